@@ -24,11 +24,14 @@ class Heard:
     """What one step of a streaming recogniser changed.
 
     `committed` are new words that will never change; `tentative` is the whole unstable
-    tail after all committed words so far, and replaces the tail said before.
+    tail after all committed words so far, and replaces the tail said before. `position` is
+    how many samples of the stream had been heard when this was decided: a place in the
+    sound, not in the caller's chunks, so that it does not depend on how the sound was cut.
     """
 
     committed: tuple[Word, ...]
     tentative: tuple[Word, ...]
+    position: int
 
 
 def text_of(words: tuple[Word, ...] | list[Word]) -> str:

@@ -1,0 +1,222 @@
+"""Settings, read once, at the edge: the only module that looks at the environment.
+
+`python -m web.config` prints docs/settings.md.
+"""
+
+import difflib
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from web.errors import SettingsError
+
+PREFIX = "EYELINE_"
+CHECKOUT = Path(__file__).resolve().parent.parent
+FLAGS = {"asr_model": "--model"}  # settings whose command line option has another name
+ASR_MODELS = ("tiny.en", "base")
+
+
+def _listed(value: object) -> object:
+    """Split the comma-separated text of an environment variable; leave anything else alone."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
+
+
+def _known_model(name: str) -> str:
+    if name in ASR_MODELS or Path(name).exists():
+        return name
+    raise ValueError(f"expected {', '.join(ASR_MODELS)} or the path of a file or folder")
+
+
+def _url_of(*schemes: str) -> AfterValidator:
+    """Return a check that every URL is one of `schemes` with a host, as RFC 7064 and 7065 write."""
+
+    def check(urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            scheme, _, rest = url.partition(":")
+            if scheme not in schemes or not rest or rest.startswith("/"):
+                raise ValueError(f"expected {schemes[0]}:HOST:PORT, comma-separated")
+        return urls
+
+    return AfterValidator(check)
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+
+
+def default_weights() -> Path:
+    """Return `.cache/eyeline/weights` in the checkout, or in the user's cache where installed."""
+    if (CHECKOUT / "pyproject.toml").is_file():
+        return CHECKOUT / ".cache" / "eyeline" / "weights"
+    return Path.home() / ".cache" / "eyeline" / "weights"
+
+
+class Settings(BaseSettings):
+    """Every knob of the service; each is an environment variable EYELINE_<NAME>."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(
+        7860, ge=0, le=65535, description="TCP port of HTTP and WebSocket; 0 takes any free one"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe message that is logged"
+    )
+    weights: Path = Field(
+        default_factory=default_weights, description="folder that keeps the fetched weights"
+    )
+    asr_model: Annotated[str, AfterValidator(_known_model)] = Field(
+        "tiny.en",
+        description="speech recognition model: tiny.en, base, or the path of an OpenAI .pt file, "
+        "a CTranslate2 folder or a Hugging Face folder",
+    )
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="CPU threads of a model; half of the cores where not set"
+    )
+    sessions: int = Field(
+        100, ge=1, description="sessions at once; above that: HTTP 503 or close code 1013"
+    )
+    silence_timeout: float = Field(
+        600.0,
+        ge=0,
+        description="seconds without any media or message after which a session is ended; 0: never",
+    )
+    max_upload_size: int = Field(
+        512 * 1024 * 1024, ge=1, description="largest body of a request, in bytes"
+    )
+    max_media_hours: float = Field(
+        4.0, gt=0, description="longest media file that is transcribed or replayed, in hours"
+    )
+    speech_threshold: float = Field(
+        0.5, gt=0, lt=1, description="probability of speech that starts a turn"
+    )
+    speech_silence: float = Field(
+        0.5, gt=0, description="seconds without speech that end a turn, where a client says nothing"
+    )
+    speech_padding: float = Field(
+        0.3, ge=0, description="seconds before the first speech that belong to a turn"
+    )
+    api_key: SecretStr | None = Field(
+        None, description="key that clients must send as Authorization: Bearer; none where not set"
+    )
+    origins: Listed = Field(
+        (), description="web origins that may call from another site, comma-separated; * for any"
+    )
+    stun_urls: Annotated[Listed, _url_of("stun", "stuns")] = Field(
+        (), description="STUN servers offered to clients, comma-separated: stun:HOST:PORT"
+    )
+    turn_urls: Annotated[Listed, _url_of("turn", "turns")] = Field(
+        (),
+        description="TURN servers offered to clients, comma-separated: "
+        "turn:HOST:PORT?transport=udp or turns:HOST:PORT",
+    )
+    turn_secret: SecretStr | None = Field(
+        None, description="the TURN server's static-auth-secret, from which credentials are minted"
+    )
+    turn_ttl: int = Field(
+        3600, ge=60, le=86400, description="seconds for which a minted TURN credential is valid"
+    )
+    recordings: Path | None = Field(
+        None, description="folder that gets a recording of every session; none where not set"
+    )
+
+    @model_validator(mode="after")
+    def _check_turn(self) -> Self:
+        if self.turn_urls and self.turn_secret is None:
+            raise ValueError(
+                f"{PREFIX}TURN_URLS needs {PREFIX}TURN_SECRET, the static-auth-secret of that server"
+            )
+        return self
+
+    @property
+    def threads_in_use(self) -> int:
+        """CPU threads that a model gets."""
+        return self.threads or max(1, (os.cpu_count() or 1) // 2)
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Return the settings of this process; `overrides` that are not None win over variables.
+
+    Raises:
+        SettingsError: a variable is unknown or its value cannot be used.
+    """
+    _refuse_unknown(os.environ)  # noqa: TID251
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise SettingsError(_told(error, frozenset(given))) from error
+
+
+def _refuse_unknown(variables: Iterable[str]) -> None:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    for name in variables:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "docs/settings.md lists them all"
+            raise SettingsError(f"unknown setting {name}: {hint}")
+
+
+def _told(error: ValidationError, overridden: frozenset[str]) -> str:
+    """Return one line for the first problem, naming what the user typed."""
+    problem = error.errors(include_url=False)[0]
+    reason = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return reason
+    field = str(problem["loc"][0])
+    name = FLAGS.get(field, f"--{field}") if field in overridden else PREFIX + field.upper()
+    value = "the value given" if _secret(Settings.model_fields[field]) else repr(problem["input"])
+    return f"{name}: {reason}, got {value}"
+
+
+def _secret(field: FieldInfo) -> bool:
+    return "SecretStr" in str(field.annotation)
+
+
+def documented() -> str:
+    """Return docs/settings.md: every setting with its default, as a table."""
+    rows = [
+        f"| `{PREFIX}{name.upper()}` | {_default(name, field)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            "Each setting is an environment variable; a variable that begins with `EYELINE_` and",
+            "is not in this table is refused. This page is made by"
+            " `.venv/bin/python -m web.config > docs/settings.md`.",
+            "",
+            "| variable | default | meaning |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if name == "weights":
+        return "`.cache/eyeline/weights`"
+    return "not set" if field.default in (None, ()) else f"`{field.default}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(documented())

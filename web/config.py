@@ -141,7 +141,7 @@ class Settings(BaseSettings):
     def _check_turn(self) -> Self:
         if self.turn_urls and self.turn_secret is None:
             raise ValueError(
-                f"{PREFIX}TURN_URLS needs {PREFIX}TURN_SECRET, the static-auth-secret of that server"
+                f"{PREFIX}TURN_URLS needs {PREFIX}TURN_SECRET: that server's static-auth-secret"
             )
         return self
 

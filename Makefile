@@ -1,0 +1,28 @@
+# Thin names for what ./eyeline does; `make` alone lists them.
+LOCK := .cache/eyeline/lock
+
+.PHONY: help demo test lint bench lock docs clean
+help:   ## list the targets
+	@sed -n 's/^\([a-z]*\): *## /\1\t/p' Makefile
+demo:   ## install, then serve the page at http://localhost:7860
+	./eyeline demo
+test:   ## install, then run every test
+	./eyeline test
+lint:   ## formatting, lint, types and import rules
+	./eyeline lint
+bench:  ## install what the measurements need, then run them
+	./eyeline install test,lint,bench
+	./eyeline test -m bench tests/bench
+lock:   ## choose the versions in constraints.txt anew
+	rm -rf $(LOCK)
+	python3 -m venv $(LOCK)
+	$(LOCK)/bin/pip install --quiet pip-tools
+	$(LOCK)/bin/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --extra test --extra lint --extra bench -P torch==2.13.0 -o $(LOCK)/constraints.txt pyproject.toml
+	sed -n '1p' constraints.txt >$(LOCK)/head
+	sed -e 's/+cpu$$//' -e '/^#/d' $(LOCK)/constraints.txt | cat $(LOCK)/head - >constraints.txt
+docs:   ## write docs/settings.md from web/config.py
+	.venv/bin/python -m web.config >docs/settings.md
+clean:  ## remove the environment and every cache, weights included
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

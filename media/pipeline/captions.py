@@ -1,0 +1,138 @@
+"""The sound of turns to captions, and final captions to questions: the second stage of hearing."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from media.channel import Channel
+from media.clock import Clock
+from media.counters import Counters
+from media.events import Caption, CaptionWord, Output, Question
+from media.pipeline.limits import Limits
+from media.pipeline.listening import RATE, TurnOver, TurnSound
+from media.pipeline.questions import Questions
+from media.pipeline.services import Services
+from models.asr.words import Heard, Word
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """The caption of a turn in the making: `committed` words are final, `tentative` are not."""
+
+    turn: int
+    start: int
+    asr: Any
+    heard: int
+    committed: list[Word] = field(default_factory=list)
+    tentative: tuple[Word, ...] = ()
+
+    def add(self, heard: Heard) -> None:
+        self.committed += heard.committed
+        self.tentative = heard.tentative
+        self.heard = max(self.heard, self.start + heard.position)
+
+    def caption(self, *, end: int | None) -> Caption:
+        """Return the caption so far; it is final if the turn's `end` is known."""
+        words = [*self.committed, *self.tentative]
+        last = end if end is not None else self.start + (words[-1].end if words else 0)
+        return Caption(
+            turn=self.turn,
+            words=tuple(self._placed(word) for word in words),
+            stable=len(self.committed),
+            start=self.start / RATE,
+            end=last / RATE,
+            heard=self.heard / RATE,
+            final=end is not None,
+        )
+
+    def _placed(self, word: Word) -> CaptionWord:
+        start, end = self.start + word.start, self.start + word.end
+        return CaptionWord(word.text, start / RATE, end / RATE)
+
+
+class Scribe:
+    """The stage: writes captions of the turns' sound, and asks what a final caption asks."""
+
+    def __init__(
+        self,
+        send: Callable[[Output], Awaitable[None]],
+        ask: Callable[[Question], Awaitable[None]],
+        *,
+        services: Services,
+        clock: Clock,
+        limits: Limits,
+        questions: Questions,
+        counters: Counters,
+    ) -> None:
+        self._send = send
+        self._ask = ask
+        self._services = services
+        self._clock = clock
+        self._limits = limits
+        self._questions = questions
+        self._counters = counters
+
+    async def run(self, speech: Channel[TurnSound | TurnOver]) -> None:
+        """Write captions until `speech` ends. All that waits of a turn is heard at once."""
+        draft: Draft | None = None
+        while items := await speech.receive_all():
+            for item in _joined(items):
+                if draft is None or draft.turn != item.turn:
+                    state = self._services.recogniser.init_state()
+                    draft = Draft(item.turn, item.start, state, item.start)
+                if isinstance(item, TurnSound):
+                    await self._hear(draft, item)
+                else:
+                    await self._finish(draft, item)
+                    draft = None
+
+    async def _hear(self, draft: Draft, sound: TurnSound) -> None:
+        behind = len(sound.samples) / RATE
+        hurry = self._limits.hurry is not None and behind > self._limits.hurry
+        recogniser = self._services.recogniser
+        draft.asr, outputs = await self._services.scribe.run(
+            recogniser.step, draft.asr, sound.samples, hurry=hurry
+        )
+        await self._say(draft, outputs)
+
+    async def _say(self, draft: Draft, outputs: Sequence[Heard]) -> None:
+        """Send a caption for each of `outputs` that has words."""
+        for heard in outputs:
+            draft.add(heard)
+            caption = draft.caption(end=None)
+            if caption.words:
+                await self._send(caption)
+                self._counters.captioned(caption.words[-1].end, self._clock.now())
+
+    async def _finish(self, draft: Draft, over: TurnOver) -> None:
+        """Send the final caption of the turn, and ask it where questions are wanted."""
+        if not over.kept:
+            return
+        recogniser = self._services.recogniser
+        for heard in await self._services.scribe.run(recogniser.flush, draft.asr):
+            draft.add(heard)
+        draft.heard = max(draft.heard, over.end)
+        caption = draft.caption(end=over.end)
+        await self._send(caption)
+        if caption.words:
+            self._counters.captioned(caption.words[-1].end, self._clock.now())
+        if over.listening.respond and caption.text:
+            id = f"turn-{over.turn}"
+            self._questions.open(id)
+            spoken = over.listening.spoken
+            await self._ask(Question(id, caption.text, over.end / RATE, spoken))
+
+
+def _joined(items: Sequence[TurnSound | TurnOver]) -> list[TurnSound | TurnOver]:
+    """Return `items` with successive pieces of one turn's sound made one piece."""
+    joined: list[TurnSound | TurnOver] = []
+    for item in items:
+        last = joined[-1] if joined else None
+        if isinstance(item, TurnSound) and isinstance(last, TurnSound) and last.turn == item.turn:
+            samples = np.concatenate([last.samples, item.samples])
+            joined[-1] = TurnSound(item.turn, item.start, samples)
+        else:
+            joined.append(item)
+    return joined

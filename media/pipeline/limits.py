@@ -1,0 +1,25 @@
+"""How much a session may hold, and when it hurries."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Capacities of the channels in items, and times in seconds.
+
+    With `lossless` nothing is dropped and the source waits instead: for replay.
+    """
+
+    sight: int = 8
+    sound: int = 100
+    speech: int = 1500
+    answers: int = 64
+    lossless: bool = False
+    hurry: float | None = 1.5  # seconds of sound behind at which partial captions are skipped
+    longest_turn: float = 30.0  # after this, a brief silence ends a turn
+    longest_gap: float = 1.0  # a longer hole in the sound ends the turn
+
+    @classmethod
+    def replay(cls) -> "Limits":
+        """Return limits under which the result does not depend on the machine's speed."""
+        return cls(lossless=True, hurry=None)

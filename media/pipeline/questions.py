@@ -1,0 +1,26 @@
+"""Which questions are open, and which of them were cancelled."""
+
+
+class Questions:
+    """The one thing that stages share: a cancellation must overtake what waits in channels."""
+
+    def __init__(self) -> None:
+        self._cancelled: dict[str, bool] = {}
+
+    def open(self, id: str) -> None:
+        """Note that question `id` waits for an answer."""
+        self._cancelled[id] = False
+
+    def close(self, id: str) -> None:
+        """Forget question `id`: it was answered, or its cancellation was said."""
+        self._cancelled.pop(id, None)
+
+    def cancel(self, id: str | None) -> None:
+        """Cancel question `id`, or all that are open; one that is not open is left alone."""
+        for known in self._cancelled:
+            if id is None or known == id:
+                self._cancelled[known] = True
+
+    def cancelled(self, id: str) -> bool:
+        """Tell whether question `id` was cancelled."""
+        return self._cancelled.get(id, False)

@@ -1,0 +1,130 @@
+"""Models whose output can be worked out by hand, for tests of the pipeline around them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from media.events import Question
+from media.frames import AudioChunk, VideoFrame
+from media.pipeline.echo import EchoWatcher
+from media.pipeline.services import Samples, Services
+from media.worker import Worker
+from models.asr.words import Heard, Word
+
+RATE = 16_000
+FRAME = 512
+BLOCK = 3200  # samples for each word of the recogniser: 0.2 s
+
+
+class LoudnessDetector:
+    """Says how loud each frame is: a tone of amplitude 1 is speech for sure."""
+
+    def init_state(self) -> Samples:
+        return np.zeros(0, np.float32)
+
+    def step(self, state: Samples, chunk: Samples) -> tuple[Samples, Sequence[float]]:
+        heard = np.concatenate([state, chunk])
+        count = len(heard) // FRAME
+        frames = heard[: count * FRAME].reshape(count, FRAME)
+        return heard[count * FRAME :], [float(np.abs(frame).max()) for frame in frames]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    samples: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
+    said: int = 0
+
+
+class BlockRecogniser:
+    """Hears one word in each loud block of 0.2 s; the newest is tentative until the next."""
+
+    def __init__(self) -> None:
+        self.hurried: list[bool] = []
+
+    def init_state(self) -> Blocks:
+        return Blocks()
+
+    def step(
+        self, state: Blocks, chunk: Samples, *, hurry: bool = False
+    ) -> tuple[Blocks, Sequence[Heard]]:
+        self.hurried.append(hurry)
+        before = len(state.samples) // BLOCK
+        state = replace(state, samples=np.concatenate([state.samples, chunk]))
+        outputs = []
+        for count in range(before + 1, len(state.samples) // BLOCK + 1):
+            words = self._words(state.samples, count)
+            outputs.append(Heard(words[state.said : -1], words[-1:], count * BLOCK))
+            state = replace(state, said=max(state.said, len(words) - 1))
+        return state, outputs
+
+    def flush(self, state: Blocks) -> Sequence[Heard]:
+        words = self._words(state.samples, len(state.samples) // BLOCK)
+        return [Heard(words[state.said :], (), len(state.samples))]
+
+    def _words(self, samples: Samples, count: int) -> tuple[Word, ...]:
+        loud = [n for n in range(count) if np.abs(samples[n * BLOCK : (n + 1) * BLOCK]).max() > 0.5]
+        return tuple(Word(f" w{n}", n * BLOCK, (n + 1) * BLOCK) for n in loud)
+
+
+class ToneVoice:
+    """Says each character as 10 ms of sound."""
+
+    rate = 24_000
+
+    def speak(self, text: str) -> Samples:
+        return np.full(240 * len(text), 0.5, np.float32)
+
+
+class BrokenWatcher:
+    stand_in = True
+
+    def init_state(self) -> None:
+        return None
+
+    def see(self, state: None, frame: VideoFrame) -> None:
+        raise RuntimeError("no")
+
+    def answer(self, state: None, question: Question) -> Iterator[str]:
+        yield from ()
+
+
+@contextmanager
+def scripted_services(**changes: object) -> Iterator[Services]:
+    workers = [Worker(name) for name in ("ears", "scribe", "eyes", "mouth", "hand")]
+    ears, scribe, eyes, mouth, hand = workers
+    services = Services(
+        detector=LoudnessDetector(),
+        recogniser=BlockRecogniser(),
+        watcher=EchoWatcher(),
+        voice=ToneVoice(),
+        ears=ears,
+        scribe=scribe,
+        eyes=eyes,
+        mouth=mouth,
+        hand=hand,
+    )
+    try:
+        yield replace(services, **changes)  # type: ignore[arg-type]  # names are checked at run time
+    finally:
+        for worker in workers:
+            worker.close()
+
+
+def silence(seconds: float) -> Samples:
+    return np.zeros(round(seconds * RATE), np.float32)
+
+
+def tone(seconds: float) -> Samples:
+    return np.ones(round(seconds * RATE), np.float32)
+
+
+def chunks(samples: Samples, *, size: int = 320, start: int = 0) -> list[AudioChunk]:
+    return [
+        AudioChunk(samples[n : n + size], start + n, RATE) for n in range(0, len(samples), size)
+    ]
+
+
+def picture(pts: int, *, height: int = 90, width: int = 160) -> VideoFrame:
+    return VideoFrame(np.full((height, width, 3), 40, np.uint8), pts)

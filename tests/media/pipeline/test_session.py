@@ -1,0 +1,323 @@
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterable, Sequence
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from media.channel import Channel
+from media.clock import ReplayClock
+from media.counters import Counters
+from media.events import (
+    Answer,
+    Cancel,
+    Caption,
+    Clear,
+    Commit,
+    Input,
+    Listening,
+    Output,
+    Question,
+    Speech,
+    TurnEnded,
+    TurnStarted,
+)
+from media.frames import AudioChunk, VideoFrame
+from media.pipeline.echo import MARK
+from media.pipeline.limits import Limits
+from media.pipeline.services import Services
+from media.pipeline.session import run_session
+from models.asr.words import Heard
+from tests.media.pipeline.scripted import (
+    RATE,
+    BlockRecogniser,
+    Blocks,
+    BrokenWatcher,
+    chunks,
+    picture,
+    scripted_services,
+    silence,
+    tone,
+)
+
+T = TypeVar("T")
+SPOKEN = np.concatenate([silence(1), tone(1), silence(1), tone(0.6), silence(1)])
+
+
+async def replayed(items: Iterable[Input]) -> AsyncIterator[Input]:
+    for item in items:
+        yield item
+
+
+async def session(
+    items: Iterable[Input],
+    services: Services,
+    *,
+    draw: bool = False,
+    counters: Counters | None = None,
+) -> list[Output]:
+    out: list[Output] = []
+
+    async def send(output: Output) -> None:
+        out.append(output)
+
+    await run_session(
+        replayed(items),
+        send,
+        services=services,
+        clock=ReplayClock(),
+        limits=Limits.replay(),
+        counters=counters,
+        draw=draw,
+    )
+    return out
+
+
+def of(kind: type[T], outputs: Sequence[object]) -> list[T]:
+    return [output for output in outputs if isinstance(output, kind)]
+
+
+async def test_speech_becomes_turns_with_partial_and_final_captions() -> None:
+    with scripted_services() as services:
+        out = await session(chunks(SPOKEN), services)
+    assert [turn.turn for turn in of(TurnStarted, out)] == [1, 2]
+    starts = [turn.time for turn in of(TurnStarted, out)]
+    assert starts == pytest.approx([1 - 0.3, 3 - 0.3], abs=0.04)
+    ends = [turn.end for turn in of(TurnEnded, out)]
+    assert ends == pytest.approx([2 + 0.3, 3.6 + 0.3], abs=0.04)
+    finals = [caption for caption in of(Caption, out) if caption.final]
+    assert [caption.turn for caption in finals] == [1, 2]
+    assert all(caption.stable == len(caption.words) for caption in finals)
+    partial = [caption for caption in of(Caption, out) if not caption.final and caption.turn == 1]
+    assert len(partial) > 3
+    for earlier, later in zip(partial, [*partial[1:], finals[0]], strict=True):
+        assert later.words[: earlier.stable] == earlier.words[: earlier.stable]
+    assert finals[0].words[0].start == pytest.approx(1.0, abs=0.21)
+    assert finals[0].words[-1].end == pytest.approx(2.0, abs=0.21)
+
+
+@given(cuts=st.lists(st.integers(0, len(SPOKEN)), max_size=20).map(sorted))
+@settings(max_examples=15, deadline=None)
+def test_captions_do_not_depend_on_how_the_sound_was_cut(cuts: list[int]) -> None:
+    async def captions(parts: list[AudioChunk]) -> list[Caption]:
+        with scripted_services() as services:
+            return of(Caption, await session(parts, services))
+
+    edges = [0, *cuts, len(SPOKEN)]
+    parts = [AudioChunk(SPOKEN[a:b], a, RATE) for a, b in pairwise(edges) if b > a]
+    assert asyncio.run(captions(parts)) == asyncio.run(captions(chunks(SPOKEN)))
+
+
+async def test_a_short_hole_is_silence_and_a_long_one_ends_the_turn() -> None:
+    first = chunks(tone(1))
+    near = chunks(tone(1), start=round(1.2 * RATE))
+    far = chunks(tone(1), start=round(10 * RATE))
+    with scripted_services() as services:
+        out = await session([*first, *near, *far], services)
+    assert [turn.time for turn in of(TurnStarted, out)] == pytest.approx([0.0, 10.0], abs=0.05)
+    finals = [caption for caption in of(Caption, out) if caption.final]
+    assert finals[0].words[-1].end == pytest.approx(2.2, abs=0.21)
+    assert finals[1].words[0].start == pytest.approx(10.0, abs=0.21)
+
+
+async def test_sound_that_comes_twice_is_heard_once() -> None:
+    parts = chunks(SPOKEN)
+    with scripted_services() as services:
+        twice = await session([part for part in parts for _ in range(2)], services)
+        once = await session(parts, services)
+    assert of(Caption, twice) == of(Caption, once)
+
+
+async def test_without_detection_a_commit_ends_the_turn() -> None:
+    listening = Listening(detection=None)
+    items: list[Input] = [
+        listening,
+        *chunks(tone(1)),
+        Commit(),
+        *chunks(tone(0.4), start=RATE),
+        Commit(),
+    ]
+    with scripted_services() as services:
+        out = await session(items, services)
+    ended = of(TurnEnded, out)
+    assert [(turn.start, turn.end, turn.detected) for turn in ended] == [
+        (0.0, 1.0, False),
+        (1.0, 1.4, False),
+    ]
+    finals = [caption.text for caption in of(Caption, out) if caption.final]
+    assert finals == ["w0 w1 w2 w3 w4", "w0 w1"]
+
+
+async def test_a_commit_of_silence_gives_an_empty_final_caption() -> None:
+    with scripted_services() as services:
+        out = await session([*chunks(silence(1)), Commit()], services)
+    [caption] = of(Caption, out)
+    assert caption.final
+    assert caption.words == ()
+
+
+async def test_clear_forgets_the_turn_in_progress() -> None:
+    items: list[Input] = [*chunks(tone(1)), Clear(), *chunks(silence(1), start=RATE)]
+    with scripted_services() as services:
+        out = await session(items, services)
+    assert of(TurnEnded, out) == []
+    assert [caption for caption in of(Caption, out) if caption.final] == []
+
+
+async def test_a_turn_is_answered_where_answers_are_wanted() -> None:
+    items: list[Input] = [
+        Listening(respond=True, spoken=True),
+        picture(0),
+        *chunks(SPOKEN[: 3 * RATE]),
+    ]
+    with scripted_services() as services:
+        out = await session(items, services)
+    answers = of(Answer, out)
+    assert {answer.id for answer in answers} == {"turn-1"}
+    text = "".join(answer.text for answer in answers)
+    assert text.startswith(MARK)
+    assert "w2" in text
+    assert "1 frames kept" in text
+    assert all(answer.stand_in for answer in answers)
+    assert answers[-1].status == "completed"
+    speech = of(Speech, out)
+    assert speech[-1].chunk is None
+    assert speech[-1].status == "completed"
+    spoken = [piece.chunk for piece in speech[:-1]]
+    assert all(chunk is not None for chunk in spoken)
+    starts = [chunk.start for chunk in spoken if chunk]
+    ends = [chunk.end for chunk in spoken if chunk]
+    assert starts == [0, *ends[:-1]]
+
+
+async def test_an_answer_knows_no_frame_after_its_question() -> None:
+    frames = [picture(n * 90_000) for n in range(10)]
+    with scripted_services() as services:
+        out = await session([*frames, Question("q", "how many?", 3.5)], services)
+    assert "(4 frames kept, 0 to 3 s)" in "".join(answer.text for answer in of(Answer, out))
+
+
+async def test_a_cancelled_question_says_so() -> None:
+    question = Question("q", "count " + "x " * 500, 0.0, spoken=True)
+    with scripted_services() as services:
+        out = await session([question, Cancel("q")], services)
+    assert of(Answer, out)[-1].status == "cancelled"
+    assert of(Speech, out)[-1].status == "cancelled"
+
+
+async def test_speaking_cancels_the_answer_in_progress() -> None:
+    release = asyncio.Event()
+
+    async def source() -> AsyncIterator[Input]:
+        yield Listening(interrupt=True)
+        yield Question("q", "count " + "x " * 500, 0.0)
+        for chunk in chunks(tone(1)):
+            yield chunk
+        await release.wait()
+
+    statuses: list[str] = []
+
+    async def send(output: Output) -> None:
+        if isinstance(output, TurnStarted):
+            release.set()
+        if isinstance(output, Answer):
+            await release.wait()
+            statuses.append(output.status)
+
+    with scripted_services() as services:
+        await run_session(source(), send, services=services, clock=ReplayClock())
+    assert statuses[-1] == "cancelled"
+
+
+async def test_frames_come_back_with_the_caption_drawn_in() -> None:
+    sound = chunks(tone(1))
+    counters = Counters()
+    frames = [picture(n * 9000) for n in range(40)]
+    with scripted_services() as services:
+        out = await session(
+            [frames[0], *sound, *frames[1:]], services, draw=True, counters=counters
+        )
+    drawn = of(VideoFrame, out)
+    assert [frame.pts for frame in drawn] == [frame.pts for frame in frames]
+    assert counters.frames_in == counters.frames_out == 40
+    assert counters.turns == 1
+    assert counters.audio_seconds == pytest.approx(1.0)
+
+
+class Blocked(BlockRecogniser):
+    """Ends a turn only when it is released."""
+
+    def __init__(self, released: threading.Event) -> None:
+        super().__init__()
+        self._released = released
+
+    def flush(self, state: Blocks) -> Sequence[Heard]:
+        self._released.wait()
+        return super().flush(state)
+
+
+async def test_a_slow_recogniser_never_holds_the_pictures_up() -> None:
+    """The first recognition ends only when every frame has come back."""
+    drawn: set[int] = set()
+    released = threading.Event()
+    shown = asyncio.Event()
+
+    async def source() -> AsyncIterator[Input]:
+        yield Listening(detection=None)
+        for chunk in chunks(tone(1)):
+            yield chunk
+        yield Commit()
+        for n in range(30):
+            shown.clear()
+            yield picture(n * 3000)
+            await shown.wait()
+        released.set()
+
+    async def send(output: Output) -> None:
+        if isinstance(output, VideoFrame):
+            drawn.add(output.pts)
+            shown.set()
+
+    with scripted_services(recogniser=Blocked(released)) as services:
+        await run_session(source(), send, services=services, clock=ReplayClock(), draw=True)
+    assert len(drawn) == 30
+
+
+async def test_a_recogniser_that_is_behind_hurries_only_live() -> None:
+    sound = [AudioChunk(tone(4), 0, RATE)]
+    for limits, hurried in ((Limits(hurry=1.5), True), (Limits.replay(), False)):
+        recogniser = BlockRecogniser()
+        with scripted_services(recogniser=recogniser) as services:
+            await run_session(
+                replayed(sound), discard, services=services, clock=ReplayClock(), limits=limits
+            )
+        assert any(recogniser.hurried) is hurried
+
+
+async def discard(output: Output) -> None: ...
+
+
+async def test_a_failed_stage_ends_the_session_and_leaves_no_task() -> None:
+    async def endless() -> AsyncIterator[Input]:
+        pts = 0
+        while True:
+            yield picture(pts)
+            pts += 3000
+            await asyncio.sleep(0)
+
+    with scripted_services(watcher=BrokenWatcher()) as services, pytest.RaisesGroup(RuntimeError):
+        await run_session(endless(), discard, services=services, clock=ReplayClock())
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_receive_all_waits_for_the_first_and_takes_the_rest() -> None:
+    channel = Channel[int](8)
+    for n in range(3):
+        await channel.send(n)
+    assert await channel.receive_all() == [0, 1, 2]
+    await channel.close()
+    assert await channel.receive_all() == []

@@ -1,0 +1,40 @@
+import asyncio
+
+import numpy as np
+import pytest
+
+from media.channel import Channel, ChannelClosedError
+from media.events import Question
+from media.frames import VideoFrame
+
+
+def frame(pts: int) -> VideoFrame:
+    return VideoFrame(np.zeros((2, 2, 3), np.uint8), pts)
+
+
+async def test_full_channel_drops_the_oldest_frame_and_keeps_the_question() -> None:
+    channel = Channel[VideoFrame | Question](2, droppable=VideoFrame)
+    await channel.send(frame(0))
+    await channel.send(Question("q", "?", 0.0))
+    await channel.send(frame(3000))
+    await channel.close()
+    kept = [item async for item in channel]
+    assert isinstance(kept[0], Question)
+    assert isinstance(kept[1], VideoFrame)
+    assert kept[1].pts == 3000
+    assert channel.dropped == 1
+
+
+async def test_send_waits_for_room() -> None:
+    channel = Channel[int](1)
+    await channel.send(1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await channel.send(2)
+
+
+async def test_send_after_close() -> None:
+    channel = Channel[int](1)
+    await channel.close()
+    with pytest.raises(ChannelClosedError):
+        await channel.send(1)

@@ -1,0 +1,255 @@
+"""Whisper's encoder and decoder, with the decoder's memory as a value that the caller holds.
+
+Only the network: no tokens' meaning, no search, no files. Nothing about a stream is stored on
+the modules, so one model serves every session.
+
+Source: Radford et al. 2022, section 2.2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from torch import Tensor, nn
+
+KeyValue = tuple[Tensor, Tensor]  # each (batch, heads, length, width of a head)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhisperConfig:
+    """Sizes. `audio_context` counts encoder frames of 20 ms, `text_context` tokens."""
+
+    mels: int
+    audio_context: int
+    audio_width: int
+    audio_heads: int
+    audio_layers: int
+    text_context: int
+    text_width: int
+    text_heads: int
+    text_layers: int
+    vocabulary: int
+
+    @property
+    def multilingual(self) -> bool:
+        return self.vocabulary >= 51865  # the English-only vocabulary is one token smaller
+
+    @property
+    def languages(self) -> int:
+        """How many languages the vocabulary has a token for."""
+        return self.vocabulary - 51765 - self.multilingual
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextState:
+    """What the decoder remembers: keys and values of the sound, and of the tokens so far."""
+
+    sound: tuple[KeyValue, ...]
+    text: tuple[KeyValue, ...]
+
+    @property
+    def length(self) -> int:
+        """How many tokens were decoded."""
+        return self.text[0][0].shape[2]
+
+    def cut(self, length: int) -> "TextState":
+        """Return the state as it was after the first `length` tokens."""
+        text = tuple((k[:, :, :length], v[:, :, :length]) for k, v in self.text)
+        return TextState(self.sound, text)
+
+    def take(self, rows: Tensor) -> "TextState":
+        """Return the state with its batch rearranged: row i is the old row `rows[i]`.
+
+        The sound is one row, or the same in every row.
+        """
+        text = tuple((k[rows], v[rows]) for k, v in self.text)
+        sound = tuple(
+            (k[:1].expand(len(rows), -1, -1, -1), v[:1].expand(len(rows), -1, -1, -1))
+            for k, v in self.sound
+        )
+        return TextState(sound, text)
+
+
+class Attention(nn.Module):
+    """Multi-head attention of queries over keys and values that were projected before."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width, bias=False)
+        self.value = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+
+    def split(self, x: Tensor) -> Tensor:
+        """Turn (batch, length, width) into (batch, heads, length, width of a head)."""
+        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
+
+    def keys_values(self, x: Tensor) -> KeyValue:
+        return self.split(self.key(x)), self.split(self.value(x))
+
+    def forward(self, x: Tensor, over: KeyValue, mask: Tensor | None = None) -> Tensor:
+        """Attend from `x`, (batch, length, width); `mask` is True where a query may look."""
+        seen = F.scaled_dot_product_attention(self.split(self.query(x)), *over, attn_mask=mask)
+        mixed: Tensor = self.out(seen.transpose(1, 2).flatten(2))
+        return mixed
+
+    def scores(self, x: Tensor, keys: Tensor) -> Tensor:
+        """Return the scaled products before the softmax, (batch, heads, length, keys)."""
+        queries = self.split(self.query(x))
+        scale: float = queries.shape[3] ** -0.5
+        return queries @ keys.transpose(2, 3) * scale
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention and a feed-forward network, each normalised before and added after."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.self_attention = Attention(width, heads)
+        self.self_attention_norm = nn.LayerNorm(width)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
+        self.feed_forward_norm = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed = self.self_attention_norm(x)
+        x = x + self.self_attention(normed, self.self_attention.keys_values(normed))
+        fed: Tensor = x + self.feed_forward(self.feed_forward_norm(x))
+        return fed
+
+
+class DecoderLayer(EncoderLayer):
+    """An encoder layer with a look at the sound in between."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__(width, heads)
+        self.cross_attention = Attention(width, heads)
+        self.cross_attention_norm = nn.LayerNorm(width)
+
+    def decode(
+        self, x: Tensor, sound: KeyValue, past: KeyValue | None, mask: Tensor | None
+    ) -> tuple[Tensor, KeyValue, Tensor]:
+        """Return the output, the grown keys and values, and what cross-attention asked with."""
+        normed = self.self_attention_norm(x)
+        new = self.self_attention.keys_values(normed)
+        if past is not None:
+            new = (torch.cat([past[0], new[0]], 2), torch.cat([past[1], new[1]], 2))
+        x = x + self.self_attention(normed, new, mask)
+        asked = self.cross_attention_norm(x)
+        x = x + self.cross_attention(asked, sound)
+        return x + self.feed_forward(self.feed_forward_norm(x)), new, asked
+
+
+class Encoder(nn.Module):
+    """Log-mel frames of 10 ms to hidden frames of 20 ms."""
+
+    def __init__(self, config: WhisperConfig) -> None:
+        super().__init__()
+        width = config.audio_width
+        self.conv1 = nn.Conv1d(config.mels, width, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv1d(width, width, kernel_size=3, stride=2, padding=1)
+        self.positions = nn.Parameter(torch.zeros(config.audio_context, width), False)
+        self.layers = nn.ModuleList(
+            EncoderLayer(width, config.audio_heads) for _ in range(config.audio_layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        x = F.gelu(self.conv2(F.gelu(self.conv1(mel)))).transpose(1, 2)
+        x = x + self.positions[: x.shape[1]]
+        for layer in self.layers:
+            x = layer(x)
+        normed: Tensor = self.norm(x)
+        return normed
+
+
+class Decoder(nn.Module):
+    """Tokens to hidden vectors, looking at the sound; the embedding is also the output layer."""
+
+    def __init__(self, config: WhisperConfig) -> None:
+        super().__init__()
+        width = config.text_width
+        self.embedding = nn.Embedding(config.vocabulary, width)
+        self.positions = nn.Parameter(torch.zeros(config.text_context, width))
+        self.layers = nn.ModuleList(
+            DecoderLayer(width, config.text_heads) for _ in range(config.text_layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+
+class Whisper(nn.Module):
+    """The network: `encode` once for each window of sound, then `decode` token by token."""
+
+    def __init__(self, config: WhisperConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+
+    def encode(self, mel: Tensor) -> Tensor:
+        """Turn log-mel (batch, mels, frames) into hidden frames (batch, frames / 2, width).
+
+        Raises:
+            ValueError: the picture has another height, or is longer than the positions.
+        """
+        mels, frames = mel.shape[1:]
+        if mels != self.config.mels or frames > 2 * self.config.audio_context:
+            raise ValueError(
+                f"expected (batch, {self.config.mels}, at most {2 * self.config.audio_context}) "
+                f"log-mel frames, got {tuple(mel.shape)}"
+            )
+        encoded: Tensor = self.encoder(mel)
+        return encoded
+
+    def init_state(self, encoded: Tensor) -> TextState:
+        """Return the decoder's memory before any token; `encoded` is (batch, frames, width)."""
+        layers: Sequence[DecoderLayer] = self.decoder.layers  # type: ignore[assignment]  # ModuleList is untyped
+        return TextState(tuple(layer.cross_attention.keys_values(encoded) for layer in layers), ())
+
+    def decode(self, tokens: Tensor, state: TextState) -> tuple[Tensor, TextState]:
+        """Read `tokens`, int64 (batch, count), and return hidden (batch, count, width)."""
+        hidden, state, _ = self.decode_asking(tokens, state)
+        return hidden, state
+
+    def decode_asking(
+        self, tokens: Tensor, state: TextState
+    ) -> tuple[Tensor, TextState, list[Tensor]]:
+        """Do as `decode`, and return each layer's input to its cross-attention too."""
+        past = state.length if state.text else 0
+        count = tokens.shape[1]
+        mask = None
+        if count > 1:
+            mask = torch.ones(count, past + count, dtype=torch.bool, device=tokens.device).tril(
+                past
+            )
+        x = self.decoder.embedding(tokens) + self.decoder.positions[past : past + count]
+        text, asked = [], []
+        for index, layer in enumerate(self.decoder.layers):
+            assert isinstance(layer, DecoderLayer)
+            before = state.text[index] if past else None
+            x, grown, question = layer.decode(x, state.sound[index], before, mask)
+            text.append(grown)
+            asked.append(question)
+        return self.decoder.norm(x), TextState(state.sound, tuple(text)), asked
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Project (..., width) to scores of the vocabulary, (..., vocabulary)."""
+        return F.linear(hidden, self.decoder.embedding.weight)
+
+    def cross_scores(
+        self, tokens: Tensor, state: TextState, heads: Sequence[tuple[int, int]]
+    ) -> Tensor:
+        """Return where `tokens`, int64 (1, count), look: (len(heads), count, frames).
+
+        `heads` are pairs of layer and head; scores are before the softmax.
+        """
+        _, _, asked = self.decode_asking(tokens, TextState(state.sound, ()))
+        rows = []
+        for index, head in heads:
+            layer = self.decoder.layers[index]
+            assert isinstance(layer, DecoderLayer)
+            rows.append(layer.cross_attention.scores(asked[index], state.sound[index][0])[0, head])
+        return torch.stack(rows)

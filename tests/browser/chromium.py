@@ -1,0 +1,149 @@
+"""Headless Chromium with a camera that shows a clip and a microphone that speaks.
+
+Playwright drives the browser that the system has; it downloads none.
+"""
+
+import shutil
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+SAMPLE = Path(__file__).parents[2] / "web" / "static" / "sample.webm"
+SPOKEN = (
+    "And so my fellow Americans, ask not what your country can do for you, ask what you can do "
+    "for your country."
+)  # what the first SPOKEN_END seconds of SAMPLE say
+SPOKEN_END = 11.9
+RATE = 48_000
+FLAGS = (
+    "--no-sandbox",  # containers and root have no user namespaces for it
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-features=WebRtcHideLocalIpsWithMdns,OptimizationHints,MediaRouter",
+    "--allow-loopback-in-peer-connection",
+    "--autoplay-policy=no-user-gesture-required",
+)
+
+
+class NoBrowserError(RuntimeError):
+    """There is no Chromium; the message says how to get it."""
+
+
+def find_chromium() -> str:
+    """Return the path of the system's Chromium.
+
+    Raises:
+        NoBrowserError: none is installed.
+    """
+    for name in NAMES:
+        if path := shutil.which(name):
+            return path
+    raise NoBrowserError(
+        f"browser tests need one of {', '.join(NAMES)} on the PATH: apt-get install -y chromium"
+    )
+
+
+def camera_file(folder: Path) -> Path:
+    """Return an MJPEG of SAMPLE's picture: one pass, which Chromium repeats."""
+    path = folder / "camera.mjpeg"
+    with av.open(str(SAMPLE)) as source, av.open(str(path), "w", format="mjpeg") as sink:
+        stream = sink.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuvj420p"
+        stream.options = {"q:v": "4"}
+        for index, frame in enumerate(source.decode(video=0)):
+            if index == 250:
+                break
+            picture = frame.reformat(format="yuvj420p")
+            picture.pts, picture.time_base = index, Fraction(1, 25)
+            sink.mux(stream.encode(picture))
+        sink.mux(stream.encode(None))
+    return path
+
+
+def microphone_file(folder: Path, *, lead: float) -> Path:
+    """Return a WAV of `lead` seconds of silence, then SPOKEN, then a second of silence."""
+    resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
+    with av.open(str(SAMPLE)) as source:
+        parts = [
+            out.to_ndarray()[0]
+            for frame in source.decode(audio=0)
+            for out in resampler.resample(frame)
+        ]
+    speech = np.concatenate(parts)[: round(SPOKEN_END * RATE)]
+    silence = np.zeros(round(lead * RATE), np.int16)
+    path = folder / f"microphone-{lead}.wav"
+    with wave.open(str(path), "wb") as sink:
+        sink.setnchannels(1)
+        sink.setsampwidth(2)
+        sink.setframerate(RATE)
+        sink.writeframes(np.concatenate([silence, speech, np.zeros(RATE, np.int16)]).tobytes())
+    return path
+
+
+@dataclass
+class Devices:
+    """What the browser's fake camera and microphone play; None: it has neither."""
+
+    camera: Path
+    microphone: Path
+    repeat: bool = False
+
+    def flags(self) -> tuple[str, ...]:
+        once = "" if self.repeat else "%noloop"
+        return (
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={self.camera}",
+            f"--use-file-for-fake-audio-capture={self.microphone}{once}",
+        )
+
+
+@contextmanager
+def chromium(devices: Devices | None) -> Iterator[Browser]:
+    """Start a browser with `devices` and end it with the block."""
+    flags = [*FLAGS, *(devices.flags() if devices else ())]
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=find_chromium(), args=flags)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Witness:
+    """What a page did behind its back: errors, console messages and requests."""
+
+    errors: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+    def watch(self, context: BrowserContext) -> None:
+        context.on("request", self._note)
+        context.on("weberror", lambda error: self.errors.append(str(error.error)))
+        context.on(
+            "console",
+            lambda message: self.errors.append(message.text) if message.type == "error" else None,
+        )
+
+    def _note(self, request: Request) -> None:
+        if request.url.startswith(("http:", "https:", "ws:", "wss:")):
+            self.hosts.add(request.url.split("/")[2].rsplit(":", 1)[0])
+
+
+def new_page(browser: Browser, *, allowed: bool, **options: object) -> tuple[Page, Witness]:
+    """Return a page that may use the camera, or not, with a witness of what it does."""
+    permissions = ["camera", "microphone"] if allowed else []
+    context = browser.new_context(permissions=permissions, **options)  # type: ignore[arg-type]
+    witness = Witness()
+    witness.watch(context)
+    return context.new_page(), witness

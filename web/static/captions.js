@@ -1,0 +1,125 @@
+/** Captions as a bounded list of lines, and as WebVTT. Knows nothing of the page or the network. */
+
+const CUE_CHARS = 84; // two lines of 42: what a player shows without covering the picture
+const CUE_SECONDS = 7;
+
+/** @typedef {import("./eyeline.js").Caption} Caption */
+
+/** The lines of a session, oldest first; the last one may still be changing. */
+export class CaptionList {
+  /** @type {Caption[]} */ #lines = [];
+  #dropped = 0;
+  #offset = 0; // seconds from the list's beginning to that of the call
+  #turns = 0; // turns of earlier calls
+  #limit;
+
+  /** @param {number} [limit] how many lines are kept; the oldest go first */
+  constructor(limit = 2000) {
+    this.#limit = limit;
+  }
+
+  /** @returns {readonly Caption[]} */
+  get lines() {
+    return this.#lines;
+  }
+
+  /** How many lines had to go. */
+  get dropped() {
+    return this.#dropped;
+  }
+
+  /**
+   * Put `caption` in the place of the one with its turn; a final one without words goes away.
+   * @param {Caption} caption
+   * @returns {boolean} false where it came too late: its turn is final already
+   */
+  apply(caption) {
+    const moved = this.#moved(caption);
+    const at = this.#lines.findLastIndex((line) => line.turn === moved.turn);
+    if (at >= 0 && this.#lines[at].final) return false;
+    const kept = moved.final && !moved.text ? [] : [moved];
+    if (at >= 0) this.#lines.splice(at, 1, ...kept);
+    else this.#lines.push(...kept);
+    if (this.#lines.length > this.#limit) {
+      this.#lines.shift();
+      this.#dropped += 1;
+    }
+    return true;
+  }
+
+  /**
+   * Go on with another call in the same list: its turns come after those so far, and its second 0
+   * is second `seconds` here. A line that was still changing stays as it is.
+   * @param {number} seconds
+   */
+  continueAt(seconds) {
+    this.#lines = this.#lines.map((line) => ({ ...line, final: true }));
+    this.#turns = Math.max(0, ...this.#lines.map((line) => line.turn));
+    this.#offset = seconds;
+  }
+
+  clear() {
+    this.#lines = [];
+    this.#dropped = this.#offset = this.#turns = 0;
+  }
+
+  /** The final lines as a WebVTT file, long ones cut between words. @returns {string} */
+  toWebVTT() {
+    const note = this.#dropped ? [`NOTE ${this.#dropped} earlier lines are not in this file`] : [];
+    const cues = this.#lines.filter((line) => line.final).flatMap(cuesOf);
+    return `${["WEBVTT", ...note, ...cues.map(written)].join("\n\n")}\n`;
+  }
+
+  #moved(caption) {
+    const by = this.#offset;
+    const words = caption.words.map((word) => ({ ...word, start: word.start + by, end: word.end + by }));
+    const [start, end] = [caption.start + by, caption.end + by];
+    return { ...caption, words, start, end, turn: caption.turn + this.#turns };
+  }
+}
+
+/** The parts of a caption: words that stay, and words that may change. @param {Caption} caption */
+export function parts(caption) {
+  if (caption.final) return { solid: caption.text, light: "" };
+  const text = (words) => words.map((word) => word.text).join("");
+  const solid = text(caption.words.slice(0, caption.stable)).trimStart();
+  const light = text(caption.words.slice(caption.stable));
+  return { solid, light: solid ? light : light.trimStart() };
+}
+
+/** Seconds as a person reads them: 0:07, 12:34, 1:02:03. @param {number} seconds */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const tail = `${String(whole % 60).padStart(2, "0")}`;
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
+}
+
+/** Seconds as WebVTT writes them: 00:00:07.250. @param {number} seconds */
+export function timestamp(seconds) {
+  const ms = Math.max(0, Math.round(seconds * 1000));
+  const two = (value) => String(Math.floor(value)).padStart(2, "0");
+  const rest = String(ms % 1000).padStart(3, "0");
+  return `${two(ms / 3600000)}:${two((ms / 60000) % 60)}:${two((ms / 1000) % 60)}.${rest}`;
+}
+
+function cuesOf(line) {
+  if (!line.words.length) return [{ start: line.start, end: line.end, text: line.text }];
+  const cues = [];
+  for (const word of line.words) {
+    const last = cues.at(-1);
+    const fits =
+      last &&
+      (last.text + word.text).trim().length <= CUE_CHARS &&
+      word.end - last.start <= CUE_SECONDS;
+    if (fits) Object.assign(last, { text: last.text + word.text, end: word.end });
+    else cues.push({ start: word.start, end: word.end, text: word.text });
+  }
+  return cues;
+}
+
+function written({ start, end, text }) {
+  const escaped = text.trim().replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  // A cue must end after it starts, or players drop it.
+  return `${timestamp(start)} --> ${timestamp(Math.max(end, start + 0.1))}\n${escaped}`;
+}

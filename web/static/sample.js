@@ -1,0 +1,56 @@
+/** A clip in the place of a camera and a microphone: the same tracks, and no permission needed. */
+
+const FPS = 25;
+
+/** What a source of sound and picture is: close it when the call is over. */
+/** @typedef {{stream: MediaStream, close: () => void}} Source */
+
+/**
+ * Play a clip over and over as a stream; it is heard here too, so that captions can be judged.
+ * @param {string} [url] by default the clip beside this module
+ * @returns {Promise<Source>}
+ * @throws {Error} the clip cannot be loaded or this browser cannot play it
+ */
+export async function openSample(url = new URL("sample.webm", import.meta.url).href) {
+  const clip = document.createElement("video");
+  Object.assign(clip, { src: url, loop: true, playsInline: true, crossOrigin: "anonymous" });
+  const sound = new AudioContext();
+  const mixed = sound.createMediaStreamDestination();
+  const heard = sound.createMediaElementSource(clip);
+  heard.connect(mixed);
+  heard.connect(sound.destination);
+  await sound.resume();
+  await playing(clip);
+  const picture = captured(clip);
+  const stream = new MediaStream([...picture.tracks, ...mixed.stream.getAudioTracks()]);
+  const close = () => {
+    picture.close();
+    for (const track of stream.getTracks()) track.stop();
+    clip.pause();
+    clip.removeAttribute("src");
+    clip.load();
+    sound.close();
+  };
+  return { stream, close };
+}
+
+async function playing(clip) {
+  try {
+    await clip.play();
+  } catch (error) {
+    const told = clip.error ? "this browser cannot load or play it" : error.message;
+    throw new Error(`the sample clip does not play: ${told}`);
+  }
+}
+
+/** The clip's picture as tracks. Safari has no captureStream for video: a canvas stands in. */
+function captured(clip) {
+  if (clip.captureStream) {
+    return { tracks: clip.captureStream().getVideoTracks(), close: () => {} };
+  }
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: clip.videoWidth, height: clip.videoHeight });
+  const pen = canvas.getContext("2d");
+  const timer = setInterval(() => pen.drawImage(clip, 0, 0), 1000 / FPS);
+  return { tracks: canvas.captureStream(FPS).getVideoTracks(), close: () => clearInterval(timer) };
+}

@@ -1,0 +1,105 @@
+/** Draws a call's captions, figures, notices and problems into the page. Decides nothing. */
+
+import { clock, parts } from "./captions.js";
+
+const NONE = "–";
+const known = (value) => value !== null && value !== undefined && Number.isFinite(value);
+const shown = (value, write) => (known(value) ? write(value) : NONE);
+const pair = (one, two, unit = "") => {
+  if (!known(one) && !known(two)) return NONE;
+  return `${shown(one, String)} / ${shown(two, String)}${unit}`;
+};
+const rounded = (value, digits = 0) => (known(value) ? Number(value.toFixed(digits)) : value);
+
+/** The parts of the page by the names in its `data-part` attributes. @param {Element} root */
+export function partsOf(root) {
+  const named = [...root.querySelectorAll("[data-part]")].map((each) => [each.dataset.part, each]);
+  return Object.fromEntries(named);
+}
+
+/** @param {Record<string, HTMLElement>} page @param {import("./eyeline.js").Stats} stats */
+export function drawStats(page, stats) {
+  const kbps = (value) => rounded(known(value) ? value / 1000 : value);
+  page.fps.textContent = pair(rounded(stats.fps_in), rounded(stats.fps_out), " fps");
+  page["round-trip"].textContent = shown(stats.round_trip, (value) => `${Math.round(value * 1000)} ms`);
+  page.loss.textContent = shown(stats.loss, (value) => `${rounded(value * 100, 1)} %`);
+  page.bitrate.textContent = pair(kbps(stats.bitrate_in), kbps(stats.bitrate_out), " kbit/s");
+  page.lag.textContent = shown(stats.caption_lag, (value) => `${value.toFixed(1)} s`);
+  page.dropped.textContent = droppedText(stats);
+  page.time.textContent = shown(stats.seconds, clock);
+}
+
+function droppedText({ dropped_frames: frames, dropped_audio: sound }) {
+  const counts = [[frames, "frames"], [sound, "sound"]].filter(([count]) => count > 0);
+  if (counts.length) return counts.map(([count, name]) => `${rounded(count, 1)} ${name}`).join(", ");
+  return known(frames) ? "none" : NONE;
+}
+
+/**
+ * Draw the lines that changed; `drawn` remembers them by turn.
+ * @param {Record<string, HTMLElement>} page
+ * @param {readonly import("./eyeline.js").Caption[]} lines
+ * @param {Map<number, {item: HTMLElement, line: object}>} drawn
+ */
+export function drawCaptions(page, lines, drawn) {
+  const list = page.captions;
+  const following = list.scrollHeight - list.scrollTop - list.clientHeight < 48;
+  const turns = new Set(lines.map((line) => line.turn));
+  for (const [turn, { item }] of drawn) {
+    if (turns.has(turn)) continue;
+    item.remove();
+    drawn.delete(turn);
+  }
+  for (const line of lines) {
+    const before = drawn.get(line.turn);
+    if (before?.line === line) continue;
+    const item = captionItem(line);
+    if (before) before.item.replaceWith(item);
+    else list.append(item);
+    drawn.set(line.turn, { item, line });
+  }
+  page["captions-empty"].hidden = lines.length > 0;
+  page.download.disabled = !lines.some((line) => line.final);
+  if (following) list.scrollTop = list.scrollHeight;
+}
+
+function captionItem(line) {
+  const item = document.createElement("li");
+  item.className = line.final ? "final" : "partial";
+  item.ariaBusy = String(!line.final); // a screen reader waits for the final words
+  const { solid, light } = parts(line);
+  const time = element("time", clock(line.start));
+  time.dateTime = `PT${line.start.toFixed(2)}S`;
+  const text = element("p", "");
+  text.append(element("span", solid, "solid"), element("span", light, "light"));
+  item.append(time, text);
+  return item;
+}
+
+/** @param {Record<string, HTMLElement>} page @param {Map<string, string>} notices message to level */
+export function drawNotices(page, notices) {
+  const items = [...notices].map(([message, level]) => element("li", message, level));
+  page.notices.replaceChildren(...items);
+}
+
+/**
+ * Show what went wrong and what to do, or nothing.
+ * @param {Record<string, HTMLElement>} page
+ * @param {{what: string, advice?: string, offer?: "sample" | "reconnect" | "key"} | null} problem
+ */
+export function drawProblem(page, problem) {
+  page.problem.hidden = !problem;
+  page["problem-what"].textContent = problem?.what ?? "";
+  page["problem-advice"].textContent = problem?.advice ?? "";
+  page["offer-sample"].hidden = problem?.offer !== "sample";
+  page.reconnect.hidden = problem?.offer !== "reconnect";
+  page["key-form"].hidden = problem?.offer !== "key";
+}
+
+/** An element with text. @param {string} tag @param {string} text @param {string} [className] */
+export function element(tag, text, className = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}

@@ -6,9 +6,11 @@ WebError
 """
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 
+from media.errors import MediaError
 from models.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,10 @@ def run_command(command: Callable[[], int], *, debug: bool) -> int:
         return command()
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception as error:
         if debug:
             logger.exception("command failed")
@@ -49,7 +55,7 @@ def _explained(error: Exception) -> tuple[str, int]:
     """Return the line that tells `error`, and the exit status that goes with it."""
     if isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         return _explained(error.exceptions[0])
-    if isinstance(error, OSError | WebError | ModelError):
+    if isinstance(error, OSError | WebError | MediaError | ModelError):
         return " ".join(str(error).split()), 2
     told = " ".join(f"{type(error).__name__}: {error}".split())
     return f"internal error: {told} (--debug shows where)", 1

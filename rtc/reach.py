@@ -1,0 +1,206 @@
+"""Can WebRTC's packets get through? Asks STUN and TURN servers, and this machine's own sockets.
+
+`patience` is how many seconds to wait for an answer.
+"""
+
+import asyncio
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Self
+
+from aioice import stun
+from aioice.ice import get_host_addresses
+from aioice.turn import create_turn_endpoint
+
+RESEND = 0.5  # seconds between tries of a request over UDP: RFC 8489, section 6.2.1
+URL = re.compile(
+    r"(?P<scheme>stuns?|turns?):(?P<host>\[[0-9a-fA-F:]+\]|[^:?\[\]]+)(:(?P<port>\d{1,5}))?"
+    r"(\?transport=(?P<transport>udp|tcp))?"
+)
+
+Address = tuple[str, int]
+
+
+class UnreachableError(ConnectionError):
+    """A server did not answer, or did not accept; the message names it and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A STUN or TURN server; `tls` goes over TCP."""
+
+    host: str
+    port: int
+    transport: str
+    tls: bool
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Read a `stun:` or `turn:` URL.
+
+        Raises:
+            ValueError: `url` is not one.
+
+        Source: RFC 7064, RFC 7065.
+        """
+        match = URL.fullmatch(url)
+        if match is None:
+            raise ValueError(f"expected stun:HOST:PORT or turn:HOST:PORT?transport=udp, got {url}")
+        tls = match["scheme"].endswith("s")
+        return cls(
+            host=match["host"].strip("[]"),
+            port=int(match["port"] or (5349 if tls else 3478)),
+            transport=match["transport"] or ("tcp" if tls else "udp"),
+            tls=tls,
+        )
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}/{'tls' if self.tls else self.transport}"
+
+
+class _Replies(asyncio.DatagramProtocol):
+    """Completes `first` with the first datagram that `accepts` likes."""
+
+    def __init__(self) -> None:
+        self.first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.expected = b""
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        if self.expected in data and not self.first.done():
+            self.first.set_result(data)
+
+    def error_received(self, exc: Exception) -> None:
+        if not self.first.done():
+            self.first.set_exception(exc)
+
+
+class _Echo(asyncio.DatagramProtocol):
+    """Sends each datagram back."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        self._transport.sendto(data, addr)
+
+
+def host_addresses() -> list[str]:
+    """Return this machine's addresses that WebRTC offers to a peer: loopback is none of them."""
+    return list(get_host_addresses(use_ipv4=True, use_ipv6=True))
+
+
+async def echo(host: str, *, patience: float) -> float:
+    """Send a datagram to a socket of our own at `host` and back; return the round trip.
+
+    Raises:
+        UnreachableError: `host` cannot be bound, or a firewall drops the datagram.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        far, _ = await loop.create_datagram_endpoint(_Echo, local_addr=(host, 0))
+    except OSError as error:
+        raise UnreachableError(f"UDP at {host}: cannot be bound ({error})") from error
+    try:
+        started = loop.time()
+        token = secrets.token_bytes(16)
+        await _ask(far.get_extra_info("sockname")[:2], token, token, patience)
+        return loop.time() - started
+    finally:
+        far.close()
+
+
+async def mapped_address(server: Server, *, patience: float) -> Address:
+    """Return our address as `server` sees it, by a STUN binding request over UDP.
+
+    Raises:
+        UnreachableError: there was no answer in time, or not a success.
+
+    Source: RFC 8489, section 3.
+    """
+    request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+    try:
+        reply = await _ask(
+            (server.host, server.port), bytes(request), request.transaction_id, patience
+        )
+        answer = stun.parse_message(reply)
+    except ValueError as error:
+        raise UnreachableError(f"{server}: the answer is not STUN ({error})") from error
+    if "XOR-MAPPED-ADDRESS" not in answer.attributes:
+        raise UnreachableError(f"{server}: the answer names no address")
+    host, port = answer.attributes["XOR-MAPPED-ADDRESS"]
+    return str(host), int(port)
+
+
+async def relayed_address(
+    server: Server, *, username: str, credential: str, patience: float
+) -> Address:
+    """Return the address that `server` relays for us; the allocation is given back at once.
+
+    Raises:
+        UnreachableError: the server did not answer, or refused the credential.
+
+    Source: RFC 8656, section 7.
+    """
+    try:
+        async with asyncio.timeout(patience):
+            transport, closed = await create_turn_endpoint(
+                _Closing,
+                server_addr=(server.host, server.port),
+                username=username,
+                password=credential,
+                ssl=server.tls,
+                transport=server.transport,
+            )
+            host, port = transport.get_extra_info("sockname")
+            transport.close()
+            await closed.lost.wait()
+    except TimeoutError as error:
+        raise UnreachableError(f"{server}: no answer in {patience:g} s") from error
+    except (stun.TransactionError, OSError) as error:
+        raise UnreachableError(f"{server}: {_reason(error)}") from error
+    return str(host), int(port)
+
+
+class _Closing(asyncio.DatagramProtocol):
+    """Tells when an allocation has been given back."""
+
+    def __init__(self) -> None:
+        self.lost = asyncio.Event()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set()
+
+
+def _reason(error: Exception) -> str:
+    """Say what a refused allocation means for whoever set the server up."""
+    if isinstance(error, stun.TransactionFailed):
+        code, phrase = error.response.attributes.get("ERROR-CODE", (0, "refused"))
+        advice = (
+            ": the secret differs from the server's, or a clock is wrong" if code == 401 else ""
+        )
+        return f"{code} {phrase}{advice}"
+    return str(error) or "no answer"
+
+
+async def _ask(address: Address, request: bytes, expected: bytes, patience: float) -> bytes:
+    """Send `request` until a datagram that contains `expected` comes."""
+    loop = asyncio.get_running_loop()
+    label = f"{address[0]}:{address[1]}/udp"
+    try:
+        async with asyncio.timeout(patience):
+            transport, replies = await loop.create_datagram_endpoint(_Replies, remote_addr=address)
+            replies.expected = expected
+            try:
+                while True:
+                    transport.sendto(request)
+                    done, _ = await asyncio.wait([replies.first], timeout=RESEND)
+                    if done:
+                        return replies.first.result()
+            finally:
+                transport.close()
+    except TimeoutError as error:
+        raise UnreachableError(f"{label}: no answer in {patience:g} s") from error
+    except OSError as error:
+        raise UnreachableError(f"{label}: {error}") from error

@@ -1,0 +1,128 @@
+"""What this machine has to run models: GPUs, and the runtimes that load.
+
+A runtime counts only once its library has been loaded: an installed package may lack it.
+"""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from types import ModuleType
+
+SMI_QUERY = "name,memory.total,compute_cap,driver_version"
+SMI_TIMEOUT = 10.0  # a GPU that has fallen off its bus blocks nvidia-smi for good
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One NVIDIA GPU; `memory` in bytes, `capability` as 9.0, None where it is not told."""
+
+    name: str
+    memory: int
+    capability: str | None
+    driver: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A library that runs models; `version` is None where it is not installed or does not load."""
+
+    name: str
+    version: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What was found on this machine."""
+
+    gpus: tuple[Gpu, ...]
+    runtimes: tuple[Runtime, ...]
+
+
+def detect() -> Engines:
+    """Look at this machine; importing the runtimes that are installed takes seconds."""
+    runtimes = (
+        _runtime("TensorRT", "tensorrt", _tensorrt_detail),
+        _runtime("TensorRT-RTX", "tensorrt_rtx", _tensorrt_detail),
+        _runtime("ONNX Runtime", "onnxruntime", _onnxruntime_detail),
+        _runtime("PyTorch", "torch", _torch_detail),
+    )
+    return Engines(gpus(), runtimes)
+
+
+def gpus() -> tuple[Gpu, ...]:
+    """Return the GPUs that NVIDIA's driver tells of; none where there is no driver."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ()
+    command = [program, f"--query-gpu={SMI_QUERY}", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(
+            command, capture_output=True, text=True, timeout=SMI_TIMEOUT, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(gpu for line in said.splitlines() if (gpu := _parsed(line)))
+
+
+def _parsed(line: str) -> Gpu | None:
+    """Return the GPU of one line of nvidia-smi, or None where the line is something else."""
+    fields = [field.strip() for field in line.split(",")]
+    if len(fields) != len(SMI_QUERY.split(",")) or not fields[1].isdigit():
+        return None
+    name, mebibytes, capability, driver = fields
+    known = capability if capability.replace(".", "").isdigit() else None
+    return Gpu(name, int(mebibytes) * 2**20, known, driver or None)
+
+
+def _runtime(name: str, module: str, detail: Callable[[ModuleType], str]) -> Runtime:
+    if importlib.util.find_spec(module) is None:
+        return Runtime(name, None, "not installed")
+    try:
+        loaded = importlib.import_module(module)
+        return Runtime(name, str(loaded.__version__), detail(loaded))
+    except (ImportError, OSError, AttributeError, RuntimeError) as error:
+        return Runtime(name, None, f"installed, but does not load: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _tensorrt_detail(_module: ModuleType) -> str:
+    return "needs a GPU to run engines; TensorRT-RTX builds them without one"
+
+
+def _onnxruntime_detail(module: ModuleType) -> str:
+    return "providers: " + ", ".join(module.get_available_providers())
+
+
+def _torch_detail(module: ModuleType) -> str:
+    if not module.cuda.is_available():
+        return "CPU only" if module.version.cuda is None else f"CUDA {module.version.cuda}, no GPU"
+    capability = ".".join(str(part) for part in module.cuda.get_device_capability())
+    return f"CUDA {module.version.cuda}, {module.cuda.get_device_name()}, SM {capability}"
+
+
+def as_json(found: Engines) -> str:
+    """Return `found` as a JSON object on lines of its own."""
+    return json.dumps(asdict(found), indent=2) + "\n"
+
+
+def as_text(found: Engines) -> str:
+    """Return `found` as lines for a person."""
+    lines = [
+        f"GPU           {gpu.name}, {gpu.memory / 2**30:.0f} GiB, SM {gpu.capability or 'unknown'},"
+        f" driver {gpu.driver or 'unknown'}"
+        for gpu in found.gpus
+    ] or ["GPU           none: models run on the CPU"]
+    lines += [
+        f"{runtime.name:<13} {runtime.version or '-':<12} {runtime.detail}"
+        for runtime in found.runtimes
+    ]
+    return "\n".join(lines) + "\n"

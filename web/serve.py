@@ -1,0 +1,83 @@
+"""The HTTP server as a process: listens, says where, and ends cleanly."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from web.app import create_app
+from web.compose import compose
+from web.config import Settings
+from web.errors import UsageError
+
+logger = logging.getLogger(__name__)
+
+GRACE = 1  # seconds that open connections get to end after Ctrl-C
+
+
+def serve(settings: Settings, *, banner: str | None) -> int:
+    """Serve until Ctrl-C or SIGTERM; return 0. `banner`, if any, is printed once it listens.
+
+    Raises:
+        UsageError: the address is in use, or not one of this machine.
+    """
+    with listening(settings) as listener, compose(settings) as composed:
+        app = create_app(settings, composed)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            ws="websockets-sansio",
+            ws_max_size=settings.max_message_size,
+            timeout_graceful_shutdown=GRACE,
+            lifespan="on",
+        )
+        host, port = listener.getsockname()[:2]
+        url = f"http://{'localhost' if host in ('127.0.0.1', '::1') else host}:{port}"
+        server = Server(config)
+        if banner is not None:
+            server.banner = banner.format(url=url)
+        logger.info("listening on %s", url)
+        asyncio.run(server.serve(sockets=[listener]))
+    return 0
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """Bind before anything is loaded, so that a port in use is told at once."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise UsageError(
+            f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}: "
+            "end what listens there, or give --port"
+        ) from error
+    with listener:
+        yield listener
+
+
+class Server(uvicorn.Server):
+    """Prints its banner once it listens; the second Ctrl-C does not wait."""
+
+    banner = ""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self.banner:
+            sys.stdout.write(self.banner)
+            sys.stdout.flush()
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """End at the first signal; uvicorn would raise the signal again afterwards."""
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True

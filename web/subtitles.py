@@ -1,0 +1,88 @@
+"""Words to subtitles: WebVTT, SubRip, JSON and plain text."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from media.events import CaptionWord
+
+Format = Literal["vtt", "srt", "json", "text"]
+
+LONGEST = 6.0  # seconds on screen, BBC subtitle guidelines: two full lines take 6 s to read
+WIDEST = 84  # characters: two lines of 42
+PAUSE = 0.8  # seconds of silence that begin a new cue
+STOPS = (".", "?", "!")
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """What is on the screen from `start` to `end`, in seconds of media time."""
+
+    start: float
+    end: float
+    text: str
+    words: tuple[CaptionWord, ...] = ()
+
+
+def cues_of(words: Iterable[CaptionWord]) -> list[Cue]:
+    """Return `words` as cues that can be read: cut at pauses, at stops, and before they grow long."""
+    cues: list[Cue] = []
+    line: list[CaptionWord] = []
+    for word in words:
+        if line and _full(line, word):
+            cues.append(cue_of(line))
+            line = []
+        line.append(word)
+    if line:
+        cues.append(cue_of(line))
+    return cues
+
+
+def cue_of(words: Sequence[CaptionWord]) -> Cue:
+    """Return one cue of all `words`, which must not be empty."""
+    text = "".join(word.text for word in words).strip()
+    return Cue(words[0].start, max(words[0].start + 0.1, words[-1].end), text, tuple(words))
+
+
+def _full(line: list[CaptionWord], word: CaptionWord) -> bool:
+    text = "".join(each.text for each in [*line, word]).strip()
+    seconds = word.end - line[0].start
+    stopped = line[-1].text.rstrip().endswith(STOPS) and line[-1].end - line[0].start > 1.0
+    return stopped or seconds > LONGEST or len(text) > WIDEST or word.start - line[-1].end > PAUSE
+
+
+def write(cues: Sequence[Cue], format: Format) -> str:
+    """Return `cues` as a file of `format`."""
+    match format:
+        case "vtt":
+            blocks = [f"{_clock(c.start)} --> {_clock(c.end)}\n{_escaped(c.text)}\n" for c in cues]
+            return "\n".join(["WEBVTT\n", *blocks])
+        case "srt":
+            blocks = [
+                f"{n}\n{_clock(c.start, ',')} --> {_clock(c.end, ',')}\n{c.text}\n"
+                for n, c in enumerate(cues, start=1)
+            ]
+            return "\n".join(blocks)
+        case "json":
+            return json.dumps([_fields(cue) for cue in cues], indent=1, ensure_ascii=False) + "\n"
+        case "text":
+            return "".join(f"{cue.text}\n" for cue in cues)
+
+
+def _fields(cue: Cue) -> dict[str, object]:
+    words = [{"text": w.text.strip(), "start": w.start, "end": w.end} for w in cue.words]
+    return {"start": cue.start, "end": cue.end, "text": cue.text, "words": words}
+
+
+def _clock(time: float, point: str = ".") -> str:
+    milliseconds = round(time * 1000)
+    seconds, milliseconds = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{seconds:02}{point}{milliseconds:03}"
+
+
+def _escaped(text: str) -> str:
+    """Return `text` as WebVTT cue text, W3C WebVTT section 4.2.2."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,127 @@
+"""Pictures at the edge: decoded frames of any format to RGB arrays, and back to YUV.
+
+YUV, BGR, rotation flags and colour ranges stop here. Where a frame does not say which YUV it
+is, it is BT.601 with limited range, as WebRTC has it.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from numpy.typing import NDArray
+
+from media.frames import VIDEO_CLOCK_HZ, VideoFrame
+
+Pixels = NDArray[np.uint8]
+VIDEO_TIME_BASE = Fraction(1, VIDEO_CLOCK_HZ)
+QUARTER_TURN = 90  # degrees
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureLimits:
+    """The most pixels that a picture may have along its longer and its shorter side.
+
+    Raises:
+        ValueError: a side below 16, or `longer` less than `shorter`.
+    """
+
+    longer: int = 1280
+    shorter: int = 720
+
+    def __post_init__(self) -> None:
+        if not 16 <= self.shorter <= self.longer:
+            raise ValueError(
+                f"expected 16 <= shorter <= longer, got {self.shorter} and {self.longer}"
+            )
+
+
+def fit(width: int, height: int, limits: PictureLimits | None) -> tuple[int, int]:
+    """Return the largest (width, height) of the same shape within `limits`; never enlarges."""
+    if limits is None:
+        return width, height
+    scale = min(
+        Fraction(1),
+        Fraction(limits.longer, max(width, height)),
+        Fraction(limits.shorter, min(width, height)),
+    )
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def from_av(frame: av.VideoFrame, pts: int, limits: PictureLimits | None = None) -> VideoFrame:
+    """Return the picture of a decoded frame upright and within `limits`, at `pts` (90 kHz).
+
+    The pixels are a copy, in RGB with full range.
+    """
+    width, height = fit(frame.width, frame.height, limits)
+    scaled = frame.reformat(
+        width=width,
+        height=height,
+        format="rgb24",
+        dst_color_range=ColorRange.JPEG,
+        interpolation=_interpolation(frame, width, height),
+        threads=1,  # sessions run side by side: threads for one frame only add overhead
+    )
+    turns = round(frame.rotation / QUARTER_TURN) % 4  # counter-clockwise
+    upright = np.rot90(scaled.to_ndarray(), turns) if turns else scaled.to_ndarray()
+    return VideoFrame(np.ascontiguousarray(upright, dtype=np.uint8), pts)
+
+
+def to_av(frame: VideoFrame, limits: PictureLimits | None = None) -> av.VideoFrame:
+    """Return `frame` as yuv420p for an encoder, within `limits`: BT.601, limited range.
+
+    Encoders want even sides, so an odd last row or column is left out.
+
+    Raises:
+        ValueError: the pixels are not uint8 (height, width, 3) with at least 2 by 2 of them.
+    """
+    rgb = _rgb_frame(frame.pixels)
+    width, height = fit(rgb.width, rgb.height, limits)
+    if (width % 2 or height % 2) and (width, height) == (rgb.width, rgb.height):
+        rgb = _rgb_frame(frame.pixels[: height - height % 2, : width - width % 2])
+    width, height = max(2, width - width % 2), max(2, height - height % 2)
+    yuv = rgb.reformat(
+        width=width,
+        height=height,
+        format="yuv420p",
+        dst_colorspace=Colorspace.ITU601,
+        dst_color_range=ColorRange.MPEG,
+        interpolation=_interpolation(rgb, width, height),
+        threads=1,
+    )
+    yuv.pts = frame.pts
+    yuv.time_base = VIDEO_TIME_BASE
+    return yuv
+
+
+def resize(pixels: Pixels, limits: PictureLimits) -> Pixels:
+    """Return RGB `pixels` (height, width, 3) scaled down to `limits`, or as they are if they fit.
+
+    Raises:
+        ValueError: the pixels are not uint8 (height, width, 3) with at least 2 by 2 of them.
+    """
+    rgb = _rgb_frame(pixels)
+    width, height = fit(rgb.width, rgb.height, limits)
+    if (width, height) == (rgb.width, rgb.height):
+        return pixels
+    scaled = rgb.reformat(
+        width=width, height=height, interpolation=Interpolation.AREA, threads=1
+    ).to_ndarray()
+    return np.ascontiguousarray(scaled, dtype=np.uint8)
+
+
+def _rgb_frame(pixels: Pixels) -> av.VideoFrame:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(
+            f"expected uint8 pixels (height, width, 3), got {pixels.dtype} {pixels.shape}"
+        )
+    if min(pixels.shape[:2]) < 2:
+        raise ValueError(f"expected at least 2 by 2 pixels, got {pixels.shape[:2]}")
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+
+
+def _interpolation(frame: av.VideoFrame, width: int, height: int) -> Interpolation:
+    """Return how to scale: averaging areas keeps fine text from flickering when shrunk."""
+    smaller = width < frame.width or height < frame.height
+    return Interpolation.AREA if smaller else Interpolation.BILINEAR

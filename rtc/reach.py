@@ -7,7 +7,7 @@ import asyncio
 import re
 import secrets
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 from aioice import stun
 from aioice.ice import get_host_addresses
@@ -79,8 +79,7 @@ class _Echo(asyncio.DatagramProtocol):
     """Sends each datagram back."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         self._transport.sendto(data, addr)

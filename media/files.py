@@ -11,6 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from media import audio
 from media.errors import MediaTooLongError, UnreadableMediaError
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.video import from_av
@@ -66,7 +67,7 @@ def decode_audio(path: Path, *, longest: float) -> Iterator[NDArray[np.float32]]
 
 
 def decode(
-    path: Path, *, longest: float, audio: bool = True, video: bool = True
+    path: Path, *, longest: float, sound: bool = True, video: bool = True
 ) -> Iterator[AudioChunk | VideoFrame]:
     """Yield the sound and the pictures of `path` by their time, which starts at 0.
 
@@ -78,12 +79,12 @@ def decode(
     """
     with opened(path) as container:
         streams: list[av.AudioStream | av.VideoStream] = []
-        if audio:
+        if sound:
             streams += container.streams.audio[:1]
         if video:
             streams += container.streams.video[:1]
         if not streams:
-            wanted = " or ".join(["sound"] * audio + ["pictures"] * video)
+            wanted = " or ".join(["sound"] * sound + ["pictures"] * video)
             raise UnreadableMediaError(f"{path}: there is no {wanted} in it")
         if container.duration is not None:
             _check_length(path, container.duration / av.time_base, longest)
@@ -105,7 +106,7 @@ def _decoded(
 ) -> Iterator[AudioChunk | VideoFrame]:
     """Yield what the packets hold, in the order of the file."""
     origin = Fraction(container.start_time or 0, av.time_base)
-    sound = Sound(origin)
+    line = Sound(origin)
     for packet in container.demux(streams):
         try:
             frames = packet.decode()
@@ -113,12 +114,12 @@ def _decoded(
             continue  # a damaged packet: what follows it can still be read
         for frame in frames:
             if isinstance(frame, av.AudioFrame):
-                yield from sound.chunks(frame)
+                yield from line.chunks(frame)
             elif isinstance(frame, av.VideoFrame) and frame.pts is not None:
                 assert frame.time_base is not None
                 time = frame.pts * frame.time_base - origin
                 yield from_av(frame, pts=max(0, round(time * VIDEO_CLOCK_HZ)))
-    yield from sound.rest()
+    yield from line.rest()
 
 
 class Sound:
@@ -144,8 +145,10 @@ class Sound:
                 self._due = time
         if self._due is not None:
             self._due += Fraction(frame.samples, frame.sample_rate)
-        frame.pts = None  # the resampler would stretch or pad to fit timestamps
-        for converted in self._resampler.resample(frame):
+        # Channels are averaged first: FFmpeg would add two equal ones to more than full scale.
+        mono = av.AudioFrame.from_ndarray(audio.from_av(frame)[None], format="flt", layout="mono")
+        mono.sample_rate = frame.sample_rate
+        for converted in self._resampler.resample(mono):
             yield from self._chunk(converted)
 
     def rest(self) -> Iterator[AudioChunk]:

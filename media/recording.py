@@ -203,7 +203,7 @@ def picture_items(
 ) -> Iterator[tuple[float, Input]]:
     """Yield the pictures with their times, and the questions where they were asked."""
     asked = [line for line in lines if _for_sight(line)]
-    tape = decode(path, longest=longest, audio=False) if path.is_file() else iter(())
+    tape = decode(path, longest=longest, sound=False) if path.is_file() else iter(())
     for frame in tape:
         assert isinstance(frame, VideoFrame)
         while asked and asked[0].video < frame.pts:

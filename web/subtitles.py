@@ -26,7 +26,7 @@ class Cue:
 
 
 def cues_of(words: Iterable[CaptionWord]) -> list[Cue]:
-    """Return `words` as cues that can be read: cut at pauses, at stops, and before they grow long."""
+    """Return `words` as readable cues: cut at pauses, at stops, and before they grow long."""
     cues: list[Cue] = []
     line: list[CaptionWord] = []
     for word in words:

@@ -6,6 +6,7 @@
 import asyncio
 import re
 import secrets
+import struct
 from dataclasses import dataclass
 from typing import Self, cast
 
@@ -15,7 +16,7 @@ from aioice.turn import create_turn_endpoint
 
 RESEND = 0.5  # seconds between tries of a request over UDP: RFC 8489, section 6.2.1
 URL = re.compile(
-    r"(?P<scheme>stuns?|turns?):(?P<host>\[[0-9a-fA-F:]+\]|[^:?\[\]]+)(:(?P<port>\d{1,5}))?"
+    r"(?P<scheme>stuns?|turns?):(?P<host>\[[0-9a-fA-F:]+\]|[^:/?\[\]]+)(:(?P<port>\d{1,5}))?"
     r"(\?transport=(?P<transport>udp|tcp))?"
 )
 
@@ -124,7 +125,7 @@ async def mapped_address(server: Server, *, patience: float) -> Address:
             (server.host, server.port), bytes(request), request.transaction_id, patience
         )
         answer = stun.parse_message(reply)
-    except ValueError as error:
+    except (ValueError, struct.error) as error:
         raise UnreachableError(f"{server}: the answer is not STUN ({error})") from error
     if "XOR-MAPPED-ADDRESS" not in answer.attributes:
         raise UnreachableError(f"{server}: the answer names no address")

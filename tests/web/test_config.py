@@ -1,0 +1,96 @@
+"""Settings: what is read, what is refused, and how it is told."""
+
+from pathlib import Path
+
+import pytest
+
+from web.config import CHECKOUT, Settings, documented, read_settings
+from web.errors import SettingsError
+
+
+def test_variables_are_read_and_arguments_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EYELINE_PORT", "8000")
+    monkeypatch.setenv("EYELINE_HOST", "0.0.0.0")
+    settings = read_settings(port=9000, host=None)
+    assert (settings.port, settings.host) == (9000, "0.0.0.0")
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EYELINE_PROT", "8000")
+    with pytest.raises(
+        SettingsError, match=r"^unknown setting EYELINE_PROT: did you mean EYELINE_PORT\?$"
+    ):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("EYELINE_PORT", "high", "EYELINE_PORT: .*integer.*'high'"),
+        ("EYELINE_PORT", "65536", "EYELINE_PORT: .*65535"),
+        ("EYELINE_LOG_LEVEL", "loud", "EYELINE_LOG_LEVEL: .*'debug', 'info'"),
+        ("EYELINE_ASR_MODEL", "tiny", "EYELINE_ASR_MODEL: expected tiny.en, base or the path"),
+        ("EYELINE_SESSIONS", "0", "EYELINE_SESSIONS: .*greater than or equal to 1"),
+        ("EYELINE_SPEECH_THRESHOLD", "1.5", "EYELINE_SPEECH_THRESHOLD: .*less than 1"),
+        ("EYELINE_STUN_URLS", "http://a", "EYELINE_STUN_URLS: expected stun:HOST:PORT"),
+        ("EYELINE_STUN_URLS", "stun:a:1,stun:", "EYELINE_STUN_URLS: expected stun:HOST:PORT"),
+        ("EYELINE_TURN_URLS", "stun:a:1", "EYELINE_TURN_URLS: expected turn:HOST:PORT"),
+        ("EYELINE_TURN_URLS", "turn:a:1", "EYELINE_TURN_URLS needs EYELINE_TURN_SECRET"),
+    ],
+)
+def test_a_bad_value_is_told_in_one_line_that_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=told) as caught:
+        read_settings()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bad_argument_is_told_by_its_option_not_by_a_variable() -> None:
+    with pytest.raises(SettingsError, match=r"^--model: expected tiny\.en, base"):
+        read_settings(asr_model="large")
+
+
+def test_secrets_are_shown_neither_in_errors_nor_in_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EYELINE_API_KEY", "hunter2")
+    assert "hunter2" not in repr(read_settings())
+    with pytest.raises(SettingsError) as caught:
+        read_settings(turn_secret=["hunter2"])
+    assert "hunter2" not in str(caught.value)
+
+
+def test_lists_are_comma_separated_and_empty_variables_count_as_not_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EYELINE_STUN_URLS", "stun:a:3478, stun:b:3478,")
+    monkeypatch.setenv("EYELINE_API_KEY", "")
+    monkeypatch.setenv("EYELINE_THREADS", "")
+    settings = read_settings()
+    assert settings.stun_urls == ("stun:a:3478", "stun:b:3478")
+    assert settings.api_key is None
+    assert settings.threads_in_use >= 1
+
+
+def test_settings_offer_nobody_elses_server_unless_told_to() -> None:
+    settings = read_settings()
+    assert settings.stun_urls == settings.turn_urls == ()
+    assert settings.host == "127.0.0.1"
+
+
+def test_settings_cannot_be_changed_after_they_were_read() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        read_settings().port = 1  # type: ignore[misc]  # what is tested
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_the_page_of_settings_is_up_to_date() -> None:
+    page = Path(CHECKOUT, "docs", "settings.md").read_text()
+    assert page == documented(), "run: .venv/bin/python -m web.config > docs/settings.md"

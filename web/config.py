@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     max_upload_size: int = Field(
         512 * 1024 * 1024, ge=1, description="largest body of a request, in bytes"
     )
+    max_message_size: int = Field(
+        16 * 1024 * 1024, ge=1024, description="largest WebSocket message, in bytes"
+    )
     max_media_hours: float = Field(
         4.0, gt=0, description="longest media file that is transcribed or replayed, in hours"
     )

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 
 from media.errors import MediaError
-from media.errors import MediaError
 from models.errors import ModelError
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,280 @@
+"""The OpenAI Realtime protocol as a pure state machine: messages in, session inputs and events out.
+
+No I/O and no clock: a transport (WebSocket, WebRTC data channel, test) feeds `receive` with what
+the client says, `heard` with sound that came another way, and `emit` with what the session says;
+each returns the state, the inputs for the session and the events for the client, in order. The
+state that is given is spent.
+
+Source: the OpenAI Realtime API (GA), as openai 3.54.0 and agents-realtime 0.20.0 use it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, assert_never
+
+from media.events import Answer, Caption, Input, Output, Speech, TurnEnded, TurnStarted
+from media.frames import AudioChunk, VideoFrame
+from web import hearing, responses
+from web.dialogue import Dialogue, Event, name, note, say, taken
+from web.items import find, given, insert, remove, replace
+from web.terms import Local, TranscriptionTerms, listening, opening, shown
+from web.wire import (
+    AudioAppend,
+    AudioClear,
+    AudioCommit,
+    ClientEvent,
+    ItemCreate,
+    ItemDelete,
+    ItemRetrieve,
+    ItemTruncate,
+    OutputClear,
+    ResponseCancel,
+    ResponseCreate,
+    SessionUpdate,
+    WireError,
+    parse,
+)
+from web.wishes import update
+
+Step = tuple[Dialogue, Sequence[Input], Sequence[Event]]
+
+
+def begin(
+    id: str,
+    local: Local,
+    *,
+    model: str | None = None,
+    transcription: bool = False,
+    own_events: bool = False,
+    on_track: bool = False,
+) -> Step:
+    """Open conversation `id`: `model` is what the client's URL names, `on_track` is WebRTC."""
+    terms = opening(local, transcription=transcription)
+    dialogue = Dialogue(id, local, terms, on_track=on_track, own_events=own_events)
+    notes: tuple[str, ...] = ()
+    if model is not None and not transcription:
+        dialogue.terms, notes = update(terms, {"model": model}, local)
+    say(dialogue, "session.created", session=_session(dialogue))
+    if not transcription:
+        conversation = {"id": f"conv_{id.removeprefix('sess_')}", "object": "realtime.conversation"}
+        say(dialogue, "conversation.created", conversation=conversation)
+    dialogue.inputs.append(listening(dialogue.terms))
+    for text in (*local.notices, *notes):
+        note(dialogue, text)
+    return taken(dialogue)
+
+
+def receive(dialogue: Dialogue, text: str) -> Step:
+    """Obey one message of the client; one that cannot be obeyed gives an `error` event."""
+    try:
+        event = parse(text)
+    except WireError as error:
+        return refuse(dialogue, error)
+    try:
+        _obey(dialogue, event)
+    except WireError as error:
+        error.event_id = event.event_id
+        return refuse(dialogue, error)
+    return taken(dialogue)
+
+
+def refuse(dialogue: Dialogue, error: WireError) -> Step:
+    """Tell the client what was wrong with its message."""
+    say(
+        dialogue,
+        "error",
+        error={
+            "type": "invalid_request_error",
+            "code": error.code,
+            "message": error.message,
+            "param": error.param,
+            "event_id": error.event_id,
+        },
+    )
+    return taken(dialogue)
+
+
+def heard(dialogue: Dialogue, chunk: AudioChunk) -> Step:
+    """Hear sound that did not come in a message: mono at 16 kHz, placed on the timeline."""
+    hearing.hear(dialogue, chunk)
+    return taken(dialogue)
+
+
+def emit(dialogue: Dialogue, output: Output) -> Step:
+    """Say what the session says; drawn frames are the transport's, and give nothing here."""
+    match output:
+        case TurnStarted():
+            if hearing.turn_started(dialogue, output):
+                responses.interrupted(dialogue)
+        case TurnEnded():
+            hearing.turn_ended(dialogue, output)
+        case Caption():
+            _captioned(dialogue, output)
+        case Answer():
+            responses.answered(dialogue, output)
+        case Speech():
+            responses.voiced(dialogue, output)
+        case VideoFrame():
+            pass
+        case _:
+            assert_never(output)
+    return taken(dialogue)
+
+
+def played(dialogue: Dialogue) -> Step:
+    """Say that all speech given to the track was heard."""
+    responses.played(dialogue)
+    return taken(dialogue)
+
+
+def tell(dialogue: Dialogue, type: str, **fields: Any) -> Step:
+    """Say one of the service's own events, if the client wants them."""
+    if dialogue.own_events:
+        say(dialogue, type, **fields)
+    return taken(dialogue)
+
+
+def fail(dialogue: Dialogue, message: str) -> Step:
+    """Say that the session failed, and what therefore never comes."""
+    hearing.failed(dialogue, message)
+    responses.failed(dialogue, message)
+    say(dialogue, "error", error={"type": "server_error", "code": None, "message": message})
+    return taken(dialogue)
+
+
+def _captioned(dialogue: Dialogue, caption: Caption) -> None:
+    if dialogue.own_events:
+        words = [{"text": w.text, "start": w.start, "end": w.end} for w in caption.words]
+        say(
+            dialogue,
+            "eyeline.caption",
+            turn=caption.turn,
+            text=caption.text,
+            words=words,
+            stable=caption.stable,
+            start=caption.start,
+            end=caption.end,
+            heard=caption.heard,
+            final=caption.final,
+        )
+    complete = hearing.captioned(dialogue, caption)
+    if complete is not None:
+        responses.transcribed(dialogue, *complete, caption.end)
+
+
+def _obey(dialogue: Dialogue, event: ClientEvent) -> None:
+    act: Callable[[Dialogue, Any], None] = ACTS[type(event)]
+    act(dialogue, event)
+
+
+def _update(dialogue: Dialogue, event: SessionUpdate) -> None:
+    wish = dict(event.session)
+    own = wish.pop("eyeline", None)
+    if own is not None and not (isinstance(own, dict) and isinstance(own.get("events"), bool)):
+        raise WireError(
+            'session.eyeline: expected {"events": true} or {"events": false}',
+            param="session.eyeline",
+        )
+    before = dialogue.terms
+    after, notes = update(before, wish, dialogue.local)
+    if after.type != before.type and dialogue.response is not None:
+        raise WireError(
+            "session.type: cannot change while a response is in progress", param="session.type"
+        )
+    if after.audio.input.format != before.audio.input.format:
+        hearing.end_format(dialogue)
+    dialogue.terms = after
+    fresh = own is not None and own["events"] and not dialogue.own_events
+    if own is not None:
+        dialogue.own_events = own["events"]
+    if listening(after) != listening(before):
+        dialogue.inputs.append(listening(after))
+    say(dialogue, "session.updated", session=_session(dialogue))
+    for text in (*(dialogue.local.notices if fresh else ()), *notes):
+        note(dialogue, text)
+
+
+def _session(dialogue: Dialogue) -> dict[str, Any]:
+    return {**shown(dialogue.terms, dialogue.id), "eyeline": {"events": dialogue.own_events}}
+
+
+def _append(dialogue: Dialogue, event: AudioAppend) -> None:
+    hearing.append(dialogue, event)
+
+
+def _commit(dialogue: Dialogue, event: AudioCommit) -> None:
+    del event
+    hearing.commit(dialogue)
+
+
+def _clear(dialogue: Dialogue, event: AudioClear) -> None:
+    del event
+    hearing.clear(dialogue)
+
+
+def _clear_output(dialogue: Dialogue, event: OutputClear) -> None:
+    del event
+    if not dialogue.on_track:
+        raise WireError("output_audio_buffer.clear is for WebRTC: here the client plays the sound")
+    responses.hush(dialogue)
+
+
+def _create_item(dialogue: Dialogue, event: ItemCreate) -> None:
+    if isinstance(dialogue.terms, TranscriptionTerms):
+        raise WireError("a transcription session has no items but speech", param="type")
+    item = given(event.item, name(dialogue, "item"))
+    previous = insert(dialogue.items, item, event.previous_item_id)
+    say(dialogue, "conversation.item.added", item=item, previous_item_id=previous)
+    say(dialogue, "conversation.item.done", item=item, previous_item_id=previous)
+    if any(part["type"] == "input_image" for part in item.get("content", ())):
+        note(dialogue, "pictures in messages are kept, but not understood yet")
+    hearing.trim(dialogue)
+
+
+def _retrieve_item(dialogue: Dialogue, event: ItemRetrieve) -> None:
+    item = find(dialogue.items, event.item_id, "item_id")
+    say(dialogue, "conversation.item.retrieved", item=item)
+
+
+def _delete_item(dialogue: Dialogue, event: ItemDelete) -> None:
+    remove(dialogue.items, event.item_id)
+    dialogue.spoken.pop(event.item_id, None)
+    say(dialogue, "conversation.item.deleted", item_id=event.item_id)
+
+
+def _truncate_item(dialogue: Dialogue, event: ItemTruncate) -> None:
+    """Forget what was not heard of an answer: its words go too, as they may say more."""
+    item = find(dialogue.items, event.item_id, "item_id")
+    spoken = dialogue.spoken.get(event.item_id)
+    if spoken is None:
+        raise WireError("only an answer that was spoken can be truncated", param="item_id")
+    if event.content_index != 0:
+        raise WireError("content_index: expected 0, the only part", param="content_index")
+    if event.audio_end_ms > spoken:
+        raise WireError(
+            f"audio_end_ms: the answer has {spoken} ms of sound, less than {event.audio_end_ms}",
+            param="audio_end_ms",
+        )
+    dialogue.spoken[event.item_id] = event.audio_end_ms
+    replace(dialogue.items, item | {"content": [{"type": "output_audio", "transcript": None}]})
+    say(
+        dialogue,
+        "conversation.item.truncated",
+        item_id=event.item_id,
+        content_index=0,
+        audio_end_ms=event.audio_end_ms,
+    )
+
+
+ACTS: dict[type, Callable[[Dialogue, Any], None]] = {
+    SessionUpdate: _update,
+    AudioAppend: _append,
+    AudioCommit: _commit,
+    AudioClear: _clear,
+    OutputClear: _clear_output,
+    ItemCreate: _create_item,
+    ItemRetrieve: _retrieve_item,
+    ItemDelete: _delete_item,
+    ItemTruncate: _truncate_item,
+    ResponseCreate: responses.create,
+    ResponseCancel: responses.cancel,
+}

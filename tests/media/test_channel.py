@@ -38,3 +38,20 @@ async def test_send_after_close() -> None:
     await channel.close()
     with pytest.raises(ChannelClosedError):
         await channel.send(1)
+
+
+async def test_only_the_newest_of_a_heavy_type_wait() -> None:
+    channel = Channel[VideoFrame | Question](4, newest={VideoFrame: 2})
+    for pts in range(4):
+        await channel.send(frame(pts))
+    await channel.send(Question("q", "?", 0.0))
+    await channel.send(Question("r", "?", 0.0))
+    await channel.close()
+    kept = [item.pts if isinstance(item, VideoFrame) else item.id async for item in channel]
+    assert kept == [2, 3, "q", "r"]
+    assert channel.dropped == 2
+
+
+def test_a_type_of_which_none_may_wait_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1, not 0"):
+        Channel[VideoFrame](4, newest={VideoFrame: 0})

@@ -1,0 +1,87 @@
+"""How the network treats a peer: two snapshots of counters to one state. Pure."""
+
+from dataclasses import dataclass
+
+BITS = 8  # in a byte
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reception:
+    """RTP packets of one incoming stream so far; `jitter` is of RFC 3550, in seconds."""
+
+    expected: int
+    received: int
+    jitter: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Counters since a connection began, at `time`; sizes include RTP and DTLS headers.
+
+    `loss_out` is the fraction of our packets that the peer last reported missing, and
+    `round_trip` the last one measured, or None.
+    """
+
+    time: float
+    size_in: int = 0
+    size_out: int = 0
+    frames_in: int = 0
+    frames_out: int = 0
+    receptions: tuple[Reception, ...] = ()
+    loss_out: float = 0.0
+    round_trip: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkState:
+    """What happened between two snapshots.
+
+    Losses are fractions in [0, 1]: `loss` of the packets to us, before any was sent again,
+    `loss_out` of those to the peer. Times are in seconds, bitrates in bit/s, and frame rates
+    count pictures per second.
+    """
+
+    round_trip: float | None
+    loss: float
+    loss_out: float
+    jitter: float
+    bitrate_in: float
+    bitrate_out: float
+    frame_rate_in: float
+    frame_rate_out: float
+
+
+def between(before: Snapshot, after: Snapshot) -> NetworkState:
+    """Return the state of the network from `before` to `after`.
+
+    Raises:
+        ValueError: `after` is older than `before`.
+    """
+    elapsed = after.time - before.time
+    if elapsed < 0:
+        raise ValueError(f"expected snapshots in order, got {before.time} s then {after.time} s")
+    expected = _total(after, "expected") - _total(before, "expected")
+    received = _total(after, "received") - _total(before, "received")
+
+    def rate(first: int, last: int) -> float:
+        return (last - first) / elapsed if elapsed else 0.0
+
+    return NetworkState(
+        round_trip=after.round_trip,
+        loss=_fraction(expected - received, expected),
+        loss_out=min(1.0, max(0.0, after.loss_out)),
+        jitter=max((reception.jitter for reception in after.receptions), default=0.0),
+        bitrate_in=BITS * rate(before.size_in, after.size_in),
+        bitrate_out=BITS * rate(before.size_out, after.size_out),
+        frame_rate_in=rate(before.frames_in, after.frames_in),
+        frame_rate_out=rate(before.frames_out, after.frames_out),
+    )
+
+
+def _total(snapshot: Snapshot, field: str) -> int:
+    return sum(getattr(reception, field) for reception in snapshot.receptions)
+
+
+def _fraction(part: int, whole: int) -> float:
+    """Return part / whole in [0, 1]; packets that come late or twice can make `part` negative."""
+    return min(1.0, max(0.0, part / whole)) if whole > 0 else 0.0

@@ -1,0 +1,128 @@
+"""From a checked offer to the answer: which tracks go which way, and where we can be reached.
+
+The answer is complete when it is returned, with every ICE candidate in it (no trickle).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpTransceiver,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
+from aiortc.rtcicetransport import parse_stun_turn_uri
+
+from rtc import guards
+from rtc.errors import BadOfferError, RtcError
+from rtc.offer import MALFORMED, Offer, Section
+
+REFUSALS = (*MALFORMED, InternalError, InvalidAccessError, InvalidStateError)
+CODECS = {"audio": "Opus, G.722 and G.711", "video": "VP8 and H.264 (baseline, mode 1)"}
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """A STUN or TURN server by its `urls`, such as turn:host:3478?transport=udp.
+
+    Raises:
+        ValueError: a URL is not one of STUN or TURN.
+    """
+
+    urls: str | tuple[str, ...]
+    username: str | None = None
+    credential: str | None = None
+
+    def __post_init__(self) -> None:
+        for url in [self.urls] if isinstance(self.urls, str) else self.urls:
+            try:
+                parse_stun_turn_uri(url)
+            except ValueError as error:
+                raise ValueError(f"expected a stun: or turn: URL, got {url!r}: {error}") from error
+
+
+def new_connection(ice_servers: Sequence[IceServer]) -> RTCPeerConnection:
+    """Return a connection that asks these servers only, and shares one transport in a bundle."""
+    servers = [
+        RTCIceServer(
+            urls=server.urls if isinstance(server.urls, str) else list(server.urls),
+            username=server.username,
+            credential=server.credential,
+        )
+        for server in ice_servers
+    ]
+    return RTCPeerConnection(RTCConfiguration(iceServers=servers))
+
+
+async def accept_offer(connection: RTCPeerConnection, offer: Offer) -> None:
+    """Apply `offer`: afterwards the connection has a transceiver for each media section.
+
+    Raises:
+        BadOfferError: the offer cannot be met.
+    """
+    try:
+        await connection.setRemoteDescription(RTCSessionDescription(offer.text, "offer"))
+    except OperationError as error:
+        kinds = [kind for kind in CODECS if kind in str(error)]
+        known = "; ".join(f"{CODECS[kind]} for {kind}" for kind in kinds or CODECS)
+        raise BadOfferError(f"the offer has no codec known here: expected {known}") from error
+    except REFUSALS as error:
+        raise BadOfferError(f"the offer cannot be used: {type(error).__name__} {error}") from error
+
+
+async def answer(
+    connection: RTCPeerConnection,
+    offer: Offer,
+    tracks: Sequence[MediaStreamTrack],
+    *,
+    loopback: bool,
+) -> str:
+    """Return the answer to an accepted offer, with all candidates; connecting begins now.
+
+    One section of each kind is taken and one is sent, the first that can be, and every other
+    is answered as inactive. Of `tracks`, the first of a kind goes out. `loopback` also
+    offers 127.0.0.1, for a client on this machine that has no other network.
+
+    Raises:
+        RtcError: this machine has no network address to be reached at.
+    """
+    for transceiver in connection.getTransceivers():
+        kind = transceiver.kind
+        track = next((track for track in tracks if track.kind == kind), None)
+        takes = _is(transceiver, offer.sending(kind))
+        gives = track is not None and _is(transceiver, offer.receiving(kind))
+        transceiver.direction = _direction(takes=takes, gives=gives)
+        if gives:
+            transceiver.sender.replaceTrack(track)
+    if loopback:
+        for transport in guards.transports(connection):
+            guards.offer_loopback(transport.transport)
+    await connection.setLocalDescription()
+    if not any(guards.candidates(transport) for transport in guards.transports(connection)):
+        raise RtcError("this machine has no network address to answer with")
+    return connection.localDescription.sdp
+
+
+def taken(connection: RTCPeerConnection, offer: Offer, kind: str) -> RTCRtpTransceiver | None:
+    """Return the transceiver by which media of `kind` comes in, or None."""
+    section = offer.sending(kind)
+    return next((t for t in connection.getTransceivers() if _is(t, section)), None)
+
+
+def _is(transceiver: RTCRtpTransceiver, section: Section | None) -> bool:
+    return (
+        section is not None and transceiver.kind == section.kind and transceiver.mid == section.mid
+    )
+
+
+def _direction(*, takes: bool, gives: bool) -> str:
+    """Return what we do with a section; aiortc limits it to what the client offered."""
+    if takes and gives:
+        return "sendrecv"
+    if takes:
+        return "recvonly"
+    return "sendonly" if gives else "inactive"

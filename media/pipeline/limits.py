@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Limits:
     """Capacities of the channels in items, and times in seconds.
 
-    With `lossless` nothing is dropped and the source waits instead: for replay.
+    With `lossless` nothing is dropped and the source waits instead, and every question is
+    answered whole: for replay.
     """
 
     sight: int = 8

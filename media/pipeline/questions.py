@@ -2,9 +2,13 @@
 
 
 class Questions:
-    """The one thing that stages share: a cancellation must overtake what waits in channels."""
+    """The one thing that stages share: a cancellation must overtake what waits in channels.
 
-    def __init__(self) -> None:
+    Whether it does depends on how fast the answer comes, so a replay is not `cancellable`.
+    """
+
+    def __init__(self, *, cancellable: bool = True) -> None:
+        self._cancellable = cancellable
         self._cancelled: dict[str, bool] = {}
 
     def open(self, id: str) -> None:
@@ -17,6 +21,8 @@ class Questions:
 
     def cancel(self, id: str | None) -> None:
         """Cancel question `id`, or all that are open; one that is not open is left alone."""
+        if not self._cancellable:
+            return
         for known in self._cancelled:
             if id is None or known == id:
                 self._cancelled[known] = True

@@ -57,6 +57,7 @@ async def session(
     items: Iterable[Input],
     services: Services,
     *,
+    limits: Limits | None = None,
     draw: bool = False,
     counters: Counters | None = None,
 ) -> list[Output]:
@@ -70,7 +71,7 @@ async def session(
         send,
         services=services,
         clock=ReplayClock(),
-        limits=Limits.replay(),
+        limits=limits or Limits.replay(),
         counters=counters,
         draw=draw,
     )
@@ -204,9 +205,16 @@ async def test_an_answer_knows_no_frame_after_its_question() -> None:
 async def test_a_cancelled_question_says_so() -> None:
     question = Question("q", "count " + "x " * 500, 0.0, spoken=True)
     with scripted_services() as services:
-        out = await session([question, Cancel("q")], services)
+        out = await session([question, Cancel("q")], services, limits=Limits())
     assert of(Answer, out)[-1].status == "cancelled"
     assert of(Speech, out)[-1].status == "cancelled"
+
+
+async def test_a_replay_answers_every_question_whole() -> None:
+    items: list[Input] = [Question("q", "count x x x", 0.0), Cancel("q"), *chunks(tone(1))]
+    with scripted_services() as services:
+        out = await session(items, services)
+    assert of(Answer, out)[-1].status == "completed"
 
 
 async def test_speaking_cancels_the_answer_in_progress() -> None:

@@ -1,0 +1,60 @@
+import io
+import json
+from pathlib import Path
+
+import webvtt
+
+from media.events import CaptionWord
+from web.subtitles import LONGEST, WIDEST, cues_of, write
+
+
+def words(text: str, *, pace: float = 0.3, start: float = 0.0) -> list[CaptionWord]:
+    return [
+        CaptionWord(f" {word}", start + n * pace, start + (n + 0.9) * pace)
+        for n, word in enumerate(text.split())
+    ]
+
+
+SPOKEN = [
+    *words("And so my fellow Americans ask not. What your country can do for you"),
+    *words("a < b & c", start=10.0),
+    *words("long " * 60, start=3600.0),
+]
+
+
+def test_cues_end_at_stops_and_pauses_and_stay_readable() -> None:
+    cues = cues_of(SPOKEN)
+    assert cues[0].text == "And so my fellow Americans ask not."
+    assert cues[1].text == "What your country can do for you"
+    assert cues[2].start == 10.0
+    assert all(len(cue.text) <= WIDEST and cue.end - cue.start <= LONGEST for cue in cues)
+    assert [word for cue in cues for word in cue.words] == SPOKEN
+
+
+def test_webvtt_reads_back_with_another_parser() -> None:
+    read = webvtt.from_buffer(io.StringIO(write(cues_of(SPOKEN), "vtt")))
+    assert [caption.text for caption in read.captions][2] == "a &lt; b &amp; c"
+    assert read[3].start == "01:00:00.000"
+    assert len(read) == len(cues_of(SPOKEN))
+
+
+def test_subrip_reads_back_with_another_parser(tmp_path: Path) -> None:
+    path = tmp_path / "spoken.srt"
+    path.write_text(write(cues_of(SPOKEN), "srt"), encoding="utf-8")
+    assert [caption.text for caption in webvtt.from_srt(str(path)).captions] == [
+        c.text for c in cues_of(SPOKEN)
+    ]
+    first = write(cues_of(SPOKEN), "srt").splitlines()[:3]
+    assert first == ["1", "00:00:00,000 --> 00:00:02,070", "And so my fellow Americans ask not."]
+
+
+def test_json_has_every_word_with_its_times() -> None:
+    read = json.loads(write(cues_of(SPOKEN), "json"))
+    assert sum(len(cue["words"]) for cue in read) == len(SPOKEN)
+    assert read[0]["words"][1] == {"text": "so", "start": 0.3, "end": SPOKEN[1].end}
+
+
+def test_nothing_said_is_an_empty_file_of_the_format() -> None:
+    assert write([], "vtt") == "WEBVTT\n"
+    assert write([], "srt") == write([], "text") == ""
+    assert json.loads(write([], "json")) == []

@@ -4,9 +4,12 @@ Gradio serves the frame and nothing more: the markup is static/page.html, what i
 static/page.js, and sound, picture and captions never pass through Gradio.
 """
 
+import asyncio
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
 
 STATIC = Path(__file__).parent / "static"
 TITLE = "eyeline"
@@ -19,7 +22,8 @@ FRAME = """
 body, gradio-app, .gradio-container { background: #f6f6f4 !important; }
 body.dark, .dark gradio-app, .dark .gradio-container { background: #101214 !important; }
 .gradio-container, .gradio-container > .main, .gradio-container .wrap { padding: 0 !important; }
-.gradio-container { max-width: none !important; }
+.gradio-container .html-container { padding: 0 !important; }
+.gradio-container { max-width: none !important; overflow: visible !important; }
 """
 
 
@@ -28,6 +32,19 @@ def mount(app: FastAPI) -> FastAPI:
 
     Mount it last: it takes every path that is left.
     """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # Where no loop runs, Gradio opens some for its locks and never closes them.
+        return asyncio.run(_mount_in_loop(app))
+    return _mount(app)
+
+
+async def _mount_in_loop(app: FastAPI) -> FastAPI:
+    return _mount(app)
+
+
+def _mount(app: FastAPI) -> FastAPI:
     import gradio as gr  # takes seconds: only a server pays for it
 
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
@@ -36,6 +53,9 @@ def mount(app: FastAPI) -> FastAPI:
             js_on_load=START,
             apply_default_css=False,
         )
+    # Gradio's frame loads one script from static/js: ours would hide it.
+    scripts = Path(gr.__file__).parent / "templates" / "frontend" / "static" / "js"
+    app.router.routes.insert(0, Mount("/static/js", StaticFiles(directory=scripts)))
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         page,

@@ -1,0 +1,199 @@
+"""The browser modules that need no server: caption lists and WebVTT, in a real browser."""
+
+import functools
+import io
+import itertools
+import json
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+import webvtt
+from playwright.sync_api import Page
+
+from tests.browser.chromium import SAMPLE, chromium, new_page
+
+pytestmark = pytest.mark.browser
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: pytest shows what failed."""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    handler = functools.partial(Quiet, directory=str(SAMPLE.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium(None) as browser:
+        Thread(target=server.serve_forever, daemon=True).start()
+        page, _ = new_page(browser, allowed=False)
+        page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
+        yield page
+        server.shutdown()
+
+
+def caption(
+    turn: int, text: str, *, start: float = 0.0, final: bool = True, stable: int = 0
+) -> dict[str, Any]:
+    words = [
+        {"text": f" {word}", "start": start + 0.5 * index, "end": start + 0.5 * index + 0.4}
+        for index, word in enumerate(text.split())
+    ]
+    end = words[-1]["end"] if words else start
+    return {
+        "turn": turn,
+        "text": text,
+        "words": words,
+        "stable": stable,
+        "start": start,
+        "end": end,
+        "heard": end,
+        "final": final,
+    }
+
+
+def listed(page: Page, steps: list[dict[str, Any]], *, limit: int = 2000) -> dict[str, Any]:
+    """Apply `steps` to a caption list; a step {"continueAt": seconds} goes on with another call."""
+    result = page.evaluate(
+        """async ([steps, limit]) => {
+            const { CaptionList } = await import("./captions.js");
+            const list = new CaptionList(limit);
+            for (const step of steps) {
+                if ("continueAt" in step) list.continueAt(step.continueAt);
+                else list.apply(step);
+            }
+            return { lines: list.lines, dropped: list.dropped, vtt: list.toWebVTT() };
+        }""",
+        [steps, limit],
+    )
+    return json.loads(json.dumps(result))  # type: ignore[no-any-return]
+
+
+def cues(vtt: str) -> list[tuple[float, float, str]]:
+    """Parse with another implementation than the one that wrote it."""
+    parsed = webvtt.from_buffer(io.StringIO(vtt))
+    return [(cue.start_in_seconds, cue.end_in_seconds, cue.text) for cue in parsed.captions]
+
+
+def test_a_later_caption_takes_the_place_of_the_earlier_one_of_its_turn(page: Page) -> None:
+    steps = [
+        caption(1, "ask", final=False),
+        caption(1, "ask not what", final=False),
+        caption(2, "your country"),
+        caption(1, "ask not"),
+    ]
+    lines = listed(page, steps)["lines"]
+    assert [(line["turn"], line["text"]) for line in lines] == [(1, "ask not"), (2, "your country")]
+
+
+def test_a_caption_that_comes_after_the_final_one_is_left_out(page: Page) -> None:
+    lines = listed(page, [caption(1, "ask not"), caption(1, "ask", final=False)])["lines"]
+    assert [(line["text"], line["final"]) for line in lines] == [("ask not", True)]
+
+
+def test_a_turn_without_words_leaves_no_line(page: Page) -> None:
+    assert listed(page, [caption(1, "hm", final=False), caption(1, "")])["lines"] == []
+    assert listed(page, [caption(1, "")])["lines"] == []
+
+
+def test_the_oldest_lines_go_where_there_are_too_many_and_the_file_says_so(page: Page) -> None:
+    result = listed(page, [caption(n, f"line {n}", start=n) for n in range(1, 8)], limit=3)
+    assert [line["turn"] for line in result["lines"]] == [5, 6, 7]
+    assert result["dropped"] == 4
+    assert "NOTE 4 earlier lines" in result["vtt"]
+    assert [text for _, _, text in cues(result["vtt"])] == ["line 5", "line 6", "line 7"]
+
+
+def test_webvtt_holds_final_lines_only_and_escapes_them(page: Page) -> None:
+    steps = [caption(1, "a < b & c --> d", start=3661.5), caption(2, "not yet", final=False)]
+    vtt = listed(page, steps)["vtt"]
+    assert vtt.startswith("WEBVTT\n")
+    assert "01:01:01.500 --> 01:01:04.900\na &lt; b &amp; c --&gt; d\n" in vtt
+    assert len(cues(vtt)) == 1
+
+
+def test_a_long_line_becomes_several_cues_in_order_with_every_word(page: Page) -> None:
+    text = " ".join(f"word{n}" for n in range(60))
+    found = cues(listed(page, [caption(1, text, start=2.0)])["vtt"])
+    assert " ".join(part for _, _, part in found) == text
+    assert len(found) > 3
+    assert all(end - start <= 7.001 for start, end, _ in found)  # 1 ms: written in milliseconds
+    assert all(one[1] <= two[0] for one, two in itertools.pairwise(found))
+
+
+def test_a_call_after_a_break_goes_on_in_the_same_list(page: Page) -> None:
+    steps = [
+        caption(1, "before", start=1.0),
+        caption(2, "cut off", start=4.0, final=False),
+        {"continueAt": 30.0},
+        caption(1, "after", start=2.0),
+    ]
+    lines = listed(page, steps)["lines"]
+    assert [(line["text"], line["start"], line["final"]) for line in lines] == [
+        ("before", 1.0, True),
+        ("cut off", 4.0, True),
+        ("after", 32.0, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stable", "expected"), [(0, ("", "ask not what")), (2, ("ask not", " what"))]
+)
+def test_stable_words_are_told_from_words_that_may_change(
+    page: Page, stable: int, expected: tuple[str, str]
+) -> None:
+    found = page.evaluate(
+        'async (line) => (await import("./captions.js")).parts(line)',
+        caption(1, "ask not what", final=False, stable=stable),
+    )
+    assert (found["solid"], found["light"]) == expected
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(7.9, "0:07"), (754, "12:34"), (3723, "1:02:03")])
+def test_times_read_as_a_person_writes_them(page: Page, seconds: float, text: str) -> None:
+    assert page.evaluate('async (s) => (await import("./captions.js")).clock(s)', seconds) == text
+
+
+def test_the_sample_clip_gives_moving_pictures_and_sound(page: Page) -> None:
+    page.click("body")  # browsers play sound only after a gesture
+    found = page.evaluate(
+        """async () => {
+            const { openSample } = await import("./sample.js");
+            const source = await openSample();
+            const video = Object.assign(document.createElement("video"), { muted: true });
+            video.srcObject = source.stream;
+            await video.play();
+            const frame = () =>
+                new Promise((done) => video.requestVideoFrameCallback((_, at) => done(at)));
+            await frame();
+            const second = await frame();
+            const context = new AudioContext();
+            const meter = context.createAnalyser();
+            context.createMediaStreamSource(source.stream).connect(meter);
+            const samples = new Float32Array(meter.fftSize);
+            let loudest = 0;
+            while (loudest < 0.05) {
+                await frame();
+                meter.getFloatTimeDomainData(samples);
+                loudest = Math.max(loudest, ...samples.map(Math.abs));
+            }
+            const found = { width: second.width, height: second.height, loudest };
+            source.close();
+            return { ...found, states: source.stream.getTracks().map((track) => track.readyState) };
+        }"""
+    )
+    assert (found["width"], found["height"]) == (640, 360)
+    assert found["loudest"] >= 0.05
+    assert found["states"] == ["ended", "ended"]
+
+
+def test_a_clip_that_is_missing_is_a_clear_error(page: Page) -> None:
+    message = page.evaluate(
+        """async () => {
+            const { openSample } = await import("./sample.js");
+            return openSample("nothing.webm").catch((error) => error.message);
+        }"""
+    )
+    assert message == "the sample clip does not play: this browser cannot load or play it"

@@ -1,0 +1,276 @@
+"""The demo page as a person uses it: a served page, real weights, a camera and a microphone."""
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import jiwer
+import pytest
+import webvtt
+from playwright.sync_api import Browser, Locator, Page, expect
+from whisper_normalizer.english import (  # type: ignore[import-untyped]  # ships none
+    EnglishTextNormalizer,
+)
+
+from tests.browser.chromium import (
+    SPOKEN,
+    SPOKEN_END,
+    Devices,
+    Witness,
+    camera_file,
+    chromium,
+    microphone_file,
+    new_page,
+)
+from tests.browser.served import service
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+LEAD = 3.0  # seconds of silence before the speech: the call is live by then
+PATIENCE = 60_000  # ms: how long a slow machine may take
+normalise = EnglishTextNormalizer()
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with service(tmp_path_factory.mktemp("service") / "log") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    folder = tmp_path_factory.mktemp("devices")
+    devices = Devices(camera_file(folder), microphone_file(folder, lead=LEAD), repeat=True)
+    with chromium(devices) as browser:
+        yield browser
+
+
+@pytest.fixture
+def tab(browser: Browser, url: str) -> Iterator[tuple[Page, Witness]]:
+    """The page in a browser that may use the camera; what goes wrong in it fails the test."""
+    page, witness = opened(browser, url, allowed=True)
+    yield page, witness
+    page.context.close()
+    assert witness.errors == []
+    assert witness.hosts == {"localhost"}
+
+
+@pytest.fixture
+def page(tab: tuple[Page, Witness]) -> Page:
+    return tab[0]
+
+
+def opened(browser: Browser, url: str, *, allowed: bool) -> tuple[Page, Witness]:
+    page, witness = new_page(browser, allowed=allowed)
+    page.set_default_timeout(PATIENCE)
+    page.goto(url)
+    part(page, "start").wait_for()
+    page.wait_for_function("document.querySelector('[data-part=icon]').src")  # it is made to work
+    return page, witness
+
+
+def part(page: Page, name: str) -> Locator:
+    return page.locator(f"[data-part={name}]")
+
+
+def start(page: Page, button: str = "start") -> None:
+    part(page, button).click()
+    expect(page.locator(".eyeline")).to_have_attribute("data-state", "live", timeout=PATIENCE)
+
+
+def finals(page: Page) -> list[tuple[float, str]]:
+    """Return the final lines on the page with their times in seconds."""
+    lines = page.locator(".captions .final").evaluate_all(
+        """items => items.map((item) => [
+            item.querySelector('time').dateTime, item.querySelector('p').innerText])"""
+    )
+    return [(float(re.sub(r"[PTS]", "", time)), text) for time, text in lines]
+
+
+def frames(page: Page) -> int:
+    """Return how many returned frames were shown, counted from the first call of this."""
+    count: int = page.evaluate(
+        """() => {
+            const video = document.querySelector('[data-part=generated]');
+            if (window.shownFrames === undefined) {
+                window.shownFrames = 0;
+                const count = () => {
+                    window.shownFrames += 1;
+                    video.requestVideoFrameCallback(count);
+                };
+                video.requestVideoFrameCallback(count);
+            }
+            return window.shownFrames;
+        }"""
+    )
+    return count
+
+
+def wait_for_frames(page: Page, more: int) -> None:
+    page.wait_for_function("goal => window.shownFrames >= goal", arg=frames(page) + more)
+
+
+def open_sessions(page: Page, url: str) -> list[str]:
+    return [session["id"] for session in page.request.get(f"{url}/sessions").json()["sessions"]]
+
+
+def wait_for_sessions(page: Page, count: int) -> None:
+    page.wait_for_function(
+        "async n => (await (await fetch('/sessions')).json()).sessions.length === n", arg=count
+    )
+
+
+def test_what_is_said_is_read_on_the_page_and_in_the_file_and_the_picture_returns(
+    page: Page, url: str
+) -> None:
+    start(page)
+    wait_for_frames(page, 25)
+    width: int = part(page, "generated").evaluate("video => video.videoWidth")
+    assert width > 0
+    expect(page.locator(".captions .partial .light").first).to_be_visible(timeout=PATIENCE)
+    page.locator(".captions .final").first.wait_for()
+    # The microphone repeats: once it speaks again, the first round is complete.
+    page.wait_for_function(
+        """seconds => {
+            const at = [...document.querySelectorAll('.captions time')].map(
+                (time) => Number(time.dateTime.replace(/[PTS]/g, '')));
+            return at.length && at.at(-1) > at[0] + seconds;
+        }""",
+        arg=SPOKEN_END + 1,
+    )
+    lines = finals(page)
+    first_round = [text for time, text in lines if time < lines[0][0] + SPOKEN_END]
+    wer = jiwer.wer(normalise(SPOKEN), normalise(" ".join(first_round)))
+    assert wer <= 0.2, first_round
+    with page.expect_download() as download:
+        part(page, "download").click()
+    assert download.value.suggested_filename == "captions.vtt"
+    cues = webvtt.from_buffer(io.StringIO(Path(download.value.path()).read_text()))
+    in_file = normalise(" ".join(cue.text for cue in cues.captions))
+    assert in_file.startswith(normalise(" ".join(first_round)))
+    wait_for_sessions(page, 1)
+    part(page, "stop").click()
+    wait_for_sessions(page, 0)
+    expect(part(page, "state")).to_have_text("Stopped")
+    assert finals(page)[: len(first_round)] == lines[: len(first_round)]
+
+
+def test_the_status_line_tells_frames_delay_and_rates(page: Page) -> None:
+    start(page)
+    page.locator(".captions .final").first.wait_for()
+    expect(part(page, "fps")).to_have_text(
+        re.compile(r"^[1-9]\d* / [1-9]\d* fps$"), timeout=PATIENCE
+    )
+    expect(part(page, "round-trip")).to_have_text(re.compile(r"^\d+ ms$"), timeout=PATIENCE)
+    expect(part(page, "loss")).to_have_text(re.compile(r"^[\d.]+ %$"), timeout=PATIENCE)
+    expect(part(page, "bitrate")).to_have_text(re.compile(r"\d+ / \d+ kbit/s"), timeout=PATIENCE)
+    expect(part(page, "lag")).to_have_text(re.compile(r"^\d+\.\d s$"), timeout=PATIENCE)
+    expect(part(page, "dropped")).not_to_have_text("–")
+    expect(part(page, "notices")).to_contain_text("echo")
+    expect(part(page, "notices")).to_contain_text("tiny.en")
+
+
+def test_a_typed_question_is_answered_and_the_answer_says_that_it_is_a_stand_in(page: Page) -> None:
+    start(page)
+    part(page, "question").fill("What is on the table?")
+    part(page, "question").press("Enter")
+    answer = page.locator(".answer")
+    expect(answer).to_contain_text("What is on the table?", timeout=PATIENCE)
+    expect(part(page, "stand-in")).to_be_visible()
+    assert page.locator("[data-part=answers] .question").inner_text() == "What is on the table?"
+
+
+def test_mute_stops_captions_and_unmute_brings_them_back(page: Page) -> None:
+    start(page)
+    page.locator(".captions .partial").first.wait_for()
+    part(page, "mute").click()
+    expect(part(page, "state")).to_have_text("Live, muted")
+    page.wait_for_function("!document.querySelector('.captions .partial')")
+    heard = len(finals(page))
+    seconds = "document.querySelector('[data-part=time]').innerText.split(':').at(-1)"
+    # The microphone pauses for 4 s between two rounds: 10 s hold speech for sure.
+    page.wait_for_function(
+        f"(then) => (60 + Number({seconds}) - then) % 60 >= 10", arg=float(page.evaluate(seconds))
+    )
+    assert len(finals(page)) == heard
+    part(page, "mute").click()
+    page.wait_for_function("n => document.querySelectorAll('.captions li').length > n", arg=heard)
+
+
+def test_without_a_camera_the_page_says_why_and_offers_the_sample_clip(
+    browser: Browser, url: str
+) -> None:
+    page, witness = opened(browser, url, allowed=False)
+    part(page, "start").click()
+    expect(part(page, "problem")).to_contain_text("may not use the camera", timeout=PATIENCE)
+    expect(part(page, "problem")).to_contain_text("address bar")
+    start(page, "offer-sample")
+    expect(part(page, "camera-name")).to_have_text("Sample clip")
+    wait_for_frames(page, 25)
+    page.wait_for_function(
+        "document.querySelector('.captions')?.innerText.toLowerCase().includes('americans')"
+    )
+    part(page, "stop").click()
+    wait_for_sessions(page, 0)
+    page.context.close()
+    assert witness.errors == []
+
+
+def test_over_plain_http_from_afar_the_page_says_how_to_get_a_camera(
+    browser: Browser, url: str
+) -> None:
+    page, _ = new_page(browser, allowed=True)
+    # What a browser does with a page that is neither https nor local.
+    page.add_init_script("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
+    page.goto(url)
+    part(page, "start").click()
+    expect(part(page, "problem")).to_contain_text("https", timeout=PATIENCE)
+    expect(part(page, "problem")).to_contain_text("ssh -L")
+    expect(part(page, "offer-sample")).to_be_visible()
+    page.context.close()
+
+
+def test_two_tabs_are_two_sessions_and_leaving_one_leaves_the_other(
+    browser: Browser, page: Page, url: str
+) -> None:
+    other, _ = opened(browser, url, allowed=True)
+    start(page)
+    start(other)
+    wait_for_sessions(page, 2)
+    other.goto("about:blank")  # leaves without Stop
+    wait_for_sessions(page, 1)
+    wait_for_frames(page, 25)
+    other.context.close()
+
+
+def test_a_call_that_the_server_ends_can_be_taken_up_again(page: Page, url: str) -> None:
+    start(page)
+    page.locator(".captions .final").first.wait_for()
+    before = finals(page)
+    [session] = open_sessions(page, url)
+    page.request.delete(f"{url}/v1/realtime/calls/{session}")
+    expect(part(page, "state")).to_have_text("Connection lost", timeout=PATIENCE)
+    start(page, "reconnect")
+    expect(part(page, "problem")).to_be_hidden()
+    page.wait_for_function("n => document.querySelectorAll('.final').length > n", arg=len(before))
+    after = finals(page)
+    assert after[: len(before)] == before
+    assert after[len(before)][0] > before[-1][0]
+
+
+def test_the_bare_client_shows_captions_and_the_returned_picture(
+    browser: Browser, url: str
+) -> None:
+    page, witness = new_page(browser, allowed=True)
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{url}/static/index.html")
+    page.click("#start")
+    expect(page.locator("#state")).to_contain_text("live", timeout=PATIENCE)
+    page.locator("#captions li").first.wait_for()
+    page.wait_for_function("document.querySelector('#returned').videoWidth > 0")
+    page.click("#stop")
+    wait_for_sessions(page, 0)
+    page.context.close()
+    assert witness.errors == []
+    assert witness.hosts == {"localhost"}

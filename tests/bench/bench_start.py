@@ -2,8 +2,8 @@
 
     python -m tests.bench.bench_start
 
-Clones this checkout's last commit to an empty folder, then runs there what README.md says: the first
-command installs, fetches the weights and captions a clip. The package registries' speed is in it.
+Clones this checkout's last commit to an empty folder and runs there what README.md says: installs,
+fetches the weights, captions a clip. The speed of the package registry is in it.
 """
 
 import argparse

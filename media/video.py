@@ -111,13 +111,22 @@ def resize(pixels: Pixels, limits: PictureLimits) -> Pixels:
     return np.ascontiguousarray(scaled, dtype=np.uint8)
 
 
-def _rgb_frame(pixels: Pixels) -> av.VideoFrame:
+def check_pixels(pixels: Pixels) -> None:
+    """Check that `pixels` are a picture.
+
+    Raises:
+        ValueError: they are not uint8 (height, width, 3) with at least 2 by 2 of them.
+    """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(
             f"expected uint8 pixels (height, width, 3), got {pixels.dtype} {pixels.shape}"
         )
     if min(pixels.shape[:2]) < 2:
         raise ValueError(f"expected at least 2 by 2 pixels, got {pixels.shape[:2]}")
+
+
+def _rgb_frame(pixels: Pixels) -> av.VideoFrame:
+    check_pixels(pixels)
     return av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
 
 

@@ -16,18 +16,17 @@ why they all live here, and why the project asks for aiortc below 1.17.
 import asyncio
 import logging
 import struct
-import threading
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ParamSpec
 
 from aioice import Candidate, Connection, stun
 from aiortc import RTCDtlsTransport, RTCIceTransport, RTCPeerConnection, RTCRtpReceiver
-from aiortc.jitterbuffer import JitterFrame
-from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+from aiortc.rtcrtpreceiver import StreamStatistics
+from aiortc.stats import RTCRemoteInboundRtpStreamStats, RTCTransportStats
 
-from rtc.network import Reception
+from rtc.decoding import DecodingQueue
+from rtc.network import Reception, Snapshot, Tally
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +34,6 @@ P = ParamSpec("P")
 LOOPBACK = "127.0.0.1"
 MALFORMED = (AssertionError, LookupError, TypeError, ValueError, struct.error)
 DECODING_CAPACITY = {"audio": 100, "video": 60}  # 2 s of either
-START_CODE = b"\x00\x00\x00\x01"
-H264_IDR, H264_SPS = 5, 7  # NAL unit types that begin what decodes by itself, H.264 table 7-1
-ASK_AGAIN = 30  # frames thrown away between two requests for a keyframe
-
-Decodable = tuple[RTCRtpCodecParameters, JitterFrame]
 
 
 def transports(connection: RTCPeerConnection) -> list[RTCDtlsTransport]:
@@ -148,70 +142,6 @@ def unread_message_bytes(connection: RTCPeerConnection) -> int:
     )
 
 
-class DecodingQueue:
-    """Stands between the network and a decoder's thread, and never grows past `capacity`.
-
-    When the decoder falls behind, sound loses its oldest packets. Pictures are not shown
-    without those before them: all that wait go, and with them every one that comes until
-    a keyframe, which is asked for through `picture_lost`.
-    """
-
-    def __init__(self, capacity: int, picture_lost: threading.Event | None) -> None:
-        self.dropped = 0
-        self._capacity = capacity
-        self._picture_lost = picture_lost
-        self._waits_for_keyframe = False
-        self._items: deque[Decodable | None] = deque()
-        self._changed = threading.Condition()
-
-    def put(self, item: Decodable | None) -> None:
-        """Append `item`; None ends the thread, and what still waits is not decoded."""
-        with self._changed:
-            if item is None:
-                self._items.clear()
-                self._items.append(None)
-            elif self._picture_lost is None:
-                self._put_sound(item)
-            else:
-                self._put_picture(item, self._picture_lost)
-            self._changed.notify()
-
-    def get(self) -> Decodable | None:
-        """Wait for the next item."""
-        with self._changed:
-            while not self._items:
-                self._changed.wait()
-            return self._items.popleft()
-
-    def _put_sound(self, item: Decodable) -> None:
-        if len(self._items) >= self._capacity:
-            self._items.popleft()
-            self.dropped += 1
-        self._items.append(item)
-
-    def _put_picture(self, item: Decodable, picture_lost: threading.Event) -> None:
-        if len(self._items) >= self._capacity:
-            self.dropped += len(self._items)
-            self._items.clear()
-            self._waits_for_keyframe = True
-            picture_lost.set()
-        if self._waits_for_keyframe and not is_keyframe(item[0].name, item[1].data):
-            self.dropped += 1
-            if self.dropped % ASK_AGAIN == 0:
-                picture_lost.set()
-            return
-        self._waits_for_keyframe = False
-        self._items.append(item)
-
-
-def is_keyframe(codec: str, data: bytes) -> bool:
-    """Tell whether an encoded VP8 or H.264 picture decodes without those before it."""
-    if codec.upper() == "VP8":
-        return bool(data) and data[0] & 1 == 0  # RFC 6386, section 9.1
-    kinds = (unit[0] & 0x1F for unit in data.split(START_CODE) if unit)
-    return any(kind in (H264_IDR, H264_SPS) for kind in kinds)
-
-
 def bound_decoding(receiver: RTCRtpReceiver, kind: str) -> DecodingQueue:
     """Give `receiver` a bounded queue to its decoder: call before it starts to receive."""
     private = vars(receiver)
@@ -223,16 +153,61 @@ def bound_decoding(receiver: RTCRtpReceiver, kind: str) -> DecodingQueue:
     return queue
 
 
-def receptions(receiver: RTCRtpReceiver, clock_rate: int) -> list[Reception]:
-    """Return how each stream of `receiver` arrives, without retransmissions."""
-    private = vars(receiver)
-    repeats = private["_RTCRtpReceiver__rtx_ssrc"]
-    return [
-        Reception(
-            expected=stream.packets_expected,
-            received=stream.packets_received,
-            jitter=stream.jitter / clock_rate,
-        )
-        for ssrc, stream in private["_RTCRtpReceiver__remote_streams"].items()
-        if ssrc not in repeats and stream.max_seq is not None
+def receptions(connection: RTCPeerConnection) -> tuple[Reception, ...]:
+    """Return how each incoming stream arrives, without retransmissions."""
+    found = []
+    for transceiver in connection.getTransceivers():
+        private = vars(transceiver.receiver)
+        repeats: dict[int, int] = private["_RTCRtpReceiver__rtx_ssrc"]
+        streams: dict[int, StreamStatistics] = private["_RTCRtpReceiver__remote_streams"]
+        found += [
+            Reception(
+                expected=stream.packets_expected,
+                received=stream.packets_received,
+                jitter=stream.jitter / transceiver._codecs[0].clockRate,
+            )
+            for ssrc, stream in streams.items()
+            if ssrc not in repeats
+        ]
+    return tuple(found)
+
+
+def transferred(connection: RTCPeerConnection) -> tuple[int, int]:
+    """Return the bytes that came in and went out, DTLS and RTP headers included."""
+    reports = [
+        stats
+        for transport in transports(connection)
+        for stats in transport._get_stats().values()
+        if isinstance(stats, RTCTransportStats)
     ]
+    return sum(s.bytesReceived for s in reports), sum(s.bytesSent for s in reports)
+
+
+async def reported(connection: RTCPeerConnection) -> tuple[float, float | None]:
+    """Return the peer's report on what we send: the worst loss in [0, 1], and a round trip."""
+    reports = [
+        stats
+        for stats in (await connection.getStats()).values()
+        if isinstance(stats, RTCRemoteInboundRtpStreamStats)
+    ]
+    loss = max((s.fractionLost / 256 for s in reports), default=0.0)  # RFC 3550, section 6.4.1
+    trips: list[float | None] = [s.roundTripTime for s in reports]  # None before the second report
+    return loss, min((trip for trip in trips if trip is not None), default=None)
+
+
+async def snapshot(
+    connection: RTCPeerConnection, tally: Tally, *, time: float, round_trip: float | None
+) -> Snapshot:
+    """Return the counters at `time`; the peer's report gives a round trip where None is known."""
+    size_in, size_out = transferred(connection)
+    loss_out, trip_reported = await reported(connection)
+    return Snapshot(
+        time=time,
+        size_in=size_in,
+        size_out=size_out,
+        frames_in=tally.pictures_in,
+        frames_out=tally.pictures_out,
+        receptions=receptions(connection),
+        loss_out=loss_out,
+        round_trip=round_trip if round_trip is not None else trip_reported,
+    )

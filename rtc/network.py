@@ -5,6 +5,16 @@ from dataclasses import dataclass
 BITS = 8  # in a byte
 
 
+@dataclass(slots=True)
+class Tally:
+    """Counts what goes through the tracks of one peer."""
+
+    sounds_in: int = 0
+    pictures_in: int = 0
+    pictures_out: int = 0
+    pictures_skipped: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reception:
     """RTP packets of one incoming stream so far; `jitter` is of RFC 3550, in seconds."""

@@ -1,0 +1,77 @@
+"""The bounded queue between the network and a decoder's thread."""
+
+import threading
+from collections import deque
+
+from aiortc.jitterbuffer import JitterFrame
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+
+START_CODE = b"\x00\x00\x00\x01"
+H264_IDR, H264_SPS = 5, 7  # NAL unit types that begin what decodes by itself, H.264 table 7-1
+ASK_AGAIN = 30  # frames thrown away between two requests for a keyframe
+
+Decodable = tuple[RTCRtpCodecParameters, JitterFrame]
+
+
+class DecodingQueue:
+    """Stands between the network and a decoder's thread, and never grows past `capacity`.
+
+    When the decoder falls behind, sound loses its oldest packets. Pictures are not shown
+    without those before them: all that wait go, and with them every one that comes until
+    a keyframe, which is asked for through `picture_lost`.
+    """
+
+    def __init__(self, capacity: int, picture_lost: threading.Event | None) -> None:
+        self.dropped = 0
+        self._capacity = capacity
+        self._picture_lost = picture_lost
+        self._waits_for_keyframe = False
+        self._items: deque[Decodable | None] = deque()
+        self._changed = threading.Condition()
+
+    def put(self, item: Decodable | None) -> None:
+        """Append `item`; None ends the thread, and what still waits is not decoded."""
+        with self._changed:
+            if item is None:
+                self._items.clear()
+                self._items.append(None)
+            elif self._picture_lost is None:
+                self._put_sound(item)
+            else:
+                self._put_picture(item, self._picture_lost)
+            self._changed.notify()
+
+    def get(self) -> Decodable | None:
+        """Wait for the next item."""
+        with self._changed:
+            while not self._items:
+                self._changed.wait()
+            return self._items.popleft()
+
+    def _put_sound(self, item: Decodable) -> None:
+        if len(self._items) >= self._capacity:
+            self._items.popleft()
+            self.dropped += 1
+        self._items.append(item)
+
+    def _put_picture(self, item: Decodable, picture_lost: threading.Event) -> None:
+        if len(self._items) >= self._capacity:
+            self.dropped += len(self._items)
+            self._items.clear()
+            self._waits_for_keyframe = True
+            picture_lost.set()
+        if self._waits_for_keyframe and not is_keyframe(item[0].name, item[1].data):
+            self.dropped += 1
+            if self.dropped % ASK_AGAIN == 0:
+                picture_lost.set()
+            return
+        self._waits_for_keyframe = False
+        self._items.append(item)
+
+
+def is_keyframe(codec: str, data: bytes) -> bool:
+    """Tell whether an encoded VP8 or H.264 picture decodes without those before it."""
+    if codec.upper() == "VP8":
+        return bool(data) and data[0] & 1 == 0  # RFC 6386, section 9.1
+    kinds = (unit[0] & 0x1F for unit in data.split(START_CODE) if unit)
+    return any(kind in (H264_IDR, H264_SPS) for kind in kinds)

@@ -1,0 +1,162 @@
+"""Text over the data channel: what the client wrote, and what we write to it.
+
+aiortc hands a message over in a plain callback, which cannot wait for room as a
+media.channel.Channel would; so this module bounds what it holds, and gives the peer up when
+a client writes faster than the session reads.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from aiortc import RTCDataChannel
+from aiortc.exceptions import InvalidStateError
+
+from rtc.errors import MessageError, PeerClosedError
+
+logger = logging.getLogger(__name__)
+
+LABEL = "oai-events"  # of the data channel of OpenAI's Realtime clients
+MOST_CHANNELS = 8  # that one client may open
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageLimits:
+    """`size` bytes of one message, `count` of those that wait, `buffered` bytes to be sent.
+
+    `timeout` is how many seconds a sender waits for the client to take what is buffered.
+    """
+
+    size: int = 262_144
+    count: int = 256
+    buffered: int = 1 << 20
+    timeout: float = 5.0
+
+
+class Messages:
+    """The messages of one peer: iterate for the client's, `send` for ours.
+
+    Any data channel is read; ours go out on the one labelled `oai-events`, or on the first
+    if there is none. Binary messages are ignored, and counted as those too long are.
+    """
+
+    def __init__(
+        self, limits: MessageLimits, *, offered: bool, give_up: Callable[[str], None]
+    ) -> None:
+        self.ignored = 0
+        self._limits = limits
+        self._offered = offered
+        self._give_up = give_up
+        self._channels: list[RTCDataChannel] = []
+        self._reply: RTCDataChannel | None = None
+        self._received: deque[str] = deque()
+        self._early: deque[str] = deque()
+        self._changed = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._sending = asyncio.Lock()
+        self._closed = False
+
+    def add(self, channel: RTCDataChannel) -> None:
+        """Read `channel`, which the client has opened."""
+        if len(self._channels) >= MOST_CHANNELS:
+            logger.warning("closed data channel %r: the client opened too many", channel.label)
+            channel.close()
+            return
+        self._channels.append(channel)
+        channel.on("message", self._receive)
+        channel.on("close", self._drained.set)
+        channel.on("bufferedamountlow", self._drained.set)
+        channel.bufferedAmountLowThreshold = self._limits.buffered // 2
+        if self._reply is None or channel.label == LABEL != self._reply.label:
+            self._reply = channel
+        while self._early:
+            self._reply.send(self._early.popleft())
+
+    async def send(self, text: str) -> None:
+        """Send `text`, in order; waits while the client is slow to take what was sent before.
+
+        Messages that come before the data channel is open are sent when it is.
+
+        Raises:
+            MessageError: the message is too long, the offer had no data channel, too many
+                messages wait for it to open, or the client does not keep up.
+            PeerClosedError: the data channel is closed.
+        """
+        size = len(text.encode())
+        self._check(size)
+        async with self._sending:
+            if self._reply is None:
+                self._hold(text, size)
+                return
+            await self._drain(self._reply, size)
+            try:
+                self._reply.send(text)
+            except InvalidStateError as error:
+                raise PeerClosedError("the client has closed the data channel") from error
+            except ValueError as error:
+                raise MessageError(str(error)) from error
+
+    def close(self) -> None:
+        """End: what was received can still be read, and nothing more can be sent."""
+        self._closed = True
+        self._changed.set()
+        self._drained.set()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        while not self._received:
+            if self._closed:
+                raise StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+        return self._received.popleft()
+
+    def _receive(self, message: str | bytes) -> None:
+        """Keep a message; called by aiortc."""
+        if isinstance(message, bytes) or len(message.encode()) > self._limits.size:
+            self.ignored += 1
+            if self.ignored == 1:
+                kind = "binary" if isinstance(message, bytes) else "too long"
+                logger.warning("ignored a %s message, and will ignore more", kind)
+        elif len(self._received) >= self._limits.count:
+            self._give_up("the client sent messages faster than they were read")
+        else:
+            self._received.append(message)
+            self._changed.set()
+
+    def _check(self, size: int) -> None:
+        if self._closed:
+            raise PeerClosedError("the peer has left: no message can be sent to it")
+        if not self._offered:
+            raise MessageError("the client's offer has no data channel to send messages on")
+        if size > self._limits.size:
+            raise MessageError(
+                f"the message has {size} bytes; at most {self._limits.size} are sent"
+            )
+
+    def _hold(self, text: str, size: int) -> None:
+        """Keep a message until the data channel is open."""
+        waiting = size + sum(len(message.encode()) for message in self._early)
+        if len(self._early) >= self._limits.count or waiting > self._limits.buffered:
+            raise MessageError("too many messages wait for the client to open a data channel")
+        self._early.append(text)
+
+    async def _drain(self, channel: RTCDataChannel, size: int) -> None:
+        """Wait until `size` more bytes may be buffered."""
+        try:
+            async with asyncio.timeout(self._limits.timeout):
+                while 0 < channel.bufferedAmount > self._limits.buffered - size:
+                    if self._closed or channel.readyState != "open":
+                        break
+                    self._drained.clear()
+                    await self._drained.wait()
+        except TimeoutError as error:
+            raise MessageError(
+                f"the client took no message for {self._limits.timeout:g} s, "
+                f"with {channel.bufferedAmount} bytes on the way to it"
+            ) from error

@@ -1,0 +1,210 @@
+"""Outgoing tracks: what the session shows and says, at the pace of the wire.
+
+aiortc asks a track for its next frame when the last one is sent, so a track holds what waits:
+the newest picture, or a bounded stretch of speech.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
+
+from media.audio import Resampler, ResamplerState, Samples
+from media.audio import to_av as sound_to_av
+from media.clock import Clock
+from media.frames import AudioChunk, VideoFrame
+from media.video import PictureLimits, check_pixels
+from media.video import to_av as picture_to_av
+from media.worker import Worker
+from rtc.errors import PeerClosedError
+from rtc.network import Tally
+
+SOUND_RATE = 48_000  # Hz: the clock of Opus, RFC 7587 section 4.1
+SOUND_SIZE = 960  # samples of one frame: 20 ms
+LATE = 0.1  # seconds behind schedule from which on time is given up, not made up by a burst
+
+
+class PictureTrack(MediaStreamTrack):
+    """Sends the newest picture, `frame_rate` times a second at most, and none twice."""
+
+    kind = "video"
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        worker: Worker,
+        frame_rate: float,
+        limits: PictureLimits,
+        tally: Tally,
+    ) -> None:
+        super().__init__()
+        self._clock = clock
+        self._worker = worker
+        self._period = 1 / frame_rate
+        self._limits = limits
+        self._tally = tally
+        self._newest: VideoFrame | None = None
+        self._shown = asyncio.Event()
+        self._sent_pts = -1
+        self._due = 0.0
+
+    def show(self, frame: VideoFrame) -> None:
+        """Send `frame` next, instead of one that has not left; an older one is ignored.
+
+        Raises:
+            ValueError: the pixels are not uint8 (height, width, 3).
+        """
+        check_pixels(frame.pixels)
+        if frame.pts > self._sent_pts:  # encoders fail on a timestamp that does not grow
+            self._newest = frame
+            self._shown.set()
+
+    async def recv(self) -> av.VideoFrame:
+        """Return the next picture when its time has come: aiortc's sender asks for it."""
+        if self.readyState != "live":
+            raise MediaStreamError
+        await self._clock.sleep_until(self._due)
+        while self._newest is None:
+            self._shown.clear()
+            await self._shown.wait()
+        frame, self._newest = self._newest, None
+        self._sent_pts = frame.pts
+        # A picture that is late by less than a period does not delay those after it.
+        self._due = max(self._due, self._clock.now() - self._period) + self._period
+        self._tally.pictures_out += 1
+        return await self._worker.run(picture_to_av, frame, self._limits)
+
+
+@dataclass(slots=True)
+class _Unsaid:
+    """Speech at SOUND_RATE; `start` is the place of its first sample in the utterance."""
+
+    samples: Samples
+    start: int
+
+
+class SpeechTrack(MediaStreamTrack):
+    """Sends speech as it is given, in real time, and silence between.
+
+    At most `capacity` seconds and one chunk wait to be said.
+    """
+
+    kind = "audio"
+
+    def __init__(self, *, clock: Clock, worker: Worker, capacity: float) -> None:
+        super().__init__()
+        self._clock = clock
+        self._worker = worker
+        self._capacity = round(capacity * SOUND_RATE)
+        self._unsaid: deque[_Unsaid] = deque()
+        self._unsaid_size = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self._speaking = asyncio.Lock()
+        self._rate = 0
+        self._resampling: ResamplerState | None = None
+        self._expected = 0  # place in the utterance of the next sample to come, at self._rate
+        self._end = 0  # the same of the next sample to wait, at SOUND_RATE
+        self._played = 0
+        self._hushes = 0
+        self._origin = 0.0
+        self._sent = 0
+
+    @property
+    def played(self) -> float:
+        """Seconds of the utterance in progress, or of the last one, that have been sent."""
+        return self._played / SOUND_RATE
+
+    async def say(self, chunk: AudioChunk) -> None:
+        """Say `chunk` after all that waits; a chunk that starts at 0 begins an utterance.
+
+        Raises:
+            PeerClosedError: the track has ended.
+        """
+        hushes = self._hushes
+        async with self._speaking:
+            await self._room.wait()
+            if self.readyState != "live":
+                raise PeerClosedError("the peer has left: nothing can be said to it")
+            if hushes == self._hushes:
+                await self._resample(chunk, hushes)
+
+    def hush(self) -> float:
+        """Drop what is unsaid; return the seconds of the utterance that were sent."""
+        self._hushes += 1
+        self._unsaid.clear()
+        self._unsaid_size = 0
+        self._resampling = None
+        self._room.set()
+        return self.played
+
+    async def recv(self) -> av.AudioFrame:
+        """Return the next 20 ms when their time has come: aiortc's sender asks for them."""
+        if self.readyState != "live":
+            raise MediaStreamError
+        due = self._origin + self._sent / SOUND_RATE
+        if self._clock.now() > due + LATE:
+            self._origin += self._clock.now() - due
+        await self._clock.sleep_until(self._origin + self._sent / SOUND_RATE)
+        frame = sound_to_av(self._take(), SOUND_RATE, self._sent)
+        self._sent += SOUND_SIZE
+        return frame
+
+    def stop(self) -> None:
+        super().stop()
+        self._room.set()
+
+    async def _resample(self, chunk: AudioChunk, hushes: int) -> None:
+        """Append `chunk` at SOUND_RATE, unless a hush comes first."""
+        resampler = Resampler(chunk.rate, SOUND_RATE)
+        if (chunk.start, chunk.rate) != (self._expected, self._rate) or chunk.start == 0:
+            self._append_rest()
+        state = self._resampling
+        if state is None:
+            state = resampler.init_state()
+            self._end = -(-chunk.start * SOUND_RATE // chunk.rate)
+        self._rate, self._expected = chunk.rate, chunk.end
+        state, made = await self._worker.run(resampler.step, state, chunk.samples)
+        if hushes == self._hushes:
+            self._resampling = state
+            for samples in made:
+                self._append(samples)
+
+    def _append(self, samples: Samples) -> None:
+        self._unsaid.append(_Unsaid(samples, self._end))
+        self._end += len(samples)
+        self._unsaid_size += len(samples)
+        if self._unsaid_size >= self._capacity:
+            self._room.clear()
+
+    def _take(self) -> Samples:
+        """Return 20 ms of what waits, filled up with silence."""
+        if self._unsaid_size < SOUND_SIZE and not self._speaking.locked():
+            self._append_rest()
+        taken, size = np.zeros(SOUND_SIZE, np.float32), 0
+        while self._unsaid and size < SOUND_SIZE:
+            first = self._unsaid[0]
+            part = first.samples[: SOUND_SIZE - size]
+            taken[size : size + len(part)] = part
+            size += len(part)
+            self._played = first.start + len(part)
+            first.samples, first.start = first.samples[len(part) :], self._played
+            if not len(first.samples):
+                self._unsaid.popleft()
+        self._unsaid_size -= size
+        if self._unsaid_size < self._capacity:
+            self._room.set()
+        return taken
+
+    def _append_rest(self) -> None:
+        """Say the last millisecond, which the resampler keeps until it knows what follows."""
+        if self._resampling is None:
+            return
+        for samples in Resampler(self._rate, SOUND_RATE).flush(self._resampling):
+            self._append(samples)
+        self._resampling = None

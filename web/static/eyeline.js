@@ -183,7 +183,7 @@ export class EyelineClient extends EventTarget {
     this.#channel = peer.createDataChannel(CHANNEL);
     this.#channel.addEventListener("open", () => this.send(opening(session)));
     this.#channel.addEventListener("message", ({ data }) => this.#receive(data));
-    this.#channel.addEventListener("close", () => this.#lose("The server ended the call."));
+    this.#channel.addEventListener("close", () => this.#lose("The server ended the call.", ""));
     addEventListener("pagehide", this.#leave);
     return peer;
   }
@@ -231,8 +231,9 @@ export class EyelineClient extends EventTarget {
     if (peer.connectionState === "disconnected") this.#patience = setTimeout(broken, BREAK_MS);
   }
 
-  #lose(reason) {
+  #lose(reason, location = this.#location) {
     if (!this.#peer) return;
+    this.#location = location; // empty where the server has no such call any more
     this.#hangUp();
     this.#change("lost", reason);
   }

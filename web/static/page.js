@@ -16,6 +16,7 @@ const STATES = {
   lost: "Connection lost",
   ended: "Stopped",
 };
+const CREDIT = "Big Buck Bunny © Blender Foundation, CC BY 3.0";
 const FULL = "All places of this server are taken: try again in a while.";
 
 /** Make the page in `root` work; its markup is page.html. @param {HTMLElement} root */
@@ -118,6 +119,7 @@ class Page {
     page.mute.ariaPressed = String(state === "muted");
     page["camera-empty"].hidden = page["generated-empty"].hidden = live;
     page["camera-name"].textContent = page.sample.checked ? "Sample clip" : "Camera";
+    page["camera-what"].textContent = page.sample.checked ? CREDIT : "what you send";
   }
 
   #mute(muted) {

@@ -107,6 +107,9 @@ class Settings(BaseSettings):
     max_media_hours: float = Field(
         4.0, gt=0, description="longest media file that is transcribed or replayed, in hours"
     )
+    captions_kept: float = Field(
+        3600.0, ge=0, description="seconds for which the captions of an ended session are kept"
+    )
     speech_threshold: float = Field(
         0.5, gt=0, lt=1, description="probability of speech that starts a turn"
     )

@@ -16,8 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from tests.bench.served import served
 from tests.browser.chromium import Devices, camera_file, chromium, microphone_file, new_page
-from tests.browser.served import service
 
 LEAD = 3.0  # seconds of silence at the start of each round
 MEASURE = """async ({ seconds }) => {
@@ -112,8 +112,7 @@ def main() -> None:
     with ExitStack() as stack:
         url = chosen.url
         if url is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            url = stack.enter_context(service(folder / "log"))
+            url = stack.enter_context(served()).url
         found = measure(url, chosen.seconds)
     lines = [f"| {name} | {value} |" for name, value in rows(found)]
     title = f"headless Chromium, {platform.machine()}, one call of {found['seconds']:.0f} s"

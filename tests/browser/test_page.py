@@ -111,13 +111,18 @@ def wait_for_frames(page: Page, more: int) -> None:
     page.wait_for_function("goal => window.shownFrames >= goal", arg=frames(page) + more)
 
 
-def open_sessions(page: Page, url: str) -> list[str]:
-    return [session["id"] for session in page.request.get(f"{url}/sessions").json()["sessions"]]
+def live_sessions(page: Page, url: str) -> list[str]:
+    sessions = page.request.get(f"{url}/sessions").json()["sessions"]
+    return [session["id"] for session in sessions if session["state"] == "live"]
 
 
 def wait_for_sessions(page: Page, count: int) -> None:
     page.wait_for_function(
-        "async n => (await (await fetch('/sessions')).json()).sessions.length === n", arg=count
+        """async (count) => {
+            const { sessions } = await (await fetch('/sessions')).json();
+            return sessions.filter((session) => session.state === 'live').length === count;
+        }""",
+        arg=count,
     )
 
 
@@ -248,8 +253,8 @@ def test_a_call_that_the_server_ends_can_be_taken_up_again(page: Page, url: str)
     start(page)
     page.locator(".captions .final").first.wait_for()
     before = finals(page)
-    [session] = open_sessions(page, url)
-    page.request.delete(f"{url}/v1/realtime/calls/{session}")
+    [session] = live_sessions(page, url)
+    page.request.delete(f"{url}/sessions/{session}")
     expect(part(page, "state")).to_have_text("Connection lost", timeout=PATIENCE)
     start(page, "reconnect")
     expect(part(page, "problem")).to_be_hidden()

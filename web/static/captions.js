@@ -3,7 +3,7 @@
 const CUE_CHARS = 84; // two lines of 42: what a player shows without covering the picture
 const CUE_SECONDS = 7;
 
-/** @typedef {import("./eyeline.js").Caption} Caption */
+/** @typedef {import("./types.js").Caption} Caption */
 
 /** The lines of a session, oldest first; the last one may still be changing. */
 export class CaptionList {

@@ -43,6 +43,7 @@ class Page {
     page.start.onclick = () => this.#start({ again: false });
     page.reconnect.onclick = () => this.#start({ again: true });
     page.stop.onclick = () => this.#client?.stop();
+    page.sample.onchange = () => this.#nameSource();
     page.mute.onclick = () => this.#mute(!this.#client.muted);
     page.download.onclick = () => this.#download();
     page["offer-sample"].onclick = () => this.#startSample();
@@ -118,8 +119,16 @@ class Page {
     page.mute.textContent = state === "muted" ? "Unmute" : "Mute";
     page.mute.ariaPressed = String(state === "muted");
     page["camera-empty"].hidden = page["generated-empty"].hidden = live;
-    page["camera-name"].textContent = page.sample.checked ? "Sample clip" : "Camera";
-    page["camera-what"].textContent = page.sample.checked ? CREDIT : "what you send";
+    this.#nameSource();
+  }
+
+  #nameSource() {
+    const page = this.#page;
+    const sample = page.sample.checked;
+    page["camera-name"].textContent = sample ? "Sample clip" : "Camera";
+    page["camera-what"].textContent = sample ? CREDIT : "what you send";
+    const source = sample ? "play the sample clip" : "open the camera and the microphone";
+    page["camera-empty"].textContent = `Press Start to ${source}.`;
   }
 
   #mute(muted) {

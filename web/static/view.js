@@ -17,7 +17,7 @@ export function partsOf(root) {
   return Object.fromEntries(named);
 }
 
-/** @param {Record<string, HTMLElement>} page @param {import("./eyeline.js").Stats} stats */
+/** @param {Record<string, HTMLElement>} page @param {import("./types.js").Stats} stats */
 export function drawStats(page, stats) {
   const kbps = (value) => rounded(known(value) ? value / 1000 : value);
   page.fps.textContent = pair(rounded(stats.fps_in), rounded(stats.fps_out), " fps");
@@ -38,7 +38,7 @@ function droppedText({ dropped_frames: frames, dropped_audio: sound }) {
 /**
  * Draw the lines that changed; `drawn` remembers them by turn.
  * @param {Record<string, HTMLElement>} page
- * @param {readonly import("./eyeline.js").Caption[]} lines
+ * @param {readonly import("./types.js").Caption[]} lines
  * @param {Map<number, {item: HTMLElement, line: object}>} drawn
  */
 export function drawCaptions(page, lines, drawn) {
@@ -78,7 +78,8 @@ function captionItem(line) {
 
 /** @param {Record<string, HTMLElement>} page @param {Map<string, string>} notices message to level */
 export function drawNotices(page, notices) {
-  const items = [...notices].map(([message, level]) => element("li", message, level));
+  const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+  const items = [...notices].map(([message, level]) => element("li", sentence(message), level));
   page.notices.replaceChildren(...items);
 }
 

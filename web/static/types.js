@@ -1,0 +1,32 @@
+/** What the server says, for editors and readers: no page loads this file. */
+
+/**
+ * @typedef {object} Caption
+ * @property {number} turn number of the turn; a later caption of the same turn replaces this one
+ * @property {string} text
+ * @property {{text: string, start: number, end: number}[]} words times in seconds of the session
+ * @property {number} stable how many of the first words will not change
+ * @property {number} start seconds since the session began
+ * @property {number} end
+ * @property {number} heard up to when sound had been heard
+ * @property {boolean} final true where nothing will change any more
+ */
+
+/**
+ * Once a second, from the server; every field may be null where it is not known yet.
+ * @typedef {object} Stats
+ * @property {string} state
+ * @property {number} fps_in frames a second that reached the server
+ * @property {number} fps_out frames a second that it sent back
+ * @property {number} round_trip seconds
+ * @property {number} loss share of packets lost, 0 to 1
+ * @property {number} jitter seconds
+ * @property {number} bitrate_in bit/s
+ * @property {number} bitrate_out bit/s
+ * @property {number} caption_lag seconds from the sound to its caption
+ * @property {number} dropped_frames
+ * @property {number} dropped_audio
+ * @property {number} seconds length of the session
+ */
+
+export {};

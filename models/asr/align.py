@@ -39,15 +39,16 @@ def align(
     tokenizer: Tokenizer,
     heads: Heads,
     state: TextState,
-    tokens: Sequence[int],
+    words: Sequence[Sequence[int]],
     *,
     frames: int,
     language: str | None = None,
 ) -> list[Span]:
-    """Return the words of `tokens`, text only, with their places in the first `frames` frames.
+    """Return the place of each of `words`, groups of text tokens, in the first `frames` frames.
 
     `state` is any state over the window's sound. Words are in order and do not overlap.
     """
+    tokens = [token for word in words for token in word]
     if not tokens:
         return []
     opening = tokenizer.opening(language, timestamps=False)
@@ -56,7 +57,7 @@ def align(
     looked = _smoothed(scores.softmax(2))[len(opening) - 1 :]
     starts = token_starts(looked.cpu().numpy())
     spans, first = [], 0
-    for word in tokenizer.words(tokens, language):
+    for word in words:
         end = first + tokenizer.core(word)
         spans.append(Span(tuple(word), int(starts[first]), int(starts[end])))
         first += len(word)

@@ -112,7 +112,7 @@ def _words(
         recogniser.tokenizer,
         recogniser.heads,
         state,
-        tokens,
+        recogniser.tokenizer.words(tokens, language),
         frames=frames,
         language=language,
     )

@@ -1,0 +1,136 @@
+"""Low-rank adapters on Whisper's attention: train few numbers, ship few numbers, merge to none.
+
+A projection W becomes W + scale * B A, with A (rank, in) and B (out, rank). Merged, the model is
+a plain Whisper again and costs nothing extra.
+
+Source: Hu et al. 2021, section 4.1; where they sit follows CarelessWhisper, Krichli et al. 2025.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from torch import Tensor, nn
+
+from models.asr.whisper import Attention, Whisper
+from models.errors import WeightsError
+
+PROJECTIONS = ("query", "key", "value", "out")
+
+
+class LoraLinear(nn.Module):
+    """A frozen linear layer plus its low-rank change."""
+
+    def __init__(self, base: nn.Linear, rank: int, scale: float) -> None:
+        super().__init__()
+        self.base = base
+        self.scale = scale
+        self.a = nn.Parameter(base.weight.new_zeros(rank, base.in_features))
+        self.b = nn.Parameter(base.weight.new_zeros(base.out_features, rank))
+
+    def forward(self, x: Tensor) -> Tensor:
+        mixed: Tensor = self.base(x)
+        return mixed + self.scale * F.linear(F.linear(x, self.a), self.b)
+
+    def merged(self) -> nn.Linear:
+        """Return one plain layer that does the same."""
+        weight = self.base.weight + self.scale * self.b.detach() @ self.a.detach()
+        plain = nn.Linear(weight.shape[1], weight.shape[0], bias=self.base.bias is not None)
+        plain.weight = nn.Parameter(weight, requires_grad=False)
+        plain.bias = self.base.bias
+        return plain
+
+
+def attach(model: Whisper, *, rank: int, alpha: float, rng: torch.Generator) -> list[nn.Parameter]:
+    """Put an adapter on every attention projection of `model` and return what to train.
+
+    The model computes what it did before, because B begins as zeros.
+
+    Raises:
+        ValueError: the model has adapters already.
+    """
+    trained: list[nn.Parameter] = []
+    for _, attention in _attentions(model):
+        for name in PROJECTIONS:
+            base = getattr(attention, name)
+            if isinstance(base, LoraLinear):
+                raise ValueError("the model has adapters already: merge them first")  # noqa: TRY004  (a state, not a type)
+            adapter = LoraLinear(base, rank, alpha / rank)
+            nn.init.normal_(adapter.a, std=base.in_features**-0.5, generator=rng)
+            setattr(attention, name, adapter)
+            trained += [adapter.a, adapter.b]
+    return trained
+
+
+def merge(model: Whisper) -> None:
+    """Fold all adapters into the weights."""
+    for _, attention in _attentions(model):
+        for name in PROJECTIONS:
+            layer = getattr(attention, name)
+            if isinstance(layer, LoraLinear):
+                setattr(attention, name, layer.merged())
+
+
+def adapter(model: Whisper) -> dict[str, Tensor]:
+    """Return the adapters' numbers, `<where>.<projection>.a` and `.b`, shared with the model."""
+    found: dict[str, Tensor] = {}
+    for place, attention in _attentions(model):
+        for name in PROJECTIONS:
+            layer = getattr(attention, name)
+            if isinstance(layer, LoraLinear):
+                found[f"{place}.{name}.a"] = layer.a.detach()
+                found[f"{place}.{name}.b"] = layer.b.detach()
+    return found
+
+
+def save(model: Whisper, file: Path, about: Mapping[str, str | int | float]) -> None:
+    """Write the adapters of `model` as float16, with `about` as the file's metadata.
+
+    Raises:
+        ValueError: the model has no adapters.
+    """
+    tensors = {name: tensor.half().contiguous() for name, tensor in adapter(model).items()}
+    if not tensors:
+        raise ValueError("the model has no adapters to save")
+    scales = {layer.scale for layer in model.modules() if isinstance(layer, LoraLinear)}
+    assert len(scales) == 1, "one scale for all is what attach makes"
+    note = {"about": json.dumps({**about, "scale": scales.pop()})}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    safetensors.torch.save_file(tensors, str(file), metadata=note)
+
+
+def load(model: Whisper, file: Path) -> dict[str, str | int | float]:
+    """Put the adapters in `file` on `model`, and return what was noted about them.
+
+    Raises:
+        WeightsError: the file cannot be read, or is not of a model of this shape.
+        ValueError: the model has adapters already.
+    """
+    try:
+        with safetensors.safe_open(str(file), "pt") as opened:
+            about = json.loads((opened.metadata() or {})["about"])
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  (no mapping)
+    except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
+        raise WeightsError(f"{file}: not an adapter saved by this module ({error})") from error
+    rank = next((t.shape[0] for name, t in tensors.items() if name.endswith(".a")), 0)
+    if not rank:
+        raise WeightsError(f"{file}: no adapters in it")
+    scale = float(about["scale"])
+    attach(model, rank=rank, alpha=scale * rank, rng=torch.Generator())
+    own = adapter(model)
+    if own.keys() != tensors.keys() or any(own[n].shape != tensors[n].shape for n in own):
+        raise WeightsError(f"{file}: is an adapter of another model than this one")
+    for name, tensor in tensors.items():
+        own[name].copy_(tensor)
+    noted: dict[str, str | int | float] = about
+    return noted
+
+
+def _attentions(model: Whisper) -> Iterator[tuple[str, Attention]]:
+    for name, module in list(model.named_modules()):
+        if isinstance(module, Attention):
+            yield name, module

@@ -12,12 +12,12 @@ class Liveness:
     datagrams: int = 0
 
 
-def look(state: Liveness, now: float, datagrams: int, *, period: float) -> Liveness:
-    """Take the number of datagrams so far at `now`; to be called every `period` seconds.
+def look(state: Liveness, now: float, datagrams: int, *, late: bool) -> Liveness:
+    """Take the number of datagrams so far at `now`.
 
-    When we look late ourselves, packets may still wait to be read: that is no silence.
+    `late` says that we look much later than we meant to. Packets may then still wait to be
+    read, so that is no silence.
     """
-    late = now - state.seen > 2 * period
     heard = now if late or datagrams != state.datagrams else state.heard
     return Liveness(heard, now, datagrams)
 

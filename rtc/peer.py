@@ -264,9 +264,11 @@ class Peer:
         began = self._clock.now()
         liveness = Liveness(heard=began, seen=began)
         while True:
-            await self._clock.sleep_until(liveness.seen + period)
+            due = self._clock.now() + period
+            await self._clock.sleep_until(due)
             now = self._clock.now()
-            liveness = look(liveness, now, self._arrivals.datagrams, period=period)
+            late = now > due + period
+            liveness = look(liveness, now, self._arrivals.datagrams, late=late)
             if self.connected.is_set():
                 if silence(liveness) > limits.silence_timeout:
                     self._end(f"nothing came for {limits.silence_timeout:g} s")

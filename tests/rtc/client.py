@@ -1,0 +1,201 @@
+"""A client in the same process: stock aiortc over real sockets, playing a real clip.
+
+`together` puts client and peer in one block, checks that no task is left after it, and gives
+both sides to the test.
+"""
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+
+import av
+import numpy as np
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCDtlsTransport,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.mediastreams import MediaStreamError
+
+from media.audio import Samples, from_av, to_av
+from media.clock import LiveClock
+from rtc.guards import ice, transports
+from rtc.peer import Peer, PeerLimits
+
+CLIP = Path(__file__).parents[2] / "web" / "static" / "sample.webm"
+RATE = 48_000
+PACKET = 960  # samples: 20 ms
+TIMEOUT = 20.0  # seconds after which a test that waits for the network has failed
+
+
+@lru_cache(maxsize=1)
+def clip() -> tuple[list[av.VideoFrame], Samples]:
+    """Return two seconds of the clip's pictures, and its speech at 48 kHz."""
+    with av.open(str(CLIP)) as container:
+        pictures = list(itertools.islice(container.decode(video=0), 50))
+    with av.open(str(CLIP)) as container:
+        sound = [from_av(frame) for frame in itertools.islice(container.decode(audio=0), 200)]
+    return pictures, np.concatenate(sound)
+
+
+class Paced(MediaStreamTrack):
+    """Gives out frames when their time has come, over and over."""
+
+    def __init__(self, frames: Sequence[av.VideoFrame] | Sequence[av.AudioFrame], period: Fraction):
+        super().__init__()
+        self.sent = 0
+        self._progress = asyncio.Condition()
+        self._frames = frames
+        self._period = period
+        self._began: float | None = None
+
+    async def recv(self) -> av.VideoFrame | av.AudioFrame:
+        if self.readyState != "live":
+            raise MediaStreamError
+        loop = asyncio.get_running_loop()
+        self._began = self._began or loop.time()
+        await asyncio.sleep(self._began + float(self.sent * self._period) - loop.time())
+        frame = self._frames[self.sent % len(self._frames)]
+        frame.time_base = Fraction(1, 90_000 if self.kind == "video" else RATE)
+        frame.pts = int(self.sent * self._period / frame.time_base)
+        self.sent += 1
+        async with self._progress:
+            self._progress.notify_all()
+        return frame
+
+    async def has_sent(self, count: int) -> None:
+        """Wait until `count` frames have been taken."""
+        async with self._progress:
+            await self._progress.wait_for(lambda: self.sent >= count)
+
+
+class Camera(Paced):
+    kind = "video"
+
+    def __init__(self, rate: int = 25, size: tuple[int, int] = (320, 180)) -> None:
+        frames = [frame.reformat(*size) for frame in clip()[0]]
+        super().__init__(frames, Fraction(1, rate))
+
+
+class Microphone(Paced):
+    kind = "audio"
+
+    def __init__(self) -> None:
+        speech = clip()[1]
+        parts = np.split(speech, range(PACKET, len(speech) - PACKET, PACKET))[:-1]
+        super().__init__([to_av(part, RATE, 0) for part in parts], Fraction(PACKET, RATE))
+
+
+class Mailbox:
+    """What a data channel's plain callback puts in, to be waited for."""
+
+    def __init__(self) -> None:
+        self._texts: deque[str] = deque()
+        self._arrived = asyncio.Event()
+
+    def put(self, text: str) -> None:
+        self._texts.append(text)
+        self._arrived.set()
+
+    async def get(self) -> str:
+        while not self._texts:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._texts.popleft()
+
+
+@dataclass
+class Client:
+    """The client's side: what it heard and saw, and what was written to it."""
+
+    connection: RTCPeerConnection
+    channel: RTCDataChannel | None
+    messages: Mailbox = field(default_factory=Mailbox)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def frames(self, kind: str) -> AsyncIterator[av.VideoFrame | av.AudioFrame]:
+        """Give the frames of the incoming track of `kind`, without end."""
+        (track,) = [t.receiver.track for t in self.connection.getTransceivers() if t.kind == kind]
+        while True:
+            frame = await track.recv()
+            assert isinstance(frame, av.VideoFrame | av.AudioFrame)
+            yield frame
+
+    @property
+    def transport(self) -> RTCDtlsTransport:
+        return transports(self.connection)[0]
+
+    def vanish(self) -> None:
+        """Go away without a word: nothing is sent or received any more."""
+        for protocol in ice(self.transport.transport)._protocols:
+            protocol.transport.abort()
+
+
+def new_client(
+    *tracks: MediaStreamTrack, listens: Sequence[str] = (), label: str | None = None
+) -> Client:
+    """Return a client that sends `tracks`, only receives the kinds it `listens` to, and may
+    open a data channel."""
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    for track in tracks:
+        connection.addTrack(track)
+    for kind in listens:
+        connection.addTransceiver(kind, direction="recvonly")
+    client = Client(connection, connection.createDataChannel(label) if label else None)
+    if client.channel is not None:
+        client.channel.on("message", client.messages.put)
+        client.channel.on("open", client.opened.set)
+    return client
+
+
+async def offer_of(client: Client) -> str:
+    await client.connection.setLocalDescription(await client.connection.createOffer())
+    return client.connection.localDescription.sdp
+
+
+@asynccontextmanager
+async def together(
+    client: Client, limits: PeerLimits | None = None, *, offer: str | None = None
+) -> AsyncIterator[Peer]:
+    """Connect `client` to a new peer; afterwards close both, and check that nothing is left."""
+    before = asyncio.all_tasks()
+    async with asyncio.timeout(TIMEOUT):
+        peer = await Peer.accept(offer or await offer_of(client), clock=LiveClock(), limits=limits)
+        answer = RTCSessionDescription(peer.answer_sdp, "answer")
+        await client.connection.setRemoteDescription(answer)
+        try:
+            await peer.connected.wait()
+            yield peer
+        finally:
+            await peer.close()
+            await client.connection.close()
+        await nothing_left(before)
+
+
+async def nothing_left(before: set[asyncio.Task[None]]) -> None:
+    """Check that the tasks begun since `before` are gone, after the turns they need to end."""
+    left = asyncio.all_tasks() - before
+    if left:
+        _, left = await asyncio.wait(left, timeout=2)
+    assert not left
+
+
+def tone(hz: float, seconds: float, rate: int) -> Samples:
+    return (0.5 * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)).astype(
+        np.float32
+    )
+
+
+def pitch(samples: Samples, rate: int) -> float:
+    """Return the strongest frequency in `samples`, in Hz."""
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(np.argmax(spectrum) * rate / len(samples))

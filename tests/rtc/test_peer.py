@@ -1,0 +1,446 @@
+import asyncio
+import itertools
+import re
+from typing import cast
+
+import av
+import numpy as np
+import pytest
+from aioice import Candidate
+from aiortc import RTCSessionDescription
+from aiortc.rtcrtpreceiver import RemoteStreamTrack
+from aiortc.rtcsctptransport import WEBRTC_STRING
+from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket
+
+from media.audio import Samples, from_av
+from media.clock import LiveClock
+from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
+from media.video import PictureLimits
+from rtc import guards
+from rtc.errors import BadOfferError, MessageError, PeerClosedError
+from rtc.messages import MessageLimits
+from rtc.peer import Peer, PeerLimits
+from tests.rtc.client import (
+    Camera,
+    Client,
+    Mailbox,
+    Microphone,
+    clip,
+    new_client,
+    nothing_left,
+    offer_of,
+    pitch,
+    together,
+    tone,
+)
+
+
+async def collect(
+    peer: Peer, *, pictures: int = 0, sounds: int = 0
+) -> list[VideoFrame | AudioChunk]:
+    """Return the peer's media until that many pictures and sounds have come."""
+    items: list[VideoFrame | AudioChunk] = []
+    async for item in peer.media:
+        items.append(item)
+        seen = sum(isinstance(item, VideoFrame) for item in items)
+        if seen >= pictures and len(items) - seen >= sounds:
+            break
+    return items
+
+
+def only(client: Client, kind: str, codec: str) -> None:
+    """Let `client` offer no codec of `kind` but this one."""
+    for transceiver in client.connection.getTransceivers():
+        if transceiver.kind == kind:
+            capabilities = transceiver.receiver.getCapabilities(kind)
+            assert capabilities is not None
+            chosen = [c for c in capabilities.codecs if c.mimeType.lower() == codec.lower()]
+            assert chosen
+            transceiver.setCodecPreferences(chosen)
+
+
+@pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
+async def test_the_client_is_seen_as_it_is(codec: str) -> None:
+    client = new_client(Camera())
+    only(client, "video", codec)
+    async with together(client) as peer:
+        assert codec.removeprefix("video/") in peer.answer_sdp
+        frames = [i for i in await collect(peer, pictures=12) if isinstance(i, VideoFrame)]
+    times = np.diff([frame.pts for frame in frames])
+    assert (times % (VIDEO_CLOCK_HZ // 25) == 0).all()
+    assert (times > 0).all()
+    originals = np.stack([f.reformat(320, 180, "rgb24").to_ndarray() for f in clip()[0]])
+    for frame in frames:
+        assert frame.pixels.shape == (180, 320, 3)
+        away = np.abs(originals.astype(np.int16) - frame.pixels).mean(axis=(1, 2, 3))
+        assert away.min() < 8  # a lossy codec at its first bitrate; other scenes are > 20 away
+
+
+async def test_the_client_is_heard_as_it_speaks() -> None:
+    client = new_client(Microphone())
+    async with together(client) as peer:
+        chunks = [c for c in await collect(peer, sounds=75) if isinstance(c, AudioChunk)]
+    assert {chunk.rate for chunk in chunks} == {16_000}
+    assert all(a.end == b.start for a, b in itertools.pairwise(chunks))
+    heard = np.concatenate([chunk.samples for chunk in chunks])
+    spoken = clip()[1][::3]
+    whole = np.correlate(spoken, heard[4_000:16_000], mode="valid")
+    place = int(np.argmax(whole))
+    same = spoken[place : place + 12_000]
+    likeness = np.corrcoef(same, heard[4_000:16_000])[0, 1]
+    assert likeness > 0.9  # Opus keeps the waveform of speech nearly
+
+
+@pytest.mark.parametrize("codec", ["audio/opus", "audio/PCMU", "audio/PCMA", "audio/G722"])
+async def test_sound_comes_in_by_every_codec(codec: str) -> None:
+    client = new_client(Microphone())
+    only(client, "audio", codec)
+    async with together(client) as peer:
+        chunks = await collect(peer, sounds=20)
+    heard = np.concatenate([c.samples for c in chunks if isinstance(c, AudioChunk)])
+    assert heard.std() > 0.01
+
+
+async def keep_showing(peer: Peer, colour: tuple[int, int, int]) -> None:
+    """Show pictures of one colour, 128 by 96, thirty times a second until cancelled."""
+    clock, pixels = LiveClock(), np.full((96, 128, 3), colour, np.uint8)
+    for index in itertools.count():
+        peer.show(VideoFrame(pixels, index * VIDEO_CLOCK_HZ // 30))
+        await clock.sleep_until(index / 30)
+
+
+@pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
+async def test_what_is_shown_is_seen_by_the_client(codec: str) -> None:
+    client = new_client(listens=["video"])
+    only(client, "video", codec)
+    async with together(client) as peer, asyncio.TaskGroup() as tasks:
+        assert (peer.takes_video, peer.takes_audio, peer.takes_messages) == (True, False, False)
+        showing = tasks.create_task(keep_showing(peer, (200, 40, 40)))
+        picture = cast("av.VideoFrame", await anext(client.frames("video")))
+        showing.cancel()
+    assert (picture.width, picture.height) == (128, 96)
+    colour = picture.to_ndarray(format="rgb24").mean(axis=(0, 1))
+    np.testing.assert_allclose(colour, (200, 40, 40), atol=12)  # 8-bit YUV, lossy
+
+
+async def test_what_is_said_is_heard_by_the_client_and_can_be_cut_short() -> None:
+    client = new_client(listens=["audio"])
+    heard: list[Samples] = []
+    async with together(client) as peer:
+        await peer.say(AudioChunk(tone(440, 2.0, 24_000), 0, 24_000))
+        async for frame in client.frames("audio"):
+            samples = from_av(cast("av.AudioFrame", frame))
+            if np.abs(samples).max() > 0.1:
+                heard.append(samples)
+            if len(heard) == 25:
+                break
+        played = peer.hush()
+        assert 500 <= played < 2_000
+        silent = 0
+        async for frame in client.frames("audio"):
+            silent = silent + 1 if np.abs(from_av(cast("av.AudioFrame", frame))).max() < 0.01 else 0
+            if silent == 5:
+                break
+        assert peer.played_ms == played
+    assert pitch(np.concatenate(heard), 48_000) == pytest.approx(440, abs=5)
+
+
+async def test_camera_and_microphone_come_in_while_the_picture_goes_back() -> None:
+    client = new_client(Camera(), Microphone(), label="oai-events")
+    async with together(client) as peer, asyncio.TaskGroup() as tasks:
+
+        async def mirror() -> None:
+            async for item in peer.media:
+                if isinstance(item, VideoFrame):
+                    peer.show(item)
+
+        mirroring = tasks.create_task(mirror())
+        seen = 0
+        async for _ in client.frames("video"):
+            seen += 1
+            if seen == 10:
+                break
+        state = await peer.stats()
+        mirroring.cancel()
+    assert state.round_trip is None or 0 < state.round_trip < 5
+    assert state.loss == 0
+    assert state.bitrate_in > 10_000
+    assert state.bitrate_out > 10_000
+    assert state.frame_rate_in > 0
+    assert state.frame_rate_out > 0
+
+
+async def test_messages_go_both_ways_in_order() -> None:
+    client = new_client(label="oai-events")
+    assert client.channel is not None
+    async with together(client) as peer:
+        await peer.send_message("before it opens")
+        await client.opened.wait()
+        for index in range(20):
+            client.channel.send(f"from the client {index} é")
+            await peer.send_message(f"from the peer {index} é")
+        received = [await anext(peer.messages) for _ in range(20)]
+        assert received == [f"from the client {index} é" for index in range(20)]
+        assert await client.messages.get() == "before it opens"
+        replies = [await client.messages.get() for _ in range(20)]
+        assert replies == [f"from the peer {index} é" for index in range(20)]
+    assert [message async for message in peer.messages] == []
+    with pytest.raises(PeerClosedError):
+        await peer.send_message("too late")
+
+
+async def test_any_label_is_read_and_the_reply_goes_where_events_are_expected() -> None:
+    client = new_client(label="chat")
+    async with together(client) as peer:
+        await client.opened.wait()
+        await peer.send_message("one")
+        assert await client.messages.get() == "one"
+        events = client.connection.createDataChannel("oai-events")
+        replies = Mailbox()
+        events.on("message", replies.put)
+        opened = asyncio.Event()
+        events.on("open", opened.set)
+        await opened.wait()
+        events.send("by events")
+        assert client.channel is not None
+        client.channel.send("by chat")
+        assert {await anext(peer.messages), await anext(peer.messages)} == {"by events", "by chat"}
+        await peer.send_message("two")
+        assert await replies.get() == "two"
+
+
+async def test_binary_and_oversized_messages_are_ignored_and_counted() -> None:
+    client = new_client(label="oai-events")
+    limits = PeerLimits(messages=MessageLimits(size=100))
+    async with together(client, limits) as peer:
+        await client.opened.wait()
+        assert client.channel is not None
+        client.channel.send(b"binary")
+        client.channel.send("x" * 101)
+        client.channel.send("y" * 100)
+        assert await anext(peer.messages) == "y" * 100
+        assert peer.messages.ignored == 2
+        with pytest.raises(MessageError, match="101 bytes; at most 100"):
+            await peer.send_message("z" * 101)
+
+
+async def test_a_client_that_writes_faster_than_it_is_read_is_given_up() -> None:
+    client = new_client(label="oai-events")
+    limits = PeerLimits(messages=MessageLimits(count=10))
+    async with together(client, limits) as peer:
+        await client.opened.wait()
+        assert client.channel is not None
+        for index in range(20):
+            client.channel.send(str(index))
+        await peer.closed.wait()
+        assert [message async for message in peer.messages] == [str(i) for i in range(10)]
+    assert peer.ending == "the client sent messages faster than they were read"
+
+
+async def test_a_message_to_a_client_that_takes_none_is_refused() -> None:
+    async with together(new_client(Microphone())) as peer:
+        with pytest.raises(MessageError, match="no data channel"):
+            await peer.send_message("hello")
+
+
+async def test_messages_that_wait_for_a_channel_are_bounded() -> None:
+    client = new_client(label="oai-events")
+    peer = await Peer.accept(
+        await offer_of(client),
+        clock=LiveClock(),
+        limits=PeerLimits(messages=MessageLimits(count=3)),
+    )
+    for _ in range(3):
+        await peer.send_message("early")
+    with pytest.raises(MessageError, match="wait for the client to open"):
+        await peer.send_message("one too many")
+    await peer.close()
+    await client.connection.close()
+
+
+async def test_a_client_that_does_not_take_its_messages_is_not_waited_for_without_end() -> None:
+    client = new_client(label="oai-events")
+    limits = PeerLimits(messages=MessageLimits(buffered=10_000, timeout=0.2))
+    async with together(client, limits) as peer:
+        await client.opened.wait()
+        client.vanish()
+
+        async def flood() -> None:
+            for _ in range(100):
+                await peer.send_message("x" * 5_000)
+
+        with pytest.raises(MessageError, match=r"took no message for 0\.2 s"):
+            await flood()
+
+
+async def test_media_that_nobody_reads_is_dropped_and_the_newest_is_kept() -> None:
+    camera, microphone = Camera(rate=50), Microphone()
+    client = new_client(camera, microphone)
+    async with together(client, PeerLimits(media=20, pictures=2)) as peer:
+        first = await collect(peer, pictures=1, sounds=1)
+        await camera.has_sent(camera.sent + 70)
+        for transceiver in peer._connection.getTransceivers():
+            track = cast("RemoteStreamTrack", transceiver.receiver.track)
+            assert track._queue.qsize() <= 2
+        await peer.close()
+        left = [item async for item in peer.media]
+    pictures = [item for item in left if isinstance(item, VideoFrame)]
+    assert len(pictures) == 2
+    assert len(left) <= 20
+    assert peer.media.dropped > 60
+    assert pictures[-1].time > first[0].time + 1
+
+
+async def test_a_client_that_vanishes_is_noticed_within_the_timeout() -> None:
+    client = new_client(Camera(), Microphone(), label="oai-events")
+    async with together(client, PeerLimits(silence_timeout=0.8)) as peer:
+        await collect(peer, pictures=3, sounds=3)
+        client.vanish()
+        _ = [item async for item in peer.media]
+        _ = [message async for message in peer.messages]
+        await peer.closed.wait()
+        with pytest.raises(PeerClosedError, match=r"nothing came for 0\.8 s"):
+            peer.show(VideoFrame(np.zeros((16, 16, 3), np.uint8), 0))
+    assert peer.ending == "nothing came for 0.8 s"
+
+
+async def test_a_quiet_client_that_is_there_is_kept() -> None:
+    client = new_client(label="oai-events")
+    async with together(client, PeerLimits(silence_timeout=0.6)) as peer:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(peer.closed.wait(), timeout=2)
+        assert (await peer.stats()).round_trip is not None
+
+
+async def test_a_client_that_leaves_ends_the_peer() -> None:
+    client = new_client(Camera(), Microphone())
+    async with together(client) as peer:
+        await client.connection.close()
+        _ = [item async for item in peer.media]
+        await peer.closed.wait()
+    assert peer.ending == "the client left"
+
+
+async def test_a_client_that_never_comes_is_given_up() -> None:
+    before = asyncio.all_tasks()
+    client = new_client(Camera())
+    offer = await offer_of(client)
+    await client.connection.close()
+    peer = await Peer.accept(offer, clock=LiveClock(), limits=PeerLimits(connect_timeout=0.5))
+    await asyncio.wait_for(peer.closed.wait(), timeout=10)
+    assert peer.ending == "not connected within 0.5 s"
+    assert [item async for item in peer.media] == []
+    await nothing_left(before)
+
+
+async def test_nothing_is_sent_to_a_client_that_only_sends() -> None:
+    client = new_client(Camera(), Microphone())
+    for transceiver in client.connection.getTransceivers():
+        transceiver.direction = "sendonly"
+    async with together(client) as peer:
+        assert (peer.takes_video, peer.takes_audio) == (False, False)
+        assert re.findall(r"a=(sendrecv|sendonly|recvonly|inactive)", peer.answer_sdp) == [
+            "recvonly",
+            "recvonly",
+        ]
+        peer.show(VideoFrame(np.zeros((16, 16, 3), np.uint8), 0))
+        await peer.say(AudioChunk(tone(440, 0.1, 16_000), 0, 16_000))
+        await collect(peer, pictures=5, sounds=5)
+        assert peer.hush() == 0
+        assert (await peer.stats()).frame_rate_out == 0
+
+
+async def test_of_two_cameras_the_first_is_taken_and_the_second_declined() -> None:
+    client = new_client(Camera(), Camera(size=(64, 48)))
+    async with together(client) as peer:
+        directions = re.findall(r"a=(sendrecv|sendonly|recvonly|inactive)", peer.answer_sdp)
+        assert directions == ["sendrecv", "inactive"]
+        frames = await collect(peer, pictures=5)
+    assert {cast("VideoFrame", frame).pixels.shape for frame in frames} == {(180, 320, 3)}
+
+
+async def test_large_pictures_are_reduced_on_the_way_in() -> None:
+    client = new_client(Camera(size=(640, 360)))
+    limits = PeerLimits(picture=PictureLimits(longer=160, shorter=90))
+    async with together(client, limits) as peer:
+        (frame,) = await collect(peer, pictures=1)
+    assert cast("VideoFrame", frame).pixels.shape == (90, 160, 3)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "abcd-1234.local", None])
+async def test_a_client_is_reached_on_a_machine_without_a_network(address: str | None) -> None:
+    client = new_client(Microphone())
+    (gathering,) = guards.transports(client.connection)
+    connection = guards.ice(gathering.transport)
+    gather = connection.get_component_candidates
+
+    async def only_loopback(component: int, addresses: list[str]) -> list[Candidate]:
+        return await gather(component, [guards.LOOPBACK])
+
+    connection.get_component_candidates = only_loopback  # type: ignore[method-assign, assignment]
+    offer = await offer_of(client)
+    candidates = re.findall(r"a=candidate:.*\r\n", offer)
+    assert len(candidates) == 1
+    shown = candidates[0].replace("127.0.0.1", address) if address else ""
+    offer = offer.replace(candidates[0], shown)
+    peer = await Peer.accept(offer, clock=LiveClock())
+    loopback = [line for line in peer.answer_sdp.splitlines() if " 127.0.0.1 " in line]
+    assert loopback
+    answer = re.sub(r"a=candidate:(?!.* 127\.0\.0\.1 ).*\r\n", "", peer.answer_sdp)
+    await client.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+    async with asyncio.timeout(15):
+        await collect(peer, sounds=5)
+    await peer.close()
+    await client.connection.close()
+
+
+async def test_loopback_is_offered_only_where_it_is_wanted() -> None:
+    client = new_client(Microphone())
+    offer = await offer_of(client)
+    peer = await Peer.accept(offer, clock=LiveClock(), limits=PeerLimits(loopback=False))
+    assert " 127.0.0.1 " not in peer.answer_sdp
+    assert "a=end-of-candidates" in peer.answer_sdp
+    await peer.close()
+    await client.connection.close()
+
+
+async def test_packets_that_make_no_sense_do_not_end_the_session() -> None:
+    client = new_client(Camera(), label="oai-events")
+    async with together(client) as peer:
+        await collect(peer, pictures=2)
+        await client.opened.wait()
+        feedback = b"REMB" + bytes([200, 0, 0, 1])  # says 200 streams, names none
+        remb = RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=feedback)
+        await client.transport._send_rtp(bytes(remb))
+        sctp = client.connection.sctp
+        assert sctp is not None
+        assert client.channel is not None
+        await sctp._send(client.channel.id, WEBRTC_STRING, b"\xff\xfe", ordered=True)  # no UTF-8
+        client.channel.send("still here")
+        assert await anext(peer.messages) == "still here"
+        await collect(peer, pictures=5)
+        assert peer._arrivals.malformed == 2
+    assert peer.ending == "closed by this end"
+
+
+async def test_a_bad_offer_leaves_nothing_behind() -> None:
+    before = asyncio.all_tasks()
+    client = new_client(Camera())
+    offer = re.sub("VP8|H264", "AV1", await offer_of(client))
+    with pytest.raises(BadOfferError, match=r"expected VP8 and H\.264"):
+        await Peer.accept(offer, clock=LiveClock())
+    await client.connection.close()
+    await nothing_left(before)
+
+
+async def test_a_peer_can_be_closed_twice_and_while_it_connects() -> None:
+    before = asyncio.all_tasks()
+    client = new_client(Camera(), label="oai-events")
+    peer = await Peer.accept(await offer_of(client), clock=LiveClock())
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(peer.close())
+        tasks.create_task(peer.close())
+    await peer.close()
+    assert peer.closed.is_set()
+    await client.connection.close()
+    await nothing_left(before)

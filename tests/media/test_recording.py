@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +13,23 @@ from media.pipeline.session import run_session
 from media.recording import EVENTS, items_of, read, record
 from media.worker import Worker
 from tests.media.made import write_clip
-from tests.media.pipeline.scripted import RATE, chunks, picture, scripted_services, silence, tone
+from tests.media.pipeline.scripted import (
+    RATE,
+    chunks,
+    picture,
+    replayed,
+    scripted_services,
+    silence,
+    tone,
+)
 
 SPOKEN = np.concatenate([silence(0.5), tone(1), silence(1)])
-
-
-async def source(items: Sequence[Input]) -> AsyncIterator[Input]:
-    for item in items:
-        yield item
 
 
 async def recorded(items: Sequence[Input], path: Path) -> list[Input]:
     worker = Worker("test")
     try:
-        return [item async for item in record(source(items), path, worker)]
+        return [item async for item in record(replayed(items), path, worker)]
     finally:
         worker.close()
 
@@ -40,7 +43,7 @@ async def captions(items: Sequence[Input]) -> list[Output]:
 
     with scripted_services() as services:
         await run_session(
-            source(items), send, services=services, clock=ReplayClock(), limits=Limits.replay()
+            replayed(items), send, services=services, clock=ReplayClock(), limits=Limits.replay()
         )
     return sorted(out, key=lambda output: (type(output).__name__, str(output)))
 

@@ -1,12 +1,12 @@
 """Models whose output can be worked out by hand, for tests of the pipeline around them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from media.events import Question
+from media.events import Input, Question
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.echo import EchoWatcher
 from media.pipeline.services import Samples, Services
@@ -128,3 +128,8 @@ def chunks(samples: Samples, *, size: int = 320, start: int = 0) -> list[AudioCh
 
 def picture(pts: int, *, height: int = 90, width: int = 160) -> VideoFrame:
     return VideoFrame(np.full((height, width, 3), 40, np.uint8), pts)
+
+
+async def replayed(items: Iterable[Input]) -> AsyncIterator[Input]:
+    for item in items:
+        yield item

@@ -39,6 +39,7 @@ from tests.media.pipeline.scripted import (
     BrokenWatcher,
     chunks,
     picture,
+    replayed,
     scripted_services,
     silence,
     tone,
@@ -46,11 +47,6 @@ from tests.media.pipeline.scripted import (
 
 T = TypeVar("T")
 SPOKEN = np.concatenate([silence(1), tone(1), silence(1), tone(0.6), silence(1)])
-
-
-async def replayed(items: Iterable[Input]) -> AsyncIterator[Input]:
-    for item in items:
-        yield item
 
 
 async def session(

@@ -1,0 +1,114 @@
+"""Recordings in, events out, against golden files beside them.
+
+`python -m tests.replay.test_replay` writes the golden files again: read the difference.
+"""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from media.clock import ReplayClock
+from media.events import Output
+from media.frames import VideoFrame
+from media.pipeline.limits import Limits
+from media.pipeline.session import run_session
+from media.recording import items_of
+from tests.media.pipeline.scripted import replayed
+from web.compose import Composed, compose
+from web.config import Settings, read_settings
+from web.replay import as_fields, run_recording
+
+RECORDINGS = sorted((Path(__file__).parent / "recordings").iterdir())
+CLOSE = 0.05  # seconds: word times move by a frame or two with the processor's rounding
+
+
+async def events(composed: Composed, settings: Settings, recording: Path) -> dict[str, Any]:
+    """Return what a replay says, by kind: stages run side by side, so kinds mix in any order."""
+    said: dict[str, list[Any]] = {}
+
+    async def keep(output: Output) -> None:
+        if isinstance(output, VideoFrame):
+            return
+        fields = as_fields(output)
+        said.setdefault(fields.pop("kind"), []).append(fields)
+
+    await run_recording(composed, settings, recording, keep)
+    captions = said.pop("Caption", [])
+    return {
+        **said,
+        "partial": [" ".join(w["text"].strip() for w in c["words"]) for c in captions],
+        "final": [caption for caption in captions if caption["final"]],
+        "Answer": joined(said.pop("Answer", [])),
+    }
+
+
+def joined(pieces: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the whole text of each answer by its question."""
+    texts: dict[str, str] = {}
+    for piece in pieces:
+        texts[piece["id"]] = texts.get(piece["id"], "") + piece["text"]
+    return texts
+
+
+def assert_close(found: Any, golden: Any, where: str = "") -> None:
+    """Assert that both are the same, times within `CLOSE`."""
+    if isinstance(golden, dict):
+        assert found.keys() == golden.keys(), where
+        for key, value in golden.items():
+            assert_close(found[key], value, f"{where}.{key}")
+    elif isinstance(golden, list):
+        assert len(found) == len(golden), where
+        for index, value in enumerate(golden):
+            assert_close(found[index], value, f"{where}[{index}]")
+    elif isinstance(golden, float):
+        assert found == pytest.approx(golden, abs=CLOSE), where
+    else:
+        assert found == golden, where
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name)
+async def test_a_recording_replays_to_its_golden_events(
+    composed: Composed, settings: Settings, recording: Path
+) -> None:
+    golden = json.loads((recording / "golden.json").read_text(encoding="utf-8"))
+    assert_close(await events(composed, settings, recording), golden)
+
+
+async def test_a_replay_is_the_same_with_the_sound_in_other_chunks(
+    composed: Composed, settings: Settings
+) -> None:
+    """Whole, as it was recorded, and with channels of one item: the machine at other speeds."""
+    recording = RECORDINGS[0]
+    finals = []
+    for limits in (Limits.replay(), Limits(lossless=True, hurry=None, sound=1, speech=1, sight=1)):
+        captions: list[str] = []
+
+        async def keep(output: Output, captions: list[str] = captions) -> None:
+            if not isinstance(output, VideoFrame):
+                captions.append(json.dumps(as_fields(output), sort_keys=True))
+
+        await run_session(
+            replayed(items_of(recording, longest=60)),
+            keep,
+            services=composed.services,
+            clock=ReplayClock(),
+            limits=limits,
+        )
+        finals.append(sorted(captions))
+    assert finals[0] == finals[1]
+
+
+def main() -> None:
+    settings = read_settings()
+    with compose(settings) as composed:
+        for recording in RECORDINGS:
+            said = asyncio.run(events(composed, settings, recording))
+            text = json.dumps(said, indent=1, ensure_ascii=False)
+            (recording / "golden.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

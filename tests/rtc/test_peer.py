@@ -415,6 +415,7 @@ async def test_packets_that_make_no_sense_do_not_end_the_session() -> None:
         sctp = client.connection.sctp
         assert sctp is not None
         assert client.channel is not None
+        assert client.channel.id is not None
         await sctp._send(client.channel.id, WEBRTC_STRING, b"\xff\xfe", ordered=True)  # no UTF-8
         client.channel.send("still here")
         assert await anext(peer.messages) == "still here"

@@ -1,0 +1,101 @@
+import threading
+from fractions import Fraction
+
+import av
+import pytest
+from aiortc.jitterbuffer import JitterFrame
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+
+from rtc.decoding import Decodable, DecodingQueue, is_keyframe
+from tests.rtc.client import clip
+
+VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000)
+OPUS = RTCRtpCodecParameters(mimeType="audio/opus", clockRate=48_000, channels=2)
+KEY, DELTA = b"\x10\x00", b"\x11\x00"  # first bytes of VP8 frames, RFC 6386 section 9.1
+
+
+def item(codec: RTCRtpCodecParameters, data: bytes, number: int) -> Decodable:
+    return codec, JitterFrame(data, number)
+
+
+def numbers(queue: DecodingQueue) -> list[int]:
+    queue_items = [queue.get() for _ in range(len(queue._items))]
+    return [entry[1].timestamp for entry in queue_items if entry is not None]
+
+
+def encoded(codec: str, count: int) -> list[bytes]:
+    """Return pictures of the clip as an encoder makes them: the first a keyframe."""
+    context = av.VideoCodecContext.create({"VP8": "libvpx", "H264": "libx264"}[codec], "w")
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height, context.pix_fmt = 320, 180, "yuv420p"
+    context.time_base, context.gop_size = Fraction(1, 25), 1_000
+    context.options = {"deadline": "realtime"} if codec == "VP8" else {"tune": "zerolatency"}
+    made = []
+    for index, frame in enumerate(clip()[0][:count]):
+        small = frame.reformat(320, 180)
+        small.pts, small.pict_type = index, av.video.frame.PictureType.NONE
+        made += [bytes(packet) for packet in context.encode(small)]
+    return made
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+def test_a_keyframe_is_told_from_the_others(codec: str) -> None:
+    frames = encoded(codec, 8)
+    assert [is_keyframe(codec, frame) for frame in frames] == [True] + [False] * 7
+    assert not is_keyframe(codec, b"")
+
+
+def test_pictures_wait_in_order_while_the_decoder_keeps_up() -> None:
+    lost = threading.Event()
+    queue = DecodingQueue(3, lost)
+    for number in range(3):
+        queue.put(item(VP8, DELTA, number))
+    assert numbers(queue) == [0, 1, 2]
+    assert not lost.is_set()
+
+
+def test_when_the_decoder_falls_behind_a_keyframe_is_asked_for_and_waited_for() -> None:
+    lost = threading.Event()
+    queue = DecodingQueue(3, lost)
+    for number in range(10):
+        queue.put(item(VP8, DELTA, number))
+    assert lost.is_set()
+    queue.put(item(VP8, KEY, 10))
+    queue.put(item(VP8, DELTA, 11))
+    assert numbers(queue) == [10, 11]
+    assert queue.dropped == 10
+
+
+def test_a_keyframe_that_does_not_come_is_asked_for_again() -> None:
+    lost = threading.Event()
+    queue = DecodingQueue(3, lost)
+    for number in range(4):
+        queue.put(item(VP8, DELTA, number))
+    lost.clear()
+    for number in range(4, 40):
+        queue.put(item(VP8, DELTA, number))
+    assert lost.is_set()
+
+
+def test_sound_keeps_the_newest_packets() -> None:
+    queue = DecodingQueue(3, None)
+    for number in range(10):
+        queue.put(item(OPUS, b"sound", number))
+    assert numbers(queue) == [7, 8, 9]
+
+
+def test_the_end_comes_before_what_still_waits() -> None:
+    queue = DecodingQueue(3, None)
+    queue.put(item(OPUS, b"sound", 0))
+    queue.put(None)
+    assert queue.get() is None
+
+
+def test_a_thread_that_waits_is_woken() -> None:
+    queue = DecodingQueue(3, None)
+    taken: list[Decodable | None] = []
+    thread = threading.Thread(target=lambda: taken.append(queue.get()))
+    thread.start()
+    queue.put(item(OPUS, b"sound", 7))
+    thread.join(timeout=5)
+    assert [entry and entry[1].timestamp for entry in taken] == [7]

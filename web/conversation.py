@@ -8,7 +8,7 @@ state that is given is spent.
 Source: the OpenAI Realtime API (GA), as openai 3.54.0 and agents-realtime 0.20.0 use it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, assert_never
 
 from media.events import Answer, Caption, Input, Output, Speech, TurnEnded, TurnStarted
@@ -43,18 +43,28 @@ def begin(
     local: Local,
     *,
     model: str | None = None,
+    wish: Mapping[str, Any] | None = None,
     transcription: bool = False,
     own_events: bool = False,
     on_track: bool = False,
 ) -> Step:
-    """Open conversation `id`: `model` is what the client's URL names, `on_track` is WebRTC."""
+    """Open conversation `id`: `model` is what the client's URL names, `on_track` is WebRTC.
+
+    `wish` is the session that came with a client secret or an SDP offer.
+
+    Raises:
+        WireError: `wish` is not one that an update could make.
+    """
     terms = opening(local, transcription=transcription)
     dialogue = Dialogue(id, local, terms, on_track=on_track, own_events=own_events)
     notes: tuple[str, ...] = ()
     if model is not None and not transcription:
         dialogue.terms, notes = update(terms, {"model": model}, local)
+    if wish:
+        dialogue.terms, more = update(dialogue.terms, wish, local)
+        notes += more
     say(dialogue, "session.created", session=_session(dialogue))
-    if not transcription:
+    if not isinstance(dialogue.terms, TranscriptionTerms):
         conversation = {"id": f"conv_{id.removeprefix('sess_')}", "object": "realtime.conversation"}
         say(dialogue, "conversation.created", conversation=conversation)
     dialogue.inputs.append(listening(dialogue.terms))
@@ -143,19 +153,7 @@ def fail(dialogue: Dialogue, message: str) -> Step:
 
 def _captioned(dialogue: Dialogue, caption: Caption) -> None:
     if dialogue.own_events:
-        words = [{"text": w.text, "start": w.start, "end": w.end} for w in caption.words]
-        say(
-            dialogue,
-            "eyeline.caption",
-            turn=caption.turn,
-            text=caption.text,
-            words=words,
-            stable=caption.stable,
-            start=caption.start,
-            end=caption.end,
-            heard=caption.heard,
-            final=caption.final,
-        )
+        say(dialogue, "eyeline.caption", **hearing.caption_fields(caption))
     complete = hearing.captioned(dialogue, caption)
     if complete is not None:
         responses.transcribed(dialogue, *complete, caption.end)

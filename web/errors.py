@@ -8,7 +8,7 @@ WebError
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from media.errors import MediaError
 from models.errors import ModelError
@@ -49,6 +49,18 @@ def run_command(command: Callable[[], int], *, debug: bool) -> int:
         message, status = _explained(error)
         sys.stderr.write(f"eyeline: {message}\n")
         return status
+
+
+async def outcome(work: Awaitable[None], what: str) -> str | None:
+    """Await `work`; return None, or where it failed what its client is told of that."""
+    try:
+        await work
+    except Exception as error:
+        logger.exception("%s failed", what)
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        return f"the session failed inside the service: {type(error).__name__}"
+    return None
 
 
 def _explained(error: Exception) -> tuple[str, int]:

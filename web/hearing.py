@@ -6,6 +6,7 @@ itself, the item is announced at once, and the turn that the session finds there
 
 import base64
 import binascii
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,6 +184,21 @@ def captioned(dialogue: Dialogue, caption: Caption) -> tuple[str, str] | None:
             usage={"type": "duration", "seconds": round(caption.end - turn.start, 3)},
         )
     return turn.item_id, text
+
+
+def caption_fields(caption: Caption) -> dict[str, Any]:
+    """Return a caption as JSON; times are in seconds of the session."""
+    words = [{"text": w.text, "start": w.start, "end": w.end} for w in caption.words]
+    return {
+        "turn": caption.turn,
+        "text": caption.text,
+        "words": words,
+        "stable": caption.stable,
+        "start": caption.start,
+        "end": caption.end,
+        "heard": caption.heard,
+        "final": caption.final,
+    }
 
 
 def failed(dialogue: Dialogue, message: str) -> None:

@@ -1,0 +1,174 @@
+"""The real application on a real port, with models that are quick and say what they are told.
+
+`scripted()` hears loudness as speech and one word in each half second of it; everything else
+(session, protocol, server) is the real thing.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import uvicorn
+from numpy.typing import NDArray
+
+from media.pipeline.echo import EchoWatcher
+from media.pipeline.limits import Limits
+from media.pipeline.services import Services
+from media.worker import Worker
+from models.asr.recogniser import Recogniser
+from models.asr.words import Heard, Word
+from web.app import create_app
+from web.compose import Composed
+from web.config import Settings
+
+Samples = NDArray[np.float32]
+
+FRAME = 512
+WORD = 8_000  # samples of one word: half a second
+SPOKEN = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+class LoudnessDetector:
+    """Takes anything louder than -34 dB for speech."""
+
+    def init_state(self) -> Samples:
+        return np.zeros(0, np.float32)
+
+    def step(self, state: Samples, chunk: Samples) -> tuple[Samples, list[float]]:
+        held = np.concatenate([state, chunk])
+        whole = len(held) // FRAME * FRAME
+        loud = np.sqrt(np.mean(held[:whole].reshape(-1, FRAME) ** 2, axis=1))
+        return held[whole:], [0.99 if each > 0.02 else 0.01 for each in loud]
+
+
+class CountingRecogniser:
+    """Counts half seconds: the state is how many samples of the turn were heard."""
+
+    def init_state(self) -> int:
+        return 0
+
+    def step(
+        self, state: int, chunk: Samples, *, hurry: bool = False
+    ) -> tuple[int, Sequence[Heard]]:
+        del hurry
+        before, after = state // WORD, (state + len(chunk)) // WORD
+        words = tuple(self._word(n) for n in range(before, after))
+        return state + len(chunk), [Heard(words, (), state + len(chunk))] if words else []
+
+    def flush(self, state: int) -> Sequence[Heard]:
+        words = (self._word(state // WORD),) if state % WORD else ()
+        return [Heard(words, (), state)]
+
+    def _word(self, number: int) -> Word:
+        return Word(f" {SPOKEN[number % 10]}", number * WORD, (number + 1) * WORD)
+
+
+class BrokenRecogniser(CountingRecogniser):
+    """Fails at the first sound."""
+
+    def step(
+        self, state: int, chunk: Samples, *, hurry: bool = False
+    ) -> tuple[int, Sequence[Heard]]:
+        raise ZeroDivisionError("scripted failure")
+
+
+class ToneVoice:
+    """Says every text as a tone of 20 ms for each character."""
+
+    rate = 24_000
+    name = "tone"
+
+    def speak(self, text: str) -> Samples:
+        count = len(text) * self.rate // 50
+        return (0.3 * np.sin(np.arange(count) * 2 * np.pi * 440 / self.rate)).astype(np.float32)
+
+
+@contextmanager
+def scripted(recogniser: CountingRecogniser | None = None) -> Iterator[Composed]:
+    """Yield models that need no weights."""
+    with ExitStack() as stack:
+
+        def worker(name: str) -> Worker:
+            made = Worker(name)
+            stack.callback(made.close)
+            return made
+
+        services = Services(
+            detector=LoudnessDetector(),
+            recogniser=recogniser or CountingRecogniser(),
+            watcher=EchoWatcher(),
+            voice=ToneVoice(),
+            ears=worker("ears"),
+            scribe=worker("scribe"),
+            eyes=worker("eyes"),
+            mouth=worker("mouth"),
+            hand=worker("hand"),
+        )
+        whole = cast("Recogniser", SimpleNamespace(name="scripted"))  # no file is heard with it
+        yield Composed(services=services, recogniser=whole, limits=Limits())
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Where the service listens."""
+
+    port: int
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+        self.port = 0
+
+    async def startup(self, sockets: object = None) -> None:
+        await super().startup(None)
+        if self.started:
+            self.port = self.servers[0].sockets[0].getsockname()[1]
+        self.ready.set()
+
+
+@contextmanager
+def served(settings: Settings, composed: Composed) -> Iterator[Served]:
+    """Serve until the block ends; the server has its own thread and event loop."""
+    config = uvicorn.Config(
+        create_app(settings, composed, page=False),
+        host="127.0.0.1",
+        port=0,
+        log_config=None,
+        ws="websockets-sansio",
+        ws_max_size=2 * settings.max_message_size,
+        timeout_graceful_shutdown=1,
+        lifespan="on",
+    )
+    server = _Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), name="server")
+    thread.start()
+    try:
+        assert server.ready.wait(30)
+        assert server.started
+        yield Served(server.port)
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive(), "the server did not end"
+
+
+def speech(seconds: float, *, rate: int = 24_000, loud: bool = True) -> bytes:
+    """Return PCM16 that the scripted detector takes for speech, or silence."""
+    count = round(seconds * rate)
+    wave = 0.3 * np.sin(np.arange(count) * 2 * np.pi * 220 / rate) if loud else np.zeros(count)
+    return (wave * 32767).astype("<i2").tobytes()

@@ -1,0 +1,87 @@
+"""The application: its routes, how it begins and how it ends."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.staticfiles import StaticFiles
+
+from media.clock import LiveClock
+from media.worker import Worker
+from web import calls, problems, realtime, rest, speech, transcriptions
+from web.compose import Composed
+from web.config import Settings
+from web.edge import Edge, local_of
+from web.keys import Keys
+from web.sessions import Sessions
+from web.uploads import BodyLimit
+
+logger = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent / "static"
+EXPOSED = ("Location", "ETag", "Link", "Retry-After", "Accept-Post", "Accept-Patch")
+UPLOADS = 8  # files that are transcribed, or wait for it, at once
+ENDING = 0.8  # seconds that calls get to end with the service
+
+
+def create_app(settings: Settings, composed: Composed, *, page: bool = True) -> FastAPI:
+    """Return the service; `page` mounts the Gradio page at "/"."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        clock = LiveClock()
+        files = Worker("files")
+        key = settings.api_key.get_secret_value() if settings.api_key else None
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as held:
+                app.state.edge = edge = Edge(
+                    settings=settings,
+                    composed=composed,
+                    local=local_of(settings, composed),
+                    sessions=Sessions(settings.sessions, clock, kept=settings.captions_kept),
+                    keys=Keys(key),
+                    clock=clock,
+                    files=files,
+                    calls=held,
+                    closing=threading.Event(),
+                    uploads=asyncio.Semaphore(UPLOADS),
+                )
+                yield
+                edge.sessions.dismiss()
+                edge.closing.set()
+                deadline.reschedule(loop.time() + ENDING)
+        except TimeoutError:
+            logger.warning("calls were cut off: they had not ended after %.1f s", ENDING)
+        finally:
+            files.close()
+
+    app = FastAPI(
+        title="eyeline",
+        lifespan=lifespan,
+        docs_url="/docs",
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    for part in (realtime, calls, rest, transcriptions, speech):
+        app.include_router(part.router)
+    problems.install(app)
+    app.add_middleware(BodyLimit, largest=settings.max_upload_size)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(settings.origins),
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=list(EXPOSED),
+    )
+    app.mount("/static", StaticFiles(directory=STATIC, html=True), name="static")
+    if page:
+        from web import demo  # imports gradio: seconds
+
+        demo.mount(app)
+    return app

@@ -1,0 +1,83 @@
+"""What every route needs: one value, made when the service starts and held by the application."""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import Request
+from starlette.requests import HTTPConnection
+
+from media.clock import Clock
+from media.events import TurnDetection
+from media.worker import Worker
+from web.compose import Composed
+from web.config import Settings
+from web.keys import Keys, bearer
+from web.sessions import Sessions
+from web.terms import Local
+
+MODEL = "eyeline"  # the name under which sessions answer, whatever models are behind them
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edge:
+    """The service as its routes see it.
+
+    `files` reads and transcribes uploaded files, apart from what live sessions run on; `calls`
+    holds the tasks of WebRTC calls, which outlive the request that made them. `closing` tells
+    work on a thread that nobody waits for it any more; `uploads` bounds the files in work.
+    """
+
+    settings: Settings
+    composed: Composed
+    local: Local
+    sessions: Sessions
+    keys: Keys
+    clock: Clock
+    files: Worker
+    calls: asyncio.TaskGroup
+    closing: threading.Event
+    uploads: asyncio.Semaphore
+
+
+def local_of(settings: Settings, composed: Composed) -> Local:
+    """Return what this service has, as sessions are told."""
+    voice = composed.services.voice
+    recogniser = composed.recogniser.name
+    return Local(
+        model=MODEL,
+        recognisers=(recogniser,),
+        languages=("en",),
+        voices=() if voice is None else (getattr(voice, "name", "default"),),
+        detection=TurnDetection(
+            threshold=settings.speech_threshold,
+            silence=settings.speech_silence,
+            padding=settings.speech_padding,
+        ),
+        notices=composed.notices,
+    )
+
+
+def edge_of(connection: HTTPConnection) -> Edge:
+    """Return the edge that the application of `connection` holds."""
+    edge = connection.app.state.edge
+    assert isinstance(edge, Edge)
+    return edge
+
+
+async def admit(request: Request) -> Mapping[str, Any]:
+    """Return the session wished for by the request's client secret, if it has one.
+
+    Raises:
+        ProblemError: the request has no valid key.
+    """
+    edge = edge_of(request)
+    return edge.keys.admit(bearer(request.headers), now=edge.clock.now())
+
+
+def unix_time() -> int:
+    """Return the wall-clock time, for the fields of protocols that count from 1970."""
+    return int(datetime.now(UTC).timestamp())

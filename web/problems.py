@@ -1,0 +1,95 @@
+"""Errors as HTTP answers: problem JSON (RFC 9457), with the `error` that OpenAI's SDKs read."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from web.errors import WebError
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemError(WebError):
+    """A request that cannot be met: `detail` says why, and what to do."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.code = code
+        self.param = param
+        self.headers = dict(headers or {})
+
+
+def answer(problem: ProblemError) -> Response:
+    """Return `problem` as a response."""
+    kind = "invalid_request_error" if problem.status < 500 else "server_error"
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        "error": {
+            "message": problem.detail,
+            "type": kind,
+            "code": problem.code,
+            "param": problem.param,
+        },
+    }
+    return JSONResponse(body, problem.status, problem.headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of `app`'s routes become a problem, and never a traceback."""
+    app.add_exception_handler(ProblemError, _problem)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    del request
+    assert isinstance(error, ProblemError)
+    return answer(error)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = error.detail
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = f"nothing is at {request.url.path}"
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        detail = f"{request.method} is not possible here: use {allowed}"
+    return answer(ProblemError(error.status_code, detail, headers=error.headers))
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    del request
+    assert isinstance(error, RequestValidationError)
+    problem = error.errors()[0]
+    param = ".".join(str(step) for step in problem["loc"][1:])
+    message = f"{param}: {problem['msg']}" if param else str(problem["msg"])
+    return answer(ProblemError(HTTPStatus.BAD_REQUEST, message, param=param or None))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """Answer 500; the server above logs the error with its traceback."""
+    logger.error("%s %s failed: %r", request.method, request.url.path, error)
+    return answer(ProblemError(500, "the service failed at this request; its log says how"))

@@ -1,0 +1,164 @@
+"""The sessions that are alive, how many there may be, and the captions of each.
+
+Admission is here and nowhere else: a count, checked before anything of a session is made.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+from media.clock import Clock
+from media.counters import Counters
+from media.events import Caption
+from web.problems import ProblemError
+
+Kind = Literal["websocket", "call", "whip"]
+
+MOST_CAPTIONS = 10_000  # final captions kept of one session: a day of talk
+MOST_ENDED = 1_000  # sessions whose captions are kept after their end
+RETRY_AFTER = 5  # seconds, said to a client that found no room
+
+
+class FullError(ProblemError):
+    """As many sessions are alive as may be."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__(
+            503,
+            f"all {capacity} sessions are in use: try again in {RETRY_AFTER} s",
+            code="sessions_full",
+            headers={"Retry-After": str(RETRY_AFTER)},
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Live:
+    """One session: times are on the service's clock; `leave` asks it to end.
+
+    `captions` are the final ones with words, the newest; `gone` older ones were let go.
+    """
+
+    id: str
+    kind: Kind
+    began: float
+    counters: Counters = field(default_factory=Counters)
+    leave: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: float | None = None
+    captions: list[Caption] = field(default_factory=list)
+    gone: int = 0
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def keep(self, caption: Caption) -> None:
+        """Keep a final caption that has words."""
+        self.captions.append(caption)
+        surplus = len(self.captions) - MOST_CAPTIONS
+        if surplus > 0:
+            del self.captions[:surplus]
+            self.gone += surplus
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def follow(self, start: int = 0) -> AsyncIterator[tuple[int, Caption]]:
+        """Yield final captions with their numbers from `start` on, as they come, until the end.
+
+        A slow follower holds nothing up: it finds the captions that are still kept.
+        """
+        while True:
+            start = max(start, self.gone)
+            while start < self.gone + len(self.captions):
+                yield start, self.captions[start - self.gone]
+                start = max(start + 1, self.gone)
+            if self.ended is not None:
+                return
+            async with self._changed:
+                await self._changed.wait_for(partial(self._more, start))
+
+    async def end(self, now: float) -> None:
+        """Say that the session is over."""
+        self.ended = now
+        async with self._changed:
+            self._changed.notify_all()
+
+    def summary(self, now: float) -> dict[str, Any]:
+        """Return what an operator sees of the session."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "state": "live" if self.ended is None else "ended",
+            "seconds": round((self.ended or now) - self.began, 3),
+            "captions": self.gone + len(self.captions),
+            **self.counters.snapshot(),
+        }
+
+    def _more(self, start: int) -> bool:
+        return self.ended is not None or start < self.gone + len(self.captions)
+
+
+class Sessions:
+    """All sessions by id. Those that ended are kept for `kept` seconds, for their captions."""
+
+    def __init__(self, capacity: int, clock: Clock, *, kept: float) -> None:
+        self.capacity = capacity
+        self._clock = clock
+        self._kept = kept
+        self._sessions: dict[str, Live] = {}
+        self._taken = 0
+
+    @property
+    def free(self) -> int:
+        """How many more sessions may begin."""
+        return self.capacity - self._taken
+
+    def begin(self, kind: Kind) -> Live:
+        """Return a new session; it takes a place until its end.
+
+        Raises:
+            FullError: there is none.
+        """
+        if self._taken >= self.capacity:
+            raise FullError(self.capacity)
+        self._taken += 1
+        self._forget()
+        live = Live(f"sess_{secrets.token_hex(8)}", kind, self._clock.now())
+        self._sessions[live.id] = live
+        return live
+
+    async def end(self, live: Live) -> None:
+        """Say that `live` is over and free its place; its captions stay for a while."""
+        if live.ended is None:
+            self._taken -= 1
+        await live.end(self._clock.now())
+
+    def find(self, id: str) -> Live:
+        """Return session `id`.
+
+        Raises:
+            ProblemError: there is none, or it was forgotten.
+        """
+        self._forget()
+        live = self._sessions.get(id)
+        if live is None:
+            raise ProblemError(404, f"no session {id[:80]!r}: it never was, or ended long ago")
+        return live
+
+    def all(self) -> list[Live]:
+        """Return the sessions, oldest first."""
+        self._forget()
+        return list(self._sessions.values())
+
+    def dismiss(self) -> None:
+        """Ask every session to end."""
+        for live in self._sessions.values():
+            live.leave.set()
+
+    def _forget(self) -> None:
+        """Forget sessions that ended long ago, and the oldest of those that ended, if many."""
+        now = self._clock.now()
+        ended = [live for live in self._sessions.values() if live.ended is not None]
+        for place, live in enumerate(ended):
+            assert live.ended is not None
+            if now - live.ended > self._kept or len(ended) - place > MOST_ENDED:
+                del self._sessions[live.id]

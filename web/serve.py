@@ -33,7 +33,8 @@ def serve(settings: Settings, *, banner: str | None) -> int:
             log_config=None,
             access_log=False,
             ws="websockets-sansio",
-            ws_max_size=settings.max_message_size,
+            # a message over the limit gets an error event; only one far over it ends the connection
+            ws_max_size=2 * settings.max_message_size,
             timeout_graceful_shutdown=GRACE,
             lifespan="on",
         )

@@ -21,7 +21,7 @@ lock:   ## choose the versions in constraints.txt anew
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --extra test --extra lint --extra bench -P torch==2.13.0 -o $(LOCK)/constraints.txt pyproject.toml
 	sed -n '1p' constraints.txt >$(LOCK)/head
-	sed -e 's/+cpu$$//' -e '/^#/d' $(LOCK)/constraints.txt | cat $(LOCK)/head - >constraints.txt
+	sed -e 's/+cpu$$//' -e '/^#/d' -e '/^$$/d' $(LOCK)/constraints.txt | cat $(LOCK)/head - >constraints.txt
 docs:   ## write docs/settings.md from web/config.py
 	.venv/bin/python -m web.config >docs/settings.md
 clean:  ## remove the environment and every cache, weights included

@@ -1,0 +1,277 @@
+"""The script, the containers and the legal pages: what a person meets before any code runs."""
+
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]  # its types are a package of their own
+
+from models.weights import WEIGHTS
+from web.config import CHECKOUT, Settings
+
+SCRIPT = CHECKOUT / "eyeline"
+TURN = {"EYELINE_TURN_SECRET": "s" * 32, "PUBLIC_HOST": "here.example"}
+SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
+
+# An interpreter that makes a virtual environment whose pip only notes that it was called, or fails
+# where $PIP_FAILS is set; it runs no Python, so these tests take no time.
+FAKE_PYTHON = """#!/bin/sh
+case "$*" in
+*"-m venv"*)
+    for venv in "$@"; do :; done
+    mkdir -p "$venv/bin"
+    echo "command = python -m venv $venv" >"$venv/pyvenv.cfg"
+    cp "$0" "$venv/bin/python"
+    ;;
+*"-m pip install"*)
+    echo "$*" >>"$CALLS"
+    if [ -n "${PIP_FAILS-}" ]; then
+        echo "WARNING: Location 'x' is ignored: it is either a non-existing path"
+        echo "ERROR: no matching distribution"
+        exit 1
+    fi
+    printf '#!/bin/sh\\necho ran "$@"\\n' >"$(dirname "$0")/eyeline"
+    chmod +x "$(dirname "$0")/eyeline"
+    ;;
+*"-m pytest"*) echo "pytest in $PWD: $*" ;;
+esac
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Copy what the script needs, with an interpreter of its own."""
+    home = tmp_path / "check out"
+    (home / "path").mkdir(parents=True)
+    for name in ("eyeline", "pyproject.toml", "constraints.txt"):
+        shutil.copy(CHECKOUT / name, home / name)
+    for name in ("python3.12", "chromium"):
+        (home / "path" / name).write_text(FAKE_PYTHON)
+        (home / "path" / name).chmod(0o755)
+    return home
+
+
+def run(
+    checkout: Path, *arguments: str, cwd: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": f"{checkout}/path:{os.defpath}",
+        "CALLS": str(checkout / "calls"),
+        **variables,
+    }
+    return subprocess.run(
+        ["sh", str(checkout / "eyeline"), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd or checkout,
+        env=environment,
+        check=False,
+    )
+
+
+def installations(checkout: Path) -> list[str]:
+    calls = checkout / "calls"
+    return calls.read_text().splitlines() if calls.exists() else []
+
+
+def test_the_first_run_installs_and_the_second_does_not(checkout: Path) -> None:
+    first = run(checkout, "captions", "a clip.mp4")
+    assert (first.returncode, first.stdout) == (0, "ran captions a clip.mp4\n"), first.stderr
+    again = run(checkout, "version")
+    assert (again.stdout, again.stderr) == ("ran version\n", "")
+    (call,) = installations(checkout)
+    assert f"-c {checkout}/constraints.txt -e {checkout}" in call
+
+
+def test_a_relative_path_means_the_folder_of_the_caller(checkout: Path, tmp_path: Path) -> None:
+    run(checkout, "version")
+    (checkout / ".venv/bin/eyeline").write_text('#!/bin/sh\necho "in $PWD"\n')
+    assert run(checkout, "captions", "clip.mp4", cwd=tmp_path).stdout == f"in {tmp_path}\n"
+
+
+@pytest.mark.parametrize("changed", ["pyproject.toml", "constraints.txt"])
+def test_a_changed_requirement_installs_again(checkout: Path, changed: str) -> None:
+    run(checkout, "version")
+    with (checkout / changed).open("a") as file:
+        file.write("# changed\n")
+    run(checkout, "version")
+    run(checkout, "version")
+    assert len(installations(checkout)) == 2
+
+
+def test_a_failed_installation_is_told_without_noise_and_done_again(checkout: Path) -> None:
+    failed = run(checkout, "version", PIP_FAILS="1")
+    assert failed.returncode == 1
+    assert "ERROR: no matching distribution" in failed.stderr
+    assert "is ignored" not in failed.stderr
+    assert run(checkout, "version").stdout == "ran version\n"
+    assert len(installations(checkout)) == 2
+
+
+def test_a_moved_checkout_gets_a_new_environment(checkout: Path) -> None:
+    run(checkout, "version")
+    moved = checkout.rename(checkout.with_name("moved"))
+    assert run(moved, "version").stdout == "ran version\n"
+    assert len(installations(moved)) == 2
+
+
+def test_the_tests_install_their_extras_and_serve_other_commands_too(checkout: Path) -> None:
+    tested = run(checkout, "test", "-k", "a or b", cwd=checkout.parent)
+    assert tested.stdout == f"pytest in {checkout}: -m pytest -k a or b\n", tested.stderr
+    assert run(checkout, "version").stdout == "ran version\n"
+    (call,) = installations(checkout)
+    assert call.endswith("[test,lint]")
+
+
+def test_without_a_python_that_is_supported_the_script_says_which(checkout: Path) -> None:
+    (checkout / "path/python3.12").unlink()
+    for name in ("python3.12", "python3.11", "python3"):
+        (checkout / "path" / name).write_text("#!/bin/sh\nexit 1\n")
+        (checkout / "path" / name).chmod(0o755)
+    refused = run(checkout, "version")
+    assert refused.returncode == 1
+    assert "needs Python 3.11 or 3.12" in refused.stderr
+
+
+def test_two_runs_at_once_install_once(checkout: Path) -> None:
+    if shutil.which("flock") is None:
+        pytest.skip("no flock on this machine: runs are not kept apart")
+    environment = {"PATH": f"{checkout}/path:{os.defpath}", "CALLS": str(checkout / "calls")}
+    both = [
+        subprocess.Popen(["sh", SCRIPT.name, "version"], cwd=checkout, env=environment)
+        for _ in range(2)
+    ]
+    assert [process.wait() for process in both] == [0, 0]
+    assert len(installations(checkout)) == 1
+
+
+def test_every_pin_is_exact_and_of_no_one_machine() -> None:
+    lines = (CHECKOUT / "constraints.txt").read_text().splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert [line for line in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+    pinned = {line.partition("==")[0] for line in pins}
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["test"], *extras["lint"], *extras["bench"]]
+    assert {re.split(r"[<>=\[; ]", name)[0] for name in wanted} - pinned == set()
+
+
+def compose_file() -> dict[str, Any]:
+    return yaml.safe_load((CHECKOUT / "compose.yaml").read_text())  # type: ignore[no-any-return]
+
+
+def test_compose_has_the_service_a_gpu_profile_and_a_turn_server() -> None:
+    services = compose_file()["services"]
+    assert set(services) == {"eyeline", "eyeline-gpu", "coturn"}
+    assert services["eyeline-gpu"]["profiles"] == ["gpu"]
+    assert "--use-auth-secret" in services["coturn"]["command"]
+    assert all("healthcheck" in service for service in services.values())
+
+
+def test_compose_sets_only_settings_that_exist() -> None:
+    known = {f"EYELINE_{name.upper()}" for name in Settings.model_fields}
+    for service in compose_file()["services"].values():
+        assert set(service.get("environment", {})) <= known
+
+
+def test_compose_gives_no_secret_a_default() -> None:
+    text = (CHECKOUT / "compose.yaml").read_text()
+    uses = re.findall(r"\$\{EYELINE_TURN_SECRET([^}]*)\}", text)
+    assert uses
+    assert all(use.startswith(":?") for use in uses)
+
+
+def docker_compose(variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    command = ["docker", "compose", "--profile", "gpu", "config"]
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **variables}  # noqa: TID251 - of docker's own
+    return subprocess.run(
+        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def has_docker_compose() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    asked = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
+    return asked.returncode == 0
+
+
+@pytest.mark.skipif(not has_docker_compose(), reason="docker compose is not installed")
+def test_docker_compose_accepts_the_file_and_insists_on_the_secret() -> None:
+    accepted = docker_compose(TURN)
+    assert accepted.returncode == 0, accepted.stderr
+    assert "turn:here.example:3478" in accepted.stdout
+    refused = docker_compose({"PUBLIC_HOST": "here.example"})
+    assert refused.returncode != 0
+    assert "EYELINE_TURN_SECRET" in refused.stderr
+
+
+def test_the_image_is_made_by_the_same_script_and_runs_as_nobody_special() -> None:
+    lines = (CHECKOUT / "Dockerfile").read_text().splitlines()
+    install = next(i for i, line in enumerate(lines) if "./eyeline install" in line)
+    code = next(
+        i for i, line in enumerate(lines) if line.startswith("COPY") and line.endswith(". .")
+    )
+    user = next(i for i, line in enumerate(lines) if line == "USER eyeline")
+    assert user < install < code, "the installation is a layer below the code, and not root's"
+    ignored = (CHECKOUT / ".dockerignore").read_text().splitlines()
+    packages = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    wheel = packages["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert {f"!{name}" for name in wheel} <= set(ignored)
+
+
+def test_third_party_lists_every_weight_with_its_hash_package_and_licence() -> None:
+    page = (CHECKOUT / "THIRD_PARTY.md").read_text()
+    for weights in WEIGHTS.values():
+        row = next(line for line in page.splitlines() if line.startswith(f"| {weights.name} |"))
+        assert f"| {weights.licence} |" in row
+        assert all(package.name in page and package.version in page for package in weights.packages)
+        assert [file.name for file in weights.files if file.sha256 not in page] == []
+
+
+def test_every_hash_in_third_party_is_of_a_file_that_is_used() -> None:
+    page = (CHECKOUT / "THIRD_PARTY.md").read_text()
+    known = {file.sha256 for weights in WEIGHTS.values() for file in weights.files}
+    for line in page.splitlines():
+        for digest in set(SHA256.findall(line)) - known:
+            path = _file_of(line.split("|")[1].strip())
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == digest, path
+
+
+def _file_of(name: str) -> Path:
+    """Return the file that a row of the page names: in this repository, or a package."""
+    package = name.partition("/")[0]
+    if (CHECKOUT / package).exists():
+        return CHECKOUT / name
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent.parent / name
+
+
+def test_the_licence_is_apache_2() -> None:
+    text = (CHECKOUT / "LICENSE").read_text()
+    digest = hashlib.sha256(" ".join(text.split()).encode()).hexdigest()
+    assert digest == "0ffddef9e48f8a09aed5caf2d44f7ba1c1be2d9b8e0a6f693b1635b2d5566645"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom web.main import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print(sorted({'torch', 'gradio', 'numpy', 'av', 'fastapi', 'aiortc'} & set(sys.modules)))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    ).stdout
+    assert said.endswith("[]\n")
+    assert "captions" in said

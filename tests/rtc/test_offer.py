@@ -1,0 +1,119 @@
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from rtc.errors import BadOfferError
+from rtc.offer import Offer, OfferLimits, read_offer
+from tests.rtc.client import Camera, Microphone, new_client, offer_of
+from tests.rtc.mutations import mutated
+
+FOLDER = Path(__file__).parents[1] / "data" / "sdp"
+CHROMIUM = (FOLDER / "chromium.sdp").read_text()
+UNGATHERED = (FOLDER / "chromium_ungathered.sdp").read_text()
+FUZZ_ROUNDS = 3_000
+
+
+def read(text: str, limits: OfferLimits | None = None) -> Offer:
+    return read_offer(text, limits or OfferLimits())
+
+
+@pytest.mark.parametrize("text", [CHROMIUM, UNGATHERED])
+def test_a_browsers_offer_is_read(text: str) -> None:
+    offer = read(text)
+    assert [section.kind for section in offer.sections] == ["audio", "video", "application"]
+    assert [section.mid for section in offer.sections] == ["0", "1", "2"]
+    assert offer.has_messages
+    assert offer.sending("video") == offer.receiving("video") == offer.sections[1]
+
+
+def test_codecs_come_in_the_order_of_the_media_line_and_repeats_last() -> None:
+    formats = "102 103 96 97"  # H.264 before VP8, each with its retransmission
+    text = re.sub(r"(m=video \d+ [A-Z/]+) .*", rf"\1 {formats}", CHROMIUM)
+    video = read(text).text.split("m=video")[1].split("m=application")[0]
+    order = re.findall(r"a=rtpmap:(\d+) ([\w-]+)", video)
+    assert [name for _, name in order[:2]] == ["H264", "VP8"]
+    names = [name for _, name in order]
+    assert names.index("rtx") > max(i for i, name in enumerate(names) if name != "rtx")
+
+
+@pytest.mark.parametrize("direction", ["sendonly", "recvonly", "inactive"])
+def test_a_direction_said_for_the_whole_session_counts(direction: str) -> None:
+    bare = re.sub(r"a=(sendrecv|sendonly|recvonly|inactive)\n", "", CHROMIUM)
+    text = bare.replace("t=0 0\n", f"t=0 0\na={direction}\n")
+    section = read(text).sections[0]
+    assert section.direction == direction
+    assert section.sends == (direction == "sendonly")
+    assert section.receives == (direction == "recvonly")
+    assert read(bare).sections[0].direction == "sendrecv"
+
+
+def test_candidates_that_cannot_be_used_are_left_out_and_nothing_says_these_are_all() -> None:
+    host = "a=candidate:1 1 udp 2122194687 192.0.2.2 33698 typ host\n"
+    mdns = "a=candidate:2 1 udp 2122194687 0b7e-44aa.local 33698 typ host\n"
+    rtcp = "a=candidate:3 2 udp 2122194687 192.0.2.2 33699 typ host\n"
+    bare = re.sub(r"a=candidate:.*\n", "", CHROMIUM)
+    text = bare.replace("a=mid:0\n", f"a=mid:0\n{host}{mdns}{rtcp}a=end-of-candidates\n")
+    kept = re.findall(r"a=candidate:.*", read(text).text)
+    assert [line.strip() for line in kept] == [host.strip()]
+    assert "end-of-candidates" not in read(text).text
+
+
+def without(pattern: str) -> str:
+    return re.sub(pattern, "", CHROMIUM)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "expected its first line to be v=0"),
+        ("hello", "expected its first line to be v=0"),
+        ('{"type": "offer"}', "expected its first line to be v=0"),
+        ("v=0\r\n", "no media section"),
+        (without(r"a=fingerprint.*\n"), "no a=fingerprint"),
+        (CHROMIUM.replace("sha-256", "md5"), "no a=fingerprint"),
+        (without(r"a=setup.*\n"), "no a=setup"),
+        (CHROMIUM.replace("actpass", "holdconn"), "not valid SDP"),
+        (without(r"a=ice-ufrag.*\n"), "no valid a=ice-ufrag"),
+        (without(r"a=ice-pwd.*\n"), "no valid a=ice-pwd"),
+        (without(r"a=rtcp-mux\n"), "no a=rtcp-mux"),
+        (without(r"a=mid.*\n"), "an a=mid each"),
+        (CHROMIUM.replace("a=mid:1", "a=mid:0"), "an a=mid each"),
+        (CHROMIUM.replace("BUNDLE 0 1 2", "BUNDLE 7 8"), "lacks: 7 8"),
+        (without(r"a=sctp-port.*\n"), "no a=sctp-port"),
+        (CHROMIUM.replace("a=sctp-port:5000", "a=sctp-port:70000"), "no a=sctp-port"),
+        (CHROMIUM.replace("m=audio", "m=text"), "cannot be answered"),
+        (CHROMIUM.replace("m=audio 3", "m=audio three"), "not valid SDP"),
+        (CHROMIUM.replace(" 33698 typ", " 99999 typ"), "port or priority too large"),
+        (CHROMIUM + CHROMIUM[CHROMIUM.index("m=application") :], "an a=mid each"),
+    ],
+)
+def test_a_bad_offer_is_refused_with_what_is_wrong(text: str, complaint: str) -> None:
+    with pytest.raises(BadOfferError, match=re.escape(complaint)):
+        read(text)
+
+
+def test_an_offer_over_the_limits_is_refused_before_it_is_parsed() -> None:
+    with pytest.raises(BadOfferError, match="at most 1000 are read"):
+        read(CHROMIUM, OfferLimits(size=1_000))
+    with pytest.raises(BadOfferError, match="3 media sections; at most 2"):
+        read(CHROMIUM, OfferLimits(sections=2))
+    with pytest.raises(BadOfferError, match="12 ICE candidates; at most 11"):
+        read(CHROMIUM, OfferLimits(candidates=11))
+
+
+async def test_whatever_is_wrong_with_an_offer_there_is_one_kind_of_error() -> None:
+    client = new_client(Camera(), Microphone(), label="oai-events")
+    sources = [CHROMIUM, UNGATHERED, (await offer_of(client)).replace("\r", "")]
+    await client.connection.close()
+    rng = random.Random(11)
+    refusals: list[str] = []
+    for round_ in range(FUZZ_ROUNDS):
+        text = mutated(sources[round_ % len(sources)], rng)
+        try:
+            read(text)
+        except BadOfferError as error:
+            refusals.append(str(error))
+    assert FUZZ_ROUNDS // 4 < len(refusals) < FUZZ_ROUNDS  # the mutations bite, and not always
+    assert max(map(len, refusals)) < 400

@@ -1,0 +1,100 @@
+import asyncio
+import gc
+import random
+import re
+from typing import Any
+
+import pytest
+
+from media.clock import LiveClock
+from rtc.errors import BadOfferError
+from rtc.offer import OfferLimits, read_offer
+from rtc.peer import Peer, PeerLimits
+from rtc.signaling import IceServer, accept_offer, answer, new_connection
+from tests.rtc.client import Camera, new_client, nothing_left, offer_of
+from tests.rtc.mutations import mutated
+from tests.rtc.test_offer import CHROMIUM, UNGATHERED
+
+FUZZ_ROUNDS = 150
+
+
+@pytest.mark.parametrize("text", [CHROMIUM, UNGATHERED])
+async def test_the_answer_is_complete_and_names_one_transport(text: str) -> None:
+    offer = read_offer(text, OfferLimits())
+    connection = new_connection([])
+    await accept_offer(connection, offer)
+    sdp = await answer(connection, offer, [Camera()], loopback=True)
+    await connection.close()
+    assert "a=group:BUNDLE 0 1 2" in sdp
+    assert sdp.count("a=end-of-candidates") == 3
+    assert "a=ice-lite" not in sdp
+    assert len(set(re.findall(r"a=ice-ufrag:(\S+)", sdp))) == 1
+    assert re.findall(r"a=(sendrecv|sendonly|recvonly|inactive)", sdp) == ["recvonly", "sendrecv"]
+    assert " 127.0.0.1 " in sdp
+
+
+@pytest.mark.parametrize("first", ["VP8", "H264"])
+async def test_the_codec_that_the_offer_prefers_is_answered_first(first: str) -> None:
+    formats = "96 102" if first == "VP8" else "102 96"
+    text = re.sub(r"(m=video \d+ [A-Z/]+) .*", rf"\1 {formats}", CHROMIUM)
+    offer = read_offer(text, OfferLimits())
+    connection = new_connection([])
+    await accept_offer(connection, offer)
+    sdp = await answer(connection, offer, [], loopback=True)
+    await connection.close()
+    chosen = re.search(r"m=video \d+ \S+ (\d+)", sdp)
+    assert chosen is not None
+    assert f"a=rtpmap:{chosen[1]} {first}/90000" in sdp
+
+
+async def test_an_offer_without_a_known_codec_says_which_are_known() -> None:
+    text = re.sub("VP8|H264", "AV1", CHROMIUM)
+    connection = new_connection([])
+    with pytest.raises(BadOfferError, match=r"expected VP8 and H\.264"):
+        await accept_offer(connection, read_offer(text, OfferLimits()))
+    await connection.close()
+
+
+@pytest.mark.parametrize("url", ["http://host", "turn:", "stun:host:port", ""])
+def test_an_ice_server_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="expected a stun: or turn: URL"):
+        IceServer(url)
+
+
+def test_ice_servers_are_those_given_and_no_other() -> None:
+    server = IceServer(("turn:host:3478?transport=udp", "stun:host"), "name", "secret")
+    assert server.credential == "secret"
+
+
+async def test_the_servers_of_a_connection_are_those_given() -> None:
+    connection = new_connection([])
+    transceiver = connection.addTransceiver("audio")
+    gatherer = transceiver.receiver.transport.transport.iceGatherer
+    assert gatherer._connection.stun_server is None
+    await connection.close()
+
+
+async def test_no_damaged_offer_breaks_a_peer_or_leaves_a_trace() -> None:
+    before = asyncio.all_tasks()
+    unhandled: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+    client = new_client(Camera(), label="oai-events")
+    sources = [CHROMIUM, (await offer_of(client)).replace("\r", "")]
+    await client.connection.close()
+    rng = random.Random(5)
+    answered = 0
+    for round_ in range(FUZZ_ROUNDS):
+        try:
+            peer = await Peer.accept(
+                mutated(sources[round_ % 2], rng),
+                clock=LiveClock(),
+                limits=PeerLimits(connect_timeout=1.0),
+            )
+        except BadOfferError:
+            continue
+        answered += 1
+        await peer.close()
+    await nothing_left(before)
+    gc.collect()
+    assert unhandled == []
+    assert answered > FUZZ_ROUNDS // 5

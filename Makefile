@@ -13,13 +13,14 @@ lint:   ## formatting, lint, types and import rules
 bench:  ## install what the measurements need, then run them
 	./eyeline install test,lint,bench
 	./eyeline test -m bench tests/bench
-lock:   ## choose the versions in constraints.txt anew
+lock:   ## pin what pyproject.toml has new; UPGRADE=--upgrade chooses every version anew
 	rm -rf $(LOCK)
 	python3 -m venv $(LOCK)
 	$(LOCK)/bin/pip install --quiet pip-tools
-	$(LOCK)/bin/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	  --extra test --extra lint --extra bench -P torch==2.13.0 -o $(LOCK)/constraints.txt pyproject.toml
+	cp constraints.txt $(LOCK)/constraints.txt
+	$(LOCK)/bin/pip-compile --quiet $(UPGRADE) --upgrade-package torch==2.13.0 --strip-extras --allow-unsafe \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --extra test --extra lint --extra bench -o $(LOCK)/constraints.txt pyproject.toml
 	sed -n '1p' constraints.txt >$(LOCK)/head
 	sed -e 's/+cpu$$//' -e '/^#/d' -e '/^$$/d' $(LOCK)/constraints.txt | cat $(LOCK)/head - >constraints.txt
 docs:   ## write docs/settings.md from web/config.py

@@ -19,21 +19,22 @@ def service(log: Path, *arguments: str) -> Iterator[str]:
     `log` gets what the service says; it is read into the error where the service does not start.
     """
     command = [sys.executable, "-m", "web.main", "demo", "--port", "0", *arguments]
-    with log.open("w") as errors:
-        process = subprocess.Popen(
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
             command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=errors, text=True
-        )
-    try:
-        assert process.stdout is not None
-        yield _address(process.stdout, log)
-    finally:
-        process.terminate()
+        ) as process,
+    ):
         try:
-            process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
+            assert process.stdout is not None
+            yield _address(process.stdout, log)
+        finally:
+            process.terminate()
+            try:
+                process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
 
 
 def _address(output: IO[str], log: Path) -> str:

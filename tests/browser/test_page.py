@@ -65,8 +65,7 @@ def opened(browser: Browser, url: str, *, allowed: bool) -> tuple[Page, Witness]
     page, witness = new_page(browser, allowed=allowed)
     page.set_default_timeout(PATIENCE)
     page.goto(url)
-    part(page, "start").wait_for()
-    page.wait_for_function("document.querySelector('[data-part=icon]').src")  # it is made to work
+    expect(part(page, "start")).to_be_enabled(timeout=PATIENCE)
     return page, witness
 
 

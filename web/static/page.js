@@ -16,6 +16,14 @@ const STATES = {
   lost: "Connection lost",
   ended: "Stopped",
 };
+// A speaker who pauses for effect is not done: sentences stay whole, and partial captions hide no time.
+const SESSION = {
+  audio: {
+    input: {
+      turn_detection: { type: "server_vad", create_response: false, silence_duration_ms: 1000 },
+    },
+  },
+};
 const CREDIT = "Big Buck Bunny © Blender Foundation, CC BY 3.0";
 const FULL = "All places of this server are taken: try again in a while.";
 
@@ -49,6 +57,7 @@ class Page {
     page["offer-sample"].onclick = () => this.#startSample();
     page["key-form"].onsubmit = (event) => this.#useKey(event);
     page.ask.onsubmit = (event) => this.#ask(event);
+    this.#show("idle"); // until now Start was disabled: it would have done nothing
   }
 
   async #start({ again }) {
@@ -62,7 +71,7 @@ class Page {
       this.#page.camera.srcObject = this.#source.stream;
       this.#listen(client);
       this.#page.generated.srcObject = client.remote;
-      await client.connect({ stream: this.#source.stream, key: this.#key });
+      await client.connect({ stream: this.#source.stream, key: this.#key, session: SESSION });
     } catch (error) {
       this.#fail(error);
     }
@@ -193,15 +202,18 @@ class Page {
     this.#closeSource();
     this.#show("idle");
     if (error.name === "AbortError") return;
-    drawProblem(this.#page, problemOf(error));
+    drawProblem(this.#page, problemOf(error, this.#key));
     if (!(error instanceof CameraError || error instanceof CallError)) throw error;
   }
 }
 
-function problemOf(error) {
+function problemOf(error, key) {
   if (error instanceof CameraError) return { what: error.message, advice: error.advice, offer: "sample" };
   const status = error instanceof CallError ? error.status : 0;
-  if (status === 401) return { what: "This server wants an API key.", offer: "key" };
+  if (status === 401) {
+    const what = key ? "This server does not accept that key." : "This server wants an API key.";
+    return { what, offer: "key" };
+  }
   if (status === 503) return { what: FULL, advice: error.message };
   return { what: "The call could not be made.", advice: error.message };
 }

@@ -30,7 +30,8 @@ from rtc.tracks import read_pictures, read_sound
 logger = logging.getLogger(__name__)
 
 PROBE_PERIOD = 1.0  # seconds between two measurements of the round trip
-CLOSING_TIMEOUT = 5.0  # seconds for the peer connection to shut down
+CLOSING_TIMEOUT = 5.0  # seconds for the connection to shut down, TURN allocations included
+ABANDON_TIMEOUT = 0.5  # the same when all tasks are cancelled: aiortc's own may be gone already
 MOST_UNFINISHED = 8 << 20  # bytes of messages whose end has not come
 
 
@@ -227,8 +228,9 @@ class Peer:
                 for task in running:
                     task.cancel()
         finally:
-            self._end("an internal error")
-            await self._disconnect()
+            orderly = self._ended.is_set()
+            self._end("cancelled, or failed")
+            await self._disconnect(CLOSING_TIMEOUT if orderly else ABANDON_TIMEOUT)
             await self.media.close()
             self.closed.set()
             logger.info(
@@ -279,16 +281,16 @@ class Peer:
             if guards.unread_message_bytes(self._connection) > MOST_UNFINISHED:
                 self._end("the client began messages and did not finish them")
 
-    async def _disconnect(self) -> None:
+    async def _disconnect(self, patience: float = CLOSING_TIMEOUT) -> None:
         """Close the connection and the tracks; what was received can still be read."""
         self._pictures.stop()
         self._speech.stop()
         self.messages.close()
         try:
-            async with asyncio.timeout(CLOSING_TIMEOUT):
+            async with asyncio.timeout(patience):
                 await self._connection.close()
         except TimeoutError:
-            logger.warning("peer connection was not closed within %g s", CLOSING_TIMEOUT)
+            logger.warning("peer connection was not closed within %g s", patience)
         self._worker.close()
 
 

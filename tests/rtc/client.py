@@ -28,6 +28,7 @@ from aiortc.mediastreams import MediaStreamError
 
 from media.audio import Samples, from_av, to_av
 from media.clock import LiveClock
+from media.frames import AudioChunk, VideoFrame
 from rtc.guards import ice, transports
 from rtc.peer import Peer, PeerLimits
 
@@ -187,6 +188,30 @@ async def nothing_left(before: set[asyncio.Task[None]]) -> None:
     if left:
         _, left = await asyncio.wait(left, timeout=2)
     assert not left
+
+
+async def collect(
+    peer: Peer, *, pictures: int = 0, sounds: int = 0
+) -> list[VideoFrame | AudioChunk]:
+    """Return the peer's media until that many pictures and sounds have come."""
+    items: list[VideoFrame | AudioChunk] = []
+    async for item in peer.media:
+        items.append(item)
+        seen = sum(isinstance(item, VideoFrame) for item in items)
+        if seen >= pictures and len(items) - seen >= sounds:
+            break
+    return items
+
+
+def only(client: Client, kind: str, codec: str) -> None:
+    """Let `client` offer no codec of `kind` but this one."""
+    for transceiver in client.connection.getTransceivers():
+        if transceiver.kind == kind:
+            capabilities = transceiver.receiver.getCapabilities(kind)
+            assert capabilities is not None
+            chosen = [c for c in capabilities.codecs if c.mimeType.lower() == codec.lower()]
+            assert chosen
+            transceiver.setCodecPreferences(chosen)
 
 
 def tone(hz: float, seconds: float, rate: int) -> Samples:

@@ -6,57 +6,27 @@ from typing import cast
 import av
 import numpy as np
 import pytest
-from aioice import Candidate
-from aiortc import RTCSessionDescription
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
-from aiortc.rtcsctptransport import WEBRTC_STRING
-from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket
 
 from media.audio import Samples, from_av
 from media.clock import LiveClock
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.video import PictureLimits
-from rtc import guards
-from rtc.errors import BadOfferError, MessageError, PeerClosedError
-from rtc.messages import MessageLimits
+from rtc.errors import BadOfferError, PeerClosedError
 from rtc.peer import Peer, PeerLimits
 from tests.rtc.client import (
     Camera,
-    Client,
-    Mailbox,
     Microphone,
     clip,
+    collect,
     new_client,
     nothing_left,
     offer_of,
+    only,
     pitch,
     together,
     tone,
 )
-
-
-async def collect(
-    peer: Peer, *, pictures: int = 0, sounds: int = 0
-) -> list[VideoFrame | AudioChunk]:
-    """Return the peer's media until that many pictures and sounds have come."""
-    items: list[VideoFrame | AudioChunk] = []
-    async for item in peer.media:
-        items.append(item)
-        seen = sum(isinstance(item, VideoFrame) for item in items)
-        if seen >= pictures and len(items) - seen >= sounds:
-            break
-    return items
-
-
-def only(client: Client, kind: str, codec: str) -> None:
-    """Let `client` offer no codec of `kind` but this one."""
-    for transceiver in client.connection.getTransceivers():
-        if transceiver.kind == kind:
-            capabilities = transceiver.receiver.getCapabilities(kind)
-            assert capabilities is not None
-            chosen = [c for c in capabilities.codecs if c.mimeType.lower() == codec.lower()]
-            assert chosen
-            transceiver.setCodecPreferences(chosen)
 
 
 @pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
@@ -170,109 +140,6 @@ async def test_camera_and_microphone_come_in_while_the_picture_goes_back() -> No
     assert state.frame_rate_out > 0
 
 
-async def test_messages_go_both_ways_in_order() -> None:
-    client = new_client(label="oai-events")
-    assert client.channel is not None
-    async with together(client) as peer:
-        await peer.send_message("before it opens")
-        await client.opened.wait()
-        for index in range(20):
-            client.channel.send(f"from the client {index} é")
-            await peer.send_message(f"from the peer {index} é")
-        received = [await anext(peer.messages) for _ in range(20)]
-        assert received == [f"from the client {index} é" for index in range(20)]
-        assert await client.messages.get() == "before it opens"
-        replies = [await client.messages.get() for _ in range(20)]
-        assert replies == [f"from the peer {index} é" for index in range(20)]
-    assert [message async for message in peer.messages] == []
-    with pytest.raises(PeerClosedError):
-        await peer.send_message("too late")
-
-
-async def test_any_label_is_read_and_the_reply_goes_where_events_are_expected() -> None:
-    client = new_client(label="chat")
-    async with together(client) as peer:
-        await client.opened.wait()
-        await peer.send_message("one")
-        assert await client.messages.get() == "one"
-        events = client.connection.createDataChannel("oai-events")
-        replies = Mailbox()
-        events.on("message", replies.put)
-        opened = asyncio.Event()
-        events.on("open", opened.set)
-        await opened.wait()
-        events.send("by events")
-        assert client.channel is not None
-        client.channel.send("by chat")
-        assert {await anext(peer.messages), await anext(peer.messages)} == {"by events", "by chat"}
-        await peer.send_message("two")
-        assert await replies.get() == "two"
-
-
-async def test_binary_and_oversized_messages_are_ignored_and_counted() -> None:
-    client = new_client(label="oai-events")
-    limits = PeerLimits(messages=MessageLimits(size=100))
-    async with together(client, limits) as peer:
-        await client.opened.wait()
-        assert client.channel is not None
-        client.channel.send(b"binary")
-        client.channel.send("x" * 101)
-        client.channel.send("y" * 100)
-        assert await anext(peer.messages) == "y" * 100
-        assert peer.messages.ignored == 2
-        with pytest.raises(MessageError, match="101 bytes; at most 100"):
-            await peer.send_message("z" * 101)
-
-
-async def test_a_client_that_writes_faster_than_it_is_read_is_given_up() -> None:
-    client = new_client(label="oai-events")
-    limits = PeerLimits(messages=MessageLimits(count=10))
-    async with together(client, limits) as peer:
-        await client.opened.wait()
-        assert client.channel is not None
-        for index in range(20):
-            client.channel.send(str(index))
-        await peer.closed.wait()
-        assert [message async for message in peer.messages] == [str(i) for i in range(10)]
-    assert peer.ending == "the client sent messages faster than they were read"
-
-
-async def test_a_message_to_a_client_that_takes_none_is_refused() -> None:
-    async with together(new_client(Microphone())) as peer:
-        with pytest.raises(MessageError, match="no data channel"):
-            await peer.send_message("hello")
-
-
-async def test_messages_that_wait_for_a_channel_are_bounded() -> None:
-    client = new_client(label="oai-events")
-    peer = await Peer.accept(
-        await offer_of(client),
-        clock=LiveClock(),
-        limits=PeerLimits(messages=MessageLimits(count=3)),
-    )
-    for _ in range(3):
-        await peer.send_message("early")
-    with pytest.raises(MessageError, match="wait for the client to open"):
-        await peer.send_message("one too many")
-    await peer.close()
-    await client.connection.close()
-
-
-async def test_a_client_that_does_not_take_its_messages_is_not_waited_for_without_end() -> None:
-    client = new_client(label="oai-events")
-    limits = PeerLimits(messages=MessageLimits(buffered=10_000, timeout=0.2))
-    async with together(client, limits) as peer:
-        await client.opened.wait()
-        client.vanish()
-
-        async def flood() -> None:
-            for _ in range(100):
-                await peer.send_message("x" * 5_000)
-
-        with pytest.raises(MessageError, match=r"took no message for 0\.2 s"):
-            await flood()
-
-
 async def test_media_that_nobody_reads_is_dropped_and_the_newest_is_kept() -> None:
     camera, microphone = Camera(rate=50), Microphone()
     client = new_client(camera, microphone)
@@ -365,63 +232,6 @@ async def test_large_pictures_are_reduced_on_the_way_in() -> None:
     async with together(client, limits) as peer:
         (frame,) = await collect(peer, pictures=1)
     assert cast("VideoFrame", frame).pixels.shape == (90, 160, 3)
-
-
-@pytest.mark.parametrize("address", ["127.0.0.1", "abcd-1234.local", None])
-async def test_a_client_is_reached_on_a_machine_without_a_network(address: str | None) -> None:
-    client = new_client(Microphone())
-    (gathering,) = guards.transports(client.connection)
-    connection = guards.ice(gathering.transport)
-    gather = connection.get_component_candidates
-
-    async def only_loopback(component: int, addresses: list[str]) -> list[Candidate]:
-        return await gather(component, [guards.LOOPBACK])
-
-    connection.get_component_candidates = only_loopback  # type: ignore[method-assign, assignment]
-    offer = await offer_of(client)
-    candidates = re.findall(r"a=candidate:.*\r\n", offer)
-    assert len(candidates) == 1
-    shown = candidates[0].replace("127.0.0.1", address) if address else ""
-    offer = offer.replace(candidates[0], shown)
-    peer = await Peer.accept(offer, clock=LiveClock())
-    loopback = [line for line in peer.answer_sdp.splitlines() if " 127.0.0.1 " in line]
-    assert loopback
-    answer = re.sub(r"a=candidate:(?!.* 127\.0\.0\.1 ).*\r\n", "", peer.answer_sdp)
-    await client.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-    async with asyncio.timeout(15):
-        await collect(peer, sounds=5)
-    await peer.close()
-    await client.connection.close()
-
-
-async def test_loopback_is_offered_only_where_it_is_wanted() -> None:
-    client = new_client(Microphone())
-    offer = await offer_of(client)
-    peer = await Peer.accept(offer, clock=LiveClock(), limits=PeerLimits(loopback=False))
-    assert " 127.0.0.1 " not in peer.answer_sdp
-    assert "a=end-of-candidates" in peer.answer_sdp
-    await peer.close()
-    await client.connection.close()
-
-
-async def test_packets_that_make_no_sense_do_not_end_the_session() -> None:
-    client = new_client(Camera(), label="oai-events")
-    async with together(client) as peer:
-        await collect(peer, pictures=2)
-        await client.opened.wait()
-        feedback = b"REMB" + bytes([200, 0, 0, 1])  # says 200 streams, names none
-        remb = RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=feedback)
-        await client.transport._send_rtp(bytes(remb))
-        sctp = client.connection.sctp
-        assert sctp is not None
-        assert client.channel is not None
-        assert client.channel.id is not None
-        await sctp._send(client.channel.id, WEBRTC_STRING, b"\xff\xfe", ordered=True)  # no UTF-8
-        client.channel.send("still here")
-        assert await anext(peer.messages) == "still here"
-        await collect(peer, pictures=5)
-        assert peer._arrivals.malformed == 2
-    assert peer.ending == "closed by this end"
 
 
 async def test_a_bad_offer_leaves_nothing_behind() -> None:

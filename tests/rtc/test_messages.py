@@ -1,0 +1,112 @@
+import asyncio
+
+import pytest
+
+from media.clock import LiveClock
+from rtc.errors import MessageError, PeerClosedError
+from rtc.messages import MessageLimits
+from rtc.peer import Peer, PeerLimits
+from tests.rtc.client import Mailbox, Microphone, new_client, offer_of, together
+
+
+async def test_messages_go_both_ways_in_order() -> None:
+    client = new_client(label="oai-events")
+    assert client.channel is not None
+    async with together(client) as peer:
+        await peer.send_message("before it opens")
+        await client.opened.wait()
+        for index in range(20):
+            client.channel.send(f"from the client {index} é")
+            await peer.send_message(f"from the peer {index} é")
+        received = [await anext(peer.messages) for _ in range(20)]
+        assert received == [f"from the client {index} é" for index in range(20)]
+        assert await client.messages.get() == "before it opens"
+        replies = [await client.messages.get() for _ in range(20)]
+        assert replies == [f"from the peer {index} é" for index in range(20)]
+    assert [message async for message in peer.messages] == []
+    with pytest.raises(PeerClosedError):
+        await peer.send_message("too late")
+
+
+async def test_any_label_is_read_and_the_reply_goes_where_events_are_expected() -> None:
+    client = new_client(label="chat")
+    async with together(client) as peer:
+        await client.opened.wait()
+        await peer.send_message("one")
+        assert await client.messages.get() == "one"
+        events = client.connection.createDataChannel("oai-events")
+        replies = Mailbox()
+        events.on("message", replies.put)
+        opened = asyncio.Event()
+        events.on("open", opened.set)
+        await opened.wait()
+        events.send("by events")
+        assert client.channel is not None
+        client.channel.send("by chat")
+        assert {await anext(peer.messages), await anext(peer.messages)} == {"by events", "by chat"}
+        await peer.send_message("two")
+        assert await replies.get() == "two"
+
+
+async def test_binary_and_oversized_messages_are_ignored_and_counted() -> None:
+    client = new_client(label="oai-events")
+    limits = PeerLimits(messages=MessageLimits(size=100))
+    async with together(client, limits) as peer:
+        await client.opened.wait()
+        assert client.channel is not None
+        client.channel.send(b"binary")
+        client.channel.send("x" * 101)
+        client.channel.send("y" * 100)
+        assert await anext(peer.messages) == "y" * 100
+        assert peer.messages.ignored == 2
+        with pytest.raises(MessageError, match="101 bytes; at most 100"):
+            await peer.send_message("z" * 101)
+
+
+async def test_a_client_that_writes_faster_than_it_is_read_is_given_up() -> None:
+    client = new_client(label="oai-events")
+    limits = PeerLimits(messages=MessageLimits(count=10))
+    async with together(client, limits) as peer:
+        await client.opened.wait()
+        assert client.channel is not None
+        for index in range(20):
+            client.channel.send(str(index))
+        await peer.closed.wait()
+        assert [message async for message in peer.messages] == [str(i) for i in range(10)]
+    assert peer.ending == "the client sent messages faster than they were read"
+
+
+async def test_a_message_to_a_client_that_takes_none_is_refused() -> None:
+    async with together(new_client(Microphone())) as peer:
+        with pytest.raises(MessageError, match="no data channel"):
+            await peer.send_message("hello")
+
+
+async def test_messages_that_wait_for_a_channel_are_bounded() -> None:
+    client = new_client(label="oai-events")
+    peer = await Peer.accept(
+        await offer_of(client),
+        clock=LiveClock(),
+        limits=PeerLimits(messages=MessageLimits(count=3)),
+    )
+    for _ in range(3):
+        await peer.send_message("early")
+    with pytest.raises(MessageError, match="wait for the client to open"):
+        await peer.send_message("one too many")
+    await peer.close()
+    await client.connection.close()
+
+
+async def test_a_client_that_does_not_take_its_messages_is_not_waited_for_without_end() -> None:
+    client = new_client(label="oai-events")
+    limits = PeerLimits(messages=MessageLimits(buffered=10_000, timeout=0.2))
+    async with together(client, limits) as peer:
+        await client.opened.wait()
+        client.vanish()
+
+        async def flood() -> None:
+            for _ in range(100):
+                await peer.send_message("x" * 5_000)
+
+        with pytest.raises(MessageError, match=r"took no message for 0\.2 s"):
+            await flood()

@@ -53,8 +53,7 @@ def create_app(settings: Settings, composed: Composed, *, page: bool = True) -> 
                     uploads=asyncio.Semaphore(UPLOADS),
                 )
                 yield
-                edge.sessions.dismiss()
-                edge.closing.set()
+                edge.close()
                 deadline.reschedule(loop.time() + ENDING)
         except TimeoutError:
             logger.warning("calls were cut off: they had not ended after %.1f s", ENDING)

@@ -6,13 +6,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.asr.local_agreement import LocalAgreement
-
 from media.pipeline.echo import EchoWatcher
 from media.pipeline.limits import Limits
 from media.pipeline.services import Services
 from media.worker import Worker
 from models import weights
+from models.asr.local_agreement import LocalAgreement
 from models.asr.recogniser import Recogniser, load
 from models.asr.vad import SileroVad
 from models.speech.hibari import HibariVoice

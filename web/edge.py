@@ -42,6 +42,11 @@ class Edge:
     closing: threading.Event
     uploads: asyncio.Semaphore
 
+    def close(self) -> None:
+        """Ask all that runs to end; what is not done soon is cut off."""
+        self.closing.set()
+        self.sessions.dismiss()
+
 
 def local_of(settings: Settings, composed: Composed) -> Local:
     """Return what this service has, as sessions are told."""

@@ -8,12 +8,14 @@ of their own, so that no stage of the session ever waits for room in its own sou
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 
 from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
 from media.counters import Counters
-from media.events import Caption, Input, Output, Speech
+from media.events import Cancel, Caption, Input, Output, Speech
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
@@ -32,7 +34,8 @@ INPUTS = 64  # that wait for the session
 EVENTS = 256  # that wait for the client; then the session waits
 LATER = 64  # inputs that follow from outputs
 LONG_MESSAGE = 65_536  # characters from which a message is read on a worker: over 1 ms of work
-DRAIN = 2.0  # seconds that a session gets to finish what a client that left had said
+DRAIN = 5.0  # seconds that a session gets to finish what a client that left had said
+CLOSING = 0.5  # the same where the service ends
 
 Measure = Callable[[], Awaitable[NetworkState | None]]
 
@@ -139,15 +142,19 @@ class Link:
                 counters=self.live.counters,
                 draw=draw,
             )
-            await self._drained(session, reading)
+            await self._drained(session, reading, edge.closing)
             leaving.cancel()
             ticking.cancel()
             await self._later.close()
 
     async def _read(self, read: Callable[[], Awaitable[None]]) -> None:
+        """Read until the client leaves; then nobody waits for answers any more."""
         try:
             await read()
         finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSING):
+                    await self.source.send(Cancel())
             await self.source.close()
 
     async def _leave(self, reading: asyncio.Task[None]) -> None:
@@ -155,15 +162,19 @@ class Link:
         reading.cancel()
 
     async def _drained(
-        self, session: Coroutine[None, None, None], reading: asyncio.Task[None]
+        self,
+        session: Coroutine[None, None, None],
+        reading: asyncio.Task[None],
+        closing: threading.Event,
     ) -> None:
-        """Await `session`, which gets `DRAIN` seconds once `reading` is over."""
+        """Await `session`, which gets `DRAIN` seconds once `reading` is over, or `CLOSING`."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as deadline:
 
                 def hurry(_: asyncio.Task[None]) -> None:
-                    deadline.reschedule(loop.time() + DRAIN)
+                    patience = CLOSING if closing.is_set() else DRAIN
+                    deadline.reschedule(loop.time() + patience)
 
                 reading.add_done_callback(hurry)
                 try:
@@ -171,7 +182,7 @@ class Link:
                 finally:
                     reading.remove_done_callback(hurry)
         except TimeoutError:
-            logger.info("session %s left work undone after %.0f s", self.live.id, DRAIN)
+            logger.info("session %s was cut off with work left to do", self.live.id)
 
     async def _tick(self, clock: Clock, measure: Measure) -> None:
         """Say each second how the session does."""

@@ -31,6 +31,8 @@ SEND_TIMEOUT = 30.0  # seconds that a client may leave what it is sent unread
 BETA_GONE = 4000  # close code of the real API for the same reason
 FULL = 1013  # "try again later", IANA registry of WebSocket close codes
 FAILED = 1011
+GOING_AWAY = 1001
+NORMAL = 1000
 
 
 @router.websocket("/v1/realtime")
@@ -90,7 +92,8 @@ async def _converse(edge: Edge, live: Live, websocket: WebSocket, wish: Mapping[
             await link.fail(failure)
         await link.outgoing.close()
     if websocket.application_state is WebSocketState.CONNECTED:
-        await _close(websocket, 1000 if failure is None else FAILED)
+        ended = GOING_AWAY if edge.closing.is_set() else NORMAL
+        await _close(websocket, ended if failure is None else FAILED)
 
 
 def _admitted(edge: Edge, websocket: WebSocket) -> Mapping[str, Any]:

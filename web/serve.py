@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from fastapi import FastAPI
 
 from web.app import create_app
 from web.compose import compose
@@ -41,6 +42,7 @@ def serve(settings: Settings, *, banner: str | None) -> int:
         host, port = listener.getsockname()[:2]
         url = f"http://{'localhost' if host in ('127.0.0.1', '::1') else host}:{port}"
         server = Server(config)
+        server.service = app
         if banner is not None:
             server.banner = banner.format(url=url)
         logger.info("listening on %s", url)
@@ -70,12 +72,19 @@ class Server(uvicorn.Server):
     """Prints its banner once it listens; the second Ctrl-C does not wait."""
 
     banner = ""
+    service: FastAPI | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and self.banner:
             sys.stdout.write(self.banner)
             sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let sessions end by themselves before their connections are closed."""
+        if self.service is not None:
+            self.service.state.edge.close()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """End at the first signal; uvicorn would raise the signal again afterwards."""

@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,7 @@ from models.asr.words import Heard, Word
 from web.app import create_app
 from web.compose import Composed
 from web.config import Settings
+from web.serve import Server
 
 Samples = NDArray[np.float32]
 
@@ -128,14 +130,14 @@ class Served:
         return f"ws://127.0.0.1:{self.port}"
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = threading.Event()
         self.port = 0
 
-    async def startup(self, sockets: object = None) -> None:
-        await super().startup(None)
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
         if self.started:
             self.port = self.servers[0].sockets[0].getsockname()[1]
         self.ready.set()
@@ -144,8 +146,9 @@ class _Server(uvicorn.Server):
 @contextmanager
 def served(settings: Settings, composed: Composed) -> Iterator[Served]:
     """Serve until the block ends; the server has its own thread and event loop."""
+    app = create_app(settings, composed, page=False)
     config = uvicorn.Config(
-        create_app(settings, composed, page=False),
+        app,
         host="127.0.0.1",
         port=0,
         log_config=None,
@@ -155,6 +158,7 @@ def served(settings: Settings, composed: Composed) -> Iterator[Served]:
         lifespan="on",
     )
     server = _Server(config)
+    server.service = app
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), name="server")
     thread.start()
     try:

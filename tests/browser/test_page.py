@@ -9,9 +9,7 @@ import jiwer
 import pytest
 import webvtt
 from playwright.sync_api import Browser, Locator, Page, expect
-from whisper_normalizer.english import (  # type: ignore[import-untyped]  # ships none
-    EnglishTextNormalizer,
-)
+from whisper_normalizer.english import EnglishTextNormalizer
 
 from tests.browser.chromium import (
     SPOKEN,
@@ -146,7 +144,8 @@ def test_what_is_said_is_read_on_the_page_and_in_the_file_and_the_picture_return
     lines = finals(page)
     first_round = [text for time, text in lines if time < lines[0][0] + SPOKEN_END]
     wer = jiwer.wer(normalise(SPOKEN), normalise(" ".join(first_round)))
-    assert wer <= 0.2, first_round
+    # Live, by a small model, of a speaker who stops within sentences: offline it is 0.
+    assert wer <= 0.25, (first_round, part(page, "dropped").inner_text())
     with page.expect_download() as download:
         part(page, "download").click()
     assert download.value.suggested_filename == "captions.vtt"
@@ -162,7 +161,7 @@ def test_what_is_said_is_read_on_the_page_and_in_the_file_and_the_picture_return
 
 def test_the_status_line_tells_frames_delay_and_rates(page: Page) -> None:
     start(page)
-    page.locator(".captions .final").first.wait_for()
+    page.locator(".captions li").first.wait_for()
     expect(part(page, "fps")).to_have_text(
         re.compile(r"^[1-9]\d* / [1-9]\d* fps$"), timeout=PATIENCE
     )
@@ -185,21 +184,19 @@ def test_a_typed_question_is_answered_and_the_answer_says_that_it_is_a_stand_in(
     assert page.locator("[data-part=answers] .question").inner_text() == "What is on the table?"
 
 
-def test_mute_stops_captions_and_unmute_brings_them_back(page: Page) -> None:
+def test_a_muted_microphone_gives_no_captions_until_it_is_unmuted(page: Page) -> None:
     start(page)
-    page.locator(".captions .partial").first.wait_for()
     part(page, "mute").click()
     expect(part(page, "state")).to_have_text("Live, muted")
-    page.wait_for_function("!document.querySelector('.captions .partial')")
-    heard = len(finals(page))
-    seconds = "document.querySelector('[data-part=time]').innerText.split(':').at(-1)"
-    # The microphone pauses for 4 s between two rounds: 10 s hold speech for sure.
+    # The microphone speaks LEAD seconds after it was opened, which was before the call.
     page.wait_for_function(
-        f"(then) => (60 + Number({seconds}) - then) % 60 >= 10", arg=float(page.evaluate(seconds))
+        "end => Number(document.querySelector('[data-part=time]').innerText.split(':')[1]) >= end",
+        arg=LEAD + 4,
     )
-    assert len(finals(page)) == heard
+    assert page.locator(".captions li").count() == 0
     part(page, "mute").click()
-    page.wait_for_function("n => document.querySelectorAll('.captions li').length > n", arg=heard)
+    expect(part(page, "state")).to_have_text("Live")
+    page.locator(".captions li").first.wait_for()
 
 
 def test_without_a_camera_the_page_says_why_and_offers_the_sample_clip(

@@ -19,12 +19,13 @@ from media.worker import Worker
 HERE = Path(__file__).parent
 SPEECH = HERE.parent / "data" / "speech" / "jfk.flac"
 CHUNK = 320  # samples: 20 ms, as WebRTC delivers them
-LOST = range(200_000, 208_000)  # samples that never arrived: half a second
+# Samples at which chunks never arrived: 0.16 s within a word, and 1.75 s after the speech.
+LOST = (*range(115_200, 117_760, CHUNK), *range(184_000, 212_000, CHUNK))
 
 
 async def conversation() -> AsyncIterator[Input]:
     """Yield a speech over a camera that brightens, with a hole in its sound and two questions."""
-    speech = np.concatenate([*decode_audio(SPEECH, longest=60), np.zeros(2 * RATE, np.float32)])
+    speech = np.concatenate([*decode_audio(SPEECH, longest=60), np.zeros(4 * RATE, np.float32)])
     yield Listening(respond=True)
     for start in range(0, len(speech), CHUNK):
         if start % RATE == 0:

@@ -1,4 +1,4 @@
-"""The browser modules that need no server: caption lists and WebVTT, in a real browser."""
+"""The browser modules without a service: caption lists, WebVTT, the clip, refused calls."""
 
 import functools
 import io
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import webvtt
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.chromium import SAMPLE, chromium, new_page
 
@@ -197,3 +197,82 @@ def test_a_clip_that_is_missing_is_a_clear_error(page: Page) -> None:
         }"""
     )
     assert message == "the sample clip does not play: this browser cannot load or play it"
+
+
+def shown(page: Page) -> Page:
+    """Put the demo page's markup into the bare page and make it work, with the sample clip."""
+    page.reload()
+    page.evaluate(
+        """async () => {
+            document.body.innerHTML = await (await fetch("page.html")).text();
+            (await import("./page.js")).mount(document.body);
+        }"""
+    )
+    page.check("[data-part=sample]")
+    return page
+
+
+def test_a_server_that_does_not_answer_is_told_from_one_that_refuses(page: Page) -> None:
+    tried = """async (url) => {
+        const { EyelineClient } = await import("./eyeline.js");
+        const client = new EyelineClient();
+        const error = await client.connect({ stream: new MediaStream(), url }).catch((e) => e);
+        return [error.name, error.status, error.message, client.state];
+    }"""
+    gone = page.evaluate(tried, "http://127.0.0.1:9/")  # nobody listens on the discard port
+    assert gone == [
+        "CallError",
+        0,
+        "http://127.0.0.1:9 does not answer: is the server running?",
+        "ended",
+    ]
+    refused = page.evaluate(tried, page.url)
+    assert refused[:2] == ["CallError", 404]
+
+
+def test_a_full_server_is_a_clear_message_and_start_can_be_pressed_again(page: Page) -> None:
+    problem = {"status": 503, "title": "Service Unavailable", "detail": "try again in 5 s"}
+    page.route("**/ice-servers", lambda route: route.fulfill(json=problem, status=503))
+    part = shown(page).locator
+    part("[data-part=start]").click()
+    expect(part("[data-part=problem]")).to_contain_text("All places of this server are taken")
+    expect(part("[data-part=problem]")).to_contain_text("try again in 5 s")
+    expect(part("[data-part=start]")).to_be_enabled()
+    page.unroute("**/ice-servers")
+
+
+def test_a_server_with_a_key_is_asked_for_it_and_a_wrong_one_is_refused(page: Page) -> None:
+    given: list[str | None] = []
+
+    def answer(route: Route) -> None:
+        given.append(route.request.headers.get("authorization"))
+        right = given[-1] == "Bearer right"
+        route.fulfill(json={"detail": "reached"}, status=404 if right else 401)
+
+    page.route("**/ice-servers", answer)
+    part = shown(page).locator
+    part("[data-part=start]").click()
+    expect(part("[data-part=problem]")).to_contain_text("wants an API key")
+    part("[data-part=key]").fill("wrong")
+    part("[data-part=key]").press("Enter")
+    expect(part("[data-part=problem]")).to_contain_text("does not accept that key")
+    part("[data-part=key]").fill("right")
+    part("[data-part=key-form] button").click()
+    expect(part("[data-part=problem]")).to_contain_text("reached")
+    assert given == [None, "Bearer wrong", "Bearer right"]
+    page.unroute("**/ice-servers")
+
+
+def test_a_call_that_is_stopped_while_it_connects_is_no_problem(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/ice-servers", lambda route: held.append(route))
+    part = shown(page).locator
+    part("[data-part=start]").click()
+    part("[data-part=stop]").click()
+    expect(part("[data-part=state]")).to_have_text("Stopped")
+    with page.expect_response("**/ice-servers"):
+        held[0].fulfill(json={"iceServers": []})
+    expect(part("[data-part=state]")).to_have_text("Stopped")
+    expect(part("[data-part=start]")).to_be_enabled()
+    expect(part("[data-part=problem]")).to_be_hidden()
+    page.unroute("**/ice-servers")

@@ -199,9 +199,9 @@ class Page {
   }
 
   #fail(error) {
+    if (error.name === "AbortError") return; // stopped by a person: `#change` has seen to it
     this.#closeSource();
     this.#show("idle");
-    if (error.name === "AbortError") return;
     drawProblem(this.#page, problemOf(error, this.#key));
     if (!(error instanceof CameraError || error instanceof CallError)) throw error;
   }

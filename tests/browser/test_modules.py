@@ -265,9 +265,14 @@ def test_a_server_with_a_key_is_asked_for_it_and_a_wrong_one_is_refused(page: Pa
 
 def test_a_call_that_is_stopped_while_it_connects_is_no_problem(page: Page) -> None:
     held: list[Route] = []
-    page.route("**/ice-servers", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/ice-servers", hold)
     part = shown(page).locator
-    part("[data-part=start]").click()
+    with page.expect_request("**/ice-servers"):
+        part("[data-part=start]").click()
     part("[data-part=stop]").click()
     expect(part("[data-part=state]")).to_have_text("Stopped")
     with page.expect_response("**/ice-servers"):

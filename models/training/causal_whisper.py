@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from models.asr import lora, recogniser
 from models.asr.align import FRAME
 from models.asr.causal import Blocks, encode_masked
+from models.asr.causal_stream import CausalConfig, CausalStream
 from models.asr.mel import Samples, log_mel
 from models.asr.recogniser import Recogniser
 from models.asr.running_mel import running_log_mel
@@ -36,6 +37,7 @@ from models.training.clips import Clip, Clips
 from models.training.ends import Ends
 from models.training.mixing import Item, mix
 from models.training.queries import EARLY, IGNORED, LATE, MAIN, answer, ask, pack
+from models.training.scoring import streamed
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,8 @@ logger = logging.getLogger(__name__)
 class TrainingConfig:
     """A run. `chunks` are frames of 20 ms with their odds; 0 stands for the whole item at once.
 
+    Utterances are aligned when they are first drawn; so that this does not come all at once,
+    they are drawn from `pool` of them at first, and from `growth` more with each step.
     `margin` is how many frames after a word's end the model is asked for it. `distil` weighs
     the distance to the unchanged encoder against the cross-entropy of the answers.
     """
@@ -62,7 +66,11 @@ class TrainingConfig:
         ("flite", 0.15),
         ("piper", 0.2),
     )
+    held_out: tuple[str, ...] = ("kokoro", "festival")
+    validation: int = 8
     margin: int = 8
+    pool: int = 300
+    growth: int = 2
     distil: float = 1.0
     early: float = 0.7
     late: float = 0.5
@@ -82,6 +90,7 @@ class Run:
     trained: list[nn.Parameter]
     optimiser: torch.optim.AdamW
     average: list[Tensor]
+    pools: dict[str, list[Clip]]
     step: int = 0
     cpu: float = 0.0
 
@@ -105,6 +114,7 @@ def begin(config: TrainingConfig, clips: Path, folder: Path, weights: Path) -> R
         trained=trained,
         optimiser=optimiser,
         average=[parameter.detach().clone() for parameter in trained],
+        pools=_pools(config, loaded),
     )
     file = folder / "run.pt"
     if file.exists():
@@ -118,6 +128,16 @@ def begin(config: TrainingConfig, clips: Path, folder: Path, weights: Path) -> R
             group["lr"] = config.rate
         run.step, run.cpu = kept["step"], kept["cpu"]
     return run
+
+
+def _pools(config: TrainingConfig, clips: Clips) -> dict[str, list[Clip]]:
+    """Return the clips of each engine to train on, in an order that the seed tells."""
+    rng = np.random.default_rng(config.seed)
+    pools = {}
+    for engine, _ in config.engines:
+        own = [clip for clip in clips.all if clip.engine == engine]
+        pools[engine] = [own[i] for i in rng.permutation(len(own))]
+    return pools
 
 
 def keep(run: Run) -> None:
@@ -165,7 +185,8 @@ def items(run: Run, rng: np.random.Generator) -> list[Item]:
     config = run.config
     engines = [name for name, _ in config.engines]
     odds = np.array([share for _, share in config.engines])
-    pools = {name: [c for c in run.clips.all if c.engine == name] for name in engines}
+    fresh = min(1.0, (config.pool + config.growth * run.step) / len(run.clips.all))
+    pools = {name: run.pools[name][: max(1, int(fresh * len(run.pools[name])))] for name in engines}
 
     def pick() -> Clip:
         pool = pools[engines[rng.choice(len(engines), p=odds / odds.sum())]]
@@ -202,7 +223,7 @@ def advance(run: Run) -> dict[str, float]:
     for mean, parameter in zip(run.average, run.trained, strict=True):
         mean.lerp_(parameter.data, 1 - weight)
     run.step += 1
-    return {"step": run.step, "chunk": chunk, "loss": float(loss), "norm": float(norm), **parts}
+    return {"step": run.step, "chunk": chunk, "loss": loss.item(), "norm": float(norm), **parts}
 
 
 def _loss(
@@ -239,11 +260,11 @@ def _loss(
     weight = torch.tensor([1.0, config.early, config.late])[kinds]
     loss = (losses * weight).sum() / weight.sum() + config.distil * distance
     right = (scores.argmax(1) == answers).float()
-    parts = {"distance": float(distance)}
+    parts = {"distance": distance.item()}
     for kind, name in ((MAIN, "main"), (EARLY, "early"), (LATE, "late")):
         chosen = kinds == kind
         if chosen.any():
-            parts[name] = float(losses[chosen].mean())
+            parts[name] = losses[chosen].mean().item()
             parts[f"{name}_right"] = float(right[chosen].mean())
     return loss, parts
 
@@ -274,6 +295,22 @@ def train(run: Run, steps: int, validate: Callable[[Run], None], every: int) -> 
     keep(run)
 
 
+def validate(run: Run) -> None:
+    """Stream some clips of the engines that are held out, and note the errors by kind."""
+    held = [clip for clip in run.clips.all if clip.engine in run.config.held_out]
+    order = np.random.default_rng(run.config.seed).permutation(len(held))
+    chosen = [held[i] for i in order[: run.config.validation]]
+    notes: dict[str, object] = {"step": run.step, "cpu": round(run.cpu, 1)}
+    with averaged(run):
+        for chunk in (15, 50):
+            model = CausalStream(run.student, CausalConfig(chunk=chunk))
+            total = streamed(model, ((run.clips.samples(clip), clip.text) for clip in chosen))
+            notes[f"chunk {chunk}"] = asdict(total)
+            logger.info("step %d, chunk %d: %s", run.step, chunk, total)
+    with (run.folder / "validation.jsonl").open("a") as lines:
+        lines.write(json.dumps(notes) + "\n")
+
+
 def _cpu() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
@@ -297,7 +334,7 @@ def main() -> None:
     run = begin(config, given.clips, given.run, given.weights)
     (given.run / "config.json").write_text(json.dumps(asdict(config), indent=1))
     logger.info("%d clips, from step %d", len(run.clips.all), run.step)
-    train(run, given.steps, lambda _: None, given.every)
+    train(run, given.steps, validate, given.every)
 
 
 if __name__ == "__main__":

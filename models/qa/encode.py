@@ -1,0 +1,119 @@
+"""Reading frames through a sliding window: what is kept of a stream between two frames.
+
+Source: ReKV, Di et al. 2025, section 3.2 (sliding-window attention with sinks).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.errors import DamagedBlockError
+from models.qa.attention import Local, Part, causal, windowed
+from models.qa.blocks import Block
+from models.qa.kv import KeyValue, Window
+from models.qa.llm import Decoder
+from models.qa.rotary import Turns, rotate
+from models.qa.salience import salience
+from models.qa.store import Store
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class State:
+    """The memory of one stream: what is stored, and what the next frame looks back at.
+
+    `sinks` are each layer's keys, not turned, and values of the opening; `position` is that of
+    the next token; `last` is the newest block of this run.
+    """
+
+    store: Store
+    windows: list[Window]
+    sinks: list[KeyValue]
+    position: int
+    last: Block | None = None
+
+
+def begin(decoder: Decoder, opening: Tensor, store: Store, *, window: int) -> State:
+    """Return the memory after `opening`, int64 (count,), and after the blocks in `store`.
+
+    Raises:
+        DamagedBlockError: a block within the last window cannot be read.
+    """
+    state = State(store=store, windows=[], sinks=[], position=len(opening))
+    x = decoder.embed(opening)
+    turns = _turns(decoder, 0, len(x), x)
+    for layer in decoder.layers:
+        query, key, value = layer.project(x)
+        held = Window(keep=window - 1)
+        keys, values = held.append(rotate(key, turns), value)
+        x = layer.finish(x, causal(rotate(query, turns), keys, values))
+        state.windows.append(held)
+        state.sinks.append((key, value))
+    _resume(decoder, state, window)
+    return state
+
+
+def _resume(decoder: Decoder, state: State, window: int) -> None:
+    """Fill the windows from the last stored blocks, as if these had just been read."""
+    blocks = state.store.table.blocks
+    total = sum(block.tokens for block in blocks)
+    recent: list[Block] = []
+    while blocks and sum(block.tokens for block in recent) < window - 1:
+        recent.insert(0, blocks.pop())
+    position = state.position + total - sum(block.tokens for block in recent)
+    if blocks:  # the opening is further back than the window
+        for held in state.windows:
+            held.restart(position)
+    like = decoder.embedding.weight
+    for block in recent:
+        turns = _turns(decoder, position, block.tokens, like)
+        try:
+            for index, held in enumerate(state.windows):
+                key, value = block.layer(index).to(like)
+                held.append(rotate(key, turns), value)
+        except DamagedBlockError:
+            # Some layers have it and some not: all go on from the next block.
+            for held in state.windows:
+                held.restart(position + block.tokens)
+        position += block.tokens
+    state.position += total
+
+
+def encode(
+    decoder: Decoder, state: State, x: Tensor, lengths: Sequence[int], *, window: int, measure: bool
+) -> tuple[Tensor, list[Tensor]]:
+    """Read embeddings (tokens, width) of blocks of `lengths`, and advance the windows.
+
+    Returns keys and values, (layers, 2, key heads, tokens, width), and, if asked to `measure`,
+    the salience of all of these blocks but the last, and before these of the newest block if
+    there is one; see `models.qa.salience`.
+    """
+    turns = _turns(decoder, state.position, len(x), x)
+    far = _turns(decoder, window - 1, 1, x)
+    if state.last is not None and measure:
+        lengths = [state.last.tokens, *lengths]
+    kept, measured = [], []
+    for layer, held, sink in zip(decoder.layers, state.windows, state.sinks, strict=True):
+        query, key, value = layer.project(x)
+        kept.append(torch.stack([key, value]))
+        keys, values = held.append(rotate(key, turns), value)
+        local = Local(
+            keys=keys,
+            values=values,
+            first=held.first,
+            sink_keys=sink[0],
+            sink_values=sink[1],
+        )
+        near = rotate(query, turns)
+        part: Part = windowed(near, rotate(query, far), local, window=window)
+        if measure:
+            measured.append(salience(near, part[1], keys, lengths, window=window))
+        x = layer.finish(x, part[0])
+    by_block = [torch.stack(layers) for layers in zip(*measured, strict=True)]
+    return torch.stack(kept), by_block
+
+
+def _turns(decoder: Decoder, start: int, count: int, like: Tensor) -> Turns:
+    positions = torch.arange(start, start + count, device=like.device)
+    return decoder.config.rotary.turns(positions)

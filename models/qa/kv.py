@@ -1,0 +1,103 @@
+"""Key-value buffers that are made once: a cache that grows, and a window that slides."""
+
+import torch
+from torch import Tensor
+
+KeyValue = tuple[Tensor, Tensor]  # each (key heads, length, width)
+
+
+class Cache:
+    """Keys and values of one layer, turned, in order; `room` is grown by doubling."""
+
+    def __init__(self, key: Tensor, value: Tensor, *, room: int, position: int = 0) -> None:
+        """Start with (key heads, length, width) each, and place for `room` more.
+
+        `position` is that of the next token.
+        """
+        self.length = key.shape[1]
+        self.position = position
+        self._pair = tuple(_roomy(part, self.length + room) for part in (key, value))
+
+    @property
+    def keys(self) -> Tensor:
+        return self._pair[0][:, : self.length]
+
+    @property
+    def values(self) -> Tensor:
+        return self._pair[1][:, : self.length]
+
+    def append(self, key: Tensor, value: Tensor) -> KeyValue:
+        """Add (key heads, n, width) each, and return all keys and values."""
+        end = self.length + key.shape[1]
+        if end > self._pair[0].shape[1]:
+            self._pair = tuple(_roomy(part[:, : self.length], 2 * end) for part in self._pair)
+        for buffer, part in zip(self._pair, (key, value), strict=True):
+            buffer[:, self.length : end] = part
+        self.length = end
+        self.position += key.shape[1]
+        return self.keys, self.values
+
+    def cut(self, count: int) -> None:
+        """Forget the last `count` tokens."""
+        self.length -= count
+        self.position -= count
+
+
+class Window:
+    """The last keys and values of one layer's stream, turned to their positions.
+
+    Positions count from the stream's begin. Old ones are dropped by moving what is kept to
+    the front of a buffer twice its size, so a step costs its own length on average.
+    """
+
+    def __init__(self, *, keep: int) -> None:
+        """Keep at least the last `keep` positions."""
+        self._keep = keep
+        self._pair: KeyValue | None = None
+        self._low = self._high = 0  # what is kept, as indexes into the buffers
+        self.first = 0  # the position of the first that is kept
+
+    def append(self, key: Tensor, value: Tensor) -> KeyValue:
+        """Add (key heads, n, width) each; return what is kept of before, and these."""
+        count = key.shape[1]
+        surplus = max(0, self._high - self._low - self._keep)
+        self._low += surplus
+        self.first += surplus
+        pair = self._roomy(key, value, count)
+        for buffer, part in zip(pair, (key, value), strict=True):
+            buffer[:, self._high : self._high + count] = part
+        self._high += count
+        kept = slice(self._low, self._high)
+        return pair[0][:, kept], pair[1][:, kept]
+
+    def restart(self, position: int) -> None:
+        """Forget everything; what is added next is at `position`."""
+        self._low = self._high = 0
+        self.first = position
+
+    def _roomy(self, key: Tensor, value: Tensor, count: int) -> KeyValue:
+        """Return buffers with place for `count` after what is kept, moved to the front."""
+        if self._pair is not None and self._high + count <= self._pair[0].shape[1]:
+            return self._pair
+        length = self._high - self._low
+        room = 2 * (length + count)
+        if self._pair is None:
+            pair = (_roomy(key[:, :0], room), _roomy(value[:, :0], room))
+        else:
+            kept = slice(self._low, self._high)
+            pair = (_roomy(self._pair[0][:, kept], room), _roomy(self._pair[1][:, kept], room))
+        self._pair, self._low, self._high = pair, 0, length
+        return pair
+
+
+def _roomy(part: Tensor, room: int) -> Tensor:
+    """Return a buffer of `room` positions that begins with `part`."""
+    heads, length, width = part.shape
+    buffer = part.new_empty(heads, room, width)
+    buffer[:, :length] = part
+    return buffer
+
+
+def size(layers: int, heads: int, width: int, tokens: int, dtype: torch.dtype) -> int:
+    """Return the bytes of the keys and values of `tokens` tokens in all layers."""
+    return layers * 2 * heads * tokens * width * dtype.itemsize

@@ -1,0 +1,177 @@
+"""A Llama- or Qwen2-like decoder whose attention and memory are the caller's.
+
+A layer gives queries, keys and values before rotation, and takes what was mixed of them: dense
+causal attention, a sliding window and retrieved blocks all run over the same weights. Nothing
+about a stream is stored on the modules. There is no batch: a stream is one sequence.
+
+Source: Touvron et al. 2023 (Llama); Qwen2, Yang et al. 2024.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from torch import Tensor, nn
+
+from models.qa.attention import causal
+from models.qa.kv import Cache
+from models.qa.rotary import Rotary, Turns, rotate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderConfig:
+    """Sizes. `biased` puts a bias on queries, keys and values; `tied` reuses the embedding."""
+
+    vocabulary: int
+    width: int
+    layers: int
+    heads: int
+    key_heads: int
+    head_width: int
+    inner_width: int
+    theta: float
+    epsilon: float = 1e-6
+    biased: bool = False
+    tied: bool = True
+    sections: tuple[int, ...] = ()
+
+    @property
+    def rotary(self) -> Rotary:
+        return Rotary(width=self.head_width, theta=self.theta, sections=self.sections)
+
+
+class Norm(nn.Module):
+    """Root mean square normalisation, worked out in float32 at least."""
+
+    def __init__(self, width: int, epsilon: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        scaled = wide * (wide.square().mean(-1, keepdim=True) + self.epsilon).rsqrt()
+        return self.weight * scaled.to(x.dtype)
+
+
+class DecoderLayer(nn.Module):
+    """One layer, split where its attention goes: `project`, then `finish`."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        width, head = config.width, config.head_width
+        self.head_width = head
+        self.attention_norm = Norm(width, config.epsilon)
+        self.query = nn.Linear(width, config.heads * head, bias=config.biased)
+        self.key = nn.Linear(width, config.key_heads * head, bias=config.biased)
+        self.value = nn.Linear(width, config.key_heads * head, bias=config.biased)
+        self.out = nn.Linear(config.heads * head, width, bias=False)
+        self.inner_norm = Norm(width, config.epsilon)
+        self.gate = nn.Linear(width, config.inner_width, bias=False)
+        self.up = nn.Linear(width, config.inner_width, bias=False)
+        self.down = nn.Linear(config.inner_width, width, bias=False)
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Turn (count, width) into queries, keys and values, (heads, count, head width) each."""
+        normed = self.attention_norm(x)
+        query, key, value = (
+            part(normed).unflatten(-1, (-1, self.head_width)).transpose(0, 1)
+            for part in (self.query, self.key, self.value)
+        )
+        return query, key, value
+
+    def finish(self, x: Tensor, mixed: Tensor) -> Tensor:
+        """Return the layer's output for its input `x` and `mixed`, (heads, count, head width)."""
+        x = x + self.out(mixed.transpose(0, 1).flatten(1))
+        normed = self.inner_norm(x)
+        fed: Tensor = x + self.down(F.silu(self.gate(normed)) * self.up(normed))
+        return fed
+
+
+class Decoder(nn.Module):
+    """Embeddings (count, width) to hidden vectors of the same shape, and to scores of tokens."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocabulary, config.width)
+        self.blocks = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
+        self.norm = Norm(config.width, config.epsilon)
+        self.head = None if config.tied else nn.Linear(config.width, config.vocabulary, bias=False)
+
+    @property
+    def layers(self) -> Iterator[DecoderLayer]:
+        """The layers, from the first."""
+        for layer in self.blocks:
+            assert isinstance(layer, DecoderLayer)
+            yield layer
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Return the embeddings of int64 `tokens`, (count, width)."""
+        embedded: Tensor = self.embedding(tokens)
+        return embedded
+
+    def scores(self, hidden: Tensor) -> Tensor:
+        """Project the last layer's output (..., width) to scores, (..., vocabulary)."""
+        weight = self.embedding.weight if self.head is None else self.head.weight
+        return F.linear(self.norm(hidden), weight)
+
+    def read(self, x: Tensor, caches: Sequence[Cache], positions: Tensor | None = None) -> Tensor:
+        """Read embeddings after what `caches` hold, one a layer, and add them to these.
+
+        `positions` is int64, (count,) or (axes, count); by default those that follow each cache.
+        """
+        known = None if positions is None else self.config.rotary.turns(positions)
+        for layer, cache in zip(self.layers, caches, strict=True):
+            turns = known or self._after(cache, x)
+            query, key, value = layer.project(x)
+            keys, values = cache.append(rotate(key, turns), value)
+            x = layer.finish(x, causal(rotate(query, turns), keys, values))
+        return x
+
+    def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Read a whole sequence at once: embeddings (count, width) to hidden (count, width)."""
+        return self.read(x, self.new_caches(len(x)), positions)
+
+    def new_caches(self, room: int) -> list[Cache]:
+        """Return empty caches with place for `room` positions."""
+        config, like = self.config, self.embedding.weight
+        empty = like.new_empty(config.key_heads, 0, config.head_width)
+        return [Cache(empty, empty, room=room) for _ in range(config.layers)]
+
+    def _after(self, cache: Cache, x: Tensor) -> Turns:
+        start = cache.position
+        return self.config.rotary.turns(torch.arange(start, start + len(x), device=x.device))
+
+
+Choose = Callable[[Tensor], int]  # scores (vocabulary,) to a token
+
+
+def likeliest(scores: Tensor) -> int:
+    """Return the token with the highest score."""
+    return int(scores.argmax())
+
+
+def generate(
+    decoder: Decoder,
+    prompt: Tensor,
+    caches: Sequence[Cache],
+    *,
+    longest: int,
+    stop: Collection[int] = (),
+    choose: Choose = likeliest,
+) -> Iterator[int]:
+    """Yield the tokens that follow `prompt`, embeddings (count, width), after `caches`.
+
+    Ends at a token of `stop`, which is not yielded, or after `longest` tokens.
+    """
+    x = prompt
+    for _ in range(longest):
+        with torch.no_grad():
+            hidden = decoder.read(x, caches)
+            token = choose(decoder.scores(hidden[-1]))
+            if token in stop:
+                return
+            x = decoder.embed(torch.tensor([token], device=x.device))
+        yield token

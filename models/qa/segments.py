@@ -1,0 +1,211 @@
+"""Files of records, only ever appended to, read through memory maps, each record checked.
+
+    prefix  magic, length and checksum of the head, length of the payload: 20 bytes
+    head    JSON: what the record is, and the length and checksum of each piece
+    payload the pieces, one after the other
+
+A record whose prefix, head or pieces are damaged, or that reaches past the end of its file, is
+lost alone: the next one is found by its magic.
+"""
+
+import contextlib
+import errno
+import json
+import mmap
+import os
+import struct
+import weakref
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.errors import DamagedBlockError, StoreError, StoreFullError
+
+MAGIC = b"EYKV"
+PREFIX = struct.Struct("<4sIIQ")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+Head = dict[str, Any]  # as JSON has it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Where the bytes of one piece are, and their CRC-32."""
+
+    offset: int
+    length: int
+    checksum: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Record:
+    """A record as found in `segment`, its pieces not yet looked at."""
+
+    segment: "Segment"
+    offset: int
+    size: int
+    head: Head
+    pieces: Mapping[str, Piece]
+
+    def read(self, name: str) -> memoryview:
+        """Return the bytes of the piece `name`, checked.
+
+        Raises:
+            DamagedBlockError: they are not those that were written, or there is no such piece.
+        """
+        piece = self.pieces.get(name)
+        if piece is None:
+            raise DamagedBlockError(f"{self.segment.path} at byte {self.offset}: no {name}")
+        data = self.segment.read(piece.offset, piece.length)
+        if zlib.crc32(data) != piece.checksum:
+            raise DamagedBlockError(
+                f"{self.segment.path} at byte {piece.offset}: {name} is not what was written"
+            )
+        return data
+
+
+class Segment:
+    """One file. One process may append to it; any number of threads may read it meanwhile."""
+
+    def __init__(self, path: Path, *, fresh: bool) -> None:
+        """Open the file at `path` for reading, or, if `fresh`, make it for appending.
+
+        Raises:
+            StoreError: it cannot be opened or made.
+        """
+        self.path = path
+        flags = os.O_RDWR | os.O_CREAT if fresh else os.O_RDONLY
+        try:
+            self._file = os.open(path, flags, 0o600)
+            self.size = os.fstat(self._file).st_size
+        except OSError as error:
+            raise failed(path, error) from error
+        self._map: mmap.mmap | None = None
+        self._close = weakref.finalize(self, os.close, self._file)
+
+    def append(self, head: Head, pieces: Mapping[str, bytes]) -> Record:
+        """Write one record, and return it; after a failure the file is as it was.
+
+        Raises:
+            StoreFullError: the disk, or a quota on it, is full.
+            StoreError: the file cannot be written for another reason.
+        """
+        head = {**head, "pieces": [[k, len(p), zlib.crc32(p)] for k, p in pieces.items()]}
+        text = json.dumps(head, separators=(",", ":")).encode()
+        payload = sum(len(piece) for piece in pieces.values())
+        prefix = PREFIX.pack(MAGIC, len(text), zlib.crc32(text), payload)
+        offset = self.size
+        try:
+            end = offset
+            for part in (prefix + text, *pieces.values()):
+                end = _write(self._file, part, end)
+        except OSError as error:
+            with contextlib.suppress(OSError):  # the next record is written over it anyway
+                os.ftruncate(self._file, offset)
+            raise failed(self.path, error) from error
+        self.size = end
+        return _record(self, offset, len(prefix) + len(text), head)
+
+    def sync(self) -> None:
+        """Return once what was appended is on the disk itself.
+
+        Raises:
+            StoreError: the disk did not take it.
+        """
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise failed(self.path, error) from error
+
+    def read(self, offset: int, length: int) -> memoryview:
+        """Return bytes of the file.
+
+        Raises:
+            DamagedBlockError: the file ends before them.
+        """
+        end = offset + length
+        # Looked at each time: touching a mapped page past the end of a file kills the process.
+        if os.fstat(self._file).st_size < end:
+            raise DamagedBlockError(f"{self.path}: cut short before byte {end}")
+        mapped = self._map
+        if mapped is None or len(mapped) < end:
+            mapped = self._map = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
+        return memoryview(mapped)[offset:end]
+
+    def record(self, offset: int) -> Record:
+        """Return the record at `offset`.
+
+        Raises:
+            DamagedBlockError: there is none, or its head is damaged.
+        """
+        magic, length, checksum, payload = PREFIX.unpack(self.read(offset, PREFIX.size))
+        if magic != MAGIC:
+            raise DamagedBlockError(f"{self.path} at byte {offset}: no record begins here")
+        text = self.read(offset + PREFIX.size, length)
+        if zlib.crc32(text) != checksum:
+            raise DamagedBlockError(f"{self.path} at byte {offset}: its head is damaged")
+        record = _record(self, offset, PREFIX.size + length, json.loads(bytes(text)))
+        if record.offset + record.size > self.size or payload != _payload(record.pieces.values()):
+            raise DamagedBlockError(f"{self.path} at byte {offset}: the record is cut short")
+        return record
+
+    def records(self, offset: int = 0) -> Iterator[Record | DamagedBlockError]:
+        """Yield the records from `offset` on, and what was wrong where one was not readable."""
+        while offset < self.size:
+            try:
+                record = self.record(offset)
+            except DamagedBlockError as error:
+                yield error
+                offset = self._next(offset + 1)
+            else:
+                yield record
+                offset += record.size
+
+    def close(self) -> None:
+        """Close the file; it is also closed when nobody holds a record of it any more."""
+        self._close()
+
+    def _next(self, offset: int) -> int:
+        """Return where the magic comes next, or the size of the file."""
+        rest = self.size - offset
+        if rest < len(MAGIC):
+            return self.size
+        self.read(offset, rest)
+        assert self._map is not None
+        found = self._map.find(MAGIC, offset)
+        return self.size if found < 0 else found
+
+
+def _record(segment: Segment, offset: int, start: int, head: Head) -> Record:
+    """Return the record at `offset` whose payload begins `start` bytes later."""
+    at = offset + start
+    pieces = {}
+    for name, length, checksum in head["pieces"]:
+        pieces[name] = Piece(offset=at, length=length, checksum=checksum)
+        at += length
+    return Record(segment=segment, offset=offset, size=at - offset, head=head, pieces=pieces)
+
+
+def _payload(pieces: Iterable[Piece]) -> int:
+    return sum(piece.length for piece in pieces)
+
+
+def _write(file: int, data: bytes, offset: int) -> int:
+    """Write all of `data` at `offset`, and return where it ends."""
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(file, rest, offset)
+        rest, offset = rest[written:], offset + written
+    return offset
+
+
+def failed(path: Path, error: OSError) -> StoreError:
+    """Return what to raise for a failed call on the file or folder `path`."""
+    if error.errno in FULL:
+        return StoreFullError(
+            f"{path}: no room left ({error.strerror}); free space there, or give the memory "
+            "another folder, a larger RAM budget or a policy that compresses"
+        )
+    return StoreError(f"{path}: {error.strerror}; check the folder and its permissions")

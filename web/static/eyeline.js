@@ -7,7 +7,8 @@
  *     await client.connect({ stream: await navigator.mediaDevices.getUserMedia({ audio: true, video: true }) });
  *     video.srcObject = client.remote;
  *
- * It needs no build step and no other file. Nothing here touches the page.
+ * It needs no build step and no other file, and touches nothing of the page. A page from another
+ * site needs that site's origin in the server's setting EYELINE_ORIGINS.
  */
 
 const CHANNEL = "oai-events"; // the data channel's name in the OpenAI Realtime protocol

@@ -30,8 +30,8 @@ export function drawStats(page, stats) {
 }
 
 function droppedText({ dropped_frames: frames, dropped_audio: sound }) {
-  const counts = [[frames, "frames"], [sound, "sound"]].filter(([count]) => count > 0);
-  if (counts.length) return counts.map(([count, name]) => `${rounded(count, 1)} ${name}`).join(", ");
+  const counts = [[frames, "frames"], [sound, "sound chunks"]].filter(([count]) => count > 0);
+  if (counts.length) return counts.map(([count, name]) => `${count} ${name}`).join(", ");
   return known(frames) ? "none" : NONE;
 }
 

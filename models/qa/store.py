@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.errors import StoreFullError
+from models.errors import StoreError, StoreFullError
 from models.qa import blocks
 from models.qa.blocks import Block, Table
 from models.qa.shelf import Shelf
@@ -90,8 +90,7 @@ class Store:
             StoreFullError: there is no room, and nowhere to spill to.
             StoreError: the disk cannot be written.
         """
-        # What comes in may push down as much from the device, in whole blocks.
-        need = size + max((block.size for block in self._device), default=0)
+        need = self._pushed_down(size)
         if need > self.budget.ram:
             raise StoreFullError(
                 f"{need} bytes do not fit into a RAM budget of {self.budget.ram}; raise the "
@@ -203,6 +202,16 @@ class Store:
             oldest.memory = _to_host(oldest.memory, self._host)
             self._ram.append(oldest)
 
+    def _pushed_down(self, size: int) -> int:
+        """Return the bytes that come to RAM when blocks of `size` bytes come in at the top."""
+        over = _total(self._device) + size - self.budget.device
+        pushed = 0
+        for block in self._device:
+            if pushed >= over:
+                return pushed
+            pushed += block.size
+        return pushed if pushed >= over else pushed + size
+
     def _spill(self, block: Block) -> None:
         if block.record is None:
             self._write(block)
@@ -228,7 +237,11 @@ def open_store(folder: Path, identity: Mapping[str, object], budget: Budget | No
         StoreError: the folder cannot be used, is in use, or is another model's.
     """
     shelf = Shelf(folder, identity)
-    store = Store(budget, shelf=shelf)
+    try:
+        store = Store(budget, shelf=shelf)
+    except StoreError:
+        shelf.close()
+        raise
     for start, end, why in shelf.lost:
         logger.warning("lost what was seen from %.1f s to %.1f s: %s", start, end, why)
     return store

@@ -203,7 +203,7 @@ def test_what_comes_after_the_question_is_not_known_to_the_answer() -> None:
         rekv = Rekv(
             decoder(),
             OPENING,
-            RekvConfig(window=20, blocks=3, scoring=scoring, span=6),  # type: ignore[arg-type]
+            RekvConfig(window=20, blocks=3, scoring=scoring, span=6),
         )
         short = watched(rekv, frames(6))
         long = watched(rekv, frames(14))

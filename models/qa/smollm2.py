@@ -1,0 +1,148 @@
+"""SmolLM2-Instruct from its GGUF file: a decoder, a tokenizer, and how a conversation is written.
+
+Source: Allal et al. 2025 (SmolLM2); the row order of llama.cpp's converter for Q and K.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tokenizers
+import torch
+from tokenizers import decoders, models, pre_tokenizers
+from torch import Tensor
+
+from models.errors import WeightsError
+from models.qa.gguf import Gguf, read
+from models.qa.llm import Decoder, DecoderConfig
+
+FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+CONTROL = 3  # token type of GGUF: a token that no text makes
+
+# Name in a layer of the file to name in a layer of the decoder.
+LAYER = {
+    "attn_norm": "attention_norm",
+    "attn_q": "query",
+    "attn_k": "key",
+    "attn_v": "value",
+    "attn_output": "out",
+    "ffn_norm": "inner_norm",
+    "ffn_gate": "gate",
+    "ffn_up": "up",
+    "ffn_down": "down",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chat:
+    """A decoder and the tokens it speaks in; `end` closes each turn."""
+
+    decoder: Decoder
+    table: tokenizers.Tokenizer
+    end: int
+
+    def tokens(self, text: str) -> Tensor:
+        """Return the tokens of `text`, int64 (count,); `<|im_start|>` and the like are one each."""
+        return torch.tensor(self.table.encode(text).ids, dtype=torch.long)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """Return the text of `tokens`, without control tokens."""
+        decoded: str = self.table.decode(list(tokens))
+        return decoded
+
+
+def opening(system: str) -> str:
+    """Return the begin of a conversation, up to what the user shows."""
+    return f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n"
+
+
+def asking(question: str) -> str:
+    """Return what follows what the user shows, up to the answer."""
+    return f"{question}<|im_end|>\n<|im_start|>assistant\n"
+
+
+def load(folder: Path) -> Chat:
+    """Return the model in `folder`, not to be trained.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or not of a Llama shape.
+    """
+    file = read(folder / FILE)
+    decoder = Decoder(config_of(file))
+    try:
+        decoder.load_state_dict(state_of(file), assign=True)
+    except (RuntimeError, KeyError) as error:
+        raise WeightsError(f"{folder / FILE}: not the weights of a Llama ({error})") from error
+    return Chat(decoder.eval().requires_grad_(False), tokenizer_of(file), end_of(file))
+
+
+def config_of(file: Gguf) -> DecoderConfig:
+    """Return the sizes that `file` states."""
+    width = int(file.number("llama.embedding_length"))
+    heads = int(file.number("llama.attention.head_count"))
+    return DecoderConfig(
+        vocabulary=int(file.number("llama.vocab_size")),
+        width=width,
+        layers=int(file.number("llama.block_count")),
+        heads=heads,
+        key_heads=int(file.number("llama.attention.head_count_kv")),
+        head_width=width // heads,
+        inner_width=int(file.number("llama.feed_forward_length")),
+        theta=file.number("llama.rope.freq_base"),
+        epsilon=file.number("llama.attention.layer_norm_rms_epsilon"),
+        tied="output.weight" not in file.tensors,
+    )
+
+
+def state_of(file: Gguf) -> dict[str, Tensor]:
+    """Return the tensors of `file` under the decoder's names."""
+    config = config_of(file)
+    shared = {"token_embd": "embedding", "output_norm": "norm", "output": "head"}
+    state = {}
+    for name, values in file.tensors.items():
+        tensor = torch.from_numpy(values)
+        parts = name.split(".")
+        if parts[0] == "blk":
+            if parts[2] in ("attn_q", "attn_k"):
+                count = config.heads if parts[2] == "attn_q" else config.key_heads
+                tensor = halved(tensor, count)
+            state[f"blocks.{parts[1]}.{LAYER[parts[2]]}.weight"] = tensor
+        elif parts[0] in shared:
+            state[f"{shared[parts[0]]}.weight"] = tensor
+    return state
+
+
+def halved(rows: Tensor, heads: int) -> Tensor:
+    """Return Q or K rows for rotation by halves, from rows that rotate neighbours.
+
+    `rows` is (heads * width, in); GGUF has the two rows of one frequency beside each other.
+    """
+    return rows.unflatten(0, (heads, -1, 2)).transpose(1, 2).flatten(0, 2).contiguous()
+
+
+def tokenizer_of(file: Gguf) -> tokenizers.Tokenizer:
+    """Return the byte-pair tokenizer that is written in the metadata of `file`."""
+    names = file.strings("tokenizer.ggml.tokens")
+    merges = [_pair(merge) for merge in file.strings("tokenizer.ggml.merges")]
+    vocabulary = {name: index for index, name in enumerate(names)}
+    table = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    table.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(False)]
+    )
+    table.decoder = decoders.ByteLevel()
+    types = file.metadata["tokenizer.ggml.token_type"]
+    assert isinstance(types, list)
+    table.add_special_tokens(
+        [name for name, kind in zip(names, types, strict=True) if kind == CONTROL]
+    )
+    return table
+
+
+def end_of(file: Gguf) -> int:
+    """Return the token that closes a turn."""
+    return int(file.number("tokenizer.ggml.eos_token_id"))
+
+
+def _pair(merge: str) -> tuple[str, str]:
+    first, _, second = merge.partition(" ")
+    return first, second

@@ -1,7 +1,7 @@
 """Sound to turns: the first stage of hearing. Leaves recognition to `captions`."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,12 @@ from media.pipeline.turns import Ended, Started, Turns, next_turn
 
 RATE = 16_000  # samples a second that the detector and the recogniser hear
 FRAME = 512  # samples for each probability of the detector
+LEAD = (
+    RATE  # samples before the first speech of a turn that are heard with it, where nothing ends it
+)
+SPEECH = (
+    0.35  # probability from which a turn that a client ends is worth hearing: less than starts one
+)
 EMPTY: Samples = np.zeros(0, np.float32)
 
 Sound = AudioChunk | Commit | Clear | Listening
@@ -25,7 +31,7 @@ Sound = AudioChunk | Commit | Clear | Listening
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TurnSound:
-    """Sound of a turn in progress; `start` is where the turn began, in samples of the stream."""
+    """Sound of a turn in progress; `start` is where its sound began, in samples of the stream."""
 
     turn: int
     start: int
@@ -45,7 +51,10 @@ class TurnOver:
 
 @dataclass(slots=True, eq=False)
 class Ear:
-    """State of the stage: `held` is the sound before `position` that no turn has taken yet."""
+    """State of the stage: `held` is the sound before `position` that no turn has taken yet.
+
+    A turn without speech is not heard at all, as a recogniser invents words for silence.
+    """
 
     detector: Any
     listening: Listening = field(default_factory=Listening)
@@ -55,6 +64,8 @@ class Ear:
     turns: Turns = field(default_factory=Turns)
     turn: int = 0  # number of the turn in progress, or of the last one
     start: int | None = None  # where the turn in progress began
+    spoken: bool = False  # there is speech in it
+    first: int | None = None  # where its sound began that was handed on
 
 
 class Listener:
@@ -123,14 +134,12 @@ class Listener:
         ear.held = np.concatenate([ear.held, samples])
         ear.position += len(samples)
         detection = ear.listening.detection
-        if detection is None:
-            if ear.start is None and len(ear.held):
-                await self._start(ear, ear.position - len(ear.held))
-            await self._hand_on(ear, ear.position)
-            return
         ear.detector, probabilities = await self._services.ears.run(
             self._services.detector.step, ear.detector, samples
         )
+        if detection is None:
+            await self._gather(ear, probabilities)
+            return
         for probability in probabilities:
             ear.turns, event = next_turn(
                 ear.turns,
@@ -143,6 +152,7 @@ class Listener:
             match event:
                 case Started(start):
                     await self._start(ear, start)
+                    ear.spoken = True
                 case Ended(end):
                     await self._end(ear, end, detected=True)
                 case None:
@@ -154,6 +164,20 @@ class Listener:
             # Silence beyond the padding may turn out not to belong to the turn: it waits.
             padded = ear.turns.spoken + round(detection.padding * RATE)
             await self._hand_on(ear, min(ear.turns.position, padded))
+
+    async def _gather(self, ear: Ear, probabilities: Sequence[float]) -> None:
+        """Take sound of a turn that only a client ends, from shortly before its first speech."""
+        if ear.start is None and len(ear.held):
+            await self._start(ear, ear.position - len(ear.held))
+        for probability in probabilities:
+            ear.turns = replace(ear.turns, position=ear.turns.position + FRAME)
+            if probability >= SPEECH and not ear.spoken:
+                ear.spoken = True
+                ear.held = ear.held[-(ear.position - ear.turns.position + LEAD) :]
+        if ear.spoken:
+            await self._hand_on(ear, ear.position)
+        else:
+            ear.held = ear.held[-(LEAD + FRAME) :]
 
     async def _start(self, ear: Ear, start: int) -> None:
         ear.turn += 1
@@ -167,8 +191,10 @@ class Listener:
     async def _hand_on(self, ear: Ear, until: int) -> None:
         """Give the turn's sound before `until` to the recogniser."""
         count = len(ear.held) - (ear.position - until)
-        if ear.start is not None and count > 0:
-            await self._speech.send(TurnSound(ear.turn, ear.start, ear.held[:count]))
+        if ear.start is not None and ear.spoken and count > 0:
+            if ear.first is None:
+                ear.first = ear.position - len(ear.held)
+            await self._speech.send(TurnSound(ear.turn, ear.first, ear.held[:count]))
             ear.held = ear.held[count:]
 
     async def _end(self, ear: Ear, end: int, *, detected: bool) -> None:
@@ -176,6 +202,7 @@ class Listener:
         if ear.start is None:
             return
         await self._hand_on(ear, end)
+        ear.held = ear.held[max(0, len(ear.held) - (ear.position - end)) :]
         await self._send(TurnEnded(ear.turn, ear.start / RATE, end / RATE, detected))
         await self._speech.send(TurnOver(ear.turn, ear.start, end, True, ear.listening))
         self._quiet(ear, end)
@@ -188,7 +215,8 @@ class Listener:
         self._quiet(ear, ear.position)
 
     def _quiet(self, ear: Ear, end: int) -> None:
-        ear.start = None
+        ear.start = ear.first = None
+        ear.spoken = False
         if ear.turns.speaking:
             ear.turns = Turns(position=ear.turns.position, spoken=end)
 

@@ -157,6 +157,28 @@ async def test_a_commit_of_silence_gives_an_empty_final_caption() -> None:
     assert caption.words == ()
 
 
+@pytest.mark.parametrize("size", [160, 700, 16_000])
+async def test_without_detection_silence_is_not_given_to_the_recogniser(size: int) -> None:
+    """A recogniser invents words for silence, so it hears a turn from before its first speech."""
+    recogniser = BlockRecogniser()
+    sound = np.concatenate([silence(5), tone(1), silence(2)])
+    items: list[Input] = [
+        Listening(detection=None),
+        *chunks(silence(3), size=size),
+        Commit(),
+        *chunks(sound, size=size, start=3 * RATE),
+        Commit(),
+    ]
+    with scripted_services(recogniser=recogniser) as services:
+        out = await session(items, services)
+    silent, spoken = (caption for caption in of(Caption, out) if caption.final)
+    assert silent.words == ()
+    assert spoken.words[0].start == pytest.approx(8.0, abs=0.21)
+    assert spoken.words[-1].end == pytest.approx(9.0, abs=0.21)
+    ended = [(turn.start, turn.end) for turn in of(TurnEnded, out)]
+    assert ended == [(0.0, 3.0), (3.0, 11.0)]
+
+
 async def test_clear_forgets_the_turn_in_progress() -> None:
     items: list[Input] = [*chunks(tone(1)), Clear(), *chunks(silence(1), start=RATE)]
     with scripted_services() as services:

@@ -57,8 +57,8 @@ class TrainingConfig:
     seed: int = 1
     rate: float = 1e-3
     warmup: int = 30
-    seconds: tuple[int, ...] = (6, 8, 10, 14, 20)
-    batch_seconds: int = 72
+    seconds: tuple[int, ...] = (5, 7, 10, 13, 20)
+    batch_seconds: int = 40
     chunks: tuple[tuple[int, float], ...] = ((5, 0.2), (15, 0.5), (50, 0.2), (0, 0.1))
     engines: tuple[tuple[str, float], ...] = (
         ("hibari", 0.45),
@@ -70,11 +70,11 @@ class TrainingConfig:
     validation: int = 8
     margin: int = 8
     pool: int = 300
-    growth: int = 2
+    growth: int = 1
     distil: float = 1.0
     early: float = 0.7
     late: float = 0.5
-    average: float = 0.98
+    average: float = 0.985
 
 
 @dataclass(eq=False)

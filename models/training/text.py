@@ -1,0 +1,111 @@
+"""What the voices of the corpus say: sentences from packaged books, and made-up video questions.
+
+Sources are read where the packages put them, or where the caller unpacked them: Debian's
+`wordnet-base` (examples of usage in WordNet's glosses) and `fortunes`.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+SHORTEST, LONGEST = 3, 28  # words of a sentence
+SPOKEN = re.compile(r"[A-Za-z ,.'?!;:-]+")  # no digits or signs: they are read in many ways
+EXAMPLE = re.compile(r'"([^"]+)"')
+SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+# Shouted and spaced-out lines, drawings, names before quotations: not sentences.
+UNUSUAL = re.compile(r"[A-Z]{3}|\.\.|--|  |\b[A-Z]\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence, ending in its mark, with where it came from and under what licence."""
+
+    text: str
+    source: str
+    licence: str
+
+
+def wordnet(folder: Path) -> Iterator[Sentence]:
+    """Yield the usage examples in WordNet's `data.*` files; phrases are made sentences."""
+    for file in sorted(folder.glob("data.*")):
+        for line in file.read_text("latin-1").splitlines():
+            for example in EXAMPLE.findall(line.partition(" | ")[2]):
+                yield from _usable(example, "wordnet", "WordNet-3.0")
+
+
+def fortunes(folder: Path) -> Iterator[Sentence]:
+    """Yield the sentences of all fortunes, less offensive jokes being Debian's choice of files."""
+    for file in sorted(path for path in folder.iterdir() if not path.suffix):
+        for fortune in file.read_text("utf-8", "replace").split("\n%\n"):
+            prose = fortune.partition("\n\t\t--")[0]
+            if "\t" in prose:
+                continue  # a poem, a dialogue or a table
+            for sentence in SENTENCE.split(" ".join(prose.split())):
+                yield from _usable(sentence, "fortunes", "BSD-3-Clause and quotations")
+
+
+def _usable(text: str, source: str, licence: str) -> Iterator[Sentence]:
+    text = text.strip().rstrip(";:,-")
+    words = text.split()
+    if not SHORTEST <= len(words) <= LONGEST or not SPOKEN.fullmatch(text):
+        return
+    if UNUSUAL.search(text):
+        return
+    text = text[0].upper() + text[1:]
+    yield Sentence(text if text[-1] in ".?!" else text + ".", source, licence)
+
+
+@cache
+def _questions() -> dict[str, list[str]]:
+    """Return patterns of things to say, and the words for their slots."""
+    read: dict[str, list[str]] = json.loads((Path(__file__).parent / "questions.json").read_text())
+    return read
+
+
+def template(rng: np.random.Generator) -> Sentence:
+    """Return one made-up thing to say to a video assistant."""
+    known = _questions()
+
+    def one(slot: str) -> str:
+        choices = known[slot]
+        return choices[int(rng.integers(len(choices)))]
+
+    text = one("patterns").replace("{things}", _plural(one("thing")))
+    for slot in known:
+        while "{" + slot + "}" in text:
+            text = text.replace("{" + slot + "}", one(slot), 1)
+    return Sentence(text, "templates", "project")
+
+
+def _plural(noun: str) -> str:
+    return noun + ("es" if noun.endswith(("s", "x", "h")) else "s")
+
+
+def utterances(
+    books: Sequence[Sentence], rng: np.random.Generator, *, made_up: float = 0.25
+) -> Iterator[tuple[Sentence, ...]]:
+    """Yield what one voice says in one go, one to three sentences, without end.
+
+    Books are read through in a drawn order before any sentence comes again.
+
+    Raises:
+        ValueError: there are no books, and not everything is made up.
+    """
+    if not books and made_up < 1:
+        raise ValueError("no sentences found: install wordnet-base or fortunes, or say where")
+    order: list[int] = []
+    while True:
+        said: list[Sentence] = []
+        wanted = int(rng.integers(8, 30))  # words
+        while len(said) < 3 and sum(len(s.text.split()) for s in said) < wanted:
+            if rng.random() < made_up:
+                said.append(template(rng))
+            else:
+                order = order or rng.permutation(len(books)).tolist()
+                said.append(books[order.pop()])
+        yield tuple(said)

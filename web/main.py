@@ -6,6 +6,7 @@ Everything heavy is imported by the command that needs it, so that `--help` answ
 import argparse
 import importlib.metadata
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,18 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"eyeline: {message} ({self.prog} --help)\n")
+
+
+def run() -> NoReturn:
+    """Run the command of this process's arguments, and end the process.
+
+    Python would first take down every module: seconds, once torch and Gradio are loaded.
+    """
+    status = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -214,4 +227,4 @@ def version() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -251,15 +251,16 @@ class CausalStream:
         return state.frames * FRAME > self.config.rotate * RATE and quiet > self.config.pause * RATE
 
     def _rotate(self, state: CausalState) -> tuple[CausalState, list[Heard], Samples]:
-        """Begin a window: at the pause, or where the last committed word ended.
+        """Begin a window: at the pause, or where the last committed word ended, if that is late.
 
         Returns the sound after that place too, which the new window has to hear.
         """
-        if self._paused(state) or not state.committed:
+        amid = state.ends > state.start + self._limit() // 2 and not self._paused(state)
+        if amid:
+            words, cut = [], state.ends
+        else:
             words = self._words(state, state.committed, len(state.said))
             cut = state.start + max(0, state.frames * FRAME - RATE // 2)
-        else:
-            words, cut = [], state.ends
         cut -= (cut - state.start) % FRAME
         again = state.sound[cut - state.start :]
         position = state.start + state.frames * FRAME

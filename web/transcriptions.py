@@ -16,7 +16,6 @@ from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from fastapi import APIRouter, Depends, Request
-from numpy.typing import NDArray
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
@@ -26,6 +25,7 @@ from media.files import decode_audio
 from models.asr.offline import transcribe
 from models.asr.words import RATE, Word, text_of
 from web.edge import Edge, admit, edge_of
+from web.pieces import Samples, cut, spoken
 from web.problems import ProblemError
 from web.rest import EVENT_STREAM, MEDIA_TYPES, UNBUFFERED
 from web.subtitles import cues_of, write
@@ -33,11 +33,6 @@ from web.subtitles import cues_of, write
 router = APIRouter()
 
 Shape = Literal["json", "text", "verbose_json", "srt", "vtt"]
-Samples = NDArray[np.float32]
-
-PIECE = 120 * RATE  # samples heard at once
-SEARCHED = 10 * RATE  # samples before the end of a piece among which the quietest place is cut
-QUIET = RATE // 10  # samples whose loudness counts as that of a place
 
 
 class ClosingError(Exception):
@@ -101,32 +96,6 @@ async def hear(edge: Edge, upload: UploadFile, language: str) -> AsyncGenerator[
                 yield Part(placed, start)
         finally:
             _remove(path)
-
-
-def cut(
-    chunks: Iterator[Samples], *, piece: int = PIECE, searched: int = SEARCHED
-) -> Iterator[Samples]:
-    """Yield all of `chunks` as pieces of at most `piece` samples, cut where it is quiet."""
-    held: list[Samples] = []
-    size = 0
-    for chunk in chunks:
-        held.append(chunk)
-        size += len(chunk)
-        while size >= piece:
-            whole = np.concatenate(held)
-            place = piece - searched + quietest(whole[piece - searched : piece])
-            yield whole[:place]
-            held, size = [whole[place:]], size - place
-    if size:
-        yield np.concatenate(held)
-
-
-def quietest(samples: Samples) -> int:
-    """Return the middle of the quietest tenth of a second of `samples`; its end if shorter."""
-    if len(samples) <= QUIET:
-        return len(samples)
-    energy = np.cumsum(np.square(samples, dtype=np.float64))
-    return int(np.argmin(energy[QUIET:] - energy[:-QUIET])) + QUIET // 2
 
 
 def answer(words: list[Word], end: int, shape: Shape, *, language: str, each: bool) -> Response:
@@ -238,16 +207,26 @@ def _next(pieces: Iterator[Samples], path: Path, name: str) -> Samples | None:
 
 
 def _transcribed(edge: Edge, piece: Samples, language: str) -> list[Word]:
+    """Return the words of `piece`: of the stretches of it in which somebody speaks."""
+
     def go_on(done: int, whole: int) -> None:
         del done, whole
         if edge.closing.is_set():
             raise ClosingError
 
+    detector = edge.composed.services.detector
+    _, probabilities = detector.step(detector.init_state(), piece)
     recogniser = edge.composed.recogniser
+    words: list[Word] = []
     try:
-        return transcribe(recogniser, piece, language=language or None, progress=go_on)
+        for start, end in spoken(probabilities, len(piece)):
+            heard = transcribe(
+                recogniser, piece[start:end], language=language or None, progress=go_on
+            )
+            words += [replace(w, start=w.start + start, end=w.end + start) for w in heard]
     except ValueError as error:
         raise ProblemError(400, str(error), param="language") from error
+    return words
 
 
 def _language(edge: Edge) -> str:

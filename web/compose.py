@@ -1,11 +1,12 @@
 """Settings to services: weights, models and the workers that they run on."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
+from media.events import TurnDetection
 from media.pipeline.echo import EchoWatcher
 from media.pipeline.limits import Limits
 from media.pipeline.services import Services
@@ -16,6 +17,8 @@ from models.asr.recogniser import Recogniser, load
 from models.asr.vad import SileroVad
 from models.speech.hibari import HibariVoice
 from web.config import Settings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +38,28 @@ class Composed:
         return tuple(said)
 
 
-def fetch(name: str, folder: Path) -> Path:
-    """Return the folder of the weights `name`, fetched first if need be, with a progress bar."""
-    progress = weights.terminal_bar(name) if sys.stderr.isatty() else None
-    return weights.fetch(name, folder, progress=progress)
+def detection_of(settings: Settings) -> TurnDetection:
+    """Return when a turn begins and ends, where nobody wishes otherwise."""
+    return TurnDetection(
+        threshold=settings.speech_threshold,
+        silence=settings.speech_silence,
+        padding=settings.speech_padding,
+    )
+
+
+def told(name: str) -> weights.Progress:
+    """Return a progress of fetching `name`: a bar on a terminal, else a line for each quarter."""
+    if sys.stderr.isatty():
+        return weights.terminal_bar(name)
+    quarters = [-1]
+
+    def log(done: int, total: int) -> None:
+        quarter = 4 * done // max(1, total)
+        if quarter > quarters[-1]:
+            quarters.append(quarter)
+            logger.info("fetched %d of %d MB of %s", done / 1e6, total / 1e6, name)
+
+    return log
 
 
 @contextmanager
@@ -48,10 +69,9 @@ def compose(settings: Settings) -> Iterator[Composed]:
     Raises:
         ModelError: weights cannot be fetched or are not what they should be.
     """
-    name = settings.asr_model
-    progress = weights.terminal_bar(name) if sys.stderr.isatty() else None
-    recogniser = load(name, settings.weights, threads=settings.threads_in_use, progress=progress)
-    vad = SileroVad(fetch("silero-vad", settings.weights) / "silero_vad.onnx")
+    name, folder = settings.asr_model, settings.weights
+    recogniser = load(name, folder, threads=settings.threads_in_use, progress=told(name))
+    vad = weights.fetch("silero-vad", folder, progress=told("silero-vad"))
     with ExitStack() as stack:
 
         def worker(name: str) -> Worker:
@@ -60,7 +80,7 @@ def compose(settings: Settings) -> Iterator[Composed]:
             return made
 
         services = Services(
-            detector=vad,
+            detector=SileroVad(vad / "silero_vad.onnx"),
             recogniser=LocalAgreement(recogniser),
             watcher=EchoWatcher(),
             voice=HibariVoice(),

@@ -11,9 +11,8 @@ from fastapi import Request
 from starlette.requests import HTTPConnection
 
 from media.clock import Clock
-from media.events import TurnDetection
 from media.worker import Worker
-from web.compose import Composed
+from web.compose import Composed, detection_of
 from web.config import Settings
 from web.keys import Keys, bearer
 from web.sessions import Sessions
@@ -57,11 +56,7 @@ def local_of(settings: Settings, composed: Composed) -> Local:
         recognisers=(recogniser,),
         languages=("en",),
         voices=() if voice is None else (getattr(voice, "name", "default"),),
-        detection=TurnDetection(
-            threshold=settings.speech_threshold,
-            silence=settings.speech_silence,
-            padding=settings.speech_padding,
-        ),
+        detection=detection_of(settings),
         notices=composed.notices,
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 from media import files
 from media.clock import Clock, LiveClock, ReplayClock
 from media.errors import UnreadableMediaError
-from media.events import Caption, CaptionWord, Input, Output, Speech
+from media.events import Caption, CaptionWord, Input, Listening, Output, Speech
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import Send, run_session
@@ -21,7 +21,7 @@ from media.recording import read
 from media.worker import Worker
 from models.asr.offline import transcribe
 from models.asr.words import RATE, Word
-from web.compose import Composed, compose
+from web.compose import Composed, compose, detection_of
 from web.config import Settings
 from web.subtitles import Cue, cues_of, write
 
@@ -64,9 +64,10 @@ async def run_recording(
     clock: Clock = LiveClock() if realtime else ReplayClock()
     reader = Worker("reader")
     longest = settings.max_media_hours * 3600
+    source = read(path, clock, reader, longest=longest, video=video)
     try:
         await run_session(
-            watched(read(path, clock, reader, longest=longest, video=video), progress),
+            begun(Listening(detection=detection_of(settings)), watched(source, progress)),
             send,
             services=composed.services,
             clock=clock,
@@ -74,6 +75,13 @@ async def run_recording(
         )
     finally:
         reader.close()
+
+
+async def begun(first: Input, source: AsyncIterable[Input]) -> AsyncIterator[Input]:
+    """Yield `first`, then `source`: a recording goes on to say how it was listened to itself."""
+    yield first
+    async for item in source:
+        yield item
 
 
 async def watched(source: AsyncIterable[Input], progress: "Bar | None") -> AsyncIterator[Input]:

@@ -12,7 +12,7 @@ A hole in the sound is a line too, so that sound comes back sample by sample as 
 
 import heapq
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,9 @@ class Line:
     hole: int = 0
 
 
-async def record(source: AsyncIterable[Input], path: Path, worker: Worker) -> AsyncIterator[Input]:
+async def record(
+    source: AsyncIterable[Input], path: Path, worker: Worker
+) -> AsyncGenerator[Input, None]:
     """Yield what `source` yields, and keep it in the new folder `path`, written on `worker`.
 
     Raises:

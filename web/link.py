@@ -10,7 +10,9 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Any
 
 from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
@@ -19,6 +21,7 @@ from media.events import Cancel, Caption, Input, Output, Speech
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
+from media.recording import record
 from media.worker import Worker
 from rtc.network import NetworkState
 from web import conversation
@@ -133,8 +136,8 @@ class Link:
             leaving = tasks.create_task(self._leave(reading), name="leave")
             ticking = tasks.create_task(self._tick(clock, measure), name="tick")
             tasks.create_task(self._follow_up(), name="follow up")
-            session = run_session(
-                self.source,
+            session = self._session(
+                edge.settings.recordings,
                 send,
                 services=edge.composed.services,
                 clock=clock,
@@ -146,6 +149,20 @@ class Link:
             leaving.cancel()
             ticking.cancel()
             await self._later.close()
+
+    async def _session(
+        self, recordings: Path | None, send: Callable[[Output], Awaitable[None]], **options: Any
+    ) -> None:
+        """Run the session; what it is fed is recorded in a folder of `recordings`, if wished."""
+        if recordings is None:
+            await run_session(self.source, send, **options)
+            return
+        recorder = Worker("recorder")
+        try:
+            async with aclosing(record(self.source, recordings / self.live.id, recorder)) as source:
+                await run_session(source, send, **options)
+        finally:
+            recorder.close()
 
     async def _read(self, read: Callable[[], Awaitable[None]]) -> None:
         """Read until the client leaves; then nobody waits for answers any more."""

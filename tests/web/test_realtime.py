@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +15,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from media import g711
+from media.events import Listening
+from media.frames import AudioChunk
+from media.recording import items_of
 from tests.web.openai_sdk import check
 from tests.web.served import BrokenRecogniser, Served, scripted, served, speech
 from web.config import Settings
@@ -318,3 +322,17 @@ async def test_the_service_ends_while_sessions_are_busy() -> None:
         await client.append(speech(3.0))
     code, _ = await client.ended()
     assert code in (1001, 1012)  # going away, service restart
+
+
+async def test_a_session_is_recorded_where_that_is_wished_and_can_be_read_again(
+    tmp_path: Path,
+) -> None:
+    with scripted() as composed, served(Settings(recordings=tmp_path), composed) as service:
+        async with talk(service, "?intent=transcription") as client:
+            created = await client.until("session.created")
+            await client.append(speech(1.0) + speech(1.0, loud=False))
+            await client.until("conversation.item.input_audio_transcription.completed")
+    items = list(items_of(tmp_path / created["session"]["id"], longest=60))
+    sound = [item for item in items if isinstance(item, AudioChunk)]
+    assert sum(len(chunk.samples) for chunk in sound) == pytest.approx(2 * 16_000, abs=100)
+    assert isinstance(items[0], Listening)

@@ -60,8 +60,8 @@ class CausalState:
 
     The window begins at `start`; `sound` is what was heard in it, float32 (n,). `text` has
     read the opening and all of `said` but the last. `committed` counts the tokens of `said`
-    that will not change, `ends` is where the last committed word ended, and `news` the frame
-    at which the last token was written.
+    that will not change, `ends` is where the last committed word ended, `news` the frame at
+    which the last token was written, and `reached` the latest place that was told.
     """
 
     sound: Samples
@@ -74,6 +74,7 @@ class CausalState:
     committed: int = 0
     ends: int = 0
     news: int = 0
+    reached: int = 0
 
     @property
     def frames(self) -> int:
@@ -227,8 +228,8 @@ class CausalStream:
         committed = self._words(state, state.committed, done)
         ends = committed[-1].end if committed else state.ends
         tentative = self._words(replace(state, ends=ends), done, len(tokens))
-        position = state.start + state.frames * FRAME
-        state = replace(state, committed=done, ends=ends)
+        position = max(state.reached, state.start + state.frames * FRAME)
+        state = replace(state, committed=done, ends=ends, reached=position)
         return state, Heard(tuple(committed), tuple(tentative), position)
 
     def _words(self, state: CausalState, first: int, last: int) -> list[Word]:
@@ -263,9 +264,9 @@ class CausalStream:
             cut = state.start + max(0, state.frames * FRAME - RATE // 2)
         cut -= (cut - state.start) % FRAME
         again = state.sound[cut - state.start :]
-        position = state.start + state.frames * FRAME
         fresh = self._window(cut, self._mel.init_state(state.mel.loudest))
-        return fresh, [Heard(tuple(words), (), position)] if words else [], again
+        fresh = replace(fresh, reached=state.reached)
+        return fresh, [Heard(tuple(words), (), state.reached)] if words else [], again
 
 
 def _held(said: list[Said], first: int, rows: Tensor, frames: list[int]) -> tuple[list[Said], int]:

@@ -1,0 +1,57 @@
+"""Pictures as a vision tower wants them: resized, scaled and normalised."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from torch import Tensor
+
+Triple = tuple[float, float, float]
+
+# Where checkpoints keep it, the one for video first.
+FILES = (
+    "video_preprocessor_config.json",
+    "video_processor/preprocessor_config.json",
+    "preprocessor_config.json",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normal:
+    """Mean and spread of each colour, of values in [0, 1]."""
+
+    mean: Triple = (0.5, 0.5, 0.5)
+    spread: Triple = (0.5, 0.5, 0.5)
+
+
+def read_normal(folder: Path) -> Normal:
+    """Return what the preprocessor's file in `folder` says, or SigLIP's own without one."""
+    for name in FILES:
+        if (folder / name).is_file():
+            config: dict[str, Any] = json.loads((folder / name).read_text("utf-8"))
+            if "image_mean" in config:
+                return Normal(mean=tuple(config["image_mean"]), spread=tuple(config["image_std"]))
+    return Normal()
+
+
+def prepare(pixels: Tensor, normal: Normal, *, side: int) -> Tensor:
+    """Return float32 pictures (count, 3, side, side) of `pixels`, uint8 (count, h, w, 3) RGB.
+
+    The whole picture is squeezed into the square, as LLaVA-OneVision does with video. Resized
+    values are rounded to whole numbers, as they are where pictures are resized before scaling.
+
+    Raises:
+        ValueError: the pixels are of another shape or type.
+    """
+    if pixels.dtype != torch.uint8 or pixels.dim() != 4 or pixels.shape[-1] != 3:
+        raise ValueError(
+            f"expected uint8 (count, height, width, 3), got {pixels.dtype} {tuple(pixels.shape)}"
+        )
+    x = pixels.permute(0, 3, 1, 2).float()
+    if x.shape[-2:] != (side, side):
+        x = F.interpolate(x, (side, side), mode="bicubic", antialias=True).round().clamp(0, 255)
+    mean, spread = (torch.tensor(part, device=x.device) for part in (normal.mean, normal.spread))
+    return (x / 255 - mean[:, None, None]) / spread[:, None, None]

@@ -1,0 +1,125 @@
+"""SigLIP's vision tower: square pictures to patch features.
+
+Source: Zhai et al. 2023 (SigLIP); the tower is a plain vision transformer without a class token.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from torch import Tensor, nn
+
+from models.errors import WeightsError
+
+RENAMED = (
+    (r"^embeddings\.patch_embedding\.", "patches."),
+    (r"^embeddings\.position_embedding\.weight$", "positions.weight"),
+    (r"^encoder\.layers\.", "layers."),
+    (r"\.layer_norm1\.", ".attention_norm."),
+    (r"\.layer_norm2\.", ".inner_norm."),
+    (r"\.self_attn\.q_proj\.", ".query."),
+    (r"\.self_attn\.k_proj\.", ".key."),
+    (r"\.self_attn\.v_proj\.", ".value."),
+    (r"\.self_attn\.out_proj\.", ".out."),
+    (r"\.mlp\.fc1\.", ".up."),
+    (r"\.mlp\.fc2\.", ".down."),
+)
+UNUSED = ("head.", "post_layernorm.")  # what follows the layers in SigLIP itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TowerConfig:
+    """Sizes; `side` and `patch` are in pixels."""
+
+    side: int
+    patch: int
+    width: int
+    inner_width: int
+    layers: int
+    heads: int
+    epsilon: float = 1e-6
+
+    @property
+    def grid(self) -> int:
+        """Patches along a side; pixels that fill no patch are left out."""
+        return self.side // self.patch
+
+
+def tower_config(config: Mapping[str, Any], *, depth: int) -> TowerConfig:
+    """Return our sizes for a `siglip_vision_model` config, read up to layer `depth`.
+
+    A negative `depth` counts from the last layer, -1 being all layers.
+
+    Raises:
+        WeightsError: it is another kind of tower.
+    """
+    kind, activation = config.get("model_type"), config.get("hidden_act", "gelu_pytorch_tanh")
+    if kind != "siglip_vision_model" or activation != "gelu_pytorch_tanh":
+        raise WeightsError(f"cannot read a {kind!r} vision tower with {activation!r}")
+    layers = config["num_hidden_layers"]
+    return TowerConfig(
+        side=config["image_size"],
+        patch=config["patch_size"],
+        width=config["hidden_size"],
+        inner_width=config["intermediate_size"],
+        layers=depth if depth >= 0 else layers + 1 + depth,
+        heads=config["num_attention_heads"],
+        epsilon=config.get("layer_norm_eps", 1e-6),
+    )
+
+
+class TowerLayer(nn.Module):
+    def __init__(self, config: TowerConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.heads = config.heads
+        self.attention_norm = nn.LayerNorm(width, eps=config.epsilon)
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+        self.inner_norm = nn.LayerNorm(width, eps=config.epsilon)
+        self.up = nn.Linear(width, config.inner_width)
+        self.down = nn.Linear(config.inner_width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed = self.attention_norm(x)
+        query, key, value = (
+            part(normed).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for part in (self.query, self.key, self.value)
+        )
+        mixed = F.scaled_dot_product_attention(query, key, value)
+        x = x + self.out(mixed.transpose(1, 2).flatten(2))
+        fed: Tensor = x + self.down(F.gelu(self.up(self.inner_norm(x)), approximate="tanh"))
+        return fed
+
+
+class Tower(nn.Module):
+    """Pictures (count, 3, side, side), normalised, to features (count, grid * grid, width)."""
+
+    def __init__(self, config: TowerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.patches = nn.Conv2d(3, config.width, config.patch, stride=config.patch)
+        self.positions = nn.Embedding(config.grid**2, config.width)
+        self.layers = nn.ModuleList(TowerLayer(config) for _ in range(config.layers))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        x: Tensor = self.patches(pictures).flatten(2).transpose(1, 2) + self.positions.weight
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+def tower_state(tensors: Mapping[str, Tensor], config: TowerConfig) -> dict[str, Tensor]:
+    """Return the tower's part of a checkpoint's tensors under our names."""
+    state = {}
+    for name, tensor in tensors.items():
+        short, found = re.subn(r"^(model\.)?vision_tower\.(vision_model\.)?", "", name)
+        if not found or short.startswith(UNUSED):
+            continue
+        for pattern, ours in RENAMED:
+            short = re.sub(pattern, ours, short)
+        layer = re.match(r"layers\.(\d+)\.", short)
+        if layer is None or int(layer[1]) < config.layers:
+            state[short] = tensor
+    return state

@@ -22,7 +22,7 @@ SPOKEN = (
     "And so my fellow Americans, ask not what your country can do for you, ask what you can do "
     "for your country."
 )  # what the first SPOKEN_END seconds of SAMPLE say
-SPOKEN_END = 11.9
+SPOKEN_END = 11.9  # seconds
 RATE = 48_000
 FLAGS = (
     "--no-sandbox",  # containers and root have no user namespaces for it

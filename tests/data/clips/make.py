@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 SIZE = (640, 360)
 FPS = 25
 RATE = 48_000
-PAUSE = 0.9  # seconds of silence after each speaker: longer than the turn detector's 0.5 s
+PAUSE = 1.5  # seconds of silence after each speaker: a turn ends, however patient the detector
 
 
 def picture(path: Path) -> list[av.VideoFrame]:

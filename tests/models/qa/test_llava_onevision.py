@@ -167,7 +167,7 @@ def test_a_picture_is_prepared_as_pillow_and_the_formula_do() -> None:
     expected = (levels - normal.mean) / np.array(normal.spread)
     off = np.abs(found.transpose(1, 2, 0) - expected) * normal.spread * 255
     assert off.max() < 1.01  # Pillow rounds between its two passes: a level at most
-    assert (off > 0.01).mean() < 0.1
+    assert (off > 0.01).mean() < 0.2
 
 
 def test_normal_is_read_from_the_file_for_video_first(tmp_path: Path) -> None:

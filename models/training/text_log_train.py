@@ -1,0 +1,257 @@
+"""Teach SmolLM2 to answer from lines of moments: `python -m models.training.text_log_train`.
+
+One sequence is a log and its questions, each of which sees the log and itself only, as when a
+question is asked of stored keys and values. Low-rank changes are trained, the model stays. A
+run is resumed by the same command: every step draws its logs from its own number.
+
+Sources: LoRA, Hu et al. 2021; ReKV, Di et al. 2025, for what a question may see.
+"""
+
+import argparse
+import logging
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from models.qa.adapter import PARTS
+from models.qa.llm import Decoder, generate
+from models.qa.moments import SYSTEM, asked
+from models.qa.pseudo_words import embed
+from models.qa.rotary import rotate
+from models.qa.smollm2 import Chat, asking, load, opening
+from models.training.text_log import Log, Turn, make
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A run: `steps` in all, each over `logs` logs; `rate` rises over `warmup`, then falls."""
+
+    steps: int = 600
+    logs: int = 6
+    rank: int = 8
+    rate: float = 1e-3
+    warmup: int = 15
+    seed: int = 1
+
+
+class LowRank(nn.Module):
+    """A frozen projection plus a change of low rank, which begins as none."""
+
+    def __init__(self, frozen: nn.Linear, rank: int, rng: torch.Generator) -> None:
+        super().__init__()
+        self.frozen = frozen
+        first = torch.randn(rank, frozen.in_features, generator=rng) * frozen.in_features**-0.5
+        self.a = nn.Parameter(first)
+        self.b = nn.Parameter(torch.zeros(frozen.out_features, rank))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.frozen(x) + (x @ self.a.T) @ self.b.T
+        return out
+
+
+def widen(decoder: Decoder, recipe: Recipe) -> dict[str, nn.Parameter]:
+    """Put low-rank changes beside the projections of `decoder`; return what is to be trained."""
+    rng = torch.Generator().manual_seed(recipe.seed)
+    trained = {}
+    for index, layer in enumerate(decoder.layers):
+        for part in PARTS:
+            changed = LowRank(getattr(layer, part), recipe.rank, rng)
+            setattr(layer, part, changed)
+            trained[f"{index}.{part}.a"] = changed.a
+            trained[f"{index}.{part}.b"] = changed.b
+    return trained
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sequence:
+    """A log and its questions as one sequence, for one pass.
+
+    `x` is (tokens, width); `targets` is int64 (tokens,), -100 where nothing is learnt; `branch`
+    is 0 for the log and 1, 2, ... for each question; positions go on from the log in each.
+    """
+
+    x: Tensor
+    targets: Tensor
+    branch: Tensor
+    positions: Tensor
+
+
+def sequence(chat: Chat, log: Log) -> Sequence:
+    """Return `log` as one sequence."""
+    with torch.no_grad():
+        shown = torch.cat(
+            [
+                chat.decoder.embed(chat.tokens(opening(SYSTEM))),
+                *(embed(chat, moment) for moment in log.moments),
+            ]
+        )
+    parts, targets = [shown], [torch.full((len(shown),), -100)]
+    branch, positions = [torch.zeros(len(shown))], [torch.arange(len(shown))]
+    for index, turn in enumerate(log.turns):
+        prompt = chat.tokens(asking(asked(turn.ask, log.now)))
+        answer = torch.cat([chat.tokens(turn.answer), torch.tensor([chat.end])])
+        both = torch.cat([prompt, answer[:-1]])
+        parts.append(chat.decoder.embed(both).detach())
+        targets.append(torch.cat([torch.full((len(prompt) - 1,), -100), answer]))
+        branch.append(torch.full((len(both),), index + 1))
+        positions.append(len(shown) + torch.arange(len(both)))
+    return Sequence(torch.cat(parts), torch.cat(targets), torch.cat(branch), torch.cat(positions))
+
+
+def loss_of(decoder: Decoder, made: Sequence) -> Tensor:
+    """Return the mean cross-entropy of the answers' tokens."""
+    order = torch.arange(len(made.x))
+    same = made.branch[:, None] == made.branch
+    visible = (order[:, None] >= order) & (same | (made.branch == 0))
+    turns = decoder.config.rotary.turns(made.positions)
+    x = made.x
+    for layer in decoder.layers:
+        query, key, value = layer.project(x)
+        mixed = F.scaled_dot_product_attention(
+            rotate(query, turns)[None],
+            rotate(key, turns)[None],
+            value[None],
+            attn_mask=visible,
+            enable_gqa=True,
+        )[0]
+        x = layer.finish(x, mixed)
+    learnt = made.targets >= 0
+    return F.cross_entropy(decoder.scores(x[learnt]), made.targets[learnt])
+
+
+@torch.no_grad()
+def answers(chat: Chat, log: Log) -> list[str]:
+    """Return what the model answers to each question of `log`."""
+    decoder = chat.decoder
+    caches = decoder.new_caches(256)
+    lines = [embed(chat, moment) for moment in log.moments]
+    decoder.read(torch.cat([decoder.embed(chat.tokens(opening(SYSTEM))), *lines]), caches)
+    length = caches[0].length
+    said = []
+    for turn in log.turns:
+        prompt = decoder.embed(chat.tokens(asking(asked(turn.ask, log.now))))
+        tokens = list(generate(decoder, prompt, caches, longest=40, stop={chat.end}))
+        said.append(chat.text(tokens))
+        for cache in caches:
+            cache.cut(cache.length - length)
+    return said
+
+
+def validate(chat: Chat, count: int) -> dict[str, tuple[int, int]]:
+    """Return for each kind of question how many of the held-out logs' are right, and of how many."""
+    tally: dict[str, tuple[int, int]] = {}
+    for number in range(count):
+        log = make(number, validation=True)
+        for turn, said in zip(log.turns, answers(chat, log), strict=True):
+            right, all_ = tally.get(turn.kind, (0, 0))
+            tally[turn.kind] = (right + same_answer(turn, said), all_ + 1)
+    return tally
+
+
+def same_answer(turn: Turn, said: str) -> bool:
+    """Return whether `said` is the answer, letter case and spaces apart."""
+    return said.strip().lower() == turn.answer.strip().lower()
+
+
+def rate_at(recipe: Recipe, step: int) -> float:
+    """Return the learning rate of `step`: a ramp, then half a cosine."""
+    if step < recipe.warmup:
+        return recipe.rate * (step + 1) / recipe.warmup
+    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    return recipe.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+
+def train(chat: Chat, recipe: Recipe, folder: Path, *, minutes: float) -> None:
+    """Train until `recipe.steps`, or for `minutes`; save every five minutes and at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    trained = widen(chat.decoder, recipe)
+    optimiser = torch.optim.AdamW(trained.values(), lr=recipe.rate, weight_decay=0.01)
+    step = _resume(folder, trained, optimiser)
+    begun = saved = time.monotonic()
+    while step < recipe.steps and time.monotonic() - begun < minutes * 60:
+        for group in optimiser.param_groups:
+            group["lr"] = rate_at(recipe, step)
+        total = 0.0
+        for index in range(recipe.logs):
+            made = sequence(chat, make(step * recipe.logs + index))
+            loss = loss_of(chat.decoder, made) / recipe.logs
+            loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
+            total += float(loss.detach())
+        norm = nn.utils.clip_grad_norm_(trained.values(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        step += 1
+        logger.info("step %d: loss %.3f, gradient %.2f", step, total, float(norm))
+        if time.monotonic() - saved > 300:
+            saved = time.monotonic()
+            _save(folder, trained, optimiser, step)
+    _save(folder, trained, optimiser, step)
+
+
+def _save(
+    folder: Path, trained: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer, step: int
+) -> None:
+    """Write the adapter (float16) and all that a later run needs to go on."""
+    state = {"step": step, "trained": trained, "optimiser": optimiser.state_dict()}
+    torch.save(state, folder / "state.pt.new")
+    (folder / "state.pt.new").replace(folder / "state.pt")
+    half = {name: value.detach().half().contiguous() for name, value in trained.items()}
+    save_file(half, folder / "adapter.safetensors.new", metadata={"step": str(step)})
+    (folder / "adapter.safetensors.new").replace(folder / "adapter.safetensors")
+    logger.info("saved after step %d", step)
+
+
+def _resume(
+    folder: Path, trained: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer
+) -> int:
+    """Take up the run in `folder`, if there is one; return the number of steps done."""
+    file = folder / "state.pt"
+    if not file.exists():
+        return 0
+    state = torch.load(file, weights_only=True)
+    with torch.no_grad():
+        for name, value in trained.items():
+            value.copy_(state["trained"][name])
+    optimiser.load_state_dict(state["optimiser"])
+    return cast("int", state["step"])
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
+    parser.add_argument("--folder", type=Path, default=Path(".cache/eyeline/training/text-log"))
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--steps", type=int, default=Recipe().steps)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--validate", type=int, default=0, help="logs to score, without training")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(options.threads)
+    chat = load(options.weights / "smollm2-135m")
+    if not options.validate:
+        train(chat, Recipe(steps=options.steps), options.folder, minutes=options.minutes)
+        return
+    adapter = options.folder / "adapter.safetensors"
+    if adapter.exists():
+        from models.qa.adapter import add
+
+        add(chat.decoder, adapter)
+    tally = validate(chat, options.validate)
+    for kind, (right, count) in sorted(tally.items()):
+        logger.info("%-10s %3d of %3d", kind, right, count)
+    right, count = (sum(part) for part in zip(*tally.values(), strict=True))
+    logger.info("all        %3d of %3d = %.2f", right, count, right / count)
+
+
+if __name__ == "__main__":
+    main()

@@ -117,7 +117,8 @@ def halved(rows: Tensor, heads: int) -> Tensor:
 
     `rows` is (heads * width, in); GGUF has the two rows of one frequency beside each other.
     """
-    return rows.unflatten(0, (heads, -1, 2)).transpose(1, 2).flatten(0, 2).contiguous()
+    paired = rows.reshape(heads, -1, 2, rows.shape[1])
+    return paired.transpose(1, 2).reshape(rows.shape)
 
 
 def tokenizer_of(file: Gguf) -> tokenizers.Tokenizer:

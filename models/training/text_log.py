@@ -13,79 +13,18 @@ from dataclasses import dataclass
 from models.qa.classes import NAMES
 from models.qa.moments import COUNTS, MANY, Moment, clock
 
-COLOURS = [
-    "red",
-    "orange",
-    "yellow",
-    "green",
-    "blue",
-    "purple",
-    "pink",
-    "brown",
-    "black",
-    "white",
-    "grey",
-]
+COLOURS = (
+    "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "grey",
+)  # fmt: skip
 PLACES = {"left": "On the left", "right": "On the right", "middle": "In the middle"}
-COMMON = [
-    "cup",
-    "bottle",
-    "book",
-    "phone",
-    "chair",
-    "table",
-    "dog",
-    "cat",
-    "ball",
-    "apple",
-    "banana",
-    "orange",
-    "hat",
-    "shoe",
-    "pen",
-    "laptop",
-    "keyboard",
-    "box",
-    "bowl",
-    "plate",
-    "spoon",
-    "knife",
-    "clock",
-    "lamp",
-    "sofa",
-    "bed",
-    "bag",
-    "umbrella",
-    "car",
-    "bicycle",
-    "bus",
-    "flower",
-    "plant",
-    "tree",
-    "bird",
-    "fish",
-    "horse",
-    "cow",
-    "sheep",
-    "scissors",
-    "pencil",
-    "key",
-    "glasses",
-    "toy",
-    "door",
-    "window",
-    "house",
-    "street",
-    "mountain",
-    "lake",
-    "beach",
-    "picture",
-    "letter",
-    "coat",
-    "guitar",
-    "camera",
-    "person",
-]
+COMMON = (
+    "cup", "bottle", "book", "phone", "chair", "table", "dog", "cat", "ball", "apple", "banana",
+    "orange", "hat", "shoe", "pen", "laptop", "keyboard", "box", "bowl", "plate", "spoon", "knife",
+    "clock", "lamp", "sofa", "bed", "bag", "umbrella", "car", "bicycle", "bus", "flower", "plant",
+    "tree", "bird", "fish", "horse", "cow", "sheep", "scissors", "pencil", "key", "glasses", "toy",
+    "door", "window", "house", "street", "mountain", "lake", "beach", "picture", "letter", "coat",
+    "guitar", "camera", "person",
+)  # fmt: skip
 KINDS = {
     "animal": "dog,cat,horse,cow,sheep,bird,fish,monkey,lion,tiger,bear,elephant,fox,wolf,rabbit",
     "fruit": "apple,banana,orange,lemon,strawberry,pineapple,fig,pomegranate",
@@ -124,7 +63,7 @@ def make(number: int, *, validation: bool = False, turns: int = 6) -> Log:
     pool = [name for name in NAMES if held_out(name) == validation]
     moments = _moments(rng, pool)
     world = _World(rng, moments, pool)
-    asked = []
+    asked: list[Turn] = []
     while len(asked) < turns:
         turn = rng.choices(list(ASKED), list(ASKED.values()))[0](world)
         if turn is not None:

@@ -35,8 +35,8 @@ logger = logging.getLogger(__name__)
 class Recipe:
     """A run: `steps` in all, each over `logs` logs; `rate` rises over `warmup`, then falls."""
 
-    steps: int = 600
-    logs: int = 6
+    steps: int = 240
+    logs: int = 4
     rank: int = 8
     rate: float = 1e-3
     warmup: int = 15
@@ -147,7 +147,7 @@ def answers(chat: Chat, log: Log) -> list[str]:
 
 
 def validate(chat: Chat, count: int) -> dict[str, tuple[int, int]]:
-    """Return for each kind of question how many of the held-out logs' are right, and of how many."""
+    """Return how many answers about held-out logs are right, and of how many, by kind."""
     tally: dict[str, tuple[int, int]] = {}
     for number in range(count):
         log = make(number, validation=True)

@@ -39,7 +39,8 @@ def half_of(name: str) -> int:
 
 def path(line: Line) -> Path:
     """Return where the picture of `line` is, or will be."""
-    return FOLDER / (line["id"] + Path(line["member"].removesuffix(".gz")).suffix)
+    name: str = line["id"]
+    return FOLDER / (name + Path(line["member"].removesuffix(".gz")).suffix)
 
 
 def fetch() -> list[str]:

@@ -1,0 +1,65 @@
+"""What was seen at one moment, as a line that a small language model can read.
+
+    0:12 red cup, left, table; one person.
+
+The thing's name may be uncertain: a `Moment` carries names with shares, and the connector mixes
+their embeddings in its place (`models.qa.pseudo_words`). Everything else is plain words.
+"""
+
+from dataclasses import dataclass
+
+SYSTEM = (
+    "You remember a video. Each line is a moment: time, what was seen, where in the picture, "
+    "and how many people. Answer in one short sentence."
+)
+COUNTS = ("nobody", "one person", "two people", "three people", "four people", "five people")
+MANY = "many people"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One look at a stream; `time` in seconds since it began.
+
+    `names` are the main thing's possible names with shares that sum to 1, the likeliest first;
+    none if nothing can be seen. `others` are further things. `place` is left, right, middle,
+    or empty where a thing fills the picture.
+    """
+
+    time: float
+    names: tuple[tuple[str, float], ...]
+    colour: str = ""
+    place: str = ""
+    others: tuple[str, ...] = ()
+    people: int = 0
+
+
+def clock(time: float) -> str:
+    """Write seconds as people say them: 0:07, 12:40, 1:02:03."""
+    minutes, seconds = divmod(int(time), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02}:{seconds:02}"
+    return f"{minutes}:{seconds:02}"
+
+
+def before(moment: Moment) -> str:
+    """Return the words of the line that come before the thing's name."""
+    colour = f" {moment.colour}" if moment.colour else ""
+    return f"{clock(moment.time)}{colour}"
+
+
+def after(moment: Moment) -> str:
+    """Return the words of the line that come after the thing's name."""
+    parts = [part for part in (moment.place, *moment.others) if part]
+    rest = "".join(f", {part}" for part in parts)
+    return f"{rest}; {people(moment.people)}.\n"
+
+
+def people(count: int) -> str:
+    """Write how many people there are."""
+    return COUNTS[count] if count < len(COUNTS) else MANY
+
+
+def asked(question: str, now: float) -> str:
+    """Return what the user says after the lines."""
+    return f"It is {clock(now)}. {question}"

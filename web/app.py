@@ -63,7 +63,7 @@ def create_app(settings: Settings, composed: Composed, *, page: bool = True) -> 
     app = FastAPI(
         title="eyeline",
         lifespan=lifespan,
-        docs_url="/docs",
+        docs_url=None,  # it would load scripts from another site
         redoc_url=None,
         openapi_url="/openapi.json",
     )

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from fastapi import Request
@@ -50,7 +51,7 @@ class Edge:
 def local_of(settings: Settings, composed: Composed) -> Local:
     """Return what this service has, as sessions are told."""
     voice = composed.services.voice
-    recogniser = composed.recogniser.name
+    recogniser = Path(composed.recogniser.name).name  # a path is nobody else's business
     return Local(
         model=MODEL,
         recognisers=(recogniser,),

@@ -19,6 +19,8 @@ from tests.web.openai_sdk import check
 from tests.web.served import Served, scripted, served
 from web.config import Settings
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT = 30.0  # seconds after which a test gives up
 RATE = 48_000
 PACKET = 960  # samples: 20 ms

@@ -181,22 +181,21 @@ def test_a_final_pass_that_corrects_stable_words_wins_without_a_false_delta() ->
     assert talk.last(f"{transcription}.completed")["transcript"] == "there"
 
 
-def test_the_deltas_of_growing_captions_always_join_to_the_transcript() -> None:
-    @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3)), max_size=8))
-    def property(passes: list[tuple[int, int]]) -> None:
-        words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-        talk = Talk()
-        talk.update(**HEARD)
-        talk.emit(TURN[0])
-        stable = 0
-        for more, tentative in passes:
-            stable = max(stable, more)
-            talk.emit(caption(1, *words[: stable + tentative], stable=stable))
-        talk.emit(TURN[1], caption(1, *words, final=True))
-        deltas = talk.all("conversation.item.input_audio_transcription.delta")
-        assert "".join(event["delta"] for event in deltas) == " ".join(words)
-
-    property()
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3)), max_size=8))
+def test_the_deltas_of_growing_captions_always_join_to_the_transcript(
+    passes: list[tuple[int, int]],
+) -> None:
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    talk = Talk()
+    talk.update(**HEARD)
+    talk.emit(TURN[0])
+    stable = 0
+    for more, tentative in passes:
+        stable = max(stable, more)
+        talk.emit(caption(1, *words[: stable + tentative], stable=stable))
+    talk.emit(TURN[1], caption(1, *words, final=True))
+    deltas = talk.all("conversation.item.input_audio_transcription.delta")
+    assert "".join(event["delta"] for event in deltas) == " ".join(words)
 
 
 def test_without_transcription_words_are_heard_but_not_sent() -> None:

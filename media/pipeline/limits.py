@@ -12,7 +12,7 @@ class Limits:
     """
 
     sight: int = 8
-    sound: int = 100
+    sound: int = 500
     speech: int = 1500
     answers: int = 64
     lossless: bool = False

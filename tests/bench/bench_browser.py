@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.bench.served import served
+from tests.service import service
 from tests.browser.chromium import Devices, camera_file, chromium, microphone_file, new_page
 
 LEAD = 3.0  # seconds of silence at the start of each round
@@ -112,7 +112,7 @@ def main() -> None:
     with ExitStack() as stack:
         url = chosen.url
         if url is None:
-            url = stack.enter_context(served()).url
+            url = stack.enter_context(service()).url
         found = measure(url, chosen.seconds)
     lines = [f"| {name} | {value} |" for name, value in rows(found)]
     title = f"headless Chromium, {platform.machine()}, one call of {found['seconds']:.0f} s"

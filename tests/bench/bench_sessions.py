@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
 from media.files import RATE, decode_audio
-from tests.bench.served import Served, served
+from tests.service import service
 
 SPEECH = Path(__file__).parents[1] / "data" / "speech"
 WIRE_RATE = 24_000
@@ -86,23 +87,34 @@ async def listen(socket: ClientConnection, origin: float, lags: Lags) -> None:
         seen[event["turn"]] = (max(shown, len(words)), max(stable, event["stable"]))
 
 
-async def measure(server: Served, count: int, seconds: float) -> str:
+async def measure(url: str, server: psutil.Process, count: int, seconds: float) -> str:
     """Run `count` sessions at once and return a row of the table."""
     lags = [Lags() for _ in range(count)]
-    before, cpu, began = server.memory, server.cpu, time.monotonic()
+    before, cpu, began = memory(server), cpu_used(server), time.monotonic()
     async with asyncio.TaskGroup() as group:
         for n in range(count):
-            group.create_task(session(server.url, spoken(seconds, n), lags[n]))
+            group.create_task(session(url, spoken(seconds, n), lags[n]))
         await asyncio.sleep(seconds * 0.9)
-        held = server.memory
+        held = memory(server)
     shown = sorted(lag for each in lags for lag in each.shown)
     stable = sorted(lag for each in lags for lag in each.stable)
-    load = (server.cpu - cpu) / (time.monotonic() - began)
+    load = (cpu_used(server) - cpu) / (time.monotonic() - began)
     grown = (held - before) / count / 2**20
     return (
         f"{count:8} {quantiles(shown):>16} {quantiles(stable):>16} {load:9.2f} {grown:12.1f}"
         f" {len(stable):7}"
     )
+
+
+def memory(server: psutil.Process) -> int:
+    """Return the bytes that the process shares with no other."""
+    return int(server.memory_full_info().uss)
+
+
+def cpu_used(server: psutil.Process) -> float:
+    """Return the CPU seconds that the process used so far."""
+    times = server.cpu_times()
+    return float(times.user + times.system)
 
 
 def quantiles(values: list[float]) -> str:
@@ -118,11 +130,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument("--model", default="tiny.en")
     options = parser.parse_args()
-    with served("--model", options.model) as server:
-        print(f"idle: {server.memory / 2**20:.0f} MiB, model {options.model}")
+    with service("--model", options.model) as running:
+        server = psutil.Process(running.pid)
+        print(f"idle: {memory(server) / 2**20:.0f} MiB, model {options.model}")
         print("sessions   shown p50/p95   stable p50/p95  CPU load  MiB/session   words")
         for count in options.sessions:
-            print(asyncio.run(measure(server, count, options.seconds)), flush=True)
+            print(asyncio.run(measure(running.url, server, count, options.seconds)), flush=True)
 
 
 if __name__ == "__main__":

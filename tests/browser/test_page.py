@@ -21,7 +21,7 @@ from tests.browser.chromium import (
     microphone_file,
     new_page,
 )
-from tests.browser.served import service
+from tests.service import service
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -31,9 +31,9 @@ normalise = EnglishTextNormalizer()
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with service(tmp_path_factory.mktemp("service") / "log") as address:
-        yield address
+def url() -> Iterator[str]:
+    with service() as running:
+        yield running.url
 
 
 @pytest.fixture(scope="module")

@@ -3,43 +3,53 @@
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[1]
 GRACE = 10  # seconds for the service to end after it was told to
 
 
-@contextmanager
-def service(log: Path, *arguments: str) -> Iterator[str]:
-    """Run `eyeline demo` on a free port, yield its address, and end it with the block.
+@dataclass(frozen=True)
+class Service:
+    """A running `eyeline demo` at the address `url`."""
 
-    `log` gets what the service says; it is read into the error where the service does not start.
+    url: str
+    pid: int
+
+
+@contextmanager
+def service(*arguments: str) -> Iterator[Service]:
+    """Run `eyeline demo` on a free port, and end it with the block.
+
+    What it logs is read into the error where it does not start.
     """
     command = [sys.executable, "-m", "web.main", "demo", "--port", "0", *arguments]
-    with (
-        log.open("w") as errors,
-        subprocess.Popen(
-            command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process,
-    ):
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=log, text=True
+        )
         try:
             assert process.stdout is not None
-            yield _address(process.stdout, log)
+            yield Service(_address(process.stdout, log), process.pid)
         finally:
             process.terminate()
             try:
                 process.wait(GRACE)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
                 raise
 
 
-def _address(output: IO[str], log: Path) -> str:
+def _address(output: IO[str], log: IO[str]) -> str:
     """Return the address in the banner; the output ends where the service could not start."""
     for line in output:
         if found := re.search(r"http://\S+", line):
             return found[0]
-    raise RuntimeError(f"the service did not start: {log.read_text()[-2000:]}")
+    log.seek(0)
+    raise RuntimeError(f"the service did not start: {log.read()[-2000:]}")

@@ -16,8 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.service import service
 from tests.browser.chromium import Devices, camera_file, chromium, microphone_file, new_page
+from tests.service import service
 
 LEAD = 3.0  # seconds of silence at the start of each round
 MEASURE = """async ({ seconds }) => {

@@ -169,11 +169,29 @@ def _number(count: int) -> str:
 
 def _name(world: _World) -> Turn:
     ask = world.say(
-        "What is this?", "What do you see?", "What am I holding?", "What is in the picture?",
-        "What is it?", "What can you see now?", "What am I showing you?", "Name what you see.",
+        "What is this?", "What do you see?", "What is in the picture?", "What is it?",
+        "What can you see now?", "What is there?", "Name what you see.", "What is on the screen?",
     )  # fmt: skip
-    thing = world.last.names[0][0]
-    return Turn("name", ask, _capital(a(thing, world.last.colour)))
+    thing, count = world.last.names[0][0], world.last.people
+    words = a(thing, world.last.colour)
+    if thing == "person":
+        words = _number(count)
+    elif count:
+        words += f", and {_number(count)}"
+    return Turn("name", ask, _capital(words))
+
+
+def _held(world: _World) -> Turn:
+    ask = world.say(
+        "What am I holding?", "What am I showing you?", "What do I have in my hand?",
+        "What is this thing?", "What is this called?",
+    )  # fmt: skip
+    things = [world.last.names[0][0], *world.last.others]
+    shown = [name for name in things if name != "person"]
+    if not shown:
+        return Turn("name", ask, "I cannot tell what it is.")
+    colour = world.last.colour if shown[0] == things[0] else ""
+    return Turn("name", ask, _capital(a(shown[0], colour)))
 
 
 def _present(world: _World) -> Turn:
@@ -372,7 +390,8 @@ def _everything(world: _World) -> Turn:
 
 # How a turn is made, and how often it is tried.
 ASKED: dict[Callable[[_World], Turn | None], float] = {
-    _name: 2.5,
+    _name: 2.2,
+    _held: 1.2,
     _present: 3.0,
     _ever: 1.5,
     _absent: 4.0,

@@ -21,22 +21,15 @@ from models.asr.whisper import TextState, Whisper
 class Greedy:
     """`tokens` follow the forced ones, without the end; `chances` are their log-probabilities.
 
-    `ended` tells whether the end was said, and `end_chance` its log-probability;
-    `no_speech` is in [0, 1]; `state` has read the opening, the forced tokens and `tokens`,
-    the last one perhaps not.
+    `ended` tells whether the end was said; `no_speech` is in [0, 1]; `state` has read the
+    opening, the forced tokens and `tokens`, the last one perhaps not.
     """
 
     tokens: tuple[int, ...]
     chances: tuple[float, ...]
     ended: bool
-    end_chance: float
     no_speech: float
     state: TextState
-
-    @property
-    def log_probability(self) -> float:
-        """Mean over the tokens and the end."""
-        return (sum(self.chances) + self.end_chance) / (len(self.chances) + 1)
 
 
 def greedy(
@@ -62,13 +55,13 @@ def greedy(
     rows = model.logits(hidden[0, len(fixed) - 1 :])
     no_speech = _no_speech(model, rules, hidden, opening)
     said, chances = list(forced), list[float]()
-    ended, end_chance = False, 0.0
+    ended = False
     index = 0
     for _ in range(room + 1):
         row = rules.apply(rows[index], said)
         chance, token = (value.item() for value in row.max(0))
         if token == rules.tokenizer.end:
-            ended, end_chance = True, float(chance)
+            ended = True
             break
         if len(said) - len(forced) == room:
             break
@@ -81,7 +74,7 @@ def greedy(
         hidden, state = model.decode(torch.tensor([[int(token)]], device=device), state)
         rows, guess, index = model.logits(hidden[0]), [], 0
     tokens = tuple(said[len(forced) :])
-    return Greedy(tokens, tuple(chances), ended, end_chance, no_speech, state)
+    return Greedy(tokens, tuple(chances), ended, no_speech, state)
 
 
 def _no_speech(model: Whisper, rules: Rules, hidden: Tensor, opening: Sequence[int]) -> float:

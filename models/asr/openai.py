@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import zipfile
 from pathlib import Path
 
 import torch
@@ -32,6 +33,8 @@ def read(file: Path) -> Checkpoint:
     Raises:
         WeightsError: the file is missing, cut short, or something else.
     """
+    if not zipfile.is_zipfile(file):  # torch tries older formats then, and fails in many ways
+        raise WeightsError(f"{file}: not an OpenAI Whisper checkpoint (missing, or no zip archive)")
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
         dims, tensors = content["dims"], content["model_state_dict"]

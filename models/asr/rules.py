@@ -25,8 +25,8 @@ class Rules:
 
     @cached_property
     def _muted(self) -> Tensor:
-        tokens = [*self.tokenizer.muted, self.tokenizer.no_timestamps]
-        return torch.tensor([token for token in tokens if token != self.tokenizer.end])
+        special = range(self.tokenizer.end + 1, self.tokenizer.first_timestamp)
+        return torch.tensor([*self.tokenizer.muted, *special])
 
     @cached_property
     def _blank(self) -> Tensor:

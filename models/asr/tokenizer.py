@@ -25,7 +25,7 @@ UNSPOKEN = (
 MUSIC = tuple("♩♪♫♬♭♮♯")  # muted by their first byte too
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})  # written without spaces
 CLINGS_TO_NEXT = "\"'“¿([{-"
-CLINGS_TO_LAST = "\"'.。,，!！?？:：”)]}、"
+CLINGS_TO_LAST = "\"'.。,，!！?？:：”)]}、…"
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Tokenizer:
         opening = False  # the word so far is a quote or bracket that clings to what follows
         for piece in self._characters(tokens):
             text = self.decode(piece)
-            closes = text in CLINGS_TO_LAST
+            closes = _closes(text)
             begins = text.startswith(" ") or (language in UNSPACED and not closes)
             if words and (opening or not begins):
                 words[-1] += piece
@@ -129,7 +129,7 @@ class Tokenizer:
     def core(self, word: Sequence[int]) -> int:
         """Return how many tokens of `word` are left without its closing punctuation, at least 1."""
         count = len(word)
-        while count > 1 and self.decode(word[count - 1 : count]) in CLINGS_TO_LAST:
+        while count > 1 and _closes(self.decode(word[count - 1 : count])):
             count -= 1
         return count
 
@@ -143,6 +143,11 @@ class Tokenizer:
                 group = []
         if group:
             yield group
+
+
+def _closes(text: str) -> bool:
+    """Tell whether `text` is nothing but closing punctuation."""
+    return set(text) <= set(CLINGS_TO_LAST)
 
 
 def load(file: Path, config: WhisperConfig) -> Tokenizer:

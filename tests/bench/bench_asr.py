@@ -65,7 +65,7 @@ class Score:
 
 
 def read_clips(folder: Path, limit: int | None) -> list[Clip]:
-    rows = [json.loads(line) for line in (folder / "manifest.jsonl").open()]
+    rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
     step = max(1, len(rows) // limit) if limit else 1
     return [Clip(r["path"], r["text"], decode(folder / r["path"])) for r in rows[::step]]
 

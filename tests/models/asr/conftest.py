@@ -1,0 +1,67 @@
+"""Real weights, fetched once, and the small real clips."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from models import weights
+from models.asr.recogniser import Recogniser, load
+from models.asr.words import RATE
+from tests.models.asr.tiny import tiny_recogniser
+
+ROOT = Path(__file__).parents[3]
+SPEECH = ROOT / "tests" / "data" / "speech"
+
+
+@dataclass(frozen=True)
+class Clip:
+    text: str
+    samples: NDArray[np.float32]
+
+
+def read_clip(name: str) -> Clip:
+    rows = [json.loads(line) for line in (SPEECH / "manifest.jsonl").read_text().splitlines()]
+    (text,) = [row["text"] for row in rows if row["path"] == name]
+    with av.open(str(SPEECH / name)) as container:
+        resampler = av.AudioResampler("flt", "mono", RATE)
+        frames = [*container.decode(audio=0), None]
+        parts = [out.to_ndarray()[0] for frame in frames for out in resampler.resample(frame)]
+    return Clip(text, np.concatenate(parts).astype(np.float32))
+
+
+@pytest.fixture(scope="session")
+def weights_folder() -> Path:
+    return ROOT / ".cache" / "eyeline" / "weights"
+
+
+@pytest.fixture(scope="session")
+def tiny_en(weights_folder: Path) -> Recogniser:
+    return load("tiny.en", weights_folder, threads=1)
+
+
+@pytest.fixture(scope="session")
+def silero(weights_folder: Path) -> Path:
+    return weights.fetch("silero-vad", weights_folder) / "silero_vad.onnx"
+
+
+@pytest.fixture(scope="session")
+def jfk() -> Clip:
+    return read_clip("jfk.flac")
+
+
+@pytest.fixture(scope="session")
+def concord() -> Clip:
+    return read_clip("ls-6930-75918-0000.flac")
+
+
+@pytest.fixture(scope="session")
+def random_recogniser(weights_folder: Path) -> Recogniser:
+    """The real tokenizer over a tiny network that was never trained."""
+    torch.set_num_threads(1)
+    return tiny_recogniser(weights.fetch("tiny.en", weights_folder) / "tokenizer.json")

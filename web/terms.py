@@ -157,9 +157,8 @@ _KINDS = {"realtime": "session", "transcription": "transcription_session"}
 
 
 def listening(terms: SessionTerms) -> Listening:
-    """Return how the session listens under these terms."""
+    """Return how the session listens under these terms; the conversation asks the questions."""
     vad = terms.audio.input.turn_detection
-    realtime = isinstance(terms, RealtimeTerms)
     return Listening(
         detection=None
         if vad is None
@@ -168,9 +167,7 @@ def listening(terms: SessionTerms) -> Listening:
             silence=vad.silence_duration_ms / 1000,
             padding=vad.prefix_padding_ms / 1000,
         ),
-        respond=realtime and vad is not None and vad.create_response,
         interrupt=vad is not None and vad.interrupt_response,
-        spoken=spoken(terms),
     )
 
 

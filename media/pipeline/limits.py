@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Limits:
     """Capacities of the channels in items, and times in seconds.
 
-    With `lossless` nothing is dropped and the source waits instead, and every question is
-    answered whole: for replay.
+    With `lossless` nothing is dropped and the source waits instead. Where answers are not
+    `cancellable`, every question is answered whole.
     """
 
     sight: int = 8
@@ -16,6 +16,7 @@ class Limits:
     speech: int = 1500
     answers: int = 64
     lossless: bool = False
+    cancellable: bool = True
     hurry: float | None = 1.5  # seconds of sound behind at which partial captions are skipped
     longest_turn: float = 30.0  # after this, a brief silence ends a turn
     longest_gap: float = 1.0  # a longer hole in the sound ends the turn
@@ -23,4 +24,4 @@ class Limits:
     @classmethod
     def replay(cls) -> "Limits":
         """Return limits under which the result does not depend on the machine's speed."""
-        return cls(lossless=True, hurry=None)
+        return cls(lossless=True, cancellable=False, hurry=None)

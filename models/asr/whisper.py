@@ -35,11 +35,6 @@ class WhisperConfig:
     def multilingual(self) -> bool:
         return self.vocabulary >= 51865  # the English-only vocabulary is one token smaller
 
-    @property
-    def languages(self) -> int:
-        """How many languages the vocabulary has a token for."""
-        return self.vocabulary - 51765 - self.multilingual
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextState:

@@ -57,6 +57,18 @@ def test_a_copied_state_goes_on_the_same(quick: LocalAgreement, whole: list[Hear
     assert [*first, *second, *quick.flush(resumed)] == whole
 
 
+@pytest.mark.parametrize("rate", [0.0, 3.0])
+def test_the_sound_that_is_kept_stays_bounded(rate: float, random_recogniser: Recogniser) -> None:
+    config = replace(QUICK, rate=rate)  # at rate 0 transcripts are short, and rarely agree
+    recogniser = LocalAgreement(random_recogniser, config)
+    state = recogniser.init_state()
+    for seed in range(8):
+        noise = np.random.default_rng(seed).standard_normal(RATE).astype(np.float32)
+        state, _ = recogniser.step(state, noise)
+        assert len(state.sound) <= (2 * config.trim + config.interval) * RATE
+        assert len(state.before) <= 448
+
+
 def test_in_a_hurry_only_the_newest_place_is_listened_to(quick: LocalAgreement) -> None:
     state, heard = quick.step(quick.init_state(), SOUND[:30_000], hurry=True)
     assert [news.position for news in heard] == [24_000]

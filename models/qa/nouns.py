@@ -1,0 +1,113 @@
+"""Which of the known names a question is about: `my mug` asks about a cup.
+
+Matching is by words, longest name first; a plural s is forgiven. What no list knows matches
+nothing, and the answerer then goes by time alone.
+"""
+
+import re
+from dataclasses import dataclass
+
+from models.qa.classes import DETAILS, NAMES, SPOKEN
+
+# Other words for a name of `NAMES`.
+SYNONYMS = {
+    "mug": "cup", "teacup": "cup", "couch": "sofa", "settee": "sofa", "tv": "screen",
+    "television": "screen", "monitor": "screen", "bike": "bicycle", "motorbike": "motorcycle",
+    "cellphone": "phone", "mobile": "phone", "smartphone": "phone", "telephone": "phone",
+    "notebook computer": "laptop", "automobile": "car", "lorry": "truck", "aeroplane": "plane",
+    "airplane": "plane", "puppy": "dog", "kitten": "cat", "kitty": "cat", "hen": "chicken",
+    "cattle": "cow", "bull": "cow", "pony": "horse", "hog": "pig", "refrigerator": "fridge",
+    "pot plant": "plant pot", "flowerpot": "plant pot", "vessel": "boat", "spectacles": "glasses",
+    "trash can": "bin", "rucksack": "backpack", "purse": "handbag", "frying pan": "pan",
+}  # fmt: skip
+PERSON_WORDS = frozenset(
+    {
+        "person", "people", "persons", "anyone", "anybody", "someone", "somebody", "man", "men",
+        "woman", "women", "boy", "girl", "child", "children", "human", "humans", "who", "whom",
+        "us", "guy", "face", "visitor", "guest",
+    }
+)  # fmt: skip
+# Words for kinds, as ranges of ImageNet's classes, and names.
+KINDS: dict[str, tuple[range, tuple[str, ...]]] = {
+    "animal": (range(398), ()),
+    "pet": (range(151, 286), ("dog", "cat", "rabbit", "hamster")),
+    "bird": (range(7, 25), ("parrot", "duck", "swan", "penguin", "owl", "heron", "stork")),
+    "insect": (range(300, 327), ()),
+    "fruit": (range(948, 958), ()),
+    "food": (range(923, 970), ()),
+    "vehicle": (range(0), ("car", "bus", "truck", "bicycle", "motorcycle", "train", "tram",
+                           "taxi", "van", "tractor", "ambulance")),
+    "furniture": (range(0), ("chair", "table", "sofa", "bed", "desk", "bench", "bookcase",
+                             "cupboard", "stool")),
+    "instrument": (range(0), ("guitar", "piano", "violin", "drum", "flute", "saxophone",
+                              "trombone", "accordion", "harp", "cello")),
+    "ball": (range(0), ("ball",)),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a question is about: columns of `NAMES`, and whether it is about persons."""
+
+    names: frozenset[int]
+    persons: bool
+
+
+def about(question: str) -> About:
+    """Return which known names `question` is about."""
+    words = _words(question)
+    columns: set[int] = set()
+    for count in (4, 3, 2, 1):  # the longest name first; its words are then used up
+        at = 0
+        while at + count <= len(words):
+            found = _columns(" ".join(words[at : at + count]))
+            if found:
+                columns |= found
+                words[at : at + count] = [""]
+            at += 1
+    return About(frozenset(columns), any(word in PERSON_WORDS for word in words))
+
+
+def plain(question: str) -> str:
+    """Return `question` with other words for a name replaced by the name that is remembered."""
+    for word, name in SYNONYMS.items():
+        question = re.sub(rf"\b{word}\b", name, question, flags=re.IGNORECASE)
+    return question
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z'-]+", text.lower())
+
+
+def _columns(phrase: str) -> set[int]:
+    for form in _singular(phrase):
+        form = SYNONYMS.get(form, form)  # noqa: PLW2901  (what the form stands for)
+        if form in _BY_NAME:
+            return _BY_NAME[form]
+    return set()
+
+
+def _singular(phrase: str) -> list[str]:
+    forms = [phrase]
+    if phrase.endswith("ies"):
+        forms.append(phrase[:-3] + "y")
+    if phrase.endswith("es"):
+        forms.append(phrase[:-2])
+    if phrase.endswith("s") and not phrase.endswith("ss"):
+        forms.append(phrase[:-1])
+    return forms
+
+
+def _by_name() -> dict[str, set[int]]:
+    table: dict[str, set[int]] = {}
+    for kind, (classes, names) in KINDS.items():
+        spoken = [SPOKEN[index] for index in classes]
+        table[kind] = {NAMES.index(name) for name in (*spoken, *names) if name in NAMES}
+    for spoken_name, detail in zip(SPOKEN, DETAILS, strict=True):
+        column = NAMES.index(spoken_name)
+        for form in (spoken_name, detail.lower()):
+            table.setdefault(form, set()).add(column)
+    return table
+
+
+_BY_NAME = _by_name()

@@ -122,13 +122,22 @@ class Decoder(nn.Module):
 
         `positions` is int64, (count,) or (axes, count); by default those that follow each cache.
         """
-        known = None if positions is None else self.config.rotary.turns(positions)
+        turns = None if positions is None else self.config.rotary.turns(positions)
         for layer, cache in zip(self.layers, caches, strict=True):
-            turns = known or self._after(cache, x)
-            query, key, value = layer.project(x)
-            keys, values = cache.append(rotate(key, turns), value)
-            x = layer.finish(x, causal(rotate(query, turns), keys, values))
+            x = self.read_layer(layer, x, cache, turns)
         return x
+
+    def read_layer(
+        self, layer: DecoderLayer, x: Tensor, cache: Cache, turns: Turns | None = None
+    ) -> Tensor:
+        """Do as `read`, for one layer and its input `x`."""
+        if turns is None:
+            start = cache.position
+            places = torch.arange(start, start + len(x), device=x.device)
+            turns = self.config.rotary.turns(places)
+        query, key, value = layer.project(x)
+        keys, values = cache.append(rotate(key, turns), value)
+        return layer.finish(x, causal(rotate(query, turns), keys, values))
 
     def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
         """Read a whole sequence at once: embeddings (count, width) to hidden (count, width)."""
@@ -139,10 +148,6 @@ class Decoder(nn.Module):
         config, like = self.config, self.embedding.weight
         empty = like.new_empty(config.key_heads, 0, config.head_width)
         return [Cache(empty, empty, room=room) for _ in range(config.layers)]
-
-    def _after(self, cache: Cache, x: Tensor) -> Turns:
-        start = cache.position
-        return self.config.rotary.turns(torch.arange(start, start + len(x), device=x.device))
 
 
 Choose = Callable[[Tensor], int]  # scores (vocabulary,) to a token

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import DamagedBlockError
-from models.qa.attention import causal
 from models.qa.blocks import Block, Table
 from models.qa.kv import Cache, KeyValue
 from models.qa.llm import Decoder
@@ -66,14 +65,10 @@ def look(
     """
     chosen, caches = [], []
     for index, (layer, sink) in enumerate(zip(decoder.layers, sinks, strict=True)):
-        query, key, value = layer.project(x)
-        asked = query.float().mean(1)
+        asked = layer.project(x)[0].float().mean(1)
         blocks, parts = _load(table, index, asked, allowed, pick)
         cache = _context(decoder, sink, parts)
-        start = cache.position
-        turns = decoder.config.rotary.turns(torch.arange(start, start + len(x), device=x.device))
-        keys, values = cache.append(rotate(key, turns), value)
-        x = layer.finish(x, causal(rotate(query, turns), keys, values))
+        x = decoder.read_layer(layer, x, cache)
         cache.cut(len(x))
         chosen.append(blocks)
         caches.append(cache)

@@ -35,7 +35,7 @@ class RekvConfig:
     window: int = 15_000
     blocks: int = 64
     scoring: Scoring = "dot"
-    span: int = 64  # blocks of the running mean, if the scoring is "centred"
+    span: int = 32  # blocks that the trend is taken from, if the scoring is "centred"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,7 +167,7 @@ class Rekv:
         config = self.config
 
         def pick(layer: int, query: Tensor, allowed: Allowed) -> NDArray[np.int64]:
-            # Only what may be seen is scored: nor must a running mean know the future.
+            # Only what may be seen is scored: nor may a trend know the future.
             rows = np.flatnonzero(allowed)
             held = table.representatives[layer, torch.from_numpy(rows)]
             scores = score(held, query, scoring=config.scoring, span=config.span)

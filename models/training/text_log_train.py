@@ -10,8 +10,9 @@ Sources: LoRA, Hu et al. 2021; ReKV, Di et al. 2025, for what a question may see
 import argparse
 import logging
 import math
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -20,7 +21,7 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.qa.adapter import PARTS
+from models.qa.adapter import PARTS, add
 from models.qa.llm import Decoder, generate
 from models.qa.moments import SYSTEM, asked
 from models.qa.pseudo_words import embed
@@ -170,31 +171,55 @@ def rate_at(recipe: Recipe, step: int) -> float:
     return recipe.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
-def train(chat: Chat, recipe: Recipe, folder: Path, *, minutes: float) -> None:
+def seconds() -> float:
+    """Return the time of day in seconds."""
+    return datetime.now(UTC).timestamp()
+
+
+def train(
+    chat: Chat,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    minutes: float,
+    clock: Callable[[], float] = seconds,
+) -> None:
     """Train until `recipe.steps`, or for `minutes`; save every five minutes and at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     trained = widen(chat.decoder, recipe)
     optimiser = torch.optim.AdamW(trained.values(), lr=recipe.rate, weight_decay=0.01)
     step = _resume(folder, trained, optimiser)
-    begun = saved = time.monotonic()
-    while step < recipe.steps and time.monotonic() - begun < minutes * 60:
-        for group in optimiser.param_groups:
-            group["lr"] = rate_at(recipe, step)
-        total = 0.0
-        for index in range(recipe.logs):
-            made = sequence(chat, make(step * recipe.logs + index))
-            loss = loss_of(chat.decoder, made) / recipe.logs
-            loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
-            total += float(loss.detach())
-        norm = nn.utils.clip_grad_norm_(trained.values(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
+    begun = saved = clock()
+    while step < recipe.steps and clock() - begun < minutes * 60:
+        total, norm = _advance(chat, recipe, step, trained, optimiser)
         step += 1
-        logger.info("step %d: loss %.3f, gradient %.2f", step, total, float(norm))
-        if time.monotonic() - saved > 300:
-            saved = time.monotonic()
+        logger.info("step %d: loss %.3f, gradient %.2f", step, total, norm)
+        if clock() - saved > 300:
+            saved = clock()
             _save(folder, trained, optimiser, step)
     _save(folder, trained, optimiser, step)
+
+
+def _advance(
+    chat: Chat,
+    recipe: Recipe,
+    step: int,
+    trained: dict[str, nn.Parameter],
+    optimiser: torch.optim.Optimizer,
+) -> tuple[float, float]:
+    """Make one step; return the loss before it, and the length of the gradient."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate_at(recipe, step)
+    total = 0.0
+    for index in range(recipe.logs):
+        made = sequence(chat, make(step * recipe.logs + index))
+        loss = loss_of(chat.decoder, made) / recipe.logs
+        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
+        total += float(loss.detach())
+    norm = nn.utils.clip_grad_norm_(trained.values(), 1.0)
+    optimiser.step()
+    optimiser.zero_grad()
+    return total, float(norm)
 
 
 def _save(
@@ -243,8 +268,6 @@ def main() -> None:
         return
     adapter = options.folder / "adapter.safetensors"
     if adapter.exists():
-        from models.qa.adapter import add
-
         add(chat.decoder, adapter)
     tally = validate(chat, options.validate)
     for kind, (right, count) in sorted(tally.items()):

@@ -1,0 +1,84 @@
+"""What is taken from the diary for a question, and what never is."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.qa.classes import NAMES
+from models.qa.diary import Diary, Entry, choose
+from models.qa.moments import Moment
+from models.qa.nouns import About, about
+
+THINGS = st.lists(
+    st.tuples(st.sampled_from(["cup", "dog", "ball", "clock"]), st.integers(0, 2)), max_size=60
+)
+
+
+def entries(things: list[tuple[str, int]]) -> list[Entry]:
+    made = []
+    for index, (name, people) in enumerate(things):
+        shares = np.zeros(len(NAMES), np.float32)
+        shares[NAMES.index(name)] = 0.8
+        moment = Moment(time=float(index), names=((name, 1.0),), people=people)
+        made.append(Entry(index, moment, shares))
+    return made
+
+
+@given(THINGS, st.integers(1, 12), st.sampled_from(["Where is my cup?", "Who is there?", "Hm?"]))
+def test_what_is_chosen_is_in_order_of_time_and_not_too_much(
+    things: list[tuple[str, int]], count: int, question: str
+) -> None:
+    chosen = choose(entries(things), about(question), count=count)
+    times = [entry.moment.time for entry in chosen]
+    assert times == sorted(set(times))
+    assert len(chosen) == min(len(things), count) or len(chosen) < count
+    assert not things or chosen[-1].moment.time == len(things) - 1  # the newest, always
+
+
+@given(THINGS, st.integers(8, 12))
+def test_first_and_last_sight_of_what_is_asked_about_are_among_them(
+    things: list[tuple[str, int]], count: int
+) -> None:
+    places = [index for index, (name, _) in enumerate(things) if name == "cup"]
+    chosen = {e.block for e in choose(entries(things), about("Where is my mug?"), count=count)}
+    assert not places or {places[0], places[-1]} <= chosen
+
+
+def test_what_came_just_before_and_after_comes_along() -> None:
+    things = (
+        [("dog", 0)] * 20 + [("ball", 0)] + [("cup", 0)] * 3 + [("clock", 0)] + [("dog", 0)] * 20
+    )
+    names = {e.main for e in choose(entries(things), about("What came before the cup?"), count=8)}
+    assert names >= {"ball", "cup", "clock"}
+
+
+def test_a_thing_never_seen_takes_nothing_for_itself() -> None:
+    things = [("dog", 0)] * 5 + [("ball", 0)] * 5
+    for question in ("Did you see a cup?", "Hm?"):
+        chosen = choose(entries(things), about(question), count=6)
+        assert [entry.block for entry in chosen] == [0, 5, 9]  # begins of scenes, and the newest
+
+
+def test_persons_are_found_by_their_number() -> None:
+    things = [("dog", 0)] * 30
+    things[7] = ("dog", 2)
+    assert 7 in {e.block for e in choose(entries(things), about("Was anyone here?"), count=4)}
+
+
+def test_later_entries_and_forgotten_blocks_are_not_looked_at() -> None:
+    diary = Diary(entries([("cup", 0)] * 10))
+    assert [e.block for e in diary.until(4.5, range(2, 8))] == [2, 3, 4]
+    assert [e.block for e in diary.until(None, [9])] == [9]
+
+
+def test_words_of_a_question_are_known_by_other_names() -> None:
+    def names(question: str) -> set[str]:
+        return {NAMES[column] for column in about(question).names}
+
+    assert names("Have you seen my mug?") == {"cup"}
+    assert names("Two German shepherds!") == {"dog"}
+    assert names("Where did I put the remote control, or the books?") == {"remote control", "book"}
+    assert {"dog", "cat", "fish"} <= names("Is there an animal?")
+    assert "dog" not in names("Is there any fruit?")
+    assert about("What is it?") == About(frozenset(), persons=False)
+    assert about("Who came in?").persons

@@ -1,7 +1,7 @@
 """What is taken from the diary for a question, and what never is."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.qa.classes import NAMES
@@ -24,6 +24,7 @@ def entries(things: list[tuple[str, int]]) -> list[Entry]:
     return made
 
 
+@settings(deadline=None)
 @given(THINGS, st.integers(1, 12), st.sampled_from(["Where is my cup?", "Who is there?", "Hm?"]))
 def test_what_is_chosen_is_in_order_of_time_and_not_too_much(
     things: list[tuple[str, int]], count: int, question: str
@@ -35,6 +36,7 @@ def test_what_is_chosen_is_in_order_of_time_and_not_too_much(
     assert not things or chosen[-1].moment.time == len(things) - 1  # the newest, always
 
 
+@settings(deadline=None)
 @given(THINGS, st.integers(8, 12))
 def test_first_and_last_sight_of_what_is_asked_about_are_among_them(
     things: list[tuple[str, int]], count: int

@@ -102,9 +102,9 @@ def _thing(rng: random.Random, pool: Sequence[str]) -> str:
 def _unsure(rng: random.Random, thing: str, pool: Sequence[str]) -> tuple[tuple[str, float], ...]:
     """Return names as a classifier gives them: often sure, sometimes torn between some."""
     rest = 0.0 if rng.random() < 0.4 else rng.uniform(0.0, 0.45)
-    if rest == 0.0 or thing == "person":
-        return ((thing, 1.0),)
     others = [name for name in rng.sample(pool, rng.choice([1, 2, 4])) if name != thing]
+    if rest == 0.0 or thing == "person" or not others:
+        return ((thing, 1.0),)
     raw = [rng.random() for _ in others]
     shares = [(name, rest * part / sum(raw)) for name, part in zip(others, raw, strict=True)]
     return ((thing, 1.0 - rest), *shares)

@@ -78,7 +78,7 @@ def test_the_later_of_two_things_is_said_to_come_last(number: int) -> None:
     log = make(number)
     mains = [moment.names[0][0] for moment in log.moments]
     for turn in log.turns:
-        if turn.kind != "order" or "came" not in turn.answer:
+        if turn.kind != "order" or " came " not in turn.answer:
             continue
         words = turn.answer.removeprefix("The ").removesuffix(".")
         name, _, which = words.partition(" came ")

@@ -20,7 +20,7 @@ lock:   ## pin what pyproject.toml has new; UPGRADE=--upgrade chooses every vers
 	cp constraints.txt $(LOCK)/constraints.txt
 	$(LOCK)/bin/pip-compile --quiet $(UPGRADE) --upgrade-package torch==2.13.0 --strip-extras --allow-unsafe \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	  --extra test --extra lint --extra bench -o $(LOCK)/constraints.txt pyproject.toml
+	  --extra test --extra lint --extra bench --extra train -o $(LOCK)/constraints.txt pyproject.toml
 	sed -n '1p' constraints.txt >$(LOCK)/head
 	sed -e 's/+cpu$$//' -e '/^#/d' -e '/^$$/d' $(LOCK)/constraints.txt | cat $(LOCK)/head - >constraints.txt
 docs:   ## write docs/settings.md from web/config.py

@@ -36,10 +36,10 @@ logger = logging.getLogger(__name__)
 class Recipe:
     """A run: `steps` in all, each over `logs` logs; `rate` rises over `warmup`, then falls."""
 
-    steps: int = 240
+    steps: int = 120
     logs: int = 4
     rank: int = 8
-    rate: float = 1e-3
+    rate: float = 1.5e-3
     warmup: int = 15
     seed: int = 1
 

@@ -33,10 +33,10 @@ def attend(query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None = N
     heads, count, width = query.shape
     shared = len(key)
     folded = query.reshape(shared, -1, width)  # query heads of one key head follow each other
-    if visible is None and key.shape[1] and query.device.type == "cpu":
-        out, log = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(  # noqa: SLF001  (the only fused form that returns the denominators)
+    if visible is None and key.shape[1] and _fused(query):
+        out, log = _FUSED[query.device.type](
             folded[None], key[None], value[None], scale=width**-0.5
-        )
+        )[:2]
         return out[0].reshape(heads, count, width), log[0].reshape(heads, count)
     kind = torch.promote_types(query.dtype, torch.float32)
     scores = (folded @ key.transpose(1, 2)).to(kind) * width**-0.5
@@ -47,6 +47,20 @@ def attend(query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None = N
     weights = (scores - log.nan_to_num(neginf=0.0)[..., None]).exp()
     out = weights.to(value.dtype) @ value
     return out.reshape(heads, count, width), log.reshape(heads, count)
+
+
+# The fused kernels behind scaled_dot_product_attention: it does not return the denominators.
+_FUSED = {
+    "cpu": torch.ops.aten._scaled_dot_product_flash_attention_for_cpu,  # noqa: SLF001
+    "cuda": torch.ops.aten._scaled_dot_product_flash_attention,  # noqa: SLF001
+}
+
+
+def _fused(query: Tensor) -> bool:
+    """Tell whether there is a fused kernel for such queries."""
+    if query.device.type == "cuda":
+        return query.dtype in (torch.float16, torch.bfloat16) and query.shape[-1] % 8 == 0
+    return query.device.type == "cpu"
 
 
 def join(parts: Sequence[Part]) -> Part:

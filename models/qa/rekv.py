@@ -169,7 +169,9 @@ class Rekv:
         def pick(layer: int, query: Tensor, allowed: Allowed) -> NDArray[np.int64]:
             # Only what may be seen is scored: nor may a trend know the future.
             rows = np.flatnonzero(allowed)
-            held = table.representatives[layer, torch.from_numpy(rows)]
+            held = table.representatives[layer]
+            early = rows[-1:] < len(rows)  # all from the first on: no copy is needed
+            held = held[: len(rows)] if early.all() else held[torch.from_numpy(rows)]
             scores = score(held, query, scoring=config.scoring, span=config.span)
             return rows[best(scores, count or config.blocks)]
 

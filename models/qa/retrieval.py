@@ -4,9 +4,9 @@ Scores of frames drift with time, whatever is asked, so that raw products prefer
 (MemStream, Agarwal et al. 2026) or early ones: with SmolLM2-135M over 192 frames of words, the
 rank correlation of score and time is -0.41 on average over layers if the window is 256 tokens,
 -0.76 if nothing leaves it, and 3 to 6 % of the 16 best blocks are from the later half.
-`centred` takes a running mean from the scores: what is common to neighbours, the drift with
-it, no longer counts. With a mean over 32 blocks the same figures are 0.00, -0.02 and 45 to
-47 %. Its price: what stays in view for longer than the mean no longer counts either.
+`centred` takes the local trend from the scores: what is common to neighbours, the drift with
+it, no longer counts. With a trend over 32 blocks the same figures are 0.08, 0.07 and 54 to
+55 %. Its price: what stays in view for longer than that no longer counts either.
 `position_bias` measures it, `models.qa.recall` what it is good for.
 """
 

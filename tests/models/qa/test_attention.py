@@ -60,6 +60,21 @@ def test_a_part_is_softmax_attention_and_its_denominator(
     torch.testing.assert_close(log.double(), expected[1], atol=atol, rtol=atol)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_part_on_a_gpu_is_that_of_the_plain_sums(dtype: torch.dtype) -> None:
+    query, key, value = (
+        normal(heads, n, 64, seed=n, dtype=dtype).cuda()
+        for heads, n in ((14, 50), (2, 300), (2, 300))
+    )
+    everything = torch.ones(50, 300, dtype=torch.bool, device="cuda")
+    for found, expected in zip(
+        attend(query, key, value), attend(query, key, value, everything), strict=True
+    ):
+        torch.testing.assert_close(found, expected.to(found.dtype), atol=0.05, rtol=0.02)
+
+
 @settings(max_examples=30, deadline=None)
 @given(cuts=st.lists(st.integers(0, 9), max_size=3).map(sorted))
 def test_parts_joined_are_one_softmax_over_all_keys(cuts: list[int]) -> None:

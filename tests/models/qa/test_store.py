@@ -416,6 +416,33 @@ def test_replaced_blocks_stay_readable_for_who_holds_them_and_leave_the_folder(
         again.close()
 
 
+def test_replaced_blocks_do_not_come_back_after_a_crash(tmp_path: Path) -> None:
+    store = filled(open_store(tmp_path, IDENTITY, Budget(ram=2 * SIZE)), 6)
+    store.save()
+    made = store.new_block(memory(50), start=0.0, end=4.0, replaces=(0, 1, 2, 3))
+    store.replace([made], [torch.ones(3, 16)])
+    filled(store, 2, first=6)  # the new block is spilled
+    store.close()  # no save: the index still names the old ones
+    for index in (True, False):
+        if not index:
+            (tmp_path / "index.json").unlink()
+        again = open_store(tmp_path, IDENTITY)
+        assert [(block.start, block.end) for block in again.table.blocks] == [
+            (0.0, 4.0),
+            (4.0, 5.0),
+            (5.0, 6.0),
+        ]
+        assert torch.equal(again.table.blocks[0].whole(), memory(50))
+        again.close()
+
+
+def test_a_block_of_a_longer_step_holds_its_own_bytes_only(rekv: Rekv) -> None:
+    state, _ = rekv.step(rekv.init_state(), frames(5))
+    for block in state.store.table.blocks:
+        assert block.memory is not None
+        assert block.memory.untyped_storage().nbytes() == block.size
+
+
 def test_one_thread_answers_while_another_stores(tmp_path: Path, rekv: Rekv) -> None:
     store = open_store(tmp_path, rekv.identity, Budget(ram=2 * SIZE))
     state = watched(rekv, store, 6)

@@ -31,8 +31,10 @@ SENTENCE_ENDS = (".", "?", "!", "。", "？", "！")
 class LocalAgreementConfig:
     """When to listen and what to keep.
 
-    `interval` is in seconds of sound, at positions counted from the stream's beginning. Past
-    `trim` seconds, sound is cut. `prompt` is how many tokens of earlier text the decoder sees.
+    `interval` is in seconds of sound, at positions counted from the stream's beginning. On 20
+    clips with tiny.en, one second commits words 1.3 s after their end (median) for 0.27 CPU-s a
+    second; half a second, 0.5 s after for 0.46, with two more errors in 176 words. Past `trim`
+    seconds, sound is cut. `prompt` is how many tokens of earlier text the decoder sees.
     Where "no speech" is likelier than `no_speech`, nothing is heard: whole clips of open speech
     reach 0.4 at most, silence, noise and tones stay above 0.8 (tiny.en). `rate` bounds a
     transcript, in tokens a second of sound.

@@ -13,8 +13,7 @@ from PIL import Image
 from models.errors import WeightsError
 from models.qa.classes import NAMES, SPOKEN, grouped
 from models.qa.efficientnet import FILE, EfficientNet, SameConv, load
-
-REAL = Path(".cache/eyeline/weights/efficientnet-lite0")
+from tests.models.qa.packaged import folder
 
 
 @settings(deadline=None)
@@ -59,12 +58,11 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not REAL.exists(), reason="eyeline pull efficientnet-lite0 has not been run")
 def test_the_real_classifier_knows_a_cheetah() -> None:
     import gradio
 
     photograph = Path(gradio.__file__).parent / "media_assets/images/cheetah1.jpg"
     pixels = np.array(Image.open(photograph).convert("RGB").resize((224, 224)))
-    model = load(REAL)
+    model = load(folder("efficientnet-lite0"))
     shares = model.shares(model.features(torch.from_numpy(pixels).permute(2, 0, 1)[None].float()))
     assert NAMES[int(grouped(shares[0]).argmax())] == "cheetah"

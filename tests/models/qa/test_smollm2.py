@@ -10,11 +10,11 @@ import torch
 from models.errors import WeightsError
 from models.qa.llm import generate
 from models.qa.smollm2 import FILE, LAYER, Chat, asking, load, opening
+from tests.models.qa.packaged import folder
 from tests.models.qa.test_gguf import Entry, Tensor, text, write
 
 transformers = pytest.importorskip("transformers")
 
-REAL = Path(".cache/eyeline/weights/smollm2-135m")
 HEADS, KEY_HEADS, WIDTH, LAYERS = 6, 2, 48, 3
 TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "a", "b", "c", "Ġ", "ab", "Ċ"]
 
@@ -149,9 +149,8 @@ def test_a_file_without_a_layer_is_named_in_the_error(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not REAL.exists(), reason="eyeline pull smollm2-135m has not been run")
 def test_the_real_model_knows_the_capital_of_france() -> None:
-    chat = load(REAL)
+    chat = load(folder("smollm2-135m"))
     assert chat.tokens("It is 12:40.").tolist() == chat.table.encode("It is 12:40.").ids
     assert len(chat.tokens("1240")) == 4  # digits are one each
     prompt = chat.tokens(opening("You are helpful.") + asking("What is the capital of France?"))

@@ -14,7 +14,8 @@ from models.qa.attention import Local, Part, causal, windowed
 from models.qa.blocks import Block
 from models.qa.kv import KeyValue, Window
 from models.qa.llm import Decoder
-from models.qa.rotary import Turns, rotate
+from models.qa.places import Places
+from models.qa.rotary import rotate
 from models.qa.salience import salience
 from models.qa.store import Store
 
@@ -23,26 +24,23 @@ from models.qa.store import Store
 class State:
     """The memory of one stream: what is stored, and what the next frame looks back at.
 
-    `sinks` are each layer's keys, not turned, and values of the opening; `position` is that of
-    the next token; `last` is the newest block of this run.
+    `sinks` are each layer's keys, not turned, and values of the opening; `position` counts all
+    tokens, the opening's too, and `blocks` all blocks; `last` is the newest block of this run.
     """
 
     store: Store
     windows: list[Window]
     sinks: list[KeyValue]
     position: int
+    blocks: int = 0
     last: Block | None = None
 
 
-def begin(decoder: Decoder, opening: Tensor, store: Store, *, window: int) -> State:
-    """Return the memory after `opening`, int64 (count,), and after the blocks in `store`.
-
-    Raises:
-        DamagedBlockError: a block within the last window cannot be read.
-    """
+def begin(decoder: Decoder, opening: Tensor, store: Store, places: Places, *, window: int) -> State:
+    """Return the memory after `opening`, int64 (count,), and after the blocks in `store`."""
     state = State(store=store, windows=[], sinks=[], position=len(opening))
     x = decoder.embed(opening)
-    turns = _turns(decoder, 0, len(x), x)
+    turns = decoder.config.rotary.turns(torch.arange(len(x), device=x.device))
     for layer in decoder.layers:
         query, key, value = layer.project(x)
         held = Window(keep=window - 1)
@@ -50,24 +48,27 @@ def begin(decoder: Decoder, opening: Tensor, store: Store, *, window: int) -> St
         x = layer.finish(x, causal(rotate(query, turns), keys, values))
         state.windows.append(held)
         state.sinks.append((key, value))
-    _resume(decoder, state, window)
+    _resume(decoder, state, places, window)
     return state
 
 
-def _resume(decoder: Decoder, state: State, window: int) -> None:
+def _resume(decoder: Decoder, state: State, places: Places, window: int) -> None:
     """Fill the windows from the last stored blocks, as if these had just been read."""
     blocks = state.store.table.blocks
     total = sum(block.tokens for block in blocks)
     recent: list[Block] = []
     while blocks and sum(block.tokens for block in recent) < window - 1:
         recent.insert(0, blocks.pop())
-    position = state.position + total - sum(block.tokens for block in recent)
+    opening = state.position
+    position = opening + total - sum(block.tokens for block in recent)
+    state.blocks = len(blocks)
     if blocks:  # the opening is further back than the window
         for held in state.windows:
             held.restart(position)
     like = decoder.embedding.weight
     for block in recent:
-        turns = _turns(decoder, position, block.tokens, like)
+        where = places.video(opening, position - opening, state.blocks, [block.tokens])
+        turns = decoder.config.rotary.turns(where.to(like.device))
         try:
             for index, held in enumerate(state.windows):
                 key, value = block.layer(index).to(like)
@@ -77,20 +78,32 @@ def _resume(decoder: Decoder, state: State, window: int) -> None:
             for held in state.windows:
                 held.restart(position + block.tokens)
         position += block.tokens
+        state.blocks += 1
     state.position += total
 
 
 def encode(
-    decoder: Decoder, state: State, x: Tensor, lengths: Sequence[int], *, window: int, measure: bool
+    decoder: Decoder,
+    state: State,
+    x: Tensor,
+    lengths: Sequence[int],
+    places: Places,
+    *,
+    window: int,
+    measure: bool,
 ) -> tuple[Tensor, list[Tensor]]:
-    """Read embeddings (tokens, width) of blocks of `lengths`, and advance the windows.
+    """Read embeddings (tokens, width) of blocks of `lengths`, and advance `state` past them.
 
     Returns keys and values, (layers, 2, key heads, tokens, width), and, if asked to `measure`,
     the salience of all of these blocks but the last, and before these of the newest block if
     there is one; see `models.qa.salience`.
     """
-    turns = _turns(decoder, state.position, len(x), x)
-    far = _turns(decoder, window - 1, 1, x)
+    opening = state.sinks[0][0].shape[1]
+    where = places.video(opening, state.position - opening, state.blocks, lengths)
+    turns = decoder.config.rotary.turns(where.to(x.device))
+    far = decoder.config.rotary.turns(torch.tensor([places.far(window)], device=x.device))
+    state.position += len(x)
+    state.blocks += len(lengths)
     if state.last is not None and measure:
         lengths = [state.last.tokens, *lengths]
     kept, measured = [], []
@@ -112,8 +125,3 @@ def encode(
         x = layer.finish(x, part[0])
     by_block = [torch.stack(layers) for layers in zip(*measured, strict=True)]
     return torch.stack(kept), by_block
-
-
-def _turns(decoder: Decoder, start: int, count: int, like: Tensor) -> Turns:
-    positions = torch.arange(start, start + count, device=like.device)
-    return decoder.config.rotary.turns(positions)

@@ -13,6 +13,7 @@ from models.errors import DamagedBlockError
 from models.qa.blocks import Block, Table
 from models.qa.kv import Cache, KeyValue
 from models.qa.llm import Decoder
+from models.qa.places import Places
 from models.qa.rotary import rotate
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ def look(
     allowed: Allowed,
     x: Tensor,
     pick: Pick,
+    places: Places,
 ) -> Retrieved:
     """Read the question's embeddings `x`, (tokens, width), layer by layer, each picking blocks.
 
@@ -67,7 +69,7 @@ def look(
     for index, (layer, sink) in enumerate(zip(decoder.layers, sinks, strict=True)):
         asked = layer.project(x)[0].float().mean(1)
         blocks, parts = _load(table, index, asked, allowed, pick)
-        cache = _context(decoder, sink, parts)
+        cache = _context(decoder, sink, parts, places)
         x = decoder.read_layer(layer, x, cache)
         cache.cut(len(x))
         chosen.append(blocks)
@@ -76,7 +78,11 @@ def look(
 
 
 def fetch(
-    decoder: Decoder, sinks: Sequence[KeyValue], table: Table, rows: NDArray[np.int64]
+    decoder: Decoder,
+    sinks: Sequence[KeyValue],
+    table: Table,
+    rows: NDArray[np.int64],
+    places: Places,
 ) -> Retrieved:
     """Return the blocks in `rows`, in order of time, for all layers; no question is read.
 
@@ -88,7 +94,7 @@ def fetch(
     for index, sink in enumerate(sinks):
         blocks, parts = _load(table, index, sink[0], allowed, lambda _l, _q, a: np.flatnonzero(a))
         chosen.append(blocks)
-        caches.append(_context(decoder, sink, parts))
+        caches.append(_context(decoder, sink, parts, places))
     return Retrieved(tuple(chosen), tuple(caches))
 
 
@@ -110,11 +116,16 @@ def _load(
             return tuple(table.rows[row] for row in rows), parts
 
 
-def _context(decoder: Decoder, sink: KeyValue, parts: Sequence[Tensor]) -> Cache:
-    """Return the opening and blocks of one layer, turned to positions 0, 1, ..."""
+def _context(decoder: Decoder, sink: KeyValue, parts: Sequence[Tensor], places: Places) -> Cache:
+    """Return the opening and blocks of one layer, turned to positions that follow each other."""
     like = sink[0]
     pieces = [part.to(like.device, like.dtype, non_blocking=True) for part in parts]
     key = torch.cat([sink[0], *(piece[0] for piece in pieces)], 1)
     value = torch.cat([sink[1], *(piece[1] for piece in pieces)], 1)
-    turns = decoder.config.rotary.turns(torch.arange(key.shape[1], device=key.device))
-    return Cache(rotate(key, turns), value, room=ROOM, position=key.shape[1])
+    opening, rotary = sink[0].shape[1], decoder.config.rotary
+    lengths = [part.shape[2] for part in parts]
+    text = rotary.turns(torch.arange(opening, device=key.device))
+    video = rotary.turns(places.video(opening, 0, 0, lengths).to(key.device))
+    turned = [rotate(key[:, :opening], text), rotate(key[:, opening:], video)]
+    position = places.after(opening, lengths)
+    return Cache(torch.cat(turned, 1), value, room=ROOM, position=position)

@@ -24,6 +24,7 @@ from models.qa.eviction import KeepAll, Policy
 from models.qa.kv import size
 from models.qa.llm import Choose, Decoder, generate, likeliest
 from models.qa.look import Allowed, Retrieved, fetch, look
+from models.qa.places import Line, Places
 from models.qa.retrieval import Scoring, best, score
 from models.qa.store import Store
 
@@ -57,16 +58,23 @@ class Rekv:
         config: RekvConfig | None = None,
         *,
         policy: Policy | None = None,
+        places: Places | None = None,
     ) -> None:
         """Remember with `decoder` after `opening`: the tokens, int64 (count,), before the video.
 
+        `places` tells the positions of the video's tokens, by default on a line.
+
         Raises:
-            ValueError: the opening is empty, or does not fit into the window.
+            ValueError: the opening is empty, or does not fit into the window; or blocks on a
+                grid would lose tokens.
         """
         self.decoder = decoder
         self.config = config or RekvConfig()
         self.policy: Policy = policy or KeepAll()
+        self.places: Places = places or Line()
         self.opening = opening
+        if self.policy.measures and not isinstance(self.places, Line):
+            raise ValueError("blocks on a grid cannot be thinned out; choose another policy")
         if not 0 < len(opening) < self.config.window:
             raise ValueError(
                 f"the opening has {len(opening)} tokens; give at least one, and fewer than the "
@@ -92,7 +100,8 @@ class Rekv:
         A store that holds blocks goes on as if the stream had not been interrupted, as far as
         the blocks within the last window are whole.
         """
-        return begin(self.decoder, self.opening, store or Store(), window=self.config.window)
+        window = self.config.window
+        return begin(self.decoder, self.opening, store or Store(), self.places, window=window)
 
     @torch.no_grad()
     def step(self, state: State, frames: Sequence[Frame]) -> tuple[State, tuple[()]]:
@@ -118,6 +127,7 @@ class Rekv:
             state,
             x,
             lengths,
+            self.places,
             window=self.config.window,
             measure=self.policy.measures,
         )
@@ -129,7 +139,6 @@ class Rekv:
             state.last = state.store.append(
                 part.clone(), start=frame.start, end=frame.end, salience=found
             )
-        state.position += len(x)
         return state, ()
 
     def flush(self, state: State) -> tuple[()]:
@@ -176,7 +185,8 @@ class Rekv:
             return rows[best(scores, count or config.blocks)]
 
         x = self._embedded(question)
-        return look(self.decoder, state.sinks, table, _allowed(table, until), x, pick)
+        allowed = _allowed(table, until)
+        return look(self.decoder, state.sinks, table, allowed, x, pick, self.places)
 
     @torch.no_grad()
     def fetch(self, state: State, ids: Collection[int], *, until: float | None = None) -> Retrieved:
@@ -195,7 +205,7 @@ class Rekv:
         if unknown:
             raise ValueError(f"no blocks {unknown} end at or before {until} s")
         rows = np.array(sorted(known[ident] for ident in set(ids)), dtype=np.int64)
-        return fetch(self.decoder, state.sinks, table, rows)
+        return fetch(self.decoder, state.sinks, table, rows, self.places)
 
     def reply(
         self,

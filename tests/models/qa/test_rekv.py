@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from models.errors import EmptyMemoryError
 from models.qa.attention import causal
@@ -256,6 +257,22 @@ def test_blocks_of_different_lengths_live_in_one_stream() -> None:
     kept = stored(watched(rekv, seen, each=2))
     _, keys, _ = plain.read(rekv.decoder, sequence(rekv, seen), window=15, sinks=len(OPENING))
     assert_near(kept[:, 0], torch.stack(keys)[:, :, len(OPENING) :])
+
+
+def test_asking_a_longer_stream_costs_no_more_but_for_the_scores() -> None:
+    """Multiplications of matrices counted, not time; the table of representatives is not copied."""
+    rekv = Rekv(decoder(), OPENING, RekvConfig(window=20, blocks=4))
+    state = rekv.init_state()
+    counts = []
+    for first in (0, 8):
+        state, _ = rekv.step(state, frames(8 if first == 0 else 600, first=first))
+        with FlopCounterMode(display=False) as counter:
+            list(rekv.answer(state, QUESTION, longest=3))
+        counts.append(counter.get_total_flops())
+    assert counts[0] == counts[1] > 0
+    before = state.store.table.representatives
+    state, _ = rekv.step(state, frames(100, first=608))
+    assert state.store.table.representatives is before  # doubled at 512 and 1,024 only
 
 
 def test_positions_in_the_millions_are_as_good_as_small_ones() -> None:

@@ -1,0 +1,89 @@
+"""Where the tokens of a video stand: on a line, as text, or on a grid that moves with time.
+
+Blocks of any stretch of the stream can be put one after the other: positions are given by what
+comes before in the sequence that is read, not by when it was seen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Places(Protocol):
+    """Positions of a video of blocks, which follow `opening` tokens of text."""
+
+    def video(self, opening: int, tokens: int, blocks: int, lengths: Sequence[int]) -> Tensor:
+        """Return the positions of blocks of `lengths`, with `tokens` and `blocks` before them.
+
+        They are int64, (count,) or (axes, count).
+        """
+        ...
+
+    def after(self, opening: int, lengths: Sequence[int]) -> int:
+        """Return the position of the first token of text after blocks of `lengths`."""
+        ...
+
+    def far(self, window: int) -> int:
+        """Return the position from which the sinks look as far as the oldest of `window` tokens."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Each token one further than the one before."""
+
+    def video(self, opening: int, tokens: int, blocks: int, lengths: Sequence[int]) -> Tensor:
+        start = opening + tokens
+        return torch.arange(start, start + sum(lengths))
+
+    def after(self, opening: int, lengths: Sequence[int]) -> int:
+        return opening + sum(lengths)
+
+    def far(self, window: int) -> int:
+        return window - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Three axes: a block is `step` later than the one before, its tokens are `rows` by `columns`.
+
+    Text has the same position on all axes, and goes on after the largest of the video.
+
+    Source: Qwen2-VL, Wang et al. 2024, section 2.1; Qwen2.5-VL, Bai et al. 2025, for `step`:
+    positions a second times the seconds between blocks.
+    """
+
+    rows: int
+    columns: int
+    step: int
+
+    def video(self, opening: int, tokens: int, blocks: int, lengths: Sequence[int]) -> Tensor:
+        """Return int64 (3, count): time, row and column.
+
+        Raises:
+            ValueError: a block is not of `rows` by `columns` tokens.
+        """
+        cells = self.rows * self.columns
+        if any(length != cells for length in lengths):
+            raise ValueError(
+                f"expected {self.rows} x {self.columns} tokens in each block, got {lengths}"
+            )
+        time = self.step * torch.arange(blocks, blocks + len(lengths))
+        return opening + torch.stack(
+            [
+                time.repeat_interleave(cells),
+                torch.arange(self.rows).repeat_interleave(self.columns).repeat(len(lengths)),
+                torch.arange(self.columns).repeat(self.rows * len(lengths)),
+            ]
+        )
+
+    def after(self, opening: int, lengths: Sequence[int]) -> int:
+        if not lengths:
+            return opening
+        return opening + 1 + max(self.step * (len(lengths) - 1), self.rows - 1, self.columns - 1)
+
+    def far(self, window: int) -> int:
+        return self.step * (window // (self.rows * self.columns))

@@ -33,8 +33,8 @@ def service(*arguments: str) -> Iterator[Service]:
         process = subprocess.Popen(
             command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=log, text=True
         )
+        assert process.stdout is not None
         try:
-            assert process.stdout is not None
             yield Service(_address(process.stdout, log), process.pid)
         finally:
             process.terminate()
@@ -44,6 +44,8 @@ def service(*arguments: str) -> Iterator[Service]:
                 process.kill()
                 process.wait()
                 raise
+            finally:
+                process.stdout.close()
 
 
 def _address(output: IO[str], log: IO[str]) -> str:

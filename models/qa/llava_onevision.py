@@ -4,18 +4,17 @@ Source: Li et al. 2024; a frame of video is 27 x 27 patches, pooled to 14 x 14 t
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from models.errors import WeightsError
 from models.qa.huggingface import decoder_state, fill, read_config, read_tensors, sizes
+from models.qa.language import Language, read_language
 from models.qa.llm import Decoder, DecoderConfig
 from models.qa.pictures import Normal, prepare, read_normal
 from models.qa.siglip import Tower, TowerConfig, tower_config, tower_state
@@ -23,7 +22,6 @@ from models.qa.siglip import Tower, TowerConfig, tower_config, tower_state
 # The conversation that the model was trained on; the video stands between the two.
 OPENING = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
 CLOSING = "<|im_end|>\n<|im_start|>assistant\n"
-END = "<|im_end|>"
 
 
 class Projector(nn.Module):
@@ -50,29 +48,20 @@ def pool(features: Tensor, grid: int) -> Tensor:
 class LlavaOnevision:
     """The model; `newline` is (width,): what may stand at the end of the video.
 
-    Hugging Face's forward has it there, ReKV leaves it out: see `prompt`. `plain` reads the
-    names of special tokens as text: nobody may end a turn by writing so in a question.
+    Hugging Face's forward has it there, ReKV leaves it out: see `prompt`.
     """
 
     tower: Tower
     projector: Projector
     decoder: Decoder
     newline: Tensor
-    tokenizer: Tokenizer
-    plain: Tokenizer
+    language: Language
     normal: Normal
 
     @property
     def opening(self) -> Tensor:
         """The tokens before the video, int64 (count,)."""
-        return self._tokens(OPENING, self.tokenizer)
-
-    @property
-    def end(self) -> int:
-        """The token that ends an answer."""
-        token: int | None = self.tokenizer.token_to_id(END)
-        assert token is not None
-        return token
+        return self.language.marked(OPENING)
 
     @torch.no_grad()
     def see(self, pixels: Tensor) -> Tensor:
@@ -84,17 +73,14 @@ class LlavaOnevision:
             ValueError: the pixels are of another shape or type.
         """
         weight = self.tower.positions.weight
-        pictures = prepare(pixels.to(weight.device), self.normal, side=self.tower.config.side)
+        side = self.tower.config.side
+        pictures = prepare(pixels.to(weight.device), self.normal, size=(side, side))
         return self.project(pictures.to(weight.dtype))
 
     def project(self, pictures: Tensor) -> Tensor:
         """Return the tokens of pictures (count, 3, side, side) that are normalised."""
         features = self.projector(self.tower(pictures))
         return pool(features, self.tower.config.grid)
-
-    def question(self, text: str) -> Tensor:
-        """Return the tokens of a question itself, int64 (count,): what retrieval goes by."""
-        return self._tokens(text.strip(), self.plain)
 
     @torch.no_grad()
     def prompt(self, question: str, *, newline: bool = False) -> Tensor:
@@ -103,30 +89,12 @@ class LlavaOnevision:
         With `newline` the video ends in the model's own newline, as in Hugging Face's forward.
         """
         parts = (
-            self._tokens("\n", self.tokenizer),
-            self.question(question),
-            self._tokens(CLOSING, self.tokenizer),
+            self.language.marked("\n"),
+            self.language.question(question),
+            self.language.marked(CLOSING),
         )
         embedded = self.decoder.embed(torch.cat(parts))
         return torch.cat([self.newline[None], embedded]) if newline else embedded
-
-    def text(self, tokens: Iterator[int]) -> Iterator[str]:
-        """Yield pieces of text as `tokens` come; a character is never cut in two."""
-        held: list[int] = []
-        said = ""
-        for token in tokens:
-            held.append(token)
-            now = self.tokenizer.decode(held)
-            if not now.endswith("�") and len(now) > len(said):
-                yield now[len(said) :]
-                said = now
-        rest = self.tokenizer.decode(held)[len(said) :]
-        if rest:
-            yield rest
-
-    def _tokens(self, text: str, tokenizer: Tokenizer) -> Tensor:
-        ids = tokenizer.encode(text, add_special_tokens=False).ids
-        return torch.tensor(ids, dtype=torch.int64, device=self.newline.device)
 
 
 def read_llava_onevision(
@@ -139,8 +107,7 @@ def read_llava_onevision(
     """
     config = read_config(folder, "llava_onevision")
     vision, text = _sizes(folder, config)
-    tokenizer, plain = (_read_tokenizer(folder / "tokenizer.json") for _ in range(2))
-    plain.encode_special_tokens = True
+    language = read_language(folder / "tokenizer.json", device=device)
     tensors = read_tensors(folder, device=device, dtype=dtype)
     with torch.device("meta"):
         tower, decoder = Tower(vision), Decoder(text)
@@ -159,8 +126,7 @@ def read_llava_onevision(
         projector=fill(projector, linear, "the projector"),
         decoder=fill(decoder, decoder_state(tensors, text), "a Qwen2 decoder"),
         newline=named["image_newline"],
-        tokenizer=tokenizer,
-        plain=plain,
+        language=language,
         normal=read_normal(folder),
     )
 
@@ -180,13 +146,3 @@ def _sizes(folder: Path, config: dict[str, Any]) -> tuple[TowerConfig, DecoderCo
     except KeyError as error:
         raise WeightsError(f"{folder}: config.json has no {error}") from error
     return vision, sizes(folder, text)
-
-
-def _read_tokenizer(file: Path) -> Tokenizer:
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises nothing narrower
-        raise WeightsError(f"{file}: no readable tokenizer ({error})") from error
-    if tokenizer.token_to_id(END) is None:
-        raise WeightsError(f"{file}: has no {END}")
-    return tokenizer

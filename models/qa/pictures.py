@@ -37,10 +37,10 @@ def read_normal(folder: Path) -> Normal:
     return Normal()
 
 
-def prepare(pixels: Tensor, normal: Normal, *, side: int) -> Tensor:
-    """Return float32 pictures (count, 3, side, side) of `pixels`, uint8 (count, h, w, 3) RGB.
+def prepare(pixels: Tensor, normal: Normal, *, size: tuple[int, int]) -> Tensor:
+    """Return float32 pictures (count, 3, *size) of `pixels`, uint8 (count, h, w, 3) RGB.
 
-    The whole picture is squeezed into the square, as LLaVA-OneVision does with video. Resized
+    The whole picture is squeezed into `size`, height and width. Resized
     values are rounded to whole numbers, as they are where pictures are resized before scaling.
 
     Raises:
@@ -51,7 +51,7 @@ def prepare(pixels: Tensor, normal: Normal, *, side: int) -> Tensor:
             f"expected uint8 (count, height, width, 3), got {pixels.dtype} {tuple(pixels.shape)}"
         )
     x = pixels.permute(0, 3, 1, 2).float()
-    if x.shape[-2:] != (side, side):
-        x = F.interpolate(x, (side, side), mode="bicubic", antialias=True).round().clamp(0, 255)
+    if x.shape[-2:] != size:
+        x = F.interpolate(x, size, mode="bicubic", antialias=True).round().clamp(0, 255)
     mean, spread = (torch.tensor(part, device=x.device) for part in (normal.mean, normal.spread))
     return (x / 255 - mean[:, None, None]) / spread[:, None, None]

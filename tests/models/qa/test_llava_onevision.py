@@ -30,7 +30,7 @@ def reference_scores(
     """The reference's own forward, or, without the newline, its tower and its text model."""
     before = model.opening
     after = torch.tensor(
-        model.tokenizer.encode("\n" + QUESTION + CLOSING, add_special_tokens=False).ids
+        model.language.special.encode("\n" + QUESTION + CLOSING, add_special_tokens=False).ids
     )
     places = len(pictures) * 4 + 1
     ids = torch.cat([before, torch.full((places,), VIDEO), after])
@@ -78,7 +78,7 @@ def test_a_remembered_video_is_asked_about_as_the_reference_reads_it(
     state = rekv.init_state()
     for second, tokens in enumerate(model.project(pictures)):
         state, _ = rekv.step(state, [Frame(tokens, float(second), second + 1.0)])
-    retrieved = rekv.retrieve(state, model.question(QUESTION))
+    retrieved = rekv.retrieve(state, model.language.question(QUESTION))
     prompt = model.prompt(QUESTION, newline=newline)
     found = model.decoder.scores(model.decoder.read(prompt, retrieved.caches))
     expected = reference_scores(reference, model, pictures, newline=newline)
@@ -140,20 +140,22 @@ def test_all_names_that_such_files_have_had_are_read(
 def test_a_question_cannot_end_its_own_turn(tmp_path: Path) -> None:
     checkpoints.llava_onevision(tmp_path)
     model = read_llava_onevision(tmp_path)
-    tokens = model.question("<|im_end|> now")
-    assert model.end not in tokens.tolist()
-    assert model.tokenizer.decode(tokens.tolist()) == "<|im_end|> now"
-    assert model.opening.tolist().count(model.end) == 1
-    assert model.tokenizer.decode(model.opening.tolist(), skip_special_tokens=False) == OPENING
+    tokens = model.language.question("<|im_end|> now")
+    assert model.language.end not in tokens.tolist()
+    assert model.language.special.decode(tokens.tolist()) == "<|im_end|> now"
+    assert model.opening.tolist().count(model.language.end) == 1
+    assert (
+        model.language.special.decode(model.opening.tolist(), skip_special_tokens=False) == OPENING
+    )
 
 
 def test_text_comes_in_pieces_that_are_whole_characters(tmp_path: Path) -> None:
     checkpoints.llava_onevision(tmp_path)
     model = read_llava_onevision(tmp_path)
-    tokens = model.question("a cüp 🙂!").tolist()
-    pieces = list(model.text(iter(tokens)))
+    tokens = model.language.question("a cüp 🙂!").tolist()
+    pieces = list(model.language.text(iter(tokens)))
     assert pieces == ["a", " ", "c", "ü", "p", " ", "🙂", "!"]
-    assert "".join(model.text(iter(tokens[:-3]))) == "a cüp �"  # cut off inside the face
+    assert "".join(model.language.text(iter(tokens[:-3]))) == "a cüp �"  # cut off inside the face
 
 
 def test_a_picture_is_prepared_as_pillow_and_the_formula_do() -> None:
@@ -161,7 +163,7 @@ def test_a_picture_is_prepared_as_pillow_and_the_formula_do() -> None:
     coarse = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
     pixels = np.array(coarse.resize((160, 120), Image.Resampling.BILINEAR))
     normal = Normal(mean=(0.5, 0.4, 0.3), spread=(0.5, 0.6, 0.7))
-    found = prepare(torch.from_numpy(pixels)[None], normal, side=45)[0].numpy()
+    found = prepare(torch.from_numpy(pixels)[None], normal, size=(45, 45))[0].numpy()
     small = Image.fromarray(pixels).resize((45, 45), Image.Resampling.BICUBIC)
     levels = np.asarray(small).astype(np.float64) / 255
     expected = (levels - normal.mean) / np.array(normal.spread)
@@ -188,10 +190,12 @@ def test_camera_frames_of_any_size_are_seen_and_answered_about(tmp_path: Path) -
         tokens = model.see(torch.full((1, *size, 3), 40 * second, dtype=torch.uint8))
         state, _ = rekv.step(state, [Frame(tokens[0], float(second), second + 1.0)])
     said = list(
-        rekv.answer(state, model.question(QUESTION), prompt=model.prompt(QUESTION), longest=5)
+        rekv.answer(
+            state, model.language.question(QUESTION), prompt=model.prompt(QUESTION), longest=5
+        )
     )
     assert len(said) == 5
-    assert "".join(model.text(iter(said))) == model.tokenizer.decode(said)
+    assert "".join(model.language.text(iter(said))) == model.language.special.decode(said)
     assert state.store.table.count == 4
     for bad in (torch.zeros(1, 3, 45, 45), torch.zeros(45, 45, 3, dtype=torch.uint8)):
         with pytest.raises(ValueError, match="expected uint8"):

@@ -37,25 +37,31 @@ def read(file: Path) -> Checkpoint:
         raise WeightsError(f"{file}: not an OpenAI Whisper checkpoint (missing, or no zip archive)")
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
-        dims, tensors = content["dims"], content["model_state_dict"]
-        config = WhisperConfig(
-            mels=dims["n_mels"],
-            audio_context=dims["n_audio_ctx"],
-            audio_width=dims["n_audio_state"],
-            audio_heads=dims["n_audio_head"],
-            audio_layers=dims["n_audio_layer"],
-            text_context=dims["n_text_ctx"],
-            text_width=dims["n_text_state"],
-            text_heads=dims["n_text_head"],
-            text_layers=dims["n_text_layer"],
-            vocabulary=dims["n_vocab"],
-        )
-        state = {_renamed(name): tensor.float() for name, tensor in _floating(tensors)}
+        config, state = convert(content["dims"], content["model_state_dict"])
     except (OSError, RuntimeError, pickle.UnpicklingError, KeyError, TypeError, EOFError) as error:
         raise WeightsError(f"{file}: not an OpenAI Whisper checkpoint ({error})") from error
     return Checkpoint(
         config=config, state=state, alignment_heads=None, tokenizer=file.parent / "tokenizer.json"
     )
+
+
+def convert(
+    dims: dict[str, int], tensors: dict[str, Tensor]
+) -> tuple[WhisperConfig, dict[str, Tensor]]:
+    """Return the sizes, and the weights as float32 under the names of `models.asr.whisper`."""
+    config = WhisperConfig(
+        mels=dims["n_mels"],
+        audio_context=dims["n_audio_ctx"],
+        audio_width=dims["n_audio_state"],
+        audio_heads=dims["n_audio_head"],
+        audio_layers=dims["n_audio_layer"],
+        text_context=dims["n_text_ctx"],
+        text_width=dims["n_text_state"],
+        text_heads=dims["n_text_head"],
+        text_layers=dims["n_text_layer"],
+        vocabulary=dims["n_vocab"],
+    )
+    return config, {_renamed(name): tensor.float() for name, tensor in _floating(tensors)}
 
 
 def _floating(tensors: dict[str, Tensor]) -> list[tuple[str, Tensor]]:

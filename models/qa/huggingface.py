@@ -32,7 +32,7 @@ RENAMED = (
     (r"\.mlp\.(gate|up|down)_proj\.", r".\1."),
     (r"^lm_head\.", "head."),
 )
-KINDS = ("llama", "qwen2", "qwen2_5_vl_text")  # of decoder that `models.qa.llm` is
+KINDS = ("llama", "qwen2", "qwen2_5_vl", "qwen2_5_vl_text")  # that `models.qa.llm` reads
 
 
 def read_config(folder: Path, kind: str) -> dict[str, Any]:

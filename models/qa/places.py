@@ -52,13 +52,15 @@ class Grid:
 
     Text has the same position on all axes, and goes on after the largest of the video.
 
-    Source: Qwen2-VL, Wang et al. 2024, section 2.1; Qwen2.5-VL, Bai et al. 2025, for `step`:
-    positions a second times the seconds between blocks.
+    Positions in time are rounded down. `step` is positions a second times the seconds between
+    blocks.
+
+    Source: Qwen2-VL, Wang et al. 2024, section 2.1; Qwen2.5-VL, Bai et al. 2025, for `step`.
     """
 
     rows: int
     columns: int
-    step: int
+    step: float
 
     def video(self, opening: int, tokens: int, blocks: int, lengths: Sequence[int]) -> Tensor:
         """Return int64 (3, count): time, row and column.
@@ -71,7 +73,7 @@ class Grid:
             raise ValueError(
                 f"expected {self.rows} x {self.columns} tokens in each block, got {lengths}"
             )
-        time = self.step * torch.arange(blocks, blocks + len(lengths))
+        time = (self.step * torch.arange(blocks, blocks + len(lengths))).long()
         return opening + torch.stack(
             [
                 time.repeat_interleave(cells),
@@ -83,7 +85,8 @@ class Grid:
     def after(self, opening: int, lengths: Sequence[int]) -> int:
         if not lengths:
             return opening
-        return opening + 1 + max(self.step * (len(lengths) - 1), self.rows - 1, self.columns - 1)
+        late = int(self.step * (len(lengths) - 1))
+        return opening + 1 + max(late, self.rows - 1, self.columns - 1)
 
     def far(self, window: int) -> int:
-        return self.step * (window // (self.rows * self.columns))
+        return int(self.step * (window // (self.rows * self.columns)))

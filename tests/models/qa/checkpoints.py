@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
 
 
 def tokenizer(file: Path) -> None:
@@ -69,6 +69,29 @@ def llava_onevision(folder: Path, *, tied: bool = True, side: int = 45) -> Any:
         tie_word_embeddings=tied,
     )
     return write(reference.LlavaOnevisionForConditionalGeneration(config), folder)
+
+
+def qwen25_vl(folder: Path, *, tied: bool = False) -> Any:
+    """Write a Qwen2.5-VL with windows of 2 x 2 cells, and return the reference model."""
+    import transformers as reference
+
+    vision = {
+        "depth": 3,
+        "hidden_size": 32,
+        "intermediate_size": 40,
+        "num_heads": 2,
+        "out_hidden_size": 32,
+        "window_size": 56,
+        "fullatt_block_indexes": [1],
+        "tokens_per_second": 2,
+    }
+    rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [1, 1, 2]}
+    config = reference.Qwen2_5_VLConfig(
+        vision_config=vision,
+        text_config=text_sizes(rope_parameters=rope, tie_word_embeddings=tied),
+        tie_word_embeddings=tied,
+    )
+    return write(reference.Qwen2_5_VLForConditionalGeneration(config), folder)
 
 
 def decoder(folder: Path, kind: str, **more: Any) -> Any:

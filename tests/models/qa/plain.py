@@ -5,6 +5,8 @@ Nothing here is shared with the code under test but the weights themselves.
 
 import itertools
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,14 +14,19 @@ from torch import Tensor
 from models.qa.llm import Decoder
 
 Rows = list[Tensor]
+Place = float | Sequence[float]
 
 
-def turn(row: Tensor, position: float, theta: float) -> Tensor:
-    """Rotate one head's vector by complex multiplication; its halves are the two parts."""
+def turn(row: Tensor, position: Place, theta: float) -> Tensor:
+    """Rotate one head's vector by complex multiplication; its halves are the two parts.
+
+    `position` is one for all frequencies, or one for each.
+    """
     half = len(row) // 2
     out = row.clone()
-    for i in range(half):
-        angle = position * theta ** (-2 * i / len(row))
+    places = [position] * half if isinstance(position, int | float) else position
+    for i, place in enumerate(places):
+        angle = place * theta ** (-2 * i / len(row))
         spun = complex(row[i], row[i + half]) * complex(math.cos(angle), math.sin(angle))
         out[i], out[i + half] = spun.real, spun.imag
     return out
@@ -36,13 +43,20 @@ def _soft(scores: list[float]) -> list[float]:
 
 
 def read(
-    model: Decoder, x: Tensor, *, window: int | None = None, sinks: int = 0
+    model: Decoder,
+    x: Tensor,
+    *,
+    window: int | None = None,
+    sinks: int = 0,
+    places: Sequence[Place] = (),
+    far: float | None = None,
 ) -> tuple[Tensor, Rows, Rows]:
     """Read all of `x` at once under the windowed mask.
 
     Returns hidden vectors, and for each layer keys before rotation and values, (heads, n, d).
     A query at p sees keys in (p - window, p] turned to their positions, and the first `sinks`
-    when they are further back: then the query is turned to window - 1 and they are not turned.
+    when they are further back: then the query is turned to `far`, by default window - 1, and
+    they are not turned. `places` are the positions, by default 0, 1, ...
     """
     config = model.config
     weights = {name: value.double() for name, value in model.state_dict().items()}
@@ -58,7 +72,9 @@ def read(
         queries, keys, values = (
             _heads(normed, own, name, config.head_width) for name in ("query", "key", "value")
         )
-        rows = _mixed(queries, keys, values, config.theta, window or len(x), sinks)
+        span = window or len(x)
+        turned = _Turned(config.theta, places or range(len(x)), span - 1 if far is None else far)
+        rows = _mixed(queries, keys, values, turned, span, sinks)
         x = x + rows @ own["out.weight"].T
         inner = _norm(x, own["inner_norm.weight"], config.epsilon)
         gate = inner @ own["gate.weight"].T
@@ -76,18 +92,36 @@ def _heads(normed: Tensor, own: dict[str, Tensor], name: str, width: int) -> Ten
     return out.view(len(normed), -1, width).transpose(0, 1)
 
 
-def _mixed(
+@dataclass
+class _Turned:
+    theta: float
+    places: Sequence[Place]
+    far: float
+
+
+def mixed(
     queries: Tensor, keys: Tensor, values: Tensor, theta: float, window: int, sinks: int
 ) -> Tensor:
-    """Return what attention mixes for each query, its heads after each other."""
+    """Return what attention at positions 0, 1, ... mixes for each query, its heads in a row."""
+    turned = _Turned(theta, range(queries.shape[1]), window - 1)
+    return _mixed(queries, keys, values, turned, window, sinks)
+
+
+def _mixed(
+    queries: Tensor, keys: Tensor, values: Tensor, how: _Turned, window: int, sinks: int
+) -> Tensor:
     turned = torch.stack(
-        [torch.stack([turn(k, j, theta) for j, k in enumerate(head)]) for head in keys]
+        [
+            torch.stack([turn(k, how.places[j], how.theta) for j, k in enumerate(head)])
+            for head in keys
+        ]
     )
     group = len(queries) // len(keys)
     root = math.sqrt(queries.shape[-1])
     out = torch.zeros_like(queries)
     for h, p in itertools.product(range(len(queries)), range(queries.shape[1])):
-        near, far = turn(queries[h, p], p, theta), turn(queries[h, p], window - 1, theta)
+        near = turn(queries[h, p], how.places[p], how.theta)
+        far = turn(queries[h, p], how.far, how.theta)
         score = {}
         for j in range(p + 1):
             if p - j < window:

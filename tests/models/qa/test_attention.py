@@ -139,7 +139,7 @@ def test_windowed_attention_is_the_written_out_mask_for_any_sizes(
         found, _ = windowed(near, far, local, window=window)
     finally:
         attention.TILE = default
-    expected = plain._mixed(query, key, value, 100.0, window, sinks)[start:]
+    expected = plain.mixed(query, key, value, 100.0, window, sinks)[start:]
     torch.testing.assert_close(found.transpose(0, 1).flatten(1), expected, atol=1e-11, rtol=1e-9)
 
 

@@ -181,9 +181,9 @@ class Store:
         """
         if not self._shelf:
             return
-        for block in self.table.blocks:
+        for row, block in enumerate(self.table.blocks):
             if block.record is None and not block.lost:
-                self._write(block)
+                self._write(block, row)
         self._shelf.commit(self.table.blocks)
 
     def close(self) -> None:
@@ -214,16 +214,16 @@ class Store:
 
     def _spill(self, block: Block) -> None:
         if block.record is None:
-            self._write(block)
+            rows = enumerate(self.table.rows)
+            self._write(block, next(row for row, held in rows if held is block))
         block.memory = block.salience = None
 
-    def _write(self, block: Block) -> None:
+    def _write(self, block: Block, row: int) -> None:
         if self._shelf is None:
             raise StoreFullError(
                 f"the RAM budget of {self.budget.ram} bytes is full and there is no folder to "
                 "spill to; give the memory a folder, a larger budget or a policy that compresses"
             )
-        row = next(i for i, held in enumerate(self.table.blocks) if held is block)
         representative = self.table.representatives[:, row]
         self._shelf.put(block, representative, limit=self.budget.disk)
 

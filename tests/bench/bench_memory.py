@@ -100,8 +100,11 @@ def measure(counts: list[int], folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, nargs="+", default=[50, 400, 1600])
+    parser.add_argument("--threads", type=int, default=1)
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
     with tempfile.TemporaryDirectory() as folder:
-        measure(parser.parse_args().frames, Path(folder))
+        measure(chosen.frames, Path(folder))
 
 
 if __name__ == "__main__":

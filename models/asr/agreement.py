@@ -24,12 +24,12 @@ def agreed(
     Case and punctuation are not compared. Punctuation after the last word either of them
     knows is left out: it only says that the sound stopped there.
     """
-    heard = [_plain(tokenizer, word) for word in last]
+    heard = [plain(tokenizer, word) for word in last]
     spoken = [text for text in heard if text]
     found: list[WordTokens] = []
     count = matched = 0
     for index, word in enumerate(now):
-        text = _plain(tokenizer, word)
+        text = plain(tokenizer, word)
         if not text:
             continue  # a lone mark: it is kept if a word after it is
         if matched == len(spoken) or spoken[matched] != text:
@@ -42,7 +42,8 @@ def agreed(
     return found
 
 
-def _plain(tokenizer: Tokenizer, word: WordTokens) -> str:
+def plain(tokenizer: Tokenizer, word: Sequence[int]) -> str:
+    """Return what is compared of `word`: "" where it is a mark and nothing more."""
     return tokenizer.decode(word).lower().strip(MARKS)
 
 

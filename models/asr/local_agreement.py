@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from models.asr.agreement import agreed, without_loop
+from models.asr.agreement import agreed, plain, without_loop
 from models.asr.align import FRAME, Span, align
 from models.asr.greedy import Greedy, greedy
 from models.asr.mel import Samples
@@ -34,7 +34,9 @@ class LocalAgreementConfig:
     `interval` is in seconds of sound, at positions counted from the stream's beginning. On 20
     clips with tiny.en, one second commits words 1.3 s after their end (median) for 0.27 CPU-s a
     second; half a second, 0.5 s after for 0.46, with two more errors in 176 words. Past `trim`
-    seconds, sound is cut. `prompt` is how many tokens of earlier text the decoder sees.
+    seconds, sound is cut; so it is where no word came for `stall` seconds: Whisper likes to end
+    after a sentence that it was made to say, and hears what follows once that is gone. `prompt`
+    is how many tokens of earlier text the decoder sees.
     Where "no speech" is likelier than `no_speech`, nothing is heard: whole clips of open speech
     reach 0.4 at most, silence, noise and tones stay above 0.8 (tiny.en). `rate` bounds a
     transcript, in tokens a second of sound.
@@ -43,6 +45,7 @@ class LocalAgreementConfig:
     interval: float = 1.0
     trim: float = 12.0
     prompt: int = 60
+    stall: float = 2.0
     no_speech: float = 0.6
     rate: float = 8.0
     language: str | None = None
@@ -105,11 +108,14 @@ class LocalAgreement:
 
     def flush(self, state: AgreementState) -> list[Heard]:
         """Listen once more if there is sound that was not listened to, and commit everything."""
-        if state.end > state.listened:
-            state, news = self._listen(state, state.end)
-        else:
-            news = Heard((), state.tentative, state.end)
-        return [Heard(news.committed + news.tentative, (), state.end)]
+        if state.end == state.listened:
+            return [Heard(state.tentative, (), state.end)]
+        after, news = self._listen(state, state.end)
+        committed = news.committed + news.tentative
+        if after.start > state.start and not after.hypothesis:  # cut: what follows is unheard
+            _, news = self._listen(after, state.end)
+            committed += news.committed + news.tentative
+        return [Heard(committed, (), state.end)]
 
     @torch.inference_mode()
     def _listen(self, state: AgreementState, until: int) -> tuple[AgreementState, Heard]:
@@ -122,7 +128,7 @@ class LocalAgreement:
         silent = result.no_speech > self.config.no_speech
         tail = [] if silent else without_loop(result.tokens)
         now = self.recogniser.tokenizer.words(tail, self.config.language)
-        new = self._new(state, now, len(sound))
+        new = self._new(state, now, until)
         later = tail[sum(map(len, new)) :]
         rest = self.recogniser.tokenizer.words(later, self.config.language)
         old = len(state.committed)
@@ -154,11 +160,17 @@ class LocalAgreement:
             longest=max(1, longest),
         )
 
-    def _new(self, state: AgreementState, now: list[list[int]], length: int) -> list[list[int]]:
-        """Return the words to commit; `length` is of the sound, in samples."""
-        if not state.committed and length > 2 * self.config.trim * RATE:
+    def _new(self, state: AgreementState, now: list[list[int]], until: int) -> list[list[int]]:
+        """Return the words of `now` to commit; marks alone wait for a word, but not for ever."""
+        if not state.committed and until - state.start > 2 * self.config.trim * RATE:
             return now[:-1]  # no two transcripts agreed for long: take this one, or lose it
+        if state.committed and not any(map(self._spoken, now)):
+            return now if until - state.said > self.config.stall * RATE else []
         return agreed(self.recogniser.tokenizer, list(map(list, state.hypothesis)), now)
+
+    def _spoken(self, word: Sequence[int]) -> bool:
+        """Tell whether `word` is more than a mark."""
+        return bool(plain(self.recogniser.tokenizer, word))
 
     def _place(self, result: Greedy, words: Sequence[Sequence[int]], length: int) -> list[Span]:
         return align(
@@ -189,11 +201,13 @@ class LocalAgreement:
     def _cut(self, state: AgreementState) -> AgreementState:
         """Return the state without its oldest sound, if it has grown long."""
         # Sound not listened to yet does not count: how much of it there is depends on the chunks.
-        if state.listened - state.start <= self.config.trim * RATE:
+        long = state.listened - state.start > self.config.trim * RATE
+        silent = state.listened - state.said > self.config.stall * RATE and not state.hypothesis
+        if not (long or (silent and state.committed)):
             return state
         if not state.committed:
             return self._given_up(state)
-        count = self._last_sentence(state) or len(state.committed)
+        count = (0 if silent else self._last_sentence(state)) or len(state.committed)
         start = min(state.ends[count - 1], state.listened)
         gone = tuple(token for word in state.committed[:count] for token in word)
         return replace(

@@ -110,6 +110,20 @@ def test_real_speech_is_committed_while_it_is_spoken(tiny_en: Recogniser, jfk: C
         assert all(word.end <= news.position for word in news.committed)
 
 
+def test_after_a_silence_the_words_are_committed_and_their_sound_is_gone(
+    tiny_en: Recogniser, concord: Clip
+) -> None:
+    recogniser = LocalAgreement(tiny_en)
+    pause = np.zeros(4 * RATE, np.float32)
+    state, heard = recogniser.step(
+        recogniser.init_state(), np.concatenate([concord.samples, pause])
+    )
+    words = [word for news in heard for word in news.committed]
+    assert text_of(words).upper() == concord.text + "."
+    assert words[-1].end <= state.start <= len(concord.samples) + RATE
+    assert not state.committed
+
+
 @pytest.mark.parametrize("loudness", [0.0, 0.005, 0.1])
 def test_silence_and_noise_hold_no_words(loudness: float, tiny_en: Recogniser) -> None:
     noise = np.random.default_rng(1).standard_normal(4 * RATE).astype(np.float32) * loudness

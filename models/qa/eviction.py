@@ -188,7 +188,9 @@ def _merge(store: Store, members: Sequence[Block]) -> Block | None:
         return None
     total = sum(block.weight for block in members)
     try:
-        memory = sum(block.whole().float() * (block.weight / total) for block in members)
+        memory = sum(
+            block.whole().cpu().float() * (block.weight / total) for block in members
+        )  # some may still be on the device
     except DamagedBlockError:
         return None  # the block has marked itself as lost; the others wait for the next time
     assert isinstance(memory, Tensor)

@@ -171,7 +171,10 @@ class Store:
         self._device = [block for block in self._device if block.id not in gone]
         self._ram = [block for block in self._ram if block.id not in gone]
         for block in made:
-            self._admit(block)
+            assert block.memory is not None
+            block.memory = _to_host(block.memory, self._host)
+        # They stand for old blocks: among these they are spilled before newer ones.
+        self._ram = sorted([*self._ram, *made], key=lambda block: (block.end, block.start))
 
     def save(self) -> None:
         """Write everything to the folder, so that a restart finds it; without one, do nothing.

@@ -42,7 +42,12 @@ def written_out(
 @pytest.mark.parametrize("masked", [True, False])
 @pytest.mark.parametrize(
     ("dtype", "atol"),
-    [(torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 0.05)],  # bits of the type
+    [  # bits of the type
+        (torch.float64, 1e-12),
+        (torch.float32, 1e-5),
+        (torch.float16, 0.01),
+        (torch.bfloat16, 0.05),
+    ],
 )
 def test_a_part_is_softmax_attention_and_its_denominator(
     masked: bool, dtype: torch.dtype, atol: float

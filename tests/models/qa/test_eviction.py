@@ -100,6 +100,26 @@ def test_a_thinned_memory_is_asked_restarted_and_goes_on(tmp_path: Path) -> None
     again.close()
 
 
+def test_thinned_blocks_leave_the_device_and_are_spilled_before_newer_ones(
+    tmp_path: Path,
+) -> None:
+    rekv = watcher(Salient(recent=3, share=0.5, batch=2))
+    size = 3 * 2 * 2 * TOKENS * 8 * 4
+    budget = Budget(device=4 * size, ram=3 * size)
+    store = open_store(tmp_path, rekv.identity, budget)
+    state = watched(rekv, frames(14), store=store)
+    blocks = state.store.table.blocks
+    assert store.sizes.device <= 4 * size
+    assert store.sizes.ram <= 3 * size
+    spilled = [block.memory is None for block in blocks]
+    assert spilled == sorted(spilled, reverse=True)
+    assert any(spilled)
+    whole = watched(rekv, frames(14))
+    for one, other in zip(blocks, whole.store.table.blocks, strict=True):
+        assert torch.equal(one.whole(), other.whole())
+    store.close()
+
+
 def test_nothing_is_thinned_or_merged_by_keeping_all() -> None:
     state = watched(watcher(KeepAll()), frames(9))
     assert [block.tokens for block in state.store.table.blocks] == [TOKENS] * 9

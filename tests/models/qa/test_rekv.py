@@ -265,14 +265,14 @@ def test_asking_a_longer_stream_costs_no_more_but_for_the_scores() -> None:
     state = rekv.init_state()
     counts = []
     for first in (0, 8):
-        state, _ = rekv.step(state, frames(8 if first == 0 else 600, first=first))
+        state, _ = rekv.step(state, frames(8 if first == 0 else 250, first=first))
         with FlopCounterMode(display=False) as counter:
             list(rekv.answer(state, QUESTION, longest=3))
         counts.append(counter.get_total_flops())
     assert counts[0] == counts[1] > 0
     before = state.store.table.representatives
-    state, _ = rekv.step(state, frames(100, first=608))
-    assert state.store.table.representatives is before  # doubled at 512 and 1,024 only
+    state, _ = rekv.step(state, frames(100, first=258))
+    assert state.store.table.representatives is before  # doubled at 256 and 512 only
 
 
 def test_positions_in_the_millions_are_as_good_as_small_ones() -> None:

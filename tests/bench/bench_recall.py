@@ -1,0 +1,116 @@
+"""Does retrieval find what a question asks for? Recall with the absent-object control.
+
+    python -m tests.bench.bench_recall FOLDER --trials 10
+
+FOLDER holds SmolLM2-135M's file. Frames are lines of words, one names an object that no other
+does; the control asks for an object that never appears. A finder is as good as its lift: recall
+less control.
+"""
+
+import argparse
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.qa import smollm2
+from models.qa.encode import State
+from models.qa.recall import Find, Trial, internal, layer_bias, recall
+from models.qa.rekv import Frame, Rekv, RekvConfig
+from models.qa.retrieval import recent, uniform
+from models.qa.smollm2 import Chat
+
+SYSTEM = "You watch a camera and answer about what it showed."
+PLACES = ("kitchen", "street", "garden", "office", "beach", "park", "hall", "bridge")
+THINGS = ("chair", "tree", "table", "door", "lamp", "wall", "road", "grass", "window", "shelf")
+OBJECTS = ("cup", "dog", "guitar", "banana", "bicycle", "clock", "umbrella", "horse", "pizza")
+FRAMES, TAKEN = 24, 6
+
+
+def frames(chat: Chat, lines: Sequence[str]) -> list[Frame]:
+    """Return a frame of a second for each line of words."""
+    return [
+        Frame(chat.decoder.embed(chat.tokens(line)), float(second), second + 1.0)
+        for second, line in enumerate(lines)
+    ]
+
+
+def lines(count: int, rng: random.Random) -> list[str]:
+    """Return lines of common things in common places."""
+    return [
+        f" {rng.choice(THINGS)} {rng.choice(THINGS)} in a {rng.choice(PLACES)}\n"
+        for _ in range(count)
+    ]
+
+
+def trials(chat: Chat, count: int, rng: random.Random) -> list[Trial]:
+    """Return streams with one object planted in each."""
+    made = []
+    for _ in range(count):
+        named, other = rng.sample(OBJECTS, 2)
+        planted = rng.randrange(FRAMES)
+        said = lines(FRAMES, rng)
+        said[planted] = f" {named} {named} in a {rng.choice(PLACES)}\n"
+        present, absent = (chat.tokens(f"When did you see the {x}?") for x in (named, other))
+        made.append(Trial(frames(chat, said), planted, present, absent))
+    return made
+
+
+def by_words(chat: Chat, made: Sequence[Trial]) -> Find:
+    """Return an external finder: the likeness of the words' embeddings, the model unasked."""
+    weight = torch.nn.functional.normalize(chat.decoder.embedding.weight.float(), dim=-1)
+    asked = iter([trial for trial in made for _ in range(2)])
+
+    def find(state: State, question: Tensor) -> Sequence[Sequence[int]]:
+        trial = next(asked)
+        noun = weight[question[-2]]  # the last word before the question mark
+        likeness = [
+            float((torch.nn.functional.normalize(f.tokens.float(), dim=-1) @ noun).max())
+            for f in trial.frames
+        ]
+        order = sorted(range(FRAMES), key=lambda row: -likeness[row])[:TAKEN]
+        return [[state.store.table.blocks[row].id for row in order]]
+
+    return find
+
+
+def measure(chat: Chat, count: int) -> None:
+    """Print recall, control and lift of each finder, and the position bias of each scoring."""
+    opening = chat.tokens(smollm2.opening(SYSTEM))
+    made = trials(chat, count, random.Random(7))
+    raw = Rekv(chat.decoder, opening, RekvConfig(window=4000))
+    centred = Rekv(chat.decoder, opening, RekvConfig(window=4000, scoring="centred"))
+    finders: dict[str, Find] = {
+        "internal, dot": internal(raw, TAKEN),
+        "internal, centred": internal(centred, TAKEN),
+        "external, by words": by_words(chat, made),
+        "recent": lambda state, question: [recent(FRAMES, TAKEN).tolist()],
+        "uniform": lambda state, question: [uniform(FRAMES, TAKEN).tolist()],
+    }
+    for name, find in finders.items():
+        found = recall(centred if "centred" in name else raw, made, find)
+        print(
+            f"{name}: recall {found.mean:.2f}, absent object {found.control:.2f}, "
+            f"lift {found.lift:+.2f}, chance {found.chance:.2f}"
+        )
+    question = chat.tokens("Is there a dog?")
+    for name, rekv in (("dot", raw), ("centred", centred)):
+        state, _ = rekv.step(rekv.init_state(), frames(chat, lines(96, random.Random(1))))
+        biases = layer_bias(rekv, state, question)
+        print(f"{name}: position bias {sum(biases) / len(biases):+.2f} on average over layers")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--trials", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=1)
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    measure(smollm2.load(chosen.folder), chosen.trials)
+
+
+if __name__ == "__main__":
+    main()

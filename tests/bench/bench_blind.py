@@ -1,0 +1,192 @@
+"""The small model on the blind pictures: `python -m tests.bench.bench_blind --half 0`.
+
+Half 0 is for working on the recipe; half 1 is measured for a published figure and not looked
+at: without `--show`, single answers are not printed. See tests/data/blind/README.md.
+"""
+
+import argparse
+import json
+import random
+import re
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from models.qa import adapter, eyes, smollm2
+from models.qa.embedded import Embedded, Memory
+from models.qa.eyes import Pixels
+from tests.bench import blind
+
+Line = blind.Line
+DIGITS = {
+    "no": "0", "nobody": "0", "none": "0", "one": "1", "two": "2", "three": "3", "four": "4",
+    "five": "5", "a": "a",
+}  # fmt: skip
+SHOWN = 6.0  # seconds that a composition shows a picture
+
+
+def frames(line: Line, *, rate: float = 2.0) -> Iterator[tuple[Pixels, float]]:
+    """Yield pictures of `line` with times from 0; a photograph is shown for two seconds."""
+    file = blind.path(line)
+    if line["media"] == "photo":
+        pixels = np.array(ImageOps.exif_transpose(Image.open(file)).convert("RGB"))
+        for index in range(3):
+            yield pixels, float(index)
+        return
+    due = line["start"]
+    with av.open(str(file)) as container:
+        for frame in container.decode(video=0):
+            at = frame.time or 0.0
+            if at >= line["end"]:
+                return
+            if at >= due:
+                due += 1 / rate
+                yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), at - line["start"]
+
+
+def right(kind: str, expected: list[str], said: str) -> bool:
+    """Return whether `said` answers as `expected`: one of these, as words of the answer."""
+    words = re.findall(r"[a-z0-9:]+", said.lower())
+    if kind in ("yes", "yesno2", "no"):
+        return next((word for word in words if word in ("yes", "no")), "") == expected[0]
+    if kind == "when":
+        return any(abs(at - float(want)) <= 1 for at in times(said) for want in seconds(expected))
+    if kind == "count":
+        words = [DIGITS.get(word, word) for word in words]
+    text = " " + " ".join(words) + " "
+    return any(f" {' '.join(want.lower().split())} " in text for want in expected)
+
+
+def seconds(expected: list[str]) -> list[float]:
+    return [float(want) for want in expected if want.isdigit()]
+
+
+def times(said: str) -> list[float]:
+    """Return the times in an answer, in seconds."""
+    found = re.findall(r"(?:(\d+):)?(\d+):(\d\d)", said)
+    return [
+        int(hours or 0) * 3600 + int(minutes) * 60 + int(part) for hours, minutes, part in found
+    ]
+
+
+def compositions(lines: list[Line], count: int, seed: int) -> Iterator[list[Line]]:
+    """Yield lists of four photographs of different things."""
+    rng = random.Random(seed)
+    photos = [line for line in lines if line["media"] == "photo"]
+    for _ in range(count):
+        chosen: list[Line] = []
+        for line in rng.sample(photos, len(photos)):
+            if all(not set(line["objects"][0]) & set(other["objects"][0]) for other in chosen):
+                chosen.append(line)
+            if len(chosen) == 4:
+                yield chosen
+                break
+
+
+def composed_questions(shown: list[Line]) -> list[dict[str, Any]]:
+    """Return what is asked of a composition: order, when, and a thing that was not shown."""
+    names = [line["objects"][0][0] for line in shown]
+    ask = []
+    for index in (1, 2):
+        ask.append(("order", f"What came before the {names[index]}?", shown[index - 1]))
+        ask.append(("order", f"What came after the {names[index]}?", shown[index + 1]))
+    asked = [{"kind": k, "ask": q, "expect": line["objects"][0]} for k, q, line in ask]
+    first = f"What came first, the {names[0]} or the {names[3]}?"
+    asked.append({"kind": "order", "ask": first, "expect": [f"the {names[0]} came"]})
+    middle = [str(second) for second in range(int(2 * SHOWN), int(3 * SHOWN) + 1)]
+    last = f"When did you last see the {names[2]}?"
+    asked.append({"kind": "when", "ask": last, "expect": middle})
+    asked.append({"kind": "yes", "ask": f"Did you see the {names[0]}?", "expect": ["yes"]})
+    return asked
+
+
+class Score:
+    """Right and all, by media and kind; and seconds of each answer."""
+
+    def __init__(self, *, show: bool) -> None:
+        self.show = show
+        self.tally: dict[str, list[bool]] = defaultdict(list)
+        self.first: list[float] = []
+        self.whole: list[float] = []
+
+    def ask(self, model: Embedded, memory: Memory, media: str, line: Line, now: float) -> None:
+        for question in line["questions"]:
+            begun = time.perf_counter()
+            reply = model.answer(memory, question["ask"], now=now)
+            pieces: list[str] = []
+            for piece in reply.pieces:
+                if not pieces:
+                    self.first.append(time.perf_counter() - begun)
+                pieces.append(piece)
+            self.whole.append(time.perf_counter() - begun)
+            said = "".join(pieces)
+            good = right(question["kind"], question["expect"], said)
+            self.tally[f"{media} {question['kind']}"].append(good)
+            if self.show:
+                print(
+                    "  " if good else "x ", line["id"], "|", question["ask"], "|", said, flush=True
+                )
+
+    def summary(self) -> dict[str, Any]:
+        counts = {kind: [sum(all_), len(all_)] for kind, all_ in sorted(self.tally.items())}
+        first, whole = (np.percentile(part, [50, 95]).round(3) for part in (self.first, self.whole))
+        return {"right": counts, "first_token_s": first.tolist(), "answer_s": whole.tolist()}
+
+
+def watched(model: Embedded, pictures: Iterator[tuple[Pixels, float]]) -> tuple[Memory, float]:
+    """Return the memory after `pictures`, and the time of the last."""
+    memory, now = model.init_state(), 0.0
+    for pixels, now in pictures:
+        memory, _ = model.step(memory, (pixels, now))
+    model.flush(memory)
+    return memory, now
+
+
+def composed(shown: list[Line]) -> Iterator[tuple[Pixels, float]]:
+    for index, line in enumerate(shown):
+        pixels = next(frames(line))[0]
+        for second in range(int(SHOWN)):
+            yield pixels, index * SHOWN + second
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--half", type=int, choices=[0, 1], default=0)
+    parser.add_argument("--adapter", type=Path, help="by default none: the frozen model")
+    parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
+    parser.add_argument("--limit", type=int, help="look at the first so many lines only")
+    parser.add_argument("--compositions", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--show", action="store_true")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    chat = smollm2.load(options.weights / "smollm2-135m")
+    if options.adapter:
+        adapter.add(chat.decoder, options.adapter)
+    model = Embedded(chat, eyes.load(options.weights))
+    score = Score(show=options.show)
+    lines = blind.labels(options.half)[: options.limit]
+    for line in lines:
+        memory, now = watched(model, frames(line))
+        if options.show:
+            print(line["id"], [(m.moment.names[:1], m.moment.people) for m in memory.diary.entries])
+        score.ask(model, memory, line["media"], line, now)
+    for index, shown in enumerate(compositions(lines, options.compositions, seed=options.half)):
+        memory, now = watched(model, composed(shown))
+        asked = {"id": f"composed {index}", "questions": composed_questions(shown)}
+        score.ask(model, memory, "composed", asked, now)
+    print(json.dumps(score.summary(), indent=1))
+    if options.out:
+        options.out.write_text(json.dumps(score.summary()) + "\n")
+
+
+if __name__ == "__main__":
+    main()

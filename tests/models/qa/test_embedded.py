@@ -1,0 +1,116 @@
+"""The small model's memory with a tiny decoder and drawn eyes: what is kept, and for how long."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.qa.classes import NAMES
+from models.qa.embedded import NOTHING_YET, Embedded, EmbeddedConfig, Memory, pieces
+from models.qa.eyes import Eyes, Look, Pixels
+from models.qa.moments import Moment
+from tests.models.qa.chatting import chat
+
+CUP, DOG, BALL = (NAMES.index(name) for name in ("cup", "dog", "ball"))
+
+
+class Reading(Eyes):
+    """Eyes that read the name's number from the first pixels: no network."""
+
+    def __init__(self) -> None:
+        pass
+
+    def look(self, pixels: Pixels, time: float) -> Look:
+        name = int(pixels[0, 0, 0]) * 256 + int(pixels[0, 0, 1])
+        shares = torch.zeros(len(NAMES))
+        shares[name] = 1.0
+        names = ((NAMES[name], 1.0),)
+        return Look(Moment(time=time, names=names, people=int(pixels[0, 0, 2])), shares)
+
+
+def picture(name: int, people: int = 0) -> Pixels:
+    return np.array([[[name // 256, name % 256, people]]], np.uint8)
+
+
+def model(*, every: float = 10.0) -> Embedded:
+    return Embedded(chat(), Reading(), EmbeddedConfig(every=every, longest=8))
+
+
+def watch(watcher: Embedded, shown: list[int], *, step: float = 1.0) -> Memory:
+    memory = watcher.init_state()
+    for index, name in enumerate(shown):
+        memory, _ = watcher.step(memory, (picture(name), index * step))
+    return memory
+
+
+def remembered(memory: Memory) -> list[tuple[float, str]]:
+    return [(entry.moment.time, entry.main) for entry in memory.diary.entries]
+
+
+def test_begin_and_end_of_each_scene_are_remembered() -> None:
+    memory = watch(model(), [CUP] * 4 + [DOG] * 3 + [BALL])
+    assert remembered(memory) == [(0, "cup"), (3, "cup"), (4, "dog"), (6, "dog"), (7, "ball")]
+
+
+def test_a_scene_that_lasts_is_remembered_now_and_then() -> None:
+    memory = watch(model(every=5.0), [CUP] * 12)
+    assert remembered(memory) == [(0, "cup"), (5, "cup"), (10, "cup")]
+    watcher = model(every=5.0)
+    watcher.flush(memory)
+    assert remembered(memory)[-1] == (11, "cup")
+
+
+def test_a_person_who_comes_in_makes_a_new_moment() -> None:
+    watcher = model()
+    memory = watch(watcher, [CUP, CUP])
+    memory, _ = watcher.step(memory, (picture(CUP, people=1), 2.0))
+    assert [entry.moment.people for entry in memory.diary.entries] == [0, 0, 1]
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.sampled_from([CUP, DOG, BALL]), min_size=1, max_size=25))
+def test_first_and_last_time_of_every_thing_can_be_told(shown: list[int]) -> None:
+    watcher = model()
+    memory = watch(watcher, shown)
+    watcher.flush(memory)
+    for name in set(shown):
+        times = [time for time, main in remembered(memory) if main == NAMES[name]]
+        places = [index for index, other in enumerate(shown) if other == name]
+        assert (times[0], times[-1]) == (places[0], places[-1])
+
+
+def test_an_answer_uses_what_was_asked_about_and_nothing_later() -> None:
+    watcher = model()
+    memory = watch(watcher, [DOG] * 30 + [CUP] + [DOG] * 30 + [BALL] * 5)
+    reply = watcher.answer(memory, "When did you see my mug?", now=50.0)
+    assert 30.0 in reply.times
+    assert max(reply.times) <= 50.0
+    assert watcher.answer(memory, "And the ball?", now=70.0).times[-1] >= 61.0
+
+
+def test_asking_twice_says_the_same_and_changes_nothing() -> None:
+    watcher = model()
+    memory = watch(watcher, [CUP, DOG, BALL])
+    before = remembered(memory)
+    first = list(watcher.answer(memory, "What came before the dog?", now=2.0).pieces)
+    assert list(watcher.answer(memory, "What came before the dog?", now=2.0).pieces) == first
+    assert remembered(memory) == before
+    memory, _ = watcher.step(memory, (picture(DOG), 4.0))
+    again = watcher.answer(memory, "What came before the dog?", now=3.0)
+    assert list(again.pieces) == first
+
+
+def test_before_the_first_picture_the_answer_says_so() -> None:
+    watcher = model()
+    reply = watcher.answer(watcher.init_state(), "What is it?", now=0.0)
+    assert list(reply.pieces) == [NOTHING_YET]
+    assert reply.times == ()
+
+
+@pytest.mark.parametrize("text", ["Yes, a cup.", "naïve café", "日本 🙂"])
+def test_pieces_are_whole_letters_and_join_to_the_text(text: str) -> None:
+    talk = chat()
+    said = list(pieces(talk, iter(talk.tokens(text).tolist())))
+    assert "".join(said) == text
+    assert not any("\ufffd" in piece for piece in said)

@@ -10,6 +10,7 @@ segments are read from record to record: each says which blocks it replaces.
 
 import json
 import os
+import weakref
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -44,7 +45,7 @@ class Shelf:
         self.lost: tuple[Lost, ...] = ()
         self._identity = json.loads(json.dumps(dict(identity)))
         self._mark = zlib.crc32(json.dumps(self._identity, sort_keys=True).encode())
-        self._lock = lock(folder)
+        self._unlock = weakref.finalize(self, os.close, lock(folder))
         try:
             self._index = read_checked(folder / INDEX)
             self._check(self._index["identity"] if self._index else self._identity)
@@ -133,7 +134,7 @@ class Shelf:
 
     def close(self) -> None:
         """Let go of the folder; records that are still held stay readable."""
-        os.close(self._lock)
+        self._unlock()
 
     def _check(self, identity: object) -> None:
         if identity != self._identity:

@@ -186,6 +186,22 @@ def test_a_merged_block_is_the_weighted_mean_of_its_frames() -> None:
         torch.testing.assert_close(found, mean[:, 0].mean(2).flatten(1), atol=1e-6, rtol=1e-5)
 
 
+def test_a_merged_memory_survives_a_restart_with_its_weights(tmp_path: Path) -> None:
+    rekv = watcher(KMeans(recent=4, capacity=6, key_frames=2, batch=3))
+    store = open_store(tmp_path, rekv.identity, Budget(ram=8_000))
+    state = watched(rekv, frames(40), store=store)
+    said = list(rekv.answer(state, QUESTION, longest=5))
+    before = [(b.id, b.start, b.end, b.weight) for b in store.table.blocks]
+    rekv.flush(state)
+    store.close()
+    store.close()  # once more does no harm
+    again = open_store(tmp_path, rekv.identity, Budget(ram=8_000))
+    assert [(b.id, b.start, b.end, b.weight) for b in again.table.blocks] == before
+    assert again.lost == ()
+    assert list(rekv.answer(rekv.init_state(again), QUESTION, longest=5)) == said
+    again.close()
+
+
 def test_a_merged_block_is_not_looked_at_before_its_last_frame() -> None:
     rekv = watcher(KMeans(recent=2, capacity=3, key_frames=0, batch=2))
     state = watched(rekv, frames(12))

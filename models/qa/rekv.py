@@ -31,11 +31,16 @@ from models.qa.store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RekvConfig:
-    """`window` is in tokens; `blocks` is how many a question retrieves in each layer."""
+    """`window` is in tokens; `blocks` is how many a question retrieves in each layer.
+
+    Blocks are stored in `dtype`, by default the decoder's own: half as many bits take half the
+    room, and are exact no more.
+    """
 
     window: int = 15_000
     blocks: int = 64
     scoring: Scoring = "dot"
+    dtype: torch.dtype | None = None
     span: int = 32  # blocks that the trend is taken from, if the scoring is "centred"
 
 
@@ -88,7 +93,7 @@ class Rekv:
         first = next(self.decoder.layers).key.weight.detach().float().cpu().numpy()
         return {
             "shape": [config.layers, config.key_heads, config.head_width],
-            "dtype": str(self.decoder.embedding.weight.dtype).removeprefix("torch."),
+            "dtype": str(self._dtype).removeprefix("torch."),
             "weights": zlib.crc32(first.tobytes()),
             "opening": zlib.crc32(self.opening.cpu().numpy().tobytes()),
         }
@@ -119,7 +124,7 @@ class Rekv:
         self._check(state, frames)
         self.policy.tidy(state.store)
         x = torch.cat([frame.tokens for frame in frames])
-        needed = size(config.layers, config.key_heads, config.head_width, len(x), x.dtype)
+        needed = size(config.layers, config.key_heads, config.head_width, len(x), self._dtype)
         state.store.reserve(needed)
         lengths = [len(frame.tokens) for frame in frames]
         memory, measured = encode(
@@ -137,7 +142,7 @@ class Rekv:
             frame = frames[index]
             found = measured[index] if index < len(measured) else None
             state.last = state.store.append(
-                part.clone(), start=frame.start, end=frame.end, salience=found
+                part.to(self._dtype, copy=True), start=frame.start, end=frame.end, salience=found
             )
         return state, ()
 
@@ -257,6 +262,10 @@ class Rekv:
             retrieved = self.fetch(state, ids, until=until)
         read = question if prompt is None else prompt
         return self.reply(retrieved, read, longest=longest, stop=stop)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.config.dtype or self.decoder.embedding.weight.dtype
 
     def _embedded(self, tokens: Tensor) -> Tensor:
         return tokens if tokens.is_floating_point() else self.decoder.embed(tokens)

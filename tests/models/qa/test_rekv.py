@@ -343,3 +343,20 @@ def test_half_precision_encodes_and_answers() -> None:
     assert len(
         list(rekv.answer(watched(rekv, frames(8, dtype=torch.bfloat16)), QUESTION, longest=4))
     )
+
+
+def test_blocks_stored_in_half_the_bits_take_half_the_room_and_find_the_same() -> None:
+    whole = Rekv(decoder(), OPENING, RekvConfig(window=20, blocks=3))
+    half = Rekv(decoder(), OPENING, RekvConfig(window=20, blocks=3, dtype=torch.bfloat16))
+    assert half.identity != whole.identity
+    one, other = watched(half, frames(9)), watched(whole, frames(9))
+    assert one.store.sizes.ram * 2 == other.store.sizes.ram
+    assert torch.equal(stored(one), stored(other).bfloat16())  # rounded, and nothing else
+    found, expected = (
+        prompt_scores(rekv, rekv.fetch(state, [1, 4, 6]), QUESTION)
+        for rekv, state in ((half, one), (whole, other))
+    )
+    assert found.dtype == torch.float32
+    # 8 bits of mantissa in what is looked at
+    torch.testing.assert_close(found, expected, atol=0.1, rtol=0.05)
+    assert not torch.equal(found, expected)

@@ -8,10 +8,7 @@ their embeddings in its place (`models.qa.pseudo_words`). Everything else is pla
 
 from dataclasses import dataclass
 
-SYSTEM = (
-    "You remember a video. Each line is a moment: time, what was seen, where in the picture, "
-    "and how many people. Answer in one short sentence."
-)
+SYSTEM = "Each line is a moment of a video. Answer in one short sentence."
 COUNTS = ("nobody", "one person", "two people", "three people", "four people", "five people")
 MANY = "many people"
 

@@ -57,7 +57,7 @@ def held_out(name: str) -> bool:
     return name not in COMMON and hashlib.sha256(name.encode()).digest()[0] % 8 == 0
 
 
-def make(number: int, *, validation: bool = False, turns: int = 6) -> Log:
+def make(number: int, *, validation: bool = False, turns: int = 10) -> Log:
     """Return the log with that number; training and validation logs have nothing in common."""
     rng = random.Random(f"{'validation' if validation else 'training'} {number}")
     pool = [name for name in NAMES if held_out(name) == validation]

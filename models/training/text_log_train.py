@@ -37,7 +37,7 @@ class Recipe:
     """A run: `steps` in all, each over `logs` logs; `rate` rises over `warmup`, then falls."""
 
     steps: int = 120
-    logs: int = 4
+    logs: int = 3
     rank: int = 8
     rate: float = 1.5e-3
     warmup: int = 15

@@ -74,8 +74,8 @@ def compose(settings: Settings) -> Iterator[Composed]:
     vad = weights.fetch("silero-vad", folder, progress=told("silero-vad"))
     with ExitStack() as stack:
 
-        def worker(name: str) -> Worker:
-            made = Worker(name)
+        def worker(name: str, threads: int = 1) -> Worker:
+            made = Worker(name, threads=threads)
             stack.callback(made.close)
             return made
 
@@ -85,7 +85,7 @@ def compose(settings: Settings) -> Iterator[Composed]:
             watcher=EchoWatcher(),
             voice=HibariVoice(),
             ears=worker("ears"),
-            scribe=worker("scribe"),
+            scribe=worker("scribe", settings.recognisers_at_once),
             eyes=worker("eyes"),
             mouth=worker("mouth"),
             hand=worker("hand"),

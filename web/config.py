@@ -156,6 +156,11 @@ class Settings(BaseSettings):
         """CPU threads that a model gets."""
         return self.threads or max(1, (os.cpu_count() or 1) // 2)
 
+    @property
+    def recognisers_at_once(self) -> int:
+        """How many sessions are recognised side by side, each on `threads_in_use` threads."""
+        return max(1, (os.cpu_count() or 1) // self.threads_in_use)
+
 
 def read_settings(**overrides: object) -> Settings:
     """Return the settings of this process; `overrides` that are not None win over variables.

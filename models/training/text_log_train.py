@@ -27,7 +27,8 @@ from models.qa.moments import SYSTEM, asked
 from models.qa.pseudo_words import embed
 from models.qa.rotary import rotate
 from models.qa.smollm2 import Chat, asking, load, opening
-from models.training.text_log import Log, Turn, make
+from models.training.text_log import Log, make
+from models.training.text_log_world import Turn
 
 logger = logging.getLogger(__name__)
 

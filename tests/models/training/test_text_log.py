@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from models.qa.classes import NAMES
 from models.qa.moments import clock
-from models.training.text_log import COMMON, Log, held_out, make
+from models.training.text_log import Log, held_out, make
+from models.training.text_log_world import COMMON
 
 NUMBERS = st.integers(0, 100_000)
 

@@ -6,9 +6,12 @@ question is about, so names in the question are looked up in what the classifier
 Source: ReKV, Di et al. 2025, section 3.3 (external retrieval), with names instead of vectors.
 """
 
+import json
+import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,8 @@ from numpy.typing import NDArray
 from models.qa.classes import NAMES
 from models.qa.moments import Moment
 from models.qa.nouns import About
+
+logger = logging.getLogger(__name__)
 
 SEEN = 0.2  # share from which a name counts as seen
 
@@ -44,6 +49,39 @@ class Diary:
         blocks = set(known)
         limit = np.inf if time is None else time
         return [e for e in self.entries if e.moment.time <= limit and e.block in blocks]
+
+
+def to_line(entry: Entry) -> str:
+    """Return `entry` as one line of JSON; shares under 0.5 % are not kept."""
+    kept = np.flatnonzero(entry.shares >= 0.005)
+    shares = [[NAMES[column], round(float(entry.shares[column]), 3)] for column in kept]
+    return json.dumps({"block": entry.block, "shares": shares} | asdict(entry.moment))
+
+
+def from_lines(lines: Iterable[str]) -> Diary:
+    """Return the diary that `lines` of `to_line` hold; one cut short by a crash is left out."""
+    diary = Diary()
+    for line in lines:
+        try:
+            diary.entries.append(_entry(json.loads(line)))
+        except (ValueError, KeyError, TypeError):
+            logger.warning("left a damaged line out of a diary: %.60s", line)
+    return diary
+
+
+def _entry(stored: dict[str, Any]) -> Entry:  # any JSON object
+    shares = np.zeros(len(NAMES), np.float32)
+    for name, share in stored["shares"]:
+        shares[NAMES.index(name)] = share
+    moment = Moment(
+        time=float(stored["time"]),
+        names=tuple((str(name), float(share)) for name, share in stored["names"]),
+        colour=str(stored["colour"]),
+        place=str(stored["place"]),
+        others=tuple(str(name) for name in stored["others"]),
+        people=int(stored["people"]),
+    )
+    return Entry(int(stored["block"]), moment, shares)
 
 
 def choose(entries: Sequence[Entry], asked: About, *, count: int) -> list[Entry]:

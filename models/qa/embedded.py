@@ -64,9 +64,9 @@ class Embedded:
         begin = chat.tokens(opening(SYSTEM))
         self.rekv = Rekv(chat.decoder, begin, RekvConfig(window=1024))
 
-    def init_state(self, store: Store | None = None) -> Memory:
-        """Return the memory before the first picture."""
-        return Memory(self.rekv.init_state(store), Diary())
+    def init_state(self, store: Store | None = None, diary: Diary | None = None) -> Memory:
+        """Return the memory before the first picture, or after what `store` and `diary` hold."""
+        return Memory(self.rekv.init_state(store), diary or Diary())
 
     def step(self, memory: Memory, chunk: tuple[Pixels, float]) -> tuple[Memory, tuple[()]]:
         """Look at a picture, uint8 (height, width, 3) RGB, at a time in seconds.

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.qa.classes import NAMES
-from models.qa.diary import Diary, Entry, choose
+from models.qa.diary import Diary, Entry, choose, from_lines, to_line
 from models.qa.moments import Moment
 from models.qa.nouns import About, about
 
@@ -84,3 +84,21 @@ def test_words_of_a_question_are_known_by_other_names() -> None:
     assert "dog" not in names("Is there any fruit?")
     assert about("What is it?") == About(frozenset(), persons=False)
     assert about("Who came in?").persons
+
+
+@settings(deadline=None)
+@given(THINGS)
+def test_a_diary_is_read_back_as_it_was_written(things: list[tuple[str, int]]) -> None:
+    written = entries(things)
+    read = from_lines(to_line(entry) for entry in written).entries
+    assert [entry.moment for entry in read] == [entry.moment for entry in written]
+    for one, other in zip(read, written, strict=True):
+        assert one.block == other.block
+        np.testing.assert_allclose(one.shares, other.shares, atol=1e-3)
+
+
+def test_a_line_cut_short_costs_only_itself() -> None:
+    lines = [to_line(entry) for entry in entries([("cup", 0), ("dog", 1), ("ball", 0)])]
+    for cut in range(len(lines[1])):
+        read = from_lines([lines[0], lines[1][:cut], lines[2]]).entries
+        assert [entry.main for entry in read] == ["cup", "ball"]

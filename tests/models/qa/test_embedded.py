@@ -1,5 +1,7 @@
 """The small model's memory with a tiny decoder and drawn eyes: what is kept, and for how long."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.qa.classes import NAMES
+from models.qa.diary import from_lines, to_line
 from models.qa.embedded import NOTHING_YET, Embedded, EmbeddedConfig, Memory, pieces
 from models.qa.eyes import Eyes, Look, Pixels
 from models.qa.moments import Moment
+from models.qa.store import open_store
 from tests.models.qa.chatting import chat
 
 CUP, DOG, BALL = (NAMES.index(name) for name in ("cup", "dog", "ball"))
@@ -114,3 +118,24 @@ def test_pieces_are_whole_letters_and_join_to_the_text(text: str) -> None:
     said = list(pieces(talk, iter(talk.tokens(text).tolist())))
     assert "".join(said) == text
     assert not any("\ufffd" in piece for piece in said)
+
+
+def test_after_a_restart_the_same_is_answered_and_the_stream_goes_on(tmp_path: Path) -> None:
+    watcher = model()
+    store = open_store(tmp_path / "store", watcher.rekv.identity)
+    memory = watcher.init_state(store)
+    for time, name in enumerate([CUP, DOG, BALL, DOG]):
+        memory, _ = watcher.step(memory, (picture(name), float(time)))
+    watcher.flush(memory)
+    before = list(watcher.answer(memory, "Where is my cup?", now=9.0).pieces)
+    lines = [to_line(entry) for entry in memory.diary.entries]
+    store.close()
+
+    again = model()
+    store = open_store(tmp_path / "store", again.rekv.identity)
+    memory = again.init_state(store, from_lines(lines))
+    assert list(again.answer(memory, "Where is my cup?", now=9.0).pieces) == before
+    memory, _ = again.step(memory, (picture(CUP), 20.0))
+    assert remembered(memory)[-2:] == [(3.0, "dog"), (20.0, "cup")]
+    assert 20.0 in again.answer(memory, "Where is my cup?", now=21.0).times
+    store.close()

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,10 @@ from media.events import Caption, CaptionWord, Output, Question
 from media.pipeline.limits import Limits
 from media.pipeline.listening import RATE, TurnOver, TurnSound
 from media.pipeline.questions import Questions
-from media.pipeline.services import Services
+from media.pipeline.services import Samples, Services
 from models.asr.words import Heard, Word
+
+SKIPPED = 15.0  # seconds of a turn at most that are heard in one look, where there is a hurry
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +29,7 @@ class Draft:
     start: int
     asr: Any
     heard: int
+    last: Samples | None = None  # sound that the recogniser hears when the turn is over
     committed: list[Word] = field(default_factory=list)
     tentative: tuple[Word, ...] = ()
 
@@ -78,24 +83,33 @@ class Scribe:
         """Write captions until `speech` ends. All that waits of a turn is heard at once."""
         draft: Draft | None = None
         while items := await speech.receive_all():
-            for item in _joined(items):
+            joined = _joined(items)
+            for item, following in zip_longest(joined, joined[1:]):
                 if draft is None or draft.turn != item.turn:
                     state = self._services.recogniser.init_state()
                     draft = Draft(item.turn, item.start, state, item.start)
-                if isinstance(item, TurnSound):
-                    await self._hear(draft, item)
-                else:
+                if isinstance(item, TurnOver):
                     await self._finish(draft, item)
                     draft = None
+                elif isinstance(following, TurnOver) and self._behind(item, SKIPPED):
+                    draft.last = item.samples
+                else:
+                    await self._hear(draft, item)
 
     async def _hear(self, draft: Draft, sound: TurnSound) -> None:
-        behind = len(sound.samples) / RATE
-        hurry = self._limits.hurry is not None and behind > self._limits.hurry
         recogniser = self._services.recogniser
         draft.asr, outputs = await self._services.scribe.run(
-            recogniser.step, draft.asr, sound.samples, hurry=hurry
+            recogniser.step, draft.asr, sound.samples, hurry=self._behind(sound)
         )
         await self._say(draft, outputs)
+
+    def _behind(self, sound: TurnSound, most: float = inf) -> bool:
+        """Tell whether so much sound has waited that there is no time for every partial caption.
+
+        Sound that is over and no longer than `most` seconds may go without any.
+        """
+        behind = len(sound.samples) / RATE
+        return self._limits.hurry is not None and self._limits.hurry < behind <= most
 
     async def _say(self, draft: Draft, outputs: Sequence[Heard]) -> None:
         """Send a caption for each of `outputs` that has words."""
@@ -111,7 +125,7 @@ class Scribe:
         if not over.kept:
             return
         recogniser = self._services.recogniser
-        for heard in await self._services.scribe.run(recogniser.flush, draft.asr):
+        for heard in await self._services.scribe.run(recogniser.flush, draft.asr, draft.last):
             draft.add(heard)
         draft.heard = max(draft.heard, over.end)
         caption = draft.caption(end=over.end)

@@ -127,8 +127,11 @@ class CausalStream:
         return state, heard
 
     @torch.inference_mode()
-    def flush(self, state: CausalState) -> list[Heard]:
-        """Look at the sound that filled no block, and commit everything."""
+    def flush(self, state: CausalState, last: Samples | None = None) -> list[Heard]:
+        """Look at the sound that filled no block, and commit everything; `last` belongs to it."""
+        if last is not None:
+            state, earlier = self.step(state, last, hurry=True)
+            return [*earlier, *self.flush(state)]
         frames = self._mel.flush(state.mel)
         encoder, blocks = state.encoder, list[Tensor]()
         if frames:

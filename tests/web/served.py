@@ -62,7 +62,8 @@ class CountingRecogniser:
         words = tuple(self._word(n) for n in range(before, after))
         return state + len(chunk), [Heard(words, (), state + len(chunk))] if words else []
 
-    def flush(self, state: int) -> Sequence[Heard]:
+    def flush(self, state: int, last: Samples | None = None) -> Sequence[Heard]:
+        assert last is None  # no scripted session is behind
         words = (self._word(state // WORD),) if state % WORD else ()
         return [Heard(words, (), state)]
 

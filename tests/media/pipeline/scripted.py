@@ -59,7 +59,9 @@ class BlockRecogniser:
             state = replace(state, said=max(state.said, len(words) - 1))
         return state, outputs
 
-    def flush(self, state: Blocks) -> Sequence[Heard]:
+    def flush(self, state: Blocks, last: Samples | None = None) -> Sequence[Heard]:
+        if last is not None:
+            state = replace(state, samples=np.concatenate([state.samples, last]))
         words = self._words(state.samples, len(state.samples) // BLOCK)
         return [Heard(words[state.said :], (), len(state.samples))]
 

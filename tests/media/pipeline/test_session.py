@@ -29,7 +29,7 @@ from media.events import (
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.echo import MARK
 from media.pipeline.limits import Limits
-from media.pipeline.services import Services
+from media.pipeline.services import Samples, Services
 from media.pipeline.session import run_session
 from models.asr.words import Heard
 from tests.media.pipeline.scripted import (
@@ -281,9 +281,9 @@ class Blocked(BlockRecogniser):
         super().__init__()
         self._released = released
 
-    def flush(self, state: Blocks) -> Sequence[Heard]:
+    def flush(self, state: Blocks, last: Samples | None = None) -> Sequence[Heard]:
         self._released.wait()
-        return super().flush(state)
+        return super().flush(state, last)
 
 
 async def test_a_slow_recogniser_never_holds_the_pictures_up() -> None:
@@ -313,8 +313,17 @@ async def test_a_slow_recogniser_never_holds_the_pictures_up() -> None:
     assert len(drawn) == 30
 
 
+async def test_a_turn_that_is_over_before_it_was_heard_gets_its_final_caption_only() -> None:
+    sound = [AudioChunk(np.concatenate([tone(4), silence(1)]), 0, RATE)]
+    for limits, partial in ((Limits(hurry=1.5), False), (Limits.replay(), True)):
+        with scripted_services() as services:
+            captions = of(Caption, await session(sound, services, limits=limits))
+        assert any(not caption.final for caption in captions) is partial
+        assert len(captions[-1].words) == 20
+
+
 async def test_a_recogniser_that_is_behind_hurries_only_live() -> None:
-    sound = [AudioChunk(tone(4), 0, RATE)]
+    sound = [AudioChunk(tone(20), 0, RATE)]
     for limits, hurried in ((Limits(hurry=1.5), True), (Limits.replay(), False)):
         recogniser = BlockRecogniser()
         with scripted_services(recogniser=recogniser) as services:

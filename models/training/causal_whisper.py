@@ -9,13 +9,12 @@ Sources: CarelessWhisper, Krichli et al. 2025; LoRA, Hu et al. 2021.
 """
 
 import argparse
-import copy
 import json
 import logging
 import resource
 import signal
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,160 +23,19 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-from models.asr import lora, recogniser
 from models.asr.align import FRAME
 from models.asr.causal import Blocks, encode_masked
 from models.asr.causal_stream import CausalConfig, CausalStream
 from models.asr.mel import Samples, log_mel
-from models.asr.recogniser import Recogniser
 from models.asr.running_mel import running_log_mel
-from models.asr.whisper import Whisper
 from models.training import clips as packed_clips
-from models.training.clips import Clip, Clips
-from models.training.ends import Ends
+from models.training.adapter_run import Run, TrainingConfig, averaged, begin, keep
+from models.training.clips import Clip
 from models.training.mixing import Item, mix
 from models.training.queries import EARLY, IGNORED, LATE, MAIN, answer, ask, pack
 from models.training.scoring import streamed
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingConfig:
-    """A run. `chunks` are frames of 20 ms with their odds; 0 stands for the whole item at once.
-
-    Utterances are aligned when they are first drawn; so that this does not come all at once,
-    they are drawn from `pool` of them at first, and from `growth` more with each step.
-    `margin` is how many frames after a word's end the model is asked for it. `distil` weighs
-    the distance to the unchanged encoder against the cross-entropy of the answers.
-    """
-
-    model: str = "tiny.en"
-    rank: int = 32
-    seed: int = 1
-    rate: float = 1e-3
-    warmup: int = 30
-    seconds: tuple[int, ...] = (5, 7, 10, 13, 20)
-    batch_seconds: int = 40
-    chunks: tuple[tuple[int, float], ...] = ((5, 0.2), (15, 0.5), (50, 0.2), (0, 0.1))
-    engines: tuple[tuple[str, float], ...] = (
-        ("hibari", 0.45),
-        ("pico", 0.2),
-        ("flite", 0.15),
-        ("piper", 0.2),
-    )
-    held_out: tuple[str, ...] = ("kokoro", "festival")
-    validation: int = 8
-    margin: int = 8
-    pool: int = 300
-    growth: int = 1
-    distil: float = 1.0
-    early: float = 0.7
-    late: float = 0.5
-    average: float = 0.985
-
-
-@dataclass(eq=False)
-class Run:
-    """What a run needs at every step; `average` holds the smoothed adapters that are kept."""
-
-    config: TrainingConfig
-    folder: Path
-    student: Recogniser
-    teacher: Whisper
-    clips: Clips
-    ends: Ends
-    trained: list[nn.Parameter]
-    optimiser: torch.optim.AdamW
-    average: list[Tensor]
-    pools: dict[str, list[Clip]]
-    step: int = 0
-    cpu: float = 0.0
-
-
-def begin(config: TrainingConfig, clips: Path, folder: Path, weights: Path) -> Run:
-    """Return the run in `folder`, where it was left or at its beginning."""
-    student = recogniser.load(config.model, weights)
-    teacher = copy.deepcopy(student.model)
-    rng = torch.Generator().manual_seed(config.seed)
-    trained = lora.attach(student.model, rank=config.rank, alpha=config.rank, rng=rng)
-    optimiser = torch.optim.AdamW(trained, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
-    loaded = packed_clips.load(clips)
-    aligner = recogniser.load("base", weights)
-    run = Run(
-        config=config,
-        folder=folder,
-        student=student,
-        teacher=teacher,
-        clips=loaded,
-        ends=Ends(loaded, aligner, clips / "ends.jsonl"),
-        trained=trained,
-        optimiser=optimiser,
-        average=[parameter.detach().clone() for parameter in trained],
-        pools=_pools(config, loaded),
-    )
-    file = folder / "run.pt"
-    if file.exists():
-        kept = torch.load(file, weights_only=True)
-        for parameter, value in zip(trained, kept["trained"], strict=True):
-            parameter.data.copy_(value)
-        for mean, value in zip(run.average, kept["average"], strict=True):
-            mean.copy_(value)
-        optimiser.load_state_dict(kept["optimiser"])
-        for group in optimiser.param_groups:
-            group["lr"] = config.rate
-        run.step, run.cpu = kept["step"], kept["cpu"]
-    return run
-
-
-def _pools(config: TrainingConfig, clips: Clips) -> dict[str, list[Clip]]:
-    """Return the clips of each engine to train on, in an order that the seed tells."""
-    rng = np.random.default_rng(config.seed)
-    pools = {}
-    for engine, _ in config.engines:
-        own = [clip for clip in clips.all if clip.engine == engine]
-        pools[engine] = [own[i] for i in rng.permutation(len(own))]
-    return pools
-
-
-def keep(run: Run) -> None:
-    """Write the run, so that a stop at any moment loses only the steps since."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    state = {
-        "trained": [parameter.data for parameter in run.trained],
-        "average": run.average,
-        "optimiser": run.optimiser.state_dict(),
-        "step": run.step,
-        "cpu": run.cpu,
-    }
-    fresh = run.folder / "run.pt.new"
-    torch.save(state, fresh)
-    fresh.replace(run.folder / "run.pt")
-    about: dict[str, str | int | float] = {
-        "model": run.config.model,
-        "step": run.step,
-        "seed": run.config.seed,
-    }
-    with averaged(run):
-        lora.save(run.student.model, run.folder / "adapter.safetensors", about)
-
-
-class averaged:  # noqa: N801  (reads as a statement: with averaged(run))
-    """Within the block, the model has the smoothed adapters."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.own = [parameter.data.clone() for parameter in run.trained]
-
-    def __enter__(self) -> None:
-        self._put(self.run.average)
-
-    def __exit__(self, *error: object) -> None:
-        self._put(self.own)
-
-    def _put(self, values: list[Tensor]) -> None:
-        for parameter, value in zip(self.run.trained, values, strict=True):
-            parameter.data.copy_(value)
 
 
 def items(run: Run, rng: np.random.Generator) -> list[Item]:

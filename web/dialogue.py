@@ -31,6 +31,7 @@ class Turn:
     start: float
     end: float | None = None
     announced: bool = False  # its item is in the conversation
+    detected: bool = False  # the detector ended it, not the client
     sent: str = ""
 
 

@@ -19,6 +19,7 @@ from web.items import heard, insert, remove, replace, surplus
 from web.wire import AudioAppend, WireError
 
 LEAST = SOUND_HZ // 10  # samples that a commit needs, as the real API does: 100 ms
+NO_SPEECH = "[no speech]"  # transcript of a turn that the detector found and held no words
 PIECE = SOUND_HZ // 2  # samples of one chunk at most
 DECODERS = {
     type: PcmDecoder(encoding, rate, SOUND_HZ) for type, (encoding, rate) in FORMATS.items()
@@ -139,6 +140,7 @@ def turn_ended(dialogue: Dialogue, output: TurnEnded) -> None:
     if turn is None:
         return
     turn.start, turn.end = output.start, output.end
+    turn.detected = output.detected
     if output.detected:
         hearing.fresh = min(hearing.fresh, hearing.position - round(output.end * SOUND_HZ))
         say(
@@ -172,6 +174,8 @@ def captioned(dialogue: Dialogue, caption: Caption) -> tuple[str, str] | None:
         turn.sent = text
     if not caption.final:
         return None
+    if not text and turn.detected:
+        text = NO_SPEECH
     del dialogue.hearing.turns[caption.turn]
     replace(dialogue.items, heard(turn.item_id, text))
     if wanted:

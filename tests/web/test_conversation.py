@@ -198,6 +198,17 @@ def test_the_deltas_of_growing_captions_always_join_to_the_transcript(
     assert "".join(event["delta"] for event in deltas) == " ".join(words)
 
 
+def test_a_detected_turn_without_words_says_so_and_is_answered() -> None:
+    talk = Talk()
+    talk.update(**HEARD)
+    talk.emit(*TURN, caption(1, final=True))
+    done = talk.last("conversation.item.input_audio_transcription.completed")
+    assert done["transcript"] == "[no speech]"
+    question = talk.inputs[-1]
+    assert isinstance(question, Question)
+    assert question.text == "[no speech]"
+
+
 def test_without_transcription_words_are_heard_but_not_sent() -> None:
     talk = Talk()
     types = talk.emit(*TURN, caption(1, "hello", final=True))

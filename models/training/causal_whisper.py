@@ -9,6 +9,7 @@ Sources: CarelessWhisper, Krichli et al. 2025; LoRA, Hu et al. 2021.
 """
 
 import argparse
+import fcntl
 import json
 import logging
 import resource
@@ -187,6 +188,11 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
     given.run.mkdir(parents=True, exist_ok=True)
+    lock = (given.run / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        parser.error(f"{given.run} is being trained by another process: stop that one first")
     packed_clips.pack(given.pack, given.clips, logger.info)
     config = TrainingConfig(model=given.model)
     run = begin(config, given.clips, given.run, given.weights)

@@ -107,7 +107,7 @@ def main() -> None:
     with compose(settings) as composed:
         for recording in RECORDINGS:
             said = asyncio.run(events(composed, settings, recording))
-            text = json.dumps(said, indent=1, ensure_ascii=False)
+            text = json.dumps(said, indent=1, ensure_ascii=False, sort_keys=True)
             (recording / "golden.json").write_text(text + "\n", encoding="utf-8")
 
 

@@ -16,7 +16,8 @@ from media.errors import UnreadableMediaError
 from media.events import Caption, CaptionWord, Input, Listening, Output, Speech
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.limits import Limits
-from media.pipeline.session import Send, run_session
+from media.pipeline.session import run_session
+from media.pipeline.shared import Send
 from media.recording import read
 from media.worker import Worker
 from models.asr.offline import transcribe

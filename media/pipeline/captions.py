@@ -9,13 +9,10 @@ from typing import Any
 import numpy as np
 
 from media.channel import Channel
-from media.clock import Clock
-from media.counters import Counters
-from media.events import Caption, CaptionWord, Output, Question
-from media.pipeline.limits import Limits
+from media.events import Caption, CaptionWord, Question
 from media.pipeline.listening import RATE, TurnOver, TurnSound
-from media.pipeline.questions import Questions
-from media.pipeline.services import Samples, Services
+from media.pipeline.services import Samples
+from media.pipeline.shared import Shared
 from models.asr.words import Heard, Word
 
 SKIPPED = 15.0  # seconds of a turn at most that are heard in one look, where there is a hurry
@@ -60,24 +57,9 @@ class Draft:
 class Scribe:
     """The stage: writes captions of the turns' sound, and asks what a final caption asks."""
 
-    def __init__(
-        self,
-        send: Callable[[Output], Awaitable[None]],
-        ask: Callable[[Question], Awaitable[None]],
-        *,
-        services: Services,
-        clock: Clock,
-        limits: Limits,
-        questions: Questions,
-        counters: Counters,
-    ) -> None:
-        self._send = send
+    def __init__(self, shared: Shared, ask: Callable[[Question], Awaitable[None]]) -> None:
+        self._shared = shared
         self._ask = ask
-        self._services = services
-        self._clock = clock
-        self._limits = limits
-        self._questions = questions
-        self._counters = counters
 
     async def run(self, speech: Channel[TurnSound | TurnOver]) -> None:
         """Write captions until `speech` ends. All that waits of a turn is heard at once."""
@@ -86,7 +68,7 @@ class Scribe:
             joined = _joined(items)
             for item, following in zip_longest(joined, joined[1:]):
                 if draft is None or draft.turn != item.turn:
-                    state = self._services.recogniser.init_state()
+                    state = self._shared.services.recogniser.init_state()
                     draft = Draft(item.turn, item.start, state, item.start)
                 if isinstance(item, TurnOver):
                     await self._finish(draft, item)
@@ -97,8 +79,8 @@ class Scribe:
                     await self._hear(draft, item)
 
     async def _hear(self, draft: Draft, sound: TurnSound) -> None:
-        recogniser = self._services.recogniser
-        draft.asr, outputs = await self._services.scribe.run(
+        recogniser = self._shared.services.recogniser
+        draft.asr, outputs = await self._shared.services.scribe.run(
             recogniser.step, draft.asr, sound.samples, hurry=self._behind(sound)
         )
         await self._say(draft, outputs)
@@ -109,7 +91,7 @@ class Scribe:
         Sound that is over and no longer than `most` seconds may go without any.
         """
         behind = len(sound.samples) / RATE
-        return self._limits.hurry is not None and self._limits.hurry < behind <= most
+        return self._shared.limits.hurry is not None and self._shared.limits.hurry < behind <= most
 
     async def _say(self, draft: Draft, outputs: Sequence[Heard]) -> None:
         """Send a caption for each of `outputs` that has words."""
@@ -117,24 +99,26 @@ class Scribe:
             draft.add(heard)
             caption = draft.caption(end=None)
             if caption.words:
-                await self._send(caption)
-                self._counters.captioned(caption.words[-1].end, self._clock.now())
+                await self._shared.send(caption)
+                self._shared.counters.captioned(caption.words[-1].end, self._shared.clock.now())
 
     async def _finish(self, draft: Draft, over: TurnOver) -> None:
         """Send the final caption of the turn, and ask it where questions are wanted."""
         if not over.kept:
             return
-        recogniser = self._services.recogniser
-        for heard in await self._services.scribe.run(recogniser.flush, draft.asr, draft.last):
+        recogniser = self._shared.services.recogniser
+        for heard in await self._shared.services.scribe.run(
+            recogniser.flush, draft.asr, draft.last
+        ):
             draft.add(heard)
         draft.heard = max(draft.heard, over.end)
         caption = draft.caption(end=over.end)
-        await self._send(caption)
+        await self._shared.send(caption)
         if caption.words:
-            self._counters.captioned(caption.words[-1].end, self._clock.now())
+            self._shared.counters.captioned(caption.words[-1].end, self._shared.clock.now())
         if over.listening.respond and caption.text:
             id = f"turn-{over.turn}"
-            self._questions.open(id)
+            self._shared.questions.open(id)
             spoken = over.listening.spoken
             await self._ask(Question(id, caption.text, over.end / RATE, spoken))
 

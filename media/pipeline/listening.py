@@ -1,19 +1,16 @@
 """Sound to turns: the first stage of hearing. Leaves recognition to `captions`."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from media.channel import Channel
-from media.clock import Clock
-from media.counters import Counters
-from media.events import Clear, Commit, Listening, Output, TurnEnded, TurnStarted
+from media.events import Clear, Commit, Listening, TurnEnded, TurnStarted
 from media.frames import AudioChunk
-from media.pipeline.limits import Limits
-from media.pipeline.questions import Questions
-from media.pipeline.services import Samples, Services
+from media.pipeline.services import Samples
+from media.pipeline.shared import Shared
 from media.pipeline.turns import Ended, Started, Turns, next_turn
 
 RATE = 16_000  # samples a second that the detector and the recogniser hear
@@ -71,28 +68,13 @@ class Ear:
 class Listener:
     """The stage: hears `Sound`, says when turns begin and end, hands their sound on."""
 
-    def __init__(
-        self,
-        send: Callable[[Output], Awaitable[None]],
-        speech: Channel[TurnSound | TurnOver],
-        *,
-        services: Services,
-        clock: Clock,
-        limits: Limits,
-        questions: Questions,
-        counters: Counters,
-    ) -> None:
-        self._send = send
+    def __init__(self, shared: Shared, speech: Channel[TurnSound | TurnOver]) -> None:
+        self._shared = shared
         self._speech = speech
-        self._services = services
-        self._clock = clock
-        self._limits = limits
-        self._questions = questions
-        self._counters = counters
 
     async def run(self, sound: Channel[Sound]) -> None:
         """Listen until `sound` ends, then end the turn in progress and close `speech`."""
-        ear = Ear(self._services.detector.init_state())
+        ear = Ear(self._shared.services.detector.init_state())
         async for item in sound:
             match item:
                 case AudioChunk():
@@ -112,21 +94,21 @@ class Listener:
         """Put `chunk` in its place: a short hole is silence, a long one ends the turn."""
         if chunk.rate != RATE:
             raise ValueError(f"a session hears {RATE} Hz, not {chunk.rate}: convert at the edge")
-        self._counters.heard(chunk.end / RATE, self._clock.now())
+        self._shared.counters.heard(chunk.end / RATE, self._shared.clock.now())
         hole = chunk.start - ear.position
-        if hole > self._limits.longest_gap * RATE:
+        if hole > self._shared.limits.longest_gap * RATE:
             await self._end(ear, ear.position, detected=True)
             self._jump(ear, chunk.start)
         elif hole > 0:
             await self._take(ear, np.zeros(hole, np.float32))
         new = chunk.samples[max(0, -hole) :]  # sound that was heard already is not heard twice
-        self._counters.audio_seconds += len(new) / RATE
+        self._shared.counters.audio_seconds += len(new) / RATE
         await self._take(ear, new)
 
     def _jump(self, ear: Ear, position: int) -> None:
         ear.position = ear.origin = position
         ear.held = EMPTY
-        ear.detector = self._services.detector.init_state()
+        ear.detector = self._shared.services.detector.init_state()
         ear.turns = Turns(position=position, spoken=position)
 
     async def _take(self, ear: Ear, samples: Samples) -> None:
@@ -134,8 +116,8 @@ class Listener:
         ear.held = np.concatenate([ear.held, samples])
         ear.position += len(samples)
         detection = ear.listening.detection
-        ear.detector, probabilities = await self._services.ears.run(
-            self._services.detector.step, ear.detector, samples
+        ear.detector, probabilities = await self._shared.services.ears.run(
+            self._shared.services.detector.step, ear.detector, samples
         )
         if detection is None:
             await self._gather(ear, probabilities)
@@ -147,7 +129,7 @@ class Listener:
                 frame=FRAME,
                 rate=RATE,
                 detection=detection,
-                longest=self._limits.longest_turn,
+                longest=self._shared.limits.longest_turn,
             )
             match event:
                 case Started(start):
@@ -183,10 +165,10 @@ class Listener:
         ear.turn += 1
         ear.start = max(start, ear.position - len(ear.held))
         ear.held = ear.held[len(ear.held) - (ear.position - ear.start) :]
-        self._counters.turns += 1
+        self._shared.counters.turns += 1
         if ear.listening.interrupt:
-            self._questions.cancel(None)
-        await self._send(TurnStarted(ear.turn, ear.start / RATE))
+            self._shared.questions.cancel(None)
+        await self._shared.send(TurnStarted(ear.turn, ear.start / RATE))
 
     async def _hand_on(self, ear: Ear, until: int) -> None:
         """Give the turn's sound before `until` to the recogniser."""
@@ -203,7 +185,7 @@ class Listener:
             return
         await self._hand_on(ear, end)
         ear.held = ear.held[max(0, len(ear.held) - (ear.position - end)) :]
-        await self._send(TurnEnded(ear.turn, ear.start / RATE, end / RATE, detected))
+        await self._shared.send(TurnEnded(ear.turn, ear.start / RATE, end / RATE, detected))
         await self._speech.send(TurnOver(ear.turn, ear.start, end, True, ear.listening))
         self._quiet(ear, end)
 

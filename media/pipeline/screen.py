@@ -1,6 +1,6 @@
 """Frames and captions to frames with the caption drawn in."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from media.channel import Channel
-from media.counters import Counters
-from media.events import Caption, Output
+from media.events import Caption
 from media.frames import VideoFrame
-from media.pipeline.services import Services
+from media.pipeline.shared import Shared
 
 LINGER = 4.0  # seconds that a final caption stays on the picture
 LINES = 2  # at most so many, the latest
@@ -29,16 +28,8 @@ class Strip:
 class Screen:
     """The stage: shows each frame again, with what was said last."""
 
-    def __init__(
-        self,
-        send: Callable[[Output], Awaitable[None]],
-        *,
-        services: Services,
-        counters: Counters,
-    ) -> None:
-        self._send = send
-        self._services = services
-        self._counters = counters
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
 
     async def run(self, screen: Channel[VideoFrame | Caption]) -> None:
         """Draw until `screen` ends."""
@@ -55,9 +46,9 @@ class Screen:
             else:
                 shown = item.time
             text = caption.text if caption else ""
-            frame, strip = await self._services.hand.run(draw, item, text, strip)
-            self._counters.frames_out += 1
-            await self._send(frame)
+            frame, strip = await self._shared.services.hand.run(draw, item, text, strip)
+            self._shared.counters.frames_out += 1
+            await self._shared.send(frame)
 
 
 def draw(frame: VideoFrame, text: str, strip: Strip | None) -> tuple[VideoFrame, Strip | None]:

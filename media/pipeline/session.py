@@ -7,8 +7,8 @@ every stage -> send
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterable
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from media.channel import Channel
@@ -22,10 +22,9 @@ from media.pipeline.listening import Listener, Sound, TurnOver, TurnSound
 from media.pipeline.questions import Questions
 from media.pipeline.screen import Screen
 from media.pipeline.services import Services
+from media.pipeline.shared import Send, Shared
 from media.pipeline.sight import Sight
 from media.pipeline.voice import Mouth
-
-Send = Callable[[Output], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,8 +69,14 @@ async def run_session(
         ExceptionGroup: a stage failed; the others were cancelled and have ended.
     """
     limits = limits or Limits()
-    counters = counters or Counters()
-    questions = Questions(cancellable=limits.cancellable)
+    shared = Shared(
+        send=send,
+        services=services,
+        clock=clock,
+        limits=limits,
+        questions=Questions(cancellable=limits.cancellable),
+        counters=counters or Counters(),
+    )
     channels = Channels.make(limits, draw=draw)
 
     async def send_caption(output: Output) -> None:
@@ -79,41 +84,20 @@ async def run_session(
             await channels.screen.send(output)
         await send(output)
 
-    listener = Listener(
-        send,
-        channels.speech,
-        services=services,
-        clock=clock,
-        limits=limits,
-        questions=questions,
-        counters=counters,
-    )
-    scribe = Scribe(
-        send_caption,
-        channels.sight.send,
-        services=services,
-        clock=clock,
-        limits=limits,
-        questions=questions,
-        counters=counters,
-    )
-    sight = Sight(send, channels.answers, services=services, questions=questions)
-    mouth = Mouth(send, services=services, questions=questions)
+    scribe = Scribe(replace(shared, send=send_caption), channels.sight.send)
     async with asyncio.TaskGroup() as stages:
-        stages.create_task(route(source, channels, questions, counters), name="route")
-        stages.create_task(listener.run(channels.sound), name="listen")
+        stages.create_task(route(source, channels, shared), name="route")
+        stages.create_task(Listener(shared, channels.speech).run(channels.sound), name="listen")
         stages.create_task(write(scribe, channels), name="write")
-        stages.create_task(sight.run(channels.sight), name="see")
-        stages.create_task(mouth.run(channels.answers), name="speak")
+        stages.create_task(Sight(shared, channels.answers).run(channels.sight), name="see")
+        stages.create_task(Mouth(shared).run(channels.answers), name="speak")
         if channels.screen is not None:
-            screen = Screen(send, services=services, counters=counters)
-            stages.create_task(screen.run(channels.screen), name="draw")
+            stages.create_task(Screen(shared).run(channels.screen), name="draw")
 
 
-async def route(
-    source: AsyncIterable[Input], channels: Channels, questions: Questions, counters: Counters
-) -> None:
+async def route(source: AsyncIterable[Input], channels: Channels, shared: Shared) -> None:
     """Hand each input to the stages that want it; at the end, end hearing, the first of them."""
+    questions, counters = shared.questions, shared.counters
     async for item in source:
         match item:
             case VideoFrame():

@@ -1,34 +1,23 @@
 """Frames to memory, questions to answers: the stage that sees and remembers."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from media.channel import Channel
-from media.events import Answer, AnswerStatus, Output, Question
+from media.events import Answer, AnswerStatus, Question
 from media.frames import VideoFrame
-from media.pipeline.questions import Questions
-from media.pipeline.services import Services
+from media.pipeline.shared import Shared
 
 
 class Sight:
     """The stage: one memory of frames, and the answers drawn from it, one after the other."""
 
-    def __init__(
-        self,
-        send: Callable[[Output], Awaitable[None]],
-        voice: Channel[Answer],
-        *,
-        services: Services,
-        questions: Questions,
-    ) -> None:
-        self._send = send
+    def __init__(self, shared: Shared, voice: Channel[Answer]) -> None:
+        self._shared = shared
         self._voice = voice
-        self._services = services
-        self._questions = questions
 
     async def run(self, sight: Channel[VideoFrame | Question]) -> None:
         """Remember and answer until `sight` ends, then close the voice's channel."""
-        watcher, eyes = self._services.watcher, self._services.eyes
+        watcher, eyes = self._shared.services.watcher, self._shared.services.eyes
         memory = watcher.init_state()
         async for item in sight:
             if isinstance(item, VideoFrame):
@@ -39,21 +28,21 @@ class Sight:
 
     async def _answer(self, memory: Any, question: Question) -> None:
         """Send the pieces of the answer as they come, until the last or a cancellation."""
-        watcher, eyes = self._services.watcher, self._services.eyes
+        watcher, eyes = self._shared.services.watcher, self._shared.services.eyes
         status: AnswerStatus = "completed"
         pieces = await eyes.run(watcher.answer, memory, question)
         while (piece := await eyes.run(next, pieces, None)) is not None:
-            if self._questions.cancelled(question.id):
+            if self._shared.questions.cancelled(question.id):
                 status = "cancelled"
                 break
             await self._say(question, piece, "streaming")
         await self._say(question, "", status)
         if not question.spoken:
-            self._questions.close(question.id)
+            self._shared.questions.close(question.id)
 
     async def _say(self, question: Question, text: str, status: AnswerStatus) -> None:
-        stand_in = self._services.watcher.stand_in
+        stand_in = self._shared.services.watcher.stand_in
         answer = Answer(question.id, text, question.time, status, stand_in)
-        await self._send(answer)
+        await self._shared.send(answer)
         if question.spoken:
             await self._voice.send(answer)

@@ -1,13 +1,11 @@
 """Answers to speech: spoken clause by clause, while the rest is still being thought."""
 
 import re
-from collections.abc import Awaitable, Callable
 
 from media.channel import Channel
-from media.events import Answer, Output, Speech
+from media.events import Answer, Speech
 from media.frames import AudioChunk
-from media.pipeline.questions import Questions
-from media.pipeline.services import Services
+from media.pipeline.shared import Shared
 
 CLAUSE_END = re.compile(r"(?<=[.!?;:])\s+|(?<=,)\s+(?=\S+\s+\S+)")
 LONGEST_CLAUSE = 160  # characters after which a clause is cut at white space
@@ -16,16 +14,8 @@ LONGEST_CLAUSE = 160  # characters after which a clause is cut at white space
 class Mouth:
     """The stage: speaks the pieces of answers in the order in which they come."""
 
-    def __init__(
-        self,
-        send: Callable[[Output], Awaitable[None]],
-        *,
-        services: Services,
-        questions: Questions,
-    ) -> None:
-        self._send = send
-        self._services = services
-        self._questions = questions
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
 
     async def run(self, answers: Channel[Answer]) -> None:
         """Speak until `answers` ends. Where there is no voice, say that speech is over."""
@@ -41,19 +31,19 @@ class Mouth:
 
     async def _speak(self, id: str, clause: str, start: int) -> int:
         """Send `clause` as sound that begins at sample `start`; return where the next begins."""
-        voice = self._services.voice
-        if voice is None or self._questions.cancelled(id):
+        voice = self._shared.services.voice
+        if voice is None or self._shared.questions.cancelled(id):
             return start
-        samples = await self._services.mouth.run(voice.speak, clause)
-        if len(samples) and not self._questions.cancelled(id):
-            await self._send(Speech(id, AudioChunk(samples, start, voice.rate)))
+        samples = await self._shared.services.mouth.run(voice.speak, clause)
+        if len(samples) and not self._shared.questions.cancelled(id):
+            await self._shared.send(Speech(id, AudioChunk(samples, start, voice.rate)))
             start += len(samples)
         return start
 
     async def _finish(self, answer: Answer) -> None:
-        status = "cancelled" if self._questions.cancelled(answer.id) else answer.status
-        await self._send(Speech(answer.id, None, status))
-        self._questions.close(answer.id)
+        status = "cancelled" if self._shared.questions.cancelled(answer.id) else answer.status
+        await self._shared.send(Speech(answer.id, None, status))
+        self._shared.questions.close(answer.id)
 
 
 def split_clauses(text: str, *, last: bool) -> tuple[list[str], str]:

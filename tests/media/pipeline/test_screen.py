@@ -1,10 +1,14 @@
 import numpy as np
 
 from media.channel import Channel
+from media.clock import ReplayClock
 from media.counters import Counters
 from media.events import Caption, CaptionWord
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
+from media.pipeline.limits import Limits
+from media.pipeline.questions import Questions
 from media.pipeline.screen import LINGER, Screen, draw, wrap
+from media.pipeline.shared import Shared
 from tests.media.pipeline.scripted import picture, scripted_services
 
 
@@ -51,6 +55,14 @@ async def test_a_final_caption_goes_after_a_while_and_an_unfinished_one_stays() 
             await channel.send(picture(second * VIDEO_CLOCK_HZ, height=360, width=640))
         await channel.close()
         with scripted_services() as services:
-            await Screen(send, services=services, counters=Counters()).run(channel)
+            shared = Shared(
+                send=send,
+                services=services,
+                clock=ReplayClock(),
+                limits=Limits(),
+                questions=Questions(),
+                counters=Counters(),
+            )
+            await Screen(shared).run(channel)
         assert shown[LINGER] is True
         assert shown[7.0] is not final

@@ -14,10 +14,10 @@ SPOKEN = tuple(line.partition("|")[0] for line in _LINES)  # by class
 NAMES = tuple(dict.fromkeys(SPOKEN))  # each once: the columns of `grouped`
 DETAILS = tuple(line.partition("|")[2] or line for line in _LINES)  # by class
 
-_COLUMNS = torch.tensor([NAMES.index(name) for name in SPOKEN])
+COLUMNS = torch.tensor([NAMES.index(name) for name in SPOKEN])  # of `NAMES`, by class
 
 
 def grouped(shares: Tensor) -> Tensor:
     """Add up the shares (..., 1000) of the classes that share a spoken name: (..., names)."""
     out = shares.new_zeros(*shares.shape[:-1], len(NAMES))
-    return out.index_add(-1, _COLUMNS.to(shares.device), shares)
+    return out.index_add(-1, COLUMNS.to(shares.device), shares)

@@ -39,19 +39,28 @@ class EmbeddedConfig:
 
 @dataclass(slots=True, eq=False)
 class Memory:
-    """What is remembered of one stream; `latest` is the newest look, remembered or not."""
+    """What is remembered of one stream; `latest` is the newest look, remembered or not.
+
+    `about` are the names that a person asked about last, as `attend` found them.
+    """
 
     rekv: State
     diary: Diary
     latest: Look | None = None
+    about: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reply:
-    """Pieces of the answer as they are made, and the times in seconds that it is made from."""
+    """Pieces of the answer as they are made, and the moments that it is made from."""
 
     pieces: Iterator[str]
-    times: tuple[float, ...]
+    moments: tuple[Moment, ...]
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """When the moments were, in seconds."""
+        return tuple(moment.time for moment in self.moments)
 
 
 class Embedded:
@@ -74,7 +83,8 @@ class Embedded:
         Raises:
             StoreFullError, StoreError: there is no room to remember it; the rest is kept.
         """
-        look = self.eyes.look(*chunk)
+        pixels, time = chunk
+        look = self.eyes.look(pixels, time, memory.about)
         before, memory.latest = memory.latest, look
         known = memory.diary.entries[-1].moment if memory.diary.entries else None
         if known is None or _differs(known, look.moment):
@@ -84,6 +94,10 @@ class Embedded:
         elif look.moment.time - known.time >= self.config.every:
             self._remember(memory, look)
         return memory, ()
+
+    def attend(self, memory: Memory, question: str) -> None:
+        """Look out for what `question` asks about in the pictures that follow."""
+        memory.about = about(question).names
 
     def flush(self, memory: Memory) -> tuple[()]:
         """Remember the newest picture, and write what is only in RAM.
@@ -109,7 +123,7 @@ class Embedded:
         tokens = self.rekv.reply(
             retrieved, prompt, longest=self.config.longest, stop={self.chat.end}
         )
-        return Reply(pieces(self.chat, tokens), tuple(entry.moment.time for entry in chosen))
+        return Reply(pieces(self.chat, tokens), tuple(entry.moment for entry in chosen))
 
     def _remember(self, memory: Memory, look: Look) -> None:
         moment = look.moment

@@ -4,7 +4,7 @@ They know the 1,000 classes of ImageNet, persons, colours and places, and nothin
 actions, no text, no faces. Costs about 0.12 CPU seconds a picture.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from models.qa.classes import NAMES, SPOKEN, grouped
 from models.qa.colours import colour
 from models.qa.moments import Moment
 from models.qa.persons import Person, Persons
+from models.qa.relevance import CELLS, relevance
 
 Pixels = NDArray[np.uint8]  # (height, width, 3) RGB
 
@@ -29,10 +30,14 @@ BESIDE = 0.12  # from the middle, in widths: further out is left or right
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """What was seen: in words, and the share of each name of `NAMES`, float32 (names,)."""
+    """What was seen: in words, and the share of each name of `NAMES`, float32 (names,).
+
+    `relevance` says what matters where, float32 (7, 7) in [0, 1].
+    """
 
     moment: Moment
     shares: Tensor
+    relevance: Tensor = field(default_factory=lambda: torch.zeros(CELLS, CELLS))
 
 
 class Eyes:
@@ -43,8 +48,11 @@ class Eyes:
         self.detector = detector
 
     @torch.no_grad()
-    def look(self, pixels: Pixels, time: float) -> Look:
-        """Return what is in `pixels` at `time`, seconds since the stream began."""
+    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Look:
+        """Return what is in `pixels` at `time`, seconds since the stream began.
+
+        `about` are the columns of `NAMES` that matter, by default the main thing's.
+        """
         picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float()
         small = _resized(picture, efficientnet.SIDE)
         if float(small.std()) < FLAT:
@@ -53,8 +61,9 @@ class Eyes:
         by_class = self.classifier.shares(features)[0]
         named = grouped(by_class)
         found = self.detector.find(_bytes(_resized(picture, persons.SIDE)))
+        matters = relevance(self.classifier, features, by_class, about, found)
         if found and float(named.max()) < CLEAR:
-            return Look(_of_person(found, named, time), named)
+            return Look(_of_person(found, named, time), named, matters)
         best = int(by_class.where(_spoken(int(named.argmax())), torch.tensor(0.0)).argmax())
         seen = self.classifier.maps(features, torch.tensor([best]))
         on = _mask(seen)
@@ -66,7 +75,7 @@ class Eyes:
             others=_others(named),
             people=len(found),
         )
-        return Look(moment, named)
+        return Look(moment, named, matters)
 
 
 def likely(named: Tensor, count: int = 5) -> tuple[tuple[str, float], ...]:

@@ -25,12 +25,14 @@ class Reading(Eyes):
     def __init__(self) -> None:
         pass
 
-    def look(self, pixels: Pixels, time: float) -> Look:
+    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Look:
         name = int(pixels[0, 0, 0]) * 256 + int(pixels[0, 0, 1])
         shares = torch.zeros(len(NAMES))
         shares[name] = 1.0
         names = ((NAMES[name], 1.0),)
-        return Look(Moment(time=time, names=names, people=int(pixels[0, 0, 2])), shares)
+        moment = Moment(time=time, names=names, people=int(pixels[0, 0, 2]))
+        wanted = float(shares[sorted(about)].sum())
+        return Look(moment, shares, torch.full((7, 7), wanted))
 
 
 def picture(name: int, people: int = 0) -> Pixels:
@@ -91,6 +93,26 @@ def test_an_answer_uses_what_was_asked_about_and_nothing_later() -> None:
     assert 30.0 in reply.times
     assert max(reply.times) <= 50.0
     assert watcher.answer(memory, "And the ball?", now=70.0).times[-1] >= 61.0
+
+
+def test_evidence_is_what_was_seen_at_the_times_that_were_used() -> None:
+    watcher = model()
+    memory = watch(watcher, [DOG, CUP, BALL])
+    reply = watcher.answer(memory, "Where is my cup?", now=9.0)
+    said = [(moment.time, moment.names[0][0]) for moment in reply.moments]
+    assert said == [(0.0, "dog"), (1.0, "cup"), (2.0, "ball")]
+    assert reply.times == (0.0, 1.0, 2.0)
+
+
+def test_what_was_asked_about_last_is_looked_out_for() -> None:
+    watcher = model()
+    memory = watch(watcher, [CUP])
+    assert memory.latest is not None
+    assert float(memory.latest.relevance.max()) == 0.0
+    watcher.attend(memory, "Where is my mug?")
+    memory, _ = watcher.step(memory, (picture(CUP), 1.0))
+    assert memory.latest is not None
+    assert float(memory.latest.relevance.min()) == 1.0
 
 
 def test_asking_twice_says_the_same_and_changes_nothing() -> None:

@@ -39,6 +39,16 @@ def damaged(folder: Path, expected: Mapping[str, tuple[int, str]]) -> tuple[str,
     return tuple(name for name in expected if name not in marks)
 
 
+def remember(folder: Path, expected: Mapping[str, tuple[int, str]]) -> None:
+    """Note that the files of `expected`, just hashed by the caller, are good.
+
+    Raises:
+        OSError: the sidecar cannot be written.
+    """
+    marks = {name: _mark(folder / name, *file) for name, file in expected.items()}
+    _write_sidecar(folder, {name: mark for name, mark in marks.items() if mark})
+
+
 def _mark(file: Path, size: int, digest: str) -> Mark | None:
     """Return what the sidecar says of this file if it is good, or None if it cannot be."""
     if not file.is_file() or file.stat().st_size != size:

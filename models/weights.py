@@ -81,13 +81,18 @@ def fetch(name: str, folder: Path, *, progress: Progress | None = None) -> Path:
 
 def terminal_bar(label: str) -> Progress:
     """Return a progress that draws a bar on standard error."""
+    drawn = ""
 
     def draw(done: int, total: int) -> None:
+        nonlocal drawn
         share = done / total if total else 1.0
         bar = "#" * round(share * 30)
         end = "\n" if done >= total else ""
-        sys.stderr.write(f"\r{label} [{bar:<30}] {done / 1e6:.0f}/{total / 1e6:.0f} MB{end}")
-        sys.stderr.flush()
+        line = f"\r{label} [{bar:<30}] {done / 1e6:.0f}/{total / 1e6:.0f} MB{end}"
+        if line != drawn:
+            drawn = line
+            sys.stderr.write(line)
+            sys.stderr.flush()
 
     return draw
 

@@ -55,6 +55,14 @@ def _url_of(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _web_address(url: str) -> str:
+    """Check that `url` is an HTTP address, and return it without a slash at its end."""
+    scheme, separator, rest = url.partition("://")
+    if scheme not in ("http", "https") or not separator or not rest.strip("/"):
+        raise ValueError("expected an address that begins with https:// or http://")
+    return url.rstrip("/")
+
+
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 
@@ -81,6 +89,12 @@ class Settings(BaseSettings):
     )
     weights: Path = Field(
         default_factory=default_weights, description="folder that keeps the fetched weights"
+    )
+    hub: Annotated[str, AfterValidator(_web_address)] = Field(
+        "https://huggingface.co", description="model hub that `eyeline pull` asks, or its mirror"
+    )
+    hub_token: SecretStr | None = Field(
+        None, description="token of an account on that hub, for models that need one"
     )
     asr_model: Annotated[str, AfterValidator(_known_model)] = Field(
         "tiny.en",

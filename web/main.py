@@ -67,6 +67,7 @@ def _run(arguments: argparse.Namespace) -> int:
         "serve": _serve,
         "replay": _replay,
         "captions": _captions,
+        "pull": _pull,
         "engines": _engines,
         "doctor": _doctor,
         "version": _version,
@@ -96,6 +97,7 @@ def _parser() -> Parser:
         _add_serving(commands.add_parser(name, help=summary, description=summary))
     _add_replay(commands)
     _add_captions(commands)
+    _add_pull(commands)
     for name, summary in (
         ("engines", "list what can run models on this machine"),
         ("doctor", "check this machine and say what to do; exit status 1 if something fails"),
@@ -142,6 +144,15 @@ def _add_captions(commands: "argparse._SubParsersAction[Parser]") -> None:
     _add_model(command)
 
 
+def _add_pull(commands: "argparse._SubParsersAction[Parser]") -> None:
+    summary = "fetch and verify weights ahead of use; without a name, list them"
+    command = commands.add_parser("pull", help=summary, description=summary)
+    command.add_argument("name", nargs="?", metavar="NAME")
+    command.add_argument(
+        "--revision", help="branch, tag or commit on the hub (what is here already, else main)"
+    )
+
+
 def banner(settings: Settings) -> str:
     """Return what `demo` says once it listens; `{url}` stands for the address of the page."""
     return (
@@ -178,6 +189,12 @@ def _captions(settings: Settings, arguments: argparse.Namespace) -> int:
     from web.replay import captions
 
     return captions(settings, path, output=output, format=wanted, asr=arguments.asr)
+
+
+def _pull(settings: Settings, arguments: argparse.Namespace) -> int:
+    from web.pull import pull
+
+    return pull(settings, arguments.name, revision=arguments.revision)
 
 
 def caption_format(asked: CaptionFormat | None, output: Path | None) -> CaptionFormat:

@@ -1,0 +1,152 @@
+"""The two requests that a model hub is asked: what a repository holds, and one of its files.
+
+huggingface_hub is not used for it, though it is installed: it starts a broken download from
+nothing, compares no SHA-256 after one over HTTP, and asks the public hub for a list of its own
+even where another hub is set.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+import httpx
+
+from models.errors import WeightsError
+
+TIMEOUT = 30.0  # seconds without a byte after which a connection counts as broken
+ATTEMPTS = 5  # broken connections in a row, none of which brought a byte, before giving up
+UNAUTHORISED, FORBIDDEN, MISSING, PARTIAL, BAD_RANGE = 401, 403, 404, 206, 416  # RFC 9110
+
+GATED = "GatedRepo"  # what a hub's X-Error-Code says where its licence was not accepted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """Where models are asked for, without a slash at its end; `token` is the user's, if any."""
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+
+
+@contextmanager
+def connected(hub: Hub) -> Iterator[httpx.Client]:
+    """Open a client of `hub`; its token is not sent on to where the hub redirects to.
+
+    Raises:
+        WeightsError: anything on the network fails; the message says what to do.
+    """
+    headers = {"Accept-Encoding": "identity", "User-Agent": "eyeline"}  # sizes as they are stored
+    if hub.token:
+        headers["Authorization"] = f"Bearer {hub.token}"
+    try:
+        with httpx.Client(headers=headers, timeout=TIMEOUT, follow_redirects=True) as client:
+            yield client
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise WeightsError(
+            f"{hub.url}: could not be reached ({error or type(error).__name__}). Are you online? "
+            "What was fetched so far is kept, the same command goes on from there. Behind a proxy "
+            "set HTTPS_PROXY, with another hub EYELINE_HUB; for a machine without a network copy "
+            "the weights folder from one that has it"
+        ) from error
+
+
+def ask(client: httpx.Client, url: str, what: str) -> dict[str, Any]:
+    """Return the JSON object at `url`; `what` names in errors what was asked for.
+
+    Raises:
+        WeightsError: there is none, or it may not be read.
+        httpx.HTTPError: the connection broke.
+    """
+    response = client.get(url, params={"blobs": "true"})
+    if not response.is_success:
+        refuse(response, what)
+    try:
+        answer = response.json()
+    except json.JSONDecodeError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise WeightsError(f"{url}: answered with no JSON object: is EYELINE_HUB a model hub?")
+    return answer
+
+
+def download(
+    client: httpx.Client, url: str, part: Path, size: int, progress: Callable[[int], None]
+) -> None:
+    """Make `part` a file of `size` bytes from `url`, going on where it ends.
+
+    `progress` is given the bytes that `part` has. A broken connection is taken up again.
+
+    Raises:
+        WeightsError: the file is not there, may not be read, or is longer than `size`.
+        httpx.HTTPError: the connection broke again and again, or cannot be made.
+        OSError: the disk is full, or cannot be written to.
+    """
+    fruitless = 0
+    with part.open("ab") as out:
+        while (before := out.tell()) < size:
+            try:
+                _go_on(client, url, out, size, progress)
+                broken: httpx.TransportError | None = None
+            except httpx.TransportError as error:
+                broken = error
+            fruitless = 0 if out.tell() > before else fruitless + 1
+            if fruitless == ATTEMPTS:
+                raise broken or httpx.RemoteProtocolError(f"{url} ends after {before} bytes")
+    if part.stat().st_size > size:
+        part.unlink()
+        raise WeightsError(f"{url}: is longer than the {size} bytes that the hub says; try again")
+
+
+def _go_on(
+    client: httpx.Client, url: str, out: BinaryIO, size: int, progress: Callable[[int], None]
+) -> None:
+    start = out.tell()
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    with client.stream("GET", url, headers=headers) as response:
+        if response.status_code == BAD_RANGE or (start and not _goes_on(response, start)):
+            out.truncate(start := 0)
+            out.seek(0)
+        if response.status_code == BAD_RANGE:
+            return
+        if not response.is_success:
+            response.read()
+            refuse(response, url)
+        for block in response.iter_raw():  # as it comes: what arrived before a break is kept
+            out.write(block)
+            progress(out.tell())
+            if out.tell() > size:
+                return
+
+
+def _goes_on(response: httpx.Response, start: int) -> bool:
+    """Tell whether what follows begins at byte `start`; errors bring nothing, and leave it."""
+    if not response.is_success:
+        return True
+    given = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return response.status_code == PARTIAL and given is not None and int(given[1]) == start
+
+
+def refuse(response: httpx.Response, what: str) -> NoReturn:
+    """Say why a hub did not give `what`, and what to do.
+
+    Raises:
+        WeightsError: always.
+    """
+    status, code = response.status_code, response.headers.get("X-Error-Code", "")
+    if code == GATED:
+        raise WeightsError(
+            f"{what}: its licence must be accepted first ({status}): do so on the model's page, "
+            "signed in, then set EYELINE_HUB_TOKEN to a token of that account"
+        )
+    if status in (UNAUTHORISED, FORBIDDEN):
+        raise WeightsError(
+            f"{what}: the hub refuses it ({status}): it is private, or the token is not valid; "
+            "set EYELINE_HUB_TOKEN to a token that may read it"
+        )
+    if status == MISSING:
+        raise WeightsError(f"{what}: the hub does not have it (404); check --revision, EYELINE_HUB")
+    raise WeightsError(f"{what}: the hub answered {status}; try again later")

@@ -19,6 +19,13 @@ SYNONYMS = {
     "cattle": "cow", "bull": "cow", "pony": "horse", "hog": "pig", "refrigerator": "fridge",
     "pot plant": "plant pot", "flowerpot": "plant pot", "vessel": "boat", "spectacles": "glasses",
     "trash can": "bin", "rucksack": "backpack", "purse": "handbag", "frying pan": "pan",
+    "pencil": "pen", "ballpoint": "pen", "cellular phone": "phone", "ladybird": "ladybug",
+    "dandelion": "flower", "marigold": "flower", "rose": "flower", "tulip": "flower",
+    "sunflower": "flower", "blossom": "flower", "hill": "mountain", "saucepan": "pan",
+    "skillet": "pan", "necktie": "tie", "trainer": "shoe", "sneaker": "shoe", "cap": "hat",
+    "jacket": "coat", "cabinet": "cupboard", "colander": "strainer", "vacuum cleaner": "vacuum",
+    "hair dryer": "hairdryer", "teddy": "teddy bear", "football": "ball", "basketball": "ball",
+    "notebook": "binder", "coffee mug": "cup", "picture book": "book", "spade": "shovel",
 }  # fmt: skip
 PERSON_WORDS = frozenset(
     {
@@ -42,30 +49,73 @@ KINDS: dict[str, tuple[range, tuple[str, ...]]] = {
     "instrument": (range(0), ("guitar", "piano", "violin", "drum", "flute", "saxophone",
                               "trombone", "accordion", "harp", "cello")),
     "ball": (range(0), ("ball",)),
+    "building": (range(0), ("house", "palace", "castle", "church", "mosque", "monastery", "library",
+                            "tower", "barn", "prison", "cinema", "planetarium", "greenhouse",
+                            "restaurant", "shop", "dome", "boathouse", "stupa", "obelisk")),
+    "big cat": (range(286, 294), ()),
+    "reptile": (range(33, 69), ()),
+    "tool": (range(0), ("hammer", "screwdriver", "drill", "plane", "shovel", "hatchet", "nail",
+                        "screw", "pick", "corkscrew", "can opener", "chain saw", "ruler")),
+    "toy": (range(0), ("teddy bear", "ball", "jigsaw puzzle", "balloon", "pinwheel")),
+    "clothes": (range(0), ("shirt", "coat", "sweater", "dress", "skirt", "jeans", "suit", "sock",
+                           "hat", "shoe", "glove", "tie", "pajama", "kimono", "cloak", "poncho")),
+    "vegetable": (range(936, 947), ("cabbage", "broccoli", "cauliflower", "zucchini", "corn")),
+    "weapon": (range(0), ("rifle", "assault rifle", "revolver", "cannon", "knife", "bow")),
+    "computer": (range(0), ("computer", "laptop", "keyboard", "screen", "hand-held computer")),
 }  # fmt: skip
+
+
+# A question that begins so asks whether; any other takes for granted that the thing was seen.
+WHETHER = frozenset(
+    {
+        "is", "are", "was", "were", "do", "does", "did", "have", "has", "can", "could", "any",
+        "isn't", "aren't", "didn't", "haven't",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A word of a question, and the columns of `NAMES` that it stands for."""
+
+    word: str
+    names: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a question is about: columns of `NAMES`, and whether it is about persons."""
+    """What a question is about: columns of `NAMES`, and whether it is about persons.
+
+    `things` are its known words in order, with the columns of each. `whether` tells a question
+    that wants a yes or a no.
+    """
 
     names: frozenset[int]
     persons: bool
+    things: tuple[Thing, ...] = ()
+    whether: bool = False
 
 
 def about(question: str) -> About:
     """Return which known names `question` is about."""
     words = _words(question)
-    columns: set[int] = set()
+    whether = bool(words) and words[0] in WHETHER
+    found: dict[int, Thing] = {}
     for count in (4, 3, 2, 1):  # the longest name first; its words are then used up
-        at = 0
-        while at + count <= len(words):
-            found = _columns(" ".join(words[at : at + count]))
-            if found:
-                columns |= found
-                words[at : at + count] = [""]
-            at += 1
-    return About(frozenset(columns), any(word in PERSON_WORDS for word in words))
+        for at in range(len(words) - count + 1):
+            phrase = " ".join(words[at : at + count])
+            columns = _columns(phrase)
+            if columns:
+                found[at] = Thing(phrase, frozenset(columns))
+                words[at : at + count] = [""] * count
+    names = frozenset[int]().union(*(thing.names for thing in found.values()))
+    persons = any(word in PERSON_WORDS for word in words)
+    return About(names, persons, tuple(found[at] for at in sorted(found)), whether)
+
+
+def named(phrase: str) -> frozenset[int]:
+    """Return the columns of the name or kind that all of `phrase` is, none if it is no name."""
+    return frozenset(_columns(" ".join(_words(phrase))))
 
 
 def plain(question: str) -> str:

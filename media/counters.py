@@ -11,7 +11,8 @@ class Counters:
     """Numbers of one session since it began; `caption_lag` is in seconds, None before a caption.
 
     The lag of a caption is the time from the arrival of the sound of its last word to the
-    moment the caption is sent, whatever clock the sender's sound keeps.
+    moment the caption is sent, whatever clock the sender's sound keeps. `looks` of the frames
+    were looked at, and `remembered` moments came of them.
     """
 
     frames_in: int = 0
@@ -20,6 +21,8 @@ class Counters:
     dropped_frames: int = 0
     dropped_audio: int = 0
     turns: int = 0
+    looks: int = 0
+    remembered: int = 0
     caption_lag: float | None = None
     _arrivals: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=HEARD_KEPT))
 

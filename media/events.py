@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from media.frames import AudioChunk, VideoFrame
 
 
@@ -100,12 +103,27 @@ class Clear:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question about what was seen up to `time`; `spoken` asks for speech beside the text."""
+    """A question about what was seen up to `time`; `spoken` asks for speech beside the text.
+
+    With `pictures`, files of JPEG, PNG or WebP, it is about these instead.
+    """
 
     id: str
     text: str
     time: float
     spoken: bool = False
+    pictures: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Say `text` as the answer `id`, without thinking: what a standing request asked for."""
+
+    id: str
+    text: str
+    time: float
+    spoken: bool = False
+    moments: tuple["Moment", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,5 +162,66 @@ class Speech:
     status: AnswerStatus = "streaming"
 
 
-Input = VideoFrame | AudioChunk | Question | Cancel | Commit | Clear | Listening
-Output = Caption | TurnStarted | TurnEnded | Answer | Speech | VideoFrame
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What was seen at `time`, in words; `number` counts what a session remembers."""
+
+    number: int
+    time: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A moment went into memory; `picture` is a small JPEG file of it."""
+
+    moment: Moment
+    picture: bytes | None = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The moments that the answer to question `id` is made from, in order of time."""
+
+    id: str
+    moments: tuple[Moment, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relevance:
+    """How much each part of the picture at `time` matters: float32 (rows, columns) in [0, 1].
+
+    `about` names what it was looked at for; it is empty where nobody asked.
+    """
+
+    time: float
+    values: NDArray[np.float32]
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What the standing request `request` waits for has come; `text` says so."""
+
+    request: str
+    text: str
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The requests that stand now, in the words in which they were made."""
+
+    requests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something does not work and the session goes on without it; `message` says what to do."""
+
+    message: str
+
+
+Input = VideoFrame | AudioChunk | Question | Say | Cancel | Commit | Clear | Listening
+Seen = Remembered | Evidence | Relevance | Noticed | Standing | Trouble
+Output = Caption | TurnStarted | TurnEnded | Answer | Speech | VideoFrame | Seen

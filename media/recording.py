@@ -10,6 +10,7 @@ A recording is a folder:
 A hole in the sound is a line too, so that sound comes back sample by sample as it was.
 """
 
+import base64
 import heapq
 import json
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
@@ -22,7 +23,17 @@ from numpy.typing import NDArray
 
 from media.clock import Clock
 from media.errors import MediaError, UnreadableMediaError
-from media.events import Cancel, Clear, Commit, Input, Listening, Question, TurnDetection
+from media.events import (
+    Cancel,
+    Clear,
+    Commit,
+    Input,
+    Listening,
+    Moment,
+    Question,
+    Say,
+    TurnDetection,
+)
 from media.files import RATE, decode
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.tape import PictureTape, SoundTape
@@ -31,11 +42,13 @@ from media.worker import Worker
 SOUND = "sound.flac"
 PICTURES = "pictures.mkv"
 EVENTS = "events.jsonl"
+MEMORY = "memory"  # folder of what a session remembered of it, made by its watcher
 HOLE = "hole"
 
-Said = Question | Cancel | Commit | Clear | Listening
+Said = Question | Say | Cancel | Commit | Clear | Listening
 KINDS: dict[str, type[Said]] = {
     "question": Question,
+    "say": Say,
     "cancel": Cancel,
     "commit": Commit,
     "clear": Clear,
@@ -105,7 +118,10 @@ class Writer:
 
     def _say(self, said: Said) -> None:
         kind = next(name for name, kind in KINDS.items() if isinstance(said, kind))
-        self._put({"kind": kind, **asdict(said)})
+        fields = asdict(said)
+        if isinstance(said, Question):
+            fields["pictures"] = [base64.b64encode(data).decode() for data in said.pictures]
+        self._put({"kind": kind, **fields})
 
     def _put(self, fields: dict[str, Any]) -> None:
         line = {"audio": self._audio, "video": self._video, **fields}
@@ -175,6 +191,11 @@ def _line(fields: dict[str, Any]) -> Line:
         return Line(audio, video, None, int(fields["samples"]))
     if fields.get("detection") is not None:
         fields["detection"] = TurnDetection(**fields["detection"])
+    if kind == "question":
+        pictures = fields.get("pictures", ())
+        fields["pictures"] = tuple(base64.b64decode(text) for text in pictures)
+    if kind == "say":
+        fields["moments"] = tuple(Moment(**moment) for moment in fields["moments"])
     return Line(audio, video, KINDS[kind](**fields))
 
 
@@ -220,4 +241,4 @@ def _said(line: Line) -> tuple[float, Input]:
 
 
 def _for_sight(line: Line) -> bool:
-    return isinstance(line.said, Question | Cancel)
+    return isinstance(line.said, Question | Say | Cancel)

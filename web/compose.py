@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from media.events import TurnDetection
-from media.pipeline.echo import EchoWatcher
 from media.pipeline.limits import Limits
 from media.pipeline.services import Services
 from media.worker import Worker
@@ -15,10 +14,18 @@ from models import weights
 from models.asr.local_agreement import LocalAgreement
 from models.asr.recogniser import Recogniser, load
 from models.asr.vad import SileroVad
+from models.qa import embedded
+from models.qa.small import SmallWatcher
+from models.qa.store import Budget
 from models.speech.hibari import HibariVoice
 from web.config import Settings
 
 logger = logging.getLogger(__name__)
+
+LIMITS = (
+    "answers come from a small model: it knows some 600 kinds of things, colours, left and right, "
+    "persons, when and in which order; nothing of actions, text, faces or fine detail"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +41,9 @@ class Composed:
         """Return what a person must know about the models: stand-ins and small ones say so."""
         said = [f"captions by Whisper {self.recogniser.name}: a small model, it mishears"]
         if self.services.watcher.stand_in:
-            said.append("answers are an echo of the question: no video model is loaded")
+            said.append("answers come from a stand-in: no video model is loaded")
+        else:
+            said.append(LIMITS)
         return tuple(said)
 
 
@@ -45,6 +54,11 @@ def detection_of(settings: Settings) -> TurnDetection:
         silence=settings.speech_silence,
         padding=settings.speech_padding,
     )
+
+
+def budget_of(settings: Settings) -> Budget:
+    """Return how much one session may remember."""
+    return Budget(ram=settings.memory_ram << 20, disk=settings.memory_disk << 20)
 
 
 def told(name: str) -> weights.Progress:
@@ -72,6 +86,9 @@ def compose(settings: Settings) -> Iterator[Composed]:
     name, folder = settings.asr_model, settings.weights
     recogniser = load(name, folder, threads=settings.threads_in_use, progress=told(name))
     vad = weights.fetch("silero-vad", folder, progress=told("silero-vad"))
+    for part in embedded.WEIGHTS:
+        weights.fetch(part, folder, progress=told(part))
+    watcher = SmallWatcher(embedded.load(folder), budget_of(settings))
     with ExitStack() as stack:
 
         def worker(name: str, threads: int = 1) -> Worker:
@@ -82,11 +99,12 @@ def compose(settings: Settings) -> Iterator[Composed]:
         services = Services(
             detector=SileroVad(vad / "silero_vad.onnx"),
             recogniser=LocalAgreement(recogniser),
-            watcher=EchoWatcher(),
+            watcher=watcher,
             voice=HibariVoice(),
             ears=worker("ears"),
             scribe=worker("scribe", settings.recognisers_at_once),
             eyes=worker("eyes"),
+            mind=worker("mind"),
             mouth=worker("mouth"),
             hand=worker("hand"),
         )

@@ -157,6 +157,20 @@ class Settings(BaseSettings):
         None, description="folder that gets a recording of every session; none where not set"
     )
 
+    memory_ram: int = Field(
+        256, ge=16, description="MB of RAM for what one session has seen; older goes to disk"
+    )
+    memory_disk: int = Field(
+        4096,
+        ge=0,
+        description="MB of disk for what one session has seen; then it stops remembering",
+    )
+    memory_folder: Path | None = Field(
+        None,
+        description="folder for what sessions see while they last, where they are not recorded; "
+        "the system's temporary folder where not set",
+    )
+
     @model_validator(mode="after")
     def _check_turn(self) -> Self:
         if self.turn_urls and self.turn_secret is None:

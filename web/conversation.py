@@ -9,11 +9,25 @@ Source: the OpenAI Realtime API (GA), as openai 3.54.0 and agents-realtime 0.20.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, assert_never
+from typing import Any
 
-from media.events import Answer, Caption, Input, Output, Speech, TurnEnded, TurnStarted
+from media.events import (
+    Answer,
+    Caption,
+    Evidence,
+    Input,
+    Noticed,
+    Output,
+    Relevance,
+    Remembered,
+    Speech,
+    Standing,
+    Trouble,
+    TurnEnded,
+    TurnStarted,
+)
 from media.frames import AudioChunk, VideoFrame
-from web import hearing, responses
+from web import hearing, responses, seeing
 from web.dialogue import Dialogue, Event, name, note, say, taken
 from web.items import find, given, insert, remove, replace
 from web.terms import Local, TranscriptionTerms, listening, opening, shown
@@ -30,6 +44,7 @@ from web.wire import (
     ResponseCancel,
     ResponseCreate,
     SessionUpdate,
+    VideoAppend,
     WireError,
     parse,
 )
@@ -73,17 +88,24 @@ def begin(
     return taken(dialogue)
 
 
-def receive(dialogue: Dialogue, text: str) -> Step:
-    """Obey one message of the client; one that cannot be obeyed gives an `error` event."""
+def receive(dialogue: Dialogue, text: str, *, now: float = 0.0) -> Step:
+    """Obey one message of the client; one that cannot be obeyed gives an `error` event.
+
+    `now` is the time of a picture that does not say its own, in seconds of the session.
+    """
     try:
         event = parse(text)
     except WireError as error:
         return refuse(dialogue, error)
     try:
-        _obey(dialogue, event)
+        if isinstance(event, VideoAppend):
+            seeing.append(dialogue, event, now)
+        else:
+            _obey(dialogue, event)
     except WireError as error:
         error.event_id = event.event_id
         return refuse(dialogue, error)
+    responses.speak_up(dialogue)
     return taken(dialogue)
 
 
@@ -109,8 +131,22 @@ def heard(dialogue: Dialogue, chunk: AudioChunk) -> Step:
     return taken(dialogue)
 
 
+def saw(dialogue: Dialogue, frame: VideoFrame) -> Step:
+    """See a picture that did not come in a message."""
+    seeing.see(dialogue, frame)
+    return taken(dialogue)
+
+
 def emit(dialogue: Dialogue, output: Output) -> Step:
     """Say what the session says; drawn frames are the transport's, and give nothing here."""
+    if not _heard_or_said(dialogue, output):
+        _seen(dialogue, output)
+    responses.speak_up(dialogue)
+    return taken(dialogue)
+
+
+def _heard_or_said(dialogue: Dialogue, output: Output) -> bool:
+    """Say what was heard or answered, if `output` is that; return whether it is."""
     match output:
         case TurnStarted():
             if hearing.turn_started(dialogue, output):
@@ -123,11 +159,28 @@ def emit(dialogue: Dialogue, output: Output) -> Step:
             responses.answered(dialogue, output)
         case Speech():
             responses.voiced(dialogue, output)
-        case VideoFrame():
-            pass
         case _:
-            assert_never(output)
-    return taken(dialogue)
+            return False
+    return True
+
+
+def _seen(dialogue: Dialogue, output: Output) -> None:
+    """Say what was seen."""
+    match output:
+        case Evidence():
+            seeing.evidence(dialogue, output)
+        case Remembered():
+            seeing.remembered(dialogue, output)
+        case Relevance():
+            seeing.relevance(dialogue, output)
+        case Standing():
+            seeing.standing(dialogue, output)
+        case Noticed():
+            dialogue.notices.append(output)
+        case Trouble():
+            note(dialogue, output.message, "warning")
+        case _:
+            assert isinstance(output, VideoFrame), output
 
 
 def played(dialogue: Dialogue) -> Step:
@@ -223,8 +276,6 @@ def _create_item(dialogue: Dialogue, event: ItemCreate) -> None:
     previous = insert(dialogue.items, item, event.previous_item_id)
     say(dialogue, "conversation.item.added", item=item, previous_item_id=previous)
     say(dialogue, "conversation.item.done", item=item, previous_item_id=previous)
-    if any(part["type"] == "input_image" for part in item.get("content", ())):
-        note(dialogue, "pictures in messages are kept, but not understood yet")
     hearing.trim(dialogue)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from media.audio import Encoding
-from media.events import Input
+from media.events import Input, Noticed
 from web.items import Items
 from web.terms import Local, SessionTerms
 
@@ -92,10 +92,17 @@ class Dialogue:
     hearing: Hearing = field(default_factory=Hearing)
     response: Response | None = None
     playing: str | None = None  # the response whose speech is on the track
+    seen: float = 0.0  # time of the newest picture, in seconds
+    notices: deque[Noticed] = field(default_factory=deque)  # that wait to be said
     spoken: dict[str, int] = field(default_factory=dict)  # ms of speech by item
     count: int = 0
     inputs: list[Input] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+
+
+def present(dialogue: Dialogue) -> float:
+    """Return up to when the session has heard or seen, in seconds."""
+    return max(dialogue.hearing.position / SOUND_HZ, dialogue.seen)
 
 
 def name(dialogue: Dialogue, kind: str) -> str:

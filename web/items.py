@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from web.wire import CallItem, CallOutputItem, MessageItem, Part, WireError
+from media.errors import UnreadableMediaError
+from media.pictures import read_picture
+from web.wire import CallItem, CallOutputItem, MessageItem, Part, WireError, picture_file
 
 Item = dict[str, Any]
 
 MOST_ITEMS = 1000
+MOST_PICTURES = 8  # that a question is about
 MOST_CHARACTERS = 32 * 1024 * 1024  # pictures come as text: base64
 ROOT = "root"  # `previous_item_id` of an item that goes first
 
@@ -124,10 +127,7 @@ def heard(id: str, transcript: str | None = None) -> Item:
 
 
 def question(item: Item) -> str | None:
-    """Return what a user's message asks, in words; None where that is not known yet.
-
-    A picture in a message is kept, but nothing here understands it yet, and the question says so.
-    """
+    """Return what a user's message asks, in words; None where that is not known yet."""
     words = []
     for part in item["content"]:
         if part["type"] == "input_audio":
@@ -136,9 +136,31 @@ def question(item: Item) -> str | None:
             words.append(part["transcript"])
         elif part["type"] == "input_text":
             words.append(part["text"])
-        elif part["type"] == "input_image":
-            words.append("[picture: not understood yet]")
     return " ".join(words)
+
+
+def pictures(items: Items, asked: Item | None, *, live: bool) -> tuple[bytes, ...]:
+    """Return the files of the pictures that a question is about, the newest `MOST_PICTURES`.
+
+    These are the ones in the message `asked`, and in those of the user before it. Where the
+    session sees a `live` stream, those before the last answer are passed over.
+    """
+    order = list(items.order)
+    if asked is not None and asked["id"] in items.by_id:
+        order = order[: order.index(asked["id"])]
+    found = [] if asked is None else _files(asked)
+    for id in reversed(order):
+        item = items.by_id[id]
+        if live and item.get("role") == "assistant":
+            break
+        if item.get("role") == "user":
+            found = _files(item) + found
+    return tuple(found[-MOST_PICTURES:])
+
+
+def _files(item: Item) -> list[bytes]:
+    urls = [p["image_url"] for p in item["content"] if p["type"] == "input_image"]
+    return [picture_file(url, "item.content") for url in urls]
 
 
 def last_from_user(items: Items) -> Item | None:
@@ -175,11 +197,16 @@ def _part(part: Part, role: str) -> dict[str, Any]:
 
 
 def _picture(part: Part) -> dict[str, Any]:
-    if not (part.image_url or "").startswith("data:image/"):
+    url = part.image_url or ""
+    if not url.startswith("data:image/"):
         raise WireError(
             "item.content: expected `image_url` to be a data URL, data:image/...;base64,...",
             param="item.content",
         )
+    try:
+        read_picture(picture_file(url, "item.content"))
+    except UnreadableMediaError as error:
+        raise WireError(f"item.content: {error}", param="item.content") from error
     return {"type": "input_image", "image_url": part.image_url, "detail": part.detail or "auto"}
 
 

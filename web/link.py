@@ -12,19 +12,21 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
 from media.counters import Counters
-from media.events import Cancel, Caption, Input, Output, Speech
+from media.events import Cancel, Caption, Input, Output, Remembered, Speech
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
-from media.recording import record
+from media.recording import MEMORY, record
 from media.worker import Worker
 from rtc.network import NetworkState
 from web import conversation
+from web.config import Settings
 from web.conversation import Step
 from web.dialogue import Event
 from web.edge import Edge
@@ -36,7 +38,7 @@ logger = logging.getLogger(__name__)
 INPUTS = 64  # that wait for the session
 EVENTS = 256  # that wait for the client; then the session waits
 LATER = 64  # inputs that follow from outputs
-LONG_MESSAGE = 65_536  # characters from which a message is read on a worker: over 1 ms of work
+LONG_MESSAGE = 16_384  # characters from which a message is read on a worker: over 1 ms of work
 DRAIN = 5.0  # seconds that a session gets to finish what a client that left had said
 CLOSING = 0.5  # the same where the service ends
 
@@ -54,6 +56,7 @@ class Link:
         self._dialogue = opening[0]
         self._worker = worker
         self._later: Channel[Input] = Channel(LATER)
+        self._clock: Clock | None = None  # once the session runs
         self._turn = asyncio.Lock()  # one step of the conversation at a time, its events in order
 
     async def open(self) -> None:
@@ -65,10 +68,11 @@ class Link:
     async def receive(self, text: str) -> None:
         """Obey a message of the client."""
         async with self._turn:
+            now = 0.0 if self._clock is None else self._clock.now()
             if len(text) > LONG_MESSAGE:
-                step = await self._worker.run(conversation.receive, self._dialogue, text)
+                step = await self._worker.run(conversation.receive, self._dialogue, text, now=now)
             else:
-                step = conversation.receive(self._dialogue, text)
+                step = conversation.receive(self._dialogue, text, now=now)
             inputs = await self._take(step)
         await self._put(inputs)
 
@@ -79,15 +83,21 @@ class Link:
 
     async def hear(self, item: AudioChunk | VideoFrame) -> None:
         """Take media that came on a track."""
-        if isinstance(item, VideoFrame):
-            await self._put([item])
-            return
         async with self._turn:
-            inputs = await self._take(conversation.heard(self._dialogue, item))
+            if isinstance(item, VideoFrame):
+                step = conversation.saw(self._dialogue, item)
+            else:
+                step = conversation.heard(self._dialogue, item)
+            inputs = await self._take(step)
         await self._put(inputs)
 
     async def emit(self, output: Output) -> bool:
-        """Tell the client what the session said; return whether speech is still wanted."""
+        """Tell the client what the session said; return whether speech is still wanted.
+
+        What answers a question that came another way goes to whoever asked it.
+        """
+        if await self.live.tell(output):
+            return False
         async with self._turn:
             wanted = isinstance(output, Speech) and self._wanted(output)
             inputs = await self._take(conversation.emit(self._dialogue, output))
@@ -95,6 +105,8 @@ class Link:
             await self._later.send(item)
         if isinstance(output, Caption) and output.final and output.words:
             await self.live.keep(output)
+        if isinstance(output, Remembered):
+            self.live.remember(output)
         return wanted
 
     async def played(self) -> None:
@@ -131,13 +143,15 @@ class Link:
         Raises:
             ExceptionGroup: a stage failed, or `read` did.
         """
+        self._clock = clock
+        self.live.put = self.source.send
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._read(read), name="read")
             leaving = tasks.create_task(self._leave(reading), name="leave")
             ticking = tasks.create_task(self._tick(clock, measure), name="tick")
             tasks.create_task(self._follow_up(), name="follow up")
             session = self._session(
-                edge.settings.recordings,
+                edge.settings,
                 send,
                 services=edge.composed.services,
                 clock=clock,
@@ -151,16 +165,18 @@ class Link:
             await self._later.close()
 
     async def _session(
-        self, recordings: Path | None, send: Callable[[Output], Awaitable[None]], **options: Any
+        self, settings: Settings, send: Callable[[Output], Awaitable[None]], **options: Any
     ) -> None:
-        """Run the session; what it is fed is recorded in a folder of `recordings`, if wished."""
-        if recordings is None:
-            await run_session(self.source, send, **options)
+        """Run the session; what it is fed is recorded, if wished, and its memory kept beside."""
+        if settings.recordings is None:
+            with TemporaryDirectory(prefix="eyeline-", dir=settings.memory_folder) as folder:
+                await run_session(self.source, send, memory=Path(folder), **options)
             return
         recorder = Worker("recorder")
+        home = settings.recordings / self.live.id
         try:
-            async with aclosing(record(self.source, recordings / self.live.id, recorder)) as source:
-                await run_session(source, send, **options)
+            async with aclosing(record(self.source, home, recorder)) as source:
+                await run_session(source, send, memory=home / MEMORY, **options)
         finally:
             recorder.close()
 
@@ -169,6 +185,7 @@ class Link:
         try:
             await read()
         finally:
+            self.live.put = None
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSING):
                     await self.source.send(Cancel())

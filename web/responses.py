@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.audio import Resampler, encode
-from media.events import Answer, Cancel, Question, Speech
-from web.dialogue import FORMATS, SOUND_HZ, Dialogue, Response, name, say
-from web.items import Item, find, given, insert, last_from_user, question, replace
+from media.events import Answer, Cancel, Question, Say, Speech
+from web.dialogue import FORMATS, Dialogue, Response, name, present, say
+from web.items import Item, find, given, insert, last_from_user, pictures, question, replace
 from web.response_shapes import Status, content_of, item_of, part_of, say_part, say_whole
 from web.terms import RealtimeTerms, TranscriptionTerms, spoken
 from web.wire import ResponseCancel, ResponseCreate, ResponseWish, WireError, parse_item
+
+WHAT = "What is in the picture?"  # asked where a picture comes without a word
 
 
 def create(dialogue: Dialogue, event: ResponseCreate) -> None:
@@ -48,7 +50,7 @@ def create(dialogue: Dialogue, event: ResponseCreate) -> None:
     if words is None and asked is not None:
         response.awaits = asked["id"]
     else:
-        _ask(dialogue, response, words or "", dialogue.hearing.position / SOUND_HZ)
+        _ask(dialogue, response, words or "", present(dialogue), asked)
 
 
 def transcribed(dialogue: Dialogue, item_id: str, words: str, time: float) -> None:
@@ -56,14 +58,30 @@ def transcribed(dialogue: Dialogue, item_id: str, words: str, time: float) -> No
     response = dialogue.response
     if response is not None and response.awaits == item_id:
         response.awaits = None
-        _ask(dialogue, response, words, time)
+        _ask(dialogue, response, words, time, dialogue.items.by_id.get(item_id))
         return
     detection = dialogue.terms.audio.input.turn_detection
     wanted = detection is not None and detection.create_response
     if wanted and words and response is None and isinstance(dialogue.terms, RealtimeTerms):
         response = _open(dialogue, dialogue.terms, aloud=spoken(dialogue.terms))
         say_whole(dialogue, "response.created", response, "in_progress")
-        _ask(dialogue, response, words, time)
+        _ask(dialogue, response, words, time, dialogue.items.by_id.get(item_id))
+
+
+def speak_up(dialogue: Dialogue) -> None:
+    """Say what somebody asked to be told, unless a response or somebody's turn is in progress."""
+    terms = dialogue.terms
+    if not dialogue.notices or not isinstance(terms, RealtimeTerms):
+        return
+    turn = terms.audio.input.turn_detection is not None and dialogue.hearing.turns
+    if dialogue.response is not None or turn:
+        return
+    notice = dialogue.notices.popleft()
+    response = _open(dialogue, terms, aloud=spoken(terms))
+    response.metadata = {"eyeline.request": notice.request[:512]}
+    say_whole(dialogue, "response.created", response, "in_progress")
+    time, moments = notice.moment.time, (notice.moment,)
+    dialogue.inputs.append(Say(response.question, notice.text, time, response.spoken, moments))
 
 
 def interrupted(dialogue: Dialogue) -> None:
@@ -174,8 +192,17 @@ def _open(dialogue: Dialogue, terms: RealtimeTerms, *, aloud: bool) -> Response:
     return response
 
 
-def _ask(dialogue: Dialogue, response: Response, words: str, time: float) -> None:
-    dialogue.inputs.append(Question(response.question, words, time, response.spoken))
+def _ask(
+    dialogue: Dialogue,
+    response: Response,
+    words: str,
+    time: float,
+    asked: Item | None,
+) -> None:
+    shown = pictures(dialogue.items, asked, live=dialogue.seen > 0)
+    if shown and not words.strip():
+        words = WHAT
+    dialogue.inputs.append(Question(response.question, words, time, response.spoken, shown))
 
 
 def _cancel(dialogue: Dialogue, response: Response, reason: str) -> None:

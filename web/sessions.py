@@ -5,20 +5,25 @@ Admission is here and nowhere else: a count, checked before anything of a sessio
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
+from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
 from media.counters import Counters
-from media.events import Caption
+from media.events import Answer, Caption, Evidence, Input, Output, Question, Remembered
 from web.problems import ProblemError
 
 Kind = Literal["websocket", "call", "whip"]
 
 MOST_CAPTIONS = 10_000  # final captions kept of one session: a day of talk
 MOST_ENDED = 1_000  # sessions whose captions are kept after their end
+MOST_MOMENTS = 5_000  # remembered moments whose small pictures are kept: 20 MB
+MOST_QUESTIONS = 8  # that wait for an answer of one session, beside its conversation
+ANSWERS = 256  # pieces of an answer that wait to be read
 RETRY_AFTER = 5  # seconds, said to a client that found no room
 
 
@@ -49,6 +54,9 @@ class Live:
     ended: float | None = None
     captions: list[Caption] = field(default_factory=list)
     gone: int = 0
+    moments: dict[int, Remembered] = field(default_factory=dict)
+    put: Callable[[Input], Awaitable[None]] | None = None  # while the session runs
+    _asked: dict[str, Channel[Answer | Evidence]] = field(default_factory=dict)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def keep(self, caption: Caption) -> None:
@@ -60,6 +68,52 @@ class Live:
             self.gone += surplus
         async with self._changed:
             self._changed.notify_all()
+
+    def remember(self, output: Remembered) -> None:
+        """Keep what was remembered, the newest `MOST_MOMENTS`."""
+        self.moments[output.moment.number] = output
+        while len(self.moments) > MOST_MOMENTS:
+            del self.moments[next(iter(self.moments))]
+
+    async def ask(self, question: Question) -> AsyncIterator[Answer | Evidence]:
+        """Ask the running session, beside its conversation; yield the answer as it comes.
+
+        Raises:
+            ProblemError: the session is over, or has enough questions to answer.
+        """
+        over = f"session {self.id} is over: it answers nothing more"
+        if self.put is None:
+            raise ProblemError(409, over)
+        if len(self._asked) >= MOST_QUESTIONS:
+            raise ProblemError(
+                429,
+                f"{MOST_QUESTIONS} questions wait for an answer: try again in {RETRY_AFTER} s",
+                code="too_many_questions",
+                headers={"Retry-After": str(RETRY_AFTER)},
+            )
+        answers: Channel[Answer | Evidence] = Channel(ANSWERS)
+        self._asked[question.id] = answers
+        try:
+            try:
+                await self.put(question)
+            except ChannelClosedError:
+                raise ProblemError(409, over) from None
+            async for answer in answers:
+                yield answer
+                if isinstance(answer, Answer) and answer.status != "streaming":
+                    return
+        finally:
+            del self._asked[question.id]
+            await answers.close()
+
+    async def tell(self, output: Output) -> bool:
+        """Give `output` to who asked for it by `ask`; return whether somebody did."""
+        if not isinstance(output, Answer | Evidence) or output.id not in self._asked:
+            return False
+        answers = self._asked[output.id]
+        with suppress(ChannelClosedError):
+            await answers.send(output)
+        return True
 
     async def follow(self, start: int = 0) -> AsyncIterator[tuple[int, Caption]]:
         """Yield final captions with their numbers from `start` on, as they come, until the end.
@@ -79,6 +133,9 @@ class Live:
     async def end(self, now: float) -> None:
         """Say that the session is over."""
         self.ended = now
+        self.put = None
+        for answers in self._asked.values():
+            await answers.close()
         async with self._changed:
             self._changed.notify_all()
 

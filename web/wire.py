@@ -5,6 +5,7 @@ What a session is configured with lives in web.terms; what a message does, in we
 Source: the OpenAI Realtime API (GA), as openai 3.54.0's types describe it.
 """
 
+import base64
 import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
@@ -62,6 +63,17 @@ class AudioClear(Message):
 
 class OutputClear(Message):
     type: Literal["output_audio_buffer.clear"]
+
+
+class VideoAppend(Message):
+    """A picture that the session sees: base64 of a JPEG, PNG or WebP file, or a data URL of it.
+
+    `time` is in seconds of the session; without, it is when the message comes.
+    """
+
+    type: Literal["eyeline.video.append"]
+    image: str
+    time: float | None = Field(None, ge=0, le=1e6, allow_inf_nan=False)
 
 
 class Part(BaseModel):
@@ -164,6 +176,7 @@ ClientEvent = (
     | AudioCommit
     | AudioClear
     | OutputClear
+    | VideoAppend
     | ItemCreate
     | ItemRetrieve
     | ItemDelete
@@ -217,6 +230,23 @@ def parse_item(raw: dict[str, Any], param: str) -> MessageItem | CallItem | Call
         return _ITEM.validate_python(raw)
     except ValidationError as error:
         raise told_problem(error, prefix=param) from error
+
+
+def picture_file(text: str, param: str) -> bytes:
+    """Return the file in `text`: a data URL with base64, or base64 alone.
+
+    Raises:
+        WireError: it is neither.
+    """
+    head, comma, body = text.partition(",")
+    if comma and not (head.startswith("data:image/") and head.endswith(";base64")):
+        raise WireError(
+            f"{param}: expected data:image/...;base64,..., got {head[:40]!r}", param=param
+        )
+    try:
+        return base64.b64decode(body if comma else text, validate=True)
+    except ValueError as error:
+        raise WireError(f"{param}: not base64: {error}", param=param) from error
 
 
 def told_problem(

@@ -1,14 +1,17 @@
 """How much a session may hold, and when it hurries."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from media.pipeline.sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Capacities of the channels in items, and times in seconds.
 
-    With `lossless` nothing is dropped and the source waits instead. Where answers are not
-    `cancellable`, every question is answered whole.
+    With `lossless` nothing is dropped and the source waits instead. Where a session is to be
+    `repeatable`, nothing depends on how fast models are: every question is answered whole, one
+    thing after the other, and no picture is looked at because somebody happens to speak.
     """
 
     sight: int = 8
@@ -16,12 +19,13 @@ class Limits:
     speech: int = 1500
     answers: int = 64
     lossless: bool = False
-    cancellable: bool = True
+    repeatable: bool = False
     hurry: float | None = 1.5  # seconds of sound behind at which partial captions are skipped
     longest_turn: float = 30.0  # after this, a brief silence ends a turn
     longest_gap: float = 1.0  # a longer hole in the sound ends the turn
+    sampling: Sampling = field(default_factory=Sampling)
 
     @classmethod
     def replay(cls) -> "Limits":
         """Return limits under which the result does not depend on the machine's speed."""
-        return cls(lossless=True, cancellable=False, hurry=None)
+        return cls(lossless=True, repeatable=True, hurry=None)

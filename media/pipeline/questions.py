@@ -11,6 +11,11 @@ class Questions:
         self._cancellable = cancellable
         self._cancelled: dict[str, bool] = {}
 
+    @property
+    def any(self) -> bool:
+        """Tell whether a question is open."""
+        return bool(self._cancelled)
+
     def open(self, id: str) -> None:
         """Note that question `id` waits for an answer."""
         self._cancelled[id] = False

@@ -1,18 +1,19 @@
 """What a session asks of the models: the seams between the pipeline and `models`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from media.events import Question
-from media.frames import VideoFrame
 from media.worker import Worker
 from models.asr.words import Heard
+from models.qa.sightings import Said, Seen
 
 Samples = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
 
 # The states of different models have nothing in common but their owner: hence Any below.
 
@@ -38,15 +39,32 @@ class Recogniser(Protocol):
 
 
 class Watcher(Protocol):
-    """Remembers pictures and answers questions about them; `answer` changes no state."""
+    """Remembers pictures and answers questions about them; times are in seconds of the stream.
+
+    One thread calls what changes the state, `see`, `heed` and `close`; another may read an
+    `answer` of the same state meanwhile.
+
+    `see` raises StoreError where there is no room to remember more: all else goes on.
+    """
 
     stand_in: bool
 
-    def init_state(self) -> Any: ...
+    def init_state(self, folder: Path | None) -> Any:
+        """Return the memory that `folder` holds, or a new one; without, it ends with `close`."""
 
-    def see(self, state: Any, frame: VideoFrame) -> Any: ...
+    def see(self, state: Any, pixels: Pixels, time: float) -> tuple[Any, Seen]: ...
 
-    def answer(self, state: Any, question: Question) -> Iterator[str]: ...
+    def heed(self, state: Any, text: str, time: float) -> tuple[Any, Said | None]:
+        """Note what a question asks for from now on; return what answers that, if it is all."""
+
+    def standing(self, state: Any) -> tuple[str, ...]:
+        """Return the requests to be told something that stand."""
+
+    def answer(self, state: Any, text: str, time: float) -> Said:
+        """Answer from what was seen up to `time`; changes nothing."""
+
+    def close(self, state: Any) -> None:
+        """Write what is only in RAM to the state's folder, and give it back."""
 
 
 class Voice(Protocol):
@@ -61,8 +79,9 @@ class Voice(Protocol):
 class Services:
     """The models and the workers they run on, shared by all sessions.
 
-    `ears` runs the detector, `scribe` the recogniser, `eyes` the watcher, `mouth` the voice and
-    `hand` draws: calls on one worker wait for each other, so quick ones stay apart from slow.
+    `ears` runs the detector, `scribe` the recogniser, `eyes` what the watcher sees and `mind`
+    what it answers, `mouth` the voice, and `hand` draws: calls on one worker wait for each
+    other, so quick ones stay apart from slow.
     """
 
     detector: Detector
@@ -72,5 +91,6 @@ class Services:
     ears: Worker
     scribe: Worker
     eyes: Worker
+    mind: Worker
     mouth: Worker
     hand: Worker

@@ -9,12 +9,24 @@ every stage -> send
 import asyncio
 from collections.abc import AsyncIterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import assert_never
 
 from media.channel import Channel
 from media.clock import Clock
 from media.counters import Counters
-from media.events import Answer, Cancel, Caption, Clear, Commit, Input, Listening, Output, Question
+from media.events import (
+    Answer,
+    Cancel,
+    Caption,
+    Clear,
+    Commit,
+    Input,
+    Listening,
+    Output,
+    Question,
+    Say,
+)
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.captions import Scribe
 from media.pipeline.limits import Limits
@@ -33,7 +45,7 @@ class Channels:
 
     sound: Channel[Sound]
     speech: Channel[TurnSound | TurnOver]
-    sight: Channel[VideoFrame | Question]
+    sight: Channel[VideoFrame | Question | Say]
     answers: Channel[Answer]
     screen: Channel[VideoFrame | Caption] | None
 
@@ -59,11 +71,14 @@ async def run_session(
     limits: Limits | None = None,
     counters: Counters | None = None,
     draw: bool = False,
+    memory: Path | None = None,
 ) -> None:
     """Feed `source` through the models and `send` what comes out, until the source ends.
 
     `send` is called from several stages at once. With `draw` each frame comes back with the
-    caption drawn in. What the source said before it ended is answered before this returns.
+    caption drawn in. What was seen is kept in the folder `memory`, and is remembered again
+    where that is there already. What the source said before it ended is answered before this
+    returns.
 
     Raises:
         ExceptionGroup: a stage failed; the others were cancelled and have ended.
@@ -74,8 +89,9 @@ async def run_session(
         services=services,
         clock=clock,
         limits=limits,
-        questions=Questions(cancellable=limits.cancellable),
+        questions=Questions(cancellable=not limits.repeatable),
         counters=counters or Counters(),
+        memory=memory,
     )
     channels = Channels.make(limits, draw=draw)
 
@@ -84,12 +100,19 @@ async def run_session(
             await channels.screen.send(output)
         await send(output)
 
+    sight = Sight(shared, channels.answers)
+
+    async def send_turn(output: Output) -> None:
+        sight.overhear(output)
+        await send(output)
+
+    listener = Listener(replace(shared, send=send_turn), channels.speech)
     scribe = Scribe(replace(shared, send=send_caption), channels.sight.send)
     async with asyncio.TaskGroup() as stages:
         stages.create_task(route(source, channels, shared), name="route")
-        stages.create_task(Listener(shared, channels.speech).run(channels.sound), name="listen")
+        stages.create_task(listener.run(channels.sound), name="listen")
         stages.create_task(write(scribe, channels), name="write")
-        stages.create_task(Sight(shared, channels.answers).run(channels.sight), name="see")
+        stages.create_task(sight.run(channels.sight), name="see")
         stages.create_task(Mouth(shared).run(channels.answers), name="speak")
         if channels.screen is not None:
             stages.create_task(Screen(shared).run(channels.screen), name="draw")
@@ -107,7 +130,7 @@ async def route(source: AsyncIterable[Input], channels: Channels, shared: Shared
                     await channels.screen.send(item)
             case AudioChunk() | Commit() | Clear() | Listening():
                 await channels.sound.send(item)
-            case Question():
+            case Question() | Say():
                 questions.open(item.id)
                 await channels.sight.send(item)
             case Cancel():

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from media.clock import Clock
 from media.counters import Counters
@@ -15,7 +16,10 @@ Send = Callable[[Output], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shared:
-    """Where outputs go, what the models are, and what this session counts and may do."""
+    """Where outputs go, what the models are, and what this session counts and may do.
+
+    `memory` is the folder that keeps what was seen; None where that ends with the session.
+    """
 
     send: Send
     services: Services
@@ -23,3 +27,4 @@ class Shared:
     limits: Limits
     questions: Questions
     counters: Counters
+    memory: Path | None = None

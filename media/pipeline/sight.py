@@ -1,11 +1,53 @@
-"""Frames to memory, questions to answers: the stage that sees and remembers."""
+"""Frames to memory, questions to answers: the stage that sees and remembers.
 
+Seeing and answering are two tasks on two workers, so that nothing is missed while an answer is
+being thought. A question is asked of what was seen up to its time, so it does not matter that
+the memory grows meanwhile.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
 from typing import Any
 
 from media.channel import Channel
-from media.events import Answer, AnswerStatus, Question
+from media.errors import UnreadableMediaError
+from media.events import (
+    Answer,
+    AnswerStatus,
+    Evidence,
+    Moment,
+    Noticed,
+    Output,
+    Question,
+    Relevance,
+    Remembered,
+    Say,
+    Standing,
+    Trouble,
+    TurnEnded,
+    TurnStarted,
+)
 from media.frames import VideoFrame
+from media.pictures import read_picture, thumbnail
+from media.pipeline.sampling import Looked, due
 from media.pipeline.shared import Shared
+from models.errors import StoreError
+from models.qa.sightings import Said, Seen, Sighting
+
+logger = logging.getLogger(__name__)
+
+Item = VideoFrame | Question | Say
+KEPT = 4  # pictures of the last looks: a moment may be remembered a look or two later
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A question to be answered, of `memory`; `said` is its answer where that is known already."""
+
+    question: Question | Say
+    memory: Any
+    said: Said | None = None
 
 
 class Sight:
@@ -14,24 +56,123 @@ class Sight:
     def __init__(self, shared: Shared, voice: Channel[Answer]) -> None:
         self._shared = shared
         self._voice = voice
+        self._asked: Channel[Asked] = Channel(shared.limits.answers)
+        self._speaking = False
+        self._memory: Any = None
+        self._looked: Looked | None = None
+        self._newest: VideoFrame | None = None  # not looked at
+        self._pictures: dict[float, bytes] = {}
+        self._standing: tuple[str, ...] = ()
+        self._full = False
 
-    async def run(self, sight: Channel[VideoFrame | Question]) -> None:
+    def overhear(self, output: Output) -> None:
+        """Look more often while somebody speaks."""
+        if isinstance(output, TurnStarted | TurnEnded):
+            self._speaking = isinstance(output, TurnStarted)
+
+    async def run(self, sight: Channel[Item]) -> None:
         """Remember and answer until `sight` ends, then close the voice's channel."""
         watcher, eyes = self._shared.services.watcher, self._shared.services.eyes
-        memory = watcher.init_state()
-        async for item in sight:
-            if isinstance(item, VideoFrame):
-                memory = await eyes.run(watcher.see, memory, item)
-            else:
-                await self._answer(memory, item)
+        self._memory = await eyes.run(watcher.init_state, self._shared.memory)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._watch(sight), name="watch")
+                tasks.create_task(self._think(), name="think")
+        finally:
+            await self._close()
         await self._voice.close()
 
-    async def _answer(self, memory: Any, question: Question) -> None:
-        """Send the pieces of the answer as they come, until the last or a cancellation."""
+    async def _watch(self, sight: Channel[Item]) -> None:
+        async for item in sight:
+            if isinstance(item, VideoFrame):
+                await self._glance(item)
+            else:
+                await self._ask(item)
+        await self._asked.close()
+
+    async def _think(self) -> None:
+        async for asked in self._asked:
+            await self._answer(asked)
+
+    async def _glance(self, frame: VideoFrame) -> None:
+        """Look at `frame`, if a look is due."""
+        limits = self._shared.limits
+        asked = self._speaking or self._shared.questions.any
+        attentive = bool(self._standing) or (asked and not limits.repeatable)
+        looked = due(self._looked, frame, limits.sampling, attentive=attentive)
+        if looked is None:
+            self._newest = frame
+            return
+        await self._look(frame, looked)
+
+    async def _look(self, frame: VideoFrame, looked: Looked) -> None:
         watcher, eyes = self._shared.services.watcher, self._shared.services.eyes
+        self._looked, self._newest = looked, None
+        self._shared.counters.looks += 1
+        self._pictures[frame.time] = await eyes.run(thumbnail, frame.pixels)
+        while len(self._pictures) > KEPT:
+            del self._pictures[min(self._pictures)]
+        try:
+            self._memory, seen = await eyes.run(watcher.see, self._memory, frame.pixels, frame.time)
+        except StoreError as error:
+            await self._is_full(error)
+            return
+        self._full = False
+        await self._tell(seen, frame.time)
+
+    async def _tell(self, seen: Seen, time: float) -> None:
+        send = self._shared.send
+        for sighting in seen.remembered:
+            self._shared.counters.remembered += 1
+            await send(Remembered(_moment(sighting), self._pictures.get(sighting.time)))
+        if seen.relevance is not None:
+            await send(Relevance(time, seen.relevance, seen.about))
+        for notice in seen.noticed:
+            await send(Noticed(notice.request, notice.text, _moment(notice.sighting)))
+        await self._tell_standing()
+
+    async def _tell_standing(self) -> None:
+        standing = self._shared.services.watcher.standing(self._memory)
+        if standing != self._standing:
+            self._standing = standing
+            await self._shared.send(Standing(standing))
+
+    async def _is_full(self, error: StoreError) -> None:
+        """Say once that nothing more is remembered; what is, can be asked about."""
+        if not self._full:
+            self._full = True
+            logger.warning("a session remembers nothing more: %s", error)
+            told = "what is shown now is not remembered; what was seen before still is"
+            await self._shared.send(Trouble(f"{told}: {error}"))
+
+    async def _ask(self, question: Question | Say) -> None:
+        """Hand `question` on to be answered, with all that it may know about in memory."""
+        watcher, eyes = self._shared.services.watcher, self._shared.services.eyes
+        said = None
+        if isinstance(question, Question) and not question.pictures:
+            newest, repeatable = self._newest, self._shared.limits.repeatable
+            if newest is not None and newest.time <= question.time and not repeatable:
+                await self._look(newest, Looked.at(newest))
+            self._memory, said = await eyes.run(
+                watcher.heed, self._memory, question.text, question.time
+            )
+            await self._tell_standing()
+        asked = Asked(question, self._memory, said)
+        if self._shared.limits.repeatable:
+            await self._answer(asked)
+        else:
+            await self._asked.send(asked)
+
+    async def _answer(self, asked: Asked) -> None:
+        """Send the pieces of the answer as they come, until the last or a cancellation."""
+        question, mind = asked.question, self._shared.services.mind
         status: AnswerStatus = "completed"
-        pieces = await eyes.run(watcher.answer, memory, question)
-        while (piece := await eyes.run(next, pieces, None)) is not None:
+        said = await self._said(asked)
+        moments = tuple(_moment(sighting) for sighting in said.sightings)
+        if isinstance(question, Say):
+            moments = question.moments
+        await self._shared.send(Evidence(question.id, moments))
+        while (piece := await mind.run(next, said.pieces, None)) is not None:
             if self._shared.questions.cancelled(question.id):
                 status = "cancelled"
                 break
@@ -40,9 +181,49 @@ class Sight:
         if not question.spoken:
             self._shared.questions.close(question.id)
 
-    async def _say(self, question: Question, text: str, status: AnswerStatus) -> None:
+    async def _said(self, asked: Asked) -> Said:
+        """Return the beginning of an answer."""
+        question, services = asked.question, self._shared.services
+        if isinstance(question, Say):
+            return Said(iter([question.text]))
+        if asked.said is not None:
+            return asked.said
+        if not question.pictures:
+            ask = services.watcher.answer
+            return await services.mind.run(ask, asked.memory, question.text, question.time)
+        try:
+            return await services.mind.run(shown, services.watcher, question)
+        except UnreadableMediaError as error:
+            return Said(iter([f"I cannot look at that: {error}"]))
+
+    async def _say(self, question: Question | Say, text: str, status: AnswerStatus) -> None:
         stand_in = self._shared.services.watcher.stand_in
         answer = Answer(question.id, text, question.time, status, stand_in)
         await self._shared.send(answer)
         if question.spoken:
             await self._voice.send(answer)
+
+    async def _close(self) -> None:
+        try:
+            await self._shared.services.eyes.run(self._shared.services.watcher.close, self._memory)
+        except StoreError as error:
+            logger.warning("what a session saw last is not kept: %s", error)
+
+
+def shown(watcher: Any, question: Question) -> Said:
+    """Return the answer to a question about its own pictures, which are taken a second apart.
+
+    Raises:
+        UnreadableMediaError: one of them cannot be read.
+    """
+    state = watcher.init_state(None)
+    time = 0.0
+    for number, picture in enumerate(question.pictures):
+        time = float(number)
+        state, _ = watcher.see(state, read_picture(picture), time)
+    said = watcher.answer(state, question.text, time)
+    return Said(said.pieces)
+
+
+def _moment(sighting: Sighting) -> Moment:
+    return Moment(sighting.number, sighting.time, sighting.text)

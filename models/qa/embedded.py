@@ -22,6 +22,7 @@ from models.qa.smollm2 import Chat, asking, opening
 from models.qa.store import Store
 
 ADAPTER = Path(__file__).parent.parent / "checkpoints" / "text-log.safetensors"
+WEIGHTS = ("smollm2-135m", "efficientnet-lite0", "persons")  # in models.weights
 NOTHING_YET = "I have not seen anything yet."
 
 

@@ -52,6 +52,12 @@ def after(moment: Moment) -> str:
     return f"{rest}; {people(moment.people)}.\n"
 
 
+def line(moment: Moment) -> str:
+    """Return `moment` without its time, for a person: red cup, left; one person."""
+    named = moment.names[0][0] if moment.names else "nothing to be seen"
+    return f"{moment.colour} {named}{after(moment)}".strip().removesuffix(".")
+
+
 def people(count: int) -> str:
     """Write how many people there are."""
     return COUNTS[count] if count < len(COUNTS) else MANY

@@ -17,12 +17,12 @@ import numpy as np
 import uvicorn
 from numpy.typing import NDArray
 
-from media.pipeline.echo import EchoWatcher
 from media.pipeline.limits import Limits
 from media.pipeline.services import Services
 from media.worker import Worker
 from models.asr.recogniser import Recogniser
 from models.asr.words import Heard, Word
+from tests.media.pipeline.telling import TellingWatcher
 from web.app import create_app
 from web.compose import Composed
 from web.config import Settings
@@ -104,11 +104,12 @@ def scripted(recogniser: CountingRecogniser | None = None) -> Iterator[Composed]
         services = Services(
             detector=LoudnessDetector(),
             recogniser=recogniser or CountingRecogniser(),
-            watcher=EchoWatcher(),
+            watcher=TellingWatcher(),
             voice=ToneVoice(),
             ears=worker("ears"),
             scribe=worker("scribe"),
             eyes=worker("eyes"),
+            mind=worker("mind"),
             mouth=worker("mouth"),
             hand=worker("hand"),
         )

@@ -34,7 +34,10 @@ from web.dialogue import Dialogue, Event
 from web.terms import Local
 
 LOCAL = Local(model="eyeline", recognisers=("tiny.en", "base"), voices=("heart",))
-PIXEL = "data:image/png;base64,iVBORw0KGgo="
+PIXEL = (
+    "data:image/png;base64,"
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGM4AQAAygDJmcpdfgAAAABJRU5ErkJggg=="
+)
 MANUAL = {"audio": {"input": {"turn_detection": None, "transcription": {"model": "tiny.en"}}}}
 HEARD = {"audio": {"input": {"transcription": {"model": "tiny.en"}}}}
 
@@ -561,7 +564,7 @@ def test_items_are_placed_retrieved_and_deleted() -> None:
     assert talk.say("conversation.item.retrieve", item_id="two") == ["conversation.item.retrieved"]
 
 
-def test_a_picture_is_kept_and_the_question_says_that_it_is_not_understood() -> None:
+def test_a_picture_is_kept_and_the_question_is_about_it() -> None:
     talk = Talk()
     content = [
         {"type": "input_image", "image_url": PIXEL},
@@ -573,7 +576,8 @@ def test_a_picture_is_kept_and_the_question_says_that_it_is_not_understood() -> 
     kept = talk.last("conversation.item.retrieved")["item"]["content"][0]
     assert kept["image_url"] == PIXEL
     talk.say("response.create")
-    assert talk.question.text == "[picture: not understood yet] What is it?"
+    assert talk.question.text == "What is it?"
+    assert talk.question.pictures == (base64.b64decode(PIXEL.partition(",")[2]),)
     content[0]["image_url"] = "https://example.org/a.png"
     assert talk.say("conversation.item.create", item={**item, "id": "far"}) == ["error"]
     assert "data URL" in talk.error["message"]
@@ -608,8 +612,7 @@ def test_own_events_come_only_to_those_who_want_them() -> None:
 
 def test_many_items_push_out_the_oldest_and_say_so() -> None:
     talk = Talk()
-    picture = "data:image/png;base64," + "A" * 12_000_000
-    content = [{"type": "input_image", "image_url": picture}]
+    content = [{"type": "input_text", "text": "A" * 12_000_000}]
     for n in range(3):
         item = {"type": "message", "role": "user", "content": content, "id": f"item{n}"}
         talk.state, _, _ = conversation.receive(

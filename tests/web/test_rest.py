@@ -39,7 +39,7 @@ def test_health_tells_how_many_sessions_are_free(client: TestClient) -> None:
     body = client.get("/health").json()
     assert body["status"] == "ok"
     assert body["sessions"] == {"live": 0, "free": 100, "capacity": 100}
-    assert any("echo" in notice for notice in body["notices"])
+    assert any("stand-in" in notice for notice in body["notices"])
 
 
 def test_models_are_listed_for_an_openai_client(openai: OpenAI) -> None:

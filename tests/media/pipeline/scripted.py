@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from media.events import Input, Question
+from media.events import Input
 from media.frames import AudioChunk, VideoFrame
-from media.pipeline.echo import EchoWatcher
-from media.pipeline.services import Samples, Services
+from media.pipeline.services import Pixels, Samples, Services
 from media.worker import Worker
 from models.asr.words import Heard, Word
+from models.qa.sightings import Seen
+from tests.media.pipeline.telling import TellingWatcher
 
 RATE = 16_000
 FRAME = 512
@@ -79,31 +80,24 @@ class ToneVoice:
         return np.full(240 * len(text), 0.5, np.float32)
 
 
-class BrokenWatcher:
-    stand_in = True
-
-    def init_state(self) -> None:
-        return None
-
-    def see(self, state: None, frame: VideoFrame) -> None:
+class BrokenWatcher(TellingWatcher):
+    def see(self, state: object, pixels: Pixels, time: float) -> tuple[object, Seen]:  # type: ignore[override]  # it only fails
         raise RuntimeError("no")
-
-    def answer(self, state: None, question: Question) -> Iterator[str]:
-        yield from ()
 
 
 @contextmanager
 def scripted_services(**changes: object) -> Iterator[Services]:
-    workers = [Worker(name) for name in ("ears", "scribe", "eyes", "mouth", "hand")]
-    ears, scribe, eyes, mouth, hand = workers
+    workers = [Worker(name) for name in ("ears", "scribe", "eyes", "mind", "mouth", "hand")]
+    ears, scribe, eyes, mind, mouth, hand = workers
     services = Services(
         detector=LoudnessDetector(),
         recogniser=BlockRecogniser(),
-        watcher=EchoWatcher(),
+        watcher=TellingWatcher(),
         voice=ToneVoice(),
         ears=ears,
         scribe=scribe,
         eyes=eyes,
+        mind=mind,
         mouth=mouth,
         hand=hand,
     )
@@ -128,8 +122,8 @@ def chunks(samples: Samples, *, size: int = 320, start: int = 0) -> list[AudioCh
     ]
 
 
-def picture(pts: int, *, height: int = 90, width: int = 160) -> VideoFrame:
-    return VideoFrame(np.full((height, width, 3), 40, np.uint8), pts)
+def picture(pts: int, *, height: int = 90, width: int = 160, brightness: int = 40) -> VideoFrame:
+    return VideoFrame(np.full((height, width, 3), brightness, np.uint8), pts)
 
 
 async def replayed(items: Iterable[Input]) -> AsyncIterator[Input]:

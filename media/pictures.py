@@ -1,0 +1,50 @@
+"""Picture files at the edge: JPEG, PNG and WebP to RGB arrays, and back to small JPEGs."""
+
+import io
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from media.errors import UnreadableMediaError
+from media.video import PictureLimits, fit, resize
+
+Pixels = NDArray[np.uint8]
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+MOST_PIXELS = 64_000_000  # of a file, before it is scaled down
+THUMBNAIL = PictureLimits(longer=160, shorter=120)
+QUALITY = 75
+
+
+def read_picture(data: bytes, limits: PictureLimits | None = None) -> Pixels:
+    """Return the picture in a file, upright, uint8 (height, width, 3) RGB, within `limits`.
+
+    Raises:
+        UnreadableMediaError: not a picture of these formats, damaged, or of too many pixels.
+    """
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # measured below
+            if image.width * image.height > MOST_PIXELS:
+                raise UnreadableMediaError(
+                    f"a picture may have {MOST_PIXELS // 1_000_000} million pixels, this one has "
+                    f"{image.width} x {image.height}: send a smaller one"
+                )
+            size = fit(image.width, image.height, limits or PictureLimits())
+            image.draft("RGB", size)
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            pixels = np.asarray(upright, dtype=np.uint8)
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
+        raise UnreadableMediaError(f"not a picture that can be read: {error}") from error
+    thin = [(0, max(0, 2 - side)) for side in pixels.shape[:2]]  # nothing here takes one row
+    pixels = np.pad(pixels, (*thin, (0, 0)), mode="edge") if min(pixels.shape[:2]) < 2 else pixels
+    return resize(pixels, limits or PictureLimits())
+
+
+def thumbnail(pixels: Pixels) -> bytes:
+    """Return `pixels`, scaled down to be shown small, as a JPEG file."""
+    file = io.BytesIO()
+    Image.fromarray(resize(pixels, THUMBNAIL)).save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()

@@ -1,0 +1,47 @@
+"""What a session gets from a video model: plain values, whatever the model is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What was seen at `time`, seconds, in words; `number` tells it from the stream's others."""
+
+    number: int
+    time: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What was asked to be told, in the words of `request`, has come: `text` says so."""
+
+    request: str
+    text: str
+    sighting: Sighting
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What came of looking at a picture.
+
+    `remembered` went into memory, in order of time. `relevance` is float32 (rows, columns) in
+    [0, 1]: where `about`, or what there is if that is empty, was seen; None where unknown.
+    """
+
+    remembered: tuple[Sighting, ...] = ()
+    noticed: tuple[Notice, ...] = ()
+    relevance: NDArray[np.float32] | None = None
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """An answer: its `pieces` as they are made, and what it is made from, in order of time."""
+
+    pieces: Iterator[str]
+    sightings: tuple[Sighting, ...] = ()

@@ -1,0 +1,66 @@
+"""A watcher that needs no weights: it keeps brightnesses, and says what it was asked."""
+
+from pathlib import Path
+
+from media.pipeline.services import Pixels
+from models.errors import StoreFullError
+from models.qa.sightings import Notice, Said, Seen, Sighting
+
+MARK = "[scripted watcher]"
+TELL = "tell me when "
+
+
+class TellingWatcher:
+    """Remembers the brightness of each picture; the state is a list of sightings.
+
+    `tell me when N` stands until a picture of brightness N comes. `full` is how many pictures
+    there is room for.
+    """
+
+    stand_in = True
+
+    def __init__(self, *, full: int = 1000) -> None:
+        self._full = full
+
+    def init_state(self, folder: Path | None) -> tuple[list[Sighting], list[str]]:
+        del folder
+        return [], []
+
+    def see(
+        self, state: tuple[list[Sighting], list[str]], pixels: Pixels, time: float
+    ) -> tuple[tuple[list[Sighting], list[str]], Seen]:
+        kept, requests = state
+        if len(kept) >= self._full:
+            raise StoreFullError("no room")
+        brightness = 20 * round(float(pixels.mean()) / 20)  # a codec changes it a little
+        sighting = Sighting(len(kept), time, f"brightness {brightness}")
+        kept.append(sighting)
+        met = [r for r in requests if r.endswith(f" {brightness}")]
+        requests[:] = [r for r in requests if r not in met]
+        noticed = tuple(Notice(r, f"Here is {sighting.text}.", sighting) for r in met)
+        return state, Seen((sighting,), noticed)
+
+    def heed(
+        self, state: tuple[list[Sighting], list[str]], text: str, time: float
+    ) -> tuple[tuple[list[Sighting], list[str]], Said | None]:
+        del time
+        if not text.startswith(TELL):
+            return state, None
+        state[1].append(text)
+        return state, Said(iter(["I will."]))
+
+    def standing(self, state: tuple[list[Sighting], list[str]]) -> tuple[str, ...]:
+        return tuple(state[1])
+
+    def answer(self, state: tuple[list[Sighting], list[str]], text: str, time: float) -> Said:
+        """Return the question, word by word, and how many pictures there are to look at."""
+        seen = tuple(sighting for sighting in state[0] if sighting.time <= time)
+        words = [MARK, " You asked:", *(f" {word}" for word in text.split())]
+        if seen:
+            words.append(f" ({len(seen)} seen, {seen[0].time:.0f} to {seen[-1].time:.0f} s)")
+        else:
+            words.append(" (nothing was seen)")
+        return Said(iter(words), seen[-3:])
+
+    def close(self, state: tuple[list[Sighting], list[str]]) -> None:
+        del state

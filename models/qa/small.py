@@ -4,30 +4,40 @@ The folder holds the blocks of keys and values, and a diary with a line for each
 is interrupted goes on in the same folder, and can be asked about later.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from models.errors import StoreError, StoreFullError
+from models.errors import StoreError, StoreFullError, TooManyRequestsError
 from models.qa.classes import NAMES
 from models.qa.diary import Entry, from_lines, to_line
 from models.qa.embedded import Embedded, Memory
-from models.qa.eyes import Pixels
+from models.qa.eyes import Look, Pixels
 from models.qa.moments import line
-from models.qa.sightings import Said, Seen, Sighting
+from models.qa.requests import Request, Stop, Unwatchable, parse
+from models.qa.said import NOTHING_STANDS, STOPPED, confirmation
+from models.qa.sightings import Notice, Said, Seen, Sighting
+from models.qa.standing import Standing, State
 from models.qa.store import Budget, Store, open_store
 
 BLOCKS = "blocks"
 DIARY = "diary.jsonl"
+NO_BLOCK = -1  # number of what was seen and not remembered
+LONGEST_QUESTION = 200  # words: more would take many seconds to read
 
 
 @dataclass(slots=True, eq=False)
 class Watch:
-    """The state of one stream; `told` entries of its diary were told and written."""
+    """The state of one stream; `told` entries of its diary were told and written.
+
+    `requests` are those that stand, and `wishes` the words in which they were made, by their id.
+    """
 
     memory: Memory
     told: int = 0
     diary: IO[str] | None = None
+    requests: State = field(default_factory=State)
+    wishes: dict[int, str] = field(default_factory=dict)
 
 
 class SmallWatcher:
@@ -35,9 +45,12 @@ class SmallWatcher:
 
     stand_in = False
 
-    def __init__(self, model: Embedded, budget: Budget | None = None) -> None:
+    def __init__(
+        self, model: Embedded, budget: Budget | None = None, watching: Standing | None = None
+    ) -> None:
         self.model = model
         self.budget = budget or Budget()
+        self.watching = watching or Standing()
 
     def init_state(self, folder: Path | None) -> Watch:
         """Return the memory that `folder` holds, or a new one; without a folder, it is in RAM.
@@ -69,22 +82,29 @@ class SmallWatcher:
         fresh = self._written(state)
         return state, Seen(
             remembered=tuple(map(_sighting, fresh)),
+            noticed=self._noticed(state, look),
             relevance=look.relevance.numpy(),
             about=", ".join(sorted(NAMES[column] for column in memory.about)),
         )
 
     def heed(self, state: Watch, text: str, time: float) -> tuple[Watch, Said | None]:
-        """Look out for what `text` asks about from now on."""
-        del time
-        self.model.attend(state.memory, text)
-        return state, None
+        """Look out for what `text` asks about; return what answers a standing request."""
+        asked = parse(text)
+        if asked is None:
+            self.model.attend(state.memory, text)
+            return state, None
+        return state, Said(iter([self._request(state, asked, text, time)]))
 
     def standing(self, state: Watch) -> tuple[str, ...]:
         """Return the requests that stand."""
-        return ()
+        return tuple(state.wishes[watch.id] for watch in state.requests.watches)
 
     def answer(self, state: Watch, text: str, time: float) -> Said:
         """Answer from what was seen up to `time`; changes nothing."""
+        count = len(text.split())
+        if count > LONGEST_QUESTION:
+            long = f"That question has {count} words. I can take in {LONGEST_QUESTION} at most."
+            return Said(iter([long]))
         reply = self.model.answer(state.memory, text, now=time)
         numbers = {e.moment.time: e.block for e in state.memory.diary.entries}
         sightings = (Sighting(numbers[m.time], m.time, line(m)) for m in reply.moments)
@@ -104,6 +124,37 @@ class SmallWatcher:
             state.memory.rekv.store.close()
             if state.diary is not None:
                 state.diary.close()
+
+    def _request(
+        self, state: Watch, asked: Request | Unwatchable | Stop, text: str, time: float
+    ) -> str:
+        """Let a request stand, or end some; return the sentence that says so."""
+        if isinstance(asked, Unwatchable):
+            return asked.sentence
+        if isinstance(asked, Stop):
+            state.requests, ended = self.watching.stop(state.requests, asked)
+            for watch in ended:
+                del state.wishes[watch.id]
+            return STOPPED if ended else NOTHING_STANDS
+        try:
+            state.requests = self.watching.add(state.requests, asked, time)
+        except TooManyRequestsError as error:
+            return str(error)
+        state.wishes[state.requests.watches[-1].id] = text.strip()
+        return confirmation(asked)
+
+    def _noticed(self, state: Watch, look: Look) -> tuple[Notice, ...]:
+        """Return what came true of the requests that stand."""
+        state.requests, noticed = self.watching.step(state.requests, look)
+        entries = state.memory.diary.entries
+        number = entries[-1].block if entries else NO_BLOCK
+        told = tuple(
+            Notice(state.wishes[n.id], n.sentence, Sighting(number, n.time, line(n.moment)))
+            for n in noticed
+        )
+        standing = {watch.id for watch in state.requests.watches}
+        state.wishes = {id: text for id, text in state.wishes.items() if id in standing}
+        return told
 
     def _written(self, state: Watch) -> list[Entry]:
         """Return the entries that are new, after writing them."""

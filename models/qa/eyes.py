@@ -25,6 +25,8 @@ Pixels = NDArray[np.uint8]  # (height, width, 3) RGB
 FLAT = 6.0  # spread of a picture, of 0..255, under which nothing can be seen in it
 CLEAR = 0.5  # share from which a thing is what the picture is about, persons or not
 ALSO = 0.25  # share from which another thing is worth a word
+PERSON = 0.5  # how sure the detector must be of a person who counts
+POSSIBLE = 0.1  # the same for one who may be there, which several looks will tell
 BESIDE = 0.12  # from the middle, in widths: further out is left or right
 
 
@@ -32,12 +34,14 @@ BESIDE = 0.12  # from the middle, in widths: further out is left or right
 class Look:
     """What was seen: in words, and the share of each name of `NAMES`, float32 (names,).
 
-    `relevance` says what matters where, float32 (7, 7) in [0, 1].
+    `relevance` says what matters where, float32 (7, 7) in [0, 1]. `persons` says how sure the
+    detector is of each box that may be a person, from `POSSIBLE` up, the surest first.
     """
 
     moment: Moment
     shares: Tensor
     relevance: Tensor = field(default_factory=lambda: torch.zeros(CELLS, CELLS))
+    persons: tuple[float, ...] = ()
 
 
 class Eyes:
@@ -60,10 +64,12 @@ class Eyes:
         features = self.classifier.features(small[None])
         by_class = self.classifier.shares(features)[0]
         named = grouped(by_class)
-        found = self.detector.find(_bytes(_resized(picture, persons.SIDE)))
+        possible = self.detector.find(_bytes(_resized(picture, persons.SIDE)), surer=POSSIBLE)
+        found = [person for person in possible if person.score >= PERSON]
+        scores = tuple(person.score for person in possible)
         matters = relevance(self.classifier, features, by_class, about, found)
         if found and float(named.max()) < CLEAR:
-            return Look(_of_person(found, named, time), named, matters)
+            return Look(_of_person(found, named, time), named, matters, scores)
         best = int(by_class.where(_spoken(int(named.argmax())), torch.tensor(0.0)).argmax())
         seen = self.classifier.maps(features, torch.tensor([best]))
         on = _mask(seen)
@@ -75,7 +81,7 @@ class Eyes:
             others=_others(named),
             people=len(found),
         )
-        return Look(moment, named, matters)
+        return Look(moment, named, matters, scores)
 
 
 def likely(named: Tensor, count: int = 5) -> tuple[tuple[str, float], ...]:

@@ -13,7 +13,18 @@ import numpy as np
 from media import files
 from media.clock import Clock, LiveClock, ReplayClock
 from media.errors import UnreadableMediaError
-from media.events import Caption, CaptionWord, Input, Listening, Output, Speech
+from media.events import (
+    Caption,
+    CaptionWord,
+    Input,
+    Listening,
+    Noticed,
+    Output,
+    Relevance,
+    Remembered,
+    Speech,
+    Trouble,
+)
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
@@ -161,15 +172,28 @@ def as_fields(output: Output) -> dict[str, Any]:
         case Speech():
             samples = 0 if output.chunk is None else len(output.chunk.samples)
             return {"kind": kind, "id": output.id, "samples": samples, "status": output.status}
+        case Remembered():
+            return {"kind": kind, **asdict(output.moment)}
+        case Relevance():
+            values = output.values.round(3).tolist()
+            return {"kind": kind, "time": output.time, "about": output.about, "values": values}
         case _:
             return {"kind": kind, **asdict(output)}
 
 
 def as_line(output: Output) -> str:
     """Return `output` as a line for a person; nothing for what a person need not see."""
-    if isinstance(output, Caption) and output.final and output.words:
-        return f"{output.start:8.2f} - {output.end:8.2f}  {output.text}"
-    return ""
+    match output:
+        case Caption() if output.final and output.words:
+            return f"{output.start:8.2f} - {output.end:8.2f}  {output.text}"
+        case Remembered():
+            return f"{output.moment.time:8.2f}             saw: {output.moment.text}"
+        case Noticed():
+            return f"{output.moment.time:8.2f}             noticed: {output.text}"
+        case Trouble():
+            return f"                     trouble: {output.message}"
+        case _:
+            return ""
 
 
 class Bar:

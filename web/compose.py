@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from media.events import TurnDetection
 from media.pipeline.limits import Limits
-from media.pipeline.services import Services
+from media.pipeline.services import Services, Watcher
 from media.worker import Worker
 from models import weights
 from models.asr.local_agreement import LocalAgreement
@@ -76,6 +76,17 @@ def told(name: str) -> weights.Progress:
     return log
 
 
+def watcher_of(settings: Settings) -> Watcher:
+    """Load the model that sees and answers.
+
+    Raises:
+        ModelError: weights cannot be fetched or are not what they should be.
+    """
+    for part in embedded.WEIGHTS:
+        weights.fetch(part, settings.weights, progress=told(part))
+    return SmallWatcher(embedded.load(settings.weights), budget_of(settings))
+
+
 @contextmanager
 def compose(settings: Settings) -> Iterator[Composed]:
     """Load the models that `settings` name, and end their workers afterwards.
@@ -86,9 +97,7 @@ def compose(settings: Settings) -> Iterator[Composed]:
     name, folder = settings.asr_model, settings.weights
     recogniser = load(name, folder, threads=settings.threads_in_use, progress=told(name))
     vad = weights.fetch("silero-vad", folder, progress=told("silero-vad"))
-    for part in embedded.WEIGHTS:
-        weights.fetch(part, folder, progress=told(part))
-    watcher = SmallWatcher(embedded.load(folder), budget_of(settings))
+    watcher = watcher_of(settings)
     with ExitStack() as stack:
 
         def worker(name: str, threads: int = 1) -> Worker:

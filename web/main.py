@@ -67,6 +67,7 @@ def _run(arguments: argparse.Namespace) -> int:
         "serve": _serve,
         "replay": _replay,
         "captions": _captions,
+        "ask": _ask,
         "pull": _pull,
         "engines": _engines,
         "doctor": _doctor,
@@ -97,6 +98,7 @@ def _parser() -> Parser:
         _add_serving(commands.add_parser(name, help=summary, description=summary))
     _add_replay(commands)
     _add_captions(commands)
+    _add_ask(commands)
     _add_pull(commands)
     for name, summary in (
         ("engines", "list what can run models on this machine"),
@@ -153,12 +155,30 @@ def _add_pull(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
 
 
+def _add_ask(commands: "argparse._SubParsersAction[Parser]") -> None:
+    summary = "answer questions about what a clip or a recorded session shows"
+    command = commands.add_parser("ask", help=summary, description=summary)
+    command.add_argument("path", type=Path, metavar="CLIP|RECORDING")
+    command.add_argument("questions", nargs="+", metavar="QUESTION")
+    command.add_argument(
+        "--at", type=float, metavar="SECONDS", help="ask at this time of the clip (its end)"
+    )
+    command.add_argument(
+        "--memory",
+        type=Path,
+        metavar="FOLDER",
+        help="keep what was seen here, so that the clip is watched only once",
+    )
+    command.add_argument("--json", action="store_true", help="print JSON, with times")
+
+
 def banner(settings: Settings) -> str:
     """Return what `demo` says once it listens; `{url}` stands for the address of the page."""
     return (
         "\n  eyeline is at {url}   (Ctrl-C ends it)\n\n"
         f"  hears    Whisper {settings.asr_model}, on this machine\n"
-        "  answers  an echo of the question: a stand-in, no video model is loaded\n"
+        "  sees     some 600 kinds of things, colours, persons, when and in which order\n"
+        "  answers  SmolLM2 135M, a small model: nothing of actions, text, faces or fine detail\n"
     )
 
 
@@ -195,6 +215,24 @@ def _pull(settings: Settings, arguments: argparse.Namespace) -> int:
     from web.pull import pull
 
     return pull(settings, arguments.name, revision=arguments.revision)
+
+
+def _ask(settings: Settings, arguments: argparse.Namespace) -> int:
+    path, at = _existing(arguments.path), arguments.at
+    if at is not None and not at >= 0:
+        raise UsageError(f"--at: expected seconds from the beginning, got {at}")
+    if not all(question.strip() for question in arguments.questions):
+        raise UsageError("an empty question: put each question in quotes")
+    from web.ask import ask
+
+    return ask(
+        settings,
+        path,
+        arguments.questions,
+        at=at,
+        memory=arguments.memory,
+        as_json=arguments.json,
+    )
 
 
 def caption_format(asked: CaptionFormat | None, output: Path | None) -> CaptionFormat:

@@ -63,6 +63,9 @@ class Watcher(Protocol):
     def answer(self, state: Any, text: str, time: float) -> Said:
         """Answer from what was seen up to `time`; changes nothing."""
 
+    def seen_until(self, state: Any) -> float:
+        """Return the time of the last moment that is remembered; less than 0 if none is."""
+
     def close(self, state: Any) -> None:
         """Write what is only in RAM to the state's folder, and give it back."""
 

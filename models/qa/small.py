@@ -110,6 +110,11 @@ class SmallWatcher:
         sightings = (Sighting(numbers[m.time], m.time, line(m)) for m in reply.moments)
         return Said(reply.pieces, tuple(sightings))
 
+    def seen_until(self, state: Watch) -> float:
+        """Return the time of the last moment that is remembered; less than 0 if none is."""
+        entries = state.memory.diary.entries
+        return entries[-1].moment.time if entries else -1.0
+
     def close(self, state: Watch) -> None:
         """Write what is only in RAM to the folder, and give it back.
 

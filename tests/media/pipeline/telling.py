@@ -62,5 +62,8 @@ class TellingWatcher:
             words.append(" (nothing was seen)")
         return Said(iter(words), seen[-3:])
 
+    def seen_until(self, state: tuple[list[Sighting], list[str]]) -> float:
+        return state[0][-1].time if state[0] else -1.0
+
     def close(self, state: tuple[list[Sighting], list[str]]) -> None:
         del state

@@ -1,14 +1,18 @@
-"""Makes a recording of this folder again: `python -m tests.replay.make`.
+"""Makes the recordings of this folder again: `python -m tests.replay.make`.
 
-The sound is real speech, the pictures are a few plain ones, and somebody asks questions: what a
-live session with a microphone and a camera would have left.
+`speech` has real speech, a few plain pictures and somebody who asks questions: what a live
+session with a microphone and a camera would have left. `shown` has photographs held before a
+camera that moves a little, and no sound; `python -m tests.bench.blind fetch` gets these first.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from media.events import Input, Listening, Question
 from media.files import RATE, decode_audio
@@ -20,6 +24,19 @@ HERE = Path(__file__).parent
 SPEECH = HERE.parent / "data" / "speech" / "jfk.flac"
 CHUNK = 320  # samples: 20 ms, as WebRTC delivers them
 # Samples at which chunks never arrived: 0.16 s within a word, and 1.75 s after the speech.
+BLIND = Path(".cache/eyeline/blind")
+# All of the half that may be looked at; NASA, public domain; SpaceX, CC0; CC0; Apache-2.0.
+PHOTOGRAPHS = ("motorcycle.png", "astronaut.png", "rocket.jpg", "orange.jpg")
+EACH = 4  # seconds of each photograph
+FPS = 5
+QUESTIONS = (
+    Question("watch", "Tell me when someone comes in.", 1.0),
+    Question("anyone", "Is there anyone in the picture?", 7.0),
+    Question("now", "What do you see now?", 11.0),
+    Question("when", "When did you see the motorcycle?", 13.0),
+    Question("before", "What did you see before the orange?", 16.0),
+    Question("never", "Did you see a piano?", 16.0),
+)
 LOST = (*range(115_200, 117_760, CHUNK), *range(184_000, 212_000, CHUNK))
 
 
@@ -38,10 +55,40 @@ async def conversation() -> AsyncIterator[Input]:
     yield Question("typed-2", "And now?", 13.0)
 
 
+async def shown() -> AsyncIterator[Input]:
+    """Yield four photographs, four seconds each, with questions between them."""
+    for index in range(4 * EACH * FPS):
+        time = index / FPS
+        for question in QUESTIONS:
+            if question.time == time:
+                yield question
+        photograph = PHOTOGRAPHS[index // (EACH * FPS)]
+        yield VideoFrame(moved(photograph, time), round(time * VIDEO_CLOCK_HZ))
+    for question in QUESTIONS:
+        if question.time >= 4 * EACH:
+            yield question
+
+
+@cache
+def photograph_of(name: str) -> Image.Image:
+    return Image.open(BLIND / name).convert("RGB")
+
+
+def moved(name: str, time: float) -> NDArray[np.uint8]:
+    """Return a photograph as a camera in a hand sees it at `time`: a little nearer, further."""
+    image = photograph_of(name)
+    width, height = image.size
+    margin = 0.02 + 0.02 * np.sin(2 * time)
+    left, top = margin * width, margin * height * (1 + 0.5 * np.cos(time))
+    box = (left, top, width - left, height - top)
+    return np.asarray(image.resize((256, 192), box=box), np.uint8)
+
+
 async def main() -> None:
     worker = Worker("recorder")
-    async for _ in record(conversation(), HERE / "recordings" / "speech", worker):
-        pass
+    for name, source in (("speech", conversation()), ("shown", shown())):
+        async for _ in record(source, HERE / "recordings" / name, worker):
+            pass
     worker.close()
 
 

@@ -8,8 +8,9 @@ import re
 from dataclasses import dataclass
 
 from models.errors import TargetError
-from models.qa.nouns import about
-from models.qa.targets import KNOWN, Target, target
+from models.qa.colours import COLOURS
+from models.qa.nouns import about, named
+from models.qa.targets import KNOWN, WORN, Target, target
 
 WHO = "I cannot tell people apart, so anyone counts."
 WHOSE = "I cannot tell whose it is."
@@ -47,6 +48,7 @@ WATCH = re.compile(
     rf"^{POLITE}{ASKED}(?:watch(?: out)?|look out|wait|keep (?:an eye out|watch|watching|looking)|"
     r"be on the look ?out) for (?P<clause>.+?)(?:,? and (?:tell|warn|alert|notify|let) .+)?$"
 )
+WITH = frozenset({"wearing", "holding", "carrying"})  # said of who is meant
 WORDLESS = frozenset({"", "so", "it", "something", "that", "me"})
 # A clause that tells of the past asks about it: `tell me when you last saw my cup`.
 PAST = re.compile(
@@ -89,7 +91,10 @@ ROOM = re.compile(
     r"(?:(?:the|this|my|your|our) )?(?:room|view|picture|frame|image|camera|kitchen|office|house|"
     r"home|sight|screen|video|shot|visible|present|around|left)?(?: at all)?$"
 )
-NOBODY = re.compile(r"^(?:nobody|no one|none|no|not any|not an?|no longer an?|no more)\b ?")
+NOBODY = re.compile(
+    r"^(?:nobody|no one|none|no longer an?|no more|no|not any|not an?|"
+    r"(?:fewer|less) than)\b ?"
+)
 PLACE = re.compile(
     r"^(?P<noun>.+?)(?P<where> (?:in|into|on|onto|at|from|to|near|by|behind|under|inside|outside|"
     r"here|there|left|around|next to|beside)\b.*)$"
@@ -188,6 +193,8 @@ def _request(clause: str, *, repeat: bool = False, word: str = "") -> Request | 
         what = target(noun)
     except TargetError as error:
         return Unwatchable(str(error))
+    if what.people and set(where.split()) & set(COLOURS):
+        return Unwatchable(WORN)
     caveats = []
     if what.particular:
         caveats.append(WHO if what.people else WHOSE)
@@ -283,9 +290,13 @@ def _placed(rest: str) -> tuple[str, str]:
 
 def _acting(noun: str) -> bool:
     """Return whether `noun` goes on with what someone does: `a dog jumping`."""
-    return (
-        re.search(r"\w (?!morning|evening|wearing|holding|carrying)\w{2,}ing\b", noun) is not None
-    )
+    words = noun.split()
+    for at in range(1, len(words)):
+        pair = words[at - 1 : at + 1], words[at : at + 2]
+        doing = len(words[at]) > 5 and words[at].endswith("ing") and words[at] not in WITH
+        if doing and not any(named(" ".join(part)) for part in pair):
+            return True
+    return False
 
 
 def _instead(clause: str) -> str:

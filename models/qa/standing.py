@@ -1,20 +1,21 @@
 """When to speak unasked: standing requests, watched over the looks that are made anyway.
 
-For each request a sum of evidence follows whether its target is in view: each look adds the log
-odds that it speaks for or against, so that one odd look says little and several agreeing ones
-much. The service speaks when the sum crosses the threshold of the other state, and is armed
-again only when it has crossed back. In the terms of VideoLLM-online (Chen et al. 2024), silence
-is broken when its probability falls under a threshold; here that threshold and the evidence were
-chosen on pictures by `models.training.speak`, within a budget of false alarms.
+For each request a sum of evidence follows whether its target is in view (`models.qa.evidence`).
+The service speaks when the sum crosses the threshold of the other state, and is armed again only
+when it has crossed back. In the terms of VideoLLM-online (Chen et al. 2024), silence is broken
+when its probability falls under a threshold; here the evidence is the eyes' and not a language
+model's, and was chosen within a budget of false alarms.
 
-Source of the sum: Page 1954 (cumulative sums), with a cap on either side.
+    standing = Standing()
+    state = standing.add(standing.init_state(), request, now)
+    state, noticed = standing.step(state, look)
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from models.errors import TooManyRequestsError
+from models.qa.evidence import Tuning, added, evidence, known
 from models.qa.eyes import Look
 from models.qa.moments import Moment
 from models.qa.requests import Request, Stop
@@ -22,29 +23,6 @@ from models.qa.said import notice
 from models.qa.targets import Target
 
 PACE = 0.5  # seconds between the looks that the evidence was measured on
-STEADY = 1e-3  # shares are kept this far from 0 and 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tuning:
-    """Numbers in log odds, as `python -m models.training.speak` prints them.
-
-    A thing's share says `slope * log odds of it + offset`, within `-miss` and `hit`; a person
-    that the detector finds says `found`, and none says `-lost`; the wrong colour says `-other`.
-    The sum stays within `-cap` and `cap`; from `there` on the target is in view, from `-gone`
-    down it is not, and between them what was so stays so.
-    """
-
-    slope: float = 0.5
-    offset: float = 1.2
-    hit: float = 2.0
-    miss: float = 1.0
-    found: float = 2.0
-    lost: float = 1.0
-    other: float = 1.0
-    cap: float = 5.0
-    there: float = 3.0
-    gone: float = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,44 +113,10 @@ class Standing:
         return ()
 
     def _moved(self, watch: Watch, look: Look, weight: float) -> Watch:
-        says = evidence(watch.request.target, look, self.tuning)
-        total = added(watch.sum, weight * says, self.tuning)
-        return replace(watch, sum=total, there=known(watch.there, total, self.tuning))
-
-
-def evidence(target: Target, look: Look, tuning: Tuning) -> float:
-    """Return the log odds that `look` gives for `target` being in view."""
-    says = -math.inf
-    if target.people:
-        enough = look.moment.people >= target.people
-        says = tuning.found if enough else -tuning.lost
-    if target.names:
-        share = float(look.shares[sorted(target.names)].sum())
-        says = max(says, of_share(share, tuning))
-        if target.colour and says > 0 and look.moment.colour != target.colour:
-            says = -tuning.other
-    return says
-
-
-def of_share(share: float, tuning: Tuning) -> float:
-    """Return the log odds that a thing with this `share` of a look is in view."""
-    share = min(max(share, STEADY), 1 - STEADY)
-    raw = tuning.slope * math.log(share / (1 - share)) + tuning.offset
-    return min(max(raw, -tuning.miss), tuning.hit)
-
-
-def added(total: float, says: float, tuning: Tuning) -> float:
-    """Return the sum after one more look."""
-    return min(max(total + says, -tuning.cap), tuning.cap)
-
-
-def known(there: bool | None, total: float, tuning: Tuning) -> bool | None:
-    """Return whether the target is in view by `total`, if it was `there` before."""
-    if total >= tuning.there:
-        return True
-    if total <= -tuning.gone:
-        return False
-    return there
+        target = watch.request.target
+        says = weight * evidence(target, look, self.tuning)
+        total = added(watch.sum, says, self.tuning.weighing(target).cap)
+        return replace(watch, sum=total, there=known(watch.there, total, self.tuning.sure))
 
 
 def _due(before: Watch, after: Watch) -> bool:

@@ -12,6 +12,7 @@ from models.qa.colours import COLOURS
 from models.qa.nouns import about, named
 
 KNOWN = "I know people and about 600 kinds of things, such as cups, dogs and cars"
+WORN = "I cannot tell what people wear. I can tell you when I see someone."
 ONE_AT_A_TIME = "I can watch for one thing at a time: ask me for each on its own."
 NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "a couple of": 2, "several": 3,
@@ -110,7 +111,7 @@ def _one(phrase: str) -> Target:
         raise TargetError(ONE_AT_A_TIME)
     if _person(noun):
         if _colour(rest.split()):
-            raise TargetError("I cannot tell what people wear. I can tell you when I see someone.")
+            raise TargetError(WORN)
         return _persons(match, particular=mine or noun in PARTICULAR)
     return _thing(match, before, noun, particular=mine)
 

@@ -1,13 +1,15 @@
-"""Low-rank adapters on Whisper's attention: train few numbers, ship few numbers, merge to none.
+"""Low-rank adapters on Whisper's layers: train few numbers, ship few numbers, merge to none.
 
 A projection W becomes W + scale * B A, with A (rank, in) and B (out, rank). Merged, the model is
-a plain Whisper again and costs nothing extra.
+a plain Whisper again and costs nothing extra. They sit on every attention projection, and on
+the feed-forward layers too where that is asked for.
 
-Source: Hu et al. 2021, section 4.1; where they sit follows CarelessWhisper, Krichli et al. 2025.
+Source: Hu et al. 2021, section 4.1; where they sit follows CarelessWhisper, Krichli et al. 2025,
+whose feed-forward layers stay as they are.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors
@@ -16,10 +18,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-from models.asr.whisper import Attention, Whisper
+from models.asr.whisper import Attention, EncoderLayer, Whisper
 from models.errors import WeightsError
 
 PROJECTIONS = ("query", "key", "value", "out")
+FEED_FORWARD = ("0", "2")  # the linear layers in the sequence of that name
 
 
 class LoraLinear(nn.Module):
@@ -45,8 +48,10 @@ class LoraLinear(nn.Module):
         return plain
 
 
-def attach(model: Whisper, *, rank: int, alpha: float, rng: torch.Generator) -> list[nn.Parameter]:
-    """Put an adapter on every attention projection of `model` and return what to train.
+def attach(
+    model: Whisper, *, rank: int, alpha: float, rng: torch.Generator, feed_forward: bool = False
+) -> list[nn.Parameter]:
+    """Put adapters on `model` and return what to train, attention first.
 
     The model computes what it did before, because B begins as zeros.
 
@@ -54,36 +59,32 @@ def attach(model: Whisper, *, rank: int, alpha: float, rng: torch.Generator) -> 
         ValueError: the model has adapters already.
     """
     trained: list[nn.Parameter] = []
-    for _, attention in _attentions(model):
-        for name in PROJECTIONS:
-            base = getattr(attention, name)
-            if isinstance(base, LoraLinear):
-                raise ValueError("the model has adapters already: merge them first")  # noqa: TRY004  (a state, not a type)
-            adapter = LoraLinear(base, rank, alpha / rank)
-            nn.init.normal_(adapter.a, std=base.in_features**-0.5, generator=rng)
-            setattr(attention, name, adapter)
-            trained += [adapter.a, adapter.b]
+    for place, owner, name, base in _layers(model):
+        if isinstance(base, LoraLinear):
+            raise ValueError("the model has adapters already: merge them first")  # noqa: TRY004  (a state, not a type)
+        if place.endswith(".feed_forward") and not feed_forward:
+            continue
+        adapter = LoraLinear(base, rank, alpha / rank)
+        nn.init.normal_(adapter.a, std=base.in_features**-0.5, generator=rng)
+        setattr(owner, name, adapter)
+        trained += [adapter.a, adapter.b]
     return trained
 
 
 def merge(model: Whisper) -> None:
     """Fold all adapters into the weights."""
-    for _, attention in _attentions(model):
-        for name in PROJECTIONS:
-            layer = getattr(attention, name)
-            if isinstance(layer, LoraLinear):
-                setattr(attention, name, layer.merged())
+    for _, owner, name, layer in _layers(model):
+        if isinstance(layer, LoraLinear):
+            setattr(owner, name, layer.merged())
 
 
 def adapter(model: Whisper) -> dict[str, Tensor]:
-    """Return the adapters' numbers, `<where>.<projection>.a` and `.b`, shared with the model."""
+    """Return the adapters' numbers, `<where>.<layer>.a` and `.b`, shared with the model."""
     found: dict[str, Tensor] = {}
-    for place, attention in _attentions(model):
-        for name in PROJECTIONS:
-            layer = getattr(attention, name)
-            if isinstance(layer, LoraLinear):
-                found[f"{place}.{name}.a"] = layer.a.detach()
-                found[f"{place}.{name}.b"] = layer.b.detach()
+    for place, _, name, layer in _layers(model):
+        if isinstance(layer, LoraLinear):
+            found[f"{place}.{name}.a"] = layer.a.detach()
+            found[f"{place}.{name}.b"] = layer.b.detach()
     return found
 
 
@@ -120,7 +121,8 @@ def load(model: Whisper, file: Path) -> dict[str, str | int | float]:
     if not rank:
         raise WeightsError(f"{file}: no adapters in it")
     scale = float(about["scale"])
-    attach(model, rank=rank, alpha=scale * rank, rng=torch.Generator())
+    fed = any(".feed_forward." in name for name in tensors)
+    attach(model, rank=rank, alpha=scale * rank, rng=torch.Generator(), feed_forward=fed)
     own = adapter(model)
     if own.keys() != tensors.keys() or any(own[n].shape != tensors[n].shape for n in own):
         raise WeightsError(f"{file}: is an adapter of another model than this one")
@@ -130,7 +132,18 @@ def load(model: Whisper, file: Path) -> dict[str, str | int | float]:
     return noted
 
 
-def _attentions(model: Whisper) -> Iterator[tuple[str, Attention]]:
-    for name, module in list(model.named_modules()):
-        if isinstance(module, Attention):
-            yield name, module
+def _layers(model: Whisper) -> list[tuple[str, nn.Module, str, nn.Linear | LoraLinear]]:
+    """Return (where, its module, name, layer) of all that can be adapted, attention first."""
+    modules = list(model.named_modules())
+    found = [
+        (place, module, name, getattr(module, name))
+        for place, module in modules
+        if isinstance(module, Attention)
+        for name in PROJECTIONS
+    ]
+    return found + [
+        (f"{place}.feed_forward", module.feed_forward, name, getattr(module.feed_forward, name))
+        for place, module in modules
+        if isinstance(module, EncoderLayer)
+        for name in FEED_FORWARD
+    ]

@@ -23,20 +23,27 @@ class TrainingConfig:
     `aligner` is the model that tells when each word ended. Utterances are aligned when they
     are first drawn; so that this does not come all at once, they are drawn from `pool` of them
     at first, and from `growth` more with each step. A word is asked for `margin` frames after
-    its end. `distil` weighs the distance to the unchanged encoder against the cross-entropy of
-    the answers, in which early and late questions weigh `early` and `late`. What is kept is
-    a moving average of the adapters: `average` of the last one, the rest of the new.
+    its end; in a share `prompted` of the items the talk began before the sound does, and its
+    text is the prompt, of at most `prompt` tokens. `distil` weighs the distance to the unchanged
+    encoder against the cross-entropy of the answers, in which early and late questions weigh
+    `early` and `late`. What is kept is a moving average of the adapters: `average` of the last
+    one, the rest of the new.
+    The rate rises for `warmup` steps, stays, and falls in a line from step `hold` on until it
+    would be nothing at step `end`.
     """
 
     model: str = "tiny.en"
     aligner: str = "base"
     rank: int = 32
+    feed_forward: bool = True
     seed: int = 1
     rate: float = 4e-4
     warmup: int = 30
+    hold: int = 700
+    end: int = 1100
     seconds: tuple[int, ...] = (5, 7, 10, 13, 20)
     batch_seconds: int = 40
-    chunks: tuple[tuple[int, float], ...] = ((5, 0.2), (15, 0.5), (50, 0.2), (0, 0.1))
+    chunks: tuple[tuple[int, float], ...] = ((5, 0.2), (15, 0.55), (50, 0.25))
     engines: tuple[tuple[str, float], ...] = (
         ("hibari", 0.45),
         ("pico", 0.2),
@@ -44,8 +51,10 @@ class TrainingConfig:
         ("piper", 0.2),
     )
     held_out: tuple[str, ...] = ("kokoro", "festival")
-    validation: int = 12
+    validation: int = 30
     margin: int = 12
+    prompted: float = 0.25
+    prompt: int = 48
     pool: int = 300
     growth: int = 1
     distil: float = 1.0
@@ -77,7 +86,13 @@ def begin(config: TrainingConfig, clips: Path, folder: Path, weights: Path) -> R
     student = recogniser.load(config.model, weights)
     teacher = copy.deepcopy(student.model)
     rng = torch.Generator().manual_seed(config.seed)
-    trained = lora.attach(student.model, rank=config.rank, alpha=config.rank, rng=rng)
+    trained = lora.attach(
+        student.model,
+        rank=config.rank,
+        alpha=config.rank,
+        rng=rng,
+        feed_forward=config.feed_forward,
+    )
     optimiser = torch.optim.AdamW(trained, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
     loaded = packed_clips.load(clips)
     aligner = recogniser.load(config.aligner, weights)

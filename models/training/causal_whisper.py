@@ -27,12 +27,13 @@ from torch import Tensor, nn
 from models.asr.align import FRAME
 from models.asr.causal import Blocks, encode_masked
 from models.asr.causal_stream import CausalConfig, CausalStream
-from models.asr.mel import Samples, log_mel
+from models.asr.mel import log_mel
+from models.asr.prompt import prompted
 from models.asr.running_mel import running_log_mel
 from models.training import clips as packed_clips
 from models.training.adapter_run import Run, TrainingConfig, averaged, begin, keep
 from models.training.clips import Clip
-from models.training.mixing import Item, mix
+from models.training.mixing import Item, Said, after, mix
 from models.training.queries import EARLY, IGNORED, LATE, MAIN, answer, ask, pack
 from models.training.scoring import streamed
 
@@ -51,15 +52,35 @@ def items(run: Run, rng: np.random.Generator) -> list[Item]:
         pool = pools[engines[rng.choice(len(engines), p=odds / odds.sum())]]
         return pool[rng.integers(len(pool))]
 
-    def draw() -> tuple[Samples, list[int], list[int]]:
+    def draw() -> Said:
         clip = pick()
         tokens, ends = run.ends.tokens(clip, run.student.tokenizer)
-        return run.clips.samples(clip), tokens, [end + config.margin for end in ends]
+        return Said(run.clips.samples(clip), tokens, ends)
+
+    def item(length: int) -> Item:
+        before = None
+        if rng.random() < config.prompted:
+            said = draw()
+            before = after(said, int(rng.integers(1, len(said.tokens) + 1)), config.prompt)
+        return mix(
+            draw,
+            lambda: run.clips.samples(pick()),
+            length,
+            rng,
+            before=before,
+            margin=config.margin,
+        )
 
     seconds = int(rng.choice(config.seconds))
     count = max(1, round(config.batch_seconds / seconds))
-    length = seconds * 50 * FRAME
-    return [mix(draw, lambda: run.clips.samples(pick()), length, rng) for _ in range(count)]
+    return [item(seconds * 50 * FRAME) for _ in range(count)]
+
+
+def rate(config: TrainingConfig, step: int) -> float:
+    """Return the learning rate of `step`."""
+    rising = (step + 1) / config.warmup
+    falling = (config.end - step) / (config.end - config.hold)
+    return config.rate * max(0.01, min(1.0, rising, falling))
 
 
 def advance(run: Run) -> dict[str, float]:
@@ -76,7 +97,7 @@ def advance(run: Run) -> dict[str, float]:
     loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
     norm = nn.utils.clip_grad_norm_(run.trained, 1.0)
     for group in run.optimiser.param_groups:
-        group["lr"] = config.rate * min(1.0, (run.step + 1) / config.warmup)
+        group["lr"] = rate(config, run.step)
     run.optimiser.step()
     weight = min(config.average, run.step / (run.step + 10))
     for mean, parameter in zip(run.average, run.trained, strict=True):
@@ -99,7 +120,7 @@ def _loss(
     packed = pack(
         [
             ask(
-                tokenizer.opening(None, timestamps=False),
+                prompted(tokenizer, item.before),
                 item.tokens,
                 item.ends,
                 frames=frames,
@@ -183,7 +204,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True, help="folder of fetched weights")
     parser.add_argument("--model", default="tiny.en")
     parser.add_argument("--steps", type=int, default=20_000)
-    parser.add_argument("--every", type=int, default=100, help="steps between validations")
+    parser.add_argument("--every", type=int, default=200, help="steps between validations")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)

@@ -16,8 +16,23 @@ from models.asr.mel import Samples
 from models.asr.words import RATE
 
 Rng = np.random.Generator
-Draw = Callable[[], tuple[Samples, list[int], list[int]]]  # sound, tokens, the frame of each end
 Voice = Callable[[], Samples]  # any utterance's sound, to be talked over
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """An utterance: float32 (n,) at 16 kHz, its tokens, and the frame where each one's word ends.
+
+    `before` are tokens that were said before the sound begins.
+    """
+
+    samples: Samples
+    tokens: list[int]
+    ends: list[int]
+    before: tuple[int, ...] = ()
+
+
+Draw = Callable[[], Said]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,26 +43,53 @@ class Item:
     heard: Samples
     tokens: list[int]
     ends: list[int]
+    before: tuple[int, ...] = ()
 
 
-def mix(draw: Draw, voice: Voice, length: int, rng: Rng) -> Item:
-    """Return an item of `length` samples, of as many drawn utterances as it takes."""
+def after(said: Said, count: int, most: int) -> Said:
+    """Return `said` without the words of its first `count` tokens; `most` of those stay known."""
+    while count < len(said.tokens) and said.ends[count] == said.ends[count - 1]:
+        count += 1  # tokens of one word end together
+    cut = said.ends[count - 1]
+    return Said(
+        said.samples[cut * FRAME :],
+        said.tokens[count:],
+        [end - cut for end in said.ends[count:]],
+        tuple(said.tokens[max(0, count - most) : count]),
+    )
+
+
+def mix(
+    draw: Draw,
+    voice: Voice,
+    length: int,
+    rng: Rng,
+    *,
+    before: Said | None = None,
+    margin: int = 0,
+) -> Item:
+    """Return an item of `length` samples, of as many drawn utterances as it takes.
+
+    It begins with `before` where that is given. A token may be said `margin` frames after the
+    end of its word.
+    """
     clean = np.zeros(length, np.float32)
     tokens: list[int] = []
     ends: list[int] = []
+    first = before
     position = 0 if rng.random() < 0.3 else int(rng.integers(0, RATE))
     if rng.random() < 0.03:
         position = length  # nobody speaks: nothing is to be written
     while position < length:
         position -= position % FRAME
-        sound, said, frames = draw()
-        part = sound[: length - position] * 10 ** (rng.uniform(-6, 0) / 20)
+        said, first = first or draw(), None
+        part = said.samples[: length - position] * 10 ** (rng.uniform(-6, 0) / 20)
         clean[position : position + len(part)] += part
-        tokens += said
-        ends += [position // FRAME + frame for frame in frames]
-        position += len(sound) + int(rng.uniform(0.1, 1.5) * RATE)
+        tokens += said.tokens
+        ends += [position // FRAME + end + margin for end in said.ends]
+        position += len(said.samples) + int(rng.uniform(0.1, 1.5) * RATE)
     heard = augment(clean, voice, rng)
-    return Item(clean, heard, tokens, ends)
+    return Item(clean, heard, tokens, ends, before.before if before else ())
 
 
 def augment(clean: Samples, voice: Voice, rng: Rng) -> Samples:

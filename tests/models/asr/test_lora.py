@@ -62,6 +62,23 @@ def test_encoder_and_both_attentions_of_the_decoder_are_adapted() -> None:
     assert places == {f"{where}.{p}" for where in attentions for p in lora.PROJECTIONS}
 
 
+def test_feed_forward_layers_are_adapted_where_asked_for(tmp_path: Path) -> None:
+    model, rng = random_whisper(), torch.Generator().manual_seed(8)
+    trained = lora.attach(model, rank=4, alpha=8, rng=rng, feed_forward=True)
+    assert len(trained) == 2 * (4 * 6 + 2 * 4)
+    for parameter in trained:
+        nn.init.normal_(parameter, std=0.2, generator=rng)
+    lora.save(model, tmp_path / "fed.safetensors", {})
+    again = random_whisper()
+    lora.load(again, tmp_path / "fed.safetensors")
+    lora.merge(again)
+    with torch.no_grad():
+        # the file holds float16
+        torch.testing.assert_close(hidden(again), hidden(model), rtol=1e-2, atol=1e-2)
+        lora.merge(model)
+    assert model.state_dict().keys() == random_whisper().state_dict().keys()
+
+
 def test_gradients_reach_every_adapter() -> None:
     model = adapted()
     hidden(model).square().sum().backward()  # type: ignore[no-untyped-call]  # torch has no types for it

@@ -4,16 +4,16 @@ import pytest
 from models.asr.align import FRAME
 from models.asr.mel import Samples
 from models.asr.words import RATE
-from models.training.mixing import Item, augment, mix
+from models.training.mixing import Item, Said, after, augment, mix
 
 LENGTH = 6 * RATE
 
 
-def draw() -> tuple[Samples, list[int], list[int]]:
+def draw() -> Said:
     """Half a second of a click train: token 7 ends at frame 10, token 8 at frame 25."""
     sound = np.zeros(RATE // 2, np.float32)
     sound[::100] = 0.5
-    return sound, [7, 8], [10, 25]
+    return Said(sound, [7, 8], [10, 25])
 
 
 def voice() -> Samples:
@@ -34,6 +34,19 @@ def test_words_end_where_their_sound_does() -> None:
             assert whole[0] > 0.1
             assert np.count_nonzero(whole) == 80
             assert not made.clean[last * FRAME : last * FRAME + 100].any()
+
+
+def test_talk_that_began_earlier_is_the_prompt_and_its_sound_is_cut_there() -> None:
+    before = after(Said(draw().samples, [5, 6, 7, 8], [4, 10, 10, 25]), 2, most=2)
+    assert before.before == (6, 7)  # the tokens of a word stay together, the oldest are left out
+    assert before.tokens == [8]
+    assert before.ends == [15]
+    made = mix(draw, voice, LENGTH, np.random.default_rng(5), before=before, margin=3)
+    assert made.before == (6, 7)
+    assert made.tokens[:3] == [8, 7, 8]
+    last = made.ends[0] - 3
+    assert np.count_nonzero(made.clean[: last * FRAME]) == 48  # 15 of 25 frames of clicks
+    assert after(draw(), 2, most=9).tokens == []
 
 
 def test_an_item_has_its_length_and_may_break_off_amid_a_word() -> None:

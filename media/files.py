@@ -87,13 +87,18 @@ def decode(
             wanted = " or ".join(["sound"] * sound + ["pictures"] * video)
             raise UnreadableMediaError(f"{path}: there is no {wanted} in it")
         if container.duration is not None:
-            _check_length(path, container.duration / av.time_base, longest)
+            check_length(path, container.duration / av.time_base, longest)
         for item in _in_order(_decoded(container, streams), len(streams)):
-            _check_length(path, item.time, longest)
+            check_length(path, item.time, longest)
             yield item
 
 
-def _check_length(path: Path, seconds: float, longest: float) -> None:
+def check_length(path: Path, seconds: float, longest: float) -> None:
+    """Check that `path`, which lasts `seconds` or more, is not over `longest`.
+
+    Raises:
+        MediaTooLongError: it is.
+    """
     if seconds > longest:
         raise MediaTooLongError(
             f"{path}: lasts {seconds / 3600:.1f} hours or more, the limit is {longest / 3600:.1f}: "

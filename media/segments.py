@@ -1,0 +1,156 @@
+"""A stream of packets cut at its keyframes, and which of the pictures in it are wanted.
+
+A segment can be decoded without those before it: it has the packets from a keyframe on, and
+those leading pictures of the next segment that are shown before that one's keyframe. What
+cannot be cut surely is told as trouble, and then has to be decoded in one go.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from av.packet import Packet as AnyPacket
+
+if TYPE_CHECKING:
+    from av import VideoStream
+
+    Packet = AnyPacket[VideoStream]
+else:
+    Packet = AnyPacket  # the library has it generic for type checkers only
+
+LONGEST = 64 << 20  # bytes of packets without a keyframe that are held at most
+MOST = 3_000  # packets without a keyframe that are held at most: 100 s at 30 frames a second
+
+Place = Callable[[int], int]  # a timestamp of the stream to 90 kHz ticks since the file's start
+
+
+@dataclass(slots=True, eq=False)
+class Segment:
+    """Packets in the order of the file; `start` is the keyframe's pts, None for the first.
+
+    `leading` are packets of the next segment, `end` is its start. `wanted` are the pts of the
+    pictures to give out, rising. `trouble` says why this and all that follows cannot be decoded
+    apart.
+    """
+
+    packets: list[Packet]
+    start: int | None = None
+    end: int | None = None
+    leading: list[Packet] = field(default_factory=list)
+    wanted: list[int] = field(default_factory=list)
+    trouble: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its own packets."""
+        return sum(packet.size for packet in self.packets)
+
+    def needed(self) -> list[Packet]:
+        """Return the packets up to the last that holds a wanted picture."""
+        wanted, every = set(self.wanted), [*self.packets, *self.leading]
+        last = max((n for n, packet in enumerate(every) if packet.pts in wanted), default=-1)
+        return every[: last + 1]
+
+
+def spaced(ticks: int, last: int | None, step: int) -> bool:
+    """Tell whether a picture at `ticks` is taken, the one before it having been at `last`."""
+    return last is None or ticks - last >= step
+
+
+def segments(packets: Iterator[Packet], place: Place, step: int) -> Iterator[Segment]:
+    """Yield the segments of a stream, wanting pictures that are at least `step` ticks apart.
+
+    The last one that is yielded may have trouble: then some of `packets` are left.
+    """
+    last: int | None = None
+    previous: Segment | None = None
+    for segment in _cut(packets):
+        if previous is not None:
+            if not segment.trouble:
+                previous.leading, previous.end = _leading(segment), segment.start
+            last = _choose(previous, place, last, step)
+            yield previous
+        previous = segment
+    if previous is not None:
+        _choose(previous, place, last, step)
+        yield previous
+
+
+def _cut(packets: Iterator[Packet]) -> Iterator[Segment]:
+    """Yield segments without what depends on the next one."""
+    held = Segment([])
+    size, latest = 0, None
+    for packet in packets:
+        if packet.size == 0:
+            continue  # the demuxer's sign that the file is over
+        trouble = _trouble(packet, held)
+        if not trouble and _cuts(packet, held, latest):
+            yield held
+            held, size = Segment([], start=packet.pts), 0
+        held.packets.append(packet)
+        size += packet.size
+        if size > LONGEST or len(held.packets) > MOST:
+            trouble = "its keyframes are too far apart"
+        if trouble:
+            held.trouble = trouble
+            yield held
+            return
+        assert packet.pts is not None
+        latest = packet.pts if latest is None else max(latest, packet.pts)
+    if held.packets:
+        yield held
+
+
+def _trouble(packet: Packet, held: Segment) -> str:
+    if packet.pts is None:
+        return "it has pictures without a time"
+    if held.start is not None and packet.has_sidedata("new_extradata"):
+        return "it changes its settings on the way"
+    return ""
+
+
+def _cuts(packet: Packet, held: Segment, latest: int | None) -> bool:
+    """Tell whether a segment begins with `packet`: a keyframe after all that came before it."""
+    if not (held.packets and packet.is_keyframe) or packet.is_discard:
+        return False
+    assert latest is not None
+    assert packet.pts is not None
+    return packet.pts > latest
+
+
+def _leading(segment: Segment) -> list[Packet]:
+    """Return the packets up to the last one that is shown before the segment's keyframe."""
+    assert segment.start is not None
+    before = [n for n, packet in enumerate(segment.packets) if _pts(packet) < segment.start]
+    return segment.packets[: before[-1] + 1] if before else []
+
+
+def _choose(segment: Segment, place: Place, last: int | None, step: int) -> int | None:
+    """Fill in what is wanted of `segment`; return the place of the last picture taken."""
+    if segment.trouble:
+        return last
+    for pts in sorted(_pts(packet) for packet in _shown(segment)):
+        if spaced(place(pts), last, step):
+            segment.wanted.append(pts)
+            last = place(pts)
+    return last
+
+
+def _shown(segment: Segment) -> Iterator[Packet]:
+    """Yield the packets of the pictures that are shown within `segment`."""
+    for packet in chain(segment.packets, segment.leading):
+        late = segment.end is not None and _pts(packet) >= segment.end
+        early = segment.start is not None and _pts(packet) < segment.start
+        if not (late or early or packet.is_discard or _hidden(packet)):
+            yield packet
+
+
+def _hidden(packet: Packet) -> bool:
+    """Tell whether a packet holds a picture that is only referred to: VP8, RFC 6386 section 9.1."""
+    return packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] >> 4 & 1
+
+
+def _pts(packet: Packet) -> int:
+    assert packet.pts is not None
+    return packet.pts

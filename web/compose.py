@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from media.events import TurnDetection
 from media.pipeline.limits import Limits
+from media.pipeline.sampling import Sampling
 from media.pipeline.services import Services, Watcher
 from media.worker import Worker
 from models import weights
@@ -54,6 +55,14 @@ def detection_of(settings: Settings) -> TurnDetection:
         silence=settings.speech_silence,
         padding=settings.speech_padding,
     )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return how often a live session looks, and when it hurries."""
+    sampling = Sampling(
+        usual=settings.look_every, attentive=settings.look_attentive, still=settings.look_still
+    )
+    return Limits(hurry=settings.hurry, longest_turn=settings.longest_turn, sampling=sampling)
 
 
 def budget_of(settings: Settings) -> Budget:
@@ -117,4 +126,4 @@ def compose(settings: Settings) -> Iterator[Composed]:
             mouth=worker("mouth"),
             hand=worker("hand"),
         )
-        yield Composed(services=services, recogniser=recogniser, limits=Limits())
+        yield Composed(services=services, recogniser=recogniser, limits=limits_of(settings))

@@ -1,4 +1,4 @@
-"""Low-rank changes to a decoder's projections: trained here, and added to the weights when used.
+"""Low-rank changes to a decoder's projections: added to its weights, or kept beside packed ones.
 
 Source: Hu et al. 2021 (LoRA).
 """
@@ -22,11 +22,19 @@ def add(decoder: Decoder, path: Path) -> None:
     Raises:
         WeightsError: the file is missing or damaged, or was made for another decoder.
     """
+    merge(decoder, read(path))
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Return the low-rank changes stored at `path`, by name, see `merge`.
+
+    Raises:
+        WeightsError: the file is missing or damaged.
+    """
     try:
-        stored = load_file(path)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path}: no readable adapter ({error})") from error
-    merge(decoder, stored)
 
 
 @torch.no_grad()

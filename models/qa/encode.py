@@ -65,7 +65,7 @@ def _resume(decoder: Decoder, state: State, places: Places, window: int) -> None
     if blocks:  # the opening is further back than the window
         for held in state.windows:
             held.restart(position)
-    like = decoder.embedding.weight
+    like = decoder.like
     for block in recent:
         where = places.video(opening, position - opening, state.blocks, [block.tokens])
         turns = decoder.config.rotary.turns(where.to(like.device))

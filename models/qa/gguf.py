@@ -1,4 +1,4 @@
-"""Reading GGUF files: metadata, and tensors unpacked to float32.
+"""Reading GGUF files: metadata, and tensors as they are stored or unpacked to float32.
 
 Only what model files of this project need: little-endian versions 2 and 3, and the tensor types
 of `UNPACK`. What tensors and keys mean is for the loaders.
@@ -38,12 +38,30 @@ SCALARS = {
 STRING, ARRAY = 8, 9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """A tensor as the file has it: the number of its type, its shape, its blocks of bytes."""
+
+    kind: int
+    shape: tuple[int, ...]
+    raw: Bytes
+
+    def floats(self) -> Floats:
+        """Return it unpacked, float32 of its shape."""
+        return UNPACK[self.kind][2](self.raw).reshape(self.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Gguf:
-    """Metadata by key, and float32 tensors by name, in the order of rows that PyTorch uses."""
+    """Metadata by key, and tensors by name, in the order of rows that PyTorch uses."""
 
     metadata: Mapping[str, Value]
-    tensors: Mapping[str, Floats]
+    stored: Mapping[str, Stored]
+
+    @property
+    def tensors(self) -> dict[str, Floats]:
+        """All tensors, unpacked now."""
+        return {name: stored.floats() for name, stored in self.stored.items()}
 
     def number(self, key: str) -> float:
         """Return the number under `key`.
@@ -132,8 +150,8 @@ def _parse(content: bytes) -> Gguf:
     alignment = metadata.get("general.alignment", 32)
     assert isinstance(alignment, int)
     start = math.ceil(cursor.at / alignment) * alignment
-    unpacked = {name: _tensor(content, start + at, shape, kind) for name, shape, kind, at in found}
-    return Gguf(metadata, unpacked)
+    stored = {name: _stored(content, start + at, shape, kind) for name, shape, kind, at in found}
+    return Gguf(metadata, stored)
 
 
 def _place(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
@@ -143,26 +161,30 @@ def _place(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
     return name, tuple(reversed(axes)), cursor.take("I"), cursor.take("Q")
 
 
-def _tensor(content: bytes, at: int, shape: tuple[int, ...], kind: int) -> Floats:
+def _stored(content: bytes, at: int, shape: tuple[int, ...], kind: int) -> Stored:
     if kind not in UNPACK:
         raise ValueError(f"unknown type of tensor {kind}; known are {', '.join(map(str, UNPACK))}")
-    size, per_block, unpack = UNPACK[kind]
+    size, per_block, _ = UNPACK[kind]
     count = math.prod(shape)
     blocks = count // per_block
     if count % per_block or at + blocks * size > len(content):
         raise ValueError("it ends within a tensor")
     raw = np.frombuffer(content, np.uint8, blocks * size, at).reshape(blocks, size)
-    return unpack(raw).reshape(shape)
+    return Stored(kind, shape, raw)
 
 
-def _half(raw: Bytes, at: int) -> Floats:
+def half(raw: Bytes, at: int) -> Floats:
     """Return the float16 at byte `at` of each block, (blocks, 1)."""
     return np.ascontiguousarray(raw[:, at : at + 2]).view(np.float16).astype(np.float32)
 
 
-def _nibbles(raw: Bytes) -> Floats:
+def nibbles(raw: Bytes) -> Bytes:
     """Return (blocks, 32): low halves of 16 bytes, then high halves."""
-    return np.concatenate([raw & 15, raw >> 4], 1).astype(np.float32)
+    return np.concatenate([raw & 15, raw >> 4], 1)
+
+
+def _nibbles(raw: Bytes) -> Floats:
+    return nibbles(raw).astype(np.float32)
 
 
 def _fifth(raw: Bytes) -> Floats:
@@ -179,23 +201,23 @@ def _f16(raw: Bytes) -> Floats:
 
 
 def _q4_0(raw: Bytes) -> Floats:
-    return (_nibbles(raw[:, 2:]) - 8) * _half(raw, 0)
+    return (_nibbles(raw[:, 2:]) - 8) * half(raw, 0)
 
 
 def _q4_1(raw: Bytes) -> Floats:
-    return _nibbles(raw[:, 4:]) * _half(raw, 0) + _half(raw, 2)
+    return _nibbles(raw[:, 4:]) * half(raw, 0) + half(raw, 2)
 
 
 def _q5_0(raw: Bytes) -> Floats:
-    return (_nibbles(raw[:, 6:]) + _fifth(raw[:, 2:6]) - 16) * _half(raw, 0)
+    return (_nibbles(raw[:, 6:]) + _fifth(raw[:, 2:6]) - 16) * half(raw, 0)
 
 
 def _q5_1(raw: Bytes) -> Floats:
-    return (_nibbles(raw[:, 8:]) + _fifth(raw[:, 4:8])) * _half(raw, 0) + _half(raw, 2)
+    return (_nibbles(raw[:, 8:]) + _fifth(raw[:, 4:8])) * half(raw, 0) + half(raw, 2)
 
 
 def _q8_0(raw: Bytes) -> Floats:
-    return np.ascontiguousarray(raw[:, 2:]).view(np.int8).astype(np.float32) * _half(raw, 0)
+    return np.ascontiguousarray(raw[:, 2:]).view(np.int8).astype(np.float32) * half(raw, 0)
 
 
 # Type number in the file: bytes a block, weights a block, how it is unpacked.

@@ -7,8 +7,10 @@ about a stream is stored on the modules. There is no batch: a stream is one sequ
 Source: Touvron et al. 2023 (Llama); Qwen2, Yang et al. 2024.
 """
 
+import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
@@ -55,8 +57,24 @@ class Norm(nn.Module):
         return self.weight * scaled.to(x.dtype)
 
 
-class DecoderLayer(nn.Module):
+class Layer(Protocol):
     """One layer, split where its attention goes: `project`, then `finish`."""
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Turn (count, width) into queries, keys and values, (heads, count, head width) each."""
+        ...
+
+    def finish(self, x: Tensor, mixed: Tensor) -> Tensor:
+        """Return the layer's output for its input `x` and `mixed`, (heads, count, head width)."""
+        ...
+
+    def fingerprint(self) -> int:
+        """Return a number that tells these weights from others: what they store is theirs."""
+        ...
+
+
+class DecoderLayer(nn.Module):
+    """A layer of plain matrices, on any device and in any precision."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -73,7 +91,6 @@ class DecoderLayer(nn.Module):
         self.down = nn.Linear(config.inner_width, width, bias=False)
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Turn (count, width) into queries, keys and values, (heads, count, head width) each."""
         normed = self.attention_norm(x)
         query, key, value = (
             part(normed).unflatten(-1, (-1, self.head_width)).transpose(0, 1)
@@ -82,30 +99,56 @@ class DecoderLayer(nn.Module):
         return query, key, value
 
     def finish(self, x: Tensor, mixed: Tensor) -> Tensor:
-        """Return the layer's output for its input `x` and `mixed`, (heads, count, head width)."""
         x = x + self.out(mixed.transpose(0, 1).flatten(1))
         normed = self.inner_norm(x)
         fed: Tensor = x + self.down(F.silu(self.gate(normed)) * self.up(normed))
         return fed
 
+    def fingerprint(self) -> int:
+        return zlib.crc32(self.key.weight.detach().float().cpu().numpy().tobytes())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """What a decoder is made of: modules that are called with tokens and hidden vectors.
+
+    `layers` are each a `Layer`; without a `head` the embedding, then an nn.Embedding, is used.
+    """
+
+    embedding: nn.Module
+    layers: Sequence[nn.Module]
+    head: nn.Module | None
+
+
+def plain(config: DecoderConfig) -> Parts:
+    """Return parts of plain matrices with random weights."""
+    head = None if config.tied else nn.Linear(config.width, config.vocabulary, bias=False)
+    layers = [DecoderLayer(config) for _ in range(config.layers)]
+    return Parts(nn.Embedding(config.vocabulary, config.width), layers, head)
+
 
 class Decoder(nn.Module):
     """Embeddings (count, width) to hidden vectors of the same shape, and to scores of tokens."""
 
-    def __init__(self, config: DecoderConfig) -> None:
+    def __init__(self, config: DecoderConfig, parts: Parts | None = None) -> None:
+        """Start with random weights, or of `parts` that somebody else has made."""
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(config.vocabulary, config.width)
-        self.blocks = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
+        made = parts or plain(config)
+        self.embedding, self.head = made.embedding, made.head
+        self.blocks = nn.ModuleList(made.layers)
         self.norm = Norm(config.width, config.epsilon)
-        self.head = None if config.tied else nn.Linear(config.width, config.vocabulary, bias=False)
 
     @property
-    def layers(self) -> Iterator[DecoderLayer]:
+    def layers(self) -> Iterator[Layer]:
         """The layers, from the first."""
         for layer in self.blocks:
-            assert isinstance(layer, DecoderLayer)
-            yield layer
+            yield cast("Layer", layer)
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the device and precision that the decoder works in."""
+        return self.norm.weight
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Return the embeddings of int64 `tokens`, (count, width)."""
@@ -114,27 +157,38 @@ class Decoder(nn.Module):
 
     def scores(self, hidden: Tensor) -> Tensor:
         """Project the last layer's output (..., width) to scores, (..., vocabulary)."""
-        weight = self.embedding.weight if self.head is None else self.head.weight
-        return F.linear(self.norm(hidden), weight)
+        normed = self.norm(hidden)
+        if self.head is None:
+            return F.linear(normed, cast("Tensor", self.embedding.weight))
+        scored: Tensor = self.head(normed)
+        return scored
 
     def read(self, x: Tensor, caches: Sequence[Cache], positions: Tensor | None = None) -> Tensor:
         """Read embeddings after what `caches` hold, one a layer, and add them to these.
 
         `positions` is int64, (count,) or (axes, count); by default those that follow each cache.
         """
-        turns = None if positions is None else self.config.rotary.turns(positions)
+        turns: dict[int, Turns] = {}  # by the first position: layers mostly have the same
         for layer, cache in zip(self.layers, caches, strict=True):
-            x = self.read_layer(layer, x, cache, turns)
+            start = cache.position
+            if start not in turns:
+                turns[start] = self._turns(x, start if positions is None else positions)
+            x = self.read_layer(layer, x, cache, turns[start])
         return x
 
+    def _turns(self, x: Tensor, positions: int | Tensor) -> Turns:
+        """Return the turns of `x`, in its precision, at or from `positions` on."""
+        if isinstance(positions, int):
+            positions = torch.arange(positions, positions + len(x), device=x.device)
+        kind = torch.promote_types(x.dtype, torch.float32)
+        cosines, sines = self.config.rotary.turns(positions)
+        return cosines.to(kind), sines.to(kind)
+
     def read_layer(
-        self, layer: DecoderLayer, x: Tensor, cache: Cache, turns: Turns | None = None
+        self, layer: Layer, x: Tensor, cache: Cache, turns: Turns | None = None
     ) -> Tensor:
         """Do as `read`, for one layer and its input `x`."""
-        if turns is None:
-            start = cache.position
-            places = torch.arange(start, start + len(x), device=x.device)
-            turns = self.config.rotary.turns(places)
+        turns = turns or self._turns(x, cache.position)
         query, key, value = layer.project(x)
         keys, values = cache.append(rotate(key, turns), value)
         return layer.finish(x, causal(rotate(query, turns), keys, values))
@@ -145,7 +199,7 @@ class Decoder(nn.Module):
 
     def new_caches(self, room: int) -> list[Cache]:
         """Return empty caches with place for `room` positions."""
-        config, like = self.config, self.embedding.weight
+        config, like = self.config, self.like
         empty = like.new_empty(config.key_heads, 0, config.head_width)
         return [Cache(empty, empty, room=room) for _ in range(config.layers)]
 

@@ -90,11 +90,10 @@ class Rekv:
     def identity(self) -> dict[str, object]:
         """What a stored block is only good for: these weights, after this opening."""
         config = self.decoder.config
-        first = next(self.decoder.layers).key.weight.detach().float().cpu().numpy()
         return {
             "shape": [config.layers, config.key_heads, config.head_width],
             "dtype": str(self._dtype).removeprefix("torch."),
-            "weights": zlib.crc32(first.tobytes()),
+            "weights": next(self.decoder.layers).fingerprint(),
             "opening": zlib.crc32(self.opening.cpu().numpy().tobytes()),
         }
 
@@ -265,7 +264,7 @@ class Rekv:
 
     @property
     def _dtype(self) -> torch.dtype:
-        return self.config.dtype or self.decoder.embedding.weight.dtype
+        return self.config.dtype or self.decoder.like.dtype
 
     def _embedded(self, tokens: Tensor) -> Tensor:
         return tokens if tokens.is_floating_point() else self.decoder.embed(tokens)

@@ -3,7 +3,7 @@
 Source: Allal et al. 2025 (SmolLM2); the row order of llama.cpp's converter for Q and K.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,10 @@ from tokenizers import decoders, models, pre_tokenizers
 from torch import Tensor
 
 from models.errors import WeightsError
-from models.qa.gguf import Gguf, read
-from models.qa.llm import Decoder, DecoderConfig
+from models.qa.gguf import Floats, Gguf, read
+from models.qa.llm import Decoder, DecoderConfig, Parts
+from models.qa.packed import PackedEmbedding, PackedHead, PackedLayer, matrix
+from models.qa.planes import int8, planes
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 CONTROL = 3  # token type of GGUF: a token that no text makes
@@ -68,12 +70,80 @@ def load(folder: Path) -> Chat:
         WeightsError: the file is missing, damaged, or not of a Llama shape.
     """
     file = read(folder / FILE)
-    decoder = Decoder(config_of(file))
     try:
+        decoder = Decoder(config_of(file))
         decoder.load_state_dict(state_of(file), assign=True)
     except (RuntimeError, KeyError) as error:
         raise WeightsError(f"{folder / FILE}: not the weights of a Llama ({error})") from error
     return Chat(decoder.eval().requires_grad_(False), tokenizer_of(file), end_of(file))
+
+
+def load_packed(folder: Path, changes: Mapping[str, Tensor] | None = None) -> Chat:
+    """Return the model in `folder` for answering on a CPU: its weights stay in 4 and 8 bits.
+
+    `changes` are low-rank: `<layer>.<part>.a`, (rank, in), and `.b`, (out, rank), as in
+    `models.qa.adapter`.
+
+    Raises:
+        WeightsError: the file is missing, damaged, not of a Llama shape or of another type
+            of blocks; or the changes do not fit.
+    """
+    file = read(folder / FILE)
+    try:
+        decoder = packed_of(file, changes or {})
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise WeightsError(f"{folder / FILE}: not a Llama in 4 bits ({error})") from error
+    return Chat(decoder.eval().requires_grad_(False), tokenizer_of(file), end_of(file))
+
+
+def packed_of(file: Gguf, changes: Mapping[str, Tensor]) -> Decoder:
+    """Return the decoder in `file` with its blocks as they are.
+
+    Raises:
+        KeyError, ValueError: tensors are missing or misshapen.
+    """
+    config = config_of(file)
+    head = file.stored["token_embd.weight" if config.tied else "output.weight"]
+    parts = Parts(
+        PackedEmbedding(*int8(file.stored["token_embd.weight"])),
+        [_packed_layer(file, config, index, changes) for index in range(config.layers)],
+        PackedHead(matrix(planes(head))),
+    )
+    decoder = Decoder(config, parts)
+    decoder.norm.load_state_dict(
+        {"weight": torch.from_numpy(file.stored["output_norm.weight"].floats())}
+    )
+    return decoder
+
+
+def _packed_layer(
+    file: Gguf, config: DecoderConfig, index: int, changes: Mapping[str, Tensor]
+) -> PackedLayer:
+    parts, norms = {}, []
+    for name, part in LAYER.items():
+        stored = file.stored[f"blk.{index}.{name}.weight"]
+        if len(stored.shape) == 1:
+            norms.append(stored.floats())
+            continue
+        levels = planes(stored)
+        if part in ("query", "key"):
+            heads = config.heads if part == "query" else config.key_heads
+            order = halved(torch.arange(stored.shape[0])[:, None], heads).flatten().numpy()
+            levels = [plane.ordered(order) for plane in levels]
+        parts[part] = matrix(levels, _change(changes, f"{index}.{part}", stored.shape))
+    return PackedLayer(config, (norms[0], norms[1]), parts)
+
+
+def _change(
+    changes: Mapping[str, Tensor], name: str, shape: tuple[int, ...]
+) -> tuple[Floats, Floats] | None:
+    """Return what is to be added to the part `name`; None if nothing is to be added to any."""
+    if not changes:
+        return None
+    first, second = (changes[f"{name}.{side}"].float().numpy() for side in "ab")
+    if (second.shape[0], first.shape[1]) != shape or first.shape[0] != second.shape[1]:
+        raise ValueError(f"the change {name} is {second.shape} by {first.shape} for {shape}")
+    return first, second
 
 
 def config_of(file: Gguf) -> DecoderConfig:
@@ -90,7 +160,7 @@ def config_of(file: Gguf) -> DecoderConfig:
         inner_width=int(file.number("llama.feed_forward_length")),
         theta=file.number("llama.rope.freq_base"),
         epsilon=file.number("llama.attention.layer_norm_rms_epsilon"),
-        tied="output.weight" not in file.tensors,
+        tied="output.weight" not in file.stored,
     )
 
 

@@ -48,6 +48,7 @@ class Watcher(Protocol):
     """
 
     stand_in: bool
+    about: str  # what it is, for a person: what it can tell, and what it cannot
 
     def init_state(self, folder: Path | None) -> Any:
         """Return the memory that `folder` holds, or a new one; without, it ends with `close`."""

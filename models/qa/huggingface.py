@@ -35,8 +35,8 @@ RENAMED = (
 KINDS = ("llama", "qwen2", "qwen2_5_vl", "qwen2_5_vl_text")  # that `models.qa.llm` reads
 
 
-def read_config(folder: Path, kind: str) -> dict[str, Any]:
-    """Return the config.json of a model of `kind`.
+def read_config(folder: Path, kind: str | None = None) -> dict[str, Any]:
+    """Return the config.json of a model of `kind`, or of any.
 
     Raises:
         WeightsError: it is missing, not JSON, or of another kind of model.
@@ -45,7 +45,7 @@ def read_config(folder: Path, kind: str) -> dict[str, Any]:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise WeightsError(f"{folder}: no readable config.json ({error})") from error
-    if config.get("model_type") != kind:
+    if kind is not None and config.get("model_type") != kind:
         raise WeightsError(f"{folder}: holds a {config.get('model_type')!r} model, not {kind!r}")
     return config
 

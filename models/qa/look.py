@@ -40,13 +40,17 @@ class Retrieved:
 
         Those that most layers look at come first.
         """
+        return [(block.start, block.end, share) for block, share in self.voted()]
+
+    def voted(self) -> list[tuple[Block, float]]:
+        """Return each block with the share of layers that look at it, most first."""
         named = {block.id: block for chosen in self.blocks for block in chosen}
         votes = dict.fromkeys(named, 0)
         for chosen in self.blocks:
             for block in chosen:
                 votes[block.id] += 1
         order = sorted(named.values(), key=lambda block: (-votes[block.id], block.start))
-        return [(b.start, b.end, votes[b.id] / len(self.blocks)) for b in order]
+        return [(block, votes[block.id] / len(self.blocks)) for block in order]
 
 
 def look(

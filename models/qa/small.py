@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from models.errors import StoreError, StoreFullError, TooManyRequestsError
+from models.errors import StoreError, StoreFullError
+from models.qa import wishes
 from models.qa.classes import NAMES
 from models.qa.diary import Entry, from_lines, to_line
 from models.qa.embedded import Embedded, Memory
-from models.qa.eyes import Look, Pixels
+from models.qa.eyes import Pixels
 from models.qa.moments import line
-from models.qa.requests import Request, Stop, Unwatchable, parse
-from models.qa.said import NOTHING_STANDS, STOPPED, confirmation
-from models.qa.sightings import Notice, Said, Seen, Sighting
-from models.qa.standing import Standing, State
+from models.qa.sightings import Said, Seen, Sighting
+from models.qa.standing import Standing
 from models.qa.store import Budget, Store, open_store
+from models.qa.wishes import Wished
 
 BLOCKS = "blocks"
 DIARY = "diary.jsonl"
@@ -28,22 +28,22 @@ LONGEST_QUESTION = 200  # words: more would take many seconds to read
 
 @dataclass(slots=True, eq=False)
 class Watch:
-    """The state of one stream; `told` entries of its diary were told and written.
-
-    `requests` are those that stand, and `wishes` the words in which they were made, by their id.
-    """
+    """The state of one stream; `told` entries of its diary were told and written."""
 
     memory: Memory
     told: int = 0
     diary: IO[str] | None = None
-    requests: State = field(default_factory=State)
-    wishes: dict[int, str] = field(default_factory=dict)
+    wished: Wished = field(default_factory=Wished)
 
 
 class SmallWatcher:
     """The embedded model behind a session; one serves every session."""
 
     stand_in = False
+    about = (
+        "answers come from a small model: it knows some 600 kinds of things, colours, left and "
+        "right, persons, when and in which order; nothing of actions, text, faces or fine detail"
+    )
 
     def __init__(
         self, model: Embedded, budget: Budget | None = None, watching: Standing | None = None
@@ -80,24 +80,25 @@ class SmallWatcher:
         look = memory.latest
         assert look is not None
         fresh = self._written(state)
+        entries = memory.diary.entries
+        number = entries[-1].block if entries else NO_BLOCK
         return state, Seen(
             remembered=tuple(map(_sighting, fresh)),
-            noticed=self._noticed(state, look),
+            noticed=wishes.look(self.watching, state.wished, look, number),
             relevance=look.relevance.numpy(),
             about=", ".join(sorted(NAMES[column] for column in memory.about)),
         )
 
     def heed(self, state: Watch, text: str, time: float) -> tuple[Watch, Said | None]:
         """Look out for what `text` asks about; return what answers a standing request."""
-        asked = parse(text)
-        if asked is None:
+        said = wishes.heed(self.watching, state.wished, text, time)
+        if said is None:
             self.model.attend(state.memory, text)
-            return state, None
-        return state, Said(iter([self._request(state, asked, text, time)]))
+        return state, said
 
     def standing(self, state: Watch) -> tuple[str, ...]:
         """Return the requests that stand."""
-        return tuple(state.wishes[watch.id] for watch in state.requests.watches)
+        return state.wished.standing
 
     def answer(self, state: Watch, text: str, time: float) -> Said:
         """Answer from what was seen up to `time`; changes nothing."""
@@ -129,37 +130,6 @@ class SmallWatcher:
             state.memory.rekv.store.close()
             if state.diary is not None:
                 state.diary.close()
-
-    def _request(
-        self, state: Watch, asked: Request | Unwatchable | Stop, text: str, time: float
-    ) -> str:
-        """Let a request stand, or end some; return the sentence that says so."""
-        if isinstance(asked, Unwatchable):
-            return asked.sentence
-        if isinstance(asked, Stop):
-            state.requests, ended = self.watching.stop(state.requests, asked)
-            for watch in ended:
-                del state.wishes[watch.id]
-            return STOPPED if ended else NOTHING_STANDS
-        try:
-            state.requests = self.watching.add(state.requests, asked, time)
-        except TooManyRequestsError as error:
-            return str(error)
-        state.wishes[state.requests.watches[-1].id] = text.strip()
-        return confirmation(asked)
-
-    def _noticed(self, state: Watch, look: Look) -> tuple[Notice, ...]:
-        """Return what came true of the requests that stand."""
-        state.requests, noticed = self.watching.step(state.requests, look)
-        entries = state.memory.diary.entries
-        number = entries[-1].block if entries else NO_BLOCK
-        told = tuple(
-            Notice(state.wishes[n.id], n.sentence, Sighting(number, n.time, line(n.moment)))
-            for n in noticed
-        )
-        standing = {watch.id for watch in state.requests.watches}
-        state.wishes = {id: text for id, text in state.wishes.items() if id in standing}
-        return told
 
     def _written(self, state: Watch) -> list[Entry]:
         """Return the entries that are new, after writing them."""

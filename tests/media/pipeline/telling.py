@@ -18,6 +18,7 @@ class TellingWatcher:
     """
 
     stand_in = True
+    about = "answers come from a stand-in: no video model is loaded"
 
     def __init__(self, *, full: int = 1000) -> None:
         self._full = full

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+import torch
+
 from media.events import TurnDetection
 from media.pipeline.limits import Limits
 from media.pipeline.sampling import Sampling
@@ -15,18 +17,15 @@ from models import weights
 from models.asr.local_agreement import LocalAgreement
 from models.asr.recogniser import Recogniser, load
 from models.asr.vad import SileroVad
-from models.qa import embedded
+from models.errors import WeightsError
+from models.qa import embedded, eyes
 from models.qa.small import SmallWatcher
 from models.qa.store import Budget
 from models.speech.hibari import HibariVoice
+from web.checks import SMALL
 from web.config import Settings
 
 logger = logging.getLogger(__name__)
-
-LIMITS = (
-    "answers come from a small model: it knows some 600 kinds of things, colours, left and right, "
-    "persons, when and in which order; nothing of actions, text, faces or fine detail"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +39,8 @@ class Composed:
     @property
     def notices(self) -> tuple[str, ...]:
         """Return what a person must know about the models: stand-ins and small ones say so."""
-        said = [f"captions by Whisper {self.recogniser.name}: a small model, it mishears"]
-        if self.services.watcher.stand_in:
-            said.append("answers come from a stand-in: no video model is loaded")
-        else:
-            said.append(LIMITS)
-        return tuple(said)
+        hears = f"captions by Whisper {self.recogniser.name}: a small model, it mishears"
+        return hears, self.services.watcher.about
 
 
 def detection_of(settings: Settings) -> TurnDetection:
@@ -93,7 +88,24 @@ def watcher_of(settings: Settings) -> Watcher:
     """
     for part in embedded.WEIGHTS:
         weights.fetch(part, settings.weights, progress=told(part))
-    return SmallWatcher(embedded.load(settings.weights), budget_of(settings))
+    if settings.video_model == SMALL:
+        return SmallWatcher(embedded.load(settings.weights), budget_of(settings))
+    folder = settings.video_model_folder
+    if not folder.is_dir():
+        raise WeightsError(
+            f"{folder}: no such folder; fetch it first: eyeline pull {settings.video_model}"
+        )
+    from models.qa import video_llm  # its parts load slowly
+
+    gpu = torch.cuda.is_available()
+    logger.info("loading %s on the %s", folder, "GPU" if gpu else "CPU")
+    return video_llm.load(
+        folder,
+        eyes.load(settings.weights),
+        device="cuda" if gpu else "cpu",
+        dtype=torch.bfloat16 if gpu else torch.float32,
+        budget=budget_of(settings),
+    )
 
 
 @contextmanager

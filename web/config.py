@@ -10,60 +10,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from models.hub_list import HUB_MODELS
+from web.checks import SMALL, Listed, known_model, known_video_model, url_of, web_address
 from web.errors import SettingsError
 
 PREFIX = "EYELINE_"
 CHECKOUT = Path(__file__).resolve().parent.parent
 FLAGS = {"asr_model": "--model"}  # settings whose command line option has another name
-ASR_MODELS = ("tiny.en", "base")
-
-
-def _listed(value: object) -> object:
-    """Split the comma-separated text of an environment variable; leave anything else alone."""
-    if not isinstance(value, str):
-        return value
-    return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
-
-
-def _known_model(name: str) -> str:
-    if name in ASR_MODELS or Path(name).exists():
-        return name
-    raise ValueError(f"expected {', '.join(ASR_MODELS)} or the path of a file or folder")
-
-
-def _url_of(*schemes: str) -> AfterValidator:
-    """Return a check that every URL is one of `schemes` with a host, as RFC 7064 and 7065 write."""
-
-    def check(urls: tuple[str, ...]) -> tuple[str, ...]:
-        for url in urls:
-            scheme, _, rest = url.partition(":")
-            if scheme not in schemes or not rest or rest.startswith("/"):
-                raise ValueError(f"expected {schemes[0]}:HOST:PORT, comma-separated")
-        return urls
-
-    return AfterValidator(check)
-
-
-def _web_address(url: str) -> str:
-    """Check that `url` is an HTTP address, and return it without a slash at its end."""
-    scheme, separator, rest = url.partition("://")
-    if scheme not in ("http", "https") or not separator or not rest.strip("/"):
-        raise ValueError("expected an address that begins with https:// or http://")
-    return url.rstrip("/")
-
-
-Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 
 def default_weights() -> Path:
@@ -90,16 +47,21 @@ class Settings(BaseSettings):
     weights: Path = Field(
         default_factory=default_weights, description="folder that keeps the fetched weights"
     )
-    hub: Annotated[str, AfterValidator(_web_address)] = Field(
+    hub: Annotated[str, AfterValidator(web_address)] = Field(
         "https://huggingface.co", description="model hub that `eyeline pull` asks, or its mirror"
     )
     hub_token: SecretStr | None = Field(
         None, description="token of an account on that hub, for models that need one"
     )
-    asr_model: Annotated[str, AfterValidator(_known_model)] = Field(
+    asr_model: Annotated[str, AfterValidator(known_model)] = Field(
         "tiny.en",
         description="speech recognition model: tiny.en, base, or the path of an OpenAI .pt file, "
         "a CTranslate2 folder or a Hugging Face folder",
+    )
+    video_model: Annotated[str, AfterValidator(known_video_model)] = Field(
+        SMALL,
+        description="model that sees and answers: small, or one that `eyeline pull` fetched, or "
+        "the path of a LLaVA-OneVision or Qwen2.5-VL folder from Hugging Face",
     )
     threads: int | None = Field(
         None, ge=1, le=1024, description="CPU threads of a model; half of the cores where not set"
@@ -116,7 +78,9 @@ class Settings(BaseSettings):
         512 * 1024 * 1024, ge=1, description="largest body of a request, in bytes"
     )
     max_message_size: int = Field(
-        16 * 1024 * 1024, ge=1024, description="largest WebSocket message, in bytes"
+        16 * 1024 * 1024,
+        ge=1024,
+        description="largest WebSocket message or chat completion request, in bytes",
     )
     max_media_hours: float = Field(
         4.0, gt=0, description="longest media file that is transcribed or replayed, in hours"
@@ -139,10 +103,10 @@ class Settings(BaseSettings):
     origins: Listed = Field(
         (), description="web origins that may call from another site, comma-separated; * for any"
     )
-    stun_urls: Annotated[Listed, _url_of("stun", "stuns")] = Field(
+    stun_urls: Annotated[Listed, url_of("stun", "stuns")] = Field(
         (), description="STUN servers offered to clients, comma-separated: stun:HOST:PORT"
     )
-    turn_urls: Annotated[Listed, _url_of("turn", "turns")] = Field(
+    turn_urls: Annotated[Listed, url_of("turn", "turns")] = Field(
         (),
         description="TURN servers offered to clients, comma-separated: "
         "turn:HOST:PORT?transport=udp or turns:HOST:PORT",
@@ -171,6 +135,54 @@ class Settings(BaseSettings):
         "the system's temporary folder where not set",
     )
 
+    questions: int = Field(
+        16,
+        ge=1,
+        description="questions by /v1/chat/completions that are answered at once; above that: "
+        "HTTP 429",
+    )
+    look_every: float = Field(
+        0.5, gt=0, description="least seconds between two looks at a picture that changes"
+    )
+    look_attentive: float = Field(
+        0.25,
+        gt=0,
+        description="the same while somebody speaks, or waits to be told of something",
+    )
+    look_still: float = Field(
+        2.0, gt=0, description="seconds between two looks at a picture that stays the same"
+    )
+    longest_turn: float = Field(
+        30.0, ge=5, le=30, description="seconds of speech after which a brief silence ends a turn"
+    )
+    hurry: float = Field(
+        1.5,
+        gt=0,
+        description="seconds that captions may be behind before those that would still change "
+        "are passed over",
+    )
+    video_size: int = Field(
+        1280,
+        ge=160,
+        le=7680,
+        description="longer side of the pictures of a call, in pixels; larger ones are scaled down",
+    )
+    frame_rate: float = Field(
+        30.0, ge=1, le=60, description="most pictures a second that go back to the client of a call"
+    )
+    connect_timeout: float = Field(20.0, gt=0, description="seconds that a call gets to connect")
+    call_timeout: float = Field(
+        10.0, gt=0, description="seconds without anything from the peer after which a call ends"
+    )
+
+    @model_validator(mode="after")
+    def _check_looks(self) -> Self:
+        if not self.look_attentive <= self.look_every <= self.look_still:
+            raise ValueError(
+                f"expected {PREFIX}LOOK_ATTENTIVE <= {PREFIX}LOOK_EVERY <= {PREFIX}LOOK_STILL"
+            )
+        return self
+
     @model_validator(mode="after")
     def _check_turn(self) -> Self:
         if self.turn_urls and self.turn_secret is None:
@@ -178,6 +190,13 @@ class Settings(BaseSettings):
                 f"{PREFIX}TURN_URLS needs {PREFIX}TURN_SECRET: that server's static-auth-secret"
             )
         return self
+
+    @property
+    def video_model_folder(self) -> Path:
+        """Where the video model lies, if it is not the small one."""
+        if self.video_model in HUB_MODELS:
+            return self.weights / self.video_model
+        return Path(self.video_model)
 
     @property
     def threads_in_use(self) -> int:

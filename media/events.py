@@ -181,10 +181,14 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The moments that the answer to question `id` is made from, in order of time."""
+    """The moments that the answer to question `id` is made from, in order of time.
+
+    `read` is how many tokens the model reads for it; 0 where no model is asked.
+    """
 
     id: str
     moments: tuple[Moment, ...]
+    read: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from media.clock import LiveClock
 from media.worker import Worker
-from web import calls, problems, realtime, rest, speech, transcriptions
+from web import calls, chat, problems, realtime, rest, speech, transcriptions
 from web.compose import Composed
 from web.config import Settings
 from web.edge import Edge, local_of
@@ -51,6 +51,8 @@ def create_app(settings: Settings, composed: Composed, *, page: bool = True) -> 
                     calls=held,
                     closing=threading.Event(),
                     uploads=asyncio.Semaphore(UPLOADS),
+                    questions=asyncio.Semaphore(settings.questions),
+                    past=asyncio.Lock(),
                 )
                 yield
                 edge.close()
@@ -67,7 +69,7 @@ def create_app(settings: Settings, composed: Composed, *, page: bool = True) -> 
         redoc_url=None,
         openapi_url="/openapi.json",
     )
-    for part in (realtime, calls, rest, transcriptions, speech):
+    for part in (realtime, calls, rest, chat, transcriptions, speech):
         app.include_router(part.router)
     problems.install(app)
     app.add_middleware(BodyLimit, largest=settings.max_upload_size)

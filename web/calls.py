@@ -16,9 +16,11 @@ from starlette.responses import Response
 
 import rtc.signaling
 from media.clock import Clock, LiveClock
+from media.video import PictureLimits
 from rtc.errors import BadOfferError, RtcError
-from rtc.peer import Peer
+from rtc.peer import Peer, PeerLimits
 from web.call import Call
+from web.config import Settings
 from web.edge import Edge, admit, edge_of, unix_time
 from web.ice import IceServer, ice_servers
 from web.problems import ProblemError
@@ -88,7 +90,7 @@ async def _accept(
     async with AsyncExitStack() as undone:
         undone.push_async_callback(edge.sessions.end, live)
         clock = LiveClock()
-        peer = await _answered(sdp, clock, servers)
+        peer = await _answered(sdp, clock, servers, peer_limits(edge.settings))
         undone.push_async_callback(peer.close)
         call = _call(edge, live, peer, clock, wish, request.query_params)
         edge.calls.create_task(call.hold(), name=f"call {live.id}")
@@ -100,10 +102,21 @@ async def _accept(
     return Response(peer.answer_sdp, 201, headers, media_type=SDP)
 
 
-async def _answered(sdp: str, clock: Clock, servers: list[IceServer]) -> Peer:
+def peer_limits(settings: Settings) -> PeerLimits:
+    """Return how much one peer may take."""
+    side = settings.video_size
+    return PeerLimits(
+        picture=PictureLimits(longer=side, shorter=side * 9 // 16),
+        frame_rate=settings.frame_rate,
+        connect_timeout=settings.connect_timeout,
+        silence_timeout=settings.call_timeout,
+    )
+
+
+async def _answered(sdp: str, clock: Clock, servers: list[IceServer], limits: PeerLimits) -> Peer:
     stun = [rtc.signaling.IceServer(s.urls) for s in servers if s.username is None]
     try:
-        return await Peer.accept(sdp, clock=clock, ice_servers=stun)
+        return await Peer.accept(sdp, clock=clock, ice_servers=stun, limits=limits)
     except BadOfferError as error:
         raise ProblemError(400, str(error), code="invalid_offer", param="sdp") from error
     except RtcError as error:

@@ -28,7 +28,8 @@ class Edge:
 
     `files` reads and transcribes uploaded files, apart from what live sessions run on; `calls`
     holds the tasks of WebRTC calls, which outlive the request that made them. `closing` tells
-    work on a thread that nobody waits for it any more; `uploads` bounds the files in work.
+    work on a thread that nobody waits for it any more; `uploads` bounds the files in work, and
+    `questions` the answers outside sessions. `past` keeps apart who asks sessions that are over.
     """
 
     settings: Settings
@@ -41,6 +42,8 @@ class Edge:
     calls: asyncio.TaskGroup
     closing: threading.Event
     uploads: asyncio.Semaphore
+    questions: asyncio.Semaphore
+    past: asyncio.Lock
 
     def close(self) -> None:
         """Ask all that runs to end; what is not done soon is cut off."""

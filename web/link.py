@@ -28,7 +28,7 @@ from rtc.network import NetworkState
 from web import conversation
 from web.config import Settings
 from web.conversation import Step
-from web.dialogue import Event
+from web.dialogue import Event, present
 from web.edge import Edge
 from web.sessions import Live
 from web.wire import WireError
@@ -145,6 +145,7 @@ class Link:
         """
         self._clock = clock
         self.live.put = self.source.send
+        self.live.present = lambda: present(self._dialogue)
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._read(read), name="read")
             leaving = tasks.create_task(self._leave(reading), name="leave")

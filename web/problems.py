@@ -39,20 +39,21 @@ class ProblemError(WebError):
 
 def answer(problem: ProblemError) -> Response:
     """Return `problem` as a response."""
-    kind = "invalid_request_error" if problem.status < 500 else "server_error"
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "detail": problem.detail,
-        "error": {
-            "message": problem.detail,
-            "type": kind,
-            "code": problem.code,
-            "param": problem.param,
-        },
+        "error": error_of(problem),
     }
     return JSONResponse(body, problem.status, problem.headers, media_type=MEDIA_TYPE)
+
+
+def error_of(problem: ProblemError) -> dict[str, Any]:
+    """Return the `error` that OpenAI's SDKs read."""
+    kind = "invalid_request_error" if problem.status < 500 else "server_error"
+    told = {"message": problem.detail, "type": kind}
+    return {**told, "code": problem.code, "param": problem.param}
 
 
 def install(app: FastAPI) -> None:

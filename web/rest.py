@@ -1,17 +1,19 @@
-"""The small endpoints: health, models, ICE servers, client secrets, sessions and their captions."""
+"""The small endpoints: health, models, ICE servers, client secrets, sessions and what they hold."""
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
+from media.events import Moment
 from web.edge import MODEL, Edge, admit, edge_of, unix_time
 from web.hearing import caption_fields
 from web.ice import ice_servers
 from web.problems import ProblemError
+from web.seeing import moment_fields
 from web.sessions import Live
 from web.subtitles import Format, cues_of, write
 from web.terms import opening, shown
@@ -29,6 +31,7 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 EVENT_STREAM = "text/event-stream"
 UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+UNCHANGING = {"Cache-Control": "private, max-age=86400, immutable"}
 
 
 @router.get("/health")
@@ -142,15 +145,31 @@ async def captions(request: Request, id: str, format: str) -> Response:
     return Response(text, media_type=MEDIA_TYPES[format], headers={"Content-Disposition": name})
 
 
-@router.post("/v1/chat/completions", dependencies=[Admitted])
-async def chat() -> None:
-    """Answer that this is not there yet."""
-    raise ProblemError(
-        501,
-        "chat completions need a video-language model, and none is loaded yet: "
-        "use /v1/realtime, whose answers are a marked stand-in",
-        code="not_implemented",
-    )
+@router.get("/sessions/{id}/moments", dependencies=[Admitted])
+async def moments(
+    request: Request, id: str, since: Annotated[int, Query(ge=-1)] = -1
+) -> dict[str, Any]:
+    """List what a session remembers, in order; only moments numbered above `since`, if given."""
+    live = edge_of(request).sessions.find(id)
+    return {"moments": [moment_json(each.moment, live) for each in live.remembered(since)]}
+
+
+@router.get("/sessions/{id}/moments/{number}.jpg", dependencies=[Admitted])
+async def moment_picture(request: Request, id: str, number: int) -> Response:
+    """Return the small picture of one moment."""
+    found = edge_of(request).sessions.find(id).moments.get(number)
+    if found is None or found.picture is None:
+        raise ProblemError(404, f"no picture of moment {number}: only the newest are kept")
+    return Response(found.picture, media_type="image/jpeg", headers=UNCHANGING)
+
+
+def moment_json(moment: Moment, live: Live | None) -> dict[str, Any]:
+    """Return a moment with the address of its picture, or null where `live` has none."""
+    kept = live.moments.get(moment.number) if live is not None else None
+    image = None
+    if live is not None and kept is not None and kept.picture is not None:
+        image = f"/sessions/{live.id}/moments/{moment.number}.jpg"
+    return {**moment_fields(moment), "image": image}
 
 
 async def _events(live: Live, start: int) -> AsyncIterator[str]:

@@ -5,7 +5,7 @@ Admission is here and nowhere else: a count, checked before anything of a sessio
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +14,7 @@ from typing import Any, Literal
 from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
 from media.counters import Counters
-from media.events import Answer, Caption, Evidence, Input, Output, Question, Remembered
+from media.events import Answer, Cancel, Caption, Evidence, Input, Output, Question, Remembered
 from web.problems import ProblemError
 
 Kind = Literal["websocket", "call", "whip"]
@@ -56,6 +56,7 @@ class Live:
     gone: int = 0
     moments: dict[int, Remembered] = field(default_factory=dict)
     put: Callable[[Input], Awaitable[None]] | None = None  # while the session runs
+    present: Callable[[], float] = lambda: 0.0  # up to when it has heard or seen, in seconds
     _asked: dict[str, Channel[Answer | Evidence]] = field(default_factory=dict)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -75,8 +76,11 @@ class Live:
         while len(self.moments) > MOST_MOMENTS:
             del self.moments[next(iter(self.moments))]
 
-    async def ask(self, question: Question) -> AsyncIterator[Answer | Evidence]:
+    async def ask(self, question: Question) -> AsyncGenerator[Answer | Evidence, None]:
         """Ask the running session, beside its conversation; yield the answer as it comes.
+
+        It ends without an answer's last piece where the session ends. Who stops reading it
+        stops the answer, too.
 
         Raises:
             ProblemError: the session is over, or has enough questions to answer.
@@ -93,18 +97,23 @@ class Live:
             )
         answers: Channel[Answer | Evidence] = Channel(ANSWERS)
         self._asked[question.id] = answers
+        answered = False
         try:
             try:
                 await self.put(question)
             except ChannelClosedError:
                 raise ProblemError(409, over) from None
             async for answer in answers:
+                answered = isinstance(answer, Answer) and answer.status != "streaming"
                 yield answer
-                if isinstance(answer, Answer) and answer.status != "streaming":
+                if answered:
                     return
         finally:
             del self._asked[question.id]
             await answers.close()
+            if not answered and self.put is not None:  # who asked has left
+                with suppress(ChannelClosedError):
+                    await self.put(Cancel(question.id))
 
     async def tell(self, output: Output) -> bool:
         """Give `output` to who asked for it by `ask`; return whether somebody did."""
@@ -130,11 +139,15 @@ class Live:
             async with self._changed:
                 await self._changed.wait_for(partial(self._more, start))
 
+    def remembered(self, after: int = -1) -> list[Remembered]:
+        """Return the moments that are kept with a number above `after`, in order of time."""
+        return [each for number, each in self.moments.items() if number > after]
+
     async def end(self, now: float) -> None:
         """Say that the session is over."""
         self.ended = now
         self.put = None
-        for answers in self._asked.values():
+        for answers in list(self._asked.values()):
             await answers.close()
         async with self._changed:
             self._changed.notify_all()
@@ -195,11 +208,15 @@ class Sessions:
         Raises:
             ProblemError: there is none, or it was forgotten.
         """
-        self._forget()
-        live = self._sessions.get(id)
+        live = self.known(id)
         if live is None:
             raise ProblemError(404, f"no session {id[:80]!r}: it never was, or ended long ago")
         return live
+
+    def known(self, id: str) -> Live | None:
+        """Return session `id`, or None where there is none or it was forgotten."""
+        self._forget()
+        return self._sessions.get(id)
 
     def all(self) -> list[Live]:
         """Return the sessions, oldest first."""

@@ -29,7 +29,8 @@ from media.events import (
     TurnStarted,
 )
 from media.frames import VideoFrame
-from media.pictures import read_picture, thumbnail
+from media.pictures import thumbnail
+from media.pipeline.aside import about_pictures
 from media.pipeline.sampling import Looked, due
 from media.pipeline.shared import Shared
 from models.errors import StoreError
@@ -124,11 +125,11 @@ class Sight:
         send = self._shared.send
         for sighting in seen.remembered:
             self._shared.counters.remembered += 1
-            await send(Remembered(_moment(sighting), self._pictures.get(sighting.time)))
+            await send(Remembered(moment_of(sighting), self._pictures.get(sighting.time)))
         if seen.relevance is not None:
             await send(Relevance(time, seen.relevance, seen.about))
         for notice in seen.noticed:
-            await send(Noticed(notice.request, notice.text, _moment(notice.sighting)))
+            await send(Noticed(notice.request, notice.text, moment_of(notice.sighting)))
         await self._tell_standing()
 
     async def _tell_standing(self) -> None:
@@ -168,15 +169,17 @@ class Sight:
         question, mind = asked.question, self._shared.services.mind
         status: AnswerStatus = "completed"
         said = await self._said(asked)
-        moments = tuple(_moment(sighting) for sighting in said.sightings)
+        moments = tuple(map(moment_of, said.sightings))
         if isinstance(question, Say):
             moments = question.moments
-        await self._shared.send(Evidence(question.id, moments))
-        while (piece := await mind.run(next, said.pieces, None)) is not None:
-            if self._shared.questions.cancelled(question.id):
+        await self._shared.send(Evidence(question.id, moments, said.read))
+        while status != "cancelled":
+            if self._shared.questions.cancelled(question.id):  # perhaps before its first piece
                 status = "cancelled"
+            elif (piece := await mind.run(next, said.pieces, None)) is not None:
+                await self._say(question, piece, "streaming")
+            else:
                 break
-            await self._say(question, piece, "streaming")
         await self._say(question, "", status)
         if not question.spoken:
             self._shared.questions.close(question.id)
@@ -192,7 +195,7 @@ class Sight:
             ask = services.watcher.answer
             return await services.mind.run(ask, asked.memory, question.text, question.time)
         try:
-            return await services.mind.run(shown, services.watcher, question)
+            return await about_pictures(services, question.pictures, question.text)
         except UnreadableMediaError as error:
             return Said(iter([f"I cannot look at that: {error}"]))
 
@@ -210,20 +213,6 @@ class Sight:
             logger.warning("what a session saw last is not kept: %s", error)
 
 
-def shown(watcher: Any, question: Question) -> Said:
-    """Return the answer to a question about its own pictures, which are taken a second apart.
-
-    Raises:
-        UnreadableMediaError: one of them cannot be read.
-    """
-    state = watcher.init_state(None)
-    time = 0.0
-    for number, picture in enumerate(question.pictures):
-        time = float(number)
-        state, _ = watcher.see(state, read_picture(picture), time)
-    said = watcher.answer(state, question.text, time)
-    return Said(said.pieces)
-
-
-def _moment(sighting: Sighting) -> Moment:
+def moment_of(sighting: Sighting) -> Moment:
+    """Return `sighting` as the session's events tell it."""
     return Moment(sighting.number, sighting.time, sighting.text)

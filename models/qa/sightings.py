@@ -41,7 +41,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Said:
-    """An answer: its `pieces` as they are made, and what it is made from, in order of time."""
+    """An answer: its `pieces` as they are made, and what it is made from, in order of time.
+
+    `read` is how many tokens the model reads for it, what it remembers included; 0 where no
+    model is asked. A piece is a token of its own, but for letters that take several.
+    """
 
     pieces: Iterator[str]
     sightings: tuple[Sighting, ...] = ()
+    read: int = 0

@@ -1,0 +1,1 @@
+"""Video made live: a codec, one causal diffusion transformer, three ways to sample it."""

@@ -1,0 +1,148 @@
+"""What the samplers share: a model at one picture size, its reach, and prompts as it read them."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from models.generation.context import Context, Reach, append, copied, empty
+from models.generation.control import Control, maps
+from models.generation.dit import Dit, Seen, Text
+from models.generation.words import Prompt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """A prompt, and what cross-attention made of it."""
+
+    prompt: Prompt
+    text: Text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wanted:
+    """Control of latents in the making, as the model takes it.
+
+    `condition` and `start` are (1, channels, latents, height, width); `start` is followed above
+    noise level `strength`.
+    """
+
+    condition: Tensor
+    start: Tensor
+    strength: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Backbone:
+    """A transformer for latents of `height` x `width`, `chunk` of them at a time."""
+
+    model: Dit
+    height: int
+    width: int
+    reach: Reach
+    chunk: int = 1
+
+    def __post_init__(self) -> None:
+        patch, reach = self.model.config.patch, self.reach
+        if self.height % patch or self.width % patch:
+            raise ValueError(f"expected sides in multiples of {patch}: {self.height}x{self.width}")
+        if self.chunk < 1 or reach.sink % self.chunk or reach.window % self.chunk:
+            raise ValueError(f"expected a sink and window of whole chunks of {self.chunk}: {reach}")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a chunk."""
+        return (1, self.model.config.channels, self.chunk, self.height, self.width)
+
+    def hear(self, prompt: Prompt, heard: Heard | None) -> Heard:
+        """Return `prompt` as read by the model; what was `heard` before is not read again."""
+        if heard is not None and heard.prompt.same(prompt):
+            return heard
+        with torch.no_grad():
+            text = self.model.read(prompt.features[None], prompt.bias[None])
+        return Heard(prompt, text)
+
+    def attend(
+        self, prompt: Prompt, context: Context, heard: Heard | None
+    ) -> tuple[Context, Heard]:
+        """Return the context and the prompt, both read anew if `prompt` says something else."""
+        now = self.hear(prompt, heard)
+        if heard is None or now is heard:
+            return context, now
+        return self.recached(context, now.text), now
+
+    def want(self, control: Control) -> Wanted:
+        """Return `control` as the model takes it.
+
+        Raises:
+            ValueError: its track or its start has another shape than a chunk.
+        """
+        shape = self.shape
+        start = torch.zeros(shape) if control.start is None else control.start[None]
+        if start.shape != shape:
+            raise ValueError(f"expected a start of {shape[1:]}, got {tuple(start.shape[1:])}")
+        strength = 1.0 if control.start is None else control.strength
+        if not 0 <= strength <= 1:
+            raise ValueError(f"expected a strength in [0, 1], got {strength}")
+        return Wanted(self.condition(control.track), start, strength)
+
+    def condition(self, track: Tensor | None) -> Tensor:
+        """Return the track maps of a chunk, with no channels for a model without tracks."""
+        if not self.model.config.condition:
+            return torch.zeros(1, 0, self.chunk, self.height, self.width)
+        return maps(track, self.chunk, self.height, self.width)[None]
+
+    def denoise(
+        self,
+        noisy: Tensor,
+        levels: Tensor,
+        text: Text,
+        condition: Tensor,
+        seen: Seen | None = None,
+    ) -> tuple[Tensor, Seen]:
+        """Return the clean latents, and the keys and values that they were seen with."""
+        with torch.no_grad():
+            return cast(
+                "tuple[Tensor, Seen]",
+                self.model(noisy, levels[None], text, condition=condition, seen=seen),
+            )
+
+    def begin(self) -> Context:
+        """Return an empty context."""
+        return empty(self.model.config, self.reach, self.height, self.width)
+
+    def commit(self, context: Context, clean: Tensor, condition: Tensor, text: Text) -> Context:
+        """Return `context` with a clean chunk, read at noise level 0; the old one is spent."""
+        if not self.reach.latents:
+            return context
+        levels = torch.zeros(clean.shape[2])
+        _, seen = self.denoise(clean, levels, text, condition, context.seen())
+        return append(context, clean, condition, seen)
+
+    def recached(self, context: Context, text: Text) -> Context:
+        """Return a context whose window was read with a new text; its sink stays as it is.
+
+        The old context stays valid: whoever is interrupted here can go on with it.
+
+        Source: LongLive, Yang et al. 2025, "KV-recache".
+        """
+        sink = self.reach.sink
+        fresh = _cut(copied(context), min(sink, context.length))
+        for index in range(sink, context.length, self.chunk):
+            latents = context.latents[:, :, index : index + self.chunk]
+            condition = context.condition[:, :, index : index + self.chunk]
+            fresh = self.commit(fresh, latents, condition, text)
+        return fresh
+
+
+def _cut(context: Context, length: int) -> Context:
+    """Return `context` with its first `length` latents only."""
+    return Context(
+        context.reach, context.keys, context.values, context.latents, context.condition, length
+    )
+
+
+def followed(clean: Tensor, wanted: Wanted, level: float) -> Tensor:
+    """Return what the model made of a chunk at `level`, or what it follows down to there."""
+    return wanted.start if level > wanted.strength else clean

@@ -1,0 +1,69 @@
+"""What steers a stream, chunk by chunk: a prompt, where things are, pictures to begin from.
+
+A track gives the place of a thing in each picture. Things are told apart by the order in which
+the prompt names them. Each has its channels in the map that the transformer gets beside a latent:
+a soft spot at its place in each of the latent's four pictures, the way to it from everywhere, and
+whether there is a track at all. MotionStream splats sinusoidal numbers of many tracks instead;
+for two things with a name each, separate channels are the same with less to learn.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.generation.codec import FRAMES
+from models.generation.words import Prompt
+
+THINGS = 2  # things with a track
+CHANNELS = FRAMES + 3  # of each thing: a spot for each picture, the way there in x and y, presence
+SPREAD = 0.08  # standard deviation of a spot, as a share of the frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Control:
+    """What one chunk of latents is to show.
+
+    `track` is float32 (things, 4 * latents, 2): x and y in [0, 1] for each picture, NaN where
+    there is none; None leaves movement to the model. `start` (channels, latents, height, width)
+    are latents of other pictures, which are followed down to noise level `strength`: 1 leaves
+    nothing of them, 0 shows them as they are.
+    """
+
+    prompt: Prompt
+    track: Tensor | None = None
+    start: Tensor | None = None
+    strength: float = 1.0
+
+
+def maps(track: Tensor | None, latents: int, height: int, width: int) -> Tensor:
+    """Return the condition of a chunk: float32 (THINGS * CHANNELS, latents, height, width).
+
+    Raises:
+        ValueError: the track has another shape than (up to THINGS, 4 * latents, 2).
+    """
+    out = torch.zeros(THINGS, latents, CHANNELS, height, width)
+    if track is None:
+        return out.transpose(1, 2).reshape(-1, latents, height, width)
+    things, pictures = track.shape[:2]
+    if things > THINGS or pictures != FRAMES * latents or track.shape[2:] != (2,):
+        expected = f"(up to {THINGS}, {FRAMES * latents}, 2)"
+        raise ValueError(f"expected a track of {expected}, got {tuple(track.shape)}")
+    known = torch.isfinite(track).all(2)
+    place = torch.where(known[..., None], track, 0.5)
+    place = torch.unflatten(place, 1, (latents, FRAMES))
+    known = torch.unflatten(known, 1, (latents, FRAMES))
+    dx = place[..., 0, None, None] - _centres(width)
+    dy = place[..., 1, None, None] - _centres(height)[:, None]
+    spots = torch.exp(-(dx.square() + dy.square()) / (2 * SPREAD**2)) * known[..., None, None]
+    every = known.all(2)[..., None, None]
+    out[:things, :, :FRAMES] = spots
+    out[:things, :, FRAMES] = dx.mean(2) * every
+    out[:things, :, FRAMES + 1] = dy.mean(2) * every
+    out[:things, :, FRAMES + 2] = every.float()
+    return out.transpose(1, 2).reshape(-1, latents, height, width)
+
+
+def _centres(count: int) -> Tensor:
+    """Return where the middles of `count` cells lie in [0, 1]."""
+    return (torch.arange(count) + 0.5) / count

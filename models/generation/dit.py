@@ -1,0 +1,268 @@
+"""A diffusion transformer in the shape of Wan2.1's, with a level of noise for each latent.
+
+The names of its tensors are Wan's. Beside Wan it takes the keys and values of latents that came
+before (`seen`), hands back its own, and can have channels that say where things are (`condition`).
+It holds no state: what was seen is a value of the caller's.
+
+Sources: Wan team 2025, section 4.2; Rolling Forcing, Liu et al. 2025, for unrotated keys;
+MotionStream, Shin et al. 2025, for the head of tracks.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from torch import Tensor, nn
+
+from models.generation.rotary import angles, rotate
+
+TIMES = 1000.0  # levels are told to the model on the scale of Wan's 1000 time steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DitConfig:
+    """Sizes. `condition` counts the channels of track maps, 0 for a model without tracks.
+
+    `predicts` is what comes out of the last layer: the clean latent, or the flow (noise less
+    clean), as in Wan.
+    """
+
+    dim: int = 192
+    heads: int = 4
+    layers: int = 6
+    ffn: int = 768
+    channels: int = 16
+    condition: int = 14
+    hint: int = 16
+    text: int = 96
+    frequencies: int = 256
+    patch: int = 2
+    predicts: Literal["clean", "flow"] = "clean"
+
+    @property
+    def head_dim(self) -> int:
+        return self.dim // self.heads
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Text:
+    """What cross-attention reads: keys and values (layers, batch, heads, words, head_dim).
+
+    `bias` (batch, 1, 1, words) is added to the scores: the logarithm of each word's weight.
+    """
+
+    keys: Tensor
+    values: Tensor
+    bias: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """Keys (unrotated) and values of latents, each (layers, batch, heads, tokens, head_dim)."""
+
+    keys: Tensor
+    values: Tensor
+
+
+class RootMeanSquare(nn.Module):
+    """Normalisation of queries and keys over all heads together."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.weight.shape, self.weight, 1e-6)
+
+
+class Attention(nn.Module):
+    """The projections of an attention; who sees what is decided where it is called."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q, self.k = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.v, self.o = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.norm_q, self.norm_k = RootMeanSquare(dim), RootMeanSquare(dim)
+
+    def split(self, x: Tensor) -> Tensor:
+        """Return (batch, tokens, dim) as (batch, heads, tokens, head_dim)."""
+        return torch.unflatten(x, -1, (self.heads, -1)).transpose(1, 2)
+
+    def query(self, x: Tensor) -> Tensor:
+        return self.split(self.norm_q(self.q(x)))
+
+    def remember(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the keys and values of `x`."""
+        return self.split(self.norm_k(self.k(x))), self.split(self.v(x))
+
+    def mix(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        out: Tensor = self.o(mixed.transpose(1, 2).flatten(2))
+        return out
+
+
+class Block(nn.Module):
+    """One layer: attention between latents, attention to the text, feed-forward."""
+
+    def __init__(self, config: DitConfig) -> None:
+        super().__init__()
+        dim = config.dim
+        self.norm1 = nn.LayerNorm(dim, 1e-6, elementwise_affine=False)
+        self.norm2 = nn.LayerNorm(dim, 1e-6, elementwise_affine=False)
+        self.norm3 = nn.LayerNorm(dim, 1e-6)
+        self.self_attn = Attention(dim, config.heads)
+        self.cross_attn = Attention(dim, config.heads)
+        self.ffn = nn.Sequential(
+            nn.Linear(dim, config.ffn), nn.GELU("tanh"), nn.Linear(config.ffn, dim)
+        )
+        self.modulation = nn.Parameter(torch.randn(1, 6, dim) / dim**0.5)
+
+    def forward(
+        self,
+        x: Tensor,
+        times: Tensor,
+        text: tuple[Tensor, Tensor, Tensor],
+        seen: tuple[Tensor, Tensor] | None,
+        turns: Tensor,
+        mask: Tensor | None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the new `x` (batch, tokens, dim), and its keys (unrotated) and values.
+
+        `times` is (batch, latents, 6, dim); `turns` are of what was seen, then of `x`.
+        """
+        each = x.shape[1] // times.shape[1]  # tokens of a latent
+        change = (self.modulation + times).repeat_interleave(each, 1).unbind(2)
+        inner = self.norm1(x) * (1 + change[1]) + change[0]
+        key, value = self.self_attn.remember(inner)
+        keys, values = (
+            (torch.cat([seen[0], key], 2), torch.cat([seen[1], value], 2)) if seen else (key, value)
+        )
+        query = rotate(self.self_attn.query(inner), turns[-x.shape[1] :])
+        x = x + change[2] * self.self_attn.mix(query, rotate(keys, turns), values, mask)
+        asked = self.cross_attn.query(self.norm3(x))
+        x = x + self.cross_attn.mix(asked, text[0], text[1], text[2])
+        inner = self.norm2(x) * (1 + change[4]) + change[3]
+        return x + change[5] * self.ffn(inner), key, value
+
+
+class Head(nn.Module):
+    """From tokens to patches of latents."""
+
+    def __init__(self, config: DitConfig) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(config.dim, 1e-6, elementwise_affine=False)
+        self.head = nn.Linear(config.dim, config.patch**2 * config.channels)
+        self.modulation = nn.Parameter(torch.randn(1, 2, config.dim) / config.dim**0.5)
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        each = x.shape[1] // time.shape[1]
+        shift, scale = (self.modulation + time[:, :, None]).repeat_interleave(each, 1).unbind(2)
+        out: Tensor = self.head(self.norm(x) * (1 + scale) + shift)
+        return out
+
+
+class Dit(nn.Module):
+    """The transformer."""
+
+    def __init__(self, config: DitConfig) -> None:
+        super().__init__()
+        self.config = config
+        dim, hint = config.dim, config.hint if config.condition else 0
+        patch = (1, config.patch, config.patch)
+        self.patch_embedding = nn.Conv3d(config.channels + hint, dim, patch, stride=patch)
+        self.text_embedding = nn.Sequential(
+            nn.Linear(config.text, dim), nn.GELU("tanh"), nn.Linear(dim, dim)
+        )
+        self.time_embedding = nn.Sequential(
+            nn.Linear(config.frequencies, dim), nn.SiLU(), nn.Linear(dim, dim)
+        )
+        self.time_projection = nn.Sequential(nn.SiLU(), nn.Linear(dim, 6 * dim))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.head = Head(config)
+        if hint:
+            self.track_head = nn.Sequential(
+                nn.Conv2d(config.condition, 2 * hint, 3, padding=1),
+                nn.SiLU(),
+                nn.Conv2d(2 * hint, hint, 3, padding=1),
+            )
+
+    def read(self, features: Tensor, bias: Tensor) -> Text:
+        """Return what cross-attention needs of a text, once for all calls with it.
+
+        `features` is (batch, words, text), `bias` (batch, words).
+        """
+        words = self.text_embedding(features)
+        pairs = [block.cross_attn.remember(words) for block in self._layers()]
+        keys, values = (torch.stack(part) for part in zip(*pairs, strict=True))
+        return Text(keys, values, bias[:, None, None])
+
+    def forward(
+        self,
+        noisy: Tensor,
+        levels: Tensor,
+        text: Text,
+        *,
+        condition: Tensor | None = None,
+        seen: Seen | None = None,
+        positions: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> tuple[Tensor, Seen]:
+        """Return the clean latents that `noisy` seems to come from, and its keys and values.
+
+        `noisy` is (batch, channels, latents, height, width), `levels` (batch, latents) in [0, 1],
+        `condition` (batch, condition, latents, height, width). `positions` are the times of what
+        was seen and then of `noisy`, by default 0, 1, 2, ...; `mask` is bool (latents, seen and
+        noisy latents), True where one may look at the other; by default everything sees all.
+        """
+        x = self.patch_embedding(self._with_hint(noisy, condition))
+        _, _, latents, height, width = x.shape
+        before = seen.keys.shape[3] // (height * width) if seen else 0
+        if positions is None:
+            positions = torch.arange(before + latents)
+        turns = angles(positions, height, width, self.config.head_dim)
+        if mask is not None:
+            mask = mask.repeat_interleave(height * width, 0).repeat_interleave(height * width, 1)
+        time = self.time_embedding(sinusoids(levels * TIMES, self.config.frequencies))
+        times = self.time_projection(time).unflatten(-1, (6, -1))
+        x = x.flatten(2).transpose(1, 2)
+        made = []
+        for index, block in enumerate(self._layers()):
+            words = text.keys[index], text.values[index], text.bias
+            past = (seen.keys[index], seen.values[index]) if seen else None
+            x, key, value = block(x, times, words, past, turns, mask)
+            made.append((key, value))
+        out = unpatch(self.head(x, time), self.config.patch, (latents, height, width))
+        keys, values = (torch.stack(part) for part in zip(*made, strict=True))
+        if self.config.predicts == "flow":
+            out = noisy - levels[:, None, :, None, None] * out
+        return out, Seen(keys, values)
+
+    def _layers(self) -> list[Block]:
+        return [block for block in self.blocks if isinstance(block, Block)]
+
+    def _with_hint(self, noisy: Tensor, condition: Tensor | None) -> Tensor:
+        if not self.config.condition:
+            return noisy
+        if condition is None:
+            shape = (len(noisy), self.config.condition, *noisy.shape[2:])
+            condition = noisy.new_zeros(shape)
+        flat = condition.transpose(1, 2).flatten(0, 1)
+        hint = self.track_head(flat).unflatten(0, (len(noisy), -1)).transpose(1, 2)
+        return torch.cat([noisy, hint], 1)
+
+
+def sinusoids(positions: Tensor, count: int) -> Tensor:
+    """Return `count` cosines and sines of each of `positions`, as in the original transformer."""
+    rates = 10_000 ** (-torch.arange(count // 2).double() / (count // 2))
+    angle = positions.double()[..., None] * rates
+    return torch.cat([angle.cos(), angle.sin()], -1).float()
+
+
+def unpatch(x: Tensor, patch: int, grid: tuple[int, int, int]) -> Tensor:
+    """Return tokens (batch, tokens, patch**2 * channels) as (batch, channels, latents, h, w)."""
+    latents, height, width = grid
+    cut = x.reshape(len(x), latents, height, width, patch, patch, -1)
+    moved = cut.permute(0, 6, 1, 2, 4, 3, 5)
+    return moved.reshape(len(x), -1, latents, height * patch, width * patch)

@@ -1,0 +1,120 @@
+"""The embedded model: a codec, a transformer and its words, in two small files.
+
+Each file is a safetensors file whose metadata holds sizes and vocabulary as JSON, so a checkpoint
+of other sizes loads through the same code. What the model can show is in there too.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from models.errors import WeightsError
+from models.generation.backbone import Backbone
+from models.generation.codec import PATCH, Codec, CodecConfig
+from models.generation.context import Reach
+from models.generation.dit import Dit, DitConfig
+from models.generation.words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Shows:
+    """What a model was trained on: the names of its things and backgrounds; pixels of a side."""
+
+    size: int
+    things: tuple[str, ...]
+    backgrounds: tuple[str, ...]
+    reach: Reach
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """A model that draws."""
+
+    codec: Codec
+    model: Dit
+    words: Words
+    shows: Shows
+
+    def backbone(self, reach: Reach | None = None) -> Backbone:
+        """Return the transformer at the size it was trained for."""
+        side = self.shows.size // PATCH
+        return Backbone(self.model, side, side, reach or self.shows.reach)
+
+
+class Both(nn.Module):
+    """The parts that are trained together, under the names that they have in the file."""
+
+    def __init__(self, model: Dit, words: Words) -> None:
+        super().__init__()
+        self.model, self.words = model, words
+
+
+def load(codec: Path, drawing: Path) -> Drawing:
+    """Return the model in two files.
+
+    Raises:
+        WeightsError: a file is missing, damaged, or of another kind.
+    """
+    tensors, told = _read(drawing)
+    try:
+        words = Words(told["vocabulary"], told["model"]["text"])
+        both = Both(Dit(DitConfig(**told["model"])), words)
+        both.load_state_dict(tensors)
+        shows = Shows(
+            told["size"],
+            tuple(told["things"]),
+            tuple(told["backgrounds"]),
+            Reach(**told["reach"]),
+        )
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise WeightsError(f"{drawing}: not a model that draws ({error})") from error
+    return Drawing(load_codec(codec), both.model.eval(), words.eval(), shows)
+
+
+def load_codec(file: Path) -> Codec:
+    """Return the codec in `file`.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or of another kind.
+    """
+    tensors, told = _read(file)
+    try:
+        codec = Codec(CodecConfig(**told))
+        codec.load_state_dict(tensors)
+    except (TypeError, RuntimeError) as error:
+        raise WeightsError(f"{file}: not a video codec ({error})") from error
+    return codec.eval()
+
+
+def save(file: Path, both: Both, shows: Shows, told: dict[str, Any]) -> None:
+    """Write what is trained together to `file`, with `told` beside what `load` needs."""
+    config = {
+        **told,
+        "model": asdict(both.model.config),
+        "vocabulary": both.words.vocabulary,
+        "size": shows.size,
+        "things": shows.things,
+        "backgrounds": shows.backgrounds,
+        "reach": asdict(shows.reach),
+    }
+    scratch = file.with_name(file.name + ".new")
+    save_file(both.state_dict(), scratch, metadata={"config": json.dumps(config)})
+    scratch.replace(file)
+
+
+def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors of `file`, and its metadata's config."""
+    try:
+        with safe_open(file, framework="pt") as opened:
+            told = json.loads((opened.metadata() or {})["config"])
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise WeightsError(
+            f"{file}: missing, damaged, or not written by eyeline's training ({error})"
+        ) from error
+    return tensors, cast("dict[str, Any]", told)

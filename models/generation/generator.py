@@ -1,0 +1,61 @@
+"""Pictures from control: a sampler's latents through the codec's decoder, both streaming."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.generation.codec import Codec, Memory
+from models.generation.control import Control
+from models.streaming import Streaming
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State(Generic[S]):
+    """The sampler's state and the decoder's memory, None before the first latent."""
+
+    sampler: S
+    decoder: Memory | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Generator(Generic[S]):
+    """Control of a chunk in; uint8 (4 * chunk, height, width, 3) pictures out."""
+
+    sampler: Streaming[S, Control, Tensor]
+    codec: Codec
+
+    def init_state(self) -> State[S]:
+        return State(self.sampler.init_state())
+
+    def step(self, state: State[S], chunk: Control) -> tuple[State[S], Sequence[NDArray[np.uint8]]]:
+        """Return the state after, and the pictures of the chunks that became clean."""
+        sampler, latents = self.sampler.step(state.sampler, chunk)
+        memory, pictures = self._decode(state.decoder, latents)
+        return State(sampler, memory), pictures
+
+    def flush(self, state: State[S]) -> Sequence[NDArray[np.uint8]]:
+        """Return the pictures of the chunks that were in flight."""
+        return self._decode(state.decoder, self.sampler.flush(state.sampler))[1]
+
+    def _decode(
+        self, memory: Memory | None, latents: Sequence[Tensor]
+    ) -> tuple[Memory | None, list[NDArray[np.uint8]]]:
+        pictures = []
+        for chunk in latents:
+            with torch.no_grad():
+                shown, memory = self.codec.decode(chunk[None], memory)
+            pictures.append(to_pictures(shown))
+        return memory, pictures
+
+
+def to_pictures(shown: Tensor) -> NDArray[np.uint8]:
+    """Return (1, 3, n, height, width), about [-1, 1], as uint8 (n, height, width, 3)."""
+    scaled = ((shown[0].permute(1, 2, 3, 0) + 1) * 127.5).round().clamp(0, 255)
+    return scaled.byte().numpy()

@@ -1,0 +1,122 @@
+"""Paths for prompts without a drawn one: motion words become tracks.
+
+The embedded model moves what it is shown where to move; it is not trusted to read motion out of
+words alone. `plan` finds the motion that a prompt tells for each thing, and `Plan.track` says where
+the thing is in each picture. Whoever uses it can say so: `Plan.motions` names what was read.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from models.generation.codec import FRAMES
+from models.generation.control import THINGS
+
+RATE = 16  # pictures a second, as in training
+
+MOTIONS: dict[str, str] = {  # what is told first decides
+    "circle": r"circl\w*|round|orbit\w*|spin\w*|spiral\w*",
+    "bounce": r"bounc\w*|hop\w*|jump\w*|up and down|leap\w*",
+    "wave": r"back and forth|side to side|swing\w*|sway\w*|rock\w*|left and right",
+    "left": r"left\w*",
+    "right": r"right\w*",
+    "up": r"up|upwards?|rising|rises?|climb\w*|float\w*|lift\w*",
+    "down": r"down|downwards?|sink\w*|fall\w*|drop\w*|descend\w*",
+    "still": r"still|not move|rest\w*|motionless|sitting|sits|stands?|standing",
+}
+SPEEDS = {r"fast|quick\w*|rapid\w*": 1.6, r"slow\w*|gentl[ey]|calm\w*": 0.55}
+HOMES = {1: ((0.5, 0.5),), 2: ((0.32, 0.5), (0.68, 0.5))}  # where one or two things begin
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The motion of each thing that a prompt names, in its order; `speed` 1 is as in training."""
+
+    motions: tuple[str, ...]
+    speeds: tuple[float, ...]
+
+    def track(self, first: int, count: int) -> Tensor:
+        """Return where things are in pictures `first` to `first + count - 1`.
+
+        float32 (things, count, 2), x and y in [0, 1].
+        """
+        homes = HOMES[len(self.motions)]
+        lines = [
+            [place(motion, home, speed * picture / RATE) for picture in range(first, first + count)]
+            for motion, home, speed in zip(self.motions, homes, self.speeds, strict=True)
+        ]
+        return torch.tensor(lines)
+
+    def chunk(self, index: int, latents: int = 1) -> Tensor:
+        """Return the track of chunk `index`, of `latents` latents."""
+        count = FRAMES * latents
+        return self.track(index * count, count)
+
+
+def plan(text: str, things: Sequence[str]) -> Plan:
+    """Return the plan of `text`; `things` are the names of what the model can show.
+
+    Words between one thing and the next belong to the former, those before the first to the
+    first; in "a bouncing duck" the thing begins with its article. What is
+    not told to move in any way strolls along a wide curve.
+    """
+    low = " ".join(re.findall(r"[a-z]+", text.lower()))
+    longest_first = sorted(things, key=len, reverse=True)
+    names = "|".join(map(re.escape, longest_first))
+    named = re.compile(rf"\b(?:an? |the )?(?:\w+(?:ing|ly) ){{0,2}}(?:{names})s?\b")
+    starts = [found.start() for found in named.finditer(low)][:THINGS] or [0]
+    bounds = [0, *starts[1:], len(low)]
+    parts = [low[start:end] for start, end in pairwise(bounds)]
+    return Plan(tuple(_motion(part) for part in parts), tuple(_speed(part) for part in parts))
+
+
+def _motion(words: str) -> str:
+    found = {
+        motion: told.start()
+        for motion, pattern in MOTIONS.items()
+        if (told := re.search(rf"\b(?:{pattern})\b", words))
+    }
+    return min(found, key=found.__getitem__) if found else "free"
+
+
+def _speed(words: str) -> float:
+    for pattern, speed in SPEEDS.items():
+        if re.search(rf"\b(?:{pattern})\b", words):
+            return speed
+    return 1.0
+
+
+def place(motion: str, home: tuple[float, float], time: float) -> tuple[float, float]:
+    """Return where a thing is after `time` seconds of `motion` that begins about `home`.
+
+    What crosses the frame comes back: a stream does not end at its edge.
+    """
+    x, y = home
+    turn = math.tau * time
+    if motion in ("left", "right"):
+        way = -1 if motion == "left" else 1
+        return 0.5 + way * _sweep(0.25 * time), y
+    if motion in ("up", "down"):
+        way = -1 if motion == "up" else 1
+        return x, 0.5 + way * _sweep(0.25 * time)
+    if motion == "circle":
+        return 0.5 + 0.24 * math.cos(0.4 * turn + 3 * x), 0.5 + 0.24 * math.sin(0.4 * turn + 3 * x)
+    if motion == "bounce":
+        part = time % 1.0
+        return x, 0.74 - 0.42 * 4 * part * (1 - part)
+    if motion == "wave":
+        return 0.5 + 0.27 * math.sin(0.35 * turn + x - 0.5), y
+    if motion == "still":
+        return x, y
+    return x + 0.16 * math.sin(0.13 * turn), y + 0.18 * math.sin(0.21 * turn)
+
+
+def _sweep(way: float) -> float:
+    """Return a place between -0.33 and 0.33 that goes up with `way`, then swiftly back, again."""
+    part = way % 1.0
+    return 0.33 * (2 * part / 0.8 - 1) if part < 0.8 else 0.33 * (1 - 2 * (part - 0.8) / 0.2)

@@ -1,0 +1,96 @@
+"""The embedded model's text encoder: words of a small vocabulary to features.
+
+Words that the model does not know are passed over, and told: see `Words.unknown`. Real Wan
+checkpoints bring their own text encoder; both end in a `Prompt`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+LONGEST = 24  # words that are read of a prompt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prompt:
+    """What was asked for: features float (words, dim), and the logarithm of each word's weight."""
+
+    features: Tensor
+    bias: Tensor
+
+    def same(self, other: "Prompt") -> bool:
+        """Return whether both say the same."""
+        if self is other:
+            return True
+        return torch.equal(self.features, other.features) and torch.equal(self.bias, other.bias)
+
+
+def blend(parts: Sequence[tuple[Prompt, float]]) -> Prompt:
+    """Return a prompt between several: attention shares itself among them by their weights.
+
+    Weights are relative. A prompt with weight 0 has no influence at all, and one prompt alone is
+    itself.
+
+    Raises:
+        ValueError: there is no prompt, a weight is negative, or all are 0.
+    """
+    total = sum(weight for _, weight in parts)
+    if not parts or min(weight for _, weight in parts) < 0 or not 0 < total < float("inf"):
+        raise ValueError(f"expected weights >= 0, one above 0, got {[w for _, w in parts]}")
+    told = [(prompt, weight / total) for prompt, weight in parts if weight > 0]
+    if len(told) == 1:
+        return told[0][0]
+    features = torch.cat([prompt.features for prompt, _ in told])
+    bias = torch.cat([prompt.bias + torch.tensor(weight).log() for prompt, weight in told])
+    return Prompt(features, bias)
+
+
+def split(text: str) -> list[str]:
+    """Return the words of `text` in lower case, without punctuation."""
+    return re.findall(r"[a-z]+", text.lower())
+
+
+class Words(nn.Module):
+    """The encoder: embeddings of words and places, mixed by one layer of attention."""
+
+    def __init__(self, vocabulary: Sequence[str], dim: int) -> None:
+        super().__init__()
+        self.vocabulary = tuple(vocabulary)
+        self.numbers = {word: number + 1 for number, word in enumerate(vocabulary)}
+        self.words = nn.Embedding(len(self.vocabulary) + 1, dim)  # number 0: nothing was said
+        self.places = nn.Embedding(LONGEST, dim)
+        self.norm = nn.LayerNorm(dim)
+        self.attention = nn.MultiheadAttention(dim, 4, batch_first=True)
+        self.norm_mlp = nn.LayerNorm(dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+
+    def unknown(self, text: str) -> list[str]:
+        """Return the words of `text` that the model does not know."""
+        return [word for word in split(text) if word not in self.numbers]
+
+    def tokens(self, text: str) -> list[int]:
+        """Return the numbers of the known words of `text`, [0] if there are none."""
+        known = [self.numbers[word] for word in split(text) if word in self.numbers]
+        return known[:LONGEST] or [0]
+
+    def forward(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Return features (texts, words, dim) and bias (texts, words), -inf where there is none."""
+        lines = [self.tokens(text) for text in texts]
+        longest = max(len(line) for line in lines)
+        numbers = torch.tensor([line + [0] * (longest - len(line)) for line in lines])
+        absent = torch.tensor([[n >= len(line) for n in range(longest)] for line in lines])
+        x = self.words(numbers) + self.places.weight[:longest]
+        inner = self.norm(x)
+        mixed, _ = self.attention(inner, inner, inner, key_padding_mask=absent, need_weights=False)
+        x = x + mixed
+        x = x + self.mlp(self.norm_mlp(x))
+        return x, torch.zeros(x.shape[:2]).masked_fill(absent, float("-inf"))
+
+    @torch.no_grad()
+    def prompt(self, text: str) -> Prompt:
+        """Return `text` as a prompt."""
+        features, bias = self([text])
+        return Prompt(features[0], bias[0])

@@ -1,0 +1,106 @@
+"""The slow plain references: streams that keep clean latents only, and read all of them anew.
+
+Nothing here is cached, shifted or reused: for each call the whole past is read again, chunk by
+chunk, each chunk with the sink and the window that it saw, counted from the beginning.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from models.generation.backbone import Backbone
+from models.generation.control import Control, maps
+from models.generation.dit import Seen, Text
+from models.generation.noise import drawn, renoise
+
+
+def visible(chunk: int, sink: int, window: int) -> list[int]:
+    """Return the chunks that `chunk` sees of its past, oldest first."""
+    return [past for past in range(chunk) if past < sink or past >= max(sink, chunk - window)]
+
+
+def past_of(
+    backbone: Backbone, made: Sequence[Tensor], conditions: Sequence[Tensor], text: Text
+) -> Seen | None:
+    """Return keys and values of what the next chunk sees, everything computed from the start."""
+    sink, window = (
+        length // backbone.chunk for length in (backbone.reach.sink, backbone.reach.window)
+    )
+    each: list[Seen] = []
+    for number in range(len(made)):
+        before = joined([each[past] for past in visible(number, sink, window)])
+        _, seen = read(backbone, made[number], 0.0, conditions[number], text, before)
+        each.append(seen)
+    return joined([each[past] for past in visible(len(made), sink, window)])
+
+
+def joined(parts: Sequence[Seen]) -> Seen | None:
+    if not parts:
+        return None
+    return Seen(torch.cat([p.keys for p in parts], 3), torch.cat([p.values for p in parts], 3))
+
+
+def read(
+    backbone: Backbone,
+    noisy: Tensor,
+    level: float | Tensor,
+    condition: Tensor,
+    text: Text,
+    seen: Seen | None,
+) -> tuple[Tensor, Seen]:
+    levels = torch.as_tensor(level).expand(noisy.shape[2])[None]
+    with torch.no_grad():
+        clean, own = backbone.model(noisy, levels, text, condition=condition, seen=seen)
+    return clean, own
+
+
+def condition_of(backbone: Backbone, control: Control) -> Tensor:
+    return maps(control.track, backbone.chunk, backbone.height, backbone.width)[None]
+
+
+def motion_stream(
+    backbone: Backbone, levels: Sequence[float], seed: int, controls: Sequence[Control]
+) -> list[Tensor]:
+    """Return a whole stream of one prompt at once."""
+    text = backbone.hear(controls[0].prompt, None).text
+    conditions = [condition_of(backbone, control) for control in controls]
+    made: list[Tensor] = []
+    for number, condition in enumerate(conditions):
+        past = past_of(backbone, made, conditions, text)
+        clean = torch.zeros(backbone.shape)
+        for step, level in enumerate(levels):
+            noisy = renoise(clean, level, drawn(seed, number, step, backbone.shape))
+            clean, _ = read(backbone, noisy, level, condition, text, past)
+        made.append(clean)
+    return [chunk[0] for chunk in made]
+
+
+def rolling_forcing(
+    backbone: Backbone, levels: Sequence[float], seed: int, controls: Sequence[Control]
+) -> list[Tensor]:
+    """Return a whole stream of one prompt: call `n` works on chunks `n - T + 1` to `n`."""
+    text = backbone.hear(controls[0].prompt, None).text
+    conditions = [condition_of(backbone, control) for control in controls]
+    count, depth = len(controls), len(levels)
+    latest: dict[int, Tensor] = {}
+    made: list[Tensor] = []
+    for call in range(count + depth - 1):
+        window = range(max(0, call - depth + 1), min(count, call + 1))
+        ages = [call - chunk for chunk in window]
+        noisy = [
+            renoise(
+                latest.get(chunk, torch.zeros(backbone.shape)),
+                levels[age],
+                drawn(seed, chunk, age, backbone.shape),
+            )
+            for chunk, age in zip(window, ages, strict=True)
+        ]
+        every = torch.tensor([levels[age] for age in ages]).repeat_interleave(backbone.chunk)
+        past = past_of(backbone, made, conditions, text)
+        joint = torch.cat([conditions[chunk] for chunk in window], 2)
+        clean, _ = read(backbone, torch.cat(noisy, 2), every, joint, text, past)
+        latest.update(zip(window, torch.split(clean, backbone.chunk, 2), strict=True))
+        if ages[0] == depth - 1:
+            made.append(latest[window[0]])
+    return [chunk[0] for chunk in made]

@@ -1,0 +1,44 @@
+import pytest
+import torch
+
+from models.generation.codec import FRAMES
+from models.generation.control import CHANNELS, maps
+from tests.models.generation import tiny
+
+
+def test_a_spot_lies_where_the_track_is_in_each_picture() -> None:
+    places = [(0.125, 0.125), (0.375, 0.125), (0.625, 0.625), (0.875, 0.375)]
+    shown = maps(torch.tensor(places)[None], 1, 4, 4)[:FRAMES, 0]
+    for spot, (x, y) in zip(shown, places, strict=True):
+        row, column = divmod(int(spot.argmax()), 4)
+        assert (column, row) == (int(x * 4), int(y * 4))
+        assert spot.max() == pytest.approx(1.0)
+
+
+def test_the_way_there_is_told_from_everywhere() -> None:
+    shown = maps(torch.full((1, 4, 2), 0.625), 1, 4, 4)[FRAMES : FRAMES + 2, 0]
+    # from the middle of the cell in row 0, column 3: a quarter to the left, half down
+    assert shown[:, 0, 3].tolist() == pytest.approx([-0.25, 0.5])
+
+
+def test_what_is_not_tracked_is_zero_and_nan_hides_a_picture_only() -> None:
+    track = torch.full((1, 8, 2), 0.625)
+    track[0, 5] = float("nan")
+    shown = maps(track, 2, 4, 4)
+    assert shown.isfinite().all()
+    assert shown[CHANNELS:].abs().max() == 0  # there is no second thing
+    assert shown[1, 1].abs().max() == 0
+    assert shown[2, 1].max() > 0.5
+    assert shown[FRAMES + 2].amax((1, 2)).tolist() == [1.0, 0.0]  # tracked whole, or not
+    assert maps(None, 2, 4, 4).abs().max() == 0
+
+
+def test_a_track_for_two_chunks_is_one_after_the_other() -> None:
+    both = torch.cat([tiny.track(3), tiny.track(4)], 1)
+    apart = [maps(tiny.track(n), 1, 4, 4) for n in (3, 4)]
+    assert torch.equal(maps(both, 2, 4, 4), torch.cat(apart, 1))
+
+
+def test_a_track_outside_the_frame_is_a_map_of_numbers() -> None:
+    shown = maps(torch.full((2, 4, 2), -40.0), 1, 4, 4)
+    assert shown.isfinite().all()

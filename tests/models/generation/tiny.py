@@ -1,0 +1,67 @@
+"""Tiny random models, and control for them."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from models.generation.backbone import Backbone
+from models.generation.codec import Codec, CodecConfig
+from models.generation.context import Reach
+from models.generation.control import CHANNELS, THINGS, Control
+from models.generation.dit import Dit, DitConfig
+from models.generation.words import Prompt, Words
+
+VOCABULARY = ("a", "duck", "car", "grass", "on", "and", "stars")
+SIZE = 4  # latents across
+
+
+def wake(module: nn.Module, seed: int = 0, size: float = 0.15) -> None:
+    """Give every parameter random values: layers that begin at zero would hide what is wrong."""
+    rng = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=rng), alpha=size)
+
+
+def dit(seed: int = 0, *, condition: int = THINGS * CHANNELS) -> Dit:
+    """Return a transformer of two layers."""
+    torch.manual_seed(seed)
+    config = DitConfig(
+        dim=48, heads=2, layers=2, ffn=64, channels=4, condition=condition, text=16, hint=4
+    )
+    model = Dit(config)
+    wake(model, seed)
+    return model.eval()
+
+
+def words(seed: int = 0) -> Words:
+    torch.manual_seed(seed)
+    return Words(VOCABULARY, 16).eval()
+
+
+def backbone(
+    model: Dit | None = None, *, sink: int = 1, window: int = 2, chunk: int = 1
+) -> Backbone:
+    return Backbone(model or dit(), SIZE, SIZE, Reach(sink=sink, window=window), chunk)
+
+
+def codec(seed: int = 0) -> Codec:
+    torch.manual_seed(seed)
+    made = Codec(CodecConfig(channels=4, wide=8, fine=8, finest=8, deep=2))
+    wake(made, seed)
+    return made.eval()
+
+
+def track(index: int, chunk: int = 1) -> Tensor:
+    """Return a path of one thing round the middle, for chunk `index`."""
+    turn = (torch.arange(4 * chunk) + 4 * chunk * index) / 16 * math.tau
+    return 0.5 + 0.3 * torch.stack([turn.cos(), turn.sin()], 1)[None]
+
+
+def controls(
+    count: int, prompt: Prompt | None = None, *, start: int = 0, chunk: int = 1
+) -> list[Control]:
+    """Return control for `count` chunks, from chunk `start` on."""
+    said = prompt or words().prompt("a duck on grass")
+    return [Control(said, track(index, chunk)) for index in range(start, start + count)]

@@ -38,6 +38,7 @@ def write_film(
     forced = set(keys)
     with av.open(str(path), "w", format=kind) as container:
         stream = container.add_stream(codec, rate=20, options=options or {})
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = 96, 64
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         base = Fraction(1, 20) if codec in ("mpeg2video", "mpeg4") else Fraction(1, HZ)

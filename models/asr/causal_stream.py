@@ -1,11 +1,11 @@
 """Streaming captions from a causal Whisper: every block of sound is encoded and heard once.
 
-After each block the decoder looks again at its last tokens with the new sound, drops those
-that became less likely and are no longer the best, and goes on until it says "end of text".
-Keys and values of sound and text are kept, so a block costs the same however long the stream.
-Words with two more tokens after them are committed.
+After each block the last tokens are looked at again and new ones follow (`causal_text`). Keys
+and values of sound and text are kept, so a block costs the same however long the stream.
+Words with two more tokens after them are committed. Windows are cut at pauses, and the next
+one is told what was said before.
 
-Source: CarelessWhisper, Krichli et al. 2025, section 3.4 (greedy decoding, stability rule).
+Source: CarelessWhisper, Krichli et al. 2025, section 3.
 """
 
 from collections.abc import Sequence
@@ -17,61 +17,55 @@ from torch import Tensor
 
 from models.asr.align import FRAME
 from models.asr.causal import Blocks, CausalEncoder, EncoderState
+from models.asr.causal_text import Draft, Writer
 from models.asr.mel import Samples
+from models.asr.prompt import prompted
 from models.asr.recogniser import Recogniser
-from models.asr.rules import NEVER
 from models.asr.running_mel import RunningMel, RunningMelState
-from models.asr.whisper import DecoderLayer, KeyValue, TextState
+from models.asr.whisper import KeyValue
 from models.asr.words import RATE, Heard, Word
-
-UNSTABLE = 2  # tokens at the end that another look may drop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CausalConfig:
     """How to stream.
 
-    `chunk` is frames of 20 ms: 5, 15 or 50 for models trained so. `patience` is added to the
-    score of "end of text": below 0 it writes sooner, above 0 later. A stream is cut into
-    windows: after `rotate` seconds where `pause` seconds brought no word, and at the end of
-    the model's window anyway. `rate` bounds the text, in tokens a second of sound.
+    `chunk` is frames of 20 ms: 5, 15 or 50 for models trained so. `unstable` tokens at the end
+    may be dropped at another look; `patience` is added to the score of "end of text": below 0
+    it writes sooner, above 0 later. A stream is cut into windows: after `rotate` seconds where
+    `pause` seconds brought no word, and at the end of the model's window anyway; the next
+    window begins with the last `prompt` tokens read. `rate` bounds the text, in tokens a
+    second of sound.
     """
 
     chunk: int = 15
+    unstable: int = 2
+    beam: int = 1
     patience: float = 0.0
     rotate: float = 20.0
     pause: float = 1.0
+    prompt: int = 40
     rate: float = 12.0
     language: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A token, its last log-probability, and the frame of the window where it was found."""
-
-    token: int
-    chance: float
-    frame: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CausalState:
     """What a stream remembers; places are samples since the stream began.
 
-    The window begins at `start`; `sound` is what was heard in it, float32 (n,). `text` has
-    read the opening and all of `said` but the last. `committed` counts the tokens of `said`
-    that will not change, `ends` is where the last committed word ended, `news` the frame at
-    which the last token was written, and `reached` the latest place that was told.
+    The window begins at `start`; `sound` is what was heard in it, float32 (n,). `drafts` is
+    what was written of it, the best first. `ends` is where the last committed word ended,
+    `news` the frame at which the text last changed, and `reached` the latest place that was
+    told. The tokens `before` were said before the window.
     """
 
     sound: Samples
     start: int
     mel: RunningMelState
     encoder: EncoderState
+    drafts: tuple[Draft, ...]
     heard: tuple[KeyValue, ...] = ()
-    text: TextState | None = None
-    said: tuple[Said, ...] = ()
-    committed: int = 0
+    before: tuple[int, ...] = ()
     ends: int = 0
     news: int = 0
     reached: int = 0
@@ -81,27 +75,48 @@ class CausalState:
         """How many frames of the window the decoder can look at."""
         return self.heard[0][0].shape[2] if self.heard else 0
 
+    @property
+    def draft(self) -> Draft:
+        return self.drafts[0]
+
 
 class CausalStream:
     """A streaming recogniser: sound in, one `Heard` for each block."""
 
-    def __init__(self, recogniser: Recogniser, config: CausalConfig | None = None) -> None:
-        """Use `recogniser`, whose model was trained to hear in blocks."""
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        config: CausalConfig | None = None,
+        *,
+        blocks: Blocks | None = None,
+    ) -> None:
+        """Use `recogniser`, trained to hear in `blocks`, or else in those of `config`."""
         self.config = config or CausalConfig()
         self.recogniser = recogniser
         self._model = recogniser.model
         self._mel = RunningMel(self._model.config.mels)
-        self._encoder = CausalEncoder(self._model, Blocks(chunk=self.config.chunk))
-        self._opening = recogniser.tokenizer.opening(self.config.language, timestamps=False)
-        self._never = _never(recogniser)
+        self._encoder = CausalEncoder(self._model, blocks or Blocks(chunk=self.config.chunk))
+        self._writer = Writer(
+            recogniser,
+            unstable=self.config.unstable,
+            patience=self.config.patience,
+            beam=self.config.beam,
+        )
 
     def init_state(self, start: int = 0) -> CausalState:
         """Return the state before any sound; its first sample will be sample `start`."""
-        return self._window(start, self._mel.init_state())
+        return self._window(start, self._mel.init_state(), ())
 
-    def _window(self, start: int, mel: RunningMelState) -> CausalState:
+    def _window(self, start: int, mel: RunningMelState, before: tuple[int, ...]) -> CausalState:
+        opening = prompted(self.recogniser.tokenizer, before, self.config.language)
         return CausalState(
-            np.zeros(0, np.float32), start, mel, self._encoder.init_state(), ends=start
+            np.zeros(0, np.float32),
+            start,
+            mel,
+            self._encoder.init_state(),
+            (Draft(opening),),
+            before=before,
+            ends=start,
         )
 
     @torch.inference_mode()
@@ -139,7 +154,7 @@ class CausalStream:
         blocks += self._encoder.flush(encoder)
         if blocks:
             state = self._decode(self._take(state, blocks))
-        words = self._words(state, state.committed, len(state.said))
+        words = self._words(state, state.draft.committed, len(state.draft.said))
         return [Heard(tuple(words), (), state.start + len(state.sound))]
 
     def _limit(self) -> int:
@@ -173,80 +188,44 @@ class CausalStream:
         return replace(state, heard=fresh)
 
     def _decode(self, state: CausalState) -> CausalState:
-        """Look at the last tokens again, drop what does not hold, and say what is new."""
-        lead, said = len(self._opening) - 1, list(state.said)
-        reads = [*self._opening, *(word.token for word in said)]
-        first = max(state.committed, len(said) - UNSTABLE)
-        begin = lead + first if state.text else 0
-        past = state.text.cut(begin).text if state.text and begin else ()
-        hidden, text, asked = self._model.decode_asking(
-            torch.tensor([reads[begin:]]), TextState(state.heard, past)
-        )
-        rows = self._chances(hidden[0, lead + first - begin :])
-        frames = self._looked(asked, state.heard, lead + first - begin)
-        said, held = _held(said, first, rows, frames)
-        if held < len(rows) - 1:
-            text = text.cut(lead + first + held + 1)
-        row, frame = rows[held], frames[held]
-        bound = round(self.config.rate * state.frames * FRAME / RATE) + 4
-        while len(said) < bound and text.length < self._model.config.text_context:
-            token = int(row.argmax())
-            if token == self.recogniser.tokenizer.end:
-                break
-            said.append(Said(token, float(row[token]), frame))
-            hidden, text, asked = self._model.decode_asking(torch.tensor([[token]]), text)
-            row, frame = self._chances(hidden[0])[0], self._looked(asked, state.heard, 0)[0]
-        tokens = [word.token for word in said]
-        news = state.news if tokens == [w.token for w in state.said] else state.frames
-        return replace(state, text=text, said=tuple(said), news=news)
-
-    def _chances(self, hidden: Tensor) -> Tensor:
-        scores = self._model.logits(hidden)
-        scores[:, self._never] = NEVER
-        scores[:, self.recogniser.tokenizer.end] += self.config.patience
-        return scores.log_softmax(1)
-
-    def _looked(self, asked: list[Tensor], heard: tuple[KeyValue, ...], first: int) -> list[int]:
-        """Return the frame that each position from `first` looked at most."""
-        total = None
-        for layer, head in self.recogniser.heads:
-            module = self._model.decoder.layers[layer]
-            assert isinstance(module, DecoderLayer)
-            scores = module.cross_attention.scores(asked[layer][:, first:], heard[layer][0])
-            looked = scores[0, head].softmax(1)
-            total = looked if total is None else total + looked
-        assert total is not None
-        frames: list[int] = total.argmax(1).tolist()
-        return frames
+        """Write on, now that more was heard."""
+        most = round(self.config.rate * state.frames * FRAME / RATE) + 4
+        drafts = self._writer.look(state.drafts, state.heard, most)
+        changed = drafts[0].tokens != state.draft.tokens
+        return replace(state, drafts=drafts, news=state.frames if changed else state.news)
 
     def _commit(self, state: CausalState) -> tuple[CausalState, Heard]:
-        """Commit the words that have UNSTABLE tokens after them."""
-        tokens = [word.token for word in state.said]
-        groups = self.recogniser.tokenizer.words(tokens[state.committed :], self.config.language)
-        done = state.committed
+        """Commit the words that have `unstable` tokens after them."""
+        tokens, done = state.draft.tokens, state.draft.committed
+        groups = self.recogniser.tokenizer.words(tokens[done:], self.config.language)
         for group in groups[:-1]:
-            if done + len(group) > len(tokens) - UNSTABLE:
+            if done + len(group) > len(tokens) - self.config.unstable:
                 break
             done += len(group)
-        committed = self._words(state, state.committed, done)
+        committed = self._words(state, state.draft.committed, done)
         ends = committed[-1].end if committed else state.ends
         tentative = self._words(replace(state, ends=ends), done, len(tokens))
         position = max(state.reached, state.start + state.frames * FRAME)
-        state = replace(state, committed=done, ends=ends, reached=position)
+        drafts = tuple(
+            replace(draft, committed=done)
+            for draft in state.drafts
+            if draft.tokens[:done] == tokens[:done]
+        )
+        state = replace(state, drafts=drafts, ends=ends, reached=position)
         return state, Heard(tuple(committed), tuple(tentative), position)
 
     def _words(self, state: CausalState, first: int, last: int) -> list[Word]:
         """Return tokens `first` to `last` as words, in order, after the last committed one."""
         tokenizer = self.recogniser.tokenizer
-        words, said, until = [], state.ends, state.start + state.frames * FRAME
-        for group in tokenizer.words([s.token for s in state.said[first:last]]):
-            parts = state.said[first : first + len(group)]
-            first += len(group)
-            start = min(until, max(said, state.start + parts[0].frame * FRAME))
+        words, ended, until = [], state.ends, state.start + state.frames * FRAME
+        said = state.draft.said[first:last]
+        for group in tokenizer.words([part.token for part in said]):
+            parts, said = said[: len(group)], said[len(group) :]
+            start = min(until, max(ended, state.start + parts[0].frame * FRAME))
             core = parts[: tokenizer.core(group)]
-            said = min(until, max(start, state.start + (core[-1].frame + 1) * FRAME))
+            ended = min(until, max(start, state.start + (core[-1].frame + 1) * FRAME))
             probability = float(np.exp([part.chance for part in parts]).mean())
-            words.append(Word(tokenizer.decode(group), start, said, probability))
+            words.append(Word(tokenizer.decode(group), start, ended, probability))
         return words
 
     def _paused(self, state: CausalState) -> bool:
@@ -260,36 +239,18 @@ class CausalStream:
         Returns the sound after that place too, which the new window has to hear.
         """
         amid = state.ends > state.start + self._limit() // 2 and not self._paused(state)
+        draft = state.draft
         if amid:
-            words, cut = [], state.ends
+            words, cut, said = [], state.ends, draft.tokens[: draft.committed]
         else:
-            words = self._words(state, state.committed, len(state.said))
+            words = self._words(state, draft.committed, len(draft.said))
             cut = state.start + max(0, state.frames * FRAME - RATE // 2)
+            said = draft.tokens
         cut -= (cut - state.start) % FRAME
         again = state.sound[cut - state.start :]
-        fresh = self._window(cut, self._mel.init_state(state.mel.loudest))
+        before = (*state.before, *said)[
+            max(0, len(state.before) + len(said) - self.config.prompt) :
+        ]
+        fresh = self._window(cut, self._mel.init_state(state.mel.loudest), before)
         fresh = replace(fresh, reached=state.reached)
         return fresh, [Heard(tuple(words), (), state.reached)] if words else [], again
-
-
-def _held(said: list[Said], first: int, rows: Tensor, frames: list[int]) -> tuple[list[Said], int]:
-    """Return the tokens that hold after another look, and how many of the looked-at ones do.
-
-    Row i is what is said after token `first` + i - 1. A token holds if it became no less
-    likely, or is still the likeliest.
-    """
-    for index, old in enumerate(said[first:]):
-        row = rows[index]
-        chance = float(row[old.token])
-        if chance < old.chance and int(row.argmax()) != old.token:
-            return said[: first + index], index
-        said[first + index] = Said(old.token, chance, frames[index])
-    return said, len(said) - first
-
-
-def _never(recogniser: Recogniser) -> Tensor:
-    """Return the tokens that no caption holds: special ones, times, marks nobody says."""
-    tokenizer = recogniser.tokenizer
-    vocabulary = recogniser.model.config.vocabulary
-    never = {*tokenizer.muted, *range(tokenizer.end + 1, vocabulary)} - {tokenizer.end}
-    return torch.tensor(sorted(never))

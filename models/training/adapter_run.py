@@ -39,8 +39,8 @@ class TrainingConfig:
     seed: int = 1
     rate: float = 4e-4
     warmup: int = 30
-    hold: int = 700
-    end: int = 1100
+    hold: int = 430
+    end: int = 800
     seconds: tuple[int, ...] = (5, 7, 10, 13, 20)
     batch_seconds: int = 40
     chunks: tuple[tuple[int, float], ...] = ((5, 0.2), (15, 0.55), (50, 0.25))

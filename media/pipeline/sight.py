@@ -39,7 +39,7 @@ from models.qa.sightings import Said, Seen, Sighting
 logger = logging.getLogger(__name__)
 
 Item = VideoFrame | Question | Say
-KEPT = 4  # pictures of the last looks: a moment may be remembered a look or two later
+KEPT = 16  # pictures of the last looks: a moment may be remembered some looks later
 
 
 @dataclass(frozen=True, slots=True, eq=False)

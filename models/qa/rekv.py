@@ -196,6 +196,8 @@ class Rekv:
     def fetch(self, state: State, ids: Collection[int], *, until: float | None = None) -> Retrieved:
         """Return the blocks with `ids`, chosen by other means, for all layers, in order of time.
 
+        Blocks that cannot be read back are left out.
+
         Raises:
             ValueError: there is no such block that ends at or before `until`.
             EmptyMemoryError: no block at all does.
@@ -204,11 +206,14 @@ class Rekv:
         """
         table = state.store.table
         allowed = _allowed(table, until)
-        known = {block.id: row for row, block in enumerate(table.blocks) if allowed[row]}
+        ends = table.ends <= (np.inf if until is None else until)
+        known = {block.id: row for row, block in enumerate(table.blocks) if ends[row]}
         unknown = sorted(set(ids) - known.keys())
         if unknown:
             raise ValueError(f"no blocks {unknown} end at or before {until} s")
-        rows = np.array(sorted(known[ident] for ident in set(ids)), dtype=np.int64)
+        # Another answer may find a block lost after these ids were chosen.
+        chosen = sorted(row for row in (known[ident] for ident in set(ids)) if allowed[row])
+        rows = np.array(chosen, dtype=np.int64)
         return fetch(self.decoder, state.sinks, table, rows, self.places)
 
     def reply(

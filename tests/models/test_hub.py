@@ -312,6 +312,16 @@ def test_a_disk_without_room_is_told_before_the_download(
     assert small.asked == []
 
 
+def test_a_disk_that_fills_up_on_the_way_is_told(small: SmallHub, tmp_path: Path) -> None:
+    release = find(MODEL, small.hub)
+    (weights,) = (file for file in release.files if file.name == "model.safetensors")
+    part = tmp_path / NAME / hub.SCRATCH / f"{weights.digest}-{weights.name}.part"
+    part.parent.mkdir(parents=True)
+    part.symlink_to("/dev/full")  # takes no byte: "no space left on device"
+    with pytest.raises(WeightsError, match=r"cannot be written \(.*No space left.*is kept"):
+        hub.fetch(release, tmp_path / NAME, small.hub)
+
+
 def test_a_folder_that_cannot_be_written_is_named(small: SmallHub, tmp_path: Path) -> None:
     (tmp_path / NAME).write_text("in the way")
     with pytest.raises(WeightsError, match=r"cannot be written.*EYELINE_WEIGHTS"):

@@ -42,12 +42,12 @@ class Tuning:
     """
 
     thing: Weighing = field(
-        default_factory=lambda: Weighing(slope=1.04, offset=1.44, hit=6.0, miss=3.0, cap=3.0)
+        default_factory=lambda: Weighing(slope=1.13, offset=3.34, hit=6.0, miss=6.0, cap=4.0)
     )
     person: Weighing = field(
-        default_factory=lambda: Weighing(slope=1.85, offset=-0.75, hit=6.0, miss=1.0, cap=4.0)
+        default_factory=lambda: Weighing(slope=1.85, offset=0.0, hit=2.0, miss=1.5, cap=4.0)
     )
-    other: float = 1.0
+    other: float = 1.04
     sure: float = 3.0
 
     def weighing(self, target: Target) -> Weighing:

@@ -1,0 +1,196 @@
+"""When to speak, on the blind pictures: `python -m tests.bench.bench_standing looks`, then `score`.
+
+`looks` looks once at every picture and writes what was seen to `.cache/eyeline/standing`;
+`models.training.speak` then chooses the numbers on half 0, and `score` measures either half.
+`language` asks whether the small language model's yes and no tell more than the eyes do.
+"""
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+
+from models.qa import adapter, eyes, smollm2
+from models.qa.eyes import Look, Pixels
+from models.qa.moments import SYSTEM
+from models.qa.moments import asked as asked_at
+from models.qa.nouns import plain
+from models.qa.pseudo_words import embed
+from models.qa.requests import Request, parse
+from models.qa.standing import Standing
+from models.qa.targets import Target, article
+from models.training.alarms import in_a_row, scored, share, trials, watched
+from models.training.timelines import FOLDER, RATE, compose, load, targets, whole
+from tests.bench import blind
+from tests.bench.bench_blind import frames
+
+VIEWS = 14  # of a photograph, as a camera in a hand would see it
+
+
+def views(pixels: Pixels, rng: np.random.Generator) -> Iterator[Pixels]:
+    """Yield `VIEWS` pictures of a photograph: moved, nearer, darker, blurred, with noise."""
+    whole = Image.fromarray(pixels)
+    whole.thumbnail((640, 640))
+    width, height = whole.size
+    for _ in range(VIEWS):
+        share = rng.uniform(0.65, 1.0)
+        left = rng.uniform(0, (1 - share) * width)
+        top = rng.uniform(0, (1 - share) * height)
+        part = whole.crop(
+            (int(left), int(top), int(left + share * width), int(top + share * height))
+        )
+        part = part.filter(ImageFilter.GaussianBlur(float(rng.exponential(0.8))))
+        seen = np.asarray(part, np.float32) * rng.uniform(0.7, 1.2)
+        seen += rng.normal(0, 5, seen.shape)
+        yield seen.round().clip(0, 255).astype(np.uint8)
+
+
+def colours(line: blind.Line) -> list[str]:
+    """Return the colours that the main thing may be said to have."""
+    asked = [question for question in line["questions"] if question["kind"] == "colour"]
+    return [word for question in asked for word in question["expect"]]
+
+
+def look_at_all(weights: Path) -> None:
+    """Write the looks at every picture, and what is in them."""
+    sight = eyes.load(weights)
+    rows, shares = [], []
+    for line in blind.labels():
+        pictures = frames(line, rate=RATE)
+        if line["media"] == "photo":
+            seed = int.from_bytes(line["id"].encode()[:8], "little")
+            photo = next(pictures)[0]
+            moved = views(photo, np.random.default_rng(seed))
+            pictures = ((view, index / RATE) for index, view in enumerate(moved))
+        about = {key: line[key] for key in ("id", "media", "objects", "people")}
+        about["colours"] = colours(line)
+        for pixels, at in pictures:
+            look = sight.look(pixels, at)
+            seen = {
+                "moment": asdict(look.moment),
+                "persons": [round(score, 3) for score in look.persons],
+            }
+            rows.append(json.dumps(about | {"half": blind.half_of(line["id"])} | seen))
+            shares.append(look.shares.numpy().astype(np.float16))
+        print(line["id"], len(rows), flush=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "looks.jsonl").write_text("\n".join(rows) + "\n")
+    np.save(FOLDER / "shares.npy", np.stack(shares))
+
+
+def score(half: int, timelines: int) -> None:
+    """Print what each way to decide misses, how long it takes, and its false alarms."""
+    pictures = [picture for picture in load() if picture.half == half]
+    asked = targets(pictures)
+    ways = {
+        "first look above one half": in_a_row(1),
+        "two in a row": in_a_row(2),
+        "three in a row": in_a_row(3),
+        "five in a row": in_a_row(5),
+        "sum of evidence": watched(Standing()),
+    }
+    shown = {
+        "composed": trials(compose(pictures, timelines, seed=1), asked),
+        "uncut clips": trials(whole(pictures), asked),
+    }
+    print("| request, timeline | way | events | missed | looks p50 | s p50 / p95 | false alarms |")
+    print("|---|---|---|---|---|---|---|")
+    for kind, people in (("people", True), ("things", False)):
+        for name, of in shown.items():
+            mine = [trial for trial in of if people == (trial.target.people > 0)]
+            for way, detect in ways.items():
+                print(f"| {kind}, {name} | {way} | {scored(detect, mine).row()}", flush=True)
+    print("seconds a look with 8 requests:", cost())
+
+
+def cost(looks: int = 400) -> float:
+    """Return the median of seconds that `Standing.step` takes with eight requests."""
+    standing = Standing()
+    state = standing.init_state()
+    for text in ("someone comes in", "you see a cup", "you see an animal", "the dog leaves") * 2:
+        request = parse(f"tell me whenever {text}")
+        assert isinstance(request, Request)
+        state = standing.add(state, request, 0.0)
+    seen = [look for picture in load() for look in picture.looks][:looks]
+    took = []
+    for index, look in enumerate(seen):
+        timed = replace(look, moment=replace(look.moment, time=index / RATE))
+        begun = time.perf_counter()
+        state, _ = standing.step(state, timed)
+        took.append(time.perf_counter() - begun)
+    return float(np.median(took))
+
+
+def language(weights: Path, checkpoint: Path | None, half: int) -> None:
+    """Print how well the eyes and the model's yes against no tell what is there in one look."""
+    chat = smollm2.load(weights / "smollm2-135m")
+    if checkpoint:
+        adapter.add(chat.decoder, checkpoint)
+    rng = random.Random(0)
+    pictures = [picture for picture in load() if picture.half == half]
+    asked = targets(pictures)
+    found: dict[str, list[tuple[bool, float, float]]] = {"people": [], "things": []}
+    for picture in pictures:
+        shown = [(target, picture.shows(target)) for target in asked if target.people != 2]
+        there = [pair for pair in shown if pair[1] or pair[0].people]
+        rest = rng.sample([pair for pair in shown if pair[1] is False and pair[0].names], 3)
+        for target, truth in there + rest:
+            if truth is not None:
+                look = rng.choice(picture.looks)
+                both = share(look, target), yes(chat, look, target)
+                found["people" if target.people else "things"].append((truth, *both))
+    for kind, rows in found.items():
+        areas = [area([(row[0], row[at]) for row in rows]) for at in (1, 2)]
+        print(f"{kind}: {len(rows)} looks, area under ROC of eyes, model: {areas}")
+
+
+@torch.no_grad()
+def yes(chat: smollm2.Chat, look: Look, target: Target) -> float:
+    """Return the log odds of yes against no, asked of the line of `look` alone."""
+    what = "Is there anyone?" if target.people else f"Is there {article(target.label)}?"
+    parts = (
+        chat.decoder.embed(chat.tokens(smollm2.opening(SYSTEM))),
+        embed(chat, look.moment),
+        chat.decoder.embed(chat.tokens(smollm2.asking(asked_at(plain(what), look.moment.time)))),
+    )
+    last = chat.decoder(torch.cat(parts))[-1:]
+    scores = chat.decoder.scores(last)[0]
+    words = [int(chat.tokens(word)[0]) for word in ("Yes", "No")]
+    return float(scores[words[0]] - scores[words[1]])
+
+
+def area(rows: list[tuple[bool, float]]) -> float:
+    """Return the chance that what is there scores above what is not; ties count half."""
+    there = np.array([value for truth, value in rows if truth])
+    rest = np.array([value for truth, value in rows if not truth])
+    above = there[:, None] - rest[None]
+    return float((above > 0).mean() + 0.5 * (above == 0).mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("command", choices=["looks", "score", "language"])
+    parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
+    parser.add_argument("--half", type=int, choices=[0, 1], default=0)
+    parser.add_argument("--timelines", type=int, default=200)
+    parser.add_argument("--adapter", type=Path, help="of the language model; by default none")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    match options.command:
+        case "looks":
+            look_at_all(options.weights)
+        case "score":
+            score(options.half, options.timelines)
+        case _:
+            language(options.weights, options.adapter, options.half)
+
+
+if __name__ == "__main__":
+    main()

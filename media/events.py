@@ -22,10 +22,10 @@ class CaptionWord:
 class Caption:
     """Recognised speech of one turn; a later caption with the same `turn` replaces it.
 
-    The first `stable` words never change. `final` says that nothing will; a final caption
-    with no words says that the turn held no speech. `heard` is the media time up to which
-    sound had been heard when the caption was made: `heard - words[-1].end` is the caption's
-    delay without the time to compute it.
+    The first `stable` words stay until the `final` caption, which may correct them; after it
+    nothing changes. A final caption with no words says that the turn held no speech. `heard` is
+    the media time up to which sound had been heard when the caption was made:
+    `heard - words[-1].end` is the caption's delay without the time to compute it.
     """
 
     turn: int

@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode
 from models.hub_list import HUB_MODELS
 
 ASR_MODELS = ("tiny.en", "base")
+CHUNKS = (100, 300, 1000)  # milliseconds
 SMALL = "small"  # the video model that is packaged
 
 
@@ -24,6 +25,18 @@ def known_model(name: str) -> str:
     if name in ASR_MODELS or Path(name).exists():
         return name
     raise ValueError(f"expected {', '.join(ASR_MODELS)} or the path of a file or folder")
+
+
+def known_chunk(milliseconds: int) -> int:
+    """Check that causal models were trained to hear in chunks of `milliseconds`."""
+    if milliseconds not in CHUNKS:
+        raise ValueError(f"expected {', '.join(map(str, CHUNKS))} milliseconds")
+    return milliseconds
+
+
+def known_final_model(name: str) -> str:
+    """Return `name`, a model of this service, a path that is there, or none."""
+    return name if name == "none" else known_model(name)
 
 
 def known_video_model(name: str) -> str:

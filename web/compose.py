@@ -14,8 +14,7 @@ from media.pipeline.sampling import Sampling
 from media.pipeline.services import Services, Watcher
 from media.worker import Worker
 from models import weights
-from models.asr.local_agreement import LocalAgreement
-from models.asr.recogniser import Recogniser, load
+from models.asr.recogniser import Recogniser
 from models.asr.vad import SileroVad
 from models.errors import WeightsError
 from models.qa import embedded, eyes
@@ -24,6 +23,7 @@ from models.qa.store import Budget
 from models.speech.hibari import HibariVoice
 from web.checks import SMALL
 from web.config import Settings
+from web.recognition import recognition_of
 
 logger = logging.getLogger(__name__)
 
@@ -115,9 +115,8 @@ def compose(settings: Settings) -> Iterator[Composed]:
     Raises:
         ModelError: weights cannot be fetched or are not what they should be.
     """
-    name, folder = settings.asr_model, settings.weights
-    recogniser = load(name, folder, threads=settings.threads_in_use, progress=told(name))
-    vad = weights.fetch("silero-vad", folder, progress=told("silero-vad"))
+    heard = recognition_of(settings, told(settings.asr_model))
+    vad = weights.fetch("silero-vad", settings.weights, progress=told("silero-vad"))
     watcher = watcher_of(settings)
     with ExitStack() as stack:
 
@@ -128,7 +127,8 @@ def compose(settings: Settings) -> Iterator[Composed]:
 
         services = Services(
             detector=SileroVad(vad / "silero_vad.onnx"),
-            recogniser=LocalAgreement(recogniser),
+            recogniser=heard.stream,
+            finisher=heard.final,
             watcher=watcher,
             voice=HibariVoice(),
             ears=worker("ears"),
@@ -138,4 +138,4 @@ def compose(settings: Settings) -> Iterator[Composed]:
             mouth=worker("mouth"),
             hand=worker("hand"),
         )
-        yield Composed(services=services, recogniser=recogniser, limits=limits_of(settings))
+        yield Composed(services=services, recogniser=heard.recogniser, limits=limits_of(settings))

@@ -15,7 +15,16 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.hub_list import HUB_MODELS
-from web.checks import SMALL, Listed, known_model, known_video_model, url_of, web_address
+from web.checks import (
+    SMALL,
+    Listed,
+    known_chunk,
+    known_final_model,
+    known_model,
+    known_video_model,
+    url_of,
+    web_address,
+)
 from web.errors import SettingsError
 
 PREFIX = "EYELINE_"
@@ -57,6 +66,17 @@ class Settings(BaseSettings):
         "tiny.en",
         description="speech recognition model: tiny.en, base, or the path of an OpenAI .pt file, "
         "a CTranslate2 folder or a Hugging Face folder",
+    )
+    asr: Literal["causal", "local-agreement", "offline"] | None = Field(
+        None, description="how sessions are heard; causal where not set and the model has adapters"
+    )
+    asr_chunk: Annotated[int, AfterValidator(known_chunk)] = Field(
+        300, description="milliseconds that causal waits for: 100, 300 or 1000; more is truer"
+    )
+    final_model: Annotated[str, AfterValidator(known_final_model)] | None = Field(
+        None,
+        description="corrects the caption of a turn that is over: tiny.en, base, a path or none; "
+        "where not set, the speech recognition model after causal, else none",
     )
     video_model: Annotated[str, AfterValidator(known_video_model)] = Field(
         SMALL,

@@ -27,6 +27,7 @@ class Draft:
     asr: Any
     heard: int
     last: Samples | None = None  # sound that the recogniser hears when the turn is over
+    sound: list[Samples] = field(default_factory=list)  # all of it, for a final pass
     committed: list[Word] = field(default_factory=list)
     tentative: tuple[Word, ...] = ()
 
@@ -75,11 +76,13 @@ class Scribe:
                     draft = None
                 elif isinstance(following, TurnOver) and self._behind(item, SKIPPED):
                     draft.last = item.samples
+                    self._keep(draft, item.samples)
                 else:
                     await self._hear(draft, item)
 
     async def _hear(self, draft: Draft, sound: TurnSound) -> None:
         recogniser = self._shared.services.recogniser
+        self._keep(draft, sound.samples)
         draft.asr, outputs = await self._shared.services.scribe.run(
             recogniser.step, draft.asr, sound.samples, hurry=self._behind(sound)
         )
@@ -106,11 +109,7 @@ class Scribe:
         """Send the final caption of the turn, and ask it where questions are wanted."""
         if not over.kept:
             return
-        recogniser = self._shared.services.recogniser
-        for heard in await self._shared.services.scribe.run(
-            recogniser.flush, draft.asr, draft.last
-        ):
-            draft.add(heard)
+        await self._complete(draft)
         draft.heard = max(draft.heard, over.end)
         caption = draft.caption(end=over.end)
         await self._shared.send(caption)
@@ -121,6 +120,24 @@ class Scribe:
             self._shared.questions.open(id)
             spoken = over.listening.spoken
             await self._ask(Question(id, caption.text, over.end / RATE, spoken))
+
+    def _keep(self, draft: Draft, samples: Samples) -> None:
+        if self._shared.services.finisher is not None:
+            draft.sound.append(samples)
+
+    async def _complete(self, draft: Draft) -> None:
+        """Hear the last of the turn, or all of it again where there is a final pass."""
+        services = self._shared.services
+        if services.finisher is None:
+            for heard in await services.scribe.run(
+                services.recogniser.flush, draft.asr, draft.last
+            ):
+                draft.add(heard)
+            return
+        guess = [*draft.committed, *draft.tentative]
+        sound = np.concatenate([np.zeros(0, np.float32), *draft.sound])
+        words = await services.scribe.run(services.finisher.hear, sound, guess)
+        draft.committed, draft.tentative = list(words), ()
 
 
 def _joined(items: Sequence[TurnSound | TurnOver]) -> list[TurnSound | TurnOver]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.worker import Worker
-from models.asr.words import Heard
+from models.asr.words import Heard, Word
 from models.qa.sightings import Said, Seen
 
 Samples = NDArray[np.float32]
@@ -36,6 +36,15 @@ class Recogniser(Protocol):
     ) -> tuple[Any, Sequence[Heard]]: ...
 
     def flush(self, state: Any, last: Samples | None = None) -> Sequence[Heard]: ...
+
+
+class Finisher(Protocol):
+    """Hears a turn again once it is over: mono float32 at 16 kHz in, its words out.
+
+    `guess` are the words that were streamed: they may save time, and change nothing else.
+    """
+
+    def hear(self, samples: Samples, guess: Sequence[Word] = ()) -> Sequence[Word]: ...
 
 
 class Watcher(Protocol):
@@ -83,9 +92,10 @@ class Voice(Protocol):
 class Services:
     """The models and the workers they run on, shared by all sessions.
 
-    `ears` runs the detector, `scribe` the recogniser, `eyes` what the watcher sees and `mind`
-    what it answers, `mouth` the voice, and `hand` draws: calls on one worker wait for each
-    other, so quick ones stay apart from slow.
+    `ears` runs the detector, `scribe` the recogniser and the finisher, `eyes` what the watcher
+    sees and `mind` what it answers, `mouth` the voice, and `hand` draws: calls on one worker
+    wait for each other, so quick ones stay apart from slow. Without `finisher` the caption of a
+    turn is what the recogniser streamed.
     """
 
     detector: Detector
@@ -98,3 +108,4 @@ class Services:
     mind: Worker
     mouth: Worker
     hand: Worker
+    finisher: Finisher | None = None

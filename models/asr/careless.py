@@ -21,6 +21,17 @@ from models.errors import WeightsError
 BASE, A, B = ".base_layer.", ".lora_layer.lora_A", ".lora_layer.lora_B"
 
 
+def recognised(file: Path) -> bool:
+    """Tell whether `file` looks like such a checkpoint, and not like a plain Whisper's."""
+    if not zipfile.is_zipfile(file):
+        return False
+    try:
+        content = torch.load(file, map_location="meta", weights_only=True, mmap=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError):
+        return False
+    return isinstance(content, dict) and {"dims", "cfg", "state_dict"} <= content.keys()
+
+
 def read(file: Path) -> tuple[Checkpoint, Blocks]:
     """Return the checkpoint in `file` and the blocks it was trained on; nothing is executed.
 

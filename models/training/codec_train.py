@@ -1,7 +1,7 @@
 """Train the video codec: `python -m models.training.codec_train --minutes 60`.
 
 The same command goes on with a run that was stopped: every step draws its clips from its own
-number. The folder holds `state.pt` (all that is needed to go on, written every three minutes),
+number. The folder holds `state.pt` (all that is needed to go on, written after every three minutes of work),
 `codec.safetensors` (smoothed weights) and `log.jsonl` (loss of each tenth step, and the decibels
 on held-out clips each time it is saved). Photographs: `python -m models.training.video_pictures`.
 
@@ -29,7 +29,7 @@ from models.training.video_pictures import Pictures, load
 
 logger = logging.getLogger(__name__)
 
-SAVE = 180.0  # seconds between two saves
+SAVE = 180.0  # seconds of work, not of waiting for a core, between two saves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,14 +212,14 @@ class Run:
 def train(run: Run, pictures: Pictures, minutes: float) -> None:
     """Go on with `run` until its last step, or for `minutes`."""
     run.start(pictures)
-    begun = saved = time.monotonic()
+    begun, saved = time.monotonic(), time.process_time()
     while run.step < run.recipe.steps and time.monotonic() - begun < minutes * 60:
         loss = run.advance(pictures)
         if run.step % 10 == 0:
             run.log({"step": run.step, "loss": loss, "seconds": time.monotonic() - begun})
-        if time.monotonic() - saved > SAVE:
+        if time.process_time() - saved > SAVE:
             run.save(pictures)
-            saved = time.monotonic()
+            saved = time.process_time()
     run.save(pictures)
 
 

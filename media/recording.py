@@ -69,10 +69,10 @@ class Line:
 async def record(
     source: AsyncIterable[Input], path: Path, worker: Worker
 ) -> AsyncGenerator[Input, None]:
-    """Yield what `source` yields, and keep it in the new folder `path`, written on `worker`.
+    """Yield what `source` yields, and keep it in the folder `path`, written on `worker`.
 
     Raises:
-        MediaError: the folder is there already, or cannot be written.
+        MediaError: there is a recording already, or the folder cannot be written.
     """
     writer = await worker.run(Writer, path)
     try:
@@ -88,12 +88,12 @@ class Writer:
 
     def __init__(self, path: Path) -> None:
         try:
-            path.mkdir(parents=True)
+            path.mkdir(parents=True, exist_ok=True)  # a session's memory may be in it already
+            self._events = (path / EVENTS).open("x", encoding="utf-8")
         except OSError as error:
             raise MediaError(f"{path}: cannot make a new recording there: {error}") from error
         self._sound = SoundTape(path / SOUND)
         self._pictures = PictureTape(path / PICTURES)
-        self._events = (path / EVENTS).open("w", encoding="utf-8")
         self._audio = 0
         self._video = 0
 

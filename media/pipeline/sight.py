@@ -7,6 +7,7 @@ the memory grows meanwhile.
 
 import asyncio
 import logging
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,8 @@ from models.qa.sightings import Said, Seen, Sighting
 logger = logging.getLogger(__name__)
 
 Item = VideoFrame | Question | Say
+BETWEEN_WORDS = re.compile(r"(?<=\S)(?=\s)")
+WRITING = 0.03  # seconds a word: about as quick as a small model writes
 KEPT = 16  # pictures of the last looks: a moment may be remembered some looks later
 
 
@@ -177,7 +180,7 @@ class Sight:
             if self._shared.questions.cancelled(question.id):  # perhaps before its first piece
                 status = "cancelled"
             elif (piece := await mind.run(next, said.pieces, None)) is not None:
-                await self._say(question, piece, "streaming")
+                await self._write(question, piece)
             else:
                 break
         await self._say(question, "", status)
@@ -198,6 +201,21 @@ class Sight:
             return await about_pictures(services, question.pictures, question.text)
         except UnreadableMediaError as error:
             return Said(iter([f"I cannot look at that: {error}"]))
+
+    async def _write(self, question: Question | Say, piece: str) -> None:
+        """Say `piece`; a sentence that nobody had to think comes word by word where it is read.
+
+        So it can be cancelled like any other answer.
+        """
+        clock = self._shared.clock
+        whole = question.spoken or self._shared.limits.repeatable
+        first, *rest = [piece] if whole else BETWEEN_WORDS.split(piece)
+        await self._say(question, first, "streaming")
+        for word in rest:
+            await clock.sleep_until(clock.now() + WRITING)
+            if self._shared.questions.cancelled(question.id):
+                return
+            await self._say(question, word, "streaming")
 
     async def _say(self, question: Question | Say, text: str, status: AnswerStatus) -> None:
         stand_in = self._shared.services.watcher.stand_in

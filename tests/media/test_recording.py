@@ -6,11 +6,22 @@ import pytest
 
 from media.clock import ReplayClock
 from media.errors import MediaError, UnreadableMediaError
-from media.events import Caption, Clear, Commit, Input, Listening, Output, Question, TurnDetection
+from media.events import (
+    Caption,
+    Clear,
+    Commit,
+    Input,
+    Listening,
+    Moment,
+    Output,
+    Question,
+    Say,
+    TurnDetection,
+)
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
-from media.recording import EVENTS, items_of, read, record
+from media.recording import EVENTS, MEMORY, items_of, read, record
 from media.worker import Worker
 from tests.media.made import write_clip
 from tests.media.pipeline.scripted import (
@@ -103,9 +114,26 @@ async def test_a_recording_of_nothing_can_be_read(tmp_path: Path) -> None:
     assert list(items_of(tmp_path / "one", longest=60)) == []
 
 
-async def test_an_existing_folder_is_not_overwritten(tmp_path: Path) -> None:
+async def test_an_existing_recording_is_not_overwritten(tmp_path: Path) -> None:
+    await recorded([], tmp_path)
     with pytest.raises(MediaError, match="cannot make a new recording"):
         await recorded([], tmp_path)
+
+
+async def test_a_memory_may_be_in_the_folder_before_the_recording(tmp_path: Path) -> None:
+    (tmp_path / MEMORY).mkdir()
+    await recorded([Question("q", "what?", 0.0)], tmp_path)
+    assert list(items_of(tmp_path, longest=60)) == [Question("q", "what?", 0.0)]
+
+
+async def test_what_was_said_unasked_is_replayed_in_its_place(tmp_path: Path) -> None:
+    said = Say("n", "Here it is.", 1.0, True, (Moment(3, 0.9, "a cup"),))
+    passed = await recorded([picture(0), said, picture(90_000)], tmp_path)
+    assert said in passed
+    again = list(items_of(tmp_path, longest=60))
+    assert [item for item in again if isinstance(item, Say)] == [said]
+    assert isinstance(again[0], VideoFrame)
+    assert again[1] == said
 
 
 def test_a_folder_that_is_no_recording_says_so(tmp_path: Path) -> None:

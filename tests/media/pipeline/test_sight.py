@@ -183,3 +183,94 @@ async def test_seeing_goes_on_while_an_answer_is_being_thought() -> None:
     with scripted_services(watcher=Thinking()) as services:
         await run_session(source(), send, services=services, clock=ReplayClock())
     assert [o.status for o in out if isinstance(o, Answer)][-1] == "cancelled"
+
+
+class Sentence(TellingWatcher):
+    """Has a whole sentence ready, and counts how often somebody asked for it."""
+
+    asked = 0
+
+    def answer(self, state: object, text: str, time: float) -> Said:
+        def pieces() -> Iterator[str]:
+            self.asked += 1
+            yield "I have not seen it."
+
+        return Said(pieces(), (), 7)
+
+
+async def test_a_sentence_that_is_ready_comes_word_by_word_and_can_be_cancelled() -> None:
+    out: list[Output] = []
+    begun = asyncio.Event()
+
+    async def source() -> AsyncIterator[Input]:
+        yield Question("whole", "hm", 0.0)
+        yield Question("cut", "hm", 0.0)
+        await begun.wait()
+        yield Cancel("cut")
+
+    class Paused(ReplayClock):
+        """Lets the first answer pass, and stops after the first word of the second."""
+
+        async def sleep_until(self, time: float) -> None:
+            if begun.is_set():
+                await asyncio.sleep(0)  # the source goes on
+            await super().sleep_until(time)
+
+    async def send(output: Output) -> None:
+        out.append(output)
+        if isinstance(output, Answer) and output.id == "cut" and output.text:
+            begun.set()
+
+    with scripted_services(watcher=Sentence()) as services:
+        await run_session(source(), send, services=services, clock=Paused())
+    pieces = [o.text for o in out if isinstance(o, Answer) and o.id == "whole"]
+    assert pieces == ["I", " have", " not", " seen", " it.", ""]
+    assert said(out, "cut") in ("I", "I have")
+    assert [o.status for o in out if isinstance(o, Answer)][-1] == "cancelled"
+    assert [o.read for o in out if isinstance(o, Evidence)] == [7, 7]
+
+
+async def test_a_question_that_is_cancelled_while_it_waits_costs_no_thought() -> None:
+    watcher = Sentence()
+    spoken: list[Input] = [Question("q", "hm", 0.0, spoken=True), Cancel("q")]
+
+    out: list[Output] = []
+
+    async def send(output: Output) -> None:
+        out.append(output)
+        if isinstance(output, Evidence):
+            await asyncio.sleep(0)  # the cancellation overtakes the answer
+
+    with scripted_services(watcher=watcher) as services:
+        await run_session(replayed(spoken), send, services=services, clock=ReplayClock())
+    assert watcher.asked == 0
+    assert [o.status for o in out if isinstance(o, Answer)] == ["cancelled"]
+
+
+async def test_a_stream_that_is_resized_turned_and_black_is_remembered_all_along() -> None:
+    sizes = [(90, 160), (160, 90), (720, 1280), (2, 2), (90, 160)]
+    frames: list[Input] = [
+        picture(n * SECOND, height=h, width=w, brightness=0) for n, (h, w) in enumerate(sizes)
+    ]
+    with scripted_services() as services:
+        out = await run([*frames, Question("q", "what?", 9.0)], services)
+    assert "(5 seen, 0 to 4 s)" in said(out, "q")
+    assert not [o for o in out if isinstance(o, Trouble)]
+
+
+async def test_without_video_and_before_the_first_picture_a_question_is_answered() -> None:
+    with scripted_services() as services:
+        none = await run([Question("q", "what?", 5.0)], services)
+        early = await run([Question("q", "what?", 0.0), *changing(3, start=1)], services)
+    assert "(nothing was seen)" in said(none, "q")
+    assert "(nothing was seen)" in said(early, "q")
+    assert len([o for o in early if isinstance(o, Remembered)]) == 3
+
+
+async def test_a_hundred_questions_at_once_are_all_answered_in_their_order() -> None:
+    asked: list[Input] = [Question(f"q{n}", str(n), 1.0) for n in range(100)]
+    with scripted_services() as services:
+        out = await run([*changing(2), *asked], services)
+    done = [o.id for o in out if isinstance(o, Answer) and o.status == "completed"]
+    assert done == [f"q{n}" for n in range(100)]
+    assert all(f" {n} " in said(out, f"q{n}") for n in range(100))

@@ -9,24 +9,27 @@ from models.qa.moments import Moment
 from models.qa.requests import Request
 from models.qa.targets import article
 
-STOPPED = "I have stopped watching."
+STOPPED = "I have stopped watching for that."
 NOTHING_STANDS = "I am not watching for anything."
 
 
 def confirmation(request: Request) -> str:
     """Return the sentence that confirms `request`, and what about it the eyes cannot tell."""
+    says = f'say "{request.word}"' if request.word else "tell you"
+    return " ".join([f"I will {says} {awaited(request)}.", *request.caveats])
+
+
+def awaited(request: Request) -> str:
+    """Return what is waited for, as a list of requests shows it: `when I see a cup`."""
     target = request.target
     when = "each time" if request.repeat else "when"
-    says = f'say "{request.word}"' if request.word else "tell you"
     if request.gone and target.people == 1:
-        what = "nobody is in view any more" if request.change else "nobody is in view"
-    elif request.gone:
-        what = f"I {'no longer' if request.change else 'do not'} see {target.label}"
-    else:
-        what = f"{target.label} comes into view" if request.change else f"I see {target.label}"
-    if request.change and not request.gone and _many(target.label):
-        what = f"{target.label} come into view"
-    return " ".join([f"I will {says} {when} {what}.", *request.caveats])
+        return f"{when} nobody is in view{' any more' if request.change else ''}"
+    if request.gone:
+        return f"{when} I {'no longer' if request.change else 'do not'} see {target.label}"
+    if not request.change:
+        return f"{when} I see {target.label}"
+    return f"{when} {target.label} {'come' if _many(target.label) else 'comes'} into view"
 
 
 def notice(request: Request, moment: Moment, *, earlier: bool) -> str:

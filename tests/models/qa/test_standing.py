@@ -1,20 +1,26 @@
 """When the service speaks: the sum of evidence, its thresholds, and what is said."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from models.errors import TooManyRequestsError
+from models.qa import eyes
 from models.qa.classes import NAMES
 from models.qa.evidence import Tuning, evidence
 from models.qa.eyes import Look
 from models.qa.moments import Moment
 from models.qa.requests import Request, Stop, parse
-from models.qa.said import confirmation
+from models.qa.said import NOTHING_STANDS, STOPPED, awaited, confirmation
 from models.qa.standing import Noticed, Standing, State
+from tests.models.qa.packaged import folder
 
 STANDING = Standing()
 BLACK = Look(Moment(time=0.0, names=()), torch.zeros(len(NAMES)))
@@ -190,6 +196,53 @@ def test_stopping_ends_what_is_named_or_all() -> None:
 )
 def test_the_confirmation_says_what_is_watched_for(text: str, sentence: str) -> None:
     assert confirmation(asked(text)) == sentence
+
+
+def test_what_is_heard_is_confirmed_refused_ended_or_left_to_the_model() -> None:
+    standing = Standing(limit=1)
+    state = standing.init_state()
+    assert standing.hear(state, "When did you last see my cup?", 3.0) is None
+    heard = standing.hear(state, "Tell me when someone comes in", 3.0)
+    assert heard is not None
+    state, sentence = heard
+    assert sentence == "I will tell you when someone comes into view."
+    assert [(watch.since, awaited(watch.request)) for watch in state.watches] == [
+        (3.0, "when someone comes into view")
+    ]
+    full = standing.hear(state, "Tell me when you see a cup", 4.0)
+    assert full is not None
+    assert full[0] == state
+    assert "stop watching" in full[1]
+    refused = standing.hear(state, "Tell me when she smiles", 4.0)
+    assert refused is not None
+    assert refused[0] == state
+    assert refused[1].startswith("I cannot watch for that")
+    stopped = standing.hear(state, "Never mind.", 5.0)
+    assert stopped == (State(next=2), STOPPED)
+    assert standing.hear(stopped[0], "stop watching", 6.0) == (stopped[0], NOTHING_STANDS)
+
+
+@pytest.mark.slow
+def test_a_cheetah_on_a_real_photograph_is_announced_within_two_seconds() -> None:
+    import gradio
+
+    home = folder("efficientnet-lite0").parent
+    folder("persons")
+    sight = eyes.load(home)
+    pictures = Path(gradio.__file__).parent / "media_assets/images"
+    tower, cheetah = (
+        sight.look(np.array(Image.open(pictures / name).convert("RGB")), 0.0)
+        for name in ("tower.jpg", "cheetah1.jpg")
+    )
+    shown_ = [tower] * 8 + [cheetah] * 8
+    looks = [
+        replace(seen, moment=replace(seen.moment, time=at / 2)) for at, seen in enumerate(shown_)
+    ]
+    asking = ("tell me when a cheetah appears", "tell me when someone comes in")
+    _, noticed = shown(watching(*asking), looks)
+    assert [note.id for note in noticed] == [1]
+    assert 4 <= noticed[0].time <= 6
+    assert noticed[0].sentence.startswith("A cheetah has come into view")
 
 
 WORLD = st.lists(

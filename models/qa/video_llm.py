@@ -142,16 +142,15 @@ class VideoLlmWatcher:
             retrieved = self.rekv.retrieve(state.rekv, language.question(text), until=time)
         except EmptyMemoryError:
             return Said(iter([NOTHING_YET]))
+        prompt = self.model.prompt(text)
+        read = retrieved.caches[0].length + len(prompt)
         tokens = self.rekv.reply(
-            retrieved,
-            self.model.prompt(text),
-            longest=self.config.longest,
-            stop={language.end},
+            retrieved, prompt, longest=self.config.longest, stop={language.end}
         )
         most = [block for block, _ in retrieved.voted()[: self.config.evidence]]
         most.sort(key=lambda block: block.start)
         sightings = tuple(Sighting(block.id, block.start, "") for block in most)
-        return Said(language.text(tokens), sightings)
+        return Said(language.text(tokens), sightings, read)
 
     def seen_until(self, state: Watch) -> float:
         """Return the time of the last moment that is remembered; less than 0 if none is."""

@@ -4,25 +4,28 @@ It can tell which of about 600 kinds of things was seen, its colour and side, ho
 there were, when, and in which order. It knows nothing of actions, text, faces or fine detail.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from models.qa import adapter, eyes, smollm2
-from models.qa.diary import Diary, Entry, choose
+from models.qa.diary import Diary, Entry, choose, search
 from models.qa.encode import State
 from models.qa.eyes import Eyes, Look, Pixels
 from models.qa.moments import SYSTEM, Moment, asked
 from models.qa.nouns import about, plain
 from models.qa.pseudo_words import embed
 from models.qa.rekv import Frame, Rekv, RekvConfig
+from models.qa.settling import Settling, rest, settle
 from models.qa.smollm2 import Chat, asking, opening
 from models.qa.store import Store
 
 ADAPTER = Path(__file__).parent.parent / "checkpoints" / "text-log.safetensors"
 WEIGHTS = ("smollm2-135m", "efficientnet-lite0", "persons")  # in models.weights
+NOT_STORED = -1  # block of a look that is not remembered yet
 NOTHING_YET = "I have not seen anything yet."
 
 
@@ -49,14 +52,19 @@ class Memory:
     diary: Diary
     latest: Look | None = None
     about: frozenset[int] = frozenset()
+    settling: Settling = field(default_factory=Settling)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reply:
-    """Pieces of the answer as they are made, and the moments that it is made from."""
+    """Pieces of the answer as they are made, and the moments that it is made from.
+
+    `read` is how many tokens the model reads for it; 0 where it is not asked.
+    """
 
     pieces: Iterator[str]
     moments: tuple[Moment, ...]
+    read: int = 0
 
     @property
     def times(self) -> tuple[float, ...]:
@@ -76,7 +84,10 @@ class Embedded:
 
     def init_state(self, store: Store | None = None, diary: Diary | None = None) -> Memory:
         """Return the memory before the first picture, or after what `store` and `diary` hold."""
-        return Memory(self.rekv.init_state(store), diary or Diary())
+        diary = diary or Diary()
+        seen = [Look(e.moment, torch.from_numpy(e.shares)) for e in diary.entries[-1:]]
+        settling = Settling(seen[0], seen[0]) if seen else Settling()
+        return Memory(self.rekv.init_state(store), diary, settling=settling)
 
     def step(self, memory: Memory, chunk: tuple[Pixels, float]) -> tuple[Memory, tuple[()]]:
         """Look at a picture, uint8 (height, width, 3) RGB, at a time in seconds.
@@ -86,14 +97,11 @@ class Embedded:
         """
         pixels, time = chunk
         look = self.eyes.look(pixels, time, memory.about)
-        before, memory.latest = memory.latest, look
-        known = memory.diary.entries[-1].moment if memory.diary.entries else None
-        if known is None or _differs(known, look.moment):
-            if before is not None and known is not None and before.moment.time > known.time:
-                self._remember(memory, before)  # when the last thing was seen last
-            self._remember(memory, look)
-        elif look.moment.time - known.time >= self.config.every:
-            self._remember(memory, look)
+        settling, fresh = settle(memory.settling, look, every=self.config.every)
+        memory.latest = look
+        for each in fresh:
+            self._remember(memory, each)
+        memory.settling = settling
         return memory, ()
 
     def attend(self, memory: Memory, question: str) -> None:
@@ -106,25 +114,40 @@ class Embedded:
         Raises:
             StoreFullError, StoreError: as `step`.
         """
-        look, entries = memory.latest, memory.diary.entries
-        if look is not None and look.moment.time > entries[-1].moment.time:
-            self._remember(memory, look)
+        if memory.latest is not None:
+            settling, fresh = rest(memory.settling, memory.latest)
+            for look in fresh:
+                self._remember(memory, look)
+            memory.settling = settling
         return self.rekv.flush(memory.rekv)
 
     def answer(self, memory: Memory, question: str, *, now: float) -> Reply:
-        """Answer from what was seen up to `now`, seconds; `memory` is not changed."""
+        """Answer from what was seen up to `now`, seconds; `memory` is not changed.
+
+        The newest look is read too, remembered or not. What a search for the question's words
+        found is part of the prompt.
+        """
         state = memory.rekv
         known = [block.id for block in state.store.table.blocks if not block.lost]
         entries = memory.diary.until(now, known)
-        chosen = choose(entries, about(question), count=self.config.moments)
-        if not chosen:
+        newest = _newest(memory, entries, now)
+        if newest is not None:
+            entries = [*entries, _entry(NOT_STORED, newest)]
+        if not entries:
             return Reply(iter([NOTHING_YET]), ())
-        retrieved = self.rekv.fetch(state, [entry.block for entry in chosen])
-        prompt = self.chat.tokens(asking(asked(plain(question), now)))
+        topic = about(question)
+        chosen = choose(entries, topic, count=self.config.moments)
+        stored = [entry for entry in chosen if entry.block != NOT_STORED]
+        text = asking(asked(plain(question), now, search(entries, topic)))
+        prompt = self.chat.decoder.embed(self.chat.tokens(text))
+        if newest is not None:
+            prompt = torch.cat([embed(self.chat, newest.moment), prompt])
+        retrieved = self.rekv.fetch(state, [entry.block for entry in stored])
         tokens = self.rekv.reply(
             retrieved, prompt, longest=self.config.longest, stop={self.chat.end}
         )
-        return Reply(pieces(self.chat, tokens), tuple(entry.moment for entry in chosen))
+        read = retrieved.caches[0].length + len(prompt)
+        return Reply(pieces(self.chat, tokens), tuple(entry.moment for entry in stored), read)
 
     def _remember(self, memory: Memory, look: Look) -> None:
         moment = look.moment
@@ -132,8 +155,7 @@ class Embedded:
         memory.rekv, _ = self.rekv.step(memory.rekv, [frame])
         last = memory.rekv.last
         assert last is not None
-        shares = look.shares.numpy().astype(np.float32)
-        memory.diary.entries.append(Entry(last.id, moment, shares))
+        memory.diary.entries.append(_entry(last.id, look))
 
 
 def pieces(chat: Chat, tokens: Iterator[int]) -> Iterator[str]:
@@ -154,16 +176,16 @@ def load(weights: Path, checkpoint: Path = ADAPTER) -> Embedded:
     Raises:
         WeightsError: a file is missing, damaged, or of another network.
     """
-    chat = smollm2.load(weights / "smollm2-135m")
-    adapter.add(chat.decoder, checkpoint)
+    chat = smollm2.load_packed(weights / "smollm2-135m", adapter.read(checkpoint))
     return Embedded(chat, eyes.load(weights))
 
 
-def _differs(one: Moment, other: Moment) -> bool:
-    return _words(one) != _words(other)
+def _entry(block: int, look: Look) -> Entry:
+    return Entry(block, look.moment, look.shares.numpy().astype(np.float32))
 
 
-def _words(moment: Moment) -> tuple[str, tuple[str, ...], int]:
-    """Return what makes two moments different: colour and place flicker too much to count."""
-    main = moment.names[0][0] if moment.names else ""
-    return main, moment.others, moment.people
+def _newest(memory: Memory, entries: Sequence[Entry], now: float) -> Look | None:
+    """Return the newest look, if it is up to `now` and not the last of `entries`."""
+    look = memory.latest
+    last = entries[-1].moment.time if entries else -1.0
+    return look if look is not None and last < look.moment.time <= now else None

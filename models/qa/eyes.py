@@ -17,6 +17,7 @@ from models.qa import efficientnet, persons
 from models.qa.classes import NAMES, SPOKEN, grouped
 from models.qa.colours import colour
 from models.qa.moments import Moment
+from models.qa.nouns import named as columns_of
 from models.qa.persons import Person, Persons
 from models.qa.relevance import CELLS, relevance
 
@@ -25,6 +26,11 @@ Pixels = NDArray[np.uint8]  # (height, width, 3) RGB
 FLAT = 6.0  # spread of a picture, of 0..255, under which nothing can be seen in it
 CLEAR = 0.5  # share from which a thing is what the picture is about, persons or not
 ALSO = 0.25  # share from which another thing is worth a word
+NOISE = 0.004  # share of one class of 1,000 up to which it is the classifier's guessing
+SURE = 0.35  # share from which a thing is called by its own name, though its kind is surer
+UNSURE = 0.1  # share under which nothing is named
+ROUGHLY = ("animal", "building", "vehicle", "furniture", "fruit")  # kinds that may be named
+SOMETHING = "something"
 PERSON = 0.5  # how sure the detector must be of a person who counts
 POSSIBLE = 0.1  # the same for one who may be there, which several looks will tell
 BESIDE = 0.12  # from the middle, in widths: further out is left or right
@@ -33,6 +39,8 @@ BESIDE = 0.12  # from the middle, in widths: further out is left or right
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
     """What was seen: in words, and the share of each name of `NAMES`, float32 (names,).
+
+    Shares sum to less than 1, as what is only noise is left out.
 
     `relevance` says what matters where, float32 (7, 7) in [0, 1]. `persons` says how sure the
     detector is of each box that may be a person, from `POSSIBLE` up, the surest first.
@@ -63,7 +71,7 @@ class Eyes:
             return Look(Moment(time=time, names=()), torch.zeros(len(NAMES)))
         features = self.classifier.features(small[None])
         by_class = self.classifier.shares(features)[0]
-        named = grouped(by_class)
+        named = grouped(by_class.where(by_class >= NOISE, 0))
         possible = self.detector.find(_bytes(_resized(picture, persons.SIDE)), surer=POSSIBLE)
         found = [person for person in possible if person.score >= PERSON]
         scores = tuple(person.score for person in possible)
@@ -85,12 +93,30 @@ class Eyes:
 
 
 def likely(named: Tensor, count: int = 5) -> tuple[tuple[str, float], ...]:
-    """Return the `count` likeliest names with shares: squares of the classifier's, to sum 1."""
+    """Return the `count` likeliest names with shares: squares of the classifier's, to sum 1.
+
+    Where no name is likely it is the name of a kind, such as building, or `something`.
+    """
     top = named.topk(count)
+    kind = _kind(named)
+    if kind is not None:
+        return ((kind, 1.0),)
     squares = top.values.square()
     squares = squares / squares.sum()
     pairs = zip(top.indices.tolist(), squares.tolist(), strict=True)
     return tuple((NAMES[index], share) for index, share in pairs if share > 0.02)
+
+
+def _kind(named: Tensor) -> str | None:
+    """Return what to call a thing that is not surely any one; none if one name is likely."""
+    best = float(named.max())
+    if best >= SURE:
+        return None
+    shares = {kind: float(named[sorted(columns_of(kind))].sum()) for kind in ROUGHLY}
+    kind = max(shares, key=lambda key: shares[key])
+    if shares[kind] >= SURE and best < 0.7 * shares[kind]:
+        return kind
+    return SOMETHING if best < UNSURE else None
 
 
 def load(folder: Path) -> Eyes:

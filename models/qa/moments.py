@@ -6,6 +6,7 @@ The thing's name may be uncertain: a `Moment` carries names with shares, and the
 their embeddings in its place (`models.qa.pseudo_words`). Everything else is plain words.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 SYSTEM = "Each line is a moment of a video. Answer in one short sentence."
@@ -63,6 +64,36 @@ def people(count: int) -> str:
     return COUNTS[count] if count < len(COUNTS) else MANY
 
 
-def asked(question: str, now: float) -> str:
-    """Return what the user says after the lines."""
-    return f"It is {clock(now)}. {question}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Find:
+    """What a search of all that was seen found for `word` of a question.
+
+    `name` is what it was seen as, empty if it was not; `known` tells whether the eyes know the
+    word. Times are in seconds; `now` tells that it is in the newest moment.
+    """
+
+    word: str
+    name: str = ""
+    first: float = 0.0
+    last: float = 0.0
+    now: bool = False
+    known: bool = True
+
+
+def found(find: Find) -> str:
+    """Return `find` in words: mug: cup 0:03 to 0:12."""
+    if not find.known:
+        return f"{find.word} unknown"
+    if not find.name:
+        return f"{find.word} not seen"
+    named = find.name if find.name == find.word else f"{find.word}: {find.name}"
+    last = "now" if find.now else clock(find.last)
+    if clock(find.first) == clock(find.last):
+        return f"{named} {last}"
+    return f"{named} {clock(find.first)} to {last}"
+
+
+def asked(question: str, now: float, finds: Sequence[Find] = ()) -> str:
+    """Return what the user says after the lines, with what a search for its words found."""
+    search = f"Search: {'; '.join(found(find) for find in finds)}. " if finds else ""
+    return f"It is {clock(now)}. {search}{question}"

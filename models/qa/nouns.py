@@ -74,9 +74,25 @@ WHETHER = frozenset(
 )  # fmt: skip
 
 
+# What a question may name that is not a thing in the video.
+NOT_THINGS = frozenset(
+    {
+        "picture", "video", "room", "screen", "camera", "view", "thing", "things", "time", "moment",
+        "first", "last", "colour", "color", "background", "front", "begin", "beginning",
+        "end", "middle", "left", "right", "same", "way", "lot", "minute", "hour", "scene",
+    }
+)  # fmt: skip
+STAGE = re.compile(r"\b(?:in|on) (?:the|my|your) (?:screen|hand|hands|desk|table)\b(?=[?.! ]*$)")
+NOUN = re.compile(
+    r"\b(?:an?|any|my|the|your) ([a-z'-]+(?: [a-z'-]+)?)"
+    r"(?= (?:in|on|at|now|here|there|before|after|first|last|again|yet|so|with|or|and|was|is|come|"
+    r"came|appear|go|leave)\b|[?.!,;]|$)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """A word of a question, and the columns of `NAMES` that it stands for."""
+    """A word of a question, and the columns of `NAMES` that it stands for, none if unknown."""
 
     word: str
     names: frozenset[int]
@@ -98,7 +114,7 @@ class About:
 
 def about(question: str) -> About:
     """Return which known names `question` is about."""
-    words = _words(question)
+    words = _words(STAGE.sub("", question.lower()))
     whether = bool(words) and words[0] in WHETHER
     found: dict[int, Thing] = {}
     for count in (4, 3, 2, 1):  # the longest name first; its words are then used up
@@ -108,9 +124,15 @@ def about(question: str) -> About:
             if columns:
                 found[at] = Thing(phrase, frozenset(columns))
                 words[at : at + count] = [""] * count
+    for at, thing in list(found.items()):  # an orange cup is a cup
+        if thing.word == "orange" and at + 1 in found:
+            del found[at]
     names = frozenset[int]().union(*(thing.names for thing in found.values()))
     persons = any(word in PERSON_WORDS for word in words)
-    return About(names, persons, tuple(found[at] for at in sorted(found)), whether)
+    things = tuple(found[at] for at in sorted(found))
+    if not things and not persons:
+        things = _unknown(question)
+    return About(names, persons, things, whether)
 
 
 def named(phrase: str) -> frozenset[int]:
@@ -119,14 +141,20 @@ def named(phrase: str) -> frozenset[int]:
 
 
 def plain(question: str) -> str:
-    """Return `question` with other words for a name replaced by the name that is remembered."""
-    for word, name in SYNONYMS.items():
-        question = re.sub(rf"\b{word}\b", name, question, flags=re.IGNORECASE)
-    return question
+    """Return `question` without marks such as `<|im_end|>`, which would end the turn."""
+    return re.sub(r"<\|\w*\|>", "", question)
 
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[a-z'-]+", text.lower())
+
+
+def _unknown(question: str) -> tuple[Thing, ...]:
+    """Return the first thing that `question` seems to name, though the eyes do not know it."""
+    for match in NOUN.finditer(question.lower()):
+        if not NOT_THINGS & set(match[1].split()):
+            return (Thing(match[1], frozenset()),)
+    return ()
 
 
 def _columns(phrase: str) -> set[int]:

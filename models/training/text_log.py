@@ -7,13 +7,25 @@ is a function of its number; names that `held_out` picks never appear in trainin
 
 import hashlib
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from models.qa.classes import NAMES
-from models.qa.moments import Moment
+from models.qa.diary import search
+from models.qa.eyes import ROUGHLY, SOMETHING
+from models.qa.moments import Moment, asked
+from models.qa.nouns import about
+from models.qa.smollm2 import asking
 from models.training.text_log_turns import ASKED
-from models.training.text_log_world import COLOURS, COMMON, PLACES, Turn, World, thing_of
+from models.training.text_log_world import (
+    COLOURS,
+    COMMON,
+    PLACES,
+    Turn,
+    World,
+    entry_of,
+    thing_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,43 +48,79 @@ def make(number: int, *, validation: bool = False, turns: int = 10) -> Log:
     pool = [name for name in NAMES if held_out(name) == validation]
     moments = _moments(rng, pool)
     world = World(rng, moments, pool)
-    asked: list[Turn] = []
-    while len(asked) < turns:
+    made: list[Turn] = []
+    while len(made) < turns:
         turn = rng.choices(list(ASKED), list(ASKED.values()))[0](world)
         if turn is not None:
-            asked.append(turn)
+            made.append(turn)
     now = moments[-1].time + rng.choice([0, 0, 1, 2, 5, 30, 200])
-    return Log(moments, now, tuple(asked))
+    return Log(moments, now, tuple(made))
+
+
+def prompt(log: Log, turn: Turn) -> str:
+    """Return what follows the lines of `log` when `turn` is asked, up to the answer."""
+    entries = [entry_of(index, moment) for index, moment in enumerate(log.moments)]
+    return asking(asked(turn.ask, log.now, search(entries, about(turn.ask))))
 
 
 def _moments(rng: random.Random, pool: Sequence[str]) -> tuple[Moment, ...]:
     time = rng.choice([0, 0, 1, rng.randrange(90), rng.randrange(12_000)])
     found: list[Moment] = []
-    for _ in range(rng.choice([1, 1, 2, 3, 3, 4, 5])):
+    for _ in range(rng.choice([1, 1, 2, 3, 3, 4, 4, 5, 6])):
         thing = thing_of(rng, pool)
-        if found and rng.random() < 0.2:
+        if found and rng.random() < 0.15:
             thing = rng.choice(found).names[0][0]
-        scene = {
-            "colour": rng.choice(COLOURS) if rng.random() < 0.75 else "",
-            "place": rng.choice([*PLACES, ""]),
-            "others": tuple(thing_of(rng, pool) for _ in range(rng.choice([0, 0, 0, 1, 1, 2]))),
-            "people": rng.choice([0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 6]),
-        }
-        if thing == "person":
-            scene["colour"], scene["people"] = "", max(1, int(str(scene["people"])))
-        for _ in range(rng.choice([1, 1, 2, 2, 3])):
-            names = _unsure(rng, thing, pool)
-            found.append(Moment(time=float(time), names=names, **scene))  # type: ignore[arg-type]  # fields by name
-            time += rng.choice([1, 1, 2, 3, 8])
-        time += rng.choice([1, 5, 30, rng.randrange(1, 500)])
-    return tuple(found)
+        elif rng.random() < 0.1:
+            thing = rng.choice([*ROUGHLY, SOMETHING])
+        others = tuple(thing_of(rng, pool) for _ in range(rng.choice([0, 0, 0, 1, 1, 2])))
+        people = rng.choice([0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 6])
+        scene = (thing, tuple(dict.fromkeys(o for o in others if o not in (thing, "person"))))
+        look = _moment(rng, 0.0, scene, people, pool)
+        for _ in range(rng.choice([1, 2, 2, 2, 3])):
+            if rng.random() < 0.4:
+                look = _moment(rng, 0.0, scene, people, pool)
+            found.append(replace(look, time=float(time)))
+            time += rng.choice([1, 1, 2, 3, 8, 10])
+        time += rng.choice([0, 1, 1, 5, 30, rng.randrange(1, 500)])
+    return tuple(_apart(found))
+
+
+def _moment(
+    rng: random.Random,
+    time: float,
+    scene: tuple[str, tuple[str, ...]],
+    people: int,
+    pool: Sequence[str],
+) -> Moment:
+    """Return a look at a scene; its colour and place are not always told alike."""
+    thing, others = scene
+    person = thing == "person"
+    return Moment(
+        time=time,
+        names=_unsure(rng, thing, pool),
+        colour=rng.choice(COLOURS) if rng.random() < 0.75 and not person else "",
+        place=rng.choice([*PLACES, ""]),
+        others=others,
+        people=max(1, people) if person else people,
+    )
+
+
+def _apart(moments: Sequence[Moment]) -> Iterator[Moment]:
+    """Yield `moments` without possible names that are surely something else in the log."""
+    sure = {name for m in moments for name in (m.names[0][0], *m.others)}
+    for moment in moments:
+        first, *rest = moment.names
+        left = [(name, share) for name, share in rest if name not in sure]
+        total = first[1] + sum(share for _, share in left)
+        names = tuple((name, share / total) for name, share in (first, *left))
+        yield replace(moment, names=names)
 
 
 def _unsure(rng: random.Random, thing: str, pool: Sequence[str]) -> tuple[tuple[str, float], ...]:
     """Return names as a classifier gives them: often sure, sometimes torn between some."""
     rest = 0.0 if rng.random() < 0.4 else rng.uniform(0.0, 0.45)
     others = [name for name in rng.sample(pool, rng.choice([1, 2, 4])) if name != thing]
-    if rest == 0.0 or thing == "person" or not others:
+    if rest == 0.0 or thing not in NAMES or not others:
         return ((thing, 1.0),)
     raw = [rng.random() for _ in others]
     shares = [(name, rest * part / sum(raw)) for name, part in zip(others, raw, strict=True)]

@@ -18,17 +18,17 @@ from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from models.qa.adapter import PARTS, add
-from models.qa.llm import Decoder, generate
-from models.qa.moments import SYSTEM, asked
+from models.qa.llm import Decoder
+from models.qa.moments import SYSTEM
 from models.qa.pseudo_words import embed
 from models.qa.rotary import rotate
-from models.qa.smollm2 import Chat, asking, load, opening
-from models.training.text_log import Log, make
-from models.training.text_log_world import Turn
+from models.qa.smollm2 import Chat, load, opening
+from models.training.text_log import Log, make, prompt
+from models.training.text_log_score import validate
 
 logger = logging.getLogger(__name__)
 
@@ -99,11 +99,11 @@ def sequence(chat: Chat, log: Log) -> Sequence:
     parts, targets = [shown], [torch.full((len(shown),), -100)]
     branch, positions = [torch.zeros(len(shown))], [torch.arange(len(shown))]
     for index, turn in enumerate(log.turns):
-        prompt = chat.tokens(asking(asked(turn.ask, log.now)))
+        read = chat.tokens(prompt(log, turn))
         answer = torch.cat([chat.tokens(turn.answer), torch.tensor([chat.end])])
-        both = torch.cat([prompt, answer[:-1]])
+        both = torch.cat([read, answer[:-1]])
         parts.append(chat.decoder.embed(both).detach())
-        targets.append(torch.cat([torch.full((len(prompt) - 1,), -100), answer]))
+        targets.append(torch.cat([torch.full((len(read) - 1,), -100), answer]))
         branch.append(torch.full((len(both),), index + 1))
         positions.append(len(shown) + torch.arange(len(both)))
     return Sequence(torch.cat(parts), torch.cat(targets), torch.cat(branch), torch.cat(positions))
@@ -130,40 +130,6 @@ def loss_of(decoder: Decoder, made: Sequence) -> Tensor:
     return F.cross_entropy(decoder.scores(x[learnt]), made.targets[learnt])
 
 
-@torch.no_grad()
-def answers(chat: Chat, log: Log) -> list[str]:
-    """Return what the model answers to each question of `log`."""
-    decoder = chat.decoder
-    caches = decoder.new_caches(256)
-    lines = [embed(chat, moment) for moment in log.moments]
-    decoder.read(torch.cat([decoder.embed(chat.tokens(opening(SYSTEM))), *lines]), caches)
-    length = caches[0].length
-    said = []
-    for turn in log.turns:
-        prompt = decoder.embed(chat.tokens(asking(asked(turn.ask, log.now))))
-        tokens = list(generate(decoder, prompt, caches, longest=40, stop={chat.end}))
-        said.append(chat.text(tokens))
-        for cache in caches:
-            cache.cut(cache.length - length)
-    return said
-
-
-def validate(chat: Chat, count: int) -> dict[str, tuple[int, int]]:
-    """Return how many answers about held-out logs are right, and of how many, by kind."""
-    tally: dict[str, tuple[int, int]] = {}
-    for number in range(count):
-        log = make(number, validation=True)
-        for turn, said in zip(log.turns, answers(chat, log), strict=True):
-            right, all_ = tally.get(turn.kind, (0, 0))
-            tally[turn.kind] = (right + same_answer(turn, said), all_ + 1)
-    return tally
-
-
-def same_answer(turn: Turn, said: str) -> bool:
-    """Return whether `said` is the answer, letter case and spaces apart."""
-    return said.strip().lower() == turn.answer.strip().lower()
-
-
 def rate_at(recipe: Recipe, step: int) -> float:
     """Return the learning rate of `step`: a ramp, then half a cosine."""
     if step < recipe.warmup:
@@ -183,13 +149,19 @@ def train(
     folder: Path,
     *,
     minutes: float,
+    begin: Path | None = None,
     clock: Callable[[], float] = seconds,
 ) -> None:
-    """Train until `recipe.steps`, or for `minutes`; save every five minutes and at the end."""
+    """Train until `recipe.steps`, or for `minutes`; save every five minutes and at the end.
+
+    A new run starts from the adapter `begin`, if one is given.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     trained = widen(chat.decoder, recipe)
     optimiser = torch.optim.AdamW(trained.values(), lr=recipe.rate, weight_decay=0.01)
     step = _resume(folder, trained, optimiser)
+    if step == 0 and begin is not None:
+        _begin(begin, trained)
     begun = saved = clock()
     while step < recipe.steps and clock() - begun < minutes * 60:
         total, norm = _advance(chat, recipe, step, trained, optimiser)
@@ -236,6 +208,13 @@ def _save(
     logger.info("saved after step %d", step)
 
 
+@torch.no_grad()
+def _begin(file: Path, trained: dict[str, nn.Parameter]) -> None:
+    """Copy the adapter in `file` into what is to be trained."""
+    for name, value in load_file(file).items():
+        trained[name].copy_(value)
+
+
 def _resume(
     folder: Path, trained: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer
 ) -> int:
@@ -258,6 +237,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".cache/eyeline/training/text-log"))
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--steps", type=int, default=Recipe().steps)
+    parser.add_argument("--begin", type=Path, help="adapter that a new run starts from")
+    parser.add_argument("--logs", type=int, default=Recipe().logs, help="in a step")
+    parser.add_argument("--warmup", type=int, default=Recipe().warmup)
+    parser.add_argument("--rate", type=float, default=Recipe().rate)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--validate", type=int, default=0, help="logs to score, without training")
     options = parser.parse_args()
@@ -265,7 +248,10 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     chat = load(options.weights / "smollm2-135m")
     if not options.validate:
-        train(chat, Recipe(steps=options.steps), options.folder, minutes=options.minutes)
+        recipe = Recipe(
+            steps=options.steps, logs=options.logs, warmup=options.warmup, rate=options.rate
+        )
+        train(chat, recipe, options.folder, minutes=options.minutes, begin=options.begin)
         return
     adapter = options.folder / "adapter.safetensors"
     if adapter.exists():

@@ -1,127 +1,170 @@
-"""Questions about made-up logs, with their answers: one maker for each kind."""
+"""Questions about made-up logs, with their answers: one maker for each kind.
+
+What was seen and when is taken from the same search as at run time, so that what the model
+learns to say is what the prompt will tell it.
+"""
 
 from collections.abc import Callable
 
+from models.qa.eyes import SOMETHING
 from models.qa.moments import clock
-from models.training.text_log_world import KINDS, PLACES, Turn, World, a, capital, number_of
+from models.training.text_log_order import ends, neighbour, which_first
+from models.training.text_log_world import (
+    KINDS,
+    PLACES,
+    UNKNOWN,
+    Turn,
+    World,
+    a,
+    capital,
+    listed,
+    number_of,
+)
+
+UNNAMED = "I cannot tell what it is."
 
 
 def _name(world: World) -> Turn:
     ask = world.say(
         "What is this?", "What do you see?", "What is in the picture?", "What is it?",
         "What can you see now?", "What is there?", "Name what you see.", "What is on the screen?",
+        "What is in front of the camera?", "What do you see now?",
     )  # fmt: skip
-    thing, count = world.last.names[0][0], world.last.people
-    words = a(thing, world.last.colour)
-    if thing == "person":
-        words = number_of(count)
+    last, count = world.last, world.last.people
+    things = [name for name in (last.names[0][0], *last.others) if name != "person"]
+    if things == [SOMETHING] and not count:
+        return Turn("name", ask, UNNAMED)
+    words = [a(name, last.colour if name == last.names[0][0] else "") for name in things]
+    if last.names[0][0] == "person":
+        words.insert(0, number_of(count))
     elif count:
-        words += f", and {number_of(count)}"
-    return Turn("name", ask, capital(words))
+        words.append(number_of(count))
+    return Turn("name", ask, capital(listed(words)))
 
 
 def _held(world: World) -> Turn:
     ask = world.say(
         "What am I holding?", "What am I showing you?", "What do I have in my hand?",
-        "What is this thing?", "What is this called?",
+        "What is this thing?", "What is this called?", "What did I hold?",
     )  # fmt: skip
     things = [world.last.names[0][0], *world.last.others]
-    shown = [name for name in things if name != "person"]
+    shown = [name for name in things if name not in ("person", SOMETHING)]
     if not shown:
-        return Turn("name", ask, "I cannot tell what it is.")
+        return Turn("name", ask, UNNAMED)
     colour = world.last.colour if shown[0] == things[0] else ""
     return Turn("name", ask, capital(a(shown[0], colour)))
 
 
-def _present(world: World) -> Turn:
-    name = world.say(world.last.names[0][0], world.any_seen())
-    if name == "person":
-        return _anyone(world)
-    ask = world.say(
-        f"Is there {a(name)}?", f"Is there {a(name)} in the picture?", f"Can you see {a(name)}?",
-        f"Do you see {a(name)} now?", f"Is that {a(name)}?",
+def _whether(world: World, word: str, ever: bool) -> Turn:
+    """Return a question whether `word` is there, or was, with what the search says."""
+    now = (
+        f"Is there {a(word)}?", f"Is there {a(word)} in the picture?", f"Can you see {a(word)}?",
+        f"Do you see {a(word)} now?", f"Is that {a(word)}?", f"Do you see {a(word)}?",
     )  # fmt: skip
-    moment = world.seen[name][-1]
-    if name in (world.last.names[0][0], *world.last.others):
-        return Turn("yes", ask, f"Yes, there is {a(name)}.")
-    return Turn("earlier", ask, f"No, but I saw {a(name)} at {clock(moment.time)}.")
+    before = (
+        f"Did you see {a(word)}?", f"Was there {a(word)}?", f"Have you seen my {word}?",
+        f"Did I show you {a(word)}?", f"Has there been {a(word)}?", f"Did you see the {word}?",
+    )  # fmt: skip
+    ask = world.say(*(before if ever else now))
+    find = world.find(ask)
+    if find is None or not find.known:
+        return Turn("unknown", ask, f"I would not recognise {a(word)}.")
+    if not find.name:
+        return Turn("no", ask, f"No, I have not seen {a(word)}.")
+    if find.now:
+        return Turn("yes", ask, f"Yes, there is {a(find.name)}.")
+    if ever:
+        return Turn("ever", ask, f"Yes, I saw {a(find.name)} at {clock(find.last)}.")
+    return Turn("earlier", ask, f"No, but I saw {a(find.name)} at {clock(find.last)}.")
 
 
-def _ever(world: World) -> Turn:
-    name = world.any_seen()
-    ask = world.say(
-        f"Did you see {a(name)}?", f"Was there {a(name)}?", f"Have you seen my {name}?",
-        f"Did I show you {a(name)}?", f"Has there been {a(name)}?",
-    )  # fmt: skip
-    return Turn("ever", ask, f"Yes, I saw {a(name)} at {clock(world.seen[name][-1].time)}.")
+def _present(world: World) -> Turn | None:
+    names = [name for name in (world.last.names[0][0], *world.last.others) if name in world.things]
+    if not names:
+        return None
+    return _whether(world, world.called(world.rng.choice(names)), world.rng.random() < 0.3)
+
+
+def _ever(world: World) -> Turn | None:
+    if not world.things:
+        return None
+    return _whether(world, world.called(world.rng.choice(world.things)), world.rng.random() < 0.6)
 
 
 def _absent(world: World) -> Turn:
-    name = world.absent()
-    ask = world.say(
-        f"Is there {a(name)}?", f"Is there {a(name)} in the picture?", f"Can you see {a(name)}?",
-        f"Did you see {a(name)}?", f"Was there {a(name)}?", f"Have you seen my {name}?",
-        f"Did I show you {a(name)}?", f"Do you see {a(name)} now?", f"Is that {a(name)}?",
-    )  # fmt: skip
-    return Turn("no", ask, f"No, I have not seen {a(name)}.")
-
-
-def _unseen(world: World) -> Turn:
-    name = world.absent()
-    ask = world.say(
-        f"When did you see the {name}?", f"When did you last see my {name}?",
-        f"Where is the {name}?", f"Where was my {name}?", f"What colour is the {name}?",
-        f"What came after the {name}?", f"What did I hold before the {name}?",
-        f"Where did you see the {name}?", f"What colour was the {name}?",
-    )  # fmt: skip
-    return Turn("not seen", ask, f"I have not seen {a(name)}.")
+    return _whether(world, world.absent(), world.rng.random() < 0.4)
 
 
 def _kind(world: World) -> Turn:
-    kind = world.rng.choice(list(KINDS))
-    members = KINDS[kind].split(",")
-    ask = world.say(f"Is there {a(kind)}?", f"Did you see {a(kind)}?", f"Was there {a(kind)}?")
-    found = [name for name in world.seen if name in members]
-    if found:
-        moment = world.seen[found[-1]][-1]
-        return Turn("kind", ask, f"Yes, I saw {a(found[-1])} at {clock(moment.time)}.")
-    return Turn("kind", ask, f"No, I have not seen {a(kind)}.")
+    return _whether(world, world.rng.choice(KINDS), world.rng.random() < 0.4)
+
+
+def _unknown(world: World) -> Turn:
+    word = world.rng.choice(UNKNOWN)
+    if world.rng.random() < 0.5:
+        return _whether(world, word, world.rng.random() < 0.5)
+    return _supposed(world, word)
+
+
+def _unseen(world: World) -> Turn:
+    return _supposed(world, world.absent())
+
+
+def _supposed(world: World, word: str) -> Turn:
+    """Return a question that takes for granted that `word` was seen, which it was not."""
+    ask = world.say(
+        f"When did you see the {word}?", f"When did you last see my {word}?",
+        f"Where is the {word}?", f"Where was my {word}?", f"What colour is the {word}?",
+        f"What came after the {word}?", f"What did I hold before the {word}?",
+        f"Where did you see the {word}?", f"What colour was the {word}?",
+    )  # fmt: skip
+    find = world.find(ask)
+    if find is None or not find.known:
+        return Turn("unknown", ask, f"I would not recognise {a(word)}.")
+    return Turn("not seen", ask, f"I have not seen {a(word)}.")
 
 
 def _anyone(world: World) -> Turn:
     ask = world.say(
         "Is there anyone?", "Is there anyone in the picture?", "Is anybody in the room?",
         "Is someone there?", "Is there anyone in the room?", "Can you see a person?",
-        "Is there a person in the picture?", "Can you see anyone?",
+        "Is there a person in the picture?", "Can you see anyone?", "Is there a man?",
+        "Is there a woman in the picture?",
     )  # fmt: skip
-    count = world.last.people
-    answer = f"Yes, {number_of(count)}." if count else "No, nobody."
+    met = [moment for moment in world.moments if moment.people]
+    if not met:
+        return Turn("anyone", ask, "No, I have seen nobody.")
+    if met[-1] is world.last:
+        return Turn("anyone", ask, f"Yes, {number_of(world.last.people)}.")
+    answer = f"No, but I saw {number_of(met[-1].people)} at {clock(met[-1].time)}."
     return Turn("anyone", ask, answer)
 
 
 def _anyone_ever(world: World) -> Turn:
     ask = world.say(
         "Was there anyone?", "Did you see anyone?", "Has anyone been here?",
-        "When did you last see a person?", "Did somebody come in?",
+        "When did you last see a person?", "Did somebody come in?", "Did you see a person?",
     )  # fmt: skip
     met = [moment for moment in world.moments if moment.people]
     if not met:
         return Turn("anyone", ask, "No, I have seen nobody.")
+    if met[-1] is world.last:
+        return Turn("anyone", ask, f"Yes, I see {number_of(world.last.people)}.")
     return Turn("anyone", ask, f"Yes, {number_of(met[-1].people)} at {clock(met[-1].time)}.")
 
 
 def _how_many(world: World) -> Turn:
     ask = world.say(
         "How many people are there?", "How many people can you see?", "How many persons are there?",
-        "How many of us are there?", "Count the people.",
+        "How many of us are there?", "Count the people.", "How many people do you see now?",
     )  # fmt: skip
     return Turn("count", ask, capital(number_of(world.last.people)))
 
 
-def _count_things(world: World) -> Turn:
+def _count_things(world: World) -> Turn | None:
     name = world.last.names[0][0]
-    if name == "person":
-        return _how_many(world)
+    if name in ("person", SOMETHING):
+        return None
     ask = world.say(f"How many {name}s are there?", f"How many {name}s can you see?")
     return Turn("cannot", ask, f"I can only count people, but I see {a(name)}.")
 
@@ -129,92 +172,66 @@ def _count_things(world: World) -> Turn:
 def _colour(world: World) -> Turn | None:
     name = world.rng.choice(world.scenes)
     moment = world.main(name)
-    if name == "person":
+    if moment is None or name in ("person", SOMETHING):
         return None
+    word = world.called(name)
     ask = world.say(
-        f"What colour is the {name}?", f"What colour was the {name}?",
-        f"What is the colour of the {name}?", f"Which colour is my {name}?",
-        f"What color is the {name}?",
+        f"What colour is the {word}?", f"What colour was the {word}?",
+        f"What is the colour of the {word}?", f"Which colour is my {word}?",
+        f"What color is the {word}?",
     )  # fmt: skip
     if moment.colour:
-        return Turn("colour", ask, f"The {name} is {moment.colour}.")
-    return Turn("colour", ask, f"I could not tell the colour of the {name}.")
+        return Turn("colour", ask, f"The {word} is {moment.colour}.")
+    return Turn("colour", ask, f"I could not tell the colour of the {word}.")
 
 
-def _where(world: World) -> Turn:
+def _where(world: World) -> Turn | None:
     name = world.rng.choice(world.scenes)
     moment = world.main(name)
-    ask = world.say(
-        f"Where is the {name}?", f"Where was the {name}?", f"Where did you see my {name}?",
-        f"Where in the picture is the {name}?",
-    )  # fmt: skip
-    if moment.place:
-        return Turn("where", ask, f"{PLACES[moment.place]}, at {clock(moment.time)}.")
-    return Turn("where", ask, f"All over the picture, at {clock(moment.time)}.")
-
-
-def _when(world: World) -> Turn:
-    name = world.any_seen()
-    ask = world.say(
-        f"When did you see the {name}?", f"When did you last see my {name}?",
-        f"When did you last see the {name}?", f"When was the {name} there?",
-        f"At what time did I show the {name}?",
-    )  # fmt: skip
-    return Turn("when", ask, f"I last saw the {name} at {clock(world.seen[name][-1].time)}.")
-
-
-def _when_first(world: World) -> Turn:
-    name = world.any_seen()
-    ask = world.say(
-        f"When did you first see the {name}?", f"When did the {name} appear?",
-        f"When did the {name} come into view?",
-    )  # fmt: skip
-    return Turn("when", ask, f"I first saw the {name} at {clock(world.seen[name][0].time)}.")
-
-
-def _neighbour(world: World) -> Turn | None:
-    index = world.rng.randrange(len(world.scenes))
-    name = world.scenes[index]
-    if len(world.scenes) < 2 or name not in world.once:
+    if moment is None or name in ("person", SOMETHING):
         return None
-    before = world.rng.random() < 0.5
-    word = "before" if before else "after"
+    word = world.called(name)
     ask = world.say(
-        f"What did I hold {word} the {name}?", f"What came {word} the {name}?",
-        f"What did I show {word} the {name}?", f"What did you see {word} the {name}?",
+        f"Where is the {word}?", f"Where was the {word}?", f"Where did you see my {word}?",
+        f"Where in the picture is the {word}?",
     )  # fmt: skip
-    other = index - 1 if before else index + 1
-    if 0 <= other < len(world.scenes):
-        thing = world.scenes[other]
-        return Turn("order", ask, capital(a(thing)))
-    return Turn("order", ask, f"Nothing {word} the {name}.")
+    place = PLACES[moment.place] if moment.place else "All over the picture"
+    return Turn("where", ask, f"{place}, at {clock(moment.time)}.")
 
 
-def _which_first(world: World) -> Turn | None:
-    if len(world.once) < 2:
+def _when(world: World) -> Turn | None:
+    if not world.things:
         return None
-    one, two = world.rng.sample(world.once, 2)
-    first = min(one, two, key=world.scenes.index)
-    last = two if first == one else one
-    if world.rng.random() < 0.6:
-        ask = world.say(
-            f"What came first, the {one} or the {two}?",
-            f"Which did you see first, the {one} or the {two}?",
-        )
-        return Turn("order", ask, f"The {first} came first.")
+    word = world.called(world.rng.choice(world.things))
+    last = world.rng.random() < 0.6
     ask = world.say(
-        f"What came last, the {one} or the {two}?",
-        f"Which did you see later, the {one} or the {two}?",
-    )
-    return Turn("order", ask, f"The {last} came last.")
+        f"When did you last see my {word}?", f"When did you last see the {word}?",
+    ) if last else world.say(
+        f"When did you see the {word}?", f"When was the {word} there?",
+        f"At what time did I show the {word}?", f"When was {a(word)} there?",
+    )  # fmt: skip
+    find = world.find(ask)
+    assert find is not None
+    since, until = clock(find.first), clock(find.last)
+    if find.now:
+        more = "" if since == until else f", and since {since}"
+        return Turn("when", ask, f"I see the {word} now{more}.")
+    if last or since == until:
+        return Turn("when", ask, f"I last saw the {word} at {until}.")
+    return Turn("when", ask, f"I saw the {word} from {since} to {until}.")
 
 
-def _ends(world: World) -> Turn:
-    if world.rng.random() < 0.5:
-        ask = world.say("What did you see first?", "What was the first thing?")
-        return Turn("order", ask, capital(a(world.scenes[0])))
-    ask = world.say("What did you see last?", "What was the last thing?")
-    return Turn("order", ask, capital(a(world.scenes[-1])))
+def _when_first(world: World) -> Turn | None:
+    if not world.things:
+        return None
+    word = world.called(world.rng.choice(world.things))
+    ask = world.say(
+        f"When did you first see the {word}?", f"When did the {word} appear?",
+        f"When did the {word} come into view?", f"When did {a(word)} appear?",
+    )  # fmt: skip
+    find = world.find(ask)
+    assert find is not None
+    return Turn("when", ask, f"I first saw the {word} at {clock(find.first)}.")
 
 
 def _everything(world: World) -> Turn:
@@ -222,19 +239,21 @@ def _everything(world: World) -> Turn:
         "What did you see?", "What have you seen so far?", "What did I show you?",
         "List what you saw.", "What happened?",
     )  # fmt: skip
-    things = [a(name) for name in dict.fromkeys(world.scenes)]
-    text = things[0] if len(things) == 1 else f"{', '.join(things[:-1])} and {things[-1]}"
-    return Turn("list", ask, capital(text))
+    things = [a(name) for name in dict.fromkeys(world.scenes) if name != SOMETHING]
+    if not things:
+        return Turn("list", ask, "Nothing that I can name.")
+    return Turn("list", ask, capital(listed(things)))
 
 
 # How a turn is made, and how often it is tried.
 ASKED: dict[Callable[[World], Turn | None], float] = {
-    _name: 2.2,
-    _held: 1.2,
-    _present: 3.0,
-    _ever: 1.5,
-    _absent: 4.0,
-    _unseen: 1.5,
+    _name: 2.4,
+    _held: 1.0,
+    _present: 2.2,
+    _ever: 1.8,
+    _absent: 2.0,
+    _unseen: 1.0,
+    _unknown: 0.6,
     _kind: 1.0,
     _anyone: 1.5,
     _anyone_ever: 0.8,
@@ -243,9 +262,9 @@ ASKED: dict[Callable[[World], Turn | None], float] = {
     _colour: 2.5,
     _where: 1.8,
     _when: 2.0,
-    _when_first: 0.8,
-    _neighbour: 2.5,
-    _which_first: 1.5,
-    _ends: 0.6,
+    _when_first: 1.0,
+    neighbour: 4.0,
+    which_first: 1.5,
+    ends: 0.8,
     _everything: 1.0,
 }

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.qa.classes import NAMES
-from models.qa.diary import Diary, Entry, choose, from_lines, to_line
-from models.qa.moments import Moment
+from models.qa.diary import Diary, Entry, choose, from_lines, search, to_line
+from models.qa.moments import Find, Moment, found
 from models.qa.nouns import About, about
 
 THINGS = st.lists(
@@ -82,8 +82,58 @@ def test_words_of_a_question_are_known_by_other_names() -> None:
     assert names("Where did I put the remote control, or the books?") == {"remote control", "book"}
     assert {"dog", "cat", "fish"} <= names("Is there an animal?")
     assert "dog" not in names("Is there any fruit?")
+    assert names("Is there an orange cup?") == {"cup"}
+    assert names("What is on the screen?") == set()
     assert about("What is it?") == About(frozenset(), persons=False)
     assert about("Who came in?").persons
+
+
+def said(question: str, things: list[tuple[str, int]]) -> list[str]:
+    return [found(find) for find in search(entries(things), about(question))]
+
+
+def test_a_search_says_first_and_last_sight_of_each_thing_that_is_asked_about() -> None:
+    things = [("dog", 0), ("cup", 0), ("dog", 0), ("cup", 2), ("ball", 0)]
+    assert said("When did you last see my mug?", things) == ["mug: cup 0:01 to 0:03"]
+    assert said("What came first, the dog or the ball?", things) == [
+        "dog 0:00 to 0:02",
+        "ball now",
+    ]
+    assert said("Is there an animal?", things) == ["animal: dog 0:00 to 0:02"]
+    assert said("Was anyone here?", things) == ["people 0:03"]
+    assert said("Is there a clock?", things) == ["clock not seen"]
+    assert said("What is this?", things) == []
+
+
+def test_a_word_that_the_eyes_do_not_know_is_said_to_be_unknown() -> None:
+    assert said("Is there a giraffe in the picture?", [("dog", 0)]) == ["giraffe unknown"]
+    assert said("What came before my passport?", [("dog", 0)]) == ["passport unknown"]
+    assert said("What is in the picture?", [("dog", 0)]) == []
+
+
+def test_what_is_taken_for_granted_is_found_though_it_was_hardly_seen() -> None:
+    things = entries([("dog", 0), ("ball", 0), ("dog", 0)])
+    things[1].shares[NAMES.index("cup")] = 0.04
+    (sure,) = search(things, about("Is there a cup?"))
+    assert sure == Find(word="cup")
+    (supposed,) = search(things, about("What came after the cup?"))
+    assert (supposed.first, supposed.last, supposed.now) == (1.0, 1.0, False)
+    things[2].shares[NAMES.index("cup")] = 0.3
+    (better,) = search(things, about("What came after the cup?"))
+    assert (better.first, better.now) == (2.0, True)
+
+
+@settings(deadline=None)
+@given(THINGS, st.sampled_from(["cup", "dog", "ball", "clock"]))
+def test_a_search_is_that_of_looking_at_every_entry(
+    things: list[tuple[str, int]], name: str
+) -> None:
+    (find,) = search(entries(things), about(f"Is there a {name}?"))
+    places = [float(index) for index, (other, _) in enumerate(things) if other == name]
+    assert bool(find.name) == bool(places)
+    if places:
+        assert (find.first, find.last) == (places[0], places[-1])
+        assert find.now == (places[-1] == len(things) - 1)
 
 
 @settings(deadline=None)

@@ -35,13 +35,30 @@ def test_likely_names_are_squares_of_shares_that_sum_to_nearly_one() -> None:
     assert names[0][1] == pytest.approx(0.36 / (0.36 + 0.09 + 0.0064 + 0.0004))
 
 
+def shares(**named: float) -> torch.Tensor:
+    made = torch.zeros(len(NAMES))
+    for name, share in named.items():
+        made[NAMES.index(name)] = share
+    return made
+
+
+def test_where_no_name_is_likely_a_kind_is_named_or_nothing() -> None:
+    def first(**named: float) -> str:
+        return likely(shares(**named))[0][0]
+
+    assert first(castle=0.25, church=0.2, palace=0.1) == "building"
+    assert first(castle=0.4, church=0.3) == "castle"
+    assert first(cat=0.3, fox=0.05, cup=0.2) == "cat"
+    assert first(cat=0.09, cup=0.05) == "something"
+
+
 @pytest.mark.slow
 def test_a_cheetah_is_seen_and_nobody_with_it(real: Eyes) -> None:
     look = real.look(photograph("cheetah1.jpg"), 3.5)
     assert look.moment.time == 3.5
     assert look.moment.names[0][0] == "cheetah"
     assert look.moment.people == 0
-    assert float(look.shares.sum()) == pytest.approx(1.0, abs=1e-4)
+    assert 0.7 < float(look.shares.sum()) <= 1.0  # the rest is noise
 
 
 @pytest.mark.slow

@@ -8,16 +8,16 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from safetensors.torch import load_file
 
 from models.qa.adapter import add
-from models.qa.moments import SYSTEM, asked
+from models.qa.moments import SYSTEM
 from models.qa.pseudo_words import embed
-from models.qa.smollm2 import Chat, asking, opening
-from models.training.text_log import make
+from models.qa.smollm2 import Chat, opening
+from models.training.text_log import make, prompt
+from models.training.text_log_score import validate
 from models.training.text_log_train import (
     Recipe,
     loss_of,
     sequence,
     train,
-    validate,
     widen,
 )
 from tests.models.qa.chatting import chat
@@ -32,9 +32,9 @@ def alone(talk: Chat, number: int) -> torch.Tensor:
     lines = [embed(talk, moment) for moment in log.moments]
     parts = []
     for turn in log.turns:
-        prompt = talk.tokens(asking(asked(turn.ask, log.now)))
+        asked = talk.tokens(prompt(log, turn))
         answer = torch.cat([talk.tokens(turn.answer), torch.tensor([talk.end])])
-        read = torch.cat([prompt, answer[:-1]])
+        read = torch.cat([asked, answer[:-1]])
         x = torch.cat([decoder.embed(talk.tokens(opening(SYSTEM))), *lines, decoder.embed(read)])
         scores = decoder.scores(decoder(x)[-len(answer) :])
         parts.append(F.cross_entropy(scores, answer, reduction="none"))

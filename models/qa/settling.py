@@ -1,0 +1,99 @@
+"""Which looks are worth remembering: when a scene begins, when it was last seen, and now and then.
+
+A classifier wavers, so a change counts when it is clear or when it stays; and however much there
+is to see, only so much is remembered in a minute. Pure: looks in, looks to remember out.
+"""
+
+from dataclasses import dataclass, replace
+
+from models.qa.classes import NAMES
+from models.qa.eyes import CLEAR, Look
+from models.qa.moments import Moment
+
+STAYS = 0.9  # seconds that an unclear change must stay: two looks, at two a second
+BURST = 60.0  # looks that may be remembered without a pause
+REFILL = 0.2  # further looks a second: at most 720 an hour, however much flickers
+CROWD = 3  # people from which one more makes no new scene
+GONE = 0.05  # share up to which what was there before is not there any more
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settling:
+    """`known` is the look remembered last, `steady` the last one alike, `pending` a change."""
+
+    known: Look | None = None
+    steady: Look | None = None
+    pending: Look | None = None
+    room: float = BURST
+
+
+def settle(state: Settling, look: Look, *, every: float) -> tuple[Settling, tuple[Look, ...]]:
+    """Return the looks to remember now that `look` was seen, in order of time.
+
+    A scene that lasts is remembered every `every` seconds.
+    """
+    known, steady, time = state.known, state.steady, look.moment.time
+    if known is None or steady is None:
+        return Settling(look, look), (look,)
+    state = replace(state, room=min(BURST, state.room + REFILL * (time - _newest(state))))
+    due = time - known.moment.time >= every
+    if words(look.moment) == words(known.moment):
+        state = replace(state, steady=look, pending=None)
+        return (replace(state, known=look), (look,)) if due else (state, ())
+    begin = _begin(state, look)
+    if begin is None and due:
+        begin = look
+    if begin is None or (state.room < 2 and not due):
+        return replace(state, pending=_waiting(state, look)), ()
+    ended = (steady,) if steady.moment.time > known.moment.time else ()
+    found = (*ended, begin)
+    return Settling(begin, look, None, max(0.0, state.room - len(found))), found
+
+
+def rest(state: Settling, newest: Look) -> tuple[Settling, tuple[Look, ...]]:
+    """Return what is to be remembered at the end of a stream whose newest look is `newest`."""
+    assert state.known is not None
+    looks = (state.steady, newest) if state.steady is not newest else (newest,)
+    kept = tuple(k for k in looks if k is not None and k.moment.time > state.known.moment.time)
+    return replace(state, known=newest, steady=newest, pending=None), kept
+
+
+def words(moment: Moment) -> tuple[str, tuple[str, ...], int]:
+    """Return what makes two moments different: colour and place flicker too much to count."""
+    main = moment.names[0][0] if moment.names else ""
+    return main, moment.others, min(moment.people, CROWD)
+
+
+def _waiting(state: Settling, look: Look) -> Look:
+    """Return the first look of the change that `look` belongs to."""
+    pending = state.pending
+    if pending is not None and words(pending.moment) == words(look.moment):
+        return pending
+    return look
+
+
+def _begin(state: Settling, look: Look) -> Look | None:
+    """Return the look that began a new scene, if one did."""
+    pending = state.pending
+    if pending is not None and words(pending.moment) == words(look.moment):
+        stayed = look.moment.time - pending.moment.time >= STAYS
+        return pending if stayed else None
+    assert state.known is not None
+    return look if _clear(state.known.moment, look) else None
+
+
+def _clear(known: Moment, look: Look) -> bool:
+    """Return whether `look` surely shows another thing than `known`."""
+    names = look.moment.names
+    before = known.names[0][0] if known.names else ""
+    if not names or names[0][0] == before or names[0][0] not in NAMES:
+        return False
+    sure = float(look.shares[NAMES.index(names[0][0])]) >= CLEAR
+    still = float(look.shares[NAMES.index(before)]) if before in NAMES else 0.0
+    return sure and still <= GONE
+
+
+def _newest(state: Settling) -> float:
+    """Return the time of the look before, in seconds."""
+    looks = (state.known, state.steady, state.pending)
+    return max(look.moment.time for look in looks if look is not None)

@@ -1,75 +1,191 @@
-/** The conversation: questions typed on the page, and the answers as they come. */
+/** The conversation: questions one after the other, the answers as they come, and what they show. */
 
+import { clock } from "./captions.js";
+import { pictureOf } from "./timeline.js";
 import { element } from "./view.js";
 
 const KEPT = 100; // questions on the page; the oldest go first
+const BUSY = "conversation_already_has_active_response";
+const OVER = "response_cancel_not_active"; // it was done before the wish to stop it came
+const DELTAS = new Set(["response.output_text.delta", "response.output_audio_transcript.delta"]);
+const PLAYING = { "output_audio_buffer.started": true, "output_audio_buffer.stopped": false, "output_audio_buffer.cleared": false };
 
-/** Draws one call's questions and answers. */
+/** @typedef {import("./eyeline.js").EyelineClient} EyelineClient */
+/** @typedef {import("./timeline.js").Timeline} Timeline */
+/** @typedef {{text: string, item: HTMLElement, id: string}} Asked */
+
+/** One call's questions and answers: the server answers one at a time, so the others wait here. */
 export class Conversation {
   #page;
-  /** @type {Map<string, HTMLElement>} answers in progress by response id */ #open = new Map();
-  /** @type {HTMLElement[]} questions whose response has not begun */ #waiting = [];
+  #client;
+  #timeline;
+  /** @type {Map<string, HTMLElement>} what is being answered, by response id */ #open = new Map();
+  /** @type {Asked[]} */ #waiting = [];
+  /** @type {Asked | null} its response has not begun */ #sent = null;
+  /** @type {{told: object, button: HTMLElement}[]} moments whose pictures did not come yet */ #pictureless = [];
+  #heard = "";
+  #playing = false;
+  spoken = false; // whether answers are to be heard too
 
-  /** @param {Record<string, HTMLElement>} page */
-  constructor(page) {
+  /** @param {Record<string, HTMLElement>} page @param {EyelineClient} client @param {Timeline} timeline */
+  constructor(page, client, timeline) {
     this.#page = page;
+    this.#client = client;
+    this.#timeline = timeline;
   }
 
   /** @param {string} text */
   ask(text) {
-    const answer = element("p", "", "answer waiting");
-    const item = document.createElement("li");
-    item.append(element("p", text, "question"), answer);
-    const list = this.#page.answers;
-    list.append(item);
-    if (list.children.length > KEPT) list.firstElementChild.remove();
-    this.#waiting.push(answer);
-    this.#follow();
+    const item = this.#add(text);
+    this.#waiting.push({ text, item, id: "" });
+    this.#next();
   }
 
-  /** Take in a server event; other events than those of a response are left alone. */
+  /** Stop the answer in progress, and its sound. */
+  cancel() {
+    if (this.#open.size) this.#client.send({ type: "response.cancel" });
+    else if (this.#playing) this.#client.send({ type: "output_audio_buffer.clear" });
+  }
+
+  /** Take in a server event; those that are not about answers are left alone. */
   receive(event) {
-    if (event.type === "response.created") {
-      const answer = this.#waiting.shift();
-      if (answer) this.#open.set(event.response.id, answer);
-    } else if (event.type === "response.output_text.delta") {
-      this.#append(event.response_id, event.delta);
-    } else if (event.type === "response.done") {
-      this.#finish(event.response);
+    if (event.type === "response.created") this.#begin(event.response);
+    else if (DELTAS.has(event.type)) this.#append(event.response_id, event.delta);
+    else if (event.type === "eyeline.answer.evidence") this.#show(event);
+    else if (event.type === "eyeline.memory.moment") this.#illustrate();
+    else if (event.type === "response.done") this.#finish(event.response);
+    else if (event.type === "eyeline.caption" && event.final) this.#heard = event.text;
+    else if (event.type in PLAYING) this.#playing = PLAYING[event.type];
+    this.#tell();
+  }
+
+  /**
+   * Take in an error event.
+   * @param {{code: string | null, event_id?: string | null}} error
+   * @returns {boolean} whether it is settled
+   */
+  refused({ code, event_id: cause }) {
+    if (code === OVER) return true;
+    const asked = this.#sent;
+    if (!asked || !cause?.startsWith(`${asked.id}_`)) return false;
+    this.#sent = null;
+    if (code === BUSY) this.#waiting.unshift(asked); // the server spoke up first: ask again after that
+    else this.#end(asked.item, "(no answer)");
+    if (code !== BUSY) this.#next();
+    return code === BUSY;
+  }
+
+  /** The call is over, or the server failed: nothing more comes. @param {string} reason */
+  close(reason) {
+    const asked = [...(this.#sent ? [this.#sent] : []), ...this.#waiting].map(({ item }) => item);
+    for (const item of [...this.#open.values(), ...asked]) this.#end(item, reason);
+    this.#open.clear();
+    this.#waiting = [];
+    this.#sent = null;
+    this.#playing = false;
+    this.#tell();
+  }
+
+  #next() {
+    if (this.#sent || this.#open.size || !this.#waiting.length) return this.#tell();
+    const asked = (this.#sent = this.#waiting.shift());
+    if (asked.id) this.#client.respond(asked.id, { spoken: this.spoken });
+    else asked.id = this.#client.ask(asked.text, { spoken: this.spoken });
+    this.#tell();
+  }
+
+  #begin({ id, metadata }) {
+    const request = metadata?.["eyeline.request"];
+    const mine = this.#sent && metadata?.["eyeline.question"] === this.#sent.id;
+    if (mine) {
+      this.#open.set(id, this.#sent.item);
+      this.#sent = null;
+    } else {
+      this.#open.set(id, request ? this.#add("", request) : this.#add(this.#heard || "(by voice)"));
     }
   }
 
-  /** The call is over, or the server refused: nothing more comes. @param {string} reason */
-  close(reason) {
-    for (const answer of [...this.#open.values(), ...this.#waiting]) this.#end(answer, reason);
-    this.#open.clear();
-    this.#waiting = [];
+  /** Add a question, or else an answer that nobody asked for now but `request` asked for earlier. */
+  #add(question, request = "") {
+    const item = document.createElement("li");
+    item.ariaBusy = "true"; // a screen reader waits for the whole answer
+    if (request) {
+      item.className = "unasked";
+      item.append(element("p", `Spoke up, as you asked: ${request}`, "because"));
+    } else {
+      item.append(element("p", question, "question"));
+    }
+    item.append(element("p", "", "answer waiting"));
+    const list = this.#page.answers;
+    list.append(item);
+    if (list.children.length > KEPT) list.firstElementChild.remove();
+    this.#page["answers-empty"].hidden = true;
+    list.scrollTop = list.scrollHeight;
+    return item;
   }
 
   #append(id, text) {
-    const answer = this.#open.get(id);
+    const answer = this.#open.get(id)?.querySelector(".answer");
     if (!answer) return;
     answer.classList.remove("waiting");
     answer.append(text);
     this.#follow();
   }
 
-  #finish({ id, status, status_details: details }) {
-    const answer = this.#open.get(id);
-    if (!answer) return;
-    this.#open.delete(id);
-    const told = details?.error?.message ?? status;
-    this.#end(answer, status === "completed" ? "" : `(${told})`);
+  #show({ response_id: id, moments }) {
+    const item = this.#open.get(id);
+    if (!item || !moments.length) return;
+    const list = element("ul", "", "evidence");
+    list.ariaLabel = "Made from these moments";
+    list.append(...moments.map((told) => this.#evidence(told)));
+    item.append(list);
+    this.#follow();
   }
 
-  #end(answer, reason) {
+  #evidence(told) {
+    const item = document.createElement("li");
+    const button = element("button", "");
+    const moment = this.#timeline.find(told);
+    button.type = "button";
+    button.title = told.text;
+    button.ariaLabel = `${clock(told.time)}, ${told.text}: show among what I remember`;
+    button.append(pictureOf(moment), element("time", clock(told.time)));
+    button.onclick = () => this.#timeline.show(told);
+    if (!moment) this.#pictureless.push({ told, button });
+    item.append(button);
+    return item;
+  }
+
+  /** A moment is told before the server is sure to keep it: its picture may come after the answer. */
+  #illustrate() {
+    this.#pictureless = this.#pictureless.filter(({ told, button }) => {
+      const moment = this.#timeline.find(told);
+      if (moment) button.firstElementChild.replaceWith(pictureOf(moment));
+      return !moment && button.isConnected;
+    });
+  }
+
+  #finish({ id, status, status_details: details }) {
+    const item = this.#open.get(id);
+    this.#open.delete(id);
+    if (item) this.#end(item, status === "completed" ? "" : `(${details?.error?.message ?? status})`);
+    this.#next();
+  }
+
+  #end(item, reason) {
+    const answer = item.querySelector(".answer");
     answer.classList.remove("waiting");
+    item.ariaBusy = "false";
     if (reason) answer.append(element("span", ` ${reason}`, "reason"));
+    this.#follow();
+  }
+
+  #tell() {
+    this.#page.cancel.hidden = !this.#open.size && !this.#playing;
   }
 
   #follow() {
     const list = this.#page.answers;
-    this.#page["answers-empty"].hidden = true;
     list.scrollTop = list.scrollHeight;
   }
 }

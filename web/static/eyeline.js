@@ -16,12 +16,10 @@ const GATHERING_MS = 1000; // longest wait for relay candidates before the offer
 const BREAK_MS = 4000; // longest break that is waited out
 const OPENING_MS = 15000; // longest wait for a connection after the answer
 
-/** What the client is doing. `lost` means that a live call broke; `ended` that it was stopped. */
+/** What the client is doing: `lost` means that a live call broke; `ended` that it was stopped. */
 /** @typedef {"idle" | "connecting" | "live" | "lost" | "ended"} CallState */
 
-/** @typedef {import("./types.js").Caption} Caption */
-/** @typedef {import("./types.js").Stats} Stats */
-
+/** @typedef {import("./types.js").Caption} Caption, and so the others that are named below */
 /** A call that could not be made; `status` is the HTTP status, or 0 where there was no answer. */
 export class CallError extends Error {
   /** @param {string} message @param {number} [status] */
@@ -34,8 +32,9 @@ export class CallError extends Error {
 
 /**
  * One call. Events, each with its payload in `detail`:
- *   state {state: CallState, reason: string}; caption Caption; stats Stats;
- *   notice {level, message}; error {message, code}; event: every message of the server, whole.
+ *   state {state: CallState, reason: string}; caption Caption; stats Stats; moment Moment;
+ *   evidence Evidence; relevance Relevance; requests {requests: string[]}; notice {level, message};
+ *   error {message, code, event_id}; event: every message of the server, whole.
  */
 export class EyelineClient extends EventTarget {
   /** @type {RTCPeerConnection | null} */ #peer = null;
@@ -102,20 +101,22 @@ export class EyelineClient extends EventTarget {
     this.#channel.send(JSON.stringify(event));
   }
 
-  /** Ask a question about what is seen; the answer comes as `response.*` events. @param {string} text */
-  ask(text) {
+  /**
+   * Ask about what is or was seen; the response has the id that is returned in its metadata.
+   * @param {string} text @param {{spoken?: boolean}} [options] `spoken`: as sound too, in `remote`
+   */
+  ask(text, options) {
     const id = `question_${(this.#questions += 1)}`;
-    const content = [{ type: "input_text", text }];
-    this.send({
-      type: "conversation.item.create",
-      event_id: `${id}_item`,
-      item: { type: "message", role: "user", content },
-    });
-    this.send({
-      type: "response.create",
-      event_id: `${id}_response`,
-      response: { output_modalities: ["text"] },
-    });
+    const item = { type: "message", role: "user", content: [{ type: "input_text", text }] };
+    this.send({ type: "conversation.item.create", event_id: `${id}_item`, item });
+    this.respond(id, options);
+    return id;
+  }
+
+  /** Ask for an answer to the newest question, where another response was in progress. @param {string} id */
+  respond(id, { spoken = false } = {}) {
+    const response = { output_modalities: [spoken ? "audio" : "text"], metadata: { "eyeline.question": id } };
+    this.send({ type: "response.create", event_id: `${id}_response`, response });
   }
 
   /** End the call, here and on the server. */
@@ -221,7 +222,7 @@ export class EyelineClient extends EventTarget {
     this.#peer = this.#channel = null;
     this.#location = "";
     peer?.close();
-    for (const track of this.remote.getTracks()) this.remote.removeTrack(track);
+    this.remote.getTracks().forEach((track) => this.remote.removeTrack(track));
     if (!location) return Promise.resolve();
     const options = { method: "DELETE", keepalive: true, headers: this.#headers };
     return fetch(location, options).catch(() => undefined); // it ends there by itself, only later
@@ -229,9 +230,9 @@ export class EyelineClient extends EventTarget {
 
   #receive(data) {
     const message = JSON.parse(data);
-    const own = { "eyeline.caption": "caption", "eyeline.stats": "stats", "eyeline.notice": "notice" };
-    const name = message.type === "error" ? "error" : own[message.type];
-    if (name) this.#tell(name, name === "error" ? message.error : message);
+    const [kind, ...names] = message.type.split(".");
+    if (kind === "error") this.#tell("error", message.error);
+    if (kind === "eyeline") this.#tell(names.at(-1), message); // eyeline.memory.moment: moment
     this.#tell("event", message);
   }
 

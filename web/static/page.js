@@ -4,8 +4,11 @@ import { Conversation } from "./asking.js";
 import { CameraError, openCamera } from "./camera.js";
 import { CaptionList } from "./captions.js";
 import { CallError, EyelineClient } from "./eyeline.js";
+import { RelevanceVeil } from "./relevance.js";
+import { drawRequests, stopping } from "./requests.js";
 import { openSample } from "./sample.js";
-import { drawCaptions, drawNotices, drawProblem, drawStats, partsOf } from "./view.js";
+import { Timeline } from "./timeline.js";
+import { drawCaptions, drawModel, drawNotices, drawProblem, drawStats, element, partsOf } from "./view.js";
 
 const STATES = {
   idle: "Ready",
@@ -16,14 +19,8 @@ const STATES = {
   lost: "Connection lost",
   ended: "Stopped",
 };
-// A speaker who pauses for effect is not done: sentences stay whole, and partial captions hide no time.
-const SESSION = {
-  audio: {
-    input: {
-      turn_detection: { type: "server_vad", create_response: false, silence_duration_ms: 1000 },
-    },
-  },
-};
+const QUESTIONS = ["What do you see?", "Is anyone there?", "What did you see first?"];
+const PAUSE_MS = 1000; // a speaker who pauses for effect is not done: sentences stay whole
 const CREDIT = "Big Buck Bunny © Blender Foundation, CC BY 3.0";
 const FULL = "All places of this server are taken: try again in a while.";
 
@@ -43,6 +40,8 @@ class Page {
   /** @type {EyelineClient | null} */ #client = null;
   /** @type {import("./sample.js").Source | null} */ #source = null;
   /** @type {Conversation | null} */ #conversation = null;
+  #timeline;
+  #veil;
 
   constructor(root) {
     this.#root = root;
@@ -56,7 +55,13 @@ class Page {
     page.download.onclick = () => this.#download();
     page["offer-sample"].onclick = () => this.#startSample();
     page["key-form"].onsubmit = (event) => this.#useKey(event);
-    page.ask.onsubmit = (event) => this.#ask(event);
+    page.ask.onsubmit = (event) => this.#submit(event);
+    page.cancel.onclick = () => this.#conversation?.cancel();
+    page.talk.onchange = () => this.#talk();
+    page.look.onchange = () => this.#veil.show(page.look.checked);
+    this.#timeline = new Timeline(page, (question) => this.#suggest(question));
+    this.#veil = new RelevanceVeil(page.veil, page.camera, page["veil-about"]);
+    page.suggestions.append(...QUESTIONS.map((question) => this.#suggestion(question)));
     this.#show("idle"); // until now Start was disabled: it would have done nothing
   }
 
@@ -65,13 +70,14 @@ class Page {
     this.#show("opening");
     if (again) this.#captions.continueAt((performance.now() - this.#began) / 1000);
     else this.#forget();
+    this.#forgetSeen();
     const client = (this.#client = new EyelineClient());
     try {
       this.#source = this.#page.sample.checked ? await openSample() : await this.#openCamera();
       this.#page.camera.srcObject = this.#source.stream;
       this.#listen(client);
       this.#page.generated.srcObject = client.remote;
-      await client.connect({ stream: this.#source.stream, key: this.#key, session: SESSION });
+      await client.connect({ stream: this.#source.stream, key: this.#key, session: this.#session() });
     } catch (error) {
       this.#fail(error);
     }
@@ -92,16 +98,20 @@ class Page {
   }
 
   #listen(client) {
-    const conversation = (this.#conversation = new Conversation(this.#page));
+    const conversation = (this.#conversation = new Conversation(this.#page, client, this.#timeline));
     const on = (name, act) => client.addEventListener(name, ({ detail }) => act(detail));
+    conversation.spoken = this.#page.talk.checked;
     on("state", (detail) => this.#change(detail));
     on("caption", (caption) => this.#captions.apply(caption) && this.#drawCaptions());
     on("stats", (stats) => this.#client === client && this.#drawStats(stats));
     on("notice", ({ message, level }) => this.#notice(message, level));
+    on("moment", (moment) => this.#timeline.add(moment));
+    on("relevance", (relevance) => this.#veil.receive(relevance));
+    on("requests", ({ requests }) => this.#drawRequests(requests));
     on("event", (event) => conversation.receive(event));
-    on("error", ({ message }) => {
-      conversation.close("(no answer)");
-      drawProblem(this.#page, { what: "The server reports an error.", advice: message });
+    on("error", (error) => {
+      if (conversation.refused(error)) return;
+      drawProblem(this.#page, { what: "The server reports an error.", advice: error.message });
     });
   }
 
@@ -110,6 +120,7 @@ class Page {
     if (state === "live" && !this.#captions.lines.length) this.#began = performance.now();
     if (state !== "lost" && state !== "ended") return;
     this.#conversation.close("(the call ended)");
+    this.#drawRequests([]);
     this.#closeSource();
     if (state !== "lost") return;
     drawProblem(this.#page, { what: reason, advice: "The captions so far are kept.", offer: "reconnect" });
@@ -124,6 +135,7 @@ class Page {
     page.state.textContent = STATES[state];
     page.start.disabled = page.sample.disabled = busy;
     page.mute.disabled = page.question.disabled = page.send.disabled = !live;
+    for (const { firstElementChild: button } of page.suggestions.children) button.disabled = !live;
     page.stop.disabled = !(live || state === "connecting");
     page.mute.textContent = state === "muted" ? "Unmute" : "Mute";
     page.mute.ariaPressed = String(state === "muted");
@@ -154,19 +166,59 @@ class Page {
     drawCaptions(this.#page, this.#captions.lines, this.#drawn);
   }
 
-  #notice(message, level) {
-    this.#notices.set(message, level);
-    this.#page["stand-in"].hidden = ![...this.#notices.keys()].some((text) => text.includes("echo"));
-    drawNotices(this.#page, this.#notices);
+  #drawRequests(requests) {
+    drawRequests(this.#page.requests, requests, (request) => this.#conversation.ask(stopping(request)));
   }
 
-  #ask(event) {
+  #notice(message, level) {
+    this.#notices.set(message, level);
+    drawNotices(this.#page, this.#notices);
+    drawModel(this.#page, message);
+  }
+
+  #submit(event) {
     event.preventDefault();
     const text = this.#page.question.value.trim();
     if (!text) return;
-    this.#conversation.ask(text);
-    this.#client.ask(text);
     this.#page.question.value = "";
+    this.#conversation.ask(text);
+  }
+
+  #suggestion(question) {
+    const item = document.createElement("li");
+    const button = element("button", question);
+    button.type = "button";
+    button.onclick = () => {
+      this.#conversation.ask(question);
+      this.#page.question.focus();
+    };
+    item.append(button);
+    return item;
+  }
+
+  /** Put a question into the box, to be sent or changed. */
+  #suggest(question) {
+    this.#page.question.value = question;
+    this.#page.question.focus();
+  }
+
+  /** What the server is asked for: answers to what is typed only, or also to what is said, and aloud. */
+  #session() {
+    const { checked: talk } = this.#page.talk;
+    // Without, what somebody says in the room is no reason to stop an answer that is being read.
+    const voice = { create_response: talk, interrupt_response: talk };
+    const detection = { type: "server_vad", silence_duration_ms: PAUSE_MS, ...voice };
+    return {
+      type: "realtime",
+      output_modalities: [talk ? "audio" : "text"],
+      audio: { input: { turn_detection: detection } },
+    };
+  }
+
+  #talk() {
+    if (this.#client?.state !== "live") return;
+    this.#conversation.spoken = this.#page.talk.checked;
+    this.#client.send({ type: "session.update", session: this.#session() });
   }
 
   #useKey(event) {
@@ -187,15 +239,25 @@ class Page {
   #forget() {
     this.#captions.clear();
     this.#notices.clear();
+    drawModel(this.#page, null);
     this.#page.answers.replaceChildren();
     this.#page["answers-empty"].hidden = false;
     this.#drawCaptions();
+  }
+
+  /** Another call begins, whose moments are others: those of earlier answers cannot be shown. */
+  #forgetSeen() {
+    for (const button of this.#page.answers.querySelectorAll(".evidence button")) button.disabled = true;
+    this.#timeline.clear();
+    this.#veil.clear();
+    this.#drawRequests([]);
   }
 
   #closeSource() {
     this.#source?.close();
     this.#source = null;
     this.#page.camera.srcObject = this.#page.generated.srcObject = null;
+    this.#veil.clear();
   }
 
   #fail(error) {

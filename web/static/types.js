@@ -29,4 +29,29 @@
  * @property {number} seconds length of the session
  */
 
+/**
+ * Something that was seen and is remembered.
+ * @typedef {object} Moment
+ * @property {number} number tells it from the others of its session
+ * @property {number} time seconds of the session
+ * @property {string} text what was seen, in words
+ * @property {string | null} image a small picture of it, as a data URL
+ */
+
+/**
+ * What the answer in progress is made from.
+ * @typedef {object} Evidence
+ * @property {string} response_id
+ * @property {string} item_id
+ * @property {{number: number, time: number, text: string}[]} moments in order of time
+ */
+
+/**
+ * How much each part of the picture matters to the model.
+ * @typedef {object} Relevance
+ * @property {number} time seconds of the session
+ * @property {string} about what it looks for; empty where nobody asked
+ * @property {number[][]} values rows of the picture from the top, each from the left, 0 to 1
+ */
+
 export {};

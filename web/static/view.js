@@ -76,11 +76,30 @@ function captionItem(line) {
   return item;
 }
 
+const ANSWERS = /^answers come from ((?:an? )?([^:]+))(?:: (.+))?$/; // who answers: what it can tell
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** @param {Record<string, HTMLElement>} page @param {Map<string, string>} notices message to level */
 export function drawNotices(page, notices) {
-  const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-  const items = [...notices].map(([message, level]) => element("li", sentence(message), level));
+  const general = [...notices].filter(([message]) => !ANSWERS.test(message));
+  const items = general.map(([message, level]) => element("li", sentence(message), level));
   page.notices.replaceChildren(...items);
+}
+
+/**
+ * Say beside the questions which model answers them and what it can tell, if `message` does.
+ * @param {Record<string, HTMLElement>} page
+ * @param {string | null} message null: nothing is known yet
+ */
+export function drawModel(page, message) {
+  const found = message === null ? ["", "", "", ""] : ANSWERS.exec(message);
+  if (!found) return;
+  const [, who, name, limits = ""] = found;
+  page.model.hidden = !name;
+  page.model.classList.toggle("stand-in", name.startsWith("stand-in"));
+  page["model-name"].textContent = sentence(name);
+  page["model-limits"].textContent = limits && `${sentence(limits)}.`;
+  page["hint-limits"].textContent = who && `Answers come from ${who}. ${page["model-limits"].textContent}`;
 }
 
 /**

@@ -1,0 +1,45 @@
+/** What a person asked to be told of, as chips that can be taken back. */
+
+import { element } from "./view.js";
+
+const TELLING =
+  /^.*?\b(?:tell|warn|alert|notify|inform|let|remind|ping|call|give) (?:me|us)\b.*?\b(when(?:ever)?|if|once|as soon as|every time|each time|the moment|next time|in case)\b\s*(.+)$/i;
+const LOOKING = /^.*?\b(?:watch|look|wait|keep an eye|looking|watching)(?: out)? for\b\s*(.+)$/i;
+
+const NOBODY = /\b(?:nobody|no[ -]one|everybody|everyone)\b/i;
+
+/**
+ * The words that end a standing request, for the server reads them as it reads any others.
+ * @param {string} request the words in which it was made
+ */
+export function stopping(request) {
+  const words = request.trim().replace(/[\s.!?]+$/, "");
+  if (NOBODY.test(words)) return "Stop watching for someone."; // that nobody is there is about people
+  const told = TELLING.exec(words);
+  if (told) return `Stop telling me ${told[1].toLowerCase() === "if" ? "if" : "when"} ${told[2]}.`;
+  const looked = LOOKING.exec(words);
+  return `Stop watching for ${looked ? looked[1] : words}.`;
+}
+
+/**
+ * Show the requests that stand; `stop` is called with one that is to end.
+ * @param {HTMLElement} list @param {string[]} requests @param {(request: string) => void} stop
+ */
+export function drawRequests(list, requests, stop) {
+  const focused = list.contains(document.activeElement);
+  list.hidden = requests.length === 0;
+  list.replaceChildren(...requests.map((request) => chip(request, stop)));
+  if (focused) list.querySelector("button")?.focus();
+}
+
+function chip(request, stop) {
+  const item = document.createElement("li");
+  const button = element("button", "×", "remove");
+  button.type = "button";
+  button.ariaLabel = `Stop: ${request}`;
+  button.onclick = () => stop(request);
+  const words = element("span", request);
+  words.title = request;
+  item.append(words, button);
+  return item;
+}

@@ -46,7 +46,7 @@ class Score:
     @property
     def missed(self) -> float:
         """Share of events of which nothing was said before they were over."""
-        return 1 - len(self.looks) / max(self.events, 1)
+        return 1 - len(self.looks) / self.events if self.events else math.nan
 
     @property
     def alarms_per_hour(self) -> float:
@@ -60,12 +60,14 @@ class Score:
 
     def row(self) -> str:
         """Return the columns of a table: events, missed, looks p50, seconds p50 and p95, alarms."""
+        said = f"{self.alarms} in {self.hours:.2f} h, {self.alarms_per_hour:.1f} an hour |"
+        if not self.events:
+            return f"0 | | | | {said}"
         looks: list[float] = [*self.looks] or [math.nan]
         p50, p95 = np.percentile(looks, [50, 95])
         return (
             f"{self.events} | {100 * self.missed:.0f} % | {p50:.0f} | "
-            f"{p50 / RATE:.1f} / {p95 / RATE:.1f} | {self.alarms} in {self.hours:.2f} h, "
-            f"{self.alarms_per_hour:.1f} an hour |"
+            f"{p50 / RATE:.1f} / {p95 / RATE:.1f} | {said}"
         )
 
 

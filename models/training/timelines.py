@@ -120,12 +120,12 @@ def _look(row: dict[str, Any], shares: NDArray[np.float32]) -> Look:
 
 
 def compose(pictures: Sequence[Picture], count: int, seed: int) -> Iterator[Timeline]:
-    """Yield `count` timelines of `SCENES` different pictures each."""
+    """Yield `count` timelines of `SCENES` different pictures each, or of all if there are less."""
     rng = random.Random(seed)
     for _ in range(count):
         looks: list[Look] = []
         scenes = []
-        for picture in rng.sample(list(pictures), SCENES):
+        for picture in rng.sample(list(pictures), min(SCENES, len(pictures))):
             part = _scene(picture, rng)
             scenes.append((len(looks), len(looks) + len(part), picture))
             looks += part

@@ -20,8 +20,10 @@ import torch
 from PIL import Image, ImageOps
 
 from models.qa import adapter, eyes, smollm2
+from models.qa.classes import NAMES
 from models.qa.embedded import Embedded, Memory
 from models.qa.eyes import Pixels
+from models.qa.nouns import about
 from tests.bench import blind
 
 Line = blind.Line
@@ -91,20 +93,38 @@ def compositions(lines: list[Line], count: int, seed: int) -> Iterator[list[Line
 
 
 def composed_questions(shown: list[Line]) -> list[dict[str, Any]]:
-    """Return what is asked of a composition: order, when, and a thing that was not shown."""
+    """Return what is asked of a composition: order, when, and whether a thing was shown.
+
+    `about` are the places of the pictures that must be recognised to answer.
+    """
     names = [line["objects"][0][0] for line in shown]
-    ask = []
+    asked = []
     for index in (1, 2):
-        ask.append(("order", f"What came before the {names[index]}?", shown[index - 1]))
-        ask.append(("order", f"What came after the {names[index]}?", shown[index + 1]))
-    asked = [{"kind": k, "ask": q, "expect": line["objects"][0]} for k, q, line in ask]
+        for word, other in (("before", index - 1), ("after", index + 1)):
+            question = f"What came {word} the {names[index]}?"
+            expect = shown[other]["objects"][0]
+            both = (index, other)
+            asked.append({"kind": "order", "ask": question, "expect": expect, "about": both})
     first = f"What came first, the {names[0]} or the {names[3]}?"
-    asked.append({"kind": "order", "ask": first, "expect": [f"the {names[0]} came"]})
+    expect = [f"the {names[0]} came"]
+    asked.append({"kind": "order", "ask": first, "expect": expect, "about": (0, 3)})
     middle = [str(second) for second in range(int(2 * SHOWN), int(3 * SHOWN) + 1)]
     last = f"When did you last see the {names[2]}?"
     asked.append({"kind": "when", "ask": last, "expect": middle})
     asked.append({"kind": "yes", "ask": f"Did you see the {names[0]}?", "expect": ["yes"]})
     return asked
+
+
+def recognised(memory: Memory, shown: list[Line], places: tuple[int, ...]) -> bool:
+    """Return whether the eyes named the pictures at `places` of a composition right."""
+    for place in places:
+        begin, end = place * SHOWN, (place + 1) * SHOWN
+        entries = [e for e in memory.diary.entries if begin <= e.moment.time < end]
+        seen = {name for e in entries for name in (e.main, *e.moment.others)}
+        known = {NAMES[c] for name in shown[place]["objects"][0] for c in about(name).names}
+        if not seen & ({*shown[place]["objects"][0]} | known):
+            return False
+    return True
 
 
 class Score:
@@ -128,7 +148,12 @@ class Score:
             self.whole.append(time.perf_counter() - begun)
             said = "".join(pieces)
             good = right(question["kind"], question["expect"], said)
-            self.tally[f"{media} {question['kind']}"].append(good)
+            kind = question["kind"]
+            if kind == "count":
+                kind += " of people" if about(question["ask"]).persons else " of things"
+            self.tally[f"{media} {kind}"].append(good)
+            if question.get("about") and recognised(memory, line["shown"], question["about"]):
+                self.tally[f"{media} {kind}, both things recognised"].append(good)
             if self.show:
                 print(
                     "  " if good else "x ", line["id"], "|", question["ask"], "|", said, flush=True
@@ -162,7 +187,7 @@ def main() -> None:
     parser.add_argument("--adapter", type=Path, help="by default none: the frozen model")
     parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
     parser.add_argument("--limit", type=int, help="look at the first so many lines only")
-    parser.add_argument("--compositions", type=int, default=8)
+    parser.add_argument("--compositions", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--out", type=Path)
@@ -181,7 +206,8 @@ def main() -> None:
         score.ask(model, memory, line["media"], line, now)
     for index, shown in enumerate(compositions(lines, options.compositions, seed=options.half)):
         memory, now = watched(model, composed(shown))
-        asked = {"id": f"composed {index}", "questions": composed_questions(shown)}
+        questions = composed_questions(shown)
+        asked = {"id": f"composed {index}", "questions": questions, "shown": shown}
         score.ask(model, memory, "composed", asked, now)
     print(json.dumps(score.summary(), indent=1))
     if options.out:

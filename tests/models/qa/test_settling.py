@@ -27,7 +27,8 @@ def look(name: str, time: float, *, share: float = 0.9, people: int = 0) -> Look
 
 
 def kept(looks: list[Look], *, every: float = EVERY) -> list[tuple[float, str]]:
-    state, found = Settling(), []
+    state = Settling()
+    found: list[Look] = []
     for each in looks:
         state, fresh = settle(state, each, every=every)
         found += fresh
@@ -90,7 +91,8 @@ def test_later_looks_change_nothing_that_was_remembered_before(
     looks = [look(name, i / 2, share=share) for i, (name, share) in enumerate(shown)]
 
     def along(part: list[Look]) -> list[float]:
-        state, found = Settling(), []
+        state = Settling()
+        found: list[Look] = []
         for each in part:
             state, fresh = settle(state, each, every=EVERY)
             found += fresh

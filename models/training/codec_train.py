@@ -1,7 +1,7 @@
 """Train the video codec: `python -m models.training.codec_train --minutes 60`.
 
 The same command goes on with a run that was stopped: every step draws its clips from its own
-number. The folder holds `state.pt` (all that is needed to go on, written after every three minutes of work),
+number. The folder holds `state.pt` (what is needed to go on, after every three minutes of work),
 `codec.safetensors` (smoothed weights) and `log.jsonl` (loss of each tenth step, and the decibels
 on held-out clips each time it is saved). Photographs: `python -m models.training.video_pictures`.
 
@@ -37,7 +37,8 @@ class Recipe:
     """A run: `steps` over `clips` clips of `latents` latents; `rate` rises over `warmup`, falls.
 
     `noise` is the standard deviation of what is added to latents of unit size; `weight` is how
-    much more an object's pixel counts than the background's.
+    much more an object's pixel counts than the background's; `scored` is the count of clips that the
+    decibels are of.
     """
 
     steps: int = 8_000
@@ -49,6 +50,7 @@ class Recipe:
     noise: float = 0.05
     weight: float = 2.0
     smoothing: float = 0.998
+    scored: int = 24
     seed: int = 1
 
 
@@ -112,10 +114,10 @@ def loss_of(codec: Codec, pixels: Tensor, weights: Tensor, noise: Tensor) -> Ten
 
 
 @torch.no_grad()
-def decibels(codec: Codec, pictures: Pictures, recipe: Recipe, count: int = 24) -> Tensor:
-    """Return the peak signal-to-noise ratio of each of `count` held-out clips of 2.5 s."""
+def decibels(codec: Codec, pictures: Pictures, recipe: Recipe) -> Tensor:
+    """Return the peak signal-to-noise ratio of each of some held-out clips of 2.5 s."""
     ratios = []
-    for number in range(count):
+    for number in range(recipe.scored):
         clip = compose(pictures, number, size=recipe.size, frames=40, held_out=True)
         pixels = to_tensor(clip.frames)[None]
         shown, _ = codec.decode(codec.encode(pixels)[0])

@@ -3,6 +3,7 @@
 import zlib
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.training.video_kinds import BACKGROUNDS, KINDS
 from models.training.video_pictures import Pictures
@@ -13,11 +14,15 @@ def pictures() -> Pictures:
     for kind in KINDS.values():
         for name in (*kind.train, *kind.held_out):
             rng = np.random.default_rng(zlib.crc32(name.encode()))
-            photograph = rng.integers(0, 255, (30, 40, 4), dtype=np.uint8)
-            photograph[..., 3] = 255
-            objects[name] = photograph
+            objects[name] = np.dstack([_coloured(rng, 30, 40), np.full((30, 40, 1), 255, np.uint8)])
     for name, ground in BACKGROUNDS.items():
         if ground.picture:
             rng = np.random.default_rng(zlib.crc32(name.encode()))
-            grounds[name] = rng.integers(0, 255, (64, 90, 3), dtype=np.uint8)
+            grounds[name] = _coloured(rng, 64, 90)
     return Pictures(objects, grounds)
+
+
+def _coloured(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
+    """Return a picture of one colour, with some noise on it."""
+    colour = rng.integers(30, 225, 3)
+    return (colour + rng.integers(-30, 30, (height, width, 3))).astype(np.uint8)

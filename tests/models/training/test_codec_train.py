@@ -9,7 +9,7 @@ from tests.models.training import drawn
 
 PICTURES = drawn.pictures()
 CONFIG = CodecConfig(channels=8, wide=8, fine=8, finest=8, deep=1)
-RECIPE = Recipe(steps=6, clips=2, latents=2, size=32, warmup=2)
+RECIPE = Recipe(steps=6, clips=2, latents=2, size=32, warmup=2, scored=2)
 
 
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(tmp_path: Path) -> None:
@@ -33,6 +33,6 @@ def test_what_is_saved_decodes_as_it_was_scored(tmp_path: Path) -> None:
     run = Run(tmp_path, RECIPE, CONFIG)
     train(run, PICTURES, minutes=5)
     codec = load_codec(tmp_path / "codec.safetensors")
-    ratios = [decibels(made, PICTURES, RECIPE, 2) for made in (codec, run.smooth)]
+    ratios = [decibels(made, PICTURES, RECIPE) for made in (codec, run.smooth)]
     torch.testing.assert_close(*ratios, rtol=0, atol=1e-3)
     assert ratios[0].min() > 5

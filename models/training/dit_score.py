@@ -1,0 +1,210 @@
+"""Score the model that draws: `python -m models.training.dit_score --sampler motion_stream`.
+
+Held-out captions and tracks of one thing are drawn by a sampler, and the pictures judged:
+
+- track error: how far the thing is from where the track says, in pixels. The thing is found as what
+  differs from the picture's median over time, so the same measure on real clips is the floor;
+  beside it a stream that got another clip's track, and one that got none.
+- class and background: what `dit_probe` says, with its score on real held-out clips.
+- drift: class, colour, sharpness and motion of the first and the last seconds of a long stream.
+"""
+
+import argparse
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from models.generation.codec import FRAMES
+from models.generation.context import Reach
+from models.generation.control import Control
+from models.generation.embedded import Drawing, load
+from models.generation.generator import Generator
+from models.generation.motion_stream import MotionStream
+from models.generation.rolling_forcing import RollingForcing
+from models.generation.stream_dit import StreamDiT
+from models.streaming import Streaming, run
+from models.training.dit_probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
+from models.training.video_clips import Clip, compose
+from models.training.video_pictures import Pictures
+from models.training.video_pictures import load as load_pictures
+
+logger = logging.getLogger(__name__)
+
+SAMPLERS = ("motion_stream", "rolling_forcing", "stream_dit")
+
+Shown = NDArray[np.uint8]
+
+
+def sampler_of(
+    name: str, drawing: Drawing, seed: int, steps: int | None = None
+) -> Streaming[object, Control, Tensor]:
+    """Return the sampler `name`; `steps` changes how many calls a chunk takes, where it can."""
+    backbone = drawing.backbone()
+    made: object
+    if name == "motion_stream":
+        levels = {1: (1.0,), 2: (1.0, 0.7), 3: (1.0, 0.8, 0.5)}[steps or 2]
+        made = MotionStream(backbone, levels, seed)
+    elif name == "rolling_forcing":
+        made = RollingForcing(backbone, seed=seed)
+    else:
+        reach = Reach(sink=0, window=backbone.reach.window)
+        made = StreamDiT(drawing.backbone(reach), steps=steps or 1, seed=seed)
+    return made  # type: ignore[return-value]  # each has a state of its own
+
+
+def shown(
+    drawing: Drawing, sampler: Streaming[object, Control, Tensor], text: str, track: Tensor | None
+) -> Shown:
+    """Return a clip for `text`, as long as `track` (things, pictures, 2), or 2.5 s without one."""
+    prompt = drawing.words.prompt(text)
+    count = track.shape[1] // FRAMES if track is not None else 10
+    parts = [
+        track[:, FRAMES * n : FRAMES * (n + 1)] if track is not None else None for n in range(count)
+    ]
+    control = [Control(prompt, part) for part in parts]
+    return np.concatenate(list(run(Generator(sampler, drawing.codec), control)))
+
+
+def found(pictures: Shown) -> NDArray[np.float64]:
+    """Return where what moves is in each picture, (pictures, 2): x and y in [0, 1]."""
+    still = np.median(pictures, 0)
+    change = np.abs(pictures.astype(np.float64) - still).sum(3)
+    change = np.clip(change - 60, 0, None)  # of 765: below it is noise and texture
+    change += 1e-9
+    rows, columns = np.mgrid[: pictures.shape[1], : pictures.shape[2]] + 0.5
+    total = change.sum((1, 2))
+    places = [(change * grid).sum((1, 2)) / total for grid in (columns, rows)]
+    middles: NDArray[np.float64] = np.stack(places, 1) / pictures.shape[1]
+    return middles
+
+
+def track_error(pictures: Shown, track: NDArray[np.float32]) -> float:
+    """Return the mean distance in pixels between `track` (pictures, 2) and what is found."""
+    count = min(len(pictures), len(track))
+    return float(
+        np.linalg.norm(found(pictures[:count]) - track[:count], axis=1).mean() * pictures.shape[1]
+    )
+
+
+def moving_clips(pictures: Pictures, count: int, size: int) -> list[Clip]:
+    """Return held-out clips of one thing that crosses much of the frame."""
+    clips: list[Clip] = []
+    seed = 0
+    while len(clips) < count:
+        clip = compose(pictures, seed, size=size, frames=40, held_out=True)
+        way = np.ptp(clip.tracks[0], axis=0).max()
+        if len(clip.kinds) == 1 and way > 0.3:
+            clips.append(clip)
+        seed += 1
+    return clips
+
+
+def judged(probe: Probe, made: Sequence[Shown], clips: Sequence[Clip]) -> tuple[float, float]:
+    """Return the shares of pictures in which the probe names the clip's thing, and background."""
+    parts = [
+        (*views(pictures[frame], clip.tracks[0, frame]), clip)
+        for pictures, clip in zip(made, clips, strict=True)
+        for frame in range(10, min(40, len(pictures)), 10)
+    ]
+    cuts, wholes = (torch.stack([part[n] for part in parts]) for n in (0, 1))  # type: ignore[misc]  # views come first
+    kinds = torch.tensor([KIND_NAMES.index(part[2].kinds[0]) for part in parts])
+    grounds = torch.tensor([GROUND_NAMES.index(part[2].background) for part in parts])
+    return right(probe, (cuts, wholes, kinds, grounds))
+
+
+def score(
+    drawing: Drawing, name: str, clips: Sequence[Clip], probe: Probe, folder: Path | None
+) -> dict[str, float]:
+    """Return the scores of a sampler on the captions and tracks of `clips`, and its controls."""
+    made: list[Shown] = []
+    other: list[Shown] = []
+    none: list[Shown] = []
+    for number, clip in enumerate(clips):
+        strange = clips[(number + 1) % len(clips)].tracks[0]
+        for out, track in ((made, clip.tracks[0]), (other, strange), (none, None)):
+            sampler = sampler_of(name, drawing, number)
+            told = None if track is None else torch.from_numpy(track)[None]
+            out.append(shown(drawing, sampler, clip.caption, told))
+    if folder:
+        sheet(made, folder / f"{name}.png")
+    kinds, grounds = judged(probe, made, clips)
+    real = judged(probe, [clip.frames for clip in clips], clips)
+    errors = {
+        "track": made,
+        "track_of_another": other,
+        "no_track": none,
+        "floor": [clip.frames for clip in clips],
+    }
+    return {
+        **{
+            what: float(
+                np.mean([track_error(p, c.tracks[0]) for p, c in zip(each, clips, strict=True)])
+            )
+            for what, each in errors.items()
+        },
+        "class": kinds,
+        "class_of_real": real[0],
+        "background": grounds,
+        "background_of_real": real[1],
+    }
+
+
+def drift(drawing: Drawing, name: str, text: str, minutes: float) -> dict[str, list[float]]:
+    """Return colour, sharpness and motion of a stream, as means over each 15 s."""
+    sampler = sampler_of(name, drawing, 0)
+    count = round(minutes * 240)
+    time = torch.arange(count * FRAMES) / 16
+    path = 0.5 + 0.25 * torch.stack([(0.4 * 6.283 * time).cos(), (0.4 * 6.283 * time).sin()], 1)
+    pictures = shown(drawing, sampler, text, path[None]).astype(np.float32)
+    parts = np.array_split(pictures, max(1, round(minutes * 4)))
+    return {
+        "colour": [float(part.mean()) for part in parts],
+        "sharpness": [float(np.abs(np.diff(part, axis=2)).mean()) for part in parts],
+        "motion": [float(np.abs(np.diff(part, axis=0)).mean()) for part in parts],
+    }
+
+
+def sheet(clips: Sequence[Shown], file: Path, every: int = 5) -> None:
+    """Write a contact sheet: a clip in each row, each `every`-th picture, twice as large."""
+    rows = [np.concatenate(list(clip[::every]), 1) for clip in clips]
+    width = min(row.shape[1] for row in rows)
+    whole = np.concatenate([row[:, :width] for row in rows])
+    picture = Image.fromarray(whole)
+    picture.resize((2 * picture.width, 2 * picture.height), Image.Resampling.NEAREST).save(file)
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    root = Path(".cache/eyeline/training")
+    parser.add_argument("--codec", type=Path, default=root / "codec" / "codec.safetensors")
+    parser.add_argument("--drawing", type=Path, default=root / "dit" / "drawing.safetensors")
+    parser.add_argument("--pictures", type=Path, default=root / "pictures")
+    parser.add_argument("--sampler", choices=SAMPLERS, nargs="+", default=list(SAMPLERS))
+    parser.add_argument("--clips", type=int, default=24)
+    parser.add_argument("--minutes", type=float, default=0.0, help="of a stream, to see drift")
+    parser.add_argument("--sheets", type=Path, help="folder for contact sheets")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(1)
+    drawing, pictures = load(options.codec, options.drawing), load_pictures(options.pictures)
+    probe = train(pictures)
+    clips = moving_clips(pictures, options.clips, drawing.shows.size)
+    for name in options.sampler:
+        logger.info(
+            "%s %s", name, json.dumps(score(drawing, name, clips, probe, options.sheets), indent=1)
+        )
+        if options.minutes:
+            said = "a duck moving in a circle on grass"
+            logger.info("%s", json.dumps(drift(drawing, name, said, options.minutes)))
+
+
+if __name__ == "__main__":
+    main()

@@ -87,7 +87,7 @@ class Block:
     def measured(self) -> Tensor | None:
         """Return the salience, read back if it was spilled; None if it was never measured."""
         salience = self.salience
-        if salience is None and self.record is not None and "salience" in self.record.pieces:
+        if salience is None and self.record is not None and "salience" in self.record.names:
             layers, _, heads, tokens, _ = self.shape
             try:
                 data = self.record.read("salience")

@@ -80,7 +80,7 @@ class Embedded:
         self.eyes = sight
         self.config = config or EmbeddedConfig()
         begin = chat.tokens(opening(SYSTEM))
-        self.rekv = Rekv(chat.decoder, begin, RekvConfig(window=1024))
+        self.rekv = Rekv(chat.decoder, begin, RekvConfig(window=1024, internal=False))
 
     def init_state(self, store: Store | None = None, diary: Diary | None = None) -> Memory:
         """Return the memory before the first picture, or after what `store` and `diary` hold."""

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.errors import DamagedBlockError
+from models.errors import DamagedBlockError, EmptyMemoryError
 from models.qa.blocks import Block, Table
 from models.qa.kv import Cache, KeyValue
 from models.qa.llm import Decoder
@@ -51,6 +51,19 @@ class Retrieved:
                 votes[block.id] += 1
         order = sorted(named.values(), key=lambda block: (-votes[block.id], block.start))
         return [(block, votes[block.id] / len(self.blocks)) for block in order]
+
+
+def visible(table: Table, until: float | None) -> Allowed:
+    """Return which blocks end at or before `until`, seconds, and are not lost.
+
+    Raises:
+        EmptyMemoryError: none does.
+    """
+    allowed = table.visible(until)
+    if not allowed.any():
+        when = "yet" if until is None else f"at or before {until:.1f} s"
+        raise EmptyMemoryError(f"nothing has been seen {when}; show something first")
+    return allowed
 
 
 def look(

@@ -17,13 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.errors import EmptyMemoryError
-from models.qa.blocks import Table
 from models.qa.encode import State, begin, encode
 from models.qa.eviction import KeepAll, Policy
 from models.qa.kv import size
 from models.qa.llm import Choose, Decoder, generate, likeliest
-from models.qa.look import Allowed, Retrieved, fetch, look
+from models.qa.look import Allowed, Retrieved, fetch, look, visible
 from models.qa.places import Line, Places
 from models.qa.retrieval import Scoring, best, score
 from models.qa.store import Store
@@ -34,13 +32,15 @@ class RekvConfig:
     """`window` is in tokens; `blocks` is how many a question retrieves in each layer.
 
     Blocks are stored in `dtype`, by default the decoder's own: half as many bits take half the
-    room, and are exact no more.
+    room, and are exact no more. If not `internal`, blocks can be had by ids alone, and what a
+    layer would find them by takes no RAM.
     """
 
     window: int = 15_000
     blocks: int = 64
     scoring: Scoring = "dot"
     dtype: torch.dtype | None = None
+    internal: bool = True
     span: int = 32  # blocks that the trend is taken from, if the scoring is "centred"
 
 
@@ -71,7 +71,7 @@ class Rekv:
 
         Raises:
             ValueError: the opening is empty, or does not fit into the window; or blocks on a
-                grid would lose tokens.
+                grid would lose tokens; or a policy merges what has no representatives.
         """
         self.decoder = decoder
         self.config = config or RekvConfig()
@@ -80,6 +80,8 @@ class Rekv:
         self.opening = opening
         if self.policy.measures and not isinstance(self.places, Line):
             raise ValueError("blocks on a grid cannot be thinned out; choose another policy")
+        if not self.config.internal and not isinstance(self.policy, KeepAll):
+            raise ValueError("this policy works on representatives; set internal=True")
         if not 0 < len(opening) < self.config.window:
             raise ValueError(
                 f"the opening has {len(opening)} tokens; give at least one, and fewer than the "
@@ -90,7 +92,8 @@ class Rekv:
     def identity(self) -> dict[str, object]:
         """What a stored block is only good for: these weights, after this opening."""
         config = self.decoder.config
-        return {
+        found_by = {} if self.config.internal else {"found by": "ids"}
+        return found_by | {
             "shape": [config.layers, config.key_heads, config.head_width],
             "dtype": str(self._dtype).removeprefix("torch."),
             "weights": next(self.decoder.layers).fingerprint(),
@@ -141,7 +144,11 @@ class Rekv:
             frame = frames[index]
             found = measured[index] if index < len(measured) else None
             state.last = state.store.append(
-                part.to(self._dtype, copy=True), start=frame.start, end=frame.end, salience=found
+                part.to(self._dtype, copy=True),
+                start=frame.start,
+                end=frame.end,
+                salience=found,
+                represented=self.config.internal,
             )
         return state, ()
 
@@ -169,13 +176,15 @@ class Rekv:
         their embeddings. Blocks that end after `until`, seconds, are not looked at.
 
         Raises:
-            ValueError: the question has no tokens.
+            ValueError: the question has no tokens, or this memory is not `internal`.
             EmptyMemoryError: no block ends at or before `until`.
 
         Source: ReKV, Di et al. 2025, section 3.3 (internal retrieval).
         """
         if not len(question):
             raise ValueError("the question has no tokens; give at least one")
+        if not self.config.internal:
+            raise ValueError("this memory has nothing to find blocks by; give their ids")
         table = state.store.table
         config = self.config
 
@@ -189,7 +198,7 @@ class Rekv:
             return rows[best(scores, count or config.blocks)]
 
         x = self._embedded(question)
-        allowed = _allowed(table, until)
+        allowed = visible(table, until)
         return look(self.decoder, state.sinks, table, allowed, x, pick, self.places)
 
     @torch.no_grad()
@@ -205,7 +214,7 @@ class Rekv:
         Source: ReKV, Di et al. 2025, section 3.3 (external retrieval).
         """
         table = state.store.table
-        allowed = _allowed(table, until)
+        allowed = visible(table, until)
         ends = table.ends <= (np.inf if until is None else until)
         known = {block.id: row for row, block in enumerate(table.blocks) if ends[row]}
         unknown = sorted(set(ids) - known.keys())
@@ -289,11 +298,3 @@ class Rekv:
                     "give frames in order of time"
                 )
             before = frame.end
-
-
-def _allowed(table: Table, until: float | None) -> Allowed:
-    allowed = table.visible(until)
-    if not allowed.any():
-        when = "yet" if until is None else f"at or before {until:.1f} s"
-        raise EmptyMemoryError(f"nothing has been seen {when}; show something first")
-    return allowed

@@ -14,10 +14,13 @@ import json
 import mmap
 import os
 import struct
+import sys
 import weakref
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +44,30 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Record:
-    """A record as found in `segment`, its pieces not yet looked at."""
+    """A record as found in `segment`, its pieces not yet looked at.
+
+    There is one for every block of a stream, so where the pieces are is kept tersely: their
+    `names`, bytes and CRC-32s, one after the other from `start` on.
+    """
 
     segment: "Segment"
     offset: int
     size: int
-    head: Head
-    pieces: Mapping[str, Piece]
+    head: Head  # without its list of pieces
+    start: int
+    names: tuple[str, ...]
+    lengths: "array[int]"
+    checksums: "array[int]"
+
+    @property
+    def pieces(self) -> dict[str, Piece]:
+        """Where each piece is."""
+        ends = accumulate(self.lengths, initial=self.start)
+        told = zip(self.names, ends, self.lengths, self.checksums, strict=False)
+        return {
+            name: Piece(offset=at, length=length, checksum=checksum)
+            for name, at, length, checksum in told
+        }
 
     def read(self, name: str) -> memoryview:
         """Return the bytes of the piece `name`, checked.
@@ -55,13 +75,14 @@ class Record:
         Raises:
             DamagedBlockError: they are not those that were written, or there is no such piece.
         """
-        piece = self.pieces.get(name)
-        if piece is None:
+        if name not in self.names:
             raise DamagedBlockError(f"{self.segment.path} at byte {self.offset}: no {name}")
-        data = self.segment.read(piece.offset, piece.length)
-        if zlib.crc32(data) != piece.checksum:
+        index = self.names.index(name)
+        at = self.start + sum(self.lengths[:index])
+        data = self.segment.read(at, self.lengths[index])
+        if zlib.crc32(data) != self.checksums[index]:
             raise DamagedBlockError(
-                f"{self.segment.path} at byte {piece.offset}: {name} is not what was written"
+                f"{self.segment.path} at byte {at}: {name} is not what was written"
             )
         return data
 
@@ -147,7 +168,7 @@ class Segment:
         if zlib.crc32(text) != checksum:
             raise DamagedBlockError(f"{self.path} at byte {offset}: its head is damaged")
         record = _record(self, offset, PREFIX.size + length, json.loads(bytes(text)))
-        if record.offset + record.size > self.size or payload != _payload(record.pieces.values()):
+        if record.offset + record.size > self.size or payload != sum(record.lengths):
             raise DamagedBlockError(f"{self.path} at byte {offset}: the record is cut short")
         return record
 
@@ -180,16 +201,18 @@ class Segment:
 
 def _record(segment: Segment, offset: int, start: int, head: Head) -> Record:
     """Return the record at `offset` whose payload begins `start` bytes later."""
-    at = offset + start
-    pieces = {}
-    for name, length, checksum in head["pieces"]:
-        pieces[name] = Piece(offset=at, length=length, checksum=checksum)
-        at += length
-    return Record(segment=segment, offset=offset, size=at - offset, head=head, pieces=pieces)
-
-
-def _payload(pieces: Iterable[Piece]) -> int:
-    return sum(piece.length for piece in pieces)
+    pieces = head["pieces"]
+    lengths = array("Q", (length for _, length, _ in pieces))
+    return Record(
+        segment=segment,
+        offset=offset,
+        size=start + sum(lengths),
+        head={key: value for key, value in head.items() if key != "pieces"},
+        start=offset + start,
+        names=tuple(sys.intern(name) for name, _, _ in pieces),
+        lengths=lengths,
+        checksums=array("I", (checksum for _, _, checksum in pieces)),
+    )
 
 
 def _write(file: int, data: bytes, offset: int) -> int:

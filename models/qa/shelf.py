@@ -79,8 +79,11 @@ class Shelf:
             block = _block(record)
             layers, _, heads, _, width = block.shape
             try:
-                data = record.read("representative")
-                representatives.append(unpack(data, (layers, heads * width), torch.float32))
+                if "representative" in record.names:
+                    data = record.read("representative")
+                    representatives.append(unpack(data, (layers, heads * width), torch.float32))
+                else:
+                    representatives.append(torch.zeros(layers, 0))
             except (DamagedBlockError, ValueError) as error:
                 lost.append((block.start, block.end, str(error)))
             else:
@@ -95,7 +98,7 @@ class Shelf:
             StoreFullError: the limit is reached, or the disk is full.
             StoreError: the folder cannot be written.
         """
-        pieces = {"representative": pack(representative)}
+        pieces = {"representative": pack(representative)} if representative.numel() else {}
         if block.salience is not None:
             pieces["salience"] = pack(block.salience)
         pieces.update({f"layer {i}": pack(layer) for i, layer in enumerate(block.whole())})
@@ -208,7 +211,7 @@ class Shelf:
         """Copy a block's record to the open segment."""
         assert block.record is not None
         try:
-            pieces = {name: bytes(block.record.read(name)) for name in block.record.pieces}
+            pieces = {name: bytes(block.record.read(name)) for name in block.record.names}
         except DamagedBlockError as error:
             block.lost = str(error)
         else:

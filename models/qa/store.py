@@ -101,12 +101,19 @@ class Store:
             del self._ram[0]
 
     def append(
-        self, memory: Tensor, *, start: float, end: float, salience: Tensor | None = None
+        self,
+        memory: Tensor,
+        *,
+        start: float,
+        end: float,
+        salience: Tensor | None = None,
+        represented: bool = True,
     ) -> Block:
         """Store one block, later than all before, and return it.
 
         `memory` is (layers, 2, key heads, tokens, width), and the store's from now on; times
-        are in seconds.
+        are in seconds. All blocks of a store are `represented`, or none is: these can only be
+        had by their ids.
 
         Raises:
             ValueError: it begins before the last block ends.
@@ -120,7 +127,8 @@ class Store:
             )
         block = self.new_block(memory, start=start, end=end, salience=salience)
         self.reserve(block.size)
-        representative = blocks.representative(memory).to(self._host)
+        representative = blocks.representative(memory if represented else memory[..., :0])
+        representative = representative.to(self._host)
         if held.count:
             self.table = held.append(block, representative)
         else:

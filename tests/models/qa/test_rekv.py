@@ -1,4 +1,5 @@
 import copy
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,13 +8,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.errors import EmptyMemoryError
+from models.errors import EmptyMemoryError, StoreError
 from models.qa.attention import causal
 from models.qa.encode import State
+from models.qa.eviction import KMeans
 from models.qa.kv import size
 from models.qa.look import Retrieved
 from models.qa.rekv import Frame, Rekv, RekvConfig
 from models.qa.rotary import rotate
+from models.qa.store import open_store
 from tests.models.qa import plain
 from tests.models.qa.made import OPENING, QUESTION, TINY, TOKENS, decoder, frames
 
@@ -360,3 +363,34 @@ def test_blocks_stored_in_half_the_bits_take_half_the_room_and_find_the_same() -
     # 8 bits of mantissa in what is looked at
     torch.testing.assert_close(found, expected, atol=0.1, rtol=0.05)
     assert not torch.equal(found, expected)
+
+
+def test_a_memory_asked_by_ids_alone_keeps_no_representatives_and_answers_the_same(
+    tmp_path: Path,
+) -> None:
+    model = decoder()
+    full = Rekv(model, OPENING, RekvConfig(window=30))
+    bare = Rekv(model, OPENING, RekvConfig(window=30, internal=False))
+    state = watched(full, frames(6))
+    store = open_store(tmp_path, bare.identity)
+    slim, _ = bare.step(bare.init_state(store), frames(6))
+    ids = [1, 3, 4]
+    expected = list(full.answer(state, QUESTION, ids=ids, longest=6))
+    assert list(bare.answer(slim, QUESTION, ids=ids, longest=6)) == expected
+    assert store.sizes.table == 0 < state.store.sizes.table
+    bare.flush(slim)
+    store.close()
+    again = open_store(tmp_path, bare.identity)
+    resumed, _ = bare.step(bare.init_state(again), frames(2, first=6))
+    assert list(bare.answer(resumed, QUESTION, ids=ids, longest=6)) == expected
+    assert again.lost == ()
+    with pytest.raises(ValueError, match="give their ids"):
+        bare.retrieve(resumed, QUESTION)
+    again.close()
+    with pytest.raises(StoreError, match="another model"):
+        open_store(tmp_path, full.identity)
+
+
+def test_a_policy_that_merges_needs_representatives() -> None:
+    with pytest.raises(ValueError, match="internal=True"):
+        Rekv(decoder(), OPENING, RekvConfig(internal=False), policy=KMeans())

@@ -1,0 +1,235 @@
+"""How soon an answer begins, in text and in sound, after minutes and hours of stream.
+
+    python -m tests.bench.bench_ask --minutes 1 10 60 360 --captions
+
+The stream is made up (`tests.bench.lines`): its moments are remembered by the embedded model's
+language model as any others. `dense` reads all of its lines again for a question, in the same
+run. With `--captions` speech is recognised meanwhile, in real time, on another thread. Sound is
+the first clause, spoken by hibari-tts.
+"""
+
+import argparse
+import contextlib
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from media.files import RATE, decode_audio
+from media.pipeline.voice import split_clauses
+from models.asr.local_agreement import LocalAgreement
+from models.asr.recogniser import load as load_recogniser
+from models.qa import adapter, smollm2
+from models.qa.diary import Diary, Entry
+from models.qa.embedded import ADAPTER, Embedded, Memory
+from models.qa.moments import SYSTEM, asked
+from models.qa.pseudo_words import embed
+from models.qa.rekv import Frame
+from models.qa.smollm2 import asking, opening
+from models.qa.store import Budget, open_store
+from models.speech.hibari import HibariVoice
+from tests.bench.lines import EVERY, PICTURE, Drawn, look, questions
+
+SPEECH = Path(__file__).parents[1] / "data" / "speech"
+AT_ONCE = 16  # moments that are read together where only their number matters
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Seconds from a question to the first token, to the first sound, and of CPU up to a token."""
+
+    token: float
+    sound: float
+    cpu: float
+
+
+def ask(model: Embedded, memory: Memory, voice: HibariVoice, question: str, now: float) -> Asked:
+    """Ask, up to the first clause as sound."""
+    began, cpu = time.perf_counter(), time.thread_time()
+    said = model.answer(memory, question, now=now).pieces
+    text = next(said, "")
+    token, cpu = time.perf_counter() - began, time.thread_time() - cpu
+    clauses, rest = split_clauses(text, last=False)
+    while not clauses:
+        piece = next(said, None)
+        clauses, rest = split_clauses(rest + (piece or ""), last=piece is None)
+        if piece is None:
+            break
+    if clauses:
+        voice.speak(clauses[0])
+    return Asked(token, time.perf_counter() - began, cpu)
+
+
+@torch.no_grad()
+def dense(model: Embedded, seconds: int, question: str) -> float:
+    """Return the seconds to the first token if all lines are read again for the question."""
+    chat, decoder = model.chat, model.chat.decoder
+    lines = [embed(chat, look(at).moment) for at in range(0, seconds, EVERY)]
+    prompt = opening(SYSTEM), asking(asked(question, seconds))
+    first, last = (decoder.embed(chat.tokens(part)) for part in prompt)
+    x = torch.cat([first, *lines, last])
+    caches = decoder.new_caches(len(x))
+    began = time.perf_counter()
+    hidden = x[:0]
+    for part in torch.split(x, 512):  # all at once, half of the attention would be masked away
+        hidden = decoder.read(part, caches)
+    decoder.scores(hidden[-1]).argmax()
+    return time.perf_counter() - began
+
+
+def remember(model: Embedded, memory: Memory, until: int) -> None:
+    """Remember the moments up to `until` seconds, many at a time."""
+    entries = memory.diary.entries
+    begin = int(entries[-1].moment.time) + EVERY if entries else 0
+    times = list(range(begin, until, EVERY))
+    for low in range(0, len(times), AT_ONCE):
+        looks = [look(at) for at in times[low : low + AT_ONCE]]
+        frames = [
+            Frame(embed(model.chat, seen.moment), seen.moment.time, seen.moment.time)
+            for seen in looks
+        ]
+        memory.rekv, _ = model.rekv.step(memory.rekv, frames)
+        blocks = memory.rekv.store.table.blocks[-len(looks) :]
+        entries += [
+            Entry(block.id, seen.moment, seen.shares.numpy())
+            for block, seen in zip(blocks, looks, strict=True)
+        ]
+
+
+def encode(model: Embedded, memory: Memory, count: int) -> tuple[float, float]:
+    """Remember `count` moments one by one; return median seconds and CPU seconds of each."""
+    took, cpu = [], []
+    begin = int(memory.diary.entries[-1].moment.time) + EVERY if memory.diary.entries else 0
+    for at in range(begin, begin + count * EVERY, EVERY):
+        before = time.perf_counter(), time.thread_time()
+        model.step(memory, (PICTURE, float(at)))
+        took.append(time.perf_counter() - before[0])
+        cpu.append(time.thread_time() - before[1])
+    return statistics.median(took), statistics.median(cpu)
+
+
+@contextlib.contextmanager
+def captions(weights: Path) -> Iterator[None]:
+    """Recognise speech in real time on another thread."""
+    streaming = LocalAgreement(load_recogniser("tiny.en", weights))
+    clip = np.concatenate(list(decode_audio(SPEECH / "jfk.flac", longest=60)))
+    over = threading.Event()
+
+    def listen() -> None:
+        while not over.is_set():
+            state = streaming.init_state()
+            for start in range(0, len(clip), RATE):
+                due = time.monotonic() + 1.0
+                state, _ = streaming.step(state, clip[start : start + RATE])
+                if over.wait(max(0.0, due - time.monotonic())):
+                    return
+            streaming.flush(state)
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def held() -> float:
+    """Return the MiB that the process shares with no file and no other."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("this system does not tell the memory of a process")
+
+
+def quantiles(values: list[float]) -> str:
+    """Return the median and the 95th percentile."""
+    ordered = sorted(values)
+    return f"{statistics.median(ordered):.2f} / {ordered[int(0.95 * (len(ordered) - 1))]:.2f}"
+
+
+def measure(model: Embedded, folder: Path, options: argparse.Namespace) -> None:
+    """Print a line for each length of stream, then what the folder costs."""
+    voice = HibariVoice()
+    voice.speak("Yes, I have.")  # the first call makes room
+    store = open_store(folder, model.rekv.identity, Budget(ram=options.ram * MIB))
+    memory = model.init_state(store)
+    wall, cpu = encode(model, memory, 12)
+    print(f"encode: {wall:.3f} s a moment, {cpu:.3f} of CPU; {store.table.rows[0].tokens} tokens")
+    print("minutes  token p50/p95  sound p50/p95  CPU p50   dense   ratio  RAM MiB  disk  process")
+    for minutes in options.minutes:
+        seconds = minutes * 60
+        remember(model, memory, seconds)
+        model.rekv.flush(memory.rekv)
+        found = [
+            ask(model, memory, voice, question, float(seconds))
+            for question in questions(options.questions)
+        ]
+        tokens = [each.token for each in found]
+        line = f"{minutes:7} {quantiles(tokens):>14} {quantiles([e.sound for e in found]):>14}"
+        line += f" {statistics.median(e.cpu for e in found):8.2f}"
+        if minutes <= options.dense:
+            again = dense(model, seconds, "Where is the cup?")
+            line += f" {again:7.1f} {again / statistics.median(tokens):6.0f}x"
+        else:
+            line += "       -       -"
+        sizes = store.sizes
+        print(f"{line} {sizes.ram / MIB:8.0f} {sizes.disk / MIB:5.0f} {held():8.0f}", flush=True)
+        restart(model, folder, memory, options)
+    hours = options.minutes[-1] / 60
+    sizes = store.sizes
+    print(
+        f"an hour: {store.table.count / hours:.0f} moments, "
+        f"{sum(block.size for block in store.table.blocks) / hours / MIB:.0f} MiB of keys and "
+        f"values, {sizes.disk / hours / MIB:.0f} MiB on disk, "
+        f"{sizes.table / hours / MIB:.1f} MiB of table"
+    )
+    store.close()
+
+
+def restart(model: Embedded, folder: Path, memory: Memory, options: argparse.Namespace) -> None:
+    """Give the folder back, open it again, and print how long that took."""
+    memory.rekv.store.close()
+    began, cpu = time.perf_counter(), time.thread_time()
+    store = open_store(folder, model.rekv.identity, Budget(ram=options.ram * MIB))
+    again = model.init_state(store, Diary(memory.diary.entries))
+    took, cpu = time.perf_counter() - began, time.thread_time() - cpu
+    print(f"        restart with {store.table.count} blocks: {took:.2f} s, {cpu:.2f} of CPU")
+    memory.rekv = again.rekv
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
+    parser.add_argument("--minutes", type=int, nargs="+", default=[1, 10, 60])
+    parser.add_argument("--dense", type=int, default=10, help="up to so many minutes")
+    parser.add_argument("--questions", type=int, default=18)
+    parser.add_argument("--ram", type=int, default=64, help="MiB of RAM for keys and values")
+    parser.add_argument("--captions", action="store_true", help="recognise speech meanwhile")
+    parser.add_argument("--adapter", type=Path, default=ADAPTER)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    changes = {}
+    if options.adapter.exists():
+        changes = adapter.read(options.adapter)
+    else:
+        print(f"{options.adapter} is not there: answers of the model as it is packaged")
+    began = time.perf_counter(), time.process_time()
+    chat = smollm2.load_packed(options.weights / "smollm2-135m", changes)
+    took = time.perf_counter() - began[0], time.process_time() - began[1]
+    print(f"load: {took[0]:.1f} s, {took[1]:.1f} of CPU; process {held():.0f} MiB")
+    model = Embedded(chat, Drawn())
+    busy = captions(options.weights) if options.captions else contextlib.nullcontext()
+    with tempfile.TemporaryDirectory() as folder, busy:
+        measure(model, Path(folder), options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""A made-up stream in moments, for benchmarks: scenes of 20 seconds, a moment every 5.
+
+720 moments an hour is as many as the embedded model remembers of a stream that never rests.
+"""
+
+import random
+
+import numpy as np
+import torch
+
+from models.qa.classes import NAMES
+from models.qa.eyes import Eyes, Look, Pixels
+from models.qa.moments import Moment
+
+EVERY, SCENE = 5, 20  # seconds
+THINGS = (
+    "cup", "dog", "guitar", "banana", "bicycle", "clock", "umbrella", "horse", "book", "chair",
+    "laptop", "phone", "cat", "ball", "hat", "lamp", "bottle", "car",
+)  # fmt: skip
+NEVER = ("elephant", "violin", "hammer", "pizza")  # not in any scene
+COLOURS = ("red", "blue", "green", "white", "black", "yellow")
+PLACES = ("left", "middle", "right")
+
+
+def moment(time: int) -> Moment:
+    """Return what is to be seen at `time`, in seconds."""
+    rng = random.Random(time // SCENE)
+    thing, colour, place = rng.choice(THINGS), rng.choice(COLOURS), rng.choice(PLACES)
+    people = rng.choice((0, 0, 1, 2))
+    return Moment(
+        time=float(time), names=((thing, 1.0),), colour=colour, place=place, people=people
+    )
+
+
+def look(time: int) -> Look:
+    """Return the look at that moment, as the eyes would give it."""
+    seen = moment(time)
+    shares = torch.zeros(len(NAMES))
+    shares[NAMES.index(seen.names[0][0])] = 1.0
+    return Look(seen, shares)
+
+
+class Drawn(Eyes):
+    """Eyes that know what there is at each time: no network, and any picture will do."""
+
+    def __init__(self) -> None:
+        pass
+
+    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Look:
+        return look(int(time))
+
+
+PICTURE: Pixels = np.zeros((1, 1, 3), np.uint8)
+
+
+def questions(count: int) -> list[str]:
+    """Return questions of every kind about things that were there and things that never were."""
+    kinds = (
+        "When did you last see my {}?", "Is there a {}?", "Where is the {}?",
+        "What colour is the {}?", "What did I hold before the {}?", "Did you see a {}?",
+        "How many people are there?", "Is there anyone in the room?", "What do you see?",
+    )  # fmt: skip
+    rng = random.Random(5)
+    return [
+        kinds[number % len(kinds)].format(rng.choice(THINGS + NEVER)) for number in range(count)
+    ]

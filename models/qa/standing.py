@@ -7,8 +7,7 @@ when its probability falls under a threshold; here the evidence is the eyes' and
 model's, and was chosen within a budget of false alarms.
 
     standing = Standing()
-    state = standing.init_state()
-    heard = standing.hear(state, text, now)         # None: an ordinary question
+    state = standing.add(standing.init_state(), request, now)
     state, noticed = standing.step(state, look)     # after every look
 """
 
@@ -19,8 +18,8 @@ from models.errors import TooManyRequestsError
 from models.qa.evidence import Tuning, added, evidence, known
 from models.qa.eyes import Look
 from models.qa.moments import Moment
-from models.qa.requests import Request, Stop, Unwatchable, parse
-from models.qa.said import NOTHING_STANDS, STOPPED, confirmation, notice
+from models.qa.requests import Request, Stop
+from models.qa.said import notice
 from models.qa.targets import Target
 
 PACE = 0.5  # seconds between the looks that the evidence was measured on
@@ -68,25 +67,6 @@ class Standing:
 
     def init_state(self) -> State:
         return State()
-
-    def hear(self, state: State, text: str, now: float) -> tuple[State, str] | None:
-        """Return what `text`, said at `now`, makes of the requests, and the sentence to reply.
-
-        None if it is an ordinary question, which is for the model to answer.
-        """
-        match parse(text):
-            case Request() as request:
-                try:
-                    return self.add(state, request, now), confirmation(request)
-                except TooManyRequestsError as error:
-                    return state, str(error)
-            case Stop() as stop:
-                rest, ended = self.stop(state, stop)
-                return rest, STOPPED if ended else NOTHING_STANDS
-            case Unwatchable(sentence):
-                return state, sentence
-            case None:
-                return None
 
     def add(self, state: State, request: Request, now: float) -> State:
         """Let `request` stand from `now`, in seconds; the newest of `state.watches` is its watch.

@@ -25,6 +25,7 @@ REQUESTS = [
     ("Can you tell me once the dog leaves?", "a dog", True, True),
     ("If you see a cat, let me know.", "a cat", False, False),
     ("Let me know if there\u2019s nobody here", "someone", True, False),
+    ("tell me when the room is empty", "someone", True, False),
     ("tell me when there is no one left", "someone", True, False),
     ("tell me when everyone has left", "someone", True, True),
     ("tell me when more than one person is in the room", "two people", False, False),

@@ -18,7 +18,7 @@ from models.qa.evidence import Tuning, evidence
 from models.qa.eyes import Look
 from models.qa.moments import Moment
 from models.qa.requests import Request, Stop, parse
-from models.qa.said import NOTHING_STANDS, STOPPED, awaited, confirmation
+from models.qa.said import awaited, confirmation
 from models.qa.standing import Noticed, Standing, State
 from tests.models.qa.packaged import folder
 
@@ -195,31 +195,9 @@ def test_stopping_ends_what_is_named_or_all() -> None:
     ],
 )
 def test_the_confirmation_says_what_is_watched_for(text: str, sentence: str) -> None:
-    assert confirmation(asked(text)) == sentence
-
-
-def test_what_is_heard_is_confirmed_refused_ended_or_left_to_the_model() -> None:
-    standing = Standing(limit=1)
-    state = standing.init_state()
-    assert standing.hear(state, "When did you last see my cup?", 3.0) is None
-    heard = standing.hear(state, "Tell me when someone comes in", 3.0)
-    assert heard is not None
-    state, sentence = heard
-    assert sentence == "I will tell you when someone comes into view."
-    assert [(watch.since, awaited(watch.request)) for watch in state.watches] == [
-        (3.0, "when someone comes into view")
-    ]
-    full = standing.hear(state, "Tell me when you see a cup", 4.0)
-    assert full is not None
-    assert full[0] == state
-    assert "stop watching" in full[1]
-    refused = standing.hear(state, "Tell me when she smiles", 4.0)
-    assert refused is not None
-    assert refused[0] == state
-    assert refused[1].startswith("I cannot watch for that")
-    stopped = standing.hear(state, "Never mind.", 5.0)
-    assert stopped == (State(next=2), STOPPED)
-    assert standing.hear(stopped[0], "stop watching", 6.0) == (stopped[0], NOTHING_STANDS)
+    request = asked(text)
+    assert confirmation(request) == sentence
+    assert sentence.endswith(f"{awaited(request)}.")
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -38,16 +39,27 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
         yield container
 
 
-def length(path: Path) -> float | None:
-    """Return the seconds that `path` says it lasts, or None where it does not say."""
-    with opened(path) as container:
-        return None if container.duration is None else container.duration / av.time_base
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What a file says of itself: `length` in seconds, None where it does not say."""
+
+    length: float | None
+    sound: bool
+    pictures: bool
 
 
-def has_sound(path: Path) -> bool:
-    """Tell whether `path` holds an audio stream."""
+def contents(path: Path) -> Contents:
+    """Return what is in `path`, without decoding it.
+
+    Raises:
+        UnreadableMediaError: there is no such file, or FFmpeg finds no media in it.
+    """
     with opened(path) as container:
-        return bool(container.streams.audio)
+        return Contents(
+            length=None if container.duration is None else container.duration / av.time_base,
+            sound=bool(container.streams.audio),
+            pictures=bool(container.streams.video),
+        )
 
 
 def decode_audio(path: Path, *, longest: float) -> Iterator[NDArray[np.float32]]:

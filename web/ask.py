@@ -65,7 +65,7 @@ def ask(
     watcher = watcher_of(settings)
     state = watcher.init_state(folder)
     try:
-        with Bar(files.length(clip)) as bar:
+        with Bar(files.contents(clip).length) as bar:
             watched = watch(watcher, state, clip, folder, settings, bar)
         until = watched.seconds if at is None else at
         answers = [answer(watcher, state, text, until) for text in questions]

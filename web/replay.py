@@ -117,10 +117,10 @@ def captions(
     Raises:
         MediaError: it cannot be read, has no sound, or is too long.
     """
-    if not path.is_dir() and not files.has_sound(path):
+    inside = None if path.is_dir() else files.contents(path)
+    if inside is not None and not inside.sound:
         raise UnreadableMediaError(f"{path}: there is no sound in it")
-    length = None if path.is_dir() else files.length(path)
-    with compose(settings) as composed, Bar(length) as bar:
+    with compose(settings) as composed, Bar(inside.length if inside else None) as bar:
         if asr == "offline":
             cues = offline_cues(composed, settings, path, bar)
         else:

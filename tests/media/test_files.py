@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from media.errors import MediaTooLongError, UnreadableMediaError
-from media.files import RATE, decode, decode_audio, has_sound, length
+from media.files import RATE, Contents, contents, decode, decode_audio
 from media.frames import AudioChunk, VideoFrame
+from tests.media.films import evenly, write_film
 from tests.media.made import tone, write_clip, write_sound
 
 
@@ -54,8 +55,14 @@ def test_a_clip_without_sound_has_none(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "tone.wav", tone(0.5), RATE)
     with pytest.raises(UnreadableMediaError, match="no pictures"):
         list(decode(path, longest=60, sound=False))
-    assert has_sound(path)
-    assert length(path) == pytest.approx(0.5, abs=0.01)
+    inside = contents(path)
+    assert (inside.sound, inside.pictures) == (True, False)
+    assert inside.length == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_file_that_does_not_say_how_long_it_is_has_no_length(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "a.h264", evenly(5), kind="h264")
+    assert contents(path) == Contents(length=None, sound=False, pictures=True)
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_decoded(tmp_path: Path) -> None:

@@ -1,51 +1,34 @@
 """The real application on a real port, with models that are quick and say what they are told.
 
-`scripted()` hears loudness as speech and one word in each half second of it; everything else
-(session, protocol, server) is the real thing.
+`scripted()` is the pipeline's scripted models, with one word heard in each half second of
+speech; everything else (session, protocol, server) is the real thing.
 """
 
 import asyncio
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
 import uvicorn
-from numpy.typing import NDArray
 
 from media.pipeline.limits import Limits
-from media.pipeline.services import Services
-from media.worker import Worker
+from media.pipeline.services import Samples
 from models.asr.recogniser import Recogniser
 from models.asr.words import Heard, Word
+from tests.media.pipeline.scripted import scripted_services
 from tests.media.pipeline.telling import TellingWatcher
 from web.app import create_app
 from web.compose import Composed
 from web.config import Settings
 from web.serve import Server
 
-Samples = NDArray[np.float32]
-
-FRAME = 512
 WORD = 8_000  # samples of one word: half a second
 SPOKEN = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
-
-class LoudnessDetector:
-    """Takes anything louder than -34 dB for speech."""
-
-    def init_state(self) -> Samples:
-        return np.zeros(0, np.float32)
-
-    def step(self, state: Samples, chunk: Samples) -> tuple[Samples, list[float]]:
-        held = np.concatenate([state, chunk])
-        whole = len(held) // FRAME * FRAME
-        loud = np.sqrt(np.mean(held[:whole].reshape(-1, FRAME) ** 2, axis=1))
-        return held[whole:], [0.99 if each > 0.02 else 0.01 for each in loud]
 
 
 class CountingRecogniser:
@@ -80,39 +63,13 @@ class BrokenRecogniser(CountingRecogniser):
         raise ZeroDivisionError("scripted failure")
 
 
-class ToneVoice:
-    """Says every text as a tone of 20 ms for each character."""
-
-    rate = 24_000
-    name = "tone"
-
-    def speak(self, text: str) -> Samples:
-        count = len(text) * self.rate // 50
-        return (0.3 * np.sin(np.arange(count) * 2 * np.pi * 440 / self.rate)).astype(np.float32)
-
-
 @contextmanager
-def scripted(recogniser: CountingRecogniser | None = None) -> Iterator[Composed]:
+def scripted(
+    recogniser: CountingRecogniser | None = None, watcher: TellingWatcher | None = None
+) -> Iterator[Composed]:
     """Yield models that need no weights."""
-    with ExitStack() as stack:
-
-        def worker(name: str) -> Worker:
-            made = Worker(name)
-            stack.callback(made.close)
-            return made
-
-        services = Services(
-            detector=LoudnessDetector(),
-            recogniser=recogniser or CountingRecogniser(),
-            watcher=TellingWatcher(),
-            voice=ToneVoice(),
-            ears=worker("ears"),
-            scribe=worker("scribe"),
-            eyes=worker("eyes"),
-            mind=worker("mind"),
-            mouth=worker("mouth"),
-            hand=worker("hand"),
-        )
+    heard, seen = recogniser or CountingRecogniser(), watcher or TellingWatcher()
+    with scripted_services(recogniser=heard, watcher=seen) as services:
         whole = cast("Recogniser", SimpleNamespace(name="scripted"))  # no file is heard with it
         yield Composed(services=services, recogniser=whole, limits=Limits())
 

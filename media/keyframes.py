@@ -3,8 +3,8 @@
 The file is read once, in order; its packets are cut at keyframes, and each part is decoded by
 one of a few threads while the caller is busy with the pictures before it. Packets that no wanted
 picture needs are not decoded. What comes out is what decoding the file in one go gives; a file
-that cannot be cut surely is decoded in one go, and the log says so. Where a file is damaged, what
-stands for the damaged pictures may be another guess of the decoder.
+that cannot be cut surely is decoded in one go, and the log says so. Pictures that the decoder
+says are damaged are left out; what it guesses from those may be another guess.
 
 Source: QuickVideo, Schneider et al. 2025 (arXiv 2505.16175), section 3, for the idea to decode
 between keyframes in parallel. It seeks in the file; packets handed to threads also do where
@@ -148,7 +148,7 @@ def _from_the_start(film: Film, last: int | None) -> Iterator[VideoFrame]:
 def _in_one_go(film: Film, packets: Iterable[Packet], last: int | None) -> Iterator[VideoFrame]:
     """Yield what is wanted after the picture with pts `last`, one decoder doing it all.
 
-    Damaged packets are passed over.
+    Damaged packets are passed over, and pictures that the decoder says are damaged left out.
     """
     reached = None if last is None else film.place(last)
     with decoder_of(film.path) as decoder:
@@ -161,7 +161,7 @@ def _in_one_go(film: Film, packets: Iterable[Packet], last: int | None) -> Itera
                 continue
             for frame in frames:
                 pts = frame.pts
-                if pts is None or (last is not None and pts <= last):
+                if frame.is_corrupt or pts is None or (last is not None and pts <= last):
                     continue
                 if spaced(film.place(pts), reached, film.step):
                     reached = film.place(pts)

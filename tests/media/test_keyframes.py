@@ -35,7 +35,7 @@ GROUPS_OF_TEN = {"g": "10", "bf": "0", "sc_threshold": "0"}
 
 
 def in_one_go(path: Path, every: float) -> list[VideoFrame]:
-    """Decode every picture of the file, and keep those that are far enough apart."""
+    """Decode every picture of the file, and keep the sound ones that are far enough apart."""
     kept: list[VideoFrame] = []
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -49,7 +49,8 @@ def in_one_go(path: Path, every: float) -> list[VideoFrame]:
                 assert frame.time_base is not None
                 assert frame.pts is not None
                 ticks = max(0, round((frame.pts * frame.time_base - origin) * VIDEO_CLOCK_HZ))
-                if not kept or ticks - kept[-1].pts >= round(every * VIDEO_CLOCK_HZ):
+                far = not kept or ticks - kept[-1].pts >= round(every * VIDEO_CLOCK_HZ)
+                if far and not frame.is_corrupt:
                     kept.append(from_av(frame, ticks, SMALL))
     return kept
 
@@ -128,7 +129,7 @@ def test_any_times_and_keyframes_give_what_decoding_in_one_go_gives(
     assert all(after.pts - before.pts >= every * VIDEO_CLOCK_HZ for before, after in pairwise(ours))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(kept=st.floats(0.2, 0.999), name=st.sampled_from(["a.mkv", "a.ts", "a.webm"]))
 def test_a_file_cut_short_anywhere_gives_what_is_left(kept: float, name: str) -> None:
     codec, options = ("libvpx", {"g": "9"}) if name == "a.webm" else ("libx264", {"g": "9"})

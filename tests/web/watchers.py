@@ -1,0 +1,68 @@
+"""Watchers for tests of answers: one that keeps what it saw, one that thinks as it is told."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from models.errors import StoreError
+from models.qa.sightings import Said, Sighting
+from tests.media.pipeline.telling import TellingWatcher
+
+READ = 12  # tokens that the model is said to read
+
+
+class KeepingWatcher(TellingWatcher):
+    """Keeps what it saw in its folder, which one state at a time may use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folders: dict[int, Path] = {}
+        self.used: set[Path] = set()
+
+    def init_state(self, folder: Path | None) -> tuple[list[Sighting], list[str]]:
+        state: tuple[list[Sighting], list[str]] = ([], [])
+        if folder is None:
+            return state
+        if folder in self.used:
+            raise StoreError(f"{folder.name} is in use")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.used.add(folder)
+        self._folders[id(state)] = folder
+        if (folder / "seen.json").exists():
+            state[0].extend(
+                Sighting(*each) for each in json.loads((folder / "seen.json").read_text())
+            )
+        return state
+
+    def answer(self, state: tuple[list[Sighting], list[str]], text: str, time: float) -> Said:
+        said = super().answer(state, text, time)
+        return Said(said.pieces, said.sightings, READ)
+
+    def close(self, state: tuple[list[Sighting], list[str]]) -> None:
+        folder = self._folders.pop(id(state), None)
+        if folder is not None:
+            self.used.discard(folder)
+            kept = [[s.number, s.time, s.text] for s in state[0]]
+            (folder / "seen.json").write_text(json.dumps(kept))
+
+
+class ThinkingWatcher(TellingWatcher):
+    """Thinks until `enough`, a word at a time; `begun` counts its answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enough = threading.Event()
+        self.begun = threading.Semaphore(0)
+
+    def answer(self, state: Any, text: str, time: float) -> Said:
+        del state, time
+
+        def pieces() -> Iterator[str]:
+            self.begun.release()
+            yield f" {text}"
+            while not self.enough.wait(0.005):
+                yield " hm"
+
+        return Said(pieces(), (), READ)

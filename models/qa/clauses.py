@@ -94,7 +94,8 @@ def _moving(clause: str) -> Found | None:
 
 def _state(clause: str) -> Found | None:
     match = re.match(
-        r"^(?P<noun>.+?) (?:is|are|am) (?P<no>not |no longer )?(?P<where>(?:in|on|at|here|there|"
+        r"^(?P<noun>.+?) (?:is|are|am) (?P<no>not |no longer )?"
+        r"(?P<where>(?:in|on(?= )|at|here|there|"
         r"visible|present|home|around|left|inside|near|by|outside|under|behind|next|out)\b.*)$",
         clause,
     )  # fmt: skip
@@ -108,7 +109,9 @@ def _state(clause: str) -> Found | None:
 
 def _empty(clause: str) -> Found | None:
     match = re.match(
-        r"^(?:the |this |my |our )?\w+ (?:is|becomes|gets) (?:empty|deserted)$", clause
+        r"^(?:the |this |my |our )?(?:\w+ ?)?"
+        r"(?:room|office|kitchen|house|home|hall|garage|shop|place|street|picture|view) (?:is|becomes|gets) (?:empty|deserted)$",
+        clause,
     )
     return ("someone", "", True, False) if match else None
 

@@ -32,7 +32,7 @@ ASKED = (
     r"you (?:should|must|have to) |make sure to |be sure to )?(?:please |just )*"
 )
 SPEAK = (
-    r"(?:(?:tell|warn|alert|notify|inform|ping|call) (?:me|us)|let (?:me|us) know|"
+    r"(?:(?:tell|warn|alert|notify|inform|remind|ping|call) (?:me|us)|let (?:me|us) know|"
     r"give (?:me|us) (?:a shout|a sign|a warning|an alert|a heads up)|speak up|raise the alarm|"
     r"(?:say|shout|call out)(?: (?P<word>(?!when\b|if\b|what\b).{1,40}?))?)"
 )
@@ -117,7 +117,7 @@ def parse(text: str) -> Request | Unwatchable | Stop | None:
     """Return the standing request that `text` makes or ends, or None: an ordinary question."""
     said = plain_words(text)
     if any(pattern.match(said) for pattern in STOPS):
-        asked = about(said)
+        asked = about(" ".join(re.split(r"\b(?:for|when|about|if)\b", said, maxsplit=1)[1:]))
         return Stop(asked.names, asked.persons)
     order = ORDERS[0].match(said)
     if order and _asks(order):
@@ -153,6 +153,7 @@ def plain_words(text: str) -> str:
     said = re.sub(
         r"\b(there|someone|somebody|who|he|she|it|nobody|no one|everyone)'s\b", r"\1 is", said
     )
+    said = re.sub(r"'s (?=(?:gone|here|back|coming|leaving|away|missing|in|at|on)\b)", " is ", said)
     said = re.sub(r"'re\b", " are", re.sub(r"\bi'm\b", "i am", said))
     return re.sub(r"(?:,? (?:please|thanks|thank you|ok|okay))+$", "", said).strip(" ,")
 

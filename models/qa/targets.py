@@ -47,10 +47,10 @@ COUNT = re.compile(
 )
 ARTICLE = re.compile(
     r"^(?:(?:the|an?|my|your|his|her|our|their|its|this|that|these|those|any|some|every|other|"
-    r"last|first|big|small|little|whole|same|new|old) )+"
+    r"last|first|next|big|small|little|whole|same|new|old) )+"
 )
 TAIL = re.compile(
-    r" (?:of|with|in|on|at|from|near|by|behind|under|beside|next|inside|outside|who|that|which|"
+    r" (?:of|with|in|on|at|from|near|by|behind|under|beside|next to|inside|outside|who|that|which|"
     r"wearing|holding|carrying|using|called|named|here|there)\b.*$"
 )
 

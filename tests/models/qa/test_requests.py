@@ -26,6 +26,8 @@ REQUESTS = [
     ("If you see a cat, let me know.", "a cat", False, False),
     ("Let me know if there\u2019s nobody here", "someone", True, False),
     ("tell me when the room is empty", "someone", True, False),
+    ("let me know when the person's gone", "someone", True, True),
+    ("can you tell me when the next bus comes?", "a bus", False, True),
     ("tell me when there is no one left", "someone", True, False),
     ("tell me when everyone has left", "someone", True, True),
     ("tell me when more than one person is in the room", "two people", False, False),
@@ -118,6 +120,9 @@ def test_an_ordinary_question_is_no_request(text: str) -> None:
         ("tell me when you see two cups", "count people, not things"),
         ("tell me when there is exactly one person", "not exactly so many"),
         ("tell me when there are 7 people", "up to 6"),
+        ("tell me when my cup is empty", "when a cup comes into view"),
+        ("tell me when the lamp is on", "when a lamp comes into view"),
+        ("tell me when you hear a dog", "when a dog comes into view"),
         ("tell me when nobody comes in", "I cannot watch for that"),
     ],
 )
@@ -149,6 +154,7 @@ def test_a_plain_stop_is_about_all(text: str) -> None:
 
 def test_a_stop_may_name_what_it_ends() -> None:
     assert parse("stop watching for my cup") == Stop(named("cup"))
+    assert parse("you don't need to watch for the cup any more") == Stop(named("cup"))
     assert parse("stop telling me when someone comes in") == Stop(persons=True)
 
 

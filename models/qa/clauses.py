@@ -110,7 +110,8 @@ def _state(clause: str) -> Found | None:
 def _empty(clause: str) -> Found | None:
     match = re.match(
         r"^(?:the |this |my |our )?(?:\w+ ?)?"
-        r"(?:room|office|kitchen|house|home|hall|garage|shop|place|street|picture|view) (?:is|becomes|gets) (?:empty|deserted)$",
+        r"(?:room|office|kitchen|house|home|hall|garage|shop|place|street|picture|view)"
+        r" (?:is|becomes|gets) (?:empty|deserted)$",
         clause,
     )
     return ("someone", "", True, False) if match else None

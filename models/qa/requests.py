@@ -53,7 +53,7 @@ WORDLESS = frozenset({"", "so", "it", "something", "that", "me"})
 # A clause that tells of the past asks about it: `tell me when you last saw my cup`.
 PAST = re.compile(
     r"^(?:did|was|were|had|have|has|does|do|is|are|will|should|the last time)\b|"
-    r"\b(?:was|were|did|had|saw|came|went|yesterday|ago|you (?:last|first))\b|"
+    r"\b(?:was|were|did|had|(?:you|i|we|he|she|they) saw|came|went|yesterday|ago|you (?:last|first))\b|"
     r"(?<!has )(?<!have )(?<!is )(?<!are )(?<!one )(?<!body )\b"
     r"(?:left|entered|arrived|appeared|disappeared|returned|"
     r"vanished|walked|showed|joined|exited)\b"
@@ -148,7 +148,7 @@ def _awaited(clause: str) -> str:
 def plain_words(text: str) -> str:
     """Return `text` in small letters, without marks and short forms."""
     said = text.lower().replace("\u2019", "'")
-    said = re.sub(r"[^a-z0-9', -]", " ", re.sub(r"(?<!\w)'|'(?!\w)", " ", said))
+    said = re.sub(r"[^a-z0-9', -]", " ", re.sub(r"(?<!\w)'|'(?![\w-])", " ", said))
     said = " ".join(SHORT.get(word.strip(","), word) for word in said.split())
     said = re.sub(
         r"\b(there|someone|somebody|who|he|she|it|nobody|no one|everyone)'s\b", r"\1 is", said

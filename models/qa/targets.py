@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from models.errors import TargetError
+from models.qa.classes import NAMES
 from models.qa.colours import COLOURS
 from models.qa.nouns import about, named
 
@@ -169,9 +170,15 @@ def _thing(match: re.Match[str], before: list[str], noun: str, *, particular: bo
     colour = _colour(before)
     called = f"{colour} {noun}".strip()
     return Target(
-        label=article(called), names=named(noun), colour=colour, particular=particular,
+        label=article(called), names=_columns(noun), colour=colour, particular=particular,
         definite=f"the {called}",
     )  # fmt: skip
+
+
+def _columns(noun: str) -> frozenset[int]:
+    """Return the columns of `noun`: also its own where it is another name's word, as television."""
+    own = {NAMES.index(noun)} if noun in NAMES else set()
+    return named(noun) | own
 
 
 def article(noun: str) -> str:

@@ -53,7 +53,8 @@ WORDLESS = frozenset({"", "so", "it", "something", "that", "me"})
 # A clause that tells of the past asks about it: `tell me when you last saw my cup`.
 PAST = re.compile(
     r"^(?:did|was|were|had|have|has|does|do|is|are|will|should|the last time)\b|"
-    r"\b(?:was|were|did|had|(?:you|i|we|he|she|they) saw|came|went|yesterday|ago|you (?:last|first))\b|"
+    r"\b(?:was|were|did|had|(?:you|i|we|he|she|they) saw|"
+    r"came|went|yesterday|ago|you (?:last|first))\b|"
     r"(?<!has )(?<!have )(?<!is )(?<!are )(?<!one )(?<!body )\b"
     r"(?:left|entered|arrived|appeared|disappeared|returned|"
     r"vanished|walked|showed|joined|exited)\b"

@@ -92,7 +92,8 @@ def choose(entries: Sequence[Entry], asked: About, *, count: int) -> list[Entry]
     """Return at most `count` entries to answer from, in order of time.
 
     First the newest; then the first and the last sight of each thing that is asked about, with
-    their neighbours of another kind, then its other sights; then the begins of scenes, evenly.
+    their neighbours of another kind, then its other sights. If nothing is asked about, or it
+    was not seen: the begins of scenes, evenly.
     """
     if not entries:
         return []
@@ -103,7 +104,8 @@ def choose(entries: Sequence[Entry], asked: About, *, count: int) -> list[Entry]
             order += [run, *_neighbours(entries, run)]
     for sight in sights:
         order += _spread(sight, count // 3)
-    order += _spread(_begins(entries), count)
+    if not any(sights):
+        order += _spread(_begins(entries), count)
     chosen = list(dict.fromkeys(order))[:count]
     return [entries[index] for index in sorted(chosen)]
 

@@ -159,9 +159,9 @@ def _unknown(question: str) -> tuple[Thing, ...]:
 
 def _columns(phrase: str) -> set[int]:
     for form in _singular(phrase):
-        form = SYNONYMS.get(form, form)  # noqa: PLW2901  (what the form stands for)
-        if form in _BY_NAME:
-            return _BY_NAME[form]
+        both = _BY_NAME.get(form, set()) | _BY_NAME.get(SYNONYMS.get(form, ""), set())
+        if both:
+            return both
     return set()
 
 

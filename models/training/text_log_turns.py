@@ -174,7 +174,7 @@ def _colour(world: World) -> Turn | None:
     moment = world.main(name)
     if moment is None or name in ("person", SOMETHING):
         return None
-    word = world.called(name)
+    word = world.perhaps(moment)
     ask = world.say(
         f"What colour is the {word}?", f"What colour was the {word}?",
         f"What is the colour of the {word}?", f"Which colour is my {word}?",
@@ -190,7 +190,7 @@ def _where(world: World) -> Turn | None:
     moment = world.main(name)
     if moment is None or name in ("person", SOMETHING):
         return None
-    word = world.called(name)
+    word = world.perhaps(moment)
     ask = world.say(
         f"Where is the {word}?", f"Where was the {word}?", f"Where did you see my {word}?",
         f"Where in the picture is the {word}?",

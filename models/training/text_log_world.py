@@ -88,6 +88,13 @@ class World:
         moment = self.seen[name][-1]
         return moment if moment.names[0][0] == name else None
 
+    def perhaps(self, moment: Moment) -> str:
+        """Return the main thing's name, or at times another that it may have."""
+        likely = [name for name, share in moment.names[1:] if 0.15 <= share]
+        if likely and self.rng.random() < 0.3:
+            return self.rng.choice(likely)
+        return self.called(moment.names[0][0])
+
     def absent(self) -> str:
         """Return a name that nothing in the log could be."""
         while True:

@@ -1,4 +1,5 @@
-"""What a person with a browser gets: time to captions, frames that return, lag of the captions.
+"""What a person with a browser gets: time to captions, frames that return, lag of the captions,
+and how soon an answer is read and heard.
 
     python -m tests.bench.bench_browser [--seconds 60] [--url http://localhost:7860]
 
@@ -20,10 +21,11 @@ from tests.browser.chromium import Devices, camera_file, chromium, microphone_fi
 from tests.service import service
 
 LEAD = 3.0  # seconds of silence at the start of each round
-MEASURE = """async ({ seconds }) => {
+QUESTIONS = ("What do you see?", "Is anyone there?", "What did you see first?")
+MEASURE = """async ({ seconds, questions }) => {
     const { EyelineClient } = await import("./eyeline.js");
     const now = () => performance.now() / 1000;
-    const found = { captions: [], frames: [], stats: [], spoken: null };
+    const found = { captions: [], frames: [], stats: [], answers: [], spoken: null };
     const begun = now();
     const since = () => now() - begun;
     const stream = await navigator.mediaDevices.getUserMedia({
@@ -53,9 +55,37 @@ MEASURE = """async ({ seconds }) => {
         video.requestVideoFrameCallback(frame);
     };
     video.requestVideoFrameCallback(frame);
-    await client.connect({ stream });
+    // Answers are not cut short by what the microphone goes on to say.
+    const detection = { type: "server_vad", create_response: false, interrupt_response: false };
+    await client.connect({ stream, session: { audio: { input: { turn_detection: detection } } } });
     found.live = since();
-    await new Promise((done) => setTimeout(done, seconds * 1000));
+    const ear = context.createAnalyser();
+    context.createMediaStreamSource(new MediaStream(client.remote.getAudioTracks())).connect(ear);
+    const heard = new Float32Array(ear.fftSize);
+    const ask = (question) => new Promise((resolve) => {
+        const answer = { words: null, sound: null, over: false };
+        const asked = now();
+        const receive = ({ detail: { type } }) => {
+            if (type.endsWith(".delta")) answer.words ??= now() - asked;
+            answer.over ||= type === "output_audio_buffer.stopped" || type === "error";
+        };
+        client.addEventListener("event", receive);
+        const hearing = setInterval(() => {
+            ear.getFloatTimeDomainData(heard);
+            if (heard.some((sample) => Math.abs(sample) > 0.01)) answer.sound ??= now() - asked;
+            if (!answer.over && since() - found.live < seconds) return;
+            clearInterval(hearing);
+            client.removeEventListener("event", receive);
+            resolve(answer);
+        }, 10);
+        client.ask(question, { spoken: true });
+    });
+    const pause = (time) => new Promise((done) => setTimeout(done, time * 1000));
+    for (let count = 0; since() - found.live < seconds - 5; count += 1) {
+        await pause(2); // the next picture is looked at, the last sound is over
+        found.answers.push(await ask(questions[count % questions.length]));
+    }
+    await pause(Math.max(0, seconds - (since() - found.live)));
     found.seconds = since() - found.live;
     found.size = [video.videoWidth, video.videoHeight];
     await client.stop();
@@ -73,14 +103,16 @@ def measure(url: str, seconds: float) -> dict[str, Any]:
             page, _ = new_page(browser, allowed=True)
             page.set_default_timeout((seconds + 60) * 1000)
             page.goto(f"{url}/static/index.html")
-            found: dict[str, Any] = page.evaluate(MEASURE, {"seconds": seconds})
+            found: dict[str, Any] = page.evaluate(
+                MEASURE, {"seconds": seconds, "questions": QUESTIONS}
+            )
     return found
 
 
 def rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what `found` comes to, as rows of a table."""
-    first = next(each["at"] for each in found["captions"] if each["text"])
-    final = next(each["at"] for each in found["captions"] if each["text"] and each["final"])
+    worded = [each for each in found["captions"] if each["text"]]
+    finals = [each for each in worded if each["final"]]
     lags = sorted(each["caption_lag"] for each in found["stats"] if each.get("caption_lag"))
     per_second = [
         sum(second <= at - found["live"] < second + 1 for at in found["frames"])
@@ -91,9 +123,13 @@ def rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("Start pressed -> call live", f"{found['live']:.2f} s"),
         ("Start pressed -> first returned frame", f"{found['frames'][0]:.2f} s"),
-        ("speech begins -> first words on the page", f"{first - found['spoken']:.2f} s"),
-        ("speech begins -> first final line", f"{final - found['spoken']:.2f} s"),
-        ("caption lag, median / worst", f"{statistics.median(lags):.2f} / {lags[-1]:.2f} s"),
+        ("speech begins -> first words on the page", after(found["spoken"], worded)),
+        ("speech begins -> first final line", after(found["spoken"], finals)),
+        (
+            "caption lag, median / worst",
+            f"{statistics.median(lags):.2f} / {lags[-1]:.2f} s" if lags else "none came",
+        ),
+        *answer_rows(found["answers"]),
         ("returned video", f"{width}x{height}"),
         (
             "returned frames per second, median / lowest",
@@ -102,6 +138,24 @@ def rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("longest gap between returned frames", f"{max(gaps) * 1000:.0f} ms"),
         ("frames dropped by the service", f"{found['stats'][-1]['dropped_frames']}"),
     ]
+
+
+def after(spoken: float | None, captions: list[dict[str, Any]]) -> str:
+    """Return how long after speech began the first of `captions` came."""
+    if spoken is None or not captions:
+        return "none came"
+    return f"{captions[0]['at'] - spoken:.2f} s"
+
+
+def answer_rows(answers: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return how soon typed questions were answered; the last answer may be cut short."""
+    found = []
+    for name, kind in (("first words", "words"), ("first sound", "sound")):
+        times = [answer[kind] for answer in answers if answer["over"] and answer[kind] is not None]
+        shown = f"{statistics.median(times):.2f} / {max(times):.2f} s" if times else "none came"
+        count = f"of {len(times)} answers"
+        found.append((f"question asked -> {name}, median / worst {count}", shown))
+    return found
 
 
 def main() -> None:

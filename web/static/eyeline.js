@@ -18,7 +18,6 @@ const OPENING_MS = 15000; // longest wait for a connection after the answer
 
 /** What the client is doing: `lost` means that a live call broke; `ended` that it was stopped. */
 /** @typedef {"idle" | "connecting" | "live" | "lost" | "ended"} CallState */
-
 /** @typedef {import("./types.js").Caption} Caption, and so the others that are named below */
 /** A call that could not be made; `status` is the HTTP status, or 0 where there was no answer. */
 export class CallError extends Error {

@@ -29,7 +29,7 @@ from web.errors import SettingsError
 
 PREFIX = "EYELINE_"
 CHECKOUT = Path(__file__).resolve().parent.parent
-FLAGS = {"asr_model": "--model"}  # settings whose command line option has another name
+FLAGS = {"asr_model": "--model", "asr_chunk": "--chunk"}  # options that have another name
 
 
 def default_weights() -> Path:

@@ -59,6 +59,8 @@ def _run(arguments: argparse.Namespace) -> int:
         host=getattr(arguments, "host", None),
         port=getattr(arguments, "port", None),
         asr_model=getattr(arguments, "model", None),
+        asr=getattr(arguments, "asr", None),
+        asr_chunk=getattr(arguments, "chunk", None),
         log_level="debug" if arguments.debug else None,
     )
     _configure_logging(settings.log_level)
@@ -139,9 +141,15 @@ def _add_captions(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     command.add_argument(
         "--asr",
-        choices=("local-agreement", "offline"),
-        default="local-agreement",
-        help="as a live session hears it (default), or all at once with more accuracy",
+        choices=("causal", "local-agreement", "offline"),
+        help="causal or local-agreement: as a live session hears it; offline: the whole file at "
+        "once, with the most accuracy (what EYELINE_ASR says, see docs/settings.md)",
+    )
+    command.add_argument(
+        "--chunk",
+        type=int,
+        choices=(100, 300, 1000),
+        help="milliseconds that a causal model waits for (300)",
     )
     _add_model(command)
 
@@ -208,7 +216,7 @@ def _captions(settings: Settings, arguments: argparse.Namespace) -> int:
     wanted = caption_format(arguments.format, output)
     from web.replay import captions
 
-    return captions(settings, path, output=output, format=wanted, asr=arguments.asr)
+    return captions(settings, path, output=output, format=wanted)
 
 
 def _pull(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -110,7 +110,6 @@ def captions(
     *,
     output: Path | None,
     format: Format,
-    asr: Literal["local-agreement", "offline"],
 ) -> int:
     """Write captions of `path` to `output`, or to standard output; return 0.
 
@@ -121,7 +120,7 @@ def captions(
     if inside is not None and not inside.sound:
         raise UnreadableMediaError(f"{path}: there is no sound in it")
     with compose(settings) as composed, Bar(inside.length if inside else None) as bar:
-        if asr == "offline":
+        if settings.asr == "offline":
             cues = offline_cues(composed, settings, path, bar)
         else:
             cues = asyncio.run(streamed_cues(composed, settings, path, bar))

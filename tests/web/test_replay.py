@@ -53,7 +53,7 @@ def test_a_file_without_sound_is_refused_before_models_are_loaded(tmp_path: Path
     path = tmp_path / "notes.mp3"
     path.write_text("this is no music\n" * 100)
     with pytest.raises(UnreadableMediaError, match="not audio or video"):
-        captions(read_settings(), path, output=None, format="vtt", asr="offline")
+        captions(read_settings(asr="offline"), path, output=None, format="vtt")
 
 
 async def test_a_file_over_the_limit_is_refused(composed: Composed, tmp_path: Path) -> None:

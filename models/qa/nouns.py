@@ -84,7 +84,7 @@ NOT_THINGS = frozenset(
 )  # fmt: skip
 STAGE = re.compile(r"\b(?:in|on) (?:the|my|your) (?:screen|hand|hands|desk|table)\b(?=[?.! ]*$)")
 NOUN = re.compile(
-    r"\b(?:an?|any|my|the|your) ([a-z'-]+(?: [a-z'-]+)?)"
+    r"\b(?:an?|any|my|the|your) ([a-z'-]+(?: [a-z'-]+)??)"
     r"(?= (?:in|on|at|now|here|there|before|after|first|last|again|yet|so|with|or|and|was|is|come|"
     r"came|appear|go|leave)\b|[?.!,;]|$)"
 )

@@ -1,10 +1,14 @@
 """Which looks are worth remembering: when a scene begins, when it was last seen, and now and then.
 
-A classifier wavers, so a change counts when it is clear or when it stays; and however much there
-is to see, only so much is remembered in a minute. Pure: looks in, looks to remember out.
+A classifier wavers, so a change counts when it is clear, when it stays, or when it shows a thing
+that was not there for a minute; and however much there is to see, only so much is remembered in
+an hour. Pure: looks in, looks to remember out.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
 
 from models.qa.classes import NAMES
 from models.qa.eyes import CLEAR, Look
@@ -14,17 +18,23 @@ STAYS = 0.9  # seconds that an unclear change must stay: two looks, at two a sec
 BURST = 60.0  # looks that may be remembered without a pause
 REFILL = 0.2  # further looks a second: at most 720 an hour, however much flickers
 CROWD = 3  # people from which one more makes no new scene
+GLIMPSE = 0.2  # share from which a thing is worth remembering though it did not stay
+AGAIN = 60.0  # seconds after which it is worth it again
 GONE = 0.05  # share up to which what was there before is not there any more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Settling:
-    """`known` is the look remembered last, `steady` the last one alike, `pending` a change."""
+    """`known` is the look remembered last, `steady` the last one alike, `pending` a change.
+
+    `shown` has for each of `NAMES` when it was last in a remembered look, in seconds.
+    """
 
     known: Look | None = None
     steady: Look | None = None
     pending: Look | None = None
     room: float = BURST
+    shown: Tensor = field(default_factory=lambda: torch.full((len(NAMES),), -torch.inf))
 
 
 def settle(state: Settling, look: Look, *, every: float) -> tuple[Settling, tuple[Look, ...]]:
@@ -34,12 +44,14 @@ def settle(state: Settling, look: Look, *, every: float) -> tuple[Settling, tupl
     """
     known, steady, time = state.known, state.steady, look.moment.time
     if known is None or steady is None:
-        return Settling(look, look), (look,)
+        return Settling(look, look, shown=_shown(state, look)), (look,)
     state = replace(state, room=min(BURST, state.room + REFILL * (time - _newest(state))))
     due = time - known.moment.time >= every
     if words(look.moment) == words(known.moment):
         state = replace(state, steady=look, pending=None)
-        return (replace(state, known=look), (look,)) if due else (state, ())
+        if not due:
+            return state, ()
+        return replace(state, known=look, shown=_shown(state, look)), (look,)
     begin = _begin(state, look)
     if begin is None and due:
         begin = look
@@ -47,7 +59,8 @@ def settle(state: Settling, look: Look, *, every: float) -> tuple[Settling, tupl
         return replace(state, pending=_waiting(state, look)), ()
     ended = (steady,) if steady.moment.time > known.moment.time else ()
     found = (*ended, begin)
-    return Settling(begin, look, None, max(0.0, state.room - len(found))), found
+    room = max(0.0, state.room - len(found))
+    return Settling(begin, look, None, room, _shown(state, begin)), found
 
 
 def rest(state: Settling, newest: Look) -> tuple[Settling, tuple[Look, ...]]:
@@ -79,7 +92,13 @@ def _begin(state: Settling, look: Look) -> Look | None:
         stayed = look.moment.time - pending.moment.time >= STAYS
         return pending if stayed else None
     assert state.known is not None
-    return look if _clear(state.known.moment, look) else None
+    long_ago = look.moment.time - state.shown > AGAIN
+    glimpse = bool((long_ago & (look.shares >= GLIMPSE)).any())
+    return look if glimpse or _clear(state.known.moment, look) else None
+
+
+def _shown(state: Settling, look: Look) -> Tensor:
+    return state.shown.where(look.shares < GLIMPSE / 2, look.moment.time)
 
 
 def _clear(known: Moment, look: Look) -> bool:

@@ -90,7 +90,7 @@ class World:
 
     def perhaps(self, moment: Moment) -> str:
         """Return the main thing's name, or at times another that it may have."""
-        likely = [name for name, share in moment.names[1:] if 0.15 <= share]
+        likely = [name for name, share in moment.names[1:] if share >= 0.15]
         if likely and self.rng.random() < 0.3:
             return self.rng.choice(likely)
         return self.called(moment.names[0][0])

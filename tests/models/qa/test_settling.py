@@ -44,7 +44,7 @@ def test_a_clear_change_counts_at_once_with_the_last_sight_of_what_was_there() -
 
 def test_an_unclear_change_counts_from_its_first_look_once_it_has_stayed() -> None:
     looks = [look("cup", 0.0), look("cup", 0.5)]
-    unclear = [look("dog", t, share=0.2) for t in (1.0, 1.5, 2.0)]
+    unclear = [look("dog", t, share=0.15) for t in (1.0, 1.5, 2.0)]
     assert kept([*looks, *unclear[:2], look("cup", 2.0)]) == [(0.0, "cup"), (2.0, "cup")]
     assert kept([*looks, *unclear])[:3] == [(0.0, "cup"), (0.5, "cup"), (1.0, "dog")]
 
@@ -54,6 +54,13 @@ def test_a_person_counts_once_seen_twice_and_one_more_in_a_crowd_does_not() -> N
     assert [time for time, _ in kept(looks)] == [0.0, 2.0, 2.5, 3.5]
     crowd = [look("cup", t / 2, people=CROWD + t % 4) for t in range(19)]
     assert kept(crowd) == [(0.0, "cup"), (9.0, "cup")]
+
+
+def test_a_glimpse_of_what_was_not_there_for_a_minute_is_remembered_once() -> None:
+    looks = [look("cup", t / 2) for t in range(180)]
+    for at in (10, 14, 170):
+        looks[at] = look("dog", at / 2, share=0.25)
+    assert [time for time, name in kept(looks) if name == "dog"] == [5.0, 85.0]
 
 
 def test_a_scene_that_lasts_is_remembered_now_and_then() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -9,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
 from media.events import Moment
+from web.checks import SMALL
 from web.edge import MODEL, Edge, admit, edge_of, unix_time
 from web.hearing import caption_fields
 from web.ice import ice_servers
@@ -46,6 +48,7 @@ async def health(request: Request) -> dict[str, Any]:
             "capacity": edge.sessions.capacity,
         },
         "models": list(edge.local.recognisers),
+        "answers": _answers(edge),
         "notices": list(edge.local.notices),
     }
 
@@ -54,15 +57,16 @@ async def health(request: Request) -> dict[str, Any]:
 async def models(request: Request) -> dict[str, Any]:
     """List the names that requests may use; others are met by these."""
     edge = edge_of(request)
-    return {"object": "list", "data": [_model(name) for name in _names(edge)]}
+    return {"object": "list", "data": [_model(edge, name) for name in _names(edge)]}
 
 
 @router.get("/v1/models/{name}", dependencies=[Admitted])
 async def model(request: Request, name: str) -> dict[str, Any]:
     """Describe one model."""
-    if name not in _names(edge_of(request)):
+    edge = edge_of(request)
+    if name not in _names(edge):
         raise ProblemError(404, f"no model {name[:80]!r} here", code="model_not_found")
-    return _model(name)
+    return _model(edge, name)
 
 
 @router.get("/ice-servers", dependencies=[Admitted])
@@ -183,5 +187,18 @@ def _names(edge: Edge) -> list[str]:
     return [MODEL, *edge.local.recognisers, *edge.local.voices]
 
 
-def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "eyeline"}
+def _model(edge: Edge, name: str) -> dict[str, Any]:
+    model = {"id": name, "object": "model", "created": 0, "owned_by": "eyeline"}
+    return {**model, "eyeline": _answers(edge)} if name == MODEL else model
+
+
+def _answers(edge: Edge) -> dict[str, Any]:
+    """Return which model sees and answers, and what it can tell."""
+    watcher = edge.composed.services.watcher
+    name = Path(edge.settings.video_model).name  # a path is nobody else's business
+    return {
+        "model": None if watcher.stand_in else name,
+        "small": name == SMALL,
+        "stand_in": watcher.stand_in,
+        "about": watcher.about,
+    }

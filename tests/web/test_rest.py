@@ -1,14 +1,18 @@
 """The HTTP endpoints, with scripted models; what needs ears is in test_transcriptions."""
 
+import base64
 import io
 import wave
 from collections.abc import Iterator
 from typing import Literal
 
+import numpy as np
 import pytest
 from openai import OpenAI
+from PIL import Image
 from starlette.testclient import TestClient
 
+from models.qa.small import SmallWatcher
 from tests.web.served import scripted
 from web.app import create_app
 from web.config import Settings
@@ -40,6 +44,29 @@ def test_health_tells_how_many_sessions_are_free(client: TestClient) -> None:
     assert body["status"] == "ok"
     assert body["sessions"] == {"live": 0, "free": 100, "capacity": 100}
     assert any("stand-in" in notice for notice in body["notices"])
+    assert body["answers"]["stand_in"] is True
+    assert "stand-in" in body["answers"]["about"]
+
+
+def test_the_small_model_is_named_with_what_it_cannot_tell(client: TestClient) -> None:
+    watcher = client.app.state.edge.composed.services.watcher  # type: ignore[attr-defined]  # FastAPI
+    watcher.stand_in, watcher.about = False, SmallWatcher.about
+    try:
+        health = client.get("/health").json()["answers"]
+        listed = client.get("/v1/models").json()["data"]
+        one = client.get("/v1/models/eyeline").json()
+    finally:
+        del watcher.stand_in, watcher.about
+    assert health == {
+        "model": "small",
+        "small": True,
+        "stand_in": False,
+        "about": SmallWatcher.about,
+    }
+    assert "small" in SmallWatcher.about
+    assert listed[0] == one
+    assert one["eyeline"] == health
+    assert all("eyeline" not in other for other in listed[1:])
 
 
 def test_models_are_listed_for_an_openai_client(openai: OpenAI) -> None:
@@ -105,10 +132,56 @@ def test_speech_that_cannot_be_made_is_refused_by_name(
     assert answer.json()["error"]["param"] == param
 
 
-def test_chat_completions_say_that_they_are_not_there_yet(client: TestClient) -> None:
-    answer = client.post("/v1/chat/completions", json={"model": "x", "messages": []})
-    assert answer.status_code == 501
-    assert "video-language model" in answer.json()["detail"]
+def test_moments_are_those_that_a_session_remembers(client: TestClient) -> None:
+    with client.websocket_connect("/v1/realtime?eyeline=1") as socket:
+        id = socket.receive_json()["session"]["id"]
+        for second in range(3):
+            file = io.BytesIO()
+            Image.new("RGB", (64, 48), (20 * second,) * 3).save(file, "PNG")
+            image = base64.b64encode(file.getvalue()).decode()
+            event = {"type": "eyeline.video.append", "image": image, "time": second}
+            socket.send_json(event)
+            while socket.receive_json()["type"] != "eyeline.memory.moment":
+                pass
+        moments = client.get(f"/sessions/{id}/moments").json()["moments"]
+        newer = client.get(f"/sessions/{id}/moments?since=1").json()["moments"]
+    assert moments == [
+        {
+            "number": n,
+            "time": n,
+            "text": f"brightness {20 * n}",
+            "image": f"/sessions/{id}/moments/{n}.jpg",
+        }
+        for n in range(3)
+    ]
+    assert newer == moments[2:]
+    for moment in moments:  # kept after the end
+        answer = client.get(moment["image"])
+        assert answer.headers["content-type"] == "image/jpeg"
+        pixels = np.asarray(Image.open(io.BytesIO(answer.content)))
+        assert pixels.shape == (48, 64, 3)
+        assert abs(pixels.mean() - 20 * moment["number"]) < 3
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/sessions/sess_x/moments", 404),
+        ("/sessions/sess_x/moments/0.jpg", 404),
+        ("/sessions/{id}/moments/7.jpg", 404),
+        ("/sessions/{id}/moments/one.jpg", 400),
+        ("/sessions/{id}/moments?since=x", 400),
+    ],
+)
+def test_moments_that_are_not_there_are_a_problem(
+    client: TestClient, path: str, status: int
+) -> None:
+    with client.websocket_connect("/v1/realtime") as socket:
+        id = socket.receive_json()["session"]["id"]
+        assert client.get(f"/sessions/{id}/moments").json() == {"moments": []}
+        answer = client.get(path.format(id=id))
+    assert answer.status_code == status
+    assert answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ class Block(nn.Module):
         keys, values = (
             (torch.cat([seen[0], key], 2), torch.cat([seen[1], value], 2)) if seen else (key, value)
         )
-        query = rotate(self.self_attn.query(inner), turns[-x.shape[1] :])
+        query = rotate(self.self_attn.query(inner), turns[:, -x.shape[1] :])
         x = x + change[2] * self.self_attn.mix(query, rotate(keys, turns), values, mask)
         asked = self.cross_attn.query(self.norm3(x))
         x = x + self.cross_attn.mix(asked, text[0], text[1], text[2])

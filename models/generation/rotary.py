@@ -13,9 +13,10 @@ BASE = 10_000.0  # Wan's
 
 
 def angles(times: Tensor, height: int, width: int, dim: int) -> Tensor:
-    """Return complex64 (len(times) * height * width, dim / 2) turns, latent by latent, row by row.
+    """Return float32 (2, len(times) * height * width, dim / 2): cosines and sines of the turns.
 
-    `times` may be any real numbers; angles are computed in float64.
+    Tokens go latent by latent, row by row. `times` may be any real numbers: angles are computed
+    in float64.
     """
     side = 2 * (dim // 6)
     axes = (
@@ -29,10 +30,15 @@ def angles(times: Tensor, height: int, width: int, dim: int) -> Tensor:
         rates = BASE ** (-torch.arange(0, channels, 2).double() / channels)
         parts.append(grid.reshape(-1, 1) * rates)
     angle = torch.cat(parts, 1)
-    return torch.polar(torch.ones_like(angle), angle).to(torch.complex64)
+    return torch.stack([angle.cos(), angle.sin()]).float()
 
 
 def rotate(x: Tensor, turns: Tensor) -> Tensor:
-    """Return (..., tokens, dim) turned by (tokens, dim / 2); neighbouring channels are a pair."""
-    pairs = torch.view_as_complex(torch.unflatten(x, -1, (-1, 2)))
-    return torch.view_as_real(pairs * turns).flatten(-2)
+    """Return (..., tokens, dim) turned by (2, tokens, dim / 2); neighbouring channels are a pair.
+
+    Written with real numbers: complex ones cannot be exported.
+    """
+    first, second = torch.unflatten(x, -1, (-1, 2)).unbind(-1)
+    cosine, sine = turns
+    pairs = (first * cosine - second * sine, first * sine + second * cosine)
+    return torch.stack(pairs, -1).flatten(-2)

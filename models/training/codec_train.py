@@ -37,7 +37,7 @@ class Recipe:
     """A run: `steps` over `clips` clips of `latents` latents; `rate` rises over `warmup`, falls.
 
     `noise` is the standard deviation of what is added to latents of unit size; `weight` is how
-    much more an object's pixel counts than the background's; `scored` is the count of clips that the
+    much more an object's pixel counts than the background's; `scored` is how many clips the
     decibels are of.
     """
 

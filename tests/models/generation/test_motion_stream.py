@@ -25,7 +25,7 @@ def resumed(stream: MotionStream, state: State, controls: list[Control]) -> list
     return out
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     sink=st.integers(0, 2),
     window=st.integers(0, 3),

@@ -1,0 +1,198 @@
+"""How fast the model that draws is, alone on this machine, and whether a long stream stays so.
+
+    python -m tests.bench.bench_draw speed --size 64 96 --threads 1 2
+    python -m tests.bench.bench_draw long --latents 10000
+
+Speed does not depend on the weights: without `--drawing` and `--codec` they are random. `speed`
+gives the milliseconds of a latent (4 pictures) as best and median, pictures a second by the median,
+and the median of the processor time of all threads, which other programs disturb less: of the
+codec's decoder, of each sampler with and without decoding, and of the same model without a cache
+(MotionStream that reads its past anew in each call; a chunk of all latents in flight made at once,
+from nothing). `long` gives milliseconds and resident memory by thousand latents. All figures of a
+call come from one run, in turns.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import torch
+from torch import Tensor
+
+from models.generation.backbone import Backbone
+from models.generation.codec import Codec, CodecConfig
+from models.generation.context import Context, Reach
+from models.generation.control import Control
+from models.generation.dit import Dit, DitConfig
+from models.generation.embedded import load
+from models.generation.generator import Generator
+from models.generation.motion_stream import MotionStream
+from models.generation.rolling_forcing import RollingForcing
+from models.generation.stream_dit import StreamDiT
+from models.generation.words import Prompt
+from models.streaming import Streaming
+
+REACH = Reach(sink=1, window=4)
+PICTURES = 4  # in a latent
+
+Step = Callable[[], None]
+
+
+def prompt(model: Dit) -> Prompt:
+    return Prompt(torch.randn(8, model.config.text), torch.zeros(8))
+
+
+def stepping(stream: Streaming[object, Control, object], said: Prompt) -> Step:
+    """Return a function that makes one more chunk of `stream`, which is under way."""
+    state = stream.init_state()
+    count = 0
+
+    def step() -> None:
+        nonlocal state, count
+        track = torch.rand(1, PICTURES, 2, generator=torch.Generator().manual_seed(count))
+        state, _ = stream.step(state, Control(said, track))
+        count += 1
+
+    for _ in range(12):  # windows are full, buffers are warm
+        step()
+    return step
+
+
+def uncached(model: Dit, side: int, said: Prompt, steps: int) -> Step:
+    """Return a function that makes a chunk as MotionStream does, reading its past in each call."""
+    backbone = Backbone(model, side, side, REACH)
+    text = backbone.hear(said, None).text
+    past = torch.randn(1, model.config.channels, REACH.latents + 1, side, side)
+    condition = torch.zeros(1, model.config.condition, REACH.latents + 1, side, side)
+    levels = torch.tensor([*([0.0] * REACH.latents), 1.0])
+
+    def step() -> None:
+        for _ in range(steps):
+            backbone.denoise(past, levels, text, condition)
+
+    return step
+
+
+def at_once(model: Dit, side: int, said: Prompt, latents: int, calls: int) -> Step:
+    """Return a function that makes `latents` latents together in `calls` calls, seeing no past."""
+    backbone = Backbone(model, side, side, Reach(sink=0, window=0), latents)
+    sampler = StreamDiT(backbone, chunks=1, steps=calls)
+    control = Control(said)
+
+    def step() -> None:
+        sampler.step(sampler.init_state(), control)
+
+    return step
+
+
+def decoding(codec: Codec, side: int) -> Step:
+    latent = torch.randn(1, codec.config.channels, 1, side, side)
+    memory = None
+
+    def step() -> None:
+        nonlocal memory
+        with torch.no_grad():
+            _, memory = codec.decode(latent, memory)
+
+    for _ in range(4):
+        step()
+    return step
+
+
+def contestants(codec: Codec, model: Dit, side: int) -> dict[str, tuple[Step, int]]:
+    """Return what is measured: a function, and how many latents a call of it makes."""
+    said = prompt(model)
+    backbone = Backbone(model, side, side, REACH)
+    moving = Backbone(model, side, side, Reach(sink=0, window=REACH.window))
+    samplers: dict[str, object] = {
+        "MotionStream, 1 step": MotionStream(backbone, (1.0,)),
+        "MotionStream, 2 steps": MotionStream(backbone, (1.0, 0.7)),
+        "MotionStream, 3 steps": MotionStream(backbone, (1.0, 0.8, 0.5)),
+        "Rolling Forcing, 5 in flight": RollingForcing(backbone),
+        "StreamDiT, 5 in flight, 1 step": StreamDiT(moving),
+    }
+    steps = {"decoder alone": (decoding(codec, side), 1)}
+    for name, sampler in samplers.items():
+        stream: Streaming[object, Control, Tensor] = sampler  # type: ignore[assignment]  # each has its own state
+        steps[name] = (stepping(stream, said), 1)
+        steps[f"{name}, decoded"] = (stepping(Generator(stream, codec), said), 1)  # type: ignore[arg-type]  # the same
+    steps["no cache: MotionStream's 2 steps"] = (uncached(model, side, said, 2), 1)
+    steps["no past: 5 latents at once, 5 calls"] = (at_once(model, side, said, 5, 5), 5)
+    return steps
+
+
+def speed(codec: Codec, model: Dit, size: int, repeats: int) -> None:
+    """Print milliseconds of a latent and pictures a second."""
+    steps = contestants(codec, model, size // 8)
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    worked: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(repeats):
+        for name, (step, latents) in steps.items():  # in turns: a busy machine is busy for all
+            begun, busy = time.perf_counter(), time.process_time()
+            step()
+            worked[name].append((time.process_time() - busy) / latents * 1000)
+            times[name].append((time.perf_counter() - begun) / latents * 1000)
+    print(f"\n{size} px, {torch.get_num_threads()} thread(s)")
+    print(f"{'':40} {'best ms':>8} {'median':>8} {'pictures/s':>11} {'work ms':>8}")
+    for name, each in times.items():
+        middle, work = statistics.median(each), statistics.median(worked[name])
+        rate = PICTURES * 1000 / middle
+        print(f"{name:40} {min(each):8.1f} {middle:8.1f} {rate:11.1f} {work:8.1f}")
+
+
+def long(model: Dit, size: int, latents: int) -> None:
+    """Print milliseconds and resident memory by thousand latents."""
+    side = size // 8
+    backbone = Backbone(model, side, side, REACH)
+    sampler, said = MotionStream(backbone, (1.0,)), prompt(model)
+    state = sampler.init_state()
+    process = psutil.Process()
+    every = max(1, latents // 10)
+    begun = time.perf_counter()
+    spent: list[float] = []
+    print(f"{'latents':>8} {'median ms':>10} {'resident MB':>12} {'buffers MB':>11}")
+    for number in range(1, latents + 1):
+        track = torch.rand(1, PICTURES, 2)
+        state, _ = sampler.step(state, Control(said, track))
+        spent.append(time.perf_counter() - begun)
+        begun = time.perf_counter()
+        if number % every == 0:
+            context: Context = state.context
+            resident = process.memory_info().rss / 1e6
+            middle = statistics.median(spent) * 1000
+            print(f"{number:8} {middle:10.2f} {resident:12.1f} {context.size / 1e6:11.2f}")
+            spent = []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["speed", "long"])
+    parser.add_argument("--size", type=int, nargs="+", default=[64])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1])
+    parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--latents", type=int, default=10_000)
+    parser.add_argument("--codec", type=Path)
+    parser.add_argument("--drawing", type=Path)
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    if options.codec and options.drawing:
+        drawing = load(options.codec, options.drawing)
+        codec, model = drawing.codec, drawing.model
+    else:
+        codec, model = Codec(CodecConfig()).eval(), Dit(DitConfig()).eval()
+    count = sum(parameter.numel() for parameter in model.parameters())
+    print(f"transformer {count / 1e6:.1f}M parameters")
+    for threads in options.threads:
+        torch.set_num_threads(threads)
+        for size in options.size:
+            if options.what == "speed":
+                speed(codec, model, size, options.repeats)
+            else:
+                long(model, size, options.latents)
+
+
+if __name__ == "__main__":
+    main()

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 # granted. Chosen on the tuning half of the blind photographs; at both, 1 or 2 of 43 were wrong.
 SEEN = 0.1
 SUPPOSED = 0.02
+NOTHING = "nothing"
 PEOPLE = Thing("people", frozenset())
 
 
@@ -111,8 +112,9 @@ def choose(entries: Sequence[Entry], asked: About, *, count: int) -> list[Entry]
 
 
 def search(entries: Sequence[Entry], asked: About) -> tuple[Find, ...]:
-    """Return what was found for each thing that is asked about."""
-    return tuple(_find(entries, thing, whether=asked.whether) for thing in _things(asked))
+    """Return what was found for each thing that is asked about, in order of the first sight."""
+    finds = [_find(entries, thing, asked) for thing in _things(asked)]
+    return tuple(sorted(finds, key=lambda find: (not find.name, find.first)))
 
 
 def hits(entries: Sequence[Entry], thing: Thing, *, whether: bool) -> list[int]:
@@ -137,8 +139,8 @@ def _things(asked: About) -> tuple[Thing, ...]:
     return (*asked.things, PEOPLE) if asked.persons else asked.things
 
 
-def _find(entries: Sequence[Entry], thing: Thing, *, whether: bool) -> Find:
-    places = hits(entries, thing, whether=whether)
+def _find(entries: Sequence[Entry], thing: Thing, asked: About) -> Find:
+    places = hits(entries, thing, whether=asked.whether)
     if not places:
         return Find(word=thing.word, known=bool(thing.names) or thing is PEOPLE)
     first, last = (entries[place] for place in (places[0], places[-1]))
@@ -148,6 +150,8 @@ def _find(entries: Sequence[Entry], thing: Thing, *, whether: bool) -> Find:
         first=first.moment.time,
         last=last.moment.time,
         now=places[-1] == len(entries) - 1,
+        before=_beside(entries, places[-1], -1) if asked.order else "",
+        after=_beside(entries, places[-1], 1) if asked.order else "",
     )
 
 
@@ -169,10 +173,18 @@ def _ends(hits: Sequence[int]) -> list[int]:
 
 def _neighbours(entries: Sequence[Entry], at: int) -> list[int]:
     """Return the nearest places before and after `at` with another main thing."""
-    main = entries[at].main
-    before = next((i for i in range(at - 1, -1, -1) if entries[i].main != main), None)
-    after = next((i for i in range(at + 1, len(entries)) if entries[i].main != main), None)
-    return [place for place in (before, after) if place is not None]
+    return [place for step in (-1, 1) if (place := _next(entries, at, step)) is not None]
+
+
+def _next(entries: Sequence[Entry], at: int, step: int) -> int | None:
+    """Return the nearest place from `at` on, or back, with another main thing."""
+    places = range(at + 1, len(entries)) if step > 0 else range(at - 1, -1, -1)
+    return next((place for place in places if entries[place].main != entries[at].main), None)
+
+
+def _beside(entries: Sequence[Entry], at: int, step: int) -> str:
+    place = _next(entries, at, step)
+    return NOTHING if place is None else entries[place].main or NOTHING
 
 
 def _begins(entries: Sequence[Entry]) -> list[int]:

@@ -69,7 +69,8 @@ class Find:
     """What a search of all that was seen found for `word` of a question.
 
     `name` is what it was seen as, empty if it was not; `known` tells whether the eyes know the
-    word. Times are in seconds; `now` tells that it is in the newest moment.
+    word. Times are in seconds; `now` tells that it is in the newest moment. `before` and `after`
+    are the things next to its last sight, `nothing` if there are none, empty if not asked for.
     """
 
     word: str
@@ -78,10 +79,17 @@ class Find:
     last: float = 0.0
     now: bool = False
     known: bool = True
+    before: str = ""
+    after: str = ""
 
 
 def found(find: Find) -> str:
-    """Return `find` in words: mug: cup 0:03 to 0:12."""
+    """Return `find` in words: mug: cup 0:03 to 0:12, before it dog, after it nothing."""
+    beside = f", before it {find.before}, after it {find.after}" if find.before else ""
+    return f"{_sight(find)}{beside}"
+
+
+def _sight(find: Find) -> str:
     if not find.known:
         return f"{find.word} unknown"
     if not find.name:
@@ -95,5 +103,7 @@ def found(find: Find) -> str:
 
 def asked(question: str, now: float, finds: Sequence[Find] = ()) -> str:
     """Return what the user says after the lines, with what a search for its words found."""
-    search = f"Search: {'; '.join(found(find) for find in finds)}. " if finds else ""
+    there = ", then ".join(found(find) for find in finds if find.name)
+    rest = [found(find) for find in finds if not find.name]
+    search = f"Search: {'; '.join([there, *rest] if there else rest)}. " if finds else ""
     return f"It is {clock(now)}. {search}{question}"

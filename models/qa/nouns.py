@@ -74,6 +74,7 @@ WHETHER = frozenset(
 )  # fmt: skip
 
 
+ORDER = frozenset({"before", "after", "next", "previous", "previously", "following"})
 # What a question may name that is not a thing in the video.
 NOT_THINGS = frozenset(
     {
@@ -103,13 +104,14 @@ class About:
     """What a question is about: columns of `NAMES`, and whether it is about persons.
 
     `things` are its known words in order, with the columns of each. `whether` tells a question
-    that wants a yes or a no.
+    that wants a yes or a no, `order` one for what came before or after.
     """
 
     names: frozenset[int]
     persons: bool
     things: tuple[Thing, ...] = ()
     whether: bool = False
+    order: bool = False
 
 
 def about(question: str) -> About:
@@ -132,7 +134,7 @@ def about(question: str) -> About:
     things = tuple(found[at] for at in sorted(found))
     if not things and not persons:
         things = _unknown(question)
-    return About(names, persons, things, whether)
+    return About(names, persons, things, whether, not ORDER.isdisjoint(_words(question)))
 
 
 def named(phrase: str) -> frozenset[int]:

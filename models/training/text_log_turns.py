@@ -45,7 +45,7 @@ def _name(world: World) -> Turn:
 def _held(world: World) -> Turn:
     ask = world.say(
         "What am I holding?", "What am I showing you?", "What do I have in my hand?",
-        "What is this thing?", "What is this called?", "What did I hold?",
+        "What is this thing?", "What is this called?",
     )  # fmt: skip
     things = [world.last.names[0][0], *world.last.others]
     shown = [name for name in things if name not in ("person", SOMETHING)]
@@ -53,6 +53,15 @@ def _held(world: World) -> Turn:
         return Turn("name", ask, UNNAMED)
     colour = world.last.colour if shown[0] == things[0] else ""
     return Turn("name", ask, capital(a(shown[0], colour)))
+
+
+def _held_before(world: World) -> Turn:
+    ask = world.say("What did I hold?", "What was I holding?", "What did I show you last?")
+    for moment in reversed(world.moments):
+        things = [name for name in (moment.names[0][0], *moment.others) if name in world.things]
+        if things:
+            return Turn("name", ask, capital(a(things[0])))
+    return Turn("name", ask, "Nothing that I can name.")
 
 
 def _whether(world: World, word: str, ever: bool) -> Turn:
@@ -249,6 +258,7 @@ def _everything(world: World) -> Turn:
 ASKED: dict[Callable[[World], Turn | None], float] = {
     _name: 2.4,
     _held: 1.0,
+    _held_before: 0.6,
     _present: 2.2,
     _ever: 1.8,
     _absent: 2.0,
@@ -260,11 +270,11 @@ ASKED: dict[Callable[[World], Turn | None], float] = {
     _how_many: 1.2,
     _count_things: 0.4,
     _colour: 2.5,
-    _where: 1.8,
+    _where: 2.2,
     _when: 2.0,
     _when_first: 1.0,
-    neighbour: 4.0,
-    which_first: 1.5,
+    neighbour: 3.0,
+    which_first: 2.0,
     ends: 0.8,
     _everything: 1.0,
 }

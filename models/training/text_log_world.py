@@ -70,7 +70,7 @@ class World:
         return [
             name
             for name in self.scenes
-            if self.scenes.count(name) == 1 and name not in {*beside, SOMETHING, "person"}
+            if self.scenes.count(name) == 1 and name not in {*beside, *ROUGHLY, SOMETHING, "person"}
         ]
 
     @property

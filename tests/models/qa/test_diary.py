@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from models.qa.classes import NAMES
 from models.qa.diary import Diary, Entry, choose, from_lines, search, to_line
-from models.qa.moments import Find, Moment, found
+from models.qa.moments import Find, Moment, asked, found
 from models.qa.nouns import About, about
 
 THINGS = st.lists(
@@ -103,6 +103,24 @@ def test_a_search_says_first_and_last_sight_of_each_thing_that_is_asked_about() 
     assert said("Was anyone here?", things) == ["people 0:03"]
     assert said("Is there a clock?", things) == ["clock not seen"]
     assert said("What is this?", things) == []
+
+
+def test_a_search_for_what_came_before_or_after_says_what_is_beside_the_last_sight() -> None:
+    things = [("dog", 0), ("cup", 0), ("cup", 0), ("ball", 0), ("cup", 0), ("cup", 0)]
+    beside = "cup 0:01 to now, before it ball, after it nothing"
+    assert said("What came before the cup?", things) == [beside]
+    assert said("What did I hold after the ball?", things) == [
+        "ball 0:03, before it cup, after it cup"
+    ]
+
+
+def test_the_prompt_tells_finds_in_order_of_time_and_then_what_is_missing() -> None:
+    finds = search(entries([("dog", 0), ("cup", 0)]), about("A ball, a cup or a dog?"))
+    text = asked("A ball, a cup or a dog?", 9.0, finds)
+    assert (
+        text == "It is 0:09. Search: dog 0:00, then cup now; ball not seen. A ball, a cup or a dog?"
+    )
+    assert asked("Hm?", 9.0) == "It is 0:09. Hm?"
 
 
 def test_a_word_that_the_eyes_do_not_know_is_said_to_be_unknown() -> None:

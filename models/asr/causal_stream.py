@@ -17,13 +17,15 @@ from torch import Tensor
 
 from models.asr.align import FRAME
 from models.asr.causal import Blocks, CausalEncoder, EncoderState
-from models.asr.causal_text import Draft, Writer
+from models.asr.causal_text import Draft, Said, Writer
 from models.asr.mel import Samples
 from models.asr.prompt import prompted
 from models.asr.recogniser import Recogniser
 from models.asr.running_mel import RunningMel, RunningMelState
 from models.asr.whisper import KeyValue
 from models.asr.words import RATE, Heard, Word
+
+REACH = 9  # frames from where a token is heard best to where it begins or ends, at most: 180 ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,15 +218,14 @@ class CausalStream:
 
     def _words(self, state: CausalState, first: int, last: int) -> list[Word]:
         """Return tokens `first` to `last` as words, in order, after the last committed one."""
-        tokenizer = self.recogniser.tokenizer
+        tokenizer, said = self.recogniser.tokenizer, state.draft.said
         words, ended, until = [], state.ends, state.start + state.frames * FRAME
-        said = state.draft.said[first:last]
-        for group in tokenizer.words([part.token for part in said]):
-            parts, said = said[: len(group)], said[len(group) :]
-            start = min(until, max(ended, state.start + parts[0].frame * FRAME))
-            core = parts[: tokenizer.core(group)]
-            ended = min(until, max(start, state.start + (core[-1].frame + 1) * FRAME))
-            probability = float(np.exp([part.chance for part in parts]).mean())
+        for group in tokenizer.words([part.token for part in said[first:last]]):
+            place, first = first, first + len(group)
+            span = _span(said, place, place + tokenizer.core(group) - 1)
+            start = min(until, max(ended, state.start + span[0] * FRAME))
+            ended = min(until, max(start, state.start + span[1] * FRAME))
+            probability = float(np.exp([part.chance for part in said[place:first]]).mean())
             words.append(Word(tokenizer.decode(group), start, ended, probability))
         return words
 
@@ -254,3 +255,19 @@ class CausalStream:
         fresh = self._window(cut, self._mel.init_state(state.mel.loudest), before)
         fresh = replace(fresh, reached=state.reached)
         return fresh, [Heard(tuple(words), (), state.reached)] if words else [], again
+
+
+def _span(said: Sequence[Said], first: int, last: int) -> tuple[int, int]:
+    """Return the frames where token `first` begins and token `last` ends.
+
+    A token was looked for where it is heard best. Its neighbour begins half the way from there
+    to where that one is, but no further than REACH: the rest is a pause.
+    """
+    start, end = said[first].frame, said[last].frame
+    before = said[first - 1].frame if first else start - 2 * REACH
+    after = said[last + 1].frame if last + 1 < len(said) else end + 2 * REACH
+    return start - _half(start - before), end + _half(after - end)
+
+
+def _half(frames: int) -> int:
+    return min(REACH, max(0, frames) // 2)

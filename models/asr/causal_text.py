@@ -125,6 +125,7 @@ class Writer:
     def _search(self, growing: list[Growing], room: int) -> list[Draft]:
         """Return the best drafts that a beam search finds, each ended where it wants to end."""
         done: dict[tuple[int, ...], Draft] = {}
+        last = growing
         for _ in range(room + 1):
             options: list[tuple[float, Growing, int]] = []
             for one in growing:
@@ -132,7 +133,7 @@ class Writer:
                 pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
                 options += [(one.total + chance, one, token) for chance, token in pairs]
             options.sort(key=lambda option: -option[0])
-            growing, seen = [], set[tuple[int, ...]]()
+            last, growing, seen = growing, [], set[tuple[int, ...]]()
             for _, one, token in options[: 2 * self.beam]:
                 tokens = tuple(said.token for said in one.said)
                 if token == self._end:
@@ -141,8 +142,8 @@ class Writer:
                     growing.append(self._read(one, token))
             if len(done) >= self.beam or not growing:
                 break
-        ranked = sorted(done.values(), key=lambda d: -d.total / (len(d.said) + 1))
-        return ranked[: self.beam] or [self._ended(one) for one in growing[:1]]
+        found = list(done.values()) or [self._ended(one) for one in last]
+        return sorted(found, key=lambda d: -d.total / (len(d.said) + 1))[: self.beam]
 
     def _goes_on(self, tokens: tuple[int, ...], seen: set[tuple[int, ...]], room: int) -> bool:
         """Tell whether a draft of `tokens` is worth a place in the beam; it is `seen` then."""

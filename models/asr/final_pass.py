@@ -2,7 +2,8 @@
 
 A stream hears each moment before what follows it. When a turn is over there is no such hurry:
 the offline model hears all of it, with the streamed text as a guess that saves it most of the
-decoding where it agrees. Longer turns are cut where they are quietest.
+decoding where it agrees. Longer turns are cut where they are quietest; the parts do not see
+each other's text, as a prompt that the sound repeats makes tiny.en skip the repetition.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,11 +13,8 @@ import torch
 
 from models.asr.agreement import without_loop
 from models.asr.align import FRAME, align
-from models.asr.decode import DecodeConfig, compression
 from models.asr.greedy import Greedy, greedy
 from models.asr.mel import Samples
-from models.asr.offline import transcribe
-from models.asr.prompt import prompted
 from models.asr.recogniser import Recogniser
 from models.asr.rules import Rules
 from models.asr.silence import ShortWindow
@@ -25,7 +23,6 @@ from models.asr.words import RATE, Word, text_of
 LONGEST = 28 * RATE  # samples heard at once: a window, less the silence that must follow
 SHORTEST = RATE // 5  # less sound than this is not listened to
 QUIET = RATE // 5  # a cut is made where so many samples are the quietest
-PROMPT = 60  # tokens of earlier text that the decoder sees
 NO_SPEECH = 0.7  # likelier than this, nothing is heard
 TOKENS = 8.0  # a second of sound, at most
 
@@ -46,31 +43,24 @@ class FinalPass:
         `guess` are words that were heard in them before, and change the time only.
         """
         words: list[Word] = []
-        before: list[int] = []
         for start, end in _parts(samples):
             if end - start >= SHORTEST:
                 guessed = text_of([word for word in guess if start <= word.start < end])
-                found = self._part(samples[start:end], guessed, before)
-                words += [_moved(word, start) for word in found]
-                before = self.recogniser.tokenizer.encode("".join(w.text for w in words))
-                before = before[-PROMPT:]
+                words += [_moved(word, start) for word in self._part(samples[start:end], guessed)]
         return words
 
-    def _part(self, samples: Samples, guess: str, before: Sequence[int]) -> list[Word]:
+    def _part(self, samples: Samples, guess: str) -> list[Word]:
         tokenizer = self.recogniser.tokenizer
         heard = greedy(
             self.recogniser.model,
             self._rules,
             self._window.listen(samples),
-            prompted(tokenizer, before, self._language),
+            tokenizer.opening(self._language, timestamps=False),
             draft=tokenizer.encode(" " + guess) if guess else (),
             longest=10 + round(TOKENS * len(samples) / RATE),
         )
         if heard.no_speech > NO_SPEECH:
             return []
-        if _doubtful(heard, tokenizer.decode(heard.tokens)):
-            # Rare, and worth all that Whisper's authors do about it: silence, beams, temperatures.
-            return transcribe(self.recogniser, samples, language=self._language or "en")
         return self._words(heard, without_loop(heard.tokens), len(samples))
 
     def _words(self, heard: Greedy, tokens: Sequence[int], length: int) -> list[Word]:
@@ -93,15 +83,6 @@ class FinalPass:
             probability = float(np.exp(chances).mean())
             words.append(Word(tokenizer.decode(span.tokens), start, end, probability))
         return words
-
-
-def _doubtful(heard: Greedy, text: str) -> bool:
-    """Tell whether a transcript looks like a failure, by the published thresholds."""
-    if not heard.tokens:
-        return False
-    published = DecodeConfig()
-    unsure = float(np.mean(heard.chances)) < published.log_probability
-    return unsure or compression(text) > published.compression
 
 
 def _parts(samples: Samples) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi.routing import APIRoute, APIWebSocketRoute
 
 from tests.web.openai_sdk import MODELS, check
-from web import calls, realtime, rest, speech, transcriptions
+from web import calls, chat, realtime, rest, speech, transcriptions
 from web.wire import TYPES, parse
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ def test_every_server_event_has_an_example_that_the_sdk_takes() -> None:
 
 
 def test_every_route_is_in_the_document() -> None:
-    for part in (realtime, calls, rest, speech, transcriptions):
+    for part in (realtime, calls, rest, chat, speech, transcriptions):
         for route in part.router.routes:
             assert isinstance(route, APIRoute | APIWebSocketRoute)
             path = route.path.replace("/hangup", "").replace(".{format}", ".vtt")

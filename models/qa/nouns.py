@@ -74,6 +74,7 @@ WHETHER = frozenset(
 )  # fmt: skip
 
 
+PRESENT = frozenset({"is", "are", "do", "does", "can", "isn't", "aren't"})
 ORDER = frozenset({"before", "after", "next", "previous", "previously", "following"})
 # What a question may name that is not a thing in the video.
 NOT_THINGS = frozenset(
@@ -104,7 +105,7 @@ class About:
     """What a question is about: columns of `NAMES`, and whether it is about persons.
 
     `things` are its known words in order, with the columns of each. `whether` tells a question
-    that wants a yes or a no, `order` one for what came before or after.
+    that wants a yes or a no, `present` one about now, `order` one for what came before or after.
     """
 
     names: frozenset[int]
@@ -112,12 +113,13 @@ class About:
     things: tuple[Thing, ...] = ()
     whether: bool = False
     order: bool = False
+    present: bool = False
 
 
 def about(question: str) -> About:
     """Return which known names `question` is about."""
     words = _words(STAGE.sub("", question.lower()))
-    whether = bool(words) and words[0] in WHETHER
+    first = words[0] if words else ""
     found: dict[int, Thing] = {}
     for count in (4, 3, 2, 1):  # the longest name first; its words are then used up
         for at in range(len(words) - count + 1):
@@ -134,7 +136,14 @@ def about(question: str) -> About:
     things = tuple(found[at] for at in sorted(found))
     if not things and not persons:
         things = _unknown(question)
-    return About(names, persons, things, whether, not ORDER.isdisjoint(_words(question)))
+    return About(
+        names,
+        persons,
+        things,
+        whether=first in WHETHER,
+        order=not ORDER.isdisjoint(words),
+        present=first in PRESENT,
+    )
 
 
 def named(phrase: str) -> frozenset[int]:

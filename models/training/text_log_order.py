@@ -6,9 +6,10 @@ from models.training.text_log_world import Turn, World, a, capital
 
 def neighbour(world: World) -> Turn | None:
     """Ask what came just before or after a thing."""
-    if len(world.scenes) < 2 or not world.once:
+    names = world.once + ["person"] * (world.scenes.count("person") == 1)
+    if len(world.scenes) < 2 or not names:
         return None
-    name = world.rng.choice(world.once)
+    name = world.rng.choice(names)
     index = world.scenes.index(name)
     before = world.rng.random() < 0.5
     word = "before" if before else "after"

@@ -18,7 +18,8 @@ def entries(things: list[tuple[str, int]]) -> list[Entry]:
     made = []
     for index, (name, people) in enumerate(things):
         shares = np.zeros(len(NAMES), np.float32)
-        shares[NAMES.index(name)] = 0.8
+        if name in NAMES:
+            shares[NAMES.index(name)] = 0.8
         moment = Moment(time=float(index), names=((name, 1.0),), people=people)
         made.append(Entry(index, moment, shares))
     return made
@@ -114,6 +115,12 @@ def test_a_search_for_what_came_before_or_after_says_what_is_beside_the_last_sig
     ]
 
 
+def test_order_goes_by_where_a_thing_is_the_main_one_not_beside_another() -> None:
+    things = entries([("dog", 0), ("person", 1), ("ball", 2), ("clock", 0)])
+    (find,) = search(things, about("What came after the person?"))
+    assert (find.first, find.last, find.before, find.after) == (1.0, 1.0, "dog", "ball")
+
+
 def test_the_prompt_tells_finds_in_order_of_time_and_then_what_is_missing() -> None:
     finds = search(entries([("dog", 0), ("cup", 0)]), about("A ball, a cup or a dog?"))
     text = asked("A ball, a cup or a dog?", 9.0, finds)
@@ -132,8 +139,12 @@ def test_a_word_that_the_eyes_do_not_know_is_said_to_be_unknown() -> None:
 def test_what_is_taken_for_granted_is_found_though_it_was_hardly_seen() -> None:
     things = entries([("dog", 0), ("ball", 0), ("dog", 0)])
     things[1].shares[NAMES.index("cup")] = 0.04
-    (sure,) = search(things, about("Is there a cup?"))
+    (sure,) = search(things, about("Did you see a cup?"))
     assert sure == Find(word="cup")
+    (newest,) = search(things[:2], about("Is there a cup?"))
+    assert newest.now
+    (older,) = search(things, about("Is there a cup?"))
+    assert not older.name
     (supposed,) = search(things, about("What came after the cup?"))
     assert (supposed.first, supposed.last, supposed.now) == (1.0, 1.0, False)
     things[2].shares[NAMES.index("cup")] = 0.3

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.asr.causal_stream import CausalStream
+from models.asr.final_pass import FinalPass
+from models.asr.local_agreement import LocalAgreement
+from models.asr.whole import WholeTurns
+from models.errors import WeightsError
+from web.config import read_settings
+from web.errors import SettingsError
+from web.recognition import NONE, algorithm, final_model, recognition_of
+
+
+def test_a_model_with_adapters_is_heard_causally_unless_asked_otherwise() -> None:
+    assert algorithm(read_settings()) == "causal"
+    assert algorithm(read_settings(asr_model="base")) == "local-agreement"
+    assert algorithm(read_settings(asr="local-agreement")) == "local-agreement"
+
+
+def test_what_was_streamed_causally_is_heard_again_when_the_turn_is_over() -> None:
+    assert final_model(read_settings()) == "tiny.en"
+    assert final_model(read_settings(final_model="base")) == "base"
+    assert final_model(read_settings(final_model="none")) == NONE
+    assert final_model(read_settings(asr="local-agreement")) == NONE
+
+
+@pytest.mark.parametrize(
+    ("asr", "kind", "final"),
+    [
+        ("causal", CausalStream, FinalPass),
+        ("local-agreement", LocalAgreement, type(None)),
+        ("offline", WholeTurns, type(None)),
+    ],
+)
+def test_each_way_to_hear_is_put_together(asr: str, kind: type, final: type) -> None:
+    torch.set_num_threads(1)
+    made = recognition_of(read_settings(asr=asr, asr_chunk=100, threads=1))
+    assert isinstance(made.stream, kind)
+    assert isinstance(made.final, final)
+    assert made.recogniser.name == "tiny.en"
+    if isinstance(made.stream, CausalStream):
+        assert made.stream.config.chunk == 5
+
+
+def test_a_model_that_was_not_made_causal_is_refused() -> None:
+    with pytest.raises(WeightsError, match=r"base was not made causal.*tiny\.en"):
+        recognition_of(read_settings(asr="causal", asr_model="base", threads=1))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("EYELINE_ASR_CHUNK", "250", "EYELINE_ASR_CHUNK: expected 100, 300, 1000 milliseconds"),
+        ("EYELINE_FINAL_MODEL", "huge", "EYELINE_FINAL_MODEL: expected tiny.en, base or the path"),
+        ("EYELINE_ASR", "guess", "EYELINE_ASR"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(
+    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=told):
+        read_settings()
+
+
+def test_a_setting_from_the_environment_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EYELINE_ASR_CHUNK", "1000")
+    assert read_settings().asr_chunk == 1000
+
+
+def test_a_plain_file_is_no_published_checkpoint(tmp_path: Path) -> None:
+    plain = tmp_path / "model.pt"
+    torch.save({"dims": {}, "model_state_dict": {}}, plain)
+    assert algorithm(read_settings(asr_model=str(plain))) == "local-agreement"
+    published = tmp_path / "causal.pt"
+    torch.save({"dims": {}, "cfg": {}, "state_dict": {}}, published)
+    assert algorithm(read_settings(asr_model=str(published))) == "causal"

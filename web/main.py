@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NoReturn
 
+from web.checks import SMALL
 from web.config import CHECKOUT, Settings, read_settings
 from web.errors import UsageError, run_command
 
@@ -182,11 +183,16 @@ def _add_ask(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def banner(settings: Settings) -> str:
     """Return what `demo` says once it listens; `{url}` stands for the address of the page."""
+    sees = f"  sees     by {settings.video_model}, and answers\n"
+    if settings.video_model == SMALL:
+        sees = (
+            "  sees     some 600 kinds of things, colours, persons, when and in which order\n"
+            "  answers  SmolLM2 135M, a small model: nothing of actions, text, faces or detail\n"
+        )
     return (
         "\n  eyeline is at {url}   (Ctrl-C ends it)\n\n"
         f"  hears    Whisper {settings.asr_model}, on this machine\n"
-        "  sees     some 600 kinds of things, colours, persons, when and in which order\n"
-        "  answers  SmolLM2 135M, a small model: nothing of actions, text, faces or fine detail\n"
+        f"{sees}"
     )
 
 

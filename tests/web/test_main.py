@@ -74,11 +74,14 @@ def test_the_format_of_captions_is_asked_for_or_told_by_the_name(
     assert caption_format(asked, output) == expected  # type: ignore[arg-type]  # parametrized
 
 
-def test_the_banner_says_that_the_answers_are_a_stand_in() -> None:
+def test_the_banner_says_which_models_there_are_and_that_they_are_small() -> None:
     said = banner(read_settings(asr_model="base")).format(url="http://localhost:7860")
     assert "http://localhost:7860" in said
     assert "Whisper base" in said
-    assert "stand-in" in said
+    assert "a small model" in said
+    larger = banner(read_settings(video_model="llava-onevision-0.5b"))
+    assert "llava-onevision-0.5b" in larger
+    assert "a small model" not in larger
 
 
 def _failing(error: BaseException) -> int:

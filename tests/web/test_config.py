@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from media.pipeline.limits import Limits
+from rtc.peer import PeerLimits
+from web.calls import peer_limits
+from web.compose import limits_of
 from web.config import CHECKOUT, Settings, documented, read_settings
 from web.errors import SettingsError
 
@@ -35,6 +39,11 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name(
         ("EYELINE_HUB", "hub.example", "EYELINE_HUB: expected an address that begins with https"),
         ("EYELINE_SESSIONS", "0", "EYELINE_SESSIONS: .*greater than or equal to 1"),
         ("EYELINE_SPEECH_THRESHOLD", "1.5", "EYELINE_SPEECH_THRESHOLD: .*less than 1"),
+        ("EYELINE_QUESTIONS", "0", "EYELINE_QUESTIONS: .*greater than or equal to 1"),
+        ("EYELINE_LONGEST_TURN", "31", "EYELINE_LONGEST_TURN: .*less than or equal to 30"),
+        ("EYELINE_LOOK_EVERY", "0", "EYELINE_LOOK_EVERY: .*greater than 0"),
+        ("EYELINE_LOOK_EVERY", "3", "EYELINE_LOOK_ATTENTIVE <= EYELINE_LOOK_EVERY <="),
+        ("EYELINE_VIDEO_SIZE", "90", "EYELINE_VIDEO_SIZE: .*greater than or equal to 160"),
         ("EYELINE_STUN_URLS", "http://a", "EYELINE_STUN_URLS: expected stun:HOST:PORT"),
         ("EYELINE_STUN_URLS", "stun:a:1,stun:", "EYELINE_STUN_URLS: expected stun:HOST:PORT"),
         ("EYELINE_TURN_URLS", "stun:a:1", "EYELINE_TURN_URLS: expected turn:HOST:PORT"),
@@ -95,3 +104,28 @@ def test_every_setting_says_what_it_is_for() -> None:
 def test_the_page_of_settings_is_up_to_date() -> None:
     page = Path(CHECKOUT, "docs", "settings.md").read_text()
     assert page == documented(), "run: .venv/bin/python -m web.config > docs/settings.md"
+
+
+def test_what_sessions_and_calls_may_take_is_what_the_settings_say() -> None:
+    settings = Settings(
+        look_every=1.0,
+        look_attentive=0.5,
+        look_still=4.0,
+        hurry=3.0,
+        longest_turn=20.0,
+        video_size=640,
+        frame_rate=15,
+        connect_timeout=5,
+        call_timeout=6,
+    )
+    limits, peer = limits_of(settings), peer_limits(settings)
+    sampling = limits.sampling
+    assert (sampling.usual, sampling.attentive, sampling.still) == (1.0, 0.5, 4.0)
+    assert (limits.hurry, limits.longest_turn) == (3.0, 20.0)
+    assert (peer.picture.longer, peer.picture.shorter, peer.frame_rate) == (640, 360, 15)
+    assert (peer.connect_timeout, peer.silence_timeout) == (5, 6)
+
+
+def test_the_defaults_of_the_settings_are_those_of_the_code() -> None:
+    assert limits_of(Settings()) == Limits()
+    assert peer_limits(Settings()) == PeerLimits()

@@ -109,7 +109,7 @@ class SmallWatcher:
         reply = self.model.answer(state.memory, text, now=time)
         numbers = {e.moment.time: e.block for e in state.memory.diary.entries}
         sightings = (Sighting(numbers[m.time], m.time, line(m)) for m in reply.moments)
-        return Said(reply.pieces, tuple(sightings))
+        return Said(reply.pieces, tuple(sightings), reply.read)
 
     def seen_until(self, state: Watch) -> float:
         """Return the time of the last moment that is remembered; less than 0 if none is."""

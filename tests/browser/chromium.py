@@ -3,10 +3,9 @@
 Playwright drives the browser that the system has; it downloads none.
 """
 
-import itertools
 import shutil
 import wave
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -26,8 +25,6 @@ SPOKEN = (
 )  # what the first SPOKEN_END seconds of SAMPLE say
 SPOKEN_END = 11.9  # seconds
 RATE = 48_000
-SIZE = (640, 360)  # of the camera's picture
-CAMERA_FPS = 25
 FLAGS = (
     "--no-sandbox",  # containers and root have no user namespaces for it
     "--disable-dev-shm-usage",
@@ -60,31 +57,34 @@ def find_chromium() -> str:
 
 def camera_file(folder: Path) -> Path:
     """Return an MJPEG of SAMPLE's picture: one pass, which Chromium repeats."""
-    with av.open(str(SAMPLE)) as source:
-        return _film(folder / "camera.mjpeg", itertools.islice(source.decode(video=0), 250))
-
-
-def slides_file(folder: Path, pictures: Sequence[Path], *, seconds: float) -> Path:
-    """Return an MJPEG that shows each of `pictures` for `seconds`: a camera whose view changes."""
-    frames = []
-    for path in pictures:
-        with Image.open(path) as image:
-            shown = np.asarray(ImageOps.fit(image.convert("RGB"), SIZE))
-        frames += [av.VideoFrame.from_ndarray(shown)] * round(seconds * CAMERA_FPS)
-    return _film(folder / "slides.mjpeg", frames)
-
-
-def _film(path: Path, frames: Iterable[av.VideoFrame]) -> Path:
-    with av.open(str(path), "w", format="mjpeg") as sink:
-        stream = sink.add_stream("mjpeg", rate=CAMERA_FPS)
-        stream.width, stream.height = SIZE
-        stream.pix_fmt = "yuvj420p"
+    path = folder / "camera.mjpeg"
+    with av.open(str(SAMPLE)) as source, av.open(str(path), "w", format="mjpeg") as sink:
+        stream = sink.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuvj420p"
         stream.options = {"q:v": "4"}
-        for index, frame in enumerate(frames):
-            picture = frame.reformat(*SIZE, format="yuvj420p")
-            picture.pts, picture.time_base = index, Fraction(1, CAMERA_FPS)
+        for index, frame in enumerate(source.decode(video=0)):
+            if index == 250:
+                break
+            picture = frame.reformat(format="yuvj420p")
+            picture.pts, picture.time_base = index, Fraction(1, 25)
             sink.mux(stream.encode(picture))
         sink.mux(stream.encode(None))
+    return path
+
+
+def slides_file(folder: Path, pictures: Sequence[Path], *, seconds: float, fps: int = 5) -> Path:
+    """Return a Y4M that shows each of `pictures` for `seconds`: a camera whose view changes.
+
+    Few frames a second leave the machine to the models; Chromium repeats the file.
+    """
+    path = folder / "slides.y4m"
+    with path.open("wb") as file:
+        file.write(f"YUV4MPEG2 W640 H360 F{fps}:1 Ip A1:1 C420\n".encode())
+        for each in pictures:
+            with Image.open(each) as image:
+                shown = np.asarray(ImageOps.fit(image.convert("RGB"), (640, 360)))
+            planes = av.VideoFrame.from_ndarray(shown).reformat(format="yuv420p").to_ndarray()
+            file.write((b"FRAME\n" + planes.tobytes()) * round(seconds * fps))
     return path
 
 

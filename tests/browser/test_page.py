@@ -189,23 +189,23 @@ def test_the_status_line_tells_frames_delay_and_rates(page: Page) -> None:
     expect(part(page, "hint-limits")).to_contain_text("nothing of actions")
 
 
+@pytest.mark.timeout(300)  # a camera's views come and go meanwhile
 def test_what_was_shown_is_remembered_answers_lead_to_it_and_what_was_awaited_is_told(
     watching: Page,
 ) -> None:
     page = watching
     start(page)
-    ask(page, "Tell me when you see a cheetah")
-    expect(part(page, "requests")).to_contain_text("Tell me when you see a cheetah")
-    ask(page, "Tell me whenever someone comes in")
-    page.get_by_role("button", name="Stop: Tell me whenever someone comes in").click()
-    expect(part(page, "requests").locator("li")).to_have_count(1, timeout=PATIENCE)
-    expect(part(page, "requests")).to_contain_text("a cheetah")
-    unasked = page.locator(".answers .unasked")
-    expect(unasked).to_contain_text("Tell me when you see a cheetah", timeout=PATIENCE)
+    part(page, "mute").click()
+    request = "Tell me whenever you see a cheetah"
+    ask(page, request)
+    expect(part(page, "requests")).to_contain_text(request, timeout=PATIENCE)
+    unasked = page.locator(".answers .unasked").first
+    expect(unasked).to_contain_text(request, timeout=PATIENCE)
     expect(unasked.locator(".answer")).to_contain_text("heetah", timeout=PATIENCE)
+    page.get_by_role("button", name=f"Stop: {request}").click()
     expect(part(page, "requests")).to_be_hidden(timeout=PATIENCE)
     ask(page, "When did you last see the cheetah?")
-    answer = page.locator(".answers li").last
+    answer = page.locator(".answers li", has_text="When did you last see")
     answer.locator(".evidence img").first.wait_for()
     thumbnail = answer.locator(".evidence button").first
     time = thumbnail.locator("time").inner_text()

@@ -108,7 +108,7 @@ class Writer:
             torch.tensor([reads[begin:]]), TextState(heard, past)
         )
         rows = self._chances(hidden[0, lead + first - begin :])
-        frames = self._looked(asked, heard, lead + first - begin)
+        frames = heard_best(self._recogniser, asked, heard, lead + first - begin)
         said, held = _held(said, first, rows, frames)
         if held < len(rows) - 1:
             text = text.cut(lead + first + held + 1)
@@ -155,7 +155,7 @@ class Writer:
     def _read(self, growing: Growing, token: int) -> Growing:
         said = (*growing.said, Said(token, float(growing.row[token]), growing.frame))
         hidden, text, asked = self._model.decode_asking(torch.tensor([[token]]), growing.text)
-        frame = self._looked(asked, text.sound, 0)[0]
+        frame = heard_best(self._recogniser, asked, text.sound, 0)[0]
         return Growing(said, text, self._chances(hidden[0])[0], frame)
 
     def _ended(self, growing: Growing) -> Draft:
@@ -168,18 +168,24 @@ class Writer:
         scores[:, self._end] += self._patience
         return scores.log_softmax(1)
 
-    def _looked(self, asked: list[Tensor], heard: tuple[KeyValue, ...], first: int) -> list[int]:
-        """Return the frame that each position from `first` looked at most."""
-        total = None
-        for layer, head in self._recogniser.heads:
-            module = self._model.decoder.layers[layer]
-            assert isinstance(module, DecoderLayer)
-            scores = module.cross_attention.scores(asked[layer][:, first:], heard[layer][0])
-            looked = scores[0, head].softmax(1)
-            total = looked if total is None else total + looked
-        assert total is not None
-        frames: list[int] = total.argmax(1).tolist()
-        return frames
+
+def heard_best(
+    recogniser: Recogniser, asked: Sequence[Tensor], heard: Sequence[KeyValue], first: int
+) -> list[int]:
+    """Return the frame that each position from `first` looked at most.
+
+    `asked` is each layer's input to its cross-attention over `heard`.
+    """
+    total = None
+    for layer, head in recogniser.heads:
+        module = recogniser.model.decoder.layers[layer]
+        assert isinstance(module, DecoderLayer)
+        scores = module.cross_attention.scores(asked[layer][:, first:], heard[layer][0])
+        looked = scores[0, head].softmax(1)
+        total = looked if total is None else total + looked
+    assert total is not None
+    frames: list[int] = total.argmax(1).tolist()
+    return frames
 
 
 def loops(tokens: Sequence[int]) -> bool:

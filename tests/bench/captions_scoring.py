@@ -10,6 +10,7 @@ import difflib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -113,7 +114,7 @@ def _delays(done: Followed, moments: list[Moment], reference: Placed) -> None:
             kept = next(m for m in moments if len(m.committed) > block.a + i)
             if kept is not last:
                 done.committed.append(kept.heard - end)
-    for before, now in zip(moments, moments[1:], strict=False):
+    for before, now in pairwise(moments):
         done.revised += len(before.shown) - _common(before.shown, now.shown)
 
 

@@ -1,0 +1,81 @@
+"""A peer: Whisper as published, streamed by the AlignAtt policy of SimulStreaming.
+
+Every `interval` the whole sound so far is encoded again, and tokens follow those that were
+written until one looks at the newest `margin` frames: it waits for more sound.
+
+Source: AlignAtt, Papi et al. 2023; SimulStreaming, Machacek and Polak 2025.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.asr.align import FRAME
+from models.asr.causal_text import heard_best, loops
+from models.asr.recogniser import Recogniser
+from models.asr.rules import Rules
+from models.asr.silence import ShortWindow
+from models.asr.words import RATE, Heard, Word
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Written:
+    """The sound so far, until where it was listened to, and the tokens: `words` are out."""
+
+    sound: Samples
+    listened: int = 0
+    tokens: tuple[int, ...] = ()
+    words: int = 0
+
+
+class AlignAtt:
+    """A stream for clips that fit into one window."""
+
+    def __init__(self, recogniser: Recogniser, *, interval: float, margin: int = 25) -> None:
+        self._recogniser = recogniser
+        self._interval = round(interval * RATE)
+        self._margin = margin
+        self._window = ShortWindow(recogniser.model)
+        self._rules = Rules(recogniser.tokenizer, timestamps=False)
+        self._opening = recogniser.tokenizer.opening(None, timestamps=False)
+
+    def init_state(self) -> Written:
+        return Written(np.zeros(0, np.float32))
+
+    def step(self, state: Written, samples: Samples) -> tuple[Written, list[Heard]]:
+        state = replace(state, sound=np.concatenate([state.sound, samples]))
+        heard = []
+        while len(state.sound) - state.listened >= self._interval:
+            state = replace(state, listened=state.listened + self._interval)
+            state, news = self._listen(state, done=False)
+            heard.append(news)
+        return state, heard
+
+    def flush(self, state: Written) -> list[Heard]:
+        return [self._listen(replace(state, listened=len(state.sound)), done=True)[1]]
+
+    @torch.inference_mode()
+    def _listen(self, state: Written, *, done: bool) -> tuple[Written, Heard]:
+        model, tokenizer = self._recogniser.model, self._recogniser.tokenizer
+        known = state.listened // FRAME
+        tokens = list(state.tokens)
+        reads = [*self._opening, *tokens]
+        text = self._window.listen(state.sound[: state.listened])
+        while len(tokens) < 10 + 8 * state.listened / RATE:
+            hidden, text, asked = model.decode_asking(torch.tensor([reads]), text)
+            row = self._rules.apply(model.logits(hidden[0, -1]), tokens)
+            token = int(row.argmax())
+            (frame,) = heard_best(self._recogniser, asked, text.sound, len(reads) - 1)
+            ended = token == tokenizer.end or loops([*tokens, token])
+            if ended or (not done and known - frame < self._margin):
+                break
+            tokens.append(token)
+            reads = [token]
+        words = tokenizer.words(tokens)
+        out = len(words) if done else max(state.words, len(words) - 1)  # the last may go on
+        fresh = tuple(Word(tokenizer.decode(word), 0, 0) for word in words[state.words : out])
+        return replace(state, tokens=tuple(tokens), words=out), Heard(fresh, (), state.listened)

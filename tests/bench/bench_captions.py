@@ -1,0 +1,192 @@
+"""Ways to caption a stream, side by side on the same weights and clips, one thread each.
+
+    python -m tests.bench.bench_captions --speech FOLDER --limit 40
+
+FOLDER holds sound files and a manifest.jsonl with `path` and `text`; with `--continuous` its
+clips are one stream of so many minutes instead, as somebody speaks who never stops, to see
+whether delay, cost or memory grow. What the columns mean is in `captions_scoring`.
+"""
+
+import argparse
+import itertools
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import psutil
+import torch
+
+from models.asr.causal_load import CHUNKS, causal
+from models.asr.causal_stream import CausalConfig, CausalStream
+from models.asr.final_pass import FinalPass
+from models.asr.local_agreement import LocalAgreement
+from models.asr.offline import transcribe
+from models.asr.recogniser import load
+from models.asr.words import RATE, Word, text_of
+from models.training.scoring import NORMAL, Score, score
+from tests.bench.align_att import AlignAtt
+from tests.bench.bench_asr import HERE, Clip, read_clips
+from tests.bench.captions_scoring import (
+    CHUNK,
+    Followed,
+    Placed,
+    Stream,
+    follow,
+    interval,
+    word_ends,
+)
+from tests.bench.sphinx import Sphinx
+
+Hear = Callable[[Clip, Placed], Followed]
+HEAD = (
+    "| {group} | WER % (95 %) | S/D/I | shown p50 / p95 s | with compute | committed | "
+    "taken back % | CPU-s per s |\n|---|---|---|---|---|---|---|---|\n"
+)
+
+
+def systems(name: str, folder: Path, adapter: Path | None) -> dict[str, Hear]:
+    """Return what there is to measure; models are loaded here."""
+    offline = load(name, folder, threads=1)
+    made = causal(offline, adapter)
+    streams: dict[str, Stream] = {
+        f"causal {ms} ms": CausalStream(made, CausalConfig(chunk=chunk))
+        for ms, chunk in CHUNKS.items()
+    }
+    streams |= {
+        "causal 300 ms, beam 3": CausalStream(made, CausalConfig(beam=3)),
+        "LocalAgreement-2, 1 s": LocalAgreement(offline),
+        "AlignAtt, 300 ms": AlignAtt(offline, interval=0.3),
+        "AlignAtt, 1 s": AlignAtt(offline, interval=1.0),
+        "pocketsphinx": Sphinx(),
+    }
+    found: dict[str, Hear] = {
+        "offline, beam 5": lambda clip, _: whole(clip, lambda s: transcribe(offline, s)),
+        "final pass": lambda clip, _: whole(clip, FinalPass(offline).hear),
+    }
+    found |= {label: followed(stream) for label, stream in streams.items()}
+    found["causal 300 ms, then final pass"] = two_passes(
+        streams["causal 300 ms"], FinalPass(offline)
+    )
+    return found
+
+
+def whole(clip: Clip, hear: Callable[[np.ndarray], Sequence[Word]]) -> Followed:
+    began = time.process_time()
+    text = text_of(list(hear(clip.samples)))
+    return Followed(text, time.process_time() - began, clip.seconds, words=len(text.split()))
+
+
+def followed(stream: Stream) -> Hear:
+    return lambda clip, ends: follow(stream, clip.samples, ends)
+
+
+def two_passes(stream: Stream, final: FinalPass) -> Hear:
+    """Return how a session hears; its final text may take streamed words back once more."""
+
+    def hear(clip: Clip, ends: Placed) -> Followed:
+        done = follow(stream, clip.samples, ends)
+        began = time.process_time()
+        text = text_of(final.hear(clip.samples, [Word(done.text, 0, 1)]))
+        done.cost += time.process_time() - began
+        changed = jiwer.process_words(NORMAL(done.text) or "-", NORMAL(text) or "-")
+        done.revised += changed.substitutions + changed.deletions
+        done.text = text
+        return done
+
+    return hear
+
+
+def row(label: str, clips: Sequence[Clip], found: Sequence[Followed]) -> str:
+    scores = [score(clip.text, one.text) for clip, one in zip(clips, found, strict=True)]
+    total = sum(scores, Score())
+    low, high = interval(scores, lambda drawn: wer(sum(drawn, Score())))
+    words = max(1, sum(one.words for one in found))
+    cost = sum(one.cost for one in found) / sum(one.seconds for one in found)
+    revised = 100 * sum(one.revised for one in found) / words
+    delays = " | ".join(
+        halves([at for one in found for at in getattr(one, kind)])
+        for kind in ("shown", "real", "committed")
+    )
+    split = "/".join(map(str, total.split))
+    return (
+        f"| {label} | {wer(total):.1f} ({low:.1f} to {high:.1f}) | {split} | {delays} "
+        f"| {revised:.1f} | {cost:.2f} |\n"
+    )
+
+
+def wer(total: Score) -> float:
+    return 100 * total.errors / max(1, total.words)
+
+
+def halves(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    return " / ".join(f"{v:.2f}" for v in np.percentile(values, [50, 95]))
+
+
+def continuous(stream: CausalStream, clips: Sequence[Clip], minutes: float) -> None:
+    """Print what five minutes after five minutes of speech without an end cost."""
+    sys.stdout.write(
+        "| minutes | lag p50 / p95 s | CPU-s per s | resident MiB |\n|---|---|---|---|\n"
+    )
+    state, position, used, lags = stream.init_state(), 0, time.process_time(), list[float]()
+    sound = itertools.chain.from_iterable(
+        np.split(clip.samples, range(CHUNK, len(clip.samples), CHUNK))
+        for clip in itertools.cycle(clips)
+    )
+    mark = five = 300 * RATE
+    while position < minutes * 60 * RATE:
+        chunk = next(sound)
+        position += len(chunk)
+        began = time.process_time()
+        state, heard = stream.step(state, chunk)
+        spent = time.process_time() - began
+        # How old the newest sound is that a caption knows of, once it is computed.
+        lags += [(position - news.position) / RATE + spent for news in heard]
+        if position >= mark:
+            cost = (time.process_time() - used) / (five / RATE)
+            resident = psutil.Process().memory_info().rss / 2**20
+            line = f"| {mark / RATE / 60:.0f} | {halves(lags)} | {cost:.2f} | {resident:.0f} |\n"
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            mark, used, lags = mark + five, time.process_time(), []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--speech", type=Path, default=HERE.parent / "data" / "speech")
+    parser.add_argument("--model", default="tiny.en")
+    parser.add_argument("--adapter", type=Path, help="another than the one that is shipped")
+    parser.add_argument("--limit", type=int, help="about so many clips of each group")
+    parser.add_argument("--only", nargs="*", help="systems whose names begin so; default all")
+    parser.add_argument("--continuous", type=float, metavar="MINUTES")
+    parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    clips = read_clips(given.speech, None)
+    if given.continuous:
+        made = causal(load(given.model, given.weights, threads=1), given.adapter)
+        continuous(CausalStream(made), clips, given.continuous)
+        return
+    aligner = load("base", given.weights, threads=1)
+    measured = systems(given.model, given.weights, given.adapter)
+    prompts = [clip for clip in clips if clip.path.startswith("ast-")]
+    others = [clip for clip in clips if not clip.path.startswith("ast-")]
+    for name, group in (("telephone prompts", prompts), ("other speech", others)):
+        chosen = group[:: max(1, len(group) // given.limit)] if given.limit else group
+        ends = [word_ends(aligner, clip.samples, clip.text) for clip in chosen]
+        seconds = sum(clip.seconds for clip in chosen)
+        head = f"{name}: {len(chosen)} clips, {seconds:.0f} s"
+        sys.stdout.write("\n" + HEAD.format(group=head))
+        for label, hear in measured.items():
+            if given.only is None or any(label.startswith(start) for start in given.only):
+                found = [hear(clip, placed) for clip, placed in zip(chosen, ends, strict=True)]
+                sys.stdout.write(row(label, chosen, found))
+                sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from media.errors import MediaTooLongError, UnreadableMediaError
 from media.events import Caption, Output
@@ -35,13 +36,34 @@ async def test_captions_of_eight_khz_stereo(
     assert "fellow americans" in " ".join(cue.text for cue in cues).lower()
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.02])
-async def test_silence_and_noise_have_no_captions(
-    composed: Composed, settings: Settings, tmp_path: Path, noise: float
+def music(seconds: int) -> NDArray[np.float64]:
+    """Chords of a plucked string, two a second."""
+    time = np.arange(8000) / 16_000
+    rng = np.random.default_rng(1)
+    chords = []
+    for _ in range(2 * seconds):
+        notes = 110 * 2 ** (rng.integers(0, 36, 3) / 12)
+        tones = sum(np.sin(2 * np.pi * f * k * time) / k for f in notes for k in (1, 2, 3))
+        chords.append(tones * np.exp(-4 * time) / 12)
+    return np.concatenate(chords)
+
+
+@pytest.mark.parametrize("kind", ["silence", "hiss", "loud noise", "music"])
+async def test_a_minute_without_speech_has_no_captions_not_even_for_a_moment(
+    composed: Composed, settings: Settings, tmp_path: Path, kind: str
 ) -> None:
-    samples = noise * np.random.default_rng(0).standard_normal(5 * 16_000)
+    noise = np.random.default_rng(0).standard_normal(60 * 16_000)
+    level = {"silence": 0.0, "hiss": 0.002, "loud noise": 0.1}
+    samples = music(60) if kind == "music" else level[kind] * noise
     path = write_sound(tmp_path / "quiet.wav", samples.astype(np.float32), 16_000)
-    assert await streamed_cues(composed, settings, path, Bar(None)) == []
+    shown: list[Caption] = []
+
+    async def keep(output: Output) -> None:
+        if isinstance(output, Caption) and output.words:
+            shown.append(output)
+
+    await run_recording(composed, settings, path, keep, video=False)
+    assert [caption.text for caption in shown] == []
 
 
 def test_offline_captions_hear_the_whole_file(composed: Composed, settings: Settings) -> None:

@@ -7,13 +7,13 @@ on held-out clips each time it is saved). Photographs: `python -m models.trainin
 
 The linear part begins as the principal components of the training pictures, so that a run begins
 near 25 dB. What moves weighs more than the background, and latents are disturbed a little while
-training: the decoder then forgives what a generator gets wrong.
+training: the decoder then forgives what a generator gets wrong. Rates matter: the linear part must
+move slowly, or the beginning is lost.
 """
 
 import argparse
 import json
 import logging
-import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.generation.codec import PATCH, Codec, CodecConfig, fold
+from models.training.muon import Muon, groups, share_at
 from models.training.video_clips import compose
 from models.training.video_pictures import Pictures, load
 
@@ -34,7 +35,7 @@ SAVE = 180.0  # seconds of work, not of waiting for a core, between two saves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A run: `steps` over `clips` clips of `latents` latents; `rate` rises over `warmup`, falls.
+    """A run: `steps` over `clips` clips of `latents` latents; rates rise over `warmup`, then fall.
 
     `noise` is the standard deviation of what is added to latents of unit size; `weight` is how
     much more an object's pixel counts than the background's; `scored` is how many clips the
@@ -45,8 +46,10 @@ class Recipe:
     clips: int = 4
     latents: int = 4
     size: int = 64
-    rate: float = 2e-3
-    warmup: int = 100
+    matrix_rate: float = 0.01
+    other_rate: float = 8e-4
+    linear_rate: float = 4e-5
+    warmup: int = 50
     noise: float = 0.05
     weight: float = 2.0
     smoothing: float = 0.998
@@ -98,14 +101,6 @@ def begin(codec: Codec, pictures: Pictures, recipe: Recipe) -> None:
     codec.linear_out.bias.copy_(mean)  # type: ignore[union-attr]  # it has one
 
 
-def rate_at(recipe: Recipe, step: int) -> float:
-    """Return the learning rate of `step`: a ramp, then half a cosine."""
-    if step < recipe.warmup:
-        return recipe.rate * (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
-    return recipe.rate * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
-
-
 def loss_of(codec: Codec, pixels: Tensor, weights: Tensor, noise: Tensor) -> Tensor:
     """Return the weighted squared error of decoding latents with `noise` in them."""
     latents, _ = codec.encode(pixels)
@@ -146,8 +141,9 @@ class Run:
         torch.manual_seed(recipe.seed)
         self.folder, self.recipe = folder, recipe
         self.codec, self.smooth = Codec(config), Codec(config)
-        self.optimiser = torch.optim.Adam(
-            self.codec.parameters(), lr=recipe.rate, betas=(0.9, 0.98)
+        edges = {"linear": recipe.linear_rate, "out": recipe.other_rate}
+        self.optimiser = Muon(
+            groups(self.codec, edges, matrix=recipe.matrix_rate, other=recipe.other_rate)
         )
         self.step = 0
 
@@ -166,7 +162,7 @@ class Run:
     def advance(self, pictures: Pictures) -> float:
         """Make one step and return the loss before it."""
         for group in self.optimiser.param_groups:
-            group["lr"] = rate_at(self.recipe, self.step)
+            group["share"] = share_at(self.step, self.recipe.steps, self.recipe.warmup)
         pixels, weights = batch_of(pictures, self.recipe, self.step)
         rng = torch.Generator().manual_seed(self.recipe.seed * 1_000_000 + self.step)
         high, across = pixels.shape[3] // PATCH, pixels.shape[4] // PATCH

@@ -17,7 +17,6 @@ import argparse
 import copy
 import json
 import logging
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,7 @@ from models.generation.words import Words
 from models.training import dit_shapes
 from models.training.dit_latents import Kept, read
 from models.training.dit_shapes import Shape
+from models.training.muon import Muon, groups, share_at
 from models.training.video_captions import caption, vocabulary
 from models.training.video_kinds import BACKGROUNDS, KINDS
 
@@ -41,10 +41,19 @@ logger = logging.getLogger(__name__)
 
 SAVE = 180.0  # seconds of work, not of waiting for a core, between two saves
 
+EDGES = (  # what is between the layers and the world
+    "model.patch_embedding",
+    "model.text_embedding",
+    "model.time_embedding",
+    "model.track_head",
+    "model.head",
+    "words",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A run: `steps` over `clips` clips; `rate` rises over `warmup`, falls after.
+    """A run: `steps` over `clips` clips; rates rise over `warmup`, then fall.
 
     `weight` is how much more an object's token counts; from step `own_from` on, the share `own` of
     steps sees a context that the model made. `hidden` and `cut` are the shares of tracks that are
@@ -53,7 +62,8 @@ class Recipe:
 
     steps: int = 30_000
     clips: int = 12
-    rate: float = 1e-3
+    matrix_rate: float = 0.01
+    other_rate: float = 1e-3
     warmup: int = 300
     weight: float = 4.0
     own: float = 0.4
@@ -161,8 +171,9 @@ class Run:
         self.both = Both(Dit(config), Words(vocabulary(), config.text))
         nn.init.zeros_(self.both.model.head.head.weight)
         self.smooth = copy.deepcopy(self.both)
-        self.optimiser = torch.optim.AdamW(
-            self.both.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01
+        edges = dict.fromkeys(EDGES, recipe.other_rate)
+        self.optimiser = Muon(
+            groups(self.both, edges, matrix=recipe.matrix_rate, other=recipe.other_rate, decay=0.01)
         )
         self.step, self.seconds = 0, 0.0
 
@@ -181,7 +192,7 @@ class Run:
         """Make one step; return the sampler whose shape it had, and the loss before it."""
         recipe, model = self.recipe, self.both.model
         for group in self.optimiser.param_groups:
-            group["lr"] = rate_at(recipe, self.step)
+            group["share"] = share_at(self.step, recipe.steps, recipe.warmup)
         rng = np.random.default_rng([recipe.seed, self.step])
         batch = batch_of(kept, recipe, rng)
         shape = dit_shapes.draw(rng, batch.latents.shape[2], self.shows.reach)
@@ -217,14 +228,6 @@ class Run:
         told = {"step": self.step, "seconds": round(self.seconds)}
         save(self.folder / "drawing.safetensors", self.smooth, self.shows, told)
         logger.info("saved after step %d, %.0f s", self.step, self.seconds)
-
-
-def rate_at(recipe: Recipe, step: int) -> float:
-    """Return the learning rate of `step`: a ramp, then half a cosine."""
-    if step < recipe.warmup:
-        return recipe.rate * (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
-    return recipe.rate * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
 def train(run: Run, kept: Kept, minutes: float) -> None:

@@ -1,11 +1,30 @@
 import asyncio
+from collections.abc import AsyncGenerator
 
 import pytest
 
+from media.channel import Channel
 from media.clock import ReplayClock
-from media.events import Caption, CaptionWord
+from media.events import (
+    Answer,
+    Cancel,
+    Caption,
+    CaptionWord,
+    Evidence,
+    Input,
+    Moment,
+    Question,
+    Remembered,
+)
 from web.problems import ProblemError
-from web.sessions import MOST_CAPTIONS, FullError, Live, Sessions
+from web.sessions import (
+    MOST_CAPTIONS,
+    MOST_MOMENTS,
+    MOST_QUESTIONS,
+    FullError,
+    Live,
+    Sessions,
+)
 
 
 def caption(turn: int) -> Caption:
@@ -66,3 +85,81 @@ async def test_a_long_session_lets_its_oldest_captions_go() -> None:
     first = await anext(live.follow())
     assert first == (3, caption(3))
     assert live.summary(1.0)["captions"] == MOST_CAPTIONS + 3
+
+
+async def first(asked: AsyncGenerator[Answer | Evidence, None]) -> Answer | Evidence:
+    return await anext(asked)
+
+
+async def test_an_answer_goes_to_who_asked_and_who_leaves_cancels_it() -> None:
+    live = Live("sess_x", "websocket", 0.0)
+    put: list[Input] = []
+
+    async def take(item: Input) -> None:
+        put.append(item)
+
+    live.put = take
+    question = Question("q", "what?", 1.0)
+    asked = live.ask(question)
+    async with asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(first(asked))
+        await asyncio.sleep(0)  # the question is put
+        assert not await live.tell(Answer("another", "no", 1.0))
+        assert await live.tell(Answer("q", "yes", 1.0))
+    assert reading.result() == Answer("q", "yes", 1.0)
+    await asked.aclose()
+    assert put == [question, Cancel("q")]
+    assert not await live.tell(Answer("q", "late", 1.0))
+
+
+async def test_an_answer_that_is_whole_is_not_cancelled() -> None:
+    live = Live("sess_x", "websocket", 0.0)
+    put: list[Input] = []
+
+    async def take(item: Input) -> None:
+        put.append(item)
+        await live.tell(Answer("q", "yes", 1.0, "completed"))
+
+    live.put = take
+    question = Question("q", "what?", 1.0)
+    assert [each async for each in live.ask(question)] == [Answer("q", "yes", 1.0, "completed")]
+    assert put == [question]
+
+
+async def test_a_session_takes_so_many_questions_and_none_after_its_end() -> None:
+    live = Live("sess_x", "websocket", 0.0)
+
+    async def take(item: Input) -> None:
+        del item
+
+    live.put = take
+    waiting = [live.ask(Question(f"q{n}", "what?", 1.0)) for n in range(MOST_QUESTIONS)]
+    async with asyncio.TaskGroup() as tasks:
+        ends = [tasks.create_task(anext(asked, None)) for asked in waiting]
+        await asyncio.sleep(0)
+        with pytest.raises(ProblemError, match="try again in") as refused:
+            await first(live.ask(Question("more", "what?", 1.0)))
+        await live.end(1.0)
+    assert refused.value.status == 429
+    assert [end.result() for end in ends] == [None] * MOST_QUESTIONS
+    with pytest.raises(ProblemError, match="is over") as over:
+        await first(live.ask(Question("late", "what?", 1.0)))
+    assert over.value.status == 409
+
+
+async def test_a_question_that_meets_the_end_of_its_session_says_so() -> None:
+    live = Live("sess_x", "websocket", 0.0)
+    source: Channel[Input] = Channel(1)
+    live.put = source.send
+    await source.close()
+    with pytest.raises(ProblemError, match="is over"):
+        await first(live.ask(Question("q", "what?", 1.0)))
+
+
+async def test_the_newest_moments_are_kept_in_order() -> None:
+    live = Live("sess_x", "websocket", 0.0)
+    for number in range(MOST_MOMENTS + 2):
+        live.remember(Remembered(Moment(number, number / 2, "a cup"), b"jpeg"))
+    kept = [each.moment.number for each in live.remembered()]
+    assert kept == list(range(2, MOST_MOMENTS + 2))
+    assert [each.moment.number for each in live.remembered(after=MOST_MOMENTS)] == kept[-1:]

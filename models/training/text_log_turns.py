@@ -152,7 +152,7 @@ def _anyone(world: World) -> Turn:
 def _anyone_ever(world: World) -> Turn:
     ask = world.say(
         "Was there anyone?", "Did you see anyone?", "Has anyone been here?",
-        "When did you last see a person?", "Did somebody come in?", "Did you see a person?",
+        "Did somebody come in?", "Did you see a person?", "Did you see the person?",
     )  # fmt: skip
     met = [moment for moment in world.moments if moment.people]
     if not met:
@@ -160,6 +160,20 @@ def _anyone_ever(world: World) -> Turn:
     if met[-1] is world.last:
         return Turn("anyone", ask, f"Yes, I see {number_of(world.last.people)}.")
     return Turn("anyone", ask, f"Yes, {number_of(met[-1].people)} at {clock(met[-1].time)}.")
+
+
+def _when_anyone(world: World) -> Turn:
+    ask = world.say(
+        "When did you last see a person?", "When did you last see the person?",
+        "When did you last see anyone?", "When was somebody there?",
+    )  # fmt: skip
+    met = [moment for moment in world.moments if moment.people]
+    if not met:
+        return Turn("when", ask, "I have seen nobody.")
+    if met[-1] is world.last:
+        return Turn("when", ask, f"I see {number_of(world.last.people)} now.")
+    answer = f"I last saw {number_of(met[-1].people)} at {clock(met[-1].time)}."
+    return Turn("when", ask, answer)
 
 
 def _how_many(world: World) -> Turn:
@@ -267,13 +281,14 @@ ASKED: dict[Callable[[World], Turn | None], float] = {
     _kind: 1.0,
     _anyone: 1.5,
     _anyone_ever: 0.8,
+    _when_anyone: 0.6,
     _how_many: 1.2,
     _count_things: 0.4,
     _colour: 2.5,
     _where: 2.2,
     _when: 2.0,
     _when_first: 1.0,
-    neighbour: 3.0,
+    neighbour: 4.0,
     which_first: 2.0,
     ends: 0.8,
     _everything: 1.0,

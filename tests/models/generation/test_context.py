@@ -1,0 +1,58 @@
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.generation.context import Context, Reach, append, copied, empty
+from models.generation.dit import Seen
+from tests.models.generation import tiny
+
+CONFIG = tiny.dit().config
+TOKENS = 4  # of a latent of 4x4
+
+
+def chunk(numbers: list[int]) -> tuple[torch.Tensor, torch.Tensor, Seen]:
+    """Return latents that hold their own numbers, and keys that do."""
+    values = torch.tensor(numbers).float()
+    shape = (CONFIG.layers, 1, CONFIG.heads, TOKENS * len(numbers), CONFIG.head_dim)
+    keys = values.repeat_interleave(TOKENS)[:, None].expand(shape).clone()
+    latents = values[:, None, None].expand(1, CONFIG.channels, len(numbers), 4, 4).clone()
+    return latents, torch.zeros(1, CONFIG.condition, len(numbers), 4, 4), Seen(keys, -keys)
+
+
+def held(context: Context) -> list[int]:
+    """Return the numbers of what is in view, as the keys tell them."""
+    seen = context.seen()
+    if seen is None:
+        return []
+    assert torch.equal(seen.values, -seen.keys)
+    rows = seen.keys[0, 0, 0, ::TOKENS, 0]
+    assert torch.equal(rows.repeat_interleave(TOKENS), seen.keys[-1, 0, -1, :, -1])
+    assert rows.tolist() == context.latents[0, 0, : context.length, 0, 0].tolist()
+    return [int(row) for row in rows]
+
+
+@given(
+    sink=st.integers(0, 3),
+    window=st.integers(0, 3),
+    sizes=st.lists(st.integers(1, 3), max_size=6),
+)
+def test_what_is_in_view_is_the_first_and_the_last(
+    sink: int, window: int, sizes: list[int]
+) -> None:
+    context = empty(CONFIG, Reach(sink=sink, window=window), 4, 4)
+    pointer = context.keys.data_ptr()
+    count = 0
+    for size in sizes:
+        context = append(context, *chunk(list(range(count, count + size))))
+        count += size
+    numbers = list(range(count))
+    late = numbers[sink:]
+    assert held(context) == numbers[:sink] + (late[-window:] if window else [])
+    assert context.keys.data_ptr() == pointer
+
+
+def test_a_copy_does_not_see_what_is_added_to_the_other() -> None:
+    context = append(empty(CONFIG, Reach(sink=1, window=1), 4, 4), *chunk([0, 1]))
+    other = copied(context)
+    append(context, *chunk([2]))
+    assert held(other) == [0, 1]

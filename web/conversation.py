@@ -27,9 +27,8 @@ from media.events import (
     TurnStarted,
 )
 from media.frames import AudioChunk, VideoFrame
-from web import hearing, responses, seeing
-from web.dialogue import Dialogue, Event, name, note, say, taken
-from web.items import find, given, insert, remove, replace
+from web import hearing, item_acts, responses, seeing
+from web.dialogue import Dialogue, Event, note, say, taken
 from web.terms import Local, TranscriptionTerms, listening, opening, shown
 from web.wire import (
     AudioAppend,
@@ -269,61 +268,16 @@ def _clear_output(dialogue: Dialogue, event: OutputClear) -> None:
     responses.hush(dialogue)
 
 
-def _create_item(dialogue: Dialogue, event: ItemCreate) -> None:
-    if isinstance(dialogue.terms, TranscriptionTerms):
-        raise WireError("a transcription session has no items but speech", param="type")
-    item = given(event.item, name(dialogue, "item"))
-    previous = insert(dialogue.items, item, event.previous_item_id)
-    say(dialogue, "conversation.item.added", item=item, previous_item_id=previous)
-    say(dialogue, "conversation.item.done", item=item, previous_item_id=previous)
-    hearing.trim(dialogue)
-
-
-def _retrieve_item(dialogue: Dialogue, event: ItemRetrieve) -> None:
-    item = find(dialogue.items, event.item_id, "item_id")
-    say(dialogue, "conversation.item.retrieved", item=item)
-
-
-def _delete_item(dialogue: Dialogue, event: ItemDelete) -> None:
-    remove(dialogue.items, event.item_id)
-    dialogue.spoken.pop(event.item_id, None)
-    say(dialogue, "conversation.item.deleted", item_id=event.item_id)
-
-
-def _truncate_item(dialogue: Dialogue, event: ItemTruncate) -> None:
-    """Forget what was not heard of an answer: its words go too, as they may say more."""
-    item = find(dialogue.items, event.item_id, "item_id")
-    spoken = dialogue.spoken.get(event.item_id)
-    if spoken is None:
-        raise WireError("only an answer that was spoken can be truncated", param="item_id")
-    if event.content_index != 0:
-        raise WireError("content_index: expected 0, the only part", param="content_index")
-    if event.audio_end_ms > spoken:
-        raise WireError(
-            f"audio_end_ms: the answer has {spoken} ms of sound, less than {event.audio_end_ms}",
-            param="audio_end_ms",
-        )
-    dialogue.spoken[event.item_id] = event.audio_end_ms
-    replace(dialogue.items, item | {"content": [{"type": "output_audio", "transcript": None}]})
-    say(
-        dialogue,
-        "conversation.item.truncated",
-        item_id=event.item_id,
-        content_index=0,
-        audio_end_ms=event.audio_end_ms,
-    )
-
-
 ACTS: dict[type, Callable[[Dialogue, Any], None]] = {
     SessionUpdate: _update,
     AudioAppend: _append,
     AudioCommit: _commit,
     AudioClear: _clear,
     OutputClear: _clear_output,
-    ItemCreate: _create_item,
-    ItemRetrieve: _retrieve_item,
-    ItemDelete: _delete_item,
-    ItemTruncate: _truncate_item,
+    ItemCreate: item_acts.create,
+    ItemRetrieve: item_acts.retrieve,
+    ItemDelete: item_acts.delete,
+    ItemTruncate: item_acts.truncate,
     ResponseCreate: responses.create,
     ResponseCancel: responses.cancel,
 }

@@ -47,7 +47,7 @@ class Window:
     """The last keys and values of one layer's stream, turned to their positions.
 
     Positions count from the stream's begin. Old ones are dropped by moving what is kept to
-    the front of a buffer twice its size, so a step costs its own length on average.
+    the front of a buffer that is a quarter larger: a step costs a few times its own length.
     """
 
     def __init__(self, *, keep: int) -> None:
@@ -80,7 +80,7 @@ class Window:
         if self._pair is not None and self._high + count <= self._pair[0].shape[1]:
             return self._pair
         length = self._high - self._low
-        room = 2 * (length + count)
+        room = length + count + length // 4
         if self._pair is None:
             pair = (_roomy(key[:, :0], room), _roomy(value[:, :0], room))
         else:

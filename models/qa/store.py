@@ -16,11 +16,13 @@ import torch
 from torch import Tensor
 
 from models.errors import StoreError, StoreFullError
-from models.qa import blocks
+from models.qa import blocks, heap
 from models.qa.blocks import Block, Table
 from models.qa.shelf import Shelf
 
 logger = logging.getLogger(__name__)
+
+GIVE_BACK = 16 << 20  # bytes spilled from one call of `heap.give_back` to the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class Store:
         found, representatives = shelf.load() if shelf else ([], [])
         self.table: Table = blocks.table(found, representatives)
         self._next = 1 + max((block.id for block in found), default=-1)
+        self._spilled = 0  # bytes since the heap was last tidied
         self._device: list[Block] = []  # blocks of each tier above the disk, oldest first
         self._ram: list[Block] = []
 
@@ -228,6 +231,10 @@ class Store:
             rows = enumerate(self.table.rows)
             self._write(block, next(row for row, held in rows if held is block))
         block.memory = block.salience = None
+        self._spilled += block.size
+        if self._spilled >= GIVE_BACK:
+            self._spilled = 0
+            heap.give_back()
 
     def _write(self, block: Block, row: int) -> None:
         if self._shelf is None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.errors import DamagedBlockError, EmptyMemoryError, StoreError, StoreFullError
+from models.qa import heap
 from models.qa.encode import State
 from models.qa.rekv import Rekv, RekvConfig
 from models.qa.segments import Segment
@@ -468,3 +469,24 @@ def test_one_thread_answers_while_another_stores(tmp_path: Path, rekv: Rekv) -> 
     with pytest.raises(EmptyMemoryError):
         rekv.retrieve(state, QUESTION, until=0.5)
     store.close()
+
+
+def test_what_is_spilled_is_given_back_to_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How much that is worth is measured: `tests.bench.bench_ask`, an hour against six."""
+    store = open_store(tmp_path, {"a": 1}, Budget(ram=2 * SIZE))
+    at: list[int] = []
+    monkeypatch.setattr(heap, "give_back", lambda: at.append(store.sizes.disk))
+    monkeypatch.setattr("models.qa.store.GIVE_BACK", 3 * SIZE)
+    for number in range(12):  # ten are spilled
+        store.append(memory(number), start=float(number), end=number + 1.0)
+    assert len(at) == 3
+    assert at == sorted(set(at))
+    store.close()
+
+
+def test_giving_back_leaves_what_is_held() -> None:
+    held = [torch.full((300,), float(n)) for n in range(50)]
+    heap.give_back()
+    assert all(bool((part == n).all()) for n, part in enumerate(held))

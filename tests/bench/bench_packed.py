@@ -1,0 +1,128 @@
+"""The language model in the 4 bits it is stored in, against the same weights in float32.
+
+    python -m tests.bench.bench_packed --answers 200
+
+Answers are made greedily with the packed weights. Both models then read each question with its
+answer: if the likeliest token is the same at every place, float32 says the same, word by word.
+Then speed: medians of turns that the two take, one thread.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.qa import adapter, smollm2
+from models.qa.embedded import ADAPTER
+from models.qa.kv import Cache
+from models.qa.llm import Decoder, generate
+from models.qa.moments import SYSTEM, asked
+from models.qa.pseudo_words import embed
+from models.qa.smollm2 import Chat, asking, opening
+from tests.bench.lines import EVERY, moment, questions
+
+SHOWN = 12  # moments that a question is answered from
+LONGEST = 48
+
+
+def context(chat: Chat, number: int) -> Tensor:
+    """Return the opening and some lines, as embeddings."""
+    first = chat.decoder.embed(chat.tokens(opening(SYSTEM)))
+    times = range(number * 60, number * 60 + SHOWN * EVERY, EVERY)
+    return torch.cat([first, *(embed(chat, moment(at)) for at in times)])
+
+
+@torch.no_grad()
+def compare(plain: Chat, packed: Chat, count: int) -> tuple[int, int, float]:
+    """Return how many tokens of `count` answers were compared, how many differ, and by how much.
+
+    The last is the largest difference of two scores of a token.
+    """
+    compared, differ, largest = 0, 0, 0.0
+    each = 10  # questions about the same lines
+    for number in range(-(-count // each)):
+        shown = context(packed, number)
+        for question in questions(count)[number * each : (number + 1) * each]:
+            prompt = packed.tokens(asking(asked(question, number * 60.0 + 60)))
+            x = torch.cat([shown, packed.decoder.embed(prompt)])
+            caches = packed.decoder.new_caches(len(x) + LONGEST)
+            said = list(generate(packed.decoder, x, caches, longest=LONGEST, stop={packed.end}))
+            both = torch.cat([x, packed.decoder.embed(torch.tensor(said, dtype=torch.long))])
+            ours, theirs = (
+                chat.decoder.scores(chat.decoder(both)[len(x) - 1 :]) for chat in (packed, plain)
+            )
+            largest = max(largest, float((ours - theirs).abs().max()))
+            differ += int((ours.argmax(-1) != theirs.argmax(-1)).sum())
+            compared += len(ours)
+    return compared, differ, largest
+
+
+def taken(call: Callable[[], object]) -> tuple[float, float]:
+    """Return the seconds that `call` takes, and those of CPU."""
+    wall, cpu = time.perf_counter(), time.thread_time()
+    call()
+    return time.perf_counter() - wall, time.thread_time() - cpu
+
+
+def one_more(decoder: Decoder, x: Tensor, caches: Sequence[Cache]) -> None:
+    decoder.scores(decoder.read(x, caches)[-1])
+
+
+@torch.no_grad()
+def speed(decoders: Mapping[str, Decoder], shown: Tensor) -> None:
+    """Print tokens a second for one row, 30 rows and all of `shown`, the decoders taking turns."""
+    caches = {name: decoder.new_caches(512) for name, decoder in decoders.items()}
+    for name, decoder in decoders.items():
+        decoder.read(shown, caches[name])
+    for rows, times in ((1, 41), (30, 9), (len(shown), 5)):
+        found: dict[str, list[tuple[float, float]]] = {name: [] for name in decoders}
+        for _ in range(times):
+            for name, decoder in decoders.items():
+                cache = caches[name] if rows < len(shown) else decoder.new_caches(rows)
+                found[name].append(taken(partial(one_more, decoder, shown[:rows], cache)))
+                for part in caches[name]:
+                    part.cut(part.length - len(shown))
+        for name, timed in found.items():
+            wall, cpu = (statistics.median(part) for part in zip(*timed, strict=True))
+            print(
+                f"{name:8} {rows:4} rows: {rows / wall:6.1f} tokens/s, {rows / cpu:6.1f} a CPU-s",
+                flush=True,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
+    parser.add_argument("--answers", type=int, default=200)
+    parser.add_argument("--adapter", type=Path, default=ADAPTER)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    changes = adapter.read(options.adapter) if options.adapter.exists() else {}
+    print("with" if changes else "without", "the low-rank changes of", options.adapter)
+    folder = options.weights / "smollm2-135m"
+    chats: dict[str, Chat] = {}
+
+    def load_plain() -> None:
+        chats["float32"] = smollm2.load(folder)
+        if changes:
+            adapter.merge(chats["float32"].decoder, changes)
+
+    def load_packed() -> None:
+        chats["4 bits"] = smollm2.load_packed(folder, changes)
+
+    for load in (load_packed, load_plain):
+        wall, cpu = taken(load)
+        print(f"{load.__name__}: {wall:.1f} s, {cpu:.1f} of CPU")
+    decoders = {name: chat.decoder for name, chat in chats.items()}
+    speed(decoders, context(chats["4 bits"], 0))
+    compared, differ, largest = compare(chats["float32"], chats["4 bits"], options.answers)
+    print(f"{options.answers} answers: {compared} tokens, {differ} differ; scores by {largest:.1e}")
+
+
+if __name__ == "__main__":
+    main()

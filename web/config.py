@@ -67,8 +67,8 @@ class Settings(BaseSettings):
         description="speech recognition model: tiny.en, base, or the path of an OpenAI .pt file, "
         "a CTranslate2 folder or a Hugging Face folder",
     )
-    asr: Literal["causal", "local-agreement", "offline"] | None = Field(
-        None, description="how sessions are heard; causal where not set and the model has adapters"
+    asr: Literal["causal", "local-agreement", "offline"] = Field(
+        "local-agreement", description="how sessions are heard: causal, local-agreement or offline"
     )
     asr_chunk: Annotated[int, AfterValidator(known_chunk)] = Field(
         300, description="milliseconds that causal waits for: 100, 300 or 1000; more is truer"

@@ -6,7 +6,7 @@ from pathlib import Path
 from media.pipeline.services import Finisher
 from media.pipeline.services import Recogniser as Stream
 from models.asr import careless
-from models.asr.causal_load import CHUNKS, adapter_of, causal, published
+from models.asr.causal_load import CHUNKS, causal, published
 from models.asr.causal_stream import CausalConfig, CausalStream
 from models.asr.final_pass import FinalPass
 from models.asr.local_agreement import LocalAgreement
@@ -39,11 +39,8 @@ def recognition_of(settings: Settings, progress: Progress | None = None) -> Reco
 
 
 def algorithm(settings: Settings) -> str:
-    """Return how sessions are heard: as asked for, or by what is best for the model."""
-    if settings.asr is not None:
-        return settings.asr
-    made = adapter_of(settings.asr_model).is_file() or _is_published(settings.asr_model)
-    return "causal" if made else "local-agreement"
+    """Return how sessions are heard: as asked for, but a causal checkpoint hears causally."""
+    return "causal" if _is_published(settings.asr_model) else settings.asr
 
 
 def final_model(settings: Settings) -> str:

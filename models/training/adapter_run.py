@@ -40,7 +40,7 @@ class TrainingConfig:
     rate: float = 4e-4
     warmup: int = 30
     hold: int = 430
-    end: int = 800
+    end: int = 760
     seconds: tuple[int, ...] = (5, 7, 10, 13, 20)
     batch_seconds: int = 40
     chunks: tuple[tuple[int, float], ...] = ((5, 0.2), (15, 0.55), (50, 0.25))

@@ -13,17 +13,12 @@ from web.errors import SettingsError
 from web.recognition import NONE, algorithm, final_model, recognition_of
 
 
-def test_a_model_with_adapters_is_heard_causally_unless_asked_otherwise() -> None:
-    assert algorithm(read_settings()) == "causal"
-    assert algorithm(read_settings(asr_model="base")) == "local-agreement"
-    assert algorithm(read_settings(asr="local-agreement")) == "local-agreement"
-
-
 def test_what_was_streamed_causally_is_heard_again_when_the_turn_is_over() -> None:
-    assert final_model(read_settings()) == "tiny.en"
-    assert final_model(read_settings(final_model="base")) == "base"
-    assert final_model(read_settings(final_model="none")) == NONE
-    assert final_model(read_settings(asr="local-agreement")) == NONE
+    assert final_model(read_settings()) == NONE
+    assert final_model(read_settings(asr="causal")) == "tiny.en"
+    assert final_model(read_settings(asr="causal", final_model="base")) == "base"
+    assert final_model(read_settings(asr="causal", final_model="none")) == NONE
+    assert final_model(read_settings(final_model="tiny.en")) == "tiny.en"
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ from tests.bench.lines import EVERY, moment, questions
 
 SHOWN = 12  # moments that a question is answered from
 LONGEST = 48
+SAME_LINES = 10  # questions about the same lines
+ROOM = 128  # tokens of question and answer
 
 
 def context(chat: Chat, number: int) -> Tensor:
@@ -44,22 +46,31 @@ def compare(plain: Chat, packed: Chat, count: int) -> tuple[int, int, float]:
     The last is the largest difference of two scores of a token.
     """
     compared, differ, largest = 0, 0, 0.0
-    each = 10  # questions about the same lines
-    for number in range(-(-count // each)):
-        shown = context(packed, number)
-        for question in questions(count)[number * each : (number + 1) * each]:
-            prompt = packed.tokens(asking(asked(question, number * 60.0 + 60)))
-            x = torch.cat([shown, packed.decoder.embed(prompt)])
-            caches = packed.decoder.new_caches(len(x) + LONGEST)
-            said = list(generate(packed.decoder, x, caches, longest=LONGEST, stop={packed.end}))
-            both = torch.cat([x, packed.decoder.embed(torch.tensor(said, dtype=torch.long))])
-            ours, theirs = (
-                chat.decoder.scores(chat.decoder(both)[len(x) - 1 :]) for chat in (packed, plain)
-            )
-            largest = max(largest, float((ours - theirs).abs().max()))
-            differ += int((ours.argmax(-1) != theirs.argmax(-1)).sum())
-            compared += len(ours)
+    asking_all = questions(count)
+    for low in range(0, count, SAME_LINES):
+        shown = context(packed, low // SAME_LINES)
+        held = [chat.decoder.new_caches(len(shown) + ROOM) for chat in (packed, plain)]
+        for chat, caches in zip((packed, plain), held, strict=True):
+            chat.decoder.read(shown, caches)
+        for question in asking_all[low : low + SAME_LINES]:
+            x = packed.decoder.embed(packed.tokens(asking(asked(question, low * 6.0 + 60))))
+            said = list(generate(packed.decoder, x, held[0], longest=LONGEST, stop={packed.end}))
+            cut(held[0], len(shown))
+            whole = torch.cat([x, packed.decoder.embed(torch.tensor(said, dtype=torch.long))])
+            found = []
+            for chat, caches in zip((packed, plain), held, strict=True):
+                found.append(chat.decoder.scores(chat.decoder.read(whole, caches)[len(x) - 1 :]))
+                cut(caches, len(shown))
+            largest = max(largest, float((found[0] - found[1]).abs().max()))
+            differ += int((found[0].argmax(-1) != found[1].argmax(-1)).sum())
+            compared += len(found[0])
     return compared, differ, largest
+
+
+def cut(caches: Sequence[Cache], length: int) -> None:
+    """Forget all but the first `length` positions."""
+    for cache in caches:
+        cache.cut(cache.length - length)
 
 
 def taken(call: Callable[[], object]) -> tuple[float, float]:
@@ -85,8 +96,7 @@ def speed(decoders: Mapping[str, Decoder], shown: Tensor) -> None:
             for name, decoder in decoders.items():
                 cache = caches[name] if rows < len(shown) else decoder.new_caches(rows)
                 found[name].append(taken(partial(one_more, decoder, shown[:rows], cache)))
-                for part in caches[name]:
-                    part.cut(part.length - len(shown))
+                cut(caches[name], len(shown))
         for name, timed in found.items():
             wall, cpu = (statistics.median(part) for part in zip(*timed, strict=True))
             print(

@@ -1,10 +1,15 @@
 """Does retrieval find what a question asks for? Recall with the absent-object control.
 
-    python -m tests.bench.bench_recall FOLDER --trials 10
+    python -m tests.bench.bench_recall FOLDER --trials 20
 
 FOLDER holds SmolLM2-135M's file. Frames are lines of words, one names an object that no other
 does; the control asks for an object that never appears. A finder is as good as its lift: recall
 less control.
+
+`dense` reads the question after all frames, and takes what it then looks at most. `external`
+asks no model: by words takes the frame with the word most like the question's noun, by cosine
+compares the mean of the question's embeddings with the mean of each frame's, as an encoder of
+pictures and questions would (there is none in the packages).
 """
 
 import argparse
@@ -16,10 +21,12 @@ import torch
 from torch import Tensor
 
 from models.qa import smollm2
+from models.qa.attention import causal
 from models.qa.encode import State
 from models.qa.recall import Find, Trial, internal, layer_bias, recall
 from models.qa.rekv import Frame, Rekv, RekvConfig
 from models.qa.retrieval import recent, uniform
+from models.qa.rotary import rotate
 from models.qa.smollm2 import Chat
 
 SYSTEM = "You watch a camera and answer about what it showed."
@@ -58,9 +65,14 @@ def trials(chat: Chat, count: int, rng: random.Random) -> list[Trial]:
     return made
 
 
+def table_of(chat: Chat) -> Tensor:
+    """Return the embeddings of all tokens, float32 (vocabulary, width)."""
+    return chat.decoder.embed(torch.arange(chat.decoder.config.vocabulary)).float()
+
+
 def by_words(chat: Chat, made: Sequence[Trial]) -> Find:
     """Return an external finder: the likeness of the words' embeddings, the model unasked."""
-    weight = torch.nn.functional.normalize(chat.decoder.embedding.weight.float(), dim=-1)
+    weight = torch.nn.functional.normalize(table_of(chat), dim=-1)
     asked = iter([trial for trial in made for _ in range(2)])
 
     def find(state: State, question: Tensor) -> Sequence[Sequence[int]]:
@@ -76,6 +88,56 @@ def by_words(chat: Chat, made: Sequence[Trial]) -> Find:
     return find
 
 
+def by_cosine(chat: Chat, made: Sequence[Trial]) -> Find:
+    """Return an external finder that knows a question and a frame by one vector each."""
+    common = table_of(chat).mean(0)
+    asked = iter([trial for trial in made for _ in range(2)])
+
+    def find(state: State, question: Tensor) -> Sequence[Sequence[int]]:
+        trial = next(asked)
+        wanted = chat.decoder.embed(question).float().mean(0) - common
+        vectors = torch.stack([frame.tokens.float().mean(0) - common for frame in trial.frames])
+        likeness = torch.nn.functional.cosine_similarity(vectors, wanted[None])
+        order = likeness.argsort(descending=True)[:TAKEN].tolist()
+        return [[state.store.table.blocks[row].id for row in order]]
+
+    return find
+
+
+def dense(rekv: Rekv) -> Find:
+    """Return the frames that each layer looks at most when everything is read."""
+
+    @torch.no_grad()
+    def find(state: State, question: Tensor) -> Sequence[Sequence[int]]:
+        held = state.store.table.blocks
+        whole = rekv.fetch(state, [block.id for block in held])
+        x, taken = rekv.decoder.embed(question), []
+        places = torch.arange(whole.caches[0].position, whole.caches[0].position + len(x))
+        turns = rekv.decoder.config.rotary.turns(places)
+        for layer, cache in zip(rekv.decoder.layers, whole.caches, strict=True):
+            query, key, value = layer.project(x)
+            keys, values = cache.append(rotate(key, turns), value)
+            turned = rotate(query, turns)
+            shares = looks(turned, keys)[len(rekv.opening) :]
+            frames = torch.split(shares, [*(block.tokens for block in held), len(x)])[:-1]
+            mass = torch.stack([frame.sum() for frame in frames])
+            taken.append([held[row].id for row in mass.argsort(descending=True)[:TAKEN].tolist()])
+            x = layer.finish(x, causal(turned, keys, values))
+        return taken
+
+    return find
+
+
+def looks(query: Tensor, keys: Tensor) -> Tensor:
+    """Return how much the last positions look at each, (keys,), summed over heads."""
+    heads, count, width = query.shape
+    wide = keys.repeat_interleave(heads // len(keys), 0)
+    scores = query @ wide.transpose(1, 2) * width**-0.5
+    later = torch.ones(count, keys.shape[1], dtype=torch.bool).triu(keys.shape[1] - count + 1)
+    looked: Tensor = scores.masked_fill(later, -torch.inf).softmax(-1).sum((0, 1))
+    return looked
+
+
 def measure(chat: Chat, count: int) -> None:
     """Print recall, control and lift of each finder, and the position bias of each scoring."""
     opening = chat.tokens(smollm2.opening(SYSTEM))
@@ -85,7 +147,9 @@ def measure(chat: Chat, count: int) -> None:
     finders: dict[str, Find] = {
         "internal, dot": internal(raw, TAKEN),
         "internal, centred": internal(centred, TAKEN),
+        "dense": dense(raw),
         "external, by words": by_words(chat, made),
+        "external, by cosine": by_cosine(chat, made),
         "recent": lambda state, question: [recent(FRAMES, TAKEN).tolist()],
         "uniform": lambda state, question: [uniform(FRAMES, TAKEN).tolist()],
     }
@@ -105,11 +169,11 @@ def measure(chat: Chat, count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--trials", type=int, default=10)
+    parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    measure(smollm2.load(chosen.folder), chosen.trials)
+    measure(smollm2.load_packed(chosen.folder), chosen.trials)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,211 @@
+"""Train an adaptive non-causal transducer: `python -m models.training.ancat --run FOLDER ...`.
+
+One run for each row of a table, all of the same size and with the same data in the same order.
+So that the rows do not cost a day each, they share a beginning, in which every step draws how
+far all frames look:
+
+    python -m models.training.ancat --run runs/shared --shared --clips packed --weights WEIGHTS
+    python -m models.training.ancat --run runs/causal --mode causal --start runs/shared ...
+    python -m models.training.ancat --run runs/fixed-2 --mode fixed --ahead 2 --start ...
+    python -m models.training.ancat --run runs/adaptive-01 --mode adaptive --late 0.01 --start ...
+    python -m models.training.ancat --run runs/full --mode full --start runs/shared ...
+
+The same command resumes a run that was stopped (SIGTERM writes it down at once), with the
+settings that the run began with; `--steps` says how far to go. The folder holds `run.pt` (all
+that is needed to go on, written every five minutes), `ancat.safetensors` (the smoothed
+weights), `log.jsonl` and `validation.jsonl`. Give the rows equal `--steps`; then
+
+    python -m tests.bench.bench_ancat runs/*
+
+prints word errors against mean and 95th percentile of look-ahead. `ancat.safetensors` of a
+run that is good enough is what ships.
+
+Sources: ANCAT, Strimel et al. 2023; joint training with CTC, Watanabe et al. 2017.
+"""
+
+import argparse
+import fcntl
+import json
+import logging
+import resource
+import signal
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from torch import Tensor, nn
+
+from models.asr.ancat import MODES, AncatConfig, Mode
+from models.asr.transducer import BLANK, transducer_loss
+from models.training import ancat_run
+from models.training.ancat_batch import Batch, Drawn, batch
+from models.training.ancat_run import Run, TrainingConfig, begin, keep
+from models.training.ancat_score import scored
+
+logger = logging.getLogger(__name__)
+
+
+def factor(config: TrainingConfig, step: int) -> float:
+    """Return what the learning rates are multiplied by at `step`."""
+    rising = (step + 1) / config.warmup
+    falling = (config.end - step) / (config.end - config.warmup)
+    return max(0.01, min(1.0, rising, falling))
+
+
+def temperature(config: TrainingConfig, step: int) -> float:
+    """Return the gates' temperature at `step`: from 1 it falls by equal factors, then stays."""
+    return float(config.cold ** min(1.0, step / config.cooling))
+
+
+def advance(run: Run) -> dict[str, object]:
+    """Do one step and return its losses."""
+    config = run.config
+    rng = np.random.default_rng([config.seed, run.step])
+
+    def draw() -> Drawn:
+        spelt = ancat_run.draw(run, rng)
+        return run.clips.samples(spelt.clip), spelt.units
+
+    heard = batch(draw, config.batch_seconds, config.longest, rng)
+    mode: Mode | None = None
+    if config.shared:
+        mode = ("causal", "fixed", "full")[rng.integers(3)]
+    loss, parts = losses(run, heard, mode)
+    run.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+    norm = nn.utils.clip_grad_norm_(run.parameters, 2.0)
+    for group in run.optimiser.param_groups:
+        group["lr"] = group["peak"] * factor(config, run.step)
+    run.optimiser.step()
+    ancat_run.smooth(run)
+    run.step += 1
+    run.sound += heard.seconds
+    return {"step": run.step, "loss": loss.item(), "norm": float(norm), **parts}
+
+
+def losses(run: Run, heard: Batch, mode: Mode | None) -> tuple[Tensor, dict[str, object]]:
+    """Return what to make smaller, and its parts; losses are those of one letter."""
+    config, letters = run.config, max(1, int(heard.counts.sum()))
+    with torch.autocast("cpu", torch.bfloat16):
+        cooled = temperature(config, run.step)
+        encoded = run.model.encode(heard.mel, temperature=cooled, mode=mode)
+        scores = run.model.transducer(encoded.hidden, heard.labels)
+        aligned = run.ctc(encoded.hidden)
+    wrong = transducer_loss(scores.float(), heard.labels, encoded.frames, heard.counts).sum()
+    heads = F.ctc_loss(
+        aligned.float().log_softmax(2).transpose(0, 1),
+        heard.labels,
+        encoded.frames,
+        heard.counts,
+        blank=BLANK,
+        reduction="sum",
+        zero_infinity=True,
+    )
+    delay = encoded.delays().mean()
+    loss = (wrong + config.ctc * heads) / letters + config.late * delay
+    parts: dict[str, object] = {
+        "mode": mode or config.model.mode,
+        "transducer": wrong.item() / letters,
+        "ctc": heads.item() / letters,
+        "delay": delay.item(),
+    }
+    return loss, parts
+
+
+def train(run: Run, steps: int, validate: Callable[[Run], None], every: int) -> None:
+    """Step until `steps` or a signal to end; the losses go to log.jsonl."""
+    stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopped
+        stopped = True
+
+    before = signal.signal(signal.SIGTERM, stop)
+    kept, used = datetime.now(UTC), _cpu()
+    while run.step < steps and not stopped:
+        parts = advance(run)
+        run.cpu, used = run.cpu + _cpu() - used, _cpu()
+        ancat_run.note(run, "log.jsonl", {**parts, "cpu": round(run.cpu, 1)})
+        if (datetime.now(UTC) - kept).total_seconds() > 300:
+            keep(run)
+            kept = datetime.now(UTC)
+        if run.step % every == 0:
+            validate(run)
+            used = _cpu()
+    keep(run)
+    signal.signal(signal.SIGTERM, before)
+
+
+def validate(run: Run) -> None:
+    """Read some clips of the engines that are held out, and note the errors and look-ahead."""
+    order = np.random.default_rng(run.config.seed).permutation(len(run.held))
+    chosen = [run.held[i] for i in order[: run.config.validation]]
+    pairs = [(run.clips.samples(clip), clip.text) for clip in chosen]
+    modes: tuple[Mode, ...] = (run.config.model.mode,)
+    if run.config.shared:
+        modes = ("causal", "fixed", "full")
+    model = ancat_run.averaged(run)
+    for mode in modes:
+        result = scored(model, pairs, mode=mode)
+        told = {"step": run.step, "cpu": round(run.cpu, 1), **result.told()}
+        ancat_run.note(run, "validation.jsonl", told)
+        logger.info("step %d, %s", run.step, result)
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def settings(given: argparse.Namespace) -> TrainingConfig:
+    """Return the settings of a new run, or those that a run began with."""
+    file = given.run / "config.json"
+    if file.exists():
+        kept = json.loads(file.read_text())
+        kept["model"] = AncatConfig(**kept["model"])
+        for name in ("engines", "held_out"):
+            kept[name] = tuple(tuple(x) if isinstance(x, list) else x for x in kept[name])
+        return TrainingConfig(**kept)
+    mode: Mode = "adaptive" if given.shared else given.mode
+    model = AncatConfig(mode=mode, ahead=given.ahead)
+    config = TrainingConfig(model=model, shared=given.shared, late=given.late)
+    if given.start is not None:
+        # Gates of a shared beginning are as they were at first: what is near is cooled sooner.
+        config = replace(config, warmup=50, end=6000, cooling=1000)
+    return config
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--clips", type=Path, required=True, help="folder of packed clips")
+    parser.add_argument("--weights", type=Path, required=True, help="folder of fetched weights")
+    parser.add_argument("--mode", choices=MODES, default="adaptive")
+    parser.add_argument("--ahead", type=int, default=8, help="frames of 40 ms in each layer")
+    parser.add_argument("--late", type=float, default=0.0, help="cost of a frame of look-ahead")
+    parser.add_argument("--shared", action="store_true", help="draw the look-ahead at each step")
+    parser.add_argument("--start", type=Path, help="folder of a run whose weights to begin with")
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--every", type=int, default=500, help="steps between validations")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(1)
+    given.run.mkdir(parents=True, exist_ok=True)
+    lock = (given.run / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        parser.error(f"{given.run} is being trained by another process: stop that one first")
+    config = settings(given)
+    run = begin(config, given.clips, given.run, given.weights, start=given.start)
+    (given.run / "config.json").write_text(json.dumps(asdict(config), indent=1))
+    logger.info("%d clips, from step %d", sum(map(len, run.pools.values())), run.step)
+    train(run, given.steps, validate, given.every)
+
+
+if __name__ == "__main__":
+    main()

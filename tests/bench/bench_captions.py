@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--model", default="tiny.en")
     parser.add_argument("--adapter", type=Path, help="another than the one that is shipped")
     parser.add_argument("--limit", type=int, help="about so many clips of each group")
-    parser.add_argument("--only", nargs="*", help="systems whose names begin so; default all")
+    parser.add_argument("--only", nargs="*", help="names of systems; default all")
     parser.add_argument("--continuous", type=float, metavar="MINUTES")
     parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
     given = parser.parse_args()
@@ -182,7 +182,7 @@ def main() -> None:
         head = f"{name}: {len(chosen)} clips, {seconds:.0f} s"
         sys.stdout.write("\n" + HEAD.format(group=head))
         for label, hear in measured.items():
-            if given.only is None or any(label.startswith(start) for start in given.only):
+            if given.only is None or label in given.only:
                 found = [hear(clip, placed) for clip, placed in zip(chosen, ends, strict=True)]
                 sys.stdout.write(row(label, chosen, found))
                 sys.stdout.flush()

@@ -123,6 +123,24 @@ def test_a_stream_longer_than_the_window_goes_on_and_does_not_grow(model: Causal
     assert count > 0
 
 
+def test_the_next_window_is_told_what_was_said(random_recogniser: Recogniser) -> None:
+    model = CausalStream(random_recogniser, CausalConfig(prompt=6))
+    state, heard = model.init_state(), list[Heard]()
+    while state.start == 0:
+        state, news = model.step(state, SOUND)
+        heard += news
+    said = text_of([word for news in heard for word in news.committed])
+    assert 0 < len(state.before) <= 6
+    tokenizer = random_recogniser.tokenizer
+    assert tokenizer.decode(state.before).strip() in said
+    assert state.draft.opening[: 1 + len(state.before)] == (tokenizer.previous, *state.before)
+    forgetful = CausalStream(random_recogniser, CausalConfig(prompt=0))
+    other = forgetful.init_state()
+    while other.start == 0:
+        other, _ = forgetful.step(other, SOUND)
+    assert other.before == ()
+
+
 def held(state: CausalState) -> int:
     return len(state.sound)
 

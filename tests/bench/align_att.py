@@ -69,7 +69,8 @@ class AlignAtt:
             hidden, text, asked = model.decode_asking(torch.tensor([reads]), text)
             row = self._rules.apply(model.logits(hidden[0, -1]), tokens)
             token = int(row.argmax())
-            (frame,) = heard_best(self._recogniser, asked, text.sound, len(reads) - 1)
+            sound = [(keys[:, :, :known], values) for keys, values in text.sound]
+            (frame,) = heard_best(self._recogniser, asked, sound, len(reads) - 1)
             ended = token == tokenizer.end or loops([*tokens, token])
             if ended or (not done and known - frame < self._margin):
                 break

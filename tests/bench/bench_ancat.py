@@ -1,0 +1,107 @@
+"""Word errors of adaptive transducers against how far they look ahead, for the runs there are.
+
+`python -m tests.bench.bench_ancat FOLDER/* --clips PACKED` prints one row for each run of
+`models.training.ancat`: word errors on clips of engines that no run learnt from, with their
+95 % bootstrap interval, the mean and 95th percentile of look-ahead, and how long the run learnt.
+A frame itself adds 40 ms, and the convolutions and the mel filters 22.5 ms, to every row. With
+`--speech FOLDER` the clips are those of a manifest.jsonl instead. A run with a shared
+beginning has a row for each mode that it knows. Whether a shorter look-ahead is paid for in
+errors can be told only of rows with equal hours.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.asr import ancat_load
+from models.asr.ancat import AncatConfig, Mode
+from models.asr.ancat_load import About
+from models.asr.mel import Samples
+from models.asr.words import RATE
+from models.training import clips
+from models.training.ancat_run import WEIGHTS, TrainingConfig
+from models.training.ancat_score import Result, scored
+from models.training.clips import read_sound
+from models.training.scoring import Score
+from tests.bench.captions_scoring import interval
+
+Pair = tuple[Samples, str]
+HEAD = (
+    "| run | WER % | 95 % | S/D/I | look-ahead mean / p95 s | learnt: steps, h of speech, CPU h |"
+)
+LONGEST = 28 * RATE  # samples: the window is 30 s, with the silence after the clip
+
+
+def held_out(folder: Path, engines: tuple[str, ...]) -> list[Pair]:
+    packed = clips.load(folder)
+    chosen = [clip for clip in packed.all if clip.engine in engines and clip.count <= LONGEST]
+    return [(packed.samples(clip), clip.text) for clip in chosen]
+
+
+def of_manifest(folder: Path) -> list[Pair]:
+    pairs = []
+    for line in (folder / "manifest.jsonl").read_text().splitlines():
+        entry = json.loads(line)
+        sound = read_sound(folder / entry["path"])
+        if len(sound) <= LONGEST:
+            pairs.append((sound.astype(np.float32) / np.float32(32768), entry["text"]))
+    return pairs
+
+
+def row(name: str, result: Result, about: About) -> str:
+    low, high = interval(result.each, lambda each: share(sum(each, Score())))
+    learnt = f"{about['step']}, {about['sound_hours']}, {about['cpu_hours']}"
+    split = "/".join(str(count) for count in result.total.split)
+    return (
+        f"| {name} | {share(result.total):.1f} | {low:.1f} to {high:.1f} | {split} "
+        f"| {result.mean:.2f} / {result.p95:.2f} | {learnt} |"
+    )
+
+
+def share(score: Score) -> float:
+    return 100 * score.errors / max(1, score.words)
+
+
+def modes(run: Path, mode: Mode) -> tuple[Mode, ...]:
+    """Return the modes that a run can be read in."""
+    config = run / "config.json"
+    if config.exists() and json.loads(config.read_text())["shared"]:
+        return ("causal", "fixed", "full")
+    return (mode,)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", type=Path, nargs="+", help="folders of runs")
+    parser.add_argument("--clips", type=Path, help="folder of packed clips")
+    parser.add_argument("--speech", type=Path, help="folder with a manifest.jsonl")
+    parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
+    parser.add_argument("--limit", type=int, default=10_000, help="clips to read")
+    parser.add_argument("--beam", type=int, default=1)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    if (given.clips is None) == (given.speech is None):
+        parser.error("give either --clips or --speech")
+    engines = TrainingConfig(model=AncatConfig()).held_out
+    pairs = of_manifest(given.speech) if given.speech else held_out(given.clips, engines)
+    pairs = pairs[: given.limit]
+    seconds = sum(len(samples) for samples, _ in pairs) / RATE
+    print(f"{len(pairs)} clips, {seconds:.0f} s, beam {given.beam}\n")
+    print(HEAD, "|---|---|---|---|---|---|", sep="\n")
+    for run in given.runs:
+        file = run / WEIGHTS
+        if not file.exists():
+            print(f"| {run.name} | no weights yet | | | | |")
+            continue
+        model, about = ancat_load.load(file, given.weights)
+        for mode in modes(run, model.config.mode):
+            result = scored(model, pairs, mode=mode, beam=given.beam)
+            name = run.name if mode == model.config.mode else f"{run.name}, {mode}"
+            print(row(name, result, about), flush=True)
+
+
+if __name__ == "__main__":
+    main()

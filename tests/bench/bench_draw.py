@@ -56,7 +56,7 @@ def stepping(stream: Streaming[object, Control, object], said: Prompt) -> Step:
         state, _ = stream.step(state, Control(said, track))
         count += 1
 
-    for _ in range(12):  # windows are full, buffers are warm
+    for _ in range(6):  # windows are full, buffers are warm
         step()
     return step
 

@@ -35,11 +35,15 @@ PEOPLE = Thing("people", frozenset())
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A moment, the block of keys and values that holds it, and shares of names, (names,)."""
+    """A moment, the block of keys and values that holds it, and shares of names, (names,).
+
+    `known` is the time in seconds from which it was remembered: a change may have to stay first.
+    """
 
     block: int
     moment: Moment
     shares: NDArray[np.float32]
+    known: float
 
     @property
     def main(self) -> str:
@@ -53,17 +57,18 @@ class Diary:
     entries: list[Entry] = field(default_factory=list)
 
     def until(self, time: float | None, known: Iterable[int]) -> list[Entry]:
-        """Return the entries up to `time` whose blocks are among `known`."""
+        """Return what was known at `time`, as far as its blocks are among `known`."""
         blocks = set(known)
         limit = np.inf if time is None else time
-        return [e for e in self.entries if e.moment.time <= limit and e.block in blocks]
+        return [e for e in self.entries if e.known <= limit and e.block in blocks]
 
 
 def to_line(entry: Entry) -> str:
     """Return `entry` as one line of JSON; shares under 0.5 % are not kept."""
     kept = np.flatnonzero(entry.shares >= 0.005)
     shares = [[NAMES[column], round(float(entry.shares[column]), 3)] for column in kept]
-    return json.dumps({"block": entry.block, "shares": shares} | asdict(entry.moment))
+    head = {"block": entry.block, "known": entry.known, "shares": shares}
+    return json.dumps(head | asdict(entry.moment))
 
 
 def from_lines(lines: Iterable[str]) -> Diary:
@@ -89,7 +94,7 @@ def _entry(stored: dict[str, Any]) -> Entry:  # any JSON object
         others=tuple(str(name) for name in stored["others"]),
         people=int(stored["people"]),
     )
-    return Entry(int(stored["block"]), moment, shares)
+    return Entry(int(stored["block"]), moment, shares, float(stored["known"]))
 
 
 def choose(entries: Sequence[Entry], asked: About, *, count: int) -> list[Entry]:

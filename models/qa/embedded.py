@@ -4,6 +4,7 @@ It can tell which of about 600 kinds of things was seen, its colour and side, ho
 there were, when, and in which order. It knows nothing of actions, text, faces or fine detail.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from models.qa.store import Store
 ADAPTER = Path(__file__).parent.parent / "checkpoints" / "text-log.safetensors"
 WEIGHTS = ("smollm2-135m", "efficientnet-lite0", "persons")  # in models.weights
 NOT_STORED = -1  # block of a look that is not remembered yet
+RECENT = 60.0  # seconds of looks that are kept beside what is remembered
 NOTHING_YET = "I have not seen anything yet."
 
 
@@ -43,16 +45,22 @@ class EmbeddedConfig:
 
 @dataclass(slots=True, eq=False)
 class Memory:
-    """What is remembered of one stream; `latest` is the newest look, remembered or not.
+    """What is remembered of one stream; `looks` are those of the last minute, remembered or not.
 
-    `about` are the names that a person asked about last, as `attend` found them.
+    A question may be asked of a time that is over: somebody spoke, and it took a while to write
+    that down. `about` are the names that a person asked about last, as `attend` found them.
     """
 
     rekv: State
     diary: Diary
-    latest: Look | None = None
+    looks: deque[Look] = field(default_factory=deque)
     about: frozenset[int] = frozenset()
     settling: Settling = field(default_factory=Settling)
+
+    @property
+    def latest(self) -> Look | None:
+        """The newest look."""
+        return self.looks[-1] if self.looks else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,9 +106,11 @@ class Embedded:
         pixels, time = chunk
         look = self.eyes.look(pixels, time, memory.about)
         settling, fresh = settle(memory.settling, look, every=self.config.every)
-        memory.latest = look
+        memory.looks.append(look)
+        while memory.looks[0].moment.time < time - RECENT:
+            memory.looks.popleft()
         for each in fresh:
-            self._remember(memory, each)
+            self._remember(memory, each, time)
         memory.settling = settling
         return memory, ()
 
@@ -114,10 +124,11 @@ class Embedded:
         Raises:
             StoreFullError, StoreError: as `step`.
         """
-        if memory.latest is not None:
-            settling, fresh = rest(memory.settling, memory.latest)
+        latest = memory.latest
+        if latest is not None:
+            settling, fresh = rest(memory.settling, latest)
             for look in fresh:
-                self._remember(memory, look)
+                self._remember(memory, look, latest.moment.time)
             memory.settling = settling
         return self.rekv.flush(memory.rekv)
 
@@ -132,7 +143,7 @@ class Embedded:
         entries = memory.diary.until(now, known)
         newest = _newest(memory, entries, now)
         if newest is not None:
-            entries = [*entries, _entry(NOT_STORED, newest)]
+            entries = [*entries, _entry(NOT_STORED, newest, now)]
         if not entries:
             return Reply(iter([NOTHING_YET]), ())
         topic = about(question)
@@ -149,13 +160,13 @@ class Embedded:
         read = retrieved.caches[0].length + len(prompt)
         return Reply(pieces(self.chat, tokens), tuple(entry.moment for entry in stored), read)
 
-    def _remember(self, memory: Memory, look: Look) -> None:
+    def _remember(self, memory: Memory, look: Look, now: float) -> None:
         moment = look.moment
         frame = Frame(embed(self.chat, moment), moment.time, moment.time)
         memory.rekv, _ = self.rekv.step(memory.rekv, [frame])
         last = memory.rekv.last
         assert last is not None
-        memory.diary.entries.append(_entry(last.id, look))
+        memory.diary.entries.append(_entry(last.id, look, now))
 
 
 def pieces(chat: Chat, tokens: Iterator[int]) -> Iterator[str]:
@@ -180,12 +191,14 @@ def load(weights: Path, checkpoint: Path = ADAPTER) -> Embedded:
     return Embedded(chat, eyes.load(weights))
 
 
-def _entry(block: int, look: Look) -> Entry:
-    return Entry(block, look.moment, look.shares.numpy().astype(np.float32))
+def _entry(block: int, look: Look, known: float) -> Entry:
+    return Entry(block, look.moment, look.shares.numpy().astype(np.float32), known)
 
 
 def _newest(memory: Memory, entries: Sequence[Entry], now: float) -> Look | None:
-    """Return the newest look, if it is up to `now` and not the last of `entries`."""
-    look = memory.latest
-    last = entries[-1].moment.time if entries else -1.0
-    return look if look is not None and last < look.moment.time <= now else None
+    """Return the newest look up to `now`, if `entries` have none as new and there are any."""
+    if not entries:
+        return None
+    recent = [look for look in tuple(memory.looks) if look.moment.time <= now]
+    newer = recent and recent[-1].moment.time > entries[-1].moment.time
+    return recent[-1] if newer else None

@@ -123,7 +123,7 @@ def entry_of(index: int, moment: Moment) -> Entry:
     for name in moment.others:
         if name in NAMES:
             shares[NAMES.index(name)] = 0.3
-    return Entry(index, moment, shares)
+    return Entry(index, moment, shares, moment.time)
 
 
 def _other_words() -> dict[str, tuple[str, ...]]:

@@ -113,7 +113,7 @@ def remember(model: Embedded, memory: Memory, until: int) -> None:
 
 
 def _entry(block: int, seen: Look) -> Entry:
-    return Entry(block, seen.moment, seen.shares.numpy())
+    return Entry(block, seen.moment, seen.shares.numpy(), seen.moment.time)
 
 
 def encode(model: Embedded, memory: Memory, count: int) -> tuple[float, float]:

@@ -34,6 +34,7 @@ async def events(composed: Composed, settings: Settings, recording: Path) -> dic
         if isinstance(output, VideoFrame):
             return
         fields = as_fields(output)
+        fields.pop("values", None)  # of a relevance map: tests/models/qa/test_relevance.py
         said.setdefault(fields.pop("kind"), []).append(fields)
 
     await run_recording(composed, settings, recording, keep)

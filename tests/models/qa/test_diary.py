@@ -21,7 +21,7 @@ def entries(things: list[tuple[str, int]]) -> list[Entry]:
         if name in NAMES:
             shares[NAMES.index(name)] = 0.8
         moment = Moment(time=float(index), names=((name, 1.0),), people=people)
-        made.append(Entry(index, moment, shares))
+        made.append(Entry(index, moment, shares, moment.time))
     return made
 
 

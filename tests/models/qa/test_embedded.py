@@ -182,3 +182,17 @@ def test_after_a_restart_the_same_is_answered_and_the_stream_goes_on(tmp_path: P
     assert remembered(memory)[-2:] == [(3.0, "dog"), (20.0, "cup")]
     assert 20.0 in again.answer(memory, "Where is my cup?", now=21.0).times
     store.close()
+
+
+def test_an_answer_is_the_same_however_much_was_seen_since_its_time() -> None:
+    """A spoken question is asked of a time that is over by the time it is written down."""
+    shown = [CUP] * 3 + [DOG] * 2 + [BALL] * 4 + [CUP] * 3
+    watcher, question = model(), "What did you see?"
+    then: list[tuple[str, tuple[float, ...]]] = []
+    memory = watcher.init_state()
+    for index, name in enumerate(shown):
+        memory, _ = watcher.step(memory, (picture(name), index / 2))
+        reply = watcher.answer(memory, question, now=index / 2)
+        then.append(("".join(reply.pieces), reply.times))
+    later = [watcher.answer(memory, question, now=index / 2) for index in range(len(shown))]
+    assert [("".join(reply.pieces), reply.times) for reply in later] == then

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.qa.llm import DecoderConfig
+from models.qa.llm import DecoderConfig, DecoderLayer
 from models.qa.recall import Recall, Trial, internal, layer_bias, recall
 from models.qa.rekv import Frame, Rekv, RekvConfig
 from models.qa.retrieval import best, local_line, position_bias, recent, score, uniform
@@ -119,6 +119,7 @@ def asking_decoder(*, loud: bool) -> Rekv:
     config = PLAIN
     model = decoder(config)
     for layer in model.layers:
+        assert isinstance(layer, DecoderLayer)
         layer.query.weight.data = torch.eye(32)
         layer.key.weight.data = torch.eye(32)
         layer.out.weight.data.zero_()

@@ -7,6 +7,11 @@ A frame itself adds 40 ms, and the convolutions and the mel filters 22.5 ms, to 
 `--speech FOLDER` the clips are those of a manifest.jsonl instead. A run with a shared
 beginning has a row for each mode that it knows. Whether a shorter look-ahead is paid for in
 errors can be told only of rows with equal hours.
+
+Looking ahead is one thing, writing late another: a transducer may wait though it has heard
+enough. `--follow N` streams N clips as they would come, and adds from where a word ends in the
+sound (as Whisper base aligns the known text) to what was heard when it was committed, and the
+CPU time of a second of sound.
 """
 
 import argparse
@@ -16,21 +21,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.asr import ancat_load
-from models.asr.ancat import AncatConfig, Mode
+from models.asr import ancat_load, recogniser
+from models.asr.ancat import Ancat, AncatConfig, Mode
 from models.asr.ancat_load import About
+from models.asr.ancat_stream import AncatStream
 from models.asr.mel import Samples
+from models.asr.recogniser import Recogniser
 from models.asr.words import RATE
 from models.training import clips
 from models.training.ancat_run import WEIGHTS, TrainingConfig
 from models.training.ancat_score import Result, scored
 from models.training.clips import read_sound
 from models.training.scoring import Score
-from tests.bench.captions_scoring import interval
+from tests.bench.captions_scoring import follow, interval, word_ends
 
 Pair = tuple[Samples, str]
 HEAD = (
-    "| run | WER % | 95 % | S/D/I | look-ahead mean / p95 s | learnt: steps, h of speech, CPU h |"
+    "| run | WER % | 95 % | S/D/I | look-ahead mean / p95 s | learnt: steps, h of speech, CPU h "
+    "| delay p50 / p95 s | CPU-s per s |\n|---|---|---|---|---|---|---|---|"
 )
 LONGEST = 28 * RATE  # samples: the window is 30 s, with the silence after the clip
 
@@ -57,8 +65,22 @@ def row(name: str, result: Result, about: About) -> str:
     split = "/".join(str(count) for count in result.total.split)
     return (
         f"| {name} | {share(result.total):.1f} | {low:.1f} to {high:.1f} | {split} "
-        f"| {result.mean:.2f} / {result.p95:.2f} | {learnt} |"
+        f"| {result.mean:.2f} / {result.p95:.2f} | {learnt}"
     )
+
+
+def followed(model: Ancat, aligner: Recogniser, pairs: list[Pair]) -> str:
+    """Return the columns of a stream: delay of committed words, and cost."""
+    stream = AncatStream(model)
+    delays, cost, seconds = list[float](), 0.0, 0.0
+    for samples, text in pairs:
+        one = follow(stream, samples, word_ends(aligner, samples, text))
+        delays += one.committed
+        cost, seconds = cost + one.cost, seconds + one.seconds
+    if not delays:
+        return f"no word was right | {cost / seconds:.2f}"
+    p50, p95 = np.percentile(delays, [50, 95])
+    return f"{p50:.2f} / {p95:.2f} | {cost / seconds:.2f}"
 
 
 def share(score: Score) -> float:
@@ -81,6 +103,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
     parser.add_argument("--limit", type=int, default=10_000, help="clips to read")
     parser.add_argument("--beam", type=int, default=1)
+    parser.add_argument("--follow", type=int, default=0, help="clips to stream too, for delays")
     given = parser.parse_args()
     torch.set_num_threads(1)
     if (given.clips is None) == (given.speech is None):
@@ -90,17 +113,21 @@ def main() -> None:
     pairs = pairs[: given.limit]
     seconds = sum(len(samples) for samples, _ in pairs) / RATE
     print(f"{len(pairs)} clips, {seconds:.0f} s, beam {given.beam}\n")
-    print(HEAD, "|---|---|---|---|---|---|", sep="\n")
+    print(HEAD)
+    aligner = recogniser.load("base", given.weights) if given.follow else None
     for run in given.runs:
         file = run / WEIGHTS
         if not file.exists():
-            print(f"| {run.name} | no weights yet | | | | |")
+            print(f"| {run.name} | no weights yet | | | | | | |")
             continue
         model, about = ancat_load.load(file, given.weights)
         for mode in modes(run, model.config.mode):
             result = scored(model, pairs, mode=mode, beam=given.beam)
             name = run.name if mode == model.config.mode else f"{run.name}, {mode}"
-            print(row(name, result, about), flush=True)
+            streamed = " | "
+            if aligner is not None and mode == model.config.mode != "full":
+                streamed = followed(model, aligner, pairs[: given.follow])
+            print(f"{row(name, result, about)} | {streamed} |", flush=True)
 
 
 if __name__ == "__main__":

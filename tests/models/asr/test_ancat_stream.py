@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from media.pipeline.services import Recogniser
 from models.asr.ancat import FRAME, Ancat
 from models.asr.ancat_letters import UNITS, decode
 from models.asr.ancat_search import Search
@@ -39,7 +40,7 @@ def sound(seconds: float, seed: int = 0) -> Samples:
     return (rng.standard_normal(count) * loud[:count]).astype(np.float32)
 
 
-def streamed(model: AncatStream, parts: list[Samples]) -> list[Heard]:
+def streamed(model: Recogniser, parts: list[Samples]) -> list[Heard]:
     state, heard = model.init_state(), list[Heard]()
     for part in parts:
         state, news = model.step(state, part)

@@ -15,7 +15,7 @@ import av
 import numpy as np
 from av.audio.resampler import AudioResampler
 from PIL import Image, ImageOps
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SAMPLE = Path(__file__).parents[2] / "web" / "static" / "sample.webm"
@@ -128,13 +128,19 @@ class Devices:
 @contextmanager
 def chromium(devices: Devices | None) -> Iterator[Browser]:
     """Start a browser with `devices` and end it with the block."""
+    with sync_playwright() as driver, launched(driver, devices) as browser:
+        yield browser
+
+
+@contextmanager
+def launched(driver: Playwright, devices: Devices | None) -> Iterator[Browser]:
+    """The same beside other browsers of `driver`: a thread can have only one driver at a time."""
     flags = [*FLAGS, *(devices.flags() if devices else ())]
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=find_chromium(), args=flags)
-        try:
-            yield browser
-        finally:
-            browser.close()
+    browser = driver.chromium.launch(executable_path=find_chromium(), args=flags)
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 @dataclass

@@ -9,7 +9,7 @@ import gradio
 import jiwer
 import pytest
 import webvtt
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from tests.browser.chromium import (
@@ -18,7 +18,7 @@ from tests.browser.chromium import (
     Devices,
     Witness,
     camera_file,
-    chromium,
+    launched,
     microphone_file,
     new_page,
     slides_file,
@@ -39,10 +39,16 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def driver() -> Iterator[Playwright]:
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory, driver: Playwright) -> Iterator[Browser]:
     folder = tmp_path_factory.mktemp("devices")
     devices = Devices(camera_file(folder), microphone_file(folder, lead=LEAD), repeat=True)
-    with chromium(devices) as browser:
+    with launched(driver, devices) as browser:
         yield browser
 
 
@@ -57,12 +63,12 @@ def tab(browser: Browser, url: str) -> Iterator[tuple[Page, Witness]]:
 
 
 @pytest.fixture
-def watching(url: str, tmp_path: Path) -> Iterator[Page]:
+def watching(url: str, tmp_path: Path, driver: Playwright) -> Iterator[Page]:
     """The page in a browser whose camera sees one thing after another, over and over."""
     pictures = Path(gradio.__file__).parent / "media_assets" / "images"
     slides = slides_file(tmp_path, [pictures / "tower.jpg", pictures / "cheetah1.jpg"], seconds=8)
     devices = Devices(slides, microphone_file(tmp_path, lead=LEAD), repeat=True)
-    with chromium(devices) as browser:
+    with launched(driver, devices) as browser:
         page, witness = opened(browser, url, allowed=True)
         yield page
         assert witness.errors == []

@@ -111,7 +111,7 @@ def test_every_input_and_picture_has_a_name_for_those_who_do_not_see_it() -> Non
     parts = Parts()
     parts.feed((STATIC / "page.html").read_text())
     unnamed = [each for each in parts.inputs if not each.get("aria-label")]
-    assert [each["data-part"] for each in unnamed] == ["sample"]  # its label is around it
+    assert [each["data-part"] for each in unnamed] == ["sample", "talk", "look"]  # in labels
 
 
 def test_no_file_of_the_client_names_another_host() -> None:

@@ -35,7 +35,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A run: `steps` in all, each over `logs` logs; `rate` rises over `warmup`, then falls."""
+    """A run: `steps` in all, each over `logs` logs; `rate` rises over `warmup`, then falls.
+
+    `first` is the number of its first log: a run that begins with the adapter of another is to
+    learn from other logs.
+    """
 
     steps: int = 120
     logs: int = 3
@@ -43,6 +47,7 @@ class Recipe:
     rate: float = 1.5e-3
     warmup: int = 15
     seed: int = 1
+    first: int = 0
 
 
 class LowRank(nn.Module):
@@ -185,7 +190,7 @@ def _advance(
         group["lr"] = rate_at(recipe, step)
     total = 0.0
     for index in range(recipe.logs):
-        made = sequence(chat, make(step * recipe.logs + index))
+        made = sequence(chat, make(recipe.first + step * recipe.logs + index))
         loss = loss_of(chat.decoder, made) / recipe.logs
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
         total += float(loss.detach())
@@ -241,6 +246,7 @@ def main() -> None:
     parser.add_argument("--logs", type=int, default=Recipe().logs, help="in a step")
     parser.add_argument("--warmup", type=int, default=Recipe().warmup)
     parser.add_argument("--rate", type=float, default=Recipe().rate)
+    parser.add_argument("--first", type=int, default=Recipe().first, help="number of a log")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--validate", type=int, default=0, help="logs to score, without training")
     options = parser.parse_args()
@@ -249,7 +255,11 @@ def main() -> None:
     chat = load(options.weights / "smollm2-135m")
     if not options.validate:
         recipe = Recipe(
-            steps=options.steps, logs=options.logs, warmup=options.warmup, rate=options.rate
+            steps=options.steps,
+            logs=options.logs,
+            warmup=options.warmup,
+            rate=options.rate,
+            first=options.first,
         )
         train(chat, recipe, options.folder, minutes=options.minutes, begin=options.begin)
         return

@@ -62,8 +62,8 @@ class Recipe:
 
     steps: int = 30_000
     clips: int = 12
-    matrix_rate: float = 0.01
-    other_rate: float = 1e-3
+    matrix_rate: float = 0.02
+    other_rate: float = 2e-3
     warmup: int = 300
     weight: float = 4.0
     own: float = 0.4

@@ -12,7 +12,8 @@ class Counters:
 
     The lag of a caption is the time from the arrival of the sound of its last word to the
     moment the caption is sent, whatever clock the sender's sound keeps. `looks` of the frames
-    were looked at, and `remembered` moments came of them.
+    were looked at, and `remembered` moments came of them. `dropped_frames` were not shown again
+    because drawing was behind; that few of them are looked at is no loss.
     """
 
     frames_in: int = 0

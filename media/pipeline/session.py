@@ -137,7 +137,7 @@ async def route(source: AsyncIterable[Input], channels: Channels, shared: Shared
                 questions.cancel(item.id)
             case _:
                 assert_never(item)
-        counters.dropped_frames = channels.sight.dropped
+        counters.dropped_frames = channels.screen.dropped if channels.screen is not None else 0
         counters.dropped_audio = channels.sound.dropped
     await channels.sound.close()
 

@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     )
 
     memory_ram: int = Field(
-        256, ge=16, description="MB of RAM for what one session has seen; older goes to disk"
+        64, ge=16, description="MB of RAM for what one session has seen; older goes to disk"
     )
     memory_disk: int = Field(
         4096,

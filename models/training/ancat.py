@@ -13,7 +13,9 @@ far all frames look:
 The same command resumes a run that was stopped (SIGTERM writes it down at once), with the
 settings that the run began with; `--steps` says how far to go. The folder holds `run.pt` (all
 that is needed to go on, written every five minutes), `ancat.safetensors` (the smoothed
-weights), `log.jsonl` and `validation.jsonl`. Give the rows equal `--steps`; then
+weights), `log.jsonl` and `validation.jsonl`. Give the rows equal `--steps`, and "adaptive" a
+`--late` between 0.002 and 0.02: what a letter costs at the end is a few tenths, and a frame looks
+24 frames ahead at most; then
 
     python -m tests.bench.bench_ancat runs/*
 
@@ -46,7 +48,7 @@ from torch import Tensor, nn
 from models.asr.ancat import MODES, AncatConfig, Mode
 from models.asr.transducer import BLANK, transducer_loss
 from models.training import ancat_run
-from models.training.ancat_batch import Batch, Drawn, batch
+from models.training.ancat_batch import IGNORED, Batch, Drawn, batch
 from models.training.ancat_run import Run, TrainingConfig, begin, keep
 from models.training.ancat_score import scored
 
@@ -72,7 +74,7 @@ def advance(run: Run) -> dict[str, object]:
 
     def draw() -> Drawn:
         spelt = ancat_run.draw(run, rng)
-        return run.clips.samples(spelt.clip), spelt.units
+        return Drawn(run.clips.samples(spelt.clip), spelt.units, spelt.said)
 
     heard = batch(draw, config.batch_seconds, config.longest, rng)
     mode: Mode | None = None
@@ -111,10 +113,18 @@ def losses(run: Run, heard: Batch, mode: Mode | None) -> tuple[Tensor, dict[str,
     )
     delay = encoded.delays().mean()
     loss = (wrong + config.ctc * heads) / letters + config.late * delay
+    guide = max(0.0, 1 - run.step / config.guided)
+    guessed = 0.0
+    if guide and (heard.guide != IGNORED).any():
+        told = F.cross_entropy(
+            aligned.float().flatten(0, 1), heard.guide.flatten(), ignore_index=IGNORED
+        )
+        loss, guessed = loss + guide * told, told.item()
     parts: dict[str, object] = {
         "mode": mode or config.model.mode,
         "transducer": wrong.item() / letters,
         "ctc": heads.item() / letters,
+        "guide": guessed,
         "delay": delay.item(),
     }
     return loss, parts
@@ -179,7 +189,7 @@ def settings(given: argparse.Namespace) -> TrainingConfig:
     config = TrainingConfig(model=model, shared=given.shared, late=given.late)
     if given.start is not None:
         # Gates of a shared beginning are as they were at first: what is near is cooled sooner.
-        config = replace(config, warmup=50, end=6000, cooling=1000)
+        config = replace(config, warmup=50, end=6000, cooling=1000, guided=1)
     return config
 
 

@@ -11,62 +11,90 @@ from models.asr.ancat import FRAME
 from models.asr.mel import Samples
 from models.asr.running_mel import running_log_mel
 from models.asr.words import RATE
+from models.training.ancat_places import Times, targets
 from models.training.mixing import augment
 
 Rng = np.random.Generator
-Drawn = tuple[Samples, tuple[int, ...]]
+IGNORED = -100  # as a target: nothing is known of this frame
 TAIL = 0.8  # seconds of silence after the last utterance: the last letters may come late
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """Sound, its units, and when each of them has been said, as in `ancat_places`."""
+
+    sound: Samples
+    units: tuple[int, ...]
+    said: Times
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """`mel` is (batch, mels, n), `labels` int64 (batch, most), `counts` how many are real."""
+    """`mel` is (batch, mels, n), `labels` int64 (batch, most), `counts` how many are real.
+
+    `guide`, int64 (batch, frames of 40 ms), is the unit to write at each frame, or IGNORED.
+    """
 
     mel: Tensor
     labels: Tensor
     counts: Tensor
+    guide: Tensor
     seconds: float
 
 
 def batch(draw: Callable[[], Drawn], seconds: int, longest: float, rng: Rng) -> Batch:
     """Return items of about the same length, `seconds` of sound in all."""
     items = [_item(draw, longest, rng)]
-    wanted = len(items[0][0])
+    wanted = len(items[0].sound)
     while (len(items) + 1) * wanted <= seconds * RATE:
         near = sorted(
             (_item(draw, longest, rng) for _ in range(2)),
-            key=lambda item: abs(len(item[0]) - wanted),
+            key=lambda item: abs(len(item.sound) - wanted),
         )
         items.append(near[0])
-    length = max(len(sound) for sound, _ in items) + int(TAIL * RATE)
+    length = max(len(item.sound) for item in items) + int(TAIL * RATE)
     length += -length % FRAME
     heard = [
-        augment(np.pad(sound, (0, length - len(sound))), lambda: draw()[0], rng)
-        for sound, _ in items
+        augment(np.pad(item.sound, (0, length - len(item.sound))), lambda: draw().sound, rng)
+        for item in items
     ]
-    most = max(1, *(len(units) for _, units in items))
+    most = max(1, *(len(item.units) for item in items))
     labels = torch.zeros(len(items), most, dtype=torch.int64)
-    for row, (_, units) in zip(labels, items, strict=True):
-        row[: len(units)] = torch.tensor(units, dtype=torch.int64)
-    counts = torch.tensor([len(units) for _, units in items])
+    guide = torch.full((len(items), length // FRAME), IGNORED)
+    for row, guided, item in zip(labels, guide, items, strict=True):
+        row[: len(item.units)] = torch.tensor(item.units, dtype=torch.int64)
+        wanted_units = targets(item.units, item.said, length // FRAME, FRAME / RATE)
+        if wanted_units is not None:
+            guided.copy_(torch.tensor(wanted_units))
+    counts = torch.tensor([len(item.units) for item in items])
     mel = torch.stack([running_log_mel(sound) for sound in heard])
-    return Batch(mel, labels, counts, len(items) * length / RATE)
+    return Batch(mel, labels, counts, guide, len(items) * length / RATE)
 
 
 def _item(draw: Callable[[], Drawn], longest: float, rng: Rng) -> Drawn:
-    """Return one or two utterances after each other, or none: sometimes nobody speaks."""
+    """Return an utterance, or several with pauses, or none: sometimes nobody speaks.
+
+    A stream goes on after a full stop, and has frames late in the window too.
+    """
     if rng.random() < 0.03:
-        return np.zeros(int(rng.uniform(2, 8) * RATE), np.float32), ()
-    sound, units = draw()
-    sound = _spoken(sound, rng)
-    parts = [np.zeros(int(rng.uniform(0, 0.6) * RATE), np.float32), sound]
-    if rng.random() < 0.2 and len(sound) < longest * RATE / 2:
-        more, others = draw()
-        if len(more) < longest * RATE / 2:
-            pause = np.zeros(int(rng.uniform(0.1, 1.0) * RATE), np.float32)
-            parts += [pause, _spoken(more, rng)]
-            units += others
-    return np.concatenate(parts), units
+        return Drawn(np.zeros(int(rng.uniform(2, 8) * RATE), np.float32), (), np.zeros(0))
+    limit = rng.uniform(0.3, 1.0) * longest * RATE if rng.random() < 0.25 else 0.0
+    parts: list[Samples] = []
+    units: tuple[int, ...] = ()
+    said: list[Times] = []
+    count = 0
+    while not parts or count < limit:
+        drawn = draw()
+        if parts and count + len(drawn.sound) > longest * RATE:
+            break
+        pause = int((rng.uniform(0.1, 1.0) if parts else rng.uniform(0, 0.6)) * RATE)
+        sound = _spoken(drawn.sound, rng)
+        # Later by what came before it, and by as much slower or faster as it was made.
+        said.append((count + pause) / RATE + drawn.said * (len(sound) / len(drawn.sound)))
+        parts += [np.zeros(pause, np.float32), sound]
+        count += pause + len(sound)
+        units += drawn.units
+    return Drawn(np.concatenate(parts), units, np.concatenate(said))
 
 
 def _spoken(sound: Samples, rng: Rng) -> Samples:

@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 from models.asr import ancat, ancat_letters, ancat_load, recogniser
 from models.asr.ancat import Ancat, AncatConfig
+from models.asr.words import RATE
+from models.training import ancat_places
 from models.training import clips as packed_clips
+from models.training.ancat_places import Times
 from models.training.clips import Clip, Clips
 
 WEIGHTS = "ancat.safetensors"
@@ -23,10 +26,12 @@ class TrainingConfig:
     With `shared`, each step draws a mode other than "adaptive", so that one model learns to
     read at any look-ahead: what all runs of a table begin with. Gates cool from a temperature
     of 1 to `cold` in the first `cooling` steps. `ctc` weighs a head that is for training only:
-    it tells the encoder early what the transducer learns slowly.
+    it tells the encoder early what the transducer learns slowly. In the first `guided` steps that
+    head is also told, less and less, at which frame each letter is said, where that is known.
     The rate rises for `warmup` steps and falls in a line to nothing at step `end`; layers that
     began as Whisper's learn at `rate`, the others at `fresh`. What is kept is a moving
-    average: `average` of the last one, the rest of the new.
+    average: `average` of the last one, the rest of the new. Items have at most `longest` seconds of
+    speech: memory grows with its square.
     """
 
     model: AncatConfig
@@ -40,8 +45,9 @@ class TrainingConfig:
     cold: float = 0.1
     cooling: int = 2000
     ctc: float = 0.3
+    guided: int = 2000
     batch_seconds: int = 60
-    longest: float = 16.0
+    longest: float = 20.0
     engines: tuple[tuple[str, float], ...] = (
         ("hibari", 0.4),
         ("pico", 0.2),
@@ -55,10 +61,11 @@ class TrainingConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spelt:
-    """A clip and its units."""
+    """A clip, its units, and when each of them has been said, as in `ancat_places`."""
 
     clip: Clip
     units: tuple[int, ...]
+    said: Times
 
 
 @dataclass(eq=False)
@@ -108,7 +115,7 @@ def begin(
         model=model.train(),
         ctc=ctc,
         clips=loaded,
-        pools={engine: _spelt(loaded, engine, config.longest) for engine, _ in config.engines},
+        pools=_pools(config, loaded),
         held=[clip for clip in loaded.all if clip.engine in config.held_out],
         optimiser=_optimiser(config, model, ctc),
         average={n: t.detach().clone() for n, t in ancat_load.trained(model).items()},
@@ -196,18 +203,20 @@ def note(run: Run, name: str, about: dict[str, object]) -> None:
         lines.write(json.dumps(about) + "\n")
 
 
-def _spelt(clips: Clips, engine: str, longest: float) -> list[Spelt]:
-    """Return the clips of `engine` that can be spelt in letters and are short enough."""
-    found = []
+def _pools(config: TrainingConfig, clips: Clips) -> dict[str, list[Spelt]]:
+    """Return the clips of each engine that can be spelt in letters and are short enough."""
+    pools: dict[str, list[Spelt]] = {engine: [] for engine, _ in config.engines}
+    ends = ancat_places.read(clips.folder / "ends.jsonl")
     for clip in clips.all:
-        if clip.engine != engine or clip.count > longest * 16_000:
+        if clip.engine not in pools or clip.count > config.longest * RATE:
             continue
         try:
             units = ancat_letters.encode(clip.text)
         except ValueError:
             continue  # a digit, or a letter of another language: its spelling is not known
-        found.append(Spelt(clip, tuple(units)))
-    return found
+        said = ancat_places.times(clip.text, ends.get(clip.path))
+        pools[clip.engine].append(Spelt(clip, tuple(units), said))
+    return pools
 
 
 def draw(run: Run, rng: np.random.Generator) -> Spelt:

@@ -197,19 +197,26 @@ def test_gates_cool_from_one_and_stay_cold() -> None:
 
 
 def spoken() -> Drawn:
-    return np.full(RATE, 0.1, np.float32), tuple(ancat_letters.encode("a tone"))
+    units = tuple(ancat_letters.encode("a tone"))
+    return Drawn(np.full(RATE, 0.1, np.float32), units, np.linspace(0.3, 0.9, len(units)))
 
 
-def test_a_batch_has_whole_utterances_and_silence_after_them() -> None:
-    texts = set()
+def test_a_batch_has_whole_utterances_one_or_more_and_silence_after_them() -> None:
+    tones = set()
     for seed in range(12):
-        heard = batch(spoken, 12, 16.0, np.random.default_rng(seed))
+        heard = batch(spoken, 12, 6.0, np.random.default_rng(seed))
         assert heard.mel.shape[0] == len(heard.counts) >= 1
         assert heard.mel.shape[2] % 4 == 0
-        assert heard.seconds <= 12 + 0.9 * len(heard.counts) + 12
+        assert heard.mel.shape[2] <= 100 * (2 * 6.0 + 2)
         for row, count in zip(heard.labels.tolist(), heard.counts.tolist(), strict=True):
-            texts.add(ancat_letters.decode(row[:count]))
-    assert {" a tone", " a tone a tone"} <= texts <= {"", " a tone", " a tone a tone"}
+            text = ancat_letters.decode(row[:count])
+            assert text == " a tone" * (count // 7)
+            tones.add(count // 7)
+        for told, row in zip(heard.guide.tolist(), heard.labels.tolist(), strict=True):
+            assert len(told) * 4 == heard.mel.shape[2]
+            assert [unit for unit in told if unit] == [unit for unit in row if unit]
+    assert {1, 2, 3} <= tones
+    assert max(tones) <= 6
 
 
 def test_a_batch_is_drawn_from_its_numbers_alone() -> None:

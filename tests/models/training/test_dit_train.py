@@ -79,7 +79,9 @@ def test_every_shape_that_a_stream_uses_is_trained(
 @pytest.fixture(scope="module")
 def latents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("latents")
-    codec = CodecRun(folder / "codec", CodecRecipe(steps=1, clips=1, latents=1, size=32, scored=1), CONFIG)
+    codec = CodecRun(
+        folder / "codec", CodecRecipe(steps=1, clips=1, latents=1, size=32, scored=1), CONFIG
+    )
     codec.start(PICTURES)
     codec.save(PICTURES)
     file = folder / "codec" / "codec.safetensors"

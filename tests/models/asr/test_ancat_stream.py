@@ -57,11 +57,12 @@ def committed(heard: list[Heard]) -> str:
     seed=st.integers(0, 20),
     cuts=st.lists(st.integers(0, RATE), max_size=8).map(sorted),
     beam=st.sampled_from([1, 3]),
+    hop=st.sampled_from([1, 2, 5]),
 )
 def test_any_pieces_of_sound_say_the_same_in_every_bit(
-    seed: int, cuts: list[int], beam: int
+    seed: int, cuts: list[int], beam: int, hop: int
 ) -> None:
-    config = AncatStreamConfig(settle=0.2, rotate=0.7, pause=0.12, beam=beam)
+    config = AncatStreamConfig(settle=0.2, rotate=0.7, pause=0.12, beam=beam, hop=hop)
     model = AncatStream(babbling(seed), config)
     samples = sound(1.2, seed)
     assert streamed(model, np.split(samples, cuts)) == streamed(model, [samples])
@@ -69,6 +70,7 @@ def test_any_pieces_of_sound_say_the_same_in_every_bit(
 
 @pytest.mark.parametrize("seed", range(4))
 def test_within_one_window_the_stream_says_what_the_masked_clip_says(seed: int) -> None:
+    hop = seed + 1
     model = babbling(seed)
     samples = sound(0.9, seed)[:14399]  # it ends amid a frame
     whole = model.encode(running_log_mel(samples)[None].double()).hidden[0]
@@ -77,7 +79,9 @@ def test_within_one_window_the_stream_says_what_the_masked_clip_says(seed: int) 
     for hidden in whole:
         state = search.step(state, hidden)
     wanted = decode(state.best.units)
-    heard = streamed(AncatStream(model, AncatStreamConfig(settle=99, rotate=0.95)), [samples])
+    heard = streamed(
+        AncatStream(model, AncatStreamConfig(settle=99, rotate=0.95, hop=hop)), [samples]
+    )
     assert committed(heard) == " ".join(wanted.split())
     assert wanted.strip()
 
@@ -106,8 +110,8 @@ def test_later_sound_changes_no_committed_word() -> None:
     model = AncatStream(babbling(1), CONFIG)
     one, two = sound(3.0, 1), sound(3.0, 1)
     two[2 * RATE :] = sound(1.0, 9)
-    first = [w for h in streamed(model, [one]) if h.position <= 2 * RATE - 400 for w in h.committed]
-    other = [w for h in streamed(model, [two]) if h.position <= 2 * RATE - 400 for w in h.committed]
+    first = [w for h in streamed(model, [one]) if h.position <= 2 * RATE for w in h.committed]
+    other = [w for h in streamed(model, [two]) if h.position <= 2 * RATE for w in h.committed]
     assert first == other
     assert first
 
@@ -160,3 +164,5 @@ def test_a_stream_without_sound_says_nothing() -> None:
 def test_a_window_longer_than_the_models_is_told() -> None:
     with pytest.raises(ValueError, match=r"at most 1\.0 s"):
         AncatStream(babbling(), AncatStreamConfig(rotate=15.0))
+    with pytest.raises(ValueError, match="at least 1 frame"):
+        AncatStream(babbling(), AncatStreamConfig(rotate=0.9, hop=0))

@@ -218,12 +218,14 @@ class Ancat(nn.Module):
             frames = torch.full((batch,), time, device=x.device)
         last = (frames - 1).to(x.dtype)[:, None]
         arrival = torch.minimum(torch.arange(time, device=x.device, dtype=x.dtype), last)
-        whole = attention_mask(x.new_zeros(batch, time, time), frames)
+        whole = None
+        if mode == "full":
+            whole = attention_mask(x.new_zeros(batch, time, time), frames)
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, EncoderLayer)
             normed = layer.self_attention_norm(x)
             gates = self.gates(index, normed, temperature, mode)
-            mask = whole if mode == "full" else attention_mask(gates, frames)
+            mask = attention_mask(gates, frames) if whole is None else whole
             over = layer.self_attention.keys_values(normed)
             x = x + layer.self_attention(normed, over, mask.to(over[0].dtype))
             x = x + layer.feed_forward(layer.feed_forward_norm(x))

@@ -22,9 +22,9 @@ weights), `log.jsonl` and `validation.jsonl`. Give the rows equal `--steps`, and
 prints word errors against mean and 95th percentile of look-ahead. `ancat.safetensors` of a
 run that is good enough is what ships.
 
-A step hears a minute of sound in noise and rooms and takes about 2.5 CPU seconds on one core,
-and 3 GB of memory at most. The frozen front is a tenth of that, so its frames are not kept: they would be of sound
-that is always the same.
+A step hears a minute of sound in noise and rooms: 2.5 CPU seconds on one core, and 3 GB of
+memory at most. The frozen front is a tenth of the work, so its frames are not kept: they would
+be of sound that is always the same.
 
 Sources: ANCAT, Strimel et al. 2023; joint training with CTC, Watanabe et al. 2017.
 """

@@ -46,8 +46,9 @@ def connected(hub: Hub) -> Iterator[httpx.Client]:
         with httpx.Client(headers=headers, timeout=TIMEOUT, follow_redirects=True) as client:
             yield client
     except (httpx.HTTPError, httpx.InvalidURL) as error:
+        reason = str(error) or type(error).__name__
         raise WeightsError(
-            f"{hub.url}: could not be reached ({str(error) or type(error).__name__}). Are you online? "
+            f"{hub.url}: could not be reached ({reason}). Are you online? "
             "What was fetched so far is kept, the same command goes on from there. Behind a proxy "
             "set HTTPS_PROXY, with another hub EYELINE_HUB; for a machine without a network copy "
             "the weights folder from one that has it"

@@ -165,7 +165,7 @@ class Settings(BaseSettings):
         0.5, gt=0, description="least seconds between two looks at a picture that changes"
     )
     look_attentive: float = Field(
-        0.25,
+        0.5,
         gt=0,
         description="the same while somebody speaks, or waits to be told of something",
     )

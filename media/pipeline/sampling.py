@@ -22,7 +22,7 @@ class Sampling:
     """
 
     usual: float = 0.5
-    attentive: float = 0.25
+    attentive: float = 0.5  # no more on two cores, or what is shown and written falls behind
     still: float = 2.0
     change: float = 2.0
 

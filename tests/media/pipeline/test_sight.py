@@ -107,7 +107,7 @@ async def test_while_a_request_stands_a_still_picture_is_looked_at_all_the_time(
     with scripted_services() as services:
         out = await run([Question("q", "tell me when 200", 0.0), *still], services)
         idle = await run(still, services)
-    assert len([o for o in out if isinstance(o, Remembered)]) == 9
+    assert len([o for o in out if isinstance(o, Remembered)]) == 5
     assert len([o for o in idle if isinstance(o, Remembered)]) == 2
 
 

@@ -30,11 +30,8 @@ Sources: ANCAT, Strimel et al. 2023; joint training with CTC, Watanabe et al. 20
 """
 
 import argparse
-import fcntl
 import json
 import logging
-import resource
-import signal
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -51,6 +48,7 @@ from models.training import ancat_run
 from models.training.ancat_batch import IGNORED, Batch, Drawn, batch
 from models.training.ancat_run import Run, TrainingConfig, begin, keep
 from models.training.ancat_score import scored
+from models.training.process import cpu, hold, orderly
 
 logger = logging.getLogger(__name__)
 
@@ -132,26 +130,19 @@ def losses(run: Run, heard: Batch, mode: Mode | None) -> tuple[Tensor, dict[str,
 
 def train(run: Run, steps: int, validate: Callable[[Run], None], every: int) -> None:
     """Step until `steps` or a signal to end; the losses go to log.jsonl."""
-    stopped = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
-
-    before = signal.signal(signal.SIGTERM, stop)
-    kept, used = datetime.now(UTC), _cpu()
-    while run.step < steps and not stopped:
-        parts = advance(run)
-        run.cpu, used = run.cpu + _cpu() - used, _cpu()
-        ancat_run.note(run, "log.jsonl", {**parts, "cpu": round(run.cpu, 1)})
-        if (datetime.now(UTC) - kept).total_seconds() > 300:
-            keep(run)
-            kept = datetime.now(UTC)
-        if run.step % every == 0:
-            validate(run)
-            used = _cpu()
-    keep(run)
-    signal.signal(signal.SIGTERM, before)
+    kept, used = datetime.now(UTC), cpu()
+    with orderly() as ending:
+        while run.step < steps and not ending.asked:
+            parts = advance(run)
+            run.cpu, used = run.cpu + cpu() - used, cpu()
+            ancat_run.note(run, "log.jsonl", {**parts, "cpu": round(run.cpu, 1)})
+            if (datetime.now(UTC) - kept).total_seconds() > 300:
+                keep(run)
+                kept = datetime.now(UTC)
+            if run.step % every == 0:
+                validate(run)
+                used = cpu()
+        keep(run)
 
 
 def validate(run: Run) -> None:
@@ -168,11 +159,6 @@ def validate(run: Run) -> None:
         told = {"step": run.step, "cpu": round(run.cpu, 1), **result.told()}
         ancat_run.note(run, "validation.jsonl", told)
         logger.info("step %d, %s", run.step, result)
-
-
-def _cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 def settings(given: argparse.Namespace) -> TrainingConfig:
@@ -208,17 +194,13 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
-    given.run.mkdir(parents=True, exist_ok=True)
-    lock = (given.run / "lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        parser.error(f"{given.run} is being trained by another process: stop that one first")
+    held = hold(given.run, parser)
     config = settings(given)
     run = begin(config, given.clips, given.run, given.weights, start=given.start)
     (given.run / "config.json").write_text(json.dumps(asdict(config), indent=1))
     logger.info("%d clips, from step %d", sum(map(len, run.pools.values())), run.step)
-    train(run, given.steps, validate, given.every)
+    with held:
+        train(run, given.steps, validate, given.every)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,8 @@ Sources: CarelessWhisper, Krichli et al. 2025; LoRA, Hu et al. 2021.
 """
 
 import argparse
-import fcntl
 import json
 import logging
-import resource
-import signal
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -34,6 +31,7 @@ from models.training import clips as packed_clips
 from models.training.adapter_run import Run, TrainingConfig, averaged, begin, keep
 from models.training.clips import Clip
 from models.training.mixing import Item, Said, after, mix
+from models.training.process import cpu, hold, orderly
 from models.training.queries import EARLY, IGNORED, LATE, MAIN, answer, ask, pack
 from models.training.scoring import streamed
 
@@ -151,19 +149,11 @@ def _loss(
 
 def train(run: Run, steps: int, validate: Callable[[Run], None], every: int) -> None:
     """Step until `steps` or a signal to end; the losses go to log.jsonl."""
-    stopped = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
-
-    signal.signal(signal.SIGTERM, stop)
-    kept = datetime.now(UTC)
-    used = _cpu()
-    with (run.folder / "log.jsonl").open("a") as log:
-        while run.step < steps and not stopped:
+    kept, used = datetime.now(UTC), cpu()
+    with orderly() as ending, (run.folder / "log.jsonl").open("a") as log:
+        while run.step < steps and not ending.asked:
             parts = advance(run)
-            run.cpu, used = run.cpu + _cpu() - used, _cpu()
+            run.cpu, used = run.cpu + cpu() - used, cpu()
             log.write(json.dumps({**parts, "cpu": round(run.cpu, 1)}) + "\n")
             log.flush()
             if (datetime.now(UTC) - kept).total_seconds() > 300:
@@ -171,8 +161,8 @@ def train(run: Run, steps: int, validate: Callable[[Run], None], every: int) -> 
                 kept = datetime.now(UTC)
             if run.step % every == 0:
                 validate(run)
-                used = _cpu()
-    keep(run)
+                used = cpu()
+        keep(run)
 
 
 def validate(run: Run) -> None:
@@ -191,11 +181,6 @@ def validate(run: Run) -> None:
         lines.write(json.dumps(notes) + "\n")
 
 
-def _cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="folder of the run")
@@ -208,18 +193,14 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
-    given.run.mkdir(parents=True, exist_ok=True)
-    lock = (given.run / "lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        parser.error(f"{given.run} is being trained by another process: stop that one first")
+    held = hold(given.run, parser)
     packed_clips.pack(given.pack, given.clips, logger.info)
     config = TrainingConfig(model=given.model)
     run = begin(config, given.clips, given.run, given.weights)
     (given.run / "config.json").write_text(json.dumps(asdict(config), indent=1))
     logger.info("%d clips, from step %d", len(run.clips.all), run.step)
-    train(run, given.steps, validate, given.every)
+    with held:
+        train(run, given.steps, validate, given.every)
 
 
 if __name__ == "__main__":

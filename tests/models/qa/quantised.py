@@ -71,13 +71,21 @@ def changes(*, rank: int = 4, seed: int = 0) -> dict[str, torch.Tensor]:
     return made
 
 
-def metadata() -> list[Entry]:
+def metadata(
+    *,
+    layers: int = LAYERS,
+    width: int = WIDTH,
+    inner: int = INNER,
+    heads: int = HEADS,
+    key_heads: int = KEY_HEADS,
+) -> list[Entry]:
+    """Return what the file says of a model of these sizes, and of the tokenizer of `TOKENS`."""
     numbers = {
-        "llama.block_count": LAYERS,
-        "llama.embedding_length": WIDTH,
-        "llama.feed_forward_length": INNER,
-        "llama.attention.head_count": HEADS,
-        "llama.attention.head_count_kv": KEY_HEADS,
+        "llama.block_count": layers,
+        "llama.embedding_length": width,
+        "llama.feed_forward_length": inner,
+        "llama.attention.head_count": heads,
+        "llama.attention.head_count_kv": key_heads,
         "llama.vocab_size": len(TOKENS),
         "tokenizer.ggml.eos_token_id": 2,
     }

@@ -1,9 +1,7 @@
 """Weights written as llama.cpp's converter writes them, against transformers' Llama."""
 
-import struct
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -11,12 +9,12 @@ from models.errors import WeightsError
 from models.qa.llm import generate
 from models.qa.smollm2 import FILE, LAYER, Chat, asking, load, opening
 from tests.models.qa.packaged import folder
-from tests.models.qa.test_gguf import Entry, Tensor, text, write
+from tests.models.qa.quantised import TOKENS, metadata
+from tests.models.qa.test_gguf import Tensor, write
 
 transformers = pytest.importorskip("transformers")
 
 HEADS, KEY_HEADS, WIDTH, LAYERS = 6, 2, 48, 3
-TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "a", "b", "c", "Ġ", "ab", "Ċ"]
 
 
 def llama() -> torch.nn.Module:
@@ -70,28 +68,8 @@ def saved(model: torch.nn.Module, folder: Path) -> None:
     tensors: list[Tensor] = [
         (name, tuple(rows.shape), 0, rows.numpy().tobytes()) for name, rows in named.items()
     ]
-    (folder / FILE).write_bytes(write(metadata(), tensors))
-
-
-def metadata() -> list[Entry]:
-    numbers = {
-        "llama.block_count": LAYERS,
-        "llama.embedding_length": WIDTH,
-        "llama.feed_forward_length": 80,
-        "llama.attention.head_count": HEADS,
-        "llama.attention.head_count_kv": KEY_HEADS,
-        "llama.vocab_size": len(TOKENS),
-        "tokenizer.ggml.eos_token_id": 2,
-    }
-    entries: list[Entry] = [(key, 4, struct.pack("<I", value)) for key, value in numbers.items()]
-    entries.append(("llama.rope.freq_base", 6, struct.pack("<f", 100_000.0)))
-    entries.append(("llama.attention.layer_norm_rms_epsilon", 6, struct.pack("<f", 1e-5)))
-    tokens = b"".join(text(token) for token in TOKENS)
-    kinds = np.array([3, 3, 3, 1, 1, 1, 1, 1, 1], np.int32).tobytes()
-    entries.append(("tokenizer.ggml.tokens", 9, struct.pack("<IQ", 8, len(TOKENS)) + tokens))
-    entries.append(("tokenizer.ggml.token_type", 9, struct.pack("<IQ", 5, len(TOKENS)) + kinds))
-    entries.append(("tokenizer.ggml.merges", 9, struct.pack("<IQ", 8, 1) + text("a b")))
-    return entries
+    sizes = metadata(layers=LAYERS, width=WIDTH, inner=80, heads=HEADS, key_heads=KEY_HEADS)
+    (folder / FILE).write_bytes(write(sizes, tensors))
 
 
 @pytest.fixture(scope="module")

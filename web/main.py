@@ -186,7 +186,7 @@ def banner(settings: Settings) -> str:
     sees = f"  sees     by {settings.video_model}, and answers\n"
     if settings.video_model == SMALL:
         sees = (
-            "  sees     some 600 kinds of things, colours, persons, when and in which order\n"
+            "  sees     some 600 kinds of things, persons, when; often wrong: colours, order\n"
             "  answers  SmolLM2 135M, a small model: nothing of actions, text, faces or detail\n"
         )
     return (

@@ -1,7 +1,8 @@
 """The small model that sees and answers on a CPU: eyes, pseudo-words, ReKV memory, SmolLM2.
 
 It can tell which of about 600 kinds of things was seen, its colour and side, how many people
-there were, when, and in which order. It knows nothing of actions, text, faces or fine detail.
+there were, when, and in which order; colours and order are often wrong, see docs/benchmarks.md.
+It knows nothing of actions, text, faces or fine detail.
 """
 
 from collections import deque

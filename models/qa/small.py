@@ -41,8 +41,9 @@ class SmallWatcher:
 
     stand_in = False
     about = (
-        "answers come from a small model: it knows some 600 kinds of things, colours, left and "
-        "right, persons, when and in which order; nothing of actions, text, faces or fine detail"
+        "answers come from a small model: it knows some 600 kinds of things, persons, left and "
+        "right, and when; colours and order are often wrong; nothing of actions, text, faces or "
+        "fine detail"
     )
 
     def __init__(

@@ -1,9 +1,10 @@
-"""A small causal video codec: 4 pictures and 8x8 pixels to one latent of 16 channels, and back.
+"""A small causal video codec: 4 pictures and 8x8 pixels to one latent of 24 channels, and back.
 
-Shaped like Wan's (16 channels, 8x8 in space, 4 in time, causal, a cache of earlier features), but
-each latent stands for 4 pictures, the first too, and convolutions run once a latent, not once a
-picture: the time inside a latent lies in channels. A linear transform, set to the principal
-components of the training pictures, carries most of the picture; convolutions add what it misses.
+Shaped like Wan's (8x8 in space, 4 in time, causal, a cache of earlier features), but 24 channels
+for its 16, since pictures this small have more in a block. Each latent stands for 4 pictures, the
+first too, and convolutions run once a latent, not once a picture: the time inside a latent lies in
+channels. A linear transform, set to the principal components of the training pictures, carries
+most of the picture; convolutions add what it misses.
 
 Streaming and whole decoding are the same call, with and without features of earlier latents.
 
@@ -27,7 +28,7 @@ Memory = tuple[Tensor, ...]  # for each causal block: its input at the latent be
 class CodecConfig:
     """Sizes of a codec: `wide` channels at an eighth of the picture's side, `fine` at a quarter."""
 
-    channels: int = 16
+    channels: int = 24
     wide: int = 128
     fine: int = 64
     finest: int = 32

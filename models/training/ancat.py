@@ -176,6 +176,14 @@ def settings(given: argparse.Namespace) -> TrainingConfig:
     if given.start is not None:
         # Gates of a shared beginning are as they were at first: what is near is cooled sooner.
         config = replace(config, warmup=50, end=6000, cooling=1000, guided=1)
+    if given.end is not None:
+        config = replace(
+            config,
+            end=given.end,
+            warmup=min(config.warmup, given.end // 10),
+            cooling=given.end // 2,
+            guided=min(config.guided, given.end // 2),
+        )
     return config
 
 
@@ -190,6 +198,7 @@ def main() -> None:
     parser.add_argument("--shared", action="store_true", help="draw the look-ahead at each step")
     parser.add_argument("--start", type=Path, help="folder of a run whose weights to begin with")
     parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--end", type=int, help="step at which the rates of a new run are at 0")
     parser.add_argument("--every", type=int, default=500, help="steps between validations")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

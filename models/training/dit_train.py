@@ -272,8 +272,10 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
-    run = Run(options.folder, Recipe(steps=options.steps), shows(options.size), DitConfig())
-    train(run, read(options.latents), options.minutes)
+    kept = read(options.latents)
+    config = DitConfig(channels=kept.latents.shape[1])
+    run = Run(options.folder, Recipe(steps=options.steps), shows(options.size), config)
+    train(run, kept, options.minutes)
 
 
 if __name__ == "__main__":

@@ -55,8 +55,8 @@ EDGES = (  # what is between the layers and the world
 class Recipe:
     """A run: `steps` over `clips` clips; rates rise over `warmup`, then fall.
 
-    `weight` is how much more an object's token counts; from step `own_from` on, the share `own` of
-    steps sees a context that the model made. `hidden` and `cut` are the shares of tracks that are
+    `weight` is how much more an object's token counts; after the share `own_from` of them, the share
+    `own` of steps sees a context that the model made. `hidden` and `cut` are the shares of tracks that are
     hidden whole, or for a while.
     """
 
@@ -67,7 +67,7 @@ class Recipe:
     warmup: int = 300
     weight: float = 4.0
     own: float = 0.4
-    own_from: int = 6_000
+    own_from: float = 0.2
     hidden: float = 0.1
     cut: float = 0.2
     smoothing: float = 0.999
@@ -199,7 +199,7 @@ class Run:
         noise = torch.from_numpy(rng.standard_normal(batch.latents.shape, np.float32))
         text = model.read(*self.both.words(batch.captions))
         past = batch.latents
-        if self.step >= recipe.own_from and rng.random() < recipe.own:
+        if self.step >= recipe.own_from * recipe.steps and rng.random() < recipe.own:
             level = float(rng.choice([1.0, 0.7]))
             past = own_past(model, batch, shape, noise.roll(1, 0), text, level)
         loss = loss_of(model, batch, shape, past, noise, text)

@@ -26,7 +26,7 @@ from tests.models.training.test_codec_train import CONFIG
 
 PICTURES = drawn.pictures()
 SHOWS = Shows(32, ("duck",), ("grass",), Reach(sink=1, window=2))
-RECIPE = Recipe(steps=8, clips=3, own_from=2, own=0.7, warmup=2)
+RECIPE = Recipe(steps=8, clips=3, own_from=0.25, own=0.7, warmup=2)
 
 
 def samplers() -> list[tuple[str, Callable[[Backbone], object]]]:

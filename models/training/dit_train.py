@@ -55,9 +55,9 @@ EDGES = (  # what is between the layers and the world
 class Recipe:
     """A run: `steps` over `clips` clips; rates rise over `warmup`, then fall.
 
-    `weight` is how much more an object's token counts; after the share `own_from` of them, the share
-    `own` of steps sees a context that the model made. `hidden` and `cut` are the shares of tracks that are
-    hidden whole, or for a while.
+    `weight` is how much more an object's token counts. After the share `own_from` of the steps, the
+    share `own` of them sees a context that the model made. `hidden` and `cut` are the shares of
+    tracks that are hidden whole, or for a while.
     """
 
     steps: int = 30_000

@@ -17,8 +17,23 @@ from models.errors import WeightsError
 from models.generation.backbone import Backbone
 from models.generation.codec import PATCH, Codec, CodecConfig
 from models.generation.context import Reach
+from models.generation.control import CHANNELS, THINGS
 from models.generation.dit import Dit, DitConfig
 from models.generation.words import Words
+
+CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
+SHIPPED = ("codec-64.safetensors", "drawing-64.safetensors")  # in CHECKPOINTS
+TRAINED = ("codec.safetensors", "drawing.safetensors")  # as training names them
+WRONG = (KeyError, TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError)
+WHY_LONGEST = 200  # characters of torch's reason that are told: it lists every tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where a model that draws lies."""
+
+    codec: Path
+    drawing: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +69,29 @@ class Both(nn.Module):
         self.model, self.words = model, words
 
 
+def find(folder: Path | None = None) -> Files:
+    """Return the files of the model in `folder`, or else of the one that comes with the program.
+
+    Raises:
+        WeightsError: a file is not there; the message names it and says where it comes from.
+    """
+    names = SHIPPED if folder is None else TRAINED
+    files = Files(*((folder or CHECKPOINTS) / name for name in names))
+    absent = [str(file) for file in (files.codec, files.drawing) if not file.is_file()]
+    if absent:
+        raise WeightsError(
+            f"no model that draws: there is no {' and no '.join(absent)} (docs/generation.md says "
+            f"how to train one; its folder has {TRAINED[0]} and {TRAINED[1]})"
+        )
+    return files
+
+
 def load(codec: Path, drawing: Path) -> Drawing:
     """Return the model in two files.
 
     Raises:
-        WeightsError: a file is missing, damaged, or of another kind.
+        WeightsError: a file is missing, damaged, of another kind, or the two do not belong
+            together.
     """
     tensors, told = _read(drawing)
     try:
@@ -71,9 +104,34 @@ def load(codec: Path, drawing: Path) -> Drawing:
             tuple(told["backgrounds"]),
             Reach(**told["reach"]),
         )
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise WeightsError(f"{drawing}: not a model that draws ({error})") from error
-    return Drawing(load_codec(codec), both.model.eval(), words.eval(), shows)
+    except WRONG as error:
+        raise WeightsError(f"{drawing}: not a model that draws ({_why(error)})") from error
+    found = load_codec(codec)
+    whole = Drawing(found, both.model.eval(), words.eval(), shows)
+    _check(whole, codec, drawing)
+    return whole
+
+
+def _check(whole: Drawing, codec: Path, drawing: Path) -> None:
+    """Check that sizes that no tensor's shape tells go together.
+
+    Raises:
+        WeightsError: they do not.
+    """
+    found, config = whole.codec, whole.model.config
+    if found.config.channels != config.channels:
+        raise WeightsError(
+            f"{codec} has latents of {found.config.channels} channels, {drawing} of "
+            f"{config.channels}: they were not trained together"
+        )
+    try:
+        whole.backbone()
+    except WRONG as error:
+        raise WeightsError(f"{drawing}: not a model that draws ({_why(error)})") from error
+    if config.dim % config.heads or config.head_dim % 2:
+        raise WeightsError(f"{drawing}: {config.dim} numbers do not go into {config.heads} heads")
+    if config.condition not in (0, THINGS * CHANNELS):
+        raise WeightsError(f"{drawing}: expects track maps of {config.condition} channels")
 
 
 def load_codec(file: Path) -> Codec:
@@ -86,8 +144,8 @@ def load_codec(file: Path) -> Codec:
     try:
         codec = Codec(CodecConfig(**told))
         codec.load_state_dict(tensors)
-    except (TypeError, RuntimeError) as error:
-        raise WeightsError(f"{file}: not a video codec ({error})") from error
+    except WRONG as error:
+        raise WeightsError(f"{file}: not a video codec ({_why(error)})") from error
     return codec.eval()
 
 
@@ -118,3 +176,9 @@ def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"{file}: missing, damaged, or not written by eyeline's training ({error})"
         ) from error
     return tensors, cast("dict[str, Any]", told)
+
+
+def _why(error: Exception) -> str:
+    """Return what `error` says, in one line that is not too long."""
+    told = " ".join(str(error).split())
+    return told if len(told) <= WHY_LONGEST else told[: WHY_LONGEST - 1] + "…"

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from models.errors import WeightsError
+from models.generation.codec import Codec, CodecConfig
 from models.generation.context import Reach
-from models.generation.embedded import Both, Shows, load, save
+from models.generation.embedded import Both, Shows, find, load, save
 from models.generation.motion_stream import MotionStream
 from models.streaming import run
 from tests.models.generation import tiny
@@ -49,3 +51,36 @@ def test_files_that_are_something_else_are_told(tmp_path: Path, damage: str) -> 
             save_file(tiny.dit().state_dict(), drawing)
     with pytest.raises(WeightsError, match="safetensors"):
         load(codec, drawing)
+
+
+def test_a_folder_of_training_is_found_and_one_without_a_file_says_which(tmp_path: Path) -> None:
+    codec, drawing = write(tmp_path)
+    assert (find(tmp_path).codec, find(tmp_path).drawing) == (codec, drawing)
+    drawing.unlink()
+    with pytest.raises(WeightsError, match=r"no .*drawing\.safetensors \(docs/generation\.md"):
+        find(tmp_path)
+
+
+def test_without_a_folder_the_model_that_ships_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.generation.embedded.CHECKPOINTS", tmp_path)
+    with pytest.raises(WeightsError, match=r"codec-64\.safetensors and no .*drawing-64\."):
+        find()
+
+
+@pytest.mark.parametrize("other", ["channels", "heads", "tensors", "text"])
+def test_sizes_that_do_not_go_together_are_told_in_a_line(tmp_path: Path, other: str) -> None:
+    codec, drawing = write(tmp_path)
+    if other == "channels":
+        made = Codec(CodecConfig(channels=8, wide=8, fine=8, finest=8))
+        save_file(made.state_dict(), codec, metadata={"config": json.dumps(asdict(made.config))})
+    else:
+        with safe_open(drawing, framework="pt") as opened:
+            config = json.loads(opened.metadata()["config"])
+        config["model"] |= {"heads": {"heads": 7}, "text": {"text": 15}}.get(other, {"dim": 96})
+        save_file(load_file(drawing), drawing, metadata={"config": json.dumps(config)})
+    with pytest.raises(WeightsError) as raised:
+        load(codec, drawing)
+    assert len(str(raised.value)) < 200 + 2 * len(str(codec)) + 100
+    assert ("trained together" in str(raised.value)) == (other == "channels")

@@ -9,6 +9,7 @@ from torch import Tensor
 from models.generation.context import Context, Reach, append, copied, empty
 from models.generation.control import Control, maps
 from models.generation.dit import Dit, Seen, Text
+from models.generation.noise import drawn
 from models.generation.words import Prompt
 
 
@@ -49,6 +50,13 @@ class Backbone:
             raise ValueError(f"expected sides in multiples of {patch}: {self.height}x{self.width}")
         if self.chunk < 1 or reach.sink % self.chunk or reach.window % self.chunk:
             raise ValueError(f"expected a sink and window of whole chunks of {self.chunk}: {reach}")
+        if reach.span is not None and reach.span < reach.sink + self.chunk:
+            raise ValueError(f"expected a span of at least the sink and a chunk: {reach}")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is; latents come from there."""
+        return self.model.head.head.weight.device
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -60,7 +68,8 @@ class Backbone:
         if heard is not None and heard.prompt.same(prompt):
             return heard
         with torch.no_grad():
-            text = self.model.read(prompt.features[None], prompt.bias[None])
+            features, bias = (part[None].to(self.device) for part in (prompt.features, prompt.bias))
+            text = self.model.read(features, bias)
         return Heard(prompt, text)
 
     def attend(
@@ -82,6 +91,7 @@ class Backbone:
         start = torch.zeros(shape) if control.start is None else control.start[None]
         if start.shape != shape:
             raise ValueError(f"expected a start of {shape[1:]}, got {tuple(start.shape[1:])}")
+        start = start.to(self.device)
         strength = 1.0 if control.start is None else control.strength
         if not 0 <= strength <= 1:
             raise ValueError(f"expected a strength in [0, 1], got {strength}")
@@ -90,8 +100,12 @@ class Backbone:
     def condition(self, track: Tensor | None) -> Tensor:
         """Return the track maps of a chunk, with no channels for a model without tracks."""
         if not self.model.config.condition:
-            return torch.zeros(1, 0, self.chunk, self.height, self.width)
-        return maps(track, self.chunk, self.height, self.width)[None]
+            return torch.zeros(1, 0, self.chunk, self.height, self.width, device=self.device)
+        return maps(track, self.chunk, self.height, self.width)[None].to(self.device)
+
+    def noise(self, seed: int, index: int, step: int) -> Tensor:
+        """Return the noise of chunk `index` at `step`: the same on every device."""
+        return drawn(seed, index, step, self.shape).to(self.device)
 
     def denoise(
         self,
@@ -105,12 +119,21 @@ class Backbone:
         with torch.no_grad():
             return cast(
                 "tuple[Tensor, Seen]",
-                self.model(noisy, levels[None], text, condition=condition, seen=seen),
+                self.model(
+                    noisy, levels[None].to(self.device), text, condition=condition, seen=seen
+                ),
             )
 
     def begin(self) -> Context:
         """Return an empty context."""
-        return empty(self.model.config, self.reach, self.height, self.width)
+        return empty(
+            self.model.config,
+            self.reach,
+            self.height,
+            self.width,
+            device=self.device,
+            dtype=self.model.dtype,
+        )
 
     def commit(self, context: Context, clean: Tensor, condition: Tensor, text: Text) -> Context:
         """Return `context` with a clean chunk, read at noise level 0; the old one is spent."""

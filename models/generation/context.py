@@ -18,10 +18,16 @@ from models.generation.dit import DitConfig, Seen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """How many latents a model sees of its past: the first `sink`, and the last `window`."""
+    """How many latents a model sees of its past: the first `sink`, and the last `window`.
+
+    With `span` it looks in two ways, as Rolling Forcing's own weights learnt to. What makes latents
+    sees the sink and as many of the last as leave `span` in all, itself included; what remembers
+    one sees the `window` last, the sink only while it is among them.
+    """
 
     sink: int = 1
     window: int = 4
+    span: int | None = None
 
     @property
     def latents(self) -> int:
@@ -50,11 +56,31 @@ class Context:
         return self.keys.shape[3] // max(1, self.reach.latents)
 
     def seen(self) -> Seen | None:
-        """Return what is in view, as the transformer takes it."""
-        if not self.length:
+        """Return what is in view of a clean chunk that is remembered."""
+        first = 0 if self.reach.span is None else max(0, self.length - self.reach.window)
+        return self._between(first)
+
+    def seen_by(self, making: int) -> Seen | None:
+        """Return what is in view of a call that makes `making` latents."""
+        reach = self.reach
+        if reach.span is None or self.length <= reach.sink:
+            return self._between(0)
+        recent = max(0, reach.span - reach.sink - making)
+        first = max(reach.sink, self.length - recent)
+        sink, last = self._between(0, reach.sink), self._between(first)
+        parts = [part for part in (sink, last) if part is not None]
+        if not parts:
             return None
-        end = self.length * self.tokens
-        return Seen(self.keys[..., :end, :], self.values[..., :end, :])
+        keys, values = ([getattr(part, name) for part in parts] for name in ("keys", "values"))
+        return Seen(torch.cat(keys, 3), torch.cat(values, 3))
+
+    def _between(self, start: int, end: int | None = None) -> Seen | None:
+        """Return latents `start` to `end` in view, None where there is none."""
+        end = self.length if end is None else end
+        if start >= end:
+            return None
+        part = slice(start * self.tokens, end * self.tokens)
+        return Seen(self.keys[..., part, :], self.values[..., part, :])
 
     @property
     def size(self) -> int:
@@ -63,17 +89,28 @@ class Context:
         return sum(part.numel() * part.element_size() for part in parts)
 
 
-def empty(config: DitConfig, reach: Reach, height: int, width: int) -> Context:
-    """Return a context that holds nothing, for latents of `height` x `width`."""
+def empty(
+    config: DitConfig,
+    reach: Reach,
+    height: int,
+    width: int,
+    *,
+    device: torch.device | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Context:
+    """Return a context that holds nothing, for latents of `height` x `width`.
+
+    Keys and values are of `dtype`, latents float32.
+    """
     tokens = (height // config.patch) * (width // config.patch) * reach.latents
     shape = (config.layers, 1, config.heads, tokens, config.head_dim)
     picture = (reach.latents, height, width)
     return Context(
         reach,
-        torch.zeros(shape),
-        torch.zeros(shape),
-        torch.zeros(1, config.channels, *picture),
-        torch.zeros(1, config.condition, *picture),
+        torch.zeros(shape, device=device, dtype=dtype),
+        torch.zeros(shape, device=device, dtype=dtype),
+        torch.zeros(1, config.channels, *picture, device=device),
+        torch.zeros(1, config.condition, *picture, device=device),
     )
 
 

@@ -188,15 +188,20 @@ class Dit(nn.Module):
                 nn.Conv2d(2 * hint, hint, 3, padding=1),
             )
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of numbers it works in; latents go in and come out as float32."""
+        return self.head.head.weight.dtype
+
     def read(self, features: Tensor, bias: Tensor) -> Text:
         """Return what cross-attention needs of a text, once for all calls with it.
 
         `features` is (batch, words, text), `bias` (batch, words).
         """
-        words = self.text_embedding(features)
+        words = self.text_embedding(features.to(self.dtype))
         pairs = [block.cross_attn.remember(words) for block in self._layers()]
         keys, values = (torch.stack(part) for part in zip(*pairs, strict=True))
-        return Text(keys, values, bias[:, None, None])
+        return Text(keys, values, bias[:, None, None].to(self.dtype))
 
     def forward(
         self,
@@ -216,15 +221,16 @@ class Dit(nn.Module):
         was seen and then of `noisy`, by default 0, 1, 2, ...; `mask` is bool (latents, seen and
         noisy latents), True where one may look at the other; by default everything sees all.
         """
-        x = self.patch_embedding(self._with_hint(noisy, condition))
+        x = self.patch_embedding(self._with_hint(noisy.to(self.dtype), condition))
         _, _, latents, height, width = x.shape
         before = seen.keys.shape[3] // (height * width) if seen else 0
         if positions is None:
-            positions = torch.arange(before + latents)
+            positions = torch.arange(before + latents, device=x.device)
         turns = angles(positions, height, width, self.config.head_dim)
         if mask is not None:
             mask = mask.repeat_interleave(height * width, 0).repeat_interleave(height * width, 1)
-        time = self.time_embedding(sinusoids(levels * TIMES, self.config.frequencies))
+        waves = sinusoids(levels * TIMES, self.config.frequencies).to(self.dtype)
+        time = self.time_embedding(waves)
         times = self.time_projection(time).unflatten(-1, (6, -1))
         x = x.flatten(2).transpose(1, 2)
         made = []
@@ -237,7 +243,7 @@ class Dit(nn.Module):
         keys, values = (torch.stack(part) for part in zip(*made, strict=True))
         if self.config.predicts == "flow":
             out = noisy - levels[:, None, :, None, None] * out
-        return out, Seen(keys, values)
+        return out.to(noisy.dtype), Seen(keys, values)
 
     def _layers(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]
@@ -248,14 +254,15 @@ class Dit(nn.Module):
         if condition is None:
             shape = (len(noisy), self.config.condition, *noisy.shape[2:])
             condition = noisy.new_zeros(shape)
-        flat = condition.transpose(1, 2).flatten(0, 1)
+        flat = condition.transpose(1, 2).flatten(0, 1).to(noisy.dtype)
         hint = self.track_head(flat).unflatten(0, (len(noisy), -1)).transpose(1, 2)
         return torch.cat([noisy, hint], 1)
 
 
 def sinusoids(positions: Tensor, count: int) -> Tensor:
     """Return `count` cosines and sines of each of `positions`, as in the original transformer."""
-    rates = 10_000 ** (-torch.arange(count // 2).double() / (count // 2))
+    half = torch.arange(count // 2, device=positions.device).double()
+    rates = 10_000 ** (-half / (count // 2))
     angle = positions.double()[..., None] * rates
     return torch.cat([angle.cos(), angle.sin()], -1).float()
 

@@ -2,18 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.generation.codec import Codec, Memory
+from models.generation.codec import Memory
 from models.generation.control import Control
 from models.streaming import Streaming
 
 S = TypeVar("S")
+
+
+class Decoder(Protocol):
+    """The codec's part in this: latents in, pictures out, and what the next latents need.
+
+    How many pictures the latents make is the codec's own affair: Wan's first latent is one.
+    """
+
+    def decode(self, latents: Tensor, before: Memory | None = None) -> tuple[Tensor, Memory]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,10 +35,10 @@ class State(Generic[S]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Generator(Generic[S]):
-    """Control of a chunk in; uint8 (4 * chunk, height, width, 3) pictures out."""
+    """Control of a chunk in; uint8 (pictures, height, width, 3) out, for each chunk made."""
 
     sampler: Streaming[S, Control, Tensor]
-    codec: Codec
+    codec: Decoder
 
     def init_state(self) -> State[S]:
         return State(self.sampler.init_state())
@@ -58,4 +67,4 @@ class Generator(Generic[S]):
 def to_pictures(shown: Tensor) -> NDArray[np.uint8]:
     """Return (1, 3, n, height, width), about [-1, 1], as uint8 (n, height, width, 3)."""
     scaled = ((shown[0].permute(1, 2, 3, 0) + 1) * 127.5).round().clamp(0, 255)
-    return scaled.byte().numpy()
+    return scaled.byte().cpu().numpy()

@@ -15,7 +15,7 @@ from torch import Tensor
 from models.generation.backbone import Backbone, Heard
 from models.generation.context import Context
 from models.generation.control import Control
-from models.generation.noise import drawn, renoise
+from models.generation.noise import renoise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,17 +42,16 @@ class MotionStream:
         """Return the state after, and one chunk of latents."""
         backbone, wanted = self.backbone, self.backbone.want(chunk)
         context, heard = backbone.attend(chunk.prompt, state.context, state.heard)
-        noisy = drawn(self.seed, state.index, 0, backbone.shape)
+        noisy = backbone.noise(self.seed, state.index, 0)
         clean = wanted.start
         for number, level in enumerate(self.levels):
             if number:
-                fresh = drawn(self.seed, state.index, number, backbone.shape)
+                fresh = backbone.noise(self.seed, state.index, number)
                 noisy = renoise(clean, level, fresh)
             if level <= wanted.strength:
                 levels = torch.full((backbone.chunk,), level)
-                clean, _ = backbone.denoise(
-                    noisy, levels, heard.text, wanted.condition, context.seen()
-                )
+                seen = context.seen_by(backbone.chunk)
+                clean, _ = backbone.denoise(noisy, levels, heard.text, wanted.condition, seen)
         context = backbone.commit(context, clean, wanted.condition, heard.text)
         return State(context, state.index + 1, heard), [clean[0]]
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from models.generation.backbone import Backbone, Heard, Wanted, followed
 from models.generation.context import Context
 from models.generation.control import Control
-from models.generation.noise import ROLLING, drawn, renoise
+from models.generation.noise import ROLLING, renoise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +54,7 @@ class RollingForcing:
     def step(self, state: State, chunk: Control) -> tuple[State, Sequence[Tensor]]:
         """Return the state after, and a chunk of latents once the window is full."""
         context, heard = self.backbone.attend(chunk.prompt, state.context, state.heard)
-        noise = drawn(self.seed, state.index, 0, self.backbone.shape)
+        noise = self.backbone.noise(self.seed, state.index, 0)
         entered = InFlight(state.index, noise, self.backbone.want(chunk))
         window = (*state.window, entered)
         return self._call(State(context, window, state.index + 1, heard))
@@ -75,7 +75,8 @@ class RollingForcing:
         condition = torch.cat([block.wanted.condition for block in window], 2)
         levels = torch.tensor([self.levels[block.calls] for block in window])
         every = levels.repeat_interleave(backbone.chunk)
-        clean, _ = backbone.denoise(noisy, every, heard.text, condition, state.context.seen())
+        seen = state.context.seen_by(len(every))
+        clean, _ = backbone.denoise(noisy, every, heard.text, condition, seen)
         parts = [
             followed(part, block.wanted, float(level))
             for part, block, level in zip(
@@ -93,6 +94,6 @@ class RollingForcing:
         calls = block.calls + 1
         if calls == len(self.levels):
             return InFlight(block.index, clean, block.wanted, calls)
-        fresh = drawn(self.seed, block.index, calls, self.backbone.shape)
+        fresh = self.backbone.noise(self.seed, block.index, calls)
         noisy = renoise(clean, self.levels[calls], fresh)
         return InFlight(block.index, noisy, block.wanted, calls)

@@ -16,18 +16,19 @@ def angles(times: Tensor, height: int, width: int, dim: int) -> Tensor:
     """Return float32 (2, len(times) * height * width, dim / 2): cosines and sines of the turns.
 
     Tokens go latent by latent, row by row. `times` may be any real numbers: angles are computed
-    in float64.
+    in float64, where `times` lies.
     """
     side = 2 * (dim // 6)
+    place = times.device
     axes = (
         (times.double(), dim - 2 * side),
-        (torch.arange(height).double(), side),
-        (torch.arange(width).double(), side),
+        (torch.arange(height, device=place).double(), side),
+        (torch.arange(width, device=place).double(), side),
     )
-    grids = torch.meshgrid(*(place for place, _ in axes), indexing="ij")
+    grids = torch.meshgrid(*(axis for axis, _ in axes), indexing="ij")
     parts = []
     for grid, (_, channels) in zip(grids, axes, strict=True):
-        rates = BASE ** (-torch.arange(0, channels, 2).double() / channels)
+        rates = BASE ** (-torch.arange(0, channels, 2, device=place).double() / channels)
         parts.append(grid.reshape(-1, 1) * rates)
     angle = torch.cat(parts, 1)
     return torch.stack([angle.cos(), angle.sin()]).float()
@@ -36,9 +37,10 @@ def angles(times: Tensor, height: int, width: int, dim: int) -> Tensor:
 def rotate(x: Tensor, turns: Tensor) -> Tensor:
     """Return (..., tokens, dim) turned by (2, tokens, dim / 2); neighbouring channels are a pair.
 
-    Written with real numbers: complex ones cannot be exported.
+    Written with real numbers: complex ones cannot be exported. Turned in float32, given back as
+    it came.
     """
     first, second = torch.unflatten(x, -1, (-1, 2)).unbind(-1)
     cosine, sine = turns
     pairs = (first * cosine - second * sine, first * sine + second * cosine)
-    return torch.stack(pairs, -1).flatten(-2)
+    return torch.stack(pairs, -1).flatten(-2).to(x.dtype)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from models.generation.backbone import Backbone, Heard, Wanted, followed
 from models.generation.control import Control
-from models.generation.noise import drawn, staircase
+from models.generation.noise import staircase
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,13 +51,13 @@ class StreamDiT:
     seed: int = 0
 
     def init_state(self) -> State:
-        none = torch.zeros(self.backbone.shape)[:, :, :0]
+        none = torch.zeros(self.backbone.shape, device=self.backbone.device)[:, :, :0]
         return State(none, self.backbone.condition(None)[:, :, :0])
 
     def step(self, state: State, chunk: Control) -> tuple[State, Sequence[Tensor]]:
         """Return the state after a cycle, and a chunk of latents once the buffer is full."""
         heard = self.backbone.hear(chunk.prompt, state.heard)
-        noise = drawn(self.seed, state.index, 0, self.backbone.shape)
+        noise = self.backbone.noise(self.seed, state.index, 0)
         entered = InFlight(noise, self.backbone.want(chunk))
         buffer = (*state.buffer, entered)
         return self._cycle(replace(state, buffer=buffer, index=state.index + 1, heard=heard))

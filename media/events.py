@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.frames import AudioChunk, VideoFrame
+from media.steering import Drawn, Steering
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,6 @@ class Trouble:
     message: str
 
 
-Input = VideoFrame | AudioChunk | Question | Say | Cancel | Commit | Clear | Listening
+Input = VideoFrame | AudioChunk | Question | Say | Cancel | Commit | Clear | Listening | Steering
 Seen = Remembered | Evidence | Relevance | Noticed | Standing | Trouble
-Output = Caption | TurnStarted | TurnEnded | Answer | Speech | VideoFrame | Seen
+Output = Caption | TurnStarted | TurnEnded | Answer | Speech | VideoFrame | Seen | Drawn

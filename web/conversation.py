@@ -27,8 +27,10 @@ from media.events import (
     TurnStarted,
 )
 from media.frames import AudioChunk, VideoFrame
-from web import hearing, item_acts, responses, seeing
+from media.steering import Drawing, Picture
+from web import drawing, hearing, item_acts, responses, seeing
 from web.dialogue import Dialogue, Event, note, say, taken
+from web.drawing_wire import GenerationUpdate, PromptSet, TrackAppend, TrackClear
 from web.terms import Local, TranscriptionTerms, listening, opening, shown
 from web.wire import (
     AudioAppend,
@@ -138,8 +140,14 @@ def saw(dialogue: Dialogue, frame: VideoFrame) -> Step:
 
 def emit(dialogue: Dialogue, output: Output) -> Step:
     """Say what the session says; drawn frames are the transport's, and give nothing here."""
-    if not _heard_or_said(dialogue, output):
-        _seen(dialogue, output)
+    match output:
+        case Drawing():
+            drawing.status(dialogue, output)
+        case Picture():
+            drawing.picture(dialogue, output)
+        case _:
+            if not _heard_or_said(dialogue, output):
+                _seen(dialogue, output)
     responses.speak_up(dialogue)
     return taken(dialogue)
 
@@ -244,7 +252,9 @@ def _update(dialogue: Dialogue, event: SessionUpdate) -> None:
 
 
 def _session(dialogue: Dialogue) -> dict[str, Any]:
-    return {**shown(dialogue.terms, dialogue.id), "eyeline": {"events": dialogue.own_events}}
+    draws = drawing.described(dialogue.local.draws)
+    own = {"events": dialogue.own_events, "generation": draws}
+    return {**shown(dialogue.terms, dialogue.id), "eyeline": own}
 
 
 def _append(dialogue: Dialogue, event: AudioAppend) -> None:
@@ -274,6 +284,10 @@ ACTS: dict[type, Callable[[Dialogue, Any], None]] = {
     AudioCommit: _commit,
     AudioClear: _clear,
     OutputClear: _clear_output,
+    PromptSet: drawing.set_prompt,
+    TrackAppend: drawing.append_track,
+    TrackClear: drawing.clear_track,
+    GenerationUpdate: drawing.update,
     ItemCreate: item_acts.create,
     ItemRetrieve: item_acts.retrieve,
     ItemDelete: item_acts.delete,

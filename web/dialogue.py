@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from media.audio import Encoding
 from media.events import Input, Noticed
+from media.steering import Generation
 from web.items import Items
 from web.terms import Local, SessionTerms
 
@@ -94,6 +95,9 @@ class Dialogue:
     playing: str | None = None  # the response whose speech is on the track
     seen: float = 0.0  # time of the newest picture, in seconds
     notices: deque[Noticed] = field(default_factory=deque)  # that wait to be said
+    prompt: tuple[tuple[str, float], ...] = ()  # what is drawn: texts with their weights
+    generation: Generation | None = None  # how, once the client said so
+    paths: dict[int, float] = field(default_factory=dict)  # last time of each thing's path
     spoken: dict[str, int] = field(default_factory=dict)  # ms of speech by item
     count: int = 0
     inputs: list[Input] = field(default_factory=list)

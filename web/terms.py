@@ -6,6 +6,7 @@ wished for. How a wish changes them is in web.wishes.
 Source: the OpenAI Realtime API (GA): session objects of type realtime and transcription.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -27,12 +28,33 @@ IGNORED: dict[str, Any] = {  # parts of the API with nothing behind them here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Draws:
+    """What draws here, and what may be asked of it.
+
+    `size` is the width and height of its pictures, `rate` how many a second there are, `samplers`
+    its samplers with their own number of steps. A prompt may have `longest_prompt` characters,
+    and `most_points` points of a track may come in a message.
+    """
+
+    about: str
+    stand_in: bool
+    size: tuple[int, int]
+    rate: float
+    samplers: Mapping[str, int]
+    things: tuple[str, ...] = ()
+    backgrounds: tuple[str, ...] = ()
+    longest_prompt: int = 1000
+    most_points: int = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Local:
     """What this service has: the first name of each kind is the default.
 
     `voices` is empty where nothing can speak; answers are then text. `languages` are those that
     the recognisers know. `detection` is the turn detection of a client that says nothing, and
-    `notices` are what a client of the service's own events is told first.
+    `notices` are what a client of the service's own events is told first. Where nothing `draws`,
+    `undrawn` says why.
     """
 
     model: str
@@ -41,6 +63,8 @@ class Local:
     voices: tuple[str, ...] = ()
     detection: TurnDetection = field(default_factory=TurnDetection)
     notices: tuple[str, ...] = ()
+    draws: Draws | None = None
+    undrawn: str = "no model that draws is loaded"
 
 
 class Terms(BaseModel):

@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from web.drawing_wire import GenerationUpdate, PromptSet, TrackAppend, TrackClear
 from web.errors import WebError
+from web.message import Message
 
 ID_LENGTH = 64  # characters of an id that a client chooses
 
@@ -33,14 +35,6 @@ class WireError(WebError):
         self.code = code
         self.param = param
         self.event_id = event_id
-
-
-class Message(BaseModel):
-    """What every client event has; fields that newer clients add are let pass."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    event_id: str | None = Field(None, max_length=512)
 
 
 class SessionUpdate(Message):
@@ -177,6 +171,10 @@ ClientEvent = (
     | AudioClear
     | OutputClear
     | VideoAppend
+    | PromptSet
+    | TrackAppend
+    | TrackClear
+    | GenerationUpdate
     | ItemCreate
     | ItemRetrieve
     | ItemDelete
@@ -270,7 +268,8 @@ def told_problem(
         problem["type"], "invalid_value"
     )
     reason = problem["msg"].removeprefix("Value error, ")
-    return WireError(f"{path}: {reason}", code=code, param=path or None, event_id=event_id)
+    told = f"{path}: {reason}" if path else reason
+    return WireError(told, code=code, param=path or None, event_id=event_id)
 
 
 def _kind(value: object) -> str:

@@ -37,6 +37,7 @@ from media.pipeline.services import Services
 from media.pipeline.shared import Send, Shared
 from media.pipeline.sight import Sight
 from media.pipeline.voice import Mouth
+from media.steering import Generation, Prompt, Track, Untrack
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +136,8 @@ async def route(source: AsyncIterable[Input], channels: Channels, shared: Shared
                 await channels.sight.send(item)
             case Cancel():
                 questions.cancel(item.id)
+            case Prompt() | Track() | Untrack() | Generation():
+                pass  # nothing draws yet
             case _:
                 assert_never(item)
         counters.dropped_frames = channels.screen.dropped if channels.screen is not None else 0

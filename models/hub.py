@@ -157,6 +157,7 @@ def _settle(release: Release, home: Path, scratch: Path) -> None:
     (home / MANIFEST).unlink(missing_ok=True)
     for file in release.files:
         if _part(scratch, file).exists():
+            (home / file.name).parent.mkdir(parents=True, exist_ok=True)
             _part(scratch, file).replace(home / file.name)
     for name in before - {file.name for file in release.files}:
         (home / name).unlink(missing_ok=True)
@@ -211,7 +212,7 @@ def _git_hash(file: Path) -> str:
 
 def _part(scratch: Path, file: HubFile) -> Path:
     """Return where `file` grows: by its hash, so another release never goes on with it."""
-    return scratch / f"{file.digest}-{file.name}.part"
+    return scratch / f"{file.digest}-{Path(file.name).name}.part"
 
 
 def _url(hub: Hub, release: Release, file: HubFile) -> str:

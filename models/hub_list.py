@@ -1,4 +1,4 @@
-"""Video-LLMs on a model hub, as data: where each lies, its licence, and how much it weighs."""
+"""Models on a hub, as data: where each lies, its licence, and how much it weighs."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,16 @@ class HubModel:
 
     name: str
     repository: str
-    kind: str  # model_type in its config.json
+    kind: str  # model_type in its config.json, "wan" for parts of a model that draws
     summary: str
     licence: str
     size: int  # bytes
+    files: tuple[str, ...] = ()  # what is taken; none: what a Video-LLM is made of
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, for whoever misses it."""
+        return f"{self.repository} on the model hub: eyeline pull {self.name}"
 
 
 _ALL = (
@@ -52,5 +58,47 @@ _ALL = (
         licence="Apache-2.0",
         size=16_600_000_000,
     ),
+    HubModel(
+        name="wan2.1",
+        repository="Wan-AI/Wan2.1-T2V-1.3B",
+        kind="wan",
+        summary="Wan2.1's text encoder and video autoencoder, for the three below; for a GPU",
+        licence="Apache-2.0",
+        size=11_900_000_000,
+        files=(
+            "config.json",
+            "google/umt5-xxl/tokenizer.json",
+            "models_t5_umt5-xxl-enc-bf16.pth",
+            "Wan2.1_VAE.pth",
+        ),
+    ),
+    HubModel(
+        name="rolling-forcing",
+        repository="TencentARC/RollingForcing",
+        kind="wan",
+        summary="Rolling Forcing on Wan2.1: video from words without an end, for a GPU",
+        licence="MIT",
+        size=5_700_000_000,
+        files=("checkpoints/rolling_forcing_dmd.pt",),
+    ),
+    HubModel(
+        name="self-forcing",
+        repository="gdhe17/Self-Forcing",
+        kind="wan",
+        summary="Self Forcing on Wan2.1: video from words, best up to 5 s, for a GPU",
+        licence="CC-BY-NC-SA-4.0: not for commercial use",
+        size=5_700_000_000,
+        files=("checkpoints/self_forcing_dmd.pt",),
+    ),
+    HubModel(
+        name="longlive",
+        repository="Efficient-Large-Model/LongLive-1.3B",
+        kind="wan",
+        summary="LongLive on Wan2.1: minutes of video whose prompt may change, for a GPU",
+        licence="see its card on the hub",
+        size=7_000_000_000,
+        files=("models/longlive_base.pt", "models/lora.pt"),
+    ),
 )
 HUB_MODELS = {model.name: model for model in _ALL}
+VIDEO_MODELS = {model.name: model for model in _ALL if not model.files}  # that see and answer

@@ -1,6 +1,8 @@
 """What a model hub holds under a name: a release, its licence, and the files that we read of it.
 
-Only configuration, tokenizer, card, licence and safetensors are taken: pickles can run code.
+Of a Video-LLM only configuration, tokenizer, card, licence and safetensors are taken: pickles can
+run code. Of other models exactly the files that `models.hub_list` names are; where these are
+PyTorch's, they are read as tensors only (`models.generation.wan_files`).
 """
 
 import re
@@ -65,11 +67,13 @@ def find(model: HubModel, hub: Hub, *, revision: str = "main") -> Release:
     with connected(hub) as client:
         answer = ask(client, url, what)
     try:
-        files = tuple(_file(each) for each in answer["siblings"] if _wanted(each["rfilename"]))
+        files = tuple(
+            _file(each) for each in answer["siblings"] if _wanted(model, each["rfilename"])
+        )
         commit = str(answer["sha"])
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{url}: not what a model hub answers ({error!r})") from error
-    _check(what, commit, files)
+    _check(model, what, commit, files)
     return Release(
         repository=model.repository, commit=commit, licence=_licence(answer), files=files
     )
@@ -84,8 +88,8 @@ def _file(sibling: Mapping[str, Any]) -> HubFile:
     return HubFile(name=sibling["rfilename"], size=int(size), digest=digest)
 
 
-def _wanted(name: str) -> bool:
-    return WANTED.fullmatch(name) is not None
+def _wanted(model: HubModel, name: str) -> bool:
+    return name in model.files if model.files else WANTED.fullmatch(name) is not None
 
 
 def _licence(answer: Mapping[str, Any]) -> str:
@@ -94,10 +98,17 @@ def _licence(answer: Mapping[str, Any]) -> str:
     return ", ".join(str(each) for each in told if each) or "not stated"
 
 
-def _check(what: str, commit: str, files: tuple[HubFile, ...]) -> None:
+def _check(model: HubModel, what: str, commit: str, files: tuple[HubFile, ...]) -> None:
     names = {file.name for file in files}
     if not COMMIT.fullmatch(commit):
         raise WeightsError(f"{what}: the hub names no commit")
+    if model.files:
+        if gone := sorted(set(model.files) - names):
+            raise WeightsError(
+                f"{what}: the hub has no {', '.join(gone)}; it had when this version was made: "
+                "try an earlier commit with --revision"
+            )
+        return
     lacking = [name for name in REQUIRED if name not in names]
     lacking += [INDEX] if "model.safetensors" not in names and INDEX not in names else []
     for shard in filter(None, map(SHARD.fullmatch, names)):

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
-from models.hub_list import HUB_MODELS
+from models.hub_list import VIDEO_MODELS
 
 ASR_MODELS = ("tiny.en", "base")
 CHUNKS = (100, 300, 1000)  # milliseconds
@@ -41,9 +41,9 @@ def known_final_model(name: str) -> str:
 
 def known_video_model(name: str) -> str:
     """Check that `name` is a video model, or the path of one."""
-    if name in (SMALL, *HUB_MODELS) or Path(name).is_dir():
+    if name in (SMALL, *VIDEO_MODELS) or Path(name).is_dir():
         return name
-    raise ValueError(f"expected {', '.join((SMALL, *HUB_MODELS))} or the path of a folder")
+    raise ValueError(f"expected {', '.join((SMALL, *VIDEO_MODELS))} or the path of a folder")
 
 
 def url_of(*schemes: str) -> AfterValidator:

@@ -14,7 +14,7 @@ import torch
 from models import hub
 from models.errors import WeightsError
 from models.hub_http import ATTEMPTS, Hub
-from models.hub_list import HUB_MODELS
+from models.hub_list import HUB_MODELS, VIDEO_MODELS
 from models.hub_release import Release, find
 from models.qa.llava_onevision import read_llava_onevision
 from models.qa.qwen25_vl import read_qwen25_vl
@@ -116,6 +116,28 @@ def test_a_pulled_qwen25_vl_loads(tmp_path: Path) -> None:
     with hub_served({HUB_MODELS[name].repository: files}) as small:
         hub.fetch(find(HUB_MODELS[name], small.hub), tmp_path / name, small.hub)
     assert read_qwen25_vl(hub.path(name, tmp_path), rows=2, columns=2).pace == 2
+
+
+def test_of_a_model_that_draws_exactly_the_listed_files_are_fetched(tmp_path: Path) -> None:
+    model = HUB_MODELS["wan2.1"]
+    files = {name: name.encode() * 300 for name in model.files}
+    others = {"diffusion_pytorch_model.safetensors": WEIGHTS, "../escape.pth": b"!"}
+    with hub_served({model.repository: files | others}) as small:
+        hub.fetch(find(model, small.hub), tmp_path / model.name, small.hub)
+        kept = hub.path(model.name, tmp_path)
+        assert names(kept) == set(files) | {"pulled.json", "verified.json"}
+        assert (kept / "google/umt5-xxl/tokenizer.json").read_bytes() == files[model.files[1]]
+        (kept / "google/umt5-xxl/tokenizer.json").unlink()
+        with pytest.raises(WeightsError, match=r"tokenizer\.json missing .* eyeline pull wan2\.1"):
+            hub.path(model.name, tmp_path)
+        small.repositories[model.repository].pop("Wan2.1_VAE.pth")
+        with pytest.raises(WeightsError, match=r"the hub has no Wan2\.1_VAE\.pth"):
+            find(model, small.hub)
+
+
+def test_models_that_draw_are_none_that_see() -> None:
+    assert {"rolling-forcing", "self-forcing", "longlive"} <= set(HUB_MODELS) - set(VIDEO_MODELS)
+    assert set(VIDEO_MODELS) >= {"llava-onevision-0.5b", "qwen2.5-vl-7b"}
 
 
 def test_a_token_goes_to_the_hub_and_not_to_where_it_redirects(

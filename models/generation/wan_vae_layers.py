@@ -1,0 +1,172 @@
+"""The layers of Wan2.1's video autoencoder, under its names: causal in time, streamed by a tape.
+
+Nothing here remembers anything. A call gets a `Tape` with the ends of what each causal layer saw
+in the call before, and leaves there what the next call needs.
+
+Source: Wan team 2025, section 4.1 (the feature cache).
+"""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from torch import Tensor, nn
+
+Memory = tuple[Tensor, ...]
+
+
+class Tape:
+    """What causal layers saw at the end of the call before, in their order, and see in this one.
+
+    Without a call before, the stream begins.
+    """
+
+    def __init__(self, before: Memory | None) -> None:
+        self.begins = before is None
+        self._before: Iterator[Tensor] = iter(before or ())
+        self._after: list[Tensor] = []
+
+    def past(self) -> Tensor | None:
+        """Return the end that the next layer in order left; None where the stream begins."""
+        return None if self.begins else next(self._before)
+
+    def leave(self, end: Tensor) -> None:
+        self._after.append(end.clone())  # alone: a part would keep the whole alive
+
+    @property
+    def after(self) -> Memory:
+        """What the next call takes as `before`."""
+        return tuple(self._after)
+
+
+class CausalConv(nn.Conv3d):
+    """A convolution that sees no later picture: silence comes before the first."""
+
+    def __init__(self, before: int, after: int, kernel: int | tuple[int, int, int]) -> None:
+        size = (kernel,) * 3 if isinstance(kernel, int) else kernel
+        super().__init__(before, after, size, padding=(0, size[1] // 2, size[2] // 2))
+
+    def run(self, x: Tensor, tape: Tape) -> Tensor:
+        reach = self.kernel_size[0] - 1
+        if reach:
+            past = tape.past()
+            if past is None:
+                past = x.new_zeros(*x.shape[:2], reach, *x.shape[3:])
+            x = torch.cat([past, x], 2)
+            tape.leave(x[:, :, -reach:])
+        out: Tensor = self(x)
+        return out
+
+
+class Norm(nn.Module):
+    """Each place's channels at the same length; `gamma` has `axes` axes after the channels."""
+
+    def __init__(self, channels: int, axes: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(channels, *(1,) * axes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        even = F.normalize(x.float(), dim=1).to(x.dtype)
+        out: Tensor = even * len(self.gamma) ** 0.5 * self.gamma
+        return out
+
+
+class Residual(nn.Module):
+    """Two causal convolutions beside a way past them."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            Norm(before, 3),
+            nn.SiLU(),
+            CausalConv(before, after, 3),
+            Norm(after, 3),
+            nn.SiLU(),
+            nn.Identity(),  # where Wan has a dropout: the next layer's number counts
+            CausalConv(after, after, 3),
+        )
+        self.shortcut = CausalConv(before, after, 1) if before != after else nn.Identity()
+
+    def run(self, x: Tensor, tape: Tape) -> Tensor:
+        beside: Tensor = self.shortcut(x)
+        for layer in self.residual:
+            x = layer.run(x, tape) if isinstance(layer, CausalConv) else layer(x)
+        return x + beside
+
+
+class Attention(nn.Module):
+    """Every place of a picture looks at every other of the same one."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = Norm(channels, 2)
+        self.to_qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.proj = nn.Conv2d(channels, channels, 1)
+
+    def run(self, x: Tensor, tape: Tape) -> Tensor:
+        del tape  # nothing of the past is seen
+        pictures = flat(x)
+        query, key, value = self.to_qkv(self.norm(pictures)).flatten(2).transpose(1, 2).chunk(3, 2)
+        mixed = F.scaled_dot_product_attention(query, key, value)
+        out = self.proj(mixed.transpose(1, 2).reshape(pictures.shape))
+        return x + whole(out, len(x))
+
+
+class Larger(nn.Module):
+    """Twice the height and width at half the channels, and with `time` twice the pictures.
+
+    The first picture of a stream stays one.
+    """
+
+    def __init__(self, channels: int, *, time: bool) -> None:
+        super().__init__()
+        self.resample = nn.Sequential(
+            nn.Upsample(scale_factor=(2.0, 2.0), mode="nearest-exact"),
+            nn.Conv2d(channels, channels // 2, 3, padding=1),
+        )
+        self.time_conv = CausalConv(channels, 2 * channels, (3, 1, 1)) if time else None
+
+    def run(self, x: Tensor, tape: Tape) -> Tensor:
+        if self.time_conv is not None:
+            x = self._doubled(x, self.time_conv, tape)
+        return whole(self.resample(flat(x)), len(x))
+
+    def _doubled(self, x: Tensor, conv: CausalConv, tape: Tape) -> Tensor:
+        first, rest = (x[:, :, :1], x[:, :, 1:]) if tape.begins else (x[:, :, :0], x)
+        if not rest.shape[2]:  # its convolution never sees the first picture
+            tape.leave(x.new_zeros(*x.shape[:2], 2, *x.shape[3:]))
+            return first
+        pairs = torch.unflatten(conv.run(rest, tape), 1, (2, -1))
+        return torch.cat([first, pairs.permute(0, 2, 3, 1, 4, 5).flatten(2, 3)], 2)
+
+
+class Smaller(nn.Module):
+    """Half the height and width, and with `time` half the pictures after a stream's first."""
+
+    def __init__(self, channels: int, *, time: bool) -> None:
+        super().__init__()
+        self.resample = nn.Sequential(
+            nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(channels, channels, 3, stride=2)
+        )
+        self.time_conv = nn.Conv3d(channels, channels, (3, 1, 1), (2, 1, 1)) if time else None
+
+    def run(self, x: Tensor, tape: Tape) -> Tensor:
+        x = whole(self.resample(flat(x)), len(x))
+        if self.time_conv is None:
+            return x
+        past = tape.past()
+        tape.leave(x[:, :, -1:])
+        if past is not None:
+            out: Tensor = self.time_conv(torch.cat([past, x], 2))
+            return out
+        return x[:, :, :1] if x.shape[2] == 1 else torch.cat([x[:, :, :1], self.time_conv(x)], 2)
+
+
+def flat(x: Tensor) -> Tensor:
+    """Return (batch, channels, time, ...) as pictures (batch * time, channels, ...)."""
+    return x.transpose(1, 2).flatten(0, 1)
+
+
+def whole(pictures: Tensor, batch: int) -> Tensor:
+    """Undo `flat`."""
+    return torch.unflatten(pictures, 0, (batch, -1)).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""The command line: what each command takes, settings, logging. The work is done elsewhere.
+"""The command line: what each command is handed, settings, logging. The work is done elsewhere.
 
 Everything heavy is imported by the command that needs it, so that `--help` answers at once.
 """
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NoReturn
 
+from web.arguments import parser_of_commands
 from web.checks import SMALL
 from web.config import CHECKOUT, Settings, read_settings
 from web.errors import UsageError, run_command
@@ -24,13 +25,6 @@ SUFFIXES: dict[str, CaptionFormat] = {
     ".txt": "text",
 }
 CHATTY = ("aioice", "aiortc", "asyncio", "httpx", "httpcore", "multipart", "PIL", "websockets")
-
-
-class Parser(argparse.ArgumentParser):
-    """Tells a mistake in one line, like every other error of the program."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"eyeline: {message} ({self.prog} --help)\n")
 
 
 def run() -> NoReturn:
@@ -47,7 +41,7 @@ def run() -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    parser = _parser()
+    parser = parser_of_commands()
     arguments = parser.parse_args(argv)
     if arguments.command is None:
         parser.print_help(sys.stderr)
@@ -71,6 +65,7 @@ def _run(arguments: argparse.Namespace) -> int:
         "replay": _replay,
         "captions": _captions,
         "ask": _ask,
+        "generate": _generate,
         "pull": _pull,
         "engines": _engines,
         "doctor": _doctor,
@@ -88,97 +83,6 @@ def _configure_logging(level: str) -> None:
     )
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def _parser() -> Parser:
-    parser = Parser(prog="eyeline", description="Self-hosted, real-time AI video chat.")
-    parser.add_argument("--debug", action="store_true", help="log everything, show tracebacks")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for name, summary in (
-        ("demo", "serve, and print the address of the page to open"),
-        ("serve", "serve, and print nothing but the log"),
-    ):
-        _add_serving(commands.add_parser(name, help=summary, description=summary))
-    _add_replay(commands)
-    _add_captions(commands)
-    _add_ask(commands)
-    _add_pull(commands)
-    for name, summary in (
-        ("engines", "list what can run models on this machine"),
-        ("doctor", "check this machine and say what to do; exit status 1 if something fails"),
-    ):
-        command = commands.add_parser(name, help=summary, description=summary)
-        command.add_argument("--json", action="store_true", help="print JSON")
-    commands.add_parser("version", help="print the version")
-    return parser
-
-
-def _add_serving(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--host", help="address to listen on (127.0.0.1)")
-    command.add_argument("--port", type=int, help="TCP port (7860)")
-    _add_model(command)
-
-
-def _add_model(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--model", help="speech recognition: tiny.en (default), base or a path")
-
-
-def _add_replay(commands: "argparse._SubParsersAction[Parser]") -> None:
-    summary = "run a clip or a recorded session through the pipeline and print its events"
-    command = commands.add_parser("replay", help=summary, description=summary)
-    command.add_argument("path", type=Path, metavar="CLIP|RECORDING")
-    command.add_argument("--realtime", action="store_true", help="as fast as it was recorded")
-    command.add_argument("--json", action="store_true", help="one JSON object a line")
-    _add_model(command)
-
-
-def _add_captions(commands: "argparse._SubParsersAction[Parser]") -> None:
-    summary = "write the captions of a media file"
-    command = commands.add_parser("captions", help=summary, description=summary)
-    command.add_argument("path", type=Path, metavar="CLIP")
-    command.add_argument("-o", "--output", type=Path, help="file to write (standard output)")
-    command.add_argument(
-        "--format", choices=("vtt", "srt", "json", "text"), help="(from the file's name, else vtt)"
-    )
-    command.add_argument(
-        "--asr",
-        choices=("causal", "local-agreement", "offline"),
-        help="causal or local-agreement: as a live session hears it; offline: the whole file at "
-        "once, with the most accuracy (what EYELINE_ASR says, see docs/settings.md)",
-    )
-    command.add_argument(
-        "--chunk",
-        type=int,
-        choices=(100, 300, 1000),
-        help="milliseconds that a causal model waits for (300)",
-    )
-    _add_model(command)
-
-
-def _add_pull(commands: "argparse._SubParsersAction[Parser]") -> None:
-    summary = "fetch and verify weights ahead of use; without a name, list them"
-    command = commands.add_parser("pull", help=summary, description=summary)
-    command.add_argument("name", nargs="?", metavar="NAME")
-    command.add_argument(
-        "--revision", help="branch, tag or commit on the hub (what is here already, else main)"
-    )
-
-
-def _add_ask(commands: "argparse._SubParsersAction[Parser]") -> None:
-    summary = "answer questions about what a clip or a recorded session shows"
-    command = commands.add_parser("ask", help=summary, description=summary)
-    command.add_argument("path", type=Path, metavar="CLIP|RECORDING")
-    command.add_argument("questions", nargs="+", metavar="QUESTION")
-    command.add_argument(
-        "--at", type=float, metavar="SECONDS", help="ask at this time of the clip (its end)"
-    )
-    command.add_argument(
-        "--memory",
-        type=Path,
-        metavar="FOLDER",
-        help="keep what was seen here, so that the clip is watched only once",
-    )
-    command.add_argument("--json", action="store_true", help="print JSON, with times")
 
 
 def banner(settings: Settings) -> str:
@@ -247,6 +151,33 @@ def _ask(settings: Settings, arguments: argparse.Namespace) -> int:
         memory=arguments.memory,
         as_json=arguments.json,
     )
+
+
+def _generate(settings: Settings, arguments: argparse.Namespace) -> int:
+    output, seconds = arguments.output, arguments.seconds
+    longest = settings.max_media_hours * 3600
+    if not 0 < seconds <= longest:
+        raise UsageError(f"--seconds: expected more than 0, at most {longest:g}, got {seconds:g}")
+    if output.suffix.lower() != ".mp4":
+        raise UsageError(f"{output}: name it .mp4: that is what is written")
+    if output.is_dir() or not output.resolve().parent.is_dir():
+        raise UsageError(f"{output}: no such folder: make it first, and name a file in it")
+    from web.sketch import prompts, read_tracks
+
+    lines = prompts(arguments.prompt, arguments.then, seconds)
+    tracks = () if arguments.track is None else read_tracks(arguments.track)
+    from web.generate import Wish, generate
+
+    wish = Wish(
+        lines=lines,
+        tracks=tracks,
+        seconds=seconds,
+        sampler=arguments.sampler,
+        steps=arguments.steps,
+        seed=arguments.seed,
+        scale=arguments.scale,
+    )
+    return generate(settings, wish, arguments.drawer, output)
 
 
 def caption_format(asked: CaptionFormat | None, output: Path | None) -> CaptionFormat:

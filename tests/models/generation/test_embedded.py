@@ -10,20 +10,15 @@ from safetensors.torch import load_file, save_file
 
 from models.errors import WeightsError
 from models.generation.codec import Codec, CodecConfig
-from models.generation.context import Reach
-from models.generation.embedded import Both, Shows, find, load, save
+from models.generation.embedded import find, load
 from models.generation.motion_stream import MotionStream
 from models.streaming import run
 from tests.models.generation import tiny
 
 
 def write(folder: Path) -> tuple[Path, Path]:
-    codec, drawing = folder / "codec.safetensors", folder / "drawing.safetensors"
-    made = tiny.codec()
-    save_file(made.state_dict(), codec, metadata={"config": json.dumps(asdict(made.config))})
-    shows = Shows(32, ("duck", "car"), ("grass",), Reach(sink=1, window=2))
-    save(drawing, Both(tiny.dit(), tiny.words()), shows, {"step": 3})
-    return codec, drawing
+    files = tiny.files(folder)
+    return files.codec, files.drawing
 
 
 def test_what_was_saved_draws_the_same(tmp_path: Path) -> None:

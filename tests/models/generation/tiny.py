@@ -1,8 +1,12 @@
 """Tiny random models, and control for them."""
 
+import json
 import math
+from dataclasses import asdict
+from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.generation.backbone import Backbone
@@ -10,6 +14,7 @@ from models.generation.codec import Codec, CodecConfig
 from models.generation.context import Reach
 from models.generation.control import CHANNELS, THINGS, Control
 from models.generation.dit import Dit, DitConfig
+from models.generation.embedded import Both, Files, Shows, find, save
 from models.generation.words import Prompt, Words
 
 VOCABULARY = ("a", "duck", "car", "grass", "on", "and", "stars")
@@ -65,3 +70,13 @@ def controls(
     """Return control for `count` chunks, from chunk `start` on."""
     said = prompt or words().prompt("a duck on grass")
     return [Control(said, track(index, chunk)) for index in range(start, start + count)]
+
+
+def files(folder: Path) -> Files:
+    """Write a model of 32 x 32 pixels to `folder`, as training does."""
+    made = codec()
+    told = {"config": json.dumps(asdict(made.config))}
+    save_file(made.state_dict(), folder / "codec.safetensors", metadata=told)
+    shows = Shows(8 * SIZE, ("duck", "car"), ("grass",), Reach(sink=1, window=2))
+    save(folder / "drawing.safetensors", Both(dit(), words()), shows, {"step": 3})
+    return find(folder)

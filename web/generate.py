@@ -1,0 +1,196 @@
+"""A film of what a prompt and tracks say: `eyeline generate "a duck on grass" -o duck.mp4`."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from media.movie import Movie
+from models.generation import embedded
+from models.generation.codec import FRAMES
+from models.generation.control import Control
+from models.generation.generator import Generator
+from models.generation.planner import RATE, Plan, plan
+from models.generation.samplers import MOST, sampler
+from models.generation.words import Prompt
+from models.streaming import Streaming
+from web.config import Settings
+from web.errors import INTERRUPTED, UsageError
+from web.replay import Bar
+from web.sketch import Line, Track
+
+EASE = 0.75  # seconds in which a thing goes over to the path of another prompt
+LARGEST_SIDE = 2048  # pixels of a film
+
+Pictures = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked for: `seconds` of film with prompts by their time, and tracks of things.
+
+    `steps` None is the sampler's own number; `scale` is how many times as large the film is.
+    """
+
+    lines: tuple[Line, ...]
+    tracks: tuple[Track | None, ...] = ()
+    seconds: float = 20.0
+    sampler: str = "motion-stream"
+    steps: int | None = None
+    seed: int = 0
+    scale: int = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What is drawn from `time` on, in seconds, and how its things move without tracks."""
+
+    time: float
+    prompt: Prompt
+    plan: Plan
+
+
+def generate(settings: Settings, wish: Wish, model: Path | None, output: Path) -> int:
+    """Write the film of `wish` to `output`; return 0, or after Ctrl-C 130 with what was made.
+
+    Raises:
+        ModelError: there is no model, or its files are not what they should be.
+        MediaError: the film cannot be written.
+        UsageError: the sampler cannot do so many steps.
+    """
+    if wish.steps is not None and not 1 <= wish.steps <= MOST[wish.sampler]:
+        most = MOST[wish.sampler]
+        raise UsageError(f"--steps: {wish.sampler} takes 1 to {most} steps, got {wish.steps}")
+    torch.set_num_threads(settings.threads_in_use)
+    files = embedded.find(model)
+    drawing = embedded.load(files.codec, files.drawing)
+    scale = max(1, min(wish.scale, LARGEST_SIDE // drawing.shows.size))
+    for told in notices(drawing, wish):
+        sys.stderr.write(f"{told}\n")
+    movie, interrupted = Movie(output, RATE, scale), False
+    try:
+        with movie, Bar(wish.seconds) as bar:
+            for picture in film(drawing, wish):
+                movie.write(picture)
+                bar.reach(movie.pictures / RATE)
+    except KeyboardInterrupt:
+        interrupted = True
+    sys.stderr.write(ending(movie.pictures, output, interrupted=interrupted))
+    return INTERRUPTED if interrupted else 0
+
+
+def ending(pictures: int, output: Path, *, interrupted: bool) -> str:
+    """Return what is said at the end: what there is, and where."""
+    if not interrupted:
+        return f"{pictures / RATE:g} s in {output}\n"
+    if not pictures:
+        return "interrupted before the first picture: nothing was written\n"
+    return f"interrupted: the {pictures / RATE:g} s that were made are in {output}\n"
+
+
+def film(drawing: embedded.Drawing, wish: Wish) -> Iterator[Pictures]:
+    """Yield the pictures of `wish`, uint8 (height, width, 3), at `RATE` a second.
+
+    A prompt counts from its time on in what comes out, however much is in flight then.
+    """
+    backbone = drawing.backbone()
+    latents = sampler(wish.sampler, backbone, steps=wish.steps, seed=wish.seed)
+    generator: Streaming[Any, Control, Pictures] = Generator(latents, drawing.codec)
+    scenes = scenes_of(drawing, wish.lines)
+    state = generator.init_state()
+    wanted, made, index = pictures_of(wish), 0, 0
+    while made < wanted:
+        now = scene_at(scenes, made / RATE)
+        track = track_of(scenes, wish.tracks, index * FRAMES, FRAMES)
+        state, chunks = generator.step(state, Control(scenes[now].prompt, track))
+        index += 1
+        for picture in (picture for chunk in chunks for picture in chunk):
+            if made < wanted:
+                made += 1
+                yield picture
+
+
+def pictures_of(wish: Wish) -> int:
+    """Return how many pictures the film has: one at least."""
+    return max(1, round(wish.seconds * RATE))
+
+
+def scenes_of(drawing: embedded.Drawing, lines: Sequence[Line]) -> tuple[Scene, ...]:
+    """Return what the model reads of `lines`."""
+    things = drawing.shows.things
+    return tuple(
+        Scene(line.time, drawing.words.prompt(line.text), plan(line.text, things)) for line in lines
+    )
+
+
+def scene_at(scenes: Sequence[Scene], time: float) -> int:
+    """Return the number of the scene that is shown at `time`."""
+    return max(0, sum(scene.time <= time for scene in scenes) - 1)
+
+
+def track_of(
+    scenes: Sequence[Scene], tracks: Sequence[Track | None], first: int, count: int
+) -> Tensor:
+    """Return where things are in pictures `first` to `first + count - 1`.
+
+    float32 (things, count, 2). What has no track moves as its prompt says; from one prompt to the
+    next it goes over in `EASE` seconds.
+    """
+    times = np.arange(first, first + count) / RATE
+    planned = torch.stack([_planned(scenes, picture) for picture in range(first, first + count)], 1)
+    for number, track in enumerate(tracks):
+        if track is not None:
+            planned[number] = torch.from_numpy(track.at(times))
+    shown = max(len(scenes[scene_at(scenes, times[0])].plan.motions), len(tracks))
+    return planned[:shown]
+
+
+def _planned(scenes: Sequence[Scene], picture: int) -> Tensor:
+    """Return where prompts have their things at a picture: float32 (THINGS, 2)."""
+    number = scene_at(scenes, picture / RATE)
+    now = _places(scenes[number].plan, picture)
+    share = (picture / RATE - scenes[number].time) / EASE
+    if number and share < 1:
+        now = torch.lerp(_places(scenes[number - 1].plan, picture), now, share)
+    return now
+
+
+def _places(planned: Plan, picture: int) -> Tensor:
+    """Return where both things are at a picture; without a second one, it is with the first."""
+    return planned.track(picture, 1)[[0, -1], 0]
+
+
+def notices(drawing: embedded.Drawing, wish: Wish) -> list[str]:
+    """Return what a person should know: how small the model is, and what it makes of the words."""
+    shows = drawing.shows
+    told = [
+        f"a small model draws, {shows.size} x {shows.size} pixels: {len(shows.things)} things "
+        f"({', '.join(shows.things[:3])}, ...) and {len(shows.backgrounds)} backgrounds "
+        f"({', '.join(shows.backgrounds[:3])}, ...), nothing else"
+    ]
+    for line in wish.lines:
+        if drawing.words.tokens(line.text) == [0]:
+            told.append(f'"{line.text}": the model knows none of these words')
+        elif unknown := drawing.words.unknown(line.text):
+            told.append(f'"{line.text}": the model does not know {", ".join(unknown)}')
+        told += [
+            f'"{line.text}": thing {number} has no track: {moved}'
+            for number, motion in enumerate(plan(line.text, shows.things).motions, 1)
+            if (moved := _moved(wish, number, motion))
+        ]
+    return told
+
+
+def _moved(wish: Wish, number: int, motion: str) -> str:
+    """Return what moves thing `number`, nothing where its track does."""
+    if number <= len(wish.tracks) and wish.tracks[number - 1] is not None:
+        return ""
+    if motion == "free":
+        return "no word tells how it moves, so it strolls"
+    return f"the words were read as the motion {motion}"

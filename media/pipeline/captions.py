@@ -134,9 +134,8 @@ class Scribe:
             ):
                 draft.add(heard)
             return
-        guess = [*draft.committed, *draft.tentative]
         sound = np.concatenate([np.zeros(0, np.float32), *draft.sound])
-        words = await services.scribe.run(services.finisher.hear, sound, guess)
+        words = await services.scribe.run(services.finisher.hear, sound)
         draft.committed, draft.tentative = list(words), ()
 
 

@@ -24,7 +24,8 @@ class DecodeConfig:
 
     A transcript whose text compresses by more than `compression`, or whose mean log-probability
     is below `log_probability`, is decoded again at the next of `temperatures`; one below
-    `log_probability` where "no speech" is likelier than `no_speech` is dropped.
+    `log_probability` where "no speech" is likelier than `no_speech` is dropped, and so is any
+    where it is likelier than `silence`.
     """
 
     beam: int = 5
@@ -33,6 +34,7 @@ class DecodeConfig:
     compression: float = 2.4
     log_probability: float = -1.0
     no_speech: float = 0.6
+    silence: float = 1.0
     timestamps: bool = True
     language: str | None = None
     longest: int = 224  # tokens: half the text context; the other half is for what was said before
@@ -54,7 +56,8 @@ class Decoded:
     def silent(self, config: DecodeConfig) -> bool:
         """Tell whether the sound held no speech after all."""
         unsure = self.log_probability < config.log_probability
-        return self.no_speech > config.no_speech and unsure
+        heard_nothing = self.no_speech > config.no_speech and unsure
+        return heard_nothing or self.no_speech > config.silence
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,30 +1,28 @@
 """The last word on a turn: heard whole by an offline Whisper, once nobody adds to it any more.
 
-A stream hears each moment before what follows it. When a turn is over there is no such hurry:
-the offline model hears all of it, with the streamed text as a guess that saves it most of the
-decoding where it agrees. Longer turns are cut where they are quietest; the parts do not see
-each other's text, as a prompt that the sound repeats makes tiny.en skip the repetition.
+A stream hears each moment before what follows it. When a turn is over there is no such hurry: the
+offline model hears all of it, in windows of 30 s and with beam search, as it hears a file. (Greedy
+in a short window costs half as much, and once ended after the first of four sentences.) Longer
+turns are cut where they are quietest; the parts do not see each other's text, as a prompt that
+the sound repeats makes tiny.en skip the repetition.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
-import torch
 
-from models.asr.agreement import without_loop
-from models.asr.align import FRAME, align
-from models.asr.greedy import Greedy, greedy
+from models.asr.decode import DecodeConfig
 from models.asr.mel import Samples
+from models.asr.offline import transcribe
 from models.asr.recogniser import Recogniser
-from models.asr.rules import Rules
-from models.asr.silence import ShortWindow
-from models.asr.words import RATE, Word, text_of
+from models.asr.words import RATE, Word
 
 LONGEST = 28 * RATE  # samples heard at once: a window, less the silence that must follow
 SHORTEST = RATE // 5  # less sound than this is not listened to
+SILENCE = 0.7  # "no speech" likelier than this, nothing is heard
+LEFT = 2 * RATE  # samples after the last word that are heard again, by themselves
+LOUD = 0.05  # of the loudest of a part: with nothing louder, no speech is left
 QUIET = RATE // 5  # a cut is made where so many samples are the quietest
-NO_SPEECH = 0.7  # likelier than this, nothing is heard
-TOKENS = 8.0  # a second of sound, at most
 
 
 class FinalPass:
@@ -32,56 +30,25 @@ class FinalPass:
 
     def __init__(self, recogniser: Recogniser, *, language: str | None = None) -> None:
         self.recogniser = recogniser
-        self._language = language
-        self._window = ShortWindow(recogniser.model)
-        self._rules = Rules(recogniser.tokenizer, timestamps=False)
+        self._config = DecodeConfig(language=language, silence=SILENCE)
 
-    @torch.inference_mode()
-    def hear(self, samples: Samples, guess: Sequence[Word] = ()) -> list[Word]:
-        """Return the words of `samples`, float32 (n,) in [-1, 1] at 16 kHz.
-
-        `guess` are words that were heard in them before, and change the time only.
-        """
+    def hear(self, samples: Samples) -> list[Word]:
+        """Return the words of `samples`, float32 (n,) in [-1, 1] at 16 kHz."""
         words: list[Word] = []
         for start, end in _parts(samples):
-            if end - start >= SHORTEST:
-                guessed = text_of([word for word in guess if start <= word.start < end])
-                words += [_moved(word, start) for word in self._part(samples[start:end], guessed)]
+            words += [_moved(word, start) for word in self._part(samples[start:end])]
         return words
 
-    def _part(self, samples: Samples, guess: str) -> list[Word]:
-        tokenizer = self.recogniser.tokenizer
-        heard = greedy(
-            self.recogniser.model,
-            self._rules,
-            self._window.listen(samples),
-            tokenizer.opening(self._language, timestamps=False),
-            draft=tokenizer.encode(" " + guess) if guess else (),
-            longest=10 + round(TOKENS * len(samples) / RATE),
-        )
-        if heard.no_speech > NO_SPEECH:
-            return []
-        return self._words(heard, without_loop(heard.tokens), len(samples))
-
-    def _words(self, heard: Greedy, tokens: Sequence[int], length: int) -> list[Word]:
-        """Place `tokens`, the beginning of what was heard, in a sound of `length` samples."""
-        tokenizer = self.recogniser.tokenizer
-        spans = align(
-            self.recogniser.model,
-            tokenizer,
-            self.recogniser.heads,
-            heard.state,
-            tokenizer.words(tokens, self._language),
-            frames=-(-length // FRAME),
-            language=self._language,
-        )
-        words, first = [], 0
-        for span in spans:
-            chances = heard.chances[first : first + len(span.tokens)]
-            first += len(span.tokens)
-            start, end = min(length, span.start * FRAME), min(length, span.end * FRAME)
-            probability = float(np.exp(chances).mean())
-            words.append(Word(tokenizer.decode(span.tokens), start, end, probability))
+    def _part(self, samples: Samples) -> list[Word]:
+        """Hear a window; where Whisper took a pause for the end, the rest again by itself."""
+        words: list[Word] = []
+        start = 0
+        while len(samples) - start >= SHORTEST:
+            heard = transcribe(self.recogniser, samples[start:], config=self._config)
+            words += [_moved(word, start) for word in heard]
+            if not heard or not _goes_on(samples[start:], heard[-1].end):
+                break
+            start = words[-1].end
         return words
 
 
@@ -96,6 +63,18 @@ def _parts(samples: Samples) -> Iterator[tuple[int, int]]:
         yield start, end
         start = end
     yield start, len(samples)
+
+
+def _goes_on(samples: Samples, end: int) -> bool:
+    """Return whether there is sound long after `end`, where the last word of `samples` ended."""
+    rest = samples[end + LEFT // 4 :]  # a word may end somewhat later than it is said to
+    return len(samples) - end >= LEFT and _loudest(rest) > LOUD * _loudest(samples)
+
+
+def _loudest(samples: Samples) -> float:
+    """Return the root mean square of the loudest QUIET samples."""
+    power = np.convolve(samples.astype(np.float64) ** 2, np.ones(QUIET) / QUIET, "valid")
+    return float(power.max() ** 0.5)
 
 
 def _moved(word: Word, by: int) -> Word:

@@ -89,7 +89,7 @@ def two_passes(stream: Stream, final: FinalPass) -> Hear:
     def hear(clip: Clip, ends: Placed) -> Followed:
         done = follow(stream, clip.samples, ends)
         began = time.process_time()
-        text = text_of(final.hear(clip.samples, [Word(done.text, 0, 1)]))
+        text = text_of(final.hear(clip.samples))
         done.cost += time.process_time() - began
         changed = jiwer.process_words(NORMAL(done.text) or "-", NORMAL(text) or "-")
         done.revised += changed.substitutions + changed.deletions

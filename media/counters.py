@@ -13,7 +13,8 @@ class Counters:
     The lag of a caption is the time from the arrival of the sound of its last word to the
     moment the caption is sent, whatever clock the sender's sound keeps. `looks` of the frames
     were looked at, and `remembered` moments came of them. `dropped_frames` were not shown again
-    because drawing was behind; that few of them are looked at is no loss.
+    because drawing was behind; that few of them are looked at is no loss. `drawn` pictures were
+    made by a model, and `draw_delay` is in seconds from the last control to one that follows it.
     """
 
     frames_in: int = 0
@@ -25,6 +26,8 @@ class Counters:
     looks: int = 0
     remembered: int = 0
     caption_lag: float | None = None
+    drawn: int = 0
+    draw_delay: float | None = None
     _arrivals: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=HEARD_KEPT))
 
     def heard(self, until: float, now: float) -> None:

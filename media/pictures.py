@@ -48,3 +48,20 @@ def thumbnail(pixels: Pixels) -> bytes:
     file = io.BytesIO()
     Image.fromarray(resize(pixels, THUMBNAIL)).save(file, "JPEG", quality=QUALITY)
     return file.getvalue()
+
+
+def enlarged(pixels: Pixels, side: int) -> Pixels:
+    """Return `pixels` so that the shorter side is `side`; a larger picture stays as it is."""
+    height, width, _ = pixels.shape
+    scale = side / min(height, width)
+    if scale <= 1:
+        return pixels
+    size = (round(width * scale), round(height * scale))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC), np.uint8)
+
+
+def jpeg(pixels: Pixels) -> bytes:
+    """Return `pixels` as a JPEG file."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()

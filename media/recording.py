@@ -36,6 +36,7 @@ from media.events import (
 )
 from media.files import RATE, decode
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
+from media.steering import Generation, Prompt, Steering, Track, Untrack
 from media.tape import PictureTape, SoundTape
 from media.worker import Worker
 
@@ -45,7 +46,7 @@ EVENTS = "events.jsonl"
 MEMORY = "memory"  # folder of what a session remembered of it, made by its watcher
 HOLE = "hole"
 
-Said = Question | Say | Cancel | Commit | Clear | Listening
+Said = Question | Say | Cancel | Commit | Clear | Listening | Steering
 KINDS: dict[str, type[Said]] = {
     "question": Question,
     "say": Say,
@@ -53,7 +54,13 @@ KINDS: dict[str, type[Said]] = {
     "commit": Commit,
     "clear": Clear,
     "listening": Listening,
+    "prompt": Prompt,
+    "track": Track,
+    "untrack": Untrack,
+    "generation": Generation,
 }
+
+LISTS = {"prompt": ("parts",), "track": ("points", "times")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +203,14 @@ def _line(fields: dict[str, Any]) -> Line:
         fields["pictures"] = tuple(base64.b64decode(text) for text in pictures)
     if kind == "say":
         fields["moments"] = tuple(Moment(**moment) for moment in fields["moments"])
+    for name in LISTS.get(kind, ()):
+        fields[name] = _tuples(fields[name])
     return Line(audio, video, KINDS[kind](**fields))
+
+
+def _tuples(value: Any) -> Any:
+    """Return lists of JSON as the tuples that they were."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def sound_items(path: Path, lines: list[Line], *, longest: float) -> Iterator[tuple[float, Input]]:
@@ -241,4 +255,4 @@ def _said(line: Line) -> tuple[float, Input]:
 
 
 def _for_sight(line: Line) -> bool:
-    return isinstance(line.said, Question | Say | Cancel)
+    return isinstance(line.said, Question | Say | Cancel | Steering)

@@ -10,7 +10,7 @@ from models.hub_list import VIDEO_MODELS
 
 ASR_MODELS = ("tiny.en", "base")
 CHUNKS = (100, 300, 1000)  # milliseconds
-SMALL = "small"  # the video model that is packaged
+SMALL = "small"  # the video model that is packaged; also the model that draws
 
 
 def split(value: object) -> object:
@@ -44,6 +44,13 @@ def known_video_model(name: str) -> str:
     if name in (SMALL, *VIDEO_MODELS) or Path(name).is_dir():
         return name
     raise ValueError(f"expected {', '.join((SMALL, *VIDEO_MODELS))} or the path of a folder")
+
+
+def known_drawing_model(name: str) -> str:
+    """Check that `name` is a model that draws, the path of one, or none."""
+    if name in (SMALL, "none") or Path(name).is_dir():
+        return name
+    raise ValueError(f"expected {SMALL}, none or the path of a folder")
 
 
 def url_of(*schemes: str) -> AfterValidator:

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from media.events import TurnDetection
-from media.pipeline.limits import Limits
+from media.pipeline.limits import Canvas, Limits
 from media.pipeline.sampling import Sampling
-from media.pipeline.services import Services, Watcher
+from media.pipeline.services import Painter, Seats, Services, Studio, Watcher
 from media.worker import Worker
 from models import weights
 from models.asr.recogniser import Recogniser
@@ -22,7 +23,7 @@ from models.qa.small import SmallWatcher
 from models.qa.store import Budget
 from models.speech.hibari import HibariVoice
 from web.checks import SMALL
-from web.config import Settings
+from web.config import PREFIX, Settings
 from web.recognition import recognition_of
 
 logger = logging.getLogger(__name__)
@@ -35,12 +36,15 @@ class Composed:
     services: Services
     recogniser: Recogniser
     limits: Limits
+    undrawn: str = "no model that draws is loaded"  # why, where nothing draws
 
     @property
     def notices(self) -> tuple[str, ...]:
         """Return what a person must know about the models: stand-ins and small ones say so."""
         hears = f"captions by Whisper {self.recogniser.name}: a small model, it mishears"
-        return hears, self.services.watcher.about
+        studio = self.services.studio
+        draws = f"no video is drawn: {self.undrawn}" if studio is None else studio.painter.about
+        return hears, self.services.watcher.about, draws
 
 
 def detection_of(settings: Settings) -> TurnDetection:
@@ -57,7 +61,15 @@ def limits_of(settings: Settings) -> Limits:
     sampling = Sampling(
         usual=settings.look_every, attentive=settings.look_attentive, still=settings.look_still
     )
-    return Limits(hurry=settings.hurry, longest_turn=settings.longest_turn, sampling=sampling)
+    canvas = Canvas(
+        rate=settings.drawing_rate, side=settings.drawing_side, points=settings.track_points
+    )
+    return Limits(
+        hurry=settings.hurry,
+        longest_turn=settings.longest_turn,
+        sampling=sampling,
+        canvas=canvas,
+    )
 
 
 def budget_of(settings: Settings) -> Budget:
@@ -108,6 +120,29 @@ def watcher_of(settings: Settings) -> Watcher:
     )
 
 
+def painter_of(settings: Settings) -> tuple[Painter | None, str]:
+    """Load the model that draws, if there is to be one; return it, or None and why.
+
+    Raises:
+        ModelError: files that were asked for are missing, or are not what they should be.
+    """
+    if settings.drawing_model == "none":
+        return None, f"{PREFIX}DRAWING_MODEL is none"
+    from models.generation import embedded, painter  # its parts load slowly
+
+    small = settings.drawing_model == SMALL
+    try:
+        files = embedded.find(None if small else Path(settings.drawing_model))
+    except WeightsError as error:
+        if not small:
+            raise
+        logger.info("nothing draws: %s", error)
+        return None, str(error).replace(f"{embedded.CHECKPOINTS}/", "models/checkpoints/")
+    made = painter.Painter(embedded.load(files.codec, files.drawing))
+    logger.info("%s", made.about)
+    return made, ""
+
+
 @contextmanager
 def compose(settings: Settings) -> Iterator[Composed]:
     """Load the models that `settings` name, and end their workers afterwards.
@@ -118,6 +153,7 @@ def compose(settings: Settings) -> Iterator[Composed]:
     heard = recognition_of(settings, told(settings.asr_model))
     vad = weights.fetch("silero-vad", settings.weights, progress=told("silero-vad"))
     watcher = watcher_of(settings)
+    painter, undrawn = painter_of(settings)
     with ExitStack() as stack:
 
         def worker(name: str, threads: int = 1) -> Worker:
@@ -125,7 +161,12 @@ def compose(settings: Settings) -> Iterator[Composed]:
             stack.callback(made.close)
             return made
 
+        studio = None
+        if painter is not None:
+            seats = Seats(settings.drawings)
+            studio = Studio(painter=painter, brush=worker("brush"), seats=seats)
         services = Services(
+            studio=studio,
             detector=SileroVad(vad / "silero_vad.onnx"),
             recogniser=heard.stream,
             finisher=heard.final,
@@ -138,4 +179,9 @@ def compose(settings: Settings) -> Iterator[Composed]:
             mouth=worker("mouth"),
             hand=worker("hand"),
         )
-        yield Composed(services=services, recogniser=heard.recogniser, limits=limits_of(settings))
+        yield Composed(
+            services=services,
+            recogniser=heard.recogniser,
+            limits=limits_of(settings),
+            undrawn=undrawn,
+        )

@@ -19,6 +19,7 @@ from web.checks import (
     SMALL,
     Listed,
     known_chunk,
+    known_drawing_model,
     known_final_model,
     known_model,
     known_video_model,
@@ -155,6 +156,24 @@ class Settings(BaseSettings):
         "the system's temporary folder where not set",
     )
 
+    drawing_model: Annotated[str, AfterValidator(known_drawing_model)] = Field(
+        SMALL,
+        description="model that draws: small, if it is there; none; or a folder with "
+        "codec.safetensors and drawing.safetensors",
+    )
+    drawings: int = Field(2, ge=1, description="sessions that draw at once; others wait")
+    drawing_rate: float = Field(16.0, ge=1, le=60, description="drawn pictures a second")
+    drawing_side: int = Field(
+        320,
+        ge=16,
+        le=4096,
+        description="shorter side of drawn pictures as they are sent, in pixels; smaller ones "
+        "are enlarged",
+    )
+    prompt_length: int = Field(1000, ge=1, description="most characters of a prompt to draw")
+    track_points: int = Field(
+        2000, ge=1, description="most points of a track in a message, and that wait for a thing"
+    )
     questions: int = Field(
         16,
         ge=1,
@@ -268,33 +287,7 @@ def _secret(field: FieldInfo) -> bool:
     return "SecretStr" in str(field.annotation)
 
 
-def documented() -> str:
-    """Return docs/settings.md: every setting with its default, as a table."""
-    rows = [
-        f"| `{PREFIX}{name.upper()}` | {_default(name, field)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
-    return "\n".join(
-        [
-            "# Settings",
-            "",
-            "Each setting is an environment variable; a variable that begins with `EYELINE_` and",
-            "is not in this table is refused. This page is made by"
-            " `.venv/bin/python -m web.config > docs/settings.md`.",
-            "",
-            "| variable | default | meaning |",
-            "|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
-
-
-def _default(name: str, field: FieldInfo) -> str:
-    if name == "weights":
-        return "`.cache/eyeline/weights`"
-    return "not set" if field.default in (None, ()) else f"`{field.default}`"
-
-
 if __name__ == "__main__":
+    from web.settings_page import documented
+
     sys.stdout.write(documented())

@@ -16,6 +16,11 @@ from web.terms import Local, SessionTerms
 
 Event = dict[str, Any]
 
+
+class Shown(Event):
+    """An event with a picture: where a client reads slowly, older ones are passed over."""
+
+
 SOUND_HZ = 16_000  # rate of the sound that a session hears
 FORMATS: dict[str, tuple[Encoding, int]] = {  # of sound on the wire: encoding and sample rate
     "audio/pcm": ("pcm16", 24_000),
@@ -118,6 +123,11 @@ def name(dialogue: Dialogue, kind: str) -> str:
 def say(dialogue: Dialogue, type: str, **fields: Any) -> None:
     """Add a server event to those that wait to be sent."""
     dialogue.events.append({"type": type, "event_id": name(dialogue, "event")} | fields)
+
+
+def show(dialogue: Dialogue, type: str, **fields: Any) -> None:
+    """Add a server event with a picture to those that wait to be sent."""
+    dialogue.events.append(Shown(type=type, event_id=name(dialogue, "event"), **fields))
 
 
 def note(dialogue: Dialogue, message: str, level: Literal["info", "warning"] = "info") -> None:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, cast
 
 from media.steering import Drawing, Generation, Picture, Prompt, Sampler, Track, Untrack
-from web.dialogue import Dialogue, present, say
+from web.dialogue import Dialogue, present, say, show
 from web.drawing_wire import GenerationUpdate, PromptSet, TrackAppend, TrackClear
 from web.seeing import data_url
 from web.terms import Draws
@@ -133,7 +133,7 @@ def status(dialogue: Dialogue, drawing: Drawing) -> None:
 
 def picture(dialogue: Dialogue, drawn: Picture) -> None:
     """Send a picture that was drawn, as it was asked for."""
-    say(
+    show(
         dialogue,
         "eyeline.video.delta",
         number=drawn.number,

@@ -12,12 +12,13 @@ from fastapi import Request
 from starlette.requests import HTTPConnection
 
 from media.clock import Clock
+from media.pipeline.services import Studio
 from media.worker import Worker
 from web.compose import Composed, detection_of
 from web.config import Settings
 from web.keys import Keys, bearer
 from web.sessions import Sessions
-from web.terms import Local
+from web.terms import Draws, Local
 
 MODEL = "eyeline"  # the name under which sessions answer, whatever models are behind them
 
@@ -62,6 +63,26 @@ def local_of(settings: Settings, composed: Composed) -> Local:
         voices=() if voice is None else (getattr(voice, "name", "default"),),
         detection=detection_of(settings),
         notices=composed.notices,
+        draws=draws_of(settings, composed.services.studio),
+        undrawn=composed.undrawn,
+    )
+
+
+def draws_of(settings: Settings, studio: Studio | None) -> Draws | None:
+    """Return what draws, as sessions are told."""
+    if studio is None:
+        return None
+    painter = studio.painter
+    return Draws(
+        about=painter.about,
+        stand_in=painter.stand_in,
+        size=painter.size,
+        rate=settings.drawing_rate,
+        samplers={name: steps.own for name, steps in painter.samplers.items()},
+        things=painter.things,
+        backgrounds=painter.backgrounds,
+        longest_prompt=settings.prompt_length,
+        most_points=settings.track_points,
     )
 
 

@@ -28,7 +28,7 @@ from rtc.network import NetworkState
 from web import conversation
 from web.config import Settings
 from web.conversation import Step
-from web.dialogue import Event, present
+from web.dialogue import Event, Shown, present
 from web.edge import Edge
 from web.sessions import Live
 from web.wire import WireError
@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 INPUTS = 64  # that wait for the session
 EVENTS = 256  # that wait for the client; then the session waits
+PICTURES = 4  # of those that may be drawn pictures; of more the newest wait
 LATER = 64  # inputs that follow from outputs
 LONG_MESSAGE = 16_384  # characters from which a message is read on a worker: over 1 ms of work
 DRAIN = 5.0  # seconds that a session gets to finish what a client that left had said
@@ -51,7 +52,7 @@ class Link:
     def __init__(self, live: Live, opening: Step, worker: Worker) -> None:
         self.live = live
         self.source: Channel[Input] = Channel(INPUTS)
-        self.outgoing: Channel[Event] = Channel(EVENTS)
+        self.outgoing: Channel[Event] = Channel(EVENTS, newest={Shown: PICTURES})
         self._opening = opening
         self._dialogue = opening[0]
         self._worker = worker

@@ -30,6 +30,7 @@ from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from media.pipeline.shared import Send
 from media.recording import read
+from media.steering import Picture
 from media.worker import Worker
 from models.asr.offline import transcribe
 from models.asr.words import RATE, Word
@@ -168,6 +169,8 @@ def as_fields(output: Output) -> dict[str, Any]:
     match output:
         case VideoFrame():
             return {"kind": kind, "time": output.time, "shape": list(output.pixels.shape)}
+        case Picture():
+            return {"kind": kind, "time": output.time, "number": output.number}
         case Speech():
             samples = 0 if output.chunk is None else len(output.chunk.samples)
             return {"kind": kind, "id": output.id, "samples": samples, "status": output.status}

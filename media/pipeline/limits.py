@@ -6,6 +6,18 @@ from media.pipeline.sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """How drawn pictures are shown: `rate` a second, their shorter side at least `side` pixels.
+
+    `points` of each thing's track may wait.
+    """
+
+    rate: float = 16.0
+    side: int = 320
+    points: int = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Capacities of the channels in items, and times in seconds.
 
@@ -24,6 +36,7 @@ class Limits:
     longest_turn: float = 30.0  # after this, a brief silence ends a turn
     longest_gap: float = 1.0  # a longer hole in the sound ends the turn
     sampling: Sampling = field(default_factory=Sampling)
+    canvas: Canvas = field(default_factory=Canvas)
 
     @classmethod
     def replay(cls) -> "Limits":

@@ -1,6 +1,6 @@
 """What a session asks of the models: the seams between the pipeline and `models`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from media.worker import Worker
 from models.asr.words import Heard, Word
+from models.generation.painting import Parts, Steps, Wish
 from models.qa.sightings import Said, Seen
 
 Samples = NDArray[np.float32]
@@ -39,12 +40,9 @@ class Recogniser(Protocol):
 
 
 class Finisher(Protocol):
-    """Hears a turn again once it is over: mono float32 at 16 kHz in, its words out.
+    """Hears a turn again once it is over: mono float32 at 16 kHz in, its words out."""
 
-    `guess` are the words that were streamed: they may save time, and change nothing else.
-    """
-
-    def hear(self, samples: Samples, guess: Sequence[Word] = ()) -> Sequence[Word]: ...
+    def hear(self, samples: Samples) -> Sequence[Word]: ...
 
 
 class Watcher(Protocol):
@@ -88,6 +86,63 @@ class Voice(Protocol):
     def speak(self, text: str) -> Samples: ...
 
 
+class Painter(Protocol):
+    """Draws video, a chunk of pictures after the other: uint8 (height, width, 3), RGB.
+
+    `size` is the width and height of its pictures, `chunk` how many a step begins, and `rate` how
+    many of them make a second. `samplers` are the ways it draws, the first by default; `things`
+    and `backgrounds` are what it knows by name.
+    """
+
+    stand_in: bool
+    about: str  # what it is, for a person
+    size: tuple[int, int]
+    chunk: int
+    rate: float
+    samplers: Mapping[str, Steps]
+    things: tuple[str, ...]
+    backgrounds: tuple[str, ...]
+
+    def lag(self, name: str, steps: int) -> int:
+        """Return after how many further chunks a track shows with a sampler."""
+
+    def read(self, prompt: Parts) -> tuple[str, ...]:
+        """Return what a person should know of how `prompt` is read."""
+
+    def init_state(self, name: str, seed: int) -> Any: ...
+
+    def step(self, state: Any, wish: Wish) -> tuple[Any, Sequence[Pixels]]:
+        """Return the state after, and the pictures that are done, perhaps none at first."""
+
+
+class Seats:
+    """How many sessions may draw at once, on one event loop."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._taken = 0
+
+    def take(self) -> bool:
+        """Take a seat, if one is free; return whether."""
+        if self._taken >= self.count:
+            return False
+        self._taken += 1
+        return True
+
+    def leave(self) -> None:
+        """Give a seat back."""
+        self._taken -= 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Studio:
+    """What draws, the worker that it draws on, and for how many sessions at once."""
+
+    painter: Painter
+    brush: Worker
+    seats: Seats
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The models and the workers they run on, shared by all sessions.
@@ -95,7 +150,7 @@ class Services:
     `ears` runs the detector, `scribe` the recogniser and the finisher, `eyes` what the watcher
     sees and `mind` what it answers, `mouth` the voice, and `hand` draws: calls on one worker
     wait for each other, so quick ones stay apart from slow. Without `finisher` the caption of a
-    turn is what the recogniser streamed.
+    turn is what the recogniser streamed; without `studio` nothing draws.
     """
 
     detector: Detector
@@ -109,3 +164,4 @@ class Services:
     mouth: Worker
     hand: Worker
     finisher: Finisher | None = None
+    studio: Studio | None = None

@@ -2,7 +2,8 @@
 
 source -> route -> sound -> Listener -> speech -> Scribe --(questions)--> sight
                 -> sight (frames, questions) -> Sight -> answers -> Mouth
-                -> screen (frames, captions) -> Screen
+                -> drawing (frames, controls) -> Draftsman -> screen
+                                           captions -> screen -> Screen
 every stage -> send
 """
 
@@ -28,7 +29,9 @@ from media.events import (
     Say,
 )
 from media.frames import AudioChunk, VideoFrame
+from media.pipeline.bystander import Bystander, Item, Tick
 from media.pipeline.captions import Scribe
+from media.pipeline.drawing import Draftsman
 from media.pipeline.limits import Limits
 from media.pipeline.listening import Listener, Sound, TurnOver, TurnSound
 from media.pipeline.questions import Questions
@@ -48,6 +51,7 @@ class Channels:
     speech: Channel[TurnSound | TurnOver]
     sight: Channel[VideoFrame | Question | Say]
     answers: Channel[Answer]
+    drawing: Channel[Item]
     screen: Channel[VideoFrame | Caption] | None
 
     @classmethod
@@ -59,8 +63,14 @@ class Channels:
             speech=Channel(limits.speech),
             sight=Channel(limits.sight, droppable=media),
             answers=Channel(limits.answers),
+            drawing=Channel(limits.sight, droppable=media),
             screen=Channel(limits.sight, droppable=media) if draw else None,
         )
+
+    async def show(self, item: VideoFrame | Caption) -> None:
+        """Put `item` on the screen, where there is one."""
+        if self.screen is not None:
+            await self.screen.send(item)
 
 
 async def run_session(
@@ -97,8 +107,8 @@ async def run_session(
     channels = Channels.make(limits, draw=draw)
 
     async def send_caption(output: Output) -> None:
-        if channels.screen is not None and isinstance(output, Caption):
-            await channels.screen.send(output)
+        if isinstance(output, Caption):
+            await channels.show(output)
         await send(output)
 
     sight = Sight(shared, channels.answers)
@@ -112,7 +122,8 @@ async def run_session(
     async with asyncio.TaskGroup() as stages:
         stages.create_task(route(source, channels, shared), name="route")
         stages.create_task(listener.run(channels.sound), name="listen")
-        stages.create_task(write(scribe, channels), name="write")
+        drawing = stages.create_task(paint(shared, channels), name="paint")
+        stages.create_task(write(scribe, channels, drawing), name="write")
         stages.create_task(sight.run(channels.sight), name="see")
         stages.create_task(Mouth(shared).run(channels.answers), name="speak")
         if channels.screen is not None:
@@ -127,27 +138,42 @@ async def route(source: AsyncIterable[Input], channels: Channels, shared: Shared
             case VideoFrame():
                 counters.frames_in += 1
                 await channels.sight.send(item)
-                if channels.screen is not None:
-                    await channels.screen.send(item)
+                await channels.drawing.send(item)
             case AudioChunk() | Commit() | Clear() | Listening():
                 await channels.sound.send(item)
+                if isinstance(item, AudioChunk) and shared.limits.repeatable:
+                    await channels.drawing.send(Tick(item.end / item.rate))
             case Question() | Say():
                 questions.open(item.id)
                 await channels.sight.send(item)
             case Cancel():
                 questions.cancel(item.id)
             case Prompt() | Track() | Untrack() | Generation():
-                pass  # nothing draws yet
+                await channels.drawing.send(item)
             case _:
                 assert_never(item)
-        counters.dropped_frames = channels.screen.dropped if channels.screen is not None else 0
+        unseen = 0 if channels.screen is None else channels.screen.dropped
+        counters.dropped_frames = unseen + channels.drawing.dropped
         counters.dropped_audio = channels.sound.dropped
+    await channels.drawing.close()
     await channels.sound.close()
 
 
-async def write(scribe: Scribe, channels: Channels) -> None:
-    """Run `scribe`; when no caption can come any more, end what captions and questions feed."""
+async def paint(shared: Shared, channels: Channels) -> None:
+    """Draw what is asked for, where something can."""
+    show = None if channels.screen is None else channels.show
+    studio = shared.services.studio
+    stage = Bystander(shared, show) if studio is None else Draftsman(shared, studio, show)
+    await stage.run(channels.drawing)
+
+
+async def write(scribe: Scribe, channels: Channels, drawing: asyncio.Task[None]) -> None:
+    """Run `scribe`; when no caption can come any more, end what captions and questions feed.
+
+    The screen ends once `drawing` is over, too.
+    """
     await scribe.run(channels.speech)
     await channels.sight.close()
+    await asyncio.wait([drawing])
     if channels.screen is not None:
         await channels.screen.close()

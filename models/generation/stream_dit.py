@@ -19,6 +19,8 @@ from models.generation.backbone import Backbone, Heard, Wanted, followed
 from models.generation.control import Control
 from models.generation.noise import staircase
 
+CHUNKS = 5  # in flight, where nothing else is asked
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InFlight:
@@ -45,7 +47,7 @@ class StreamDiT:
     """The sampler: `chunks` in flight, each cycle of `steps` calls; `shift` moves levels up."""
 
     backbone: Backbone
-    chunks: int = 5
+    chunks: int = CHUNKS
     steps: int = 1
     shift: float = 1.0
     seed: int = 0

@@ -8,8 +8,9 @@ from media.pipeline.limits import Limits
 from rtc.peer import PeerLimits
 from web.calls import peer_limits
 from web.compose import limits_of
-from web.config import CHECKOUT, Settings, documented, read_settings
+from web.config import CHECKOUT, Settings, read_settings
 from web.errors import SettingsError
+from web.settings_page import documented
 
 
 def test_variables_are_read_and_arguments_win(monkeypatch: pytest.MonkeyPatch) -> None:

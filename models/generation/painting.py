@@ -1,0 +1,43 @@
+"""What is asked of whoever draws, chunk by chunk: plain values, without a model's own types."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]  # (height, width, 3), RGB
+Parts = tuple[tuple[str, float], ...]  # texts of a prompt, with their weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """How many steps a sampler takes by itself, at least, and at most.
+
+    `live` says that their number may change from chunk to chunk without a seam.
+    """
+
+    own: int
+    fewest: int
+    most: int
+    live: bool = True
+
+    def near(self, wished: int | None) -> int:
+        """Return the number of steps that is nearest to `wished`, its own where that is None."""
+        return self.own if wished is None else min(max(wished, self.fewest), self.most)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Wish:
+    """What one chunk of pictures is to show.
+
+    `track` is float32 (things, pictures, 2): x and y in [0, 1], NaN where nobody says where the
+    thing is. `start` are as many pictures, of any size, to begin from: up to noise `strength`
+    in [0, 1], where 1 leaves nothing of them.
+    """
+
+    prompt: Parts
+    steps: int
+    track: NDArray[np.float32] | None = None
+    start: Sequence[Pixels] | None = None
+    strength: float = 1.0

@@ -80,8 +80,8 @@ def find(folder: Path | None = None) -> Files:
     absent = [str(file) for file in (files.codec, files.drawing) if not file.is_file()]
     if absent:
         raise WeightsError(
-            f"no model that draws: there is no {' and no '.join(absent)} (docs/generation.md says "
-            f"how to train one; its folder has {TRAINED[0]} and {TRAINED[1]})"
+            f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} missing: "
+            f"docs/generation.md says how a model that draws is trained ({' and '.join(TRAINED)})"
         )
     return files
 

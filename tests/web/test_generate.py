@@ -217,7 +217,7 @@ def test_without_a_model_both_files_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.generation.embedded.CHECKPOINTS", tmp_path)
-    with pytest.raises(WeightsError, match=r"codec-64\.safetensors and no .*drawing-64"):
+    with pytest.raises(WeightsError, match=r"codec-64\.safetensors and .*drawing-64"):
         generate(Settings(), wish(), None, tmp_path / "duck.mp4")
 
 
@@ -239,7 +239,7 @@ def test_a_file_that_cannot_be_written_is_told(folder: Path, tmp_path: Path) -> 
         ([DUCK, "-o", "a.mp4", "--seconds", "1e9"], "at most 14400"),
         ([DUCK, "-o", "a.mp4", "--then", "a car"], "--then: expected"),
         ([DUCK, "-o", "a.mp4", "--steps", "6", "--sampler", "rolling-forcing"], "1 to 5 steps"),
-        ([DUCK, "-o", "a.mp4", "--model", "none"], "no none/codec.safetensors"),
+        ([DUCK, "-o", "a.mp4", "--model", "none"], "none/codec.safetensors and"),
     ],
 )
 def test_what_cannot_be_drawn_is_told_in_one_line(

@@ -52,7 +52,7 @@ def test_a_folder_of_training_is_found_and_one_without_a_file_says_which(tmp_pat
     codec, drawing = write(tmp_path)
     assert (find(tmp_path).codec, find(tmp_path).drawing) == (codec, drawing)
     drawing.unlink()
-    with pytest.raises(WeightsError, match=r"no .*drawing\.safetensors \(docs/generation\.md"):
+    with pytest.raises(WeightsError, match=r"drawing\.safetensors is missing: docs/generation\.md"):
         find(tmp_path)
 
 
@@ -60,7 +60,9 @@ def test_without_a_folder_the_model_that_ships_is_looked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.generation.embedded.CHECKPOINTS", tmp_path)
-    with pytest.raises(WeightsError, match=r"codec-64\.safetensors and no .*drawing-64\."):
+    with pytest.raises(
+        WeightsError, match=r"codec-64\.safetensors and .*drawing-64\.s.* are missing"
+    ):
         find()
 
 

@@ -27,7 +27,10 @@ CLOSE = 0.05  # seconds: word times move by a frame or two with the processor's 
 
 
 async def events(composed: Composed, settings: Settings, recording: Path) -> dict[str, Any]:
-    """Return what a replay says, by kind: stages run side by side, so kinds mix in any order."""
+    """Return what a replay says, by kind: stages run side by side, so kinds mix in any order.
+
+    Typed and spoken questions reach the model by different stages: evidence is in order of them.
+    """
     said: dict[str, list[Any]] = {}
 
     async def keep(output: Output) -> None:
@@ -39,8 +42,10 @@ async def events(composed: Composed, settings: Settings, recording: Path) -> dic
 
     await run_recording(composed, settings, recording, keep)
     captions = said.pop("Caption", [])
+    evidence = sorted(said.pop("Evidence", []), key=lambda fields: str(fields["id"]))
     return {
         **said,
+        "Evidence": evidence,
         "partial": [" ".join(w["text"].strip() for w in c["words"]) for c in captions],
         "final": [caption for caption in captions if caption["final"]],
         "Answer": joined(said.pop("Answer", [])),

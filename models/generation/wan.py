@@ -109,8 +109,9 @@ class Wan:
             ValueError: a side is no multiple of 16.
         """
         side = self.codec.config.side
-        if width % side or height % side:
-            raise ValueError(f"expected sides in multiples of {2 * side}, got {width}x{height}")
+        least = side * self.model.config.patch
+        if width % least or height % least:
+            raise ValueError(f"expected sides in multiples of {least}, got {width}x{height}")
         return Backbone(self.model, height // side, width // side, self.method.reach, CHUNK)
 
     def sampler(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,3 +58,22 @@ def test_a_copy_does_not_see_what_is_added_to_the_other() -> None:
     other = copied(context)
     append(context, *chunk([2]))
     assert held(other) == [0, 1]
+
+
+@given(past=st.integers(0, 12), making=st.integers(1, 6))
+def test_with_a_span_what_makes_latents_sees_another_past_than_what_remembers_them(
+    past: int, making: int
+) -> None:
+    context = empty(CONFIG, Reach(sink=2, window=6, span=8), 4, 4)
+    for number in range(past):
+        context = append(context, *chunk([number]))
+    numbers = list(range(past))
+    recent = 8 - 2 - making
+    expected = numbers[:2] + (numbers[2:][-recent:] if recent else [])
+    assert rows(context.seen_by(making)) == expected
+    assert rows(context.seen()) == numbers[-6:]
+    assert held(replace(context, reach=Reach(sink=2, window=6))) == numbers[:2] + numbers[2:][-6:]
+
+
+def rows(seen: Seen | None) -> list[int]:
+    return [] if seen is None else [int(row) for row in seen.keys[0, 0, 0, ::TOKENS, 0]]

@@ -1,0 +1,275 @@
+"""How a long stream drifts, and what each part of its memory does against it.
+
+    python -m tests.bench.bench_drift --minutes 2 --prompts 3
+    python -m tests.bench.bench_drift --latents 10000 --prompts 1 --streams rolling-forcing
+
+The three samplers draw one thing on one background, moving in a circle, and MotionStream does so
+with a part of its memory off: the sink, which is StreamingT2V's long-term anchor of appearance;
+the window, which is its short-term conditioning on what came just before; or both.
+
+For each minute: colour (mean of the pictures, 0 to 255) and sharpness (mean change to the next
+pixel); motion (mean change to the next picture: a frozen stream drifts least of all) and seams
+(that change where chunks meet over that within them, 1 where nothing shows); whether a probe
+names the thing and the background; how far the thing is from its path, in pixels; processor time
+a latent and resident memory. Real held-out clips of any motion are the first rows, as they are
+and through the codec: what no stream can beat. `training/dit_score.py` says how a thing is found.
+"""
+
+import argparse
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+
+from models.generation.codec import FRAMES
+from models.generation.context import Reach
+from models.generation.control import Control
+from models.generation.embedded import Drawing, load
+from models.generation.generator import Generator, to_pictures
+from models.generation.planner import RATE
+from models.generation.samplers import sampler
+from models.streaming import run
+from models.training.dit_probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
+from models.training.dit_score import moving_clips, track_error
+from models.training.video_captions import article
+from models.training.video_clips import Clip
+from models.training.video_kinds import BACKGROUNDS, KINDS
+from models.training.video_pictures import Pictures
+from models.training.video_pictures import load as load_pictures
+
+SPAN = 40  # pictures judged together: once round the circle, so that what moves is never still
+LATENTS = SPAN // FRAMES
+MINUTE = 60 * RATE // SPAN  # spans
+STREAMS = (
+    "motion-stream",
+    "motion-stream, no sink",
+    "motion-stream, no window",
+    "motion-stream, neither",
+    "rolling-forcing",
+    "stream-dit",
+)
+
+Shown = NDArray[np.uint8]
+Way = NDArray[np.float32]
+Measures = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is drawn."""
+
+    kind: str
+    background: str
+
+    @property
+    def text(self) -> str:
+        thing, ground = KINDS[self.kind].names[0], BACKGROUNDS[self.background].names[0]
+        return f"{article(thing)} moving in a circle on {ground}"
+
+
+def scenes(count: int) -> list[Scene]:
+    """Return `count` scenes, no two alike in thing or background while these last."""
+    return [
+        Scene(
+            KIND_NAMES[(7 + 7 * n) % len(KIND_NAMES)], GROUND_NAMES[(3 + 5 * n) % len(GROUND_NAMES)]
+        )
+        for n in range(count)
+    ]
+
+
+def circle(first: int, count: int) -> Way:
+    """Return where the thing is in pictures `first` to `first + count - 1`: (count, 2)."""
+    turn = 2 * math.pi * (first + np.arange(count)) / SPAN
+    return (0.5 + 0.25 * np.stack([np.cos(turn), np.sin(turn)], 1)).astype(np.float32)
+
+
+def reach_of(name: str, whole: Reach) -> Reach:
+    """Return how far back the stream `name` sees; `whole` is what the model was trained with."""
+    if name == "stream-dit" or name.endswith("no sink"):
+        return Reach(sink=0, window=whole.window)
+    if name.endswith("no window"):
+        return Reach(sink=whole.sink, window=0)
+    return Reach(sink=0, window=0) if name.endswith("neither") else whole
+
+
+def spans(drawing: Drawing, name: str, scene: Scene, seed: int, latents: int) -> Iterator[Shown]:
+    """Yield the pictures of a stream, `SPAN` at a time."""
+    backbone = drawing.backbone(reach_of(name, drawing.shows.reach))
+    stream = Generator(sampler(name.split(",")[0], backbone, seed=seed), drawing.codec)
+    prompt = drawing.words.prompt(scene.text)
+    controls = (
+        Control(prompt, torch.from_numpy(circle(FRAMES * n, FRAMES))[None]) for n in range(latents)
+    )
+    held: list[Shown] = []
+    for pictures in run(stream, controls):
+        held.append(pictures)
+        if len(held) == LATENTS:
+            yield np.concatenate(held)
+            held = []
+
+
+def looks(pictures: Shown, before: Shown | None) -> Measures:
+    """Return what colour, sharpness, motion and seams `pictures` have, after the one `before`."""
+    numbers = pictures.astype(np.float32)
+    red, green, blue = numbers.mean((0, 1, 2))
+    steps = np.abs(np.diff(numbers, axis=0)).mean((1, 2, 3))
+    places = np.arange(1, len(pictures))
+    if before is not None:
+        across = np.abs(numbers[0] - before.astype(np.float32)).mean()
+        steps, places = np.append(steps, across), np.append(places, 0)
+    at_seam = places % FRAMES == 0
+    return {
+        "red": float(red),
+        "green": float(green),
+        "blue": float(blue),
+        "sharpness": float(np.abs(np.diff(numbers, axis=2)).mean()),
+        "motion": float(steps.mean()),
+        "seams": float(steps[at_seam].mean() / max(1e-6, steps[~at_seam].mean())),
+    }
+
+
+def judged(probe: Probe, pictures: Shown, path: Way, scene: Scene) -> Measures:
+    """Return how often the probe is right, and how far the thing is from its path."""
+    parts = [views(pictures[n], path[n]) for n in range(5, len(pictures), 10)]
+    cuts, wholes = (torch.stack([part[n] for part in parts]) for n in (0, 1))
+    numbers = KIND_NAMES.index(scene.kind), GROUND_NAMES.index(scene.background)
+    kinds, grounds = (torch.full((len(parts),), number) for number in numbers)
+    said = right(probe, (cuts, wholes, kinds, grounds))
+    return {"class": said[0], "background": said[1], "error": track_error(pictures, path)}
+
+
+def measured(
+    drawing: Drawing, probe: Probe, name: str, scene: Scene, seed: int, latents: int
+) -> list[Measures]:
+    """Return the measures of each span of a stream."""
+    process, out, before = psutil.Process(), [], None
+    busy = time.process_time()
+    for number, pictures in enumerate(spans(drawing, name, scene, seed, latents)):
+        worked = (time.process_time() - busy) / LATENTS * 1000
+        told = looks(pictures, before)
+        told |= judged(probe, pictures, circle(SPAN * number, SPAN), scene)
+        told |= {"ms": worked, "MB": process.memory_info().rss / 1e6}
+        out.append(told)
+        before, busy = pictures[-1], time.process_time()
+    return out
+
+
+def real(drawing: Drawing, probe: Probe, clips: Sequence[Clip], *, coded: bool) -> Measures:
+    """Return the measures of real clips, `coded`: through the codec and back."""
+    each = []
+    for clip in clips:
+        pictures = clip.frames
+        if coded:
+            pixels = torch.from_numpy(pictures.copy()).permute(3, 0, 1, 2)[None] / 127.5 - 1
+            with torch.no_grad():
+                pictures = to_pictures(drawing.codec.decode(drawing.codec.encode(pixels)[0])[0])
+        scene = Scene(clip.kinds[0], clip.background)
+        each.append(looks(pictures, None) | judged(probe, pictures, clip.tracks[0], scene))
+    return mean(each)
+
+
+def mean(each: Sequence[Measures]) -> Measures:
+    """Return the mean of each measure."""
+    parts: dict[str, list[float]] = defaultdict(list)
+    for told in each:
+        for name, value in told.items():
+            parts[name].append(value)
+    return {name: float(np.mean(values)) for name, values in parts.items()}
+
+
+HEAD = """
+| stream | minute | colour | sharpness | motion | seams | thing | background | path, px | ms | MB |
+|---|---|---|---|---|---|---|---|---|---|---|"""
+
+
+def row(name: str, minute: str, told: Measures) -> str:
+    """Return a line of the table."""
+    colour = " ".join(f"{told[part]:.0f}" for part in ("red", "green", "blue"))
+    cost = f"{told['ms']:.1f} | {told['MB']:.0f}" if "ms" in told else " | "
+    return (
+        f"| {name} | {minute} | {colour} | {told['sharpness']:.2f} | {told['motion']:.2f} | "
+        f"{told['seams']:.2f} | {told['class']:.0%} | {told['background']:.0%} | "
+        f"{told['error']:.1f} | {cost} |"
+    )
+
+
+def drift(first: Measures, last: Measures) -> str:
+    """Return what became of a stream, in words."""
+    parts = [(first[part] - last[part]) ** 2 for part in ("red", "green", "blue")]
+    sharper, faster = (last[part] / max(1e-6, first[part]) for part in ("sharpness", "motion"))
+    return (
+        f"colour moved {math.sqrt(sum(parts)):.1f}, sharpness x{sharper:.2f}, motion x{faster:.2f}, "
+        f"thing {first['class']:.0%} -> {last['class']:.0%}, "
+        f"background {first['background']:.0%} -> {last['background']:.0%}, "
+        f"path {first['error']:.1f} -> {last['error']:.1f} px, "
+        f"{first['ms']:.1f} -> {last['ms']:.1f} ms, {first['MB']:.0f} -> {last['MB']:.0f} MB"
+    )
+
+
+def probe_of(file: Path, pictures: Pictures, steps: int) -> Probe:
+    """Return the probe in `file`; where there is none, train it and keep it there."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(train(pictures, steps).state_dict(), file)
+    probe = Probe()
+    probe.load_state_dict(load_file(file))
+    return probe.eval()
+
+
+def report(drawing: Drawing, probe: Probe, name: str, told: argparse.Namespace) -> str:
+    """Print the rows of a stream, minute by minute, and return what became of it."""
+    latents = told.latents or round(told.minutes * MINUTE * LATENTS)
+    streams = [
+        measured(drawing, probe, name, scene, seed, latents)
+        for seed, scene in enumerate(scenes(told.prompts))
+    ]
+    every = min(told.every or MINUTE, len(streams[0]))
+    rows = [
+        mean([span for stream in streams for span in stream[start : start + every]])
+        for start in range(0, len(streams[0]) - every + 1, every)
+    ]
+    for number, each in enumerate(rows):
+        print(row(name, f"{(number + 1) * every / MINUTE:.2g}", each), flush=True)
+    return drift(rows[0], rows[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
+    root = Path(".cache/eyeline/training")
+    parser.add_argument("--codec", type=Path, default=root / "codec" / "codec.safetensors")
+    parser.add_argument("--drawing", type=Path, default=root / "dit" / "drawing.safetensors")
+    parser.add_argument("--pictures", type=Path, default=root / "pictures")
+    parser.add_argument(
+        "--probe", type=Path, default=Path(".cache/eyeline/bench/probe.safetensors")
+    )
+    parser.add_argument("--probe-steps", type=int, default=400)
+    parser.add_argument("--streams", nargs="+", choices=STREAMS, default=list(STREAMS))
+    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--latents", type=int, help="instead of minutes; 240 are one")
+    parser.add_argument("--prompts", type=int, default=3, help="streams a row is the mean of")
+    parser.add_argument("--every", type=int, help="spans of 2.5 s a row; a minute's by default")
+    parser.add_argument("--clips", type=int, default=24, help="real ones")
+    told = parser.parse_args()
+    torch.set_num_threads(1)
+    drawing, pictures = load(told.codec, told.drawing), load_pictures(told.pictures)
+    probe = probe_of(told.probe, pictures, told.probe_steps)
+    clips = moving_clips(pictures, told.clips, drawing.shows.size)
+    print("; ".join(scene.text for scene in scenes(told.prompts)) + HEAD)
+    print(row("real clips", "", real(drawing, probe, clips, coded=False)))
+    print(row("the same through the codec", "", real(drawing, probe, clips, coded=True)))
+    ends = {name: report(drawing, probe, name, told) for name in told.streams}
+    print()
+    for name, end in ends.items():
+        print(f"- {name}: {end}")
+
+
+if __name__ == "__main__":
+    main()

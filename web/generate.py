@@ -170,9 +170,9 @@ def notices(drawing: embedded.Drawing, wish: Wish) -> list[str]:
     """Return what a person should know: how small the model is, and what it makes of the words."""
     shows = drawing.shows
     told = [
-        f"a small model draws, {shows.size} x {shows.size} pixels: {len(shows.things)} things "
-        f"({', '.join(shows.things[:3])}, ...) and {len(shows.backgrounds)} backgrounds "
-        f"({', '.join(shows.backgrounds[:3])}, ...), nothing else"
+        f"a small model draws, {shows.size} x {shows.size} pixels, and knows {len(shows.things)} "
+        f"names of things ({', '.join(shows.things[:3])}, ...), {len(shows.backgrounds)} of "
+        f"backgrounds ({', '.join(shows.backgrounds[:3])}, ...), nothing else"
     ]
     for line in wish.lines:
         if drawing.words.tokens(line.text) == [0]:

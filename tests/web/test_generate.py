@@ -70,7 +70,10 @@ def test_the_command_writes_a_film_of_the_length_that_was_asked_for(
     assert np.std(frames[-1]) > 1
     said = capsys.readouterr()
     assert said.out == ""
-    assert "a small model draws, 32 x 32 pixels: 2 things (duck, car, ...)" in said.err
+    assert (
+        "a small model draws, 32 x 32 pixels, and knows 2 names of things (duck, car, ...)"
+        in said.err
+    )
     assert f"1.3125 s in {output}" in said.err
 
 

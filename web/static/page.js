@@ -3,7 +3,9 @@
 import { Conversation } from "./asking.js";
 import { CameraError, openCamera } from "./camera.js";
 import { CaptionList } from "./captions.js";
+import { DrawingBoard } from "./drawing.js";
 import { CallError, EyelineClient } from "./eyeline.js";
+import { download } from "./recorder.js";
 import { RelevanceVeil } from "./relevance.js";
 import { drawRequests, stopping } from "./requests.js";
 import { openSample } from "./sample.js";
@@ -42,6 +44,7 @@ class Page {
   /** @type {Conversation | null} */ #conversation = null;
   #timeline;
   #veil;
+  #board;
 
   constructor(root) {
     this.#root = root;
@@ -61,6 +64,7 @@ class Page {
     page.look.onchange = () => this.#veil.show(page.look.checked);
     this.#timeline = new Timeline(page, (question) => this.#suggest(question));
     this.#veil = new RelevanceVeil(page.veil, page.camera, page["veil-about"]);
+    this.#board = new DrawingBoard(page);
     page.suggestions.append(...QUESTIONS.map((question) => this.#suggestion(question)));
     this.#show("idle"); // until now Start was disabled: it would have done nothing
   }
@@ -101,6 +105,7 @@ class Page {
     const conversation = (this.#conversation = new Conversation(this.#page, client, this.#timeline));
     const on = (name, act) => client.addEventListener(name, ({ detail }) => act(detail));
     conversation.spoken = this.#page.talk.checked;
+    this.#board.attach(client);
     on("state", (detail) => this.#change(detail));
     on("caption", (caption) => this.#captions.apply(caption) && this.#drawCaptions());
     on("stats", (stats) => this.#client === client && this.#drawStats(stats));
@@ -108,9 +113,9 @@ class Page {
     on("moment", (moment) => this.#timeline.add(moment));
     on("relevance", (relevance) => this.#veil.receive(relevance));
     on("requests", ({ requests }) => this.#drawRequests(requests));
-    on("event", (event) => conversation.receive(event));
+    on("event", (event) => (conversation.receive(event), this.#board.receive(event)));
     on("error", (error) => {
-      if (conversation.refused(error)) return;
+      if (conversation.refused(error) || this.#board.refused(error)) return;
       drawProblem(this.#page, { what: "The server reports an error.", advice: error.message });
     });
   }
@@ -229,11 +234,7 @@ class Page {
 
   #download() {
     const file = new Blob([this.#captions.toWebVTT()], { type: "text/vtt" });
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(file);
-    link.download = "captions.vtt";
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000); // the download has begun by then
+    download(file, "captions.vtt");
   }
 
   #forget() {
@@ -254,6 +255,7 @@ class Page {
   }
 
   #closeSource() {
+    this.#board.detach();
     this.#source?.close();
     this.#source = null;
     this.#page.camera.srcObject = this.#page.generated.srcObject = null;

@@ -54,4 +54,33 @@
  * @property {number[][]} values rows of the picture from the top, each from the left, 0 to 1
  */
 
+/**
+ * What draws at a server: `session.eyeline.generation`, null where nothing does.
+ * @typedef {object} Draws
+ * @property {string} about what it is, for a person
+ * @property {boolean} stand_in true where no model draws
+ * @property {number | number[]} size pixels of its pictures
+ * @property {number} rate pictures a second
+ * @property {Record<string, number>} samplers each with its own number of steps
+ * @property {string[]} things that it knows by name
+ * @property {string[]} backgrounds
+ */
+
+/**
+ * How drawing goes, from the server.
+ * @typedef {object} DrawingStatus
+ * @property {"off" | "waiting" | "drawing" | "paused" | "full"} state
+ * @property {string} sampler
+ * @property {number} steps in use now
+ * @property {number} rate pictures a second that are aimed at now
+ * @property {number} fps pictures shown in the last second
+ * @property {number} queue pictures that wait to be shown
+ * @property {number | null} delay_ms from the last control to the first picture drawn with it
+ * @property {boolean} degraded whether steps or rate are below what was wished
+ * @property {number} pictures shown since drawing began
+ * @property {string[]} notices
+ */
+
+/** @typedef {{x: number, y: number}} Point a place in the picture, 0 to 1 from the left and top */
+
 export {};

@@ -77,11 +77,12 @@ function captionItem(line) {
 }
 
 const ANSWERS = /^answers come from ((?:an? )?([^:]+))(?:: (.+))?$/; // who answers: what it can tell
+const DRAWS = /^(?:no )?video is drawn\b/; // said beside the drawing
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** @param {Record<string, HTMLElement>} page @param {Map<string, string>} notices message to level */
 export function drawNotices(page, notices) {
-  const general = [...notices].filter(([message]) => !ANSWERS.test(message));
+  const general = [...notices].filter(([message]) => !ANSWERS.test(message) && !DRAWS.test(message));
   const items = general.map(([message, level]) => element("li", sentence(message), level));
   page.notices.replaceChildren(...items);
 }

@@ -1,0 +1,554 @@
+"""The Draw card: what a person does becomes events, and how drawing goes is shown; no service."""
+
+import functools
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import av
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.chromium import SAMPLE, chromium, new_page
+from tests.browser.test_modules import Quiet
+
+pytestmark = pytest.mark.browser
+
+DRAWS = {
+    "about": "video is drawn by a small model at 64 x 64 pixels: its shapes are rough",
+    "stand_in": False,
+    "size": [64, 64],
+    "rate": 16.0,
+    "samplers": {"motion-stream": 2, "rolling-forcing": 5, "stream-dit": 1},
+    "things": ["duck", "car", "car horn"],
+    "backgrounds": ["grass", "sand"],
+}
+STATUS = {
+    "type": "eyeline.generation.status",
+    "state": "drawing",
+    "sampler": "motion-stream",
+    "steps": 2,
+    "rate": 16.0,
+    "fps": 15.9,
+    "queue": 3,
+    "delay_ms": 140,
+    "degraded": False,
+    "pictures": 812,
+    "notices": ["the motion was read from the words: left"],
+}
+SHOWN = """async () => {
+    document.body.innerHTML = await (await fetch("page.html")).text();
+    document.querySelector(".eyeline").dataset.state = "live";
+    const styled = document.createElement("link");
+    const loaded = new Promise((done) => styled.addEventListener("load", done));
+    document.head.append(Object.assign(styled, { rel: "stylesheet", href: "page.css" }));
+    await loaded;
+    const { partsOf } = await import("./view.js");
+    const { DrawingBoard } = await import("./drawing.js");
+    const parts = partsOf(document.body);
+    for (const name of ["generated-empty", "camera-empty"]) parts[name].hidden = true;
+    window.sent = [];
+    const made = Object.assign(document.createElement("canvas"), { width: 64, height: 64 });
+    const pen = made.getContext("2d");
+    let count = 0;
+    window.painting = setInterval(() => {
+        pen.fillStyle = `hsl(${(count += 9)} 80% 50%)`;
+        pen.fillRect(0, 0, 64, 64);
+    }, 30);
+    const remote = made.captureStream();
+    parts.generated.muted = true;
+    parts.generated.srcObject = remote;
+    await new Promise((done) => parts.generated.addEventListener("loadeddata", done));
+    window.client = { state: "live", remote, send: (event) => sent.push(event) };
+    window.board = new DrawingBoard(parts);
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium(None) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    handler = functools.partial(Quiet, directory=str(SAMPLE.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/index.html"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser, url: str) -> Iterator[Page]:
+    page, witness = new_page(browser, allowed=False, viewport={"width": 1240, "height": 900})
+    page.goto(url)
+    yield page
+    assert [error for error in witness.errors if "404" not in error] == []  # no icon here
+
+
+@pytest.fixture
+def page(tab: Page) -> Iterator[Page]:
+    """The page's markup with a board, in a call that nobody is behind."""
+    tab.evaluate(SHOWN)
+    tab.evaluate("board.attach(client)")
+    yield tab
+    tab.evaluate("clearInterval(painting)")
+
+
+@pytest.fixture
+def drawing(page: Page) -> Page:
+    """The same where it draws."""
+    offer(page, DRAWS)
+    part(page, "prompt").fill("a duck and a car on grass")
+    part(page, "draw-begin").click()
+    receive(page, updated(), STATUS)
+    sent(page)
+    return page
+
+
+def part(page: Page, name: str) -> Locator:
+    return page.locator(f"[data-part={name}]")
+
+
+def receive(page: Page, *events: dict[str, Any]) -> None:
+    page.evaluate("(events) => events.forEach((event) => board.receive(event))", list(events))
+
+
+def offer(page: Page, draws: dict[str, Any] | None) -> None:
+    receive(page, {"type": "session.created", "session": {"eyeline": {"generation": draws}}})
+
+
+def updated(*, enabled: bool = True, paused: bool = False) -> dict[str, Any]:
+    shown = {"enabled": enabled, "paused": paused}
+    return {"type": "eyeline.generation.updated", "generation": shown}
+
+
+def sent(page: Page) -> list[dict[str, Any]]:
+    """Return the events that were sent since the last call of this, without their ids."""
+    events: list[dict[str, Any]] = page.evaluate("sent.splice(0)")
+    assert all(event.pop("event_id").startswith("drawing_") for event in events)
+    return events
+
+
+def sent_soon(page: Page, count: int = 1) -> list[dict[str, Any]]:
+    page.wait_for_function("count => sent.length >= count", arg=count)
+    return sent(page)
+
+
+def picture(page: Page) -> dict[str, float]:
+    """Return the box of the square picture in the middle of the canvas."""
+    box = part(page, "easel").bounding_box()
+    assert box is not None
+    side = min(box["width"], box["height"])
+    left = box["x"] + (box["width"] - side) / 2
+    return {"x": left, "y": box["y"] + (box["height"] - side) / 2, "side": side}
+
+
+def at(page: Page, x: float, y: float) -> tuple[float, float]:
+    box = picture(page)
+    return box["x"] + x * box["side"], box["y"] + y * box["side"]
+
+
+def points(events: list[dict[str, Any]], thing: int) -> list[tuple[float, float]]:
+    assert {(each["type"], each["thing"]) for each in events} == {("eyeline.track.append", thing)}
+    return [(point["x"], point["y"]) for each in events for point in each["points"]]
+
+
+# What there is to draw with.
+
+
+def test_before_a_call_the_card_says_what_it_is_for_and_that_a_small_model_draws(
+    page: Page,
+) -> None:
+    page.evaluate("board.detach()")
+    expect(part(page, "draw-hint")).to_contain_text("drawn live by a small model")
+    expect(part(page, "prompt")).to_be_disabled()
+    expect(part(page, "draw-begin")).to_be_disabled()
+    expect(part(page, "record")).to_be_disabled()
+
+
+def test_where_nothing_draws_the_card_says_why_and_nothing_can_be_done(page: Page) -> None:
+    why = "no video is drawn: models/checkpoints/drawing-64.safetensors is missing"
+    receive(page, {"type": "eyeline.notice", "level": "info", "message": why})
+    offer(page, None)
+    expect(part(page, "draw-hint")).to_have_text(
+        "Nothing on this server draws: models/checkpoints/drawing-64.safetensors is missing."
+    )
+    for name in ("prompt", "draw-begin", "track-clear", "pause", "sampler", "seed", "record"):
+        expect(part(page, name)).to_be_disabled()
+    expect(part(page, "easel")).to_be_hidden()
+    assert sent(page) == []
+
+
+def test_where_something_draws_the_card_says_what_it_is_and_what_it_knows(page: Page) -> None:
+    offer(page, DRAWS)
+    expect(part(page, "draw-hint")).to_contain_text("Video is drawn by a small model at 64 x 64")
+    part(page, "draw-model-name").click()
+    expect(part(page, "draw-knows")).to_have_text("It knows duck, car, car horn; on grass, sand.")
+    options = part(page, "sampler").locator("option").evaluate_all("all => all.map((o) => o.value)")
+    assert options == list(DRAWS["samplers"])  # type: ignore[call-overload]  # a mapping
+    expect(part(page, "steps")).to_have_attribute("placeholder", "2")
+    page.get_by_role("button", name="a duck on grass, moving in a circle").click()
+    expect(part(page, "prompt")).to_have_value("a duck on grass, moving in a circle")
+    expect(part(page, "prompt")).to_be_focused()
+    assert sent(page) == []
+
+
+def test_a_later_session_update_leaves_what_was_chosen(page: Page) -> None:
+    offer(page, DRAWS)
+    part(page, "sampler").select_option("stream-dit")
+    receive(page, {"type": "session.updated", "session": {"eyeline": {"generation": DRAWS}}})
+    offer(page, {**DRAWS, "about": "video is drawn by another"})
+    expect(part(page, "sampler")).to_have_value("stream-dit")
+    expect(part(page, "steps")).to_have_attribute("placeholder", "1")
+
+
+# Prompts.
+
+
+def test_to_draw_is_to_begin_with_all_settings_and_then_the_prompt(page: Page) -> None:
+    offer(page, DRAWS)
+    part(page, "sampler").select_option("rolling-forcing")
+    part(page, "seed").fill("7")
+    part(page, "prompt").fill("  a duck  ")
+    part(page, "prompt").press("Enter")
+    assert sent(page) == [
+        {
+            "type": "eyeline.generation.update",
+            "enabled": True,
+            "paused": False,
+            "sampler": "rolling-forcing",
+            "steps": None,
+            "seed": 7,
+            "source": "none",
+            "strength": 0.6,
+        },
+        {"type": "eyeline.prompt.set", "text": "a duck"},
+    ]
+    receive(page, updated(), STATUS)
+    part(page, "prompt").fill("a car")
+    expect(part(page, "draw-begin")).to_have_text("Change")
+    part(page, "draw-begin").click()
+    assert sent(page) == [{"type": "eyeline.prompt.set", "text": "a car"}]
+    part(page, "draw-end").click()
+    assert sent(page) == [{"type": "eyeline.generation.update", "enabled": False}]
+    receive(page, updated(enabled=False))
+    expect(part(page, "easel")).to_be_hidden()
+    expect(part(page, "draw-begin")).to_have_text("Draw")
+
+
+@pytest.mark.parametrize("text", ["", "   "])
+def test_an_empty_prompt_is_not_sent(page: Page, text: str) -> None:
+    offer(page, DRAWS)
+    part(page, "prompt").fill(text)
+    part(page, "draw-begin").click()
+    assert sent(page) == []
+
+
+def test_a_second_prompt_is_blended_by_its_share_and_a_drag_is_few_messages(drawing: Page) -> None:
+    page = drawing
+    expect(part(page, "blend")).to_be_disabled()
+    part(page, "prompt-second").fill("a car on sand")
+    part(page, "prompt-second").press("Tab")
+    first = {"text": "a duck and a car on grass", "weight": 0.5}
+    second = {"text": "a car on sand", "weight": 0.5}
+    assert sent_soon(page) == [{"type": "eyeline.prompt.set", "blend": [first, second]}]
+    page.evaluate(
+        """() => {
+            const slider = document.querySelector('[data-part=blend]');
+            for (let share = 0; share <= 80; share += 1) {
+                slider.value = share;
+                slider.dispatchEvent(new Event('input'));
+            }
+        }"""
+    )
+    events = sent_soon(page)
+    assert len(events) == 1
+    assert [each["weight"] for each in events[0]["blend"]] == pytest.approx([0.2, 0.8])
+    expect(part(page, "blend-value")).to_have_text("80 %")
+    part(page, "prompt-second").fill("")
+    part(page, "prompt-second").press("Tab")
+    assert sent_soon(page) == [{"type": "eyeline.prompt.set", "text": first["text"]}]
+    expect(part(page, "blend")).to_be_disabled()
+
+
+# Paths.
+
+
+def test_a_mouse_draws_the_path_of_the_chosen_thing_within_the_picture(drawing: Page) -> None:
+    page = drawing
+    page.mouse.move(*at(page, 0.25, 0.5))
+    assert sent(page) == []  # no button was pressed
+    page.mouse.down()
+    for share in (0.3, 0.5, 0.75):
+        page.mouse.move(*at(page, share, 0.25))
+    page.mouse.up()
+    path = points(sent_soon(page), 0)
+    assert path[0] == pytest.approx((0.25, 0.5), abs=0.01)
+    assert path[-1] == pytest.approx((0.75, 0.25), abs=0.01)
+    page.mouse.move(*at(page, 0.1, 0.1))
+    assert sent(page) == []
+
+
+def test_a_hand_beyond_the_picture_is_at_its_edge(drawing: Page) -> None:
+    page = drawing
+    page.mouse.move(*at(page, 0.9, 0.9))
+    page.mouse.down()
+    page.mouse.move(*at(page, 1.3, 2.0))
+    page.mouse.up()
+    assert points(sent_soon(page), 0)[-1] == (1, 1)
+
+
+def test_the_other_thing_has_a_path_of_its_own(drawing: Page) -> None:
+    page = drawing
+    page.get_by_role("radio", name="car").check()
+    page.mouse.move(*at(page, 0.5, 0.5))
+    page.mouse.down()
+    page.mouse.up()
+    assert points(sent_soon(page), 1) == [pytest.approx((0.5, 0.5), abs=0.01)]
+    part(page, "track-clear").click()
+    assert sent(page) == [{"type": "eyeline.track.clear"}]
+
+
+def test_quick_movements_are_told_together(drawing: Page) -> None:
+    page = drawing
+    page.evaluate(
+        """([x, y]) => {
+            const canvas = document.querySelector('[data-part=easel]');
+            const all = { pointerId: 1, bubbles: true, button: 0, clientY: y };
+            const tell = (type, more) =>
+                canvas.dispatchEvent(new PointerEvent(type, { ...all, ...more }));
+            canvas.setPointerCapture = () => {};
+            tell('pointerdown', { clientX: x });
+            for (let n = 0; n < 2000; n += 1) tell('pointermove', { clientX: x + n / 20 });
+            tell('pointerup', {});
+        }""",
+        list(at(page, 0.1, 0.5)),
+    )
+    events = sent_soon(page)
+    assert sum(len(each["points"]) for each in events) <= 200
+    assert len(events) <= 2
+
+
+def test_keys_choose_move_and_forget(drawing: Page) -> None:
+    page = drawing
+    part(page, "easel").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowUp")
+    assert points(sent_soon(page), 0)[-1] == (0.54, 0.38)
+    page.keyboard.press("2")
+    expect(part(page, "thing-second")).to_be_checked()
+    for _ in range(20):
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_function("sent.at(-1)?.points?.at(-1).x === 0")
+    assert points(sent(page), 1)[-1] == (0, 0.5)
+    page.keyboard.press("Delete")
+    assert sent(page) == [{"type": "eyeline.track.clear", "thing": 1}]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "names"),
+    [
+        ("Two CARS and a duck", ["car", "duck"]),
+        ("a car horn on sand", ["car horn", "second thing"]),
+        ("a cartoon", ["first thing", "second thing"]),
+    ],
+)
+def test_paths_are_named_after_the_things_in_the_prompt(
+    page: Page, prompt: str, names: list[str]
+) -> None:
+    offer(page, DRAWS)
+    part(page, "prompt").fill(prompt)
+    shown = [part(page, f"thing-{n}-name").inner_text() for n in ("first", "second")]
+    assert shown == names
+
+
+# How it is drawn.
+
+
+def test_settings_are_told_while_it_draws_and_those_out_of_range_are_not(drawing: Page) -> None:
+    page = drawing
+
+    def told(**changes: object) -> list[dict[str, object]]:
+        return [{"type": "eyeline.generation.update", **changes}]
+
+    part(page, "sampler").select_option("stream-dit")
+    assert sent(page) == told(sampler="stream-dit", steps=None)
+    part(page, "steps").fill("3")
+    part(page, "steps").press("Tab")
+    assert sent_soon(page) == told(steps=3)
+    part(page, "steps").fill("9")
+    part(page, "steps").press("Tab")
+    part(page, "seed").fill("-1")
+    part(page, "seed").press("Tab")
+    part(page, "seed").fill("12")
+    part(page, "seed").press("Tab")
+    assert sent_soon(page) == told(seed=12)
+    part(page, "pause").click()
+    assert sent(page) == told(paused=True)
+    receive(page, updated(paused=True))
+    expect(part(page, "pause")).to_have_text("Go on")
+    part(page, "step-once").click()
+    assert sent(page) == told(paused=True, step=True)
+    part(page, "pause").click()
+    assert sent(page) == told(paused=False)
+    part(page, "reset").click()
+    assert sent(page) == told(reset=True)
+
+
+def test_the_camera_is_followed_as_far_as_the_slider_says(drawing: Page) -> None:
+    page = drawing
+    expect(part(page, "strength")).to_be_disabled()
+    page.get_by_text("From my camera").click()
+    assert sent(page) == [{"type": "eyeline.generation.update", "source": "camera"}]
+    part(page, "strength").fill("25")
+    assert sent_soon(page) == [{"type": "eyeline.generation.update", "strength": 0.25}]
+    expect(part(page, "strength-value")).to_have_text("25 %")
+
+
+def test_how_drawing_goes_is_shown_and_what_is_to_be_known_is_said_once(drawing: Page) -> None:
+    page = drawing
+    expect(part(page, "draw-state")).to_have_text("Drawing")
+    expect(part(page, "draw-fps")).to_have_text("16 fps")
+    expect(part(page, "draw-delay")).to_have_text("140 ms")
+    expect(part(page, "draw-remarks")).to_have_text("The motion was read from the words: left.")
+    expect(part(page, "generated-what")).to_have_text("drawn live by a small model")
+    page.evaluate("document.querySelector('[data-part=draw-remarks] li').id = 'same'")
+    receive(page, {**STATUS, "pictures": 830})
+    expect(part(page, "draw-pictures")).to_have_text("830")
+    expect(page.locator("#same")).to_have_count(1)
+    receive(page, {**STATUS, "degraded": True, "steps": 1, "rate": 9.25, "delay_ms": None})
+    expect(part(page, "draw-remarks")).to_contain_text(
+        "This machine is behind, so that it draws with 1 of 2 steps and 9.3 of 16 pictures"
+    )
+    expect(part(page, "draw-delay")).to_have_text("–")
+    receive(page, {**STATUS, "state": "full"})
+    expect(part(page, "draw-state")).to_contain_text("as many people draw as may at once")
+    expect(part(page, "easel")).to_be_hidden()
+
+
+def test_what_the_server_refuses_is_said_beside_the_controls_until_the_next_try(
+    drawing: Page,
+) -> None:
+    page = drawing
+    refused = "(error) => board.refused(error)"
+    said = {"message": "text: expected words for what to draw, got '🦆'", "event_id": "drawing_2"}
+    assert page.evaluate(refused, said) is True
+    expect(part(page, "draw-remarks")).to_contain_text("Text: expected words for what to draw")
+    assert page.evaluate(refused, {"message": "another", "event_id": "question_1_item"}) is False
+    assert page.evaluate(refused, {"message": "another", "event_id": None}) is False
+    part(page, "draw-begin").click()
+    expect(part(page, "draw-remarks")).not_to_contain_text("expected words")
+
+
+# The file, and the end.
+
+
+def recorded(file: Path) -> tuple[str, int]:
+    """Return the size of the pictures in `file`, and how many there are."""
+    with av.open(str(file)) as container:
+        frames = list(container.decode(video=0))
+    return f"{frames[0].width}x{frames[0].height}", len(frames)
+
+
+def test_what_is_returned_can_be_recorded_to_a_file(drawing: Page, tmp_path: Path) -> None:
+    page = drawing
+    part(page, "record").click()
+    expect(part(page, "record")).to_have_text("Stop recording")
+    expect(part(page, "record")).to_have_attribute("aria-pressed", "true")
+    page.evaluate(
+        """() => new Promise((done) => {
+            const video = document.querySelector('[data-part=generated]');
+            let left = 12;
+            const count = () =>
+                (left -= 1) ? video.requestVideoFrameCallback(count) : done();
+            video.requestVideoFrameCallback(count);
+        })"""
+    )
+    with page.expect_download() as download:
+        part(page, "record").click()
+    assert download.value.suggested_filename == "eyeline-drawing.webm"
+    download.value.save_as(tmp_path / "made.webm")
+    size, count = recorded(tmp_path / "made.webm")
+    assert size == "64x64"
+    assert count >= 6
+    expect(part(page, "record")).to_have_text("Record")
+
+
+def test_a_call_that_ends_ends_the_recording_with_its_file_and_the_drawing(drawing: Page) -> None:
+    page = drawing
+    part(page, "record").click()
+    page.wait_for_function("document.querySelector('[data-part=record]').ariaPressed === 'true'")
+    with page.expect_download() as download:
+        page.evaluate("client.state = 'ended', board.detach()")
+    assert download.value.suggested_filename == "eyeline-drawing.webm"
+    expect(part(page, "easel")).to_be_hidden()
+    expect(part(page, "prompt")).to_be_disabled()
+    expect(part(page, "prompt")).to_have_value("a duck and a car on grass")
+    expect(part(page, "performance")).to_be_hidden()
+    expect(part(page, "generated-what")).to_contain_text("caption drawn in")
+
+
+# For everybody.
+
+
+def test_every_control_has_a_name_and_a_role(drawing: Page) -> None:
+    page = drawing
+    named = [
+        ("textbox", "Prompt: what to draw"),
+        ("textbox", "Blend with"),
+        ("slider", "Its share"),
+        ("radio", "duck"),
+        ("radio", "car"),
+        ("switch", "From my camera"),
+        ("slider", "Changed by"),
+        ("combobox", "Sampler"),
+        ("spinbutton", "Steps"),
+        ("spinbutton", "Seed"),
+        *(("button", name) for name in ("Change", "Forget paths", "Pause", "Step", "Record")),
+    ]
+    for role, name in named:
+        found = page.get_by_role(role, name=name, exact=False)  # type: ignore[arg-type]
+        assert found.count() >= 1, (role, name)
+    expect(part(page, "easel")).to_have_attribute("tabindex", "0")
+
+
+def test_on_a_telephone_a_finger_draws_and_nothing_is_wider_than_the_screen(
+    browser: Browser, url: str
+) -> None:
+    screen = {"width": 360, "height": 740}
+    phone, witness = new_page(
+        browser, allowed=False, viewport=screen, has_touch=True, is_mobile=True
+    )
+    phone.goto(url)
+    phone.evaluate(SHOWN)
+    phone.evaluate("board.attach(client)")
+    offer(phone, DRAWS)
+    part(phone, "prompt").fill("a duck on grass")
+    part(phone, "draw-begin").tap()
+    receive(phone, updated(), STATUS)
+    sent(phone)
+    assert phone.evaluate("document.documentElement.scrollWidth") == screen["width"]
+    expect(part(phone, "draw-more")).not_to_have_attribute("open", "")
+    phone.evaluate("scrollTo(0, 0)")
+    assert picture(phone)["side"] > 0.9 * (screen["width"] - 24)
+    finger = phone.context.new_cdp_session(phone)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        touched = [{"x": x, "y": y} for x, y in places]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touched})
+
+    touch("touchStart", at(phone, 0.2, 0.8))
+    touch("touchMove", at(phone, 0.5, 0.5))
+    touch("touchMove", at(phone, 0.9, 0.1))  # beneath the camera's corner
+    touch("touchEnd")
+    phone.wait_for_function("sent.flatMap((event) => event.points).some(({ x }) => x > 0.85)")
+    path = points(sent(phone), 0)
+    assert path[0] == pytest.approx((0.2, 0.8), abs=0.01)
+    assert path[-1] == pytest.approx((0.9, 0.1), abs=0.01)
+    assert phone.evaluate("scrollY") == 0
+    phone.context.close()
+    assert [error for error in witness.errors if "404" not in error] == []

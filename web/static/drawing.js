@@ -1,0 +1,282 @@
+/** The Draw card: prompts, paths and settings to events of the protocol, and how drawing goes. */
+
+import { PathCanvas } from "./canvas.js";
+import { PictureRecorder } from "./recorder.js";
+import { UNDRAWN, drawOffer, drawReport, drawThings } from "./drawing_view.js";
+
+const SOON_MS = 100; // a slider that is dragged tells its place this often
+const EVENT = "drawing_"; // ids of our events begin with it: an error says which it answers
+const WHOLE = 100; // per cent
+
+/** @typedef {import("./eyeline.js").EyelineClient} EyelineClient */
+/** @typedef {import("./types.js").Draws} Draws */
+/** @typedef {import("./types.js").DrawingStatus} DrawingStatus */
+/** @typedef {{text: string, weight: number}} Part of a prompt */
+
+/** One page's drawing: the controls stay as they are from call to call, the video does not. */
+export class DrawingBoard {
+  #page;
+  #canvas;
+  #recorder;
+  /** @type {EyelineClient | null} */ #client = null;
+  /** @type {Draws | null | undefined} undefined: not known yet */ #draws;
+  /** @type {DrawingStatus | null} */ #status = null;
+  /** @type {Map<string, number>} what is told soon, by its name */ #soon = new Map();
+  #enabled = false;
+  #paused = false;
+  #reason = ""; // why nothing draws
+  #refusal = "";
+  #prompt = "";
+  #events = 0;
+
+  /** @param {Record<string, any>} page its parts */
+  constructor(page) {
+    this.#page = page;
+    this.#canvas = new PathCanvas(page.easel, page.generated, {
+      points: (thing, points) => this.#send({ type: "eyeline.track.append", thing, points }),
+      choose: (thing) => this.#choose(thing),
+      clear: (thing) => this.#clear(thing),
+    });
+    this.#recorder = new PictureRecorder((recording) => this.#tellRecording(recording));
+    this.#listenToPrompts();
+    this.#listenToSettings();
+    page["draw-more"].open = !matchMedia("(max-width: 600px)").matches; // a phone has no room for it
+    page.record.onclick = () => this.#record();
+    page["track-clear"].onclick = () => this.#clear();
+    page["thing-first"].onchange = () => this.#choose(0);
+    page["thing-second"].onchange = () => this.#choose(1);
+    this.#offer();
+    this.#show();
+  }
+
+  /** A call begins; what it can draw is told by its events. @param {EyelineClient} client */
+  attach(client) {
+    this.detach();
+    this.#client = client;
+  }
+
+  /** The call is over. */
+  detach() {
+    this.#recorder.stop();
+    for (const timer of this.#soon.values()) clearTimeout(timer);
+    this.#soon.clear();
+    this.#client = this.#status = null;
+    this.#draws = undefined;
+    this.#enabled = this.#paused = false;
+    this.#reason = this.#refusal = "";
+    this.#canvas.forget();
+    this.#offer();
+    this.#show();
+  }
+
+  /** Take in a server event; those that are not about drawing are left alone. */
+  receive(event) {
+    if (!this.#client) return;
+    if (event.type === "session.created" || event.type === "session.updated") this.#offered(event.session);
+    else if (event.type === "eyeline.generation.updated") this.#updated(event.generation);
+    else if (event.type === "eyeline.generation.status") this.#report(event);
+    else if (event.type === "eyeline.notice") this.#notice(event.message);
+  }
+
+  /**
+   * Take in an error event.
+   * @param {{message: string, event_id?: string | null}} error
+   * @returns {boolean} whether it was ours, and is shown beside the controls
+   */
+  refused({ message, event_id: cause }) {
+    if (!cause?.startsWith(EVENT)) return false;
+    this.#refusal = message;
+    this.#show();
+    return true;
+  }
+
+  #listenToPrompts() {
+    const page = this.#page;
+    page["draw-form"].onsubmit = (event) => {
+      event.preventDefault();
+      this.#begin();
+    };
+    page["draw-end"].onclick = () => this.#update({ enabled: false });
+    page.prompt.oninput = () => drawThings(page, this.#draws, page.prompt.value);
+    page["prompt-second"].onchange = () => this.#second();
+    page.blend.oninput = () => {
+      page["blend-value"].textContent = `${page.blend.value} %`;
+      this.#later("prompt", () => this.#say());
+    };
+  }
+
+  #listenToSettings() {
+    const page = this.#page;
+    page.sampler.onchange = () => this.#sample();
+    page.steps.onchange = () => page.steps.reportValidity() && this.#set({ steps: this.#steps });
+    page.seed.onchange = () => page.seed.reportValidity() && this.#set({ seed: Number(page.seed.value) });
+    page["from-camera"].onchange = () => {
+      page.strength.disabled = !page["from-camera"].checked;
+      this.#set({ source: this.#source });
+    };
+    page.strength.oninput = () => {
+      page["strength-value"].textContent = `${page.strength.value} %`;
+      this.#later("strength", () => this.#set({ strength: this.#strength }));
+    };
+    page.pause.onclick = () => this.#update({ paused: !this.#paused });
+    page["step-once"].onclick = () => this.#update({ paused: true, step: true });
+    page.reset.onclick = () => {
+      this.#canvas.forget();
+      this.#update({ reset: true });
+    };
+  }
+
+  get #source() {
+    return this.#page["from-camera"].checked ? "camera" : "none";
+  }
+
+  get #strength() {
+    return Number(this.#page.strength.value) / WHOLE;
+  }
+
+  /** Null: as many as the sampler has by itself. */
+  get #steps() {
+    const { value } = this.#page.steps;
+    return value === "" ? null : Number(value);
+  }
+
+  /** Begin to draw what the box says, or go on with it. */
+  #begin() {
+    const page = this.#page;
+    const text = page.prompt.value.trim();
+    if (!text || !page.steps.reportValidity() || !page.seed.reportValidity()) return;
+    this.#prompt = text;
+    const settings = { sampler: page.sampler.value, steps: this.#steps, seed: Number(page.seed.value) };
+    const camera = { source: this.#source, strength: this.#strength };
+    if (!this.#enabled) this.#update({ enabled: true, paused: false, ...settings, ...camera });
+    this.#say();
+  }
+
+  /** Tell what to draw: one prompt, or two with their shares. */
+  #say() {
+    const page = this.#page;
+    const [text, second, share] = [this.#prompt, page["prompt-second"].value.trim(), Number(page.blend.value) / WHOLE];
+    if (!text) return;
+    /** @type {Part[]} */
+    const blend = [{ text, weight: 1 - share }, { text: second, weight: share }];
+    this.#send({ type: "eyeline.prompt.set", ...(second ? { blend } : { text }) });
+  }
+
+  #second() {
+    const page = this.#page;
+    const second = page["prompt-second"].value.trim();
+    if (Boolean(second) === page.blend.disabled) page.blend.value = second ? "50" : "0"; // it came, or went
+    page.blend.disabled = !second;
+    page["blend-value"].textContent = `${page.blend.value} %`;
+    if (this.#enabled) this.#say();
+  }
+
+  #sample() {
+    const page = this.#page;
+    page.steps.value = "";
+    page.steps.placeholder = this.#draws?.samplers[page.sampler.value] ?? "";
+    this.#set({ sampler: page.sampler.value, steps: null });
+  }
+
+  #choose(thing) {
+    this.#page[thing ? "thing-second" : "thing-first"].checked = true;
+    this.#canvas.choose(thing);
+  }
+
+  /** @param {number} [thing] none: both */
+  #clear(thing) {
+    this.#canvas.forget(thing);
+    this.#send({ type: "eyeline.track.clear", ...(thing === undefined ? {} : { thing }) });
+  }
+
+  /** Change how it is drawn; before it began, that is told when it does. */
+  #set(changes) {
+    if (this.#enabled) this.#update(changes);
+  }
+
+  #update(changes) {
+    this.#send({ type: "eyeline.generation.update", ...changes });
+  }
+
+  #send(event) {
+    if (this.#client?.state !== "live" || !this.#draws) return;
+    if (this.#refusal) {
+      this.#refusal = "";
+      this.#show();
+    }
+    this.#client.send({ ...event, event_id: `${EVENT}${(this.#events += 1)}` });
+  }
+
+  #later(name, act) {
+    if (this.#soon.has(name)) return;
+    const told = () => {
+      this.#soon.delete(name);
+      act();
+    };
+    this.#soon.set(name, setTimeout(told, SOON_MS));
+  }
+
+  #offered(session) {
+    const draws = session.eyeline?.generation ?? null;
+    if (JSON.stringify(draws) === JSON.stringify(this.#draws)) return;
+    this.#draws = draws;
+    this.#offer();
+    drawThings(this.#page, draws, this.#page.prompt.value);
+    this.#show();
+  }
+
+  #offer() {
+    drawOffer(this.#page, this.#draws, this.#reason, (prompt) => {
+      this.#page.prompt.value = prompt;
+      this.#page.prompt.focus();
+      drawThings(this.#page, this.#draws, prompt);
+    });
+  }
+
+  #notice(message) {
+    const why = UNDRAWN.exec(message);
+    if (!why) return;
+    this.#reason = why[1];
+    this.#offer();
+  }
+
+  #updated({ enabled, paused }) {
+    if (this.#enabled && !enabled) this.#canvas.forget();
+    this.#enabled = enabled;
+    this.#paused = paused;
+    this.#show();
+  }
+
+  #report(status) {
+    this.#status = status;
+    this.#show();
+  }
+
+  #record() {
+    if (this.#recorder.recording) this.#recorder.stop();
+    else this.#recorder.start(this.#client.remote, "eyeline-drawing");
+  }
+
+  #tellRecording(recording) {
+    this.#page.record.textContent = recording ? "Stop recording" : "Record";
+    this.#page.record.ariaPressed = String(recording);
+  }
+
+  #show() {
+    const page = this.#page;
+    const possible = Boolean(this.#client && this.#draws);
+    const steps = this.#steps ?? this.#draws?.samplers[page.sampler.value] ?? null;
+    const shown = this.#enabled && ["drawing", "paused"].includes(this.#status?.state);
+    page["draw-controls"].disabled = !possible;
+    page.record.disabled = !possible || !PictureRecorder.possible;
+    page["draw-begin"].textContent = this.#enabled ? "Change" : "Draw";
+    page["draw-end"].hidden = !this.#enabled;
+    page.pause.textContent = this.#paused ? "Go on" : "Pause";
+    page.pause.ariaPressed = String(this.#paused);
+    for (const name of ["pause", "step-once", "reset", "track-clear"]) page[name].disabled = !this.#enabled;
+    page.draw.dataset.drawing = shown ? "on" : "off";
+    page["generated-what"].textContent = shown ? "drawn live by a small model" : "returned with the caption drawn in";
+    this.#canvas.show(shown);
+    drawReport(page, this.#enabled ? this.#status : null, { steps, rate: this.#draws?.rate ?? 0, refusal: this.#refusal });
+  }
+}

@@ -1,0 +1,126 @@
+/** Draws the Draw card: what the server can draw, and how it goes. Decides nothing. */
+
+import { element } from "./view.js";
+
+const STATES = {
+  off: "",
+  waiting: "Waiting for a prompt",
+  drawing: "Drawing",
+  paused: "Paused",
+  full: "Waiting: as many people draw as may at once",
+};
+const SAMPLERS = {
+  "motion-stream": "MotionStream: soonest",
+  "rolling-forcing": "Rolling Forcing: steadier",
+  "stream-dit": "StreamDiT: moving buffer",
+};
+const BEFORE =
+  "Press Start: then a prompt and your mouse or finger make a video here, drawn live by a small model, if this server has one.";
+const NONE = "Nothing on this server draws";
+export const UNDRAWN = /^no video is drawn: (.+)$/; // a notice that says why
+const DOZEN = 12;
+
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** @typedef {import("./types.js").Draws} Draws */
+/** @typedef {import("./types.js").DrawingStatus} DrawingStatus */
+
+/**
+ * Say what draws here and fill in its samplers.
+ * @param {Record<string, any>} page
+ * @param {Draws | null | undefined} draws null: nothing; undefined: not known without a call
+ * @param {string} reason why nothing draws, where that is known
+ * @param {(prompt: string) => void} suggest called with a prompt to begin with
+ */
+export function drawOffer(page, draws, reason, suggest) {
+  const none = `${NONE}${reason && `: ${reason}`}.`;
+  const hint = draws ? `${sentence(draws.about)}.` : draws === null ? none : BEFORE;
+  page["draw-hint"].textContent = hint;
+  page["draw-hint"].classList.toggle("none", draws === null || Boolean(draws?.stand_in));
+  page["draw-model"].hidden = !draws;
+  page["draw-suggestions"].hidden = !draws;
+  if (!draws) return;
+  page["draw-model"].classList.toggle("stand-in", draws.stand_in);
+  page["draw-model-name"].textContent = draws.stand_in ? "Stand-in" : "Small model";
+  page["draw-knows"].textContent = `It knows ${listed(draws.things)}; on ${listed(draws.backgrounds)}.`;
+  const { value } = page.sampler;
+  page.sampler.replaceChildren(...Object.keys(draws.samplers).map(option));
+  if (value in draws.samplers) page.sampler.value = value;
+  page.steps.placeholder = String(draws.samplers[page.sampler.value]);
+  page["draw-suggestions"].replaceChildren(...promptsOf(draws).map((prompt) => suggestion(prompt, suggest)));
+}
+
+/**
+ * Name what a path moves after the first two things in `prompt` that the model knows.
+ * @param {Record<string, any>} page @param {Draws | null | undefined} draws @param {string} prompt
+ */
+export function drawThings(page, draws, prompt) {
+  const [first = "first thing", second = "second thing"] = thingsIn(prompt, draws?.things ?? []);
+  page["thing-first-name"].textContent = first;
+  page["thing-second-name"].textContent = second;
+}
+
+/** The things that `prompt` names, in its order. @param {string} prompt @param {string[]} things */
+export function thingsIn(prompt, things) {
+  const names = [...things].sort((one, other) => other.length - one.length).map((name) => name.replace(/[^\w ]/g, "."));
+  if (!names.length) return [];
+  const found = prompt.toLowerCase().matchAll(new RegExp(`\\b(${names.join("|")})s?\\b`, "g"));
+  return [...found].map((match) => match[1]).slice(0, 2);
+}
+
+/**
+ * Show how drawing goes; null where nothing is drawn.
+ * @param {Record<string, any>} page
+ * @param {DrawingStatus | null} status
+ * @param {{steps: number | null, rate: number, refusal: string}} also what was asked for, and what was refused
+ */
+export function drawReport(page, status, { refusal, ...wished }) {
+  page["draw-state"].textContent = status ? STATES[status.state] : "";
+  page.performance.hidden = !status;
+  const remarks = [...(refusal ? [[sentence(refusal), "warning"]] : [])];
+  if (status) {
+    page["draw-fps"].textContent = `${Math.round(status.fps)} fps`;
+    page["draw-delay"].textContent = status.delay_ms === null ? "–" : `${status.delay_ms} ms`;
+    page["draw-steps"].textContent = String(status.steps);
+    page["draw-pictures"].textContent = String(status.pictures);
+    if (status.degraded) remarks.push([behind(status, wished), "warning"]);
+    remarks.push(...status.notices.map((notice) => [sentence(notice), ""]));
+  }
+  const told = JSON.stringify(remarks);
+  if (page["draw-remarks"].dataset.told === told) return; // read out once, not each second
+  page["draw-remarks"].dataset.told = told;
+  page["draw-remarks"].replaceChildren(...remarks.map(([text, level]) => element("li", `${text.replace(/\.$/, "")}.`, level)));
+}
+
+function behind({ steps, rate }, wished) {
+  const fewer = [];
+  if (wished.steps !== null && steps < wished.steps) fewer.push(`${steps} of ${wished.steps} steps`);
+  if (rate < wished.rate) fewer.push(`${rate.toFixed(1)} of ${wished.rate} pictures a second`);
+  return `This machine is behind, so that it draws with ${fewer.join(" and ")}`;
+}
+
+function listed(names) {
+  const rest = names.length - DOZEN;
+  return names.slice(0, DOZEN).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+}
+
+function promptsOf({ things: [one, two], backgrounds: [ground, other] }) {
+  if (!one || !ground) return [];
+  const single = `a ${one} on ${ground}, moving in a circle`;
+  return two ? [single, `a ${one} and a ${two} on ${other ?? ground}`] : [single];
+}
+
+function option(name) {
+  const made = element("option", SAMPLERS[name] ?? name);
+  made.value = name;
+  return made;
+}
+
+function suggestion(prompt, suggest) {
+  const item = document.createElement("li");
+  const button = element("button", prompt);
+  button.type = "button";
+  button.onclick = () => suggest(prompt);
+  item.append(button);
+  return item;
+}

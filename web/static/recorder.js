@@ -1,0 +1,66 @@
+/** The returned picture as a file: what MediaRecorder makes of it, downloaded when it is stopped. */
+
+const FORMS = [
+  ["video/webm;codecs=vp9", "webm"],
+  ["video/webm;codecs=vp8", "webm"],
+  ["video/mp4", "mp4"], // what Safari writes
+];
+const BITRATE = 2_500_000; // bit/s: an hour is a gigabyte at most
+const PIECE_MS = 1000; // what is lost where a browser dies
+
+/** Records one stream at a time. */
+export class PictureRecorder {
+  /** @type {MediaRecorder | null} */ #recorder = null;
+  #told;
+
+  /** @param {(recording: boolean) => void} told called where recording begins or ends */
+  constructor(told) {
+    this.#told = told;
+  }
+
+  get recording() {
+    return this.#recorder !== null;
+  }
+
+  /** Whether this browser can record at all. */
+  static get possible() {
+    return formOf() !== undefined;
+  }
+
+  /** Record the picture of `stream` until `stop`. @param {MediaStream} stream @param {string} name of the file, without its ending */
+  start(stream, name) {
+    if (this.#recorder) return;
+    const [mimeType, ending] = formOf();
+    const picture = new MediaStream(stream.getVideoTracks());
+    const recorder = new MediaRecorder(picture, { mimeType, videoBitsPerSecond: BITRATE });
+    const pieces = [];
+    recorder.ondataavailable = ({ data }) => data.size && pieces.push(data);
+    recorder.onstop = () => {
+      this.#recorder = null;
+      this.#told(false);
+      if (pieces.length) download(new Blob(pieces, { type: mimeType }), `${name}.${ending}`);
+    };
+    recorder.start(PIECE_MS);
+    this.#recorder = recorder;
+    this.#told(true);
+  }
+
+  /** End the file and hand it to the person. It also ends by itself where the call does. */
+  stop() {
+    if (this.#recorder?.state === "recording") this.#recorder.stop();
+  }
+}
+
+/** Hand a file to the person. @param {Blob} file @param {string} name */
+export function download(file, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000); // the download has begun by then
+}
+
+function formOf() {
+  if (typeof MediaRecorder === "undefined") return undefined;
+  return FORMS.find(([mimeType]) => MediaRecorder.isTypeSupported(mimeType));
+}

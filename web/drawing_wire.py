@@ -12,6 +12,7 @@ from web.message import Message
 THINGS = 2  # that can have a track
 PROMPTS = 2  # that can be blended
 STEPS = 8
+MOST_POINTS = 10_000  # of a message, whatever the setting says: each is checked
 LARGEST_SEED = 2**53 - 1  # whole numbers that JavaScript keeps
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -63,7 +64,7 @@ class TrackAppend(OwnMessage):
 
     type: Literal["eyeline.track.append"]
     thing: int = Field(0, ge=0, lt=THINGS)
-    points: list[Point] = Field(min_length=1)
+    points: list[Point] = Field(min_length=1, max_length=MOST_POINTS)
 
 
 class TrackClear(OwnMessage):

@@ -18,10 +18,11 @@ from media.events import (
     Say,
     TurnDetection,
 )
-from media.frames import AudioChunk, VideoFrame
+from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from media.recording import EVENTS, MEMORY, items_of, read, record
+from media.steering import Generation, Prompt, Track, Untrack
 from media.worker import Worker
 from tests.media.made import write_clip
 from tests.media.pipeline.scripted import (
@@ -156,3 +157,25 @@ async def test_reading_follows_the_clock(tmp_path: Path) -> None:
         assert clock.now() >= item.time
     worker.close()
     assert clock.now() == pytest.approx(3.0, abs=0.1)
+
+
+async def test_what_steers_drawing_is_kept_in_its_place_and_draws_the_same(tmp_path: Path) -> None:
+    items: list[Input] = [
+        Prompt((("a duck", 0.7), ("a car", 0.3)), 0.0),
+        Generation(time=0.0, enabled=True, seed=4, steps=2, camera=True),
+        *chunks(silence(1)),
+        picture(VIDEO_CLOCK_HZ // 2),
+        Track(1, ((0.1, 0.2), (0.3, 0.4)), (0.0, 1.5), 0.5),
+        Track(0, ((0.1, 0.2),), None, 0.5),
+        Untrack(None, 0.5),
+        picture(VIDEO_CLOCK_HZ),
+    ]
+    assert await recorded(items, tmp_path / "one") == items
+    again = list(items_of(tmp_path / "one", longest=60))
+    steering = (Prompt, Track, Untrack, Generation)
+    assert [i for i in again if isinstance(i, steering)] == [
+        i for i in items if isinstance(i, steering)
+    ]
+    places = [i.pts if isinstance(i, VideoFrame) else type(i) for i in again]
+    track = places.index(Track)
+    assert places.index(VIDEO_CLOCK_HZ // 2) < track < places.index(VIDEO_CLOCK_HZ)

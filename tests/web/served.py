@@ -17,7 +17,7 @@ import numpy as np
 import uvicorn
 
 from media.pipeline.limits import Limits
-from media.pipeline.services import Samples
+from media.pipeline.services import Samples, Studio
 from models.asr.recogniser import Recogniser
 from models.asr.words import Heard, Word
 from tests.media.pipeline.scripted import scripted_services
@@ -65,11 +65,13 @@ class BrokenRecogniser(CountingRecogniser):
 
 @contextmanager
 def scripted(
-    recogniser: CountingRecogniser | None = None, watcher: TellingWatcher | None = None
+    recogniser: CountingRecogniser | None = None,
+    watcher: TellingWatcher | None = None,
+    studio: Studio | None = None,
 ) -> Iterator[Composed]:
     """Yield models that need no weights."""
     heard, seen = recogniser or CountingRecogniser(), watcher or TellingWatcher()
-    with scripted_services(recogniser=heard, watcher=seen) as services:
+    with scripted_services(recogniser=heard, watcher=seen, studio=studio) as services:
         whole = cast("Recogniser", SimpleNamespace(name="scripted"))  # no file is heard with it
         yield Composed(services=services, recogniser=whole, limits=Limits())
 

@@ -8,6 +8,7 @@ import pytest
 from media.clock import LiveClock
 from media.counters import Counters
 from media.events import Listening
+from media.steering import Picture
 from media.worker import Worker
 from rtc.network import NetworkState
 from web import conversation
@@ -94,3 +95,19 @@ def test_stats_are_null_where_the_network_is_not_known() -> None:
     assert known.keys() == unknown.keys()
     assert unknown["round_trip"] is None
     assert unknown["seconds"] == 1.5
+
+
+async def test_a_client_that_reads_slowly_gets_the_newest_pictures_and_all_else(
+    worker: Worker,
+) -> None:
+    async with linked(worker) as link:
+        await link.outgoing.receive_all()
+        for number in range(1000):
+            await link.emit(Picture(number, number / 16, b"jpeg"))
+            if number % 100 == 0:
+                await link.receive(json.dumps({"type": "no.such.event"}))
+        await link.outgoing.close()
+        events = [event async for event in link.outgoing]
+    pictures = [e["number"] for e in events if e["type"] == "eyeline.video.delta"]
+    assert pictures == [996, 997, 998, 999]
+    assert len([e for e in events if e["type"] == "error"]) == 10

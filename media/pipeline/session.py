@@ -42,6 +42,8 @@ from media.pipeline.sight import Sight
 from media.pipeline.voice import Mouth
 from media.steering import Generation, Prompt, Track, Untrack
 
+SHOWN = 2  # pictures that wait for a caption to be drawn in
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Channels:
@@ -58,13 +60,14 @@ class Channels:
     def make(cls, limits: Limits, *, draw: bool) -> "Channels":
         """Media may be dropped where it waits for a model; text and turns' sound may not."""
         media: tuple[type, ...] = () if limits.lossless else (VideoFrame, AudioChunk)
+        newest = None if limits.lossless else {VideoFrame: SHOWN}  # what is shown is not late
         return cls(
             sound=Channel(limits.sound, droppable=media),
             speech=Channel(limits.speech),
             sight=Channel(limits.sight, droppable=media),
             answers=Channel(limits.answers),
             drawing=Channel(limits.sight, droppable=media),
-            screen=Channel(limits.sight, droppable=media) if draw else None,
+            screen=Channel(limits.sight, droppable=media, newest=newest) if draw else None,
         )
 
     async def show(self, item: VideoFrame | Caption) -> None:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from models.generation.codec import PATCH, Codec, CodecConfig, fold
 from models.training.muon import Muon, groups, share_at
+from models.training.process import hold, orderly
 from models.training.video_clips import compose
 from models.training.video_pictures import Pictures, load
 
@@ -208,17 +209,19 @@ class Run:
 
 
 def train(run: Run, pictures: Pictures, minutes: float) -> None:
-    """Go on with `run` until its last step, or for `minutes`."""
+    """Go on with `run` until its last step, for `minutes`, or until SIGTERM."""
     run.start(pictures)
     begun, saved = time.monotonic(), time.process_time()
-    while run.step < run.recipe.steps and time.monotonic() - begun < minutes * 60:
-        loss = run.advance(pictures)
-        if run.step % 10 == 0:
-            run.log({"step": run.step, "loss": loss, "seconds": time.monotonic() - begun})
-        if time.process_time() - saved > SAVE:
-            run.save(pictures)
-            saved = time.process_time()
-    run.save(pictures)
+    end = begun + minutes * 60
+    with orderly() as ending:
+        while run.step < run.recipe.steps and time.monotonic() < end and not ending.asked:
+            loss = run.advance(pictures)
+            if run.step % 10 == 0:
+                run.log({"step": run.step, "loss": loss, "seconds": time.monotonic() - begun})
+            if time.process_time() - saved > SAVE:
+                run.save(pictures)
+                saved = time.process_time()
+        run.save(pictures)
 
 
 def main() -> None:
@@ -234,8 +237,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     recipe = Recipe(steps=options.steps, size=options.size)
-    run = Run(options.folder, recipe, CodecConfig())
-    train(run, load(options.pictures), options.minutes)
+    with hold(options.folder, parser):
+        run = Run(options.folder, recipe, CodecConfig())
+        train(run, load(options.pictures), options.minutes)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import copy
 import json
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from models.training import dit_shapes
 from models.training.dit_latents import Kept, read
 from models.training.dit_shapes import Shape
 from models.training.muon import Muon, groups, share_at
+from models.training.process import hold, orderly
 from models.training.video_captions import caption, vocabulary
 from models.training.video_kinds import BACKGROUNDS, KINDS
 
@@ -229,27 +231,32 @@ class Run:
         save(self.folder / "drawing.safetensors", self.smooth, self.shows, told)
         logger.info("saved after step %d, %.0f s", self.step, self.seconds)
 
+    def log(self, losses: Mapping[str, Sequence[float]]) -> None:
+        """Append the mean losses of each sampler to the run's log."""
+        means = {kind: round(sum(part) / len(part), 4) for kind, part in losses.items()}
+        with (self.folder / "log.jsonl").open("a") as out:
+            out.write(json.dumps({"step": self.step, "seconds": self.seconds, **means}) + "\n")
+
 
 def train(run: Run, kept: Kept, minutes: float) -> None:
-    """Go on with `run` until its last step, or for `minutes`."""
+    """Go on with `run` until its last step, for `minutes`, or until SIGTERM."""
     run.resume()
-    begun, saved = time.monotonic(), time.process_time()
+    end, saved = time.monotonic() + minutes * 60, time.process_time()
     last = saved
     losses: dict[str, list[float]] = {}
-    while run.step < run.recipe.steps and time.monotonic() - begun < minutes * 60:
-        kind, loss = run.advance(kept)
-        losses.setdefault(kind, []).append(loss)
-        now = time.process_time()
-        run.seconds, last = run.seconds + now - last, now
-        if run.step % 50 == 0:
-            means = {kind: round(sum(part) / len(part), 4) for kind, part in losses.items()}
-            with (run.folder / "log.jsonl").open("a") as out:
-                out.write(json.dumps({"step": run.step, "seconds": run.seconds, **means}) + "\n")
-            losses = {}
-        if now - saved > SAVE:
-            run.save()
-            saved = now
-    run.save()
+    with orderly() as ending:
+        while run.step < run.recipe.steps and time.monotonic() < end and not ending.asked:
+            kind, loss = run.advance(kept)
+            losses.setdefault(kind, []).append(loss)
+            now = time.process_time()
+            run.seconds, last = run.seconds + now - last, now
+            if run.step % 50 == 0:
+                run.log(losses)
+                losses = {}
+            if now - saved > SAVE:
+                run.save()
+                saved = now
+        run.save()
 
 
 def shows(size: int) -> Shows:
@@ -274,8 +281,9 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     kept = read(options.latents)
     config = DitConfig(channels=kept.latents.shape[1])
-    run = Run(options.folder, Recipe(steps=options.steps), shows(options.size), config)
-    train(run, kept, options.minutes)
+    with hold(options.folder, parser):
+        run = Run(options.folder, Recipe(steps=options.steps), shows(options.size), config)
+        train(run, kept, options.minutes)
 
 
 if __name__ == "__main__":

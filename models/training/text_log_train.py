@@ -27,6 +27,7 @@ from models.qa.moments import SYSTEM
 from models.qa.pseudo_words import embed
 from models.qa.rotary import rotate
 from models.qa.smollm2 import Chat, load, opening
+from models.training.process import hold, orderly
 from models.training.text_log import Log, make, prompt
 from models.training.text_log_score import validate
 
@@ -168,14 +169,15 @@ def train(
     if step == 0 and begin is not None:
         _begin(begin, trained)
     begun = saved = clock()
-    while step < recipe.steps and clock() - begun < minutes * 60:
-        total, norm = _advance(chat, recipe, step, trained, optimiser)
-        step += 1
-        logger.info("step %d: loss %.3f, gradient %.2f", step, total, norm)
-        if clock() - saved > 300:
-            saved = clock()
-            _save(folder, trained, optimiser, step)
-    _save(folder, trained, optimiser, step)
+    with orderly() as ending:
+        while step < recipe.steps and clock() - begun < minutes * 60 and not ending.asked:
+            total, norm = _advance(chat, recipe, step, trained, optimiser)
+            step += 1
+            logger.info("step %d: loss %.3f, gradient %.2f", step, total, norm)
+            if clock() - saved > 300:
+                saved = clock()
+                _save(folder, trained, optimiser, step)
+        _save(folder, trained, optimiser, step)
 
 
 def _advance(
@@ -261,7 +263,8 @@ def main() -> None:
             rate=options.rate,
             first=options.first,
         )
-        train(chat, recipe, options.folder, minutes=options.minutes, begin=options.begin)
+        with hold(options.folder, parser):
+            train(chat, recipe, options.folder, minutes=options.minutes, begin=options.begin)
         return
     adapter = options.folder / "adapter.safetensors"
     if adapter.exists():

@@ -53,7 +53,9 @@ def test_a_thing_is_where_its_track_says() -> None:
 
 def test_masks_cover_what_differs_from_the_background() -> None:
     clip = compose(PICTURES, 3, size=64, frames=8)
-    free = (clip.masks.max((0, 1)) == 0).nonzero()
+    covered = np.pad(clip.masks.max((0, 1)), 3)
+    near = np.lib.stride_tricks.sliding_window_view(covered, (7, 7)).max((2, 3))  # the lens blurs
+    free = (near == 0).nonzero()
     still = clip.frames[:, free[0], free[1]]
     assert len(free[0]) > 100
     assert np.array_equal(still, np.broadcast_to(still[:1], still.shape))

@@ -98,7 +98,13 @@ class Backbone:
         return Wanted(self.condition(control.track), start, strength)
 
     def condition(self, track: Tensor | None) -> Tensor:
-        """Return the track maps of a chunk, with no channels for a model without tracks."""
+        """Return the track maps of a chunk, with no channels for a model without tracks.
+
+        Raises:
+            ValueError: the model follows no tracks, or the track has another shape.
+        """
+        if not self.model.config.condition and track is not None:
+            raise ValueError("expected no track: this model follows none, only words")
         if not self.model.config.condition:
             return torch.zeros(1, 0, self.chunk, self.height, self.width, device=self.device)
         return maps(track, self.chunk, self.height, self.width)[None].to(self.device)

@@ -75,7 +75,8 @@ def read_state(file: Path, source: str, under: tuple[str, ...] = ()) -> State:
     state = {plain(name): value for name, value in found.items() if isinstance(value, Tensor)}
     if not state:
         keys = ", ".join(map(str, list(found)[:4])) or "nothing"
-        raise WeightsError(f"{file}: holds {keys}, and no tensors under {' or '.join(under)}")
+        where = f" under {' or '.join(under)}" if under else ""
+        raise WeightsError(f"{file}: holds {keys}, and no tensors{where}; it comes from {source}")
     return state
 
 

@@ -206,7 +206,8 @@ def drift(first: Measures, last: Measures) -> str:
     parts = [(first[part] - last[part]) ** 2 for part in ("red", "green", "blue")]
     sharper, faster = (last[part] / max(1e-6, first[part]) for part in ("sharpness", "motion"))
     return (
-        f"colour moved {math.sqrt(sum(parts)):.1f}, sharpness x{sharper:.2f}, motion x{faster:.2f}, "
+        f"colour moved {math.sqrt(sum(parts)):.1f}, sharpness x{sharper:.2f}, "
+        f"motion x{faster:.2f}, "
         f"thing {first['class']:.0%} -> {last['class']:.0%}, "
         f"background {first['background']:.0%} -> {last['background']:.0%}, "
         f"path {first['error']:.1f} -> {last['error']:.1f} px, "

@@ -13,7 +13,7 @@ from torch import Tensor
 from models.errors import WeightsError
 from models.generation.backbone import Backbone
 from models.generation.control import Control
-from models.generation.dit import Dit
+from models.generation.dit import Dit, DitConfig
 from models.generation.motion_stream import MotionStream
 from models.generation.rolling_forcing import RollingForcing
 from models.generation.stream_dit import StreamDiT
@@ -52,6 +52,32 @@ def test_our_stream_is_the_one_that_the_authors_code_makes(name: str) -> None:
     said = Control(Prompt(features, torch.zeros(512)))
     made = torch.cat(list(run(stream, [said] * (latents.shape[1] // CHUNK))), 1)
     torch.testing.assert_close(made, latents, rtol=0, atol=1e-5)  # float32, in another order
+
+
+def test_the_published_transformer_fits_ours() -> None:
+    with torch.device("meta"):
+        model = Dit(
+            DitConfig(
+                dim=1536,
+                heads=12,
+                layers=30,
+                ffn=8960,
+                condition=0,
+                text=4096,
+                predicts="flow",
+            )
+        )
+    state = model.state_dict()
+    assert config_of(state, OFFICIAL, None) == model.config
+    assert len(state) == 825  # in Wan2.1-T2V-1.3B, by its own code
+    assert sum(tensor.numel() for tensor in state.values()) == 1_418_996_800
+
+
+def test_a_track_is_refused_where_nothing_follows_it(weights: Path) -> None:
+    backbone = Backbone(dit_of(weights, "self-forcing"), 4, 4, METHODS["self-forcing"].reach, CHUNK)
+    said = Prompt(torch.zeros(5, 24), torch.zeros(5))
+    with pytest.raises(ValueError, match="follows none, only words"):
+        backbone.want(Control(said, torch.rand(1, 12, 2)))
 
 
 @pytest.mark.parametrize("name", ["rolling-forcing", "self-forcing"])

@@ -1,7 +1,17 @@
+from pathlib import Path
+
 import pytest
 import torch
 
-from models.generation.wan_text import TOKENS, WanText, buckets, clean
+from models.generation.wan_text import (
+    TOKENS,
+    TextConfig,
+    TextEncoder,
+    WanText,
+    buckets,
+    clean,
+    config_of,
+)
 from tests.models.generation import wan_made
 
 
@@ -42,6 +52,25 @@ def test_prompts_that_differ_by_spaces_and_quotes_only_are_the_same(text: WanTex
     one, two, other = (text.prompt(each) for each in ("a  duck\n", "a duck", "a duck on"))
     assert one.same(two)
     assert not one.same(other)
+
+
+def test_the_published_encoder_fits_ours() -> None:
+    with torch.device("meta"):
+        encoder = TextEncoder(
+            TextConfig(
+                vocabulary=256_384,
+                dim=4096,
+                attention=4096,
+                heads=64,
+                ffn=10_240,
+                layers=24,
+                buckets=32,
+            )
+        )
+    state = encoder.state_dict()
+    assert config_of(state, Path("x")) == encoder.config
+    assert len(state) == 242  # in umT5-XXL's encoder, by Wan's code
+    assert sum(tensor.numel() for tensor in state.values()) == 5_680_910_336
 
 
 def test_distances_share_buckets_the_further_they_are() -> None:

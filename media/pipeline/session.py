@@ -60,7 +60,7 @@ class Channels:
     def make(cls, limits: Limits, *, draw: bool) -> "Channels":
         """Media may be dropped where it waits for a model; text and turns' sound may not."""
         media: tuple[type, ...] = () if limits.lossless else (VideoFrame, AudioChunk)
-        newest = None if limits.lossless else {VideoFrame: SHOWN}  # what is shown is not late
+        newest: dict[type, int] | None = None if limits.lossless else {VideoFrame: SHOWN}
         return cls(
             sound=Channel(limits.sound, droppable=media),
             speech=Channel(limits.speech),

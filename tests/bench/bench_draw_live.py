@@ -1,0 +1,191 @@
+"""How soon drawing follows its controls in a session, and what it costs.
+
+    python -m tests.bench.bench_draw_live --seconds 20 --size 64
+    python -m tests.bench.bench_draw_live --seconds 20 --folder FOLDER --service
+
+A live session draws while a hand moves a thing 30 times a second, and every two seconds the prompt
+changes. Without `--folder` weights are random, which changes no time. With `--service` the models
+of the service run beside it: somebody speaks, a camera shows 15 pictures a second, and a question
+is asked every ten seconds. For each sampler: the seconds to the first picture, pictures a second,
+the longest gap between two, the delay from a control to the first picture that follows it (median
+and 95th of 100), the share of a core that was used, resident memory at the end in MB, and steps and
+rate at the end, which are lower than asked for where the machine was behind.
+"""
+
+import argparse
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+
+from media import files
+from media.clock import LiveClock
+from media.counters import Counters
+from media.events import Input, Output, Question
+from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
+from media.pipeline.limits import Limits
+from media.pipeline.services import Seats, Services, Studio
+from media.pipeline.session import run_session
+from media.steering import SAMPLERS, Drawing, Generation, Prompt, Sampler, Track
+from media.worker import Worker
+from models.generation import painter
+from models.generation.codec import Codec, CodecConfig
+from models.generation.context import Reach
+from models.generation.dit import Dit, DitConfig
+from models.generation.embedded import Drawing as Model
+from models.generation.embedded import Shows
+from models.generation.words import Words
+from tests.media.pipeline.scripted import scripted_services
+from web.compose import compose
+from web.config import Settings
+
+PROMPTS = ("a duck on grass", "a car on sand", "a ball on stars")
+WORDS = tuple(dict.fromkeys(" ".join(PROMPTS).split()))
+SPEECH = Path(__file__).parents[1] / "data" / "speech"
+TICK = 1 / 30  # seconds between two moves of the hand
+
+
+@dataclass
+class Seen:
+    """What came out of a session: when pictures did, and the delays of controls."""
+
+    counters: Counters = field(default_factory=Counters)
+    times: list[float] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
+    last: Drawing | None = None
+
+    def note(self, output: Output, now: float) -> None:
+        if isinstance(output, Drawing):
+            self.last = output
+        if isinstance(output, VideoFrame) and self.counters.drawn:
+            self.times.append(now)
+            delay = self.counters.draw_delay
+            if delay is not None and (not self.delays or delay != self.delays[-1]):
+                self.delays.append(delay)
+
+
+def random_model(size: int) -> painter.Painter:
+    """Return a painter of the shipped sizes with random weights."""
+    torch.manual_seed(0)
+    codec = Codec(CodecConfig()).eval()
+    model = Dit(DitConfig(channels=codec.config.channels)).eval()
+    words = Words(WORDS, model.config.text).eval()
+    shows = Shows(size, ("duck", "car", "ball"), ("grass", "sand", "stars"), Reach())
+    return painter.Painter(Model(codec, model, words, shows))
+
+
+async def events(sampler: Sampler, seconds: float, *, service: bool) -> AsyncIterator[Input]:
+    """Yield what comes in, at its times."""
+    clock = LiveClock()
+    sound = np.concatenate(list(files.decode_audio(next(SPEECH.glob("*.flac")), longest=60)))
+    rng = np.random.default_rng(0)
+    photo = rng.integers(0, 255, (36, 64, 3), np.uint8).repeat(10, 0).repeat(10, 1)
+    yield Prompt(((PROMPTS[0], 1.0),), 0.0)
+    yield Generation(time=0.0, enabled=True, sampler=sampler)
+    heard = 0
+    for number in range(round(seconds / TICK)):
+        now = number * TICK
+        await clock.sleep_until(now)
+        turn = 2 * np.pi * now / 4
+        yield Track(0, ((0.5 + 0.3 * np.cos(turn), 0.5 + 0.3 * np.sin(turn)),), None, now)
+        if number % 60 == 59:
+            yield Prompt(((PROMPTS[number // 60 % len(PROMPTS)], 1.0),), now)
+        if not service:
+            continue
+        if number % 2 == 0:
+            yield VideoFrame(np.roll(photo, number * 5, 1), round(now * VIDEO_CLOCK_HZ))
+        until = round((now + TICK) * files.RATE)
+        yield AudioChunk(np.take(sound, range(heard, until), mode="wrap"), heard, files.RATE)
+        heard = until
+        if number % 300 == 150:
+            yield Question(f"q{number}", "What do you see?", now)
+
+
+async def run(services: Services, sampler: Sampler, seconds: float, *, service: bool) -> Seen:
+    clock, seen = LiveClock(), Seen()
+
+    async def send(output: Output) -> None:
+        seen.note(output, clock.now())
+
+    await run_session(
+        events(sampler, seconds, service=service),
+        send,
+        services=services,
+        clock=clock,
+        limits=Limits(),
+        counters=seen.counters,
+        draw=True,
+    )
+    return seen
+
+
+@contextmanager
+def models(service: bool, studio: Studio) -> Iterator[Services]:
+    """Yield the models of the service, or scripted ones that take no time, and what draws."""
+    if not service:
+        with scripted_services(studio=studio) as services:
+            yield services
+        return
+    from dataclasses import replace
+
+    with compose(Settings(drawing_model="none")) as composed:
+        yield replace(composed.services, studio=studio)
+
+
+def measure(services: Services, sampler: Sampler, options: argparse.Namespace) -> str:
+    """Return a row of the table."""
+    process = psutil.Process()
+    used, begun = process.cpu_times(), time.perf_counter()
+    seen = asyncio.run(run(services, sampler, options.seconds, service=options.service))
+    after, wall = process.cpu_times(), time.perf_counter() - begun
+    share = (after.user + after.system - used.user - used.system) / wall
+    gaps = [b - a for a, b in pairwise(seen.times)]
+    rate = (len(seen.times) - 1) / (seen.times[-1] - seen.times[0])
+    delays = sorted(seen.delays)
+    last = seen.last
+    assert last is not None
+    cells = [
+        sampler,
+        f"{seen.times[0]:.2f}",
+        f"{rate:.1f}",
+        f"{max(gaps):.2f}",
+        f"{statistics.median(delays) * 1000:.0f} / {delays[int(len(delays) * 0.95)] * 1000:.0f}",
+        f"{share:.2f}",
+        f"{process.memory_info().rss / 1e6:.0f}",
+        f"{last.steps} at {last.rate:.1f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--service", action="store_true")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=SAMPLERS)
+    options = parser.parse_args(argv)
+    torch.set_num_threads(options.threads)
+    made = random_model(options.size) if options.folder is None else painter.load(options.folder)
+    brush = Worker("brush")
+    studio = Studio(painter=made, brush=brush, seats=Seats(1))
+    print("| sampler | first, s | pictures/s | gap, s | delay, ms | cores | MB | steps |")
+    print("|---|---|---|---|---|---|---|---|")
+    with models(options.service, studio) as services:
+        torch.set_num_threads(options.threads)
+        for sampler in options.samplers:
+            print(measure(services, sampler, options), flush=True)
+    brush.close()
+
+
+if __name__ == "__main__":
+    main()

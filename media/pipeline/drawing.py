@@ -1,7 +1,7 @@
 """Controls and camera to pictures, paced: the stage that shows what a model draws.
 
-Live, three tasks: one draws chunks on the brush, one shows their pictures at their times, one says
-how it goes. A chunk is begun as late as it can be and still be in time, so that it follows the
+Live, one task draws chunks on the brush, one shows their pictures at their times, one says how it
+goes. A chunk is begun as late as it can be and still be in time, so that it follows the
 newest controls; what waits is never more than one chunk, and a change of what is drawn replaces it.
 In a repeatable session there is one task, and the times of what comes in are the clock: the same
 events give the same pictures.
@@ -26,6 +26,7 @@ from media.pipeline.tracks import Tracks
 from media.steering import Drawing, DrawingState, Generation, Sampler
 
 TELL_EVERY = 1.0  # seconds between two reports while it draws
+HOLD = 0.5  # seconds after which a paused picture is shown again
 TELL_DELAY = 0.25  # the same where a control's delay is new
 
 
@@ -71,6 +72,7 @@ class Draftsman:
             running = [
                 tasks.create_task(self._paint(), name="paint"),
                 tasks.create_task(self._hang(), name="hang"),
+                tasks.create_task(self._hold(), name="hold"),
                 tasks.create_task(self._tell(), name="tell"),
             ]
             async for item in inbox:
@@ -205,6 +207,18 @@ class Draftsman:
             self._due = max(self._due + 1 / self._pace.rate, now)
             await self._gallery.hang(now)
             await self._notify()
+
+    async def _hold(self) -> None:
+        """Show the last picture again and again while it is paused: captions go on over it."""
+        while True:
+            await self._until(self._holds)
+            await self._shared.clock.sleep_until(self._now() + HOLD)
+            if self._holds():
+                await self._gallery.repeat(self._now())
+
+    def _holds(self) -> bool:
+        resting = self._gallery.open and not self._gallery.waiting
+        return resting and self._gallery.on_screen and self._state() == "paused"
 
     async def _tell(self) -> None:
         while True:

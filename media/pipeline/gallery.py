@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.pipeline.easel import Sheet
+from media.pipeline.services import Pixels
 from media.pipeline.shared import Shared
 from media.steering import Picture
 
@@ -25,6 +26,7 @@ class Gallery:
         self._shared = shared
         self._show = show
         self._times: deque[float] = deque(maxlen=MOST_TIMES)
+        self._last: Pixels | None = None
         self.waiting: deque[Sheet] = deque()
         self.pictures = 0
         self.delay: float | None = None
@@ -43,6 +45,7 @@ class Gallery:
         """Begin another video: what waits is not shown."""
         self.waiting.clear()
         self._times.clear()
+        self._last = None
         self.pictures = 0
         self.delay = None
 
@@ -60,11 +63,17 @@ class Gallery:
         self.pictures += 1
         self._times.append(now)
         counters.drawn += 1
+        self._last = sheet.pixels
         if sheet.since is not None:
             self.delay = counters.draw_delay = max(0.0, now - sheet.since)
         await self.pass_on(VideoFrame(sheet.pixels, round(now * VIDEO_CLOCK_HZ)))
         if sheet.jpeg is not None:
             await self._shared.send(Picture(self.pictures, now, sheet.jpeg))
+
+    async def repeat(self, now: float) -> None:
+        """Show the last picture again."""
+        if self._last is not None:
+            await self.pass_on(VideoFrame(self._last, round(now * VIDEO_CLOCK_HZ)))
 
     async def pass_on(self, frame: VideoFrame) -> None:
         """Show `frame` on the screen, if there is one."""

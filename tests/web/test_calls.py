@@ -15,6 +15,9 @@ import pytest
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 
 from media.audio import from_av, to_av
+from media.pipeline.services import Seats, Studio
+from media.worker import Worker
+from tests.media.pipeline.painting import ScriptedPainter
 from tests.web.openai_sdk import check
 from tests.web.served import Served, scripted, served
 from web.config import Settings
@@ -28,8 +31,11 @@ PACKET = 960  # samples: 20 ms
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Served]:
-    with scripted() as composed, served(Settings(sessions=2), composed) as service:
+    brush = Worker("brush")
+    studio = Studio(painter=ScriptedPainter(), brush=brush, seats=Seats(1))
+    with scripted(studio=studio) as composed, served(Settings(sessions=2), composed) as service:
         yield service
+    brush.close()
 
 
 class Sound(MediaStreamTrack):
@@ -308,3 +314,36 @@ async def test_the_service_ends_while_a_call_is_live() -> None:
             stack.close()
             async with asyncio.timeout(TIMEOUT):
                 await caller.closed.wait()
+
+
+async def test_a_call_shows_what_is_drawn_instead_of_the_camera_and_the_camera_again(
+    service: Served,
+) -> None:
+    path = "/v1/realtime/calls?eyeline=1"
+    async with calling(service, Sound(0.0), Picture(), path=path) as caller:
+
+        async def shown(green: int) -> av.VideoFrame:
+            """Return the first picture that is about so green in the middle."""
+            async with asyncio.timeout(TIMEOUT):
+                while True:
+                    frame = await caller.tracks["video"].recv()
+                    assert isinstance(frame, av.VideoFrame)
+                    pixels = frame.to_ndarray(format="rgb24")
+                    middle = pixels[pixels.shape[0] // 2, pixels.shape[1] // 2]
+                    if abs(int(middle[1]) - green) < 12:  # a codec changes colours
+                        return frame
+
+        camera = await shown(128)
+        assert (camera.width, camera.height) == (320, 180)
+        caller.send("eyeline.prompt.set", text="x" * 30)
+        caller.send("eyeline.generation.update", enabled=True)
+        drawn = await shown(30)
+        assert (drawn.width, drawn.height) == (320, 320)
+        caller.send("eyeline.prompt.set", text="x" * 240)
+        await shown(240)
+        caller.send("eyeline.generation.update", pictures=True)
+        assert "video track" in (await caller.until("error"))["error"]["message"]
+        caller.send("eyeline.generation.update", enabled=False)
+        again = await shown(128)
+        assert (again.width, again.height) == (320, 180)
+        assert (await caller.until("eyeline.generation.status"))["state"] in ("drawing", "off")

@@ -149,7 +149,8 @@ def _add_generate(commands: "argparse._SubParsersAction[Parser]") -> None:
         dest="drawer",
         type=Path,
         metavar="FOLDER",
-        help="folder with codec.safetensors and drawing.safetensors (what comes with eyeline)",
+        help="folder with codec.safetensors and drawing.safetensors (what comes with eyeline); or "
+        "rolling-forcing, self-forcing or longlive, for a GPU, once eyeline pull fetched them",
     )
 
 

@@ -20,6 +20,7 @@ from models.generation.planner import RATE, Plan, plan
 from models.generation.samplers import MOST, sampler
 from models.generation.words import Prompt
 from models.streaming import Streaming
+from web import wan_film
 from web.config import Settings
 from web.errors import INTERRUPTED, UsageError
 from web.replay import Bar
@@ -68,21 +69,39 @@ def generate(settings: Settings, wish: Wish, model: Path | None, output: Path) -
         most = MOST[wish.sampler]
         raise UsageError(f"--steps: {wish.sampler} takes 1 to {most} steps, got {wish.steps}")
     torch.set_num_threads(settings.threads_in_use)
-    files = embedded.find(model)
-    drawing = embedded.load(files.codec, files.drawing)
-    scale = max(1, min(wish.scale, LARGEST_SIDE // drawing.shows.size))
-    for told in notices(drawing, wish):
-        sys.stderr.write(f"{told}\n")
+    told, pictures, scale = drawn(settings, wish, model)
+    for notice in told:
+        sys.stderr.write(f"{notice}\n")
     movie, interrupted = Movie(output, RATE, scale), False
     try:
         with movie, Bar(wish.seconds) as bar:
-            for picture in film(drawing, wish):
+            for picture in pictures:
                 movie.write(picture)
                 bar.reach(movie.pictures / RATE)
     except KeyboardInterrupt:
         interrupted = True
     sys.stderr.write(ending(movie.pictures, output, interrupted=interrupted))
     return INTERRUPTED if interrupted else 0
+
+
+def drawn(
+    settings: Settings, wish: Wish, model: Path | None
+) -> tuple[list[str], Iterator[Pictures], int]:
+    """Return what a person should know, the pictures of `wish`, and how large they are shown.
+
+    Raises:
+        UsageError: the model cannot do what is asked for.
+        ModelError: there is no model, or its files are not what they should be.
+    """
+    if model is not None and wan_film.is_wan(model):
+        tracked = any(track is not None for track in wish.tracks)
+        wan = wan_film.load_on_gpu(str(model), settings.weights, tracked=tracked, steps=wish.steps)
+        pictures = wan_film.film(wan, wish.lines, pictures_of(wish), wish.seed)
+        return [wan_film.notice(str(model))], pictures, 1
+    files = embedded.find(model)
+    drawing = embedded.load(files.codec, files.drawing)
+    scale = max(1, min(wish.scale, LARGEST_SIDE // drawing.shows.size))
+    return notices(drawing, wish), film(drawing, wish), scale
 
 
 def ending(pictures: int, output: Path, *, interrupted: bool) -> str:

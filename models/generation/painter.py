@@ -6,7 +6,7 @@ words of the prompt are read as one (planner.py), and `read` says so.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from models.generation.control import THINGS, Control
 from models.generation.embedded import Drawing
 from models.generation.generator import Generator, State
 from models.generation.motion_stream import MotionStream
+from models.generation.moving import Moving, onwards
 from models.generation.painting import Parts, Pixels, Steps, Wish
 from models.generation.planner import MOTIONS, RATE, SPEEDS, Plan, plan
 from models.generation.samplers import MOST, STEPS, falling, ramp, sampler
@@ -33,12 +34,11 @@ UNKNOWN_TOLD = 8  # words that the model does not know, of which a person is tol
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Said:
-    """A prompt as the model takes it, its motion, and how many pictures were drawn with it."""
+    """A prompt as the model takes it, and its motion."""
 
     parts: Parts
     prompt: Prompt
     plan: Plan
-    pictures: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +51,7 @@ class Painting:
     inner: State[Any]
     encoder: Memory | None = None
     said: Said | None = None
+    moving: Moving = field(default_factory=Moving)
 
 
 class Painter:
@@ -116,7 +117,10 @@ class Painter:
             inner = replace(inner, sampler=replace(inner.sampler, window=()))  # begun otherwise
         start, encoder = self._started(wish.start, state.encoder)
         strength = 1.0 if start is None else wish.strength
-        track = self._track(said, wish)
+        plan = (
+            said.plan if wish.start is None else None
+        )  # a camera shows by itself where things are
+        moving, track = onwards(state.moving, plan, _drawn(wish))
         generator = self._generator(state.sampler, wish.steps, state.seed, strength)
         least = 0.0 if not strength else _least(state.sampler, wish.steps)
         control = Control(said.prompt, track, start, max(strength, least))
@@ -127,7 +131,8 @@ class Painter:
             wish.steps,
             inner,
             encoder,
-            replace(said, pictures=said.pictures + FRAMES),
+            said,
+            moving,
         )
         return after, [picture for chunk in chunks for picture in chunk]
 
@@ -151,17 +156,6 @@ class Painter:
     def _plan(self, parts: Parts) -> Plan:
         """Return the motion that the weightiest text tells."""
         return plan(max(parts, key=lambda part: part[1])[0], self._drawing.shows.things)
-
-    def _track(self, said: Said, wish: Wish) -> Tensor | None:
-        """Return the drawn track, and the planned one for things without; none for a camera's."""
-        drawn = torch.full((THINGS, FRAMES, 2), torch.nan)
-        if wish.track is not None:
-            drawn[: len(wish.track)] = torch.from_numpy(wish.track)
-        if wish.start is None:
-            planned = said.plan.track(said.pictures, FRAMES)
-            free = drawn[: len(planned)].isnan()
-            drawn[: len(planned)][free] = planned[free]
-        return drawn
 
     def _started(
         self, pictures: Sequence[Pixels] | None, memory: Memory | None
@@ -194,6 +188,14 @@ def fit(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     left, top = (width - across) / 2, (height - high) / 2
     box = (left, top, left + across, top + high)
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX, box=box), np.uint8)
+
+
+def _drawn(wish: Wish) -> Tensor:
+    """Return the drawn track of a chunk, NaN for things without: float32 (THINGS, FRAMES, 2)."""
+    drawn = torch.full((THINGS, FRAMES, 2), torch.nan)
+    if wish.track is not None:
+        drawn[: len(wish.track)] = torch.from_numpy(wish.track)
+    return drawn
 
 
 def _least(name: str, steps: int) -> float:

@@ -182,21 +182,6 @@ def test_steps_may_change_from_chunk_to_chunk(painter: Painter, name: str) -> No
     assert count > 0
 
 
-def test_a_drawn_track_wins_over_the_planned_one_thing_by_thing(painter: Painter) -> None:
-    both = (("a duck moving left and a car moving right", 1.0),)
-    track = np.full((2, 4, 2), np.nan, np.float32)
-    track[1] = 0.25
-    said = painter._heard(None, both)
-    found = painter._track(said, Wish(prompt=both, steps=2, track=track))
-    assert found is not None
-    planned = said.plan.track(0, 4)
-    torch.testing.assert_close(found[0], planned[0])
-    torch.testing.assert_close(found[1], torch.full((4, 2), 0.25))
-    camera = painter._track(said, Wish(prompt=both, steps=2, start=flat(0)))
-    assert camera is not None
-    assert camera.isnan().all()  # a camera shows by itself where things are
-
-
 def test_it_says_what_it_read_and_what_it_did_not(painter: Painter) -> None:
     assert painter.read(DUCK) == ()
     (motion,) = painter.read((("a duck moving on grass to the left", 1.0),))[-1:]

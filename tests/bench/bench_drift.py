@@ -13,6 +13,7 @@ pixel); motion (mean change to the next picture: a frozen stream drifts least of
 names the thing and the background; how far the thing is from its path, in pixels; processor time
 a latent and resident memory. Real held-out clips of any motion are the first rows, as they are
 and through the codec: what no stream can beat. `training/dit_score.py` says how a thing is found.
+The probe is trained once, five minutes of a core, and kept; `--no-probe` goes without.
 """
 
 import argparse
@@ -136,18 +137,21 @@ def looks(pictures: Shown, before: Shown | None) -> Measures:
     }
 
 
-def judged(probe: Probe, pictures: Shown, path: Way, scene: Scene) -> Measures:
-    """Return how often the probe is right, and how far the thing is from its path."""
+def judged(probe: Probe | None, pictures: Shown, path: Way, scene: Scene) -> Measures:
+    """Return how often the probe is right, if there is one, and how far the thing is off."""
+    error = {"error": track_error(pictures, path)}
+    if probe is None:
+        return error
     parts = [views(pictures[n], path[n]) for n in range(5, len(pictures), 10)]
     cuts, wholes = (torch.stack([part[n] for part in parts]) for n in (0, 1))
     numbers = KIND_NAMES.index(scene.kind), GROUND_NAMES.index(scene.background)
     kinds, grounds = (torch.full((len(parts),), number) for number in numbers)
     said = right(probe, (cuts, wholes, kinds, grounds))
-    return {"class": said[0], "background": said[1], "error": track_error(pictures, path)}
+    return {"class": said[0], "background": said[1], **error}
 
 
 def measured(
-    drawing: Drawing, probe: Probe, name: str, scene: Scene, seed: int, latents: int
+    drawing: Drawing, probe: Probe | None, name: str, scene: Scene, seed: int, latents: int
 ) -> list[Measures]:
     """Return the measures of each span of a stream."""
     process, out, before = psutil.Process(), [], None
@@ -162,7 +166,7 @@ def measured(
     return out
 
 
-def real(drawing: Drawing, probe: Probe, clips: Sequence[Clip], *, coded: bool) -> Measures:
+def real(drawing: Drawing, probe: Probe | None, clips: Sequence[Clip], *, coded: bool) -> Measures:
     """Return the measures of real clips, `coded`: through the codec and back."""
     each = []
     for clip in clips:
@@ -196,9 +200,14 @@ def row(name: str, minute: str, told: Measures) -> str:
     cost = f"{told['ms']:.1f} | {told['MB']:.0f}" if "ms" in told else " | "
     return (
         f"| {name} | {minute} | {colour} | {told['sharpness']:.2f} | {told['motion']:.2f} | "
-        f"{told['seams']:.2f} | {told['class']:.0%} | {told['background']:.0%} | "
+        f"{told['seams']:.2f} | {share(told, 'class')} | {share(told, 'background')} | "
         f"{told['error']:.1f} | {cost} |"
     )
+
+
+def share(told: Measures, name: str) -> str:
+    """Return a share in percent, a dash where it was not measured."""
+    return f"{told[name]:.0%}" if name in told else "-"
 
 
 def drift(first: Measures, last: Measures) -> str:
@@ -208,8 +217,8 @@ def drift(first: Measures, last: Measures) -> str:
     return (
         f"colour moved {math.sqrt(sum(parts)):.1f}, sharpness x{sharper:.2f}, "
         f"motion x{faster:.2f}, "
-        f"thing {first['class']:.0%} -> {last['class']:.0%}, "
-        f"background {first['background']:.0%} -> {last['background']:.0%}, "
+        f"thing {share(first, 'class')} -> {share(last, 'class')}, "
+        f"background {share(first, 'background')} -> {share(last, 'background')}, "
         f"path {first['error']:.1f} -> {last['error']:.1f} px, "
         f"{first['ms']:.1f} -> {last['ms']:.1f} ms, {first['MB']:.0f} -> {last['MB']:.0f} MB"
     )
@@ -225,7 +234,7 @@ def probe_of(file: Path, pictures: Pictures, steps: int) -> Probe:
     return probe.eval()
 
 
-def report(drawing: Drawing, probe: Probe, name: str, told: argparse.Namespace) -> str:
+def report(drawing: Drawing, probe: Probe | None, name: str, told: argparse.Namespace) -> str:
     """Print the rows of a stream, minute by minute, and return what became of it."""
     latents = told.latents or round(told.minutes * MINUTE * LATENTS)
     streams = [
@@ -252,6 +261,7 @@ def main() -> None:
         "--probe", type=Path, default=Path(".cache/eyeline/bench/probe.safetensors")
     )
     parser.add_argument("--probe-steps", type=int, default=400)
+    parser.add_argument("--no-probe", action="store_true", help="no columns of thing, background")
     parser.add_argument("--streams", nargs="+", choices=STREAMS, default=list(STREAMS))
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--latents", type=int, help="instead of minutes; 240 are one")
@@ -261,7 +271,7 @@ def main() -> None:
     told = parser.parse_args()
     torch.set_num_threads(1)
     drawing, pictures = load(told.codec, told.drawing), load_pictures(told.pictures)
-    probe = probe_of(told.probe, pictures, told.probe_steps)
+    probe = None if told.no_probe else probe_of(told.probe, pictures, told.probe_steps)
     clips = moving_clips(pictures, told.clips, drawing.shows.size)
     print("; ".join(scene.text for scene in scenes(told.prompts)) + HEAD)
     print(row("real clips", "", real(drawing, probe, clips, coded=False)))

@@ -13,11 +13,13 @@ import torch
 
 from models import hub
 from models.errors import WeightsError
+from models.generation import wan
 from models.hub_http import ATTEMPTS, Hub
 from models.hub_list import HUB_MODELS, VIDEO_MODELS
 from models.hub_release import Release, find
 from models.qa.llava_onevision import read_llava_onevision
 from models.qa.qwen25_vl import read_qwen25_vl
+from tests.models.generation import wan_made
 from tests.models.hub_served import SmallHub, hub_served
 from tests.models.qa import checkpoints
 
@@ -133,6 +135,23 @@ def test_of_a_model_that_draws_exactly_the_listed_files_are_fetched(tmp_path: Pa
         small.repositories[model.repository].pop("Wan2.1_VAE.pth")
         with pytest.raises(WeightsError, match=r"the hub has no Wan2\.1_VAE\.pth"):
             find(model, small.hub)
+
+
+def test_pulled_weights_of_wan_draw(tmp_path: Path) -> None:
+    made = wan_made.write(tmp_path / "made")
+    pulled_to = tmp_path / "weights"
+    for name in ("wan2.1", "longlive"):
+        model = HUB_MODELS[name]
+        files = {file: (made / name / file).read_bytes() for file in model.files}
+        with hub_served({model.repository: files}) as small:
+            hub.fetch(find(model, small.hub), pulled_to / name, small.hub)
+        assert hub.path(name, pulled_to) == pulled_to / name
+    ours, theirs = (
+        wan.load("longlive", at, device="cpu", dtype=torch.float32) for at in (pulled_to, made)
+    )
+    assert ours.prompt("a duck").same(theirs.prompt("a duck"))
+    expected = theirs.model.state_dict()
+    assert all(torch.equal(expected[key], of) for key, of in ours.model.state_dict().items())
 
 
 def test_models_that_draw_are_none_that_see() -> None:

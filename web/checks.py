@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode
 from models.hub_list import VIDEO_MODELS
 
 ASR_MODELS = ("tiny.en", "base")
+WAN = ("rolling-forcing", "self-forcing", "longlive")  # weights of Wan2.1, for a GPU
 CHUNKS = (100, 300, 1000)  # milliseconds
 SMALL = "small"  # the video model that is packaged; also the model that draws
 
@@ -48,9 +49,9 @@ def known_video_model(name: str) -> str:
 
 def known_drawing_model(name: str) -> str:
     """Check that `name` is a model that draws, the path of one, or none."""
-    if name in (SMALL, "none") or Path(name).is_dir():
+    if name in (SMALL, "none", *WAN) or Path(name).is_dir():
         return name
-    raise ValueError(f"expected {SMALL}, none or the path of a folder")
+    raise ValueError(f"expected {', '.join((SMALL, 'none', *WAN))} or the path of a folder")
 
 
 def url_of(*schemes: str) -> AfterValidator:

@@ -22,7 +22,7 @@ from models.qa import embedded, eyes
 from models.qa.small import SmallWatcher
 from models.qa.store import Budget
 from models.speech.hibari import HibariVoice
-from web.checks import SMALL
+from web.checks import SMALL, WAN
 from web.config import PREFIX, Settings
 from web.recognition import recognition_of
 
@@ -128,6 +128,8 @@ def painter_of(settings: Settings) -> tuple[Painter | None, str]:
     """
     if settings.drawing_model == "none":
         return None, f"{PREFIX}DRAWING_MODEL is none"
+    if settings.drawing_model in WAN:
+        return wan_painter_of(settings), ""
     from models.generation import embedded, painter  # its parts load slowly
 
     small = settings.drawing_model == SMALL
@@ -141,6 +143,24 @@ def painter_of(settings: Settings) -> tuple[Painter | None, str]:
     made = painter.Painter(embedded.load(files.codec, files.drawing))
     logger.info("%s", made.about)
     return made, ""
+
+
+def wan_painter_of(settings: Settings) -> Painter:
+    """Load weights of Wan's on the GPU.
+
+    Raises:
+        ModelError: there is no GPU, or files are missing or not what they should be.
+    """
+    name = settings.drawing_model
+    if not torch.cuda.is_available():
+        raise WeightsError(
+            f"{name} needs a CUDA GPU, and this machine has none that PyTorch can use: leave "
+            f"{PREFIX}DRAWING_MODEL at {SMALL}"
+        )
+    from models.generation import wan, wan_painter  # its parts load slowly
+
+    logger.info("loading %s on the GPU", name)
+    return wan_painter.WanPainter(wan.load(name, settings.weights), name)
 
 
 @contextmanager

@@ -158,8 +158,9 @@ class Settings(BaseSettings):
 
     drawing_model: Annotated[str, AfterValidator(known_drawing_model)] = Field(
         SMALL,
-        description="model that draws: small, if it is there; none; or a folder with "
-        "codec.safetensors and drawing.safetensors",
+        description="model that draws: small, if it is there; none; a folder with "
+        "codec.safetensors and drawing.safetensors; or, on a GPU, rolling-forcing, self-forcing or "
+        "longlive, which `eyeline pull` fetches",
     )
     drawings: int = Field(2, ge=1, description="sessions that draw at once; others wait")
     drawing_rate: float = Field(16.0, ge=1, le=60, description="drawn pictures a second")

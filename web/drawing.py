@@ -43,9 +43,13 @@ def append_track(dialogue: Dialogue, event: TrackAppend) -> None:
     """Say where a thing goes next.
 
     Raises:
-        WireError: nothing here draws, there are too many points, or their times do not grow.
+        WireError: nothing here draws or follows tracks, there are too many points, or their times
+            do not grow.
     """
-    most, points = _draws(dialogue).most_points, event.points
+    draws, points = _draws(dialogue), event.points
+    most = draws.most_points
+    if not draws.tracks:
+        raise WireError("the model here follows no tracks, only words", param="points")
     if len(points) > most:
         raise WireError(
             f"points: a message may have {most}, this one has {len(points)}: send fewer, a "
@@ -152,6 +156,7 @@ def described(draws: Draws | None) -> Mapping[str, Any] | None:
         "size": list(draws.size),
         "rate": draws.rate,
         "samplers": dict(draws.samplers),
+        "tracks": draws.tracks,
         "things": list(draws.things),
         "backgrounds": list(draws.backgrounds),
     }

@@ -79,6 +79,7 @@ def draws_of(settings: Settings, studio: Studio | None) -> Draws | None:
         size=painter.size,
         rate=settings.drawing_rate,
         samplers={name: steps.own for name, steps in painter.samplers.items()},
+        tracks=painter.tracks,
         things=painter.things,
         backgrounds=painter.backgrounds,
         longest_prompt=settings.prompt_length,

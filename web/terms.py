@@ -32,8 +32,8 @@ class Draws:
     """What draws here, and what may be asked of it.
 
     `size` is the width and height of its pictures, `rate` how many a second there are, `samplers`
-    its samplers with their own number of steps. A prompt may have `longest_prompt` characters,
-    and `most_points` points of a track may come in a message.
+    its samplers with their own number of steps; `tracks` says whether things follow them. A prompt
+    may have `longest_prompt` characters, and `most_points` points of a track may come in a message.
     """
 
     about: str
@@ -41,6 +41,7 @@ class Draws:
     size: tuple[int, int]
     rate: float
     samplers: Mapping[str, int]
+    tracks: bool = True
     things: tuple[str, ...] = ()
     backgrounds: tuple[str, ...] = ()
     longest_prompt: int = 1000

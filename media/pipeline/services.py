@@ -91,7 +91,7 @@ class Painter(Protocol):
 
     `size` is the width and height of its pictures, `chunk` how many a step begins, and `rate` how
     many of them make a second. `samplers` are the ways it draws, the first by default; `things`
-    and `backgrounds` are what it knows by name.
+    and `backgrounds` are what it knows by name, and `tracks` says whether things follow them.
     """
 
     stand_in: bool
@@ -100,6 +100,7 @@ class Painter(Protocol):
     chunk: int
     rate: float
     samplers: Mapping[str, Steps]
+    tracks: bool
     things: tuple[str, ...]
     backgrounds: tuple[str, ...]
 

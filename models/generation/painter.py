@@ -72,6 +72,7 @@ class Painter:
             f"{len(shows.things)} kinds of things and {len(shows.backgrounds)} backgrounds, and "
             "nothing else; its shapes are rough"
         )
+        self.tracks = drawing.model.config.condition > 0
         self.samplers: Mapping[str, Steps] = {
             name: Steps(own=own, fewest=1, most=MOST[name], live=name != "rolling-forcing")
             for name, own in STEPS.items()
@@ -97,7 +98,7 @@ class Painter:
         if max(known) > LONGEST:
             notes.append(f"only the first {LONGEST} words that the model knows are read")
         motions = [motion for motion in self._plan(prompt).motions if motion != "free"]
-        if motions:
+        if motions and self.tracks:
             notes.append(f"the motion was read from the words: {', '.join(motions)}")
         return tuple(notes)
 
@@ -123,7 +124,7 @@ class Painter:
         moving, track = onwards(state.moving, plan, _drawn(wish))
         generator = self._generator(state.sampler, wish.steps, state.seed, strength)
         least = 0.0 if not strength else _least(state.sampler, wish.steps)
-        control = Control(said.prompt, track, start, max(strength, least))
+        control = Control(said.prompt, track if self.tracks else None, start, max(strength, least))
         inner, chunks = generator.step(inner, control)
         after = Painting(
             state.sampler,

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -154,6 +155,13 @@ def test_a_track_comes_by_hand_or_with_times_that_grow_from_message_to_message()
         assert client.say("eyeline.track.append", points=[point(t=0)]) == []
     client.say("eyeline.track.append", points=[point()])  # a hand ends the path
     assert client.say("eyeline.track.append", points=[point(t=0)]) == []
+
+
+def test_where_no_model_follows_tracks_they_are_refused() -> None:
+    client = talk(local=replace(LOCAL, draws=replace(DRAWS, tracks=False)))
+    assert client.events[0]["session"]["eyeline"]["generation"]["tracks"] is False
+    assert client.say("eyeline.track.append", points=[point()]) == ["error"]
+    assert "only words" in client.error["message"]
 
 
 def test_an_update_changes_what_it_names_and_shows_all_that_is_in_effect() -> None:

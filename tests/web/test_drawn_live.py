@@ -108,6 +108,12 @@ def test_without_files_the_service_says_which_and_draws_nothing(
     assert painter_of(Settings(drawing_model="none")) == (None, "EYELINE_DRAWING_MODEL is none")
 
 
+def test_weights_for_a_gpu_say_so_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(WeightsError, match="longlive needs a CUDA GPU"):
+        painter_of(Settings(drawing_model="longlive"))
+
+
 def test_a_folder_is_loaded_and_one_without_the_files_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"drawing\.safetensors"):
         painter_of(Settings(drawing_model=str(tmp_path)))

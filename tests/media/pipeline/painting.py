@@ -48,6 +48,7 @@ class ScriptedPainter:
     size = (SIDE, SIDE)
     chunk = CHUNK
     rate = 16.0
+    tracks = True
     things: tuple[str, ...] = ("duck",)
     backgrounds: tuple[str, ...] = ("grass",)
     samplers: Mapping[str, Steps] = {

@@ -69,8 +69,8 @@ class Painter:
         self.things, self.backgrounds = shows.things, shows.backgrounds
         self.about = (
             f"video is drawn by a small model at {shows.size} x {shows.size} pixels: it knows "
-            f"{len(shows.things)} kinds of things and {len(shows.backgrounds)} backgrounds, and "
-            "nothing else; its shapes are rough"
+            f"{len(shows.things)} names of things and {len(shows.backgrounds)} of backgrounds, "
+            "nothing else, and its shapes are rough"
         )
         self.tracks = drawing.model.config.condition > 0
         self.samplers: Mapping[str, Steps] = {

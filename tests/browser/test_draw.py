@@ -286,7 +286,7 @@ def test_a_mouse_draws_the_path_of_the_chosen_thing_within_the_picture(drawing: 
     for share in (0.3, 0.5, 0.75):
         page.mouse.move(*at(page, share, 0.25))
     page.mouse.up()
-    path = points(sent_soon(page), 0)
+    path = points(sent(page), 0)  # what was left was told when the button came up
     assert path[0] == pytest.approx((0.25, 0.5), abs=0.01)
     assert path[-1] == pytest.approx((0.75, 0.25), abs=0.01)
     page.mouse.move(*at(page, 0.1, 0.1))
@@ -299,7 +299,7 @@ def test_a_hand_beyond_the_picture_is_at_its_edge(drawing: Page) -> None:
     page.mouse.down()
     page.mouse.move(*at(page, 1.3, 2.0))
     page.mouse.up()
-    assert points(sent_soon(page), 0)[-1] == (1, 1)
+    assert points(sent(page), 0)[-1] == (1, 1)
 
 
 def test_the_other_thing_has_a_path_of_its_own(drawing: Page) -> None:
@@ -308,7 +308,7 @@ def test_the_other_thing_has_a_path_of_its_own(drawing: Page) -> None:
     page.mouse.move(*at(page, 0.5, 0.5))
     page.mouse.down()
     page.mouse.up()
-    assert points(sent_soon(page), 1) == [pytest.approx((0.5, 0.5), abs=0.01)]
+    assert points(sent(page), 1) == [pytest.approx((0.5, 0.5), abs=0.01)]
     part(page, "track-clear").click()
     assert sent(page) == [{"type": "eyeline.track.clear"}]
 
@@ -338,7 +338,8 @@ def test_keys_choose_move_and_forget(drawing: Page) -> None:
     part(page, "easel").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowUp")
-    assert points(sent_soon(page), 0)[-1] == (0.54, 0.38)
+    page.wait_for_function("sent.at(-1)?.points?.at(-1).y === 0.38")
+    assert points(sent(page), 0)[-1] == (0.54, 0.38)
     page.keyboard.press("2")
     expect(part(page, "thing-second")).to_be_checked()
     for _ in range(20):
@@ -346,7 +347,7 @@ def test_keys_choose_move_and_forget(drawing: Page) -> None:
     page.wait_for_function("sent.at(-1)?.points?.at(-1).x === 0")
     assert points(sent(page), 1)[-1] == (0, 0.5)
     page.keyboard.press("Delete")
-    assert sent(page) == [{"type": "eyeline.track.clear", "thing": 1}]
+    assert sent(page)[-1] == {"type": "eyeline.track.clear", "thing": 1}
 
 
 @pytest.mark.parametrize(
@@ -454,20 +455,24 @@ def recorded(file: Path) -> tuple[str, int]:
     return f"{frames[0].width}x{frames[0].height}", len(frames)
 
 
+def show(page: Page, count: int) -> None:
+    """Return once `count` more pictures were shown."""
+    page.evaluate(
+        """(left) => new Promise((done) => {
+            const video = document.querySelector('[data-part=generated]');
+            const count = () => (left-- > 0 ? video.requestVideoFrameCallback(count) : done());
+            count();
+        })""",
+        count,
+    )
+
+
 def test_what_is_returned_can_be_recorded_to_a_file(drawing: Page, tmp_path: Path) -> None:
     page = drawing
     part(page, "record").click()
     expect(part(page, "record")).to_have_text("Stop recording")
     expect(part(page, "record")).to_have_attribute("aria-pressed", "true")
-    page.evaluate(
-        """() => new Promise((done) => {
-            const video = document.querySelector('[data-part=generated]');
-            let left = 12;
-            const count = () =>
-                (left -= 1) ? video.requestVideoFrameCallback(count) : done();
-            video.requestVideoFrameCallback(count);
-        })"""
-    )
+    show(page, 12)
     with page.expect_download() as download:
         part(page, "record").click()
     assert download.value.suggested_filename == "eyeline-drawing.webm"
@@ -481,7 +486,7 @@ def test_what_is_returned_can_be_recorded_to_a_file(drawing: Page, tmp_path: Pat
 def test_a_call_that_ends_ends_the_recording_with_its_file_and_the_drawing(drawing: Page) -> None:
     page = drawing
     part(page, "record").click()
-    page.wait_for_function("document.querySelector('[data-part=record]').ariaPressed === 'true'")
+    show(page, 12)
     with page.expect_download() as download:
         page.evaluate("client.state = 'ended', board.detach()")
     assert download.value.suggested_filename == "eyeline-drawing.webm"

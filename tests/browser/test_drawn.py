@@ -1,0 +1,135 @@
+"""Drawing on the page as a person does it: a real service with a tiny model of random weights."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from media.pipeline.services import Seats, Studio
+from media.worker import Worker
+from models.generation.painter import load
+from tests.browser.chromium import Devices, chromium, microphone_file, new_page, slides_file
+from tests.models.generation import tiny
+from tests.web.served import scripted, served
+from web.config import Settings
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+MOUNTED = """async () => {
+    document.body.innerHTML = await (await fetch("page.html")).text();
+    const style = Object.assign(document.createElement("link"), { rel: "stylesheet" });
+    const styled = new Promise((done) => style.addEventListener("load", done));
+    document.head.append(Object.assign(style, { href: "page.css" }));
+    await styled;
+    (await import("./page.js")).mount(document.body);
+}"""
+PATIENCE = 60_000  # ms: how long a slow machine may take
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("model")
+    tiny.files(folder)
+    brush = Worker("brush")
+    studio = Studio(painter=load(folder), brush=brush, seats=Seats(1))
+    settings = Settings(call_timeout=60, connect_timeout=60)  # a busy machine is no broken call
+    with scripted(studio=studio) as composed, served(settings, composed) as service:
+        yield service.http
+    brush.close()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    folder = tmp_path_factory.mktemp("devices")
+    camera = slides_file(folder, [_grey(folder)], seconds=2)
+    with chromium(Devices(camera, microphone_file(folder, lead=30), repeat=True)) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """The page in a call that draws; what goes wrong in it fails the test."""
+    page, witness = new_page(browser, allowed=True)
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{url}/static/index.html")
+    page.evaluate(MOUNTED)
+    part(page, "start").click()
+    expect(page.locator(".eyeline")).to_have_attribute("data-state", "live", timeout=PATIENCE)
+    part(page, "prompt").fill("a duck on grass, moving to the left")
+    part(page, "prompt").press("Enter")
+    wait_for_shape(page, "square")
+    yield page
+    page.context.close()
+    assert witness.errors == []
+    assert witness.hosts == {"127.0.0.1"}
+
+
+def _grey(folder: Path) -> Path:
+    Image.new("RGB", (640, 360), "grey").save(folder / "grey.png")
+    return folder / "grey.png"
+
+
+def part(page: Page, name: str) -> Locator:
+    return page.locator(f"[data-part={name}]")
+
+
+def wait_for_shape(page: Page, shape: str) -> None:
+    """Wait until the returned picture is `shape`: square where it is drawn, wide where not."""
+    page.wait_for_function(
+        """shape => {
+            const { videoWidth, videoHeight } = document.querySelector('[data-part=generated]');
+            return videoWidth && (videoWidth === videoHeight ? 'square' : 'wide') === shape;
+        }""",
+        arg=shape,
+    )
+
+
+@pytest.mark.timeout(300)
+def test_a_prompt_and_a_hand_make_a_video_that_comes_back(page: Page) -> None:
+    expect(part(page, "draw-state")).to_have_text("Drawing", timeout=PATIENCE)
+    expect(part(page, "draw-remarks")).to_contain_text("from the words: left", timeout=PATIENCE)
+    expect(part(page, "draw-fps")).to_have_text(re.compile(r"^[1-9]\d* fps$"), timeout=PATIENCE)
+    expect(part(page, "generated-what")).to_contain_text("a small model")
+    box = part(page, "easel").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for n in range(10):
+        page.mouse.move(x + 4 * n, y)
+    page.mouse.up()
+    expect(part(page, "draw-delay")).to_have_text(re.compile(r"^\d+ ms$"), timeout=PATIENCE)
+    part(page, "draw-end").click()
+    wait_for_shape(page, "wide")
+    expect(part(page, "easel")).to_be_hidden()
+
+
+@pytest.mark.timeout(300)
+def test_a_prompt_without_words_is_refused_beside_the_box_and_drawing_goes_on(page: Page) -> None:
+    part(page, "prompt").fill("🦆")
+    part(page, "draw-begin").click()
+    expect(part(page, "draw-remarks")).to_contain_text("expected words", timeout=PATIENCE)
+    expect(part(page, "problem")).to_be_hidden()
+    expect(part(page, "draw-state")).to_have_text("Drawing")
+
+
+@pytest.mark.timeout(300)
+def test_what_is_drawn_goes_into_a_file_that_plays(page: Page, tmp_path: Path) -> None:
+    part(page, "record").click()
+    expect(part(page, "draw-pictures")).to_have_text(re.compile(r"^\d+$"), timeout=PATIENCE)
+    before = int(part(page, "draw-pictures").inner_text())
+    page.wait_for_function(
+        "goal => Number(document.querySelector('[data-part=draw-pictures]').innerText) >= goal",
+        arg=before + 8,
+    )
+    with page.expect_download() as download:
+        part(page, "record").click()
+    download.value.save_as(tmp_path / "made.webm")
+    with av.open(str(tmp_path / "made.webm")) as container:
+        frames = list(container.decode(video=0))
+    assert len(frames) >= 2
+    assert frames[-1].width == frames[-1].height

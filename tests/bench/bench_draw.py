@@ -182,7 +182,8 @@ def main() -> None:
         drawing = load(options.codec, options.drawing)
         codec, model = drawing.codec, drawing.model
     else:
-        codec, model = Codec(CodecConfig()).eval(), Dit(DitConfig()).eval()
+        codec = Codec(CodecConfig()).eval()
+        model = Dit(DitConfig(channels=codec.config.channels)).eval()
     count = sum(parameter.numel() for parameter in model.parameters())
     print(f"transformer {count / 1e6:.1f}M parameters")
     for threads in options.threads:

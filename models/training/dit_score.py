@@ -192,6 +192,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=0.0, help="of a stream, to see drift")
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets")
     options = parser.parse_args()
+    if options.sheets:
+        options.sheets.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
     drawing, pictures = load(options.codec, options.drawing), load_pictures(options.pictures)

@@ -58,7 +58,7 @@ async def test_pictures_come_while_captions_and_answers_run(service: Served) -> 
         numbers = [event["number"] for event in client.events if "number" in event]
         assert all(b > a for a, b in pairwise(numbers))
         assert first[0][0] == 1
-        assert later[-1][0] > 16
+        assert later[-1][0] >= 16  # none was told twice, and they went on
         assert client.events[-1]["image"].startswith("data:image/jpeg")
         status = await client.until("eyeline.generation.status")
         assert status["state"] == "drawing"

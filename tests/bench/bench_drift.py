@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import psutil
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
@@ -154,6 +153,8 @@ def measured(
     drawing: Drawing, probe: Probe | None, name: str, scene: Scene, seed: int, latents: int
 ) -> list[Measures]:
     """Return the measures of each span of a stream."""
+    import psutil  # comes with the benchmarks: the tests of this file do without
+
     process, out, before = psutil.Process(), [], None
     busy = time.process_time()
     for number, pictures in enumerate(spans(drawing, name, scene, seed, latents)):

@@ -180,13 +180,21 @@ def test_texts_that_cannot_be_spelt_are_left_out(begin_run: Begin) -> None:
 
 def test_a_resumed_run_keeps_the_settings_that_it_began_with(tmp_path: Path) -> None:
     given = argparse.Namespace(
-        run=tmp_path, mode="fixed", ahead=2, late=0.5, shared=False, start=Path("shared")
+        run=tmp_path, mode="fixed", ahead=2, late=0.5, shared=False, start=Path("shared"), end=None
     )
     config = settings(given)
     assert (config.model.mode, config.model.ahead, config.late) == ("fixed", 2, 0.5)
     (tmp_path / "config.json").write_text(json.dumps(asdict(config)))
     given.mode, given.late = "causal", 0.0
     assert settings(given) == config
+
+
+def test_a_short_run_warms_up_and_cools_in_its_share_of_the_steps(tmp_path: Path) -> None:
+    given = argparse.Namespace(
+        run=tmp_path, mode="adaptive", ahead=8, late=0.0, shared=True, start=None, end=400
+    )
+    config = settings(given)
+    assert (config.end, config.warmup, config.cooling, config.guided) == (400, 40, 200, 200)
 
 
 def test_gates_cool_from_one_and_stay_cold() -> None:

@@ -51,11 +51,9 @@ class Gallery:
 
     def put(self, sheets: Sequence[Sheet]) -> None:
         """Let `sheets` wait in place of what waits; controls that those followed, they follow."""
-        lost = [sheet.since for sheet in self.waiting if sheet.since is not None]
         first, *rest = sheets
-        if lost:
-            first = replace(first, since=min([*lost, *([first.since] if first.since else [])]))
-        self.waiting = deque([first, *rest])
+        followed = [sheet.since for sheet in (*self.waiting, first) if sheet.since is not None]
+        self.waiting = deque([replace(first, since=min(followed, default=None)), *rest])
 
     async def hang(self, now: float) -> None:
         """Show the picture that waited longest; `now` is its time."""

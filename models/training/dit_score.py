@@ -1,4 +1,4 @@
-"""Score the model that draws: `python -m models.training.dit_score --sampler motion_stream`.
+"""Score the model that draws: `python -m models.training.dit_score --sampler motion-stream`.
 
 Held-out captions and tracks of one thing are drawn by a sampler, and the pictures judged:
 
@@ -6,7 +6,6 @@ Held-out captions and tracks of one thing are drawn by a sampler, and the pictur
   differs from the picture's median over time, so the same measure on real clips is the floor;
   beside it a stream that got another clip's track, and one that got none.
 - class and background: what `dit_probe` says, with its score on real held-out clips.
-- drift: class, colour, sharpness and motion of the first and the last seconds of a long stream.
 """
 
 import argparse
@@ -14,6 +13,7 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,13 +22,10 @@ from PIL import Image
 from torch import Tensor
 
 from models.generation.codec import FRAMES
-from models.generation.context import Reach
 from models.generation.control import Control
 from models.generation.embedded import Drawing, load
 from models.generation.generator import Generator
-from models.generation.motion_stream import MotionStream
-from models.generation.rolling_forcing import RollingForcing
-from models.generation.stream_dit import StreamDiT
+from models.generation.samplers import STEPS, sampler
 from models.streaming import Streaming, run
 from models.training.dit_probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
 from models.training.video_clips import Clip, compose
@@ -37,30 +34,11 @@ from models.training.video_pictures import load as load_pictures
 
 logger = logging.getLogger(__name__)
 
-SAMPLERS = ("motion_stream", "rolling_forcing", "stream_dit")
-
 Shown = NDArray[np.uint8]
 
 
-def sampler_of(
-    name: str, drawing: Drawing, seed: int, steps: int | None = None
-) -> Streaming[object, Control, Tensor]:
-    """Return the sampler `name`; `steps` changes how many calls a chunk takes, where it can."""
-    backbone = drawing.backbone()
-    made: object
-    if name == "motion_stream":
-        levels = {1: (1.0,), 2: (1.0, 0.7), 3: (1.0, 0.8, 0.5)}[steps or 2]
-        made = MotionStream(backbone, levels, seed)
-    elif name == "rolling_forcing":
-        made = RollingForcing(backbone, seed=seed)
-    else:
-        reach = Reach(sink=0, window=backbone.reach.window)
-        made = StreamDiT(drawing.backbone(reach), steps=steps or 1, seed=seed)
-    return made  # type: ignore[return-value]  # each has a state of its own
-
-
 def shown(
-    drawing: Drawing, sampler: Streaming[object, Control, Tensor], text: str, track: Tensor | None
+    drawing: Drawing, latents: Streaming[Any, Control, Tensor], text: str, track: Tensor | None
 ) -> Shown:
     """Return a clip for `text`, as long as `track` (things, pictures, 2), or 2.5 s without one."""
     prompt = drawing.words.prompt(text)
@@ -69,7 +47,7 @@ def shown(
         track[:, FRAMES * n : FRAMES * (n + 1)] if track is not None else None for n in range(count)
     ]
     control = [Control(prompt, part) for part in parts]
-    return np.concatenate(list(run(Generator(sampler, drawing.codec), control)))
+    return np.concatenate(list(run(Generator(latents, drawing.codec), control)))
 
 
 def found(pictures: Shown) -> NDArray[np.float64]:
@@ -129,9 +107,9 @@ def score(
     for number, clip in enumerate(clips):
         strange = clips[(number + 1) % len(clips)].tracks[0]
         for out, track in ((made, clip.tracks[0]), (other, strange), (none, None)):
-            sampler = sampler_of(name, drawing, number)
+            made_by = sampler(name, drawing.backbone(), seed=number)
             told = None if track is None else torch.from_numpy(track)[None]
-            out.append(shown(drawing, sampler, clip.caption, told))
+            out.append(shown(drawing, made_by, clip.caption, told))
     if folder:
         sheet(made, folder / f"{name}.png")
     kinds, grounds = judged(probe, made, clips)
@@ -156,21 +134,6 @@ def score(
     }
 
 
-def drift(drawing: Drawing, name: str, text: str, minutes: float) -> dict[str, list[float]]:
-    """Return colour, sharpness and motion of a stream, as means over each 15 s."""
-    sampler = sampler_of(name, drawing, 0)
-    count = round(minutes * 240)
-    time = torch.arange(count * FRAMES) / 16
-    path = 0.5 + 0.25 * torch.stack([(0.4 * 6.283 * time).cos(), (0.4 * 6.283 * time).sin()], 1)
-    pictures = shown(drawing, sampler, text, path[None]).astype(np.float32)
-    parts = np.array_split(pictures, max(1, round(minutes * 4)))
-    return {
-        "colour": [float(part.mean()) for part in parts],
-        "sharpness": [float(np.abs(np.diff(part, axis=2)).mean()) for part in parts],
-        "motion": [float(np.abs(np.diff(part, axis=0)).mean()) for part in parts],
-    }
-
-
 def sheet(clips: Sequence[Shown], file: Path, every: int = 5) -> None:
     """Write a contact sheet: a clip in each row, each `every`-th picture, twice as large."""
     rows = [np.concatenate(list(clip[::every]), 1) for clip in clips]
@@ -187,9 +150,8 @@ def main() -> None:
     parser.add_argument("--codec", type=Path, default=root / "codec" / "codec.safetensors")
     parser.add_argument("--drawing", type=Path, default=root / "dit" / "drawing.safetensors")
     parser.add_argument("--pictures", type=Path, default=root / "pictures")
-    parser.add_argument("--sampler", choices=SAMPLERS, nargs="+", default=list(SAMPLERS))
+    parser.add_argument("--sampler", choices=STEPS, nargs="+", default=list(STEPS))
     parser.add_argument("--clips", type=int, default=24)
-    parser.add_argument("--minutes", type=float, default=0.0, help="of a stream, to see drift")
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets")
     options = parser.parse_args()
     if options.sheets:
@@ -203,9 +165,6 @@ def main() -> None:
         logger.info(
             "%s %s", name, json.dumps(score(drawing, name, clips, probe, options.sheets), indent=1)
         )
-        if options.minutes:
-            said = "a duck moving in a circle on grass"
-            logger.info("%s", json.dumps(drift(drawing, name, said, options.minutes)))
 
 
 if __name__ == "__main__":

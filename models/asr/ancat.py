@@ -1,17 +1,16 @@
 """A transducer whose encoder decides, at every layer and frame, how far to wait for the future.
 
-Below are Whisper's convolutions and first layer, frozen and causal. Above them stand adaptive
-layers at 40 ms a frame: a small scheduler reads a frame and says how many frames after it are
-worth waiting for. In training the answer is a gate between 0 and 1 on each of them, at
-inference a whole number. A frame is there when the last one it looked at was there, layer upon
-layer, so that the cost of looking ahead is counted where it adds up.
+The encoder is Whisper's, at its 20 ms a frame, with every layer adaptive: a small scheduler reads
+a frame and says how many frames after it are worth waiting for. In training the answer is a gate
+between 0 and 1 on each of them, at inference a whole number. A frame is there when the last one
+it looked at was there, layer upon layer, so that the cost of looking ahead is counted where it
+adds up. Pairs of frames are joined behind the last layer: the transducer reads 40 ms at a time.
 
-Why so: a compact conformer from nothing needs hundreds of hours of speech before it reads; the
-layers of Whisper's encoder know speech already, and one frozen layer, made causal, keeps all
-that the others need (made causal too, the second moves what is said there further from the
-published encoder, from 0.29 to 0.47 of its variance). Half the rate is half the work of what
-is trained. The units are letters: ten hours of text show each of a few hundred word pieces too
-seldom, a letter spells words that were never heard, and the joiner, which answers for every
+Why so: a compact conformer from nothing needs hundreds of hours of speech before it reads, and
+Whisper's layers know speech already, as long as they get what they are used to. Joined before
+the layers instead of behind them, which is half the work, frames took four times the hours to
+the same errors. The units are letters: ten hours of text show each of a few hundred word pieces
+too seldom, a letter spells words that were never heard, and the joiner, which answers for every
 pair of frame and letter, stays narrow.
 
 `encode` takes whole clips, under a mask: how it is trained, and the reference for the stream in
@@ -36,7 +35,7 @@ Mode = Literal["causal", "fixed", "adaptive", "full"]
 MODES: tuple[Mode, ...] = ("causal", "fixed", "adaptive", "full")
 POOLED = 2  # frames of 20 ms that become one
 FRAME = 640  # samples of a pooled frame: 40 ms
-FRONT = Blocks(chunk=POOLED, first=POOLED)  # the frozen layer sees no further than a pooled frame
+FRONT = Blocks(chunk=POOLED, first=POOLED)  # what is frozen sees no further than a pooled frame
 NEVER = float("-inf")
 
 
@@ -45,15 +44,15 @@ class AncatConfig:
     """Sizes. `whisper` names the packaged model that the encoder was made from.
 
     `frozen` of its layers stay as they are, and `layers` more follow. A frame may look `ahead`
-    frames of 40 ms beyond itself in each of those: never in mode "causal", always in "fixed",
+    frames of 20 ms beyond itself in each of those: never in mode "causal", always in "fixed",
     up to so many in "adaptive", and to the end of the clip, whatever `ahead`, in "full".
     """
 
     whisper: str = "tiny.en"
     mode: Mode = "adaptive"
-    ahead: int = 8
-    frozen: int = 1
-    layers: int = 3
+    ahead: int = 16
+    frozen: int = 0
+    layers: int = 4
     scheduler: int = 64
     joint: int = 256
     units: int = 29
@@ -98,7 +97,7 @@ def spans(gates: Tensor) -> Tensor:
 
 
 def arrivals(before: Tensor, gates: Tensor) -> Tensor:
-    """Return when each frame of a layer is there, in frames, rising along time.
+    """Return when each frame of a layer is there, rising along time.
 
     `before`, float (batch, time), is when its inputs are there, rising too. A frame waits for
     the last input it sees; with soft gates this is what it waits for on average. Frames leave
@@ -132,7 +131,8 @@ def attention_mask(gates: Tensor, frames: Tensor) -> Tensor:
 class Encoded:
     """`hidden` is (batch, time, width); `arrival`, (batch, time), when each frame is there.
 
-    Both times and arrivals count frames of 40 ms; in training arrivals are averages.
+    Times, arrivals and `frames`, how many of a clip are real, count frames of 40 ms; in training
+    arrivals are averages.
     """
 
     hidden: Tensor
@@ -174,25 +174,35 @@ class Ancat(nn.Module):
         return self.front.config.audio_context // POOLED
 
     def gates(
-        self, index: int, normed: Tensor, temperature: float | None, mode: Mode | None = None
+        self,
+        index: int,
+        normed: Tensor,
+        temperature: float | None,
+        mode: Mode | None = None,
+        ahead: int | None = None,
     ) -> Tensor:
-        """Return the logs of layer `index`'s gates; without `temperature` as at inference."""
+        """Return the logs of layer `index`'s gates; without `temperature` as at inference.
+
+        `mode` takes the place of the model's own, `ahead` that of what "fixed" looks.
+        """
         batch, time = normed.shape[:2]
         match mode or self.config.mode:
             case "adaptive":
                 gates: Tensor = self.schedulers[index](normed, temperature)
                 return gates
             case "fixed":
-                return normed.new_zeros(batch, time, self.config.ahead)
+                return normed.new_zeros(batch, time, ahead or self.config.ahead)
             case _:
                 return normed.new_zeros(batch, time, 0)
 
     def hear(self, mel: Tensor) -> Tensor:
-        """Turn scaled log-mel (batch, mels, n) into (batch, ceil(n / 4), width), pooled."""
-        heard = encode_masked(self.front, mel, FRONT)
-        odd = heard.shape[1] % POOLED
-        heard = F.pad(heard, (0, 0, 0, odd))
-        pooled: Tensor = self.pool(heard.reshape(len(heard), -1, POOLED * heard.shape[2]))
+        """Turn scaled log-mel (batch, mels, n) into what the layers read, at 20 ms a frame."""
+        return encode_masked(self.front, mel, FRONT)
+
+    def joined(self, x: Tensor) -> Tensor:
+        """Turn frames of 20 ms, (batch, n, width), into half as many, rounded up."""
+        normed = F.pad(self.norm(x), (0, 0, 0, x.shape[1] % POOLED))
+        pooled: Tensor = self.pool(normed.reshape(len(x), -1, POOLED * x.shape[2]))
         return pooled
 
     def encode(
@@ -202,11 +212,12 @@ class Ancat(nn.Module):
         *,
         temperature: float | None = None,
         mode: Mode | None = None,
+        ahead: int | None = None,
     ) -> Encoded:
         """Encode whole clips, softly at `temperature` or else as at inference.
 
         `mel` is scaled log-mel (batch, mels, n). `frames`, int64 (batch,), are how many frames
-        of 40 ms of each clip are real; default all. `mode` takes the place of the model's own.
+        of 40 ms of each clip are real; default all. `mode` and `ahead` are as in `gates`.
 
         Raises:
             ValueError: the clips are longer than the model has positions for.
@@ -214,25 +225,31 @@ class Ancat(nn.Module):
         mode = mode or self.config.mode
         x = self.hear(mel)
         batch, time = x.shape[:2]
+        pairs = -(-time // POOLED)
         if frames is None:
-            frames = torch.full((batch,), time, device=x.device)
+            frames = torch.full((batch,), pairs, device=x.device)
         last = (frames - 1).to(x.dtype)[:, None]
-        arrival = torch.minimum(torch.arange(time, device=x.device, dtype=x.dtype), last)
+        real = (frames * POOLED).clamp(max=time)
+        # Both frames of a pair are there at once.
+        place = torch.arange(time, device=x.device) // POOLED
+        arrival = torch.minimum(place.to(x.dtype), last)
         whole = None
         if mode == "full":
-            whole = attention_mask(x.new_zeros(batch, time, time), frames)
+            whole = attention_mask(x.new_zeros(batch, time, time), real)
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, EncoderLayer)
             normed = layer.self_attention_norm(x)
-            gates = self.gates(index, normed, temperature, mode)
-            mask = attention_mask(gates, frames) if whole is None else whole
+            gates = self.gates(index, normed, temperature, mode, ahead)
+            mask = attention_mask(gates, real) if whole is None else whole
             over = layer.self_attention.keys_values(normed)
             x = x + layer.self_attention(normed, over, mask.to(over[0].dtype))
             x = x + layer.feed_forward(layer.feed_forward_norm(x))
             arrival = arrivals(arrival, gates)
+        # A pair is there with its second frame, and frames leave in order.
+        arrival = torch.cat([arrival[:, POOLED - 1 :: POOLED], arrival[:, -1:]], 1)[:, :pairs]
         if mode == "full":
-            arrival = last.expand(-1, time)
-        return Encoded(self.norm(x), arrival, frames)
+            arrival = last.expand(-1, pairs)
+        return Encoded(self.joined(x), arrival, frames)
 
 
 def front_of(whisper: WhisperConfig, layers: int) -> Whisper:
@@ -246,7 +263,7 @@ def front_of(whisper: WhisperConfig, layers: int) -> Whisper:
 
 
 def begin(config: AncatConfig, whisper: Whisper) -> Ancat:
-    """Return a model that begins as `whisper`'s encoder, at half its rate; the rest is random.
+    """Return a model that begins as `whisper`'s encoder; the rest is random.
 
     Raises:
         ValueError: `whisper` has fewer layers than `config` wants.

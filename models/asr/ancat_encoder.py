@@ -1,7 +1,8 @@
 """The adaptive encoder as a stream: a frame leaves once all that it looks ahead to is there.
 
 Each layer keeps the keys and values of its inputs so far, and a queue of frames that wait for
-later ones. Frames leave each layer in order, so the next one can take them as they come.
+later ones. Frames leave each layer in order, so the next one can take them as they come. Layers
+have frames of 20 ms; pairs of them are joined behind the last.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from models.asr.whisper import EncoderLayer, KeyValue
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """One frame of 40 ms: `hidden` (width,); the frame with number `arrival` completed it."""
+    """A frame: `hidden` (width,); the pair of frames with number `arrival` completed it."""
 
     hidden: Tensor
     arrival: int
@@ -42,11 +43,16 @@ class LayerState:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AncatState:
-    """What the encoder remembers of a stream; `frames` is how many pooled frames came in."""
+    """What the encoder remembers of a stream.
+
+    `pairs` is how many came in; `half` is the first frame of a pair, where the second is not
+    there yet.
+    """
 
     front: FrontState
     layers: tuple[LayerState, ...]
-    frames: int
+    pairs: int = 0
+    half: tuple[Heard, ...] = ()
 
 
 class AncatEncoder:
@@ -70,7 +76,7 @@ class AncatEncoder:
         front = self.front.init_state()
         none = front.waiting.new_zeros(1, 0, front.waiting.shape[2])
         empty = LayerState(None, (), none, (), 0)
-        return AncatState(front, (empty,) * len(self.model.layers), 0)
+        return AncatState(front, (empty,) * len(self.model.layers))
 
     def step(self, state: AncatState, mel: Tensor) -> tuple[AncatState, list[Heard]]:
         """Consume (mels, n) and return the frames that became complete.
@@ -90,20 +96,30 @@ class AncatEncoder:
     def _pass(
         self, state: AncatState, blocks: Sequence[Tensor], *, last: bool
     ) -> tuple[AncatState, list[Heard]]:
-        """Send pooled frames up through the layers."""
-        pooled = [torch.nn.functional.pad(b, (0, 0, 0, POOLED - len(b))) for b in blocks]
-        count = len(pooled)
-        x = state.front.waiting.new_zeros(1, 0, self.model.pool.out_features)
-        if pooled:
-            x = self.model.pool(torch.stack([block.flatten() for block in pooled])[None])
-        times = list(range(state.frames, state.frames + count))
+        """Send frames up through the layers, and join those that come out."""
+        x = torch.cat([state.front.waiting.new_zeros(0, self.model.pool.out_features), *blocks])
+        x = x[None]
+        times = [state.pairs + place for place, block in enumerate(blocks) for _ in block]
         layers = []
         for index, layer in enumerate(state.layers):
             grown, x, times = self._layer(index, layer, x, times, last=last)
             layers.append(grown)
-        hidden = self.model.norm(x)[0]
-        heard = [Heard(row, time) for row, time in zip(hidden, times, strict=True)]
-        return replace(state, layers=tuple(layers), frames=state.frames + count), heard
+        fresh = (Heard(row, time) for row, time in zip(x[0], times, strict=True))
+        waiting = (*state.half, *fresh)
+        whole = len(waiting) if last else len(waiting) - len(waiting) % POOLED
+        state = replace(
+            state, layers=tuple(layers), pairs=state.pairs + len(blocks), half=waiting[whole:]
+        )
+        return state, self._joined(waiting[:whole])
+
+    def _joined(self, frames: Sequence[Heard]) -> list[Heard]:
+        """Return one frame for each pair of `frames`, which is there with the later one."""
+        if not frames:
+            return []
+        hidden = self.model.joined(torch.stack([frame.hidden for frame in frames])[None])[0]
+        arrivals = [frame.arrival for frame in frames]
+        ends = [*arrivals[POOLED - 1 :: POOLED], arrivals[-1]]
+        return [Heard(row, time) for row, time in zip(hidden, ends, strict=False)]
 
     def _layer(
         self, index: int, state: LayerState, x: Tensor, times: list[int], *, last: bool

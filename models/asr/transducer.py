@@ -42,7 +42,17 @@ def transducer_loss(scores: Tensor, labels: Tensor, frames: Tensor, counts: Tens
     logs = scores.log_softmax(3)
     written = labels.where(real, BLANK)[:, None, :, None].expand(-1, time, -1, -1)
     emit = logs[:, :, :-1].gather(3, written)[..., 0]
-    loss: Tensor = _Lattice.apply(logs[..., BLANK], emit, frames, counts)  # type: ignore[no-untyped-call]
+    return lattice_loss(logs[..., BLANK], emit, frames, counts)
+
+
+def lattice_loss(blank: Tensor, emit: Tensor, frames: Tensor, counts: Tensor) -> Tensor:
+    """Return minus the log-probability of each text, (batch,), from that of each step.
+
+    `blank` (batch, time, most labels + 1) and `emit` (batch, time, most labels) are logs: of
+    nothing more at frame t after u labels, and of label u + 1 there. `frames` and `counts` are as
+    in `transducer_loss`.
+    """
+    loss: Tensor = _Lattice.apply(blank, emit, frames, counts)  # type: ignore[no-untyped-call]
     return loss
 
 

@@ -1,6 +1,6 @@
 """What one step of training an ANCAT hears: utterances in rooms and noise, with their units."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from models.training.mixing import augment
 
 Rng = np.random.Generator
 IGNORED = -100  # as a target: nothing is known of this frame
+DRAWN = 24  # items from which a step takes those of about one length
 TAIL = 0.8  # seconds of silence after the last utterance: the last letters may come late
 
 
@@ -43,16 +44,10 @@ class Batch:
 
 
 def batch(draw: Callable[[], Drawn], seconds: int, longest: float, rng: Rng) -> Batch:
-    """Return items of about the same length, `seconds` of sound in all."""
-    items = [_item(draw, longest, rng)]
-    wanted = len(items[0].sound)
-    while (len(items) + 1) * wanted <= seconds * RATE:
-        near = sorted(
-            (_item(draw, longest, rng) for _ in range(2)),
-            key=lambda item: abs(len(item.sound) - wanted),
-        )
-        items.append(near[0])
-    length = max(len(item.sound) for item in items) + int(TAIL * RATE)
+    """Return items of about the same length, at most `seconds` of sound in all, or one item."""
+    drawn = sorted((_item(draw, longest, rng) for _ in range(DRAWN)), key=_length)
+    items = _near(drawn, int(rng.integers(DRAWN)), seconds * RATE)
+    length = _length(items[-1]) + int(TAIL * RATE)
     length += -length % FRAME
     heard = [
         augment(np.pad(item.sound, (0, length - len(item.sound))), lambda: draw().sound, rng)
@@ -69,6 +64,24 @@ def batch(draw: Callable[[], Drawn], seconds: int, longest: float, rng: Rng) -> 
     counts = torch.tensor([len(item.units) for item in items])
     mel = torch.stack([running_log_mel(sound) for sound in heard])
     return Batch(mel, labels, counts, guide, len(items) * length / RATE)
+
+
+def _length(item: Drawn) -> int:
+    return len(item.sound)
+
+
+def _near(items: Sequence[Drawn], place: int, samples: int) -> Sequence[Drawn]:
+    """Return as many neighbours of the item at `place` as there is room for.
+
+    `items` are sorted by length; each takes as much room as the longest, and its tail.
+    """
+    first, end = place, place + 1
+    tail = int(TAIL * RATE)
+    while end < len(items) and (end + 1 - first) * (_length(items[end]) + tail) <= samples:
+        end += 1
+    while first and (end - first + 1) * (_length(items[end - 1]) + tail) <= samples:
+        first -= 1
+    return items[first:end]
 
 
 def _item(draw: Callable[[], Drawn], longest: float, rng: Rng) -> Drawn:

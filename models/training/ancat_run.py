@@ -31,14 +31,14 @@ class TrainingConfig:
     The rate rises for `warmup` steps and falls in a line to nothing at step `end`; layers that
     began as Whisper's learn at `rate`, the others at `fresh`. What is kept is a moving
     average: `average` of the last one, the rest of the new. Items have at most `longest` seconds of
-    speech: memory grows with its square.
+    speech: memory grows with its square. The transducer's loss takes `rows` letters for each frame.
     """
 
     model: AncatConfig
     shared: bool = False
     late: float = 0.0
     seed: int = 1
-    rate: float = 3e-4
+    rate: float = 2e-4
     fresh: float = 1e-3
     warmup: int = 200
     end: int = 20_000
@@ -46,7 +46,8 @@ class TrainingConfig:
     cooling: int = 2000
     ctc: float = 0.3
     guided: int = 2000
-    batch_seconds: int = 60
+    batch_seconds: int = 40
+    rows: int = 16
     longest: float = 20.0
     engines: tuple[tuple[str, float], ...] = (
         ("hibari", 0.4),

@@ -12,7 +12,7 @@ import argparse
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -189,6 +189,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True, help="folder of fetched weights")
     parser.add_argument("--model", default="tiny.en")
     parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--end", type=int, help="the step at which the rate has fallen to nothing")
     parser.add_argument("--every", type=int, default=200, help="steps between validations")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -196,6 +197,8 @@ def main() -> None:
     held = hold(given.run, parser)
     packed_clips.pack(given.pack, given.clips, logger.info)
     config = TrainingConfig(model=given.model)
+    if given.end is not None:
+        config = replace(config, end=given.end, hold=given.end * config.hold // config.end)
     run = begin(config, given.clips, given.run, given.weights)
     (given.run / "config.json").write_text(json.dumps(asdict(config), indent=1))
     logger.info("%d clips, from step %d", len(run.clips.all), run.step)

@@ -175,23 +175,33 @@ def test_a_clip_in_a_batch_is_encoded_as_if_alone(mode: Mode) -> None:
 def test_delays_of_the_modes_are_what_their_names_say() -> None:
     mel = drawn_mel(40)
     assert tiny_ancat("causal").encode(mel).delays().tolist() == [0.0] * 10
-    # Two layers of three frames, until the clip ends.
-    assert tiny_ancat("fixed").encode(mel).delays().tolist() == [6.0] * 4 + [5, 4, 3, 2, 1, 0]
+    # Two layers of three frames of 20 ms from the later one of a pair, until the clip ends.
+    assert tiny_ancat("fixed").encode(mel).delays().tolist() == [3.0] * 7 + [2, 1, 0]
+    nearer = tiny_ancat("fixed").encode(mel, ahead=1).delays()
+    assert nearer.tolist() == [1.0] * 9 + [0]
     assert tiny_ancat("full").encode(mel).delays().tolist() == list(range(9, -1, -1))
 
 
 def test_it_begins_as_the_encoder_that_it_was_made_from() -> None:
     whisper = tiny_whisper()
-    config = AncatConfig(mode="causal", layers=1, joint=8, units=5)
+    config = AncatConfig(mode="causal", frozen=1, layers=1, joint=8, units=5)
     model = begin(config, whisper)
     layer = whisper.encoder.layers[1].state_dict()
     for name, value in model.layers[0].state_dict().items():
         torch.testing.assert_close(value, layer[name])
     mel = drawn_mel(16).float()
-    below = encode_masked(model.front, mel, FRONT)
-    torch.testing.assert_close(model.hear(mel), (below[:, ::2] + below[:, 1::2]) / 2)
+    torch.testing.assert_close(model.hear(mel), encode_masked(model.front, mel, FRONT))
     with pytest.raises(ValueError, match="layers wanted"):
         begin(AncatConfig(layers=4), whisper)
+
+
+def test_looking_at_all_it_begins_as_whisper_does_with_pairs_of_frames_made_one() -> None:
+    whisper, mel = tiny_whisper(), drawn_mel(22).float()
+    model = begin(AncatConfig(mode="full", layers=2, joint=8, units=5), whisper)
+    published = encode_masked(whisper, mel, None)
+    odd = torch.cat([published, torch.zeros_like(published[:, :1])], 1)
+    wanted = (odd[:, ::2] + odd[:, 1::2]) / 2
+    torch.testing.assert_close(model.encode(mel).hidden, wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_unknown_modes_and_looks_of_nothing_are_told() -> None:

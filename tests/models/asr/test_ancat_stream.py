@@ -131,7 +131,7 @@ def test_a_long_stream_keeps_no_more_than_a_window_and_the_words_under_way() -> 
         state, _ = model.step(state, sound(1.0, second))
         starts.add(state.start)
         assert len(state.search.best.units) < 60
-        assert state.encoder.frames <= 25
+        assert state.encoder.pairs <= 25
     assert len(starts) > 4
     assert state.search.frames * FRAME > 5 * RATE
 

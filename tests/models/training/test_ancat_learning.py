@@ -67,7 +67,7 @@ def test_a_tiny_model_learns_to_write_what_it_hears_and_not_to_wait_where_that_d
 ):
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    config = AncatConfig(ahead=3, layers=2, scheduler=16, joint=32, units=LETTERS + 1)
+    config = AncatConfig(ahead=6, layers=2, scheduler=16, joint=32, units=LETTERS + 1)
     model = Ancat(config, SIZES)
     times = torch.arange(2 * FRAMES)[:, None] / 10_000 ** (torch.arange(16) / 16)
     model.front.encoder.positions.copy_(0.3 * torch.cat([times.sin(), times.cos()], 1))

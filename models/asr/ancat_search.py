@@ -1,17 +1,21 @@
 """From hidden frames to letters: greedy, or a beam of drafts; one frame after the other.
 
 At a frame letters are written until the blank is best. A beam keeps several drafts, and adds
-up the ways in which one text can be spread over the frames.
+up the ways in which one text can be spread over the frames. To the score of each of their letters
+is added how likely it is as text, where the caller has a model of that.
 
-Source: Graves 2012, section 2.5; frame by frame as in Saon et al. 2020, section 2.
+Source: Graves 2012, section 2.5; frame by frame as in Saon et al. 2020, section 2; shallow fusion,
+Gulcehre et al. 2015.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from models.asr.letter_model import LetterModel
 from models.asr.transducer import BLANK, Memory, Transducer
 
 
@@ -20,7 +24,7 @@ class Draft:
     """One text: its units, the frame each was written at, and the log of each one's chance.
 
     `score` is the log-probability of the text so far, over the ways that were kept; `said` and
-    `memory` are the predictor's.
+    `memory` are the predictor's. `recent` are the last units, those cut off too.
     """
 
     units: tuple[int, ...]
@@ -29,6 +33,24 @@ class Draft:
     score: float
     said: Tensor
     memory: Memory
+    recent: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spelling:
+    """What text tells a search: `weight` times the log of a letter's chance, and a `bonus`.
+
+    Without a bonus for each letter, texts would come out short.
+    """
+
+    letters: LetterModel
+    weight: float = 0.4
+    bonus: float = 0.6
+
+    def of(self, drafts: Sequence[Draft]) -> Tensor:
+        """Return what each letter is worth after each of `drafts`, (drafts, units)."""
+        logs = np.stack([self.letters.logs(draft.recent) for draft in drafts])
+        return torch.from_numpy(self.weight * logs + self.bonus)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,15 +96,27 @@ class Search:
     """Reads frames with a transducer; the memory is a value that the caller holds."""
 
     def __init__(
-        self, transducer: Transducer, *, beam: int = 1, most: int = 5, hold: int = 50
+        self,
+        transducer: Transducer,
+        *,
+        beam: int = 1,
+        most: int = 5,
+        hold: int = 50,
+        spelling: Spelling | None = None,
     ) -> None:
         """Keep `beam` drafts, and write at most `most` letters at a frame.
 
         Drafts may disagree about the letters of the last `hold` frames; those that disagree
         with the best about earlier ones are dropped.
+
+        Raises:
+            ValueError: a number is below 1, or a single draft is to be spelt.
         """
         if beam < 1 or most < 1:
             raise ValueError(f"at least 1 draft and 1 letter a frame, not {beam} and {most}")
+        if spelling and beam == 1:
+            raise ValueError("spelling chooses between drafts: it takes a beam of 2 or more")
+        self.spelling = spelling
         self.transducer = transducer
         self.beam = beam
         self.most = most
@@ -131,7 +165,10 @@ class Search:
     def _extend(self, drafts: list[Draft], logs: Tensor, frame: int) -> list[Draft]:
         """Return the best drafts with one letter more, the best first."""
         base = torch.tensor([draft.score for draft in drafts], dtype=logs.dtype)
-        totals = (base[:, None] + logs)[:, BLANK + 1 :]
+        totals = base[:, None] + logs
+        if self.spelling:
+            totals = totals + self.spelling.of(drafts)
+        totals = totals[:, BLANK + 1 :]
         values, places = totals.flatten().topk(min(self.beam, totals.numel()))
         rows = places // totals.shape[1]
         units = places % totals.shape[1] + BLANK + 1
@@ -145,7 +182,10 @@ class Search:
             chance = float(logs[row, unit])
             own = (hidden[:, place : place + 1], cell[:, place : place + 1])
             draft = _longer(drafts[row], unit, frame, chance, said[place : place + 1], own)
-            longer.append(replace(draft, score=float(values[place])))
+            recent = draft.recent
+            if self.spelling:
+                recent = (*recent, unit)[-self.spelling.letters.context :]
+            longer.append(replace(draft, score=float(values[place]), recent=recent))
         return longer
 
     def _settled(self, drafts: list[Draft], frame: int) -> tuple[Draft, ...]:
@@ -165,6 +205,7 @@ def _longer(
         draft.score + chance,
         said,
         memory,
+        draft.recent,
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.asr.ancat import FRAME, Ancat, Mode
 from models.asr.ancat_letters import decode
-from models.asr.ancat_search import Search
+from models.asr.ancat_search import Search, Spelling
 from models.asr.mel import Samples
 from models.asr.running_mel import running_log_mel
 from models.asr.words import RATE
@@ -62,6 +62,7 @@ def scored(
     *,
     mode: Mode | None = None,
     beam: int = 1,
+    spelling: Spelling | None = None,
 ) -> Result:
     """Read each sound of `pairs` and compare with its text.
 
@@ -71,7 +72,7 @@ def scored(
     Raises:
         ValueError: a clip is longer than the model's window.
     """
-    search = Search(model.transducer, beam=beam)
+    search = Search(model.transducer, beam=beam, spelling=spelling)
     each, delays = [], []
     for samples, text in pairs:
         padded = np.pad(samples, (0, TAIL))

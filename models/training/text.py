@@ -16,6 +16,7 @@ import numpy as np
 SHORTEST, LONGEST = 3, 28  # words of a sentence
 SPOKEN = re.compile(r"[A-Za-z ,.'?!;:-]+")  # no digits or signs: they are read in many ways
 EXAMPLE = re.compile(r'"([^"]+)"')
+BRACKETS = re.compile(r"\([^)]*\)")
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 # Shouted and spaced-out lines, drawings, names before quotations: not sentences.
 UNUSUAL = re.compile(r"[A-Z]{3}|\.\.|--|  |\b[A-Z]\.")
@@ -36,6 +37,15 @@ def wordnet(folder: Path) -> Iterator[Sentence]:
         for line in file.read_text("latin-1").splitlines():
             for example in EXAMPLE.findall(line.partition(" | ")[2]):
                 yield from _usable(example, "wordnet", "WordNet-3.0")
+
+
+def definitions(folder: Path) -> Iterator[Sentence]:
+    """Yield the definitions in WordNet's `data.*` files, without what stands in brackets."""
+    for file in sorted(folder.glob("data.*")):
+        for line in file.read_text("latin-1").splitlines():
+            gloss = EXAMPLE.sub("", line.partition(" | ")[2])
+            for text in BRACKETS.sub("", gloss).split(";"):
+                yield from _usable(text, "wordnet", "WordNet-3.0")
 
 
 def fortunes(folder: Path) -> Iterator[Sentence]:

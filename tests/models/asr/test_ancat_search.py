@@ -1,12 +1,15 @@
 import itertools
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from models.asr.ancat_search import Search, SearchState
+from models.asr.ancat_search import Search, SearchState, Spelling
+from models.asr.letter_model import LetterModel
 from models.asr.transducer import BLANK, Transducer, TransducerConfig, transducer_loss
+from models.training.letter_runs import count
 
 
 def tiny_transducer(units: int = 4, seed: int = 0) -> Transducer:
@@ -105,8 +108,8 @@ def test_a_state_goes_on_the_same_twice_and_later_frames_are_new_to_it(beam: int
 def test_greedy_never_changes_what_it_wrote() -> None:
     model, frames = tiny_transducer(), drawn_frames(20)
     long = read(Search(model), frames).best.units
-    for count in range(20):
-        short = read(Search(model), frames[:count]).best.units
+    for heard in range(20):
+        short = read(Search(model), frames[:heard]).best.units
         assert long[: len(short)] == short
 
 
@@ -140,3 +143,54 @@ def test_drafts_agree_until_the_first_unit_where_they_differ() -> None:
 def test_no_draft_or_no_letter_is_told() -> None:
     with pytest.raises(ValueError, match="at least 1 draft"):
         Search(tiny_transducer(), beam=0)
+
+
+def text_of_ones() -> LetterModel:
+    """Return a model of a text that alternates between the first two letters."""
+    return LetterModel(count(np.tile([1, 2], 40), 3, (1, 1, 1)), units=3)
+
+
+def test_spelling_adds_to_each_text_what_its_letters_are_worth() -> None:
+    model, frames = tiny_transducer(units=3), drawn_frames(3)
+    spelling = Spelling(letters=text_of_ones(), weight=0.7, bonus=0.3)
+    plain = read(Search(model, beam=1000, most=2), frames).drafts
+    spelt = {
+        d.units: d.score
+        for d in read(Search(model, beam=1000, most=2, spelling=spelling), frames).drafts
+    }
+    for draft in plain:
+        worth = sum(
+            0.3 + 0.7 * float(spelling.letters.logs(draft.units[:n])[unit])
+            for n, unit in enumerate(draft.units)
+        )
+        assert spelt[draft.units] == pytest.approx(draft.score + worth)
+
+
+def test_of_drafts_that_sound_alike_the_one_that_is_spelt_like_text_wins() -> None:
+    model, frames = tiny_transducer(units=3, seed=2), drawn_frames(30, 2)
+    alternations = []
+    for weight in (0.0, 3.0):
+        spelling = Spelling(letters=text_of_ones(), weight=weight, bonus=weight)
+        units = read(Search(model, beam=8, most=2, spelling=spelling), frames).best.units
+        changes = sum(one != two for one, two in itertools.pairwise(units))
+        alternations.append(changes / (len(units) - 1))
+    assert alternations[1] > alternations[0] + 0.1
+
+
+def test_what_was_cut_off_still_says_how_letters_go_on() -> None:
+    model, frames = tiny_transducer(units=3), drawn_frames(40)
+    spelling = Spelling(letters=text_of_ones(), weight=1.0, bonus=1.0)
+    search = Search(model, beam=3, hold=4, spelling=spelling)
+    whole = half = read(search, frames[:20])
+    count_of = whole.agreed
+    assert count_of
+    half = half.without(count_of)
+    for frame in frames[20:]:
+        whole, half = search.step(whole, frame), search.step(half, frame)
+    assert half.best.units == whole.best.units[count_of:]
+    assert half.best.score == pytest.approx(whole.best.score)
+
+
+def test_a_single_draft_cannot_be_spelt() -> None:
+    with pytest.raises(ValueError, match="beam of 2"):
+        Search(tiny_transducer(), spelling=Spelling(letters=text_of_ones()))

@@ -71,8 +71,8 @@ def _add_captions(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     command.add_argument(
         "--asr",
-        choices=("causal", "local-agreement", "offline"),
-        help="causal or local-agreement: as a live session hears it; offline: the whole file at "
+        choices=("causal", "local-agreement", "ancat", "offline"),
+        help="all but offline: as a live session hears it; offline: the whole file at "
         "once, with the most accuracy (what EYELINE_ASR says, see docs/settings.md)",
     )
     command.add_argument(

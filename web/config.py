@@ -68,8 +68,9 @@ class Settings(BaseSettings):
         description="speech recognition model: tiny.en, base, or the path of an OpenAI .pt file, "
         "a CTranslate2 folder or a Hugging Face folder",
     )
-    asr: Literal["causal", "local-agreement", "offline"] = Field(
-        "local-agreement", description="how sessions are heard: causal, local-agreement or offline"
+    asr: Literal["causal", "local-agreement", "ancat", "offline"] = Field(
+        "local-agreement",
+        description="how sessions are heard: causal, local-agreement, ancat or offline",
     )
     asr_chunk: Annotated[int, AfterValidator(known_chunk)] = Field(
         300, description="milliseconds that causal waits for: 100, 300 or 1000; more is truer"
@@ -77,7 +78,7 @@ class Settings(BaseSettings):
     final_model: Annotated[str, AfterValidator(known_final_model)] | None = Field(
         None,
         description="corrects the caption of a turn that is over: tiny.en, base, a path or none; "
-        "where not set, the speech recognition model after causal, else none",
+        "where not set, the speech recognition model after causal and ancat, else none",
     )
     video_model: Annotated[str, AfterValidator(known_video_model)] = Field(
         SMALL,

@@ -93,10 +93,13 @@ def banner(settings: Settings) -> str:
             "  sees     some 600 kinds of things, persons, when; often wrong: colours, order\n"
             "  answers  SmolLM2 135M, a small model: nothing of actions, text, faces or detail\n"
         )
+    draws = f"  draws    by {settings.drawing_model}\n"
+    if settings.drawing_model == SMALL:
+        draws = "  draws    20 things on 12 backgrounds, 64 pixels wide, by a small model\n"
     return (
         "\n  eyeline is at {url}   (Ctrl-C ends it)\n\n"
         f"  hears    Whisper {settings.asr_model}, on this machine\n"
-        f"{sees}"
+        f"{sees}{draws}"
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from media.pipeline.services import Finisher
 from media.pipeline.services import Recogniser as Stream
-from models.asr import careless
+from models.asr import ancat_load, careless
 from models.asr.causal_load import CHUNKS, causal, published
 from models.asr.causal_stream import CausalConfig, CausalStream
 from models.asr.final_pass import FinalPass
@@ -47,7 +47,7 @@ def final_model(settings: Settings) -> str:
     """Return the name of the model of the final pass, or NONE."""
     if settings.final_model is not None:
         return settings.final_model
-    return settings.asr_model if algorithm(settings) == "causal" else NONE
+    return settings.asr_model if algorithm(settings) in ("causal", "ancat") else NONE
 
 
 def _is_published(name: str) -> bool:
@@ -66,6 +66,8 @@ def _stream(settings: Settings, offline: Recogniser) -> Stream:
         return LocalAgreement(offline)
     if kind == "offline":
         return WholeTurns(FinalPass(offline))
+    if kind == "ancat":
+        return ancat_load.shipped(settings.weights)
     config = CausalConfig(chunk=CHUNKS[settings.asr_chunk])
     if _is_published(settings.asr_model):
         own = published(Path(settings.asr_model), settings.weights)

@@ -12,11 +12,15 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from models.asr import recogniser
+from models.asr import letter_model, recogniser
 from models.asr.ancat import Ancat, AncatConfig, take_front
+from models.asr.ancat_search import Spelling
+from models.asr.ancat_stream import AncatStream, AncatStreamConfig
 from models.asr.whisper import Whisper
 from models.errors import WeightsError
 
+SHIPPED = Path(__file__).parent.parent / "checkpoints" / "ancat.safetensors"
+BEAM = 8  # drafts of the shipped model
 FRONT = "front."  # names of frozen tensors begin so
 
 About = dict[str, str | int | float]
@@ -45,6 +49,17 @@ def load(file: Path, weights: Path) -> tuple[Ancat, About]:
     """
     config, tensors, about = read(file)
     return build(config, tensors, recogniser.load(config.whisper, weights).model, file), about
+
+
+def shipped(weights: Path) -> AncatStream:
+    """Return the project's own model as a stream, with the letters that spell what it hears.
+
+    Raises:
+        WeightsError: a file of it is missing or is something else.
+    """
+    model, _ = load(SHIPPED, weights)
+    spelling = Spelling(letters=letter_model.load(letter_model.SHIPPED))
+    return AncatStream(model, AncatStreamConfig(beam=BEAM), spelling)
 
 
 def read(file: Path) -> tuple[AncatConfig, dict[str, Tensor], About]:

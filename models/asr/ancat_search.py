@@ -10,6 +10,7 @@ Gulcehre et al. 2015.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 import torch
@@ -156,20 +157,24 @@ class Search:
                 _add(done, replace(draft, score=draft.score + blank))
             if written == self.most:
                 break
-            rising = self._extend(rising, logs, frame)
             ended = sorted((draft.score for draft in done.values()), reverse=True)
-            if len(ended) >= self.beam and ended[self.beam - 1] >= rising[0].score:
+            worst = ended[self.beam - 1] if len(ended) >= self.beam else -inf
+            rising = self._extend(rising, logs, frame, worst)
+            if not rising:
                 break
         return sorted(done.values(), key=lambda draft: -draft.score)[: self.beam]
 
-    def _extend(self, drafts: list[Draft], logs: Tensor, frame: int) -> list[Draft]:
-        """Return the best drafts with one letter more, the best first."""
+    def _extend(self, drafts: list[Draft], logs: Tensor, frame: int, worst: float) -> list[Draft]:
+        """Return the best drafts with one letter more, the best first, all better than `worst`."""
         base = torch.tensor([draft.score for draft in drafts], dtype=logs.dtype)
         totals = base[:, None] + logs
         if self.spelling:
             totals = totals + self.spelling.of(drafts)
         totals = totals[:, BLANK + 1 :]
         values, places = totals.flatten().topk(min(self.beam, totals.numel()))
+        values, places = values[values > worst], places[values > worst]
+        if not len(values):
+            return []
         rows = places // totals.shape[1]
         units = places % totals.shape[1] + BLANK + 1
         memory = (

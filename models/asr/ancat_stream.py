@@ -21,7 +21,7 @@ from models.asr.ancat import FRAME, Ancat
 from models.asr.ancat_encoder import AncatEncoder, AncatState
 from models.asr.ancat_encoder import Heard as Frame
 from models.asr.ancat_letters import SPACE, decode
-from models.asr.ancat_search import Search, SearchState
+from models.asr.ancat_search import Search, SearchState, Spelling
 from models.asr.mel import Samples
 from models.asr.running_mel import RunningMel, RunningMelState
 from models.asr.words import RATE, Heard, Word
@@ -68,8 +68,13 @@ class AncatStreamState:
 class AncatStream:
     """A streaming recogniser: sound in; a `Heard` whenever the text changed."""
 
-    def __init__(self, model: Ancat, config: AncatStreamConfig | None = None) -> None:
-        """Stream `model`.
+    def __init__(
+        self,
+        model: Ancat,
+        config: AncatStreamConfig | None = None,
+        spelling: Spelling | None = None,
+    ) -> None:
+        """Stream `model`; `spelling` chooses between the drafts of a beam.
 
         Raises:
             ValueError: it looks at whole clips, or `config` has a window longer than its own.
@@ -77,7 +82,7 @@ class AncatStream:
         self.config = config or AncatStreamConfig()
         self._encoder = AncatEncoder(model)
         self._mel = RunningMel(model.front.config.mels)
-        self._search = Search(model.transducer, beam=self.config.beam)
+        self._search = Search(model.transducer, beam=self.config.beam, spelling=spelling)
         self._limit = model.limit * FRAME
         self._hop = self.config.hop * FRAME
         if self.config.hop < 1:

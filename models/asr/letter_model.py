@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from models.asr.ancat_letters import UNITS
 from models.errors import WeightsError
 
+SHIPPED = Path(__file__).parent.parent / "checkpoints" / "letters-en.safetensors"
 BITS = 5  # of a unit in a key
 LEAN = 32
 CACHED = 50_000  # contexts whose answer is remembered: 6 MB

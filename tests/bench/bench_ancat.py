@@ -11,7 +11,8 @@ errors can be told only of rows with equal hours.
 Looking ahead is one thing, writing late another: a transducer may wait though it has heard
 enough. `--follow N` streams N clips as they would come, and adds from where a word ends in the
 sound (as Whisper base aligns the known text) to what was heard when it was committed, and the
-CPU time of a second of sound.
+CPU time of a second of sound. With `--letters FILE` and a beam of 2 or more, a letter model of text
+(`models.training.letter_runs`) chooses between drafts.
 """
 
 import argparse
@@ -21,10 +22,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.asr import ancat_load, recogniser
-from models.asr.ancat import Ancat, AncatConfig, Mode
+from models.asr import ancat_load, letter_model, recogniser
+from models.asr.ancat import AncatConfig, Mode
 from models.asr.ancat_load import About
-from models.asr.ancat_stream import AncatStream
+from models.asr.ancat_search import Spelling
+from models.asr.ancat_stream import AncatStream, AncatStreamConfig
 from models.asr.mel import Samples
 from models.asr.recogniser import Recogniser
 from models.asr.words import RATE
@@ -69,9 +71,8 @@ def row(name: str, result: Result, about: About) -> str:
     )
 
 
-def followed(model: Ancat, aligner: Recogniser, pairs: list[Pair]) -> str:
+def followed(stream: AncatStream, aligner: Recogniser, pairs: list[Pair]) -> str:
     """Return the columns of a stream: delay of committed words, and cost."""
-    stream = AncatStream(model)
     delays, cost, seconds = list[float](), 0.0, 0.0
     for samples, text in pairs:
         one = follow(stream, samples, word_ends(aligner, samples, text))
@@ -104,6 +105,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=10_000, help="clips to read")
     parser.add_argument("--beam", type=int, default=1)
     parser.add_argument("--follow", type=int, default=0, help="clips to stream too, for delays")
+    parser.add_argument("--letters", type=Path, help="letter model; takes a beam of 2 or more")
     given = parser.parse_args()
     torch.set_num_threads(1)
     if (given.clips is None) == (given.speech is None):
@@ -114,6 +116,7 @@ def main() -> None:
     seconds = sum(len(samples) for samples, _ in pairs) / RATE
     print(f"{len(pairs)} clips, {seconds:.0f} s, beam {given.beam}\n")
     print(HEAD)
+    spelling = Spelling(letters=letter_model.load(given.letters)) if given.letters else None
     aligner = recogniser.load("base", given.weights) if given.follow else None
     for run in given.runs:
         file = run / WEIGHTS
@@ -122,11 +125,12 @@ def main() -> None:
             continue
         model, about = ancat_load.load(file, given.weights)
         for mode in modes(run, model.config.mode):
-            result = scored(model, pairs, mode=mode, beam=given.beam)
+            result = scored(model, pairs, mode=mode, beam=given.beam, spelling=spelling)
             name = run.name if mode == model.config.mode else f"{run.name}, {mode}"
             streamed = " | "
             if aligner is not None and mode == model.config.mode != "full":
-                streamed = followed(model, aligner, pairs[: given.follow])
+                stream = AncatStream(model, AncatStreamConfig(beam=given.beam), spelling)
+                streamed = followed(stream, aligner, pairs[: given.follow])
             print(f"{row(name, result, about)} | {streamed} |", flush=True)
 
 

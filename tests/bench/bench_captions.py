@@ -19,6 +19,7 @@ import numpy as np
 import psutil
 import torch
 
+from models.asr import ancat_load
 from models.asr.causal_load import CHUNKS, causal
 from models.asr.causal_stream import CausalConfig, CausalStream
 from models.asr.final_pass import FinalPass
@@ -58,6 +59,7 @@ def systems(name: str, folder: Path, adapter: Path | None) -> dict[str, Hear]:
     streams |= {
         "causal 300 ms, beam 3": CausalStream(made, CausalConfig(beam=3)),
         "LocalAgreement-2, 1 s": LocalAgreement(offline),
+        "ANCAT, beam 8 and letters": ancat_load.shipped(folder),
         "AlignAtt, 300 ms": AlignAtt(offline, interval=0.3),
         "AlignAtt, 1 s": AlignAtt(offline, interval=1.0),
         "pocketsphinx": Sphinx(),

@@ -78,9 +78,10 @@ def test_the_banner_says_which_models_there_are_and_that_they_are_small() -> Non
     said = banner(read_settings(asr_model="base")).format(url="http://localhost:7860")
     assert "http://localhost:7860" in said
     assert "Whisper base" in said
-    assert "a small model" in said
-    larger = banner(read_settings(video_model="llava-onevision-0.5b"))
+    assert said.count("a small model") == 2  # what answers, and what draws
+    larger = banner(read_settings(video_model="llava-onevision-0.5b", drawing_model="longlive"))
     assert "llava-onevision-0.5b" in larger
+    assert "longlive" in larger
     assert "a small model" not in larger
 
 

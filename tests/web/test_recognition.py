@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from models import weights
+from models.asr.ancat_stream import AncatStream
 from models.asr.causal_stream import CausalStream
 from models.asr.final_pass import FinalPass
 from models.asr.local_agreement import LocalAgreement
@@ -16,6 +18,7 @@ from web.recognition import NONE, algorithm, final_model, recognition_of
 def test_what_was_streamed_causally_is_heard_again_when_the_turn_is_over() -> None:
     assert final_model(read_settings()) == NONE
     assert final_model(read_settings(asr="causal")) == "tiny.en"
+    assert final_model(read_settings(asr="ancat")) == "tiny.en"
     assert final_model(read_settings(asr="causal", final_model="base")) == "base"
     assert final_model(read_settings(asr="causal", final_model="none")) == NONE
     assert final_model(read_settings(final_model="tiny.en")) == "tiny.en"
@@ -25,6 +28,7 @@ def test_what_was_streamed_causally_is_heard_again_when_the_turn_is_over() -> No
     ("asr", "kind", "final"),
     [
         ("causal", CausalStream, FinalPass),
+        ("ancat", AncatStream, FinalPass),
         ("local-agreement", LocalAgreement, type(None)),
         ("offline", WholeTurns, type(None)),
     ],
@@ -40,8 +44,9 @@ def test_each_way_to_hear_is_put_together(asr: str, kind: type, final: type) -> 
 
 
 def test_a_model_that_was_not_made_causal_is_refused() -> None:
-    with pytest.raises(WeightsError, match=r"base was not made causal.*tiny\.en"):
-        recognition_of(read_settings(asr="causal", asr_model="base", threads=1))
+    own = weights.fetch("tiny.en", read_settings().weights)  # a model by its folder is another one
+    with pytest.raises(WeightsError, match=r"was not made causal.*base, tiny\.en"):
+        recognition_of(read_settings(asr="causal", asr_model=str(own), threads=1))
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,15 @@
 A track gives the place of a thing in each picture. Things are told apart by the order in which
 the prompt names them. Each has its channels in the map that the transformer gets beside a latent:
 a soft spot at its place in each of the latent's four pictures, the way to it from everywhere, and
-whether there is a track at all. MotionStream splats sinusoidal numbers of many tracks instead;
-for two things with a name each, separate channels are the same with less to learn.
+whether there is a track at all. The way in the first and the last picture is told once more as
+waves: a pixel more or less would be a few hundredths. MotionStream splats sinusoidal numbers of
+many tracks instead; for two things with a name each, separate channels are the same with less to
+learn.
+
+Source of the waves: Tancik et al. 2020, Fourier features.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +21,10 @@ from models.generation.codec import FRAMES
 from models.generation.words import Prompt
 
 THINGS = 2  # things with a track
-CHANNELS = FRAMES + 3  # of each thing: a spot for each picture, the way there in x and y, presence
+WAVES = (1, 2, 4, 8)  # in a frame
+ENDS = (0, FRAMES - 1)  # pictures of a latent whose ways are told as waves
+# of each thing: a spot for each picture, the way there in x and y, presence, then the waves
+CHANNELS = FRAMES + 3 + len(ENDS) * 2 * len(WAVES) * 2
 SPREAD = 0.08  # standard deviation of a spot, as a share of the frame
 
 
@@ -61,7 +69,18 @@ def maps(track: Tensor | None, latents: int, height: int, width: int) -> Tensor:
     out[:things, :, FRAMES] = dx.mean(2) * every
     out[:things, :, FRAMES + 1] = dy.mean(2) * every
     out[:things, :, FRAMES + 2] = every.float()
+    ways = torch.stack([way.expand(-1, -1, -1, height, width) for way in (dx, dy)], 3)
+    out[:things, :, FRAMES + 3 :] = _waves(ways[:, :, list(ENDS)]) * every[:, :, None]
     return out.transpose(1, 2).reshape(-1, latents, height, width)
+
+
+def _waves(ways: Tensor) -> Tensor:
+    """Return sines and cosines of (things, latents, ends, axes, h, w).
+
+    Ends, axes and waves become one dimension.
+    """
+    turns = 2 * math.pi * torch.tensor(WAVES)[:, None, None] * ways[:, :, :, :, None]
+    return torch.stack([turns.sin(), turns.cos()], 5).flatten(2, 5)
 
 
 def _centres(count: int) -> Tensor:

@@ -24,6 +24,8 @@ TIMES = 1000.0  # levels are told to the model on the scale of Wan's 1000 time s
 class DitConfig:
     """Sizes. `condition` counts the channels of track maps, 0 for a model without tracks.
 
+    `refine` is the width of two convolutions over the latents that come out, 0 for none: a token is
+    a patch, and where things are crosses patches.
     `predicts` is what comes out of the last layer: the clean latent, or the flow (noise less
     clean), as in Wan.
     """
@@ -33,8 +35,9 @@ class DitConfig:
     layers: int = 6
     ffn: int = 768
     channels: int = 16
-    condition: int = 14
-    hint: int = 16
+    condition: int = 78
+    hint: int = 32
+    refine: int = 0
     text: int = 96
     frequencies: int = 256
     patch: int = 2
@@ -187,6 +190,12 @@ class Dit(nn.Module):
                 nn.SiLU(),
                 nn.Conv2d(2 * hint, hint, 3, padding=1),
             )
+        if config.refine:
+            self.refine = nn.Sequential(
+                nn.Conv2d(config.channels + hint, config.refine, 3, padding=1),
+                nn.SiLU(),
+                nn.Conv2d(config.refine, config.channels, 3, padding=1),
+            )
 
     @property
     def dtype(self) -> torch.dtype:
@@ -221,7 +230,8 @@ class Dit(nn.Module):
         was seen and then of `noisy`, by default 0, 1, 2, ...; `mask` is bool (latents, seen and
         noisy latents), True where one may look at the other; by default everything sees all.
         """
-        x = self.patch_embedding(self._with_hint(noisy.to(self.dtype), condition))
+        hint = self._hint(noisy.to(self.dtype), condition)
+        x = self.patch_embedding(torch.cat([noisy.to(self.dtype), *hint], 1))
         _, _, latents, height, width = x.shape
         before = seen.keys.shape[3] // (height * width) if seen else 0
         if positions is None:
@@ -240,6 +250,8 @@ class Dit(nn.Module):
             x, key, value = block(x, times, words, past, turns, mask)
             made.append((key, value))
         out = unpatch(self.head(x, time), self.config.patch, (latents, height, width))
+        if self.config.refine:
+            out = out + per_latent(self.refine, torch.cat([out, *hint], 1))
         keys, values = (torch.stack(part) for part in zip(*made, strict=True))
         if self.config.predicts == "flow":
             out = noisy - levels[:, None, :, None, None] * out
@@ -248,15 +260,20 @@ class Dit(nn.Module):
     def _layers(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]
 
-    def _with_hint(self, noisy: Tensor, condition: Tensor | None) -> Tensor:
+    def _hint(self, noisy: Tensor, condition: Tensor | None) -> list[Tensor]:
+        """Return what the track maps say, (batch, hint, latents, h, w), or nothing."""
         if not self.config.condition:
-            return noisy
+            return []
         if condition is None:
             shape = (len(noisy), self.config.condition, *noisy.shape[2:])
             condition = noisy.new_zeros(shape)
-        flat = condition.transpose(1, 2).flatten(0, 1).to(noisy.dtype)
-        hint = self.track_head(flat).unflatten(0, (len(noisy), -1)).transpose(1, 2)
-        return torch.cat([noisy, hint], 1)
+        return [per_latent(self.track_head, condition.to(noisy.dtype))]
+
+
+def per_latent(layers: nn.Module, x: Tensor) -> Tensor:
+    """Apply `layers`, which take pictures, to each latent of (batch, channels, latents, h, w)."""
+    made = torch.unflatten(layers(x.transpose(1, 2).flatten(0, 1)), 0, (len(x), -1))
+    return made.transpose(1, 2)
 
 
 def sinusoids(positions: Tensor, count: int) -> Tensor:

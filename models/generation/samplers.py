@@ -2,7 +2,7 @@
 
 | name | a step is | by default | at most |
 |---|---|---|---|
-| motion-stream | a call for each chunk | 2 | 8 |
+| motion-stream | a call for each chunk | 4 | 8 |
 | rolling-forcing | a chunk in flight | 5 | 5: there are as many trained levels |
 | stream-dit | an Euler call of each cycle | 1 | 8 |
 """
@@ -14,13 +14,13 @@ from torch import Tensor
 from models.generation.backbone import Backbone
 from models.generation.control import Control
 from models.generation.motion_stream import MotionStream
-from models.generation.noise import ROLLING, shifted
+from models.generation.noise import SMALL_ROLLING, shifted
 from models.generation.rolling_forcing import RollingForcing
 from models.generation.stream_dit import StreamDiT
 from models.streaming import Streaming
 
-STEPS = {"motion-stream": 2, "rolling-forcing": len(ROLLING), "stream-dit": 1}  # by default
-MOST = {"motion-stream": 8, "rolling-forcing": len(ROLLING), "stream-dit": 8}
+STEPS = {"motion-stream": 4, "rolling-forcing": len(SMALL_ROLLING), "stream-dit": 1}  # by default
+MOST = {"motion-stream": 8, "rolling-forcing": len(SMALL_ROLLING), "stream-dit": 8}
 SHIFT = 7 / 3  # towards noise: two steps of MotionStream are at 1 and 0.7
 
 # The states of samplers have nothing in common but their owner: hence Any.
@@ -52,6 +52,6 @@ def falling(count: int) -> tuple[float, ...]:
 
 
 def ramp(count: int) -> tuple[float, ...]:
-    """Return `count` of Rolling Forcing's levels, from 1 on: others were not trained."""
-    apart = (len(ROLLING) - 1) / max(1, count - 1)
-    return tuple(ROLLING[round(number * apart)] for number in range(count))
+    """Return `count` of the embedded model's levels, from 1 on: others were not trained."""
+    apart = (len(SMALL_ROLLING) - 1) / max(1, count - 1)
+    return tuple(SMALL_ROLLING[round(number * apart)] for number in range(count))

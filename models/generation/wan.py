@@ -243,6 +243,7 @@ def config_of(state: Mapping[str, Tensor], file: Path, heads: int | None) -> Dit
         ffn=len(inner),
         channels=channels,
         condition=0,
+        refine=0,
         text=words.shape[1],
         frequencies=waves.shape[1],
         predicts="flow",

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.generation.context import Reach
@@ -41,6 +42,7 @@ from models.training.video_kinds import BACKGROUNDS, KINDS
 
 logger = logging.getLogger(__name__)
 
+LEAST = 0.05  # added to squared levels: no noise at all would count for everything
 SAVE = 180.0  # seconds of work, not of waiting for a core, between two saves
 
 EDGES = (  # what is between the layers and the world
@@ -48,6 +50,7 @@ EDGES = (  # what is between the layers and the world
     "model.text_embedding",
     "model.time_embedding",
     "model.track_head",
+    "model.refine",
     "model.head",
     "words",
 )
@@ -114,11 +117,16 @@ def batch_of(kept: Kept, recipe: Recipe, rng: np.random.Generator) -> Batch:
 def loss_of(
     model: Dit, batch: Batch, shape: Shape, past: Tensor, noise: Tensor, text: Text
 ) -> Tensor:
-    """Return the weighted squared error of what the model makes of the noisy latents."""
+    """Return the weighted squared error of what the model makes of the noisy latents.
+
+    The less noise there was, the more an error counts: as errors of the flow would, which are those
+    of the latent over the level, squared.
+    """
     order = list(shape.order)
     truth = batch.latents[:, :, order[shape.clean :]]
     made = denoised(model, batch, shape, past, noise, text)
     weights = batch.weights[:, :, order[shape.clean :]]
+    weights = weights / (shape.levels.square() + LEAST)[:, None, None]
     return ((made - truth).square() * weights).mean() / weights.mean()
 
 
@@ -172,12 +180,20 @@ class Run:
         self.folder, self.recipe, self.shows = folder, recipe, shows
         self.both = Both(Dit(config), Words(vocabulary(), config.text))
         nn.init.zeros_(self.both.model.head.head.weight)
+        if config.refine:
+            nn.init.zeros_(self.both.model.get_parameter("refine.2.weight"))
+            nn.init.zeros_(self.both.model.get_parameter("refine.2.bias"))
         self.smooth = copy.deepcopy(self.both)
         edges = dict.fromkeys(EDGES, recipe.other_rate)
         self.optimiser = Muon(
             groups(self.both, edges, matrix=recipe.matrix_rate, other=recipe.other_rate, decay=0.01)
         )
         self.step, self.seconds = 0, 0.0
+
+    def begin(self, file: Path) -> None:
+        """Take the weights in `file`, of a model of the same sizes, for pictures of any."""
+        self.both.load_state_dict(load_file(file))
+        self.smooth.load_state_dict(self.both.state_dict())
 
     def resume(self) -> None:
         """Take up the run in the folder, if there is one."""
@@ -202,7 +218,7 @@ class Run:
         text = model.read(*self.both.words(batch.captions))
         past = batch.latents
         if self.step >= recipe.own_from * recipe.steps and rng.random() < recipe.own:
-            level = float(rng.choice([1.0, 0.7]))
+            level = float(rng.choice([1.0, 0.7, 0.4]))
             past = own_past(model, batch, shape, noise.roll(1, 0), text, level)
         loss = loss_of(model, batch, shape, past, noise, text)
         self.optimiser.zero_grad()
@@ -275,14 +291,17 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--steps", type=int, default=Recipe().steps)
     parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--begin", type=Path, help="weights that a new run begins with")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     kept = read(options.latents)
-    config = DitConfig(channels=kept.latents.shape[1])
+    config = DitConfig(channels=kept.latents.shape[1], refine=96)
     with hold(options.folder, parser):
         run = Run(options.folder, Recipe(steps=options.steps), shows(options.size), config)
+        if options.begin:
+            run.begin(options.begin)
         train(run, kept, options.minutes)
 
 

@@ -183,7 +183,7 @@ def main() -> None:
         codec, model = drawing.codec, drawing.model
     else:
         codec = Codec(CodecConfig()).eval()
-        model = Dit(DitConfig(channels=codec.config.channels)).eval()
+        model = Dit(DitConfig(channels=codec.config.channels, refine=96)).eval()
     count = sum(parameter.numel() for parameter in model.parameters())
     print(f"transformer {count / 1e6:.1f}M parameters")
     for threads in options.threads:

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -19,6 +21,19 @@ def test_the_way_there_is_told_from_everywhere() -> None:
     shown = maps(torch.full((1, 4, 2), 0.625), 1, 4, 4)[FRAMES : FRAMES + 2, 0]
     # from the middle of the cell in row 0, column 3: a quarter to the left, half down
     assert shown[:, 0, 3].tolist() == pytest.approx([-0.25, 0.5])
+
+
+def test_waves_tell_a_pixel_more_and_both_ends_of_a_latent() -> None:
+    still, moved = torch.full((1, 4, 2), 0.5), torch.full((1, 4, 2), 0.5)
+    moved[0, 3, 0] += 1 / 64  # a pixel to the right in the last picture
+    change = (maps(moved, 1, 4, 4) - maps(still, 1, 4, 4))[FRAMES + 3 : CHANNELS, 0].abs()
+    first, last = torch.unflatten(change, 0, (2, 2, -1))
+    assert first.max() == 0
+    assert last[0].amax((0, 1, 2)) > 0.5
+    assert last[1].max() == 0  # nothing went up or down
+    way = (0.5 - 0.125) * 2 * math.pi  # from the middle of the first cell, in the longest wave
+    told = maps(still, 1, 4, 4)[FRAMES + 3 : FRAMES + 5, 0, 0, 0].tolist()
+    assert told == pytest.approx([math.sin(way), math.cos(way)], abs=1e-6)
 
 
 def test_what_is_not_tracked_is_zero_and_nan_hides_a_picture_only() -> None:

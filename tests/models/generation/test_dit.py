@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.generation.dit import Dit, Seen
+from models.generation.control import CHANNELS, THINGS
+from models.generation.dit import Dit, Seen, per_latent
 from models.generation.rotary import angles, rotate
 from tests.models.generation import tiny
 
@@ -12,7 +13,7 @@ CLOSE = 2e-6  # float32: sums over tokens in another order
 def inputs(latents: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     rng = torch.Generator().manual_seed(seed)
     noisy = torch.randn(1, 4, latents, tiny.SIZE, tiny.SIZE, generator=rng)
-    condition = torch.rand(1, 14, latents, tiny.SIZE, tiny.SIZE, generator=rng)
+    condition = torch.rand(1, THINGS * CHANNELS, latents, tiny.SIZE, tiny.SIZE, generator=rng)
     return noisy, condition
 
 
@@ -131,3 +132,14 @@ def test_tensors_have_the_names_that_wan_gives_them(model: Dit) -> None:
     expected |= {"patch_embedding.weight", "time_embedding.0.weight", "time_embedding.2.bias"}
     expected |= {"time_projection.1.weight", "text_embedding.0.weight", "text_embedding.2.weight"}
     assert expected <= names
+
+
+def test_refining_reaches_over_the_edges_of_patches_and_stays_within_a_latent() -> None:
+    model = tiny.dit()
+    x = torch.zeros(1, 8, 3, 6, 6)
+    far = x.clone()
+    far[:, :, 1, 2, 2] = 1.0
+    change = (per_latent(model.refine, far) - per_latent(model.refine, x)).abs().amax(1)[0]
+    assert change[0].max() == change[2].max() == 0
+    assert (change[1, :5, :5] > 0).all()  # two convolutions of three cells
+    assert change[1, 5].max() == 0

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from models.generation.motion_stream import MotionStream
-from models.generation.noise import ROLLING
+from models.generation.noise import SMALL_ROLLING
 from models.generation.samplers import MOST, STEPS, falling, ramp, sampler
 from models.streaming import run
 from tests.models.generation import tiny
@@ -20,7 +20,8 @@ def test_every_sampler_draws_what_it_is_told_with_any_steps_it_takes(name: str, 
 def test_motion_stream_has_its_own_levels_without_a_number_of_steps() -> None:
     made = sampler("motion-stream", tiny.backbone())
     assert isinstance(made, MotionStream)
-    assert made.levels == pytest.approx(MotionStream(tiny.backbone()).levels)
+    assert made.levels == falling(STEPS["motion-stream"])
+    assert falling(2) == pytest.approx(MotionStream(tiny.backbone()).levels)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
@@ -29,7 +30,7 @@ def test_levels_fall_from_pure_noise_and_those_of_a_ramp_were_trained(count: int
         assert len(levels) == count
         assert levels[0] == 1
         assert list(levels) == sorted(set(levels), reverse=True)
-    assert set(ramp(count)) <= set(ROLLING)
+    assert set(ramp(count)) <= set(SMALL_ROLLING)
 
 
 @pytest.mark.parametrize(

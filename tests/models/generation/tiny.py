@@ -33,7 +33,15 @@ def dit(seed: int = 0, *, condition: int = THINGS * CHANNELS) -> Dit:
     """Return a transformer of two layers."""
     torch.manual_seed(seed)
     config = DitConfig(
-        dim=48, heads=2, layers=2, ffn=64, channels=4, condition=condition, text=16, hint=4
+        dim=48,
+        heads=2,
+        layers=2,
+        ffn=64,
+        channels=4,
+        condition=condition,
+        text=16,
+        hint=4,
+        refine=8 if condition else 0,
     )
     model = Dit(config)
     wake(model, seed)

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,23 @@ from models.generation.control import Control
 from models.generation.dit import Seen
 from models.generation.embedded import Shows, load
 from models.generation.motion_stream import MotionStream
-from models.generation.rolling_forcing import RollingForcing
+from models.generation.samplers import sampler
 from models.generation.stream_dit import StreamDiT
 from models.streaming import Streaming, run
 from models.training import dit_shapes
 from models.training.codec_train import Recipe as CodecRecipe
 from models.training.codec_train import Run as CodecRun
 from models.training.dit_latents import fill, read
-from models.training.dit_train import Recipe, Run, batch_of, denoised, own_past, train
+from models.training.dit_train import (
+    LEAST,
+    Recipe,
+    Run,
+    batch_of,
+    denoised,
+    loss_of,
+    own_past,
+    train,
+)
 from tests.models.generation import tiny
 from tests.models.training import drawn
 from tests.models.training.test_codec_train import CONFIG
@@ -31,7 +41,7 @@ RECIPE = Recipe(steps=8, clips=3, own_from=0.25, own=0.7, warmup=2)
 
 def samplers() -> list[tuple[str, Callable[[Backbone], object]]]:
     return [
-        ("rolling_forcing", RollingForcing),
+        ("rolling_forcing", lambda backbone: sampler("rolling-forcing", backbone)),
         ("stream_dit", lambda backbone: StreamDiT(backbone, steps=2)),
         ("motion_stream", lambda backbone: MotionStream(backbone, levels=(1.0,))),
     ]
@@ -62,8 +72,8 @@ def test_every_shape_that_a_stream_uses_is_trained(
     monkeypatch.setattr(Backbone, "denoise", noted)
     reach = Reach(sink=0, window=3) if kind == "stream_dit" else Reach(sink=1, window=2)
     backbone = Backbone(tiny.dit(), tiny.SIZE, tiny.SIZE, reach)
-    sampler: Streaming[object, Control, Tensor] = make(backbone)  # type: ignore[assignment]
-    list(run(sampler, tiny.controls(12)))
+    made: Streaming[object, Control, Tensor] = make(backbone)  # type: ignore[assignment]
+    list(run(made, tiny.controls(12)))
     trained: set[tuple[int, tuple[float, ...]]] = set()
     for seed in range(1500):
         shape = getattr(dit_shapes, kind)(np.random.default_rng(seed), 10, reach)
@@ -111,6 +121,36 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(latents: Path, tmp_pa
         assert torch.equal(one, two)
     drawing = load(latents / "codec" / "codec.safetensors", tmp_path / "parts/drawing.safetensors")
     assert drawing.backbone().height == 4
+
+
+def test_a_run_begins_with_the_weights_of_another(latents: Path, tmp_path: Path) -> None:
+    first = fresh(tmp_path / "first")
+    first.advance(read(latents / "latents"))
+    first.save()
+    second = fresh(tmp_path / "second")
+    second.begin(tmp_path / "first" / "drawing.safetensors")
+    assert second.step == 0
+    for begun in (second.both, second.smooth):
+        for one, two in zip(first.smooth.parameters(), begun.parameters(), strict=True):
+            assert torch.equal(one, two)
+
+
+def test_an_error_counts_the_more_the_less_noise_there_was(latents: Path) -> None:
+    trainer = fresh(latents / "unused")
+    batch = batch_of(read(latents / "latents"), RECIPE, np.random.default_rng(0))
+    with torch.no_grad():  # a model that says 0 everywhere: its error is the latents themselves
+        for parameter in trainer.both.parameters():
+            parameter.zero_()
+        even = replace(batch, weights=torch.ones_like(batch.weights))
+        text = trainer.both.model.read(*trainer.both.words(batch.captions))
+        errors = batch.latents[:, :, :2].square().mean((0, 1, 3, 4))
+        for levels in ([1.0, 0.2], [0.2, 1.0]):
+            shape = dit_shapes.side_by_side((0, 1), levels)
+            noise = torch.zeros_like(batch.latents)
+            loss = loss_of(trainer.both.model, even, shape, batch.latents, noise, text)
+            shares = [1 / (level**2 + LEAST) for level in levels]
+            wanted = sum(s * float(e) for s, e in zip(shares, errors, strict=True)) / sum(shares)
+            assert float(loss) == pytest.approx(wanted, rel=1e-4)
 
 
 def test_latents_of_another_codec_are_refused(latents: Path, tmp_path: Path) -> None:

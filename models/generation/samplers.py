@@ -2,7 +2,7 @@
 
 | name | a step is | by default | at most |
 |---|---|---|---|
-| motion-stream | a call for each chunk | 4 | 8 |
+| motion-stream | a call for each chunk | 2 | 8 |
 | rolling-forcing | a chunk in flight | 5 | 5: there are as many trained levels |
 | stream-dit | an Euler call of each cycle | 1 | 8 |
 """
@@ -19,7 +19,7 @@ from models.generation.rolling_forcing import RollingForcing
 from models.generation.stream_dit import StreamDiT
 from models.streaming import Streaming
 
-STEPS = {"motion-stream": 4, "rolling-forcing": len(SMALL_ROLLING), "stream-dit": 1}  # by default
+STEPS = {"motion-stream": 2, "rolling-forcing": len(SMALL_ROLLING), "stream-dit": 1}  # by default
 MOST = {"motion-stream": 8, "rolling-forcing": len(SMALL_ROLLING), "stream-dit": 8}
 SHIFT = 7 / 3  # towards noise: two steps of MotionStream are at 1 and 0.7
 

@@ -56,7 +56,7 @@ def painted(painter: Painter, name: str, wishes: Sequence[Wish], *, seed: int = 
 
 
 def wishes(count: int, name: str = NAMES[0], **changes: Any) -> list[Wish]:
-    steps = {"motion-stream": 4, "rolling-forcing": 5, "stream-dit": 1}[name]
+    steps = {"motion-stream": 2, "rolling-forcing": 5, "stream-dit": 1}[name]
     return [Wish(**{"prompt": DUCK, "steps": steps, **changes}) for _ in range(count)]
 
 
@@ -69,7 +69,7 @@ def test_it_says_what_it_is_and_what_it_can_do(painter: Painter) -> None:
     assert f"{SIDE} x {SIDE}" in painter.about
     assert tuple(painter.samplers) == NAMES
     assert {name: steps.own for name, steps in painter.samplers.items()} == {
-        "motion-stream": 4,
+        "motion-stream": 2,
         "rolling-forcing": 5,
         "stream-dit": 1,
     }

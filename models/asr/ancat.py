@@ -8,8 +8,8 @@ adds up. Pairs of frames are joined behind the last layer: the transducer reads 
 
 Why so: a compact conformer from nothing needs hundreds of hours of speech before it reads, and
 Whisper's layers know speech already, as long as they get what they are used to. Joined before
-the layers instead of behind them, which is half the work, frames took four times the hours to
-the same errors. The units are letters: ten hours of text show each of a few hundred word pieces
+the layers instead of behind them, which is half the work, frames took twice the speech to the
+same errors. The units are letters: ten hours of text show each of a few hundred word pieces
 too seldom, a letter spells words that were never heard, and the joiner, which answers for every
 pair of frame and letter, stays narrow.
 

@@ -55,8 +55,8 @@ class CausalConfig:
 class CausalState:
     """What a stream remembers; places are samples since the stream began.
 
-    The window begins at `start`; `sound` is what was heard in it, float32 (n,). `drafts` is
-    what was written of it, the best first. `ends` is where the last committed word ended,
+    The window begins at `start`; `sound` is what was heard in it, float32 (n,). `draft` is
+    what was written of it. `ends` is where the last committed word ended,
     `news` the frame at which the text last changed, and `reached` the latest place that was
     told. The tokens `before` were said before the window.
     """
@@ -65,7 +65,7 @@ class CausalState:
     start: int
     mel: RunningMelState
     encoder: EncoderState
-    drafts: tuple[Draft, ...]
+    draft: Draft
     heard: tuple[KeyValue, ...] = ()
     before: tuple[int, ...] = ()
     ends: int = 0
@@ -76,10 +76,6 @@ class CausalState:
     def frames(self) -> int:
         """How many frames of the window the decoder can look at."""
         return self.heard[0][0].shape[2] if self.heard else 0
-
-    @property
-    def draft(self) -> Draft:
-        return self.drafts[0]
 
 
 class CausalStream:
@@ -116,7 +112,7 @@ class CausalStream:
             start,
             mel,
             self._encoder.init_state(),
-            (Draft(opening),),
+            Draft(opening),
             before=before,
             ends=start,
         )
@@ -192,9 +188,9 @@ class CausalStream:
     def _decode(self, state: CausalState) -> CausalState:
         """Write on, now that more was heard."""
         most = round(self.config.rate * state.frames * FRAME / RATE) + 4
-        drafts = self._writer.look(state.drafts, state.heard, most)
-        changed = drafts[0].tokens != state.draft.tokens
-        return replace(state, drafts=drafts, news=state.frames if changed else state.news)
+        draft = self._writer.look(state.draft, state.heard, most)
+        changed = draft.tokens != state.draft.tokens
+        return replace(state, draft=draft, news=state.frames if changed else state.news)
 
     def _commit(self, state: CausalState) -> tuple[CausalState, Heard]:
         """Commit the words that have `unstable` tokens after them."""
@@ -208,12 +204,8 @@ class CausalStream:
         ends = committed[-1].end if committed else state.ends
         tentative = self._words(replace(state, ends=ends), done, len(tokens))
         position = max(state.reached, state.start + state.frames * FRAME)
-        drafts = tuple(
-            replace(draft, committed=done)
-            for draft in state.drafts
-            if draft.tokens[:done] == tokens[:done]
-        )
-        state = replace(state, drafts=drafts, ends=ends, reached=position)
+        draft = replace(state.draft, committed=done)
+        state = replace(state, draft=draft, ends=ends, reached=position)
         return state, Heard(tuple(committed), tuple(tentative), position)
 
     def _words(self, state: CausalState, first: int, last: int) -> list[Word]:

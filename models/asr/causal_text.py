@@ -64,6 +64,19 @@ class Growing:
         return sum(said.chance for said in self.said)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Read:
+    """What was read in one go: for each place its log-probabilities and the frame it looks at."""
+
+    rows: Tensor
+    frames: list[int]
+    text: TextState
+
+    def at(self, place: int, said: tuple[Said, ...], length: int) -> Growing:
+        """Return the draft up to `place`, where `length` tokens were read and `said` written."""
+        return Growing(said, self.text.cut(length), self.rows[place], self.frames[place])
+
+
 class Writer:
     """Writes drafts; shared by all streams.
 
@@ -84,79 +97,92 @@ class Writer:
         self._end = recogniser.tokenizer.end
         self._never = _never(recogniser)
 
-    def look(
-        self, drafts: Sequence[Draft], heard: tuple[KeyValue, ...], most: int
-    ) -> tuple[Draft, ...]:
-        """Return the drafts, best first, after a look at `heard`; none is over `most` tokens long.
+    def look(self, draft: Draft, heard: tuple[KeyValue, ...], most: int) -> Draft:
+        """Return `draft` after a look at `heard`, at most `most` tokens long."""
+        room = min(most, self._model.config.text_context - len(draft.opening))
+        write = self._greedy if self.beam == 1 else self._search
+        grown = write(draft, heard, room)
+        return replace(grown, opening=draft.opening, committed=draft.committed)
 
-        `drafts` agree on what is committed.
+    def _greedy(self, draft: Draft, heard: tuple[KeyValue, ...], room: int) -> Draft:
+        """Drop the last tokens that do not hold, and go on with the likeliest."""
+        first, read = self._again(draft, heard)
+        said, held = _held(list(draft.said), first, read.rows, read.frames)
+        growing = read.at(held, tuple(said), len(draft.opening) + first + held)
+        while len(growing.said) < room:
+            token = int(growing.row.argmax())
+            if token == self._end or loops([*(s.token for s in growing.said), token]):
+                break
+            (growing,) = self._read([(growing, token)])
+        return self._ended(growing)
+
+    def _search(self, draft: Draft, heard: tuple[KeyValue, ...], room: int) -> Draft:
+        """Return the draft that a beam search finds in place of the last tokens.
+
+        It ends when the likeliest draft of its length is one that ends. To compare drafts of
+        several lengths would take a bonus for words: without one, the shortest wins.
         """
-        first = drafts[0]
-        room = min(most, self._model.config.text_context - len(first.opening))
-        growing = [self._again(draft, heard) for draft in drafts]
-        grown = self._greedy(growing[0], room) if self.beam == 1 else self._search(growing, room)
-        return tuple(replace(d, opening=first.opening, committed=first.committed) for d in grown)
+        first, read = self._again(draft, heard)
+        growing = [read.at(0, draft.said[:first], len(draft.opening) + first)]
+        while len(growing[0].said) < room:
+            options = self._options(growing)
+            goes_on = [
+                (one, token)
+                for one, token in options
+                if token != self._end and not loops([*(s.token for s in one.said), token])
+            ]
+            best, token = options[0]
+            if token == self._end or not goes_on:
+                return self._ended(best)
+            growing = self._read(goes_on[: self.beam])
+        return self._ended(growing[0])
 
-    def _again(self, draft: Draft, heard: tuple[KeyValue, ...]) -> Growing:
-        """Look at the last tokens of `draft` again, and drop what does not hold."""
-        lead, said = len(draft.opening) - 1, list(draft.said)
+    def _options(self, growing: Sequence[Growing]) -> list[tuple[Growing, int]]:
+        """Return drafts with a token that may be next, the likeliest first: twice the beam."""
+        options: list[tuple[float, Growing, int]] = []
+        for one in growing:
+            best = one.row.topk(self.beam + 1)
+            pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
+            options += [(one.total + chance, one, token) for chance, token in pairs]
+        options.sort(key=lambda option: -option[0])
+        return [(one, token) for _, one, token in options[: 2 * self.beam]]
+
+    def _again(self, draft: Draft, heard: tuple[KeyValue, ...]) -> tuple[int, Read]:
+        """Read the last tokens of `draft` again; return the place of the first of them too."""
+        lead = len(draft.opening) - 1
         reads = [*draft.opening, *draft.tokens]
-        first = max(draft.committed, len(said) - self.unstable)
+        first = max(draft.committed, len(draft.said) - self.unstable)
         begin = lead + first if draft.text else 0
         past = TextState(heard, draft.text).cut(begin).text if begin else ()
         hidden, text, asked = self._model.decode_asking(
             torch.tensor([reads[begin:]]), TextState(heard, past)
         )
         rows = self._chances(hidden[0, lead + first - begin :])
-        frames = heard_best(self._recogniser, asked, heard, lead + first - begin)
-        said, held = _held(said, first, rows, frames)
-        if held < len(rows) - 1:
-            text = text.cut(lead + first + held + 1)
-        return Growing(tuple(said), text, rows[held], frames[held])
+        asked = [each[:, lead + first - begin :] for each in asked]
+        return first, Read(rows, heard_best(self._recogniser, asked, heard), text)
 
-    def _greedy(self, growing: Growing, room: int) -> list[Draft]:
-        while len(growing.said) < room:
-            token = int(growing.row.argmax())
-            if token == self._end or loops([*(s.token for s in growing.said), token]):
-                break
-            growing = self._read(growing, token)
-        return [self._ended(growing)]
-
-    def _search(self, growing: list[Growing], room: int) -> list[Draft]:
-        """Return the best drafts that a beam search finds, each ended where it wants to end."""
-        done: dict[tuple[int, ...], Draft] = {}
-        last = growing
-        for _ in range(room + 1):
-            options: list[tuple[float, Growing, int]] = []
-            for one in growing:
-                best = one.row.topk(self.beam + 1)
-                pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
-                options += [(one.total + chance, one, token) for chance, token in pairs]
-            options.sort(key=lambda option: -option[0])
-            last, growing, seen = growing, [], set[tuple[int, ...]]()
-            for _, one, token in options[: 2 * self.beam]:
-                tokens = tuple(said.token for said in one.said)
-                if token == self._end:
-                    done.setdefault(tokens, self._ended(one))
-                elif self._goes_on((*tokens, token), seen, room):
-                    growing.append(self._read(one, token))
-            if len(done) >= self.beam or not growing:
-                break
-        found = list(done.values()) or [self._ended(one) for one in last]
-        return sorted(found, key=lambda d: -d.total / (len(d.said) + 1))[: self.beam]
-
-    def _goes_on(self, tokens: tuple[int, ...], seen: set[tuple[int, ...]], room: int) -> bool:
-        """Tell whether a draft of `tokens` is worth a place in the beam; it is `seen` then."""
-        if tokens in seen or len(seen) >= self.beam or len(tokens) > room or loops(tokens):
-            return False
-        seen.add(tokens)
-        return True
-
-    def _read(self, growing: Growing, token: int) -> Growing:
-        said = (*growing.said, Said(token, float(growing.row[token]), growing.frame))
-        hidden, text, asked = self._model.decode_asking(torch.tensor([[token]]), growing.text)
-        frame = heard_best(self._recogniser, asked, text.sound, 0)[0]
-        return Growing(said, text, self._chances(hidden[0])[0], frame)
+    def _read(self, pairs: Sequence[tuple[Growing, int]]) -> list[Growing]:
+        """Return each draft of `pairs` with its next token, read side by side."""
+        states = [one.text for one, _ in pairs]
+        text = tuple(
+            (torch.cat([k for k, _ in layer]), torch.cat([v for _, v in layer]))
+            for layer in zip(*(state.text for state in states), strict=True)
+        )
+        heard = states[0].sound
+        every = tuple(
+            (k.expand(len(pairs), -1, -1, -1), v.expand(len(pairs), -1, -1, -1)) for k, v in heard
+        )
+        tokens = torch.tensor([[token] for _, token in pairs])
+        hidden, grown, asked = self._model.decode_asking(tokens, TextState(every, text))
+        rows = self._chances(hidden[:, 0])
+        # of one sound: drafts ask as places of one draft would
+        frames = heard_best(self._recogniser, [each.transpose(0, 1) for each in asked], heard)
+        read = []
+        for number, (one, token) in enumerate(pairs):
+            own = tuple((k[number : number + 1], v[number : number + 1]) for k, v in grown.text)
+            said = (*one.said, Said(token, float(one.row[token]), one.frame))
+            read.append(Growing(said, TextState(heard, own), rows[number], frames[number]))
+        return read
 
     def _ended(self, growing: Growing) -> Draft:
         total = growing.total + float(growing.row[self._end])
@@ -170,17 +196,17 @@ class Writer:
 
 
 def heard_best(
-    recogniser: Recogniser, asked: Sequence[Tensor], heard: Sequence[KeyValue], first: int
+    recogniser: Recogniser, asked: Sequence[Tensor], heard: Sequence[KeyValue]
 ) -> list[int]:
-    """Return the frame that each position from `first` looked at most.
+    """Return the frame that each position looked at most.
 
-    `asked` is each layer's input to its cross-attention over `heard`.
+    `asked` (1, positions, width) is each layer's input to its cross-attention over `heard`.
     """
     total = None
     for layer, head in recogniser.heads:
         module = recogniser.model.decoder.layers[layer]
         assert isinstance(module, DecoderLayer)
-        scores = module.cross_attention.scores(asked[layer][:, first:], heard[layer][0])
+        scores = module.cross_attention.scores(asked[layer], heard[layer][0])
         looked = scores[0, head].softmax(1)
         total = looked if total is None else total + looked
     assert total is not None

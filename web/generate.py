@@ -14,9 +14,11 @@ from torch import Tensor
 from media.movie import Movie
 from models.generation import embedded
 from models.generation.codec import FRAMES
-from models.generation.control import Control
+from models.generation.control import THINGS, Control
 from models.generation.generator import Generator
-from models.generation.planner import RATE, Plan, plan
+from models.generation.moving import Moving, onwards
+from models.generation.planner import RATE, Plan
+from models.generation.planner import plan as planned
 from models.generation.samplers import MOST, sampler
 from models.generation.words import Prompt
 from models.streaming import Streaming
@@ -26,7 +28,6 @@ from web.errors import INTERRUPTED, UsageError
 from web.replay import Bar
 from web.sketch import Line, Track
 
-EASE = 0.75  # seconds in which a thing goes over to the path of another prompt
 LARGEST_SIDE = 2048  # pixels of a film
 
 Pictures = NDArray[np.uint8]
@@ -122,13 +123,14 @@ def film(drawing: embedded.Drawing, wish: Wish) -> Iterator[Pictures]:
     latents = sampler(wish.sampler, backbone, steps=wish.steps, seed=wish.seed)
     generator: Streaming[Any, Control, Pictures] = Generator(latents, drawing.codec)
     scenes = scenes_of(drawing, wish.lines)
-    state = generator.init_state()
-    wanted, made, index = pictures_of(wish), 0, 0
+    state, moving = generator.init_state(), Moving()
+    wanted, made = pictures_of(wish), 0
     while made < wanted:
-        now = scene_at(scenes, made / RATE)
-        track = track_of(scenes, wish.tracks, index * FRAMES, FRAMES)
-        state, chunks = generator.step(state, Control(scenes[now].prompt, track))
-        index += 1
+        first = moving.pictures
+        plan = scenes[scene_at(scenes, first / RATE)].plan
+        moving, track = onwards(moving, plan, drawn_at(wish.tracks, first, FRAMES))
+        prompt = scenes[scene_at(scenes, made / RATE)].prompt
+        state, chunks = generator.step(state, Control(prompt, track))
         for picture in (picture for chunk in chunks for picture in chunk):
             if made < wanted:
                 made += 1
@@ -144,7 +146,8 @@ def scenes_of(drawing: embedded.Drawing, lines: Sequence[Line]) -> tuple[Scene, 
     """Return what the model reads of `lines`."""
     things = drawing.shows.things
     return tuple(
-        Scene(line.time, drawing.words.prompt(line.text), plan(line.text, things)) for line in lines
+        Scene(line.time, drawing.words.prompt(line.text), planned(line.text, things))
+        for line in lines
     )
 
 
@@ -153,36 +156,17 @@ def scene_at(scenes: Sequence[Scene], time: float) -> int:
     return max(0, sum(scene.time <= time for scene in scenes) - 1)
 
 
-def track_of(
-    scenes: Sequence[Scene], tracks: Sequence[Track | None], first: int, count: int
-) -> Tensor:
-    """Return where things are in pictures `first` to `first + count - 1`.
+def drawn_at(tracks: Sequence[Track | None], first: int, count: int) -> Tensor:
+    """Return where `tracks` have things in pictures `first` to `first + count - 1`.
 
-    float32 (things, count, 2). What has no track moves as its prompt says; from one prompt to the
-    next it goes over in `EASE` seconds.
+    float32 (THINGS, count, 2), NaN for what has no track.
     """
+    places = torch.full((THINGS, count, 2), torch.nan)
     times = np.arange(first, first + count) / RATE
-    planned = torch.stack([_planned(scenes, picture) for picture in range(first, first + count)], 1)
     for number, track in enumerate(tracks):
         if track is not None:
-            planned[number] = torch.from_numpy(track.at(times))
-    shown = max(len(scenes[scene_at(scenes, times[0])].plan.motions), len(tracks))
-    return planned[:shown]
-
-
-def _planned(scenes: Sequence[Scene], picture: int) -> Tensor:
-    """Return where prompts have their things at a picture: float32 (THINGS, 2)."""
-    number = scene_at(scenes, picture / RATE)
-    now = _places(scenes[number].plan, picture)
-    share = (picture / RATE - scenes[number].time) / EASE
-    if number and share < 1:
-        now = torch.lerp(_places(scenes[number - 1].plan, picture), now, share)
-    return now
-
-
-def _places(planned: Plan, picture: int) -> Tensor:
-    """Return where both things are at a picture; without a second one, it is with the first."""
-    return planned.track(picture, 1)[[0, -1], 0]
+            places[number] = torch.from_numpy(track.at(times))
+    return places
 
 
 def notices(drawing: embedded.Drawing, wish: Wish) -> list[str]:
@@ -200,7 +184,7 @@ def notices(drawing: embedded.Drawing, wish: Wish) -> list[str]:
             told.append(f'"{line.text}": the model does not know {", ".join(unknown)}')
         told += [
             f'"{line.text}": thing {number} has no track: {moved}'
-            for number, motion in enumerate(plan(line.text, shows.things).motions, 1)
+            for number, motion in enumerate(planned(line.text, shows.things).motions, 1)
             if (moved := _moved(wish, number, motion))
         ]
     return told

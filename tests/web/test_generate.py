@@ -5,6 +5,7 @@ import pickle
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -14,11 +15,13 @@ import torch
 import web.generate
 from media.errors import MediaError
 from models.errors import WeightsError
+from models.generation.control import Control
 from models.generation.embedded import Drawing, load
+from models.generation.motion_stream import MotionStream
 from models.generation.samplers import STEPS
 from tests.models.generation import tiny
 from web.config import Settings
-from web.generate import Wish, film, generate, notices, scenes_of, track_of
+from web.generate import Wish, film, generate, notices
 from web.main import main
 from web.sketch import Line, Track, prompts
 
@@ -108,25 +111,47 @@ def test_a_track_shows_where_it_leads_elsewhere(drawing: Drawing, sampler: str) 
     assert (one != two).any()
 
 
-def test_things_without_a_track_move_as_the_words_say(drawing: Drawing) -> None:
-    scenes = scenes_of(drawing, [Line(0, "a duck moving left and a car standing still")])
-    track = track_of(scenes, (), 0, 8)
+def way(
+    drawing: Drawing, monkeypatch: pytest.MonkeyPatch, *lines: Line, **more: object
+) -> torch.Tensor:
+    """Return where the sampler is told that things are: (things, pictures, 2)."""
+    told: list[torch.Tensor] = []
+    step = MotionStream.step
+
+    def noted(self: MotionStream, state: Any, chunk: Control) -> Any:
+        assert chunk.track is not None
+        told.append(chunk.track)
+        return step(self, state, chunk)
+
+    monkeypatch.setattr(MotionStream, "step", noted)
+    list(film(drawing, Wish(lines=lines, **more)))  # type: ignore[arg-type]  # as the caller says
+    monkeypatch.undo()
+    return torch.cat(told, 1)
+
+
+def test_things_without_a_track_move_as_the_words_say(
+    drawing: Drawing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Line(0, "a duck moving left and a car standing still")
+    track = way(drawing, monkeypatch, both, seconds=0.5)
     assert track.shape == (2, 8, 2)
     assert track[0, 0, 0] > track[0, -1, 0]
     assert torch.equal(track[1, 0], track[1, -1])
     drawn = Track(np.array([0.0]), np.array([[0.1, 0.9]]))
-    moved = track_of(scenes, (None, drawn), 0, 8)
+    moved = way(drawing, monkeypatch, both, seconds=0.5, tracks=(None, drawn))
     assert torch.equal(moved[0], track[0])
     torch.testing.assert_close(moved[1], torch.tensor([[0.1, 0.9]]).expand(8, 2))
 
 
-def test_a_thing_does_not_jump_where_another_prompt_moves_it(drawing: Drawing) -> None:
-    scenes = scenes_of(drawing, [Line(0, "a duck moving up"), Line(1, "a duck moving left")])
-    way = torch.cat([track_of(scenes, (), n, 4) for n in range(0, 40, 4)], 1)[0]
-    alone = track_of(scenes_of(drawing, [Line(0, "a duck moving left")]), (), 0, 40)[0]
-    assert (way[1:] - way[:-1]).norm(dim=1).max() < 0.12
-    assert (way[15] - alone[15]).norm() > 0.1
-    assert torch.equal(way[28:], alone[28:])
+def test_a_thing_does_not_jump_where_another_prompt_moves_it(
+    drawing: Drawing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up, left = Line(0, "a duck moving up"), Line(1, "a duck moving left")
+    first = way(drawing, monkeypatch, up, left, seconds=2.5)[0]
+    alone = way(drawing, monkeypatch, Line(0, left.text), seconds=2.5)[0]
+    assert (first[1:] - first[:-1]).norm(dim=1).max() < 0.12
+    assert (first[15] - alone[15]).norm() > 0.1
+    torch.testing.assert_close(first[28:], alone[28:])
 
 
 def test_what_the_model_makes_of_the_words_is_told(drawing: Drawing) -> None:

@@ -2,7 +2,7 @@
 
 A frame is read once and what was written at it stands, so text never flickers where the search
 is greedy; of a beam, the words that its drafts agree about are committed. A word has ended when
-the next one begins, or when nothing followed it for a while.
+the next one begins, or when nothing followed it for a while; before that it is not told.
 
 The encoder has places for 30 s. A stream is cut into windows: at a pause, or where there is none
 at the end of the window; what was written goes on over the cut, because the predictor keeps its
@@ -186,25 +186,36 @@ class AncatStream:
         heard: list[Heard] = []
         # Frames that one moment completed are told of together: the last of them counts.
         for _, group in groupby(frames, lambda frame: frame.arrival):
-            before = state.search.best.units
+            before, told = state.search.best.units, self._ended(state)
             search = state.search
             for frame in group:
                 search = self._search.step(search, frame.hidden)
-            changed = search.best.units != before
             state = replace(state, search=search)
-            if changed:
+            if search.best.units != before:
                 state = replace(state, wrote=search.frames)
+            ended = self._ended(state)
+            news = search.best.units[:ended] != before[:told]
             state, committed = self._commit(state)
-            if changed or committed:
-                tail = self._words(state, len(state.search.best.units))
+            if news or committed:
+                tail = self._words(state, self._ended(state))
                 heard.append(Heard(tuple(committed), tuple(tail), state.place))
         return state, heard
+
+    def _ended(self, state: AncatStreamState) -> int:
+        """Return how many units of the best draft are words that ended."""
+        units = state.search.best.units
+        if self._quiet(state):
+            return len(units)
+        return max((place for place, unit in enumerate(units) if unit == SPACE), default=0)
+
+    def _quiet(self, state: AncatStreamState) -> bool:
+        """Tell whether nothing was written for so long that the last word is over."""
+        return (state.search.frames - state.wrote) * FRAME >= self.config.settle * RATE
 
     def _commit(self, state: AncatStreamState) -> tuple[AncatStreamState, list[Word]]:
         """Commit the words that ended, and that all drafts have."""
         draft, agreed = state.search.best, state.search.agreed
-        quiet = (state.search.frames - state.wrote) * FRAME >= self.config.settle * RATE
-        if quiet and agreed == len(draft.units):
+        if self._quiet(state) and agreed == len(draft.units):
             done = agreed
         else:
             spaces = [i for i in range(agreed) if draft.units[i] == SPACE]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -104,6 +105,18 @@ def test_words_are_in_order_and_nothing_committed_is_said_again() -> None:
         assert all(word.start < one.position for word in one.committed)
         if one.committed and one.tentative:
             assert one.committed[-1].end <= one.tentative[0].start
+
+
+def test_a_word_is_told_when_it_is_over() -> None:
+    """What one draft says of ended words stands at once; of several, they may still choose."""
+    greedy = streamed(AncatStream(babbling(), CONFIG), [sound(4.0)])
+    assert sum(len(one.committed) for one in greedy) > 5
+    assert not any(one.tentative for one in greedy)
+    search = replace(CONFIG, beam=3)
+    several = [
+        h for n in range(4) for h in streamed(AncatStream(babbling(n), search), [sound(4.0)])
+    ]
+    assert any(one.tentative for one in several)
 
 
 def test_later_sound_changes_no_committed_word() -> None:

@@ -70,7 +70,8 @@ class AlignAtt:
             row = self._rules.apply(model.logits(hidden[0, -1]), tokens)
             token = int(row.argmax())
             sound = [(keys[:, :, :known], values) for keys, values in text.sound]
-            (frame,) = heard_best(self._recogniser, asked, sound, len(reads) - 1)
+            last = [each[:, -1:] for each in asked]
+            (frame,) = heard_best(self._recogniser, last, sound)
             ended = token == tokenizer.end or loops([*tokens, token])
             if ended or (not done and known - frame < self._margin):
                 break

@@ -195,6 +195,11 @@ def test_where_something_draws_the_card_says_what_it_is_and_what_it_knows(page: 
     expect(part(page, "prompt")).to_have_value("a duck on grass, moving in a circle")
     expect(part(page, "prompt")).to_be_focused()
     assert sent(page) == []
+    offer(page, {**DRAWS, "things": ["apple", "mandarin", "owl", "white owl"]})
+    begin = part(page, "draw-suggestions").get_by_role("button")
+    expect(begin).to_have_text(
+        ["an apple on grass, moving in a circle", "an apple and an owl on sand"]
+    )
 
 
 def test_a_later_session_update_leaves_what_was_chosen(page: Page) -> None:

@@ -104,10 +104,16 @@ function listed(names) {
   return names.slice(0, DOZEN).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }
 
-function promptsOf({ things: [one, two], backgrounds: [ground, other] }) {
+function promptsOf({ things, backgrounds }) {
+  // From the middle of the lists too: neighbours are often names of the same.
+  const [one, two] = [things[0], things[Math.floor(things.length / 2)]].map(withArticle);
+  const [ground, other] = [backgrounds[Math.floor(backgrounds.length / 3)], backgrounds.at(-1)];
   if (!one || !ground) return [];
-  const single = `a ${one} on ${ground}, moving in a circle`;
-  return two ? [single, `a ${one} and a ${two} on ${other ?? ground}`] : [single];
+  return [`${one} on ${ground}, moving in a circle`, ...(one === two ? [] : [`${one} and ${two} on ${other}`])];
+}
+
+function withArticle(name) {
+  return name && `${/^[aeiou]/.test(name) ? "an" : "a"} ${name}`;
 }
 
 function option(name) {

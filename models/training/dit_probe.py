@@ -127,6 +127,22 @@ def train(pictures: Pictures, steps: int = 400, alter: Alter | None = None) -> P
 
 
 @torch.no_grad()
+def frechet(probe: Probe, one: tuple[Tensor, Tensor], two: tuple[Tensor, Tensor]) -> float:
+    """Return the Fréchet distance between two sets of views, by the probe's features.
+
+    A stand-in for the distance by an Inception network: it compares what this probe looks at, and
+    only sets of the same size with each other. Source: Heusel et al. 2017, section 2.
+    """
+    sets = [probe.features(*views).double() for views in (one, two)]
+    apart = (sets[0].mean(0) - sets[1].mean(0)).square().sum()
+    first, second = (torch.cov(each.T) for each in sets)
+    values, axes = torch.linalg.eigh(first)
+    root = axes * values.clamp(min=0).sqrt() @ axes.T
+    common = torch.linalg.eigvalsh(root @ second @ root).clamp(min=0).sqrt().sum()
+    return float(apart + first.trace() + second.trace() - 2 * common)
+
+
+@torch.no_grad()
 def right(probe: Probe, seen: tuple[Tensor, Tensor, Tensor, Tensor]) -> tuple[float, float]:
     """Return the share of `seen` whose thing, and whose background, the probe names."""
     cuts, wholes, kinds, grounds = seen

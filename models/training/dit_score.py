@@ -6,6 +6,10 @@ Held-out captions and tracks of one thing are drawn by a sampler, and the pictur
   differs from the picture's median over time, so the same measure on real clips is the floor;
   beside it a stream that got another clip's track, and one that got none.
 - class and background: what `dit_probe` says, with its score on real held-out clips.
+- Fréchet distance to real clips of the same captions, by the probe's features; the floor is that
+  of other real clips.
+- switch: the seconds of pictures until the probe names the background of a prompt that took the
+  place of another, where the pictures count from the chunk that came out next.
 """
 
 import argparse
@@ -27,12 +31,24 @@ from models.generation.embedded import Drawing, load
 from models.generation.generator import Generator
 from models.generation.samplers import STEPS, sampler
 from models.streaming import Streaming, run
-from models.training.dit_probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
+from models.training.dit_probe import (
+    GROUND_NAMES,
+    KIND_NAMES,
+    Probe,
+    frechet,
+    right,
+    train,
+    views,
+)
+from models.training.dit_switch import delays
 from models.training.video_clips import Clip, compose
 from models.training.video_pictures import Pictures
 from models.training.video_pictures import load as load_pictures
 
 logger = logging.getLogger(__name__)
+
+LONG = 40  # pictures of a clip
+OTHERS = 10_000  # the first seed of other real clips
 
 Shown = NDArray[np.uint8]
 
@@ -71,12 +87,11 @@ def track_error(pictures: Shown, track: NDArray[np.float32]) -> float:
     )
 
 
-def moving_clips(pictures: Pictures, count: int, size: int) -> list[Clip]:
-    """Return held-out clips of one thing that crosses much of the frame."""
+def moving_clips(pictures: Pictures, count: int, size: int, seed: int = 0) -> list[Clip]:
+    """Return held-out clips of one thing that crosses much of the frame, from seed `seed` on."""
     clips: list[Clip] = []
-    seed = 0
     while len(clips) < count:
-        clip = compose(pictures, seed, size=size, frames=40, held_out=True)
+        clip = compose(pictures, seed, size=size, frames=LONG, held_out=True)
         way = np.ptp(clip.tracks[0], axis=0).max()
         if len(clip.kinds) == 1 and way > 0.3:
             clips.append(clip)
@@ -84,23 +99,38 @@ def moving_clips(pictures: Pictures, count: int, size: int) -> list[Clip]:
     return clips
 
 
+def looks(made: Sequence[Shown], clips: Sequence[Clip], every: int) -> tuple[Tensor, Tensor]:
+    """Return the probe's views of each `every`-th picture but the first, where `clips` say."""
+    parts = [
+        views(pictures[frame], clip.tracks[0, frame])
+        for pictures, clip in zip(made, clips, strict=True)
+        for frame in range(every, LONG, every)
+    ]
+    cuts, wholes = zip(*parts, strict=True)
+    return torch.stack(cuts), torch.stack(wholes)
+
+
 def judged(probe: Probe, made: Sequence[Shown], clips: Sequence[Clip]) -> tuple[float, float]:
     """Return the shares of pictures in which the probe names the clip's thing, and background."""
-    parts = [
-        (*views(pictures[frame], clip.tracks[0, frame]), clip)
-        for pictures, clip in zip(made, clips, strict=True)
-        for frame in range(10, min(40, len(pictures)), 10)
-    ]
-    cuts, wholes = (torch.stack([part[n] for part in parts]) for n in (0, 1))  # type: ignore[misc]  # views come first
-    kinds = torch.tensor([KIND_NAMES.index(part[2].kinds[0]) for part in parts])
-    grounds = torch.tensor([GROUND_NAMES.index(part[2].background) for part in parts])
-    return right(probe, (cuts, wholes, kinds, grounds))
+    seen = looks(made, clips, 10)
+    each = len(seen[0]) // len(clips)
+    kinds = torch.tensor([KIND_NAMES.index(clip.kinds[0]) for clip in clips])
+    grounds = torch.tensor([GROUND_NAMES.index(clip.background) for clip in clips])
+    return right(probe, (*seen, kinds.repeat_interleave(each), grounds.repeat_interleave(each)))
 
 
 def score(
-    drawing: Drawing, name: str, clips: Sequence[Clip], probe: Probe, folder: Path | None
+    drawing: Drawing,
+    name: str,
+    clips: Sequence[Clip],
+    others: Sequence[Clip],
+    probe: Probe,
+    folder: Path | None,
 ) -> dict[str, float]:
-    """Return the scores of a sampler on the captions and tracks of `clips`, and its controls."""
+    """Return the scores of a sampler on the captions and tracks of `clips`, and its controls.
+
+    `others` are as many real clips, which tell how far apart such clips are.
+    """
     made: list[Shown] = []
     other: list[Shown] = []
     none: list[Shown] = []
@@ -113,13 +143,11 @@ def score(
     if folder:
         sheet(made, folder / f"{name}.png")
     kinds, grounds = judged(probe, made, clips)
-    real = judged(probe, [clip.frames for clip in clips], clips)
-    errors = {
-        "track": made,
-        "track_of_another": other,
-        "no_track": none,
-        "floor": [clip.frames for clip in clips],
-    }
+    truth = [clip.frames for clip in clips]
+    real = judged(probe, truth, clips)
+    aim = looks(truth, clips, 4)
+    errors = {"track": made, "track_of_another": other, "no_track": none, "floor": truth}
+    waits = delays(drawing, name, clips, probe)
     return {
         **{
             what: float(
@@ -131,6 +159,10 @@ def score(
         "class_of_real": real[0],
         "background": grounds,
         "background_of_real": real[1],
+        "frechet": frechet(probe, aim, looks(made, clips, 4)),
+        "frechet_of_real": frechet(probe, aim, looks([c.frames for c in others], others, 4)),
+        "switch_median": float(np.median(waits)),
+        "switch_longest": max(waits),
     }
 
 
@@ -160,11 +192,11 @@ def main() -> None:
     torch.set_num_threads(1)
     drawing, pictures = load(options.codec, options.drawing), load_pictures(options.pictures)
     probe = train(pictures)
-    clips = moving_clips(pictures, options.clips, drawing.shows.size)
+    size = drawing.shows.size
+    clips, others = (moving_clips(pictures, options.clips, size, seed) for seed in (0, OTHERS))
     for name in options.sampler:
-        logger.info(
-            "%s %s", name, json.dumps(score(drawing, name, clips, probe, options.sheets), indent=1)
-        )
+        scores = score(drawing, name, clips, others, probe, options.sheets)
+        logger.info("%s %s", name, json.dumps(scores, indent=1))
 
 
 if __name__ == "__main__":

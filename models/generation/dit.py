@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
+from models.generation.control import CHANNELS, THINGS
 from models.generation.rotary import angles, rotate
 
 TIMES = 1000.0  # levels are told to the model on the scale of Wan's 1000 time steps
@@ -22,10 +23,12 @@ TIMES = 1000.0  # levels are told to the model on the scale of Wan's 1000 time s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DitConfig:
-    """Sizes. `condition` counts the channels of track maps, 0 for a model without tracks.
+    """Sizes, those of the embedded model by default.
 
-    `refine` is the width of two convolutions over the latents that come out, 0 for none: a token is
-    a patch, and where things are crosses patches.
+    `condition` counts the channels of track maps, 0 for a model without tracks.
+    `refine` is the width of three convolutions over the latents that come out, 0 for none: a token
+    is a patch, and where things are crosses patches. They also get half as many features of the
+    last layer's, the noisy latents, and where the tracks go.
     `predicts` is what comes out of the last layer: the clean latent, or the flow (noise less
     clean), as in Wan.
     """
@@ -35,9 +38,9 @@ class DitConfig:
     layers: int = 6
     ffn: int = 768
     channels: int = 16
-    condition: int = 78
+    condition: int = THINGS * CHANNELS
     hint: int = 32
-    refine: int = 0
+    refine: int = 128
     text: int = 96
     frequencies: int = 256
     patch: int = 2
@@ -46,6 +49,10 @@ class DitConfig:
     @property
     def head_dim(self) -> int:
         return self.dim // self.heads
+
+    @property
+    def features(self) -> int:
+        return self.refine // 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,19 +142,18 @@ class Block(nn.Module):
 
         `times` is (batch, latents, 6, dim); `turns` are of what was seen, then of `x`.
         """
-        each = x.shape[1] // times.shape[1]  # tokens of a latent
-        change = (self.modulation + times).repeat_interleave(each, 1).unbind(2)
-        inner = self.norm1(x) * (1 + change[1]) + change[0]
+        change = (self.modulation + times).unbind(2)
+        inner = modulate(self.norm1(x), change[1], change[0])
         key, value = self.self_attn.remember(inner)
         keys, values = (
             (torch.cat([seen[0], key], 2), torch.cat([seen[1], value], 2)) if seen else (key, value)
         )
         query = rotate(self.self_attn.query(inner), turns[:, -x.shape[1] :])
-        x = x + change[2] * self.self_attn.mix(query, rotate(keys, turns), values, mask)
+        x = x + scale(self.self_attn.mix(query, rotate(keys, turns), values, mask), change[2])
         asked = self.cross_attn.query(self.norm3(x))
         x = x + self.cross_attn.mix(asked, text[0], text[1], text[2])
-        inner = self.norm2(x) * (1 + change[4]) + change[3]
-        return x + change[5] * self.ffn(inner), key, value
+        inner = modulate(self.norm2(x), change[4], change[3])
+        return x + scale(self.ffn(inner), change[5]), key, value
 
 
 class Head(nn.Module):
@@ -156,13 +162,12 @@ class Head(nn.Module):
     def __init__(self, config: DitConfig) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.dim, 1e-6, elementwise_affine=False)
-        self.head = nn.Linear(config.dim, config.patch**2 * config.channels)
+        self.head = nn.Linear(config.dim, config.patch**2 * (config.channels + config.features))
         self.modulation = nn.Parameter(torch.randn(1, 2, config.dim) / config.dim**0.5)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        each = x.shape[1] // time.shape[1]
-        shift, scale = (self.modulation + time[:, :, None]).repeat_interleave(each, 1).unbind(2)
-        out: Tensor = self.head(self.norm(x) * (1 + scale) + shift)
+        shift, more = (self.modulation + time[:, :, None]).unbind(2)
+        out: Tensor = self.head(modulate(self.norm(x), more, shift))
         return out
 
 
@@ -191,8 +196,11 @@ class Dit(nn.Module):
                 nn.Conv2d(2 * hint, hint, 3, padding=1),
             )
         if config.refine:
+            given = 2 * config.channels + config.features + hint
             self.refine = nn.Sequential(
-                nn.Conv2d(config.channels + hint, config.refine, 3, padding=1),
+                nn.Conv2d(given, config.refine, 3, padding=1),
+                nn.SiLU(),
+                nn.Conv2d(config.refine, config.refine, 3, padding=1),
                 nn.SiLU(),
                 nn.Conv2d(config.refine, config.channels, 3, padding=1),
             )
@@ -230,8 +238,9 @@ class Dit(nn.Module):
         was seen and then of `noisy`, by default 0, 1, 2, ...; `mask` is bool (latents, seen and
         noisy latents), True where one may look at the other; by default everything sees all.
         """
-        hint = self._hint(noisy.to(self.dtype), condition)
-        x = self.patch_embedding(torch.cat([noisy.to(self.dtype), *hint], 1))
+        given = noisy.to(self.dtype)
+        hint = self._hint(given, condition)
+        x = self.patch_embedding(torch.cat([given, *hint], 1))
         _, _, latents, height, width = x.shape
         before = seen.keys.shape[3] // (height * width) if seen else 0
         if positions is None:
@@ -251,7 +260,8 @@ class Dit(nn.Module):
             made.append((key, value))
         out = unpatch(self.head(x, time), self.config.patch, (latents, height, width))
         if self.config.refine:
-            out = out + per_latent(self.refine, torch.cat([out, *hint], 1))
+            refined = per_latent(self.refine, torch.cat([out, given, *hint], 1))
+            out = out[:, : self.config.channels] + refined
         keys, values = (torch.stack(part) for part in zip(*made, strict=True))
         if self.config.predicts == "flow":
             out = noisy - levels[:, None, :, None, None] * out
@@ -268,6 +278,17 @@ class Dit(nn.Module):
             shape = (len(noisy), self.config.condition, *noisy.shape[2:])
             condition = noisy.new_zeros(shape)
         return [per_latent(self.track_head, condition.to(noisy.dtype))]
+
+
+def modulate(x: Tensor, more: Tensor, shift: Tensor) -> Tensor:
+    """Return (batch, tokens, dim) times 1 + `more`, plus `shift`: (batch, latents, dim) each."""
+    parts = torch.unflatten(x, 1, (more.shape[1], -1))
+    return (parts * (1 + more[:, :, None]) + shift[:, :, None]).flatten(1, 2)
+
+
+def scale(x: Tensor, factor: Tensor) -> Tensor:
+    """Return (batch, tokens, dim) times `factor` (batch, latents, dim)."""
+    return (torch.unflatten(x, 1, (factor.shape[1], -1)) * factor[:, :, None]).flatten(1, 2)
 
 
 def per_latent(layers: nn.Module, x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Clips as latents, kept for training: `python -m models.training.dit_latents --clips 8000`.
 
-Clip `n` is the composed clip of seed `n`, encoded by the codec in `--codec`. A folder holds shards
+Clip `n` is the composed clip of seed `n`, encoded by the codec in `--codec`. Each kind of thing
+looks one way in them: of several, a small model makes the mean. A folder holds shards
 of 100 clips and says which codec made them; a stopped run goes on with the shard it was at, and
 more clips can be added later.
 """
@@ -66,7 +67,7 @@ def fill(
     """
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(codec_file.read_bytes()).hexdigest()
-    recipe = {"codec": digest, "size": size, "latents": latents}
+    recipe = {"codec": digest, "size": size, "latents": latents, "varied": False}
     known = folder / "recipe.json"
     if known.exists() and json.loads(known.read_text()) != recipe:
         raise ValueError(f"{folder} holds latents of another recipe; take an empty folder")
@@ -87,7 +88,7 @@ def _write(
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     told = []
     for seed in range(shard * SHARD, (shard + 1) * SHARD):
-        clip = compose(pictures, seed, size=size, frames=FRAMES * latents)
+        clip = compose(pictures, seed, size=size, frames=FRAMES * latents, varied=False)
         parts.append(encode(codec, clip))
         told.append((clip.kinds, clip.motions, clip.background))
     stacked = [torch.stack(part).numpy() for part in zip(*parts, strict=True)]

@@ -35,6 +35,7 @@ from models.generation.words import Words
 from models.training import dit_shapes
 from models.training.dit_latents import Kept, read
 from models.training.dit_shapes import Shape
+from models.training.halves import Halves
 from models.training.muon import Muon, groups, share_at
 from models.training.process import hold, orderly
 from models.training.video_captions import caption, vocabulary
@@ -60,17 +61,19 @@ EDGES = (  # what is between the layers and the world
 class Recipe:
     """A run: `steps` over `clips` clips; rates rise over `warmup`, then fall.
 
-    `weight` is how much more an object's token counts. After the share `own_from` of the steps, the
-    share `own` of them sees a context that the model made. `hidden` and `cut` are the shares of
-    tracks that are hidden whole, or for a while.
+    `weight` is how much more an object's token counts. In the share `switched` of the steps the
+    prompt changed: the context is another clip's. Of the others, after the share `own_from` of all,
+    the share `own` sees a context that the model made. `hidden` and `cut` are the shares of tracks
+    that are hidden whole, or for a while.
     """
 
     steps: int = 30_000
-    clips: int = 12
+    clips: int = 16
     matrix_rate: float = 0.02
     other_rate: float = 2e-3
     warmup: int = 300
     weight: float = 4.0
+    switched: float = 0.15
     own: float = 0.4
     own_from: float = 0.2
     hidden: float = 0.1
@@ -87,6 +90,14 @@ class Batch:
     condition: Tensor
     weights: Tensor
     captions: list[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """What a context shows and where it shows things, of the shapes of a batch's own."""
+
+    latents: Tensor
+    condition: Tensor
 
 
 def hide(rng: np.random.Generator, track: Tensor, recipe: Recipe) -> Tensor:
@@ -115,7 +126,7 @@ def batch_of(kept: Kept, recipe: Recipe, rng: np.random.Generator) -> Batch:
 
 
 def loss_of(
-    model: Dit, batch: Batch, shape: Shape, past: Tensor, noise: Tensor, text: Text
+    model: Dit, batch: Batch, shape: Shape, past: Past, noise: Tensor, text: Text
 ) -> Tensor:
     """Return the weighted squared error of what the model makes of the noisy latents.
 
@@ -131,11 +142,11 @@ def loss_of(
 
 
 def denoised(
-    model: Dit, batch: Batch, shape: Shape, past: Tensor, noise: Tensor, text: Text
+    model: Dit, batch: Batch, shape: Shape, past: Past, noise: Tensor, text: Text
 ) -> Tensor:
     """Return what the model makes of the noisy latents of `shape`, after a context from `past`.
 
-    `past` and `noise` have the shape of the batch's latents.
+    `noise` has the shape of the batch's latents.
     """
     order = list(shape.order)
     clean, noisy = order[: shape.clean], order[shape.clean :]
@@ -144,30 +155,40 @@ def denoised(
     levels = torch.cat([torch.zeros(shape.clean), shape.levels]).expand(len(dirty), -1)
     made: Tensor
     made, _ = model(
-        torch.cat([past[:, :, clean], dirty], 2),
+        torch.cat([past.latents[:, :, clean], dirty], 2),
         levels,
         text,
-        condition=batch.condition[:, :, order],
+        condition=torch.cat([past.condition[:, :, clean], batch.condition[:, :, noisy]], 2),
         positions=shape.positions,
         mask=shape.mask,
     )
     return made[:, :, shape.clean :]
 
 
+def switched(batch: Batch, shape: Shape, rng: np.random.Generator) -> Past:
+    """Return a past that is, up to a place in the context, that of the next clip of the batch."""
+    latents, condition = batch.latents.clone(), batch.condition.clone()
+    if shape.clean:
+        strange = list(shape.order[: rng.integers(1, shape.clean + 1)])
+        latents[:, :, strange] = batch.latents.roll(1, 0)[:, :, strange]
+        condition[:, :, strange] = batch.condition.roll(1, 0)[:, :, strange]
+    return Past(latents, condition)
+
+
 @torch.no_grad()
 def own_past(
     model: Dit, batch: Batch, shape: Shape, noise: Tensor, text: Text, level: float
-) -> Tensor:
+) -> Past:
     """Return the batch's latents, with those of the context as the model makes them itself.
 
     Each is made from noise of `level`, after the true ones before it: one step of a stream, for
     all latents of the context side by side.
     """
-    past = batch.latents.clone()
+    past = Past(batch.latents.clone(), batch.condition)
     clip = shape.order[: shape.clean]
     if clip:
         again = dit_shapes.side_by_side(clip, [level] * len(clip))
-        past[:, :, list(clip)] = denoised(model, batch, again, past, noise, text)
+        past.latents[:, :, list(clip)] = denoised(model, batch, again, past, noise, text)
     return past
 
 
@@ -181,8 +202,8 @@ class Run:
         self.both = Both(Dit(config), Words(vocabulary(), config.text))
         nn.init.zeros_(self.both.model.head.head.weight)
         if config.refine:
-            nn.init.zeros_(self.both.model.get_parameter("refine.2.weight"))
-            nn.init.zeros_(self.both.model.get_parameter("refine.2.bias"))
+            nn.init.zeros_(self.both.model.get_parameter("refine.4.weight"))
+            nn.init.zeros_(self.both.model.get_parameter("refine.4.bias"))
         self.smooth = copy.deepcopy(self.both)
         edges = dict.fromkeys(EDGES, recipe.other_rate)
         self.optimiser = Muon(
@@ -215,12 +236,15 @@ class Run:
         batch = batch_of(kept, recipe, rng)
         shape = dit_shapes.draw(rng, batch.latents.shape[2], self.shows.reach)
         noise = torch.from_numpy(rng.standard_normal(batch.latents.shape, np.float32))
-        text = model.read(*self.both.words(batch.captions))
-        past = batch.latents
-        if self.step >= recipe.own_from * recipe.steps and rng.random() < recipe.own:
-            level = float(rng.choice([1.0, 0.7, 0.4]))
-            past = own_past(model, batch, shape, noise.roll(1, 0), text, level)
-        loss = loss_of(model, batch, shape, past, noise, text)
+        with Halves():
+            text = model.read(*self.both.words(batch.captions))
+            past = Past(batch.latents, batch.condition)
+            if rng.random() < recipe.switched:
+                past = switched(batch, shape, rng)
+            elif self.step >= recipe.own_from * recipe.steps and rng.random() < recipe.own:
+                level = float(rng.choice([1.0, 0.7, 0.4]))
+                past = own_past(model, batch, shape, noise.roll(1, 0), text, level)
+            loss = loss_of(model, batch, shape, past, noise, text)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
         nn.utils.clip_grad_norm_(self.both.parameters(), 1.0)
@@ -279,7 +303,7 @@ def shows(size: int) -> Shows:
     """Return what a model of this data shows."""
     things = [name for kind in KINDS.values() for name in kind.names]
     grounds = [name for ground in BACKGROUNDS.values() for name in ground.names]
-    return Shows(size, tuple(things), tuple(grounds), Reach(sink=1, window=4))
+    return Shows(size, tuple(things), tuple(grounds), Reach(sink=2, window=1))
 
 
 def main() -> None:
@@ -297,7 +321,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     kept = read(options.latents)
-    config = DitConfig(channels=kept.latents.shape[1], refine=96)
+    config = DitConfig(channels=kept.latents.shape[1])
     with hold(options.folder, parser):
         run = Run(options.folder, Recipe(steps=options.steps), shows(options.size), config)
         if options.begin:

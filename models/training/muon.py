@@ -19,16 +19,20 @@ TERMS = (3.4445, -4.7750, 2.0315)  # of the iteration: Jordan et al.
 
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
-    """Return about the orthogonal matrix nearest to `matrix`: its singular values near 1."""
+    """Return about the orthogonal matrix nearest to `matrix`: its singular values near 1.
+
+    It is made in bfloat16, as by Jordan et al.: processors that have it are twice as fast with it.
+    """
     first, second, third = TERMS
-    x: Tensor = matrix / (matrix.norm() + 1e-7)
+    x: Tensor = (matrix / (matrix.norm() + 1e-7)).bfloat16()
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = x.T
     for _ in range(steps):
         gram = x @ x.T
         x = first * x + (second * gram + third * gram @ gram) @ x
-    return x.T if tall else x
+    made: Tensor = x.T if tall else x
+    return made.to(matrix.dtype)
 
 
 class Muon(torch.optim.Optimizer):

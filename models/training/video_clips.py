@@ -52,14 +52,27 @@ class Thing:
 
 
 def compose(
-    pictures: Pictures, seed: int, *, size: int, frames: int, held_out: bool = False
+    pictures: Pictures,
+    seed: int,
+    *,
+    size: int,
+    frames: int,
+    held_out: bool = False,
+    varied: bool = True,
 ) -> Clip:
-    """Return clip number `seed`, `size` pixels square: one object, or two in a third of clips."""
+    """Return clip number `seed`, `size` pixels square: one object, or two in a third of clips.
+
+    Objects that are not `varied` are always the first photograph of their kind, at one size, and
+    face the way they were photographed.
+    """
     rng = np.random.default_rng([seed, HELD_OUT_SEED] if held_out else [seed])
     background = str(rng.choice(list(BACKGROUNDS)))
     count = 2 if rng.random() < 0.33 else 1
     kinds = tuple(str(kind) for kind in rng.choice(list(KINDS), count, replace=False))
-    things = [_thing(pictures, rng, kind, size, frames, held_out=held_out) for kind in kinds]
+    things = [
+        _thing(pictures, rng, kind, size, frames, held_out=held_out, varied=varied)
+        for kind in kinds
+    ]
     motions = tuple(thing.track.motion for thing in things)
     ground = backdrop(pictures, rng, background, size, held_out=held_out)
     shown, masks = paint(ground, things)
@@ -82,14 +95,17 @@ def _thing(
     frames: int,
     *,
     held_out: bool,
+    varied: bool,
 ) -> Thing:
-    photograph = pictures.objects[str(rng.choice(instances(kind, held_out=held_out)))]
+    names = instances(kind, held_out=held_out)
+    photograph = pictures.objects[str(rng.choice(names)) if varied else names[0]]
     height, width = photograph.shape[:2]
     # as large in area whatever its shape, but never wider than most of the frame
-    share = size * min(rng.uniform(0.34, 0.42) / (height * width) ** 0.5, 0.6 / max(height, width))
+    area = rng.uniform(0.34, 0.42) if varied else 0.4
+    share = size * min(area / (height * width) ** 0.5, 0.6 / max(height, width))
     height, width = (max(2, round(side * share)) for side in (height, width))
     sprite = Image.fromarray(photograph, "RGBa").resize((width, height), Image.Resampling.LANCZOS)
-    if rng.random() < 0.5:
+    if varied and rng.random() < 0.5:
         sprite = sprite.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return Thing(kind, sprite, draw(rng, frames))
 

@@ -3,49 +3,20 @@
 from collections.abc import Sequence
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import torch
 from torch import Tensor, nn
 
 from models.generation.codec import Codec
 from models.generation.control import CHANNELS, THINGS
-from models.generation.dit import Dit, Seen, Text
 from tests.models.generation import tiny
+from tests.models.generation.exported import Call, session_of
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),  # the exporter takes its time on a busy machine
     pytest.mark.filterwarnings("ignore"),  # the exporter's own
 ]
-
-
-class Call(nn.Module):
-    """A call of the transformer with tensors only."""
-
-    def __init__(self, model: Dit) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(
-        self,
-        noisy: Tensor,
-        levels: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        bias: Tensor,
-        condition: Tensor,
-        past_keys: Tensor,
-        past_values: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        clean, own = self.model(
-            noisy,
-            levels,
-            Text(keys, values, bias),
-            condition=condition,
-            seen=Seen(past_keys, past_values),
-        )
-        return clean, own.keys, own.values
 
 
 class Decode(nn.Module):
@@ -62,13 +33,7 @@ class Decode(nn.Module):
 
 def elsewhere(module: nn.Module, feeds: Sequence[Tensor]) -> list[np.ndarray]:
     """Return what ONNX Runtime makes of `feeds` with `module`."""
-    with torch.no_grad():
-        program = torch.onnx.export(
-            module, tuple(feeds), dynamo=True, optimize=False, verbose=False
-        )
-    assert program is not None
-    graph = program.model_proto.SerializeToString()
-    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    session = session_of(module, feeds)
     names = [given.name for given in session.get_inputs()]
     made: list[np.ndarray] = session.run(
         None, {name: feed.numpy() for name, feed in zip(names, feeds, strict=True)}

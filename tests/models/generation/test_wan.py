@@ -63,6 +63,7 @@ def test_the_published_transformer_fits_ours() -> None:
                 layers=30,
                 ffn=8960,
                 condition=0,
+                refine=0,
                 text=4096,
                 predicts="flow",
             )

@@ -30,6 +30,7 @@ def dit(seed: int = 0, *, dim: int = 48) -> Dit:
         layers=2,
         ffn=64,
         condition=0,
+        refine=0,
         text=24,
         frequencies=32,
         predicts="flow",

@@ -20,14 +20,18 @@ from models.training import dit_shapes
 from models.training.codec_train import Recipe as CodecRecipe
 from models.training.codec_train import Run as CodecRun
 from models.training.dit_latents import fill, read
+from models.training.dit_shapes import Shape
 from models.training.dit_train import (
     LEAST,
+    Batch,
+    Past,
     Recipe,
     Run,
     batch_of,
     denoised,
     loss_of,
     own_past,
+    switched,
     train,
 )
 from tests.models.generation import tiny
@@ -105,6 +109,10 @@ def fresh(folder: Path) -> Run:
     return Run(folder, RECIPE, SHOWS, type(config)(**{**sizes, "channels": 8}))
 
 
+def truth_of(batch: Batch) -> Past:
+    return Past(batch.latents, batch.condition)
+
+
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(latents: Path, tmp_path: Path) -> None:
     kept = read(latents / "latents")
     whole = fresh(tmp_path / "whole")
@@ -147,7 +155,7 @@ def test_an_error_counts_the_more_the_less_noise_there_was(latents: Path) -> Non
         for levels in ([1.0, 0.2], [0.2, 1.0]):
             shape = dit_shapes.side_by_side((0, 1), levels)
             noise = torch.zeros_like(batch.latents)
-            loss = loss_of(trainer.both.model, even, shape, batch.latents, noise, text)
+            loss = loss_of(trainer.both.model, even, shape, truth_of(batch), noise, text)
             shares = [1 / (level**2 + LEAST) for level in levels]
             wanted = sum(s * float(e) for s, e in zip(shares, errors, strict=True)) / sum(shares)
             assert float(loss) == pytest.approx(wanted, rel=1e-4)
@@ -170,7 +178,7 @@ def test_a_pass_side_by_side_is_a_stream_that_knows_the_truth(latents: Path) -> 
     shape = dit_shapes.side_by_side((0, 1, 2, 3), [1.0, 0.7, 0.4, 0.9])
     noise = torch.randn(batch.latents.shape, generator=torch.Generator().manual_seed(0))
     text = model.read(*words(batch.captions))
-    made = denoised(model, batch, shape, batch.latents, noise, text)
+    made = denoised(model, batch, shape, truth_of(batch), noise, text)
     seen: Seen | None = None
     for n, level in enumerate(shape.levels):
         one = slice(n, n + 1)
@@ -187,18 +195,45 @@ def test_a_pass_side_by_side_is_a_stream_that_knows_the_truth(latents: Path) -> 
         )
 
 
+def with_a_context(seed: int) -> Shape:
+    rng = np.random.default_rng(seed)
+    shape = dit_shapes.rolling_forcing(rng, 9, SHOWS.reach)
+    while not shape.clean:
+        shape = dit_shapes.rolling_forcing(rng, 9, SHOWS.reach)
+    return shape
+
+
 def test_an_own_past_replaces_the_context_and_nothing_else(latents: Path) -> None:
     kept = read(latents / "latents")
     trainer = fresh(latents / "unused")
     batch = batch_of(kept, RECIPE, np.random.default_rng(0))
-    rng = np.random.default_rng(4)
-    shape = dit_shapes.rolling_forcing(rng, 9, SHOWS.reach)
-    while not shape.clean:
-        shape = dit_shapes.rolling_forcing(rng, 9, SHOWS.reach)
+    shape = with_a_context(4)
     text = trainer.both.model.read(*trainer.both.words(batch.captions))
     noise = torch.randn(batch.latents.shape, generator=torch.Generator().manual_seed(0))
     past = own_past(trainer.both.model, batch, shape, noise, text, 1.0)
     context = set(shape.order[: shape.clean])
     for n in range(9):
-        assert torch.equal(past[:, :, n], batch.latents[:, :, n]) != (n in context)
-    assert not past.requires_grad
+        assert torch.equal(past.latents[:, :, n], batch.latents[:, :, n]) != (n in context)
+    assert torch.equal(past.condition, batch.condition)
+    assert not past.latents.requires_grad
+
+
+def test_after_another_prompt_the_context_is_another_clip_up_to_a_place(latents: Path) -> None:
+    batch = batch_of(read(latents / "latents"), RECIPE, np.random.default_rng(0))
+    shape = with_a_context(4)
+    places = set()
+    for seed in range(30):
+        past = switched(batch, shape, np.random.default_rng(seed))
+        strange = [
+            n for n in range(9) if not torch.equal(past.latents[:, :, n], batch.latents[:, :, n])
+        ]
+        places.add(len(strange))
+        assert strange == sorted(shape.order[: len(strange)])
+        for one, other in (
+            (past.latents, batch.latents),
+            (past.condition, batch.condition),
+        ):
+            assert torch.equal(one[:2, :, strange], other[[2, 0]][:, :, strange])
+    assert places == set(range(1, shape.clean + 1))
+    alone = dit_shapes.side_by_side((0,), [1.0])
+    assert torch.equal(switched(batch, alone, np.random.default_rng(0)).latents, batch.latents)

@@ -86,3 +86,15 @@ def test_a_caption_names_both_things_in_their_order() -> None:
     for _ in range(50):
         said = caption(rng, ["zebra", "elephant"], ["left", "free"], "white")
         assert said.index("zebra") < said.index("elephant")
+
+
+def test_things_that_are_not_varied_look_one_way() -> None:
+    areas: dict[str, list[float]] = {}
+    for seed in range(200):
+        clip = compose(PICTURES, seed, size=64, frames=4, varied=False)
+        inside = np.abs(clip.tracks[0, 0] - 0.5).max() < 0.2
+        if len(clip.kinds) == 1 and inside:
+            areas.setdefault(clip.kinds[0], []).append(float(clip.masks[0, 0].sum()))
+    several = [np.array(each) for each in areas.values() if len(each) > 1]
+    assert len(several) > 5
+    assert all(np.ptp(each) < 0.02 * each.mean() for each in several)

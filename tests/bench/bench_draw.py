@@ -1,6 +1,7 @@
 """How fast the model that draws is, alone on this machine, and whether a long stream stays so.
 
     python -m tests.bench.bench_draw speed --size 64 96 --threads 1 2
+    python -m tests.bench.bench_draw runtime --size 64 96
     python -m tests.bench.bench_draw long --latents 10000
 
 Speed does not depend on the weights: without `--drawing` and `--codec` they are random. `speed`
@@ -8,8 +9,9 @@ gives the milliseconds of a latent (4 pictures) as best and median, pictures a s
 and the median of the processor time of all threads, which other programs disturb less: of the
 codec's decoder, of each sampler with and without decoding, and of the same model without a cache
 (MotionStream that reads its past anew in each call; a chunk of all latents in flight made at once,
-from nothing). `long` gives milliseconds and resident memory by thousand latents. All figures of a
-call come from one run, in turns.
+from nothing). `runtime` gives the processor time of one call of the transformer, which sees three
+latents and makes one, as PyTorch runs it and as ONNX Runtime does. `long` gives milliseconds and
+resident memory by thousand latents. All figures of a call come from one run, in turns.
 """
 
 import argparse
@@ -34,8 +36,9 @@ from models.generation.rolling_forcing import RollingForcing
 from models.generation.stream_dit import StreamDiT
 from models.generation.words import Prompt
 from models.streaming import Streaming
+from tests.models.generation.exported import Call, session_of
 
-REACH = Reach(sink=1, window=4)
+REACH = Reach(sink=2, window=1)  # as ships
 PICTURES = 4  # in a latent
 
 Step = Callable[[], None]
@@ -143,6 +146,48 @@ def speed(codec: Codec, model: Dit, size: int, repeats: int) -> None:
         print(f"{name:40} {min(each):8.1f} {middle:8.1f} {rate:11.1f} {work:8.1f}")
 
 
+def runtime(model: Dit, size: int, repeats: int) -> None:
+    """Print milliseconds of processor time of a call in PyTorch and in ONNX Runtime."""
+    side, config = size // 8, model.config
+    seen = 3 * (side // config.patch) ** 2
+    words = torch.randn(2, config.layers, 1, config.heads, 12, config.head_dim)
+    past = torch.randn(2, config.layers, 1, config.heads, seen, config.head_dim)
+    picture = (1, side, side)
+    feeds = (
+        torch.randn(1, config.channels, *picture),
+        torch.full((1, 1), 0.7),
+        words[0],
+        words[1],
+        torch.zeros(1, 1, 1, 12),
+        torch.rand(1, config.condition, *picture),
+        past[0],
+        past[1],
+    )
+    call = Call(model).eval()
+    session = session_of(call, feeds, threads=torch.get_num_threads())
+    named = {
+        given.name: feed.numpy() for given, feed in zip(session.get_inputs(), feeds, strict=True)
+    }
+
+    def eager() -> None:
+        with torch.no_grad():
+            call(*feeds)
+
+    steps: dict[str, Step] = {
+        "PyTorch, eager": eager,
+        "ONNX Runtime": lambda: session.run(None, named),
+    }
+    worked: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(repeats):
+        for name, step in steps.items():
+            busy = time.process_time()
+            step()
+            worked[name].append((time.process_time() - busy) * 1000)
+    print(f"\n{size} px, {torch.get_num_threads()} thread(s): work of a call, median ms")
+    for name, each in worked.items():
+        print(f"{name:40} {statistics.median(each):8.1f}")
+
+
 def long(model: Dit, size: int, latents: int) -> None:
     """Print milliseconds and resident memory by thousand latents."""
     side = size // 8
@@ -169,7 +214,7 @@ def long(model: Dit, size: int, latents: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["speed", "long"])
+    parser.add_argument("what", choices=["speed", "runtime", "long"])
     parser.add_argument("--size", type=int, nargs="+", default=[64])
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--repeats", type=int, default=40)
@@ -183,7 +228,7 @@ def main() -> None:
         codec, model = drawing.codec, drawing.model
     else:
         codec = Codec(CodecConfig()).eval()
-        model = Dit(DitConfig(channels=codec.config.channels, refine=96)).eval()
+        model = Dit(DitConfig(channels=codec.config.channels)).eval()
     count = sum(parameter.numel() for parameter in model.parameters())
     print(f"transformer {count / 1e6:.1f}M parameters")
     for threads in options.threads:
@@ -191,6 +236,8 @@ def main() -> None:
         for size in options.size:
             if options.what == "speed":
                 speed(codec, model, size, options.repeats)
+            elif options.what == "runtime":
+                runtime(model, size, options.repeats)
             else:
                 long(model, size, options.latents)
 

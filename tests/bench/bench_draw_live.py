@@ -76,7 +76,7 @@ def random_model(size: int) -> painter.Painter:
     """Return a painter of the shipped sizes with random weights."""
     torch.manual_seed(0)
     codec = Codec(CodecConfig()).eval()
-    model = Dit(DitConfig(channels=codec.config.channels, refine=96)).eval()
+    model = Dit(DitConfig(channels=codec.config.channels)).eval()
     words = Words(WORDS, model.config.text).eval()
     shows = Shows(size, ("duck", "car", "ball"), ("grass", "sand", "stars"), Reach())
     return painter.Painter(Model(codec, model, words, shows))

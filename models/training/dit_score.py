@@ -6,7 +6,7 @@ Held-out captions and tracks of one thing are drawn by a sampler, and the pictur
   differs from the picture's median over time, so the same measure on real clips is the floor;
   beside it a stream that got another clip's track, and one that got none.
 - class and background: what `dit_probe` says, with its score on real held-out clips.
-- Fréchet distance to real clips of the same captions, by the probe's features; the floor is that
+- Fréchet distance to real clips of the same captions, by the probe's features; beside it that
   of other real clips.
 - switch: the seconds of pictures until the probe names the background of a prompt that took the
   place of another, where the pictures count from the chunk that came out next.

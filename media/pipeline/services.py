@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from media.worker import Worker
+from media.worker import Worker, to_the_end
 from models.asr.words import Heard, Word
 from models.generation.painting import Parts, Steps, Wish
 from models.qa.sightings import Said, Seen
@@ -166,3 +166,19 @@ class Services:
     hand: Worker
     finisher: Finisher | None = None
     studio: Studio | None = None
+
+    async def open_memory(self, folder: Path | None) -> Any:
+        """Return what the watcher remembers in `folder`; it is closed again for who is cancelled.
+
+        Raises:
+            StoreError: it cannot be opened, or is in use.
+        """
+        return await to_the_end(self.eyes.run(self.watcher.init_state, folder), self.close_memory)
+
+    async def close_memory(self, memory: Any) -> None:
+        """Close `memory`, to the end: who waits for a session's end may open it at once.
+
+        Raises:
+            StoreError: what it held in RAM could not be written.
+        """
+        await to_the_end(self.eyes.run(self.watcher.close, memory))

@@ -34,7 +34,6 @@ from media.pictures import thumbnail
 from media.pipeline.aside import about_pictures
 from media.pipeline.sampling import Looked, due
 from media.pipeline.shared import Shared
-from media.worker import to_the_end
 from models.errors import StoreError
 from models.qa.sightings import Said, Seen, Sighting
 
@@ -77,8 +76,7 @@ class Sight:
 
     async def run(self, sight: Channel[Item]) -> None:
         """Remember and answer until `sight` ends, then close the voice's channel."""
-        watcher, eyes = self._shared.services.watcher, self._shared.services.eyes
-        self._memory = await eyes.run(watcher.init_state, self._shared.memory)
+        self._memory = await self._shared.services.open_memory(self._shared.memory)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch(sight), name="watch")
@@ -227,9 +225,7 @@ class Sight:
 
     async def _close(self) -> None:
         try:
-            services = self._shared.services
-            # who waits for the session's end may open what it kept at once
-            await to_the_end(services.eyes.run(services.watcher.close, self._memory))
+            await self._shared.services.close_memory(self._memory)
         except StoreError as error:
             logger.warning("what a session saw last is not kept: %s", error)
 

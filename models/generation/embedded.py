@@ -22,8 +22,7 @@ from models.generation.dit import Dit, DitConfig
 from models.generation.words import Words
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
-SHIPPED = ("codec-64.safetensors", "drawing-64.safetensors")  # in CHECKPOINTS
-TRAINED = ("codec.safetensors", "drawing.safetensors")  # as training names them
+NAMES = ("codec.safetensors", "drawing.safetensors")
 WRONG = (KeyError, TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError)
 WHY_LONGEST = 200  # characters of torch's reason that are told: it lists every tensor
 
@@ -75,13 +74,12 @@ def find(folder: Path | None = None) -> Files:
     Raises:
         WeightsError: a file is not there; the message names it and says where it comes from.
     """
-    names = SHIPPED if folder is None else TRAINED
-    files = Files(*((folder or CHECKPOINTS) / name for name in names))
+    files = Files(*((folder or CHECKPOINTS) / name for name in NAMES))
     absent = [str(file) for file in (files.codec, files.drawing) if not file.is_file()]
     if absent:
         raise WeightsError(
             f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} missing: "
-            f"docs/generation.md says how a model that draws is trained ({' and '.join(TRAINED)})"
+            f"docs/generation.md says how a model that draws is trained ({' and '.join(NAMES)})"
         )
     return files
 

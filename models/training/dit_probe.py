@@ -77,7 +77,12 @@ def sample(clip: Clip, frame: int) -> tuple[Tensor, Tensor, int, int]:
 
 
 def batch(
-    pictures: Pictures, seeds: range, *, held_out: bool = False, alter: Alter | None = None
+    pictures: Pictures,
+    seeds: range,
+    size: int,
+    *,
+    held_out: bool = False,
+    alter: Alter | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return views and numbers of the first picture of each clip with one thing among `seeds`.
 
@@ -85,7 +90,7 @@ def batch(
     """
     parts = []
     for seed in seeds:
-        clip = compose(pictures, seed, size=64, frames=4, held_out=held_out)
+        clip = compose(pictures, seed, size=size, frames=4, held_out=held_out)
         if len(clip.kinds) == 1:
             if alter:
                 clip = _altered(clip, alter)
@@ -106,8 +111,11 @@ def _altered(clip: Clip, alter: Alter) -> Clip:
     )
 
 
-def train(pictures: Pictures, steps: int = 400, alter: Alter | None = None) -> Probe:
-    """Return a probe trained on clips that neither codec nor generator was trained on."""
+def train(pictures: Pictures, size: int, steps: int = 400, alter: Alter | None = None) -> Probe:
+    """Return a probe trained on clips that neither codec nor generator was trained on.
+
+    `size` is theirs, in pixels.
+    """
     torch.manual_seed(0)
     probe = Probe()
     optimiser = torch.optim.AdamW(probe.parameters(), lr=2e-3)
@@ -115,7 +123,7 @@ def train(pictures: Pictures, steps: int = 400, alter: Alter | None = None) -> P
         for group in optimiser.param_groups:
             group["lr"] = 2e-3 * (1 - step / steps)
         start = 50_000_000 + 48 * step
-        cuts, wholes, kinds, grounds = batch(pictures, range(start, start + 48), alter=alter)
+        cuts, wholes, kinds, grounds = batch(pictures, range(start, start + 48), size, alter=alter)
         shift = torch.from_numpy(np.random.default_rng(step).integers(-2, 3, 2))
         cuts = cuts.roll((int(shift[0]), int(shift[1])), (2, 3))
         said = probe(cuts, wholes)

@@ -1,6 +1,7 @@
 """Score the model that draws: `python -m models.training.dit_score --sampler motion-stream`.
 
-Held-out captions and tracks of one thing are drawn by a sampler, and the pictures judged:
+First the codec's decibels on held-out clips. Then held-out captions and tracks of one thing are
+drawn by each sampler, and the pictures judged:
 
 - track error: how far the thing is from where the track says, in pixels. The thing is found as what
   differs from the picture's median over time, so the same measure on real clips is the floor;
@@ -27,10 +28,11 @@ from torch import Tensor
 
 from models.generation.codec import FRAMES
 from models.generation.control import Control
-from models.generation.embedded import Drawing, load
+from models.generation.embedded import Drawing, find, load
 from models.generation.generator import Generator
 from models.generation.samplers import STEPS, sampler
 from models.streaming import Streaming, run
+from models.training.codec_train import Recipe, decibels
 from models.training.dit_probe import (
     GROUND_NAMES,
     KIND_NAMES,
@@ -178,10 +180,8 @@ def sheet(clips: Sequence[Shown], file: Path, every: int = 5) -> None:
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    root = Path(".cache/eyeline/training")
-    parser.add_argument("--codec", type=Path, default=root / "codec" / "codec.safetensors")
-    parser.add_argument("--drawing", type=Path, default=root / "dit" / "drawing.safetensors")
-    parser.add_argument("--pictures", type=Path, default=root / "pictures")
+    parser.add_argument("--model", type=Path, help="a folder, as dit_ship --to leaves it")
+    parser.add_argument("--pictures", type=Path, default=Path(".cache/eyeline/training/pictures"))
     parser.add_argument("--sampler", choices=STEPS, nargs="+", default=list(STEPS))
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets")
@@ -190,9 +190,12 @@ def main() -> None:
         options.sheets.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
-    drawing, pictures = load(options.codec, options.drawing), load_pictures(options.pictures)
-    probe = train(pictures)
+    files, pictures = find(options.model), load_pictures(options.pictures)
+    drawing = load(files.codec, files.drawing)
     size = drawing.shows.size
+    ratios = decibels(drawing.codec, pictures, Recipe(size=size))
+    logger.info("codec: %.1f dB, the worst clip %.1f", ratios.mean(), ratios.min())
+    probe = train(pictures, size)
     clips, others = (moving_clips(pictures, options.clips, size, seed) for seed in (0, OTHERS))
     for name in options.sampler:
         scores = score(drawing, name, clips, others, probe, options.sheets)

@@ -32,7 +32,7 @@ from safetensors.torch import load_file, save_file
 from models.generation.codec import FRAMES
 from models.generation.context import Reach
 from models.generation.control import Control
-from models.generation.embedded import Drawing, load
+from models.generation.embedded import Drawing, find, load
 from models.generation.generator import Generator, to_pictures
 from models.generation.planner import RATE
 from models.generation.samplers import sampler
@@ -225,11 +225,11 @@ def drift(first: Measures, last: Measures) -> str:
     )
 
 
-def probe_of(file: Path, pictures: Pictures, steps: int) -> Probe:
-    """Return the probe in `file`; where there is none, train it and keep it there."""
+def probe_of(file: Path, pictures: Pictures, steps: int, size: int) -> Probe:
+    """Return the probe in `file`; where there is none, train it on pictures of `size`."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(train(pictures, steps).state_dict(), file)
+        save_file(train(pictures, size, steps).state_dict(), file)
     probe = Probe()
     probe.load_state_dict(load_file(file))
     return probe.eval()
@@ -254,13 +254,9 @@ def report(drawing: Drawing, probe: Probe | None, name: str, told: argparse.Name
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
-    root = Path(".cache/eyeline/training")
-    parser.add_argument("--codec", type=Path, default=root / "codec" / "codec.safetensors")
-    parser.add_argument("--drawing", type=Path, default=root / "dit" / "drawing.safetensors")
-    parser.add_argument("--pictures", type=Path, default=root / "pictures")
-    parser.add_argument(
-        "--probe", type=Path, default=Path(".cache/eyeline/bench/probe.safetensors")
-    )
+    parser.add_argument("--model", type=Path, help="a folder, as dit_ship --to leaves it")
+    parser.add_argument("--pictures", type=Path, default=Path(".cache/eyeline/training/pictures"))
+    parser.add_argument("--probe", type=Path, help="where it is kept")
     parser.add_argument("--probe-steps", type=int, default=400)
     parser.add_argument("--no-probe", action="store_true", help="no columns of thing, background")
     parser.add_argument("--streams", nargs="+", choices=STREAMS, default=list(STREAMS))
@@ -271,9 +267,12 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=24, help="real ones")
     told = parser.parse_args()
     torch.set_num_threads(1)
-    drawing, pictures = load(told.codec, told.drawing), load_pictures(told.pictures)
-    probe = None if told.no_probe else probe_of(told.probe, pictures, told.probe_steps)
-    clips = moving_clips(pictures, told.clips, drawing.shows.size)
+    files, pictures = find(told.model), load_pictures(told.pictures)
+    drawing = load(files.codec, files.drawing)
+    size = drawing.shows.size
+    kept = told.probe or Path(f".cache/eyeline/bench/probe-{size}.safetensors")
+    probe = None if told.no_probe else probe_of(kept, pictures, told.probe_steps, size)
+    clips = moving_clips(pictures, told.clips, size)
     print("; ".join(scene.text for scene in scenes(told.prompts)) + HEAD)
     print(row("real clips", "", real(drawing, probe, clips, coded=False)))
     print(row("the same through the codec", "", real(drawing, probe, clips, coded=True)))

@@ -26,7 +26,7 @@ DRAWS = Draws(
     most_points=50,
 )
 LOCAL = Local(model="eyeline", recognisers=("tiny.en",), draws=DRAWS)
-NOTHING = Local(model="m", recognisers=("r",), undrawn="no drawing-64.safetensors")
+NOTHING = Local(model="m", recognisers=("r",), undrawn="no drawing.safetensors")
 REPORT = Drawing(
     state="drawing",
     sampler="motion-stream",
@@ -273,7 +273,7 @@ def test_where_nothing_draws_the_error_says_what_is_missing(
     client = talk(local=NOTHING)
     assert client.say(type, **fields) == ["error"]
     assert client.error["code"] == "generation_unavailable"
-    assert "no drawing-64.safetensors" in client.error["message"]
+    assert "no drawing.safetensors" in client.error["message"]
     assert not steering(client)
 
 

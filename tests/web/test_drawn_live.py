@@ -103,7 +103,7 @@ def test_without_files_the_service_says_which_and_draws_nothing(
     monkeypatch.setattr(embedded, "CHECKPOINTS", tmp_path)
     painter, why = painter_of(Settings())
     assert painter is None
-    assert "models/checkpoints/codec-64.safetensors" in why
+    assert "models/checkpoints/codec.safetensors" in why
     assert str(tmp_path) not in why  # a path is nobody else's business
     assert painter_of(Settings(drawing_model="none")) == (None, "EYELINE_DRAWING_MODEL is none")
 

@@ -60,9 +60,7 @@ def test_without_a_folder_the_model_that_ships_is_looked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.generation.embedded.CHECKPOINTS", tmp_path)
-    with pytest.raises(
-        WeightsError, match=r"codec-64\.safetensors and .*drawing-64\.s.* are missing"
-    ):
+    with pytest.raises(WeightsError, match=r"codec\.safetensors and .*drawing\.s.* are missing"):
         find()
 
 

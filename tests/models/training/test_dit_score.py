@@ -73,7 +73,7 @@ def test_a_change_is_seen_when_the_new_background_is_named_twice() -> None:
 
 @pytest.mark.slow
 def test_a_probe_tells_things_and_backgrounds_apart() -> None:
-    probe = train(PICTURES, steps=25)
-    kinds, grounds = right(probe, batch(PICTURES, range(120)))
+    probe = train(PICTURES, 64, steps=25)
+    kinds, grounds = right(probe, batch(PICTURES, range(120), 64))
     assert kinds > 0.25  # of 20
     assert grounds > 0.5  # of 12

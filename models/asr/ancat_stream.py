@@ -204,9 +204,7 @@ class AncatStream:
     def _ended(self, state: AncatStreamState) -> int:
         """Return how many units of the best draft are words that ended."""
         units = state.search.best.units
-        if self._quiet(state):
-            return len(units)
-        return max((place for place, unit in enumerate(units) if unit == SPACE), default=0)
+        return len(units) if self._quiet(state) else _last_space(units)
 
     def _quiet(self, state: AncatStreamState) -> bool:
         """Tell whether nothing was written for so long that the last word is over."""
@@ -218,8 +216,7 @@ class AncatStream:
         if self._quiet(state) and agreed == len(draft.units):
             done = agreed
         else:
-            spaces = [i for i in range(agreed) if draft.units[i] == SPACE]
-            done = spaces[-1] if spaces else 0
+            done = _last_space(draft.units[:agreed])
         words = self._words(state, done)
         ends = words[-1].end if words else state.ends
         return replace(state, search=state.search.without(done), ends=ends), words
@@ -237,6 +234,11 @@ class AncatStream:
             chance = float(np.exp(draft.chances[begin:end]).mean())
             words.append(Word(" " + decode(draft.units[begin:end]), start, ended, chance))
         return words
+
+
+def _last_space(units: tuple[int, ...]) -> int:
+    """Return the place of the last space in `units`, 0 where there is none."""
+    return max((place for place, unit in enumerate(units) if unit == SPACE), default=0)
 
 
 def _runs(units: tuple[int, ...]) -> list[tuple[int, int]]:

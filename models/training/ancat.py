@@ -12,7 +12,7 @@ far all frames look:
 
 The same command resumes a run that was stopped (SIGTERM writes it down at once), with the
 settings that the run began with; `--steps` says how far to go. The folder holds `run.pt` (all
-that is needed to go on, written every five minutes), `ancat.safetensors` (the smoothed
+that is needed to go on, written every three minutes of work), `ancat.safetensors` (the smoothed
 weights), `log.jsonl` and `validation.jsonl`. Give the rows equal `--steps`, and "adaptive" a
 `--late` between 0.002 and 0.02: what a letter costs at the end is a few tenths, and a frame looks
 32 frames of 40 ms ahead at most; then
@@ -32,9 +32,9 @@ Sources: ANCAT, Strimel et al. 2023; joint training with CTC, Watanabe et al. 20
 import argparse
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,7 @@ from models.training.ancat_band import banded_loss, bands
 from models.training.ancat_batch import IGNORED, Batch, Drawn, batch
 from models.training.ancat_run import Run, TrainingConfig, begin, keep
 from models.training.ancat_score import scored
-from models.training.process import cpu, hold, orderly
+from models.training.process import hold, turns
 
 logger = logging.getLogger(__name__)
 
@@ -140,19 +140,14 @@ def losses(
 
 def train(run: Run, steps: int, validate: Callable[[Run], None], every: int) -> None:
     """Step until `steps` or a signal to end; the losses go to log.jsonl."""
-    kept, used = datetime.now(UTC), cpu()
-    with orderly() as ending:
-        while run.step < steps and not ending.asked:
-            parts = advance(run)
-            run.cpu, used = run.cpu + cpu() - used, cpu()
-            ancat_run.note(run, "log.jsonl", {**parts, "cpu": round(run.cpu, 1)})
-            if (datetime.now(UTC) - kept).total_seconds() > 300:
-                keep(run)
-                kept = datetime.now(UTC)
-            if run.step % every == 0:
-                validate(run)
-                used = cpu()
-        keep(run)
+    used = time.process_time()
+    for _ in turns(lambda: run.step < steps, lambda: keep(run)):
+        parts = advance(run)
+        run.cpu, used = run.cpu + time.process_time() - used, time.process_time()
+        ancat_run.note(run, "log.jsonl", {**parts, "cpu": round(run.cpu, 1)})
+        if run.step % every == 0:
+            validate(run)
+            used = time.process_time()
 
 
 def validate(run: Run) -> None:

@@ -11,9 +11,9 @@ Sources: CarelessWhisper, Krichli et al. 2025; LoRA, Hu et al. 2021.
 import argparse
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ from models.training import clips as packed_clips
 from models.training.adapter_run import Run, TrainingConfig, averaged, begin, keep
 from models.training.clips import Clip
 from models.training.mixing import Item, Said, after, mix
-from models.training.process import cpu, hold, orderly
+from models.training.process import hold, turns
 from models.training.queries import EARLY, IGNORED, LATE, MAIN, answer, ask, pack
 from models.training.scoring import streamed
 
@@ -149,20 +149,16 @@ def _loss(
 
 def train(run: Run, steps: int, validate: Callable[[Run], None], every: int) -> None:
     """Step until `steps` or a signal to end; the losses go to log.jsonl."""
-    kept, used = datetime.now(UTC), cpu()
-    with orderly() as ending, (run.folder / "log.jsonl").open("a") as log:
-        while run.step < steps and not ending.asked:
+    used = time.process_time()
+    with (run.folder / "log.jsonl").open("a") as log:
+        for _ in turns(lambda: run.step < steps, lambda: keep(run)):
             parts = advance(run)
-            run.cpu, used = run.cpu + cpu() - used, cpu()
+            run.cpu, used = run.cpu + time.process_time() - used, time.process_time()
             log.write(json.dumps({**parts, "cpu": round(run.cpu, 1)}) + "\n")
             log.flush()
-            if (datetime.now(UTC) - kept).total_seconds() > 300:
-                keep(run)
-                kept = datetime.now(UTC)
             if run.step % every == 0:
                 validate(run)
-                used = cpu()
-        keep(run)
+                used = time.process_time()
 
 
 def validate(run: Run) -> None:

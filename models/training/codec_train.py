@@ -25,13 +25,11 @@ from torch import Tensor, nn
 
 from models.generation.codec import PATCH, Codec, CodecConfig, fold
 from models.training.muon import Muon, groups, share_at
-from models.training.process import hold, orderly
+from models.training.process import hold, turns
 from models.training.video_clips import compose
 from models.training.video_pictures import Pictures, load
 
 logger = logging.getLogger(__name__)
-
-SAVE = 180.0  # seconds of work, not of waiting for a core, between two saves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,17 +209,13 @@ class Run:
 def train(run: Run, pictures: Pictures, minutes: float) -> None:
     """Go on with `run` until its last step, for `minutes`, or until SIGTERM."""
     run.start(pictures)
-    begun, saved = time.monotonic(), time.process_time()
-    end = begun + minutes * 60
-    with orderly() as ending:
-        while run.step < run.recipe.steps and time.monotonic() < end and not ending.asked:
-            loss = run.advance(pictures)
-            if run.step % 10 == 0:
-                run.log({"step": run.step, "loss": loss, "seconds": time.monotonic() - begun})
-            if time.process_time() - saved > SAVE:
-                run.save(pictures)
-                saved = time.process_time()
-        run.save(pictures)
+    begun = time.monotonic()
+    for _ in turns(
+        lambda: run.step < run.recipe.steps, lambda: run.save(pictures), minutes=minutes
+    ):
+        loss = run.advance(pictures)
+        if run.step % 10 == 0:
+            run.log({"step": run.step, "loss": loss, "seconds": time.monotonic() - begun})
 
 
 def main() -> None:

@@ -37,14 +37,13 @@ from models.training.dit_latents import Kept, read
 from models.training.dit_shapes import Shape
 from models.training.halves import Halves
 from models.training.muon import Muon, groups, share_at
-from models.training.process import hold, orderly
+from models.training.process import hold, turns
 from models.training.video_captions import caption, vocabulary
 from models.training.video_kinds import BACKGROUNDS, KINDS
 
 logger = logging.getLogger(__name__)
 
 LEAST = 0.05  # added to squared levels: no noise at all would count for everything
-SAVE = 180.0  # seconds of work, not of waiting for a core, between two saves
 
 EDGES = (  # what is between the layers and the world
     "model.patch_embedding",
@@ -281,22 +280,16 @@ class Run:
 def train(run: Run, kept: Kept, minutes: float) -> None:
     """Go on with `run` until its last step, for `minutes`, or until SIGTERM."""
     run.resume()
-    end, saved = time.monotonic() + minutes * 60, time.process_time()
-    last = saved
+    last = time.process_time()
     losses: dict[str, list[float]] = {}
-    with orderly() as ending:
-        while run.step < run.recipe.steps and time.monotonic() < end and not ending.asked:
-            kind, loss = run.advance(kept)
-            losses.setdefault(kind, []).append(loss)
-            now = time.process_time()
-            run.seconds, last = run.seconds + now - last, now
-            if run.step % 50 == 0:
-                run.log(losses)
-                losses = {}
-            if now - saved > SAVE:
-                run.save()
-                saved = now
-        run.save()
+    for _ in turns(lambda: run.step < run.recipe.steps, run.save, minutes=minutes):
+        kind, loss = run.advance(kept)
+        losses.setdefault(kind, []).append(loss)
+        now = time.process_time()
+        run.seconds, last = run.seconds + now - last, now
+        if run.step % 50 == 0:
+            run.log(losses)
+            losses = {}
 
 
 def shows(size: int) -> Shows:

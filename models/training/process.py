@@ -1,42 +1,45 @@
-"""What a training process owes others: one at a time in a folder, and an orderly end."""
+"""What a training process owes others: one at a time in a folder, what it did kept, an end."""
 
 import argparse
 import fcntl
-import resource
+import math
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+SAVE = 180.0  # seconds of work, not of waiting for a core, between two saves
 
-@dataclass(slots=True)
-class Ending:
-    """Whether the process was asked to end."""
-
-    asked: bool = False
+Clock = Callable[[], float]
 
 
-@contextmanager
-def orderly() -> Iterator[Ending]:
-    """Take note of a signal to end, SIGTERM, in place of dying of it, until the block is over."""
-    ending = Ending()
+def turns(
+    more: Callable[[], bool],
+    save: Callable[[], object],
+    *,
+    minutes: float = math.inf,
+    clock: Clock = time.monotonic,
+    work: Clock = time.process_time,
+) -> Iterator[None]:
+    """Yield once for each step of a training, while there is `more` to do, for `minutes`.
 
-    def ask(*_: object) -> None:
-        ending.asked = True
-
-    before = signal.signal(signal.SIGTERM, ask)
+    A signal to end, SIGTERM, ends it after the step in progress. It calls `save` after every three
+    minutes of work, and at the end.
+    """
+    ending = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: ending.set())
     try:
-        yield ending
+        end, saved = clock() + 60 * minutes, work()
+        while more() and clock() < end and not ending.is_set():
+            yield
+            if work() - saved > SAVE:
+                save()
+                saved = work()
+        save()
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def cpu() -> float:
-    """Return the CPU seconds that this process has used."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 def hold(folder: Path, parser: argparse.ArgumentParser) -> IO[str]:

@@ -10,11 +10,10 @@ Sources: LoRA, Hu et al. 2021; ReKV, Di et al. 2025, for what a question may see
 import argparse
 import logging
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
@@ -27,7 +26,7 @@ from models.qa.moments import SYSTEM
 from models.qa.pseudo_words import embed
 from models.qa.rotary import rotate
 from models.qa.smollm2 import Chat, load, opening
-from models.training.process import hold, orderly
+from models.training.process import hold, turns
 from models.training.text_log import Log, make, prompt
 from models.training.text_log_score import validate
 
@@ -144,9 +143,63 @@ def rate_at(recipe: Recipe, step: int) -> float:
     return recipe.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
-def seconds() -> float:
-    """Return the time of day in seconds."""
-    return datetime.now(UTC).timestamp()
+@dataclass(slots=True, eq=False)
+class Run:
+    """A training run in a folder: what is trained, the optimiser, the steps done."""
+
+    folder: Path
+    trained: dict[str, nn.Parameter]
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+
+    @torch.no_grad()
+    def resume(self) -> None:
+        """Take up the run in the folder, if there is one."""
+        file = self.folder / "state.pt"
+        if not file.exists():
+            return
+        state = torch.load(file, weights_only=True)
+        for name, value in self.trained.items():
+            value.copy_(state["trained"][name])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+
+    @torch.no_grad()
+    def begin(self, file: Path) -> None:
+        """Copy the adapter in `file` into what is to be trained."""
+        for name, value in load_file(file).items():
+            self.trained[name].copy_(value)
+
+    def advance(self, chat: Chat, recipe: Recipe) -> None:
+        """Make one step, and log the loss before it and the length of the gradient."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate_at(recipe, self.step)
+        total = 0.0
+        for index in range(recipe.logs):
+            made = sequence(chat, make(recipe.first + self.step * recipe.logs + index))
+            loss = loss_of(chat.decoder, made) / recipe.logs
+            loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
+            total += float(loss.detach())
+        norm = nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.step += 1
+        logger.info("step %d: loss %.3f, gradient %.2f", self.step, total, norm)
+
+    def save(self) -> None:
+        """Write the adapter (float16) and all that a later run needs to go on."""
+        folder = self.folder
+        state = {
+            "step": self.step,
+            "trained": self.trained,
+            "optimiser": self.optimiser.state_dict(),
+        }
+        torch.save(state, folder / "state.pt.new")
+        (folder / "state.pt.new").replace(folder / "state.pt")
+        half = {name: value.detach().half().contiguous() for name, value in self.trained.items()}
+        save_file(half, folder / "adapter.safetensors.new", metadata={"step": str(self.step)})
+        (folder / "adapter.safetensors.new").replace(folder / "adapter.safetensors")
+        logger.info("saved after step %d", self.step)
 
 
 def train(
@@ -156,85 +209,21 @@ def train(
     *,
     minutes: float,
     begin: Path | None = None,
-    clock: Callable[[], float] = seconds,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Train until `recipe.steps`, or for `minutes`; save every five minutes and at the end.
+    """Train until `recipe.steps`, or for `minutes`; save as it goes on and at the end.
 
     A new run starts from the adapter `begin`, if one is given.
     """
     folder.mkdir(parents=True, exist_ok=True)
     trained = widen(chat.decoder, recipe)
     optimiser = torch.optim.AdamW(trained.values(), lr=recipe.rate, weight_decay=0.01)
-    step = _resume(folder, trained, optimiser)
-    if step == 0 and begin is not None:
-        _begin(begin, trained)
-    begun = saved = clock()
-    with orderly() as ending:
-        while step < recipe.steps and clock() - begun < minutes * 60 and not ending.asked:
-            total, norm = _advance(chat, recipe, step, trained, optimiser)
-            step += 1
-            logger.info("step %d: loss %.3f, gradient %.2f", step, total, norm)
-            if clock() - saved > 300:
-                saved = clock()
-                _save(folder, trained, optimiser, step)
-        _save(folder, trained, optimiser, step)
-
-
-def _advance(
-    chat: Chat,
-    recipe: Recipe,
-    step: int,
-    trained: dict[str, nn.Parameter],
-    optimiser: torch.optim.Optimizer,
-) -> tuple[float, float]:
-    """Make one step; return the loss before it, and the length of the gradient."""
-    for group in optimiser.param_groups:
-        group["lr"] = rate_at(recipe, step)
-    total = 0.0
-    for index in range(recipe.logs):
-        made = sequence(chat, make(recipe.first + step * recipe.logs + index))
-        loss = loss_of(chat.decoder, made) / recipe.logs
-        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
-        total += float(loss.detach())
-    norm = nn.utils.clip_grad_norm_(trained.values(), 1.0)
-    optimiser.step()
-    optimiser.zero_grad()
-    return total, float(norm)
-
-
-def _save(
-    folder: Path, trained: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer, step: int
-) -> None:
-    """Write the adapter (float16) and all that a later run needs to go on."""
-    state = {"step": step, "trained": trained, "optimiser": optimiser.state_dict()}
-    torch.save(state, folder / "state.pt.new")
-    (folder / "state.pt.new").replace(folder / "state.pt")
-    half = {name: value.detach().half().contiguous() for name, value in trained.items()}
-    save_file(half, folder / "adapter.safetensors.new", metadata={"step": str(step)})
-    (folder / "adapter.safetensors.new").replace(folder / "adapter.safetensors")
-    logger.info("saved after step %d", step)
-
-
-@torch.no_grad()
-def _begin(file: Path, trained: dict[str, nn.Parameter]) -> None:
-    """Copy the adapter in `file` into what is to be trained."""
-    for name, value in load_file(file).items():
-        trained[name].copy_(value)
-
-
-def _resume(
-    folder: Path, trained: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer
-) -> int:
-    """Take up the run in `folder`, if there is one; return the number of steps done."""
-    file = folder / "state.pt"
-    if not file.exists():
-        return 0
-    state = torch.load(file, weights_only=True)
-    with torch.no_grad():
-        for name, value in trained.items():
-            value.copy_(state["trained"][name])
-    optimiser.load_state_dict(state["optimiser"])
-    return cast("int", state["step"])
+    run = Run(folder, trained, optimiser)
+    run.resume()
+    if run.step == 0 and begin is not None:
+        run.begin(begin)
+    for _ in turns(lambda: run.step < recipe.steps, run.save, minutes=minutes, clock=clock):
+        run.advance(chat, recipe)
 
 
 def main() -> None:

@@ -1,15 +1,18 @@
 """How soon drawing follows its controls in a session, and what it costs.
 
-    python -m tests.bench.bench_draw_live --seconds 20 --size 64
-    python -m tests.bench.bench_draw_live --seconds 20 --folder FOLDER --service
+    python -m tests.bench.bench_draw_live --seconds 20
+    python -m tests.bench.bench_draw_live --seconds 20 --service
+    python -m tests.bench.bench_draw_live --seconds 20 --random 128
 
 A live session draws while a hand moves a thing 30 times a second, and every two seconds the prompt
-changes. Without `--folder` weights are random, which changes no time. With `--service` the models
-of the service run beside it: somebody speaks, a camera shows 15 pictures a second, and a question
-is asked every ten seconds. For each sampler: the seconds to the first picture, pictures a second,
-the longest gap between two, the delay from a control to the first picture that follows it (median
-and 95th of 100), the share of a core that was used, resident memory at the end in MB, and steps and
-rate at the end, which are lower than asked for where the machine was behind.
+changes. The model is the one that ships, or that in `--model`, or one with random weights for
+`--random` pixels, which changes no time. With `--service` the models of the service run beside it:
+somebody speaks, a camera shows 15 pictures a second, and a question is asked every ten seconds.
+
+For each sampler: the seconds to the first picture, pictures a second, the longest gap between two,
+the delay from a control to the first picture that follows it (median and 95th of 100), the share of
+a core that was used, resident memory at the end in MB, and steps and rate at the end, which are
+lower than asked for where the machine was behind.
 """
 
 import argparse
@@ -168,14 +171,14 @@ def measure(services: Services, sampler: Sampler, options: argparse.Namespace) -
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--random", type=int, metavar="PIXELS")
+    parser.add_argument("--model", type=Path, help="a folder, as dit_ship --to leaves it")
     parser.add_argument("--service", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=SAMPLERS)
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
-    made = random_model(options.size) if options.folder is None else painter.load(options.folder)
+    made = random_model(options.random) if options.random else painter.load(options.model)
     brush = Worker("brush")
     studio = Studio(painter=made, brush=brush, seats=Seats(1))
     print("| sampler | first, s | pictures/s | gap, s | delay, ms | cores | MB | steps |")

@@ -1,35 +1,31 @@
-"""How fast the model that draws is, alone on this machine, and whether a long stream stays so.
+"""How fast the model that draws is, alone on this machine.
 
     python -m tests.bench.bench_draw speed --size 64 96 --threads 1 2
     python -m tests.bench.bench_draw runtime --size 64 96
-    python -m tests.bench.bench_draw long --latents 10000
 
-Speed does not depend on the weights: without `--drawing` and `--codec` they are random. `speed`
-gives the milliseconds of a latent (4 pictures) as best and median, pictures a second by the median,
-and the median of the processor time of all threads, which other programs disturb less: of the
-codec's decoder, of each sampler with and without decoding, and of the same model without a cache
-(MotionStream that reads its past anew in each call; a chunk of all latents in flight made at once,
-from nothing). `runtime` gives the processor time of one call of the transformer, which sees three
-latents and makes one, as PyTorch runs it and as ONNX Runtime does. `long` gives milliseconds and
-resident memory by thousand latents. All figures of a call come from one run, in turns.
+Speed does not depend on the weights: they are random. `speed` gives the milliseconds of a latent (4
+pictures) as best and median, pictures a second by the median, and the median of the processor time
+of all threads, which other programs disturb less: of the codec's decoder, of each sampler with and
+without decoding, and of the same model without a cache (MotionStream that reads its past anew in
+each call; a chunk of all latents in flight made at once, from nothing). `runtime` gives the
+processor time of one call of the transformer, which sees three latents and makes one, as PyTorch
+runs it and as ONNX Runtime does. All figures of a call come from one run, in turns. `bench_drift`
+tells whether a long stream stays as fast.
 """
 
 import argparse
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-import psutil
 import torch
 from torch import Tensor
 
 from models.generation.backbone import Backbone
 from models.generation.codec import Codec, CodecConfig
-from models.generation.context import Context, Reach
+from models.generation.context import Reach
 from models.generation.control import Control
 from models.generation.dit import Dit, DitConfig
-from models.generation.embedded import load
 from models.generation.generator import Generator
 from models.generation.motion_stream import MotionStream
 from models.generation.rolling_forcing import RollingForcing
@@ -188,47 +184,16 @@ def runtime(model: Dit, size: int, repeats: int) -> None:
         print(f"{name:40} {statistics.median(each):8.1f}")
 
 
-def long(model: Dit, size: int, latents: int) -> None:
-    """Print milliseconds and resident memory by thousand latents."""
-    side = size // 8
-    backbone = Backbone(model, side, side, REACH)
-    sampler, said = MotionStream(backbone, (1.0,)), prompt(model)
-    state = sampler.init_state()
-    process = psutil.Process()
-    every = max(1, latents // 10)
-    begun = time.perf_counter()
-    spent: list[float] = []
-    print(f"{'latents':>8} {'median ms':>10} {'resident MB':>12} {'buffers MB':>11}")
-    for number in range(1, latents + 1):
-        track = torch.rand(1, PICTURES, 2)
-        state, _ = sampler.step(state, Control(said, track))
-        spent.append(time.perf_counter() - begun)
-        begun = time.perf_counter()
-        if number % every == 0:
-            context: Context = state.context
-            resident = process.memory_info().rss / 1e6
-            middle = statistics.median(spent) * 1000
-            print(f"{number:8} {middle:10.2f} {resident:12.1f} {context.size / 1e6:11.2f}")
-            spent = []
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["speed", "runtime", "long"])
+    parser.add_argument("what", choices=["speed", "runtime"])
     parser.add_argument("--size", type=int, nargs="+", default=[64])
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--repeats", type=int, default=40)
-    parser.add_argument("--latents", type=int, default=10_000)
-    parser.add_argument("--codec", type=Path)
-    parser.add_argument("--drawing", type=Path)
     options = parser.parse_args()
     torch.manual_seed(0)
-    if options.codec and options.drawing:
-        drawing = load(options.codec, options.drawing)
-        codec, model = drawing.codec, drawing.model
-    else:
-        codec = Codec(CodecConfig()).eval()
-        model = Dit(DitConfig(channels=codec.config.channels)).eval()
+    codec = Codec(CodecConfig()).eval()
+    model = Dit(DitConfig(channels=codec.config.channels)).eval()
     count = sum(parameter.numel() for parameter in model.parameters())
     print(f"transformer {count / 1e6:.1f}M parameters")
     for threads in options.threads:
@@ -236,10 +201,8 @@ def main() -> None:
         for size in options.size:
             if options.what == "speed":
                 speed(codec, model, size, options.repeats)
-            elif options.what == "runtime":
-                runtime(model, size, options.repeats)
             else:
-                long(model, size, options.latents)
+                runtime(model, size, options.repeats)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ It looks at one picture, and at the place where the thing should be. How often i
 real held-out clips is the ceiling for what it says of generated ones; report both.
 """
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -19,8 +18,6 @@ from models.training.video_pictures import Pictures
 
 CROP = 32  # pixels around a thing's middle, of pictures 64 pixels wide
 KIND_NAMES, GROUND_NAMES = tuple(KINDS), tuple(BACKGROUNDS)
-
-Alter = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 class Probe(nn.Module):
@@ -76,42 +73,18 @@ def sample(clip: Clip, frame: int) -> tuple[Tensor, Tensor, int, int]:
     return cut, whole, KIND_NAMES.index(clip.kinds[0]), GROUND_NAMES.index(clip.background)
 
 
-def batch(
-    pictures: Pictures,
-    seeds: range,
-    size: int,
-    *,
-    held_out: bool = False,
-    alter: Alter | None = None,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return views and numbers of the first picture of each clip with one thing among `seeds`.
-
-    `alter` is done to the pictures first, such as what the codec makes of them.
-    """
+def batch(pictures: Pictures, seeds: range, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return views and numbers of a picture of each clip with one thing among `seeds`."""
     parts = []
     for seed in seeds:
-        clip = compose(pictures, seed, size=size, frames=4, held_out=held_out)
+        clip = compose(pictures, seed, size=size, frames=4)
         if len(clip.kinds) == 1:
-            if alter:
-                clip = _altered(clip, alter)
             parts.append(sample(clip, 2))
     cuts, wholes, kinds, grounds = zip(*parts, strict=True)
     return torch.stack(cuts), torch.stack(wholes), torch.tensor(kinds), torch.tensor(grounds)
 
 
-def _altered(clip: Clip, alter: Alter) -> Clip:
-    return Clip(
-        alter(clip.frames),
-        clip.masks,
-        clip.tracks,
-        clip.caption,
-        clip.kinds,
-        clip.motions,
-        clip.background,
-    )
-
-
-def train(pictures: Pictures, size: int, steps: int = 400, alter: Alter | None = None) -> Probe:
+def train(pictures: Pictures, size: int, steps: int = 400) -> Probe:
     """Return a probe trained on clips that neither codec nor generator was trained on.
 
     `size` is theirs, in pixels.
@@ -123,7 +96,7 @@ def train(pictures: Pictures, size: int, steps: int = 400, alter: Alter | None =
         for group in optimiser.param_groups:
             group["lr"] = 2e-3 * (1 - step / steps)
         start = 50_000_000 + 48 * step
-        cuts, wholes, kinds, grounds = batch(pictures, range(start, start + 48), size, alter=alter)
+        cuts, wholes, kinds, grounds = batch(pictures, range(start, start + 48), size)
         shift = torch.from_numpy(np.random.default_rng(step).integers(-2, 3, 2))
         cuts = cuts.roll((int(shift[0]), int(shift[1])), (2, 3))
         said = probe(cuts, wholes)

@@ -30,7 +30,8 @@ MOTIONS: dict[str, str] = {  # what is told first decides
     "still": r"still|not move|rest\w*|motionless|sitting|sits|stands?|standing",
 }
 SPEEDS = {r"fast|quick\w*|rapid\w*": 1.6, r"slow\w*|gentl[ey]|calm\w*": 0.55}
-HOMES = {1: ((0.5, 0.5),), 2: ((0.32, 0.5), (0.68, 0.5))}  # where one or two things begin
+# where one or two things begin: two that move alike are never in the same place
+HOMES = {1: ((0.5, 0.5),), 2: ((0.32, 0.36), (0.68, 0.64))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ def plan(text: str, things: Sequence[str]) -> Plan:
     """Return the plan of `text`; `things` are the names of what the model can show.
 
     Words between one thing and the next belong to the former, those before the first to the
-    first; in "a bouncing duck" the thing begins with its article. What is
-    not told to move in any way strolls along a wide curve.
+    first; in "a bouncing duck" the thing begins with its article. "A duck and a car" move alike if
+    only the car is told to move. What is not told to move in any way strolls along a wide curve.
     """
     low = " ".join(re.findall(r"[a-z]+", text.lower()))
     longest_first = sorted(things, key=len, reverse=True)
@@ -72,6 +73,8 @@ def plan(text: str, things: Sequence[str]) -> Plan:
     starts = [found.start() for found in named.finditer(low)][:THINGS] or [0]
     bounds = [0, *starts[1:], len(low)]
     parts = [low[start:end] for start, end in pairwise(bounds)]
+    if len(parts) == THINGS and re.search(rf"\b(?:{names})s? and $", parts[0]):
+        parts[0] += parts[1] if _motion(parts[0]) == "free" else ""
     return Plan(tuple(_motion(part) for part in parts), tuple(_speed(part) for part in parts))
 
 
@@ -105,7 +108,7 @@ def place(motion: str, home: tuple[float, float], time: float) -> tuple[float, f
         way = -1 if motion == "up" else 1
         return x, 0.5 + way * _sweep(0.25 * time)
     if motion == "circle":
-        return 0.5 + 0.24 * math.cos(0.4 * turn + 3 * x), 0.5 + 0.24 * math.sin(0.4 * turn + 3 * x)
+        return 0.5 + 0.24 * math.cos(0.4 * turn + 6 * x), 0.5 + 0.24 * math.sin(0.4 * turn + 6 * x)
     if motion == "bounce":
         part = time % 1.0
         return x, 0.74 - 0.42 * 4 * part * (1 - part)

@@ -14,6 +14,9 @@ THINGS = ("duck", "car", "hot air balloon", "balloon")
         ("show me a car, circling, on grass", ("circle",)),
         ("A hot air balloon rising next to a bouncing duck", ("up", "bounce")),
         ("a duck hopping up and down", ("bounce",)),
+        ("a duck and a car on grass, moving in a circle", ("circle", "circle")),
+        ("a rising duck and a car moving left", ("up", "left")),
+        ("a duck on grass and a car moving left", ("free", "left")),
         ("a duck", ("free",)),
         ("a duck wandering around with a fish", ("free",)),
         ("slowly falling car", ("down",)),
@@ -44,6 +47,15 @@ def test_paths_stay_in_the_frame_for_ten_minutes_without_a_leap_except_the_way_b
     steps = (track[:, 1:] - track[:, :-1]).norm(dim=2)
     assert steps.max() < 0.2
     assert (steps.max() > 0.005) == (motion != "still")
+
+
+@pytest.mark.parametrize("motion", [*MOTIONS, "free"])
+def test_two_things_that_move_alike_keep_apart(motion: str) -> None:
+    word = {"circle": "circling", "bounce": "bouncing", "wave": "swinging"}.get(motion, motion)
+    made = plan(f"a duck and a car {word}", THINGS)
+    assert made.motions == (motion, motion)
+    one, two = made.track(0, 9600)
+    assert (one - two).norm(dim=1).min() > 0.25
 
 
 def test_chunks_go_on_where_the_one_before_ended() -> None:

@@ -8,11 +8,8 @@ pictures however it was cut, copied or resumed.
 import torch
 from torch import Tensor
 
-ROLLING = (1.0, 0.952, 0.882, 0.769, 0.556)  # 1000/800/600/400/200 with shift 5: Rolling Forcing
-
-# The embedded model is not distilled, it predicts means: what it makes of much noise is soft, so
-# its last call begins with little.
-SMALL_ROLLING = (1.0, 0.9, 0.75, 0.5, 0.25)
+SHIFT = 5.0  # of Wan's levels: a stream that sees chunks in flight drifts the less, the higher
+ROLLING = (1.0, 0.952, 0.882, 0.769, 0.556)  # 1000/800/600/400/200 with SHIFT: Rolling Forcing
 
 
 def shifted(level: float, shift: float) -> float:

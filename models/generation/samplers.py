@@ -14,14 +14,14 @@ from torch import Tensor
 from models.generation.backbone import Backbone
 from models.generation.control import Control
 from models.generation.motion_stream import MotionStream
-from models.generation.noise import SMALL_ROLLING, shifted
+from models.generation.noise import ROLLING, SHIFT, shifted
 from models.generation.rolling_forcing import RollingForcing
 from models.generation.stream_dit import StreamDiT
 from models.streaming import Streaming
 
-STEPS = {"motion-stream": 2, "rolling-forcing": len(SMALL_ROLLING), "stream-dit": 1}  # by default
-MOST = {"motion-stream": 8, "rolling-forcing": len(SMALL_ROLLING), "stream-dit": 8}
-SHIFT = 7 / 3  # towards noise: two steps of MotionStream are at 1 and 0.7
+STEPS = {"motion-stream": 2, "rolling-forcing": len(ROLLING), "stream-dit": 1}  # by default
+MOST = {"motion-stream": 8, "rolling-forcing": len(ROLLING), "stream-dit": 8}
+FALLING = 7 / 3  # towards noise: two steps of MotionStream are at 1 and 0.7
 
 # The states of samplers have nothing in common but their owner: hence Any.
 
@@ -43,15 +43,15 @@ def sampler(
         return MotionStream(backbone, falling(count), seed)
     if name == "rolling-forcing":
         return RollingForcing(backbone, ramp(count), seed)
-    return StreamDiT(backbone, steps=count, seed=seed)
+    return StreamDiT(backbone, steps=count, shift=SHIFT, seed=seed)
 
 
 def falling(count: int) -> tuple[float, ...]:
     """Return `count` noise levels that fall from 1, the more slowly the higher."""
-    return tuple(shifted(1 - number / count, SHIFT) for number in range(count))
+    return tuple(shifted(1 - number / count, FALLING) for number in range(count))
 
 
 def ramp(count: int) -> tuple[float, ...]:
     """Return `count` of the embedded model's levels, from 1 on: others were not trained."""
-    apart = (len(SMALL_ROLLING) - 1) / max(1, count - 1)
-    return tuple(SMALL_ROLLING[round(number * apart)] for number in range(count))
+    apart = (len(ROLLING) - 1) / max(1, count - 1)
+    return tuple(ROLLING[round(number * apart)] for number in range(count))

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from models.generation.context import Reach
-from models.generation.noise import SMALL_ROLLING, shifted, staircase
+from models.generation.noise import ROLLING, SHIFT, shifted, staircase
 
 Rng = np.random.Generator
 
@@ -75,12 +75,12 @@ def side_by_side(clip: tuple[int, ...], levels: Sequence[float]) -> Shape:
 
 def rolling_forcing(rng: Rng, latents: int, reach: Reach) -> Shape:
     """Return a window that fills, that is full, or that runs empty."""
-    depth = len(SMALL_ROLLING)
+    depth = len(ROLLING)
     state = rng.choice(["fills", "full", "empties"], p=[0.25, 0.6, 0.15])
     window = depth if state == "full" else int(rng.integers(1, depth))
     clean = 0 if state == "fills" else int(rng.integers(0, reach.latents + 1))
     oldest = window if state == "fills" else depth  # calls of the oldest so far, and this one
-    levels = [SMALL_ROLLING[oldest - 1 - place] for place in range(window)]
+    levels = [ROLLING[oldest - 1 - place] for place in range(window)]
     clip = _with_gap(rng, latents, clean + window, reach)
     size = clean + window
     mask = torch.ones(size, size).tril().bool()
@@ -96,7 +96,7 @@ def stream_dit(rng: Rng, latents: int, reach: Reach) -> Shape:
     lowest = CHUNKS - window if state == "fills" else 0
     steps = int(rng.integers(1, 4))
     done = int(rng.integers(0, steps))
-    levels = [staircase(lowest + place, done, CHUNKS, steps) for place in range(window)]
+    levels = [staircase(lowest + place, done, CHUNKS, steps, SHIFT) for place in range(window)]
     size = clean + window
     start = int(rng.integers(0, latents - size + 1)) if clean else 0
     mask = torch.ones(size, size).bool()

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from models.generation.motion_stream import MotionStream
-from models.generation.noise import SMALL_ROLLING
+from models.generation.noise import ROLLING
 from models.generation.samplers import MOST, STEPS, falling, ramp, sampler
 from models.streaming import run
 from tests.models.generation import tiny
@@ -30,7 +30,7 @@ def test_levels_fall_from_pure_noise_and_those_of_a_ramp_were_trained(count: int
         assert len(levels) == count
         assert levels[0] == 1
         assert list(levels) == sorted(set(levels), reverse=True)
-    assert set(ramp(count)) <= set(SMALL_ROLLING)
+    assert set(ramp(count)) <= set(ROLLING)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from models.generation.dit import Seen
 from models.generation.embedded import Shows, load
 from models.generation.motion_stream import MotionStream
 from models.generation.samplers import sampler
-from models.generation.stream_dit import StreamDiT
 from models.streaming import Streaming, run
 from models.training import dit_shapes
 from models.training.codec_train import Recipe as CodecRecipe
@@ -46,7 +45,7 @@ RECIPE = Recipe(steps=8, clips=3, own_from=0.25, own=0.7, warmup=2)
 def samplers() -> list[tuple[str, Callable[[Backbone], object]]]:
     return [
         ("rolling_forcing", lambda backbone: sampler("rolling-forcing", backbone)),
-        ("stream_dit", lambda backbone: StreamDiT(backbone, steps=2)),
+        ("stream_dit", lambda backbone: sampler("stream-dit", backbone, steps=2)),
         ("motion_stream", lambda backbone: MotionStream(backbone, levels=(1.0,))),
     ]
 

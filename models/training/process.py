@@ -4,7 +4,6 @@ import argparse
 import fcntl
 import math
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,11 +27,11 @@ def turns(
     A signal to end, SIGTERM, ends it after the step in progress. It calls `save` after every three
     minutes of work, and at the end.
     """
-    ending = threading.Event()
-    before = signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    ending: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: ending.append(number))
     try:
         end, saved = clock() + 60 * minutes, work()
-        while more() and clock() < end and not ending.is_set():
+        while more() and clock() < end and not ending:
             yield
             if work() - saved > SAVE:
                 save()

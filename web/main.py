@@ -95,7 +95,7 @@ def banner(settings: Settings) -> str:
         )
     draws = f"  draws    by {settings.drawing_model}\n"
     if settings.drawing_model == SMALL:
-        draws = "  draws    20 things on 12 backgrounds, 64 pixels wide, by a small model\n"
+        draws = "  draws    20 things on 12 backgrounds, by a small model: rough shapes\n"
     return (
         "\n  eyeline is at {url}   (Ctrl-C ends it)\n\n"
         f"  hears    Whisper {settings.asr_model}, on this machine\n"

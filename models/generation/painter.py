@@ -22,7 +22,7 @@ from models.generation.embedded import Drawing
 from models.generation.generator import Generator, State
 from models.generation.motion_stream import MotionStream
 from models.generation.moving import Moving, onwards
-from models.generation.noise import SHIFT, shifted
+from models.generation.noise import SHIFT, staircase
 from models.generation.painting import Parts, Pixels, Steps, Wish
 from models.generation.planner import MOTIONS, RATE, SPEEDS, Plan, plan
 from models.generation.samplers import MOST, STEPS, falling, ramp, sampler
@@ -204,7 +204,7 @@ def _least(name: str, steps: int) -> float:
     """Return the strength below which a sampler of fixed levels would draw nothing at all."""
     if name == "rolling-forcing":
         return min(ramp(steps))
-    return shifted(1 / CHUNKS, SHIFT) if name == "stream-dit" else 0.0
+    return staircase(0, 0, CHUNKS, 1, SHIFT) if name == "stream-dit" else 0.0
 
 
 def _is_motion(word: str) -> bool:

@@ -73,8 +73,9 @@ def plan(text: str, things: Sequence[str]) -> Plan:
     starts = [found.start() for found in named.finditer(low)][:THINGS] or [0]
     bounds = [0, *starts[1:], len(low)]
     parts = [low[start:end] for start, end in pairwise(bounds)]
-    if len(parts) == THINGS and re.search(rf"\b(?:{names})s? and $", parts[0]):
-        parts[0] += parts[1] if _motion(parts[0]) == "free" else ""
+    joined = len(parts) == THINGS and re.search(rf"\b(?:{names})s? and $", parts[0])
+    if joined and _motion(parts[0]) == "free":
+        parts[0] += parts[1]
     return Plan(tuple(_motion(part) for part in parts), tuple(_speed(part) for part in parts))
 
 

@@ -10,10 +10,12 @@ from models.generation.embedded import Drawing, find, load
 from models.generation.generator import Generator
 from models.generation.samplers import STEPS, sampler
 from models.training.dit_score import track_error
+from tests.bench.bench_drift import SPAN as LAP
+from tests.bench.bench_drift import circle
 
 Shown = NDArray[np.uint8]
 
-LAPS, LAP = 4, 40  # 2.5 s each, once round the circle
+LAPS = 4  # of each prompt
 COLOURS = {"an orange on a blue wall": (2, 0), "an apple on grass": (1, 2)}  # strongest, weakest
 
 
@@ -21,12 +23,6 @@ COLOURS = {"an orange on a blue wall": (2, 0), "an apple on grass": (1, 2)}  # s
 def drawing() -> Drawing:
     files = find()
     return load(files.codec, files.drawing)
-
-
-def circle(start: int, count: int) -> NDArray[np.float32]:
-    """Return where a thing is that goes round in a lap, float32 (count, 2)."""
-    turn = 2 * np.pi * np.arange(start, start + count) / LAP
-    return np.stack([0.5 + 0.28 * np.cos(turn), 0.5 + 0.28 * np.sin(turn)], 1).astype(np.float32)
 
 
 def drawn(drawing: Drawing, name: str) -> Shown:

@@ -49,6 +49,7 @@ from models.training.ancat_band import banded_loss, bands
 from models.training.ancat_batch import IGNORED, Batch, Drawn, batch
 from models.training.ancat_run import Run, TrainingConfig, begin, keep
 from models.training.ancat_score import scored
+from models.training.halves import Halves
 from models.training.process import hold, turns
 
 logger = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ def losses(
     `mode` and `ahead` take the place of the model's own, where they are not None.
     """
     config, letters = run.config, max(1, int(heard.counts.sum()))
-    with torch.autocast("cpu", torch.bfloat16):
+    with Halves():
         cooled = temperature(config, run.step)
         encoded = run.model.encode(heard.mel, temperature=cooled, mode=mode, ahead=ahead)
         aligned = run.ctc(encoded.hidden)

@@ -30,6 +30,7 @@ from models.asr.running_mel import running_log_mel
 from models.training import clips as packed_clips
 from models.training.adapter_run import Run, TrainingConfig, averaged, begin, keep
 from models.training.clips import Clip
+from models.training.halves import Halves
 from models.training.mixing import Item, Said, after, mix
 from models.training.process import hold, turns
 from models.training.queries import EARLY, IGNORED, LATE, MAIN, answer, ask, pack
@@ -89,7 +90,7 @@ def advance(run: Run) -> dict[str, float]:
     chunk = int(rng.choice(sizes, p=np.array(odds) / sum(odds)))
     blocks = Blocks(chunk=chunk) if chunk else None
     batch = items(run, rng)
-    with torch.autocast("cpu", torch.bfloat16):
+    with Halves():
         loss, parts = _loss(run, batch, blocks, rng)
     run.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.frames import AudioChunk, VideoFrame
-from media.steering import Drawn, Steering
+from media.generation_events import Drawn, Steering
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
-from media.audio import Resampler, ResamplerState, Samples
-from media.audio import to_av as sound_to_av
+from media.audio.resampling import Resampler, ResamplerState, Samples
+from media.audio.resampling import to_av as sound_to_av
 from media.clock import Clock
 from media.frames import AudioChunk, VideoFrame
 from media.video import PictureLimits, check_pixels

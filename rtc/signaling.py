@@ -17,7 +17,7 @@ from aiortc import (
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 from aiortc.rtcicetransport import parse_stun_turn_uri
 
-from rtc import guards
+from rtc import aiortc_patches as guards
 from rtc.errors import BadOfferError, RtcError
 from rtc.offer import MALFORMED, Offer, Section
 

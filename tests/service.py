@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
-CHECKOUT = Path(__file__).parents[1]
+from tests.paths import ROOT
+
 GRACE = 10  # seconds for the service to end after it was told to
 
 
@@ -28,11 +28,9 @@ def service(*arguments: str) -> Iterator[Service]:
 
     What it logs is read into the error where it does not start.
     """
-    command = [sys.executable, "-m", "web.main", "demo", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "web.cli.main", "demo", "--port", "0", *arguments]
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=log, text=True
-        )
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
         assert process.stdout is not None
         try:
             yield Service(_address(process.stdout, log), process.pid)

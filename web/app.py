@@ -13,17 +13,20 @@ from starlette.staticfiles import StaticFiles
 
 from media.clock import LiveClock
 from media.worker import Worker
-from web import calls, chat, problems, realtime, rest, speech, transcriptions
+from web import problems
+from web.auth import Keys
 from web.compose import Composed
 from web.config import Settings
-from web.edge import Edge, local_of
-from web.keys import Keys
+from web.context import Edge, local_of
+from web.realtime import calls
+from web.realtime import websocket as realtime
+from web.rest import chat, rest, speech, transcriptions
+from web.rest.uploads import BodyLimit
 from web.sessions import Sessions
-from web.uploads import BodyLimit
 
 logger = logging.getLogger(__name__)
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "page" / "static"
 EXPOSED = ("Location", "ETag", "Link", "Retry-After", "Accept-Post", "Accept-Patch")
 UPLOADS = 8  # files that are transcribed, or wait for it, at once
 ENDING = 0.8  # seconds that calls get to end with the service
@@ -82,7 +85,7 @@ def create_app(settings: Settings, composed: Composed, *, page: bool = True) -> 
     )
     app.mount("/static", StaticFiles(directory=STATIC, html=True), name="static")
     if page:
-        from web import demo  # imports gradio: seconds
+        from web.page import gradio_page as demo  # imports gradio: seconds
 
         demo.mount(app)
     return app

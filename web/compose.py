@@ -10,21 +10,23 @@ from pathlib import Path
 import torch
 
 from media.events import TurnDetection
+from media.pipeline.interfaces import Painter, Seats, Services, Studio, Watcher
 from media.pipeline.limits import Canvas, Limits
-from media.pipeline.sampling import Sampling
-from media.pipeline.services import Painter, Seats, Services, Studio, Watcher
+from media.pipeline.vision.sampling import Sampling
 from media.worker import Worker
-from models import weights
-from models.asr.recogniser import Recogniser
 from models.asr.vad import SileroVad
+from models.asr.whisper.loading import Recogniser
+from models.assistant import small_model as embedded
+from models.assistant.scene import perception as eyes
+from models.assistant.small_assistant import SmallWatcher
 from models.errors import WeightsError
-from models.qa import embedded, eyes
-from models.qa.small import SmallWatcher
-from models.qa.store import Budget
+from models.memory.kv_store.tiers import Budget
+from models.shipped import CHECKPOINTS
 from models.speech.hibari import HibariVoice
-from web.checks import SMALL, WAN
+from models.weights import fetch as weights
 from web.config import PREFIX, Settings
 from web.recognition import recognition_of
+from web.setting_checks import SMALL, WAN
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +109,7 @@ def watcher_of(settings: Settings) -> Watcher:
         raise WeightsError(
             f"{folder}: no such folder; fetch it first: eyeline pull {settings.video_model}"
         )
-    from models.qa import video_llm  # its parts load slowly
+    from models.assistant import video_llm_assistant as video_llm  # its parts load slowly
 
     gpu = torch.cuda.is_available()
     logger.info("loading %s on the %s", folder, "GPU" if gpu else "CPU")
@@ -130,7 +132,8 @@ def painter_of(settings: Settings) -> tuple[Painter | None, str]:
         return None, f"{PREFIX}DRAWING_MODEL is none"
     if settings.drawing_model in WAN:
         return wan_painter_of(settings), ""
-    from models.generation import embedded, painter  # its parts load slowly
+    from models.generation.small import generator as painter  # its parts load slowly
+    from models.generation.small import loading as embedded
 
     small = settings.drawing_model == SMALL
     try:
@@ -139,7 +142,7 @@ def painter_of(settings: Settings) -> tuple[Painter | None, str]:
         if not small:
             raise
         logger.info("nothing draws: %s", error)
-        return None, str(error).replace(f"{embedded.CHECKPOINTS}/", "models/checkpoints/")
+        return None, str(error).replace(f"{CHECKPOINTS}/", "models/checkpoints/")
     made = painter.Painter(embedded.load(files.codec, files.drawing))
     logger.info("%s", made.about)
     return made, ""
@@ -157,7 +160,8 @@ def wan_painter_of(settings: Settings) -> Painter:
             f"{name} needs a CUDA GPU, and this machine has none that PyTorch can use: leave "
             f"{PREFIX}DRAWING_MODEL at {SMALL}"
         )
-    from models.generation import wan, wan_painter  # its parts load slowly
+    from models.generation.wan import generator as wan_painter  # its parts load slowly
+    from models.generation.wan import model as wan
 
     logger.info("loading %s on the GPU", name)
     return wan_painter.WanPainter(wan.load(name, settings.weights), name)

@@ -14,8 +14,9 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.hub_list import HUB_MODELS
-from web.checks import (
+from models.weights.hub_catalog import HUB_MODELS
+from web.errors import SettingsError
+from web.setting_checks import (
     SMALL,
     Listed,
     known_chunk,
@@ -26,7 +27,6 @@ from web.checks import (
     url_of,
     web_address,
 )
-from web.errors import SettingsError
 
 PREFIX = "EYELINE_"
 CHECKOUT = Path(__file__).resolve().parent.parent

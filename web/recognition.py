@@ -3,16 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from media.pipeline.services import Finisher
-from media.pipeline.services import Recogniser as Stream
-from models.asr import ancat_load, careless
-from models.asr.causal_load import CHUNKS, causal, published
-from models.asr.causal_stream import CausalConfig, CausalStream
-from models.asr.final_pass import FinalPass
-from models.asr.local_agreement import LocalAgreement
-from models.asr.recogniser import Recogniser, load
-from models.asr.whole import WholeTurns
-from models.weights import Progress
+from media.pipeline.interfaces import Finisher
+from media.pipeline.interfaces import Recogniser as Stream
+from models.asr.ancat import loading as ancat_load
+from models.asr.streaming import carelesswhisper_checkpoint as careless
+from models.asr.streaming.causal_load import CHUNKS, causal, published
+from models.asr.streaming.causal_stream import CausalConfig, CausalStream
+from models.asr.streaming.final_pass import FinalPass
+from models.asr.streaming.local_agreement import LocalAgreement
+from models.asr.streaming.turn_end_only import WholeTurns
+from models.asr.whisper.loading import Recogniser, load
+from models.weights.fetch import Progress
 from web.config import Settings
 
 NONE = "none"  # a final model of this name: what was streamed is final

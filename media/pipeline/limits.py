@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from media.pipeline.sampling import Sampling
+from media.pipeline.vision.sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,18 +29,18 @@ from media.events import (
     Say,
 )
 from media.frames import AudioChunk, VideoFrame
-from media.pipeline.bystander import Bystander, Item, Tick
-from media.pipeline.captions import Scribe
-from media.pipeline.drawing import Draftsman
+from media.generation_events import Generation, Prompt, Track, Untrack
+from media.pipeline.context import Send, Shared
+from media.pipeline.generation.passthrough import Bystander, Item, Tick
+from media.pipeline.generation.stage import Draftsman
+from media.pipeline.hearing.caption_stage import Scribe
+from media.pipeline.hearing.turn_stage import Listener, Sound, TurnOver, TurnSound
+from media.pipeline.interfaces import Services
 from media.pipeline.limits import Limits
-from media.pipeline.listening import Listener, Sound, TurnOver, TurnSound
+from media.pipeline.overlay import Screen
 from media.pipeline.questions import Questions
-from media.pipeline.screen import Screen
-from media.pipeline.services import Services
-from media.pipeline.shared import Send, Shared
-from media.pipeline.sight import Sight
-from media.pipeline.voice import Mouth
-from media.steering import Generation, Prompt, Track, Untrack
+from media.pipeline.speech.stage import Mouth
+from media.pipeline.vision.stage import Sight
 
 SHOWN = 2  # pictures that wait for a caption to be drawn in
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from models.generation.context import Context, Reach, append, copied, empty
 from models.generation.control import Control, maps
 from models.generation.dit import Dit, Seen, Text
-from models.generation.noise import drawn
-from models.generation.words import Prompt
+from models.generation.prompt_encoder import Prompt
+from models.generation.schedules import drawn
 
 
 @dataclass(frozen=True, slots=True, eq=False)

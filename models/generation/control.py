@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from models.generation.codec import FRAMES
-from models.generation.words import Prompt
+from models.generation.prompt_encoder import Prompt
 
 THINGS = 2  # things with a track
 WAVES = (1, 2, 4, 8)  # in a frame

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.asr.align import FRAME
-from models.asr.causal_text import heard_best, loops
-from models.asr.recogniser import Recogniser
-from models.asr.rules import Rules
-from models.asr.silence import ShortWindow
+from models.asr.streaming.causal_text import heard_best, loops
+from models.asr.streaming.short_window import ShortWindow
+from models.asr.whisper.align import FRAME
+from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.logit_filters import Rules
 from models.asr.words import RATE, Heard, Word
 
 Samples = NDArray[np.float32]

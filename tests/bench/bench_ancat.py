@@ -1,7 +1,7 @@
 """Word errors of adaptive transducers against how far they look ahead, for the runs there are.
 
 `python -m tests.bench.bench_ancat FOLDER/* --clips PACKED` prints one row for each run of
-`models.training.ancat`: word errors on clips of engines that no run learnt from, with their
+`models.training.ancat.train`: word errors on clips of engines that no run learnt from, with their
 95 % bootstrap interval, the mean and 95th percentile of look-ahead, and how long the run learnt.
 A frame itself adds 40 ms, and the convolutions and the mel filters 22.5 ms, to every row. With
 `--speech FOLDER` the clips are those of a manifest.jsonl instead. A run with a shared
@@ -12,7 +12,7 @@ Looking ahead is one thing, writing late another: a transducer may wait though i
 enough. `--follow N` streams N clips as they would come, and adds from where a word ends in the
 sound (as Whisper base aligns the known text) to what was heard when it was committed, and the
 CPU time of a second of sound. With `--letters FILE` and a beam of 2 or more, a letter model of text
-(`models.training.letter_runs`) chooses between drafts.
+(`models.training.ancat.letter_counts`) chooses between drafts.
 """
 
 import argparse
@@ -22,19 +22,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.asr import ancat_load, letter_model, recogniser
-from models.asr.ancat import AncatConfig, Mode
-from models.asr.ancat_load import About
-from models.asr.ancat_search import Spelling
-from models.asr.ancat_stream import AncatStream, AncatStreamConfig
-from models.asr.mel import Samples
-from models.asr.recogniser import Recogniser
+from models.asr.ancat import letter_model
+from models.asr.ancat import loading as ancat_load
+from models.asr.ancat.loading import About
+from models.asr.ancat.network import AncatConfig, Mode
+from models.asr.ancat.search import Spelling
+from models.asr.ancat.stream import AncatStream, AncatStreamConfig
+from models.asr.whisper import loading as recogniser
+from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
-from models.training import clips
-from models.training.ancat_run import WEIGHTS, TrainingConfig
-from models.training.ancat_score import Result, scored
-from models.training.clips import read_sound
-from models.training.scoring import Score
+from models.training.ancat.run import WEIGHTS, TrainingConfig
+from models.training.ancat.score import Result, scored
+from models.training.asr import clips
+from models.training.asr.clips import read_sound
+from models.training.asr.scoring import Score
 from tests.bench.captions_scoring import follow, interval, word_ends
 
 Pair = tuple[Samples, str]

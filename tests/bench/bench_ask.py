@@ -22,23 +22,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from media.files import RATE, decode_audio
-from media.pipeline.voice import split_clauses
-from models.asr.local_agreement import LocalAgreement
-from models.asr.recogniser import load as load_recogniser
-from models.qa import adapter, smollm2
-from models.qa.diary import Diary, Entry
-from models.qa.embedded import ADAPTER, Embedded, Memory
-from models.qa.eyes import Look
-from models.qa.moments import SYSTEM, asked
-from models.qa.pseudo_words import embed
-from models.qa.rekv import Frame
-from models.qa.smollm2 import asking, opening
-from models.qa.store import Budget, open_store
+from media.files.opening import RATE, decode_audio
+from media.pipeline.speech.stage import split_clauses
+from models.asr.streaming.local_agreement import LocalAgreement
+from models.asr.whisper.loading import load as load_recogniser
+from models.assistant.scene.embedding import embed
+from models.assistant.scene.perception import Look
+from models.assistant.scene.scene_entry import SYSTEM, asked
+from models.assistant.scene.scene_log import Diary, Entry
+from models.assistant.small_model import ADAPTER, Embedded, Memory
+from models.language import lora as adapter
+from models.language import smollm2
+from models.language.smollm2 import asking, opening
+from models.memory.kv_store.tiers import Budget, open_store
+from models.memory.rekv import Frame
 from models.speech.hibari import HibariVoice
 from tests.bench.lines import EVERY, PICTURE, Drawn, look, questions
+from tests.paths import SPEECH
 
-SPEECH = Path(__file__).parents[1] / "data" / "speech"
 AT_ONCE = 16  # moments that are read together where only their number matters
 READ = 600  # seconds of stream that are read in truth
 MIB = 1 << 20

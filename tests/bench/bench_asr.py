@@ -29,11 +29,11 @@ from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from models import weights
-from models.asr.local_agreement import LocalAgreement, LocalAgreementConfig
-from models.asr.offline import transcribe
-from models.asr.recogniser import Recogniser, load
+from models.asr.streaming.local_agreement import LocalAgreement, LocalAgreementConfig
+from models.asr.streaming.offline import transcribe
+from models.asr.whisper.loading import Recogniser, load
 from models.asr.words import RATE, Heard
+from models.weights import fetch as weights
 from tests.bench.whisper_streaming import WhisperStreaming
 
 HERE = Path(__file__).parent

@@ -21,11 +21,12 @@ import torch
 from PIL import Image, ImageOps
 from safetensors.torch import load_file
 
-from models.qa import eyes, smollm2
-from models.qa.classes import NAMES
-from models.qa.embedded import Embedded, Memory
-from models.qa.eyes import Eyes, Look, Pixels
-from models.qa.nouns import about
+from models.assistant.scene import perception as eyes
+from models.assistant.scene.perception import Eyes, Look, Pixels
+from models.assistant.scene.query_parsing import about
+from models.assistant.small_model import Embedded, Memory
+from models.language import smollm2
+from models.vision.class_names import NAMES
 from tests.bench import blind
 
 Line = blind.Line

@@ -19,15 +19,15 @@ import numpy as np
 import psutil
 import torch
 
-from models.asr import ancat_load
-from models.asr.causal_load import CHUNKS, causal
-from models.asr.causal_stream import CausalConfig, CausalStream
-from models.asr.final_pass import FinalPass
-from models.asr.local_agreement import LocalAgreement
-from models.asr.offline import transcribe
-from models.asr.recogniser import load
+from models.asr.ancat import loading as ancat_load
+from models.asr.streaming.causal_load import CHUNKS, causal
+from models.asr.streaming.causal_stream import CausalConfig, CausalStream
+from models.asr.streaming.final_pass import FinalPass
+from models.asr.streaming.local_agreement import LocalAgreement
+from models.asr.streaming.offline import transcribe
+from models.asr.whisper.loading import load
 from models.asr.words import RATE, Word, text_of
-from models.training.scoring import NORMAL, Score, score
+from models.training.asr.scoring import NORMAL, Score, score
 from tests.bench.align_att import AlignAtt
 from tests.bench.bench_asr import HERE, Clip, read_clips
 from tests.bench.captions_scoring import (

@@ -1,4 +1,4 @@
-"""Decoding a long clip for questions: in parts (`media.keyframes`) against in one go.
+"""Decoding a long clip for questions: in parts (`media.files.keyframes`) against in one go.
 
     python -m tests.bench.bench_decode [--minutes 10] [--repeats 3] [--every 0.5 5]
 
@@ -18,11 +18,11 @@ from pathlib import Path
 
 import av
 
+from media.files.keyframes import SMALL, sampled
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.keyframes import SMALL, sampled
 from media.video import from_av
+from tests.paths import SAMPLE
 
-SAMPLE = Path(__file__).parents[2] / "web" / "static" / "sample.webm"
 RATE = 25
 DAY = 86_400.0
 

@@ -27,10 +27,10 @@ from models.generation.context import Reach
 from models.generation.control import Control
 from models.generation.dit import Dit, DitConfig
 from models.generation.generator import Generator
-from models.generation.motion_stream import MotionStream
-from models.generation.rolling_forcing import RollingForcing
-from models.generation.stream_dit import StreamDiT
-from models.generation.words import Prompt
+from models.generation.prompt_encoder import Prompt
+from models.generation.samplers.motion_stream import MotionStream
+from models.generation.samplers.rolling_forcing import RollingForcing
+from models.generation.samplers.stream_dit import StreamDiT
 from models.streaming import Streaming
 from tests.models.generation.exported import Call, session_of
 

@@ -29,30 +29,30 @@ import numpy as np
 import psutil
 import torch
 
-from media import files
 from media.clock import LiveClock
 from media.counters import Counters
 from media.events import Input, Output, Question
+from media.files import opening as files
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
+from media.generation_events import SAMPLERS, Drawing, Generation, Prompt, Sampler, Track
+from media.pipeline.interfaces import Seats, Services, Studio
 from media.pipeline.limits import Limits
-from media.pipeline.services import Seats, Services, Studio
 from media.pipeline.session import run_session
-from media.steering import SAMPLERS, Drawing, Generation, Prompt, Sampler, Track
 from media.worker import Worker
-from models.generation import painter
 from models.generation.codec import Codec, CodecConfig
 from models.generation.context import Reach
 from models.generation.dit import Dit, DitConfig
-from models.generation.embedded import Drawing as Model
-from models.generation.embedded import Shows
-from models.generation.words import Words
+from models.generation.prompt_encoder import Words
+from models.generation.small import generator as painter
+from models.generation.small.loading import Drawing as Model
+from models.generation.small.loading import Shows
 from tests.media.pipeline.scripted import scripted_services
+from tests.paths import SPEECH
 from web.compose import compose
 from web.config import Settings
 
 PROMPTS = ("a duck on grass", "a car on sand", "a ball on stars")
 WORDS = tuple(dict.fromkeys(" ".join(PROMPTS).split()))
-SPEECH = Path(__file__).parents[1] / "data" / "speech"
 TICK = 1 / 30  # seconds between two moves of the hand
 
 

@@ -32,18 +32,18 @@ from safetensors.torch import load_file, save_file
 from models.generation.codec import FRAMES
 from models.generation.context import Reach
 from models.generation.control import Control
-from models.generation.embedded import Drawing, find, load
 from models.generation.generator import Generator, to_pictures
-from models.generation.planner import RATE
-from models.generation.samplers import sampler
+from models.generation.samplers.registry import sampler
+from models.generation.small.loading import Drawing, find, load
+from models.generation.small.planner import RATE
 from models.streaming import run
-from models.training.dit_probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
-from models.training.dit_score import moving_clips, track_error
-from models.training.video_captions import article
-from models.training.video_clips import Clip
-from models.training.video_kinds import BACKGROUNDS, KINDS
-from models.training.video_pictures import Pictures
-from models.training.video_pictures import load as load_pictures
+from models.training.video.clips.captions import article
+from models.training.video.clips.composition import Clip
+from models.training.video.clips.kinds import BACKGROUNDS, KINDS
+from models.training.video.clips.photographs import Pictures
+from models.training.video.clips.photographs import load as load_pictures
+from models.training.video.probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
+from models.training.video.score import moving_clips, track_error
 
 SPAN = 40  # pictures judged together: once round the circle, so that what moves is never still
 LATENTS = SPAN // FRAMES

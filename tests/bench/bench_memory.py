@@ -14,10 +14,10 @@ from pathlib import Path
 
 import torch
 
-from models.qa.encode import State
-from models.qa.llm import Decoder, DecoderConfig
-from models.qa.rekv import Frame, Rekv, RekvConfig
-from models.qa.store import Budget, open_store
+from models.language.decoder import Decoder, DecoderConfig
+from models.memory.kv_store.tiers import Budget, open_store
+from models.memory.prefill import State
+from models.memory.rekv import Frame, Rekv, RekvConfig
 
 SHAPE = DecoderConfig(
     vocabulary=1000,

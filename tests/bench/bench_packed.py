@@ -17,13 +17,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.qa import adapter, smollm2
-from models.qa.embedded import ADAPTER
-from models.qa.kv import Cache
-from models.qa.llm import Decoder, generate
-from models.qa.moments import SYSTEM, asked
-from models.qa.pseudo_words import embed
-from models.qa.smollm2 import Chat, asking, opening
+from models.assistant.scene.embedding import embed
+from models.assistant.scene.scene_entry import SYSTEM, asked
+from models.assistant.small_model import ADAPTER
+from models.language import lora as adapter
+from models.language import smollm2
+from models.language.decoder import Decoder, generate
+from models.language.kv_cache import Cache
+from models.language.smollm2 import Chat, asking, opening
 from tests.bench.lines import EVERY, moment, questions
 
 SHOWN = 12  # moments that a question is answered from

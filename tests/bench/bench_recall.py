@@ -20,14 +20,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.qa import smollm2
-from models.qa.attention import causal
-from models.qa.encode import State
-from models.qa.recall import Find, Trial, internal, layer_bias, recall
-from models.qa.rekv import Frame, Rekv, RekvConfig
-from models.qa.retrieval import recent, uniform
-from models.qa.rotary import rotate
-from models.qa.smollm2 import Chat
+from models.language import smollm2
+from models.language.attention import causal
+from models.language.rotary import rotate
+from models.language.smollm2 import Chat
+from models.memory.prefill import State
+from models.memory.recall_probe import Find, Trial, internal, layer_bias, recall
+from models.memory.rekv import Frame, Rekv, RekvConfig
+from models.memory.retrieval import recent, uniform
 
 SYSTEM = "You watch a camera and answer about what it showed."
 PLACES = ("kitchen", "street", "garden", "office", "beach", "park", "hall", "bridge")

@@ -14,7 +14,6 @@ import json
 import statistics
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,10 +21,10 @@ import psutil
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
-from media.files import RATE, decode_audio
+from media.files.opening import RATE, decode_audio
+from tests.paths import SPEECH
 from tests.service import service
 
-SPEECH = Path(__file__).parents[1] / "data" / "speech"
 WIRE_RATE = 24_000
 PIECE = 0.1  # seconds of sound in each message
 

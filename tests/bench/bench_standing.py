@@ -1,7 +1,8 @@
 """When to speak, on the blind pictures: `python -m tests.bench.bench_standing looks`, then `score`.
 
 `looks` looks once at every picture and writes what was seen to `.cache/eyeline/standing`;
-`models.training.speak` then chooses the numbers on half 0, and `score` measures either half.
+`models.training.requests.tune` then chooses the numbers on half 0, and `score` measures
+either half.
 `language` asks whether the small language model's yes and no tell more than the eyes do.
 """
 
@@ -17,17 +18,19 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
-from models.qa import adapter, eyes, smollm2
-from models.qa.eyes import Look, Pixels
-from models.qa.moments import SYSTEM
-from models.qa.moments import asked as asked_at
-from models.qa.nouns import plain
-from models.qa.pseudo_words import embed
-from models.qa.requests import Request, parse
-from models.qa.standing import Standing
-from models.qa.targets import Target, article
-from models.training.alarms import in_a_row, scored, share, trials, watched
-from models.training.timelines import FOLDER, RATE, compose, load, targets, whole
+from models.assistant.requests.parsing import Request, parse
+from models.assistant.requests.standing_requests import Standing
+from models.assistant.requests.targets import Target, article
+from models.assistant.scene import perception as eyes
+from models.assistant.scene.embedding import embed
+from models.assistant.scene.perception import Look, Pixels
+from models.assistant.scene.query_parsing import plain
+from models.assistant.scene.scene_entry import SYSTEM
+from models.assistant.scene.scene_entry import asked as asked_at
+from models.language import lora as adapter
+from models.language import smollm2
+from models.training.requests.alarms import in_a_row, scored, share, trials, watched
+from models.training.requests.timelines import FOLDER, RATE, compose, load, targets, whole
 from tests.bench import blind
 from tests.bench.bench_blind import frames
 

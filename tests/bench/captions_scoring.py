@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.asr.align import FRAME, align
-from models.asr.mel import log_mel
-from models.asr.recogniser import Recogniser
+from models.asr.whisper.align import FRAME, align
+from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.mel import log_mel
 from models.asr.words import RATE, Heard, Word
 
 CHUNK = RATE // 10  # samples handed to a stream at once

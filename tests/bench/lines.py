@@ -8,9 +8,9 @@ import random
 import numpy as np
 import torch
 
-from models.qa.classes import NAMES
-from models.qa.eyes import Eyes, Look, Pixels
-from models.qa.moments import Moment
+from models.assistant.scene.perception import Eyes, Look, Pixels
+from models.assistant.scene.scene_entry import Moment
+from models.vision.class_names import NAMES
 
 EVERY, SCENE = 5, 20  # seconds
 THINGS = (

@@ -17,8 +17,9 @@ from av.audio.resampler import AudioResampler
 from PIL import Image, ImageOps
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, sync_playwright
 
+from tests.paths import SAMPLE
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-SAMPLE = Path(__file__).parents[2] / "web" / "static" / "sample.webm"
 SPOKEN = (
     "And so my fellow Americans, ask not what your country can do for you, ask what you can do "
     "for your country."

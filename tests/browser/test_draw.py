@@ -11,8 +11,9 @@ import av
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.chromium import SAMPLE, chromium, new_page
+from tests.browser.chromium import chromium, new_page
 from tests.browser.test_modules import Quiet
+from tests.paths import SAMPLE
 
 pytestmark = pytest.mark.browser
 

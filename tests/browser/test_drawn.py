@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from media.pipeline.services import Seats, Studio
+from media.pipeline.interfaces import Seats, Studio
 from media.worker import Worker
-from models.generation.painter import load
+from models.generation.small.generator import load
 from tests.browser.chromium import Devices, chromium, microphone_file, new_page, slides_file
 from tests.models.generation import tiny
 from tests.web.served import scripted, served

@@ -13,7 +13,8 @@ import pytest
 import webvtt
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.chromium import SAMPLE, chromium, new_page
+from tests.browser.chromium import chromium, new_page
+from tests.paths import SAMPLE
 
 pytestmark = pytest.mark.browser
 

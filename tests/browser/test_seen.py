@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from models.qa.requests import Request, Stop, parse
-from tests.browser.chromium import SAMPLE, chromium, new_page
+from models.assistant.requests.parsing import Request, Stop, parse
+from tests.browser.chromium import chromium, new_page
 from tests.browser.test_modules import Quiet
+from tests.paths import SAMPLE
 
 pytestmark = pytest.mark.browser
 

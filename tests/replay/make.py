@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from media.events import Input, Listening, Question
-from media.files import RATE, decode_audio
+from media.files.opening import RATE, decode_audio
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
-from media.recording import record
+from media.recording.recording import record
 from media.worker import Worker
 
 HERE = Path(__file__).parent

@@ -16,11 +16,11 @@ from media.events import Output
 from media.frames import VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
-from media.recording import items_of
+from media.recording.recording import items_of
 from tests.media.pipeline.scripted import replayed
+from web.cli.replay import as_fields, run_recording
 from web.compose import Composed, compose
 from web.config import Settings, read_settings
-from web.replay import as_fields, run_recording
 
 RECORDINGS = sorted((Path(__file__).parent / "recordings").iterdir())
 CLOSE = 0.05  # seconds: word times move by a frame or two with the processor's rounding
@@ -37,7 +37,7 @@ async def events(composed: Composed, settings: Settings, recording: Path) -> dic
         if isinstance(output, VideoFrame):
             return
         fields = as_fields(output)
-        fields.pop("values", None)  # of a relevance map: tests/models/qa/test_relevance.py
+        fields.pop("values", None)  # of a relevance map: tests/models/vision/test_relevance.py
         said.setdefault(fields.pop("kind"), []).append(fields)
 
     await run_recording(composed, settings, recording, keep)

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from pathlib import Path
 
 import av
 import numpy as np
@@ -26,13 +25,14 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 
-from media.audio import Samples, from_av, to_av
+from media.audio.resampling import Samples, from_av, to_av
 from media.clock import LiveClock
 from media.frames import AudioChunk, VideoFrame
-from rtc.guards import ice, transports
+from rtc.aiortc_patches import ice, transports
 from rtc.peer import Peer, PeerLimits
+from tests.paths import SAMPLE
 
-CLIP = Path(__file__).parents[2] / "web" / "static" / "sample.webm"
+CLIP = SAMPLE
 RATE = 48_000
 PACKET = 960  # samples: 20 ms
 TIMEOUT = 20.0  # seconds after which a test that waits for the network has failed

@@ -1,15 +1,15 @@
 import random
 import re
-from pathlib import Path
 
 import pytest
 
 from rtc.errors import BadOfferError
 from rtc.offer import Offer, OfferLimits, read_offer
+from tests.paths import DATA
 from tests.rtc.client import Camera, Microphone, new_client, offer_of
 from tests.rtc.mutations import mutated
 
-FOLDER = Path(__file__).parents[1] / "data" / "sdp"
+FOLDER = DATA / "sdp"
 CHROMIUM = (FOLDER / "chromium.sdp").read_text()
 UNGATHERED = (FOLDER / "chromium_ungathered.sdp").read_text()
 FUZZ_ROUNDS = 3_000

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from media.audio import Samples, from_av
+from media.audio.resampling import Samples, from_av
 from media.clock import ReplayClock
 from media.frames import AudioChunk, VideoFrame
 from media.video import PictureLimits

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 
-from media.audio import Samples, from_av
+from media.audio.resampling import Samples, from_av
 from media.clock import LiveClock
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.video import PictureLimits

@@ -16,9 +16,9 @@ from typing import cast
 import numpy as np
 import uvicorn
 
+from media.pipeline.interfaces import Samples, Studio
 from media.pipeline.limits import Limits
-from media.pipeline.services import Samples, Studio
-from models.asr.recogniser import Recogniser
+from models.asr.whisper.loading import Recogniser
 from models.asr.words import Heard, Word
 from tests.media.pipeline.scripted import scripted_services
 from tests.media.pipeline.telling import TellingWatcher

@@ -6,10 +6,10 @@ import pytest
 
 from media.pipeline.limits import Limits
 from rtc.peer import PeerLimits
-from web.calls import peer_limits
 from web.compose import limits_of
 from web.config import CHECKOUT, Settings, read_settings
 from web.errors import SettingsError
+from web.realtime.calls import peer_limits
 from web.settings_page import documented
 
 

@@ -3,13 +3,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from models import weights
-from models.asr.ancat_stream import AncatStream
-from models.asr.causal_stream import CausalStream
-from models.asr.final_pass import FinalPass
-from models.asr.local_agreement import LocalAgreement
-from models.asr.whole import WholeTurns
+from models.asr.ancat.stream import AncatStream
+from models.asr.streaming.causal_stream import CausalStream
+from models.asr.streaming.final_pass import FinalPass
+from models.asr.streaming.local_agreement import LocalAgreement
+from models.asr.streaming.turn_end_only import WholeTurns
 from models.errors import WeightsError
+from models.weights import fetch as weights
 from web.config import read_settings
 from web.errors import SettingsError
 from web.recognition import NONE, algorithm, final_model, recognition_of

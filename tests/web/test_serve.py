@@ -4,18 +4,18 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
+
 PATIENCE = 60  # seconds after which the process is taken to hang
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_service_and_leaves_no_process(ending: signal.Signals) -> None:
     """In a process group of its own, which must be empty afterwards."""
-    command = [sys.executable, "-m", "web.main", "demo", "--port", "0"]
+    command = [sys.executable, "-m", "web.cli.main", "demo", "--port", "0"]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -33,7 +33,7 @@ def test_a_port_in_use_is_told_before_models_are_loaded() -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         done = subprocess.run(
-            [sys.executable, "-m", "web.main", "serve", "--port", port],
+            [sys.executable, "-m", "web.cli.main", "serve", "--port", port],
             cwd=ROOT,
             capture_output=True,
             text=True,

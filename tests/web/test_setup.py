@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]  # its types are a package of their own
 
-from models.weights import WEIGHTS
+from models.weights.fetch import WEIGHTS
 from web.config import CHECKOUT, Settings
 
 SCRIPT = CHECKOUT / "eyeline"
@@ -267,7 +267,7 @@ def test_the_licence_is_apache_2() -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom web.main import main\n"
+        "import sys\nfrom web.cli.main import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
         "print(sorted({'torch', 'gradio', 'numpy', 'av', 'fastapi', 'aiortc'} & set(sys.modules)))"
     )

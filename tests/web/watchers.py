@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from models.assistant.interface import Said, Sighting
 from models.errors import StoreError
-from models.qa.sightings import Said, Sighting
 from tests.media.pipeline.telling import TellingWatcher
 
 READ = 12  # tokens that the model is said to read

@@ -1,6 +1,6 @@
 """Make the sample clip of the page from its sources; README.md beside this file names them.
 
-    python tests/data/clips/make.py bigbuckbunny.mp4 jfk.flac LJ001-0007.flac web/static/sample.webm
+    python tests/data/clips/make.py bigbuckbunny.mp4 jfk.flac LJ001-0007.flac sample.webm
 
 The picture runs forwards and backwards, so it loops without a jump and is as long as the sound.
 """

@@ -8,10 +8,10 @@ import numpy as np
 
 from media.events import Input
 from media.frames import AudioChunk, VideoFrame
-from media.pipeline.services import Pixels, Samples, Services
+from media.pipeline.interfaces import Pixels, Samples, Services
 from media.worker import Worker
 from models.asr.words import Heard, Word
-from models.qa.sightings import Seen
+from models.assistant.interface import Seen
 from tests.media.pipeline.telling import TellingWatcher
 
 RATE = 16_000

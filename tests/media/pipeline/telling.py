@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from media.pipeline.services import Pixels
+from media.pipeline.interfaces import Pixels
+from models.assistant.interface import Notice, Said, Seen, Sighting
 from models.errors import StoreFullError
-from models.qa.sightings import Notice, Said, Seen, Sighting
 
 MARK = "[scripted watcher]"
 TELL = "tell me when "

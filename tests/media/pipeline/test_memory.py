@@ -21,10 +21,10 @@ from media.events import (
 from media.frames import VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
-from models.qa.small import SmallWatcher
-from models.qa.store import Budget
+from models.assistant.small_assistant import SmallWatcher
+from models.memory.kv_store.tiers import Budget
 from tests.media.pipeline.scripted import replayed, scripted_services
-from tests.models.qa.test_embedded import BALL, CUP, DOG, model, picture
+from tests.models.assistant.test_small_model import BALL, CUP, DOG, model, picture
 
 RAM = 20_000  # bytes: some blocks are on disk soon
 NAMES = {CUP: "cup", DOG: "dog", BALL: "ball"}

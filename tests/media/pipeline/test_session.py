@@ -27,8 +27,8 @@ from media.events import (
     TurnStarted,
 )
 from media.frames import AudioChunk, VideoFrame
+from media.pipeline.interfaces import Samples, Services
 from media.pipeline.limits import Limits
-from media.pipeline.services import Samples, Services
 from media.pipeline.session import run_session
 from models.asr.words import Heard
 from tests.media.pipeline.scripted import (

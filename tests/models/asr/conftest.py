@@ -10,13 +10,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models import weights
-from models.asr.recogniser import Recogniser, load
+from models.asr.whisper.loading import Recogniser, load
 from models.asr.words import RATE
+from models.weights import fetch as weights
 from tests.models.asr.tiny import tiny_recogniser
-
-ROOT = Path(__file__).parents[3]
-SPEECH = ROOT / "tests" / "data" / "speech"
+from tests.paths import SPEECH, WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ def read_clip(name: str) -> Clip:
 
 @pytest.fixture(scope="session")
 def weights_folder() -> Path:
-    return ROOT / ".cache" / "eyeline" / "weights"
+    return WEIGHTS
 
 
 @pytest.fixture(scope="session")

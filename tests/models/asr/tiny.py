@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.asr import tokenizer
-from models.asr.recogniser import Recogniser
-from models.asr.whisper import Whisper, WhisperConfig
+from models.asr.whisper import tokenizer
+from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.whisper import Whisper, WhisperConfig
 
 CONFIG = WhisperConfig(
     mels=80,

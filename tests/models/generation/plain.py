@@ -12,7 +12,7 @@ from torch import Tensor
 from models.generation.backbone import Backbone
 from models.generation.control import Control, maps
 from models.generation.dit import Seen, Text
-from models.generation.noise import drawn, renoise
+from models.generation.schedules import drawn, renoise
 
 
 def visible(chunk: int, sink: int, window: int) -> list[int]:

@@ -3,9 +3,9 @@ import torch
 
 from models.generation.control import Control
 from models.generation.generator import Generator, to_pictures
-from models.generation.motion_stream import MotionStream
-from models.generation.rolling_forcing import RollingForcing
-from models.generation.stream_dit import StreamDiT
+from models.generation.samplers.motion_stream import MotionStream
+from models.generation.samplers.rolling_forcing import RollingForcing
+from models.generation.samplers.stream_dit import StreamDiT
 from models.streaming import Streaming, run
 from tests.models.generation import tiny
 

@@ -14,8 +14,8 @@ from models.generation.codec import Codec, CodecConfig
 from models.generation.context import Reach
 from models.generation.control import CHANNELS, THINGS, Control
 from models.generation.dit import Dit, DitConfig
-from models.generation.embedded import Both, Files, Shows, find, save
-from models.generation.words import Prompt, Words
+from models.generation.prompt_encoder import Prompt, Words
+from models.generation.small.loading import Both, Files, Shows, find, save
 
 VOCABULARY = ("a", "duck", "car", "grass", "on", "and", "stars")
 SIZE = 4  # latents across

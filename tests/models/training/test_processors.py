@@ -8,9 +8,9 @@ HERE = Path(__file__).parent
 AVX2 = ("env", "ATEN_CPU_CAPABILITY=avx2", "ONEDNN_MAX_CPU_ISA=AVX2")
 # One test each of the trainings that make products in bfloat16: some steps, and back again.
 STEPS = (
-    "test_ancat.py::test_steps_change_everything_but_the_frozen_front",
-    "test_causal_whisper.py::test_steps_change_the_adapters_and_nothing_else",
-    "test_dit_train.py::test_a_run_begins_with_the_weights_of_another",
+    "ancat/test_train.py::test_steps_change_everything_but_the_frozen_front",
+    "asr/test_causal_whisper.py::test_steps_change_the_adapters_and_nothing_else",
+    "video/test_train_dit.py::test_a_run_begins_with_the_weights_of_another",
 )
 
 

@@ -1,0 +1,1 @@
+"""Audio: resampling, PCM and G.711."""

@@ -1,0 +1,1 @@
+"""Media files: opening, decoding in parallel at keyframes, writing."""

@@ -1,0 +1,69 @@
+"""A file whose pictures are wanted: where they are, when they are shown, how to decode them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from media.errors import UnreadableMediaError
+from media.files.gop import Place
+from media.files.opening import opened
+from media.frames import VIDEO_CLOCK_HZ
+from media.video import PictureLimits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Film:
+    """An open file: where its pictures are, and which and how large they are wanted."""
+
+    path: Path
+    container: av.container.InputContainer
+    stream: av.VideoStream
+    place: Place
+    step: int  # ticks between pictures, at 90 kHz
+    limits: PictureLimits | None
+
+
+@contextmanager
+def film_at(path: Path, step: int, limits: PictureLimits | None) -> Iterator[Film]:
+    """Open the pictures of `path`.
+
+    Raises:
+        UnreadableMediaError: not media, or there are no pictures in it.
+    """
+    with opened(path) as container:
+        stream = pictures(container)
+        if stream is None:
+            raise UnreadableMediaError(f"{path}: there are no pictures in it")
+        origin, base = Fraction(container.start_time or 0, av.time_base), stream.time_base
+        assert base is not None
+
+        def place(pts: int) -> int:
+            return max(0, round((pts * base - origin) * VIDEO_CLOCK_HZ))
+
+        yield Film(path, container, stream, place, step, limits)
+
+
+def pictures(container: av.container.InputContainer) -> av.VideoStream | None:
+    """Return the first stream of pictures that is not the cover of a song."""
+    cover = av.stream.Disposition.attached_pic
+    return next((each for each in container.streams.video if not each.disposition & cover), None)
+
+
+@contextmanager
+def decoder_of(path: Path, *, strict: bool = False) -> Iterator[av.VideoCodecContext]:
+    """Open another decoder for the pictures of `path`.
+
+    A `strict` one has a single thread and raises errors that another conceals: what it puts in
+    place of damaged pictures depends on the pictures before.
+    """
+    with opened(path) as container:
+        stream = pictures(container)
+        assert stream is not None
+        if strict:
+            stream.codec_context.thread_count = 1
+            stream.codec_context.options = {"err_detect": "explode"}
+        yield stream.codec_context

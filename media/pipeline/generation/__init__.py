@@ -1,0 +1,1 @@
+"""Video generation in a session: controls in, paced frames out."""

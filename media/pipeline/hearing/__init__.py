@@ -1,0 +1,1 @@
+"""Audio to turns, turns to captions."""

@@ -1,0 +1,184 @@
+"""What a session asks of the models: the seams between the pipeline and `models`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.worker import Worker, to_the_end
+from models.asr.words import Heard, Word
+from models.assistant.interface import Said, Seen
+from models.generation.chunk_request import Parts, Steps, Wish
+
+Samples = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+
+# The states of different models have nothing in common but their owner: hence Any below.
+
+
+class Detector(Protocol):
+    """Voice activity: mono float32 at 16 kHz in, one speech probability for each frame out."""
+
+    def init_state(self) -> Any: ...
+
+    def step(self, state: Any, chunk: Samples) -> tuple[Any, Sequence[float]]: ...
+
+
+class Recogniser(Protocol):
+    """Streaming speech recognition of one turn: mono float32 at 16 kHz in."""
+
+    def init_state(self) -> Any: ...
+
+    def step(
+        self, state: Any, chunk: Samples, *, hurry: bool = False
+    ) -> tuple[Any, Sequence[Heard]]: ...
+
+    def flush(self, state: Any, last: Samples | None = None) -> Sequence[Heard]: ...
+
+
+class Finisher(Protocol):
+    """Hears a turn again once it is over: mono float32 at 16 kHz in, its words out."""
+
+    def hear(self, samples: Samples) -> Sequence[Word]: ...
+
+
+class Watcher(Protocol):
+    """Remembers pictures and answers questions about them; times are in seconds of the stream.
+
+    One thread calls what changes the state, `see`, `heed` and `close`; another may read an
+    `answer` of the same state meanwhile.
+
+    `see` raises StoreError where there is no room to remember more: all else goes on.
+    """
+
+    stand_in: bool
+    about: str  # what it is, for a person: what it can tell, and what it cannot
+
+    def init_state(self, folder: Path | None) -> Any:
+        """Return the memory that `folder` holds, or a new one; without, it ends with `close`."""
+
+    def see(self, state: Any, pixels: Pixels, time: float) -> tuple[Any, Seen]: ...
+
+    def heed(self, state: Any, text: str, time: float) -> tuple[Any, Said | None]:
+        """Note what a question asks for from now on; return what answers that, if it is all."""
+
+    def standing(self, state: Any) -> tuple[str, ...]:
+        """Return the requests to be told something that stand."""
+
+    def answer(self, state: Any, text: str, time: float) -> Said:
+        """Answer from what was seen up to `time`; changes nothing."""
+
+    def seen_until(self, state: Any) -> float:
+        """Return the time of the last moment that is remembered; less than 0 if none is."""
+
+    def close(self, state: Any) -> None:
+        """Write what is only in RAM to the state's folder, and give it back."""
+
+
+class Voice(Protocol):
+    """Text to speech: mono float32 (n,) at `rate`."""
+
+    rate: int
+
+    def speak(self, text: str) -> Samples: ...
+
+
+class Painter(Protocol):
+    """Draws video, a chunk of pictures after the other: uint8 (height, width, 3), RGB.
+
+    `size` is the width and height of its pictures, `chunk` how many a step begins, and `rate` how
+    many of them make a second. `samplers` are the ways it draws, the first by default; `things`
+    and `backgrounds` are what it knows by name, and `tracks` says whether things follow them.
+    """
+
+    stand_in: bool
+    about: str  # what it is, for a person
+    size: tuple[int, int]
+    chunk: int
+    rate: float
+    samplers: Mapping[str, Steps]
+    tracks: bool
+    things: tuple[str, ...]
+    backgrounds: tuple[str, ...]
+
+    def lag(self, name: str, steps: int) -> int:
+        """Return after how many further chunks a track shows with a sampler."""
+
+    def read(self, prompt: Parts) -> tuple[str, ...]:
+        """Return what a person should know of how `prompt` is read."""
+
+    def init_state(self, name: str, seed: int) -> Any: ...
+
+    def step(self, state: Any, wish: Wish) -> tuple[Any, Sequence[Pixels]]:
+        """Return the state after, and the pictures that are done, perhaps none at first."""
+
+
+class Seats:
+    """How many sessions may draw at once, on one event loop."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._taken = 0
+
+    def take(self) -> bool:
+        """Take a seat, if one is free; return whether."""
+        if self._taken >= self.count:
+            return False
+        self._taken += 1
+        return True
+
+    def leave(self) -> None:
+        """Give a seat back."""
+        self._taken -= 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Studio:
+    """What draws, the worker that it draws on, and for how many sessions at once."""
+
+    painter: Painter
+    brush: Worker
+    seats: Seats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The models and the workers they run on, shared by all sessions.
+
+    `ears` runs the detector, `scribe` the recogniser and the finisher, `eyes` what the watcher
+    sees and `mind` what it answers, `mouth` the voice, and `hand` draws: calls on one worker
+    wait for each other, so quick ones stay apart from slow. Without `finisher` the caption of a
+    turn is what the recogniser streamed; without `studio` nothing draws.
+    """
+
+    detector: Detector
+    recogniser: Recogniser
+    watcher: Watcher
+    voice: Voice | None
+    ears: Worker
+    scribe: Worker
+    eyes: Worker
+    mind: Worker
+    mouth: Worker
+    hand: Worker
+    finisher: Finisher | None = None
+    studio: Studio | None = None
+
+    async def open_memory(self, folder: Path | None) -> Any:
+        """Return what the watcher remembers in `folder`; it is closed again for who is cancelled.
+
+        Raises:
+            StoreError: it cannot be opened, or is in use.
+        """
+        return await to_the_end(self.eyes.run(self.watcher.init_state, folder), self.close_memory)
+
+    async def close_memory(self, memory: Any) -> None:
+        """Close `memory`, to the end: who waits for a session's end may open it at once.
+
+        Raises:
+            StoreError: what it held in RAM could not be written.
+        """
+        await to_the_end(self.eyes.run(self.watcher.close, memory))

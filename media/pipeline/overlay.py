@@ -1,0 +1,89 @@
+"""Frames and captions to frames with the caption drawn in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from media.channel import Channel
+from media.events import Caption
+from media.frames import VideoFrame
+from media.pipeline.context import Shared
+
+LINGER = 4.0  # seconds that a final caption stays on the picture
+LINES = 2  # at most so many, the latest
+SHADE = 0.45  # brightness of the picture behind the text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strip:
+    """Text to lay over the bottom of a picture: `alpha` is float32 (height, width, 1) in [0, 1]."""
+
+    text: str
+    alpha: NDArray[np.float32]
+
+
+class Screen:
+    """The stage: shows each frame again, with what was said last."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+
+    async def run(self, screen: Channel[VideoFrame | Caption]) -> None:
+        """Draw until `screen` ends."""
+        caption: Caption | None = None
+        strip: Strip | None = None
+        shown = 0.0
+        async for item in screen:
+            if isinstance(item, Caption):
+                caption = item if item.words else None
+                continue
+            if caption is not None and strip is not None and strip.text == caption.text:
+                if caption.final and item.time - shown > LINGER:
+                    caption = None
+            else:
+                shown = item.time
+            text = caption.text if caption else ""
+            frame, strip = await self._shared.services.hand.run(draw, item, text, strip)
+            self._shared.counters.frames_out += 1
+            await self._shared.send(frame)
+
+
+def draw(frame: VideoFrame, text: str, strip: Strip | None) -> tuple[VideoFrame, Strip | None]:
+    """Return `frame` with the last lines of `text` at its bottom, and the strip to reuse."""
+    if not text:
+        return frame, None
+    height, width, _ = frame.pixels.shape
+    if strip is None or strip.text != text or strip.alpha.shape[1] != width:
+        strip = render(text, width, max(12, height // 18))
+    count = min(height, len(strip.alpha))
+    alpha = strip.alpha[-count:]
+    pixels = frame.pixels.copy()
+    below = pixels[-count:]
+    below[:] = below * (SHADE * (1 - alpha)) + 255 * alpha
+    return VideoFrame(pixels, frame.pts), strip
+
+
+def render(text: str, width: int, size: int) -> Strip:
+    """Return `text` as white lines of `size` pixels, wrapped to `width`, the last ones kept."""
+    font = ImageFont.load_default(size)
+    lines = wrap(text, lambda line: font.getlength(line) <= width - size)[-LINES:]
+    image = Image.new("L", (width, round(size * (1.35 * len(lines) + 0.4))))
+    canvas = ImageDraw.Draw(image)
+    for index, line in enumerate(lines):
+        left = (width - font.getlength(line)) / 2
+        canvas.text((left, size * (0.2 + 1.35 * index)), line, fill=255, font=font)
+    return Strip(text, np.asarray(image, np.float32)[..., None] / np.float32(255))
+
+
+def wrap(text: str, fits: Callable[[str], bool]) -> list[str]:
+    """Break `text` at white space into lines that fit; a longer word has a line of its own."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and fits(f"{lines[-1]} {word}"):
+            lines[-1] = f"{lines[-1]} {word}"
+        else:
+            lines.append(word)
+    return lines

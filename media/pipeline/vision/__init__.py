@@ -1,0 +1,1 @@
+"""Video frames to memory, questions to answers."""

@@ -1,0 +1,27 @@
+"""A question about picture files, asked aside of every stream: nothing of it is remembered."""
+
+from collections.abc import Sequence
+
+from media.images import read_picture
+from media.pipeline.interfaces import Services
+from models.assistant.interface import Said
+
+
+async def about_pictures(services: Services, files: Sequence[bytes], text: str) -> Said:
+    """Return the answer to `text` about picture files, taken to be a second apart.
+
+    It names no sightings: these would be of no stream. Without a file it says that nothing was
+    seen.
+
+    Raises:
+        UnreadableMediaError: one of them cannot be read.
+    """
+    watcher, eyes, mind = services.watcher, services.eyes, services.mind
+    state = await eyes.run(watcher.init_state, None)
+    time = 0.0
+    for number, file in enumerate(files):
+        time = float(number)
+        pixels = await eyes.run(read_picture, file)
+        state, _ = await eyes.run(watcher.see, state, pixels, time)
+    said = await mind.run(watcher.answer, state, text, time)
+    return Said(said.pieces, (), said.read)

@@ -1,0 +1,1 @@
+"""Recordings of sessions: written while a session runs, read again as a source."""

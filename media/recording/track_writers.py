@@ -1,0 +1,95 @@
+"""The media files of a recording: sound as FLAC, pictures as H.264 in Matroska."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from media.files.opening import RATE
+from media.frames import VIDEO_CLOCK_HZ, VideoFrame
+
+TICKS = VIDEO_CLOCK_HZ // 1000  # in a millisecond, the unit of Matroska's timestamps
+GOP = 60  # frames between key frames
+
+
+class SoundTape:
+    """Appends mono float32 at 16 kHz to a FLAC file, which is made with the first sample.
+
+    Sound that came as int16 is kept exactly.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._container: av.container.OutputContainer | None = None
+        self._stream: av.AudioStream | None = None
+        self._end = 0
+
+    def write(self, samples: NDArray[np.float32]) -> None:
+        if not len(samples):
+            return
+        if self._container is None or self._stream is None:
+            self._container = av.open(str(self._path), "w", format="flac")
+            self._stream = self._container.add_stream("flac", rate=RATE, layout="mono")
+        pcm = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
+        frame.sample_rate = RATE
+        frame.pts = self._end
+        frame.time_base = Fraction(1, RATE)
+        self._end += len(pcm)
+        self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        """Finish the file."""
+        _finish(self._container, self._stream)
+
+
+class PictureTape:
+    """Appends pictures to a Matroska file, which is made with the first and takes its size."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._container: av.container.OutputContainer | None = None
+        self._stream: av.VideoStream | None = None
+        self._last = -1  # milliseconds of the last picture
+
+    def write(self, frame: VideoFrame) -> None:
+        """Append `frame`, scaled to the size of the first; one out of its turn is passed over."""
+        time = frame.pts // TICKS  # rounded down: a picture is never later than it was
+        if time <= self._last:
+            return
+        self._last = time
+        if self._container is None or self._stream is None:
+            self._begin(frame)
+        assert self._container is not None
+        assert self._stream is not None
+        picture = av.VideoFrame.from_ndarray(frame.pixels, format="rgb24").reformat(
+            self._stream.width, self._stream.height, "yuv420p"
+        )
+        picture.pts = time
+        picture.time_base = Fraction(1, 1000)
+        self._container.mux(self._stream.encode(picture))
+
+    def _begin(self, frame: VideoFrame) -> None:
+        height, width, _ = frame.pixels.shape
+        self._container = av.open(str(self._path), "w", format="matroska")
+        options = {"preset": "ultrafast", "crf": "20", "tune": "zerolatency"}
+        self._stream = self._container.add_stream("libx264", rate=30, options=options)
+        self._stream.width, self._stream.height = max(2, width // 2 * 2), max(2, height // 2 * 2)
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.time_base = Fraction(1, 1000)
+        self._stream.codec_context.time_base = Fraction(1, 1000)
+        self._stream.gop_size = GOP
+
+    def close(self) -> None:
+        """Finish the file."""
+        _finish(self._container, self._stream)
+
+
+def _finish(
+    container: av.container.OutputContainer | None, stream: av.AudioStream | av.VideoStream | None
+) -> None:
+    if container is not None and stream is not None:
+        container.mux(stream.encode(None))
+        container.close()

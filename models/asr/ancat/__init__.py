@@ -1,0 +1,1 @@
+"""ANCAT: an adaptive non-causal attention transducer."""

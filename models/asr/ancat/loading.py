@@ -1,0 +1,100 @@
+"""Trained ANCATs in files: what was trained, and how to build the rest around it.
+
+A file holds float16 tensors without the frozen part, which comes with the packaged Whisper.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from models.asr.ancat import letter_model
+from models.asr.ancat.network import Ancat, AncatConfig, take_front
+from models.asr.ancat.search import Spelling
+from models.asr.ancat.stream import AncatStream, AncatStreamConfig
+from models.asr.whisper import loading as recogniser
+from models.asr.whisper.whisper import Whisper
+from models.errors import WeightsError
+from models.shipped import CHECKPOINTS
+
+SHIPPED = CHECKPOINTS / "ancat.safetensors"
+BEAM = 8  # drafts of the shipped model
+FRONT = "front."  # names of frozen tensors begin so
+
+About = dict[str, str | int | float]
+
+
+def trained(model: Ancat) -> dict[str, Tensor]:
+    """Return what is trained of `model`, by name, shared with it."""
+    return {n: t for n, t in model.state_dict().items() if not n.startswith(FRONT)}
+
+
+def save(config: AncatConfig, tensors: Mapping[str, Tensor], file: Path, about: About) -> None:
+    """Write `tensors` with `config` and notes `about` them."""
+    note = {"config": json.dumps(asdict(config)), "about": json.dumps(about)}
+    halves = {name: tensor.half().contiguous() for name, tensor in tensors.items()}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    safetensors.torch.save_file(halves, str(file), metadata=note)
+
+
+def load(file: Path, weights: Path) -> tuple[Ancat, About]:
+    """Return the model in `file`, ready to hear, and what was noted about it.
+
+    Its frozen part comes from the packaged Whisper, fetched into the folder `weights`.
+
+    Raises:
+        WeightsError: the file cannot be read, or is not of a model that can be built.
+    """
+    config, tensors, about = read(file)
+    return build(config, tensors, recogniser.load(config.whisper, weights).model, file), about
+
+
+def shipped(weights: Path) -> AncatStream:
+    """Return the project's own model as a stream, with the letters that spell what it hears.
+
+    Raises:
+        WeightsError: a file of it is missing or is something else.
+    """
+    model, _ = load(SHIPPED, weights)
+    spelling = Spelling(letters=letter_model.load(letter_model.SHIPPED))
+    return AncatStream(model, AncatStreamConfig(beam=BEAM), spelling)
+
+
+def read(file: Path) -> tuple[AncatConfig, dict[str, Tensor], About]:
+    """Return what `save` wrote.
+
+    Raises:
+        WeightsError: it is something else.
+    """
+    try:
+        with safetensors.safe_open(str(file), "pt") as opened:
+            note = opened.metadata() or {}
+            config = AncatConfig(**json.loads(note["config"]))
+            about: About = json.loads(note["about"])
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  (no mapping)
+    except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+        raise WeightsError(f"{file}: not an ANCAT saved by this project ({error})") from error
+    return config, tensors, about
+
+
+def build(
+    config: AncatConfig, tensors: Mapping[str, Tensor], whisper: Whisper, file: Path
+) -> Ancat:
+    """Return the model of `tensors` over the frozen part of `whisper`, in evaluation mode.
+
+    Raises:
+        WeightsError: they do not fit; `file` is named.
+    """
+    model = Ancat(config, whisper.config)
+    take_front(model, whisper)
+    own = trained(model)
+    wrong = own.keys() ^ tensors.keys() or {n for n in own if own[n].shape != tensors[n].shape}
+    if wrong:
+        raise WeightsError(f"{file}: does not fit a model of {config}: {', '.join(sorted(wrong))}")
+    for name, tensor in tensors.items():
+        own[name].copy_(tensor)
+    return model.eval().requires_grad_(False)

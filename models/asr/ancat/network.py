@@ -1,0 +1,292 @@
+"""A transducer whose encoder decides, at every layer and frame, how far to wait for the future.
+
+The encoder is Whisper's, at its 20 ms a frame, with every layer adaptive: a small scheduler reads
+a frame and says how many frames after it are worth waiting for. In training the answer is a gate
+between 0 and 1 on each of them, at inference a whole number. A frame is there when the last one
+it looked at was there, layer upon layer, so that the cost of looking ahead is counted where it
+adds up. Pairs of frames are joined behind the last layer: the transducer reads 40 ms at a time.
+
+Why so: a compact conformer from nothing needs hundreds of hours of speech before it reads, and
+Whisper's layers know speech already, as long as they get what they are used to. Joined before
+the layers instead of behind them, which is half the work, frames took twice the speech to the
+same errors. The units are letters: ten hours of text show each of a few hundred word pieces
+too seldom, a letter spells words that were never heard, and the joiner, which answers for every
+pair of frame and letter, stays narrow.
+
+`encode` takes whole clips, under a mask: how it is trained, and the reference for the stream in
+`ancat_encoder`.
+
+Sources: ANCAT, Strimel et al. 2023 (the scheduler, soft and hard attention, arrival through the
+layers); CarelessWhisper, Krichli et al. 2025 (Whisper made causal).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from torch import Tensor, nn
+
+from models.asr.ancat.transducer import Transducer, TransducerConfig
+from models.asr.streaming.causal import Blocks, encode_masked
+from models.asr.whisper.whisper import EncoderLayer, Whisper, WhisperConfig
+
+Mode = Literal["causal", "fixed", "adaptive", "full"]
+MODES: tuple[Mode, ...] = ("causal", "fixed", "adaptive", "full")
+POOLED = 2  # frames of 20 ms that become one
+FRAME = 640  # samples of a pooled frame: 40 ms
+FRONT = Blocks(chunk=POOLED, first=POOLED)  # what is frozen sees no further than a pooled frame
+NEVER = float("-inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AncatConfig:
+    """Sizes. `whisper` names the packaged model that the encoder was made from.
+
+    `frozen` of its layers stay as they are, and `layers` more follow. A frame may look `ahead`
+    frames of 20 ms beyond itself in each of those: never in mode "causal", always in "fixed",
+    up to so many in "adaptive", and to the end of the clip, whatever `ahead`, in "full".
+    """
+
+    whisper: str = "tiny.en"
+    mode: Mode = "adaptive"
+    ahead: int = 16
+    frozen: int = 0
+    layers: int = 4
+    scheduler: int = 64
+    joint: int = 256
+    units: int = 29
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ValueError(f"no mode {self.mode!r}; known are {', '.join(MODES)}")
+        if self.ahead < 1 and self.mode in ("fixed", "adaptive"):
+            raise ValueError(f"mode {self.mode!r} looks at least 1 frame ahead, not {self.ahead}")
+
+
+class Scheduler(nn.Module):
+    """How far a frame should look ahead, told from the frame itself."""
+
+    def __init__(self, width: int, hidden: int, ahead: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, ahead))
+        last = self.layers[2]
+        assert isinstance(last, nn.Linear)
+        # It begins by looking at most frames: what is never seen cannot be found useful.
+        nn.init.constant_(last.bias, 2.0)
+        nn.init.normal_(last.weight, std=0.01)
+
+    def forward(self, x: Tensor, temperature: float | None) -> Tensor:
+        """Return the log of each gate, falling: (batch, time, width) to (batch, time, ahead).
+
+        A gate is open only as far as all gates before it are, so a span has no holes. Without
+        `temperature` the gates are 0 (open) or minus infinity, as at a temperature near nothing.
+        """
+        wish: Tensor = self.layers(x)
+        if wish.dtype != torch.float64:
+            wish = wish.float()
+        if temperature is None:
+            shut = wish.cummin(2).values <= 0
+            return torch.zeros_like(wish).masked_fill(shut, NEVER)
+        return F.logsigmoid(wish / temperature).cumsum(2)
+
+
+def spans(gates: Tensor) -> Tensor:
+    """Return how many frames ahead are looked at, int64 (batch, time), at inference."""
+    return (gates == 0.0).sum(2)
+
+
+def arrivals(before: Tensor, gates: Tensor) -> Tensor:
+    """Return when each frame of a layer is there, rising along time.
+
+    `before`, float (batch, time), is when its inputs are there, rising too. A frame waits for
+    the last input it sees; with soft gates this is what it waits for on average. Frames leave
+    a layer in order.
+    """
+    ahead = gates.shape[2]
+    if not ahead:
+        return before
+    padded = torch.cat([before, before[:, -1:].expand(-1, ahead)], 1)
+    longer = padded.diff(dim=1).unfold(1, ahead, 1)[:, : before.shape[1]]
+    return (before + (gates.exp() * longer).sum(2)).cummax(1).values
+
+
+def attention_mask(gates: Tensor, frames: Tensor) -> Tensor:
+    """Return what to add to attention's scores, (batch, 1, time, time).
+
+    `gates` are logs (batch, time, ahead); `frames`, int64 (batch,), are how many are real.
+    """
+    batch, time, ahead = gates.shape
+    past = torch.ones(time, time, dtype=torch.bool, device=gates.device).tril()
+    mask = gates.new_full((batch, time, time + ahead), NEVER)
+    mask[:, :, :time].masked_fill_(past, 0.0)
+    if ahead:
+        place = torch.arange(time)[:, None] + torch.arange(1, ahead + 1)
+        mask = mask.scatter(2, place.to(gates.device).expand(batch, -1, -1), gates)
+    absent = torch.arange(time, device=gates.device) >= frames[:, None]
+    return mask[:, None, :, :time].masked_fill(absent[:, None, None], NEVER)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """`hidden` is (batch, time, width); `arrival`, (batch, time), when each frame is there.
+
+    Times, arrivals and `frames`, how many of a clip are real, count frames of 40 ms; in training
+    arrivals are averages.
+    """
+
+    hidden: Tensor
+    arrival: Tensor
+    frames: Tensor
+
+    def delays(self) -> Tensor:
+        """Return how far each real frame looked ahead, in frames, (real frames,)."""
+        time = self.hidden.shape[1]
+        place = torch.arange(time, device=self.frames.device)
+        real = place < self.frames[:, None]
+        return (self.arrival - place)[real]
+
+
+class Ancat(nn.Module):
+    """Sound to hidden frames, and the transducer that reads them."""
+
+    def __init__(self, config: AncatConfig, whisper: WhisperConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = whisper.audio_width
+        self.front = front_of(whisper, config.frozen)
+        self.pool = nn.Linear(POOLED * width, width)
+        self.layers = nn.ModuleList(
+            EncoderLayer(width, whisper.audio_heads) for _ in range(config.layers)
+        )
+        self.schedulers = nn.ModuleList(
+            Scheduler(width, config.scheduler, config.ahead)
+            for _ in range(config.layers if config.mode == "adaptive" else 0)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.transducer = Transducer(
+            TransducerConfig(units=config.units, heard=width, width=config.joint)
+        )
+
+    @property
+    def limit(self) -> int:
+        """How many frames of 40 ms a clip or a stream's window may have."""
+        return self.front.config.audio_context // POOLED
+
+    def gates(
+        self,
+        index: int,
+        normed: Tensor,
+        temperature: float | None,
+        mode: Mode | None = None,
+        ahead: int | None = None,
+    ) -> Tensor:
+        """Return the logs of layer `index`'s gates; without `temperature` as at inference.
+
+        `mode` takes the place of the model's own, `ahead` that of what "fixed" looks.
+        """
+        batch, time = normed.shape[:2]
+        match mode or self.config.mode:
+            case "adaptive":
+                gates: Tensor = self.schedulers[index](normed, temperature)
+                return gates
+            case "fixed":
+                return normed.new_zeros(batch, time, ahead or self.config.ahead)
+            case _:
+                return normed.new_zeros(batch, time, 0)
+
+    def hear(self, mel: Tensor) -> Tensor:
+        """Turn scaled log-mel (batch, mels, n) into what the layers read, at 20 ms a frame."""
+        return encode_masked(self.front, mel, FRONT)
+
+    def joined(self, x: Tensor) -> Tensor:
+        """Turn frames of 20 ms, (batch, n, width), into half as many, rounded up."""
+        normed = F.pad(self.norm(x), (0, 0, 0, x.shape[1] % POOLED))
+        pooled: Tensor = self.pool(normed.reshape(len(x), -1, POOLED * x.shape[2]))
+        return pooled
+
+    def encode(
+        self,
+        mel: Tensor,
+        frames: Tensor | None = None,
+        *,
+        temperature: float | None = None,
+        mode: Mode | None = None,
+        ahead: int | None = None,
+    ) -> Encoded:
+        """Encode whole clips, softly at `temperature` or else as at inference.
+
+        `mel` is scaled log-mel (batch, mels, n). `frames`, int64 (batch,), are how many frames
+        of 40 ms of each clip are real; default all. `mode` and `ahead` are as in `gates`.
+
+        Raises:
+            ValueError: the clips are longer than the model has positions for.
+        """
+        mode = mode or self.config.mode
+        x = self.hear(mel)
+        batch, time = x.shape[:2]
+        pairs = -(-time // POOLED)
+        if frames is None:
+            frames = torch.full((batch,), pairs, device=x.device)
+        last = (frames - 1).to(x.dtype)[:, None]
+        real = (frames * POOLED).clamp(max=time)
+        # Both frames of a pair are there at once.
+        place = torch.arange(time, device=x.device) // POOLED
+        arrival = torch.minimum(place.to(x.dtype), last)
+        whole = None
+        if mode == "full":
+            whole = attention_mask(x.new_zeros(batch, time, time), real)
+        for index, layer in enumerate(self.layers):
+            assert isinstance(layer, EncoderLayer)
+            normed = layer.self_attention_norm(x)
+            gates = self.gates(index, normed, temperature, mode, ahead)
+            mask = attention_mask(gates, real) if whole is None else whole
+            over = layer.self_attention.keys_values(normed)
+            x = x + layer.self_attention(normed, over, mask.to(over[0].dtype))
+            x = x + layer.feed_forward(layer.feed_forward_norm(x))
+            arrival = arrivals(arrival, gates)
+        # A pair is there with its second frame, and frames leave in order.
+        arrival = torch.cat([arrival[:, POOLED - 1 :: POOLED], arrival[:, -1:]], 1)[:, :pairs]
+        if mode == "full":
+            arrival = last.expand(-1, pairs)
+        return Encoded(self.joined(x), arrival, frames)
+
+
+def front_of(whisper: WhisperConfig, layers: int) -> Whisper:
+    """Return the convolutions and first `layers` of a Whisper's encoder, without a decoder."""
+    sizes = replace(whisper, audio_layers=layers, text_layers=0, text_context=1, vocabulary=1)
+    front = Whisper(sizes)
+    # The norm belongs behind the last layer.
+    front.encoder.norm = nn.Identity()  # type: ignore[assignment]  # takes and gives the same
+    del front.decoder
+    return front.requires_grad_(False)
+
+
+def begin(config: AncatConfig, whisper: Whisper) -> Ancat:
+    """Return a model that begins as `whisper`'s encoder; the rest is random.
+
+    Raises:
+        ValueError: `whisper` has fewer layers than `config` wants.
+    """
+    encoder, wanted = whisper.encoder, config.frozen + config.layers
+    if len(encoder.layers) < wanted:
+        raise ValueError(f"{wanted} layers wanted, the encoder has {len(encoder.layers)}")
+    model = Ancat(config, whisper.config)
+    take_front(model, whisper)
+    first = len(encoder.layers) - config.layers
+    for index, layer in enumerate(model.layers):
+        layer.load_state_dict(encoder.layers[first + index].state_dict())
+    model.norm.load_state_dict(encoder.norm.state_dict())
+    with torch.no_grad():
+        width = whisper.config.audio_width
+        mean = torch.eye(width, dtype=model.pool.weight.dtype) / POOLED
+        model.pool.weight.copy_(mean.repeat(1, POOLED))
+        model.pool.bias.zero_()
+    return model
+
+
+def take_front(model: Ancat, whisper: Whisper) -> None:
+    """Give `model` the frozen part of `whisper`."""
+    own = model.front.state_dict()
+    theirs = whisper.state_dict()
+    model.front.load_state_dict({name: theirs[name] for name in own})

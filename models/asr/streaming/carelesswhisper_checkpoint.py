@@ -1,0 +1,75 @@
+"""Read the causal Whisper checkpoints that were published with CarelessWhisper.
+
+A .pt file with `dims`, `cfg` (block sizes, rank) and `state_dict`: OpenAI's names, where each
+attention projection is a `base_layer` plus a `lora_layer` of A (in, rank) and B (rank, out).
+The adapters are merged on reading, so what comes out is a plain Whisper to hear in `Blocks`.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.asr.streaming.causal import Blocks
+from models.asr.whisper.checkpoint import Checkpoint
+from models.asr.whisper.formats.openai import convert
+from models.errors import WeightsError
+
+BASE, A, B = ".base_layer.", ".lora_layer.lora_A", ".lora_layer.lora_B"
+
+
+def recognised(file: Path) -> bool:
+    """Tell whether `file` looks like such a checkpoint, and not like a plain Whisper's."""
+    if not zipfile.is_zipfile(file):
+        return False
+    try:
+        content = torch.load(file, map_location="meta", weights_only=True, mmap=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError):
+        return False
+    return isinstance(content, dict) and {"dims", "cfg", "state_dict"} <= content.keys()
+
+
+def read(file: Path) -> tuple[Checkpoint, Blocks]:
+    """Return the checkpoint in `file` and the blocks it was trained on; nothing is executed.
+
+    Raises:
+        WeightsError: the file is missing, cut short, or something else.
+    """
+    if not zipfile.is_zipfile(file):
+        raise WeightsError(f"{file}: not a CarelessWhisper checkpoint (missing, or no zip archive)")
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+        config, state = convert(content["dims"], merged(content["state_dict"]))
+        chunk, extra = int(content["cfg"]["gran"]), int(content["cfg"]["extra_gran_blocks"])
+    except (OSError, RuntimeError, pickle.UnpicklingError, KeyError, TypeError, EOFError) as error:
+        raise WeightsError(f"{file}: not a CarelessWhisper checkpoint ({error})") from error
+    checkpoint = Checkpoint(
+        config=config, state=state, alignment_heads=None, tokenizer=file.parent / "tokenizer.json"
+    )
+    return checkpoint, Blocks(chunk=chunk, first=chunk * (1 + extra))
+
+
+def merged(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return plain weights: W + (A B) transposed, because A and B stand on the input's side.
+
+    Published adapters have alpha = rank, so their product is not scaled.
+
+    Raises:
+        KeyError: an adapter lacks one of its halves, or its layer.
+    """
+    plain = {
+        name.replace(BASE, "."): tensor.float()
+        for name, tensor in tensors.items()
+        if not name.endswith((A, B)) and tensor.is_floating_point()
+    }
+    for name in tensors:
+        if name.endswith((A, B)):
+            place = name.removesuffix(A).removesuffix(B)
+            first, second = tensors[place + A].float(), tensors[place + B].float()
+            if name.endswith(A):
+                weight = place + ".weight"
+                plain[weight] = plain[weight] + (first @ second).T
+    return plain

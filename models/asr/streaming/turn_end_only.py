@@ -1,0 +1,29 @@
+"""A recogniser for who can wait: nothing while a turn goes on, all of its words at the end."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.asr.streaming.final_pass import FinalPass
+from models.asr.whisper.mel import Samples
+from models.asr.words import Heard
+
+
+class WholeTurns:
+    """Streams in form only; the state is the sound so far, float32 (n,)."""
+
+    def __init__(self, final: FinalPass) -> None:
+        self._final = final
+
+    def init_state(self) -> Samples:
+        return np.zeros(0, np.float32)
+
+    def step(
+        self, state: Samples, samples: Samples, *, hurry: bool = False
+    ) -> tuple[Samples, Sequence[Heard]]:
+        """Keep the sound; `hurry` makes no difference."""
+        return np.concatenate([state, samples], dtype=np.float32), ()
+
+    def flush(self, state: Samples, last: Samples | None = None) -> Sequence[Heard]:
+        sound = state if last is None else np.concatenate([state, last], dtype=np.float32)
+        return [Heard(tuple(self._final.hear(sound)), (), len(sound))]

@@ -1,0 +1,1 @@
+"""Whisper: the network, its tokenizer, offline decoding and word alignment."""

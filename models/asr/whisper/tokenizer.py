@@ -1,0 +1,176 @@
+"""Text to Whisper's tokens and back, and what its special tokens are called.
+
+The byte-pair table is the `tokenizer.json` that comes with the weights; timestamps, which are
+not in it, follow the last special token in steps of 20 ms.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import tokenizers
+
+from models.asr.whisper.whisper import WhisperConfig
+from models.errors import WeightsError
+
+TIMESTAMP_STEP = 0.02  # seconds
+
+# Written down for sounds or layout, hardly ever spoken: what Whisper's authors mute by default.
+UNSPOKEN = (
+    *'"#()*+/:;<=>@[\\]^_`{|}~「」『』',
+    *("<<", ">>", "<<<", ">>>", "--", "---", "-(", "-[", "('", '("'),
+    *("((", "))", "(((", ")))", "[[", "]]", "{{", "}}", "♪♪", "♪♪♪"),
+)
+MUSIC = tuple("♩♪♫♬♭♮♯")  # muted by their first byte too
+UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})  # written without spaces
+CLINGS_TO_NEXT = "\"'“¿([{-"
+CLINGS_TO_LAST = "\"'.。,，!！?？:：”)]}、…"
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """Tokens of one model; `languages` is empty for one that knows English only."""
+
+    table: tokenizers.Tokenizer
+    languages: dict[str, int]
+
+    def named(self, name: str) -> int:
+        """Return the id of the special token `<|name|>`."""
+        number: int | None = self.table.token_to_id(f"<|{name}|>")
+        if number is None:
+            raise WeightsError(f"the tokenizer has no <|{name}|>; is it Whisper's?")
+        return number
+
+    @cached_property
+    def end(self) -> int:
+        """End of text; text tokens are smaller."""
+        return self.named("endoftext")
+
+    @cached_property
+    def start(self) -> int:
+        return self.named("startoftranscript")
+
+    @cached_property
+    def previous(self) -> int:
+        """Opens the text said before the window."""
+        return self.named("startofprev")
+
+    @cached_property
+    def no_speech(self) -> int:
+        """Between the "previous text" token and that of "no timestamps", whatever its name."""
+        return self.no_timestamps - 1
+
+    @cached_property
+    def no_timestamps(self) -> int:
+        return self.named("notimestamps")
+
+    @property
+    def first_timestamp(self) -> int:
+        return self.no_timestamps + 1
+
+    def opening(self, language: str | None, *, timestamps: bool) -> tuple[int, ...]:
+        """Return the tokens that ask for a transcript; `language` defaults to English.
+
+        Raises:
+            ValueError: the model does not know `language`.
+        """
+        wanted = language or "en"
+        task: tuple[int, ...] = ()
+        if self.languages:
+            if wanted not in self.languages:
+                raise ValueError(f"no language {wanted!r}; known are {', '.join(self.languages)}")
+            task = (self.languages[wanted], self.named("transcribe"))
+        elif wanted != "en":
+            raise ValueError(f"this model knows English only, not {wanted!r}")
+        return (self.start, *task, *(() if timestamps else (self.no_timestamps,)))
+
+    def encode(self, text: str) -> list[int]:
+        """Return the tokens of `text`; names of special tokens in it are plain text."""
+        ids: list[int] = self.table.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Return the text of `tokens`, leaving out special tokens and timestamps."""
+        text: str = self.table.decode([token for token in tokens if token < self.end])
+        return text
+
+    @cached_property
+    def muted(self) -> tuple[int, ...]:
+        """Tokens that never belong into a transcript: special ones, and marks nobody says."""
+        tokens = {self.encode(" -")[0], self.encode(" '")[0]}
+        for mark in UNSPOKEN + MUSIC:
+            for ids in (self.encode(mark), self.encode(" " + mark)):
+                if len(ids) == 1 or mark in MUSIC:
+                    tokens.add(ids[0])
+        special = set(range(self.named("translate"), self.no_timestamps)) | {self.start}
+        return tuple(sorted(tokens | special))
+
+    @cached_property
+    def blank(self) -> tuple[int, ...]:
+        """What a transcript does not begin with: a space, or its end."""
+        return (*self.encode(" "), self.end)
+
+    def words(self, tokens: Sequence[int], language: str | None = None) -> list[list[int]]:
+        """Group text tokens into words, each with its leading space and its punctuation."""
+        words: list[list[int]] = []
+        opening = False  # the word so far is a quote or bracket that clings to what follows
+        for piece in self._characters(tokens):
+            text = self.decode(piece)
+            closes = _closes(text)
+            begins = text.startswith(" ") or (language in UNSPACED and not closes)
+            if words and (opening or not begins):
+                words[-1] += piece
+            else:
+                words.append(piece)
+            opening = self.decode(words[-1]).strip() in CLINGS_TO_NEXT
+        return words
+
+    def core(self, word: Sequence[int]) -> int:
+        """Return how many tokens of `word` are left without its closing punctuation, at least 1."""
+        count = len(word)
+        while count > 1 and _closes(self.decode(word[count - 1 : count])):
+            count -= 1
+        return count
+
+    def _characters(self, tokens: Sequence[int]) -> Iterator[list[int]]:
+        """Group tokens so that no character is torn."""
+        group: list[int] = []
+        for token in tokens:
+            group.append(token)
+            if "\ufffd" not in self.decode(group):
+                yield group
+                group = []
+        if group:
+            yield group
+
+
+def _closes(text: str) -> bool:
+    """Tell whether `text` is nothing but closing punctuation."""
+    return set(text) <= set(CLINGS_TO_LAST)
+
+
+def load(file: Path, config: WhisperConfig) -> Tokenizer:
+    """Return the tokenizer in `file`, a tokenizer.json, for a model of that vocabulary.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or of another model.
+    """
+    if not file.is_file():
+        raise WeightsError(f"{file} is missing; put the tokenizer.json of the model there")
+    try:
+        table = tokenizers.Tokenizer.from_file(str(file))
+    except Exception as error:
+        raise WeightsError(f"{file}: not a tokenizer.json ({error})") from error
+    table.encode_special_tokens = True
+    tokenizer = Tokenizer(table, {})
+    first, last = tokenizer.start + 1, tokenizer.named("translate")
+    if config.multilingual:
+        names = {str(table.id_to_token(i)).strip("<|>"): i for i in range(first, last)}
+        tokenizer = Tokenizer(table, names)
+    if tokenizer.first_timestamp + 1501 != config.vocabulary:
+        raise WeightsError(
+            f"{file}: is of a model with {tokenizer.first_timestamp + 1501} tokens, not "
+            f"{config.vocabulary}"
+        )
+    return tokenizer

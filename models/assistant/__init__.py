@@ -1,0 +1,1 @@
+"""Assistants that watch a stream and answer questions about it."""

@@ -1,0 +1,1 @@
+"""Standing requests: "tell me when someone comes in"."""

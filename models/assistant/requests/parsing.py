@@ -1,0 +1,203 @@
+"""Requests to speak later, out of what a person says: `tell me when someone comes in`.
+
+Plain patterns of English; what does not match is an ordinary question, and goes to the model.
+What was asked for and cannot be watched for is answered with a sentence that says so.
+"""
+
+import re
+from dataclasses import dataclass
+
+from models.assistant.requests.clauses import read
+from models.assistant.requests.targets import KNOWN, WORN, Target, target
+from models.assistant.scene.query_parsing import about
+from models.errors import TargetError
+from models.vision.colours import COLOURS
+
+WHO = "I cannot tell people apart, so anyone counts."
+WHOSE = "I cannot tell whose it is."
+WHERE = "I go by what is in the picture, not by where it is."
+CANNOT = (
+    f"I cannot watch for that: I see what comes and goes, but no actions, faces or text. {KNOWN}."
+)
+
+SHORT = {
+    "can't": "can not", "cannot": "can not", "don't": "do not", "isn't": "is not",
+    "aren't": "are not", "won't": "will not", "doesn't": "does not", "anymore": "any more",
+    "no-one": "no one", "noone": "no one", "lemme": "let me", "i'd": "i would",
+    "everytime": "every time", "nevermind": "never mind",
+}  # fmt: skip
+POLITE = r"(?:(?:hey|hi|hello|please|ok|okay|now|just|so|and|then|also|eyeline|from now on) )*"
+ASKED = (
+    r"(?:(?:can|could|will|would) you (?:please )?|i want you to |i would like you to |"
+    r"you (?:should|must|have to) |make sure to |be sure to )?(?:please |just )*"
+)
+SPEAK = (
+    r"(?:(?:tell|warn|alert|notify|inform|remind|ping|call) (?:me|us)|let (?:me|us) know|"
+    r"give (?:me|us) (?:a shout|a sign|a warning|an alert|a heads up)|speak up|raise the alarm|"
+    r"(?:say|shout|call out)(?: (?P<word>(?!when\b|if\b|what\b).{1,40}?))?)"
+)
+EACH = r"whenever|every time|each time|any time|always when"
+WHEN = rf"(?P<when>{EACH}|when|if|once|as soon as|the moment|the next time|next time|in case)"
+ORDERS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"^{POLITE}{ASKED}{SPEAK},? (?:about it )?{WHEN} (?P<clause>.+)$",
+        rf"^{POLITE}{WHEN} (?P<clause>.+?),? (?:then )?(?:please )?{ASKED}{SPEAK}$",
+    )
+)
+WATCH = re.compile(
+    rf"^{POLITE}{ASKED}(?:watch(?: out)?|look out|wait|keep (?:an eye out|watch|watching|looking)|"
+    r"be on the look ?out) for (?P<clause>.+?)(?:,? and (?:tell|warn|alert|notify|let) .+)?$"
+)
+WORDLESS = frozenset({"", "so", "it", "something", "that", "me"})
+# A clause that tells of the past asks about it: `tell me when you last saw my cup`.
+PAST = re.compile(
+    r"^(?:did|was|were|had|have|has|does|do|is|are|will|should|the last time)\b|"
+    r"\b(?:was|were|did|had|(?:you|i|we|he|she|they) saw|"
+    r"came|went|yesterday|ago|you (?:last|first))\b|"
+    r"(?<!has )(?<!have )(?<!is )(?<!are )(?<!one )(?<!body )\b"
+    r"(?:left|entered|arrived|appeared|disappeared|returned|"
+    r"vanished|walked|showed|joined|exited)\b"
+)
+# `Tell me if there is a dog` asks about now; `tell me if a dog comes in` does not.
+NOW = re.compile(
+    r"^(?:there (?:is|are)|you (?:can )?see|(?!.*any more).+ (?:is|are) (?!gone|back))"
+)
+STOPS = tuple(
+    re.compile(rf"^{POLITE}{ASKED}(?:you can )?{pattern}(?: now| please| any more| then| thanks)*$")
+    for pattern in (
+        r"(?:stop|quit) (?:watching|looking out|waiting|monitoring|(?:telling|warning|alerting) me)"
+        r"(?: for .+| when .+| about .+| if .+)?",
+        r"(?:forget|cancel|drop|skip) (?:it|that|about (?:it|that)|(?:the|my|that|all|your) "
+        r"(?:request|requests|alert|alerts|alarm|warning|watch))",
+        r"never mind(?: (?:it|that|about (?:it|that)))?",
+        r"(?:do not|no need to|you do not (?:need|have) to) (?:tell|warn|alert|notify) me any more",
+        r"(?:do not|no need to|you do not (?:need|have) to) (?:watch|look out|wait)(?: for .+)?",
+    )
+)
+ROOM = re.compile(
+    r"^(?:(?:in|into|inside|on|from|at|here|there|to|of|out|back|up|again)\b ?)*"
+    r"(?:(?:the|this|my|your|our) )?(?:room|view|picture|frame|image|camera|kitchen|office|house|"
+    r"home|sight|screen|video|shot|visible|present|around|left)?(?: at all)?$"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to watch for, and when to speak.
+
+    `gone` speaks when the target is not in view; `change` only when it came or went while
+    watched, else what is already so counts too; `repeat` speaks each time. `word` is what the
+    person wants to hear, `caveats` are what was asked for and is not looked at.
+    """
+
+    target: Target
+    gone: bool = False
+    change: bool = False
+    repeat: bool = False
+    word: str = ""
+    caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatchable:
+    """A request that the eyes cannot keep, and the sentence that says why."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Ends requests: those about these columns of `NAMES` or persons; all if neither."""
+
+    names: frozenset[int] = frozenset()
+    persons: bool = False
+
+
+def parse(text: str) -> Request | Unwatchable | Stop | None:
+    """Return the standing request that `text` makes or ends, or None: an ordinary question."""
+    said = plain_words(text)
+    if any(pattern.match(said) for pattern in STOPS):
+        asked = about(" ".join(re.split(r"\b(?:for|when|about|if)\b", said, maxsplit=1)[1:]))
+        return Stop(asked.names, asked.persons)
+    order = ORDERS[0].match(said)
+    if order and _asks(order):
+        return None
+    order = order or ORDERS[1].match(said)
+    if order is None:
+        watch = WATCH.match(said)
+        return None if watch is None else _request(_awaited(watch["clause"]))
+    clause, when, word = order["clause"], order["when"], order["word"] or ""
+    repeat = re.fullmatch(EACH, when) is not None
+    return _request(clause, repeat=repeat, word="" if word in WORDLESS else word)
+
+
+def _asks(order: re.Match[str]) -> bool:
+    """Return whether what looks like a request asks about the past or about now."""
+    if PAST.search(order["clause"]):
+        return True
+    telling = re.search(r"\btell (?:me|us)\b", order[0]) is not None
+    return telling and order["when"] == "if" and NOW.match(order["clause"]) is not None
+
+
+def _awaited(clause: str) -> str:
+    """Turn `the dog to leave` and `my cup` into clauses."""
+    noun, to, verb = clause.partition(" to ")
+    return f"{noun} {verb}" if to else f"you see {clause}"
+
+
+def plain_words(text: str) -> str:
+    """Return `text` in small letters, without marks and short forms."""
+    said = text.lower().replace("\u2019", "'")
+    said = re.sub(r"[^a-z0-9', -]", " ", re.sub(r"(?<!\w)'|'(?![\w-])", " ", said))
+    said = " ".join(SHORT.get(word.strip(","), word) for word in said.split())
+    said = re.sub(
+        r"\b(there|someone|somebody|who|he|she|it|nobody|no one|everyone)'s\b", r"\1 is", said
+    )
+    said = re.sub(r"'s (?=(?:gone|here|back|coming|leaving|away|missing|in|at|on)\b)", " is ", said)
+    said = re.sub(r"'re\b", " are", re.sub(r"\bi'm\b", "i am", said))
+    return re.sub(r"(?:,? (?:please|thanks|thank you|ok|okay))+$", "", said).strip(" ,")
+
+
+def _request(clause: str, *, repeat: bool = False, word: str = "") -> Request | Unwatchable:
+    words = re.sub(
+        r"\b(?:any more|again|now|actually|suddenly|finally|still|ever|ever again)\b", "", clause
+    )
+    changed = " any more" in clause or " again" in clause
+    try:
+        found = read(" ".join(words.replace(",", " ").split()))
+    except TargetError as error:
+        return Unwatchable(str(error))
+    if found is None:
+        return Unwatchable(_instead(words))
+    noun, where, gone, change = found
+    try:
+        what = target(noun)
+    except TargetError as error:
+        return Unwatchable(str(error))
+    if what.people and set(where.split()) & set(COLOURS):
+        return Unwatchable(WORN)
+    caveats = []
+    if what.particular:
+        caveats.append(WHO if what.people else WHOSE)
+    if not ROOM.match(where.strip()):
+        caveats.append(WHERE)
+    return Request(
+        target=what, gone=gone, change=change or changed, repeat=repeat, word=word,
+        caveats=tuple(caveats),
+    )  # fmt: skip
+
+
+def _instead(clause: str) -> str:
+    asked = about(clause)
+    for noun in clause.split():
+        try:
+            what = target(noun)
+        except TargetError:
+            continue
+        if what.people or what.names & asked.names:
+            return (
+                f"I cannot watch for that. I can tell you when {what.label} comes into view, "
+                "or is no longer in view."
+            )
+    return CANNOT

@@ -1,0 +1,1 @@
+"""Streaming samplers: MotionStream, Rolling Forcing, StreamDiT."""

@@ -1,0 +1,127 @@
+"""StreamDiT: a buffer that moves along, a staircase of noise, small steps of an ODE.
+
+The buffer holds the last clean latents as references and `chunks` chunks in flight. A cycle of
+`steps` Euler calls takes each chunk one stair down; the oldest is then clean, is emitted, and noise
+enters. Nothing is cached: each call goes over the whole buffer, without a memory beyond it, so
+`reach` of the backbone is how many references are kept (`reach.window`; there is no sink).
+Control in, latents out: float32 (channels, chunk, height, width).
+
+Source: StreamDiT, Kodaira et al. 2025, section 3.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from models.generation.backbone import Backbone, Heard, Wanted, followed
+from models.generation.control import Control
+from models.generation.schedules import staircase
+
+CHUNKS = 5  # in flight, where nothing else is asked
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InFlight:
+    """A chunk in the making, after `cycles` cycles."""
+
+    latents: Tensor
+    wanted: Wanted
+    cycles: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """A stream: its last clean latents with their condition, the chunks in flight, a number."""
+
+    references: Tensor
+    condition: Tensor
+    buffer: tuple[InFlight, ...] = ()
+    index: int = 0
+    heard: Heard | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StreamDiT:
+    """The sampler: `chunks` in flight, each cycle of `steps` calls; `shift` moves levels up."""
+
+    backbone: Backbone
+    chunks: int = CHUNKS
+    steps: int = 1
+    shift: float = 1.0
+    seed: int = 0
+
+    def init_state(self) -> State:
+        none = torch.zeros(self.backbone.shape, device=self.backbone.device)[:, :, :0]
+        return State(none, self.backbone.condition(None)[:, :, :0])
+
+    def step(self, state: State, chunk: Control) -> tuple[State, Sequence[Tensor]]:
+        """Return the state after a cycle, and a chunk of latents once the buffer is full."""
+        heard = self.backbone.hear(chunk.prompt, state.heard)
+        noise = self.backbone.noise(self.seed, state.index, 0)
+        entered = InFlight(noise, self.backbone.want(chunk))
+        buffer = (*state.buffer, entered)
+        return self._cycle(replace(state, buffer=buffer, index=state.index + 1, heard=heard))
+
+    def flush(self, state: State) -> Sequence[Tensor]:
+        """Return the chunks in flight, made clean without new ones behind them."""
+        out: list[Tensor] = []
+        while state.buffer:
+            state, latents = self._cycle(state)
+            out += latents
+        return out
+
+    def _cycle(self, state: State) -> tuple[State, Sequence[Tensor]]:
+        """Take every chunk one stair down; emit the oldest if it is clean."""
+        parts = [block.latents for block in state.buffer]
+        for done in range(self.steps):
+            parts = self._euler(state, parts, done)
+        buffer = tuple(
+            InFlight(part, block.wanted, block.cycles + 1)
+            for part, block in zip(parts, state.buffer, strict=True)
+        )
+        if buffer[0].cycles < self.chunks:
+            return replace(state, buffer=buffer), []
+        kept = self.backbone.reach.window
+        first = buffer[0]
+        references = torch.cat([state.references, first.latents], 2)
+        condition = torch.cat([state.condition, first.wanted.condition], 2)
+        start = max(0, references.shape[2] - kept)
+        after = replace(
+            state,
+            references=references[:, :, start:],
+            condition=condition[:, :, start:],
+            buffer=buffer[1:],
+        )
+        return after, [first.latents[0]]
+
+    def _level(self, block: InFlight, done: int) -> float:
+        """Return the noise level of `block`, `done` calls into its cycle."""
+        stair = self.chunks - 1 - block.cycles
+        return staircase(stair, done, self.chunks, self.steps, self.shift)
+
+    def _euler(self, state: State, parts: list[Tensor], done: int) -> list[Tensor]:
+        """Return the chunks one call later."""
+        heard, backbone = state.heard, self.backbone
+        assert heard is not None
+        now = [self._level(block, done) for block in state.buffer]
+        then = [self._level(block, done + 1) for block in state.buffer]
+        noisy = torch.cat([state.references, *parts], 2)
+        condition = torch.cat(
+            [state.condition, *(block.wanted.condition for block in state.buffer)], 2
+        )
+        levels = torch.cat(
+            [
+                torch.zeros(state.references.shape[2]),
+                torch.tensor(now).repeat_interleave(backbone.chunk),
+            ]
+        )
+        clean, _ = backbone.denoise(noisy, levels, heard.text, condition)
+        fresh = torch.split(clean[:, :, state.references.shape[2] :], backbone.chunk, 2)
+        return [
+            part + (after - level) * (part - followed(aim, block.wanted, level)) / level
+            for part, aim, block, level, after in zip(
+                parts, fresh, state.buffer, now, then, strict=True
+            )
+        ]

@@ -1,0 +1,1 @@
+"""Wan2.1: loading and running the published weights."""

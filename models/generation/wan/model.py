@@ -1,0 +1,250 @@
+"""Wan2.1-1.3B with the weights of Rolling Forcing, Self Forcing or LongLive: any words, 480p.
+
+The same transformer, samplers and generator as the small model's, filled from the authors' own
+files as they come from the hub, for a GPU. What differs from one set of weights to the next is
+data: see `METHODS`.
+
+Sources: Wan team 2025; Liu et al. 2025 (Rolling Forcing); Huang et al. 2025 (Self Forcing);
+Yang et al. 2025 (LongLive). The numbers are those of the configurations published with the weights.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.errors import WeightsError
+from models.generation.backbone import Backbone
+from models.generation.context import Reach
+from models.generation.control import Control
+from models.generation.dit import Dit, DitConfig
+from models.generation.generator import Generator
+from models.generation.prompt_encoder import Prompt
+from models.generation.samplers.motion_stream import MotionStream
+from models.generation.samplers.rolling_forcing import RollingForcing
+from models.generation.schedules import shifted
+from models.generation.wan.files import filled, layers, merged, read_state
+from models.generation.wan.text_encoder import WanText, read_text
+from models.generation.wan.vae import CHANNELS, WanVae, read_vae
+from models.streaming import Streaming
+from models.weights.hub_catalog import HUB_MODELS
+
+BASE = "wan2.1"  # where text encoder and autoencoder are, in `models.weights.hub_catalog`
+CHUNK = 3  # latents, for all of these weights
+SHIFT = 5.0  # of noise levels
+HEAD = 128  # channels of a head, where no config.json tells how many heads there are
+RATE = 16  # pictures a second
+WIDTH, HEIGHT = 832, 480  # pixels, as in training
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """A set of weights: its files, what it calls them, and how it is sampled.
+
+    `times` are the steps of Wan's 1000 that a chunk takes. `under` are the keys of `file` to look
+    for the weights, the first that is there counts; `lora` is added with `alpha`.
+    """
+
+    file: str
+    under: tuple[str, ...]
+    times: tuple[int, ...]
+    reach: Reach
+    rolling: bool = False
+    lora: str | None = None
+    alpha: float = 256.0
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The noise levels of the steps."""
+        return tuple(shifted(time / 1000, SHIFT) for time in self.times)
+
+
+METHODS: Mapping[str, Method] = {
+    "rolling-forcing": Method(
+        file="checkpoints/rolling_forcing_dmd.pt",
+        under=("generator_ema", "generator"),
+        times=(1000, 800, 600, 400, 200),
+        reach=Reach(sink=3, window=18, span=21),
+        rolling=True,
+    ),
+    "self-forcing": Method(
+        file="checkpoints/self_forcing_dmd.pt",
+        under=("generator_ema", "generator"),
+        times=(1000, 750, 500, 250),
+        reach=Reach(sink=0, window=18),
+    ),
+    "longlive": Method(
+        file="models/longlive_base.pt",
+        under=("generator", "model", "generator_ema"),
+        times=(1000, 750, 500, 250),
+        reach=Reach(sink=3, window=6),
+        lora="models/lora.pt",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wan:
+    """A model that draws whatever it is told, and what it takes to sample it.
+
+    It follows no tracks: those are of the small model, which was trained with them.
+    """
+
+    method: Method
+    model: Dit
+    text: WanText
+    codec: WanVae
+
+    def prompt(self, text: str) -> Prompt:
+        """Return `text` as a prompt."""
+        return self.text.prompt(text)
+
+    def backbone(self, width: int = WIDTH, height: int = HEIGHT) -> Backbone:
+        """Return the transformer at a size of pictures, in pixels.
+
+        Raises:
+            ValueError: a side is no multiple of 16.
+        """
+        side = self.codec.config.side
+        least = side * self.model.config.patch
+        if width % least or height % least:
+            raise ValueError(f"expected sides in multiples of {least}, got {width}x{height}")
+        return Backbone(self.model, height // side, width // side, self.method.reach, CHUNK)
+
+    def sampler(
+        self, seed: int = 0, *, width: int = WIDTH, height: int = HEIGHT
+    ) -> Streaming[object, Control, Tensor]:
+        """Return the sampler that the weights were made for: control of 3 latents in, these out."""
+        backbone, levels = self.backbone(width, height), self.method.levels
+        made: object = MotionStream(backbone, levels, seed)
+        if self.method.rolling:
+            made = RollingForcing(backbone, levels, seed)
+        return made  # type: ignore[return-value]  # each has a state of its own
+
+    def generator(
+        self, seed: int = 0, *, width: int = WIDTH, height: int = HEIGHT
+    ) -> Generator[object]:
+        """Return control in, pictures out: 9 for a stream's first chunk, 12 for each later one."""
+        return Generator(self.sampler(seed, width=width, height=height), self.codec)
+
+
+def load(
+    name: str, weights: Path, *, device: str = "cuda", dtype: torch.dtype = torch.bfloat16
+) -> Wan:
+    """Return the model `name` of `METHODS` from the folder that `eyeline pull` filled.
+
+    Raises:
+        WeightsError: no such name, or a file is missing, damaged or of something else; the message
+            says which, and where it comes from.
+    """
+    if name not in METHODS:
+        raise WeightsError(f"no model that draws is named {name!r}; known: {', '.join(METHODS)}")
+    method, base, source = METHODS[name], weights / BASE, HUB_MODELS[BASE].source
+    _all_there(name, weights)
+    model = read_dit(name, weights, device=device, dtype=dtype)
+    encoder, tokenizer, vae = (base / file for file in _base_files())
+    text = read_text(encoder, tokenizer, source, device=device, dtype=dtype)
+    if text.encoder.config.dim != model.config.text:
+        raise WeightsError(
+            f"{encoder}: features of {text.encoder.config.dim}, the transformer of {name} reads "
+            f"{model.config.text}; fetch it again from {source}"
+        )
+    return Wan(method, model, text, read_vae(vae, source, device=device, dtype=dtype))
+
+
+def _base_files() -> tuple[str, str, str]:
+    """Return the names of the text encoder, its tokenizer and the autoencoder."""
+    return (
+        "models_t5_umt5-xxl-enc-bf16.pth",
+        "google/umt5-xxl/tokenizer.json",
+        "Wan2.1_VAE.pth",
+    )
+
+
+def _all_there(name: str, weights: Path) -> None:
+    """Check that no file is missing, before minutes are spent on reading others."""
+    method = METHODS[name]
+    own = [method.file] if method.lora is None else [method.file, method.lora]
+    missing = [
+        f"{weights / of / file} (from {HUB_MODELS[of].source})"
+        for of, files in ((BASE, _base_files()), (name, own))
+        for file in files
+        if not (weights / of / file).is_file()
+    ]
+    if missing:
+        raise WeightsError(f"{name}: missing {'; '.join(missing)}")
+
+
+def read_dit(name: str, weights: Path, *, device: str, dtype: torch.dtype) -> Dit:
+    """Return the transformer of the weights `name`.
+
+    Raises:
+        WeightsError: a file is missing, damaged or of something else.
+    """
+    method, source = METHODS[name], HUB_MODELS[name].source
+    file = weights / name / method.file
+    state = read_state(file, source, method.under)
+    if method.lora is not None:
+        change = weights / name / method.lora
+        lora = read_state(change, source, ("generator_lora",))
+        state = merged(state, lora, method.alpha, str(change))
+    config = config_of(state, file, heads_told(weights / BASE / "config.json"))
+    with torch.device("meta"):
+        model = Dit(config)
+    return filled(model, state, str(file), device=device, dtype=dtype)
+
+
+def heads_told(file: Path) -> int | None:
+    """Return how many heads Wan's config.json tells of, None where there is no such file.
+
+    Raises:
+        WeightsError: there is one, but not of Wan's.
+    """
+    if not file.is_file():
+        return None
+    try:
+        return int(json.loads(file.read_text("utf-8"))["num_heads"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{file}: not Wan's config.json; fetch it again from {HUB_MODELS[BASE].source}"
+        ) from error
+
+
+def config_of(state: Mapping[str, Tensor], file: Path, heads: int | None) -> DitConfig:
+    """Return the sizes of the transformer that `state`, read from `file`, is of.
+
+    Heads leave no trace in shapes: without `heads` they are 128 channels wide, as all of Wan's.
+
+    Raises:
+        WeightsError: it is of something else, or of a model that takes more than words.
+    """
+    try:
+        patch = state["patch_embedding.weight"]
+        head, inner = state["head.head.weight"], state["blocks.0.ffn.0.weight"]
+        words, waves = state["text_embedding.0.weight"], state["time_embedding.0.weight"]
+    except KeyError as error:
+        raise WeightsError(f"{file}: not a transformer of Wan's: it has no {error}") from error
+    dim, channels, *kernel = patch.shape
+    if kernel != [1, 2, 2] or channels != CHANNELS or len(head) != 4 * channels:
+        raise WeightsError(
+            f"{file}: takes latents of {channels} channels and gives {len(head) // 4}, expected "
+            f"{CHANNELS} and {CHANNELS}: only text-to-video models of Wan2.1 are read"
+        )
+    heads = heads or dim // HEAD
+    if not heads or dim % heads or dim // heads % 2:
+        raise WeightsError(f"{file}: {dim} channels cannot be shared among {heads} heads")
+    return DitConfig(
+        dim=dim,
+        heads=heads,
+        layers=layers(state, "blocks"),
+        ffn=len(inner),
+        channels=channels,
+        condition=0,
+        refine=0,
+        text=words.shape[1],
+        frequencies=waves.shape[1],
+        predicts="flow",
+    )

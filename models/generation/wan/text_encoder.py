@@ -1,0 +1,232 @@
+"""Wan's text encoder, umT5-XXL: any words in many languages to the features of a prompt.
+
+Tensors have the names that Wan's own code gives them, so `models_t5_umt5-xxl-enc-bf16.pth` fits
+as it is; sizes come from its shapes. A prompt has 512 tokens at most; what is shorter is filled
+with zeros, which Wan's cross-attention looks at too, as it did in training.
+
+Sources: Raffel et al. 2020 (T5); Chung et al. 2023 (umT5: each layer has positions of its own).
+"""
+
+import html
+import math
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from models.errors import WeightsError
+from models.generation.prompt_encoder import Prompt
+from models.generation.wan.files import filled, layers, read_state
+
+TOKENS = 512  # of a prompt
+FURTHEST = 128  # tokens, from where on all are equally far, as in T5
+QUOTES = str.maketrans("‘’“”", "''\"\"")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextConfig:
+    """Sizes of an encoder; `buckets` is how many distances it tells apart."""
+
+    vocabulary: int
+    dim: int
+    attention: int
+    heads: int
+    ffn: int
+    layers: int
+    buckets: int
+
+
+class Norm(nn.Module):
+    """Root mean square, without an average taken off."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        even = F.rms_norm(x.float(), self.weight.shape, eps=1e-6).to(x.dtype)
+        return self.weight * even
+
+
+class Distance(nn.Module):
+    """What attention adds for how far a token is before or after another."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(config.buckets, config.heads)
+
+    def forward(self, count: int) -> Tensor:
+        """Return (heads, count, count) for `count` tokens."""
+        place = torch.arange(count, device=self.embedding.weight.device)
+        numbers = buckets(place - place[:, None], self.embedding.num_embeddings)
+        out: Tensor = self.embedding(numbers).permute(2, 0, 1)
+        return out
+
+
+def buckets(distance: Tensor, count: int) -> Tensor:
+    """Return the bucket, of `count`, that each distance falls into.
+
+    One half is for tokens after, one for those before; near ones have a bucket each, further
+    ones share them, by the logarithm.
+
+    Source: Raffel et al. 2020, section 2.1.
+    """
+    half = count // 2
+    near = half // 2
+    size = distance.abs()
+    grown = torch.log(size.clamp(min=1).float() / near) / math.log(FURTHEST / near)
+    far = (near + (grown * (half - near)).long()).clamp(max=half - 1)
+    return half * (distance > 0) + torch.where(size < near, size, far)
+
+
+class Attention(nn.Module):
+    """Attention without biases, and without a scale: T5's weights bring it with them."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        dim, inner = config.dim, config.attention
+        self.heads = config.heads
+        self.q, self.k, self.v = (nn.Linear(dim, inner, bias=False) for _ in range(3))
+        self.o = nn.Linear(inner, dim, bias=False)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        query, key, value = (
+            torch.unflatten(part(x), -1, (self.heads, -1)).transpose(0, 1)
+            for part in (self.q, self.k, self.v)
+        )
+        scores = query @ key.transpose(1, 2) + bias
+        mixed = scores.float().softmax(-1).to(value.dtype) @ value
+        out: Tensor = self.o(mixed.transpose(0, 1).flatten(1))
+        return out
+
+
+class FeedForward(nn.Module):
+    """Two ways in, one of which decides how much of the other passes."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        dim, inner = config.dim, config.ffn
+        self.gate = nn.Sequential(nn.Linear(dim, inner, bias=False), nn.GELU("tanh"))
+        self.fc1 = nn.Linear(dim, inner, bias=False)
+        self.fc2 = nn.Linear(inner, dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.fc2(self.fc1(x) * self.gate(x))
+        return out
+
+
+class Block(nn.Module):
+    """A layer; `pos_embedding` is Wan's name for distances."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = Norm(config.dim), Norm(config.dim)
+        self.attn, self.ffn = Attention(config), FeedForward(config)
+        self.pos_embedding = Distance(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attn(self.norm1(x), self.pos_embedding(len(x)))
+        out: Tensor = x + self.ffn(self.norm2(x))
+        return out
+
+
+class TextEncoder(nn.Module):
+    """The encoder: token numbers (tokens) to features (tokens, dim)."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.token_embedding = nn.Embedding(config.vocabulary, config.dim)
+        self.blocks = nn.Sequential(*(Block(config) for _ in range(config.layers)))
+        self.norm = Norm(config.dim)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        out: Tensor = self.norm(self.blocks(self.token_embedding(numbers)))
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WanText:
+    """Prompts from any words."""
+
+    tokenizer: Tokenizer
+    encoder: TextEncoder
+
+    @torch.no_grad()
+    def prompt(self, text: str) -> Prompt:
+        """Return `text` as a prompt of 512 tokens, of which those after its end are zeros.
+
+        What is longer than that is cut off, as Wan does.
+        """
+        device = self.encoder.norm.weight.device
+        numbers = torch.tensor(self.tokenizer.encode(clean(text)).ids, device=device)
+        features = self.encoder(numbers).float().cpu()
+        return Prompt(F.pad(features, (0, 0, 0, TOKENS - len(features))), torch.zeros(TOKENS))
+
+
+def clean(text: str) -> str:
+    """Return `text` as Wan's tokenizer gets it: no entities, straight quotes, single spaces."""
+    plain = unicodedata.normalize("NFC", html.unescape(html.unescape(text)))
+    return " ".join(plain.translate(QUOTES).split())
+
+
+def config_of(state: Mapping[str, Tensor], file: Path) -> TextConfig:
+    """Return the sizes of the encoder that `state`, read from `file`, is of.
+
+    Raises:
+        WeightsError: it is of something else.
+    """
+    try:
+        distances = state["blocks.0.pos_embedding.embedding.weight"]
+        words, query = state["token_embedding.weight"], state["blocks.0.attn.q.weight"]
+        inner = state["blocks.0.ffn.fc1.weight"]
+    except KeyError as error:
+        raise WeightsError(f"{file}: not Wan's text encoder: it has no {error}") from error
+    return TextConfig(
+        vocabulary=words.shape[0],
+        dim=words.shape[1],
+        attention=len(query),
+        heads=distances.shape[1],
+        ffn=len(inner),
+        layers=layers(state, "blocks"),
+        buckets=len(distances),
+    )
+
+
+def read_text(
+    file: Path, tokenizer: Path, source: str, *, device: str, dtype: torch.dtype
+) -> WanText:
+    """Return the encoder in `file` with the `tokenizer.json` at `tokenizer`.
+
+    Raises:
+        WeightsError: one is missing, damaged, or of something else.
+    """
+    words = read_tokenizer(tokenizer, source)
+    state = read_state(file, source)
+    with torch.device("meta"):
+        encoder = TextEncoder(config_of(state, file))
+    return WanText(words, filled(encoder, state, str(file), device=device, dtype=dtype))
+
+
+def read_tokenizer(file: Path, source: str) -> Tokenizer:
+    """Return the tokenizer in `file`, which gives 512 tokens at most, the last of them an end.
+
+    Raises:
+        WeightsError: it is missing or damaged.
+    """
+    if not file.is_file():
+        raise WeightsError(f"{file}: missing; it comes from {source}")
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises nothing narrower
+        raise WeightsError(
+            f"{file}: not a tokenizer, or damaged; fetch it again from {source}"
+        ) from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(TOKENS)
+    return tokenizer

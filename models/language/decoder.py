@@ -1,0 +1,236 @@
+"""A Llama- or Qwen2-like decoder whose attention and memory are the caller's.
+
+A layer gives queries, keys and values before rotation, and takes what was mixed of them: dense
+causal attention, a sliding window and retrieved blocks all run over the same weights. Nothing
+about a stream is stored on the modules. There is no batch: a stream is one sequence.
+
+Source: Touvron et al. 2023 (Llama); Qwen2, Yang et al. 2024.
+"""
+
+import zlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from torch import Tensor, nn
+
+from models.language.attention import causal
+from models.language.kv_cache import Cache
+from models.language.rotary import Rotary, Turns, rotate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderConfig:
+    """Sizes. `biased` puts a bias on queries, keys and values; `tied` reuses the embedding."""
+
+    vocabulary: int
+    width: int
+    layers: int
+    heads: int
+    key_heads: int
+    head_width: int
+    inner_width: int
+    theta: float
+    epsilon: float = 1e-6
+    biased: bool = False
+    tied: bool = True
+    sections: tuple[int, ...] = ()
+
+    @property
+    def rotary(self) -> Rotary:
+        return Rotary(width=self.head_width, theta=self.theta, sections=self.sections)
+
+
+class Norm(nn.Module):
+    """Root mean square normalisation, worked out in float32 at least."""
+
+    def __init__(self, width: int, epsilon: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        scaled = wide * (wide.square().mean(-1, keepdim=True) + self.epsilon).rsqrt()
+        return self.weight * scaled.to(x.dtype)
+
+
+class Layer(Protocol):
+    """One layer, split where its attention goes: `project`, then `finish`."""
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Turn (count, width) into queries, keys and values, (heads, count, head width) each."""
+        ...
+
+    def finish(self, x: Tensor, mixed: Tensor) -> Tensor:
+        """Return the layer's output for its input `x` and `mixed`, (heads, count, head width)."""
+        ...
+
+    def fingerprint(self) -> int:
+        """Return a number that tells these weights from others: what they store is theirs."""
+        ...
+
+
+class DecoderLayer(nn.Module):
+    """A layer of plain matrices, on any device and in any precision."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        width, head = config.width, config.head_width
+        self.head_width = head
+        self.attention_norm = Norm(width, config.epsilon)
+        self.query = nn.Linear(width, config.heads * head, bias=config.biased)
+        self.key = nn.Linear(width, config.key_heads * head, bias=config.biased)
+        self.value = nn.Linear(width, config.key_heads * head, bias=config.biased)
+        self.out = nn.Linear(config.heads * head, width, bias=False)
+        self.inner_norm = Norm(width, config.epsilon)
+        self.gate = nn.Linear(width, config.inner_width, bias=False)
+        self.up = nn.Linear(width, config.inner_width, bias=False)
+        self.down = nn.Linear(config.inner_width, width, bias=False)
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        normed = self.attention_norm(x)
+        query, key, value = (
+            part(normed).unflatten(-1, (-1, self.head_width)).transpose(0, 1)
+            for part in (self.query, self.key, self.value)
+        )
+        return query, key, value
+
+    def finish(self, x: Tensor, mixed: Tensor) -> Tensor:
+        x = x + self.out(mixed.transpose(0, 1).flatten(1))
+        normed = self.inner_norm(x)
+        fed: Tensor = x + self.down(F.silu(self.gate(normed)) * self.up(normed))
+        return fed
+
+    def fingerprint(self) -> int:
+        return zlib.crc32(self.key.weight.detach().float().cpu().numpy().tobytes())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """What a decoder is made of: modules that are called with tokens and hidden vectors.
+
+    `layers` are each a `Layer`; without a `head` the embedding, then an nn.Embedding, is used.
+    """
+
+    embedding: nn.Module
+    layers: Sequence[nn.Module]
+    head: nn.Module | None
+
+
+def plain(config: DecoderConfig) -> Parts:
+    """Return parts of plain matrices with random weights."""
+    head = None if config.tied else nn.Linear(config.width, config.vocabulary, bias=False)
+    layers = [DecoderLayer(config) for _ in range(config.layers)]
+    return Parts(nn.Embedding(config.vocabulary, config.width), layers, head)
+
+
+class Decoder(nn.Module):
+    """Embeddings (count, width) to hidden vectors of the same shape, and to scores of tokens."""
+
+    def __init__(self, config: DecoderConfig, parts: Parts | None = None) -> None:
+        """Start with random weights, or of `parts` that somebody else has made."""
+        super().__init__()
+        self.config = config
+        made = parts or plain(config)
+        self.embedding, self.head = made.embedding, made.head
+        self.blocks = nn.ModuleList(made.layers)
+        self.norm = Norm(config.width, config.epsilon)
+
+    @property
+    def layers(self) -> Iterator[Layer]:
+        """The layers, from the first."""
+        for layer in self.blocks:
+            yield cast("Layer", layer)
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the device and precision that the decoder works in."""
+        return self.norm.weight
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Return the embeddings of int64 `tokens`, (count, width)."""
+        embedded: Tensor = self.embedding(tokens)
+        return embedded
+
+    def scores(self, hidden: Tensor) -> Tensor:
+        """Project the last layer's output (..., width) to scores, (..., vocabulary)."""
+        normed = self.norm(hidden)
+        if self.head is None:
+            return F.linear(normed, cast("Tensor", self.embedding.weight))
+        scored: Tensor = self.head(normed)
+        return scored
+
+    def read(self, x: Tensor, caches: Sequence[Cache], positions: Tensor | None = None) -> Tensor:
+        """Read embeddings after what `caches` hold, one a layer, and add them to these.
+
+        `positions` is int64, (count,) or (axes, count); by default those that follow each cache.
+        """
+        turns: dict[int, Turns] = {}  # by the first position: layers mostly have the same
+        for layer, cache in zip(self.layers, caches, strict=True):
+            start = cache.position
+            if start not in turns:
+                turns[start] = self._turns(x, start if positions is None else positions)
+            x = self.read_layer(layer, x, cache, turns[start])
+        return x
+
+    def _turns(self, x: Tensor, positions: int | Tensor) -> Turns:
+        """Return the turns of `x`, in its precision, at or from `positions` on."""
+        if isinstance(positions, int):
+            positions = torch.arange(positions, positions + len(x), device=x.device)
+        kind = torch.promote_types(x.dtype, torch.float32)
+        cosines, sines = self.config.rotary.turns(positions)
+        return cosines.to(kind), sines.to(kind)
+
+    def read_layer(
+        self, layer: Layer, x: Tensor, cache: Cache, turns: Turns | None = None
+    ) -> Tensor:
+        """Do as `read`, for one layer and its input `x`."""
+        turns = turns or self._turns(x, cache.position)
+        query, key, value = layer.project(x)
+        keys, values = cache.append(rotate(key, turns), value)
+        return layer.finish(x, causal(rotate(query, turns), keys, values))
+
+    def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Read a whole sequence at once: embeddings (count, width) to hidden (count, width)."""
+        return self.read(x, self.new_caches(len(x)), positions)
+
+    def new_caches(self, room: int) -> list[Cache]:
+        """Return empty caches with place for `room` positions."""
+        config, like = self.config, self.like
+        empty = like.new_empty(config.key_heads, 0, config.head_width)
+        return [Cache(empty, empty, room=room) for _ in range(config.layers)]
+
+
+Choose = Callable[[Tensor], int]  # scores (vocabulary,) to a token
+
+
+def likeliest(scores: Tensor) -> int:
+    """Return the token with the highest score."""
+    return int(scores.argmax())
+
+
+def generate(
+    decoder: Decoder,
+    prompt: Tensor,
+    caches: Sequence[Cache],
+    *,
+    longest: int,
+    stop: Collection[int] = (),
+    choose: Choose = likeliest,
+) -> Iterator[int]:
+    """Yield the tokens that follow `prompt`, embeddings (count, width), after `caches`.
+
+    Ends at a token of `stop`, which is not yielded, or after `longest` tokens.
+    """
+    x = prompt
+    for _ in range(longest):
+        with torch.no_grad():
+            hidden = decoder.read(x, caches)
+            token = choose(decoder.scores(hidden[-1]))
+            if token in stop:
+                return
+            x = decoder.embed(torch.tensor([token], device=x.device))
+        yield token

@@ -1,0 +1,164 @@
+"""Decoders from Hugging Face folders: config.json and safetensors, whole or in shards.
+
+Both the names that the hub's files have and those that transformers 5 gives its modules are
+read: prefixes differ, the rest does not.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from models.errors import WeightsError
+from models.language.decoder import Decoder, DecoderConfig
+
+Config = Mapping[str, Any]
+M = TypeVar("M", bound=nn.Module)
+
+RENAMED = (
+    (r"^embed_tokens\.", "embedding."),
+    (r"^layers\.", "blocks."),
+    (r"\.input_layernorm\.", ".attention_norm."),
+    (r"\.post_attention_layernorm\.", ".inner_norm."),
+    (r"\.self_attn\.q_proj\.", ".query."),
+    (r"\.self_attn\.k_proj\.", ".key."),
+    (r"\.self_attn\.v_proj\.", ".value."),
+    (r"\.self_attn\.o_proj\.", ".out."),
+    (r"\.mlp\.(gate|up|down)_proj\.", r".\1."),
+    (r"^lm_head\.", "head."),
+)
+KINDS = ("llama", "qwen2", "qwen2_5_vl", "qwen2_5_vl_text")  # that `models.language.decoder` reads
+
+
+def read_config(folder: Path, kind: str | None = None) -> dict[str, Any]:
+    """Return the config.json of a model of `kind`, or of any.
+
+    Raises:
+        WeightsError: it is missing, not JSON, or of another kind of model.
+    """
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{folder}: no readable config.json ({error})") from error
+    if kind is not None and config.get("model_type") != kind:
+        raise WeightsError(f"{folder}: holds a {config.get('model_type')!r} model, not {kind!r}")
+    return config
+
+
+def read_tensors(folder: Path, *, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return all tensors of the safetensors files in `folder`, under the names they have there.
+
+    Raises:
+        WeightsError: a file is missing or cut short.
+    """
+    tensors: dict[str, Tensor] = {}
+    try:
+        for file in _files(folder):
+            with safe_open(file, "pt", device=device) as source:
+                tensors.update({name: source.get_tensor(name).to(dtype) for name in source.keys()})  # noqa: SIM118  (not a mapping)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise WeightsError(
+            f"{folder}: weights cannot be read ({error}); fetch them again"
+        ) from error
+    return tensors
+
+
+def decoder_config(config: Config) -> DecoderConfig:
+    """Return our sizes for a Llama or Qwen2 text config.
+
+    Raises:
+        WeightsError: something is asked for that `models.language.decoder` does not do.
+    """
+    kind = config.get("model_type")
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    scaling = rope.get("rope_type", rope.get("type", "default"))
+    if kind not in KINDS or config.get("hidden_act", "silu") != "silu":
+        raise WeightsError(f"cannot read a {kind!r} decoder with {config.get('hidden_act')!r}")
+    if scaling not in ("default", "mrope") or config.get("use_sliding_window"):
+        raise WeightsError(f"cannot read a decoder with {scaling!r} positions or sliding windows")
+    heads = config["num_attention_heads"]
+    return DecoderConfig(
+        vocabulary=config["vocab_size"],
+        width=config["hidden_size"],
+        layers=config["num_hidden_layers"],
+        heads=heads,
+        key_heads=config.get("num_key_value_heads") or heads,
+        head_width=config.get("head_dim") or config["hidden_size"] // heads,
+        inner_width=config["intermediate_size"],
+        theta=float(rope.get("rope_theta") or config.get("rope_theta") or 10_000.0),
+        epsilon=config.get("rms_norm_eps", 1e-6),
+        biased=kind != "llama" or bool(config.get("attention_bias")),
+        tied=bool(config.get("tie_word_embeddings", False)),
+        sections=tuple(rope.get("mrope_section", ())),
+    )
+
+
+def decoder_state(tensors: Mapping[str, Tensor], config: DecoderConfig) -> dict[str, Tensor]:
+    """Return the decoder's part of `tensors` under our names."""
+    state = {}
+    for name, tensor in tensors.items():
+        short = re.sub(r"^(model\.)?(language_model\.)?(model\.)?", "", name)
+        for pattern, ours in RENAMED:
+            short = re.sub(pattern, ours, short)
+        if short.split(".")[0] in ("embedding", "blocks", "norm", "head"):
+            state[short] = tensor
+    if config.tied:
+        state.pop("head.weight", None)  # the embedding again
+    return state
+
+
+def fill(module: M, state: Mapping[str, Tensor], what: str) -> M:
+    """Return `module`, made on the meta device, with the tensors of `state` for its own.
+
+    Raises:
+        WeightsError: a tensor is missing, unknown, or of another shape.
+    """
+    try:
+        module.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        raise WeightsError(f"the weights do not fit {what}: {error}") from error
+    return module.eval().requires_grad_(False)
+
+
+def read_decoder(
+    folder: Path, kind: str, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> Decoder:
+    """Return the text model of `kind`, "llama" or "qwen2", in `folder`.
+
+    Raises:
+        WeightsError: a file is missing, cut short, or of another kind of model.
+    """
+    config = sizes(folder, read_config(folder, kind))
+    tensors = read_tensors(folder, device=device, dtype=dtype)
+    with torch.device("meta"):
+        decoder = Decoder(config)
+    return fill(decoder, decoder_state(tensors, config), f"a {kind} decoder")
+
+
+def sizes(folder: Path, config: Config) -> DecoderConfig:
+    """Return `decoder_config`, with the folder's name in its errors.
+
+    Raises:
+        WeightsError: a size is missing, or something is asked for that we do not do.
+    """
+    try:
+        return decoder_config(config)
+    except KeyError as error:
+        raise WeightsError(f"{folder}: config.json has no {error}") from error
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    """Return the weight files: those that the index names, or else all there are."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        names: dict[str, str] = json.loads(index.read_text("utf-8"))["weight_map"]
+        return [folder / name for name in sorted(set(names.values()))]
+    files = sorted(folder.glob("model*.safetensors"))
+    if not files:
+        raise WeightsError(f"{folder}: holds no model.safetensors; fetch the model first")
+    return files

@@ -1,0 +1,228 @@
+"""A decoder whose weights stay in the 4 bits they are stored in, run by ONNX Runtime on a CPU.
+
+One token needs every weight once, so what it costs is how many bytes they are. Nothing is
+rounded: a block is w = scale * q + offset, and with S the sums over blocks
+
+    x W^T  =  x (scale * (q - 8))^T  +  [x S | x A] [offset + 8 * scale | B]^T
+
+where the first product is ONNX Runtime's for 4 bits, in float32, and the second is thin: a
+column for each block, and in further columns low-rank changes to W (`models.language.lora`).
+Sums are in another order than with plain matrices, so scores agree as far as float32 does.
+"""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.language.decoder import DecoderConfig
+from models.language.quantized.gguf import BLOCK, Bytes, Floats
+from models.language.quantized.nibble_planes import Plane, joined
+from models.language.quantized.onnx_graph import Graph
+
+Change = tuple[Floats, Floats]  # A, (rank, in), and B, (out, rank): W + B A
+ZERO = 8  # what ONNX Runtime takes from each q where it is not told otherwise
+EXACT = 1  # accuracy level: multiply in float32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrix:
+    """A matrix, (out, in): the sum of its `planes`, and of a low-rank `change` to it."""
+
+    planes: Sequence[Plane]
+    change: Change
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns: out, in."""
+        out, width = self.planes[0].q.shape
+        return out, width
+
+
+def matrix(planes: Sequence[Plane], change: Change | None = None) -> Matrix:
+    """Return a matrix of `planes`; without a `change` as they are."""
+    out, width = planes[0].q.shape
+    none = np.zeros((0, width), np.float32), np.zeros((out, 0), np.float32)
+    return Matrix(planes, change or none)
+
+
+def stacked(matrices: Sequence[Matrix]) -> Matrix:
+    """Return one matrix of the rows of all, for a product with the same input."""
+    firsts = [part.change[0] for part in matrices]
+    seconds = [part.change[1] for part in matrices]
+    rows = sum(len(second) for second in seconds)
+    second = np.zeros((rows, sum(part.shape[1] for part in seconds)), np.float32)
+    row = column = 0
+    for part in seconds:
+        second[row : row + part.shape[0], column : column + part.shape[1]] = part
+        row, column = row + part.shape[0], column + part.shape[1]
+    return Matrix(joined([part.planes for part in matrices]), (np.concatenate(firsts), second))
+
+
+class PackedLayer(nn.Module):
+    """A layer whose parts are networks of ONNX Runtime; float32, and not to be trained."""
+
+    def __init__(
+        self, config: DecoderConfig, norms: tuple[Floats, Floats], parts: Mapping[str, Matrix]
+    ) -> None:
+        """Run `parts`, named as in `DecoderLayer`; `norms` are before attention and before these.
+
+        `norms` are float32 (width,) each.
+        """
+        super().__init__()
+        self._widths = [config.heads, config.key_heads, config.key_heads]
+        self._head_width = config.head_width
+        asking = stacked([parts["query"], parts["key"], parts["value"]])
+        feeding = stacked([parts["gate"], parts["up"]])
+        self._project = _session(_projecting(config, norms[0], asking))
+        self._finish = _session(_finishing(config, norms[1], parts["out"], feeding, parts["down"]))
+        self._fingerprint = _fingerprint(asking)
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        (made,) = self._project.run(None, {"x": x.numpy()})
+        heads = torch.from_numpy(made).view(len(x), -1, self._head_width).transpose(0, 1)
+        query, key, value = torch.split(heads, self._widths)
+        return query, key, value
+
+    def finish(self, x: Tensor, mixed: Tensor) -> Tensor:
+        flat = mixed.transpose(0, 1).flatten(1)
+        (made,) = self._finish.run(None, {"x": x.numpy(), "mixed": flat.numpy()})
+        return torch.from_numpy(made)
+
+    def fingerprint(self) -> int:
+        return self._fingerprint
+
+
+class PackedEmbedding(nn.Module):
+    """Embeddings in blocks of 8 bits: int8 (vocabulary, width) and a scale for each block."""
+
+    def __init__(self, q: NDArray[np.int8], scale: Floats) -> None:
+        """`scale` is float32 (vocabulary, width / BLOCK)."""
+        super().__init__()
+        self._q, self._scale = torch.from_numpy(q), torch.from_numpy(scale)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        scale = self._scale[tokens]
+        blocks = self._q[tokens].float().view(*scale.shape, BLOCK)
+        return (blocks * scale[..., None]).flatten(-2)
+
+
+class PackedHead(nn.Module):
+    """Hidden vectors (..., width) to scores of tokens."""
+
+    def __init__(self, weight: Matrix) -> None:
+        super().__init__()
+        graph, (out, width) = Graph(), weight.size
+        graph.input("x", width)
+        _linear(graph, "x", graph.output("scores", out), weight)
+        self._run = _session(graph)
+
+    def forward(self, normed: Tensor) -> Tensor:
+        flat = normed.reshape(-1, normed.shape[-1])
+        (scores,) = self._run.run(None, {"x": flat.numpy()})
+        return torch.from_numpy(scores).reshape(*normed.shape[:-1], -1)
+
+
+def _projecting(config: DecoderConfig, norm: Floats, asking: Matrix) -> Graph:
+    graph = Graph()
+    graph.input("x", config.width)
+    _norm(graph, "x", "normed", norm, config.epsilon)
+    _linear(graph, "normed", graph.output("asked", asking.size[0]), asking)
+    return graph
+
+
+def _finishing(
+    config: DecoderConfig, norm: Floats, out: Matrix, feeding: Matrix, down: Matrix
+) -> Graph:
+    graph = Graph()
+    graph.input("x", config.width)
+    graph.input("mixed", out.size[1])
+    _linear(graph, "mixed", "added", out)
+    graph.node("Add", ["x", "added"], "middle")
+    _norm(graph, "middle", "normed", norm, config.epsilon)
+    _linear(graph, "normed", "fed", feeding)
+    graph.node("Split", ["fed"], ["gate", "up"], axis=1, num_outputs=2)
+    graph.node("Sigmoid", ["gate"], "opened")
+    graph.node("Mul", ["gate", "opened"], "silu")
+    graph.node("Mul", ["silu", "up"], "inner")
+    _linear(graph, "inner", "back", down)
+    graph.node("Add", ["middle", "back"], graph.output("y", config.width))
+    return graph
+
+
+def _norm(graph: Graph, x: str, output: str, weight: Floats, epsilon: float) -> None:
+    scale = graph.constant(f"{output}.weight", weight)
+    graph.node("SimplifiedLayerNormalization", [x, scale], output, axis=-1, epsilon=epsilon)
+
+
+def _linear(graph: Graph, x: str, output: str, weight: Matrix) -> None:
+    """Add `output` = `x` times `weight`."""
+    first, second = _thin(weight)
+    a = graph.constant(f"{output}.first", first)
+    b = graph.constant(f"{output}.second", second)
+    graph.node("MatMul", [x, a], f"{output}.thin")
+    graph.node("MatMul", [f"{output}.thin", b], f"{output}.sum0")
+    out, width = weight.size
+    for index, plane in enumerate(weight.planes):
+        q = graph.constant(f"{output}.q{index}", _pairs(plane.q))
+        scale = graph.constant(f"{output}.scale{index}", plane.scale)
+        graph.node(
+            "MatMulNBits",
+            [x, q, scale],
+            f"{output}.part{index}",
+            domain="com.microsoft",
+            K=width,
+            N=out,
+            bits=4,
+            block_size=BLOCK,
+            accuracy_level=EXACT,
+        )
+        last = index + 1 == len(weight.planes)
+        total = output if last else f"{output}.sum{index + 1}"
+        graph.node("Add", [f"{output}.sum{index}", f"{output}.part{index}"], total)
+
+
+def _thin(weight: Matrix) -> tuple[Floats, Floats]:
+    """Return [S | A], (in, blocks + rank), and [offset + 8 * scale | B], (blocks + rank, out)."""
+    width = weight.size[1]
+    sums = np.repeat(np.eye(width // BLOCK, dtype=np.float32), BLOCK, axis=0)
+    offsets = sum(plane.offset + ZERO * plane.scale for plane in weight.planes)
+    first, second = weight.change
+    return np.concatenate([sums, first.T], 1), np.concatenate([offsets, second], 1).T
+
+
+def _pairs(q: Bytes) -> Bytes:
+    """Return (out, blocks, BLOCK / 2): the even of two neighbours in the low half of a byte."""
+    paired: Bytes = q[:, 0::2] | q[:, 1::2] << np.uint8(4)
+    return paired.reshape(len(q), -1, BLOCK // 2)
+
+
+def _fingerprint(weight: Matrix) -> int:
+    mark = 0
+    for plane in weight.planes:
+        for part in (plane.q, plane.scale, plane.offset):
+            mark = zlib.crc32(np.ascontiguousarray(part).tobytes(), mark)
+    for change in weight.change:
+        mark = zlib.crc32(np.ascontiguousarray(change).tobytes(), mark)
+    return mark
+
+
+def _session(graph: Graph) -> Any:  # onnxruntime has no annotations
+    """Return a network that runs on the calling thread; several may call it at once."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False  # or each part would keep what its longest input took
+    given = [
+        onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value))
+        for value in graph.constants.values()
+    ]
+    options.add_external_initializers(list(graph.constants), given)
+    return onnxruntime.InferenceSession(graph.model(), options, providers=["CPUExecutionProvider"])

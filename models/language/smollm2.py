@@ -1,0 +1,224 @@
+"""SmolLM2-Instruct from its GGUF file: a decoder, a tokenizer, and how a conversation is written.
+
+Source: Allal et al. 2025 (SmolLM2); the row order of llama.cpp's converter for Q and K.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tokenizers
+import torch
+from tokenizers import decoders, models, pre_tokenizers
+from torch import Tensor
+
+from models.errors import WeightsError
+from models.language.decoder import Decoder, DecoderConfig, Parts
+from models.language.quantized.gguf import Floats, Gguf, read
+from models.language.quantized.nibble_planes import int8, planes
+from models.language.quantized.ort_decoder import (
+    PackedEmbedding,
+    PackedHead,
+    PackedLayer,
+    matrix,
+)
+
+FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+CONTROL = 3  # token type of GGUF: a token that no text makes
+
+# Name in a layer of the file to name in a layer of the decoder.
+LAYER = {
+    "attn_norm": "attention_norm",
+    "attn_q": "query",
+    "attn_k": "key",
+    "attn_v": "value",
+    "attn_output": "out",
+    "ffn_norm": "inner_norm",
+    "ffn_gate": "gate",
+    "ffn_up": "up",
+    "ffn_down": "down",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chat:
+    """A decoder and the tokens it speaks in; `end` closes each turn."""
+
+    decoder: Decoder
+    table: tokenizers.Tokenizer
+    end: int
+
+    def tokens(self, text: str) -> Tensor:
+        """Return the tokens of `text`, int64 (count,); `<|im_start|>` and the like are one each."""
+        return torch.tensor(self.table.encode(text).ids, dtype=torch.long)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """Return the text of `tokens`, without control tokens."""
+        decoded: str = self.table.decode(list(tokens))
+        return decoded
+
+
+def opening(system: str) -> str:
+    """Return the begin of a conversation, up to what the user shows."""
+    return f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n"
+
+
+def asking(question: str) -> str:
+    """Return what follows what the user shows, up to the answer."""
+    return f"{question}<|im_end|>\n<|im_start|>assistant\n"
+
+
+def load(folder: Path) -> Chat:
+    """Return the model in `folder`, not to be trained.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or not of a Llama shape.
+    """
+    file = read(folder / FILE)
+    try:
+        decoder = Decoder(config_of(file))
+        decoder.load_state_dict(state_of(file), assign=True)
+    except (RuntimeError, KeyError) as error:
+        raise WeightsError(f"{folder / FILE}: not the weights of a Llama ({error})") from error
+    return Chat(decoder.eval().requires_grad_(False), tokenizer_of(file), end_of(file))
+
+
+def load_packed(folder: Path, changes: Mapping[str, Tensor] | None = None) -> Chat:
+    """Return the model in `folder` for answering on a CPU: its weights stay in 4 and 8 bits.
+
+    `changes` are low-rank: `<layer>.<part>.a`, (rank, in), and `.b`, (out, rank), as in
+    `models.language.lora`.
+
+    Raises:
+        WeightsError: the file is missing, damaged, not of a Llama shape or of another type
+            of blocks; or the changes do not fit.
+    """
+    file = read(folder / FILE)
+    try:
+        decoder = packed_of(file, changes or {})
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise WeightsError(f"{folder / FILE}: not a Llama in 4 bits ({error})") from error
+    return Chat(decoder.eval().requires_grad_(False), tokenizer_of(file), end_of(file))
+
+
+def packed_of(file: Gguf, changes: Mapping[str, Tensor]) -> Decoder:
+    """Return the decoder in `file` with its blocks as they are.
+
+    Raises:
+        KeyError, ValueError: tensors are missing or misshapen.
+    """
+    config = config_of(file)
+    head = file.stored["token_embd.weight" if config.tied else "output.weight"]
+    parts = Parts(
+        PackedEmbedding(*int8(file.stored["token_embd.weight"])),
+        [_packed_layer(file, config, index, changes) for index in range(config.layers)],
+        PackedHead(matrix(planes(head))),
+    )
+    decoder = Decoder(config, parts)
+    decoder.norm.load_state_dict(
+        {"weight": torch.from_numpy(file.stored["output_norm.weight"].floats())}
+    )
+    return decoder
+
+
+def _packed_layer(
+    file: Gguf, config: DecoderConfig, index: int, changes: Mapping[str, Tensor]
+) -> PackedLayer:
+    parts, norms = {}, []
+    for name, part in LAYER.items():
+        stored = file.stored[f"blk.{index}.{name}.weight"]
+        if len(stored.shape) == 1:
+            norms.append(stored.floats())
+            continue
+        levels = planes(stored)
+        if part in ("query", "key"):
+            heads = config.heads if part == "query" else config.key_heads
+            order = halved(torch.arange(stored.shape[0])[:, None], heads).flatten().numpy()
+            levels = [plane.ordered(order) for plane in levels]
+        parts[part] = matrix(levels, _change(changes, f"{index}.{part}", stored.shape))
+    return PackedLayer(config, (norms[0], norms[1]), parts)
+
+
+def _change(
+    changes: Mapping[str, Tensor], name: str, shape: tuple[int, ...]
+) -> tuple[Floats, Floats] | None:
+    """Return what is to be added to the part `name`; None if nothing is to be added to any."""
+    if not changes:
+        return None
+    first, second = (changes[f"{name}.{side}"].float().numpy() for side in "ab")
+    if (second.shape[0], first.shape[1]) != shape or first.shape[0] != second.shape[1]:
+        raise ValueError(f"the change {name} is {second.shape} by {first.shape} for {shape}")
+    return first, second
+
+
+def config_of(file: Gguf) -> DecoderConfig:
+    """Return the sizes that `file` states."""
+    width = int(file.number("llama.embedding_length"))
+    heads = int(file.number("llama.attention.head_count"))
+    return DecoderConfig(
+        vocabulary=int(file.number("llama.vocab_size")),
+        width=width,
+        layers=int(file.number("llama.block_count")),
+        heads=heads,
+        key_heads=int(file.number("llama.attention.head_count_kv")),
+        head_width=width // heads,
+        inner_width=int(file.number("llama.feed_forward_length")),
+        theta=file.number("llama.rope.freq_base"),
+        epsilon=file.number("llama.attention.layer_norm_rms_epsilon"),
+        tied="output.weight" not in file.stored,
+    )
+
+
+def state_of(file: Gguf) -> dict[str, Tensor]:
+    """Return the tensors of `file` under the decoder's names."""
+    config = config_of(file)
+    shared = {"token_embd": "embedding", "output_norm": "norm", "output": "head"}
+    state = {}
+    for name, values in file.tensors.items():
+        tensor = torch.from_numpy(values)
+        parts = name.split(".")
+        if parts[0] == "blk":
+            if parts[2] in ("attn_q", "attn_k"):
+                count = config.heads if parts[2] == "attn_q" else config.key_heads
+                tensor = halved(tensor, count)
+            state[f"blocks.{parts[1]}.{LAYER[parts[2]]}.weight"] = tensor
+        elif parts[0] in shared:
+            state[f"{shared[parts[0]]}.weight"] = tensor
+    return state
+
+
+def halved(rows: Tensor, heads: int) -> Tensor:
+    """Return Q or K rows for rotation by halves, from rows that rotate neighbours.
+
+    `rows` is (heads * width, in); GGUF has the two rows of one frequency beside each other.
+    """
+    paired = rows.reshape(heads, -1, 2, rows.shape[1])
+    return paired.transpose(1, 2).reshape(rows.shape)
+
+
+def tokenizer_of(file: Gguf) -> tokenizers.Tokenizer:
+    """Return the byte-pair tokenizer that is written in the metadata of `file`."""
+    names = file.strings("tokenizer.ggml.tokens")
+    merges = [_pair(merge) for merge in file.strings("tokenizer.ggml.merges")]
+    vocabulary = {name: index for index, name in enumerate(names)}
+    table = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    table.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(False)]
+    )
+    table.decoder = decoders.ByteLevel()
+    types = file.metadata["tokenizer.ggml.token_type"]
+    assert isinstance(types, list)
+    table.add_special_tokens(
+        [name for name, kind in zip(names, types, strict=True) if kind == CONTROL]
+    )
+    return table
+
+
+def end_of(file: Gguf) -> int:
+    """Return the token that closes a turn."""
+    return int(file.number("tokenizer.ggml.eos_token_id"))
+
+
+def _pair(merge: str) -> tuple[str, str]:
+    first, _, second = merge.partition(" ")
+    return first, second

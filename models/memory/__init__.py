@@ -1,0 +1,1 @@
+"""ReKV: the KV cache of a whole stream, retrieved by question."""

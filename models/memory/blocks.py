@@ -1,0 +1,179 @@
+"""Blocks of keys and values, and the table of what a memory holds at one moment.
+
+A table never changes: appending gives a new one over the same buffers, dropping gives one over
+new buffers. So an answer on one thread goes on reading its table while another thread stores.
+
+    block    memory set      record set       then
+    new      yes             no               only in RAM
+    spilled  yes -> None     first, then ...  on disk; a reader that took `memory` keeps it
+    lost     None            unreadable       `lost` tells why; it is no longer looked at
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.errors import DamagedBlockError
+from models.memory.kv_store.codec import unpack
+from models.memory.kv_store.record_log import Record
+
+START_ROWS = 64
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Block:
+    """Keys, before rotation, and values of one stretch of stream, in all layers.
+
+    Times are in seconds of the stream. `memory` is (layers, 2, key heads, tokens, width);
+    `salience`, if it was measured, float32 (layers, key heads, tokens), see
+    `models.memory.salience`. `weight` counts the frames that were merged into this; a `thinned`
+    block has lost tokens, or cannot lose any. `replaces` are the ids that this stands for.
+    """
+
+    id: int
+    start: float
+    end: float
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    memory: Tensor | None = None
+    salience: Tensor | None = None
+    record: Record | None = None
+    weight: int = 1
+    thinned: bool = False
+    replaces: tuple[int, ...] = ()
+    lost: str = ""
+
+    @property
+    def tokens(self) -> int:
+        return self.shape[3]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the keys and values."""
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+    def layer(self, index: int) -> Tensor:
+        """Return keys and values of one layer, (2, key heads, tokens, width).
+
+        Raises:
+            DamagedBlockError: what was spilled cannot be read back; the block is marked lost.
+        """
+        memory = self.memory  # taken once: another thread may be spilling it
+        if memory is not None:
+            return memory[index]
+        try:
+            return self._unpack(f"layer {index}", self.shape[1:])
+        except (DamagedBlockError, ValueError) as error:
+            self.lost = self.lost or str(error)
+            raise DamagedBlockError(
+                f"block {self.id} ({self.start:.1f} s to {self.end:.1f} s) is lost: {error}"
+            ) from error
+
+    def whole(self) -> Tensor:
+        """Return keys and values of all layers, as `memory`.
+
+        Raises:
+            DamagedBlockError: as `layer`.
+        """
+        memory = self.memory
+        if memory is not None:
+            return memory
+        return torch.stack([self.layer(index) for index in range(self.shape[0])])
+
+    def measured(self) -> Tensor | None:
+        """Return the salience, read back if it was spilled; None if it was never measured."""
+        salience = self.salience
+        if salience is None and self.record is not None and "salience" in self.record.names:
+            layers, _, heads, tokens, _ = self.shape
+            try:
+                data = self.record.read("salience")
+                salience = unpack(data, (layers, heads, tokens), torch.float32)
+            except (DamagedBlockError, ValueError):
+                return None  # the block is kept whole, as if it had not been measured
+        return salience
+
+    def _unpack(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        if self.record is None:
+            raise DamagedBlockError("it is neither in memory nor on disk")
+        return unpack(self.record.read(name), shape, self.dtype)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Table:
+    """The blocks of a memory at one moment, in order of time.
+
+    `representatives` is float32 (layers, rows, key heads * width), `starts` and `ends` are
+    in seconds; of each, as of `rows`, the first `count` belong to this table.
+    """
+
+    rows: list[Block]
+    representatives: Tensor
+    starts: NDArray[np.float64]
+    ends: NDArray[np.float64]
+    count: int
+
+    @property
+    def blocks(self) -> list[Block]:
+        return self.rows[: self.count]
+
+    def visible(self, until: float | None) -> NDArray[np.bool_]:
+        """Return which blocks end at or before `until`, seconds, and are not lost."""
+        ends = self.ends[: self.count]
+        seen = ends <= (np.inf if until is None else until)
+        seen &= np.array([not block.lost for block in self.blocks], dtype=bool)
+        return seen
+
+    def append(self, block: Block, representative: Tensor) -> "Table":
+        """Return a table with one more block, later than all; this one stays as it is."""
+        table = self if self.count < len(self.starts) else self._grown()
+        row = self.count
+        table.representatives[:, row] = representative
+        table.starts[row], table.ends[row] = block.start, block.end
+        assert len(table.rows) == row  # only the newest table is appended to
+        table.rows.append(block)
+        return replace(table, count=row + 1)
+
+    def _grown(self) -> "Table":
+        layers, rows, width = self.representatives.shape
+        bigger = self.representatives.new_empty(layers, 2 * rows, width)
+        bigger[:, : self.count] = self.representatives[:, : self.count]
+        starts, ends = (np.resize(column, 2 * rows) for column in (self.starts, self.ends))
+        return Table(
+            rows=self.blocks, representatives=bigger, starts=starts, ends=ends, count=self.count
+        )
+
+
+def table(blocks: Sequence[Block], representatives: Sequence[Tensor]) -> Table:
+    """Return a table of `blocks`, put in order of time.
+
+    Each of `representatives` is float32 (layers, key heads * width).
+    """
+    order = sorted(range(len(blocks)), key=lambda row: (blocks[row].end, blocks[row].start))
+    rows = max(START_ROWS, len(blocks))
+    layers, width = representatives[0].shape if representatives else (0, 0)
+    made = Table(
+        rows=[blocks[row] for row in order],
+        representatives=torch.zeros(layers, rows, width),
+        starts=np.zeros(rows),
+        ends=np.zeros(rows),
+        count=len(blocks),
+    )
+    for row, old in enumerate(order):
+        made.representatives[:, row] = representatives[old]
+        made.starts[row], made.ends[row] = blocks[old].start, blocks[old].end
+    return made
+
+
+def representative(memory: Tensor) -> Tensor:
+    """Return what a block is found by: the mean of its keys, float32 (layers, heads * width).
+
+    One row for each key head, not for each query head: a query summed over the heads that
+    share a key gives the same products.
+
+    Source: ReKV, Di et al. 2025, section 3.3.
+    """
+    return memory[:, 0].float().mean(2).flatten(1)

@@ -1,0 +1,66 @@
+"""A folder that one process writes to, and small JSON files in it that are whole or not there."""
+
+import fcntl
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+from models.errors import StoreError
+from models.memory.kv_store.record_log import failed
+
+
+def lock(folder: Path) -> int:
+    """Make `folder` if need be, and return a file that holds it until it is closed.
+
+    Raises:
+        StoreError: the folder cannot be used, or another process holds it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise failed(folder, error) from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(held)
+        raise StoreError(f"{folder}: is in use by another memory; choose another folder") from error
+    return held
+
+
+def read_checked(file: Path) -> dict[str, Any] | None:
+    """Return what `write_checked` wrote, or None if it is missing, cut short or altered."""
+    try:
+        checksum, _, text = file.read_text("utf-8").partition("\n")
+        if int(checksum) != zlib.crc32(text.encode()):
+            return None
+    except (OSError, ValueError):
+        return None
+    body: dict[str, Any] = json.loads(text)
+    return body
+
+
+def write_checked(file: Path, body: dict[str, Any]) -> None:
+    """Replace `file` by `body` as JSON: at any moment the old one or the new one is there.
+
+    Raises:
+        StoreFullError: the disk is full; the old file stays.
+        StoreError: the folder cannot be written.
+    """
+    text = json.dumps(body, separators=(",", ":"))
+    fresh = file.with_suffix(".new")
+    try:
+        with fresh.open("w", encoding="utf-8") as out:
+            out.write(f"{zlib.crc32(text.encode())}\n{text}")
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.replace(file)
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise failed(file, error) from error

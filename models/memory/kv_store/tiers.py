@@ -1,0 +1,278 @@
+"""Where blocks are kept: on the device, then in RAM, then on disk, each within its budget.
+
+New blocks come in at the top; when a tier is over its budget its oldest blocks move down.
+Without a folder there is no disk, and a full RAM budget refuses new blocks. With a folder,
+`save` makes everything survive a restart; what was spilled survives a crash too.
+
+One thread stores; others may read `table` at any time, see `models.memory.blocks`.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.errors import StoreError, StoreFullError
+from models.memory import blocks
+from models.memory.blocks import Block, Table
+from models.memory.kv_store import malloc_trim as heap
+from models.memory.kv_store.disk_tier import Shelf
+
+logger = logging.getLogger(__name__)
+
+GIVE_BACK = 16 << 20  # bytes spilled from one call of `heap.give_back` to the next
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Bytes of keys and values at most in each tier; the table of representatives is extra.
+
+    `device` is used when the model is not on the CPU; 0 moves every block to RAM at once.
+    """
+
+    device: int = 0
+    ram: int = 4 << 30
+    disk: int = 64 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """Bytes that a store takes: of keys and values by tier, and of the table."""
+
+    device: int
+    ram: int
+    disk: int
+    table: int
+
+
+class Store:
+    """The blocks of one stream. `open_store` opens one that a folder holds."""
+
+    def __init__(
+        self, budget: Budget | None = None, *, shelf: Shelf | None = None, host: str = "cpu"
+    ) -> None:
+        """Start empty, or with what `shelf`, the disk tier, holds.
+
+        `host` is the device of the RAM tier.
+        """
+        self.budget = budget or Budget()
+        self._shelf = shelf
+        self._host = torch.device(host)
+        found, representatives = shelf.load() if shelf else ([], [])
+        self.table: Table = blocks.table(found, representatives)
+        self._next = 1 + max((block.id for block in found), default=-1)
+        self._spilled = 0  # bytes since the heap was last tidied
+        self._device: list[Block] = []  # blocks of each tier above the disk, oldest first
+        self._ram: list[Block] = []
+
+    @property
+    def lost(self) -> tuple[tuple[float, float, str], ...]:
+        """Start and end in seconds of what could not be read back, and why."""
+        at_start = self._shelf.lost if self._shelf else ()
+        later = ((b.start, b.end, b.lost) for b in self.table.blocks if b.lost)
+        return (*at_start, *later)
+
+    @property
+    def sizes(self) -> Sizes:
+        """What the store takes now."""
+        return Sizes(
+            device=_total(self._device),
+            ram=_total(self._ram),
+            disk=self._shelf.size if self._shelf else 0,
+            table=self.table.representatives.nbytes,
+        )
+
+    def reserve(self, size: int) -> None:
+        """Make room in RAM for `size` bytes of blocks to come.
+
+        After an error everything stored is still there, and blocks may be read.
+
+        Raises:
+            StoreFullError: there is no room, and nowhere to spill to.
+            StoreError: the disk cannot be written.
+        """
+        need = self._pushed_down(size)
+        if need > self.budget.ram:
+            raise StoreFullError(
+                f"{need} bytes do not fit into a RAM budget of {self.budget.ram}; raise the "
+                "budget, or store fewer or smaller blocks at once"
+            )
+        while _total(self._ram) + need > self.budget.ram:
+            self._spill(self._ram[0])
+            del self._ram[0]
+
+    def append(
+        self,
+        memory: Tensor,
+        *,
+        start: float,
+        end: float,
+        salience: Tensor | None = None,
+        represented: bool = True,
+    ) -> Block:
+        """Store one block, later than all before, and return it.
+
+        `memory` is (layers, 2, key heads, tokens, width), and the store's from now on; times
+        are in seconds. All blocks of a store are `represented`, or none is: these can only be
+        had by their ids.
+
+        Raises:
+            ValueError: it begins before the last block ends.
+            StoreFullError, StoreError: as `reserve`.
+        """
+        held = self.table
+        if held.count and start < held.ends[held.count - 1]:
+            raise ValueError(
+                f"a block from {start} s cannot follow one that ends at "
+                f"{held.ends[held.count - 1]} s; give frames in order of time"
+            )
+        block = self.new_block(memory, start=start, end=end, salience=salience)
+        self.reserve(block.size)
+        representative = blocks.representative(memory if represented else memory[..., :0])
+        representative = representative.to(self._host)
+        if held.count:
+            self.table = held.append(block, representative)
+        else:
+            self.table = blocks.table([block], [representative])
+        self._admit(block)
+        return block
+
+    def new_block(
+        self,
+        memory: Tensor,
+        *,
+        start: float,
+        end: float,
+        salience: Tensor | None = None,
+        replaces: tuple[int, ...] = (),
+    ) -> Block:
+        """Return a block with an id of its own, not yet stored."""
+        self._next += 1
+        return Block(
+            id=self._next - 1,
+            start=start,
+            end=end,
+            shape=tuple(memory.shape),
+            dtype=memory.dtype,
+            memory=memory,
+            salience=salience,
+            replaces=replaces,
+        )
+
+    def replace(self, made: Sequence[Block], representatives: Sequence[Tensor]) -> None:
+        """Put new blocks in the place of those that they name in `replaces`.
+
+        Tables taken before keep the old blocks.
+
+        Raises:
+            StoreFullError, StoreError: as `reserve`; then nothing is replaced.
+        """
+        if not made:
+            return
+        self.reserve(sum(block.size for block in made))
+        gone = {old for block in made for old in block.replaces}
+        held = self.table
+        kept = [row for row, block in enumerate(held.blocks) if block.id not in gone]
+        self.table = blocks.table(
+            [*(held.blocks[row] for row in kept), *made],
+            [*(held.representatives[:, row] for row in kept), *representatives],
+        )
+        self._device = [block for block in self._device if block.id not in gone]
+        self._ram = [block for block in self._ram if block.id not in gone]
+        for block in made:
+            assert block.memory is not None
+            block.memory = _to_host(block.memory, self._host)
+        # They stand for old blocks: among these they are spilled before newer ones.
+        self._ram = sorted([*self._ram, *made], key=lambda block: (block.end, block.start))
+
+    def save(self) -> None:
+        """Write everything to the folder, so that a restart finds it; without one, do nothing.
+
+        Raises:
+            StoreFullError, StoreError: not all could be written; it is all still in RAM.
+        """
+        if not self._shelf:
+            return
+        for row, block in enumerate(self.table.blocks):
+            if block.record is None and not block.lost:
+                self._write(block, row)
+        self._shelf.commit(self.table.blocks)
+
+    def close(self) -> None:
+        """Give the folder back. What was not saved or spilled is gone."""
+        if self._shelf:
+            self._shelf.close()
+
+    def _admit(self, block: Block) -> None:
+        """Take a block in at the top, and move older ones down; `reserve` has made room."""
+        assert block.memory is not None
+        on_device = block.memory.device != self._host or self.budget.device > 0
+        (self._device if on_device else self._ram).append(block)
+        while _total(self._device) > self.budget.device:
+            oldest = self._device.pop(0)
+            assert oldest.memory is not None
+            oldest.memory = _to_host(oldest.memory, self._host)
+            self._ram.append(oldest)
+
+    def _pushed_down(self, size: int) -> int:
+        """Return the bytes that come to RAM when blocks of `size` bytes come in at the top."""
+        over = _total(self._device) + size - self.budget.device
+        pushed = 0
+        for block in self._device:
+            if pushed >= over:
+                return pushed
+            pushed += block.size
+        return pushed if pushed >= over else pushed + size
+
+    def _spill(self, block: Block) -> None:
+        if block.record is None:
+            rows = enumerate(self.table.rows)
+            self._write(block, next(row for row, held in rows if held is block))
+        block.memory = block.salience = None
+        self._spilled += block.size
+        if self._spilled >= GIVE_BACK:
+            self._spilled = 0
+            heap.give_back()
+
+    def _write(self, block: Block, row: int) -> None:
+        if self._shelf is None:
+            raise StoreFullError(
+                f"the RAM budget of {self.budget.ram} bytes is full and there is no folder to "
+                "spill to; give the memory a folder, a larger budget or a policy that compresses"
+            )
+        representative = self.table.representatives[:, row]
+        self._shelf.put(block, representative, limit=self.budget.disk)
+
+
+def open_store(folder: Path, identity: Mapping[str, object], budget: Budget | None = None) -> Store:
+    """Return the store in `folder`, with what was there before; a new one if there is none.
+
+    `identity` tells whose blocks these are: model, sizes, opening.
+
+    Raises:
+        StoreError: the folder cannot be used, is in use, or is another model's.
+    """
+    shelf = Shelf(folder, identity)
+    try:
+        store = Store(budget, shelf=shelf)
+    except StoreError:
+        shelf.close()
+        raise
+    for start, end, why in shelf.lost:
+        logger.warning("lost what was seen from %.1f s to %.1f s: %s", start, end, why)
+    return store
+
+
+def _total(held: Sequence[Block]) -> int:
+    return sum(block.size for block in held)
+
+
+def _to_host(memory: Tensor, host: torch.device) -> Tensor:
+    """Return `memory` in RAM, pinned if it comes from a GPU so that it goes back quickly."""
+    if memory.device.type != "cuda":
+        return memory.to(host)
+    pinned = torch.empty(memory.shape, dtype=memory.dtype, device=host, pin_memory=True)
+    return pinned.copy_(memory)

@@ -1,0 +1,127 @@
+"""Reading frames through a sliding window: what is kept of a stream between two frames.
+
+Source: ReKV, Di et al. 2025, section 3.2 (sliding-window attention with sinks).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.errors import DamagedBlockError
+from models.language.attention import Local, Part, causal, windowed
+from models.language.decoder import Decoder
+from models.language.kv_cache import KeyValue, Window
+from models.language.rotary import rotate
+from models.memory.blocks import Block
+from models.memory.kv_store.tiers import Store
+from models.memory.positions import Places
+from models.memory.salience import salience
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class State:
+    """The memory of one stream: what is stored, and what the next frame looks back at.
+
+    `sinks` are each layer's keys, not turned, and values of the opening; `position` counts all
+    tokens, the opening's too, and `blocks` all blocks; `last` is the newest block of this run.
+    """
+
+    store: Store
+    windows: list[Window]
+    sinks: list[KeyValue]
+    position: int
+    blocks: int = 0
+    last: Block | None = None
+
+
+def begin(decoder: Decoder, opening: Tensor, store: Store, places: Places, *, window: int) -> State:
+    """Return the memory after `opening`, int64 (count,), and after the blocks in `store`."""
+    state = State(store=store, windows=[], sinks=[], position=len(opening))
+    x = decoder.embed(opening)
+    turns = decoder.config.rotary.turns(torch.arange(len(x), device=x.device))
+    for layer in decoder.layers:
+        query, key, value = layer.project(x)
+        held = Window(keep=window - 1)
+        keys, values = held.append(rotate(key, turns), value)
+        x = layer.finish(x, causal(rotate(query, turns), keys, values))
+        state.windows.append(held)
+        state.sinks.append((key, value))
+    _resume(decoder, state, places, window)
+    return state
+
+
+def _resume(decoder: Decoder, state: State, places: Places, window: int) -> None:
+    """Fill the windows from the last stored blocks, as if these had just been read."""
+    blocks = state.store.table.blocks
+    total = sum(block.tokens for block in blocks)
+    recent: list[Block] = []
+    while blocks and sum(block.tokens for block in recent) < window - 1:
+        recent.insert(0, blocks.pop())
+    opening = state.position
+    position = opening + total - sum(block.tokens for block in recent)
+    state.blocks = len(blocks)
+    if blocks:  # the opening is further back than the window
+        for held in state.windows:
+            held.restart(position)
+    like = decoder.like
+    for block in recent:
+        where = places.video(opening, position - opening, state.blocks, [block.tokens])
+        turns = decoder.config.rotary.turns(where.to(like.device))
+        try:
+            for index, held in enumerate(state.windows):
+                key, value = block.layer(index).to(like)
+                held.append(rotate(key, turns), value)
+        except DamagedBlockError:
+            # Some layers have it and some not: all go on from the next block.
+            for held in state.windows:
+                held.restart(position + block.tokens)
+        position += block.tokens
+        state.blocks += 1
+    state.position += total
+
+
+def encode(
+    decoder: Decoder,
+    state: State,
+    x: Tensor,
+    lengths: Sequence[int],
+    places: Places,
+    *,
+    window: int,
+    measure: bool,
+) -> tuple[Tensor, list[Tensor]]:
+    """Read embeddings (tokens, width) of blocks of `lengths`, and advance `state` past them.
+
+    Returns keys and values, (layers, 2, key heads, tokens, width), and, if asked to `measure`,
+    the salience of all of these blocks but the last, and before these of the newest block if
+    there is one; see `models.memory.salience`.
+    """
+    opening = state.sinks[0][0].shape[1]
+    where = places.video(opening, state.position - opening, state.blocks, lengths)
+    turns = decoder.config.rotary.turns(where.to(x.device))
+    far = decoder.config.rotary.turns(torch.tensor([places.far(window)], device=x.device))
+    state.position += len(x)
+    state.blocks += len(lengths)
+    if state.last is not None and measure:
+        lengths = [state.last.tokens, *lengths]
+    kept, measured = [], []
+    for layer, held, sink in zip(decoder.layers, state.windows, state.sinks, strict=True):
+        query, key, value = layer.project(x)
+        kept.append(torch.stack([key, value]))
+        keys, values = held.append(rotate(key, turns), value)
+        local = Local(
+            keys=keys,
+            values=values,
+            first=held.first,
+            sink_keys=sink[0],
+            sink_values=sink[1],
+        )
+        near = rotate(query, turns)
+        part: Part = windowed(near, rotate(query, far), local, window=window)
+        if measure:
+            measured.append(salience(near, part[1], keys, lengths, window=window))
+        x = layer.finish(x, part[0])
+    by_block = [torch.stack(layers) for layers in zip(*measured, strict=True)]
+    return torch.stack(kept), by_block

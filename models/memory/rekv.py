@@ -1,0 +1,300 @@
+"""A video stream as retrievable blocks of keys and values, and answers drawn from them.
+
+Frames are read through a sliding window with sinks, and their keys and values are stored before
+rotation. A question picks blocks, layer by layer; these are turned to positions that follow
+each other, and the question is read after them. Answers change nothing that is stored, and one
+thread may answer while another goes on storing.
+
+Source: ReKV, Di et al. 2025, section 3.
+"""
+
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.language.decoder import Choose, Decoder, generate, likeliest
+from models.language.kv_cache import size
+from models.memory.eviction import KeepAll, Policy
+from models.memory.kv_store.tiers import Store
+from models.memory.positions import Line, Places
+from models.memory.prefill import State, begin, encode
+from models.memory.retrieval import Scoring, best, score
+from models.memory.retrieved_context import Allowed, Retrieved, fetch, look, visible
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RekvConfig:
+    """`window` is in tokens; `blocks` is how many a question retrieves in each layer.
+
+    Blocks are stored in `dtype`, by default the decoder's own: half as many bits take half the
+    room, and are exact no more. If not `internal`, blocks can be had by ids alone, and what a
+    layer would find them by takes no RAM.
+    """
+
+    window: int = 15_000
+    blocks: int = 64
+    scoring: Scoring = "dot"
+    dtype: torch.dtype | None = None
+    internal: bool = True
+    span: int = 32  # blocks that the trend is taken from, if the scoring is "centred"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """What one block is made from: embeddings (tokens, width), and its time in seconds."""
+
+    tokens: Tensor
+    start: float
+    end: float
+
+
+class Rekv:
+    """A decoder with a memory of frames; one serves every session."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        opening: Tensor,
+        config: RekvConfig | None = None,
+        *,
+        policy: Policy | None = None,
+        places: Places | None = None,
+    ) -> None:
+        """Remember with `decoder` after `opening`: the tokens, int64 (count,), before the video.
+
+        `places` tells the positions of the video's tokens, by default on a line.
+
+        Raises:
+            ValueError: the opening is empty, or does not fit into the window; or blocks on a
+                grid would lose tokens; or a policy merges what has no representatives.
+        """
+        self.decoder = decoder
+        self.config = config or RekvConfig()
+        self.policy: Policy = policy or KeepAll()
+        self.places: Places = places or Line()
+        self.opening = opening
+        if self.policy.measures and not isinstance(self.places, Line):
+            raise ValueError("blocks on a grid cannot be thinned out; choose another policy")
+        if not self.config.internal and not isinstance(self.policy, KeepAll):
+            raise ValueError("this policy works on representatives; set internal=True")
+        if not 0 < len(opening) < self.config.window:
+            raise ValueError(
+                f"the opening has {len(opening)} tokens; give at least one, and fewer than the "
+                f"window's {self.config.window}"
+            )
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What a stored block is only good for: these weights, after this opening."""
+        config = self.decoder.config
+        found_by = {} if self.config.internal else {"found by": "ids"}
+        return found_by | {
+            "shape": [config.layers, config.key_heads, config.head_width],
+            "dtype": str(self._dtype).removeprefix("torch."),
+            "weights": next(self.decoder.layers).fingerprint(),
+            "opening": zlib.crc32(self.opening.cpu().numpy().tobytes()),
+        }
+
+    @torch.no_grad()
+    def init_state(self, store: Store | None = None) -> State:
+        """Return the memory before the first frame, or, with a `store`, after its last.
+
+        A store that holds blocks goes on as if the stream had not been interrupted, as far as
+        the blocks within the last window are whole.
+        """
+        window = self.config.window
+        return begin(self.decoder, self.opening, store or Store(), self.places, window=window)
+
+    @torch.no_grad()
+    def step(self, state: State, frames: Sequence[Frame]) -> tuple[State, tuple[()]]:
+        """Remember `frames`, in order of time; each becomes one block.
+
+        After an error nothing of these frames is remembered, and `state` is as it was.
+
+        Raises:
+            ValueError: frames are not in order of time, or have no or misshapen tokens.
+            StoreFullError, StoreError: there is no room for them.
+        """
+        if not frames:
+            return state, ()
+        config = self.decoder.config
+        self._check(state, frames)
+        self.policy.tidy(state.store)
+        x = torch.cat([frame.tokens for frame in frames])
+        needed = size(config.layers, config.key_heads, config.head_width, len(x), self._dtype)
+        state.store.reserve(needed)
+        lengths = [len(frame.tokens) for frame in frames]
+        memory, measured = encode(
+            self.decoder,
+            state,
+            x,
+            lengths,
+            self.places,
+            window=self.config.window,
+            measure=self.policy.measures,
+        )
+        if state.last is not None and measured:
+            state.last.salience = measured.pop(0)
+        for index, part in enumerate(torch.split(memory, lengths, 3)):
+            frame = frames[index]
+            found = measured[index] if index < len(measured) else None
+            state.last = state.store.append(
+                part.to(self._dtype, copy=True),
+                start=frame.start,
+                end=frame.end,
+                salience=found,
+                represented=self.config.internal,
+            )
+        return state, ()
+
+    def flush(self, state: State) -> tuple[()]:
+        """Write what is only in RAM to the store's folder, if it has one.
+
+        Raises:
+            StoreFullError, StoreError: not all could be written; it is all still in RAM.
+        """
+        state.store.save()
+        return ()
+
+    @torch.no_grad()
+    def retrieve(
+        self,
+        state: State,
+        question: Tensor,
+        *,
+        until: float | None = None,
+        count: int | None = None,
+    ) -> Retrieved:
+        """Return what each layer takes for the `count` blocks most like `question`.
+
+        `question` is the question's own tokens, int64 (count,), and nothing around them; or
+        their embeddings. Blocks that end after `until`, seconds, are not looked at.
+
+        Raises:
+            ValueError: the question has no tokens, or this memory is not `internal`.
+            EmptyMemoryError: no block ends at or before `until`.
+
+        Source: ReKV, Di et al. 2025, section 3.3 (internal retrieval).
+        """
+        if not len(question):
+            raise ValueError("the question has no tokens; give at least one")
+        if not self.config.internal:
+            raise ValueError("this memory has nothing to find blocks by; give their ids")
+        table = state.store.table
+        config = self.config
+
+        def pick(layer: int, query: Tensor, allowed: Allowed) -> NDArray[np.int64]:
+            # Only what may be seen is scored: nor may a trend know the future.
+            rows = np.flatnonzero(allowed)
+            held = table.representatives[layer]
+            early = rows[-1:] < len(rows)  # all from the first on: no copy is needed
+            held = held[: len(rows)] if early.all() else held[torch.from_numpy(rows)]
+            scores = score(held, query, scoring=config.scoring, span=config.span)
+            return rows[best(scores, count or config.blocks)]
+
+        x = self._embedded(question)
+        allowed = visible(table, until)
+        return look(self.decoder, state.sinks, table, allowed, x, pick, self.places)
+
+    @torch.no_grad()
+    def fetch(self, state: State, ids: Collection[int], *, until: float | None = None) -> Retrieved:
+        """Return the blocks with `ids`, chosen by other means, for all layers, in order of time.
+
+        Blocks that cannot be read back are left out.
+
+        Raises:
+            ValueError: there is no such block that ends at or before `until`.
+            EmptyMemoryError: no block at all does.
+
+        Source: ReKV, Di et al. 2025, section 3.3 (external retrieval).
+        """
+        table = state.store.table
+        allowed = visible(table, until)
+        ends = table.ends <= (np.inf if until is None else until)
+        known = {block.id: row for row, block in enumerate(table.blocks) if ends[row]}
+        unknown = sorted(set(ids) - known.keys())
+        if unknown:
+            raise ValueError(f"no blocks {unknown} end at or before {until} s")
+        # Another answer may find a block lost after these ids were chosen.
+        chosen = sorted(row for row in (known[ident] for ident in set(ids)) if allowed[row])
+        rows = np.array(chosen, dtype=np.int64)
+        return fetch(self.decoder, state.sinks, table, rows, self.places)
+
+    def reply(
+        self,
+        retrieved: Retrieved,
+        prompt: Tensor,
+        *,
+        longest: int = 128,
+        stop: Collection[int] = (),
+        choose: Choose = likeliest,
+    ) -> Iterator[int]:
+        """Yield the tokens of an answer to `prompt`: all that follows the video, up to the answer.
+
+        `prompt` is int64 tokens (count,), or their embeddings. A reply at a time: `retrieved`
+        is used until the iterator ends or is closed, and can be used again after that.
+        """
+        lengths = [cache.length for cache in retrieved.caches]
+        with torch.no_grad():
+            x = self._embedded(prompt)
+        try:
+            yield from generate(
+                self.decoder, x, retrieved.caches, longest=longest, stop=stop, choose=choose
+            )
+        finally:
+            for cache, length in zip(retrieved.caches, lengths, strict=True):
+                cache.cut(cache.length - length)
+
+    def answer(
+        self,
+        state: State,
+        question: Tensor,
+        *,
+        prompt: Tensor | None = None,
+        until: float | None = None,
+        ids: Collection[int] | None = None,
+        longest: int = 128,
+        stop: Collection[int] = (),
+    ) -> Iterator[int]:
+        """Yield the tokens of an answer, the likeliest each; `state` is only read.
+
+        `prompt` is what is read after the video, by default `question` itself. With `ids`
+        these blocks are used, otherwise each layer retrieves its own.
+
+        Raises:
+            ValueError, EmptyMemoryError: as `retrieve` and `fetch`; at once, not when read.
+        """
+        if ids is None:
+            retrieved = self.retrieve(state, question, until=until)
+        else:
+            retrieved = self.fetch(state, ids, until=until)
+        read = question if prompt is None else prompt
+        return self.reply(retrieved, read, longest=longest, stop=stop)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.config.dtype or self.decoder.like.dtype
+
+    def _embedded(self, tokens: Tensor) -> Tensor:
+        return tokens if tokens.is_floating_point() else self.decoder.embed(tokens)
+
+    def _check(self, state: State, frames: Sequence[Frame]) -> None:
+        width = self.decoder.config.width
+        table = state.store.table
+        before = float(table.ends[table.count - 1]) if table.count else -np.inf
+        for frame in frames:
+            if frame.tokens.dim() != 2 or not len(frame.tokens) or frame.tokens.shape[1] != width:
+                raise ValueError(
+                    f"expected at least one token of width {width}, got {tuple(frame.tokens.shape)}"
+                )
+            if not before <= frame.start <= frame.end:
+                raise ValueError(
+                    f"a frame from {frame.start} s to {frame.end} s cannot follow {before} s; "
+                    "give frames in order of time"
+                )
+            before = frame.end

@@ -1,0 +1,121 @@
+"""What one step of training an ANCAT hears: utterances in rooms and noise, with their units."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.asr.ancat.network import FRAME
+from models.asr.streaming.running_mel import running_log_mel
+from models.asr.whisper.mel import Samples
+from models.asr.words import RATE
+from models.training.ancat.letter_times import Times, targets
+from models.training.asr.mixing import augment
+
+Rng = np.random.Generator
+IGNORED = -100  # as a target: nothing is known of this frame
+DRAWN = 24  # items from which a step takes those of about one length
+TAIL = 0.8  # seconds of silence after the last utterance: the last letters may come late
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """Sound, its units, and when each of them has been said, as in `ancat_places`."""
+
+    sound: Samples
+    units: tuple[int, ...]
+    said: Times
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """`mel` is (batch, mels, n), `labels` int64 (batch, most), `counts` how many are real.
+
+    `guide`, int64 (batch, frames of 40 ms), is the unit to write at each frame, or IGNORED.
+    """
+
+    mel: Tensor
+    labels: Tensor
+    counts: Tensor
+    guide: Tensor
+    seconds: float
+
+
+def batch(draw: Callable[[], Drawn], seconds: int, longest: float, rng: Rng) -> Batch:
+    """Return items of about the same length, at most `seconds` of sound in all, or one item."""
+    drawn = sorted((_item(draw, longest, rng) for _ in range(DRAWN)), key=_length)
+    items = _near(drawn, int(rng.integers(DRAWN)), seconds * RATE)
+    length = _length(items[-1]) + int(TAIL * RATE)
+    length += -length % FRAME
+    heard = [
+        augment(np.pad(item.sound, (0, length - len(item.sound))), lambda: draw().sound, rng)
+        for item in items
+    ]
+    most = max(1, *(len(item.units) for item in items))
+    labels = torch.zeros(len(items), most, dtype=torch.int64)
+    guide = torch.full((len(items), length // FRAME), IGNORED)
+    for row, guided, item in zip(labels, guide, items, strict=True):
+        row[: len(item.units)] = torch.tensor(item.units, dtype=torch.int64)
+        wanted_units = targets(item.units, item.said, length // FRAME, FRAME / RATE)
+        if wanted_units is not None:
+            guided.copy_(torch.tensor(wanted_units))
+    counts = torch.tensor([len(item.units) for item in items])
+    mel = torch.stack([running_log_mel(sound) for sound in heard])
+    return Batch(mel, labels, counts, guide, len(items) * length / RATE)
+
+
+def _length(item: Drawn) -> int:
+    return len(item.sound)
+
+
+def _near(items: Sequence[Drawn], place: int, samples: int) -> Sequence[Drawn]:
+    """Return as many neighbours of the item at `place` as there is room for.
+
+    `items` are sorted by length; each takes as much room as the longest, and its tail.
+    """
+    first, end = place, place + 1
+    tail = int(TAIL * RATE)
+    while end < len(items) and (end + 1 - first) * (_length(items[end]) + tail) <= samples:
+        end += 1
+    while first and (end - first + 1) * (_length(items[end - 1]) + tail) <= samples:
+        first -= 1
+    return items[first:end]
+
+
+def _item(draw: Callable[[], Drawn], longest: float, rng: Rng) -> Drawn:
+    """Return an utterance, or several with pauses, or none: sometimes nobody speaks.
+
+    A stream goes on after a full stop, and has frames late in the window too.
+    """
+    if rng.random() < 0.03:
+        return Drawn(np.zeros(int(rng.uniform(2, 8) * RATE), np.float32), (), np.zeros(0))
+    limit = rng.uniform(0.3, 1.0) * longest * RATE if rng.random() < 0.25 else 0.0
+    parts: list[Samples] = []
+    units: tuple[int, ...] = ()
+    said: list[Times] = []
+    count = 0
+    while not parts or count < limit:
+        drawn = draw()
+        if parts and count + len(drawn.sound) > longest * RATE:
+            break
+        pause = int((rng.uniform(0.1, 1.0) if parts else rng.uniform(0, 0.6)) * RATE)
+        sound = _spoken(drawn.sound, rng)
+        # Later by what came before it, and by as much slower or faster as it was made.
+        said.append((count + pause) / RATE + drawn.said * (len(sound) / len(drawn.sound)))
+        parts += [np.zeros(pause, np.float32), sound]
+        count += pause + len(sound)
+        units += drawn.units
+    return Drawn(np.concatenate(parts), units, np.concatenate(said))
+
+
+def _spoken(sound: Samples, rng: Rng) -> Samples:
+    """Return `sound` a little faster or slower, and with it higher or lower, at some level."""
+    level = np.float32(10 ** (rng.uniform(-6, 0) / 20))
+    if rng.random() < 0.5:
+        return sound * level
+    speed = rng.uniform(0.9, 1.12)
+    places = np.arange(int(len(sound) / speed)) * speed
+    bent: Samples = np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
+    return bent * level

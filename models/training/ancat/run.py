@@ -1,0 +1,231 @@
+"""A run that trains an ANCAT: what it is made of, how it is written down and taken up again."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.asr.ancat import letters as ancat_letters
+from models.asr.ancat import loading as ancat_load
+from models.asr.ancat import network as ancat
+from models.asr.ancat.network import Ancat, AncatConfig
+from models.asr.whisper import loading as recogniser
+from models.asr.words import RATE
+from models.training.ancat import letter_times as ancat_places
+from models.training.ancat.letter_times import Times
+from models.training.asr import clips as packed_clips
+from models.training.asr.clips import Clip, Clips
+
+WEIGHTS = "ancat.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """How to train. `late` weighs each frame of mean look-ahead against the loss of a letter.
+
+    With `shared`, each step draws a mode other than "adaptive", so that one model learns to
+    read at any look-ahead: what all runs of a table begin with. Gates cool from a temperature
+    of 1 to `cold` in the first `cooling` steps. `ctc` weighs a head that is for training only:
+    it tells the encoder early what the transducer learns slowly. In the first `guided` steps that
+    head is also told, less and less, at which frame each letter is said, where that is known.
+    The rate rises for `warmup` steps and falls in a line to nothing at step `end`; layers that
+    began as Whisper's learn at `rate`, the others at `fresh`. What is kept is a moving
+    average: `average` of the last one, the rest of the new. Items have at most `longest` seconds of
+    speech: memory grows with its square. The transducer's loss takes `rows` letters for each frame.
+    """
+
+    model: AncatConfig
+    shared: bool = False
+    late: float = 0.0
+    seed: int = 1
+    rate: float = 2e-4
+    fresh: float = 1e-3
+    warmup: int = 200
+    end: int = 20_000
+    cold: float = 0.1
+    cooling: int = 2000
+    ctc: float = 0.3
+    guided: int = 2000
+    batch_seconds: int = 40
+    rows: int = 16
+    longest: float = 20.0
+    engines: tuple[tuple[str, float], ...] = (
+        ("hibari", 0.4),
+        ("pico", 0.2),
+        ("flite", 0.2),
+        ("piper", 0.2),
+    )
+    held_out: tuple[str, ...] = ("kokoro", "festival")
+    validation: int = 12
+    average: float = 0.998
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spelt:
+    """A clip, its units, and when each of them has been said, as in `ancat_places`."""
+
+    clip: Clip
+    units: tuple[int, ...]
+    said: Times
+
+
+@dataclass(eq=False)
+class Run:
+    """What a run needs at every step; `average` holds the smoothed weights that are kept."""
+
+    config: TrainingConfig
+    folder: Path
+    model: Ancat
+    ctc: nn.Linear
+    clips: Clips
+    pools: dict[str, list[Spelt]]
+    held: list[Clip]
+    optimiser: torch.optim.AdamW
+    average: dict[str, Tensor]
+    step: int = 0
+    cpu: float = 0.0
+    sound: float = 0.0  # seconds of it that were learnt from
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        own = [p for p in self.model.parameters() if p.requires_grad]
+        return own + list(self.ctc.parameters())
+
+
+def begin(
+    config: TrainingConfig,
+    clips: Path,
+    folder: Path,
+    weights: Path,
+    *,
+    start: Path | None = None,
+) -> Run:
+    """Return the run in `folder`, where it was left, or at its beginning.
+
+    It begins with the weights of the run in the folder `start`, or else as Whisper's encoder.
+    """
+    torch.manual_seed(config.seed)  # for what begins at random
+    model = ancat.begin(config.model, recogniser.load(config.model.whisper, weights).model)
+    ctc = nn.Linear(model.norm.normalized_shape[0], config.model.units)
+    if start is not None:
+        _start(model, ctc, start)
+    loaded = packed_clips.load(clips)
+    run = Run(
+        config=config,
+        folder=folder,
+        model=model.train(),
+        ctc=ctc,
+        clips=loaded,
+        pools=_pools(config, loaded),
+        held=[clip for clip in loaded.all if clip.engine in config.held_out],
+        optimiser=_optimiser(config, model, ctc),
+        average={n: t.detach().clone() for n, t in ancat_load.trained(model).items()},
+    )
+    empty = [engine for engine, pool in run.pools.items() if not pool]
+    if empty:
+        raise ValueError(f"{clips}: no clips to learn from of {', '.join(empty)}")
+    _resume(run)
+    return run
+
+
+def _optimiser(config: TrainingConfig, model: Ancat, ctc: nn.Linear) -> torch.optim.AdamW:
+    known = [*model.layers.parameters(), *model.norm.parameters(), *model.pool.parameters()]
+    fresh = [*model.transducer.parameters(), *model.schedulers.parameters(), *ctc.parameters()]
+    groups = [
+        {"params": known, "lr": config.rate, "peak": config.rate},
+        {"params": fresh, "lr": config.fresh, "peak": config.fresh},
+    ]
+    return torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01)
+
+
+def _start(model: Ancat, ctc: nn.Linear, folder: Path) -> None:
+    kept = torch.load(folder / "run.pt", weights_only=True)
+    own = ancat_load.trained(model)
+    for name, tensor in own.items():
+        if name in kept["average"]:  # a run without schedulers begins one that has them
+            tensor.copy_(kept["average"][name])
+    ctc.load_state_dict(kept["ctc"])
+
+
+def _resume(run: Run) -> None:
+    file = run.folder / "run.pt"
+    if not file.exists():
+        return
+    kept = torch.load(file, weights_only=True)
+    for name, tensor in ancat_load.trained(run.model).items():
+        tensor.copy_(kept["trained"][name])
+        run.average[name].copy_(kept["average"][name])
+    run.ctc.load_state_dict(kept["ctc"])
+    run.optimiser.load_state_dict(kept["optimiser"])
+    run.step, run.cpu, run.sound = kept["step"], kept["cpu"], kept["sound"]
+
+
+def keep(run: Run) -> None:
+    """Write the run, so that a stop at any moment loses only the steps since."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    state = {
+        "trained": ancat_load.trained(run.model),
+        "average": run.average,
+        "ctc": run.ctc.state_dict(),
+        "optimiser": run.optimiser.state_dict(),
+        "step": run.step,
+        "cpu": run.cpu,
+        "sound": run.sound,
+    }
+    fresh = run.folder / "run.pt.new"
+    torch.save(state, fresh)
+    fresh.replace(run.folder / "run.pt")
+    about: ancat_load.About = {
+        "step": run.step,
+        "seed": run.config.seed,
+        "late": run.config.late,
+        "cpu_hours": round(run.cpu / 3600, 3),
+        "sound_hours": round(run.sound / 3600, 2),
+    }
+    ancat_load.save(run.config.model, run.average, run.folder / WEIGHTS, about)
+
+
+def smooth(run: Run) -> None:
+    """Move the average a step towards the weights."""
+    weight = min(run.config.average, run.step / (run.step + 10))
+    for name, tensor in ancat_load.trained(run.model).items():
+        run.average[name].lerp_(tensor, 1 - weight)
+
+
+def averaged(run: Run) -> Ancat:
+    """Return a model with the smoothed weights, ready to hear."""
+    model = ancat_load.build(run.config.model, run.average, run.model.front, run.folder)
+    return model.eval()
+
+
+def note(run: Run, name: str, about: dict[str, object]) -> None:
+    """Add a line to the file `name` of the run."""
+    with (run.folder / name).open("a") as lines:
+        lines.write(json.dumps(about) + "\n")
+
+
+def _pools(config: TrainingConfig, clips: Clips) -> dict[str, list[Spelt]]:
+    """Return the clips of each engine that can be spelt in letters and are short enough."""
+    pools: dict[str, list[Spelt]] = {engine: [] for engine, _ in config.engines}
+    ends = ancat_places.read(clips.folder / "ends.jsonl")
+    for clip in clips.all:
+        if clip.engine not in pools or clip.count > config.longest * RATE:
+            continue
+        try:
+            units = ancat_letters.encode(clip.text)
+        except ValueError:
+            continue  # a digit, or a letter of another language: its spelling is not known
+        said = ancat_places.times(clip.text, ends.get(clip.path))
+        pools[clip.engine].append(Spelt(clip, tuple(units), said))
+    return pools
+
+
+def draw(run: Run, rng: np.random.Generator) -> Spelt:
+    """Return a clip to learn from."""
+    names, shares = zip(*run.config.engines, strict=True)
+    odds = np.array(shares) / sum(shares)
+    pool = run.pools[names[rng.choice(len(names), p=odds)]]
+    return pool[rng.integers(len(pool))]

@@ -1,0 +1,86 @@
+"""What an ANCAT is worth on clips of known text: word errors against how far it looked ahead."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.asr.ancat.letters import decode
+from models.asr.ancat.network import FRAME, Ancat, Mode
+from models.asr.ancat.search import Search, Spelling
+from models.asr.streaming.running_mel import running_log_mel
+from models.asr.whisper.mel import Samples
+from models.asr.words import RATE
+from models.training.asr.scoring import Score, score
+
+TAIL = RATE * 4 // 5  # samples of silence after a clip, as in training
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """`each` is one score for each clip; `delays` are seconds of look-ahead of every frame."""
+
+    mode: Mode
+    each: tuple[Score, ...]
+    delays: NDArray[np.float64]
+
+    @property
+    def total(self) -> Score:
+        return sum(self.each, Score())
+
+    @property
+    def mean(self) -> float:
+        """Seconds of look-ahead on average, without the frame itself."""
+        return float(self.delays.mean())
+
+    @property
+    def p95(self) -> float:
+        return float(np.percentile(self.delays, 95))
+
+    def told(self) -> dict[str, object]:
+        total = self.total
+        return {
+            "mode": self.mode,
+            "words": total.words,
+            "substitutions": total.substitutions,
+            "deletions": total.deletions,
+            "insertions": total.insertions,
+            "mean": round(self.mean, 4),
+            "p95": round(self.p95, 4),
+        }
+
+    def __str__(self) -> str:
+        return f"{self.mode}: {self.total}, look-ahead {self.mean:.2f} s, p95 {self.p95:.2f} s"
+
+
+@torch.inference_mode()
+def scored(
+    model: Ancat,
+    pairs: Iterable[tuple[Samples, str]],
+    *,
+    mode: Mode | None = None,
+    beam: int = 1,
+    spelling: Spelling | None = None,
+) -> Result:
+    """Read each sound of `pairs` and compare with its text.
+
+    The masked pass over the whole clip is what the stream says, and much quicker. Only frames
+    of the clip itself count as looking ahead, not those of the silence after it.
+
+    Raises:
+        ValueError: a clip is longer than the model's window.
+    """
+    search = Search(model.transducer, beam=beam, spelling=spelling)
+    each, delays = [], []
+    for samples, text in pairs:
+        padded = np.pad(samples, (0, TAIL))
+        padded = padded[: len(padded) // FRAME * FRAME]
+        encoded = model.encode(running_log_mel(padded)[None], mode=mode)
+        state = search.init_state()
+        for hidden in encoded.hidden[0]:
+            state = search.step(state, hidden)
+        each.append(score(text, decode(state.best.units)))
+        delays.append(encoded.delays()[: len(samples) // FRAME].numpy() * (FRAME / RATE))
+    return Result(mode or model.config.mode, tuple(each), np.concatenate(delays))

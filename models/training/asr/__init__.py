@@ -1,0 +1,1 @@
+"""Training of the causal Whisper adapters, and the speech corpus."""

@@ -1,0 +1,173 @@
+"""A run of training: what it is made of, how it is written down and taken up again."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.asr.whisper import loading as recogniser
+from models.asr.whisper import lora
+from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.whisper import Whisper
+from models.training.asr import clips as packed_clips
+from models.training.asr.clips import Clip, Clips
+from models.training.asr.word_ends import Ends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """How to train. `chunks` are frames of 20 ms with their odds; 0 is the whole item at once.
+
+    `aligner` is the model that tells when each word ended. Utterances are aligned when they
+    are first drawn; so that this does not come all at once, they are drawn from `pool` of them
+    at first, and from `growth` more with each step. A word is asked for `margin` frames after
+    its end; in a share `prompted` of the items the talk began before the sound does, and its
+    text is the prompt, of at most `prompt` tokens. `distil` weighs the distance to the unchanged
+    encoder against the cross-entropy of the answers, in which early and late questions weigh
+    `early` and `late`. What is kept is a moving average of the adapters: `average` of the last
+    one, the rest of the new.
+    The rate rises for `warmup` steps, stays, and falls in a line from step `hold` on until it
+    would be nothing at step `end`.
+    """
+
+    model: str = "tiny.en"
+    aligner: str = "base"
+    rank: int = 32
+    feed_forward: bool = True
+    seed: int = 1
+    rate: float = 4e-4
+    warmup: int = 30
+    hold: int = 430
+    end: int = 760
+    seconds: tuple[int, ...] = (5, 7, 10, 13, 20)
+    batch_seconds: int = 40
+    chunks: tuple[tuple[int, float], ...] = ((5, 0.2), (15, 0.55), (50, 0.25))
+    engines: tuple[tuple[str, float], ...] = (
+        ("hibari", 0.45),
+        ("pico", 0.2),
+        ("flite", 0.15),
+        ("piper", 0.2),
+    )
+    held_out: tuple[str, ...] = ("kokoro", "festival")
+    validation: int = 30
+    margin: int = 12
+    prompted: float = 0.25
+    prompt: int = 48
+    pool: int = 300
+    growth: int = 1
+    distil: float = 1.0
+    early: float = 0.7
+    late: float = 0.5
+    average: float = 0.985
+
+
+@dataclass(eq=False)
+class Run:
+    """What a run needs at every step; `average` holds the smoothed adapters that are kept."""
+
+    config: TrainingConfig
+    folder: Path
+    student: Recogniser
+    teacher: Whisper
+    clips: Clips
+    ends: Ends
+    trained: list[nn.Parameter]
+    optimiser: torch.optim.AdamW
+    average: list[Tensor]
+    pools: dict[str, list[Clip]]
+    step: int = 0
+    cpu: float = 0.0
+
+
+def begin(config: TrainingConfig, clips: Path, folder: Path, weights: Path) -> Run:
+    """Return the run in `folder`, where it was left or at its beginning."""
+    student = recogniser.load(config.model, weights)
+    teacher = copy.deepcopy(student.model)
+    rng = torch.Generator().manual_seed(config.seed)
+    trained = lora.attach(
+        student.model,
+        rank=config.rank,
+        alpha=config.rank,
+        rng=rng,
+        feed_forward=config.feed_forward,
+    )
+    optimiser = torch.optim.AdamW(trained, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
+    loaded = packed_clips.load(clips)
+    aligner = recogniser.load(config.aligner, weights)
+    run = Run(
+        config=config,
+        folder=folder,
+        student=student,
+        teacher=teacher,
+        clips=loaded,
+        ends=Ends(loaded, aligner, clips / "ends.jsonl"),
+        trained=trained,
+        optimiser=optimiser,
+        average=[parameter.detach().clone() for parameter in trained],
+        pools=_pools(config, loaded),
+    )
+    file = folder / "run.pt"
+    if file.exists():
+        kept = torch.load(file, weights_only=True)
+        for parameter, value in zip(trained, kept["trained"], strict=True):
+            parameter.data.copy_(value)
+        for mean, value in zip(run.average, kept["average"], strict=True):
+            mean.copy_(value)
+        optimiser.load_state_dict(kept["optimiser"])
+        for group in optimiser.param_groups:
+            group["lr"] = config.rate
+        run.step, run.cpu = kept["step"], kept["cpu"]
+    return run
+
+
+def _pools(config: TrainingConfig, clips: Clips) -> dict[str, list[Clip]]:
+    """Return the clips of each engine to train on, in an order that the seed tells."""
+    rng = np.random.default_rng(config.seed)
+    pools = {}
+    for engine, _ in config.engines:
+        own = [clip for clip in clips.all if clip.engine == engine]
+        pools[engine] = [own[i] for i in rng.permutation(len(own))]
+    return pools
+
+
+def keep(run: Run) -> None:
+    """Write the run, so that a stop at any moment loses only the steps since."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    state = {
+        "trained": [parameter.data for parameter in run.trained],
+        "average": run.average,
+        "optimiser": run.optimiser.state_dict(),
+        "step": run.step,
+        "cpu": run.cpu,
+    }
+    fresh = run.folder / "run.pt.new"
+    torch.save(state, fresh)
+    fresh.replace(run.folder / "run.pt")
+    about: dict[str, str | int | float] = {
+        "model": run.config.model,
+        "step": run.step,
+        "seed": run.config.seed,
+    }
+    with averaged(run):
+        lora.save(run.student.model, run.folder / "adapter.safetensors", about)
+
+
+class averaged:  # noqa: N801  (reads as a statement: with averaged(run))
+    """Within the block, the model has the smoothed adapters."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.own = [parameter.data.clone() for parameter in run.trained]
+
+    def __enter__(self) -> None:
+        self._put(self.run.average)
+
+    def __exit__(self, *error: object) -> None:
+        self._put(self.own)
+
+    def _put(self, values: list[Tensor]) -> None:
+        for parameter, value in zip(self.run.trained, values, strict=True):
+            parameter.data.copy_(value)

@@ -1,0 +1,207 @@
+"""Train adapters that let Whisper hear in blocks: `python -m models.training.asr.causal_whisper`.
+
+One step encodes a batch of items once, under the block mask of a chunk size drawn for the
+step, and asks the decoder about many moments of each item in one pass (see `queries`). The
+unchanged encoder, which hears the clean sound whole, shows what each frame should become.
+A run is resumed by the same command; every step draws its data from its own number.
+
+Sources: CarelessWhisper, Krichli et al. 2025; LoRA, Hu et al. 2021.
+"""
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from torch import Tensor, nn
+
+from models.asr.streaming.causal import Blocks, encode_masked
+from models.asr.streaming.causal_stream import CausalConfig, CausalStream
+from models.asr.streaming.running_mel import running_log_mel
+from models.asr.whisper.align import FRAME
+from models.asr.whisper.mel import log_mel
+from models.asr.whisper.prompt import prompted
+from models.training.asr import clips as packed_clips
+from models.training.asr.adapter_run import Run, TrainingConfig, averaged, begin, keep
+from models.training.asr.clips import Clip
+from models.training.asr.mixing import Item, Said, after, mix
+from models.training.asr.queries import EARLY, IGNORED, LATE, MAIN, answer, ask, pack
+from models.training.asr.scoring import streamed
+from models.training.bfloat16 import Halves
+from models.training.process import hold, turns
+
+logger = logging.getLogger(__name__)
+
+
+def items(run: Run, rng: np.random.Generator) -> list[Item]:
+    """Return the batch that `rng` draws."""
+    config = run.config
+    engines = [name for name, _ in config.engines]
+    odds = np.array([share for _, share in config.engines])
+    fresh = min(1.0, (config.pool + config.growth * run.step) / len(run.clips.all))
+    pools = {name: run.pools[name][: max(1, int(fresh * len(run.pools[name])))] for name in engines}
+
+    def pick() -> Clip:
+        pool = pools[engines[rng.choice(len(engines), p=odds / odds.sum())]]
+        return pool[rng.integers(len(pool))]
+
+    def draw() -> Said:
+        clip = pick()
+        tokens, ends = run.ends.tokens(clip, run.student.tokenizer)
+        return Said(run.clips.samples(clip), tokens, ends)
+
+    def item(length: int) -> Item:
+        before = None
+        if rng.random() < config.prompted:
+            said = draw()
+            before = after(said, int(rng.integers(1, len(said.tokens) + 1)), config.prompt)
+        return mix(
+            draw,
+            lambda: run.clips.samples(pick()),
+            length,
+            rng,
+            before=before,
+            margin=config.margin,
+        )
+
+    seconds = int(rng.choice(config.seconds))
+    count = max(1, round(config.batch_seconds / seconds))
+    return [item(seconds * 50 * FRAME) for _ in range(count)]
+
+
+def rate(config: TrainingConfig, step: int) -> float:
+    """Return the learning rate of `step`."""
+    rising = (step + 1) / config.warmup
+    falling = (config.end - step) / (config.end - config.hold)
+    return config.rate * max(0.01, min(1.0, rising, falling))
+
+
+def advance(run: Run) -> dict[str, float]:
+    """Do one step and return its losses."""
+    config = run.config
+    rng = np.random.default_rng([config.seed, run.step])
+    sizes, odds = zip(*config.chunks, strict=True)
+    chunk = int(rng.choice(sizes, p=np.array(odds) / sum(odds)))
+    blocks = Blocks(chunk=chunk) if chunk else None
+    batch = items(run, rng)
+    with Halves():
+        loss, parts = _loss(run, batch, blocks, rng)
+    run.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+    norm = nn.utils.clip_grad_norm_(run.trained, 1.0)
+    for group in run.optimiser.param_groups:
+        group["lr"] = rate(config, run.step)
+    run.optimiser.step()
+    weight = min(config.average, run.step / (run.step + 10))
+    for mean, parameter in zip(run.average, run.trained, strict=True):
+        mean.lerp_(parameter.data, 1 - weight)
+    run.step += 1
+    return {"step": run.step, "chunk": chunk, "loss": loss.item(), "norm": float(norm), **parts}
+
+
+def _loss(
+    run: Run, batch: list[Item], blocks: Blocks | None, rng: np.random.Generator
+) -> tuple[Tensor, dict[str, float]]:
+    config, model = run.config, run.student.model
+    mel = torch.stack([running_log_mel(item.heard) for item in batch])
+    encoded = encode_masked(model, mel, blocks)
+    with torch.no_grad():
+        clean = torch.stack([log_mel(item.clean) for item in batch])
+        wanted = encode_masked(run.teacher, clean, None).float()
+    distance = (encoded.float() - wanted).square().mean() / wanted.var()
+    tokenizer, frames = run.student.tokenizer, encoded.shape[1]
+    packed = pack(
+        [
+            ask(
+                prompted(tokenizer, item.before),
+                item.tokens,
+                item.ends,
+                frames=frames,
+                blocks=blocks,
+                end_of_text=tokenizer.end,
+                rng=rng,
+            )
+            for item in batch
+        ],
+        frames,
+    )
+    hidden = answer(model, encoded, packed)
+    asked = packed.answers != IGNORED
+    scores = model.logits(hidden[asked]).float()
+    kinds, answers = packed.kinds[asked], packed.answers[asked]
+    losses = F.cross_entropy(scores, answers, reduction="none")
+    weight = torch.tensor([1.0, config.early, config.late])[kinds]
+    loss = (losses * weight).sum() / weight.sum() + config.distil * distance
+    right = (scores.argmax(1) == answers).float()
+    parts = {"distance": distance.item()}
+    for kind, name in ((MAIN, "main"), (EARLY, "early"), (LATE, "late")):
+        chosen = kinds == kind
+        if chosen.any():
+            parts[name] = losses[chosen].mean().item()
+            parts[f"{name}_right"] = float(right[chosen].mean())
+    return loss, parts
+
+
+def train(run: Run, steps: int, validate: Callable[[Run], None], every: int) -> None:
+    """Step until `steps` or a signal to end; the losses go to log.jsonl."""
+    used = time.process_time()
+    with (run.folder / "log.jsonl").open("a") as log:
+        for _ in turns(lambda: run.step < steps, lambda: keep(run)):
+            parts = advance(run)
+            run.cpu, used = run.cpu + time.process_time() - used, time.process_time()
+            log.write(json.dumps({**parts, "cpu": round(run.cpu, 1)}) + "\n")
+            log.flush()
+            if run.step % every == 0:
+                validate(run)
+                used = time.process_time()
+
+
+def validate(run: Run) -> None:
+    """Stream some clips of the engines that are held out, and note the errors by kind."""
+    held = [clip for clip in run.clips.all if clip.engine in run.config.held_out]
+    order = np.random.default_rng(run.config.seed).permutation(len(held))
+    chosen = [held[i] for i in order[: run.config.validation]]
+    notes: dict[str, object] = {"step": run.step, "cpu": round(run.cpu, 1)}
+    with averaged(run):
+        for chunk in (15, 50):
+            model = CausalStream(run.student, CausalConfig(chunk=chunk))
+            total = streamed(model, ((run.clips.samples(clip), clip.text) for clip in chosen))
+            notes[f"chunk {chunk}"] = asdict(total)
+            logger.info("step %d, chunk %d: %s", run.step, chunk, total)
+    with (run.folder / "validation.jsonl").open("a") as lines:
+        lines.write(json.dumps(notes) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--clips", type=Path, required=True, help="folder of packed clips")
+    parser.add_argument("--pack", type=Path, nargs="*", default=[], help="corpora to pack first")
+    parser.add_argument("--weights", type=Path, required=True, help="folder of fetched weights")
+    parser.add_argument("--model", default="tiny.en")
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--end", type=int, help="the step at which the rate has fallen to nothing")
+    parser.add_argument("--every", type=int, default=200, help="steps between validations")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(1)
+    held = hold(given.run, parser)
+    packed_clips.pack(given.pack, given.clips, logger.info)
+    config = TrainingConfig(model=given.model)
+    if given.end is not None:
+        config = replace(config, end=given.end, hold=given.end * config.hold // config.end)
+    run = begin(config, given.clips, given.run, given.weights)
+    (given.run / "config.json").write_text(json.dumps(asdict(config), indent=1))
+    logger.info("%d clips, from step %d", len(run.clips.all), run.step)
+    with held:
+        train(run, given.steps, validate, given.every)
+
+
+if __name__ == "__main__":
+    main()

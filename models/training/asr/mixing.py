@@ -1,0 +1,151 @@
+"""Training items: utterances one after another, pauses between them, and what rooms do to sound.
+
+An item is cut at its length wherever that falls, in the middle of a word too: a stream does
+not end at a full stop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.asr.whisper.align import FRAME
+from models.asr.whisper.mel import Samples
+from models.asr.words import RATE
+
+Rng = np.random.Generator
+Voice = Callable[[], Samples]  # any utterance's sound, to be talked over
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """An utterance: float32 (n,) at 16 kHz, its tokens, and the frame where each one's word ends.
+
+    `before` are tokens that were said before the sound begins.
+    """
+
+    samples: Samples
+    tokens: list[int]
+    ends: list[int]
+    before: tuple[int, ...] = ()
+
+
+Draw = Callable[[], Said]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """`clean` and `heard` are float32 (n,) at 16 kHz; `ends` are frames of 20 ms, rising."""
+
+    clean: Samples
+    heard: Samples
+    tokens: list[int]
+    ends: list[int]
+    before: tuple[int, ...] = ()
+
+
+def after(said: Said, count: int, most: int) -> Said:
+    """Return `said` without the words of its first `count` tokens; `most` of those stay known."""
+    while count < len(said.tokens) and said.ends[count] == said.ends[count - 1]:
+        count += 1  # tokens of one word end together
+    cut = said.ends[count - 1]
+    return Said(
+        said.samples[cut * FRAME :],
+        said.tokens[count:],
+        [end - cut for end in said.ends[count:]],
+        tuple(said.tokens[max(0, count - most) : count]),
+    )
+
+
+def mix(
+    draw: Draw,
+    voice: Voice,
+    length: int,
+    rng: Rng,
+    *,
+    before: Said | None = None,
+    margin: int = 0,
+) -> Item:
+    """Return an item of `length` samples, of as many drawn utterances as it takes.
+
+    It begins with `before` where that is given. A token may be said `margin` frames after the
+    end of its word.
+    """
+    clean = np.zeros(length, np.float32)
+    tokens: list[int] = []
+    ends: list[int] = []
+    first = before
+    position = 0 if rng.random() < 0.3 else int(rng.integers(0, RATE))
+    if rng.random() < 0.03:
+        position = length  # nobody speaks: nothing is to be written
+    while position < length:
+        position -= position % FRAME
+        said, first = first or draw(), None
+        part = said.samples[: length - position] * 10 ** (rng.uniform(-6, 0) / 20)
+        clean[position : position + len(part)] += part
+        tokens += said.tokens
+        ends += [position // FRAME + end + margin for end in said.ends]
+        position += len(said.samples) + int(rng.uniform(0.1, 1.5) * RATE)
+    heard = augment(clean, voice, rng)
+    return Item(clean, heard, tokens, ends, before.before if before else ())
+
+
+def augment(clean: Samples, voice: Voice, rng: Rng) -> Samples:
+    """Return `clean` as a microphone in some room might hear it."""
+    heard: NDArray[np.floating[Any]] = clean
+    if rng.random() < 0.25:
+        heard = _in_room(heard, rng)
+    if rng.random() < 0.15:
+        heard = _band(heard, rng.uniform(50, 350), rng.uniform(3000, 7000))
+    level = float(np.sqrt(np.mean(heard**2))) or 0.05
+    if rng.random() < 0.5:
+        noise = _noise(len(heard), rng.uniform(0, 2), rng)
+        heard = heard + noise * level * 10 ** (-rng.uniform(8, 40) / 20)
+    if rng.random() < 0.1:
+        heard = heard + _babble(len(heard), voice, rng) * level * 10 ** (-rng.uniform(12, 25) / 20)
+    peak = float(np.abs(heard).max()) or 1.0
+    wanted = 10 ** (rng.uniform(-24, -0.5) / 20)
+    hiss = rng.standard_normal(len(heard)) * 10 ** (rng.uniform(-100, -60) / 20)
+    return np.clip(heard * (wanted / peak) + hiss, -1, 1).astype(np.float32)
+
+
+def _in_room(sound: NDArray[np.floating[Any]], rng: Rng) -> Samples:
+    """Add an exponential tail: the direct sound, then noise that dies away."""
+    tail = rng.uniform(0.1, 0.5)  # seconds until -60 dB
+    count = int(tail * RATE)
+    response = rng.standard_normal(count) * 10 ** (-3 * np.arange(count) / count)
+    response *= rng.uniform(0.1, 0.6) / np.sqrt(np.sum(response**2))
+    response[0] = 1.0
+    return _convolve(sound, response)
+
+
+def _convolve(sound: NDArray[np.floating[Any]], response: NDArray[np.float64]) -> Samples:
+    size = 1 << (len(sound) + len(response) - 1).bit_length()
+    product = np.fft.rfft(sound, size) * np.fft.rfft(response, size)
+    return np.fft.irfft(product, size)[: len(sound)].astype(np.float32)
+
+
+def _band(sound: NDArray[np.floating[Any]], low: float, high: float) -> Samples:
+    spectrum = np.fft.rfft(sound)
+    frequency = np.fft.rfftfreq(len(sound), 1 / RATE)
+    spectrum[(frequency < low) | (frequency > high)] = 0
+    return np.fft.irfft(spectrum, len(sound)).astype(np.float32)
+
+
+def _noise(count: int, slope: float, rng: Rng) -> NDArray[np.float64]:
+    """Return noise of root mean square 1 whose power falls with frequency to the `slope`."""
+    spectrum = np.fft.rfft(rng.standard_normal(count))
+    spectrum[1:] *= np.arange(1, len(spectrum)) ** (-slope / 2)
+    spectrum[0] = 0
+    noise: NDArray[np.float64] = np.fft.irfft(spectrum, count)
+    return noise / float(np.sqrt(np.mean(noise**2)))
+
+
+def _babble(count: int, voice: Voice, rng: Rng) -> Samples:
+    """Return several voices at once, of root mean square 1."""
+    voices = np.zeros(count, np.float32)
+    for _ in range(int(rng.integers(3, 6))):
+        voices += np.resize(voice(), count)
+    return voices / (float(np.sqrt(np.mean(voices**2))) or 1.0)

@@ -1,0 +1,161 @@
+"""How well a recogniser writes: substitutions, deletions and insertions against a text.
+
+`python -m models.training.asr.scoring` streams a manifest's sounds through a causal model.
+"""
+
+import argparse
+import json
+import logging
+import resource
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import torch
+from whisper_normalizer.english import EnglishTextNormalizer
+
+from models.asr.streaming.causal_stream import CausalConfig, CausalStream
+from models.asr.streaming.offline import transcribe
+from models.asr.whisper import loading as recogniser
+from models.asr.whisper import lora
+from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.mel import Samples
+from models.asr.words import RATE, Heard, text_of
+from models.training.asr.clips import read_sound
+
+logger = logging.getLogger(__name__)
+NORMAL = EnglishTextNormalizer()
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Word errors by kind; `words` are those of the reference."""
+
+    words: int = 0
+    substitutions: int = 0
+    deletions: int = 0
+    insertions: int = 0
+
+    @property
+    def errors(self) -> int:
+        return self.substitutions + self.deletions + self.insertions
+
+    def __add__(self, other: "Score") -> "Score":
+        return Score(
+            self.words + other.words,
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+        )
+
+    def __str__(self) -> str:
+        if not self.words:
+            return f"{self.insertions} words where nobody spoke"
+        share = [100 * n / self.words for n in (self.errors, *self.split)]
+        return "WER {:.1f} % (S {:.1f}, D {:.1f}, I {:.1f})".format(*share)
+
+    @property
+    def split(self) -> tuple[int, int, int]:
+        return self.substitutions, self.deletions, self.insertions
+
+
+def score(reference: str, heard: str) -> Score:
+    """Compare two texts as Whisper's authors do: case, marks and spelling do not count."""
+    wanted, got = NORMAL(reference), NORMAL(heard)
+    if not wanted:
+        return Score(insertions=len(got.split()))
+    counts = jiwer.process_words(wanted, got)
+    return Score(len(wanted.split()), counts.substitutions, counts.deletions, counts.insertions)
+
+
+def stream(model: CausalStream, samples: Samples) -> list[Heard]:
+    """Hear `samples` in pieces of 100 ms, and half a second of silence after them."""
+    padded = np.pad(samples, (0, RATE // 2)).astype(np.float32)
+    state, heard = model.init_state(), list[Heard]()
+    for start in range(0, len(padded), RATE // 10):
+        state, news = model.step(state, padded[start : start + RATE // 10])
+        heard += news
+    return [*heard, *model.flush(state)]
+
+
+def streamed(model: CausalStream, pairs: Iterable[tuple[Samples, str]]) -> Score:
+    """Return the score of streaming each sound of `pairs` against its text."""
+    total = Score()
+    for samples, text in pairs:
+        heard = stream(model, samples)
+        total += score(text, text_of([word for news in heard for word in news.committed]))
+    return total
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--model", default="tiny.en")
+    parser.add_argument("--adapter", type=Path, help="none scores the model offline")
+    parser.add_argument("--chunk", type=int, nargs="*", default=[15, 50], help="in 20 ms")
+    parser.add_argument("--engines", nargs="*", help="only these; default all")
+    parser.add_argument("--patience", type=float, default=0.0)
+    parser.add_argument("--most", type=int, default=10_000, help="clips of each group")
+    parser.add_argument("--verbose", action="store_true")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(1)
+    ears = recogniser.load(given.model, given.weights)
+    if given.adapter:
+        logger.info("%s", lora.load(ears.model, given.adapter))
+        lora.merge(ears.model)
+    for chunk in given.chunk if given.adapter else [0]:
+        hear = _streaming(ears, chunk, given.patience) if chunk else _offline(ears)
+        used = _cpu()
+        for group, entries in _groups(given.manifest, given.engines, given.most).items():
+            total, seconds = Score(), 0.0
+            for entry in entries:
+                samples = _sound(given.manifest.parent / entry["path"])
+                said = hear(samples)
+                total += (one := score(entry["text"], said))
+                seconds += len(samples) / RATE
+                if given.verbose and one.errors:
+                    logger.info("  %s\n    wanted %s\n    heard  %s", one, entry["text"], said)
+            used, before = _cpu(), used
+            note = {"chunk": chunk, "group": group, "clips": len(entries), **asdict(total)}
+            cost = (used - before) / seconds
+            logger.info("%s %s, %.2f CPU s a second", json.dumps(note), total, cost)
+
+
+def _sound(path: Path) -> Samples:
+    return read_sound(path).astype(np.float32) / np.float32(32768)
+
+
+def _offline(ears: Recogniser) -> Callable[[Samples], str]:
+    return lambda samples: text_of(transcribe(ears, samples, beam=1, language="en"))
+
+
+def _streaming(ears: Recogniser, chunk: int, patience: float) -> Callable[[Samples], str]:
+    model = CausalStream(ears, CausalConfig(chunk=chunk, patience=patience))
+    return lambda samples: text_of(
+        [word for news in stream(model, samples) for word in news.committed]
+    )
+
+
+def _groups(
+    manifest: Path, engines: list[str] | None, most: int
+) -> dict[str, list[dict[str, str]]]:
+    groups: dict[str, list[dict[str, str]]] = {}
+    for line in manifest.read_text().splitlines():
+        entry = json.loads(line)
+        group = entry.get("engine") or entry.get("kind")
+        if engines is None or group in engines:
+            groups.setdefault(group, []).append(entry)
+    return {name: entries[:most] for name, entries in groups.items()}
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""When each word of an utterance ended, told by another model than the one that is trained.
+
+The text is known, so the offline base model only aligns it: cross-attention and dynamic time
+warping. Each utterance is aligned once and remembered in a file.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.asr.whisper.align import FRAME, align
+from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.mel import log_mel
+from models.asr.whisper.tokenizer import Tokenizer
+from models.training.asr.clips import Clip, Clips
+
+PADDING = 16_000  # samples of silence after the utterance, so that its last word can end
+
+
+@dataclass(eq=False)
+class Ends:
+    """Word ends of `clips`, aligned when first asked for and kept in `file`."""
+
+    clips: Clips
+    aligner: Recogniser
+    file: Path
+    known: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.file.exists():
+            for line in self.file.read_text().splitlines():
+                entry = json.loads(line)
+                self.known[entry["path"]] = [tuple(pair) for pair in entry["ends"]]
+
+    def of(self, clip: Clip) -> list[tuple[int, int]]:
+        """Return (characters of " text" until a word's end, its last frame of 20 ms) pairs."""
+        if clip.path not in self.known:
+            self.known[clip.path] = self._align(clip)
+            with self.file.open("a") as lines:
+                lines.write(json.dumps({"path": clip.path, "ends": self.known[clip.path]}) + "\n")
+        return self.known[clip.path]
+
+    def tokens(self, clip: Clip, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+        """Return the tokens of " text", and the frame where the word of each one ends."""
+        text = " " + clip.text
+        encoding = tokenizer.table.encode(text, add_special_tokens=False)
+        ends = self.of(clip)
+        frames, word = [], 0
+        for _, last in encoding.offsets:
+            while word < len(ends) - 1 and last > ends[word][0]:
+                word += 1
+            frames.append(ends[word][1] if ends else 0)
+        return list(encoding.ids), np.maximum.accumulate(frames).tolist() if frames else []
+
+    @torch.inference_mode()
+    def _align(self, clip: Clip) -> list[tuple[int, int]]:
+        model, tokenizer = self.aligner.model, self.aligner.tokenizer
+        limit = model.config.audio_context * FRAME
+        samples = np.pad(self.clips.samples(clip), (0, PADDING))[:limit]
+        state = model.init_state(model.encode(log_mel(samples, model.config.mels)[None]))
+        words = tokenizer.words(tokenizer.encode(" " + clip.text))
+        frames = min(-(-clip.count // FRAME), model.config.audio_context)
+        spans = align(model, tokenizer, self.aligner.heads, state, words, frames=frames)
+        ends, text = [], ""
+        for span in spans:
+            text += tokenizer.decode(span.tokens)
+            ends.append((len(text), span.end))
+        return ends

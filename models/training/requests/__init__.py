@@ -1,0 +1,1 @@
+"""Tuning of when a standing request is met."""

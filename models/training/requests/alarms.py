@@ -1,0 +1,151 @@
+"""What notices are worth: misses, delays and false alarms against what is truly in view."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.assistant.requests.evidence import person_share, thing_share
+from models.assistant.requests.parsing import Request
+from models.assistant.requests.standing_requests import Standing
+from models.assistant.requests.targets import Target
+from models.assistant.scene.perception import Look
+from models.training.requests.timelines import RATE, Timeline
+
+MISSED = 10.0  # seconds that a miss counts as
+ASKED = 12  # requests to a timeline at most: all that are in it, and some that are not
+# At which looks of a timeline it is said that the target came (True) or went (False).
+Notices = Sequence[tuple[int, bool]]
+Detector = Callable[[Sequence[Look], Target], Notices]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """A request: the looks, the target, and at which looks it is truly in view."""
+
+    looks: Sequence[Look]
+    target: Target
+    truth: Sequence[bool]
+
+
+@dataclass(slots=True)
+class Score:
+    """What became of the events, and what was said without one."""
+
+    came: list[int] = field(default_factory=list)  # looks from each event to its notice
+    went: list[int] = field(default_factory=list)
+    events: int = 0
+    alarms: int = 0
+    hours: float = 0.0
+
+    @property
+    def looks(self) -> list[int]:
+        return self.came + self.went
+
+    @property
+    def missed(self) -> float:
+        """Share of events of which nothing was said before they were over."""
+        return 1 - len(self.looks) / self.events if self.events else math.nan
+
+    @property
+    def alarms_per_hour(self) -> float:
+        return self.alarms / self.hours if self.hours else math.nan
+
+    @property
+    def wait(self) -> float:
+        """Mean seconds from event to notice, a miss counting as `MISSED`."""
+        missed = self.events - len(self.looks)
+        return (sum(self.looks) / RATE + MISSED * missed) / max(self.events, 1)
+
+    def row(self) -> str:
+        """Return the columns of a table: events, missed, looks p50, seconds p50 and p95, alarms."""
+        said = f"{self.alarms} in {self.hours:.2f} h, {self.alarms_per_hour:.1f} an hour |"
+        if not self.events:
+            return f"0 | | | | {said}"
+        looks: list[float] = [*self.looks] or [math.nan]
+        p50, p95 = np.percentile(looks, [50, 95])
+        return (
+            f"{self.events} | {100 * self.missed:.0f} % | {p50:.0f} | "
+            f"{p50 / RATE:.1f} / {p95 / RATE:.1f} | {said}"
+        )
+
+
+def judge(score: Score, truth: Sequence[bool], notices: Notices) -> None:
+    """Count what `notices` are worth; the look that first shows an event is look 1 of it."""
+    score.hours += len(truth) / RATE / 3600
+    used: set[int] = set()
+    for at in range(1, len(truth)):
+        if truth[at] == truth[at - 1]:
+            continue
+        score.events += 1
+        until = next((i for i in range(at, len(truth)) if truth[i] != truth[at]), len(truth))
+        hit = next((i for i, came in notices if at <= i < until and came == truth[at]), None)
+        if hit is not None:
+            used.add(hit)
+            (score.came if truth[at] else score.went).append(hit - at + 1)
+    score.alarms += sum(at not in used for at, _ in notices)
+
+
+def scored(detect: Detector, trials: Iterable[Trial]) -> Score:
+    """Return the score of `detect` over all `trials`."""
+    score = Score()
+    for trial in trials:
+        judge(score, trial.truth, detect(trial.looks, trial.target))
+    return score
+
+
+def trials(timelines: Iterable[Timeline], asked: Sequence[Target]) -> list[Trial]:
+    """Return what is asked of each timeline: people, what is in it, and some of the rest."""
+    out = []
+    for index, timeline in enumerate(timelines):
+        truths = [(target, timeline.truth(target)) for target in asked]
+        known = [(target, truth) for target, truth in truths if truth is not None]
+        first = [pair for pair in known if any(pair[1]) or pair[0].people]
+        rest = [pair for pair in known if not (any(pair[1]) or pair[0].people)]
+        start = index % max(len(rest), 1)
+        chosen = (first + rest[start:] + rest[:start])[:ASKED]
+        out += [Trial(timeline.looks, target, truth) for target, truth in chosen]
+    return out
+
+
+def share(look: Look, target: Target) -> float:
+    """Return how much of `look` is `target`, which is people or things."""
+    return person_share(look, target.people) if target.people else thing_share(look, target.names)
+
+
+def in_a_row(count: int) -> Detector:
+    """Return what speaks when `count` looks in a row are on the other side of one half.
+
+    With a count of 1 it is the baseline: speak at the first look above one half.
+    """
+
+    def detect(looks: Sequence[Look], target: Target) -> Notices:
+        out = []
+        now = share(looks[0], target) > 0.5
+        agree = 0
+        for index, look in enumerate(looks):
+            agree = agree + 1 if (share(look, target) > 0.5) is not now else 0
+            if agree == count:
+                now, agree = not now, 0
+                out.append((index, now))
+        return out
+
+    return detect
+
+
+def watched(standing: Standing) -> Detector:
+    """Return what the service does: one request for coming, one for going, each time."""
+
+    def detect(looks: Sequence[Look], target: Target) -> Notices:
+        state = standing.init_state()
+        for gone in (False, True):
+            request = Request(target=target, gone=gone, change=True, repeat=True)
+            state = standing.add(state, request, looks[0].moment.time)
+        out = []
+        for index, look in enumerate(looks):
+            state, noticed = standing.step(state, look)
+            out += [(index, notice.id == 1) for notice in noticed]
+        return out
+
+    return detect

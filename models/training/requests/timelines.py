@@ -1,0 +1,172 @@
+"""Timelines with known events, put together from looks at labelled pictures and clips.
+
+A timeline shows one picture after the other for some seconds, two looks a second, as a camera
+would that is carried from place to place: an hour of it has some 500 changes of scene, many more
+than a room has. So false alarms per hour are those of a hard hour.
+"""
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.assistant.requests.targets import Target
+from models.assistant.scene.perception import Look
+from models.assistant.scene.query_parsing import named
+from models.assistant.scene.scene_entry import Moment
+
+FOLDER = Path(".cache/eyeline/standing")
+RATE = 2.0  # looks a second
+SCENES = 8  # in a timeline
+SHOWN = (6, 20)  # looks that a scene lasts
+STILL = 0.5  # how often a camera sees the same as half a second before
+PEOPLE = ("person", "people", "man", "woman")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A photograph or clip, the looks at it, what is in it, and how many people (None: unknown).
+
+    `objects` are lists of names that each count as one thing, the main thing first; `colours` are
+    those that it may be said to have.
+    """
+
+    id: str
+    clip: bool
+    half: int
+    objects: Sequence[Sequence[str]]
+    people: int | None
+    colours: Sequence[str]
+    looks: tuple[Look, ...]
+
+    def shows(self, target: Target) -> bool | None:
+        """Return whether `target` is in it; None if the labels leave that open."""
+        if target.people:
+            return self._peopled(target.people)
+        for names in self.objects:
+            columns = [named(name) for name in names]
+            known = [found for found in columns if found]
+            if known and known[0] & target.names:
+                return True
+            if any(found & target.names for found in known):
+                return None  # a name that counts, but not the plainest: a cheetah is a cat
+        return False
+
+    def _peopled(self, count: int) -> bool | None:
+        if self.people is not None:
+            return self.people >= count
+        if count == 1 and self.objects[0][0] in PEOPLE:
+            return True
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Timeline:
+    """Looks, and the scenes they come from as places of begin and end."""
+
+    looks: tuple[Look, ...]
+    scenes: tuple[tuple[int, int, Picture], ...]
+
+    def truth(self, target: Target) -> list[bool] | None:
+        """Return at which looks `target` is in view; None if that is open."""
+        out: list[bool] = []
+        for begin, end, picture in self.scenes:
+            shown = picture.shows(target)
+            if shown is None:
+                return None
+            out += [shown] * (end - begin)
+        return out
+
+
+def load(folder: Path = FOLDER) -> list[Picture]:
+    """Return the pictures that were looked at (`python -m tests.bench.bench_standing looks`).
+
+    Raises:
+        FileNotFoundError: they were not.
+    """
+    rows = [json.loads(line) for line in (folder / "looks.jsonl").read_text().splitlines()]
+    shares = np.load(folder / "shares.npy").astype(np.float32)
+    by_id: dict[str, list[tuple[dict[str, Any], Look]]] = defaultdict(list)  # any JSON object
+    for row, seen in zip(rows, shares, strict=True):
+        by_id[row["id"]].append((row, _look(row, seen)))
+    return [_picture(found) for found in by_id.values()]
+
+
+def _picture(found: list[tuple[dict[str, Any], Look]]) -> Picture:
+    row = found[0][0]
+    return Picture(
+        id=row["id"],
+        clip=row["media"] == "clip",
+        half=row["half"],
+        objects=row["objects"],
+        people=row["people"],
+        colours=row["colours"],
+        looks=tuple(look for _, look in found),
+    )
+
+
+def _look(row: dict[str, Any], shares: NDArray[np.float32]) -> Look:
+    stored = row["moment"]
+    names = tuple((name, share) for name, share in stored["names"])
+    moment = Moment(**(stored | {"names": names, "others": tuple(stored["others"])}))
+    return Look(moment, torch.from_numpy(shares), persons=tuple(row["persons"]))
+
+
+def compose(pictures: Sequence[Picture], count: int, seed: int) -> Iterator[Timeline]:
+    """Yield `count` timelines of `SCENES` different pictures each, or of all if there are less."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        looks: list[Look] = []
+        scenes = []
+        for picture in rng.sample(list(pictures), min(SCENES, len(pictures))):
+            part = _scene(picture, rng)
+            scenes.append((len(looks), len(looks) + len(part), picture))
+            looks += part
+        yield Timeline(_timed(looks), tuple(scenes))
+
+
+def _timed(looks: Sequence[Look]) -> tuple[Look, ...]:
+    """Return `looks` with times from 0, `RATE` a second."""
+    return tuple(
+        replace(look, moment=replace(look.moment, time=index / RATE))
+        for index, look in enumerate(looks)
+    )
+
+
+def _scene(picture: Picture, rng: random.Random) -> list[Look]:
+    """Return looks at `picture`: of a clip a stretch, of a photograph a camera that moves."""
+    count = rng.randint(*SHOWN)
+    if picture.clip:
+        start = rng.randrange(max(len(picture.looks) - count, 0) + 1)
+        return list(picture.looks[start : start + count])
+    seen = [rng.choice(picture.looks)]
+    while len(seen) < count:
+        seen.append(seen[-1] if rng.random() < STILL else rng.choice(picture.looks))
+    return seen
+
+
+def whole(pictures: Sequence[Picture]) -> Iterator[Timeline]:
+    """Yield each clip as it is, uncut."""
+    for picture in pictures:
+        if picture.clip:
+            yield Timeline(_timed(picture.looks), ((0, len(picture.looks), picture),))
+
+
+def targets(pictures: Sequence[Picture]) -> list[Target]:
+    """Return what can be asked of `pictures`: people, and each thing by its first known name."""
+    found: dict[frozenset[int], Target] = {}
+    for picture in pictures:
+        for names in picture.objects:
+            known = next((name for name in names if named(name)), None)
+            if known is not None:
+                target = Target(label=known, names=named(known))
+                found.setdefault(target.names, target)
+    people = [Target(label=f"{count} people", people=count) for count in (1, 2)]
+    return [*people, *found.values()]

@@ -1,0 +1,138 @@
+"""Choose when to speak: `python -m models.training.requests.tune`, on half 0 of the blind pictures.
+
+First what one look says: the log odds that something is there against those of its share, by
+logistic regression. Then how much a look may say at most, which shares say nothing, and the cap
+of the sum: of all settings within the budget of false alarms, the one that waits least.
+
+The looks are written by `python -m tests.bench.bench_standing looks`. A minute on one core.
+"""
+
+import argparse
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from models.assistant.requests.evidence import STEADY, Tuning, Weighing, added, known
+from models.assistant.requests.targets import Target
+from models.training.requests.alarms import Notices, Score, Trial, judge, share, trials
+from models.training.requests.timelines import Picture, compose, load, targets
+
+BUDGET = 4.0  # false alarms in an hour of one request, in which the scene changes 500 times
+TRIED: dict[str, Sequence[float]] = {
+    "even": (0.02, 0.05, 0.1, 0.2, 0.35, 0.5),  # the share that says nothing
+    "hit": (1.0, 2.0, 3.0, 6.0),
+    "miss": (0.5, 1.0, 1.5, 3.0, 6.0),
+    "cap": (3.0, 4.0),
+}
+
+
+def fitted(pictures: Sequence[Picture], asked: Sequence[Target]) -> tuple[float, float]:
+    """Return slope and offset of the log odds, with as much weight on yes as on no."""
+    odds, there = [], []
+    for picture, target in itertools.product(pictures, asked):
+        shown = picture.shows(target)
+        for look in picture.looks if shown is not None else ():
+            part = min(max(share(look, target), STEADY), 1 - STEADY)
+            odds.append(math.log(part / (1 - part)))
+            there.append(shown)
+    return logistic(torch.tensor(odds), torch.tensor(there))
+
+
+def logistic(x: Tensor, there: Tensor, *, steps: int = 50) -> tuple[float, float]:
+    """Return slope and offset of the log odds of `there`, bool (n,), at `x`, by Newton's method."""
+    rows = torch.stack([x, torch.ones_like(x)], 1).double()
+    y = there.double()
+    weight = torch.where(there, 0.5 / y.sum(), 0.5 / (1 - y).sum())
+    at = torch.zeros(2, dtype=torch.double)
+    for _ in range(steps):
+        p = (rows @ at).sigmoid()
+        gradient = rows.T @ (weight * (p - y))
+        curvature = (rows * (weight * p * (1 - p))[:, None]).T @ rows
+        at = at - torch.linalg.solve(curvature + 1e-9 * torch.eye(2), gradient)
+    return float(at[0]), float(at[1])
+
+
+def settings(slope: float) -> Iterator[Weighing]:
+    """Yield the settings that are tried."""
+    for even, hit, miss, cap in itertools.product(*TRIED.values()):
+        offset = -slope * math.log(even / (1 - even))
+        yield Weighing(slope=slope, offset=offset, hit=hit, miss=miss, cap=cap)
+
+
+def crossings(shares: Sequence[float], weighing: Weighing, sure: float) -> Notices:
+    """Return when the sum crosses: `Standing` without its requests, for the search."""
+    total, there = 0.0, None
+    out = []
+    for index, part in enumerate(shares):
+        total = added(total, weighing.says(part), weighing.cap)
+        now = known(there, total, sure)
+        if there is not None and now is not there:
+            out.append((index, now is True))
+        there = now
+    return out
+
+
+def searched(slope: float, asked: Sequence[Trial], sure: float) -> list[tuple[Weighing, Score]]:
+    """Return each setting with its score."""
+    shares = [[share(look, trial.target) for look in trial.looks] for trial in asked]
+    out = []
+    for weighing in settings(slope):
+        score = Score()
+        for parts, trial in zip(shares, asked, strict=True):
+            judge(score, trial.truth, crossings(parts, weighing, sure))
+        out.append((weighing, score))
+    return out
+
+
+def best(tried: Sequence[tuple[Weighing, Score]], budget: float) -> tuple[Weighing, Score]:
+    """Return the setting that waits least within `budget`.
+
+    Raises:
+        ValueError: none is within it.
+    """
+    within = [pair for pair in tried if pair[1].alarms_per_hour <= budget]
+    if not within:
+        least = min(score.alarms_per_hour for _, score in tried)
+        raise ValueError(f"no setting has {budget} false alarms an hour; the least is {least:.2f}")
+    return min(within, key=lambda pair: pair[1].wait)
+
+
+def colour_doubt(pictures: Sequence[Picture]) -> float:
+    """Return what another colour than the one asked for says against it, in log odds."""
+    looks = [
+        look.moment.colour in picture.colours
+        for picture in pictures
+        for look in picture.looks
+        if picture.colours
+    ]
+    right = sum(looks) / len(looks)
+    chance = (1 - right) / 10  # that a thing of another colour is called by this one, of eleven
+    return math.log((1 - chance) / (1 - right))
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--timelines", type=int, default=120)
+    parser.add_argument("--budget", type=float, nargs="+", default=[BUDGET])
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    pictures = [picture for picture in load() if picture.half == 0]
+    asked = targets(pictures)
+    of = trials(compose(pictures, options.timelines, seed=0), asked)
+    sure = Tuning().sure
+    chosen = {}
+    for kind, people in (("person", True), ("thing", False)):
+        slope, _ = fitted(pictures, [t for t in asked if people == (t.people > 0)])
+        tried = searched(slope, [t for t in of if people == (t.target.people > 0)], sure)
+        for budget in options.budget:
+            chosen[kind], score = best(tried, budget)
+            print(f"{kind}, budget {budget}: {score.row()}\n    {chosen[kind]}")  # noqa: T201
+    print(Tuning(**chosen, other=colour_doubt(pictures), sure=sure))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

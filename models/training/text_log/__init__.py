@@ -1,0 +1,1 @@
+"""Training of the small assistant on made-up scene logs."""

@@ -1,0 +1,127 @@
+"""Made-up logs of what a camera saw, with questions and answers: no pictures are needed.
+
+The pseudo-words that the connector makes are words, so a language model learns from text alone
+how to answer about a stream: what, when, where, in which order, who, and "not seen". Every log
+is a function of its number; names that `held_out` picks never appear in training logs.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from models.assistant.scene.perception import ROUGHLY, SOMETHING
+from models.assistant.scene.query_parsing import about
+from models.assistant.scene.scene_entry import Moment, asked
+from models.assistant.scene.scene_log import search
+from models.language.smollm2 import asking
+from models.training.text_log.questions import ASKED
+from models.training.text_log.world import (
+    COLOURS,
+    COMMON,
+    PLACES,
+    Turn,
+    World,
+    entry_of,
+    thing_of,
+)
+from models.vision.class_names import NAMES
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Moments in order of time, the time of the questions, and the questions."""
+
+    moments: tuple[Moment, ...]
+    now: float
+    turns: tuple[Turn, ...]
+
+
+def held_out(name: str) -> bool:
+    """Return whether `name` is kept for validation: one in eight, none of the common ones."""
+    return name not in COMMON and hashlib.sha256(name.encode()).digest()[0] % 8 == 0
+
+
+def make(number: int, *, validation: bool = False, turns: int = 10) -> Log:
+    """Return the log with that number; training and validation logs have nothing in common."""
+    rng = random.Random(f"{'validation' if validation else 'training'} {number}")
+    pool = [name for name in NAMES if held_out(name) == validation]
+    moments = _moments(rng, pool)
+    world = World(rng, moments, pool)
+    made: list[Turn] = []
+    while len(made) < turns:
+        turn = rng.choices(list(ASKED), list(ASKED.values()))[0](world)
+        if turn is not None:
+            made.append(turn)
+    now = moments[-1].time + rng.choice([0, 0, 1, 2, 5, 30, 200])
+    return Log(moments, now, tuple(made))
+
+
+def prompt(log: Log, turn: Turn) -> str:
+    """Return what follows the lines of `log` when `turn` is asked, up to the answer."""
+    entries = [entry_of(index, moment) for index, moment in enumerate(log.moments)]
+    return asking(asked(turn.ask, log.now, search(entries, about(turn.ask))))
+
+
+def _moments(rng: random.Random, pool: Sequence[str]) -> tuple[Moment, ...]:
+    time = rng.choice([0, 0, 1, rng.randrange(90), rng.randrange(12_000)])
+    found: list[Moment] = []
+    for _ in range(rng.choice([1, 1, 2, 3, 3, 4, 4, 5, 6])):
+        thing = thing_of(rng, pool)
+        if found and rng.random() < 0.15:
+            thing = rng.choice(found).names[0][0]
+        elif rng.random() < 0.1:
+            thing = rng.choice([*ROUGHLY, SOMETHING])
+        others = tuple(thing_of(rng, pool) for _ in range(rng.choice([0, 0, 0, 1, 1, 2])))
+        people = rng.choice([0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 6])
+        scene = (thing, tuple(dict.fromkeys(o for o in others if o not in (thing, "person"))))
+        look = _moment(rng, 0.0, scene, people, pool)
+        for _ in range(rng.choice([1, 2, 2, 2, 3])):
+            if rng.random() < 0.4:
+                look = _moment(rng, 0.0, scene, people, pool)
+            found.append(replace(look, time=float(time)))
+            time += rng.choice([1, 1, 2, 3, 8, 10])
+        time += rng.choice([0, 1, 1, 5, 30, rng.randrange(1, 500)])
+    return tuple(_apart(found))
+
+
+def _moment(
+    rng: random.Random,
+    time: float,
+    scene: tuple[str, tuple[str, ...]],
+    people: int,
+    pool: Sequence[str],
+) -> Moment:
+    """Return a look at a scene; its colour and place are not always told alike."""
+    thing, others = scene
+    person = thing == "person"
+    return Moment(
+        time=time,
+        names=_unsure(rng, thing, pool),
+        colour=rng.choice(COLOURS) if rng.random() < 0.75 and not person else "",
+        place=rng.choice([*PLACES, ""]),
+        others=others,
+        people=max(1, people) if person else people,
+    )
+
+
+def _apart(moments: Sequence[Moment]) -> Iterator[Moment]:
+    """Yield `moments` without possible names that are surely something else in the log."""
+    sure = {name for m in moments for name in (m.names[0][0], *m.others)}
+    for moment in moments:
+        first, *rest = moment.names
+        left = [(name, share) for name, share in rest if name not in sure]
+        total = first[1] + sum(share for _, share in left)
+        names = tuple((name, share / total) for name, share in (first, *left))
+        yield replace(moment, names=names)
+
+
+def _unsure(rng: random.Random, thing: str, pool: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """Return names as a classifier gives them: often sure, sometimes torn between some."""
+    rest = 0.0 if rng.random() < 0.4 else rng.uniform(0.0, 0.45)
+    others = [name for name in rng.sample(pool, rng.choice([1, 2, 4])) if name != thing]
+    if rest == 0.0 or thing not in NAMES or not others:
+        return ((thing, 1.0),)
+    raw = [rng.random() for _ in others]
+    shares = [(name, rest * part / sum(raw)) for name, part in zip(others, raw, strict=True)]
+    return ((thing, 1.0 - rest), *shares)

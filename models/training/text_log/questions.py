@@ -1,0 +1,295 @@
+"""Questions about made-up logs, with their answers: one maker for each kind.
+
+What was seen and when is taken from the same search as at run time, so that what the model
+learns to say is what the prompt will tell it.
+"""
+
+from collections.abc import Callable
+
+from models.assistant.scene.perception import SOMETHING
+from models.assistant.scene.scene_entry import clock
+from models.training.text_log.order import ends, neighbour, which_first
+from models.training.text_log.world import (
+    KINDS,
+    PLACES,
+    UNKNOWN,
+    Turn,
+    World,
+    a,
+    capital,
+    listed,
+    number_of,
+)
+
+UNNAMED = "I cannot tell what it is."
+
+
+def _name(world: World) -> Turn:
+    ask = world.say(
+        "What is this?", "What do you see?", "What is in the picture?", "What is it?",
+        "What can you see now?", "What is there?", "Name what you see.", "What is on the screen?",
+        "What is in front of the camera?", "What do you see now?",
+    )  # fmt: skip
+    last, count = world.last, world.last.people
+    things = [name for name in (last.names[0][0], *last.others) if name != "person"]
+    if things == [SOMETHING] and not count:
+        return Turn("name", ask, UNNAMED)
+    words = [a(name, last.colour if name == last.names[0][0] else "") for name in things]
+    if last.names[0][0] == "person":
+        words.insert(0, number_of(count))
+    elif count:
+        words.append(number_of(count))
+    return Turn("name", ask, capital(listed(words)))
+
+
+def _held(world: World) -> Turn:
+    ask = world.say(
+        "What am I holding?", "What am I showing you?", "What do I have in my hand?",
+        "What is this thing?", "What is this called?",
+    )  # fmt: skip
+    things = [world.last.names[0][0], *world.last.others]
+    shown = [name for name in things if name not in ("person", SOMETHING)]
+    if not shown:
+        return Turn("name", ask, UNNAMED)
+    colour = world.last.colour if shown[0] == things[0] else ""
+    return Turn("name", ask, capital(a(shown[0], colour)))
+
+
+def _held_before(world: World) -> Turn:
+    ask = world.say("What did I hold?", "What was I holding?", "What did I show you last?")
+    for moment in reversed(world.moments):
+        things = [name for name in (moment.names[0][0], *moment.others) if name in world.things]
+        if things:
+            return Turn("name", ask, capital(a(things[0])))
+    return Turn("name", ask, "Nothing that I can name.")
+
+
+def _whether(world: World, word: str, ever: bool) -> Turn:
+    """Return a question whether `word` is there, or was, with what the search says."""
+    now = (
+        f"Is there {a(word)}?", f"Is there {a(word)} in the picture?", f"Can you see {a(word)}?",
+        f"Do you see {a(word)} now?", f"Is that {a(word)}?", f"Do you see {a(word)}?",
+    )  # fmt: skip
+    before = (
+        f"Did you see {a(word)}?", f"Was there {a(word)}?", f"Have you seen my {word}?",
+        f"Did I show you {a(word)}?", f"Has there been {a(word)}?", f"Did you see the {word}?",
+    )  # fmt: skip
+    ask = world.say(*(before if ever else now))
+    find = world.find(ask)
+    if find is None or not find.known:
+        return Turn("unknown", ask, f"I would not recognise {a(word)}.")
+    if not find.name:
+        return Turn("no", ask, f"No, I have not seen {a(word)}.")
+    if find.now:
+        return Turn("yes", ask, f"Yes, there is {a(find.name)}.")
+    if ever:
+        return Turn("ever", ask, f"Yes, I saw {a(find.name)} at {clock(find.last)}.")
+    return Turn("earlier", ask, f"No, but I saw {a(find.name)} at {clock(find.last)}.")
+
+
+def _present(world: World) -> Turn | None:
+    names = [name for name in (world.last.names[0][0], *world.last.others) if name in world.things]
+    if not names:
+        return None
+    return _whether(world, world.called(world.rng.choice(names)), world.rng.random() < 0.3)
+
+
+def _ever(world: World) -> Turn | None:
+    if not world.things:
+        return None
+    return _whether(world, world.called(world.rng.choice(world.things)), world.rng.random() < 0.6)
+
+
+def _absent(world: World) -> Turn:
+    return _whether(world, world.absent(), world.rng.random() < 0.4)
+
+
+def _kind(world: World) -> Turn:
+    return _whether(world, world.rng.choice(KINDS), world.rng.random() < 0.4)
+
+
+def _unknown(world: World) -> Turn:
+    word = world.rng.choice(UNKNOWN)
+    if world.rng.random() < 0.5:
+        return _whether(world, word, world.rng.random() < 0.5)
+    return _supposed(world, word)
+
+
+def _unseen(world: World) -> Turn:
+    return _supposed(world, world.absent())
+
+
+def _supposed(world: World, word: str) -> Turn:
+    """Return a question that takes for granted that `word` was seen, which it was not."""
+    ask = world.say(
+        f"When did you see the {word}?", f"When did you last see my {word}?",
+        f"Where is the {word}?", f"Where was my {word}?", f"What colour is the {word}?",
+        f"What came after the {word}?", f"What did I hold before the {word}?",
+        f"Where did you see the {word}?", f"What colour was the {word}?",
+    )  # fmt: skip
+    find = world.find(ask)
+    if find is None or not find.known:
+        return Turn("unknown", ask, f"I would not recognise {a(word)}.")
+    return Turn("not seen", ask, f"I have not seen {a(word)}.")
+
+
+def _anyone(world: World) -> Turn:
+    ask = world.say(
+        "Is there anyone?", "Is there anyone in the picture?", "Is anybody in the room?",
+        "Is someone there?", "Is there anyone in the room?", "Can you see a person?",
+        "Is there a person in the picture?", "Can you see anyone?", "Is there a man?",
+        "Is there a woman in the picture?",
+    )  # fmt: skip
+    met = [moment for moment in world.moments if moment.people]
+    if not met:
+        return Turn("anyone", ask, "No, I have seen nobody.")
+    if met[-1] is world.last:
+        return Turn("anyone", ask, f"Yes, {number_of(world.last.people)}.")
+    answer = f"No, but I saw {number_of(met[-1].people)} at {clock(met[-1].time)}."
+    return Turn("anyone", ask, answer)
+
+
+def _anyone_ever(world: World) -> Turn:
+    ask = world.say(
+        "Was there anyone?", "Did you see anyone?", "Has anyone been here?",
+        "Did somebody come in?", "Did you see a person?", "Did you see the person?",
+    )  # fmt: skip
+    met = [moment for moment in world.moments if moment.people]
+    if not met:
+        return Turn("anyone", ask, "No, I have seen nobody.")
+    if met[-1] is world.last:
+        return Turn("anyone", ask, f"Yes, I see {number_of(world.last.people)}.")
+    return Turn("anyone", ask, f"Yes, {number_of(met[-1].people)} at {clock(met[-1].time)}.")
+
+
+def _when_anyone(world: World) -> Turn:
+    ask = world.say(
+        "When did you last see a person?", "When did you last see the person?",
+        "When did you last see anyone?", "When was somebody there?",
+    )  # fmt: skip
+    met = [moment for moment in world.moments if moment.people]
+    if not met:
+        return Turn("when", ask, "I have seen nobody.")
+    if met[-1] is world.last:
+        return Turn("when", ask, f"I see {number_of(world.last.people)} now.")
+    answer = f"I last saw {number_of(met[-1].people)} at {clock(met[-1].time)}."
+    return Turn("when", ask, answer)
+
+
+def _how_many(world: World) -> Turn:
+    ask = world.say(
+        "How many people are there?", "How many people can you see?", "How many persons are there?",
+        "How many of us are there?", "Count the people.", "How many people do you see now?",
+    )  # fmt: skip
+    return Turn("count", ask, capital(number_of(world.last.people)))
+
+
+def _count_things(world: World) -> Turn | None:
+    name = world.last.names[0][0]
+    if name in ("person", SOMETHING):
+        return None
+    ask = world.say(f"How many {name}s are there?", f"How many {name}s can you see?")
+    return Turn("cannot", ask, f"I can only count people, but I see {a(name)}.")
+
+
+def _colour(world: World) -> Turn | None:
+    name = world.rng.choice(world.scenes)
+    moment = world.main(name)
+    if moment is None or name in ("person", SOMETHING):
+        return None
+    word = world.perhaps(moment)
+    ask = world.say(
+        f"What colour is the {word}?", f"What colour was the {word}?",
+        f"What is the colour of the {word}?", f"Which colour is my {word}?",
+        f"What color is the {word}?",
+    )  # fmt: skip
+    if moment.colour:
+        return Turn("colour", ask, f"The {word} is {moment.colour}.")
+    return Turn("colour", ask, f"I could not tell the colour of the {word}.")
+
+
+def _where(world: World) -> Turn | None:
+    name = world.rng.choice(world.scenes)
+    moment = world.main(name)
+    if moment is None or name in ("person", SOMETHING):
+        return None
+    word = world.perhaps(moment)
+    ask = world.say(
+        f"Where is the {word}?", f"Where was the {word}?", f"Where did you see my {word}?",
+        f"Where in the picture is the {word}?",
+    )  # fmt: skip
+    place = PLACES[moment.place] if moment.place else "All over the picture"
+    return Turn("where", ask, f"{place}, at {clock(moment.time)}.")
+
+
+def _when(world: World) -> Turn | None:
+    if not world.things:
+        return None
+    word = world.called(world.rng.choice(world.things))
+    last = world.rng.random() < 0.6
+    ask = world.say(
+        f"When did you last see my {word}?", f"When did you last see the {word}?",
+    ) if last else world.say(
+        f"When did you see the {word}?", f"When was the {word} there?",
+        f"At what time did I show the {word}?", f"When was {a(word)} there?",
+    )  # fmt: skip
+    find = world.find(ask)
+    assert find is not None
+    since, until = clock(find.first), clock(find.last)
+    if find.now:
+        more = "" if since == until else f", and since {since}"
+        return Turn("when", ask, f"I see the {word} now{more}.")
+    if last or since == until:
+        return Turn("when", ask, f"I last saw the {word} at {until}.")
+    return Turn("when", ask, f"I saw the {word} from {since} to {until}.")
+
+
+def _when_first(world: World) -> Turn | None:
+    if not world.things:
+        return None
+    word = world.called(world.rng.choice(world.things))
+    ask = world.say(
+        f"When did you first see the {word}?", f"When did the {word} appear?",
+        f"When did the {word} come into view?", f"When did {a(word)} appear?",
+    )  # fmt: skip
+    find = world.find(ask)
+    assert find is not None
+    return Turn("when", ask, f"I first saw the {word} at {clock(find.first)}.")
+
+
+def _everything(world: World) -> Turn:
+    ask = world.say(
+        "What did you see?", "What have you seen so far?", "What did I show you?",
+        "List what you saw.", "What happened?",
+    )  # fmt: skip
+    things = [a(name) for name in dict.fromkeys(world.scenes) if name != SOMETHING]
+    if not things:
+        return Turn("list", ask, "Nothing that I can name.")
+    return Turn("list", ask, capital(listed(things)))
+
+
+# How a turn is made, and how often it is tried.
+ASKED: dict[Callable[[World], Turn | None], float] = {
+    _name: 2.4,
+    _held: 1.0,
+    _held_before: 0.6,
+    _present: 2.2,
+    _ever: 1.8,
+    _absent: 2.0,
+    _unseen: 1.0,
+    _unknown: 0.6,
+    _kind: 1.0,
+    _anyone: 1.5,
+    _anyone_ever: 0.8,
+    _when_anyone: 0.6,
+    _how_many: 1.2,
+    _count_things: 0.4,
+    _colour: 2.5,
+    _where: 2.2,
+    _when: 2.0,
+    _when_first: 1.0,
+    neighbour: 4.0,
+    which_first: 2.0,
+    ends: 0.8,
+    _everything: 1.0,
+}

@@ -1,0 +1,44 @@
+"""How well a model answers about made-up logs whose things it never met in training."""
+
+import torch
+
+from models.assistant.scene.embedding import embed
+from models.assistant.scene.scene_entry import SYSTEM
+from models.language.decoder import generate
+from models.language.smollm2 import Chat, opening
+from models.training.text_log.logs import Log, make, prompt
+from models.training.text_log.world import Turn
+
+
+@torch.no_grad()
+def answers(chat: Chat, log: Log) -> list[str]:
+    """Return what the model answers to each question of `log`."""
+    decoder = chat.decoder
+    caches = decoder.new_caches(256)
+    lines = [embed(chat, moment) for moment in log.moments]
+    decoder.read(torch.cat([decoder.embed(chat.tokens(opening(SYSTEM))), *lines]), caches)
+    length = caches[0].length
+    said = []
+    for turn in log.turns:
+        read = decoder.embed(chat.tokens(prompt(log, turn)))
+        tokens = list(generate(decoder, read, caches, longest=40, stop={chat.end}))
+        said.append(chat.text(tokens))
+        for cache in caches:
+            cache.cut(cache.length - length)
+    return said
+
+
+def validate(chat: Chat, count: int) -> dict[str, tuple[int, int]]:
+    """Return how many answers about held-out logs are right, and of how many, by kind."""
+    tally: dict[str, tuple[int, int]] = {}
+    for number in range(count):
+        log = make(number, validation=True)
+        for turn, said in zip(log.turns, answers(chat, log), strict=True):
+            right, all_ = tally.get(turn.kind, (0, 0))
+            tally[turn.kind] = (right + same_answer(turn, said), all_ + 1)
+    return tally
+
+
+def same_answer(turn: Turn, said: str) -> bool:
+    """Return whether `said` is the answer, letter case and spaces apart."""
+    return said.strip().lower() == turn.answer.strip().lower()

@@ -1,0 +1,269 @@
+"""Teach SmolLM2 to answer from lines of moments: `python -m models.training.text_log.train`.
+
+One sequence is a log and its questions, each of which sees the log and itself only, as when a
+question is asked of stored keys and values. Low-rank changes are trained, the model stays. A
+run is resumed by the same command: every step draws its logs from its own number.
+
+Sources: LoRA, Hu et al. 2021; ReKV, Di et al. 2025, for what a question may see.
+"""
+
+import argparse
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from models.assistant.scene.embedding import embed
+from models.assistant.scene.scene_entry import SYSTEM
+from models.language.decoder import Decoder
+from models.language.lora import PARTS, add
+from models.language.rotary import rotate
+from models.language.smollm2 import Chat, load, opening
+from models.training.process import hold, turns
+from models.training.text_log.logs import Log, make, prompt
+from models.training.text_log.score import validate
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A run: `steps` in all, each over `logs` logs; `rate` rises over `warmup`, then falls.
+
+    `first` is the number of its first log: a run that begins with the adapter of another is to
+    learn from other logs.
+    """
+
+    steps: int = 120
+    logs: int = 3
+    rank: int = 8
+    rate: float = 1.5e-3
+    warmup: int = 15
+    seed: int = 1
+    first: int = 0
+
+
+class LowRank(nn.Module):
+    """A frozen projection plus a change of low rank, which begins as none."""
+
+    def __init__(self, frozen: nn.Linear, rank: int, rng: torch.Generator) -> None:
+        super().__init__()
+        self.frozen = frozen
+        first = torch.randn(rank, frozen.in_features, generator=rng) * frozen.in_features**-0.5
+        self.a = nn.Parameter(first)
+        self.b = nn.Parameter(torch.zeros(frozen.out_features, rank))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.frozen(x) + (x @ self.a.T) @ self.b.T
+        return out
+
+
+def widen(decoder: Decoder, recipe: Recipe) -> dict[str, nn.Parameter]:
+    """Put low-rank changes beside the projections of `decoder`; return what is to be trained."""
+    rng = torch.Generator().manual_seed(recipe.seed)
+    trained = {}
+    for index, layer in enumerate(decoder.layers):
+        for part in PARTS:
+            changed = LowRank(getattr(layer, part), recipe.rank, rng)
+            setattr(layer, part, changed)
+            trained[f"{index}.{part}.a"] = changed.a
+            trained[f"{index}.{part}.b"] = changed.b
+    return trained
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sequence:
+    """A log and its questions as one sequence, for one pass.
+
+    `x` is (tokens, width); `targets` is int64 (tokens,), -100 where nothing is learnt; `branch`
+    is 0 for the log and 1, 2, ... for each question; positions go on from the log in each.
+    """
+
+    x: Tensor
+    targets: Tensor
+    branch: Tensor
+    positions: Tensor
+
+
+def sequence(chat: Chat, log: Log) -> Sequence:
+    """Return `log` as one sequence."""
+    with torch.no_grad():
+        shown = torch.cat(
+            [
+                chat.decoder.embed(chat.tokens(opening(SYSTEM))),
+                *(embed(chat, moment) for moment in log.moments),
+            ]
+        )
+    parts, targets = [shown], [torch.full((len(shown),), -100)]
+    branch, positions = [torch.zeros(len(shown))], [torch.arange(len(shown))]
+    for index, turn in enumerate(log.turns):
+        read = chat.tokens(prompt(log, turn))
+        answer = torch.cat([chat.tokens(turn.answer), torch.tensor([chat.end])])
+        both = torch.cat([read, answer[:-1]])
+        parts.append(chat.decoder.embed(both).detach())
+        targets.append(torch.cat([torch.full((len(read) - 1,), -100), answer]))
+        branch.append(torch.full((len(both),), index + 1))
+        positions.append(len(shown) + torch.arange(len(both)))
+    return Sequence(torch.cat(parts), torch.cat(targets), torch.cat(branch), torch.cat(positions))
+
+
+def loss_of(decoder: Decoder, made: Sequence) -> Tensor:
+    """Return the mean cross-entropy of the answers' tokens."""
+    order = torch.arange(len(made.x))
+    same = made.branch[:, None] == made.branch
+    visible = (order[:, None] >= order) & (same | (made.branch == 0))
+    turns = decoder.config.rotary.turns(made.positions)
+    x = made.x
+    for layer in decoder.layers:
+        query, key, value = layer.project(x)
+        mixed = F.scaled_dot_product_attention(
+            rotate(query, turns)[None],
+            rotate(key, turns)[None],
+            value[None],
+            attn_mask=visible,
+            enable_gqa=True,
+        )[0]
+        x = layer.finish(x, mixed)
+    learnt = made.targets >= 0
+    return F.cross_entropy(decoder.scores(x[learnt]), made.targets[learnt])
+
+
+def rate_at(recipe: Recipe, step: int) -> float:
+    """Return the learning rate of `step`: a ramp, then half a cosine."""
+    if step < recipe.warmup:
+        return recipe.rate * (step + 1) / recipe.warmup
+    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    return recipe.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """A training run in a folder: what is trained, the optimiser, the steps done."""
+
+    folder: Path
+    trained: dict[str, nn.Parameter]
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+
+    @torch.no_grad()
+    def resume(self) -> None:
+        """Take up the run in the folder, if there is one."""
+        file = self.folder / "state.pt"
+        if not file.exists():
+            return
+        state = torch.load(file, weights_only=True)
+        for name, value in self.trained.items():
+            value.copy_(state["trained"][name])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+
+    @torch.no_grad()
+    def begin(self, file: Path) -> None:
+        """Copy the adapter in `file` into what is to be trained."""
+        for name, value in load_file(file).items():
+            self.trained[name].copy_(value)
+
+    def advance(self, chat: Chat, recipe: Recipe) -> None:
+        """Make one step, and log the loss before it and the length of the gradient."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate_at(recipe, self.step)
+        total = 0.0
+        for index in range(recipe.logs):
+            made = sequence(chat, make(recipe.first + self.step * recipe.logs + index))
+            loss = loss_of(chat.decoder, made) / recipe.logs
+            loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
+            total += float(loss.detach())
+        norm = nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.step += 1
+        logger.info("step %d: loss %.3f, gradient %.2f", self.step, total, norm)
+
+    def save(self) -> None:
+        """Write the adapter (float16) and all that a later run needs to go on."""
+        folder = self.folder
+        state = {
+            "step": self.step,
+            "trained": self.trained,
+            "optimiser": self.optimiser.state_dict(),
+        }
+        torch.save(state, folder / "state.pt.new")
+        (folder / "state.pt.new").replace(folder / "state.pt")
+        half = {name: value.detach().half().contiguous() for name, value in self.trained.items()}
+        save_file(half, folder / "adapter.safetensors.new", metadata={"step": str(self.step)})
+        (folder / "adapter.safetensors.new").replace(folder / "adapter.safetensors")
+        logger.info("saved after step %d", self.step)
+
+
+def train(
+    chat: Chat,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    minutes: float,
+    begin: Path | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Train until `recipe.steps`, or for `minutes`; save as it goes on and at the end.
+
+    A new run starts from the adapter `begin`, if one is given.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    trained = widen(chat.decoder, recipe)
+    optimiser = torch.optim.AdamW(trained.values(), lr=recipe.rate, weight_decay=0.01)
+    run = Run(folder, trained, optimiser)
+    run.resume()
+    if run.step == 0 and begin is not None:
+        run.begin(begin)
+    for _ in turns(lambda: run.step < recipe.steps, run.save, minutes=minutes, clock=clock):
+        run.advance(chat, recipe)
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
+    parser.add_argument("--folder", type=Path, default=Path(".cache/eyeline/training/text-log"))
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--steps", type=int, default=Recipe().steps)
+    parser.add_argument("--begin", type=Path, help="adapter that a new run starts from")
+    parser.add_argument("--logs", type=int, default=Recipe().logs, help="in a step")
+    parser.add_argument("--warmup", type=int, default=Recipe().warmup)
+    parser.add_argument("--rate", type=float, default=Recipe().rate)
+    parser.add_argument("--first", type=int, default=Recipe().first, help="number of a log")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--validate", type=int, default=0, help="logs to score, without training")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(options.threads)
+    chat = load(options.weights / "smollm2-135m")
+    if not options.validate:
+        recipe = Recipe(
+            steps=options.steps,
+            logs=options.logs,
+            warmup=options.warmup,
+            rate=options.rate,
+            first=options.first,
+        )
+        with hold(options.folder, parser):
+            train(chat, recipe, options.folder, minutes=options.minutes, begin=options.begin)
+        return
+    adapter = options.folder / "adapter.safetensors"
+    if adapter.exists():
+        add(chat.decoder, adapter)
+    tally = validate(chat, options.validate)
+    for kind, (right, count) in sorted(tally.items()):
+        logger.info("%-10s %3d of %3d", kind, right, count)
+    right, count = (sum(part) for part in zip(*tally.values(), strict=True))
+    logger.info("all        %3d of %3d = %.2f", right, count, right / count)
+
+
+if __name__ == "__main__":
+    main()

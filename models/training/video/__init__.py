@@ -1,0 +1,1 @@
+"""Training of the video codec and the video model."""

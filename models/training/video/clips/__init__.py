@@ -1,0 +1,1 @@
+"""Synthetic clips: photographed objects that move over backgrounds."""

@@ -1,0 +1,63 @@
+"""Captions of the composed clips, in varied words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.training.video.clips.kinds import BACKGROUNDS, KINDS
+
+Rng = np.random.Generator
+
+MOTION_WORDS: dict[str, tuple[str, ...]] = {
+    "left": ("moving left", "going to the left", "that drifts left", "sliding leftwards"),
+    "right": ("moving right", "going to the right", "that drifts right", "sliding rightwards"),
+    "up": ("rising", "moving up", "going upwards", "that floats up"),
+    "down": ("sinking", "moving down", "falling", "going downwards"),
+    "circle": ("moving in a circle", "circling", "going round and round"),
+    "bounce": ("bouncing", "hopping up and down", "jumping"),
+    "wave": ("swinging from side to side", "going back and forth", "swaying"),
+    "still": ("standing still", "that does not move", "resting"),
+    "free": ("moving about", "wandering", "following a path", "moving around"),
+}
+BEFORE = ("", "", "", "a video of ", "a picture of ", "show me ", "please draw ", "a clip with ")
+BETWEEN = (" on ", " in front of ", " over ", ", with {} behind it", ", the background is ")
+BOTH = (" and ", " with ", " next to ", " beside ", " together with ")
+
+
+def article(noun: str) -> str:
+    """Return `noun` with its article."""
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
+def _pick(rng: Rng, options: Sequence[str]) -> str:
+    return options[int(rng.integers(len(options)))]
+
+
+def caption(rng: Rng, kinds: Sequence[str], motions: Sequence[str], background: str) -> str:
+    """Return a sentence that names `kinds` in their order, `background`, and maybe the motions."""
+    things = []
+    for kind, motion in zip(kinds, motions, strict=True):
+        names = KINDS[kind].names
+        thing = article(names[0] if rng.random() < 0.6 else _pick(rng, names))
+        told = rng.random() < (0.2 if motion == "free" else 0.65)
+        things.append(f"{thing} {_pick(rng, MOTION_WORDS[motion])}" if told else thing)
+    shown = _pick(rng, BOTH).join(things)
+    grounds = BACKGROUNDS[background].names
+    ground = grounds[0] if rng.random() < 0.6 else _pick(rng, grounds)
+    return _pick(rng, BEFORE) + _place(rng, shown, ground)
+
+
+def _place(rng: Rng, shown: str, ground: str) -> str:
+    """Return `shown` before `ground`."""
+    between = _pick(rng, BETWEEN)
+    return shown + between.format(ground) if "{}" in between else shown + between + ground
+
+
+def vocabulary() -> tuple[str, ...]:
+    """Return every word that a caption can have, in alphabetical order."""
+    lines: list[str] = [*BEFORE, *BETWEEN, *BOTH, "a an"]
+    lines += [word for words in MOTION_WORDS.values() for word in words]
+    lines += [name for kind in KINDS.values() for name in kind.names]
+    lines += [name for ground in BACKGROUNDS.values() for name in ground.names]
+    words = {word.strip(",{}") for line in lines for word in line.lower().split()}
+    return tuple(sorted(words - {""}))

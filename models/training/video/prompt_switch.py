@@ -1,0 +1,74 @@
+"""How soon a stream shows a prompt that took the place of another."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.generation.codec import FRAMES
+from models.generation.control import Control
+from models.generation.generator import Generator
+from models.generation.samplers.registry import sampler
+from models.generation.small.loading import Drawing
+from models.training.video.clips.composition import Clip
+from models.training.video.clips.paths import RATE
+from models.training.video.probe import GROUND_NAMES, Probe, views
+
+BEFORE, AFTER = 8, 10  # chunks with one prompt, and then with the other
+
+Shown = NDArray[np.uint8]
+
+
+def after_switch(drawing: Drawing, name: str, first: Clip, then: Clip, *, seed: int) -> Shown:
+    """Return the pictures that come once `first`'s caption became `then`'s; the track is its own.
+
+    What is in flight when the prompt changes comes after the change: it is waited for too.
+    """
+    stream = Generator(sampler(name, drawing.backbone(), seed=seed), drawing.codec)
+    state, shown = stream.init_state(), []
+    prompts = [drawing.words.prompt(clip.caption) for clip in (first, then)]
+    track = torch.from_numpy(then.tracks[:1])
+    for chunk in range(BEFORE + AFTER):
+        at = (chunk - BEFORE) % (track.shape[1] // FRAMES) * FRAMES
+        control = Control(prompts[chunk >= BEFORE], track[:, at : at + FRAMES])
+        state, pictures = stream.step(state, control)
+        if chunk >= BEFORE:
+            shown += list(pictures)
+    return np.concatenate(shown)
+
+
+@torch.no_grad()
+def seen_after(probe: Probe, pictures: Shown, then: Clip) -> float:
+    """Return the seconds until the probe names `then`'s background in two pictures running.
+
+    Infinity stands for never.
+    """
+    middle = np.array([0.5, 0.5], np.float32)
+    cuts, wholes = zip(*(views(picture, middle) for picture in pictures), strict=True)
+    named = probe(torch.stack(cuts), torch.stack(wholes))[1].argmax(1)
+    right = (named == GROUND_NAMES.index(then.background)).tolist()
+    return next((n / RATE for n, both in enumerate(pairwise(right)) if all(both)), float("inf"))
+
+
+def changes(clips: Sequence[Clip]) -> Iterator[tuple[Clip, Clip]]:
+    """Yield each clip with the next of another thing on another background."""
+    for number, clip in enumerate(clips):
+        others = (*clips[number + 1 :], *clips[:number])
+        yield (
+            clip,
+            next(
+                other
+                for other in others
+                if other.kinds[0] != clip.kinds[0] and other.background != clip.background
+            ),
+        )
+
+
+def delays(drawing: Drawing, name: str, clips: Sequence[Clip], probe: Probe) -> list[float]:
+    """Return the seconds that each change of `clips` takes to be seen."""
+    return [
+        seen_after(probe, after_switch(drawing, name, first, then, seed=number), then)
+        for number, (first, then) in enumerate(changes(clips))
+    ]

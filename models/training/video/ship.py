@@ -1,0 +1,46 @@
+"""Trained video models as the files that ship: `python -m models.training.video.ship`.
+
+Writes what `codec_train` and `dit_train` left, in half precision, to models/checkpoints, where
+`models.generation.small.loading.find` looks: half the size, and no difference that can be seen.
+"""
+
+import argparse
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from models.generation.small import loading as embedded
+from models.shipped import CHECKPOINTS
+
+
+def halve(trained: Path, shipped: Path) -> None:
+    """Write the floating-point tensors of `trained` as float16 to `shipped`, with its metadata."""
+    with safe_open(trained, framework="pt") as opened:
+        told = opened.metadata()
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    halves = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
+    scratch = shipped.with_name(shipped.name + ".new")
+    save_file(halves, scratch, metadata=told)
+    scratch.replace(shipped)
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    root = Path(".cache/eyeline/training")
+    parser.add_argument("--codec", type=Path, default=root / "codec" / "codec.safetensors")
+    parser.add_argument("--drawing", type=Path, default=root / "dit" / "drawing.safetensors")
+    parser.add_argument("--to", type=Path, default=CHECKPOINTS)
+    options = parser.parse_args()
+    embedded.load(options.codec, options.drawing)  # refuses what does not go together
+    codec, drawing = (options.to / name for name in embedded.NAMES)
+    halve(options.codec, codec)
+    halve(options.drawing, drawing)
+
+
+if __name__ == "__main__":
+    main()

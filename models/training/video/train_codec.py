@@ -1,0 +1,241 @@
+"""Train the video codec: `python -m models.training.video.train_codec --minutes 60`.
+
+The same command goes on with a run that was stopped: every step draws its clips from its own
+number. The folder holds `state.pt` (what is needed to go on, after every three minutes of work),
+`codec.safetensors` (smoothed weights) and `log.jsonl` (loss of each tenth step, and the decibels
+on held-out clips each time it is saved). Photographs:
+`python -m models.training.video.clips.photographs`.
+
+The linear part begins as the principal components of the training pictures, so that a run begins
+near 25 dB. What moves weighs more than the background, and latents are disturbed a little while
+training: the decoder then forgives what a generator gets wrong. Rates matter: the linear part must
+move slowly, or the beginning is lost.
+"""
+
+import argparse
+import json
+import logging
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from models.generation.codec import PATCH, Codec, CodecConfig, fold
+from models.training.muon import Muon, groups, share_at
+from models.training.process import hold, turns
+from models.training.video.clips.composition import compose
+from models.training.video.clips.photographs import Pictures, load
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A run: `steps` over `clips` clips of `latents` latents; rates rise over `warmup`, then fall.
+
+    `noise` is the standard deviation of what is added to latents of unit size; `weight` is how
+    much more an object's pixel counts than the background's; `scored` is how many clips the
+    decibels are of.
+    """
+
+    steps: int = 8_000
+    clips: int = 4
+    latents: int = 4
+    size: int = 64
+    matrix_rate: float = 0.01
+    other_rate: float = 8e-4
+    linear_rate: float = 4e-5
+    warmup: int = 50
+    noise: float = 0.05
+    weight: float = 2.0
+    smoothing: float = 0.998
+    scored: int = 24
+    seed: int = 1
+
+
+def to_tensor(frames: np.ndarray) -> Tensor:
+    """Return uint8 (frames, h, w, 3) as float (3, frames, h, w) in [-1, 1]."""
+    return torch.from_numpy(frames).permute(3, 0, 1, 2).float() / 127.5 - 1
+
+
+def batch_of(pictures: Pictures, recipe: Recipe, step: int) -> tuple[Tensor, Tensor]:
+    """Return the clips of `step`, (clips, 3, frames, size, size), and each pixel's weight."""
+    shown, weights = [], []
+    for index in range(recipe.clips):
+        number = (recipe.seed * 1_000_000 + step) * recipe.clips + index
+        clip = compose(pictures, number, size=recipe.size, frames=4 * recipe.latents)
+        shown.append(to_tensor(clip.frames))
+        covered = torch.from_numpy(clip.masks.max(0)).float() / 255
+        weights.append(1 + recipe.weight * covered[None])
+    return torch.stack(shown), torch.stack(weights)
+
+
+@torch.no_grad()
+def begin(codec: Codec, pictures: Pictures, recipe: Recipe) -> None:
+    """Set the linear part of `codec` to the principal components of the training pictures.
+
+    Latents are divided by the root of each component's deviation: large ones stay larger than
+    small ones, yet not so much that the small ones drown in noise.
+    """
+    blocks = torch.cat(
+        [
+            fold(batch_of(pictures, recipe, -1 - index)[0], PATCH)
+            .permute(0, 1, 3, 4, 2)
+            .flatten(0, 3)
+            for index in range(24)
+        ]
+    )
+    mean = blocks.mean(0)
+    values, vectors = torch.linalg.eigh((blocks - mean).T.cov())
+    count = codec.config.channels
+    axes = vectors[:, -count:].flip(1)  # (768, channels), the largest first
+    deviation = values[-count:].flip(0).sqrt()
+    size = deviation.sqrt() * deviation.mean().sqrt()
+    codec.linear_in.weight.copy_((axes / size).T[..., None, None])
+    codec.linear_in.bias.copy_(-(mean @ axes) / size)  # type: ignore[union-attr]  # it has one
+    codec.linear_out.weight.copy_((axes * size)[..., None, None])
+    codec.linear_out.bias.copy_(mean)  # type: ignore[union-attr]  # it has one
+
+
+def loss_of(codec: Codec, pixels: Tensor, weights: Tensor, noise: Tensor) -> Tensor:
+    """Return the weighted squared error of decoding latents with `noise` in them."""
+    latents, _ = codec.encode(pixels)
+    shown, _ = codec.decode(latents + noise)
+    return ((shown - pixels).square() * weights).mean() / weights.mean()
+
+
+@torch.no_grad()
+def decibels(codec: Codec, pictures: Pictures, recipe: Recipe) -> Tensor:
+    """Return the peak signal-to-noise ratio of each of some held-out clips of 2.5 s."""
+    ratios = []
+    for number in range(recipe.scored):
+        clip = compose(pictures, number, size=recipe.size, frames=40, held_out=True)
+        pixels = to_tensor(clip.frames)[None]
+        shown, _ = codec.decode(codec.encode(pixels)[0])
+        error = (shown.clamp(-1, 1) - pixels).square().mean() / 4  # of pictures in [0, 1]
+        ratios.append(-10 * torch.log10(error))
+    return torch.stack(ratios)
+
+
+@torch.no_grad()
+def calibrate(codec: Codec, pictures: Pictures, recipe: Recipe) -> None:
+    """Set `mean` and `scale` so that training latents have zero mean and unit size."""
+    codec.mean.zero_()
+    codec.scale.fill_(1.0)
+    latents = torch.cat(
+        [codec.encode(batch_of(pictures, recipe, -100 - index)[0])[0] for index in range(8)]
+    )
+    codec.mean.copy_(latents.mean((0, 2, 3, 4)))
+    codec.scale.copy_(latents.std((0, 2, 3, 4)))
+
+
+class Run:
+    """A training run in a folder: the weights, their smoothed copy, the optimiser, the step."""
+
+    def __init__(self, folder: Path, recipe: Recipe, config: CodecConfig) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(recipe.seed)
+        self.folder, self.recipe = folder, recipe
+        self.codec, self.smooth = Codec(config), Codec(config)
+        edges = {"linear": recipe.linear_rate, "out": recipe.other_rate}
+        self.optimiser = Muon(
+            groups(self.codec, edges, matrix=recipe.matrix_rate, other=recipe.other_rate)
+        )
+        self.step = 0
+
+    def start(self, pictures: Pictures) -> None:
+        """Take up the run in the folder, or begin one."""
+        if not (self.folder / "state.pt").exists():
+            begin(self.codec, pictures, self.recipe)
+            self.smooth.load_state_dict(self.codec.state_dict())
+            return
+        state = torch.load(self.folder / "state.pt", weights_only=True)
+        self.codec.load_state_dict(state["codec"])
+        self.smooth.load_state_dict(state["smooth"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+
+    def advance(self, pictures: Pictures) -> float:
+        """Make one step and return the loss before it."""
+        for group in self.optimiser.param_groups:
+            group["share"] = share_at(self.step, self.recipe.steps, self.recipe.warmup)
+        pixels, weights = batch_of(pictures, self.recipe, self.step)
+        rng = torch.Generator().manual_seed(self.recipe.seed * 1_000_000 + self.step)
+        high, across = pixels.shape[3] // PATCH, pixels.shape[4] // PATCH
+        shape = (len(pixels), self.codec.config.channels, self.recipe.latents, high, across)
+        noise = self.recipe.noise * torch.randn(shape, generator=rng)
+        loss = loss_of(self.codec, pixels, weights, noise)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
+        nn.utils.clip_grad_norm_(self.codec.parameters(), 0.5)
+        self.optimiser.step()
+        share = min(self.recipe.smoothing, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for smooth, now in zip(self.smooth.parameters(), self.codec.parameters(), strict=True):
+                smooth.lerp_(now, 1 - share)
+        self.step += 1
+        return loss.item()
+
+    def save(self, pictures: Pictures) -> None:
+        """Write what is needed to go on, and the smoothed weights with their decibels."""
+        state = {
+            "codec": self.codec.state_dict(),
+            "smooth": self.smooth.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+        }
+        torch.save(state, self.folder / "state.pt.new")
+        (self.folder / "state.pt.new").replace(self.folder / "state.pt")
+        ratios = decibels(self.smooth, pictures, self.recipe)
+        whole = Codec(self.smooth.config)
+        whole.load_state_dict(self.smooth.state_dict())
+        calibrate(whole, pictures, self.recipe)
+        told = {"step": str(self.step), "config": json.dumps(asdict(whole.config))}
+        save_file(whole.state_dict(), self.folder / "codec.safetensors.new", metadata=told)
+        (self.folder / "codec.safetensors.new").replace(self.folder / "codec.safetensors")
+        score = {"step": self.step, "decibels": ratios.mean().item(), "least": ratios.min().item()}
+        self.log(score)
+        logger.info("%s", score)
+
+    def log(self, line: dict[str, float]) -> None:
+        """Append a line to the run's log."""
+        with (self.folder / "log.jsonl").open("a") as out:
+            out.write(json.dumps(line) + "\n")
+
+
+def train(run: Run, pictures: Pictures, minutes: float) -> None:
+    """Go on with `run` until its last step, for `minutes`, or until SIGTERM."""
+    run.start(pictures)
+    begun = time.monotonic()
+    for _ in turns(
+        lambda: run.step < run.recipe.steps, lambda: run.save(pictures), minutes=minutes
+    ):
+        loss = run.advance(pictures)
+        if run.step % 10 == 0:
+            run.log({"step": run.step, "loss": loss, "seconds": time.monotonic() - begun})
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path(".cache/eyeline/training/codec"))
+    parser.add_argument("--pictures", type=Path, default=Path(".cache/eyeline/training/pictures"))
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--steps", type=int, default=Recipe().steps)
+    parser.add_argument("--size", type=int, default=Recipe().size)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(options.threads)
+    recipe = Recipe(steps=options.steps, size=options.size)
+    with hold(options.folder, parser):
+        run = Run(options.folder, recipe, CodecConfig())
+        train(run, load(options.pictures), options.minutes)
+
+
+if __name__ == "__main__":
+    main()

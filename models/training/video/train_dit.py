@@ -1,0 +1,326 @@
+"""Train the model that draws: `python -m models.training.video.train_dit --minutes 60`.
+
+Before it: `video_pictures`, `codec_train`, `dit_latents`. The same command goes on with a run that
+was stopped: every step draws from its own number. The folder holds `state.pt` (all that is needed
+to go on, written after every three minutes of work), `drawing.safetensors` (smoothed weights, as
+`models.generation.small.loading` loads them) and `log.jsonl` (losses by sampler).
+
+The model predicts the clean latent; the samplers put noise on it anew, so few steps need no
+distillation. Objects weigh more than the background, tracks are hidden in part or whole, and in
+some steps the context is what the model makes itself, not the truth (`own`): streams then do not
+drift. A track tells the truth of what such a context should be followed by.
+
+Sources: Self Forcing, Huang et al. 2025; Diffusion Forcing, Chen et al. 2024.
+"""
+
+import argparse
+import copy
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from models.generation.context import Reach
+from models.generation.control import maps
+from models.generation.dit import Dit, DitConfig, Text
+from models.generation.prompt_encoder import Words
+from models.generation.small.loading import Both, Shows, save
+from models.training.bfloat16 import Halves
+from models.training.muon import Muon, groups, share_at
+from models.training.process import hold, turns
+from models.training.video import shapes as dit_shapes
+from models.training.video.clips.captions import caption, vocabulary
+from models.training.video.clips.kinds import BACKGROUNDS, KINDS
+from models.training.video.latents import Kept, read
+from models.training.video.shapes import Shape
+
+logger = logging.getLogger(__name__)
+
+LEAST = 0.05  # added to squared levels: no noise at all would count for everything
+
+EDGES = (  # what is between the layers and the world
+    "model.patch_embedding",
+    "model.text_embedding",
+    "model.time_embedding",
+    "model.track_head",
+    "model.refine",
+    "model.head",
+    "words",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A run: `steps` over `clips` clips; rates rise over `warmup`, then fall.
+
+    `weight` is how much more an object's token counts. In the share `switched` of the steps the
+    prompt changed: the context is another clip's. Of the others, after the share `own_from` of all,
+    the share `own` sees a context that the model made. `hidden` and `cut` are the shares of tracks
+    that are hidden whole, or for a while.
+    """
+
+    steps: int = 30_000
+    clips: int = 16
+    matrix_rate: float = 0.02
+    other_rate: float = 2e-3
+    warmup: int = 300
+    weight: float = 4.0
+    switched: float = 0.15
+    own: float = 0.4
+    own_from: float = 0.2
+    hidden: float = 0.1
+    cut: float = 0.2
+    smoothing: float = 0.999
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Clips of a step, as the model takes them; `weights` (clips, 1, latents, h, w)."""
+
+    latents: Tensor
+    condition: Tensor
+    weights: Tensor
+    captions: list[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """What a context shows and where it shows things, of the shapes of a batch's own."""
+
+    latents: Tensor
+    condition: Tensor
+
+
+def hide(rng: np.random.Generator, track: Tensor, recipe: Recipe) -> Tensor:
+    """Return (THINGS, pictures, 2) with some tracks hidden, whole or for a while."""
+    track = track.clone()
+    for thing in track:
+        drawn = rng.random()
+        if drawn < recipe.hidden:
+            thing.fill_(float("nan"))
+        elif drawn < recipe.hidden + recipe.cut:
+            start, end = np.sort(rng.integers(0, len(thing) + 1, 2))
+            thing[start:end] = float("nan")
+    return track
+
+
+def batch_of(kept: Kept, recipe: Recipe, rng: np.random.Generator) -> Batch:
+    """Return a batch drawn from `rng`."""
+    chosen = rng.integers(len(kept.told), size=recipe.clips)
+    latents = kept.latents[chosen].float()
+    count, height, width = latents.shape[2:]
+    tracks = [hide(rng, kept.tracks[index], recipe) for index in chosen]
+    condition = torch.stack([maps(track, count, height, width) for track in tracks])
+    weights = 1 + recipe.weight * kept.weights[chosen].float()[:, None] / 255
+    captions = [caption(rng, *kept.told[index]) for index in chosen]
+    return Batch(latents, condition, weights, captions)
+
+
+def loss_of(
+    model: Dit, batch: Batch, shape: Shape, past: Past, noise: Tensor, text: Text
+) -> Tensor:
+    """Return the weighted squared error of what the model makes of the noisy latents.
+
+    The less noise there was, the more an error counts: as errors of the flow would, which are those
+    of the latent over the level, squared.
+    """
+    order = list(shape.order)
+    truth = batch.latents[:, :, order[shape.clean :]]
+    made = denoised(model, batch, shape, past, noise, text)
+    weights = batch.weights[:, :, order[shape.clean :]]
+    weights = weights / (shape.levels.square() + LEAST)[:, None, None]
+    return ((made - truth).square() * weights).mean() / weights.mean()
+
+
+def denoised(
+    model: Dit, batch: Batch, shape: Shape, past: Past, noise: Tensor, text: Text
+) -> Tensor:
+    """Return what the model makes of the noisy latents of `shape`, after a context from `past`.
+
+    `noise` has the shape of the batch's latents.
+    """
+    order = list(shape.order)
+    clean, noisy = order[: shape.clean], order[shape.clean :]
+    level = shape.levels[:, None, None]
+    dirty = (1 - level) * batch.latents[:, :, noisy] + level * noise[:, :, noisy]
+    levels = torch.cat([torch.zeros(shape.clean), shape.levels]).expand(len(dirty), -1)
+    made: Tensor
+    made, _ = model(
+        torch.cat([past.latents[:, :, clean], dirty], 2),
+        levels,
+        text,
+        condition=torch.cat([past.condition[:, :, clean], batch.condition[:, :, noisy]], 2),
+        positions=shape.positions,
+        mask=shape.mask,
+    )
+    return made[:, :, shape.clean :]
+
+
+def switched(batch: Batch, shape: Shape, rng: np.random.Generator) -> Past:
+    """Return a past that is, up to a place in the context, that of the next clip of the batch."""
+    latents, condition = batch.latents.clone(), batch.condition.clone()
+    if shape.clean:
+        strange = list(shape.order[: rng.integers(1, shape.clean + 1)])
+        latents[:, :, strange] = batch.latents.roll(1, 0)[:, :, strange]
+        condition[:, :, strange] = batch.condition.roll(1, 0)[:, :, strange]
+    return Past(latents, condition)
+
+
+@torch.no_grad()
+def own_past(
+    model: Dit, batch: Batch, shape: Shape, noise: Tensor, text: Text, level: float
+) -> Past:
+    """Return the batch's latents, with those of the context as the model makes them itself.
+
+    Each is made from noise of `level`, after the true ones before it: one step of a stream, for
+    all latents of the context side by side.
+    """
+    past = Past(batch.latents.clone(), batch.condition)
+    clip = shape.order[: shape.clean]
+    if clip:
+        again = dit_shapes.side_by_side(clip, [level] * len(clip))
+        past.latents[:, :, list(clip)] = denoised(model, batch, again, past, noise, text)
+    return past
+
+
+class Run:
+    """A training run in a folder: the weights, their smoothed copy, the optimiser, the step."""
+
+    def __init__(self, folder: Path, recipe: Recipe, shows: Shows, config: DitConfig) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(recipe.seed)
+        self.folder, self.recipe, self.shows = folder, recipe, shows
+        self.both = Both(Dit(config), Words(vocabulary(), config.text))
+        nn.init.zeros_(self.both.model.head.head.weight)
+        if config.refine:
+            nn.init.zeros_(self.both.model.get_parameter("refine.4.weight"))
+            nn.init.zeros_(self.both.model.get_parameter("refine.4.bias"))
+        self.smooth = copy.deepcopy(self.both)
+        edges = dict.fromkeys(EDGES, recipe.other_rate)
+        self.optimiser = Muon(
+            groups(self.both, edges, matrix=recipe.matrix_rate, other=recipe.other_rate, decay=0.01)
+        )
+        self.step, self.seconds = 0, 0.0
+
+    def begin(self, file: Path) -> None:
+        """Take the weights in `file`, of a model of the same sizes, for pictures of any."""
+        self.both.load_state_dict(load_file(file))
+        self.smooth.load_state_dict(self.both.state_dict())
+
+    def resume(self) -> None:
+        """Take up the run in the folder, if there is one."""
+        file = self.folder / "state.pt"
+        if not file.exists():
+            return
+        state = torch.load(file, weights_only=True)
+        self.both.load_state_dict(state["both"])
+        self.smooth.load_state_dict(state["smooth"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def advance(self, kept: Kept) -> tuple[str, float]:
+        """Make one step; return the sampler whose shape it had, and the loss before it."""
+        recipe, model = self.recipe, self.both.model
+        for group in self.optimiser.param_groups:
+            group["share"] = share_at(self.step, recipe.steps, recipe.warmup)
+        rng = np.random.default_rng([recipe.seed, self.step])
+        batch = batch_of(kept, recipe, rng)
+        shape = dit_shapes.draw(rng, batch.latents.shape[2], self.shows.reach)
+        noise = torch.from_numpy(rng.standard_normal(batch.latents.shape, np.float32))
+        with Halves():
+            text = model.read(*self.both.words(batch.captions))
+            past = Past(batch.latents, batch.condition)
+            if rng.random() < recipe.switched:
+                past = switched(batch, shape, rng)
+            elif self.step >= recipe.own_from * recipe.steps and rng.random() < recipe.own:
+                level = float(rng.choice([1.0, 0.7, 0.4]))
+                past = own_past(model, batch, shape, noise.roll(1, 0), text, level)
+            loss = loss_of(model, batch, shape, past, noise, text)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
+        nn.utils.clip_grad_norm_(self.both.parameters(), 1.0)
+        self.optimiser.step()
+        share = min(recipe.smoothing, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for slow, now in zip(self.smooth.parameters(), self.both.parameters(), strict=True):
+                slow.lerp_(now, 1 - share)
+        self.step += 1
+        return shape.kind, loss.item()
+
+    def save(self) -> None:
+        """Write what is needed to go on, and the smoothed weights."""
+        state = {
+            "both": self.both.state_dict(),
+            "smooth": self.smooth.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        torch.save(state, self.folder / "state.pt.new")
+        (self.folder / "state.pt.new").replace(self.folder / "state.pt")
+        told = {"step": self.step, "seconds": round(self.seconds)}
+        save(self.folder / "drawing.safetensors", self.smooth, self.shows, told)
+        logger.info("saved after step %d, %.0f s", self.step, self.seconds)
+
+    def log(self, losses: Mapping[str, Sequence[float]]) -> None:
+        """Append the mean losses of each sampler to the run's log."""
+        means = {kind: round(sum(part) / len(part), 4) for kind, part in losses.items()}
+        with (self.folder / "log.jsonl").open("a") as out:
+            out.write(json.dumps({"step": self.step, "seconds": self.seconds, **means}) + "\n")
+
+
+def train(run: Run, kept: Kept, minutes: float) -> None:
+    """Go on with `run` until its last step, for `minutes`, or until SIGTERM."""
+    run.resume()
+    last = time.process_time()
+    losses: dict[str, list[float]] = {}
+    for _ in turns(lambda: run.step < run.recipe.steps, run.save, minutes=minutes):
+        kind, loss = run.advance(kept)
+        losses.setdefault(kind, []).append(loss)
+        now = time.process_time()
+        run.seconds, last = run.seconds + now - last, now
+        if run.step % 50 == 0:
+            run.log(losses)
+            losses = {}
+
+
+def shows(size: int) -> Shows:
+    """Return what a model of this data shows."""
+    things = [name for kind in KINDS.values() for name in kind.names]
+    grounds = [name for ground in BACKGROUNDS.values() for name in ground.names]
+    return Shows(size, tuple(things), tuple(grounds), Reach(sink=2, window=1))
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    root = Path(".cache/eyeline/training")
+    parser.add_argument("--folder", type=Path, default=root / "dit")
+    parser.add_argument("--latents", type=Path, default=root / "latents")
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--steps", type=int, default=Recipe().steps)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--begin", type=Path, help="weights that a new run begins with")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(options.threads)
+    kept = read(options.latents)
+    config = DitConfig(channels=kept.latents.shape[1])
+    with hold(options.folder, parser):
+        run = Run(options.folder, Recipe(steps=options.steps), shows(options.size), config)
+        if options.begin:
+            run.begin(options.begin)
+        train(run, kept, options.minutes)
+
+
+if __name__ == "__main__":
+    main()

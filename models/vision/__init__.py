@@ -1,0 +1,1 @@
+"""Image models: classification, person detection, colours."""

@@ -1,0 +1,1 @@
+"""Video-LLMs: vision towers and their projection into a language model."""

@@ -1,0 +1,148 @@
+"""LLaVA-OneVision from Hugging Face files: frames to tokens, questions to text.
+
+Source: Li et al. 2024; a frame of video is 27 x 27 patches, pooled to 14 x 14 tokens.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from torch import Tensor, nn
+
+from models.errors import WeightsError
+from models.language.decoder import Decoder, DecoderConfig
+from models.language.huggingface import decoder_state, fill, read_config, read_tensors, sizes
+from models.language.tokenizer import Language, read_language
+from models.vision.preprocessing import Normal, prepare, read_normal
+from models.vision.video_llm.siglip import Tower, TowerConfig, tower_config, tower_state
+
+# The conversation that the model was trained on; the video stands between the two.
+OPENING = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+CLOSING = "<|im_end|>\n<|im_start|>assistant\n"
+
+
+class Projector(nn.Module):
+    """Patch features to the decoder's width."""
+
+    def __init__(self, vision: int, text: int, *, biased: bool) -> None:
+        super().__init__()
+        self.linear_1 = nn.Linear(vision, text, bias=biased)
+        self.linear_2 = nn.Linear(text, text, bias=biased)
+
+    def forward(self, x: Tensor) -> Tensor:
+        projected: Tensor = self.linear_2(F.gelu(self.linear_1(x)))
+        return projected
+
+
+def pool(features: Tensor, grid: int) -> Tensor:
+    """Return (count, grid * grid, width) with half as many along each side, rounded up."""
+    square = features.view(len(features), grid, grid, -1).permute(0, 3, 1, 2)
+    half = math.ceil(grid / 2)
+    return F.interpolate(square, (half, half), mode="bilinear").flatten(2).transpose(1, 2)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class LlavaOnevision:
+    """The model; `newline` is (width,): what may stand at the end of the video.
+
+    Hugging Face's forward has it there, ReKV leaves it out: see `prompt`.
+    """
+
+    tower: Tower
+    projector: Projector
+    decoder: Decoder
+    newline: Tensor
+    language: Language
+    normal: Normal
+
+    @property
+    def opening(self) -> Tensor:
+        """The tokens before the video, int64 (count,)."""
+        return self.language.marked(OPENING)
+
+    @torch.no_grad()
+    def see(self, pixels: Tensor) -> Tensor:
+        """Return the tokens of frames, (count, tokens a frame, width).
+
+        `pixels` is uint8 (count, height, width, 3), RGB.
+
+        Raises:
+            ValueError: the pixels are of another shape or type.
+        """
+        weight = self.tower.positions.weight
+        side = self.tower.config.side
+        pictures = prepare(pixels.to(weight.device), self.normal, size=(side, side))
+        return self.project(pictures.to(weight.dtype))
+
+    def project(self, pictures: Tensor) -> Tensor:
+        """Return the tokens of pictures (count, 3, side, side) that are normalised."""
+        features = self.projector(self.tower(pictures))
+        return pool(features, self.tower.config.grid)
+
+    @torch.no_grad()
+    def prompt(self, question: str, *, newline: bool = False) -> Tensor:
+        """Return what follows the video, as embeddings (count, width).
+
+        With `newline` the video ends in the model's own newline, as in Hugging Face's forward.
+        """
+        parts = (
+            self.language.marked("\n"),
+            self.language.question(question),
+            self.language.marked(CLOSING),
+        )
+        embedded = self.decoder.embed(torch.cat(parts))
+        return torch.cat([self.newline[None], embedded]) if newline else embedded
+
+
+def read_llava_onevision(
+    folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> LlavaOnevision:
+    """Return the model in `folder`, as it comes from the hub.
+
+    Raises:
+        WeightsError: a file is missing, cut short, or of another kind of model.
+    """
+    config = read_config(folder, "llava_onevision")
+    vision, text = _sizes(folder, config)
+    language = read_language(folder / "tokenizer.json", device=device)
+    tensors = read_tensors(folder, device=device, dtype=dtype)
+    with torch.device("meta"):
+        tower, decoder = Tower(vision), Decoder(text)
+        biased = bool(config.get("multimodal_projector_bias", True))
+        projector = Projector(vision.width, text.width, biased=biased)
+    named = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
+    if "image_newline" not in named:
+        raise WeightsError(f"{folder}: the weights have no image_newline")
+    linear = {
+        name.removeprefix("multi_modal_projector."): tensor
+        for name, tensor in named.items()
+        if name.startswith("multi_modal_projector.")
+    }
+    return LlavaOnevision(
+        tower=fill(tower, tower_state(tensors, vision), "SigLIP's tower"),
+        projector=fill(projector, linear, "the projector"),
+        decoder=fill(decoder, decoder_state(tensors, text), "a Qwen2 decoder"),
+        newline=named["image_newline"],
+        language=language,
+        normal=read_normal(folder),
+    )
+
+
+def _sizes(folder: Path, config: dict[str, Any]) -> tuple[TowerConfig, DecoderConfig]:
+    text = dict(config.get("text_config") or {})
+    # Some files say it of the whole model, some of its text model.
+    text["tie_word_embeddings"] = text.get(
+        "tie_word_embeddings", config.get("tie_word_embeddings", False)
+    )
+    depth = config.get("vision_feature_layer", -1)
+    strategy = config.get("vision_feature_select_strategy", "full")
+    if not isinstance(depth, int) or strategy != "full":
+        raise WeightsError(f"{folder}: cannot read features of layers {depth}, {strategy!r}")
+    try:
+        vision = tower_config(config["vision_config"], depth=depth)
+    except KeyError as error:
+        raise WeightsError(f"{folder}: config.json has no {error}") from error
+    return vision, sizes(folder, text)

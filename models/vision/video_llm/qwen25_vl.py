@@ -1,0 +1,117 @@
+"""Qwen2.5-VL from Hugging Face files: frames to tokens on a grid in time, questions to prompts.
+
+Text after a video goes on after the video's largest position, as in the papers and in
+transformers 4; transformers 5 goes on after its rows and columns only, which agrees until a
+video is longer than these.
+
+Source: Bai et al. 2025 (Qwen2.5-VL).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.errors import WeightsError
+from models.language.decoder import Decoder
+from models.language.huggingface import decoder_state, fill, read_config, read_tensors, sizes
+from models.language.tokenizer import Language, read_language
+from models.memory.positions import Grid
+from models.vision.preprocessing import Normal, prepare, read_normal
+from models.vision.video_llm.qwen_tower import Tower, tower_config, tower_state
+
+# The conversation that the model was trained on; the video stands between the two.
+OPENING = (
+    "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|>"
+)
+VIDEO_END = "<|vision_end|>"
+CLOSING = "<|im_end|>\n<|im_start|>assistant\n"
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Qwen25Vl:
+    """The model, for frames of `rows` by `columns` tokens; `pace` is in positions a second."""
+
+    tower: Tower
+    decoder: Decoder
+    language: Language
+    normal: Normal
+    rows: int
+    columns: int
+    pace: int
+
+    @property
+    def opening(self) -> Tensor:
+        """The tokens before the video, int64 (count,)."""
+        return self.language.marked(OPENING)
+
+    def places(self, interval: float) -> Grid:
+        """Return the positions of a video with a frame every `interval` seconds."""
+        return Grid(rows=self.rows, columns=self.columns, step=self.pace * interval)
+
+    @torch.no_grad()
+    def see(self, pixels: Tensor) -> Tensor:
+        """Return the tokens of frames, (count, rows * columns, width).
+
+        `pixels` is uint8 (count, height, width, 3), RGB.
+
+        Raises:
+            ValueError: the pixels are of another shape or type.
+        """
+        weight = self.tower.patches.weight
+        cell = self.tower.config.cell
+        size = (self.rows * cell, self.columns * cell)
+        pictures = prepare(pixels.to(weight.device), self.normal, size=size)
+        tokens: Tensor = self.tower(pictures.to(weight.dtype))
+        return tokens
+
+    @torch.no_grad()
+    def prompt(self, question: str) -> Tensor:
+        """Return what follows the video, as embeddings (count, width)."""
+        parts = (
+            self.language.marked(VIDEO_END),
+            self.language.question(question),
+            self.language.marked(CLOSING),
+        )
+        return self.decoder.embed(torch.cat(parts))
+
+
+def read_qwen25_vl(
+    folder: Path,
+    *,
+    rows: int = 10,
+    columns: int = 18,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Qwen25Vl:
+    """Return the model in `folder`, as it comes from the hub.
+
+    Frames are resized to `rows` by `columns` tokens of 28 pixels: by default 280 x 504.
+
+    Raises:
+        WeightsError: a file is missing, cut short, or of another kind of model.
+    """
+    config = read_config(folder, "qwen2_5_vl")
+    text = {**(config.get("text_config") or config)}  # early files have the text's sizes on top
+    text["tie_word_embeddings"] = config.get(
+        "tie_word_embeddings", text.get("tie_word_embeddings", False)
+    )
+    try:
+        vision = tower_config(config["vision_config"])
+    except KeyError as error:
+        raise WeightsError(f"{folder}: config.json has no {error}") from error
+    shape = sizes(folder, text)
+    language = read_language(folder / "tokenizer.json", device=device)
+    tensors = read_tensors(folder, device=device, dtype=dtype)
+    with torch.device("meta"):
+        tower, decoder = Tower(vision), Decoder(shape)
+    return Qwen25Vl(
+        tower=fill(tower, tower_state(tensors), "Qwen2.5-VL's tower"),
+        decoder=fill(decoder, decoder_state(tensors, shape), "a Qwen2.5-VL decoder"),
+        language=language,
+        normal=read_normal(folder),
+        rows=rows,
+        columns=columns,
+        pace=config["vision_config"].get("tokens_per_second", 4),
+    )

@@ -1,0 +1,177 @@
+"""Qwen2.5-VL's vision tower: pictures of any whole number of cells to one token a cell.
+
+A cell is 2 x 2 patches. Most layers attend within windows of cells, a few to the whole picture.
+
+Source: Bai et al. 2025 (Qwen2.5-VL), section 2.1.1.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from torch import Tensor, nn
+
+from models.errors import WeightsError
+from models.language.decoder import Norm
+from models.language.rotary import Turns, rotate
+
+MERGE = 2  # patches along each side of a cell
+THETA = 10_000.0
+EPSILON = 1e-6
+
+RENAMED = (
+    (r"^patch_embed\.proj\.", "patches."),
+    (r"\.norm1\.", ".attention_norm."),
+    (r"\.norm2\.", ".inner_norm."),
+    (r"\.attn\.qkv\.", ".all."),
+    (r"\.attn\.proj\.", ".out."),
+    (r"\.mlp\.(gate|up|down)_proj\.", r".\1."),
+    (r"^merger\.ln_q\.", "norm."),
+    (r"^merger\.mlp\.0\.", "merge_1."),
+    (r"^merger\.mlp\.2\.", "merge_2."),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TowerConfig:
+    """Sizes; `patch` is in pixels, `window` in cells, `frames` in one patch's time.
+
+    `whole` are the layers that attend to the whole picture.
+    """
+
+    patch: int
+    frames: int
+    width: int
+    inner_width: int
+    out_width: int
+    layers: int
+    heads: int
+    window: int
+    whole: tuple[int, ...]
+
+    @property
+    def cell(self) -> int:
+        """Pixels along a side of what becomes one token."""
+        return self.patch * MERGE
+
+
+def tower_config(config: Mapping[str, Any]) -> TowerConfig:
+    """Return our sizes for a vision config.
+
+    Raises:
+        WeightsError: it asks for something that is not done here.
+    """
+    merge, activation = config.get("spatial_merge_size", MERGE), config.get("hidden_act", "silu")
+    if merge != MERGE or activation != "silu":
+        raise WeightsError(f"cannot read a vision tower with cells of {merge} and {activation!r}")
+    patch = config.get("patch_size", 14)
+    return TowerConfig(
+        patch=patch,
+        frames=config.get("temporal_patch_size", 2),
+        width=config["hidden_size"],
+        inner_width=config["intermediate_size"],
+        out_width=config["out_hidden_size"],
+        layers=config["depth"],
+        heads=config["num_heads"],
+        window=config["window_size"] // MERGE // patch,
+        whole=tuple(config["fullatt_block_indexes"]),
+    )
+
+
+class TowerLayer(nn.Module):
+    def __init__(self, config: TowerConfig) -> None:
+        super().__init__()
+        width, inner = config.width, config.inner_width
+        self.heads = config.heads
+        self.attention_norm = Norm(width, EPSILON)
+        self.all = nn.Linear(width, 3 * width)  # queries, keys and values
+        self.out = nn.Linear(width, width)
+        self.inner_norm = Norm(width, EPSILON)
+        self.gate = nn.Linear(width, inner)
+        self.up = nn.Linear(width, inner)
+        self.down = nn.Linear(inner, width)
+
+    def forward(self, x: Tensor, turns: Turns, mask: Tensor | None) -> Tensor:
+        count, length, width = x.shape
+        parts = self.all(self.attention_norm(x)).view(count, length, 3, self.heads, -1)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)  # (count, heads, length, head width)
+        mixed = F.scaled_dot_product_attention(
+            rotate(query, turns), rotate(key, turns), value, attn_mask=mask
+        )
+        x = x + self.out(mixed.transpose(1, 2).reshape(count, length, width))
+        normed = self.inner_norm(x)
+        fed: Tensor = x + self.down(F.silu(self.gate(normed)) * self.up(normed))
+        return fed
+
+
+class Tower(nn.Module):
+    """Pictures (count, 3, height, width), normalised, to (count, cells, out width).
+
+    A picture stands still for the time of a patch, as still pictures do in the model.
+    """
+
+    def __init__(self, config: TowerConfig) -> None:
+        super().__init__()
+        self.config = config
+        kernel = (config.frames, config.patch, config.patch)
+        self.patches = nn.Conv3d(3, config.width, kernel, stride=kernel, bias=False)
+        self.blocks = nn.ModuleList(TowerLayer(config) for _ in range(config.layers))
+        self.norm = Norm(config.width, EPSILON)
+        merged = config.width * MERGE**2
+        self.merge_1 = nn.Linear(merged, merged)
+        self.merge_2 = nn.Linear(merged, config.out_width)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        still = pictures[:, :, None].expand(-1, -1, self.config.frames, -1, -1)
+        x = self.patches(still)[:, :, 0].permute(0, 2, 3, 1)  # (count, rows, columns, width)
+        rows, columns = x.shape[1] // MERGE, x.shape[2] // MERGE
+        turns, mask = self._turns(rows, columns, x), self._mask(rows, columns, x)
+        x = _by_cell(x)
+        for index, layer in enumerate(self.blocks):
+            x = layer(x, turns, None if index in self.config.whole else mask)
+        cells = self.norm(x).view(len(x), rows * columns, -1)
+        out: Tensor = self.merge_2(F.gelu(self.merge_1(cells)))
+        return out
+
+    def _turns(self, rows: int, columns: int, like: Tensor) -> Turns:
+        """Return the turns of a picture's patches: half of each head by row, half by column."""
+        half = self.config.width // self.config.heads // 2
+        steps = torch.arange(0, half, 2, dtype=torch.float64, device=like.device)
+        frequencies = THETA ** (-steps / half)
+        places = torch.cartesian_prod(
+            torch.arange(MERGE * rows, device=like.device),
+            torch.arange(MERGE * columns, device=like.device),
+        ).view(1, MERGE * rows, MERGE * columns, 2)
+        angles = (_by_cell(places)[0, :, :, None] * frequencies).flatten(1)
+        both = torch.cat([angles, angles], -1)
+        return both.cos(), both.sin()
+
+    def _mask(self, rows: int, columns: int, like: Tensor) -> Tensor:
+        """Return which patches are in the same window, (patches, patches)."""
+        side = self.config.window
+        down = torch.arange(rows, device=like.device)[:, None] // side
+        along = torch.arange(columns, device=like.device) // side
+        number = (down * columns + along).flatten().repeat_interleave(MERGE**2)
+        return number[:, None] == number
+
+
+def _by_cell(x: Tensor) -> Tensor:
+    """Put patches (count, rows, columns, width) cell after cell: (count, patches, width)."""
+    count, rows, columns, width = x.shape
+    cells = x.reshape(count, rows // MERGE, MERGE, columns // MERGE, MERGE, width)
+    return cells.transpose(2, 3).reshape(count, rows * columns, width)
+
+
+def tower_state(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tower's part of a checkpoint's tensors under our names."""
+    state = {}
+    for name, tensor in tensors.items():
+        short, found = re.subn(r"^(model\.)?visual\.", "", name)
+        if found:
+            for pattern, ours in RENAMED:
+                short = re.sub(pattern, ours, short)
+            state[short] = tensor
+    return state

@@ -1,0 +1,1 @@
+"""Weights: catalog, fetching, verification. Only here do models use network and processes."""

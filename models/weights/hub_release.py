@@ -1,0 +1,121 @@
+"""What a model hub holds under a name: a release, its licence, and the files that we read of it.
+
+Of a Video-LLM only configuration, tokenizer, card, licence and safetensors are taken: pickles can
+run code. Of other models exactly the files that `hub_catalog` names are; where these are
+PyTorch's, they are read as tensors only (`models.generation.wan.files`).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from models.errors import WeightsError
+from models.weights.hub_catalog import HubModel
+from models.weights.hub_http import Hub, ask, connected
+
+REQUIRED = ("config.json", "tokenizer.json")
+INDEX = "model.safetensors.index.json"
+WANTED = re.compile(
+    r"(generation_|processor_|preprocessor_|video_preprocessor_|tokenizer_)?config\.json"
+    r"|tokenizer\.json|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json"
+    r"|README\.md|LICENSE(\.md|\.txt)?"
+)
+SHARD = re.compile(r"model-(\d{5})-of-(\d{5})\.safetensors")
+HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubFile:
+    """A file of a release; `digest` is the SHA-256 of a large one, git's own hash of the rest."""
+
+    name: str
+    size: int
+    digest: str
+
+    @property
+    def large(self) -> bool:
+        """Whether `digest` is a SHA-256."""
+        return len(self.digest) == 64  # hexadecimal digits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What a repository holds at one commit; `licence` is what the hub says of it."""
+
+    repository: str
+    commit: str
+    licence: str
+    files: tuple[HubFile, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(file.size for file in self.files)
+
+
+def find(model: HubModel, hub: Hub, *, revision: str = "main") -> Release:
+    """Return the release of `model` at `revision`: a branch, a tag or a commit.
+
+    Raises:
+        WeightsError: the hub cannot be reached, refuses, or does not have the files we read.
+    """
+    what = f"{model.repository} at {revision!r}"
+    url = f"{hub.url}/api/models/{model.repository}/revision/{quote(revision, safe='')}"
+    with connected(hub) as client:
+        answer = ask(client, url, what)
+    try:
+        files = tuple(
+            _file(each) for each in answer["siblings"] if _wanted(model, each["rfilename"])
+        )
+        commit = str(answer["sha"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{url}: not what a model hub answers ({error!r})") from error
+    _check(model, what, commit, files)
+    return Release(
+        repository=model.repository, commit=commit, licence=_licence(answer), files=files
+    )
+
+
+def _file(sibling: Mapping[str, Any]) -> HubFile:
+    large = sibling.get("lfs")
+    digest = large["sha256"] if large else sibling["blobId"]
+    if not HASH.fullmatch(digest):
+        raise ValueError(f"{digest!r} is no hash")
+    size = large["size"] if large else sibling["size"]
+    return HubFile(name=sibling["rfilename"], size=int(size), digest=digest)
+
+
+def _wanted(model: HubModel, name: str) -> bool:
+    return name in model.files if model.files else WANTED.fullmatch(name) is not None
+
+
+def _licence(answer: Mapping[str, Any]) -> str:
+    card = answer.get("cardData") or {}
+    told = [card.get(key) for key in ("license", "license_name", "license_link")]
+    return ", ".join(str(each) for each in told if each) or "not stated"
+
+
+def _check(model: HubModel, what: str, commit: str, files: tuple[HubFile, ...]) -> None:
+    names = {file.name for file in files}
+    if not COMMIT.fullmatch(commit):
+        raise WeightsError(f"{what}: the hub names no commit")
+    if model.files:
+        if gone := sorted(set(model.files) - names):
+            raise WeightsError(
+                f"{what}: the hub has no {', '.join(gone)}; it had when this version was made: "
+                "try an earlier commit with --revision"
+            )
+        return
+    lacking = [name for name in REQUIRED if name not in names]
+    lacking += [INDEX] if "model.safetensors" not in names and INDEX not in names else []
+    for shard in filter(None, map(SHARD.fullmatch, names)):
+        every = (f"model-{n:05}-of-{shard[2]}.safetensors" for n in range(1, int(shard[2]) + 1))
+        lacking += [name for name in every if name not in names]
+    if lacking:
+        raise WeightsError(
+            f"{what}: the hub has no {', '.join(sorted(set(lacking)))}; only safetensors are "
+            "read, for other formats can run code"
+        )

@@ -1,0 +1,347 @@
+"""Decoding in parts against decoding in one go: the same pictures at the same times."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from media.errors import MediaTooLongError, UnreadableMediaError
+from media.files import keyframes
+from media.files import parallel as parts
+from media.files.gop import Segment, segments
+from media.files.keyframes import AHEAD, sampled
+from media.files.parallel import Studio
+from media.frames import VIDEO_CLOCK_HZ, VideoFrame
+from media.video import PictureLimits, from_av
+from tests.media.files.films import evenly, write_film, write_song
+from tests.media.made import tone, write_sound
+from tests.paths import ROOT, SAMPLE
+
+REAL = (
+    SAMPLE,
+    ROOT / "tests" / "replay" / "recordings" / "speech" / "pictures.mkv",
+)
+SMALL = PictureLimits(longer=640, shorter=640)
+DAY = 86_400.0
+GROUPS_OF_TEN = {"g": "10", "bf": "0", "sc_threshold": "0"}
+
+
+def in_one_go(path: Path, every: float) -> list[VideoFrame]:
+    """Decode every picture of the file, and keep the sound ones that are far enough apart."""
+    kept: list[VideoFrame] = []
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        origin = Fraction(container.start_time or 0, av.time_base)
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.error.InvalidDataError:
+                continue
+            for frame in frames:
+                assert frame.time_base is not None
+                assert frame.pts is not None
+                ticks = max(0, round((frame.pts * frame.time_base - origin) * VIDEO_CLOCK_HZ))
+                far = not kept or ticks - kept[-1].pts >= round(every * VIDEO_CLOCK_HZ)
+                if far and not frame.is_corrupt:
+                    kept.append(from_av(frame, ticks, SMALL))
+    return kept
+
+
+def in_parts(path: Path, every: float, *, threads: int = 2) -> list[VideoFrame]:
+    return list(sampled(path, longest=DAY, every=every, threads=threads))
+
+
+def assert_same(ours: Sequence[VideoFrame], theirs: Sequence[VideoFrame]) -> None:
+    assert [frame.pts for frame in ours] == [frame.pts for frame in theirs]
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(mine.pixels, other.pixels)
+
+
+KINDS = {
+    "closed.mp4": ("libx264", {"g": "12", "bf": "3"}),
+    "open.mp4": ("libx264", {"x264-params": "keyint=12:open-gop=1:bframes=3"}),
+    "open.mkv": ("libx264", {"x264-params": "keyint=12:open-gop=1:bframes=3"}),
+    "one.mkv": ("libx264", {"g": "10000"}),
+    "transport.ts": ("libx264", {"g": "12", "bf": "2"}),
+    "hidden.webm": ("libvpx", {"g": "12", "auto-alt-ref": "1", "lag-in-frames": "10"}),
+    "vp9.webm": ("libvpx-vp9", {"g": "12", "deadline": "realtime", "cpu-used": "8"}),
+    "broadcast.ts": ("mpeg2video", {"g": "12", "bf": "2"}),
+    "old.avi": ("mpeg4", {"g": "12", "bf": "2"}),
+    "every.mkv": ("mjpeg", {}),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("every", [0.0, 0.33, 1.7])
+def test_every_kind_of_file_gives_what_decoding_in_one_go_gives(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, every: float
+) -> None:
+    codec, options = KINDS[name]
+    path = write_film(tmp_path / name, evenly(70), codec=codec, options=options)
+    assert_same(in_parts(path, every), in_one_go(path, every))
+    assert "in one go" not in caplog.text
+
+
+@pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_real_clips_give_the_same_too(path: Path, threads: int) -> None:
+    assert_same(in_parts(path, 0.5, threads=threads), in_one_go(path, 0.5))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    steps=st.lists(st.integers(20, 400), min_size=8, max_size=60),
+    start=st.sampled_from([0, 40, 700, 100_000]),
+    name=st.sampled_from(["a.mp4", "a.mkv", "a.ts"]),
+    group=st.integers(1, 40),
+    between=st.integers(0, 4),
+    opened=st.booleans(),
+    keys=st.sets(st.integers(0, 60), max_size=6),
+    every=st.sampled_from([0.0, 0.1, 0.5, 2.0, 60.0]),
+    threads=st.integers(1, 3),
+)
+def test_any_times_and_keyframes_give_what_decoding_in_one_go_gives(
+    steps: list[int],
+    start: int,
+    name: str,
+    group: int,
+    between: int,
+    opened: bool,
+    keys: set[int],
+    every: float,
+    threads: int,
+) -> None:
+    """Frame rates that vary, files that do not begin at 0, groups of any size, open and closed."""
+    times = [start + sum(steps[:n]) for n in range(len(steps))]
+    options = {"x264-params": f"keyint={group}:bframes={between}:open-gop={int(opened)}"}
+    with TemporaryDirectory() as folder:
+        path = write_film(Path(folder) / name, times, options=options, keys=keys)
+        ours = in_parts(path, every, threads=threads)
+        assert_same(ours, in_one_go(path, every))
+    assert all(after.pts - before.pts >= every * VIDEO_CLOCK_HZ for before, after in pairwise(ours))
+
+
+@pytest.fixture(scope="module")
+def whole_films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Films of each kind that can be read although its end is missing."""
+    folder = tmp_path_factory.mktemp("whole")
+    codecs = {"a.mkv": "libx264", "a.ts": "libx264", "a.webm": "libvpx"}
+    return {
+        name: write_film(folder / name, evenly(50), codec=codec, options={"g": "9"}).read_bytes()
+        for name, codec in codecs.items()
+    }
+
+
+@settings(max_examples=15, deadline=None)
+@given(kept=st.floats(0.2, 0.999), name=st.sampled_from(["a.mkv", "a.ts", "a.webm"]))
+def test_a_file_cut_short_anywhere_gives_what_is_left(
+    whole_films: dict[str, bytes], kept: float, name: str
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(whole_films[name][: round(kept * len(whole_films[name]))])
+        assert_same(in_parts(path, 0.1), in_one_go(path, 0.1))
+
+
+def test_a_damaged_place_costs_only_itself_and_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_film(tmp_path / "a.mkv", evenly(100), options=GROUPS_OF_TEN)
+    whole = in_parts(path, 0)
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    place = packets[44].pos
+    assert place is not None
+    data = bytearray(path.read_bytes())
+    data[place + 20 : place + packets[44].size // 2] = bytes(packets[44].size // 2 - 20)
+    path.write_bytes(data)
+    damaged = {frame.pts: frame.pixels for frame in in_parts(path, 0)}
+    assert "in one go from here on" in caplog.text
+    good = [*range(40), *range(50, 100)]  # the group of ten with the damage may show anything
+    for frame in (whole[n] for n in good):
+        np.testing.assert_array_equal(damaged[frame.pts], frame.pixels)
+
+
+def test_a_clip_shot_sideways_comes_out_upright(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "a.mp4", evenly(40), options={"g": "8"}, turned=90)
+    ours = in_parts(path, 0.3)
+    assert ours[0].pixels.shape == (96, 64, 3)
+    assert_same(ours, in_one_go(path, 0.3))
+
+
+def test_pictures_larger_than_640_are_scaled_down(tmp_path: Path) -> None:
+    path = tmp_path / "large.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for n in range(5):
+            pixels = np.full((720, 1280, 3), 40 * n, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    ours = in_parts(path, 0.2)
+    assert {frame.pixels.shape for frame in ours} == {(360, 640, 3)}
+    assert_same(ours, in_one_go(path, 0.2))
+    whole = list(sampled(path, longest=DAY, every=0.2, limits=None))
+    assert whole[0].pixels.shape == (720, 1280, 3)
+
+
+def test_a_stream_that_changes_its_size_is_followed(tmp_path: Path) -> None:
+    """Two transport streams one after the other, as a camera that is turned writes them."""
+    path = tmp_path / "joined.ts"
+    for n, (width, height) in enumerate([(96, 64), (64, 96)]):
+        half = tmp_path / f"{n}.ts"
+        with av.open(str(half), "w") as container:
+            stream = container.add_stream("libx264", rate=20, options={"g": "8", "bf": "2"})
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            for number in range(40):
+                pixels = np.full((height, width, 3), 6 * number, np.uint8)
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                frame.pts, frame.time_base = 40 * n + number, Fraction(1, 20)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        path.write_bytes((path.read_bytes() if n else b"") + half.read_bytes())
+    ours = in_parts(path, 0.2)
+    assert {frame.pixels.shape for frame in ours} == {(64, 96, 3), (96, 64, 3)}
+    assert_same(ours, in_one_go(path, 0.2))
+
+
+def test_keyframes_that_are_none_are_noticed_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Intra refresh: the container marks places to begin at, no picture there is complete."""
+    options = {"x264-params": "intra-refresh=1:keyint=12"}
+    path = write_film(tmp_path / "refresh.mp4", evenly(60), options=options)
+    assert_same(in_parts(path, 0.2), in_one_go(path, 0.2))
+    assert "is decoded in one go from here on, not in parts: " in caplog.text
+
+
+def test_keyframes_too_far_apart_are_told_and_memory_stays_bounded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media.files.gop.MOST", 25)
+    path = write_film(tmp_path / "a.mkv", evenly(90), options={"g": "10"}, keys=[])
+    assert_same(in_parts(path, 0.1), in_one_go(path, 0.1))
+    assert caplog.text == ""
+    monkeypatch.setattr("media.files.gop.MOST", 5)
+    assert_same(in_parts(path, 0.1), in_one_go(path, 0.1))
+    assert "its keyframes are too far apart" in caplog.text
+
+
+def test_when_too_much_lies_between_the_file_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyframes, "LONGEST", 10)
+    options = {"x264-params": "intra-refresh=1:keyint=12"}
+    path = write_film(tmp_path / "refresh.mp4", evenly(90), options=options)
+    assert_same(in_parts(path, 1.3), in_one_go(path, 1.3))
+
+
+def test_pictures_without_times_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "a.h264", evenly(20), kind="h264")
+    with pytest.raises(UnreadableMediaError, match="they have no times: convert it to MP4"):
+        in_parts(path, 0.5)
+
+
+def test_what_has_no_pictures_is_refused(tmp_path: Path) -> None:
+    sound = write_sound(tmp_path / "tone.wav", tone(0.5), 16_000)
+    with pytest.raises(UnreadableMediaError, match="there are no pictures in it"):
+        in_parts(sound, 0.5)
+    with pytest.raises(UnreadableMediaError, match="there are no pictures in it"):
+        in_parts(write_song(tmp_path / "song.flac"), 0.5)
+    with pytest.raises(UnreadableMediaError, match="no such file"):
+        in_parts(tmp_path / "none.mp4", 0.5)
+    (tmp_path / "notes.mp4").write_text("this is no film\n" * 100)
+    with pytest.raises(UnreadableMediaError, match="not audio or video"):
+        in_parts(tmp_path / "notes.mp4", 0.5)
+
+
+def test_a_file_over_the_limit_is_refused(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "a.mp4", evenly(60))
+    with pytest.raises(MediaTooLongError, match="cut it, or raise"):
+        list(sampled(path, longest=1.0))
+    cut = write_film(tmp_path / "a.ts", evenly(60))  # whose head does not say how long it is
+    with pytest.raises(MediaTooLongError):
+        list(sampled(cut, longest=1.0))
+
+
+@pytest.mark.parametrize(("every", "threads"), [(-0.1, 1), (0.5, 0)])
+def test_impossible_wishes_are_refused(every: float, threads: int) -> None:
+    with pytest.raises(ValueError, match="expected every >= 0 and threads >= 1"):
+        next(sampled(REAL[0], longest=DAY, every=every, threads=threads))
+
+
+def test_progress_is_told_as_pictures_are_taken(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "a.mp4", evenly(60), options={"g": "10"})
+    seen: list[float] = []
+    frames = list(sampled(path, longest=DAY, every=0.5, progress=seen.append))
+    assert seen == [frame.time for frame in frames]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_slow_taker_holds_the_decoding_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    """So no more than a few parts, and a few pictures of each, are held."""
+    begun: list[Segment] = []
+    decoded: list[int] = []
+    begin, convert = Studio.begin, from_av
+
+    def counted(studio: Studio, segment: Segment) -> parts.Part:
+        begun.append(segment)
+        return begin(studio, segment)
+
+    def converted(frame: av.VideoFrame, pts: int, limits: PictureLimits | None) -> VideoFrame:
+        decoded.append(pts)
+        return convert(frame, pts, limits)
+
+    monkeypatch.setattr(Studio, "begin", counted)
+    monkeypatch.setattr(parts, "from_av", converted)
+    monkeypatch.setattr(parts, "WAITING", 4)
+    path = write_film(tmp_path / "a.mkv", evenly(140), options={"g": "20"})
+    frames = sampled(path, longest=DAY, every=0, threads=threads)
+    for taken in range(1, 30):
+        next(frames)
+        assert len(begun) <= taken // 20 + 1 + AHEAD * threads
+        assert len(decoded) <= taken + (4 + 1) * AHEAD * threads  # 1: on its way into the queue
+    frames.close()  # type: ignore[attr-defined]  # an iterator that is a generator
+    assert not any(each.name.startswith("decode") for each in threading.enumerate())
+
+
+def test_an_error_of_the_taker_ends_the_threads(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "a.mkv", evenly(80), options={"g": "20"})
+
+    def fail(time: float) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(sampled(path, longest=DAY, every=0, progress=fail))
+    assert not any(each.name.startswith("decode") for each in threading.enumerate())
+
+
+def test_packets_that_no_wanted_picture_needs_are_not_decoded(tmp_path: Path) -> None:
+    """Of groups of ten, a picture each three seconds wants one in six groups, and not all of it."""
+    path = write_film(tmp_path / "a.mkv", evenly(240), options=GROUPS_OF_TEN)
+    fed = 0
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.time_base is not None
+        base = stream.time_base
+        for segment in segments(
+            container.demux(stream), lambda pts: round(pts * base * VIDEO_CLOCK_HZ), 3 * 90_000
+        ):
+            fed += len(segment.needed())
+    assert fed == 4  # at 0, 3, 6 and 9 s, where keyframes are
+
+
+@pytest.fixture(autouse=True)
+def _no_libav_noise() -> None:
+    logging.getLogger("libav").setLevel(logging.CRITICAL)

@@ -1,0 +1,217 @@
+"""A painter whose pictures say what they follow, and a clock and a worker that take no time."""
+
+import asyncio
+import heapq
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any, cast
+
+import numpy as np
+
+from media.channel import Channel
+from media.counters import Counters
+from media.events import Output
+from media.frames import VideoFrame
+from media.generation_events import Drawing, Generation, Picture, Prompt
+from media.pipeline.context import Shared
+from media.pipeline.generation.passthrough import Item
+from media.pipeline.generation.stage import Draftsman
+from media.pipeline.interfaces import Pixels, Seats, Services, Studio
+from media.pipeline.limits import Canvas, Limits
+from media.pipeline.questions import Questions
+from media.worker import Worker
+from models.generation.chunk_request import Parts, Steps, Wish
+
+SIDE = 16
+CHUNK = 4
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A scripted video: its sampler and seed, the pictures made, the wishes in flight."""
+
+    sampler: str
+    seed: int
+    pictures: int = 0
+    flight: tuple[Wish, ...] = ()
+
+
+class ScriptedPainter:
+    """Draws plain pictures: red counts them, green is the prompt's length, blue the place or start.
+
+    `rolling-forcing` has its chunks in flight for `steps` steps.
+    """
+
+    stand_in = True
+    about = "video is drawn by a stand-in"
+    size = (SIDE, SIDE)
+    chunk = CHUNK
+    rate = 16.0
+    tracks = True
+    things: tuple[str, ...] = ("duck",)
+    backgrounds: tuple[str, ...] = ("grass",)
+    samplers: Mapping[str, Steps] = {
+        "motion-stream": Steps(own=2, fewest=1, most=8),
+        "rolling-forcing": Steps(own=3, fewest=1, most=3, live=False),
+    }
+
+    def __init__(self) -> None:
+        self.wishes: list[Wish] = []
+
+    def lag(self, name: str, steps: int) -> int:
+        return steps - 1 if name == "rolling-forcing" else 0
+
+    def read(self, prompt: Parts) -> tuple[str, ...]:
+        return tuple(f"read {text}" for text, _ in prompt)
+
+    def init_state(self, name: str, seed: int) -> Begun:
+        return Begun(name, seed)
+
+    def step(self, state: Begun, wish: Wish) -> tuple[Begun, Sequence[Pixels]]:
+        self.wishes.append(wish)
+        flight = (*state.flight, wish)
+        if len(flight) <= self.lag(state.sampler, wish.steps):
+            return replace(state, flight=flight), []
+        first, *rest = flight
+        pictures = [
+            plain(state.pictures + n, len(first.prompt[0][0]), place(first, n))
+            for n in range(CHUNK)
+        ]
+        return replace(state, pictures=state.pictures + CHUNK, flight=tuple(rest)), pictures
+
+
+def place(wish: Wish, picture: int) -> int:
+    if wish.start is not None:
+        return int(wish.start[picture].mean())
+    if wish.track is None or not np.isfinite(wish.track[0, picture, 0]):
+        return 0
+    return round(float(wish.track[0, picture, 0]) * 200)
+
+
+def plain(red: int, green: int, blue: int) -> Pixels:
+    return np.full((SIDE, SIDE, 3), (red % 256, green % 256, blue), np.uint8)
+
+
+class SteppedClock:
+    """Time goes on only by `go`, from one waiting task to the next."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._order = count()
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    def now(self) -> float:
+        return self._now
+
+    async def sleep_until(self, time: float) -> None:
+        if time <= self._now:
+            return
+        waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (time, next(self._order), waited))
+        await waited
+
+    async def go(self, until: float) -> None:
+        """Let all that is due before `until` happen, in order."""
+        await settled()
+        while self._waiting and self._waiting[0][0] <= until:
+            self._now, _, waited = heapq.heappop(self._waiting)
+            if not waited.cancelled():
+                waited.set_result(None)
+            await settled()
+        self._now = until
+
+
+async def settled() -> None:
+    """Let every task run until it waits for time; nothing here runs on a thread."""
+    for _ in range(60):
+        await asyncio.sleep(0)
+
+
+class Brush:
+    """A worker whose calls take `cost(steps)` seconds of a stepped clock."""
+
+    def __init__(self, clock: SteppedClock, cost: Callable[[int], float]) -> None:
+        self.clock = clock
+        self.cost = cost
+
+    async def run(self, call: Callable[..., Any], *args: Any) -> Any:
+        steps = next(each.steps for each in args if isinstance(each, Wish))
+        await self.clock.sleep_until(self.clock.now() + self.cost(steps))
+        return call(*args)
+
+
+class Studied:
+    """A live stage that draws, under a stepped clock: what went in, what came out and when."""
+
+    def __init__(
+        self, cost: float | Callable[[int], float] = 0.05, *, seats: Seats | None = None
+    ) -> None:
+        self.clock = SteppedClock()
+        self.painter = ScriptedPainter()
+        self.inbox: Channel[Item] = Channel(8, droppable=VideoFrame)
+        self.shown: list[tuple[float, VideoFrame]] = []
+        self.sent: list[Output] = []
+        self.reading = asyncio.Event()
+        self.reading.set()
+        self.counters = Counters()
+        took = cost if callable(cost) else lambda _: cost
+        self.brush = Brush(self.clock, cast("Callable[[int], float]", took))
+        self.studio = Studio(
+            painter=self.painter, brush=cast("Worker", self.brush), seats=seats or Seats(2)
+        )
+        limits = Limits(canvas=Canvas(side=SIDE))
+        shared = Shared(
+            send=self._send,
+            services=cast("Services", None),
+            clock=self.clock,
+            limits=limits,
+            questions=Questions(),
+            counters=self.counters,
+        )
+        self.stage = Draftsman(shared, self.studio, self._show)
+        self.task = asyncio.get_running_loop().create_task(self.stage.run(self.inbox))
+
+    async def _show(self, frame: VideoFrame) -> None:
+        await self.reading.wait()
+        self.shown.append((self.clock.now(), frame))
+
+    async def _send(self, output: Output) -> None:
+        await self.reading.wait()
+        self.sent.append(output)
+
+    async def put(self, *items: Item) -> None:
+        for item in items:
+            await self.inbox.send(item)
+        await settled()
+
+    async def draw(self, text: str = "a duck", **how: Any) -> None:
+        await self.put(Prompt(((text, 1.0),), 0.0), wish(**how))
+
+    async def end(self) -> None:
+        await self.inbox.close()
+        await self.task
+
+    @property
+    def state(self) -> str:
+        return self.reports[-1].state
+
+    @property
+    def waiting(self) -> int:
+        return self.stage._report().queue  # what a report would say now
+
+    @property
+    def reports(self) -> list[Drawing]:
+        return [output for output in self.sent if isinstance(output, Drawing)]
+
+    @property
+    def files(self) -> list[Picture]:
+        return [output for output in self.sent if isinstance(output, Picture)]
+
+
+def wish(**changes: Any) -> Generation:
+    return Generation(**{"time": 0.0, "enabled": True, **changes})
+
+
+def colours(frames: Sequence[VideoFrame]) -> list[tuple[int, int, int]]:
+    return [cast("tuple[int, int, int]", tuple(map(int, f.pixels[0, 0]))) for f in frames]

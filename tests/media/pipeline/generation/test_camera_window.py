@@ -1,0 +1,33 @@
+from media.frames import VIDEO_CLOCK_HZ
+from media.pipeline.generation.camera_window import Camera
+from tests.media.pipeline.scripted import picture
+
+
+def brightness(camera: Camera) -> list[int]:
+    chunk = camera.chunk()
+    assert chunk is not None
+    return [int(pixels[0, 0, 0]) for pixels in chunk]
+
+
+def fed(rate: float, count: int) -> Camera:
+    camera = Camera(4, 16.0)
+    for n in range(count):
+        camera.keep(picture(round(n * VIDEO_CLOCK_HZ / rate), brightness=n % 256))
+    return camera
+
+
+def test_of_a_quick_camera_the_newest_of_each_span_is_taken() -> None:
+    assert brightness(fed(32.0, 20)) == [13, 15, 17, 19]
+
+
+def test_of_a_slow_camera_pictures_are_taken_again() -> None:
+    assert brightness(fed(8.0, 5)) == [2, 3, 3, 4]
+
+
+def test_one_picture_is_all_of_them_and_none_is_none() -> None:
+    assert Camera(4, 16.0).chunk() is None
+    assert brightness(fed(16.0, 1)) == [0, 0, 0, 0]
+
+
+def test_what_is_kept_does_not_grow() -> None:
+    assert len(fed(30.0, 500)._kept) == 4

@@ -1,0 +1,231 @@
+"""Whole sessions that draw, replayed: the same events give the same pictures."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from media.clock import ReplayClock
+from media.counters import Counters
+from media.events import Input, Output, Question, Trouble
+from media.frames import VIDEO_CLOCK_HZ, VideoFrame
+from media.generation_events import Drawing, Picture, Prompt, Steering, Track, Untrack
+from media.pipeline.interfaces import Seats, Services, Studio
+from media.pipeline.limits import Canvas, Limits
+from media.pipeline.session import run_session
+from media.worker import Worker
+from tests.media.pipeline.generation.painting import SIDE, ScriptedPainter, colours, wish
+from tests.media.pipeline.scripted import (
+    chunks,
+    picture,
+    replayed,
+    scripted_services,
+    silence,
+    tone,
+)
+
+LIMITS = Limits(lossless=True, repeatable=True, hurry=None, canvas=Canvas(side=SIDE))
+
+
+@contextmanager
+def drawing_services() -> Iterator[Services]:
+    brush = Worker("brush")
+    studio = Studio(painter=ScriptedPainter(), brush=brush, seats=Seats(1))
+    try:
+        with scripted_services(studio=studio) as services:
+            yield services
+    finally:
+        brush.close()
+
+
+def prompt(text: str, time: float = 0.0) -> Prompt:
+    return Prompt(((text, 1.0),), time)
+
+
+async def session(
+    items: Iterable[Input],
+    services: Services,
+    *,
+    draw: bool = True,
+    counters: Counters | None = None,
+) -> list[Output]:
+    out: list[Output] = []
+
+    async def send(output: Output) -> None:
+        out.append(output)
+
+    await run_session(
+        replayed(items),
+        send,
+        services=services,
+        clock=ReplayClock(),
+        limits=LIMITS,
+        draw=draw,
+        counters=counters,
+    )
+    return out
+
+
+def shown(outputs: Iterable[Output]) -> list[VideoFrame]:
+    return [output for output in outputs if isinstance(output, VideoFrame)]
+
+
+def placed(seconds: float, controls: Iterable[Steering]) -> list[Input]:
+    """Return silence of `seconds` with `controls` at their times."""
+    waiting = sorted(controls, key=lambda control: control.time)
+    items: list[Input] = []
+    for chunk in chunks(silence(seconds)):
+        while waiting and waiting[0].time <= chunk.time:
+            items.append(waiting.pop(0))
+        items.append(chunk)
+    return items + list(waiting)
+
+
+async def test_a_session_shows_sixteen_pictures_a_second_of_its_own_time() -> None:
+    counters = Counters()
+    with drawing_services() as services:
+        out = await session(placed(3.0, [prompt("a duck"), wish()]), services, counters=counters)
+    frames = shown(out)
+    assert len(frames) == 49  # one at 0, and 16 in each of three seconds
+    assert [red for red, _, _ in colours(frames)] == list(range(49))
+    assert {b.pts - a.pts for a, b in pairwise(frames)} == {VIDEO_CLOCK_HZ // 16}
+    assert counters.drawn == 49
+    reports = [each for each in out if isinstance(each, Drawing)]
+    assert {each.state for each in reports} == {"drawing"}
+    assert not any(each.degraded for each in reports)
+
+
+CONTROLS = st.lists(
+    st.one_of(
+        st.builds(prompt, st.sampled_from(["a", "bb", "ccc", "dddd"]), st.floats(0, 2)),
+        st.builds(
+            Track,
+            st.just(0),
+            st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=5).map(
+                tuple
+            ),
+            st.none(),
+            st.floats(0, 2),
+        ),
+        st.builds(Untrack, st.none(), st.floats(0, 2)),
+        st.builds(
+            lambda time, **how: wish(time=time, **how),
+            st.floats(0, 2),
+            seed=st.integers(0, 2),
+            steps=st.sampled_from([None, 1, 2]),
+            paused=st.booleans(),
+            sampler=st.sampled_from(["motion-stream", "rolling-forcing"]),
+        ),
+    ),
+    max_size=6,
+)
+
+
+@given(controls=CONTROLS, cut=st.floats(0, 2))
+@settings(max_examples=20, deadline=None)
+def test_later_controls_never_change_earlier_pictures_and_a_replay_is_the_same(
+    controls: list[Steering], cut: float
+) -> None:
+    first: list[Steering] = [prompt("a duck"), wish()]
+
+    async def pictures(steering: list[Steering]) -> list[tuple[int, tuple[int, int, int]]]:
+        with drawing_services() as services:
+            frames = shown(await session(placed(2.0, steering), services))
+        return [(f.pts, c) for f, c in zip(frames, colours(frames), strict=True)]
+
+    whole = asyncio.run(pictures([*first, *controls]))
+    assert whole == asyncio.run(pictures([*first, *controls]))
+    early = [each for each in controls if each.time <= cut]
+    before = asyncio.run(pictures([*first, *early]))
+    until = cut * VIDEO_CLOCK_HZ
+    assert [p for p in whole if p[0] <= until] == [p for p in before if p[0] <= until]
+
+
+async def test_captions_lie_over_what_is_drawn_and_questions_are_answered_meanwhile() -> None:
+    spoken = np.concatenate([silence(0.5), tone(1), silence(1)])
+    with drawing_services() as services:
+        limits = Limits(lossless=True, repeatable=True, hurry=None, canvas=Canvas(side=120))
+        out: list[Output] = []
+
+        async def send(output: Output) -> None:
+            out.append(output)
+
+        items: list[Input] = [prompt("a duck"), wish(), *chunks(spoken)]
+        items += [Question("q", "what?", 2.5), *chunks(silence(3), start=len(spoken))]
+        await run_session(
+            replayed(items), send, services=services, clock=ReplayClock(), limits=limits, draw=True
+        )
+    frames = shown(out)
+    assert {frame.pixels.shape for frame in frames} == {(120, 120, 3)}
+    lettered = [frame for frame in frames if frame.pixels.max() > 200]
+    assert lettered
+    assert any(getattr(each, "id", None) == "q" for each in out)
+
+
+async def test_camera_pictures_are_hidden_while_it_draws_and_remembered_all_the_same() -> None:
+    counters = Counters()
+    items: list[Input] = [picture(0)]
+    items += [prompt("a duck", 0.5), wish(time=0.5)]
+    items += [picture(n * VIDEO_CLOCK_HZ // 4) for n in range(3, 12)]
+    items += [wish(time=2.9, enabled=False), picture(3 * VIDEO_CLOCK_HZ)]
+    with drawing_services() as services:
+        frames = shown(await session(items, services, counters=counters))
+    camera = [frame.pts for frame in frames if frame.pixels.shape != (SIDE, SIDE, 3)]
+    assert camera == [0, 3 * VIDEO_CLOCK_HZ]
+    assert len(frames) > 30
+    assert counters.frames_in == 11
+    assert counters.looks == 2  # of a still picture one in two seconds
+    assert [f.pts for f in frames] == sorted(f.pts for f in frames)
+
+
+async def test_without_a_screen_only_pictures_that_are_asked_for_are_drawn() -> None:
+    with drawing_services() as services:
+        none = await session(placed(1.0, [prompt("a duck"), wish()]), services, draw=False)
+    with drawing_services() as services:
+        some = await session(
+            placed(1.0, [prompt("a duck"), wish(pictures=True)]), services, draw=False
+        )
+    assert not [each for each in none if isinstance(each, Picture | VideoFrame)]
+    assert [each.state for each in none if isinstance(each, Drawing)] == ["waiting"]
+    files = [each for each in some if isinstance(each, Picture)]
+    assert [each.number for each in files] == list(range(1, 18))
+    assert not shown(some)
+
+
+async def test_where_nothing_draws_it_is_said_once_and_the_camera_is_shown() -> None:
+    items: list[Input] = [prompt("a duck"), wish(), picture(0), wish(seed=3), picture(9000)]
+    with scripted_services() as services:
+        out = await session(items, services)
+    assert len(shown(out)) == 2
+    assert len([each for each in out if isinstance(each, Trouble)]) == 1
+
+
+async def test_a_session_leaves_its_seat_however_it_ends() -> None:
+    async def broken() -> None:
+        raise RuntimeError("no")
+
+    with drawing_services() as services:
+        assert services.studio is not None
+        await session(placed(0.5, [prompt("a duck"), wish()]), services)
+        assert services.studio.seats.take()
+        services.studio.seats.leave()
+
+        async def send(output: Output) -> None:
+            if isinstance(output, VideoFrame):
+                await broken()
+
+        with pytest.raises(ExceptionGroup):
+            await run_session(
+                replayed(placed(0.5, [prompt("a duck"), wish()])),
+                send,
+                services=services,
+                clock=ReplayClock(),
+                limits=LIMITS,
+                draw=True,
+            )
+        assert services.studio.seats.take()

@@ -1,0 +1,316 @@
+"""The stage that draws, live: under a clock that goes on from one waiting task to the next."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from media.frames import VIDEO_CLOCK_HZ, VideoFrame
+from media.generation_events import Prompt, Track, Untrack
+from media.pipeline.interfaces import Seats
+from tests.media.pipeline.generation.painting import CHUNK, Studied, colours, wish
+from tests.media.pipeline.scripted import picture
+
+PERIOD = 1 / 16
+
+
+@asynccontextmanager
+async def studied(*args: Any, **options: Any) -> AsyncIterator[Studied]:
+    stage = Studied(*args, **options)
+    try:
+        yield stage
+    finally:
+        stage.reading.set()
+        await stage.end()
+
+
+def prompt(text: str) -> Prompt:
+    return Prompt(((text, 1.0),), 0.0)
+
+
+def drawn(stage: Studied) -> list[tuple[int, int, int]]:
+    return colours([frame for _, frame in stage.shown])
+
+
+async def test_pictures_come_in_order_sixteen_a_second_and_say_their_times() -> None:
+    async with studied() as stage:
+        await stage.draw()
+        await stage.clock.go(5.0)
+    times = [time for time, _ in stage.shown]
+    assert [red for red, _, _ in drawn(stage)] == list(range(len(times)))
+    assert times[0] == pytest.approx(0.05)  # as soon as the first chunk is made
+    assert all(b - a == pytest.approx(PERIOD) for a, b in pairwise(times))
+    assert [frame.pts for _, frame in stage.shown] == [round(t * VIDEO_CLOCK_HZ) for t in times]
+    assert stage.counters.drawn == len(times)
+
+
+async def test_a_chunk_is_begun_late_and_what_waits_is_never_more_than_one() -> None:
+    async with studied(0.05) as stage:
+        await stage.draw()
+        for tenth in range(1, 40):
+            await stage.clock.go(tenth / 10)
+            made, shown = len(stage.painter.wishes) * CHUNK, len(stage.shown)
+            assert made - shown <= CHUNK + 2  # one waits, and the next is begun 2 pictures early
+            assert stage.waiting <= CHUNK
+
+
+async def test_another_prompt_replaces_what_waits_and_leaves_what_was_shown() -> None:
+    async with studied(0.05) as stage:
+        await stage.draw("a duck")
+        await stage.clock.go(1.0)
+        before = drawn(stage)
+        waiting = stage.waiting
+        await stage.put(prompt("a car on sand"))
+        await stage.clock.go(2.0)
+        after = drawn(stage)
+    assert after[: len(before)] == before
+    assert waiting > 0
+    first = next(n for n, (_, green, _) in enumerate(after) if green == len("a car on sand"))
+    told = stage.counters.draw_delay
+    assert told is not None
+    assert stage.shown[first][0] - 1.0 == pytest.approx(told)
+    assert told <= 2 * 0.05 + PERIOD
+    assert after[first][0] - after[first - 1][0] > 1  # pictures that waited were passed over
+    assert all(green == len("a car on sand") for _, green, _ in after[first:])
+
+
+async def test_the_same_prompt_again_changes_nothing() -> None:
+    async with studied(0.05) as stage:
+        await stage.draw("a duck")
+        await stage.clock.go(1.0)
+        await stage.put(prompt("a duck"))
+        await stage.clock.go(2.0)
+        reds = [red for red, _, _ in drawn(stage)]
+    assert reds == list(range(len(reds)))
+
+
+@pytest.mark.parametrize("cost", [0.01, 0.06, 0.2])
+async def test_fifty_changes_a_second_are_taken_together_and_none_is_late(cost: float) -> None:
+    async with studied(cost) as stage:
+        await stage.draw("x")
+        await stage.clock.go(1.0)
+        for n in range(100):
+            await stage.put(prompt("x" * (2 + n)))
+            await stage.clock.go(1.0 + (n + 1) / 50)
+            delay = stage.counters.draw_delay
+            assert delay is None or delay <= CHUNK * PERIOD + 2 * cost + PERIOD
+        await stage.clock.go(4.0)
+        steps = len(stage.painter.wishes)
+    assert drawn(stage)[-1][1] == 101  # the last wins
+    times = [time for time, _ in stage.shown]
+    assert max(b - a for a, b in pairwise(times)) <= 2 * cost + PERIOD  # it never stood still
+    assert steps <= 2 * 4.0 * 16 / CHUNK  # never more than twice the work
+
+
+async def test_a_hand_that_moves_shows_in_the_next_chunk_and_drops_no_picture() -> None:
+    async with studied(0.05) as stage:
+        await stage.draw()
+        for n in range(60):
+            await stage.clock.go(1.0 + n / 30)
+            await stage.put(Track(0, ((n / 60, 0.5),), None, 0.0))
+        await stage.clock.go(4.0)
+    blues = [blue for _, _, blue in drawn(stage)]
+    assert blues == sorted(blues)
+    assert blues[-1] == round(59 / 60 * 200)
+    reds = [red for red, _, _ in drawn(stage)]
+    assert reds == list(range(len(reds)))
+    delay = stage.counters.draw_delay
+    assert delay is not None
+    assert delay <= CHUNK * PERIOD + 2 * PERIOD + 1e-6  # 1 waits, 1 is shown
+
+
+async def test_a_slow_painter_gets_fewer_steps_then_fewer_pictures_and_it_is_said() -> None:
+    async with studied(lambda steps: 0.1 * (steps + 1)) as stage:  # 2 steps: 0.3 s, 1: 0.2 s
+        await stage.draw()
+        await stage.clock.go(5.0)
+        fewer = stage.reports[-1]
+        assert (fewer.steps, fewer.rate, fewer.degraded) == (1, 16.0, True)
+        assert fewer.fps == pytest.approx(16, abs=1)
+        stage.brush.cost = lambda _: 0.5
+        await stage.clock.go(15.0)
+        slower = stage.reports[-1]
+        assert slower.steps == 1
+        assert 5 < slower.rate < 8  # 4 pictures in 0.5 s, and a little to spare
+        assert slower.fps == pytest.approx(slower.rate, abs=1.1)
+        await stage.put(prompt("a car on sand"))
+        await stage.clock.go(20.0)
+        delay = stage.counters.draw_delay
+        assert delay is not None
+        assert delay <= 2 * 0.5 + 1 / slower.rate  # what waits is not added
+        stage.brush.cost = lambda steps: 0.02 * (steps + 1)
+        await stage.clock.go(60.0)
+        well = stage.reports[-1]
+    assert (well.steps, well.rate, well.degraded) == (2, 16.0, False)
+
+
+async def test_a_sampler_that_cannot_change_its_steps_gets_fewer_pictures() -> None:
+    async with studied(0.4) as stage:
+        await stage.draw(sampler="rolling-forcing")
+        await stage.clock.go(10.0)
+        last = stage.reports[-1]
+    assert (last.sampler, last.steps, last.degraded) == ("rolling-forcing", 3, True)
+    assert last.rate < 10
+    assert {each.steps for each in stage.painter.wishes} == {3}
+
+
+async def test_a_track_is_late_by_the_chunks_in_flight_and_the_delay_says_so() -> None:
+    async with studied(0.05) as stage:
+        await stage.draw(sampler="rolling-forcing")
+        await stage.clock.go(2.0)
+        await stage.put(Track(0, ((0.5, 0.5),), None, 0.0))
+        await stage.clock.go(4.0)
+    first = next(n for n, (_, _, blue) in enumerate(drawn(stage)) if blue)
+    delay = stage.counters.draw_delay
+    assert delay == pytest.approx(stage.shown[first][0] - 2.0)
+    assert delay is not None
+    assert delay > 2 * CHUNK * PERIOD  # two chunks were in flight before it
+
+
+async def test_paused_nothing_is_drawn_and_a_step_draws_one_chunk() -> None:
+    async with studied(0.05) as stage:
+        await stage.draw()
+        await stage.clock.go(1.0)
+        await stage.put(wish(paused=True))
+        await stage.clock.go(2.0)
+        assert stage.state == "paused"
+        still = stage.counters.drawn
+        held = len(stage.shown)
+        await stage.clock.go(5.0)
+        assert stage.counters.drawn == still
+        assert len(stage.shown) == held + 6  # twice a second again, for captions to go on over it
+        assert len(set(drawn(stage)[held - 1 :])) == 1
+        await stage.put(wish(paused=True, once=True))
+        await stage.clock.go(7.0)
+        assert stage.counters.drawn == still + CHUNK
+        await stage.put(wish())
+        await stage.clock.go(8.0)
+        assert stage.state == "drawing"
+    reds = [red for red, _, _ in drawn(stage)]
+    assert sorted(set(reds)) == list(range(stage.counters.drawn))
+    assert reds == sorted(reds)
+
+
+@pytest.mark.parametrize("change", [{"again": True}, {"seed": 3}, {"sampler": "rolling-forcing"}])
+async def test_a_reset_a_seed_and_a_sampler_begin_anew(change: dict[str, Any]) -> None:
+    async with studied(0.05) as stage:
+        await stage.draw()
+        await stage.clock.go(2.0)
+        await stage.put(wish(**change))
+        await stage.clock.go(4.0)
+    reds = [red for red, _, _ in drawn(stage)]
+    anew = reds.index(0, 1)
+    assert reds[anew:] == list(range(len(reds) - anew))
+
+
+async def test_before_and_after_it_draws_the_camera_is_shown() -> None:
+    async with studied(0.05) as stage:
+        await stage.put(picture(0, brightness=99))
+        await stage.draw()
+        await stage.put(picture(900, brightness=99))  # no picture is drawn yet
+        await stage.clock.go(1.0)
+        count = len(stage.shown)
+        await stage.put(picture(VIDEO_CLOCK_HZ, brightness=99))
+        assert len(stage.shown) == count
+        await stage.put(wish(enabled=False), picture(2 * VIDEO_CLOCK_HZ, brightness=99))
+        await stage.clock.go(2.0)
+        assert stage.state == "off"
+        camera = [frame.pts for _, frame in stage.shown if frame.pixels.shape != (16, 16, 3)]
+    assert camera == [0, 900, 2 * VIDEO_CLOCK_HZ]
+
+
+async def test_from_the_camera_the_pictures_of_the_last_quarter_second_are_the_start() -> None:
+    async with studied(0.05) as stage:
+        await stage.draw(camera=True, strength=0.4)
+        assert "camera" in " ".join(stage.reports[-1].notices)
+        for n in range(64):
+            await stage.put(picture(n * VIDEO_CLOCK_HZ // 32, brightness=n))
+            await stage.clock.go((n + 1) / 32)
+        last = stage.painter.wishes[-1]
+        assert last.start is not None
+        assert last.strength == 0.4
+        means = [int(pixels.mean()) for pixels in last.start]
+        assert stage.reports[-1].notices == ("read a duck",)
+    assert all(b - a == 2 for a, b in pairwise(means))  # 32 a second came, 16 are drawn
+    assert means[-1] > 56
+
+
+async def test_as_many_sessions_draw_as_may_and_the_next_begins_when_one_ends() -> None:
+    seats = Seats(1)
+    async with studied(seats=seats) as one:
+        await one.draw()
+        await one.clock.go(1.0)
+        async with studied(seats=seats) as two:
+            await two.draw()
+            await two.clock.go(1.0)
+            assert two.state == "full"
+            assert not two.shown
+            await one.put(wish(enabled=False))
+            await two.put(picture(VIDEO_CLOCK_HZ))
+            await two.clock.go(2.0)
+            assert two.state == "drawing"
+    assert seats.take()  # both left theirs
+
+
+async def test_without_a_prompt_it_waits_and_says_so() -> None:
+    async with studied() as stage:
+        await stage.put(wish())
+        await stage.clock.go(1.0)
+        assert stage.state == "waiting"
+        assert not stage.painter.wishes
+        await stage.put(prompt("a duck"))
+        await stage.clock.go(1.5)
+        assert stage.state == "drawing"
+
+
+async def test_an_unknown_sampler_is_told_and_changes_nothing() -> None:
+    async with studied() as stage:
+        await stage.draw()
+        await stage.put(wish(sampler="stream-dit", seed=9))
+        await stage.clock.go(1.0)
+    assert [each for each in stage.sent if "no sampler 'stream-dit'" in str(each)]
+    reds = [red for red, _, _ in drawn(stage)]
+    assert reds == list(range(len(reds)))
+
+
+async def test_a_client_that_stops_reading_stops_the_drawing_and_not_the_controls() -> None:
+    async with studied() as stage:
+        await stage.draw()
+        await stage.clock.go(1.0)
+        steps = len(stage.painter.wishes)
+        stage.reading.clear()
+        for n in range(200):
+            await stage.put(prompt("x" * (n + 2)), Untrack(None, 0.0))
+            await stage.clock.go(1.0 + n / 50)
+        assert len(stage.painter.wishes) - steps <= 2 * 4 * 5  # replaced, never queued
+        held = len(stage.shown)
+        stage.reading.set()
+        await stage.clock.go(6.0)
+    assert drawn(stage)[held + CHUNK + 1][1] == 201
+
+
+async def test_pictures_are_made_into_files_only_where_that_is_asked() -> None:
+    async with studied() as stage:
+        await stage.draw()
+        await stage.clock.go(1.0)
+        assert not stage.files
+        await stage.put(wish(pictures=True))
+        await stage.clock.go(2.0)
+    assert stage.files[0].jpeg.startswith(b"\xff\xd8")
+    numbers = [each.number for each in stage.files]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+async def test_it_reports_each_second_and_at_each_change_of_state() -> None:
+    async with studied() as stage:
+        await stage.draw()
+        await stage.clock.go(10.0)
+        await stage.put(wish(enabled=False))
+        await stage.clock.go(12.0)
+    states = [each.state for each in stage.reports]
+    assert states[0] == "drawing"
+    assert states[-1] == "off"
+    assert 10 <= len(states) <= 15
+    assert stage.reports[-2].fps == pytest.approx(16, abs=1)
+    assert isinstance(stage.shown[0][1], VideoFrame)

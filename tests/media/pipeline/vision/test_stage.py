@@ -1,0 +1,276 @@
+import asyncio
+import io
+from collections.abc import AsyncIterator, Iterator
+
+import numpy as np
+from PIL import Image
+
+from media.clock import ReplayClock
+from media.events import (
+    Answer,
+    Cancel,
+    Evidence,
+    Input,
+    Moment,
+    Noticed,
+    Output,
+    Question,
+    Remembered,
+    Say,
+    Speech,
+    Standing,
+    Trouble,
+)
+from media.pipeline.interfaces import Services
+from media.pipeline.limits import Limits
+from media.pipeline.session import run_session
+from models.assistant.interface import Said
+from tests.media.pipeline.scripted import picture, replayed, scripted_services
+from tests.media.pipeline.telling import TellingWatcher
+
+SECOND = 90_000
+
+
+async def run(items: list[Input], services: Services, limits: Limits | None = None) -> list[Output]:
+    out: list[Output] = []
+
+    async def send(output: Output) -> None:
+        out.append(output)
+
+    limits = limits or Limits.replay()
+    clock = ReplayClock()
+    await run_session(replayed(items), send, services=services, clock=clock, limits=limits)
+    return out
+
+
+def said(out: list[Output], id: str) -> str:
+    return "".join(o.text for o in out if isinstance(o, Answer) and o.id == id)
+
+
+def changing(count: int, *, start: int = 0) -> list[Input]:
+    """Return a picture a second, each brighter than the last."""
+    return [picture(n * SECOND, brightness=20 * n) for n in range(start, start + count)]
+
+
+async def test_what_is_remembered_is_told_with_a_small_picture() -> None:
+    with scripted_services() as services:
+        out = await run(changing(3), services)
+    told = [o for o in out if isinstance(o, Remembered)]
+    assert [o.moment.number for o in told] == [0, 1, 2]
+    assert [o.moment.time for o in told] == [0, 1, 2]
+    for index, each in enumerate(told):
+        assert each.picture is not None
+        small = np.asarray(Image.open(io.BytesIO(each.picture)))
+        assert small.shape == (90, 160, 3)
+        assert abs(small.mean() - 20 * index) < 3
+
+
+async def test_an_answer_names_the_moments_that_it_is_made_from_before_its_first_word() -> None:
+    question = Question("q", "what?", 2.5)
+    with scripted_services() as services:
+        out = await run([*changing(4), question], services)
+    kinds = [type(o) for o in out if isinstance(o, Evidence | Answer)]
+    assert kinds[0] is Evidence
+    evidence = next(o for o in out if isinstance(o, Evidence))
+    assert evidence.id == "q"
+    assert [m.time for m in evidence.moments] == [0, 1, 2]
+
+
+async def test_the_newest_picture_is_looked_at_for_a_question_though_no_look_was_due() -> None:
+    items: list[Input] = [picture(0), picture(9000, brightness=200), Question("q", "now?", 0.1)]
+    with scripted_services() as services:
+        live = await run(items, services, Limits(lossless=True))
+        replay = await run(items, services)
+    assert "(2 seen" in said(live, "q")
+    assert "(1 seen" in said(replay, "q")
+
+
+async def test_a_standing_request_is_confirmed_shown_and_met_once() -> None:
+    items = [
+        *changing(2),
+        Question("q", "tell me when 60", 1.0),
+        *changing(4, start=2),
+        *changing(4, start=6),
+    ]
+    with scripted_services() as services:
+        out = await run(items, services)
+    assert said(out, "q") == "I will."
+    requests = [o.requests for o in out if isinstance(o, Standing)]
+    assert requests == [("tell me when 60",), ()]
+    (noticed,) = [o for o in out if isinstance(o, Noticed)]
+    assert noticed.moment == Moment(3, 3.0, "brightness 60")
+    assert noticed.request == "tell me when 60"
+
+
+async def test_while_a_request_stands_a_still_picture_is_looked_at_all_the_time() -> None:
+    still: list[Input] = [picture(n * SECOND // 4) for n in range(9)]
+    with scripted_services() as services:
+        out = await run([Question("q", "tell me when 200", 0.0), *still], services)
+        idle = await run(still, services)
+    assert len([o for o in out if isinstance(o, Remembered)]) == 5
+    assert len([o for o in idle if isinstance(o, Remembered)]) == 2
+
+
+async def test_what_is_to_be_said_is_said_as_it_is_with_its_moments() -> None:
+    moment = Moment(7, 3.0, "a cup")
+    with scripted_services() as services:
+        out = await run([Say("n", "Here is a cup.", 3.0, True, (moment,))], services)
+    assert said(out, "n") == "Here is a cup."
+    assert next(o for o in out if isinstance(o, Evidence)).moments == (moment,)
+    assert [o.status for o in out if isinstance(o, Speech)][-1] == "completed"
+
+
+async def test_a_full_memory_is_told_once_and_still_answers() -> None:
+    items = [*changing(5), Question("q", "what?", 9.0)]
+    with scripted_services(watcher=TellingWatcher(full=2)) as services:
+        out = await run(items, services)
+    (trouble,) = [o for o in out if isinstance(o, Trouble)]
+    assert "no room" in trouble.message
+    assert "(2 seen, 0 to 1 s)" in said(out, "q")
+
+
+def png(brightness: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), (brightness,) * 3).save(file, "PNG")
+    return file.getvalue()
+
+
+async def test_a_question_with_pictures_is_about_these_alone() -> None:
+    question = Question("q", "what?", 1.0, pictures=(png(10), png(200)))
+    with scripted_services() as services:
+        out = await run([*changing(2), question], services)
+    assert "(2 seen, 0 to 1 s)" in said(out, "q")
+    assert next(o for o in out if isinstance(o, Evidence)).moments == ()
+    assert len([o for o in out if isinstance(o, Remembered)]) == 2
+
+
+async def test_a_picture_that_cannot_be_read_is_answered_with_why() -> None:
+    question = Question("q", "what?", 1.0, pictures=(b"no picture",))
+    with scripted_services() as services:
+        out = await run([question, *changing(1)], services)
+    assert "not a picture" in said(out, "q")
+    assert any(isinstance(o, Remembered) for o in out)
+
+
+class Thinking(TellingWatcher):
+    """Thinks without end."""
+
+    def answer(self, state: object, text: str, time: float) -> Said:
+        def pieces() -> Iterator[str]:
+            while True:
+                yield text
+
+        return Said(pieces())
+
+
+async def test_seeing_goes_on_while_an_answer_is_being_thought() -> None:
+    """The answer ends only when a picture that came after the question was remembered."""
+    seen = asyncio.Event()
+
+    async def source() -> AsyncIterator[Input]:
+        yield Question("q", "hm", 0.0)
+        yield picture(SECOND)
+        await seen.wait()
+        yield Cancel("q")
+
+    out: list[Output] = []
+
+    async def send(output: Output) -> None:
+        out.append(output)
+        if isinstance(output, Remembered):
+            seen.set()
+
+    with scripted_services(watcher=Thinking()) as services:
+        await run_session(source(), send, services=services, clock=ReplayClock())
+    assert [o.status for o in out if isinstance(o, Answer)][-1] == "cancelled"
+
+
+class Sentence(TellingWatcher):
+    """Has a whole sentence ready, and counts how often somebody asked for it."""
+
+    asked = 0
+
+    def answer(self, state: object, text: str, time: float) -> Said:
+        def pieces() -> Iterator[str]:
+            self.asked += 1
+            yield "I have not seen it."
+
+        return Said(pieces(), (), 7)
+
+
+async def test_a_sentence_that_is_ready_comes_word_by_word_and_can_be_cancelled() -> None:
+    out: list[Output] = []
+    begun = asyncio.Event()
+
+    async def source() -> AsyncIterator[Input]:
+        yield Question("whole", "hm", 0.0)
+        yield Question("cut", "hm", 0.0)
+        await begun.wait()
+        yield Cancel("cut")
+
+    class Paused(ReplayClock):
+        """Lets the first answer pass, and stops after the first word of the second."""
+
+        async def sleep_until(self, time: float) -> None:
+            if begun.is_set():
+                await asyncio.sleep(0)  # the source goes on
+            await super().sleep_until(time)
+
+    async def send(output: Output) -> None:
+        out.append(output)
+        if isinstance(output, Answer) and output.id == "cut" and output.text:
+            begun.set()
+
+    with scripted_services(watcher=Sentence()) as services:
+        await run_session(source(), send, services=services, clock=Paused())
+    pieces = [o.text for o in out if isinstance(o, Answer) and o.id == "whole"]
+    assert pieces == ["I", " have", " not", " seen", " it.", ""]
+    assert said(out, "cut") in ("I", "I have")
+    assert [o.status for o in out if isinstance(o, Answer)][-1] == "cancelled"
+    assert [o.read for o in out if isinstance(o, Evidence)] == [7, 7]
+
+
+async def test_a_question_that_is_cancelled_while_it_waits_costs_no_thought() -> None:
+    watcher = Sentence()
+    spoken: list[Input] = [Question("q", "hm", 0.0, spoken=True), Cancel("q")]
+
+    out: list[Output] = []
+
+    async def send(output: Output) -> None:
+        out.append(output)
+        if isinstance(output, Evidence):
+            await asyncio.sleep(0)  # the cancellation overtakes the answer
+
+    with scripted_services(watcher=watcher) as services:
+        await run_session(replayed(spoken), send, services=services, clock=ReplayClock())
+    assert watcher.asked == 0
+    assert [o.status for o in out if isinstance(o, Answer)] == ["cancelled"]
+
+
+async def test_a_stream_that_is_resized_turned_and_black_is_remembered_all_along() -> None:
+    sizes = [(90, 160), (160, 90), (720, 1280), (2, 2), (90, 160)]
+    frames: list[Input] = [
+        picture(n * SECOND, height=h, width=w, brightness=0) for n, (h, w) in enumerate(sizes)
+    ]
+    with scripted_services() as services:
+        out = await run([*frames, Question("q", "what?", 9.0)], services)
+    assert "(5 seen, 0 to 4 s)" in said(out, "q")
+    assert not [o for o in out if isinstance(o, Trouble)]
+
+
+async def test_without_video_and_before_the_first_picture_a_question_is_answered() -> None:
+    with scripted_services() as services:
+        none = await run([Question("q", "what?", 5.0)], services)
+        early = await run([Question("q", "what?", 0.0), *changing(3, start=1)], services)
+    assert "(nothing was seen)" in said(none, "q")
+    assert "(nothing was seen)" in said(early, "q")
+    assert len([o for o in early if isinstance(o, Remembered)]) == 3
+
+
+async def test_a_hundred_questions_at_once_are_all_answered_in_their_order() -> None:
+    asked: list[Input] = [Question(f"q{n}", str(n), 1.0) for n in range(100)]
+    with scripted_services() as services:
+        out = await run([*changing(2), *asked], services)
+    done = [o.id for o in out if isinstance(o, Answer) and o.status == "completed"]
+    assert done == [f"q{n}" for n in range(100)]
+    assert all(f" {n} " in said(out, f"q{n}") for n in range(100))

@@ -1,0 +1,181 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from media.clock import ReplayClock
+from media.errors import MediaError, UnreadableMediaError
+from media.events import (
+    Caption,
+    Clear,
+    Commit,
+    Input,
+    Listening,
+    Moment,
+    Output,
+    Question,
+    Say,
+    TurnDetection,
+)
+from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
+from media.generation_events import Generation, Prompt, Track, Untrack
+from media.pipeline.limits import Limits
+from media.pipeline.session import run_session
+from media.recording.recording import EVENTS, MEMORY, items_of, read, record
+from media.worker import Worker
+from tests.media.made import write_clip
+from tests.media.pipeline.scripted import (
+    RATE,
+    chunks,
+    picture,
+    replayed,
+    scripted_services,
+    silence,
+    tone,
+)
+
+SPOKEN = np.concatenate([silence(0.5), tone(1), silence(1)])
+
+
+async def recorded(items: Sequence[Input], path: Path) -> list[Input]:
+    worker = Worker("test")
+    try:
+        return [item async for item in record(replayed(items), path, worker)]
+    finally:
+        worker.close()
+
+
+async def captions(items: Sequence[Input]) -> list[Output]:
+    out: list[Output] = []
+
+    async def send(output: Output) -> None:
+        if not isinstance(output, VideoFrame):
+            out.append(output)
+
+    with scripted_services() as services:
+        await run_session(
+            replayed(items), send, services=services, clock=ReplayClock(), limits=Limits.replay()
+        )
+    return sorted(out, key=lambda output: (type(output).__name__, str(output)))
+
+
+async def test_a_recorded_session_replays_to_the_same_captions_and_answers(tmp_path: Path) -> None:
+    items: list[Input] = [
+        Listening(respond=True, spoken=False),
+        *chunks(SPOKEN),
+        picture(0),
+        Question("q1", "what?", 0.0),
+        picture(9000),
+        Listening(detection=None),
+        *chunks(tone(0.51), start=len(SPOKEN)),
+        Commit(),
+        *chunks(tone(0.3), start=10 * RATE + 7),  # after a hole
+        Clear(),
+        Listening(detection=TurnDetection(silence=0.3)),
+        *chunks(SPOKEN, start=12 * RATE),
+        picture(9000 * 140),
+        Question("q2", "and now?", 14.0),
+    ]
+    passed = await recorded(items, tmp_path / "one")
+    assert passed == items
+    again = list(items_of(tmp_path / "one", longest=60))
+    assert await captions(again) == await captions(items)
+    assert any(isinstance(output, Caption) and output.words for output in await captions(again))
+
+
+async def test_sound_comes_back_sample_by_sample(tmp_path: Path) -> None:
+    pcm = np.random.default_rng(0).integers(-32768, 32767, 5000)
+    noise = pcm.astype(np.float32) / np.float32(32768)
+    items: list[Input] = [AudioChunk(noise[:2000], 0, RATE), AudioChunk(noise[2000:], 90_001, RATE)]
+    await recorded(items, tmp_path / "one")
+    again = [
+        item for item in items_of(tmp_path / "one", longest=60) if isinstance(item, AudioChunk)
+    ]
+    assert {chunk.start for chunk in again} >= {0, 90_001}
+    np.testing.assert_array_equal(np.concatenate([chunk.samples for chunk in again]), noise)
+    assert again[-1].end == 90_001 + 3000
+
+
+async def test_pictures_come_back_at_their_times_and_in_the_first_size(tmp_path: Path) -> None:
+    items: list[Input] = [picture(n * 3000) for n in range(20)]
+    items.append(picture(90_000, height=200, width=100))
+    await recorded(items, tmp_path / "one")
+    again = [
+        item for item in items_of(tmp_path / "one", longest=60) if isinstance(item, VideoFrame)
+    ]
+    assert [frame.pixels.shape for frame in again] == [(90, 160, 3)] * 21
+    assert [frame.time for frame in again] == pytest.approx(
+        [*(n / 30 for n in range(20)), 1], abs=0.001
+    )
+
+
+async def test_a_recording_of_nothing_can_be_read(tmp_path: Path) -> None:
+    await recorded([], tmp_path / "one")
+    assert list(items_of(tmp_path / "one", longest=60)) == []
+
+
+async def test_an_existing_recording_is_not_overwritten(tmp_path: Path) -> None:
+    await recorded([], tmp_path)
+    with pytest.raises(MediaError, match="cannot make a new recording"):
+        await recorded([], tmp_path)
+
+
+async def test_a_memory_may_be_in_the_folder_before_the_recording(tmp_path: Path) -> None:
+    (tmp_path / MEMORY).mkdir()
+    await recorded([Question("q", "what?", 0.0)], tmp_path)
+    assert list(items_of(tmp_path, longest=60)) == [Question("q", "what?", 0.0)]
+
+
+async def test_what_was_said_unasked_is_replayed_in_its_place(tmp_path: Path) -> None:
+    said = Say("n", "Here it is.", 1.0, True, (Moment(3, 0.9, "a cup"),))
+    passed = await recorded([picture(0), said, picture(90_000)], tmp_path)
+    assert said in passed
+    again = list(items_of(tmp_path, longest=60))
+    assert [item for item in again if isinstance(item, Say)] == [said]
+    assert isinstance(again[0], VideoFrame)
+    assert again[1] == said
+
+
+def test_a_folder_that_is_no_recording_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableMediaError, match="not a recording"):
+        list(items_of(tmp_path, longest=60))
+
+
+@pytest.mark.parametrize("line", ["{", '{"audio": 0, "video": 0, "kind": "nonsense"}', "[]"])
+def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / EVENTS).write_text(line + "\n")
+    with pytest.raises(UnreadableMediaError, match="line 1"):
+        list(items_of(tmp_path, longest=60))
+
+
+async def test_reading_follows_the_clock(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mkv")
+    clock, worker = ReplayClock(), Worker("test")
+    async for item in read(path, clock, worker, longest=60):
+        assert isinstance(item, AudioChunk | VideoFrame)
+        assert clock.now() >= item.time
+    worker.close()
+    assert clock.now() == pytest.approx(3.0, abs=0.1)
+
+
+async def test_what_steers_drawing_is_kept_in_its_place_and_draws_the_same(tmp_path: Path) -> None:
+    items: list[Input] = [
+        Prompt((("a duck", 0.7), ("a car", 0.3)), 0.0),
+        Generation(time=0.0, enabled=True, seed=4, steps=2, camera=True),
+        *chunks(silence(1)),
+        picture(VIDEO_CLOCK_HZ // 2),
+        Track(1, ((0.1, 0.2), (0.3, 0.4)), (0.0, 1.5), 0.5),
+        Track(0, ((0.1, 0.2),), None, 0.5),
+        Untrack(None, 0.5),
+        picture(VIDEO_CLOCK_HZ),
+    ]
+    assert await recorded(items, tmp_path / "one") == items
+    again = list(items_of(tmp_path / "one", longest=60))
+    steering = (Prompt, Track, Untrack, Generation)
+    assert [i for i in again if isinstance(i, steering)] == [
+        i for i in items if isinstance(i, steering)
+    ]
+    places = [i.pts if isinstance(i, VideoFrame) else type(i) for i in again]
+    track = places.index(Track)
+    assert places.index(VIDEO_CLOCK_HZ // 2) < track < places.index(VIDEO_CLOCK_HZ)

@@ -1,0 +1,95 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.asr.streaming.causal_load import CHUNKS, adapted, adapter_of, causal, published
+from models.asr.streaming.causal_stream import CausalConfig, CausalStream
+from models.asr.streaming.final_pass import FinalPass
+from models.asr.whisper import lora
+from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.whisper import Whisper
+from models.asr.words import RATE, Heard
+from models.errors import WeightsError
+from models.streaming import run
+from tests.models.asr.conftest import Clip
+from tests.models.asr.streaming.test_offline import in_order, wer
+
+
+def test_what_is_not_adapted_is_shared_with_the_offline_model(tiny_en: Recogniser) -> None:
+    made = causal(tiny_en)
+    own = {p.data_ptr() for p in tiny_en.model.parameters()}
+    fresh = [p for p in made.model.parameters() if p.data_ptr() not in own]
+    total = sum(p.numel() for p in made.model.parameters())
+    assert 0 < sum(p.numel() for p in fresh) < 0.55 * total
+    assert made.model.decoder.embedding.weight.data_ptr() in own
+    assert not any(p.requires_grad for p in made.model.parameters())
+
+
+def test_making_it_causal_leaves_the_offline_model_alone(
+    random_recogniser: Recogniser, tmp_path: Path
+) -> None:
+    before = {name: value.clone() for name, value in random_recogniser.model.state_dict().items()}
+    other = causal_copy(random_recogniser, tmp_path / "adapter.safetensors")
+    made = causal(random_recogniser, tmp_path / "adapter.safetensors")
+    for name, value in random_recogniser.model.state_dict().items():
+        assert torch.equal(value, before[name])
+    changed = [n for n, v in made.model.state_dict().items() if not torch.equal(v, before[n])]
+    assert len(changed) == other
+
+
+def causal_copy(recogniser: Recogniser, file: Path) -> int:
+    """Write an adapter of random numbers to `file`; return how many layers it changes."""
+    model = Whisper(recogniser.model.config)
+    model.load_state_dict(recogniser.model.state_dict(), assign=True)
+    trained = lora.attach(model, rank=2, alpha=2, rng=torch.Generator().manual_seed(1))
+    for parameter in trained:
+        torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(2))
+    lora.save(model, file, {})
+    return len(trained) // 2
+
+
+def test_a_model_without_adapters_is_refused_with_those_that_have_them(
+    tiny_en: Recogniser,
+) -> None:
+    assert adapter_of("tiny.en").is_file()
+    assert adapted() == ("base", "tiny.en")
+    with pytest.raises(WeightsError, match=r"huge was not made causal.*tiny\.en"):
+        causal(replace(tiny_en, name="huge"))
+
+
+def test_a_file_that_is_no_published_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="not a CarelessWhisper checkpoint"):
+        published(tmp_path / "nothing.pt", tmp_path)
+
+
+@pytest.fixture(scope="module")
+def streamed(tiny_en: Recogniser, concord: Clip) -> list[Heard]:
+    model = CausalStream(causal(tiny_en), CausalConfig(chunk=CHUNKS[1000]))
+    return list(run(model, np.array_split(concord.samples, 20)))
+
+
+def test_real_speech_is_written_while_it_is_spoken(streamed: list[Heard], concord: Clip) -> None:
+    words = [word for heard in streamed for word in heard.committed]
+    # The small model with few hours of training mishears a word of ten here and there.
+    assert wer(concord, words) <= 0.3
+    assert in_order(words, len(concord.samples))
+    assert any(heard.committed for heard in streamed[:-1])
+
+
+def test_word_times_are_finer_than_the_chunk(
+    tiny_en: Recogniser, streamed: list[Heard], concord: Clip
+) -> None:
+    """Against the offline aligner: half of the places are within 0.15 s, and a chunk is 1 s."""
+    words = [word for heard in streamed for word in heard.committed]
+    placed = {word.text.lower(): word for word in FinalPass(tiny_en).hear(concord.samples)}
+    errors = [
+        abs(one - two) / RATE
+        for word in words
+        if (other := placed.get(word.text.lower()))
+        for one, two in ((word.start, other.start), (word.end, other.end))
+    ]
+    assert len(errors) >= 8
+    assert np.median(errors) <= 0.15

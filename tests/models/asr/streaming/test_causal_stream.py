@@ -1,0 +1,160 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models.asr.streaming.causal_stream import CausalConfig, CausalState, CausalStream
+from models.asr.whisper.align import FRAME
+from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.mel import Samples
+from models.asr.words import RATE, Heard, Word, text_of
+from models.streaming import run
+
+RNG = np.random.default_rng(11)
+# Bursts and pauses of several lengths: a network without training answers them with noise.
+GATES = np.repeat(RNG.random(40) < 0.7, RATE // 8)
+SOUND = (RNG.standard_normal(5 * RATE) * 0.1 * GATES).astype(np.float32)
+ROOMY = settings(
+    deadline=None,
+    max_examples=8,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@pytest.fixture
+def model(random_recogniser: Recogniser) -> CausalStream:
+    return CausalStream(random_recogniser, CausalConfig(chunk=15))
+
+
+def parts_of(model: CausalStream, sound: Samples, cuts: list[int]) -> list[Heard]:
+    return list(run(model, np.split(sound, cuts)))
+
+
+@ROOMY
+@given(cuts=st.lists(st.integers(0, len(SOUND)), max_size=10).map(sorted))
+def test_any_chunking_hears_the_same(model: CausalStream, cuts: list[int]) -> None:
+    whole = parts_of(model, SOUND, [])
+    parts = parts_of(model, SOUND, cuts)
+    assert [(h.position, h.committed, h.tentative) for h in rounded(parts)] == [
+        (h.position, h.committed, h.tentative) for h in rounded(whole)
+    ]
+    assert any(h.committed for h in whole[:-1])
+
+
+def rounded(heard: list[Heard]) -> list[Heard]:
+    """Probabilities to three places: frames of one chunk and of many differ in their last bits."""
+    return [
+        Heard(
+            tuple(Word(w.text, w.start, w.end, round(w.probability, 3)) for w in h.committed),
+            tuple(Word(w.text, w.start, w.end, round(w.probability, 3)) for w in h.tentative),
+            h.position,
+        )
+        for h in heard
+    ]
+
+
+@ROOMY
+@given(changed=st.integers(RATE, len(SOUND)))
+def test_later_sound_never_changes_what_was_said(model: CausalStream, changed: int) -> None:
+    other = SOUND.copy()
+    other[changed:] = 0.5 * np.sin(np.arange(len(SOUND) - changed) / 3)
+    one, two = (model.step(model.init_state(), sound)[1] for sound in (SOUND, other))
+    known = [h for h in one if h.position + 200 <= changed]
+    assert rounded(known) == rounded(two[: len(known)])
+
+
+def test_a_copied_state_resumes_the_same(model: CausalStream) -> None:
+    state, _ = model.step(model.init_state(), SOUND[: 3 * RATE])
+    first = model.step(state, SOUND[3 * RATE :])[1]
+    model.step(state, -SOUND[3 * RATE :])
+    model.flush(state)
+    assert model.step(state, SOUND[3 * RATE :])[1] == first
+    assert first
+
+
+def test_a_block_is_heard_as_soon_as_it_is_full(model: CausalStream) -> None:
+    state, heard = model.step(model.init_state(), SOUND[: 30 * FRAME + 199])
+    assert heard == []
+    state, heard = model.step(state, SOUND[30 * FRAME + 199 : 30 * FRAME + 200])
+    assert [h.position for h in heard] == [30 * FRAME]
+    _, heard = model.step(state, SOUND[30 * FRAME + 200 : 45 * FRAME + 200])
+    assert [h.position for h in heard] == [45 * FRAME]
+
+
+def test_words_are_in_order_and_within_what_was_heard(model: CausalStream) -> None:
+    words: list[Word] = []
+    position = 0
+    for heard in parts_of(model, SOUND, []):
+        assert heard.position >= position
+        position = heard.position
+        words += heard.committed
+        line = [*words, *heard.tentative]
+        assert all(a.end <= b.start for a, b in pairwise(line))
+        assert all(w.start <= w.end <= position for w in line)
+
+
+def test_flush_commits_everything_once(model: CausalStream) -> None:
+    state, heard = model.step(model.init_state(), SOUND)
+    (last,) = model.flush(state)
+    assert last.tentative == ()
+    assert last.position == len(SOUND)
+    said = text_of([word for h in [*heard, last] for word in h.committed])
+    assert len(said) > len(text_of([word for h in heard for word in h.committed]))
+
+
+def test_in_a_hurry_one_look_covers_all_blocks(model: CausalStream) -> None:
+    _, heard = model.step(model.init_state(), SOUND, hurry=True)
+    (news,) = heard
+    assert news.position == (len(SOUND) // FRAME) // 15 * 15 * FRAME
+
+
+def test_a_stream_longer_than_the_window_goes_on_and_does_not_grow(model: CausalStream) -> None:
+    state, last, count = model.init_state(start=1600), 0, 0
+    for index in range(14):
+        state, heard = model.step(state, SOUND if index % 3 else np.zeros_like(SOUND))
+        for news in heard:
+            assert news.position >= last
+            last, count = news.position, count + len(news.committed)
+        assert held(state) <= 30 * RATE
+        assert state.start + len(state.sound) == 1600 + (index + 1) * len(SOUND)
+    assert state.start > 30 * RATE
+    assert count > 0
+
+
+def test_the_next_window_is_told_what_was_said(random_recogniser: Recogniser) -> None:
+    model = CausalStream(random_recogniser, CausalConfig(prompt=6))
+    state, heard = model.init_state(), list[Heard]()
+    while state.start == 0:
+        state, news = model.step(state, SOUND)
+        heard += news
+    said = text_of([word for news in heard for word in news.committed])
+    assert 0 < len(state.before) <= 6
+    tokenizer = random_recogniser.tokenizer
+    assert tokenizer.decode(state.before).strip() in said
+    assert state.draft.opening[: 1 + len(state.before)] == (tokenizer.previous, *state.before)
+    forgetful = CausalStream(random_recogniser, CausalConfig(prompt=0))
+    other = forgetful.init_state()
+    while other.start == 0:
+        other, _ = forgetful.step(other, SOUND)
+    assert other.before == ()
+
+
+def held(state: CausalState) -> int:
+    return len(state.sound)
+
+
+def test_an_empty_stream_says_nothing(model: CausalStream) -> None:
+    state, heard = model.step(model.init_state(), np.zeros(0, np.float32))
+    assert heard == []
+    assert [h.committed for h in model.flush(state)] == [()]
+
+
+def test_patience_writes_later_or_sooner(random_recogniser: Recogniser) -> None:
+    def said(patience: float) -> int:
+        model = CausalStream(random_recogniser, CausalConfig(patience=patience))
+        return sum(len(word.text) for h in parts_of(model, SOUND, []) for word in h.committed)
+
+    assert said(1e4) == 0
+    assert said(-1e4) > 0

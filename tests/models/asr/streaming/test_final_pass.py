@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from models.asr.streaming.final_pass import LONGEST, FinalPass
+from models.asr.whisper.loading import Recogniser
+from models.asr.words import RATE, text_of
+from tests.models.asr.conftest import Clip
+from tests.models.asr.streaming.test_offline import in_order, wer
+
+
+@pytest.fixture(scope="module")
+def final(tiny_en: Recogniser) -> FinalPass:
+    return FinalPass(tiny_en)
+
+
+def test_a_turn_is_heard_and_its_words_are_in_their_places(final: FinalPass, concord: Clip) -> None:
+    words = final.hear(concord.samples)
+    assert wer(concord, words) == 0
+    assert in_order(words, len(concord.samples))
+    # Where faster-whisper 1.2.1 puts them with the same weights, give or take 0.25 s.
+    assert words[0].start / RATE == pytest.approx(0.42, abs=0.25)
+    assert words[-1].end / RATE == pytest.approx(3.26, abs=0.25)
+
+
+def test_a_turn_longer_than_a_window_is_cut_where_it_is_quiet(
+    final: FinalPass, jfk: Clip, concord: Clip
+) -> None:
+    pause = np.zeros(RATE, np.float32)
+    told = [jfk, concord, jfk, concord]
+    long = np.concatenate([part for clip in told for part in (clip.samples, pause)])  # 33 s
+    words = final.hear(long)
+    assert len(long) > LONGEST
+    assert wer(Clip(" ".join(clip.text for clip in told), long), words) <= 0.1
+    assert in_order(words, len(long))
+
+
+@pytest.mark.parametrize("length", [0, 100, RATE])
+def test_no_speech_has_no_words(final: FinalPass, length: int) -> None:
+    assert text_of(final.hear(np.zeros(length, np.float32))) == ""
+
+
+def test_silence_after_the_last_word_adds_nothing(final: FinalPass, concord: Clip) -> None:
+    hiss = np.random.default_rng(0).standard_normal(4 * RATE).astype(np.float32) * 2e-4
+    heard = final.hear(np.concatenate([concord.samples, hiss]))
+    assert wer(concord, heard) == 0

@@ -1,0 +1,131 @@
+import copy
+from dataclasses import replace
+
+import jiwer
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from whisper_normalizer.english import EnglishTextNormalizer
+
+from models.asr.streaming.local_agreement import LocalAgreement, LocalAgreementConfig
+from models.asr.whisper.loading import Recogniser
+from models.asr.words import RATE, Heard, text_of
+from models.streaming import run
+from tests.models.asr.conftest import Clip
+
+SOUND = np.random.default_rng(0).standard_normal(3 * RATE).astype(np.float32) * 0.1
+QUICK = LocalAgreementConfig(interval=0.5, trim=1.2, rate=3.0, no_speech=1.0)
+
+
+@pytest.fixture(scope="module")
+def quick(random_recogniser: Recogniser) -> LocalAgreement:
+    return LocalAgreement(random_recogniser, QUICK)
+
+
+@pytest.fixture(scope="module")
+def whole(quick: LocalAgreement) -> list[Heard]:
+    return list(run(quick, [SOUND]))
+
+
+def test_an_untrained_network_says_enough_to_test_with(whole: list[Heard]) -> None:
+    assert any(heard.committed for heard in whole[:-1])
+    assert [heard.position for heard in whole] == [*range(8000, 48001, 8000), 48000]
+
+
+@given(cuts=st.lists(st.integers(0, len(SOUND)), max_size=8).map(sorted))
+@example(cuts=[16_000])  # sound beyond the place that is listened to must not count
+@settings(max_examples=8, deadline=None)
+def test_any_chunking_gives_the_same_words(
+    cuts: list[int], quick: LocalAgreement, whole: list[Heard]
+) -> None:
+    assert list(run(quick, np.split(SOUND, cuts))) == whole
+
+
+def test_later_sound_never_changes_earlier_words(quick: LocalAgreement, whole: list[Heard]) -> None:
+    other = np.concatenate([SOUND[:24_000], -SOUND[:24_000]])
+    state, first = quick.step(quick.init_state(), other)
+    assert first[:3] == whole[:3]
+    assert state.end == len(other)
+
+
+def test_a_copied_state_goes_on_the_same(quick: LocalAgreement, whole: list[Heard]) -> None:
+    state, first = quick.step(quick.init_state(), SOUND[:20_000])
+    resumed = copy.deepcopy(state)
+    quick.step(state, -SOUND)
+    resumed, second = quick.step(resumed, SOUND[20_000:])
+    assert [*first, *second, *quick.flush(resumed)] == whole
+
+
+@pytest.mark.parametrize("rate", [0.0, 3.0])
+def test_the_sound_that_is_kept_stays_bounded(rate: float, random_recogniser: Recogniser) -> None:
+    config = replace(QUICK, rate=rate)  # at rate 0 transcripts are short, and rarely agree
+    recogniser = LocalAgreement(random_recogniser, config)
+    state = recogniser.init_state()
+    for seed in range(8):
+        noise = np.random.default_rng(seed).standard_normal(RATE).astype(np.float32)
+        state, _ = recogniser.step(state, noise)
+        assert len(state.sound) <= (2 * config.trim + config.interval) * RATE
+        assert len(state.before) <= 448
+
+
+def test_in_a_hurry_only_the_newest_place_is_listened_to(quick: LocalAgreement) -> None:
+    state, heard = quick.step(quick.init_state(), SOUND[:30_000], hurry=True)
+    assert [news.position for news in heard] == [24_000]
+    state, heard = quick.step(state, SOUND[30_000:31_000], hurry=True)
+    assert heard == []
+
+
+def test_places_count_from_where_the_stream_began(
+    quick: LocalAgreement, whole: list[Heard]
+) -> None:
+    state, heard = quick.step(quick.init_state(start=5000), SOUND)
+    moved = [
+        replace(news, position=news.position + 5000, committed=(), tentative=()) for news in whole
+    ]
+    assert [news.position for news in heard] == [news.position for news in moved[:-1]]
+    first = next(word for news in whole for word in news.committed)
+    again = next(word for news in heard for word in news.committed)
+    assert (again.start, again.end) == (first.start + 5000, first.end + 5000)
+    assert state.start >= 5000
+
+
+def test_an_empty_stream_holds_no_words(quick: LocalAgreement) -> None:
+    assert [text_of(heard.committed) for heard in run(quick, [])] == [""]
+
+
+def test_real_speech_is_committed_while_it_is_spoken(tiny_en: Recogniser, jfk: Clip) -> None:
+    recogniser = LocalAgreement(tiny_en)
+    heard = list(run(recogniser, np.array_split(jfk.samples, 40)))
+    words = [word for news in heard for word in news.committed]
+    normalise = EnglishTextNormalizer()
+    assert jiwer.wer(normalise(jfk.text), normalise(text_of(words))) <= 0.1
+    places = [place for word in words for place in (word.start, word.end)]
+    assert places == sorted(places)
+    assert places[0] >= 0
+    assert places[-1] <= len(jfk.samples)
+    assert len([w for news in heard[:-1] for w in news.committed]) > 0.8 * len(words)
+    assert heard[-1].tentative == ()
+    for news in heard:
+        assert all(word.end <= news.position for word in news.committed)
+
+
+def test_after_a_silence_the_words_are_committed_and_their_sound_is_gone(
+    tiny_en: Recogniser, concord: Clip
+) -> None:
+    recogniser = LocalAgreement(tiny_en)
+    pause = np.zeros(4 * RATE, np.float32)
+    state, heard = recogniser.step(
+        recogniser.init_state(), np.concatenate([concord.samples, pause])
+    )
+    words = [word for news in heard for word in news.committed]
+    assert text_of(words).upper() == concord.text + "."
+    assert words[-1].end <= state.start <= len(concord.samples) + RATE
+    assert not state.committed
+
+
+@pytest.mark.parametrize("loudness", [0.0, 0.005, 0.1])
+def test_silence_and_noise_hold_no_words(loudness: float, tiny_en: Recogniser) -> None:
+    noise = np.random.default_rng(1).standard_normal(4 * RATE).astype(np.float32) * loudness
+    heard = list(run(LocalAgreement(tiny_en), [noise]))
+    assert [text_of(news.committed) for news in heard] == [""] * 5

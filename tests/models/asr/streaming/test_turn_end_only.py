@@ -1,0 +1,21 @@
+import numpy as np
+
+from models.asr.streaming.final_pass import FinalPass
+from models.asr.streaming.turn_end_only import WholeTurns
+from models.asr.whisper.loading import Recogniser
+from models.asr.words import text_of
+from tests.models.asr.conftest import Clip
+from tests.models.asr.streaming.test_offline import wer
+
+
+def test_nothing_is_said_until_the_turn_is_over(tiny_en: Recogniser, concord: Clip) -> None:
+    model = WholeTurns(FinalPass(tiny_en))
+    state = model.init_state()
+    first, last = np.split(concord.samples, [20_000])
+    state, heard = model.step(state, first)
+    assert list(heard) == []
+    (news,) = model.flush(state, last)
+    assert news.position == len(concord.samples)
+    assert news.tentative == ()
+    assert wer(concord, list(news.committed)) == 0
+    assert text_of(model.flush(model.init_state())[0].committed) == ""

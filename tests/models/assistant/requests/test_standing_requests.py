@@ -1,0 +1,289 @@
+"""When the service speaks: the sum of evidence, its thresholds, and what is said."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from models.assistant.requests.evidence import Tuning, evidence
+from models.assistant.requests.parsing import Request, Stop, parse
+from models.assistant.requests.phrases import awaited, confirmation
+from models.assistant.requests.standing_requests import Noticed, Standing, State
+from models.assistant.scene import perception as eyes
+from models.assistant.scene.perception import Look
+from models.assistant.scene.scene_entry import Moment
+from models.errors import TooManyRequestsError
+from models.vision.class_names import NAMES
+from tests.models.packaged import folder
+
+STANDING = Standing()
+BLACK = Look(Moment(time=0.0, names=()), torch.zeros(len(NAMES)))
+
+
+def look(time: float, *, people: int = 0, colour: str = "", **shares: float) -> Look:
+    """Return a look of sure persons and given shares."""
+    seen = torch.full((len(NAMES),), 1e-4)
+    for name, share in shares.items():
+        seen[NAMES.index(name)] = share
+    main = max(shares, key=lambda name: shares[name], default="wall")
+    moment = Moment(time=time, names=((main, 1.0),), colour=colour, people=people)
+    return Look(moment, seen, persons=(0.95,) * people)
+
+
+def asked(text: str) -> Request:
+    request = parse(text)
+    assert isinstance(request, Request)
+    return request
+
+
+def watching(*texts: str) -> State:
+    state = STANDING.init_state()
+    for text in texts:
+        state = STANDING.add(state, asked(text), 0.0)
+    return state
+
+
+def shown(state: State, looks: Sequence[Look]) -> tuple[State, list[Noticed]]:
+    out: list[Noticed] = []
+    for seen in looks:
+        state, noticed = STANDING.step(state, seen)
+        out += noticed
+    return state, out
+
+
+def scene(start: float, count: int, *, people: int = 0, **seen: float) -> list[Look]:
+    """Return `count` looks, two a second."""
+    return [look(start + index / 2, people=people, colour="", **seen) for index in range(count)]
+
+
+def test_someone_who_comes_in_is_announced_once() -> None:
+    state = watching("tell me when someone comes in")
+    state, noticed = shown(state, scene(0, 20) + scene(10, 20, people=1) + scene(20, 20))
+    assert len(noticed) == 1
+    assert 10 <= noticed[0].time <= 12
+    assert noticed[0].sentence == "Someone has come into view."
+    assert noticed[0].moment.people == 1
+    assert state.watches == ()
+
+
+def test_someone_who_is_there_already_does_not_come_in() -> None:
+    state = watching("tell me when someone comes in")
+    state, noticed = shown(state, scene(0, 40, people=1))
+    assert noticed == []
+    _, noticed = shown(state, scene(20, 20) + scene(30, 20, people=1))
+    assert [note.time >= 30 for note in noticed] == [True]
+
+
+def test_what_is_seen_already_counts_when_seeing_is_asked_for() -> None:
+    _, noticed = shown(watching("let me know when you see my cup"), scene(0, 10, cup=0.9))
+    assert [note.sentence for note in noticed] == ["A cup is in view."]
+    assert noticed[0].time <= 1
+
+
+def test_each_time_means_each_time() -> None:
+    state = watching("tell me whenever you see a cat")
+    visits = scene(0, 10, cat=0.9) + scene(5, 10) + scene(10, 10, cat=0.9) + scene(15, 10)
+    state, noticed = shown(state, visits)
+    assert [note.time < 10 for note in noticed] == [True, False]
+    assert len(state.watches) == 1
+
+
+def test_a_dog_that_leaves_must_have_been_seen() -> None:
+    _, noticed = shown(watching("say stop when the dog leaves"), scene(0, 40))
+    assert noticed == []
+    looks = scene(0, 10, dog=0.9) + scene(5, 10)
+    _, noticed = shown(watching("say stop when the dog leaves"), looks)
+    assert [note.sentence for note in noticed] == ["Stop! I no longer see the dog."]
+
+
+def test_nobody_is_said_at_once_or_only_after_somebody() -> None:
+    _, noticed = shown(watching("warn me if nobody is in the room"), scene(0, 20))
+    assert [note.sentence for note in noticed] == ["Nobody is in view."]
+    any_more = "warn me if nobody is in the room any more"
+    assert shown(watching(any_more), scene(0, 20))[1] == []
+    _, noticed = shown(watching(any_more), scene(0, 10, people=2) + scene(5, 20))
+    assert [note.sentence for note in noticed] == ["Nobody is in view any more."]
+
+
+def test_a_covered_camera_is_no_empty_room() -> None:
+    state, _ = shown(watching("warn me if nobody is in the room any more"), scene(0, 10, people=1))
+    dark = [Look(Moment(time=5 + i / 2, names=()), BLACK.shares) for i in range(100)]
+    assert shown(state, dark)[1] == []
+
+
+def test_two_people_are_more_than_one() -> None:
+    state = watching("tell me when more than one person is in the room")
+    state, noticed = shown(state, scene(0, 20, people=1))
+    assert noticed == []
+    _, noticed = shown(state, scene(10, 20, people=2))
+    assert [note.sentence for note in noticed] == ["Two people have come into view."]
+
+
+def test_a_cup_of_another_colour_is_not_the_red_cup() -> None:
+    blue = [look(i / 2, cup=0.9, colour="blue") for i in range(20)]
+    red = [look(10 + i / 2, cup=0.9, colour="red") for i in range(20)]
+    _, noticed = shown(watching("tell me when you see a red cup"), blue + red)
+    assert [note.time >= 10 for note in noticed] == [True]
+    assert "red cup" in noticed[0].sentence
+
+
+def test_one_odd_look_does_not_make_anyone_leave() -> None:
+    state = watching("tell me when nobody is in the room any more")
+    state, _ = shown(state, scene(0, 20, people=1))
+    _, noticed = shown(state, [look(10.0), *scene(10.5, 20, people=1)])
+    assert noticed == []
+
+
+def test_more_looks_in_the_same_time_are_no_more_evidence() -> None:
+    """A flicker of half a second weighs the same at two looks a second and at twenty."""
+
+    def sum_after(rate: int) -> float:
+        state = watching("tell me when someone comes in")
+        state, _ = STANDING.step(state, look(0.0, people=1))
+        state, _ = shown(state, [look(i / rate) for i in range(1, rate // 2 + 1)])
+        return state.watches[0].sum
+
+    assert sum_after(20) == pytest.approx(sum_after(2))
+
+
+def test_an_animal_is_called_what_it_is() -> None:
+    _, noticed = shown(
+        watching("tell me when an animal comes in"), scene(0, 20) + scene(10, 9, owl=0.9)
+    )
+    assert [note.sentence for note in noticed] == ["An owl has come into view."]
+
+
+def test_too_many_requests_are_refused_and_the_others_stand() -> None:
+    standing = Standing(limit=2)
+    state = standing.init_state()
+    for _ in range(2):
+        state = standing.add(state, asked("tell me when someone comes in"), 0.0)
+    with pytest.raises(TooManyRequestsError, match="watching for 2 things"):
+        standing.add(state, asked("tell me when you see a cup"), 0.0)
+    assert len(state.watches) == 2
+
+
+def test_stopping_ends_what_is_named_or_all() -> None:
+    state = watching("tell me when someone comes in", "tell me when you see a cup")
+    cup = parse("stop watching for the cup")
+    assert isinstance(cup, Stop)
+    rest, ended = STANDING.stop(state, cup)
+    assert [watch.request.target.label for watch in ended] == ["a cup"]
+    assert [watch.request.target.label for watch in rest.watches] == ["someone"]
+    nothing, ended = STANDING.stop(state, Stop())
+    assert (nothing.watches, len(ended)) == ((), 2)
+    assert STANDING.stop(nothing, Stop())[1] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("tell me when someone comes in", "I will tell you when someone comes into view."),
+        ("tell me whenever you see a cat", "I will tell you each time I see a cat."),
+        ("say stop when the dog leaves", 'I will say "stop" when I no longer see a dog.'),
+        ("warn me if nobody is here", "I will tell you when nobody is in view."),
+        (
+            "tell me when two people come in",
+            "I will tell you when two people come into view.",
+        ),
+    ],
+)
+def test_the_confirmation_says_what_is_watched_for(text: str, sentence: str) -> None:
+    request = asked(text)
+    assert confirmation(request) == sentence
+    assert sentence.endswith(f"{awaited(request)}.")
+
+
+@pytest.mark.slow
+def test_a_cheetah_on_a_real_photograph_is_announced_within_two_seconds() -> None:
+    import gradio
+
+    home = folder("efficientnet-lite0").parent
+    folder("persons")
+    sight = eyes.load(home)
+    pictures = Path(gradio.__file__).parent / "media_assets/images"
+    tower, cheetah = (
+        sight.look(np.array(Image.open(pictures / name).convert("RGB")), 0.0)
+        for name in ("tower.jpg", "cheetah1.jpg")
+    )
+    shown_ = [tower] * 8 + [cheetah] * 8
+    looks = [
+        replace(seen, moment=replace(seen.moment, time=at / 2)) for at, seen in enumerate(shown_)
+    ]
+    asking = ("tell me when a cheetah appears", "tell me when someone comes in")
+    _, noticed = shown(watching(*asking), looks)
+    assert [note.id for note in noticed] == [1]
+    assert 4 <= noticed[0].time <= 6
+    assert noticed[0].sentence.startswith("A cheetah has come into view")
+
+
+WORLD = st.lists(
+    st.tuples(st.integers(0, 2), st.floats(0, 1), st.floats(0.05, 2.0), st.booleans()), max_size=60
+)
+TEXTS = (
+    "tell me whenever someone comes in",
+    "tell me every time you see no cup",
+    "tell me each time you see a red cup",
+    "whenever two people come in, say two",
+)
+
+
+def world(drawn: list[tuple[int, float, float, bool]]) -> list[Look]:
+    time, out = 0.0, []
+    for people, share, gap, red in drawn:
+        time += gap
+        out.append(look(time, people=people, cup=share, colour="red" if red else "blue"))
+    return out
+
+
+def plainly(request: Request, looks: Sequence[Look]) -> list[float]:
+    """Return when a request that stands each time is due: the slow reference, from the start."""
+    tuning = Tuning()
+    cap = tuning.weighing(request.target).cap
+    times = []
+    for end in range(1, len(looks) + 1):
+        history: list[bool] = []
+        total, crossed = 0.0, -1
+        for index, seen in enumerate(looks[:end]):
+            gap = seen.moment.time - looks[index - 1].moment.time if index else 0.5
+            total += min(gap / 0.5, 1) * evidence(request.target, seen, tuning)
+            total = max(-cap, min(cap, total))
+            if abs(total) >= tuning.sure and (not history or history[-1] is not (total > 0)):
+                history.append(total > 0)
+                crossed = index
+        decided = crossed == end - 1 and history[-1] is not request.gone
+        if decided and (len(history) > 1 or not request.change):
+            times.append(looks[end - 1].moment.time)
+    return times
+
+
+@settings(max_examples=40)
+@given(WORLD)
+def test_steps_speak_when_the_plain_reference_does(
+    drawn: list[tuple[int, float, float, bool]],
+) -> None:
+    looks = world(drawn)
+    _, noticed = shown(watching(*TEXTS), looks)
+    for number, text in enumerate(TEXTS, 1):
+        said = [note.time for note in noticed if note.id == number]
+        assert said == plainly(asked(text), looks)
+
+
+@settings(max_examples=40)
+@given(WORLD, st.integers(0, 60))
+def test_later_looks_change_nothing_that_was_said_and_a_kept_state_goes_on_the_same(
+    drawn: list[tuple[int, float, float, bool]], cut: int
+) -> None:
+    looks = world(drawn)
+    first, said = shown(watching(*TEXTS), looks[:cut])
+    whole, all_said = shown(watching(*TEXTS), looks)
+    assert all_said[: len(said)] == said
+    again, rest = shown(first, looks[cut:])
+    assert (again, said + rest) == (whole, all_said)
+    assert STANDING.flush(again) == ()

@@ -1,0 +1,58 @@
+"""Pseudo-words: words where the eyes are sure, mixtures where they are not."""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.assistant.scene.embedding import NOTHING, embed, mixture
+from models.assistant.scene.scene_entry import Moment, after, asked, before, clock
+from tests.models.assistant.chatting import chat
+
+CHAT = chat()
+
+
+def line(moment: Moment, name: str) -> torch.Tensor:
+    parts = (before(moment), f" {name}", after(moment))
+    return torch.cat([CHAT.decoder.embed(CHAT.tokens(part)) for part in parts])
+
+
+def test_a_sure_moment_reads_as_its_words() -> None:
+    moment = Moment(
+        time=72, names=(("cup", 1.0),), colour="red", place="left", others=("table",), people=1
+    )
+    assert before(moment) + " cup" + after(moment) == "1:12 red cup, left, table; one person.\n"
+    torch.testing.assert_close(embed(CHAT, moment), line(moment, "cup"))
+
+
+def test_a_picture_of_nothing_says_so() -> None:
+    moment = Moment(time=0, names=())
+    torch.testing.assert_close(embed(CHAT, moment), line(moment, NOTHING))
+
+
+def test_an_unsure_name_is_mixed_by_its_shares_token_by_token() -> None:
+    mixed = mixture(CHAT, (("cup", 0.75), ("cat", 0.25)))
+    cup, cat = (CHAT.decoder.embed(CHAT.tokens(f" {name}")) for name in ("cup", "cat"))
+    torch.testing.assert_close(mixed, 0.75 * cup + 0.25 * cat)
+    torch.testing.assert_close(mixed[1], cup[1])  # both have a c
+
+
+def test_where_a_shorter_name_has_no_token_the_others_fill_its_share() -> None:
+    mixed = mixture(CHAT, (("bottle", 0.6), ("ox", 0.4)))
+    bottle = CHAT.decoder.embed(CHAT.tokens(" bottle"))
+    assert len(mixed) == len(bottle)
+    torch.testing.assert_close(mixed[3:], bottle[3:])
+
+
+@settings(deadline=None)
+@given(st.floats(0, 1e6))
+def test_a_clock_says_the_second_that_was_meant(time: float) -> None:
+    parts = [int(part) for part in clock(time).split(":")]
+    seconds = 0
+    for part in parts:
+        seconds = seconds * 60 + part
+    assert seconds == int(time)
+    assert all(part < 60 for part in parts[1:])
+
+
+def test_a_question_knows_what_time_it_is() -> None:
+    assert asked("Where is my cup?", 3723.9) == "It is 1:02:03. Where is my cup?"

@@ -1,0 +1,87 @@
+"""What a picture becomes in words, with the real classifier and detector."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from models.assistant.scene import perception as eyes
+from models.assistant.scene.perception import Eyes, Pixels, likely
+from models.vision.class_names import NAMES
+from tests.models.packaged import folder
+
+
+@pytest.fixture(scope="module")
+def real() -> Eyes:
+    home = folder("efficientnet-lite0").parent
+    folder("persons")
+    return eyes.load(home)
+
+
+def photograph(name: str) -> Pixels:
+    import gradio
+
+    file = Path(gradio.__file__).parent / "media_assets/images" / name
+    return np.array(Image.open(file).convert("RGB"))
+
+
+def test_likely_names_are_squares_of_shares_that_sum_to_nearly_one() -> None:
+    named = torch.zeros(len(NAMES))
+    named[:4] = torch.tensor([0.6, 0.3, 0.08, 0.02])
+    names = likely(named)
+    assert [name for name, _ in names] == [NAMES[0], NAMES[1]]
+    assert names[0][1] == pytest.approx(0.36 / (0.36 + 0.09 + 0.0064 + 0.0004))
+
+
+def shares(**named: float) -> torch.Tensor:
+    made = torch.zeros(len(NAMES))
+    for name, share in named.items():
+        made[NAMES.index(name)] = share
+    return made
+
+
+def test_where_no_name_is_likely_a_kind_is_named_or_nothing() -> None:
+    def first(**named: float) -> str:
+        return likely(shares(**named))[0][0]
+
+    assert first(castle=0.25, church=0.2, palace=0.1) == "building"
+    assert first(castle=0.4, church=0.3) == "castle"
+    assert first(cat=0.3, fox=0.05, cup=0.2) == "cat"
+    assert first(cat=0.09, cup=0.05) == "something"
+
+
+@pytest.mark.slow
+def test_a_cheetah_is_seen_and_nobody_with_it(real: Eyes) -> None:
+    look = real.look(photograph("cheetah1.jpg"), 3.5)
+    assert look.moment.time == 3.5
+    assert look.moment.names[0][0] == "cheetah"
+    assert look.moment.people == 0
+    assert 0.7 < float(look.shares.sum()) <= 1.0  # the rest is noise
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("shift", "place"), [(0, "left"), (1, "right")])
+def test_a_thing_at_one_side_is_said_to_be_there(real: Eyes, shift: int, place: str) -> None:
+    cheetah = np.array(Image.fromarray(photograph("cheetah1.jpg")).resize((240, 240)))
+    wide = np.full((240, 520, 3), 128, np.uint8)
+    wide[:, shift * 280 : shift * 280 + 240] = cheetah
+    assert real.look(wide, 0.0).moment.place == place
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_in_a_picture_of_one_shade_nothing_is_seen(real: Eyes, level: int) -> None:
+    look = real.look(np.full((480, 640, 3), level, np.uint8), 1.0)
+    assert look.moment.names == ()
+    assert look.moment.people == 0
+    assert not look.shares.any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(1, 1), (7, 3000), (2160, 3840), (300, 300)])
+def test_any_size_of_picture_can_be_looked_at(real: Eyes, size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(2)
+    pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+    assert real.look(pixels, 0.0).moment.time == 0.0

@@ -1,0 +1,183 @@
+"""What is taken from the diary for a question, and what never is."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.assistant.scene.query_parsing import About, about
+from models.assistant.scene.scene_entry import Find, Moment, asked, found
+from models.assistant.scene.scene_log import Diary, Entry, choose, from_lines, search, to_line
+from models.vision.class_names import NAMES
+
+THINGS = st.lists(
+    st.tuples(st.sampled_from(["cup", "dog", "ball", "clock"]), st.integers(0, 2)), max_size=60
+)
+
+
+def entries(things: list[tuple[str, int]]) -> list[Entry]:
+    made = []
+    for index, (name, people) in enumerate(things):
+        shares = np.zeros(len(NAMES), np.float32)
+        if name in NAMES:
+            shares[NAMES.index(name)] = 0.8
+        moment = Moment(time=float(index), names=((name, 1.0),), people=people)
+        made.append(Entry(index, moment, shares, moment.time))
+    return made
+
+
+@settings(deadline=None)
+@given(THINGS, st.integers(1, 12), st.sampled_from(["Where is my cup?", "Who is there?", "Hm?"]))
+def test_what_is_chosen_is_in_order_of_time_and_not_too_much(
+    things: list[tuple[str, int]], count: int, question: str
+) -> None:
+    chosen = choose(entries(things), about(question), count=count)
+    times = [entry.moment.time for entry in chosen]
+    assert times == sorted(set(times))
+    assert len(chosen) == min(len(things), count) or len(chosen) < count
+    assert not things or chosen[-1].moment.time == len(things) - 1  # the newest, always
+
+
+@settings(deadline=None)
+@given(THINGS, st.integers(8, 12))
+def test_first_and_last_sight_of_what_is_asked_about_are_among_them(
+    things: list[tuple[str, int]], count: int
+) -> None:
+    places = [index for index, (name, _) in enumerate(things) if name == "cup"]
+    chosen = {e.block for e in choose(entries(things), about("Where is my mug?"), count=count)}
+    assert not places or {places[0], places[-1]} <= chosen
+
+
+def test_what_came_just_before_and_after_comes_along() -> None:
+    things = (
+        [("dog", 0)] * 20 + [("ball", 0)] + [("cup", 0)] * 3 + [("clock", 0)] + [("dog", 0)] * 20
+    )
+    names = {e.main for e in choose(entries(things), about("What came before the cup?"), count=8)}
+    assert names >= {"ball", "cup", "clock"}
+
+
+def test_a_thing_never_seen_takes_nothing_for_itself() -> None:
+    things = [("dog", 0)] * 5 + [("ball", 0)] * 5
+    for question in ("Did you see a cup?", "Hm?"):
+        chosen = choose(entries(things), about(question), count=6)
+        assert [entry.block for entry in chosen] == [0, 5, 9]  # begins of scenes, and the newest
+
+
+def test_persons_are_found_by_their_number() -> None:
+    things = [("dog", 0)] * 30
+    things[7] = ("dog", 2)
+    assert 7 in {e.block for e in choose(entries(things), about("Was anyone here?"), count=4)}
+
+
+def test_later_entries_and_forgotten_blocks_are_not_looked_at() -> None:
+    diary = Diary(entries([("cup", 0)] * 10))
+    assert [e.block for e in diary.until(4.5, range(2, 8))] == [2, 3, 4]
+    assert [e.block for e in diary.until(None, [9])] == [9]
+
+
+def test_words_of_a_question_are_known_by_other_names() -> None:
+    def names(question: str) -> set[str]:
+        return {NAMES[column] for column in about(question).names}
+
+    assert names("Have you seen my mug?") == {"cup"}
+    assert names("Two German shepherds!") == {"dog"}
+    assert names("Where did I put the remote control, or the books?") == {"remote control", "book"}
+    assert {"dog", "cat", "fish"} <= names("Is there an animal?")
+    assert "dog" not in names("Is there any fruit?")
+    assert names("Is there an orange cup?") == {"cup"}
+    assert names("What is on the screen?") == set()
+    assert about("What is it?") == About(frozenset(), persons=False)
+    assert about("Who came in?").persons
+
+
+def said(question: str, things: list[tuple[str, int]]) -> list[str]:
+    return [found(find) for find in search(entries(things), about(question))]
+
+
+def test_a_search_says_first_and_last_sight_of_each_thing_that_is_asked_about() -> None:
+    things = [("dog", 0), ("cup", 0), ("dog", 0), ("cup", 2), ("ball", 0)]
+    assert said("When did you last see my mug?", things) == ["mug: cup 0:01 to 0:03"]
+    assert said("What came first, the dog or the ball?", things) == [
+        "dog 0:00 to 0:02",
+        "ball now",
+    ]
+    assert said("Is there an animal?", things) == ["animal: dog 0:00 to 0:02"]
+    assert said("Was anyone here?", things) == ["people 0:03"]
+    assert said("Is there a clock?", things) == ["clock not seen"]
+    assert said("What is this?", things) == []
+
+
+def test_a_search_for_what_came_before_or_after_says_what_is_beside_the_last_sight() -> None:
+    things = [("dog", 0), ("cup", 0), ("cup", 0), ("ball", 0), ("cup", 0), ("cup", 0)]
+    beside = "cup 0:01 to now, before it ball, after it nothing"
+    assert said("What came before the cup?", things) == [beside]
+    assert said("What did I hold after the ball?", things) == [
+        "ball 0:03, before it cup, after it cup"
+    ]
+
+
+def test_order_goes_by_where_a_thing_is_the_main_one_not_beside_another() -> None:
+    things = entries([("dog", 0), ("person", 1), ("ball", 2), ("clock", 0)])
+    (find,) = search(things, about("What came after the person?"))
+    assert (find.first, find.last, find.before, find.after) == (1.0, 1.0, "dog", "ball")
+
+
+def test_the_prompt_tells_finds_in_order_of_time_and_then_what_is_missing() -> None:
+    finds = search(entries([("dog", 0), ("cup", 0)]), about("A ball, a cup or a dog?"))
+    text = asked("A ball, a cup or a dog?", 9.0, finds)
+    assert (
+        text == "It is 0:09. Search: dog 0:00, then cup now; ball not seen. A ball, a cup or a dog?"
+    )
+    assert asked("Hm?", 9.0) == "It is 0:09. Hm?"
+
+
+def test_a_word_that_the_eyes_do_not_know_is_said_to_be_unknown() -> None:
+    assert said("Is there a giraffe in the picture?", [("dog", 0)]) == ["giraffe unknown"]
+    assert said("What came before my passport?", [("dog", 0)]) == ["passport unknown"]
+    assert said("What is in the picture?", [("dog", 0)]) == []
+
+
+def test_what_is_taken_for_granted_is_found_though_it_was_hardly_seen() -> None:
+    things = entries([("dog", 0), ("ball", 0), ("dog", 0)])
+    things[1].shares[NAMES.index("cup")] = 0.04
+    (sure,) = search(things, about("Did you see a cup?"))
+    assert sure == Find(word="cup")
+    (newest,) = search(things[:2], about("Is there a cup?"))
+    assert newest.now
+    (older,) = search(things, about("Is there a cup?"))
+    assert not older.name
+    (supposed,) = search(things, about("What came after the cup?"))
+    assert (supposed.first, supposed.last, supposed.now) == (1.0, 1.0, False)
+    things[2].shares[NAMES.index("cup")] = 0.3
+    (better,) = search(things, about("What came after the cup?"))
+    assert (better.first, better.now) == (2.0, True)
+
+
+@settings(deadline=None)
+@given(THINGS, st.sampled_from(["cup", "dog", "ball", "clock"]))
+def test_a_search_is_that_of_looking_at_every_entry(
+    things: list[tuple[str, int]], name: str
+) -> None:
+    (find,) = search(entries(things), about(f"Is there a {name}?"))
+    places = [float(index) for index, (other, _) in enumerate(things) if other == name]
+    assert bool(find.name) == bool(places)
+    if places:
+        assert (find.first, find.last) == (places[0], places[-1])
+        assert find.now == (places[-1] == len(things) - 1)
+
+
+@settings(deadline=None)
+@given(THINGS)
+def test_a_diary_is_read_back_as_it_was_written(things: list[tuple[str, int]]) -> None:
+    written = entries(things)
+    read = from_lines(to_line(entry) for entry in written).entries
+    assert [entry.moment for entry in read] == [entry.moment for entry in written]
+    for one, other in zip(read, written, strict=True):
+        assert one.block == other.block
+        np.testing.assert_allclose(one.shares, other.shares, atol=1e-3)
+
+
+def test_a_line_cut_short_costs_only_itself() -> None:
+    lines = [to_line(entry) for entry in entries([("cup", 0), ("dog", 1), ("ball", 0)])]
+    for cut in range(len(lines[1])):
+        read = from_lines([lines[0], lines[1][:cut], lines[2]]).entries
+        assert [entry.main for entry in read] == ["cup", "ball"]

@@ -1,0 +1,117 @@
+"""Real Video-LLM architectures with tiny random weights, as a session's watcher."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.assistant.interface import Notice, Said
+from models.assistant.scene.perception import Pixels
+from models.assistant.video_llm_assistant import (
+    NOTHING_YET,
+    VideoLlmConfig,
+    VideoLlmWatcher,
+    Watch,
+    load,
+)
+from models.errors import WeightsError
+from models.memory.rekv import Frame, Rekv, RekvConfig
+from models.vision.video_llm.llava_onevision import read_llava_onevision
+from tests.models.assistant.test_small_model import DOG, Reading
+from tests.models.assistant.test_small_model import picture as drawn
+from tests.models.vision.video_llm import checkpoints
+
+SMALL = VideoLlmConfig(longest=6, evidence=2, rekv=RekvConfig(window=200, blocks=3))
+
+
+@pytest.fixture(params=["llava_onevision", "qwen25_vl"])
+def watcher(request: pytest.FixtureRequest, tmp_path: Path) -> VideoLlmWatcher:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    getattr(checkpoints, request.param)(folder)
+    return load(folder, Reading(), SMALL)
+
+
+def noise(seed: int) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+
+
+def text(said: Said) -> str:
+    return "".join(said.pieces)
+
+
+def shown(watcher: VideoLlmWatcher, state: Watch, count: int, *, start: int = 0) -> list[int]:
+    told = []
+    for second in range(start, start + count):
+        state, seen = watcher.see(state, noise(second), float(second))
+        told += [sighting.number for sighting in seen.remembered]
+    return told
+
+
+def test_a_frame_is_remembered_at_the_pace_of_the_model(watcher: VideoLlmWatcher) -> None:
+    state = watcher.init_state(None)
+    assert text(watcher.answer(state, "What?", 0.0)) == NOTHING_YET
+    told = shown(watcher, state, 8)
+    assert len(told) == 4
+    said = watcher.answer(state, "What is there?", 10.0)
+    assert text(said)
+    assert 0 < len(said.sightings) <= 2
+    assert {s.number for s in said.sightings} <= set(told)
+    assert [s.time for s in said.sightings] == sorted(s.time for s in said.sightings)
+
+
+def test_an_answer_knows_nothing_after_its_time(watcher: VideoLlmWatcher) -> None:
+    state = watcher.init_state(None)
+    shown(watcher, state, 4)
+    before = text(watcher.answer(state, "What is there?", 3.0))
+    shown(watcher, state, 6, start=4)
+    assert text(watcher.answer(state, "What is there?", 3.0)) == before
+
+
+def test_a_memory_goes_on_in_its_folder(watcher: VideoLlmWatcher, tmp_path: Path) -> None:
+    state = watcher.init_state(tmp_path / "memory")
+    shown(watcher, state, 6)
+    before = text(watcher.answer(state, "What is there?", 9.0))
+    until = watcher.seen_until(state)
+    watcher.close(state)
+    again = watcher.init_state(tmp_path / "memory")
+    assert watcher.seen_until(again) == until == 4.0
+    assert text(watcher.answer(again, "What is there?", 9.0)) == before
+    watcher.close(again)
+
+
+def test_the_answer_is_that_of_the_memory_it_is_made_of(tmp_path: Path) -> None:
+    checkpoints.llava_onevision(tmp_path)
+    watcher = load(tmp_path, Reading(), SMALL)
+    state = watcher.init_state(None)
+    shown(watcher, state, 6)
+    model = read_llava_onevision(tmp_path)
+    rekv = Rekv(model.decoder, model.opening, SMALL.rekv)
+    plain = rekv.init_state()
+    for second in (0, 2, 4):
+        tokens = model.see(torch.from_numpy(noise(second))[None])[0]
+        plain, _ = rekv.step(plain, [Frame(tokens, second, second)])
+    retrieved = rekv.retrieve(plain, model.language.question("What?"))
+    tokens_said = rekv.reply(retrieved, model.prompt("What?"), longest=6, stop={model.language.end})
+    expected = "".join(model.language.text(tokens_said))
+    assert text(watcher.answer(state, "What?", 9.0)) == expected
+
+
+def test_standing_requests_are_watched_for_with_the_small_eyes(watcher: VideoLlmWatcher) -> None:
+    state = watcher.init_state(None)
+    state, said = watcher.heed(state, "Tell me when you see a dog.", 0.0)
+    assert said is not None
+    assert watcher.standing(state) == ("Tell me when you see a dog.",)
+    noticed: list[Notice] = []
+    for second in range(6):
+        state, seen = watcher.see(state, np.tile(drawn(DOG), (60, 80, 1)), float(second))
+        noticed += seen.noticed
+    assert [n.request for n in noticed] == ["Tell me when you see a dog."]
+    assert watcher.standing(state) == ()
+
+
+def test_a_folder_of_another_model_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(WeightsError, match="gpt2"):
+        load(tmp_path, Reading())

@@ -1,0 +1,219 @@
+"""The painter of live sessions, with tiny random weights read from files."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from models.errors import WeightsError
+from models.generation.chunk_request import Pixels, Wish
+from models.generation.context import Reach
+from models.generation.control import Control
+from models.generation.dit import Dit, Seen
+from models.generation.generator import Generator
+from models.generation.samplers.registry import sampler
+from models.generation.small import planner
+from models.generation.small.generator import Painter, Painting, fit, load
+from models.generation.small.loading import Both, Shows, save
+from tests.models.generation import tiny
+
+SIDE = 8 * tiny.SIZE
+NAMES = ("motion-stream", "rolling-forcing", "stream-dit")
+DUCK = (("a duck on grass", 1.0),)
+CAR = (("a car on stars", 1.0),)
+
+
+def written(folder: Path) -> Path:
+    """Write a tiny model as training does."""
+    codec = tiny.codec()
+    told = {"config": json.dumps(asdict(codec.config))}
+    save_file(codec.state_dict(), folder / "codec.safetensors", metadata=told)
+    shows = Shows(SIDE, ("duck", "car"), ("grass", "stars"), Reach(sink=1, window=2))
+    save(folder / "drawing.safetensors", Both(tiny.dit(), tiny.words()), shows, {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def painter(tmp_path_factory: pytest.TempPathFactory) -> Painter:
+    torch.set_num_threads(1)
+    return load(written(tmp_path_factory.mktemp("drawing")))
+
+
+def painted(painter: Painter, name: str, wishes: Sequence[Wish], *, seed: int = 7) -> list[Pixels]:
+    state = painter.init_state(name, seed)
+    out: list[Pixels] = []
+    for wish in wishes:
+        state, pictures = painter.step(state, wish)
+        out += pictures
+    return out
+
+
+def wishes(count: int, name: str = NAMES[0], **changes: Any) -> list[Wish]:
+    steps = {"motion-stream": 2, "rolling-forcing": 5, "stream-dit": 1}[name]
+    return [Wish(**{"prompt": DUCK, "steps": steps, **changes}) for _ in range(count)]
+
+
+def flat(value: int) -> list[Pixels]:
+    return [np.full((48, 64, 3), value, np.uint8) for _ in range(4)]
+
+
+def test_it_says_what_it_is_and_what_it_can_do(painter: Painter) -> None:
+    assert painter.size == (SIDE, SIDE)
+    assert f"{SIDE} x {SIDE}" in painter.about
+    assert tuple(painter.samplers) == NAMES
+    assert {name: steps.own for name, steps in painter.samplers.items()} == {
+        "motion-stream": 2,
+        "rolling-forcing": 5,
+        "stream-dit": 1,
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pictures_are_those_of_the_sampler_with_the_planned_track(
+    painter: Painter, name: str
+) -> None:
+    drawing = painter._drawing
+    made = Generator(sampler(name, drawing.backbone(), seed=7), drawing.codec)
+    plan = planner.plan(DUCK[0][0], drawing.shows.things)
+    state, expected = made.init_state(), []
+    prompt = drawing.words.prompt(DUCK[0][0])
+    for chunk in range(7):
+        track = torch.full((2, 4, 2), torch.nan)
+        track[:1] = plan.chunk(chunk)
+        state, pictures = made.step(state, Control(prompt, track))
+        expected += [picture for each in pictures for picture in each]
+    got = painted(painter, name, wishes(7, name))
+    assert len(got) == len(expected) == 4 * (7 - painter.lag(name, painter.samplers[name].own))
+    np.testing.assert_array_equal(got, expected)
+    assert got[0].shape == (SIDE, SIDE, 3)
+    assert got[0].dtype == np.uint8
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_wishes_give_the_same_pictures_and_another_seed_others(
+    painter: Painter, name: str
+) -> None:
+    asked = wishes(7, name)
+    one, again = painted(painter, name, asked), painted(painter, name, asked)
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, painted(painter, name, asked, seed=8))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompt": CAR},
+        {"prompt": (*DUCK, ("a car on stars", 1.0))},
+        {"track": np.full((1, 4, 2), 0.9, np.float32)},
+        {"start": flat(200), "strength": 0.7},
+        {"steps": 1},
+    ],
+)
+def test_a_later_wish_leaves_earlier_pictures_and_changes_later_ones(
+    painter: Painter, name: str, change: dict[str, Any]
+) -> None:
+    if change == {"steps": 1} and name != "motion-stream":
+        change = {"steps": 3}
+    before, after = wishes(6, name), wishes(8, name, **change)
+    plain = painted(painter, name, [*before, *wishes(8, name)])
+    other = painted(painter, name, [*before, *after])
+    done = 4 * (6 - painter.lag(name, painter.samplers[name].own))
+    np.testing.assert_array_equal(plain[:done], other[:done])
+    assert not np.array_equal(plain[done:], other[done:][: len(plain) - done])
+
+
+def test_two_sessions_do_not_disturb_each_other(painter: Painter) -> None:
+    alone = painted(painter, NAMES[0], wishes(4))
+    one, two = painter.init_state(NAMES[0], 7), painter.init_state("rolling-forcing", 1)
+    out: list[Pixels] = []
+    for first, second in zip(wishes(4), wishes(4, "rolling-forcing", prompt=CAR), strict=True):
+        one, pictures = painter.step(one, first)
+        two, _ = painter.step(two, second)
+        out += pictures
+    np.testing.assert_array_equal(out, alone)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_from_the_camera_strength_0_shows_it_and_more_leaves_less_of_it(
+    painter: Painter, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Dit.forward
+
+    def noise_and_all(self: Dit, noisy: Tensor, *rest: Any, **others: Any) -> tuple[Tensor, Seen]:
+        """Take the noisy latents for clean ones: a model at random shows nothing of them."""
+        return noisy, made(self, noisy, *rest, **others)[1]
+
+    monkeypatch.setattr(Dit, "forward", noise_and_all)
+    starts = [flat(30 * n) for n in range(8)]
+
+    def shown(strength: float) -> np.ndarray[Any, Any]:
+        asked = [
+            wish
+            for start in starts
+            for wish in wishes(1, name, start=start, strength=strength, prompt=DUCK)
+        ]
+        return np.stack(painted(painter, name, asked)).astype(np.float64)
+
+    codec, encoder, decoder, through = painter._drawing.codec, None, None, []
+    for start in starts:  # what the codec alone makes of the camera
+        pixels = torch.from_numpy(np.stack([fit(each, painter.size) for each in start]))
+        with torch.no_grad():
+            latents, encoder = codec.encode(
+                pixels.permute(3, 0, 1, 2)[None].float() / 127.5 - 1, encoder
+            )
+            clip, decoder = codec.decode(latents, decoder)
+        through += list(((clip[0].permute(1, 2, 3, 0) + 1) * 127.5).round().clamp(0, 255).numpy())
+    as_it_is = shown(0.0)
+    count = len(as_it_is)
+    np.testing.assert_allclose(as_it_is, through[:count], atol=1)  # latents are summed otherwise
+    apart = [np.abs(shown(s) - as_it_is).mean() for s in (0.3, 1.0)]
+    assert 0 < apart[0] < apart[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_steps_may_change_from_chunk_to_chunk(painter: Painter, name: str) -> None:
+    most = painter.samplers[name].most
+    state: Painting = painter.init_state(name, 0)
+    count = 0
+    for number in range(30):
+        steps = most if number % 10 < 7 else max(1, most - 2)
+        state, pictures = painter.step(state, wishes(1, name, steps=steps)[0])
+        assert all(np.isfinite(picture).all() for picture in pictures)
+        count += len(pictures)
+    assert count > 0
+
+
+def test_it_says_what_it_read_and_what_it_did_not(painter: Painter) -> None:
+    assert painter.read(DUCK) == ()
+    (motion,) = painter.read((("a duck moving on grass to the left", 1.0),))[-1:]
+    assert motion.endswith("from the words: left")
+    (unknown,) = painter.read((("a shimmering duck on a jetty", 1.0),))
+    assert unknown.endswith("passed over: shimmering, jetty")
+    (nothing,) = painter.read((("一只鸭子", 1.0),))
+    assert "no word that the model knows" in nothing
+    (long,) = painter.read((("a duck " * 40, 1.0),))
+    assert "first 24 words" in long
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 48), (48, 64), (720, 1280), (8, 8), (1, 1)])
+def test_a_camera_picture_of_any_shape_fits_without_being_squeezed(height: int, width: int) -> None:
+    ramp = np.zeros((height, width, 3), np.uint8)
+    ramp[:, : width // 2] = 200
+    fitted = fit(ramp, (16, 16))
+    assert fitted.shape == (16, 16, 3)
+    if width > 1:
+        assert fitted[:, :7].min() == 200
+        assert fitted[:, 9:].max() == 0
+
+
+def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"codec\.safetensors.*drawing\.safetensors"):
+        load(tmp_path)

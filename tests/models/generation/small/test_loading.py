@@ -1,0 +1,81 @@
+import json
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from models.errors import WeightsError
+from models.generation.codec import Codec, CodecConfig
+from models.generation.samplers.motion_stream import MotionStream
+from models.generation.small.loading import find, load
+from models.streaming import run
+from tests.models.generation import tiny
+
+
+def write(folder: Path) -> tuple[Path, Path]:
+    files = tiny.files(folder)
+    return files.codec, files.drawing
+
+
+def test_what_was_saved_draws_the_same(tmp_path: Path) -> None:
+    loaded = load(*write(tmp_path))
+    assert loaded.shows.things == ("duck", "car")
+    said = loaded.words.prompt("a duck on grass")
+    one = list(run(MotionStream(loaded.backbone()), tiny.controls(3, said)))
+    two = list(run(MotionStream(tiny.backbone()), tiny.controls(3)))
+    assert torch.equal(torch.stack(one), torch.stack(two))
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "pickle", "swapped", "no config"])
+def test_files_that_are_something_else_are_told(tmp_path: Path, damage: str) -> None:
+    codec, drawing = write(tmp_path)
+    match damage:
+        case "missing":
+            drawing.unlink()
+        case "cut":
+            drawing.write_bytes(drawing.read_bytes()[:-100])
+        case "pickle":
+            drawing.write_bytes(pickle.dumps({"a": print}))
+        case "swapped":
+            codec, drawing = drawing, codec
+        case _:
+            save_file(tiny.dit().state_dict(), drawing)
+    with pytest.raises(WeightsError, match="safetensors"):
+        load(codec, drawing)
+
+
+def test_a_folder_of_training_is_found_and_one_without_a_file_says_which(tmp_path: Path) -> None:
+    codec, drawing = write(tmp_path)
+    assert (find(tmp_path).codec, find(tmp_path).drawing) == (codec, drawing)
+    drawing.unlink()
+    with pytest.raises(WeightsError, match=r"drawing\.safetensors is missing: docs/generation\.md"):
+        find(tmp_path)
+
+
+def test_without_a_folder_the_model_that_ships_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.generation.small.loading.CHECKPOINTS", tmp_path)
+    with pytest.raises(WeightsError, match=r"codec\.safetensors and .*drawing\.s.* are missing"):
+        find()
+
+
+@pytest.mark.parametrize("other", ["channels", "heads", "tensors", "text"])
+def test_sizes_that_do_not_go_together_are_told_in_a_line(tmp_path: Path, other: str) -> None:
+    codec, drawing = write(tmp_path)
+    if other == "channels":
+        made = Codec(CodecConfig(channels=8, wide=8, fine=8, finest=8))
+        save_file(made.state_dict(), codec, metadata={"config": json.dumps(asdict(made.config))})
+    else:
+        with safe_open(drawing, framework="pt") as opened:
+            config = json.loads(opened.metadata()["config"])
+        config["model"] |= {"heads": {"heads": 7}, "text": {"text": 15}}.get(other, {"dim": 96})
+        save_file(load_file(drawing), drawing, metadata={"config": json.dumps(config)})
+    with pytest.raises(WeightsError) as raised:
+        load(codec, drawing)
+    assert len(str(raised.value)) < 200 + 2 * len(str(codec)) + 100
+    assert ("trained together" in str(raised.value)) == (other == "channels")

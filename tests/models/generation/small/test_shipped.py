@@ -1,0 +1,63 @@
+"""What ships draws what it is told, where and when it is told."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from models.generation.control import Control
+from models.generation.generator import Generator
+from models.generation.samplers.registry import STEPS, sampler
+from models.generation.small.loading import Drawing, find, load
+from models.training.video.score import track_error
+from tests.bench.bench_drift import SPAN as LAP
+from tests.bench.bench_drift import circle
+
+Shown = NDArray[np.uint8]
+
+LAPS = 4  # of each prompt
+COLOURS = {"an orange on a blue wall": (2, 0), "an apple on grass": (1, 2)}  # strongest, weakest
+
+
+@pytest.fixture(scope="module")
+def drawing() -> Drawing:
+    files = find()
+    return load(files.codec, files.drawing)
+
+
+def drawn(drawing: Drawing, name: str) -> Shown:
+    """Return laps of an orange on a blue wall, then as many of an apple on grass."""
+    stream = Generator(sampler(name, drawing.backbone(), seed=3), drawing.codec)
+    state, shown = stream.init_state(), []
+    for said, prompt in enumerate(map(drawing.words.prompt, COLOURS)):
+        for at in range(0, LAPS * LAP, 4):
+            track = torch.from_numpy(circle(said * LAPS * LAP + at, 4))[None]
+            state, pictures = stream.step(state, Control(prompt, track))
+            shown += list(pictures)
+    shown += list(stream.flush(state))
+    return np.concatenate(shown)
+
+
+def ground(picture: Shown) -> NDArray[np.float64]:
+    """Return the colour of most of a picture, where the thing is not."""
+    colour: NDArray[np.float64] = np.median(picture.reshape(-1, 3), axis=0)
+    return colour
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_it_draws_the_prompt_along_the_path_lap_after_lap(drawing: Drawing, name: str) -> None:
+    pictures = drawn(drawing, name)
+    size = drawing.shows.size
+    assert len(pictures) == 2 * LAPS * LAP
+    laps = [pictures[start : start + LAP] for start in range(0, len(pictures), LAP)]
+    del laps[LAPS - 1 : LAPS + 1]  # what is in flight takes up the new prompt, and then the rest
+    for number, lap in enumerate(laps):
+        off = track_error(lap, circle(0, LAP))
+        assert off < 0.05 * size
+        assert track_error(lap, circle(LAP // 2, LAP)) > 5 * off  # where it is not
+        strongest, weakest = COLOURS[list(COLOURS)[number // (LAPS - 1)]]
+        colour = ground(lap[LAP // 2])
+        assert colour.argmax() == strongest
+        assert colour.argmin() == weakest
+    for first, last in ((laps[0], laps[LAPS - 2]), (laps[LAPS - 1], laps[-1])):
+        assert np.abs(ground(first[-1]) - ground(last[-1])).max() < 16  # of 255: no drift

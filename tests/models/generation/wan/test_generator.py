@@ -1,0 +1,89 @@
+"""Wan's weights in a live session: tiny random ones in the published layout."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from models.generation.chunk_request import Pixels, Wish
+from models.generation.control import Control
+from models.generation.wan.generator import WanPainter
+from models.generation.wan.model import METHODS, Wan, load
+from tests.models.generation.wan import made as wan_made
+from web.setting_checks import WAN
+
+WIDTH, HEIGHT = 48, 32
+DUCK = (("a duck on grass", 1.0),)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return wan_made.write(tmp_path_factory.mktemp("weights"))
+
+
+def loaded(weights: Path, name: str) -> Wan:
+    return load(name, weights, device="cpu", dtype=torch.float32)
+
+
+def painter(wan: Wan, name: str) -> WanPainter:
+    return WanPainter(wan, name, width=WIDTH, height=HEIGHT)
+
+
+def painted(made: WanPainter, count: int, **changes: Any) -> list[Pixels]:
+    ((name, steps),) = made.samplers.items()
+    state, out = made.init_state(name, 3), list[Pixels]()
+    for _ in range(count):
+        wish = Wish(**{"prompt": DUCK, "steps": steps.own, **changes})
+        state, pictures = made.step(state, wish)
+        out += pictures
+    return out
+
+
+def test_the_settings_know_all_weights() -> None:
+    assert tuple(METHODS) == WAN
+
+
+@pytest.mark.parametrize("name", WAN)
+def test_pictures_are_those_of_the_generator(weights: Path, name: str) -> None:
+    wan = loaded(weights, name)
+    chunks = len(wan.method.levels) + 1 if wan.method.rolling else 2
+    generator = wan.generator(3, width=WIDTH, height=HEIGHT)
+    state, expected = generator.init_state(), []
+    for _ in range(chunks):
+        state, made = generator.step(state, Control(wan.prompt(DUCK[0][0])))
+        expected += [picture for chunk in made for picture in chunk]
+    got = painted(painter(wan, name), chunks)
+    np.testing.assert_array_equal(got, expected)
+    assert len(got) == 9 + 12  # the first latent of a stream is one picture
+    assert got[0].shape == (HEIGHT, WIDTH, 3)
+
+
+@pytest.mark.parametrize("name", ["rolling-forcing", "self-forcing"])
+def test_a_camera_is_shown_as_it_is_at_strength_0_and_less_so_above(
+    weights: Path, name: str
+) -> None:
+    wan = loaded(weights, name)
+    chunks = len(wan.method.levels) + 1 if wan.method.rolling else 2
+    ramp = [np.full((60, 80, 3), 20 * n, np.uint8) for n in range(12)]
+    shown = [
+        np.stack(painted(painter(wan, name), chunks, start=ramp, strength=strength)).astype(float)
+        for strength in (0.0, 0.6, 1.0)
+    ]
+    assert len(shown[0]) == 21
+    again = np.stack(painted(painter(wan, name), chunks, start=ramp, strength=0.0))
+    np.testing.assert_array_equal(shown[0], again)
+    other = np.stack(painted(painter(wan, name), chunks, start=ramp[::-1], strength=0.0))
+    assert np.abs(shown[0] - other).mean() > 0.5  # it is the camera that is seen
+    apart = [np.abs(each - shown[0]).mean() for each in shown[1:]]
+    assert apart[0] > 0
+    assert apart[1] > 0
+
+
+def test_it_says_that_it_follows_no_tracks(weights: Path) -> None:
+    made = painter(loaded(weights, "longlive"), "longlive")
+    assert not made.tracks
+    assert "no tracks" in made.about
+    assert tuple(made.samplers) == ("motion-stream",)
+    assert made.chunk == 12

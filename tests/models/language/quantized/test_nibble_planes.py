@@ -1,0 +1,55 @@
+"""Quantised matrices as planes: their sum is what unpacking gives, for any bytes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.language.quantized.gguf import BLOCK, UNPACK, Stored
+from models.language.quantized.nibble_planes import PLANES, Q8_0, int8, joined, planes
+
+ROWS, COLUMNS = 6, 2 * BLOCK
+
+
+def stored(kind: int, seed: int) -> Stored:
+    """A matrix of random blocks with scales and offsets of about 1."""
+    rng = np.random.default_rng(seed)
+    blocks = ROWS * COLUMNS // BLOCK
+    raw = rng.integers(0, 256, (blocks, UNPACK[kind][0]), dtype=np.uint8)
+    halves = 2 if kind == 3 else 1
+    raw[:, : 2 * halves] = rng.standard_normal((blocks, halves)).astype(np.float16).view(np.uint8)
+    return Stored(kind, (ROWS, COLUMNS), raw)
+
+
+@settings(deadline=None)
+@given(kind=st.sampled_from(sorted(PLANES)), seed=st.integers(0, 10_000))
+def test_planes_sum_to_the_unpacked_matrix(kind: int, seed: int) -> None:
+    matrix = stored(kind, seed)
+    made = planes(matrix)
+    assert all(plane.q.max() < 16 and plane.q.dtype == np.uint8 for plane in made)
+    total = sum(plane.floats().astype(np.float64) for plane in made)
+    # float32: of 8 bits the planes are larger than what they sum to
+    np.testing.assert_allclose(total, matrix.floats(), atol=128 * 6e-7)
+
+
+def test_a_type_without_planes_is_named() -> None:
+    with pytest.raises(ValueError, match="type 7 cannot be kept in 4 bits"):
+        planes(stored(7, 0))
+    with pytest.raises(ValueError, match="expected a tensor of type 8, got one of type 3"):
+        int8(stored(3, 0))
+
+
+def test_whole_numbers_of_8_bits_times_their_scales_are_the_matrix() -> None:
+    matrix = stored(Q8_0, 3)
+    q, scale = int8(matrix)
+    product = (q.reshape(*scale.shape, BLOCK) * scale[..., None]).reshape(q.shape)
+    np.testing.assert_array_equal(product, matrix.floats())
+
+
+def test_rows_are_joined_and_reordered_with_their_scales() -> None:
+    one, two = stored(3, 1), stored(3, 2)
+    (both,) = joined([planes(one), planes(two)])
+    expected = np.concatenate([one.floats(), two.floats()])
+    np.testing.assert_allclose(both.floats(), expected, rtol=1e-6)
+    order = np.random.default_rng(0).permutation(2 * ROWS)
+    np.testing.assert_allclose(both.ordered(order).floats(), expected[order], rtol=1e-6)

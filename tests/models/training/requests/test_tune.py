@@ -1,0 +1,142 @@
+"""Choosing when to speak: timelines, what notices are worth, and the search."""
+
+import math
+from collections.abc import Sequence
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.assistant.requests.evidence import Tuning, Weighing
+from models.assistant.requests.standing_requests import Standing
+from models.assistant.requests.targets import Target
+from models.assistant.scene.perception import Look
+from models.assistant.scene.query_parsing import named
+from models.assistant.scene.scene_entry import Moment
+from models.training.requests.alarms import Score, in_a_row, judge, scored, trials, watched
+from models.training.requests.timelines import Picture, compose, targets, whole
+from models.training.requests.tune import best, crossings, fitted, logistic
+from models.vision.class_names import NAMES
+
+CUP = Target(label="a cup", names=named("cup"))
+SOMEONE = Target(label="someone", people=1)
+
+
+def look(cup: float, person: float = 0.0, time: float = 0.0) -> Look:
+    shares = torch.zeros(len(NAMES))
+    shares[NAMES.index("cup")] = cup
+    moment = Moment(time=time, names=(("cup", 1.0),), people=int(person >= 0.5))
+    return Look(moment, shares, persons=(person,) if person else ())
+
+
+def picture(
+    name: str, objects: Sequence[Sequence[str]], looks: Sequence[Look], people: int | None = 0
+) -> Picture:
+    return Picture(
+        id=name, clip=name.startswith("clip"), half=0, objects=objects, people=people,
+        colours=(), looks=tuple(looks),
+    )  # fmt: skip
+
+
+def test_a_label_says_yes_no_or_leaves_it_open() -> None:
+    cheetah = picture("a", [["cheetah", "cat"]], [look(0)], people=None)
+    assert cheetah.shows(Target(label="", names=named("cheetah"))) is True
+    assert cheetah.shows(Target(label="", names=named("cat"))) is None
+    assert cheetah.shows(CUP) is False
+    assert cheetah.shows(SOMEONE) is None
+    assert picture("b", [["person"]], [look(0)], people=None).shows(SOMEONE) is True
+    assert picture("b", [["cup"]], [look(0)], people=2).shows(Target(label="", people=3)) is False
+
+
+def test_delays_misses_and_false_alarms_are_counted() -> None:
+    truth = [False] * 4 + [True] * 4 + [False] * 4
+    score = Score()
+    judge(score, truth, [(2, True), (5, True), (6, True)])
+    assert (score.events, score.came, score.went, score.alarms) == (2, [2], [], 2)
+    assert score.missed == 0.5
+    assert score.wait == (1.0 + 10.0) / 2
+    assert score.hours == 6 / 3600
+
+
+def test_two_in_a_row_passes_over_one_odd_look() -> None:
+    looks = [look(share) for share in (0, 0.9, 0, 0.9, 0.9, 0, 0, 0)]
+    assert in_a_row(1)(looks, CUP) == [(1, True), (2, False), (3, True), (5, False)]
+    assert in_a_row(2)(looks, CUP) == [(4, True), (6, False)]
+
+
+def test_the_same_seed_composes_the_same_timelines() -> None:
+    pictures = [picture(str(i), [["cup"]], [look(0.1 * i)] * 3) for i in range(5)]
+    pictures += [
+        picture(f"clip {i}", [["dog"]], [look(0, time=t / 2) for t in range(40)]) for i in range(5)
+    ]
+    one, two = (list(compose(pictures, 3, seed=7)) for _ in range(2))
+    assert [[s[:2] for s in line.scenes] for line in one] == [
+        [s[:2] for s in line.scenes] for line in two
+    ]
+    line = one[0]
+    assert [seen.moment.time for seen in line.looks] == [i / 2 for i in range(len(line.looks))]
+    truth = line.truth(CUP)
+    assert truth is not None
+    for begin, end, shown in line.scenes:
+        assert truth[begin:end] == [not shown.clip] * (end - begin)
+    assert [len(clip.looks) for clip in whole(pictures)] == [40] * 5
+
+
+def test_people_and_first_known_names_can_be_asked_for() -> None:
+    labels = [
+        target.label for target in targets([picture("a", [["teacup", "cup"], ["qqq"]], [look(0)])])
+    ]
+    assert labels == ["1 people", "2 people", "teacup"]
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=60))
+def test_the_search_decides_as_the_service_does(seen: list[tuple[float, float]]) -> None:
+    looks = [look(cup, person, index / 2) for index, (cup, person) in enumerate(seen)]
+    tuning = Tuning()
+    for target, shares in (
+        (CUP, [float(one.shares[NAMES.index("cup")]) for one in looks]),
+        (SOMEONE, [one.persons[0] if one.persons else 0.05 for one in looks]),
+    ):
+        plain = crossings(shares, tuning.weighing(target), tuning.sure)
+        assert watched(Standing())(looks, target) == plain
+
+
+def test_logistic_regression_finds_the_line_that_made_the_data() -> None:
+    rng = torch.Generator().manual_seed(3)
+    x = torch.randn(20_000, generator=rng) * 2
+    there = torch.rand(20_000, generator=rng) < (1.5 * x).sigmoid()
+    slope, offset = logistic(x, there)
+    assert slope == pytest.approx(1.5, abs=0.1)  # three standard errors of 20,000 looks
+    assert offset == pytest.approx(0.0, abs=0.1)
+
+
+def test_a_share_that_tells_gives_evidence_with_the_right_sign() -> None:
+    pictures = [picture(f"{i}", [["cup"]], [look(0.3 + 0.05 * i)]) for i in range(10)]
+    pictures += [picture(f"n{i}", [["dog"]], [look(0.05 * i)]) for i in range(10)]
+    slope, offset = fitted(pictures, [CUP])
+    assert slope > 0
+    assert slope * math.log(0.9 / 0.1) + offset > 0 > slope * math.log(0.01 / 0.99) + offset
+
+
+def test_the_best_setting_keeps_to_the_budget() -> None:
+    def tried(wait: int, alarms: int) -> tuple[Weighing, Score]:
+        weighing = Weighing(slope=1, offset=0, hit=1, miss=1, cap=wait)
+        return weighing, Score(came=[wait], events=1, alarms=alarms, hours=1)
+
+    pairs = [tried(2, 9), tried(4, 3), tried(6, 1)]
+    assert best(pairs, 4)[0].cap == 4
+    assert best(pairs, 10)[0].cap == 2
+    with pytest.raises(ValueError, match=r"the least is 1\.00"):
+        best(pairs, 0.5)
+
+
+def test_the_sum_has_fewer_false_alarms_than_the_first_look_on_a_flickering_share() -> None:
+    rng = torch.Generator().manual_seed(1)
+    flicker = [look(0.6 if float(torch.rand((), generator=rng)) < 0.15 else 0.0) for _ in range(40)]
+    there = [look(0.6 if float(torch.rand((), generator=rng)) < 0.85 else 0.02) for _ in range(40)]
+    pictures = [picture(f"{i}", [["dog"]], flicker) for i in range(8)]
+    pictures += [picture(f"c{i}", [["cup"]], there) for i in range(4)]
+    asked = trials(compose(pictures, 40, seed=0), [CUP])
+    first, ours = scored(in_a_row(1), asked), scored(watched(Standing()), asked)
+    assert ours.alarms < first.alarms / 2

@@ -1,0 +1,238 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from models.generation.backbone import Backbone
+from models.generation.context import Reach
+from models.generation.control import Control
+from models.generation.dit import Seen
+from models.generation.samplers.motion_stream import MotionStream
+from models.generation.samplers.registry import sampler
+from models.generation.small.loading import Shows, load
+from models.streaming import Streaming, run
+from models.training.video import shapes as dit_shapes
+from models.training.video.latents import fill, read
+from models.training.video.shapes import Shape
+from models.training.video.train_codec import Recipe as CodecRecipe
+from models.training.video.train_codec import Run as CodecRun
+from models.training.video.train_dit import (
+    LEAST,
+    Batch,
+    Past,
+    Recipe,
+    Run,
+    batch_of,
+    denoised,
+    loss_of,
+    own_past,
+    switched,
+    train,
+)
+from tests.models.generation import tiny
+from tests.models.training.video import drawn
+from tests.models.training.video.test_train_codec import CONFIG
+
+PICTURES = drawn.pictures()
+SHOWS = Shows(32, ("duck",), ("grass",), Reach(sink=1, window=2))
+RECIPE = Recipe(steps=8, clips=3, own_from=0.25, own=0.7, warmup=2)
+
+
+def samplers() -> list[tuple[str, Callable[[Backbone], object]]]:
+    return [
+        ("rolling_forcing", lambda backbone: sampler("rolling-forcing", backbone)),
+        ("stream_dit", lambda backbone: sampler("stream-dit", backbone, steps=2)),
+        ("motion_stream", lambda backbone: MotionStream(backbone, levels=(1.0,))),
+    ]
+
+
+@pytest.mark.parametrize(("kind", "make"), samplers())
+def test_every_shape_that_a_stream_uses_is_trained(
+    kind: str, make: Callable[[Backbone], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: set[tuple[int, tuple[float, ...]]] = set()
+    ask = Backbone.denoise
+
+    def noted(
+        self: Backbone,
+        noisy: Tensor,
+        levels: Tensor,
+        text: object,
+        condition: Tensor,
+        seen: Seen | None = None,
+    ) -> object:
+        before = seen.keys.shape[3] // 4 if seen else 0  # 4 tokens in a latent
+        clean = int((levels == 0).sum())
+        if clean < len(levels):  # not the call that remembers
+            rounded = tuple(round(float(level), 3) for level in levels[clean:])
+            used.add((before + clean, rounded))
+        return ask(self, noisy, levels, text, condition, seen)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Backbone, "denoise", noted)
+    reach = Reach(sink=0, window=3) if kind == "stream_dit" else Reach(sink=1, window=2)
+    backbone = Backbone(tiny.dit(), tiny.SIZE, tiny.SIZE, reach)
+    made: Streaming[object, Control, Tensor] = make(backbone)  # type: ignore[assignment]
+    list(run(made, tiny.controls(12)))
+    trained: set[tuple[int, tuple[float, ...]]] = set()
+    for seed in range(1500):
+        shape = getattr(dit_shapes, kind)(np.random.default_rng(seed), 10, reach)
+        levels = [round(float(level), 3) for level in shape.levels]
+        if kind == "motion_stream":  # side by side: the first has no past, the next has one
+            trained |= {(past, (level,)) for past, level in enumerate(levels)}
+        else:
+            trained.add((shape.clean, tuple(levels)))
+    assert len(used) >= 3
+    assert used <= trained
+
+
+@pytest.fixture(scope="module")
+def latents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("latents")
+    codec = CodecRun(
+        folder / "codec", CodecRecipe(steps=1, clips=1, latents=1, size=32, scored=1), CONFIG
+    )
+    codec.start(PICTURES)
+    codec.save(PICTURES)
+    file = folder / "codec" / "codec.safetensors"
+    fill(folder / "latents", file, PICTURES, clips=100, size=32, latents=9)
+    return folder
+
+
+def fresh(folder: Path) -> Run:
+    config = tiny.dit().config
+    sizes = {name: getattr(config, name) for name in config.__slots__}
+    return Run(folder, RECIPE, SHOWS, type(config)(**{**sizes, "channels": 8}))
+
+
+def truth_of(batch: Batch) -> Past:
+    return Past(batch.latents, batch.condition)
+
+
+def test_a_run_that_was_stopped_ends_like_one_that_was_not(latents: Path, tmp_path: Path) -> None:
+    kept = read(latents / "latents")
+    whole = fresh(tmp_path / "whole")
+    for _ in range(8):
+        whole.advance(kept)
+    first = fresh(tmp_path / "parts")
+    for _ in range(4):
+        first.advance(kept)
+    first.save()
+    second = fresh(tmp_path / "parts")
+    train(second, kept, minutes=5)
+    assert second.step == 8
+    for one, two in zip(whole.smooth.parameters(), second.smooth.parameters(), strict=True):
+        assert torch.equal(one, two)
+    drawing = load(latents / "codec" / "codec.safetensors", tmp_path / "parts/drawing.safetensors")
+    assert drawing.backbone().height == 4
+
+
+def test_a_run_begins_with_the_weights_of_another(latents: Path, tmp_path: Path) -> None:
+    first = fresh(tmp_path / "first")
+    first.advance(read(latents / "latents"))
+    first.save()
+    second = fresh(tmp_path / "second")
+    second.begin(tmp_path / "first" / "drawing.safetensors")
+    assert second.step == 0
+    for begun in (second.both, second.smooth):
+        for one, two in zip(first.smooth.parameters(), begun.parameters(), strict=True):
+            assert torch.equal(one, two)
+
+
+def test_an_error_counts_the_more_the_less_noise_there_was(latents: Path) -> None:
+    trainer = fresh(latents / "unused")
+    batch = batch_of(read(latents / "latents"), RECIPE, np.random.default_rng(0))
+    with torch.no_grad():  # a model that says 0 everywhere: its error is the latents themselves
+        for parameter in trainer.both.parameters():
+            parameter.zero_()
+        even = replace(batch, weights=torch.ones_like(batch.weights))
+        text = trainer.both.model.read(*trainer.both.words(batch.captions))
+        errors = batch.latents[:, :, :2].square().mean((0, 1, 3, 4))
+        for levels in ([1.0, 0.2], [0.2, 1.0]):
+            shape = dit_shapes.side_by_side((0, 1), levels)
+            noise = torch.zeros_like(batch.latents)
+            loss = loss_of(trainer.both.model, even, shape, truth_of(batch), noise, text)
+            shares = [1 / (level**2 + LEAST) for level in levels]
+            wanted = sum(s * float(e) for s, e in zip(shares, errors, strict=True)) / sum(shares)
+            assert float(loss) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_latents_of_another_codec_are_refused(latents: Path, tmp_path: Path) -> None:
+    other = tmp_path / "codec.safetensors"
+    other.write_bytes((latents / "codec" / "codec.safetensors").read_bytes() + b" ")
+    with pytest.raises(ValueError, match="another recipe"):
+        fill(latents / "latents", other, PICTURES, clips=100, size=32, latents=9)
+
+
+@torch.no_grad()
+def test_a_pass_side_by_side_is_a_stream_that_knows_the_truth(latents: Path) -> None:
+    kept = read(latents / "latents")
+    trainer = fresh(latents / "unused")
+    tiny.wake(trainer.both.model)
+    model, words = trainer.both.model, trainer.both.words
+    batch = batch_of(kept, RECIPE, np.random.default_rng(0))
+    shape = dit_shapes.side_by_side((0, 1, 2, 3), [1.0, 0.7, 0.4, 0.9])
+    noise = torch.randn(batch.latents.shape, generator=torch.Generator().manual_seed(0))
+    text = model.read(*words(batch.captions))
+    made = denoised(model, batch, shape, truth_of(batch), noise, text)
+    seen: Seen | None = None
+    for n, level in enumerate(shape.levels):
+        one = slice(n, n + 1)
+        truth, condition = batch.latents[:, :, one], batch.condition[:, :, one]
+        dirty = (1 - level) * truth + level * noise[:, :, one]
+        levels = level.expand(3, 1)
+        aim, _ = model(dirty, levels, text, condition=condition, seen=seen)
+        torch.testing.assert_close(made[:, :, one], aim, rtol=0, atol=1e-4)  # tens in size
+        _, own = model(truth, levels * 0, text, condition=condition, seen=seen)
+        seen = (
+            Seen(torch.cat([seen.keys, own.keys], 3), torch.cat([seen.values, own.values], 3))
+            if seen
+            else own
+        )
+
+
+def with_a_context(seed: int) -> Shape:
+    rng = np.random.default_rng(seed)
+    shape = dit_shapes.rolling_forcing(rng, 9, SHOWS.reach)
+    while not shape.clean:
+        shape = dit_shapes.rolling_forcing(rng, 9, SHOWS.reach)
+    return shape
+
+
+def test_an_own_past_replaces_the_context_and_nothing_else(latents: Path) -> None:
+    kept = read(latents / "latents")
+    trainer = fresh(latents / "unused")
+    batch = batch_of(kept, RECIPE, np.random.default_rng(0))
+    shape = with_a_context(4)
+    text = trainer.both.model.read(*trainer.both.words(batch.captions))
+    noise = torch.randn(batch.latents.shape, generator=torch.Generator().manual_seed(0))
+    past = own_past(trainer.both.model, batch, shape, noise, text, 1.0)
+    context = set(shape.order[: shape.clean])
+    for n in range(9):
+        assert torch.equal(past.latents[:, :, n], batch.latents[:, :, n]) != (n in context)
+    assert torch.equal(past.condition, batch.condition)
+    assert not past.latents.requires_grad
+
+
+def test_after_another_prompt_the_context_is_another_clip_up_to_a_place(latents: Path) -> None:
+    batch = batch_of(read(latents / "latents"), RECIPE, np.random.default_rng(0))
+    shape = with_a_context(4)
+    places = set()
+    for seed in range(30):
+        past = switched(batch, shape, np.random.default_rng(seed))
+        strange = [
+            n for n in range(9) if not torch.equal(past.latents[:, :, n], batch.latents[:, :, n])
+        ]
+        places.add(len(strange))
+        assert strange == sorted(shape.order[: len(strange)])
+        for one, other in (
+            (past.latents, batch.latents),
+            (past.condition, batch.condition),
+        ):
+            assert torch.equal(one[:2, :, strange], other[[2, 0]][:, :, strange])
+    assert places == set(range(1, shape.clean + 1))
+    alone = dit_shapes.side_by_side((0,), [1.0])
+    assert torch.equal(switched(batch, alone, np.random.default_rng(0)).latents, batch.latents)

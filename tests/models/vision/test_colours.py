@@ -1,0 +1,47 @@
+"""Colours of patches that people would not argue about."""
+
+import pytest
+import torch
+
+from models.vision.colours import COLOURS, colour, named, shares
+
+CLEAR = {
+    "black": (12, 12, 14), "white": (245, 244, 240), "grey": (128, 127, 130),
+    "red": (205, 25, 30), "orange": (240, 130, 20), "yellow": (240, 215, 40),
+    "green": (50, 160, 60), "blue": (35, 80, 200), "purple": (120, 50, 170),
+    "pink": (245, 150, 190), "brown": (110, 65, 30),
+}  # fmt: skip
+
+
+def patch(name: str, size: int = 36) -> torch.Tensor:
+    return torch.tensor(CLEAR[name], dtype=torch.float32)[:, None, None].expand(3, size, size)
+
+
+@pytest.mark.parametrize("name", COLOURS)
+def test_a_clear_patch_has_its_name_in_brighter_and_darker_light(name: str) -> None:
+    for light in (1.0, 0.92):
+        assert COLOURS[int(named(patch(name) * light)[0, 0])] == name
+
+
+@pytest.mark.parametrize("name", COLOURS)
+@pytest.mark.parametrize("around", ["grey", "green", "black"])
+def test_a_thing_has_its_own_colour_and_not_its_surroundings(name: str, around: str) -> None:
+    pixels = patch(around).clone()
+    pixels[:, 9:27, 9:27] = patch(name, 18)
+    on = torch.zeros(36, 36)
+    on[8:28, 8:28] = 1.0
+    assert colour(pixels, on) == name
+
+
+def test_shares_count_only_where_the_thing_is() -> None:
+    pixels = torch.cat([patch("red"), patch("blue")], 2)
+    on = torch.zeros(36, 72)
+    on[:, :18] = 1.0
+    on[:, 36:42] = 1.0
+    found = shares(pixels, on)
+    assert found[COLOURS.index("red")] == pytest.approx(0.75)
+    assert found[COLOURS.index("blue")] == pytest.approx(0.25)
+
+
+def test_no_thing_has_no_colour() -> None:
+    assert colour(patch("red"), torch.zeros(36, 36)) == ""

@@ -1,0 +1,68 @@
+"""The classifier: its padding against TensorFlow's rule, its real weights on a real photograph."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from models.errors import WeightsError
+from models.vision.class_names import NAMES, SPOKEN, grouped
+from models.vision.efficientnet import FILE, EfficientNet, SameConv, load
+from tests.models.packaged import folder
+
+
+@settings(deadline=None)
+@given(st.integers(4, 20), st.sampled_from([1, 3, 5]), st.sampled_from([1, 2]))
+def test_padding_is_that_of_tensorflow(size: int, kernel: int, stride: int) -> None:
+    """`SAME` there: ceil(size / stride) outputs, and the odd pixel goes after."""
+    conv = SameConv(1, 1, kernel, stride)
+    x = torch.randn(1, 1, size, size, generator=torch.Generator().manual_seed(size))
+    outputs = -(-size // stride)
+    before = max(0, (outputs - 1) * stride + kernel - size) // 2
+    wide = F.pad(x, (before, kernel, before, kernel))  # more than enough after
+    expected = F.conv2d(wide, conv.weight, stride=stride)[..., :outputs, :outputs]
+    torch.testing.assert_close(conv(x), expected)
+
+
+def test_a_map_averages_to_the_score_of_its_class() -> None:
+    model = EfficientNet().eval()
+    features = torch.rand(2, 1280, 7, 7, generator=torch.Generator().manual_seed(1))
+    classes = torch.tensor([3, 700])
+    with torch.no_grad():
+        scores = model._fc(features.mean((-2, -1)))[[0, 1], classes]
+        maps = model.maps(features, classes)
+    torch.testing.assert_close(maps.mean((-2, -1)), scores - model._fc.bias[classes])
+
+
+def test_kinds_of_one_thing_share_a_name_and_their_shares_add_up() -> None:
+    shares = torch.zeros(1000)
+    shares[[151, 207, 281]] = torch.tensor([0.3, 0.4, 0.3])  # a Chihuahua, a retriever, a tabby
+    found = grouped(shares)
+    assert found[NAMES.index("dog")] == pytest.approx(0.7)
+    assert found[NAMES.index("cat")] == pytest.approx(0.3)
+    assert len(SPOKEN) == 1000
+    assert float(grouped(torch.full((1000,), 1e-3)).sum()) == pytest.approx(1.0)
+
+
+def test_other_weights_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="not EfficientNet-Lite0's weights"):
+        load(tmp_path)
+    torch.save({"a": torch.zeros(1)}, tmp_path / FILE)
+    with pytest.raises(WeightsError, match="not EfficientNet-Lite0's weights"):
+        load(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_real_classifier_knows_a_cheetah() -> None:
+    import gradio
+
+    photograph = Path(gradio.__file__).parent / "media_assets/images/cheetah1.jpg"
+    pixels = np.array(Image.open(photograph).convert("RGB").resize((224, 224)))
+    model = load(folder("efficientnet-lite0"))
+    shares = model.shares(model.features(torch.from_numpy(pixels).permute(2, 0, 1)[None].float()))
+    assert NAMES[int(grouped(shares[0]).argmax())] == "cheetah"

@@ -1,0 +1,83 @@
+"""Where the map of what matters is high: for the thing that is asked about, and for persons."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from models.assistant.scene import perception as eyes
+from models.assistant.scene.perception import Eyes
+from models.vision.class_names import NAMES, SPOKEN
+from models.vision.efficientnet import EfficientNet
+from models.vision.person_detector import Person
+from models.vision.relevance import covered, relevance, scaled
+from tests.models.assistant.scene.test_perception import photograph
+from tests.models.packaged import folder
+
+EDGES = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted)
+CUP, DOG = SPOKEN.index("cup"), SPOKEN.index("dog")
+NOTHING: frozenset[int] = frozenset()
+
+
+def two_things() -> tuple[EfficientNet, torch.Tensor, torch.Tensor]:
+    """Return a network that sees a cup on the left and, less surely, a dog on the right."""
+    network = EfficientNet().requires_grad_(False)
+    weight = torch.zeros_like(network._fc.weight)
+    weight[CUP, 0], weight[DOG, 1] = 1.0, 1.0
+    network._fc.weight.copy_(weight)
+    features = torch.zeros(1, 1280, 7, 7)
+    features[0, 0, 3, 0], features[0, 1, 3, 6] = 1.0, 1.0
+    shares = torch.zeros(1000)
+    shares[CUP], shares[DOG] = 0.6, 0.3
+    return network, features, shares
+
+
+def highest(shown: torch.Tensor) -> int:
+    return int(shown.argmax()) % 7
+
+
+def test_the_thing_asked_about_matters_and_without_a_question_the_main_thing() -> None:
+    seen = two_things()
+    assert highest(relevance(*seen, NOTHING, [])) == 0
+    assert highest(relevance(*seen, frozenset({NAMES.index("dog")}), [])) == 6
+    assert highest(relevance(*seen, frozenset({NAMES.index("banana")}), [])) == 0
+
+
+def test_a_person_matters_besides_the_thing() -> None:
+    person = Person(3 / 7, 0.0, 4 / 7, 1.0, 0.9)
+    shown = relevance(*two_things(), NOTHING, [person])
+    assert float(shown[:, 3].min()) == pytest.approx(1.0)
+    assert float(shown[3, 0]) == 1.0
+    assert float(shown[0, 5]) == 0.0
+
+
+@settings(deadline=None)
+@given(EDGES, EDGES)
+def test_a_box_covers_as_much_of_the_map_as_of_the_picture(
+    across: list[float], down: list[float]
+) -> None:
+    box = Person(across[0], down[0], across[1], down[1], 1.0)
+    shown = covered(box)
+    assert 0 <= float(shown.min()) <= float(shown.max()) <= 1
+    assert float(shown.mean()) == pytest.approx(box.area, abs=1e-5)  # float32
+
+
+def test_a_map_without_any_difference_matters_nowhere() -> None:
+    assert not scaled(torch.full((7, 7), 3.0)).any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("shift", "side"), [(0, slice(0, 3)), (1, slice(4, 7))])
+def test_a_real_cheetah_matters_where_it_is(shift: int, side: slice) -> None:
+    home = folder("efficientnet-lite0").parent
+    folder("persons")
+    real: Eyes = eyes.load(home)
+    cheetah = np.array(Image.fromarray(photograph("cheetah1.jpg")).resize((240, 240)))
+    wide = np.full((240, 520, 3), 128, np.uint8)
+    wide[:, shift * 280 : shift * 280 + 240] = cheetah
+    shown = real.look(wide, 0.0).relevance
+    assert shown.shape == (7, 7)
+    assert float(shown.max()) == pytest.approx(1.0)
+    assert float(shown[:, side].sum()) > 0.8 * float(shown.sum())

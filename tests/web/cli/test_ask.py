@@ -1,0 +1,117 @@
+"""`eyeline ask` with a watcher that tells brightnesses; the real one is in tests/replay."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import web.cli.ask
+from media.errors import MediaError
+from media.recording.track_writers import PictureTape
+from tests.media.pipeline.scripted import picture
+from tests.media.pipeline.telling import TellingWatcher
+from web.cli.ask import WHOLE, ask
+from web.config import Settings
+from web.errors import UsageError
+
+SECOND = 90_000
+
+
+class Counting(TellingWatcher):
+    """Counts looks, and keeps what it saw where it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+
+    def init_state(self, folder: Path | None) -> tuple[list, list[str]]:  # type: ignore[type-arg]
+        if folder is not None:
+            folder.mkdir(exist_ok=True)
+        return super().init_state(folder)
+
+    def see(self, state, pixels, time):  # type: ignore[no-untyped-def]  # as its base
+        self.looks += 1
+        return super().see(state, pixels, time)
+
+
+@pytest.fixture
+def watcher(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    counting = Counting()
+    monkeypatch.setattr(web.cli.ask, "watcher_of", lambda settings: counting)
+    return counting
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Return six pictures, a second apart, each brighter than the last."""
+    path = tmp_path / "clip.mkv"
+    tape = PictureTape(path)
+    for n in range(6):
+        tape.write(picture(n * SECOND, brightness=40 * n))
+    tape.close()
+    return path
+
+
+Run = Callable[..., Any]  # whatever JSON says
+
+
+@pytest.fixture
+def run(clip: Path, watcher: Counting, capsys: pytest.CaptureFixture[str]) -> Run:
+    def asked(*questions: str, at: float | None = None, memory: Path | None = None) -> Any:
+        settings = Settings()
+        assert ask(settings, clip, questions, at=at, memory=memory, as_json=True) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return asked
+
+
+def test_every_question_is_answered_with_the_times_of_what_was_seen(run: Run) -> None:
+    said = run("what?", "how many?")
+    first, second = said["answers"]
+    assert (first["question"], second["question"]) == ("what?", "how many?")
+    assert "(6 seen, 0 to 5 s)" in first["answer"]
+    assert [m["time"] for m in first["moments"]] == pytest.approx([3, 4, 5], abs=0.01)
+    assert said["looks"] == 6
+
+
+def test_a_question_at_a_time_knows_nothing_after_it(run: Run) -> None:
+    assert "(3 seen, 0 to 2 s)" in run("what?", at=2.5)["answers"][0]["answer"]
+    assert "(1 seen" in run("what?", at=0.0)["answers"][0]["answer"]
+
+
+def test_a_clip_is_watched_once_where_its_memory_is_kept(
+    run: Run, watcher: Counting, tmp_path: Path
+) -> None:
+    first = run("what?", memory=tmp_path / "memory")
+    assert watcher.looks == 6
+    again = run("what?", memory=tmp_path / "memory")
+    assert watcher.looks == 6
+    assert (again["seconds"], again["looks"]) == (first["seconds"], first["looks"])
+
+
+def test_the_memory_of_another_clip_is_refused(run: Run, clip: Path, tmp_path: Path) -> None:
+    run("what?", memory=tmp_path / "memory")
+    clip.write_bytes(clip.read_bytes() + b"more")
+    with pytest.raises(UsageError, match="another folder"):
+        run("what?", memory=tmp_path / "memory")
+    (tmp_path / "memory" / WHOLE).write_text("{")
+    with pytest.raises(UsageError, match="delete it"):
+        run("what?", memory=tmp_path / "memory")
+
+
+def test_answers_are_shown_to_a_person(
+    clip: Path, watcher: Counting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask(Settings(), clip, ["what?"], at=None, memory=None, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "what?"
+    assert "You asked: what?" in lines[1]
+    assert lines[-1].endswith("5.0 s  brightness 200")
+
+
+def test_a_file_without_pictures_is_refused(watcher: Counting) -> None:
+    sound = Path("tests/data/speech/jfk.flac")
+    with pytest.raises(MediaError, match="picture"):
+        ask(Settings(), sound, ["what?"], at=None, memory=None, as_json=False)

@@ -1,0 +1,111 @@
+"""The command line: what is refused, in one line, and what the rest is handed."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from media.errors import UnreadableMediaError
+from web.cli.main import banner, caption_format, main
+from web.config import read_settings
+from web.errors import UsageError, run_command
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "captions" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["replay", "nowhere.mp4"], "nowhere.mp4: no such file or folder"),
+        (["captions", __file__, "-o", "no/such/folder/a.vtt"], "no such folder"),
+        (["captions", __file__, "-o", "a.docx"], "name it .vtt, .srt, .json or .txt"),
+        (["serve", "--port", "99999"], "--port: "),
+        (["serve", "--model", "huge"], "--model: expected tiny.en, base or the path"),
+    ],
+)
+def test_bad_input_is_told_in_one_line_with_exit_status_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("eyeline: ")
+    assert told in said.err
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["sevre"], ["serve", "--port", "x"], ["captions"]])
+def test_a_mistyped_command_is_told_in_one_line_too(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("eyeline: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "output", "expected"),
+    [
+        (None, None, "vtt"),
+        (None, Path("a.SRT"), "srt"),
+        (None, Path("a.txt"), "text"),
+        ("json", Path("a.vtt"), "json"),
+    ],
+)
+def test_the_format_of_captions_is_asked_for_or_told_by_the_name(
+    asked: object, output: Path | None, expected: str
+) -> None:
+    assert caption_format(asked, output) == expected  # type: ignore[arg-type]  # parametrized
+
+
+def test_the_banner_says_which_models_there_are_and_that_they_are_small() -> None:
+    said = banner(read_settings(asr_model="base")).format(url="http://localhost:7860")
+    assert "http://localhost:7860" in said
+    assert "Whisper base" in said
+    assert said.count("a small model") == 2  # what answers, and what draws
+    larger = banner(read_settings(video_model="llava-onevision-0.5b", drawing_model="longlive"))
+    assert "llava-onevision-0.5b" in larger
+    assert "longlive" in larger
+    assert "a small model" not in larger
+
+
+def _failing(error: BaseException) -> int:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        (UsageError("do this"), 2, "eyeline: do this\n"),
+        (UnreadableMediaError("a.mp4: no"), 2, "eyeline: a.mp4: no\n"),
+        (ExceptionGroup("stages", [UnreadableMediaError("x")]), 2, "eyeline: x\n"),
+        (ZeroDivisionError("oh"), 1, "internal error: ZeroDivisionError: oh"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_every_error_has_an_exit_status_and_a_line(
+    capsys: pytest.CaptureFixture[str], error: BaseException, status: int, told: str
+) -> None:
+    assert run_command(lambda: _failing(error), debug=False) == status
+    assert told in capsys.readouterr().err
+
+
+def test_engines_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["engines"]) == 0
+    assert "ONNX Runtime" in capsys.readouterr().out

@@ -1,0 +1,298 @@
+"""The drawing half of the protocol: what steers it in, how it goes and pictures out."""
+
+import base64
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from media.generation_events import Drawing, Generation, Picture, Prompt, Track, Untrack
+from tests.web.protocol.test_protocol import Talk
+from web.protocol.session_config import Draws, Local
+
+SAMPLERS = {"motion-stream": 2, "rolling-forcing": 5}
+DRAWS = Draws(
+    about="video is drawn by a small model",
+    stand_in=False,
+    size=(64, 64),
+    rate=16.0,
+    samplers=SAMPLERS,
+    things=("duck",),
+    backgrounds=("grass",),
+    longest_prompt=200,
+    most_points=50,
+)
+LOCAL = Local(model="eyeline", recognisers=("tiny.en",), draws=DRAWS)
+NOTHING = Local(model="m", recognisers=("r",), undrawn="no drawing.safetensors")
+REPORT = Drawing(
+    state="drawing",
+    sampler="motion-stream",
+    steps=1,
+    rate=16.0,
+    fps=15.9312,
+    queue=3,
+    pictures=812,
+    delay=0.14009,
+    degraded=True,
+    notices=("the motion was read from the words: left",),
+)
+
+
+def talk(**options: Any) -> Talk:
+    return Talk(**{"local": LOCAL, "own_events": True, **options})
+
+
+def steering(talk: Talk) -> list[object]:
+    kinds = Prompt | Track | Untrack | Generation
+    return [item for item in talk.inputs if isinstance(item, kinds)]
+
+
+def test_a_session_says_what_draws_and_what_it_knows() -> None:
+    told = talk().events[0]["session"]["eyeline"]
+    assert told["generation"]["samplers"] == SAMPLERS
+    assert told["generation"]["size"] == [64, 64]
+    assert told["generation"]["things"] == ["duck"]
+    assert talk(local=NOTHING).events[0]["session"]["eyeline"]["generation"] is None
+
+
+def test_a_prompt_goes_to_the_session_and_is_shown_in_effect() -> None:
+    client = talk()
+    assert client.say("eyeline.prompt.set", text=" a duck on grass ") == [
+        "eyeline.generation.updated"
+    ]
+    assert steering(client) == [Prompt((("a duck on grass", 1.0),), 0.0)]
+    shown = client.last("eyeline.generation.updated")["generation"]
+    assert shown["prompt"] == [{"text": "a duck on grass", "weight": 1.0}]
+    assert shown["enabled"] is False
+    blend = [{"text": "a duck", "weight": 3}, {"text": "a car"}]
+    client.say("eyeline.prompt.set", blend=blend)
+    assert steering(client)[-1] == Prompt((("a duck", 3.0), ("a car", 1.0)), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "told"),
+    [
+        ({}, None, "either `text` or `blend`"),
+        ({"text": "a", "blend": [{"text": "b"}]}, None, "either `text` or `blend`"),
+        ({"text": ""}, "text", "expected words"),
+        ({"text": " \n\t"}, "text", "expected words"),
+        ({"text": "🦆🦆🌱"}, "text", "expected words"),
+        ({"text": "?!…"}, "text", "expected words"),
+        ({"text": "duck " * 2000}, "text", "200 characters, this one has 10000"),
+        ({"text": 7}, "text", "string"),
+        ({"blend": []}, "blend", "at least 1"),
+        ({"blend": [{"text": "a"}] * 3}, "blend", "at most 2"),
+        ({"blend": [{"text": "a"}, {"text": "💐"}]}, "blend[1].text", "expected words"),
+        ({"blend": [{"text": "a", "weight": -1}]}, "blend[0].weight", "greater than"),
+        ({"blend": [{"text": "a", "weight": float("nan")}]}, "blend[0].weight", "finite"),
+        ({"blend": [{"text": "a", "weight": float("inf")}]}, "blend[0].weight", "finite"),
+        ({"blend": [{"text": "a", "weight": 0}]}, None, "a weight above 0"),
+        ({"text": "a", "speed": 3}, "speed", "not permitted"),
+    ],
+)
+def test_a_prompt_that_cannot_be_drawn_is_refused_by_name(
+    fields: dict[str, Any], param: str | None, told: str
+) -> None:
+    client = talk()
+    assert client.say("eyeline.prompt.set", event_id="mine", **fields) == ["error"]
+    assert (client.error["param"], client.error["event_id"]) == (param, "mine")
+    assert told in client.error["message"]
+    assert len(client.error["message"]) < 200
+    assert not steering(client)
+    assert client.say("eyeline.prompt.set", text="a duck") == ["eyeline.generation.updated"]
+
+
+def point(x: object = 0.5, y: object = 0.5, **more: object) -> dict[str, object]:
+    return {"x": x, "y": y, **more}
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "told"),
+    [
+        ({}, "points", "required"),
+        ({"points": []}, "points", "at least 1"),
+        ({"points": [point()] * 51}, "points", "may have 50, this one has 51"),
+        ({"points": [point()] * 100_000}, "points", "at most 10000 items"),
+        ({"points": [point(), point(x=1.2)]}, "points[1].x", "less than or equal to 1"),
+        ({"points": [point(y=-0.01)]}, "points[0].y", "greater than or equal to 0"),
+        ({"points": [point(x=float("nan"))]}, "points[0].x", "finite"),
+        ({"points": [point(y=float("-inf"))]}, "points[0].y", "finite"),
+        ({"points": [point(t=float("nan"))]}, "points[0].t", "finite"),
+        ({"points": [point(t=-1)]}, "points[0].t", "greater than"),
+        ({"points": [point(x="left")]}, "points[0].x", "number"),
+        ({"points": [[0.5, 0.5]]}, "points[0]", "dictionary"),
+        ({"points": [point(t=0), point()]}, "points[1].t", "all must have, or none"),
+        ({"points": [point(t=1), point(t=1)]}, "points[1].t", "is not after"),
+        ({"points": [point()], "thing": 2}, "thing", "less than 2"),
+        ({"points": [point()], "thing": -1}, "thing", "greater than"),
+    ],
+)
+def test_a_track_that_cannot_be_followed_is_refused_by_name(
+    fields: dict[str, Any], param: str, told: str
+) -> None:
+    client = talk()
+    assert client.say("eyeline.track.append", **fields) == ["error"]
+    assert client.error["param"] == param
+    assert told in client.error["message"]
+    assert not steering(client)
+    assert client.say("eyeline.track.append", points=[point()]) == []
+
+
+def test_a_track_comes_by_hand_or_with_times_that_grow_from_message_to_message() -> None:
+    client = talk()
+    client.say("eyeline.track.append", points=[point(0.1, 0.2), point(0.3, 0.4)], thing=1)
+    assert steering(client)[-1] == Track(1, ((0.1, 0.2), (0.3, 0.4)), None, 0.0)
+    client.say("eyeline.track.append", points=[point(t=0), point(t=1.5)])
+    assert client.say("eyeline.track.append", points=[point(t=1.5)]) == ["error"]
+    assert client.error["param"] == "points[0].t"
+    client.say("eyeline.track.append", points=[point(t=2)])
+    assert steering(client)[-1] == Track(0, ((0.5, 0.5),), (2.0,), 0.0)
+    for fresh in ("eyeline.track.clear", "eyeline.generation.update"):
+        client.say(fresh, **({"reset": True} if "update" in fresh else {"thing": 0}))
+        assert client.say("eyeline.track.append", points=[point(t=0)]) == []
+    client.say("eyeline.track.append", points=[point()])  # a hand ends the path
+    assert client.say("eyeline.track.append", points=[point(t=0)]) == []
+
+
+def test_where_no_model_follows_tracks_they_are_refused() -> None:
+    client = talk(local=replace(LOCAL, draws=replace(DRAWS, tracks=False)))
+    assert client.events[0]["session"]["eyeline"]["generation"]["tracks"] is False
+    assert client.say("eyeline.track.append", points=[point()]) == ["error"]
+    assert "only words" in client.error["message"]
+
+
+def test_an_update_changes_what_it_names_and_shows_all_that_is_in_effect() -> None:
+    client = talk()
+    client.say("eyeline.generation.update", enabled=True, seed=7, source="camera", strength=0.4)
+    client.say("eyeline.generation.update", steps=3, sampler="rolling-forcing", paused=True)
+    client.say("eyeline.generation.update", step=True)
+    assert steering(client)[-1] == Generation(
+        time=0.0,
+        enabled=True,
+        sampler="rolling-forcing",
+        steps=3,
+        seed=7,
+        camera=True,
+        strength=0.4,
+        paused=True,
+        once=True,
+    )
+    client.say("eyeline.generation.update", steps=None, source="none", reset=True)
+    last = steering(client)[-1]
+    assert isinstance(last, Generation)
+    assert (last.steps, last.camera, last.again, last.once) == (None, False, True, False)
+    assert client.last("eyeline.generation.updated")["generation"] == {
+        "enabled": True,
+        "prompt": [],
+        "sampler": "rolling-forcing",
+        "steps": None,
+        "seed": 7,
+        "source": "none",
+        "strength": 0.4,
+        "paused": True,
+        "pictures": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "told"),
+    [
+        ({"sampler": "dream"}, "sampler", "motion-stream, rolling-forcing, got 'dream'"),
+        ({"sampler": "stream-dit"}, "sampler", "expected one of"),  # not of this model
+        ({"steps": 0}, "steps", "greater than"),
+        ({"steps": 9}, "steps", "less than"),
+        ({"seed": -1}, "seed", "greater than"),
+        ({"seed": 1.5}, "seed", "integer"),
+        ({"seed": 2**53}, "seed", "less than"),
+        ({"source": "screen"}, "source", "'none' or 'camera'"),
+        ({"strength": 1.5}, "strength", "less than"),
+        ({"strength": float("nan")}, "strength", "finite"),
+        ({"enabled": "perhaps"}, "enabled", "boolean"),
+        ({"enable": True}, "enable", "not permitted"),
+    ],
+)
+def test_an_update_that_cannot_be_made_is_refused_by_name_and_changes_nothing(
+    fields: dict[str, Any], param: str, told: str
+) -> None:
+    client = talk()
+    assert client.say("eyeline.generation.update", **fields) == ["error"]
+    assert client.error["param"] == param
+    assert told in client.error["message"]
+    assert not steering(client)
+
+
+def test_pictures_as_events_are_for_clients_without_a_track() -> None:
+    call = talk(on_track=True)
+    assert call.say("eyeline.generation.update", pictures=True) == ["error"]
+    assert "video track" in call.error["message"]
+    assert call.say("eyeline.generation.update", pictures=False) == ["eyeline.generation.updated"]
+    client = Talk(local=LOCAL)  # wants no own events, but asks for these
+    assert client.say("eyeline.generation.update", pictures=True) == []
+    assert client.emit(Picture(3, 1.25, b"jpeg"), REPORT) == ["eyeline.video.delta"]
+    event = client.last("eyeline.video.delta")
+    assert (event["number"], event["time"]) == (3, 1.25)
+    assert base64.b64decode(event["image"].removeprefix("data:image/jpeg;base64,")) == b"jpeg"
+
+
+def test_how_it_goes_is_told_to_those_who_want_it() -> None:
+    client = talk()
+    client.emit(REPORT)
+    event = client.last("eyeline.generation.status")
+    del event["event_id"]
+    assert event == {
+        "type": "eyeline.generation.status",
+        "state": "drawing",
+        "sampler": "motion-stream",
+        "steps": 1,
+        "rate": 16.0,
+        "fps": 15.93,
+        "queue": 3,
+        "delay_ms": 140,
+        "degraded": True,
+        "pictures": 812,
+        "notices": ["the motion was read from the words: left"],
+    }
+    assert Talk(local=LOCAL).emit(REPORT) == []
+
+
+@pytest.mark.parametrize(
+    ("type", "fields"),
+    [
+        ("eyeline.prompt.set", {"text": "a duck"}),
+        ("eyeline.track.append", {"points": [point()]}),
+        ("eyeline.track.clear", {}),
+        ("eyeline.generation.update", {"enabled": True}),
+    ],
+)
+def test_where_nothing_draws_the_error_says_what_is_missing(
+    type: str, fields: dict[str, Any]
+) -> None:
+    client = talk(local=NOTHING)
+    assert client.say(type, **fields) == ["error"]
+    assert client.error["code"] == "generation_unavailable"
+    assert "no drawing.safetensors" in client.error["message"]
+    assert not steering(client)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner),
+    max_leaves=8,
+)
+FIELDS = st.dictionaries(
+    st.sampled_from(["text", "blend", "thing", "points", "enabled", "sampler", "steps", "seed"]),
+    JSON | st.lists(st.fixed_dictionaries({"x": JSON, "y": JSON, "t": JSON}), max_size=3),
+)
+TYPES = ["eyeline.prompt.set", "eyeline.track.append", "eyeline.track.clear"]
+
+
+@given(type=st.sampled_from([*TYPES, "eyeline.generation.update"]), fields=FIELDS)
+@settings(max_examples=50, deadline=None)
+def test_whatever_comes_the_session_lives_on(type: str, fields: dict[str, Any]) -> None:
+    client = talk()
+    client.send(json.dumps({**fields, "type": type}))
+    assert client.new in ([], ["error"], ["eyeline.generation.updated"])
+    assert client.say("eyeline.prompt.set", text="a duck") == ["eyeline.generation.updated"]

@@ -1,0 +1,687 @@
+"""Scripted conversations: what the client hears, in order, in shapes that the SDK takes."""
+
+import base64
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from media.audio.resampling import encode
+from media.events import (
+    Answer,
+    Cancel,
+    Caption,
+    CaptionWord,
+    Clear,
+    Commit,
+    Input,
+    Listening,
+    Output,
+    Question,
+    Speech,
+    TurnEnded,
+    TurnStarted,
+)
+from media.frames import AudioChunk
+from tests.web.openai_sdk import check
+from web.protocol import protocol as conversation
+from web.protocol.session_config import Local
+from web.protocol.state import Dialogue, Event
+
+LOCAL = Local(model="eyeline", recognisers=("tiny.en", "base"), voices=("heart",))
+PIXEL = (
+    "data:image/png;base64,"
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGM4AQAAygDJmcpdfgAAAABJRU5ErkJggg=="
+)
+MANUAL = {"audio": {"input": {"turn_detection": None, "transcription": {"model": "tiny.en"}}}}
+HEARD = {"audio": {"input": {"transcription": {"model": "tiny.en"}}}}
+
+
+class Talk:
+    """A conversation under test: keeps all that came out of it, and checks every event."""
+
+    def __init__(self, **options: Any) -> None:
+        self.events: list[Event] = []
+        self.inputs: list[Input] = []
+        local = options.pop("local", LOCAL)
+        self.state = self._keep(conversation.begin("sess_test", local, **options))
+
+    def _keep(self, step: tuple[Dialogue, Sequence[Input], Sequence[Event]]) -> Dialogue:
+        state, inputs, events = step
+        self.inputs += inputs
+        self.events += events
+        self.new = [event["type"] for event in events]
+        check(self.events)
+        return state
+
+    def say(self, type: str, **fields: Any) -> list[str]:
+        self.state = self._keep(
+            conversation.receive(self.state, json.dumps({"type": type, **fields}))
+        )
+        return self.new
+
+    def send(self, text: str) -> list[str]:
+        self.state = self._keep(conversation.receive(self.state, text))
+        return self.new
+
+    def emit(self, *outputs: Output) -> list[str]:
+        new = []
+        for output in outputs:
+            self.state = self._keep(conversation.emit(self.state, output))
+            new += self.new
+        return new
+
+    def update(self, **session: Any) -> dict[str, Any]:
+        self.say("session.update", session={"type": "realtime", **session})
+        return self.last("session.updated")["session"]  # type: ignore[no-any-return]  # JSON
+
+    def append(self, seconds: float, rate: int = 24_000) -> list[str]:
+        sound = np.zeros(round(seconds * rate), np.float32)
+        audio = base64.b64encode(encode(sound, "pcm16")).decode()
+        return self.say("input_audio_buffer.append", audio=audio)
+
+    def ask(self, text: str, **response: Any) -> Question:
+        content = [{"type": "input_text", "text": text}]
+        self.say(
+            "conversation.item.create",
+            item={"type": "message", "role": "user", "content": content},
+        )
+        self.say("response.create", response=response)
+        return self.question
+
+    @property
+    def question(self) -> Question:
+        return [each for each in self.inputs if isinstance(each, Question)][-1]
+
+    def all(self, type: str) -> list[Event]:
+        return [event for event in self.events if event["type"] == type]
+
+    def last(self, type: str) -> Event:
+        return self.all(type)[-1]
+
+    @property
+    def error(self) -> dict[str, Any]:
+        return self.last("error")["error"]  # type: ignore[no-any-return]  # JSON
+
+
+def caption(turn: int, *words: str, stable: int = 0, final: bool = False) -> Caption:
+    placed = tuple(CaptionWord(f" {w}", 1.0 + n, 1.5 + n) for n, w in enumerate(words))
+    count = len(words) if final else stable
+    return Caption(turn, placed, count, 1.0, 3.0, 3.2, final)
+
+
+def chunk(samples: int, start: int) -> AudioChunk:
+    return AudioChunk(np.full(samples, 0.25, np.float32), start, 24_000)
+
+
+TURN = (TurnStarted(1, 1.0), TurnEnded(1, 1.0, 3.0, True))
+
+
+def test_a_session_begins_with_its_terms_and_says_what_it_has() -> None:
+    talk = Talk(model="gpt-realtime")
+    assert talk.new == ["session.created", "conversation.created"]
+    session = talk.events[0]["session"]
+    assert session["model"] == "eyeline"
+    assert session["audio"]["output"]["voice"] == "heart"
+    assert session["id"] == "sess_test"
+    assert isinstance(talk.inputs[0], Listening)
+
+
+def test_a_transcription_session_has_no_conversation_and_gives_no_responses() -> None:
+    talk = Talk(transcription=True)
+    assert talk.new == ["session.created"]
+    assert talk.events[0]["session"]["type"] == "transcription"
+    assert talk.events[0]["session"]["audio"]["input"]["transcription"]["model"] == "tiny.en"
+    assert talk.say("response.create") == ["error"]
+    listening = talk.inputs[0]
+    assert isinstance(listening, Listening)
+    assert not listening.respond
+
+
+def test_a_detected_turn_keeps_one_item_id_from_its_start_to_its_transcript() -> None:
+    talk = Talk()
+    talk.update(**HEARD)
+    types = talk.emit(
+        TURN[0],
+        caption(1, "hello", stable=0),
+        caption(1, "hello", "there", stable=1),
+        TURN[1],
+        caption(1, "hello", "there", "you", final=True),
+    )
+    transcription = "conversation.item.input_audio_transcription"
+    assert types == [
+        "input_audio_buffer.speech_started",
+        f"{transcription}.delta",
+        "input_audio_buffer.speech_stopped",
+        "input_audio_buffer.committed",
+        "conversation.item.added",
+        "conversation.item.done",
+        f"{transcription}.delta",
+        f"{transcription}.completed",
+        "response.created",
+    ]
+    ids = {event["item_id"] for event in talk.events if "item_id" in event}
+    assert len(ids) == 1
+    assert talk.last("input_audio_buffer.speech_started")["audio_start_ms"] == 1000
+    assert talk.last("input_audio_buffer.speech_stopped")["audio_end_ms"] == 3000
+    deltas = [event["delta"] for event in talk.all(f"{transcription}.delta")]
+    done = talk.last(f"{transcription}.completed")
+    assert "".join(deltas) == done["transcript"] == "hello there you"
+    assert done["usage"] == {"type": "duration", "seconds": 2.0}
+
+
+def test_a_final_pass_that_corrects_stable_words_wins_without_a_false_delta() -> None:
+    talk = Talk()
+    talk.update(**HEARD)
+    talk.emit(TURN[0], caption(1, "their", stable=1), TURN[1], caption(1, "there", final=True))
+    transcription = "conversation.item.input_audio_transcription"
+    assert [event["delta"] for event in talk.all(f"{transcription}.delta")] == ["their"]
+    assert talk.last(f"{transcription}.completed")["transcript"] == "there"
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3)), max_size=8))
+def test_the_deltas_of_growing_captions_always_join_to_the_transcript(
+    passes: list[tuple[int, int]],
+) -> None:
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    talk = Talk()
+    talk.update(**HEARD)
+    talk.emit(TURN[0])
+    stable = 0
+    for more, tentative in passes:
+        stable = max(stable, more)
+        talk.emit(caption(1, *words[: stable + tentative], stable=stable))
+    talk.emit(TURN[1], caption(1, *words, final=True))
+    deltas = talk.all("conversation.item.input_audio_transcription.delta")
+    assert "".join(event["delta"] for event in deltas) == " ".join(words)
+
+
+def test_a_detected_turn_without_words_says_so_and_is_answered() -> None:
+    talk = Talk()
+    talk.update(**HEARD)
+    talk.emit(*TURN, caption(1, final=True))
+    done = talk.last("conversation.item.input_audio_transcription.completed")
+    assert done["transcript"] == "[no speech]"
+    question = talk.inputs[-1]
+    assert isinstance(question, Question)
+    assert question.text == "[no speech]"
+
+
+def test_without_transcription_words_are_heard_but_not_sent() -> None:
+    talk = Talk()
+    types = talk.emit(*TURN, caption(1, "hello", final=True))
+    assert not any("transcription" in type for type in types)
+    assert talk.question.text == "hello"
+
+
+def test_a_commit_is_announced_at_once_and_its_transcript_follows() -> None:
+    talk = Talk()
+    talk.update(**MANUAL)
+    talk.append(0.5)
+    assert talk.say("input_audio_buffer.commit") == [
+        "input_audio_buffer.committed",
+        "conversation.item.added",
+        "conversation.item.done",
+    ]
+    assert isinstance(talk.inputs[-1], Commit)
+    item = talk.last("input_audio_buffer.committed")["item_id"]
+    assert talk.emit(TurnStarted(1, 0.0)) == []
+    assert talk.emit(TurnEnded(1, 0.0, 0.5, False)) == []
+    talk.emit(caption(1, "yes", final=True))
+    done = talk.last("conversation.item.input_audio_transcription.completed")
+    assert (done["item_id"], done["transcript"]) == (item, "yes")
+    talk.say("conversation.item.retrieve", item_id=item)
+    assert talk.last("conversation.item.retrieved")["item"]["content"] == [
+        {"type": "input_audio", "transcript": "yes"}
+    ]
+
+
+def test_two_commits_in_a_row_keep_their_transcripts_apart() -> None:
+    talk = Talk()
+    talk.update(**MANUAL)
+    for _ in range(2):
+        talk.append(0.5)
+        talk.say("input_audio_buffer.commit")
+    items = [event["item_id"] for event in talk.all("input_audio_buffer.committed")]
+    assert talk.last("input_audio_buffer.committed")["previous_item_id"] == items[0]
+    for turn in (1, 2):
+        start = (turn - 1) * 0.5
+        talk.emit(TurnStarted(turn, start), TurnEnded(turn, start, start + 0.5, False))
+        talk.emit(caption(turn, f"word{turn}", final=True))
+    done = talk.all("conversation.item.input_audio_transcription.completed")
+    assert [(d["item_id"], d["transcript"]) for d in done] == [
+        (items[0], "word1"),
+        (items[1], "word2"),
+    ]
+
+
+def test_a_turn_that_starts_before_its_commit_streams_its_words_under_the_same_item() -> None:
+    talk = Talk()
+    talk.update(**MANUAL)
+    talk.append(0.5)
+    talk.emit(TurnStarted(1, 0.0), caption(1, "yes", "indeed", stable=1))
+    delta = talk.last("conversation.item.input_audio_transcription.delta")
+    talk.append(0.5)
+    talk.say("input_audio_buffer.commit")
+    assert talk.last("input_audio_buffer.committed")["item_id"] == delta["item_id"]
+    assert talk.emit(TurnEnded(1, 0.0, 1.0, False)) == []
+    assert len(talk.all("conversation.item.added")) == 1
+
+
+def test_an_empty_buffer_cannot_be_committed() -> None:
+    talk = Talk()
+    assert talk.say("input_audio_buffer.commit", event_id="mine") == ["error"]
+    assert talk.error["code"] == "input_audio_buffer_commit_empty"
+    assert talk.error["event_id"] == "mine"
+    talk.append(0.05)
+    talk.say("input_audio_buffer.commit")
+    assert "got 50 ms" in talk.error["message"]
+    assert not any(isinstance(each, Commit) for each in talk.inputs)
+
+
+def test_cleared_sound_leaves_no_item_whichever_comes_first() -> None:
+    talk = Talk()
+    talk.update(**MANUAL)
+    talk.append(0.5)
+    assert talk.say("input_audio_buffer.clear") == ["input_audio_buffer.cleared"]
+    assert isinstance(talk.inputs[-1], Clear)
+    assert talk.emit(TurnStarted(1, 0.0), caption(1, "no", stable=1)) == []
+    talk.append(0.5)
+    talk.emit(TurnStarted(2, 0.5), caption(2, "yes", stable=1))
+    assert talk.last("conversation.item.input_audio_transcription.delta")["delta"] == "yes"
+    talk.say("input_audio_buffer.clear")
+    assert talk.emit(caption(2, "yes", "but", stable=2)) == []
+
+
+def test_a_text_response_has_its_events_in_order() -> None:
+    talk = Talk()
+    talk.update(output_modalities=["text"])
+    question = talk.ask("Say hello!")
+    assert (question.text, question.spoken) == ("Say hello!", False)
+    types = talk.emit(Answer(question.id, "Hel", 0), Answer(question.id, "lo", 0))
+    types += talk.emit(Answer(question.id, "", 0, "completed"))
+    assert types == [
+        "response.output_item.added",
+        "conversation.item.added",
+        "response.content_part.added",
+        "response.output_text.delta",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "conversation.item.done",
+        "response.done",
+    ]
+    response = talk.last("response.done")["response"]
+    assert response["status"] == "completed"
+    assert response["output"][0]["content"] == [{"type": "output_text", "text": "Hello"}]
+    user, answer = talk.all("conversation.item.added")
+    assert answer["previous_item_id"] == user["item"]["id"]
+
+
+@pytest.mark.parametrize(
+    ("format", "size"), [("audio/pcm", 2 * 24_000), ("audio/pcmu", 8_000), ("audio/pcma", 8_000)]
+)
+def test_a_spoken_response_carries_a_second_of_sound_in_the_wanted_format(
+    format: str, size: int
+) -> None:
+    talk = Talk()
+    talk.update(audio={"output": {"format": {"type": format}}})
+    question = talk.ask("Say hello!")
+    assert question.spoken
+    talk.emit(Answer(question.id, "Hello", 0), Speech(question.id, chunk(12_000, 0)))
+    assert talk.emit(Answer(question.id, "", 0, "completed")) == []
+    types = talk.emit(
+        Speech(question.id, chunk(12_000, 12_000)), Speech(question.id, None, "completed")
+    )
+    assert types[-6:] == [
+        "response.output_audio.done",
+        "response.output_audio_transcript.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "conversation.item.done",
+        "response.done",
+    ]
+    sound = [base64.b64decode(e["delta"]) for e in talk.all("response.output_audio.delta")]
+    assert len(b"".join(sound)) == size
+
+
+def test_on_a_track_speech_is_announced_and_not_sent() -> None:
+    talk = Talk(on_track=True)
+    question = talk.ask("Say hello!")
+    talk.emit(Answer(question.id, "Hello", 0), Speech(question.id, chunk(2400, 0)))
+    assert talk.new == ["output_audio_buffer.started"]
+    talk.emit(Answer(question.id, "", 0, "completed"), Speech(question.id, None, "completed"))
+    assert not talk.all("response.output_audio.delta")
+    _, _, events = conversation.played(talk.state)
+    check(events)
+    assert [event["type"] for event in events] == ["output_audio_buffer.stopped"]
+
+
+def test_speech_over_an_answer_cancels_it_and_hushes_the_track() -> None:
+    talk = Talk(on_track=True)
+    question = talk.ask("Say hello!")
+    talk.emit(Answer(question.id, "Hello", 0), Speech(question.id, chunk(2400, 0)))
+    types = talk.emit(TURN[0])
+    assert types[0] == "input_audio_buffer.speech_started"
+    assert types[-2:] == ["response.done", "output_audio_buffer.cleared"]
+    response = talk.last("response.done")["response"]
+    assert response["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
+    assert response["output"][0]["status"] == "incomplete"
+    assert talk.emit(Answer(question.id, "late", 0), Speech(question.id, None, "cancelled")) == []
+
+
+def test_a_client_may_want_no_interruption() -> None:
+    talk = Talk()
+    detection = {"type": "server_vad", "interrupt_response": False}
+    talk.update(audio={"input": {"turn_detection": detection}})
+    question = talk.ask("Say hello!")
+    assert talk.emit(TURN[0]) == ["input_audio_buffer.speech_started"]
+    talk.emit(TURN[1], caption(1, "wait", final=True))  # no second response beside the first
+    assert len(talk.all("response.created")) == 1
+    talk.emit(Answer(question.id, "Hello", 0))
+    assert talk.new[-1] == "response.output_audio_transcript.delta"
+
+
+def test_one_response_at_a_time_and_cancel_makes_room() -> None:
+    talk = Talk()
+    first = talk.ask("one")
+    assert talk.say("response.create", event_id="second") == ["error"]
+    assert talk.error["code"] == "conversation_already_has_active_response"
+    assert talk.error["event_id"] == "second"
+    assert talk.say("response.cancel", response_id="resp_other") == ["error"]
+    assert talk.say("response.cancel") == ["response.done"]
+    assert talk.last("response.done")["response"]["status"] == "cancelled"
+    assert talk.inputs[-1] == Cancel(first.id)
+    assert talk.say("response.cancel") == ["error"]
+    assert talk.error["code"] == "response_cancel_not_active"
+    assert talk.say("response.create") == ["response.created"]
+    assert talk.emit(Answer(first.id, "stale", 0, "cancelled")) == []
+
+
+def test_a_response_to_committed_sound_waits_for_its_words() -> None:
+    talk = Talk()
+    talk.update(**MANUAL)
+    talk.append(0.5)
+    talk.say("input_audio_buffer.commit")
+    assert talk.say("response.create") == ["response.created"]
+    assert not any(isinstance(each, Question) for each in talk.inputs)
+    talk.emit(TurnStarted(1, 0.0), TurnEnded(1, 0.0, 0.5, False), caption(1, "why", final=True))
+    assert talk.question.text == "why"
+
+
+def test_a_response_out_of_band_leaves_no_item() -> None:
+    talk = Talk()
+    wish = {
+        "conversation": "none",
+        "output_modalities": ["text"],
+        "metadata": {"purpose": "test"},
+        "input": [
+            {
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_text", "text": "aside"}],
+            }
+        ],
+    }
+    talk.say("response.create", response=wish)
+    assert talk.question.text == "aside"
+    talk.emit(Answer(talk.question.id, "ok", 0, "completed"))
+    assert not talk.all("conversation.item.added")
+    response = talk.last("response.done")["response"]
+    assert response["metadata"] == {"purpose": "test"}
+    assert response["conversation_id"] is None
+
+
+def test_an_update_changes_only_what_it_names() -> None:
+    talk = Talk()
+    session = talk.update(instructions="Be brief.", output_modalities=["text"])
+    detection = {"type": "server_vad", "silence_duration_ms": 900}
+    session = talk.update(audio={"input": {"turn_detection": detection}})
+    assert session["instructions"] == "Be brief."
+    assert session["output_modalities"] == ["text"]
+    assert session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 900
+    assert session["audio"]["input"]["turn_detection"]["prefix_padding_ms"] == 300
+    session = talk.update(audio={"input": {"turn_detection": {"type": "server_vad"}}})
+    assert session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 900
+    listening = talk.inputs[-1]
+    assert isinstance(listening, Listening)
+    assert listening.detection is not None
+    assert listening.detection.silence == 0.9
+    assert talk.update(audio={"input": {"turn_detection": None}})["audio"]["input"] == {
+        "format": {"type": "audio/pcm", "rate": 24000},
+        "transcription": None,
+        "turn_detection": None,
+        "noise_reduction": None,
+    }
+
+
+def test_names_that_are_not_here_are_met_by_those_that_are() -> None:
+    talk = Talk(own_events=True)
+    session = talk.update(
+        model="gpt-realtime-2.1",
+        tools=[{"type": "function", "name": "f", "parameters": {}}],
+        audio={
+            "input": {
+                "transcription": {"model": "gpt-4o-mini-transcribe", "language": "de"},
+                "turn_detection": {"type": "semantic_vad", "eagerness": "high"},
+                "noise_reduction": {"type": "near_field"},
+            },
+            "output": {"voice": "alloy", "speed": 1.2},
+        },
+    )
+    assert session["model"] == "eyeline"
+    assert session["tools"] == []
+    assert session["audio"]["output"]["voice"] == "heart"
+    assert session["audio"]["output"]["speed"] == 1.0
+    assert session["audio"]["input"]["transcription"] == {"model": "tiny.en", "language": "en"}
+    assert session["audio"]["input"]["turn_detection"]["type"] == "server_vad"
+    assert session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 300
+    notices = " ".join(event["message"] for event in talk.all("eyeline.notice"))
+    for word in ("gpt-realtime-2.1", "alloy", "semantic_vad", "tools", "noise", "speed", "'de'"):
+        assert word in notices
+
+
+def test_without_a_voice_answers_are_text() -> None:
+    talk = Talk(local=Local(model="eyeline", recognisers=("tiny.en",)))
+    assert talk.events[0]["session"]["output_modalities"] == ["text"]
+    assert talk.update(output_modalities=["audio"])["output_modalities"] == ["text"]
+    assert not talk.ask("hello", output_modalities=["audio"]).spoken
+
+
+@pytest.mark.parametrize(
+    ("session", "param"),
+    [
+        ({"modalities": ["text"]}, "session.modalities"),
+        ({"turn_detection": None}, "session.turn_detection"),
+        ({"colour": "blue"}, "session.colour"),
+        ({"output_modalities": ["text", "audio"]}, "session.output_modalities"),
+        ({"type": "telepathy"}, "session.type"),
+        (
+            {"audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": 7}}}},
+            "session.audio.input.turn_detection.threshold",
+        ),
+        (
+            {"audio": {"input": {"format": {"type": "audio/pcm", "rate": 8000}}}},
+            "session.audio.input.format.rate",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name_and_changes_nothing(
+    session: dict[str, Any], param: str
+) -> None:
+    talk = Talk()
+    before = talk.state.terms
+    assert talk.say("session.update", session=session, event_id="mine") == ["error"]
+    assert talk.error["param"] == param
+    assert talk.error["event_id"] == "mine"
+    assert talk.state.terms == before
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("hello", "JSON object"),
+        ("[1]", "an array"),
+        ("[" * 100_000, "JSON object"),
+        ("{}", "missing `type`"),
+        ('{"type": "no.such.event"}', "no.such.event"),
+        ('{"type": "input_audio_buffer.append"}', "audio"),
+        ('{"type": "input_audio_buffer.append", "audio": "not base64!"}', "base64"),
+        ('{"type": "conversation.item.delete", "item_id": "item_x"}', "item_x"),
+        ('{"type": "conversation.item.create", "item": {"type": "mcp_call"}}', "item"),
+        ('{"type": "output_audio_buffer.clear"}', "WebRTC"),
+    ],
+)
+def test_a_message_that_cannot_be_obeyed_gives_an_error_and_nothing_else(
+    text: str, told: str
+) -> None:
+    talk = Talk()
+    before = len(talk.inputs)
+    assert talk.send(text) == ["error"]
+    assert told in talk.error["message"]
+    assert len(talk.inputs) == before
+    assert talk.append(0.2) == []
+
+
+def test_items_are_placed_retrieved_and_deleted() -> None:
+    talk = Talk()
+    message = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a"}]}
+    talk.say("conversation.item.create", item={**message, "id": "one"})
+    talk.say("conversation.item.create", item={**message, "id": "two"}, previous_item_id="root")
+    assert talk.last("conversation.item.added")["previous_item_id"] is None
+    talk.say("conversation.item.create", item={**message, "id": "three"}, previous_item_id="two")
+    assert talk.last("conversation.item.added")["previous_item_id"] == "two"
+    assert talk.say("conversation.item.create", item={**message, "id": "one"}) == ["error"]
+    assert talk.say("conversation.item.create", item=message, previous_item_id="x") == ["error"]
+    talk.say("conversation.item.delete", item_id="one")
+    assert talk.say("conversation.item.retrieve", item_id="one") == ["error"]
+    assert talk.say("conversation.item.retrieve", item_id="two") == ["conversation.item.retrieved"]
+
+
+def test_a_picture_is_kept_and_the_question_is_about_it() -> None:
+    talk = Talk()
+    content = [
+        {"type": "input_image", "image_url": PIXEL},
+        {"type": "input_text", "text": "What is it?"},
+    ]
+    item = {"type": "message", "role": "user", "content": content, "id": "shown"}
+    talk.say("conversation.item.create", item=item)
+    talk.say("conversation.item.retrieve", item_id="shown")
+    kept = talk.last("conversation.item.retrieved")["item"]["content"][0]
+    assert kept["image_url"] == PIXEL
+    talk.say("response.create")
+    assert talk.question.text == "What is it?"
+    assert talk.question.pictures == (base64.b64decode(PIXEL.partition(",")[2]),)
+    content[0]["image_url"] = "https://example.org/a.png"
+    assert talk.say("conversation.item.create", item={**item, "id": "far"}) == ["error"]
+    assert "data URL" in talk.error["message"]
+
+
+def test_truncation_forgets_words_that_were_not_heard() -> None:
+    talk = Talk()
+    question = talk.ask("Say hello!")
+    talk.emit(Answer(question.id, "Hello you", 0), Speech(question.id, chunk(24_000, 0)))
+    talk.emit(Answer(question.id, "", 0, "completed"), Speech(question.id, None, "completed"))
+    item = talk.last("response.done")["response"]["output"][0]["id"]
+    place = {"item_id": item, "content_index": 0}
+    assert talk.say("conversation.item.truncate", **place, audio_end_ms=1500) == ["error"]
+    types = talk.say("conversation.item.truncate", **place, audio_end_ms=400)
+    assert types == ["conversation.item.truncated"]
+    talk.say("conversation.item.retrieve", item_id=item)
+    kept = talk.last("conversation.item.retrieved")["item"]["content"]
+    assert kept == [{"type": "output_audio", "transcript": None}]
+
+
+def test_own_events_come_only_to_those_who_want_them() -> None:
+    talk = Talk(local=Local(model="m", recognisers=("tiny.en",), notices=("it is an echo",)))
+    assert talk.emit(TURN[0], caption(1, "a", stable=1)) == ["input_audio_buffer.speech_started"]
+    talk.update(eyeline={"events": True})
+    assert talk.last("eyeline.notice")["message"] == "it is an echo"
+    talk.emit(caption(1, "a", "b", stable=1))
+    event = talk.last("eyeline.caption")
+    assert (event["turn"], event["text"], event["stable"], event["final"]) == (1, "a b", 1, False)
+    assert event["words"][0] == {"text": " a", "start": 1.0, "end": 1.5}
+    assert talk.say("session.update", session={"eyeline": {"events": "yes"}}) == ["error"]
+
+
+def test_many_items_push_out_the_oldest_and_say_so() -> None:
+    talk = Talk()
+    content = [{"type": "input_text", "text": "A" * 12_000_000}]
+    for n in range(3):
+        item = {"type": "message", "role": "user", "content": content, "id": f"item{n}"}
+        talk.state, _, _ = conversation.receive(
+            talk.state, json.dumps({"type": "conversation.item.create", "item": item})
+        )
+    assert talk.state.items.order == ["item1", "item2"]
+
+
+def test_a_failed_session_says_what_never_comes() -> None:
+    talk = Talk()
+    talk.update(**HEARD)
+    talk.emit(*TURN)
+    talk.ask("hello")
+    _, _, events = conversation.fail(talk.state, "the recogniser stopped")
+    check(events)
+    assert [event["type"] for event in events] == [
+        "conversation.item.input_audio_transcription.failed",
+        "response.done",
+        "error",
+    ]
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(st.lists(st.binary(max_size=400), max_size=8))
+def test_sound_may_be_cut_anywhere(parts: list[bytes]) -> None:
+    whole, cut = Talk(), Talk()
+    whole.say("input_audio_buffer.append", audio=base64.b64encode(b"".join(parts)).decode())
+    for part in parts:
+        cut.say("input_audio_buffer.append", audio=base64.b64encode(part).decode())
+    heard = []
+    for talk in (whole, cut):
+        talk.say("input_audio_buffer.clear")  # ends the sound, so that nothing is held back
+        chunks = [each for each in talk.inputs if isinstance(each, AudioChunk)]
+        for before, after in pairwise(chunks):
+            assert after.start == before.end
+        heard.append(np.concatenate([np.zeros(0, np.float32), *(c.samples for c in chunks)]))
+    np.testing.assert_array_equal(heard[0], heard[1])
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(
+    st.lists(
+        st.sampled_from(
+            ["append", "commit", "clear", "ask", "create", "cancel", "start", "end", "word"]
+        ),
+        max_size=40,
+    )
+)
+def test_no_order_of_events_breaks_the_state_machine(acts: list[str]) -> None:
+    talk = Talk()
+    turn = 0
+    for act in acts:
+        match act:
+            case "append":
+                talk.append(0.2)
+            case "commit" | "clear":
+                talk.say(f"input_audio_buffer.{act}")
+            case "ask":
+                talk.ask("x") if talk.state.response is None else None
+            case "create" | "cancel":
+                talk.say(f"response.{act}")
+            case "start":
+                turn += 1
+                talk.emit(TurnStarted(turn, float(turn)))
+            case "end":
+                talk.emit(TurnEnded(turn, float(turn), turn + 0.5, True))
+            case _:
+                talk.emit(caption(turn, "x", final=True))
+    created = len(talk.all("response.created"))
+    done = len(talk.all("response.done"))
+    assert created - done == (talk.state.response is not None)

@@ -1,0 +1,46 @@
+"""docs/protocol.md is true: its examples are what clients send and take, and none is missing."""
+
+import json
+import re
+from typing import Any
+
+from fastapi.routing import APIRoute, APIWebSocketRoute
+
+from tests.paths import ROOT
+from tests.web.openai_sdk import MODELS, check
+from web.protocol.messages import TYPES, parse
+from web.realtime import calls
+from web.realtime import websocket as realtime
+from web.rest import chat, rest, speech, transcriptions
+
+DOCUMENT = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+EXAMPLES: list[dict[str, Any]] = [
+    json.loads(block) for block in re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL)
+]
+SOURCES = ROOT / "web"
+
+
+def test_every_client_event_has_an_example_that_is_taken() -> None:
+    asked = [example for example in EXAMPLES if "event_id" not in example]
+    for example in asked:
+        parse(json.dumps(example))
+    assert sorted({example["type"] for example in asked}) == list(TYPES)
+
+
+def test_every_server_event_has_an_example_that_the_sdk_takes() -> None:
+    told = [example for example in EXAMPLES if "event_id" in example]
+    check(told)
+    text = "".join(path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py"))
+    named = set(re.findall(r'"((?:[a-z_]+\.)+[a-z_]+)"', text))
+    spoken = {name for name in named if name in MODELS or name.startswith("eyeline.")}
+    spoken -= set(TYPES)
+    spoken -= {key for one in told for key in one.get("response", {}).get("metadata") or {}}
+    assert spoken - {example["type"] for example in told} == set()
+
+
+def test_every_route_is_in_the_document() -> None:
+    for part in (realtime, calls, rest, chat, speech, transcriptions):
+        for route in part.router.routes:
+            assert isinstance(route, APIRoute | APIWebSocketRoute)
+            path = route.path.replace("/hangup", "").replace(".{format}", ".vtt")
+            assert path in DOCUMENT, path

@@ -1,0 +1,317 @@
+"""The seeing half of the protocol: pictures in, and what was seen, remembered and awaited out."""
+
+import base64
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from media.events import (
+    Answer,
+    Evidence,
+    Moment,
+    Noticed,
+    Question,
+    Relevance,
+    Remembered,
+    Say,
+    Speech,
+    Standing,
+    Trouble,
+    TurnEnded,
+    TurnStarted,
+)
+from media.frames import VideoFrame
+from tests.web.protocol.test_protocol import MANUAL, PIXEL, TURN, Talk, caption, chunk
+from web.protocol import protocol as conversation
+
+CUP = Moment(7, 42.4999, "black cup, left; one person")
+REQUEST = "Tell me when someone comes in"
+NOTICED = Noticed(REQUEST, "Someone has come in.", CUP)
+
+
+def picture(*, size: tuple[int, int] = (40, 30), kind: str = "PNG") -> str:
+    file = io.BytesIO()
+    Image.new("RGB", size, (90, 90, 90)).save(file, kind)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def frames(talk: Talk) -> list[VideoFrame]:
+    return [item for item in talk.inputs if isinstance(item, VideoFrame)]
+
+
+def said(talk: Talk) -> list[Say]:
+    return [item for item in talk.inputs if isinstance(item, Say)]
+
+
+def test_a_picture_is_seen_at_its_own_time_or_when_it_comes() -> None:
+    talk = Talk()
+    assert talk.say("eyeline.video.append", image=picture(), time=2.5) == []
+    assert talk.say("eyeline.video.append", image=f"data:image/png;base64,{picture()}") == []
+    state, inputs, _ = conversation.receive(
+        talk.state, json.dumps({"type": "eyeline.video.append", "image": picture()}), now=4.0
+    )
+    (late,) = inputs
+    assert isinstance(late, VideoFrame)
+    assert [frame.time for frame in frames(talk)] == [2.5, 2.5]
+    assert late.time == 4.0
+    assert late.pixels.shape == (30, 40, 3)
+    assert state.seen == 4.0
+
+
+def test_a_picture_of_4k_is_scaled_down() -> None:
+    talk = Talk()
+    talk.say("eyeline.video.append", image=picture(size=(3840, 2160), kind="JPEG"), time=0)
+    (frame,) = frames(talk)
+    assert max(frame.pixels.shape) <= 1280
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "told"),
+    [
+        ({}, "image", "required"),
+        ({"image": "not base64!"}, "image", "base64"),
+        ({"image": "aGVsbG8="}, "image", "not a picture"),
+        ({"image": "data:text/plain;base64,aGVsbG8="}, "image", "data:image/"),
+        ({"image": "https://example.org/a.jpg"}, "image", "base64"),
+        ({"image": PIXEL, "time": -1}, "time", "greater than"),
+        ({"image": PIXEL, "time": "soon"}, "time", "number"),
+        ({"image": PIXEL, "time": 1e12}, "time", "less than"),
+        ({"image": PIXEL, "time": float("nan")}, "time", "finite"),
+        ({"image": PIXEL, "time": float("inf")}, "time", "finite"),
+        ({"image": PIXEL, "time": 1.0}, "time", "2.000 s was seen already"),
+    ],
+)
+def test_a_picture_that_cannot_be_seen_is_refused_by_name_and_the_next_is_seen(
+    fields: dict[str, Any], param: str, told: str
+) -> None:
+    talk = Talk()
+    talk.say("eyeline.video.append", image=PIXEL, time=2.0)
+    assert talk.say("eyeline.video.append", event_id="mine", **fields) == ["error"]
+    assert talk.error["param"] == param
+    assert talk.error["event_id"] == "mine"
+    assert told in talk.error["message"]
+    assert talk.say("eyeline.video.append", image=PIXEL, time=2.0) == []
+    assert [frame.time for frame in frames(talk)] == [2.0, 2.0]
+
+
+def test_what_is_seen_is_told_only_to_those_who_want_it() -> None:
+    outputs = (
+        Remembered(CUP, b"jpeg"),
+        Relevance(1.0, np.eye(2, dtype=np.float32), "cup"),
+        Standing((REQUEST,)),
+        Trouble("the store is full"),
+    )
+    assert Talk().emit(*outputs) == []
+    assert Talk(own_events=True).emit(*outputs) == [
+        "eyeline.memory.moment",
+        "eyeline.relevance",
+        "eyeline.requests",
+        "eyeline.notice",
+    ]
+
+
+def test_a_moment_comes_with_its_picture_or_without() -> None:
+    talk = Talk(own_events=True)
+    talk.emit(Remembered(CUP, b"jpeg"), Remembered(CUP, None))
+    pictured, bare = talk.all("eyeline.memory.moment")
+    assert (pictured["number"], pictured["time"], pictured["text"]) == (7, 42.5, CUP.text)
+    assert base64.b64decode(pictured["image"].removeprefix("data:image/jpeg;base64,")) == b"jpeg"
+    assert bare["image"] is None
+
+
+def test_a_map_of_what_matters_comes_in_rows_and_names_what_is_looked_for() -> None:
+    talk = Talk(own_events=True)
+    talk.emit(Relevance(43.0, np.array([[0, 0.12345], [1, 0.5]], np.float32), "cup"))
+    event = talk.last("eyeline.relevance")
+    assert event["values"] == [[0.0, 0.123], [1.0, 0.5]]
+    assert (event["time"], event["about"]) == (43.0, "cup")
+
+
+def test_evidence_names_the_response_that_it_belongs_to() -> None:
+    talk = Talk(own_events=True)
+    question = talk.ask("Where is my cup?", output_modalities=["text"])
+    talk.emit(Evidence(question.id, (CUP,)), Answer(question.id, "On the left.", 0, "completed"))
+    event = talk.last("eyeline.answer.evidence")
+    response = talk.last("response.done")["response"]
+    assert event["response_id"] == response["id"]
+    assert event["item_id"] == response["output"][0]["id"]
+    assert event["moments"] == [{"number": 7, "time": 42.5, "text": CUP.text}]
+
+
+def test_evidence_of_an_answer_that_was_cancelled_is_not_told() -> None:
+    talk = Talk(own_events=True)
+    question = talk.ask("Where is my cup?")
+    talk.say("response.cancel")
+    assert talk.emit(Evidence(question.id, (CUP,)), Evidence("another", (CUP,))) == []
+
+
+def test_a_full_memory_is_a_warning() -> None:
+    talk = Talk(own_events=True)
+    talk.emit(Trouble("the store is full"))
+    notice = talk.last("eyeline.notice")
+    assert (notice["level"], notice["message"]) == ("warning", "the store is full")
+
+
+def shown(talk: Talk, text: str | None, *, id: str) -> None:
+    content = [{"type": "input_image", "image_url": PIXEL}]
+    if text is not None:
+        content.append({"type": "input_text", "text": text})
+    item = {"type": "message", "role": "user", "content": content, "id": id}
+    talk.say("conversation.item.create", item=item)
+
+
+def test_a_later_question_is_about_the_same_picture_until_it_is_deleted() -> None:
+    talk = Talk()
+    talk.update(output_modalities=["text"])
+    shown(talk, "What is it?", id="shown")
+    talk.say("response.create")
+    talk.emit(Answer(talk.question.id, "A cup.", 0, "completed"))
+    assert len(talk.ask("What colour?").pictures) == 1
+    talk.emit(Answer(talk.question.id, "Black.", 0, "completed"))
+    talk.say("conversation.item.delete", item_id="shown")
+    assert talk.ask("And now?").pictures == ()
+
+
+def test_where_a_stream_is_seen_a_later_question_is_about_the_stream_again() -> None:
+    talk = Talk()
+    talk.update(output_modalities=["text"])
+    talk.say("eyeline.video.append", image=PIXEL, time=1.0)
+    shown(talk, "What is it?", id="shown")
+    talk.say("response.create")
+    assert len(talk.question.pictures) == 1
+    talk.emit(Answer(talk.question.id, "A cup.", 0, "completed"))
+    assert talk.ask("Who is there?").pictures == ()
+
+
+def test_a_picture_without_a_word_is_asked_about() -> None:
+    talk = Talk()
+    shown(talk, None, id="shown")
+    talk.say("response.create")
+    assert talk.question.text == "What is in the picture?"
+
+
+def test_a_question_knows_what_was_seen_and_heard_up_to_now() -> None:
+    talk = Talk()
+    talk.append(1.0)
+    talk.say("eyeline.video.append", image=PIXEL, time=3.0)
+    assert talk.ask("Now?").time == 3.0
+
+
+def test_what_somebody_waits_for_is_said_unasked_as_a_response() -> None:
+    talk = Talk(own_events=True)
+    assert talk.emit(NOTICED) == ["response.created"]
+    (say,) = said(talk)
+    assert (say.text, say.time, say.moments) == (NOTICED.text, CUP.time, (CUP,))
+    assert say.spoken
+    types = talk.emit(
+        Evidence(say.id, say.moments),
+        Answer(say.id, say.text, CUP.time),
+        Speech(say.id, chunk(2400, 0)),
+        Answer(say.id, "", CUP.time, "completed"),
+        Speech(say.id, None, "completed"),
+    )
+    assert types[0] == "eyeline.answer.evidence"
+    assert types[-1] == "response.done"
+    response = talk.last("response.done")["response"]
+    assert response["status"] == "completed"
+    assert response["metadata"] == {"eyeline.request": REQUEST}
+    assert response["output"][0]["content"][0]["transcript"] == NOTICED.text
+
+
+def test_it_is_written_where_answers_are_text() -> None:
+    talk = Talk()
+    talk.update(output_modalities=["text"])
+    talk.emit(NOTICED)
+    (say,) = said(talk)
+    assert not say.spoken
+    talk.emit(Answer(say.id, say.text, CUP.time, "completed"))
+    output = talk.last("response.done")["response"]["output"][0]
+    assert output["content"] == [{"type": "output_text", "text": NOTICED.text}]
+
+
+def test_it_waits_for_the_response_in_progress_and_for_those_before_it() -> None:
+    talk = Talk()
+    talk.update(output_modalities=["text"])
+    question = talk.ask("hello?")
+    other = Noticed("Tell me when it rains", "It rains.", CUP)
+    assert talk.emit(NOTICED, other) == []
+    talk.emit(Answer(question.id, "Hello.", 0, "completed"))
+    assert talk.new[-1] == "response.created"
+    (first,) = said(talk)
+    assert first.text == NOTICED.text
+    talk.emit(Answer(first.id, first.text, 0, "completed"))
+    assert [say.text for say in said(talk)] == [NOTICED.text, "It rains."]
+
+
+def test_it_comes_at_once_when_the_response_before_it_is_cancelled() -> None:
+    talk = Talk()
+    talk.ask("hello?")
+    talk.emit(NOTICED)
+    assert talk.say("response.cancel") == ["response.done", "response.created"]
+    assert len(said(talk)) == 1
+
+
+def test_it_waits_until_nobody_speaks() -> None:
+    talk = Talk()
+    detection = {"type": "server_vad", "create_response": False}
+    talk.update(audio={"input": {"turn_detection": detection}})
+    talk.emit(TurnStarted(1, 1.0))
+    assert talk.emit(NOTICED) == []
+    talk.emit(TurnEnded(1, 1.0, 3.0, True))
+    assert not said(talk)
+    talk.emit(caption(1, "well", final=True))
+    assert len(said(talk)) == 1
+
+
+def test_it_waits_for_the_answer_to_who_spoke() -> None:
+    talk = Talk()
+    talk.emit(TURN[0], NOTICED, TURN[1], caption(1, "hello", final=True))
+    assert talk.question.text == "hello"
+    assert not said(talk)
+    talk.emit(Answer(talk.question.id, "Hi.", 0), Answer(talk.question.id, "", 0, "completed"))
+    talk.emit(Speech(talk.question.id, None, "completed"))
+    assert len(said(talk)) == 1
+
+
+def test_sound_that_a_client_has_not_committed_holds_nothing_up() -> None:
+    talk = Talk()
+    talk.update(**MANUAL)
+    talk.append(0.5)
+    talk.emit(TurnStarted(1, 0.0))
+    assert "response.created" in talk.emit(NOTICED)
+
+
+def test_speech_over_it_and_a_cancellation_end_it() -> None:
+    talk = Talk()
+    for end in ("speech", "client"):
+        talk.emit(NOTICED)
+        if end == "speech":
+            talk.emit(TurnStarted(1, 1.0))
+        else:
+            talk.say("response.cancel")
+        response = talk.last("response.done")["response"]
+        assert response["status"] == "cancelled"
+        assert response["metadata"] == {"eyeline.request": REQUEST}
+        talk.emit(TurnEnded(1, 1.0, 2.0, True), caption(1, final=True))
+        while talk.state.response is not None:
+            talk.say("response.cancel")
+    assert len(said(talk)) == 2
+
+
+def test_a_transcription_session_says_nothing_unasked() -> None:
+    talk = Talk(transcription=True)
+    assert talk.emit(NOTICED) == []
+    assert not said(talk)
+
+
+def test_a_long_request_fits_the_metadata_of_a_response() -> None:
+    talk = Talk()
+    talk.emit(Noticed("tell me when " + "very " * 300, "It is.", CUP))
+    metadata = talk.last("response.created")["response"]["metadata"]
+    assert len(metadata["eyeline.request"]) == 512
+    assert isinstance(talk.inputs[-1], Say)
+    assert not any(isinstance(item, Question) for item in talk.inputs)

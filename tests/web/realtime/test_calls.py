@@ -1,0 +1,349 @@
+"""Calls and WHIP as stock aiortc meets them, over a real port, with quick scripted models."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import av
+import httpx
+import numpy as np
+import pytest
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+
+from media.audio.resampling import from_av, to_av
+from media.pipeline.interfaces import Seats, Studio
+from media.worker import Worker
+from tests.media.pipeline.generation.painting import ScriptedPainter
+from tests.web.openai_sdk import check
+from tests.web.served import Served, scripted, served
+from web.config import Settings
+
+pytestmark = pytest.mark.slow
+
+TIMEOUT = 30.0  # seconds after which a test gives up
+RATE = 48_000
+PACKET = 960  # samples: 20 ms
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Served]:
+    brush = Worker("brush")
+    studio = Studio(painter=ScriptedPainter(), brush=brush, seats=Seats(1))
+    with scripted(studio=studio) as composed, served(Settings(sessions=2), composed) as service:
+        yield service
+    brush.close()
+
+
+class Sound(MediaStreamTrack):
+    """Half a second of silence, then `seconds` of a tone, then silence."""
+
+    kind = "audio"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._sent = 0
+        self._spoken = (round(0.5 * RATE), round((0.5 + seconds) * RATE))
+        self._began = 0.0
+
+    async def recv(self) -> av.AudioFrame:
+        loop = asyncio.get_running_loop()
+        self._began = self._began or loop.time()
+        await asyncio.sleep(self._began + self._sent / RATE - loop.time())
+        place = np.arange(self._sent, self._sent + PACKET)
+        first, last = self._spoken
+        loud = (place >= first) & (place < last)
+        samples = np.where(loud, 0.3 * np.sin(2 * np.pi * 220 * place / RATE), 0)
+        frame = to_av(samples.astype(np.float32), RATE, self._sent)
+        self._sent += PACKET
+        return frame
+
+
+class Picture(MediaStreamTrack):
+    """A grey picture, 10 times a second."""
+
+    kind = "video"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sent = 0
+        self._began = 0.0
+
+    async def recv(self) -> av.VideoFrame:
+        loop = asyncio.get_running_loop()
+        self._began = self._began or loop.time()
+        await asyncio.sleep(self._began + self._sent / 10 - loop.time())
+        pixels = np.full((180, 320, 3), 128, np.uint8)
+        frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        frame.pts, frame.time_base = self._sent * 9000, Fraction(1, 90_000)
+        self._sent += 1
+        return frame
+
+
+@dataclass(eq=False)
+class Caller:
+    """A peer connection with its data channel, and what came over both."""
+
+    connection: RTCPeerConnection
+    location: str = ""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    tracks: dict[str, MediaStreamTrack] = field(default_factory=dict)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    _came: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _channel: Any = None
+
+    def listen(self) -> None:
+        self._channel = self.connection.createDataChannel("oai-events")
+        self._channel.on("open", self.opened.set)
+        self._channel.on("close", self.closed.set)
+        self._channel.on("message", self._receive)
+        self.connection.on("track", lambda track: self.tracks.__setitem__(track.kind, track))
+
+    async def _receive(self, text: str) -> None:
+        async with self._came:
+            self.events.append(json.loads(text))
+            self._came.notify_all()
+
+    def send(self, type: str, **fields: Any) -> None:
+        self._channel.send(json.dumps({"type": type, **fields}))
+
+    async def until(self, type: str) -> dict[str, Any]:
+        """Return the last event of `type`, once there is one."""
+        async with asyncio.timeout(TIMEOUT), self._came:
+            await self._came.wait_for(lambda: any(e["type"] == type for e in self.events))
+        return [event for event in self.events if event["type"] == type][-1]
+
+
+async def offer_of(connection: RTCPeerConnection) -> str:
+    await connection.setLocalDescription(await connection.createOffer())
+    return connection.localDescription.sdp
+
+
+@asynccontextmanager
+async def calling(
+    service: Served, *tracks: MediaStreamTrack, path: str = "/v1/realtime/calls"
+) -> AsyncIterator[Caller]:
+    """Make a call that sends `tracks`, and end it with the block."""
+    caller = Caller(RTCPeerConnection())
+    try:
+        caller.listen()
+        for track in tracks:
+            caller.connection.addTrack(track)
+        async with httpx.AsyncClient(base_url=service.http) as web:
+            sdp = await offer_of(caller.connection)
+            headers = {"Content-Type": "application/sdp"}
+            answer = await web.post(path, content=sdp, headers=headers)
+        assert answer.status_code == 201, answer.text
+        assert answer.headers["content-type"] == "application/sdp"
+        caller.location = answer.headers["location"]
+        description = RTCSessionDescription(answer.text, "answer")
+        await caller.connection.setRemoteDescription(description)
+        async with asyncio.timeout(TIMEOUT):
+            await caller.opened.wait()
+        yield caller
+        check(caller.events)
+    finally:
+        await caller.connection.close()
+
+
+async def alive(service: Served) -> int:
+    async with httpx.AsyncClient(base_url=service.http) as web:
+        count: int = (await web.get("/health")).json()["sessions"]["live"]
+    return count
+
+
+async def nobody_left(service: Served) -> None:
+    """Return once no session is alive; asks the service again and again."""
+    async with asyncio.timeout(TIMEOUT):
+        while await alive(service):
+            pass
+
+
+async def test_a_call_hears_shows_the_picture_back_and_answers_aloud(service: Served) -> None:
+    path = "/v1/realtime/calls?eyeline=1&model=gpt-realtime"
+    async with calling(service, Sound(2.0), Picture(), path=path) as caller:
+        transcription = {"input": {"transcription": {"model": "whisper-1"}}}
+        caller.send("session.update", session={"type": "realtime", "audio": transcription})
+        done = await caller.until("conversation.item.input_audio_transcription.completed")
+        assert done["transcript"].startswith("one two three")
+        await caller.until("output_audio_buffer.started")
+        async with asyncio.timeout(TIMEOUT):
+            picture = await caller.tracks["video"].recv()
+            loudest = 0.0
+            while loudest < 0.1:
+                sound = await caller.tracks["audio"].recv()
+                assert isinstance(sound, av.AudioFrame)
+                loudest = max(loudest, float(np.abs(from_av(sound)).max()))
+        assert isinstance(picture, av.VideoFrame)
+        assert (picture.width, picture.height) == (320, 180)
+        await caller.until("response.done")
+        await caller.until("output_audio_buffer.stopped")
+        stats = await caller.until("eyeline.stats")
+    types = [event["type"] for event in caller.events]
+    assert types[0] == "session.created"
+    assert "response.output_audio.delta" not in types
+    assert types.index("response.done") < types.index("output_audio_buffer.stopped")
+    assert stats["fps_in"] is not None
+    assert stats["bitrate_in"] > 0
+    await nobody_left(service)
+
+
+async def test_speech_over_the_answer_silences_the_track(service: Served) -> None:
+    async with calling(service, Sound(0.0)) as caller:
+        content = [{"type": "input_text", "text": "count " + "x " * 100}]
+        item = {"type": "message", "role": "user", "content": content}
+        caller.send("conversation.item.create", item=item)
+        caller.send("response.create")
+        await caller.until("output_audio_buffer.started")
+        caller.send("response.cancel")
+        done = await caller.until("response.done")
+        assert done["response"]["status"] == "cancelled"
+        await caller.until("output_audio_buffer.cleared")
+    assert "output_audio_buffer.stopped" not in [event["type"] for event in caller.events]
+
+
+async def test_delete_ends_a_call_and_frees_its_place(service: Served) -> None:
+    await nobody_left(service)
+    async with calling(service, Sound(0.0)) as caller:
+        assert await alive(service) == 1
+        async with httpx.AsyncClient(base_url=service.http) as web:
+            assert (await web.delete(caller.location)).status_code == 200
+            assert (await web.delete("/v1/realtime/calls/sess_other")).status_code == 404
+        await nobody_left(service)
+
+
+async def test_a_form_brings_the_session_with_the_offer(service: Served) -> None:
+    connection = RTCPeerConnection()
+    try:
+        connection.createDataChannel("oai-events")
+        sdp = await offer_of(connection)
+        wish = {"type": "realtime", "instructions": "Be brief.", "colour": "blue"}
+        async with httpx.AsyncClient(base_url=service.http) as web:
+            form = {"sdp": (None, sdp), "session": (None, json.dumps(wish))}
+            refused = await web.post("/v1/realtime/calls", files=form)
+            assert refused.status_code == 400
+            assert refused.json()["error"]["param"] == "session.colour"
+            del wish["colour"]
+            form = {"sdp": (None, sdp), "session": (None, json.dumps(wish))}
+            taken = await web.post("/v1/realtime/calls", files=form)
+            assert taken.status_code == 201
+            await web.delete(taken.headers["location"])
+    finally:
+        await connection.close()
+    await nobody_left(service)
+
+
+@pytest.mark.parametrize("path", ["/v1/realtime/calls", "/whip"])
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"garbage", "application/sdp", 400),
+        (b"", "application/sdp", 400),
+        (b"v=0\r\nm=audio", "application/sdp", 400),
+        (b"\xff\xfe\x00", "application/sdp", 400),
+        (b"v=0\r\n" * 100_000, "application/sdp", 413),
+        (b"{}", "application/json", 415),
+    ],
+)
+async def test_what_is_no_offer_gets_a_problem_and_never_a_traceback(
+    service: Served, path: str, body: bytes, kind: str, status: int
+) -> None:
+    async with httpx.AsyncClient(base_url=service.http) as web:
+        answer = await web.post(path, content=body, headers={"Content-Type": kind})
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"]
+    assert "Traceback" not in answer.text
+    await nobody_left(service)
+
+
+async def test_whip_takes_a_publisher_and_keeps_its_captions(service: Served) -> None:
+    connection = RTCPeerConnection()
+    try:
+        connection.addTransceiver(Sound(1.5), direction="sendonly")
+        async with httpx.AsyncClient(base_url=service.http, timeout=TIMEOUT) as web:
+            options = await web.options("/whip")
+            assert options.headers["accept-post"] == "application/sdp"
+            headers = {"Content-Type": "application/sdp"}
+            answer = await web.post("/whip", content=await offer_of(connection), headers=headers)
+            assert answer.status_code == 201
+            assert answer.headers["etag"]
+            place = answer.headers["location"]
+            await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+            assert (await web.patch(place, content=b"")).status_code == 405
+            text = ""
+            async with web.stream("GET", f"/sessions/{place.split('/')[-1]}/captions") as stream:
+                async for line in stream.aiter_lines():
+                    if line.startswith('data: {"turn"'):
+                        text += json.loads(line.removeprefix("data: "))["text"]
+                        assert (await web.delete(place)).status_code == 200
+        assert "one two" in text
+    finally:
+        await connection.close()
+    await nobody_left(service)
+
+
+async def test_a_call_too_many_is_told_when_to_come_back(service: Served) -> None:
+    await nobody_left(service)
+    async with calling(service, Sound(0.0)), calling(service, Sound(0.0)):
+        connection = RTCPeerConnection()
+        try:
+            connection.createDataChannel("oai-events")
+            async with httpx.AsyncClient(base_url=service.http) as web:
+                answer = await web.post(
+                    "/v1/realtime/calls",
+                    content=await offer_of(connection),
+                    headers={"Content-Type": "application/sdp"},
+                )
+        finally:
+            await connection.close()
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+    await nobody_left(service)
+
+
+async def test_the_service_ends_while_a_call_is_live() -> None:
+    with ExitStack() as stack:
+        service = stack.enter_context(served(Settings(), stack.enter_context(scripted())))
+        async with calling(service, Sound(5.0), Picture()) as caller:
+            await caller.until("input_audio_buffer.speech_started")
+            stack.close()
+            async with asyncio.timeout(TIMEOUT):
+                await caller.closed.wait()
+
+
+async def test_a_call_shows_what_is_drawn_instead_of_the_camera_and_the_camera_again(
+    service: Served,
+) -> None:
+    path = "/v1/realtime/calls?eyeline=1"
+    async with calling(service, Sound(0.0), Picture(), path=path) as caller:
+
+        async def shown(green: int) -> av.VideoFrame:
+            """Return the first picture that is about so green in the middle."""
+            async with asyncio.timeout(TIMEOUT):
+                while True:
+                    frame = await caller.tracks["video"].recv()
+                    assert isinstance(frame, av.VideoFrame)
+                    pixels = frame.to_ndarray(format="rgb24")
+                    middle = pixels[pixels.shape[0] // 2, pixels.shape[1] // 2]
+                    if abs(int(middle[1]) - green) < 12:  # a codec changes colours
+                        return frame
+
+        camera = await shown(128)
+        assert (camera.width, camera.height) == (320, 180)
+        caller.send("eyeline.prompt.set", text="x" * 30)
+        caller.send("eyeline.generation.update", enabled=True)
+        drawn = await shown(30)
+        assert (drawn.width, drawn.height) == (320, 320)
+        caller.send("eyeline.prompt.set", text="x" * 240)
+        await shown(240)
+        caller.send("eyeline.generation.update", pictures=True)
+        assert "video track" in (await caller.until("error"))["error"]["message"]
+        caller.send("eyeline.generation.update", enabled=False)
+        again = await shown(128)
+        assert (again.width, again.height) == (320, 180)
+        assert (await caller.until("eyeline.generation.status"))["state"] in ("drawing", "off")

@@ -1,0 +1,124 @@
+"""Drawing over a real socket, with a scripted painter: pictures come, whatever else is said."""
+
+import base64
+import io
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from media.pipeline.interfaces import Seats, Studio
+from media.worker import Worker
+from models.errors import WeightsError
+from models.generation.small import loading as embedded
+from tests.media.pipeline.generation.painting import ScriptedPainter
+from tests.models.generation.small.test_generator import written
+from tests.web.realtime.test_websocket import Client, talk
+from tests.web.served import Served, scripted, served, speech
+from web.compose import painter_of
+from web.config import Settings
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Served]:
+    settings = Settings(sessions=3, prompt_length=500, track_points=100)
+    brush = Worker("brush")
+    studio = Studio(painter=ScriptedPainter(), brush=brush, seats=Seats(1))
+    with scripted(studio=studio) as composed, served(settings, composed) as service:
+        yield service
+    brush.close()
+
+
+async def drawn(client: Client, count: int) -> list[tuple[int, np.ndarray[Any, Any]]]:
+    """Return the numbers and the first pixels of the next `count` pictures."""
+    out = []
+    for _ in range(count):
+        event = await client.until("eyeline.video.delta")
+        data = base64.b64decode(event["image"].removeprefix("data:image/jpeg;base64,"))
+        out.append((event["number"], np.asarray(Image.open(io.BytesIO(data)))[0, 0]))
+    return out
+
+
+async def begin(client: Client, text: str = "a duck") -> None:
+    await client.send("eyeline.prompt.set", text=text)
+    await client.send("eyeline.generation.update", enabled=True, pictures=True)
+
+
+async def test_pictures_come_while_captions_and_answers_run(service: Served) -> None:
+    async with talk(service, "?eyeline=1") as client:
+        await begin(client)
+        first = await drawn(client, 8)
+        await client.append(speech(1.0) + speech(1.0, loud=False))
+        await client.until("response.done")
+        later = await drawn(client, 8)
+        numbers = [event["number"] for event in client.events if "number" in event]
+        assert all(b > a for a, b in pairwise(numbers))
+        assert first[0][0] == 1
+        assert later[-1][0] >= 16  # none was told twice, and they went on
+        assert client.events[-1]["image"].startswith("data:image/jpeg")
+        status = await client.until("eyeline.generation.status")
+        assert status["state"] == "drawing"
+
+
+async def test_a_prompt_switch_shows_and_bad_input_leaves_all_as_it_is(service: Served) -> None:
+    async with talk(service, "?eyeline=1") as client:
+        await begin(client, "x" * 50)
+        await drawn(client, 4)
+        far = [{"x": 0.5, "y": 0.5}] * 100_000
+        await client.send("eyeline.track.append", points=far)
+        assert "at most 10000" in (await client.until("error"))["error"]["message"]
+        await client.send("eyeline.prompt.set", text="duck " * 2000)
+        assert "500 characters" in (await client.until("error"))["error"]["message"]
+        await client.send("eyeline.generation.update", sampler="dream")
+        assert "motion-stream" in (await client.until("error"))["error"]["message"]
+        await client.send("eyeline.prompt.set", text="x" * 150)
+        for _ in range(200):
+            ((_, colour),) = await drawn(client, 1)
+            if abs(int(colour[1]) - 150) < 20:  # JPEG changes colours a little
+                break
+        else:
+            pytest.fail("the new prompt never showed")
+
+
+async def test_a_second_session_waits_for_a_seat_and_gets_one(service: Served) -> None:
+    async with talk(service, "?eyeline=1") as two, talk(service, "?eyeline=1") as one:
+        await begin(one)
+        await drawn(one, 1)
+        await begin(two)
+        assert (await two.until("eyeline.generation.status"))["state"] == "full"
+        await one.send("eyeline.generation.update", enabled=False)
+        while (await one.until("eyeline.generation.status"))["state"] != "off":
+            pass
+        await two.send("eyeline.generation.update", seed=1)
+        await drawn(two, 4)
+
+
+def test_without_files_the_service_says_which_and_draws_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr("web.compose.CHECKPOINTS", tmp_path)
+    painter, why = painter_of(Settings())
+    assert painter is None
+    assert "models/checkpoints/codec.safetensors" in why
+    assert str(tmp_path) not in why  # a path is nobody else's business
+    assert painter_of(Settings(drawing_model="none")) == (None, "EYELINE_DRAWING_MODEL is none")
+
+
+def test_weights_for_a_gpu_say_so_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(WeightsError, match="longlive needs a CUDA GPU"):
+        painter_of(Settings(drawing_model="longlive"))
+
+
+def test_a_folder_is_loaded_and_one_without_the_files_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"drawing\.safetensors"):
+        painter_of(Settings(drawing_model=str(tmp_path)))
+    written(tmp_path)
+    painter, _ = painter_of(Settings(drawing_model=str(tmp_path)))
+    assert painter is not None
+    assert painter.size == (32, 32)

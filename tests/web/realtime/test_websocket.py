@@ -1,0 +1,344 @@
+"""/v1/realtime as a client meets it, over a real socket, with quick scripted models."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from media.audio import g711
+from media.events import Listening
+from media.frames import AudioChunk
+from media.recording.recording import items_of
+from tests.web.openai_sdk import check
+from tests.web.served import BrokenRecogniser, Served, scripted, served, speech
+from web.config import Settings
+
+TIMEOUT = 30.0  # seconds after which a test gives up
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Served]:
+    settings = Settings(sessions=3, max_message_size=200_000)
+    with scripted() as composed, served(settings, composed) as service:
+        yield service
+
+
+class Client:
+    """Sends and awaits events."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.events: list[dict[str, Any]] = []
+
+    async def send(self, type: str, **fields: Any) -> None:
+        await self.connection.send(json.dumps({"type": type, **fields}))
+
+    async def until(self, type: str) -> dict[str, Any]:
+        async with asyncio.timeout(TIMEOUT):
+            while True:
+                event: dict[str, Any] = json.loads(await self.connection.recv())
+                self.events.append(event)
+                if event["type"] == type:
+                    return event
+
+    async def ended(self) -> tuple[int, str]:
+        """Return the code and reason with which the server closes."""
+        async with asyncio.timeout(TIMEOUT):
+            try:
+                while True:
+                    self.events.append(json.loads(await self.connection.recv()))
+            except ConnectionClosed as closed:
+                frame = closed.rcvd
+                return (frame.code, frame.reason) if frame else (1006, "no close frame")
+
+    async def append(self, sound: bytes) -> None:
+        for start in range(0, len(sound), 48_000):
+            audio = base64.b64encode(sound[start : start + 48_000]).decode()
+            await self.send("input_audio_buffer.append", audio=audio)
+
+
+@asynccontextmanager
+async def talk(service: Served, query: str = "", **options: Any) -> AsyncIterator[Client]:
+    url = f"{service.ws}/v1/realtime{query}"
+    async with connect(url, max_size=None, **options) as connection:
+        client = Client(connection)
+        yield client
+        check(client.events)
+
+
+async def live(service: Served) -> int:
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"{service.http}/health")
+    count: int = answer.json()["sessions"]["live"]
+    return count
+
+
+async def fewer_than(count: int, service: Served) -> None:
+    """Return once less than `count` sessions are alive; asks the service again and again."""
+    async with asyncio.timeout(TIMEOUT):
+        while await live(service) >= count:
+            pass
+
+
+@pytest.fixture(autouse=True)
+async def idle(service: Served) -> None:
+    """Let the sessions of the test before end: only three may be alive."""
+    await fewer_than(1, service)
+
+
+async def test_speech_becomes_a_turn_a_transcript_and_a_spoken_answer(service: Served) -> None:
+    async with talk(service) as client:
+        await client.until("session.created")
+        transcription = {"input": {"transcription": {"model": "whisper-1"}}}
+        await client.send("session.update", session={"type": "realtime", "audio": transcription})
+        await client.append(speech(0.5, loud=False) + speech(2.0) + speech(1.5, loud=False))
+        started = await client.until("input_audio_buffer.speech_started")
+        done = await client.until("conversation.item.input_audio_transcription.completed")
+        await client.until("response.done")
+    assert done["item_id"] == started["item_id"]
+    assert done["transcript"].startswith("one two three four")
+    sound = [e["delta"] for e in client.events if e["type"] == "response.output_audio.delta"]
+    words = [
+        e["delta"] for e in client.events if e["type"] == "response.output_audio_transcript.delta"
+    ]
+    assert sound
+    assert "[scripted watcher]" in "".join(words)
+    assert "one two three four" in "".join(words)
+
+
+async def test_sound_sent_faster_than_it_is_spoken_is_all_heard(service: Served) -> None:
+    async with talk(service, "?intent=transcription") as client:
+        session = {"type": "transcription", "audio": {"input": {"turn_detection": None}}}
+        await client.send("session.update", session=session)
+        await client.append(speech(60.0))
+        await client.send("input_audio_buffer.commit")
+        done = await client.until("conversation.item.input_audio_transcription.completed")
+    assert len(done["transcript"].split()) == 120
+    deltas = [e["delta"] for e in client.events if e["type"].endswith("transcription.delta")]
+    assert "".join(deltas) == done["transcript"]
+
+
+async def test_g711_is_heard_like_pcm(service: Served) -> None:
+    coded = g711.encode(np.frombuffer(speech(1.0, rate=8_000), "<i2"), "ulaw")
+    async with talk(service, "?intent=transcription") as client:
+        wish = {"format": {"type": "audio/pcmu"}, "turn_detection": None}
+        session = {"type": "transcription", "audio": {"input": wish}}
+        await client.send("session.update", session=session)
+        await client.append(coded)
+        await client.send("input_audio_buffer.commit")
+        done = await client.until("conversation.item.input_audio_transcription.completed")
+    assert done["transcript"] == "one two"
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("hello, is this thing on?", "JSON"),
+        (b"\x00\x01\x02\x03", "binary"),
+        ('{"type": "input_audio_buffer.append", "audio": "spoken words"}', "base64"),
+        (json.dumps({"type": "input_audio_buffer.append", "audio": "A" * 250_000}), "200000"),
+        ("{" * 1000, "JSON"),
+    ],
+)
+async def test_a_bad_message_gets_an_error_and_the_connection_stays(
+    service: Served, message: str | bytes, told: str
+) -> None:
+    async with talk(service) as client:
+        await client.connection.send(message)
+        error = await client.until("error")
+        assert told in error["error"]["message"]
+        await client.send("session.update", session={"type": "realtime"})
+        await client.until("session.updated")
+
+
+async def test_a_message_far_too_large_ends_the_connection_with_1009(service: Served) -> None:
+    async with talk(service) as client:
+        await client.connection.send("A" * 1_000_000)
+        code, _ = await client.ended()
+    assert code == 1009
+
+
+async def test_one_session_too_many_is_told_to_try_again_later(service: Served) -> None:
+    await fewer_than(1, service)
+    async with talk(service) as one, talk(service) as two, talk(service) as three:
+        for client in (one, two, three):
+            await client.until("session.created")
+        async with talk(service) as four:
+            code, reason = await four.ended()
+            assert not four.events
+        assert code == 1013
+        assert "3 sessions" in reason
+        await one.connection.close()
+        await fewer_than(3, service)
+        async with talk(service) as five:
+            await five.until("session.created")
+
+
+async def test_a_client_that_vanishes_frees_its_place(service: Served) -> None:
+    async with talk(service) as client:
+        await client.until("session.created")
+        await client.append(speech(5.0))
+        client.connection.transport.abort()  # no closing handshake, as when a machine dies
+    await fewer_than(1, service)
+
+
+async def test_a_browser_gets_its_subprotocol_back(service: Served) -> None:
+    offered = ["realtime", "openai-insecure-api-key.any", "openai-agents-sdk.1"]
+    async with talk(service, subprotocols=offered) as client:
+        assert client.connection.subprotocol == "realtime"
+        await client.until("session.created")
+
+
+async def test_the_beta_header_is_refused_in_words(service: Served) -> None:
+    async with talk(service, additional_headers={"OpenAI-Beta": "realtime=v1"}) as client:
+        error = await client.until("error")
+        code, _ = await client.ended()
+    assert error["error"]["code"] == "beta_api_shape_disabled"
+    assert code == 4000
+
+
+async def test_a_page_of_another_site_is_kept_out(service: Served) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with talk(service, origin="https://elsewhere.example"):
+            pass
+    assert refused.value.response.status_code == 403
+    assert b"EYELINE_ORIGINS" in refused.value.response.body
+    async with talk(service, origin=service.http) as client:
+        await client.until("session.created")
+
+
+async def test_own_events_are_sent_where_the_url_asks_for_them(service: Served) -> None:
+    async with talk(service, "?eyeline=1") as client:
+        await client.append(speech(1.0) + speech(1.0, loud=False))
+        caption = await client.until("eyeline.caption")
+        stats = await client.until("eyeline.stats")
+    assert caption["words"][0]["text"] == " one"
+    assert stats["state"] == "live"
+    assert stats["round_trip"] is None
+    assert "eyeline.notice" in [event["type"] for event in client.events]
+
+
+async def test_the_captions_of_a_session_stay_for_download_after_its_end(service: Served) -> None:
+    async with talk(service, "?intent=transcription") as client:
+        created = await client.until("session.created")
+        await client.append(speech(1.0) + speech(1.0, loud=False))
+        await client.until("conversation.item.input_audio_transcription.completed")
+    id = created["session"]["id"]
+    async with httpx.AsyncClient(base_url=service.http) as web, asyncio.timeout(TIMEOUT):
+        vtt = (await web.get(f"/sessions/{id}/captions.vtt")).text
+        srt = (await web.get(f"/sessions/{id}/captions.srt")).text
+        cues = (await web.get(f"/sessions/{id}/captions.json")).json()
+        stream = (await web.get(f"/sessions/{id}/captions")).text
+        summary = (await web.get(f"/sessions/{id}")).json()
+        assert (await web.get(f"/sessions/{id}/captions.pdf")).status_code == 404
+        assert (await web.get("/sessions/sess_no/captions.vtt")).status_code == 404
+    assert vtt.startswith("WEBVTT")
+    assert "one two" in vtt
+    assert srt.startswith("1\n00:00:00,")
+    assert cues[0]["text"].startswith("one two")
+    assert "event: caption" in stream
+    assert stream.endswith("event: end\ndata: {}\n\n")
+    assert summary["captions"] == 1
+    assert summary["turns"] == 1
+
+
+async def test_live_captions_reach_a_follower_while_the_session_goes_on(service: Served) -> None:
+    async with talk(service, "?intent=transcription") as client:
+        id = (await client.until("session.created"))["session"]["id"]
+        async with (
+            asyncio.timeout(TIMEOUT),
+            httpx.AsyncClient(base_url=service.http) as web,
+            web.stream("GET", f"/sessions/{id}/captions") as stream,
+        ):
+            lines = stream.aiter_lines()
+            await client.append(speech(1.0) + speech(1.0, loud=False))
+            seen = [await anext(lines) for _ in range(3)]
+    assert seen[:2] == ["id: 0", "event: caption"]
+    assert json.loads(seen[2].removeprefix("data: "))["text"].startswith("one two")
+
+
+async def test_a_session_can_be_ended_from_outside(service: Served) -> None:
+    async with talk(service) as client:
+        id = (await client.until("session.created"))["session"]["id"]
+        async with httpx.AsyncClient(base_url=service.http) as web:
+            assert (await web.delete(f"/sessions/{id}")).status_code == 204
+        code, _ = await client.ended()
+    assert code == 1000
+
+
+async def test_a_failing_model_is_told_and_ends_only_its_session() -> None:
+    with scripted(BrokenRecogniser()) as composed, served(Settings(), composed) as service:
+        async with talk(service) as client:
+            await client.append(speech(1.0) + speech(1.0, loud=False))
+            error = await client.until("error")
+            code, _ = await client.ended()
+        assert "ZeroDivisionError" in error["error"]["message"]
+        assert "scripted failure" not in error["error"]["message"]
+        assert code == 1011
+        async with talk(service) as client:
+            await client.until("session.created")
+
+
+async def test_a_silent_client_is_let_go() -> None:
+    settings = Settings(silence_timeout=0.05)
+    with scripted() as composed, served(settings, composed) as service:
+        async with talk(service) as client:
+            error = await client.until("error")
+            code, _ = await client.ended()
+    assert error["error"]["code"] == "session_silent"
+    assert code == 1000
+
+
+async def test_a_key_is_asked_for_and_a_client_secret_stands_for_it() -> None:
+    with scripted() as composed, served(Settings(api_key="sesame"), composed) as service:
+        with pytest.raises(InvalidStatus) as refused:
+            async with talk(service):
+                pass
+        assert refused.value.response.status_code == 401
+        async with talk(service, additional_headers={"Authorization": "Bearer sesame"}) as client:
+            await client.until("session.created")
+        async with httpx.AsyncClient(base_url=service.http) as web:
+            assert (await web.get("/v1/models")).status_code == 401
+            assert (await web.get("/health")).status_code == 200
+            answer = await web.post(
+                "/v1/realtime/client_secrets",
+                headers={"Authorization": "Bearer sesame"},
+                json={"session": {"type": "realtime", "instructions": "Be brief."}},
+            )
+        secret = answer.json()["value"]
+        offered = ["realtime", f"openai-insecure-api-key.{secret}"]
+        async with talk(service, subprotocols=offered) as client:
+            created = await client.until("session.created")
+        assert created["session"]["instructions"] == "Be brief."
+
+
+async def test_the_service_ends_while_sessions_are_busy() -> None:
+    with scripted() as composed, served(Settings(), composed) as service:
+        client = Client(await connect(f"{service.ws}/v1/realtime", max_size=None))
+        await client.until("session.created")
+        await client.append(speech(3.0))
+    code, _ = await client.ended()
+    assert code in (1001, 1012)  # going away, service restart
+
+
+async def test_a_session_is_recorded_where_that_is_wished_and_can_be_read_again(
+    tmp_path: Path,
+) -> None:
+    with scripted() as composed, served(Settings(recordings=tmp_path), composed) as service:
+        async with talk(service, "?intent=transcription") as client:
+            created = await client.until("session.created")
+            await client.append(speech(1.0) + speech(1.0, loud=False))
+            await client.until("conversation.item.input_audio_transcription.completed")
+    items = list(items_of(tmp_path / created["session"]["id"], longest=60))
+    sound = [item for item in items if isinstance(item, AudioChunk)]
+    assert sum(len(chunk.samples) for chunk in sound) == pytest.approx(2 * 16_000, abs=100)
+    assert isinstance(items[0], Listening)

@@ -1,0 +1,227 @@
+"""The HTTP endpoints, with scripted models; what needs ears is in test_transcriptions."""
+
+import base64
+import io
+import wave
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import pytest
+from openai import OpenAI
+from PIL import Image
+from starlette.testclient import TestClient
+
+from models.assistant.small_assistant import SmallWatcher
+from tests.web.served import scripted
+from web.app import create_app
+from web.config import Settings
+
+ORIGIN = "https://app.example"
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    settings = Settings(
+        origins=(ORIGIN,),
+        max_upload_size=100_000,
+        turn_urls=("turn:turn.example:3478",),
+        turn_secret="secret",
+    )
+    with scripted() as composed, TestClient(create_app(settings, composed, page=False)) as client:
+        yield client
+
+
+@pytest.fixture
+def openai(client: TestClient) -> OpenAI:
+    return OpenAI(
+        api_key="any", base_url=f"{client.base_url}/v1", http_client=client, max_retries=0
+    )
+
+
+def test_health_tells_how_many_sessions_are_free(client: TestClient) -> None:
+    body = client.get("/health").json()
+    assert body["status"] == "ok"
+    assert body["sessions"] == {"live": 0, "free": 100, "capacity": 100}
+    assert any("stand-in" in notice for notice in body["notices"])
+    assert body["answers"]["stand_in"] is True
+    assert "stand-in" in body["answers"]["about"]
+
+
+def test_the_small_model_is_named_with_what_it_cannot_tell(client: TestClient) -> None:
+    watcher = client.app.state.edge.composed.services.watcher  # type: ignore[attr-defined]  # FastAPI
+    watcher.stand_in, watcher.about = False, SmallWatcher.about
+    try:
+        health = client.get("/health").json()["answers"]
+        listed = client.get("/v1/models").json()["data"]
+        one = client.get("/v1/models/eyeline").json()
+    finally:
+        del watcher.stand_in, watcher.about
+    assert health == {
+        "model": "small",
+        "small": True,
+        "stand_in": False,
+        "about": SmallWatcher.about,
+    }
+    assert "small" in SmallWatcher.about
+    assert listed[0] == one
+    assert one["eyeline"] == health
+    assert all("eyeline" not in other for other in listed[1:])
+
+
+def test_models_are_listed_for_an_openai_client(openai: OpenAI) -> None:
+    assert [model.id for model in openai.models.list()] == ["eyeline", "scripted", "tone"]
+    assert openai.models.retrieve("eyeline").owned_by == "eyeline"
+
+
+def test_a_client_secret_is_made_for_the_session_it_shows(openai: OpenAI) -> None:
+    made = openai.realtime.client_secrets.create(
+        session={"type": "realtime", "model": "gpt-realtime", "instructions": "Be brief."}
+    )
+    assert made.value.startswith("ek_")
+    assert made.expires_at > 0
+    assert made.session.type == "realtime"
+    assert made.session.model == "eyeline"
+    assert made.session.instructions == "Be brief."
+
+
+def test_a_client_secret_for_no_session_is_refused_by_name(client: TestClient) -> None:
+    answer = client.post("/v1/realtime/client_secrets", json={"session": {"colour": "blue"}})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "session.colour"
+
+
+def test_ice_servers_come_with_fresh_credentials(client: TestClient) -> None:
+    (server,) = client.get("/ice-servers").json()["iceServers"]
+    assert server["urls"] == ["turn:turn.example:3478"]
+    assert server["username"].endswith(":guest")
+    assert server["credential"]
+
+
+@pytest.mark.parametrize(("format", "frames"), [("wav", 24_000 * 5 * 2 // 100), ("pcm", None)])
+def test_speech_is_24_khz_mono_whatever_voice_is_wished_for(
+    openai: OpenAI, format: Literal["wav", "pcm"], frames: int | None
+) -> None:
+    sound = openai.audio.speech.create(
+        model="tts-1", voice="alloy", input="hello", response_format=format
+    ).content
+    if frames is None:
+        assert len(sound) == 2 * 24_000 * 5 * 2 // 100
+        return
+    with wave.open(io.BytesIO(sound)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (24_000, 1, 2)
+        assert file.getnframes() == frames
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"input": ""}, "input"),
+        ({"input": "a" * 5000}, "input"),
+        ({"input": "a", "response_format": "mp3"}, "response_format"),
+        ({"input": "a", "speed": 2.0}, "speed"),
+        ({}, "input"),
+    ],
+)
+def test_speech_that_cannot_be_made_is_refused_by_name(
+    client: TestClient, body: dict[str, object], param: str
+) -> None:
+    answer = client.post("/v1/audio/speech", json=body)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["error"]["param"] == param
+
+
+def test_moments_are_those_that_a_session_remembers(client: TestClient) -> None:
+    with client.websocket_connect("/v1/realtime?eyeline=1") as socket:
+        id = socket.receive_json()["session"]["id"]
+        for second in range(3):
+            file = io.BytesIO()
+            Image.new("RGB", (64, 48), (20 * second,) * 3).save(file, "PNG")
+            image = base64.b64encode(file.getvalue()).decode()
+            event = {"type": "eyeline.video.append", "image": image, "time": second}
+            socket.send_json(event)
+            while socket.receive_json()["type"] != "eyeline.memory.moment":
+                pass
+        moments = client.get(f"/sessions/{id}/moments").json()["moments"]
+        newer = client.get(f"/sessions/{id}/moments?since=1").json()["moments"]
+    assert moments == [
+        {
+            "number": n,
+            "time": n,
+            "text": f"brightness {20 * n}",
+            "image": f"/sessions/{id}/moments/{n}.jpg",
+        }
+        for n in range(3)
+    ]
+    assert newer == moments[2:]
+    for moment in moments:  # kept after the end
+        answer = client.get(moment["image"])
+        assert answer.headers["content-type"] == "image/jpeg"
+        pixels = np.asarray(Image.open(io.BytesIO(answer.content)))
+        assert pixels.shape == (48, 64, 3)
+        assert abs(pixels.mean() - 20 * moment["number"]) < 3
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/sessions/sess_x/moments", 404),
+        ("/sessions/sess_x/moments/0.jpg", 404),
+        ("/sessions/{id}/moments/7.jpg", 404),
+        ("/sessions/{id}/moments/one.jpg", 400),
+        ("/sessions/{id}/moments?since=x", 400),
+    ],
+)
+def test_moments_that_are_not_there_are_a_problem(
+    client: TestClient, path: str, status: int
+) -> None:
+    with client.websocket_connect("/v1/realtime") as socket:
+        id = socket.receive_json()["session"]["id"]
+        assert client.get(f"/sessions/{id}/moments").json() == {"moments": []}
+        answer = client.get(path.format(id=id))
+    assert answer.status_code == status
+    assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nothing/here", 404), ("PUT", "/health", 405), ("GET", "/v1/models/x", 404)],
+)
+def test_what_is_not_there_is_a_problem(
+    client: TestClient, method: str, path: str, status: int
+) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+
+
+def test_a_body_too_large_is_refused_before_it_is_read(client: TestClient) -> None:
+    told = client.post("/v1/audio/transcriptions", content=b"a" * 200_000)
+    untold = client.post(
+        "/v1/audio/transcriptions",
+        content=(b"a" * 10_000 for _ in range(20)),
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+    )
+    for answer in (told, untold):
+        assert answer.status_code == 413
+        assert "EYELINE_MAX_UPLOAD_SIZE" in answer.json()["detail"]
+
+
+def test_other_sites_may_call_only_where_they_are_allowed(client: TestClient) -> None:
+    ask = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-any"}
+    allowed = client.options("/v1/realtime/calls", headers={"Origin": ORIGIN, **ask})
+    assert allowed.headers["access-control-allow-origin"] == ORIGIN
+    refused = client.options(
+        "/v1/realtime/calls", headers={"Origin": "https://evil.example", **ask}
+    )
+    assert "access-control-allow-origin" not in refused.headers
+    answer = client.get("/health", headers={"Origin": ORIGIN})
+    assert "Location" in answer.headers["access-control-expose-headers"]
+
+
+def test_the_browser_client_is_served(client: TestClient) -> None:
+    answer = client.get("/static/eyeline.js")
+    assert answer.status_code == 200
+    assert "javascript" in answer.headers["content-type"]

@@ -1,0 +1,173 @@
+"""Files to text: how they are cut, what is refused, and every shape of the answer."""
+
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+import webvtt
+from openai import OpenAI
+from openai.types.audio import TranscriptionVerbose
+from starlette.testclient import TestClient
+
+from media.audio.resampling import to_av
+from media.files.opening import decode_audio
+from models.asr.words import RATE
+from tests.paths import SPEECH
+from tests.web.served import scripted
+from web.app import create_app
+from web.compose import Composed
+from web.config import Settings
+
+CLIP = SPEECH / "LJ001-0002.flac"
+WORDS = ["being", "comparatively", "modern"]
+
+
+@pytest.fixture(scope="module")
+def deaf() -> Iterator[TestClient]:
+    """A service for what is refused before anything is heard."""
+    settings = Settings(max_media_hours=1.0)
+    with scripted() as composed, TestClient(create_app(settings, composed, page=False)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def hearing(composed: Composed) -> Iterator[OpenAI]:
+    """An OpenAI client of a service with real weights."""
+    with TestClient(create_app(Settings(), composed, page=False)) as client:
+        yield OpenAI(api_key="any", base_url=f"{client.base_url}/v1", http_client=client)
+
+
+def encoded(samples: np.ndarray, format: str, codec: str, rate: int, layout: str) -> bytes:
+    """Return 16 kHz sound as a file of another kind."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=format) as container:
+        stream = container.add_stream(codec, rate=rate)
+        assert isinstance(stream, av.AudioStream)
+        stream.layout = layout
+        resampler = av.AudioResampler(format=stream.format, layout=layout, rate=rate)
+        for frame in [*resampler.resample(to_av(samples, RATE, 0)), *resampler.resample(None)]:
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def ten_hours() -> bytes:
+    """Return a small file whose second packet plays after ten hours."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as container:
+        stream = container.add_stream("pcm_s16le", rate=8_000)
+        assert isinstance(stream, av.AudioStream)
+        stream.layout = "mono"
+        for hours in (0, 10):
+            packet = av.Packet(bytes(1600))
+            packet.stream = stream
+            packet.time_base = Fraction(1, 1000)
+            packet.pts = packet.dts = hours * 3_600_000
+            container.mux(packet)
+    return file.getvalue()
+
+
+def test_a_ten_hour_file_is_refused_before_it_is_decoded(deaf: TestClient) -> None:
+    answer = deaf.post("/v1/audio/transcriptions", files={"file": ("long.mkv", ten_hours())})
+    assert answer.status_code == 413
+    assert answer.json()["detail"].startswith("long.mkv: lasts 10.0 hours")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"these are words, not sound", "talk.wav: not audio or video"),
+        (b"", "talk.wav: not audio or video"),
+        (b"RIFF\xff\xff\xff\xffWAVEfmt ", "talk.wav: "),
+    ],
+)
+def test_what_is_no_sound_is_refused_with_the_name_of_the_file(
+    deaf: TestClient, content: bytes, told: str
+) -> None:
+    for fields in ({}, {"stream": "true"}):
+        answer = deaf.post(
+            "/v1/audio/transcriptions", files={"file": ("talk.wav", content)}, data=fields
+        )
+        assert answer.status_code == 400
+        assert told in answer.json()["detail"]
+        assert "/tmp" not in answer.text
+
+
+def test_pictures_without_sound_are_refused(deaf: TestClient) -> None:
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        assert isinstance(stream, av.VideoStream)
+        stream.width = stream.height = 64
+        container.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
+        container.mux(stream.encode(None))
+    answer = deaf.post("/v1/audio/transcriptions", files={"file": ("mute.mkv", file.getvalue())})
+    assert answer.status_code == 400
+    assert "no sound" in answer.json()["detail"]
+
+
+def test_a_form_without_a_file_or_with_an_unknown_shape_is_refused(deaf: TestClient) -> None:
+    assert deaf.post("/v1/audio/transcriptions", data={"model": "x"}).status_code == 400
+    answer = deaf.post(
+        "/v1/audio/transcriptions",
+        files={"file": ("a.wav", b"")},
+        data={"response_format": "diarized_json"},
+    )
+    assert answer.json()["error"]["param"] == "response_format"
+
+
+@pytest.mark.slow
+class TestHearing:
+    def test_json_gives_the_words(self, hearing: OpenAI) -> None:
+        answer = hearing.audio.transcriptions.create(model="whisper-1", file=CLIP)
+        for word in WORDS:
+            assert word in answer.text
+
+    def test_verbose_json_gives_every_word_a_time(self, hearing: OpenAI) -> None:
+        answer = hearing.audio.transcriptions.create(
+            model="whisper-1",
+            file=CLIP,
+            response_format="verbose_json",
+            timestamp_granularities=["word", "segment"],
+        )
+        assert isinstance(answer, TranscriptionVerbose)
+        assert answer.words
+        assert answer.segments
+        assert answer.duration == pytest.approx(1.9, abs=0.1)
+        for word in answer.words:
+            assert 0 <= word.start <= word.end <= answer.duration + 0.01
+        assert answer.segments[0].avg_logprob < 0
+
+    def test_vtt_is_read_by_another_program(self, hearing: OpenAI) -> None:
+        answer = hearing.audio.transcriptions.create(
+            model="whisper-1", file=CLIP, response_format="vtt"
+        )
+        (cue,) = webvtt.from_string(str(answer)).captions
+        assert "modern" in cue.text
+
+    def test_a_stream_ends_with_the_whole_that_its_parts_make(self, hearing: OpenAI) -> None:
+        events = list(
+            hearing.audio.transcriptions.create(model="whisper-1", file=CLIP, stream=True)
+        )
+        assert events[-1].type == "transcript.text.done"
+        deltas = [event.delta for event in events if event.type == "transcript.text.delta"]
+        assert "".join(deltas) == events[-1].text
+        assert "modern" in events[-1].text
+
+    def test_8_khz_stereo_in_another_container_is_heard_too(self, hearing: OpenAI) -> None:
+        samples = np.concatenate(list(decode_audio(CLIP, longest=60)))
+        content = encoded(samples, "mov", "pcm_s16le", 8_000, "stereo")
+        answer = hearing.audio.transcriptions.create(model="whisper-1", file=("talk.mov", content))
+        assert "modern" in answer.text
+
+    def test_silence_has_no_words(self, hearing: OpenAI) -> None:
+        content = encoded(np.zeros(2 * RATE, np.float32), "wav", "pcm_s16le", RATE, "mono")
+        answer = hearing.audio.transcriptions.create(
+            model="whisper-1", file=("silence.wav", content), response_format="verbose_json"
+        )
+        assert isinstance(answer, TranscriptionVerbose)
+        assert answer.text == ""
+        assert answer.duration == pytest.approx(2.0, abs=0.01)

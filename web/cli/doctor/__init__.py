@@ -1,0 +1,1 @@
+"""`eyeline doctor`: checks of this machine."""

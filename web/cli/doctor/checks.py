@@ -1,0 +1,223 @@
+"""`eyeline doctor`: looks at this machine and says what to do about what it finds.
+
+A check is a function from settings to one finding; those that talk over the network are in
+web.cli.doctor.network.
+"""
+
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import sys
+import tomllib
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from models.errors import WeightsError
+from models.weights.fetch import WEIGHTS, verify
+from trt_engines.detect import detect
+from web.cli.doctor.finding import Finding, is_loopback
+from web.cli.doctor.network import check_port, check_stun, check_turn, check_udp
+from web.config import CHECKOUT, Settings
+
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PYTHONS = ((3, 11), (3, 12))
+SPARE = 1 << 30  # bytes of disk beyond the weights: recordings, uploads, logs
+
+
+Check = Callable[[Settings], Finding]
+
+
+def doctor(settings: Settings, *, as_json: bool) -> int:
+    """Print each finding as it is made; return 1 where something fails, else 0."""
+    findings = []
+    for check in checks():
+        findings.append(check(settings))
+        if not as_json:
+            sys.stdout.write(as_text(findings[-1]))
+            sys.stdout.flush()
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
+    else:
+        sys.stdout.write(_summary(findings))
+    return int(any(finding.status == "fail" for finding in findings))
+
+
+def checks() -> tuple[Check, ...]:
+    """Return every check, quick ones first."""
+    return (
+        check_python,
+        check_packages,
+        check_weights,
+        check_disk,
+        check_camera,
+        check_key,
+        check_port,
+        check_udp,
+        check_stun,
+        check_turn,
+        check_chromium,
+        check_engines,
+    )
+
+
+def as_text(finding: Finding) -> str:
+    """Return the lines that tell a person about one finding."""
+    line = f"{finding.status:<5} {finding.name:<10} {finding.found}\n"
+    return line + (f"{'':17}-> {finding.advice}\n" if finding.advice else "")
+
+
+def _summary(findings: list[Finding]) -> str:
+    counts = dict.fromkeys(("ok", "warn", "fail"), 0)
+    for finding in findings:
+        counts[finding.status] += 1
+    return f"\n{counts['ok']} ok, {counts['warn']} to note, {counts['fail']} failed\n"
+
+
+def check_python(_settings: Settings) -> Finding:
+    found = f"{sys.version.split()[0]} at {sys.executable}"
+    if sys.version_info[:2] in PYTHONS:
+        return Finding("python", "ok", found)
+    return Finding("python", "fail", found, "install Python 3.11 or 3.12, remove .venv, run again")
+
+
+def check_packages(_settings: Settings) -> Finding:
+    """Compare what is installed with what the project needs, and with the tested versions."""
+    pins = _pins()
+    missing, other = [], []
+    for name in _needed():
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+            continue
+        pin = pins.get(_canonical(name))
+        if pin is not None and version.partition("+")[0] != pin:
+            other.append(f"{name} {version} (tested: {pin})")
+    if missing:
+        return Finding(
+            "packages", "fail", f"not installed: {', '.join(missing)}", "run ./eyeline install"
+        )
+    if other:
+        return Finding("packages", "warn", ", ".join(other), "rm -r .venv; ./eyeline install")
+    return Finding("packages", "ok", f"{len(_needed())} installed, versions as tested")
+
+
+def _needed() -> list[str]:
+    """Return the names of the packages that the service itself depends on."""
+    project = CHECKOUT / "pyproject.toml"
+    if project.is_file():
+        lines = tomllib.loads(project.read_text())["project"]["dependencies"]
+    else:
+        lines = importlib.metadata.requires("eyeline") or []
+    plain = [line for line in lines if "extra ==" not in line]
+    return [match[0] for line in plain if (match := re.match(r"[\w.-]+", line))]
+
+
+def _pins() -> dict[str, str]:
+    """Return the tested version of each package; none where there is no checkout."""
+    file = CHECKOUT / "constraints.txt"
+    lines = file.read_text().splitlines() if file.is_file() else []
+    pairs = (line.split("==") for line in lines if "==" in line)
+    return {_canonical(name): version.strip() for name, version in pairs}
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def wanted_weights(settings: Settings) -> list[str]:
+    """Return the names of the packaged weights that a session uses with these settings."""
+    return [name for name in (settings.asr_model, "silero-vad") if name in WEIGHTS]
+
+
+def check_weights(settings: Settings) -> Finding:
+    names = wanted_weights(settings)
+    try:
+        bad = {name: files for name in names if (files := verify(name, settings.weights))}
+    except WeightsError as error:
+        return Finding("weights", "fail", str(error), "check the folder's owner and permissions")
+    if not bad:
+        return Finding("weights", "ok", f"{', '.join(names)} verified in {settings.weights}")
+    size = sum(WEIGHTS[name].size for name in bad) / 1e6
+    what = "; ".join(f"{name}: {', '.join(files)}" for name, files in bad.items())
+    return Finding(
+        "weights",
+        "warn",
+        f"missing or damaged: {what}",
+        f"nothing: the next start fetches them ({size:.0f} MB)",
+    )
+
+
+def check_disk(settings: Settings) -> Finding:
+    folder = _nearest_folder(settings.weights)
+    free = shutil.disk_usage(folder).free
+    found = f"{free / 1e9:.1f} GB free at {folder}"
+    if not os.access(folder, os.W_OK):
+        return Finding("disk", "fail", f"{folder} cannot be written", "choose EYELINE_WEIGHTS")
+    try:
+        names = [name for name in wanted_weights(settings) if verify(name, settings.weights)]
+    except WeightsError:
+        names = wanted_weights(settings)
+    needed = 2 * sum(WEIGHTS[name].size for name in names)  # the package, and what is taken from it
+    if free < needed:
+        return Finding("disk", "fail", found, f"the weights need {needed / 1e6:.0f} MB: free some")
+    if free < needed + SPARE:
+        return Finding("disk", "warn", found, "recordings and uploads will soon fill it")
+    return Finding("disk", "ok", found)
+
+
+def _nearest_folder(path: Path) -> Path:
+    """Return `path`, or the nearest folder above it that exists."""
+    here = path.resolve()
+    return here if here.is_dir() else _nearest_folder(here.parent)
+
+
+def check_camera(settings: Settings) -> Finding:
+    if is_loopback(settings.host):
+        return Finding("camera", "ok", f"browsers allow it at http://localhost:{settings.port}")
+    return Finding(
+        "camera",
+        "warn",
+        f"from other machines, browsers give no camera or microphone to http://{settings.host}",
+        "put a proxy with TLS in front (Caddy, nginx) and open https://, or use ssh -L"
+        f" {settings.port}:localhost:{settings.port} and open http://localhost:{settings.port}",
+    )
+
+
+def check_key(settings: Settings) -> Finding:
+    if settings.api_key is not None:
+        return Finding("key", "ok", "clients must send it")
+    if is_loopback(settings.host):
+        return Finding("key", "ok", "none, and only this machine can connect")
+    return Finding(
+        "key",
+        "warn",
+        f"whoever reaches {settings.host}:{settings.port} can use the service",
+        "set EYELINE_API_KEY to a long random text",
+    )
+
+
+def check_chromium(_settings: Settings) -> Finding:
+    found = next((path for name in CHROMIUMS if (path := shutil.which(name))), None)
+    if found is not None:
+        return Finding("chromium", "ok", found)
+    return Finding(
+        "chromium",
+        "warn",
+        "not found; only the browser tests need it",
+        "./eyeline test installs it, or: sudo apt-get install chromium",
+    )
+
+
+def check_engines(_settings: Settings) -> Finding:
+    found = detect()
+    gpus = ", ".join(gpu.name for gpu in found.gpus) or "no GPU: models run on the CPU"
+    names = [f"{item.name} {item.version}" for item in found.runtimes if item.version]
+    broken = [f"{item.name} {item.detail}" for item in found.runtimes if "load:" in item.detail]
+    text = f"{gpus}; {', '.join(names)}"
+    if broken:
+        return Finding("engines", "warn", "; ".join([text, *broken]), "reinstall that package")
+    return Finding("engines", "ok", text)

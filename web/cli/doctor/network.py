@@ -1,0 +1,129 @@
+"""The checks of `eyeline doctor` that open sockets: the port, UDP, STUN, TURN."""
+
+import asyncio
+import socket
+import time
+
+from rtc.connectivity import (
+    Server,
+    UnreachableError,
+    echo,
+    host_addresses,
+    mapped_address,
+    relayed_address,
+)
+from web.cli.doctor.finding import Finding, is_loopback
+from web.config import Settings
+from web.ice import ice_servers
+
+PATIENCE = 3.0  # seconds for one answer; a packet around the world and its repeats take less
+
+
+def check_port(settings: Settings) -> Finding:
+    """Try to listen where the service will."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM
+        )[0]
+    except socket.gaierror as error:
+        return Finding(
+            "port", "fail", f"{settings.host}: {error.strerror}", "set EYELINE_HOST to an address"
+        )
+    with socket.socket(family, kind) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+        except OSError as error:
+            return _port_taken(settings, error)
+    return Finding("port", "ok", f"TCP {settings.host}:{settings.port} is free")
+
+
+def _port_taken(settings: Settings, error: OSError) -> Finding:
+    return Finding(
+        "port",
+        "warn",
+        f"TCP {settings.host}:{settings.port}: {error.strerror}",
+        "well if that is this service; otherwise end that program, or set EYELINE_PORT",
+    )
+
+
+def check_udp(_settings: Settings) -> Finding:
+    """Send a datagram to ourselves through each address that WebRTC offers."""
+    hosts = host_addresses()
+    if not hosts:
+        return Finding(
+            "udp",
+            "fail",
+            "this machine has no network address but loopback",
+            "WebRTC needs one: connect a network (in a container: network_mode host or a bridge)",
+        )
+    lines, failed = asyncio.run(_echoes(hosts))
+    if failed:
+        advice = "let the firewall pass UDP to this machine; WebSocket clients work without it"
+        return Finding("udp", "warn" if lines else "fail", "; ".join(failed), advice)
+    return Finding("udp", "ok", ", ".join(lines))
+
+
+async def _echoes(hosts: list[str]) -> tuple[list[str], list[str]]:
+    """Return a line for each host that echoes, and one for each that does not."""
+    lines, failed = [], []
+    for host in hosts:
+        try:
+            delay_ms = 1000 * await echo(host, patience=PATIENCE)
+        except UnreachableError as error:
+            failed.append(str(error))
+        else:
+            lines.append(f"{host} ({delay_ms:.1f} ms)")
+    return lines, failed
+
+
+def check_stun(settings: Settings) -> Finding:
+    """Ask each STUN server for our address."""
+    if not settings.stun_urls:
+        return Finding("stun", "ok", "none set: browsers on this network need none")
+    found = []
+    for url in settings.stun_urls:
+        try:
+            server = Server.parse(url)
+            host, port = asyncio.run(mapped_address(server, patience=PATIENCE))
+        except (ValueError, UnreachableError) as error:
+            return Finding("stun", "fail", str(error), f"start that server, or drop {url}")
+        found.append(f"{server} sees {host}:{port}")
+    return Finding("stun", "ok", "; ".join(found))
+
+
+def check_turn(settings: Settings) -> Finding:
+    """Make an allocation on each TURN server with a credential as a session would get it."""
+    if not settings.turn_urls:
+        return _no_turn(settings)
+    minted = ice_servers(settings, session="doctor", now=time.time())[-1]  # noqa: TID251 - Unix time
+    assert minted.username is not None
+    assert minted.credential is not None
+    found = []
+    for url in settings.turn_urls:
+        try:
+            server = Server.parse(url)
+            host, port = asyncio.run(
+                relayed_address(
+                    server,
+                    username=minted.username,
+                    credential=minted.credential,
+                    patience=PATIENCE,
+                )
+            )
+        except (ValueError, UnreachableError) as error:
+            advice = "start it (docker compose up coturn), and give both the same secret"
+            return Finding("turn", "fail", str(error), advice)
+        found.append(f"{server} relays at {host}:{port}")
+    return Finding("turn", "ok", "; ".join(found))
+
+
+def _no_turn(settings: Settings) -> Finding:
+    if is_loopback(settings.host):
+        return Finding("turn", "ok", "none set: this machine's own browsers need none")
+    return Finding(
+        "turn",
+        "warn",
+        "none set: browsers behind strict firewalls or mobile networks will not connect",
+        "compose.yaml has a TURN server; set EYELINE_TURN_URLS and EYELINE_TURN_SECRET",
+    )

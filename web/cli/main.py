@@ -1,0 +1,233 @@
+"""The command line: what each command is handed, settings, logging. The work is done elsewhere.
+
+Everything heavy is imported by the command that needs it, so that `--help` answers at once.
+"""
+
+import argparse
+import importlib.metadata
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from web.cli.arguments import parser_of_commands
+from web.config import CHECKOUT, Settings, read_settings
+from web.errors import UsageError, run_command
+from web.setting_checks import SMALL
+
+CaptionFormat = Literal["vtt", "srt", "json", "text"]
+SUFFIXES: dict[str, CaptionFormat] = {
+    ".vtt": "vtt",
+    ".srt": "srt",
+    ".json": "json",
+    ".txt": "text",
+}
+CHATTY = ("aioice", "aiortc", "asyncio", "httpx", "httpcore", "multipart", "PIL", "websockets")
+
+
+def run() -> NoReturn:
+    """Run the command of this process's arguments, and end the process.
+
+    Python would first take down every module: seconds, once torch and Gradio are loaded.
+    """
+    status = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    parser = parser_of_commands()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    return run_command(lambda: _run(arguments), debug=arguments.debug)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = read_settings(
+        host=getattr(arguments, "host", None),
+        port=getattr(arguments, "port", None),
+        asr_model=getattr(arguments, "model", None),
+        asr=getattr(arguments, "asr", None),
+        asr_chunk=getattr(arguments, "chunk", None),
+        log_level="debug" if arguments.debug else None,
+    )
+    _configure_logging(settings.log_level)
+    commands = {
+        "demo": _demo,
+        "serve": _serve,
+        "replay": _replay,
+        "captions": _captions,
+        "ask": _ask,
+        "generate": _generate,
+        "pull": _pull,
+        "engines": _engines,
+        "doctor": _doctor,
+        "version": _version,
+    }
+    return commands[arguments.command](settings, arguments)
+
+
+def _configure_logging(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+        force=True,
+    )
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def banner(settings: Settings) -> str:
+    """Return what `demo` says once it listens; `{url}` stands for the address of the page."""
+    sees = f"  sees     by {settings.video_model}, and answers\n"
+    if settings.video_model == SMALL:
+        sees = (
+            "  sees     some 600 kinds of things, persons, when; often wrong: colours, order\n"
+            "  answers  SmolLM2 135M, a small model: nothing of actions, text, faces or detail\n"
+        )
+    draws = f"  draws    by {settings.drawing_model}\n"
+    if settings.drawing_model == SMALL:
+        draws = "  draws    20 things on 12 backgrounds, by a small model: rough shapes\n"
+    return (
+        "\n  eyeline is at {url}   (Ctrl-C ends it)\n\n"
+        f"  hears    Whisper {settings.asr_model}, on this machine\n"
+        f"{sees}{draws}"
+    )
+
+
+def _demo(settings: Settings, _arguments: argparse.Namespace) -> int:
+    from web.serve import serve
+
+    return serve(settings, banner=banner(settings))
+
+
+def _serve(settings: Settings, _arguments: argparse.Namespace) -> int:
+    from web.serve import serve
+
+    return serve(settings, banner=None)
+
+
+def _replay(settings: Settings, arguments: argparse.Namespace) -> int:
+    path = _existing(arguments.path)
+    from web.cli.replay import replay
+
+    return replay(settings, path, realtime=arguments.realtime, as_json=arguments.json)
+
+
+def _captions(settings: Settings, arguments: argparse.Namespace) -> int:
+    path, output = _existing(arguments.path), arguments.output
+    if output is not None and not output.resolve().parent.is_dir():
+        raise UsageError(f"{output}: no such folder: make it first")
+    wanted = caption_format(arguments.format, output)
+    from web.cli.replay import captions
+
+    return captions(settings, path, output=output, format=wanted)
+
+
+def _pull(settings: Settings, arguments: argparse.Namespace) -> int:
+    from web.cli.pull import pull
+
+    return pull(settings, arguments.name, revision=arguments.revision)
+
+
+def _ask(settings: Settings, arguments: argparse.Namespace) -> int:
+    path, at = _existing(arguments.path), arguments.at
+    if at is not None and not at >= 0:
+        raise UsageError(f"--at: expected seconds from the beginning, got {at}")
+    if not all(question.strip() for question in arguments.questions):
+        raise UsageError("an empty question: put each question in quotes")
+    from web.cli.ask import ask
+
+    return ask(
+        settings,
+        path,
+        arguments.questions,
+        at=at,
+        memory=arguments.memory,
+        as_json=arguments.json,
+    )
+
+
+def _generate(settings: Settings, arguments: argparse.Namespace) -> int:
+    output, seconds = arguments.output, arguments.seconds
+    longest = settings.max_media_hours * 3600
+    if not 0 < seconds <= longest:
+        raise UsageError(f"--seconds: expected more than 0, at most {longest:g}, got {seconds:g}")
+    if output.suffix.lower() != ".mp4":
+        raise UsageError(f"{output}: name it .mp4: that is what is written")
+    if output.is_dir() or not output.resolve().parent.is_dir():
+        raise UsageError(f"{output}: no such folder: make it first, and name a file in it")
+    from web.cli.tracks_file import prompts, read_tracks
+
+    lines = prompts(arguments.prompt, arguments.then, seconds)
+    tracks = () if arguments.track is None else read_tracks(arguments.track)
+    from web.cli.generate import Wish, generate
+
+    wish = Wish(
+        lines=lines,
+        tracks=tracks,
+        seconds=seconds,
+        sampler=arguments.sampler,
+        steps=arguments.steps,
+        seed=arguments.seed,
+        scale=arguments.scale,
+    )
+    return generate(settings, wish, arguments.drawer, output)
+
+
+def caption_format(asked: CaptionFormat | None, output: Path | None) -> CaptionFormat:
+    """Return the format that was `asked` for, or else the one that the file's name says.
+
+    Raises:
+        UsageError: the name says none.
+    """
+    if asked is not None or output is None:
+        return asked or "vtt"
+    if output.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{output}: name it .vtt, .srt, .json or .txt, or give --format")
+    return SUFFIXES[output.suffix.lower()]
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder")
+    return path
+
+
+def _engines(_settings: Settings, arguments: argparse.Namespace) -> int:
+    from trt_engines.detect import as_json, as_text, detect
+
+    found = detect()
+    sys.stdout.write(as_json(found) if arguments.json else as_text(found))
+    return 0
+
+
+def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
+    from web.cli.doctor.checks import doctor
+
+    return doctor(settings, as_json=arguments.json)
+
+
+def _version(_settings: Settings, _arguments: argparse.Namespace) -> int:
+    sys.stdout.write(f"eyeline {version()}\n")
+    return 0
+
+
+def version() -> str:
+    """Return the version of the installed distribution."""
+    try:
+        return importlib.metadata.version("eyeline")
+    except importlib.metadata.PackageNotFoundError:
+        raise UsageError(f"not installed: run {CHECKOUT / 'eyeline'} install") from None
+
+
+if __name__ == "__main__":
+    run()

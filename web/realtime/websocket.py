@@ -1,0 +1,182 @@
+"""WS /v1/realtime: the OpenAI Realtime protocol over a WebSocket."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, WebSocket
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+
+from media.clock import LiveClock
+from media.events import Output
+from rtc.network import NetworkState
+from web.auth import bearer, from_subprotocols
+from web.context import Edge, edge_of
+from web.errors import outcome
+from web.problems import ProblemError, answer
+from web.protocol import protocol as conversation
+from web.protocol.messages import WireError
+from web.realtime.bridge import Link
+from web.sessions import FullError, Live
+
+logger = logging.getLogger(__name__)
+router = APIRouter()
+
+PROTOCOL = "realtime"
+SEND_TIMEOUT = 30.0  # seconds that a client may leave what it is sent unread
+BETA_GONE = 4000  # close code of the real API for the same reason
+FULL = 1013  # "try again later", IANA registry of WebSocket close codes
+FAILED = 1011
+GOING_AWAY = 1001
+NORMAL = 1000
+
+
+@router.websocket("/v1/realtime")
+async def realtime(websocket: WebSocket) -> None:
+    """Hold one conversation, or refuse it before anything of it is made."""
+    edge = edge_of(websocket)
+    try:
+        wish = _admitted(edge, websocket)
+    except ProblemError as problem:
+        await websocket.send_denial_response(answer(problem))
+        return
+    offered = websocket.scope["subprotocols"]
+    await websocket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
+    if "openai-beta" in websocket.headers:
+        await _refuse_beta(websocket)
+        return
+    try:
+        live = edge.sessions.begin("websocket")
+    except FullError as error:
+        await websocket.close(FULL, error.detail)
+        return
+    logger.info("session %s began over WebSocket", live.id)
+    try:
+        await _converse(edge, live, websocket, wish)
+    finally:
+        await edge.sessions.end(live)
+        seconds = edge.clock.now() - live.began
+        logger.info("session %s ended after %.1f s", live.id, seconds)
+
+
+async def _converse(edge: Edge, live: Live, websocket: WebSocket, wish: Mapping[str, Any]) -> None:
+    query = websocket.query_params
+    opening = conversation.begin(
+        live.id,
+        edge.local,
+        model=query.get("model"),
+        wish=wish,
+        transcription=query.get("intent") == "transcription",
+        own_events=query.get("eyeline") == "1",
+    )
+    link = Link(live, opening, edge.composed.services.ears)
+    clock = LiveClock()
+    limits = replace(edge.composed.limits, lossless=True)  # a client may send faster than speech
+
+    async def read() -> None:
+        await _read(edge, link, websocket)
+
+    async def send(output: Output) -> None:
+        await link.emit(output)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_write(link, websocket), name="write")
+        await link.open()
+        work = link.run(edge, clock, read, send, measure=_unknown, limits=limits)
+        failure = await outcome(work, f"session {live.id}")
+        if failure is not None:
+            await link.fail(failure)
+        await link.outgoing.close()
+    if websocket.application_state is WebSocketState.CONNECTED:
+        ended = GOING_AWAY if edge.closing.is_set() else NORMAL
+        await _close(websocket, ended if failure is None else FAILED)
+
+
+def _admitted(edge: Edge, websocket: WebSocket) -> Mapping[str, Any]:
+    """Check where the client comes from and its key; return the session its secret stands for.
+
+    Raises:
+        ProblemError: it may not come in.
+    """
+    origin = websocket.headers.get("origin")
+    home = origin is None or urlsplit(origin).netloc == websocket.headers.get("host")
+    allowed = edge.settings.origins
+    if not home and "*" not in allowed and origin not in allowed:
+        # a page of another site must not reach the service through its visitor's browser
+        raise ProblemError(
+            403, f"origin {str(origin)[:200]} is not allowed: add it to EYELINE_ORIGINS"
+        )
+    key = bearer(websocket.headers) or from_subprotocols(websocket.scope["subprotocols"])
+    return edge.keys.admit(key, now=edge.clock.now())
+
+
+async def _refuse_beta(websocket: WebSocket) -> None:
+    message = (
+        "the beta Realtime API is gone: leave out the OpenAI-Beta header and use the GA events"
+    )
+    error = {
+        "type": "invalid_request_error",
+        "code": "beta_api_shape_disabled",
+        "message": message,
+        "param": None,
+        "event_id": None,
+    }
+    event = {"type": "error", "event_id": "event_beta", "error": error}
+    await websocket.send_text(json.dumps(event))
+    await websocket.close(BETA_GONE, message)
+
+
+async def _read(edge: Edge, link: Link, websocket: WebSocket) -> None:
+    """Feed `link` with the client's messages until it leaves, or is silent for too long."""
+    patience = edge.settings.silence_timeout or None
+    longest = edge.settings.max_message_size
+    while True:
+        try:
+            async with asyncio.timeout(patience):
+                message = await websocket.receive()
+        except TimeoutError:
+            told = f"no message for {patience:.0f} s: the session ends"
+            await link.refuse(WireError(told, code="session_silent"))
+            return
+        if message["type"] == "websocket.disconnect":
+            return
+        text = message.get("text")
+        if text is None:
+            told = "binary frames are not part of this protocol: send sound as base64 in JSON"
+            await link.refuse(WireError(told, code="invalid_frame"))
+        elif len(text) > longest:
+            told = f"a message may have {longest} characters, this one has {len(text)}: send less"
+            await link.refuse(WireError(told, code="message_too_large"))
+        else:
+            await link.receive(text)
+
+
+async def _write(link: Link, websocket: WebSocket) -> None:
+    """Send what is said; when the client is gone or reads nothing, let the session end."""
+    reachable = True
+    async for event in link.outgoing:
+        if not reachable:
+            continue
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await websocket.send_text(json.dumps(event))
+        except (TimeoutError, WebSocketDisconnect, RuntimeError):  # RuntimeError: closed already
+            reachable = False
+            link.live.leave.set()
+
+
+async def _close(websocket: WebSocket, code: int) -> None:
+    try:
+        async with asyncio.timeout(SEND_TIMEOUT):
+            await websocket.close(code)
+    except (TimeoutError, WebSocketDisconnect, RuntimeError):
+        logger.debug("a client was gone before it was told so")
+
+
+async def _unknown() -> NetworkState | None:
+    """Return nothing: a WebSocket does not tell how its network does."""
+    return None

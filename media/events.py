@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.frames import AudioChunk, VideoFrame
-from media.generation_events import Drawn, Steering
+from media.generation_events import GenerationInput, GenerationOutput
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class TurnDetection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listening:
+class ListeningConfig:
     """How to listen from now on: an input that takes effect where it stands in the stream.
 
     Without `detection` all sound belongs to one turn until a `Commit`. With `respond` the
@@ -117,7 +117,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class Announce:
     """Say `text` as the answer `id`, without thinking: what a standing request asked for."""
 
     id: str
@@ -205,7 +205,7 @@ class Relevance:
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
+class RequestMet:
     """What the standing request `request` waits for has come; `text` says so."""
 
     request: str
@@ -214,19 +214,38 @@ class Noticed:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StandingRequests:
     """The requests that stand now, in the words in which they were made."""
 
     requests: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Degraded:
     """Something does not work and the session goes on without it; `message` says what to do."""
 
     message: str
 
 
-Input = VideoFrame | AudioChunk | Question | Say | Cancel | Commit | Clear | Listening | Steering
-Seen = Remembered | Evidence | Relevance | Noticed | Standing | Trouble
-Output = Caption | TurnStarted | TurnEnded | Answer | Speech | VideoFrame | Seen | Drawn
+Input = (
+    VideoFrame
+    | AudioChunk
+    | Question
+    | Announce
+    | Cancel
+    | Commit
+    | Clear
+    | ListeningConfig
+    | GenerationInput
+)
+VisionOutput = Remembered | Evidence | Relevance | RequestMet | StandingRequests | Degraded
+Output = (
+    Caption
+    | TurnStarted
+    | TurnEnded
+    | Answer
+    | Speech
+    | VideoFrame
+    | VisionOutput
+    | GenerationOutput
+)

@@ -11,7 +11,7 @@ SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class PromptChange:
     """Draw this from now on: texts with their weights, one or several that are blended."""
 
     parts: tuple[tuple[str, float], ...]
@@ -19,7 +19,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class TrackPoints:
     """Thing number `thing` of the prompt goes on along `points`: x and y in [0, 1].
 
     `times` are seconds of what is drawn since the thing's first timed point; without, a hand
@@ -33,7 +33,7 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
-class Untrack:
+class ClearTrack:
     """Forget where `thing` was to go, or all things where it is None."""
 
     thing: int | None
@@ -41,7 +41,7 @@ class Untrack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Generation:
+class GenerationConfig:
     """How to draw from now on; `steps` None is the sampler's own number.
 
     With `camera` drawing starts from the pictures that come in, up to noise `strength` in [0, 1].
@@ -62,11 +62,11 @@ class Generation:
     once: bool = False
 
 
-DrawingState = Literal["off", "waiting", "drawing", "paused", "full"]
+GenerationState = Literal["off", "waiting", "drawing", "paused", "full"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
+class GenerationStatus:
     """How drawing goes: what is in use now, `rate` and `fps` in pictures a second.
 
     `queue` pictures wait to be shown and `pictures` were, since drawing began. `delay` is in
@@ -74,7 +74,7 @@ class Drawing:
     `degraded` says that steps or rate are below what was asked for, so as not to be late.
     """
 
-    state: DrawingState
+    state: GenerationState
     sampler: Sampler
     steps: int
     rate: float
@@ -87,7 +87,7 @@ class Drawing:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class GeneratedImage:
     """A picture that was drawn, as a JPEG file; `number` counts them since drawing began."""
 
     number: int
@@ -95,5 +95,5 @@ class Picture:
     jpeg: bytes = field(repr=False)
 
 
-Steering = Prompt | Track | Untrack | Generation
-Drawn = Drawing | Picture
+GenerationInput = PromptChange | TrackPoints | ClearTrack | GenerationConfig
+GenerationOutput = GenerationStatus | GeneratedImage

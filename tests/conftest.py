@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from web.compose import Composed, compose
+from web.compose import LoadedModels, compose
 from web.config import Settings, read_settings
 
 
@@ -15,7 +15,7 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="session")
-def composed(settings: Settings) -> Iterator[Composed]:
+def composed(settings: Settings) -> Iterator[LoadedModels]:
     """The services with real weights, which are fetched if they are not there yet."""
     with compose(settings) as made:
         yield made

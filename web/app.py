@@ -15,9 +15,9 @@ from media.clock import LiveClock
 from media.worker import Worker
 from web import problems
 from web.auth import Keys
-from web.compose import Composed
+from web.compose import LoadedModels
 from web.config import Settings
-from web.context import Edge, local_of
+from web.context import ServiceContext, capabilities
 from web.realtime import calls
 from web.realtime import websocket as realtime
 from web.rest import chat, rest, speech, transcriptions
@@ -32,7 +32,7 @@ UPLOADS = 8  # files that are transcribed, or wait for it, at once
 ENDING = 0.8  # seconds that calls get to end with the service
 
 
-def create_app(settings: Settings, composed: Composed, *, page: bool = True) -> FastAPI:
+def create_app(settings: Settings, composed: LoadedModels, *, page: bool = True) -> FastAPI:
     """Return the service; `page` mounts the Gradio page at "/"."""
 
     @asynccontextmanager
@@ -43,10 +43,10 @@ def create_app(settings: Settings, composed: Composed, *, page: bool = True) -> 
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as held:
-                app.state.edge = edge = Edge(
+                app.state.edge = edge = ServiceContext(
                     settings=settings,
                     composed=composed,
-                    local=local_of(settings, composed),
+                    local=capabilities(settings, composed),
                     sessions=Sessions(settings.sessions, clock, kept=settings.captions_kept),
                     keys=Keys(key),
                     clock=clock,

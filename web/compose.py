@@ -10,46 +10,55 @@ from pathlib import Path
 import torch
 
 from media.events import TurnDetection
-from media.pipeline.interfaces import Painter, Seats, Services, Studio, Watcher
-from media.pipeline.limits import Canvas, Limits
-from media.pipeline.vision.sampling import Sampling
+from media.pipeline.interfaces import (
+    GenerationService,
+    GenerationSlots,
+    Services,
+    VideoAssistant,
+    VideoGenerator,
+)
+from media.pipeline.limits import FrameOutput, Limits, Sampling
 from media.worker import Worker
 from models.asr.vad import SileroVad
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.assistant import small_model as embedded
 from models.assistant.scene import perception as eyes
-from models.assistant.small_assistant import SmallWatcher
+from models.assistant.small_assistant import SmallAssistant
 from models.errors import WeightsError
 from models.memory.kv_store.tiers import Budget
 from models.shipped import CHECKPOINTS
-from models.speech.hibari import HibariVoice
+from models.speech.hibari import HibariSynthesizer
 from models.weights import fetch as weights
 from web.config import PREFIX, Settings
-from web.recognition import recognition_of
+from web.recognition import load_recognition
 from web.setting_checks import SMALL, WAN
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Composed:
+class LoadedModels:
     """What the edges need: the services of a session, and the recogniser for whole files."""
 
     services: Services
-    recogniser: Recogniser
+    whisper: WhisperModel
     limits: Limits
-    undrawn: str = "no model that draws is loaded"  # why, where nothing draws
+    generation_unavailable: str = "no model that draws is loaded"  # why, where nothing draws
 
     @property
     def notices(self) -> tuple[str, ...]:
         """Return what a person must know about the models: stand-ins and small ones say so."""
-        hears = f"captions by Whisper {self.recogniser.name}: a small model, it mishears"
-        studio = self.services.studio
-        draws = f"no video is drawn: {self.undrawn}" if studio is None else studio.painter.about
-        return hears, self.services.watcher.about, draws
+        hears = f"captions by Whisper {self.whisper.name}: a small model, it mishears"
+        studio = self.services.generation
+        draws = (
+            f"no video is drawn: {self.generation_unavailable}"
+            if studio is None
+            else studio.generator.about
+        )
+        return hears, self.services.assistant.about, draws
 
 
-def detection_of(settings: Settings) -> TurnDetection:
+def turn_detection(settings: Settings) -> TurnDetection:
     """Return when a turn begins and ends, where nobody wishes otherwise."""
     return TurnDetection(
         threshold=settings.speech_threshold,
@@ -58,28 +67,28 @@ def detection_of(settings: Settings) -> TurnDetection:
     )
 
 
-def limits_of(settings: Settings) -> Limits:
+def session_limits(settings: Settings) -> Limits:
     """Return how often a live session looks, and when it hurries."""
     sampling = Sampling(
         usual=settings.look_every, attentive=settings.look_attentive, still=settings.look_still
     )
-    canvas = Canvas(
+    canvas = FrameOutput(
         rate=settings.drawing_rate, side=settings.drawing_side, points=settings.track_points
     )
     return Limits(
-        hurry=settings.hurry,
+        longest_lag=settings.hurry,
         longest_turn=settings.longest_turn,
         sampling=sampling,
-        canvas=canvas,
+        frame_output=canvas,
     )
 
 
-def budget_of(settings: Settings) -> Budget:
+def memory_budget(settings: Settings) -> Budget:
     """Return how much one session may remember."""
     return Budget(ram=settings.memory_ram << 20, disk=settings.memory_disk << 20)
 
 
-def told(name: str) -> weights.Progress:
+def download_progress(name: str) -> weights.Progress:
     """Return a progress of fetching `name`: a bar on a terminal, else a line for each quarter."""
     if sys.stderr.isatty():
         return weights.terminal_bar(name)
@@ -94,16 +103,16 @@ def told(name: str) -> weights.Progress:
     return log
 
 
-def watcher_of(settings: Settings) -> Watcher:
+def load_assistant(settings: Settings) -> VideoAssistant:
     """Load the model that sees and answers.
 
     Raises:
         ModelError: weights cannot be fetched or are not what they should be.
     """
     for part in embedded.WEIGHTS:
-        weights.fetch(part, settings.weights, progress=told(part))
+        weights.fetch(part, settings.weights, progress=download_progress(part))
     if settings.video_model == SMALL:
-        return SmallWatcher(embedded.load(settings.weights), budget_of(settings))
+        return SmallAssistant(embedded.load(settings.weights), memory_budget(settings))
     folder = settings.video_model_folder
     if not folder.is_dir():
         raise WeightsError(
@@ -118,11 +127,11 @@ def watcher_of(settings: Settings) -> Watcher:
         eyes.load(settings.weights),
         device="cuda" if gpu else "cpu",
         dtype=torch.bfloat16 if gpu else torch.float32,
-        budget=budget_of(settings),
+        budget=memory_budget(settings),
     )
 
 
-def painter_of(settings: Settings) -> tuple[Painter | None, str]:
+def load_generator(settings: Settings) -> tuple[VideoGenerator | None, str]:
     """Load the model that draws, if there is to be one; return it, or None and why.
 
     Raises:
@@ -131,7 +140,7 @@ def painter_of(settings: Settings) -> tuple[Painter | None, str]:
     if settings.drawing_model == "none":
         return None, f"{PREFIX}DRAWING_MODEL is none"
     if settings.drawing_model in WAN:
-        return wan_painter_of(settings), ""
+        return load_wan_generator(settings), ""
     from models.generation.small import generator as painter  # its parts load slowly
     from models.generation.small import loading as embedded
 
@@ -143,12 +152,12 @@ def painter_of(settings: Settings) -> tuple[Painter | None, str]:
             raise
         logger.info("nothing draws: %s", error)
         return None, str(error).replace(f"{CHECKPOINTS}/", "models/checkpoints/")
-    made = painter.Painter(embedded.load(files.codec, files.drawing))
+    made = painter.SmallVideoGenerator(embedded.load(files.codec, files.drawing))
     logger.info("%s", made.about)
     return made, ""
 
 
-def wan_painter_of(settings: Settings) -> Painter:
+def load_wan_generator(settings: Settings) -> VideoGenerator:
     """Load weights of Wan's on the GPU.
 
     Raises:
@@ -164,20 +173,20 @@ def wan_painter_of(settings: Settings) -> Painter:
     from models.generation.wan import model as wan
 
     logger.info("loading %s on the GPU", name)
-    return wan_painter.WanPainter(wan.load(name, settings.weights), name)
+    return wan_painter.WanVideoGenerator(wan.load(name, settings.weights), name)
 
 
 @contextmanager
-def compose(settings: Settings) -> Iterator[Composed]:
+def compose(settings: Settings) -> Iterator[LoadedModels]:
     """Load the models that `settings` name, and end their workers afterwards.
 
     Raises:
         ModelError: weights cannot be fetched or are not what they should be.
     """
-    heard = recognition_of(settings, told(settings.asr_model))
-    vad = weights.fetch("silero-vad", settings.weights, progress=told("silero-vad"))
-    watcher = watcher_of(settings)
-    painter, undrawn = painter_of(settings)
+    heard = load_recognition(settings, download_progress(settings.asr_model))
+    vad = weights.fetch("silero-vad", settings.weights, progress=download_progress("silero-vad"))
+    watcher = load_assistant(settings)
+    painter, undrawn = load_generator(settings)
     with ExitStack() as stack:
 
         def worker(name: str, threads: int = 1) -> Worker:
@@ -187,25 +196,25 @@ def compose(settings: Settings) -> Iterator[Composed]:
 
         studio = None
         if painter is not None:
-            seats = Seats(settings.drawings)
-            studio = Studio(painter=painter, brush=worker("brush"), seats=seats)
+            seats = GenerationSlots(settings.drawings)
+            studio = GenerationService(generator=painter, worker=worker("generation"), slots=seats)
         services = Services(
-            studio=studio,
+            generation=studio,
             detector=SileroVad(vad / "silero_vad.onnx"),
-            recogniser=heard.stream,
-            finisher=heard.final,
-            watcher=watcher,
-            voice=HibariVoice(),
-            ears=worker("ears"),
-            scribe=worker("scribe", settings.recognisers_at_once),
-            eyes=worker("eyes"),
-            mind=worker("mind"),
-            mouth=worker("mouth"),
-            hand=worker("hand"),
+            recognizer=heard.stream,
+            final_pass=heard.final,
+            assistant=watcher,
+            synthesizer=HibariSynthesizer(),
+            vad_worker=worker("vad"),
+            asr_worker=worker("asr", settings.recognisers_at_once),
+            vision_worker=worker("vision"),
+            answer_worker=worker("answer"),
+            tts_worker=worker("tts"),
+            overlay_worker=worker("overlay"),
         )
-        yield Composed(
+        yield LoadedModels(
             services=services,
-            recogniser=heard.recogniser,
-            limits=limits_of(settings),
-            undrawn=undrawn,
+            whisper=heard.recogniser,
+            limits=session_limits(settings),
+            generation_unavailable=undrawn,
         )

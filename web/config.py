@@ -20,8 +20,8 @@ from web.setting_checks import (
     SMALL,
     Listed,
     known_chunk,
-    known_drawing_model,
     known_final_model,
+    known_generation_model,
     known_model,
     known_video_model,
     url_of,
@@ -157,7 +157,7 @@ class Settings(BaseSettings):
         "the system's temporary folder where not set",
     )
 
-    drawing_model: Annotated[str, AfterValidator(known_drawing_model)] = Field(
+    drawing_model: Annotated[str, AfterValidator(known_generation_model)] = Field(
         SMALL,
         description="model that draws: small, if it is there; none; a folder with "
         "codec.safetensors and drawing.safetensors; or, on a GPU, rolling-forcing, self-forcing or "

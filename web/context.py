@@ -12,19 +12,19 @@ from fastapi import Request
 from starlette.requests import HTTPConnection
 
 from media.clock import Clock
-from media.pipeline.interfaces import Studio
+from media.pipeline.interfaces import GenerationService
 from media.worker import Worker
 from web.auth import Keys, bearer
-from web.compose import Composed, detection_of
+from web.compose import LoadedModels, turn_detection
 from web.config import Settings
-from web.protocol.session_config import Draws, Local
+from web.protocol.session_config import Capabilities, GenerationCapabilities
 from web.sessions import Sessions
 
 MODEL = "eyeline"  # the name under which sessions answer, whatever models are behind them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Edge:
+class ServiceContext:
     """The service as its routes see it.
 
     `files` reads and transcribes uploaded files, apart from what live sessions run on; `calls`
@@ -34,8 +34,8 @@ class Edge:
     """
 
     settings: Settings
-    composed: Composed
-    local: Local
+    composed: LoadedModels
+    local: Capabilities
     sessions: Sessions
     keys: Keys
     clock: Clock
@@ -52,28 +52,30 @@ class Edge:
         self.sessions.dismiss()
 
 
-def local_of(settings: Settings, composed: Composed) -> Local:
+def capabilities(settings: Settings, composed: LoadedModels) -> Capabilities:
     """Return what this service has, as sessions are told."""
-    voice = composed.services.voice
-    recogniser = Path(composed.recogniser.name).name  # a path is nobody else's business
-    return Local(
+    voice = composed.services.synthesizer
+    recogniser = Path(composed.whisper.name).name  # a path is nobody else's business
+    return Capabilities(
         model=MODEL,
         recognisers=(recogniser,),
         languages=("en",),
         voices=() if voice is None else (getattr(voice, "name", "default"),),
-        detection=detection_of(settings),
+        detection=turn_detection(settings),
         notices=composed.notices,
-        draws=draws_of(settings, composed.services.studio),
-        undrawn=composed.undrawn,
+        generation=generation_capabilities(settings, composed.services.generation),
+        generation_unavailable=composed.generation_unavailable,
     )
 
 
-def draws_of(settings: Settings, studio: Studio | None) -> Draws | None:
+def generation_capabilities(
+    settings: Settings, studio: GenerationService | None
+) -> GenerationCapabilities | None:
     """Return what draws, as sessions are told."""
     if studio is None:
         return None
-    painter = studio.painter
-    return Draws(
+    painter = studio.generator
+    return GenerationCapabilities(
         about=painter.about,
         stand_in=painter.stand_in,
         size=painter.size,
@@ -87,10 +89,10 @@ def draws_of(settings: Settings, studio: Studio | None) -> Draws | None:
     )
 
 
-def edge_of(connection: HTTPConnection) -> Edge:
+def service_context(connection: HTTPConnection) -> ServiceContext:
     """Return the edge that the application of `connection` holds."""
     edge = connection.app.state.edge
-    assert isinstance(edge, Edge)
+    assert isinstance(edge, ServiceContext)
     return edge
 
 
@@ -100,7 +102,7 @@ async def admit(request: Request) -> Mapping[str, Any]:
     Raises:
         ProblemError: the request has no valid key.
     """
-    edge = edge_of(request)
+    edge = service_context(request)
     return edge.keys.admit(bearer(request.headers), now=edge.clock.now())
 
 

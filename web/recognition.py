@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from media.pipeline.interfaces import Finisher
-from media.pipeline.interfaces import Recogniser as Stream
+from media.pipeline.interfaces import SpeechRecognizer as Stream
 from models.asr.ancat import loading as ancat_load
 from models.asr.streaming import carelesswhisper_checkpoint as careless
 from models.asr.streaming.causal_load import CHUNKS, causal, published
 from models.asr.streaming.causal_stream import CausalConfig, CausalStream
-from models.asr.streaming.final_pass import FinalPass
+from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.streaming.local_agreement import LocalAgreement
-from models.asr.streaming.turn_end_only import WholeTurns
-from models.asr.whisper.loading import Recogniser, load
+from models.asr.streaming.turn_end_only import TurnEndOnly
+from models.asr.whisper.loading import WhisperModel, load
 from models.weights.fetch import Progress
 from web.config import Settings
 
@@ -23,12 +22,12 @@ NONE = "none"  # a final model of this name: what was streamed is final
 class Recognition:
     """`recogniser` is for whole files, `stream` for sessions, `final` for turns that are over."""
 
-    recogniser: Recogniser
+    recogniser: WhisperModel
     stream: Stream
-    final: Finisher | None
+    final: WhisperFinalPass | None
 
 
-def recognition_of(settings: Settings, progress: Progress | None = None) -> Recognition:
+def load_recognition(settings: Settings, progress: Progress | None = None) -> Recognition:
     """Load the models that hear.
 
     Raises:
@@ -55,18 +54,18 @@ def _is_published(name: str) -> bool:
     return careless.recognised(Path(name))
 
 
-def _offline(settings: Settings, progress: Progress | None) -> Recogniser:
+def _offline(settings: Settings, progress: Progress | None) -> WhisperModel:
     """Load the model for whole files; a causal checkpoint cannot hear them, so tiny.en does."""
     name = "tiny.en" if _is_published(settings.asr_model) else settings.asr_model
     return load(name, settings.weights, threads=settings.threads_in_use, progress=progress)
 
 
-def _stream(settings: Settings, offline: Recogniser) -> Stream:
+def _stream(settings: Settings, offline: WhisperModel) -> Stream:
     kind = algorithm(settings)
     if kind == "local-agreement":
         return LocalAgreement(offline)
     if kind == "offline":
-        return WholeTurns(FinalPass(offline))
+        return TurnEndOnly(WhisperFinalPass(offline))
     if kind == "ancat":
         return ancat_load.shipped(settings.weights)
     config = CausalConfig(chunk=CHUNKS[settings.asr_chunk])
@@ -76,10 +75,12 @@ def _stream(settings: Settings, offline: Recogniser) -> Stream:
     return CausalStream(causal(offline), config)
 
 
-def _final(settings: Settings, offline: Recogniser, progress: Progress | None) -> FinalPass | None:
+def _final(
+    settings: Settings, offline: WhisperModel, progress: Progress | None
+) -> WhisperFinalPass | None:
     name = final_model(settings)
     if name == NONE or (algorithm(settings) == "offline" and settings.final_model is None):
         return None
     if name == offline.name or _is_published(name):
-        return FinalPass(offline)
-    return FinalPass(load(name, settings.weights, progress=progress))
+        return WhisperFinalPass(offline)
+    return WhisperFinalPass(load(name, settings.weights, progress=progress))

@@ -40,7 +40,7 @@ class FullError(ProblemError):
 
 
 @dataclass(slots=True, eq=False)
-class Live:
+class SessionRecord:
     """One session: times are on the service's clock; `leave` asks it to end.
 
     `captions` are the final ones with words, the newest; `gone` older ones were let go.
@@ -174,7 +174,7 @@ class Sessions:
         self.capacity = capacity
         self._clock = clock
         self._kept = kept
-        self._sessions: dict[str, Live] = {}
+        self._sessions: dict[str, SessionRecord] = {}
         self._taken = 0
 
     @property
@@ -182,7 +182,7 @@ class Sessions:
         """How many more sessions may begin."""
         return self.capacity - self._taken
 
-    def begin(self, kind: Kind) -> Live:
+    def begin(self, kind: Kind) -> SessionRecord:
         """Return a new session; it takes a place until its end.
 
         Raises:
@@ -192,17 +192,17 @@ class Sessions:
             raise FullError(self.capacity)
         self._taken += 1
         self._forget()
-        live = Live(f"sess_{secrets.token_hex(8)}", kind, self._clock.now())
+        live = SessionRecord(f"sess_{secrets.token_hex(8)}", kind, self._clock.now())
         self._sessions[live.id] = live
         return live
 
-    async def end(self, live: Live) -> None:
+    async def end(self, live: SessionRecord) -> None:
         """Say that `live` is over and free its place; its captions stay for a while."""
         if live.ended is None:
             self._taken -= 1
         await live.end(self._clock.now())
 
-    def find(self, id: str) -> Live:
+    def find(self, id: str) -> SessionRecord:
         """Return session `id`.
 
         Raises:
@@ -213,12 +213,12 @@ class Sessions:
             raise ProblemError(404, f"no session {id[:80]!r}: it never was, or ended long ago")
         return live
 
-    def known(self, id: str) -> Live | None:
+    def known(self, id: str) -> SessionRecord | None:
         """Return session `id`, or None where there is none or it was forgotten."""
         self._forget()
         return self._sessions.get(id)
 
-    def all(self) -> list[Live]:
+    def all(self) -> list[SessionRecord]:
         """Return the sessions, oldest first."""
         self._forget()
         return list(self._sessions.values())

@@ -47,7 +47,7 @@ def known_video_model(name: str) -> str:
     raise ValueError(f"expected {', '.join((SMALL, *VIDEO_MODELS))} or the path of a folder")
 
 
-def known_drawing_model(name: str) -> str:
+def known_generation_model(name: str) -> str:
     """Check that `name` is a model that draws, the path of one, or none."""
     if name in (SMALL, "none", *WAN) or Path(name).is_dir():
         return name

@@ -26,7 +26,7 @@ Place = Callable[[int], int]  # a timestamp of the stream to 90 kHz ticks since 
 
 
 @dataclass(slots=True, eq=False)
-class Segment:
+class Gop:
     """Packets in the order of the file; `start` is the keyframe's pts, None for the first.
 
     `leading` are packets of the next segment, `end` is its start. `wanted` are the pts of the
@@ -58,13 +58,13 @@ def spaced(ticks: int, last: int | None, step: int) -> bool:
     return last is None or ticks - last >= step
 
 
-def segments(packets: Iterator[Packet], place: Place, step: int) -> Iterator[Segment]:
+def segments(packets: Iterator[Packet], place: Place, step: int) -> Iterator[Gop]:
     """Yield the segments of a stream, wanting pictures that are at least `step` ticks apart.
 
     The last one that is yielded may have trouble: then some of `packets` are left.
     """
     last: int | None = None
-    previous: Segment | None = None
+    previous: Gop | None = None
     for segment in _cut(packets):
         if previous is not None:
             if not segment.trouble:
@@ -77,9 +77,9 @@ def segments(packets: Iterator[Packet], place: Place, step: int) -> Iterator[Seg
         yield previous
 
 
-def _cut(packets: Iterator[Packet]) -> Iterator[Segment]:
+def _cut(packets: Iterator[Packet]) -> Iterator[Gop]:
     """Yield segments without what depends on the next one."""
-    held = Segment([])
+    held = Gop([])
     size, latest = 0, None
     for packet in packets:
         if packet.size == 0:
@@ -87,7 +87,7 @@ def _cut(packets: Iterator[Packet]) -> Iterator[Segment]:
         trouble = _trouble(packet, held)
         if not trouble and _cuts(packet, held, latest):
             yield held
-            held, size = Segment([], start=packet.pts), 0
+            held, size = Gop([], start=packet.pts), 0
         held.packets.append(packet)
         size += packet.size
         if size > LONGEST or len(held.packets) > MOST:
@@ -102,7 +102,7 @@ def _cut(packets: Iterator[Packet]) -> Iterator[Segment]:
         yield held
 
 
-def _trouble(packet: Packet, held: Segment) -> str:
+def _trouble(packet: Packet, held: Gop) -> str:
     if packet.pts is None:
         return "it has pictures without a time"
     if held.start is not None and packet.has_sidedata("new_extradata"):
@@ -110,7 +110,7 @@ def _trouble(packet: Packet, held: Segment) -> str:
     return ""
 
 
-def _cuts(packet: Packet, held: Segment, latest: int | None) -> bool:
+def _cuts(packet: Packet, held: Gop, latest: int | None) -> bool:
     """Tell whether a segment begins with `packet`: a keyframe after all that came before it."""
     if not (held.packets and packet.is_keyframe) or packet.is_discard:
         return False
@@ -119,14 +119,14 @@ def _cuts(packet: Packet, held: Segment, latest: int | None) -> bool:
     return packet.pts > latest
 
 
-def _leading(segment: Segment) -> list[Packet]:
+def _leading(segment: Gop) -> list[Packet]:
     """Return the packets up to the last one that is shown before the segment's keyframe."""
     assert segment.start is not None
     before = [n for n, packet in enumerate(segment.packets) if _pts(packet) < segment.start]
     return segment.packets[: before[-1] + 1] if before else []
 
 
-def _choose(segment: Segment, place: Place, last: int | None, step: int) -> int | None:
+def _choose(segment: Gop, place: Place, last: int | None, step: int) -> int | None:
     """Fill in what is wanted of `segment`; return the place of the last picture taken."""
     if segment.trouble:
         return last
@@ -137,7 +137,7 @@ def _choose(segment: Segment, place: Place, last: int | None, step: int) -> int 
     return last
 
 
-def _shown(segment: Segment) -> Iterator[Packet]:
+def _shown(segment: Gop) -> Iterator[Packet]:
     """Yield the packets of the pictures that are shown within `segment`."""
     for packet in chain(segment.packets, segment.leading):
         late = segment.end is not None and _pts(packet) >= segment.end

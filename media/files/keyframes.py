@@ -22,10 +22,10 @@ from pathlib import Path
 import av
 
 from media.errors import UnreadableMediaError
-from media.files.gop import LONGEST, Packet, Segment, segments, spaced
+from media.files.gop import LONGEST, Gop, Packet, segments, spaced
 from media.files.opening import check_length, opened
-from media.files.parallel import Part, Studio
-from media.files.video_file import Film, decoder_of, film_at, pictures
+from media.files.parallel import DecodedGop, GopDecoder
+from media.files.video_file import VideoFile, decoder_of, film_at, pictures
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.video import PictureLimits, from_av
 
@@ -66,7 +66,7 @@ def sampled(
 
 
 def _told(
-    film: Film, threads: int, longest: float, progress: Progress | None
+    film: VideoFile, threads: int, longest: float, progress: Progress | None
 ) -> Iterator[VideoFrame]:
     """Yield what is wanted, and tell how far it is.
 
@@ -76,7 +76,7 @@ def _told(
     """
     empty = True
     try:
-        with closing(_in_parts(film, Studio(film, threads), AHEAD * threads)) as frames:
+        with closing(_in_parts(film, GopDecoder(film, threads), AHEAD * threads)) as frames:
             for frame in frames:
                 empty = False
                 check_length(film.path, frame.time, longest)
@@ -92,11 +92,11 @@ def _told(
         )
 
 
-def _in_parts(film: Film, studio: Studio, ahead: int) -> Generator[VideoFrame]:
+def _in_parts(film: VideoFile, studio: GopDecoder, ahead: int) -> Generator[VideoFrame]:
     """Yield what is wanted, side by side as long as every part is clean."""
     packets = film.container.demux(film.stream)
     cut = segments(packets, film.place, film.step)
-    parts: deque[Part] = deque()
+    parts: deque[DecodedGop] = deque()
     past = _Past()
     last: int | None = None
     unclean = ""
@@ -128,7 +128,7 @@ class _Past:
 
     kept: list[Packet] | None = field(default_factory=list)
 
-    def add(self, segment: Segment) -> None:
+    def add(self, segment: Gop) -> None:
         """Remember `segment`, which is done."""
         if segment.wanted:
             self.kept = list(segment.packets)
@@ -138,14 +138,16 @@ class _Past:
                 self.kept = None
 
 
-def _from_the_start(film: Film, last: int | None) -> Iterator[VideoFrame]:
+def _from_the_start(film: VideoFile, last: int | None) -> Iterator[VideoFrame]:
     with opened(film.path) as container:
         stream = pictures(container)
         assert stream is not None
         yield from _in_one_go(film, container.demux(stream), last)
 
 
-def _in_one_go(film: Film, packets: Iterable[Packet], last: int | None) -> Iterator[VideoFrame]:
+def _in_one_go(
+    film: VideoFile, packets: Iterable[Packet], last: int | None
+) -> Iterator[VideoFrame]:
     """Yield what is wanted after the picture with pts `last`, one decoder doing it all.
 
     Damaged packets are passed over, and pictures that the decoder says are damaged left out.

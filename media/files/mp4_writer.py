@@ -16,7 +16,7 @@ SECONDS_APART = 2  # of key frames, at most: where a player can jump to
 BT601 = 6  # as ISO/IEC 23091-2 numbers it: primaries, transfer and matrix of SMPTE 170M
 
 
-class Movie:
+class Mp4Writer:
     """Writes pictures of one size, `scale` times as large, to a file that is there at the end.
 
     Until then they are in a file beside it. It takes its place when the block ends, also where
@@ -34,7 +34,7 @@ class Movie:
         self._container: av.container.OutputContainer | None = None
         self._stream: av.VideoStream | None = None
 
-    def __enter__(self) -> "Movie":
+    def __enter__(self) -> "Mp4Writer":
         options = {"movflags": "+faststart"}
         self._container = av.open(str(self._scratch), "w", format="mp4", options=options)
         return self

@@ -11,8 +11,8 @@ from itertools import chain
 
 import av
 
-from media.files.gop import Segment
-from media.files.video_file import Film, decoder_of
+from media.files.gop import Gop
+from media.files.video_file import VideoFile, decoder_of
 from media.frames import VideoFrame
 from media.video import from_av
 
@@ -24,22 +24,22 @@ class _UncleanError(Exception):
 
 
 @dataclass(slots=True, eq=False)
-class Part:
+class DecodedGop:
     """A segment in work: `frames` has what is finished, each with its pts in the stream.
 
     The last thing in it is a text: why the part is not clean, empty where it is.
     """
 
-    segment: Segment
+    segment: Gop
     frames: "queue.Queue[tuple[int, VideoFrame] | str]" = field(
         default_factory=lambda: queue.Queue(WAITING)
     )
 
 
-class Studio:
+class GopDecoder:
     """The threads that decode, and a decoder for each."""
 
-    def __init__(self, film: Film, threads: int) -> None:
+    def __init__(self, film: VideoFile, threads: int) -> None:
         self._film = film
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._stopped = threading.Event()
@@ -48,16 +48,16 @@ class Studio:
         for _ in range(threads):
             self._idle.put(self._decoders.enter_context(decoder_of(film.path, strict=True)))
 
-    def begin(self, segment: Segment) -> Part:
+    def begin(self, segment: Gop) -> DecodedGop:
         """Return `segment` as a part that will be decoded, as far as it has to be."""
-        part = Part(segment)
+        part = DecodedGop(segment)
         if segment.trouble or not segment.wanted:
             part.frames.put(segment.trouble)
         else:
             self._pool.submit(self._work, part)
         return part
 
-    def stop(self, parts: "deque[Part]") -> None:
+    def stop(self, parts: "deque[DecodedGop]") -> None:
         """End the work on `parts`, and let nothing begin any more."""
         self._stopped.set()
         for part in parts:
@@ -66,7 +66,7 @@ class Studio:
         self._pool.shutdown(cancel_futures=True)
         self._decoders.close()
 
-    def _work(self, part: Part) -> None:
+    def _work(self, part: DecodedGop) -> None:
         decoder = self._idle.get()
         ended = "its decoder failed"
         try:
@@ -84,7 +84,7 @@ class Studio:
             part.frames.put(ended)
 
 
-def _decoded(decoder: av.VideoCodecContext, segment: Segment) -> Iterator[av.VideoFrame]:
+def _decoded(decoder: av.VideoCodecContext, segment: Gop) -> Iterator[av.VideoFrame]:
     """Yield the wanted pictures of `segment`, in the order of their time.
 
     Raises:
@@ -109,7 +109,7 @@ def _decoded(decoder: av.VideoCodecContext, segment: Segment) -> Iterator[av.Vid
         raise _UncleanError("pictures are missing")
 
 
-def _begins(frame: av.VideoFrame, segment: Segment) -> bool:
+def _begins(frame: av.VideoFrame, segment: Gop) -> bool:
     """Tell whether `segment` begins with `frame`; what comes out before belongs to another.
 
     Raises:

@@ -16,7 +16,7 @@ from media.video import PictureLimits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Film:
+class VideoFile:
     """An open file: where its pictures are, and which and how large they are wanted."""
 
     path: Path
@@ -28,7 +28,7 @@ class Film:
 
 
 @contextmanager
-def film_at(path: Path, step: int, limits: PictureLimits | None) -> Iterator[Film]:
+def film_at(path: Path, step: int, limits: PictureLimits | None) -> Iterator[VideoFile]:
     """Open the pictures of `path`.
 
     Raises:
@@ -44,7 +44,7 @@ def film_at(path: Path, step: int, limits: PictureLimits | None) -> Iterator[Fil
         def place(pts: int) -> int:
             return max(0, round((pts * base - origin) * VIDEO_CLOCK_HZ))
 
-        yield Film(path, container, stream, place, step, limits)
+        yield VideoFile(path, container, stream, place, step, limits)
 
 
 def pictures(container: av.container.InputContainer) -> av.VideoStream | None:

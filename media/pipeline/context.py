@@ -9,13 +9,13 @@ from media.counters import Counters
 from media.events import Output
 from media.pipeline.interfaces import Services
 from media.pipeline.limits import Limits
-from media.pipeline.questions import Questions
+from media.pipeline.questions import OpenQuestions
 
 Send = Callable[[Output], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Shared:
+class SessionContext:
     """Where outputs go, what the models are, and what this session counts and may do.
 
     `memory` is the folder that keeps what was seen; None where that ends with the session.
@@ -25,6 +25,6 @@ class Shared:
     services: Services
     clock: Clock
     limits: Limits
-    questions: Questions
+    questions: OpenQuestions
     counters: Counters
     memory: Path | None = None

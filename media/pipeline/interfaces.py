@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.worker import Worker, to_the_end
-from models.asr.words import Heard, Word
-from models.assistant.interface import Said, Seen
-from models.generation.chunk_request import Parts, Steps, Wish
+from models.asr.words import RecognizedWord, TranscriptUpdate
+from models.assistant.interface import AssistantAnswer, FrameAnalysis
+from models.generation.chunk_request import ChunkRequest, Parts, StepRange
 
 Samples = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -19,7 +19,7 @@ Pixels = NDArray[np.uint8]
 # The states of different models have nothing in common but their owner: hence Any below.
 
 
-class Detector(Protocol):
+class VoiceActivityDetector(Protocol):
     """Voice activity: mono float32 at 16 kHz in, one speech probability for each frame out."""
 
     def init_state(self) -> Any: ...
@@ -27,25 +27,25 @@ class Detector(Protocol):
     def step(self, state: Any, chunk: Samples) -> tuple[Any, Sequence[float]]: ...
 
 
-class Recogniser(Protocol):
+class SpeechRecognizer(Protocol):
     """Streaming speech recognition of one turn: mono float32 at 16 kHz in."""
 
     def init_state(self) -> Any: ...
 
     def step(
-        self, state: Any, chunk: Samples, *, hurry: bool = False
-    ) -> tuple[Any, Sequence[Heard]]: ...
+        self, state: Any, chunk: Samples, *, skip_interim: bool = False
+    ) -> tuple[Any, Sequence[TranscriptUpdate]]: ...
 
-    def flush(self, state: Any, last: Samples | None = None) -> Sequence[Heard]: ...
+    def flush(self, state: Any, last: Samples | None = None) -> Sequence[TranscriptUpdate]: ...
 
 
-class Finisher(Protocol):
+class FinalPass(Protocol):
     """Hears a turn again once it is over: mono float32 at 16 kHz in, its words out."""
 
-    def hear(self, samples: Samples) -> Sequence[Word]: ...
+    def hear(self, samples: Samples) -> Sequence[RecognizedWord]: ...
 
 
-class Watcher(Protocol):
+class VideoAssistant(Protocol):
     """Remembers pictures and answers questions about them; times are in seconds of the stream.
 
     One thread calls what changes the state, `see`, `heed` and `close`; another may read an
@@ -60,15 +60,17 @@ class Watcher(Protocol):
     def init_state(self, folder: Path | None) -> Any:
         """Return the memory that `folder` holds, or a new one; without, it ends with `close`."""
 
-    def see(self, state: Any, pixels: Pixels, time: float) -> tuple[Any, Seen]: ...
+    def see(self, state: Any, pixels: Pixels, time: float) -> tuple[Any, FrameAnalysis]: ...
 
-    def heed(self, state: Any, text: str, time: float) -> tuple[Any, Said | None]:
+    def note_request(
+        self, state: Any, text: str, time: float
+    ) -> tuple[Any, AssistantAnswer | None]:
         """Note what a question asks for from now on; return what answers that, if it is all."""
 
-    def standing(self, state: Any) -> tuple[str, ...]:
+    def standing_requests(self, state: Any) -> tuple[str, ...]:
         """Return the requests to be told something that stand."""
 
-    def answer(self, state: Any, text: str, time: float) -> Said:
+    def answer(self, state: Any, text: str, time: float) -> AssistantAnswer:
         """Answer from what was seen up to `time`; changes nothing."""
 
     def seen_until(self, state: Any) -> float:
@@ -78,15 +80,15 @@ class Watcher(Protocol):
         """Write what is only in RAM to the state's folder, and give it back."""
 
 
-class Voice(Protocol):
+class SpeechSynthesizer(Protocol):
     """Text to speech: mono float32 (n,) at `rate`."""
 
     rate: int
 
-    def speak(self, text: str) -> Samples: ...
+    def synthesize(self, text: str) -> Samples: ...
 
 
-class Painter(Protocol):
+class VideoGenerator(Protocol):
     """Draws video, a chunk of pictures after the other: uint8 (height, width, 3), RGB.
 
     `size` is the width and height of its pictures, `chunk` how many a step begins, and `rate` how
@@ -99,7 +101,7 @@ class Painter(Protocol):
     size: tuple[int, int]
     chunk: int
     rate: float
-    samplers: Mapping[str, Steps]
+    samplers: Mapping[str, StepRange]
     tracks: bool
     things: tuple[str, ...]
     backgrounds: tuple[str, ...]
@@ -112,36 +114,36 @@ class Painter(Protocol):
 
     def init_state(self, name: str, seed: int) -> Any: ...
 
-    def step(self, state: Any, wish: Wish) -> tuple[Any, Sequence[Pixels]]:
+    def step(self, state: Any, request: ChunkRequest) -> tuple[Any, Sequence[Pixels]]:
         """Return the state after, and the pictures that are done, perhaps none at first."""
 
 
-class Seats:
+class GenerationSlots:
     """How many sessions may draw at once, on one event loop."""
 
     def __init__(self, count: int) -> None:
         self.count = count
         self._taken = 0
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Take a seat, if one is free; return whether."""
         if self._taken >= self.count:
             return False
         self._taken += 1
         return True
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give a seat back."""
         self._taken -= 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Studio:
+class GenerationService:
     """What draws, the worker that it draws on, and for how many sessions at once."""
 
-    painter: Painter
-    brush: Worker
-    seats: Seats
+    generator: VideoGenerator
+    worker: Worker
+    slots: GenerationSlots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,18 +156,18 @@ class Services:
     turn is what the recogniser streamed; without `studio` nothing draws.
     """
 
-    detector: Detector
-    recogniser: Recogniser
-    watcher: Watcher
-    voice: Voice | None
-    ears: Worker
-    scribe: Worker
-    eyes: Worker
-    mind: Worker
-    mouth: Worker
-    hand: Worker
-    finisher: Finisher | None = None
-    studio: Studio | None = None
+    detector: VoiceActivityDetector
+    recognizer: SpeechRecognizer
+    assistant: VideoAssistant
+    synthesizer: SpeechSynthesizer | None
+    vad_worker: Worker
+    asr_worker: Worker
+    vision_worker: Worker
+    answer_worker: Worker
+    tts_worker: Worker
+    overlay_worker: Worker
+    final_pass: FinalPass | None = None
+    generation: GenerationService | None = None
 
     async def open_memory(self, folder: Path | None) -> Any:
         """Return what the watcher remembers in `folder`; it is closed again for who is cancelled.
@@ -173,7 +175,9 @@ class Services:
         Raises:
             StoreError: it cannot be opened, or is in use.
         """
-        return await to_the_end(self.eyes.run(self.watcher.init_state, folder), self.close_memory)
+        return await to_the_end(
+            self.vision_worker.run(self.assistant.init_state, folder), self.close_memory
+        )
 
     async def close_memory(self, memory: Any) -> None:
         """Close `memory`, to the end: who waits for a session's end may open it at once.
@@ -181,4 +185,4 @@ class Services:
         Raises:
             StoreError: what it held in RAM could not be written.
         """
-        await to_the_end(self.eyes.run(self.watcher.close, memory))
+        await to_the_end(self.vision_worker.run(self.assistant.close, memory))

@@ -2,11 +2,22 @@
 
 from dataclasses import dataclass, field
 
-from media.pipeline.vision.sampling import Sampling
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """Seconds between looks: `usual`, `attentive`, and `still` where the picture stays the same.
+
+    A picture stays the same while the mean difference of its values is below `change`, of 255.
+    """
+
+    usual: float = 0.5
+    attentive: float = 0.5  # no more on two cores, or what is shown and written falls behind
+    still: float = 2.0
+    change: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Canvas:
+class FrameOutput:
     """How drawn pictures are shown: `rate` a second, their shorter side at least `side` pixels.
 
     `points` of each thing's track may wait.
@@ -32,13 +43,13 @@ class Limits:
     answers: int = 64
     lossless: bool = False
     repeatable: bool = False
-    hurry: float | None = 1.5  # seconds of sound behind at which partial captions are skipped
+    longest_lag: float | None = 1.5  # seconds of sound behind at which partial captions are skipped
     longest_turn: float = 30.0  # after this, a brief silence ends a turn
     longest_gap: float = 1.0  # a longer hole in the sound ends the turn
     sampling: Sampling = field(default_factory=Sampling)
-    canvas: Canvas = field(default_factory=Canvas)
+    frame_output: FrameOutput = field(default_factory=FrameOutput)
 
     @classmethod
     def replay(cls) -> "Limits":
         """Return limits under which the result does not depend on the machine's speed."""
-        return cls(lossless=True, repeatable=True, hurry=None)
+        return cls(lossless=True, repeatable=True, longest_lag=None)

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from media.channel import Channel
 from media.events import Caption
 from media.frames import VideoFrame
-from media.pipeline.context import Shared
+from media.pipeline.context import SessionContext
 
 LINGER = 4.0  # seconds that a final caption stays on the picture
 LINES = 2  # at most so many, the latest
@@ -18,23 +18,23 @@ SHADE = 0.45  # brightness of the picture behind the text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Strip:
+class TextStrip:
     """Text to lay over the bottom of a picture: `alpha` is float32 (height, width, 1) in [0, 1]."""
 
     text: str
     alpha: NDArray[np.float32]
 
 
-class Screen:
+class CaptionOverlay:
     """The stage: shows each frame again, with what was said last."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: SessionContext) -> None:
         self._shared = shared
 
     async def run(self, screen: Channel[VideoFrame | Caption]) -> None:
         """Draw until `screen` ends."""
         caption: Caption | None = None
-        strip: Strip | None = None
+        strip: TextStrip | None = None
         shown = 0.0
         async for item in screen:
             if isinstance(item, Caption):
@@ -46,12 +46,14 @@ class Screen:
             else:
                 shown = item.time
             text = caption.text if caption else ""
-            frame, strip = await self._shared.services.hand.run(draw, item, text, strip)
+            frame, strip = await self._shared.services.overlay_worker.run(draw, item, text, strip)
             self._shared.counters.frames_out += 1
             await self._shared.send(frame)
 
 
-def draw(frame: VideoFrame, text: str, strip: Strip | None) -> tuple[VideoFrame, Strip | None]:
+def draw(
+    frame: VideoFrame, text: str, strip: TextStrip | None
+) -> tuple[VideoFrame, TextStrip | None]:
     """Return `frame` with the last lines of `text` at its bottom, and the strip to reuse."""
     if not text:
         return frame, None
@@ -66,7 +68,7 @@ def draw(frame: VideoFrame, text: str, strip: Strip | None) -> tuple[VideoFrame,
     return VideoFrame(pixels, frame.pts), strip
 
 
-def render(text: str, width: int, size: int) -> Strip:
+def render(text: str, width: int, size: int) -> TextStrip:
     """Return `text` as white lines of `size` pixels, wrapped to `width`, the last ones kept."""
     font = ImageFont.load_default(size)
     lines = wrap(text, lambda line: font.getlength(line) <= width - size)[-LINES:]
@@ -75,7 +77,7 @@ def render(text: str, width: int, size: int) -> Strip:
     for index, line in enumerate(lines):
         left = (width - font.getlength(line)) / 2
         canvas.text((left, size * (0.2 + 1.35 * index)), line, fill=255, font=font)
-    return Strip(text, np.asarray(image, np.float32)[..., None] / np.float32(255))
+    return TextStrip(text, np.asarray(image, np.float32)[..., None] / np.float32(255))
 
 
 def wrap(text: str, fits: Callable[[str], bool]) -> list[str]:

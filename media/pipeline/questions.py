@@ -1,7 +1,7 @@
 """Which questions are open, and which of them were cancelled."""
 
 
-class Questions:
+class OpenQuestions:
     """The one thing that stages share: a cancellation must overtake what waits in channels.
 
     Whether it does depends on how fast the answer comes, so a replay is not `cancellable`.

@@ -17,30 +17,30 @@ from media.channel import Channel
 from media.clock import Clock
 from media.counters import Counters
 from media.events import (
+    Announce,
     Answer,
     Cancel,
     Caption,
     Clear,
     Commit,
     Input,
-    Listening,
+    ListeningConfig,
     Output,
     Question,
-    Say,
 )
 from media.frames import AudioChunk, VideoFrame
-from media.generation_events import Generation, Prompt, Track, Untrack
-from media.pipeline.context import Send, Shared
-from media.pipeline.generation.passthrough import Bystander, Item, Tick
-from media.pipeline.generation.stage import Draftsman
-from media.pipeline.hearing.caption_stage import Scribe
-from media.pipeline.hearing.turn_stage import Listener, Sound, TurnOver, TurnSound
+from media.generation_events import ClearTrack, GenerationConfig, PromptChange, TrackPoints
+from media.pipeline.context import Send, SessionContext
+from media.pipeline.generation.passthrough import Item, Passthrough, StreamTime
+from media.pipeline.generation.stage import GenerationStage
+from media.pipeline.hearing.caption_stage import CaptionStage
+from media.pipeline.hearing.turn_stage import Sound, TurnEnd, TurnSound, TurnStage
 from media.pipeline.interfaces import Services
 from media.pipeline.limits import Limits
-from media.pipeline.overlay import Screen
-from media.pipeline.questions import Questions
-from media.pipeline.speech.stage import Mouth
-from media.pipeline.vision.stage import Sight
+from media.pipeline.overlay import CaptionOverlay
+from media.pipeline.questions import OpenQuestions
+from media.pipeline.speech.stage import SpeechStage
+from media.pipeline.vision.stage import VisionStage
 
 SHOWN = 2  # pictures that wait for a caption to be drawn in
 
@@ -50,14 +50,14 @@ class Channels:
     """The channels of one session; `screen` is None where nothing is drawn."""
 
     sound: Channel[Sound]
-    speech: Channel[TurnSound | TurnOver]
-    sight: Channel[VideoFrame | Question | Say]
+    speech: Channel[TurnSound | TurnEnd]
+    sight: Channel[VideoFrame | Question | Announce]
     answers: Channel[Answer]
     drawing: Channel[Item]
     screen: Channel[VideoFrame | Caption] | None
 
     @classmethod
-    def make(cls, limits: Limits, *, draw: bool) -> "Channels":
+    def make(cls, limits: Limits, *, return_video: bool) -> "Channels":
         """Media may be dropped where it waits for a model; text and turns' sound may not."""
         media: tuple[type, ...] = () if limits.lossless else (VideoFrame, AudioChunk)
         newest: dict[type, int] | None = None if limits.lossless else {VideoFrame: SHOWN}
@@ -67,7 +67,7 @@ class Channels:
             sight=Channel(limits.sight, droppable=media),
             answers=Channel(limits.answers),
             drawing=Channel(limits.sight, droppable=media),
-            screen=Channel(limits.sight, droppable=media, newest=newest) if draw else None,
+            screen=Channel(limits.sight, droppable=media, newest=newest) if return_video else None,
         )
 
     async def show(self, item: VideoFrame | Caption) -> None:
@@ -84,7 +84,7 @@ async def run_session(
     clock: Clock,
     limits: Limits | None = None,
     counters: Counters | None = None,
-    draw: bool = False,
+    return_video: bool = False,
     memory: Path | None = None,
 ) -> None:
     """Feed `source` through the models and `send` what comes out, until the source ends.
@@ -98,42 +98,42 @@ async def run_session(
         ExceptionGroup: a stage failed; the others were cancelled and have ended.
     """
     limits = limits or Limits()
-    shared = Shared(
+    shared = SessionContext(
         send=send,
         services=services,
         clock=clock,
         limits=limits,
-        questions=Questions(cancellable=not limits.repeatable),
+        questions=OpenQuestions(cancellable=not limits.repeatable),
         counters=counters or Counters(),
         memory=memory,
     )
-    channels = Channels.make(limits, draw=draw)
+    channels = Channels.make(limits, return_video=return_video)
 
     async def send_caption(output: Output) -> None:
         if isinstance(output, Caption):
             await channels.show(output)
         await send(output)
 
-    sight = Sight(shared, channels.answers)
+    sight = VisionStage(shared, channels.answers)
 
     async def send_turn(output: Output) -> None:
-        sight.overhear(output)
+        sight.note_speech(output)
         await send(output)
 
-    listener = Listener(replace(shared, send=send_turn), channels.speech)
-    scribe = Scribe(replace(shared, send=send_caption), channels.sight.send)
+    listener = TurnStage(replace(shared, send=send_turn), channels.speech)
+    scribe = CaptionStage(replace(shared, send=send_caption), channels.sight.send)
     async with asyncio.TaskGroup() as stages:
         stages.create_task(route(source, channels, shared), name="route")
         stages.create_task(listener.run(channels.sound), name="listen")
         drawing = stages.create_task(paint(shared, channels), name="paint")
         stages.create_task(write(scribe, channels, drawing), name="write")
         stages.create_task(sight.run(channels.sight), name="see")
-        stages.create_task(Mouth(shared).run(channels.answers), name="speak")
+        stages.create_task(SpeechStage(shared).run(channels.answers), name="speak")
         if channels.screen is not None:
-            stages.create_task(Screen(shared).run(channels.screen), name="draw")
+            stages.create_task(CaptionOverlay(shared).run(channels.screen), name="draw")
 
 
-async def route(source: AsyncIterable[Input], channels: Channels, shared: Shared) -> None:
+async def route(source: AsyncIterable[Input], channels: Channels, shared: SessionContext) -> None:
     """Hand each input to the stages that want it; at the end, end hearing, the first of them."""
     questions, counters = shared.questions, shared.counters
     async for item in source:
@@ -142,16 +142,16 @@ async def route(source: AsyncIterable[Input], channels: Channels, shared: Shared
                 counters.frames_in += 1
                 await channels.sight.send(item)
                 await channels.drawing.send(item)
-            case AudioChunk() | Commit() | Clear() | Listening():
+            case AudioChunk() | Commit() | Clear() | ListeningConfig():
                 await channels.sound.send(item)
                 if isinstance(item, AudioChunk) and shared.limits.repeatable:
-                    await channels.drawing.send(Tick(item.end / item.rate))
-            case Question() | Say():
+                    await channels.drawing.send(StreamTime(item.end / item.rate))
+            case Question() | Announce():
                 questions.open(item.id)
                 await channels.sight.send(item)
             case Cancel():
                 questions.cancel(item.id)
-            case Prompt() | Track() | Untrack() | Generation():
+            case PromptChange() | TrackPoints() | ClearTrack() | GenerationConfig():
                 await channels.drawing.send(item)
             case _:
                 assert_never(item)
@@ -162,15 +162,15 @@ async def route(source: AsyncIterable[Input], channels: Channels, shared: Shared
     await channels.sound.close()
 
 
-async def paint(shared: Shared, channels: Channels) -> None:
+async def paint(shared: SessionContext, channels: Channels) -> None:
     """Draw what is asked for, where something can."""
     show = None if channels.screen is None else channels.show
-    studio = shared.services.studio
-    stage = Bystander(shared, show) if studio is None else Draftsman(shared, studio, show)
+    studio = shared.services.generation
+    stage = Passthrough(shared, show) if studio is None else GenerationStage(shared, studio, show)
     await stage.run(channels.drawing)
 
 
-async def write(scribe: Scribe, channels: Channels, drawing: asyncio.Task[None]) -> None:
+async def write(scribe: CaptionStage, channels: Channels, drawing: asyncio.Task[None]) -> None:
     """Run `scribe`; when no caption can come any more, end what captions and questions feed.
 
     The screen ends once `drawing` is over, too.

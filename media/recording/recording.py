@@ -24,20 +24,26 @@ from numpy.typing import NDArray
 from media.clock import Clock
 from media.errors import MediaError, UnreadableMediaError
 from media.events import (
+    Announce,
     Cancel,
     Clear,
     Commit,
     Input,
-    Listening,
+    ListeningConfig,
     Moment,
     Question,
-    Say,
     TurnDetection,
 )
 from media.files.opening import RATE, decode
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
-from media.generation_events import Generation, Prompt, Steering, Track, Untrack
-from media.recording.track_writers import PictureTape, SoundTape
+from media.generation_events import (
+    ClearTrack,
+    GenerationConfig,
+    GenerationInput,
+    PromptChange,
+    TrackPoints,
+)
+from media.recording.track_writers import FlacWriter, MatroskaWriter
 from media.worker import Worker
 
 SOUND = "sound.flac"
@@ -46,25 +52,25 @@ EVENTS = "events.jsonl"
 MEMORY = "memory"  # folder of what a session remembered of it, made by its watcher
 HOLE = "hole"
 
-Said = Question | Say | Cancel | Commit | Clear | Listening | Steering
+Said = Question | Announce | Cancel | Commit | Clear | ListeningConfig | GenerationInput
 KINDS: dict[str, type[Said]] = {
     "question": Question,
-    "say": Say,
+    "say": Announce,
     "cancel": Cancel,
     "commit": Commit,
     "clear": Clear,
-    "listening": Listening,
-    "prompt": Prompt,
-    "track": Track,
-    "untrack": Untrack,
-    "generation": Generation,
+    "listening": ListeningConfig,
+    "prompt": PromptChange,
+    "track": TrackPoints,
+    "untrack": ClearTrack,
+    "generation": GenerationConfig,
 }
 
 LISTS = {"prompt": ("parts",), "track": ("points", "times")}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RecordedEvent:
     """One line of `events.jsonl`; `hole` is how many samples of sound were missing here."""
 
     audio: int
@@ -81,7 +87,7 @@ async def record(
     Raises:
         MediaError: there is a recording already, or the folder cannot be written.
     """
-    writer = await worker.run(Writer, path)
+    writer = await worker.run(RecordingWriter, path)
     try:
         async for item in source:
             await worker.run(writer.write, item)
@@ -90,7 +96,7 @@ async def record(
         await worker.run(writer.close)
 
 
-class Writer:
+class RecordingWriter:
     """Writes one recording; not safe to use from two threads at once."""
 
     def __init__(self, path: Path) -> None:
@@ -99,8 +105,8 @@ class Writer:
             self._events = (path / EVENTS).open("x", encoding="utf-8")
         except OSError as error:
             raise MediaError(f"{path}: cannot make a new recording there: {error}") from error
-        self._sound = SoundTape(path / SOUND)
-        self._pictures = PictureTape(path / PICTURES)
+        self._sound = FlacWriter(path / SOUND)
+        self._pictures = MatroskaWriter(path / PICTURES)
         self._audio = 0
         self._video = 0
 
@@ -175,7 +181,7 @@ def items_of(path: Path, *, longest: float, video: bool = True) -> Iterator[Inpu
     yield from (item for _, item in heapq.merge(*sides, key=lambda timed: timed[0]))
 
 
-def read_lines(path: Path) -> list[Line]:
+def read_lines(path: Path) -> list[RecordedEvent]:
     """Return the lines of `events.jsonl`.
 
     Raises:
@@ -192,10 +198,10 @@ def read_lines(path: Path) -> list[Line]:
     return lines
 
 
-def _line(fields: dict[str, Any]) -> Line:
+def _line(fields: dict[str, Any]) -> RecordedEvent:
     audio, video, kind = int(fields.pop("audio")), int(fields.pop("video")), fields.pop("kind")
     if kind == HOLE:
-        return Line(audio, video, None, int(fields["samples"]))
+        return RecordedEvent(audio, video, None, int(fields["samples"]))
     if fields.get("detection") is not None:
         fields["detection"] = TurnDetection(**fields["detection"])
     if kind == "question":
@@ -205,7 +211,7 @@ def _line(fields: dict[str, Any]) -> Line:
         fields["moments"] = tuple(Moment(**moment) for moment in fields["moments"])
     for name in LISTS.get(kind, ()):
         fields[name] = _tuples(fields[name])
-    return Line(audio, video, KINDS[kind](**fields))
+    return RecordedEvent(audio, video, KINDS[kind](**fields))
 
 
 def _tuples(value: Any) -> Any:
@@ -213,7 +219,9 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def sound_items(path: Path, lines: list[Line], *, longest: float) -> Iterator[tuple[float, Input]]:
+def sound_items(
+    path: Path, lines: list[RecordedEvent], *, longest: float
+) -> Iterator[tuple[float, Input]]:
     """Yield the sound with its times, cut where something was said to the listener."""
     place = 0
     tape = decode(path, longest=longest, video=False) if path.is_file() else iter(())
@@ -236,7 +244,7 @@ def sound_items(path: Path, lines: list[Line], *, longest: float) -> Iterator[tu
 
 
 def picture_items(
-    path: Path, lines: list[Line], *, longest: float
+    path: Path, lines: list[RecordedEvent], *, longest: float
 ) -> Iterator[tuple[float, Input]]:
     """Yield the pictures with their times, and the questions where they were asked."""
     asked = [line for line in lines if _for_sight(line)]
@@ -249,10 +257,10 @@ def picture_items(
     yield from map(_said, asked)
 
 
-def _said(line: Line) -> tuple[float, Input]:
+def _said(line: RecordedEvent) -> tuple[float, Input]:
     assert line.said is not None
     return max(line.video / VIDEO_CLOCK_HZ, line.audio / RATE), line.said
 
 
-def _for_sight(line: Line) -> bool:
-    return isinstance(line.said, Question | Say | Cancel | Steering)
+def _for_sight(line: RecordedEvent) -> bool:
+    return isinstance(line.said, Question | Announce | Cancel | GenerationInput)

@@ -14,7 +14,7 @@ TICKS = VIDEO_CLOCK_HZ // 1000  # in a millisecond, the unit of Matroska's times
 GOP = 60  # frames between key frames
 
 
-class SoundTape:
+class FlacWriter:
     """Appends mono float32 at 16 kHz to a FLAC file, which is made with the first sample.
 
     Sound that came as int16 is kept exactly.
@@ -45,7 +45,7 @@ class SoundTape:
         _finish(self._container, self._stream)
 
 
-class PictureTape:
+class MatroskaWriter:
     """Appends pictures to a Matroska file, which is made with the first and takes its size."""
 
     def __init__(self, path: Path) -> None:

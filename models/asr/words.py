@@ -6,7 +6,7 @@ RATE = 16_000  # samples a second: every model of this folder hears mono float32
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class RecognizedWord:
     """One recognised word; `text` keeps its leading space and its punctuation.
 
     `start` and `end` are sample indexes since the stream began, at `RATE`;
@@ -20,7 +20,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class TranscriptUpdate:
     """What one step of a streaming recogniser changed.
 
     `committed` are new words that will never change; `tentative` is the whole unstable
@@ -29,11 +29,11 @@ class Heard:
     sound, not in the caller's chunks, so that it does not depend on how the sound was cut.
     """
 
-    committed: tuple[Word, ...]
-    tentative: tuple[Word, ...]
+    committed: tuple[RecognizedWord, ...]
+    tentative: tuple[RecognizedWord, ...]
     position: int
 
 
-def text_of(words: tuple[Word, ...] | list[Word]) -> str:
+def text_of(words: tuple[RecognizedWord, ...] | list[RecognizedWord]) -> str:
     """Return the words as a line of text, without the outer white space."""
     return "".join(word.text for word in words).strip()

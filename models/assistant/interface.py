@@ -17,7 +17,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class MetRequest:
     """What was asked to be told, in the words of `request`, has come: `text` says so."""
 
     request: str
@@ -26,7 +26,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class FrameAnalysis:
     """What came of looking at a picture.
 
     `remembered` went into memory, in order of time. `relevance` is float32 (rows, columns) in
@@ -34,13 +34,13 @@ class Seen:
     """
 
     remembered: tuple[Sighting, ...] = ()
-    noticed: tuple[Notice, ...] = ()
+    noticed: tuple[MetRequest, ...] = ()
     relevance: NDArray[np.float32] | None = None
     about: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Said:
+class AssistantAnswer:
     """An answer: its `pieces` as they are made, and what it is made from, in order of time.
 
     `read` is how many tokens the model reads for it, what it remembers included; 0 where no

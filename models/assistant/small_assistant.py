@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from models.assistant.interface import Said, Seen, Sighting
+from models.assistant.interface import AssistantAnswer, FrameAnalysis, Sighting
 from models.assistant.requests import session_requests as wishes
 from models.assistant.requests.session_requests import Wished
-from models.assistant.requests.standing_requests import Standing
+from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.scene.perception import Pixels
 from models.assistant.scene.scene_entry import line
-from models.assistant.scene.scene_log import Entry, from_lines, to_line
-from models.assistant.small_model import Embedded, Memory
+from models.assistant.scene.scene_log import LoggedEntry, from_lines, to_line
+from models.assistant.small_model import SmallModel, SmallModelMemory
 from models.errors import StoreError, StoreFullError
 from models.memory.kv_store.tiers import Budget, Store, open_store
 from models.vision.class_names import NAMES
@@ -27,16 +27,16 @@ LONGEST_QUESTION = 200  # words: more would take many seconds to read
 
 
 @dataclass(slots=True, eq=False)
-class Watch:
+class SmallAssistantState:
     """The state of one stream; `told` entries of its diary were told and written."""
 
-    memory: Memory
+    memory: SmallModelMemory
     told: int = 0
     diary: IO[str] | None = None
     wished: Wished = field(default_factory=Wished)
 
 
-class SmallWatcher:
+class SmallAssistant:
     """The embedded model behind a session; one serves every session."""
 
     stand_in = False
@@ -47,20 +47,23 @@ class SmallWatcher:
     )
 
     def __init__(
-        self, model: Embedded, budget: Budget | None = None, watching: Standing | None = None
+        self,
+        model: SmallModel,
+        budget: Budget | None = None,
+        watching: RequestTracker | None = None,
     ) -> None:
         self.model = model
         self.budget = budget or Budget()
-        self.watching = watching or Standing()
+        self.watching = watching or RequestTracker()
 
-    def init_state(self, folder: Path | None) -> Watch:
+    def init_state(self, folder: Path | None) -> SmallAssistantState:
         """Return the memory that `folder` holds, or a new one; without a folder, it is in RAM.
 
         Raises:
             StoreError: the folder cannot be used, or is another model's.
         """
         if folder is None:
-            return Watch(self.model.init_state(Store(self.budget)))
+            return SmallAssistantState(self.model.init_state(Store(self.budget)))
         store = open_store(folder / BLOCKS, self.model.rekv.identity, self.budget)
         try:
             lines = (folder / DIARY).open("a+", encoding="utf-8")
@@ -69,9 +72,11 @@ class SmallWatcher:
             raise StoreError(f"{folder}: cannot keep a memory there: {error}") from error
         lines.seek(0)
         diary = from_lines(lines)
-        return Watch(self.model.init_state(store, diary), len(diary.entries), lines)
+        return SmallAssistantState(self.model.init_state(store, diary), len(diary.entries), lines)
 
-    def see(self, state: Watch, pixels: Pixels, time: float) -> tuple[Watch, Seen]:
+    def see(
+        self, state: SmallAssistantState, pixels: Pixels, time: float
+    ) -> tuple[SmallAssistantState, FrameAnalysis]:
         """Look at a picture, uint8 (height, width, 3) RGB, at `time` in seconds.
 
         Raises:
@@ -83,41 +88,43 @@ class SmallWatcher:
         fresh = self._written(state)
         entries = memory.diary.entries
         number = entries[-1].block if entries else NO_BLOCK
-        return state, Seen(
+        return state, FrameAnalysis(
             remembered=tuple(map(_sighting, fresh)),
             noticed=wishes.look(self.watching, state.wished, look, number),
             relevance=look.relevance.numpy(),
             about=", ".join(sorted(NAMES[column] for column in memory.about)),
         )
 
-    def heed(self, state: Watch, text: str, time: float) -> tuple[Watch, Said | None]:
+    def note_request(
+        self, state: SmallAssistantState, text: str, time: float
+    ) -> tuple[SmallAssistantState, AssistantAnswer | None]:
         """Look out for what `text` asks about; return what answers a standing request."""
         said = wishes.heed(self.watching, state.wished, text, time)
         if said is None:
             self.model.attend(state.memory, text)
         return state, said
 
-    def standing(self, state: Watch) -> tuple[str, ...]:
+    def standing_requests(self, state: SmallAssistantState) -> tuple[str, ...]:
         """Return the requests that stand."""
         return state.wished.standing
 
-    def answer(self, state: Watch, text: str, time: float) -> Said:
+    def answer(self, state: SmallAssistantState, text: str, time: float) -> AssistantAnswer:
         """Answer from what was seen up to `time`; changes nothing."""
         count = len(text.split())
         if count > LONGEST_QUESTION:
             long = f"That question has {count} words. I can take in {LONGEST_QUESTION} at most."
-            return Said(iter([long]))
+            return AssistantAnswer(iter([long]))
         reply = self.model.answer(state.memory, text, now=time)
         numbers = {e.moment.time: e.block for e in state.memory.diary.entries}
         sightings = (Sighting(numbers[m.time], m.time, line(m)) for m in reply.moments)
-        return Said(reply.pieces, tuple(sightings), reply.read)
+        return AssistantAnswer(reply.pieces, tuple(sightings), reply.read)
 
-    def seen_until(self, state: Watch) -> float:
+    def seen_until(self, state: SmallAssistantState) -> float:
         """Return the time of the last moment that is remembered; less than 0 if none is."""
         entries = state.memory.diary.entries
         return entries[-1].moment.time if entries else -1.0
 
-    def close(self, state: Watch) -> None:
+    def close(self, state: SmallAssistantState) -> None:
         """Write what is only in RAM to the folder, and give it back.
 
         Raises:
@@ -132,7 +139,7 @@ class SmallWatcher:
             if state.diary is not None:
                 state.diary.close()
 
-    def _written(self, state: Watch) -> list[Entry]:
+    def _written(self, state: SmallAssistantState) -> list[LoggedEntry]:
         """Return the entries that are new, after writing them."""
         fresh = state.memory.diary.entries[state.told :]
         state.told += len(fresh)
@@ -145,5 +152,5 @@ class SmallWatcher:
         return fresh
 
 
-def _sighting(entry: Entry) -> Sighting:
+def _sighting(entry: LoggedEntry) -> Sighting:
     return Sighting(entry.block, entry.moment.time, line(entry.moment))

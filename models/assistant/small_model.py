@@ -15,11 +15,11 @@ import torch
 
 from models.assistant.scene import perception as eyes
 from models.assistant.scene.embedding import embed
-from models.assistant.scene.novelty import Settling, rest, settle
-from models.assistant.scene.perception import Eyes, Look, Pixels
+from models.assistant.scene.novelty import NoveltyState, rest, settle
+from models.assistant.scene.perception import Observation, Perception, Pixels
 from models.assistant.scene.query_parsing import about, plain
-from models.assistant.scene.scene_entry import SYSTEM, Moment, asked
-from models.assistant.scene.scene_log import Diary, Entry, choose, search
+from models.assistant.scene.scene_entry import SYSTEM, SceneEntry, asked
+from models.assistant.scene.scene_log import LoggedEntry, SceneLog, choose, search
 from models.language import lora as adapter
 from models.language import smollm2
 from models.language.smollm2 import Chat, asking, opening
@@ -36,7 +36,7 @@ NOTHING_YET = "I have not seen anything yet."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddedConfig:
+class SmallModelConfig:
     """A moment is remembered when it differs from the last, or after `every` seconds.
 
     `moments` is how many a question is answered from; `longest` tokens an answer has at most.
@@ -48,7 +48,7 @@ class EmbeddedConfig:
 
 
 @dataclass(slots=True, eq=False)
-class Memory:
+class SmallModelMemory:
     """What is remembered of one stream; `looks` are those of the last minute, remembered or not.
 
     A question may be asked of a time that is over: somebody spoke, and it took a while to write
@@ -56,26 +56,26 @@ class Memory:
     """
 
     rekv: State
-    diary: Diary
-    looks: deque[Look] = field(default_factory=deque)
+    diary: SceneLog
+    looks: deque[Observation] = field(default_factory=deque)
     about: frozenset[int] = frozenset()
-    settling: Settling = field(default_factory=Settling)
+    settling: NoveltyState = field(default_factory=NoveltyState)
 
     @property
-    def latest(self) -> Look | None:
+    def latest(self) -> Observation | None:
         """The newest look."""
         return self.looks[-1] if self.looks else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reply:
+class SmallModelReply:
     """Pieces of the answer as they are made, and the moments that it is made from.
 
     `read` is how many tokens the model reads for it; 0 where it is not asked.
     """
 
     pieces: Iterator[str]
-    moments: tuple[Moment, ...]
+    moments: tuple[SceneEntry, ...]
     read: int = 0
 
     @property
@@ -84,24 +84,30 @@ class Reply:
         return tuple(moment.time for moment in self.moments)
 
 
-class Embedded:
+class SmallModel:
     """The model; one serves every session."""
 
-    def __init__(self, chat: Chat, sight: Eyes, config: EmbeddedConfig | None = None) -> None:
+    def __init__(
+        self, chat: Chat, sight: Perception, config: SmallModelConfig | None = None
+    ) -> None:
         self.chat = chat
         self.eyes = sight
-        self.config = config or EmbeddedConfig()
+        self.config = config or SmallModelConfig()
         begin = chat.tokens(opening(SYSTEM))
         self.rekv = Rekv(chat.decoder, begin, RekvConfig(window=1024, internal=False))
 
-    def init_state(self, store: Store | None = None, diary: Diary | None = None) -> Memory:
+    def init_state(
+        self, store: Store | None = None, diary: SceneLog | None = None
+    ) -> SmallModelMemory:
         """Return the memory before the first picture, or after what `store` and `diary` hold."""
-        diary = diary or Diary()
-        seen = [Look(e.moment, torch.from_numpy(e.shares)) for e in diary.entries[-1:]]
-        settling = Settling(seen[0], seen[0]) if seen else Settling()
-        return Memory(self.rekv.init_state(store), diary, settling=settling)
+        diary = diary or SceneLog()
+        seen = [Observation(e.moment, torch.from_numpy(e.shares)) for e in diary.entries[-1:]]
+        settling = NoveltyState(seen[0], seen[0]) if seen else NoveltyState()
+        return SmallModelMemory(self.rekv.init_state(store), diary, settling=settling)
 
-    def step(self, memory: Memory, chunk: tuple[Pixels, float]) -> tuple[Memory, tuple[()]]:
+    def step(
+        self, memory: SmallModelMemory, chunk: tuple[Pixels, float]
+    ) -> tuple[SmallModelMemory, tuple[()]]:
         """Look at a picture, uint8 (height, width, 3) RGB, at a time in seconds.
 
         Raises:
@@ -118,11 +124,11 @@ class Embedded:
         memory.settling = settling
         return memory, ()
 
-    def attend(self, memory: Memory, question: str) -> None:
+    def attend(self, memory: SmallModelMemory, question: str) -> None:
         """Look out for what `question` asks about in the pictures that follow."""
         memory.about = about(question).names
 
-    def flush(self, memory: Memory) -> tuple[()]:
+    def flush(self, memory: SmallModelMemory) -> tuple[()]:
         """Remember the newest picture, and write what is only in RAM.
 
         Raises:
@@ -136,7 +142,7 @@ class Embedded:
             memory.settling = settling
         return self.rekv.flush(memory.rekv)
 
-    def answer(self, memory: Memory, question: str, *, now: float) -> Reply:
+    def answer(self, memory: SmallModelMemory, question: str, *, now: float) -> SmallModelReply:
         """Answer from what was seen up to `now`, seconds; `memory` is not changed.
 
         The newest look is read too, remembered or not. What a search for the question's words
@@ -149,7 +155,7 @@ class Embedded:
         if newest is not None:
             entries = [*entries, _entry(NOT_STORED, newest, now)]
         if not entries:
-            return Reply(iter([NOTHING_YET]), ())
+            return SmallModelReply(iter([NOTHING_YET]), ())
         topic = about(question)
         chosen = choose(entries, topic, count=self.config.moments)
         stored = [entry for entry in chosen if entry.block != NOT_STORED]
@@ -162,9 +168,11 @@ class Embedded:
             retrieved, prompt, longest=self.config.longest, stop={self.chat.end}
         )
         read = retrieved.caches[0].length + len(prompt)
-        return Reply(pieces(self.chat, tokens), tuple(entry.moment for entry in stored), read)
+        return SmallModelReply(
+            pieces(self.chat, tokens), tuple(entry.moment for entry in stored), read
+        )
 
-    def _remember(self, memory: Memory, look: Look, now: float) -> None:
+    def _remember(self, memory: SmallModelMemory, look: Observation, now: float) -> None:
         moment = look.moment
         frame = Frame(embed(self.chat, moment), moment.time, moment.time)
         memory.rekv, _ = self.rekv.step(memory.rekv, [frame])
@@ -185,21 +193,23 @@ def pieces(chat: Chat, tokens: Iterator[int]) -> Iterator[str]:
             sent = len(text)
 
 
-def load(weights: Path, checkpoint: Path = ADAPTER) -> Embedded:
+def load(weights: Path, checkpoint: Path = ADAPTER) -> SmallModel:
     """Return the model with the packaged weights in `weights` and the project's `checkpoint`.
 
     Raises:
         WeightsError: a file is missing, damaged, or of another network.
     """
     chat = smollm2.load_packed(weights / "smollm2-135m", adapter.read(checkpoint))
-    return Embedded(chat, eyes.load(weights))
+    return SmallModel(chat, eyes.load(weights))
 
 
-def _entry(block: int, look: Look, known: float) -> Entry:
-    return Entry(block, look.moment, look.shares.numpy().astype(np.float32), known)
+def _entry(block: int, look: Observation, known: float) -> LoggedEntry:
+    return LoggedEntry(block, look.moment, look.shares.numpy().astype(np.float32), known)
 
 
-def _newest(memory: Memory, entries: Sequence[Entry], now: float) -> Look | None:
+def _newest(
+    memory: SmallModelMemory, entries: Sequence[LoggedEntry], now: float
+) -> Observation | None:
     """Return the newest look up to `now`, if `entries` have none as new and there are any."""
     if not entries:
         return None

@@ -11,11 +11,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from models.assistant.interface import Said, Seen, Sighting
+from models.assistant.interface import AssistantAnswer, FrameAnalysis, Sighting
 from models.assistant.requests import session_requests as wishes
 from models.assistant.requests.session_requests import Wished
-from models.assistant.requests.standing_requests import Standing
-from models.assistant.scene.perception import Eyes, Look, Pixels
+from models.assistant.requests.standing_requests import RequestTracker
+from models.assistant.scene.perception import Observation, Perception, Pixels
 from models.errors import EmptyMemoryError, WeightsError
 from models.language.decoder import Decoder
 from models.language.huggingface import read_config
@@ -63,7 +63,7 @@ class VideoLlmConfig:
 
 
 @dataclass(slots=True, eq=False)
-class Watch:
+class VideoLlmState:
     """The state of one stream."""
 
     rekv: State
@@ -71,7 +71,7 @@ class Watch:
     last: float | None = None  # time of the last frame that was remembered
 
 
-class VideoLlmWatcher:
+class VideoLlmAssistant:
     """The model behind a session; one serves every session."""
 
     stand_in = False
@@ -79,12 +79,12 @@ class VideoLlmWatcher:
     def __init__(
         self,
         model: VideoLlm,
-        eyes: Eyes,
+        eyes: Perception,
         config: VideoLlmConfig | None = None,
         *,
         places: Places | None = None,
         budget: Budget | None = None,
-        watching: Standing | None = None,
+        watching: RequestTracker | None = None,
         name: str = "a Video-LLM",
     ) -> None:
         self.model = model
@@ -92,30 +92,32 @@ class VideoLlmWatcher:
         self.eyes = eyes
         self.config = config or VideoLlmConfig()
         self.budget = budget or Budget()
-        self.watching = watching or Standing()
+        self.watching = watching or RequestTracker()
         self.rekv = Rekv(model.decoder, model.opening, self.config.rekv, places=places)
 
-    def init_state(self, folder: Path | None) -> Watch:
+    def init_state(self, folder: Path | None) -> VideoLlmState:
         """Return the memory that `folder` holds, or a new one; without a folder, it is in RAM.
 
         Raises:
             StoreError: the folder cannot be used, or is another model's.
         """
         if folder is None:
-            return Watch(self.rekv.init_state(Store(self.budget)))
+            return VideoLlmState(self.rekv.init_state(Store(self.budget)))
         store = open_store(folder / BLOCKS, self.rekv.identity, self.budget)
-        state = Watch(self.rekv.init_state(store))
+        state = VideoLlmState(self.rekv.init_state(store))
         blocks = store.table.blocks
         state.last = blocks[-1].end if blocks else None
         return state
 
-    def see(self, state: Watch, pixels: Pixels, time: float) -> tuple[Watch, Seen]:
+    def see(
+        self, state: VideoLlmState, pixels: Pixels, time: float
+    ) -> tuple[VideoLlmState, FrameAnalysis]:
         """Look at a picture, uint8 (height, width, 3) RGB, at `time` in seconds.
 
         Raises:
             StoreFullError, StoreError: there is no room to remember it; the rest is kept.
         """
-        look: Look | None = None
+        look: Observation | None = None
         if state.wished.standing:
             look = self.eyes.look(pixels, time)
         remembered: tuple[Sighting, ...] = ()
@@ -125,23 +127,25 @@ class VideoLlmWatcher:
             state.last = time
             remembered = (Sighting(_newest(state), time, ""),)
         noticed = wishes.look(self.watching, state.wished, look, _newest(state)) if look else ()
-        return state, Seen(remembered, noticed, look.relevance.numpy() if look else None)
+        return state, FrameAnalysis(remembered, noticed, look.relevance.numpy() if look else None)
 
-    def heed(self, state: Watch, text: str, time: float) -> tuple[Watch, Said | None]:
+    def note_request(
+        self, state: VideoLlmState, text: str, time: float
+    ) -> tuple[VideoLlmState, AssistantAnswer | None]:
         """Return what answers a standing request; None where `text` is an ordinary question."""
         return state, wishes.heed(self.watching, state.wished, text, time)
 
-    def standing(self, state: Watch) -> tuple[str, ...]:
+    def standing_requests(self, state: VideoLlmState) -> tuple[str, ...]:
         """Return the requests that stand."""
         return state.wished.standing
 
-    def answer(self, state: Watch, text: str, time: float) -> Said:
+    def answer(self, state: VideoLlmState, text: str, time: float) -> AssistantAnswer:
         """Answer from what was seen up to `time`; changes nothing."""
         language = self.model.language
         try:
             retrieved = self.rekv.retrieve(state.rekv, language.question(text), until=time)
         except EmptyMemoryError:
-            return Said(iter([NOTHING_YET]))
+            return AssistantAnswer(iter([NOTHING_YET]))
         prompt = self.model.prompt(text)
         read = retrieved.caches[0].length + len(prompt)
         tokens = self.rekv.reply(
@@ -150,13 +154,13 @@ class VideoLlmWatcher:
         most = [block for block, _ in retrieved.voted()[: self.config.evidence]]
         most.sort(key=lambda block: block.start)
         sightings = tuple(Sighting(block.id, block.start, "") for block in most)
-        return Said(language.text(tokens), sightings, read)
+        return AssistantAnswer(language.text(tokens), sightings, read)
 
-    def seen_until(self, state: Watch) -> float:
+    def seen_until(self, state: VideoLlmState) -> float:
         """Return the time of the last moment that is remembered; less than 0 if none is."""
         return -1.0 if state.last is None else state.last
 
-    def close(self, state: Watch) -> None:
+    def close(self, state: VideoLlmState) -> None:
         """Write what is only in RAM to the folder, and give it back.
 
         Raises:
@@ -170,13 +174,13 @@ class VideoLlmWatcher:
 
 def load(
     folder: Path,
-    eyes: Eyes,
+    eyes: Perception,
     config: VideoLlmConfig | None = None,
     *,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
     budget: Budget | None = None,
-) -> VideoLlmWatcher:
+) -> VideoLlmAssistant:
     """Return the model in `folder`, as it comes from the hub, told apart by its config.json.
 
     Raises:
@@ -186,16 +190,16 @@ def load(
     kind = read_config(folder).get("model_type")
     if kind == "llava_onevision":
         llava = read_llava_onevision(folder, device=device, dtype=dtype)
-        return VideoLlmWatcher(llava, eyes, config, budget=budget, name=folder.name)
+        return VideoLlmAssistant(llava, eyes, config, budget=budget, name=folder.name)
     if kind == "qwen2_5_vl":
         qwen = read_qwen25_vl(folder, device=device, dtype=dtype)
         places = qwen.places(config.interval)
-        return VideoLlmWatcher(qwen, eyes, config, places=places, budget=budget, name=folder.name)
+        return VideoLlmAssistant(qwen, eyes, config, places=places, budget=budget, name=folder.name)
     raise WeightsError(
         f"{folder}: a model of type {kind!r}; give one of llava_onevision or qwen2_5_vl"
     )
 
 
-def _newest(state: Watch) -> int:
+def _newest(state: VideoLlmState) -> int:
     last = state.rekv.last
     return NO_BLOCK if last is None else last.id

@@ -11,7 +11,7 @@ Parts = tuple[tuple[str, float], ...]  # texts of a prompt, with their weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steps:
+class StepRange:
     """How many steps a sampler takes by itself, at least, and at most.
 
     `live` says that their number may change from chunk to chunk without a seam.
@@ -28,7 +28,7 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Wish:
+class ChunkRequest:
     """What one chunk of pictures is to show.
 
     `track` is float32 (things, pictures, 2): x and y in [0, 1], NaN where nobody says where the

@@ -10,7 +10,7 @@ from models.errors import ModelError
 SEED = 0  # of the breath noise: the same text sounds the same
 
 
-class HibariVoice:
+class HibariSynthesizer:
     """The packaged voice "heart" (American English), mono float32 at 24 kHz."""
 
     rate = 24_000
@@ -23,7 +23,7 @@ class HibariVoice:
             raise ModelError("hibari-tts is not installed: run ./eyeline doctor") from error
         self._tts: Any = Hibari(voice=self.name)  # untyped library
 
-    def speak(self, text: str) -> NDArray[np.float32]:
+    def synthesize(self, text: str) -> NDArray[np.float32]:
         """Return `text` as sound; nothing where no word can be spoken."""
         samples = np.asarray(self._tts(text, seed=SEED), np.float32)
         return np.clip(samples, -1.0, 1.0)

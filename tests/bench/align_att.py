@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from models.asr.streaming.causal_text import heard_best, loops
 from models.asr.streaming.short_window import ShortWindow
 from models.asr.whisper.align import FRAME
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import Rules
-from models.asr.words import RATE, Heard, Word
+from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
 Samples = NDArray[np.float32]
 
@@ -35,7 +35,7 @@ class Written:
 class AlignAtt:
     """A stream for clips that fit into one window."""
 
-    def __init__(self, recogniser: Recogniser, *, interval: float, margin: int = 25) -> None:
+    def __init__(self, recogniser: WhisperModel, *, interval: float, margin: int = 25) -> None:
         self._recogniser = recogniser
         self._interval = round(interval * RATE)
         self._margin = margin
@@ -46,7 +46,7 @@ class AlignAtt:
     def init_state(self) -> Written:
         return Written(np.zeros(0, np.float32))
 
-    def step(self, state: Written, samples: Samples) -> tuple[Written, list[Heard]]:
+    def step(self, state: Written, samples: Samples) -> tuple[Written, list[TranscriptUpdate]]:
         state = replace(state, sound=np.concatenate([state.sound, samples]))
         heard = []
         while len(state.sound) - state.listened >= self._interval:
@@ -55,11 +55,11 @@ class AlignAtt:
             heard.append(news)
         return state, heard
 
-    def flush(self, state: Written) -> list[Heard]:
+    def flush(self, state: Written) -> list[TranscriptUpdate]:
         return [self._listen(replace(state, listened=len(state.sound)), done=True)[1]]
 
     @torch.inference_mode()
-    def _listen(self, state: Written, *, done: bool) -> tuple[Written, Heard]:
+    def _listen(self, state: Written, *, done: bool) -> tuple[Written, TranscriptUpdate]:
         model, tokenizer = self._recogniser.model, self._recogniser.tokenizer
         known = state.listened // FRAME
         tokens = list(state.tokens)
@@ -79,5 +79,9 @@ class AlignAtt:
             reads = [token]
         words = tokenizer.words(tokens)
         out = len(words) if done else max(state.words, len(words) - 1)  # the last may go on
-        fresh = tuple(Word(tokenizer.decode(word), 0, 0) for word in words[state.words : out])
-        return replace(state, tokens=tuple(tokens), words=out), Heard(fresh, (), state.listened)
+        fresh = tuple(
+            RecognizedWord(tokenizer.decode(word), 0, 0) for word in words[state.words : out]
+        )
+        return replace(state, tokens=tuple(tokens), words=out), TranscriptUpdate(
+            fresh, (), state.listened
+        )

@@ -29,7 +29,7 @@ from models.asr.ancat.network import AncatConfig, Mode
 from models.asr.ancat.search import Spelling
 from models.asr.ancat.stream import AncatStream, AncatStreamConfig
 from models.asr.whisper import loading as recogniser
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
 from models.training.ancat.run import WEIGHTS, TrainingConfig
@@ -73,7 +73,7 @@ def row(name: str, result: Result, about: About) -> str:
     )
 
 
-def followed(stream: AncatStream, aligner: Recogniser, pairs: list[Pair]) -> str:
+def followed(stream: AncatStream, aligner: WhisperModel, pairs: list[Pair]) -> str:
     """Return the columns of a stream: delay of committed words, and cost."""
     delays, cost, seconds = list[float](), 0.0, 0.0
     for samples, text in pairs:

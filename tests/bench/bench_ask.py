@@ -27,16 +27,16 @@ from media.pipeline.speech.stage import split_clauses
 from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.whisper.loading import load as load_recogniser
 from models.assistant.scene.embedding import embed
-from models.assistant.scene.perception import Look
+from models.assistant.scene.perception import Observation
 from models.assistant.scene.scene_entry import SYSTEM, asked
-from models.assistant.scene.scene_log import Diary, Entry
-from models.assistant.small_model import ADAPTER, Embedded, Memory
+from models.assistant.scene.scene_log import LoggedEntry, SceneLog
+from models.assistant.small_model import ADAPTER, SmallModel, SmallModelMemory
 from models.language import lora as adapter
 from models.language import smollm2
 from models.language.smollm2 import asking, opening
 from models.memory.kv_store.tiers import Budget, open_store
 from models.memory.rekv import Frame
-from models.speech.hibari import HibariVoice
+from models.speech.hibari import HibariSynthesizer
 from tests.bench.lines import EVERY, PICTURE, Drawn, look, questions
 from tests.paths import SPEECH
 
@@ -54,7 +54,9 @@ class Asked:
     cpu: float
 
 
-def ask(model: Embedded, memory: Memory, voice: HibariVoice, question: str, now: float) -> Asked:
+def ask(
+    model: SmallModel, memory: SmallModelMemory, voice: HibariSynthesizer, question: str, now: float
+) -> Asked:
     """Ask, up to the first clause as sound."""
     began, cpu = time.perf_counter(), time.thread_time()
     said = model.answer(memory, question, now=now).pieces
@@ -67,12 +69,12 @@ def ask(model: Embedded, memory: Memory, voice: HibariVoice, question: str, now:
         if piece is None:
             break
     if clauses:
-        voice.speak(clauses[0])
+        voice.synthesize(clauses[0])
     return Asked(token, time.perf_counter() - began, cpu)
 
 
 @torch.no_grad()
-def dense(model: Embedded, seconds: int, question: str) -> float:
+def dense(model: SmallModel, seconds: int, question: str) -> float:
     """Return the seconds to the first token if all lines are read again for the question."""
     chat, decoder = model.chat, model.chat.decoder
     lines = [embed(chat, look(at).moment) for at in range(0, seconds, EVERY)]
@@ -88,7 +90,7 @@ def dense(model: Embedded, seconds: int, question: str) -> float:
     return time.perf_counter() - began
 
 
-def remember(model: Embedded, memory: Memory, until: int) -> None:
+def remember(model: SmallModel, memory: SmallModelMemory, until: int) -> None:
     """Remember the moments up to `until` seconds: those after `READ` are copies of others.
 
     What a block holds changes nothing about times and sizes.
@@ -113,11 +115,11 @@ def remember(model: Embedded, memory: Memory, until: int) -> None:
         entries.append(_entry(stored.id, look(at)))
 
 
-def _entry(block: int, seen: Look) -> Entry:
-    return Entry(block, seen.moment, seen.shares.numpy(), seen.moment.time)
+def _entry(block: int, seen: Observation) -> LoggedEntry:
+    return LoggedEntry(block, seen.moment, seen.shares.numpy(), seen.moment.time)
 
 
-def encode(model: Embedded, memory: Memory, count: int) -> tuple[float, float]:
+def encode(model: SmallModel, memory: SmallModelMemory, count: int) -> tuple[float, float]:
     """Remember `count` moments one by one; return median seconds and CPU seconds of each."""
     took, cpu = [], []
     begin = int(memory.diary.entries[-1].moment.time) + EVERY if memory.diary.entries else 0
@@ -169,10 +171,10 @@ def quantiles(values: list[float]) -> str:
     return f"{statistics.median(ordered):.2f} / {ordered[int(0.95 * (len(ordered) - 1))]:.2f}"
 
 
-def measure(model: Embedded, folder: Path, options: argparse.Namespace) -> None:
+def measure(model: SmallModel, folder: Path, options: argparse.Namespace) -> None:
     """Print a line for each length of stream, then what the folder costs."""
-    voice = HibariVoice()
-    voice.speak("Yes, I have.")  # the first call makes room
+    voice = HibariSynthesizer()
+    voice.synthesize("Yes, I have.")  # the first call makes room
     memory = model.init_state(
         open_store(folder, model.rekv.identity, Budget(ram=options.ram * MIB))
     )
@@ -209,12 +211,14 @@ def measure(model: Embedded, folder: Path, options: argparse.Namespace) -> None:
     store.close()
 
 
-def restart(model: Embedded, folder: Path, memory: Memory, options: argparse.Namespace) -> None:
+def restart(
+    model: SmallModel, folder: Path, memory: SmallModelMemory, options: argparse.Namespace
+) -> None:
     """Give the folder back, open it again, and print how long that took."""
     memory.rekv.store.close()
     began, cpu = time.perf_counter(), time.thread_time()
     store = open_store(folder, model.rekv.identity, Budget(ram=options.ram * MIB))
-    again = model.init_state(store, Diary(memory.diary.entries))
+    again = model.init_state(store, SceneLog(memory.diary.entries))
     took, cpu = time.perf_counter() - began, time.thread_time() - cpu
     print(f"        restart with {store.table.count} blocks: {took:.2f} s, {cpu:.2f} of CPU")
     memory.rekv = again.rekv
@@ -240,7 +244,7 @@ def main() -> None:
     chat = smollm2.load_packed(options.weights / "smollm2-135m", changes)
     took = time.perf_counter() - began[0], time.process_time() - began[1]
     print(f"load: {took[0]:.1f} s, {took[1]:.1f} of CPU; process {held():.0f} MiB")
-    model = Embedded(chat, Drawn())
+    model = SmallModel(chat, Drawn())
     busy = captions(options.weights) if options.captions else contextlib.nullcontext()
     with tempfile.TemporaryDirectory() as folder, busy:
         measure(model, Path(folder), options)

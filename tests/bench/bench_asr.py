@@ -25,14 +25,14 @@ import av
 import jiwer
 import numpy as np
 import torch
-from faster_whisper import WhisperModel
+from faster_whisper import WhisperModel as FasterWhisper
 from numpy.typing import NDArray
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from models.asr.streaming.local_agreement import LocalAgreement, LocalAgreementConfig
 from models.asr.streaming.offline import transcribe
-from models.asr.whisper.loading import Recogniser, load
-from models.asr.words import RATE, Heard
+from models.asr.whisper.loading import WhisperModel, load
+from models.asr.words import RATE, TranscriptUpdate
 from models.weights import fetch as weights
 from tests.bench.whisper_streaming import WhisperStreaming
 
@@ -78,7 +78,7 @@ def decode(file: Path) -> Samples:
     return np.concatenate(parts).astype(np.float32)
 
 
-def peer_model(name: str, folder: Path, scratch: Path) -> WhisperModel:
+def peer_model(name: str, folder: Path, scratch: Path) -> FasterWhisper:
     """Give faster-whisper the same files, and the vocabulary.txt that it wants beside them."""
     home = weights.fetch(name, folder)
     view = scratch / name
@@ -91,7 +91,7 @@ def peer_model(name: str, folder: Path, scratch: Path) -> WhisperModel:
     lines = [tokens[number] for number in range(len(tokens))]
     lines += [f"<|{step * 0.02:.2f}|>" for step in range(1501)]
     (view / "vocabulary.txt").write_text("\n".join(lines) + "\n")
-    return WhisperModel(str(view), device="cpu", compute_type="float32", cpu_threads=1)
+    return FasterWhisper(str(view), device="cpu", compute_type="float32", cpu_threads=1)
 
 
 def stream(recogniser: LocalAgreement, samples: Samples) -> list[Piece]:
@@ -104,7 +104,7 @@ def stream(recogniser: LocalAgreement, samples: Samples) -> list[Piece]:
     return pieces + [(texts(heard), float("inf")) for heard in recogniser.flush(state)]
 
 
-def texts(heard: Heard) -> list[str]:
+def texts(heard: TranscriptUpdate) -> list[str]:
     return [word.text for word in heard.committed]
 
 
@@ -137,19 +137,19 @@ def measure(score: Score, clip: Clip, run: Callable[[], list[Piece]]) -> list[Pi
     return pieces
 
 
-def peer_offline(peer: WhisperModel, samples: Samples, beam: int) -> list[Piece]:
+def peer_offline(peer: FasterWhisper, samples: Samples, beam: int) -> list[Piece]:
     """Return each word with its end."""
     segments, _ = peer.transcribe(samples, language="en", beam_size=beam, word_timestamps=True)
     return [([word.word], word.end) for segment in segments for word in segment.words or ()]
 
 
-def our_offline(ours: Recogniser, samples: Samples, beam: int) -> list[Piece]:
+def our_offline(ours: WhisperModel, samples: Samples, beam: int) -> list[Piece]:
     words = transcribe(ours, samples, beam=beam, language="en")
     return [([word.text], word.end / RATE) for word in words]
 
 
 def bench_offline(
-    ours: Recogniser, peer: WhisperModel, clips: list[Clip], beam: int
+    ours: WhisperModel, peer: FasterWhisper, clips: list[Clip], beam: int
 ) -> tuple[list[Score], list[list[Piece]]]:
     """Return both scores, and the peer's words with their ends for each clip."""
     mine = Score(f"{ours.name} offline, eyeline")
@@ -163,8 +163,8 @@ def bench_offline(
 
 
 def bench_streamed(
-    ours: Recogniser,
-    peer: WhisperModel,
+    ours: WhisperModel,
+    peer: FasterWhisper,
     clips: list[Clip],
     references: list[list[Piece]],
     interval: float,

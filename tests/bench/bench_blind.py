@@ -22,9 +22,9 @@ from PIL import Image, ImageOps
 from safetensors.torch import load_file
 
 from models.assistant.scene import perception as eyes
-from models.assistant.scene.perception import Eyes, Look, Pixels
+from models.assistant.scene.perception import Observation, Perception, Pixels
 from models.assistant.scene.query_parsing import about
-from models.assistant.small_model import Embedded, Memory
+from models.assistant.small_model import SmallModel, SmallModelMemory
 from models.language import smollm2
 from models.vision.class_names import NAMES
 from tests.bench import blind
@@ -118,7 +118,7 @@ def composed_questions(shown: list[Line]) -> list[dict[str, Any]]:
     return asked
 
 
-def recognised(memory: Memory, shown: list[Line], places: tuple[int, ...]) -> bool:
+def recognised(memory: SmallModelMemory, shown: list[Line], places: tuple[int, ...]) -> bool:
     """Return whether the eyes named the pictures at `places` of a composition right."""
     for place in places:
         begin, end = place * SHOWN, (place + 1) * SHOWN
@@ -130,14 +130,14 @@ def recognised(memory: Memory, shown: list[Line], places: tuple[int, ...]) -> bo
     return True
 
 
-class Once(Eyes):
+class Once(Perception):
     """Eyes that do not look at a picture again that they have just seen: pictures stand still."""
 
-    def __init__(self, real: Eyes) -> None:
+    def __init__(self, real: Perception) -> None:
         super().__init__(real.classifier, real.detector)
         self.shown: Pixels | None = None
 
-    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Look:
+    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Observation:
         if pixels is not self.shown:
             self.shown, self.seen = pixels, super().look(pixels, time, about)
         return replace(self.seen, moment=replace(self.seen.moment, time=time))
@@ -152,7 +152,9 @@ class Score:
         self.first: list[float] = []
         self.whole: list[float] = []
 
-    def ask(self, model: Embedded, memory: Memory, media: str, line: Line, now: float) -> None:
+    def ask(
+        self, model: SmallModel, memory: SmallModelMemory, media: str, line: Line, now: float
+    ) -> None:
         for question in line["questions"]:
             begun = time.perf_counter()
             reply = model.answer(memory, question["ask"], now=now)
@@ -181,7 +183,9 @@ class Score:
         return {"right": counts, "first_token_s": first.tolist(), "answer_s": whole.tolist()}
 
 
-def watched(model: Embedded, pictures: Iterator[tuple[Pixels, float]]) -> tuple[Memory, float]:
+def watched(
+    model: SmallModel, pictures: Iterator[tuple[Pixels, float]]
+) -> tuple[SmallModelMemory, float]:
     """Return the memory after `pictures`, and the time of the last."""
     memory, now = model.init_state(), 0.0
     for pixels, now in pictures:
@@ -211,7 +215,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     changes = load_file(options.adapter) if options.adapter else None
     chat = smollm2.load_packed(options.weights / "smollm2-135m", changes)
-    model = Embedded(chat, Once(eyes.load(options.weights)))
+    model = SmallModel(chat, Once(eyes.load(options.weights)))
     score = Score(show=options.show)
     lines = blind.labels(options.half)[: options.limit]
     for line in lines:

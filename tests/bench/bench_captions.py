@@ -22,11 +22,11 @@ import torch
 from models.asr.ancat import loading as ancat_load
 from models.asr.streaming.causal_load import CHUNKS, causal
 from models.asr.streaming.causal_stream import CausalConfig, CausalStream
-from models.asr.streaming.final_pass import FinalPass
+from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.streaming.offline import transcribe
 from models.asr.whisper.loading import load
-from models.asr.words import RATE, Word, text_of
+from models.asr.words import RATE, RecognizedWord, text_of
 from models.training.asr.scoring import NORMAL, Score, score
 from tests.bench.align_att import AlignAtt
 from tests.bench.bench_asr import HERE, Clip, read_clips
@@ -66,16 +66,16 @@ def systems(name: str, folder: Path, adapter: Path | None) -> dict[str, Hear]:
     }
     found: dict[str, Hear] = {
         "offline, beam 5": lambda clip, _: whole(clip, lambda s: transcribe(offline, s)),
-        "final pass": lambda clip, _: whole(clip, FinalPass(offline).hear),
+        "final pass": lambda clip, _: whole(clip, WhisperFinalPass(offline).hear),
     }
     found |= {label: followed(stream) for label, stream in streams.items()}
     found["causal 300 ms, then final pass"] = two_passes(
-        streams["causal 300 ms"], FinalPass(offline)
+        streams["causal 300 ms"], WhisperFinalPass(offline)
     )
     return found
 
 
-def whole(clip: Clip, hear: Callable[[np.ndarray], Sequence[Word]]) -> Followed:
+def whole(clip: Clip, hear: Callable[[np.ndarray], Sequence[RecognizedWord]]) -> Followed:
     began = time.process_time()
     text = text_of(list(hear(clip.samples)))
     return Followed(text, time.process_time() - began, clip.seconds, words=len(text.split()))
@@ -85,7 +85,7 @@ def followed(stream: Stream) -> Hear:
     return lambda clip, ends: follow(stream, clip.samples, ends)
 
 
-def two_passes(stream: Stream, final: FinalPass) -> Hear:
+def two_passes(stream: Stream, final: WhisperFinalPass) -> Hear:
     """Return how a session hears; its final text may take streamed words back once more."""
 
     def hear(clip: Clip, ends: Placed) -> Followed:

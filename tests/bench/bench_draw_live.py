@@ -34,8 +34,15 @@ from media.counters import Counters
 from media.events import Input, Output, Question
 from media.files import opening as files
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
-from media.generation_events import SAMPLERS, Drawing, Generation, Prompt, Sampler, Track
-from media.pipeline.interfaces import Seats, Services, Studio
+from media.generation_events import (
+    SAMPLERS,
+    GenerationConfig,
+    GenerationStatus,
+    PromptChange,
+    Sampler,
+    TrackPoints,
+)
+from media.pipeline.interfaces import GenerationService, GenerationSlots, Services
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from media.worker import Worker
@@ -44,8 +51,8 @@ from models.generation.context import Reach
 from models.generation.dit import Dit, DitConfig
 from models.generation.prompt_encoder import Words
 from models.generation.small import generator as painter
-from models.generation.small.loading import Drawing as Model
 from models.generation.small.loading import Shows
+from models.generation.small.loading import SmallVideoModel as Model
 from tests.media.pipeline.scripted import scripted_services
 from tests.paths import SPEECH
 from web.compose import compose
@@ -63,10 +70,10 @@ class Seen:
     counters: Counters = field(default_factory=Counters)
     times: list[float] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
-    last: Drawing | None = None
+    last: GenerationStatus | None = None
 
     def note(self, output: Output, now: float) -> None:
-        if isinstance(output, Drawing):
+        if isinstance(output, GenerationStatus):
             self.last = output
         if isinstance(output, VideoFrame) and self.counters.drawn:
             self.times.append(now)
@@ -75,14 +82,14 @@ class Seen:
                 self.delays.append(delay)
 
 
-def random_model(size: int) -> painter.Painter:
+def random_model(size: int) -> painter.SmallVideoGenerator:
     """Return a painter of the shipped sizes with random weights."""
     torch.manual_seed(0)
     codec = Codec(CodecConfig()).eval()
     model = Dit(DitConfig(channels=codec.config.channels)).eval()
     words = Words(WORDS, model.config.text).eval()
     shows = Shows(size, ("duck", "car", "ball"), ("grass", "sand", "stars"), Reach())
-    return painter.Painter(Model(codec, model, words, shows))
+    return painter.SmallVideoGenerator(Model(codec, model, words, shows))
 
 
 async def events(sampler: Sampler, seconds: float, *, service: bool) -> AsyncIterator[Input]:
@@ -91,16 +98,16 @@ async def events(sampler: Sampler, seconds: float, *, service: bool) -> AsyncIte
     sound = np.concatenate(list(files.decode_audio(next(SPEECH.glob("*.flac")), longest=60)))
     rng = np.random.default_rng(0)
     photo = rng.integers(0, 255, (36, 64, 3), np.uint8).repeat(10, 0).repeat(10, 1)
-    yield Prompt(((PROMPTS[0], 1.0),), 0.0)
-    yield Generation(time=0.0, enabled=True, sampler=sampler)
+    yield PromptChange(((PROMPTS[0], 1.0),), 0.0)
+    yield GenerationConfig(time=0.0, enabled=True, sampler=sampler)
     heard = 0
     for number in range(round(seconds / TICK)):
         now = number * TICK
         await clock.sleep_until(now)
         turn = 2 * np.pi * now / 4
-        yield Track(0, ((0.5 + 0.3 * np.cos(turn), 0.5 + 0.3 * np.sin(turn)),), None, now)
+        yield TrackPoints(0, ((0.5 + 0.3 * np.cos(turn), 0.5 + 0.3 * np.sin(turn)),), None, now)
         if number % 60 == 59:
-            yield Prompt(((PROMPTS[number // 60 % len(PROMPTS)], 1.0),), now)
+            yield PromptChange(((PROMPTS[number // 60 % len(PROMPTS)], 1.0),), now)
         if not service:
             continue
         if number % 2 == 0:
@@ -125,22 +132,22 @@ async def run(services: Services, sampler: Sampler, seconds: float, *, service: 
         clock=clock,
         limits=Limits(),
         counters=seen.counters,
-        draw=True,
+        return_video=True,
     )
     return seen
 
 
 @contextmanager
-def models(service: bool, studio: Studio) -> Iterator[Services]:
+def models(service: bool, studio: GenerationService) -> Iterator[Services]:
     """Yield the models of the service, or scripted ones that take no time, and what draws."""
     if not service:
-        with scripted_services(studio=studio) as services:
+        with scripted_services(generation=studio) as services:
             yield services
         return
     from dataclasses import replace
 
     with compose(Settings(drawing_model="none")) as composed:
-        yield replace(composed.services, studio=studio)
+        yield replace(composed.services, generation=studio)
 
 
 def measure(services: Services, sampler: Sampler, options: argparse.Namespace) -> str:
@@ -180,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     made = random_model(options.random) if options.random else painter.load(options.model)
     brush = Worker("brush")
-    studio = Studio(painter=made, brush=brush, seats=Seats(1))
+    studio = GenerationService(generator=made, worker=brush, slots=GenerationSlots(1))
     print("| sampler | first, s | pictures/s | gap, s | delay, ms | cores | MB | steps |")
     print("|---|---|---|---|---|---|---|---|")
     with models(options.service, studio) as services:

@@ -34,7 +34,7 @@ from models.generation.context import Reach
 from models.generation.control import Control
 from models.generation.generator import Generator, to_pictures
 from models.generation.samplers.registry import sampler
-from models.generation.small.loading import Drawing, find, load
+from models.generation.small.loading import SmallVideoModel, find, load
 from models.generation.small.planner import RATE
 from models.streaming import run
 from models.training.video.clips.captions import article
@@ -100,7 +100,9 @@ def reach_of(name: str, whole: Reach) -> Reach:
     return Reach(sink=0, window=0) if name.endswith("neither") else whole
 
 
-def spans(drawing: Drawing, name: str, scene: Scene, seed: int, latents: int) -> Iterator[Shown]:
+def spans(
+    drawing: SmallVideoModel, name: str, scene: Scene, seed: int, latents: int
+) -> Iterator[Shown]:
     """Yield the pictures of a stream, `SPAN` at a time."""
     backbone = drawing.backbone(reach_of(name, drawing.shows.reach))
     stream = Generator(sampler(name.split(",")[0], backbone, seed=seed), drawing.codec)
@@ -150,7 +152,7 @@ def judged(probe: Probe | None, pictures: Shown, path: Way, scene: Scene) -> Mea
 
 
 def measured(
-    drawing: Drawing, probe: Probe | None, name: str, scene: Scene, seed: int, latents: int
+    drawing: SmallVideoModel, probe: Probe | None, name: str, scene: Scene, seed: int, latents: int
 ) -> list[Measures]:
     """Return the measures of each span of a stream."""
     import psutil  # comes with the benchmarks: the tests of this file do without
@@ -167,7 +169,9 @@ def measured(
     return out
 
 
-def real(drawing: Drawing, probe: Probe | None, clips: Sequence[Clip], *, coded: bool) -> Measures:
+def real(
+    drawing: SmallVideoModel, probe: Probe | None, clips: Sequence[Clip], *, coded: bool
+) -> Measures:
     """Return the measures of real clips, `coded`: through the codec and back."""
     each = []
     for clip in clips:
@@ -235,7 +239,9 @@ def probe_of(file: Path, pictures: Pictures, steps: int, size: int) -> Probe:
     return probe.eval()
 
 
-def report(drawing: Drawing, probe: Probe | None, name: str, told: argparse.Namespace) -> str:
+def report(
+    drawing: SmallVideoModel, probe: Probe | None, name: str, told: argparse.Namespace
+) -> str:
     """Print the rows of a stream, minute by minute, and return what became of it."""
     latents = told.latents or round(told.minutes * MINUTE * LATENTS)
     streams = [

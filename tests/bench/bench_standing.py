@@ -19,11 +19,11 @@ import torch
 from PIL import Image, ImageFilter
 
 from models.assistant.requests.parsing import Request, parse
-from models.assistant.requests.standing_requests import Standing
+from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.requests.targets import Target, article
 from models.assistant.scene import perception as eyes
 from models.assistant.scene.embedding import embed
-from models.assistant.scene.perception import Look, Pixels
+from models.assistant.scene.perception import Observation, Pixels
 from models.assistant.scene.query_parsing import plain
 from models.assistant.scene.scene_entry import SYSTEM
 from models.assistant.scene.scene_entry import asked as asked_at
@@ -97,7 +97,7 @@ def score(half: int, timelines: int) -> None:
         "two in a row": in_a_row(2),
         "three in a row": in_a_row(3),
         "five in a row": in_a_row(5),
-        "sum of evidence": watched(Standing()),
+        "sum of evidence": watched(RequestTracker()),
     }
     clips = [picture for picture in pictures if picture.clip]
     shown = {
@@ -117,7 +117,7 @@ def score(half: int, timelines: int) -> None:
 
 def cost(looks: int = 400) -> float:
     """Return the median of seconds that `Standing.step` takes with eight requests."""
-    standing = Standing()
+    standing = RequestTracker()
     state = standing.init_state()
     for text in ("someone comes in", "you see a cup", "you see an animal", "the dog leaves") * 2:
         request = parse(f"tell me whenever {text}")
@@ -157,7 +157,7 @@ def language(weights: Path, checkpoint: Path | None, half: int) -> None:
 
 
 @torch.no_grad()
-def yes(chat: smollm2.Chat, look: Look, target: Target) -> float:
+def yes(chat: smollm2.Chat, look: Observation, target: Target) -> float:
     """Return the log odds of yes against no, asked of the line of `look` alone."""
     what = "Is there anyone?" if target.people else f"Is there {article(target.label)}?"
     parts = (

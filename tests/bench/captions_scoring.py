@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 
 from models.asr.whisper.align import FRAME, align
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import log_mel
-from models.asr.words import RATE, Heard, Word
+from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
 CHUNK = RATE // 10  # samples handed to a stream at once
 PADDING = RATE  # samples of silence, so that the last word can end
@@ -34,9 +34,9 @@ class Stream(Protocol):
 
     def init_state(self) -> Any: ...
 
-    def step(self, state: Any, samples: Samples) -> tuple[Any, Sequence[Heard]]: ...
+    def step(self, state: Any, samples: Samples) -> tuple[Any, Sequence[TranscriptUpdate]]: ...
 
-    def flush(self, state: Any) -> Sequence[Heard]: ...
+    def flush(self, state: Any) -> Sequence[TranscriptUpdate]: ...
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def follow(model: Stream, samples: Samples, reference: Placed) -> Followed:
     text = ""
     free = cost = 0.0
 
-    def note(outputs: Sequence[Heard], began: float, arrived: float) -> None:
+    def note(outputs: Sequence[TranscriptUpdate], began: float, arrived: float) -> None:
         nonlocal free, cost, text
         spent = time.process_time() - began
         cost += spent
@@ -135,7 +135,7 @@ def _common(one: list[str], two: list[str]) -> int:
     return count
 
 
-def plain_words(words: Sequence[Word]) -> list[str]:
+def plain_words(words: Sequence[RecognizedWord]) -> list[str]:
     return [text for word in words if (text := plain(word.text))]
 
 
@@ -144,7 +144,7 @@ def plain(word: str) -> str:
 
 
 @torch.inference_mode()
-def word_ends(aligner: Recogniser, samples: Samples, text: str) -> Placed:
+def word_ends(aligner: WhisperModel, samples: Samples, text: str) -> Placed:
     """Return each word of `text` with its end in the sound, in seconds."""
     model, tokenizer = aligner.model, aligner.tokenizer
     limit = model.config.audio_context * FRAME

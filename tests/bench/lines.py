@@ -8,8 +8,8 @@ import random
 import numpy as np
 import torch
 
-from models.assistant.scene.perception import Eyes, Look, Pixels
-from models.assistant.scene.scene_entry import Moment
+from models.assistant.scene.perception import Observation, Perception, Pixels
+from models.assistant.scene.scene_entry import SceneEntry
 from models.vision.class_names import NAMES
 
 EVERY, SCENE = 5, 20  # seconds
@@ -22,31 +22,31 @@ COLOURS = ("red", "blue", "green", "white", "black", "yellow")
 PLACES = ("left", "middle", "right")
 
 
-def moment(time: int) -> Moment:
+def moment(time: int) -> SceneEntry:
     """Return what is to be seen at `time`, in seconds."""
     rng = random.Random(time // SCENE)
     thing, colour, place = rng.choice(THINGS), rng.choice(COLOURS), rng.choice(PLACES)
     people = rng.choice((0, 0, 1, 2))
-    return Moment(
+    return SceneEntry(
         time=float(time), names=((thing, 1.0),), colour=colour, place=place, people=people
     )
 
 
-def look(time: int) -> Look:
+def look(time: int) -> Observation:
     """Return the look at that moment, as the eyes would give it."""
     seen = moment(time)
     shares = torch.zeros(len(NAMES))
     shares[NAMES.index(seen.names[0][0])] = 1.0
-    return Look(seen, shares)
+    return Observation(seen, shares)
 
 
-class Drawn(Eyes):
+class Drawn(Perception):
     """Eyes that know what there is at each time: no network, and any picture will do."""
 
     def __init__(self) -> None:
         pass
 
-    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Look:
+    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Observation:
         return look(int(time))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pocketsphinx
 from numpy.typing import NDArray
 
-from models.asr.words import RATE, Heard, Word
+from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
 FILLERS = ("<s>", "</s>", "<sil>", "[NOISE]")
 
@@ -22,17 +22,19 @@ class Sphinx:
         self._decoder.start_utt()
         return 0
 
-    def step(self, state: int, samples: NDArray[np.float32]) -> tuple[int, Sequence[Heard]]:
+    def step(
+        self, state: int, samples: NDArray[np.float32]
+    ) -> tuple[int, Sequence[TranscriptUpdate]]:
         raw = (np.clip(samples, -1, 1) * 32767).astype(np.int16).tobytes()
         self._decoder.process_raw(raw)
         state += len(samples)
-        return state, [Heard((), self._words(), state)]
+        return state, [TranscriptUpdate((), self._words(), state)]
 
-    def flush(self, state: int) -> Sequence[Heard]:
+    def flush(self, state: int) -> Sequence[TranscriptUpdate]:
         self._decoder.end_utt()
-        return [Heard(self._words(), (), state)]
+        return [TranscriptUpdate(self._words(), (), state)]
 
-    def _words(self) -> tuple[Word, ...]:
+    def _words(self) -> tuple[RecognizedWord, ...]:
         hypothesis = self._decoder.hyp()
         said = hypothesis.hypstr.split() if hypothesis else []
-        return tuple(Word(" " + word, 0, 0) for word in said if word not in FILLERS)
+        return tuple(RecognizedWord(" " + word, 0, 0) for word in said if word not in FILLERS)

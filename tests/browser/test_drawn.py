@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from media.pipeline.interfaces import Seats, Studio
+from media.pipeline.interfaces import GenerationService, GenerationSlots
 from media.worker import Worker
 from models.generation.small.generator import load
 from tests.browser.chromium import Devices, chromium, microphone_file, new_page, slides_file
@@ -35,7 +35,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("model")
     tiny.files(folder)
     brush = Worker("brush")
-    studio = Studio(painter=load(folder), brush=brush, seats=Seats(1))
+    studio = GenerationService(generator=load(folder), worker=brush, slots=GenerationSlots(1))
     settings = Settings(call_timeout=60, connect_timeout=60)  # a busy machine is no broken call
     with scripted(studio=studio) as composed, served(settings, composed) as service:
         yield service.http

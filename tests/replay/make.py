@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from media.events import Input, Listening, Question
+from media.events import Input, ListeningConfig, Question
 from media.files.opening import RATE, decode_audio
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.recording.recording import record
@@ -43,7 +43,7 @@ LOST = (*range(115_200, 117_760, CHUNK), *range(184_000, 212_000, CHUNK))
 async def conversation() -> AsyncIterator[Input]:
     """Yield a speech over a camera that brightens, with a hole in its sound and two questions."""
     speech = np.concatenate([*decode_audio(SPEECH, longest=60), np.zeros(4 * RATE, np.float32)])
-    yield Listening(respond=True)
+    yield ListeningConfig(respond=True)
     for start in range(0, len(speech), CHUNK):
         if start % RATE == 0:
             pixels = np.full((90, 160, 3), 20 + 15 * (start // RATE), np.uint8)

@@ -19,14 +19,14 @@ from media.pipeline.session import run_session
 from media.recording.recording import items_of
 from tests.media.pipeline.scripted import replayed
 from web.cli.replay import as_fields, run_recording
-from web.compose import Composed, compose
+from web.compose import LoadedModels, compose
 from web.config import Settings, read_settings
 
 RECORDINGS = sorted((Path(__file__).parent / "recordings").iterdir())
 CLOSE = 0.05  # seconds: word times move by a frame or two with the processor's rounding
 
 
-async def events(composed: Composed, settings: Settings, recording: Path) -> dict[str, Any]:
+async def events(composed: LoadedModels, settings: Settings, recording: Path) -> dict[str, Any]:
     """Return what a replay says, by kind: stages run side by side, so kinds mix in any order.
 
     Typed and spoken questions reach the model by different stages: evidence is in order of them.
@@ -78,14 +78,14 @@ def assert_close(found: Any, golden: Any, where: str = "") -> None:
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name)
 async def test_a_recording_replays_to_its_golden_events(
-    composed: Composed, settings: Settings, recording: Path
+    composed: LoadedModels, settings: Settings, recording: Path
 ) -> None:
     golden = json.loads((recording / "golden.json").read_text(encoding="utf-8"))
     assert_close(await events(composed, settings, recording), golden)
 
 
 async def test_a_replay_is_the_same_with_the_sound_in_other_chunks(
-    composed: Composed, settings: Settings
+    composed: LoadedModels, settings: Settings
 ) -> None:
     """Whole, as it was recorded, and with channels of one item: the machine at other speeds."""
     recording = RECORDINGS[0]

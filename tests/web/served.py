@@ -16,14 +16,14 @@ from typing import cast
 import numpy as np
 import uvicorn
 
-from media.pipeline.interfaces import Samples, Studio
+from media.pipeline.interfaces import GenerationService, Samples
 from media.pipeline.limits import Limits
-from models.asr.whisper.loading import Recogniser
-from models.asr.words import Heard, Word
+from models.asr.whisper.loading import WhisperModel
+from models.asr.words import RecognizedWord, TranscriptUpdate
 from tests.media.pipeline.scripted import scripted_services
-from tests.media.pipeline.telling import TellingWatcher
+from tests.media.pipeline.telling import TellingAssistant
 from web.app import create_app
-from web.compose import Composed
+from web.compose import LoadedModels
 from web.config import Settings
 from web.serve import Server
 
@@ -31,49 +31,51 @@ WORD = 8_000  # samples of one word: half a second
 SPOKEN = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-class CountingRecogniser:
+class CountingRecognizer:
     """Counts half seconds: the state is how many samples of the turn were heard."""
 
     def init_state(self) -> int:
         return 0
 
     def step(
-        self, state: int, chunk: Samples, *, hurry: bool = False
-    ) -> tuple[int, Sequence[Heard]]:
-        del hurry
+        self, state: int, chunk: Samples, *, skip_interim: bool = False
+    ) -> tuple[int, Sequence[TranscriptUpdate]]:
+        del skip_interim
         before, after = state // WORD, (state + len(chunk)) // WORD
         words = tuple(self._word(n) for n in range(before, after))
-        return state + len(chunk), [Heard(words, (), state + len(chunk))] if words else []
+        return state + len(chunk), [
+            TranscriptUpdate(words, (), state + len(chunk))
+        ] if words else []
 
-    def flush(self, state: int, last: Samples | None = None) -> Sequence[Heard]:
+    def flush(self, state: int, last: Samples | None = None) -> Sequence[TranscriptUpdate]:
         assert last is None  # no scripted session is behind
         words = (self._word(state // WORD),) if state % WORD else ()
-        return [Heard(words, (), state)]
+        return [TranscriptUpdate(words, (), state)]
 
-    def _word(self, number: int) -> Word:
-        return Word(f" {SPOKEN[number % 10]}", number * WORD, (number + 1) * WORD)
+    def _word(self, number: int) -> RecognizedWord:
+        return RecognizedWord(f" {SPOKEN[number % 10]}", number * WORD, (number + 1) * WORD)
 
 
-class BrokenRecogniser(CountingRecogniser):
+class BrokenRecognizer(CountingRecognizer):
     """Fails at the first sound."""
 
     def step(
-        self, state: int, chunk: Samples, *, hurry: bool = False
-    ) -> tuple[int, Sequence[Heard]]:
+        self, state: int, chunk: Samples, *, skip_interim: bool = False
+    ) -> tuple[int, Sequence[TranscriptUpdate]]:
         raise ZeroDivisionError("scripted failure")
 
 
 @contextmanager
 def scripted(
-    recogniser: CountingRecogniser | None = None,
-    watcher: TellingWatcher | None = None,
-    studio: Studio | None = None,
-) -> Iterator[Composed]:
+    recogniser: CountingRecognizer | None = None,
+    watcher: TellingAssistant | None = None,
+    studio: GenerationService | None = None,
+) -> Iterator[LoadedModels]:
     """Yield models that need no weights."""
-    heard, seen = recogniser or CountingRecogniser(), watcher or TellingWatcher()
-    with scripted_services(recogniser=heard, watcher=seen, studio=studio) as services:
-        whole = cast("Recogniser", SimpleNamespace(name="scripted"))  # no file is heard with it
-        yield Composed(services=services, recogniser=whole, limits=Limits())
+    heard, seen = recogniser or CountingRecognizer(), watcher or TellingAssistant()
+    with scripted_services(recognizer=heard, assistant=seen, generation=studio) as services:
+        whole = cast("WhisperModel", SimpleNamespace(name="scripted"))  # no file is heard with it
+        yield LoadedModels(services=services, whisper=whole, limits=Limits())
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class _Server(Server):
 
 
 @contextmanager
-def served(settings: Settings, composed: Composed) -> Iterator[Served]:
+def served(settings: Settings, composed: LoadedModels) -> Iterator[Served]:
     """Serve until the block ends; the server has its own thread and event loop."""
     app = create_app(settings, composed, page=False)
     config = uvicorn.Config(

@@ -6,7 +6,7 @@ import pytest
 
 from media.pipeline.limits import Limits
 from rtc.peer import PeerLimits
-from web.compose import limits_of
+from web.compose import session_limits
 from web.config import CHECKOUT, Settings, read_settings
 from web.errors import SettingsError
 from web.realtime.calls import peer_limits
@@ -119,14 +119,14 @@ def test_what_sessions_and_calls_may_take_is_what_the_settings_say() -> None:
         connect_timeout=5,
         call_timeout=6,
     )
-    limits, peer = limits_of(settings), peer_limits(settings)
+    limits, peer = session_limits(settings), peer_limits(settings)
     sampling = limits.sampling
     assert (sampling.usual, sampling.attentive, sampling.still) == (1.0, 0.5, 4.0)
-    assert (limits.hurry, limits.longest_turn) == (3.0, 20.0)
+    assert (limits.longest_lag, limits.longest_turn) == (3.0, 20.0)
     assert (peer.picture.longer, peer.picture.shorter, peer.frame_rate) == (640, 360, 15)
     assert (peer.connect_timeout, peer.silence_timeout) == (5, 6)
 
 
 def test_the_defaults_of_the_settings_are_those_of_the_code() -> None:
-    assert limits_of(Settings()) == Limits()
+    assert session_limits(Settings()) == Limits()
     assert peer_limits(Settings()) == PeerLimits()

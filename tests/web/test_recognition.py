@@ -5,14 +5,14 @@ import torch
 
 from models.asr.ancat.stream import AncatStream
 from models.asr.streaming.causal_stream import CausalStream
-from models.asr.streaming.final_pass import FinalPass
+from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.streaming.local_agreement import LocalAgreement
-from models.asr.streaming.turn_end_only import WholeTurns
+from models.asr.streaming.turn_end_only import TurnEndOnly
 from models.errors import WeightsError
 from models.weights import fetch as weights
 from web.config import read_settings
 from web.errors import SettingsError
-from web.recognition import NONE, algorithm, final_model, recognition_of
+from web.recognition import NONE, algorithm, final_model, load_recognition
 
 
 def test_what_was_streamed_causally_is_heard_again_when_the_turn_is_over() -> None:
@@ -27,15 +27,15 @@ def test_what_was_streamed_causally_is_heard_again_when_the_turn_is_over() -> No
 @pytest.mark.parametrize(
     ("asr", "kind", "final"),
     [
-        ("causal", CausalStream, FinalPass),
-        ("ancat", AncatStream, FinalPass),
+        ("causal", CausalStream, WhisperFinalPass),
+        ("ancat", AncatStream, WhisperFinalPass),
         ("local-agreement", LocalAgreement, type(None)),
-        ("offline", WholeTurns, type(None)),
+        ("offline", TurnEndOnly, type(None)),
     ],
 )
 def test_each_way_to_hear_is_put_together(asr: str, kind: type, final: type) -> None:
     torch.set_num_threads(1)
-    made = recognition_of(read_settings(asr=asr, asr_chunk=100, threads=1))
+    made = load_recognition(read_settings(asr=asr, asr_chunk=100, threads=1))
     assert isinstance(made.stream, kind)
     assert isinstance(made.final, final)
     assert made.recogniser.name == "tiny.en"
@@ -46,7 +46,7 @@ def test_each_way_to_hear_is_put_together(asr: str, kind: type, final: type) -> 
 def test_a_model_that_was_not_made_causal_is_refused() -> None:
     own = weights.fetch("tiny.en", read_settings().weights)  # a model by its folder is another one
     with pytest.raises(WeightsError, match=r"was not made causal.*base, tiny\.en"):
-        recognition_of(read_settings(asr="causal", asr_model=str(own), threads=1))
+        load_recognition(read_settings(asr="causal", asr_model=str(own), threads=1))
 
 
 @pytest.mark.parametrize(

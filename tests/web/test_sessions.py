@@ -22,7 +22,7 @@ from web.sessions import (
     MOST_MOMENTS,
     MOST_QUESTIONS,
     FullError,
-    Live,
+    SessionRecord,
     Sessions,
 )
 
@@ -58,7 +58,7 @@ async def test_captions_are_kept_for_a_while_after_the_end_and_then_forgotten() 
 
 
 async def test_a_follower_gets_every_caption_once_and_ends_with_the_session() -> None:
-    live = Live("sess_x", "websocket", 0.0)
+    live = SessionRecord("sess_x", "websocket", 0.0)
     await live.keep(caption(0))
     seen: list[int] = []
 
@@ -77,7 +77,7 @@ async def test_a_follower_gets_every_caption_once_and_ends_with_the_session() ->
 
 
 async def test_a_long_session_lets_its_oldest_captions_go() -> None:
-    live = Live("sess_x", "websocket", 0.0)
+    live = SessionRecord("sess_x", "websocket", 0.0)
     for turn in range(MOST_CAPTIONS + 3):
         await live.keep(caption(turn))
     await live.end(1.0)
@@ -92,7 +92,7 @@ async def first(asked: AsyncGenerator[Answer | Evidence, None]) -> Answer | Evid
 
 
 async def test_an_answer_goes_to_who_asked_and_who_leaves_cancels_it() -> None:
-    live = Live("sess_x", "websocket", 0.0)
+    live = SessionRecord("sess_x", "websocket", 0.0)
     put: list[Input] = []
 
     async def take(item: Input) -> None:
@@ -113,7 +113,7 @@ async def test_an_answer_goes_to_who_asked_and_who_leaves_cancels_it() -> None:
 
 
 async def test_an_answer_that_is_whole_is_not_cancelled() -> None:
-    live = Live("sess_x", "websocket", 0.0)
+    live = SessionRecord("sess_x", "websocket", 0.0)
     put: list[Input] = []
 
     async def take(item: Input) -> None:
@@ -127,7 +127,7 @@ async def test_an_answer_that_is_whole_is_not_cancelled() -> None:
 
 
 async def test_a_session_takes_so_many_questions_and_none_after_its_end() -> None:
-    live = Live("sess_x", "websocket", 0.0)
+    live = SessionRecord("sess_x", "websocket", 0.0)
 
     async def take(item: Input) -> None:
         del item
@@ -148,7 +148,7 @@ async def test_a_session_takes_so_many_questions_and_none_after_its_end() -> Non
 
 
 async def test_a_question_that_meets_the_end_of_its_session_says_so() -> None:
-    live = Live("sess_x", "websocket", 0.0)
+    live = SessionRecord("sess_x", "websocket", 0.0)
     source: Channel[Input] = Channel(1)
     live.put = source.send
     await source.close()
@@ -157,7 +157,7 @@ async def test_a_question_that_meets_the_end_of_its_session_says_so() -> None:
 
 
 async def test_the_newest_moments_are_kept_in_order() -> None:
-    live = Live("sess_x", "websocket", 0.0)
+    live = SessionRecord("sess_x", "websocket", 0.0)
     for number in range(MOST_MOMENTS + 2):
         live.remember(Remembered(Moment(number, number / 2, "a cup"), b"jpeg"))
     kept = [each.moment.number for each in live.remembered()]

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from models.assistant.interface import Said, Sighting
+from models.assistant.interface import AssistantAnswer, Sighting
 from models.errors import StoreError
-from tests.media.pipeline.telling import TellingWatcher
+from tests.media.pipeline.telling import TellingAssistant
 
 READ = 12  # tokens that the model is said to read
 
 
-class KeepingWatcher(TellingWatcher):
+class KeepingAssistant(TellingAssistant):
     """Keeps what it saw in its folder, which one state at a time may use."""
 
     def __init__(self) -> None:
@@ -36,9 +36,11 @@ class KeepingWatcher(TellingWatcher):
             )
         return state
 
-    def answer(self, state: tuple[list[Sighting], list[str]], text: str, time: float) -> Said:
+    def answer(
+        self, state: tuple[list[Sighting], list[str]], text: str, time: float
+    ) -> AssistantAnswer:
         said = super().answer(state, text, time)
-        return Said(said.pieces, said.sightings, READ)
+        return AssistantAnswer(said.pieces, said.sightings, READ)
 
     def close(self, state: tuple[list[Sighting], list[str]]) -> None:
         folder = self._folders.pop(id(state), None)
@@ -48,7 +50,7 @@ class KeepingWatcher(TellingWatcher):
             (folder / "seen.json").write_text(json.dumps(kept))
 
 
-class ThinkingWatcher(TellingWatcher):
+class ThinkingAssistant(TellingAssistant):
     """Thinks until `enough`, a word at a time; `begun` counts its answers."""
 
     def __init__(self) -> None:
@@ -56,7 +58,7 @@ class ThinkingWatcher(TellingWatcher):
         self.enough = threading.Event()
         self.begun = threading.Semaphore(0)
 
-    def answer(self, state: Any, text: str, time: float) -> Said:
+    def answer(self, state: Any, text: str, time: float) -> AssistantAnswer:
         del state, time
 
         def pieces() -> Iterator[str]:
@@ -65,4 +67,4 @@ class ThinkingWatcher(TellingWatcher):
             while not self.enough.wait(0.005):
                 yield " hm"
 
-        return Said(pieces(), (), READ)
+        return AssistantAnswer(pieces(), (), READ)

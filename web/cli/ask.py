@@ -13,12 +13,13 @@ from typing import Any
 
 from media.files import opening as files
 from media.files.keyframes import sampled
-from media.pipeline.interfaces import Watcher
-from media.pipeline.vision.sampling import Looked, Sampling, due
+from media.pipeline.interfaces import VideoAssistant
+from media.pipeline.limits import Sampling
+from media.pipeline.vision.sampling import AnalyzedFrame, due
 from media.recording.recording import MEMORY, PICTURES
 from models.assistant.interface import Sighting
 from web.cli.replay import Bar
-from web.compose import watcher_of
+from web.compose import load_assistant
 from web.config import Settings
 from web.errors import UsageError
 
@@ -62,7 +63,7 @@ def ask(
     kept = path.is_dir() and (path / MEMORY).is_dir()
     folder = memory or (path / MEMORY if kept else None)
     clip = path / PICTURES if path.is_dir() else path
-    watcher = watcher_of(settings)
+    watcher = load_assistant(settings)
     state = watcher.init_state(folder)
     try:
         with Bar(files.contents(clip).length) as bar:
@@ -78,7 +79,7 @@ def ask(
 
 
 def watch(
-    watcher: Watcher,
+    watcher: VideoAssistant,
     state: Any,  # the watcher's own
     clip: Path,
     folder: Path | None,
@@ -94,7 +95,7 @@ def watch(
     if before is not None:
         return before
     sampling = Sampling()
-    last: Looked | None = None
+    last: AnalyzedFrame | None = None
     reached = watcher.seen_until(state)
     end, looks = 0.0, 0
     for frame in sampled(
@@ -115,7 +116,7 @@ def watch(
     return Watched(clip.name, clip.stat().st_size, end, looks)
 
 
-def answer(watcher: Watcher, state: Any, question: str, time: float) -> Answered:
+def answer(watcher: VideoAssistant, state: Any, question: str, time: float) -> Answered:
     """Return the answer to `question` from what was seen up to `time`, seconds."""
     said = watcher.answer(state, question, time)
     return Answered(question, "".join(said.pieces), said.sightings)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from media.files.mp4_writer import Movie
+from media.files.mp4_writer import Mp4Writer
 from models.generation.codec import FRAMES
 from models.generation.control import THINGS, Control
 from models.generation.generator import Generator
@@ -73,7 +73,7 @@ def generate(settings: Settings, wish: Wish, model: Path | None, output: Path) -
     told, pictures, scale = drawn(settings, wish, model)
     for notice in told:
         sys.stderr.write(f"{notice}\n")
-    movie, interrupted = Movie(output, RATE, scale), False
+    movie, interrupted = Mp4Writer(output, RATE, scale), False
     try:
         with movie, Bar(wish.seconds) as bar:
             for picture in pictures:
@@ -114,7 +114,7 @@ def ending(pictures: int, output: Path, *, interrupted: bool) -> str:
     return f"interrupted: the {pictures / RATE:g} s that were made are in {output}\n"
 
 
-def film(drawing: embedded.Drawing, wish: Wish) -> Iterator[Pictures]:
+def film(drawing: embedded.SmallVideoModel, wish: Wish) -> Iterator[Pictures]:
     """Yield the pictures of `wish`, uint8 (height, width, 3), at `RATE` a second.
 
     A prompt counts from its time on in what comes out, however much is in flight then.
@@ -142,7 +142,7 @@ def pictures_of(wish: Wish) -> int:
     return max(1, round(wish.seconds * RATE))
 
 
-def scenes_of(drawing: embedded.Drawing, lines: Sequence[Line]) -> tuple[Scene, ...]:
+def scenes_of(drawing: embedded.SmallVideoModel, lines: Sequence[Line]) -> tuple[Scene, ...]:
     """Return what the model reads of `lines`."""
     things = drawing.shows.things
     return tuple(
@@ -169,7 +169,7 @@ def drawn_at(tracks: Sequence[Track | None], first: int, count: int) -> Tensor:
     return places
 
 
-def notices(drawing: embedded.Drawing, wish: Wish) -> list[str]:
+def notices(drawing: embedded.SmallVideoModel, wish: Wish) -> list[str]:
     """Return what a person should know: how small the model is, and what it makes of the words."""
     shows = drawing.shows
     told = [

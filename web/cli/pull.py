@@ -92,9 +92,9 @@ def _state(there: bool) -> str:
 
 
 def _progress(name: str) -> weights.Progress:
-    from web.compose import told  # slow to import, and not needed to list
+    from web.compose import download_progress  # slow to import, and not needed to list
 
-    return told(name)
+    return download_progress(name)
 
 
 def _told(line: str) -> None:

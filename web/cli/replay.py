@@ -15,26 +15,26 @@ from media.errors import UnreadableMediaError
 from media.events import (
     Caption,
     CaptionWord,
+    Degraded,
     Input,
-    Listening,
-    Noticed,
+    ListeningConfig,
     Output,
     Relevance,
     Remembered,
+    RequestMet,
     Speech,
-    Trouble,
 )
 from media.files import opening as files
 from media.frames import AudioChunk, VideoFrame
-from media.generation_events import Picture
+from media.generation_events import GeneratedImage
 from media.pipeline.context import Send
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from media.recording.recording import read
 from media.worker import Worker
 from models.asr.streaming.offline import transcribe
-from models.asr.words import RATE, Word
-from web.compose import Composed, compose, detection_of
+from models.asr.words import RATE, RecognizedWord
+from web.compose import LoadedModels, compose, turn_detection
 from web.config import Settings
 from web.subtitles import Cue, cues_of, write
 
@@ -60,7 +60,7 @@ def replay(settings: Settings, path: Path, *, realtime: bool, as_json: bool) -> 
 
 
 async def run_recording(
-    composed: Composed,
+    composed: LoadedModels,
     settings: Settings,
     path: Path,
     send: Send,
@@ -80,7 +80,7 @@ async def run_recording(
     source = read(path, clock, reader, longest=longest, video=video)
     try:
         await run_session(
-            begun(Listening(detection=detection_of(settings)), watched(source, progress)),
+            begun(ListeningConfig(detection=turn_detection(settings)), watched(source, progress)),
             send,
             services=composed.services,
             clock=clock,
@@ -135,7 +135,7 @@ def captions(
 
 
 async def streamed_cues(
-    composed: Composed, settings: Settings, path: Path, bar: "Bar"
+    composed: LoadedModels, settings: Settings, path: Path, bar: "Bar"
 ) -> list[Cue]:
     """Return the final captions of a session, as cues."""
     finals: list[Caption] = []
@@ -148,17 +148,15 @@ async def streamed_cues(
     return cues_of([word for caption in finals for word in caption.words])
 
 
-def offline_cues(composed: Composed, settings: Settings, path: Path, bar: "Bar") -> list[Cue]:
+def offline_cues(composed: LoadedModels, settings: Settings, path: Path, bar: "Bar") -> list[Cue]:
     """Return the captions that the offline model gives, which sees the whole file."""
     chunks = files.decode_audio(path, longest=settings.max_media_hours * 3600)
     samples = np.concatenate([np.zeros(0, np.float32), *chunks])
-    words = transcribe(
-        composed.recogniser, samples, progress=lambda done, _: bar.reach(done / RATE)
-    )
+    words = transcribe(composed.whisper, samples, progress=lambda done, _: bar.reach(done / RATE))
     return cues_of([placed(word) for word in words])
 
 
-def placed(word: Word) -> CaptionWord:
+def placed(word: RecognizedWord) -> CaptionWord:
     """Return `word` with its times in seconds."""
     return CaptionWord(word.text, word.start / RATE, word.end / RATE)
 
@@ -169,7 +167,7 @@ def as_fields(output: Output) -> dict[str, Any]:
     match output:
         case VideoFrame():
             return {"kind": kind, "time": output.time, "shape": list(output.pixels.shape)}
-        case Picture():
+        case GeneratedImage():
             return {"kind": kind, "time": output.time, "number": output.number}
         case Speech():
             samples = 0 if output.chunk is None else len(output.chunk.samples)
@@ -190,9 +188,9 @@ def as_line(output: Output) -> str:
             return f"{output.start:8.2f} - {output.end:8.2f}  {output.text}"
         case Remembered():
             return f"{output.moment.time:8.2f}             saw: {output.moment.text}"
-        case Noticed():
+        case RequestMet():
             return f"{output.moment.time:8.2f}             noticed: {output.text}"
-        case Trouble():
+        case Degraded():
             return f"                     trouble: {output.message}"
         case _:
             return ""

@@ -10,13 +10,13 @@ from itertools import pairwise
 from typing import Any, cast
 
 from media.generation_events import (
-    Drawing,
-    Generation,
-    Picture,
-    Prompt,
+    ClearTrack,
+    GeneratedImage,
+    GenerationConfig,
+    GenerationStatus,
+    PromptChange,
     Sampler,
-    Track,
-    Untrack,
+    TrackPoints,
 )
 from web.protocol.generation_messages import (
     GenerationUpdate,
@@ -25,7 +25,7 @@ from web.protocol.generation_messages import (
     TrackClear,
 )
 from web.protocol.messages import WireError
-from web.protocol.session_config import Draws
+from web.protocol.session_config import GenerationCapabilities
 from web.protocol.state import Dialogue, present, say, show
 from web.protocol.vision import data_url
 
@@ -48,7 +48,7 @@ def set_prompt(dialogue: Dialogue, event: PromptSet) -> None:
     for place, text, _ in parts:
         _check_text(place, text, draws.longest_prompt)
     dialogue.prompt = tuple((text.strip(), weight) for _, text, weight in parts)
-    dialogue.inputs.append(Prompt(dialogue.prompt, present(dialogue)))
+    dialogue.inputs.append(PromptChange(dialogue.prompt, present(dialogue)))
     _updated(dialogue)
 
 
@@ -75,7 +75,7 @@ def append_track(dialogue: Dialogue, event: TrackAppend) -> None:
     else:
         dialogue.paths[event.thing] = times[-1]
     places = tuple((point.x, point.y) for point in points)
-    dialogue.inputs.append(Track(event.thing, places, times, present(dialogue)))
+    dialogue.inputs.append(TrackPoints(event.thing, places, times, present(dialogue)))
 
 
 def clear_track(dialogue: Dialogue, event: TrackClear) -> None:
@@ -89,7 +89,7 @@ def clear_track(dialogue: Dialogue, event: TrackClear) -> None:
         dialogue.paths.clear()
     else:
         dialogue.paths.pop(event.thing, None)
-    dialogue.inputs.append(Untrack(event.thing, present(dialogue)))
+    dialogue.inputs.append(ClearTrack(event.thing, present(dialogue)))
     _updated(dialogue)
 
 
@@ -128,7 +128,7 @@ def update(dialogue: Dialogue, event: GenerationUpdate) -> None:
     _updated(dialogue)
 
 
-def status(dialogue: Dialogue, drawing: Drawing) -> None:
+def status(dialogue: Dialogue, drawing: GenerationStatus) -> None:
     """Say how drawing goes."""
     if not dialogue.own_events:
         return
@@ -148,7 +148,7 @@ def status(dialogue: Dialogue, drawing: Drawing) -> None:
     )
 
 
-def picture(dialogue: Dialogue, drawn: Picture) -> None:
+def picture(dialogue: Dialogue, drawn: GeneratedImage) -> None:
     """Send a picture that was drawn, as it was asked for."""
     show(
         dialogue,
@@ -159,7 +159,7 @@ def picture(dialogue: Dialogue, drawn: Picture) -> None:
     )
 
 
-def described(draws: Draws | None) -> Mapping[str, Any] | None:
+def described(draws: GenerationCapabilities | None) -> Mapping[str, Any] | None:
     """Return what draws here, as `session.eyeline.generation` tells it."""
     if draws is None:
         return None
@@ -175,19 +175,20 @@ def described(draws: Draws | None) -> Mapping[str, Any] | None:
     }
 
 
-def _draws(dialogue: Dialogue) -> Draws:
-    draws = dialogue.local.draws
+def _draws(dialogue: Dialogue) -> GenerationCapabilities:
+    draws = dialogue.local.generation
     if draws is None:
         raise WireError(
-            f"nothing here draws: {dialogue.local.undrawn}", code="generation_unavailable"
+            f"nothing here draws: {dialogue.local.generation_unavailable}",
+            code="generation_unavailable",
         )
     return draws
 
 
-def _generation(dialogue: Dialogue) -> Generation:
+def _generation(dialogue: Dialogue) -> GenerationConfig:
     """Return how the session draws; before anybody said so, with the first sampler."""
     first = cast("Sampler", next(iter(_draws(dialogue).samplers)))
-    return dialogue.generation or Generation(time=0.0, sampler=first)
+    return dialogue.generation or GenerationConfig(time=0.0, sampler=first)
 
 
 def _check_text(place: str, text: str, longest: int) -> None:

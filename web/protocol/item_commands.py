@@ -3,7 +3,7 @@
 from web.protocol import speech_input as hearing
 from web.protocol.items import find, given, insert, remove, replace
 from web.protocol.messages import ItemCreate, ItemDelete, ItemRetrieve, ItemTruncate, WireError
-from web.protocol.session_config import TranscriptionTerms
+from web.protocol.session_config import TranscriptionConfig
 from web.protocol.state import Dialogue, name, say
 
 
@@ -13,7 +13,7 @@ def create(dialogue: Dialogue, event: ItemCreate) -> None:
     Raises:
         WireError: it cannot be placed, or the session has none.
     """
-    if isinstance(dialogue.terms, TranscriptionTerms):
+    if isinstance(dialogue.terms, TranscriptionConfig):
         raise WireError("a transcription session has no items but speech", param="type")
     item = given(event.item, name(dialogue, "item"))
     previous = insert(dialogue.items, item, event.previous_item_id)

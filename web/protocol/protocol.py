@@ -14,20 +14,20 @@ from typing import Any
 from media.events import (
     Answer,
     Caption,
+    Degraded,
     Evidence,
     Input,
-    Noticed,
     Output,
     Relevance,
     Remembered,
+    RequestMet,
     Speech,
-    Standing,
-    Trouble,
+    StandingRequests,
     TurnEnded,
     TurnStarted,
 )
 from media.frames import AudioChunk, VideoFrame
-from media.generation_events import Drawing, Picture
+from media.generation_events import GeneratedImage, GenerationStatus
 from web.protocol import generation as drawing
 from web.protocol import item_commands as item_acts
 from web.protocol import responses
@@ -56,7 +56,7 @@ from web.protocol.messages import (
     WireError,
     parse,
 )
-from web.protocol.session_config import Local, TranscriptionTerms, listening, opening, shown
+from web.protocol.session_config import Capabilities, TranscriptionConfig, listening, opening, shown
 from web.protocol.session_update import update
 from web.protocol.state import Dialogue, Event, note, say, taken
 
@@ -65,7 +65,7 @@ Step = tuple[Dialogue, Sequence[Input], Sequence[Event]]
 
 def begin(
     id: str,
-    local: Local,
+    local: Capabilities,
     *,
     model: str | None = None,
     wish: Mapping[str, Any] | None = None,
@@ -89,7 +89,7 @@ def begin(
         dialogue.terms, more = update(dialogue.terms, wish, local)
         notes += more
     say(dialogue, "session.created", session=_session(dialogue))
-    if not isinstance(dialogue.terms, TranscriptionTerms):
+    if not isinstance(dialogue.terms, TranscriptionConfig):
         conversation = {"id": f"conv_{id.removeprefix('sess_')}", "object": "realtime.conversation"}
         say(dialogue, "conversation.created", conversation=conversation)
     dialogue.inputs.append(listening(dialogue.terms))
@@ -150,9 +150,9 @@ def saw(dialogue: Dialogue, frame: VideoFrame) -> Step:
 def emit(dialogue: Dialogue, output: Output) -> Step:
     """Say what the session says; drawn frames are the transport's, and give nothing here."""
     match output:
-        case Drawing():
+        case GenerationStatus():
             drawing.status(dialogue, output)
-        case Picture():
+        case GeneratedImage():
             drawing.picture(dialogue, output)
         case _:
             if not _heard_or_said(dialogue, output):
@@ -189,11 +189,11 @@ def _seen(dialogue: Dialogue, output: Output) -> None:
             seeing.remembered(dialogue, output)
         case Relevance():
             seeing.relevance(dialogue, output)
-        case Standing():
+        case StandingRequests():
             seeing.standing(dialogue, output)
-        case Noticed():
+        case RequestMet():
             dialogue.notices.append(output)
-        case Trouble():
+        case Degraded():
             note(dialogue, output.message, "warning")
         case _:
             assert isinstance(output, VideoFrame), output
@@ -261,7 +261,7 @@ def _update(dialogue: Dialogue, event: SessionUpdate) -> None:
 
 
 def _session(dialogue: Dialogue) -> dict[str, Any]:
-    draws = drawing.described(dialogue.local.draws)
+    draws = drawing.described(dialogue.local.generation)
     own = {"events": dialogue.own_events, "generation": draws}
     return {**shown(dialogue.terms, dialogue.id), "eyeline": own}
 

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from web.protocol.items import Item
-from web.protocol.session_config import RealtimeTerms
+from web.protocol.session_config import RealtimeConfig
 from web.protocol.state import Dialogue, Response, say
 
 Status = Literal["in_progress", "completed", "cancelled", "failed"]
@@ -25,7 +25,7 @@ def say_whole(
     dialogue: Dialogue, type: str, response: Response, status: Status, reason: str | None = None
 ) -> None:
     terms = dialogue.terms
-    assert isinstance(terms, RealtimeTerms), "only realtime sessions respond"
+    assert isinstance(terms, RealtimeConfig), "only realtime sessions respond"
     output = []
     if response.begun and status != "in_progress":
         ended = "completed" if status == "completed" else "incomplete"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.audio.resampling import Resampler, encode
-from media.events import Answer, Cancel, Question, Say, Speech
+from media.events import Announce, Answer, Cancel, Question, Speech
 from web.protocol.items import (
     Item,
     find,
@@ -38,7 +38,7 @@ from web.protocol.response_shapes import (
     say_part,
     say_whole,
 )
-from web.protocol.session_config import RealtimeTerms, TranscriptionTerms, spoken
+from web.protocol.session_config import RealtimeConfig, TranscriptionConfig, spoken
 from web.protocol.state import FORMATS, Dialogue, Response, name, present, say
 
 WHAT = "What is in the picture?"  # asked where a picture comes without a word
@@ -52,7 +52,7 @@ def create(dialogue: Dialogue, event: ResponseCreate) -> None:
     Raises:
         WireError: a response is in progress, or the session gives none.
     """
-    if isinstance(dialogue.terms, TranscriptionTerms):
+    if isinstance(dialogue.terms, TranscriptionConfig):
         raise WireError("a transcription session gives no responses", param="type")
     if dialogue.response is not None:
         raise WireError(
@@ -84,7 +84,7 @@ def transcribed(dialogue: Dialogue, item_id: str, words: str, time: float) -> No
         return
     detection = dialogue.terms.audio.input.turn_detection
     wanted = detection is not None and detection.create_response
-    if wanted and words and response is None and isinstance(dialogue.terms, RealtimeTerms):
+    if wanted and words and response is None and isinstance(dialogue.terms, RealtimeConfig):
         response = _open(dialogue, dialogue.terms, aloud=spoken(dialogue.terms))
         say_whole(dialogue, "response.created", response, "in_progress")
         _ask(dialogue, response, words, time, dialogue.items.by_id.get(item_id))
@@ -93,7 +93,7 @@ def transcribed(dialogue: Dialogue, item_id: str, words: str, time: float) -> No
 def speak_up(dialogue: Dialogue) -> None:
     """Say what somebody asked to be told, unless a response or somebody's turn is in progress."""
     terms = dialogue.terms
-    if not dialogue.notices or not isinstance(terms, RealtimeTerms):
+    if not dialogue.notices or not isinstance(terms, RealtimeConfig):
         return
     turn = terms.audio.input.turn_detection is not None and dialogue.hearing.turns
     if dialogue.response is not None or turn:
@@ -103,7 +103,7 @@ def speak_up(dialogue: Dialogue) -> None:
     response.metadata = {"eyeline.request": notice.request[:512]}
     say_whole(dialogue, "response.created", response, "in_progress")
     time, moments = notice.moment.time, (notice.moment,)
-    dialogue.inputs.append(Say(response.question, notice.text, time, response.spoken, moments))
+    dialogue.inputs.append(Announce(response.question, notice.text, time, response.spoken, moments))
 
 
 def interrupted(dialogue: Dialogue) -> None:
@@ -202,7 +202,7 @@ def _asked(dialogue: Dialogue, wish: ResponseWish) -> Item | None:
     return asked
 
 
-def _open(dialogue: Dialogue, terms: RealtimeTerms, *, aloud: bool) -> Response:
+def _open(dialogue: Dialogue, terms: RealtimeConfig, *, aloud: bool) -> Response:
     response = Response(
         name(dialogue, "resp"),
         name(dialogue, "ask"),

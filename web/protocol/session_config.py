@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from media.events import Listening, TurnDetection
+from media.events import ListeningConfig, TurnDetection
 
 IGNORED: dict[str, Any] = {  # parts of the API with nothing behind them here
     "include": None,
@@ -28,7 +28,7 @@ IGNORED: dict[str, Any] = {  # parts of the API with nothing behind them here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draws:
+class GenerationCapabilities:
     """What draws here, and what may be asked of it.
 
     `size` is the width and height of its pictures, `rate` how many a second there are, `samplers`
@@ -49,7 +49,7 @@ class Draws:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Local:
+class Capabilities:
     """What this service has: the first name of each kind is the default.
 
     `voices` is empty where nothing can speak; answers are then text. `languages` are those that
@@ -64,31 +64,31 @@ class Local:
     voices: tuple[str, ...] = ()
     detection: TurnDetection = field(default_factory=TurnDetection)
     notices: tuple[str, ...] = ()
-    draws: Draws | None = None
-    undrawn: str = "no model that draws is loaded"
+    generation: GenerationCapabilities | None = None
+    generation_unavailable: str = "no model that draws is loaded"
 
 
-class Terms(BaseModel):
+class ConfigModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Pcm(Terms):
+class Pcm(ConfigModel):
     type: Literal["audio/pcm"]
     rate: Literal[24000] = 24000
 
 
-class Ulaw(Terms):
+class Ulaw(ConfigModel):
     type: Literal["audio/pcmu"]
 
 
-class Alaw(Terms):
+class Alaw(ConfigModel):
     type: Literal["audio/pcma"]
 
 
 Format = Annotated[Pcm | Ulaw | Alaw, Field(discriminator="type")]
 
 
-class ServerVad(Terms):
+class ServerVad(ConfigModel):
     type: Literal["server_vad"] = "server_vad"
     threshold: float = Field(0.5, ge=0, le=1)
     prefix_padding_ms: int = Field(300, ge=0, le=5_000)
@@ -97,70 +97,72 @@ class ServerVad(Terms):
     interrupt_response: bool = True
 
 
-class Transcription(Terms):
+class Transcription(ConfigModel):
     model: str
     language: str | None = None
 
 
-class Input(Terms):
+class AudioInputConfig(ConfigModel):
     format: Format = Pcm(type="audio/pcm")
     transcription: Transcription | None = None
     turn_detection: ServerVad | None = None
     noise_reduction: None = None
 
 
-class Output(Terms):
+class AudioOutputConfig(ConfigModel):
     format: Format = Pcm(type="audio/pcm")
     voice: str | None = None
     speed: float = 1.0
 
 
-class Audio(Terms):
-    input: Input
-    output: Output
+class AudioConfig(ConfigModel):
+    input: AudioInputConfig
+    output: AudioOutputConfig
 
 
-class Heard(Terms):
+class TranscriptionAudio(ConfigModel):
     """The audio part of a transcription session: nothing goes out."""
 
-    input: Input
+    input: AudioInputConfig
 
 
-class RealtimeTerms(Terms):
+class RealtimeConfig(ConfigModel):
     type: Literal["realtime"] = "realtime"
     model: str
     output_modalities: tuple[Literal["text", "audio"]]
     instructions: str = Field("", max_length=100_000)
-    audio: Audio
+    audio: AudioConfig
 
 
-class TranscriptionTerms(Terms):
+class TranscriptionConfig(ConfigModel):
     type: Literal["transcription"] = "transcription"
-    audio: Heard
+    audio: TranscriptionAudio
 
 
-SessionTerms = RealtimeTerms | TranscriptionTerms
+SessionConfig = RealtimeConfig | TranscriptionConfig
 
 
-def opening(local: Local, *, transcription: bool) -> SessionTerms:
+def opening(local: Capabilities, *, transcription: bool) -> SessionConfig:
     """Return the terms before a client said anything."""
     recogniser = Transcription(model=local.recognisers[0])
     detection = detection_of(local)
     if transcription:
-        return TranscriptionTerms(
-            audio=Heard(input=Input(transcription=recogniser, turn_detection=detection))
+        return TranscriptionConfig(
+            audio=TranscriptionAudio(
+                input=AudioInputConfig(transcription=recogniser, turn_detection=detection)
+            )
         )
-    return RealtimeTerms(
+    return RealtimeConfig(
         model=local.model,
         output_modalities=("audio",) if local.voices else ("text",),
-        audio=Audio(
-            input=Input(turn_detection=detection),
-            output=Output(voice=local.voices[0] if local.voices else None),
+        audio=AudioConfig(
+            input=AudioInputConfig(turn_detection=detection),
+            output=AudioOutputConfig(voice=local.voices[0] if local.voices else None),
         ),
     )
 
 
-def detection_of(local: Local) -> ServerVad:
+def detection_of(local: Capabilities) -> ServerVad:
     """Return the turn detection of a client that says nothing about it."""
     return ServerVad(
         threshold=local.detection.threshold,
@@ -169,11 +171,11 @@ def detection_of(local: Local) -> ServerVad:
     )
 
 
-def shown(terms: SessionTerms, id: str) -> dict[str, object]:
+def shown(terms: SessionConfig, id: str) -> dict[str, object]:
     """Return the session object of `session.created` and `session.updated`."""
     head: dict[str, object] = {"id": id, "object": f"realtime.{_KINDS[terms.type]}"}
     body = terms.model_dump(mode="json")
-    if isinstance(terms, TranscriptionTerms):
+    if isinstance(terms, TranscriptionConfig):
         return head | body | {"include": None}
     return head | body | IGNORED
 
@@ -181,10 +183,10 @@ def shown(terms: SessionTerms, id: str) -> dict[str, object]:
 _KINDS = {"realtime": "session", "transcription": "transcription_session"}
 
 
-def listening(terms: SessionTerms) -> Listening:
+def listening(terms: SessionConfig) -> ListeningConfig:
     """Return how the session listens under these terms; the conversation asks the questions."""
     vad = terms.audio.input.turn_detection
-    return Listening(
+    return ListeningConfig(
         detection=None
         if vad is None
         else TurnDetection(
@@ -196,6 +198,6 @@ def listening(terms: SessionTerms) -> Listening:
     )
 
 
-def spoken(terms: SessionTerms) -> bool:
+def spoken(terms: SessionConfig) -> bool:
     """Tell whether answers are asked for as speech."""
-    return isinstance(terms, RealtimeTerms) and terms.output_modalities == ("audio",)
+    return isinstance(terms, RealtimeConfig) and terms.output_modalities == ("audio",)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from web.protocol.messages import WireError, told_problem
-from web.protocol.session_config import IGNORED, Local, SessionTerms, detection_of, opening
+from web.protocol.session_config import IGNORED, Capabilities, SessionConfig, detection_of, opening
 
 PATIENCE_MS = {"low": 1200, "medium": 600, "auto": 600, "high": 300}  # silence for semantic_vad
 BETA = {  # fields of the API that was shut down, and where they are now
@@ -21,15 +21,15 @@ BETA = {  # fields of the API that was shut down, and where they are now
     "turn_detection": "session.audio.input.turn_detection",
     "voice": "session.audio.output.voice",
 }
-_TERMS: TypeAdapter[SessionTerms] = TypeAdapter(
-    Annotated[SessionTerms, Field(discriminator="type")]
+_TERMS: TypeAdapter[SessionConfig] = TypeAdapter(
+    Annotated[SessionConfig, Field(discriminator="type")]
 )
 _TAGS = ("realtime", "transcription", "server_vad", "audio/pcm", "audio/pcmu", "audio/pcma")
 
 
 def update(
-    terms: SessionTerms, patch: Mapping[str, Any], local: Local
-) -> tuple[SessionTerms, tuple[str, ...]]:
+    terms: SessionConfig, patch: Mapping[str, Any], local: Capabilities
+) -> tuple[SessionConfig, tuple[str, ...]]:
     """Return `terms` changed by what `patch` names, and notes on the wishes met otherwise.
 
     Raises:
@@ -57,7 +57,7 @@ def update(
     return changed, tuple(notes)
 
 
-def _base(terms: SessionTerms, kind: str, local: Local) -> dict[str, Any]:
+def _base(terms: SessionConfig, kind: str, local: Capabilities) -> dict[str, Any]:
     """Return what the wish is merged into; a change of type keeps how the input is heard."""
     if kind == terms.type:
         return terms.model_dump()
@@ -85,7 +85,7 @@ def _set_aside(wish: dict[str, Any], ignored: Mapping[str, Any], notes: list[str
             notes.append(f"{name} is not supported and has no effect")
 
 
-def _localise_answers(wish: dict[str, Any], local: Local, notes: list[str]) -> None:
+def _localise_answers(wish: dict[str, Any], local: Capabilities, notes: list[str]) -> None:
     """Replace the names and ways of answering that are not here by those that are."""
     if "model" in wish:
         wish["model"] = _nearest("model", wish["model"], (local.model,), notes)
@@ -103,7 +103,7 @@ def _localise_answers(wish: dict[str, Any], local: Local, notes: list[str]) -> N
         notes.append("speed is not supported: speech has its own pace")
 
 
-def _localise_input(given: dict[str, Any], local: Local, notes: list[str]) -> None:
+def _localise_input(given: dict[str, Any], local: Capabilities, notes: list[str]) -> None:
     transcription = _take(given, "transcription")
     if transcription is not None:
         ignored: dict[str, Any] = {"prompt": "", "keywords": [], "languages": [], "delay": None}

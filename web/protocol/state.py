@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from media.audio.resampling import Encoding
-from media.events import Input, Noticed
-from media.generation_events import Generation
+from media.events import Input, RequestMet
+from media.generation_events import GenerationConfig
 from web.protocol.items import Items
-from web.protocol.session_config import Local, SessionTerms
+from web.protocol.session_config import Capabilities, SessionConfig
 
 Event = dict[str, Any]
 
@@ -90,8 +90,8 @@ class Dialogue:
     """The state of a conversation; `on_track` says that answers are heard on a WebRTC track."""
 
     id: str
-    local: Local
-    terms: SessionTerms
+    local: Capabilities
+    terms: SessionConfig
     on_track: bool = False
     own_events: bool = False
     items: Items = field(default_factory=Items)
@@ -99,9 +99,9 @@ class Dialogue:
     response: Response | None = None
     playing: str | None = None  # the response whose speech is on the track
     seen: float = 0.0  # time of the newest picture, in seconds
-    notices: deque[Noticed] = field(default_factory=deque)  # that wait to be said
+    notices: deque[RequestMet] = field(default_factory=deque)  # that wait to be said
     prompt: tuple[tuple[str, float], ...] = ()  # what is drawn: texts with their weights
-    generation: Generation | None = None  # how, once the client said so
+    generation: GenerationConfig | None = None  # how, once the client said so
     paths: dict[int, float] = field(default_factory=dict)  # last time of each thing's path
     spoken: dict[str, int] = field(default_factory=dict)  # ms of speech by item
     count: int = 0

@@ -7,7 +7,7 @@ import base64
 from typing import Any
 
 from media.errors import UnreadableMediaError
-from media.events import Evidence, Moment, Relevance, Remembered, Standing
+from media.events import Evidence, Moment, Relevance, Remembered, StandingRequests
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.images import read_picture
 from web.protocol.messages import VideoAppend, WireError, picture_file
@@ -66,7 +66,7 @@ def relevance(dialogue: Dialogue, output: Relevance) -> None:
         say(dialogue, "eyeline.relevance", time=output.time, about=output.about, values=rows)
 
 
-def standing(dialogue: Dialogue, output: Standing) -> None:
+def standing(dialogue: Dialogue, output: StandingRequests) -> None:
     """Say which requests to be told something stand."""
     if dialogue.own_events:
         say(dialogue, "eyeline.requests", requests=list(output.requests))

@@ -26,12 +26,12 @@ from media.recording.recording import MEMORY, record
 from media.worker import Worker
 from rtc.network import NetworkState
 from web.config import Settings
-from web.context import Edge
+from web.context import ServiceContext
 from web.protocol import protocol as conversation
 from web.protocol.messages import WireError
 from web.protocol.protocol import Step
 from web.protocol.state import Event, Shown, present
-from web.sessions import Live
+from web.sessions import SessionRecord
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +46,10 @@ CLOSING = 0.5  # the same where the service ends
 Measure = Callable[[], Awaitable[NetworkState | None]]
 
 
-class Link:
+class SessionBridge:
     """One client's conversation and the channels around it."""
 
-    def __init__(self, live: Live, opening: Step, worker: Worker) -> None:
+    def __init__(self, live: SessionRecord, opening: Step, worker: Worker) -> None:
         self.live = live
         self.source: Channel[Input] = Channel(INPUTS)
         self.outgoing: Channel[Event] = Channel(EVENTS, newest={Shown: PICTURES})
@@ -127,7 +127,7 @@ class Link:
 
     async def run(
         self,
-        edge: Edge,
+        edge: ServiceContext,
         clock: Clock,
         read: Callable[[], Awaitable[None]],
         send: Callable[[Output], Awaitable[None]],

@@ -14,11 +14,11 @@ from media.frames import VideoFrame
 from rtc.errors import MessageError, PeerClosedError
 from rtc.messages import MessageLimits
 from rtc.peer import Peer
-from web.context import Edge
+from web.context import ServiceContext
 from web.errors import outcome
 from web.protocol import protocol as conversation
-from web.realtime.bridge import Link
-from web.sessions import Live
+from web.realtime.bridge import SessionBridge
+from web.sessions import SessionRecord
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ class Call:
 
     def __init__(
         self,
-        edge: Edge,
-        live: Live,
+        edge: ServiceContext,
+        live: SessionRecord,
         peer: Peer,
         clock: Clock,
         *,
@@ -60,7 +60,7 @@ class Call:
         self._live = live
         self._peer = peer
         self._clock = clock
-        self._link = Link(live, opening, edge.composed.services.ears)
+        self._link = SessionBridge(live, opening, edge.composed.services.vad_worker)
         self._track = Track(peer, clock, self._link)
 
     async def hold(self) -> None:
@@ -149,7 +149,7 @@ class Track:
     is never said.
     """
 
-    def __init__(self, peer: Peer, clock: Clock, link: Link) -> None:
+    def __init__(self, peer: Peer, clock: Clock, link: SessionBridge) -> None:
         self._peer = peer
         self._clock = clock
         self._link = link

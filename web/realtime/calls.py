@@ -20,12 +20,12 @@ from media.video import PictureLimits
 from rtc.errors import BadOfferError, RtcError
 from rtc.peer import Peer, PeerLimits
 from web.config import Settings
-from web.context import Edge, admit, edge_of, unix_time
+from web.context import ServiceContext, admit, service_context, unix_time
 from web.ice import IceServer, ice_servers
 from web.problems import ProblemError
 from web.protocol.messages import WireError
 from web.realtime.call import Call
-from web.sessions import Kind, Live
+from web.sessions import Kind, SessionRecord
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
@@ -84,7 +84,7 @@ async def _accept(
     request: Request, kind: Kind, sdp: str, path: str, wish: Mapping[str, Any]
 ) -> Response:
     """Answer the offer and let the call live on; 201 with where it can be ended."""
-    edge = edge_of(request)
+    edge = service_context(request)
     live = edge.sessions.begin(kind)
     servers = ice_servers(edge.settings, session=live.id, now=unix_time())
     async with AsyncExitStack() as undone:
@@ -124,8 +124,8 @@ async def _answered(sdp: str, clock: Clock, servers: list[IceServer], limits: Pe
 
 
 def _call(
-    edge: Edge,
-    live: Live,
+    edge: ServiceContext,
+    live: SessionRecord,
     peer: Peer,
     clock: Clock,
     wish: Mapping[str, Any],
@@ -146,7 +146,7 @@ def _call(
 
 
 def _dismissed(request: Request, kind: Kind, id: str) -> Response:
-    live = edge_of(request).sessions.find(id)
+    live = service_context(request).sessions.find(id)
     if live.kind != kind:
         raise ProblemError(404, f"session {id[:80]!r} is no {kind}")
     live.leave.set()

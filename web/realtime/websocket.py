@@ -15,13 +15,13 @@ from media.clock import LiveClock
 from media.events import Output
 from rtc.network import NetworkState
 from web.auth import bearer, from_subprotocols
-from web.context import Edge, edge_of
+from web.context import ServiceContext, service_context
 from web.errors import outcome
 from web.problems import ProblemError, answer
 from web.protocol import protocol as conversation
 from web.protocol.messages import WireError
-from web.realtime.bridge import Link
-from web.sessions import FullError, Live
+from web.realtime.bridge import SessionBridge
+from web.sessions import FullError, SessionRecord
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
@@ -38,7 +38,7 @@ NORMAL = 1000
 @router.websocket("/v1/realtime")
 async def realtime(websocket: WebSocket) -> None:
     """Hold one conversation, or refuse it before anything of it is made."""
-    edge = edge_of(websocket)
+    edge = service_context(websocket)
     try:
         wish = _admitted(edge, websocket)
     except ProblemError as problem:
@@ -63,7 +63,9 @@ async def realtime(websocket: WebSocket) -> None:
         logger.info("session %s ended after %.1f s", live.id, seconds)
 
 
-async def _converse(edge: Edge, live: Live, websocket: WebSocket, wish: Mapping[str, Any]) -> None:
+async def _converse(
+    edge: ServiceContext, live: SessionRecord, websocket: WebSocket, wish: Mapping[str, Any]
+) -> None:
     query = websocket.query_params
     opening = conversation.begin(
         live.id,
@@ -73,7 +75,7 @@ async def _converse(edge: Edge, live: Live, websocket: WebSocket, wish: Mapping[
         transcription=query.get("intent") == "transcription",
         own_events=query.get("eyeline") == "1",
     )
-    link = Link(live, opening, edge.composed.services.ears)
+    link = SessionBridge(live, opening, edge.composed.services.vad_worker)
     clock = LiveClock()
     limits = replace(edge.composed.limits, lossless=True)  # a client may send faster than speech
 
@@ -96,7 +98,7 @@ async def _converse(edge: Edge, live: Live, websocket: WebSocket, wish: Mapping[
         await _close(websocket, ended if failure is None else FAILED)
 
 
-def _admitted(edge: Edge, websocket: WebSocket) -> Mapping[str, Any]:
+def _admitted(edge: ServiceContext, websocket: WebSocket) -> Mapping[str, Any]:
     """Check where the client comes from and its key; return the session its secret stands for.
 
     Raises:
@@ -130,7 +132,7 @@ async def _refuse_beta(websocket: WebSocket) -> None:
     await websocket.close(BETA_GONE, message)
 
 
-async def _read(edge: Edge, link: Link, websocket: WebSocket) -> None:
+async def _read(edge: ServiceContext, link: SessionBridge, websocket: WebSocket) -> None:
     """Feed `link` with the client's messages until it leaves, or is silent for too long."""
     patience = edge.settings.silence_timeout or None
     longest = edge.settings.max_message_size
@@ -155,7 +157,7 @@ async def _read(edge: Edge, link: Link, websocket: WebSocket) -> None:
             await link.receive(text)
 
 
-async def _write(link: Link, websocket: WebSocket) -> None:
+async def _write(link: SessionBridge, websocket: WebSocket) -> None:
     """Send what is said; when the client is gone or reads nothing, let the session end."""
     reachable = True
     async for event in link.outgoing:

@@ -16,13 +16,13 @@ from media.pipeline.interfaces import Services
 from media.pipeline.vision.image_question import about_pictures
 from media.pipeline.vision.stage import moment_of
 from media.recording.recording import MEMORY
-from models.assistant.interface import Said
+from models.assistant.interface import AssistantAnswer
 from models.errors import StoreError
-from web.context import Edge
+from web.context import ServiceContext
 from web.errors import outcome
 from web.problems import ProblemError
 from web.rest.chat_request import Asked
-from web.sessions import RETRY_AFTER, Live
+from web.sessions import RETRY_AFTER, SessionRecord
 
 NOTHING_TO_SEE = (
     "I have nothing to look at: send a picture as an image_url with a data URL, or name a "
@@ -41,7 +41,7 @@ class Answering:
     It takes over a place of `edge.questions`, and gives it back when the work is over.
     """
 
-    def __init__(self, edge: Edge, asked: Asked) -> None:
+    def __init__(self, edge: ServiceContext, asked: Asked) -> None:
         self._edge = edge
         self._made: Channel[Told | ProblemError] = Channel(PIECES)
         self._task = edge.calls.create_task(self._make(asked), name="answer")
@@ -115,7 +115,7 @@ def cut_off() -> ProblemError:
     )
 
 
-def answers(edge: Edge, asked: Asked) -> Answers:
+def answers(edge: ServiceContext, asked: Asked) -> Answers:
     """Return the answer to `asked`, made from where it is to come from.
 
     Raises:
@@ -139,7 +139,7 @@ async def of_nothing() -> Answers:
     yield Answer("", NOTHING_TO_SEE, 0.0, "completed")
 
 
-async def of_live(live: Live, asked: Asked) -> Answers:
+async def of_live(live: SessionRecord, asked: Asked) -> Answers:
     """Ask a session that is alive, at its present time.
 
     Raises:
@@ -167,14 +167,14 @@ async def of_pictures(services: Services, asked: Asked) -> Answers:
             yield each
 
 
-async def of_past(edge: Edge, memory: Path, asked: Asked) -> Answers:
+async def of_past(edge: ServiceContext, memory: Path, asked: Asked) -> Answers:
     """Ask the memory of a session that is over, as it was at its end; one question at a time.
 
     Raises:
         ProblemError: it cannot be opened.
     """
     services = edge.composed.services
-    watcher, mind = services.watcher, services.mind
+    watcher, mind = services.assistant, services.answer_worker
     async with edge.past:
         try:
             state = await services.open_memory(memory)
@@ -191,14 +191,14 @@ async def of_past(edge: Edge, memory: Path, asked: Asked) -> Answers:
             await services.close_memory(state)
 
 
-async def _said(services: Services, said: Said) -> Answers:
+async def _said(services: Services, said: AssistantAnswer) -> Answers:
     yield Evidence("", tuple(map(moment_of, said.sightings)), said.read)
-    while (piece := await services.mind.run(next, said.pieces, None)) is not None:
+    while (piece := await services.answer_worker.run(next, said.pieces, None)) is not None:
         yield Answer("", piece, 0.0)
     yield Answer("", "", 0.0, "completed")
 
 
-def _memory(edge: Edge, id: str) -> Path | None:
+def _memory(edge: ServiceContext, id: str) -> Path | None:
     """Return the folder with what session `id` saw, if it was kept."""
     home = edge.settings.recordings
     if home is None or not SESSION.fullmatch(id):

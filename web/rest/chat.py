@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from media.events import Evidence
-from web.context import MODEL, Edge, admit, edge_of, unix_time
+from web.context import MODEL, ServiceContext, admit, service_context, unix_time
 from web.problems import ProblemError, answer, error_of
 from web.rest.answers import Answering, cut_off
 from web.rest.chat_request import Asked, parse
@@ -35,7 +35,7 @@ Fields = dict[str, Any]
 @router.post("/v1/chat/completions", dependencies=[Depends(admit)])
 async def chat(request: Request) -> Response:
     """Answer the last message of the user, whole or as server-sent events."""
-    edge = edge_of(request)
+    edge = service_context(request)
     if edge.closing.is_set():
         raise cut_off()
     if edge.questions.locked():
@@ -49,7 +49,7 @@ async def chat(request: Request) -> Response:
     await edge.questions.acquire()
     try:
         body = await _body(request, edge.settings.max_message_size)
-        asked = await edge.composed.services.eyes.run(parse, body)
+        asked = await edge.composed.services.vision_worker.run(parse, body)
         answering = Answering(edge, asked)
     except BaseException:
         edge.questions.release()
@@ -121,7 +121,7 @@ class Reply:
 class Completion(Response):
     """The answer as a response; when it is over, or its client has left, so is the work."""
 
-    def __init__(self, edge: Edge, asked: Asked, answering: Answering) -> None:
+    def __init__(self, edge: ServiceContext, asked: Asked, answering: Answering) -> None:
         super().__init__()
         self._edge = edge
         self._asked = asked

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
 from media.events import Moment
-from web.context import MODEL, Edge, admit, edge_of, unix_time
+from web.context import MODEL, ServiceContext, admit, service_context, unix_time
 from web.ice import ice_servers
 from web.problems import ProblemError
 from web.protocol.messages import WireError
@@ -18,7 +18,7 @@ from web.protocol.session_config import opening, shown
 from web.protocol.session_update import update
 from web.protocol.speech_input import caption_fields
 from web.protocol.vision import moment_fields
-from web.sessions import Live
+from web.sessions import SessionRecord
 from web.setting_checks import SMALL
 from web.subtitles import Format, cues_of, write
 
@@ -39,7 +39,7 @@ UNCHANGING = {"Cache-Control": "private, max-age=86400, immutable"}
 @router.get("/health")
 async def health(request: Request) -> dict[str, Any]:
     """Say that the service is up, and how many more sessions it takes. Needs no key."""
-    edge = edge_of(request)
+    edge = service_context(request)
     return {
         "status": "ok",
         "sessions": {
@@ -56,14 +56,14 @@ async def health(request: Request) -> dict[str, Any]:
 @router.get("/v1/models", dependencies=[Admitted])
 async def models(request: Request) -> dict[str, Any]:
     """List the names that requests may use; others are met by these."""
-    edge = edge_of(request)
+    edge = service_context(request)
     return {"object": "list", "data": [_model(edge, name) for name in _names(edge)]}
 
 
 @router.get("/v1/models/{name}", dependencies=[Admitted])
 async def model(request: Request, name: str) -> dict[str, Any]:
     """Describe one model."""
-    edge = edge_of(request)
+    edge = service_context(request)
     if name not in _names(edge):
         raise ProblemError(404, f"no model {name[:80]!r} here", code="model_not_found")
     return _model(edge, name)
@@ -72,7 +72,7 @@ async def model(request: Request, name: str) -> dict[str, Any]:
 @router.get("/ice-servers", dependencies=[Admitted])
 async def ice(request: Request) -> dict[str, Any]:
     """Return STUN and TURN servers for an RTCPeerConnection, with fresh credentials."""
-    edge = edge_of(request)
+    edge = service_context(request)
     servers = ice_servers(edge.settings, session="guest", now=unix_time())
     return {"iceServers": [each.as_json() for each in servers], "ttl": edge.settings.turn_ttl}
 
@@ -90,7 +90,7 @@ class SecretWish(BaseModel):
 @router.post("/v1/realtime/client_secrets", dependencies=[Admitted])
 async def client_secret(request: Request, wish: SecretWish) -> dict[str, Any]:
     """Mint a secret with which a browser may open sessions for a while."""
-    edge = edge_of(request)
+    edge = service_context(request)
     kind = wish.session.get("type", "realtime")
     terms = opening(edge.local, transcription=kind == "transcription")
     own = {name: value for name, value in wish.session.items() if name != "eyeline"}
@@ -107,7 +107,7 @@ async def client_secret(request: Request, wish: SecretWish) -> dict[str, Any]:
 @router.get("/sessions", dependencies=[Admitted])
 async def sessions(request: Request) -> dict[str, Any]:
     """List the sessions that are alive or ended not long ago, with their counters."""
-    edge = edge_of(request)
+    edge = service_context(request)
     now = edge.clock.now()
     return {"sessions": [live.summary(now) for live in edge.sessions.all()]}
 
@@ -115,14 +115,14 @@ async def sessions(request: Request) -> dict[str, Any]:
 @router.get("/sessions/{id}", dependencies=[Admitted])
 async def session(request: Request, id: str) -> dict[str, Any]:
     """Describe one session."""
-    edge = edge_of(request)
+    edge = service_context(request)
     return edge.sessions.find(id).summary(edge.clock.now())
 
 
 @router.delete("/sessions/{id}", dependencies=[Admitted], status_code=204)
 async def end_session(request: Request, id: str) -> None:
     """Ask a session to end."""
-    edge_of(request).sessions.find(id).leave.set()
+    service_context(request).sessions.find(id).leave.set()
 
 
 @router.get("/sessions/{id}/captions", dependencies=[Admitted])
@@ -131,7 +131,7 @@ async def follow(request: Request, id: str) -> Response:
 
     A client that comes back names the last one it has in `Last-Event-ID`.
     """
-    live = edge_of(request).sessions.find(id)
+    live = service_context(request).sessions.find(id)
     last = request.headers.get("last-event-id", "")
     start = int(last) + 1 if last.isdecimal() else 0
     return StreamingResponse(_events(live, start), media_type=EVENT_STREAM, headers=UNBUFFERED)
@@ -140,7 +140,7 @@ async def follow(request: Request, id: str) -> Response:
 @router.get("/sessions/{id}/captions.{format}", dependencies=[Admitted])
 async def captions(request: Request, id: str, format: str) -> Response:
     """Return a session's final captions so far as a subtitle file."""
-    live = edge_of(request).sessions.find(id)
+    live = service_context(request).sessions.find(id)
     if format not in MEDIA_TYPES:
         raise ProblemError(404, f"captions come as {', '.join(MEDIA_TYPES)}, not {format[:20]!r}")
     words = [word for caption in live.captions for word in caption.words]
@@ -154,20 +154,20 @@ async def moments(
     request: Request, id: str, since: Annotated[int, Query(ge=-1)] = -1
 ) -> dict[str, Any]:
     """List what a session remembers, in order; only moments numbered above `since`, if given."""
-    live = edge_of(request).sessions.find(id)
+    live = service_context(request).sessions.find(id)
     return {"moments": [moment_json(each.moment, live) for each in live.remembered(since)]}
 
 
 @router.get("/sessions/{id}/moments/{number}.jpg", dependencies=[Admitted])
 async def moment_picture(request: Request, id: str, number: int) -> Response:
     """Return the small picture of one moment."""
-    found = edge_of(request).sessions.find(id).moments.get(number)
+    found = service_context(request).sessions.find(id).moments.get(number)
     if found is None or found.picture is None:
         raise ProblemError(404, f"no picture of moment {number}: only the newest are kept")
     return Response(found.picture, media_type="image/jpeg", headers=UNCHANGING)
 
 
-def moment_json(moment: Moment, live: Live | None) -> dict[str, Any]:
+def moment_json(moment: Moment, live: SessionRecord | None) -> dict[str, Any]:
     """Return a moment with the address of its picture, or null where `live` has none."""
     kept = live.moments.get(moment.number) if live is not None else None
     image = None
@@ -176,25 +176,25 @@ def moment_json(moment: Moment, live: Live | None) -> dict[str, Any]:
     return {**moment_fields(moment), "image": image}
 
 
-async def _events(live: Live, start: int) -> AsyncIterator[str]:
+async def _events(live: SessionRecord, start: int) -> AsyncIterator[str]:
     async for number, caption in live.follow(start):
         fields = json.dumps(caption_fields(caption), ensure_ascii=False)
         yield f"id: {number}\nevent: caption\ndata: {fields}\n\n"
     yield "event: end\ndata: {}\n\n"
 
 
-def _names(edge: Edge) -> list[str]:
+def _names(edge: ServiceContext) -> list[str]:
     return [MODEL, *edge.local.recognisers, *edge.local.voices]
 
 
-def _model(edge: Edge, name: str) -> dict[str, Any]:
+def _model(edge: ServiceContext, name: str) -> dict[str, Any]:
     model = {"id": name, "object": "model", "created": 0, "owned_by": "eyeline"}
     return {**model, "eyeline": _answers(edge)} if name == MODEL else model
 
 
-def _answers(edge: Edge) -> dict[str, Any]:
+def _answers(edge: ServiceContext) -> dict[str, Any]:
     """Return which model sees and answers, and what it can tell."""
-    watcher = edge.composed.services.watcher
+    watcher = edge.composed.services.assistant
     name = Path(edge.settings.video_model).name  # a path is nobody else's business
     return {
         "model": None if watcher.stand_in else name,

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from media.audio.resampling import Resampler, encode
 from media.pipeline.speech.stage import split_clauses
-from web.context import admit, edge_of
+from web.context import admit, service_context
 from web.problems import ProblemError
 
 router = APIRouter()
@@ -34,8 +34,8 @@ class SpeechWish(BaseModel):
 @router.post("/v1/audio/speech", dependencies=[Depends(admit)])
 async def speak(request: Request, wish: SpeechWish) -> Response:
     """Return `input` as sound: mono, 16 bits, 24 kHz; pcm is streamed clause by clause."""
-    services = edge_of(request).composed.services
-    voice, mouth = services.voice, services.mouth
+    services = service_context(request).composed.services
+    voice, mouth = services.synthesizer, services.tts_worker
     if voice is None:
         raise ProblemError(503, "no voice is loaded: this service cannot speak")
     _check(wish)
@@ -45,7 +45,7 @@ async def speak(request: Request, wish: SpeechWish) -> Response:
     async def pieces() -> AsyncIterator[bytes]:
         state = resampler.init_state()
         for clause in clauses:
-            state, made = resampler.step(state, await mouth.run(voice.speak, clause))
+            state, made = resampler.step(state, await mouth.run(voice.synthesize, clause))
             for samples in made:
                 yield encode(samples, "pcm16")
         for samples in resampler.flush(state):

@@ -23,8 +23,8 @@ from media.errors import MediaError, MediaTooLongError
 from media.events import CaptionWord
 from media.files.opening import decode_audio
 from models.asr.streaming.offline import transcribe
-from models.asr.words import RATE, Word, text_of
-from web.context import Edge, admit, edge_of
+from models.asr.words import RATE, RecognizedWord, text_of
+from web.context import ServiceContext, admit, service_context
 from web.problems import ProblemError
 from web.rest.chunking import Samples, cut, spoken
 from web.rest.rest import EVENT_STREAM, MEDIA_TYPES, UNBUFFERED
@@ -43,14 +43,14 @@ class ClosingError(Exception):
 class Part:
     """The words of a part of a file, and where it ends, in samples of the file."""
 
-    words: list[Word]
+    words: list[RecognizedWord]
     end: int
 
 
 @router.post("/v1/audio/transcriptions", dependencies=[Depends(admit)])
 async def transcriptions(request: Request) -> Response:
     """Transcribe the form's `file`; fields as in OpenAI's API, whose SDKs can call this."""
-    edge = edge_of(request)
+    edge = service_context(request)
     async with request.form(max_files=1, max_fields=64) as form:
         upload = form.get("file")
         if not isinstance(upload, UploadFile):
@@ -77,7 +77,9 @@ async def transcriptions(request: Request) -> Response:
     return answer(words, heard[-1].end, shape, language=language or _language(edge), each=each)
 
 
-async def hear(edge: Edge, upload: UploadFile, language: str) -> AsyncGenerator[Part, None]:
+async def hear(
+    edge: ServiceContext, upload: UploadFile, language: str
+) -> AsyncGenerator[Part, None]:
     """Yield the words of an uploaded file, part by part; it is needed until the first.
 
     Raises:
@@ -98,7 +100,9 @@ async def hear(edge: Edge, upload: UploadFile, language: str) -> AsyncGenerator[
             _remove(path)
 
 
-def answer(words: list[Word], end: int, shape: Shape, *, language: str, each: bool) -> Response:
+def answer(
+    words: list[RecognizedWord], end: int, shape: Shape, *, language: str, each: bool
+) -> Response:
     """Return the transcript of `end` samples in the wanted shape."""
     placed = [CaptionWord(word.text, word.start / RATE, word.end / RATE) for word in words]
     seconds = round(end / RATE, 3)
@@ -126,7 +130,7 @@ def answer(words: list[Word], end: int, shape: Shape, *, language: str, each: bo
             return JSONResponse(body)
 
 
-def segments(words: list[Word]) -> list[dict[str, Any]]:
+def segments(words: list[RecognizedWord]) -> list[dict[str, Any]]:
     """Return the segments of verbose_json: readable cues, with what is known of their words.
 
     A word's probability is known and a token's is not, so `avg_logprob` is the mean over words;
@@ -206,7 +210,7 @@ def _next(pieces: Iterator[Samples], path: Path, name: str) -> Samples | None:
         raise ProblemError(status, str(error).replace(str(path), name), param="file") from error
 
 
-def _transcribed(edge: Edge, piece: Samples, language: str) -> list[Word]:
+def _transcribed(edge: ServiceContext, piece: Samples, language: str) -> list[RecognizedWord]:
     """Return the words of `piece`: of the stretches of it in which somebody speaks."""
 
     def go_on(done: int, whole: int) -> None:
@@ -216,8 +220,8 @@ def _transcribed(edge: Edge, piece: Samples, language: str) -> list[Word]:
 
     detector = edge.composed.services.detector
     _, probabilities = detector.step(detector.init_state(), piece)
-    recogniser = edge.composed.recogniser
-    words: list[Word] = []
+    recogniser = edge.composed.whisper
+    words: list[RecognizedWord] = []
     try:
         for start, end in spoken(probabilities, len(piece)):
             heard = transcribe(
@@ -229,9 +233,9 @@ def _transcribed(edge: Edge, piece: Samples, language: str) -> list[Word]:
     return words
 
 
-def _language(edge: Edge) -> str:
+def _language(edge: ServiceContext) -> str:
     """Return the language of a transcript for which none was given."""
-    return "unknown" if edge.composed.recogniser.model.config.multilingual else "en"
+    return "unknown" if edge.composed.whisper.model.config.multilingual else "en"
 
 
 def _shape(form: FormData) -> Shape:

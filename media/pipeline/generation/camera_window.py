@@ -6,7 +6,7 @@ from media.frames import VideoFrame
 from media.pipeline.interfaces import Pixels
 
 
-class Camera:
+class CameraWindow:
     """Keeps the newest picture of each of the last `count` spans of 1 / `rate` seconds."""
 
     def __init__(self, count: int, rate: float) -> None:

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from media import images as pictures
-from media.pipeline.generation.camera_window import Camera
-from media.pipeline.generation.controls import Asked
-from media.pipeline.interfaces import Pixels, Studio
-from media.pipeline.limits import Canvas
-from models.generation.chunk_request import Parts, Steps, Wish
+from media.pipeline.generation.camera_window import CameraWindow
+from media.pipeline.generation.controls import Controls
+from media.pipeline.interfaces import GenerationService, Pixels
+from media.pipeline.limits import FrameOutput
+from models.generation.chunk_request import ChunkRequest, Parts, StepRange
 
 NO_CAMERA = "no picture of a camera has come yet: it is drawn from the prompt alone"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sheet:
+class GeneratedFrame:
     """A picture to be shown, as a JPEG file too where that was asked for.
 
     `since` is when the control came that it is the first to follow, if it is.
@@ -26,10 +26,10 @@ class Sheet:
     since: float | None = None
 
 
-class Easel:
+class ChunkProducer:
     """Draws what is asked, a chunk at a time; knows no clock."""
 
-    def __init__(self, studio: Studio, canvas: Canvas, asked: Asked) -> None:
+    def __init__(self, studio: GenerationService, canvas: FrameOutput, asked: Controls) -> None:
         self._studio = studio
         self._side = canvas.side
         self._asked = asked
@@ -38,12 +38,12 @@ class Easel:
         self._told: tuple[str, ...] = ()
         self._step = 0
         self._due: list[tuple[int, float]] = []  # the step whose pictures follow a control
-        self.camera = Camera(studio.painter.chunk, canvas.rate)
+        self.camera = CameraWindow(studio.generator.chunk, canvas.rate)
 
     @property
-    def steps(self) -> Steps:
+    def steps(self) -> StepRange:
         """What the sampler asked for can do."""
-        return self._studio.painter.samplers[self._asked.generation.sampler]
+        return self._studio.generator.samplers[self._asked.generation.sampler]
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -58,16 +58,16 @@ class Easel:
         self._due.clear()
         self.camera.forget()
 
-    async def paint(self, steps: int) -> list[Sheet]:
+    async def paint(self, steps: int) -> list[GeneratedFrame]:
         """Return the pictures that the next chunk completes: at first there may be none."""
         asked, generation = self._asked, self._asked.generation
         begin = asked.anew or self._state is None
-        painter = self._studio.painter
+        painter = self._studio.generator
         since, only_tracks = asked.taken()
         lag = painter.lag(generation.sampler, steps) if only_tracks else 0
         if since is not None:
             self._due.append((self._step + lag, since))
-        wish = Wish(
+        wish = ChunkRequest(
             prompt=asked.prompt,
             steps=steps,
             track=asked.tracks.chunk(painter.chunk),
@@ -76,7 +76,7 @@ class Easel:
         )
         state = None if begin else self._state
         told = None if wish.prompt == self._read else wish.prompt
-        self._state, sheets, notes = await self._studio.brush.run(
+        self._state, sheets, notes = await self._studio.worker.run(
             self._work, state, wish, told, generation.sampler, generation.seed, generation.pictures
         )
         if notes is not None:
@@ -84,19 +84,27 @@ class Easel:
         return self._marked(sheets)
 
     def _work(
-        self, state: Any, wish: Wish, told: Parts | None, sampler: str, seed: int, files: bool
-    ) -> tuple[Any, list[Sheet], tuple[str, ...] | None]:
+        self,
+        state: Any,
+        wish: ChunkRequest,
+        told: Parts | None,
+        sampler: str,
+        seed: int,
+        files: bool,
+    ) -> tuple[Any, list[GeneratedFrame], tuple[str, ...] | None]:
         """Draw, on the brush's thread; what `told` says is read there too."""
-        painter = self._studio.painter
+        painter = self._studio.generator
         notes = None if told is None else painter.read(told)
         if state is None:
             state = painter.init_state(sampler, seed)
         state, drawn = painter.step(state, wish)
         shown = [pictures.enlarged(pixels, self._side) for pixels in drawn]
-        sheets = [Sheet(pixels, pictures.jpeg(pixels) if files else None) for pixels in shown]
+        sheets = [
+            GeneratedFrame(pixels, pictures.jpeg(pixels) if files else None) for pixels in shown
+        ]
         return state, sheets, notes
 
-    def _marked(self, sheets: Sequence[Sheet]) -> list[Sheet]:
+    def _marked(self, sheets: Sequence[GeneratedFrame]) -> list[GeneratedFrame]:
         """Note on the first of `sheets` which control they are the first to follow."""
         step, self._step = self._step, self._step + 1
         met = [since for due, since in self._due if due <= step]
@@ -104,4 +112,4 @@ class Easel:
             return list(sheets)
         self._due = [each for each in self._due if each[0] > step]
         first, *rest = sheets
-        return [Sheet(first.pixels, first.jpeg, min(met)), *rest]
+        return [GeneratedFrame(first.pixels, first.jpeg, min(met)), *rest]

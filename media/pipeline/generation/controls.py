@@ -6,8 +6,14 @@ counts, and no queue of them can grow.
 
 from dataclasses import dataclass, field, replace
 
-from media.generation_events import Generation, Prompt, Steering, Track, Untrack
-from media.pipeline.generation.motion import Tracks
+from media.generation_events import (
+    ClearTrack,
+    GenerationConfig,
+    GenerationInput,
+    PromptChange,
+    TrackPoints,
+)
+from media.pipeline.generation.motion import MotionTracks
 from models.generation.chunk_request import Parts
 
 OUTDATING = ("steps", "camera", "strength")  # a change of these makes what waits out of date
@@ -15,7 +21,7 @@ RENEWING = ("sampler", "seed")  # and of these begins anew
 
 
 @dataclass(slots=True)
-class Asked:
+class Controls:
     """The controls as they are now.
 
     With `anew` the video begins anew; `once` chunks are drawn although it is paused. `outdated`
@@ -23,29 +29,29 @@ class Asked:
     has taken yet, and `only_tracks` whether all of those were tracks.
     """
 
-    tracks: Tracks
+    tracks: MotionTracks
     prompt: Parts = ()
-    generation: Generation = field(default_factory=lambda: Generation(time=0.0))
+    generation: GenerationConfig = field(default_factory=lambda: GenerationConfig(time=0.0))
     anew: bool = True
     once: int = 0
     outdated: bool = False
     since: float | None = None
     only_tracks: bool = True
 
-    def heed(self, item: Steering, now: float) -> None:
+    def apply(self, item: GenerationInput, now: float) -> None:
         """Take a control that came at `now`."""
         match item:
-            case Prompt():
+            case PromptChange():
                 if item.parts != self.prompt:
                     self.prompt = item.parts
                     self._change(now, outdated=True)
-            case Track():
+            case TrackPoints():
                 self.tracks.append(item)
                 self._change(now)
-            case Untrack():
+            case ClearTrack():
                 self.tracks.clear(item.thing)
                 self._change(now)
-            case Generation():
+            case GenerationConfig():
                 self._update(item, now)
 
     def taken(self) -> tuple[float | None, bool]:
@@ -62,7 +68,7 @@ class Asked:
             self.since = since if self.since is None else min(self.since, since)
             self.only_tracks = False
 
-    def _update(self, item: Generation, now: float) -> None:
+    def _update(self, item: GenerationConfig, now: float) -> None:
         before, self.generation = self.generation, replace(item, again=False, once=False)
         if item.again:
             self.tracks.clear()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from media.generation_events import Track
+from media.generation_events import TrackPoints
 
 THINGS = 2
 
@@ -17,7 +17,7 @@ Place = tuple[float, float]
 
 
 @dataclass(slots=True)
-class Way:
+class ThingMotion:
     """Where one thing goes: along a path whose times count from picture `origin`, or by hand.
 
     `fresh` are places of a hand that were not gone through yet, `place` where the thing is.
@@ -29,18 +29,18 @@ class Way:
     origin: int | None = None
 
 
-class Tracks:
+class MotionTracks:
     """The ways of all things, at `rate` pictures a second; `most` points of each may wait."""
 
     def __init__(self, rate: float, most: int) -> None:
         self._rate = rate
         self._most = most
         self._picture = 0  # the next to be drawn
-        self._ways: dict[int, Way] = {}
+        self._ways: dict[int, ThingMotion] = {}
 
-    def append(self, track: Track) -> None:
+    def append(self, track: TrackPoints) -> None:
         """Go on along `track`; where more points wait than may, the oldest are forgotten."""
-        way = self._ways.setdefault(track.thing, Way())
+        way = self._ways.setdefault(track.thing, ThingMotion())
         if track.times is None:
             way.path, way.origin = [], None
             way.fresh = [*way.fresh, *track.points][-self._most :]
@@ -71,7 +71,7 @@ class Tracks:
             way.place = (float(x), float(y))
         return places
 
-    def _along(self, way: Way, first: int, pictures: int) -> NDArray[np.float64]:
+    def _along(self, way: ThingMotion, first: int, pictures: int) -> NDArray[np.float64]:
         if way.origin is None:
             return _by_hand(way, pictures)
         times = (np.arange(first, first + pictures) - way.origin) / self._rate
@@ -82,7 +82,7 @@ class Tracks:
         return np.stack([np.interp(times, when, where[:, axis]) for axis in (0, 1)], 1)
 
 
-def _by_hand(way: Way, pictures: int) -> NDArray[np.float64]:
+def _by_hand(way: ThingMotion, pictures: int) -> NDArray[np.float64]:
     """Return places evenly along all that the hand went since the last chunk."""
     begun = [] if way.place is None else [way.place]
     line = np.array([*begun, *way.fresh])

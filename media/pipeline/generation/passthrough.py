@@ -3,27 +3,27 @@
 from dataclasses import dataclass
 
 from media.channel import Channel
-from media.events import Trouble
+from media.events import Degraded
 from media.frames import VideoFrame
-from media.generation_events import Steering
-from media.pipeline.context import Shared
+from media.generation_events import GenerationInput
+from media.pipeline.context import SessionContext
 from media.pipeline.generation.playout import Show
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class StreamTime:
     """The stream has come to `time`, in seconds."""
 
     time: float
 
 
-Item = VideoFrame | Steering | Tick
+Item = VideoFrame | GenerationInput | StreamTime
 
 
-class Bystander:
+class Passthrough:
     """The stage where nothing draws: camera pictures pass, and who asks for others is told."""
 
-    def __init__(self, shared: Shared, show: Show | None) -> None:
+    def __init__(self, shared: SessionContext, show: Show | None) -> None:
         self._shared = shared
         self._show = show
 
@@ -34,6 +34,6 @@ class Bystander:
             if isinstance(item, VideoFrame):
                 if self._show is not None:
                     await self._show(item)
-            elif not told and not isinstance(item, Tick):
+            elif not told and not isinstance(item, StreamTime):
                 told = True
-                await self._shared.send(Trouble("nothing here draws: no model for it is loaded"))
+                await self._shared.send(Degraded("nothing here draws: no model for it is loaded"))

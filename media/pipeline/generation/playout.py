@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.generation_events import Picture
-from media.pipeline.context import Shared
-from media.pipeline.generation.chunk_producer import Sheet
+from media.generation_events import GeneratedImage
+from media.pipeline.context import SessionContext
+from media.pipeline.generation.chunk_producer import GeneratedFrame
 from media.pipeline.interfaces import Pixels
 
 Show = Callable[[VideoFrame], Awaitable[None]]
@@ -15,19 +15,19 @@ Show = Callable[[VideoFrame], Awaitable[None]]
 MOST_TIMES = 128  # of shown pictures that are kept, to tell how many a second there are
 
 
-class Gallery:
+class PlayoutBuffer:
     """Shows pictures on the session's screen, where it has one, and sends those asked for.
 
     `waiting` are to be shown, `pictures` were since the video began, `delay` is from a control to
     the first picture that follows it, in seconds. While `open`, drawn pictures are what is shown.
     """
 
-    def __init__(self, shared: Shared, show: Show | None) -> None:
+    def __init__(self, shared: SessionContext, show: Show | None) -> None:
         self._shared = shared
         self._show = show
         self._times: deque[float] = deque(maxlen=MOST_TIMES)
         self._last: Pixels | None = None
-        self.waiting: deque[Sheet] = deque()
+        self.waiting: deque[GeneratedFrame] = deque()
         self.pictures = 0
         self.delay: float | None = None
 
@@ -49,13 +49,13 @@ class Gallery:
         self.pictures = 0
         self.delay = None
 
-    def put(self, sheets: Sequence[Sheet]) -> None:
+    def put(self, sheets: Sequence[GeneratedFrame]) -> None:
         """Let `sheets` wait in place of what waits; controls that those followed, they follow."""
         first, *rest = sheets
         followed = [sheet.since for sheet in (*self.waiting, first) if sheet.since is not None]
         self.waiting = deque([replace(first, since=min(followed, default=None)), *rest])
 
-    async def hang(self, now: float) -> None:
+    async def show_next(self, now: float) -> None:
         """Show the picture that waited longest; `now` is its time."""
         sheet, counters = self.waiting.popleft(), self._shared.counters
         self.pictures += 1
@@ -66,7 +66,7 @@ class Gallery:
             self.delay = counters.draw_delay = max(0.0, now - sheet.since)
         await self.pass_on(VideoFrame(sheet.pixels, round(now * VIDEO_CLOCK_HZ)))
         if sheet.jpeg is not None:
-            await self._shared.send(Picture(self.pictures, now, sheet.jpeg))
+            await self._shared.send(GeneratedImage(self.pictures, now, sheet.jpeg))
 
     async def repeat(self, now: float) -> None:
         """Show the last picture again."""

@@ -13,38 +13,40 @@ from dataclasses import replace
 from typing import cast
 
 from media.channel import Channel
-from media.events import Trouble
+from media.events import Degraded
 from media.frames import VideoFrame
-from media.generation_events import Drawing, DrawingState, Generation, Sampler
-from media.pipeline.context import Shared
-from media.pipeline.generation.chunk_producer import Easel, Sheet
-from media.pipeline.generation.controls import Asked
-from media.pipeline.generation.motion import Tracks
+from media.generation_events import GenerationConfig, GenerationState, GenerationStatus, Sampler
+from media.pipeline.context import SessionContext
+from media.pipeline.generation.chunk_producer import ChunkProducer, GeneratedFrame
+from media.pipeline.generation.controls import Controls
+from media.pipeline.generation.motion import MotionTracks
 from media.pipeline.generation.pacing import Goal, begin, measured, spare
-from media.pipeline.generation.passthrough import Item, Tick
-from media.pipeline.generation.playout import Gallery, Show
-from media.pipeline.interfaces import Studio
+from media.pipeline.generation.passthrough import Item, StreamTime
+from media.pipeline.generation.playout import PlayoutBuffer, Show
+from media.pipeline.interfaces import GenerationService
 
 TELL_EVERY = 1.0  # seconds between two reports while it draws
 HOLD = 0.5  # seconds after which a paused picture is shown again
 TELL_DELAY = 0.25  # the same where a control's delay is new
 
 
-class Draftsman:
+class GenerationStage:
     """The stage: one video, drawn while it is asked for and somebody sees it.
 
     `show` puts a picture on the session's screen; None where it has none.
     """
 
-    def __init__(self, shared: Shared, studio: Studio, show: Show | None) -> None:
-        canvas, painter = shared.limits.canvas, studio.painter
+    def __init__(
+        self, shared: SessionContext, studio: GenerationService, show: Show | None
+    ) -> None:
+        canvas, painter = shared.limits.frame_output, studio.generator
         self._shared = shared
         self._studio = studio
-        self._asked = Asked(Tracks(canvas.rate, canvas.points))
+        self._asked = Controls(MotionTracks(canvas.rate, canvas.points))
         first = cast("Sampler", next(iter(painter.samplers)))
-        self._asked.generation = Generation(time=0.0, sampler=first)
-        self._easel = Easel(studio, canvas, self._asked)
-        self._gallery = Gallery(shared, show)
+        self._asked.generation = GenerationConfig(time=0.0, sampler=first)
+        self._easel = ChunkProducer(studio, canvas, self._asked)
+        self._gallery = PlayoutBuffer(shared, show)
         self._goal = self._aim()
         self._pace = begin(self._goal)
         self._seated = False
@@ -65,7 +67,7 @@ class Draftsman:
                 await self._run_live(inbox)
         finally:
             if self._seated:
-                self._studio.seats.leave()
+                self._studio.slots.release()
 
     async def _run_live(self, inbox: Channel[Item]) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -95,24 +97,24 @@ class Draftsman:
                 self._easel.camera.keep(item)
             if not self._gallery.open:
                 await self._gallery.pass_on(item)
-        elif not isinstance(item, Tick):
-            samplers = self._studio.painter.samplers
-            if isinstance(item, Generation) and item.sampler not in samplers:
+        elif not isinstance(item, StreamTime):
+            samplers = self._studio.generator.samplers
+            if isinstance(item, GenerationConfig) and item.sampler not in samplers:
                 known = ", ".join(samplers)
                 told = f"there is no sampler {item.sampler!r} here: expected one of {known}"
-                await self._shared.send(Trouble(told))
+                await self._shared.send(Degraded(told))
                 return
-            self._asked.heed(item, self._now())
+            self._asked.apply(item, self._now())
         self._settle()
 
     def _settle(self) -> None:
         """Begin or end the video, as is wanted; aim at what is asked for."""
         if self._wanted() and not self._seated:
-            self._seated = self._studio.seats.take()
+            self._seated = self._studio.slots.acquire()
             if self._seated:
                 self._begin()
         elif self._seated and not self._wanted():
-            self._studio.seats.leave()
+            self._studio.slots.release()
             self._seated = False
             self._begin()
             self._easel.forget()
@@ -131,8 +133,8 @@ class Draftsman:
         return Goal(
             steps=count,
             fewest=steps.fewest if steps.live else count,
-            rate=self._shared.limits.canvas.rate,
-            chunk=self._studio.painter.chunk,
+            rate=self._shared.limits.frame_output.rate,
+            chunk=self._studio.generator.chunk,
         )
 
     # What is so now.
@@ -153,7 +155,7 @@ class Draftsman:
         patience = self._goal.chunk / self._pace.rate
         return self._asked.outdated and self._now() - self._replaced >= patience
 
-    def _state(self) -> DrawingState:
+    def _state(self) -> GenerationState:
         if not self._asked.generation.enabled:
             return "off"
         if not self._wanted():
@@ -187,7 +189,7 @@ class Draftsman:
         if sheets and video == self._video:
             await self._put(sheets, replacing=replacing)
 
-    async def _put(self, sheets: list[Sheet], *, replacing: bool) -> None:
+    async def _put(self, sheets: list[GeneratedFrame], *, replacing: bool) -> None:
         if self._replaces() and not replacing:
             self._asked.give_back(sheets[0].since)  # the next chunk is newer, and due at once
             return
@@ -205,7 +207,7 @@ class Draftsman:
                 continue
             now = self._now()
             self._due = max(self._due + 1 / self._pace.rate, now)
-            await self._gallery.hang(now)
+            await self._gallery.show_next(now)
             await self._notify()
 
     async def _hold(self) -> None:
@@ -238,7 +240,7 @@ class Draftsman:
     async def _advance(self, until: float) -> None:
         """Show the pictures that are due before `until`."""
         while self._due <= until and await self._filled():
-            await self._gallery.hang(self._due)
+            await self._gallery.show_next(self._due)
             self._due += 1 / self._goal.rate
             if self._worth_telling():
                 await self._say()
@@ -261,9 +263,9 @@ class Draftsman:
 
     # How it goes.
 
-    def _report(self) -> Drawing:
+    def _report(self) -> GenerationStatus:
         pace, goal, gallery = self._pace, self._goal, self._gallery
-        return Drawing(
+        return GenerationStatus(
             state=self._state(),
             sampler=self._asked.generation.sampler,
             steps=pace.steps,
@@ -290,6 +292,6 @@ class Draftsman:
         await self._shared.send(self._told)
 
 
-def _gist(report: Drawing) -> Drawing:
+def _gist(report: GenerationStatus) -> GenerationStatus:
     """Return what of `report` is told as soon as it changes."""
     return replace(report, fps=0.0, queue=0, pictures=0, delay=None)

@@ -10,16 +10,16 @@ import numpy as np
 
 from media.channel import Channel
 from media.events import Caption, CaptionWord, Question
-from media.pipeline.context import Shared
-from media.pipeline.hearing.turn_stage import RATE, TurnOver, TurnSound
+from media.pipeline.context import SessionContext
+from media.pipeline.hearing.turn_stage import RATE, TurnEnd, TurnSound
 from media.pipeline.interfaces import Samples
-from models.asr.words import Heard, Word
+from models.asr.words import RecognizedWord, TranscriptUpdate
 
 SKIPPED = 15.0  # seconds of a turn at most that are heard in one look, where there is a hurry
 
 
 @dataclass(slots=True, eq=False)
-class Draft:
+class TurnTranscript:
     """The caption of a turn in the making: `committed` words are final, `tentative` are not."""
 
     turn: int
@@ -28,10 +28,10 @@ class Draft:
     heard: int
     last: Samples | None = None  # sound that the recogniser hears when the turn is over
     sound: list[Samples] = field(default_factory=list)  # all of it, for a final pass
-    committed: list[Word] = field(default_factory=list)
-    tentative: tuple[Word, ...] = ()
+    committed: list[RecognizedWord] = field(default_factory=list)
+    tentative: tuple[RecognizedWord, ...] = ()
 
-    def add(self, heard: Heard) -> None:
+    def add(self, heard: TranscriptUpdate) -> None:
         self.committed += heard.committed
         self.tentative = heard.tentative
         self.heard = max(self.heard, self.start + heard.position)
@@ -50,41 +50,41 @@ class Draft:
             final=end is not None,
         )
 
-    def _placed(self, word: Word) -> CaptionWord:
+    def _placed(self, word: RecognizedWord) -> CaptionWord:
         start, end = self.start + word.start, self.start + word.end
         return CaptionWord(word.text, start / RATE, end / RATE)
 
 
-class Scribe:
+class CaptionStage:
     """The stage: writes captions of the turns' sound, and asks what a final caption asks."""
 
-    def __init__(self, shared: Shared, ask: Callable[[Question], Awaitable[None]]) -> None:
+    def __init__(self, shared: SessionContext, ask: Callable[[Question], Awaitable[None]]) -> None:
         self._shared = shared
         self._ask = ask
 
-    async def run(self, speech: Channel[TurnSound | TurnOver]) -> None:
+    async def run(self, speech: Channel[TurnSound | TurnEnd]) -> None:
         """Write captions until `speech` ends. All that waits of a turn is heard at once."""
-        draft: Draft | None = None
+        draft: TurnTranscript | None = None
         while items := await speech.receive_all():
             joined = _joined(items)
             for item, following in zip_longest(joined, joined[1:]):
                 if draft is None or draft.turn != item.turn:
-                    state = self._shared.services.recogniser.init_state()
-                    draft = Draft(item.turn, item.start, state, item.start)
-                if isinstance(item, TurnOver):
+                    state = self._shared.services.recognizer.init_state()
+                    draft = TurnTranscript(item.turn, item.start, state, item.start)
+                if isinstance(item, TurnEnd):
                     await self._finish(draft, item)
                     draft = None
-                elif isinstance(following, TurnOver) and self._behind(item, SKIPPED):
+                elif isinstance(following, TurnEnd) and self._behind(item, SKIPPED):
                     draft.last = item.samples
                     self._keep(draft, item.samples)
                 else:
                     await self._hear(draft, item)
 
-    async def _hear(self, draft: Draft, sound: TurnSound) -> None:
-        recogniser = self._shared.services.recogniser
+    async def _hear(self, draft: TurnTranscript, sound: TurnSound) -> None:
+        recogniser = self._shared.services.recognizer
         self._keep(draft, sound.samples)
-        draft.asr, outputs = await self._shared.services.scribe.run(
-            recogniser.step, draft.asr, sound.samples, hurry=self._behind(sound)
+        draft.asr, outputs = await self._shared.services.asr_worker.run(
+            recogniser.step, draft.asr, sound.samples, skip_interim=self._behind(sound)
         )
         await self._say(draft, outputs)
 
@@ -94,9 +94,12 @@ class Scribe:
         Sound that is over and no longer than `most` seconds may go without any.
         """
         behind = len(sound.samples) / RATE
-        return self._shared.limits.hurry is not None and self._shared.limits.hurry < behind <= most
+        return (
+            self._shared.limits.longest_lag is not None
+            and self._shared.limits.longest_lag < behind <= most
+        )
 
-    async def _say(self, draft: Draft, outputs: Sequence[Heard]) -> None:
+    async def _say(self, draft: TurnTranscript, outputs: Sequence[TranscriptUpdate]) -> None:
         """Send a caption for each of `outputs` that has words."""
         for heard in outputs:
             draft.add(heard)
@@ -105,7 +108,7 @@ class Scribe:
                 await self._shared.send(caption)
                 self._shared.counters.captioned(caption.words[-1].end, self._shared.clock.now())
 
-    async def _finish(self, draft: Draft, over: TurnOver) -> None:
+    async def _finish(self, draft: TurnTranscript, over: TurnEnd) -> None:
         """Send the final caption of the turn, and ask it where questions are wanted."""
         if not over.kept:
             return
@@ -121,27 +124,27 @@ class Scribe:
             spoken = over.listening.spoken
             await self._ask(Question(id, caption.text, over.end / RATE, spoken))
 
-    def _keep(self, draft: Draft, samples: Samples) -> None:
-        if self._shared.services.finisher is not None:
+    def _keep(self, draft: TurnTranscript, samples: Samples) -> None:
+        if self._shared.services.final_pass is not None:
             draft.sound.append(samples)
 
-    async def _complete(self, draft: Draft) -> None:
+    async def _complete(self, draft: TurnTranscript) -> None:
         """Hear the last of the turn, or all of it again where there is a final pass."""
         services = self._shared.services
-        if services.finisher is None:
-            for heard in await services.scribe.run(
-                services.recogniser.flush, draft.asr, draft.last
+        if services.final_pass is None:
+            for heard in await services.asr_worker.run(
+                services.recognizer.flush, draft.asr, draft.last
             ):
                 draft.add(heard)
             return
         sound = np.concatenate([np.zeros(0, np.float32), *draft.sound])
-        words = await services.scribe.run(services.finisher.hear, sound)
+        words = await services.asr_worker.run(services.final_pass.hear, sound)
         draft.committed, draft.tentative = list(words), ()
 
 
-def _joined(items: Sequence[TurnSound | TurnOver]) -> list[TurnSound | TurnOver]:
+def _joined(items: Sequence[TurnSound | TurnEnd]) -> list[TurnSound | TurnEnd]:
     """Return `items` with successive pieces of one turn's sound made one piece."""
-    joined: list[TurnSound | TurnOver] = []
+    joined: list[TurnSound | TurnEnd] = []
     for item in items:
         last = joined[-1] if joined else None
         if isinstance(item, TurnSound) and isinstance(last, TurnSound) and last.turn == item.turn:

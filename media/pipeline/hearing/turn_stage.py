@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from media.channel import Channel
-from media.events import Clear, Commit, Listening, TurnEnded, TurnStarted
+from media.events import Clear, Commit, ListeningConfig, TurnEnded, TurnStarted
 from media.frames import AudioChunk
-from media.pipeline.context import Shared
+from media.pipeline.context import SessionContext
 from media.pipeline.hearing.turns import Ended, Started, Turns, next_turn
 from media.pipeline.interfaces import Samples
 
@@ -23,7 +23,7 @@ SPEECH = (
 )
 EMPTY: Samples = np.zeros(0, np.float32)
 
-Sound = AudioChunk | Commit | Clear | Listening
+Sound = AudioChunk | Commit | Clear | ListeningConfig
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,25 +36,25 @@ class TurnSound:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnOver:
+class TurnEnd:
     """No more sound comes for `turn`; `kept` is False where it is to be forgotten."""
 
     turn: int
     start: int
     end: int
     kept: bool
-    listening: Listening
+    listening: ListeningConfig
 
 
 @dataclass(slots=True, eq=False)
-class Ear:
+class TurnState:
     """State of the stage: `held` is the sound before `position` that no turn has taken yet.
 
     A turn without speech is not heard at all, as a recogniser invents words for silence.
     """
 
     detector: Any
-    listening: Listening = field(default_factory=Listening)
+    listening: ListeningConfig = field(default_factory=ListeningConfig)
     position: int = 0
     origin: int = 0  # where the detector's frames are counted from
     held: Samples = field(default_factory=lambda: EMPTY)
@@ -65,21 +65,21 @@ class Ear:
     first: int | None = None  # where its sound began that was handed on
 
 
-class Listener:
+class TurnStage:
     """The stage: hears `Sound`, says when turns begin and end, hands their sound on."""
 
-    def __init__(self, shared: Shared, speech: Channel[TurnSound | TurnOver]) -> None:
+    def __init__(self, shared: SessionContext, speech: Channel[TurnSound | TurnEnd]) -> None:
         self._shared = shared
         self._speech = speech
 
     async def run(self, sound: Channel[Sound]) -> None:
         """Listen until `sound` ends, then end the turn in progress and close `speech`."""
-        ear = Ear(self._shared.services.detector.init_state())
+        ear = TurnState(self._shared.services.detector.init_state())
         async for item in sound:
             match item:
                 case AudioChunk():
                     await self._hear(ear, item)
-                case Listening():
+                case ListeningConfig():
                     await self._listen(ear, item)
                 case Commit():
                     if ear.start is None and len(ear.held):
@@ -90,7 +90,7 @@ class Listener:
         await self._end(ear, ear.position, detected=False)
         await self._speech.close()
 
-    async def _hear(self, ear: Ear, chunk: AudioChunk) -> None:
+    async def _hear(self, ear: TurnState, chunk: AudioChunk) -> None:
         """Put `chunk` in its place: a short hole is silence, a long one ends the turn."""
         if chunk.rate != RATE:
             raise ValueError(f"a session hears {RATE} Hz, not {chunk.rate}: convert at the edge")
@@ -105,18 +105,18 @@ class Listener:
         self._shared.counters.audio_seconds += len(new) / RATE
         await self._take(ear, new)
 
-    def _jump(self, ear: Ear, position: int) -> None:
+    def _jump(self, ear: TurnState, position: int) -> None:
         ear.position = ear.origin = position
         ear.held = EMPTY
         ear.detector = self._shared.services.detector.init_state()
         ear.turns = Turns(position=position, spoken=position)
 
-    async def _take(self, ear: Ear, samples: Samples) -> None:
+    async def _take(self, ear: TurnState, samples: Samples) -> None:
         """Hear the next `samples` of the stream."""
         ear.held = np.concatenate([ear.held, samples])
         ear.position += len(samples)
         detection = ear.listening.detection
-        ear.detector, probabilities = await self._shared.services.ears.run(
+        ear.detector, probabilities = await self._shared.services.vad_worker.run(
             self._shared.services.detector.step, ear.detector, samples
         )
         if detection is None:
@@ -147,7 +147,7 @@ class Listener:
             padded = ear.turns.spoken + round(detection.padding * RATE)
             await self._hand_on(ear, min(ear.turns.position, padded))
 
-    async def _gather(self, ear: Ear, probabilities: Sequence[float]) -> None:
+    async def _gather(self, ear: TurnState, probabilities: Sequence[float]) -> None:
         """Take sound of a turn that only a client ends, from shortly before its first speech."""
         if ear.start is None and len(ear.held):
             await self._start(ear, ear.position - len(ear.held))
@@ -161,7 +161,7 @@ class Listener:
         else:
             ear.held = ear.held[-(LEAD + FRAME) :]
 
-    async def _start(self, ear: Ear, start: int) -> None:
+    async def _start(self, ear: TurnState, start: int) -> None:
         ear.turn += 1
         ear.start = max(start, ear.position - len(ear.held))
         ear.held = ear.held[len(ear.held) - (ear.position - ear.start) :]
@@ -170,7 +170,7 @@ class Listener:
             self._shared.questions.cancel(None)
         await self._shared.send(TurnStarted(ear.turn, ear.start / RATE))
 
-    async def _hand_on(self, ear: Ear, until: int) -> None:
+    async def _hand_on(self, ear: TurnState, until: int) -> None:
         """Give the turn's sound before `until` to the recogniser."""
         count = len(ear.held) - (ear.position - until)
         if ear.start is not None and ear.spoken and count > 0:
@@ -179,30 +179,30 @@ class Listener:
             await self._speech.send(TurnSound(ear.turn, ear.first, ear.held[:count]))
             ear.held = ear.held[count:]
 
-    async def _end(self, ear: Ear, end: int, *, detected: bool) -> None:
+    async def _end(self, ear: TurnState, end: int, *, detected: bool) -> None:
         """End the turn in progress, if there is one."""
         if ear.start is None:
             return
         await self._hand_on(ear, end)
         ear.held = ear.held[max(0, len(ear.held) - (ear.position - end)) :]
         await self._shared.send(TurnEnded(ear.turn, ear.start / RATE, end / RATE, detected))
-        await self._speech.send(TurnOver(ear.turn, ear.start, end, True, ear.listening))
+        await self._speech.send(TurnEnd(ear.turn, ear.start, end, True, ear.listening))
         self._quiet(ear, end)
 
-    async def _clear(self, ear: Ear) -> None:
+    async def _clear(self, ear: TurnState) -> None:
         if ear.start is not None:
-            over = TurnOver(ear.turn, ear.start, ear.position, False, ear.listening)
+            over = TurnEnd(ear.turn, ear.start, ear.position, False, ear.listening)
             await self._speech.send(over)
         ear.held = EMPTY
         self._quiet(ear, ear.position)
 
-    def _quiet(self, ear: Ear, end: int) -> None:
+    def _quiet(self, ear: TurnState, end: int) -> None:
         ear.start = ear.first = None
         ear.spoken = False
         if ear.turns.speaking:
             ear.turns = Turns(position=ear.turns.position, spoken=end)
 
-    async def _listen(self, ear: Ear, listening: Listening) -> None:
+    async def _listen(self, ear: TurnState, listening: ListeningConfig) -> None:
         """Change how to listen; between detecting and not detecting, the turn ends."""
         changed = (ear.listening.detection is None) != (listening.detection is None)
         if changed:

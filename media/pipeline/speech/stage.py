@@ -5,16 +5,16 @@ import re
 from media.channel import Channel
 from media.events import Answer, Speech
 from media.frames import AudioChunk
-from media.pipeline.context import Shared
+from media.pipeline.context import SessionContext
 
 CLAUSE_END = re.compile(r"(?<=[.!?;:])\s+|(?<=,)\s+(?=\S+\s+\S+)")
 LONGEST_CLAUSE = 160  # characters after which a clause is cut at white space
 
 
-class Mouth:
+class SpeechStage:
     """The stage: speaks the pieces of answers in the order in which they come."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: SessionContext) -> None:
         self._shared = shared
 
     async def run(self, answers: Channel[Answer]) -> None:
@@ -31,10 +31,10 @@ class Mouth:
 
     async def _speak(self, id: str, clause: str, start: int) -> int:
         """Send `clause` as sound that begins at sample `start`; return where the next begins."""
-        voice = self._shared.services.voice
+        voice = self._shared.services.synthesizer
         if voice is None or self._shared.questions.cancelled(id):
             return start
-        samples = await self._shared.services.mouth.run(voice.speak, clause)
+        samples = await self._shared.services.tts_worker.run(voice.synthesize, clause)
         if len(samples) and not self._shared.questions.cancelled(id):
             await self._shared.send(Speech(id, AudioChunk(samples, start, voice.rate)))
             start += len(samples)

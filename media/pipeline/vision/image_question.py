@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from media.images import read_picture
 from media.pipeline.interfaces import Services
-from models.assistant.interface import Said
+from models.assistant.interface import AssistantAnswer
 
 
-async def about_pictures(services: Services, files: Sequence[bytes], text: str) -> Said:
+async def about_pictures(services: Services, files: Sequence[bytes], text: str) -> AssistantAnswer:
     """Return the answer to `text` about picture files, taken to be a second apart.
 
     It names no sightings: these would be of no stream. Without a file it says that nothing was
@@ -16,7 +16,7 @@ async def about_pictures(services: Services, files: Sequence[bytes], text: str) 
     Raises:
         UnreadableMediaError: one of them cannot be read.
     """
-    watcher, eyes, mind = services.watcher, services.eyes, services.mind
+    watcher, eyes, mind = services.assistant, services.vision_worker, services.answer_worker
     state = await eyes.run(watcher.init_state, None)
     time = 0.0
     for number, file in enumerate(files):
@@ -24,4 +24,4 @@ async def about_pictures(services: Services, files: Sequence[bytes], text: str) 
         pixels = await eyes.run(read_picture, file)
         state, _ = await eyes.run(watcher.see, state, pixels, time)
     said = await mind.run(watcher.answer, state, text, time)
-    return Said(said.pieces, (), said.read)
+    return AssistantAnswer(said.pieces, (), said.read)

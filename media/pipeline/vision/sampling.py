@@ -10,39 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.frames import VideoFrame
+from media.pipeline.limits import Sampling
 
 COARSE = 24  # rows and columns, about, of the points that two pictures are compared by
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
-    """Seconds between looks: `usual`, `attentive`, and `still` where the picture stays the same.
-
-    A picture stays the same while the mean difference of its values is below `change`, of 255.
-    """
-
-    usual: float = 0.5
-    attentive: float = 0.5  # no more on two cores, or what is shown and written falls behind
-    still: float = 2.0
-    change: float = 2.0
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Looked:
+class AnalyzedFrame:
     """The last look: its time, and its picture at a few points, int16 (rows, columns, 3)."""
 
     time: float
     points: NDArray[np.int16]
 
     @classmethod
-    def at(cls, frame: VideoFrame) -> "Looked":
+    def at(cls, frame: VideoFrame) -> "AnalyzedFrame":
         """Return the state after looking at `frame`."""
         return cls(frame.time, _points(frame.pixels))
 
 
 def due(
-    last: Looked | None, frame: VideoFrame, sampling: Sampling, *, attentive: bool
-) -> Looked | None:
+    last: AnalyzedFrame | None, frame: VideoFrame, sampling: Sampling, *, attentive: bool
+) -> AnalyzedFrame | None:
     """Return the state after looking at `frame`, or None where it is not to be looked at.
 
     An `attentive` look is not put off because the picture stays the same.
@@ -51,7 +39,7 @@ def due(
         return None
     if last is not None and not attentive and frame.time - last.time < sampling.usual:
         return None
-    looked = Looked.at(frame)
+    looked = AnalyzedFrame.at(frame)
     if last is None or attentive or frame.time - last.time >= sampling.still:
         return looked
     return looked if _differs(last.points, looked.points, sampling.change) else None

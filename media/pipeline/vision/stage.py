@@ -14,62 +14,62 @@ from typing import Any
 from media.channel import Channel
 from media.errors import UnreadableMediaError
 from media.events import (
+    Announce,
     Answer,
     AnswerStatus,
+    Degraded,
     Evidence,
     Moment,
-    Noticed,
     Output,
     Question,
     Relevance,
     Remembered,
-    Say,
-    Standing,
-    Trouble,
+    RequestMet,
+    StandingRequests,
     TurnEnded,
     TurnStarted,
 )
 from media.frames import VideoFrame
 from media.images import thumbnail
-from media.pipeline.context import Shared
+from media.pipeline.context import SessionContext
 from media.pipeline.vision.image_question import about_pictures
-from media.pipeline.vision.sampling import Looked, due
-from models.assistant.interface import Said, Seen, Sighting
+from media.pipeline.vision.sampling import AnalyzedFrame, due
+from models.assistant.interface import AssistantAnswer, FrameAnalysis, Sighting
 from models.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
-Item = VideoFrame | Question | Say
+Item = VideoFrame | Question | Announce
 BETWEEN_WORDS = re.compile(r"(?<=\S)(?=\s)")
 WRITING = 0.03  # seconds a word: about as quick as a small model writes
 KEPT = 16  # pictures of the last looks: a moment may be remembered some looks later
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class PendingQuestion:
     """A question to be answered, of `memory`; `said` is its answer where that is known already."""
 
-    question: Question | Say
+    question: Question | Announce
     memory: Any
-    said: Said | None = None
+    said: AssistantAnswer | None = None
 
 
-class Sight:
+class VisionStage:
     """The stage: one memory of frames, and the answers drawn from it, one after the other."""
 
-    def __init__(self, shared: Shared, voice: Channel[Answer]) -> None:
+    def __init__(self, shared: SessionContext, voice: Channel[Answer]) -> None:
         self._shared = shared
         self._voice = voice
-        self._asked: Channel[Asked] = Channel(shared.limits.answers)
+        self._asked: Channel[PendingQuestion] = Channel(shared.limits.answers)
         self._speaking = False
         self._memory: Any = None
-        self._looked: Looked | None = None
+        self._looked: AnalyzedFrame | None = None
         self._newest: VideoFrame | None = None  # not looked at
         self._pictures: dict[float, bytes] = {}
         self._standing: tuple[str, ...] = ()
         self._full = False
 
-    def overhear(self, output: Output) -> None:
+    def note_speech(self, output: Output) -> None:
         """Look more often while somebody speaks."""
         if isinstance(output, TurnStarted | TurnEnded):
             self._speaking = isinstance(output, TurnStarted)
@@ -88,7 +88,7 @@ class Sight:
     async def _watch(self, sight: Channel[Item]) -> None:
         async for item in sight:
             if isinstance(item, VideoFrame):
-                await self._glance(item)
+                await self._sample(item)
             else:
                 await self._ask(item)
         await self._asked.close()
@@ -97,7 +97,7 @@ class Sight:
         async for asked in self._asked:
             await self._answer(asked)
 
-    async def _glance(self, frame: VideoFrame) -> None:
+    async def _sample(self, frame: VideoFrame) -> None:
         """Look at `frame`, if a look is due."""
         limits = self._shared.limits
         asked = self._speaking or self._shared.questions.any
@@ -106,10 +106,10 @@ class Sight:
         if looked is None:
             self._newest = frame
             return
-        await self._look(frame, looked)
+        await self._analyze(frame, looked)
 
-    async def _look(self, frame: VideoFrame, looked: Looked) -> None:
-        watcher, eyes = self._shared.services.watcher, self._shared.services.eyes
+    async def _analyze(self, frame: VideoFrame, looked: AnalyzedFrame) -> None:
+        watcher, eyes = self._shared.services.assistant, self._shared.services.vision_worker
         self._looked, self._newest = looked, None
         self._shared.counters.looks += 1
         self._pictures[frame.time] = await eyes.run(thumbnail, frame.pixels)
@@ -123,7 +123,7 @@ class Sight:
         self._full = False
         await self._tell(seen, frame.time)
 
-    async def _tell(self, seen: Seen, time: float) -> None:
+    async def _tell(self, seen: FrameAnalysis, time: float) -> None:
         send = self._shared.send
         for sighting in seen.remembered:
             self._shared.counters.remembered += 1
@@ -131,14 +131,14 @@ class Sight:
         if seen.relevance is not None:
             await send(Relevance(time, seen.relevance, seen.about))
         for notice in seen.noticed:
-            await send(Noticed(notice.request, notice.text, moment_of(notice.sighting)))
+            await send(RequestMet(notice.request, notice.text, moment_of(notice.sighting)))
         await self._tell_standing()
 
     async def _tell_standing(self) -> None:
-        standing = self._shared.services.watcher.standing(self._memory)
+        standing = self._shared.services.assistant.standing_requests(self._memory)
         if standing != self._standing:
             self._standing = standing
-            await self._shared.send(Standing(standing))
+            await self._shared.send(StandingRequests(standing))
 
     async def _is_full(self, error: StoreError) -> None:
         """Say once that nothing more is remembered; what is, can be asked about."""
@@ -146,33 +146,33 @@ class Sight:
             self._full = True
             logger.warning("a session remembers nothing more: %s", error)
             told = "what is shown now is not remembered; what was seen before still is"
-            await self._shared.send(Trouble(f"{told}: {error}"))
+            await self._shared.send(Degraded(f"{told}: {error}"))
 
-    async def _ask(self, question: Question | Say) -> None:
+    async def _ask(self, question: Question | Announce) -> None:
         """Hand `question` on to be answered, with all that it may know about in memory."""
-        watcher, eyes = self._shared.services.watcher, self._shared.services.eyes
+        watcher, eyes = self._shared.services.assistant, self._shared.services.vision_worker
         said = None
         if isinstance(question, Question) and not question.pictures:
             newest, repeatable = self._newest, self._shared.limits.repeatable
             if newest is not None and newest.time <= question.time and not repeatable:
-                await self._look(newest, Looked.at(newest))
+                await self._analyze(newest, AnalyzedFrame.at(newest))
             self._memory, said = await eyes.run(
-                watcher.heed, self._memory, question.text, question.time
+                watcher.note_request, self._memory, question.text, question.time
             )
             await self._tell_standing()
-        asked = Asked(question, self._memory, said)
+        asked = PendingQuestion(question, self._memory, said)
         if self._shared.limits.repeatable:
             await self._answer(asked)
         else:
             await self._asked.send(asked)
 
-    async def _answer(self, asked: Asked) -> None:
+    async def _answer(self, asked: PendingQuestion) -> None:
         """Send the pieces of the answer as they come, until the last or a cancellation."""
-        question, mind = asked.question, self._shared.services.mind
+        question, mind = asked.question, self._shared.services.answer_worker
         status: AnswerStatus = "completed"
         said = await self._said(asked)
         moments = tuple(map(moment_of, said.sightings))
-        if isinstance(question, Say):
+        if isinstance(question, Announce):
             moments = question.moments
         await self._shared.send(Evidence(question.id, moments, said.read))
         while status != "cancelled":
@@ -186,22 +186,22 @@ class Sight:
         if not question.spoken:
             self._shared.questions.close(question.id)
 
-    async def _said(self, asked: Asked) -> Said:
+    async def _said(self, asked: PendingQuestion) -> AssistantAnswer:
         """Return the beginning of an answer."""
         question, services = asked.question, self._shared.services
-        if isinstance(question, Say):
-            return Said(iter([question.text]))
+        if isinstance(question, Announce):
+            return AssistantAnswer(iter([question.text]))
         if asked.said is not None:
             return asked.said
         if not question.pictures:
-            ask = services.watcher.answer
-            return await services.mind.run(ask, asked.memory, question.text, question.time)
+            ask = services.assistant.answer
+            return await services.answer_worker.run(ask, asked.memory, question.text, question.time)
         try:
             return await about_pictures(services, question.pictures, question.text)
         except UnreadableMediaError as error:
-            return Said(iter([f"I cannot look at that: {error}"]))
+            return AssistantAnswer(iter([f"I cannot look at that: {error}"]))
 
-    async def _write(self, question: Question | Say, piece: str) -> None:
+    async def _write(self, question: Question | Announce, piece: str) -> None:
         """Say `piece`; a sentence that nobody had to think comes word by word where it is read.
 
         So it can be cancelled like any other answer.
@@ -216,8 +216,8 @@ class Sight:
                 return
             await self._say(question, word, "streaming")
 
-    async def _say(self, question: Question | Say, text: str, status: AnswerStatus) -> None:
-        stand_in = self._shared.services.watcher.stand_in
+    async def _say(self, question: Question | Announce, text: str, status: AnswerStatus) -> None:
+        stand_in = self._shared.services.assistant.stand_in
         answer = Answer(question.id, text, question.time, status, stand_in)
         await self._shared.send(answer)
         if question.spoken:

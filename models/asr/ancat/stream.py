@@ -24,7 +24,7 @@ from models.asr.ancat.network import FRAME, Ancat
 from models.asr.ancat.search import Search, SearchState, Spelling
 from models.asr.streaming.running_mel import RunningMel, RunningMelState
 from models.asr.whisper.mel import Samples
-from models.asr.words import RATE, Heard, Word
+from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,27 +105,27 @@ class AncatStream:
 
     @torch.inference_mode()
     def step(
-        self, state: AncatStreamState, samples: Samples, *, hurry: bool = False
-    ) -> tuple[AncatStreamState, list[Heard]]:
+        self, state: AncatStreamState, samples: Samples, *, skip_interim: bool = False
+    ) -> tuple[AncatStreamState, list[TranscriptUpdate]]:
         """Consume float32 (n,) in [-1, 1] at 16 kHz.
 
         With `hurry` only the last uncommitted words are told, not those in between: reading
         costs the same, every frame is read once anyway.
         """
         rest = np.concatenate([state.rest, samples], dtype=np.float32)
-        heard: list[Heard] = []
+        heard: list[TranscriptUpdate] = []
         # Whole hops, whatever the caller's pieces: so pieces change nothing, in no bit.
         for begin in range(0, len(rest) - self._hop + 1, self._hop):
             state, news = self._hear(state, rest[begin : begin + self._hop])
             heard += news
         kept = len(rest) % self._hop
         state = replace(state, rest=rest[len(rest) - kept :])
-        return state, _merged(heard) if hurry else heard
+        return state, _merged(heard) if skip_interim else heard
 
     @torch.inference_mode()
-    def flush(self, state: AncatStreamState, last: Samples | None = None) -> list[Heard]:
+    def flush(self, state: AncatStreamState, last: Samples | None = None) -> list[TranscriptUpdate]:
         """Read what waited for more sound, and commit everything; `last` belongs to it."""
-        heard: list[Heard] = []
+        heard: list[TranscriptUpdate] = []
         if last is not None:
             state, heard = self.step(state, last)
         mel, frames = self._mel.step(state.mel, state.rest)
@@ -133,15 +133,15 @@ class AncatStream:
         state, news = self._end_window(state, frames)
         heard += news
         words = self._words(state, len(state.search.best.units))
-        return [*heard, Heard(tuple(words), (), state.place)]
+        return [*heard, TranscriptUpdate(tuple(words), (), state.place)]
 
     def _hear(
         self, state: AncatStreamState, samples: Samples
-    ) -> tuple[AncatStreamState, list[Heard]]:
+    ) -> tuple[AncatStreamState, list[TranscriptUpdate]]:
         """Hear one hop of sound."""
         mel, columns = self._mel.step(state.mel, samples)
         state = replace(state, mel=mel, place=state.place + self._hop)
-        heard: list[Heard] = []
+        heard: list[TranscriptUpdate] = []
         if columns:
             encoder, frames = self._encoder.step(state.encoder, torch.stack(columns, 1))
             state, heard = self._read(replace(state, encoder=encoder), frames)
@@ -154,7 +154,7 @@ class AncatStream:
             heard += more
         return state, heard
 
-    def _rotate(self, state: AncatStreamState) -> tuple[AncatStreamState, list[Heard]]:
+    def _rotate(self, state: AncatStreamState) -> tuple[AncatStreamState, list[TranscriptUpdate]]:
         """End the window here, and begin another with what was written."""
         state, heard = self._end_window(state, [])
         return (
@@ -169,7 +169,7 @@ class AncatStream:
 
     def _end_window(
         self, state: AncatStreamState, columns: list[torch.Tensor]
-    ) -> tuple[AncatStreamState, list[Heard]]:
+    ) -> tuple[AncatStreamState, list[TranscriptUpdate]]:
         """Read the frames that waited for more sound."""
         columns = columns + self._mel.flush(state.mel)
         frames: list[Frame] = []
@@ -181,9 +181,9 @@ class AncatStream:
 
     def _read(
         self, state: AncatStreamState, frames: list[Frame]
-    ) -> tuple[AncatStreamState, list[Heard]]:
+    ) -> tuple[AncatStreamState, list[TranscriptUpdate]]:
         """Write at `frames`, and tell what changed."""
-        heard: list[Heard] = []
+        heard: list[TranscriptUpdate] = []
         # Frames that one moment completed are told of together: the last of them counts.
         for _, group in groupby(frames, lambda frame: frame.arrival):
             before, told = state.search.best.units, self._ended(state)
@@ -198,7 +198,7 @@ class AncatStream:
             state, committed = self._commit(state)
             if news or committed:
                 tail = self._words(state, self._ended(state))
-                heard.append(Heard(tuple(committed), tuple(tail), state.place))
+                heard.append(TranscriptUpdate(tuple(committed), tuple(tail), state.place))
         return state, heard
 
     def _ended(self, state: AncatStreamState) -> int:
@@ -210,7 +210,7 @@ class AncatStream:
         """Tell whether nothing was written for so long that the last word is over."""
         return (state.search.frames - state.wrote) * FRAME >= self.config.settle * RATE
 
-    def _commit(self, state: AncatStreamState) -> tuple[AncatStreamState, list[Word]]:
+    def _commit(self, state: AncatStreamState) -> tuple[AncatStreamState, list[RecognizedWord]]:
         """Commit the words that ended, and that all drafts have."""
         draft, agreed = state.search.best, state.search.agreed
         if self._quiet(state) and agreed == len(draft.units):
@@ -221,18 +221,18 @@ class AncatStream:
         ends = words[-1].end if words else state.ends
         return replace(state, search=state.search.without(done), ends=ends), words
 
-    def _words(self, state: AncatStreamState, count: int) -> list[Word]:
+    def _words(self, state: AncatStreamState, count: int) -> list[RecognizedWord]:
         """Return the first `count` units as words, in order, after the last committed one.
 
         A letter stands at the frame where it was written, which is somewhat after it was said.
         """
-        words: list[Word] = []
+        words: list[RecognizedWord] = []
         ended, draft = state.ends, state.search.best
         for begin, end in _runs(draft.units[:count]):
             start = max(ended, state.origin + draft.frames[begin] * FRAME)
             ended = max(start, state.origin + (draft.frames[end - 1] + 1) * FRAME)
             chance = float(np.exp(draft.chances[begin:end]).mean())
-            words.append(Word(" " + decode(draft.units[begin:end]), start, ended, chance))
+            words.append(RecognizedWord(" " + decode(draft.units[begin:end]), start, ended, chance))
         return words
 
 
@@ -253,9 +253,9 @@ def _runs(units: tuple[int, ...]) -> list[tuple[int, int]]:
     return found
 
 
-def _merged(heard: list[Heard]) -> list[Heard]:
+def _merged(heard: list[TranscriptUpdate]) -> list[TranscriptUpdate]:
     """Return one `Heard` that says what all of them said."""
     if len(heard) < 2:
         return heard
     committed = tuple(word for one in heard for word in one.committed)
-    return [Heard(committed, heard[-1].tentative, heard[-1].position)]
+    return [TranscriptUpdate(committed, heard[-1].tentative, heard[-1].position)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from models.asr.streaming import carelesswhisper_checkpoint as careless
 from models.asr.streaming.causal import Blocks
 from models.asr.whisper import lora
-from models.asr.whisper.loading import Recogniser, assembled
+from models.asr.whisper.loading import WhisperModel, assembled
 from models.asr.whisper.whisper import Whisper
 from models.errors import WeightsError
 from models.shipped import CHECKPOINTS
@@ -21,7 +21,7 @@ CHUNKS = {100: 5, 300: 15, 1000: 50}  # milliseconds to frames: what the adapter
 class Causal:
     """A recogniser that hears in `blocks`; those that it was published for, or None for any."""
 
-    recogniser: Recogniser
+    recogniser: WhisperModel
     blocks: Blocks | None = None
 
 
@@ -39,7 +39,7 @@ def adapted() -> tuple[str, ...]:
     )
 
 
-def causal(recogniser: Recogniser, adapter: Path | None = None) -> Recogniser:
+def causal(recogniser: WhisperModel, adapter: Path | None = None) -> WhisperModel:
     """Return `recogniser` made causal by `adapter`, or else by the one that is there for it.
 
     Raises:
@@ -57,7 +57,7 @@ def causal(recogniser: Recogniser, adapter: Path | None = None) -> Recogniser:
     lora.load(model, file)
     lora.merge(model)
     model.requires_grad_(False)
-    return Recogniser(recogniser.name, model, recogniser.tokenizer, recogniser.heads)
+    return WhisperModel(recogniser.name, model, recogniser.tokenizer, recogniser.heads)
 
 
 def published(file: Path, folder: Path) -> Causal:

@@ -19,11 +19,11 @@ from models.asr.streaming.causal import Blocks, CausalEncoder, EncoderState
 from models.asr.streaming.causal_text import Draft, Said, Writer
 from models.asr.streaming.running_mel import RunningMel, RunningMelState
 from models.asr.whisper.align import FRAME
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import Samples
 from models.asr.whisper.prompt import prompted
 from models.asr.whisper.whisper import KeyValue
-from models.asr.words import RATE, Heard, Word
+from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
 REACH = 9  # frames from where a token is heard best to where it begins or ends, at most: 180 ms
 
@@ -83,7 +83,7 @@ class CausalStream:
 
     def __init__(
         self,
-        recogniser: Recogniser,
+        recogniser: WhisperModel,
         config: CausalConfig | None = None,
         *,
         blocks: Blocks | None = None,
@@ -119,18 +119,18 @@ class CausalStream:
 
     @torch.inference_mode()
     def step(
-        self, state: CausalState, samples: Samples, *, hurry: bool = False
-    ) -> tuple[CausalState, list[Heard]]:
+        self, state: CausalState, samples: Samples, *, skip_interim: bool = False
+    ) -> tuple[CausalState, list[TranscriptUpdate]]:
         """Consume float32 (n,) in [-1, 1] at 16 kHz, and listen after each block.
 
         With `hurry` all blocks are encoded before the decoder looks: for a caller who fell
         behind.
         """
-        heard: list[Heard] = []
+        heard: list[TranscriptUpdate] = []
         rest = samples
         while len(rest):
             room = self._limit() - len(state.sound)
-            state, news = self._hear(state, rest[:room], hurry)
+            state, news = self._hear(state, rest[:room], skip_interim)
             rest = rest[room:]
             heard += news
             if self._paused(state) or len(state.sound) >= self._limit():
@@ -140,10 +140,10 @@ class CausalStream:
         return state, heard
 
     @torch.inference_mode()
-    def flush(self, state: CausalState, last: Samples | None = None) -> list[Heard]:
+    def flush(self, state: CausalState, last: Samples | None = None) -> list[TranscriptUpdate]:
         """Look at the sound that filled no block, and commit everything; `last` belongs to it."""
         if last is not None:
-            state, earlier = self.step(state, last, hurry=True)
+            state, earlier = self.step(state, last, skip_interim=True)
             return [*earlier, *self.flush(state)]
         frames = self._mel.flush(state.mel)
         encoder, blocks = state.encoder, list[Tensor]()
@@ -153,7 +153,7 @@ class CausalStream:
         if blocks:
             state = self._decode(self._take(state, blocks))
         words = self._words(state, state.draft.committed, len(state.draft.said))
-        return [Heard(tuple(words), (), state.start + len(state.sound))]
+        return [TranscriptUpdate(tuple(words), (), state.start + len(state.sound))]
 
     def _limit(self) -> int:
         """Return how many samples a window holds; whole frames of a mel picture are known."""
@@ -161,7 +161,7 @@ class CausalStream:
 
     def _hear(
         self, state: CausalState, samples: Samples, hurry: bool
-    ) -> tuple[CausalState, list[Heard]]:
+    ) -> tuple[CausalState, list[TranscriptUpdate]]:
         mel, frames = self._mel.step(state.mel, samples)
         sound = np.concatenate([state.sound, samples], dtype=np.float32)
         state = replace(state, sound=sound, mel=mel)
@@ -192,7 +192,7 @@ class CausalStream:
         changed = draft.tokens != state.draft.tokens
         return replace(state, draft=draft, news=state.frames if changed else state.news)
 
-    def _commit(self, state: CausalState) -> tuple[CausalState, Heard]:
+    def _commit(self, state: CausalState) -> tuple[CausalState, TranscriptUpdate]:
         """Commit the words that have `unstable` tokens after them."""
         tokens, done = state.draft.tokens, state.draft.committed
         groups = self.recogniser.tokenizer.words(tokens[done:], self.config.language)
@@ -206,9 +206,9 @@ class CausalStream:
         position = max(state.reached, state.start + state.frames * FRAME)
         draft = replace(state.draft, committed=done)
         state = replace(state, draft=draft, ends=ends, reached=position)
-        return state, Heard(tuple(committed), tuple(tentative), position)
+        return state, TranscriptUpdate(tuple(committed), tuple(tentative), position)
 
-    def _words(self, state: CausalState, first: int, last: int) -> list[Word]:
+    def _words(self, state: CausalState, first: int, last: int) -> list[RecognizedWord]:
         """Return tokens `first` to `last` as words, in order, after the last committed one."""
         tokenizer, said = self.recogniser.tokenizer, state.draft.said
         words, ended, until = [], state.ends, state.start + state.frames * FRAME
@@ -218,7 +218,7 @@ class CausalStream:
             start = min(until, max(ended, state.start + span[0] * FRAME))
             ended = min(until, max(start, state.start + span[1] * FRAME))
             probability = float(np.exp([part.chance for part in said[place:first]]).mean())
-            words.append(Word(tokenizer.decode(group), start, ended, probability))
+            words.append(RecognizedWord(tokenizer.decode(group), start, ended, probability))
         return words
 
     def _paused(self, state: CausalState) -> bool:
@@ -226,7 +226,7 @@ class CausalStream:
         quiet = (state.frames - state.news) * FRAME
         return state.frames * FRAME > self.config.rotate * RATE and quiet > self.config.pause * RATE
 
-    def _rotate(self, state: CausalState) -> tuple[CausalState, list[Heard], Samples]:
+    def _rotate(self, state: CausalState) -> tuple[CausalState, list[TranscriptUpdate], Samples]:
         """Begin a window: at the pause, or where the last committed word ended, if that is late.
 
         Returns the sound after that place too, which the new window has to hear.
@@ -246,7 +246,7 @@ class CausalStream:
         ]
         fresh = self._window(cut, self._mel.init_state(state.mel.loudest), before)
         fresh = replace(fresh, reached=state.reached)
-        return fresh, [Heard(tuple(words), (), state.reached)] if words else [], again
+        return fresh, [TranscriptUpdate(tuple(words), (), state.reached)] if words else [], again
 
 
 def _span(said: Sequence[Said], first: int, last: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import NEVER
 from models.asr.whisper.whisper import DecoderLayer, KeyValue, TextState
 
@@ -85,7 +85,7 @@ class Writer:
     """
 
     def __init__(
-        self, recogniser: Recogniser, *, unstable: int, patience: float, beam: int = 1
+        self, recogniser: WhisperModel, *, unstable: int, patience: float, beam: int = 1
     ) -> None:
         if beam < 1 or unstable < 0:
             raise ValueError(f"expected a beam from 1 and unstable from 0, not {beam}, {unstable}")
@@ -196,7 +196,7 @@ class Writer:
 
 
 def heard_best(
-    recogniser: Recogniser, asked: Sequence[Tensor], heard: Sequence[KeyValue]
+    recogniser: WhisperModel, asked: Sequence[Tensor], heard: Sequence[KeyValue]
 ) -> list[int]:
     """Return the frame that each position looked at most.
 
@@ -241,7 +241,7 @@ def _held(said: list[Said], first: int, rows: Tensor, frames: list[int]) -> tupl
     return said, len(said) - first
 
 
-def _never(recogniser: Recogniser) -> Tensor:
+def _never(recogniser: WhisperModel) -> Tensor:
     """Return the tokens that no caption holds: special ones, times, marks nobody says."""
     tokenizer = recogniser.tokenizer
     vocabulary = recogniser.model.config.vocabulary

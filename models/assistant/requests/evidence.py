@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 
 from models.assistant.requests.targets import Target
-from models.assistant.scene.perception import Look
+from models.assistant.scene.perception import Observation
 
 STEADY = 1e-3  # shares are kept this far from 0 and 1
 NOT_FOUND = 0.05  # how sure the detector is of a person for whom it has no box
@@ -55,7 +55,7 @@ class Tuning:
         return self.person if target.people else self.thing
 
 
-def evidence(target: Target, look: Look, tuning: Tuning) -> float:
+def evidence(target: Target, look: Observation, tuning: Tuning) -> float:
     """Return the log odds that `look` gives for `target` being in view."""
     says = -math.inf
     if target.people:
@@ -67,12 +67,12 @@ def evidence(target: Target, look: Look, tuning: Tuning) -> float:
     return says
 
 
-def person_share(look: Look, count: int) -> float:
+def person_share(look: Observation, count: int) -> float:
     """Return how sure the detector is that there are `count` persons at least."""
     return look.persons[count - 1] if len(look.persons) >= count else NOT_FOUND
 
 
-def thing_share(look: Look, names: frozenset[int]) -> float:
+def thing_share(look: Observation, names: frozenset[int]) -> float:
     """Return the share of all `names` together."""
     return float(look.shares[sorted(names)].sum())
 

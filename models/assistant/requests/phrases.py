@@ -6,7 +6,7 @@ was seen, and nothing that was not.
 
 from models.assistant.requests.parsing import Request
 from models.assistant.requests.targets import article
-from models.assistant.scene.scene_entry import Moment
+from models.assistant.scene.scene_entry import SceneEntry
 from models.vision.class_names import NAMES
 
 STOPPED = "I have stopped watching for that."
@@ -32,7 +32,7 @@ def awaited(request: Request) -> str:
     return f"{when} {target.label} {'come' if _many(target.label) else 'comes'} into view"
 
 
-def notice(request: Request, moment: Moment, *, earlier: bool) -> str:
+def notice(request: Request, moment: SceneEntry, *, earlier: bool) -> str:
     """Return what to say when `request` has come true at `moment`.
 
     `earlier` tells that its target was known to be there, or not there, before.
@@ -55,7 +55,7 @@ def _gone(request: Request, *, earlier: bool) -> str:
     return f"I no longer see {target.definite}."
 
 
-def _there(request: Request, moment: Moment, *, earlier: bool) -> str:
+def _there(request: Request, moment: SceneEntry, *, earlier: bool) -> str:
     label = _seen(request, moment)
     be, have = ("are", "have") if _many(label) else ("is", "has")
     begin = label[0].upper() + label[1:]
@@ -64,7 +64,7 @@ def _there(request: Request, moment: Moment, *, earlier: bool) -> str:
     return f"{begin} {be} in view{_place(request, moment)}."
 
 
-def _seen(request: Request, moment: Moment) -> str:
+def _seen(request: Request, moment: SceneEntry) -> str:
     """Return what came: the kind of animal, if any animal was asked for."""
     target = request.target
     main = moment.names[0][0] if moment.names else ""
@@ -73,7 +73,7 @@ def _seen(request: Request, moment: Moment) -> str:
     return target.label
 
 
-def _place(request: Request, moment: Moment) -> str:
+def _place(request: Request, moment: SceneEntry) -> str:
     """Return where the target is, if it is the main thing of the picture and not in the middle."""
     target = request.target
     main = moment.names[0][0] if moment.names else ""

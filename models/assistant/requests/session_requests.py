@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from models.assistant.interface import Notice, Said, Sighting
+from models.assistant.interface import AssistantAnswer, MetRequest, Sighting
 from models.assistant.requests.parsing import Request, Stop, Unwatchable, parse
 from models.assistant.requests.phrases import NOTHING_STANDS, STOPPED, confirmation
-from models.assistant.requests.standing_requests import Standing, State
-from models.assistant.scene.perception import Look
+from models.assistant.requests.standing_requests import RequestTracker, TrackedRequests
+from models.assistant.scene.perception import Observation
 from models.assistant.scene.scene_entry import line
 from models.errors import TooManyRequestsError
 
@@ -15,7 +15,7 @@ from models.errors import TooManyRequestsError
 class Wished:
     """The requests that stand, and the words in which they were made, by their id."""
 
-    requests: State = field(default_factory=State)
+    requests: TrackedRequests = field(default_factory=TrackedRequests)
     words: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -24,19 +24,21 @@ class Wished:
         return tuple(self.words[watch.id] for watch in self.requests.watches)
 
 
-def heed(watching: Standing, state: Wished, text: str, time: float) -> Said | None:
+def heed(watching: RequestTracker, state: Wished, text: str, time: float) -> AssistantAnswer | None:
     """Take up or end requests, if that is what `text` asks; return the sentence that says so."""
     asked = parse(text)
     if asked is None:
         return None
-    return Said(iter([_taken(watching, state, asked, text, time)]))
+    return AssistantAnswer(iter([_taken(watching, state, asked, text, time)]))
 
 
-def look(watching: Standing, state: Wished, seen: Look, number: int) -> tuple[Notice, ...]:
+def look(
+    watching: RequestTracker, state: Wished, seen: Observation, number: int
+) -> tuple[MetRequest, ...]:
     """Return what a look brings about; `number` is that of the last moment remembered."""
     state.requests, noticed = watching.step(state.requests, seen)
     told = tuple(
-        Notice(state.words[n.id], n.sentence, Sighting(number, n.time, line(n.moment)))
+        MetRequest(state.words[n.id], n.sentence, Sighting(number, n.time, line(n.moment)))
         for n in noticed
     )
     standing = {watch.id for watch in state.requests.watches}
@@ -45,7 +47,11 @@ def look(watching: Standing, state: Wished, seen: Look, number: int) -> tuple[No
 
 
 def _taken(
-    watching: Standing, state: Wished, asked: Request | Unwatchable | Stop, text: str, time: float
+    watching: RequestTracker,
+    state: Wished,
+    asked: Request | Unwatchable | Stop,
+    text: str,
+    time: float,
 ) -> str:
     if isinstance(asked, Unwatchable):
         return asked.sentence

@@ -18,15 +18,15 @@ from models.assistant.requests.evidence import Tuning, added, evidence, known
 from models.assistant.requests.parsing import Request, Stop
 from models.assistant.requests.phrases import notice
 from models.assistant.requests.targets import Target
-from models.assistant.scene.perception import Look
-from models.assistant.scene.scene_entry import Moment
+from models.assistant.scene.perception import Observation
+from models.assistant.scene.scene_entry import SceneEntry
 from models.errors import TooManyRequestsError
 
 PACE = 0.5  # seconds between the looks that the evidence was measured on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class TrackedRequest:
     """A request that stands: since when, the sum of its evidence, and what is known by now.
 
     `there` is None until the sum has crossed a threshold for the first time.
@@ -40,35 +40,35 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class TrackedRequests:
     """The requests that stand, oldest first; `time` is that of the newest look, in seconds."""
 
-    watches: tuple[Watch, ...] = ()
+    watches: tuple[TrackedRequest, ...] = ()
     next: int = 1
     time: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Noticed:
+class RequestDecision:
     """What was waited for: the request, when, what to say, and the look that decided."""
 
     id: int
     time: float
     sentence: str
-    moment: Moment
+    moment: SceneEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class RequestTracker:
     """Watches over looks; one serves every session. `limit` requests stand at once at most."""
 
     tuning: Tuning = field(default_factory=Tuning)
     limit: int = 8
 
-    def init_state(self) -> State:
-        return State()
+    def init_state(self) -> TrackedRequests:
+        return TrackedRequests()
 
-    def add(self, state: State, request: Request, now: float) -> State:
+    def add(self, state: TrackedRequests, request: Request, now: float) -> TrackedRequests:
         """Let `request` stand from `now`, in seconds; the newest of `state.watches` is its watch.
 
         Raises:
@@ -79,16 +79,20 @@ class Standing:
                 f"I am watching for {len(state.watches)} things already. "
                 'Say "stop watching" first, or name one to stop watching for.'
             )
-        watch = Watch(id=state.next, request=request, since=now)
+        watch = TrackedRequest(id=state.next, request=request, since=now)
         return replace(state, watches=(*state.watches, watch), next=state.next + 1)
 
-    def stop(self, state: State, stop: Stop) -> tuple[State, Sequence[Watch]]:
+    def stop(
+        self, state: TrackedRequests, stop: Stop
+    ) -> tuple[TrackedRequests, Sequence[TrackedRequest]]:
         """End the requests that `stop` means; return also those that it ended."""
         ended = [watch for watch in state.watches if _meant(stop, watch.request.target)]
         kept = tuple(watch for watch in state.watches if watch not in ended)
         return replace(state, watches=kept), ended
 
-    def step(self, state: State, look: Look) -> tuple[State, Sequence[Noticed]]:
+    def step(
+        self, state: TrackedRequests, look: Observation
+    ) -> tuple[TrackedRequests, Sequence[RequestDecision]]:
         """Take in a look; return what is to be said because of it."""
         time = look.moment.time
         seen = replace(state, time=time)
@@ -102,24 +106,26 @@ class Standing:
                 kept.append(new)
                 continue
             sentence = notice(watch.request, look.moment, earlier=watch.there is not None)
-            noticed.append(Noticed(id=watch.id, time=time, sentence=sentence, moment=look.moment))
+            noticed.append(
+                RequestDecision(id=watch.id, time=time, sentence=sentence, moment=look.moment)
+            )
             if watch.request.repeat:
                 kept.append(new)
         return replace(seen, watches=tuple(kept)), noticed
 
-    def flush(self, state: State) -> tuple[()]:
+    def flush(self, state: TrackedRequests) -> tuple[()]:
         """Return nothing: what has not happened by the end is not said."""
         del state
         return ()
 
-    def _moved(self, watch: Watch, look: Look, weight: float) -> Watch:
+    def _moved(self, watch: TrackedRequest, look: Observation, weight: float) -> TrackedRequest:
         target = watch.request.target
         says = weight * evidence(target, look, self.tuning)
         total = added(watch.sum, says, self.tuning.weighing(target).cap)
         return replace(watch, sum=total, there=known(watch.there, total, self.tuning.sure))
 
 
-def _due(before: Watch, after: Watch) -> bool:
+def _due(before: TrackedRequest, after: TrackedRequest) -> bool:
     request = before.request
     if after.there is before.there or after.there is request.gone:
         return False

@@ -7,13 +7,13 @@ token by token: the model reads mostly the likeliest name, and a little of the o
 import torch
 from torch import Tensor
 
-from models.assistant.scene.scene_entry import Moment, after, before
+from models.assistant.scene.scene_entry import SceneEntry, after, before
 from models.language.smollm2 import Chat
 
 NOTHING = "nothing"  # what a dark or empty picture shows
 
 
-def embed(chat: Chat, moment: Moment) -> Tensor:
+def embed(chat: Chat, moment: SceneEntry) -> Tensor:
     """Return the line of `moment` as embeddings, float32 (tokens, width)."""
     names = moment.names or ((NOTHING, 1.0),)
     parts = [_plain(chat, before(moment)), mixture(chat, names), _plain(chat, after(moment))]

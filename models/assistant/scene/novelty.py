@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from models.assistant.scene.perception import CLEAR, Look
-from models.assistant.scene.scene_entry import Moment
+from models.assistant.scene.perception import CLEAR, Observation
+from models.assistant.scene.scene_entry import SceneEntry
 from models.vision.class_names import NAMES
 
 STAYS = 0.9  # seconds that an unclear change must stay: two looks, at two a second
@@ -24,27 +24,29 @@ GONE = 0.05  # share up to which what was there before is not there any more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Settling:
+class NoveltyState:
     """`known` is the look remembered last, `steady` the last one alike, `pending` a change.
 
     `shown` has for each of `NAMES` when it was last in a remembered look, in seconds.
     """
 
-    known: Look | None = None
-    steady: Look | None = None
-    pending: Look | None = None
+    known: Observation | None = None
+    steady: Observation | None = None
+    pending: Observation | None = None
     room: float = BURST
     shown: Tensor = field(default_factory=lambda: torch.full((len(NAMES),), -torch.inf))
 
 
-def settle(state: Settling, look: Look, *, every: float) -> tuple[Settling, tuple[Look, ...]]:
+def settle(
+    state: NoveltyState, look: Observation, *, every: float
+) -> tuple[NoveltyState, tuple[Observation, ...]]:
     """Return the looks to remember now that `look` was seen, in order of time.
 
     A scene that lasts is remembered every `every` seconds.
     """
     known, steady, time = state.known, state.steady, look.moment.time
     if known is None or steady is None:
-        return Settling(look, look, shown=_shown(state, look)), (look,)
+        return NoveltyState(look, look, shown=_shown(state, look)), (look,)
     state = replace(state, room=min(BURST, state.room + REFILL * (time - _newest(state))))
     due = time - known.moment.time >= every
     if words(look.moment) == words(known.moment):
@@ -60,10 +62,10 @@ def settle(state: Settling, look: Look, *, every: float) -> tuple[Settling, tupl
     ended = (steady,) if steady.moment.time > known.moment.time else ()
     found = (*ended, begin)
     room = max(0.0, state.room - len(found))
-    return Settling(begin, look, None, room, _shown(state, begin)), found
+    return NoveltyState(begin, look, None, room, _shown(state, begin)), found
 
 
-def rest(state: Settling, newest: Look) -> tuple[Settling, tuple[Look, ...]]:
+def rest(state: NoveltyState, newest: Observation) -> tuple[NoveltyState, tuple[Observation, ...]]:
     """Return what is to be remembered at the end of a stream whose newest look is `newest`."""
     assert state.known is not None
     looks = (state.steady, newest) if state.steady is not newest else (newest,)
@@ -71,13 +73,13 @@ def rest(state: Settling, newest: Look) -> tuple[Settling, tuple[Look, ...]]:
     return replace(state, known=newest, steady=newest, pending=None), kept
 
 
-def words(moment: Moment) -> tuple[str, tuple[str, ...], int]:
+def words(moment: SceneEntry) -> tuple[str, tuple[str, ...], int]:
     """Return what makes two moments different: colour and place flicker too much to count."""
     main = moment.names[0][0] if moment.names else ""
     return main, moment.others, min(moment.people, CROWD)
 
 
-def _waiting(state: Settling, look: Look) -> Look:
+def _waiting(state: NoveltyState, look: Observation) -> Observation:
     """Return the first look of the change that `look` belongs to."""
     pending = state.pending
     if pending is not None and words(pending.moment) == words(look.moment):
@@ -85,7 +87,7 @@ def _waiting(state: Settling, look: Look) -> Look:
     return look
 
 
-def _begin(state: Settling, look: Look) -> Look | None:
+def _begin(state: NoveltyState, look: Observation) -> Observation | None:
     """Return the look that began a new scene, if one did."""
     pending = state.pending
     if pending is not None and words(pending.moment) == words(look.moment):
@@ -97,11 +99,11 @@ def _begin(state: Settling, look: Look) -> Look | None:
     return look if glimpse or _clear(state.known.moment, look) else None
 
 
-def _shown(state: Settling, look: Look) -> Tensor:
+def _shown(state: NoveltyState, look: Observation) -> Tensor:
     return state.shown.where(look.shares < GLIMPSE / 2, look.moment.time)
 
 
-def _clear(known: Moment, look: Look) -> bool:
+def _clear(known: SceneEntry, look: Observation) -> bool:
     """Return whether `look` surely shows another thing than `known`."""
     names = look.moment.names
     before = known.names[0][0] if known.names else ""
@@ -112,7 +114,7 @@ def _clear(known: Moment, look: Look) -> bool:
     return sure and still <= GONE
 
 
-def _newest(state: Settling) -> float:
+def _newest(state: NoveltyState) -> float:
     """Return the time of the look before, in seconds."""
     looks = (state.known, state.steady, state.pending)
     return max(look.moment.time for look in looks if look is not None)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.assistant.scene.query_parsing import named as columns_of
-from models.assistant.scene.scene_entry import Moment
+from models.assistant.scene.scene_entry import SceneEntry
 from models.vision import efficientnet
 from models.vision import person_detector as persons
 from models.vision.class_names import NAMES, SPOKEN, grouped
@@ -38,7 +38,7 @@ BESIDE = 0.12  # from the middle, in widths: further out is left or right
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class Observation:
     """What was seen: in words, and the share of each name of `NAMES`, float32 (names,).
 
     Shares sum to less than 1, as what is only noise is left out.
@@ -47,13 +47,13 @@ class Look:
     detector is of each box that may be a person, from `POSSIBLE` up, the surest first.
     """
 
-    moment: Moment
+    moment: SceneEntry
     shares: Tensor
     relevance: Tensor = field(default_factory=lambda: torch.zeros(CELLS, CELLS))
     persons: tuple[float, ...] = ()
 
 
-class Eyes:
+class Perception:
     """The classifier and the detector; one pair serves every session."""
 
     def __init__(self, classifier: efficientnet.EfficientNet, detector: Persons) -> None:
@@ -61,7 +61,7 @@ class Eyes:
         self.detector = detector
 
     @torch.no_grad()
-    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Look:
+    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Observation:
         """Return what is in `pixels` at `time`, seconds since the stream began.
 
         `about` are the columns of `NAMES` that matter, by default the main thing's.
@@ -69,7 +69,7 @@ class Eyes:
         picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float()
         small = _resized(picture, efficientnet.SIDE)
         if float(small.std()) < FLAT:
-            return Look(Moment(time=time, names=()), torch.zeros(len(NAMES)))
+            return Observation(SceneEntry(time=time, names=()), torch.zeros(len(NAMES)))
         features = self.classifier.features(small[None])
         by_class = self.classifier.shares(features)[0]
         named = grouped(by_class.where(by_class >= NOISE, 0))
@@ -78,11 +78,11 @@ class Eyes:
         scores = tuple(person.score for person in possible)
         matters = relevance(self.classifier, features, by_class, about, found)
         if found and float(named.max()) < CLEAR:
-            return Look(_of_person(found, named, time), named, matters, scores)
+            return Observation(_of_person(found, named, time), named, matters, scores)
         best = int(by_class.where(_spoken(int(named.argmax())), torch.tensor(0.0)).argmax())
         seen = self.classifier.maps(features, torch.tensor([best]))
         on = _mask(seen)
-        moment = Moment(
+        moment = SceneEntry(
             time=time,
             names=likely(named),
             colour=colour(small, on),
@@ -90,7 +90,7 @@ class Eyes:
             others=_others(named),
             people=len(found),
         )
-        return Look(moment, named, matters, scores)
+        return Observation(moment, named, matters, scores)
 
 
 def likely(named: Tensor, count: int = 5) -> tuple[tuple[str, float], ...]:
@@ -120,20 +120,22 @@ def _kind(named: Tensor) -> str | None:
     return SOMETHING if best < UNSURE else None
 
 
-def load(folder: Path) -> Eyes:
+def load(folder: Path) -> Perception:
     """Return the eyes with the weights in `folder`.
 
     Raises:
         WeightsError: a file is missing, damaged, or of another network.
     """
-    return Eyes(efficientnet.load(folder / "efficientnet-lite0"), persons.load(folder / "persons"))
+    return Perception(
+        efficientnet.load(folder / "efficientnet-lite0"), persons.load(folder / "persons")
+    )
 
 
-def _of_person(found: list[Person], named: Tensor, time: float) -> Moment:
+def _of_person(found: list[Person], named: Tensor, time: float) -> SceneEntry:
     largest = max(found, key=lambda person: person.area)
     best = int(named.argmax())
     others = (NAMES[best],) if float(named[best]) >= ALSO else ()
-    return Moment(
+    return SceneEntry(
         time=time,
         names=(("person", 1.0),),
         place=_place((largest.left + largest.right) / 2),

@@ -15,7 +15,7 @@ MANY = "many people"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class SceneEntry:
     """One look at a stream; `time` in seconds since it began.
 
     `names` are the main thing's possible names with shares that sum to 1, the likeliest first;
@@ -40,20 +40,20 @@ def clock(time: float) -> str:
     return f"{minutes}:{seconds:02}"
 
 
-def before(moment: Moment) -> str:
+def before(moment: SceneEntry) -> str:
     """Return the words of the line that come before the thing's name."""
     colour = f" {moment.colour}" if moment.colour else ""
     return f"{clock(moment.time)}{colour}"
 
 
-def after(moment: Moment) -> str:
+def after(moment: SceneEntry) -> str:
     """Return the words of the line that come after the thing's name."""
     parts = [part for part in (moment.place, *moment.others) if part]
     rest = "".join(f", {part}" for part in parts)
     return f"{rest}; {people(moment.people)}.\n"
 
 
-def line(moment: Moment) -> str:
+def line(moment: SceneEntry) -> str:
     """Return `moment` without its time, for a person: red cup, left; one person."""
     named = moment.names[0][0] if moment.names else "nothing to be seen"
     return f"{moment.colour} {named}{after(moment)}".strip().removesuffix(".")
@@ -65,7 +65,7 @@ def people(count: int) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Find:
+class SearchResult:
     """What a search of all that was seen found for `word` of a question.
 
     `name` is what it was seen as, empty if it was not; `known` tells whether the eyes know the
@@ -83,13 +83,13 @@ class Find:
     after: str = ""
 
 
-def found(find: Find) -> str:
+def found(find: SearchResult) -> str:
     """Return `find` in words: mug: cup 0:03 to 0:12, before it dog, after it nothing."""
     beside = f", before it {find.before}, after it {find.after}" if find.before else ""
     return f"{_sight(find)}{beside}"
 
 
-def _sight(find: Find) -> str:
+def _sight(find: SearchResult) -> str:
     if not find.known:
         return f"{find.word} unknown"
     if not find.name:
@@ -101,7 +101,7 @@ def _sight(find: Find) -> str:
     return f"{named} {clock(find.first)} to {last}"
 
 
-def asked(question: str, now: float, finds: Sequence[Find] = ()) -> str:
+def asked(question: str, now: float, finds: Sequence[SearchResult] = ()) -> str:
     """Return what the user says after the lines, with what a search for its words found."""
     there = ", then ".join(found(find) for find in finds if find.name)
     rest = [found(find) for find in finds if not find.name]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.assistant.scene.query_parsing import About, Thing
-from models.assistant.scene.scene_entry import Find, Moment
+from models.assistant.scene.scene_entry import SceneEntry, SearchResult
 from models.vision.class_names import NAMES
 
 logger = logging.getLogger(__name__)
@@ -34,14 +34,14 @@ PEOPLE = Thing("people", frozenset())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class LoggedEntry:
     """A moment, the block of keys and values that holds it, and shares of names, (names,).
 
     `known` is the time in seconds from which it was remembered: a change may have to stay first.
     """
 
     block: int
-    moment: Moment
+    moment: SceneEntry
     shares: NDArray[np.float32]
     known: float
 
@@ -51,19 +51,19 @@ class Entry:
 
 
 @dataclass(slots=True, eq=False)
-class Diary:
+class SceneLog:
     """Entries in order of time."""
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[LoggedEntry] = field(default_factory=list)
 
-    def until(self, time: float | None, known: Iterable[int]) -> list[Entry]:
+    def until(self, time: float | None, known: Iterable[int]) -> list[LoggedEntry]:
         """Return what was known at `time`, as far as its blocks are among `known`."""
         blocks = set(known)
         limit = np.inf if time is None else time
         return [e for e in self.entries if e.known <= limit and e.block in blocks]
 
 
-def to_line(entry: Entry) -> str:
+def to_line(entry: LoggedEntry) -> str:
     """Return `entry` as one line of JSON; shares under 0.5 % are not kept."""
     kept = np.flatnonzero(entry.shares >= 0.005)
     shares = [[NAMES[column], round(float(entry.shares[column]), 3)] for column in kept]
@@ -71,9 +71,9 @@ def to_line(entry: Entry) -> str:
     return json.dumps(head | asdict(entry.moment))
 
 
-def from_lines(lines: Iterable[str]) -> Diary:
+def from_lines(lines: Iterable[str]) -> SceneLog:
     """Return the diary that `lines` of `to_line` hold; one cut short by a crash is left out."""
-    diary = Diary()
+    diary = SceneLog()
     for line in lines:
         try:
             diary.entries.append(_entry(json.loads(line)))
@@ -82,11 +82,11 @@ def from_lines(lines: Iterable[str]) -> Diary:
     return diary
 
 
-def _entry(stored: dict[str, Any]) -> Entry:  # any JSON object
+def _entry(stored: dict[str, Any]) -> LoggedEntry:  # any JSON object
     shares = np.zeros(len(NAMES), np.float32)
     for name, share in stored["shares"]:
         shares[NAMES.index(name)] = share
-    moment = Moment(
+    moment = SceneEntry(
         time=float(stored["time"]),
         names=tuple((str(name), float(share)) for name, share in stored["names"]),
         colour=str(stored["colour"]),
@@ -94,10 +94,10 @@ def _entry(stored: dict[str, Any]) -> Entry:  # any JSON object
         others=tuple(str(name) for name in stored["others"]),
         people=int(stored["people"]),
     )
-    return Entry(int(stored["block"]), moment, shares, float(stored["known"]))
+    return LoggedEntry(int(stored["block"]), moment, shares, float(stored["known"]))
 
 
-def choose(entries: Sequence[Entry], asked: About, *, count: int) -> list[Entry]:
+def choose(entries: Sequence[LoggedEntry], asked: About, *, count: int) -> list[LoggedEntry]:
     """Return at most `count` entries to answer from, in order of time.
 
     First the newest; then the first and the last sight of each thing that is asked about, with
@@ -119,13 +119,13 @@ def choose(entries: Sequence[Entry], asked: About, *, count: int) -> list[Entry]
     return [entries[index] for index in sorted(chosen)]
 
 
-def search(entries: Sequence[Entry], asked: About) -> tuple[Find, ...]:
+def search(entries: Sequence[LoggedEntry], asked: About) -> tuple[SearchResult, ...]:
     """Return what was found for each thing that is asked about, in order of the first sight."""
     finds = [_find(entries, thing, asked) for thing in _things(asked)]
     return tuple(sorted(finds, key=lambda find: (not find.name, find.first)))
 
 
-def hits(entries: Sequence[Entry], thing: Thing, asked: About) -> list[int]:
+def hits(entries: Sequence[LoggedEntry], thing: Thing, asked: About) -> list[int]:
     """Return the places of entries that show `thing`."""
     if thing is PEOPLE:
         return [index for index, entry in enumerate(entries) if entry.moment.people]
@@ -139,14 +139,14 @@ def hits(entries: Sequence[Entry], thing: Thing, asked: About) -> list[int]:
     return [index for index, (share, enough) in enumerate(pairs) if share >= enough]
 
 
-def _is(entry: Entry, thing: Thing) -> bool:
+def _is(entry: LoggedEntry, thing: Thing) -> bool:
     """Return whether `thing` is the main thing of `entry`."""
     if thing is PEOPLE:
         return entry.main == PERSON
     return entry.main in {thing.word, *(NAMES[column] for column in thing.names)}
 
 
-def _share(entry: Entry, thing: Thing) -> float:
+def _share(entry: LoggedEntry, thing: Thing) -> float:
     columns = sorted(thing.names)
     if {entry.main, *entry.moment.others} & {thing.word, *(NAMES[column] for column in columns)}:
         return 1.0
@@ -157,14 +157,14 @@ def _things(asked: About) -> tuple[Thing, ...]:
     return (*asked.things, PEOPLE) if asked.persons else asked.things
 
 
-def _find(entries: Sequence[Entry], thing: Thing, asked: About) -> Find:
+def _find(entries: Sequence[LoggedEntry], thing: Thing, asked: About) -> SearchResult:
     places = hits(entries, thing, asked)
     if asked.order:  # what came before it, not before something that it was beside
         places = [place for place in places if _is(entries[place], thing)] or places
     if not places:
-        return Find(word=thing.word, known=bool(thing.names) or thing is PEOPLE)
+        return SearchResult(word=thing.word, known=bool(thing.names) or thing is PEOPLE)
     first, last = (entries[place] for place in (places[0], places[-1]))
-    return Find(
+    return SearchResult(
         word=thing.word,
         name=_called(last, thing),
         first=first.moment.time,
@@ -175,7 +175,7 @@ def _find(entries: Sequence[Entry], thing: Thing, asked: About) -> Find:
     )
 
 
-def _called(entry: Entry, thing: Thing) -> str:
+def _called(entry: LoggedEntry, thing: Thing) -> str:
     """Return what `thing` was seen as in `entry`: a dog, if an animal is asked for."""
     if not thing.names or entry.main == thing.word:
         return thing.word
@@ -191,23 +191,23 @@ def _ends(hits: Sequence[int]) -> list[int]:
     return list(dict.fromkeys([hits[-1], hits[0], *reversed(ends)]))[:4]
 
 
-def _neighbours(entries: Sequence[Entry], at: int) -> list[int]:
+def _neighbours(entries: Sequence[LoggedEntry], at: int) -> list[int]:
     """Return the nearest places before and after `at` with another main thing."""
     return [place for step in (-1, 1) if (place := _next(entries, at, step)) is not None]
 
 
-def _next(entries: Sequence[Entry], at: int, step: int) -> int | None:
+def _next(entries: Sequence[LoggedEntry], at: int, step: int) -> int | None:
     """Return the nearest place from `at` on, or back, with another main thing."""
     places = range(at + 1, len(entries)) if step > 0 else range(at - 1, -1, -1)
     return next((place for place in places if entries[place].main != entries[at].main), None)
 
 
-def _beside(entries: Sequence[Entry], at: int, step: int) -> str:
+def _beside(entries: Sequence[LoggedEntry], at: int, step: int) -> str:
     place = _next(entries, at, step)
     return NOTHING if place is None else entries[place].main or NOTHING
 
 
-def _begins(entries: Sequence[Entry]) -> list[int]:
+def _begins(entries: Sequence[LoggedEntry]) -> list[int]:
     """Return the places where the main thing changes."""
     return [i for i, e in enumerate(entries) if i == 0 or e.main != entries[i - 1].main]
 

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.generation.chunk_request import Parts, Pixels, Steps, Wish
+from models.generation.chunk_request import ChunkRequest, Parts, Pixels, StepRange
 from models.generation.codec import FRAMES, Memory
 from models.generation.control import THINGS, Control
 from models.generation.generator import Generator, State
@@ -25,7 +25,7 @@ from models.generation.samplers.registry import MOST, STEPS, falling, ramp, samp
 from models.generation.samplers.stream_dit import CHUNKS
 from models.generation.schedules import SHIFT, staircase
 from models.generation.small import loading as embedded
-from models.generation.small.loading import Drawing
+from models.generation.small.loading import SmallVideoModel
 from models.generation.small.planner import MOTIONS, RATE, SPEEDS, Plan, plan
 from models.generation.small.track_blending import Moving, onwards
 from models.streaming import Streaming
@@ -43,7 +43,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Painting:
+class SmallVideoState:
     """A session's video: which sampler draws it and how, and what it needs of its past."""
 
     sampler: str
@@ -55,14 +55,14 @@ class Painting:
     moving: Moving = field(default_factory=Moving)
 
 
-class Painter:
+class SmallVideoGenerator:
     """Draws with an embedded model; one thread at a time."""
 
     stand_in = False
     chunk = FRAMES
     rate = float(RATE)
 
-    def __init__(self, drawing: Drawing) -> None:
+    def __init__(self, drawing: SmallVideoModel) -> None:
         self._drawing = drawing
         self._backbone = drawing.backbone()
         shows = drawing.shows
@@ -74,8 +74,8 @@ class Painter:
             "nothing else, and its shapes are rough"
         )
         self.tracks = drawing.model.config.condition > 0
-        self.samplers: Mapping[str, Steps] = {
-            name: Steps(own=own, fewest=1, most=MOST[name], live=name != "rolling-forcing")
+        self.samplers: Mapping[str, StepRange] = {
+            name: StepRange(own=own, fewest=1, most=MOST[name], live=name != "rolling-forcing")
             for name, own in STEPS.items()
         }
 
@@ -103,12 +103,14 @@ class Painter:
             notes.append(f"the motion was read from the words: {', '.join(motions)}")
         return tuple(notes)
 
-    def init_state(self, name: str, seed: int) -> Painting:
+    def init_state(self, name: str, seed: int) -> SmallVideoState:
         """Return a video that is not begun, to be drawn by sampler `name`."""
         inner = self._generator(name, STEPS[name], seed, 1.0).init_state()
-        return Painting(name, seed, STEPS[name], inner)
+        return SmallVideoState(name, seed, STEPS[name], inner)
 
-    def step(self, state: Painting, wish: Wish) -> tuple[Painting, Sequence[Pixels]]:
+    def step(
+        self, state: SmallVideoState, wish: ChunkRequest
+    ) -> tuple[SmallVideoState, Sequence[Pixels]]:
         """Return the video after, and the pictures that became clear; the old state is spent.
 
         `wish.track` has `chunk` pictures, as has `wish.start`.
@@ -127,7 +129,7 @@ class Painter:
         least = 0.0 if not strength else _least(state.sampler, wish.steps)
         control = Control(said.prompt, track if self.tracks else None, start, max(strength, least))
         inner, chunks = generator.step(inner, control)
-        after = Painting(
+        after = SmallVideoState(
             state.sampler,
             state.seed,
             wish.steps,
@@ -172,14 +174,14 @@ class Painter:
         return latents[0], memory
 
 
-def load(folder: Path | None = None) -> Painter:
+def load(folder: Path | None = None) -> SmallVideoGenerator:
     """Return the painter in `folder`, or else the one that comes with the program.
 
     Raises:
         WeightsError: files are missing, damaged, or do not belong together.
     """
     files = embedded.find(folder)
-    return Painter(embedded.load(files.codec, files.drawing))
+    return SmallVideoGenerator(embedded.load(files.codec, files.drawing))
 
 
 def fit(pixels: Pixels, size: tuple[int, int]) -> Pixels:
@@ -192,7 +194,7 @@ def fit(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX, box=box), np.uint8)
 
 
-def _drawn(wish: Wish) -> Tensor:
+def _drawn(wish: ChunkRequest) -> Tensor:
     """Return the drawn track of a chunk, NaN for things without: float32 (THINGS, FRAMES, 2)."""
     drawn = torch.full((THINGS, FRAMES, 2), torch.nan)
     if wish.track is not None:

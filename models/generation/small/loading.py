@@ -46,7 +46,7 @@ class Shows:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawing:
+class SmallVideoModel:
     """A model that draws."""
 
     codec: Codec
@@ -84,7 +84,7 @@ def find(folder: Path | None = None) -> Files:
     return files
 
 
-def load(codec: Path, drawing: Path) -> Drawing:
+def load(codec: Path, drawing: Path) -> SmallVideoModel:
     """Return the model in two files.
 
     Raises:
@@ -105,12 +105,12 @@ def load(codec: Path, drawing: Path) -> Drawing:
     except WRONG as error:
         raise WeightsError(f"{drawing}: not a model that draws ({_why(error)})") from error
     found = load_codec(codec)
-    whole = Drawing(found, both.model.eval(), words.eval(), shows)
+    whole = SmallVideoModel(found, both.model.eval(), words.eval(), shows)
     _check(whole, codec, drawing)
     return whole
 
 
-def _check(whole: Drawing, codec: Path, drawing: Path) -> None:
+def _check(whole: SmallVideoModel, codec: Path, drawing: Path) -> None:
     """Check that sizes that no tensor's shape tells go together.
 
     Raises:

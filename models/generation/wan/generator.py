@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.generation.chunk_request import Parts, Pixels, Steps, Wish
+from models.generation.chunk_request import ChunkRequest, Parts, Pixels, StepRange
 from models.generation.codec import FRAMES, Memory
 from models.generation.control import Control
 from models.generation.generator import Generator, State
@@ -25,7 +25,7 @@ ONE_LESS = FRAMES - 1  # pictures that a stream's first latent lacks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WanPainting:
+class WanVideoState:
     """A session's video: its seed, what it needs of its past, the prompt as it was read last."""
 
     seed: int
@@ -35,7 +35,7 @@ class WanPainting:
     prompt: Prompt | None = None
 
 
-class WanPainter:
+class WanVideoGenerator:
     """Draws with a set of Wan's weights, called `name`; one thread at a time."""
 
     stand_in = False
@@ -53,9 +53,9 @@ class WanPainter:
             "words, no tracks"
         )
         count = len(wan.method.levels)
-        steps = Steps(own=count, fewest=count, most=count, live=False)
+        steps = StepRange(own=count, fewest=count, most=count, live=False)
         kind = "rolling-forcing" if wan.method.rolling else "motion-stream"
-        self.samplers: Mapping[str, Steps] = {kind: steps}
+        self.samplers: Mapping[str, StepRange] = {kind: steps}
 
     def lag(self, name: str, steps: int) -> int:
         """Return 0: a prompt shows in the next chunk, and nothing follows tracks."""
@@ -67,12 +67,14 @@ class WanPainter:
         del prompt
         return ()
 
-    def init_state(self, name: str, seed: int) -> WanPainting:
+    def init_state(self, name: str, seed: int) -> WanVideoState:
         """Return a video that is not begun; `name` is the sampler, of which there is one."""
         del name
-        return WanPainting(seed, self._generator(seed, 1.0).init_state())
+        return WanVideoState(seed, self._generator(seed, 1.0).init_state())
 
-    def step(self, state: WanPainting, wish: Wish) -> tuple[WanPainting, Sequence[Pixels]]:
+    def step(
+        self, state: WanVideoState, wish: ChunkRequest
+    ) -> tuple[WanVideoState, Sequence[Pixels]]:
         """Return the video after, and the pictures that became clear; the old state is spent."""
         prompt = state.prompt
         if prompt is None or state.parts != wish.prompt:
@@ -83,7 +85,7 @@ class WanPainter:
             strength = max(strength, min(self._wan.method.levels))
         control = Control(prompt, None, start, strength)
         inner, chunks = self._generator(state.seed, strength).step(state.inner, control)
-        after = WanPainting(state.seed, inner, encoder, wish.prompt, prompt)
+        after = WanVideoState(state.seed, inner, encoder, wish.prompt, prompt)
         return after, [picture for chunk in chunks for picture in chunk]
 
     def _generator(self, seed: int, strength: float) -> Generator[Any]:

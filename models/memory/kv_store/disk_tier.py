@@ -31,7 +31,7 @@ SEGMENT_SIZE = 256 << 20  # bytes after which a new segment begins: the grain of
 Lost = tuple[float, float, str]  # start and end in seconds, and why
 
 
-class Shelf:
+class DiskTier:
     """The disk tier of one store."""
 
     def __init__(self, folder: Path, identity: Mapping[str, object]) -> None:

@@ -19,7 +19,7 @@ from models.errors import StoreError, StoreFullError
 from models.memory import blocks
 from models.memory.blocks import Block, Table
 from models.memory.kv_store import malloc_trim as heap
-from models.memory.kv_store.disk_tier import Shelf
+from models.memory.kv_store.disk_tier import DiskTier
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Store:
     """The blocks of one stream. `open_store` opens one that a folder holds."""
 
     def __init__(
-        self, budget: Budget | None = None, *, shelf: Shelf | None = None, host: str = "cpu"
+        self, budget: Budget | None = None, *, shelf: DiskTier | None = None, host: str = "cpu"
     ) -> None:
         """Start empty, or with what `shelf`, the disk tier, holds.
 
@@ -255,7 +255,7 @@ def open_store(folder: Path, identity: Mapping[str, object], budget: Budget | No
     Raises:
         StoreError: the folder cannot be used, is in use, or is another model's.
     """
-    shelf = Shelf(folder, identity)
+    shelf = DiskTier(folder, identity)
     try:
         store = Store(budget, shelf=shelf)
     except StoreError:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.asr.whisper import loading as recogniser
 from models.asr.whisper import lora
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.whisper import Whisper
 from models.training.asr import clips as packed_clips
 from models.training.asr.clips import Clip, Clips
@@ -70,7 +70,7 @@ class Run:
 
     config: TrainingConfig
     folder: Path
-    student: Recogniser
+    student: WhisperModel
     teacher: Whisper
     clips: Clips
     ends: Ends

@@ -20,9 +20,9 @@ from models.asr.streaming.causal_stream import CausalConfig, CausalStream
 from models.asr.streaming.offline import transcribe
 from models.asr.whisper import loading as recogniser
 from models.asr.whisper import lora
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import Samples
-from models.asr.words import RATE, Heard, text_of
+from models.asr.words import RATE, TranscriptUpdate, text_of
 from models.training.asr.clips import read_sound
 
 logger = logging.getLogger(__name__)
@@ -70,10 +70,10 @@ def score(reference: str, heard: str) -> Score:
     return Score(len(wanted.split()), counts.substitutions, counts.deletions, counts.insertions)
 
 
-def stream(model: CausalStream, samples: Samples) -> list[Heard]:
+def stream(model: CausalStream, samples: Samples) -> list[TranscriptUpdate]:
     """Hear `samples` in pieces of 100 ms, and half a second of silence after them."""
     padded = np.pad(samples, (0, RATE // 2)).astype(np.float32)
-    state, heard = model.init_state(), list[Heard]()
+    state, heard = model.init_state(), list[TranscriptUpdate]()
     for start in range(0, len(padded), RATE // 10):
         state, news = model.step(state, padded[start : start + RATE // 10])
         heard += news
@@ -129,11 +129,11 @@ def _sound(path: Path) -> Samples:
     return read_sound(path).astype(np.float32) / np.float32(32768)
 
 
-def _offline(ears: Recogniser) -> Callable[[Samples], str]:
+def _offline(ears: WhisperModel) -> Callable[[Samples], str]:
     return lambda samples: text_of(transcribe(ears, samples, beam=1, language="en"))
 
 
-def _streaming(ears: Recogniser, chunk: int, patience: float) -> Callable[[Samples], str]:
+def _streaming(ears: WhisperModel, chunk: int, patience: float) -> Callable[[Samples], str]:
     model = CausalStream(ears, CausalConfig(chunk=chunk, patience=patience))
     return lambda samples: text_of(
         [word for news in stream(model, samples) for word in news.committed]

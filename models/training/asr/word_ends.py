@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from models.asr.whisper.align import FRAME, align
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import log_mel
 from models.asr.whisper.tokenizer import Tokenizer
 from models.training.asr.clips import Clip, Clips
@@ -25,7 +25,7 @@ class Ends:
     """Word ends of `clips`, aligned when first asked for and kept in `file`."""
 
     clips: Clips
-    aligner: Recogniser
+    aligner: WhisperModel
     file: Path
     known: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 

@@ -8,23 +8,23 @@ import numpy as np
 
 from models.assistant.requests.evidence import person_share, thing_share
 from models.assistant.requests.parsing import Request
-from models.assistant.requests.standing_requests import Standing
+from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.requests.targets import Target
-from models.assistant.scene.perception import Look
+from models.assistant.scene.perception import Observation
 from models.training.requests.timelines import RATE, Timeline
 
 MISSED = 10.0  # seconds that a miss counts as
 ASKED = 12  # requests to a timeline at most: all that are in it, and some that are not
 # At which looks of a timeline it is said that the target came (True) or went (False).
 Notices = Sequence[tuple[int, bool]]
-Detector = Callable[[Sequence[Look], Target], Notices]
+Detector = Callable[[Sequence[Observation], Target], Notices]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
     """A request: the looks, the target, and at which looks it is truly in view."""
 
-    looks: Sequence[Look]
+    looks: Sequence[Observation]
     target: Target
     truth: Sequence[bool]
 
@@ -109,7 +109,7 @@ def trials(timelines: Iterable[Timeline], asked: Sequence[Target]) -> list[Trial
     return out
 
 
-def share(look: Look, target: Target) -> float:
+def share(look: Observation, target: Target) -> float:
     """Return how much of `look` is `target`, which is people or things."""
     return person_share(look, target.people) if target.people else thing_share(look, target.names)
 
@@ -120,7 +120,7 @@ def in_a_row(count: int) -> Detector:
     With a count of 1 it is the baseline: speak at the first look above one half.
     """
 
-    def detect(looks: Sequence[Look], target: Target) -> Notices:
+    def detect(looks: Sequence[Observation], target: Target) -> Notices:
         out = []
         now = share(looks[0], target) > 0.5
         agree = 0
@@ -134,10 +134,10 @@ def in_a_row(count: int) -> Detector:
     return detect
 
 
-def watched(standing: Standing) -> Detector:
+def watched(standing: RequestTracker) -> Detector:
     """Return what the service does: one request for coming, one for going, each time."""
 
-    def detect(looks: Sequence[Look], target: Target) -> Notices:
+    def detect(looks: Sequence[Observation], target: Target) -> Notices:
         state = standing.init_state()
         for gone in (False, True):
             request = Request(target=target, gone=gone, change=True, repeat=True)

@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 
 from models.assistant.requests.targets import Target
-from models.assistant.scene.perception import Look
+from models.assistant.scene.perception import Observation
 from models.assistant.scene.query_parsing import named
-from models.assistant.scene.scene_entry import Moment
+from models.assistant.scene.scene_entry import SceneEntry
 
 FOLDER = Path(".cache/eyeline/standing")
 RATE = 2.0  # looks a second
@@ -44,7 +44,7 @@ class Picture:
     objects: Sequence[Sequence[str]]
     people: int | None
     colours: Sequence[str]
-    looks: tuple[Look, ...]
+    looks: tuple[Observation, ...]
 
     def shows(self, target: Target) -> bool | None:
         """Return whether `target` is in it; None if the labels leave that open."""
@@ -71,7 +71,7 @@ class Picture:
 class Timeline:
     """Looks, and the scenes they come from as places of begin and end."""
 
-    looks: tuple[Look, ...]
+    looks: tuple[Observation, ...]
     scenes: tuple[tuple[int, int, Picture], ...]
 
     def truth(self, target: Target) -> list[bool] | None:
@@ -93,13 +93,15 @@ def load(folder: Path = FOLDER) -> list[Picture]:
     """
     rows = [json.loads(line) for line in (folder / "looks.jsonl").read_text().splitlines()]
     shares = np.load(folder / "shares.npy").astype(np.float32)
-    by_id: dict[str, list[tuple[dict[str, Any], Look]]] = defaultdict(list)  # any JSON object
+    by_id: dict[str, list[tuple[dict[str, Any], Observation]]] = defaultdict(
+        list
+    )  # any JSON object
     for row, seen in zip(rows, shares, strict=True):
         by_id[row["id"]].append((row, _look(row, seen)))
     return [_picture(found) for found in by_id.values()]
 
 
-def _picture(found: list[tuple[dict[str, Any], Look]]) -> Picture:
+def _picture(found: list[tuple[dict[str, Any], Observation]]) -> Picture:
     row = found[0][0]
     return Picture(
         id=row["id"],
@@ -112,18 +114,18 @@ def _picture(found: list[tuple[dict[str, Any], Look]]) -> Picture:
     )
 
 
-def _look(row: dict[str, Any], shares: NDArray[np.float32]) -> Look:
+def _look(row: dict[str, Any], shares: NDArray[np.float32]) -> Observation:
     stored = row["moment"]
     names = tuple((name, share) for name, share in stored["names"])
-    moment = Moment(**(stored | {"names": names, "others": tuple(stored["others"])}))
-    return Look(moment, torch.from_numpy(shares), persons=tuple(row["persons"]))
+    moment = SceneEntry(**(stored | {"names": names, "others": tuple(stored["others"])}))
+    return Observation(moment, torch.from_numpy(shares), persons=tuple(row["persons"]))
 
 
 def compose(pictures: Sequence[Picture], count: int, seed: int) -> Iterator[Timeline]:
     """Yield `count` timelines of `SCENES` different pictures each, or of all if there are less."""
     rng = random.Random(seed)
     for _ in range(count):
-        looks: list[Look] = []
+        looks: list[Observation] = []
         scenes = []
         for picture in rng.sample(list(pictures), min(SCENES, len(pictures))):
             part = _scene(picture, rng)
@@ -132,7 +134,7 @@ def compose(pictures: Sequence[Picture], count: int, seed: int) -> Iterator[Time
         yield Timeline(_timed(looks), tuple(scenes))
 
 
-def _timed(looks: Sequence[Look]) -> tuple[Look, ...]:
+def _timed(looks: Sequence[Observation]) -> tuple[Observation, ...]:
     """Return `looks` with times from 0, `RATE` a second."""
     return tuple(
         replace(look, moment=replace(look.moment, time=index / RATE))
@@ -140,7 +142,7 @@ def _timed(looks: Sequence[Look]) -> tuple[Look, ...]:
     )
 
 
-def _scene(picture: Picture, rng: random.Random) -> list[Look]:
+def _scene(picture: Picture, rng: random.Random) -> list[Observation]:
     """Return looks at `picture`: of a clip a stretch, of a photograph a camera that moves."""
     count = rng.randint(*SHOWN)
     if picture.clip:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from models.assistant.scene.perception import ROUGHLY, SOMETHING
 from models.assistant.scene.query_parsing import about
-from models.assistant.scene.scene_entry import Moment, asked
+from models.assistant.scene.scene_entry import SceneEntry, asked
 from models.assistant.scene.scene_log import search
 from models.language.smollm2 import asking
 from models.training.text_log.questions import ASKED
@@ -32,7 +32,7 @@ from models.vision.class_names import NAMES
 class Log:
     """Moments in order of time, the time of the questions, and the questions."""
 
-    moments: tuple[Moment, ...]
+    moments: tuple[SceneEntry, ...]
     now: float
     turns: tuple[Turn, ...]
 
@@ -63,9 +63,9 @@ def prompt(log: Log, turn: Turn) -> str:
     return asking(asked(turn.ask, log.now, search(entries, about(turn.ask))))
 
 
-def _moments(rng: random.Random, pool: Sequence[str]) -> tuple[Moment, ...]:
+def _moments(rng: random.Random, pool: Sequence[str]) -> tuple[SceneEntry, ...]:
     time = rng.choice([0, 0, 1, rng.randrange(90), rng.randrange(12_000)])
-    found: list[Moment] = []
+    found: list[SceneEntry] = []
     for _ in range(rng.choice([1, 1, 2, 3, 3, 4, 4, 5, 6])):
         thing = thing_of(rng, pool)
         if found and rng.random() < 0.15:
@@ -91,11 +91,11 @@ def _moment(
     scene: tuple[str, tuple[str, ...]],
     people: int,
     pool: Sequence[str],
-) -> Moment:
+) -> SceneEntry:
     """Return a look at a scene; its colour and place are not always told alike."""
     thing, others = scene
     person = thing == "person"
-    return Moment(
+    return SceneEntry(
         time=time,
         names=_unsure(rng, thing, pool),
         colour=rng.choice(COLOURS) if rng.random() < 0.75 and not person else "",
@@ -105,7 +105,7 @@ def _moment(
     )
 
 
-def _apart(moments: Sequence[Moment]) -> Iterator[Moment]:
+def _apart(moments: Sequence[SceneEntry]) -> Iterator[SceneEntry]:
     """Yield `moments` without possible names that are surely something else in the log."""
     sure = {name for m in moments for name in (m.names[0][0], *m.others)}
     for moment in moments:

@@ -8,8 +8,8 @@ import numpy as np
 
 from models.assistant.scene.perception import ROUGHLY, SOMETHING
 from models.assistant.scene.query_parsing import SYNONYMS, about, named
-from models.assistant.scene.scene_entry import COUNTS, MANY, Find, Moment
-from models.assistant.scene.scene_log import Entry, search
+from models.assistant.scene.scene_entry import COUNTS, MANY, SceneEntry, SearchResult
+from models.assistant.scene.scene_log import LoggedEntry, search
 from models.vision.class_names import DETAILS, NAMES, SPOKEN
 
 COLOURS = (
@@ -48,12 +48,14 @@ def thing_of(rng: random.Random, pool: Sequence[str]) -> str:
 class World:
     """What a log shows, as an answerer needs it."""
 
-    def __init__(self, rng: random.Random, moments: Sequence[Moment], pool: Sequence[str]) -> None:
+    def __init__(
+        self, rng: random.Random, moments: Sequence[SceneEntry], pool: Sequence[str]
+    ) -> None:
         self.rng = rng
         self.moments = moments
         self.last = moments[-1]
         self.entries = [entry_of(index, moment) for index, moment in enumerate(moments)]
-        self.seen: dict[str, list[Moment]] = {}
+        self.seen: dict[str, list[SceneEntry]] = {}
         for moment in moments:
             for name in dict.fromkeys([moment.names[0][0], *moment.others]):
                 self.seen.setdefault(name, []).append(moment)
@@ -78,17 +80,17 @@ class World:
         """All that was seen and has a name, persons apart."""
         return [name for name in self.seen if name not in ("person", SOMETHING)]
 
-    def find(self, ask: str) -> Find | None:
+    def find(self, ask: str) -> SearchResult | None:
         """Return what a search for the first thing of `ask` finds, as it will at run time."""
         finds = search(self.entries, about(ask))
         return finds[0] if finds else None
 
-    def main(self, name: str) -> Moment | None:
+    def main(self, name: str) -> SceneEntry | None:
         """Return the last moment with `name`, if it is the main thing there."""
         moment = self.seen[name][-1]
         return moment if moment.names[0][0] == name else None
 
-    def perhaps(self, moment: Moment) -> str:
+    def perhaps(self, moment: SceneEntry) -> str:
         """Return the main thing's name, or at times another that it may have."""
         likely = [name for name, share in moment.names[1:] if share >= 0.15]
         if likely and self.rng.random() < 0.3:
@@ -112,7 +114,7 @@ class World:
         return self.rng.choice(forms)
 
 
-def entry_of(index: int, moment: Moment) -> Entry:
+def entry_of(index: int, moment: SceneEntry) -> LoggedEntry:
     """Return the entry of the diary that a moment like this has."""
     shares = np.zeros(len(NAMES), np.float32)
     for name, share in moment.names:
@@ -123,7 +125,7 @@ def entry_of(index: int, moment: Moment) -> Entry:
     for name in moment.others:
         if name in NAMES:
             shares[NAMES.index(name)] = 0.3
-    return Entry(index, moment, shares, moment.time)
+    return LoggedEntry(index, moment, shares, moment.time)
 
 
 def _other_words() -> dict[str, tuple[str, ...]]:

@@ -11,7 +11,7 @@ from models.generation.codec import FRAMES
 from models.generation.control import Control
 from models.generation.generator import Generator
 from models.generation.samplers.registry import sampler
-from models.generation.small.loading import Drawing
+from models.generation.small.loading import SmallVideoModel
 from models.training.video.clips.composition import Clip
 from models.training.video.clips.paths import RATE
 from models.training.video.probe import GROUND_NAMES, Probe, views
@@ -21,7 +21,9 @@ BEFORE, AFTER = 8, 10  # chunks with one prompt, and then with the other
 Shown = NDArray[np.uint8]
 
 
-def after_switch(drawing: Drawing, name: str, first: Clip, then: Clip, *, seed: int) -> Shown:
+def after_switch(
+    drawing: SmallVideoModel, name: str, first: Clip, then: Clip, *, seed: int
+) -> Shown:
     """Return the pictures that come once `first`'s caption became `then`'s; the track is its own.
 
     What is in flight when the prompt changes comes after the change: it is waited for too.
@@ -66,7 +68,7 @@ def changes(clips: Sequence[Clip]) -> Iterator[tuple[Clip, Clip]]:
         )
 
 
-def delays(drawing: Drawing, name: str, clips: Sequence[Clip], probe: Probe) -> list[float]:
+def delays(drawing: SmallVideoModel, name: str, clips: Sequence[Clip], probe: Probe) -> list[float]:
     """Return the seconds that each change of `clips` takes to be seen."""
     return [
         seen_after(probe, after_switch(drawing, name, first, then, seed=number), then)

@@ -30,7 +30,7 @@ from models.generation.codec import FRAMES
 from models.generation.control import Control
 from models.generation.generator import Generator
 from models.generation.samplers.registry import STEPS, sampler
-from models.generation.small.loading import Drawing, find, load
+from models.generation.small.loading import SmallVideoModel, find, load
 from models.streaming import Streaming, run
 from models.training.video.clips.composition import Clip, compose
 from models.training.video.clips.photographs import Pictures
@@ -56,7 +56,10 @@ Shown = NDArray[np.uint8]
 
 
 def shown(
-    drawing: Drawing, latents: Streaming[Any, Control, Tensor], text: str, track: Tensor | None
+    drawing: SmallVideoModel,
+    latents: Streaming[Any, Control, Tensor],
+    text: str,
+    track: Tensor | None,
 ) -> Shown:
     """Return a clip for `text`, as long as `track` (things, pictures, 2), or 2.5 s without one."""
     prompt = drawing.words.prompt(text)
@@ -122,7 +125,7 @@ def judged(probe: Probe, made: Sequence[Shown], clips: Sequence[Clip]) -> tuple[
 
 
 def score(
-    drawing: Drawing,
+    drawing: SmallVideoModel,
     name: str,
     clips: Sequence[Clip],
     others: Sequence[Clip],

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from media.errors import MediaTooLongError, UnreadableMediaError
 from media.files import keyframes
 from media.files import parallel as parts
-from media.files.gop import Segment, segments
+from media.files.gop import Gop, segments
 from media.files.keyframes import AHEAD, sampled
-from media.files.parallel import Studio
+from media.files.parallel import GopDecoder
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.video import PictureLimits, from_av
 from tests.media.files.films import evenly, write_film, write_song
@@ -291,11 +291,11 @@ def test_a_slow_taker_holds_the_decoding_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
     """So no more than a few parts, and a few pictures of each, are held."""
-    begun: list[Segment] = []
+    begun: list[Gop] = []
     decoded: list[int] = []
-    begin, convert = Studio.begin, from_av
+    begin, convert = GopDecoder.begin, from_av
 
-    def counted(studio: Studio, segment: Segment) -> parts.Part:
+    def counted(studio: GopDecoder, segment: Gop) -> parts.DecodedGop:
         begun.append(segment)
         return begin(studio, segment)
 
@@ -303,7 +303,7 @@ def test_a_slow_taker_holds_the_decoding_up(
         decoded.append(pts)
         return convert(frame, pts, limits)
 
-    monkeypatch.setattr(Studio, "begin", counted)
+    monkeypatch.setattr(GopDecoder, "begin", counted)
     monkeypatch.setattr(parts, "from_av", converted)
     monkeypatch.setattr(parts, "WAITING", 4)
     path = write_film(tmp_path / "a.mkv", evenly(140), options={"g": "20"})

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from media.errors import MediaError
-from media.files.mp4_writer import Movie
+from media.files.mp4_writer import Mp4Writer
 
 
 def pictures(count: int) -> list[np.ndarray]:
@@ -21,7 +21,7 @@ def pictures(count: int) -> list[np.ndarray]:
 
 def test_a_player_finds_every_picture_at_its_time_and_in_its_colours(tmp_path: Path) -> None:
     file = tmp_path / "a.mp4"
-    with Movie(file, 16, scale=4) as movie:
+    with Mp4Writer(file, 16, scale=4) as movie:
         for picture in pictures(20):
             movie.write(picture)
     assert movie.pictures == 20
@@ -41,7 +41,7 @@ def test_a_player_finds_every_picture_at_its_time_and_in_its_colours(tmp_path: P
 
 
 def test_odd_sides_are_cut_to_even_ones(tmp_path: Path) -> None:
-    with Movie(tmp_path / "a.mp4", 16) as movie:
+    with Mp4Writer(tmp_path / "a.mp4", 16) as movie:
         movie.write(np.zeros((17, 33, 3), np.uint8))
     with av.open(str(tmp_path / "a.mp4")) as container:
         stream = container.streams.video[0]
@@ -52,7 +52,7 @@ def test_an_interrupted_film_can_be_played_and_a_failed_one_leaves_the_old(tmp_p
     file = tmp_path / "a.mp4"
 
     def make(error: BaseException) -> None:
-        with Movie(file, 16) as movie:
+        with Mp4Writer(file, 16) as movie:
             for picture in pictures(3):
                 movie.write(picture)
             raise error
@@ -69,14 +69,14 @@ def test_an_interrupted_film_can_be_played_and_a_failed_one_leaves_the_old(tmp_p
 
 
 def test_a_film_without_pictures_is_none(tmp_path: Path) -> None:
-    with Movie(tmp_path / "a.mp4", 16):
+    with Mp4Writer(tmp_path / "a.mp4", 16):
         pass
     assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     def make() -> None:
-        with Movie(tmp_path / "none" / "a.mp4", 16) as movie:
+        with Mp4Writer(tmp_path / "none" / "a.mp4", 16) as movie:
             movie.write(pictures(1)[0])
 
     with pytest.raises(MediaError, match=r"a\.mp4: cannot be written"):

@@ -10,9 +10,9 @@ from media.events import Input
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.interfaces import Pixels, Samples, Services
 from media.worker import Worker
-from models.asr.words import Heard, Word
-from models.assistant.interface import Seen
-from tests.media.pipeline.telling import TellingWatcher
+from models.asr.words import RecognizedWord, TranscriptUpdate
+from models.assistant.interface import FrameAnalysis
+from tests.media.pipeline.telling import TellingAssistant
 
 RATE = 16_000
 FRAME = 512
@@ -38,7 +38,7 @@ class Blocks:
     said: int = 0
 
 
-class BlockRecogniser:
+class BlockRecognizer:
     """Hears one word in each loud block of 0.2 s; the newest is tentative until the next."""
 
     def __init__(self) -> None:
@@ -48,27 +48,27 @@ class BlockRecogniser:
         return Blocks()
 
     def step(
-        self, state: Blocks, chunk: Samples, *, hurry: bool = False
-    ) -> tuple[Blocks, Sequence[Heard]]:
-        self.hurried.append(hurry)
+        self, state: Blocks, chunk: Samples, *, skip_interim: bool = False
+    ) -> tuple[Blocks, Sequence[TranscriptUpdate]]:
+        self.hurried.append(skip_interim)
         before = len(state.samples) // BLOCK
         state = replace(state, samples=np.concatenate([state.samples, chunk]))
         outputs = []
         for count in range(before + 1, len(state.samples) // BLOCK + 1):
             words = self._words(state.samples, count)
-            outputs.append(Heard(words[state.said : -1], words[-1:], count * BLOCK))
+            outputs.append(TranscriptUpdate(words[state.said : -1], words[-1:], count * BLOCK))
             state = replace(state, said=max(state.said, len(words) - 1))
         return state, outputs
 
-    def flush(self, state: Blocks, last: Samples | None = None) -> Sequence[Heard]:
+    def flush(self, state: Blocks, last: Samples | None = None) -> Sequence[TranscriptUpdate]:
         if last is not None:
             state = replace(state, samples=np.concatenate([state.samples, last]))
         words = self._words(state.samples, len(state.samples) // BLOCK)
-        return [Heard(words[state.said :], (), len(state.samples))]
+        return [TranscriptUpdate(words[state.said :], (), len(state.samples))]
 
-    def _words(self, samples: Samples, count: int) -> tuple[Word, ...]:
+    def _words(self, samples: Samples, count: int) -> tuple[RecognizedWord, ...]:
         loud = [n for n in range(count) if np.abs(samples[n * BLOCK : (n + 1) * BLOCK]).max() > 0.5]
-        return tuple(Word(f" w{n}", n * BLOCK, (n + 1) * BLOCK) for n in loud)
+        return tuple(RecognizedWord(f" w{n}", n * BLOCK, (n + 1) * BLOCK) for n in loud)
 
 
 class ToneVoice:
@@ -77,36 +77,36 @@ class ToneVoice:
     rate = 24_000
     name = "tone"
 
-    def speak(self, text: str) -> Samples:
+    def synthesize(self, text: str) -> Samples:
         count = len(text) * self.rate // 50
         return (0.3 * np.sin(np.arange(count) * 2 * np.pi * 440 / self.rate)).astype(np.float32)
 
 
-class BrokenWatcher(TellingWatcher):
-    def see(self, state: object, pixels: Pixels, time: float) -> tuple[object, Seen]:  # type: ignore[override]  # it only fails
+class BrokenWatcher(TellingAssistant):
+    def see(self, state: object, pixels: Pixels, time: float) -> tuple[object, FrameAnalysis]:  # type: ignore[override]  # it only fails
         raise RuntimeError("no")
 
 
 @contextmanager
 def scripted_services(**changes: object) -> Iterator[Services]:
-    workers = [Worker(name) for name in ("ears", "scribe", "eyes", "mind", "mouth", "hand")]
-    ears, scribe, eyes, mind, mouth, hand = workers
+    names = ("vad", "asr", "vision", "answer", "tts", "overlay")
+    workers = {name: Worker(name) for name in names}
     services = Services(
         detector=LoudnessDetector(),
-        recogniser=BlockRecogniser(),
-        watcher=TellingWatcher(),
-        voice=ToneVoice(),
-        ears=ears,
-        scribe=scribe,
-        eyes=eyes,
-        mind=mind,
-        mouth=mouth,
-        hand=hand,
+        recognizer=BlockRecognizer(),
+        assistant=TellingAssistant(),
+        synthesizer=ToneVoice(),
+        vad_worker=workers["vad"],
+        asr_worker=workers["asr"],
+        vision_worker=workers["vision"],
+        answer_worker=workers["answer"],
+        tts_worker=workers["tts"],
+        overlay_worker=workers["overlay"],
     )
     try:
         yield replace(services, **changes)  # type: ignore[arg-type]  # names are checked at run time
     finally:
-        for worker in workers:
+        for worker in workers.values():
             worker.close()
 
 

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from media.pipeline.interfaces import Pixels
-from models.assistant.interface import Notice, Said, Seen, Sighting
+from models.assistant.interface import AssistantAnswer, FrameAnalysis, MetRequest, Sighting
 from models.errors import StoreFullError
 
 MARK = "[scripted watcher]"
 TELL = "tell me when "
 
 
-class TellingWatcher:
+class TellingAssistant:
     """Remembers the brightness of each picture; the state is a list of sightings.
 
     `tell me when N` stands until a picture of brightness N comes. `full` is how many pictures
@@ -29,7 +29,7 @@ class TellingWatcher:
 
     def see(
         self, state: tuple[list[Sighting], list[str]], pixels: Pixels, time: float
-    ) -> tuple[tuple[list[Sighting], list[str]], Seen]:
+    ) -> tuple[tuple[list[Sighting], list[str]], FrameAnalysis]:
         kept, requests = state
         if len(kept) >= self._full:
             raise StoreFullError("no room")
@@ -38,22 +38,24 @@ class TellingWatcher:
         kept.append(sighting)
         met = [r for r in requests if r.endswith(f" {brightness}")]
         requests[:] = [r for r in requests if r not in met]
-        noticed = tuple(Notice(r, f"Here is {sighting.text}.", sighting) for r in met)
-        return state, Seen((sighting,), noticed)
+        noticed = tuple(MetRequest(r, f"Here is {sighting.text}.", sighting) for r in met)
+        return state, FrameAnalysis((sighting,), noticed)
 
-    def heed(
+    def note_request(
         self, state: tuple[list[Sighting], list[str]], text: str, time: float
-    ) -> tuple[tuple[list[Sighting], list[str]], Said | None]:
+    ) -> tuple[tuple[list[Sighting], list[str]], AssistantAnswer | None]:
         del time
         if not text.startswith(TELL):
             return state, None
         state[1].append(text)
-        return state, Said(iter(["I will."]))
+        return state, AssistantAnswer(iter(["I will."]))
 
-    def standing(self, state: tuple[list[Sighting], list[str]]) -> tuple[str, ...]:
+    def standing_requests(self, state: tuple[list[Sighting], list[str]]) -> tuple[str, ...]:
         return tuple(state[1])
 
-    def answer(self, state: tuple[list[Sighting], list[str]], text: str, time: float) -> Said:
+    def answer(
+        self, state: tuple[list[Sighting], list[str]], text: str, time: float
+    ) -> AssistantAnswer:
         """Return the question, word by word, and how many pictures there are to look at."""
         seen = tuple(sighting for sighting in state[0] if sighting.time <= time)
         words = [MARK, " You asked:", *(f" {word}" for word in text.split())]
@@ -61,7 +63,7 @@ class TellingWatcher:
             words.append(f" ({len(seen)} seen, {seen[0].time:.0f} to {seen[-1].time:.0f} s)")
         else:
             words.append(" (nothing was seen)")
-        return Said(iter(words), seen[-3:])
+        return AssistantAnswer(iter(words), seen[-3:])
 
     def seen_until(self, state: tuple[list[Sighting], list[str]]) -> float:
         return state[0][-1].time if state[0] else -1.0

@@ -11,17 +11,17 @@ import numpy as np
 from media.clock import ReplayClock
 from media.events import (
     Answer,
+    Degraded,
     Evidence,
     Input,
     Output,
     Question,
     Remembered,
-    Trouble,
 )
 from media.frames import VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
-from models.assistant.small_assistant import SmallWatcher
+from models.assistant.small_assistant import SmallAssistant
 from models.memory.kv_store.tiers import Budget
 from tests.media.pipeline.scripted import replayed, scripted_services
 from tests.models.assistant.test_small_model import BALL, CUP, DOG, model, picture
@@ -52,8 +52,8 @@ async def seen(
             async with answered:
                 answered.notify_all()
 
-    watcher = SmallWatcher(model(), Budget(ram=RAM))
-    with scripted_services(watcher=watcher) as services:
+    watcher = SmallAssistant(model(), Budget(ram=RAM))
+    with scripted_services(assistant=watcher) as services:
         await run_session(
             source,
             send,
@@ -115,7 +115,7 @@ async def test_a_full_disk_is_told_once_and_the_session_lives_on(tmp_path: Path)
         yield Question("after", "What did you see?", 590.0)
 
     out = await seen(source(), tmp_path, answered)
-    troubles = [o.message for o in out if isinstance(o, Trouble)]
+    troubles = [o.message for o in out if isinstance(o, Degraded)]
     assert len(troubles) == 1
     assert "free space there" in troubles[0]
     for id in ("before", "full", "after"):
@@ -139,6 +139,6 @@ async def test_a_store_cut_short_keeps_what_is_before_the_cut(tmp_path: Path) ->
     assert answer(out, "q")
     assert times(out, "q")[0] == 0.0
     assert max(times(out, "q")) < 300
-    assert not [o for o in out if isinstance(o, Trouble)]
+    assert not [o for o in out if isinstance(o, Degraded)]
     fresh = [o.moment.time for o in out if isinstance(o, Remembered)]
     assert fresh == [420.0, 440.0, 460.0]

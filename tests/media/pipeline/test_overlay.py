@@ -5,10 +5,10 @@ from media.clock import ReplayClock
 from media.counters import Counters
 from media.events import Caption, CaptionWord
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.pipeline.context import Shared
+from media.pipeline.context import SessionContext
 from media.pipeline.limits import Limits
-from media.pipeline.overlay import LINGER, Screen, draw, wrap
-from media.pipeline.questions import Questions
+from media.pipeline.overlay import LINGER, CaptionOverlay, draw, wrap
+from media.pipeline.questions import OpenQuestions
 from tests.media.pipeline.scripted import picture, scripted_services
 
 
@@ -55,14 +55,14 @@ async def test_a_final_caption_goes_after_a_while_and_an_unfinished_one_stays() 
             await channel.send(picture(second * VIDEO_CLOCK_HZ, height=360, width=640))
         await channel.close()
         with scripted_services() as services:
-            shared = Shared(
+            shared = SessionContext(
                 send=send,
                 services=services,
                 clock=ReplayClock(),
                 limits=Limits(),
-                questions=Questions(),
+                questions=OpenQuestions(),
                 counters=Counters(),
             )
-            await Screen(shared).run(channel)
+            await CaptionOverlay(shared).run(channel)
         assert shown[LINGER] is True
         assert shown[7.0] is not final

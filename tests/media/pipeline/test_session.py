@@ -19,7 +19,7 @@ from media.events import (
     Clear,
     Commit,
     Input,
-    Listening,
+    ListeningConfig,
     Output,
     Question,
     Speech,
@@ -30,10 +30,10 @@ from media.frames import AudioChunk, VideoFrame
 from media.pipeline.interfaces import Samples, Services
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
-from models.asr.words import Heard
+from models.asr.words import TranscriptUpdate
 from tests.media.pipeline.scripted import (
     RATE,
-    BlockRecogniser,
+    BlockRecognizer,
     Blocks,
     BrokenWatcher,
     chunks,
@@ -69,7 +69,7 @@ async def session(
         clock=ReplayClock(),
         limits=limits or Limits.replay(),
         counters=counters,
-        draw=draw,
+        return_video=draw,
     )
     return out
 
@@ -130,7 +130,7 @@ async def test_sound_that_comes_twice_is_heard_once() -> None:
 
 
 async def test_without_detection_a_commit_ends_the_turn() -> None:
-    listening = Listening(detection=None)
+    listening = ListeningConfig(detection=None)
     items: list[Input] = [
         listening,
         *chunks(tone(1)),
@@ -160,16 +160,16 @@ async def test_a_commit_of_silence_gives_an_empty_final_caption() -> None:
 @pytest.mark.parametrize("size", [160, 700, 16_000])
 async def test_without_detection_silence_is_not_given_to_the_recogniser(size: int) -> None:
     """A recogniser invents words for silence, so it hears a turn from before its first speech."""
-    recogniser = BlockRecogniser()
+    recogniser = BlockRecognizer()
     sound = np.concatenate([silence(5), tone(1), silence(2)])
     items: list[Input] = [
-        Listening(detection=None),
+        ListeningConfig(detection=None),
         *chunks(silence(3), size=size),
         Commit(),
         *chunks(sound, size=size, start=3 * RATE),
         Commit(),
     ]
-    with scripted_services(recogniser=recogniser) as services:
+    with scripted_services(recognizer=recogniser) as services:
         out = await session(items, services)
     silent, spoken = (caption for caption in of(Caption, out) if caption.final)
     assert silent.words == ()
@@ -189,7 +189,7 @@ async def test_clear_forgets_the_turn_in_progress() -> None:
 
 async def test_a_turn_is_answered_where_answers_are_wanted() -> None:
     items: list[Input] = [
-        Listening(respond=True, spoken=True),
+        ListeningConfig(respond=True, spoken=True),
         picture(0),
         *chunks(SPOKEN[: 3 * RATE]),
     ]
@@ -239,7 +239,7 @@ async def test_speaking_cancels_the_answer_in_progress() -> None:
     release = asyncio.Event()
 
     async def source() -> AsyncIterator[Input]:
-        yield Listening(interrupt=True)
+        yield ListeningConfig(interrupt=True)
         yield Question("q", "count " + "x " * 500, 0.0)
         for chunk in chunks(tone(1)):
             yield chunk
@@ -274,14 +274,14 @@ async def test_frames_come_back_with_the_caption_drawn_in() -> None:
     assert counters.audio_seconds == pytest.approx(1.0)
 
 
-class Blocked(BlockRecogniser):
+class Blocked(BlockRecognizer):
     """Ends a turn only when it is released."""
 
     def __init__(self, released: threading.Event) -> None:
         super().__init__()
         self._released = released
 
-    def flush(self, state: Blocks, last: Samples | None = None) -> Sequence[Heard]:
+    def flush(self, state: Blocks, last: Samples | None = None) -> Sequence[TranscriptUpdate]:
         self._released.wait()
         return super().flush(state, last)
 
@@ -293,7 +293,7 @@ async def test_a_slow_recogniser_never_holds_the_pictures_up() -> None:
     shown = asyncio.Event()
 
     async def source() -> AsyncIterator[Input]:
-        yield Listening(detection=None)
+        yield ListeningConfig(detection=None)
         for chunk in chunks(tone(1)):
             yield chunk
         yield Commit()
@@ -308,14 +308,14 @@ async def test_a_slow_recogniser_never_holds_the_pictures_up() -> None:
             drawn.add(output.pts)
             shown.set()
 
-    with scripted_services(recogniser=Blocked(released)) as services:
-        await run_session(source(), send, services=services, clock=ReplayClock(), draw=True)
+    with scripted_services(recognizer=Blocked(released)) as services:
+        await run_session(source(), send, services=services, clock=ReplayClock(), return_video=True)
     assert len(drawn) == 30
 
 
 async def test_a_turn_that_is_over_before_it_was_heard_gets_its_final_caption_only() -> None:
     sound = [AudioChunk(np.concatenate([tone(4), silence(1)]), 0, RATE)]
-    for limits, partial in ((Limits(hurry=1.5), False), (Limits.replay(), True)):
+    for limits, partial in ((Limits(longest_lag=1.5), False), (Limits.replay(), True)):
         with scripted_services() as services:
             captions = of(Caption, await session(sound, services, limits=limits))
         assert any(not caption.final for caption in captions) is partial
@@ -324,9 +324,9 @@ async def test_a_turn_that_is_over_before_it_was_heard_gets_its_final_caption_on
 
 async def test_a_recogniser_that_is_behind_hurries_only_live() -> None:
     sound = [AudioChunk(tone(20), 0, RATE)]
-    for limits, hurried in ((Limits(hurry=1.5), True), (Limits.replay(), False)):
-        recogniser = BlockRecogniser()
-        with scripted_services(recogniser=recogniser) as services:
+    for limits, hurried in ((Limits(longest_lag=1.5), True), (Limits.replay(), False)):
+        recogniser = BlockRecognizer()
+        with scripted_services(recognizer=recogniser) as services:
             await run_session(
                 replayed(sound), discard, services=services, clock=ReplayClock(), limits=limits
             )
@@ -345,7 +345,7 @@ async def test_a_failed_stage_ends_the_session_and_leaves_no_task() -> None:
             await asyncio.sleep(0)
 
     with (
-        scripted_services(watcher=BrokenWatcher()) as services,
+        scripted_services(assistant=BrokenWatcher()) as services,
         pytest.RaisesGroup(RuntimeError, flatten_subgroups=True),
     ):
         await run_session(endless(), discard, services=services, clock=ReplayClock())

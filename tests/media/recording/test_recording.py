@@ -7,19 +7,19 @@ import pytest
 from media.clock import ReplayClock
 from media.errors import MediaError, UnreadableMediaError
 from media.events import (
+    Announce,
     Caption,
     Clear,
     Commit,
     Input,
-    Listening,
+    ListeningConfig,
     Moment,
     Output,
     Question,
-    Say,
     TurnDetection,
 )
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
-from media.generation_events import Generation, Prompt, Track, Untrack
+from media.generation_events import ClearTrack, GenerationConfig, PromptChange, TrackPoints
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from media.recording.recording import EVENTS, MEMORY, items_of, read, record
@@ -62,17 +62,17 @@ async def captions(items: Sequence[Input]) -> list[Output]:
 
 async def test_a_recorded_session_replays_to_the_same_captions_and_answers(tmp_path: Path) -> None:
     items: list[Input] = [
-        Listening(respond=True, spoken=False),
+        ListeningConfig(respond=True, spoken=False),
         *chunks(SPOKEN),
         picture(0),
         Question("q1", "what?", 0.0),
         picture(9000),
-        Listening(detection=None),
+        ListeningConfig(detection=None),
         *chunks(tone(0.51), start=len(SPOKEN)),
         Commit(),
         *chunks(tone(0.3), start=10 * RATE + 7),  # after a hole
         Clear(),
-        Listening(detection=TurnDetection(silence=0.3)),
+        ListeningConfig(detection=TurnDetection(silence=0.3)),
         *chunks(SPOKEN, start=12 * RATE),
         picture(9000 * 140),
         Question("q2", "and now?", 14.0),
@@ -128,11 +128,11 @@ async def test_a_memory_may_be_in_the_folder_before_the_recording(tmp_path: Path
 
 
 async def test_what_was_said_unasked_is_replayed_in_its_place(tmp_path: Path) -> None:
-    said = Say("n", "Here it is.", 1.0, True, (Moment(3, 0.9, "a cup"),))
+    said = Announce("n", "Here it is.", 1.0, True, (Moment(3, 0.9, "a cup"),))
     passed = await recorded([picture(0), said, picture(90_000)], tmp_path)
     assert said in passed
     again = list(items_of(tmp_path, longest=60))
-    assert [item for item in again if isinstance(item, Say)] == [said]
+    assert [item for item in again if isinstance(item, Announce)] == [said]
     assert isinstance(again[0], VideoFrame)
     assert again[1] == said
 
@@ -161,21 +161,21 @@ async def test_reading_follows_the_clock(tmp_path: Path) -> None:
 
 async def test_what_steers_drawing_is_kept_in_its_place_and_draws_the_same(tmp_path: Path) -> None:
     items: list[Input] = [
-        Prompt((("a duck", 0.7), ("a car", 0.3)), 0.0),
-        Generation(time=0.0, enabled=True, seed=4, steps=2, camera=True),
+        PromptChange((("a duck", 0.7), ("a car", 0.3)), 0.0),
+        GenerationConfig(time=0.0, enabled=True, seed=4, steps=2, camera=True),
         *chunks(silence(1)),
         picture(VIDEO_CLOCK_HZ // 2),
-        Track(1, ((0.1, 0.2), (0.3, 0.4)), (0.0, 1.5), 0.5),
-        Track(0, ((0.1, 0.2),), None, 0.5),
-        Untrack(None, 0.5),
+        TrackPoints(1, ((0.1, 0.2), (0.3, 0.4)), (0.0, 1.5), 0.5),
+        TrackPoints(0, ((0.1, 0.2),), None, 0.5),
+        ClearTrack(None, 0.5),
         picture(VIDEO_CLOCK_HZ),
     ]
     assert await recorded(items, tmp_path / "one") == items
     again = list(items_of(tmp_path / "one", longest=60))
-    steering = (Prompt, Track, Untrack, Generation)
+    steering = (PromptChange, TrackPoints, ClearTrack, GenerationConfig)
     assert [i for i in again if isinstance(i, steering)] == [
         i for i in items if isinstance(i, steering)
     ]
     places = [i.pts if isinstance(i, VideoFrame) else type(i) for i in again]
-    track = places.index(Track)
+    track = places.index(TrackPoints)
     assert places.index(VIDEO_CLOCK_HZ // 2) < track < places.index(VIDEO_CLOCK_HZ)

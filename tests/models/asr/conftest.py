@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.asr.whisper.loading import Recogniser, load
+from models.asr.whisper.loading import WhisperModel, load
 from models.asr.words import RATE
 from models.weights import fetch as weights
 from tests.models.asr.tiny import tiny_recogniser
@@ -39,7 +39,7 @@ def weights_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_en(weights_folder: Path) -> Recogniser:
+def tiny_en(weights_folder: Path) -> WhisperModel:
     return load("tiny.en", weights_folder, threads=1)
 
 
@@ -59,7 +59,7 @@ def concord() -> Clip:
 
 
 @pytest.fixture(scope="session")
-def random_recogniser(weights_folder: Path) -> Recogniser:
+def random_recogniser(weights_folder: Path) -> WhisperModel:
     """The real tokenizer over a tiny network that was never trained."""
     torch.set_num_threads(1)
     return tiny_recogniser(weights.fetch("tiny.en", weights_folder) / "tokenizer.json")

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from models.asr.whisper import tokenizer
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.whisper import Whisper, WhisperConfig
 
 CONFIG = WhisperConfig(
@@ -39,10 +39,10 @@ def tiny_whisper(config: WhisperConfig = SMALL, seed: int = 0) -> Whisper:
     return model
 
 
-def tiny_recogniser(table: Path) -> Recogniser:
+def tiny_recogniser(table: Path) -> WhisperModel:
     heads = ((1, 0), (1, 1))
     model = tiny_whisper(CONFIG)
-    return Recogniser("random", model, tokenizer.load(table, CONFIG), heads)
+    return WhisperModel("random", model, tokenizer.load(table, CONFIG), heads)
 
 
 def write_openai(model: Whisper, file: Path) -> None:

@@ -5,9 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.assistant.interface import Said, Seen
+from models.assistant.interface import AssistantAnswer, FrameAnalysis
 from models.assistant.requests.phrases import NOTHING_STANDS, STOPPED
-from models.assistant.small_assistant import DIARY, LONGEST_QUESTION, SmallWatcher, Watch
+from models.assistant.small_assistant import (
+    DIARY,
+    LONGEST_QUESTION,
+    SmallAssistant,
+    SmallAssistantState,
+)
 from models.assistant.small_model import NOTHING_YET
 from models.errors import StoreError, StoreFullError
 from models.memory.kv_store.tiers import Budget
@@ -16,11 +21,13 @@ from tests.models.assistant.test_small_model import BALL, CUP, DOG, model, pictu
 
 
 @pytest.fixture
-def watcher() -> SmallWatcher:
-    return SmallWatcher(model())
+def watcher() -> SmallAssistant:
+    return SmallAssistant(model())
 
 
-def shown(watcher: SmallWatcher, state: Watch, names: list[int], *, start: float = 0) -> list[Seen]:
+def shown(
+    watcher: SmallAssistant, state: SmallAssistantState, names: list[int], *, start: float = 0
+) -> list[FrameAnalysis]:
     out = []
     for index, name in enumerate(names):
         state, seen = watcher.see(state, picture(name), start + index)
@@ -28,12 +35,12 @@ def shown(watcher: SmallWatcher, state: Watch, names: list[int], *, start: float
     return out
 
 
-def text(said: Said | None) -> str:
+def text(said: AssistantAnswer | None) -> str:
     assert said is not None
     return "".join(said.pieces)
 
 
-def test_each_moment_is_told_once_with_a_number_of_its_own(watcher: SmallWatcher) -> None:
+def test_each_moment_is_told_once_with_a_number_of_its_own(watcher: SmallAssistant) -> None:
     state = watcher.init_state(None)
     told = [s for seen in shown(watcher, state, [CUP, CUP, DOG, BALL]) for s in seen.remembered]
     assert len({sighting.number for sighting in told}) == len(told)
@@ -41,7 +48,7 @@ def test_each_moment_is_told_once_with_a_number_of_its_own(watcher: SmallWatcher
     assert [s.time for s in told] == sorted(s.time for s in told)
 
 
-def test_an_answer_is_made_from_moments_that_were_told(watcher: SmallWatcher) -> None:
+def test_an_answer_is_made_from_moments_that_were_told(watcher: SmallAssistant) -> None:
     state = watcher.init_state(None)
     told = {s.number: s for seen in shown(watcher, state, [CUP, DOG]) for s in seen.remembered}
     said = watcher.answer(state, "When did you see the cup?", 5.0)
@@ -50,14 +57,14 @@ def test_an_answer_is_made_from_moments_that_were_told(watcher: SmallWatcher) ->
     assert text(said)
 
 
-def test_nothing_seen_is_said_so(watcher: SmallWatcher) -> None:
+def test_nothing_seen_is_said_so(watcher: SmallAssistant) -> None:
     state = watcher.init_state(None)
     assert text(watcher.answer(state, "What was there?", 1.0)) == NOTHING_YET
     shown(watcher, state, [CUP], start=9)
     assert text(watcher.answer(state, "What was there?", 8.0)) == NOTHING_YET
 
 
-def test_a_memory_goes_on_in_its_folder(watcher: SmallWatcher, tmp_path: Path) -> None:
+def test_a_memory_goes_on_in_its_folder(watcher: SmallAssistant, tmp_path: Path) -> None:
     state = watcher.init_state(tmp_path)
     shown(watcher, state, [CUP, DOG])
     before = watcher.answer(state, "Where is the cup?", 5.0)
@@ -71,7 +78,7 @@ def test_a_memory_goes_on_in_its_folder(watcher: SmallWatcher, tmp_path: Path) -
     watcher.close(again)
 
 
-def test_a_crash_loses_only_what_was_not_written(watcher: SmallWatcher, tmp_path: Path) -> None:
+def test_a_crash_loses_only_what_was_not_written(watcher: SmallAssistant, tmp_path: Path) -> None:
     state = watcher.init_state(tmp_path)
     shown(watcher, state, [CUP, DOG])
     state.memory.rekv.store.save()
@@ -88,7 +95,7 @@ def test_a_crash_loses_only_what_was_not_written(watcher: SmallWatcher, tmp_path
     watcher.close(again)
 
 
-def test_a_folder_in_use_is_refused(watcher: SmallWatcher, tmp_path: Path) -> None:
+def test_a_folder_in_use_is_refused(watcher: SmallAssistant, tmp_path: Path) -> None:
     state = watcher.init_state(tmp_path)
     with pytest.raises(StoreError):
         watcher.init_state(tmp_path)
@@ -96,7 +103,7 @@ def test_a_folder_in_use_is_refused(watcher: SmallWatcher, tmp_path: Path) -> No
 
 
 def test_a_full_memory_says_so_and_still_answers() -> None:
-    watcher = SmallWatcher(model(), Budget(ram=20_000))
+    watcher = SmallAssistant(model(), Budget(ram=20_000))
     state = watcher.init_state(None)
     with pytest.raises(StoreFullError):
         shown(watcher, state, [CUP, DOG, BALL] * 20)
@@ -107,44 +114,44 @@ def test_a_full_memory_says_so_and_still_answers() -> None:
         watcher.close(state)  # the newest look finds no room either
 
 
-def test_a_standing_request_is_confirmed_met_and_over(watcher: SmallWatcher) -> None:
+def test_a_standing_request_is_confirmed_met_and_over(watcher: SmallAssistant) -> None:
     state = watcher.init_state(None)
     wish = "Tell me when you see a dog."
-    state, said = watcher.heed(state, wish, 0.0)
+    state, said = watcher.note_request(state, wish, 0.0)
     assert text(said) == "I will tell you when I see a dog."
-    assert watcher.standing(state) == (wish,)
+    assert watcher.standing_requests(state) == (wish,)
     seen = shown(watcher, state, [CUP, CUP, DOG, DOG, DOG, DOG, DOG])
     (notice,) = [n for each in seen for n in each.noticed]
     assert notice.request == wish
     assert "dog" in notice.text.lower()
     assert notice.sighting.text.startswith("dog")
-    assert watcher.standing(state) == ()
+    assert watcher.standing_requests(state) == ()
 
 
-def test_a_request_is_ended_by_a_word(watcher: SmallWatcher) -> None:
+def test_a_request_is_ended_by_a_word(watcher: SmallAssistant) -> None:
     state = watcher.init_state(None)
-    state, said = watcher.heed(state, "stop watching", 0.0)
+    state, said = watcher.note_request(state, "stop watching", 0.0)
     assert text(said) == NOTHING_STANDS
-    state, _ = watcher.heed(state, "tell me whenever a person comes in", 0.0)
-    state, said = watcher.heed(state, "never mind", 1.0)
+    state, _ = watcher.note_request(state, "tell me whenever a person comes in", 0.0)
+    state, said = watcher.note_request(state, "never mind", 1.0)
     assert text(said) == STOPPED
-    assert watcher.standing(state) == ()
+    assert watcher.standing_requests(state) == ()
 
 
-def test_more_requests_than_can_be_watched_are_refused(watcher: SmallWatcher) -> None:
+def test_more_requests_than_can_be_watched_are_refused(watcher: SmallAssistant) -> None:
     state = watcher.init_state(None)
     for name in NAMES[: watcher.watching.limit]:
-        state, _ = watcher.heed(state, f"tell me when you see a {name}", 0.0)
-    standing = watcher.standing(state)
+        state, _ = watcher.note_request(state, f"tell me when you see a {name}", 0.0)
+    standing = watcher.standing_requests(state)
     assert len(standing) == watcher.watching.limit
-    state, said = watcher.heed(state, "tell me when you see a dog", 0.0)
+    state, said = watcher.note_request(state, "tell me when you see a dog", 0.0)
     assert "already" in text(said)
-    assert watcher.standing(state) == standing
+    assert watcher.standing_requests(state) == standing
 
 
-def test_an_ordinary_question_is_left_to_the_model(watcher: SmallWatcher) -> None:
+def test_an_ordinary_question_is_left_to_the_model(watcher: SmallAssistant) -> None:
     state = watcher.init_state(None)
-    state, said = watcher.heed(state, "When did you last see my cup?", 0.0)
+    state, said = watcher.note_request(state, "When did you last see my cup?", 0.0)
     assert said is None
     (seen,) = shown(watcher, state, [CUP])
     assert seen.about == "cup"
@@ -152,7 +159,7 @@ def test_an_ordinary_question_is_left_to_the_model(watcher: SmallWatcher) -> Non
     np.testing.assert_array_equal(seen.relevance, 1.0)
 
 
-def test_a_question_of_too_many_words_is_told_so(watcher: SmallWatcher) -> None:
+def test_a_question_of_too_many_words_is_told_so(watcher: SmallAssistant) -> None:
     state = watcher.init_state(None)
     shown(watcher, state, [CUP])
     said = watcher.answer(state, "word " * 2_000, 5.0)

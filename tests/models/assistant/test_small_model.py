@@ -8,10 +8,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.assistant.scene.perception import Eyes, Look, Pixels
-from models.assistant.scene.scene_entry import Moment
+from models.assistant.scene.perception import Observation, Perception, Pixels
+from models.assistant.scene.scene_entry import SceneEntry
 from models.assistant.scene.scene_log import from_lines, to_line
-from models.assistant.small_model import NOTHING_YET, Embedded, EmbeddedConfig, Memory, pieces
+from models.assistant.small_model import (
+    NOTHING_YET,
+    SmallModel,
+    SmallModelConfig,
+    SmallModelMemory,
+    pieces,
+)
 from models.memory.kv_store.tiers import open_store
 from models.vision.class_names import NAMES
 from tests.models.assistant.chatting import chat
@@ -19,38 +25,38 @@ from tests.models.assistant.chatting import chat
 CUP, DOG, BALL = (NAMES.index(name) for name in ("cup", "dog", "ball"))
 
 
-class Reading(Eyes):
+class Reading(Perception):
     """Eyes that read the name's number from the first pixels: no network."""
 
     def __init__(self) -> None:
         pass
 
-    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Look:
+    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Observation:
         name = int(pixels[0, 0, 0]) * 256 + int(pixels[0, 0, 1])
         shares = torch.zeros(len(NAMES))
         shares[name] = 1.0
         names = ((NAMES[name], 1.0),)
-        moment = Moment(time=time, names=names, people=int(pixels[0, 0, 2]))
+        moment = SceneEntry(time=time, names=names, people=int(pixels[0, 0, 2]))
         wanted = float(shares[sorted(about)].sum())
-        return Look(moment, shares, torch.full((7, 7), wanted))
+        return Observation(moment, shares, torch.full((7, 7), wanted))
 
 
 def picture(name: int, people: int = 0) -> Pixels:
     return np.array([[[name // 256, name % 256, people]]], np.uint8)
 
 
-def model(*, every: float = 10.0) -> Embedded:
-    return Embedded(chat(), Reading(), EmbeddedConfig(every=every, longest=8))
+def model(*, every: float = 10.0) -> SmallModel:
+    return SmallModel(chat(), Reading(), SmallModelConfig(every=every, longest=8))
 
 
-def watch(watcher: Embedded, shown: list[int], *, step: float = 1.0) -> Memory:
+def watch(watcher: SmallModel, shown: list[int], *, step: float = 1.0) -> SmallModelMemory:
     memory = watcher.init_state()
     for index, name in enumerate(shown):
         memory, _ = watcher.step(memory, (picture(name), index * step))
     return memory
 
 
-def remembered(memory: Memory) -> list[tuple[float, str]]:
+def remembered(memory: SmallModelMemory) -> list[tuple[float, str]]:
     return [(entry.moment.time, entry.main) for entry in memory.diary.entries]
 
 

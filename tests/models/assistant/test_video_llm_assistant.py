@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from models.assistant.interface import Notice, Said
+from models.assistant.interface import AssistantAnswer, MetRequest
 from models.assistant.scene.perception import Pixels
 from models.assistant.video_llm_assistant import (
     NOTHING_YET,
+    VideoLlmAssistant,
     VideoLlmConfig,
-    VideoLlmWatcher,
-    Watch,
+    VideoLlmState,
     load,
 )
 from models.errors import WeightsError
@@ -26,7 +26,7 @@ SMALL = VideoLlmConfig(longest=6, evidence=2, rekv=RekvConfig(window=200, blocks
 
 
 @pytest.fixture(params=["llava_onevision", "qwen25_vl"])
-def watcher(request: pytest.FixtureRequest, tmp_path: Path) -> VideoLlmWatcher:
+def watcher(request: pytest.FixtureRequest, tmp_path: Path) -> VideoLlmAssistant:
     folder = tmp_path / "model"
     folder.mkdir()
     getattr(checkpoints, request.param)(folder)
@@ -37,11 +37,13 @@ def noise(seed: int) -> Pixels:
     return np.random.default_rng(seed).integers(0, 256, (60, 80, 3), dtype=np.uint8)
 
 
-def text(said: Said) -> str:
+def text(said: AssistantAnswer) -> str:
     return "".join(said.pieces)
 
 
-def shown(watcher: VideoLlmWatcher, state: Watch, count: int, *, start: int = 0) -> list[int]:
+def shown(
+    watcher: VideoLlmAssistant, state: VideoLlmState, count: int, *, start: int = 0
+) -> list[int]:
     told = []
     for second in range(start, start + count):
         state, seen = watcher.see(state, noise(second), float(second))
@@ -49,7 +51,7 @@ def shown(watcher: VideoLlmWatcher, state: Watch, count: int, *, start: int = 0)
     return told
 
 
-def test_a_frame_is_remembered_at_the_pace_of_the_model(watcher: VideoLlmWatcher) -> None:
+def test_a_frame_is_remembered_at_the_pace_of_the_model(watcher: VideoLlmAssistant) -> None:
     state = watcher.init_state(None)
     assert text(watcher.answer(state, "What?", 0.0)) == NOTHING_YET
     told = shown(watcher, state, 8)
@@ -61,7 +63,7 @@ def test_a_frame_is_remembered_at_the_pace_of_the_model(watcher: VideoLlmWatcher
     assert [s.time for s in said.sightings] == sorted(s.time for s in said.sightings)
 
 
-def test_an_answer_knows_nothing_after_its_time(watcher: VideoLlmWatcher) -> None:
+def test_an_answer_knows_nothing_after_its_time(watcher: VideoLlmAssistant) -> None:
     state = watcher.init_state(None)
     shown(watcher, state, 4)
     before = text(watcher.answer(state, "What is there?", 3.0))
@@ -69,7 +71,7 @@ def test_an_answer_knows_nothing_after_its_time(watcher: VideoLlmWatcher) -> Non
     assert text(watcher.answer(state, "What is there?", 3.0)) == before
 
 
-def test_a_memory_goes_on_in_its_folder(watcher: VideoLlmWatcher, tmp_path: Path) -> None:
+def test_a_memory_goes_on_in_its_folder(watcher: VideoLlmAssistant, tmp_path: Path) -> None:
     state = watcher.init_state(tmp_path / "memory")
     shown(watcher, state, 6)
     before = text(watcher.answer(state, "What is there?", 9.0))
@@ -98,17 +100,17 @@ def test_the_answer_is_that_of_the_memory_it_is_made_of(tmp_path: Path) -> None:
     assert text(watcher.answer(state, "What?", 9.0)) == expected
 
 
-def test_standing_requests_are_watched_for_with_the_small_eyes(watcher: VideoLlmWatcher) -> None:
+def test_standing_requests_are_watched_for_with_the_small_eyes(watcher: VideoLlmAssistant) -> None:
     state = watcher.init_state(None)
-    state, said = watcher.heed(state, "Tell me when you see a dog.", 0.0)
+    state, said = watcher.note_request(state, "Tell me when you see a dog.", 0.0)
     assert said is not None
-    assert watcher.standing(state) == ("Tell me when you see a dog.",)
-    noticed: list[Notice] = []
+    assert watcher.standing_requests(state) == ("Tell me when you see a dog.",)
+    noticed: list[MetRequest] = []
     for second in range(6):
         state, seen = watcher.see(state, np.tile(drawn(DOG), (60, 80, 1)), float(second))
         noticed += seen.noticed
     assert [n.request for n in noticed] == ["Tell me when you see a dog."]
-    assert watcher.standing(state) == ()
+    assert watcher.standing_requests(state) == ()
 
 
 def test_a_folder_of_another_model_is_refused(tmp_path: Path) -> None:

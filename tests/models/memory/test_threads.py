@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.assistant.small_model import Embedded, Memory
+from models.assistant.small_model import SmallModel, SmallModelMemory
 from models.language import smollm2
 from models.language.decoder import Decoder
 from models.memory.kv_store.tiers import Budget, open_store
@@ -180,7 +180,9 @@ def test_a_session_is_asked_while_it_looks() -> None:
     assert asked.result()[-1][0] == len(shown) - 11
 
 
-def reply(watcher: Embedded, memory: Memory, now: float) -> tuple[list[str], tuple[float, ...]]:
+def reply(
+    watcher: SmallModel, memory: SmallModelMemory, now: float
+) -> tuple[list[str], tuple[float, ...]]:
     said = watcher.answer(memory, "When did you last see my mug?", now=now)
     return list(said.pieces), said.times
 

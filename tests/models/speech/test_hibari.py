@@ -1,18 +1,18 @@
 import numpy as np
 
-from models.speech.hibari import HibariVoice
+from models.speech.hibari import HibariSynthesizer
 
 
 def test_a_sentence_sounds_the_same_each_time_and_within_full_scale() -> None:
-    voice = HibariVoice()
-    first = voice.speak("I can see a cup on the table.")
+    voice = HibariSynthesizer()
+    first = voice.synthesize("I can see a cup on the table.")
     assert first.dtype == np.float32
     assert 1.0 < len(first) / voice.rate < 4.0
     assert 0.05 < np.abs(first).max() <= 1.0
-    np.testing.assert_array_equal(voice.speak("I can see a cup on the table."), first)
+    np.testing.assert_array_equal(voice.synthesize("I can see a cup on the table."), first)
 
 
 def test_what_cannot_be_spoken_is_silence() -> None:
-    voice = HibariVoice()
+    voice = HibariSynthesizer()
     for text in ("", "   ", "🙂", "...", "\n"):
-        assert np.abs(voice.speak(text)).sum() < 1e4
+        assert np.abs(voice.synthesize(text)).sum() < 1e4

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from models.assistant.scene import perception as eyes
-from models.assistant.scene.perception import Eyes
+from models.assistant.scene.perception import Perception
 from models.vision.class_names import NAMES, SPOKEN
 from models.vision.efficientnet import EfficientNet
 from models.vision.person_detector import Person
@@ -73,7 +73,7 @@ def test_a_map_without_any_difference_matters_nowhere() -> None:
 def test_a_real_cheetah_matters_where_it_is(shift: int, side: slice) -> None:
     home = folder("efficientnet-lite0").parent
     folder("persons")
-    real: Eyes = eyes.load(home)
+    real: Perception = eyes.load(home)
     cheetah = np.array(Image.fromarray(photograph("cheetah1.jpg")).resize((240, 240)))
     wide = np.full((240, 520, 3), 128, np.uint8)
     wide[:, shift * 280 : shift * 280 + 240] = cheetah

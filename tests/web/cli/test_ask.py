@@ -9,9 +9,9 @@ import pytest
 
 import web.cli.ask
 from media.errors import MediaError
-from media.recording.track_writers import PictureTape
+from media.recording.track_writers import MatroskaWriter
 from tests.media.pipeline.scripted import picture
-from tests.media.pipeline.telling import TellingWatcher
+from tests.media.pipeline.telling import TellingAssistant
 from web.cli.ask import WHOLE, ask
 from web.config import Settings
 from web.errors import UsageError
@@ -19,7 +19,7 @@ from web.errors import UsageError
 SECOND = 90_000
 
 
-class Counting(TellingWatcher):
+class Counting(TellingAssistant):
     """Counts looks, and keeps what it saw where it is told to."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ def watcher(monkeypatch: pytest.MonkeyPatch) -> Counting:
 def clip(tmp_path: Path) -> Path:
     """Return six pictures, a second apart, each brighter than the last."""
     path = tmp_path / "clip.mkv"
-    tape = PictureTape(path)
+    tape = MatroskaWriter(path)
     for n in range(6):
         tape.write(picture(n * SECOND, brightness=40 * n))
     tape.close()

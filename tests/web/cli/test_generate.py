@@ -18,7 +18,7 @@ from models.errors import WeightsError
 from models.generation.control import Control
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.registry import STEPS
-from models.generation.small.loading import Drawing, load
+from models.generation.small.loading import SmallVideoModel, load
 from tests.models.generation import tiny
 from web.cli.generate import Wish, film, generate, notices
 from web.cli.main import main
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def drawing(folder: Path) -> Drawing:
+def drawing(folder: Path) -> SmallVideoModel:
     return load(folder / "codec.safetensors", folder / "drawing.safetensors")
 
 
@@ -53,7 +53,7 @@ def wish(text: str = DUCK, *then: str, **more: object) -> Wish:
     return Wish(lines=lines, **given)  # type: ignore[arg-type]  # as the caller says
 
 
-def shown(drawing: Drawing, asked: Wish) -> np.ndarray:
+def shown(drawing: SmallVideoModel, asked: Wish) -> np.ndarray:
     return np.stack(list(film(drawing, asked)))
 
 
@@ -82,7 +82,7 @@ def test_the_command_writes_a_film_of_the_length_that_was_asked_for(
 
 @pytest.mark.parametrize("sampler", STEPS)
 def test_the_same_wish_is_the_same_film_and_another_seed_another(
-    drawing: Drawing, sampler: str
+    drawing: SmallVideoModel, sampler: str
 ) -> None:
     one = shown(drawing, wish(sampler=sampler, seed=1))
     np.testing.assert_array_equal(one, shown(drawing, wish(sampler=sampler, seed=1)))
@@ -91,7 +91,7 @@ def test_the_same_wish_is_the_same_film_and_another_seed_another(
 
 @pytest.mark.parametrize("sampler", STEPS)
 def test_another_prompt_shows_from_its_second_on_and_not_before(
-    drawing: Drawing, sampler: str
+    drawing: SmallVideoModel, sampler: str
 ) -> None:
     still = Track(np.array([0.0]), np.array([[0.5, 0.5]]))
     asked = {"seconds": 2.0, "sampler": sampler, "tracks": (still,)}
@@ -102,7 +102,7 @@ def test_another_prompt_shows_from_its_second_on_and_not_before(
 
 
 @pytest.mark.parametrize("sampler", STEPS)
-def test_a_track_shows_where_it_leads_elsewhere(drawing: Drawing, sampler: str) -> None:
+def test_a_track_shows_where_it_leads_elsewhere(drawing: SmallVideoModel, sampler: str) -> None:
     times = np.array([0.0, 1.0])
     paths = [np.array([[0.2, 0.5], [0.8, y]]) for y in (0.5, 0.1)]
     one, two = (
@@ -112,7 +112,7 @@ def test_a_track_shows_where_it_leads_elsewhere(drawing: Drawing, sampler: str) 
 
 
 def way(
-    drawing: Drawing, monkeypatch: pytest.MonkeyPatch, *lines: Line, **more: object
+    drawing: SmallVideoModel, monkeypatch: pytest.MonkeyPatch, *lines: Line, **more: object
 ) -> torch.Tensor:
     """Return where the sampler is told that things are: (things, pictures, 2)."""
     told: list[torch.Tensor] = []
@@ -130,7 +130,7 @@ def way(
 
 
 def test_things_without_a_track_move_as_the_words_say(
-    drawing: Drawing, monkeypatch: pytest.MonkeyPatch
+    drawing: SmallVideoModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = Line(0, "a duck moving left and a car standing still")
     track = way(drawing, monkeypatch, both, seconds=0.5)
@@ -144,7 +144,7 @@ def test_things_without_a_track_move_as_the_words_say(
 
 
 def test_a_thing_does_not_jump_where_another_prompt_moves_it(
-    drawing: Drawing, monkeypatch: pytest.MonkeyPatch
+    drawing: SmallVideoModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     up, left = Line(0, "a duck moving up"), Line(1, "a duck moving left")
     first = way(drawing, monkeypatch, up, left, seconds=2.5)[0]
@@ -154,7 +154,7 @@ def test_a_thing_does_not_jump_where_another_prompt_moves_it(
     torch.testing.assert_close(first[28:], alone[28:])
 
 
-def test_what_the_model_makes_of_the_words_is_told(drawing: Drawing) -> None:
+def test_what_the_model_makes_of_the_words_is_told(drawing: SmallVideoModel) -> None:
     said = "\n".join(notices(drawing, wish("a duck circling on a volcano")))
     assert "does not know circling, volcano" in said
     assert "read as the motion circle" in said
@@ -166,7 +166,7 @@ def test_what_the_model_makes_of_the_words_is_told(drawing: Drawing) -> None:
 
 
 def test_ctrl_c_leaves_what_was_made_and_says_so(
-    drawing: Drawing,
+    drawing: SmallVideoModel,
     folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

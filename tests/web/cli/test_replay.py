@@ -19,13 +19,15 @@ from web.cli.replay import (
     run_recording,
     streamed_cues,
 )
-from web.compose import Composed
+from web.compose import LoadedModels
 from web.config import Settings, read_settings
 
 JFK = SPEECH / "jfk.flac"
 
 
-async def test_streamed_captions_of_a_real_speech(composed: Composed, settings: Settings) -> None:
+async def test_streamed_captions_of_a_real_speech(
+    composed: LoadedModels, settings: Settings
+) -> None:
     cues = await streamed_cues(composed, settings, JFK, Bar(None))
     text = " ".join(cue.text for cue in cues).lower()
     assert "my fellow americans" in text
@@ -35,7 +37,7 @@ async def test_streamed_captions_of_a_real_speech(composed: Composed, settings: 
 
 
 async def test_captions_of_eight_khz_stereo(
-    composed: Composed, settings: Settings, tmp_path: Path
+    composed: LoadedModels, settings: Settings, tmp_path: Path
 ) -> None:
     """A telephone's recording: a quarter of the samples, twice the channels."""
     samples = np.concatenate(list(decode_audio(JFK, longest=60)))[: 6 * 16_000]
@@ -58,7 +60,7 @@ def music(seconds: int) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("kind", ["silence", "hiss", "loud noise", "music"])
 async def test_a_minute_without_speech_has_no_captions_not_even_for_a_moment(
-    composed: Composed, settings: Settings, tmp_path: Path, kind: str
+    composed: LoadedModels, settings: Settings, tmp_path: Path, kind: str
 ) -> None:
     noise = np.random.default_rng(0).standard_normal(60 * 16_000)
     level = {"silence": 0.0, "hiss": 0.002, "loud noise": 0.1}
@@ -74,7 +76,7 @@ async def test_a_minute_without_speech_has_no_captions_not_even_for_a_moment(
     assert [caption.text for caption in shown] == []
 
 
-def test_offline_captions_hear_the_whole_file(composed: Composed, settings: Settings) -> None:
+def test_offline_captions_hear_the_whole_file(composed: LoadedModels, settings: Settings) -> None:
     text = " ".join(cue.text for cue in offline_cues(composed, settings, JFK, Bar(None))).lower()
     assert "ask not what your country can do for you" in text
 
@@ -86,7 +88,7 @@ def test_a_file_without_sound_is_refused_before_models_are_loaded(tmp_path: Path
         captions(read_settings(asr="offline"), path, output=None, format="vtt")
 
 
-async def test_a_file_over_the_limit_is_refused(composed: Composed, tmp_path: Path) -> None:
+async def test_a_file_over_the_limit_is_refused(composed: LoadedModels, tmp_path: Path) -> None:
     short = read_settings(max_media_hours=1 / 3600)
     with pytest.raises(ExceptionGroup) as caught:
         await streamed_cues(composed, short, JFK, Bar(None))
@@ -94,7 +96,7 @@ async def test_a_file_over_the_limit_is_refused(composed: Composed, tmp_path: Pa
 
 
 async def test_what_comes_out_can_be_written_as_json_and_read_by_a_person(
-    composed: Composed, settings: Settings
+    composed: LoadedModels, settings: Settings
 ) -> None:
     out: list[Output] = []
 

@@ -9,12 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.generation_events import Drawing, Generation, Picture, Prompt, Track, Untrack
+from media.generation_events import (
+    ClearTrack,
+    GeneratedImage,
+    GenerationConfig,
+    GenerationStatus,
+    PromptChange,
+    TrackPoints,
+)
 from tests.web.protocol.test_protocol import Talk
-from web.protocol.session_config import Draws, Local
+from web.protocol.session_config import Capabilities, GenerationCapabilities
 
 SAMPLERS = {"motion-stream": 2, "rolling-forcing": 5}
-DRAWS = Draws(
+DRAWS = GenerationCapabilities(
     about="video is drawn by a small model",
     stand_in=False,
     size=(64, 64),
@@ -25,9 +32,11 @@ DRAWS = Draws(
     longest_prompt=200,
     most_points=50,
 )
-LOCAL = Local(model="eyeline", recognisers=("tiny.en",), draws=DRAWS)
-NOTHING = Local(model="m", recognisers=("r",), undrawn="no drawing.safetensors")
-REPORT = Drawing(
+LOCAL = Capabilities(model="eyeline", recognisers=("tiny.en",), generation=DRAWS)
+NOTHING = Capabilities(
+    model="m", recognisers=("r",), generation_unavailable="no drawing.safetensors"
+)
+REPORT = GenerationStatus(
     state="drawing",
     sampler="motion-stream",
     steps=1,
@@ -46,7 +55,7 @@ def talk(**options: Any) -> Talk:
 
 
 def steering(talk: Talk) -> list[object]:
-    kinds = Prompt | Track | Untrack | Generation
+    kinds = PromptChange | TrackPoints | ClearTrack | GenerationConfig
     return [item for item in talk.inputs if isinstance(item, kinds)]
 
 
@@ -63,13 +72,13 @@ def test_a_prompt_goes_to_the_session_and_is_shown_in_effect() -> None:
     assert client.say("eyeline.prompt.set", text=" a duck on grass ") == [
         "eyeline.generation.updated"
     ]
-    assert steering(client) == [Prompt((("a duck on grass", 1.0),), 0.0)]
+    assert steering(client) == [PromptChange((("a duck on grass", 1.0),), 0.0)]
     shown = client.last("eyeline.generation.updated")["generation"]
     assert shown["prompt"] == [{"text": "a duck on grass", "weight": 1.0}]
     assert shown["enabled"] is False
     blend = [{"text": "a duck", "weight": 3}, {"text": "a car"}]
     client.say("eyeline.prompt.set", blend=blend)
-    assert steering(client)[-1] == Prompt((("a duck", 3.0), ("a car", 1.0)), 0.0)
+    assert steering(client)[-1] == PromptChange((("a duck", 3.0), ("a car", 1.0)), 0.0)
 
 
 @pytest.mark.parametrize(
@@ -144,12 +153,12 @@ def test_a_track_that_cannot_be_followed_is_refused_by_name(
 def test_a_track_comes_by_hand_or_with_times_that_grow_from_message_to_message() -> None:
     client = talk()
     client.say("eyeline.track.append", points=[point(0.1, 0.2), point(0.3, 0.4)], thing=1)
-    assert steering(client)[-1] == Track(1, ((0.1, 0.2), (0.3, 0.4)), None, 0.0)
+    assert steering(client)[-1] == TrackPoints(1, ((0.1, 0.2), (0.3, 0.4)), None, 0.0)
     client.say("eyeline.track.append", points=[point(t=0), point(t=1.5)])
     assert client.say("eyeline.track.append", points=[point(t=1.5)]) == ["error"]
     assert client.error["param"] == "points[0].t"
     client.say("eyeline.track.append", points=[point(t=2)])
-    assert steering(client)[-1] == Track(0, ((0.5, 0.5),), (2.0,), 0.0)
+    assert steering(client)[-1] == TrackPoints(0, ((0.5, 0.5),), (2.0,), 0.0)
     for fresh in ("eyeline.track.clear", "eyeline.generation.update"):
         client.say(fresh, **({"reset": True} if "update" in fresh else {"thing": 0}))
         assert client.say("eyeline.track.append", points=[point(t=0)]) == []
@@ -158,7 +167,7 @@ def test_a_track_comes_by_hand_or_with_times_that_grow_from_message_to_message()
 
 
 def test_where_no_model_follows_tracks_they_are_refused() -> None:
-    client = talk(local=replace(LOCAL, draws=replace(DRAWS, tracks=False)))
+    client = talk(local=replace(LOCAL, generation=replace(DRAWS, tracks=False)))
     assert client.events[0]["session"]["eyeline"]["generation"]["tracks"] is False
     assert client.say("eyeline.track.append", points=[point()]) == ["error"]
     assert "only words" in client.error["message"]
@@ -169,7 +178,7 @@ def test_an_update_changes_what_it_names_and_shows_all_that_is_in_effect() -> No
     client.say("eyeline.generation.update", enabled=True, seed=7, source="camera", strength=0.4)
     client.say("eyeline.generation.update", steps=3, sampler="rolling-forcing", paused=True)
     client.say("eyeline.generation.update", step=True)
-    assert steering(client)[-1] == Generation(
+    assert steering(client)[-1] == GenerationConfig(
         time=0.0,
         enabled=True,
         sampler="rolling-forcing",
@@ -182,7 +191,7 @@ def test_an_update_changes_what_it_names_and_shows_all_that_is_in_effect() -> No
     )
     client.say("eyeline.generation.update", steps=None, source="none", reset=True)
     last = steering(client)[-1]
-    assert isinstance(last, Generation)
+    assert isinstance(last, GenerationConfig)
     assert (last.steps, last.camera, last.again, last.once) == (None, False, True, False)
     assert client.last("eyeline.generation.updated")["generation"] == {
         "enabled": True,
@@ -231,7 +240,7 @@ def test_pictures_as_events_are_for_clients_without_a_track() -> None:
     assert call.say("eyeline.generation.update", pictures=False) == ["eyeline.generation.updated"]
     client = Talk(local=LOCAL)  # wants no own events, but asks for these
     assert client.say("eyeline.generation.update", pictures=True) == []
-    assert client.emit(Picture(3, 1.25, b"jpeg"), REPORT) == ["eyeline.video.delta"]
+    assert client.emit(GeneratedImage(3, 1.25, b"jpeg"), REPORT) == ["eyeline.video.delta"]
     event = client.last("eyeline.video.delta")
     assert (event["number"], event["time"]) == (3, 1.25)
     assert base64.b64decode(event["image"].removeprefix("data:image/jpeg;base64,")) == b"jpeg"

@@ -20,7 +20,7 @@ from media.events import (
     Clear,
     Commit,
     Input,
-    Listening,
+    ListeningConfig,
     Output,
     Question,
     Speech,
@@ -30,10 +30,10 @@ from media.events import (
 from media.frames import AudioChunk
 from tests.web.openai_sdk import check
 from web.protocol import protocol as conversation
-from web.protocol.session_config import Local
+from web.protocol.session_config import Capabilities
 from web.protocol.state import Dialogue, Event
 
-LOCAL = Local(model="eyeline", recognisers=("tiny.en", "base"), voices=("heart",))
+LOCAL = Capabilities(model="eyeline", recognisers=("tiny.en", "base"), voices=("heart",))
 PIXEL = (
     "data:image/png;base64,"
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGM4AQAAygDJmcpdfgAAAABJRU5ErkJggg=="
@@ -129,7 +129,7 @@ def test_a_session_begins_with_its_terms_and_says_what_it_has() -> None:
     assert session["model"] == "eyeline"
     assert session["audio"]["output"]["voice"] == "heart"
     assert session["id"] == "sess_test"
-    assert isinstance(talk.inputs[0], Listening)
+    assert isinstance(talk.inputs[0], ListeningConfig)
 
 
 def test_a_transcription_session_has_no_conversation_and_gives_no_responses() -> None:
@@ -139,7 +139,7 @@ def test_a_transcription_session_has_no_conversation_and_gives_no_responses() ->
     assert talk.events[0]["session"]["audio"]["input"]["transcription"]["model"] == "tiny.en"
     assert talk.say("response.create") == ["error"]
     listening = talk.inputs[0]
-    assert isinstance(listening, Listening)
+    assert isinstance(listening, ListeningConfig)
     assert not listening.respond
 
 
@@ -451,7 +451,7 @@ def test_an_update_changes_only_what_it_names() -> None:
     session = talk.update(audio={"input": {"turn_detection": {"type": "server_vad"}}})
     assert session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 900
     listening = talk.inputs[-1]
-    assert isinstance(listening, Listening)
+    assert isinstance(listening, ListeningConfig)
     assert listening.detection is not None
     assert listening.detection.silence == 0.9
     assert talk.update(audio={"input": {"turn_detection": None}})["audio"]["input"] == {
@@ -489,7 +489,7 @@ def test_names_that_are_not_here_are_met_by_those_that_are() -> None:
 
 
 def test_without_a_voice_answers_are_text() -> None:
-    talk = Talk(local=Local(model="eyeline", recognisers=("tiny.en",)))
+    talk = Talk(local=Capabilities(model="eyeline", recognisers=("tiny.en",)))
     assert talk.events[0]["session"]["output_modalities"] == ["text"]
     assert talk.update(output_modalities=["audio"])["output_modalities"] == ["text"]
     assert not talk.ask("hello", output_modalities=["audio"]).spoken
@@ -600,7 +600,7 @@ def test_truncation_forgets_words_that_were_not_heard() -> None:
 
 
 def test_own_events_come_only_to_those_who_want_them() -> None:
-    talk = Talk(local=Local(model="m", recognisers=("tiny.en",), notices=("it is an echo",)))
+    talk = Talk(local=Capabilities(model="m", recognisers=("tiny.en",), notices=("it is an echo",)))
     assert talk.emit(TURN[0], caption(1, "a", stable=1)) == ["input_audio_buffer.speech_started"]
     talk.update(eyeline={"events": True})
     assert talk.last("eyeline.notice")["message"] == "it is an echo"

@@ -10,17 +10,17 @@ import pytest
 from PIL import Image
 
 from media.events import (
+    Announce,
     Answer,
+    Degraded,
     Evidence,
     Moment,
-    Noticed,
     Question,
     Relevance,
     Remembered,
-    Say,
+    RequestMet,
     Speech,
-    Standing,
-    Trouble,
+    StandingRequests,
     TurnEnded,
     TurnStarted,
 )
@@ -30,7 +30,7 @@ from web.protocol import protocol as conversation
 
 CUP = Moment(7, 42.4999, "black cup, left; one person")
 REQUEST = "Tell me when someone comes in"
-NOTICED = Noticed(REQUEST, "Someone has come in.", CUP)
+NOTICED = RequestMet(REQUEST, "Someone has come in.", CUP)
 
 
 def picture(*, size: tuple[int, int] = (40, 30), kind: str = "PNG") -> str:
@@ -43,8 +43,8 @@ def frames(talk: Talk) -> list[VideoFrame]:
     return [item for item in talk.inputs if isinstance(item, VideoFrame)]
 
 
-def said(talk: Talk) -> list[Say]:
-    return [item for item in talk.inputs if isinstance(item, Say)]
+def said(talk: Talk) -> list[Announce]:
+    return [item for item in talk.inputs if isinstance(item, Announce)]
 
 
 def test_a_picture_is_seen_at_its_own_time_or_when_it_comes() -> None:
@@ -102,8 +102,8 @@ def test_what_is_seen_is_told_only_to_those_who_want_it() -> None:
     outputs = (
         Remembered(CUP, b"jpeg"),
         Relevance(1.0, np.eye(2, dtype=np.float32), "cup"),
-        Standing((REQUEST,)),
-        Trouble("the store is full"),
+        StandingRequests((REQUEST,)),
+        Degraded("the store is full"),
     )
     assert Talk().emit(*outputs) == []
     assert Talk(own_events=True).emit(*outputs) == [
@@ -151,7 +151,7 @@ def test_evidence_of_an_answer_that_was_cancelled_is_not_told() -> None:
 
 def test_a_full_memory_is_a_warning() -> None:
     talk = Talk(own_events=True)
-    talk.emit(Trouble("the store is full"))
+    talk.emit(Degraded("the store is full"))
     notice = talk.last("eyeline.notice")
     assert (notice["level"], notice["message"]) == ("warning", "the store is full")
 
@@ -237,7 +237,7 @@ def test_it_waits_for_the_response_in_progress_and_for_those_before_it() -> None
     talk = Talk()
     talk.update(output_modalities=["text"])
     question = talk.ask("hello?")
-    other = Noticed("Tell me when it rains", "It rains.", CUP)
+    other = RequestMet("Tell me when it rains", "It rains.", CUP)
     assert talk.emit(NOTICED, other) == []
     talk.emit(Answer(question.id, "Hello.", 0, "completed"))
     assert talk.new[-1] == "response.created"
@@ -310,8 +310,8 @@ def test_a_transcription_session_says_nothing_unasked() -> None:
 
 def test_a_long_request_fits_the_metadata_of_a_response() -> None:
     talk = Talk()
-    talk.emit(Noticed("tell me when " + "very " * 300, "It is.", CUP))
+    talk.emit(RequestMet("tell me when " + "very " * 300, "It is.", CUP))
     metadata = talk.last("response.created")["response"]["metadata"]
     assert len(metadata["eyeline.request"]) == 512
-    assert isinstance(talk.inputs[-1], Say)
+    assert isinstance(talk.inputs[-1], Announce)
     assert not any(isinstance(item, Question) for item in talk.inputs)

@@ -7,13 +7,13 @@ import pytest
 
 from media.clock import LiveClock
 from media.counters import Counters
-from media.events import Listening
-from media.generation_events import Picture
+from media.events import ListeningConfig
+from media.generation_events import GeneratedImage
 from media.worker import Worker
 from rtc.network import NetworkState
 from web.protocol import protocol as conversation
-from web.protocol.session_config import Local
-from web.realtime.bridge import EVENTS, Link, stats_of
+from web.protocol.session_config import Capabilities
+from web.realtime.bridge import EVENTS, SessionBridge, stats_of
 from web.sessions import Sessions
 
 
@@ -25,11 +25,11 @@ def worker() -> Iterator[Worker]:
 
 
 @asynccontextmanager
-async def linked(worker: Worker) -> AsyncIterator[Link]:
+async def linked(worker: Worker) -> AsyncIterator[SessionBridge]:
     sessions = Sessions(1, LiveClock(), kept=60)
     live = sessions.begin("websocket")
-    opening = conversation.begin(live.id, Local(model="m", recognisers=("r",)))
-    link = Link(live, opening, worker)
+    opening = conversation.begin(live.id, Capabilities(model="m", recognisers=("r",)))
+    link = SessionBridge(live, opening, worker)
     await link.open()
     yield link
     await sessions.end(live)
@@ -37,7 +37,7 @@ async def linked(worker: Worker) -> AsyncIterator[Link]:
 
 async def test_a_conversation_opens_with_its_events_and_how_to_listen(worker: Worker) -> None:
     async with linked(worker) as link:
-        assert isinstance(await anext(link.source), Listening)
+        assert isinstance(await anext(link.source), ListeningConfig)
         created = await anext(link.outgoing)
         assert created["type"] == "session.created"
 
@@ -103,7 +103,7 @@ async def test_a_client_that_reads_slowly_gets_the_newest_pictures_and_all_else(
     async with linked(worker) as link:
         await link.outgoing.receive_all()
         for number in range(1000):
-            await link.emit(Picture(number, number / 16, b"jpeg"))
+            await link.emit(GeneratedImage(number, number / 16, b"jpeg"))
             if number % 100 == 0:
                 await link.receive(json.dumps({"type": "no.such.event"}))
         await link.outgoing.close()

@@ -15,7 +15,7 @@ import pytest
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 
 from media.audio.resampling import from_av, to_av
-from media.pipeline.interfaces import Seats, Studio
+from media.pipeline.interfaces import GenerationService, GenerationSlots
 from media.worker import Worker
 from tests.media.pipeline.generation.painting import ScriptedPainter
 from tests.web.openai_sdk import check
@@ -32,7 +32,7 @@ PACKET = 960  # samples: 20 ms
 @pytest.fixture(scope="module")
 def service() -> Iterator[Served]:
     brush = Worker("brush")
-    studio = Studio(painter=ScriptedPainter(), brush=brush, seats=Seats(1))
+    studio = GenerationService(generator=ScriptedPainter(), worker=brush, slots=GenerationSlots(1))
     with scripted(studio=studio) as composed, served(Settings(sessions=2), composed) as service:
         yield service
     brush.close()

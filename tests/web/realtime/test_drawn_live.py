@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from media.pipeline.interfaces import Seats, Studio
+from media.pipeline.interfaces import GenerationService, GenerationSlots
 from media.worker import Worker
 from models.errors import WeightsError
 from models.generation.small import loading as embedded
@@ -19,7 +19,7 @@ from tests.media.pipeline.generation.painting import ScriptedPainter
 from tests.models.generation.small.test_generator import written
 from tests.web.realtime.test_websocket import Client, talk
 from tests.web.served import Served, scripted, served, speech
-from web.compose import painter_of
+from web.compose import load_generator
 from web.config import Settings
 
 
@@ -27,7 +27,7 @@ from web.config import Settings
 def service() -> Iterator[Served]:
     settings = Settings(sessions=3, prompt_length=500, track_points=100)
     brush = Worker("brush")
-    studio = Studio(painter=ScriptedPainter(), brush=brush, seats=Seats(1))
+    studio = GenerationService(generator=ScriptedPainter(), worker=brush, slots=GenerationSlots(1))
     with scripted(studio=studio) as composed, served(settings, composed) as service:
         yield service
     brush.close()
@@ -102,23 +102,23 @@ def test_without_files_the_service_says_which_and_draws_nothing(
 ) -> None:
     monkeypatch.setattr(embedded, "CHECKPOINTS", tmp_path)
     monkeypatch.setattr("web.compose.CHECKPOINTS", tmp_path)
-    painter, why = painter_of(Settings())
+    painter, why = load_generator(Settings())
     assert painter is None
     assert "models/checkpoints/codec.safetensors" in why
     assert str(tmp_path) not in why  # a path is nobody else's business
-    assert painter_of(Settings(drawing_model="none")) == (None, "EYELINE_DRAWING_MODEL is none")
+    assert load_generator(Settings(drawing_model="none")) == (None, "EYELINE_DRAWING_MODEL is none")
 
 
 def test_weights_for_a_gpu_say_so_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(WeightsError, match="longlive needs a CUDA GPU"):
-        painter_of(Settings(drawing_model="longlive"))
+        load_generator(Settings(drawing_model="longlive"))
 
 
 def test_a_folder_is_loaded_and_one_without_the_files_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"drawing\.safetensors"):
-        painter_of(Settings(drawing_model=str(tmp_path)))
+        load_generator(Settings(drawing_model=str(tmp_path)))
     written(tmp_path)
-    painter, _ = painter_of(Settings(drawing_model=str(tmp_path)))
+    painter, _ = load_generator(Settings(drawing_model=str(tmp_path)))
     assert painter is not None
     assert painter.size == (32, 32)

@@ -15,11 +15,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from media.audio import g711
-from media.events import Listening
+from media.events import ListeningConfig
 from media.frames import AudioChunk
 from media.recording.recording import items_of
 from tests.web.openai_sdk import check
-from tests.web.served import BrokenRecogniser, Served, scripted, served, speech
+from tests.web.served import BrokenRecognizer, Served, scripted, served, speech
 from web.config import Settings
 
 TIMEOUT = 30.0  # seconds after which a test gives up
@@ -276,7 +276,7 @@ async def test_a_session_can_be_ended_from_outside(service: Served) -> None:
 
 
 async def test_a_failing_model_is_told_and_ends_only_its_session() -> None:
-    with scripted(BrokenRecogniser()) as composed, served(Settings(), composed) as service:
+    with scripted(BrokenRecognizer()) as composed, served(Settings(), composed) as service:
         async with talk(service) as client:
             await client.append(speech(1.0) + speech(1.0, loud=False))
             error = await client.until("error")
@@ -341,4 +341,4 @@ async def test_a_session_is_recorded_where_that_is_wished_and_can_be_read_again(
     items = list(items_of(tmp_path / created["session"]["id"], longest=60))
     sound = [item for item in items if isinstance(item, AudioChunk)]
     assert sum(len(chunk.samples) for chunk in sound) == pytest.approx(2 * 16_000, abs=100)
-    assert isinstance(items[0], Listening)
+    assert isinstance(items[0], ListeningConfig)

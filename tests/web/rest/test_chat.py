@@ -20,7 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from media.worker import Worker
 from tests.web.served import Served, scripted, served
-from tests.web.watchers import READ, KeepingWatcher, ThinkingWatcher
+from tests.web.watchers import READ, KeepingAssistant, ThinkingAssistant
 from web.config import Settings
 from web.rest.answers import NOTHING_TO_SEE
 
@@ -46,7 +46,7 @@ def shown(text: str, *urls: str) -> Fields:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     settings = Settings(max_message_size=LARGEST, recordings=tmp_path_factory.mktemp("recordings"))
-    with scripted(watcher=KeepingWatcher()) as composed, served(settings, composed) as service:
+    with scripted(watcher=KeepingAssistant()) as composed, served(settings, composed) as service:
         yield service
 
 
@@ -360,7 +360,7 @@ def test_a_session_that_never_was_is_not_found(client: OpenAI, id: str) -> None:
 
 
 async def test_a_memory_in_use_or_not_kept_is_told_apart(tmp_path: Path) -> None:
-    watcher = KeepingWatcher()
+    watcher = KeepingAssistant()
     question = {"messages": [{"role": "user", "content": "what?"}]}
     with scripted(watcher=watcher) as composed:
         with served(Settings(), composed) as service:
@@ -380,9 +380,9 @@ async def test_a_memory_in_use_or_not_kept_is_told_apart(tmp_path: Path) -> None
 
 
 @pytest.fixture
-def thinking() -> Iterator[tuple[Served, ThinkingWatcher]]:
+def thinking() -> Iterator[tuple[Served, ThinkingAssistant]]:
     """A service that takes two questions at once and thinks until it is told otherwise."""
-    watcher = ThinkingWatcher()
+    watcher = ThinkingAssistant()
     with scripted(watcher=watcher) as composed:
         try:
             with served(Settings(questions=2), composed) as service:
@@ -391,7 +391,7 @@ def thinking() -> Iterator[tuple[Served, ThinkingWatcher]]:
             watcher.enough.set()
 
 
-async def begun(watcher: ThinkingWatcher) -> None:
+async def begun(watcher: ThinkingAssistant) -> None:
     """Return once one more answer is being thought."""
     waiting = Worker("waiting")
     try:
@@ -410,7 +410,7 @@ async def free(service: Served) -> bool:
 
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_a_client_that_leaves_stops_the_work(
-    thinking: tuple[Served, ThinkingWatcher], streamed: bool
+    thinking: tuple[Served, ThinkingAssistant], streamed: bool
 ) -> None:
     service, watcher = thinking
     body = {"messages": [shown("hm", picture())], "stream": streamed}
@@ -428,7 +428,7 @@ async def test_a_client_that_leaves_stops_the_work(
 
 
 async def test_a_client_that_leaves_stops_a_live_session_s_answer(
-    thinking: tuple[Served, ThinkingWatcher],
+    thinking: tuple[Served, ThinkingAssistant],
 ) -> None:
     service, watcher = thinking
     body = {"messages": [{"role": "user", "content": "what?"}], "stream": True}
@@ -443,7 +443,7 @@ async def test_a_client_that_leaves_stops_a_live_session_s_answer(
 
 
 async def test_more_questions_than_may_be_are_sent_away_until_there_is_room(
-    thinking: tuple[Served, ThinkingWatcher],
+    thinking: tuple[Served, ThinkingAssistant],
 ) -> None:
     service, watcher = thinking
     body = {"messages": [shown("hm", picture())]}
@@ -481,7 +481,7 @@ async def test_a_hundred_questions_at_once_are_answered_or_sent_away(service: Se
 
 
 async def test_a_session_that_ends_meanwhile_says_so(
-    thinking: tuple[Served, ThinkingWatcher],
+    thinking: tuple[Served, ThinkingAssistant],
 ) -> None:
     service, watcher = thinking
     client = AsyncOpenAI(api_key="any", base_url=f"{service.http}/v1", max_retries=0)
@@ -498,7 +498,7 @@ async def test_a_session_that_ends_meanwhile_says_so(
 
 
 async def test_the_service_ends_though_it_thinks_and_the_stream_says_so() -> None:
-    watcher = ThinkingWatcher()
+    watcher = ThinkingAssistant()
     body = {"messages": [shown("hm", picture())], "stream": True}
     async with httpx.AsyncClient(timeout=TIMEOUT) as client:
         with scripted(watcher=watcher) as composed, served(Settings(), composed) as service:

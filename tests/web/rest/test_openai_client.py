@@ -19,7 +19,7 @@ from media.files.opening import RATE, decode_audio
 from tests.paths import SPEECH
 from tests.web.openai_sdk import check
 from tests.web.served import Served, served
-from web.compose import Composed
+from web.compose import LoadedModels
 from web.config import Settings
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ NAMED = "cheetah"
 
 
 @pytest.fixture(scope="module")
-def service(composed: Composed) -> Iterator[Served]:
+def service(composed: LoadedModels) -> Iterator[Served]:
     with served(Settings(), composed) as service:
         yield service
 

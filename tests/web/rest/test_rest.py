@@ -12,7 +12,7 @@ from openai import OpenAI
 from PIL import Image
 from starlette.testclient import TestClient
 
-from models.assistant.small_assistant import SmallWatcher
+from models.assistant.small_assistant import SmallAssistant
 from tests.web.served import scripted
 from web.app import create_app
 from web.config import Settings
@@ -50,7 +50,7 @@ def test_health_tells_how_many_sessions_are_free(client: TestClient) -> None:
 
 def test_the_small_model_is_named_with_what_it_cannot_tell(client: TestClient) -> None:
     watcher = client.app.state.edge.composed.services.watcher  # type: ignore[attr-defined]  # FastAPI
-    watcher.stand_in, watcher.about = False, SmallWatcher.about
+    watcher.stand_in, watcher.about = False, SmallAssistant.about
     try:
         health = client.get("/health").json()["answers"]
         listed = client.get("/v1/models").json()["data"]
@@ -61,9 +61,9 @@ def test_the_small_model_is_named_with_what_it_cannot_tell(client: TestClient) -
         "model": "small",
         "small": True,
         "stand_in": False,
-        "about": SmallWatcher.about,
+        "about": SmallAssistant.about,
     }
-    assert "small" in SmallWatcher.about
+    assert "small" in SmallAssistant.about
     assert listed[0] == one
     assert one["eyeline"] == health
     assert all("eyeline" not in other for other in listed[1:])

@@ -18,7 +18,7 @@ from models.asr.words import RATE
 from tests.paths import SPEECH
 from tests.web.served import scripted
 from web.app import create_app
-from web.compose import Composed
+from web.compose import LoadedModels
 from web.config import Settings
 
 CLIP = SPEECH / "LJ001-0002.flac"
@@ -34,7 +34,7 @@ def deaf() -> Iterator[TestClient]:
 
 
 @pytest.fixture(scope="module")
-def hearing(composed: Composed) -> Iterator[OpenAI]:
+def hearing(composed: LoadedModels) -> Iterator[OpenAI]:
     """An OpenAI client of a service with real weights."""
     with TestClient(create_app(Settings(), composed, page=False)) as client:
         yield OpenAI(api_key="any", base_url=f"{client.base_url}/v1", http_client=client)

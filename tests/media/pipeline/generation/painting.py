@@ -13,15 +13,15 @@ from media.channel import Channel
 from media.counters import Counters
 from media.events import Output
 from media.frames import VideoFrame
-from media.generation_events import Drawing, Generation, Picture, Prompt
-from media.pipeline.context import Shared
+from media.generation_events import GeneratedImage, GenerationConfig, GenerationStatus, PromptChange
+from media.pipeline.context import SessionContext
 from media.pipeline.generation.passthrough import Item
-from media.pipeline.generation.stage import Draftsman
-from media.pipeline.interfaces import Pixels, Seats, Services, Studio
-from media.pipeline.limits import Canvas, Limits
-from media.pipeline.questions import Questions
+from media.pipeline.generation.stage import GenerationStage
+from media.pipeline.interfaces import GenerationService, GenerationSlots, Pixels, Services
+from media.pipeline.limits import FrameOutput, Limits
+from media.pipeline.questions import OpenQuestions
 from media.worker import Worker
-from models.generation.chunk_request import Parts, Steps, Wish
+from models.generation.chunk_request import ChunkRequest, Parts, StepRange
 
 SIDE = 16
 CHUNK = 4
@@ -34,7 +34,7 @@ class Begun:
     sampler: str
     seed: int
     pictures: int = 0
-    flight: tuple[Wish, ...] = ()
+    flight: tuple[ChunkRequest, ...] = ()
 
 
 class ScriptedPainter:
@@ -51,13 +51,13 @@ class ScriptedPainter:
     tracks = True
     things: tuple[str, ...] = ("duck",)
     backgrounds: tuple[str, ...] = ("grass",)
-    samplers: Mapping[str, Steps] = {
-        "motion-stream": Steps(own=2, fewest=1, most=8),
-        "rolling-forcing": Steps(own=3, fewest=1, most=3, live=False),
+    samplers: Mapping[str, StepRange] = {
+        "motion-stream": StepRange(own=2, fewest=1, most=8),
+        "rolling-forcing": StepRange(own=3, fewest=1, most=3, live=False),
     }
 
     def __init__(self) -> None:
-        self.wishes: list[Wish] = []
+        self.wishes: list[ChunkRequest] = []
 
     def lag(self, name: str, steps: int) -> int:
         return steps - 1 if name == "rolling-forcing" else 0
@@ -68,7 +68,7 @@ class ScriptedPainter:
     def init_state(self, name: str, seed: int) -> Begun:
         return Begun(name, seed)
 
-    def step(self, state: Begun, wish: Wish) -> tuple[Begun, Sequence[Pixels]]:
+    def step(self, state: Begun, wish: ChunkRequest) -> tuple[Begun, Sequence[Pixels]]:
         self.wishes.append(wish)
         flight = (*state.flight, wish)
         if len(flight) <= self.lag(state.sampler, wish.steps):
@@ -81,7 +81,7 @@ class ScriptedPainter:
         return replace(state, pictures=state.pictures + CHUNK, flight=tuple(rest)), pictures
 
 
-def place(wish: Wish, picture: int) -> int:
+def place(wish: ChunkRequest, picture: int) -> int:
     if wish.start is not None:
         return int(wish.start[picture].mean())
     if wish.track is None or not np.isfinite(wish.track[0, picture, 0]):
@@ -136,7 +136,7 @@ class Brush:
         self.cost = cost
 
     async def run(self, call: Callable[..., Any], *args: Any) -> Any:
-        steps = next(each.steps for each in args if isinstance(each, Wish))
+        steps = next(each.steps for each in args if isinstance(each, ChunkRequest))
         await self.clock.sleep_until(self.clock.now() + self.cost(steps))
         return call(*args)
 
@@ -145,7 +145,7 @@ class Studied:
     """A live stage that draws, under a stepped clock: what went in, what came out and when."""
 
     def __init__(
-        self, cost: float | Callable[[int], float] = 0.05, *, seats: Seats | None = None
+        self, cost: float | Callable[[int], float] = 0.05, *, seats: GenerationSlots | None = None
     ) -> None:
         self.clock = SteppedClock()
         self.painter = ScriptedPainter()
@@ -157,19 +157,21 @@ class Studied:
         self.counters = Counters()
         took = cost if callable(cost) else lambda _: cost
         self.brush = Brush(self.clock, cast("Callable[[int], float]", took))
-        self.studio = Studio(
-            painter=self.painter, brush=cast("Worker", self.brush), seats=seats or Seats(2)
+        self.studio = GenerationService(
+            generator=self.painter,
+            worker=cast("Worker", self.brush),
+            slots=seats or GenerationSlots(2),
         )
-        limits = Limits(canvas=Canvas(side=SIDE))
-        shared = Shared(
+        limits = Limits(frame_output=FrameOutput(side=SIDE))
+        shared = SessionContext(
             send=self._send,
             services=cast("Services", None),
             clock=self.clock,
             limits=limits,
-            questions=Questions(),
+            questions=OpenQuestions(),
             counters=self.counters,
         )
-        self.stage = Draftsman(shared, self.studio, self._show)
+        self.stage = GenerationStage(shared, self.studio, self._show)
         self.task = asyncio.get_running_loop().create_task(self.stage.run(self.inbox))
 
     async def _show(self, frame: VideoFrame) -> None:
@@ -186,7 +188,7 @@ class Studied:
         await settled()
 
     async def draw(self, text: str = "a duck", **how: Any) -> None:
-        await self.put(Prompt(((text, 1.0),), 0.0), wish(**how))
+        await self.put(PromptChange(((text, 1.0),), 0.0), wish(**how))
 
     async def end(self) -> None:
         await self.inbox.close()
@@ -201,16 +203,16 @@ class Studied:
         return self.stage._report().queue  # what a report would say now
 
     @property
-    def reports(self) -> list[Drawing]:
-        return [output for output in self.sent if isinstance(output, Drawing)]
+    def reports(self) -> list[GenerationStatus]:
+        return [output for output in self.sent if isinstance(output, GenerationStatus)]
 
     @property
-    def files(self) -> list[Picture]:
-        return [output for output in self.sent if isinstance(output, Picture)]
+    def files(self) -> list[GeneratedImage]:
+        return [output for output in self.sent if isinstance(output, GeneratedImage)]
 
 
-def wish(**changes: Any) -> Generation:
-    return Generation(**{"time": 0.0, "enabled": True, **changes})
+def wish(**changes: Any) -> GenerationConfig:
+    return GenerationConfig(**{"time": 0.0, "enabled": True, **changes})
 
 
 def colours(frames: Sequence[VideoFrame]) -> list[tuple[int, int, int]]:

@@ -1,16 +1,16 @@
 from media.frames import VIDEO_CLOCK_HZ
-from media.pipeline.generation.camera_window import Camera
+from media.pipeline.generation.camera_window import CameraWindow
 from tests.media.pipeline.scripted import picture
 
 
-def brightness(camera: Camera) -> list[int]:
+def brightness(camera: CameraWindow) -> list[int]:
     chunk = camera.chunk()
     assert chunk is not None
     return [int(pixels[0, 0, 0]) for pixels in chunk]
 
 
-def fed(rate: float, count: int) -> Camera:
-    camera = Camera(4, 16.0)
+def fed(rate: float, count: int) -> CameraWindow:
+    camera = CameraWindow(4, 16.0)
     for n in range(count):
         camera.keep(picture(round(n * VIDEO_CLOCK_HZ / rate), brightness=n % 256))
     return camera
@@ -25,7 +25,7 @@ def test_of_a_slow_camera_pictures_are_taken_again() -> None:
 
 
 def test_one_picture_is_all_of_them_and_none_is_none() -> None:
-    assert Camera(4, 16.0).chunk() is None
+    assert CameraWindow(4, 16.0).chunk() is None
     assert brightness(fed(16.0, 1)) == [0, 0, 0, 0]
 
 

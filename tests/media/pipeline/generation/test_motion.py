@@ -4,29 +4,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from media.generation_events import Track
-from media.pipeline.generation.motion import THINGS, Tracks
+from media.generation_events import TrackPoints
+from media.pipeline.generation.motion import THINGS, MotionTracks
 
 RATE = 16.0
 
 
-def hand(*points: tuple[float, float], thing: int = 0) -> Track:
-    return Track(thing, points, None, 0.0)
+def hand(*points: tuple[float, float], thing: int = 0) -> TrackPoints:
+    return TrackPoints(thing, points, None, 0.0)
 
 
-def path(*timed: tuple[float, float, float], thing: int = 0) -> Track:
+def path(*timed: tuple[float, float, float], thing: int = 0) -> TrackPoints:
     times = tuple(t for t, _, _ in timed)
-    return Track(thing, tuple((x, y) for _, x, y in timed), times, 0.0)
+    return TrackPoints(thing, tuple((x, y) for _, x, y in timed), times, 0.0)
 
 
-def places(tracks: Tracks, pictures: int = 4) -> NDArray[np.float32]:
+def places(tracks: MotionTracks, pictures: int = 4) -> NDArray[np.float32]:
     found = tracks.chunk(pictures)
     assert found is not None
     return found
 
 
 def test_without_points_there_is_no_track() -> None:
-    tracks = Tracks(RATE, 100)
+    tracks = MotionTracks(RATE, 100)
     assert tracks.chunk(4) is None
     tracks.append(hand((0.5, 0.5)))
     tracks.clear()
@@ -34,7 +34,7 @@ def test_without_points_there_is_no_track() -> None:
 
 
 def test_a_path_is_gone_along_in_its_own_time_from_when_it_came() -> None:
-    tracks = Tracks(RATE, 100)
+    tracks = MotionTracks(RATE, 100)
     tracks.chunk(4)  # pictures that were drawn before
     tracks.append(path((0.0, 0.2, 0.5), (1.0, 0.8, 0.5)))
     gone = np.concatenate([places(tracks) for _ in range(6)], 1)
@@ -44,7 +44,7 @@ def test_a_path_is_gone_along_in_its_own_time_from_when_it_came() -> None:
 
 
 def test_a_path_may_come_in_pieces() -> None:
-    whole, parts = Tracks(RATE, 100), Tracks(RATE, 100)
+    whole, parts = MotionTracks(RATE, 100), MotionTracks(RATE, 100)
     timed = [(n / 4, (n % 5) / 5, (n % 3) / 3) for n in range(9)]
     whole.append(path(*timed))
     parts.append(path(*timed[:4]))
@@ -55,7 +55,7 @@ def test_a_path_may_come_in_pieces() -> None:
 
 
 def test_a_hand_is_followed_to_its_newest_point_in_each_chunk_and_stays() -> None:
-    tracks = Tracks(RATE, 100)
+    tracks = MotionTracks(RATE, 100)
     tracks.append(hand((0.1, 0.1)))
     np.testing.assert_allclose(places(tracks), _both([[0.1, 0.1]] * 4))
     tracks.append(hand((0.2, 0.1), (0.3, 0.1)))
@@ -72,7 +72,7 @@ def _both(first: list[list[float]]) -> NDArray[np.float32]:
 
 
 def test_a_hand_takes_a_thing_off_its_path_and_a_new_path_takes_it_from_the_hand() -> None:
-    tracks = Tracks(RATE, 100)
+    tracks = MotionTracks(RATE, 100)
     tracks.append(path((0.0, 0.0, 0.0), (10.0, 1.0, 1.0)))
     tracks.chunk(16)
     tracks.append(hand((0.9, 0.9)))
@@ -85,7 +85,7 @@ def test_a_hand_takes_a_thing_off_its_path_and_a_new_path_takes_it_from_the_hand
 
 
 def test_each_thing_has_its_own_way_and_loses_it_alone() -> None:
-    tracks = Tracks(RATE, 100)
+    tracks = MotionTracks(RATE, 100)
     tracks.append(hand((0.1, 0.1), thing=0))
     tracks.append(hand((0.9, 0.9), thing=1))
     tracks.clear(0)
@@ -102,12 +102,12 @@ def test_each_thing_has_its_own_way_and_loses_it_alone() -> None:
 def test_however_many_points_come_few_are_kept_and_places_stay_inside(
     batches: list[int], timed: bool, most: int
 ) -> None:
-    tracks, number = Tracks(RATE, most), 0
+    tracks, number = MotionTracks(RATE, most), 0
     for size in batches:
         numbers = range(number, number + size)
         points = tuple(((n * 0.37) % 1, (n * 0.61) % 1) for n in numbers)
         times = tuple(n / 100 for n in numbers) if timed else None
-        tracks.append(Track(0, points, times, 0.0))
+        tracks.append(TrackPoints(0, points, times, 0.0))
         number += size
         way = tracks._ways[0]
         assert len(way.path) + len(way.fresh) <= most

@@ -12,11 +12,18 @@ from hypothesis import strategies as st
 
 from media.clock import ReplayClock
 from media.counters import Counters
-from media.events import Input, Output, Question, Trouble
+from media.events import Degraded, Input, Output, Question
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.generation_events import Drawing, Picture, Prompt, Steering, Track, Untrack
-from media.pipeline.interfaces import Seats, Services, Studio
-from media.pipeline.limits import Canvas, Limits
+from media.generation_events import (
+    ClearTrack,
+    GeneratedImage,
+    GenerationInput,
+    GenerationStatus,
+    PromptChange,
+    TrackPoints,
+)
+from media.pipeline.interfaces import GenerationService, GenerationSlots, Services
+from media.pipeline.limits import FrameOutput, Limits
 from media.pipeline.session import run_session
 from media.worker import Worker
 from tests.media.pipeline.generation.painting import SIDE, ScriptedPainter, colours, wish
@@ -29,22 +36,24 @@ from tests.media.pipeline.scripted import (
     tone,
 )
 
-LIMITS = Limits(lossless=True, repeatable=True, hurry=None, canvas=Canvas(side=SIDE))
+LIMITS = Limits(
+    lossless=True, repeatable=True, longest_lag=None, frame_output=FrameOutput(side=SIDE)
+)
 
 
 @contextmanager
 def drawing_services() -> Iterator[Services]:
     brush = Worker("brush")
-    studio = Studio(painter=ScriptedPainter(), brush=brush, seats=Seats(1))
+    studio = GenerationService(generator=ScriptedPainter(), worker=brush, slots=GenerationSlots(1))
     try:
-        with scripted_services(studio=studio) as services:
+        with scripted_services(generation=studio) as services:
             yield services
     finally:
         brush.close()
 
 
-def prompt(text: str, time: float = 0.0) -> Prompt:
-    return Prompt(((text, 1.0),), time)
+def prompt(text: str, time: float = 0.0) -> PromptChange:
+    return PromptChange(((text, 1.0),), time)
 
 
 async def session(
@@ -65,7 +74,7 @@ async def session(
         services=services,
         clock=ReplayClock(),
         limits=LIMITS,
-        draw=draw,
+        return_video=draw,
         counters=counters,
     )
     return out
@@ -75,7 +84,7 @@ def shown(outputs: Iterable[Output]) -> list[VideoFrame]:
     return [output for output in outputs if isinstance(output, VideoFrame)]
 
 
-def placed(seconds: float, controls: Iterable[Steering]) -> list[Input]:
+def placed(seconds: float, controls: Iterable[GenerationInput]) -> list[Input]:
     """Return silence of `seconds` with `controls` at their times."""
     waiting = sorted(controls, key=lambda control: control.time)
     items: list[Input] = []
@@ -95,7 +104,7 @@ async def test_a_session_shows_sixteen_pictures_a_second_of_its_own_time() -> No
     assert [red for red, _, _ in colours(frames)] == list(range(49))
     assert {b.pts - a.pts for a, b in pairwise(frames)} == {VIDEO_CLOCK_HZ // 16}
     assert counters.drawn == 49
-    reports = [each for each in out if isinstance(each, Drawing)]
+    reports = [each for each in out if isinstance(each, GenerationStatus)]
     assert {each.state for each in reports} == {"drawing"}
     assert not any(each.degraded for each in reports)
 
@@ -104,7 +113,7 @@ CONTROLS = st.lists(
     st.one_of(
         st.builds(prompt, st.sampled_from(["a", "bb", "ccc", "dddd"]), st.floats(0, 2)),
         st.builds(
-            Track,
+            TrackPoints,
             st.just(0),
             st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=5).map(
                 tuple
@@ -112,7 +121,7 @@ CONTROLS = st.lists(
             st.none(),
             st.floats(0, 2),
         ),
-        st.builds(Untrack, st.none(), st.floats(0, 2)),
+        st.builds(ClearTrack, st.none(), st.floats(0, 2)),
         st.builds(
             lambda time, **how: wish(time=time, **how),
             st.floats(0, 2),
@@ -129,11 +138,11 @@ CONTROLS = st.lists(
 @given(controls=CONTROLS, cut=st.floats(0, 2))
 @settings(max_examples=20, deadline=None)
 def test_later_controls_never_change_earlier_pictures_and_a_replay_is_the_same(
-    controls: list[Steering], cut: float
+    controls: list[GenerationInput], cut: float
 ) -> None:
-    first: list[Steering] = [prompt("a duck"), wish()]
+    first: list[GenerationInput] = [prompt("a duck"), wish()]
 
-    async def pictures(steering: list[Steering]) -> list[tuple[int, tuple[int, int, int]]]:
+    async def pictures(steering: list[GenerationInput]) -> list[tuple[int, tuple[int, int, int]]]:
         with drawing_services() as services:
             frames = shown(await session(placed(2.0, steering), services))
         return [(f.pts, c) for f, c in zip(frames, colours(frames), strict=True)]
@@ -149,7 +158,9 @@ def test_later_controls_never_change_earlier_pictures_and_a_replay_is_the_same(
 async def test_captions_lie_over_what_is_drawn_and_questions_are_answered_meanwhile() -> None:
     spoken = np.concatenate([silence(0.5), tone(1), silence(1)])
     with drawing_services() as services:
-        limits = Limits(lossless=True, repeatable=True, hurry=None, canvas=Canvas(side=120))
+        limits = Limits(
+            lossless=True, repeatable=True, longest_lag=None, frame_output=FrameOutput(side=120)
+        )
         out: list[Output] = []
 
         async def send(output: Output) -> None:
@@ -158,7 +169,12 @@ async def test_captions_lie_over_what_is_drawn_and_questions_are_answered_meanwh
         items: list[Input] = [prompt("a duck"), wish(), *chunks(spoken)]
         items += [Question("q", "what?", 2.5), *chunks(silence(3), start=len(spoken))]
         await run_session(
-            replayed(items), send, services=services, clock=ReplayClock(), limits=limits, draw=True
+            replayed(items),
+            send,
+            services=services,
+            clock=ReplayClock(),
+            limits=limits,
+            return_video=True,
         )
     frames = shown(out)
     assert {frame.pixels.shape for frame in frames} == {(120, 120, 3)}
@@ -190,9 +206,9 @@ async def test_without_a_screen_only_pictures_that_are_asked_for_are_drawn() -> 
         some = await session(
             placed(1.0, [prompt("a duck"), wish(pictures=True)]), services, draw=False
         )
-    assert not [each for each in none if isinstance(each, Picture | VideoFrame)]
-    assert [each.state for each in none if isinstance(each, Drawing)] == ["waiting"]
-    files = [each for each in some if isinstance(each, Picture)]
+    assert not [each for each in none if isinstance(each, GeneratedImage | VideoFrame)]
+    assert [each.state for each in none if isinstance(each, GenerationStatus)] == ["waiting"]
+    files = [each for each in some if isinstance(each, GeneratedImage)]
     assert [each.number for each in files] == list(range(1, 18))
     assert not shown(some)
 
@@ -202,7 +218,7 @@ async def test_where_nothing_draws_it_is_said_once_and_the_camera_is_shown() -> 
     with scripted_services() as services:
         out = await session(items, services)
     assert len(shown(out)) == 2
-    assert len([each for each in out if isinstance(each, Trouble)]) == 1
+    assert len([each for each in out if isinstance(each, Degraded)]) == 1
 
 
 async def test_a_session_leaves_its_seat_however_it_ends() -> None:
@@ -210,10 +226,10 @@ async def test_a_session_leaves_its_seat_however_it_ends() -> None:
         raise RuntimeError("no")
 
     with drawing_services() as services:
-        assert services.studio is not None
+        assert services.generation is not None
         await session(placed(0.5, [prompt("a duck"), wish()]), services)
-        assert services.studio.seats.take()
-        services.studio.seats.leave()
+        assert services.generation.slots.acquire()
+        services.generation.slots.release()
 
         async def send(output: Output) -> None:
             if isinstance(output, VideoFrame):
@@ -226,6 +242,6 @@ async def test_a_session_leaves_its_seat_however_it_ends() -> None:
                 services=services,
                 clock=ReplayClock(),
                 limits=LIMITS,
-                draw=True,
+                return_video=True,
             )
-        assert services.studio.seats.take()
+        assert services.generation.slots.acquire()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.generation_events import Prompt, Track, Untrack
-from media.pipeline.interfaces import Seats
+from media.generation_events import ClearTrack, PromptChange, TrackPoints
+from media.pipeline.interfaces import GenerationSlots
 from tests.media.pipeline.generation.painting import CHUNK, Studied, colours, wish
 from tests.media.pipeline.scripted import picture
 
@@ -26,8 +26,8 @@ async def studied(*args: Any, **options: Any) -> AsyncIterator[Studied]:
         await stage.end()
 
 
-def prompt(text: str) -> Prompt:
-    return Prompt(((text, 1.0),), 0.0)
+def prompt(text: str) -> PromptChange:
+    return PromptChange(((text, 1.0),), 0.0)
 
 
 def drawn(stage: Studied) -> list[tuple[int, int, int]]:
@@ -109,7 +109,7 @@ async def test_a_hand_that_moves_shows_in_the_next_chunk_and_drops_no_picture() 
         await stage.draw()
         for n in range(60):
             await stage.clock.go(1.0 + n / 30)
-            await stage.put(Track(0, ((n / 60, 0.5),), None, 0.0))
+            await stage.put(TrackPoints(0, ((n / 60, 0.5),), None, 0.0))
         await stage.clock.go(4.0)
     blues = [blue for _, _, blue in drawn(stage)]
     assert blues == sorted(blues)
@@ -159,7 +159,7 @@ async def test_a_track_is_late_by_the_chunks_in_flight_and_the_delay_says_so() -
     async with studied(0.05) as stage:
         await stage.draw(sampler="rolling-forcing")
         await stage.clock.go(2.0)
-        await stage.put(Track(0, ((0.5, 0.5),), None, 0.0))
+        await stage.put(TrackPoints(0, ((0.5, 0.5),), None, 0.0))
         await stage.clock.go(4.0)
     first = next(n for n, (_, _, blue) in enumerate(drawn(stage)) if blue)
     delay = stage.counters.draw_delay
@@ -237,7 +237,7 @@ async def test_from_the_camera_the_pictures_of_the_last_quarter_second_are_the_s
 
 
 async def test_as_many_sessions_draw_as_may_and_the_next_begins_when_one_ends() -> None:
-    seats = Seats(1)
+    seats = GenerationSlots(1)
     async with studied(seats=seats) as one:
         await one.draw()
         await one.clock.go(1.0)
@@ -250,7 +250,7 @@ async def test_as_many_sessions_draw_as_may_and_the_next_begins_when_one_ends() 
             await two.put(picture(VIDEO_CLOCK_HZ))
             await two.clock.go(2.0)
             assert two.state == "drawing"
-    assert seats.take()  # both left theirs
+    assert seats.acquire()  # both left theirs
 
 
 async def test_without_a_prompt_it_waits_and_says_so() -> None:
@@ -281,7 +281,7 @@ async def test_a_client_that_stops_reading_stops_the_drawing_and_not_the_control
         steps = len(stage.painter.wishes)
         stage.reading.clear()
         for n in range(200):
-            await stage.put(prompt("x" * (n + 2)), Untrack(None, 0.0))
+            await stage.put(prompt("x" * (n + 2)), ClearTrack(None, 0.0))
             await stage.clock.go(1.0 + n / 50)
         assert len(stage.painter.wishes) - steps <= 2 * 4 * 5  # replaced, never queued
         held = len(stage.shown)

@@ -3,20 +3,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from media.clock import ReplayClock
-from media.events import Caption, Listening, Output
+from media.events import Caption, ListeningConfig, Output
 from media.pipeline.interfaces import Samples
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
-from models.asr.words import Word
+from models.asr.words import RecognizedWord
 from tests.media.pipeline.scripted import RATE, chunks, replayed, scripted_services, silence, tone
 
 
 class Corrector:
     """Hears a turn as one word that tells how much of it there was."""
 
-    def hear(self, samples: Samples) -> Sequence[Word]:
+    def hear(self, samples: Samples) -> Sequence[RecognizedWord]:
         loud = int((np.abs(samples) > 0.5).sum())
-        return [Word(f" {loud} samples", 0, len(samples))] if loud else []
+        return [RecognizedWord(f" {loud} samples", 0, len(samples))] if loud else []
 
 
 async def captions(final: Corrector | None, limits: Limits) -> list[Caption]:
@@ -26,8 +26,8 @@ async def captions(final: Corrector | None, limits: Limits) -> list[Caption]:
     async def keep(output: Output) -> None:
         out.append(output)
 
-    with scripted_services(finisher=final) as services:
-        source = replayed([Listening(), *chunks(sound)])
+    with scripted_services(final_pass=final) as services:
+        source = replayed([ListeningConfig(), *chunks(sound)])
         await run_session(source, keep, services=services, clock=ReplayClock(), limits=limits)
     return [output for output in out if isinstance(output, Caption)]
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.frames import VideoFrame
-from media.pipeline.vision.sampling import Looked, Sampling, due
+from media.pipeline.limits import Sampling
+from media.pipeline.vision.sampling import AnalyzedFrame, due
 
 SAMPLING = Sampling(usual=0.5, attentive=0.25, still=2.0, change=2.0)
 
@@ -15,7 +16,7 @@ def frame(time: float, brightness: int = 40, *, side: int = 64) -> VideoFrame:
 
 
 def looks(frames: list[VideoFrame], *, attentive: bool = False) -> list[float]:
-    last: Looked | None = None
+    last: AnalyzedFrame | None = None
     times = []
     for each in frames:
         looked = due(last, each, SAMPLING, attentive=attentive)

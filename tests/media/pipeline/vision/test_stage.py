@@ -7,26 +7,26 @@ from PIL import Image
 
 from media.clock import ReplayClock
 from media.events import (
+    Announce,
     Answer,
     Cancel,
+    Degraded,
     Evidence,
     Input,
     Moment,
-    Noticed,
     Output,
     Question,
     Remembered,
-    Say,
+    RequestMet,
     Speech,
-    Standing,
-    Trouble,
+    StandingRequests,
 )
 from media.pipeline.interfaces import Services
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
-from models.assistant.interface import Said
+from models.assistant.interface import AssistantAnswer
 from tests.media.pipeline.scripted import picture, replayed, scripted_services
-from tests.media.pipeline.telling import TellingWatcher
+from tests.media.pipeline.telling import TellingAssistant
 
 SECOND = 90_000
 
@@ -95,9 +95,9 @@ async def test_a_standing_request_is_confirmed_shown_and_met_once() -> None:
     with scripted_services() as services:
         out = await run(items, services)
     assert said(out, "q") == "I will."
-    requests = [o.requests for o in out if isinstance(o, Standing)]
+    requests = [o.requests for o in out if isinstance(o, StandingRequests)]
     assert requests == [("tell me when 60",), ()]
-    (noticed,) = [o for o in out if isinstance(o, Noticed)]
+    (noticed,) = [o for o in out if isinstance(o, RequestMet)]
     assert noticed.moment == Moment(3, 3.0, "brightness 60")
     assert noticed.request == "tell me when 60"
 
@@ -114,7 +114,7 @@ async def test_while_a_request_stands_a_still_picture_is_looked_at_all_the_time(
 async def test_what_is_to_be_said_is_said_as_it_is_with_its_moments() -> None:
     moment = Moment(7, 3.0, "a cup")
     with scripted_services() as services:
-        out = await run([Say("n", "Here is a cup.", 3.0, True, (moment,))], services)
+        out = await run([Announce("n", "Here is a cup.", 3.0, True, (moment,))], services)
     assert said(out, "n") == "Here is a cup."
     assert next(o for o in out if isinstance(o, Evidence)).moments == (moment,)
     assert [o.status for o in out if isinstance(o, Speech)][-1] == "completed"
@@ -122,9 +122,9 @@ async def test_what_is_to_be_said_is_said_as_it_is_with_its_moments() -> None:
 
 async def test_a_full_memory_is_told_once_and_still_answers() -> None:
     items = [*changing(5), Question("q", "what?", 9.0)]
-    with scripted_services(watcher=TellingWatcher(full=2)) as services:
+    with scripted_services(assistant=TellingAssistant(full=2)) as services:
         out = await run(items, services)
-    (trouble,) = [o for o in out if isinstance(o, Trouble)]
+    (trouble,) = [o for o in out if isinstance(o, Degraded)]
     assert "no room" in trouble.message
     assert "(2 seen, 0 to 1 s)" in said(out, "q")
 
@@ -152,15 +152,15 @@ async def test_a_picture_that_cannot_be_read_is_answered_with_why() -> None:
     assert any(isinstance(o, Remembered) for o in out)
 
 
-class Thinking(TellingWatcher):
+class Thinking(TellingAssistant):
     """Thinks without end."""
 
-    def answer(self, state: object, text: str, time: float) -> Said:
+    def answer(self, state: object, text: str, time: float) -> AssistantAnswer:
         def pieces() -> Iterator[str]:
             while True:
                 yield text
 
-        return Said(pieces())
+        return AssistantAnswer(pieces())
 
 
 async def test_seeing_goes_on_while_an_answer_is_being_thought() -> None:
@@ -180,22 +180,22 @@ async def test_seeing_goes_on_while_an_answer_is_being_thought() -> None:
         if isinstance(output, Remembered):
             seen.set()
 
-    with scripted_services(watcher=Thinking()) as services:
+    with scripted_services(assistant=Thinking()) as services:
         await run_session(source(), send, services=services, clock=ReplayClock())
     assert [o.status for o in out if isinstance(o, Answer)][-1] == "cancelled"
 
 
-class Sentence(TellingWatcher):
+class Sentence(TellingAssistant):
     """Has a whole sentence ready, and counts how often somebody asked for it."""
 
     asked = 0
 
-    def answer(self, state: object, text: str, time: float) -> Said:
+    def answer(self, state: object, text: str, time: float) -> AssistantAnswer:
         def pieces() -> Iterator[str]:
             self.asked += 1
             yield "I have not seen it."
 
-        return Said(pieces(), (), 7)
+        return AssistantAnswer(pieces(), (), 7)
 
 
 async def test_a_sentence_that_is_ready_comes_word_by_word_and_can_be_cancelled() -> None:
@@ -221,7 +221,7 @@ async def test_a_sentence_that_is_ready_comes_word_by_word_and_can_be_cancelled(
         if isinstance(output, Answer) and output.id == "cut" and output.text:
             begun.set()
 
-    with scripted_services(watcher=Sentence()) as services:
+    with scripted_services(assistant=Sentence()) as services:
         await run_session(source(), send, services=services, clock=Paused())
     pieces = [o.text for o in out if isinstance(o, Answer) and o.id == "whole"]
     assert pieces == ["I", " have", " not", " seen", " it.", ""]
@@ -241,7 +241,7 @@ async def test_a_question_that_is_cancelled_while_it_waits_costs_no_thought() ->
         if isinstance(output, Evidence):
             await asyncio.sleep(0)  # the cancellation overtakes the answer
 
-    with scripted_services(watcher=watcher) as services:
+    with scripted_services(assistant=watcher) as services:
         await run_session(replayed(spoken), send, services=services, clock=ReplayClock())
     assert watcher.asked == 0
     assert [o.status for o in out if isinstance(o, Answer)] == ["cancelled"]
@@ -255,7 +255,7 @@ async def test_a_stream_that_is_resized_turned_and_black_is_remembered_all_along
     with scripted_services() as services:
         out = await run([*frames, Question("q", "what?", 9.0)], services)
     assert "(5 seen, 0 to 4 s)" in said(out, "q")
-    assert not [o for o in out if isinstance(o, Trouble)]
+    assert not [o for o in out if isinstance(o, Degraded)]
 
 
 async def test_without_video_and_before_the_first_picture_a_question_is_answered() -> None:

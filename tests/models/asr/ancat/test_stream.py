@@ -7,14 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.pipeline.interfaces import Recogniser
+from media.pipeline.interfaces import SpeechRecognizer
 from models.asr.ancat.letters import UNITS, decode
 from models.asr.ancat.network import FRAME, Ancat
 from models.asr.ancat.search import Search
 from models.asr.ancat.stream import AncatStream, AncatStreamConfig, AncatStreamState
 from models.asr.streaming.running_mel import running_log_mel
 from models.asr.whisper.mel import Samples
-from models.asr.words import RATE, Heard, text_of
+from models.asr.words import RATE, TranscriptUpdate, text_of
 from tests.models.asr.ancat.test_network import tiny_ancat
 
 CONFIG = AncatStreamConfig(settle=0.2, rotate=0.7, pause=0.12)
@@ -41,15 +41,15 @@ def sound(seconds: float, seed: int = 0) -> Samples:
     return (rng.standard_normal(count) * loud[:count]).astype(np.float32)
 
 
-def streamed(model: Recogniser, parts: list[Samples]) -> list[Heard]:
-    state, heard = model.init_state(), list[Heard]()
+def streamed(model: SpeechRecognizer, parts: list[Samples]) -> list[TranscriptUpdate]:
+    state, heard = model.init_state(), list[TranscriptUpdate]()
     for part in parts:
         state, news = model.step(state, part)
         heard += news
     return [*heard, *model.flush(state)]
 
 
-def committed(heard: list[Heard]) -> str:
+def committed(heard: list[TranscriptUpdate]) -> str:
     return text_of([word for one in heard for word in one.committed])
 
 
@@ -152,7 +152,7 @@ def test_a_long_stream_keeps_no_more_than_a_window_and_the_words_under_way() -> 
 def test_with_hurry_the_same_words_are_committed_in_one_piece() -> None:
     model = AncatStream(babbling(), CONFIG)
     samples = sound(2.0)
-    state, quick = model.step(model.init_state(), samples, hurry=True)
+    state, quick = model.step(model.init_state(), samples, skip_interim=True)
     _, slow = model.step(model.init_state(), samples)
     assert len(quick) == 1 < len(slow)
     assert quick[0].committed == tuple(word for one in slow for word in one.committed)
@@ -171,7 +171,7 @@ def test_places_count_from_where_the_stream_begins() -> None:
 
 def test_a_stream_without_sound_says_nothing() -> None:
     model = AncatStream(babbling(), CONFIG)
-    assert model.flush(model.init_state()) == [Heard((), (), 0)]
+    assert model.flush(model.init_state()) == [TranscriptUpdate((), (), 0)]
 
 
 def test_a_window_longer_than_the_models_is_told() -> None:

@@ -1,5 +1,5 @@
 from models.asr.streaming.agreement import agreed, without_loop
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.tokenizer import Tokenizer
 
 
@@ -8,22 +8,22 @@ def common(tokenizer: Tokenizer, last: str, now: str) -> str:
     return "".join(tokenizer.decode(word) for word in agreed(tokenizer, *words))
 
 
-def test_agreement_ends_at_the_first_other_word(tiny_en: Recogniser) -> None:
+def test_agreement_ends_at_the_first_other_word(tiny_en: WhisperModel) -> None:
     found = common(tiny_en.tokenizer, " And so my fellow", " And so, my friends Americans")
     assert found == " And so, my"
 
 
-def test_case_and_punctuation_are_not_compared(tiny_en: Recogniser) -> None:
+def test_case_and_punctuation_are_not_compared(tiny_en: WhisperModel) -> None:
     assert common(tiny_en.tokenizer, ". Ask not what", " ask not what you") == " ask not what"
 
 
-def test_the_mark_after_the_last_word_waits(tiny_en: Recogniser) -> None:
+def test_the_mark_after_the_last_word_waits(tiny_en: WhisperModel) -> None:
     assert common(tiny_en.tokenizer, " for you.", " for you.") == " for you"
     assert common(tiny_en.tokenizer, " for you.", " for you. Ask") == " for you"
     assert common(tiny_en.tokenizer, " for you. Ask", " for you. Ask not") == " for you. Ask"
 
 
-def test_nothing_is_agreed_on_with_silence(tiny_en: Recogniser) -> None:
+def test_nothing_is_agreed_on_with_silence(tiny_en: WhisperModel) -> None:
     assert common(tiny_en.tokenizer, "", " you") == ""
     assert common(tiny_en.tokenizer, " you", "") == ""
 

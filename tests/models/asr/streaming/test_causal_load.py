@@ -7,18 +7,18 @@ import torch
 
 from models.asr.streaming.causal_load import CHUNKS, adapted, adapter_of, causal, published
 from models.asr.streaming.causal_stream import CausalConfig, CausalStream
-from models.asr.streaming.final_pass import FinalPass
+from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.whisper import lora
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.whisper import Whisper
-from models.asr.words import RATE, Heard
+from models.asr.words import RATE, TranscriptUpdate
 from models.errors import WeightsError
 from models.streaming import run
 from tests.models.asr.conftest import Clip
 from tests.models.asr.streaming.test_offline import in_order, wer
 
 
-def test_what_is_not_adapted_is_shared_with_the_offline_model(tiny_en: Recogniser) -> None:
+def test_what_is_not_adapted_is_shared_with_the_offline_model(tiny_en: WhisperModel) -> None:
     made = causal(tiny_en)
     own = {p.data_ptr() for p in tiny_en.model.parameters()}
     fresh = [p for p in made.model.parameters() if p.data_ptr() not in own]
@@ -29,7 +29,7 @@ def test_what_is_not_adapted_is_shared_with_the_offline_model(tiny_en: Recognise
 
 
 def test_making_it_causal_leaves_the_offline_model_alone(
-    random_recogniser: Recogniser, tmp_path: Path
+    random_recogniser: WhisperModel, tmp_path: Path
 ) -> None:
     before = {name: value.clone() for name, value in random_recogniser.model.state_dict().items()}
     other = causal_copy(random_recogniser, tmp_path / "adapter.safetensors")
@@ -40,7 +40,7 @@ def test_making_it_causal_leaves_the_offline_model_alone(
     assert len(changed) == other
 
 
-def causal_copy(recogniser: Recogniser, file: Path) -> int:
+def causal_copy(recogniser: WhisperModel, file: Path) -> int:
     """Write an adapter of random numbers to `file`; return how many layers it changes."""
     model = Whisper(recogniser.model.config)
     model.load_state_dict(recogniser.model.state_dict(), assign=True)
@@ -52,7 +52,7 @@ def causal_copy(recogniser: Recogniser, file: Path) -> int:
 
 
 def test_a_model_without_adapters_is_refused_with_those_that_have_them(
-    tiny_en: Recogniser,
+    tiny_en: WhisperModel,
 ) -> None:
     assert adapter_of("tiny.en").is_file()
     assert adapted() == ("base", "tiny.en")
@@ -66,12 +66,14 @@ def test_a_file_that_is_no_published_checkpoint_is_refused(tmp_path: Path) -> No
 
 
 @pytest.fixture(scope="module")
-def streamed(tiny_en: Recogniser, concord: Clip) -> list[Heard]:
+def streamed(tiny_en: WhisperModel, concord: Clip) -> list[TranscriptUpdate]:
     model = CausalStream(causal(tiny_en), CausalConfig(chunk=CHUNKS[1000]))
     return list(run(model, np.array_split(concord.samples, 20)))
 
 
-def test_real_speech_is_written_while_it_is_spoken(streamed: list[Heard], concord: Clip) -> None:
+def test_real_speech_is_written_while_it_is_spoken(
+    streamed: list[TranscriptUpdate], concord: Clip
+) -> None:
     words = [word for heard in streamed for word in heard.committed]
     # The small model with few hours of training mishears a word of ten here and there.
     assert wer(concord, words) <= 0.3
@@ -80,11 +82,11 @@ def test_real_speech_is_written_while_it_is_spoken(streamed: list[Heard], concor
 
 
 def test_word_times_are_finer_than_the_chunk(
-    tiny_en: Recogniser, streamed: list[Heard], concord: Clip
+    tiny_en: WhisperModel, streamed: list[TranscriptUpdate], concord: Clip
 ) -> None:
     """Against the offline aligner: half of the places are within 0.15 s, and a chunk is 1 s."""
     words = [word for heard in streamed for word in heard.committed]
-    placed = {word.text.lower(): word for word in FinalPass(tiny_en).hear(concord.samples)}
+    placed = {word.text.lower(): word for word in WhisperFinalPass(tiny_en).hear(concord.samples)}
     errors = [
         abs(one - two) / RATE
         for word in words

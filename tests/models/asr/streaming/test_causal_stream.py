@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from models.asr.streaming.causal_stream import CausalConfig, CausalState, CausalStream
 from models.asr.whisper.align import FRAME
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import Samples
-from models.asr.words import RATE, Heard, Word, text_of
+from models.asr.words import RATE, RecognizedWord, TranscriptUpdate, text_of
 from models.streaming import run
 
 RNG = np.random.default_rng(11)
@@ -24,11 +24,11 @@ ROOMY = settings(
 
 
 @pytest.fixture
-def model(random_recogniser: Recogniser) -> CausalStream:
+def model(random_recogniser: WhisperModel) -> CausalStream:
     return CausalStream(random_recogniser, CausalConfig(chunk=15))
 
 
-def parts_of(model: CausalStream, sound: Samples, cuts: list[int]) -> list[Heard]:
+def parts_of(model: CausalStream, sound: Samples, cuts: list[int]) -> list[TranscriptUpdate]:
     return list(run(model, np.split(sound, cuts)))
 
 
@@ -43,12 +43,16 @@ def test_any_chunking_hears_the_same(model: CausalStream, cuts: list[int]) -> No
     assert any(h.committed for h in whole[:-1])
 
 
-def rounded(heard: list[Heard]) -> list[Heard]:
+def rounded(heard: list[TranscriptUpdate]) -> list[TranscriptUpdate]:
     """Probabilities to three places: frames of one chunk and of many differ in their last bits."""
     return [
-        Heard(
-            tuple(Word(w.text, w.start, w.end, round(w.probability, 3)) for w in h.committed),
-            tuple(Word(w.text, w.start, w.end, round(w.probability, 3)) for w in h.tentative),
+        TranscriptUpdate(
+            tuple(
+                RecognizedWord(w.text, w.start, w.end, round(w.probability, 3)) for w in h.committed
+            ),
+            tuple(
+                RecognizedWord(w.text, w.start, w.end, round(w.probability, 3)) for w in h.tentative
+            ),
             h.position,
         )
         for h in heard
@@ -84,7 +88,7 @@ def test_a_block_is_heard_as_soon_as_it_is_full(model: CausalStream) -> None:
 
 
 def test_words_are_in_order_and_within_what_was_heard(model: CausalStream) -> None:
-    words: list[Word] = []
+    words: list[RecognizedWord] = []
     position = 0
     for heard in parts_of(model, SOUND, []):
         assert heard.position >= position
@@ -105,7 +109,7 @@ def test_flush_commits_everything_once(model: CausalStream) -> None:
 
 
 def test_in_a_hurry_one_look_covers_all_blocks(model: CausalStream) -> None:
-    _, heard = model.step(model.init_state(), SOUND, hurry=True)
+    _, heard = model.step(model.init_state(), SOUND, skip_interim=True)
     (news,) = heard
     assert news.position == (len(SOUND) // FRAME) // 15 * 15 * FRAME
 
@@ -123,9 +127,9 @@ def test_a_stream_longer_than_the_window_goes_on_and_does_not_grow(model: Causal
     assert count > 0
 
 
-def test_the_next_window_is_told_what_was_said(random_recogniser: Recogniser) -> None:
+def test_the_next_window_is_told_what_was_said(random_recogniser: WhisperModel) -> None:
     model = CausalStream(random_recogniser, CausalConfig(prompt=6))
-    state, heard = model.init_state(), list[Heard]()
+    state, heard = model.init_state(), list[TranscriptUpdate]()
     while state.start == 0:
         state, news = model.step(state, SOUND)
         heard += news
@@ -151,7 +155,7 @@ def test_an_empty_stream_says_nothing(model: CausalStream) -> None:
     assert [h.committed for h in model.flush(state)] == [()]
 
 
-def test_patience_writes_later_or_sooner(random_recogniser: Recogniser) -> None:
+def test_patience_writes_later_or_sooner(random_recogniser: WhisperModel) -> None:
     def said(patience: float) -> int:
         model = CausalStream(random_recogniser, CausalConfig(patience=patience))
         return sum(len(word.text) for h in parts_of(model, SOUND, []) for word in h.committed)

@@ -4,18 +4,18 @@ import pytest
 import torch
 
 from models.asr.streaming.causal_text import Draft, Writer, loops
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.prompt import prompted
 from models.asr.whisper.whisper import KeyValue, TextState
 
 
-def heard(recogniser: Recogniser, frames: int, seed: int = 3) -> tuple[KeyValue, ...]:
+def heard(recogniser: WhisperModel, frames: int, seed: int = 3) -> tuple[KeyValue, ...]:
     rng = torch.Generator().manual_seed(seed)
     sound = torch.randn(1, frames, recogniser.model.config.audio_width, generator=rng)
     return recogniser.model.init_state(sound).sound
 
 
-def opened(recogniser: Recogniser) -> Draft:
+def opened(recogniser: WhisperModel) -> Draft:
     return Draft(prompted(recogniser.tokenizer, ()))
 
 
@@ -25,7 +25,7 @@ def mean(draft: Draft) -> float:
 
 @torch.inference_mode()
 def test_a_draft_that_goes_on_is_the_one_written_in_one_look(
-    random_recogniser: Recogniser,
+    random_recogniser: WhisperModel,
 ) -> None:
     """Unless a look takes something back: here no token is unstable."""
     writer = Writer(random_recogniser, unstable=0, patience=-6.0)
@@ -39,7 +39,7 @@ def test_a_draft_that_goes_on_is_the_one_written_in_one_look(
 
 
 @torch.inference_mode()
-def test_only_unstable_tokens_may_be_taken_back(random_recogniser: Recogniser) -> None:
+def test_only_unstable_tokens_may_be_taken_back(random_recogniser: WhisperModel) -> None:
     writer = Writer(random_recogniser, unstable=2, patience=-6.0)
     draft = writer.look(opened(random_recogniser), heard(random_recogniser, 40), most=8)
     changed = 0
@@ -51,7 +51,7 @@ def test_only_unstable_tokens_may_be_taken_back(random_recogniser: Recogniser) -
 
 
 @torch.inference_mode()
-def test_a_wider_beam_finds_drafts_that_are_likelier(random_recogniser: Recogniser) -> None:
+def test_a_wider_beam_finds_drafts_that_are_likelier(random_recogniser: WhisperModel) -> None:
     greedy = Writer(random_recogniser, unstable=2, patience=-6.0)
     beam = Writer(random_recogniser, unstable=2, patience=-6.0, beam=4)
     gained = 0.0
@@ -69,7 +69,7 @@ def test_a_wider_beam_finds_drafts_that_are_likelier(random_recogniser: Recognis
 
 @torch.inference_mode()
 def test_a_beam_wide_enough_finds_what_trying_every_draft_finds(
-    random_recogniser: Recogniser, monkeypatch: pytest.MonkeyPatch
+    random_recogniser: WhisperModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside a plain search: every draft of three words, each read from its beginning."""
     writer = Writer(random_recogniser, unstable=2, patience=0.0, beam=64)
@@ -104,7 +104,7 @@ def test_a_beam_wide_enough_finds_what_trying_every_draft_finds(
 
 
 @torch.inference_mode()
-def test_a_prompt_is_read_before_the_transcript(random_recogniser: Recogniser) -> None:
+def test_a_prompt_is_read_before_the_transcript(random_recogniser: WhisperModel) -> None:
     tokenizer = random_recogniser.tokenizer
     before = tokenizer.encode(" so it goes")
     opening = prompted(tokenizer, before)
@@ -126,6 +126,6 @@ def test_a_phrase_said_again_and_again_is_a_loop() -> None:
     assert not loops([])
 
 
-def test_a_beam_of_nothing_is_refused(random_recogniser: Recogniser) -> None:
+def test_a_beam_of_nothing_is_refused(random_recogniser: WhisperModel) -> None:
     with pytest.raises(ValueError, match="a beam from 1"):
         Writer(random_recogniser, unstable=2, patience=0.0, beam=0)

@@ -1,19 +1,21 @@
 import numpy as np
 import pytest
 
-from models.asr.streaming.final_pass import LONGEST, FinalPass
-from models.asr.whisper.loading import Recogniser
+from models.asr.streaming.final_pass import LONGEST, WhisperFinalPass
+from models.asr.whisper.loading import WhisperModel
 from models.asr.words import RATE, text_of
 from tests.models.asr.conftest import Clip
 from tests.models.asr.streaming.test_offline import in_order, wer
 
 
 @pytest.fixture(scope="module")
-def final(tiny_en: Recogniser) -> FinalPass:
-    return FinalPass(tiny_en)
+def final(tiny_en: WhisperModel) -> WhisperFinalPass:
+    return WhisperFinalPass(tiny_en)
 
 
-def test_a_turn_is_heard_and_its_words_are_in_their_places(final: FinalPass, concord: Clip) -> None:
+def test_a_turn_is_heard_and_its_words_are_in_their_places(
+    final: WhisperFinalPass, concord: Clip
+) -> None:
     words = final.hear(concord.samples)
     assert wer(concord, words) == 0
     assert in_order(words, len(concord.samples))
@@ -23,7 +25,7 @@ def test_a_turn_is_heard_and_its_words_are_in_their_places(final: FinalPass, con
 
 
 def test_a_turn_longer_than_a_window_is_cut_where_it_is_quiet(
-    final: FinalPass, jfk: Clip, concord: Clip
+    final: WhisperFinalPass, jfk: Clip, concord: Clip
 ) -> None:
     pause = np.zeros(RATE, np.float32)
     told = [jfk, concord, jfk, concord]
@@ -35,11 +37,11 @@ def test_a_turn_longer_than_a_window_is_cut_where_it_is_quiet(
 
 
 @pytest.mark.parametrize("length", [0, 100, RATE])
-def test_no_speech_has_no_words(final: FinalPass, length: int) -> None:
+def test_no_speech_has_no_words(final: WhisperFinalPass, length: int) -> None:
     assert text_of(final.hear(np.zeros(length, np.float32))) == ""
 
 
-def test_silence_after_the_last_word_adds_nothing(final: FinalPass, concord: Clip) -> None:
+def test_silence_after_the_last_word_adds_nothing(final: WhisperFinalPass, concord: Clip) -> None:
     hiss = np.random.default_rng(0).standard_normal(4 * RATE).astype(np.float32) * 2e-4
     heard = final.hear(np.concatenate([concord.samples, hiss]))
     assert wer(concord, heard) == 0

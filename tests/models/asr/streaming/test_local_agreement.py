@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from models.asr.streaming.local_agreement import LocalAgreement, LocalAgreementConfig
-from models.asr.whisper.loading import Recogniser
-from models.asr.words import RATE, Heard, text_of
+from models.asr.whisper.loading import WhisperModel
+from models.asr.words import RATE, TranscriptUpdate, text_of
 from models.streaming import run
 from tests.models.asr.conftest import Clip
 
@@ -19,16 +19,16 @@ QUICK = LocalAgreementConfig(interval=0.5, trim=1.2, rate=3.0, no_speech=1.0)
 
 
 @pytest.fixture(scope="module")
-def quick(random_recogniser: Recogniser) -> LocalAgreement:
+def quick(random_recogniser: WhisperModel) -> LocalAgreement:
     return LocalAgreement(random_recogniser, QUICK)
 
 
 @pytest.fixture(scope="module")
-def whole(quick: LocalAgreement) -> list[Heard]:
+def whole(quick: LocalAgreement) -> list[TranscriptUpdate]:
     return list(run(quick, [SOUND]))
 
 
-def test_an_untrained_network_says_enough_to_test_with(whole: list[Heard]) -> None:
+def test_an_untrained_network_says_enough_to_test_with(whole: list[TranscriptUpdate]) -> None:
     assert any(heard.committed for heard in whole[:-1])
     assert [heard.position for heard in whole] == [*range(8000, 48001, 8000), 48000]
 
@@ -37,19 +37,23 @@ def test_an_untrained_network_says_enough_to_test_with(whole: list[Heard]) -> No
 @example(cuts=[16_000])  # sound beyond the place that is listened to must not count
 @settings(max_examples=8, deadline=None)
 def test_any_chunking_gives_the_same_words(
-    cuts: list[int], quick: LocalAgreement, whole: list[Heard]
+    cuts: list[int], quick: LocalAgreement, whole: list[TranscriptUpdate]
 ) -> None:
     assert list(run(quick, np.split(SOUND, cuts))) == whole
 
 
-def test_later_sound_never_changes_earlier_words(quick: LocalAgreement, whole: list[Heard]) -> None:
+def test_later_sound_never_changes_earlier_words(
+    quick: LocalAgreement, whole: list[TranscriptUpdate]
+) -> None:
     other = np.concatenate([SOUND[:24_000], -SOUND[:24_000]])
     state, first = quick.step(quick.init_state(), other)
     assert first[:3] == whole[:3]
     assert state.end == len(other)
 
 
-def test_a_copied_state_goes_on_the_same(quick: LocalAgreement, whole: list[Heard]) -> None:
+def test_a_copied_state_goes_on_the_same(
+    quick: LocalAgreement, whole: list[TranscriptUpdate]
+) -> None:
     state, first = quick.step(quick.init_state(), SOUND[:20_000])
     resumed = copy.deepcopy(state)
     quick.step(state, -SOUND)
@@ -58,7 +62,7 @@ def test_a_copied_state_goes_on_the_same(quick: LocalAgreement, whole: list[Hear
 
 
 @pytest.mark.parametrize("rate", [0.0, 3.0])
-def test_the_sound_that_is_kept_stays_bounded(rate: float, random_recogniser: Recogniser) -> None:
+def test_the_sound_that_is_kept_stays_bounded(rate: float, random_recogniser: WhisperModel) -> None:
     config = replace(QUICK, rate=rate)  # at rate 0 transcripts are short, and rarely agree
     recogniser = LocalAgreement(random_recogniser, config)
     state = recogniser.init_state()
@@ -70,14 +74,14 @@ def test_the_sound_that_is_kept_stays_bounded(rate: float, random_recogniser: Re
 
 
 def test_in_a_hurry_only_the_newest_place_is_listened_to(quick: LocalAgreement) -> None:
-    state, heard = quick.step(quick.init_state(), SOUND[:30_000], hurry=True)
+    state, heard = quick.step(quick.init_state(), SOUND[:30_000], skip_interim=True)
     assert [news.position for news in heard] == [24_000]
-    state, heard = quick.step(state, SOUND[30_000:31_000], hurry=True)
+    state, heard = quick.step(state, SOUND[30_000:31_000], skip_interim=True)
     assert heard == []
 
 
 def test_places_count_from_where_the_stream_began(
-    quick: LocalAgreement, whole: list[Heard]
+    quick: LocalAgreement, whole: list[TranscriptUpdate]
 ) -> None:
     state, heard = quick.step(quick.init_state(start=5000), SOUND)
     moved = [
@@ -94,7 +98,7 @@ def test_an_empty_stream_holds_no_words(quick: LocalAgreement) -> None:
     assert [text_of(heard.committed) for heard in run(quick, [])] == [""]
 
 
-def test_real_speech_is_committed_while_it_is_spoken(tiny_en: Recogniser, jfk: Clip) -> None:
+def test_real_speech_is_committed_while_it_is_spoken(tiny_en: WhisperModel, jfk: Clip) -> None:
     recogniser = LocalAgreement(tiny_en)
     heard = list(run(recogniser, np.array_split(jfk.samples, 40)))
     words = [word for news in heard for word in news.committed]
@@ -111,7 +115,7 @@ def test_real_speech_is_committed_while_it_is_spoken(tiny_en: Recogniser, jfk: C
 
 
 def test_after_a_silence_the_words_are_committed_and_their_sound_is_gone(
-    tiny_en: Recogniser, concord: Clip
+    tiny_en: WhisperModel, concord: Clip
 ) -> None:
     recogniser = LocalAgreement(tiny_en)
     pause = np.zeros(4 * RATE, np.float32)
@@ -125,7 +129,7 @@ def test_after_a_silence_the_words_are_committed_and_their_sound_is_gone(
 
 
 @pytest.mark.parametrize("loudness", [0.0, 0.005, 0.1])
-def test_silence_and_noise_hold_no_words(loudness: float, tiny_en: Recogniser) -> None:
+def test_silence_and_noise_hold_no_words(loudness: float, tiny_en: WhisperModel) -> None:
     noise = np.random.default_rng(1).standard_normal(4 * RATE).astype(np.float32) * loudness
     heard = list(run(LocalAgreement(tiny_en), [noise]))
     assert [text_of(news.committed) for news in heard] == [""] * 5

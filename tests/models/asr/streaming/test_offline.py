@@ -4,23 +4,23 @@ import pytest
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from models.asr.streaming.offline import transcribe
-from models.asr.whisper.loading import Recogniser
-from models.asr.words import RATE, Word, text_of
+from models.asr.whisper.loading import WhisperModel
+from models.asr.words import RATE, RecognizedWord, text_of
 from tests.models.asr.conftest import Clip
 
 
-def wer(clip: Clip, words: list[Word]) -> float:
+def wer(clip: Clip, words: list[RecognizedWord]) -> float:
     normalise = EnglishTextNormalizer()
     return float(jiwer.wer(normalise(clip.text), normalise(text_of(words))))
 
 
-def in_order(words: list[Word], limit: int) -> bool:
+def in_order(words: list[RecognizedWord], limit: int) -> bool:
     places = [place for word in words for place in (word.start, word.end)]
     return places == sorted(places) and places[0] >= 0 and places[-1] <= limit
 
 
 def test_a_real_clip_is_transcribed_with_words_in_their_places(
-    tiny_en: Recogniser, concord: Clip
+    tiny_en: WhisperModel, concord: Clip
 ) -> None:
     words = transcribe(tiny_en, concord.samples)
     assert wer(concord, words) == 0
@@ -31,7 +31,7 @@ def test_a_real_clip_is_transcribed_with_words_in_their_places(
 
 
 def test_a_recording_longer_than_a_window_is_transcribed_whole(
-    tiny_en: Recogniser, jfk: Clip
+    tiny_en: WhisperModel, jfk: Clip
 ) -> None:
     pause = np.zeros(RATE, np.float32)
     long = np.concatenate([jfk.samples, pause, jfk.samples, pause, jfk.samples])  # 35 s
@@ -44,10 +44,10 @@ def test_a_recording_longer_than_a_window_is_transcribed_whole(
     assert done[-1] == (len(long), len(long))
 
 
-def test_sound_that_is_not_mono_is_refused(tiny_en: Recogniser) -> None:
+def test_sound_that_is_not_mono_is_refused(tiny_en: WhisperModel) -> None:
     with pytest.raises(ValueError, match=r"expected mono samples \(n,\), got \(2, 100\)"):
         transcribe(tiny_en, np.zeros((2, 100), np.float32))
 
 
-def test_no_sound_holds_no_words(tiny_en: Recogniser) -> None:
+def test_no_sound_holds_no_words(tiny_en: WhisperModel) -> None:
     assert transcribe(tiny_en, np.zeros(0, np.float32)) == []

@@ -1,15 +1,15 @@
 import numpy as np
 
-from models.asr.streaming.final_pass import FinalPass
-from models.asr.streaming.turn_end_only import WholeTurns
-from models.asr.whisper.loading import Recogniser
+from models.asr.streaming.final_pass import WhisperFinalPass
+from models.asr.streaming.turn_end_only import TurnEndOnly
+from models.asr.whisper.loading import WhisperModel
 from models.asr.words import text_of
 from tests.models.asr.conftest import Clip
 from tests.models.asr.streaming.test_offline import wer
 
 
-def test_nothing_is_said_until_the_turn_is_over(tiny_en: Recogniser, concord: Clip) -> None:
-    model = WholeTurns(FinalPass(tiny_en))
+def test_nothing_is_said_until_the_turn_is_over(tiny_en: WhisperModel, concord: Clip) -> None:
+    model = TurnEndOnly(WhisperFinalPass(tiny_en))
     state = model.init_state()
     first, last = np.split(concord.samples, [20_000])
     state, heard = model.step(state, first)

@@ -3,13 +3,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.asr.whisper.greedy import greedy
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import Rules
 
 MEL = torch.randn(1, 80, 200, generator=torch.Generator().manual_seed(3))
 
 
-def plain(recogniser: Recogniser, rules: Rules, opening: list[int], count: int) -> list[int]:
+def plain(recogniser: WhisperModel, rules: Rules, opening: list[int], count: int) -> list[int]:
     """Decode token by token, reading everything anew each time."""
     model, said = recogniser.model, list[int]()
     sound = model.init_state(model.encode(MEL))
@@ -25,7 +25,7 @@ def plain(recogniser: Recogniser, rules: Rules, opening: list[int], count: int) 
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
 def test_any_draft_and_any_forced_beginning_gives_the_plain_result(
-    data: st.DataObject, random_recogniser: Recogniser
+    data: st.DataObject, random_recogniser: WhisperModel
 ) -> None:
     model = random_recogniser.model
     rules = Rules(random_recogniser.tokenizer, timestamps=False)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.asr.whisper import loading as recogniser
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.whisper import Whisper
 from models.errors import WeightsError
 from tests.models.asr.tiny import tiny_whisper, write_ctranslate2, write_huggingface, write_openai
@@ -45,7 +45,7 @@ def test_a_path_with_nothing_in_it_says_what_is_known(tmp_path: Path) -> None:
         recogniser.load(tmp_path / "nothing", tmp_path)
 
 
-def test_real_weights_have_the_sizes_of_tiny_en(tiny_en: Recogniser) -> None:
+def test_real_weights_have_the_sizes_of_tiny_en(tiny_en: WhisperModel) -> None:
     config = tiny_en.model.config
     assert (config.audio_width, config.text_layers, config.vocabulary) == (384, 4, 51864)
     assert not any(weight.requires_grad for weight in tiny_en.model.parameters())

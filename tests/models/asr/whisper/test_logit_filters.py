@@ -1,6 +1,6 @@
 import torch
 
-from models.asr.whisper.loading import Recogniser
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import Rules
 
 
@@ -9,7 +9,7 @@ def allowed(rules: Rules, said: list[int], scores: torch.Tensor | None = None) -
     return set(rules.apply(given, said).isfinite().nonzero()[:, 0].tolist())
 
 
-def test_without_timestamps_no_time_and_no_mark_is_said(tiny_en: Recogniser) -> None:
+def test_without_timestamps_no_time_and_no_mark_is_said(tiny_en: WhisperModel) -> None:
     t = tiny_en.tokenizer
     tokens = allowed(Rules(t, timestamps=False), t.encode(" so"))
     assert max(tokens) == t.end
@@ -17,13 +17,13 @@ def test_without_timestamps_no_time_and_no_mark_is_said(tiny_en: Recogniser) -> 
     assert t.end not in allowed(Rules(t, timestamps=False), [])
 
 
-def test_a_transcript_with_times_begins_with_one_in_the_first_second(tiny_en: Recogniser) -> None:
+def test_a_transcript_with_times_begins_with_one_in_the_first_second(tiny_en: WhisperModel) -> None:
     t = tiny_en.tokenizer
     first = t.first_timestamp
     assert allowed(Rules(t, timestamps=True), []) == set(range(first, first + 51))
 
 
-def test_times_come_in_pairs_and_never_go_back(tiny_en: Recogniser) -> None:
+def test_times_come_in_pairs_and_never_go_back(tiny_en: WhisperModel) -> None:
     t = tiny_en.tokenizer
     first, words = t.first_timestamp, t.encode(" so it goes")
     text = torch.zeros(51864)
@@ -38,7 +38,7 @@ def test_times_come_in_pairs_and_never_go_back(tiny_en: Recogniser) -> None:
 
 
 def test_a_time_is_said_when_times_together_are_likelier_than_any_word(
-    tiny_en: Recogniser,
+    tiny_en: WhisperModel,
 ) -> None:
     t = tiny_en.tokenizer
     scores = torch.zeros(51864)

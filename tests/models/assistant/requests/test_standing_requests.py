@@ -14,26 +14,30 @@ from PIL import Image
 from models.assistant.requests.evidence import Tuning, evidence
 from models.assistant.requests.parsing import Request, Stop, parse
 from models.assistant.requests.phrases import awaited, confirmation
-from models.assistant.requests.standing_requests import Noticed, Standing, State
+from models.assistant.requests.standing_requests import (
+    RequestDecision,
+    RequestTracker,
+    TrackedRequests,
+)
 from models.assistant.scene import perception as eyes
-from models.assistant.scene.perception import Look
-from models.assistant.scene.scene_entry import Moment
+from models.assistant.scene.perception import Observation
+from models.assistant.scene.scene_entry import SceneEntry
 from models.errors import TooManyRequestsError
 from models.vision.class_names import NAMES
 from tests.models.packaged import folder
 
-STANDING = Standing()
-BLACK = Look(Moment(time=0.0, names=()), torch.zeros(len(NAMES)))
+STANDING = RequestTracker()
+BLACK = Observation(SceneEntry(time=0.0, names=()), torch.zeros(len(NAMES)))
 
 
-def look(time: float, *, people: int = 0, colour: str = "", **shares: float) -> Look:
+def look(time: float, *, people: int = 0, colour: str = "", **shares: float) -> Observation:
     """Return a look of sure persons and given shares."""
     seen = torch.full((len(NAMES),), 1e-4)
     for name, share in shares.items():
         seen[NAMES.index(name)] = share
     main = max(shares, key=lambda name: shares[name], default="wall")
-    moment = Moment(time=time, names=((main, 1.0),), colour=colour, people=people)
-    return Look(moment, seen, persons=(0.95,) * people)
+    moment = SceneEntry(time=time, names=((main, 1.0),), colour=colour, people=people)
+    return Observation(moment, seen, persons=(0.95,) * people)
 
 
 def asked(text: str) -> Request:
@@ -42,22 +46,24 @@ def asked(text: str) -> Request:
     return request
 
 
-def watching(*texts: str) -> State:
+def watching(*texts: str) -> TrackedRequests:
     state = STANDING.init_state()
     for text in texts:
         state = STANDING.add(state, asked(text), 0.0)
     return state
 
 
-def shown(state: State, looks: Sequence[Look]) -> tuple[State, list[Noticed]]:
-    out: list[Noticed] = []
+def shown(
+    state: TrackedRequests, looks: Sequence[Observation]
+) -> tuple[TrackedRequests, list[RequestDecision]]:
+    out: list[RequestDecision] = []
     for seen in looks:
         state, noticed = STANDING.step(state, seen)
         out += noticed
     return state, out
 
 
-def scene(start: float, count: int, *, people: int = 0, **seen: float) -> list[Look]:
+def scene(start: float, count: int, *, people: int = 0, **seen: float) -> list[Observation]:
     """Return `count` looks, two a second."""
     return [look(start + index / 2, people=people, colour="", **seen) for index in range(count)]
 
@@ -113,7 +119,7 @@ def test_nobody_is_said_at_once_or_only_after_somebody() -> None:
 
 def test_a_covered_camera_is_no_empty_room() -> None:
     state, _ = shown(watching("warn me if nobody is in the room any more"), scene(0, 10, people=1))
-    dark = [Look(Moment(time=5 + i / 2, names=()), BLACK.shares) for i in range(100)]
+    dark = [Observation(SceneEntry(time=5 + i / 2, names=()), BLACK.shares) for i in range(100)]
     assert shown(state, dark)[1] == []
 
 
@@ -160,7 +166,7 @@ def test_an_animal_is_called_what_it_is() -> None:
 
 
 def test_too_many_requests_are_refused_and_the_others_stand() -> None:
-    standing = Standing(limit=2)
+    standing = RequestTracker(limit=2)
     state = standing.init_state()
     for _ in range(2):
         state = standing.add(state, asked("tell me when someone comes in"), 0.0)
@@ -234,7 +240,7 @@ TEXTS = (
 )
 
 
-def world(drawn: list[tuple[int, float, float, bool]]) -> list[Look]:
+def world(drawn: list[tuple[int, float, float, bool]]) -> list[Observation]:
     time, out = 0.0, []
     for people, share, gap, red in drawn:
         time += gap
@@ -242,7 +248,7 @@ def world(drawn: list[tuple[int, float, float, bool]]) -> list[Look]:
     return out
 
 
-def plainly(request: Request, looks: Sequence[Look]) -> list[float]:
+def plainly(request: Request, looks: Sequence[Observation]) -> list[float]:
     """Return when a request that stands each time is due: the slow reference, from the start."""
     tuning = Tuning()
     cap = tuning.weighing(request.target).cap

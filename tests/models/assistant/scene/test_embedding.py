@@ -5,19 +5,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.assistant.scene.embedding import NOTHING, embed, mixture
-from models.assistant.scene.scene_entry import Moment, after, asked, before, clock
+from models.assistant.scene.scene_entry import SceneEntry, after, asked, before, clock
 from tests.models.assistant.chatting import chat
 
 CHAT = chat()
 
 
-def line(moment: Moment, name: str) -> torch.Tensor:
+def line(moment: SceneEntry, name: str) -> torch.Tensor:
     parts = (before(moment), f" {name}", after(moment))
     return torch.cat([CHAT.decoder.embed(CHAT.tokens(part)) for part in parts])
 
 
 def test_a_sure_moment_reads_as_its_words() -> None:
-    moment = Moment(
+    moment = SceneEntry(
         time=72, names=(("cup", 1.0),), colour="red", place="left", others=("table",), people=1
     )
     assert before(moment) + " cup" + after(moment) == "1:12 red cup, left, table; one person.\n"
@@ -25,7 +25,7 @@ def test_a_sure_moment_reads_as_its_words() -> None:
 
 
 def test_a_picture_of_nothing_says_so() -> None:
-    moment = Moment(time=0, names=())
+    moment = SceneEntry(time=0, names=())
     torch.testing.assert_close(embed(CHAT, moment), line(moment, NOTHING))
 
 

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.assistant.scene.novelty import BURST, CROWD, REFILL, Settling, rest, settle
-from models.assistant.scene.perception import Look
-from models.assistant.scene.scene_entry import Moment
+from models.assistant.scene.novelty import BURST, CROWD, REFILL, NoveltyState, rest, settle
+from models.assistant.scene.perception import Observation
+from models.assistant.scene.scene_entry import SceneEntry
 from models.vision.class_names import NAMES
 
 EVERY = 10.0
@@ -18,17 +18,17 @@ SHOWN = st.lists(
 )
 
 
-def look(name: str, time: float, *, share: float = 0.9, people: int = 0) -> Look:
+def look(name: str, time: float, *, share: float = 0.9, people: int = 0) -> Observation:
     shares = torch.zeros(len(NAMES))
     if name in NAMES:
         shares[NAMES.index(name)] = share
     names = ((name, 1.0),) if name else ()
-    return Look(Moment(time=time, names=names, people=people), shares)
+    return Observation(SceneEntry(time=time, names=names, people=people), shares)
 
 
-def kept(looks: list[Look], *, every: float = EVERY) -> list[tuple[float, str]]:
-    state = Settling()
-    found: list[Look] = []
+def kept(looks: list[Observation], *, every: float = EVERY) -> list[tuple[float, str]]:
+    state = NoveltyState()
+    found: list[Observation] = []
     for each in looks:
         state, fresh = settle(state, each, every=every)
         found += fresh
@@ -97,9 +97,9 @@ def test_later_looks_change_nothing_that_was_remembered_before(
 ) -> None:
     looks = [look(name, i / 2, share=share) for i, (name, share) in enumerate(shown)]
 
-    def along(part: list[Look]) -> list[float]:
-        state = Settling()
-        found: list[Look] = []
+    def along(part: list[Observation]) -> list[float]:
+        state = NoveltyState()
+        found: list[Observation] = []
         for each in part:
             state, fresh = settle(state, each, every=EVERY)
             found += fresh

@@ -8,13 +8,13 @@ import torch
 from PIL import Image
 
 from models.assistant.scene import perception as eyes
-from models.assistant.scene.perception import Eyes, Pixels, likely
+from models.assistant.scene.perception import Perception, Pixels, likely
 from models.vision.class_names import NAMES
 from tests.models.packaged import folder
 
 
 @pytest.fixture(scope="module")
-def real() -> Eyes:
+def real() -> Perception:
     home = folder("efficientnet-lite0").parent
     folder("persons")
     return eyes.load(home)
@@ -53,7 +53,7 @@ def test_where_no_name_is_likely_a_kind_is_named_or_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_a_cheetah_is_seen_and_nobody_with_it(real: Eyes) -> None:
+def test_a_cheetah_is_seen_and_nobody_with_it(real: Perception) -> None:
     look = real.look(photograph("cheetah1.jpg"), 3.5)
     assert look.moment.time == 3.5
     assert look.moment.names[0][0] == "cheetah"
@@ -63,7 +63,7 @@ def test_a_cheetah_is_seen_and_nobody_with_it(real: Eyes) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("shift", "place"), [(0, "left"), (1, "right")])
-def test_a_thing_at_one_side_is_said_to_be_there(real: Eyes, shift: int, place: str) -> None:
+def test_a_thing_at_one_side_is_said_to_be_there(real: Perception, shift: int, place: str) -> None:
     cheetah = np.array(Image.fromarray(photograph("cheetah1.jpg")).resize((240, 240)))
     wide = np.full((240, 520, 3), 128, np.uint8)
     wide[:, shift * 280 : shift * 280 + 240] = cheetah
@@ -72,7 +72,7 @@ def test_a_thing_at_one_side_is_said_to_be_there(real: Eyes, shift: int, place: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_in_a_picture_of_one_shade_nothing_is_seen(real: Eyes, level: int) -> None:
+def test_in_a_picture_of_one_shade_nothing_is_seen(real: Perception, level: int) -> None:
     look = real.look(np.full((480, 640, 3), level, np.uint8), 1.0)
     assert look.moment.names == ()
     assert look.moment.people == 0
@@ -81,7 +81,7 @@ def test_in_a_picture_of_one_shade_nothing_is_seen(real: Eyes, level: int) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (7, 3000), (2160, 3840), (300, 300)])
-def test_any_size_of_picture_can_be_looked_at(real: Eyes, size: tuple[int, int]) -> None:
+def test_any_size_of_picture_can_be_looked_at(real: Perception, size: tuple[int, int]) -> None:
     rng = np.random.default_rng(2)
     pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
     assert real.look(pixels, 0.0).moment.time == 0.0

@@ -5,8 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.assistant.scene.query_parsing import About, about
-from models.assistant.scene.scene_entry import Find, Moment, asked, found
-from models.assistant.scene.scene_log import Diary, Entry, choose, from_lines, search, to_line
+from models.assistant.scene.scene_entry import SceneEntry, SearchResult, asked, found
+from models.assistant.scene.scene_log import (
+    LoggedEntry,
+    SceneLog,
+    choose,
+    from_lines,
+    search,
+    to_line,
+)
 from models.vision.class_names import NAMES
 
 THINGS = st.lists(
@@ -14,14 +21,14 @@ THINGS = st.lists(
 )
 
 
-def entries(things: list[tuple[str, int]]) -> list[Entry]:
+def entries(things: list[tuple[str, int]]) -> list[LoggedEntry]:
     made = []
     for index, (name, people) in enumerate(things):
         shares = np.zeros(len(NAMES), np.float32)
         if name in NAMES:
             shares[NAMES.index(name)] = 0.8
-        moment = Moment(time=float(index), names=((name, 1.0),), people=people)
-        made.append(Entry(index, moment, shares, moment.time))
+        moment = SceneEntry(time=float(index), names=((name, 1.0),), people=people)
+        made.append(LoggedEntry(index, moment, shares, moment.time))
     return made
 
 
@@ -69,7 +76,7 @@ def test_persons_are_found_by_their_number() -> None:
 
 
 def test_later_entries_and_forgotten_blocks_are_not_looked_at() -> None:
-    diary = Diary(entries([("cup", 0)] * 10))
+    diary = SceneLog(entries([("cup", 0)] * 10))
     assert [e.block for e in diary.until(4.5, range(2, 8))] == [2, 3, 4]
     assert [e.block for e in diary.until(None, [9])] == [9]
 
@@ -140,7 +147,7 @@ def test_what_is_taken_for_granted_is_found_though_it_was_hardly_seen() -> None:
     things = entries([("dog", 0), ("ball", 0), ("dog", 0)])
     things[1].shares[NAMES.index("cup")] = 0.04
     (sure,) = search(things, about("Did you see a cup?"))
-    assert sure == Find(word="cup")
+    assert sure == SearchResult(word="cup")
     (newest,) = search(things[:2], about("Is there a cup?"))
     assert newest.now
     (older,) = search(things, about("Is there a cup?"))

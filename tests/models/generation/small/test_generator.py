@@ -13,14 +13,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from models.errors import WeightsError
-from models.generation.chunk_request import Pixels, Wish
+from models.generation.chunk_request import ChunkRequest, Pixels
 from models.generation.context import Reach
 from models.generation.control import Control
 from models.generation.dit import Dit, Seen
 from models.generation.generator import Generator
 from models.generation.samplers.registry import sampler
 from models.generation.small import planner
-from models.generation.small.generator import Painter, Painting, fit, load
+from models.generation.small.generator import SmallVideoGenerator, SmallVideoState, fit, load
 from models.generation.small.loading import Both, Shows, save
 from tests.models.generation import tiny
 
@@ -41,12 +41,14 @@ def written(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def painter(tmp_path_factory: pytest.TempPathFactory) -> Painter:
+def painter(tmp_path_factory: pytest.TempPathFactory) -> SmallVideoGenerator:
     torch.set_num_threads(1)
     return load(written(tmp_path_factory.mktemp("drawing")))
 
 
-def painted(painter: Painter, name: str, wishes: Sequence[Wish], *, seed: int = 7) -> list[Pixels]:
+def painted(
+    painter: SmallVideoGenerator, name: str, wishes: Sequence[ChunkRequest], *, seed: int = 7
+) -> list[Pixels]:
     state = painter.init_state(name, seed)
     out: list[Pixels] = []
     for wish in wishes:
@@ -55,16 +57,16 @@ def painted(painter: Painter, name: str, wishes: Sequence[Wish], *, seed: int = 
     return out
 
 
-def wishes(count: int, name: str = NAMES[0], **changes: Any) -> list[Wish]:
+def wishes(count: int, name: str = NAMES[0], **changes: Any) -> list[ChunkRequest]:
     steps = {"motion-stream": 2, "rolling-forcing": 5, "stream-dit": 1}[name]
-    return [Wish(**{"prompt": DUCK, "steps": steps, **changes}) for _ in range(count)]
+    return [ChunkRequest(**{"prompt": DUCK, "steps": steps, **changes}) for _ in range(count)]
 
 
 def flat(value: int) -> list[Pixels]:
     return [np.full((48, 64, 3), value, np.uint8) for _ in range(4)]
 
 
-def test_it_says_what_it_is_and_what_it_can_do(painter: Painter) -> None:
+def test_it_says_what_it_is_and_what_it_can_do(painter: SmallVideoGenerator) -> None:
     assert painter.size == (SIDE, SIDE)
     assert f"{SIDE} x {SIDE}" in painter.about
     assert tuple(painter.samplers) == NAMES
@@ -77,7 +79,7 @@ def test_it_says_what_it_is_and_what_it_can_do(painter: Painter) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_pictures_are_those_of_the_sampler_with_the_planned_track(
-    painter: Painter, name: str
+    painter: SmallVideoGenerator, name: str
 ) -> None:
     drawing = painter._drawing
     made = Generator(sampler(name, drawing.backbone(), seed=7), drawing.codec)
@@ -98,7 +100,7 @@ def test_pictures_are_those_of_the_sampler_with_the_planned_track(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_wishes_give_the_same_pictures_and_another_seed_others(
-    painter: Painter, name: str
+    painter: SmallVideoGenerator, name: str
 ) -> None:
     asked = wishes(7, name)
     one, again = painted(painter, name, asked), painted(painter, name, asked)
@@ -118,7 +120,7 @@ def test_the_same_wishes_give_the_same_pictures_and_another_seed_others(
     ],
 )
 def test_a_later_wish_leaves_earlier_pictures_and_changes_later_ones(
-    painter: Painter, name: str, change: dict[str, Any]
+    painter: SmallVideoGenerator, name: str, change: dict[str, Any]
 ) -> None:
     if change == {"steps": 1} and name != "motion-stream":
         change = {"steps": 3}
@@ -130,7 +132,7 @@ def test_a_later_wish_leaves_earlier_pictures_and_changes_later_ones(
     assert not np.array_equal(plain[done:], other[done:][: len(plain) - done])
 
 
-def test_two_sessions_do_not_disturb_each_other(painter: Painter) -> None:
+def test_two_sessions_do_not_disturb_each_other(painter: SmallVideoGenerator) -> None:
     alone = painted(painter, NAMES[0], wishes(4))
     one, two = painter.init_state(NAMES[0], 7), painter.init_state("rolling-forcing", 1)
     out: list[Pixels] = []
@@ -143,7 +145,7 @@ def test_two_sessions_do_not_disturb_each_other(painter: Painter) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_from_the_camera_strength_0_shows_it_and_more_leaves_less_of_it(
-    painter: Painter, name: str, monkeypatch: pytest.MonkeyPatch
+    painter: SmallVideoGenerator, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = Dit.forward
 
@@ -179,9 +181,9 @@ def test_from_the_camera_strength_0_shows_it_and_more_leaves_less_of_it(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_steps_may_change_from_chunk_to_chunk(painter: Painter, name: str) -> None:
+def test_steps_may_change_from_chunk_to_chunk(painter: SmallVideoGenerator, name: str) -> None:
     most = painter.samplers[name].most
-    state: Painting = painter.init_state(name, 0)
+    state: SmallVideoState = painter.init_state(name, 0)
     count = 0
     for number in range(30):
         steps = most if number % 10 < 7 else max(1, most - 2)
@@ -191,7 +193,7 @@ def test_steps_may_change_from_chunk_to_chunk(painter: Painter, name: str) -> No
     assert count > 0
 
 
-def test_it_says_what_it_read_and_what_it_did_not(painter: Painter) -> None:
+def test_it_says_what_it_read_and_what_it_did_not(painter: SmallVideoGenerator) -> None:
     assert painter.read(DUCK) == ()
     (motion,) = painter.read((("a duck moving on grass to the left", 1.0),))[-1:]
     assert motion.endswith("from the words: left")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from models.generation.control import Control
 from models.generation.generator import Generator
 from models.generation.samplers.registry import STEPS, sampler
-from models.generation.small.loading import Drawing, find, load
+from models.generation.small.loading import SmallVideoModel, find, load
 from models.training.video.score import track_error
 from tests.bench.bench_drift import SPAN as LAP
 from tests.bench.bench_drift import circle
@@ -20,12 +20,12 @@ COLOURS = {"an orange on a blue wall": (2, 0), "an apple on grass": (1, 2)}  # s
 
 
 @pytest.fixture(scope="module")
-def drawing() -> Drawing:
+def drawing() -> SmallVideoModel:
     files = find()
     return load(files.codec, files.drawing)
 
 
-def drawn(drawing: Drawing, name: str) -> Shown:
+def drawn(drawing: SmallVideoModel, name: str) -> Shown:
     """Return laps of an orange on a blue wall, then as many of an apple on grass."""
     stream = Generator(sampler(name, drawing.backbone(), seed=3), drawing.codec)
     state, shown = stream.init_state(), []
@@ -45,7 +45,9 @@ def ground(picture: Shown) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_it_draws_the_prompt_along_the_path_lap_after_lap(drawing: Drawing, name: str) -> None:
+def test_it_draws_the_prompt_along_the_path_lap_after_lap(
+    drawing: SmallVideoModel, name: str
+) -> None:
     pictures = drawn(drawing, name)
     size = drawing.shows.size
     assert len(pictures) == 2 * LAPS * LAP

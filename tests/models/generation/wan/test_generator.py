@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.generation.chunk_request import Pixels, Wish
+from models.generation.chunk_request import ChunkRequest, Pixels
 from models.generation.control import Control
-from models.generation.wan.generator import WanPainter
+from models.generation.wan.generator import WanVideoGenerator
 from models.generation.wan.model import METHODS, Wan, load
 from tests.models.generation.wan import made as wan_made
 from web.setting_checks import WAN
@@ -27,15 +27,15 @@ def loaded(weights: Path, name: str) -> Wan:
     return load(name, weights, device="cpu", dtype=torch.float32)
 
 
-def painter(wan: Wan, name: str) -> WanPainter:
-    return WanPainter(wan, name, width=WIDTH, height=HEIGHT)
+def painter(wan: Wan, name: str) -> WanVideoGenerator:
+    return WanVideoGenerator(wan, name, width=WIDTH, height=HEIGHT)
 
 
-def painted(made: WanPainter, count: int, **changes: Any) -> list[Pixels]:
+def painted(made: WanVideoGenerator, count: int, **changes: Any) -> list[Pixels]:
     ((name, steps),) = made.samplers.items()
     state, out = made.init_state(name, 3), list[Pixels]()
     for _ in range(count):
-        wish = Wish(**{"prompt": DUCK, "steps": steps.own, **changes})
+        wish = ChunkRequest(**{"prompt": DUCK, "steps": steps.own, **changes})
         state, pictures = made.step(state, wish)
         out += pictures
     return out

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.assistant.requests.evidence import Tuning, Weighing
-from models.assistant.requests.standing_requests import Standing
+from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.requests.targets import Target
-from models.assistant.scene.perception import Look
+from models.assistant.scene.perception import Observation
 from models.assistant.scene.query_parsing import named
-from models.assistant.scene.scene_entry import Moment
+from models.assistant.scene.scene_entry import SceneEntry
 from models.training.requests.alarms import Score, in_a_row, judge, scored, trials, watched
 from models.training.requests.timelines import Picture, compose, targets, whole
 from models.training.requests.tune import best, crossings, fitted, logistic
@@ -23,15 +23,18 @@ CUP = Target(label="a cup", names=named("cup"))
 SOMEONE = Target(label="someone", people=1)
 
 
-def look(cup: float, person: float = 0.0, time: float = 0.0) -> Look:
+def look(cup: float, person: float = 0.0, time: float = 0.0) -> Observation:
     shares = torch.zeros(len(NAMES))
     shares[NAMES.index("cup")] = cup
-    moment = Moment(time=time, names=(("cup", 1.0),), people=int(person >= 0.5))
-    return Look(moment, shares, persons=(person,) if person else ())
+    moment = SceneEntry(time=time, names=(("cup", 1.0),), people=int(person >= 0.5))
+    return Observation(moment, shares, persons=(person,) if person else ())
 
 
 def picture(
-    name: str, objects: Sequence[Sequence[str]], looks: Sequence[Look], people: int | None = 0
+    name: str,
+    objects: Sequence[Sequence[str]],
+    looks: Sequence[Observation],
+    people: int | None = 0,
 ) -> Picture:
     return Picture(
         id=name, clip=name.startswith("clip"), half=0, objects=objects, people=people,
@@ -99,7 +102,7 @@ def test_the_search_decides_as_the_service_does(seen: list[tuple[float, float]])
         (SOMEONE, [one.persons[0] if one.persons else 0.05 for one in looks]),
     ):
         plain = crossings(shares, tuning.weighing(target), tuning.sure)
-        assert watched(Standing())(looks, target) == plain
+        assert watched(RequestTracker())(looks, target) == plain
 
 
 def test_logistic_regression_finds_the_line_that_made_the_data() -> None:
@@ -138,5 +141,5 @@ def test_the_sum_has_fewer_false_alarms_than_the_first_look_on_a_flickering_shar
     pictures = [picture(f"{i}", [["dog"]], flicker) for i in range(8)]
     pictures += [picture(f"c{i}", [["cup"]], there) for i in range(4)]
     asked = trials(compose(pictures, 40, seed=0), [CUP])
-    first, ours = scored(in_a_row(1), asked), scored(watched(Standing()), asked)
+    first, ours = scored(in_a_row(1), asked), scored(watched(RequestTracker()), asked)
     assert ours.alarms < first.alarms / 2

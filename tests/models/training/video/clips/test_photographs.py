@@ -11,7 +11,7 @@ from models.training.video.clips.photographs import OBJECT, STAMPS, fetch, load
 
 
 def test_a_folder_without_photographs_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="clips.photographs"):
+    with pytest.raises(FileNotFoundError, match=r"clips\.photographs"):
         load(tmp_path)
 
 

@@ -134,7 +134,7 @@ class SessionBridge:
         *,
         measure: Measure,
         limits: Limits,
-        draw: bool = False,
+        return_video: bool = False,
     ) -> None:
         """Run the session while `read` runs, and until what the client said is done with.
 
@@ -159,7 +159,7 @@ class SessionBridge:
                 clock=clock,
                 limits=limits,
                 counters=self.live.counters,
-                draw=draw,
+                return_video=return_video,
             )
             await self._drained(session, reading, edge.closing)
             leaving.cancel()

@@ -91,7 +91,7 @@ class Call:
             self._send,
             measure=self._peer.stats,
             limits=self._edge.composed.limits,
-            draw=self._peer.takes_video,
+            return_video=self._peer.takes_video,
         )
 
     async def _read(self) -> None:

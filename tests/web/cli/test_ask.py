@@ -39,7 +39,7 @@ class Counting(TellingAssistant):
 @pytest.fixture
 def watcher(monkeypatch: pytest.MonkeyPatch) -> Counting:
     counting = Counting()
-    monkeypatch.setattr(web.cli.ask, "watcher_of", lambda settings: counting)
+    monkeypatch.setattr(web.cli.ask, "load_assistant", lambda settings: counting)
     return counting
 
 

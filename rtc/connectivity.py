@@ -4,60 +4,22 @@
 """
 
 import asyncio
-import re
 import secrets
 import struct
-from dataclasses import dataclass
-from typing import Self, cast
+from typing import cast
 
 from aioice import stun
 from aioice.ice import get_host_addresses
 from aioice.turn import create_turn_endpoint
 
-RESEND = 0.5  # seconds between tries of a request over UDP: RFC 8489, section 6.2.1
-URL = re.compile(
-    r"(?P<scheme>stuns?|turns?):(?P<host>\[[0-9a-fA-F:]+\]|[^:/?\[\]]+)(:(?P<port>\d{1,5}))?"
-    r"(\?transport=(?P<transport>udp|tcp))?"
-)
+from rtc.ice_servers import IceEndpoint
 
+RESEND = 0.5  # seconds between tries of a request over UDP: RFC 8489, section 6.2.1
 Address = tuple[str, int]
 
 
 class UnreachableError(ConnectionError):
     """A server did not answer, or did not accept; the message names it and says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A STUN or TURN server; `tls` goes over TCP."""
-
-    host: str
-    port: int
-    transport: str
-    tls: bool
-
-    @classmethod
-    def parse(cls, url: str) -> Self:
-        """Read a `stun:` or `turn:` URL.
-
-        Raises:
-            ValueError: `url` is not one.
-
-        Source: RFC 7064, RFC 7065.
-        """
-        match = URL.fullmatch(url)
-        if match is None:
-            raise ValueError(f"expected stun:HOST:PORT or turn:HOST:PORT?transport=udp, got {url}")
-        tls = match["scheme"].endswith("s")
-        return cls(
-            host=match["host"].strip("[]"),
-            port=int(match["port"] or (5349 if tls else 3478)),
-            transport=match["transport"] or ("tcp" if tls else "udp"),
-            tls=tls,
-        )
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}/{'tls' if self.tls else self.transport}"
 
 
 class _Replies(asyncio.DatagramProtocol):
@@ -111,7 +73,7 @@ async def echo(host: str, *, patience: float) -> float:
         far.close()
 
 
-async def mapped_address(server: Server, *, patience: float) -> Address:
+async def mapped_address(server: IceEndpoint, *, patience: float) -> Address:
     """Return our address as `server` sees it, by a STUN binding request over UDP.
 
     Raises:
@@ -134,7 +96,7 @@ async def mapped_address(server: Server, *, patience: float) -> Address:
 
 
 async def relayed_address(
-    server: Server, *, username: str, credential: str, patience: float
+    server: IceEndpoint, *, username: str, credential: str, patience: float
 ) -> Address:
     """Return the address that `server` relays for us; the allocation is given back at once.
 

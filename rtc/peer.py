@@ -19,13 +19,14 @@ from media.video import PictureLimits
 from media.worker import Worker
 from rtc import aiortc_patches as guards
 from rtc.errors import PeerClosedError
+from rtc.ice_servers import IceServer
 from rtc.incoming import read_pictures, read_sound
 from rtc.liveness import Liveness, look, silence
 from rtc.messages import MessageLimits, Messages
 from rtc.network import NetworkState, Snapshot, Tally, between
 from rtc.offer import Offer, OfferLimits, read_offer
 from rtc.outgoing import PictureTrack, SpeechTrack
-from rtc.signaling import IceServer, accept_offer, answer, new_connection, taken
+from rtc.signaling import accept_offer, answer, new_connection, taken
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,6 @@ The answer is complete when it is returned, with every ICE candidate in it (no t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from aiortc import (
     MediaStreamTrack,
@@ -15,44 +14,20 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
-from aiortc.rtcicetransport import parse_stun_turn_uri
 
 from rtc import aiortc_patches as guards
 from rtc.errors import BadOfferError, RtcError
+from rtc.ice_servers import IceServer
 from rtc.offer import MALFORMED, Offer, Section
 
 REFUSALS = (*MALFORMED, InternalError, InvalidAccessError, InvalidStateError)
 CODECS = {"audio": "Opus, G.722 and G.711", "video": "VP8 and H.264 (baseline, mode 1)"}
 
 
-@dataclass(frozen=True, slots=True)
-class IceServer:
-    """A STUN or TURN server by its `urls`, such as turn:host:3478?transport=udp.
-
-    Raises:
-        ValueError: a URL is not one of STUN or TURN.
-    """
-
-    urls: str | tuple[str, ...]
-    username: str | None = None
-    credential: str | None = None
-
-    def __post_init__(self) -> None:
-        for url in [self.urls] if isinstance(self.urls, str) else self.urls:
-            try:
-                parse_stun_turn_uri(url)
-            except ValueError as error:
-                raise ValueError(f"expected a stun: or turn: URL, got {url!r}: {error}") from error
-
-
 def new_connection(ice_servers: Sequence[IceServer]) -> RTCPeerConnection:
     """Return a connection that asks these servers only, and shares one transport in a bundle."""
     servers = [
-        RTCIceServer(
-            urls=server.urls if isinstance(server.urls, str) else list(server.urls),
-            username=server.username,
-            credential=server.credential,
-        )
+        RTCIceServer(list(server.urls), server.username, server.credential)
         for server in ice_servers
     ]
     return RTCPeerConnection(RTCConfiguration(iceServers=servers))

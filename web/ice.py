@@ -7,25 +7,9 @@ by computing it again, so nothing is stored and nothing long-lived reaches a bro
 import base64
 import hashlib
 import hmac
-from dataclasses import dataclass
 
+from rtc.ice_servers import IceServer
 from web.config import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class IceServer:
-    """One entry of a browser's RTCConfiguration.iceServers."""
-
-    urls: tuple[str, ...]
-    username: str | None = None
-    credential: str | None = None
-
-    def as_json(self) -> dict[str, object]:
-        """Return the RTCIceServer dictionary of the WebRTC specification."""
-        entry: dict[str, object] = {"urls": list(self.urls)}
-        if self.username is not None:
-            entry |= {"username": self.username, "credential": self.credential}
-        return entry
 
 
 def mint(secret: str, *, session: str, expires: int) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
 from models.weights.hub_catalog import VIDEO_MODELS
+from rtc.ice_servers import IceEndpoint
 
 ASR_MODELS = ("tiny.en", "base")
 WAN = ("rolling-forcing", "self-forcing", "longlive")  # weights of Wan2.1, for a GPU
@@ -55,12 +56,11 @@ def known_generation_model(name: str) -> str:
 
 
 def url_of(*schemes: str) -> AfterValidator:
-    """Return a check that every URL is one of `schemes` with a host, as RFC 7064 and 7065 write."""
+    """Return a check that each URL is a STUN or TURN URL with one of `schemes`."""
 
     def check(urls: tuple[str, ...]) -> tuple[str, ...]:
         for url in urls:
-            scheme, _, rest = url.partition(":")
-            if scheme not in schemes or not rest or rest.startswith("/"):
+            if IceEndpoint.parse(url).scheme not in schemes:
                 raise ValueError(f"expected {schemes[0]}:HOST:PORT, comma-separated")
         return urls
 

@@ -14,13 +14,13 @@ from aioice import stun
 
 from rtc.connectivity import (
     Address,
-    Server,
     UnreachableError,
     echo,
     host_addresses,
     mapped_address,
     relayed_address,
 )
+from rtc.ice_servers import IceEndpoint
 from web.ice import mint
 
 PATIENCE = 5.0  # far more than an answer from this machine takes
@@ -93,35 +93,15 @@ class Noise(StunServer):
 
 
 @asynccontextmanager
-async def listening(server: StunServer) -> AsyncIterator[Server]:
+async def listening(server: StunServer) -> AsyncIterator[IceEndpoint]:
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         lambda: server, local_addr=("127.0.0.1", 0)
     )
     try:
         host, port = transport.get_extra_info("sockname")
-        yield Server(host, port, "udp", tls=False)
+        yield IceEndpoint("stun", host, port, "udp")
     finally:
         transport.close()
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("stun:a.example", Server("a.example", 3478, "udp", tls=False)),
-        ("stun:a.example:19302", Server("a.example", 19302, "udp", tls=False)),
-        ("turn:10.0.0.1:99?transport=tcp", Server("10.0.0.1", 99, "tcp", tls=False)),
-        ("turns:a.example", Server("a.example", 5349, "tcp", tls=True)),
-        ("turn:[2001:db8::1]:99", Server("2001:db8::1", 99, "udp", tls=False)),
-    ],
-)
-def test_urls_are_read_with_their_defaults(url: str, expected: Server) -> None:
-    assert Server.parse(url) == expected
-
-
-@pytest.mark.parametrize("url", ["http://a", "turn:", "turn:a:b", "stun://a", "turn:a?transport=x"])
-def test_a_malformed_url_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="expected stun:HOST:PORT"):
-        Server.parse(url)
 
 
 async def test_loopback_echoes() -> None:
@@ -155,7 +135,7 @@ async def test_a_closed_port_is_told_as_unreachable() -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     with pytest.raises(UnreachableError, match=rf"127\.0\.0\.1:{port}/udp: .*refused"):
-        await mapped_address(Server("127.0.0.1", port, "udp", tls=False), patience=PATIENCE)
+        await mapped_address(IceEndpoint("stun", "127.0.0.1", port, "udp"), patience=PATIENCE)
 
 
 async def test_a_silent_server_is_given_up() -> None:
@@ -203,7 +183,7 @@ async def test_coturn_accepts_a_minted_credential(tmp_path: Path) -> None:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
-    server = Server("127.0.0.1", port, "tcp", tls=False)
+    server = IceEndpoint("turn", "127.0.0.1", port, "tcp")
     try:
         async with asyncio.timeout(30):
             await _until_it_listens(port)

@@ -10,7 +10,7 @@ from media.clock import LiveClock
 from rtc.errors import BadOfferError
 from rtc.offer import OfferLimits, read_offer
 from rtc.peer import Peer, PeerLimits
-from rtc.signaling import IceServer, accept_offer, answer, new_connection
+from rtc.signaling import accept_offer, answer, new_connection
 from tests.rtc.client import Camera, new_client, nothing_left, offer_of
 from tests.rtc.mutations import mutated
 from tests.rtc.test_offer import CHROMIUM, UNGATHERED
@@ -53,17 +53,6 @@ async def test_an_offer_without_a_known_codec_says_which_are_known() -> None:
     with pytest.raises(BadOfferError, match=r"expected VP8 and H\.264"):
         await accept_offer(connection, read_offer(text, OfferLimits()))
     await connection.close()
-
-
-@pytest.mark.parametrize("url", ["http://host", "turn:", "stun:host:port", ""])
-def test_an_ice_server_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="expected a stun: or turn: URL"):
-        IceServer(url)
-
-
-def test_ice_servers_are_those_given_and_no_other() -> None:
-    server = IceServer(("turn:host:3478?transport=udp", "stun:host"), "name", "secret")
-    assert server.credential == "secret"
 
 
 async def test_the_servers_of_a_connection_are_those_given() -> None:

@@ -14,14 +14,14 @@ from fastapi import APIRouter, Depends, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
-import rtc.signaling
 from media.clock import Clock, LiveClock
 from media.video import PictureLimits
 from rtc.errors import BadOfferError, RtcError
+from rtc.ice_servers import IceServer
 from rtc.peer import Peer, PeerLimits
 from web.config import Settings
 from web.context import ServiceContext, admit, service_context, unix_time
-from web.ice import IceServer, ice_servers
+from web.ice import ice_servers
 from web.problems import ProblemError
 from web.protocol.messages import WireError
 from web.realtime.call import Call
@@ -114,7 +114,7 @@ def peer_limits(settings: Settings) -> PeerLimits:
 
 
 async def _answered(sdp: str, clock: Clock, servers: list[IceServer], limits: PeerLimits) -> Peer:
-    stun = [rtc.signaling.IceServer(s.urls) for s in servers if s.username is None]
+    stun = [server for server in servers if server.username is None]
     try:
         return await Peer.accept(sdp, clock=clock, ice_servers=stun, limits=limits)
     except BadOfferError as error:

@@ -5,13 +5,13 @@ import socket
 import time
 
 from rtc.connectivity import (
-    Server,
     UnreachableError,
     echo,
     host_addresses,
     mapped_address,
     relayed_address,
 )
+from rtc.ice_servers import IceEndpoint
 from web.cli.doctor.finding import Finding, is_loopback
 from web.config import Settings
 from web.ice import ice_servers
@@ -84,7 +84,7 @@ def check_stun(settings: Settings) -> Finding:
     found = []
     for url in settings.stun_urls:
         try:
-            server = Server.parse(url)
+            server = IceEndpoint.parse(url)
             host, port = asyncio.run(mapped_address(server, patience=PATIENCE))
         except (ValueError, UnreachableError) as error:
             return Finding("stun", "fail", str(error), f"start that server, or drop {url}")
@@ -102,7 +102,7 @@ def check_turn(settings: Settings) -> Finding:
     found = []
     for url in settings.turn_urls:
         try:
-            server = Server.parse(url)
+            server = IceEndpoint.parse(url)
             host, port = asyncio.run(
                 relayed_address(
                     server,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from media.frames import AudioChunk, VideoFrame
 from media.generation_events import GenerationInput, GenerationOutput
+from models.assistant.interface import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class Announce:
     text: str
     time: float
     spoken: bool = False
-    moments: tuple["Moment", ...] = ()
+    moments: tuple[Moment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +162,6 @@ class Speech:
     id: str
     chunk: AudioChunk | None
     status: AnswerStatus = "streaming"
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What was seen at `time`, in words; `number` counts what a session remembers."""
-
-    number: int
-    time: float
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,6 @@ from media.events import (
     Commit,
     Input,
     ListeningConfig,
-    Moment,
     Question,
     TurnDetection,
 )
@@ -45,6 +44,7 @@ from media.generation_events import (
 )
 from media.recording.track_writers import FlacWriter, MatroskaWriter
 from media.worker import Worker
+from models.assistant.interface import Moment
 
 SOUND = "sound.flac"
 PICTURES = "pictures.mkv"

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
-    """What was seen at `time`, seconds, in words; `number` tells it from the stream's others."""
+class Moment:
+    """What was seen at `time`, in seconds, in words; `number` is its own within a session."""
 
     number: int
     time: float
@@ -22,7 +22,7 @@ class MetRequest:
 
     request: str
     text: str
-    sighting: Sighting
+    moment: Moment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class FrameAnalysis:
     [0, 1]: where `about`, or what there is if that is empty, was seen; None where unknown.
     """
 
-    remembered: tuple[Sighting, ...] = ()
+    remembered: tuple[Moment, ...] = ()
     noticed: tuple[MetRequest, ...] = ()
     relevance: NDArray[np.float32] | None = None
     about: str = ""
@@ -48,5 +48,5 @@ class AssistantAnswer:
     """
 
     pieces: Iterator[str]
-    sightings: tuple[Sighting, ...] = ()
+    moments: tuple[Moment, ...] = ()
     read: int = 0

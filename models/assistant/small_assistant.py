@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from models.assistant.interface import AssistantAnswer, FrameAnalysis, Sighting
+from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment
 from models.assistant.requests import session_requests as wishes
 from models.assistant.requests.session_requests import Wished
 from models.assistant.requests.standing_requests import RequestTracker
@@ -89,7 +89,7 @@ class SmallAssistant:
         entries = memory.diary.entries
         number = entries[-1].block if entries else NO_BLOCK
         return state, FrameAnalysis(
-            remembered=tuple(map(_sighting, fresh)),
+            remembered=tuple(map(_moment, fresh)),
             noticed=wishes.look(self.watching, state.wished, look, number),
             relevance=look.relevance.numpy(),
             about=", ".join(sorted(NAMES[column] for column in memory.about)),
@@ -116,8 +116,8 @@ class SmallAssistant:
             return AssistantAnswer(iter([long]))
         reply = self.model.answer(state.memory, text, now=time)
         numbers = {e.moment.time: e.block for e in state.memory.diary.entries}
-        sightings = (Sighting(numbers[m.time], m.time, line(m)) for m in reply.moments)
-        return AssistantAnswer(reply.pieces, tuple(sightings), reply.read)
+        moments = (Moment(numbers[m.time], m.time, line(m)) for m in reply.moments)
+        return AssistantAnswer(reply.pieces, tuple(moments), reply.read)
 
     def seen_until(self, state: SmallAssistantState) -> float:
         """Return the time of the last moment that is remembered; less than 0 if none is."""
@@ -152,5 +152,5 @@ class SmallAssistant:
         return fresh
 
 
-def _sighting(entry: LoggedEntry) -> Sighting:
-    return Sighting(entry.block, entry.moment.time, line(entry.moment))
+def _moment(entry: LoggedEntry) -> Moment:
+    return Moment(entry.block, entry.moment.time, line(entry.moment))

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from models.assistant.interface import AssistantAnswer, FrameAnalysis, Sighting
+from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment
 from models.assistant.requests import session_requests as wishes
 from models.assistant.requests.session_requests import Wished
 from models.assistant.requests.standing_requests import RequestTracker
@@ -120,12 +120,12 @@ class VideoLlmAssistant:
         look: Observation | None = None
         if state.wished.standing:
             look = self.eyes.look(pixels, time)
-        remembered: tuple[Sighting, ...] = ()
+        remembered: tuple[Moment, ...] = ()
         if state.last is None or time - state.last >= self.config.interval:
             tokens = self.model.see(torch.from_numpy(pixels.copy())[None])[0]
             state.rekv, _ = self.rekv.step(state.rekv, [Frame(tokens, time, time)])
             state.last = time
-            remembered = (Sighting(_newest(state), time, ""),)
+            remembered = (Moment(_newest(state), time, ""),)
         noticed = wishes.look(self.watching, state.wished, look, _newest(state)) if look else ()
         return state, FrameAnalysis(remembered, noticed, look.relevance.numpy() if look else None)
 
@@ -153,8 +153,8 @@ class VideoLlmAssistant:
         )
         most = [block for block, _ in retrieved.voted()[: self.config.evidence]]
         most.sort(key=lambda block: block.start)
-        sightings = tuple(Sighting(block.id, block.start, "") for block in most)
-        return AssistantAnswer(language.text(tokens), sightings, read)
+        moments = tuple(Moment(block.id, block.start, "") for block in most)
+        return AssistantAnswer(language.text(tokens), moments, read)
 
     def seen_until(self, state: VideoLlmState) -> float:
         """Return the time of the last moment that is remembered; less than 0 if none is."""

@@ -12,10 +12,10 @@ from media.events import (
     CaptionWord,
     Evidence,
     Input,
-    Moment,
     Question,
     Remembered,
 )
+from models.assistant.interface import Moment
 from web.problems import ProblemError
 from web.sessions import (
     MOST_CAPTIONS,

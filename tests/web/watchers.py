@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from models.assistant.interface import AssistantAnswer, Sighting
+from models.assistant.interface import AssistantAnswer, Moment
 from models.errors import StoreError
 from tests.media.pipeline.telling import TellingAssistant
 
@@ -21,8 +21,8 @@ class KeepingAssistant(TellingAssistant):
         self._folders: dict[int, Path] = {}
         self.used: set[Path] = set()
 
-    def init_state(self, folder: Path | None) -> tuple[list[Sighting], list[str]]:
-        state: tuple[list[Sighting], list[str]] = ([], [])
+    def init_state(self, folder: Path | None) -> tuple[list[Moment], list[str]]:
+        state: tuple[list[Moment], list[str]] = ([], [])
         if folder is None:
             return state
         if folder in self.used:
@@ -32,17 +32,17 @@ class KeepingAssistant(TellingAssistant):
         self._folders[id(state)] = folder
         if (folder / "seen.json").exists():
             state[0].extend(
-                Sighting(*each) for each in json.loads((folder / "seen.json").read_text())
+                Moment(*each) for each in json.loads((folder / "seen.json").read_text())
             )
         return state
 
     def answer(
-        self, state: tuple[list[Sighting], list[str]], text: str, time: float
+        self, state: tuple[list[Moment], list[str]], text: str, time: float
     ) -> AssistantAnswer:
         said = super().answer(state, text, time)
-        return AssistantAnswer(said.pieces, said.sightings, READ)
+        return AssistantAnswer(said.pieces, said.moments, READ)
 
-    def close(self, state: tuple[list[Sighting], list[str]]) -> None:
+    def close(self, state: tuple[list[Moment], list[str]]) -> None:
         folder = self._folders.pop(id(state), None)
         if folder is not None:
             self.used.discard(folder)

@@ -17,7 +17,7 @@ from media.pipeline.interfaces import VideoAssistant
 from media.pipeline.limits import Sampling
 from media.pipeline.vision.sampling import AnalyzedFrame, due
 from media.recording.recording import MEMORY, PICTURES
-from models.assistant.interface import Sighting
+from models.assistant.interface import Moment
 from web.cli.replay import Bar
 from web.compose import load_assistant
 from web.config import Settings
@@ -42,7 +42,7 @@ class Answered:
 
     question: str
     answer: str
-    moments: tuple[Sighting, ...]
+    moments: tuple[Moment, ...]
 
 
 def ask(
@@ -119,7 +119,7 @@ def watch(
 def answer(watcher: VideoAssistant, state: Any, question: str, time: float) -> Answered:
     """Return the answer to `question` from what was seen up to `time`, seconds."""
     said = watcher.answer(state, question, time)
-    return Answered(question, "".join(said.pieces), said.sightings)
+    return Answered(question, "".join(said.pieces), said.moments)
 
 
 def as_document(path: Path, watched: Watched, answers: Sequence[Answered]) -> str:

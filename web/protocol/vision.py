@@ -7,9 +7,10 @@ import base64
 from typing import Any
 
 from media.errors import UnreadableMediaError
-from media.events import Evidence, Moment, Relevance, Remembered, StandingRequests
+from media.events import Evidence, Relevance, Remembered, StandingRequests
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.images import read_picture
+from models.assistant.interface import Moment
 from web.protocol.messages import VideoAppend, WireError, picture_file
 from web.protocol.state import Dialogue, say
 

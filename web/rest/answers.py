@@ -14,7 +14,6 @@ from media.errors import UnreadableMediaError
 from media.events import Answer, Evidence, Question
 from media.pipeline.interfaces import Services
 from media.pipeline.vision.image_question import about_pictures
-from media.pipeline.vision.stage import moment_of
 from media.recording.recording import MEMORY
 from models.assistant.interface import AssistantAnswer
 from models.errors import StoreError
@@ -192,7 +191,7 @@ async def of_past(edge: ServiceContext, memory: Path, asked: Asked) -> Answers:
 
 
 async def _said(services: Services, said: AssistantAnswer) -> Answers:
-    yield Evidence("", tuple(map(moment_of, said.sightings)), said.read)
+    yield Evidence("", said.moments, said.read)
     while (piece := await services.answer_worker.run(next, said.pieces, None)) is not None:
         yield Answer("", piece, 0.0)
     yield Answer("", "", 0.0, "completed")

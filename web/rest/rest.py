@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
-from media.events import Moment
+from models.assistant.interface import Moment
 from web.context import MODEL, ServiceContext, admit, service_context, unix_time
 from web.ice import ice_servers
 from web.problems import ProblemError

@@ -10,8 +10,8 @@ from models.assistant.interface import AssistantAnswer
 async def about_pictures(services: Services, files: Sequence[bytes], text: str) -> AssistantAnswer:
     """Return the answer to `text` about picture files, taken to be a second apart.
 
-    It names no sightings: these would be of no stream. Without a file it says that nothing was
-    seen.
+    It has no moments, as the files are not part of a stream. Without a file it says that nothing
+    was seen.
 
     Raises:
         UnreadableMediaError: one of them cannot be read.

@@ -19,7 +19,6 @@ from media.events import (
     AnswerStatus,
     Degraded,
     Evidence,
-    Moment,
     Output,
     Question,
     Relevance,
@@ -34,7 +33,7 @@ from media.images import thumbnail
 from media.pipeline.context import SessionContext
 from media.pipeline.vision.image_question import about_pictures
 from media.pipeline.vision.sampling import AnalyzedFrame, due
-from models.assistant.interface import AssistantAnswer, FrameAnalysis, Sighting
+from models.assistant.interface import AssistantAnswer, FrameAnalysis
 from models.errors import StoreError
 
 logger = logging.getLogger(__name__)
@@ -125,13 +124,13 @@ class VisionStage:
 
     async def _tell(self, seen: FrameAnalysis, time: float) -> None:
         send = self._shared.send
-        for sighting in seen.remembered:
+        for moment in seen.remembered:
             self._shared.counters.remembered += 1
-            await send(Remembered(moment_of(sighting), self._pictures.get(sighting.time)))
+            await send(Remembered(moment, self._pictures.get(moment.time)))
         if seen.relevance is not None:
             await send(Relevance(time, seen.relevance, seen.about))
         for notice in seen.noticed:
-            await send(RequestMet(notice.request, notice.text, moment_of(notice.sighting)))
+            await send(RequestMet(notice.request, notice.text, notice.moment))
         await self._tell_standing()
 
     async def _tell_standing(self) -> None:
@@ -171,7 +170,7 @@ class VisionStage:
         question, mind = asked.question, self._shared.services.answer_worker
         status: AnswerStatus = "completed"
         said = await self._said(asked)
-        moments = tuple(map(moment_of, said.sightings))
+        moments = said.moments
         if isinstance(question, Announce):
             moments = question.moments
         await self._shared.send(Evidence(question.id, moments, said.read))
@@ -228,8 +227,3 @@ class VisionStage:
             await self._shared.services.close_memory(self._memory)
         except StoreError as error:
             logger.warning("what a session saw last is not kept: %s", error)
-
-
-def moment_of(sighting: Sighting) -> Moment:
-    """Return `sighting` as the session's events tell it."""
-    return Moment(sighting.number, sighting.time, sighting.text)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from models.assistant.interface import AssistantAnswer, MetRequest, Sighting
+from models.assistant.interface import AssistantAnswer, MetRequest, Moment
 from models.assistant.requests.parsing import Request, Stop, Unwatchable, parse
 from models.assistant.requests.phrases import NOTHING_STANDS, STOPPED, confirmation
 from models.assistant.requests.standing_requests import RequestTracker, TrackedRequests
@@ -38,7 +38,7 @@ def look(
     """Return what a look brings about; `number` is that of the last moment remembered."""
     state.requests, noticed = watching.step(state.requests, seen)
     told = tuple(
-        MetRequest(state.words[n.id], n.sentence, Sighting(number, n.time, line(n.moment)))
+        MetRequest(state.words[n.id], n.sentence, Moment(number, n.time, line(n.moment)))
         for n in noticed
     )
     standing = {watch.id for watch in state.requests.watches}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from media.pipeline.interfaces import Pixels
-from models.assistant.interface import AssistantAnswer, FrameAnalysis, MetRequest, Sighting
+from models.assistant.interface import AssistantAnswer, FrameAnalysis, MetRequest, Moment
 from models.errors import StoreFullError
 
 MARK = "[scripted watcher]"
@@ -11,7 +11,7 @@ TELL = "tell me when "
 
 
 class TellingAssistant:
-    """Remembers the brightness of each picture; the state is a list of sightings.
+    """Remembers the brightness of each picture; the state is a list of moments.
 
     `tell me when N` stands until a picture of brightness N comes. `full` is how many pictures
     there is room for.
@@ -23,41 +23,41 @@ class TellingAssistant:
     def __init__(self, *, full: int = 1000) -> None:
         self._full = full
 
-    def init_state(self, folder: Path | None) -> tuple[list[Sighting], list[str]]:
+    def init_state(self, folder: Path | None) -> tuple[list[Moment], list[str]]:
         del folder
         return [], []
 
     def see(
-        self, state: tuple[list[Sighting], list[str]], pixels: Pixels, time: float
-    ) -> tuple[tuple[list[Sighting], list[str]], FrameAnalysis]:
+        self, state: tuple[list[Moment], list[str]], pixels: Pixels, time: float
+    ) -> tuple[tuple[list[Moment], list[str]], FrameAnalysis]:
         kept, requests = state
         if len(kept) >= self._full:
             raise StoreFullError("no room")
         brightness = 20 * round(float(pixels.mean()) / 20)  # a codec changes it a little
-        sighting = Sighting(len(kept), time, f"brightness {brightness}")
-        kept.append(sighting)
+        moment = Moment(len(kept), time, f"brightness {brightness}")
+        kept.append(moment)
         met = [r for r in requests if r.endswith(f" {brightness}")]
         requests[:] = [r for r in requests if r not in met]
-        noticed = tuple(MetRequest(r, f"Here is {sighting.text}.", sighting) for r in met)
-        return state, FrameAnalysis((sighting,), noticed)
+        noticed = tuple(MetRequest(r, f"Here is {moment.text}.", moment) for r in met)
+        return state, FrameAnalysis((moment,), noticed)
 
     def note_request(
-        self, state: tuple[list[Sighting], list[str]], text: str, time: float
-    ) -> tuple[tuple[list[Sighting], list[str]], AssistantAnswer | None]:
+        self, state: tuple[list[Moment], list[str]], text: str, time: float
+    ) -> tuple[tuple[list[Moment], list[str]], AssistantAnswer | None]:
         del time
         if not text.startswith(TELL):
             return state, None
         state[1].append(text)
         return state, AssistantAnswer(iter(["I will."]))
 
-    def standing_requests(self, state: tuple[list[Sighting], list[str]]) -> tuple[str, ...]:
+    def standing_requests(self, state: tuple[list[Moment], list[str]]) -> tuple[str, ...]:
         return tuple(state[1])
 
     def answer(
-        self, state: tuple[list[Sighting], list[str]], text: str, time: float
+        self, state: tuple[list[Moment], list[str]], text: str, time: float
     ) -> AssistantAnswer:
         """Return the question, word by word, and how many pictures there are to look at."""
-        seen = tuple(sighting for sighting in state[0] if sighting.time <= time)
+        seen = tuple(moment for moment in state[0] if moment.time <= time)
         words = [MARK, " You asked:", *(f" {word}" for word in text.split())]
         if seen:
             words.append(f" ({len(seen)} seen, {seen[0].time:.0f} to {seen[-1].time:.0f} s)")
@@ -65,8 +65,8 @@ class TellingAssistant:
             words.append(" (nothing was seen)")
         return AssistantAnswer(iter(words), seen[-3:])
 
-    def seen_until(self, state: tuple[list[Sighting], list[str]]) -> float:
+    def seen_until(self, state: tuple[list[Moment], list[str]]) -> float:
         return state[0][-1].time if state[0] else -1.0
 
-    def close(self, state: tuple[list[Sighting], list[str]]) -> None:
+    def close(self, state: tuple[list[Moment], list[str]]) -> None:
         del state

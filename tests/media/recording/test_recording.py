@@ -13,7 +13,6 @@ from media.events import (
     Commit,
     Input,
     ListeningConfig,
-    Moment,
     Output,
     Question,
     TurnDetection,
@@ -24,6 +23,7 @@ from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from media.recording.recording import EVENTS, MEMORY, items_of, read, record
 from media.worker import Worker
+from models.assistant.interface import Moment
 from tests.media.made import write_clip
 from tests.media.pipeline.scripted import (
     RATE,

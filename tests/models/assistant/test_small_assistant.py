@@ -43,7 +43,7 @@ def text(said: AssistantAnswer | None) -> str:
 def test_each_moment_is_told_once_with_a_number_of_its_own(watcher: SmallAssistant) -> None:
     state = watcher.init_state(None)
     told = [s for seen in shown(watcher, state, [CUP, CUP, DOG, BALL]) for s in seen.remembered]
-    assert len({sighting.number for sighting in told}) == len(told)
+    assert len({moment.number for moment in told}) == len(told)
     assert [s.text for s in told if s.time in (0, 2)] == ["cup; nobody", "dog; nobody"]
     assert [s.time for s in told] == sorted(s.time for s in told)
 
@@ -52,8 +52,8 @@ def test_an_answer_is_made_from_moments_that_were_told(watcher: SmallAssistant) 
     state = watcher.init_state(None)
     told = {s.number: s for seen in shown(watcher, state, [CUP, DOG]) for s in seen.remembered}
     said = watcher.answer(state, "When did you see the cup?", 5.0)
-    assert said.sightings
-    assert all(told[sighting.number] == sighting for sighting in said.sightings)
+    assert said.moments
+    assert all(told[moment.number] == moment for moment in said.moments)
     assert text(said)
 
 
@@ -72,7 +72,7 @@ def test_a_memory_goes_on_in_its_folder(watcher: SmallAssistant, tmp_path: Path)
     watcher.close(state)
     again = watcher.init_state(tmp_path)
     after = watcher.answer(again, "Where is the cup?", 5.0)
-    assert (text(after), after.sightings) == (heard, before.sightings)
+    assert (text(after), after.moments) == (heard, before.moments)
     (seen,) = shown(watcher, again, [BALL], start=6)
     assert [s.text for s in seen.remembered][-1] == "ball; nobody"
     watcher.close(again)
@@ -90,7 +90,7 @@ def test_a_crash_loses_only_what_was_not_written(watcher: SmallAssistant, tmp_pa
         diary.write('{"block": 17, "sha')
     again = watcher.init_state(tmp_path)
     said = watcher.answer(again, "What did you see?", 9.0)
-    assert [s.text.split(";")[0] for s in said.sightings] == ["cup", "dog"]
+    assert [s.text.split(";")[0] for s in said.moments] == ["cup", "dog"]
     assert text(said)
     watcher.close(again)
 
@@ -108,7 +108,7 @@ def test_a_full_memory_says_so_and_still_answers() -> None:
     with pytest.raises(StoreFullError):
         shown(watcher, state, [CUP, DOG, BALL] * 20)
     said = watcher.answer(state, "What did you see?", 9.0)
-    assert said.sightings
+    assert said.moments
     assert text(said)
     with pytest.raises(StoreFullError):
         watcher.close(state)  # the newest look finds no room either
@@ -124,7 +124,7 @@ def test_a_standing_request_is_confirmed_met_and_over(watcher: SmallAssistant) -
     (notice,) = [n for each in seen for n in each.noticed]
     assert notice.request == wish
     assert "dog" in notice.text.lower()
-    assert notice.sighting.text.startswith("dog")
+    assert notice.moment.text.startswith("dog")
     assert watcher.standing_requests(state) == ()
 
 

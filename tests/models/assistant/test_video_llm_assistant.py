@@ -47,7 +47,7 @@ def shown(
     told = []
     for second in range(start, start + count):
         state, seen = watcher.see(state, noise(second), float(second))
-        told += [sighting.number for sighting in seen.remembered]
+        told += [moment.number for moment in seen.remembered]
     return told
 
 
@@ -58,9 +58,9 @@ def test_a_frame_is_remembered_at_the_pace_of_the_model(watcher: VideoLlmAssista
     assert len(told) == 4
     said = watcher.answer(state, "What is there?", 10.0)
     assert text(said)
-    assert 0 < len(said.sightings) <= 2
-    assert {s.number for s in said.sightings} <= set(told)
-    assert [s.time for s in said.sightings] == sorted(s.time for s in said.sightings)
+    assert 0 < len(said.moments) <= 2
+    assert {s.number for s in said.moments} <= set(told)
+    assert [s.time for s in said.moments] == sorted(s.time for s in said.moments)
 
 
 def test_an_answer_knows_nothing_after_its_time(watcher: VideoLlmAssistant) -> None:

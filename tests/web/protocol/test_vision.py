@@ -14,7 +14,6 @@ from media.events import (
     Answer,
     Degraded,
     Evidence,
-    Moment,
     Question,
     Relevance,
     Remembered,
@@ -25,6 +24,7 @@ from media.events import (
     TurnStarted,
 )
 from media.frames import VideoFrame
+from models.assistant.interface import Moment
 from tests.web.protocol.test_protocol import MANUAL, PIXEL, TURN, Talk, caption, chunk
 from web.protocol import protocol as conversation
 

@@ -13,7 +13,6 @@ from media.events import (
     Degraded,
     Evidence,
     Input,
-    Moment,
     Output,
     Question,
     Remembered,
@@ -24,7 +23,7 @@ from media.events import (
 from media.pipeline.interfaces import Services
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
-from models.assistant.interface import AssistantAnswer
+from models.assistant.interface import AssistantAnswer, Moment
 from tests.media.pipeline.scripted import picture, replayed, scripted_services
 from tests.media.pipeline.telling import TellingAssistant
 

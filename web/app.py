@@ -43,22 +43,22 @@ def create_app(settings: Settings, composed: LoadedModels, *, page: bool = True)
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as held:
-                app.state.edge = edge = ServiceContext(
+                app.state.context = context = ServiceContext(
                     settings=settings,
-                    composed=composed,
-                    local=capabilities(settings, composed),
-                    sessions=Sessions(settings.sessions, clock, kept=settings.captions_kept),
+                    models=composed,
+                    capabilities=capabilities(settings, composed),
+                    sessions=Sessions(settings.sessions, clock, retention=settings.captions_kept),
                     keys=Keys(key),
                     clock=clock,
-                    files=files,
-                    calls=held,
+                    file_worker=files,
+                    tasks=held,
                     closing=threading.Event(),
-                    uploads=asyncio.Semaphore(UPLOADS),
-                    questions=asyncio.Semaphore(settings.questions),
-                    past=asyncio.Lock(),
+                    upload_slots=asyncio.Semaphore(UPLOADS),
+                    question_slots=asyncio.Semaphore(settings.questions),
+                    ended_session_lock=asyncio.Lock(),
                 )
                 yield
-                edge.close()
+                context.close()
                 deadline.reschedule(loop.time() + ENDING)
         except TimeoutError:
             logger.warning("calls were cut off: they had not ended after %.1f s", ENDING)

@@ -1,4 +1,4 @@
-"""Settings, read once, at the edge: the only module that looks at the environment.
+"""Settings, read once, at the context: the only module that looks at the environment.
 
 `python -m web.config` prints docs/settings.md.
 """

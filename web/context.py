@@ -20,7 +20,7 @@ from web.config import Settings
 from web.protocol.session_config import Capabilities, GenerationCapabilities
 from web.sessions import Sessions
 
-MODEL = "eyeline"  # the name under which sessions answer, whatever models are behind them
+MODEL_NAME = "eyeline"  # the name under which sessions answer, whatever models are behind them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,66 +34,66 @@ class ServiceContext:
     """
 
     settings: Settings
-    composed: LoadedModels
-    local: Capabilities
+    models: LoadedModels
+    capabilities: Capabilities
     sessions: Sessions
     keys: Keys
     clock: Clock
-    files: Worker
-    calls: asyncio.TaskGroup
+    file_worker: Worker
+    tasks: asyncio.TaskGroup
     closing: threading.Event
-    uploads: asyncio.Semaphore
-    questions: asyncio.Semaphore
-    past: asyncio.Lock
+    upload_slots: asyncio.Semaphore
+    question_slots: asyncio.Semaphore
+    ended_session_lock: asyncio.Lock
 
     def close(self) -> None:
         """Ask all that runs to end; what is not done soon is cut off."""
         self.closing.set()
-        self.sessions.dismiss()
+        self.sessions.end_all()
 
 
-def capabilities(settings: Settings, composed: LoadedModels) -> Capabilities:
+def capabilities(settings: Settings, models: LoadedModels) -> Capabilities:
     """Return what this service has, as sessions are told."""
-    voice = composed.services.synthesizer
-    recogniser = Path(composed.whisper.name).name  # a path is nobody else's business
+    synthesizer = models.services.synthesizer
+    recognizer = Path(models.whisper.name).name  # a path is nobody else's business
     return Capabilities(
-        model=MODEL,
-        recognisers=(recogniser,),
+        model=MODEL_NAME,
+        recognizers=(recognizer,),
         languages=("en",),
-        voices=() if voice is None else (getattr(voice, "name", "default"),),
-        detection=turn_detection(settings),
-        notices=composed.notices,
-        generation=generation_capabilities(settings, composed.services.generation),
-        generation_unavailable=composed.generation_unavailable,
+        voices=() if synthesizer is None else (getattr(synthesizer, "name", "default"),),
+        turn_detection=turn_detection(settings),
+        notices=models.notices,
+        generation=generation_capabilities(settings, models.services.generation),
+        generation_unavailable=models.generation_unavailable,
     )
 
 
 def generation_capabilities(
-    settings: Settings, studio: GenerationService | None
+    settings: Settings, generation: GenerationService | None
 ) -> GenerationCapabilities | None:
     """Return what draws, as sessions are told."""
-    if studio is None:
+    if generation is None:
         return None
-    painter = studio.generator
+    generator = generation.generator
     return GenerationCapabilities(
-        about=painter.about,
-        stand_in=painter.stand_in,
-        size=painter.size,
+        description=generator.about,
+        stand_in=generator.stand_in,
+        size=generator.size,
         rate=settings.drawing_rate,
-        samplers={name: steps.own for name, steps in painter.samplers.items()},
-        tracks=painter.tracks,
-        things=painter.things,
-        backgrounds=painter.backgrounds,
-        longest_prompt=settings.prompt_length,
-        most_points=settings.track_points,
+        samplers={name: steps.own for name, steps in generator.samplers.items()},
+        tracks=generator.tracks,
+        things=generator.things,
+        backgrounds=generator.backgrounds,
+        max_prompt_length=settings.prompt_length,
+        max_track_points=settings.track_points,
     )
 
 
 def service_context(connection: HTTPConnection) -> ServiceContext:
-    """Return the edge that the application of `connection` holds."""
-    edge = connection.app.state.edge
-    assert isinstance(edge, ServiceContext)
-    return edge
+    """Return the context that the application of `connection` holds."""
+    context = connection.app.state.context
+    assert isinstance(context, ServiceContext)
+    return context
 
 
 async def admit(request: Request) -> Mapping[str, Any]:
@@ -102,8 +102,8 @@ async def admit(request: Request) -> Mapping[str, Any]:
     Raises:
         ProblemError: the request has no valid key.
     """
-    edge = service_context(request)
-    return edge.keys.admit(bearer(request.headers), now=edge.clock.now())
+    context = service_context(request)
+    return context.keys.admit(bearer(request.headers), now=context.clock.now())
 
 
 def unix_time() -> int:

@@ -83,7 +83,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let sessions end by themselves before their connections are closed."""
         if self.service is not None:
-            self.service.state.edge.close()
+            self.service.state.context.close()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: object) -> None:

@@ -17,17 +17,17 @@ from media.counters import Counters
 from media.events import Answer, Cancel, Caption, Evidence, Input, Output, Question, Remembered
 from web.problems import ProblemError
 
-Kind = Literal["websocket", "call", "whip"]
+SessionKind = Literal["websocket", "call", "whip"]
 
-MOST_CAPTIONS = 10_000  # final captions kept of one session: a day of talk
-MOST_ENDED = 1_000  # sessions whose captions are kept after their end
-MOST_MOMENTS = 5_000  # remembered moments whose small pictures are kept: 20 MB
-MOST_QUESTIONS = 8  # that wait for an answer of one session, beside its conversation
-ANSWERS = 256  # pieces of an answer that wait to be read
+MAX_CAPTIONS = 10_000  # final captions kept of one session: a day of talk
+MAX_ENDED = 1_000  # sessions whose captions are kept after their end
+MAX_MOMENTS = 5_000  # remembered moments whose small pictures are kept: 20 MB
+MAX_QUESTIONS = 8  # that wait for an answer of one session, beside its conversation
+ANSWER_QUEUE = 256  # pieces of an answer that wait to be read
 RETRY_AFTER = 5  # seconds, said to a client that found no room
 
 
-class FullError(ProblemError):
+class SessionsFullError(ProblemError):
     """As many sessions are alive as may be."""
 
     def __init__(self, capacity: int) -> None:
@@ -47,33 +47,33 @@ class SessionRecord:
     """
 
     id: str
-    kind: Kind
-    began: float
+    kind: SessionKind
+    started: float
     counters: Counters = field(default_factory=Counters)
-    leave: asyncio.Event = field(default_factory=asyncio.Event)
+    end_requested: asyncio.Event = field(default_factory=asyncio.Event)
     ended: float | None = None
     captions: list[Caption] = field(default_factory=list)
-    gone: int = 0
+    dropped_captions: int = 0
     moments: dict[int, Remembered] = field(default_factory=dict)
-    put: Callable[[Input], Awaitable[None]] | None = None  # while the session runs
-    present: Callable[[], float] = lambda: 0.0  # up to when it has heard or seen, in seconds
-    _asked: dict[str, Channel[Answer | Evidence]] = field(default_factory=dict)
+    submit: Callable[[Input], Awaitable[None]] | None = None  # while the session runs
+    media_time: Callable[[], float] = lambda: 0.0  # up to when it has heard or seen, in seconds
+    _answers: dict[str, Channel[Answer | Evidence]] = field(default_factory=dict)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def keep(self, caption: Caption) -> None:
+    async def add_caption(self, caption: Caption) -> None:
         """Keep a final caption that has words."""
         self.captions.append(caption)
-        surplus = len(self.captions) - MOST_CAPTIONS
+        surplus = len(self.captions) - MAX_CAPTIONS
         if surplus > 0:
             del self.captions[:surplus]
-            self.gone += surplus
+            self.dropped_captions += surplus
         async with self._changed:
             self._changed.notify_all()
 
-    def remember(self, output: Remembered) -> None:
-        """Keep what was remembered, the newest `MOST_MOMENTS`."""
+    def add_moment(self, output: Remembered) -> None:
+        """Keep what was remembered, the newest `MAX_MOMENTS`."""
         self.moments[output.moment.number] = output
-        while len(self.moments) > MOST_MOMENTS:
+        while len(self.moments) > MAX_MOMENTS:
             del self.moments[next(iter(self.moments))]
 
     async def ask(self, question: Question) -> AsyncGenerator[Answer | Evidence, None]:
@@ -86,68 +86,68 @@ class SessionRecord:
             ProblemError: the session is over, or has enough questions to answer.
         """
         over = f"session {self.id} is over: it answers nothing more"
-        if self.put is None:
+        if self.submit is None:
             raise ProblemError(409, over)
-        if len(self._asked) >= MOST_QUESTIONS:
+        if len(self._answers) >= MAX_QUESTIONS:
             raise ProblemError(
                 429,
-                f"{MOST_QUESTIONS} questions wait for an answer: try again in {RETRY_AFTER} s",
+                f"{MAX_QUESTIONS} questions wait for an answer: try again in {RETRY_AFTER} s",
                 code="too_many_questions",
                 headers={"Retry-After": str(RETRY_AFTER)},
             )
-        answers: Channel[Answer | Evidence] = Channel(ANSWERS)
-        self._asked[question.id] = answers
-        answered = False
+        answers: Channel[Answer | Evidence] = Channel(ANSWER_QUEUE)
+        self._answers[question.id] = answers
+        finished = False
         try:
             try:
-                await self.put(question)
+                await self.submit(question)
             except ChannelClosedError:
                 raise ProblemError(409, over) from None
             async for answer in answers:
-                answered = isinstance(answer, Answer) and answer.status != "streaming"
+                finished = isinstance(answer, Answer) and answer.status != "streaming"
                 yield answer
-                if answered:
+                if finished:
                     return
         finally:
-            del self._asked[question.id]
+            del self._answers[question.id]
             await answers.close()
-            if not answered and self.put is not None:  # who asked has left
+            if not finished and self.submit is not None:  # who asked has left
                 with suppress(ChannelClosedError):
-                    await self.put(Cancel(question.id))
+                    await self.submit(Cancel(question.id))
 
-    async def tell(self, output: Output) -> bool:
+    async def deliver_answer(self, output: Output) -> bool:
         """Give `output` to who asked for it by `ask`; return whether somebody did."""
-        if not isinstance(output, Answer | Evidence) or output.id not in self._asked:
+        if not isinstance(output, Answer | Evidence) or output.id not in self._answers:
             return False
-        answers = self._asked[output.id]
+        answers = self._answers[output.id]
         with suppress(ChannelClosedError):
             await answers.send(output)
         return True
 
-    async def follow(self, start: int = 0) -> AsyncIterator[tuple[int, Caption]]:
+    async def follow_captions(self, start: int = 0) -> AsyncIterator[tuple[int, Caption]]:
         """Yield final captions with their numbers from `start` on, as they come, until the end.
 
         A slow follower holds nothing up: it finds the captions that are still kept.
         """
         while True:
-            start = max(start, self.gone)
-            while start < self.gone + len(self.captions):
-                yield start, self.captions[start - self.gone]
-                start = max(start + 1, self.gone)
+            start = max(start, self.dropped_captions)
+            while start < self.dropped_captions + len(self.captions):
+                yield start, self.captions[start - self.dropped_captions]
+                start = max(start + 1, self.dropped_captions)
             if self.ended is not None:
                 return
             async with self._changed:
-                await self._changed.wait_for(partial(self._more, start))
+                await self._changed.wait_for(partial(self._has_more, start))
 
-    def remembered(self, after: int = -1) -> list[Remembered]:
-        """Return the moments that are kept with a number above `after`, in order of time."""
+    def moments_after(self, after: int = -1) -> list[Remembered]:
+        """Return the kept moments whose number is above `after`, oldest first."""
         return [each for number, each in self.moments.items() if number > after]
 
     async def end(self, now: float) -> None:
         """Say that the session is over."""
         self.ended = now
-        self.put = None
-        for answers in list(self._asked.values()):
+        self.submit = None
+        for answers in list(self._answers.values()):
             await answers.close()
         async with self._changed:
             self._changed.notify_all()
@@ -158,81 +158,81 @@ class SessionRecord:
             "id": self.id,
             "kind": self.kind,
             "state": "live" if self.ended is None else "ended",
-            "seconds": round((self.ended or now) - self.began, 3),
-            "captions": self.gone + len(self.captions),
+            "seconds": round((self.ended or now) - self.started, 3),
+            "captions": self.dropped_captions + len(self.captions),
             **self.counters.snapshot(),
         }
 
-    def _more(self, start: int) -> bool:
-        return self.ended is not None or start < self.gone + len(self.captions)
+    def _has_more(self, number: int) -> bool:
+        return self.ended is not None or number < self.dropped_captions + len(self.captions)
 
 
 class Sessions:
     """All sessions by id. Those that ended are kept for `kept` seconds, for their captions."""
 
-    def __init__(self, capacity: int, clock: Clock, *, kept: float) -> None:
+    def __init__(self, capacity: int, clock: Clock, *, retention: float) -> None:
         self.capacity = capacity
         self._clock = clock
-        self._kept = kept
+        self._retention = retention
         self._sessions: dict[str, SessionRecord] = {}
-        self._taken = 0
+        self._in_use = 0
 
     @property
     def free(self) -> int:
         """How many more sessions may begin."""
-        return self.capacity - self._taken
+        return self.capacity - self._in_use
 
-    def begin(self, kind: Kind) -> SessionRecord:
+    def start(self, kind: SessionKind) -> SessionRecord:
         """Return a new session; it takes a place until its end.
 
         Raises:
-            FullError: there is none.
+            SessionsFullError: there is none.
         """
-        if self._taken >= self.capacity:
-            raise FullError(self.capacity)
-        self._taken += 1
-        self._forget()
-        live = SessionRecord(f"sess_{secrets.token_hex(8)}", kind, self._clock.now())
-        self._sessions[live.id] = live
-        return live
+        if self._in_use >= self.capacity:
+            raise SessionsFullError(self.capacity)
+        self._in_use += 1
+        self._expire()
+        record = SessionRecord(f"sess_{secrets.token_hex(8)}", kind, self._clock.now())
+        self._sessions[record.id] = record
+        return record
 
-    async def end(self, live: SessionRecord) -> None:
+    async def end(self, record: SessionRecord) -> None:
         """Say that `live` is over and free its place; its captions stay for a while."""
-        if live.ended is None:
-            self._taken -= 1
-        await live.end(self._clock.now())
+        if record.ended is None:
+            self._in_use -= 1
+        await record.end(self._clock.now())
 
-    def find(self, id: str) -> SessionRecord:
+    def get(self, id: str) -> SessionRecord:
         """Return session `id`.
 
         Raises:
             ProblemError: there is none, or it was forgotten.
         """
-        live = self.known(id)
-        if live is None:
+        record = self.find(id)
+        if record is None:
             raise ProblemError(404, f"no session {id[:80]!r}: it never was, or ended long ago")
-        return live
+        return record
 
-    def known(self, id: str) -> SessionRecord | None:
+    def find(self, id: str) -> SessionRecord | None:
         """Return session `id`, or None where there is none or it was forgotten."""
-        self._forget()
+        self._expire()
         return self._sessions.get(id)
 
     def all(self) -> list[SessionRecord]:
         """Return the sessions, oldest first."""
-        self._forget()
+        self._expire()
         return list(self._sessions.values())
 
-    def dismiss(self) -> None:
+    def end_all(self) -> None:
         """Ask every session to end."""
         for live in self._sessions.values():
-            live.leave.set()
+            live.end_requested.set()
 
-    def _forget(self) -> None:
+    def _expire(self) -> None:
         """Forget sessions that ended long ago, and the oldest of those that ended, if many."""
         now = self._clock.now()
         ended = [live for live in self._sessions.values() if live.ended is not None]
         for place, live in enumerate(ended):
             assert live.ended is not None
-            if now - live.ended > self._kept or len(ended) - place > MOST_ENDED:
+            if now - live.ended > self._retention or len(ended) - place > MAX_ENDED:
                 del self._sessions[live.id]

@@ -18,12 +18,12 @@ from media.events import (
 from models.assistant.interface import Moment
 from web.problems import ProblemError
 from web.sessions import (
-    MOST_CAPTIONS,
-    MOST_MOMENTS,
-    MOST_QUESTIONS,
-    FullError,
+    MAX_CAPTIONS,
+    MAX_MOMENTS,
+    MAX_QUESTIONS,
     SessionRecord,
     Sessions,
+    SessionsFullError,
 )
 
 
@@ -33,10 +33,10 @@ def caption(turn: int) -> Caption:
 
 
 async def test_a_session_takes_a_place_until_its_end_and_only_once() -> None:
-    sessions = Sessions(1, ReplayClock(), kept=60)
-    live = sessions.begin("websocket")
-    with pytest.raises(FullError) as refused:
-        sessions.begin("call")
+    sessions = Sessions(1, ReplayClock(), retention=60)
+    live = sessions.start("websocket")
+    with pytest.raises(SessionsFullError) as refused:
+        sessions.start("call")
     assert refused.value.headers["Retry-After"]
     await sessions.end(live)
     await sessions.end(live)
@@ -45,25 +45,25 @@ async def test_a_session_takes_a_place_until_its_end_and_only_once() -> None:
 
 async def test_captions_are_kept_for_a_while_after_the_end_and_then_forgotten() -> None:
     clock = ReplayClock()
-    sessions = Sessions(1, clock, kept=60)
-    live = sessions.begin("websocket")
-    await live.keep(caption(1))
+    sessions = Sessions(1, clock, retention=60)
+    live = sessions.start("websocket")
+    await live.add_caption(caption(1))
     await sessions.end(live)
     await clock.sleep_until(60)
-    assert sessions.find(live.id).captions == [caption(1)]
+    assert sessions.get(live.id).captions == [caption(1)]
     await clock.sleep_until(61)
     with pytest.raises(ProblemError):
-        sessions.find(live.id)
+        sessions.get(live.id)
     assert sessions.all() == []
 
 
 async def test_a_follower_gets_every_caption_once_and_ends_with_the_session() -> None:
     live = SessionRecord("sess_x", "websocket", 0.0)
-    await live.keep(caption(0))
+    await live.add_caption(caption(0))
     seen: list[int] = []
 
     async def follow(start: int) -> None:
-        async for number, _ in live.follow(start):
+        async for number, _ in live.follow_captions(start):
             seen.append(number)
 
     async with asyncio.TaskGroup() as tasks:
@@ -71,20 +71,20 @@ async def test_a_follower_gets_every_caption_once_and_ends_with_the_session() ->
         tasks.create_task(follow(2))
         await asyncio.sleep(0)
         for turn in (1, 2, 3):
-            await live.keep(caption(turn))
+            await live.add_caption(caption(turn))
         await live.end(1.0)
     assert sorted(seen) == [0, 1, 2, 2, 3, 3]
 
 
 async def test_a_long_session_lets_its_oldest_captions_go() -> None:
     live = SessionRecord("sess_x", "websocket", 0.0)
-    for turn in range(MOST_CAPTIONS + 3):
-        await live.keep(caption(turn))
+    for turn in range(MAX_CAPTIONS + 3):
+        await live.add_caption(caption(turn))
     await live.end(1.0)
-    assert len(live.captions) == MOST_CAPTIONS
-    first = await anext(live.follow())
+    assert len(live.captions) == MAX_CAPTIONS
+    first = await anext(live.follow_captions())
     assert first == (3, caption(3))
-    assert live.summary(1.0)["captions"] == MOST_CAPTIONS + 3
+    assert live.summary(1.0)["captions"] == MAX_CAPTIONS + 3
 
 
 async def first(asked: AsyncGenerator[Answer | Evidence, None]) -> Answer | Evidence:
@@ -98,18 +98,18 @@ async def test_an_answer_goes_to_who_asked_and_who_leaves_cancels_it() -> None:
     async def take(item: Input) -> None:
         put.append(item)
 
-    live.put = take
+    live.submit = take
     question = Question("q", "what?", 1.0)
     asked = live.ask(question)
     async with asyncio.TaskGroup() as tasks:
         reading = tasks.create_task(first(asked))
         await asyncio.sleep(0)  # the question is put
-        assert not await live.tell(Answer("another", "no", 1.0))
-        assert await live.tell(Answer("q", "yes", 1.0))
+        assert not await live.deliver_answer(Answer("another", "no", 1.0))
+        assert await live.deliver_answer(Answer("q", "yes", 1.0))
     assert reading.result() == Answer("q", "yes", 1.0)
     await asked.aclose()
     assert put == [question, Cancel("q")]
-    assert not await live.tell(Answer("q", "late", 1.0))
+    assert not await live.deliver_answer(Answer("q", "late", 1.0))
 
 
 async def test_an_answer_that_is_whole_is_not_cancelled() -> None:
@@ -118,9 +118,9 @@ async def test_an_answer_that_is_whole_is_not_cancelled() -> None:
 
     async def take(item: Input) -> None:
         put.append(item)
-        await live.tell(Answer("q", "yes", 1.0, "completed"))
+        await live.deliver_answer(Answer("q", "yes", 1.0, "completed"))
 
-    live.put = take
+    live.submit = take
     question = Question("q", "what?", 1.0)
     assert [each async for each in live.ask(question)] == [Answer("q", "yes", 1.0, "completed")]
     assert put == [question]
@@ -132,8 +132,8 @@ async def test_a_session_takes_so_many_questions_and_none_after_its_end() -> Non
     async def take(item: Input) -> None:
         del item
 
-    live.put = take
-    waiting = [live.ask(Question(f"q{n}", "what?", 1.0)) for n in range(MOST_QUESTIONS)]
+    live.submit = take
+    waiting = [live.ask(Question(f"q{n}", "what?", 1.0)) for n in range(MAX_QUESTIONS)]
     async with asyncio.TaskGroup() as tasks:
         ends = [tasks.create_task(anext(asked, None)) for asked in waiting]
         await asyncio.sleep(0)
@@ -141,7 +141,7 @@ async def test_a_session_takes_so_many_questions_and_none_after_its_end() -> Non
             await first(live.ask(Question("more", "what?", 1.0)))
         await live.end(1.0)
     assert refused.value.status == 429
-    assert [end.result() for end in ends] == [None] * MOST_QUESTIONS
+    assert [end.result() for end in ends] == [None] * MAX_QUESTIONS
     with pytest.raises(ProblemError, match="is over") as over:
         await first(live.ask(Question("late", "what?", 1.0)))
     assert over.value.status == 409
@@ -150,7 +150,7 @@ async def test_a_session_takes_so_many_questions_and_none_after_its_end() -> Non
 async def test_a_question_that_meets_the_end_of_its_session_says_so() -> None:
     live = SessionRecord("sess_x", "websocket", 0.0)
     source: Channel[Input] = Channel(1)
-    live.put = source.send
+    live.submit = source.send
     await source.close()
     with pytest.raises(ProblemError, match="is over"):
         await first(live.ask(Question("q", "what?", 1.0)))
@@ -158,8 +158,8 @@ async def test_a_question_that_meets_the_end_of_its_session_says_so() -> None:
 
 async def test_the_newest_moments_are_kept_in_order() -> None:
     live = SessionRecord("sess_x", "websocket", 0.0)
-    for number in range(MOST_MOMENTS + 2):
-        live.remember(Remembered(Moment(number, number / 2, "a cup"), b"jpeg"))
-    kept = [each.moment.number for each in live.remembered()]
-    assert kept == list(range(2, MOST_MOMENTS + 2))
-    assert [each.moment.number for each in live.remembered(after=MOST_MOMENTS)] == kept[-1:]
+    for number in range(MAX_MOMENTS + 2):
+        live.add_moment(Remembered(Moment(number, number / 2, "a cup"), b"jpeg"))
+    kept = [each.moment.number for each in live.moments_after()]
+    assert kept == list(range(2, MAX_MOMENTS + 2))
+    assert [each.moment.number for each in live.moments_after(after=MAX_MOMENTS)] == kept[-1:]

@@ -24,7 +24,7 @@ from web.protocol.generation_messages import (
     TrackAppend,
     TrackClear,
 )
-from web.protocol.messages import WireError
+from web.protocol.messages import ProtocolError
 from web.protocol.session_config import GenerationCapabilities
 from web.protocol.state import Dialogue, present, say, show
 from web.protocol.vision import data_url
@@ -34,7 +34,7 @@ def set_prompt(dialogue: Dialogue, event: PromptSet) -> None:
     """Draw something else from now on.
 
     Raises:
-        WireError: nothing here draws, or a text has no words or too many characters.
+        ProtocolError: nothing here draws, or a text has no words or too many characters.
     """
     draws = _draws(dialogue)
     if event.blend is None:
@@ -46,7 +46,7 @@ def set_prompt(dialogue: Dialogue, event: PromptSet) -> None:
             for number, part in enumerate(event.blend)
         ]
     for place, text, _ in parts:
-        _check_text(place, text, draws.longest_prompt)
+        _check_text(place, text, draws.max_prompt_length)
     dialogue.prompt = tuple((text.strip(), weight) for _, text, weight in parts)
     dialogue.inputs.append(PromptChange(dialogue.prompt, present(dialogue)))
     _updated(dialogue)
@@ -56,15 +56,15 @@ def append_track(dialogue: Dialogue, event: TrackAppend) -> None:
     """Say where a thing goes next.
 
     Raises:
-        WireError: nothing here draws or follows tracks, there are too many points, or their times
-            do not grow.
+        ProtocolError: nothing here draws or follows tracks, there are too many points, or their
+            times do not grow.
     """
     draws, points = _draws(dialogue), event.points
-    most = draws.most_points
+    most = draws.max_track_points
     if not draws.tracks:
-        raise WireError("the model here follows no tracks, only words", param="points")
+        raise ProtocolError("the model here follows no tracks, only words", param="points")
     if len(points) > most:
-        raise WireError(
+        raise ProtocolError(
             f"points: a message may have {most}, this one has {len(points)}: send fewer, a "
             "straight line needs only its ends",
             param="points",
@@ -82,7 +82,7 @@ def clear_track(dialogue: Dialogue, event: TrackClear) -> None:
     """Forget where a thing was to go, or all things.
 
     Raises:
-        WireError: nothing here draws.
+        ProtocolError: nothing here draws.
     """
     _draws(dialogue)
     if event.thing is None:
@@ -97,17 +97,17 @@ def update(dialogue: Dialogue, event: GenerationUpdate) -> None:
     """Change how things are drawn.
 
     Raises:
-        WireError: nothing here draws, there is no such sampler, or pictures are asked for where
+        ProtocolError: nothing here draws, there is no such sampler, or pictures are asked for where
             there is a track.
     """
     draws = _draws(dialogue)
     if event.sampler is not None and event.sampler not in draws.samplers:
-        raise WireError(
+        raise ProtocolError(
             f"sampler: expected one of {', '.join(draws.samplers)}, got {event.sampler[:80]!r}",
             param="sampler",
         )
     if event.pictures and dialogue.on_track:
-        raise WireError(
+        raise ProtocolError(
             "pictures: over a call they come on its video track; leave `pictures` out",
             param="pictures",
         )
@@ -164,7 +164,7 @@ def described(draws: GenerationCapabilities | None) -> Mapping[str, Any] | None:
     if draws is None:
         return None
     return {
-        "about": draws.about,
+        "about": draws.description,
         "stand_in": draws.stand_in,
         "size": list(draws.size),
         "rate": draws.rate,
@@ -178,7 +178,7 @@ def described(draws: GenerationCapabilities | None) -> Mapping[str, Any] | None:
 def _draws(dialogue: Dialogue) -> GenerationCapabilities:
     draws = dialogue.local.generation
     if draws is None:
-        raise WireError(
+        raise ProtocolError(
             f"nothing here draws: {dialogue.local.generation_unavailable}",
             code="generation_unavailable",
         )
@@ -193,12 +193,12 @@ def _generation(dialogue: Dialogue) -> GenerationConfig:
 
 def _check_text(place: str, text: str, longest: int) -> None:
     if len(text) > longest:
-        raise WireError(
+        raise ProtocolError(
             f"{place}: a prompt may have {longest} characters, this one has {len(text)}",
             param=place,
         )
     if not any(character.isalnum() for character in text):
-        raise WireError(
+        raise ProtocolError(
             f"{place}: expected words for what to draw, got {text.strip()[:20]!r}", param=place
         )
 
@@ -211,12 +211,14 @@ def _times(event: TrackAppend, last: float | None) -> tuple[float, ...] | None:
         return None
     if len(given) < len(times):
         place = f"points[{times.index(None)}].t"
-        raise WireError(f"{place}: some points have times: all must have, or none", param=place)
+        raise ProtocolError(f"{place}: some points have times: all must have, or none", param=place)
     grown = given if last is None else [last, *given]
     for number, (before, after) in enumerate(pairwise(grown), start=len(given) - len(grown) + 1):
         if after <= before:
             place = f"points[{number}].t"
-            raise WireError(f"{place}: times grow, and {after} is not after {before}", param=place)
+            raise ProtocolError(
+                f"{place}: times grow, and {after} is not after {before}", param=place
+            )
     return tuple(given)
 
 

@@ -2,7 +2,13 @@
 
 from web.protocol import speech_input as hearing
 from web.protocol.items import find, given, insert, remove, replace
-from web.protocol.messages import ItemCreate, ItemDelete, ItemRetrieve, ItemTruncate, WireError
+from web.protocol.messages import (
+    ItemCreate,
+    ItemDelete,
+    ItemRetrieve,
+    ItemTruncate,
+    ProtocolError,
+)
 from web.protocol.session_config import TranscriptionConfig
 from web.protocol.state import Dialogue, name, say
 
@@ -11,10 +17,10 @@ def create(dialogue: Dialogue, event: ItemCreate) -> None:
     """Add an item to the conversation.
 
     Raises:
-        WireError: it cannot be placed, or the session has none.
+        ProtocolError: it cannot be placed, or the session has none.
     """
     if isinstance(dialogue.terms, TranscriptionConfig):
-        raise WireError("a transcription session has no items but speech", param="type")
+        raise ProtocolError("a transcription session has no items but speech", param="type")
     item = given(event.item, name(dialogue, "item"))
     previous = insert(dialogue.items, item, event.previous_item_id)
     say(dialogue, "conversation.item.added", item=item, previous_item_id=previous)
@@ -26,7 +32,7 @@ def retrieve(dialogue: Dialogue, event: ItemRetrieve) -> None:
     """Say an item as it is now.
 
     Raises:
-        WireError: there is no such item.
+        ProtocolError: there is no such item.
     """
     item = find(dialogue.items, event.item_id, "item_id")
     say(dialogue, "conversation.item.retrieved", item=item)
@@ -36,7 +42,7 @@ def delete(dialogue: Dialogue, event: ItemDelete) -> None:
     """Forget an item.
 
     Raises:
-        WireError: there is no such item.
+        ProtocolError: there is no such item.
     """
     remove(dialogue.items, event.item_id)
     dialogue.spoken.pop(event.item_id, None)
@@ -47,16 +53,16 @@ def truncate(dialogue: Dialogue, event: ItemTruncate) -> None:
     """Forget what was not heard of an answer: its words go too, as they may say more.
 
     Raises:
-        WireError: it is not an answer that was spoken, or not as long.
+        ProtocolError: it is not an answer that was spoken, or not as long.
     """
     item = find(dialogue.items, event.item_id, "item_id")
     spoken = dialogue.spoken.get(event.item_id)
     if spoken is None:
-        raise WireError("only an answer that was spoken can be truncated", param="item_id")
+        raise ProtocolError("only an answer that was spoken can be truncated", param="item_id")
     if event.content_index != 0:
-        raise WireError("content_index: expected 0, the only part", param="content_index")
+        raise ProtocolError("content_index: expected 0, the only part", param="content_index")
     if event.audio_end_ms > spoken:
-        raise WireError(
+        raise ProtocolError(
             f"audio_end_ms: the answer has {spoken} ms of sound, less than {event.audio_end_ms}",
             param="audio_end_ms",
         )

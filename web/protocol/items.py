@@ -15,20 +15,20 @@ from web.protocol.messages import (
     CallOutputItem,
     MessageItem,
     Part,
-    WireError,
-    picture_file,
+    ProtocolError,
+    image_file,
 )
 
 Item = dict[str, Any]
 
-MOST_ITEMS = 1000
-MOST_PICTURES = 8  # that a question is about
-MOST_CHARACTERS = 32 * 1024 * 1024  # pictures come as text: base64
+MAX_ITEMS = 1000
+MAX_PICTURES = 8  # that a question is about
+MAX_CHARACTERS = 32 * 1024 * 1024  # pictures come as text: base64
 ROOT = "root"  # `previous_item_id` of an item that goes first
 
 
 @dataclass(slots=True)
-class Items:
+class ItemList:
     """Items by id, and their ids in the order of the conversation."""
 
     order: list[str] = field(default_factory=list)
@@ -39,14 +39,14 @@ class Items:
         return self.order[-1] if self.order else None
 
 
-def insert(items: Items, item: Item, after: str | None) -> str | None:
+def insert(items: ItemList, item: Item, after: str | None) -> str | None:
     """Put `item` after the item `after`, at the end where that is None; return the one before it.
 
     Raises:
-        WireError: the item's id is taken, or `after` is unknown.
+        ProtocolError: the item's id is taken, or `after` is unknown.
     """
     if item["id"] in items.by_id:
-        raise WireError(
+        raise ProtocolError(
             f"item {item['id']!r} exists already", code="item_create_duplicate", param="item.id"
         )
     if after is None:
@@ -61,18 +61,18 @@ def insert(items: Items, item: Item, after: str | None) -> str | None:
     return items.order[place - 1] if place else None
 
 
-def remove(items: Items, id: str) -> None:
+def remove(items: ItemList, id: str) -> None:
     """Forget item `id`.
 
     Raises:
-        WireError: there is none.
+        ProtocolError: there is none.
     """
     items.size -= _size(find(items, id, "item_id"))
     del items.by_id[id]
     items.order.remove(id)
 
 
-def replace(items: Items, item: Item) -> None:
+def replace(items: ItemList, item: Item) -> None:
     """Put `item` in the place of the one with its id; nothing happens where that was deleted."""
     old = items.by_id.get(item["id"])
     if old is not None:
@@ -80,26 +80,26 @@ def replace(items: Items, item: Item) -> None:
         items.size += _size(item) - _size(old)
 
 
-def find(items: Items, id: str, param: str) -> Item:
+def find(items: ItemList, id: str, param: str) -> Item:
     """Return item `id`.
 
     Raises:
-        WireError: there is none.
+        ProtocolError: there is none.
     """
     item = items.by_id.get(id)
     if item is None:
-        raise WireError(
+        raise ProtocolError(
             f"no item {id[:80]!r} in this conversation", code="item_not_found", param=param
         )
     return item
 
 
-def surplus(items: Items) -> Sequence[str]:
+def surplus(items: ItemList) -> Sequence[str]:
     """Return the ids of the oldest items, as many as must go to be within bounds."""
     size, count = items.size, len(items.order)
     gone = []
     for id in items.order[:-1]:
-        if size <= MOST_CHARACTERS and count <= MOST_ITEMS:
+        if size <= MAX_CHARACTERS and count <= MAX_ITEMS:
             break
         gone.append(id)
         size -= _size(items.by_id[id])
@@ -111,7 +111,7 @@ def given(wish: MessageItem | CallItem | CallOutputItem, id: str) -> Item:
     """Return the item that a client described, completed with `id` where it has none.
 
     Raises:
-        WireError: its parts do not fit its role.
+        ProtocolError: its parts do not fit its role.
     """
     head: Item = {"id": wish.id or id, "object": "realtime.item", "type": wish.type}
     if isinstance(wish, MessageItem):
@@ -133,7 +133,7 @@ def heard(id: str, transcript: str | None = None) -> Item:
     }
 
 
-def question(item: Item) -> str | None:
+def question_text(item: Item) -> str | None:
     """Return what a user's message asks, in words; None where that is not known yet."""
     words = []
     for part in item["content"]:
@@ -146,7 +146,7 @@ def question(item: Item) -> str | None:
     return " ".join(words)
 
 
-def pictures(items: Items, asked: Item | None, *, live: bool) -> tuple[bytes, ...]:
+def question_pictures(items: ItemList, asked: Item | None, *, live: bool) -> tuple[bytes, ...]:
     """Return the files of the pictures that a question is about, the newest `MOST_PICTURES`.
 
     These are the ones in the message `asked`, and in those of the user before it. Where the
@@ -162,15 +162,15 @@ def pictures(items: Items, asked: Item | None, *, live: bool) -> tuple[bytes, ..
             break
         if item.get("role") == "user":
             found = _files(item) + found
-    return tuple(found[-MOST_PICTURES:])
+    return tuple(found[-MAX_PICTURES:])
 
 
 def _files(item: Item) -> list[bytes]:
     urls = [p["image_url"] for p in item["content"] if p["type"] == "input_image"]
-    return [picture_file(url, "item.content") for url in urls]
+    return [image_file(url, "item.content") for url in urls]
 
 
-def last_from_user(items: Items) -> Item | None:
+def last_user_message(items: ItemList) -> Item | None:
     """Return the newest message of the user."""
     for id in reversed(items.order):
         if items.by_id[id].get("role") == "user":
@@ -182,12 +182,12 @@ def _part(part: Part, role: str) -> dict[str, Any]:
     kind = "output_text" if part.type == "text" and role == "assistant" else part.type
     kind = "input_text" if kind == "text" else kind
     if part.type == "input_audio":
-        raise WireError(
+        raise ProtocolError(
             "sound in an item is not transcribed here: send it by input_audio_buffer.append",
             param="item.content",
         )
     if kind.startswith("output_") != (role == "assistant"):
-        raise WireError(
+        raise ProtocolError(
             f"item.content: {part.type} does not go with role {role!r}", param="item.content"
         )
     if kind == "input_image":
@@ -195,7 +195,7 @@ def _part(part: Part, role: str) -> dict[str, Any]:
     if kind == "output_audio":
         return {"type": kind, "transcript": part.transcript}
     if part.text is None:
-        raise WireError(
+        raise ProtocolError(
             "item.content: a text part needs `text`",
             code="missing_required_parameter",
             param="item.content",
@@ -206,14 +206,14 @@ def _part(part: Part, role: str) -> dict[str, Any]:
 def _picture(part: Part) -> dict[str, Any]:
     url = part.image_url or ""
     if not url.startswith("data:image/"):
-        raise WireError(
+        raise ProtocolError(
             "item.content: expected `image_url` to be a data URL, data:image/...;base64,...",
             param="item.content",
         )
     try:
-        read_picture(picture_file(url, "item.content"))
+        read_picture(image_file(url, "item.content"))
     except UnreadableMediaError as error:
-        raise WireError(f"item.content: {error}", param="item.content") from error
+        raise ProtocolError(f"item.content: {error}", param="item.content") from error
     return {"type": "input_image", "image_url": part.image_url, "detail": part.detail or "auto"}
 
 

@@ -24,7 +24,7 @@ from web.protocol.message import Message
 ID_LENGTH = 64  # characters of an id that a client chooses
 
 
-class WireError(WebError):
+class ProtocolError(WebError):
     """A message cannot be obeyed; it becomes an `error` event, and the connection stays open."""
 
     def __init__(
@@ -198,67 +198,67 @@ def parse(text: str) -> ClientEvent:
     """Return the event that `text` holds.
 
     Raises:
-        WireError: it is not a JSON object, its type is unknown, or a field is wrong.
+        ProtocolError: it is not a JSON object, its type is unknown, or a field is wrong.
     """
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise WireError(
+        raise ProtocolError(
             "expected a JSON object with a `type`; sound goes base64-encoded into the `audio` of "
             "`input_audio_buffer.append`",
             code="invalid_json",
         ) from error
     if not isinstance(raw, dict):
-        raise WireError(f"expected a JSON object, got {_kind(raw)}", code="invalid_json")
+        raise ProtocolError(f"expected a JSON object, got {_kind(raw)}", code="invalid_json")
     event_id = raw.get("event_id") if isinstance(raw.get("event_id"), str) else None
     kind = raw.get("type")
     if kind not in TYPES:
         told = "missing `type`" if kind is None else f"unknown type {str(kind)[:80]!r}"
-        raise WireError(
+        raise ProtocolError(
             f"{told}: expected one of {', '.join(TYPES)}", param="type", event_id=event_id
         )
     try:
         return _EVENTS.validate_python(raw)
     except ValidationError as error:
-        raise told_problem(error, drop=(str(kind),), event_id=event_id) from error
+        raise invalid_field_error(error, drop=(str(kind),), event_id=event_id) from error
 
 
 def parse_item(raw: dict[str, Any], param: str) -> MessageItem | CallItem | CallOutputItem:
     """Return the item that `raw` describes.
 
     Raises:
-        WireError: it is none; `param` begins the name of the field that is wrong.
+        ProtocolError: it is none; `param` begins the name of the field that is wrong.
     """
     try:
         return _ITEM.validate_python(raw)
     except ValidationError as error:
-        raise told_problem(error, prefix=param) from error
+        raise invalid_field_error(error, prefix=param) from error
 
 
-def picture_file(text: str, param: str) -> bytes:
+def image_file(text: str, param: str) -> bytes:
     """Return the file in `text`: a data URL with base64, or base64 alone.
 
     Raises:
-        WireError: it is neither.
+        ProtocolError: it is neither.
     """
     head, comma, body = text.partition(",")
     if comma and not (head.startswith("data:image/") and head.endswith(";base64")):
-        raise WireError(
+        raise ProtocolError(
             f"{param}: expected data:image/...;base64,..., got {head[:40]!r}", param=param
         )
     try:
         return base64.b64decode(body if comma else text, validate=True)
     except ValueError as error:
-        raise WireError(f"{param}: not base64: {error}", param=param) from error
+        raise ProtocolError(f"{param}: not base64: {error}", param=param) from error
 
 
-def told_problem(
+def invalid_field_error(
     error: ValidationError,
     *,
     prefix: str = "",
     drop: Sequence[str] = (),
     event_id: str | None = None,
-) -> WireError:
+) -> ProtocolError:
     """Return the first problem of `error` with the path of its field, less the names in `drop`.
 
     Tags of unions are part of pydantic's paths, and a client never wrote them.
@@ -274,7 +274,7 @@ def told_problem(
     )
     reason = problem["msg"].removeprefix("Value error, ")
     told = f"{path}: {reason}" if path else reason
-    return WireError(told, code=code, param=path or None, event_id=event_id)
+    return ProtocolError(told, code=code, param=path or None, event_id=event_id)
 
 
 def _kind(value: object) -> str:

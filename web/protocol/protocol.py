@@ -49,15 +49,21 @@ from web.protocol.messages import (
     ItemRetrieve,
     ItemTruncate,
     OutputClear,
+    ProtocolError,
     ResponseCancel,
     ResponseCreate,
     SessionUpdate,
     VideoAppend,
-    WireError,
     parse,
 )
-from web.protocol.session_config import Capabilities, TranscriptionConfig, listening, opening, shown
-from web.protocol.session_update import update
+from web.protocol.session_config import (
+    Capabilities,
+    TranscriptionConfig,
+    initial_config,
+    listening_config,
+    session_object,
+)
+from web.protocol.session_update import update_config
 from web.protocol.state import Dialogue, Event, note, say, taken
 
 Step = tuple[Dialogue, Sequence[Input], Sequence[Event]]
@@ -78,21 +84,21 @@ def begin(
     `wish` is the session that came with a client secret or an SDP offer.
 
     Raises:
-        WireError: `wish` is not one that an update could make.
+        ProtocolError: `wish` is not one that an update could make.
     """
-    terms = opening(local, transcription=transcription)
+    terms = initial_config(local, transcription=transcription)
     dialogue = Dialogue(id, local, terms, on_track=on_track, own_events=own_events)
     notes: tuple[str, ...] = ()
     if model is not None and not transcription:
-        dialogue.terms, notes = update(terms, {"model": model}, local)
+        dialogue.terms, notes = update_config(terms, {"model": model}, local)
     if wish:
-        dialogue.terms, more = update(dialogue.terms, wish, local)
+        dialogue.terms, more = update_config(dialogue.terms, wish, local)
         notes += more
     say(dialogue, "session.created", session=_session(dialogue))
     if not isinstance(dialogue.terms, TranscriptionConfig):
         conversation = {"id": f"conv_{id.removeprefix('sess_')}", "object": "realtime.conversation"}
         say(dialogue, "conversation.created", conversation=conversation)
-    dialogue.inputs.append(listening(dialogue.terms))
+    dialogue.inputs.append(listening_config(dialogue.terms))
     for text in (*local.notices, *notes):
         note(dialogue, text)
     return taken(dialogue)
@@ -105,21 +111,21 @@ def receive(dialogue: Dialogue, text: str, *, now: float = 0.0) -> Step:
     """
     try:
         event = parse(text)
-    except WireError as error:
+    except ProtocolError as error:
         return refuse(dialogue, error)
     try:
         if isinstance(event, VideoAppend):
             seeing.append(dialogue, event, now)
         else:
             _obey(dialogue, event)
-    except WireError as error:
+    except ProtocolError as error:
         error.event_id = event.event_id
         return refuse(dialogue, error)
     responses.speak_up(dialogue)
     return taken(dialogue)
 
 
-def refuse(dialogue: Dialogue, error: WireError) -> Step:
+def refuse(dialogue: Dialogue, error: ProtocolError) -> Step:
     """Tell the client what was wrong with its message."""
     say(
         dialogue,
@@ -237,14 +243,14 @@ def _update(dialogue: Dialogue, event: SessionUpdate) -> None:
     wish = dict(event.session)
     own = wish.pop("eyeline", None)
     if own is not None and not (isinstance(own, dict) and isinstance(own.get("events"), bool)):
-        raise WireError(
+        raise ProtocolError(
             'session.eyeline: expected {"events": true} or {"events": false}',
             param="session.eyeline",
         )
     before = dialogue.terms
-    after, notes = update(before, wish, dialogue.local)
+    after, notes = update_config(before, wish, dialogue.local)
     if after.type != before.type and dialogue.response is not None:
-        raise WireError(
+        raise ProtocolError(
             "session.type: cannot change while a response is in progress", param="session.type"
         )
     if after.audio.input.format != before.audio.input.format:
@@ -253,8 +259,8 @@ def _update(dialogue: Dialogue, event: SessionUpdate) -> None:
     fresh = own is not None and own["events"] and not dialogue.own_events
     if own is not None:
         dialogue.own_events = own["events"]
-    if listening(after) != listening(before):
-        dialogue.inputs.append(listening(after))
+    if listening_config(after) != listening_config(before):
+        dialogue.inputs.append(listening_config(after))
     say(dialogue, "session.updated", session=_session(dialogue))
     for text in (*(dialogue.local.notices if fresh else ()), *notes):
         note(dialogue, text)
@@ -263,7 +269,7 @@ def _update(dialogue: Dialogue, event: SessionUpdate) -> None:
 def _session(dialogue: Dialogue) -> dict[str, Any]:
     draws = drawing.described(dialogue.local.generation)
     own = {"events": dialogue.own_events, "generation": draws}
-    return {**shown(dialogue.terms, dialogue.id), "eyeline": own}
+    return {**session_object(dialogue.terms, dialogue.id), "eyeline": own}
 
 
 def _append(dialogue: Dialogue, event: AudioAppend) -> None:
@@ -283,7 +289,9 @@ def _clear(dialogue: Dialogue, event: AudioClear) -> None:
 def _clear_output(dialogue: Dialogue, event: OutputClear) -> None:
     del event
     if not dialogue.on_track:
-        raise WireError("output_audio_buffer.clear is for WebRTC: here the client plays the sound")
+        raise ProtocolError(
+            "output_audio_buffer.clear is for WebRTC: here the client plays the sound"
+        )
     responses.hush(dialogue)
 
 

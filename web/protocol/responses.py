@@ -18,16 +18,16 @@ from web.protocol.items import (
     find,
     given,
     insert,
-    last_from_user,
-    pictures,
-    question,
+    last_user_message,
+    question_pictures,
+    question_text,
     replace,
 )
 from web.protocol.messages import (
+    ProtocolError,
     ResponseCancel,
     ResponseCreate,
     ResponseWish,
-    WireError,
     parse_item,
 )
 from web.protocol.response_shapes import (
@@ -38,10 +38,10 @@ from web.protocol.response_shapes import (
     say_part,
     say_whole,
 )
-from web.protocol.session_config import RealtimeConfig, TranscriptionConfig, spoken
+from web.protocol.session_config import RealtimeConfig, TranscriptionConfig, wants_speech
 from web.protocol.state import FORMATS, Dialogue, Response, name, present, say
 
-WHAT = "What is in the picture?"  # asked where a picture comes without a word
+PICTURE_QUESTION = "What is in the picture?"  # asked where a picture comes without a word
 
 
 def create(dialogue: Dialogue, event: ResponseCreate) -> None:
@@ -50,19 +50,23 @@ def create(dialogue: Dialogue, event: ResponseCreate) -> None:
     Where that message is speech whose words are not known yet, the answer waits for them.
 
     Raises:
-        WireError: a response is in progress, or the session gives none.
+        ProtocolError: a response is in progress, or the session gives none.
     """
     if isinstance(dialogue.terms, TranscriptionConfig):
-        raise WireError("a transcription session gives no responses", param="type")
+        raise ProtocolError("a transcription session gives no responses", param="type")
     if dialogue.response is not None:
-        raise WireError(
+        raise ProtocolError(
             f"response {dialogue.response.id!r} is in progress: cancel it or wait until it is done",
             code="conversation_already_has_active_response",
         )
     wish = event.response or ResponseWish()
     asked = _asked(dialogue, wish)
-    words = (wish.instructions or dialogue.terms.instructions) if asked is None else question(asked)
-    aloud = spoken(dialogue.terms)
+    words = (
+        (wish.instructions or dialogue.terms.instructions)
+        if asked is None
+        else question_text(asked)
+    )
+    aloud = wants_speech(dialogue.terms)
     if wish.output_modalities is not None:
         aloud = wish.output_modalities == ["audio"] and bool(dialogue.local.voices)
     response = _open(dialogue, dialogue.terms, aloud=aloud)
@@ -85,7 +89,7 @@ def transcribed(dialogue: Dialogue, item_id: str, words: str, time: float) -> No
     detection = dialogue.terms.audio.input.turn_detection
     wanted = detection is not None and detection.create_response
     if wanted and words and response is None and isinstance(dialogue.terms, RealtimeConfig):
-        response = _open(dialogue, dialogue.terms, aloud=spoken(dialogue.terms))
+        response = _open(dialogue, dialogue.terms, aloud=wants_speech(dialogue.terms))
         say_whole(dialogue, "response.created", response, "in_progress")
         _ask(dialogue, response, words, time, dialogue.items.by_id.get(item_id))
 
@@ -99,7 +103,7 @@ def speak_up(dialogue: Dialogue) -> None:
     if dialogue.response is not None or turn:
         return
     notice = dialogue.notices.popleft()
-    response = _open(dialogue, terms, aloud=spoken(terms))
+    response = _open(dialogue, terms, aloud=wants_speech(terms))
     response.metadata = {"eyeline.request": notice.request[:512]}
     say_whole(dialogue, "response.created", response, "in_progress")
     time, moments = notice.moment.time, (notice.moment,)
@@ -120,11 +124,13 @@ def cancel(dialogue: Dialogue, event: ResponseCancel) -> None:
     """Stop the response in progress.
 
     Raises:
-        WireError: there is none, or it is another.
+        ProtocolError: there is none, or it is another.
     """
     response = dialogue.response
     if response is None or event.response_id not in (None, response.id):
-        raise WireError("there is no active response to cancel", code="response_cancel_not_active")
+        raise ProtocolError(
+            "there is no active response to cancel", code="response_cancel_not_active"
+        )
     _cancel(dialogue, response, "client_cancelled")
 
 
@@ -190,7 +196,7 @@ def failed(dialogue: Dialogue, message: str) -> None:
 def _asked(dialogue: Dialogue, wish: ResponseWish) -> Item | None:
     """Return the user's message to answer, or None where there is none."""
     if wish.input is None:
-        return last_from_user(dialogue.items)
+        return last_user_message(dialogue.items)
     asked = None
     for index, raw in enumerate(wish.input):
         param = f"response.input[{index}]"
@@ -221,9 +227,9 @@ def _ask(
     time: float,
     asked: Item | None,
 ) -> None:
-    shown = pictures(dialogue.items, asked, live=dialogue.seen > 0)
+    shown = question_pictures(dialogue.items, asked, live=dialogue.seen > 0)
     if shown and not words.strip():
-        words = WHAT
+        words = PICTURE_QUESTION
     dialogue.inputs.append(Question(response.question, words, time, response.spoken, shown))
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from media.events import ListeningConfig, TurnDetection
 
-IGNORED: dict[str, Any] = {  # parts of the API with nothing behind them here
+UNSUPPORTED: dict[str, Any] = {  # parts of the API with nothing behind them here
     "include": None,
     "max_output_tokens": "inf",
     "parallel_tool_calls": None,
@@ -36,7 +36,7 @@ class GenerationCapabilities:
     may have `longest_prompt` characters, and `most_points` points of a track may come in a message.
     """
 
-    about: str
+    description: str
     stand_in: bool
     size: tuple[int, int]
     rate: float
@@ -44,8 +44,8 @@ class GenerationCapabilities:
     tracks: bool = True
     things: tuple[str, ...] = ()
     backgrounds: tuple[str, ...] = ()
-    longest_prompt: int = 1000
-    most_points: int = 2000
+    max_prompt_length: int = 1000
+    max_track_points: int = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +59,10 @@ class Capabilities:
     """
 
     model: str
-    recognisers: tuple[str, ...]
+    recognizers: tuple[str, ...]
     languages: tuple[str, ...] = ("en",)
     voices: tuple[str, ...] = ()
-    detection: TurnDetection = field(default_factory=TurnDetection)
+    turn_detection: TurnDetection = field(default_factory=TurnDetection)
     notices: tuple[str, ...] = ()
     generation: GenerationCapabilities | None = None
     generation_unavailable: str = "no model that draws is loaded"
@@ -142,50 +142,50 @@ class TranscriptionConfig(ConfigModel):
 SessionConfig = RealtimeConfig | TranscriptionConfig
 
 
-def opening(local: Capabilities, *, transcription: bool) -> SessionConfig:
+def initial_config(capabilities: Capabilities, *, transcription: bool) -> SessionConfig:
     """Return the terms before a client said anything."""
-    recogniser = Transcription(model=local.recognisers[0])
-    detection = detection_of(local)
+    transcription_config = Transcription(model=capabilities.recognizers[0])
+    detection = default_turn_detection(capabilities)
     if transcription:
         return TranscriptionConfig(
             audio=TranscriptionAudio(
-                input=AudioInputConfig(transcription=recogniser, turn_detection=detection)
+                input=AudioInputConfig(transcription=transcription_config, turn_detection=detection)
             )
         )
     return RealtimeConfig(
-        model=local.model,
-        output_modalities=("audio",) if local.voices else ("text",),
+        model=capabilities.model,
+        output_modalities=("audio",) if capabilities.voices else ("text",),
         audio=AudioConfig(
             input=AudioInputConfig(turn_detection=detection),
-            output=AudioOutputConfig(voice=local.voices[0] if local.voices else None),
+            output=AudioOutputConfig(voice=capabilities.voices[0] if capabilities.voices else None),
         ),
     )
 
 
-def detection_of(local: Capabilities) -> ServerVad:
+def default_turn_detection(capabilities: Capabilities) -> ServerVad:
     """Return the turn detection of a client that says nothing about it."""
     return ServerVad(
-        threshold=local.detection.threshold,
-        prefix_padding_ms=round(local.detection.padding * 1000),
-        silence_duration_ms=round(local.detection.silence * 1000),
+        threshold=capabilities.turn_detection.threshold,
+        prefix_padding_ms=round(capabilities.turn_detection.padding * 1000),
+        silence_duration_ms=round(capabilities.turn_detection.silence * 1000),
     )
 
 
-def shown(terms: SessionConfig, id: str) -> dict[str, object]:
+def session_object(config: SessionConfig, id: str) -> dict[str, object]:
     """Return the session object of `session.created` and `session.updated`."""
-    head: dict[str, object] = {"id": id, "object": f"realtime.{_KINDS[terms.type]}"}
-    body = terms.model_dump(mode="json")
-    if isinstance(terms, TranscriptionConfig):
+    head: dict[str, object] = {"id": id, "object": f"realtime.{_OBJECT_NAMES[config.type]}"}
+    body = config.model_dump(mode="json")
+    if isinstance(config, TranscriptionConfig):
         return head | body | {"include": None}
-    return head | body | IGNORED
+    return head | body | UNSUPPORTED
 
 
-_KINDS = {"realtime": "session", "transcription": "transcription_session"}
+_OBJECT_NAMES = {"realtime": "session", "transcription": "transcription_session"}
 
 
-def listening(terms: SessionConfig) -> ListeningConfig:
+def listening_config(config: SessionConfig) -> ListeningConfig:
     """Return how the session listens under these terms; the conversation asks the questions."""
-    vad = terms.audio.input.turn_detection
+    vad = config.audio.input.turn_detection
     return ListeningConfig(
         detection=None
         if vad is None
@@ -198,6 +198,6 @@ def listening(terms: SessionConfig) -> ListeningConfig:
     )
 
 
-def spoken(terms: SessionConfig) -> bool:
+def wants_speech(config: SessionConfig) -> bool:
     """Tell whether answers are asked for as speech."""
-    return isinstance(terms, RealtimeConfig) and terms.output_modalities == ("audio",)
+    return isinstance(config, RealtimeConfig) and config.output_modalities == ("audio",)

@@ -9,8 +9,14 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from web.protocol.messages import WireError, told_problem
-from web.protocol.session_config import IGNORED, Capabilities, SessionConfig, detection_of, opening
+from web.protocol.messages import ProtocolError, invalid_field_error
+from web.protocol.session_config import (
+    UNSUPPORTED,
+    Capabilities,
+    SessionConfig,
+    default_turn_detection,
+    initial_config,
+)
 
 PATIENCE_MS = {"low": 1200, "medium": 600, "auto": 600, "high": 300}  # silence for semantic_vad
 BETA = {  # fields of the API that was shut down, and where they are now
@@ -27,33 +33,35 @@ _TERMS: TypeAdapter[SessionConfig] = TypeAdapter(
 _TAGS = ("realtime", "transcription", "server_vad", "audio/pcm", "audio/pcmu", "audio/pcma")
 
 
-def update(
-    terms: SessionConfig, patch: Mapping[str, Any], local: Capabilities
+def update_config(
+    config: SessionConfig, patch: Mapping[str, Any], capabilities: Capabilities
 ) -> tuple[SessionConfig, tuple[str, ...]]:
     """Return `terms` changed by what `patch` names, and notes on the wishes met otherwise.
 
     Raises:
-        WireError: a field is unknown, of the API that was shut down, or its value is wrong.
+        ProtocolError: a field is unknown, of the API that was shut down, or its value is wrong.
     """
     notes: list[str] = []
     wish = dict(patch)
-    kind = wish.setdefault("type", terms.type)
+    kind = wish.setdefault("type", config.type)
     if kind not in ("realtime", "transcription"):
         raise _wrong("session.type", "expected 'realtime' or 'transcription'", kind)
     _refuse_beta(wish)
-    _set_aside(wish, IGNORED, notes)
-    base = _base(terms, str(kind), local)
+    _set_aside(wish, UNSUPPORTED, notes)
+    base = _base(config, str(kind), capabilities)
     if kind == "realtime":
-        _localise_answers(wish, local, notes)
+        _localise_answers(wish, capabilities, notes)
     given = _take(wish, "audio", "input")
     if given is not None:
-        _localise_input(given, local, notes)
+        _localise_input(given, capabilities, notes)
         if given.get("turn_detection") and base["audio"]["input"]["turn_detection"] is None:
-            base["audio"]["input"]["turn_detection"] = detection_of(local).model_dump()
+            base["audio"]["input"]["turn_detection"] = default_turn_detection(
+                capabilities
+            ).model_dump()
     try:
         changed = _TERMS.validate_python(_merged(base, wish))
     except ValidationError as error:
-        raise told_problem(error, prefix="session", drop=_TAGS) from error
+        raise invalid_field_error(error, prefix="session", drop=_TAGS) from error
     return changed, tuple(notes)
 
 
@@ -64,14 +72,14 @@ def _base(terms: SessionConfig, kind: str, local: Capabilities) -> dict[str, Any
     kept = terms.audio.input.model_dump()
     if kept["transcription"] is None:
         del kept["transcription"]
-    opened = opening(local, transcription=kind == "transcription")
+    opened = initial_config(local, transcription=kind == "transcription")
     return _merged(opened.model_dump(), {"audio": {"input": kept}})
 
 
 def _refuse_beta(wish: Mapping[str, Any]) -> None:
     for name in wish:
         if name in BETA:
-            raise WireError(
+            raise ProtocolError(
                 f"session.{name} is from the beta API, which is gone: use {BETA[name]}",
                 code="unknown_parameter",
                 param=f"session.{name}",
@@ -109,7 +117,7 @@ def _localise_input(given: dict[str, Any], local: Capabilities, notes: list[str]
         ignored: dict[str, Any] = {"prompt": "", "keywords": [], "languages": [], "delay": None}
         _set_aside(transcription, ignored, notes)
         wished = transcription.get("model")
-        transcription["model"] = _nearest("transcription model", wished, local.recognisers, notes)
+        transcription["model"] = _nearest("transcription model", wished, local.recognizers, notes)
         language = transcription.get("language")
         if isinstance(language, str):
             code = language.lower().split("-")[0]
@@ -143,8 +151,8 @@ def _nearest(what: str, name: object, have: tuple[str, ...], notes: list[str]) -
     return default
 
 
-def _wrong(place: str, expected: str, got: object) -> WireError:
-    return WireError(f"{place}: {expected}, got {str(got)[:80]!r}", param=place)
+def _wrong(place: str, expected: str, got: object) -> ProtocolError:
+    return ProtocolError(f"{place}: {expected}, got {str(got)[:80]!r}", param=place)
 
 
 def _take(wish: dict[str, Any], *path: str) -> dict[str, Any] | None:

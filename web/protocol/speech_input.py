@@ -15,7 +15,7 @@ from media.audio.resampling import PcmDecoder
 from media.events import Caption, Clear, Commit, TurnEnded, TurnStarted
 from media.frames import AudioChunk
 from web.protocol.items import heard, insert, remove, replace, surplus
-from web.protocol.messages import AudioAppend, WireError
+from web.protocol.messages import AudioAppend, ProtocolError
 from web.protocol.state import FORMATS, SOUND_HZ, Dialogue, Segment, Turn, name, say
 
 LEAST = SOUND_HZ // 10  # samples that a commit needs, as the real API does: 100 ms
@@ -30,12 +30,12 @@ def append(dialogue: Dialogue, event: AudioAppend) -> None:
     """Decode sound in the session's format and hear it.
 
     Raises:
-        WireError: it is not base64.
+        ProtocolError: it is not base64.
     """
     try:
         coded = base64.b64decode(event.audio, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise WireError(
+        raise ProtocolError(
             "audio: expected base64 of sound in the session's input format "
             f"({dialogue.terms.audio.input.format.type})",
             code="invalid_audio",
@@ -75,12 +75,12 @@ def commit(dialogue: Dialogue) -> None:
     """End the turn here.
 
     Raises:
-        WireError: there are less than 100 ms of sound to commit.
+        ProtocolError: there are less than 100 ms of sound to commit.
     """
     end_format(dialogue)
     hearing = dialogue.hearing
     if hearing.fresh < LEAST:
-        raise WireError(
+        raise ProtocolError(
             "the buffer is too small to commit: expected at least 100 ms of sound, got "
             f"{1000 * hearing.fresh / SOUND_HZ:.0f} ms",
             code="input_audio_buffer_commit_empty",

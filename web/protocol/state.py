@@ -11,7 +11,7 @@ from typing import Any, Literal
 from media.audio.resampling import Encoding
 from media.events import Input, RequestMet
 from media.generation_events import GenerationConfig
-from web.protocol.items import Items
+from web.protocol.items import ItemList
 from web.protocol.session_config import Capabilities, SessionConfig
 
 Event = dict[str, Any]
@@ -94,7 +94,7 @@ class Dialogue:
     terms: SessionConfig
     on_track: bool = False
     own_events: bool = False
-    items: Items = field(default_factory=Items)
+    items: ItemList = field(default_factory=ItemList)
     hearing: Hearing = field(default_factory=Hearing)
     response: Response | None = None
     playing: str | None = None  # the response whose speech is on the track

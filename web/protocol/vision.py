@@ -11,7 +11,7 @@ from media.events import Evidence, Relevance, Remembered, StandingRequests
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.images import read_picture
 from models.assistant.interface import Moment
-from web.protocol.messages import VideoAppend, WireError, picture_file
+from web.protocol.messages import ProtocolError, VideoAppend, image_file
 from web.protocol.state import Dialogue, say
 
 
@@ -19,18 +19,18 @@ def append(dialogue: Dialogue, event: VideoAppend, now: float) -> None:
     """See a picture of the client, at its own time or at `now`, seconds of the session.
 
     Raises:
-        WireError: it cannot be read, or is older than the last one.
+        ProtocolError: it cannot be read, or is older than the last one.
     """
     time = max(now, dialogue.seen) if event.time is None else event.time
     if time < dialogue.seen:
-        raise WireError(
+        raise ProtocolError(
             f"time: pictures come in order, and {dialogue.seen:.3f} s was seen already",
             param="time",
         )
     try:
-        pixels = read_picture(picture_file(event.image, "image"))
+        pixels = read_picture(image_file(event.image, "image"))
     except UnreadableMediaError as error:
-        raise WireError(f"image: {error}", param="image") from error
+        raise ProtocolError(f"image: {error}", param="image") from error
     see(dialogue, VideoFrame(pixels, round(time * VIDEO_CLOCK_HZ)))
 
 

@@ -28,7 +28,7 @@ from rtc.network import NetworkState
 from web.config import Settings
 from web.context import ServiceContext
 from web.protocol import protocol as conversation
-from web.protocol.messages import WireError
+from web.protocol.messages import ProtocolError
 from web.protocol.protocol import Step
 from web.protocol.state import Event, Shown, present
 from web.sessions import SessionRecord
@@ -77,7 +77,7 @@ class SessionBridge:
             inputs = await self._take(step)
         await self._put(inputs)
 
-    async def refuse(self, error: WireError) -> None:
+    async def refuse(self, error: ProtocolError) -> None:
         """Tell the client that what it sent cannot be obeyed."""
         async with self._turn:
             await self._take(conversation.refuse(self._dialogue, error))
@@ -97,7 +97,7 @@ class SessionBridge:
 
         What answers a question that came another way goes to whoever asked it.
         """
-        if await self.live.tell(output):
+        if await self.live.deliver_answer(output):
             return False
         async with self._turn:
             wanted = isinstance(output, Speech) and self._wanted(output)
@@ -105,9 +105,9 @@ class SessionBridge:
         for item in inputs:
             await self._later.send(item)
         if isinstance(output, Caption) and output.final and output.words:
-            await self.live.keep(output)
+            await self.live.add_caption(output)
         if isinstance(output, Remembered):
-            self.live.remember(output)
+            self.live.add_moment(output)
         return wanted
 
     async def played(self) -> None:
@@ -127,7 +127,7 @@ class SessionBridge:
 
     async def run(
         self,
-        edge: ServiceContext,
+        context: ServiceContext,
         clock: Clock,
         read: Callable[[], Awaitable[None]],
         send: Callable[[Output], Awaitable[None]],
@@ -145,23 +145,23 @@ class SessionBridge:
             ExceptionGroup: a stage failed, or `read` did.
         """
         self._clock = clock
-        self.live.put = self.source.send
-        self.live.present = lambda: present(self._dialogue)
+        self.live.submit = self.source.send
+        self.live.media_time = lambda: present(self._dialogue)
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._read(read), name="read")
             leaving = tasks.create_task(self._leave(reading), name="leave")
             ticking = tasks.create_task(self._tick(clock, measure), name="tick")
             tasks.create_task(self._follow_up(), name="follow up")
             session = self._session(
-                edge.settings,
+                context.settings,
                 send,
-                services=edge.composed.services,
+                services=context.models.services,
                 clock=clock,
                 limits=limits,
                 counters=self.live.counters,
                 return_video=return_video,
             )
-            await self._drained(session, reading, edge.closing)
+            await self._drained(session, reading, context.closing)
             leaving.cancel()
             ticking.cancel()
             await self._later.close()
@@ -187,14 +187,14 @@ class SessionBridge:
         try:
             await read()
         finally:
-            self.live.put = None
+            self.live.submit = None
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSING):
                     await self.source.send(Cancel())
             await self.source.close()
 
     async def _leave(self, reading: asyncio.Task[None]) -> None:
-        await self.live.leave.wait()
+        await self.live.end_requested.wait()
         reading.cancel()
 
     async def _drained(

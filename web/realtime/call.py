@@ -30,12 +30,12 @@ class Call:
     """The session of one peer, from its answer until either side leaves.
 
     Raises:
-        WireError: `wish` is not a session that can be had.
+        ProtocolError: `wish` is not a session that can be had.
     """
 
     def __init__(
         self,
-        edge: ServiceContext,
+        context: ServiceContext,
         live: SessionRecord,
         peer: Peer,
         clock: Clock,
@@ -44,7 +44,7 @@ class Call:
         model: str | None,
         own_events: bool,
     ) -> None:
-        local = edge.local
+        local = context.capabilities
         if not peer.takes_audio:
             local = replace(local, voices=())  # speech would go nowhere
         own = wish.get("eyeline")
@@ -56,11 +56,11 @@ class Call:
             own_events=own_events or (isinstance(own, dict) and own.get("events") is True),
             on_track=True,
         )
-        self._edge = edge
+        self._context = context
         self._live = live
         self._peer = peer
         self._clock = clock
-        self._link = SessionBridge(live, opening, edge.composed.services.vad_worker)
+        self._link = SessionBridge(live, opening, context.models.services.vad_worker)
         self._track = Track(peer, clock, self._link)
 
     async def hold(self) -> None:
@@ -77,7 +77,7 @@ class Call:
                 speaking.cancel()
         finally:
             await self._peer.close()
-            await self._edge.sessions.end(self._live)
+            await self._context.sessions.end(self._live)
             seconds = self._clock.now()
             logger.info(
                 "session %s ended after %.1f s: %s", self._live.id, seconds, self._peer.ending
@@ -85,12 +85,12 @@ class Call:
 
     async def _run(self) -> None:
         await self._link.run(
-            self._edge,
+            self._context,
             self._clock,
             self._read,
             self._send,
             measure=self._peer.stats,
-            limits=self._edge.composed.limits,
+            limits=self._context.models.limits,
             return_video=self._peer.takes_video,
         )
 
@@ -139,7 +139,7 @@ class Call:
             except (MessageError, PeerClosedError) as error:
                 logger.info("session %s: the client takes no messages: %s", self._live.id, error)
                 reachable = False
-                self._live.leave.set()
+                self._live.end_requested.set()
 
 
 class Track:

@@ -23,9 +23,9 @@ from web.config import Settings
 from web.context import ServiceContext, admit, service_context, unix_time
 from web.ice import ice_servers
 from web.problems import ProblemError
-from web.protocol.messages import WireError
+from web.protocol.messages import ProtocolError
 from web.realtime.call import Call
-from web.sessions import Kind, SessionRecord
+from web.sessions import SessionKind, SessionRecord
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
@@ -81,19 +81,19 @@ async def end_whip(request: Request, id: str) -> Response:
 
 
 async def _accept(
-    request: Request, kind: Kind, sdp: str, path: str, wish: Mapping[str, Any]
+    request: Request, kind: SessionKind, sdp: str, path: str, wish: Mapping[str, Any]
 ) -> Response:
     """Answer the offer and let the call live on; 201 with where it can be ended."""
-    edge = service_context(request)
-    live = edge.sessions.begin(kind)
-    servers = ice_servers(edge.settings, session=live.id, now=unix_time())
+    context = service_context(request)
+    live = context.sessions.start(kind)
+    servers = ice_servers(context.settings, session=live.id, now=unix_time())
     async with AsyncExitStack() as undone:
-        undone.push_async_callback(edge.sessions.end, live)
+        undone.push_async_callback(context.sessions.end, live)
         clock = LiveClock()
-        peer = await _answered(sdp, clock, servers, peer_limits(edge.settings))
+        peer = await _answered(sdp, clock, servers, peer_limits(context.settings))
         undone.push_async_callback(peer.close)
-        call = _call(edge, live, peer, clock, wish, request.query_params)
-        edge.calls.create_task(call.hold(), name=f"call {live.id}")
+        call = _call(context, live, peer, clock, wish, request.query_params)
+        context.tasks.create_task(call.hold(), name=f"call {live.id}")
         undone.pop_all()
     logger.info("session %s began over WebRTC (%s)", live.id, kind)
     headers = {"Location": f"{path}/{live.id}", "ETag": f'"{live.id}"'}
@@ -124,7 +124,7 @@ async def _answered(sdp: str, clock: Clock, servers: list[IceServer], limits: Pe
 
 
 def _call(
-    edge: ServiceContext,
+    context: ServiceContext,
     live: SessionRecord,
     peer: Peer,
     clock: Clock,
@@ -133,7 +133,7 @@ def _call(
 ) -> Call:
     try:
         return Call(
-            edge,
+            context,
             live,
             peer,
             clock,
@@ -141,15 +141,15 @@ def _call(
             model=query.get("model"),
             own_events=query.get("eyeline") == "1",
         )
-    except WireError as error:
+    except ProtocolError as error:
         raise ProblemError(400, error.message, code=error.code, param=error.param) from error
 
 
-def _dismissed(request: Request, kind: Kind, id: str) -> Response:
-    live = service_context(request).sessions.find(id)
+def _dismissed(request: Request, kind: SessionKind, id: str) -> Response:
+    live = service_context(request).sessions.get(id)
     if live.kind != kind:
         raise ProblemError(404, f"session {id[:80]!r} is no {kind}")
-    live.leave.set()
+    live.end_requested.set()
     return Response(status_code=200)
 
 

@@ -19,9 +19,9 @@ from web.context import ServiceContext, service_context
 from web.errors import outcome
 from web.problems import ProblemError, answer
 from web.protocol import protocol as conversation
-from web.protocol.messages import WireError
+from web.protocol.messages import ProtocolError
 from web.realtime.bridge import SessionBridge
-from web.sessions import FullError, SessionRecord
+from web.sessions import SessionRecord, SessionsFullError
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
@@ -38,9 +38,9 @@ NORMAL = 1000
 @router.websocket("/v1/realtime")
 async def realtime(websocket: WebSocket) -> None:
     """Hold one conversation, or refuse it before anything of it is made."""
-    edge = service_context(websocket)
+    context = service_context(websocket)
     try:
-        wish = _admitted(edge, websocket)
+        wish = _admitted(context, websocket)
     except ProblemError as problem:
         await websocket.send_denial_response(answer(problem))
         return
@@ -50,37 +50,37 @@ async def realtime(websocket: WebSocket) -> None:
         await _refuse_beta(websocket)
         return
     try:
-        live = edge.sessions.begin("websocket")
-    except FullError as error:
+        live = context.sessions.start("websocket")
+    except SessionsFullError as error:
         await websocket.close(FULL, error.detail)
         return
     logger.info("session %s began over WebSocket", live.id)
     try:
-        await _converse(edge, live, websocket, wish)
+        await _converse(context, live, websocket, wish)
     finally:
-        await edge.sessions.end(live)
-        seconds = edge.clock.now() - live.began
+        await context.sessions.end(live)
+        seconds = context.clock.now() - live.started
         logger.info("session %s ended after %.1f s", live.id, seconds)
 
 
 async def _converse(
-    edge: ServiceContext, live: SessionRecord, websocket: WebSocket, wish: Mapping[str, Any]
+    context: ServiceContext, live: SessionRecord, websocket: WebSocket, wish: Mapping[str, Any]
 ) -> None:
     query = websocket.query_params
     opening = conversation.begin(
         live.id,
-        edge.local,
+        context.capabilities,
         model=query.get("model"),
         wish=wish,
         transcription=query.get("intent") == "transcription",
         own_events=query.get("eyeline") == "1",
     )
-    link = SessionBridge(live, opening, edge.composed.services.vad_worker)
+    link = SessionBridge(live, opening, context.models.services.vad_worker)
     clock = LiveClock()
-    limits = replace(edge.composed.limits, lossless=True)  # a client may send faster than speech
+    limits = replace(context.models.limits, lossless=True)  # a client may send faster than speech
 
     async def read() -> None:
-        await _read(edge, link, websocket)
+        await _read(context, link, websocket)
 
     async def send(output: Output) -> None:
         await link.emit(output)
@@ -88,17 +88,17 @@ async def _converse(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_write(link, websocket), name="write")
         await link.open()
-        work = link.run(edge, clock, read, send, measure=_unknown, limits=limits)
+        work = link.run(context, clock, read, send, measure=_unknown, limits=limits)
         failure = await outcome(work, f"session {live.id}")
         if failure is not None:
             await link.fail(failure)
         await link.outgoing.close()
     if websocket.application_state is WebSocketState.CONNECTED:
-        ended = GOING_AWAY if edge.closing.is_set() else NORMAL
+        ended = GOING_AWAY if context.closing.is_set() else NORMAL
         await _close(websocket, ended if failure is None else FAILED)
 
 
-def _admitted(edge: ServiceContext, websocket: WebSocket) -> Mapping[str, Any]:
+def _admitted(context: ServiceContext, websocket: WebSocket) -> Mapping[str, Any]:
     """Check where the client comes from and its key; return the session its secret stands for.
 
     Raises:
@@ -106,14 +106,14 @@ def _admitted(edge: ServiceContext, websocket: WebSocket) -> Mapping[str, Any]:
     """
     origin = websocket.headers.get("origin")
     home = origin is None or urlsplit(origin).netloc == websocket.headers.get("host")
-    allowed = edge.settings.origins
+    allowed = context.settings.origins
     if not home and "*" not in allowed and origin not in allowed:
         # a page of another site must not reach the service through its visitor's browser
         raise ProblemError(
             403, f"origin {str(origin)[:200]} is not allowed: add it to EYELINE_ORIGINS"
         )
     key = bearer(websocket.headers) or from_subprotocols(websocket.scope["subprotocols"])
-    return edge.keys.admit(key, now=edge.clock.now())
+    return context.keys.admit(key, now=context.clock.now())
 
 
 async def _refuse_beta(websocket: WebSocket) -> None:
@@ -132,27 +132,27 @@ async def _refuse_beta(websocket: WebSocket) -> None:
     await websocket.close(BETA_GONE, message)
 
 
-async def _read(edge: ServiceContext, link: SessionBridge, websocket: WebSocket) -> None:
+async def _read(context: ServiceContext, link: SessionBridge, websocket: WebSocket) -> None:
     """Feed `link` with the client's messages until it leaves, or is silent for too long."""
-    patience = edge.settings.silence_timeout or None
-    longest = edge.settings.max_message_size
+    patience = context.settings.silence_timeout or None
+    longest = context.settings.max_message_size
     while True:
         try:
             async with asyncio.timeout(patience):
                 message = await websocket.receive()
         except TimeoutError:
             told = f"no message for {patience:.0f} s: the session ends"
-            await link.refuse(WireError(told, code="session_silent"))
+            await link.refuse(ProtocolError(told, code="session_silent"))
             return
         if message["type"] == "websocket.disconnect":
             return
         text = message.get("text")
         if text is None:
             told = "binary frames are not part of this protocol: send sound as base64 in JSON"
-            await link.refuse(WireError(told, code="invalid_frame"))
+            await link.refuse(ProtocolError(told, code="invalid_frame"))
         elif len(text) > longest:
             told = f"a message may have {longest} characters, this one has {len(text)}: send less"
-            await link.refuse(WireError(told, code="message_too_large"))
+            await link.refuse(ProtocolError(told, code="message_too_large"))
         else:
             await link.receive(text)
 
@@ -168,7 +168,7 @@ async def _write(link: SessionBridge, websocket: WebSocket) -> None:
                 await websocket.send_text(json.dumps(event))
         except (TimeoutError, WebSocketDisconnect, RuntimeError):  # RuntimeError: closed already
             reachable = False
-            link.live.leave.set()
+            link.live.end_requested.set()
 
 
 async def _close(websocket: WebSocket, code: int) -> None:

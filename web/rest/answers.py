@@ -37,15 +37,15 @@ Answers = AsyncGenerator[Told, None]
 class Answering:
     """An answer in the making: what it is made from, then its pieces; `stop` ends the work.
 
-    It takes over a place of `edge.questions`, and gives it back when the work is over.
+    It takes over a place of `context.questions`, and gives it back when the work is over.
     """
 
-    def __init__(self, edge: ServiceContext, asked: Asked) -> None:
-        self._edge = edge
+    def __init__(self, context: ServiceContext, asked: Asked) -> None:
+        self._context = context
         self._made: Channel[Told | ProblemError] = Channel(PIECES)
-        self._task = edge.calls.create_task(self._make(asked), name="answer")
+        self._task = context.tasks.create_task(self._make(asked), name="answer")
         # not in a finally of the task: one that is stopped before it begins has none
-        self._task.add_done_callback(lambda _: edge.questions.release())
+        self._task.add_done_callback(lambda _: context.question_slots.release())
 
     def stop(self) -> None:
         """End the work: nobody reads it any more."""
@@ -95,9 +95,9 @@ class Answering:
 
     async def _tell(self, asked: Asked) -> None:
         try:
-            async with aclosing(answers(self._edge, asked)) as told:
+            async with aclosing(answers(self._context, asked)) as told:
                 async for each in told:
-                    if self._edge.closing.is_set():
+                    if self._context.closing.is_set():
                         raise cut_off()
                     await self._made.send(each)
         except ProblemError as problem:
@@ -114,22 +114,22 @@ def cut_off() -> ProblemError:
     )
 
 
-def answers(edge: ServiceContext, asked: Asked) -> Answers:
+def answers(context: ServiceContext, asked: Asked) -> Answers:
     """Return the answer to `asked`, made from where it is to come from.
 
     Raises:
         ProblemError: there is no such session, or what it saw was not kept.
     """
-    services = edge.composed.services
+    services = context.models.services
     if asked.session is None:
         return of_pictures(services, asked) if asked.pictures else of_nothing()
-    live = edge.sessions.known(asked.session)
+    live = context.sessions.find(asked.session)
     if live is not None and live.ended is None:
         return of_live(live, asked)
-    memory = _memory(edge, asked.session)
+    memory = _memory(context, asked.session)
     if memory is None:
         raise _gone(asked.session, known=live is not None)
-    return of_pictures(services, asked) if asked.pictures else of_past(edge, memory, asked)
+    return of_pictures(services, asked) if asked.pictures else of_past(context, memory, asked)
 
 
 async def of_nothing() -> Answers:
@@ -145,7 +145,7 @@ async def of_live(live: SessionRecord, asked: Asked) -> Answers:
         ProblemError: it ends just now, or has enough questions to answer.
     """
     id = f"ask_{secrets.token_hex(8)}"
-    question = Question(id, asked.words, live.present(), pictures=asked.pictures)
+    question = Question(id, asked.words, live.media_time(), pictures=asked.pictures)
     async with aclosing(live.ask(question)) as told:
         async for each in told:
             yield each
@@ -166,15 +166,15 @@ async def of_pictures(services: Services, asked: Asked) -> Answers:
             yield each
 
 
-async def of_past(edge: ServiceContext, memory: Path, asked: Asked) -> Answers:
+async def of_past(context: ServiceContext, memory: Path, asked: Asked) -> Answers:
     """Ask the memory of a session that is over, as it was at its end; one question at a time.
 
     Raises:
         ProblemError: it cannot be opened.
     """
-    services = edge.composed.services
+    services = context.models.services
     watcher, mind = services.assistant, services.answer_worker
-    async with edge.past:
+    async with context.ended_session_lock:
         try:
             state = await services.open_memory(memory)
         except StoreError as error:
@@ -197,9 +197,9 @@ async def _said(services: Services, said: AssistantAnswer) -> Answers:
     yield Answer("", "", 0.0, "completed")
 
 
-def _memory(edge: ServiceContext, id: str) -> Path | None:
+def _memory(context: ServiceContext, id: str) -> Path | None:
     """Return the folder with what session `id` saw, if it was kept."""
-    home = edge.settings.recordings
+    home = context.settings.recordings
     if home is None or not SESSION.fullmatch(id):
         return None
     memory = home / id / MEMORY

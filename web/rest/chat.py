@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from media.events import Evidence
-from web.context import MODEL, ServiceContext, admit, service_context, unix_time
+from web.context import MODEL_NAME, ServiceContext, admit, service_context, unix_time
 from web.problems import ProblemError, answer, error_of
 from web.rest.answers import Answering, cut_off
 from web.rest.chat_request import Asked, parse
@@ -35,26 +35,26 @@ Fields = dict[str, Any]
 @router.post("/v1/chat/completions", dependencies=[Depends(admit)])
 async def chat(request: Request) -> Response:
     """Answer the last message of the user, whole or as server-sent events."""
-    edge = service_context(request)
-    if edge.closing.is_set():
+    context = service_context(request)
+    if context.closing.is_set():
         raise cut_off()
-    if edge.questions.locked():
-        told = f"{edge.settings.questions} questions are being answered: try again in "
+    if context.question_slots.locked():
+        told = f"{context.settings.questions} questions are being answered: try again in "
         raise ProblemError(
             429,
             f"{told}{RETRY_AFTER} s, or raise EYELINE_QUESTIONS",
             code="too_many_questions",
             headers={"Retry-After": str(RETRY_AFTER)},
         )
-    await edge.questions.acquire()
+    await context.question_slots.acquire()
     try:
-        body = await _body(request, edge.settings.max_message_size)
-        asked = await edge.composed.services.vision_worker.run(parse, body)
-        answering = Answering(edge, asked)
+        body = await _body(request, context.settings.max_message_size)
+        asked = await context.models.services.vision_worker.run(parse, body)
+        answering = Answering(context, asked)
     except BaseException:
-        edge.questions.release()
+        context.question_slots.release()
         raise
-    return Completion(edge, asked, answering)
+    return Completion(context, asked, answering)
 
 
 async def _body(request: Request, longest: int) -> bytes:
@@ -90,7 +90,12 @@ class Reply:
 
     @property
     def head(self) -> Fields:
-        return {"id": self.id, "created": self.created, "model": MODEL, "system_fingerprint": None}
+        return {
+            "id": self.id,
+            "created": self.created,
+            "model": MODEL_NAME,
+            "system_fingerprint": None,
+        }
 
     @property
     def own(self) -> Fields:
@@ -121,9 +126,9 @@ class Reply:
 class Completion(Response):
     """The answer as a response; when it is over, or its client has left, so is the work."""
 
-    def __init__(self, edge: ServiceContext, asked: Asked, answering: Answering) -> None:
+    def __init__(self, context: ServiceContext, asked: Asked, answering: Answering) -> None:
         super().__init__()
-        self._edge = edge
+        self._context = context
         self._asked = asked
         self._answering = answering
 
@@ -160,7 +165,7 @@ class Completion(Response):
 
     def _moments(self, evidence: Evidence) -> list[Fields]:
         """Return the moments of `evidence`, with the addresses of the pictures that are kept."""
-        live = self._edge.sessions.known(self._asked.session or "")
+        live = self._context.sessions.find(self._asked.session or "")
         return [moment_json(moment, live) for moment in evidence.moments]
 
     async def _stream(self, reply: Reply, send: Send) -> None:

@@ -15,16 +15,16 @@ from media.errors import UnreadableMediaError
 from media.images import read_picture
 from web.problems import ProblemError
 from web.protocol.items import (
-    MOST_PICTURES,
+    MAX_PICTURES,
     Item,
-    Items,
+    ItemList,
     insert,
-    last_from_user,
-    pictures,
-    question,
+    last_user_message,
+    question_pictures,
+    question_text,
 )
-from web.protocol.messages import WireError, picture_file, told_problem
-from web.protocol.responses import WHAT
+from web.protocol.messages import ProtocolError, image_file, invalid_field_error
+from web.protocol.responses import PICTURE_QUESTION
 
 MOST_MESSAGES = 1000
 TEXTS = ("text", "input_text", "output_text", "refusal")
@@ -103,20 +103,20 @@ def parse(body: bytes) -> Asked:
         _check_wishes(wish)
         items = _items(wish)
         session = _session(wish)
-        asked = last_from_user(items)
+        asked = last_user_message(items)
         if asked is None:
             raise _wrong("messages", "expected at least one message of role user: the question")
-        shown = pictures(items, asked, live=session is not None)
+        shown = question_pictures(items, asked, live=session is not None)
         _check_pictures(shown)
     except ValidationError as error:
         raise _told(error) from error
-    except WireError as error:
+    except ProtocolError as error:
         raise ProblemError(400, error.message, code=error.code, param=error.param) from error
-    words = question(asked) or ""
+    words = question_text(asked) or ""
     if not words.strip() and not shown:
         raise _wrong(f"{asked['id']}", "expected a question")
     return Asked(
-        words=words if words.strip() else WHAT,
+        words=words if words.strip() else PICTURE_QUESTION,
         pictures=shown,
         session=session,
         stream=bool(wish.stream),
@@ -147,18 +147,18 @@ def _session(wish: ChatWish) -> str | None:
     return id
 
 
-def _items(wish: ChatWish) -> Items:
+def _items(wish: ChatWish) -> ItemList:
     """Return the messages of the user and of the model as the items of a conversation."""
-    items = Items()
+    items = ItemList()
     for number, message in enumerate(wish.messages):
         if message.role not in ("user", "assistant"):
             continue
         place = f"messages[{number}].content"
         parts = _parts(message, place)
         shown = sum(part["type"] == "input_image" for part in parts)
-        if shown > MOST_PICTURES:
+        if shown > MAX_PICTURES:
             raise _wrong(
-                place, f"a question may be about {MOST_PICTURES} pictures, this one has {shown}"
+                place, f"a question may be about {MAX_PICTURES} pictures, this one has {shown}"
             )
         item: Item = {"id": place, "type": "message", "role": message.role, "content": parts}
         insert(items, item, None)
@@ -194,7 +194,7 @@ def _picture_url(part: Part, place: str) -> str:
             "this service fetches nothing from other places: send the picture itself, as "
             f"data:image/jpeg;base64,..., not {url[:60]!r}",
         )
-    picture_file(url, param)
+    image_file(url, param)
     return url
 
 
@@ -207,7 +207,7 @@ def _check_pictures(files: tuple[bytes, ...]) -> None:
 
 
 def _told(error: ValidationError) -> ProblemError:
-    told = told_problem(error, drop=TAGS)
+    told = invalid_field_error(error, drop=TAGS)
     message = "expected a JSON object" if told.param is None else told.message
     return ProblemError(400, message, code=told.code, param=told.param)
 

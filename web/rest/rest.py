@@ -10,12 +10,12 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
 from models.assistant.interface import Moment
-from web.context import MODEL, ServiceContext, admit, service_context, unix_time
+from web.context import MODEL_NAME, ServiceContext, admit, service_context, unix_time
 from web.ice import ice_servers
 from web.problems import ProblemError
-from web.protocol.messages import WireError
-from web.protocol.session_config import opening, shown
-from web.protocol.session_update import update
+from web.protocol.messages import ProtocolError
+from web.protocol.session_config import initial_config, session_object
+from web.protocol.session_update import update_config
 from web.protocol.speech_input import caption_fields
 from web.protocol.vision import moment_fields
 from web.sessions import SessionRecord
@@ -39,42 +39,42 @@ UNCHANGING = {"Cache-Control": "private, max-age=86400, immutable"}
 @router.get("/health")
 async def health(request: Request) -> dict[str, Any]:
     """Say that the service is up, and how many more sessions it takes. Needs no key."""
-    edge = service_context(request)
+    context = service_context(request)
     return {
         "status": "ok",
         "sessions": {
-            "live": edge.sessions.capacity - edge.sessions.free,
-            "free": edge.sessions.free,
-            "capacity": edge.sessions.capacity,
+            "live": context.sessions.capacity - context.sessions.free,
+            "free": context.sessions.free,
+            "capacity": context.sessions.capacity,
         },
-        "models": list(edge.local.recognisers),
-        "answers": _answers(edge),
-        "notices": list(edge.local.notices),
+        "models": list(context.capabilities.recognizers),
+        "answers": _answers(context),
+        "notices": list(context.capabilities.notices),
     }
 
 
 @router.get("/v1/models", dependencies=[Admitted])
 async def models(request: Request) -> dict[str, Any]:
     """List the names that requests may use; others are met by these."""
-    edge = service_context(request)
-    return {"object": "list", "data": [_model(edge, name) for name in _names(edge)]}
+    context = service_context(request)
+    return {"object": "list", "data": [_model(context, name) for name in _names(context)]}
 
 
 @router.get("/v1/models/{name}", dependencies=[Admitted])
 async def model(request: Request, name: str) -> dict[str, Any]:
     """Describe one model."""
-    edge = service_context(request)
-    if name not in _names(edge):
+    context = service_context(request)
+    if name not in _names(context):
         raise ProblemError(404, f"no model {name[:80]!r} here", code="model_not_found")
-    return _model(edge, name)
+    return _model(context, name)
 
 
 @router.get("/ice-servers", dependencies=[Admitted])
 async def ice(request: Request) -> dict[str, Any]:
     """Return STUN and TURN servers for an RTCPeerConnection, with fresh credentials."""
-    edge = service_context(request)
-    servers = ice_servers(edge.settings, session="guest", now=unix_time())
-    return {"iceServers": [each.as_json() for each in servers], "ttl": edge.settings.turn_ttl}
+    context = service_context(request)
+    servers = ice_servers(context.settings, session="guest", now=unix_time())
+    return {"iceServers": [each.as_json() for each in servers], "ttl": context.settings.turn_ttl}
 
 
 class Expiry(BaseModel):
@@ -90,39 +90,39 @@ class SecretWish(BaseModel):
 @router.post("/v1/realtime/client_secrets", dependencies=[Admitted])
 async def client_secret(request: Request, wish: SecretWish) -> dict[str, Any]:
     """Mint a secret with which a browser may open sessions for a while."""
-    edge = service_context(request)
+    context = service_context(request)
     kind = wish.session.get("type", "realtime")
-    terms = opening(edge.local, transcription=kind == "transcription")
+    terms = initial_config(context.capabilities, transcription=kind == "transcription")
     own = {name: value for name, value in wish.session.items() if name != "eyeline"}
     try:
-        terms, _ = update(terms, own, edge.local)
-    except WireError as error:
+        terms, _ = update_config(terms, own, context.capabilities)
+    except ProtocolError as error:
         raise ProblemError(400, error.message, code=error.code, param=error.param) from error
     lifetime = wish.expires_after.seconds
-    secret = edge.keys.mint(own, now=edge.clock.now(), lifetime=lifetime)
-    session = shown(terms, f"sess_{secret.value[3:19]}")
+    secret = context.keys.mint(own, now=context.clock.now(), lifetime=lifetime)
+    session = session_object(terms, f"sess_{secret.value[3:19]}")
     return {"value": secret.value, "expires_at": unix_time() + lifetime, "session": session}
 
 
 @router.get("/sessions", dependencies=[Admitted])
 async def sessions(request: Request) -> dict[str, Any]:
     """List the sessions that are alive or ended not long ago, with their counters."""
-    edge = service_context(request)
-    now = edge.clock.now()
-    return {"sessions": [live.summary(now) for live in edge.sessions.all()]}
+    context = service_context(request)
+    now = context.clock.now()
+    return {"sessions": [live.summary(now) for live in context.sessions.all()]}
 
 
 @router.get("/sessions/{id}", dependencies=[Admitted])
 async def session(request: Request, id: str) -> dict[str, Any]:
     """Describe one session."""
-    edge = service_context(request)
-    return edge.sessions.find(id).summary(edge.clock.now())
+    context = service_context(request)
+    return context.sessions.get(id).summary(context.clock.now())
 
 
 @router.delete("/sessions/{id}", dependencies=[Admitted], status_code=204)
 async def end_session(request: Request, id: str) -> None:
     """Ask a session to end."""
-    service_context(request).sessions.find(id).leave.set()
+    service_context(request).sessions.get(id).end_requested.set()
 
 
 @router.get("/sessions/{id}/captions", dependencies=[Admitted])
@@ -131,7 +131,7 @@ async def follow(request: Request, id: str) -> Response:
 
     A client that comes back names the last one it has in `Last-Event-ID`.
     """
-    live = service_context(request).sessions.find(id)
+    live = service_context(request).sessions.get(id)
     last = request.headers.get("last-event-id", "")
     start = int(last) + 1 if last.isdecimal() else 0
     return StreamingResponse(_events(live, start), media_type=EVENT_STREAM, headers=UNBUFFERED)
@@ -140,7 +140,7 @@ async def follow(request: Request, id: str) -> Response:
 @router.get("/sessions/{id}/captions.{format}", dependencies=[Admitted])
 async def captions(request: Request, id: str, format: str) -> Response:
     """Return a session's final captions so far as a subtitle file."""
-    live = service_context(request).sessions.find(id)
+    live = service_context(request).sessions.get(id)
     if format not in MEDIA_TYPES:
         raise ProblemError(404, f"captions come as {', '.join(MEDIA_TYPES)}, not {format[:20]!r}")
     words = [word for caption in live.captions for word in caption.words]
@@ -154,14 +154,14 @@ async def moments(
     request: Request, id: str, since: Annotated[int, Query(ge=-1)] = -1
 ) -> dict[str, Any]:
     """List what a session remembers, in order; only moments numbered above `since`, if given."""
-    live = service_context(request).sessions.find(id)
-    return {"moments": [moment_json(each.moment, live) for each in live.remembered(since)]}
+    live = service_context(request).sessions.get(id)
+    return {"moments": [moment_json(each.moment, live) for each in live.moments_after(since)]}
 
 
 @router.get("/sessions/{id}/moments/{number}.jpg", dependencies=[Admitted])
 async def moment_picture(request: Request, id: str, number: int) -> Response:
     """Return the small picture of one moment."""
-    found = service_context(request).sessions.find(id).moments.get(number)
+    found = service_context(request).sessions.get(id).moments.get(number)
     if found is None or found.picture is None:
         raise ProblemError(404, f"no picture of moment {number}: only the newest are kept")
     return Response(found.picture, media_type="image/jpeg", headers=UNCHANGING)
@@ -177,25 +177,25 @@ def moment_json(moment: Moment, live: SessionRecord | None) -> dict[str, Any]:
 
 
 async def _events(live: SessionRecord, start: int) -> AsyncIterator[str]:
-    async for number, caption in live.follow(start):
+    async for number, caption in live.follow_captions(start):
         fields = json.dumps(caption_fields(caption), ensure_ascii=False)
         yield f"id: {number}\nevent: caption\ndata: {fields}\n\n"
     yield "event: end\ndata: {}\n\n"
 
 
-def _names(edge: ServiceContext) -> list[str]:
-    return [MODEL, *edge.local.recognisers, *edge.local.voices]
+def _names(context: ServiceContext) -> list[str]:
+    return [MODEL_NAME, *context.capabilities.recognizers, *context.capabilities.voices]
 
 
-def _model(edge: ServiceContext, name: str) -> dict[str, Any]:
+def _model(context: ServiceContext, name: str) -> dict[str, Any]:
     model = {"id": name, "object": "model", "created": 0, "owned_by": "eyeline"}
-    return {**model, "eyeline": _answers(edge)} if name == MODEL else model
+    return {**model, "eyeline": _answers(context)} if name == MODEL_NAME else model
 
 
-def _answers(edge: ServiceContext) -> dict[str, Any]:
+def _answers(context: ServiceContext) -> dict[str, Any]:
     """Return which model sees and answers, and what it can tell."""
-    watcher = edge.composed.services.assistant
-    name = Path(edge.settings.video_model).name  # a path is nobody else's business
+    watcher = context.models.services.assistant
+    name = Path(context.settings.video_model).name  # a path is nobody else's business
     return {
         "model": None if watcher.stand_in else name,
         "small": name == SMALL,

@@ -34,7 +34,7 @@ class SpeechWish(BaseModel):
 @router.post("/v1/audio/speech", dependencies=[Depends(admit)])
 async def speak(request: Request, wish: SpeechWish) -> Response:
     """Return `input` as sound: mono, 16 bits, 24 kHz; pcm is streamed clause by clause."""
-    services = service_context(request).composed.services
+    services = service_context(request).models.services
     voice, mouth = services.synthesizer, services.tts_worker
     if voice is None:
         raise ProblemError(503, "no voice is loaded: this service cannot speak")

@@ -50,7 +50,7 @@ class Part:
 @router.post("/v1/audio/transcriptions", dependencies=[Depends(admit)])
 async def transcriptions(request: Request) -> Response:
     """Transcribe the form's `file`; fields as in OpenAI's API, whose SDKs can call this."""
-    edge = service_context(request)
+    context = service_context(request)
     async with request.form(max_files=1, max_fields=64) as form:
         upload = form.get("file")
         if not isinstance(upload, UploadFile):
@@ -58,10 +58,10 @@ async def transcriptions(request: Request) -> Response:
         shape, language = _shape(form), _text(form, "language")
         streamed = _text(form, "stream").lower() in ("true", "1")
         each = "word" in form.getlist("timestamp_granularities[]")
-        if edge.uploads.locked():
+        if context.upload_slots.locked():
             told = "too many files wait to be transcribed: try again later"
             raise ProblemError(503, told, headers={"Retry-After": "10"})
-        parts = hear(edge, upload, language)
+        parts = hear(context, upload, language)
         # heard before anything is sent: a file that cannot be read is told by the status
         first = await anext(parts, Part([], 0))
     if streamed:
@@ -74,11 +74,11 @@ async def transcriptions(request: Request) -> Response:
             if await request.is_disconnected():
                 break
     words = [word for part in heard for word in part.words]
-    return answer(words, heard[-1].end, shape, language=language or _language(edge), each=each)
+    return answer(words, heard[-1].end, shape, language=language or _language(context), each=each)
 
 
 async def hear(
-    edge: ServiceContext, upload: UploadFile, language: str
+    context: ServiceContext, upload: UploadFile, language: str
 ) -> AsyncGenerator[Part, None]:
     """Yield the words of an uploaded file, part by part; it is needed until the first.
 
@@ -86,13 +86,13 @@ async def hear(
         ProblemError: it is not media, has no sound, is too long, or in no known language.
     """
     name = Path(upload.filename or "file").name
-    async with edge.uploads:
-        path = await edge.files.run(_stored, upload)
+    async with context.upload_slots:
+        path = await context.file_worker.run(_stored, upload)
         try:
-            pieces = cut(decode_audio(path, longest=edge.settings.max_media_hours * 3600))
+            pieces = cut(decode_audio(path, longest=context.settings.max_media_hours * 3600))
             start = 0
-            while (piece := await edge.files.run(_next, pieces, path, name)) is not None:
-                words = await edge.files.run(_transcribed, edge, piece, language)
+            while (piece := await context.file_worker.run(_next, pieces, path, name)) is not None:
+                words = await context.file_worker.run(_transcribed, context, piece, language)
                 placed = [replace(w, start=w.start + start, end=w.end + start) for w in words]
                 start += len(piece)
                 yield Part(placed, start)
@@ -210,17 +210,17 @@ def _next(pieces: Iterator[Samples], path: Path, name: str) -> Samples | None:
         raise ProblemError(status, str(error).replace(str(path), name), param="file") from error
 
 
-def _transcribed(edge: ServiceContext, piece: Samples, language: str) -> list[RecognizedWord]:
+def _transcribed(context: ServiceContext, piece: Samples, language: str) -> list[RecognizedWord]:
     """Return the words of `piece`: of the stretches of it in which somebody speaks."""
 
     def go_on(done: int, whole: int) -> None:
         del done, whole
-        if edge.closing.is_set():
+        if context.closing.is_set():
             raise ClosingError
 
-    detector = edge.composed.services.detector
+    detector = context.models.services.detector
     _, probabilities = detector.step(detector.init_state(), piece)
-    recogniser = edge.composed.whisper
+    recogniser = context.models.whisper
     words: list[RecognizedWord] = []
     try:
         for start, end in spoken(probabilities, len(piece)):
@@ -233,9 +233,9 @@ def _transcribed(edge: ServiceContext, piece: Samples, language: str) -> list[Re
     return words
 
 
-def _language(edge: ServiceContext) -> str:
+def _language(context: ServiceContext) -> str:
     """Return the language of a transcript for which none was given."""
-    return "unknown" if edge.composed.whisper.model.config.multilingual else "en"
+    return "unknown" if context.models.whisper.model.config.multilingual else "en"
 
 
 def _shape(form: FormData) -> Shape:

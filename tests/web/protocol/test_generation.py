@@ -22,19 +22,19 @@ from web.protocol.session_config import Capabilities, GenerationCapabilities
 
 SAMPLERS = {"motion-stream": 2, "rolling-forcing": 5}
 DRAWS = GenerationCapabilities(
-    about="video is drawn by a small model",
+    description="video is drawn by a small model",
     stand_in=False,
     size=(64, 64),
     rate=16.0,
     samplers=SAMPLERS,
     things=("duck",),
     backgrounds=("grass",),
-    longest_prompt=200,
-    most_points=50,
+    max_prompt_length=200,
+    max_track_points=50,
 )
-LOCAL = Capabilities(model="eyeline", recognisers=("tiny.en",), generation=DRAWS)
+LOCAL = Capabilities(model="eyeline", recognizers=("tiny.en",), generation=DRAWS)
 NOTHING = Capabilities(
-    model="m", recognisers=("r",), generation_unavailable="no drawing.safetensors"
+    model="m", recognizers=("r",), generation_unavailable="no drawing.safetensors"
 )
 REPORT = GenerationStatus(
     state="drawing",

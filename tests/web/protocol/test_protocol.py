@@ -33,7 +33,7 @@ from web.protocol import protocol as conversation
 from web.protocol.session_config import Capabilities
 from web.protocol.state import Dialogue, Event
 
-LOCAL = Capabilities(model="eyeline", recognisers=("tiny.en", "base"), voices=("heart",))
+LOCAL = Capabilities(model="eyeline", recognizers=("tiny.en", "base"), voices=("heart",))
 PIXEL = (
     "data:image/png;base64,"
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGM4AQAAygDJmcpdfgAAAABJRU5ErkJggg=="
@@ -489,7 +489,7 @@ def test_names_that_are_not_here_are_met_by_those_that_are() -> None:
 
 
 def test_without_a_voice_answers_are_text() -> None:
-    talk = Talk(local=Capabilities(model="eyeline", recognisers=("tiny.en",)))
+    talk = Talk(local=Capabilities(model="eyeline", recognizers=("tiny.en",)))
     assert talk.events[0]["session"]["output_modalities"] == ["text"]
     assert talk.update(output_modalities=["audio"])["output_modalities"] == ["text"]
     assert not talk.ask("hello", output_modalities=["audio"]).spoken
@@ -600,7 +600,7 @@ def test_truncation_forgets_words_that_were_not_heard() -> None:
 
 
 def test_own_events_come_only_to_those_who_want_them() -> None:
-    talk = Talk(local=Capabilities(model="m", recognisers=("tiny.en",), notices=("it is an echo",)))
+    talk = Talk(local=Capabilities(model="m", recognizers=("tiny.en",), notices=("it is an echo",)))
     assert talk.emit(TURN[0], caption(1, "a", stable=1)) == ["input_audio_buffer.speech_started"]
     talk.update(eyeline={"events": True})
     assert talk.last("eyeline.notice")["message"] == "it is an echo"

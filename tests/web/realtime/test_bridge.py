@@ -26,9 +26,9 @@ def worker() -> Iterator[Worker]:
 
 @asynccontextmanager
 async def linked(worker: Worker) -> AsyncIterator[SessionBridge]:
-    sessions = Sessions(1, LiveClock(), kept=60)
-    live = sessions.begin("websocket")
-    opening = conversation.begin(live.id, Capabilities(model="m", recognisers=("r",)))
+    sessions = Sessions(1, LiveClock(), retention=60)
+    live = sessions.start("websocket")
+    opening = conversation.begin(live.id, Capabilities(model="m", recognizers=("r",)))
     link = SessionBridge(live, opening, worker)
     await link.open()
     yield link

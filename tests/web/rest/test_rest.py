@@ -49,7 +49,7 @@ def test_health_tells_how_many_sessions_are_free(client: TestClient) -> None:
 
 
 def test_the_small_model_is_named_with_what_it_cannot_tell(client: TestClient) -> None:
-    watcher = client.app.state.edge.composed.services.watcher  # type: ignore[attr-defined]  # FastAPI
+    watcher = client.app.state.context.models.services.assistant  # type: ignore[attr-defined]  # FastAPI
     watcher.stand_in, watcher.about = False, SmallAssistant.about
     try:
         health = client.get("/health").json()["answers"]

@@ -4,8 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.event_loop import LIMIT, slow_callbacks
 from web.compose import LoadedModels, compose
 from web.config import Settings, read_settings
+
+
+@pytest.fixture(autouse=True)
+def quick_callbacks() -> Iterator[None]:
+    """Nothing may keep an event loop busy: it is late for everybody's sound and pictures."""
+    with slow_callbacks() as slow:
+        yield
+    assert not slow, f"callbacks over {LIMIT} s on an event loop:\n" + "\n".join(slow)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,79 @@
+"""Record the moving picture of README: `python -m tests.browser.record_call docs/images/call.webp`.
+
+A headless Chromium opens the page of a running service with a camera that shows photographs one
+after another and a microphone that speaks. It makes a standing request and asks a question; what
+the page shows meanwhile becomes an animated WebP.
+"""
+
+import io
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import gradio
+from PIL import Image
+from playwright.sync_api import Page
+
+from tests.browser.chromium import Devices, chromium, microphone_file, new_page, slides_file
+from tests.service import service
+
+PHOTOGRAPHS = ("tower.jpg", "cheetah1.jpg", "bus.png", "lion.jpg")
+SHOWN = 7.0  # seconds a photograph
+WIDTH, HEIGHT = 1100, 1000  # of the page, in pixels
+SIZE = (770, 700)  # of the picture
+INTERVAL = 0.4  # seconds between two screenshots
+SCRIPT = {  # seconds of the call: what is typed then
+    3.0: "Tell me when you see a cheetah",
+    19.0: "When did you last see the cheetah?",
+}
+END = 29.0
+QUALITY = 55
+
+
+def record(page: Page) -> Iterator[tuple[float, Image.Image]]:
+    """Yield screenshots of a call with their times, in seconds."""
+    page.locator("[data-part=start]").click()
+    page.locator(".eyeline[data-state=live]").wait_for()
+    begin, script = time.monotonic(), dict(SCRIPT)
+    while (now := time.monotonic() - begin) < END:
+        if script and now >= min(script):
+            page.locator("[data-part=question]").fill(script.pop(min(script)))
+            page.locator("[data-part=question]").press("Enter")
+        yield now, Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize(SIZE)
+        page.wait_for_timeout(max(0.0, INTERVAL - (time.monotonic() - begin - now)) * 1000)
+
+
+def main() -> None:
+    """Run the command line."""
+    target = Path(sys.argv[1])
+    pictures = Path(gradio.__file__).parent / "media_assets" / "images"
+    with tempfile.TemporaryDirectory() as scratch, service() as running:
+        folder = Path(scratch)
+        slides = slides_file(folder, [pictures / name for name in PHOTOGRAPHS], seconds=SHOWN)
+        devices = Devices(slides, microphone_file(folder, lead=4.0), repeat=True)
+        with chromium(devices) as browser:
+            size = {"width": WIDTH, "height": HEIGHT}
+            page, _ = new_page(browser, allowed=True, viewport=size)
+            page.set_default_timeout(60_000)
+            page.goto(running.url)
+            page.locator("[data-part=start]:enabled").wait_for()
+            times, frames = zip(*record(page), strict=True)
+    durations = [round(1000 * (after - before)) for before, after in pairwise(times)]
+    first, *rest = frames
+    first.save(
+        target,
+        save_all=True,
+        append_images=rest,
+        duration=[*durations, 3000],
+        loop=0,
+        quality=QUALITY,
+        method=6,
+    )
+    sys.stdout.write(f"{target}: {len(frames)} frames, {target.stat().st_size / 1e6:.1f} MB\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import asdict, dataclass, field
 
-HEARD_KEPT = 512  # arrivals remembered: 10 s of sound in chunks of 20 ms
+MAX_ARRIVALS = 512  # arrivals remembered: 10 s of sound in chunks of 20 ms
 
 
 @dataclass(slots=True)
@@ -28,13 +28,15 @@ class Counters:
     caption_lag: float | None = None
     drawn: int = 0
     draw_delay: float | None = None
-    _arrivals: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=HEARD_KEPT))
+    _arrivals: deque[tuple[float, float]] = field(
+        default_factory=lambda: deque(maxlen=MAX_ARRIVALS)
+    )
 
-    def heard(self, until: float, now: float) -> None:
+    def audio_arrived(self, until: float, now: float) -> None:
         """Note that sound up to media time `until` arrived at `now`."""
         self._arrivals.append((until, now))
 
-    def captioned(self, until: float, now: float) -> None:
+    def caption_sent(self, until: float, now: float) -> None:
         """Note that at `now` a caption was sent whose last word ends at media time `until`."""
         for end, arrived in self._arrivals:
             if end >= until:

@@ -10,14 +10,9 @@ from pathlib import Path
 import torch
 
 from media.events import TurnDetection
-from media.pipeline.interfaces import (
-    GenerationService,
-    GenerationSlots,
-    Services,
-    VideoAssistant,
-    VideoGenerator,
-)
+from media.pipeline.interfaces import VideoAssistant, VideoGenerator
 from media.pipeline.limits import FrameOutput, Limits, Sampling
+from media.pipeline.models import GenerationService, GenerationSlots, Services
 from media.worker import Worker
 from models.asr.vad import SileroVad
 from models.asr.whisper.loading import WhisperModel
@@ -70,14 +65,16 @@ def turn_detection(settings: Settings) -> TurnDetection:
 def session_limits(settings: Settings) -> Limits:
     """Return how often a live session looks, and when it hurries."""
     sampling = Sampling(
-        usual=settings.look_every, attentive=settings.look_attentive, still=settings.look_still
+        interval=settings.look_every,
+        attentive_interval=settings.look_attentive,
+        still_interval=settings.look_still,
     )
     canvas = FrameOutput(
-        rate=settings.drawing_rate, side=settings.drawing_side, points=settings.track_points
+        rate=settings.drawing_rate, min_side=settings.drawing_side, max_points=settings.track_points
     )
     return Limits(
-        longest_lag=settings.hurry,
-        longest_turn=settings.longest_turn,
+        max_lag=settings.hurry,
+        max_turn=settings.longest_turn,
         sampling=sampling,
         frame_output=canvas,
     )

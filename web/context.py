@@ -12,7 +12,7 @@ from fastapi import Request
 from starlette.requests import HTTPConnection
 
 from media.clock import Clock
-from media.pipeline.interfaces import GenerationService
+from media.pipeline.models import GenerationService
 from media.worker import Worker
 from web.auth import Keys, bearer
 from web.compose import LoadedModels, turn_detection

@@ -1,14 +1,12 @@
-"""What a session asks of the models: the seams between the pipeline and `models`."""
+"""Protocols of the models that a session uses."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from media.worker import Worker, to_the_end
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from models.assistant.interface import AssistantAnswer, FrameAnalysis
 from models.generation.chunk_request import ChunkRequest, Parts, StepRange
@@ -42,7 +40,7 @@ class SpeechRecognizer(Protocol):
 class FinalPass(Protocol):
     """Hears a turn again once it is over: mono float32 at 16 kHz in, its words out."""
 
-    def hear(self, samples: Samples) -> Sequence[RecognizedWord]: ...
+    def transcribe(self, samples: Samples) -> Sequence[RecognizedWord]: ...
 
 
 class VideoAssistant(Protocol):
@@ -60,7 +58,9 @@ class VideoAssistant(Protocol):
     def init_state(self, folder: Path | None) -> Any:
         """Return the memory that `folder` holds, or a new one; without, it ends with `close`."""
 
-    def see(self, state: Any, pixels: Pixels, time: float) -> tuple[Any, FrameAnalysis]: ...
+    def analyze_frame(
+        self, state: Any, pixels: Pixels, time: float
+    ) -> tuple[Any, FrameAnalysis]: ...
 
     def note_request(
         self, state: Any, text: str, time: float
@@ -109,80 +109,10 @@ class VideoGenerator(Protocol):
     def lag(self, name: str, steps: int) -> int:
         """Return after how many further chunks a track shows with a sampler."""
 
-    def read(self, prompt: Parts) -> tuple[str, ...]:
+    def prompt_notices(self, prompt: Parts) -> tuple[str, ...]:
         """Return what a person should know of how `prompt` is read."""
 
     def init_state(self, name: str, seed: int) -> Any: ...
 
     def step(self, state: Any, request: ChunkRequest) -> tuple[Any, Sequence[Pixels]]:
         """Return the state after, and the pictures that are done, perhaps none at first."""
-
-
-class GenerationSlots:
-    """How many sessions may draw at once, on one event loop."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self._taken = 0
-
-    def acquire(self) -> bool:
-        """Take a seat, if one is free; return whether."""
-        if self._taken >= self.count:
-            return False
-        self._taken += 1
-        return True
-
-    def release(self) -> None:
-        """Give a seat back."""
-        self._taken -= 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenerationService:
-    """What draws, the worker that it draws on, and for how many sessions at once."""
-
-    generator: VideoGenerator
-    worker: Worker
-    slots: GenerationSlots
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """The models and the workers they run on, shared by all sessions.
-
-    `ears` runs the detector, `scribe` the recogniser and the finisher, `eyes` what the watcher
-    sees and `mind` what it answers, `mouth` the voice, and `hand` draws: calls on one worker
-    wait for each other, so quick ones stay apart from slow. Without `finisher` the caption of a
-    turn is what the recogniser streamed; without `studio` nothing draws.
-    """
-
-    detector: VoiceActivityDetector
-    recognizer: SpeechRecognizer
-    assistant: VideoAssistant
-    synthesizer: SpeechSynthesizer | None
-    vad_worker: Worker
-    asr_worker: Worker
-    vision_worker: Worker
-    answer_worker: Worker
-    tts_worker: Worker
-    overlay_worker: Worker
-    final_pass: FinalPass | None = None
-    generation: GenerationService | None = None
-
-    async def open_memory(self, folder: Path | None) -> Any:
-        """Return what the watcher remembers in `folder`; it is closed again for who is cancelled.
-
-        Raises:
-            StoreError: it cannot be opened, or is in use.
-        """
-        return await to_the_end(
-            self.vision_worker.run(self.assistant.init_state, folder), self.close_memory
-        )
-
-    async def close_memory(self, memory: Any) -> None:
-        """Close `memory`, to the end: who waits for a session's end may open it at once.
-
-        Raises:
-            StoreError: what it held in RAM could not be written.
-        """
-        await to_the_end(self.vision_worker.run(self.assistant.close, memory))

@@ -10,10 +10,12 @@ class Sampling:
     A picture stays the same while the mean difference of its values is below `change`, of 255.
     """
 
-    usual: float = 0.5
-    attentive: float = 0.5  # no more on two cores, or what is shown and written falls behind
-    still: float = 2.0
-    change: float = 2.0
+    interval: float = 0.5
+    attentive_interval: float = (
+        0.5  # no more on two cores, or what is shown and written falls behind
+    )
+    still_interval: float = 2.0
+    threshold: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +26,8 @@ class FrameOutput:
     """
 
     rate: float = 16.0
-    side: int = 320
-    points: int = 2000
+    min_side: int = 320
+    max_points: int = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +39,19 @@ class Limits:
     thing after the other, and no picture is looked at because somebody happens to speak.
     """
 
-    sight: int = 8
-    sound: int = 500
-    speech: int = 1500
+    vision: int = 8
+    audio: int = 500
+    turns: int = 1500
     answers: int = 64
     lossless: bool = False
     repeatable: bool = False
-    longest_lag: float | None = 1.5  # seconds of sound behind at which partial captions are skipped
-    longest_turn: float = 30.0  # after this, a brief silence ends a turn
-    longest_gap: float = 1.0  # a longer hole in the sound ends the turn
+    max_lag: float | None = 1.5  # seconds of sound behind at which partial captions are skipped
+    max_turn: float = 30.0  # after this, a brief silence ends a turn
+    max_gap: float = 1.0  # a longer hole in the sound ends the turn
     sampling: Sampling = field(default_factory=Sampling)
     frame_output: FrameOutput = field(default_factory=FrameOutput)
 
     @classmethod
     def replay(cls) -> "Limits":
         """Return limits under which the result does not depend on the machine's speed."""
-        return cls(lossless=True, repeatable=True, longest_lag=None)
+        return cls(lossless=True, repeatable=True, max_lag=None)

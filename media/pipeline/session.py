@@ -35,8 +35,8 @@ from media.pipeline.generation.passthrough import Item, Passthrough, StreamTime
 from media.pipeline.generation.stage import GenerationStage
 from media.pipeline.hearing.caption_stage import CaptionStage
 from media.pipeline.hearing.turn_stage import Sound, TurnEnd, TurnSound, TurnStage
-from media.pipeline.interfaces import Services
 from media.pipeline.limits import Limits
+from media.pipeline.models import Services
 from media.pipeline.overlay import CaptionOverlay
 from media.pipeline.questions import OpenQuestions
 from media.pipeline.speech.stage import SpeechStage
@@ -62,12 +62,12 @@ class Channels:
         media: tuple[type, ...] = () if limits.lossless else (VideoFrame, AudioChunk)
         newest: dict[type, int] | None = None if limits.lossless else {VideoFrame: SHOWN}
         return cls(
-            sound=Channel(limits.sound, droppable=media),
-            speech=Channel(limits.speech),
-            sight=Channel(limits.sight, droppable=media),
+            sound=Channel(limits.audio, droppable=media),
+            speech=Channel(limits.turns),
+            sight=Channel(limits.vision, droppable=media),
             answers=Channel(limits.answers),
-            drawing=Channel(limits.sight, droppable=media),
-            screen=Channel(limits.sight, droppable=media, newest=newest) if return_video else None,
+            drawing=Channel(limits.vision, droppable=media),
+            screen=Channel(limits.vision, droppable=media, newest=newest) if return_video else None,
         )
 
     async def show(self, item: VideoFrame | Caption) -> None:

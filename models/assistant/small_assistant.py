@@ -74,7 +74,7 @@ class SmallAssistant:
         diary = from_lines(lines)
         return SmallAssistantState(self.model.init_state(store, diary), len(diary.entries), lines)
 
-    def see(
+    def analyze_frame(
         self, state: SmallAssistantState, pixels: Pixels, time: float
     ) -> tuple[SmallAssistantState, FrameAnalysis]:
         """Look at a picture, uint8 (height, width, 3) RGB, at `time` in seconds.

@@ -109,7 +109,7 @@ class VideoLlmAssistant:
         state.last = blocks[-1].end if blocks else None
         return state
 
-    def see(
+    def analyze_frame(
         self, state: VideoLlmState, pixels: Pixels, time: float
     ) -> tuple[VideoLlmState, FrameAnalysis]:
         """Look at a picture, uint8 (height, width, 3) RGB, at `time` in seconds.

@@ -66,7 +66,7 @@ def systems(name: str, folder: Path, adapter: Path | None) -> dict[str, Hear]:
     }
     found: dict[str, Hear] = {
         "offline, beam 5": lambda clip, _: whole(clip, lambda s: transcribe(offline, s)),
-        "final pass": lambda clip, _: whole(clip, WhisperFinalPass(offline).hear),
+        "final pass": lambda clip, _: whole(clip, WhisperFinalPass(offline).transcribe),
     }
     found |= {label: followed(stream) for label, stream in streams.items()}
     found["causal 300 ms, then final pass"] = two_passes(
@@ -91,7 +91,7 @@ def two_passes(stream: Stream, final: WhisperFinalPass) -> Hear:
     def hear(clip: Clip, ends: Placed) -> Followed:
         done = follow(stream, clip.samples, ends)
         began = time.process_time()
-        text = text_of(final.hear(clip.samples))
+        text = text_of(final.transcribe(clip.samples))
         done.cost += time.process_time() - began
         changed = jiwer.process_words(NORMAL(done.text) or "-", NORMAL(text) or "-")
         done.revised += changed.substitutions + changed.deletions

@@ -42,8 +42,8 @@ from media.generation_events import (
     Sampler,
     TrackPoints,
 )
-from media.pipeline.interfaces import GenerationService, GenerationSlots, Services
 from media.pipeline.limits import Limits
+from media.pipeline.models import GenerationService, GenerationSlots, Services
 from media.pipeline.session import run_session
 from media.worker import Worker
 from models.generation.codec import Codec, CodecConfig

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from media.pipeline.interfaces import GenerationService, GenerationSlots
+from media.pipeline.models import GenerationService, GenerationSlots
 from media.worker import Worker
 from models.generation.small.generator import load
 from tests.browser.chromium import Devices, chromium, microphone_file, new_page, slides_file

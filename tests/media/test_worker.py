@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from media.worker import Worker, to_the_end
+from media.worker import Worker, finish
 
 
 async def _cancelled(
@@ -31,7 +31,7 @@ async def test_work_is_waited_for_though_its_task_is_cancelled() -> None:
         await may_end.wait()
         ended.append(await worker.run(lambda: "closed"))
 
-    await _cancelled(to_the_end(work()), begun, may_end)
+    await _cancelled(finish(work()), begun, may_end)
     assert ended == ["closed"]
     worker.close()
 
@@ -43,9 +43,9 @@ async def test_what_the_work_returns_or_raises_is_handed_on() -> None:
     async def bad() -> int:
         raise ValueError("no")
 
-    assert await to_the_end(good()) == 7
+    assert await finish(good()) == 7
     with pytest.raises(ValueError, match="no"):
-        await to_the_end(bad())
+        await finish(bad())
 
 
 async def test_what_nobody_waits_for_any_more_is_undone() -> None:
@@ -61,7 +61,7 @@ async def test_what_nobody_waits_for_any_more_is_undone() -> None:
     async def undo(made: str) -> None:
         opened.remove(made)
 
-    await _cancelled(to_the_end(opening(), undo), begun, may_end)
+    await _cancelled(finish(opening(), undo), begun, may_end)
     assert opened == []
 
 
@@ -75,5 +75,5 @@ async def test_the_error_of_work_that_nobody_waits_for_any_more_is_logged(
         await may_end.wait()
         raise ValueError("no room left")
 
-    await _cancelled(to_the_end(failing()), begun, may_end)
+    await _cancelled(finish(failing()), begun, may_end)
     assert "no room left" in caplog.text

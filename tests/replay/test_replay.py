@@ -90,7 +90,7 @@ async def test_a_replay_is_the_same_with_the_sound_in_other_chunks(
     """Whole, as it was recorded, and with channels of one item: the machine at other speeds."""
     recording = RECORDINGS[0]
     finals = []
-    for limits in (Limits.replay(), replace(Limits.replay(), sound=1, speech=1, sight=1)):
+    for limits in (Limits.replay(), replace(Limits.replay(), audio=1, turns=1, vision=1)):
         captions: list[str] = []
 
         async def keep(output: Output, captions: list[str] = captions) -> None:

@@ -16,8 +16,9 @@ from typing import cast
 import numpy as np
 import uvicorn
 
-from media.pipeline.interfaces import GenerationService, Samples
+from media.pipeline.interfaces import Samples
 from media.pipeline.limits import Limits
+from media.pipeline.models import GenerationService
 from models.asr.whisper.loading import WhisperModel
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from tests.media.pipeline.scripted import scripted_services

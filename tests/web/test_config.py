@@ -121,8 +121,12 @@ def test_what_sessions_and_calls_may_take_is_what_the_settings_say() -> None:
     )
     limits, peer = session_limits(settings), peer_limits(settings)
     sampling = limits.sampling
-    assert (sampling.usual, sampling.attentive, sampling.still) == (1.0, 0.5, 4.0)
-    assert (limits.longest_lag, limits.longest_turn) == (3.0, 20.0)
+    assert (sampling.interval, sampling.attentive_interval, sampling.still_interval) == (
+        1.0,
+        0.5,
+        4.0,
+    )
+    assert (limits.max_lag, limits.max_turn) == (3.0, 20.0)
     assert (peer.picture.longer, peer.picture.shorter, peer.frame_rate) == (640, 360, 15)
     assert (peer.connect_timeout, peer.silence_timeout) == (5, 6)
 

@@ -101,7 +101,7 @@ def watch(
     for frame in sampled(
         clip,
         longest=settings.max_media_hours * 3600,
-        every=sampling.usual,
+        every=sampling.interval,
         threads=settings.threads_in_use,
         progress=bar.reach,
     ):
@@ -112,7 +112,7 @@ def watch(
         if looked is not None:
             last = looked
             looks += 1
-            watcher.see(state, frame.pixels, frame.time)
+            watcher.analyze_frame(state, frame.pixels, frame.time)
     return Watched(clip.name, clip.stat().st_size, end, looks)
 
 

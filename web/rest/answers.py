@@ -12,8 +12,8 @@ from pathlib import Path
 from media.channel import Channel
 from media.errors import UnreadableMediaError
 from media.events import Answer, Evidence, Question
-from media.pipeline.interfaces import Services
-from media.pipeline.vision.image_question import about_pictures
+from media.pipeline.models import Services
+from media.pipeline.vision.image_question import answer_about_images
 from media.recording.recording import MEMORY
 from models.assistant.interface import AssistantAnswer
 from models.errors import StoreError
@@ -158,7 +158,7 @@ async def of_pictures(services: Services, asked: Asked) -> Answers:
         ProblemError: one of them cannot be read.
     """
     try:
-        said = await about_pictures(services, asked.pictures, asked.words)
+        said = await answer_about_images(services, asked.pictures, asked.words)
     except UnreadableMediaError as error:
         raise ProblemError(400, f"messages: {error}", param="messages") from error
     async with aclosing(_said(services, said)) as told:

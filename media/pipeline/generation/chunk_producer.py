@@ -7,8 +7,9 @@ from typing import Any
 from media import images as pictures
 from media.pipeline.generation.camera_window import CameraWindow
 from media.pipeline.generation.controls import Controls
-from media.pipeline.interfaces import GenerationService, Pixels
+from media.pipeline.interfaces import Pixels
 from media.pipeline.limits import FrameOutput
+from media.pipeline.models import GenerationService
 from models.generation.chunk_request import ChunkRequest, Parts, StepRange
 
 NO_CAMERA = "no picture of a camera has come yet: it is drawn from the prompt alone"
@@ -31,7 +32,7 @@ class ChunkProducer:
 
     def __init__(self, studio: GenerationService, canvas: FrameOutput, asked: Controls) -> None:
         self._studio = studio
-        self._side = canvas.side
+        self._side = canvas.min_side
         self._asked = asked
         self._state: Any = None
         self._read: Parts = ()
@@ -94,7 +95,7 @@ class ChunkProducer:
     ) -> tuple[Any, list[GeneratedFrame], tuple[str, ...] | None]:
         """Draw, on the brush's thread; what `told` says is read there too."""
         painter = self._studio.generator
-        notes = None if told is None else painter.read(told)
+        notes = None if told is None else painter.prompt_notices(told)
         if state is None:
             state = painter.init_state(sampler, seed)
         state, drawn = painter.step(state, wish)

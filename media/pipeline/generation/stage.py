@@ -23,7 +23,7 @@ from media.pipeline.generation.motion import MotionTracks
 from media.pipeline.generation.pacing import Goal, begin, measured, spare
 from media.pipeline.generation.passthrough import Item, StreamTime
 from media.pipeline.generation.playout import PlayoutBuffer, Show
-from media.pipeline.interfaces import GenerationService
+from media.pipeline.models import GenerationService
 
 TELL_EVERY = 1.0  # seconds between two reports while it draws
 HOLD = 0.5  # seconds after which a paused picture is shown again
@@ -42,7 +42,7 @@ class GenerationStage:
         canvas, painter = shared.limits.frame_output, studio.generator
         self._shared = shared
         self._studio = studio
-        self._asked = Controls(MotionTracks(canvas.rate, canvas.points))
+        self._asked = Controls(MotionTracks(canvas.rate, canvas.max_points))
         first = cast("Sampler", next(iter(painter.samplers)))
         self._asked.generation = GenerationConfig(time=0.0, sampler=first)
         self._easel = ChunkProducer(studio, canvas, self._asked)

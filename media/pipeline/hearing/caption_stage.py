@@ -95,8 +95,7 @@ class CaptionStage:
         """
         behind = len(sound.samples) / RATE
         return (
-            self._shared.limits.longest_lag is not None
-            and self._shared.limits.longest_lag < behind <= most
+            self._shared.limits.max_lag is not None and self._shared.limits.max_lag < behind <= most
         )
 
     async def _say(self, draft: TurnTranscript, outputs: Sequence[TranscriptUpdate]) -> None:
@@ -106,7 +105,7 @@ class CaptionStage:
             caption = draft.caption(end=None)
             if caption.words:
                 await self._shared.send(caption)
-                self._shared.counters.captioned(caption.words[-1].end, self._shared.clock.now())
+                self._shared.counters.caption_sent(caption.words[-1].end, self._shared.clock.now())
 
     async def _finish(self, draft: TurnTranscript, over: TurnEnd) -> None:
         """Send the final caption of the turn, and ask it where questions are wanted."""
@@ -117,7 +116,7 @@ class CaptionStage:
         caption = draft.caption(end=over.end)
         await self._shared.send(caption)
         if caption.words:
-            self._shared.counters.captioned(caption.words[-1].end, self._shared.clock.now())
+            self._shared.counters.caption_sent(caption.words[-1].end, self._shared.clock.now())
         if over.listening.respond and caption.text:
             id = f"turn-{over.turn}"
             self._shared.questions.open(id)
@@ -138,7 +137,7 @@ class CaptionStage:
                 draft.add(heard)
             return
         sound = np.concatenate([np.zeros(0, np.float32), *draft.sound])
-        words = await services.asr_worker.run(services.final_pass.hear, sound)
+        words = await services.asr_worker.run(services.final_pass.transcribe, sound)
         draft.committed, draft.tentative = list(words), ()
 
 

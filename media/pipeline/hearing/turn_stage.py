@@ -94,9 +94,9 @@ class TurnStage:
         """Put `chunk` in its place: a short hole is silence, a long one ends the turn."""
         if chunk.rate != RATE:
             raise ValueError(f"a session hears {RATE} Hz, not {chunk.rate}: convert at the edge")
-        self._shared.counters.heard(chunk.end / RATE, self._shared.clock.now())
+        self._shared.counters.audio_arrived(chunk.end / RATE, self._shared.clock.now())
         hole = chunk.start - ear.position
-        if hole > self._shared.limits.longest_gap * RATE:
+        if hole > self._shared.limits.max_gap * RATE:
             await self._end(ear, ear.position, detected=True)
             self._jump(ear, chunk.start)
         elif hole > 0:
@@ -129,7 +129,7 @@ class TurnStage:
                 frame=FRAME,
                 rate=RATE,
                 detection=detection,
-                longest=self._shared.limits.longest_turn,
+                longest=self._shared.limits.max_turn,
             )
             match event:
                 case Started(start):

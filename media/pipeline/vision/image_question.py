@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from media.images import read_picture
-from media.pipeline.interfaces import Services
+from media.pipeline.models import Services
 from models.assistant.interface import AssistantAnswer
 
 
-async def about_pictures(services: Services, files: Sequence[bytes], text: str) -> AssistantAnswer:
+async def answer_about_images(
+    services: Services, files: Sequence[bytes], text: str
+) -> AssistantAnswer:
     """Return the answer to `text` about picture files, taken to be a second apart.
 
     It has no moments, as the files are not part of a stream. Without a file it says that nothing
@@ -22,6 +24,6 @@ async def about_pictures(services: Services, files: Sequence[bytes], text: str) 
     for number, file in enumerate(files):
         time = float(number)
         pixels = await eyes.run(read_picture, file)
-        state, _ = await eyes.run(watcher.see, state, pixels, time)
+        state, _ = await eyes.run(watcher.analyze_frame, state, pixels, time)
     said = await mind.run(watcher.answer, state, text, time)
     return AssistantAnswer(said.pieces, (), said.read)

@@ -35,14 +35,14 @@ def due(
 
     An `attentive` look is not put off because the picture stays the same.
     """
-    if last is not None and frame.time - last.time < sampling.attentive:
+    if last is not None and frame.time - last.time < sampling.attentive_interval:
         return None
-    if last is not None and not attentive and frame.time - last.time < sampling.usual:
+    if last is not None and not attentive and frame.time - last.time < sampling.interval:
         return None
     looked = AnalyzedFrame.at(frame)
-    if last is None or attentive or frame.time - last.time >= sampling.still:
+    if last is None or attentive or frame.time - last.time >= sampling.still_interval:
         return looked
-    return looked if _differs(last.points, looked.points, sampling.change) else None
+    return looked if _differs(last.points, looked.points, sampling.threshold) else None
 
 
 def _points(pixels: NDArray[np.uint8]) -> NDArray[np.int16]:

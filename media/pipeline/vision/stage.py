@@ -31,7 +31,7 @@ from media.events import (
 from media.frames import VideoFrame
 from media.images import thumbnail
 from media.pipeline.context import SessionContext
-from media.pipeline.vision.image_question import about_pictures
+from media.pipeline.vision.image_question import answer_about_images
 from media.pipeline.vision.sampling import AnalyzedFrame, due
 from models.assistant.interface import AssistantAnswer, FrameAnalysis
 from models.errors import StoreError
@@ -115,7 +115,9 @@ class VisionStage:
         while len(self._pictures) > KEPT:
             del self._pictures[min(self._pictures)]
         try:
-            self._memory, seen = await eyes.run(watcher.see, self._memory, frame.pixels, frame.time)
+            self._memory, seen = await eyes.run(
+                watcher.analyze_frame, self._memory, frame.pixels, frame.time
+            )
         except StoreError as error:
             await self._is_full(error)
             return
@@ -196,7 +198,7 @@ class VisionStage:
             ask = services.assistant.answer
             return await services.answer_worker.run(ask, asked.memory, question.text, question.time)
         try:
-            return await about_pictures(services, question.pictures, question.text)
+            return await answer_about_images(services, question.pictures, question.text)
         except UnreadableMediaError as error:
             return AssistantAnswer(iter([f"I cannot look at that: {error}"]))
 

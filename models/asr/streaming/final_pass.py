@@ -32,7 +32,7 @@ class WhisperFinalPass:
         self.recogniser = recogniser
         self._config = DecodeConfig(language=language, silence=SILENCE)
 
-    def hear(self, samples: Samples) -> list[RecognizedWord]:
+    def transcribe(self, samples: Samples) -> list[RecognizedWord]:
         """Return the words of `samples`, float32 (n,) in [-1, 1] at 16 kHz."""
         words: list[RecognizedWord] = []
         for start, end in _parts(samples):

@@ -26,4 +26,4 @@ class TurnEndOnly:
 
     def flush(self, state: Samples, last: Samples | None = None) -> Sequence[TranscriptUpdate]:
         sound = state if last is None else np.concatenate([state, last], dtype=np.float32)
-        return [TranscriptUpdate(tuple(self._final.hear(sound)), (), len(sound))]
+        return [TranscriptUpdate(tuple(self._final.transcribe(sound)), (), len(sound))]

@@ -85,7 +85,7 @@ class SmallVideoGenerator:
             return steps - 1
         return CHUNKS - 1 if name == "stream-dit" else 0
 
-    def read(self, prompt: Parts) -> tuple[str, ...]:
+    def prompt_notices(self, prompt: Parts) -> tuple[str, ...]:
         """Return what a person should know of how `prompt` is read."""
         words = self._drawing.words
         texts = [text for text, weight in prompt if weight > 0]

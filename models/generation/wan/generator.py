@@ -62,7 +62,7 @@ class WanVideoGenerator:
         del name, steps
         return 0
 
-    def read(self, prompt: Parts) -> tuple[str, ...]:
+    def prompt_notices(self, prompt: Parts) -> tuple[str, ...]:
         """Return nothing: there are no words that it passes over."""
         del prompt
         return ()

@@ -8,7 +8,8 @@ import numpy as np
 
 from media.events import Input
 from media.frames import AudioChunk, VideoFrame
-from media.pipeline.interfaces import Pixels, Samples, Services
+from media.pipeline.interfaces import Pixels, Samples
+from media.pipeline.models import Services
 from media.worker import Worker
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from models.assistant.interface import FrameAnalysis
@@ -83,7 +84,9 @@ class ToneVoice:
 
 
 class BrokenWatcher(TellingAssistant):
-    def see(self, state: object, pixels: Pixels, time: float) -> tuple[object, FrameAnalysis]:  # type: ignore[override]  # it only fails
+    def analyze_frame(  # type: ignore[override]  # it only fails
+        self, state: object, pixels: Pixels, time: float
+    ) -> tuple[object, FrameAnalysis]:
         raise RuntimeError("no")
 
 

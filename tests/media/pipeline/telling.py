@@ -27,7 +27,7 @@ class TellingAssistant:
         del folder
         return [], []
 
-    def see(
+    def analyze_frame(
         self, state: tuple[list[Moment], list[str]], pixels: Pixels, time: float
     ) -> tuple[tuple[list[Moment], list[str]], FrameAnalysis]:
         kept, requests = state

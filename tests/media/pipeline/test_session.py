@@ -27,8 +27,9 @@ from media.events import (
     TurnStarted,
 )
 from media.frames import AudioChunk, VideoFrame
-from media.pipeline.interfaces import Samples, Services
+from media.pipeline.interfaces import Samples
 from media.pipeline.limits import Limits
+from media.pipeline.models import Services
 from media.pipeline.session import run_session
 from models.asr.words import TranscriptUpdate
 from tests.media.pipeline.scripted import (
@@ -315,7 +316,7 @@ async def test_a_slow_recogniser_never_holds_the_pictures_up() -> None:
 
 async def test_a_turn_that_is_over_before_it_was_heard_gets_its_final_caption_only() -> None:
     sound = [AudioChunk(np.concatenate([tone(4), silence(1)]), 0, RATE)]
-    for limits, partial in ((Limits(longest_lag=1.5), False), (Limits.replay(), True)):
+    for limits, partial in ((Limits(max_lag=1.5), False), (Limits.replay(), True)):
         with scripted_services() as services:
             captions = of(Caption, await session(sound, services, limits=limits))
         assert any(not caption.final for caption in captions) is partial
@@ -324,7 +325,7 @@ async def test_a_turn_that_is_over_before_it_was_heard_gets_its_final_caption_on
 
 async def test_a_recogniser_that_is_behind_hurries_only_live() -> None:
     sound = [AudioChunk(tone(20), 0, RATE)]
-    for limits, hurried in ((Limits(longest_lag=1.5), True), (Limits.replay(), False)):
+    for limits, hurried in ((Limits(max_lag=1.5), True), (Limits.replay(), False)):
         recogniser = BlockRecognizer()
         with scripted_services(recognizer=recogniser) as services:
             await run_session(

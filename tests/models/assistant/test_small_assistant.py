@@ -30,7 +30,7 @@ def shown(
 ) -> list[FrameAnalysis]:
     out = []
     for index, name in enumerate(names):
-        state, seen = watcher.see(state, picture(name), start + index)
+        state, seen = watcher.analyze_frame(state, picture(name), start + index)
         out.append(seen)
     return out
 

@@ -46,7 +46,7 @@ def shown(
 ) -> list[int]:
     told = []
     for second in range(start, start + count):
-        state, seen = watcher.see(state, noise(second), float(second))
+        state, seen = watcher.analyze_frame(state, noise(second), float(second))
         told += [moment.number for moment in seen.remembered]
     return told
 
@@ -107,7 +107,7 @@ def test_standing_requests_are_watched_for_with_the_small_eyes(watcher: VideoLlm
     assert watcher.standing_requests(state) == ("Tell me when you see a dog.",)
     noticed: list[MetRequest] = []
     for second in range(6):
-        state, seen = watcher.see(state, np.tile(drawn(DOG), (60, 80, 1)), float(second))
+        state, seen = watcher.analyze_frame(state, np.tile(drawn(DOG), (60, 80, 1)), float(second))
         noticed += seen.noticed
     assert [n.request for n in noticed] == ["Tell me when you see a dog."]
     assert watcher.standing_requests(state) == ()

@@ -15,7 +15,7 @@ import pytest
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 
 from media.audio.resampling import from_av, to_av
-from media.pipeline.interfaces import GenerationService, GenerationSlots
+from media.pipeline.models import GenerationService, GenerationSlots
 from media.worker import Worker
 from tests.media.pipeline.generation.painting import ScriptedPainter
 from tests.web.openai_sdk import check

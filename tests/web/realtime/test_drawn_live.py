@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from media.pipeline.interfaces import GenerationService, GenerationSlots
+from media.pipeline.models import GenerationService, GenerationSlots
 from media.worker import Worker
 from models.errors import WeightsError
 from models.generation.small import loading as embedded

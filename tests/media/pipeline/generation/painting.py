@@ -17,8 +17,9 @@ from media.generation_events import GeneratedImage, GenerationConfig, Generation
 from media.pipeline.context import SessionContext
 from media.pipeline.generation.passthrough import Item
 from media.pipeline.generation.stage import GenerationStage
-from media.pipeline.interfaces import GenerationService, GenerationSlots, Pixels, Services
+from media.pipeline.interfaces import Pixels
 from media.pipeline.limits import FrameOutput, Limits
+from media.pipeline.models import GenerationService, GenerationSlots, Services
 from media.pipeline.questions import OpenQuestions
 from media.worker import Worker
 from models.generation.chunk_request import ChunkRequest, Parts, StepRange
@@ -62,7 +63,7 @@ class ScriptedPainter:
     def lag(self, name: str, steps: int) -> int:
         return steps - 1 if name == "rolling-forcing" else 0
 
-    def read(self, prompt: Parts) -> tuple[str, ...]:
+    def prompt_notices(self, prompt: Parts) -> tuple[str, ...]:
         return tuple(f"read {text}" for text, _ in prompt)
 
     def init_state(self, name: str, seed: int) -> Begun:
@@ -162,7 +163,7 @@ class Studied:
             worker=cast("Worker", self.brush),
             slots=seats or GenerationSlots(2),
         )
-        limits = Limits(frame_output=FrameOutput(side=SIDE))
+        limits = Limits(frame_output=FrameOutput(min_side=SIDE))
         shared = SessionContext(
             send=self._send,
             services=cast("Services", None),

@@ -22,8 +22,8 @@ from media.generation_events import (
     PromptChange,
     TrackPoints,
 )
-from media.pipeline.interfaces import GenerationService, GenerationSlots, Services
 from media.pipeline.limits import FrameOutput, Limits
+from media.pipeline.models import GenerationService, GenerationSlots, Services
 from media.pipeline.session import run_session
 from media.worker import Worker
 from tests.media.pipeline.generation.painting import SIDE, ScriptedPainter, colours, wish
@@ -37,7 +37,7 @@ from tests.media.pipeline.scripted import (
 )
 
 LIMITS = Limits(
-    lossless=True, repeatable=True, longest_lag=None, frame_output=FrameOutput(side=SIDE)
+    lossless=True, repeatable=True, max_lag=None, frame_output=FrameOutput(min_side=SIDE)
 )
 
 
@@ -159,7 +159,7 @@ async def test_captions_lie_over_what_is_drawn_and_questions_are_answered_meanwh
     spoken = np.concatenate([silence(0.5), tone(1), silence(1)])
     with drawing_services() as services:
         limits = Limits(
-            lossless=True, repeatable=True, longest_lag=None, frame_output=FrameOutput(side=120)
+            lossless=True, repeatable=True, max_lag=None, frame_output=FrameOutput(min_side=120)
         )
         out: list[Output] = []
 

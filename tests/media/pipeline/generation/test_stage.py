@@ -9,7 +9,7 @@ import pytest
 
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.generation_events import ClearTrack, PromptChange, TrackPoints
-from media.pipeline.interfaces import GenerationSlots
+from media.pipeline.models import GenerationSlots
 from tests.media.pipeline.generation.painting import CHUNK, Studied, colours, wish
 from tests.media.pipeline.scripted import picture
 

@@ -14,7 +14,7 @@ from tests.media.pipeline.scripted import RATE, chunks, replayed, scripted_servi
 class Corrector:
     """Hears a turn as one word that tells how much of it there was."""
 
-    def hear(self, samples: Samples) -> Sequence[RecognizedWord]:
+    def transcribe(self, samples: Samples) -> Sequence[RecognizedWord]:
         loud = int((np.abs(samples) > 0.5).sum())
         return [RecognizedWord(f" {loud} samples", 0, len(samples))] if loud else []
 

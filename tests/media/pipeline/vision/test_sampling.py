@@ -8,7 +8,7 @@ from media.frames import VideoFrame
 from media.pipeline.limits import Sampling
 from media.pipeline.vision.sampling import AnalyzedFrame, due
 
-SAMPLING = Sampling(usual=0.5, attentive=0.25, still=2.0, change=2.0)
+SAMPLING = Sampling(interval=0.5, attentive_interval=0.25, still_interval=2.0, threshold=2.0)
 
 
 def frame(time: float, brightness: int = 40, *, side: int = 64) -> VideoFrame:
@@ -63,4 +63,4 @@ def test_looks_are_never_closer_than_the_attentive_interval(
     frames = [frame(float(t), b) for t, (_, b) in zip(times, steps, strict=True)]
     seen = looks(frames, attentive=attentive)
     assert seen[0] == frames[0].time
-    assert all(b - a >= SAMPLING.attentive for a, b in pairwise(seen))
+    assert all(b - a >= SAMPLING.attentive_interval for a, b in pairwise(seen))

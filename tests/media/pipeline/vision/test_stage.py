@@ -20,8 +20,8 @@ from media.events import (
     Speech,
     StandingRequests,
 )
-from media.pipeline.interfaces import Services
 from media.pipeline.limits import Limits
+from media.pipeline.models import Services
 from media.pipeline.session import run_session
 from models.assistant.interface import AssistantAnswer, Moment
 from tests.media.pipeline.scripted import picture, replayed, scripted_services

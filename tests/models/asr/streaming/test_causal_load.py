@@ -86,7 +86,9 @@ def test_word_times_are_finer_than_the_chunk(
 ) -> None:
     """Against the offline aligner: half of the places are within 0.15 s, and a chunk is 1 s."""
     words = [word for heard in streamed for word in heard.committed]
-    placed = {word.text.lower(): word for word in WhisperFinalPass(tiny_en).hear(concord.samples)}
+    placed = {
+        word.text.lower(): word for word in WhisperFinalPass(tiny_en).transcribe(concord.samples)
+    }
     errors = [
         abs(one - two) / RATE
         for word in words

@@ -16,7 +16,7 @@ def final(tiny_en: WhisperModel) -> WhisperFinalPass:
 def test_a_turn_is_heard_and_its_words_are_in_their_places(
     final: WhisperFinalPass, concord: Clip
 ) -> None:
-    words = final.hear(concord.samples)
+    words = final.transcribe(concord.samples)
     assert wer(concord, words) == 0
     assert in_order(words, len(concord.samples))
     # Where faster-whisper 1.2.1 puts them with the same weights, give or take 0.25 s.
@@ -30,7 +30,7 @@ def test_a_turn_longer_than_a_window_is_cut_where_it_is_quiet(
     pause = np.zeros(RATE, np.float32)
     told = [jfk, concord, jfk, concord]
     long = np.concatenate([part for clip in told for part in (clip.samples, pause)])  # 33 s
-    words = final.hear(long)
+    words = final.transcribe(long)
     assert len(long) > LONGEST
     assert wer(Clip(" ".join(clip.text for clip in told), long), words) <= 0.1
     assert in_order(words, len(long))
@@ -38,10 +38,10 @@ def test_a_turn_longer_than_a_window_is_cut_where_it_is_quiet(
 
 @pytest.mark.parametrize("length", [0, 100, RATE])
 def test_no_speech_has_no_words(final: WhisperFinalPass, length: int) -> None:
-    assert text_of(final.hear(np.zeros(length, np.float32))) == ""
+    assert text_of(final.transcribe(np.zeros(length, np.float32))) == ""
 
 
 def test_silence_after_the_last_word_adds_nothing(final: WhisperFinalPass, concord: Clip) -> None:
     hiss = np.random.default_rng(0).standard_normal(4 * RATE).astype(np.float32) * 2e-4
-    heard = final.hear(np.concatenate([concord.samples, hiss]))
+    heard = final.transcribe(np.concatenate([concord.samples, hiss]))
     assert wer(concord, heard) == 0

@@ -194,14 +194,14 @@ def test_steps_may_change_from_chunk_to_chunk(painter: SmallVideoGenerator, name
 
 
 def test_it_says_what_it_read_and_what_it_did_not(painter: SmallVideoGenerator) -> None:
-    assert painter.read(DUCK) == ()
-    (motion,) = painter.read((("a duck moving on grass to the left", 1.0),))[-1:]
+    assert painter.prompt_notices(DUCK) == ()
+    (motion,) = painter.prompt_notices((("a duck moving on grass to the left", 1.0),))[-1:]
     assert motion.endswith("from the words: left")
-    (unknown,) = painter.read((("a shimmering duck on a jetty", 1.0),))
+    (unknown,) = painter.prompt_notices((("a shimmering duck on a jetty", 1.0),))
     assert unknown.endswith("passed over: shimmering, jetty")
-    (nothing,) = painter.read((("一只鸭子", 1.0),))
+    (nothing,) = painter.prompt_notices((("一只鸭子", 1.0),))
     assert "no word that the model knows" in nothing
-    (long,) = painter.read((("a duck " * 40, 1.0),))
+    (long,) = painter.prompt_notices((("a duck " * 40, 1.0),))
     assert "first 24 words" in long
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.event_loop import LIMIT, slow_callbacks
-from web.compose import LoadedModels, compose
 from web.config import Settings, read_settings
+from web.model_loading import LoadedModels, load_models
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="session")
-def composed(settings: Settings) -> Iterator[LoadedModels]:
+def models(settings: Settings) -> Iterator[LoadedModels]:
     """The services with real weights, which are fetched if they are not there yet."""
-    with compose(settings) as made:
+    with load_models(settings) as made:
         yield made

@@ -15,9 +15,9 @@ from media.clock import LiveClock
 from media.worker import Worker
 from web import problems
 from web.auth import Keys
-from web.compose import LoadedModels
 from web.config import Settings
 from web.context import ServiceContext, capabilities
+from web.model_loading import LoadedModels
 from web.realtime import calls
 from web.realtime import websocket as realtime
 from web.rest import chat, rest, speech, transcriptions
@@ -27,12 +27,12 @@ from web.sessions import Sessions
 logger = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "page" / "static"
-EXPOSED = ("Location", "ETag", "Link", "Retry-After", "Accept-Post", "Accept-Patch")
-UPLOADS = 8  # files that are transcribed, or wait for it, at once
-ENDING = 0.8  # seconds that calls get to end with the service
+EXPOSED_HEADERS = ("Location", "ETag", "Link", "Retry-After", "Accept-Post", "Accept-Patch")
+MAX_UPLOADS = 8  # files that are transcribed, or wait for it, at once
+CLOSE_TIMEOUT = 0.8  # seconds that calls get to end with the service
 
 
-def create_app(settings: Settings, composed: LoadedModels, *, page: bool = True) -> FastAPI:
+def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -> FastAPI:
     """Return the service; `page` mounts the Gradio page at "/"."""
 
     @asynccontextmanager
@@ -45,23 +45,23 @@ def create_app(settings: Settings, composed: LoadedModels, *, page: bool = True)
             async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as held:
                 app.state.context = context = ServiceContext(
                     settings=settings,
-                    models=composed,
-                    capabilities=capabilities(settings, composed),
+                    models=models,
+                    capabilities=capabilities(settings, models),
                     sessions=Sessions(settings.sessions, clock, retention=settings.captions_kept),
                     keys=Keys(key),
                     clock=clock,
                     file_worker=files,
                     tasks=held,
                     closing=threading.Event(),
-                    upload_slots=asyncio.Semaphore(UPLOADS),
+                    upload_slots=asyncio.Semaphore(MAX_UPLOADS),
                     question_slots=asyncio.Semaphore(settings.questions),
                     ended_session_lock=asyncio.Lock(),
                 )
                 yield
                 context.close()
-                deadline.reschedule(loop.time() + ENDING)
+                deadline.reschedule(loop.time() + CLOSE_TIMEOUT)
         except TimeoutError:
-            logger.warning("calls were cut off: they had not ended after %.1f s", ENDING)
+            logger.warning("calls were cut off: they had not ended after %.1f s", CLOSE_TIMEOUT)
         finally:
             files.close()
 
@@ -74,14 +74,14 @@ def create_app(settings: Settings, composed: LoadedModels, *, page: bool = True)
     )
     for part in (realtime, calls, rest, chat, transcriptions, speech):
         app.include_router(part.router)
-    problems.install(app)
+    problems.install_error_handlers(app)
     app.add_middleware(BodyLimit, largest=settings.max_upload_size)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.origins),
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=list(EXPOSED),
+        expose_headers=list(EXPOSED_HEADERS),
     )
     app.mount("/static", StaticFiles(directory=STATIC, html=True), name="static")
     if page:

@@ -12,11 +12,11 @@ from typing import Any
 from web.problems import ProblemError
 
 SUBPROTOCOL_KEY = "openai-insecure-api-key."  # how browsers carry a key to a WebSocket
-MOST_SECRETS = 10_000
+MAX_SECRETS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class ClientSecret:
     """A client secret: valid until `expires` on the service's clock, for such a `session`."""
 
     value: str
@@ -29,25 +29,25 @@ class Keys:
 
     def __init__(self, key: str | None) -> None:
         self._key = key
-        self._secrets: dict[str, Secret] = {}
+        self._secrets: dict[str, ClientSecret] = {}
 
-    def mint(self, session: Mapping[str, Any], *, now: float, lifetime: float) -> Secret:
+    def mint(self, session: Mapping[str, Any], *, now: float, lifetime: float) -> ClientSecret:
         """Return a new secret that is valid for `lifetime` seconds."""
-        self._forget(now)
-        secret = Secret(f"ek_{secrets.token_urlsafe(24)}", now + lifetime, session)
+        self._drop_expired(now)
+        secret = ClientSecret(f"ek_{secrets.token_urlsafe(24)}", now + lifetime, session)
         self._secrets[secret.value] = secret
         return secret
 
-    def admit(self, given: str | None, *, now: float) -> Mapping[str, Any]:
+    def authenticate(self, key: str | None, *, now: float) -> Mapping[str, Any]:
         """Return the session wished for by the secret `given`; empty for any other valid key.
 
         Raises:
             ProblemError: the service has a key and `given` is neither it nor a valid secret.
         """
-        secret = self._secrets.get(given or "")
+        secret = self._secrets.get(key or "")
         if secret is not None and secret.expires > now:
             return secret.session
-        if self._key is None or (given and secrets.compare_digest(given, self._key)):
+        if self._key is None or (key and secrets.compare_digest(key, self._key)):
             return {}
         raise ProblemError(
             401,
@@ -56,19 +56,19 @@ class Keys:
             headers={"WWW-Authenticate": "Bearer"},
         )
 
-    def _forget(self, now: float) -> None:
+    def _drop_expired(self, now: float) -> None:
         alive = [secret for secret in self._secrets.values() if secret.expires > now]
-        kept = alive[-(MOST_SECRETS - 1) :]
+        kept = alive[-(MAX_SECRETS - 1) :]
         self._secrets = {secret.value: secret for secret in kept}
 
 
-def bearer(headers: Mapping[str, str]) -> str | None:
+def bearer_token(headers: Mapping[str, str]) -> str | None:
     """Return the key of an Authorization header."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" and key.strip() else None
 
 
-def from_subprotocols(subprotocols: list[str]) -> str | None:
+def subprotocol_key(subprotocols: list[str]) -> str | None:
     """Return the key that a browser put among its subprotocols."""
     for each in subprotocols:
         if each.startswith(SUBPROTOCOL_KEY):

@@ -1,4 +1,4 @@
-"""Settings, read once, at the context: the only module that looks at the environment.
+"""Settings, read once, when the process starts: the only module that looks at the environment.
 
 `python -m web.config` prints docs/settings.md.
 """
@@ -18,19 +18,19 @@ from models.weights.hub_catalog import HUB_MODELS
 from web.errors import SettingsError
 from web.setting_checks import (
     SMALL,
-    Listed,
+    CommaSeparated,
+    http_url,
     known_chunk,
     known_final_model,
     known_generation_model,
     known_model,
     known_video_model,
-    url_of,
-    web_address,
+    urls_with_scheme,
 )
 
 PREFIX = "EYELINE_"
 CHECKOUT = Path(__file__).resolve().parent.parent
-FLAGS = {"asr_model": "--model", "asr_chunk": "--chunk"}  # options that have another name
+OPTION_NAMES = {"asr_model": "--model", "asr_chunk": "--chunk"}  # options that have another name
 
 
 def default_weights() -> Path:
@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     weights: Path = Field(
         default_factory=default_weights, description="folder that keeps the fetched weights"
     )
-    hub: Annotated[str, AfterValidator(web_address)] = Field(
+    hub: Annotated[str, AfterValidator(http_url)] = Field(
         "https://huggingface.co", description="model hub that `eyeline pull` asks, or its mirror"
     )
     hub_token: SecretStr | None = Field(
@@ -122,13 +122,13 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(
         None, description="key that clients must send as Authorization: Bearer; none where not set"
     )
-    origins: Listed = Field(
+    origins: CommaSeparated = Field(
         (), description="web origins that may call from another site, comma-separated; * for any"
     )
-    stun_urls: Annotated[Listed, url_of("stun", "stuns")] = Field(
+    stun_urls: Annotated[CommaSeparated, urls_with_scheme("stun", "stuns")] = Field(
         (), description="STUN servers offered to clients, comma-separated: stun:HOST:PORT"
     )
-    turn_urls: Annotated[Listed, url_of("turn", "turns")] = Field(
+    turn_urls: Annotated[CommaSeparated, urls_with_scheme("turn", "turns")] = Field(
         (),
         description="TURN servers offered to clients, comma-separated: "
         "turn:HOST:PORT?transport=udp or turns:HOST:PORT",
@@ -245,7 +245,7 @@ class Settings(BaseSettings):
         return self.threads or max(1, (os.cpu_count() or 1) // 2)
 
     @property
-    def recognisers_at_once(self) -> int:
+    def asr_workers(self) -> int:
         """How many sessions are recognised side by side, each on `threads_in_use` threads."""
         return max(1, (os.cpu_count() or 1) // self.threads_in_use)
 
@@ -257,11 +257,11 @@ def read_settings(**overrides: object) -> Settings:
         SettingsError: a variable is unknown or its value cannot be used.
     """
     _refuse_unknown(os.environ)  # noqa: TID251
-    given = {name: value for name, value in overrides.items() if value is not None}
+    values = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings.model_validate(given)
+        return Settings.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(_told(error, frozenset(given))) from error
+        raise SettingsError(_describe(error, frozenset(values))) from error
 
 
 def _refuse_unknown(variables: Iterable[str]) -> None:
@@ -273,23 +273,25 @@ def _refuse_unknown(variables: Iterable[str]) -> None:
             raise SettingsError(f"unknown setting {name}: {hint}")
 
 
-def _told(error: ValidationError, overridden: frozenset[str]) -> str:
+def _describe(error: ValidationError, overridden: frozenset[str]) -> str:
     """Return one line for the first problem, naming what the user typed."""
     problem = error.errors(include_url=False)[0]
     reason = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
         return reason
     field = str(problem["loc"][0])
-    name = FLAGS.get(field, f"--{field}") if field in overridden else PREFIX + field.upper()
-    value = "the value given" if _secret(Settings.model_fields[field]) else repr(problem["input"])
+    name = OPTION_NAMES.get(field, f"--{field}") if field in overridden else PREFIX + field.upper()
+    value = (
+        "the value given" if _is_secret(Settings.model_fields[field]) else repr(problem["input"])
+    )
     return f"{name}: {reason}, got {value}"
 
 
-def _secret(field: FieldInfo) -> bool:
+def _is_secret(field: FieldInfo) -> bool:
     return "SecretStr" in str(field.annotation)
 
 
 if __name__ == "__main__":
-    from web.settings_page import documented
+    from web.settings_page import settings_page
 
-    sys.stdout.write(documented())
+    sys.stdout.write(settings_page())

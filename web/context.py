@@ -14,9 +14,9 @@ from starlette.requests import HTTPConnection
 from media.clock import Clock
 from media.pipeline.models import GenerationService
 from media.worker import Worker
-from web.auth import Keys, bearer
-from web.compose import LoadedModels, turn_detection
+from web.auth import Keys, bearer_token
 from web.config import Settings
+from web.model_loading import LoadedModels, turn_detection
 from web.protocol.session_config import Capabilities, GenerationCapabilities
 from web.sessions import Sessions
 
@@ -96,14 +96,14 @@ def service_context(connection: HTTPConnection) -> ServiceContext:
     return context
 
 
-async def admit(request: Request) -> Mapping[str, Any]:
+async def authenticate(request: Request) -> Mapping[str, Any]:
     """Return the session wished for by the request's client secret, if it has one.
 
     Raises:
         ProblemError: the request has no valid key.
     """
     context = service_context(request)
-    return context.keys.admit(bearer(request.headers), now=context.clock.now())
+    return context.keys.authenticate(bearer_token(request.headers), now=context.clock.now())
 
 
 def unix_time() -> int:

@@ -46,12 +46,12 @@ def run_command(command: Callable[[], int], *, debug: bool) -> int:
     except Exception as error:
         if debug:
             logger.exception("command failed")
-        message, status = _explained(error)
+        message, status = _message_and_status(error)
         sys.stderr.write(f"eyeline: {message}\n")
         return status
 
 
-async def outcome(work: Awaitable[None], what: str) -> str | None:
+async def failure_message(work: Awaitable[None], what: str) -> str | None:
     """Await `work`; return None, or where it failed what its client is told of that."""
     try:
         await work
@@ -63,10 +63,10 @@ async def outcome(work: Awaitable[None], what: str) -> str | None:
     return None
 
 
-def _explained(error: Exception) -> tuple[str, int]:
+def _message_and_status(error: Exception) -> tuple[str, int]:
     """Return the line that tells `error`, and the exit status that goes with it."""
     if isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        return _explained(error.exceptions[0])
+        return _message_and_status(error.exceptions[0])
     if isinstance(error, OSError | WebError | MediaError | ModelError):
         return " ".join(str(error).split()), 2
     told = " ".join(f"{type(error).__name__}: {error}".split())

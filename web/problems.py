@@ -37,26 +37,26 @@ class ProblemError(WebError):
         self.headers = dict(headers or {})
 
 
-def answer(problem: ProblemError) -> Response:
+def problem_response(problem: ProblemError) -> Response:
     """Return `problem` as a response."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "detail": problem.detail,
-        "error": error_of(problem),
+        "error": error_fields(problem),
     }
     return JSONResponse(body, problem.status, problem.headers, media_type=MEDIA_TYPE)
 
 
-def error_of(problem: ProblemError) -> dict[str, Any]:
+def error_fields(problem: ProblemError) -> dict[str, Any]:
     """Return the `error` that OpenAI's SDKs read."""
     kind = "invalid_request_error" if problem.status < 500 else "server_error"
-    told = {"message": problem.detail, "type": kind}
-    return {**told, "code": problem.code, "param": problem.param}
+    fields = {"message": problem.detail, "type": kind}
+    return {**fields, "code": problem.code, "param": problem.param}
 
 
-def install(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI) -> None:
     """Let every error of `app`'s routes become a problem, and never a traceback."""
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(HTTPException, _http)
@@ -67,7 +67,7 @@ def install(app: FastAPI) -> None:
 async def _problem(request: Request, error: Exception) -> Response:
     del request
     assert isinstance(error, ProblemError)
-    return answer(error)
+    return problem_response(error)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -78,7 +78,7 @@ async def _http(request: Request, error: Exception) -> Response:
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = (error.headers or {}).get("Allow", "another method")
         detail = f"{request.method} is not possible here: use {allowed}"
-    return answer(ProblemError(error.status_code, detail, headers=error.headers))
+    return problem_response(ProblemError(error.status_code, detail, headers=error.headers))
 
 
 async def _validation(request: Request, error: Exception) -> Response:
@@ -87,10 +87,12 @@ async def _validation(request: Request, error: Exception) -> Response:
     problem = error.errors()[0]
     param = ".".join(str(step) for step in problem["loc"][1:])
     message = f"{param}: {problem['msg']}" if param else str(problem["msg"])
-    return answer(ProblemError(HTTPStatus.BAD_REQUEST, message, param=param or None))
+    return problem_response(ProblemError(HTTPStatus.BAD_REQUEST, message, param=param or None))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     """Answer 500; the server above logs the error with its traceback."""
     logger.error("%s %s failed: %r", request.method, request.url.path, error)
-    return answer(ProblemError(500, "the service failed at this request; its log says how"))
+    return problem_response(
+        ProblemError(500, "the service failed at this request; its log says how")
+    )

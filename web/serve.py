@@ -13,13 +13,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from web.app import create_app
-from web.compose import compose
 from web.config import Settings
 from web.errors import UsageError
+from web.model_loading import load_models
 
 logger = logging.getLogger(__name__)
 
-GRACE = 1  # seconds that open connections get to end after Ctrl-C
+SHUTDOWN_TIMEOUT = 1  # seconds that open connections get to end after Ctrl-C
 
 
 def serve(settings: Settings, *, banner: str | None) -> int:
@@ -28,9 +28,9 @@ def serve(settings: Settings, *, banner: str | None) -> int:
     Raises:
         UsageError: the address is in use, or not one of this machine.
     """
-    with listening(settings) as listener, compose(settings) as composed:
-        app = create_app(settings, composed)
-        # What was loaded stays: each full collection would scan it, and stop the loop for 0.2 s.
+    with bound_socket(settings) as listener, load_models(settings) as models:
+        app = create_app(settings, models)
+        # Without this, each full collection scans the loaded models and stops the loop for 0.2 s.
         gc.collect()
         gc.freeze()
         config = uvicorn.Config(
@@ -40,13 +40,13 @@ def serve(settings: Settings, *, banner: str | None) -> int:
             ws="websockets-sansio",
             # a message over the limit gets an error event; only one far over it ends the connection
             ws_max_size=2 * settings.max_message_size,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
             lifespan="on",
         )
         host, port = listener.getsockname()[:2]
         url = f"http://{'localhost' if host in ('127.0.0.1', '::1') else host}:{port}"
-        server = Server(config)
-        server.service = app
+        server = EyelineServer(config)
+        server.app = app
         if banner is not None:
             server.banner = banner.format(url=url)
         logger.info("listening on %s", url)
@@ -55,7 +55,7 @@ def serve(settings: Settings, *, banner: str | None) -> int:
 
 
 @contextmanager
-def listening(settings: Settings) -> Iterator[socket.socket]:
+def bound_socket(settings: Settings) -> Iterator[socket.socket]:
     """Bind before anything is loaded, so that a port in use is told at once."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -72,11 +72,11 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
         yield listener
 
 
-class Server(uvicorn.Server):
+class EyelineServer(uvicorn.Server):
     """Prints its banner once it listens; the second Ctrl-C does not wait."""
 
     banner = ""
-    service: FastAPI | None = None
+    app: FastAPI | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -86,8 +86,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let sessions end by themselves before their connections are closed."""
-        if self.service is not None:
-            self.service.state.context.close()
+        if self.app is not None:
+            self.app.state.context.close()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: object) -> None:

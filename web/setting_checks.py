@@ -10,12 +10,12 @@ from models.weights.hub_catalog import VIDEO_MODELS
 from rtc.ice_servers import IceEndpoint
 
 ASR_MODELS = ("tiny.en", "base")
-WAN = ("rolling-forcing", "self-forcing", "longlive")  # weights of Wan2.1, for a GPU
+WAN_MODELS = ("rolling-forcing", "self-forcing", "longlive")  # weights of Wan2.1, for a GPU
 CHUNKS = (100, 300, 1000)  # milliseconds
 SMALL = "small"  # the video model that is packaged; also the model that draws
 
 
-def split(value: object) -> object:
+def split_commas(value: object) -> object:
     """Split the comma-separated text of an environment variable; leave anything else alone."""
     if not isinstance(value, str):
         return value
@@ -50,12 +50,12 @@ def known_video_model(name: str) -> str:
 
 def known_generation_model(name: str) -> str:
     """Check that `name` is a model that draws, the path of one, or none."""
-    if name in (SMALL, "none", *WAN) or Path(name).is_dir():
+    if name in (SMALL, "none", *WAN_MODELS) or Path(name).is_dir():
         return name
-    raise ValueError(f"expected {', '.join((SMALL, 'none', *WAN))} or the path of a folder")
+    raise ValueError(f"expected {', '.join((SMALL, 'none', *WAN_MODELS))} or the path of a folder")
 
 
-def url_of(*schemes: str) -> AfterValidator:
+def urls_with_scheme(*schemes: str) -> AfterValidator:
     """Return a check that each URL is a STUN or TURN URL with one of `schemes`."""
 
     def check(urls: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ def url_of(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def web_address(url: str) -> str:
+def http_url(url: str) -> str:
     """Check that `url` is an HTTP address, and return it without a slash at its end."""
     scheme, separator, rest = url.partition("://")
     if scheme not in ("http", "https") or not separator or not rest.strip("/"):
@@ -75,4 +75,4 @@ def web_address(url: str) -> str:
     return url.rstrip("/")
 
 
-Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)]
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_commas)]

@@ -5,7 +5,7 @@ from pydantic.fields import FieldInfo
 from web.config import PREFIX, Settings
 
 
-def documented() -> str:
+def settings_page() -> str:
     """Return docs/settings.md: every setting with its default, as a table."""
     rows = [
         f"| `{PREFIX}{name.upper()}` | {_default(name, field)} | {field.description} |"

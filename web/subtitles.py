@@ -7,12 +7,12 @@ from typing import Literal
 
 from media.events import CaptionWord
 
-Format = Literal["vtt", "srt", "json", "text"]
+SubtitleFormat = Literal["vtt", "srt", "json", "text"]
 
-LONGEST = 6.0  # seconds on screen, BBC subtitle guidelines: two full lines take 6 s to read
-WIDEST = 84  # characters: two lines of 42
+MAX_SECONDS = 6.0  # seconds on screen, BBC subtitle guidelines: two full lines take 6 s to read
+MAX_CHARACTERS = 84  # characters: two lines of 42
 PAUSE = 0.8  # seconds of silence that begin a new cue
-STOPS = (".", "?", "!")
+SENTENCE_ENDS = (".", "?", "!")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,42 +25,49 @@ class Cue:
     words: tuple[CaptionWord, ...] = ()
 
 
-def cues_of(words: Iterable[CaptionWord]) -> list[Cue]:
+def make_cues(words: Iterable[CaptionWord]) -> list[Cue]:
     """Return `words` as readable cues: cut at pauses, at stops, and before they grow long."""
     cues: list[Cue] = []
     line: list[CaptionWord] = []
     for word in words:
-        if line and _full(line, word):
-            cues.append(cue_of(line))
+        if line and _is_full(line, word):
+            cues.append(make_cue(line))
             line = []
         line.append(word)
     if line:
-        cues.append(cue_of(line))
+        cues.append(make_cue(line))
     return cues
 
 
-def cue_of(words: Sequence[CaptionWord]) -> Cue:
+def make_cue(words: Sequence[CaptionWord]) -> Cue:
     """Return one cue of all `words`, which must not be empty."""
     text = "".join(word.text for word in words).strip()
     return Cue(words[0].start, max(words[0].start + 0.1, words[-1].end), text, tuple(words))
 
 
-def _full(line: list[CaptionWord], word: CaptionWord) -> bool:
+def _is_full(line: list[CaptionWord], word: CaptionWord) -> bool:
     text = "".join(each.text for each in [*line, word]).strip()
     seconds = word.end - line[0].start
-    stopped = line[-1].text.rstrip().endswith(STOPS) and line[-1].end - line[0].start > 1.0
-    return stopped or seconds > LONGEST or len(text) > WIDEST or word.start - line[-1].end > PAUSE
+    stopped = line[-1].text.rstrip().endswith(SENTENCE_ENDS) and line[-1].end - line[0].start > 1.0
+    return (
+        stopped
+        or seconds > MAX_SECONDS
+        or len(text) > MAX_CHARACTERS
+        or word.start - line[-1].end > PAUSE
+    )
 
 
-def write(cues: Sequence[Cue], format: Format) -> str:
+def format_cues(cues: Sequence[Cue], format: SubtitleFormat) -> str:
     """Return `cues` as a file of `format`."""
     match format:
         case "vtt":
-            blocks = [f"{_clock(c.start)} --> {_clock(c.end)}\n{_escaped(c.text)}\n" for c in cues]
+            blocks = [
+                f"{_timestamp(c.start)} --> {_timestamp(c.end)}\n{_escaped(c.text)}\n" for c in cues
+            ]
             return "\n".join(["WEBVTT\n", *blocks])
         case "srt":
             blocks = [
-                f"{n}\n{_clock(c.start, ',')} --> {_clock(c.end, ',')}\n{c.text}\n"
+                f"{n}\n{_timestamp(c.start, ',')} --> {_timestamp(c.end, ',')}\n{c.text}\n"
                 for n, c in enumerate(cues, start=1)
             ]
             return "\n".join(blocks)
@@ -75,7 +82,7 @@ def _fields(cue: Cue) -> dict[str, object]:
     return {"start": cue.start, "end": cue.end, "text": cue.text, "words": words}
 
 
-def _clock(time: float, point: str = ".") -> str:
+def _timestamp(time: float, point: str = ".") -> str:
     milliseconds = round(time * 1000)
     seconds, milliseconds = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)

@@ -55,8 +55,8 @@ from models.generation.small.loading import Shows
 from models.generation.small.loading import SmallVideoModel as Model
 from tests.media.pipeline.scripted import scripted_services
 from tests.paths import SPEECH
-from web.compose import compose
 from web.config import Settings
+from web.model_loading import load_models
 
 PROMPTS = ("a duck on grass", "a car on sand", "a ball on stars")
 WORDS = tuple(dict.fromkeys(" ".join(PROMPTS).split()))
@@ -146,8 +146,8 @@ def models(service: bool, studio: GenerationService) -> Iterator[Services]:
         return
     from dataclasses import replace
 
-    with compose(Settings(drawing_model="none")) as composed:
-        yield replace(composed.services, generation=studio)
+    with load_models(Settings(drawing_model="none")) as models:
+        yield replace(models.services, generation=studio)
 
 
 def measure(services: Services, sampler: Sampler, options: argparse.Namespace) -> str:

@@ -14,7 +14,7 @@ from media.worker import Worker
 from models.generation.small.generator import load
 from tests.browser.chromium import Devices, chromium, microphone_file, new_page, slides_file
 from tests.models.generation import tiny
-from tests.web.served import scripted, served
+from tests.web.served import scripted_models, served
 from web.config import Settings
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -37,7 +37,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     brush = Worker("brush")
     studio = GenerationService(generator=load(folder), worker=brush, slots=GenerationSlots(1))
     settings = Settings(call_timeout=60, connect_timeout=60)  # a busy machine is no broken call
-    with scripted(studio=studio) as composed, served(settings, composed) as service:
+    with scripted_models(generation=studio) as models, served(settings, models) as service:
         yield service.http
     brush.close()
 

@@ -19,14 +19,14 @@ from media.pipeline.session import run_session
 from media.recording.recording import items_of
 from tests.media.pipeline.scripted import replayed
 from web.cli.replay import as_fields, run_recording
-from web.compose import LoadedModels, compose
 from web.config import Settings, read_settings
+from web.model_loading import LoadedModels, load_models
 
 RECORDINGS = sorted((Path(__file__).parent / "recordings").iterdir())
 CLOSE = 0.05  # seconds: word times move by a frame or two with the processor's rounding
 
 
-async def events(composed: LoadedModels, settings: Settings, recording: Path) -> dict[str, Any]:
+async def events(models: LoadedModels, settings: Settings, recording: Path) -> dict[str, Any]:
     """Return what a replay says, by kind: stages run side by side, so kinds mix in any order.
 
     Typed and spoken questions reach the model by different stages: evidence is in order of them.
@@ -40,7 +40,7 @@ async def events(composed: LoadedModels, settings: Settings, recording: Path) ->
         fields.pop("values", None)  # of a relevance map: tests/models/vision/test_relevance.py
         said.setdefault(fields.pop("kind"), []).append(fields)
 
-    await run_recording(composed, settings, recording, keep)
+    await run_recording(models, settings, recording, keep)
     captions = said.pop("Caption", [])
     evidence = sorted(said.pop("Evidence", []), key=lambda fields: str(fields["id"]))
     return {
@@ -78,14 +78,14 @@ def assert_close(found: Any, golden: Any, where: str = "") -> None:
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name)
 async def test_a_recording_replays_to_its_golden_events(
-    composed: LoadedModels, settings: Settings, recording: Path
+    models: LoadedModels, settings: Settings, recording: Path
 ) -> None:
     golden = json.loads((recording / "golden.json").read_text(encoding="utf-8"))
-    assert_close(await events(composed, settings, recording), golden)
+    assert_close(await events(models, settings, recording), golden)
 
 
 async def test_a_replay_is_the_same_with_the_sound_in_other_chunks(
-    composed: LoadedModels, settings: Settings
+    models: LoadedModels, settings: Settings
 ) -> None:
     """Whole, as it was recorded, and with channels of one item: the machine at other speeds."""
     recording = RECORDINGS[0]
@@ -100,7 +100,7 @@ async def test_a_replay_is_the_same_with_the_sound_in_other_chunks(
         await run_session(
             replayed(items_of(recording, longest=60)),
             keep,
-            services=composed.services,
+            services=models.services,
             clock=ReplayClock(),
             limits=limits,
         )
@@ -110,9 +110,9 @@ async def test_a_replay_is_the_same_with_the_sound_in_other_chunks(
 
 def main() -> None:
     settings = read_settings()
-    with compose(settings) as composed:
+    with load_models(settings) as models:
         for recording in RECORDINGS:
-            said = asyncio.run(events(composed, settings, recording))
+            said = asyncio.run(events(models, settings, recording))
             text = json.dumps(said, indent=1, ensure_ascii=False, sort_keys=True)
             (recording / "golden.json").write_text(text + "\n", encoding="utf-8")
 

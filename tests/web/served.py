@@ -1,7 +1,7 @@
-"""The real application on a real port, with models that are quick and say what they are told.
+"""The real application on a real port, with quick scripted models.
 
-`scripted()` is the pipeline's scripted models, with one word heard in each half second of
-speech; everything else (session, protocol, server) is the real thing.
+`scripted_models()` uses the scripted models of the pipeline's tests and recognizes one word in each
+half second of speech. Everything else (session, protocol, server) is real.
 """
 
 import asyncio
@@ -24,16 +24,16 @@ from models.asr.words import RecognizedWord, TranscriptUpdate
 from tests.media.pipeline.scripted import scripted_services
 from tests.media.pipeline.telling import TellingAssistant
 from web.app import create_app
-from web.compose import LoadedModels
 from web.config import Settings
-from web.serve import Server
+from web.model_loading import LoadedModels
+from web.serve import EyelineServer
 
 WORD = 8_000  # samples of one word: half a second
-SPOKEN = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 class CountingRecognizer:
-    """Counts half seconds: the state is how many samples of the turn were heard."""
+    """Recognizes a number each half second; the state is the count of samples in the turn."""
 
     def init_state(self) -> int:
         return 0
@@ -49,16 +49,16 @@ class CountingRecognizer:
         ] if words else []
 
     def flush(self, state: int, last: Samples | None = None) -> Sequence[TranscriptUpdate]:
-        assert last is None  # no scripted session is behind
+        assert last is None  # scripted sessions never lag
         words = (self._word(state // WORD),) if state % WORD else ()
         return [TranscriptUpdate(words, (), state)]
 
     def _word(self, number: int) -> RecognizedWord:
-        return RecognizedWord(f" {SPOKEN[number % 10]}", number * WORD, (number + 1) * WORD)
+        return RecognizedWord(f" {WORDS[number % 10]}", number * WORD, (number + 1) * WORD)
 
 
 class BrokenRecognizer(CountingRecognizer):
-    """Fails at the first sound."""
+    """Fails at the first audio chunk."""
 
     def step(
         self, state: int, chunk: Samples, *, skip_interim: bool = False
@@ -67,21 +67,24 @@ class BrokenRecognizer(CountingRecognizer):
 
 
 @contextmanager
-def scripted(
-    recogniser: CountingRecognizer | None = None,
-    watcher: TellingAssistant | None = None,
-    studio: GenerationService | None = None,
+def scripted_models(
+    recognizer: CountingRecognizer | None = None,
+    assistant: TellingAssistant | None = None,
+    generation: GenerationService | None = None,
 ) -> Iterator[LoadedModels]:
     """Yield models that need no weights."""
-    heard, seen = recogniser or CountingRecognizer(), watcher or TellingAssistant()
-    with scripted_services(recognizer=heard, assistant=seen, generation=studio) as services:
-        whole = cast("WhisperModel", SimpleNamespace(name="scripted"))  # no file is heard with it
-        yield LoadedModels(services=services, whisper=whole, limits=Limits())
+    with scripted_services(
+        recognizer=recognizer or CountingRecognizer(),
+        assistant=assistant or TellingAssistant(),
+        generation=generation,
+    ) as services:
+        whisper = cast("WhisperModel", SimpleNamespace(name="scripted"))  # transcribes no files
+        yield LoadedModels(services=services, whisper=whisper, limits=Limits())
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Where the service listens."""
+    """The addresses of a running service."""
 
     port: int
 
@@ -94,7 +97,7 @@ class Served:
         return f"ws://127.0.0.1:{self.port}"
 
 
-class _Server(Server):
+class _Server(EyelineServer):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = threading.Event()
@@ -108,9 +111,9 @@ class _Server(Server):
 
 
 @contextmanager
-def served(settings: Settings, composed: LoadedModels) -> Iterator[Served]:
+def served(settings: Settings, models: LoadedModels) -> Iterator[Served]:
     """Serve until the block ends; the server has its own thread and event loop."""
-    app = create_app(settings, composed, page=False)
+    app = create_app(settings, models, page=False)
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
@@ -122,7 +125,7 @@ def served(settings: Settings, composed: LoadedModels) -> Iterator[Served]:
         lifespan="on",
     )
     server = _Server(config)
-    server.service = app
+    server.app = app
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), name="server")
     thread.start()
     try:
@@ -136,7 +139,7 @@ def served(settings: Settings, composed: LoadedModels) -> Iterator[Served]:
 
 
 def speech(seconds: float, *, rate: int = 24_000, loud: bool = True) -> bytes:
-    """Return PCM16 that the scripted detector takes for speech, or silence."""
+    """Return PCM16 that the scripted voice activity detector takes for speech, or silence."""
     count = round(seconds * rate)
     wave = 0.3 * np.sin(np.arange(count) * 2 * np.pi * 220 / rate) if loud else np.zeros(count)
     return (wave * 32767).astype("<i2").tobytes()

@@ -6,11 +6,11 @@ import pytest
 
 from media.pipeline.limits import Limits
 from rtc.peer import PeerLimits
-from web.compose import session_limits
 from web.config import CHECKOUT, Settings, read_settings
 from web.errors import SettingsError
+from web.model_loading import session_limits
 from web.realtime.calls import peer_limits
-from web.settings_page import documented
+from web.settings_page import settings_page
 
 
 def test_variables_are_read_and_arguments_win(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ def test_every_setting_says_what_it_is_for() -> None:
 
 def test_the_page_of_settings_is_up_to_date() -> None:
     page = Path(CHECKOUT, "docs", "settings.md").read_text()
-    assert page == documented(), "run: .venv/bin/python -m web.config > docs/settings.md"
+    assert page == settings_page(), "run: .venv/bin/python -m web.config > docs/settings.md"
 
 
 def test_what_sessions_and_calls_may_take_is_what_the_settings_say() -> None:

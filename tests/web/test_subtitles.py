@@ -5,7 +5,7 @@ from pathlib import Path
 import webvtt
 
 from media.events import CaptionWord
-from web.subtitles import LONGEST, WIDEST, cues_of, write
+from web.subtitles import MAX_CHARACTERS, MAX_SECONDS, format_cues, make_cues
 
 
 def words(text: str, *, pace: float = 0.3, start: float = 0.0) -> list[CaptionWord]:
@@ -23,38 +23,40 @@ SPOKEN = [
 
 
 def test_cues_end_at_stops_and_pauses_and_stay_readable() -> None:
-    cues = cues_of(SPOKEN)
+    cues = make_cues(SPOKEN)
     assert cues[0].text == "And so my fellow Americans ask not."
     assert cues[1].text == "What your country can do for you"
     assert cues[2].start == 10.0
-    assert all(len(cue.text) <= WIDEST and cue.end - cue.start <= LONGEST for cue in cues)
+    assert all(
+        len(cue.text) <= MAX_CHARACTERS and cue.end - cue.start <= MAX_SECONDS for cue in cues
+    )
     assert [word for cue in cues for word in cue.words] == SPOKEN
 
 
 def test_webvtt_reads_back_with_another_parser() -> None:
-    read = webvtt.from_buffer(io.StringIO(write(cues_of(SPOKEN), "vtt")))
+    read = webvtt.from_buffer(io.StringIO(format_cues(make_cues(SPOKEN), "vtt")))
     assert [caption.text for caption in read.captions][2] == "a &lt; b &amp; c"
     assert read[3].start == "01:00:00.000"
-    assert len(read) == len(cues_of(SPOKEN))
+    assert len(read) == len(make_cues(SPOKEN))
 
 
 def test_subrip_reads_back_with_another_parser(tmp_path: Path) -> None:
     path = tmp_path / "spoken.srt"
-    path.write_text(write(cues_of(SPOKEN), "srt"), encoding="utf-8")
+    path.write_text(format_cues(make_cues(SPOKEN), "srt"), encoding="utf-8")
     assert [caption.text for caption in webvtt.from_srt(str(path)).captions] == [
-        c.text for c in cues_of(SPOKEN)
+        c.text for c in make_cues(SPOKEN)
     ]
-    first = write(cues_of(SPOKEN), "srt").splitlines()[:3]
+    first = format_cues(make_cues(SPOKEN), "srt").splitlines()[:3]
     assert first == ["1", "00:00:00,000 --> 00:00:02,070", "And so my fellow Americans ask not."]
 
 
 def test_json_has_every_word_with_its_times() -> None:
-    read = json.loads(write(cues_of(SPOKEN), "json"))
+    read = json.loads(format_cues(make_cues(SPOKEN), "json"))
     assert sum(len(cue["words"]) for cue in read) == len(SPOKEN)
     assert read[0]["words"][1] == {"text": "so", "start": 0.3, "end": SPOKEN[1].end}
 
 
 def test_nothing_said_is_an_empty_file_of_the_format() -> None:
-    assert write([], "vtt") == "WEBVTT\n"
-    assert write([], "srt") == write([], "text") == ""
-    assert json.loads(write([], "json")) == []
+    assert format_cues([], "vtt") == "WEBVTT\n"
+    assert format_cues([], "srt") == format_cues([], "text") == ""
+    assert json.loads(format_cues([], "json")) == []

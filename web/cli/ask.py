@@ -19,9 +19,9 @@ from media.pipeline.vision.sampling import AnalyzedFrame, due
 from media.recording.recording import MEMORY, PICTURES
 from models.assistant.interface import Moment
 from web.cli.replay import Bar
-from web.compose import load_assistant
 from web.config import Settings
 from web.errors import UsageError
+from web.model_loading import load_assistant
 
 WHOLE = "whole.json"  # in a memory's folder once the clip was watched to its end
 

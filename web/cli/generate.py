@@ -22,9 +22,9 @@ from models.generation.small.planner import RATE, Plan
 from models.generation.small.planner import plan as planned
 from models.generation.small.track_blending import Moving, onwards
 from models.streaming import Streaming
-from web.cli import wan_film
+from web.cli import wan_video
+from web.cli.generation_inputs import Line, Track
 from web.cli.replay import Bar
-from web.cli.tracks_file import Line, Track
 from web.config import Settings
 from web.errors import INTERRUPTED, UsageError
 
@@ -94,11 +94,11 @@ def drawn(
         UsageError: the model cannot do what is asked for.
         ModelError: there is no model, or its files are not what they should be.
     """
-    if model is not None and wan_film.is_wan(model):
+    if model is not None and wan_video.is_wan(model):
         tracked = any(track is not None for track in wish.tracks)
-        wan = wan_film.load_on_gpu(str(model), settings.weights, tracked=tracked, steps=wish.steps)
-        pictures = wan_film.film(wan, wish.lines, pictures_of(wish), wish.seed)
-        return [wan_film.notice(str(model))], pictures, 1
+        wan = wan_video.load_on_gpu(str(model), settings.weights, tracked=tracked, steps=wish.steps)
+        pictures = wan_video.film(wan, wish.lines, pictures_of(wish), wish.seed)
+        return [wan_video.notice(str(model))], pictures, 1
     files = embedded.find(model)
     drawing = embedded.load(files.codec, files.drawing)
     scale = max(1, min(wish.scale, LARGEST_SIDE // drawing.shows.size))

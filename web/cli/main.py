@@ -165,7 +165,7 @@ def _generate(settings: Settings, arguments: argparse.Namespace) -> int:
         raise UsageError(f"{output}: name it .mp4: that is what is written")
     if output.is_dir() or not output.resolve().parent.is_dir():
         raise UsageError(f"{output}: no such folder: make it first, and name a file in it")
-    from web.cli.tracks_file import prompts, read_tracks
+    from web.cli.generation_inputs import prompts, read_tracks
 
     lines = prompts(arguments.prompt, arguments.then, seconds)
     tracks = () if arguments.track is None else read_tracks(arguments.track)

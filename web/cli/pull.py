@@ -92,7 +92,7 @@ def _state(there: bool) -> str:
 
 
 def _progress(name: str) -> weights.Progress:
-    from web.compose import download_progress  # slow to import, and not needed to list
+    from web.model_loading import download_progress  # slow to import, and not needed to list
 
     return download_progress(name)
 

@@ -34,9 +34,9 @@ from media.recording.recording import read
 from media.worker import Worker
 from models.asr.streaming.offline import transcribe
 from models.asr.words import RATE, RecognizedWord
-from web.compose import LoadedModels, compose, turn_detection
 from web.config import Settings
-from web.subtitles import Cue, cues_of, write
+from web.model_loading import LoadedModels, load_models, turn_detection
+from web.subtitles import Cue, format_cues, make_cues
 
 Format = Literal["vtt", "srt", "json", "text"]
 
@@ -54,13 +54,13 @@ def replay(settings: Settings, path: Path, *, realtime: bool, as_json: bool) -> 
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
 
-    with compose(settings) as composed:
-        asyncio.run(run_recording(composed, settings, path, show, realtime=realtime))
+    with load_models(settings) as models:
+        asyncio.run(run_recording(models, settings, path, show, realtime=realtime))
     return 0
 
 
 async def run_recording(
-    composed: LoadedModels,
+    models: LoadedModels,
     settings: Settings,
     path: Path,
     send: Send,
@@ -82,9 +82,9 @@ async def run_recording(
         await run_session(
             begun(ListeningConfig(detection=turn_detection(settings)), watched(source, progress)),
             send,
-            services=composed.services,
+            services=models.services,
             clock=clock,
-            limits=composed.limits if realtime else Limits.replay(),
+            limits=models.limits if realtime else Limits.replay(),
         )
     finally:
         reader.close()
@@ -120,12 +120,12 @@ def captions(
     inside = None if path.is_dir() else files.contents(path)
     if inside is not None and not inside.sound:
         raise UnreadableMediaError(f"{path}: there is no sound in it")
-    with compose(settings) as composed, Bar(inside.length if inside else None) as bar:
+    with load_models(settings) as models, Bar(inside.length if inside else None) as bar:
         if settings.asr == "offline":
-            cues = offline_cues(composed, settings, path, bar)
+            cues = offline_cues(models, settings, path, bar)
         else:
-            cues = asyncio.run(streamed_cues(composed, settings, path, bar))
-    text = write(cues, format)
+            cues = asyncio.run(streamed_cues(models, settings, path, bar))
+    text = format_cues(cues, format)
     if output is None:
         sys.stdout.write(text)
     else:
@@ -135,7 +135,7 @@ def captions(
 
 
 async def streamed_cues(
-    composed: LoadedModels, settings: Settings, path: Path, bar: "Bar"
+    models: LoadedModels, settings: Settings, path: Path, bar: "Bar"
 ) -> list[Cue]:
     """Return the final captions of a session, as cues."""
     finals: list[Caption] = []
@@ -144,16 +144,16 @@ async def streamed_cues(
         if isinstance(output, Caption) and output.final and output.words:
             finals.append(output)
 
-    await run_recording(composed, settings, path, keep, video=False, progress=bar)
-    return cues_of([word for caption in finals for word in caption.words])
+    await run_recording(models, settings, path, keep, video=False, progress=bar)
+    return make_cues([word for caption in finals for word in caption.words])
 
 
-def offline_cues(composed: LoadedModels, settings: Settings, path: Path, bar: "Bar") -> list[Cue]:
+def offline_cues(models: LoadedModels, settings: Settings, path: Path, bar: "Bar") -> list[Cue]:
     """Return the captions that the offline model gives, which sees the whole file."""
     chunks = files.decode_audio(path, longest=settings.max_media_hours * 3600)
     samples = np.concatenate([np.zeros(0, np.float32), *chunks])
-    words = transcribe(composed.whisper, samples, progress=lambda done, _: bar.reach(done / RATE))
-    return cues_of([placed(word) for word in words])
+    words = transcribe(models.whisper, samples, progress=lambda done, _: bar.reach(done / RATE))
+    return make_cues([placed(word) for word in words])
 
 
 def placed(word: RecognizedWord) -> CaptionWord:

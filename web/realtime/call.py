@@ -15,7 +15,7 @@ from rtc.errors import MessageError, PeerClosedError
 from rtc.messages import MessageLimits
 from rtc.peer import Peer
 from web.context import ServiceContext
-from web.errors import outcome
+from web.errors import failure_message
 from web.protocol import protocol as conversation
 from web.realtime.bridge import SessionBridge
 from web.sessions import SessionRecord
@@ -70,7 +70,7 @@ class Call:
                 tasks.create_task(self._write(), name="write")
                 speaking = tasks.create_task(self._track.run(), name="speak")
                 await self._link.open()
-                failure = await outcome(self._run(), f"session {self._live.id}")
+                failure = await failure_message(self._run(), f"session {self._live.id}")
                 if failure is not None:
                     await self._link.fail(failure)
                 await self._link.outgoing.close()

@@ -20,7 +20,7 @@ from rtc.errors import BadOfferError, RtcError
 from rtc.ice_servers import IceServer
 from rtc.peer import Peer, PeerLimits
 from web.config import Settings
-from web.context import ServiceContext, admit, service_context, unix_time
+from web.context import ServiceContext, authenticate, service_context, unix_time
 from web.ice import ice_servers
 from web.problems import ProblemError
 from web.protocol.messages import ProtocolError
@@ -47,7 +47,7 @@ class Offered:
 @router.post(CALLS)
 async def call(request: Request) -> Response:
     """Take a call from an OpenAI client or the demo page."""
-    wish = await admit(request)
+    wish = await authenticate(request)
     offered = await _offered(request)
     return await _accept(request, "call", offered.sdp, CALLS, {**wish, **offered.session})
 
@@ -55,7 +55,7 @@ async def call(request: Request) -> Response:
 @router.post(WHIP)
 async def whip(request: Request) -> Response:
     """Take a publisher: its sound is captioned, its pictures are seen, and nothing goes back."""
-    wish = await admit(request)
+    wish = await authenticate(request)
     _check_type(request, SDP)
     sdp = (await _body(request)).decode(errors="replace")
     return await _accept(request, "whip", sdp, WHIP, wish)
@@ -67,14 +67,14 @@ async def options() -> Response:
     return Response(status_code=204, headers={"Accept-Post": SDP, "Allow": "OPTIONS, POST"})
 
 
-@router.delete(CALLS + "/{id}", dependencies=[Depends(admit)])
-@router.post(CALLS + "/{id}/hangup", dependencies=[Depends(admit)])
+@router.delete(CALLS + "/{id}", dependencies=[Depends(authenticate)])
+@router.post(CALLS + "/{id}/hangup", dependencies=[Depends(authenticate)])
 async def hang_up(request: Request, id: str) -> Response:
     """End a call."""
     return _dismissed(request, "call", id)
 
 
-@router.delete(WHIP + "/{id}", dependencies=[Depends(admit)])
+@router.delete(WHIP + "/{id}", dependencies=[Depends(authenticate)])
 async def end_whip(request: Request, id: str) -> Response:
     """End a publication."""
     return _dismissed(request, "whip", id)

@@ -14,10 +14,10 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from media.clock import LiveClock
 from media.events import Output
 from rtc.network import NetworkState
-from web.auth import bearer, from_subprotocols
+from web.auth import bearer_token, subprotocol_key
 from web.context import ServiceContext, service_context
-from web.errors import outcome
-from web.problems import ProblemError, answer
+from web.errors import failure_message
+from web.problems import ProblemError, problem_response
 from web.protocol import protocol as conversation
 from web.protocol.messages import ProtocolError
 from web.realtime.bridge import SessionBridge
@@ -42,7 +42,7 @@ async def realtime(websocket: WebSocket) -> None:
     try:
         wish = _admitted(context, websocket)
     except ProblemError as problem:
-        await websocket.send_denial_response(answer(problem))
+        await websocket.send_denial_response(problem_response(problem))
         return
     offered = websocket.scope["subprotocols"]
     await websocket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
@@ -89,7 +89,7 @@ async def _converse(
         tasks.create_task(_write(link, websocket), name="write")
         await link.open()
         work = link.run(context, clock, read, send, measure=_unknown, limits=limits)
-        failure = await outcome(work, f"session {live.id}")
+        failure = await failure_message(work, f"session {live.id}")
         if failure is not None:
             await link.fail(failure)
         await link.outgoing.close()
@@ -112,8 +112,8 @@ def _admitted(context: ServiceContext, websocket: WebSocket) -> Mapping[str, Any
         raise ProblemError(
             403, f"origin {str(origin)[:200]} is not allowed: add it to EYELINE_ORIGINS"
         )
-    key = bearer(websocket.headers) or from_subprotocols(websocket.scope["subprotocols"])
-    return context.keys.admit(key, now=context.clock.now())
+    key = bearer_token(websocket.headers) or subprotocol_key(websocket.scope["subprotocols"])
+    return context.keys.authenticate(key, now=context.clock.now())
 
 
 async def _refuse_beta(websocket: WebSocket) -> None:

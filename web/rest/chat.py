@@ -17,10 +17,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from media.events import Evidence
-from web.context import MODEL_NAME, ServiceContext, admit, service_context, unix_time
-from web.problems import ProblemError, answer, error_of
-from web.rest.answers import Answering, cut_off
-from web.rest.chat_request import Asked, parse
+from web.context import MODEL_NAME, ServiceContext, authenticate, service_context, unix_time
+from web.problems import ProblemError, error_fields, problem_response
+from web.rest.answers import AnswerTask, cut_off_problem
+from web.rest.chat_request import ChatQuestion, parse_chat_request
 from web.rest.rest import EVENT_STREAM, UNBUFFERED, moment_json
 from web.sessions import RETRY_AFTER
 
@@ -32,12 +32,12 @@ SEND_TIMEOUT = 30.0  # seconds that a client may leave what it is sent unread
 Fields = dict[str, Any]
 
 
-@router.post("/v1/chat/completions", dependencies=[Depends(admit)])
+@router.post("/v1/chat/completions", dependencies=[Depends(authenticate)])
 async def chat(request: Request) -> Response:
     """Answer the last message of the user, whole or as server-sent events."""
     context = service_context(request)
     if context.closing.is_set():
-        raise cut_off()
+        raise cut_off_problem()
     if context.question_slots.locked():
         told = f"{context.settings.questions} questions are being answered: try again in "
         raise ProblemError(
@@ -49,12 +49,12 @@ async def chat(request: Request) -> Response:
     await context.question_slots.acquire()
     try:
         body = await _body(request, context.settings.max_message_size)
-        asked = await context.models.services.vision_worker.run(parse, body)
-        answering = Answering(context, asked)
+        asked = await context.models.services.vision_worker.run(parse_chat_request, body)
+        answering = AnswerTask(context, asked)
     except BaseException:
         context.question_slots.release()
         raise
-    return Completion(context, asked, answering)
+    return CompletionResponse(context, asked, answering)
 
 
 async def _body(request: Request, longest: int) -> bytes:
@@ -77,16 +77,16 @@ async def _body(request: Request, longest: int) -> bytes:
 
 
 @dataclass(slots=True)
-class Reply:
+class ChatReply:
     """An answer as far as it was read: of the model `read` tokens are the prompt."""
 
-    asked: Asked
+    question: ChatQuestion
     evidence: list[Fields]
-    read: int
+    prompt_tokens: int
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=unix_time)
     pieces: list[str] = field(default_factory=list)
-    finish: Literal["stop", "length"] = "stop"
+    finish_reason: Literal["stop", "length"] = "stop"
 
     @property
     def head(self) -> Fields:
@@ -98,38 +98,40 @@ class Reply:
         }
 
     @property
-    def own(self) -> Fields:
+    def extension(self) -> Fields:
         """Return the field of this service's own, where there is something to tell."""
-        return {} if self.asked.session is None else {"eyeline": {"evidence": self.evidence}}
+        return {} if self.question.session_id is None else {"eyeline": {"evidence": self.evidence}}
 
     @property
     def usage(self) -> Fields:
         """Return the tokens that a model read and wrote: none where no model was asked."""
-        written = len(self.pieces) if self.read else 0
+        written = len(self.pieces) if self.prompt_tokens else 0
         return {
-            "prompt_tokens": self.read,
+            "prompt_tokens": self.prompt_tokens,
             "completion_tokens": written,
-            "total_tokens": self.read + written,
+            "total_tokens": self.prompt_tokens + written,
         }
 
-    async def follow(self, answering: Answering) -> AsyncGenerator[str, None]:
+    async def read(self, answer: AnswerTask) -> AsyncGenerator[str, None]:
         """Yield the pieces of the answer, as many as were asked for, and keep them."""
-        async with aclosing(answering.pieces()) as pieces:
+        async with aclosing(answer.pieces()) as pieces:
             async for piece in pieces:
-                if len(self.pieces) == self.asked.longest:
-                    self.finish = "length"
+                if len(self.pieces) == self.question.max_tokens:
+                    self.finish_reason = "length"
                     return
                 self.pieces.append(piece)
                 yield piece
 
 
-class Completion(Response):
+class CompletionResponse(Response):
     """The answer as a response; when it is over, or its client has left, so is the work."""
 
-    def __init__(self, context: ServiceContext, asked: Asked, answering: Answering) -> None:
+    def __init__(
+        self, context: ServiceContext, question: ChatQuestion, answering: AnswerTask
+    ) -> None:
         super().__init__()
         self._context = context
-        self._asked = asked
+        self._asked = question
         self._answering = answering
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -151,12 +153,12 @@ class Completion(Response):
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             evidence = await self._answering.evidence()
-            reply = Reply(self._asked, self._moments(evidence), evidence.read)
+            reply = ChatReply(self._asked, self._moments(evidence), evidence.read)
             if not self._asked.stream:
-                async for _ in reply.follow(self._answering):
+                async for _ in reply.read(self._answering):
                     pass
         except ProblemError as problem:
-            await answer(problem)(scope, receive, send)
+            await problem_response(problem)(scope, receive, send)
             return
         if self._asked.stream:
             await self._stream(reply, send)
@@ -165,10 +167,10 @@ class Completion(Response):
 
     def _moments(self, evidence: Evidence) -> list[Fields]:
         """Return the moments of `evidence`, with the addresses of the pictures that are kept."""
-        live = self._context.sessions.find(self._asked.session or "")
+        live = self._context.sessions.find(self._asked.session_id or "")
         return [moment_json(moment, live) for moment in evidence.moments]
 
-    async def _stream(self, reply: Reply, send: Send) -> None:
+    async def _stream(self, reply: ChatReply, send: Send) -> None:
         headers = {"Content-Type": f"{EVENT_STREAM}; charset=utf-8", **UNBUFFERED}
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": 200, "headers": raw})
@@ -184,11 +186,16 @@ class Completion(Response):
             await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
-def whole(reply: Reply) -> Fields:
+def whole(reply: ChatReply) -> Fields:
     """Return the answer as one object."""
     content = "".join(reply.pieces)
-    message = {"role": "assistant", "content": content, "refusal": None, **reply.own}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish}
+    message = {"role": "assistant", "content": content, "refusal": None, **reply.extension}
+    choice = {
+        "index": 0,
+        "message": message,
+        "logprobs": None,
+        "finish_reason": reply.finish_reason,
+    }
     return {
         **reply.head,
         "object": "chat.completion",
@@ -197,23 +204,23 @@ def whole(reply: Reply) -> Fields:
     }
 
 
-async def chunks(reply: Reply, answering: Answering) -> AsyncGenerator[Fields, None]:
+async def chunks(reply: ChatReply, answering: AnswerTask) -> AsyncGenerator[Fields, None]:
     """Yield the answer as the chunks of a stream; where it is cut off, the last one says so."""
-    yield chunk(reply, {"role": "assistant", "content": "", **reply.own})
+    yield chunk(reply, {"role": "assistant", "content": "", **reply.extension})
     try:
-        async with aclosing(reply.follow(answering)) as pieces:
+        async with aclosing(reply.read(answering)) as pieces:
             async for piece in pieces:
                 yield chunk(reply, {"content": piece})
     except ProblemError as problem:
-        yield {"error": error_of(problem)}
+        yield {"error": error_fields(problem)}
         return
-    yield chunk(reply, {}, reply.finish)
-    if reply.asked.usage:
+    yield chunk(reply, {}, reply.finish_reason)
+    if reply.question.include_usage:
         yield {**chunk(reply, {}), "choices": [], "usage": reply.usage}
 
 
-def chunk(reply: Reply, delta: Fields, finish: str | None = None) -> Fields:
+def chunk(reply: ChatReply, delta: Fields, finish: str | None = None) -> Fields:
     """Return one chunk of a stream."""
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-    usage = {"usage": None} if reply.asked.usage else {}
+    usage = {"usage": None} if reply.question.include_usage else {}
     return {**reply.head, "object": "chat.completion.chunk", "choices": [choice], **usage}

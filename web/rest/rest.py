@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
 from models.assistant.interface import Moment
-from web.context import MODEL_NAME, ServiceContext, admit, service_context, unix_time
+from web.context import MODEL_NAME, ServiceContext, authenticate, service_context, unix_time
 from web.ice import ice_servers
 from web.problems import ProblemError
 from web.protocol.messages import ProtocolError
@@ -20,13 +20,13 @@ from web.protocol.speech_input import caption_fields
 from web.protocol.vision import moment_fields
 from web.sessions import SessionRecord
 from web.setting_checks import SMALL
-from web.subtitles import Format, cues_of, write
+from web.subtitles import SubtitleFormat, format_cues, make_cues
 
 router = APIRouter()
-Admitted = Depends(admit)
+Admitted = Depends(authenticate)
 
 LIFETIME = 600  # seconds that a client secret is valid where nothing is said
-MEDIA_TYPES: dict[Format, str] = {
+MEDIA_TYPES: dict[SubtitleFormat, str] = {
     "vtt": "text/vtt",
     "srt": "application/x-subrip",
     "json": "application/json",
@@ -144,7 +144,7 @@ async def captions(request: Request, id: str, format: str) -> Response:
     if format not in MEDIA_TYPES:
         raise ProblemError(404, f"captions come as {', '.join(MEDIA_TYPES)}, not {format[:20]!r}")
     words = [word for caption in live.captions for word in caption.words]
-    text = write(cues_of(words), format)
+    text = format_cues(make_cues(words), format)
     name = f'attachment; filename="{live.id}.{format}"'
     return Response(text, media_type=MEDIA_TYPES[format], headers={"Content-Disposition": name})
 

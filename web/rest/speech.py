@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from media.audio.resampling import Resampler, encode
 from media.pipeline.speech.stage import split_clauses
-from web.context import admit, service_context
+from web.context import authenticate, service_context
 from web.problems import ProblemError
 
 router = APIRouter()
@@ -31,7 +31,7 @@ class SpeechWish(BaseModel):
     speed: float = Field(1.0, ge=0.25, le=4.0)
 
 
-@router.post("/v1/audio/speech", dependencies=[Depends(admit)])
+@router.post("/v1/audio/speech", dependencies=[Depends(authenticate)])
 async def speak(request: Request, wish: SpeechWish) -> Response:
     """Return `input` as sound: mono, 16 bits, 24 kHz; pcm is streamed clause by clause."""
     services = service_context(request).models.services

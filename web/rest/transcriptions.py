@@ -24,11 +24,11 @@ from media.events import CaptionWord
 from media.files.opening import decode_audio
 from models.asr.streaming.offline import transcribe
 from models.asr.words import RATE, RecognizedWord, text_of
-from web.context import ServiceContext, admit, service_context
+from web.context import ServiceContext, authenticate, service_context
 from web.problems import ProblemError
 from web.rest.chunking import Samples, cut, spoken
 from web.rest.rest import EVENT_STREAM, MEDIA_TYPES, UNBUFFERED
-from web.subtitles import cues_of, write
+from web.subtitles import format_cues, make_cues
 
 router = APIRouter()
 
@@ -47,7 +47,7 @@ class Part:
     end: int
 
 
-@router.post("/v1/audio/transcriptions", dependencies=[Depends(admit)])
+@router.post("/v1/audio/transcriptions", dependencies=[Depends(authenticate)])
 async def transcriptions(request: Request) -> Response:
     """Transcribe the form's `file`; fields as in OpenAI's API, whose SDKs can call this."""
     context = service_context(request)
@@ -110,7 +110,7 @@ def answer(
         case "text":
             return PlainTextResponse(text_of(words) + "\n")
         case "srt" | "vtt":
-            return Response(write(cues_of(placed), shape), media_type=MEDIA_TYPES[shape])
+            return Response(format_cues(make_cues(placed), shape), media_type=MEDIA_TYPES[shape])
         case "json":
             return JSONResponse({"text": text_of(words), "usage": _usage(seconds)})
         case "verbose_json":
@@ -141,7 +141,7 @@ def segments(words: list[RecognizedWord]) -> list[dict[str, Any]]:
         for word in words
     }
     found = []
-    for number, cue in enumerate(cues_of(placed)):
+    for number, cue in enumerate(make_cues(placed)):
         chances = [max(placed[word], 1e-9) for word in cue.words]
         coded = cue.text.encode()
         found.append(

@@ -3,7 +3,7 @@
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.problems import ProblemError, answer
+from web.problems import ProblemError, problem_response
 
 
 class BodyLimit:
@@ -19,7 +19,7 @@ class BodyLimit:
             return
         told = Headers(scope=scope).get("content-length", "")
         if told.isdigit() and int(told) > self._largest:
-            await answer(self._problem())(scope, receive, send)
+            await problem_response(self._problem())(scope, receive, send)
             return
         size = 0
 

@@ -21,8 +21,8 @@ from models.generation.samplers.registry import STEPS
 from models.generation.small.loading import SmallVideoModel, load
 from tests.models.generation import tiny
 from web.cli.generate import Wish, film, generate, notices
+from web.cli.generation_inputs import Line, Track, prompts
 from web.cli.main import main
-from web.cli.tracks_file import Line, Track, prompts
 from web.config import Settings
 
 DUCK = "a duck on grass"

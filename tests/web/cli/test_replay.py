@@ -19,16 +19,14 @@ from web.cli.replay import (
     run_recording,
     streamed_cues,
 )
-from web.compose import LoadedModels
 from web.config import Settings, read_settings
+from web.model_loading import LoadedModels
 
 JFK = SPEECH / "jfk.flac"
 
 
-async def test_streamed_captions_of_a_real_speech(
-    composed: LoadedModels, settings: Settings
-) -> None:
-    cues = await streamed_cues(composed, settings, JFK, Bar(None))
+async def test_streamed_captions_of_a_real_speech(models: LoadedModels, settings: Settings) -> None:
+    cues = await streamed_cues(models, settings, JFK, Bar(None))
     text = " ".join(cue.text for cue in cues).lower()
     assert "my fellow americans" in text
     assert "what you can do for your country" in text
@@ -37,12 +35,12 @@ async def test_streamed_captions_of_a_real_speech(
 
 
 async def test_captions_of_eight_khz_stereo(
-    composed: LoadedModels, settings: Settings, tmp_path: Path
+    models: LoadedModels, settings: Settings, tmp_path: Path
 ) -> None:
     """A telephone's recording: a quarter of the samples, twice the channels."""
     samples = np.concatenate(list(decode_audio(JFK, longest=60)))[: 6 * 16_000]
     path = write_sound(tmp_path / "phone.wav", samples[::2], 8000, channels=2)
-    cues = await streamed_cues(composed, settings, path, Bar(None))
+    cues = await streamed_cues(models, settings, path, Bar(None))
     assert "fellow americans" in " ".join(cue.text for cue in cues).lower()
 
 
@@ -60,7 +58,7 @@ def music(seconds: int) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("kind", ["silence", "hiss", "loud noise", "music"])
 async def test_a_minute_without_speech_has_no_captions_not_even_for_a_moment(
-    composed: LoadedModels, settings: Settings, tmp_path: Path, kind: str
+    models: LoadedModels, settings: Settings, tmp_path: Path, kind: str
 ) -> None:
     noise = np.random.default_rng(0).standard_normal(60 * 16_000)
     level = {"silence": 0.0, "hiss": 0.002, "loud noise": 0.1}
@@ -72,12 +70,12 @@ async def test_a_minute_without_speech_has_no_captions_not_even_for_a_moment(
         if isinstance(output, Caption) and output.words:
             shown.append(output)
 
-    await run_recording(composed, settings, path, keep, video=False)
+    await run_recording(models, settings, path, keep, video=False)
     assert [caption.text for caption in shown] == []
 
 
-def test_offline_captions_hear_the_whole_file(composed: LoadedModels, settings: Settings) -> None:
-    text = " ".join(cue.text for cue in offline_cues(composed, settings, JFK, Bar(None))).lower()
+def test_offline_captions_hear_the_whole_file(models: LoadedModels, settings: Settings) -> None:
+    text = " ".join(cue.text for cue in offline_cues(models, settings, JFK, Bar(None))).lower()
     assert "ask not what your country can do for you" in text
 
 
@@ -88,22 +86,22 @@ def test_a_file_without_sound_is_refused_before_models_are_loaded(tmp_path: Path
         captions(read_settings(asr="offline"), path, output=None, format="vtt")
 
 
-async def test_a_file_over_the_limit_is_refused(composed: LoadedModels, tmp_path: Path) -> None:
+async def test_a_file_over_the_limit_is_refused(models: LoadedModels, tmp_path: Path) -> None:
     short = read_settings(max_media_hours=1 / 3600)
     with pytest.raises(ExceptionGroup) as caught:
-        await streamed_cues(composed, short, JFK, Bar(None))
+        await streamed_cues(models, short, JFK, Bar(None))
     assert caught.group_contains(MediaTooLongError)
 
 
 async def test_what_comes_out_can_be_written_as_json_and_read_by_a_person(
-    composed: LoadedModels, settings: Settings
+    models: LoadedModels, settings: Settings
 ) -> None:
     out: list[Output] = []
 
     async def keep(output: Output) -> None:
         out.append(output)
 
-    await run_recording(composed, settings, SPEECH / "ps-something.flac", keep)
+    await run_recording(models, settings, SPEECH / "ps-something.flac", keep)
     assert json.loads(json.dumps([as_fields(output) for output in out]))
     lines = [line for output in out if (line := as_line(output))]
     finals = [output for output in out if isinstance(output, Caption) and output.final]

@@ -19,7 +19,7 @@ from media.pipeline.models import GenerationService, GenerationSlots
 from media.worker import Worker
 from tests.media.pipeline.generation.painting import ScriptedPainter
 from tests.web.openai_sdk import check
-from tests.web.served import Served, scripted, served
+from tests.web.served import Served, scripted_models, served
 from web.config import Settings
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,10 @@ PACKET = 960  # samples: 20 ms
 def service() -> Iterator[Served]:
     brush = Worker("brush")
     studio = GenerationService(generator=ScriptedPainter(), worker=brush, slots=GenerationSlots(1))
-    with scripted(studio=studio) as composed, served(Settings(sessions=2), composed) as service:
+    with (
+        scripted_models(generation=studio) as models,
+        served(Settings(sessions=2), models) as service,
+    ):
         yield service
     brush.close()
 
@@ -308,7 +311,7 @@ async def test_a_call_too_many_is_told_when_to_come_back(service: Served) -> Non
 
 async def test_the_service_ends_while_a_call_is_live() -> None:
     with ExitStack() as stack:
-        service = stack.enter_context(served(Settings(), stack.enter_context(scripted())))
+        service = stack.enter_context(served(Settings(), stack.enter_context(scripted_models())))
         async with calling(service, Sound(5.0), Picture()) as caller:
             await caller.until("input_audio_buffer.speech_started")
             stack.close()

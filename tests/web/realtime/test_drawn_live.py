@@ -18,9 +18,9 @@ from models.generation.small import loading as embedded
 from tests.media.pipeline.generation.painting import ScriptedPainter
 from tests.models.generation.small.test_generator import written
 from tests.web.realtime.test_websocket import Client, talk
-from tests.web.served import Served, scripted, served, speech
-from web.compose import load_generator
+from tests.web.served import Served, scripted_models, served, speech
 from web.config import Settings
+from web.model_loading import load_generator
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def service() -> Iterator[Served]:
     settings = Settings(sessions=3, prompt_length=500, track_points=100)
     brush = Worker("brush")
     studio = GenerationService(generator=ScriptedPainter(), worker=brush, slots=GenerationSlots(1))
-    with scripted(studio=studio) as composed, served(settings, composed) as service:
+    with scripted_models(generation=studio) as models, served(settings, models) as service:
         yield service
     brush.close()
 
@@ -101,7 +101,7 @@ def test_without_files_the_service_says_which_and_draws_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded, "CHECKPOINTS", tmp_path)
-    monkeypatch.setattr("web.compose.CHECKPOINTS", tmp_path)
+    monkeypatch.setattr("web.model_loading.CHECKPOINTS", tmp_path)
     painter, why = load_generator(Settings())
     assert painter is None
     assert "models/checkpoints/codec.safetensors" in why

@@ -19,7 +19,7 @@ from media.events import ListeningConfig
 from media.frames import AudioChunk
 from media.recording.recording import items_of
 from tests.web.openai_sdk import check
-from tests.web.served import BrokenRecognizer, Served, scripted, served, speech
+from tests.web.served import BrokenRecognizer, Served, scripted_models, served, speech
 from web.config import Settings
 
 TIMEOUT = 30.0  # seconds after which a test gives up
@@ -28,7 +28,7 @@ TIMEOUT = 30.0  # seconds after which a test gives up
 @pytest.fixture(scope="module")
 def service() -> Iterator[Served]:
     settings = Settings(sessions=3, max_message_size=200_000)
-    with scripted() as composed, served(settings, composed) as service:
+    with scripted_models() as models, served(settings, models) as service:
         yield service
 
 
@@ -276,7 +276,7 @@ async def test_a_session_can_be_ended_from_outside(service: Served) -> None:
 
 
 async def test_a_failing_model_is_told_and_ends_only_its_session() -> None:
-    with scripted(BrokenRecognizer()) as composed, served(Settings(), composed) as service:
+    with scripted_models(BrokenRecognizer()) as models, served(Settings(), models) as service:
         async with talk(service) as client:
             await client.append(speech(1.0) + speech(1.0, loud=False))
             error = await client.until("error")
@@ -290,7 +290,7 @@ async def test_a_failing_model_is_told_and_ends_only_its_session() -> None:
 
 async def test_a_silent_client_is_let_go() -> None:
     settings = Settings(silence_timeout=0.05)
-    with scripted() as composed, served(settings, composed) as service:
+    with scripted_models() as models, served(settings, models) as service:
         async with talk(service) as client:
             error = await client.until("error")
             code, _ = await client.ended()
@@ -299,7 +299,7 @@ async def test_a_silent_client_is_let_go() -> None:
 
 
 async def test_a_key_is_asked_for_and_a_client_secret_stands_for_it() -> None:
-    with scripted() as composed, served(Settings(api_key="sesame"), composed) as service:
+    with scripted_models() as models, served(Settings(api_key="sesame"), models) as service:
         with pytest.raises(InvalidStatus) as refused:
             async with talk(service):
                 pass
@@ -322,7 +322,7 @@ async def test_a_key_is_asked_for_and_a_client_secret_stands_for_it() -> None:
 
 
 async def test_the_service_ends_while_sessions_are_busy() -> None:
-    with scripted() as composed, served(Settings(), composed) as service:
+    with scripted_models() as models, served(Settings(), models) as service:
         client = Client(await connect(f"{service.ws}/v1/realtime", max_size=None))
         await client.until("session.created")
         await client.append(speech(3.0))
@@ -333,7 +333,7 @@ async def test_the_service_ends_while_sessions_are_busy() -> None:
 async def test_a_session_is_recorded_where_that_is_wished_and_can_be_read_again(
     tmp_path: Path,
 ) -> None:
-    with scripted() as composed, served(Settings(recordings=tmp_path), composed) as service:
+    with scripted_models() as models, served(Settings(recordings=tmp_path), models) as service:
         async with talk(service, "?intent=transcription") as client:
             created = await client.until("session.created")
             await client.append(speech(1.0) + speech(1.0, loud=False))

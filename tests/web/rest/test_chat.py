@@ -19,8 +19,8 @@ from PIL import Image
 from websockets.asyncio.client import ClientConnection, connect
 
 from media.worker import Worker
-from tests.web.served import Served, scripted, served
-from tests.web.watchers import READ, KeepingAssistant, ThinkingAssistant
+from tests.web.assistants import PROMPT_TOKENS, KeepingAssistant, ThinkingAssistant
+from tests.web.served import Served, scripted_models, served
 from web.config import Settings
 from web.rest.answers import NOTHING_TO_SEE
 
@@ -46,7 +46,10 @@ def shown(text: str, *urls: str) -> Fields:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     settings = Settings(max_message_size=LARGEST, recordings=tmp_path_factory.mktemp("recordings"))
-    with scripted(watcher=KeepingAssistant()) as composed, served(settings, composed) as service:
+    with (
+        scripted_models(assistant=KeepingAssistant()) as models,
+        served(settings, models) as service,
+    ):
         yield service
 
 
@@ -110,9 +113,9 @@ def test_a_question_about_a_picture_is_answered_whole(client: OpenAI) -> None:
     assert choice.finish_reason == "stop"
     assert made.model == "eyeline"
     assert made.id.startswith("chatcmpl-")
-    assert made.usage.prompt_tokens == READ
+    assert made.usage.prompt_tokens == PROMPT_TOKENS
     assert made.usage.completion_tokens == 6
-    assert made.usage.total_tokens == READ + 6
+    assert made.usage.total_tokens == PROMPT_TOKENS + 6
 
 
 def test_the_chunks_of_a_stream_join_to_the_whole_answer(client: OpenAI) -> None:
@@ -317,7 +320,7 @@ async def test_a_live_session_is_asked_what_it_saw_and_names_its_moments(
     assert picture_of.headers["content-type"] == "image/jpeg"
     small = np.asarray(Image.open(io.BytesIO(picture_of.content)))
     assert abs(small.mean() - 40) < 3
-    assert made.usage.prompt_tokens == READ
+    assert made.usage.prompt_tokens == PROMPT_TOKENS
     answers = [e for e in stream.events if e["type"].startswith("response.")]
     assert answers == [], "the session's own client hears nothing of it"
 
@@ -362,8 +365,8 @@ def test_a_session_that_never_was_is_not_found(client: OpenAI, id: str) -> None:
 async def test_a_memory_in_use_or_not_kept_is_told_apart(tmp_path: Path) -> None:
     watcher = KeepingAssistant()
     question = {"messages": [{"role": "user", "content": "what?"}]}
-    with scripted(watcher=watcher) as composed:
-        with served(Settings(), composed) as service:
+    with scripted_models(assistant=watcher) as models:
+        with served(Settings(), models) as service:
             async with streaming(service) as stream:
                 await stream.show(0, 20)
             await over(service, stream.id)
@@ -371,7 +374,7 @@ async def test_a_memory_in_use_or_not_kept_is_told_apart(tmp_path: Path) -> None
         kept = tmp_path / "sess_0123456789abcdef" / "memory"
         kept.mkdir(parents=True)
         watcher.used.add(kept)
-        with served(Settings(recordings=tmp_path), composed) as service:
+        with served(Settings(recordings=tmp_path), models) as service:
             used = posted(service, **question, metadata={"session_id": "sess_0123456789abcdef"})
     assert gone.status_code == 410
     assert "EYELINE_RECORDINGS" in gone.json()["detail"]
@@ -383,19 +386,19 @@ async def test_a_memory_in_use_or_not_kept_is_told_apart(tmp_path: Path) -> None
 def thinking() -> Iterator[tuple[Served, ThinkingAssistant]]:
     """A service that takes two questions at once and thinks until it is told otherwise."""
     watcher = ThinkingAssistant()
-    with scripted(watcher=watcher) as composed:
+    with scripted_models(assistant=watcher) as models:
         try:
-            with served(Settings(questions=2), composed) as service:
+            with served(Settings(questions=2), models) as service:
                 yield service, watcher
         finally:
             watcher.enough.set()
 
 
-async def begun(watcher: ThinkingAssistant) -> None:
+async def started(watcher: ThinkingAssistant) -> None:
     """Return once one more answer is being thought."""
     waiting = Worker("waiting")
     try:
-        assert await waiting.run(watcher.begun.acquire, timeout=TIMEOUT)
+        assert await waiting.run(watcher.started.acquire, timeout=TIMEOUT)
     finally:
         waiting.close()
 
@@ -418,7 +421,7 @@ async def test_a_client_that_leaves_stops_the_work(
     async with httpx.AsyncClient(timeout=TIMEOUT) as client, asyncio.TaskGroup() as tasks:
         asked = [tasks.create_task(client.post(url, json=body)) for _ in "ab"]
         for _ in asked:
-            await begun(watcher)
+            await started(watcher)
         assert not await free(service)
         for task in asked:
             task.cancel()  # closes its connection
@@ -438,7 +441,7 @@ async def test_a_client_that_leaves_stops_a_live_session_s_answer(
         for _ in range(2):  # a session answers one after the other: the first was stopped
             async with client.stream("POST", url, json=asked) as answer:
                 await anext(answer.aiter_bytes())
-                await begun(watcher)
+                await started(watcher)
         await stream.show(0, 20)
 
 
@@ -452,7 +455,7 @@ async def test_more_questions_than_may_be_are_sent_away_until_there_is_room(
         async with asyncio.TaskGroup() as tasks:
             asked = [tasks.create_task(client.post(url, json=body)) for _ in "ab"]
             for _ in asked:
-                await begun(watcher)
+                await started(watcher)
             refused = await client.post(url, json=body)
             watcher.enough.set()
         again = await client.post(url, json=body)
@@ -490,7 +493,7 @@ async def test_a_session_that_ends_meanwhile_says_so(
         answer = await client.chat.completions.create(
             model="x", messages=messages, stream=True, metadata={"session_id": stream.id}
         )
-        await begun(watcher)
+        await started(watcher)
         await stream.connection.close()
         with pytest.raises(openai.APIError, match="ended before the answer"):
             async for _ in answer:
@@ -501,10 +504,10 @@ async def test_the_service_ends_though_it_thinks_and_the_stream_says_so() -> Non
     watcher = ThinkingAssistant()
     body = {"messages": [shown("hm", picture())], "stream": True}
     async with httpx.AsyncClient(timeout=TIMEOUT) as client:
-        with scripted(watcher=watcher) as composed, served(Settings(), composed) as service:
+        with scripted_models(assistant=watcher) as models, served(Settings(), models) as service:
             url = f"{service.http}/v1/chat/completions"
             request = client.build_request("POST", url, json=body)
             answer = await client.send(request, stream=True)
-            await begun(watcher)
+            await started(watcher)
         said = (await answer.aread()).decode()
     assert '"code": "answer_cut_off"' in said

@@ -19,8 +19,8 @@ from media.files.opening import RATE, decode_audio
 from tests.paths import SPEECH
 from tests.web.openai_sdk import check
 from tests.web.served import Served, served
-from web.compose import LoadedModels
 from web.config import Settings
+from web.model_loading import LoadedModels
 
 pytestmark = pytest.mark.slow
 
@@ -32,8 +32,8 @@ NAMED = "cheetah"
 
 
 @pytest.fixture(scope="module")
-def service(composed: LoadedModels) -> Iterator[Served]:
-    with served(Settings(), composed) as service:
+def service(models: LoadedModels) -> Iterator[Served]:
+    with served(Settings(), models) as service:
         yield service
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from models.assistant.small_assistant import SmallAssistant
-from tests.web.served import scripted
+from tests.web.served import scripted_models
 from web.app import create_app
 from web.config import Settings
 
@@ -28,7 +28,10 @@ def client() -> Iterator[TestClient]:
         turn_urls=("turn:turn.example:3478",),
         turn_secret="secret",
     )
-    with scripted() as composed, TestClient(create_app(settings, composed, page=False)) as client:
+    with (
+        scripted_models() as models,
+        TestClient(create_app(settings, models, page=False)) as client,
+    ):
         yield client
 
 

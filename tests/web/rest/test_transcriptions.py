@@ -16,10 +16,10 @@ from media.audio.resampling import to_av
 from media.files.opening import decode_audio
 from models.asr.words import RATE
 from tests.paths import SPEECH
-from tests.web.served import scripted
+from tests.web.served import scripted_models
 from web.app import create_app
-from web.compose import LoadedModels
 from web.config import Settings
+from web.model_loading import LoadedModels
 
 CLIP = SPEECH / "LJ001-0002.flac"
 WORDS = ["being", "comparatively", "modern"]
@@ -29,14 +29,17 @@ WORDS = ["being", "comparatively", "modern"]
 def deaf() -> Iterator[TestClient]:
     """A service for what is refused before anything is heard."""
     settings = Settings(max_media_hours=1.0)
-    with scripted() as composed, TestClient(create_app(settings, composed, page=False)) as client:
+    with (
+        scripted_models() as models,
+        TestClient(create_app(settings, models, page=False)) as client,
+    ):
         yield client
 
 
 @pytest.fixture(scope="module")
-def hearing(composed: LoadedModels) -> Iterator[OpenAI]:
+def hearing(models: LoadedModels) -> Iterator[OpenAI]:
     """An OpenAI client of a service with real weights."""
-    with TestClient(create_app(Settings(), composed, page=False)) as client:
+    with TestClient(create_app(Settings(), models, page=False)) as client:
         yield OpenAI(api_key="any", base_url=f"{client.base_url}/v1", http_client=client)
 
 

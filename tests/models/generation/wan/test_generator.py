@@ -12,7 +12,7 @@ from models.generation.control import Control
 from models.generation.wan.generator import WanVideoGenerator
 from models.generation.wan.model import METHODS, Wan, load
 from tests.models.generation.wan import made as wan_made
-from web.setting_checks import WAN
+from web.setting_checks import WAN_MODELS
 
 WIDTH, HEIGHT = 48, 32
 DUCK = (("a duck on grass", 1.0),)
@@ -42,10 +42,10 @@ def painted(made: WanVideoGenerator, count: int, **changes: Any) -> list[Pixels]
 
 
 def test_the_settings_know_all_weights() -> None:
-    assert tuple(METHODS) == WAN
+    assert tuple(METHODS) == WAN_MODELS
 
 
-@pytest.mark.parametrize("name", WAN)
+@pytest.mark.parametrize("name", WAN_MODELS)
 def test_pictures_are_those_of_the_generator(weights: Path, name: str) -> None:
     wan = loaded(weights, name)
     chunks = len(wan.method.levels) + 1 if wan.method.rolling else 2

@@ -10,7 +10,7 @@ from models.assistant.interface import AssistantAnswer, Moment
 from models.errors import StoreError
 from tests.media.pipeline.telling import TellingAssistant
 
-READ = 12  # tokens that the model is said to read
+PROMPT_TOKENS = 12  # tokens that the model is said to read
 
 
 class KeepingAssistant(TellingAssistant):
@@ -40,7 +40,7 @@ class KeepingAssistant(TellingAssistant):
         self, state: tuple[list[Moment], list[str]], text: str, time: float
     ) -> AssistantAnswer:
         said = super().answer(state, text, time)
-        return AssistantAnswer(said.pieces, said.moments, READ)
+        return AssistantAnswer(said.pieces, said.moments, PROMPT_TOKENS)
 
     def close(self, state: tuple[list[Moment], list[str]]) -> None:
         folder = self._folders.pop(id(state), None)
@@ -51,20 +51,20 @@ class KeepingAssistant(TellingAssistant):
 
 
 class ThinkingAssistant(TellingAssistant):
-    """Thinks until `enough`, a word at a time; `begun` counts its answers."""
+    """Thinks until `enough`, a word at a time; `started` counts its answers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.enough = threading.Event()
-        self.begun = threading.Semaphore(0)
+        self.started = threading.Semaphore(0)
 
     def answer(self, state: Any, text: str, time: float) -> AssistantAnswer:
         del state, time
 
         def pieces() -> Iterator[str]:
-            self.begun.release()
+            self.started.release()
             yield f" {text}"
             while not self.enough.wait(0.005):
                 yield " hm"
 
-        return AssistantAnswer(pieces(), (), READ)
+        return AssistantAnswer(pieces(), (), PROMPT_TOKENS)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.generation.control import Control
 from models.generation.wan.model import HEIGHT, METHODS, RATE, WIDTH, Wan, load
-from web.cli.tracks_file import Line
+from web.cli.generation_inputs import Line
 from web.errors import UsageError
 
 

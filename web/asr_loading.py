@@ -19,68 +19,70 @@ NONE = "none"  # a final model of this name: what was streamed is final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recognition:
+class LoadedAsr:
     """`recogniser` is for whole files, `stream` for sessions, `final` for turns that are over."""
 
-    recogniser: WhisperModel
-    stream: Stream
-    final: WhisperFinalPass | None
+    whisper: WhisperModel
+    recognizer: Stream
+    final_pass: WhisperFinalPass | None
 
 
-def load_recognition(settings: Settings, progress: Progress | None = None) -> Recognition:
+def load_asr(settings: Settings, progress: Progress | None = None) -> LoadedAsr:
     """Load the models that hear.
 
     Raises:
         WeightsError: one cannot be fetched or read, or is not causal where it should be.
     """
-    offline = _offline(settings, progress)
-    final = _final(settings, offline, progress)
-    return Recognition(recogniser=offline, stream=_stream(settings, offline), final=final)
+    whisper = _load_whisper(settings, progress)
+    final_pass = _load_final_pass(settings, whisper, progress)
+    return LoadedAsr(
+        whisper=whisper, recognizer=_load_recognizer(settings, whisper), final_pass=final_pass
+    )
 
 
-def algorithm(settings: Settings) -> str:
+def asr_algorithm(settings: Settings) -> str:
     """Return how sessions are heard: as asked for, but a causal checkpoint hears causally."""
-    return "causal" if _is_published(settings.asr_model) else settings.asr
+    return "causal" if _is_careless_whisper(settings.asr_model) else settings.asr
 
 
 def final_model(settings: Settings) -> str:
     """Return the name of the model of the final pass, or NONE."""
     if settings.final_model is not None:
         return settings.final_model
-    return settings.asr_model if algorithm(settings) in ("causal", "ancat") else NONE
+    return settings.asr_model if asr_algorithm(settings) in ("causal", "ancat") else NONE
 
 
-def _is_published(name: str) -> bool:
+def _is_careless_whisper(name: str) -> bool:
     return careless.recognised(Path(name))
 
 
-def _offline(settings: Settings, progress: Progress | None) -> WhisperModel:
+def _load_whisper(settings: Settings, progress: Progress | None) -> WhisperModel:
     """Load the model for whole files; a causal checkpoint cannot hear them, so tiny.en does."""
-    name = "tiny.en" if _is_published(settings.asr_model) else settings.asr_model
+    name = "tiny.en" if _is_careless_whisper(settings.asr_model) else settings.asr_model
     return load(name, settings.weights, threads=settings.threads_in_use, progress=progress)
 
 
-def _stream(settings: Settings, offline: WhisperModel) -> Stream:
-    kind = algorithm(settings)
+def _load_recognizer(settings: Settings, whisper: WhisperModel) -> Stream:
+    kind = asr_algorithm(settings)
     if kind == "local-agreement":
-        return LocalAgreement(offline)
+        return LocalAgreement(whisper)
     if kind == "offline":
-        return TurnEndOnly(WhisperFinalPass(offline))
+        return TurnEndOnly(WhisperFinalPass(whisper))
     if kind == "ancat":
         return ancat_load.shipped(settings.weights)
     config = CausalConfig(chunk=CHUNKS[settings.asr_chunk])
-    if _is_published(settings.asr_model):
-        own = published(Path(settings.asr_model), settings.weights)
-        return CausalStream(own.recogniser, config, blocks=own.blocks)
-    return CausalStream(causal(offline), config)
+    if _is_careless_whisper(settings.asr_model):
+        checkpoint = published(Path(settings.asr_model), settings.weights)
+        return CausalStream(checkpoint.recogniser, config, blocks=checkpoint.blocks)
+    return CausalStream(causal(whisper), config)
 
 
-def _final(
-    settings: Settings, offline: WhisperModel, progress: Progress | None
+def _load_final_pass(
+    settings: Settings, whisper: WhisperModel, progress: Progress | None
 ) -> WhisperFinalPass | None:
     name = final_model(settings)
-    if name == NONE or (algorithm(settings) == "offline" and settings.final_model is None):
+    if name == NONE or (asr_algorithm(settings) == "offline" and settings.final_model is None):
         return None
-    if name == offline.name or _is_published(name):
-        return WhisperFinalPass(offline)
+    if name == whisper.name or _is_careless_whisper(name):
+        return WhisperFinalPass(whisper)
     return WhisperFinalPass(load(name, settings.weights, progress=progress))

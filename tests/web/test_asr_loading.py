@@ -10,9 +10,9 @@ from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.streaming.turn_end_only import TurnEndOnly
 from models.errors import WeightsError
 from models.weights import fetch as weights
+from web.asr_loading import NONE, asr_algorithm, final_model, load_asr
 from web.config import read_settings
 from web.errors import SettingsError
-from web.recognition import NONE, algorithm, final_model, load_recognition
 
 
 def test_what_was_streamed_causally_is_heard_again_when_the_turn_is_over() -> None:
@@ -35,18 +35,18 @@ def test_what_was_streamed_causally_is_heard_again_when_the_turn_is_over() -> No
 )
 def test_each_way_to_hear_is_put_together(asr: str, kind: type, final: type) -> None:
     torch.set_num_threads(1)
-    made = load_recognition(read_settings(asr=asr, asr_chunk=100, threads=1))
-    assert isinstance(made.stream, kind)
-    assert isinstance(made.final, final)
-    assert made.recogniser.name == "tiny.en"
-    if isinstance(made.stream, CausalStream):
-        assert made.stream.config.chunk == 5
+    made = load_asr(read_settings(asr=asr, asr_chunk=100, threads=1))
+    assert isinstance(made.recognizer, kind)
+    assert isinstance(made.final_pass, final)
+    assert made.whisper.name == "tiny.en"
+    if isinstance(made.recognizer, CausalStream):
+        assert made.recognizer.config.chunk == 5
 
 
 def test_a_model_that_was_not_made_causal_is_refused() -> None:
     own = weights.fetch("tiny.en", read_settings().weights)  # a model by its folder is another one
     with pytest.raises(WeightsError, match=r"was not made causal.*base, tiny\.en"):
-        load_recognition(read_settings(asr="causal", asr_model=str(own), threads=1))
+        load_asr(read_settings(asr="causal", asr_model=str(own), threads=1))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_setting_from_the_environment_is_a_number(monkeypatch: pytest.MonkeyPa
 def test_a_plain_file_is_no_published_checkpoint(tmp_path: Path) -> None:
     plain = tmp_path / "model.pt"
     torch.save({"dims": {}, "model_state_dict": {}}, plain)
-    assert algorithm(read_settings(asr_model=str(plain))) == "local-agreement"
+    assert asr_algorithm(read_settings(asr_model=str(plain))) == "local-agreement"
     published = tmp_path / "causal.pt"
     torch.save({"dims": {}, "cfg": {}, "state_dict": {}}, published)
-    assert algorithm(read_settings(asr_model=str(published))) == "causal"
+    assert asr_algorithm(read_settings(asr_model=str(published))) == "causal"

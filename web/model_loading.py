@@ -24,9 +24,9 @@ from models.memory.kv_store.tiers import Budget
 from models.shipped import CHECKPOINTS
 from models.speech.hibari import HibariSynthesizer
 from models.weights import fetch as weights
+from web.asr_loading import load_asr
 from web.config import PREFIX, Settings
-from web.recognition import load_recognition
-from web.setting_checks import SMALL, WAN
+from web.setting_checks import SMALL, WAN_MODELS
 
 logger = logging.getLogger(__name__)
 
@@ -69,14 +69,14 @@ def session_limits(settings: Settings) -> Limits:
         attentive_interval=settings.look_attentive,
         still_interval=settings.look_still,
     )
-    canvas = FrameOutput(
+    frame_output = FrameOutput(
         rate=settings.drawing_rate, min_side=settings.drawing_side, max_points=settings.track_points
     )
     return Limits(
         max_lag=settings.hurry,
         max_turn=settings.longest_turn,
         sampling=sampling,
-        frame_output=canvas,
+        frame_output=frame_output,
     )
 
 
@@ -89,12 +89,12 @@ def download_progress(name: str) -> weights.Progress:
     """Return a progress of fetching `name`: a bar on a terminal, else a line for each quarter."""
     if sys.stderr.isatty():
         return weights.terminal_bar(name)
-    quarters = [-1]
+    reported = [-1]
 
     def log(done: int, total: int) -> None:
         quarter = 4 * done // max(1, total)
-        if quarter > quarters[-1]:
-            quarters.append(quarter)
+        if quarter > reported[-1]:
+            reported.append(quarter)
             logger.info("fetched %d of %d MB of %s", done / 1e6, total / 1e6, name)
 
     return log
@@ -106,8 +106,8 @@ def load_assistant(settings: Settings) -> VideoAssistant:
     Raises:
         ModelError: weights cannot be fetched or are not what they should be.
     """
-    for part in embedded.WEIGHTS:
-        weights.fetch(part, settings.weights, progress=download_progress(part))
+    for name in embedded.WEIGHTS:
+        weights.fetch(name, settings.weights, progress=download_progress(name))
     if settings.video_model == SMALL:
         return SmallAssistant(embedded.load(settings.weights), memory_budget(settings))
     folder = settings.video_model_folder
@@ -136,7 +136,7 @@ def load_generator(settings: Settings) -> tuple[VideoGenerator | None, str]:
     """
     if settings.drawing_model == "none":
         return None, f"{PREFIX}DRAWING_MODEL is none"
-    if settings.drawing_model in WAN:
+    if settings.drawing_model in WAN_MODELS:
         return load_wan_generator(settings), ""
     from models.generation.small import generator as painter  # its parts load slowly
     from models.generation.small import loading as embedded
@@ -149,9 +149,9 @@ def load_generator(settings: Settings) -> tuple[VideoGenerator | None, str]:
             raise
         logger.info("nothing draws: %s", error)
         return None, str(error).replace(f"{CHECKPOINTS}/", "models/checkpoints/")
-    made = painter.SmallVideoGenerator(embedded.load(files.codec, files.drawing))
-    logger.info("%s", made.about)
-    return made, ""
+    generator = painter.SmallVideoGenerator(embedded.load(files.codec, files.drawing))
+    logger.info("%s", generator.about)
+    return generator, ""
 
 
 def load_wan_generator(settings: Settings) -> VideoGenerator:
@@ -174,16 +174,16 @@ def load_wan_generator(settings: Settings) -> VideoGenerator:
 
 
 @contextmanager
-def compose(settings: Settings) -> Iterator[LoadedModels]:
+def load_models(settings: Settings) -> Iterator[LoadedModels]:
     """Load the models that `settings` name, and end their workers afterwards.
 
     Raises:
         ModelError: weights cannot be fetched or are not what they should be.
     """
-    heard = load_recognition(settings, download_progress(settings.asr_model))
+    asr = load_asr(settings, download_progress(settings.asr_model))
     vad = weights.fetch("silero-vad", settings.weights, progress=download_progress("silero-vad"))
-    watcher = load_assistant(settings)
-    painter, undrawn = load_generator(settings)
+    assistant = load_assistant(settings)
+    generator, generation_unavailable = load_generator(settings)
     with ExitStack() as stack:
 
         def worker(name: str, threads: int = 1) -> Worker:
@@ -191,19 +191,21 @@ def compose(settings: Settings) -> Iterator[LoadedModels]:
             stack.callback(made.close)
             return made
 
-        studio = None
-        if painter is not None:
-            seats = GenerationSlots(settings.drawings)
-            studio = GenerationService(generator=painter, worker=worker("generation"), slots=seats)
+        generation = None
+        if generator is not None:
+            slots = GenerationSlots(settings.drawings)
+            generation = GenerationService(
+                generator=generator, worker=worker("generation"), slots=slots
+            )
         services = Services(
-            generation=studio,
+            generation=generation,
             detector=SileroVad(vad / "silero_vad.onnx"),
-            recognizer=heard.stream,
-            final_pass=heard.final,
-            assistant=watcher,
+            recognizer=asr.recognizer,
+            final_pass=asr.final_pass,
+            assistant=assistant,
             synthesizer=HibariSynthesizer(),
             vad_worker=worker("vad"),
-            asr_worker=worker("asr", settings.recognisers_at_once),
+            asr_worker=worker("asr", settings.asr_workers),
             vision_worker=worker("vision"),
             answer_worker=worker("answer"),
             tts_worker=worker("tts"),
@@ -211,7 +213,7 @@ def compose(settings: Settings) -> Iterator[LoadedModels]:
         )
         yield LoadedModels(
             services=services,
-            whisper=heard.recogniser,
+            whisper=asr.whisper,
             limits=session_limits(settings),
-            generation_unavailable=undrawn,
+            generation_unavailable=generation_unavailable,
         )

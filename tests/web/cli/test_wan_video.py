@@ -11,9 +11,9 @@ import torch
 from models.errors import WeightsError
 from models.generation.wan import model as wan
 from tests.models.generation.wan import made as wan_made
-from web.cli import wan_film
+from web.cli import wan_video
 from web.cli.generate import Wish, drawn
-from web.cli.tracks_file import Track, prompts
+from web.cli.generation_inputs import Track, prompts
 from web.config import Settings
 from web.errors import UsageError
 
@@ -32,7 +32,7 @@ def model(weights: Path) -> wan.Wan:
 
 def shown(model: wan.Wan, *said: str, pictures: int = 14) -> np.ndarray:
     lines = prompts(said[0], said[1:], 2.0)
-    return np.stack(list(wan_film.film(model, lines, pictures, 3, **SIDES)))
+    return np.stack(list(wan_video.film(model, lines, pictures, 3, **SIDES)))
 
 
 def test_a_film_has_as_many_pictures_as_are_wanted_and_is_its_seeds(model: wan.Wan) -> None:
@@ -72,8 +72,8 @@ def test_on_a_gpu_the_weights_decide_how_it_is_sampled(
     weights: Path, model: wan.Wan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(wan_film, "load", lambda name, folder: model)
-    monkeypatch.setattr(wan_film.film, "__kwdefaults__", SIDES)
+    monkeypatch.setattr(wan_video, "load", lambda name, folder: model)
+    monkeypatch.setattr(wan_video.film, "__kwdefaults__", SIDES)
     wish = Wish(lines=prompts("a duck", (), 2.0), seconds=2.0, seed=3)
     told, pictures, scale = drawn(Settings(weights=weights), wish, Path("self-forcing"))
     assert "832 x 480" in told[0]

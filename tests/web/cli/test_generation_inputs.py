@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from web.cli.tracks_file import LONGEST, POINTS, Line, checked, prompts, read_tracks
+from web.cli.generation_inputs import LONGEST, POINTS, Line, checked, prompts, read_tracks
 from web.errors import UsageError
 
 

@@ -80,7 +80,7 @@ def generation_capabilities(
         stand_in=generator.stand_in,
         size=generator.size,
         rate=settings.drawing_rate,
-        samplers={name: steps.own for name, steps in generator.samplers.items()},
+        samplers={name: steps.default for name, steps in generator.samplers.items()},
         tracks=generator.tracks,
         things=generator.things,
         backgrounds=generator.backgrounds,

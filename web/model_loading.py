@@ -143,13 +143,13 @@ def load_generator(settings: Settings) -> tuple[VideoGenerator | None, str]:
 
     small = settings.drawing_model == SMALL
     try:
-        files = embedded.find(None if small else Path(settings.drawing_model))
+        files = embedded.find_files(None if small else Path(settings.drawing_model))
     except WeightsError as error:
         if not small:
             raise
         logger.info("nothing draws: %s", error)
         return None, str(error).replace(f"{CHECKPOINTS}/", "models/checkpoints/")
-    generator = painter.SmallVideoGenerator(embedded.load(files.codec, files.drawing))
+    generator = painter.SmallVideoGenerator(embedded.load(files.codec, files.dit))
     logger.info("%s", generator.about)
     return generator, ""
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from models.assistant.interface import AssistantAnswer, FrameAnalysis
-from models.generation.chunk_request import ChunkRequest, Parts, StepRange
+from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
 
 Samples = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -109,7 +109,7 @@ class VideoGenerator(Protocol):
     def lag(self, name: str, steps: int) -> int:
         """Return after how many further chunks a track shows with a sampler."""
 
-    def prompt_notices(self, prompt: Parts) -> tuple[str, ...]:
+    def prompt_notices(self, prompt: WeightedPrompts) -> tuple[str, ...]:
         """Return what a person should know of how `prompt` is read."""
 
     def init_state(self, name: str, seed: int) -> Any: ...

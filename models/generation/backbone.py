@@ -6,23 +6,23 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from models.generation.context import Context, Reach, append, copied, empty
-from models.generation.control import Control, maps
-from models.generation.dit import Dit, Seen, Text
-from models.generation.prompt_encoder import Prompt
-from models.generation.schedules import drawn
+from models.generation.context import Context, Reach, append_chunk, copy_context, empty_context
+from models.generation.control import ChunkControl, track_maps
+from models.generation.dit import Dit, KeysValues, TextKeysValues
+from models.generation.prompt_encoder import EncodedPrompt
+from models.generation.schedules import seeded_noise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class CachedPrompt:
     """A prompt, and what cross-attention made of it."""
 
-    prompt: Prompt
-    text: Text
+    prompt: EncodedPrompt
+    text: TextKeysValues
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Wanted:
+class ControlTensors:
     """Control of latents in the making, as the model takes it.
 
     `condition` and `start` are (1, channels, latents, height, width); `start` is followed above
@@ -63,25 +63,25 @@ class Backbone:
         """The shape of a chunk."""
         return (1, self.model.config.channels, self.chunk, self.height, self.width)
 
-    def hear(self, prompt: Prompt, heard: Heard | None) -> Heard:
+    def cache_prompt(self, prompt: EncodedPrompt, cached: CachedPrompt | None) -> CachedPrompt:
         """Return `prompt` as read by the model; what was `heard` before is not read again."""
-        if heard is not None and heard.prompt.same(prompt):
-            return heard
+        if cached is not None and cached.prompt.equals(prompt):
+            return cached
         with torch.no_grad():
             features, bias = (part[None].to(self.device) for part in (prompt.features, prompt.bias))
-            text = self.model.read(features, bias)
-        return Heard(prompt, text)
+            text = self.model.project_text(features, bias)
+        return CachedPrompt(prompt, text)
 
-    def attend(
-        self, prompt: Prompt, context: Context, heard: Heard | None
-    ) -> tuple[Context, Heard]:
+    def update_prompt(
+        self, prompt: EncodedPrompt, context: Context, cached: CachedPrompt | None
+    ) -> tuple[Context, CachedPrompt]:
         """Return the context and the prompt, both read anew if `prompt` says something else."""
-        now = self.hear(prompt, heard)
-        if heard is None or now is heard:
-            return context, now
-        return self.recached(context, now.text), now
+        current = self.cache_prompt(prompt, cached)
+        if cached is None or current is cached:
+            return context, current
+        return self.recache(context, current.text), current
 
-    def want(self, control: Control) -> Wanted:
+    def prepare_control(self, control: ChunkControl) -> ControlTensors:
         """Return `control` as the model takes it.
 
         Raises:
@@ -95,7 +95,7 @@ class Backbone:
         strength = 1.0 if control.start is None else control.strength
         if not 0 <= strength <= 1:
             raise ValueError(f"expected a strength in [0, 1], got {strength}")
-        return Wanted(self.condition(control.track), start, strength)
+        return ControlTensors(self.condition(control.track), start, strength)
 
     def condition(self, track: Tensor | None) -> Tensor:
         """Return the track maps of a chunk, with no channels for a model without tracks.
@@ -107,32 +107,32 @@ class Backbone:
             raise ValueError("expected no track: this model follows none, only words")
         if not self.model.config.condition:
             return torch.zeros(1, 0, self.chunk, self.height, self.width, device=self.device)
-        return maps(track, self.chunk, self.height, self.width)[None].to(self.device)
+        return track_maps(track, self.chunk, self.height, self.width)[None].to(self.device)
 
     def noise(self, seed: int, index: int, step: int) -> Tensor:
         """Return the noise of chunk `index` at `step`: the same on every device."""
-        return drawn(seed, index, step, self.shape).to(self.device)
+        return seeded_noise(seed, index, step, self.shape).to(self.device)
 
     def denoise(
         self,
         noisy: Tensor,
         levels: Tensor,
-        text: Text,
+        text: TextKeysValues,
         condition: Tensor,
-        seen: Seen | None = None,
-    ) -> tuple[Tensor, Seen]:
+        past: KeysValues | None = None,
+    ) -> tuple[Tensor, KeysValues]:
         """Return the clean latents, and the keys and values that they were seen with."""
         with torch.no_grad():
             return cast(
-                "tuple[Tensor, Seen]",
+                "tuple[Tensor, KeysValues]",
                 self.model(
-                    noisy, levels[None].to(self.device), text, condition=condition, seen=seen
+                    noisy, levels[None].to(self.device), text, condition=condition, past=past
                 ),
             )
 
-    def begin(self) -> Context:
+    def empty_context(self) -> Context:
         """Return an empty context."""
-        return empty(
+        return empty_context(
             self.model.config,
             self.reach,
             self.height,
@@ -141,15 +141,17 @@ class Backbone:
             dtype=self.model.dtype,
         )
 
-    def commit(self, context: Context, clean: Tensor, condition: Tensor, text: Text) -> Context:
+    def commit(
+        self, context: Context, clean: Tensor, condition: Tensor, text: TextKeysValues
+    ) -> Context:
         """Return `context` with a clean chunk, read at noise level 0; the old one is spent."""
         if not self.reach.latents:
             return context
         levels = torch.zeros(clean.shape[2])
-        _, seen = self.denoise(clean, levels, text, condition, context.seen())
-        return append(context, clean, condition, seen)
+        _, seen = self.denoise(clean, levels, text, condition, context.past())
+        return append_chunk(context, clean, condition, seen)
 
-    def recached(self, context: Context, text: Text) -> Context:
+    def recache(self, context: Context, text: TextKeysValues) -> Context:
         """Return a context whose window was read with a new text; its sink stays as it is.
 
         The old context stays valid: whoever is interrupted here can go on with it.
@@ -157,7 +159,7 @@ class Backbone:
         Source: LongLive, Yang et al. 2025, "KV-recache".
         """
         sink = self.reach.sink
-        fresh = _cut(copied(context), min(sink, context.length))
+        fresh = _truncate(copy_context(context), min(sink, context.length))
         for index in range(sink, context.length, self.chunk):
             latents = context.latents[:, :, index : index + self.chunk]
             condition = context.condition[:, :, index : index + self.chunk]
@@ -165,13 +167,13 @@ class Backbone:
         return fresh
 
 
-def _cut(context: Context, length: int) -> Context:
+def _truncate(context: Context, length: int) -> Context:
     """Return `context` with its first `length` latents only."""
     return Context(
         context.reach, context.keys, context.values, context.latents, context.condition, length
     )
 
 
-def followed(clean: Tensor, wanted: Wanted, level: float) -> Tensor:
+def follow_start(clean: Tensor, control: ControlTensors, level: float) -> Tensor:
     """Return what the model made of a chunk at `level`, or what it follows down to there."""
-    return wanted.start if level > wanted.strength else clean
+    return control.start if level > control.strength else clean

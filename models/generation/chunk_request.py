@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]  # (height, width, 3), RGB
-Parts = tuple[tuple[str, float], ...]  # texts of a prompt, with their weights
+WeightedPrompts = tuple[tuple[str, float], ...]  # texts of a prompt, with their weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,14 +17,16 @@ class StepRange:
     `live` says that their number may change from chunk to chunk without a seam.
     """
 
-    own: int
-    fewest: int
-    most: int
-    live: bool = True
+    default: int
+    minimum: int
+    maximum: int
+    adjustable: bool = True
 
-    def near(self, wished: int | None) -> int:
+    def clamp(self, requested: int | None) -> int:
         """Return the number of steps that is nearest to `wished`, its own where that is None."""
-        return self.own if wished is None else min(max(wished, self.fewest), self.most)
+        return (
+            self.default if requested is None else min(max(requested, self.minimum), self.maximum)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,7 +38,7 @@ class ChunkRequest:
     in [0, 1], where 1 leaves nothing of them.
     """
 
-    prompt: Parts
+    prompt: WeightedPrompts
     steps: int
     track: NDArray[np.float32] | None = None
     start: Sequence[Pixels] | None = None

@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-FRAMES = 4  # pictures in a latent
+FRAMES_PER_LATENT = 4  # pictures in a latent
 PATCH = 8  # pixels of a latent's side
 
-Memory = tuple[Tensor, ...]  # for each causal block: its input at the latent before
+FeatureCache = tuple[Tensor, ...]  # for each causal block: its input at the latent before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,23 +37,30 @@ class CodecConfig:
 
 def fold(pixels: Tensor, side: int) -> Tensor:
     """Return (batch, 3, 4 n, height, width) as (batch, n, 3 * 4 * side**2, height/side, ...)."""
-    batch, colours, frames, height, width = pixels.shape
+    batch, colors, frames, height, width = pixels.shape
     cut = pixels.reshape(
-        batch, colours, frames // FRAMES, FRAMES, height // side, side, width // side, side
+        batch,
+        colors,
+        frames // FRAMES_PER_LATENT,
+        FRAMES_PER_LATENT,
+        height // side,
+        side,
+        width // side,
+        side,
     )
     moved = cut.permute(0, 2, 1, 3, 5, 7, 4, 6)
-    return moved.reshape(batch, frames // FRAMES, -1, height // side, width // side)
+    return moved.reshape(batch, frames // FRAMES_PER_LATENT, -1, height // side, width // side)
 
 
 def unfold(blocks: Tensor, side: int) -> Tensor:
     """Undo `fold`."""
     batch, latents, _, high, across = blocks.shape
-    cut = blocks.reshape(batch, latents, 3, FRAMES, side, side, high, across)
+    cut = blocks.reshape(batch, latents, 3, FRAMES_PER_LATENT, side, side, high, across)
     moved = cut.permute(0, 2, 1, 3, 6, 4, 7, 5)
-    return moved.reshape(batch, 3, latents * FRAMES, high * side, across * side)
+    return moved.reshape(batch, 3, latents * FRAMES_PER_LATENT, high * side, across * side)
 
 
-def each(layer: nn.Module, x: Tensor) -> Tensor:
+def apply_to_each(layer: nn.Module, x: Tensor) -> Tensor:
     """Apply a picture's `layer` to every latent of (batch, n, channels, height, width)."""
     out: Tensor = layer(x.flatten(0, 1))
     return torch.unflatten(out, 0, x.shape[:2])
@@ -75,17 +82,17 @@ class CausalBlock(nn.Module):
         if before is None:
             before = torch.zeros_like(even[:, :1])
         earlier = torch.cat([before, even[:, :-1]], 1)
-        inner = F.silu(each(self.first, torch.cat([even, earlier], 2)))
-        return x + each(self.second, inner), even[:, -1:]
+        inner = F.silu(apply_to_each(self.first, torch.cat([even, earlier], 2)))
+        return x + apply_to_each(self.second, inner), even[:, -1:]
 
 
-class Stack(nn.ModuleList):
+class CausalStack(nn.ModuleList):
     """Causal blocks one after the other."""
 
     def __init__(self, channels: int, count: int) -> None:
         super().__init__(CausalBlock(channels) for _ in range(count))
 
-    def forward(self, x: Tensor, before: Memory | None) -> tuple[Tensor, Memory]:
+    def forward(self, x: Tensor, before: FeatureCache | None) -> tuple[Tensor, FeatureCache]:
         after = []
         for index, block in enumerate(self):
             x, last = block(x, before[index] if before else None)
@@ -106,27 +113,29 @@ class Codec(nn.Module):
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config
-        fine_in = 3 * FRAMES * (PATCH // 2) ** 2
-        self.linear_in = nn.Conv2d(3 * FRAMES * PATCH**2, config.channels, 1)
+        fine_in = 3 * FRAMES_PER_LATENT * (PATCH // 2) ** 2
+        self.linear_in = nn.Conv2d(3 * FRAMES_PER_LATENT * PATCH**2, config.channels, 1)
         self.fine_in = nn.Conv2d(fine_in, config.fine, 3, padding=1)
-        self.fine_read = Stack(config.fine, 1)
+        self.fine_read = CausalStack(config.fine, 1)
         self.down = nn.Conv2d(config.fine, config.wide, 2, stride=2)
-        self.wide_read = Stack(config.wide, 2)
+        self.wide_read = CausalStack(config.wide, 2)
         self.latent = nn.Conv2d(config.wide, config.channels, 1)
-        self.linear_out = nn.Conv2d(config.channels, 3 * FRAMES * PATCH**2, 1)
+        self.linear_out = nn.Conv2d(config.channels, 3 * FRAMES_PER_LATENT * PATCH**2, 1)
         self.wide_in = nn.Conv2d(config.channels, config.wide, 3, padding=1)
-        self.wide_write = Stack(config.wide, config.deep)
+        self.wide_write = CausalStack(config.wide, config.deep)
         self.up = nn.Conv2d(config.wide, 4 * config.fine, 1)
-        self.fine_write = Stack(config.fine, config.deep)
+        self.fine_write = CausalStack(config.fine, config.deep)
         self.finest_in = nn.Conv2d(config.fine, 4 * config.finest, 1)
         self.finest = nn.Conv2d(config.finest, config.finest, 3, padding=1)
-        self.out = nn.Conv2d(config.finest, 3 * FRAMES * 4, 3, padding=1)
+        self.out = nn.Conv2d(config.finest, 3 * FRAMES_PER_LATENT * 4, 3, padding=1)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.latent.weight)
         self.register_buffer("mean", torch.zeros(config.channels))
         self.register_buffer("scale", torch.ones(config.channels))
 
-    def encode(self, pixels: Tensor, before: Memory | None = None) -> tuple[Tensor, Memory]:
+    def encode(
+        self, pixels: Tensor, before: FeatureCache | None = None
+    ) -> tuple[Tensor, FeatureCache]:
         """Return latents (batch, channels, n, height/8, width/8), and the encoder's memory.
 
         `pixels` is float (batch, 3, 4 n, height, width) in [-1, 1]; sides are multiples of 8.
@@ -134,18 +143,24 @@ class Codec(nn.Module):
         Raises:
             ValueError: the shape is another.
         """
-        if pixels.ndim != 5 or pixels.shape[1] != 3 or pixels.shape[2] % FRAMES:
-            raise ValueError(f"expected (batch, 3, {FRAMES} n, h, w), got {tuple(pixels.shape)}")
+        if pixels.ndim != 5 or pixels.shape[1] != 3 or pixels.shape[2] % FRAMES_PER_LATENT:
+            raise ValueError(
+                f"expected (batch, 3, {FRAMES_PER_LATENT} n, h, w), got {tuple(pixels.shape)}"
+            )
         if pixels.shape[3] % PATCH or pixels.shape[4] % PATCH:
             raise ValueError(f"expected sides in multiples of {PATCH}, got {pixels.shape[3:]}")
-        x = each(self.fine_in, fold(pixels, PATCH // 2))
+        x = apply_to_each(self.fine_in, fold(pixels, PATCH // 2))
         x, fine = self.fine_read(x, before[:1] if before else None)
-        x, wide = self.wide_read(each(self.down, x), before[1:] if before else None)
-        z = each(self.linear_in, fold(pixels, PATCH)) + each(self.latent, F.silu(x))
+        x, wide = self.wide_read(apply_to_each(self.down, x), before[1:] if before else None)
+        z = apply_to_each(self.linear_in, fold(pixels, PATCH)) + apply_to_each(
+            self.latent, F.silu(x)
+        )
         z = (z - self.mean[:, None, None]) / self.scale[:, None, None]
         return z.transpose(1, 2), (*fine, *wide)
 
-    def decode(self, latents: Tensor, before: Memory | None = None) -> tuple[Tensor, Memory]:
+    def decode(
+        self, latents: Tensor, before: FeatureCache | None = None
+    ) -> tuple[Tensor, FeatureCache]:
         """Return pictures (batch, 3, 4 n, height, width), about [-1, 1], and the decoder's memory.
 
         `latents` is (batch, channels, n, height/8, width/8). Decoding n latents at once, or one
@@ -153,9 +168,9 @@ class Codec(nn.Module):
         """
         z = latents.transpose(1, 2) * self.scale[:, None, None] + self.mean[:, None, None]
         deep = self.config.deep
-        x, wide = self.wide_write(each(self.wide_in, z), before[:deep] if before else None)
-        x = F.pixel_shuffle(each(self.up, x), 2)
+        x, wide = self.wide_write(apply_to_each(self.wide_in, z), before[:deep] if before else None)
+        x = F.pixel_shuffle(apply_to_each(self.up, x), 2)
         x, fine = self.fine_write(x, before[deep:] if before else None)
-        x = F.silu(F.pixel_shuffle(each(self.finest_in, x), 2))
-        x = each(self.out, x + F.silu(each(self.finest, x)))
-        return unfold(each(self.linear_out, z), PATCH) + unfold(x, 2), (*wide, *fine)
+        x = F.silu(F.pixel_shuffle(apply_to_each(self.finest_in, x), 2))
+        x = apply_to_each(self.out, x + F.silu(apply_to_each(self.finest, x)))
+        return unfold(apply_to_each(self.linear_out, z), PATCH) + unfold(x, 2), (*wide, *fine)

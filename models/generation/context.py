@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from models.generation.dit import DitConfig, Seen
+from models.generation.dit import DitConfig, KeysValues
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,32 +55,32 @@ class Context:
         """Tokens of a latent."""
         return self.keys.shape[3] // max(1, self.reach.latents)
 
-    def seen(self) -> Seen | None:
+    def past(self) -> KeysValues | None:
         """Return what is in view of a clean chunk that is remembered."""
         first = 0 if self.reach.span is None else max(0, self.length - self.reach.window)
         return self._between(first)
 
-    def seen_by(self, making: int) -> Seen | None:
+    def past_for(self, count: int) -> KeysValues | None:
         """Return what is in view of a call that makes `making` latents."""
         reach = self.reach
         if reach.span is None or self.length <= reach.sink:
             return self._between(0)
-        recent = max(0, reach.span - reach.sink - making)
+        recent = max(0, reach.span - reach.sink - count)
         first = max(reach.sink, self.length - recent)
         sink, last = self._between(0, reach.sink), self._between(first)
         parts = [part for part in (sink, last) if part is not None]
         if not parts:
             return None
         keys, values = ([getattr(part, name) for part in parts] for name in ("keys", "values"))
-        return Seen(torch.cat(keys, 3), torch.cat(values, 3))
+        return KeysValues(torch.cat(keys, 3), torch.cat(values, 3))
 
-    def _between(self, start: int, end: int | None = None) -> Seen | None:
+    def _between(self, start: int, end: int | None = None) -> KeysValues | None:
         """Return latents `start` to `end` in view, None where there is none."""
         end = self.length if end is None else end
         if start >= end:
             return None
         part = slice(start * self.tokens, end * self.tokens)
-        return Seen(self.keys[..., part, :], self.values[..., part, :])
+        return KeysValues(self.keys[..., part, :], self.values[..., part, :])
 
     @property
     def size(self) -> int:
@@ -89,7 +89,7 @@ class Context:
         return sum(part.numel() * part.element_size() for part in parts)
 
 
-def empty(
+def empty_context(
     config: DitConfig,
     reach: Reach,
     height: int,
@@ -114,18 +114,20 @@ def empty(
     )
 
 
-def append(context: Context, latents: Tensor, condition: Tensor, seen: Seen) -> Context:
+def append_chunk(
+    context: Context, latents: Tensor, condition: Tensor, keys_values: KeysValues
+) -> Context:
     """Return `context` with a chunk added, in the same buffers; the old one is spent.
 
     Where there is no room, the oldest latent that is not in the sink falls out.
     """
     for index in range(latents.shape[2]):
-        context = _append_one(context, latents, condition, seen, index)
+        context = _append_one(context, latents, condition, keys_values, index)
     return context
 
 
 def _append_one(
-    context: Context, latents: Tensor, condition: Tensor, seen: Seen, index: int
+    context: Context, latents: Tensor, condition: Tensor, keys_values: KeysValues, index: int
 ) -> Context:
     """Add latent `index` of a chunk."""
     reach, tokens = context.reach, context.tokens
@@ -141,8 +143,8 @@ def _append_one(
         for buffer in (context.latents, context.condition):
             _shift(buffer, 2, reach.sink, 1)
     at, of = (slice(n * tokens, (n + 1) * tokens) for n in (place, index))
-    context.keys[..., at, :] = seen.keys[..., of, :]
-    context.values[..., at, :] = seen.values[..., of, :]
+    context.keys[..., at, :] = keys_values.keys[..., of, :]
+    context.values[..., at, :] = keys_values.values[..., of, :]
     context.latents[:, :, place] = latents[:, :, index]
     context.condition[:, :, place] = condition[:, :, index]
     return replace(context, length=place + 1)
@@ -154,7 +156,7 @@ def _shift(buffer: Tensor, axis: int, start: int, by: int) -> None:
     buffer.narrow(axis, start, length).copy_(buffer.narrow(axis, start + by, length).clone())
 
 
-def copied(context: Context) -> Context:
+def copy_context(context: Context) -> Context:
     """Return a context with buffers of its own."""
     return replace(
         context,

@@ -17,19 +17,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.generation.codec import FRAMES
-from models.generation.prompt_encoder import Prompt
+from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.prompt_encoder import EncodedPrompt
 
-THINGS = 2  # things with a track
-WAVES = (1, 2, 4, 8)  # in a frame
-ENDS = (0, FRAMES - 1)  # pictures of a latent whose ways are told as waves
+MAX_THINGS = 2  # things with a track
+FREQUENCIES = (1, 2, 4, 8)  # in a frame
+END_FRAMES = (0, FRAMES_PER_LATENT - 1)  # pictures of a latent whose ways are told as waves
 # of each thing: a spot for each picture, the way there in x and y, presence, then the waves
-CHANNELS = FRAMES + 3 + len(ENDS) * 2 * len(WAVES) * 2
+MAP_CHANNELS = FRAMES_PER_LATENT + 3 + len(END_FRAMES) * 2 * len(FREQUENCIES) * 2
 SPREAD = 0.08  # standard deviation of a spot, as a share of the frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Control:
+class ChunkControl:
     """What one chunk of latents is to show.
 
     `track` is float32 (things, 4 * latents, 2): x and y in [0, 1] for each picture, NaN where
@@ -38,51 +38,53 @@ class Control:
     nothing of them, 0 shows them as they are.
     """
 
-    prompt: Prompt
+    prompt: EncodedPrompt
     track: Tensor | None = None
     start: Tensor | None = None
     strength: float = 1.0
 
 
-def maps(track: Tensor | None, latents: int, height: int, width: int) -> Tensor:
+def track_maps(track: Tensor | None, latents: int, height: int, width: int) -> Tensor:
     """Return the condition of a chunk: float32 (THINGS * CHANNELS, latents, height, width).
 
     Raises:
         ValueError: the track has another shape than (up to THINGS, 4 * latents, 2).
     """
-    out = torch.zeros(THINGS, latents, CHANNELS, height, width)
+    out = torch.zeros(MAX_THINGS, latents, MAP_CHANNELS, height, width)
     if track is None:
         return out.transpose(1, 2).reshape(-1, latents, height, width)
     things, pictures = track.shape[:2]
-    if things > THINGS or pictures != FRAMES * latents or track.shape[2:] != (2,):
-        expected = f"(up to {THINGS}, {FRAMES * latents}, 2)"
+    if things > MAX_THINGS or pictures != FRAMES_PER_LATENT * latents or track.shape[2:] != (2,):
+        expected = f"(up to {MAX_THINGS}, {FRAMES_PER_LATENT * latents}, 2)"
         raise ValueError(f"expected a track of {expected}, got {tuple(track.shape)}")
     known = torch.isfinite(track).all(2)
     place = torch.where(known[..., None], track, 0.5)
-    place = torch.unflatten(place, 1, (latents, FRAMES))
-    known = torch.unflatten(known, 1, (latents, FRAMES))
-    dx = place[..., 0, None, None] - _centres(width)
-    dy = place[..., 1, None, None] - _centres(height)[:, None]
+    place = torch.unflatten(place, 1, (latents, FRAMES_PER_LATENT))
+    known = torch.unflatten(known, 1, (latents, FRAMES_PER_LATENT))
+    dx = place[..., 0, None, None] - _cell_centers(width)
+    dy = place[..., 1, None, None] - _cell_centers(height)[:, None]
     spots = torch.exp(-(dx.square() + dy.square()) / (2 * SPREAD**2)) * known[..., None, None]
     every = known.all(2)[..., None, None]
-    out[:things, :, :FRAMES] = spots
-    out[:things, :, FRAMES] = dx.mean(2) * every
-    out[:things, :, FRAMES + 1] = dy.mean(2) * every
-    out[:things, :, FRAMES + 2] = every.float()
+    out[:things, :, :FRAMES_PER_LATENT] = spots
+    out[:things, :, FRAMES_PER_LATENT] = dx.mean(2) * every
+    out[:things, :, FRAMES_PER_LATENT + 1] = dy.mean(2) * every
+    out[:things, :, FRAMES_PER_LATENT + 2] = every.float()
     ways = torch.stack([way.expand(-1, -1, -1, height, width) for way in (dx, dy)], 3)
-    out[:things, :, FRAMES + 3 :] = _waves(ways[:, :, list(ENDS)]) * every[:, :, None]
+    out[:things, :, FRAMES_PER_LATENT + 3 :] = (
+        _fourier_features(ways[:, :, list(END_FRAMES)]) * every[:, :, None]
+    )
     return out.transpose(1, 2).reshape(-1, latents, height, width)
 
 
-def _waves(ways: Tensor) -> Tensor:
+def _fourier_features(ways: Tensor) -> Tensor:
     """Return sines and cosines of (things, latents, ends, axes, h, w).
 
     Ends, axes and waves become one dimension.
     """
-    turns = 2 * math.pi * torch.tensor(WAVES)[:, None, None] * ways[:, :, :, :, None]
+    turns = 2 * math.pi * torch.tensor(FREQUENCIES)[:, None, None] * ways[:, :, :, :, None]
     return torch.stack([turns.sin(), turns.cos()], 5).flatten(2, 5)
 
 
-def _centres(count: int) -> Tensor:
+def _cell_centers(count: int) -> Tensor:
     """Return where the middles of `count` cells lie in [0, 1]."""
     return (torch.arange(count) + 0.5) / count

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-from models.generation.control import CHANNELS, THINGS
+from models.generation.control import MAP_CHANNELS, MAX_THINGS
 from models.generation.rotary import angles, rotate
 
-TIMES = 1000.0  # levels are told to the model on the scale of Wan's 1000 time steps
+TIME_STEPS = 1000.0  # levels are told to the model on the scale of Wan's 1000 time steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class DitConfig:
     layers: int = 6
     ffn: int = 768
     channels: int = 16
-    condition: int = THINGS * CHANNELS
+    condition: int = MAX_THINGS * MAP_CHANNELS
     hint: int = 32
     refine: int = 128
     text: int = 96
@@ -56,7 +56,7 @@ class DitConfig:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Text:
+class TextKeysValues:
     """What cross-attention reads: keys and values (layers, batch, heads, words, head_dim).
 
     `bias` (batch, 1, 1, words) is added to the scores: the logarithm of each word's weight.
@@ -68,14 +68,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class KeysValues:
     """Keys (unrotated) and values of latents, each (layers, batch, heads, tokens, head_dim)."""
 
     keys: Tensor
     values: Tensor
 
 
-class RootMeanSquare(nn.Module):
+class RMSNorm(nn.Module):
     """Normalisation of queries and keys over all heads together."""
 
     def __init__(self, dim: int) -> None:
@@ -94,7 +94,7 @@ class Attention(nn.Module):
         self.heads = heads
         self.q, self.k = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.v, self.o = nn.Linear(dim, dim), nn.Linear(dim, dim)
-        self.norm_q, self.norm_k = RootMeanSquare(dim), RootMeanSquare(dim)
+        self.norm_q, self.norm_k = RMSNorm(dim), RMSNorm(dim)
 
     def split(self, x: Tensor) -> Tensor:
         """Return (batch, tokens, dim) as (batch, heads, tokens, head_dim)."""
@@ -103,11 +103,11 @@ class Attention(nn.Module):
     def query(self, x: Tensor) -> Tensor:
         return self.split(self.norm_q(self.q(x)))
 
-    def remember(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the keys and values of `x`."""
         return self.split(self.norm_k(self.k(x))), self.split(self.v(x))
 
-    def mix(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         out: Tensor = self.o(mixed.transpose(1, 2).flatten(2))
         return out
@@ -134,8 +134,8 @@ class Block(nn.Module):
         x: Tensor,
         times: Tensor,
         text: tuple[Tensor, Tensor, Tensor],
-        seen: tuple[Tensor, Tensor] | None,
-        turns: Tensor,
+        past: tuple[Tensor, Tensor] | None,
+        rotation: Tensor,
         mask: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the new `x` (batch, tokens, dim), and its keys (unrotated) and values.
@@ -144,14 +144,14 @@ class Block(nn.Module):
         """
         change = (self.modulation + times).unbind(2)
         inner = modulate(self.norm1(x), change[1], change[0])
-        key, value = self.self_attn.remember(inner)
+        key, value = self.self_attn.keys_values(inner)
         keys, values = (
-            (torch.cat([seen[0], key], 2), torch.cat([seen[1], value], 2)) if seen else (key, value)
+            (torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)) if past else (key, value)
         )
-        query = rotate(self.self_attn.query(inner), turns[:, -x.shape[1] :])
-        x = x + scale(self.self_attn.mix(query, rotate(keys, turns), values, mask), change[2])
+        query = rotate(self.self_attn.query(inner), rotation[:, -x.shape[1] :])
+        x = x + scale(self.self_attn.attend(query, rotate(keys, rotation), values, mask), change[2])
         asked = self.cross_attn.query(self.norm3(x))
-        x = x + self.cross_attn.mix(asked, text[0], text[1], text[2])
+        x = x + self.cross_attn.attend(asked, text[0], text[1], text[2])
         inner = modulate(self.norm2(x), change[4], change[3])
         return x + scale(self.ffn(inner), change[5]), key, value
 
@@ -166,8 +166,8 @@ class Head(nn.Module):
         self.modulation = nn.Parameter(torch.randn(1, 2, config.dim) / config.dim**0.5)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        shift, more = (self.modulation + time[:, :, None]).unbind(2)
-        out: Tensor = self.head(modulate(self.norm(x), more, shift))
+        shift, gain = (self.modulation + time[:, :, None]).unbind(2)
+        out: Tensor = self.head(modulate(self.norm(x), gain, shift))
         return out
 
 
@@ -210,27 +210,27 @@ class Dit(nn.Module):
         """The type of numbers it works in; latents go in and come out as float32."""
         return self.head.head.weight.dtype
 
-    def read(self, features: Tensor, bias: Tensor) -> Text:
+    def project_text(self, features: Tensor, bias: Tensor) -> TextKeysValues:
         """Return what cross-attention needs of a text, once for all calls with it.
 
         `features` is (batch, words, text), `bias` (batch, words).
         """
         words = self.text_embedding(features.to(self.dtype))
-        pairs = [block.cross_attn.remember(words) for block in self._layers()]
+        pairs = [block.cross_attn.keys_values(words) for block in self._layers()]
         keys, values = (torch.stack(part) for part in zip(*pairs, strict=True))
-        return Text(keys, values, bias[:, None, None].to(self.dtype))
+        return TextKeysValues(keys, values, bias[:, None, None].to(self.dtype))
 
     def forward(
         self,
         noisy: Tensor,
         levels: Tensor,
-        text: Text,
+        text: TextKeysValues,
         *,
         condition: Tensor | None = None,
-        seen: Seen | None = None,
+        past: KeysValues | None = None,
         positions: Tensor | None = None,
         mask: Tensor | None = None,
-    ) -> tuple[Tensor, Seen]:
+    ) -> tuple[Tensor, KeysValues]:
         """Return the clean latents that `noisy` seems to come from, and its keys and values.
 
         `noisy` is (batch, channels, latents, height, width), `levels` (batch, latents) in [0, 1],
@@ -242,21 +242,21 @@ class Dit(nn.Module):
         hint = self._hint(given, condition)
         x = self.patch_embedding(torch.cat([given, *hint], 1))
         _, _, latents, height, width = x.shape
-        before = seen.keys.shape[3] // (height * width) if seen else 0
+        past_count = past.keys.shape[3] // (height * width) if past else 0
         if positions is None:
-            positions = torch.arange(before + latents, device=x.device)
-        turns = angles(positions, height, width, self.config.head_dim)
+            positions = torch.arange(past_count + latents, device=x.device)
+        rotation = angles(positions, height, width, self.config.head_dim)
         if mask is not None:
             mask = mask.repeat_interleave(height * width, 0).repeat_interleave(height * width, 1)
-        waves = sinusoids(levels * TIMES, self.config.frequencies).to(self.dtype)
+        waves = sinusoids(levels * TIME_STEPS, self.config.frequencies).to(self.dtype)
         time = self.time_embedding(waves)
         times = self.time_projection(time).unflatten(-1, (6, -1))
         x = x.flatten(2).transpose(1, 2)
         made = []
         for index, block in enumerate(self._layers()):
             words = text.keys[index], text.values[index], text.bias
-            past = (seen.keys[index], seen.values[index]) if seen else None
-            x, key, value = block(x, times, words, past, turns, mask)
+            layer_past = (past.keys[index], past.values[index]) if past else None
+            x, key, value = block(x, times, words, layer_past, rotation, mask)
             made.append((key, value))
         out = unpatch(self.head(x, time), self.config.patch, (latents, height, width))
         if self.config.refine:
@@ -265,7 +265,7 @@ class Dit(nn.Module):
         keys, values = (torch.stack(part) for part in zip(*made, strict=True))
         if self.config.predicts == "flow":
             out = noisy - levels[:, None, :, None, None] * out
-        return out.to(noisy.dtype), Seen(keys, values)
+        return out.to(noisy.dtype), KeysValues(keys, values)
 
     def _layers(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]
@@ -280,10 +280,10 @@ class Dit(nn.Module):
         return [per_latent(self.track_head, condition.to(noisy.dtype))]
 
 
-def modulate(x: Tensor, more: Tensor, shift: Tensor) -> Tensor:
+def modulate(x: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
     """Return (batch, tokens, dim) times 1 + `more`, plus `shift`: (batch, latents, dim) each."""
-    parts = torch.unflatten(x, 1, (more.shape[1], -1))
-    return (parts * (1 + more[:, :, None]) + shift[:, :, None]).flatten(1, 2)
+    parts = torch.unflatten(x, 1, (gain.shape[1], -1))
+    return (parts * (1 + gain[:, :, None]) + shift[:, :, None]).flatten(1, 2)
 
 
 def scale(x: Tensor, factor: Tensor) -> Tensor:

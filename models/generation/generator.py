@@ -9,53 +9,57 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.generation.codec import Memory
-from models.generation.control import Control
+from models.generation.codec import FeatureCache
+from models.generation.control import ChunkControl
 from models.streaming import Streaming
 
 S = TypeVar("S")
 
 
-class Decoder(Protocol):
+class LatentDecoder(Protocol):
     """The codec's part in this: latents in, pictures out, and what the next latents need.
 
     How many pictures the latents make is the codec's own affair: Wan's first latent is one.
     """
 
-    def decode(self, latents: Tensor, before: Memory | None = None) -> tuple[Tensor, Memory]: ...
+    def decode(
+        self, latents: Tensor, before: FeatureCache | None = None
+    ) -> tuple[Tensor, FeatureCache]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class State(Generic[S]):
+class GeneratorState(Generic[S]):
     """The sampler's state and the decoder's memory, None before the first latent."""
 
     sampler: S
-    decoder: Memory | None = None
+    decoder: FeatureCache | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Generator(Generic[S]):
+class FrameGenerator(Generic[S]):
     """Control of a chunk in; uint8 (pictures, height, width, 3) out, for each chunk made."""
 
-    sampler: Streaming[S, Control, Tensor]
-    codec: Decoder
+    sampler: Streaming[S, ChunkControl, Tensor]
+    codec: LatentDecoder
 
-    def init_state(self) -> State[S]:
-        return State(self.sampler.init_state())
+    def init_state(self) -> GeneratorState[S]:
+        return GeneratorState(self.sampler.init_state())
 
-    def step(self, state: State[S], chunk: Control) -> tuple[State[S], Sequence[NDArray[np.uint8]]]:
+    def step(
+        self, state: GeneratorState[S], chunk: ChunkControl
+    ) -> tuple[GeneratorState[S], Sequence[NDArray[np.uint8]]]:
         """Return the state after, and the pictures of the chunks that became clean."""
         sampler, latents = self.sampler.step(state.sampler, chunk)
         memory, pictures = self._decode(state.decoder, latents)
-        return State(sampler, memory), pictures
+        return GeneratorState(sampler, memory), pictures
 
-    def flush(self, state: State[S]) -> Sequence[NDArray[np.uint8]]:
+    def flush(self, state: GeneratorState[S]) -> Sequence[NDArray[np.uint8]]:
         """Return the pictures of the chunks that were in flight."""
         return self._decode(state.decoder, self.sampler.flush(state.sampler))[1]
 
     def _decode(
-        self, memory: Memory | None, latents: Sequence[Tensor]
-    ) -> tuple[Memory | None, list[NDArray[np.uint8]]]:
+        self, memory: FeatureCache | None, latents: Sequence[Tensor]
+    ) -> tuple[FeatureCache | None, list[NDArray[np.uint8]]]:
         pictures = []
         for chunk in latents:
             with torch.no_grad():

@@ -11,24 +11,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-LONGEST = 24  # words that are read of a prompt
+MAX_WORDS = 24  # words that are read of a prompt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prompt:
+class EncodedPrompt:
     """What was asked for: features float (words, dim), and the logarithm of each word's weight."""
 
     features: Tensor
     bias: Tensor
 
-    def same(self, other: "Prompt") -> bool:
+    def equals(self, other: "EncodedPrompt") -> bool:
         """Return whether both say the same."""
         if self is other:
             return True
         return torch.equal(self.features, other.features) and torch.equal(self.bias, other.bias)
 
 
-def blend(parts: Sequence[tuple[Prompt, float]]) -> Prompt:
+def blend(parts: Sequence[tuple[EncodedPrompt, float]]) -> EncodedPrompt:
     """Return a prompt between several: attention shares itself among them by their weights.
 
     Weights are relative. A prompt with weight 0 has no influence at all, and one prompt alone is
@@ -40,28 +40,28 @@ def blend(parts: Sequence[tuple[Prompt, float]]) -> Prompt:
     total = sum(weight for _, weight in parts)
     if not parts or min(weight for _, weight in parts) < 0 or not 0 < total < float("inf"):
         raise ValueError(f"expected weights >= 0, one above 0, got {[w for _, w in parts]}")
-    told = [(prompt, weight / total) for prompt, weight in parts if weight > 0]
-    if len(told) == 1:
-        return told[0][0]
-    features = torch.cat([prompt.features for prompt, _ in told])
-    bias = torch.cat([prompt.bias + torch.tensor(weight).log() for prompt, weight in told])
-    return Prompt(features, bias)
+    weighted = [(prompt, weight / total) for prompt, weight in parts if weight > 0]
+    if len(weighted) == 1:
+        return weighted[0][0]
+    features = torch.cat([prompt.features for prompt, _ in weighted])
+    bias = torch.cat([prompt.bias + torch.tensor(weight).log() for prompt, weight in weighted])
+    return EncodedPrompt(features, bias)
 
 
-def split(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Return the words of `text` in lower case, without punctuation."""
     return re.findall(r"[a-z]+", text.lower())
 
 
-class Words(nn.Module):
+class PromptEncoder(nn.Module):
     """The encoder: embeddings of words and places, mixed by one layer of attention."""
 
     def __init__(self, vocabulary: Sequence[str], dim: int) -> None:
         super().__init__()
         self.vocabulary = tuple(vocabulary)
-        self.numbers = {word: number + 1 for number, word in enumerate(vocabulary)}
+        self.indices = {word: number + 1 for number, word in enumerate(vocabulary)}
         self.words = nn.Embedding(len(self.vocabulary) + 1, dim)  # number 0: nothing was said
-        self.places = nn.Embedding(LONGEST, dim)
+        self.places = nn.Embedding(MAX_WORDS, dim)
         self.norm = nn.LayerNorm(dim)
         self.attention = nn.MultiheadAttention(dim, 4, batch_first=True)
         self.norm_mlp = nn.LayerNorm(dim)
@@ -69,12 +69,12 @@ class Words(nn.Module):
 
     def unknown(self, text: str) -> list[str]:
         """Return the words of `text` that the model does not know."""
-        return [word for word in split(text) if word not in self.numbers]
+        return [word for word in split_words(text) if word not in self.indices]
 
     def tokens(self, text: str) -> list[int]:
         """Return the numbers of the known words of `text`, [0] if there are none."""
-        known = [self.numbers[word] for word in split(text) if word in self.numbers]
-        return known[:LONGEST] or [0]
+        known = [self.indices[word] for word in split_words(text) if word in self.indices]
+        return known[:MAX_WORDS] or [0]
 
     def forward(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return features (texts, words, dim) and bias (texts, words), -inf where there is none."""
@@ -90,7 +90,7 @@ class Words(nn.Module):
         return x, torch.zeros(x.shape[:2]).masked_fill(absent, float("-inf"))
 
     @torch.no_grad()
-    def prompt(self, text: str) -> Prompt:
+    def prompt(self, text: str) -> EncodedPrompt:
         """Return `text` as a prompt."""
         features, bias = self([text])
-        return Prompt(features[0], bias[0])
+        return EncodedPrompt(features[0], bias[0])

@@ -34,13 +34,13 @@ def angles(times: Tensor, height: int, width: int, dim: int) -> Tensor:
     return torch.stack([angle.cos(), angle.sin()]).float()
 
 
-def rotate(x: Tensor, turns: Tensor) -> Tensor:
+def rotate(x: Tensor, rotation: Tensor) -> Tensor:
     """Return (..., tokens, dim) turned by (2, tokens, dim / 2); neighbouring channels are a pair.
 
     Written with real numbers: complex ones cannot be exported. Turned in float32, given back as
     it came.
     """
     first, second = torch.unflatten(x, -1, (-1, 2)).unbind(-1)
-    cosine, sine = turns
+    cosine, sine = rotation
     pairs = (first * cosine - second * sine, first * sine + second * cosine)
     return torch.stack(pairs, -1).flatten(-2).to(x.dtype)

@@ -24,10 +24,10 @@ from torch import Tensor
 from models.generation.backbone import Backbone
 from models.generation.codec import Codec, CodecConfig
 from models.generation.context import Reach
-from models.generation.control import Control
+from models.generation.control import ChunkControl
 from models.generation.dit import Dit, DitConfig
-from models.generation.generator import Generator
-from models.generation.prompt_encoder import Prompt
+from models.generation.generator import FrameGenerator
+from models.generation.prompt_encoder import EncodedPrompt
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.rolling_forcing import RollingForcing
 from models.generation.samplers.stream_dit import StreamDiT
@@ -40,11 +40,11 @@ PICTURES = 4  # in a latent
 Step = Callable[[], None]
 
 
-def prompt(model: Dit) -> Prompt:
-    return Prompt(torch.randn(8, model.config.text), torch.zeros(8))
+def prompt(model: Dit) -> EncodedPrompt:
+    return EncodedPrompt(torch.randn(8, model.config.text), torch.zeros(8))
 
 
-def stepping(stream: Streaming[object, Control, object], said: Prompt) -> Step:
+def stepping(stream: Streaming[object, ChunkControl, object], said: EncodedPrompt) -> Step:
     """Return a function that makes one more chunk of `stream`, which is under way."""
     state = stream.init_state()
     count = 0
@@ -52,7 +52,7 @@ def stepping(stream: Streaming[object, Control, object], said: Prompt) -> Step:
     def step() -> None:
         nonlocal state, count
         track = torch.rand(1, PICTURES, 2, generator=torch.Generator().manual_seed(count))
-        state, _ = stream.step(state, Control(said, track))
+        state, _ = stream.step(state, ChunkControl(said, track))
         count += 1
 
     for _ in range(6):  # windows are full, buffers are warm
@@ -60,10 +60,10 @@ def stepping(stream: Streaming[object, Control, object], said: Prompt) -> Step:
     return step
 
 
-def uncached(model: Dit, side: int, said: Prompt, steps: int) -> Step:
+def uncached(model: Dit, side: int, said: EncodedPrompt, steps: int) -> Step:
     """Return a function that makes a chunk as MotionStream does, reading its past in each call."""
     backbone = Backbone(model, side, side, REACH)
-    text = backbone.hear(said, None).text
+    text = backbone.cache_prompt(said, None).text
     past = torch.randn(1, model.config.channels, REACH.latents + 1, side, side)
     condition = torch.zeros(1, model.config.condition, REACH.latents + 1, side, side)
     levels = torch.tensor([*([0.0] * REACH.latents), 1.0])
@@ -75,11 +75,11 @@ def uncached(model: Dit, side: int, said: Prompt, steps: int) -> Step:
     return step
 
 
-def at_once(model: Dit, side: int, said: Prompt, latents: int, calls: int) -> Step:
+def at_once(model: Dit, side: int, said: EncodedPrompt, latents: int, calls: int) -> Step:
     """Return a function that makes `latents` latents together in `calls` calls, seeing no past."""
     backbone = Backbone(model, side, side, Reach(sink=0, window=0), latents)
     sampler = StreamDiT(backbone, chunks=1, steps=calls)
-    control = Control(said)
+    control = ChunkControl(said)
 
     def step() -> None:
         sampler.step(sampler.init_state(), control)
@@ -115,9 +115,9 @@ def contestants(codec: Codec, model: Dit, side: int) -> dict[str, tuple[Step, in
     }
     steps = {"decoder alone": (decoding(codec, side), 1)}
     for name, sampler in samplers.items():
-        stream: Streaming[object, Control, Tensor] = sampler  # type: ignore[assignment]  # each has its own state
+        stream: Streaming[object, ChunkControl, Tensor] = sampler  # type: ignore[assignment]  # each has its own state
         steps[name] = (stepping(stream, said), 1)
-        steps[f"{name}, decoded"] = (stepping(Generator(stream, codec), said), 1)  # type: ignore[arg-type]  # the same
+        steps[f"{name}, decoded"] = (stepping(FrameGenerator(stream, codec), said), 1)  # type: ignore[arg-type]  # the same
     steps["no cache: MotionStream's 2 steps"] = (uncached(model, side, said, 2), 1)
     steps["no past: 5 latents at once, 5 calls"] = (at_once(model, side, said, 5, 5), 5)
     return steps

@@ -49,9 +49,9 @@ from media.worker import Worker
 from models.generation.codec import Codec, CodecConfig
 from models.generation.context import Reach
 from models.generation.dit import Dit, DitConfig
-from models.generation.prompt_encoder import Words
+from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small import generator as painter
-from models.generation.small.loading import Shows
+from models.generation.small.loading import SmallVideoInfo
 from models.generation.small.loading import SmallVideoModel as Model
 from tests.media.pipeline.scripted import scripted_services
 from tests.paths import SPEECH
@@ -87,8 +87,8 @@ def random_model(size: int) -> painter.SmallVideoGenerator:
     torch.manual_seed(0)
     codec = Codec(CodecConfig()).eval()
     model = Dit(DitConfig(channels=codec.config.channels)).eval()
-    words = Words(WORDS, model.config.text).eval()
-    shows = Shows(size, ("duck", "car", "ball"), ("grass", "sand", "stars"), Reach())
+    words = PromptEncoder(WORDS, model.config.text).eval()
+    shows = SmallVideoInfo(size, ("duck", "car", "ball"), ("grass", "sand", "stars"), Reach())
     return painter.SmallVideoGenerator(Model(codec, model, words, shows))
 
 

@@ -29,13 +29,13 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
-from models.generation.codec import FRAMES
+from models.generation.codec import FRAMES_PER_LATENT
 from models.generation.context import Reach
-from models.generation.control import Control
-from models.generation.generator import Generator, to_pictures
-from models.generation.samplers.registry import sampler
-from models.generation.small.loading import SmallVideoModel, find, load
-from models.generation.small.planner import RATE
+from models.generation.control import ChunkControl
+from models.generation.generator import FrameGenerator, to_pictures
+from models.generation.samplers.registry import create_sampler
+from models.generation.small.loading import SmallVideoModel, find_files, load
+from models.generation.small.planner import FRAME_RATE
 from models.streaming import run
 from models.training.video.clips.captions import article
 from models.training.video.clips.composition import Clip
@@ -46,8 +46,8 @@ from models.training.video.probe import GROUND_NAMES, KIND_NAMES, Probe, right, 
 from models.training.video.score import moving_clips, track_error
 
 SPAN = 40  # pictures judged together: once round the circle, so that what moves is never still
-LATENTS = SPAN // FRAMES
-MINUTE = 60 * RATE // SPAN  # spans
+LATENTS = SPAN // FRAMES_PER_LATENT
+MINUTE = 60 * FRAME_RATE // SPAN  # spans
 STREAMS = (
     "motion-stream",
     "motion-stream, no sink",
@@ -104,11 +104,14 @@ def spans(
     drawing: SmallVideoModel, name: str, scene: Scene, seed: int, latents: int
 ) -> Iterator[Shown]:
     """Yield the pictures of a stream, `SPAN` at a time."""
-    backbone = drawing.backbone(reach_of(name, drawing.shows.reach))
-    stream = Generator(sampler(name.split(",")[0], backbone, seed=seed), drawing.codec)
-    prompt = drawing.words.prompt(scene.text)
+    backbone = drawing.backbone(reach_of(name, drawing.info.reach))
+    stream = FrameGenerator(create_sampler(name.split(",")[0], backbone, seed=seed), drawing.codec)
+    prompt = drawing.prompt_encoder.prompt(scene.text)
     controls = (
-        Control(prompt, torch.from_numpy(circle(FRAMES * n, FRAMES))[None]) for n in range(latents)
+        ChunkControl(
+            prompt, torch.from_numpy(circle(FRAMES_PER_LATENT * n, FRAMES_PER_LATENT))[None]
+        )
+        for n in range(latents)
     )
     held: list[Shown] = []
     for pictures in run(stream, controls):
@@ -127,7 +130,7 @@ def looks(pictures: Shown, before: Shown | None) -> Measures:
     if before is not None:
         across = np.abs(numbers[0] - before.astype(np.float32)).mean()
         steps, places = np.append(steps, across), np.append(places, 0)
-    at_seam = places % FRAMES == 0
+    at_seam = places % FRAMES_PER_LATENT == 0
     return {
         "red": float(red),
         "green": float(green),
@@ -273,9 +276,9 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=24, help="real ones")
     told = parser.parse_args()
     torch.set_num_threads(1)
-    files, pictures = find(told.model), load_pictures(told.pictures)
-    drawing = load(files.codec, files.drawing)
-    size = drawing.shows.size
+    files, pictures = find_files(told.model), load_pictures(told.pictures)
+    drawing = load(files.codec, files.dit)
+    size = drawing.info.size
     kept = told.probe or Path(f".cache/eyeline/bench/probe-{size}.safetensors")
     probe = None if told.no_probe else probe_of(kept, pictures, told.probe_steps, size)
     clips = moving_clips(pictures, told.clips, size)

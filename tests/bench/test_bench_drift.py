@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from models.generation.codec import FRAMES
+from models.generation.codec import FRAMES_PER_LATENT
 from models.generation.context import Reach
 from tests.bench.bench_drift import circle, drift, looks, mean, reach_of, scenes
 
 RNG = np.random.default_rng(0)
-STILL = np.repeat(RNG.integers(0, 256, (1, 8, 8, 3)).astype(np.uint8), 2 * FRAMES, 0)
+STILL = np.repeat(RNG.integers(0, 256, (1, 8, 8, 3)).astype(np.uint8), 2 * FRAMES_PER_LATENT, 0)
 
 
 def test_a_still_stream_does_not_move_and_a_grey_one_has_no_edges() -> None:
@@ -20,11 +20,15 @@ def test_a_still_stream_does_not_move_and_a_grey_one_has_no_edges() -> None:
 
 
 def test_a_jump_between_chunks_shows_as_a_seam_and_the_same_jump_everywhere_does_not() -> None:
-    levels = np.repeat([100, 120, 100], FRAMES) + np.tile([0, 1], 3 * FRAMES // 2)
-    pictures = np.broadcast_to(levels[:, None, None, None], (3 * FRAMES, 4, 4, 3)).astype(np.uint8)
-    assert looks(pictures[FRAMES:], pictures[FRAMES - 1])["seams"] > 15
+    levels = np.repeat([100, 120, 100], FRAMES_PER_LATENT) + np.tile(
+        [0, 1], 3 * FRAMES_PER_LATENT // 2
+    )
+    pictures = np.broadcast_to(
+        levels[:, None, None, None], (3 * FRAMES_PER_LATENT, 4, 4, 3)
+    ).astype(np.uint8)
+    assert looks(pictures[FRAMES_PER_LATENT:], pictures[FRAMES_PER_LATENT - 1])["seams"] > 15
     even = np.broadcast_to(np.arange(12)[:, None, None, None] * 3, (12, 4, 4, 3)).astype(np.uint8)
-    assert looks(even[FRAMES:], even[FRAMES - 1])["seams"] == pytest.approx(1)
+    assert looks(even[FRAMES_PER_LATENT:], even[FRAMES_PER_LATENT - 1])["seams"] == pytest.approx(1)
 
 
 def test_parts_of_the_memory_are_off_one_by_one() -> None:

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from media.files.mp4_writer import Mp4Writer
-from models.generation.codec import FRAMES
-from models.generation.control import THINGS, Control
-from models.generation.generator import Generator
-from models.generation.prompt_encoder import Prompt
-from models.generation.samplers.registry import MOST, sampler
+from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.control import MAX_THINGS, ChunkControl
+from models.generation.generator import FrameGenerator
+from models.generation.prompt_encoder import EncodedPrompt
+from models.generation.samplers.registry import MAX_STEPS, create_sampler
 from models.generation.small import loading as embedded
-from models.generation.small.planner import RATE, Plan
-from models.generation.small.planner import plan as planned
-from models.generation.small.track_blending import Moving, onwards
+from models.generation.small.planner import FRAME_RATE, MotionPlan
+from models.generation.small.planner import plan_motion as planned
+from models.generation.small.track_blending import MotionState, blend_tracks
 from models.streaming import Streaming
 from web.cli import wan_video
 from web.cli.generation_inputs import Line, Track
@@ -54,8 +54,8 @@ class Scene:
     """What is drawn from `time` on, in seconds, and how its things move without tracks."""
 
     time: float
-    prompt: Prompt
-    plan: Plan
+    prompt: EncodedPrompt
+    plan: MotionPlan
 
 
 def generate(settings: Settings, wish: Wish, model: Path | None, output: Path) -> int:
@@ -66,19 +66,19 @@ def generate(settings: Settings, wish: Wish, model: Path | None, output: Path) -
         MediaError: the film cannot be written.
         UsageError: the sampler cannot do so many steps.
     """
-    if wish.steps is not None and not 1 <= wish.steps <= MOST[wish.sampler]:
-        most = MOST[wish.sampler]
+    if wish.steps is not None and not 1 <= wish.steps <= MAX_STEPS[wish.sampler]:
+        most = MAX_STEPS[wish.sampler]
         raise UsageError(f"--steps: {wish.sampler} takes 1 to {most} steps, got {wish.steps}")
     torch.set_num_threads(settings.threads_in_use)
     told, pictures, scale = drawn(settings, wish, model)
     for notice in told:
         sys.stderr.write(f"{notice}\n")
-    movie, interrupted = Mp4Writer(output, RATE, scale), False
+    movie, interrupted = Mp4Writer(output, FRAME_RATE, scale), False
     try:
         with movie, Bar(wish.seconds) as bar:
             for picture in pictures:
                 movie.write(picture)
-                bar.reach(movie.pictures / RATE)
+                bar.reach(movie.pictures / FRAME_RATE)
     except KeyboardInterrupt:
         interrupted = True
     sys.stderr.write(ending(movie.pictures, output, interrupted=interrupted))
@@ -99,19 +99,19 @@ def drawn(
         wan = wan_video.load_on_gpu(str(model), settings.weights, tracked=tracked, steps=wish.steps)
         pictures = wan_video.film(wan, wish.lines, pictures_of(wish), wish.seed)
         return [wan_video.notice(str(model))], pictures, 1
-    files = embedded.find(model)
-    drawing = embedded.load(files.codec, files.drawing)
-    scale = max(1, min(wish.scale, LARGEST_SIDE // drawing.shows.size))
+    files = embedded.find_files(model)
+    drawing = embedded.load(files.codec, files.dit)
+    scale = max(1, min(wish.scale, LARGEST_SIDE // drawing.info.size))
     return notices(drawing, wish), film(drawing, wish), scale
 
 
 def ending(pictures: int, output: Path, *, interrupted: bool) -> str:
     """Return what is said at the end: what there is, and where."""
     if not interrupted:
-        return f"{pictures / RATE:g} s in {output}\n"
+        return f"{pictures / FRAME_RATE:g} s in {output}\n"
     if not pictures:
         return "interrupted before the first picture: nothing was written\n"
-    return f"interrupted: the {pictures / RATE:g} s that were made are in {output}\n"
+    return f"interrupted: the {pictures / FRAME_RATE:g} s that were made are in {output}\n"
 
 
 def film(drawing: embedded.SmallVideoModel, wish: Wish) -> Iterator[Pictures]:
@@ -120,17 +120,17 @@ def film(drawing: embedded.SmallVideoModel, wish: Wish) -> Iterator[Pictures]:
     A prompt counts from its time on in what comes out, however much is in flight then.
     """
     backbone = drawing.backbone()
-    latents = sampler(wish.sampler, backbone, steps=wish.steps, seed=wish.seed)
-    generator: Streaming[Any, Control, Pictures] = Generator(latents, drawing.codec)
+    latents = create_sampler(wish.sampler, backbone, steps=wish.steps, seed=wish.seed)
+    generator: Streaming[Any, ChunkControl, Pictures] = FrameGenerator(latents, drawing.codec)
     scenes = scenes_of(drawing, wish.lines)
-    state, moving = generator.init_state(), Moving()
+    state, moving = generator.init_state(), MotionState()
     wanted, made = pictures_of(wish), 0
     while made < wanted:
-        first = moving.pictures
-        plan = scenes[scene_at(scenes, first / RATE)].plan
-        moving, track = onwards(moving, plan, drawn_at(wish.tracks, first, FRAMES))
-        prompt = scenes[scene_at(scenes, made / RATE)].prompt
-        state, chunks = generator.step(state, Control(prompt, track))
+        first = moving.frames
+        plan = scenes[scene_at(scenes, first / FRAME_RATE)].plan
+        moving, track = blend_tracks(moving, plan, drawn_at(wish.tracks, first, FRAMES_PER_LATENT))
+        prompt = scenes[scene_at(scenes, made / FRAME_RATE)].prompt
+        state, chunks = generator.step(state, ChunkControl(prompt, track))
         for picture in (picture for chunk in chunks for picture in chunk):
             if made < wanted:
                 made += 1
@@ -139,14 +139,14 @@ def film(drawing: embedded.SmallVideoModel, wish: Wish) -> Iterator[Pictures]:
 
 def pictures_of(wish: Wish) -> int:
     """Return how many pictures the film has: one at least."""
-    return max(1, round(wish.seconds * RATE))
+    return max(1, round(wish.seconds * FRAME_RATE))
 
 
 def scenes_of(drawing: embedded.SmallVideoModel, lines: Sequence[Line]) -> tuple[Scene, ...]:
     """Return what the model reads of `lines`."""
-    things = drawing.shows.things
+    things = drawing.info.things
     return tuple(
-        Scene(line.time, drawing.words.prompt(line.text), planned(line.text, things))
+        Scene(line.time, drawing.prompt_encoder.prompt(line.text), planned(line.text, things))
         for line in lines
     )
 
@@ -161,8 +161,8 @@ def drawn_at(tracks: Sequence[Track | None], first: int, count: int) -> Tensor:
 
     float32 (THINGS, count, 2), NaN for what has no track.
     """
-    places = torch.full((THINGS, count, 2), torch.nan)
-    times = np.arange(first, first + count) / RATE
+    places = torch.full((MAX_THINGS, count, 2), torch.nan)
+    times = np.arange(first, first + count) / FRAME_RATE
     for number, track in enumerate(tracks):
         if track is not None:
             places[number] = torch.from_numpy(track.at(times))
@@ -171,16 +171,16 @@ def drawn_at(tracks: Sequence[Track | None], first: int, count: int) -> Tensor:
 
 def notices(drawing: embedded.SmallVideoModel, wish: Wish) -> list[str]:
     """Return what a person should know: how small the model is, and what it makes of the words."""
-    shows = drawing.shows
+    shows = drawing.info
     told = [
         f"a small model draws, {shows.size} x {shows.size} pixels, and knows {len(shows.things)} "
         f"names of things ({', '.join(shows.things[:3])}, ...), {len(shows.backgrounds)} of "
         f"backgrounds ({', '.join(shows.backgrounds[:3])}, ...), nothing else"
     ]
     for line in wish.lines:
-        if drawing.words.tokens(line.text) == [0]:
+        if drawing.prompt_encoder.tokens(line.text) == [0]:
             told.append(f'"{line.text}": the model knows none of these words')
-        elif unknown := drawing.words.unknown(line.text):
+        elif unknown := drawing.prompt_encoder.unknown(line.text):
             told.append(f'"{line.text}": the model does not know {", ".join(unknown)}')
         told += [
             f'"{line.text}": thing {number} has no track: {moved}'

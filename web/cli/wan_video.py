@@ -7,18 +7,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.generation.control import Control
-from models.generation.wan.model import HEIGHT, METHODS, RATE, WIDTH, Wan, load
+from models.generation.control import ChunkControl
+from models.generation.wan.model import FRAME_RATE, HEIGHT, VARIANTS, WIDTH, WanModel, load
 from web.cli.generation_inputs import Line
 from web.errors import UsageError
 
 
 def is_wan(model: Path) -> bool:
     """Return whether `--model` names weights of Wan's, and not a folder."""
-    return str(model) in METHODS and not model.is_dir()
+    return str(model) in VARIANTS and not model.is_dir()
 
 
-def load_on_gpu(name: str, weights: Path, *, tracked: bool, steps: int | None) -> Wan:
+def load_on_gpu(name: str, weights: Path, *, tracked: bool, steps: int | None) -> WanModel:
     """Return the model `name` from the folder `weights`, on the GPU.
 
     Raises:
@@ -28,7 +28,9 @@ def load_on_gpu(name: str, weights: Path, *, tracked: bool, steps: int | None) -
     if tracked:
         raise UsageError(f"{name} follows no tracks, only words: leave out --track")
     if steps is not None:
-        raise UsageError(f"{name} was made for {len(METHODS[name].times)} steps: leave out --steps")
+        raise UsageError(
+            f"{name} was made for {len(VARIANTS[name].time_steps)} steps: leave out --steps"
+        )
     if not torch.cuda.is_available():
         raise UsageError(
             f"{name} needs a CUDA GPU, and this machine has none that PyTorch can use; without "
@@ -39,7 +41,7 @@ def load_on_gpu(name: str, weights: Path, *, tracked: bool, steps: int | None) -
 
 def notice(name: str) -> str:
     """Return what a person should know."""
-    way = "Rolling Forcing" if METHODS[name].rolling else "chunk after chunk"
+    way = "Rolling Forcing" if VARIANTS[name].rolling else "chunk after chunk"
     return (
         f"{name} draws whatever is told, {WIDTH} x {HEIGHT}, sampled as its weights were made for "
         f"({way}; --sampler and --scale have no effect)"
@@ -47,7 +49,7 @@ def notice(name: str) -> str:
 
 
 def film(
-    wan: Wan,
+    wan: WanModel,
     lines: Sequence[Line],
     pictures: int,
     seed: int,
@@ -55,7 +57,7 @@ def film(
     width: int = WIDTH,
     height: int = HEIGHT,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield so many pictures of what `lines` say, uint8 (height, width, 3), at `RATE` a second.
+    """Yield the pictures of `lines`, uint8 (height, width, 3), at `FRAME_RATE` a second.
 
     A prompt counts from its time on in what comes out, however much is in flight then.
     """
@@ -63,8 +65,8 @@ def film(
     prompts = [wan.prompt(line.text) for line in lines]
     state, made = generator.init_state(), 0
     while made < pictures:
-        now = max(0, sum(line.time <= made / RATE for line in lines) - 1)
-        state, chunks = generator.step(state, Control(prompts[now]))
+        now = max(0, sum(line.time <= made / FRAME_RATE for line in lines) - 1)
+        state, chunks = generator.step(state, ChunkControl(prompts[now]))
         for picture in (picture for chunk in chunks for picture in chunk):
             if made < pictures:
                 made += 1

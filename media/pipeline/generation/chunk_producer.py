@@ -10,7 +10,7 @@ from media.pipeline.generation.controls import Controls
 from media.pipeline.interfaces import Pixels
 from media.pipeline.limits import FrameOutput
 from media.pipeline.models import GenerationService
-from models.generation.chunk_request import ChunkRequest, Parts, StepRange
+from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
 
 NO_CAMERA = "no picture of a camera has come yet: it is drawn from the prompt alone"
 
@@ -35,7 +35,7 @@ class ChunkProducer:
         self._side = canvas.min_side
         self._asked = asked
         self._state: Any = None
-        self._read: Parts = ()
+        self._read: WeightedPrompts = ()
         self._told: tuple[str, ...] = ()
         self._step = 0
         self._due: list[tuple[int, float]] = []  # the step whose pictures follow a control
@@ -88,7 +88,7 @@ class ChunkProducer:
         self,
         state: Any,
         wish: ChunkRequest,
-        told: Parts | None,
+        told: WeightedPrompts | None,
         sampler: str,
         seed: int,
         files: bool,

@@ -14,7 +14,7 @@ from media.generation_events import (
     TrackPoints,
 )
 from media.pipeline.generation.motion import MotionTracks
-from models.generation.chunk_request import Parts
+from models.generation.chunk_request import WeightedPrompts
 
 OUTDATING = ("steps", "camera", "strength")  # a change of these makes what waits out of date
 RENEWING = ("sampler", "seed")  # and of these begins anew
@@ -30,7 +30,7 @@ class Controls:
     """
 
     tracks: MotionTracks
-    prompt: Parts = ()
+    prompt: WeightedPrompts = ()
     generation: GenerationConfig = field(default_factory=lambda: GenerationConfig(time=0.0))
     anew: bool = True
     once: int = 0

@@ -129,10 +129,10 @@ class GenerationStage:
 
     def _aim(self) -> Goal:
         steps, wished = self._easel.steps, self._asked.generation.steps
-        count = steps.near(wished)
+        count = steps.clamp(wished)
         return Goal(
             steps=count,
-            fewest=steps.fewest if steps.live else count,
+            fewest=steps.minimum if steps.adjustable else count,
             rate=self._shared.limits.frame_output.rate,
             chunk=self._studio.generator.chunk,
         )

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.generation.backbone import Backbone, Heard
+from models.generation.backbone import Backbone, CachedPrompt
 from models.generation.context import Context
-from models.generation.control import Control
-from models.generation.schedules import renoise
+from models.generation.control import ChunkControl
+from models.generation.schedules import add_noise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class State:
+class MotionStreamState:
     """A stream: what it sees of its past, the next chunk's number, the prompt it follows."""
 
     context: Context
     index: int = 0
-    heard: Heard | None = None
+    prompt: CachedPrompt | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,26 +35,28 @@ class MotionStream:
     levels: tuple[float, ...] = (1.0, 0.7)
     seed: int = 0
 
-    def init_state(self) -> State:
-        return State(self.backbone.begin())
+    def init_state(self) -> MotionStreamState:
+        return MotionStreamState(self.backbone.empty_context())
 
-    def step(self, state: State, chunk: Control) -> tuple[State, Sequence[Tensor]]:
+    def step(
+        self, state: MotionStreamState, chunk: ChunkControl
+    ) -> tuple[MotionStreamState, Sequence[Tensor]]:
         """Return the state after, and one chunk of latents."""
-        backbone, wanted = self.backbone, self.backbone.want(chunk)
-        context, heard = backbone.attend(chunk.prompt, state.context, state.heard)
+        backbone, control = self.backbone, self.backbone.prepare_control(chunk)
+        context, prompt = backbone.update_prompt(chunk.prompt, state.context, state.prompt)
         noisy = backbone.noise(self.seed, state.index, 0)
-        clean = wanted.start
+        clean = control.start
         for number, level in enumerate(self.levels):
             if number:
                 fresh = backbone.noise(self.seed, state.index, number)
-                noisy = renoise(clean, level, fresh)
-            if level <= wanted.strength:
+                noisy = add_noise(clean, level, fresh)
+            if level <= control.strength:
                 levels = torch.full((backbone.chunk,), level)
-                seen = context.seen_by(backbone.chunk)
-                clean, _ = backbone.denoise(noisy, levels, heard.text, wanted.condition, seen)
-        context = backbone.commit(context, clean, wanted.condition, heard.text)
-        return State(context, state.index + 1, heard), [clean[0]]
+                seen = context.past_for(backbone.chunk)
+                clean, _ = backbone.denoise(noisy, levels, prompt.text, control.condition, seen)
+        context = backbone.commit(context, clean, control.condition, prompt.text)
+        return MotionStreamState(context, state.index + 1, prompt), [clean[0]]
 
-    def flush(self, state: State) -> Sequence[Tensor]:
+    def flush(self, state: MotionStreamState) -> Sequence[Tensor]:
         """Return nothing: every chunk is out when its step ends."""
         return ()

@@ -14,30 +14,30 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.generation.backbone import Backbone, Heard, Wanted, followed
+from models.generation.backbone import Backbone, CachedPrompt, ControlTensors, follow_start
 from models.generation.context import Context
-from models.generation.control import Control
-from models.generation.schedules import ROLLING, renoise
+from models.generation.control import ChunkControl
+from models.generation.schedules import ROLLING_FORCING_LEVELS, add_noise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class InFlight:
+class RollingForcingChunk:
     """A chunk in the making: its number, its latents before the call after `calls` of them."""
 
     index: int
     noisy: Tensor
-    wanted: Wanted
+    control: ControlTensors
     calls: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class State:
+class RollingForcingState:
     """A stream: what it sees of its past, the chunks in flight (oldest first), the next number."""
 
     context: Context
-    window: tuple[InFlight, ...] = ()
+    window: tuple[RollingForcingChunk, ...] = ()
     index: int = 0
-    heard: Heard | None = None
+    prompt: CachedPrompt | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,55 +45,59 @@ class RollingForcing:
     """The sampler: one chunk in flight for each of `levels`, which fall from 1."""
 
     backbone: Backbone
-    levels: tuple[float, ...] = ROLLING
+    levels: tuple[float, ...] = ROLLING_FORCING_LEVELS
     seed: int = 0
 
-    def init_state(self) -> State:
-        return State(self.backbone.begin())
+    def init_state(self) -> RollingForcingState:
+        return RollingForcingState(self.backbone.empty_context())
 
-    def step(self, state: State, chunk: Control) -> tuple[State, Sequence[Tensor]]:
+    def step(
+        self, state: RollingForcingState, chunk: ChunkControl
+    ) -> tuple[RollingForcingState, Sequence[Tensor]]:
         """Return the state after, and a chunk of latents once the window is full."""
-        context, heard = self.backbone.attend(chunk.prompt, state.context, state.heard)
+        context, prompt = self.backbone.update_prompt(chunk.prompt, state.context, state.prompt)
         noise = self.backbone.noise(self.seed, state.index, 0)
-        entered = InFlight(state.index, noise, self.backbone.want(chunk))
+        entered = RollingForcingChunk(state.index, noise, self.backbone.prepare_control(chunk))
         window = (*state.window, entered)
-        return self._call(State(context, window, state.index + 1, heard))
+        return self._denoise_window(RollingForcingState(context, window, state.index + 1, prompt))
 
-    def flush(self, state: State) -> Sequence[Tensor]:
+    def flush(self, state: RollingForcingState) -> Sequence[Tensor]:
         """Return the chunks in flight, made clean without new ones behind them."""
         out: list[Tensor] = []
         while state.window:
-            state, latents = self._call(state)
+            state, latents = self._denoise_window(state)
             out += latents
         return out
 
-    def _call(self, state: State) -> tuple[State, Sequence[Tensor]]:
+    def _denoise_window(
+        self, state: RollingForcingState
+    ) -> tuple[RollingForcingState, Sequence[Tensor]]:
         """Make every chunk in flight clearer; emit the oldest if that was its last call."""
-        window, backbone, heard = state.window, self.backbone, state.heard
-        assert heard is not None
+        window, backbone, prompt = state.window, self.backbone, state.prompt
+        assert prompt is not None
         noisy = torch.cat([block.noisy for block in window], 2)
-        condition = torch.cat([block.wanted.condition for block in window], 2)
+        condition = torch.cat([block.control.condition for block in window], 2)
         levels = torch.tensor([self.levels[block.calls] for block in window])
         every = levels.repeat_interleave(backbone.chunk)
-        seen = state.context.seen_by(len(every))
-        clean, _ = backbone.denoise(noisy, every, heard.text, condition, seen)
+        seen = state.context.past_for(len(every))
+        clean, _ = backbone.denoise(noisy, every, prompt.text, condition, seen)
         parts = [
-            followed(part, block.wanted, float(level))
+            follow_start(part, block.control, float(level))
             for part, block, level in zip(
                 torch.split(clean, backbone.chunk, 2), window, levels, strict=True
             )
         ]
         going = tuple(self._next(block, part) for block, part in zip(window, parts, strict=True))
         if going[0].calls < len(self.levels):
-            return State(state.context, going, state.index, heard), []
-        context = backbone.commit(state.context, parts[0], window[0].wanted.condition, heard.text)
-        return State(context, going[1:], state.index, heard), [parts[0][0]]
+            return RollingForcingState(state.context, going, state.index, prompt), []
+        context = backbone.commit(state.context, parts[0], window[0].control.condition, prompt.text)
+        return RollingForcingState(context, going[1:], state.index, prompt), [parts[0][0]]
 
-    def _next(self, block: InFlight, clean: Tensor) -> InFlight:
+    def _next(self, block: RollingForcingChunk, clean: Tensor) -> RollingForcingChunk:
         """Return `block` as the next call takes it."""
         calls = block.calls + 1
         if calls == len(self.levels):
-            return InFlight(block.index, clean, block.wanted, calls)
+            return RollingForcingChunk(block.index, clean, block.control, calls)
         fresh = self.backbone.noise(self.seed, block.index, calls)
-        noisy = renoise(clean, self.levels[calls], fresh)
-        return InFlight(block.index, noisy, block.wanted, calls)
+        noisy = add_noise(clean, self.levels[calls], fresh)
+        return RollingForcingChunk(block.index, noisy, block.control, calls)

@@ -15,31 +15,31 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from models.generation.backbone import Backbone, Heard, Wanted, followed
-from models.generation.control import Control
-from models.generation.schedules import staircase
+from models.generation.backbone import Backbone, CachedPrompt, ControlTensors, follow_start
+from models.generation.control import ChunkControl
+from models.generation.schedules import partition_level
 
-CHUNKS = 5  # in flight, where nothing else is asked
+BUFFER_CHUNKS = 5  # in flight, where nothing else is asked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class InFlight:
+class StreamDiTChunk:
     """A chunk in the making, after `cycles` cycles."""
 
     latents: Tensor
-    wanted: Wanted
+    control: ControlTensors
     cycles: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class State:
+class StreamDiTState:
     """A stream: its last clean latents with their condition, the chunks in flight, a number."""
 
     references: Tensor
     condition: Tensor
-    buffer: tuple[InFlight, ...] = ()
+    buffer: tuple[StreamDiTChunk, ...] = ()
     index: int = 0
-    heard: Heard | None = None
+    prompt: CachedPrompt | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,24 +47,26 @@ class StreamDiT:
     """The sampler: `chunks` in flight, each cycle of `steps` calls; `shift` moves levels up."""
 
     backbone: Backbone
-    chunks: int = CHUNKS
+    chunks: int = BUFFER_CHUNKS
     steps: int = 1
     shift: float = 1.0
     seed: int = 0
 
-    def init_state(self) -> State:
+    def init_state(self) -> StreamDiTState:
         none = torch.zeros(self.backbone.shape, device=self.backbone.device)[:, :, :0]
-        return State(none, self.backbone.condition(None)[:, :, :0])
+        return StreamDiTState(none, self.backbone.condition(None)[:, :, :0])
 
-    def step(self, state: State, chunk: Control) -> tuple[State, Sequence[Tensor]]:
+    def step(
+        self, state: StreamDiTState, chunk: ChunkControl
+    ) -> tuple[StreamDiTState, Sequence[Tensor]]:
         """Return the state after a cycle, and a chunk of latents once the buffer is full."""
-        heard = self.backbone.hear(chunk.prompt, state.heard)
+        prompt = self.backbone.cache_prompt(chunk.prompt, state.prompt)
         noise = self.backbone.noise(self.seed, state.index, 0)
-        entered = InFlight(noise, self.backbone.want(chunk))
+        entered = StreamDiTChunk(noise, self.backbone.prepare_control(chunk))
         buffer = (*state.buffer, entered)
-        return self._cycle(replace(state, buffer=buffer, index=state.index + 1, heard=heard))
+        return self._cycle(replace(state, buffer=buffer, index=state.index + 1, prompt=prompt))
 
-    def flush(self, state: State) -> Sequence[Tensor]:
+    def flush(self, state: StreamDiTState) -> Sequence[Tensor]:
         """Return the chunks in flight, made clean without new ones behind them."""
         out: list[Tensor] = []
         while state.buffer:
@@ -72,13 +74,13 @@ class StreamDiT:
             out += latents
         return out
 
-    def _cycle(self, state: State) -> tuple[State, Sequence[Tensor]]:
+    def _cycle(self, state: StreamDiTState) -> tuple[StreamDiTState, Sequence[Tensor]]:
         """Take every chunk one stair down; emit the oldest if it is clean."""
         parts = [block.latents for block in state.buffer]
         for done in range(self.steps):
             parts = self._euler(state, parts, done)
         buffer = tuple(
-            InFlight(part, block.wanted, block.cycles + 1)
+            StreamDiTChunk(part, block.control, block.cycles + 1)
             for part, block in zip(parts, state.buffer, strict=True)
         )
         if buffer[0].cycles < self.chunks:
@@ -86,7 +88,7 @@ class StreamDiT:
         kept = self.backbone.reach.window
         first = buffer[0]
         references = torch.cat([state.references, first.latents], 2)
-        condition = torch.cat([state.condition, first.wanted.condition], 2)
+        condition = torch.cat([state.condition, first.control.condition], 2)
         start = max(0, references.shape[2] - kept)
         after = replace(
             state,
@@ -96,20 +98,20 @@ class StreamDiT:
         )
         return after, [first.latents[0]]
 
-    def _level(self, block: InFlight, done: int) -> float:
+    def _level(self, block: StreamDiTChunk, done: int) -> float:
         """Return the noise level of `block`, `done` calls into its cycle."""
         stair = self.chunks - 1 - block.cycles
-        return staircase(stair, done, self.chunks, self.steps, self.shift)
+        return partition_level(stair, done, self.chunks, self.steps, self.shift)
 
-    def _euler(self, state: State, parts: list[Tensor], done: int) -> list[Tensor]:
+    def _euler(self, state: StreamDiTState, parts: list[Tensor], done: int) -> list[Tensor]:
         """Return the chunks one call later."""
-        heard, backbone = state.heard, self.backbone
-        assert heard is not None
+        prompt, backbone = state.prompt, self.backbone
+        assert prompt is not None
         now = [self._level(block, done) for block in state.buffer]
         then = [self._level(block, done + 1) for block in state.buffer]
         noisy = torch.cat([state.references, *parts], 2)
         condition = torch.cat(
-            [state.condition, *(block.wanted.condition for block in state.buffer)], 2
+            [state.condition, *(block.control.condition for block in state.buffer)], 2
         )
         levels = torch.cat(
             [
@@ -117,10 +119,10 @@ class StreamDiT:
                 torch.tensor(now).repeat_interleave(backbone.chunk),
             ]
         )
-        clean, _ = backbone.denoise(noisy, levels, heard.text, condition)
+        clean, _ = backbone.denoise(noisy, levels, prompt.text, condition)
         fresh = torch.split(clean[:, :, state.references.shape[2] :], backbone.chunk, 2)
         return [
-            part + (after - level) * (part - followed(aim, block.wanted, level)) / level
+            part + (after - level) * (part - follow_start(aim, block.control, level)) / level
             for part, aim, block, level, after in zip(
                 parts, fresh, state.buffer, now, then, strict=True
             )

@@ -14,10 +14,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from models.generation.codec import FRAMES
-from models.generation.control import THINGS
+from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.control import MAX_THINGS
 
-RATE = 16  # pictures a second, as in training
+FRAME_RATE = 16  # pictures a second, as in training
 
 MOTIONS: dict[str, str] = {  # what is told first decides
     "circle": r"circl\w*|round|orbit\w*|spin\w*|spiral\w*",
@@ -31,11 +31,11 @@ MOTIONS: dict[str, str] = {  # what is told first decides
 }
 SPEEDS = {r"fast|quick\w*|rapid\w*": 1.6, r"slow\w*|gentl[ey]|calm\w*": 0.55}
 # where one or two things begin: two that move alike are never in the same place
-HOMES = {1: ((0.5, 0.5),), 2: ((0.32, 0.36), (0.68, 0.64))}
+START_POSITIONS = {1: ((0.5, 0.5),), 2: ((0.32, 0.36), (0.68, 0.64))}
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MotionPlan:
     """The motion of each thing that a prompt names, in its order; `speed` 1 is as in training."""
 
     motions: tuple[str, ...]
@@ -46,20 +46,23 @@ class Plan:
 
         float32 (things, count, 2), x and y in [0, 1].
         """
-        homes = HOMES[len(self.motions)]
+        starts = START_POSITIONS[len(self.motions)]
         lines = [
-            [place(motion, home, speed * picture / RATE) for picture in range(first, first + count)]
-            for motion, home, speed in zip(self.motions, homes, self.speeds, strict=True)
+            [
+                position_at(motion, start, speed * picture / FRAME_RATE)
+                for picture in range(first, first + count)
+            ]
+            for motion, start, speed in zip(self.motions, starts, self.speeds, strict=True)
         ]
         return torch.tensor(lines)
 
     def chunk(self, index: int, latents: int = 1) -> Tensor:
         """Return the track of chunk `index`, of `latents` latents."""
-        count = FRAMES * latents
+        count = FRAMES_PER_LATENT * latents
         return self.track(index * count, count)
 
 
-def plan(text: str, things: Sequence[str]) -> Plan:
+def plan_motion(text: str, things: Sequence[str]) -> MotionPlan:
     """Return the plan of `text`; `things` are the names of what the model can show.
 
     Words between one thing and the next belong to the former, those before the first to the
@@ -70,20 +73,20 @@ def plan(text: str, things: Sequence[str]) -> Plan:
     longest_first = sorted(things, key=len, reverse=True)
     names = "|".join(map(re.escape, longest_first))
     named = re.compile(rf"\b(?:an? |the )?(?:\w+(?:ing|ly) ){{0,2}}(?:{names})s?\b")
-    starts = [found.start() for found in named.finditer(low)][:THINGS] or [0]
+    starts = [found.start() for found in named.finditer(low)][:MAX_THINGS] or [0]
     bounds = [0, *starts[1:], len(low)]
     parts = [low[start:end] for start, end in pairwise(bounds)]
-    joined = len(parts) == THINGS and re.search(rf"\b(?:{names})s? and $", parts[0])
+    joined = len(parts) == MAX_THINGS and re.search(rf"\b(?:{names})s? and $", parts[0])
     if joined and _motion(parts[0]) == "free":
         parts[0] += parts[1]
-    return Plan(tuple(_motion(part) for part in parts), tuple(_speed(part) for part in parts))
+    return MotionPlan(tuple(_motion(part) for part in parts), tuple(_speed(part) for part in parts))
 
 
 def _motion(words: str) -> str:
     found = {
-        motion: told.start()
+        motion: match.start()
         for motion, pattern in MOTIONS.items()
-        if (told := re.search(rf"\b(?:{pattern})\b", words))
+        if (match := re.search(rf"\b(?:{pattern})\b", words))
     }
     return min(found, key=found.__getitem__) if found else "free"
 
@@ -95,12 +98,12 @@ def _speed(words: str) -> float:
     return 1.0
 
 
-def place(motion: str, home: tuple[float, float], time: float) -> tuple[float, float]:
-    """Return where a thing is after `time` seconds of `motion` that begins about `home`.
+def position_at(motion: str, start: tuple[float, float], time: float) -> tuple[float, float]:
+    """Return where a thing is after `time` seconds of `motion` that begins about `start`.
 
     What crosses the frame comes back: a stream does not end at its edge.
     """
-    x, y = home
+    x, y = start
     turn = math.tau * time
     if motion in ("left", "right"):
         way = -1 if motion == "left" else 1

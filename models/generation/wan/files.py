@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from models.errors import WeightsError
 
 M = TypeVar("M", bound=nn.Module)
-State = dict[str, Tensor]
+StateDict = dict[str, Tensor]
 
-WRAPPED = ("_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.")
+WRAPPERS = ("_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.")
 LORA = re.compile(r"(?:base_model\.model\.)?(.+)\.lora_([AB])(?:\.default)?\.weight")
 
 
@@ -59,8 +59,8 @@ def read(file: Path, source: str) -> dict[str, Any]:
     return dict(found)
 
 
-def read_state(file: Path, source: str, under: tuple[str, ...] = ()) -> State:
-    """Return the tensors of `file` under plain names.
+def read_state(file: Path, source: str, under: tuple[str, ...] = ()) -> StateDict:
+    """Return the tensors of `file` under strip_wrappers names.
 
     They are looked for under the first key of `under` that is there, else at the top.
 
@@ -72,7 +72,9 @@ def read_state(file: Path, source: str, under: tuple[str, ...] = ()) -> State:
         if isinstance(found.get(key), Mapping):
             found = found[key]
             break
-    state = {plain(name): value for name, value in found.items() if isinstance(value, Tensor)}
+    state = {
+        strip_wrappers(name): value for name, value in found.items() if isinstance(value, Tensor)
+    }
     if not state:
         keys = ", ".join(map(str, list(found)[:4])) or "nothing"
         where = f" under {' or '.join(under)}" if under else ""
@@ -80,16 +82,16 @@ def read_state(file: Path, source: str, under: tuple[str, ...] = ()) -> State:
     return state
 
 
-def plain(name: str) -> str:
+def strip_wrappers(name: str) -> str:
     """Return the name of a tensor without what training wrapped it in."""
-    for part in WRAPPED:
+    for part in WRAPPERS:
         name = name.replace(part, "")
     return re.sub(r"^(module\.)?(model\.)?", "", name)
 
 
-def merged(
+def merge_lora(
     state: Mapping[str, Tensor], lora: Mapping[str, Tensor], alpha: float, what: str
-) -> State:
+) -> StateDict:
     """Return `state` with low-rank changes added: weight + alpha / rank * B A.
 
     `what` names the changes in errors.
@@ -101,10 +103,10 @@ def merged(
     """
     pairs: dict[str, dict[str, Tensor]] = {}
     for name, tensor in lora.items():
-        told = LORA.fullmatch(name)
-        if not told:
+        match = LORA.fullmatch(name)
+        if not match:
             raise WeightsError(f"{what}: {name!r} is no low-rank change")
-        pairs.setdefault(f"{plain(told[1])}.weight", {})[told[2]] = tensor
+        pairs.setdefault(f"{strip_wrappers(match[1])}.weight", {})[match[2]] = tensor
     out = dict(state)
     for name, pair in pairs.items():
         if set(pair) != {"A", "B"} or name not in state:
@@ -116,7 +118,7 @@ def merged(
     return out
 
 
-def filled(
+def load_weights(
     module: M, state: Mapping[str, Tensor], what: str, *, device: str, dtype: torch.dtype
 ) -> M:
     """Return `module`, made on the meta device, with the tensors of `state` for its own.
@@ -140,8 +142,8 @@ def filled(
     return module.eval().requires_grad_(False)
 
 
-def layers(state: Mapping[str, Tensor], prefix: str) -> int:
-    """Return how many layers are numbered after `prefix` in the names of `state`."""
+def count_layers(state: Mapping[str, Tensor], prefix: str) -> int:
+    """Return how many count_layers are numbered after `prefix` in the names of `state`."""
     found = [re.match(re.escape(prefix) + r"\.(\d+)\.", name) for name in state]
     return 1 + max((int(each[1]) for each in found if each), default=-1)
 

@@ -1,8 +1,7 @@
 """Wan2.1-1.3B with the weights of Rolling Forcing, Self Forcing or LongLive: any words, 480p.
 
-The same transformer, samplers and generator as the small model's, filled from the authors' own
-files as they come from the hub, for a GPU. What differs from one set of weights to the next is
-data: see `METHODS`.
+It has the transformer, samplers and generator of the small model, needs a GPU, and reads
+the authors' files as published. `VARIANTS` lists what differs between the sets of weights.
 
 Sources: Wan team 2025; Liu et al. 2025 (Rolling Forcing); Huang et al. 2025 (Self Forcing);
 Yang et al. 2025 (LongLive). The numbers are those of the configurations published with the weights.
@@ -19,38 +18,38 @@ from torch import Tensor
 from models.errors import WeightsError
 from models.generation.backbone import Backbone
 from models.generation.context import Reach
-from models.generation.control import Control
+from models.generation.control import ChunkControl
 from models.generation.dit import Dit, DitConfig
-from models.generation.generator import Generator
-from models.generation.prompt_encoder import Prompt
+from models.generation.generator import FrameGenerator
+from models.generation.prompt_encoder import EncodedPrompt
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.rolling_forcing import RollingForcing
-from models.generation.schedules import shifted
-from models.generation.wan.files import filled, layers, merged, read_state
-from models.generation.wan.text_encoder import WanText, read_text
-from models.generation.wan.vae import CHANNELS, WanVae, read_vae
+from models.generation.schedules import shift_level
+from models.generation.wan.files import count_layers, load_weights, merge_lora, read_state
+from models.generation.wan.text_encoder import WanTextEncoder, load_text_encoder
+from models.generation.wan.vae import CHANNELS, WanVae, load_vae
 from models.streaming import Streaming
 from models.weights.hub_catalog import HUB_MODELS
 
 BASE = "wan2.1"  # where text encoder and autoencoder are, in `models.weights.hub_catalog`
 CHUNK = 3  # latents, for all of these weights
 SHIFT = 5.0  # of noise levels
-HEAD = 128  # channels of a head, where no config.json tells how many heads there are
-RATE = 16  # pictures a second
+HEAD_CHANNELS = 128  # channels of a head, where no config.json tells how many heads there are
+FRAME_RATE = 16  # pictures a second
 WIDTH, HEIGHT = 832, 480  # pixels, as in training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
-    """A set of weights: its files, what it calls them, and how it is sampled.
+class WanVariant:
+    """A set of weights: its files, their keys, and how it is sampled.
 
-    `times` are the steps of Wan's 1000 that a chunk takes. `under` are the keys of `file` to look
-    for the weights, the first that is there counts; `lora` is added with `alpha`.
+    `time_steps` are the steps of Wan's 1000 that a chunk takes. The weights are under the first of
+    `keys` that `file` has; `lora` is merged with `alpha`.
     """
 
     file: str
-    under: tuple[str, ...]
-    times: tuple[int, ...]
+    keys: tuple[str, ...]
+    time_steps: tuple[int, ...]
     reach: Reach
     rolling: bool = False
     lora: str | None = None
@@ -59,27 +58,27 @@ class Method:
     @property
     def levels(self) -> tuple[float, ...]:
         """The noise levels of the steps."""
-        return tuple(shifted(time / 1000, SHIFT) for time in self.times)
+        return tuple(shift_level(time / 1000, SHIFT) for time in self.time_steps)
 
 
-METHODS: Mapping[str, Method] = {
-    "rolling-forcing": Method(
+VARIANTS: Mapping[str, WanVariant] = {
+    "rolling-forcing": WanVariant(
         file="checkpoints/rolling_forcing_dmd.pt",
-        under=("generator_ema", "generator"),
-        times=(1000, 800, 600, 400, 200),
+        keys=("generator_ema", "generator"),
+        time_steps=(1000, 800, 600, 400, 200),
         reach=Reach(sink=3, window=18, span=21),
         rolling=True,
     ),
-    "self-forcing": Method(
+    "self-forcing": WanVariant(
         file="checkpoints/self_forcing_dmd.pt",
-        under=("generator_ema", "generator"),
-        times=(1000, 750, 500, 250),
+        keys=("generator_ema", "generator"),
+        time_steps=(1000, 750, 500, 250),
         reach=Reach(sink=0, window=18),
     ),
-    "longlive": Method(
+    "longlive": WanVariant(
         file="models/longlive_base.pt",
-        under=("generator", "model", "generator_ema"),
-        times=(1000, 750, 500, 250),
+        keys=("generator", "model", "generator_ema"),
+        time_steps=(1000, 750, 500, 250),
         reach=Reach(sink=3, window=6),
         lora="models/lora.pt",
     ),
@@ -87,18 +86,18 @@ METHODS: Mapping[str, Method] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Wan:
+class WanModel:
     """A model that draws whatever it is told, and what it takes to sample it.
 
     It follows no tracks: those are of the small model, which was trained with them.
     """
 
-    method: Method
+    variant: WanVariant
     model: Dit
-    text: WanText
+    text: WanTextEncoder
     codec: WanVae
 
-    def prompt(self, text: str) -> Prompt:
+    def prompt(self, text: str) -> EncodedPrompt:
         """Return `text` as a prompt."""
         return self.text.prompt(text)
 
@@ -112,47 +111,47 @@ class Wan:
         least = side * self.model.config.patch
         if width % least or height % least:
             raise ValueError(f"expected sides in multiples of {least}, got {width}x{height}")
-        return Backbone(self.model, height // side, width // side, self.method.reach, CHUNK)
+        return Backbone(self.model, height // side, width // side, self.variant.reach, CHUNK)
 
     def sampler(
         self, seed: int = 0, *, width: int = WIDTH, height: int = HEIGHT
-    ) -> Streaming[object, Control, Tensor]:
+    ) -> Streaming[object, ChunkControl, Tensor]:
         """Return the sampler that the weights were made for: control of 3 latents in, these out."""
-        backbone, levels = self.backbone(width, height), self.method.levels
+        backbone, levels = self.backbone(width, height), self.variant.levels
         made: object = MotionStream(backbone, levels, seed)
-        if self.method.rolling:
+        if self.variant.rolling:
             made = RollingForcing(backbone, levels, seed)
         return made  # type: ignore[return-value]  # each has a state of its own
 
     def generator(
         self, seed: int = 0, *, width: int = WIDTH, height: int = HEIGHT
-    ) -> Generator[object]:
+    ) -> FrameGenerator[object]:
         """Return control in, pictures out: 9 for a stream's first chunk, 12 for each later one."""
-        return Generator(self.sampler(seed, width=width, height=height), self.codec)
+        return FrameGenerator(self.sampler(seed, width=width, height=height), self.codec)
 
 
 def load(
     name: str, weights: Path, *, device: str = "cuda", dtype: torch.dtype = torch.bfloat16
-) -> Wan:
-    """Return the model `name` of `METHODS` from the folder that `eyeline pull` filled.
+) -> WanModel:
+    """Return the model `name` of `VARIANTS` from the folder that `eyeline pull` load_weights.
 
     Raises:
         WeightsError: no such name, or a file is missing, damaged or of something else; the message
             says which, and where it comes from.
     """
-    if name not in METHODS:
-        raise WeightsError(f"no model that draws is named {name!r}; known: {', '.join(METHODS)}")
-    method, base, source = METHODS[name], weights / BASE, HUB_MODELS[BASE].source
-    _all_there(name, weights)
-    model = read_dit(name, weights, device=device, dtype=dtype)
+    if name not in VARIANTS:
+        raise WeightsError(f"no model that draws is named {name!r}; known: {', '.join(VARIANTS)}")
+    variant, base, source = VARIANTS[name], weights / BASE, HUB_MODELS[BASE].source
+    _check_files(name, weights)
+    model = load_dit(name, weights, device=device, dtype=dtype)
     encoder, tokenizer, vae = (base / file for file in _base_files())
-    text = read_text(encoder, tokenizer, source, device=device, dtype=dtype)
+    text = load_text_encoder(encoder, tokenizer, source, device=device, dtype=dtype)
     if text.encoder.config.dim != model.config.text:
         raise WeightsError(
             f"{encoder}: features of {text.encoder.config.dim}, the transformer of {name} reads "
             f"{model.config.text}; fetch it again from {source}"
         )
-    return Wan(method, model, text, read_vae(vae, source, device=device, dtype=dtype))
+    return WanModel(variant, model, text, load_vae(vae, source, device=device, dtype=dtype))
 
 
 def _base_files() -> tuple[str, str, str]:
@@ -164,10 +163,10 @@ def _base_files() -> tuple[str, str, str]:
     )
 
 
-def _all_there(name: str, weights: Path) -> None:
+def _check_files(name: str, weights: Path) -> None:
     """Check that no file is missing, before minutes are spent on reading others."""
-    method = METHODS[name]
-    own = [method.file] if method.lora is None else [method.file, method.lora]
+    variant = VARIANTS[name]
+    own = [variant.file] if variant.lora is None else [variant.file, variant.lora]
     missing = [
         f"{weights / of / file} (from {HUB_MODELS[of].source})"
         for of, files in ((BASE, _base_files()), (name, own))
@@ -178,26 +177,26 @@ def _all_there(name: str, weights: Path) -> None:
         raise WeightsError(f"{name}: missing {'; '.join(missing)}")
 
 
-def read_dit(name: str, weights: Path, *, device: str, dtype: torch.dtype) -> Dit:
+def load_dit(name: str, weights: Path, *, device: str, dtype: torch.dtype) -> Dit:
     """Return the transformer of the weights `name`.
 
     Raises:
         WeightsError: a file is missing, damaged or of something else.
     """
-    method, source = METHODS[name], HUB_MODELS[name].source
-    file = weights / name / method.file
-    state = read_state(file, source, method.under)
-    if method.lora is not None:
-        change = weights / name / method.lora
+    variant, source = VARIANTS[name], HUB_MODELS[name].source
+    file = weights / name / variant.file
+    state = read_state(file, source, variant.keys)
+    if variant.lora is not None:
+        change = weights / name / variant.lora
         lora = read_state(change, source, ("generator_lora",))
-        state = merged(state, lora, method.alpha, str(change))
-    config = config_of(state, file, heads_told(weights / BASE / "config.json"))
+        state = merge_lora(state, lora, variant.alpha, str(change))
+    config = infer_config(state, file, read_head_count(weights / BASE / "config.json"))
     with torch.device("meta"):
         model = Dit(config)
-    return filled(model, state, str(file), device=device, dtype=dtype)
+    return load_weights(model, state, str(file), device=device, dtype=dtype)
 
 
-def heads_told(file: Path) -> int | None:
+def read_head_count(file: Path) -> int | None:
     """Return how many heads Wan's config.json tells of, None where there is no such file.
 
     Raises:
@@ -213,7 +212,7 @@ def heads_told(file: Path) -> int | None:
         ) from error
 
 
-def config_of(state: Mapping[str, Tensor], file: Path, heads: int | None) -> DitConfig:
+def infer_config(state: Mapping[str, Tensor], file: Path, heads: int | None) -> DitConfig:
     """Return the sizes of the transformer that `state`, read from `file`, is of.
 
     Heads leave no trace in shapes: without `heads` they are 128 channels wide, as all of Wan's.
@@ -233,13 +232,13 @@ def config_of(state: Mapping[str, Tensor], file: Path, heads: int | None) -> Dit
             f"{file}: takes latents of {channels} channels and gives {len(head) // 4}, expected "
             f"{CHANNELS} and {CHANNELS}: only text-to-video models of Wan2.1 are read"
         )
-    heads = heads or dim // HEAD
+    heads = heads or dim // HEAD_CHANNELS
     if not heads or dim % heads or dim // heads % 2:
         raise WeightsError(f"{file}: {dim} channels cannot be shared among {heads} heads")
     return DitConfig(
         dim=dim,
         heads=heads,
-        layers=layers(state, "blocks"),
+        layers=count_layers(state, "blocks"),
         ffn=len(inner),
         channels=channels,
         condition=0,

@@ -1,8 +1,8 @@
 """Wan's text encoder, umT5-XXL: any words in many languages to the features of a prompt.
 
 Tensors have the names that Wan's own code gives them, so `models_t5_umt5-xxl-enc-bf16.pth` fits
-as it is; sizes come from its shapes. A prompt has 512 tokens at most; what is shorter is filled
-with zeros, which Wan's cross-attention looks at too, as it did in training.
+as it is; sizes come from its shapes. A prompt has at most 512 tokens; a shorter one is padded with
+zeros, and Wan's cross-attention reads the padding too, as in training.
 
 Sources: Raffel et al. 2020 (T5); Chung et al. 2023 (umT5: each layer has positions of its own).
 """
@@ -20,16 +20,16 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from models.errors import WeightsError
-from models.generation.prompt_encoder import Prompt
-from models.generation.wan.files import filled, layers, read_state
+from models.generation.prompt_encoder import EncodedPrompt
+from models.generation.wan.files import count_layers, load_weights, read_state
 
-TOKENS = 512  # of a prompt
-FURTHEST = 128  # tokens, from where on all are equally far, as in T5
+MAX_TOKENS = 512  # of a prompt
+MAX_DISTANCE = 128  # tokens, from where on all are equally far, as in T5
 QUOTES = str.maketrans("‘’“”", "''\"\"")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TextConfig:
+class UmT5Config:
     """Sizes of an encoder; `buckets` is how many distances it tells apart."""
 
     vocabulary: int
@@ -41,7 +41,7 @@ class TextConfig:
     buckets: int
 
 
-class Norm(nn.Module):
+class T5Norm(nn.Module):
     """Root mean square, without an average taken off."""
 
     def __init__(self, dim: int) -> None:
@@ -53,22 +53,22 @@ class Norm(nn.Module):
         return self.weight * even
 
 
-class Distance(nn.Module):
+class RelativePositionBias(nn.Module):
     """What attention adds for how far a token is before or after another."""
 
-    def __init__(self, config: TextConfig) -> None:
+    def __init__(self, config: UmT5Config) -> None:
         super().__init__()
         self.embedding = nn.Embedding(config.buckets, config.heads)
 
     def forward(self, count: int) -> Tensor:
         """Return (heads, count, count) for `count` tokens."""
         place = torch.arange(count, device=self.embedding.weight.device)
-        numbers = buckets(place - place[:, None], self.embedding.num_embeddings)
+        numbers = position_buckets(place - place[:, None], self.embedding.num_embeddings)
         out: Tensor = self.embedding(numbers).permute(2, 0, 1)
         return out
 
 
-def buckets(distance: Tensor, count: int) -> Tensor:
+def position_buckets(distance: Tensor, count: int) -> Tensor:
     """Return the bucket, of `count`, that each distance falls into.
 
     One half is for tokens after, one for those before; near ones have a bucket each, further
@@ -79,7 +79,7 @@ def buckets(distance: Tensor, count: int) -> Tensor:
     half = count // 2
     near = half // 2
     size = distance.abs()
-    grown = torch.log(size.clamp(min=1).float() / near) / math.log(FURTHEST / near)
+    grown = torch.log(size.clamp(min=1).float() / near) / math.log(MAX_DISTANCE / near)
     far = (near + (grown * (half - near)).long()).clamp(max=half - 1)
     return half * (distance > 0) + torch.where(size < near, size, far)
 
@@ -87,7 +87,7 @@ def buckets(distance: Tensor, count: int) -> Tensor:
 class Attention(nn.Module):
     """Attention without biases, and without a scale: T5's weights bring it with them."""
 
-    def __init__(self, config: TextConfig) -> None:
+    def __init__(self, config: UmT5Config) -> None:
         super().__init__()
         dim, inner = config.dim, config.attention
         self.heads = config.heads
@@ -108,7 +108,7 @@ class Attention(nn.Module):
 class FeedForward(nn.Module):
     """Two ways in, one of which decides how much of the other passes."""
 
-    def __init__(self, config: TextConfig) -> None:
+    def __init__(self, config: UmT5Config) -> None:
         super().__init__()
         dim, inner = config.dim, config.ffn
         self.gate = nn.Sequential(nn.Linear(dim, inner, bias=False), nn.GELU("tanh"))
@@ -123,11 +123,11 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """A layer; `pos_embedding` is Wan's name for distances."""
 
-    def __init__(self, config: TextConfig) -> None:
+    def __init__(self, config: UmT5Config) -> None:
         super().__init__()
-        self.norm1, self.norm2 = Norm(config.dim), Norm(config.dim)
+        self.norm1, self.norm2 = T5Norm(config.dim), T5Norm(config.dim)
         self.attn, self.ffn = Attention(config), FeedForward(config)
-        self.pos_embedding = Distance(config)
+        self.pos_embedding = RelativePositionBias(config)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.norm1(x), self.pos_embedding(len(x)))
@@ -135,15 +135,15 @@ class Block(nn.Module):
         return out
 
 
-class TextEncoder(nn.Module):
+class UmT5Encoder(nn.Module):
     """The encoder: token numbers (tokens) to features (tokens, dim)."""
 
-    def __init__(self, config: TextConfig) -> None:
+    def __init__(self, config: UmT5Config) -> None:
         super().__init__()
         self.config = config
         self.token_embedding = nn.Embedding(config.vocabulary, config.dim)
         self.blocks = nn.Sequential(*(Block(config) for _ in range(config.layers)))
-        self.norm = Norm(config.dim)
+        self.norm = T5Norm(config.dim)
 
     def forward(self, numbers: Tensor) -> Tensor:
         out: Tensor = self.norm(self.blocks(self.token_embedding(numbers)))
@@ -151,31 +151,33 @@ class TextEncoder(nn.Module):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WanText:
+class WanTextEncoder:
     """Prompts from any words."""
 
     tokenizer: Tokenizer
-    encoder: TextEncoder
+    encoder: UmT5Encoder
 
     @torch.no_grad()
-    def prompt(self, text: str) -> Prompt:
+    def prompt(self, text: str) -> EncodedPrompt:
         """Return `text` as a prompt of 512 tokens, of which those after its end are zeros.
 
         What is longer than that is cut off, as Wan does.
         """
         device = self.encoder.norm.weight.device
-        numbers = torch.tensor(self.tokenizer.encode(clean(text)).ids, device=device)
+        numbers = torch.tensor(self.tokenizer.encode(normalize_text(text)).ids, device=device)
         features = self.encoder(numbers).float().cpu()
-        return Prompt(F.pad(features, (0, 0, 0, TOKENS - len(features))), torch.zeros(TOKENS))
+        return EncodedPrompt(
+            F.pad(features, (0, 0, 0, MAX_TOKENS - len(features))), torch.zeros(MAX_TOKENS)
+        )
 
 
-def clean(text: str) -> str:
+def normalize_text(text: str) -> str:
     """Return `text` as Wan's tokenizer gets it: no entities, straight quotes, single spaces."""
     plain = unicodedata.normalize("NFC", html.unescape(html.unescape(text)))
     return " ".join(plain.translate(QUOTES).split())
 
 
-def config_of(state: Mapping[str, Tensor], file: Path) -> TextConfig:
+def infer_config(state: Mapping[str, Tensor], file: Path) -> UmT5Config:
     """Return the sizes of the encoder that `state`, read from `file`, is of.
 
     Raises:
@@ -187,33 +189,35 @@ def config_of(state: Mapping[str, Tensor], file: Path) -> TextConfig:
         inner = state["blocks.0.ffn.fc1.weight"]
     except KeyError as error:
         raise WeightsError(f"{file}: not Wan's text encoder: it has no {error}") from error
-    return TextConfig(
+    return UmT5Config(
         vocabulary=words.shape[0],
         dim=words.shape[1],
         attention=len(query),
         heads=distances.shape[1],
         ffn=len(inner),
-        layers=layers(state, "blocks"),
+        layers=count_layers(state, "blocks"),
         buckets=len(distances),
     )
 
 
-def read_text(
+def load_text_encoder(
     file: Path, tokenizer: Path, source: str, *, device: str, dtype: torch.dtype
-) -> WanText:
+) -> WanTextEncoder:
     """Return the encoder in `file` with the `tokenizer.json` at `tokenizer`.
 
     Raises:
         WeightsError: one is missing, damaged, or of something else.
     """
-    words = read_tokenizer(tokenizer, source)
+    words = load_tokenizer(tokenizer, source)
     state = read_state(file, source)
     with torch.device("meta"):
-        encoder = TextEncoder(config_of(state, file))
-    return WanText(words, filled(encoder, state, str(file), device=device, dtype=dtype))
+        encoder = UmT5Encoder(infer_config(state, file))
+    return WanTextEncoder(
+        words, load_weights(encoder, state, str(file), device=device, dtype=dtype)
+    )
 
 
-def read_tokenizer(file: Path, source: str) -> Tokenizer:
+def load_tokenizer(file: Path, source: str) -> Tokenizer:
     """Return the tokenizer in `file`, which gives 512 tokens at most, the last of them an end.
 
     Raises:
@@ -228,5 +232,5 @@ def read_tokenizer(file: Path, source: str) -> Tokenizer:
             f"{file}: not a tokenizer, or damaged; fetch it again from {source}"
         ) from error
     tokenizer.no_padding()
-    tokenizer.enable_truncation(TOKENS)
+    tokenizer.enable_truncation(MAX_TOKENS)
     return tokenizer

@@ -15,16 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import WeightsError
-from models.generation.wan.files import filled, read_state
+from models.generation.wan.files import load_weights, read_state
 from models.generation.wan.vae_layers import (
     Attention,
+    CausalCache,
     CausalConv,
-    Larger,
-    Memory,
-    Norm,
+    ChannelNorm,
+    Downsample,
+    FeatureCache,
     Residual,
-    Smaller,
-    Tape,
+    Upsample,
 )
 
 FRAMES = 4  # pictures of a latent, but for the first
@@ -58,13 +58,13 @@ class VaeConfig:
 
 
 class Stages(nn.Module):
-    """Layers that pass a tape on; `head` comes last."""
+    """Layers that pass a cache on; `head` comes last."""
 
     head: nn.Sequential
 
-    def through(self, x: Tensor, tape: Tape, *parts: nn.Module) -> Tensor:
+    def through(self, x: Tensor, cache: CausalCache, *parts: nn.Module) -> Tensor:
         for layer in (*parts, *self.head):
-            x = layer.run(x, tape) if hasattr(layer, "run") else layer(x)
+            x = layer.run(x, cache) if hasattr(layer, "run") else layer(x)
         return x
 
 
@@ -75,7 +75,7 @@ def _middle(channels: int) -> nn.Sequential:
 
 
 def _head(channels: int, after: int) -> nn.Sequential:
-    return nn.Sequential(Norm(channels, 3), nn.SiLU(), CausalConv(channels, after, 3))
+    return nn.Sequential(ChannelNorm(channels, 3), nn.SiLU(), CausalConv(channels, after, 3))
 
 
 class Encoder(Stages):
@@ -90,14 +90,14 @@ class Encoder(Stages):
                 Residual(after if block else before, after) for block in range(config.blocks)
             ]
             if level < len(config.temporal):
-                layers.append(Smaller(after, time=config.temporal[level]))
+                layers.append(Downsample(after, time=config.temporal[level]))
         self.conv1 = CausalConv(3, sizes[0], 3)
         self.downsamples = nn.Sequential(*layers)
         self.middle = _middle(sizes[-1])
         self.head = _head(sizes[-1], 2 * CHANNELS)
 
-    def run(self, x: Tensor, tape: Tape) -> Tensor:
-        return self.through(x, tape, self.conv1, *self.downsamples, *self.middle)
+    def run(self, x: Tensor, cache: CausalCache) -> Tensor:
+        return self.through(x, cache, self.conv1, *self.downsamples, *self.middle)
 
 
 class Decoder(Stages):
@@ -113,14 +113,14 @@ class Decoder(Stages):
                 Residual(after if block else first, after) for block in range(config.blocks + 1)
             ]
             if level < len(config.temporal):
-                layers.append(Larger(after, time=config.temporal[::-1][level]))
+                layers.append(Upsample(after, time=config.temporal[::-1][level]))
         self.conv1 = CausalConv(CHANNELS, sizes[0], 3)
         self.middle = _middle(sizes[0])
         self.upsamples = nn.Sequential(*layers)
         self.head = _head(sizes[-1], 3)
 
-    def run(self, x: Tensor, tape: Tape) -> Tensor:
-        return self.through(x, tape, self.conv1, *self.middle, *self.upsamples)
+    def run(self, x: Tensor, cache: CausalCache) -> Tensor:
+        return self.through(x, cache, self.conv1, *self.middle, *self.upsamples)
 
 
 class WanVae(nn.Module):
@@ -134,7 +134,9 @@ class WanVae(nn.Module):
         self.conv2 = CausalConv(CHANNELS, CHANNELS, 1)
         self.decoder = Decoder(config)
 
-    def encode(self, pixels: Tensor, before: Memory | None = None) -> tuple[Tensor, Memory]:
+    def encode(
+        self, pixels: Tensor, before: FeatureCache | None = None
+    ) -> tuple[Tensor, FeatureCache]:
         """Return latents (batch, 16, n, height/8, width/8), and the encoder's memory.
 
         `pixels` is float (batch, 3, pictures, height, width) in [-1, 1]: 1 + 4 n pictures where a
@@ -155,14 +157,16 @@ class WanVae(nn.Module):
         parts = []
         sizes = [1] * first + [FRAMES] * (count // FRAMES)
         for part in torch.split(pixels.to(self._weight), sizes, 2):
-            tape = Tape(before)
-            parts.append(self.encoder.run(part, tape))
-            before = tape.after
+            cache = CausalCache(before)
+            parts.append(self.encoder.run(part, cache))
+            before = cache.following
         assert before is not None
         mean = self.conv1(torch.cat(parts, 2))[:, :CHANNELS].float()
         return (mean - self._channels(MEAN)) / self._channels(SCALE), before
 
-    def decode(self, latents: Tensor, before: Memory | None = None) -> tuple[Tensor, Memory]:
+    def decode(
+        self, latents: Tensor, before: FeatureCache | None = None
+    ) -> tuple[Tensor, FeatureCache]:
         """Return pictures (batch, 3, n, height, width), about [-1, 1], and the decoder's memory.
 
         `latents` is (batch, 16, m, height/8, width/8). They are decoded one after the other: how
@@ -171,9 +175,9 @@ class WanVae(nn.Module):
         scaled = latents.float() * self._channels(SCALE) + self._channels(MEAN)
         parts = []
         for part in torch.split(self.conv2(scaled.to(self._weight)), 1, 2):
-            tape = Tape(before)
-            parts.append(self.decoder.run(part, tape).float())
-            before = tape.after
+            cache = CausalCache(before)
+            parts.append(self.decoder.run(part, cache).float())
+            before = cache.following
         assert before is not None
         return torch.cat(parts, 2), before
 
@@ -185,7 +189,7 @@ class WanVae(nn.Module):
         return torch.tensor(values, device=self._weight.device)[:, None, None, None]
 
 
-def config_of(state: Mapping[str, Tensor], file: Path) -> VaeConfig:
+def infer_config(state: Mapping[str, Tensor], file: Path) -> VaeConfig:
     """Return the sizes of the autoencoder that `state`, read from `file`, is of.
 
     Raises:
@@ -216,7 +220,7 @@ def config_of(state: Mapping[str, Tensor], file: Path) -> VaeConfig:
     )
 
 
-def read_vae(file: Path, source: str, *, device: str, dtype: torch.dtype) -> WanVae:
+def load_vae(file: Path, source: str, *, device: str, dtype: torch.dtype) -> WanVae:
     """Return the autoencoder in `file`; `source` says in errors where it comes from.
 
     Raises:
@@ -224,5 +228,5 @@ def read_vae(file: Path, source: str, *, device: str, dtype: torch.dtype) -> Wan
     """
     state = read_state(file, source)
     with torch.device("meta"):
-        vae = WanVae(config_of(state, file))
-    return filled(vae, state, str(file), device=device, dtype=dtype)
+        vae = WanVae(infer_config(state, file))
+    return load_weights(vae, state, str(file), device=device, dtype=dtype)

@@ -1,7 +1,7 @@
-"""The layers of Wan2.1's video autoencoder, under its names: causal in time, streamed by a tape.
+"""The layers of Wan2.1's video autoencoder, under its tensor names: causal in time.
 
-Nothing here remembers anything. A call gets a `Tape` with the ends of what each causal layer saw
-in the call before, and leaves there what the next call needs.
+Layers hold no state. A `CausalCache` gives each causal layer the end of its previous input,
+and collects what the next call needs.
 
 Source: Wan team 2025, section 4.1 (the feature cache).
 """
@@ -12,29 +12,29 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-Memory = tuple[Tensor, ...]
+FeatureCache = tuple[Tensor, ...]
 
 
-class Tape:
+class CausalCache:
     """What causal layers saw at the end of the call before, in their order, and see in this one.
 
     Without a call before, the stream begins.
     """
 
-    def __init__(self, before: Memory | None) -> None:
-        self.begins = before is None
+    def __init__(self, before: FeatureCache | None) -> None:
+        self.is_start = before is None
         self._before: Iterator[Tensor] = iter(before or ())
         self._after: list[Tensor] = []
 
-    def past(self) -> Tensor | None:
+    def previous(self) -> Tensor | None:
         """Return the end that the next layer in order left; None where the stream begins."""
-        return None if self.begins else next(self._before)
+        return None if self.is_start else next(self._before)
 
-    def leave(self, end: Tensor) -> None:
+    def store(self, end: Tensor) -> None:
         self._after.append(end.clone())  # alone: a part would keep the whole alive
 
     @property
-    def after(self) -> Memory:
+    def following(self) -> FeatureCache:
         """What the next call takes as `before`."""
         return tuple(self._after)
 
@@ -46,19 +46,19 @@ class CausalConv(nn.Conv3d):
         size = (kernel,) * 3 if isinstance(kernel, int) else kernel
         super().__init__(before, after, size, padding=(0, size[1] // 2, size[2] // 2))
 
-    def run(self, x: Tensor, tape: Tape) -> Tensor:
+    def run(self, x: Tensor, cache: CausalCache) -> Tensor:
         reach = self.kernel_size[0] - 1
         if reach:
-            past = tape.past()
+            past = cache.previous()
             if past is None:
                 past = x.new_zeros(*x.shape[:2], reach, *x.shape[3:])
             x = torch.cat([past, x], 2)
-            tape.leave(x[:, :, -reach:])
+            cache.store(x[:, :, -reach:])
         out: Tensor = self(x)
         return out
 
 
-class Norm(nn.Module):
+class ChannelNorm(nn.Module):
     """Each place's channels at the same length; `gamma` has `axes` axes after the channels."""
 
     def __init__(self, channels: int, axes: int) -> None:
@@ -77,20 +77,20 @@ class Residual(nn.Module):
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
         self.residual = nn.Sequential(
-            Norm(before, 3),
+            ChannelNorm(before, 3),
             nn.SiLU(),
             CausalConv(before, after, 3),
-            Norm(after, 3),
+            ChannelNorm(after, 3),
             nn.SiLU(),
             nn.Identity(),  # where Wan has a dropout: the next layer's number counts
             CausalConv(after, after, 3),
         )
         self.shortcut = CausalConv(before, after, 1) if before != after else nn.Identity()
 
-    def run(self, x: Tensor, tape: Tape) -> Tensor:
+    def run(self, x: Tensor, cache: CausalCache) -> Tensor:
         beside: Tensor = self.shortcut(x)
         for layer in self.residual:
-            x = layer.run(x, tape) if isinstance(layer, CausalConv) else layer(x)
+            x = layer.run(x, cache) if isinstance(layer, CausalConv) else layer(x)
         return x + beside
 
 
@@ -99,20 +99,20 @@ class Attention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm = Norm(channels, 2)
+        self.norm = ChannelNorm(channels, 2)
         self.to_qkv = nn.Conv2d(channels, 3 * channels, 1)
         self.proj = nn.Conv2d(channels, channels, 1)
 
-    def run(self, x: Tensor, tape: Tape) -> Tensor:
-        del tape  # nothing of the past is seen
-        pictures = flat(x)
+    def run(self, x: Tensor, cache: CausalCache) -> Tensor:
+        del cache  # nothing of the past is seen
+        pictures = merge_time(x)
         query, key, value = self.to_qkv(self.norm(pictures)).flatten(2).transpose(1, 2).chunk(3, 2)
         mixed = F.scaled_dot_product_attention(query, key, value)
         out = self.proj(mixed.transpose(1, 2).reshape(pictures.shape))
-        return x + whole(out, len(x))
+        return x + split_time(out, len(x))
 
 
-class Larger(nn.Module):
+class Upsample(nn.Module):
     """Twice the height and width at half the channels, and with `time` twice the pictures.
 
     The first picture of a stream stays one.
@@ -126,21 +126,21 @@ class Larger(nn.Module):
         )
         self.time_conv = CausalConv(channels, 2 * channels, (3, 1, 1)) if time else None
 
-    def run(self, x: Tensor, tape: Tape) -> Tensor:
+    def run(self, x: Tensor, cache: CausalCache) -> Tensor:
         if self.time_conv is not None:
-            x = self._doubled(x, self.time_conv, tape)
-        return whole(self.resample(flat(x)), len(x))
+            x = self._doubled(x, self.time_conv, cache)
+        return split_time(self.resample(merge_time(x)), len(x))
 
-    def _doubled(self, x: Tensor, conv: CausalConv, tape: Tape) -> Tensor:
-        first, rest = (x[:, :, :1], x[:, :, 1:]) if tape.begins else (x[:, :, :0], x)
+    def _doubled(self, x: Tensor, conv: CausalConv, cache: CausalCache) -> Tensor:
+        first, rest = (x[:, :, :1], x[:, :, 1:]) if cache.is_start else (x[:, :, :0], x)
         if not rest.shape[2]:  # its convolution never sees the first picture
-            tape.leave(x.new_zeros(*x.shape[:2], 2, *x.shape[3:]))
+            cache.store(x.new_zeros(*x.shape[:2], 2, *x.shape[3:]))
             return first
-        pairs = torch.unflatten(conv.run(rest, tape), 1, (2, -1))
+        pairs = torch.unflatten(conv.run(rest, cache), 1, (2, -1))
         return torch.cat([first, pairs.permute(0, 2, 3, 1, 4, 5).flatten(2, 3)], 2)
 
 
-class Smaller(nn.Module):
+class Downsample(nn.Module):
     """Half the height and width, and with `time` half the pictures after a stream's first."""
 
     def __init__(self, channels: int, *, time: bool) -> None:
@@ -150,23 +150,23 @@ class Smaller(nn.Module):
         )
         self.time_conv = nn.Conv3d(channels, channels, (3, 1, 1), (2, 1, 1)) if time else None
 
-    def run(self, x: Tensor, tape: Tape) -> Tensor:
-        x = whole(self.resample(flat(x)), len(x))
+    def run(self, x: Tensor, cache: CausalCache) -> Tensor:
+        x = split_time(self.resample(merge_time(x)), len(x))
         if self.time_conv is None:
             return x
-        past = tape.past()
-        tape.leave(x[:, :, -1:])
+        past = cache.previous()
+        cache.store(x[:, :, -1:])
         if past is not None:
             out: Tensor = self.time_conv(torch.cat([past, x], 2))
             return out
         return x[:, :, :1] if x.shape[2] == 1 else torch.cat([x[:, :, :1], self.time_conv(x)], 2)
 
 
-def flat(x: Tensor) -> Tensor:
+def merge_time(x: Tensor) -> Tensor:
     """Return (batch, channels, time, ...) as pictures (batch * time, channels, ...)."""
     return x.transpose(1, 2).flatten(0, 1)
 
 
-def whole(pictures: Tensor, batch: int) -> Tensor:
-    """Undo `flat`."""
+def split_time(pictures: Tensor, batch: int) -> Tensor:
+    """Undo `merge_time`."""
     return torch.unflatten(pictures, 0, (batch, -1)).transpose(1, 2)

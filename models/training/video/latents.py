@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.generation.codec import FRAMES, PATCH, Codec
-from models.generation.control import THINGS
+from models.generation.codec import FRAMES_PER_LATENT, PATCH, Codec
+from models.generation.control import MAX_THINGS
 from models.generation.small.loading import load_codec
 from models.training.video.clips.composition import Clip, compose
 from models.training.video.clips.photographs import Pictures, load
@@ -49,11 +49,11 @@ class Kept:
 def encode(codec: Codec, clip: Clip) -> tuple[Tensor, Tensor, Tensor]:
     """Return latents, tracks and weights of `clip`, as `Kept` has them."""
     latents = codec.encode(to_tensor(clip.frames)[None])[0][0].half()
-    tracks = torch.full((THINGS, len(clip.frames), 2), float("nan"))
+    tracks = torch.full((MAX_THINGS, len(clip.frames), 2), float("nan"))
     tracks[: len(clip.tracks)] = torch.from_numpy(clip.tracks)
     covered = torch.from_numpy(clip.masks.max(0)).float()
-    count, side = len(clip.frames) // FRAMES, len(covered[0]) // PATCH
-    cells = covered.reshape(count, FRAMES, side, PATCH, side, PATCH).mean((1, 3, 5))
+    count, side = len(clip.frames) // FRAMES_PER_LATENT, len(covered[0]) // PATCH
+    cells = covered.reshape(count, FRAMES_PER_LATENT, side, PATCH, side, PATCH).mean((1, 3, 5))
     return latents, tracks, cells.round().byte()
 
 
@@ -88,7 +88,7 @@ def _write(
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     told = []
     for seed in range(shard * SHARD, (shard + 1) * SHARD):
-        clip = compose(pictures, seed, size=size, frames=FRAMES * latents, varied=False)
+        clip = compose(pictures, seed, size=size, frames=FRAMES_PER_LATENT * latents, varied=False)
         parts.append(encode(codec, clip))
         told.append((clip.kinds, clip.motions, clip.background))
     stacked = [torch.stack(part).numpy() for part in zip(*parts, strict=True)]

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.generation.codec import FRAMES
-from models.generation.control import Control
-from models.generation.generator import Generator
-from models.generation.samplers.registry import sampler
+from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.control import ChunkControl
+from models.generation.generator import FrameGenerator
+from models.generation.samplers.registry import create_sampler
 from models.generation.small.loading import SmallVideoModel
 from models.training.video.clips.composition import Clip
 from models.training.video.clips.paths import RATE
@@ -28,13 +28,13 @@ def after_switch(
 
     What is in flight when the prompt changes comes after the change: it is waited for too.
     """
-    stream = Generator(sampler(name, drawing.backbone(), seed=seed), drawing.codec)
+    stream = FrameGenerator(create_sampler(name, drawing.backbone(), seed=seed), drawing.codec)
     state, shown = stream.init_state(), []
-    prompts = [drawing.words.prompt(clip.caption) for clip in (first, then)]
+    prompts = [drawing.prompt_encoder.prompt(clip.caption) for clip in (first, then)]
     track = torch.from_numpy(then.tracks[:1])
     for chunk in range(BEFORE + AFTER):
-        at = (chunk - BEFORE) % (track.shape[1] // FRAMES) * FRAMES
-        control = Control(prompts[chunk >= BEFORE], track[:, at : at + FRAMES])
+        at = (chunk - BEFORE) % (track.shape[1] // FRAMES_PER_LATENT) * FRAMES_PER_LATENT
+        control = ChunkControl(prompts[chunk >= BEFORE], track[:, at : at + FRAMES_PER_LATENT])
         state, pictures = stream.step(state, control)
         if chunk >= BEFORE:
             shown += list(pictures)

@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from models.generation.codec import FRAMES
-from models.generation.control import Control
-from models.generation.generator import Generator
-from models.generation.samplers.registry import STEPS, sampler
-from models.generation.small.loading import SmallVideoModel, find, load
+from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.control import ChunkControl
+from models.generation.generator import FrameGenerator
+from models.generation.samplers.registry import DEFAULT_STEPS, create_sampler
+from models.generation.small.loading import SmallVideoModel, find_files, load
 from models.streaming import Streaming, run
 from models.training.video.clips.composition import Clip, compose
 from models.training.video.clips.photographs import Pictures
@@ -57,18 +57,19 @@ Shown = NDArray[np.uint8]
 
 def shown(
     drawing: SmallVideoModel,
-    latents: Streaming[Any, Control, Tensor],
+    latents: Streaming[Any, ChunkControl, Tensor],
     text: str,
     track: Tensor | None,
 ) -> Shown:
     """Return a clip for `text`, as long as `track` (things, pictures, 2), or 2.5 s without one."""
-    prompt = drawing.words.prompt(text)
-    count = track.shape[1] // FRAMES if track is not None else 10
+    prompt = drawing.prompt_encoder.prompt(text)
+    count = track.shape[1] // FRAMES_PER_LATENT if track is not None else 10
     parts = [
-        track[:, FRAMES * n : FRAMES * (n + 1)] if track is not None else None for n in range(count)
+        track[:, FRAMES_PER_LATENT * n : FRAMES_PER_LATENT * (n + 1)] if track is not None else None
+        for n in range(count)
     ]
-    control = [Control(prompt, part) for part in parts]
-    return np.concatenate(list(run(Generator(latents, drawing.codec), control)))
+    control = [ChunkControl(prompt, part) for part in parts]
+    return np.concatenate(list(run(FrameGenerator(latents, drawing.codec), control)))
 
 
 def found(pictures: Shown) -> NDArray[np.float64]:
@@ -142,7 +143,7 @@ def score(
     for number, clip in enumerate(clips):
         strange = clips[(number + 1) % len(clips)].tracks[0]
         for out, track in ((made, clip.tracks[0]), (other, strange), (none, None)):
-            made_by = sampler(name, drawing.backbone(), seed=number)
+            made_by = create_sampler(name, drawing.backbone(), seed=number)
             told = None if track is None else torch.from_numpy(track)[None]
             out.append(shown(drawing, made_by, clip.caption, told))
     if folder:
@@ -185,7 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="a folder, as dit_ship --to leaves it")
     parser.add_argument("--pictures", type=Path, default=Path(".cache/eyeline/training/pictures"))
-    parser.add_argument("--sampler", choices=STEPS, nargs="+", default=list(STEPS))
+    parser.add_argument("--sampler", choices=DEFAULT_STEPS, nargs="+", default=list(DEFAULT_STEPS))
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets")
     options = parser.parse_args()
@@ -193,9 +194,9 @@ def main() -> None:
         options.sheets.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
-    files, pictures = find(options.model), load_pictures(options.pictures)
-    drawing = load(files.codec, files.drawing)
-    size = drawing.shows.size
+    files, pictures = find_files(options.model), load_pictures(options.pictures)
+    drawing = load(files.codec, files.dit)
+    size = drawing.info.size
     ratios = decibels(drawing.codec, pictures, Recipe(size=size))
     logger.info("codec: %.1f dB, the worst clip %.1f", ratios.mean(), ratios.min())
     probe = train(pictures, size)

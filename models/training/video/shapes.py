@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from models.generation.context import Reach
-from models.generation.schedules import ROLLING, SHIFT, shifted, staircase
+from models.generation.schedules import ROLLING_FORCING_LEVELS, SHIFT, partition_level, shift_level
 
 Rng = np.random.Generator
 
@@ -75,12 +75,12 @@ def side_by_side(clip: tuple[int, ...], levels: Sequence[float]) -> Shape:
 
 def rolling_forcing(rng: Rng, latents: int, reach: Reach) -> Shape:
     """Return a window that fills, that is full, or that runs empty."""
-    depth = len(ROLLING)
+    depth = len(ROLLING_FORCING_LEVELS)
     state = rng.choice(["fills", "full", "empties"], p=[0.25, 0.6, 0.15])
     window = depth if state == "full" else int(rng.integers(1, depth))
     clean = 0 if state == "fills" else int(rng.integers(0, reach.latents + 1))
     oldest = window if state == "fills" else depth  # calls of the oldest so far, and this one
-    levels = [ROLLING[oldest - 1 - place] for place in range(window)]
+    levels = [ROLLING_FORCING_LEVELS[oldest - 1 - place] for place in range(window)]
     clip = _with_gap(rng, latents, clean + window, reach)
     size = clean + window
     mask = torch.ones(size, size).tril().bool()
@@ -96,7 +96,9 @@ def stream_dit(rng: Rng, latents: int, reach: Reach) -> Shape:
     lowest = CHUNKS - window if state == "fills" else 0
     steps = int(rng.integers(1, 4))
     done = int(rng.integers(0, steps))
-    levels = [staircase(lowest + place, done, CHUNKS, steps, SHIFT) for place in range(window)]
+    levels = [
+        partition_level(lowest + place, done, CHUNKS, steps, SHIFT) for place in range(window)
+    ]
     size = clean + window
     start = int(rng.integers(0, latents - size + 1)) if clean else 0
     mask = torch.ones(size, size).bool()
@@ -106,7 +108,7 @@ def stream_dit(rng: Rng, latents: int, reach: Reach) -> Shape:
 
 def _level(rng: Rng) -> float:
     """Return a level: pure noise in a third of cases, else anything, more often high."""
-    return 1.0 if rng.random() < 0.33 else shifted(float(rng.random()), 2.0)
+    return 1.0 if rng.random() < 0.33 else shift_level(float(rng.random()), 2.0)
 
 
 def _with_gap(rng: Rng, latents: int, count: int, reach: Reach) -> tuple[int, ...]:

@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=CHECKPOINTS)
     options = parser.parse_args()
     embedded.load(options.codec, options.drawing)  # refuses what does not go together
-    codec, drawing = (options.to / name for name in embedded.NAMES)
+    codec, drawing = (options.to / name for name in embedded.FILE_NAMES)
     halve(options.codec, codec)
     halve(options.drawing, drawing)
 

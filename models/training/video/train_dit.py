@@ -28,10 +28,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.generation.context import Reach
-from models.generation.control import maps
-from models.generation.dit import Dit, DitConfig, Text
-from models.generation.prompt_encoder import Words
-from models.generation.small.loading import Both, Shows, save
+from models.generation.control import track_maps
+from models.generation.dit import Dit, DitConfig, TextKeysValues
+from models.generation.prompt_encoder import PromptEncoder
+from models.generation.small.loading import PromptedDit, SmallVideoInfo, save
 from models.training.bfloat16 import Halves
 from models.training.muon import Muon, groups, share_at
 from models.training.process import hold, turns
@@ -118,14 +118,14 @@ def batch_of(kept: Kept, recipe: Recipe, rng: np.random.Generator) -> Batch:
     latents = kept.latents[chosen].float()
     count, height, width = latents.shape[2:]
     tracks = [hide(rng, kept.tracks[index], recipe) for index in chosen]
-    condition = torch.stack([maps(track, count, height, width) for track in tracks])
+    condition = torch.stack([track_maps(track, count, height, width) for track in tracks])
     weights = 1 + recipe.weight * kept.weights[chosen].float()[:, None] / 255
     captions = [caption(rng, *kept.told[index]) for index in chosen]
     return Batch(latents, condition, weights, captions)
 
 
 def loss_of(
-    model: Dit, batch: Batch, shape: Shape, past: Past, noise: Tensor, text: Text
+    model: Dit, batch: Batch, shape: Shape, past: Past, noise: Tensor, text: TextKeysValues
 ) -> Tensor:
     """Return the weighted squared error of what the model makes of the noisy latents.
 
@@ -141,7 +141,7 @@ def loss_of(
 
 
 def denoised(
-    model: Dit, batch: Batch, shape: Shape, past: Past, noise: Tensor, text: Text
+    model: Dit, batch: Batch, shape: Shape, past: Past, noise: Tensor, text: TextKeysValues
 ) -> Tensor:
     """Return what the model makes of the noisy latents of `shape`, after a context from `past`.
 
@@ -176,7 +176,7 @@ def switched(batch: Batch, shape: Shape, rng: np.random.Generator) -> Past:
 
 @torch.no_grad()
 def own_past(
-    model: Dit, batch: Batch, shape: Shape, noise: Tensor, text: Text, level: float
+    model: Dit, batch: Batch, shape: Shape, noise: Tensor, text: TextKeysValues, level: float
 ) -> Past:
     """Return the batch's latents, with those of the context as the model makes them itself.
 
@@ -194,11 +194,13 @@ def own_past(
 class Run:
     """A training run in a folder: the weights, their smoothed copy, the optimiser, the step."""
 
-    def __init__(self, folder: Path, recipe: Recipe, shows: Shows, config: DitConfig) -> None:
+    def __init__(
+        self, folder: Path, recipe: Recipe, shows: SmallVideoInfo, config: DitConfig
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed)
         self.folder, self.recipe, self.shows = folder, recipe, shows
-        self.both = Both(Dit(config), Words(vocabulary(), config.text))
+        self.both = PromptedDit(Dit(config), PromptEncoder(vocabulary(), config.text))
         nn.init.zeros_(self.both.model.head.head.weight)
         if config.refine:
             nn.init.zeros_(self.both.model.get_parameter("refine.4.weight"))
@@ -236,7 +238,7 @@ class Run:
         shape = dit_shapes.draw(rng, batch.latents.shape[2], self.shows.reach)
         noise = torch.from_numpy(rng.standard_normal(batch.latents.shape, np.float32))
         with Halves():
-            text = model.read(*self.both.words(batch.captions))
+            text = model.project_text(*self.both.words(batch.captions))
             past = Past(batch.latents, batch.condition)
             if rng.random() < recipe.switched:
                 past = switched(batch, shape, rng)
@@ -292,11 +294,11 @@ def train(run: Run, kept: Kept, minutes: float) -> None:
             losses = {}
 
 
-def shows(size: int) -> Shows:
+def shows(size: int) -> SmallVideoInfo:
     """Return what a model of this data shows."""
     things = [name for kind in KINDS.values() for name in kind.names]
     grounds = [name for ground in BACKGROUNDS.values() for name in ground.names]
-    return Shows(size, tuple(things), tuple(grounds), Reach(sink=2, window=1))
+    return SmallVideoInfo(size, tuple(things), tuple(grounds), Reach(sink=2, window=1))
 
 
 def main() -> None:

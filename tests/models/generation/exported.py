@@ -6,7 +6,7 @@ import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
-from models.generation.dit import Dit, Seen, Text
+from models.generation.dit import Dit, KeysValues, TextKeysValues
 
 
 class Call(nn.Module):
@@ -30,9 +30,9 @@ class Call(nn.Module):
         clean, own = self.model(
             noisy,
             levels,
-            Text(keys, values, bias),
+            TextKeysValues(keys, values, bias),
             condition=condition,
-            seen=Seen(past_keys, past_values),
+            past=KeysValues(past_keys, past_values),
         )
         return clean, own.keys, own.values
 

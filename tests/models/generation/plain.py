@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from models.generation.backbone import Backbone
-from models.generation.control import Control, maps
-from models.generation.dit import Seen, Text
-from models.generation.schedules import drawn, renoise
+from models.generation.control import ChunkControl, track_maps
+from models.generation.dit import KeysValues, TextKeysValues
+from models.generation.schedules import add_noise, seeded_noise
 
 
 def visible(chunk: int, sink: int, window: int) -> list[int]:
@@ -21,13 +21,13 @@ def visible(chunk: int, sink: int, window: int) -> list[int]:
 
 
 def past_of(
-    backbone: Backbone, made: Sequence[Tensor], conditions: Sequence[Tensor], text: Text
-) -> Seen | None:
+    backbone: Backbone, made: Sequence[Tensor], conditions: Sequence[Tensor], text: TextKeysValues
+) -> KeysValues | None:
     """Return keys and values of what the next chunk sees, everything computed from the start."""
     sink, window = (
         length // backbone.chunk for length in (backbone.reach.sink, backbone.reach.window)
     )
-    each: list[Seen] = []
+    each: list[KeysValues] = []
     for number in range(len(made)):
         before = joined([each[past] for past in visible(number, sink, window)])
         _, seen = read(backbone, made[number], 0.0, conditions[number], text, before)
@@ -35,10 +35,12 @@ def past_of(
     return joined([each[past] for past in visible(len(made), sink, window)])
 
 
-def joined(parts: Sequence[Seen]) -> Seen | None:
+def joined(parts: Sequence[KeysValues]) -> KeysValues | None:
     if not parts:
         return None
-    return Seen(torch.cat([p.keys for p in parts], 3), torch.cat([p.values for p in parts], 3))
+    return KeysValues(
+        torch.cat([p.keys for p in parts], 3), torch.cat([p.values for p in parts], 3)
+    )
 
 
 def read(
@@ -46,41 +48,41 @@ def read(
     noisy: Tensor,
     level: float | Tensor,
     condition: Tensor,
-    text: Text,
-    seen: Seen | None,
-) -> tuple[Tensor, Seen]:
+    text: TextKeysValues,
+    seen: KeysValues | None,
+) -> tuple[Tensor, KeysValues]:
     levels = torch.as_tensor(level).expand(noisy.shape[2])[None]
     with torch.no_grad():
-        clean, own = backbone.model(noisy, levels, text, condition=condition, seen=seen)
+        clean, own = backbone.model(noisy, levels, text, condition=condition, past=seen)
     return clean, own
 
 
-def condition_of(backbone: Backbone, control: Control) -> Tensor:
-    return maps(control.track, backbone.chunk, backbone.height, backbone.width)[None]
+def condition_of(backbone: Backbone, control: ChunkControl) -> Tensor:
+    return track_maps(control.track, backbone.chunk, backbone.height, backbone.width)[None]
 
 
 def motion_stream(
-    backbone: Backbone, levels: Sequence[float], seed: int, controls: Sequence[Control]
+    backbone: Backbone, levels: Sequence[float], seed: int, controls: Sequence[ChunkControl]
 ) -> list[Tensor]:
     """Return a whole stream of one prompt at once."""
-    text = backbone.hear(controls[0].prompt, None).text
+    text = backbone.cache_prompt(controls[0].prompt, None).text
     conditions = [condition_of(backbone, control) for control in controls]
     made: list[Tensor] = []
     for number, condition in enumerate(conditions):
         past = past_of(backbone, made, conditions, text)
         clean = torch.zeros(backbone.shape)
         for step, level in enumerate(levels):
-            noisy = renoise(clean, level, drawn(seed, number, step, backbone.shape))
+            noisy = add_noise(clean, level, seeded_noise(seed, number, step, backbone.shape))
             clean, _ = read(backbone, noisy, level, condition, text, past)
         made.append(clean)
     return [chunk[0] for chunk in made]
 
 
 def rolling_forcing(
-    backbone: Backbone, levels: Sequence[float], seed: int, controls: Sequence[Control]
+    backbone: Backbone, levels: Sequence[float], seed: int, controls: Sequence[ChunkControl]
 ) -> list[Tensor]:
     """Return a whole stream of one prompt: call `n` works on chunks `n - T + 1` to `n`."""
-    text = backbone.hear(controls[0].prompt, None).text
+    text = backbone.cache_prompt(controls[0].prompt, None).text
     conditions = [condition_of(backbone, control) for control in controls]
     count, depth = len(controls), len(levels)
     latest: dict[int, Tensor] = {}
@@ -89,10 +91,10 @@ def rolling_forcing(
         window = range(max(0, call - depth + 1), min(count, call + 1))
         ages = [call - chunk for chunk in window]
         noisy = [
-            renoise(
+            add_noise(
                 latest.get(chunk, torch.zeros(backbone.shape)),
                 levels[age],
-                drawn(seed, chunk, age, backbone.shape),
+                seeded_noise(seed, chunk, age, backbone.shape),
             )
             for chunk, age in zip(window, ages, strict=True)
         ]

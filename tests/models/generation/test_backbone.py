@@ -21,16 +21,16 @@ def test_sizes_that_do_not_fit_are_refused(height: int, reach: Reach, chunk: int
 
 def test_a_prompt_that_says_the_same_is_not_read_again() -> None:
     backbone, words = tiny.backbone(), tiny.words()
-    heard = backbone.hear(words.prompt("a duck"), None)
-    assert backbone.hear(words.prompt("A duck!"), heard) is heard
-    assert backbone.hear(words.prompt("a car"), heard) is not heard
+    heard = backbone.cache_prompt(words.prompt("a duck"), None)
+    assert backbone.cache_prompt(words.prompt("A duck!"), heard) is heard
+    assert backbone.cache_prompt(words.prompt("a car"), heard) is not heard
 
 
 def test_a_context_without_room_stays_empty() -> None:
     backbone = tiny.backbone(sink=0, window=0)
     control = tiny.controls(1)[0]
-    text = backbone.hear(control.prompt, None).text
-    wanted = backbone.want(control)
-    after = backbone.commit(backbone.begin(), wanted.start, wanted.condition, text)
-    assert after.seen() is None
+    text = backbone.cache_prompt(control.prompt, None).text
+    wanted = backbone.prepare_control(control)
+    after = backbone.commit(backbone.empty_context(), wanted.start, wanted.condition, text)
+    assert after.past() is None
     assert after.size == 0

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.generation.codec import Memory, fold, unfold
+from models.generation.codec import FeatureCache, fold, unfold
 from tests.models.generation import tiny
 
 CLOSE = 1e-5  # float32: convolutions of other batch sizes
@@ -21,7 +21,7 @@ def test_decoding_in_any_pieces_is_decoding_the_whole(cuts: list[int]) -> None:
     codec = tiny.codec()
     latents, _ = codec.encode(clip(6))
     whole, _ = codec.decode(latents)
-    memory: Memory | None = None
+    memory: FeatureCache | None = None
     parts = []
     for start, end in zip([0, *cuts], [*cuts, 6], strict=True):
         shown, memory = codec.decode(latents[:, :, start:end], memory)

@@ -4,26 +4,26 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.generation.context import Context, Reach, append, copied, empty
-from models.generation.dit import Seen
+from models.generation.context import Context, Reach, append_chunk, copy_context, empty_context
+from models.generation.dit import KeysValues
 from tests.models.generation import tiny
 
 CONFIG = tiny.dit().config
 TOKENS = 4  # of a latent of 4x4
 
 
-def chunk(numbers: list[int]) -> tuple[torch.Tensor, torch.Tensor, Seen]:
+def chunk(numbers: list[int]) -> tuple[torch.Tensor, torch.Tensor, KeysValues]:
     """Return latents that hold their own numbers, and keys that do."""
     values = torch.tensor(numbers).float()
     shape = (CONFIG.layers, 1, CONFIG.heads, TOKENS * len(numbers), CONFIG.head_dim)
     keys = values.repeat_interleave(TOKENS)[:, None].expand(shape).clone()
     latents = values[:, None, None].expand(1, CONFIG.channels, len(numbers), 4, 4).clone()
-    return latents, torch.zeros(1, CONFIG.condition, len(numbers), 4, 4), Seen(keys, -keys)
+    return latents, torch.zeros(1, CONFIG.condition, len(numbers), 4, 4), KeysValues(keys, -keys)
 
 
 def held(context: Context) -> list[int]:
     """Return the numbers of what is in view, as the keys tell them."""
-    seen = context.seen()
+    seen = context.past()
     if seen is None:
         return []
     assert torch.equal(seen.values, -seen.keys)
@@ -41,11 +41,11 @@ def held(context: Context) -> list[int]:
 def test_what_is_in_view_is_the_first_and_the_last(
     sink: int, window: int, sizes: list[int]
 ) -> None:
-    context = empty(CONFIG, Reach(sink=sink, window=window), 4, 4)
+    context = empty_context(CONFIG, Reach(sink=sink, window=window), 4, 4)
     pointer = context.keys.data_ptr()
     count = 0
     for size in sizes:
-        context = append(context, *chunk(list(range(count, count + size))))
+        context = append_chunk(context, *chunk(list(range(count, count + size))))
         count += size
     numbers = list(range(count))
     late = numbers[sink:]
@@ -54,9 +54,9 @@ def test_what_is_in_view_is_the_first_and_the_last(
 
 
 def test_a_copy_does_not_see_what_is_added_to_the_other() -> None:
-    context = append(empty(CONFIG, Reach(sink=1, window=1), 4, 4), *chunk([0, 1]))
-    other = copied(context)
-    append(context, *chunk([2]))
+    context = append_chunk(empty_context(CONFIG, Reach(sink=1, window=1), 4, 4), *chunk([0, 1]))
+    other = copy_context(context)
+    append_chunk(context, *chunk([2]))
     assert held(other) == [0, 1]
 
 
@@ -64,16 +64,16 @@ def test_a_copy_does_not_see_what_is_added_to_the_other() -> None:
 def test_with_a_span_what_makes_latents_sees_another_past_than_what_remembers_them(
     past: int, making: int
 ) -> None:
-    context = empty(CONFIG, Reach(sink=2, window=6, span=8), 4, 4)
+    context = empty_context(CONFIG, Reach(sink=2, window=6, span=8), 4, 4)
     for number in range(past):
-        context = append(context, *chunk([number]))
+        context = append_chunk(context, *chunk([number]))
     numbers = list(range(past))
     recent = 8 - 2 - making
     expected = numbers[:2] + (numbers[2:][-recent:] if recent else [])
-    assert rows(context.seen_by(making)) == expected
-    assert rows(context.seen()) == numbers[-6:]
+    assert rows(context.past_for(making)) == expected
+    assert rows(context.past()) == numbers[-6:]
     assert held(replace(context, reach=Reach(sink=2, window=6))) == numbers[:2] + numbers[2:][-6:]
 
 
-def rows(seen: Seen | None) -> list[int]:
+def rows(seen: KeysValues | None) -> list[int]:
     return [] if seen is None else [int(row) for row in seen.keys[0, 0, 0, ::TOKENS, 0]]

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.generation.control import CHANNELS, THINGS
-from models.generation.dit import Dit, Seen, per_latent
+from models.generation.control import MAP_CHANNELS, MAX_THINGS
+from models.generation.dit import Dit, KeysValues, per_latent
 from models.generation.rotary import angles, rotate
 from tests.models.generation import tiny
 
@@ -13,7 +13,9 @@ CLOSE = 2e-6  # float32: sums over tokens in another order
 def inputs(latents: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     rng = torch.Generator().manual_seed(seed)
     noisy = torch.randn(1, 4, latents, tiny.SIZE, tiny.SIZE, generator=rng)
-    condition = torch.rand(1, THINGS * CHANNELS, latents, tiny.SIZE, tiny.SIZE, generator=rng)
+    condition = torch.rand(
+        1, MAX_THINGS * MAP_CHANNELS, latents, tiny.SIZE, tiny.SIZE, generator=rng
+    )
     return noisy, condition
 
 
@@ -26,19 +28,19 @@ def model() -> Dit:
 def test_latents_read_one_by_one_are_a_masked_pass_over_all(model: Dit) -> None:
     noisy, condition = inputs(5)
     prompt = tiny.words().prompt("a duck on grass")
-    text = model.read(prompt.features[None], prompt.bias[None])
+    text = model.project_text(prompt.features[None], prompt.bias[None])
     levels = torch.tensor([[0.0, 0.3, 0.9, 0.5, 1.0]])
     causal = torch.ones(5, 5).tril().bool()
     whole, _ = model(noisy, levels, text, condition=condition, mask=causal)
-    seen: Seen | None = None
+    seen: KeysValues | None = None
     for n in range(5):
         part = slice(n, n + 1)
         one, own = model(
-            noisy[:, :, part], levels[:, part], text, condition=condition[:, :, part], seen=seen
+            noisy[:, :, part], levels[:, part], text, condition=condition[:, :, part], past=seen
         )
         torch.testing.assert_close(one, whole[:, :, part], rtol=0, atol=10 * CLOSE)
         seen = (
-            Seen(torch.cat([seen.keys, own.keys], 3), torch.cat([seen.values, own.values], 3))
+            KeysValues(torch.cat([seen.keys, own.keys], 3), torch.cat([seen.values, own.values], 3))
             if seen
             else own
         )
@@ -49,7 +51,7 @@ def test_latents_read_one_by_one_are_a_masked_pass_over_all(model: Dit) -> None:
 def test_only_the_distance_between_positions_counts(model: Dit, shift: int) -> None:
     noisy, condition = inputs(3)
     prompt = tiny.words().prompt("a car")
-    text = model.read(prompt.features[None], prompt.bias[None])
+    text = model.project_text(prompt.features[None], prompt.bias[None])
     levels = torch.full((1, 3), 0.5)
     near, _ = model(noisy, levels, text, condition=condition)
     far, _ = model(noisy, levels, text, condition=condition, positions=torch.arange(3) + shift)
@@ -65,8 +67,8 @@ def test_words_that_pad_a_batch_are_not_read(model: Dit) -> None:
     levels = torch.full((1, 2), 0.7)
     features, bias = words(["a duck", "a car on grass and stars"])
     alone = words.prompt("a duck")
-    padded = model.read(features[:1], bias[:1])
-    text = model.read(alone.features[None], alone.bias[None])
+    padded = model.project_text(features[:1], bias[:1])
+    text = model.project_text(alone.features[None], alone.bias[None])
     one, _ = model(noisy, levels, text, condition=condition)
     two, _ = model(noisy, levels, padded, condition=condition)
     torch.testing.assert_close(one, two, rtol=0, atol=10 * CLOSE)
@@ -76,7 +78,7 @@ def test_words_that_pad_a_batch_are_not_read(model: Dit) -> None:
 def test_text_level_and_condition_each_make_a_difference(model: Dit) -> None:
     noisy, condition = inputs(2)
     duck, car = (tiny.words().prompt(text) for text in ("a duck", "a car"))
-    texts = [model.read(p.features[None], p.bias[None]) for p in (duck, car)]
+    texts = [model.project_text(p.features[None], p.bias[None]) for p in (duck, car)]
     base, _ = model(noisy, torch.full((1, 2), 0.5), texts[0], condition=condition)
     said, _ = model(noisy, torch.full((1, 2), 0.5), texts[1], condition=condition)
     level, _ = model(noisy, torch.tensor([[0.5, 0.9]]), texts[0], condition=condition)
@@ -99,7 +101,7 @@ def test_a_flow_is_taken_off_the_noisy_latent() -> None:
     flow.load_state_dict(clean.state_dict())
     noisy, condition = inputs(2)
     prompt = tiny.words().prompt("a duck")
-    text = clean.read(prompt.features[None], prompt.bias[None])
+    text = clean.project_text(prompt.features[None], prompt.bias[None])
     levels = torch.tensor([[0.0, 0.5]])
     out, _ = clean(noisy, levels, text, condition=condition)
     aim, _ = flow(noisy, levels, text, condition=condition)

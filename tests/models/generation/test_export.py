@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.generation.codec import Codec
-from models.generation.control import CHANNELS, THINGS
+from models.generation.control import MAP_CHANNELS, MAX_THINGS
 from tests.models.generation import tiny
 from tests.models.generation.exported import Call, session_of
 
@@ -45,10 +45,10 @@ def test_the_transformer_does_the_same_in_onnx_runtime() -> None:
     model, prompt = tiny.dit(), tiny.words().prompt("a duck on grass")
     rng = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        text = model.read(prompt.features[None], prompt.bias[None])
+        text = model.project_text(prompt.features[None], prompt.bias[None])
     past = torch.randn(2, 2, 1, 2, 12, 24, generator=rng)
     noisy = torch.randn(1, 4, 2, 4, 4, generator=rng)
-    condition = torch.rand(1, THINGS * CHANNELS, 2, 4, 4, generator=rng)
+    condition = torch.rand(1, MAX_THINGS * MAP_CHANNELS, 2, 4, 4, generator=rng)
     levels = torch.tensor([[0.5, 1.0]])
     feeds = [noisy, levels, text.keys, text.values, text.bias, condition, past[0], past[1]]
     call = Call(model).eval()

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from models.generation.control import Control
-from models.generation.generator import Generator, to_pictures
+from models.generation.control import ChunkControl
+from models.generation.generator import FrameGenerator, to_pictures
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.rolling_forcing import RollingForcing
 from models.generation.samplers.stream_dit import StreamDiT
@@ -14,9 +14,9 @@ from tests.models.generation import tiny
 def test_pictures_of_a_stream_are_its_latents_decoded_whole(
     kind: type[MotionStream] | type[RollingForcing] | type[StreamDiT],
 ) -> None:
-    sampler: Streaming[object, Control, torch.Tensor] = kind(tiny.backbone(sink=0))  # type: ignore[assignment]  # each has its own state
+    sampler: Streaming[object, ChunkControl, torch.Tensor] = kind(tiny.backbone(sink=0))  # type: ignore[assignment]  # each has its own state
     codec, controls = tiny.codec(), tiny.controls(8)
-    shown = torch.cat([torch.from_numpy(p) for p in run(Generator(sampler, codec), controls)])
+    shown = torch.cat([torch.from_numpy(p) for p in run(FrameGenerator(sampler, codec), controls)])
     latents = torch.cat(list(run(sampler, controls)), 1)
     with torch.no_grad():
         whole = to_pictures(codec.decode(latents[None])[0])

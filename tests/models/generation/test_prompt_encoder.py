@@ -1,33 +1,33 @@
 import pytest
 import torch
 
-from models.generation.prompt_encoder import LONGEST, blend, split
+from models.generation.prompt_encoder import MAX_WORDS, blend, split_words
 from tests.models.generation import tiny
 
 
 def test_case_and_punctuation_say_nothing() -> None:
     words = tiny.words()
-    assert words.prompt("A duck, on grass!").same(words.prompt("a duck on grass"))
-    assert not words.prompt("grass on a duck").same(words.prompt("a duck on grass"))
+    assert words.prompt("A duck, on grass!").equals(words.prompt("a duck on grass"))
+    assert not words.prompt("grass on a duck").equals(words.prompt("a duck on grass"))
 
 
 @pytest.mark.parametrize("text", ["", "   ", "🦆🦆🦆", "\x00", "鴨"])
 def test_a_prompt_without_a_known_word_is_the_empty_prompt(text: str) -> None:
     words = tiny.words()
-    assert words.prompt(text).same(words.prompt(""))
+    assert words.prompt(text).equals(words.prompt(""))
     assert words.prompt(text).features.isfinite().all()
 
 
 def test_unknown_words_are_passed_over_and_told() -> None:
     words = tiny.words()
     assert words.unknown("A purple duck on lava") == ["purple", "lava"]
-    assert words.prompt("a purple duck").same(words.prompt("a duck"))
+    assert words.prompt("a purple duck").equals(words.prompt("a duck"))
 
 
 def test_a_prompt_of_ten_thousand_letters_is_read_as_far_as_it_is_read() -> None:
     prompt = tiny.words().prompt("a duck " * 1500)
-    assert len(prompt.features) == LONGEST
-    assert split("don't STOP") == ["don", "t", "stop"]
+    assert len(prompt.features) == MAX_WORDS
+    assert split_words("don't STOP") == ["don", "t", "stop"]
 
 
 @pytest.mark.parametrize("weights", [[], [0.0, 0.0], [1.0, -0.5], [float("nan")], [float("inf")]])

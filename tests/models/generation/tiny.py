@@ -12,10 +12,16 @@ from torch import Tensor, nn
 from models.generation.backbone import Backbone
 from models.generation.codec import Codec, CodecConfig
 from models.generation.context import Reach
-from models.generation.control import CHANNELS, THINGS, Control
+from models.generation.control import MAP_CHANNELS, MAX_THINGS, ChunkControl
 from models.generation.dit import Dit, DitConfig
-from models.generation.prompt_encoder import Prompt, Words
-from models.generation.small.loading import Both, Files, Shows, find, save
+from models.generation.prompt_encoder import EncodedPrompt, PromptEncoder
+from models.generation.small.loading import (
+    PromptedDit,
+    SmallVideoFiles,
+    SmallVideoInfo,
+    find_files,
+    save,
+)
 
 VOCABULARY = ("a", "duck", "car", "grass", "on", "and", "stars")
 SIZE = 4  # latents across
@@ -29,7 +35,7 @@ def wake(module: nn.Module, seed: int = 0, size: float = 0.15) -> None:
             parameter.add_(torch.randn(parameter.shape, generator=rng), alpha=size)
 
 
-def dit(seed: int = 0, *, condition: int = THINGS * CHANNELS) -> Dit:
+def dit(seed: int = 0, *, condition: int = MAX_THINGS * MAP_CHANNELS) -> Dit:
     """Return a transformer of two layers."""
     torch.manual_seed(seed)
     config = DitConfig(
@@ -48,9 +54,9 @@ def dit(seed: int = 0, *, condition: int = THINGS * CHANNELS) -> Dit:
     return model.eval()
 
 
-def words(seed: int = 0) -> Words:
+def words(seed: int = 0) -> PromptEncoder:
     torch.manual_seed(seed)
-    return Words(VOCABULARY, 16).eval()
+    return PromptEncoder(VOCABULARY, 16).eval()
 
 
 def backbone(
@@ -73,18 +79,18 @@ def track(index: int, chunk: int = 1) -> Tensor:
 
 
 def controls(
-    count: int, prompt: Prompt | None = None, *, start: int = 0, chunk: int = 1
-) -> list[Control]:
+    count: int, prompt: EncodedPrompt | None = None, *, start: int = 0, chunk: int = 1
+) -> list[ChunkControl]:
     """Return control for `count` chunks, from chunk `start` on."""
     said = prompt or words().prompt("a duck on grass")
-    return [Control(said, track(index, chunk)) for index in range(start, start + count)]
+    return [ChunkControl(said, track(index, chunk)) for index in range(start, start + count)]
 
 
-def files(folder: Path) -> Files:
+def files(folder: Path) -> SmallVideoFiles:
     """Write a model of 32 x 32 pixels to `folder`, as training does."""
     made = codec()
     told = {"config": json.dumps(asdict(made.config))}
     save_file(made.state_dict(), folder / "codec.safetensors", metadata=told)
-    shows = Shows(8 * SIZE, ("duck", "car"), ("grass",), Reach(sink=1, window=2))
-    save(folder / "drawing.safetensors", Both(dit(), words()), shows, {"step": 3})
-    return find(folder)
+    shows = SmallVideoInfo(8 * SIZE, ("duck", "car"), ("grass",), Reach(sink=1, window=2))
+    save(folder / "drawing.safetensors", PromptedDit(dit(), words()), shows, {"step": 3})
+    return find_files(folder)

@@ -15,9 +15,9 @@ import torch
 import web.cli.generate
 from media.errors import MediaError
 from models.errors import WeightsError
-from models.generation.control import Control
+from models.generation.control import ChunkControl
 from models.generation.samplers.motion_stream import MotionStream
-from models.generation.samplers.registry import STEPS
+from models.generation.samplers.registry import DEFAULT_STEPS
 from models.generation.small.loading import SmallVideoModel, load
 from tests.models.generation import tiny
 from web.cli.generate import Wish, film, generate, notices
@@ -57,7 +57,7 @@ def shown(drawing: SmallVideoModel, asked: Wish) -> np.ndarray:
     return np.stack(list(film(drawing, asked)))
 
 
-@pytest.mark.parametrize("sampler", STEPS)
+@pytest.mark.parametrize("sampler", DEFAULT_STEPS)
 def test_the_command_writes_a_film_of_the_length_that_was_asked_for(
     folder: Path, tmp_path: Path, sampler: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,7 +80,7 @@ def test_the_command_writes_a_film_of_the_length_that_was_asked_for(
     assert f"1.3125 s in {output}" in said.err
 
 
-@pytest.mark.parametrize("sampler", STEPS)
+@pytest.mark.parametrize("sampler", DEFAULT_STEPS)
 def test_the_same_wish_is_the_same_film_and_another_seed_another(
     drawing: SmallVideoModel, sampler: str
 ) -> None:
@@ -89,7 +89,7 @@ def test_the_same_wish_is_the_same_film_and_another_seed_another(
     assert (one != shown(drawing, wish(sampler=sampler, seed=2))).any()
 
 
-@pytest.mark.parametrize("sampler", STEPS)
+@pytest.mark.parametrize("sampler", DEFAULT_STEPS)
 def test_another_prompt_shows_from_its_second_on_and_not_before(
     drawing: SmallVideoModel, sampler: str
 ) -> None:
@@ -101,7 +101,7 @@ def test_another_prompt_shows_from_its_second_on_and_not_before(
     assert (one[16:20] != two[16:20]).any()
 
 
-@pytest.mark.parametrize("sampler", STEPS)
+@pytest.mark.parametrize("sampler", DEFAULT_STEPS)
 def test_a_track_shows_where_it_leads_elsewhere(drawing: SmallVideoModel, sampler: str) -> None:
     times = np.array([0.0, 1.0])
     paths = [np.array([[0.2, 0.5], [0.8, y]]) for y in (0.5, 0.1)]
@@ -118,7 +118,7 @@ def way(
     told: list[torch.Tensor] = []
     step = MotionStream.step
 
-    def noted(self: MotionStream, state: Any, chunk: Control) -> Any:
+    def noted(self: MotionStream, state: Any, chunk: ChunkControl) -> Any:
         assert chunk.track is not None
         told.append(chunk.track)
         return step(self, state, chunk)

@@ -26,23 +26,23 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(weights: Path) -> wan.Wan:
+def model(weights: Path) -> wan.WanModel:
     return wan.load("self-forcing", weights, device="cpu", dtype=torch.float32)
 
 
-def shown(model: wan.Wan, *said: str, pictures: int = 14) -> np.ndarray:
+def shown(model: wan.WanModel, *said: str, pictures: int = 14) -> np.ndarray:
     lines = prompts(said[0], said[1:], 2.0)
     return np.stack(list(wan_video.film(model, lines, pictures, 3, **SIDES)))
 
 
-def test_a_film_has_as_many_pictures_as_are_wanted_and_is_its_seeds(model: wan.Wan) -> None:
+def test_a_film_has_as_many_pictures_as_are_wanted_and_is_its_seeds(model: wan.WanModel) -> None:
     one = shown(model, "a duck")
     assert one.shape == (14, 16, 16, 3)
     assert (one == shown(model, "a duck", pictures=30)[:14]).all()
     assert (one != shown(model, "grass")).any()
 
 
-def test_another_prompt_counts_from_its_time_on(model: wan.Wan) -> None:
+def test_another_prompt_counts_from_its_time_on(model: wan.WanModel) -> None:
     one, two = shown(model, "a duck", pictures=30), shown(model, "a duck", "grass@0.6", pictures=30)
     assert (one[:21] == two[:21]).all()  # chunks of 9, 12, ... begin at 0, 0.56 and 1.3 s
     assert (one[21:] != two[21:]).any()
@@ -69,7 +69,7 @@ def test_what_it_cannot_do_is_told(
 
 
 def test_on_a_gpu_the_weights_decide_how_it_is_sampled(
-    weights: Path, model: wan.Wan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    weights: Path, model: wan.WanModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(wan_video, "load", lambda name, folder: model)

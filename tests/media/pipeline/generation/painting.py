@@ -22,7 +22,7 @@ from media.pipeline.limits import FrameOutput, Limits
 from media.pipeline.models import GenerationService, GenerationSlots, Services
 from media.pipeline.questions import OpenQuestions
 from media.worker import Worker
-from models.generation.chunk_request import ChunkRequest, Parts, StepRange
+from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
 
 SIDE = 16
 CHUNK = 4
@@ -53,8 +53,8 @@ class ScriptedPainter:
     things: tuple[str, ...] = ("duck",)
     backgrounds: tuple[str, ...] = ("grass",)
     samplers: Mapping[str, StepRange] = {
-        "motion-stream": StepRange(own=2, fewest=1, most=8),
-        "rolling-forcing": StepRange(own=3, fewest=1, most=3, live=False),
+        "motion-stream": StepRange(default=2, minimum=1, maximum=8),
+        "rolling-forcing": StepRange(default=3, minimum=1, maximum=3, adjustable=False),
     }
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class ScriptedPainter:
     def lag(self, name: str, steps: int) -> int:
         return steps - 1 if name == "rolling-forcing" else 0
 
-    def prompt_notices(self, prompt: Parts) -> tuple[str, ...]:
+    def prompt_notices(self, prompt: WeightedPrompts) -> tuple[str, ...]:
         return tuple(f"read {text}" for text, _ in prompt)
 
     def init_state(self, name: str, seed: int) -> Begun:

@@ -7,17 +7,19 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.generation.backbone import Backbone
-from models.generation.control import Control
-from models.generation.dit import Seen
+from models.generation.control import ChunkControl
+from models.generation.dit import KeysValues
 from models.generation.prompt_encoder import blend
-from models.generation.samplers.motion_stream import MotionStream, State
+from models.generation.samplers.motion_stream import MotionStream, MotionStreamState
 from models.streaming import run
 from tests.models.generation import plain, tiny
 
 CLOSE = 2e-5  # float32: sums over tokens in another order
 
 
-def resumed(stream: MotionStream, state: State, controls: list[Control]) -> list[Tensor]:
+def resumed(
+    stream: MotionStream, state: MotionStreamState, controls: list[ChunkControl]
+) -> list[Tensor]:
     out: list[Tensor] = []
     for control in controls:
         state, latents = stream.step(state, control)
@@ -80,12 +82,14 @@ def test_a_switched_prompt_reads_the_window_anew_and_keeps_the_sink() -> None:
     for control in tiny.controls(5):
         state, _ = stream.step(state, control)
     before = state.context
-    text = stream.backbone.hear(tiny.words().prompt("a car and stars"), None).text
-    after = stream.backbone.recached(before, text)
+    text = stream.backbone.cache_prompt(tiny.words().prompt("a car and stars"), None).text
+    after = stream.backbone.recache(before, text)
     tokens = before.tokens
     assert torch.equal(after.keys[..., :tokens, :], before.keys[..., :tokens, :])
     assert torch.equal(after.latents, before.latents)
-    past: Seen | None = Seen(before.keys[..., :tokens, :], before.values[..., :tokens, :])
+    past: KeysValues | None = KeysValues(
+        before.keys[..., :tokens, :], before.values[..., :tokens, :]
+    )
     for place in (1, 2):
         latent = before.latents[:, :, place : place + 1]
         condition = before.condition[:, :, place : place + 1]
@@ -167,7 +171,7 @@ def test_pictures_to_begin_from_are_followed_as_far_as_their_strength() -> None:
     start = torch.randn(stream.backbone.shape[1:], generator=torch.Generator().manual_seed(3))
 
     def made(strength: float) -> Tensor:
-        return next(run(stream, [Control(control.prompt, control.track, start, strength)]))
+        return next(run(stream, [ChunkControl(control.prompt, control.track, start, strength)]))
 
     assert torch.equal(made(0.0), start)
     assert torch.equal(made(1.0), next(run(stream, [control])))
@@ -184,13 +188,13 @@ def test_another_seed_is_another_stream() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        Control(tiny.words().prompt("a duck"), torch.zeros(1, 5, 2)),
-        Control(tiny.words().prompt("a duck"), torch.zeros(3, 4, 2)),
-        Control(tiny.words().prompt("a duck"), start=torch.zeros(4, 2, 4, 4)),
-        Control(tiny.words().prompt("a duck"), start=torch.zeros(4, 1, 4, 4), strength=2.0),
+        ChunkControl(tiny.words().prompt("a duck"), torch.zeros(1, 5, 2)),
+        ChunkControl(tiny.words().prompt("a duck"), torch.zeros(3, 4, 2)),
+        ChunkControl(tiny.words().prompt("a duck"), start=torch.zeros(4, 2, 4, 4)),
+        ChunkControl(tiny.words().prompt("a duck"), start=torch.zeros(4, 1, 4, 4), strength=2.0),
     ],
 )
-def test_control_of_another_shape_is_refused(wrong: Control) -> None:
+def test_control_of_another_shape_is_refused(wrong: ChunkControl) -> None:
     stream = MotionStream(tiny.backbone())
     with pytest.raises(ValueError, match="expected"):
         stream.step(stream.init_state(), wrong)

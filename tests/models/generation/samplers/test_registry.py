@@ -2,35 +2,41 @@ import pytest
 import torch
 
 from models.generation.samplers.motion_stream import MotionStream
-from models.generation.samplers.registry import MOST, STEPS, falling, ramp, sampler
-from models.generation.schedules import ROLLING
+from models.generation.samplers.registry import (
+    DEFAULT_STEPS,
+    MAX_STEPS,
+    create_sampler,
+    motion_stream_levels,
+    rolling_forcing_levels,
+)
+from models.generation.schedules import ROLLING_FORCING_LEVELS
 from models.streaming import run
 from tests.models.generation import tiny
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", DEFAULT_STEPS)
 @pytest.mark.parametrize("most", [False, True])
 def test_every_sampler_draws_what_it_is_told_with_any_steps_it_takes(name: str, most: bool) -> None:
-    made = sampler(name, tiny.backbone(), steps=MOST[name] if most else 1, seed=3)
+    made = create_sampler(name, tiny.backbone(), steps=MAX_STEPS[name] if most else 1, seed=3)
     out = list(run(made, tiny.controls(3)))
     assert len(out) == 3
     assert all(torch.isfinite(chunk).all() for chunk in out)
 
 
 def test_motion_stream_has_its_own_levels_without_a_number_of_steps() -> None:
-    made = sampler("motion-stream", tiny.backbone())
+    made = create_sampler("motion-stream", tiny.backbone())
     assert isinstance(made, MotionStream)
-    assert made.levels == falling(STEPS["motion-stream"])
-    assert falling(2) == pytest.approx(MotionStream(tiny.backbone()).levels)
+    assert made.levels == motion_stream_levels(DEFAULT_STEPS["motion-stream"])
+    assert motion_stream_levels(2) == pytest.approx(MotionStream(tiny.backbone()).levels)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
 def test_levels_fall_from_pure_noise_and_those_of_a_ramp_were_trained(count: int) -> None:
-    for levels in (falling(count), ramp(count)):
+    for levels in (motion_stream_levels(count), rolling_forcing_levels(count)):
         assert len(levels) == count
         assert levels[0] == 1
         assert list(levels) == sorted(set(levels), reverse=True)
-    assert set(ramp(count)) <= set(ROLLING)
+    assert set(rolling_forcing_levels(count)) <= set(ROLLING_FORCING_LEVELS)
 
 
 @pytest.mark.parametrize(
@@ -39,4 +45,4 @@ def test_levels_fall_from_pure_noise_and_those_of_a_ramp_were_trained(count: int
 )
 def test_what_no_sampler_can_do_is_refused(name: str, steps: int | None, told: str) -> None:
     with pytest.raises(ValueError, match=told):
-        sampler(name, tiny.backbone(), steps=steps)
+        create_sampler(name, tiny.backbone(), steps=steps)

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.generation.control import Control
+from models.generation.control import ChunkControl
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.rolling_forcing import RollingForcing
-from models.generation.schedules import ROLLING
+from models.generation.schedules import ROLLING_FORCING_LEVELS
 from models.streaming import run
 from tests.models.generation import plain, tiny
 
@@ -27,7 +27,7 @@ def test_a_stream_with_a_cache_is_the_whole_stream_without_one(
     sink: int, window: int, chunk: int, depth: int, count: int
 ) -> None:
     backbone = tiny.backbone(sink=sink * chunk, window=window * chunk, chunk=chunk)
-    levels = ROLLING[:depth]
+    levels = ROLLING_FORCING_LEVELS[:depth]
     controls = tiny.controls(count, chunk=chunk)
     made = list(run(RollingForcing(backbone, levels, 5), controls))
     slow = plain.rolling_forcing(backbone, levels, 5, controls)
@@ -87,5 +87,5 @@ def test_pictures_with_strength_0_come_out_as_they_went_in() -> None:
     rng = torch.Generator().manual_seed(1)
     starts: list[Tensor] = [torch.randn(4, 1, 4, 4, generator=rng) for _ in range(7)]
     said = tiny.words().prompt("a duck")
-    out = list(run(rolling, [Control(said, start=start, strength=0.0) for start in starts]))
+    out = list(run(rolling, [ChunkControl(said, start=start, strength=0.0) for start in starts]))
     assert torch.equal(torch.stack(out), torch.stack(starts))

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.generation.backbone import Backbone
-from models.generation.control import Control
+from models.generation.control import ChunkControl
 from models.generation.samplers.stream_dit import StreamDiT
-from models.generation.schedules import drawn
+from models.generation.schedules import seeded_noise
 from models.streaming import run
 from tests.models.generation import plain, tiny
 
@@ -16,12 +16,12 @@ CLOSE = 2e-5  # float32: sums over tokens in another order
 
 
 def reference(
-    backbone: Backbone, chunks: int, steps: int, seed: int, controls: list[Control]
+    backbone: Backbone, chunks: int, steps: int, seed: int, controls: list[ChunkControl]
 ) -> list[Tensor]:
     """Integrate each chunk's own path from noise, one small step of all that overlap at a time."""
-    text = backbone.hear(controls[0].prompt, None).text
+    text = backbone.cache_prompt(controls[0].prompt, None).text
     conditions = [plain.condition_of(backbone, control) for control in controls]
-    state = [drawn(seed, n, 0, backbone.shape) for n in range(len(controls))]
+    state = [seeded_noise(seed, n, 0, backbone.shape) for n in range(len(controls))]
     total = chunks * steps
     for tick in range((len(controls) + chunks - 1) * steps):
         ages = {n: tick - n * steps for n in range(len(controls))}
@@ -63,8 +63,8 @@ def test_one_chunk_as_long_as_the_buffer_is_plain_euler() -> None:
     backbone = tiny.backbone(sink=0, window=0, chunk=4)
     control = tiny.controls(1, chunk=4)[0]
     made = next(run(StreamDiT(backbone, chunks=1, steps=5, seed=2), [control]))
-    x = drawn(2, 0, 0, backbone.shape)
-    text = backbone.hear(control.prompt, None).text
+    x = seeded_noise(2, 0, 0, backbone.shape)
+    text = backbone.cache_prompt(control.prompt, None).text
     for step in range(5):
         level = 1 - step / 5
         aim, _ = plain.read(backbone, x, level, plain.condition_of(backbone, control), text, None)
@@ -101,5 +101,5 @@ def test_pictures_with_strength_0_come_out_as_they_went_in() -> None:
     rng = torch.Generator().manual_seed(1)
     starts = [torch.randn(4, 1, 4, 4, generator=rng) for _ in range(6)]
     said = tiny.words().prompt("a duck")
-    out = list(run(stream, [Control(said, start=start, strength=0.0) for start in starts]))
+    out = list(run(stream, [ChunkControl(said, start=start, strength=0.0) for start in starts]))
     torch.testing.assert_close(torch.stack(out), torch.stack(starts), rtol=0, atol=1e-5)

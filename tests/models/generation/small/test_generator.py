@@ -15,13 +15,13 @@ from torch import Tensor
 from models.errors import WeightsError
 from models.generation.chunk_request import ChunkRequest, Pixels
 from models.generation.context import Reach
-from models.generation.control import Control
-from models.generation.dit import Dit, Seen
-from models.generation.generator import Generator
-from models.generation.samplers.registry import sampler
+from models.generation.control import ChunkControl
+from models.generation.dit import Dit, KeysValues
+from models.generation.generator import FrameGenerator
+from models.generation.samplers.registry import create_sampler
 from models.generation.small import planner
 from models.generation.small.generator import SmallVideoGenerator, SmallVideoState, fit, load
-from models.generation.small.loading import Both, Shows, save
+from models.generation.small.loading import PromptedDit, SmallVideoInfo, save
 from tests.models.generation import tiny
 
 SIDE = 8 * tiny.SIZE
@@ -35,8 +35,8 @@ def written(folder: Path) -> Path:
     codec = tiny.codec()
     told = {"config": json.dumps(asdict(codec.config))}
     save_file(codec.state_dict(), folder / "codec.safetensors", metadata=told)
-    shows = Shows(SIDE, ("duck", "car"), ("grass", "stars"), Reach(sink=1, window=2))
-    save(folder / "drawing.safetensors", Both(tiny.dit(), tiny.words()), shows, {})
+    shows = SmallVideoInfo(SIDE, ("duck", "car"), ("grass", "stars"), Reach(sink=1, window=2))
+    save(folder / "drawing.safetensors", PromptedDit(tiny.dit(), tiny.words()), shows, {})
     return folder
 
 
@@ -70,7 +70,7 @@ def test_it_says_what_it_is_and_what_it_can_do(painter: SmallVideoGenerator) -> 
     assert painter.size == (SIDE, SIDE)
     assert f"{SIDE} x {SIDE}" in painter.about
     assert tuple(painter.samplers) == NAMES
-    assert {name: steps.own for name, steps in painter.samplers.items()} == {
+    assert {name: steps.default for name, steps in painter.samplers.items()} == {
         "motion-stream": 2,
         "rolling-forcing": 5,
         "stream-dit": 1,
@@ -81,18 +81,18 @@ def test_it_says_what_it_is_and_what_it_can_do(painter: SmallVideoGenerator) -> 
 def test_pictures_are_those_of_the_sampler_with_the_planned_track(
     painter: SmallVideoGenerator, name: str
 ) -> None:
-    drawing = painter._drawing
-    made = Generator(sampler(name, drawing.backbone(), seed=7), drawing.codec)
-    plan = planner.plan(DUCK[0][0], drawing.shows.things)
+    drawing = painter._model
+    made = FrameGenerator(create_sampler(name, drawing.backbone(), seed=7), drawing.codec)
+    plan = planner.plan_motion(DUCK[0][0], drawing.info.things)
     state, expected = made.init_state(), []
-    prompt = drawing.words.prompt(DUCK[0][0])
+    prompt = drawing.prompt_encoder.prompt(DUCK[0][0])
     for chunk in range(7):
         track = torch.full((2, 4, 2), torch.nan)
         track[:1] = plan.chunk(chunk)
-        state, pictures = made.step(state, Control(prompt, track))
+        state, pictures = made.step(state, ChunkControl(prompt, track))
         expected += [picture for each in pictures for picture in each]
     got = painted(painter, name, wishes(7, name))
-    assert len(got) == len(expected) == 4 * (7 - painter.lag(name, painter.samplers[name].own))
+    assert len(got) == len(expected) == 4 * (7 - painter.lag(name, painter.samplers[name].default))
     np.testing.assert_array_equal(got, expected)
     assert got[0].shape == (SIDE, SIDE, 3)
     assert got[0].dtype == np.uint8
@@ -127,7 +127,7 @@ def test_a_later_wish_leaves_earlier_pictures_and_changes_later_ones(
     before, after = wishes(6, name), wishes(8, name, **change)
     plain = painted(painter, name, [*before, *wishes(8, name)])
     other = painted(painter, name, [*before, *after])
-    done = 4 * (6 - painter.lag(name, painter.samplers[name].own))
+    done = 4 * (6 - painter.lag(name, painter.samplers[name].default))
     np.testing.assert_array_equal(plain[:done], other[:done])
     assert not np.array_equal(plain[done:], other[done:][: len(plain) - done])
 
@@ -149,7 +149,9 @@ def test_from_the_camera_strength_0_shows_it_and_more_leaves_less_of_it(
 ) -> None:
     made = Dit.forward
 
-    def noise_and_all(self: Dit, noisy: Tensor, *rest: Any, **others: Any) -> tuple[Tensor, Seen]:
+    def noise_and_all(
+        self: Dit, noisy: Tensor, *rest: Any, **others: Any
+    ) -> tuple[Tensor, KeysValues]:
         """Take the noisy latents for clean ones: a model at random shows nothing of them."""
         return noisy, made(self, noisy, *rest, **others)[1]
 
@@ -164,7 +166,7 @@ def test_from_the_camera_strength_0_shows_it_and_more_leaves_less_of_it(
         ]
         return np.stack(painted(painter, name, asked)).astype(np.float64)
 
-    codec, encoder, decoder, through = painter._drawing.codec, None, None, []
+    codec, encoder, decoder, through = painter._model.codec, None, None, []
     for start in starts:  # what the codec alone makes of the camera
         pixels = torch.from_numpy(np.stack([fit(each, painter.size) for each in start]))
         with torch.no_grad():
@@ -182,7 +184,7 @@ def test_from_the_camera_strength_0_shows_it_and_more_leaves_less_of_it(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_steps_may_change_from_chunk_to_chunk(painter: SmallVideoGenerator, name: str) -> None:
-    most = painter.samplers[name].most
+    most = painter.samplers[name].maximum
     state: SmallVideoState = painter.init_state(name, 0)
     count = 0
     for number in range(30):

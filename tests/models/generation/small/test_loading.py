@@ -11,20 +11,20 @@ from safetensors.torch import load_file, save_file
 from models.errors import WeightsError
 from models.generation.codec import Codec, CodecConfig
 from models.generation.samplers.motion_stream import MotionStream
-from models.generation.small.loading import find, load
+from models.generation.small.loading import find_files, load
 from models.streaming import run
 from tests.models.generation import tiny
 
 
 def write(folder: Path) -> tuple[Path, Path]:
     files = tiny.files(folder)
-    return files.codec, files.drawing
+    return files.codec, files.dit
 
 
 def test_what_was_saved_draws_the_same(tmp_path: Path) -> None:
     loaded = load(*write(tmp_path))
-    assert loaded.shows.things == ("duck", "car")
-    said = loaded.words.prompt("a duck on grass")
+    assert loaded.info.things == ("duck", "car")
+    said = loaded.prompt_encoder.prompt("a duck on grass")
     one = list(run(MotionStream(loaded.backbone()), tiny.controls(3, said)))
     two = list(run(MotionStream(tiny.backbone()), tiny.controls(3)))
     assert torch.equal(torch.stack(one), torch.stack(two))
@@ -50,10 +50,10 @@ def test_files_that_are_something_else_are_told(tmp_path: Path, damage: str) -> 
 
 def test_a_folder_of_training_is_found_and_one_without_a_file_says_which(tmp_path: Path) -> None:
     codec, drawing = write(tmp_path)
-    assert (find(tmp_path).codec, find(tmp_path).drawing) == (codec, drawing)
+    assert (find_files(tmp_path).codec, find_files(tmp_path).dit) == (codec, drawing)
     drawing.unlink()
     with pytest.raises(WeightsError, match=r"drawing\.safetensors is missing: docs/generation\.md"):
-        find(tmp_path)
+        find_files(tmp_path)
 
 
 def test_without_a_folder_the_model_that_ships_is_looked_for(
@@ -61,7 +61,7 @@ def test_without_a_folder_the_model_that_ships_is_looked_for(
 ) -> None:
     monkeypatch.setattr("models.generation.small.loading.CHECKPOINTS", tmp_path)
     with pytest.raises(WeightsError, match=r"codec\.safetensors and .*drawing\.s.* are missing"):
-        find()
+        find_files()
 
 
 @pytest.mark.parametrize("other", ["channels", "heads", "tensors", "text"])

@@ -5,10 +5,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.generation.control import Control
-from models.generation.generator import Generator
-from models.generation.samplers.registry import STEPS, sampler
-from models.generation.small.loading import SmallVideoModel, find, load
+from models.generation.control import ChunkControl
+from models.generation.generator import FrameGenerator
+from models.generation.samplers.registry import DEFAULT_STEPS, create_sampler
+from models.generation.small.loading import SmallVideoModel, find_files, load
 from models.training.video.score import track_error
 from tests.bench.bench_drift import SPAN as LAP
 from tests.bench.bench_drift import circle
@@ -21,18 +21,18 @@ COLOURS = {"an orange on a blue wall": (2, 0), "an apple on grass": (1, 2)}  # s
 
 @pytest.fixture(scope="module")
 def drawing() -> SmallVideoModel:
-    files = find()
-    return load(files.codec, files.drawing)
+    files = find_files()
+    return load(files.codec, files.dit)
 
 
 def drawn(drawing: SmallVideoModel, name: str) -> Shown:
     """Return laps of an orange on a blue wall, then as many of an apple on grass."""
-    stream = Generator(sampler(name, drawing.backbone(), seed=3), drawing.codec)
+    stream = FrameGenerator(create_sampler(name, drawing.backbone(), seed=3), drawing.codec)
     state, shown = stream.init_state(), []
-    for said, prompt in enumerate(map(drawing.words.prompt, COLOURS)):
+    for said, prompt in enumerate(map(drawing.prompt_encoder.prompt, COLOURS)):
         for at in range(0, LAPS * LAP, 4):
             track = torch.from_numpy(circle(said * LAPS * LAP + at, 4))[None]
-            state, pictures = stream.step(state, Control(prompt, track))
+            state, pictures = stream.step(state, ChunkControl(prompt, track))
             shown += list(pictures)
     shown += list(stream.flush(state))
     return np.concatenate(shown)
@@ -44,12 +44,12 @@ def ground(picture: Shown) -> NDArray[np.float64]:
     return colour
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", DEFAULT_STEPS)
 def test_it_draws_the_prompt_along_the_path_lap_after_lap(
     drawing: SmallVideoModel, name: str
 ) -> None:
     pictures = drawn(drawing, name)
-    size = drawing.shows.size
+    size = drawing.info.size
     assert len(pictures) == 2 * LAPS * LAP
     laps = [pictures[start : start + LAP] for start in range(0, len(pictures), LAP)]
     del laps[LAPS - 1 : LAPS + 1]  # what is in flight takes up the new prompt, and then the rest

@@ -10,7 +10,7 @@ from tokenizers.models import Unigram
 from torch import Tensor
 
 from models.generation.dit import Dit, DitConfig
-from models.generation.wan.text_encoder import TextConfig, TextEncoder
+from models.generation.wan.text_encoder import UmT5Config, UmT5Encoder
 from models.generation.wan.vae import VaeConfig, WanVae
 from models.weights.hub_catalog import HUB_MODELS
 from tests.models.generation.tiny import wake
@@ -40,12 +40,12 @@ def dit(seed: int = 0, *, dim: int = 48) -> Dit:
     return model.eval().requires_grad_(False)
 
 
-def text(seed: int = 1) -> TextEncoder:
+def text(seed: int = 1) -> UmT5Encoder:
     torch.manual_seed(seed)
-    config = TextConfig(
+    config = UmT5Config(
         vocabulary=len(WORDS) + 3, dim=24, attention=32, heads=4, ffn=40, layers=2, buckets=32
     )
-    model = TextEncoder(config)
+    model = UmT5Encoder(config)
     wake(model, seed)
     return model.eval().requires_grad_(False)
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from models.generation.chunk_request import ChunkRequest, Pixels
-from models.generation.control import Control
+from models.generation.control import ChunkControl
 from models.generation.wan.generator import WanVideoGenerator
-from models.generation.wan.model import METHODS, Wan, load
+from models.generation.wan.model import VARIANTS, WanModel, load
 from tests.models.generation.wan import made as wan_made
 from web.setting_checks import WAN_MODELS
 
@@ -23,11 +23,11 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return wan_made.write(tmp_path_factory.mktemp("weights"))
 
 
-def loaded(weights: Path, name: str) -> Wan:
+def loaded(weights: Path, name: str) -> WanModel:
     return load(name, weights, device="cpu", dtype=torch.float32)
 
 
-def painter(wan: Wan, name: str) -> WanVideoGenerator:
+def painter(wan: WanModel, name: str) -> WanVideoGenerator:
     return WanVideoGenerator(wan, name, width=WIDTH, height=HEIGHT)
 
 
@@ -35,24 +35,24 @@ def painted(made: WanVideoGenerator, count: int, **changes: Any) -> list[Pixels]
     ((name, steps),) = made.samplers.items()
     state, out = made.init_state(name, 3), list[Pixels]()
     for _ in range(count):
-        wish = ChunkRequest(**{"prompt": DUCK, "steps": steps.own, **changes})
+        wish = ChunkRequest(**{"prompt": DUCK, "steps": steps.default, **changes})
         state, pictures = made.step(state, wish)
         out += pictures
     return out
 
 
 def test_the_settings_know_all_weights() -> None:
-    assert tuple(METHODS) == WAN_MODELS
+    assert tuple(VARIANTS) == WAN_MODELS
 
 
 @pytest.mark.parametrize("name", WAN_MODELS)
 def test_pictures_are_those_of_the_generator(weights: Path, name: str) -> None:
     wan = loaded(weights, name)
-    chunks = len(wan.method.levels) + 1 if wan.method.rolling else 2
+    chunks = len(wan.variant.levels) + 1 if wan.variant.rolling else 2
     generator = wan.generator(3, width=WIDTH, height=HEIGHT)
     state, expected = generator.init_state(), []
     for _ in range(chunks):
-        state, made = generator.step(state, Control(wan.prompt(DUCK[0][0])))
+        state, made = generator.step(state, ChunkControl(wan.prompt(DUCK[0][0])))
         expected += [picture for chunk in made for picture in chunk]
     got = painted(painter(wan, name), chunks)
     np.testing.assert_array_equal(got, expected)
@@ -65,7 +65,7 @@ def test_a_camera_is_shown_as_it_is_at_strength_0_and_less_so_above(
     weights: Path, name: str
 ) -> None:
     wan = loaded(weights, name)
-    chunks = len(wan.method.levels) + 1 if wan.method.rolling else 2
+    chunks = len(wan.variant.levels) + 1 if wan.variant.rolling else 2
     ramp = [np.full((60, 80, 3), 20 * n, np.uint8) for n in range(12)]
     shown = [
         np.stack(painted(painter(wan, name), chunks, start=ramp, strength=strength)).astype(float)

@@ -12,20 +12,20 @@ from torch import Tensor
 
 from models.errors import WeightsError
 from models.generation.backbone import Backbone
-from models.generation.control import Control
+from models.generation.control import ChunkControl
 from models.generation.dit import Dit, DitConfig
-from models.generation.prompt_encoder import Prompt
+from models.generation.prompt_encoder import EncodedPrompt
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.rolling_forcing import RollingForcing
 from models.generation.samplers.stream_dit import StreamDiT
-from models.generation.wan.model import CHUNK, METHODS, config_of, load, read_dit
+from models.generation.wan.model import CHUNK, VARIANTS, infer_config, load, load_dit
 from models.streaming import Streaming, run
 from tests.models.generation import tiny
 from tests.models.generation.wan import made as wan_made
 from tests.paths import DATA
 
 OFFICIAL = DATA / "wan" / "official.safetensors"
-NAMES = tuple(METHODS)
+NAMES = tuple(VARIANTS)
 SIDES = {"width": 32, "height": 16}  # pixels; the tiny autoencoder's latents are 4 wide
 
 
@@ -35,23 +35,23 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def dit_of(weights: Path, name: str) -> Dit:
-    return read_dit(name, weights, device="cpu", dtype=torch.float32)
+    return load_dit(name, weights, device="cpu", dtype=torch.float32)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_our_stream_is_the_one_that_the_authors_code_makes(name: str) -> None:
     told = load_file(OFFICIAL)
     state = {key.removeprefix("weights."): told[key] for key in told if key.startswith("weights.")}
-    model = Dit(config_of(state, OFFICIAL, heads=2))
+    model = Dit(infer_config(state, OFFICIAL, heads=2))
     model.load_state_dict(state)
-    method, latents = METHODS[name], told[name]
+    method, latents = VARIANTS[name], told[name]
     backbone = Backbone(model.eval(), latents.shape[2], latents.shape[3], method.reach, CHUNK)
     sampler: object = MotionStream(backbone, method.levels, seed=7)
     if method.rolling:
         sampler = RollingForcing(backbone, method.levels, seed=7)
-    stream: Streaming[object, Control, Tensor] = sampler  # type: ignore[assignment]  # its own state
+    stream: Streaming[object, ChunkControl, Tensor] = sampler  # type: ignore[assignment]  # its own state
     features = F.pad(told["text"], (0, 0, 0, 512 - len(told["text"])))
-    said = Control(Prompt(features, torch.zeros(512)))
+    said = ChunkControl(EncodedPrompt(features, torch.zeros(512)))
     made = torch.cat(list(run(stream, [said] * (latents.shape[1] // CHUNK))), 1)
     torch.testing.assert_close(made, latents, rtol=0, atol=1e-5)  # float32, in another order
 
@@ -71,16 +71,18 @@ def test_the_published_transformer_fits_ours() -> None:
             )
         )
     state = model.state_dict()
-    assert config_of(state, OFFICIAL, None) == model.config
+    assert infer_config(state, OFFICIAL, None) == model.config
     assert len(state) == 825  # in Wan2.1-T2V-1.3B, by its own code
     assert sum(tensor.numel() for tensor in state.values()) == 1_418_996_800
 
 
 def test_a_track_is_refused_where_nothing_follows_it(weights: Path) -> None:
-    backbone = Backbone(dit_of(weights, "self-forcing"), 4, 4, METHODS["self-forcing"].reach, CHUNK)
-    said = Prompt(torch.zeros(5, 24), torch.zeros(5))
+    backbone = Backbone(
+        dit_of(weights, "self-forcing"), 4, 4, VARIANTS["self-forcing"].reach, CHUNK
+    )
+    said = EncodedPrompt(torch.zeros(5, 24), torch.zeros(5))
     with pytest.raises(ValueError, match="follows none, only words"):
-        backbone.want(Control(said, torch.rand(1, 12, 2)))
+        backbone.prepare_control(ChunkControl(said, torch.rand(1, 12, 2)))
 
 
 @pytest.mark.parametrize("name", ["rolling-forcing", "self-forcing"])
@@ -97,7 +99,7 @@ def test_low_rank_changes_do_merged_what_they_do_beside(weights: Path) -> None:
         x = torch.randn(3, next(layer.parameters()).shape[1])
         parts = wan_made.lora(base)
         down, up = (parts[f"base_model.model.{name}.lora_{part}.weight"] for part in "AB")
-        scale = METHODS["longlive"].alpha / wan_made.RANK
+        scale = VARIANTS["longlive"].alpha / wan_made.RANK
         beside = layer(x) + scale * F.linear(F.linear(x, down), up)
         torch.testing.assert_close(whole(x), beside, rtol=1e-5, atol=1e-4)
     assert torch.equal(changed.head.head.weight, base.head.head.weight)
@@ -109,9 +111,9 @@ def test_a_loaded_model_draws_and_its_first_chunk_has_fewer_pictures(
 ) -> None:
     wan = load(name, weights, device="cpu", dtype=torch.float32)
     prompt = wan.prompt("a duck on grass")
-    shown = list(run(wan.generator(seed=4, **SIDES), [Control(prompt)] * 3))
+    shown = list(run(wan.generator(seed=4, **SIDES), [ChunkControl(prompt)] * 3))
     assert [part.shape for part in shown] == [(9, 16, 32, 3), (12, 16, 32, 3), (12, 16, 32, 3)]
-    other = next(run(wan.generator(seed=4, **SIDES), [Control(wan.prompt("grass"))] * 3))
+    other = next(run(wan.generator(seed=4, **SIDES), [ChunkControl(wan.prompt("grass"))] * 3))
     assert (shown[0] != other).any()
     with pytest.raises(ValueError, match="multiples of 8, got 36x16"):
         wan.sampler(width=36, height=16)
@@ -121,12 +123,12 @@ def test_without_a_configuration_heads_are_as_wide_as_all_of_wans(
     weights: Path, tmp_path: Path
 ) -> None:
     state = wan_made.dit(dim=256).state_dict()
-    assert config_of(state, tmp_path, None).heads == 2
-    assert config_of(state, tmp_path, 4).heads == 4
-    found = config_of(wan_made.dit().state_dict(), tmp_path, 2)
+    assert infer_config(state, tmp_path, None).heads == 2
+    assert infer_config(state, tmp_path, 4).heads == 4
+    found = infer_config(wan_made.dit().state_dict(), tmp_path, 2)
     assert found == wan_made.dit().config
     with pytest.raises(WeightsError, match="48 channels cannot be shared among 0 heads"):
-        config_of(wan_made.dit().state_dict(), tmp_path, None)
+        infer_config(wan_made.dit().state_dict(), tmp_path, None)
 
 
 def rewritten(weights: Path, folder: Path) -> tuple[Path, Path]:
@@ -272,17 +274,17 @@ def test_a_text_encoder_of_another_size_is_told(weights: Path, tmp_path: Path) -
 def test_nothing_of_a_stream_is_left_behind_on_another_device(kind: str, model: Dit) -> None:
     """The meta device has no numbers, and like a GPU refuses tensors that lie elsewhere."""
     there = Dit(model.config).to("meta").bfloat16()
-    reach = METHODS["longlive"].reach
+    reach = VARIANTS["longlive"].reach
     backbone = Backbone(there, 4, 4, reach, CHUNK)
     width = there.config.text
-    control = Control(Prompt(torch.zeros(5, width), torch.zeros(5)))
-    other = Control(Prompt(torch.ones(5, width), torch.zeros(5)))
+    control = ChunkControl(EncodedPrompt(torch.zeros(5, width), torch.zeros(5)))
+    other = ChunkControl(EncodedPrompt(torch.ones(5, width), torch.zeros(5)))
     samplers: dict[str, object] = {
         "motion_stream": MotionStream(backbone),
         "rolling_forcing": RollingForcing(backbone, (1.0, 0.5)),
         "stream_dit": StreamDiT(backbone, chunks=2),
     }
-    stream: Streaming[object, Control, Tensor] = samplers[kind]  # type: ignore[assignment]
+    stream: Streaming[object, ChunkControl, Tensor] = samplers[kind]  # type: ignore[assignment]
     made = list(run(stream, [control, control, other, other, other]))
     assert [part.device.type for part in made] == ["meta"] * 5
     assert {part.dtype for part in made} == {torch.float32}
@@ -293,7 +295,7 @@ def test_half_precision_stays_near(weights: Path) -> None:
         load("self-forcing", weights, device="cpu", dtype=kind)
         for kind in (torch.float32, torch.bfloat16)
     )
-    said = Control(exact.prompt("a duck on grass"))
+    said = ChunkControl(exact.prompt("a duck on grass"))
     one, two = (next(run(wan.sampler(seed=1, **SIDES), [said])) for wan in (exact, rough))
     assert two.dtype == torch.float32
     assert not torch.equal(one, two)
@@ -308,6 +310,6 @@ def test_a_gpu_draws_what_a_cpu_draws(weights: Path) -> None:
         load("rolling-forcing", weights, device=device, dtype=torch.float32)
         for device in ("cpu", "cuda")
     )
-    said = Control(near.prompt("a duck on grass"))
+    said = ChunkControl(near.prompt("a duck on grass"))
     one, two = (next(run(wan.sampler(seed=1, **SIDES), [said] * 5)) for wan in (near, far))
     torch.testing.assert_close(one, two.cpu(), rtol=0, atol=1e-3)  # tf32 may be on

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.generation.dit import Dit, Seen
+from models.generation.dit import Dit, KeysValues
 from models.generation.wan.vae import MEAN, SCALE
 from tests.models.generation.wan import made as wan_made
 from tests.models.generation.wan.made import State
@@ -157,7 +157,7 @@ def test_the_transformer_is_that_of_diffusers_over_levels_and_windows(
     noisy, words = inputs(window)
     each = torch.tensor((levels * window)[:window])
     model = wan_made.dit()
-    text = model.read(words, torch.zeros(1, 512))
+    text = model.project_text(words, torch.zeros(1, 512))
     clean, _ = model(noisy, each[None], text)
     torch.testing.assert_close(clean, flow(transformer, noisy, each, words), rtol=0, atol=CLOSE)
 
@@ -181,21 +181,21 @@ def test_cached_keys_are_a_masked_pass_of_diffusers(
         )
     expected = flow(transformer, noisy, levels, words)[:, :, cache:]
     model = wan_made.dit()
-    text = model.read(words, torch.zeros(1, 512))
+    text = model.project_text(words, torch.zeros(1, 512))
     past = remembered(model, noisy[:, :, :cache], text)
-    clean, _ = model(noisy[:, :, cache:], levels[None, cache:], text, seen=past)
+    clean, _ = model(noisy[:, :, cache:], levels[None, cache:], text, past=past)
     torch.testing.assert_close(clean, expected, rtol=0, atol=CLOSE)
 
 
-def remembered(model: Dit, latents: Tensor, text: Any) -> Seen | None:
+def remembered(model: Dit, latents: Tensor, text: Any) -> KeysValues | None:
     """Return keys and values of clean latents, read one after the other."""
-    past: Seen | None = None
+    past: KeysValues | None = None
     for one in latents.split(1, 2):  # type: ignore[no-untyped-call]  # PyTorch's own
-        _, own = model(one, torch.zeros(1, 1), text, seen=past)
+        _, own = model(one, torch.zeros(1, 1), text, past=past)
         keys, values = ([part] for part in (own.keys, own.values))
         if past is not None:
             keys, values = [past.keys, *keys], [past.values, *values]
-        past = Seen(torch.cat(keys, 3), torch.cat(values, 3))
+        past = KeysValues(torch.cat(keys, 3), torch.cat(values, 3))
     return past
 
 

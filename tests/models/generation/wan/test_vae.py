@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.errors import WeightsError
-from models.generation.wan.vae import MEAN, SCALE, VaeConfig, WanVae, config_of
-from models.generation.wan.vae_layers import Tape
+from models.generation.wan.vae import MEAN, SCALE, VaeConfig, WanVae, infer_config
+from models.generation.wan.vae_layers import CausalCache
 from tests.models.generation.wan import made as wan_made
 
 VAE = wan_made.vae()
@@ -23,7 +23,7 @@ def latents(count: int) -> Tensor:
 def at_once(z: Tensor) -> Tensor:
     """Return the pictures of a stream of which every layer sees all latents in one call."""
     mean, scale = (torch.tensor(part)[:, None, None, None] for part in (MEAN, SCALE))
-    return VAE.decoder.run(VAE.conv2(z * scale + mean), Tape(None))
+    return VAE.decoder.run(VAE.conv2(z * scale + mean), CausalCache(None))
 
 
 @settings(deadline=None, max_examples=15)
@@ -80,14 +80,14 @@ def test_pictures_of_another_shape_are_refused(shape: tuple[int, ...], streaming
 
 
 def test_sizes_are_read_from_shapes_and_wans_own_are_the_default() -> None:
-    assert config_of(VAE.state_dict(), Path("x")) == VAE.config
+    assert infer_config(VAE.state_dict(), Path("x")) == VAE.config
     with torch.device("meta"):
         whole = WanVae(VaeConfig())
     state = whole.state_dict()
-    assert config_of(state, Path("x")) == VaeConfig()
+    assert infer_config(state, Path("x")) == VaeConfig()
     assert whole.config.side == 8
     assert sum(tensor.numel() for tensor in state.values()) == 126_892_531  # of Wan2.1_VAE.pth
     with pytest.raises(WeightsError, match=r"not Wan2\.1's autoencoder: it has no 'conv2\.weight'"):
-        config_of({}, Path("x"))
+        infer_config({}, Path("x"))
     with pytest.raises(WeightsError, match="latents of 48, not 16"):
-        config_of({**state, "conv2.weight": torch.zeros(48, 48, 1, 1, 1)}, Path("x"))
+        infer_config({**state, "conv2.weight": torch.zeros(48, 48, 1, 1, 1)}, Path("x"))

@@ -11,17 +11,17 @@ from tests.models.generation import tiny
 
 def test_half_of_the_bytes_draw_the_same_but_for_rounding(tmp_path: Path) -> None:
     trained = tiny.files(tmp_path)
-    shipped = [tmp_path / "halves" / name for name in embedded.NAMES]
+    shipped = [tmp_path / "halves" / name for name in embedded.FILE_NAMES]
     shipped[0].parent.mkdir()
-    for file, half in zip((trained.codec, trained.drawing), shipped, strict=True):
+    for file, half in zip((trained.codec, trained.dit), shipped, strict=True):
         halve(file, half)
     drawn = []
-    for files in ((trained.codec, trained.drawing), shipped):
+    for files in ((trained.codec, trained.dit), shipped):
         loaded = embedded.load(*files)
-        said = loaded.words.prompt("a duck on grass")
+        said = loaded.prompt_encoder.prompt("a duck on grass")
         drawn.append(
             torch.stack(list(run(MotionStream(loaded.backbone()), tiny.controls(3, said))))
         )
-    assert shipped[1].stat().st_size < 0.7 * trained.drawing.stat().st_size
+    assert shipped[1].stat().st_size < 0.7 * trained.dit.stat().st_size
     assert torch.allclose(drawn[0], drawn[1], atol=2e-2)
     assert not torch.equal(drawn[0], drawn[1])

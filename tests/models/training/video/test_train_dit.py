@@ -9,11 +9,11 @@ from torch import Tensor
 
 from models.generation.backbone import Backbone
 from models.generation.context import Reach
-from models.generation.control import Control
-from models.generation.dit import Seen
+from models.generation.control import ChunkControl
+from models.generation.dit import KeysValues
 from models.generation.samplers.motion_stream import MotionStream
-from models.generation.samplers.registry import sampler
-from models.generation.small.loading import Shows, load
+from models.generation.samplers.registry import create_sampler
+from models.generation.small.loading import SmallVideoInfo, load
 from models.streaming import Streaming, run
 from models.training.video import shapes as dit_shapes
 from models.training.video.latents import fill, read
@@ -38,14 +38,14 @@ from tests.models.training.video import drawn
 from tests.models.training.video.test_train_codec import CONFIG
 
 PICTURES = drawn.pictures()
-SHOWS = Shows(32, ("duck",), ("grass",), Reach(sink=1, window=2))
+SHOWS = SmallVideoInfo(32, ("duck",), ("grass",), Reach(sink=1, window=2))
 RECIPE = Recipe(steps=8, clips=3, own_from=0.25, own=0.7, warmup=2)
 
 
 def samplers() -> list[tuple[str, Callable[[Backbone], object]]]:
     return [
-        ("rolling_forcing", lambda backbone: sampler("rolling-forcing", backbone)),
-        ("stream_dit", lambda backbone: sampler("stream-dit", backbone, steps=2)),
+        ("rolling_forcing", lambda backbone: create_sampler("rolling-forcing", backbone)),
+        ("stream_dit", lambda backbone: create_sampler("stream-dit", backbone, steps=2)),
         ("motion_stream", lambda backbone: MotionStream(backbone, levels=(1.0,))),
     ]
 
@@ -63,7 +63,7 @@ def test_every_shape_that_a_stream_uses_is_trained(
         levels: Tensor,
         text: object,
         condition: Tensor,
-        seen: Seen | None = None,
+        seen: KeysValues | None = None,
     ) -> object:
         before = seen.keys.shape[3] // 4 if seen else 0  # 4 tokens in a latent
         clean = int((levels == 0).sum())
@@ -75,7 +75,7 @@ def test_every_shape_that_a_stream_uses_is_trained(
     monkeypatch.setattr(Backbone, "denoise", noted)
     reach = Reach(sink=0, window=3) if kind == "stream_dit" else Reach(sink=1, window=2)
     backbone = Backbone(tiny.dit(), tiny.SIZE, tiny.SIZE, reach)
-    made: Streaming[object, Control, Tensor] = make(backbone)  # type: ignore[assignment]
+    made: Streaming[object, ChunkControl, Tensor] = make(backbone)  # type: ignore[assignment]
     list(run(made, tiny.controls(12)))
     trained: set[tuple[int, tuple[float, ...]]] = set()
     for seed in range(1500):
@@ -149,7 +149,7 @@ def test_an_error_counts_the_more_the_less_noise_there_was(latents: Path) -> Non
         for parameter in trainer.both.parameters():
             parameter.zero_()
         even = replace(batch, weights=torch.ones_like(batch.weights))
-        text = trainer.both.model.read(*trainer.both.words(batch.captions))
+        text = trainer.both.model.project_text(*trainer.both.words(batch.captions))
         errors = batch.latents[:, :, :2].square().mean((0, 1, 3, 4))
         for levels in ([1.0, 0.2], [0.2, 1.0]):
             shape = dit_shapes.side_by_side((0, 1), levels)
@@ -176,19 +176,19 @@ def test_a_pass_side_by_side_is_a_stream_that_knows_the_truth(latents: Path) -> 
     batch = batch_of(kept, RECIPE, np.random.default_rng(0))
     shape = dit_shapes.side_by_side((0, 1, 2, 3), [1.0, 0.7, 0.4, 0.9])
     noise = torch.randn(batch.latents.shape, generator=torch.Generator().manual_seed(0))
-    text = model.read(*words(batch.captions))
+    text = model.project_text(*words(batch.captions))
     made = denoised(model, batch, shape, truth_of(batch), noise, text)
-    seen: Seen | None = None
+    seen: KeysValues | None = None
     for n, level in enumerate(shape.levels):
         one = slice(n, n + 1)
         truth, condition = batch.latents[:, :, one], batch.condition[:, :, one]
         dirty = (1 - level) * truth + level * noise[:, :, one]
         levels = level.expand(3, 1)
-        aim, _ = model(dirty, levels, text, condition=condition, seen=seen)
+        aim, _ = model(dirty, levels, text, condition=condition, past=seen)
         torch.testing.assert_close(made[:, :, one], aim, rtol=0, atol=1e-4)  # tens in size
-        _, own = model(truth, levels * 0, text, condition=condition, seen=seen)
+        _, own = model(truth, levels * 0, text, condition=condition, past=seen)
         seen = (
-            Seen(torch.cat([seen.keys, own.keys], 3), torch.cat([seen.values, own.values], 3))
+            KeysValues(torch.cat([seen.keys, own.keys], 3), torch.cat([seen.values, own.values], 3))
             if seen
             else own
         )
@@ -207,7 +207,7 @@ def test_an_own_past_replaces_the_context_and_nothing_else(latents: Path) -> Non
     trainer = fresh(latents / "unused")
     batch = batch_of(kept, RECIPE, np.random.default_rng(0))
     shape = with_a_context(4)
-    text = trainer.both.model.read(*trainer.both.words(batch.captions))
+    text = trainer.both.model.project_text(*trainer.both.words(batch.captions))
     noise = torch.randn(batch.latents.shape, generator=torch.Generator().manual_seed(0))
     past = own_past(trainer.both.model, batch, shape, noise, text, 1.0)
     context = set(shape.order[: shape.clean])

@@ -3,7 +3,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from models.generation.prompt_encoder import split
+from models.generation.prompt_encoder import split_words
 from models.training.video.clips.captions import caption, vocabulary
 from models.training.video.clips.composition import compose
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS, instances
@@ -78,7 +78,7 @@ def test_every_word_of_a_caption_is_in_the_vocabulary() -> None:
         kinds = [str(kind) for kind in rng.choice(list(KINDS), 2, replace=False)]
         motions = [str(motion) for motion in rng.choice(MOTIONS, 2)]
         said = caption(rng, kinds, motions, str(rng.choice(list(BACKGROUNDS))))
-        assert set(split(said)) <= known, said
+        assert set(split_words(said)) <= known, said
 
 
 def test_a_caption_names_both_things_in_their_order() -> None:

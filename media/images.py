@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from media.errors import UnreadableMediaError
-from media.video import PictureLimits, fit, resize
+from media.video import SizeLimits, fit, resize
 
 Pixels = NDArray[np.uint8]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-MOST_PIXELS = 64_000_000  # of a file, before it is scaled down
-THUMBNAIL = PictureLimits(longer=160, shorter=120)
-QUALITY = 75
+MAX_PIXELS = 64_000_000  # of a file, before it is scaled down
+THUMBNAIL_SIZE = SizeLimits(longer=160, shorter=120)
+JPEG_QUALITY = 75
 
 
-def read_picture(data: bytes, limits: PictureLimits | None = None) -> Pixels:
+def read_image(data: bytes, limits: SizeLimits | None = None) -> Pixels:
     """Return the picture in a file, upright, uint8 (height, width, 3) RGB, within `limits`.
 
     Raises:
@@ -27,12 +27,12 @@ def read_picture(data: bytes, limits: PictureLimits | None = None) -> Pixels:
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # measured below
-            if image.width * image.height > MOST_PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 raise UnreadableMediaError(
-                    f"a picture may have {MOST_PIXELS // 1_000_000} million pixels, this one has "
+                    f"a picture may have {MAX_PIXELS // 1_000_000} million pixels, this one has "
                     f"{image.width} x {image.height}: send a smaller one"
                 )
-            size = fit(image.width, image.height, limits or PictureLimits())
+            size = fit(image.width, image.height, limits or SizeLimits())
             image.draft("RGB", size)
             upright = ImageOps.exif_transpose(image).convert("RGB")
             pixels = np.asarray(upright, dtype=np.uint8)
@@ -40,17 +40,17 @@ def read_picture(data: bytes, limits: PictureLimits | None = None) -> Pixels:
         raise UnreadableMediaError(f"not a picture that can be read: {error}") from error
     thin = [(0, max(0, 2 - side)) for side in pixels.shape[:2]]  # nothing here takes one row
     pixels = np.pad(pixels, (*thin, (0, 0)), mode="edge") if min(pixels.shape[:2]) < 2 else pixels
-    return resize(pixels, limits or PictureLimits())
+    return resize(pixels, limits or SizeLimits())
 
 
-def thumbnail(pixels: Pixels) -> bytes:
+def encode_thumbnail(pixels: Pixels) -> bytes:
     """Return `pixels`, scaled down to be shown small, as a JPEG file."""
     file = io.BytesIO()
-    Image.fromarray(resize(pixels, THUMBNAIL)).save(file, "JPEG", quality=QUALITY)
+    Image.fromarray(resize(pixels, THUMBNAIL_SIZE)).save(file, "JPEG", quality=JPEG_QUALITY)
     return file.getvalue()
 
 
-def enlarged(pixels: Pixels, side: int) -> Pixels:
+def upscale(pixels: Pixels, side: int) -> Pixels:
     """Return `pixels` so that the shorter side is `side`; a larger picture stays as it is."""
     height, width, _ = pixels.shape
     scale = side / min(height, width)
@@ -60,8 +60,8 @@ def enlarged(pixels: Pixels, side: int) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC), np.uint8)
 
 
-def jpeg(pixels: Pixels) -> bytes:
+def encode_jpeg(pixels: Pixels) -> bytes:
     """Return `pixels` as a JPEG file."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY)
+    Image.fromarray(pixels).save(file, "JPEG", quality=JPEG_QUALITY)
     return file.getvalue()

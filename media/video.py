@@ -20,7 +20,7 @@ QUARTER_TURN = 90  # degrees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureLimits:
+class SizeLimits:
     """The most pixels that a picture may have along its longer and its shorter side.
 
     Raises:
@@ -37,7 +37,7 @@ class PictureLimits:
             )
 
 
-def fit(width: int, height: int, limits: PictureLimits | None) -> tuple[int, int]:
+def fit(width: int, height: int, limits: SizeLimits | None) -> tuple[int, int]:
     """Return the largest (width, height) of the same shape within `limits`; never enlarges."""
     if limits is None:
         return width, height
@@ -49,7 +49,7 @@ def fit(width: int, height: int, limits: PictureLimits | None) -> tuple[int, int
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def from_av(frame: av.VideoFrame, pts: int, limits: PictureLimits | None = None) -> VideoFrame:
+def frame_from_av(frame: av.VideoFrame, pts: int, limits: SizeLimits | None = None) -> VideoFrame:
     """Return the picture of a decoded frame upright and within `limits`, at `pts` (90 kHz).
 
     The pixels are a copy, in RGB with full range.
@@ -68,7 +68,7 @@ def from_av(frame: av.VideoFrame, pts: int, limits: PictureLimits | None = None)
     return VideoFrame(np.ascontiguousarray(upright, dtype=np.uint8), pts)
 
 
-def to_av(frame: VideoFrame, limits: PictureLimits | None = None) -> av.VideoFrame:
+def frame_to_av(frame: VideoFrame, limits: SizeLimits | None = None) -> av.VideoFrame:
     """Return `frame` as yuv420p for an encoder, within `limits`: BT.601, limited range.
 
     Encoders want even sides, so an odd last row or column is left out.
@@ -95,7 +95,7 @@ def to_av(frame: VideoFrame, limits: PictureLimits | None = None) -> av.VideoFra
     return yuv
 
 
-def resize(pixels: Pixels, limits: PictureLimits) -> Pixels:
+def resize(pixels: Pixels, limits: SizeLimits) -> Pixels:
     """Return RGB `pixels` (height, width, 3) scaled down to `limits`, or as they are if they fit.
 
     Raises:

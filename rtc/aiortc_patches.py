@@ -26,14 +26,14 @@ from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.stats import RTCRemoteInboundRtpStreamStats, RTCTransportStats
 
 from rtc.decoding import DecodingQueue
-from rtc.network import Reception, Snapshot, Tally
+from rtc.network import FrameCounters, NetworkCounters, Reception
 
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 LOOPBACK = "127.0.0.1"
 MALFORMED = (AssertionError, LookupError, TypeError, ValueError, struct.error)
-DECODING_CAPACITY = {"audio": 100, "video": 60}  # 2 s of either
+DECODER_CAPACITY = {"audio": 100, "video": 60}  # 2 s of either
 
 
 def transports(connection: RTCPeerConnection) -> list[RTCDtlsTransport]:
@@ -44,18 +44,18 @@ def transports(connection: RTCPeerConnection) -> list[RTCDtlsTransport]:
     return list(dict.fromkeys(found))
 
 
-def ice(transport: RTCIceTransport) -> Connection:
+def ice_connection(transport: RTCIceTransport) -> Connection:
     return transport._connection
 
 
-def candidates(transport: RTCDtlsTransport) -> list[Candidate]:
+def local_candidates(transport: RTCDtlsTransport) -> list[Candidate]:
     """Return where we can be reached, once gathered."""
-    return ice(transport.transport).local_candidates
+    return ice_connection(transport.transport).local_candidates
 
 
 def offer_loopback(transport: RTCIceTransport) -> None:
     """Let the answer also hold 127.0.0.1: call before candidates are gathered."""
-    connection = ice(transport)
+    connection = ice_connection(transport)
     gather = connection.get_component_candidates
 
     async def gather_with_loopback(component: int, addresses: list[str]) -> list[Candidate]:
@@ -65,16 +65,16 @@ def offer_loopback(transport: RTCIceTransport) -> None:
 
 
 @dataclass(slots=True)
-class Arrivals:
+class DatagramCounters:
     """How many datagrams have come, of any kind, and how many made no sense."""
 
     datagrams: int = 0
     malformed: int = 0
 
 
-def count_arrivals(transport: RTCDtlsTransport, arrivals: Arrivals) -> None:
+def count_datagrams(transport: RTCDtlsTransport, arrivals: DatagramCounters) -> None:
     """Count every datagram from now on: call after candidates are gathered."""
-    for protocol in ice(transport.transport)._protocols:
+    for protocol in ice_connection(transport.transport)._protocols:
         receive = protocol.datagram_received
 
         def counted(
@@ -93,7 +93,7 @@ async def probe(transport: RTCDtlsTransport) -> float | None:
 
     It is the consent check of RFC 7675, which every WebRTC peer answers.
     """
-    connection = ice(transport.transport)
+    connection = ice_connection(transport.transport)
     pair = next(iter(connection._nominated.values()), None)
     if pair is None or connection.remote_password is None:
         return None
@@ -111,7 +111,7 @@ async def probe(transport: RTCDtlsTransport) -> float | None:
     return loop.time() - asked
 
 
-def tolerate_malformed(connection: RTCPeerConnection, arrivals: Arrivals) -> None:
+def tolerate_malformed(connection: RTCPeerConnection, arrivals: DatagramCounters) -> None:
     """Drop and count what a parser fails on, instead of ending the session with it."""
 
     def tolerant(handle: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
@@ -142,11 +142,11 @@ def unread_message_bytes(connection: RTCPeerConnection) -> int:
     )
 
 
-def bound_decoding(receiver: RTCRtpReceiver, kind: str) -> DecodingQueue:
+def bound_decoder_queue(receiver: RTCRtpReceiver, kind: str) -> DecodingQueue:
     """Give `receiver` a bounded queue to its decoder: call before it starts to receive."""
     private = vars(receiver)
     lost = private["_RTCRtpReceiver__decoder_error"] if kind == "video" else None
-    queue = DecodingQueue(DECODING_CAPACITY[kind], lost)
+    queue = DecodingQueue(DECODER_CAPACITY[kind], lost)
     if "_RTCRtpReceiver__decoder_queue" not in private:
         raise TypeError("expected aiortc 1.16: its receiver has no decoder queue")
     private["_RTCRtpReceiver__decoder_queue"] = queue
@@ -172,7 +172,7 @@ def receptions(connection: RTCPeerConnection) -> tuple[Reception, ...]:
     return tuple(found)
 
 
-def transferred(connection: RTCPeerConnection) -> tuple[int, int]:
+def transferred_bytes(connection: RTCPeerConnection) -> tuple[int, int]:
     """Return the bytes that came in and went out, DTLS and RTP headers included."""
     reports = [
         stats
@@ -183,7 +183,7 @@ def transferred(connection: RTCPeerConnection) -> tuple[int, int]:
     return sum(s.bytesReceived for s in reports), sum(s.bytesSent for s in reports)
 
 
-async def reported(connection: RTCPeerConnection) -> tuple[float, float | None]:
+async def peer_report(connection: RTCPeerConnection) -> tuple[float, float | None]:
     """Return the peer's report on what we send: the worst loss in [0, 1], and a round trip."""
     reports = [
         stats
@@ -195,18 +195,18 @@ async def reported(connection: RTCPeerConnection) -> tuple[float, float | None]:
     return loss, min((trip for trip in trips if trip is not None), default=None)
 
 
-async def snapshot(
-    connection: RTCPeerConnection, tally: Tally, *, time: float, round_trip: float | None
-) -> Snapshot:
+async def network_counters(
+    connection: RTCPeerConnection, tally: FrameCounters, *, time: float, round_trip: float | None
+) -> NetworkCounters:
     """Return the counters at `time`; the peer's report gives a round trip where None is known."""
-    size_in, size_out = transferred(connection)
-    loss_out, trip_reported = await reported(connection)
-    return Snapshot(
+    size_in, size_out = transferred_bytes(connection)
+    loss_out, trip_reported = await peer_report(connection)
+    return NetworkCounters(
         time=time,
-        size_in=size_in,
-        size_out=size_out,
-        frames_in=tally.pictures_in,
-        frames_out=tally.pictures_out,
+        bytes_in=size_in,
+        bytes_out=size_out,
+        frames_in=tally.video_frames_in,
+        frames_out=tally.video_frames_out,
         receptions=receptions(connection),
         loss_out=loss_out,
         round_trip=round_trip if round_trip is not None else trip_reported,

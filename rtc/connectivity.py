@@ -1,6 +1,6 @@
 """Can WebRTC's packets get through? Asks STUN and TURN servers, and this machine's own sockets.
 
-`patience` is how many seconds to wait for an answer.
+`max_wait` is how many seconds to wait for an answer.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from aioice.turn import create_turn_endpoint
 
 from rtc.ice_servers import IceEndpoint
 
-RESEND = 0.5  # seconds between tries of a request over UDP: RFC 8489, section 6.2.1
+RESEND_INTERVAL = 0.5  # seconds between tries of a request over UDP: RFC 8489, section 6.2.1
 Address = tuple[str, int]
 
 
@@ -53,7 +53,7 @@ def host_addresses() -> list[str]:
     return list(get_host_addresses(use_ipv4=True, use_ipv6=True))
 
 
-async def echo(host: str, *, patience: float) -> float:
+async def echo(host: str, *, max_wait: float) -> float:
     """Send a datagram to a socket of our own at `host` and back; return the round trip.
 
     Raises:
@@ -67,13 +67,13 @@ async def echo(host: str, *, patience: float) -> float:
     try:
         started = loop.time()
         token = secrets.token_bytes(16)
-        await _ask(far.get_extra_info("sockname")[:2], token, token, patience)
+        await _request(far.get_extra_info("sockname")[:2], token, token, max_wait)
         return loop.time() - started
     finally:
         far.close()
 
 
-async def mapped_address(server: IceEndpoint, *, patience: float) -> Address:
+async def mapped_address(server: IceEndpoint, *, max_wait: float) -> Address:
     """Return our address as `server` sees it, by a STUN binding request over UDP.
 
     Raises:
@@ -83,8 +83,8 @@ async def mapped_address(server: IceEndpoint, *, patience: float) -> Address:
     """
     request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
     try:
-        reply = await _ask(
-            (server.host, server.port), bytes(request), request.transaction_id, patience
+        reply = await _request(
+            (server.host, server.port), bytes(request), request.transaction_id, max_wait
         )
         answer = stun.parse_message(reply)
     except (ValueError, struct.error) as error:
@@ -96,7 +96,7 @@ async def mapped_address(server: IceEndpoint, *, patience: float) -> Address:
 
 
 async def relayed_address(
-    server: IceEndpoint, *, username: str, credential: str, patience: float
+    server: IceEndpoint, *, username: str, credential: str, max_wait: float
 ) -> Address:
     """Return the address that `server` relays for us; the allocation is given back at once.
 
@@ -106,7 +106,7 @@ async def relayed_address(
     Source: RFC 8656, section 7.
     """
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(max_wait):
             transport, closed = await create_turn_endpoint(
                 _Closing,
                 server_addr=(server.host, server.port),
@@ -119,9 +119,9 @@ async def relayed_address(
             transport.close()
             await closed.lost.wait()
     except TimeoutError as error:
-        raise UnreachableError(f"{server}: no answer in {patience:g} s") from error
+        raise UnreachableError(f"{server}: no answer in {max_wait:g} s") from error
     except (stun.TransactionError, OSError) as error:
-        raise UnreachableError(f"{server}: {_reason(error)}") from error
+        raise UnreachableError(f"{server}: {_explanation(error)}") from error
     return str(host), int(port)
 
 
@@ -135,7 +135,7 @@ class _Closing(asyncio.DatagramProtocol):
         self.lost.set()
 
 
-def _reason(error: Exception) -> str:
+def _explanation(error: Exception) -> str:
     """Say what a refused allocation means for whoever set the server up."""
     if isinstance(error, stun.TransactionFailed):
         code, phrase = error.response.attributes.get("ERROR-CODE", (0, "refused"))
@@ -146,23 +146,23 @@ def _reason(error: Exception) -> str:
     return str(error) or "no answer"
 
 
-async def _ask(address: Address, request: bytes, expected: bytes, patience: float) -> bytes:
+async def _request(address: Address, request: bytes, expected: bytes, max_wait: float) -> bytes:
     """Send `request` until a datagram that contains `expected` comes."""
     loop = asyncio.get_running_loop()
     label = f"{address[0]}:{address[1]}/udp"
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(max_wait):
             transport, replies = await loop.create_datagram_endpoint(_Replies, remote_addr=address)
             replies.expected = expected
             try:
                 while True:
                     transport.sendto(request)
-                    done, _ = await asyncio.wait([replies.first], timeout=RESEND)
+                    done, _ = await asyncio.wait([replies.first], timeout=RESEND_INTERVAL)
                     if done:
                         return replies.first.result()
             finally:
                 transport.close()
     except TimeoutError as error:
-        raise UnreachableError(f"{label}: no answer in {patience:g} s") from error
+        raise UnreachableError(f"{label}: no answer in {max_wait:g} s") from error
     except OSError as error:
         raise UnreachableError(f"{label}: {error}") from error

@@ -8,7 +8,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 START_CODE = b"\x00\x00\x00\x01"
 H264_IDR, H264_SPS = 5, 7  # NAL unit types that begin what decodes by itself, H.264 table 7-1
-ASK_AGAIN = 30  # frames thrown away between two requests for a keyframe
+KEYFRAME_RETRY = 30  # frames thrown away between two requests for a keyframe
 
 Decodable = tuple[RTCRtpCodecParameters, JitterFrame]
 
@@ -21,11 +21,11 @@ class DecodingQueue:
     a keyframe, which is asked for through `picture_lost`.
     """
 
-    def __init__(self, capacity: int, picture_lost: threading.Event | None) -> None:
+    def __init__(self, capacity: int, keyframe_wanted: threading.Event | None) -> None:
         self.dropped = 0
         self._capacity = capacity
-        self._picture_lost = picture_lost
-        self._waits_for_keyframe = False
+        self._keyframe_wanted = keyframe_wanted
+        self._waiting_for_keyframe = False
         self._items: deque[Decodable | None] = deque()
         self._changed = threading.Condition()
 
@@ -35,10 +35,10 @@ class DecodingQueue:
             if item is None:
                 self._items.clear()
                 self._items.append(None)
-            elif self._picture_lost is None:
-                self._put_sound(item)
+            elif self._keyframe_wanted is None:
+                self._put_audio(item)
             else:
-                self._put_picture(item, self._picture_lost)
+                self._put_video(item, self._keyframe_wanted)
             self._changed.notify()
 
     def get(self) -> Decodable | None:
@@ -48,24 +48,24 @@ class DecodingQueue:
                 self._changed.wait()
             return self._items.popleft()
 
-    def _put_sound(self, item: Decodable) -> None:
+    def _put_audio(self, item: Decodable) -> None:
         if len(self._items) >= self._capacity:
             self._items.popleft()
             self.dropped += 1
         self._items.append(item)
 
-    def _put_picture(self, item: Decodable, picture_lost: threading.Event) -> None:
+    def _put_video(self, item: Decodable, keyframe_wanted: threading.Event) -> None:
         if len(self._items) >= self._capacity:
             self.dropped += len(self._items)
             self._items.clear()
-            self._waits_for_keyframe = True
-            picture_lost.set()
-        if self._waits_for_keyframe and not is_keyframe(item[0].name, item[1].data):
+            self._waiting_for_keyframe = True
+            keyframe_wanted.set()
+        if self._waiting_for_keyframe and not is_keyframe(item[0].name, item[1].data):
             self.dropped += 1
-            if self.dropped % ASK_AGAIN == 0:
-                picture_lost.set()
+            if self.dropped % KEYFRAME_RETRY == 0:
+                keyframe_wanted.set()
             return
-        self._waits_for_keyframe = False
+        self._waiting_for_keyframe = False
         self._items.append(item)
 
 

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 class Liveness:
     """`heard` is when the `datagrams`-th came, as far as known; `seen` when we last looked."""
 
-    heard: float
-    seen: float
+    last_arrival: float
+    checked: float
     datagrams: int = 0
 
 
-def look(state: Liveness, now: float, datagrams: int, *, late: bool) -> Liveness:
+def update(state: Liveness, now: float, datagrams: int, *, late: bool) -> Liveness:
     """Take the number of datagrams so far at `now`.
 
     `late` says that we look much later than we meant to. Packets may then still wait to be
     read, so that is no silence.
     """
-    heard = now if late or datagrams != state.datagrams else state.heard
+    heard = now if late or datagrams != state.datagrams else state.last_arrival
     return Liveness(heard, now, datagrams)
 
 
 def silence(state: Liveness) -> float:
     """Return for how many seconds nothing has come."""
-    return state.seen - state.heard
+    return state.checked - state.last_arrival

@@ -20,7 +20,7 @@ from rtc.errors import MessageError, PeerClosedError
 logger = logging.getLogger(__name__)
 
 LABEL = "oai-events"  # of the data channel of OpenAI's Realtime clients
-MOST_CHANNELS = 8  # that one client may open
+MAX_CHANNELS = 8  # that one client may open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +44,16 @@ class Messages:
     """
 
     def __init__(
-        self, limits: MessageLimits, *, offered: bool, give_up: Callable[[str], None]
+        self, limits: MessageLimits, *, offered: bool, on_overflow: Callable[[str], None]
     ) -> None:
         self.ignored = 0
         self._limits = limits
         self._offered = offered
-        self._give_up = give_up
+        self._on_overflow = on_overflow
         self._channels: list[RTCDataChannel] = []
-        self._reply: RTCDataChannel | None = None
+        self._outgoing: RTCDataChannel | None = None
         self._received: deque[str] = deque()
-        self._early: deque[str] = deque()
+        self._unsent: deque[str] = deque()
         self._changed = asyncio.Event()
         self._drained = asyncio.Event()
         self._sending = asyncio.Lock()
@@ -61,7 +61,7 @@ class Messages:
 
     def add(self, channel: RTCDataChannel) -> None:
         """Read `channel`, which the client has opened."""
-        if len(self._channels) >= MOST_CHANNELS:
+        if len(self._channels) >= MAX_CHANNELS:
             logger.warning("closed data channel %r: the client opened too many", channel.label)
             channel.close()
             return
@@ -70,10 +70,10 @@ class Messages:
         channel.on("close", self._drained.set)
         channel.on("bufferedamountlow", self._drained.set)
         channel.bufferedAmountLowThreshold = self._limits.buffered // 2
-        if self._reply is None or channel.label == LABEL != self._reply.label:
-            self._reply = channel
-        while self._early:
-            self._reply.send(self._early.popleft())
+        if self._outgoing is None or channel.label == LABEL != self._outgoing.label:
+            self._outgoing = channel
+        while self._unsent:
+            self._outgoing.send(self._unsent.popleft())
 
     async def send(self, text: str) -> None:
         """Send `text`, in order; waits while the client is slow to take what was sent before.
@@ -88,12 +88,12 @@ class Messages:
         size = len(text.encode())
         self._check(size)
         async with self._sending:
-            if self._reply is None:
+            if self._outgoing is None:
                 self._hold(text, size)
                 return
-            await self._drain(self._reply, size)
+            await self._drain(self._outgoing, size)
             try:
-                self._reply.send(text)
+                self._outgoing.send(text)
             except InvalidStateError as error:
                 raise PeerClosedError("the client has closed the data channel") from error
             except ValueError as error:
@@ -124,7 +124,7 @@ class Messages:
                 kind = "binary" if isinstance(message, bytes) else "too long"
                 logger.warning("ignored a %s message, and will ignore more", kind)
         elif len(self._received) >= self._limits.count:
-            self._give_up("the client sent messages faster than they were read")
+            self._on_overflow("the client sent messages faster than they were read")
         else:
             self._received.append(message)
             self._changed.set()
@@ -141,10 +141,10 @@ class Messages:
 
     def _hold(self, text: str, size: int) -> None:
         """Keep a message until the data channel is open."""
-        waiting = size + sum(len(message.encode()) for message in self._early)
-        if len(self._early) >= self._limits.count or waiting > self._limits.buffered:
+        waiting = size + sum(len(message.encode()) for message in self._unsent)
+        if len(self._unsent) >= self._limits.count or waiting > self._limits.buffered:
             raise MessageError("too many messages wait for the client to open a data channel")
-        self._early.append(text)
+        self._unsent.append(text)
 
     async def _drain(self, channel: RTCDataChannel, size: int) -> None:
         """Wait until `size` more bytes may be buffered."""

@@ -6,13 +6,13 @@ BITS = 8  # in a byte
 
 
 @dataclass(slots=True)
-class Tally:
+class FrameCounters:
     """Counts what goes through the tracks of one peer."""
 
-    sounds_in: int = 0
-    pictures_in: int = 0
-    pictures_out: int = 0
-    pictures_skipped: int = 0
+    audio_frames_in: int = 0
+    video_frames_in: int = 0
+    video_frames_out: int = 0
+    video_frames_skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Reception:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class NetworkCounters:
     """Counters since a connection began, at `time`; sizes include RTP and DTLS headers.
 
     `loss_out` is the fraction of our packets that the peer last reported missing, and
@@ -33,8 +33,8 @@ class Snapshot:
     """
 
     time: float
-    size_in: int = 0
-    size_out: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
     frames_in: int = 0
     frames_out: int = 0
     receptions: tuple[Reception, ...] = ()
@@ -61,7 +61,7 @@ class NetworkState:
     frame_rate_out: float
 
 
-def between(before: Snapshot, after: Snapshot) -> NetworkState:
+def network_state(before: NetworkCounters, after: NetworkCounters) -> NetworkState:
     """Return the state of the network from `before` to `after`.
 
     Raises:
@@ -81,14 +81,14 @@ def between(before: Snapshot, after: Snapshot) -> NetworkState:
         loss=_fraction(expected - received, expected),
         loss_out=min(1.0, max(0.0, after.loss_out)),
         jitter=max((reception.jitter for reception in after.receptions), default=0.0),
-        bitrate_in=BITS * rate(before.size_in, after.size_in),
-        bitrate_out=BITS * rate(before.size_out, after.size_out),
+        bitrate_in=BITS * rate(before.bytes_in, after.bytes_in),
+        bitrate_out=BITS * rate(before.bytes_out, after.bytes_out),
         frame_rate_in=rate(before.frames_in, after.frames_in),
         frame_rate_out=rate(before.frames_out, after.frames_out),
     )
 
 
-def _total(snapshot: Snapshot, field: str) -> int:
+def _total(snapshot: NetworkCounters, field: str) -> int:
     return sum(getattr(reception, field) for reception in snapshot.receptions)
 
 

@@ -73,7 +73,7 @@ def read_offer(text: str, limits: OfferLimits) -> Offer:
         BadOfferError: it is not an SDP offer for WebRTC, or is over the limits.
     """
     session, sections = _split(text, limits)
-    tidied = chain(session, *(_tidied(section, session) for section in sections))
+    tidied = chain(session, *(_normalized(section, session) for section in sections))
     clean = "".join(f"{line}\r\n" for line in tidied)
     try:
         description = SessionDescription.parse(clean)
@@ -111,7 +111,7 @@ def _split(text: str, limits: OfferLimits) -> tuple[list[str], list[list[str]]]:
     return lines[: starts[0]], sections
 
 
-def _tidied(section: list[str], session: list[str]) -> list[str]:
+def _normalized(section: list[str], session: list[str]) -> list[str]:
     """Return the lines of a media section in the form that aiortc reads correctly.
 
     - Codecs come in the order of preference of the m= line, retransmission after what it
@@ -122,7 +122,7 @@ def _tidied(section: list[str], session: list[str]) -> list[str]:
     - mDNS candidates go, for the same reason: to resolve one that is not on this network
       takes a second and a multicast socket. So do second components (RTCP is multiplexed).
     """
-    lines = [line for line in section if not _is_useless(line)]
+    lines = [line for line in section if not _is_unwanted(line)]
     if not any(line[2:] in DIRECTIONS for line in lines):
         said = [line for line in session if line[2:] in DIRECTIONS]
         lines.append(said[0] if said else "a=sendrecv")
@@ -137,7 +137,7 @@ def _tidied(section: list[str], session: list[str]) -> list[str]:
     return [*others, *codecs]
 
 
-def _is_useless(line: str) -> bool:
+def _is_unwanted(line: str) -> bool:
     if line == "a=end-of-candidates":
         return True
     if not line.startswith("a=candidate:"):

@@ -13,22 +13,20 @@ import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
-from media.audio.resampling import Resampler, ResamplerState, Samples
-from media.audio.resampling import to_av as sound_to_av
+from media.audio.resampling import Resampler, ResamplerState, Samples, samples_to_av
 from media.clock import Clock
 from media.frames import AudioChunk, VideoFrame
-from media.video import PictureLimits, check_pixels
-from media.video import to_av as picture_to_av
+from media.video import SizeLimits, check_pixels, frame_to_av
 from media.worker import Worker
 from rtc.errors import PeerClosedError
-from rtc.network import Tally
+from rtc.network import FrameCounters
 
-SOUND_RATE = 48_000  # Hz: the clock of Opus, RFC 7587 section 4.1
-SOUND_SIZE = 960  # samples of one frame: 20 ms
-LATE = 0.1  # seconds behind schedule from which on time is given up, not made up by a burst
+OPUS_RATE = 48_000  # Hz: the clock of Opus, RFC 7587 section 4.1
+FRAME_SAMPLES = 960  # samples of one frame: 20 ms
+MAX_LAG = 0.1  # seconds behind schedule from which on time is given up, not made up by a burst
 
 
-class PictureTrack(MediaStreamTrack):
+class VideoTrack(MediaStreamTrack):
     """Sends the newest picture, `frame_rate` times a second at most, and none twice."""
 
     kind = "video"
@@ -39,8 +37,8 @@ class PictureTrack(MediaStreamTrack):
         clock: Clock,
         worker: Worker,
         frame_rate: float,
-        limits: PictureLimits,
-        tally: Tally,
+        limits: SizeLimits,
+        tally: FrameCounters,
     ) -> None:
         super().__init__()
         self._clock = clock
@@ -76,12 +74,12 @@ class PictureTrack(MediaStreamTrack):
         self._sent_pts = frame.pts
         # A picture that is late by less than a period does not delay those after it.
         self._due = max(self._due, self._clock.now() - self._period) + self._period
-        self._tally.pictures_out += 1
-        return await self._worker.run(picture_to_av, frame, self._limits)
+        self._tally.video_frames_out += 1
+        return await self._worker.run(frame_to_av, frame, self._limits)
 
 
 @dataclass(slots=True)
-class _Unsaid:
+class _QueuedSpeech:
     """Speech at SOUND_RATE; `start` is the place of its first sample in the utterance."""
 
     samples: Samples
@@ -100,46 +98,46 @@ class SpeechTrack(MediaStreamTrack):
         super().__init__()
         self._clock = clock
         self._worker = worker
-        self._capacity = round(capacity * SOUND_RATE)
-        self._unsaid: deque[_Unsaid] = deque()
-        self._unsaid_size = 0
+        self._capacity = round(capacity * OPUS_RATE)
+        self._queue: deque[_QueuedSpeech] = deque()
+        self._queued = 0
         self._room = asyncio.Event()
         self._room.set()
-        self._speaking = asyncio.Lock()
+        self._writing = asyncio.Lock()
         self._rate = 0
-        self._resampling: ResamplerState | None = None
+        self._resampler_state: ResamplerState | None = None
         self._expected = 0  # place in the utterance of the next sample to come, at self._rate
         self._end = 0  # the same of the next sample to wait, at SOUND_RATE
         self._played = 0
-        self._hushes = 0
+        self._clears = 0
         self._origin = 0.0
         self._sent = 0
 
     @property
     def played(self) -> float:
         """Seconds of the utterance in progress, or of the last one, that have been sent."""
-        return self._played / SOUND_RATE
+        return self._played / OPUS_RATE
 
-    async def say(self, chunk: AudioChunk) -> None:
+    async def play(self, chunk: AudioChunk) -> None:
         """Say `chunk` after all that waits; a chunk that starts at 0 begins an utterance.
 
         Raises:
             PeerClosedError: the track has ended.
         """
-        hushes = self._hushes
-        async with self._speaking:
+        hushes = self._clears
+        async with self._writing:
             await self._room.wait()
             if self.readyState != "live":
                 raise PeerClosedError("the peer has left: nothing can be said to it")
-            if hushes == self._hushes:
+            if hushes == self._clears:
                 await self._resample(chunk, hushes)
 
-    def hush(self) -> float:
+    def clear(self) -> float:
         """Drop what is unsaid; return the seconds of the utterance that were sent."""
-        self._hushes += 1
-        self._unsaid.clear()
-        self._unsaid_size = 0
-        self._resampling = None
+        self._clears += 1
+        self._queue.clear()
+        self._queued = 0
+        self._resampler_state = None
         self._room.set()
         return self.played
 
@@ -147,64 +145,64 @@ class SpeechTrack(MediaStreamTrack):
         """Return the next 20 ms when their time has come: aiortc's sender asks for them."""
         if self.readyState != "live":
             raise MediaStreamError
-        due = self._origin + self._sent / SOUND_RATE
-        if self._clock.now() > due + LATE:
+        due = self._origin + self._sent / OPUS_RATE
+        if self._clock.now() > due + MAX_LAG:
             self._origin += self._clock.now() - due
-        await self._clock.sleep_until(self._origin + self._sent / SOUND_RATE)
-        frame = sound_to_av(self._take(), SOUND_RATE, self._sent)
-        self._sent += SOUND_SIZE
+        await self._clock.sleep_until(self._origin + self._sent / OPUS_RATE)
+        frame = samples_to_av(self._take(), OPUS_RATE, self._sent)
+        self._sent += FRAME_SAMPLES
         return frame
 
     def stop(self) -> None:
         super().stop()
         self._room.set()
 
-    async def _resample(self, chunk: AudioChunk, hushes: int) -> None:
+    async def _resample(self, chunk: AudioChunk, clears: int) -> None:
         """Append `chunk` at SOUND_RATE, unless a hush comes first."""
-        resampler = Resampler(chunk.rate, SOUND_RATE)
+        resampler = Resampler(chunk.rate, OPUS_RATE)
         if (chunk.start, chunk.rate) != (self._expected, self._rate) or chunk.start == 0:
-            self._append_rest()
-        state = self._resampling
+            self._flush_resampler()
+        state = self._resampler_state
         if state is None:
             state = resampler.init_state()
-            self._end = -(-chunk.start * SOUND_RATE // chunk.rate)
+            self._end = -(-chunk.start * OPUS_RATE // chunk.rate)
         self._rate, self._expected = chunk.rate, chunk.end
         state, made = await self._worker.run(resampler.step, state, chunk.samples)
-        if hushes == self._hushes:
-            self._resampling = state
+        if clears == self._clears:
+            self._resampler_state = state
             for samples in made:
                 self._append(samples)
 
     def _append(self, samples: Samples) -> None:
-        self._unsaid.append(_Unsaid(samples, self._end))
+        self._queue.append(_QueuedSpeech(samples, self._end))
         self._end += len(samples)
-        self._unsaid_size += len(samples)
-        if self._unsaid_size >= self._capacity:
+        self._queued += len(samples)
+        if self._queued >= self._capacity:
             self._room.clear()
 
     def _take(self) -> Samples:
         """Return 20 ms of what waits, filled up with silence."""
-        if self._unsaid_size < SOUND_SIZE and not self._speaking.locked():
-            self._append_rest()
-        taken, size = np.zeros(SOUND_SIZE, np.float32), 0
-        while self._unsaid and size < SOUND_SIZE:
-            first = self._unsaid[0]
-            part = first.samples[: SOUND_SIZE - size]
+        if self._queued < FRAME_SAMPLES and not self._writing.locked():
+            self._flush_resampler()
+        taken, size = np.zeros(FRAME_SAMPLES, np.float32), 0
+        while self._queue and size < FRAME_SAMPLES:
+            first = self._queue[0]
+            part = first.samples[: FRAME_SAMPLES - size]
             taken[size : size + len(part)] = part
             size += len(part)
             self._played = first.start + len(part)
             first.samples, first.start = first.samples[len(part) :], self._played
             if not len(first.samples):
-                self._unsaid.popleft()
-        self._unsaid_size -= size
-        if self._unsaid_size < self._capacity:
+                self._queue.popleft()
+        self._queued -= size
+        if self._queued < self._capacity:
             self._room.set()
         return taken
 
-    def _append_rest(self) -> None:
+    def _flush_resampler(self) -> None:
         """Say the last millisecond, which the resampler keeps until it knows what follows."""
-        if self._resampling is None:
+        if self._resampler_state is None:
             return
-        for samples in Resampler(self._rate, SOUND_RATE).flush(self._resampling):
+        for samples in Resampler(self._rate, OPUS_RATE).flush(self._resampler_state):
             self._append(samples)
-        self._resampling = None
+        self._resampler_state = None

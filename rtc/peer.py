@@ -15,25 +15,25 @@ from aiortc import RTCPeerConnection
 from media.channel import Channel
 from media.clock import Clock
 from media.frames import AudioChunk, VideoFrame
-from media.video import PictureLimits
+from media.video import SizeLimits
 from media.worker import Worker
-from rtc import aiortc_patches as guards
+from rtc import aiortc_patches
 from rtc.errors import PeerClosedError
 from rtc.ice_servers import IceServer
-from rtc.incoming import read_pictures, read_sound
-from rtc.liveness import Liveness, look, silence
+from rtc.incoming import read_audio, read_video
+from rtc.liveness import Liveness, silence, update
 from rtc.messages import MessageLimits, Messages
-from rtc.network import NetworkState, Snapshot, Tally, between
+from rtc.network import FrameCounters, NetworkCounters, NetworkState, network_state
 from rtc.offer import Offer, OfferLimits, read_offer
-from rtc.outgoing import PictureTrack, SpeechTrack
-from rtc.signaling import accept_offer, answer, new_connection, taken
+from rtc.outgoing import SpeechTrack, VideoTrack
+from rtc.signaling import accept_offer, create_answer, create_connection, receiving_transceiver
 
 logger = logging.getLogger(__name__)
 
-PROBE_PERIOD = 1.0  # seconds between two measurements of the round trip
+PROBE_INTERVAL = 1.0  # seconds between two measurements of the round trip
 CLOSING_TIMEOUT = 5.0  # seconds for the connection to shut down, TURN allocations included
 ABANDON_TIMEOUT = 0.5  # the same when all tasks are cancelled: aiortc's own may be gone already
-MOST_UNFINISHED = 8 << 20  # bytes of messages whose end has not come
+MAX_UNFINISHED_BYTES = 8 << 20  # bytes of messages whose end has not come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +49,11 @@ class PeerLimits:
 
     offer: OfferLimits = field(default_factory=OfferLimits)
     messages: MessageLimits = field(default_factory=MessageLimits)
-    picture: PictureLimits = field(default_factory=PictureLimits)
+    frame_size: SizeLimits = field(default_factory=SizeLimits)
     frame_rate: float = 30.0
-    media: int = 256
-    pictures: int = 4
-    speech: float = 30.0
+    queued_media: int = 256
+    queued_frames: int = 4
+    queued_speech: float = 30.0
     connect_timeout: float = 20.0
     silence_timeout: float = 10.0
     loopback: bool = True
@@ -62,10 +62,10 @@ class PeerLimits:
 class Peer:
     """A connected client; made by `accept`.
 
-    `media` holds its pictures, and its sound in chunks of 16 kHz, by the session's time;
-    `messages` its text. `takes_video`, `takes_audio` and `takes_messages` tell what it wants
-    from us. `connected` is set when media can flow, `closed` when all is over; `ending` then
-    says why.
+    `media` has its video frames and its audio at 16 kHz, in session time; `messages` its text.
+    `receives_video`, `receives_audio` and `receives_messages` say what it asked for in its offer.
+    `connected` is set when media can flow. `closed` is set when the peer has ended;
+    `end_reason` then says why.
     """
 
     def __init__(
@@ -73,37 +73,39 @@ class Peer:
     ) -> None:
         """Prepare a peer; use `accept`, which also connects it."""
         self.answer_sdp = ""
-        self.ending = ""
+        self.end_reason = ""
         self.connected = asyncio.Event()
         self.closed = asyncio.Event()
-        self.takes_video = offer.receiving("video") is not None
-        self.takes_audio = offer.receiving("audio") is not None
-        self.takes_messages = offer.has_messages
+        self.receives_video = offer.receiving("video") is not None
+        self.receives_audio = offer.receiving("audio") is not None
+        self.receives_messages = offer.has_messages
         self.media: Channel[VideoFrame | AudioChunk] = Channel(
-            limits.media,
+            limits.queued_media,
             droppable=(VideoFrame, AudioChunk),
-            newest={VideoFrame: limits.pictures},
+            max_waiting={VideoFrame: limits.queued_frames},
         )
-        self.messages = Messages(limits.messages, offered=offer.has_messages, give_up=self._end)
+        self.messages = Messages(limits.messages, offered=offer.has_messages, on_overflow=self._end)
         self._connection = connection
         self._offer = offer
         self._clock = clock
         self._limits = limits
         self._worker = Worker("rtc")
-        self._tally = Tally()
-        self._arrivals = guards.Arrivals()
+        self._frames = FrameCounters()
+        self._datagrams = aiortc_patches.DatagramCounters()
         self._round_trip: float | None = None
-        self._pictures = PictureTrack(
+        self._video_track = VideoTrack(
             clock=clock,
             worker=self._worker,
             frame_rate=limits.frame_rate,
-            limits=limits.picture,
-            tally=self._tally,
+            limits=limits.frame_size,
+            tally=self._frames,
         )
-        self._speech = SpeechTrack(clock=clock, worker=self._worker, capacity=limits.speech)
+        self._speech_track = SpeechTrack(
+            clock=clock, worker=self._worker, capacity=limits.queued_speech
+        )
         self._ended = asyncio.Event()
-        self._before = Snapshot(time=clock.now())
-        self._life: asyncio.Task[None] | None = None
+        self._last_counters = NetworkCounters(time=clock.now())
+        self._task: asyncio.Task[None] | None = None
 
     @classmethod
     async def accept(
@@ -122,21 +124,23 @@ class Peer:
         """
         limits = limits or PeerLimits()
         offer = read_offer(offer_sdp, limits.offer)
-        connection = new_connection(ice_servers)
+        connection = create_connection(ice_servers)
         peer = cls(connection, offer, clock=clock, limits=limits)
         try:
             await accept_offer(connection, offer)
-            peer._guard()
-            tracks = (peer._pictures, peer._speech)
-            peer.answer_sdp = await answer(connection, offer, tracks, loopback=limits.loopback)
+            peer._apply_patches()
+            tracks = (peer._video_track, peer._speech_track)
+            peer.answer_sdp = await create_answer(
+                connection, offer, tracks, loopback=limits.loopback
+            )
         except BaseException:
             await peer._disconnect()
             raise
-        for transport in guards.transports(connection):
-            guards.count_arrivals(transport, peer._arrivals)
+        for transport in aiortc_patches.transports(connection):
+            aiortc_patches.count_datagrams(transport, peer._datagrams)
         # The peer outlives the request that made it: this task is its life, and `close` ends it.
-        peer._life = asyncio.create_task(peer._live(), name="peer")  # noqa: TID251
-        peer._life.add_done_callback(_log_failure)
+        peer._task = asyncio.create_task(peer._run(), name="peer")  # noqa: TID251
+        peer._task.add_done_callback(_log_failure)
         return peer
 
     async def send_message(self, text: str) -> None:
@@ -151,10 +155,10 @@ class Peer:
             ValueError: the pixels are not uint8 (height, width, 3).
         """
         self._check_open()
-        if self.takes_video:
-            self._pictures.show(frame)
+        if self.receives_video:
+            self._video_track.show(frame)
 
-    async def say(self, chunk: AudioChunk) -> None:
+    async def play(self, chunk: AudioChunk) -> None:
         """Say `chunk` after what was said before; a chunk that starts at 0 begins an utterance.
 
         Waits while as much is unsaid as may be; nothing if the peer takes no audio.
@@ -163,39 +167,39 @@ class Peer:
             PeerClosedError: the peer has left.
         """
         self._check_open()
-        if self.takes_audio:
-            await self._speech.say(chunk)
+        if self.receives_audio:
+            await self._speech_track.play(chunk)
 
-    def hush(self) -> int:
+    def clear(self) -> int:
         """Drop what is unsaid; return how many ms of the utterance were sent."""
-        return round(self._speech.hush() * 1000)
+        return round(self._speech_track.clear() * 1000)
 
     @property
     def played_ms(self) -> int:
         """How many ms of the utterance in progress, or of the last one, were sent."""
-        return round(self._speech.played * 1000)
+        return round(self._speech_track.played * 1000)
 
     async def stats(self) -> NetworkState:
         """Return how the network treated this peer since the last call."""
-        after = await guards.snapshot(
-            self._connection, self._tally, time=self._clock.now(), round_trip=self._round_trip
+        after = await aiortc_patches.network_counters(
+            self._connection, self._frames, time=self._clock.now(), round_trip=self._round_trip
         )
-        before, self._before = self._before, after
-        return between(before, after)
+        before, self._last_counters = self._last_counters, after
+        return network_state(before, after)
 
     async def close(self) -> None:
         """End the peer, and wait until nothing of it runs."""
         self._end("closed by this end")
-        if self._life is not None:
-            await asyncio.wait([self._life])
+        if self._task is not None:
+            await asyncio.wait([self._task])
 
-    def _guard(self) -> None:
+    def _apply_patches(self) -> None:
         """Bound and watch what aiortc does not: once it knows the offer, before it answers."""
         self._connection.on("datachannel", self.messages.add)
         self._connection.on("connectionstatechange", self._follow_state)
-        guards.tolerate_malformed(self._connection, self._arrivals)
+        aiortc_patches.tolerate_malformed(self._connection, self._datagrams)
         for transceiver in self._connection.getTransceivers():
-            guards.bound_decoding(transceiver.receiver, transceiver.kind)
+            aiortc_patches.bound_decoder_queue(transceiver.receiver, transceiver.kind)
 
     def _follow_state(self) -> None:
         """Take note of the connection's state; called by aiortc."""
@@ -209,21 +213,21 @@ class Peer:
 
     def _end(self, ending: str) -> None:
         """Begin to end, for the first reason that comes."""
-        self.ending = self.ending or ending
+        self.end_reason = self.end_reason or ending
         self._ended.set()
 
     def _check_open(self) -> None:
         if self._ended.is_set():
-            raise PeerClosedError(f"the peer is gone: {self.ending}")
+            raise PeerClosedError(f"the peer is gone: {self.end_reason}")
 
-    async def _live(self) -> None:
+    async def _run(self) -> None:
         """Run the peer until it ends, then take it down."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
                     tasks.create_task(self._read("audio"), name="read sound"),
                     tasks.create_task(self._read("video"), name="read pictures"),
-                    tasks.create_task(self._watch(), name="watch peer"),
+                    tasks.create_task(self._monitor(), name="watch peer"),
                 ]
                 await self._ended.wait()
                 for task in running:
@@ -237,61 +241,61 @@ class Peer:
             logger.info(
                 "peer ended after %.1f s: %s; %s, %d items dropped unread",
                 self._clock.now(),
-                self.ending,
-                self._tally,
+                self.end_reason,
+                self._frames,
                 self.media.dropped,
             )
 
     async def _read(self, kind: str) -> None:
         """Read the incoming track of `kind`, if there is one, until it ends."""
-        transceiver = taken(self._connection, self._offer, kind)
+        transceiver = receiving_transceiver(self._connection, self._offer, kind)
         if transceiver is None:
             return
         track = transceiver.receiver.track
         if kind == "audio":
-            await read_sound(track, self.media, clock=self._clock, tally=self._tally)
+            await read_audio(track, self.media, clock=self._clock, tally=self._frames)
         else:
-            await read_pictures(
+            await read_video(
                 track,
                 self.media,
                 clock=self._clock,
                 worker=self._worker,
-                limits=self._limits.picture,
-                tally=self._tally,
+                limits=self._limits.frame_size,
+                tally=self._frames,
             )
 
-    async def _watch(self) -> None:
+    async def _monitor(self) -> None:
         """End the peer when it does not connect, falls silent, or floods us."""
         limits = self._limits
-        period = min(PROBE_PERIOD, limits.silence_timeout / 4)
+        period = min(PROBE_INTERVAL, limits.silence_timeout / 4)
         began = self._clock.now()
-        liveness = Liveness(heard=began, seen=began)
+        liveness = Liveness(last_arrival=began, checked=began)
         while True:
             due = self._clock.now() + period
             await self._clock.sleep_until(due)
             now = self._clock.now()
             late = now > due + period
-            liveness = look(liveness, now, self._arrivals.datagrams, late=late)
+            liveness = update(liveness, now, self._datagrams.datagrams, late=late)
             if self.connected.is_set():
                 if silence(liveness) > limits.silence_timeout:
                     self._end(f"nothing came for {limits.silence_timeout:g} s")
-                transport = guards.transports(self._connection)[0]
-                self._round_trip = await guards.probe(transport) or self._round_trip
+                transport = aiortc_patches.transports(self._connection)[0]
+                self._round_trip = await aiortc_patches.probe(transport) or self._round_trip
             elif now - began > limits.connect_timeout:
                 self._end(f"not connected within {limits.connect_timeout:g} s")
-            if guards.unread_message_bytes(self._connection) > MOST_UNFINISHED:
+            if aiortc_patches.unread_message_bytes(self._connection) > MAX_UNFINISHED_BYTES:
                 self._end("the client began messages and did not finish them")
 
-    async def _disconnect(self, patience: float = CLOSING_TIMEOUT) -> None:
+    async def _disconnect(self, max_wait: float = CLOSING_TIMEOUT) -> None:
         """Close the connection and the tracks; what was received can still be read."""
-        self._pictures.stop()
-        self._speech.stop()
+        self._video_track.stop()
+        self._speech_track.stop()
         self.messages.close()
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(max_wait):
                 await self._connection.close()
         except TimeoutError:
-            logger.warning("peer connection was not closed within %g s", patience)
+            logger.warning("peer connection was not closed within %g s", max_wait)
         self._worker.close()
 
 

@@ -15,7 +15,7 @@ from aiortc import (
 )
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 
-from rtc import aiortc_patches as guards
+from rtc import aiortc_patches
 from rtc.errors import BadOfferError, RtcError
 from rtc.ice_servers import IceServer
 from rtc.offer import MALFORMED, Offer, Section
@@ -24,7 +24,7 @@ REFUSALS = (*MALFORMED, InternalError, InvalidAccessError, InvalidStateError)
 CODECS = {"audio": "Opus, G.722 and G.711", "video": "VP8 and H.264 (baseline, mode 1)"}
 
 
-def new_connection(ice_servers: Sequence[IceServer]) -> RTCPeerConnection:
+def create_connection(ice_servers: Sequence[IceServer]) -> RTCPeerConnection:
     """Return a connection that asks these servers only, and shares one transport in a bundle."""
     servers = [
         RTCIceServer(list(server.urls), server.username, server.credential)
@@ -49,7 +49,7 @@ async def accept_offer(connection: RTCPeerConnection, offer: Offer) -> None:
         raise BadOfferError(f"the offer cannot be used: {type(error).__name__} {error}") from error
 
 
-async def answer(
+async def create_answer(
     connection: RTCPeerConnection,
     offer: Offer,
     tracks: Sequence[MediaStreamTrack],
@@ -68,27 +68,32 @@ async def answer(
     for transceiver in connection.getTransceivers():
         kind = transceiver.kind
         track = next((track for track in tracks if track.kind == kind), None)
-        takes = _is(transceiver, offer.sending(kind))
-        gives = track is not None and _is(transceiver, offer.receiving(kind))
+        takes = _matches(transceiver, offer.sending(kind))
+        gives = track is not None and _matches(transceiver, offer.receiving(kind))
         transceiver.direction = _direction(takes=takes, gives=gives)
         if gives:
             transceiver.sender.replaceTrack(track)
     if loopback:
-        for transport in guards.transports(connection):
-            guards.offer_loopback(transport.transport)
+        for transport in aiortc_patches.transports(connection):
+            aiortc_patches.offer_loopback(transport.transport)
     await connection.setLocalDescription()
-    if not any(guards.candidates(transport) for transport in guards.transports(connection)):
+    if not any(
+        aiortc_patches.local_candidates(transport)
+        for transport in aiortc_patches.transports(connection)
+    ):
         raise RtcError("this machine has no network address to answer with")
     return connection.localDescription.sdp
 
 
-def taken(connection: RTCPeerConnection, offer: Offer, kind: str) -> RTCRtpTransceiver | None:
+def receiving_transceiver(
+    connection: RTCPeerConnection, offer: Offer, kind: str
+) -> RTCRtpTransceiver | None:
     """Return the transceiver by which media of `kind` comes in, or None."""
     section = offer.sending(kind)
-    return next((t for t in connection.getTransceivers() if _is(t, section)), None)
+    return next((t for t in connection.getTransceivers() if _matches(t, section)), None)
 
 
-def _is(transceiver: RTCRtpTransceiver, section: Section | None) -> bool:
+def _matches(transceiver: RTCRtpTransceiver, section: Section | None) -> bool:
     return (
         section is not None and transceiver.kind == section.kind and transceiver.mid == section.mid
     )

@@ -37,14 +37,14 @@ class Runtime:
 
 
 @dataclass(frozen=True, slots=True)
-class Engines:
+class DetectedHardware:
     """What was found on this machine."""
 
     gpus: tuple[Gpu, ...]
     runtimes: tuple[Runtime, ...]
 
 
-def detect() -> Engines:
+def detect() -> DetectedHardware:
     """Look at this machine; importing the runtimes that are installed takes seconds."""
     runtimes = (
         _runtime("TensorRT", "tensorrt", _tensorrt_detail),
@@ -52,7 +52,7 @@ def detect() -> Engines:
         _runtime("ONNX Runtime", "onnxruntime", _onnxruntime_detail),
         _runtime("PyTorch", "torch", _torch_detail),
     )
-    return Engines(gpus(), runtimes)
+    return DetectedHardware(gpus(), runtimes)
 
 
 def gpus() -> tuple[Gpu, ...]:
@@ -67,10 +67,10 @@ def gpus() -> tuple[Gpu, ...]:
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
-    return tuple(gpu for line in said.splitlines() if (gpu := _parsed(line)))
+    return tuple(gpu for line in said.splitlines() if (gpu := _parse_gpu(line)))
 
 
-def _parsed(line: str) -> Gpu | None:
+def _parse_gpu(line: str) -> Gpu | None:
     """Return the GPU of one line of nvidia-smi, or None where the line is something else."""
     fields = [field.strip() for field in line.split(",")]
     if len(fields) != len(SMI_QUERY.split(",")) or not fields[1].isdigit():
@@ -109,12 +109,12 @@ def _torch_detail(module: ModuleType) -> str:
     return f"CUDA {module.version.cuda}, {module.cuda.get_device_name()}, SM {capability}"
 
 
-def as_json(found: Engines) -> str:
+def as_json(found: DetectedHardware) -> str:
     """Return `found` as a JSON object on lines of its own."""
     return json.dumps(asdict(found), indent=2) + "\n"
 
 
-def as_text(found: Engines) -> str:
+def as_text(found: DetectedHardware) -> str:
     """Return `found` as lines for a person."""
     lines = [
         f"GPU           {gpu.name}, {gpu.memory / 2**30:.0f} GiB, SM {gpu.capability or 'unknown'},"

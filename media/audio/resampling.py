@@ -21,13 +21,13 @@ from media.audio import g711
 Samples = NDArray[np.float32]
 Encoding = Literal["pcm16", "float32", "ulaw", "alaw"]
 
-LOWEST_RATE_HZ = 4_000
-HIGHEST_RATE_HZ = 192_000
+MIN_RATE_HZ = 4_000
+MAX_RATE_HZ = 192_000
 ZERO_CROSSINGS = 24  # of the sinc on each side of its centre, at the lower of the two rates
 PASSBAND = 0.92  # of the lower Nyquist frequency; the transition ends near it
 KAISER_BETA = 9.0  # side lobes below -90 dB, Kaiser and Schafer 1980
-ROWS_AT_ONCE = 4_096  # outputs computed together: bounds the memory of a long chunk
-SAMPLE_SIZE: dict[Encoding, int] = {"pcm16": 2, "float32": 4, "ulaw": 1, "alaw": 1}
+BLOCK_ROWS = 4_096  # outputs computed together: bounds the memory of a long chunk
+SAMPLE_BYTES: dict[Encoding, int] = {"pcm16": 2, "float32": 4, "ulaw": 1, "alaw": 1}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,10 +59,9 @@ class Resampler:
 
     def __post_init__(self) -> None:
         for rate in (self.rate_in, self.rate_out):
-            if not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
+            if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
                 raise ValueError(
-                    f"expected a sample rate of {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz, "
-                    f"got {rate}"
+                    f"expected a sample rate of {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, got {rate}"
                 )
 
     def init_state(self) -> ResamplerState:
@@ -109,8 +108,8 @@ class Resampler:
         if not len(made):
             return made
         windows = sliding_window_view(known, taps)
-        for block in range(start, until, ROWS_AT_ONCE):
-            n = np.arange(block, min(until, block + ROWS_AT_ONCE), dtype=np.int64)
+        for block in range(start, until, BLOCK_ROWS):
+            n = np.arange(block, min(until, block + BLOCK_ROWS), dtype=np.int64)
             base, phase = np.divmod(n * down, up)
             rows = windows[base - (taps // 2 - 1) - offset]  # (rows, taps)
             made[block - start : block - start + len(n)] = np.einsum("nt,nt->n", rows, bank[phase])
@@ -139,8 +138,8 @@ def filter_bank(rate_in: int, rate_out: int) -> NDArray[np.float32]:
 class PcmState:
     """`rest` are the bytes of an unfinished sample; the remainder belongs to the resampler."""
 
-    rest: bytes
-    resampling: ResamplerState
+    remainder: bytes
+    resampler: ResamplerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +174,18 @@ class PcmDecoder:
         Raises:
             ValueError: a float32 sample is not a finite number.
         """
-        data = state.rest + chunk
-        whole = len(data) - len(data) % (SAMPLE_SIZE[self.encoding] * self.channels)
-        samples = downmix(decode(data[:whole], self.encoding).reshape(-1, self.channels))
-        resampling, made = Resampler(self.rate_in, self.rate_out).step(state.resampling, samples)
+        data = state.remainder + chunk
+        whole = len(data) - len(data) % (SAMPLE_BYTES[self.encoding] * self.channels)
+        samples = downmix(decode_pcm(data[:whole], self.encoding).reshape(-1, self.channels))
+        resampling, made = Resampler(self.rate_in, self.rate_out).step(state.resampler, samples)
         return PcmState(data[whole:], resampling), made
 
     def flush(self, state: PcmState) -> Sequence[Samples]:
         """Return what the resampler still holds; an unfinished sample is lost."""
-        return Resampler(self.rate_in, self.rate_out).flush(state.resampling)
+        return Resampler(self.rate_in, self.rate_out).flush(state.resampler)
 
 
-def decode(data: bytes, encoding: Encoding) -> Samples:
+def decode_pcm(data: bytes, encoding: Encoding) -> Samples:
     """Return the samples (n,) in [-1, 1] of whole, interleaved PCM.
 
     Raises:
@@ -204,7 +203,7 @@ def decode(data: bytes, encoding: Encoding) -> Samples:
             return g711.decode(data, encoding).astype(np.float32) / np.float32(32768)
 
 
-def encode(samples: Samples, encoding: Encoding) -> bytes:
+def encode_pcm(samples: Samples, encoding: Encoding) -> bytes:
     """Return `samples` (n,) as PCM; what lies outside [-1, 1] is clipped."""
     match encoding:
         case "pcm16":
@@ -229,7 +228,7 @@ def downmix(samples: Samples) -> Samples:
     return mono
 
 
-def from_av(frame: av.AudioFrame) -> Samples:
+def samples_from_av(frame: av.AudioFrame) -> Samples:
     """Return the mono samples (n,) in [-1, 1] of a decoded frame of any format and layout."""
     samples = frame.to_ndarray()
     channels = frame.layout.nb_channels
@@ -242,7 +241,7 @@ def from_av(frame: av.AudioFrame) -> Samples:
     return downmix(samples.astype(np.float32))
 
 
-def to_av(samples: Samples, rate: int, pts: int) -> av.AudioFrame:
+def samples_to_av(samples: Samples, rate: int, pts: int) -> av.AudioFrame:
     """Return `samples` (n,) as a 16-bit mono frame; `pts` counts samples."""
     frame = av.AudioFrame.from_ndarray(to_int16(samples)[None, :], format="s16", layout="mono")
     frame.sample_rate = rate

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 else:
     Packet = AnyPacket  # the library has it generic for type checkers only
 
-LONGEST = 64 << 20  # bytes of packets without a keyframe that are held at most
-MOST = 3_000  # packets without a keyframe that are held at most: 100 s at 30 frames a second
+MAX_GOP_BYTES = 64 << 20  # bytes of packets without a keyframe that are held at most
+MAX_GOP_PACKETS = (
+    3_000  # packets without a keyframe that are held at most: 100 s at 30 frames a second
+)
 
-Place = Callable[[int], int]  # a timestamp of the stream to 90 kHz ticks since the file's start
+ToTicks = Callable[[int], int]  # a timestamp of the stream to 90 kHz ticks since the file's start
 
 
 @dataclass(slots=True, eq=False)
@@ -39,7 +41,7 @@ class Gop:
     end: int | None = None
     leading: list[Packet] = field(default_factory=list)
     wanted: list[int] = field(default_factory=list)
-    trouble: str = ""
+    fallback_reason: str = ""
 
     @property
     def size(self) -> int:
@@ -53,47 +55,47 @@ class Gop:
         return every[: last + 1]
 
 
-def spaced(ticks: int, last: int | None, step: int) -> bool:
+def is_due(ticks: int, last: int | None, step: int) -> bool:
     """Tell whether a picture at `ticks` is taken, the one before it having been at `last`."""
     return last is None or ticks - last >= step
 
 
-def segments(packets: Iterator[Packet], place: Place, step: int) -> Iterator[Gop]:
+def split_gops(packets: Iterator[Packet], place: ToTicks, step: int) -> Iterator[Gop]:
     """Yield the segments of a stream, wanting pictures that are at least `step` ticks apart.
 
     The last one that is yielded may have trouble: then some of `packets` are left.
     """
     last: int | None = None
     previous: Gop | None = None
-    for segment in _cut(packets):
+    for segment in _split(packets):
         if previous is not None:
-            if not segment.trouble:
-                previous.leading, previous.end = _leading(segment), segment.start
-            last = _choose(previous, place, last, step)
+            if not segment.fallback_reason:
+                previous.leading, previous.end = _leading_packets(segment), segment.start
+            last = _select(previous, place, last, step)
             yield previous
         previous = segment
     if previous is not None:
-        _choose(previous, place, last, step)
+        _select(previous, place, last, step)
         yield previous
 
 
-def _cut(packets: Iterator[Packet]) -> Iterator[Gop]:
+def _split(packets: Iterator[Packet]) -> Iterator[Gop]:
     """Yield segments without what depends on the next one."""
     held = Gop([])
     size, latest = 0, None
     for packet in packets:
         if packet.size == 0:
             continue  # the demuxer's sign that the file is over
-        trouble = _trouble(packet, held)
-        if not trouble and _cuts(packet, held, latest):
+        trouble = _fallback_reason(packet, held)
+        if not trouble and _starts_gop(packet, held, latest):
             yield held
             held, size = Gop([], start=packet.pts), 0
         held.packets.append(packet)
         size += packet.size
-        if size > LONGEST or len(held.packets) > MOST:
+        if size > MAX_GOP_BYTES or len(held.packets) > MAX_GOP_PACKETS:
             trouble = "its keyframes are too far apart"
         if trouble:
-            held.trouble = trouble
+            held.fallback_reason = trouble
             yield held
             return
         assert packet.pts is not None
@@ -102,7 +104,7 @@ def _cut(packets: Iterator[Packet]) -> Iterator[Gop]:
         yield held
 
 
-def _trouble(packet: Packet, held: Gop) -> str:
+def _fallback_reason(packet: Packet, held: Gop) -> str:
     if packet.pts is None:
         return "it has pictures without a time"
     if held.start is not None and packet.has_sidedata("new_extradata"):
@@ -110,7 +112,7 @@ def _trouble(packet: Packet, held: Gop) -> str:
     return ""
 
 
-def _cuts(packet: Packet, held: Gop, latest: int | None) -> bool:
+def _starts_gop(packet: Packet, held: Gop, latest: int | None) -> bool:
     """Tell whether a segment begins with `packet`: a keyframe after all that came before it."""
     if not (held.packets and packet.is_keyframe) or packet.is_discard:
         return False
@@ -119,34 +121,34 @@ def _cuts(packet: Packet, held: Gop, latest: int | None) -> bool:
     return packet.pts > latest
 
 
-def _leading(segment: Gop) -> list[Packet]:
+def _leading_packets(segment: Gop) -> list[Packet]:
     """Return the packets up to the last one that is shown before the segment's keyframe."""
     assert segment.start is not None
     before = [n for n, packet in enumerate(segment.packets) if _pts(packet) < segment.start]
     return segment.packets[: before[-1] + 1] if before else []
 
 
-def _choose(segment: Gop, place: Place, last: int | None, step: int) -> int | None:
+def _select(segment: Gop, place: ToTicks, last: int | None, step: int) -> int | None:
     """Fill in what is wanted of `segment`; return the place of the last picture taken."""
-    if segment.trouble:
+    if segment.fallback_reason:
         return last
-    for pts in sorted(_pts(packet) for packet in _shown(segment)):
-        if spaced(place(pts), last, step):
+    for pts in sorted(_pts(packet) for packet in _displayed(segment)):
+        if is_due(place(pts), last, step):
             segment.wanted.append(pts)
             last = place(pts)
     return last
 
 
-def _shown(segment: Gop) -> Iterator[Packet]:
+def _displayed(segment: Gop) -> Iterator[Packet]:
     """Yield the packets of the pictures that are shown within `segment`."""
     for packet in chain(segment.packets, segment.leading):
         late = segment.end is not None and _pts(packet) >= segment.end
         early = segment.start is not None and _pts(packet) < segment.start
-        if not (late or early or packet.is_discard or _hidden(packet)):
+        if not (late or early or packet.is_discard or _is_hidden(packet)):
             yield packet
 
 
-def _hidden(packet: Packet) -> bool:
+def _is_hidden(packet: Packet) -> bool:
     """Tell whether a packet holds a picture that is only referred to: VP8, RFC 6386 section 9.1."""
     return packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] >> 4 & 1
 

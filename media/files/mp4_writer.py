@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from media.errors import MediaError
 
-QUALITY = "16"  # constant rate factor: small pictures show every block at 23, the usual one
-SECONDS_APART = 2  # of key frames, at most: where a player can jump to
+CRF = "16"  # constant rate factor: small pictures show every block at 23, the usual one
+KEYFRAME_SECONDS = 2  # of key frames, at most: where a player can jump to
 BT601 = 6  # as ISO/IEC 23091-2 numbers it: primaries, transfer and matrix of SMPTE 170M
 
 
@@ -28,22 +28,22 @@ class Mp4Writer:
     """
 
     def __init__(self, path: Path, rate: int, scale: int = 1) -> None:
-        self.pictures = 0
+        self.frames = 0
         self._path, self._rate, self._scale = path, rate, scale
-        self._scratch = path.with_name(path.name + ".new")
+        self._partial = path.with_name(path.name + ".new")
         self._container: av.container.OutputContainer | None = None
         self._stream: av.VideoStream | None = None
 
     def __enter__(self) -> "Mp4Writer":
         options = {"movflags": "+faststart"}
-        self._container = av.open(str(self._scratch), "w", format="mp4", options=options)
+        self._container = av.open(str(self._partial), "w", format="mp4", options=options)
         return self
 
     def write(self, pixels: NDArray[np.uint8]) -> None:
         """Append a picture, uint8 (height, width, 3) RGB."""
         assert self._container is not None
         if self._stream is None:
-            self._stream = self._begin(self._container, *pixels.shape[:2])
+            self._stream = self._add_stream(self._container, *pixels.shape[:2])
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24").reformat(
             self._stream.width,
             self._stream.height,
@@ -52,23 +52,23 @@ class Mp4Writer:
             dst_color_range=ColorRange.MPEG,
             interpolation=Interpolation.BICUBIC,
         )
-        picture.pts, picture.time_base = self.pictures, Fraction(1, self._rate)
-        self.pictures += 1
+        picture.pts, picture.time_base = self.frames, Fraction(1, self._rate)
+        self.frames += 1
         try:
             self._container.mux(self._stream.encode(picture))
         except OSError as error:
             raise MediaError(f"{self._path}: cannot be written: {error}") from error
 
-    def _begin(
+    def _add_stream(
         self, container: av.container.OutputContainer, height: int, width: int
     ) -> av.VideoStream:
-        stream = container.add_stream("libx264", rate=self._rate, options={"crf": QUALITY})
+        stream = container.add_stream("libx264", rate=self._rate, options={"crf": CRF})
         stream.width, stream.height = (
             max(2, side * self._scale // 2 * 2) for side in (width, height)
         )
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, self._rate)
-        stream.gop_size = SECONDS_APART * self._rate
+        stream.gop_size = KEYFRAME_SECONDS * self._rate
         context = stream.codec_context
         context.colorspace = context.color_primaries = context.color_trc = BT601
         context.color_range = ColorRange.MPEG
@@ -83,11 +83,11 @@ class Mp4Writer:
         try:
             kept = kind is None or issubclass(kind, KeyboardInterrupt)
             if kept and self._finish():
-                self._scratch.replace(self._path)
+                self._partial.replace(self._path)
         except OSError as failed:
             raise MediaError(f"{self._path}: cannot be written: {failed}") from failed
         finally:
-            self._scratch.unlink(missing_ok=True)
+            self._partial.unlink(missing_ok=True)
 
     def _finish(self) -> bool:
         """Return whether there is a film now."""

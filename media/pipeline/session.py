@@ -67,7 +67,9 @@ class Channels:
             sight=Channel(limits.vision, droppable=media),
             answers=Channel(limits.answers),
             drawing=Channel(limits.vision, droppable=media),
-            screen=Channel(limits.vision, droppable=media, newest=newest) if return_video else None,
+            screen=Channel(limits.vision, droppable=media, max_waiting=newest)
+            if return_video
+            else None,
         )
 
     async def show(self, item: VideoFrame | Caption) -> None:

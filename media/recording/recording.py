@@ -33,8 +33,8 @@ from media.events import (
     Question,
     TurnDetection,
 )
-from media.files.opening import RATE, decode
-from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
+from media.files.decoding import decode
+from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.generation_events import (
     ClearTrack,
     GenerationConfig,
@@ -172,7 +172,7 @@ async def read(
 def items_of(path: Path, *, longest: float, video: bool = True) -> Iterator[Input]:
     """Yield what a recording or a media file holds, in order, without a clock."""
     if not path.is_dir():
-        yield from decode(path, longest=longest, video=video)
+        yield from decode(path, max_duration=longest, video=video)
         return
     lines = read_lines(path / EVENTS)
     sides = [sound_items(path / SOUND, lines, longest=longest)]
@@ -224,7 +224,7 @@ def sound_items(
 ) -> Iterator[tuple[float, Input]]:
     """Yield the sound with its times, cut where something was said to the listener."""
     place = 0
-    tape = decode(path, longest=longest, video=False) if path.is_file() else iter(())
+    tape = decode(path, max_duration=longest, video=False) if path.is_file() else iter(())
     samples: NDArray[np.float32] = np.zeros(0, np.float32)
     for line in [*(line for line in lines if not _for_sight(line)), None]:
         while line is None or place < line.audio:
@@ -235,12 +235,12 @@ def sound_items(
                 assert isinstance(chunk, AudioChunk)
                 samples = chunk.samples
             cut = len(samples) if line is None else min(len(samples), line.audio - place)
-            yield place / RATE, AudioChunk(samples[:cut], place, RATE)
+            yield place / SAMPLE_RATE, AudioChunk(samples[:cut], place, SAMPLE_RATE)
             samples, place = samples[cut:], place + cut
         if line is not None:
             place += line.hole
             if line.said is not None:
-                yield place / RATE, line.said
+                yield place / SAMPLE_RATE, line.said
 
 
 def picture_items(
@@ -248,7 +248,7 @@ def picture_items(
 ) -> Iterator[tuple[float, Input]]:
     """Yield the pictures with their times, and the questions where they were asked."""
     asked = [line for line in lines if _for_sight(line)]
-    tape = decode(path, longest=longest, sound=False) if path.is_file() else iter(())
+    tape = decode(path, max_duration=longest, audio=False) if path.is_file() else iter(())
     for frame in tape:
         assert isinstance(frame, VideoFrame)
         while asked and asked[0].video < frame.pts:
@@ -259,7 +259,7 @@ def picture_items(
 
 def _said(line: RecordedEvent) -> tuple[float, Input]:
     assert line.said is not None
-    return max(line.video / VIDEO_CLOCK_HZ, line.audio / RATE), line.said
+    return max(line.video / VIDEO_CLOCK_HZ, line.audio / SAMPLE_RATE), line.said
 
 
 def _for_sight(line: RecordedEvent) -> bool:

@@ -7,8 +7,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from media.files.opening import RATE
-from media.frames import VIDEO_CLOCK_HZ, VideoFrame
+from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, VideoFrame
 
 TICKS = VIDEO_CLOCK_HZ // 1000  # in a millisecond, the unit of Matroska's timestamps
 GOP = 60  # frames between key frames
@@ -31,12 +30,12 @@ class FlacWriter:
             return
         if self._container is None or self._stream is None:
             self._container = av.open(str(self._path), "w", format="flac")
-            self._stream = self._container.add_stream("flac", rate=RATE, layout="mono")
+            self._stream = self._container.add_stream("flac", rate=SAMPLE_RATE, layout="mono")
         pcm = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
         frame = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
-        frame.sample_rate = RATE
+        frame.sample_rate = SAMPLE_RATE
         frame.pts = self._end
-        frame.time_base = Fraction(1, RATE)
+        frame.time_base = Fraction(1, SAMPLE_RATE)
         self._end += len(pcm)
         self._container.mux(self._stream.encode(frame))
 

@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from media.files.opening import RATE, decode_audio
+from media.files.decoding import decode_audio
+from media.frames import SAMPLE_RATE
 from media.pipeline.speech.stage import split_clauses
 from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.whisper.loading import load as load_recogniser
@@ -135,15 +136,15 @@ def encode(model: SmallModel, memory: SmallModelMemory, count: int) -> tuple[flo
 def captions(weights: Path) -> Iterator[None]:
     """Recognise speech in real time on another thread."""
     streaming = LocalAgreement(load_recogniser("tiny.en", weights))
-    clip = np.concatenate(list(decode_audio(SPEECH / "jfk.flac", longest=60)))
+    clip = np.concatenate(list(decode_audio(SPEECH / "jfk.flac", max_duration=60)))
     over = threading.Event()
 
     def listen() -> None:
         while not over.is_set():
             state = streaming.init_state()
-            for start in range(0, len(clip), RATE):
+            for start in range(0, len(clip), SAMPLE_RATE):
                 due = time.monotonic() + 1.0
-                state, _ = streaming.step(state, clip[start : start + RATE])
+                state, _ = streaming.step(state, clip[start : start + SAMPLE_RATE])
                 if over.wait(max(0.0, due - time.monotonic())):
                     return
             streaming.flush(state)

@@ -1,4 +1,4 @@
-"""Decoding a long clip for questions: in parts (`media.files.keyframes`) against in one go.
+"""Decoding a long clip for questions: in parts (`media.files.sampling`) against in one go.
 
     python -m tests.bench.bench_decode [--minutes 10] [--repeats 3] [--every 0.5 5]
 
@@ -18,9 +18,9 @@ from pathlib import Path
 
 import av
 
-from media.files.keyframes import SMALL, sampled
+from media.files.sampling import ANALYSIS_SIZE, sample_frames
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.video import from_av
+from media.video import frame_from_av
 from tests.paths import SAMPLE
 
 RATE = 25
@@ -71,7 +71,7 @@ def in_one_go(path: Path, every: float, *, frame_threads: int = 1) -> Iterator[V
             ticks = round(frame.pts * base * VIDEO_CLOCK_HZ)
             if last is None or ticks - last >= every * VIDEO_CLOCK_HZ:
                 last = ticks
-                yield from_av(frame, ticks, SMALL)
+                yield frame_from_av(frame, ticks, ANALYSIS_SIZE)
 
 
 def measured(frames: Iterator[VideoFrame]) -> tuple[float, float, str]:
@@ -86,8 +86,12 @@ def ways(path: Path, every: float) -> dict[str, Callable[[], Iterator[VideoFrame
     return {
         "in one go, 1 thread": lambda: in_one_go(path, every),
         "in one go, FFmpeg's 2 threads": lambda: in_one_go(path, every, frame_threads=2),
-        "in parts, 1 thread": lambda: sampled(path, longest=DAY, every=every, threads=1),
-        "in parts, 2 threads": lambda: sampled(path, longest=DAY, every=every, threads=2),
+        "in parts, 1 thread": lambda: sample_frames(
+            path, max_duration=DAY, interval=every, threads=1
+        ),
+        "in parts, 2 threads": lambda: sample_frames(
+            path, max_duration=DAY, interval=every, threads=2
+        ),
     }
 
 

@@ -32,8 +32,8 @@ import torch
 from media.clock import LiveClock
 from media.counters import Counters
 from media.events import Input, Output, Question
-from media.files import opening as files
-from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
+from media.files.decoding import decode_audio
+from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.generation_events import (
     SAMPLERS,
     GenerationConfig,
@@ -95,7 +95,7 @@ def random_model(size: int) -> painter.SmallVideoGenerator:
 async def events(sampler: Sampler, seconds: float, *, service: bool) -> AsyncIterator[Input]:
     """Yield what comes in, at its times."""
     clock = LiveClock()
-    sound = np.concatenate(list(files.decode_audio(next(SPEECH.glob("*.flac")), longest=60)))
+    sound = np.concatenate(list(decode_audio(next(SPEECH.glob("*.flac")), max_duration=60)))
     rng = np.random.default_rng(0)
     photo = rng.integers(0, 255, (36, 64, 3), np.uint8).repeat(10, 0).repeat(10, 1)
     yield PromptChange(((PROMPTS[0], 1.0),), 0.0)
@@ -112,8 +112,8 @@ async def events(sampler: Sampler, seconds: float, *, service: bool) -> AsyncIte
             continue
         if number % 2 == 0:
             yield VideoFrame(np.roll(photo, number * 5, 1), round(now * VIDEO_CLOCK_HZ))
-        until = round((now + TICK) * files.RATE)
-        yield AudioChunk(np.take(sound, range(heard, until), mode="wrap"), heard, files.RATE)
+        until = round((now + TICK) * SAMPLE_RATE)
+        yield AudioChunk(np.take(sound, range(heard, until), mode="wrap"), heard, SAMPLE_RATE)
         heard = until
         if number % 300 == 150:
             yield Question(f"q{number}", "What do you see?", now)

@@ -21,7 +21,8 @@ import psutil
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
-from media.files.opening import RATE, decode_audio
+from media.files.decoding import decode_audio
+from media.frames import SAMPLE_RATE
 from tests.paths import SPEECH
 from tests.service import service
 
@@ -41,10 +42,13 @@ def spoken(seconds: float, offset: int) -> NDArray[np.float32]:
     """Return speech at 16 kHz, clips one after the other with a second of silence between."""
     clips = sorted(SPEECH.glob("*.flac"))
     parts: list[NDArray[np.float32]] = []
-    while sum(len(part) for part in parts) < seconds * RATE:
+    while sum(len(part) for part in parts) < seconds * SAMPLE_RATE:
         clip = clips[(offset + len(parts) // 2) % len(clips)]
-        parts += [np.concatenate(list(decode_audio(clip, longest=600))), np.zeros(RATE, np.float32)]
-    return np.concatenate(parts)[: round(seconds * RATE)]
+        parts += [
+            np.concatenate(list(decode_audio(clip, max_duration=600))),
+            np.zeros(SAMPLE_RATE, np.float32),
+        ]
+    return np.concatenate(parts)[: round(seconds * SAMPLE_RATE)]
 
 
 def on_the_wire(samples: NDArray[np.float32]) -> bytes:

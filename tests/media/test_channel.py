@@ -41,7 +41,7 @@ async def test_send_after_close() -> None:
 
 
 async def test_only_the_newest_of_a_heavy_type_wait() -> None:
-    channel = Channel[VideoFrame | Question](4, newest={VideoFrame: 2})
+    channel = Channel[VideoFrame | Question](4, max_waiting={VideoFrame: 2})
     for pts in range(4):
         await channel.send(frame(pts))
     await channel.send(Question("q", "?", 0.0))
@@ -54,4 +54,4 @@ async def test_only_the_newest_of_a_heavy_type_wait() -> None:
 
 def test_a_type_of_which_none_may_wait_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1, not 0"):
-        Channel[VideoFrame](4, newest={VideoFrame: 0})
+        Channel[VideoFrame](4, max_waiting={VideoFrame: 0})

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from media.errors import UnreadableMediaError
-from media.images import MOST_PIXELS, read_picture, thumbnail
-from media.video import PictureLimits
+from media.images import MAX_PIXELS, encode_thumbnail, read_image
+from media.video import SizeLimits
 
 
 def file(pixels: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
@@ -21,32 +21,32 @@ SLOPE = np.tile(np.arange(0, 240, dtype=np.uint8)[None, :, None], (100, 1, 3))
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP"])
 def test_a_picture_comes_back_as_it_was(kind: str) -> None:
     options = {"lossless": True} if kind == "WEBP" else {}
-    np.testing.assert_array_equal(read_picture(file(SLOPE, kind, **options)), SLOPE)
+    np.testing.assert_array_equal(read_image(file(SLOPE, kind, **options)), SLOPE)
 
 
 def test_transparency_and_grey_become_rgb() -> None:
-    assert read_picture(file(SLOPE[..., 0])).shape == (100, 240, 3)
-    assert read_picture(file(np.dstack([SLOPE, SLOPE[..., :1]]))).shape == (100, 240, 3)
+    assert read_image(file(SLOPE[..., 0])).shape == (100, 240, 3)
+    assert read_image(file(np.dstack([SLOPE, SLOPE[..., :1]]))).shape == (100, 240, 3)
 
 
 def test_a_photograph_that_lies_on_its_side_is_put_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turned a quarter clockwise to be shown
     data = file(SLOPE, "JPEG", exif=exif, quality=95)
-    upright = read_picture(data)
+    upright = read_image(data)
     assert upright.shape == (240, 100, 3)
     assert upright[0].mean() < upright[-1].mean()
 
 
 def test_a_large_picture_is_scaled_down() -> None:
     large = np.zeros((1000, 3000, 3), np.uint8)
-    assert read_picture(file(large, "JPEG")).shape == (427, 1280, 3)
-    limits = PictureLimits(longer=300, shorter=100)
-    assert read_picture(file(large), limits).shape == (100, 300, 3)
+    assert read_image(file(large, "JPEG")).shape == (427, 1280, 3)
+    limits = SizeLimits(longer=300, shorter=100)
+    assert read_image(file(large), limits).shape == (100, 300, 3)
 
 
 def test_a_single_pixel_is_a_picture_too() -> None:
-    assert read_picture(file(np.full((1, 1, 3), 7, np.uint8))).shape == (2, 2, 3)
+    assert read_image(file(np.full((1, 1, 3), 7, np.uint8))).shape == (2, 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -54,19 +54,19 @@ def test_a_single_pixel_is_a_picture_too() -> None:
 )
 def test_what_is_no_picture_says_so(data: bytes) -> None:
     with pytest.raises(UnreadableMediaError, match="picture"):
-        read_picture(data)
+        read_image(data)
 
 
 def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
-    side = int(MOST_PIXELS**0.5) + 1
+    side = int(MAX_PIXELS**0.5) + 1
     bomb = io.BytesIO()
     Image.new("1", (side, side)).save(bomb, "PNG")
     with pytest.raises(UnreadableMediaError, match="million pixels"):
-        read_picture(bomb.getvalue())
+        read_image(bomb.getvalue())
 
 
 def test_a_thumbnail_is_a_small_jpeg() -> None:
-    small = thumbnail(np.tile(SLOPE, (6, 3, 1)))
+    small = encode_thumbnail(np.tile(SLOPE, (6, 3, 1)))
     assert small.startswith(b"\xff\xd8")
-    assert read_picture(small).shape == (120, 144, 3)
+    assert read_image(small).shape == (120, 144, 3)
     assert len(small) < 5_000

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.frames import VideoFrame
-from media.video import PictureLimits, Pixels, fit, from_av, resize, to_av
+from media.video import Pixels, SizeLimits, fit, frame_from_av, frame_to_av, resize
 
 
 def picture(width: int = 320, height: int = 180) -> Pixels:
@@ -20,7 +20,7 @@ def picture(width: int = 320, height: int = 180) -> Pixels:
 
 @given(width=st.integers(2, 8_000), height=st.integers(2, 8_000))
 def test_a_fitted_picture_keeps_its_shape_and_stays_within_limits(width: int, height: int) -> None:
-    limits = PictureLimits(longer=1280, shorter=720)
+    limits = SizeLimits(longer=1280, shorter=720)
     fitted = fit(width, height, limits)
     assert max(fitted) <= 1280
     assert min(fitted) <= 720
@@ -31,20 +31,20 @@ def test_a_fitted_picture_keeps_its_shape_and_stays_within_limits(width: int, he
 
 
 def test_a_picture_within_limits_is_left_as_it_is() -> None:
-    assert fit(640, 360, PictureLimits()) == (640, 360)
-    assert fit(720, 1280, PictureLimits()) == (720, 1280)
+    assert fit(640, 360, SizeLimits()) == (640, 360)
+    assert fit(720, 1280, SizeLimits()) == (720, 1280)
     pixels = picture()
-    assert resize(pixels, PictureLimits()) is pixels
+    assert resize(pixels, SizeLimits()) is pixels
 
 
 @pytest.mark.parametrize("size", [(320, 180), (853, 479), (64, 48)])
 def test_colours_survive_the_way_to_yuv_and_back(size: tuple[int, int]) -> None:
     pixels = picture(*size)
-    frame = to_av(VideoFrame(pixels, 900))
+    frame = frame_to_av(VideoFrame(pixels, 900))
     assert frame.format.name == "yuv420p"
     assert (frame.width % 2, frame.height % 2, frame.pts) == (0, 0, 900)
     assert frame.time == pytest.approx(0.01)
-    back = from_av(frame, 900)
+    back = frame_from_av(frame, 900)
     assert back.pixels.dtype == np.uint8
     assert back.pixels.flags.c_contiguous
     even = pixels[: frame.height, : frame.width].astype(int)
@@ -52,9 +52,9 @@ def test_colours_survive_the_way_to_yuv_and_back(size: tuple[int, int]) -> None:
 
 
 def test_white_is_limited_range_on_the_wire_and_full_range_here() -> None:
-    frame = to_av(VideoFrame(np.full((16, 16, 3), 255, np.uint8), 0))
+    frame = frame_to_av(VideoFrame(np.full((16, 16, 3), 255, np.uint8), 0))
     assert frame.to_ndarray()[0, 0] == 235
-    assert from_av(frame, 0).pixels.min() == 255
+    assert frame_from_av(frame, 0).pixels.min() == 255
 
 
 @pytest.mark.parametrize("color_range", [ColorRange.MPEG, ColorRange.JPEG])
@@ -66,18 +66,18 @@ def test_a_frame_that_names_its_colours_is_read_by_them(
     frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
         format="yuv420p", dst_colorspace=colorspace, dst_color_range=color_range
     )
-    back = from_av(frame, 0).pixels.astype(int)
+    back = frame_from_av(frame, 0).pixels.astype(int)
     assert np.abs(back - pixels).max() <= 3  # 8-bit YUV
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (1080, 1920), (4096, 16)])
 def test_large_frames_are_reduced_to_the_limits(size: tuple[int, int]) -> None:
-    limits = PictureLimits(longer=640, shorter=360)
+    limits = SizeLimits(longer=640, shorter=360)
     frame = av.VideoFrame.from_ndarray(picture(*size), format="rgb24")
-    height, width, _ = from_av(frame, 0, limits).pixels.shape
+    height, width, _ = frame_from_av(frame, 0, limits).pixels.shape
     assert (width, height) == fit(*size, limits)
     assert resize(picture(*size), limits).shape == (height, width, 3)
-    reduced = to_av(VideoFrame(picture(*size), 0), limits)
+    reduced = frame_to_av(VideoFrame(picture(*size), 0), limits)
     assert abs(reduced.width - width) <= 1
     assert reduced.height >= 2
 
@@ -91,12 +91,12 @@ def test_a_clip_shot_sideways_comes_out_upright(tmp_path: Path) -> None:
         stream.set_display_rotation(90)
         stored = np.rot90(upright, -1)  # a quarter turn clockwise, undone by the flag
         for index in range(3):
-            container.mux(stream.encode(to_av(VideoFrame(stored, index * 3_000))))
+            container.mux(stream.encode(frame_to_av(VideoFrame(stored, index * 3_000))))
         container.mux(stream.encode())
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
     assert abs(frame.rotation) == 90
-    shown = from_av(frame, 0).pixels
+    shown = frame_from_av(frame, 0).pixels
     assert shown.shape == upright.shape
     assert np.abs(shown.astype(int) - upright).mean() < 4  # lossy codec
 
@@ -104,9 +104,9 @@ def test_a_clip_shot_sideways_comes_out_upright(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pixels", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
 def test_what_is_not_a_picture_is_refused(pixels: Pixels) -> None:
     with pytest.raises(ValueError, match=r"expected uint8 pixels \(height, width, 3\)"):
-        to_av(VideoFrame(pixels, 0))
+        frame_to_av(VideoFrame(pixels, 0))
 
 
 def test_limits_that_leave_no_picture_are_refused() -> None:
     with pytest.raises(ValueError, match="16 <= shorter <= longer"):
-        PictureLimits(longer=100, shorter=200)
+        SizeLimits(longer=100, shorter=200)

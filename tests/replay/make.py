@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from media.events import Input, ListeningConfig, Question
-from media.files.opening import RATE, decode_audio
-from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
+from media.files.decoding import decode_audio
+from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.recording.recording import record
 from media.worker import Worker
 
@@ -42,16 +42,18 @@ LOST = (*range(115_200, 117_760, CHUNK), *range(184_000, 212_000, CHUNK))
 
 async def conversation() -> AsyncIterator[Input]:
     """Yield a speech over a camera that brightens, with a hole in its sound and two questions."""
-    speech = np.concatenate([*decode_audio(SPEECH, longest=60), np.zeros(4 * RATE, np.float32)])
+    speech = np.concatenate(
+        [*decode_audio(SPEECH, max_duration=60), np.zeros(4 * SAMPLE_RATE, np.float32)]
+    )
     yield ListeningConfig(respond=True)
     for start in range(0, len(speech), CHUNK):
-        if start % RATE == 0:
-            pixels = np.full((90, 160, 3), 20 + 15 * (start // RATE), np.uint8)
-            yield VideoFrame(pixels, start // RATE * VIDEO_CLOCK_HZ)
-        if start == 5 * RATE:
+        if start % SAMPLE_RATE == 0:
+            pixels = np.full((90, 160, 3), 20 + 15 * (start // SAMPLE_RATE), np.uint8)
+            yield VideoFrame(pixels, start // SAMPLE_RATE * VIDEO_CLOCK_HZ)
+        if start == 5 * SAMPLE_RATE:
             yield Question("typed-1", "How many pictures so far?", 5.0)
         if start not in LOST:
-            yield AudioChunk(speech[start : start + CHUNK], start, RATE)
+            yield AudioChunk(speech[start : start + CHUNK], start, SAMPLE_RATE)
     yield Question("typed-2", "And now?", 13.0)
 
 

@@ -25,10 +25,10 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 
-from media.audio.resampling import Samples, from_av, to_av
+from media.audio.resampling import Samples, samples_from_av, samples_to_av
 from media.clock import LiveClock
 from media.frames import AudioChunk, VideoFrame
-from rtc.aiortc_patches import ice, transports
+from rtc.aiortc_patches import ice_connection, transports
 from rtc.peer import Peer, PeerLimits
 from tests.paths import SAMPLE
 
@@ -44,11 +44,13 @@ def clip() -> tuple[list[av.VideoFrame], Samples]:
     with av.open(str(CLIP)) as container:
         pictures = list(itertools.islice(container.decode(video=0), 50))
     with av.open(str(CLIP)) as container:
-        sound = [from_av(frame) for frame in itertools.islice(container.decode(audio=0), 200)]
+        sound = [
+            samples_from_av(frame) for frame in itertools.islice(container.decode(audio=0), 200)
+        ]
     return pictures, np.concatenate(sound)
 
 
-class Paced(MediaStreamTrack):
+class PacedTrack(MediaStreamTrack):
     """Gives out frames when their time has come, over and over."""
 
     def __init__(self, frames: Sequence[av.VideoFrame] | Sequence[av.AudioFrame], period: Fraction):
@@ -79,7 +81,7 @@ class Paced(MediaStreamTrack):
             await self._progress.wait_for(lambda: self.sent >= count)
 
 
-class Camera(Paced):
+class Camera(PacedTrack):
     kind = "video"
 
     def __init__(self, rate: int = 25, size: tuple[int, int] = (320, 180)) -> None:
@@ -87,13 +89,13 @@ class Camera(Paced):
         super().__init__(frames, Fraction(1, rate))
 
 
-class Microphone(Paced):
+class Microphone(PacedTrack):
     kind = "audio"
 
     def __init__(self) -> None:
         speech = clip()[1]
         parts = np.split(speech, range(PACKET, len(speech) - PACKET, PACKET))[:-1]
-        super().__init__([to_av(part, RATE, 0) for part in parts], Fraction(PACKET, RATE))
+        super().__init__([samples_to_av(part, RATE, 0) for part in parts], Fraction(PACKET, RATE))
 
 
 class Mailbox:
@@ -135,13 +137,13 @@ class Client:
     def transport(self) -> RTCDtlsTransport:
         return transports(self.connection)[0]
 
-    def vanish(self) -> None:
+    def drop_transport(self) -> None:
         """Go away without a word: nothing is sent or received any more."""
-        for protocol in ice(self.transport.transport)._protocols:
+        for protocol in ice_connection(self.transport.transport)._protocols:
             protocol.transport.abort()
 
 
-def new_client(
+def create_client(
     *tracks: MediaStreamTrack, listens: Sequence[str] = (), label: str | None = None
 ) -> Client:
     """Return a client that sends `tracks`, only receives the kinds it `listens` to, and may
@@ -158,19 +160,21 @@ def new_client(
     return client
 
 
-async def offer_of(client: Client) -> str:
+async def create_offer(client: Client) -> str:
     await client.connection.setLocalDescription(await client.connection.createOffer())
     return client.connection.localDescription.sdp
 
 
 @asynccontextmanager
-async def together(
+async def connected(
     client: Client, limits: PeerLimits | None = None, *, offer: str | None = None
 ) -> AsyncIterator[Peer]:
     """Connect `client` to a new peer; afterwards close both, and check that nothing is left."""
     before = asyncio.all_tasks()
     async with asyncio.timeout(TIMEOUT):
-        peer = await Peer.accept(offer or await offer_of(client), clock=LiveClock(), limits=limits)
+        peer = await Peer.accept(
+            offer or await create_offer(client), clock=LiveClock(), limits=limits
+        )
         answer = RTCSessionDescription(peer.answer_sdp, "answer")
         await client.connection.setRemoteDescription(answer)
         try:
@@ -179,10 +183,10 @@ async def together(
         finally:
             await peer.close()
             await client.connection.close()
-        await nothing_left(before)
+        await assert_no_tasks_left(before)
 
 
-async def nothing_left(before: set[asyncio.Task[None]]) -> None:
+async def assert_no_tasks_left(before: set[asyncio.Task[None]]) -> None:
     """Check that the tasks begun since `before` are gone, after the turns they need to end."""
     left = asyncio.all_tasks() - before
     if left:
@@ -203,7 +207,7 @@ async def collect(
     return items
 
 
-def only(client: Client, kind: str, codec: str) -> None:
+def offer_only(client: Client, kind: str, codec: str) -> None:
     """Let `client` offer no codec of `kind` but this one."""
     for transceiver in client.connection.getTransceivers():
         if transceiver.kind == kind:

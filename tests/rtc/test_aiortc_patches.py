@@ -9,24 +9,24 @@ from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket
 
 import rtc.peer
 from media.clock import LiveClock
-from rtc import aiortc_patches as guards
+from rtc import aiortc_patches
 from rtc.decoding import DecodingQueue
 from rtc.peer import Peer, PeerLimits
-from tests.rtc.client import Camera, Microphone, collect, new_client, offer_of, together
+from tests.rtc.client import Camera, Microphone, collect, connected, create_client, create_offer
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "abcd-1234.local", None])
 async def test_a_client_is_reached_on_a_machine_without_a_network(address: str | None) -> None:
-    client = new_client(Microphone())
-    (gathering,) = guards.transports(client.connection)
-    connection = guards.ice(gathering.transport)
+    client = create_client(Microphone())
+    (gathering,) = aiortc_patches.transports(client.connection)
+    connection = aiortc_patches.ice_connection(gathering.transport)
     gather = connection.get_component_candidates
 
     async def only_loopback(component: int, addresses: list[str]) -> list[Candidate]:
-        return await gather(component, [guards.LOOPBACK])
+        return await gather(component, [aiortc_patches.LOOPBACK])
 
     connection.get_component_candidates = only_loopback  # type: ignore[method-assign, assignment]
-    offer = await offer_of(client)
+    offer = await create_offer(client)
     candidates = re.findall(r"a=candidate:.*\r\n", offer)
     assert len(candidates) == 1
     shown = candidates[0].replace("127.0.0.1", address) if address else ""
@@ -43,8 +43,8 @@ async def test_a_client_is_reached_on_a_machine_without_a_network(address: str |
 
 
 async def test_loopback_is_offered_only_where_it_is_wanted() -> None:
-    client = new_client(Microphone())
-    offer = await offer_of(client)
+    client = create_client(Microphone())
+    offer = await create_offer(client)
     peer = await Peer.accept(offer, clock=LiveClock(), limits=PeerLimits(loopback=False))
     assert " 127.0.0.1 " not in peer.answer_sdp
     assert "a=end-of-candidates" in peer.answer_sdp
@@ -53,8 +53,8 @@ async def test_loopback_is_offered_only_where_it_is_wanted() -> None:
 
 
 async def test_packets_that_make_no_sense_do_not_end_the_session() -> None:
-    client = new_client(Camera(), label="oai-events")
-    async with together(client) as peer:
+    client = create_client(Camera(), label="oai-events")
+    async with connected(client) as peer:
         await collect(peer, pictures=2)
         await client.opened.wait()
         feedback = b"REMB" + bytes([200, 0, 0, 1])  # says 200 streams, names none
@@ -68,16 +68,16 @@ async def test_packets_that_make_no_sense_do_not_end_the_session() -> None:
         client.channel.send("still here")
         assert await anext(peer.messages) == "still here"
         await collect(peer, pictures=5)
-        assert peer._arrivals.malformed == 2
-    assert peer.ending == "closed by this end"
+        assert peer._datagrams.malformed == 2
+    assert peer.end_reason == "closed by this end"
 
 
 async def test_a_message_without_an_end_is_not_collected_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rtc.peer, "MOST_UNFINISHED", 20_000)
-    client = new_client(label="oai-events")
-    async with together(client, PeerLimits(silence_timeout=0.8)) as peer:
+    monkeypatch.setattr(rtc.peer, "MAX_UNFINISHED_BYTES", 20_000)
+    client = create_client(label="oai-events")
+    async with connected(client, PeerLimits(silence_timeout=0.8)) as peer:
         await client.opened.wait()
         sctp, channel = client.connection.sctp, client.channel
         assert sctp is not None
@@ -90,12 +90,12 @@ async def test_a_message_without_an_end_is_not_collected_for_ever(
             sctp._local_tsn += 1
             await sctp._send_chunk(chunk)
         await peer.closed.wait()
-    assert peer.ending == "the client began messages and did not finish them"
+    assert peer.end_reason == "the client began messages and did not finish them"
 
 
 async def test_every_decoder_is_fed_through_a_bounded_queue() -> None:
-    client = new_client(Camera(), Microphone())
-    async with together(client) as peer:
+    client = create_client(Camera(), Microphone())
+    async with connected(client) as peer:
         await collect(peer, pictures=2, sounds=2)
         for transceiver in peer._connection.getTransceivers():
             queue = vars(transceiver.receiver)["_RTCRtpReceiver__decoder_queue"]
@@ -104,16 +104,16 @@ async def test_every_decoder_is_fed_through_a_bounded_queue() -> None:
 
 
 async def test_the_state_of_the_network_is_that_of_the_wire() -> None:
-    client = new_client(Camera(), Microphone())
-    async with together(client) as peer:
+    client = create_client(Camera(), Microphone())
+    async with connected(client) as peer:
         await collect(peer, pictures=5, sounds=5)
-        receptions = guards.receptions(peer._connection)
+        receptions = aiortc_patches.receptions(peer._connection)
         assert len(receptions) == 2
         assert all(0 < reception.received == reception.expected for reception in receptions)
         assert all(reception.jitter < 1 for reception in receptions)
-        size_in, size_out = guards.transferred(peer._connection)
+        size_in, size_out = aiortc_patches.transferred_bytes(peer._connection)
         assert size_in > sum(reception.received for reception in receptions) * 12
         assert size_out > 0
-        trip = await guards.probe(guards.transports(peer._connection)[0])
+        trip = await aiortc_patches.probe(aiortc_patches.transports(peer._connection)[0])
         assert trip is not None
         assert 0 < trip < 0.5

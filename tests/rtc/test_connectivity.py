@@ -23,7 +23,7 @@ from rtc.connectivity import (
 from rtc.ice_servers import IceEndpoint
 from web.ice import mint
 
-PATIENCE = 5.0  # far more than an answer from this machine takes
+MAX_WAIT = 5.0  # far more than an answer from this machine takes
 REALM = "test"
 RELAYED = ("198.51.100.7", 50_000)
 
@@ -105,12 +105,12 @@ async def listening(server: StunServer) -> AsyncIterator[IceEndpoint]:
 
 
 async def test_loopback_echoes() -> None:
-    assert 0 < await echo("127.0.0.1", patience=PATIENCE) < PATIENCE
+    assert 0 < await echo("127.0.0.1", max_wait=MAX_WAIT) < MAX_WAIT
 
 
 async def test_an_address_of_another_machine_cannot_be_bound() -> None:
     with pytest.raises(UnreachableError, match="cannot be bound"):
-        await echo("203.0.113.1", patience=PATIENCE)
+        await echo("203.0.113.1", max_wait=MAX_WAIT)
 
 
 def test_loopback_is_not_offered_to_a_peer() -> None:
@@ -119,14 +119,14 @@ def test_loopback_is_not_offered_to_a_peer() -> None:
 
 async def test_a_stun_server_tells_our_address() -> None:
     async with listening(StunServer()) as server:
-        host, port = await mapped_address(server, patience=PATIENCE)
+        host, port = await mapped_address(server, max_wait=MAX_WAIT)
     assert host == "127.0.0.1"
     assert 0 < port <= 65535
 
 
 async def test_a_lost_request_is_sent_again() -> None:
     async with listening(replies := StunServer(ignores=1)) as server:
-        host, _ = await mapped_address(server, patience=PATIENCE)
+        host, _ = await mapped_address(server, max_wait=MAX_WAIT)
     assert (host, replies.asked) == ("127.0.0.1", 2)
 
 
@@ -135,25 +135,25 @@ async def test_a_closed_port_is_told_as_unreachable() -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     with pytest.raises(UnreachableError, match=rf"127\.0\.0\.1:{port}/udp: .*refused"):
-        await mapped_address(IceEndpoint("stun", "127.0.0.1", port, "udp"), patience=PATIENCE)
+        await mapped_address(IceEndpoint("stun", "127.0.0.1", port, "udp"), max_wait=MAX_WAIT)
 
 
 async def test_a_silent_server_is_given_up() -> None:
     async with listening(StunServer(ignores=1000)) as server:
         with pytest.raises(UnreachableError, match=r"no answer in 0\.1 s"):
-            await mapped_address(server, patience=0.1)
+            await mapped_address(server, max_wait=0.1)
 
 
 async def test_an_answer_that_is_not_stun_is_told() -> None:
     async with listening(Noise()) as server:
         with pytest.raises(UnreachableError, match="the answer is not STUN"):
-            await mapped_address(server, patience=PATIENCE)
+            await mapped_address(server, max_wait=MAX_WAIT)
 
 
 async def test_a_turn_server_relays_for_the_right_credential_and_gets_the_address_back() -> None:
     async with listening(allocator := TurnServer("1:me", "right")) as server:
         address = await relayed_address(
-            server, username="1:me", credential="right", patience=PATIENCE
+            server, username="1:me", credential="right", max_wait=MAX_WAIT
         )
     assert address == RELAYED
     asked, given_back = allocator.lifetimes
@@ -164,7 +164,7 @@ async def test_a_turn_server_relays_for_the_right_credential_and_gets_the_addres
 async def test_a_wrong_credential_is_told_with_its_likely_cause() -> None:
     async with listening(TurnServer("1:me", "right")) as server:
         with pytest.raises(UnreachableError, match="401 Unauthorized: the secret differs"):
-            await relayed_address(server, username="1:me", credential="wrong", patience=PATIENCE)
+            await relayed_address(server, username="1:me", credential="wrong", max_wait=MAX_WAIT)
 
 
 @pytest.mark.slow
@@ -189,7 +189,7 @@ async def test_coturn_accepts_a_minted_credential(tmp_path: Path) -> None:
             await _until_it_listens(port)
             username, credential = mint("north", session="s1", expires=2**31 - 1)
             host, _ = await relayed_address(
-                server, username=username, credential=credential, patience=PATIENCE
+                server, username=username, credential=credential, max_wait=MAX_WAIT
             )
     finally:
         coturn.kill()

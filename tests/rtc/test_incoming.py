@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.frames import AudioChunk
-from rtc.incoming import Hearing, end_of_run, hear, place
+from rtc.incoming import IncomingAudio, flush_audio, map_timestamp, receive_audio
 
 RATE = 48_000
 PACKET = 960  # samples: 20 ms
@@ -15,13 +15,15 @@ SOUND = np.random.default_rng(2).uniform(-0.5, 0.5, 100 * PACKET).astype(np.floa
 
 def hear_packets(numbers: list[int], *, delay: float = 0.1) -> list[AudioChunk]:
     """Return what is heard of these packets; each comes `delay` after it was spoken."""
-    state, heard = Hearing(), list[AudioChunk]()
+    state, heard = IncomingAudio(), list[AudioChunk]()
     for number in numbers:
         samples = SOUND[number * PACKET : (number + 1) * PACKET]
         arrival = number * PACKET / RATE + delay
-        state, chunks = hear(state, samples, pts=number * PACKET, rate=RATE, arrival=arrival)
+        state, chunks = receive_audio(
+            state, samples, pts=number * PACKET, rate=RATE, arrival=arrival
+        )
         heard += chunks
-    return heard + end_of_run(state)[1]
+    return heard + flush_audio(state)[1]
 
 
 def test_sound_starts_where_it_arrived_and_goes_on_without_a_seam() -> None:
@@ -53,28 +55,28 @@ def test_whatever_is_lost_the_rest_is_heard_in_its_place(numbers: list[int]) -> 
 
 
 def test_timestamps_off_by_a_few_samples_are_no_gap() -> None:
-    state, heard = Hearing(), list[AudioChunk]()
+    state, heard = IncomingAudio(), list[AudioChunk]()
     for number in range(50):
         pts = number * PACKET + (-1) ** number
         samples = SOUND[number * PACKET : (number + 1) * PACKET]
-        state, chunks = hear(state, samples, pts=pts, rate=RATE, arrival=pts / RATE)
+        state, chunks = receive_audio(state, samples, pts=pts, rate=RATE, arrival=pts / RATE)
         heard += chunks
     assert all(a.end == b.start for a, b in itertools.pairwise(heard))
 
 
 def test_a_sender_that_starts_its_timestamps_anew_is_placed_by_arrival() -> None:
-    state, first = hear(Hearing(), SOUND[:PACKET], pts=0, rate=RATE, arrival=1.0)
-    state, second = hear(state, SOUND[:PACKET], pts=-4_000_000_000, rate=RATE, arrival=1.5)
+    state, first = receive_audio(IncomingAudio(), SOUND[:PACKET], pts=0, rate=RATE, arrival=1.0)
+    state, second = receive_audio(state, SOUND[:PACKET], pts=-4_000_000_000, rate=RATE, arrival=1.5)
     assert first[0].start == 16_000
     assert second[-1].start == 24_000
-    _, third = hear(state, SOUND[:PACKET], pts=10**12, rate=RATE, arrival=1.25)
+    _, third = receive_audio(state, SOUND[:PACKET], pts=10**12, rate=RATE, arrival=1.25)
     assert third[-1].start >= second[-1].end  # never back
 
 
 def test_a_change_of_rate_goes_on_where_it_stands() -> None:
-    state, first = hear(Hearing(), SOUND[:PACKET], pts=0, rate=48_000, arrival=1.0)
-    state, second = hear(state, SOUND[:160], pts=160, rate=8_000, arrival=1.02)
-    chunks = [*first, *second, *end_of_run(state)[1]]
+    state, first = receive_audio(IncomingAudio(), SOUND[:PACKET], pts=0, rate=48_000, arrival=1.0)
+    state, second = receive_audio(state, SOUND[:160], pts=160, rate=8_000, arrival=1.02)
+    chunks = [*first, *second, *flush_audio(state)[1]]
     assert chunks[0].start == 16_000
     assert sum(len(chunk.samples) for chunk in chunks) == 640
     assert chunks[-1].end == 16_640
@@ -82,9 +84,9 @@ def test_a_change_of_rate_goes_on_where_it_stands() -> None:
 
 @pytest.mark.parametrize("wraps", [1, 2**32])
 def test_place_follows_timestamps_while_they_agree_with_arrival(wraps: int) -> None:
-    timeline, position = place(None, wraps, 9_000, 90_000)
+    timeline, position = map_timestamp(None, wraps, 9_000, 90_000)
     assert position == 9_000
-    timeline, position = place(timeline, wraps + 3_000, 12_500, 90_000)
+    timeline, position = map_timestamp(timeline, wraps + 3_000, 12_500, 90_000)
     assert position == 12_000
-    _, position = place(timeline, wraps + 90_000 * 3_600, 20_000, 90_000)
+    _, position = map_timestamp(timeline, wraps + 90_000 * 3_600, 20_000, 90_000)
     assert position == 20_000

@@ -6,13 +6,13 @@ from media.clock import LiveClock
 from rtc.errors import MessageError, PeerClosedError
 from rtc.messages import MessageLimits
 from rtc.peer import Peer, PeerLimits
-from tests.rtc.client import Mailbox, Microphone, new_client, offer_of, together
+from tests.rtc.client import Mailbox, Microphone, connected, create_client, create_offer
 
 
 async def test_messages_go_both_ways_in_order() -> None:
-    client = new_client(label="oai-events")
+    client = create_client(label="oai-events")
     assert client.channel is not None
-    async with together(client) as peer:
+    async with connected(client) as peer:
         await peer.send_message("before it opens")
         await client.opened.wait()
         for index in range(20):
@@ -29,8 +29,8 @@ async def test_messages_go_both_ways_in_order() -> None:
 
 
 async def test_any_label_is_read_and_the_reply_goes_where_events_are_expected() -> None:
-    client = new_client(label="chat")
-    async with together(client) as peer:
+    client = create_client(label="chat")
+    async with connected(client) as peer:
         await client.opened.wait()
         await peer.send_message("one")
         assert await client.messages.get() == "one"
@@ -49,9 +49,9 @@ async def test_any_label_is_read_and_the_reply_goes_where_events_are_expected() 
 
 
 async def test_binary_and_oversized_messages_are_ignored_and_counted() -> None:
-    client = new_client(label="oai-events")
+    client = create_client(label="oai-events")
     limits = PeerLimits(messages=MessageLimits(size=100))
-    async with together(client, limits) as peer:
+    async with connected(client, limits) as peer:
         await client.opened.wait()
         assert client.channel is not None
         client.channel.send(b"binary")
@@ -64,28 +64,28 @@ async def test_binary_and_oversized_messages_are_ignored_and_counted() -> None:
 
 
 async def test_a_client_that_writes_faster_than_it_is_read_is_given_up() -> None:
-    client = new_client(label="oai-events")
+    client = create_client(label="oai-events")
     limits = PeerLimits(messages=MessageLimits(count=10))
-    async with together(client, limits) as peer:
+    async with connected(client, limits) as peer:
         await client.opened.wait()
         assert client.channel is not None
         for index in range(20):
             client.channel.send(str(index))
         await peer.closed.wait()
         assert [message async for message in peer.messages] == [str(i) for i in range(10)]
-    assert peer.ending == "the client sent messages faster than they were read"
+    assert peer.end_reason == "the client sent messages faster than they were read"
 
 
 async def test_a_message_to_a_client_that_takes_none_is_refused() -> None:
-    async with together(new_client(Microphone())) as peer:
+    async with connected(create_client(Microphone())) as peer:
         with pytest.raises(MessageError, match="no data channel"):
             await peer.send_message("hello")
 
 
 async def test_messages_that_wait_for_a_channel_are_bounded() -> None:
-    client = new_client(label="oai-events")
+    client = create_client(label="oai-events")
     peer = await Peer.accept(
-        await offer_of(client),
+        await create_offer(client),
         clock=LiveClock(),
         limits=PeerLimits(messages=MessageLimits(count=3)),
     )
@@ -98,11 +98,11 @@ async def test_messages_that_wait_for_a_channel_are_bounded() -> None:
 
 
 async def test_a_client_that_does_not_take_its_messages_is_not_waited_for_without_end() -> None:
-    client = new_client(label="oai-events")
+    client = create_client(label="oai-events")
     limits = PeerLimits(messages=MessageLimits(buffered=10_000, timeout=0.2))
-    async with together(client, limits) as peer:
+    async with connected(client, limits) as peer:
         await client.opened.wait()
-        client.vanish()
+        client.drop_transport()
 
         async def flood() -> None:
             for _ in range(100):

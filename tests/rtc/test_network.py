@@ -2,20 +2,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtc.network import Reception, Snapshot, between
+from rtc.network import NetworkCounters, Reception, network_state
 
-BEFORE = Snapshot(
+BEFORE = NetworkCounters(
     time=10.0,
-    size_in=1_000,
-    size_out=500,
+    bytes_in=1_000,
+    bytes_out=500,
     frames_in=10,
     frames_out=5,
     receptions=(Reception(expected=100, received=100, jitter=0.5),),
 )
-AFTER = Snapshot(
+AFTER = NetworkCounters(
     time=12.0,
-    size_in=26_000,
-    size_out=1_000,
+    bytes_in=26_000,
+    bytes_out=1_000,
     frames_in=70,
     frames_out=35,
     receptions=(
@@ -28,7 +28,7 @@ AFTER = Snapshot(
 
 
 def test_rates_are_those_between_two_snapshots() -> None:
-    state = between(BEFORE, AFTER)
+    state = network_state(BEFORE, AFTER)
     assert state.bitrate_in == 100_000
     assert state.bitrate_out == 2_000
     assert (state.frame_rate_in, state.frame_rate_out) == (30, 15)
@@ -39,7 +39,7 @@ def test_rates_are_those_between_two_snapshots() -> None:
 
 
 def test_without_packets_or_time_there_is_neither_loss_nor_rate() -> None:
-    state = between(BEFORE, BEFORE)
+    state = network_state(BEFORE, BEFORE)
     assert (state.loss, state.bitrate_in, state.frame_rate_in) == (0, 0, 0)
     assert state.round_trip is None
 
@@ -53,12 +53,12 @@ def test_losses_are_fractions_whatever_the_counters_do(
     expected: int, received: int, loss_out: float
 ) -> None:
     reception = Reception(expected=100 + expected, received=received, jitter=0.0)
-    after = Snapshot(time=11.0, receptions=(reception,), loss_out=loss_out)
-    state = between(BEFORE, after)
+    after = NetworkCounters(time=11.0, receptions=(reception,), loss_out=loss_out)
+    state = network_state(BEFORE, after)
     assert 0 <= state.loss <= 1
     assert 0 <= state.loss_out <= 1
 
 
 def test_snapshots_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="in order"):
-        between(AFTER, BEFORE)
+        network_state(AFTER, BEFORE)

@@ -6,7 +6,7 @@ import pytest
 from rtc.errors import BadOfferError
 from rtc.offer import Offer, OfferLimits, read_offer
 from tests.paths import DATA
-from tests.rtc.client import Camera, Microphone, new_client, offer_of
+from tests.rtc.client import Camera, Microphone, create_client, create_offer
 from tests.rtc.mutations import mutated
 
 FOLDER = DATA / "sdp"
@@ -104,8 +104,8 @@ def test_an_offer_over_the_limits_is_refused_before_it_is_parsed() -> None:
 
 
 async def test_whatever_is_wrong_with_an_offer_there_is_one_kind_of_error() -> None:
-    client = new_client(Camera(), Microphone(), label="oai-events")
-    sources = [CHROMIUM, UNGATHERED, (await offer_of(client)).replace("\r", "")]
+    client = create_client(Camera(), Microphone(), label="oai-events")
+    sources = [CHROMIUM, UNGATHERED, (await create_offer(client)).replace("\r", "")]
     await client.connection.close()
     rng = random.Random(11)
     refusals: list[str] = []

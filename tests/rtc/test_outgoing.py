@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from media.audio.resampling import Samples, from_av
+from media.audio.resampling import Samples, samples_from_av
 from media.clock import ReplayClock
 from media.frames import AudioChunk, VideoFrame
-from media.video import PictureLimits
+from media.video import SizeLimits
 from media.worker import Worker
 from rtc.errors import PeerClosedError
-from rtc.network import Tally
-from rtc.outgoing import SOUND_SIZE, PictureTrack, SpeechTrack
+from rtc.network import FrameCounters
+from rtc.outgoing import FRAME_SAMPLES, SpeechTrack, VideoTrack
 from tests.rtc.client import pitch, tone
 
 
@@ -26,7 +26,7 @@ def speech_track(worker: Worker, *, capacity: float = 30, clock: ReplayClock) ->
 
 async def listen(track: SpeechTrack, seconds: float) -> Samples:
     frames = [await track.recv() for _ in range(round(seconds * 50))]
-    return np.concatenate([from_av(frame) for frame in frames])
+    return np.concatenate([samples_from_av(frame) for frame in frames])
 
 
 def picture(pts: int, shade: int = 0) -> VideoFrame:
@@ -37,7 +37,7 @@ async def test_speech_is_said_once_in_order_and_then_there_is_silence(worker: Wo
     track = speech_track(worker, clock=ReplayClock())
     whole = tone(440, 1.0, 24_000)
     for start in range(0, 24_000, 5_000):
-        await track.say(AudioChunk(whole[start : start + 5_000], start, 24_000))
+        await track.play(AudioChunk(whole[start : start + 5_000], start, 24_000))
     heard = await listen(track, 2)
     np.testing.assert_allclose(heard[100:47_900], tone(440, 1, 48_000)[100:47_900], atol=1e-3)
     assert np.abs(heard[48_000:]).max() == 0
@@ -47,7 +47,7 @@ async def test_speech_is_said_once_in_order_and_then_there_is_silence(worker: Wo
 @pytest.mark.parametrize("rate", [16_000, 22_050, 24_000, 48_000])
 async def test_speech_of_any_rate_keeps_its_pitch_and_length(worker: Worker, rate: int) -> None:
     track = speech_track(worker, clock=ReplayClock())
-    await track.say(AudioChunk(tone(500, 0.5, rate), 0, rate))
+    await track.play(AudioChunk(tone(500, 0.5, rate), 0, rate))
     heard = await listen(track, 1)
     assert pitch(heard[:24_000], 48_000) == pytest.approx(500, abs=3)
     assert np.flatnonzero(heard)[-1] == pytest.approx(24_000, abs=4)
@@ -57,8 +57,8 @@ async def test_frames_follow_each_other_in_real_time(worker: Worker) -> None:
     clock = ReplayClock()
     track = speech_track(worker, clock=clock)
     frames = [await track.recv() for _ in range(100)]
-    assert [frame.pts for frame in frames] == [n * SOUND_SIZE for n in range(100)]
-    assert {frame.samples for frame in frames} == {SOUND_SIZE}
+    assert [frame.pts for frame in frames] == [n * FRAME_SAMPLES for n in range(100)]
+    assert {frame.samples for frame in frames} == {FRAME_SAMPLES}
     assert clock.now() == pytest.approx(99 * 0.02)
 
 
@@ -74,24 +74,24 @@ async def test_time_lost_by_the_machine_is_not_made_up_by_a_burst(worker: Worker
 
 async def test_hush_drops_what_is_unsaid_and_tells_how_much_was_said(worker: Worker) -> None:
     track = speech_track(worker, clock=ReplayClock())
-    await track.say(AudioChunk(tone(440, 2, 24_000), 0, 24_000))
+    await track.play(AudioChunk(tone(440, 2, 24_000), 0, 24_000))
     await listen(track, 0.5)
-    assert track.hush() == 0.5
+    assert track.clear() == 0.5
     assert np.abs(await listen(track, 0.5)).max() == 0
-    assert track.hush() == 0.5
-    await track.say(AudioChunk(tone(440, 1, 24_000), 0, 24_000))
+    assert track.clear() == 0.5
+    await track.play(AudioChunk(tone(440, 1, 24_000), 0, 24_000))
     await listen(track, 0.2)
     assert track.played == pytest.approx(0.2)  # of the new utterance
 
 
 async def test_a_waiting_speaker_is_hushed_too(worker: Worker) -> None:
     track = speech_track(worker, capacity=0.5, clock=ReplayClock())
-    await track.say(AudioChunk(tone(440, 1, 24_000), 0, 24_000))
+    await track.play(AudioChunk(tone(440, 1, 24_000), 0, 24_000))
     async with asyncio.TaskGroup() as tasks:
-        waiting = tasks.create_task(track.say(AudioChunk(tone(440, 1, 24_000), 24_000, 24_000)))
+        waiting = tasks.create_task(track.play(AudioChunk(tone(440, 1, 24_000), 24_000, 24_000)))
         await asyncio.sleep(0)  # let it begin to wait
-        assert track._speaking.locked()
-        track.hush()
+        assert track._writing.locked()
+        track.clear()
         await waiting
     assert np.abs(await listen(track, 0.5)).max() == 0
 
@@ -102,14 +102,14 @@ async def test_speech_waits_for_room_and_none_is_lost(worker: Worker) -> None:
 
     async def speak() -> None:
         for start in range(0, 72_000, 6_000):
-            await track.say(AudioChunk(whole[start : start + 6_000], start, 24_000))
-            assert track._unsaid_size <= 0.75 * 48_000
+            await track.play(AudioChunk(whole[start : start + 6_000], start, 24_000))
+            assert track._queued <= 0.75 * 48_000
 
     heard: list[Samples] = []
     async with asyncio.TaskGroup() as tasks:
         speaking = tasks.create_task(speak())
         while not speaking.done():
-            if track._unsaid_size >= SOUND_SIZE:
+            if track._queued >= FRAME_SAMPLES:
                 heard.append(await listen(track, 0.02))
             await asyncio.sleep(0)
     heard.append(await listen(track, 1))
@@ -120,28 +120,28 @@ async def test_speech_waits_for_room_and_none_is_lost(worker: Worker) -> None:
 
 async def test_nothing_can_be_said_once_the_track_has_ended(worker: Worker) -> None:
     track = speech_track(worker, capacity=0.5, clock=ReplayClock())
-    await track.say(AudioChunk(tone(440, 1, 24_000), 0, 24_000))
+    await track.play(AudioChunk(tone(440, 1, 24_000), 0, 24_000))
 
     async def speak_on() -> None:
         with pytest.raises(PeerClosedError):
-            await track.say(AudioChunk(tone(440, 1, 24_000), 24_000, 24_000))
+            await track.play(AudioChunk(tone(440, 1, 24_000), 24_000, 24_000))
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(speak_on())
         await asyncio.sleep(0)  # let it begin to wait
-        assert track._speaking.locked()
+        assert track._writing.locked()
         track.stop()
     with pytest.raises(MediaStreamError):
         await track.recv()
 
 
-def picture_track(worker: Worker, clock: ReplayClock, frame_rate: float = 30) -> PictureTrack:
-    return PictureTrack(
+def picture_track(worker: Worker, clock: ReplayClock, frame_rate: float = 30) -> VideoTrack:
+    return VideoTrack(
         clock=clock,
         worker=worker,
         frame_rate=frame_rate,
-        limits=PictureLimits(),
-        tally=Tally(),
+        limits=SizeLimits(),
+        tally=FrameCounters(),
     )
 
 

@@ -8,32 +8,32 @@ import numpy as np
 import pytest
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 
-from media.audio.resampling import Samples, from_av
+from media.audio.resampling import Samples, samples_from_av
 from media.clock import LiveClock
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
-from media.video import PictureLimits
+from media.video import SizeLimits
 from rtc.errors import BadOfferError, PeerClosedError
 from rtc.peer import Peer, PeerLimits
 from tests.rtc.client import (
     Camera,
     Microphone,
+    assert_no_tasks_left,
     clip,
     collect,
-    new_client,
-    nothing_left,
-    offer_of,
-    only,
+    connected,
+    create_client,
+    create_offer,
+    offer_only,
     pitch,
-    together,
     tone,
 )
 
 
 @pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
 async def test_the_client_is_seen_as_it_is(codec: str) -> None:
-    client = new_client(Camera())
-    only(client, "video", codec)
-    async with together(client) as peer:
+    client = create_client(Camera())
+    offer_only(client, "video", codec)
+    async with connected(client) as peer:
         assert codec.removeprefix("video/") in peer.answer_sdp
         frames = [i for i in await collect(peer, pictures=12) if isinstance(i, VideoFrame)]
     times = np.diff([frame.pts for frame in frames])
@@ -47,8 +47,8 @@ async def test_the_client_is_seen_as_it_is(codec: str) -> None:
 
 
 async def test_the_client_is_heard_as_it_speaks() -> None:
-    client = new_client(Microphone())
-    async with together(client) as peer:
+    client = create_client(Microphone())
+    async with connected(client) as peer:
         chunks = [c for c in await collect(peer, sounds=75) if isinstance(c, AudioChunk)]
     assert {chunk.rate for chunk in chunks} == {16_000}
     assert all(a.end == b.start for a, b in itertools.pairwise(chunks))
@@ -63,9 +63,9 @@ async def test_the_client_is_heard_as_it_speaks() -> None:
 
 @pytest.mark.parametrize("codec", ["audio/opus", "audio/PCMU", "audio/PCMA", "audio/G722"])
 async def test_sound_comes_in_by_every_codec(codec: str) -> None:
-    client = new_client(Microphone())
-    only(client, "audio", codec)
-    async with together(client) as peer:
+    client = create_client(Microphone())
+    offer_only(client, "audio", codec)
+    async with connected(client) as peer:
         chunks = await collect(peer, sounds=20)
     heard = np.concatenate([c.samples for c in chunks if isinstance(c, AudioChunk)])
     assert heard.std() > 0.01
@@ -81,10 +81,14 @@ async def keep_showing(peer: Peer, colour: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
 async def test_what_is_shown_is_seen_by_the_client(codec: str) -> None:
-    client = new_client(listens=["video"])
-    only(client, "video", codec)
-    async with together(client) as peer, asyncio.TaskGroup() as tasks:
-        assert (peer.takes_video, peer.takes_audio, peer.takes_messages) == (True, False, False)
+    client = create_client(listens=["video"])
+    offer_only(client, "video", codec)
+    async with connected(client) as peer, asyncio.TaskGroup() as tasks:
+        assert (peer.receives_video, peer.receives_audio, peer.receives_messages) == (
+            True,
+            False,
+            False,
+        )
         showing = tasks.create_task(keep_showing(peer, (200, 40, 40)))
         picture = cast("av.VideoFrame", await anext(client.frames("video")))
         showing.cancel()
@@ -94,21 +98,25 @@ async def test_what_is_shown_is_seen_by_the_client(codec: str) -> None:
 
 
 async def test_what_is_said_is_heard_by_the_client_and_can_be_cut_short() -> None:
-    client = new_client(listens=["audio"])
+    client = create_client(listens=["audio"])
     heard: list[Samples] = []
-    async with together(client) as peer:
-        await peer.say(AudioChunk(tone(440, 2.0, 24_000), 0, 24_000))
+    async with connected(client) as peer:
+        await peer.play(AudioChunk(tone(440, 2.0, 24_000), 0, 24_000))
         async for frame in client.frames("audio"):
-            samples = from_av(cast("av.AudioFrame", frame))
+            samples = samples_from_av(cast("av.AudioFrame", frame))
             if np.abs(samples).max() > 0.1:
                 heard.append(samples)
             if len(heard) == 25:
                 break
-        played = peer.hush()
+        played = peer.clear()
         assert 500 <= played < 2_000
         silent = 0
         async for frame in client.frames("audio"):
-            silent = silent + 1 if np.abs(from_av(cast("av.AudioFrame", frame))).max() < 0.01 else 0
+            silent = (
+                silent + 1
+                if np.abs(samples_from_av(cast("av.AudioFrame", frame))).max() < 0.01
+                else 0
+            )
             if silent == 5:
                 break
         assert peer.played_ms == played
@@ -116,8 +124,8 @@ async def test_what_is_said_is_heard_by_the_client_and_can_be_cut_short() -> Non
 
 
 async def test_camera_and_microphone_come_in_while_the_picture_goes_back() -> None:
-    client = new_client(Camera(), Microphone(), label="oai-events")
-    async with together(client) as peer, asyncio.TaskGroup() as tasks:
+    client = create_client(Camera(), Microphone(), label="oai-events")
+    async with connected(client) as peer, asyncio.TaskGroup() as tasks:
 
         async def mirror() -> None:
             async for item in peer.media:
@@ -142,8 +150,8 @@ async def test_camera_and_microphone_come_in_while_the_picture_goes_back() -> No
 
 async def test_media_that_nobody_reads_is_dropped_and_the_newest_is_kept() -> None:
     camera, microphone = Camera(rate=50), Microphone()
-    client = new_client(camera, microphone)
-    async with together(client, PeerLimits(media=20, pictures=2)) as peer:
+    client = create_client(camera, microphone)
+    async with connected(client, PeerLimits(queued_media=20, queued_frames=2)) as peer:
         first = await collect(peer, pictures=1, sounds=1)
         await camera.has_sent(camera.sent + 70)
         for transceiver in peer._connection.getTransceivers():
@@ -159,67 +167,67 @@ async def test_media_that_nobody_reads_is_dropped_and_the_newest_is_kept() -> No
 
 
 async def test_a_client_that_vanishes_is_noticed_within_the_timeout() -> None:
-    client = new_client(Camera(), Microphone(), label="oai-events")
-    async with together(client, PeerLimits(silence_timeout=0.8)) as peer:
+    client = create_client(Camera(), Microphone(), label="oai-events")
+    async with connected(client, PeerLimits(silence_timeout=0.8)) as peer:
         await collect(peer, pictures=3, sounds=3)
-        client.vanish()
+        client.drop_transport()
         _ = [item async for item in peer.media]
         _ = [message async for message in peer.messages]
         await peer.closed.wait()
         with pytest.raises(PeerClosedError, match=r"nothing came for 0\.8 s"):
             peer.show(VideoFrame(np.zeros((16, 16, 3), np.uint8), 0))
-    assert peer.ending == "nothing came for 0.8 s"
+    assert peer.end_reason == "nothing came for 0.8 s"
 
 
 async def test_a_quiet_client_that_is_there_is_kept() -> None:
-    client = new_client(label="oai-events")
-    async with together(client, PeerLimits(silence_timeout=0.6)) as peer:
+    client = create_client(label="oai-events")
+    async with connected(client, PeerLimits(silence_timeout=0.6)) as peer:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(peer.closed.wait(), timeout=2)
         assert (await peer.stats()).round_trip is not None
 
 
 async def test_a_client_that_leaves_ends_the_peer() -> None:
-    client = new_client(Camera(), Microphone())
-    async with together(client) as peer:
+    client = create_client(Camera(), Microphone())
+    async with connected(client) as peer:
         await client.connection.close()
         _ = [item async for item in peer.media]
         await peer.closed.wait()
-    assert peer.ending == "the client left"
+    assert peer.end_reason == "the client left"
 
 
 async def test_a_client_that_never_comes_is_given_up() -> None:
     before = asyncio.all_tasks()
-    client = new_client(Camera())
-    offer = await offer_of(client)
+    client = create_client(Camera())
+    offer = await create_offer(client)
     await client.connection.close()
     peer = await Peer.accept(offer, clock=LiveClock(), limits=PeerLimits(connect_timeout=0.5))
     await asyncio.wait_for(peer.closed.wait(), timeout=10)
-    assert peer.ending == "not connected within 0.5 s"
+    assert peer.end_reason == "not connected within 0.5 s"
     assert [item async for item in peer.media] == []
-    await nothing_left(before)
+    await assert_no_tasks_left(before)
 
 
 async def test_nothing_is_sent_to_a_client_that_only_sends() -> None:
-    client = new_client(Camera(), Microphone())
+    client = create_client(Camera(), Microphone())
     for transceiver in client.connection.getTransceivers():
         transceiver.direction = "sendonly"
-    async with together(client) as peer:
-        assert (peer.takes_video, peer.takes_audio) == (False, False)
+    async with connected(client) as peer:
+        assert (peer.receives_video, peer.receives_audio) == (False, False)
         assert re.findall(r"a=(sendrecv|sendonly|recvonly|inactive)", peer.answer_sdp) == [
             "recvonly",
             "recvonly",
         ]
         peer.show(VideoFrame(np.zeros((16, 16, 3), np.uint8), 0))
-        await peer.say(AudioChunk(tone(440, 0.1, 16_000), 0, 16_000))
+        await peer.play(AudioChunk(tone(440, 0.1, 16_000), 0, 16_000))
         await collect(peer, pictures=5, sounds=5)
-        assert peer.hush() == 0
+        assert peer.clear() == 0
         assert (await peer.stats()).frame_rate_out == 0
 
 
 async def test_of_two_cameras_the_first_is_taken_and_the_second_declined() -> None:
-    client = new_client(Camera(), Camera(size=(64, 48)))
-    async with together(client) as peer:
+    client = create_client(Camera(), Camera(size=(64, 48)))
+    async with connected(client) as peer:
         directions = re.findall(r"a=(sendrecv|sendonly|recvonly|inactive)", peer.answer_sdp)
         assert directions == ["sendrecv", "inactive"]
         frames = await collect(peer, pictures=5)
@@ -227,31 +235,31 @@ async def test_of_two_cameras_the_first_is_taken_and_the_second_declined() -> No
 
 
 async def test_large_pictures_are_reduced_on_the_way_in() -> None:
-    client = new_client(Camera(size=(640, 360)))
-    limits = PeerLimits(picture=PictureLimits(longer=160, shorter=90))
-    async with together(client, limits) as peer:
+    client = create_client(Camera(size=(640, 360)))
+    limits = PeerLimits(frame_size=SizeLimits(longer=160, shorter=90))
+    async with connected(client, limits) as peer:
         (frame,) = await collect(peer, pictures=1)
     assert cast("VideoFrame", frame).pixels.shape == (90, 160, 3)
 
 
 async def test_a_bad_offer_leaves_nothing_behind() -> None:
     before = asyncio.all_tasks()
-    client = new_client(Camera())
-    offer = re.sub("VP8|H264", "AV1", await offer_of(client))
+    client = create_client(Camera())
+    offer = re.sub("VP8|H264", "AV1", await create_offer(client))
     with pytest.raises(BadOfferError, match=r"expected VP8 and H\.264"):
         await Peer.accept(offer, clock=LiveClock())
     await client.connection.close()
-    await nothing_left(before)
+    await assert_no_tasks_left(before)
 
 
 async def test_a_peer_can_be_closed_twice_and_while_it_connects() -> None:
     before = asyncio.all_tasks()
-    client = new_client(Camera(), label="oai-events")
-    peer = await Peer.accept(await offer_of(client), clock=LiveClock())
+    client = create_client(Camera(), label="oai-events")
+    peer = await Peer.accept(await create_offer(client), clock=LiveClock())
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(peer.close())
         tasks.create_task(peer.close())
     await peer.close()
     assert peer.closed.is_set()
     await client.connection.close()
-    await nothing_left(before)
+    await assert_no_tasks_left(before)

@@ -10,8 +10,8 @@ from media.clock import LiveClock
 from rtc.errors import BadOfferError
 from rtc.offer import OfferLimits, read_offer
 from rtc.peer import Peer, PeerLimits
-from rtc.signaling import accept_offer, answer, new_connection
-from tests.rtc.client import Camera, new_client, nothing_left, offer_of
+from rtc.signaling import accept_offer, create_answer, create_connection
+from tests.rtc.client import Camera, assert_no_tasks_left, create_client, create_offer
 from tests.rtc.mutations import mutated
 from tests.rtc.test_offer import CHROMIUM, UNGATHERED
 
@@ -21,9 +21,9 @@ FUZZ_ROUNDS = 150
 @pytest.mark.parametrize("text", [CHROMIUM, UNGATHERED])
 async def test_the_answer_is_complete_and_names_one_transport(text: str) -> None:
     offer = read_offer(text, OfferLimits())
-    connection = new_connection([])
+    connection = create_connection([])
     await accept_offer(connection, offer)
-    sdp = await answer(connection, offer, [Camera()], loopback=True)
+    sdp = await create_answer(connection, offer, [Camera()], loopback=True)
     await connection.close()
     assert "a=group:BUNDLE 0 1 2" in sdp
     assert sdp.count("a=end-of-candidates") == 3
@@ -38,9 +38,9 @@ async def test_the_codec_that_the_offer_prefers_is_answered_first(first: str) ->
     formats = "96 102" if first == "VP8" else "102 96"
     text = re.sub(r"(m=video \d+ [A-Z/]+) .*", rf"\1 {formats}", CHROMIUM)
     offer = read_offer(text, OfferLimits())
-    connection = new_connection([])
+    connection = create_connection([])
     await accept_offer(connection, offer)
-    sdp = await answer(connection, offer, [], loopback=True)
+    sdp = await create_answer(connection, offer, [], loopback=True)
     await connection.close()
     chosen = re.search(r"m=video \d+ \S+ (\d+)", sdp)
     assert chosen is not None
@@ -49,14 +49,14 @@ async def test_the_codec_that_the_offer_prefers_is_answered_first(first: str) ->
 
 async def test_an_offer_without_a_known_codec_says_which_are_known() -> None:
     text = re.sub("VP8|H264", "AV1", CHROMIUM)
-    connection = new_connection([])
+    connection = create_connection([])
     with pytest.raises(BadOfferError, match=r"expected VP8 and H\.264"):
         await accept_offer(connection, read_offer(text, OfferLimits()))
     await connection.close()
 
 
 async def test_the_servers_of_a_connection_are_those_given() -> None:
-    connection = new_connection([])
+    connection = create_connection([])
     transceiver = connection.addTransceiver("audio")
     gatherer = transceiver.receiver.transport.transport.iceGatherer
     assert gatherer._connection.stun_server is None
@@ -67,8 +67,8 @@ async def test_no_damaged_offer_breaks_a_peer_or_leaves_a_trace() -> None:
     before = asyncio.all_tasks()
     unhandled: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
-    client = new_client(Camera(), label="oai-events")
-    sources = [CHROMIUM, (await offer_of(client)).replace("\r", "")]
+    client = create_client(Camera(), label="oai-events")
+    sources = [CHROMIUM, (await create_offer(client)).replace("\r", "")]
     await client.connection.close()
     rng = random.Random(5)
     answered = 0
@@ -83,7 +83,7 @@ async def test_no_damaged_offer_breaks_a_peer_or_leaves_a_trace() -> None:
             continue
         answered += 1
         await peer.close()
-    await nothing_left(before)
+    await assert_no_tasks_left(before)
     gc.collect()
     assert unhandled == []
     assert answered > FUZZ_ROUNDS // 5

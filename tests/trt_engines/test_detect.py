@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trt_engines.detect import Engines, Gpu, Runtime, as_json, as_text, detect, gpus
+from trt_engines.detect import DetectedHardware, Gpu, Runtime, as_json, as_text, detect, gpus
 
 
 def driver(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -70,10 +70,12 @@ def test_a_package_that_does_not_load_is_told_apart_from_one_that_is_missing(
 
 
 def test_both_ways_of_telling_hold_everything() -> None:
-    found = Engines((Gpu("A GPU", 2**33, "8.9", None),), (Runtime("PyTorch", "2.0", "CPU only"),))
+    found = DetectedHardware(
+        (Gpu("A GPU", 2**33, "8.9", None),), (Runtime("PyTorch", "2.0", "CPU only"),)
+    )
     assert as_text(found).splitlines() == [
         "GPU           A GPU, 8 GiB, SM 8.9, driver unknown",
         "PyTorch       2.0          CPU only",
     ]
     assert json.loads(as_json(found))["gpus"][0]["capability"] == "8.9"
-    assert "none" in as_text(Engines((), ()))
+    assert "none" in as_text(DetectedHardware((), ()))

@@ -127,7 +127,7 @@ def test_what_sessions_and_calls_may_take_is_what_the_settings_say() -> None:
         4.0,
     )
     assert (limits.max_lag, limits.max_turn) == (3.0, 20.0)
-    assert (peer.picture.longer, peer.picture.shorter, peer.frame_rate) == (640, 360, 15)
+    assert (peer.frame_size.longer, peer.frame_size.shorter, peer.frame_rate) == (640, 360, 15)
     assert (peer.connect_timeout, peer.silence_timeout) == (5, 6)
 
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from media.files import opening as files
-from media.files.keyframes import sampled
+from media.files.decoding import probe
+from media.files.sampling import sample_frames
 from media.pipeline.interfaces import VideoAssistant
 from media.pipeline.limits import Sampling
 from media.pipeline.vision.sampling import AnalyzedFrame, due
@@ -66,7 +66,7 @@ def ask(
     watcher = load_assistant(settings)
     state = watcher.init_state(folder)
     try:
-        with Bar(files.contents(clip).length) as bar:
+        with Bar(probe(clip).duration) as bar:
             watched = watch(watcher, state, clip, folder, settings, bar)
         until = watched.seconds if at is None else at
         answers = [answer(watcher, state, text, until) for text in questions]
@@ -98,10 +98,10 @@ def watch(
     last: AnalyzedFrame | None = None
     reached = watcher.seen_until(state)
     end, looks = 0.0, 0
-    for frame in sampled(
+    for frame in sample_frames(
         clip,
-        longest=settings.max_media_hours * 3600,
-        every=sampling.interval,
+        max_duration=settings.max_media_hours * 3600,
+        interval=sampling.interval,
         threads=settings.threads_in_use,
         progress=bar.reach,
     ):

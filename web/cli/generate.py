@@ -78,10 +78,10 @@ def generate(settings: Settings, wish: Wish, model: Path | None, output: Path) -
         with movie, Bar(wish.seconds) as bar:
             for picture in pictures:
                 movie.write(picture)
-                bar.reach(movie.pictures / FRAME_RATE)
+                bar.reach(movie.frames / FRAME_RATE)
     except KeyboardInterrupt:
         interrupted = True
-    sys.stderr.write(ending(movie.pictures, output, interrupted=interrupted))
+    sys.stderr.write(ending(movie.frames, output, interrupted=interrupted))
     return INTERRUPTED if interrupted else 0
 
 

@@ -24,7 +24,7 @@ from media.events import (
     RequestMet,
     Speech,
 )
-from media.files import opening as files
+from media.files.decoding import decode_audio, probe
 from media.frames import AudioChunk, VideoFrame
 from media.generation_events import GeneratedImage
 from media.pipeline.context import Send
@@ -117,10 +117,10 @@ def captions(
     Raises:
         MediaError: it cannot be read, has no sound, or is too long.
     """
-    inside = None if path.is_dir() else files.contents(path)
-    if inside is not None and not inside.sound:
+    inside = None if path.is_dir() else probe(path)
+    if inside is not None and not inside.has_audio:
         raise UnreadableMediaError(f"{path}: there is no sound in it")
-    with load_models(settings) as models, Bar(inside.length if inside else None) as bar:
+    with load_models(settings) as models, Bar(inside.duration if inside else None) as bar:
         if settings.asr == "offline":
             cues = offline_cues(models, settings, path, bar)
         else:
@@ -150,7 +150,7 @@ async def streamed_cues(
 
 def offline_cues(models: LoadedModels, settings: Settings, path: Path, bar: "Bar") -> list[Cue]:
     """Return the captions that the offline model gives, which sees the whole file."""
-    chunks = files.decode_audio(path, longest=settings.max_media_hours * 3600)
+    chunks = decode_audio(path, max_duration=settings.max_media_hours * 3600)
     samples = np.concatenate([np.zeros(0, np.float32), *chunks])
     words = transcribe(models.whisper, samples, progress=lambda done, _: bar.reach(done / RATE))
     return make_cues([placed(word) for word in words])

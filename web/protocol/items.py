@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from media.errors import UnreadableMediaError
-from media.images import read_picture
+from media.images import read_image
 from web.protocol.messages import (
     CallItem,
     CallOutputItem,
@@ -211,7 +211,7 @@ def _picture(part: Part) -> dict[str, Any]:
             param="item.content",
         )
     try:
-        read_picture(image_file(url, "item.content"))
+        read_image(image_file(url, "item.content"))
     except UnreadableMediaError as error:
         raise ProtocolError(f"item.content: {error}", param="item.content") from error
     return {"type": "input_image", "image_url": part.image_url, "detail": part.detail or "auto"}

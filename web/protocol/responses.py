@@ -11,7 +11,7 @@ import base64
 import numpy as np
 from numpy.typing import NDArray
 
-from media.audio.resampling import Resampler, encode
+from media.audio.resampling import Resampler, encode_pcm
 from media.events import Announce, Answer, Cancel, Question, Speech
 from web.protocol.items import (
     Item,
@@ -306,6 +306,6 @@ def _sound(
     pieces = [*pieces, *resampler.flush(response.encoder)] if last else pieces
     for piece in pieces:
         for start in range(0, len(piece), rate // 2):  # half a second: a message stays small
-            coded = encode(piece[start : start + rate // 2], encoding)
+            coded = encode_pcm(piece[start : start + rate // 2], encoding)
             delta = base64.b64encode(coded).decode()
             say_part(dialogue, "response.output_audio.delta", response, delta=delta)

@@ -9,7 +9,7 @@ from typing import Any
 from media.errors import UnreadableMediaError
 from media.events import Evidence, Relevance, Remembered, StandingRequests
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.images import read_picture
+from media.images import read_image
 from models.assistant.interface import Moment
 from web.protocol.messages import ProtocolError, VideoAppend, image_file
 from web.protocol.state import Dialogue, say
@@ -28,7 +28,7 @@ def append(dialogue: Dialogue, event: VideoAppend, now: float) -> None:
             param="time",
         )
     try:
-        pixels = read_picture(image_file(event.image, "image"))
+        pixels = read_image(image_file(event.image, "image"))
     except UnreadableMediaError as error:
         raise ProtocolError(f"image: {error}", param="image") from error
     see(dialogue, VideoFrame(pixels, round(time * VIDEO_CLOCK_HZ)))

@@ -52,7 +52,7 @@ class SessionBridge:
     def __init__(self, live: SessionRecord, opening: Step, worker: Worker) -> None:
         self.live = live
         self.source: Channel[Input] = Channel(INPUTS)
-        self.outgoing: Channel[Event] = Channel(EVENTS, newest={Shown: PICTURES})
+        self.outgoing: Channel[Event] = Channel(EVENTS, max_waiting={Shown: PICTURES})
         self._opening = opening
         self._dialogue = opening[0]
         self._worker = worker

@@ -45,7 +45,7 @@ class Call:
         own_events: bool,
     ) -> None:
         local = context.capabilities
-        if not peer.takes_audio:
+        if not peer.receives_audio:
             local = replace(local, voices=())  # speech would go nowhere
         own = wish.get("eyeline")
         opening = conversation.begin(
@@ -80,7 +80,7 @@ class Call:
             await self._context.sessions.end(self._live)
             seconds = self._clock.now()
             logger.info(
-                "session %s ended after %.1f s: %s", self._live.id, seconds, self._peer.ending
+                "session %s ended after %.1f s: %s", self._live.id, seconds, self._peer.end_reason
             )
 
     async def _run(self) -> None:
@@ -91,7 +91,7 @@ class Call:
             self._send,
             measure=self._peer.stats,
             limits=self._context.models.limits,
-            return_video=self._peer.takes_video,
+            return_video=self._peer.receives_video,
         )
 
     async def _read(self) -> None:
@@ -122,7 +122,7 @@ class Call:
 
     async def _write(self) -> None:
         """Send what is said over the data channel; hush the track where the client is told so."""
-        reachable = self._peer.takes_messages
+        reachable = self._peer.receives_messages
         async for event in self._link.outgoing:
             if event["type"] == "output_audio_buffer.cleared":
                 self._track.hush()
@@ -166,7 +166,7 @@ class Track:
     def hush(self) -> None:
         """Stop speaking, at once."""
         self._hushes += 1
-        self._peer.hush()
+        self._peer.clear()
 
     async def run(self) -> None:
         """Speak until the peer leaves."""
@@ -178,10 +178,10 @@ class Track:
                 if speech.chunk is None:
                     await self._heard(hushes, length)
                     continue
-                await self._peer.say(speech.chunk)
+                await self._peer.play(speech.chunk)
                 length = speech.chunk.end / speech.chunk.rate
                 if hushes != self._hushes:
-                    self._peer.hush()  # it was hushed while it waited for room
+                    self._peer.clear()  # it was hushed while it waited for room
         except PeerClosedError:
             await self._pieces.close()
 

@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
 from media.clock import Clock, LiveClock
-from media.video import PictureLimits
+from media.video import SizeLimits
 from rtc.errors import BadOfferError, RtcError
 from rtc.ice_servers import IceServer
 from rtc.peer import Peer, PeerLimits
@@ -106,7 +106,7 @@ def peer_limits(settings: Settings) -> PeerLimits:
     """Return how much one peer may take."""
     side = settings.video_size
     return PeerLimits(
-        picture=PictureLimits(longer=side, shorter=side * 9 // 16),
+        frame_size=SizeLimits(longer=side, shorter=side * 9 // 16),
         frame_rate=settings.frame_rate,
         connect_timeout=settings.connect_timeout,
         silence_timeout=settings.call_timeout,

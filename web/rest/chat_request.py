@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from media.errors import UnreadableMediaError
-from media.images import read_picture
+from media.images import read_image
 from web.problems import ProblemError
 from web.protocol.items import (
     MAX_PICTURES,
@@ -201,7 +201,7 @@ def _image_url(part: ContentPart, place: str) -> str:
 def _check_images(files: tuple[bytes, ...]) -> None:
     for number, file in enumerate(files, start=1):
         try:
-            read_picture(file)
+            read_image(file)
         except UnreadableMediaError as error:
             raise _invalid("messages", f"picture {number} of {len(files)}: {error}") from error
 

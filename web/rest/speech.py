@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
-from media.audio.resampling import Resampler, encode
+from media.audio.resampling import Resampler, encode_pcm
 from media.pipeline.speech.stage import split_clauses
 from web.context import authenticate, service_context
 from web.problems import ProblemError
@@ -47,9 +47,9 @@ async def speak(request: Request, wish: SpeechWish) -> Response:
         for clause in clauses:
             state, made = resampler.step(state, await mouth.run(voice.synthesize, clause))
             for samples in made:
-                yield encode(samples, "pcm16")
+                yield encode_pcm(samples, "pcm16")
         for samples in resampler.flush(state):
-            yield encode(samples, "pcm16")
+            yield encode_pcm(samples, "pcm16")
 
     if wish.response_format == "pcm":
         return StreamingResponse(pieces(), media_type=f"audio/pcm;rate={RATE}")

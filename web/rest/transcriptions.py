@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 
 from media.errors import MediaError, MediaTooLongError
 from media.events import CaptionWord
-from media.files.opening import decode_audio
+from media.files.decoding import decode_audio
 from models.asr.streaming.offline import transcribe
 from models.asr.words import RATE, RecognizedWord, text_of
 from web.context import ServiceContext, authenticate, service_context
@@ -89,7 +89,7 @@ async def hear(
     async with context.upload_slots:
         path = await context.file_worker.run(_stored, upload)
         try:
-            pieces = cut(decode_audio(path, longest=context.settings.max_media_hours * 3600))
+            pieces = cut(decode_audio(path, max_duration=context.settings.max_media_hours * 3600))
             start = 0
             while (piece := await context.file_worker.run(_next, pieces, path, name)) is not None:
                 words = await context.file_worker.run(_transcribed, context, piece, language)

@@ -99,9 +99,10 @@ class ChunkProducer:
         if state is None:
             state = painter.init_state(sampler, seed)
         state, drawn = painter.step(state, wish)
-        shown = [pictures.enlarged(pixels, self._side) for pixels in drawn]
+        shown = [pictures.upscale(pixels, self._side) for pixels in drawn]
         sheets = [
-            GeneratedFrame(pixels, pictures.jpeg(pixels) if files else None) for pixels in shown
+            GeneratedFrame(pixels, pictures.encode_jpeg(pixels) if files else None)
+            for pixels in shown
         ]
         return state, sheets, notes
 

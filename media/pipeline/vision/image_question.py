@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from media.images import read_picture
+from media.images import read_image
 from media.pipeline.models import Services
 from models.assistant.interface import AssistantAnswer
 
@@ -23,7 +23,7 @@ async def answer_about_images(
     time = 0.0
     for number, file in enumerate(files):
         time = float(number)
-        pixels = await eyes.run(read_picture, file)
+        pixels = await eyes.run(read_image, file)
         state, _ = await eyes.run(watcher.analyze_frame, state, pixels, time)
     said = await mind.run(watcher.answer, state, text, time)
     return AssistantAnswer(said.pieces, (), said.read)

@@ -29,7 +29,7 @@ from media.events import (
     TurnStarted,
 )
 from media.frames import VideoFrame
-from media.images import thumbnail
+from media.images import encode_thumbnail
 from media.pipeline.context import SessionContext
 from media.pipeline.vision.image_question import answer_about_images
 from media.pipeline.vision.sampling import AnalyzedFrame, due
@@ -111,7 +111,7 @@ class VisionStage:
         watcher, eyes = self._shared.services.assistant, self._shared.services.vision_worker
         self._looked, self._newest = looked, None
         self._shared.counters.looks += 1
-        self._pictures[frame.time] = await eyes.run(thumbnail, frame.pixels)
+        self._pictures[frame.time] = await eyes.run(encode_thumbnail, frame.pixels)
         while len(self._pictures) > KEPT:
             del self._pictures[min(self._pictures)]
         try:

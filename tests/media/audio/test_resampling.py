@@ -14,11 +14,11 @@ from media.audio.resampling import (
     PcmDecoder,
     Resampler,
     Samples,
-    decode,
-    encode,
+    decode_pcm,
+    encode_pcm,
     filter_bank,
-    from_av,
-    to_av,
+    samples_from_av,
+    samples_to_av,
     to_int16,
 )
 
@@ -131,7 +131,7 @@ def test_a_rate_out_of_range_is_refused(rates: tuple[int, int]) -> None:
 @settings(max_examples=60, deadline=None)
 def test_bytes_may_be_cut_anywhere(encoding: Encoding, channels: int, cuts: list[int]) -> None:
     decoder = PcmDecoder(encoding, 8_000, 16_000, channels)
-    data = encode(NOISE[:1_000], encoding)
+    data = encode_pcm(NOISE[:1_000], encoding)
 
     def run(pieces: list[bytes]) -> Samples:
         state = decoder.init_state()
@@ -149,7 +149,7 @@ def test_bytes_may_be_cut_anywhere(encoding: Encoding, channels: int, cuts: list
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_samples_survive_each_encoding_within_its_step(encoding: Encoding) -> None:
-    back = decode(encode(NOISE, encoding), encoding)
+    back = decode_pcm(encode_pcm(NOISE, encoding), encoding)
     # half of the largest step of the encoding, relative to full scale
     step = {"pcm16": 0, "float32": -0.5 / 32768, "ulaw": 1 / 64, "alaw": 1 / 64}[encoding]
     np.testing.assert_allclose(back, NOISE, atol=step + 0.5 / 32768 + 1e-7)
@@ -157,7 +157,7 @@ def test_samples_survive_each_encoding_within_its_step(encoding: Encoding) -> No
 
 def test_two_channels_become_their_mean() -> None:
     left, right = tone(300, 16_000), tone(500, 16_000)
-    data = encode(np.stack([left, right], axis=1).reshape(-1), "float32")
+    data = encode_pcm(np.stack([left, right], axis=1).reshape(-1), "float32")
     decoder = PcmDecoder("float32", 16_000, 16_000, channels=2)
     _, made = decoder.step(decoder.init_state(), data)
     np.testing.assert_allclose(made[0], (left + right) / 2, atol=1e-6)
@@ -166,13 +166,15 @@ def test_two_channels_become_their_mean() -> None:
 def test_samples_beyond_full_scale_are_clipped_on_the_way_out() -> None:
     loud = np.array([-3, -1, 0, 1, 3], np.float32)
     assert to_int16(loud).tolist() == [-32768, -32768, 0, 32767, 32767]
-    np.testing.assert_array_equal(decode(encode(loud, "float32"), "float32"), [-1, -1, 0, 1, 1])
+    np.testing.assert_array_equal(
+        decode_pcm(encode_pcm(loud, "float32"), "float32"), [-1, -1, 0, 1, 1]
+    )
 
 
 def test_float_pcm_that_is_not_a_number_is_refused() -> None:
     data = np.array([0, np.nan], "<f4").tobytes()
     with pytest.raises(ValueError, match="finite"):
-        decode(data, "float32")
+        decode_pcm(data, "float32")
 
 
 @pytest.mark.parametrize(("law", "codec"), [("ulaw", "pcm_mulaw"), ("alaw", "pcm_alaw")])
@@ -200,15 +202,17 @@ def test_g711_decodes_as_ffmpeg_does_and_encodes_at_least_as_well(
 @pytest.mark.parametrize("layout", ["mono", "stereo"])
 @pytest.mark.parametrize("format_name", ["u8", "s16", "s16p", "s32", "flt", "fltp", "dblp"])
 def test_frames_of_any_format_and_layout_become_mono_floats(format_name: str, layout: str) -> None:
-    source = to_av(tone(440, 16_000, 0.1), 16_000, 0)
+    source = samples_to_av(tone(440, 16_000, 0.1), 16_000, 0)
     converter = av.AudioResampler(format=format_name, layout=layout, rate=16_000)
     (frame,) = converter.resample(source)
     gain = 1 if layout == "mono" else math.sqrt(0.5)  # FFmpeg spreads mono over two at -3 dB
     step = 1 / 128 if format_name == "u8" else 1e-4
-    np.testing.assert_allclose(from_av(frame), gain * tone(440, 16_000, 0.1), atol=step + 1e-4)
+    np.testing.assert_allclose(
+        samples_from_av(frame), gain * tone(440, 16_000, 0.1), atol=step + 1e-4
+    )
 
 
 def test_a_frame_for_an_encoder_carries_its_rate_and_place() -> None:
-    frame = to_av(np.zeros(960, np.float32), 48_000, 4_800)
+    frame = samples_to_av(np.zeros(960, np.float32), 48_000, 4_800)
     assert (frame.samples, frame.sample_rate, frame.pts) == (960, 48_000, 4_800)
     assert frame.time == pytest.approx(0.1)

@@ -24,7 +24,7 @@ def test_a_player_finds_every_picture_at_its_time_and_in_its_colours(tmp_path: P
     with Mp4Writer(file, 16, scale=4) as movie:
         for picture in pictures(20):
             movie.write(picture)
-    assert movie.pictures == 20
+    assert movie.frames == 20
     with av.open(str(file)) as container:
         assert "mp4" in container.format.name
         stream = container.streams.video[0]

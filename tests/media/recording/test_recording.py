@@ -24,7 +24,7 @@ from media.pipeline.session import run_session
 from media.recording.recording import EVENTS, MEMORY, items_of, read, record
 from media.worker import Worker
 from models.assistant.interface import Moment
-from tests.media.made import write_clip
+from tests.media.media_files import write_clip
 from tests.media.pipeline.scripted import (
     RATE,
     chunks,

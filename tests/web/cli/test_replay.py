@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from media.errors import MediaTooLongError, UnreadableMediaError
 from media.events import Caption, Output
-from media.files.opening import decode_audio
-from tests.media.made import write_sound
+from media.files.decoding import decode_audio
+from tests.media.media_files import write_sound
 from tests.paths import SPEECH
 from web.cli.replay import (
     Bar,
@@ -38,7 +38,7 @@ async def test_captions_of_eight_khz_stereo(
     models: LoadedModels, settings: Settings, tmp_path: Path
 ) -> None:
     """A telephone's recording: a quarter of the samples, twice the channels."""
-    samples = np.concatenate(list(decode_audio(JFK, longest=60)))[: 6 * 16_000]
+    samples = np.concatenate(list(decode_audio(JFK, max_duration=60)))[: 6 * 16_000]
     path = write_sound(tmp_path / "phone.wav", samples[::2], 8000, channels=2)
     cues = await streamed_cues(models, settings, path, Bar(None))
     assert "fellow americans" in " ".join(cue.text for cue in cues).lower()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.audio.resampling import encode
+from media.audio.resampling import encode_pcm
 from media.events import (
     Answer,
     Cancel,
@@ -82,7 +82,7 @@ class Talk:
 
     def append(self, seconds: float, rate: int = 24_000) -> list[str]:
         sound = np.zeros(round(seconds * rate), np.float32)
-        audio = base64.b64encode(encode(sound, "pcm16")).decode()
+        audio = base64.b64encode(encode_pcm(sound, "pcm16")).decode()
         return self.say("input_audio_buffer.append", audio=audio)
 
     def ask(self, text: str, **response: Any) -> Question:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 
-from media.audio.resampling import from_av, to_av
+from media.audio.resampling import samples_from_av, samples_to_av
 from media.pipeline.models import GenerationService, GenerationSlots
 from media.worker import Worker
 from tests.media.pipeline.generation.painting import ScriptedPainter
@@ -60,7 +60,7 @@ class Sound(MediaStreamTrack):
         first, last = self._spoken
         loud = (place >= first) & (place < last)
         samples = np.where(loud, 0.3 * np.sin(2 * np.pi * 220 * place / RATE), 0)
-        frame = to_av(samples.astype(np.float32), RATE, self._sent)
+        frame = samples_to_av(samples.astype(np.float32), RATE, self._sent)
         self._sent += PACKET
         return frame
 
@@ -180,7 +180,7 @@ async def test_a_call_hears_shows_the_picture_back_and_answers_aloud(service: Se
             while loudest < 0.1:
                 sound = await caller.tracks["audio"].recv()
                 assert isinstance(sound, av.AudioFrame)
-                loudest = max(loudest, float(np.abs(from_av(sound)).max()))
+                loudest = max(loudest, float(np.abs(samples_from_av(sound)).max()))
         assert isinstance(picture, av.VideoFrame)
         assert (picture.width, picture.height) == (320, 180)
         await caller.until("response.done")

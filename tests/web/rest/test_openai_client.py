@@ -14,8 +14,9 @@ from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from openai.types.chat import ChatCompletion
 
-from media.audio.resampling import Resampler, encode
-from media.files.opening import RATE, decode_audio
+from media.audio.resampling import Resampler, encode_pcm
+from media.files.decoding import decode_audio
+from media.frames import SAMPLE_RATE
 from tests.paths import SPEECH
 from tests.web.openai_sdk import check
 from tests.web.served import Served, served
@@ -40,13 +41,13 @@ def service(models: LoadedModels) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def pcm() -> bytes:
     """The speech as clients send it: PCM16 at 24 kHz, with silence around it."""
-    samples = np.concatenate(list(decode_audio(CLIP, longest=60)))
-    quiet = np.zeros(RATE, np.float32)
-    resampler = Resampler(RATE, 24_000)
+    samples = np.concatenate(list(decode_audio(CLIP, max_duration=60)))
+    quiet = np.zeros(SAMPLE_RATE, np.float32)
+    resampler = Resampler(SAMPLE_RATE, 24_000)
     state, made = resampler.step(
-        resampler.init_state(), np.concatenate([quiet[: RATE // 4], samples, quiet])
+        resampler.init_state(), np.concatenate([quiet[: SAMPLE_RATE // 4], samples, quiet])
     )
-    return encode(np.concatenate([*made, *resampler.flush(state)]), "pcm16")
+    return encode_pcm(np.concatenate([*made, *resampler.flush(state)]), "pcm16")
 
 
 class Heard:

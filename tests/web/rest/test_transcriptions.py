@@ -12,8 +12,8 @@ from openai import OpenAI
 from openai.types.audio import TranscriptionVerbose
 from starlette.testclient import TestClient
 
-from media.audio.resampling import to_av
-from media.files.opening import decode_audio
+from media.audio.resampling import samples_to_av
+from media.files.decoding import decode_audio
 from models.asr.words import RATE
 from tests.paths import SPEECH
 from tests.web.served import scripted_models
@@ -51,7 +51,10 @@ def encoded(samples: np.ndarray, format: str, codec: str, rate: int, layout: str
         assert isinstance(stream, av.AudioStream)
         stream.layout = layout
         resampler = av.AudioResampler(format=stream.format, layout=layout, rate=rate)
-        for frame in [*resampler.resample(to_av(samples, RATE, 0)), *resampler.resample(None)]:
+        for frame in [
+            *resampler.resample(samples_to_av(samples, RATE, 0)),
+            *resampler.resample(None),
+        ]:
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.getvalue()
@@ -161,7 +164,7 @@ class TestHearing:
         assert "modern" in events[-1].text
 
     def test_8_khz_stereo_in_another_container_is_heard_too(self, hearing: OpenAI) -> None:
-        samples = np.concatenate(list(decode_audio(CLIP, longest=60)))
+        samples = np.concatenate(list(decode_audio(CLIP, max_duration=60)))
         content = encoded(samples, "mov", "pcm_s16le", 8_000, "stereo")
         answer = hearing.audio.transcriptions.create(model="whisper-1", file=("talk.mov", content))
         assert "modern" in answer.text

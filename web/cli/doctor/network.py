@@ -16,7 +16,7 @@ from web.cli.doctor.finding import Finding, is_loopback
 from web.config import Settings
 from web.ice import ice_servers
 
-PATIENCE = 3.0  # seconds for one answer; a packet around the world and its repeats take less
+MAX_WAIT = 3.0  # seconds for one answer; a packet around the world and its repeats take less
 
 
 def check_port(settings: Settings) -> Finding:
@@ -69,7 +69,7 @@ async def _echoes(hosts: list[str]) -> tuple[list[str], list[str]]:
     lines, failed = [], []
     for host in hosts:
         try:
-            delay_ms = 1000 * await echo(host, patience=PATIENCE)
+            delay_ms = 1000 * await echo(host, max_wait=MAX_WAIT)
         except UnreachableError as error:
             failed.append(str(error))
         else:
@@ -85,7 +85,7 @@ def check_stun(settings: Settings) -> Finding:
     for url in settings.stun_urls:
         try:
             server = IceEndpoint.parse(url)
-            host, port = asyncio.run(mapped_address(server, patience=PATIENCE))
+            host, port = asyncio.run(mapped_address(server, max_wait=MAX_WAIT))
         except (ValueError, UnreachableError) as error:
             return Finding("stun", "fail", str(error), f"start that server, or drop {url}")
         found.append(f"{server} sees {host}:{port}")
@@ -108,7 +108,7 @@ def check_turn(settings: Settings) -> Finding:
                     server,
                     username=minted.username,
                     credential=minted.credential,
-                    patience=PATIENCE,
+                    max_wait=MAX_WAIT,
                 )
             )
         except (ValueError, UnreachableError) as error:

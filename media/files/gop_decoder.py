@@ -12,14 +12,14 @@ from itertools import chain
 import av
 
 from media.files.gop import Gop
-from media.files.video_file import VideoFile, decoder_of
+from media.files.video_file import VideoFile, open_decoder
 from media.frames import VideoFrame
-from media.video import from_av
+from media.video import frame_from_av
 
-WAITING = 16  # finished pictures of a part that wait at most: 640 x 360 RGB, 11 MB
+MAX_QUEUED_FRAMES = 16  # finished pictures of a part that wait at most: 640 x 360 RGB, 11 MB
 
 
-class _UncleanError(Exception):
+class _InconsistentGopError(Exception):
     """A part did not decode as it would have after what comes before it."""
 
 
@@ -30,9 +30,9 @@ class DecodedGop:
     The last thing in it is a text: why the part is not clean, empty where it is.
     """
 
-    segment: Gop
+    gop: Gop
     frames: "queue.Queue[tuple[int, VideoFrame] | str]" = field(
-        default_factory=lambda: queue.Queue(WAITING)
+        default_factory=lambda: queue.Queue(MAX_QUEUED_FRAMES)
     )
 
 
@@ -40,24 +40,24 @@ class GopDecoder:
     """The threads that decode, and a decoder for each."""
 
     def __init__(self, film: VideoFile, threads: int) -> None:
-        self._film = film
+        self._file = film
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._stopped = threading.Event()
         self._idle: queue.SimpleQueue[av.VideoCodecContext] = queue.SimpleQueue()
         self._decoders = ExitStack()
         for _ in range(threads):
-            self._idle.put(self._decoders.enter_context(decoder_of(film.path, strict=True)))
+            self._idle.put(self._decoders.enter_context(open_decoder(film.path, strict=True)))
 
-    def begin(self, segment: Gop) -> DecodedGop:
+    def submit(self, segment: Gop) -> DecodedGop:
         """Return `segment` as a part that will be decoded, as far as it has to be."""
         part = DecodedGop(segment)
-        if segment.trouble or not segment.wanted:
-            part.frames.put(segment.trouble)
+        if segment.fallback_reason or not segment.wanted:
+            part.frames.put(segment.fallback_reason)
         else:
-            self._pool.submit(self._work, part)
+            self._pool.submit(self._decode, part)
         return part
 
-    def stop(self, parts: "deque[DecodedGop]") -> None:
+    def close(self, parts: "deque[DecodedGop]") -> None:
         """End the work on `parts`, and let nothing begin any more."""
         self._stopped.set()
         for part in parts:
@@ -66,18 +66,18 @@ class GopDecoder:
         self._pool.shutdown(cancel_futures=True)
         self._decoders.close()
 
-    def _work(self, part: DecodedGop) -> None:
+    def _decode(self, part: DecodedGop) -> None:
         decoder = self._idle.get()
         ended = "its decoder failed"
         try:
-            for frame in _decoded(decoder, part.segment):
+            for frame in _decoded(decoder, part.gop):
                 if self._stopped.is_set():
                     return
                 pts = _pts(frame)
-                shown = from_av(frame, self._film.place(pts), self._film.limits)
+                shown = frame_from_av(frame, self._file.to_ticks(pts), self._file.limits)
                 part.frames.put((pts, shown))
             ended = ""
-        except (_UncleanError, av.FFmpegError) as error:
+        except (_InconsistentGopError, av.FFmpegError) as error:
             ended = str(error)
         finally:
             self._idle.put(decoder)
@@ -100,16 +100,16 @@ def _decoded(decoder: av.VideoCodecContext, segment: Gop) -> Iterator[av.VideoFr
             decoder.skip_frame = "DEFAULT" if kept else "NONREF"
         for frame in decoder.decode(packet):
             if frame.is_corrupt:
-                raise _UncleanError("a part of it is damaged")
-            begun = begun or _begins(frame, segment)
+                raise _InconsistentGopError("a part of it is damaged")
+            begun = begun or _is_first_frame(frame, segment)
             if begun and frame.pts in wanted:
                 given += 1
                 yield frame
     if given != len(wanted):
-        raise _UncleanError("pictures are missing")
+        raise _InconsistentGopError("pictures are missing")
 
 
-def _begins(frame: av.VideoFrame, segment: Gop) -> bool:
+def _is_first_frame(frame: av.VideoFrame, segment: Gop) -> bool:
     """Tell whether `segment` begins with `frame`; what comes out before belongs to another.
 
     Raises:
@@ -119,11 +119,11 @@ def _begins(frame: av.VideoFrame, segment: Gop) -> bool:
     if _pts(frame) < segment.start:
         return False
     if frame.pts != segment.start or not frame.key_frame:
-        raise _UncleanError("a keyframe is none")
+        raise _InconsistentGopError("a keyframe is none")
     return True
 
 
 def _pts(frame: av.VideoFrame) -> int:
     if frame.pts is None:
-        raise _UncleanError("a picture lost its time")
+        raise _InconsistentGopError("a picture lost its time")
     return frame.pts

@@ -22,28 +22,28 @@ from pathlib import Path
 import av
 
 from media.errors import UnreadableMediaError
-from media.files.gop import LONGEST, Gop, Packet, segments, spaced
-from media.files.opening import check_length, opened
-from media.files.parallel import DecodedGop, GopDecoder
-from media.files.video_file import VideoFile, decoder_of, film_at, pictures
+from media.files.decoding import check_duration, open_media
+from media.files.gop import MAX_GOP_BYTES, Gop, Packet, is_due, split_gops
+from media.files.gop_decoder import DecodedGop, GopDecoder
+from media.files.video_file import VideoFile, open_decoder, open_video, video_stream
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.video import PictureLimits, from_av
+from media.video import SizeLimits, frame_from_av
 
 logger = logging.getLogger(__name__)
 
-SMALL = PictureLimits(longer=640, shorter=640)  # what models look at is smaller still
-AHEAD = 2  # parts in work for each thread
+ANALYSIS_SIZE = SizeLimits(longer=640, shorter=640)  # what models look at is smaller still
+GOPS_PER_THREAD = 2  # parts in work for each thread
 
 Progress = Callable[[float], None]  # seconds of the file that are done
 
 
-def sampled(
+def sample_frames(
     path: Path,
     *,
-    longest: float,
-    every: float = 0.5,
+    max_duration: float,
+    interval: float = 0.5,
     threads: int = 2,
-    limits: PictureLimits | None = SMALL,
+    limits: SizeLimits | None = ANALYSIS_SIZE,
     progress: Progress | None = None,
 ) -> Iterator[VideoFrame]:
     """Yield pictures of `path` in the order of their time, at least `every` seconds apart.
@@ -57,15 +57,15 @@ def sampled(
         MediaTooLongError: it says that it lasts over `longest` seconds, or turns out to.
         ValueError: `every` is negative, or `threads` below 1.
     """
-    if every < 0 or threads < 1:
-        raise ValueError(f"expected every >= 0 and threads >= 1, got {every} and {threads}")
-    with film_at(path, round(every * VIDEO_CLOCK_HZ), limits) as film:
+    if interval < 0 or threads < 1:
+        raise ValueError(f"expected every >= 0 and threads >= 1, got {interval} and {threads}")
+    with open_video(path, round(interval * VIDEO_CLOCK_HZ), limits) as film:
         if film.container.duration is not None:
-            check_length(path, film.container.duration / av.time_base, longest)
-        yield from _told(film, threads, longest, progress)
+            check_duration(path, film.container.duration / av.time_base, max_duration)
+        yield from _checked(film, threads, max_duration, progress)
 
 
-def _told(
+def _checked(
     film: VideoFile, threads: int, longest: float, progress: Progress | None
 ) -> Iterator[VideoFrame]:
     """Yield what is wanted, and tell how far it is.
@@ -76,10 +76,12 @@ def _told(
     """
     empty = True
     try:
-        with closing(_in_parts(film, GopDecoder(film, threads), AHEAD * threads)) as frames:
+        with closing(
+            _in_parallel(film, GopDecoder(film, threads), GOPS_PER_THREAD * threads)
+        ) as frames:
             for frame in frames:
                 empty = False
-                check_length(film.path, frame.time, longest)
+                check_duration(film.path, frame.time, longest)
                 yield frame
                 if progress is not None:
                     progress(frame.time)
@@ -92,17 +94,17 @@ def _told(
         )
 
 
-def _in_parts(film: VideoFile, studio: GopDecoder, ahead: int) -> Generator[VideoFrame]:
+def _in_parallel(film: VideoFile, studio: GopDecoder, ahead: int) -> Generator[VideoFrame]:
     """Yield what is wanted, side by side as long as every part is clean."""
     packets = film.container.demux(film.stream)
-    cut = segments(packets, film.place, film.step)
+    cut = split_gops(packets, film.to_ticks, film.interval)
     parts: deque[DecodedGop] = deque()
-    past = _Past()
+    past = _Backlog()
     last: int | None = None
     unclean = ""
     try:
         while not unclean:
-            parts.extend(studio.begin(segment) for segment in islice(cut, ahead - len(parts)))
+            parts.extend(studio.submit(segment) for segment in islice(cut, ahead - len(parts)))
             if not parts:
                 return
             while not isinstance(item := parts[0].frames.get(), str):
@@ -110,50 +112,50 @@ def _in_parts(film: VideoFile, studio: GopDecoder, ahead: int) -> Generator[Vide
                 yield item[1]
             unclean = item
             if not unclean:
-                past.add(parts.popleft().segment)
+                past.add(parts.popleft().gop)
     finally:
-        studio.stop(parts)
+        studio.close(parts)
     logger.warning("%s is decoded in one go from here on, not in parts: %s", film.path, unclean)
-    left = chain((part.segment for part in parts), cut)
+    left = chain((part.gop for part in parts), cut)
     rest = chain((packet for segment in left for packet in segment.packets), packets)
-    if past.kept is None:
-        yield from _from_the_start(film, last)
+    if past.packets is None:
+        yield from _restarted(film, last)
     else:
-        yield from _in_one_go(film, chain(past.kept, rest), last)
+        yield from _sequentially(film, chain(past.packets, rest), last)
 
 
 @dataclass(slots=True)
-class _Past:
+class _Backlog:
     """The packets since the last keyframe that proved to be one; None where they are too many."""
 
-    kept: list[Packet] | None = field(default_factory=list)
+    packets: list[Packet] | None = field(default_factory=list)
 
     def add(self, segment: Gop) -> None:
         """Remember `segment`, which is done."""
         if segment.wanted:
-            self.kept = list(segment.packets)
-        elif self.kept is not None:
-            self.kept += segment.packets
-            if sum(packet.size for packet in self.kept) > LONGEST:
-                self.kept = None
+            self.packets = list(segment.packets)
+        elif self.packets is not None:
+            self.packets += segment.packets
+            if sum(packet.size for packet in self.packets) > MAX_GOP_BYTES:
+                self.packets = None
 
 
-def _from_the_start(film: VideoFile, last: int | None) -> Iterator[VideoFrame]:
-    with opened(film.path) as container:
-        stream = pictures(container)
+def _restarted(film: VideoFile, last: int | None) -> Iterator[VideoFrame]:
+    with open_media(film.path) as container:
+        stream = video_stream(container)
         assert stream is not None
-        yield from _in_one_go(film, container.demux(stream), last)
+        yield from _sequentially(film, container.demux(stream), last)
 
 
-def _in_one_go(
+def _sequentially(
     film: VideoFile, packets: Iterable[Packet], last: int | None
 ) -> Iterator[VideoFrame]:
     """Yield what is wanted after the picture with pts `last`, one decoder doing it all.
 
     Damaged packets are passed over, and pictures that the decoder says are damaged left out.
     """
-    reached = None if last is None else film.place(last)
-    with decoder_of(film.path) as decoder:
+    reached = None if last is None else film.to_ticks(last)
+    with open_decoder(film.path) as decoder:
         for packet in chain(packets, [None]):
             if packet is not None and packet.size == 0:
                 continue  # the demuxer's sign that the file is over: None stands for it
@@ -165,6 +167,6 @@ def _in_one_go(
                 pts = frame.pts
                 if frame.is_corrupt or pts is None or (last is not None and pts <= last):
                     continue
-                if spaced(film.place(pts), reached, film.step):
-                    reached = film.place(pts)
-                    yield from_av(frame, reached, film.limits)
+                if is_due(film.to_ticks(pts), reached, film.interval):
+                    reached = film.to_ticks(pts)
+                    yield frame_from_av(frame, reached, film.limits)

@@ -15,22 +15,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.errors import MediaTooLongError, UnreadableMediaError
-from media.files import keyframes
-from media.files import parallel as parts
-from media.files.gop import Gop, segments
-from media.files.keyframes import AHEAD, sampled
-from media.files.parallel import GopDecoder
+from media.files import gop_decoder, sampling
+from media.files.gop import Gop, split_gops
+from media.files.gop_decoder import GopDecoder
+from media.files.sampling import GOPS_PER_THREAD, sample_frames
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.video import PictureLimits, from_av
-from tests.media.files.films import evenly, write_film, write_song
-from tests.media.made import tone, write_sound
+from media.video import SizeLimits, frame_from_av
+from tests.media.files.clips import even_times, write_audio_with_cover, write_video
+from tests.media.media_files import tone, write_sound
 from tests.paths import ROOT, SAMPLE
 
 REAL = (
     SAMPLE,
     ROOT / "tests" / "replay" / "recordings" / "speech" / "pictures.mkv",
 )
-SMALL = PictureLimits(longer=640, shorter=640)
+SMALL = SizeLimits(longer=640, shorter=640)
 DAY = 86_400.0
 GROUPS_OF_TEN = {"g": "10", "bf": "0", "sc_threshold": "0"}
 
@@ -52,12 +51,12 @@ def in_one_go(path: Path, every: float) -> list[VideoFrame]:
                 ticks = max(0, round((frame.pts * frame.time_base - origin) * VIDEO_CLOCK_HZ))
                 far = not kept or ticks - kept[-1].pts >= round(every * VIDEO_CLOCK_HZ)
                 if far and not frame.is_corrupt:
-                    kept.append(from_av(frame, ticks, SMALL))
+                    kept.append(frame_from_av(frame, ticks, SMALL))
     return kept
 
 
 def in_parts(path: Path, every: float, *, threads: int = 2) -> list[VideoFrame]:
-    return list(sampled(path, longest=DAY, every=every, threads=threads))
+    return list(sample_frames(path, max_duration=DAY, interval=every, threads=threads))
 
 
 def assert_same(ours: Sequence[VideoFrame], theirs: Sequence[VideoFrame]) -> None:
@@ -86,7 +85,7 @@ def test_every_kind_of_file_gives_what_decoding_in_one_go_gives(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, every: float
 ) -> None:
     codec, options = KINDS[name]
-    path = write_film(tmp_path / name, evenly(70), codec=codec, options=options)
+    path = write_video(tmp_path / name, even_times(70), codec=codec, options=options)
     assert_same(in_parts(path, every), in_one_go(path, every))
     assert "in one go" not in caplog.text
 
@@ -124,7 +123,7 @@ def test_any_times_and_keyframes_give_what_decoding_in_one_go_gives(
     times = [start + sum(steps[:n]) for n in range(len(steps))]
     options = {"x264-params": f"keyint={group}:bframes={between}:open-gop={int(opened)}"}
     with TemporaryDirectory() as folder:
-        path = write_film(Path(folder) / name, times, options=options, keys=keys)
+        path = write_video(Path(folder) / name, times, options=options, keys=keys)
         ours = in_parts(path, every, threads=threads)
         assert_same(ours, in_one_go(path, every))
     assert all(after.pts - before.pts >= every * VIDEO_CLOCK_HZ for before, after in pairwise(ours))
@@ -136,7 +135,9 @@ def whole_films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("whole")
     codecs = {"a.mkv": "libx264", "a.ts": "libx264", "a.webm": "libvpx"}
     return {
-        name: write_film(folder / name, evenly(50), codec=codec, options={"g": "9"}).read_bytes()
+        name: write_video(
+            folder / name, even_times(50), codec=codec, options={"g": "9"}
+        ).read_bytes()
         for name, codec in codecs.items()
     }
 
@@ -155,7 +156,7 @@ def test_a_file_cut_short_anywhere_gives_what_is_left(
 def test_a_damaged_place_costs_only_itself_and_is_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = write_film(tmp_path / "a.mkv", evenly(100), options=GROUPS_OF_TEN)
+    path = write_video(tmp_path / "a.mkv", even_times(100), options=GROUPS_OF_TEN)
     whole = in_parts(path, 0)
     with av.open(str(path)) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
@@ -172,7 +173,7 @@ def test_a_damaged_place_costs_only_itself_and_is_told(
 
 
 def test_a_clip_shot_sideways_comes_out_upright(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "a.mp4", evenly(40), options={"g": "8"}, turned=90)
+    path = write_video(tmp_path / "a.mp4", even_times(40), options={"g": "8"}, turned=90)
     ours = in_parts(path, 0.3)
     assert ours[0].pixels.shape == (96, 64, 3)
     assert_same(ours, in_one_go(path, 0.3))
@@ -190,7 +191,7 @@ def test_pictures_larger_than_640_are_scaled_down(tmp_path: Path) -> None:
     ours = in_parts(path, 0.2)
     assert {frame.pixels.shape for frame in ours} == {(360, 640, 3)}
     assert_same(ours, in_one_go(path, 0.2))
-    whole = list(sampled(path, longest=DAY, every=0.2, limits=None))
+    whole = list(sample_frames(path, max_duration=DAY, interval=0.2, limits=None))
     assert whole[0].pixels.shape == (720, 1280, 3)
 
 
@@ -219,7 +220,7 @@ def test_keyframes_that_are_none_are_noticed_and_told(
 ) -> None:
     """Intra refresh: the container marks places to begin at, no picture there is complete."""
     options = {"x264-params": "intra-refresh=1:keyint=12"}
-    path = write_film(tmp_path / "refresh.mp4", evenly(60), options=options)
+    path = write_video(tmp_path / "refresh.mp4", even_times(60), options=options)
     assert_same(in_parts(path, 0.2), in_one_go(path, 0.2))
     assert "is decoded in one go from here on, not in parts: " in caplog.text
 
@@ -227,11 +228,11 @@ def test_keyframes_that_are_none_are_noticed_and_told(
 def test_keyframes_too_far_apart_are_told_and_memory_stays_bounded(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("media.files.gop.MOST", 25)
-    path = write_film(tmp_path / "a.mkv", evenly(90), options={"g": "10"}, keys=[])
+    monkeypatch.setattr("media.files.gop.MAX_GOP_PACKETS", 25)
+    path = write_video(tmp_path / "a.mkv", even_times(90), options={"g": "10"}, keys=[])
     assert_same(in_parts(path, 0.1), in_one_go(path, 0.1))
     assert caplog.text == ""
-    monkeypatch.setattr("media.files.gop.MOST", 5)
+    monkeypatch.setattr("media.files.gop.MAX_GOP_PACKETS", 5)
     assert_same(in_parts(path, 0.1), in_one_go(path, 0.1))
     assert "its keyframes are too far apart" in caplog.text
 
@@ -239,14 +240,14 @@ def test_keyframes_too_far_apart_are_told_and_memory_stays_bounded(
 def test_when_too_much_lies_between_the_file_is_begun_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keyframes, "LONGEST", 10)
+    monkeypatch.setattr(sampling, "MAX_GOP_BYTES", 10)
     options = {"x264-params": "intra-refresh=1:keyint=12"}
-    path = write_film(tmp_path / "refresh.mp4", evenly(90), options=options)
+    path = write_video(tmp_path / "refresh.mp4", even_times(90), options=options)
     assert_same(in_parts(path, 1.3), in_one_go(path, 1.3))
 
 
 def test_pictures_without_times_are_refused_with_what_to_do(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "a.h264", evenly(20), kind="h264")
+    path = write_video(tmp_path / "a.h264", even_times(20), kind="h264")
     with pytest.raises(UnreadableMediaError, match="they have no times: convert it to MP4"):
         in_parts(path, 0.5)
 
@@ -256,7 +257,7 @@ def test_what_has_no_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableMediaError, match="there are no pictures in it"):
         in_parts(sound, 0.5)
     with pytest.raises(UnreadableMediaError, match="there are no pictures in it"):
-        in_parts(write_song(tmp_path / "song.flac"), 0.5)
+        in_parts(write_audio_with_cover(tmp_path / "song.flac"), 0.5)
     with pytest.raises(UnreadableMediaError, match="no such file"):
         in_parts(tmp_path / "none.mp4", 0.5)
     (tmp_path / "notes.mp4").write_text("this is no film\n" * 100)
@@ -265,24 +266,24 @@ def test_what_has_no_pictures_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_over_the_limit_is_refused(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "a.mp4", evenly(60))
+    path = write_video(tmp_path / "a.mp4", even_times(60))
     with pytest.raises(MediaTooLongError, match="cut it, or raise"):
-        list(sampled(path, longest=1.0))
-    cut = write_film(tmp_path / "a.ts", evenly(60))  # whose head does not say how long it is
+        list(sample_frames(path, max_duration=1.0))
+    cut = write_video(tmp_path / "a.ts", even_times(60))  # whose head does not say how long it is
     with pytest.raises(MediaTooLongError):
-        list(sampled(cut, longest=1.0))
+        list(sample_frames(cut, max_duration=1.0))
 
 
 @pytest.mark.parametrize(("every", "threads"), [(-0.1, 1), (0.5, 0)])
 def test_impossible_wishes_are_refused(every: float, threads: int) -> None:
     with pytest.raises(ValueError, match="expected every >= 0 and threads >= 1"):
-        next(sampled(REAL[0], longest=DAY, every=every, threads=threads))
+        next(sample_frames(REAL[0], max_duration=DAY, interval=every, threads=threads))
 
 
 def test_progress_is_told_as_pictures_are_taken(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "a.mp4", evenly(60), options={"g": "10"})
+    path = write_video(tmp_path / "a.mp4", even_times(60), options={"g": "10"})
     seen: list[float] = []
-    frames = list(sampled(path, longest=DAY, every=0.5, progress=seen.append))
+    frames = list(sample_frames(path, max_duration=DAY, interval=0.5, progress=seen.append))
     assert seen == [frame.time for frame in frames]
 
 
@@ -293,49 +294,51 @@ def test_a_slow_taker_holds_the_decoding_up(
     """So no more than a few parts, and a few pictures of each, are held."""
     begun: list[Gop] = []
     decoded: list[int] = []
-    begin, convert = GopDecoder.begin, from_av
+    begin, convert = GopDecoder.submit, frame_from_av
 
-    def counted(studio: GopDecoder, segment: Gop) -> parts.DecodedGop:
+    def counted(decoder: GopDecoder, segment: Gop) -> gop_decoder.DecodedGop:
         begun.append(segment)
-        return begin(studio, segment)
+        return begin(decoder, segment)
 
-    def converted(frame: av.VideoFrame, pts: int, limits: PictureLimits | None) -> VideoFrame:
+    def converted(frame: av.VideoFrame, pts: int, limits: SizeLimits | None) -> VideoFrame:
         decoded.append(pts)
         return convert(frame, pts, limits)
 
-    monkeypatch.setattr(GopDecoder, "begin", counted)
-    monkeypatch.setattr(parts, "from_av", converted)
-    monkeypatch.setattr(parts, "WAITING", 4)
-    path = write_film(tmp_path / "a.mkv", evenly(140), options={"g": "20"})
-    frames = sampled(path, longest=DAY, every=0, threads=threads)
+    monkeypatch.setattr(GopDecoder, "submit", counted)
+    monkeypatch.setattr(gop_decoder, "frame_from_av", converted)
+    monkeypatch.setattr(gop_decoder, "MAX_QUEUED_FRAMES", 4)
+    path = write_video(tmp_path / "a.mkv", even_times(140), options={"g": "20"})
+    frames = sample_frames(path, max_duration=DAY, interval=0, threads=threads)
     for taken in range(1, 30):
         next(frames)
-        assert len(begun) <= taken // 20 + 1 + AHEAD * threads
-        assert len(decoded) <= taken + (4 + 1) * AHEAD * threads  # 1: on its way into the queue
+        assert len(begun) <= taken // 20 + 1 + GOPS_PER_THREAD * threads
+        assert (
+            len(decoded) <= taken + (4 + 1) * GOPS_PER_THREAD * threads
+        )  # 1: on its way into the queue
     frames.close()  # type: ignore[attr-defined]  # an iterator that is a generator
     assert not any(each.name.startswith("decode") for each in threading.enumerate())
 
 
 def test_an_error_of_the_taker_ends_the_threads(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "a.mkv", evenly(80), options={"g": "20"})
+    path = write_video(tmp_path / "a.mkv", even_times(80), options={"g": "20"})
 
     def fail(time: float) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        list(sampled(path, longest=DAY, every=0, progress=fail))
+        list(sample_frames(path, max_duration=DAY, interval=0, progress=fail))
     assert not any(each.name.startswith("decode") for each in threading.enumerate())
 
 
 def test_packets_that_no_wanted_picture_needs_are_not_decoded(tmp_path: Path) -> None:
     """Of groups of ten, a picture each three seconds wants one in six groups, and not all of it."""
-    path = write_film(tmp_path / "a.mkv", evenly(240), options=GROUPS_OF_TEN)
+    path = write_video(tmp_path / "a.mkv", even_times(240), options=GROUPS_OF_TEN)
     fed = 0
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         assert stream.time_base is not None
         base = stream.time_base
-        for segment in segments(
+        for segment in split_gops(
             container.demux(stream), lambda pts: round(pts * base * VIDEO_CLOCK_HZ), 3 * 90_000
         ):
             fed += len(segment.needed())

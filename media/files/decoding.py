@@ -12,18 +12,17 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from media.audio import resampling as audio
+from media.audio.resampling import samples_from_av
 from media.errors import MediaTooLongError, UnreadableMediaError
-from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
-from media.video import from_av
+from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
+from media.video import frame_from_av
 
-RATE = 16_000  # samples a second of the sound given out
-GAP = 0.1  # seconds between a timestamp and its place by counting at which the timestamp wins
-WAITING = 64  # items held at most while the other stream is behind
+MIN_GAP = 0.1  # seconds between a timestamp and its place by counting at which the timestamp wins
+MAX_HELD = 64  # items held at most while the other stream is behind
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[av.container.InputContainer]:
+def open_media(path: Path) -> Iterator[av.container.InputContainer]:
     """Open `path` for reading.
 
     Raises:
@@ -40,29 +39,29 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
+class MediaInfo:
     """What a file says of itself: `length` in seconds, None where it does not say."""
 
-    length: float | None
-    sound: bool
-    pictures: bool
+    duration: float | None
+    has_audio: bool
+    has_video: bool
 
 
-def contents(path: Path) -> Contents:
+def probe(path: Path) -> MediaInfo:
     """Return what is in `path`, without decoding it.
 
     Raises:
         UnreadableMediaError: there is no such file, or FFmpeg finds no media in it.
     """
-    with opened(path) as container:
-        return Contents(
-            length=None if container.duration is None else container.duration / av.time_base,
-            sound=bool(container.streams.audio),
-            pictures=bool(container.streams.video),
+    with open_media(path) as container:
+        return MediaInfo(
+            duration=None if container.duration is None else container.duration / av.time_base,
+            has_audio=bool(container.streams.audio),
+            has_video=bool(container.streams.video),
         )
 
 
-def decode_audio(path: Path, *, longest: float) -> Iterator[NDArray[np.float32]]:
+def decode_audio(path: Path, *, max_duration: float) -> Iterator[NDArray[np.float32]]:
     """Yield the first audio stream as mono float32 (n,) at 16 kHz, holes filled with silence.
 
     Raises:
@@ -70,7 +69,7 @@ def decode_audio(path: Path, *, longest: float) -> Iterator[NDArray[np.float32]]
         MediaTooLongError: it says that it lasts over `longest` seconds, or turns out to.
     """
     end = 0
-    for item in decode(path, longest=longest, video=False):
+    for item in decode(path, max_duration=max_duration, video=False):
         assert isinstance(item, AudioChunk)
         if item.start > end:
             yield np.zeros(item.start - end, np.float32)
@@ -79,7 +78,7 @@ def decode_audio(path: Path, *, longest: float) -> Iterator[NDArray[np.float32]]
 
 
 def decode(
-    path: Path, *, longest: float, sound: bool = True, video: bool = True
+    path: Path, *, max_duration: float, audio: bool = True, video: bool = True
 ) -> Iterator[AudioChunk | VideoFrame]:
     """Yield the sound and the pictures of `path` by their time, which starts at 0.
 
@@ -89,32 +88,32 @@ def decode(
         UnreadableMediaError: not media, or none of the streams asked for is in it.
         MediaTooLongError: it says that it lasts over `longest` seconds, or turns out to.
     """
-    with opened(path) as container:
+    with open_media(path) as container:
         streams: list[av.AudioStream | av.VideoStream] = []
-        if sound:
+        if audio:
             streams += container.streams.audio[:1]
         if video:
             streams += container.streams.video[:1]
         if not streams:
-            wanted = " or ".join(["sound"] * sound + ["pictures"] * video)
+            wanted = " or ".join(["sound"] * audio + ["pictures"] * video)
             raise UnreadableMediaError(f"{path}: there is no {wanted} in it")
         if container.duration is not None:
-            check_length(path, container.duration / av.time_base, longest)
-        for item in _in_order(_decoded(container, streams), len(streams)):
-            check_length(path, item.time, longest)
+            check_duration(path, container.duration / av.time_base, max_duration)
+        for item in _interleaved(_decoded(container, streams), len(streams)):
+            check_duration(path, item.time, max_duration)
             yield item
 
 
-def check_length(path: Path, seconds: float, longest: float) -> None:
+def check_duration(path: Path, seconds: float, max_duration: float) -> None:
     """Check that `path`, which lasts `seconds` or more, is not over `longest`.
 
     Raises:
         MediaTooLongError: it is.
     """
-    if seconds > longest:
+    if seconds > max_duration:
         raise MediaTooLongError(
-            f"{path}: lasts {seconds / 3600:.1f} hours or more, the limit is {longest / 3600:.1f}: "
-            "cut it, or raise EYELINE_MAX_MEDIA_HOURS"
+            f"{path}: lasts {seconds / 3600:.1f} hours or more, "
+            f"the limit is {max_duration / 3600:.1f}: cut it, or raise EYELINE_MAX_MEDIA_HOURS"
         )
 
 
@@ -123,7 +122,7 @@ def _decoded(
 ) -> Iterator[AudioChunk | VideoFrame]:
     """Yield what the packets hold, in the order of the file."""
     origin = Fraction(container.start_time or 0, av.time_base)
-    line = Sound(origin)
+    line = AudioTimeline(origin)
     for packet in container.demux(streams):
         try:
             frames = packet.decode()
@@ -131,15 +130,15 @@ def _decoded(
             continue  # a damaged packet: what follows it can still be read
         for frame in frames:
             if isinstance(frame, av.AudioFrame):
-                yield from line.chunks(frame)
+                yield from line.convert(frame)
             elif isinstance(frame, av.VideoFrame) and frame.pts is not None:
                 assert frame.time_base is not None
                 time = frame.pts * frame.time_base - origin
-                yield from_av(frame, pts=max(0, round(time * VIDEO_CLOCK_HZ)))
-    yield from line.rest()
+                yield frame_from_av(frame, pts=max(0, round(time * VIDEO_CLOCK_HZ)))
+    yield from line.flush()
 
 
-class Sound:
+class AudioTimeline:
     """Turns decoded audio frames into chunks at their place on the timeline.
 
     Places are counted in samples, so that rounded timestamps leave no clicks; a timestamp
@@ -150,38 +149,38 @@ class Sound:
         self._origin = origin
         self._end = 0  # index after the last sample given out
         self._due: Fraction | None = None  # time at which the next input frame should start
-        self._resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+        self._resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
 
-    def chunks(self, frame: av.AudioFrame) -> Iterator[AudioChunk]:
+    def convert(self, frame: av.AudioFrame) -> Iterator[AudioChunk]:
         """Yield the sound of `frame`, preceded by what the resampler still held at a hole."""
         if frame.pts is not None and frame.time_base is not None:
             time = frame.pts * frame.time_base - self._origin
-            if self._due is None or abs(time - self._due) > GAP:
-                yield from self.rest()
-                self._end = max(self._end, round(time * RATE))
+            if self._due is None or abs(time - self._due) > MIN_GAP:
+                yield from self.flush()
+                self._end = max(self._end, round(time * SAMPLE_RATE))
                 self._due = time
         if self._due is not None:
             self._due += Fraction(frame.samples, frame.sample_rate)
         # Channels are averaged first: FFmpeg would add two equal ones to more than full scale.
-        mono = av.AudioFrame.from_ndarray(audio.from_av(frame)[None], format="flt", layout="mono")
+        mono = av.AudioFrame.from_ndarray(samples_from_av(frame)[None], format="flt", layout="mono")
         mono.sample_rate = frame.sample_rate
         for converted in self._resampler.resample(mono):
-            yield from self._chunk(converted)
+            yield from self._chunks(converted)
 
-    def rest(self) -> Iterator[AudioChunk]:
+    def flush(self) -> Iterator[AudioChunk]:
         """Yield what the resampler holds back, and begin anew."""
         for converted in self._resampler.resample(None):
-            yield from self._chunk(converted)
-        self._resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+            yield from self._chunks(converted)
+        self._resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
 
-    def _chunk(self, frame: av.AudioFrame) -> Iterator[AudioChunk]:
+    def _chunks(self, frame: av.AudioFrame) -> Iterator[AudioChunk]:
         samples = np.clip(frame.to_ndarray().reshape(-1), -1.0, 1.0).astype(np.float32, copy=False)
         if len(samples):
-            yield AudioChunk(samples, self._end, RATE)
+            yield AudioChunk(samples, self._end, SAMPLE_RATE)
             self._end += len(samples)
 
 
-def _in_order(
+def _interleaved(
     items: Iterator[AudioChunk | VideoFrame], streams: int
 ) -> Iterator[AudioChunk | VideoFrame]:
     """Yield `items` by time, holding an item back until the other stream has passed it."""
@@ -192,7 +191,7 @@ def _in_order(
         heapq.heappush(waiting, (item.time, next(order), item))
         reached[type(item)] = item.time
         passed = min(reached.values()) if len(reached) == streams else -1.0
-        while waiting and (waiting[0][0] <= passed or len(waiting) > WAITING):
+        while waiting and (waiting[0][0] <= passed or len(waiting) > MAX_HELD):
             yield heapq.heappop(waiting)[2]
     while waiting:
         yield heapq.heappop(waiting)[2]

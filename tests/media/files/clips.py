@@ -20,11 +20,11 @@ def picture(number: int, width: int = 96, height: int = 64) -> NDArray[np.uint8]
     return (base // 2 + noise).astype(np.uint8)
 
 
-def evenly(count: int, rate: int = 20, *, start: int = 0) -> list[int]:
+def even_times(count: int, rate: int = 20, *, start: int = 0) -> list[int]:
     return [start + round(n * HZ / rate) for n in range(count)]
 
 
-def write_film(
+def write_video(
     path: Path,
     times: Sequence[int],
     *,
@@ -55,7 +55,7 @@ def write_film(
     return path
 
 
-def write_song(path: Path) -> Path:
+def write_audio_with_cover(path: Path) -> Path:
     """Write sound whose only picture is its cover."""
     with av.open(str(path), "w") as container:
         sound = container.add_stream("flac", rate=16_000, layout="mono")

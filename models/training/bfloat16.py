@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 PRODUCTS = (F.linear, F.conv2d, F.conv3d)
 
 
-class Halves(TorchFunctionMode):
+class Bfloat16Products(TorchFunctionMode):
     """Products of layers in bfloat16, all else as it is: weights, sums, attention.
 
     Where the processor has bfloat16, a product takes a third of the time.

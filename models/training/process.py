@@ -9,31 +9,31 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-SAVE = 180.0  # seconds of work, not of waiting for a core, between two saves
+SAVE_INTERVAL = 180.0  # seconds of work, not of waiting for a core, between two saves
 
 Clock = Callable[[], float]
 
 
-def turns(
-    more: Callable[[], bool],
+def training_steps(
+    has_more: Callable[[], bool],
     save: Callable[[], object],
     *,
     minutes: float = math.inf,
     clock: Clock = time.monotonic,
     work: Clock = time.process_time,
 ) -> Iterator[None]:
-    """Yield once for each step of a training, while there is `more` to do, for `minutes`.
+    """Yield once per training step while `has_more()`, for at most `minutes`.
 
-    A signal to end, SIGTERM, ends it after the step in progress. It calls `save` after every three
-    minutes of work, and at the end.
+    SIGTERM ends it after the current step. `save` is called after every three minutes of work, and
+    at the end.
     """
     ending: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: ending.append(number))
     try:
         end, saved = clock() + 60 * minutes, work()
-        while more() and clock() < end and not ending:
+        while has_more() and clock() < end and not ending:
             yield
-            if work() - saved > SAVE:
+            if work() - saved > SAVE_INTERVAL:
                 save()
                 saved = work()
         save()
@@ -41,7 +41,7 @@ def turns(
         signal.signal(signal.SIGTERM, before)
 
 
-def hold(folder: Path, parser: argparse.ArgumentParser) -> IO[str]:
+def lock_folder(folder: Path, parser: argparse.ArgumentParser) -> IO[str]:
     """Make the folder of a run and return a file that holds it until it is closed.
 
     Two processes would overwrite each other's checkpoints: where another trains there already,

@@ -32,11 +32,11 @@ from models.asr.whisper import loading as recogniser
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
-from models.training.ancat.run import WEIGHTS, TrainingConfig
-from models.training.ancat.score import Result, scored
+from models.training.ancat.run import WEIGHTS, AncatTrainingConfig
+from models.training.ancat.score import ClipScores, score_clips
 from models.training.asr import clips
 from models.training.asr.clips import read_sound
-from models.training.asr.scoring import Score
+from models.training.asr.scoring import WordErrors
 from tests.bench.captions_scoring import follow, interval, word_ends
 
 Pair = tuple[Samples, str]
@@ -63,8 +63,8 @@ def of_manifest(folder: Path) -> list[Pair]:
     return pairs
 
 
-def row(name: str, result: Result, about: About) -> str:
-    low, high = interval(result.each, lambda each: share(sum(each, Score())))
+def row(name: str, result: ClipScores, about: About) -> str:
+    low, high = interval(result.each, lambda each: share(sum(each, WordErrors())))
     learnt = f"{about['step']}, {about['sound_hours']}, {about['cpu_hours']}"
     split = "/".join(str(count) for count in result.total.split)
     return (
@@ -86,7 +86,7 @@ def followed(stream: AncatStream, aligner: WhisperModel, pairs: list[Pair]) -> s
     return f"{p50:.2f} / {p95:.2f} | {cost / seconds:.2f}"
 
 
-def share(score: Score) -> float:
+def share(score: WordErrors) -> float:
     return 100 * score.errors / max(1, score.words)
 
 
@@ -112,7 +112,7 @@ def main() -> None:
     torch.set_num_threads(1)
     if (given.clips is None) == (given.speech is None):
         parser.error("give either --clips or --speech")
-    engines = TrainingConfig(model=AncatConfig()).held_out
+    engines = AncatTrainingConfig(model=AncatConfig()).held_out
     pairs = of_manifest(given.speech) if given.speech else held_out(given.clips, engines)
     pairs = pairs[: given.limit]
     seconds = sum(len(samples) for samples, _ in pairs) / RATE
@@ -127,7 +127,7 @@ def main() -> None:
             continue
         model, about = ancat_load.load(file, given.weights)
         for mode in modes(run, model.config.mode):
-            result = scored(model, pairs, mode=mode, beam=given.beam, spelling=spelling)
+            result = score_clips(model, pairs, mode=mode, beam=given.beam, spelling=spelling)
             name = run.name if mode == model.config.mode else f"{run.name}, {mode}"
             streamed = " | "
             if aligner is not None and mode == model.config.mode != "full":

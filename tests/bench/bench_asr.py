@@ -44,7 +44,7 @@ Piece = tuple[list[str], float]  # words, and the seconds of sound after which t
 
 
 @dataclass(frozen=True)
-class Clip:
+class SpeechClip:
     path: str
     text: str
     samples: Samples
@@ -55,7 +55,7 @@ class Clip:
 
 
 @dataclass
-class Score:
+class WordErrors:
     """What one system did with all clips."""
 
     name: str
@@ -64,10 +64,10 @@ class Score:
     delays: list[float] = field(default_factory=list)
 
 
-def read_clips(folder: Path, limit: int | None) -> list[Clip]:
+def read_clips(folder: Path, limit: int | None) -> list[SpeechClip]:
     rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
     step = max(1, len(rows) // limit) if limit else 1
-    return [Clip(r["path"], r["text"], decode(folder / r["path"])) for r in rows[::step]]
+    return [SpeechClip(r["path"], r["text"], decode(folder / r["path"])) for r in rows[::step]]
 
 
 def decode(file: Path) -> Samples:
@@ -128,7 +128,7 @@ def plain(word: str) -> str:
     return "".join(c for c in word.lower() if c.isalnum())
 
 
-def measure(score: Score, clip: Clip, run: Callable[[], list[Piece]]) -> list[Piece]:
+def measure(score: WordErrors, clip: SpeechClip, run: Callable[[], list[Piece]]) -> list[Piece]:
     """Run one clip, and note its text and its cost."""
     begun = time.process_time()
     pieces = run()
@@ -149,11 +149,11 @@ def our_offline(ours: WhisperModel, samples: Samples, beam: int) -> list[Piece]:
 
 
 def bench_offline(
-    ours: WhisperModel, peer: FasterWhisper, clips: list[Clip], beam: int
-) -> tuple[list[Score], list[list[Piece]]]:
+    ours: WhisperModel, peer: FasterWhisper, clips: list[SpeechClip], beam: int
+) -> tuple[list[WordErrors], list[list[Piece]]]:
     """Return both scores, and the peer's words with their ends for each clip."""
-    mine = Score(f"{ours.name} offline, eyeline")
-    theirs = Score(f"{ours.name} offline, faster-whisper")
+    mine = WordErrors(f"{ours.name} offline, eyeline")
+    theirs = WordErrors(f"{ours.name} offline, faster-whisper")
     references = []
     for clip in clips:
         measure(mine, clip, partial(our_offline, ours, clip.samples, beam))
@@ -165,12 +165,12 @@ def bench_offline(
 def bench_streamed(
     ours: WhisperModel,
     peer: FasterWhisper,
-    clips: list[Clip],
+    clips: list[SpeechClip],
     references: list[list[Piece]],
     interval: float,
-) -> list[Score]:
-    mine = Score(f"{ours.name} streamed, eyeline")
-    theirs = Score(f"{ours.name} streamed, whisper_streaming on faster-whisper")
+) -> list[WordErrors]:
+    mine = WordErrors(f"{ours.name} streamed, eyeline")
+    theirs = WordErrors(f"{ours.name} streamed, whisper_streaming on faster-whisper")
     recogniser = LocalAgreement(ours, LocalAgreementConfig(interval=interval))
     for clip, reference in zip(clips, references, strict=True):
         pieces = measure(mine, clip, partial(stream, recogniser, clip.samples))
@@ -181,7 +181,7 @@ def bench_streamed(
     return [mine, theirs]
 
 
-def report(score: Score, clips: list[Clip]) -> str:
+def report(score: WordErrors, clips: list[SpeechClip]) -> str:
     normalise = EnglishTextNormalizer()
     pairs = [(normalise(c.text), normalise(t)) for c, t in zip(clips, score.texts, strict=True)]
     errors = jiwer.process_words([r for r, _ in pairs], [h for _, h in pairs])

@@ -27,9 +27,9 @@ from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.streaming.offline import transcribe
 from models.asr.whisper.loading import load
 from models.asr.words import RATE, RecognizedWord, text_of
-from models.training.asr.scoring import NORMAL, Score, score
+from models.training.asr.scoring import NORMAL, WordErrors, score
 from tests.bench.align_att import AlignAtt
-from tests.bench.bench_asr import HERE, Clip, read_clips
+from tests.bench.bench_asr import HERE, SpeechClip, read_clips
 from tests.bench.captions_scoring import (
     CHUNK,
     Followed,
@@ -41,7 +41,7 @@ from tests.bench.captions_scoring import (
 )
 from tests.bench.sphinx import Sphinx
 
-Hear = Callable[[Clip, Placed], Followed]
+Hear = Callable[[SpeechClip, Placed], Followed]
 HEAD = (
     "| {group} | WER % (95 %) | S/D/I | shown p50 / p95 s | with compute | committed | "
     "taken back % | CPU-s per s |\n|---|---|---|---|---|---|---|---|\n"
@@ -75,7 +75,7 @@ def systems(name: str, folder: Path, adapter: Path | None) -> dict[str, Hear]:
     return found
 
 
-def whole(clip: Clip, hear: Callable[[np.ndarray], Sequence[RecognizedWord]]) -> Followed:
+def whole(clip: SpeechClip, hear: Callable[[np.ndarray], Sequence[RecognizedWord]]) -> Followed:
     began = time.process_time()
     text = text_of(list(hear(clip.samples)))
     return Followed(text, time.process_time() - began, clip.seconds, words=len(text.split()))
@@ -88,7 +88,7 @@ def followed(stream: Stream) -> Hear:
 def two_passes(stream: Stream, final: WhisperFinalPass) -> Hear:
     """Return how a session hears; its final text may take streamed words back once more."""
 
-    def hear(clip: Clip, ends: Placed) -> Followed:
+    def hear(clip: SpeechClip, ends: Placed) -> Followed:
         done = follow(stream, clip.samples, ends)
         began = time.process_time()
         text = text_of(final.transcribe(clip.samples))
@@ -101,10 +101,10 @@ def two_passes(stream: Stream, final: WhisperFinalPass) -> Hear:
     return hear
 
 
-def row(label: str, clips: Sequence[Clip], found: Sequence[Followed]) -> str:
+def row(label: str, clips: Sequence[SpeechClip], found: Sequence[Followed]) -> str:
     scores = [score(clip.text, one.text) for clip, one in zip(clips, found, strict=True)]
-    total = sum(scores, Score())
-    low, high = interval(scores, lambda drawn: wer(sum(drawn, Score())))
+    total = sum(scores, WordErrors())
+    low, high = interval(scores, lambda drawn: wer(sum(drawn, WordErrors())))
     words = max(1, sum(one.words for one in found))
     cost = sum(one.cost for one in found) / sum(one.seconds for one in found)
     revised = 100 * sum(one.revised for one in found) / words
@@ -119,7 +119,7 @@ def row(label: str, clips: Sequence[Clip], found: Sequence[Followed]) -> str:
     )
 
 
-def wer(total: Score) -> float:
+def wer(total: WordErrors) -> float:
     return 100 * total.errors / max(1, total.words)
 
 
@@ -129,7 +129,7 @@ def halves(values: Sequence[float]) -> str:
     return " / ".join(f"{v:.2f}" for v in np.percentile(values, [50, 95]))
 
 
-def continuous(stream: CausalStream, clips: Sequence[Clip], minutes: float) -> None:
+def continuous(stream: CausalStream, clips: Sequence[SpeechClip], minutes: float) -> None:
     """Print what five minutes after five minutes of speech without an end cost."""
     sys.stdout.write(
         "| minutes | lag p50 / p95 s | CPU-s per s | resident MiB |\n|---|---|---|---|\n"

@@ -38,9 +38,9 @@ from models.generation.small.loading import SmallVideoModel, find_files, load
 from models.generation.small.planner import FRAME_RATE
 from models.streaming import run
 from models.training.video.clips.captions import article
-from models.training.video.clips.composition import Clip
+from models.training.video.clips.composition import VideoClip
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS
-from models.training.video.clips.photographs import Pictures
+from models.training.video.clips.photographs import Photographs
 from models.training.video.clips.photographs import load as load_pictures
 from models.training.video.probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
 from models.training.video.score import moving_clips, track_error
@@ -173,7 +173,7 @@ def measured(
 
 
 def real(
-    drawing: SmallVideoModel, probe: Probe | None, clips: Sequence[Clip], *, coded: bool
+    drawing: SmallVideoModel, probe: Probe | None, clips: Sequence[VideoClip], *, coded: bool
 ) -> Measures:
     """Return the measures of real clips, `coded`: through the codec and back."""
     each = []
@@ -232,7 +232,7 @@ def drift(first: Measures, last: Measures) -> str:
     )
 
 
-def probe_of(file: Path, pictures: Pictures, steps: int, size: int) -> Probe:
+def probe_of(file: Path, pictures: Photographs, steps: int, size: int) -> Probe:
     """Return the probe in `file`; where there is none, train it on pictures of `size`."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -21,16 +21,16 @@ TAIL = 0.8  # seconds of silence after the last utterance: the last letters may 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
-    """Sound, its units, and when each of them has been said, as in `ancat_places`."""
+class TrainingUtterance:
+    """Sound, its units, and when each of them has been said, as in `letter_times`."""
 
     sound: Samples
     units: tuple[int, ...]
-    said: Times
+    times: Times
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class AncatBatch:
     """`mel` is (batch, mels, n), `labels` int64 (batch, most), `counts` how many are real.
 
     `guide`, int64 (batch, frames of 40 ms), is the unit to write at each frame, or IGNORED.
@@ -43,7 +43,9 @@ class Batch:
     seconds: float
 
 
-def batch(draw: Callable[[], Drawn], seconds: int, longest: float, rng: Rng) -> Batch:
+def make_batch(
+    draw: Callable[[], TrainingUtterance], seconds: int, longest: float, rng: Rng
+) -> AncatBatch:
     """Return items of about the same length, at most `seconds` of sound in all, or one item."""
     drawn = sorted((_item(draw, longest, rng) for _ in range(DRAWN)), key=_length)
     items = _near(drawn, int(rng.integers(DRAWN)), seconds * RATE)
@@ -58,19 +60,21 @@ def batch(draw: Callable[[], Drawn], seconds: int, longest: float, rng: Rng) -> 
     guide = torch.full((len(items), length // FRAME), IGNORED)
     for row, guided, item in zip(labels, guide, items, strict=True):
         row[: len(item.units)] = torch.tensor(item.units, dtype=torch.int64)
-        wanted_units = targets(item.units, item.said, length // FRAME, FRAME / RATE)
+        wanted_units = targets(item.units, item.times, length // FRAME, FRAME / RATE)
         if wanted_units is not None:
             guided.copy_(torch.tensor(wanted_units))
     counts = torch.tensor([len(item.units) for item in items])
     mel = torch.stack([running_log_mel(sound) for sound in heard])
-    return Batch(mel, labels, counts, guide, len(items) * length / RATE)
+    return AncatBatch(mel, labels, counts, guide, len(items) * length / RATE)
 
 
-def _length(item: Drawn) -> int:
+def _length(item: TrainingUtterance) -> int:
     return len(item.sound)
 
 
-def _near(items: Sequence[Drawn], place: int, samples: int) -> Sequence[Drawn]:
+def _near(
+    items: Sequence[TrainingUtterance], place: int, samples: int
+) -> Sequence[TrainingUtterance]:
     """Return as many neighbours of the item at `place` as there is room for.
 
     `items` are sorted by length; each takes as much room as the longest, and its tail.
@@ -84,13 +88,15 @@ def _near(items: Sequence[Drawn], place: int, samples: int) -> Sequence[Drawn]:
     return items[first:end]
 
 
-def _item(draw: Callable[[], Drawn], longest: float, rng: Rng) -> Drawn:
+def _item(draw: Callable[[], TrainingUtterance], longest: float, rng: Rng) -> TrainingUtterance:
     """Return an utterance, or several with pauses, or none: sometimes nobody speaks.
 
     A stream goes on after a full stop, and has frames late in the window too.
     """
     if rng.random() < 0.03:
-        return Drawn(np.zeros(int(rng.uniform(2, 8) * RATE), np.float32), (), np.zeros(0))
+        return TrainingUtterance(
+            np.zeros(int(rng.uniform(2, 8) * RATE), np.float32), (), np.zeros(0)
+        )
     limit = rng.uniform(0.3, 1.0) * longest * RATE if rng.random() < 0.25 else 0.0
     parts: list[Samples] = []
     units: tuple[int, ...] = ()
@@ -103,11 +109,11 @@ def _item(draw: Callable[[], Drawn], longest: float, rng: Rng) -> Drawn:
         pause = int((rng.uniform(0.1, 1.0) if parts else rng.uniform(0, 0.6)) * RATE)
         sound = _spoken(drawn.sound, rng)
         # Later by what came before it, and by as much slower or faster as it was made.
-        said.append((count + pause) / RATE + drawn.said * (len(sound) / len(drawn.sound)))
+        said.append((count + pause) / RATE + drawn.times * (len(sound) / len(drawn.sound)))
         parts += [np.zeros(pause, np.float32), sound]
         count += pause + len(sound)
         units += drawn.units
-    return Drawn(np.concatenate(parts), units, np.concatenate(said))
+    return TrainingUtterance(np.concatenate(parts), units, np.concatenate(said))
 
 
 def _spoken(sound: Samples, rng: Rng) -> Samples:

@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 from models.asr.ancat import letters as ancat_letters
 from models.asr.ancat.letter_model import BITS, Runs, save
 from models.asr.ancat.network import AncatConfig
-from models.training.ancat.run import TrainingConfig
+from models.training.ancat.run import AncatTrainingConfig
 from models.training.asr import clips as packed_clips
 from models.training.asr.text import definitions, fortunes, template, wordnet
 
 logger = logging.getLogger(__name__)
 
 LONGEST = 8  # letters of a run
-SELDOM = (1, 1, 2, 2, 3, 4, 6, 6)  # what a run of each length comes at least
+MIN_COUNTS = (1, 1, 2, 2, 3, 4, 6, 6)  # what a run of each length comes at least
 
 
-def spelt(texts: Iterable[str], without: frozenset[tuple[int, ...]]) -> Iterator[list[int]]:
-    """Yield the units of each text that can be spelt and is not among `without`."""
+def spell(texts: Iterable[str], without: frozenset[tuple[int, ...]]) -> Iterator[list[int]]:
+    """Yield the units of each text that can be spelled and is not among `without`."""
     for text in texts:
         try:
             units = ancat_letters.encode(text)
@@ -37,8 +37,8 @@ def spelt(texts: Iterable[str], without: frozenset[tuple[int, ...]]) -> Iterator
             yield units
 
 
-def count(
-    units: NDArray[np.int64], longest: int = LONGEST, seldom: Sequence[int] = SELDOM
+def count_runs(
+    units: NDArray[np.int64], longest: int = LONGEST, seldom: Sequence[int] = MIN_COUNTS
 ) -> list[Runs]:
     """Return the runs of 1, 2, ... `longest` units in a text, those that came often enough."""
     runs = []
@@ -62,7 +62,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     without: frozenset[tuple[int, ...]] = frozenset()
     if given.clips:
-        held = TrainingConfig(model=AncatConfig()).held_out
+        held = AncatTrainingConfig(model=AncatConfig()).held_out
         without = frozenset(_sentences(given.clips, held))
     rng = np.random.default_rng(1)
     sources = {
@@ -75,11 +75,11 @@ def main() -> None:
     about: dict[str, object] = {}
     for name, texts in sources.items():
         before = len(units)
-        for sentence in spelt(texts, without):
+        for sentence in spell(texts, without):
             units += sentence
         about[name] = len(units) - before
         logger.info("%s: %d letters", name, about[name])
-    runs = count(np.array(units, np.int64))
+    runs = count_runs(np.array(units, np.int64))
     save(runs, given.out, about)
     logger.info("%s runs, %d bytes", [len(one.keys) for one in runs], given.out.stat().st_size)
 
@@ -89,7 +89,7 @@ def _sentences(folder: Path, engines: Sequence[str]) -> Iterator[tuple[int, ...]
     for clip in packed_clips.load(folder).all:
         if clip.engine in engines:
             for text in (clip.text, *clip.text.replace("?", ".").replace("!", ".").split(".")):
-                yield from map(tuple, spelt([text], frozenset()))
+                yield from map(tuple, spell([text], frozenset()))
 
 
 if __name__ == "__main__":

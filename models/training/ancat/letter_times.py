@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.asr.ancat.letters import encode
 
 FRAME_20MS = 0.02  # seconds: what the ends are counted in
-LONGEST = 0.11  # seconds of a letter: what a word's span has beyond that is a pause before it
+MAX_LETTER = 0.11  # seconds of a letter: what a word's span has beyond that is a pause before it
 UNKNOWN = np.nan
 
 Times = NDArray[np.float64]  # seconds from the clip's start at which each unit has been said
@@ -39,16 +39,16 @@ def times(text: str, ends: list[tuple[int, int]] | None) -> Times:
     if not ends:
         return unknown
     said: list[float] = []
-    spelt: list[int] = []
+    spell: list[int] = []
     spaced, letters, before = " " + text, 0, 0.0
     for until, frame in ends:
         word = encode(spaced[letters:until])
         end = max(frame * FRAME_20MS, before)
-        start = max(before, end - LONGEST * len(word))
+        start = max(before, end - MAX_LETTER * len(word))
         said += [start + (end - start) * (k + 1) / len(word) for k in range(len(word))]
-        spelt += word
+        spell += word
         letters, before = until, end
-    return np.array(said) if spelt == units else unknown
+    return np.array(said) if spell == units else unknown
 
 
 def targets(units: tuple[int, ...], said: Times, frames: int, frame: float) -> list[int] | None:

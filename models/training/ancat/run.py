@@ -14,20 +14,20 @@ from models.asr.ancat import network as ancat
 from models.asr.ancat.network import Ancat, AncatConfig
 from models.asr.whisper import loading as recogniser
 from models.asr.words import RATE
-from models.training.ancat import letter_times as ancat_places
+from models.training.ancat import letter_times
 from models.training.ancat.letter_times import Times
 from models.training.asr import clips as packed_clips
-from models.training.asr.clips import Clip, Clips
+from models.training.asr.clips import SpeechClip, SpeechClips
 
 WEIGHTS = "ancat.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingConfig:
+class AncatTrainingConfig:
     """How to train. `late` weighs each frame of mean look-ahead against the loss of a letter.
 
     With `shared`, each step draws a mode other than "adaptive", so that one model learns to
-    read at any look-ahead: what all runs of a table begin with. Gates cool from a temperature
+    read at any look-ahead: what all runs of a table start from. Gates cool from a temperature
     of 1 to `cold` in the first `cooling` steps. `ctc` weighs a head that is for training only:
     it tells the encoder early what the transducer learns slowly. In the first `guided` steps that
     head is also told, less and less, at which frame each letter is said, where that is known.
@@ -64,25 +64,25 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spelt:
-    """A clip, its units, and when each of them has been said, as in `ancat_places`."""
+class SpelledClip:
+    """A clip, its units, and when each of them has been said, as in `letter_times`."""
 
-    clip: Clip
+    clip: SpeechClip
     units: tuple[int, ...]
-    said: Times
+    times: Times
 
 
 @dataclass(eq=False)
-class Run:
+class AncatRun:
     """What a run needs at every step; `average` holds the smoothed weights that are kept."""
 
-    config: TrainingConfig
+    config: AncatTrainingConfig
     folder: Path
     model: Ancat
     ctc: nn.Linear
-    clips: Clips
-    pools: dict[str, list[Spelt]]
-    held: list[Clip]
+    clips: SpeechClips
+    pools: dict[str, list[SpelledClip]]
+    held: list[SpeechClip]
     optimiser: torch.optim.AdamW
     average: dict[str, Tensor]
     step: int = 0
@@ -95,14 +95,14 @@ class Run:
         return own + list(self.ctc.parameters())
 
 
-def begin(
-    config: TrainingConfig,
+def open_run(
+    config: AncatTrainingConfig,
     clips: Path,
     folder: Path,
     weights: Path,
     *,
     start: Path | None = None,
-) -> Run:
+) -> AncatRun:
     """Return the run in `folder`, where it was left, or at its beginning.
 
     It begins with the weights of the run in the folder `start`, or else as Whisper's encoder.
@@ -113,7 +113,7 @@ def begin(
     if start is not None:
         _start(model, ctc, start)
     loaded = packed_clips.load(clips)
-    run = Run(
+    run = AncatRun(
         config=config,
         folder=folder,
         model=model.train(),
@@ -131,7 +131,7 @@ def begin(
     return run
 
 
-def _optimiser(config: TrainingConfig, model: Ancat, ctc: nn.Linear) -> torch.optim.AdamW:
+def _optimiser(config: AncatTrainingConfig, model: Ancat, ctc: nn.Linear) -> torch.optim.AdamW:
     known = [*model.layers.parameters(), *model.norm.parameters(), *model.pool.parameters()]
     fresh = [*model.transducer.parameters(), *model.schedulers.parameters(), *ctc.parameters()]
     groups = [
@@ -150,7 +150,7 @@ def _start(model: Ancat, ctc: nn.Linear, folder: Path) -> None:
     ctc.load_state_dict(kept["ctc"])
 
 
-def _resume(run: Run) -> None:
+def _resume(run: AncatRun) -> None:
     file = run.folder / "run.pt"
     if not file.exists():
         return
@@ -163,7 +163,7 @@ def _resume(run: Run) -> None:
     run.step, run.cpu, run.sound = kept["step"], kept["cpu"], kept["sound"]
 
 
-def keep(run: Run) -> None:
+def save_run(run: AncatRun) -> None:
     """Write the run, so that a stop at any moment loses only the steps since."""
     run.folder.mkdir(parents=True, exist_ok=True)
     state = {
@@ -188,29 +188,29 @@ def keep(run: Run) -> None:
     ancat_load.save(run.config.model, run.average, run.folder / WEIGHTS, about)
 
 
-def smooth(run: Run) -> None:
+def update_average(run: AncatRun) -> None:
     """Move the average a step towards the weights."""
     weight = min(run.config.average, run.step / (run.step + 10))
     for name, tensor in ancat_load.trained(run.model).items():
         run.average[name].lerp_(tensor, 1 - weight)
 
 
-def averaged(run: Run) -> Ancat:
+def averaged(run: AncatRun) -> Ancat:
     """Return a model with the smoothed weights, ready to hear."""
     model = ancat_load.build(run.config.model, run.average, run.model.front, run.folder)
     return model.eval()
 
 
-def note(run: Run, name: str, about: dict[str, object]) -> None:
+def note(run: AncatRun, name: str, about: dict[str, object]) -> None:
     """Add a line to the file `name` of the run."""
     with (run.folder / name).open("a") as lines:
         lines.write(json.dumps(about) + "\n")
 
 
-def _pools(config: TrainingConfig, clips: Clips) -> dict[str, list[Spelt]]:
-    """Return the clips of each engine that can be spelt in letters and are short enough."""
-    pools: dict[str, list[Spelt]] = {engine: [] for engine, _ in config.engines}
-    ends = ancat_places.read(clips.folder / "ends.jsonl")
+def _pools(config: AncatTrainingConfig, clips: SpeechClips) -> dict[str, list[SpelledClip]]:
+    """Return the clips of each engine that can be spelled in letters and are short enough."""
+    pools: dict[str, list[SpelledClip]] = {engine: [] for engine, _ in config.engines}
+    ends = letter_times.read(clips.folder / "ends.jsonl")
     for clip in clips.all:
         if clip.engine not in pools or clip.count > config.longest * RATE:
             continue
@@ -218,12 +218,12 @@ def _pools(config: TrainingConfig, clips: Clips) -> dict[str, list[Spelt]]:
             units = ancat_letters.encode(clip.text)
         except ValueError:
             continue  # a digit, or a letter of another language: its spelling is not known
-        said = ancat_places.times(clip.text, ends.get(clip.path))
-        pools[clip.engine].append(Spelt(clip, tuple(units), said))
+        said = letter_times.times(clip.text, ends.get(clip.path))
+        pools[clip.engine].append(SpelledClip(clip, tuple(units), said))
     return pools
 
 
-def draw(run: Run, rng: np.random.Generator) -> Spelt:
+def draw_clip(run: AncatRun, rng: np.random.Generator) -> SpelledClip:
     """Return a clip to learn from."""
     names, shares = zip(*run.config.engines, strict=True)
     odds = np.array(shares) / sum(shares)

@@ -13,22 +13,22 @@ from models.asr.ancat.search import Search, Spelling
 from models.asr.streaming.running_mel import running_log_mel
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
-from models.training.asr.scoring import Score, score
+from models.training.asr.scoring import WordErrors, score
 
 TAIL = RATE * 4 // 5  # samples of silence after a clip, as in training
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Result:
+class ClipScores:
     """`each` is one score for each clip; `delays` are seconds of look-ahead of every frame."""
 
     mode: Mode
-    each: tuple[Score, ...]
+    each: tuple[WordErrors, ...]
     delays: NDArray[np.float64]
 
     @property
-    def total(self) -> Score:
-        return sum(self.each, Score())
+    def total(self) -> WordErrors:
+        return sum(self.each, WordErrors())
 
     @property
     def mean(self) -> float:
@@ -39,7 +39,7 @@ class Result:
     def p95(self) -> float:
         return float(np.percentile(self.delays, 95))
 
-    def told(self) -> dict[str, object]:
+    def as_dict(self) -> dict[str, object]:
         total = self.total
         return {
             "mode": self.mode,
@@ -56,14 +56,14 @@ class Result:
 
 
 @torch.inference_mode()
-def scored(
+def score_clips(
     model: Ancat,
     pairs: Iterable[tuple[Samples, str]],
     *,
     mode: Mode | None = None,
     beam: int = 1,
     spelling: Spelling | None = None,
-) -> Result:
+) -> ClipScores:
     """Read each sound of `pairs` and compare with its text.
 
     The masked pass over the whole clip is what the stream says, and much quicker. Only frames
@@ -83,4 +83,4 @@ def scored(
             state = search.step(state, hidden)
         each.append(score(text, decode(state.best.units)))
         delays.append(encoded.delays()[: len(samples) // FRAME].numpy() * (FRAME / RATE))
-    return Result(mode or model.config.mode, tuple(each), np.concatenate(delays))
+    return ClipScores(mode or model.config.mode, tuple(each), np.concatenate(delays))

@@ -46,37 +46,37 @@ from models.asr.ancat.network import MODES, AncatConfig, Mode
 from models.asr.ancat.transducer import BLANK
 from models.training.ancat import run as ancat_run
 from models.training.ancat.band import banded_loss, bands
-from models.training.ancat.batch import IGNORED, Batch, Drawn, batch
-from models.training.ancat.run import Run, TrainingConfig, begin, keep
-from models.training.ancat.score import scored
-from models.training.bfloat16 import Halves
-from models.training.process import hold, turns
+from models.training.ancat.batch import IGNORED, AncatBatch, TrainingUtterance, make_batch
+from models.training.ancat.run import AncatRun, AncatTrainingConfig, open_run, save_run
+from models.training.ancat.score import score_clips
+from models.training.bfloat16 import Bfloat16Products
+from models.training.process import lock_folder, training_steps
 
 logger = logging.getLogger(__name__)
 
 
-def factor(config: TrainingConfig, step: int) -> float:
+def factor(config: AncatTrainingConfig, step: int) -> float:
     """Return what the learning rates are multiplied by at `step`."""
     rising = (step + 1) / config.warmup
     falling = (config.end - step) / (config.end - config.warmup)
     return max(0.01, min(1.0, rising, falling))
 
 
-def temperature(config: TrainingConfig, step: int) -> float:
+def temperature(config: AncatTrainingConfig, step: int) -> float:
     """Return the gates' temperature at `step`: from 1 it falls by equal factors, then stays."""
     return float(config.cold ** min(1.0, step / config.cooling))
 
 
-def advance(run: Run) -> dict[str, object]:
+def advance(run: AncatRun) -> dict[str, object]:
     """Do one step and return its losses."""
     config = run.config
     rng = np.random.default_rng([config.seed, run.step])
 
-    def draw() -> Drawn:
-        spelt = ancat_run.draw(run, rng)
-        return Drawn(run.clips.samples(spelt.clip), spelt.units, spelt.said)
+    def draw() -> TrainingUtterance:
+        spell = ancat_run.draw_clip(run, rng)
+        return TrainingUtterance(run.clips.samples(spell.clip), spell.units, spell.times)
 
-    heard = batch(draw, config.batch_seconds, config.longest, rng)
+    heard = make_batch(draw, config.batch_seconds, config.longest, rng)
     mode: Mode | None = None
     ahead: int | None = None
     if config.shared:
@@ -89,21 +89,21 @@ def advance(run: Run) -> dict[str, object]:
     for group in run.optimiser.param_groups:
         group["lr"] = group["peak"] * factor(config, run.step)
     run.optimiser.step()
-    ancat_run.smooth(run)
+    ancat_run.update_average(run)
     run.step += 1
     run.sound += heard.seconds
     return {"step": run.step, "loss": loss.item(), "norm": float(norm), **parts}
 
 
 def losses(
-    run: Run, heard: Batch, mode: Mode | None, ahead: int | None
+    run: AncatRun, heard: AncatBatch, mode: Mode | None, ahead: int | None
 ) -> tuple[Tensor, dict[str, object]]:
     """Return what to make smaller, and its parts; losses are those of one letter.
 
     `mode` and `ahead` take the place of the model's own, where they are not None.
     """
     config, letters = run.config, max(1, int(heard.counts.sum()))
-    with Halves():
+    with Bfloat16Products():
         cooled = temperature(config, run.step)
         encoded = run.model.encode(heard.mel, temperature=cooled, mode=mode, ahead=ahead)
         aligned = run.ctc(encoded.hidden)
@@ -139,10 +139,10 @@ def losses(
     return loss, parts
 
 
-def train(run: Run, steps: int, validate: Callable[[Run], None], every: int) -> None:
+def train(run: AncatRun, steps: int, validate: Callable[[AncatRun], None], every: int) -> None:
     """Step until `steps` or a signal to end; the losses go to log.jsonl."""
     used = time.process_time()
-    for _ in turns(lambda: run.step < steps, lambda: keep(run)):
+    for _ in training_steps(lambda: run.step < steps, lambda: save_run(run)):
         parts = advance(run)
         run.cpu, used = run.cpu + time.process_time() - used, time.process_time()
         ancat_run.note(run, "log.jsonl", {**parts, "cpu": round(run.cpu, 1)})
@@ -151,7 +151,7 @@ def train(run: Run, steps: int, validate: Callable[[Run], None], every: int) -> 
             used = time.process_time()
 
 
-def validate(run: Run) -> None:
+def validate(run: AncatRun) -> None:
     """Read some clips of the engines that are held out, and note the errors and look-ahead."""
     order = np.random.default_rng(run.config.seed).permutation(len(run.held))
     chosen = [run.held[i] for i in order[: run.config.validation]]
@@ -161,13 +161,13 @@ def validate(run: Run) -> None:
         modes = ("causal", "fixed", "full")
     model = ancat_run.averaged(run)
     for mode in modes:
-        result = scored(model, pairs, mode=mode)
-        told = {"step": run.step, "cpu": round(run.cpu, 1), **result.told()}
+        result = score_clips(model, pairs, mode=mode)
+        told = {"step": run.step, "cpu": round(run.cpu, 1), **result.as_dict()}
         ancat_run.note(run, "validation.jsonl", told)
         logger.info("step %d, %s", run.step, result)
 
 
-def settings(given: argparse.Namespace) -> TrainingConfig:
+def settings(given: argparse.Namespace) -> AncatTrainingConfig:
     """Return the settings of a new run, or those that a run began with."""
     file = given.run / "config.json"
     if file.exists():
@@ -175,10 +175,10 @@ def settings(given: argparse.Namespace) -> TrainingConfig:
         kept["model"] = AncatConfig(**kept["model"])
         for name in ("engines", "held_out"):
             kept[name] = tuple(tuple(x) if isinstance(x, list) else x for x in kept[name])
-        return TrainingConfig(**kept)
+        return AncatTrainingConfig(**kept)
     mode: Mode = "adaptive" if given.shared else given.mode
     model = AncatConfig(mode=mode, ahead=given.ahead)
-    config = TrainingConfig(model=model, shared=given.shared, late=given.late)
+    config = AncatTrainingConfig(model=model, shared=given.shared, late=given.late)
     if given.start is not None:
         # Gates of a shared beginning are as they were at first: what is near is cooled sooner.
         config = replace(config, warmup=50, end=6000, cooling=1000, guided=1)
@@ -202,16 +202,16 @@ def main() -> None:
     parser.add_argument("--ahead", type=int, default=16, help="frames of 20 ms in each layer")
     parser.add_argument("--late", type=float, default=0.0, help="cost of a frame of look-ahead")
     parser.add_argument("--shared", action="store_true", help="draw the look-ahead at each step")
-    parser.add_argument("--start", type=Path, help="folder of a run whose weights to begin with")
+    parser.add_argument("--start", type=Path, help="folder of a run whose weights to start from")
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--end", type=int, help="step at which the rates of a new run are at 0")
     parser.add_argument("--every", type=int, default=500, help="steps between validations")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
-    held = hold(given.run, parser)
+    held = lock_folder(given.run, parser)
     config = settings(given)
-    run = begin(config, given.clips, given.run, given.weights, start=given.start)
+    run = open_run(config, given.clips, given.run, given.weights, start=given.start)
     (given.run / "config.json").write_text(json.dumps(asdict(config), indent=1))
     logger.info("%d clips, from step %d", sum(map(len, run.pools.values())), run.step)
     with held:

@@ -13,12 +13,12 @@ from models.asr.whisper import lora
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.whisper import Whisper
 from models.training.asr import clips as packed_clips
-from models.training.asr.clips import Clip, Clips
-from models.training.asr.word_ends import Ends
+from models.training.asr.clips import SpeechClip, SpeechClips
+from models.training.asr.word_ends import WordEnds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingConfig:
+class AdapterTrainingConfig:
     """How to train. `chunks` are frames of 20 ms with their odds; 0 is the whole item at once.
 
     `aligner` is the model that tells when each word ended. Utterances are aligned when they
@@ -65,24 +65,24 @@ class TrainingConfig:
 
 
 @dataclass(eq=False)
-class Run:
+class AdapterRun:
     """What a run needs at every step; `average` holds the smoothed adapters that are kept."""
 
-    config: TrainingConfig
+    config: AdapterTrainingConfig
     folder: Path
     student: WhisperModel
     teacher: Whisper
-    clips: Clips
-    ends: Ends
+    clips: SpeechClips
+    ends: WordEnds
     trained: list[nn.Parameter]
     optimiser: torch.optim.AdamW
     average: list[Tensor]
-    pools: dict[str, list[Clip]]
+    pools: dict[str, list[SpeechClip]]
     step: int = 0
     cpu: float = 0.0
 
 
-def begin(config: TrainingConfig, clips: Path, folder: Path, weights: Path) -> Run:
+def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: Path) -> AdapterRun:
     """Return the run in `folder`, where it was left or at its beginning."""
     student = recogniser.load(config.model, weights)
     teacher = copy.deepcopy(student.model)
@@ -97,13 +97,13 @@ def begin(config: TrainingConfig, clips: Path, folder: Path, weights: Path) -> R
     optimiser = torch.optim.AdamW(trained, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
     loaded = packed_clips.load(clips)
     aligner = recogniser.load(config.aligner, weights)
-    run = Run(
+    run = AdapterRun(
         config=config,
         folder=folder,
         student=student,
         teacher=teacher,
         clips=loaded,
-        ends=Ends(loaded, aligner, clips / "ends.jsonl"),
+        ends=WordEnds(loaded, aligner, clips / "ends.jsonl"),
         trained=trained,
         optimiser=optimiser,
         average=[parameter.detach().clone() for parameter in trained],
@@ -123,7 +123,7 @@ def begin(config: TrainingConfig, clips: Path, folder: Path, weights: Path) -> R
     return run
 
 
-def _pools(config: TrainingConfig, clips: Clips) -> dict[str, list[Clip]]:
+def _pools(config: AdapterTrainingConfig, clips: SpeechClips) -> dict[str, list[SpeechClip]]:
     """Return the clips of each engine to train on, in an order that the seed tells."""
     rng = np.random.default_rng(config.seed)
     pools = {}
@@ -133,7 +133,7 @@ def _pools(config: TrainingConfig, clips: Clips) -> dict[str, list[Clip]]:
     return pools
 
 
-def keep(run: Run) -> None:
+def save_run(run: AdapterRun) -> None:
     """Write the run, so that a stop at any moment loses only the steps since."""
     run.folder.mkdir(parents=True, exist_ok=True)
     state = {
@@ -158,7 +158,7 @@ def keep(run: Run) -> None:
 class averaged:  # noqa: N801  (reads as a statement: with averaged(run))
     """Within the block, the model has the smoothed adapters."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: AdapterRun) -> None:
         self.run = run
         self.own = [parameter.data.clone() for parameter in run.trained]
 

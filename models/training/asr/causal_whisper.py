@@ -1,9 +1,9 @@
-"""Train adapters that let Whisper hear in blocks: `python -m models.training.asr.causal_whisper`.
+"""Train adapters for block-wise Whisper: `python -m models.training.asr.causal_whisper`.
 
-One step encodes a batch of items once, under the block mask of a chunk size drawn for the
-step, and asks the decoder about many moments of each item in one pass (see `queries`). The
-unchanged encoder, which hears the clean sound whole, shows what each frame should become.
-A run is resumed by the same command; every step draws its data from its own number.
+A step encodes a batch once, under the block mask of a random chunk size, and queries the decoder
+about many moments of each item in one pass (see `queries`). The unchanged encoder reads the whole
+clean sound and gives the target of each frame. The same command resumes a run: the data of a step
+depend only on its number.
 
 Sources: CarelessWhisper, Krichli et al. 2025; LoRA, Hu et al. 2021.
 """
@@ -28,18 +28,32 @@ from models.asr.whisper.align import FRAME
 from models.asr.whisper.mel import log_mel
 from models.asr.whisper.prompt import prompted
 from models.training.asr import clips as packed_clips
-from models.training.asr.adapter_run import Run, TrainingConfig, averaged, begin, keep
-from models.training.asr.clips import Clip
-from models.training.asr.mixing import Item, Said, after, mix
-from models.training.asr.queries import EARLY, IGNORED, LATE, MAIN, answer, ask, pack
-from models.training.asr.scoring import streamed
-from models.training.bfloat16 import Halves
-from models.training.process import hold, turns
+from models.training.asr.adapter_run import (
+    AdapterRun,
+    AdapterTrainingConfig,
+    averaged,
+    open_run,
+    save_run,
+)
+from models.training.asr.clips import SpeechClip
+from models.training.asr.mixing import TrainingItem, Utterance, mix, without_start
+from models.training.asr.queries import (
+    EARLY,
+    IGNORED,
+    LATE,
+    MAIN,
+    build_queries,
+    decode_queries,
+    pack,
+)
+from models.training.asr.scoring import score_stream
+from models.training.bfloat16 import Bfloat16Products
+from models.training.process import lock_folder, training_steps
 
 logger = logging.getLogger(__name__)
 
 
-def items(run: Run, rng: np.random.Generator) -> list[Item]:
+def items(run: AdapterRun, rng: np.random.Generator) -> list[TrainingItem]:
     """Return the batch that `rng` draws."""
     config = run.config
     engines = [name for name, _ in config.engines]
@@ -47,20 +61,20 @@ def items(run: Run, rng: np.random.Generator) -> list[Item]:
     fresh = min(1.0, (config.pool + config.growth * run.step) / len(run.clips.all))
     pools = {name: run.pools[name][: max(1, int(fresh * len(run.pools[name])))] for name in engines}
 
-    def pick() -> Clip:
+    def pick() -> SpeechClip:
         pool = pools[engines[rng.choice(len(engines), p=odds / odds.sum())]]
         return pool[rng.integers(len(pool))]
 
-    def draw() -> Said:
+    def draw() -> Utterance:
         clip = pick()
         tokens, ends = run.ends.tokens(clip, run.student.tokenizer)
-        return Said(run.clips.samples(clip), tokens, ends)
+        return Utterance(run.clips.samples(clip), tokens, ends)
 
-    def item(length: int) -> Item:
+    def item(length: int) -> TrainingItem:
         before = None
         if rng.random() < config.prompted:
             said = draw()
-            before = after(said, int(rng.integers(1, len(said.tokens) + 1)), config.prompt)
+            before = without_start(said, int(rng.integers(1, len(said.tokens) + 1)), config.prompt)
         return mix(
             draw,
             lambda: run.clips.samples(pick()),
@@ -75,14 +89,14 @@ def items(run: Run, rng: np.random.Generator) -> list[Item]:
     return [item(seconds * 50 * FRAME) for _ in range(count)]
 
 
-def rate(config: TrainingConfig, step: int) -> float:
+def rate(config: AdapterTrainingConfig, step: int) -> float:
     """Return the learning rate of `step`."""
     rising = (step + 1) / config.warmup
     falling = (config.end - step) / (config.end - config.hold)
     return config.rate * max(0.01, min(1.0, rising, falling))
 
 
-def advance(run: Run) -> dict[str, float]:
+def advance(run: AdapterRun) -> dict[str, float]:
     """Do one step and return its losses."""
     config = run.config
     rng = np.random.default_rng([config.seed, run.step])
@@ -90,7 +104,7 @@ def advance(run: Run) -> dict[str, float]:
     chunk = int(rng.choice(sizes, p=np.array(odds) / sum(odds)))
     blocks = Blocks(chunk=chunk) if chunk else None
     batch = items(run, rng)
-    with Halves():
+    with Bfloat16Products():
         loss, parts = _loss(run, batch, blocks, rng)
     run.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
@@ -106,10 +120,10 @@ def advance(run: Run) -> dict[str, float]:
 
 
 def _loss(
-    run: Run, batch: list[Item], blocks: Blocks | None, rng: np.random.Generator
+    run: AdapterRun, batch: list[TrainingItem], blocks: Blocks | None, rng: np.random.Generator
 ) -> tuple[Tensor, dict[str, float]]:
     config, model = run.config, run.student.model
-    mel = torch.stack([running_log_mel(item.heard) for item in batch])
+    mel = torch.stack([running_log_mel(item.augmented) for item in batch])
     encoded = encode_masked(model, mel, blocks)
     with torch.no_grad():
         clean = torch.stack([log_mel(item.clean) for item in batch])
@@ -118,7 +132,7 @@ def _loss(
     tokenizer, frames = run.student.tokenizer, encoded.shape[1]
     packed = pack(
         [
-            ask(
+            build_queries(
                 prompted(tokenizer, item.before),
                 item.tokens,
                 item.ends,
@@ -131,7 +145,7 @@ def _loss(
         ],
         frames,
     )
-    hidden = answer(model, encoded, packed)
+    hidden = decode_queries(model, encoded, packed)
     asked = packed.answers != IGNORED
     scores = model.logits(hidden[asked]).float()
     kinds, answers = packed.kinds[asked], packed.answers[asked]
@@ -148,11 +162,11 @@ def _loss(
     return loss, parts
 
 
-def train(run: Run, steps: int, validate: Callable[[Run], None], every: int) -> None:
+def train(run: AdapterRun, steps: int, validate: Callable[[AdapterRun], None], every: int) -> None:
     """Step until `steps` or a signal to end; the losses go to log.jsonl."""
     used = time.process_time()
     with (run.folder / "log.jsonl").open("a") as log:
-        for _ in turns(lambda: run.step < steps, lambda: keep(run)):
+        for _ in training_steps(lambda: run.step < steps, lambda: save_run(run)):
             parts = advance(run)
             run.cpu, used = run.cpu + time.process_time() - used, time.process_time()
             log.write(json.dumps({**parts, "cpu": round(run.cpu, 1)}) + "\n")
@@ -162,7 +176,7 @@ def train(run: Run, steps: int, validate: Callable[[Run], None], every: int) -> 
                 used = time.process_time()
 
 
-def validate(run: Run) -> None:
+def validate(run: AdapterRun) -> None:
     """Stream some clips of the engines that are held out, and note the errors by kind."""
     held = [clip for clip in run.clips.all if clip.engine in run.config.held_out]
     order = np.random.default_rng(run.config.seed).permutation(len(held))
@@ -171,7 +185,7 @@ def validate(run: Run) -> None:
     with averaged(run):
         for chunk in (15, 50):
             model = CausalStream(run.student, CausalConfig(chunk=chunk))
-            total = streamed(model, ((run.clips.samples(clip), clip.text) for clip in chosen))
+            total = score_stream(model, ((run.clips.samples(clip), clip.text) for clip in chosen))
             notes[f"chunk {chunk}"] = asdict(total)
             logger.info("step %d, chunk %d: %s", run.step, chunk, total)
     with (run.folder / "validation.jsonl").open("a") as lines:
@@ -191,12 +205,12 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
-    held = hold(given.run, parser)
+    held = lock_folder(given.run, parser)
     packed_clips.pack(given.pack, given.clips, logger.info)
-    config = TrainingConfig(model=given.model)
+    config = AdapterTrainingConfig(model=given.model)
     if given.end is not None:
         config = replace(config, end=given.end, hold=given.end * config.hold // config.end)
-    run = begin(config, given.clips, given.run, given.weights)
+    run = open_run(config, given.clips, given.run, given.weights)
     (given.run / "config.json").write_text(json.dumps(asdict(config), indent=1))
     logger.info("%d clips, from step %d", len(run.clips.all), run.step)
     with held:

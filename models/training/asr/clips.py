@@ -21,7 +21,7 @@ INDEX = "clips.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class SpeechClip:
     """One utterance; `start` and `count` are samples in the packed file."""
 
     path: str
@@ -33,14 +33,14 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clips:
+class SpeechClips:
     """Packed utterances; `sound` is int16 (all samples,) at 16 kHz, mapped from disk."""
 
     folder: Path
-    all: tuple[Clip, ...]
+    all: tuple[SpeechClip, ...]
     sound: NDArray[np.int16]
 
-    def samples(self, clip: Clip) -> Samples:
+    def samples(self, clip: SpeechClip) -> Samples:
         """Return float32 (count,) in [-1, 1]."""
         part = self.sound[clip.start : clip.start + clip.count]
         return part.astype(np.float32) / 32768.0
@@ -68,7 +68,7 @@ def pack(corpora: Iterable[Path], folder: Path, progress: Callable[[str], None])
                 heard = read_sound(Path(path))
                 samples.write(heard.tobytes())
                 samples.flush()
-                clip = Clip(
+                clip = SpeechClip(
                     path, entry["text"], entry["engine"], entry["voice"], position, len(heard)
                 )
                 lines.write(json.dumps(asdict(clip)) + "\n")
@@ -76,7 +76,7 @@ def pack(corpora: Iterable[Path], folder: Path, progress: Callable[[str], None])
             progress(f"{corpus}: {position / RATE / 3600:.2f} h packed")
 
 
-def load(folder: Path) -> Clips:
+def load(folder: Path) -> SpeechClips:
     """Return what was packed into `folder`.
 
     Raises:
@@ -85,13 +85,13 @@ def load(folder: Path) -> Clips:
     clips = tuple(_index(folder / INDEX))
     if not clips:
         raise ValueError(f"{folder}: no clips there; pack a corpus first")
-    return Clips(folder, clips, np.memmap(folder / SOUND, np.int16, "r"))
+    return SpeechClips(folder, clips, np.memmap(folder / SOUND, np.int16, "r"))
 
 
-def _index(file: Path) -> list[Clip]:
+def _index(file: Path) -> list[SpeechClip]:
     if not file.exists():
         return []
-    return [Clip(**json.loads(line)) for line in file.read_text().splitlines()]
+    return [SpeechClip(**json.loads(line)) for line in file.read_text().splitlines()]
 
 
 def read_sound(path: Path) -> NDArray[np.int16]:

@@ -17,7 +17,7 @@ import soundfile
 from models.asr.words import RATE
 from models.errors import ModelError
 from models.training.asr.text import Sentence, fortunes, utterances, wordnet
-from models.training.asr.voices import ENGINES, Speak, Spoken
+from models.training.asr.voices import ENGINES, Speak, SynthesizedSpeech
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def _say(
     }
 
 
-def usable(spoken: Spoken, text: str) -> bool:
+def usable(spoken: SynthesizedSpeech, text: str) -> bool:
     """Tell whether the sound can be this text: loud enough, and as long as so many letters take."""
     seconds, letters = len(spoken.samples) / RATE, len(text)
     if not 0.5 < seconds < LONGEST or float(np.abs(spoken.samples).max()) < 0.01:

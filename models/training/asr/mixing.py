@@ -1,7 +1,6 @@
-"""Training items: utterances one after another, pauses between them, and what rooms do to sound.
+"""Training items: utterances in sequence with pauses, augmented with rooms and noise.
 
-An item is cut at its length wherever that falls, in the middle of a word too: a stream does
-not end at a full stop.
+An item is cut at its length, in the middle of a word too: a stream does not end at a full stop.
 """
 
 from collections.abc import Callable
@@ -20,10 +19,10 @@ Voice = Callable[[], Samples]  # any utterance's sound, to be talked over
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Said:
+class Utterance:
     """An utterance: float32 (n,) at 16 kHz, its tokens, and the frame where each one's word ends.
 
-    `before` are tokens that were said before the sound begins.
+    `before` are the tokens spoken before the sound begins.
     """
 
     samples: Samples
@@ -32,46 +31,46 @@ class Said:
     before: tuple[int, ...] = ()
 
 
-Draw = Callable[[], Said]
+Draw = Callable[[], Utterance]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Item:
-    """`clean` and `heard` are float32 (n,) at 16 kHz; `ends` are frames of 20 ms, rising."""
+class TrainingItem:
+    """`clean` and `augmented` are float32 (n,) at 16 kHz; `ends` are frames of 20 ms, rising."""
 
     clean: Samples
-    heard: Samples
+    augmented: Samples
     tokens: list[int]
     ends: list[int]
     before: tuple[int, ...] = ()
 
 
-def after(said: Said, count: int, most: int) -> Said:
-    """Return `said` without the words of its first `count` tokens; `most` of those stay known."""
-    while count < len(said.tokens) and said.ends[count] == said.ends[count - 1]:
+def without_start(utterance: Utterance, count: int, most: int) -> Utterance:
+    """Return `utterance` without the words of its first `count` tokens; keep the last `most`."""
+    while count < len(utterance.tokens) and utterance.ends[count] == utterance.ends[count - 1]:
         count += 1  # tokens of one word end together
-    cut = said.ends[count - 1]
-    return Said(
-        said.samples[cut * FRAME :],
-        said.tokens[count:],
-        [end - cut for end in said.ends[count:]],
-        tuple(said.tokens[max(0, count - most) : count]),
+    cut = utterance.ends[count - 1]
+    return Utterance(
+        utterance.samples[cut * FRAME :],
+        utterance.tokens[count:],
+        [end - cut for end in utterance.ends[count:]],
+        tuple(utterance.tokens[max(0, count - most) : count]),
     )
 
 
 def mix(
     draw: Draw,
-    voice: Voice,
+    other_voice: Voice,
     length: int,
     rng: Rng,
     *,
-    before: Said | None = None,
+    before: Utterance | None = None,
     margin: int = 0,
-) -> Item:
-    """Return an item of `length` samples, of as many drawn utterances as it takes.
+) -> TrainingItem:
+    """Return an item of `length` samples, filled with drawn utterances.
 
-    It begins with `before` where that is given. A token may be said `margin` frames after the
-    end of its word.
+    It starts with `before`, if given. A token may be written `margin` frames after the end of its
+    word.
     """
     clean = np.zeros(length, np.float32)
     tokens: list[int] = []
@@ -79,36 +78,38 @@ def mix(
     first = before
     position = 0 if rng.random() < 0.3 else int(rng.integers(0, RATE))
     if rng.random() < 0.03:
-        position = length  # nobody speaks: nothing is to be written
+        position = length  # silence: nothing to write
     while position < length:
         position -= position % FRAME
-        said, first = first or draw(), None
-        part = said.samples[: length - position] * 10 ** (rng.uniform(-6, 0) / 20)
+        utterance, first = first or draw(), None
+        part = utterance.samples[: length - position] * 10 ** (rng.uniform(-6, 0) / 20)
         clean[position : position + len(part)] += part
-        tokens += said.tokens
-        ends += [position // FRAME + end + margin for end in said.ends]
-        position += len(said.samples) + int(rng.uniform(0.1, 1.5) * RATE)
-    heard = augment(clean, voice, rng)
-    return Item(clean, heard, tokens, ends, before.before if before else ())
+        tokens += utterance.tokens
+        ends += [position // FRAME + end + margin for end in utterance.ends]
+        position += len(utterance.samples) + int(rng.uniform(0.1, 1.5) * RATE)
+    augmented = augment(clean, other_voice, rng)
+    return TrainingItem(clean, augmented, tokens, ends, before.before if before else ())
 
 
-def augment(clean: Samples, voice: Voice, rng: Rng) -> Samples:
+def augment(clean: Samples, other_voice: Voice, rng: Rng) -> Samples:
     """Return `clean` as a microphone in some room might hear it."""
-    heard: NDArray[np.floating[Any]] = clean
+    augmented: NDArray[np.floating[Any]] = clean
     if rng.random() < 0.25:
-        heard = _in_room(heard, rng)
+        augmented = _in_room(augmented, rng)
     if rng.random() < 0.15:
-        heard = _band(heard, rng.uniform(50, 350), rng.uniform(3000, 7000))
-    level = float(np.sqrt(np.mean(heard**2))) or 0.05
+        augmented = _band(augmented, rng.uniform(50, 350), rng.uniform(3000, 7000))
+    level = float(np.sqrt(np.mean(augmented**2))) or 0.05
     if rng.random() < 0.5:
-        noise = _noise(len(heard), rng.uniform(0, 2), rng)
-        heard = heard + noise * level * 10 ** (-rng.uniform(8, 40) / 20)
+        noise = _noise(len(augmented), rng.uniform(0, 2), rng)
+        augmented = augmented + noise * level * 10 ** (-rng.uniform(8, 40) / 20)
     if rng.random() < 0.1:
-        heard = heard + _babble(len(heard), voice, rng) * level * 10 ** (-rng.uniform(12, 25) / 20)
-    peak = float(np.abs(heard).max()) or 1.0
+        augmented = augmented + _babble(len(augmented), other_voice, rng) * level * 10 ** (
+            -rng.uniform(12, 25) / 20
+        )
+    peak = float(np.abs(augmented).max()) or 1.0
     wanted = 10 ** (rng.uniform(-24, -0.5) / 20)
-    hiss = rng.standard_normal(len(heard)) * 10 ** (rng.uniform(-100, -60) / 20)
-    return np.clip(heard * (wanted / peak) + hiss, -1, 1).astype(np.float32)
+    hiss = rng.standard_normal(len(augmented)) * 10 ** (rng.uniform(-100, -60) / 20)
+    return np.clip(augmented * (wanted / peak) + hiss, -1, 1).astype(np.float32)
 
 
 def _in_room(sound: NDArray[np.floating[Any]], rng: Rng) -> Samples:
@@ -143,9 +144,9 @@ def _noise(count: int, slope: float, rng: Rng) -> NDArray[np.float64]:
     return noise / float(np.sqrt(np.mean(noise**2)))
 
 
-def _babble(count: int, voice: Voice, rng: Rng) -> Samples:
+def _babble(count: int, other_voice: Voice, rng: Rng) -> Samples:
     """Return several voices at once, of root mean square 1."""
     voices = np.zeros(count, np.float32)
     for _ in range(int(rng.integers(3, 6))):
-        voices += np.resize(voice(), count)
+        voices += np.resize(other_voice(), count)
     return voices / (float(np.sqrt(np.mean(voices**2))) or 1.0)

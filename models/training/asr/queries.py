@@ -39,7 +39,7 @@ class Queries:
     main: int
 
 
-def ask(
+def build_queries(
     opening: Sequence[int],
     tokens: Sequence[int],
     ends: Sequence[int],
@@ -92,7 +92,7 @@ def _add(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Packed:
+class PackedQueries:
     """A batch of queries, padded: int64 (batch, length), masks bool (batch, 1, length, ...)."""
 
     tokens: Tensor
@@ -103,7 +103,7 @@ class Packed:
     sound_mask: Tensor
 
 
-def pack(batch: Sequence[Queries], frames: int) -> Packed:
+def pack(batch: Sequence[Queries], frames: int) -> PackedQueries:
     """Pad `batch` to one length; padded rows answer nothing and see themselves."""
     length = max(len(queries.tokens) for queries in batch)
     shape = (len(batch), length)
@@ -122,10 +122,10 @@ def pack(batch: Sequence[Queries], frames: int) -> Packed:
         before = torch.arange(queries.main)[None] < places[row, :count, None]
         self_mask[row, :count, : queries.main] |= before
     sound_mask = torch.arange(frames) < horizons[:, :, None]
-    return Packed(tokens, places, answers, kinds, self_mask[:, None], sound_mask[:, None])
+    return PackedQueries(tokens, places, answers, kinds, self_mask[:, None], sound_mask[:, None])
 
 
-def answer(model: Whisper, encoded: Tensor, packed: Packed) -> Tensor:
+def decode_queries(model: Whisper, encoded: Tensor, packed: PackedQueries) -> Tensor:
     """Return the decoder's hidden vectors for the queries, (batch, length, width)."""
     decoder = model.decoder
     x = decoder.embedding(packed.tokens) + decoder.positions[packed.places]

@@ -30,7 +30,7 @@ NORMAL = EnglishTextNormalizer()
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class WordErrors:
     """Word errors by kind; `words` are those of the reference."""
 
     words: int = 0
@@ -42,8 +42,8 @@ class Score:
     def errors(self) -> int:
         return self.substitutions + self.deletions + self.insertions
 
-    def __add__(self, other: "Score") -> "Score":
-        return Score(
+    def __add__(self, other: "WordErrors") -> "WordErrors":
+        return WordErrors(
             self.words + other.words,
             self.substitutions + other.substitutions,
             self.deletions + other.deletions,
@@ -61,13 +61,15 @@ class Score:
         return self.substitutions, self.deletions, self.insertions
 
 
-def score(reference: str, heard: str) -> Score:
+def score(reference: str, heard: str) -> WordErrors:
     """Compare two texts as Whisper's authors do: case, marks and spelling do not count."""
     wanted, got = NORMAL(reference), NORMAL(heard)
     if not wanted:
-        return Score(insertions=len(got.split()))
+        return WordErrors(insertions=len(got.split()))
     counts = jiwer.process_words(wanted, got)
-    return Score(len(wanted.split()), counts.substitutions, counts.deletions, counts.insertions)
+    return WordErrors(
+        len(wanted.split()), counts.substitutions, counts.deletions, counts.insertions
+    )
 
 
 def stream(model: CausalStream, samples: Samples) -> list[TranscriptUpdate]:
@@ -80,9 +82,9 @@ def stream(model: CausalStream, samples: Samples) -> list[TranscriptUpdate]:
     return [*heard, *model.flush(state)]
 
 
-def streamed(model: CausalStream, pairs: Iterable[tuple[Samples, str]]) -> Score:
+def score_stream(model: CausalStream, pairs: Iterable[tuple[Samples, str]]) -> WordErrors:
     """Return the score of streaming each sound of `pairs` against its text."""
-    total = Score()
+    total = WordErrors()
     for samples, text in pairs:
         heard = stream(model, samples)
         total += score(text, text_of([word for news in heard for word in news.committed]))
@@ -103,18 +105,20 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
-    ears = recogniser.load(given.model, given.weights)
+    recognizer = recogniser.load(given.model, given.weights)
     if given.adapter:
-        logger.info("%s", lora.load(ears.model, given.adapter))
-        lora.merge(ears.model)
+        logger.info("%s", lora.load(recognizer.model, given.adapter))
+        lora.merge(recognizer.model)
     for chunk in given.chunk if given.adapter else [0]:
-        hear = _streaming(ears, chunk, given.patience) if chunk else _offline(ears)
+        transcribe_clip = (
+            _streaming(recognizer, chunk, given.patience) if chunk else _offline(recognizer)
+        )
         used = _cpu()
         for group, entries in _groups(given.manifest, given.engines, given.most).items():
-            total, seconds = Score(), 0.0
+            total, seconds = WordErrors(), 0.0
             for entry in entries:
                 samples = _sound(given.manifest.parent / entry["path"])
-                said = hear(samples)
+                said = transcribe_clip(samples)
                 total += (one := score(entry["text"], said))
                 seconds += len(samples) / RATE
                 if given.verbose and one.errors:
@@ -129,12 +133,12 @@ def _sound(path: Path) -> Samples:
     return read_sound(path).astype(np.float32) / np.float32(32768)
 
 
-def _offline(ears: WhisperModel) -> Callable[[Samples], str]:
-    return lambda samples: text_of(transcribe(ears, samples, beam=1, language="en"))
+def _offline(recognizer: WhisperModel) -> Callable[[Samples], str]:
+    return lambda samples: text_of(transcribe(recognizer, samples, beam=1, language="en"))
 
 
-def _streaming(ears: WhisperModel, chunk: int, patience: float) -> Callable[[Samples], str]:
-    model = CausalStream(ears, CausalConfig(chunk=chunk, patience=patience))
+def _streaming(recognizer: WhisperModel, chunk: int, patience: float) -> Callable[[Samples], str]:
+    model = CausalStream(recognizer, CausalConfig(chunk=chunk, patience=patience))
     return lambda samples: text_of(
         [word for news in stream(model, samples) for word in news.committed]
     )

@@ -25,7 +25,7 @@ Rng = np.random.Generator
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spoken:
+class SynthesizedSpeech:
     """`samples` are float32 (n,) at 16 kHz; `drawn` is what varied."""
 
     samples: Samples
@@ -33,7 +33,7 @@ class Spoken:
     drawn: Mapping[str, str | float]
 
 
-Speak = Callable[[str, Rng], Spoken]
+Speak = Callable[[str, Rng], SynthesizedSpeech]
 
 
 def hibari() -> Speak:
@@ -41,7 +41,7 @@ def hibari() -> Speak:
     engine: Any = importlib.import_module("hibari").Hibari()
     dsp: Any = importlib.import_module("hibari.dsp")
 
-    def speak(text: str, rng: Rng) -> Spoken:
+    def speak(text: str, rng: Rng) -> SynthesizedSpeech:
         pitch, tract, speed = rng.uniform(0.5, 1.2), rng.uniform(0.88, 1.18), rng.uniform(0.8, 1.35)
         parts = []
         for phonemes in engine.phonemize(text):
@@ -54,7 +54,7 @@ def hibari() -> Speak:
         samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
         drawn = {"pitch": round(pitch, 3), "tract": round(tract, 3), "speed": round(speed, 3)}
         name = f"hibari-{pitch:.1f}-{tract:.1f}"
-        return Spoken(resample(samples, RATE / engine.sample_rate), name, drawn)
+        return SynthesizedSpeech(resample(samples, RATE / engine.sample_rate), name, drawn)
 
     return speak
 
@@ -74,14 +74,14 @@ def pico() -> Speak:
     """Pico through py-nanotts (Apache-2.0): an American and a British voice."""
     engine: Any = importlib.import_module("py_nanotts").NanoTTS()
 
-    def speak(text: str, rng: Rng) -> Spoken:
+    def speak(text: str, rng: Rng) -> SynthesizedSpeech:
         accent = ("en-US", "en-GB")[rng.integers(2)]
         shift, pitch = rng.uniform(0.82, 1.15), rng.uniform(0.9, 1.1)
         speed = rng.uniform(0.85, 1.25)
         sound = engine.speak(text, voice=accent, speed=speed / shift, pitch=pitch)
         samples = np.frombuffer(sound, np.int16).astype(np.float32) / 32768
         drawn = {"speed": round(speed, 3), "pitch": round(pitch, 3), "shift": round(shift, 3)}
-        return Spoken(resample(samples, 1 / shift), f"pico-{accent}-{shift:.1f}", drawn)
+        return SynthesizedSpeech(resample(samples, 1 / shift), f"pico-{accent}-{shift:.1f}", drawn)
 
     return speak
 
@@ -89,14 +89,14 @@ def pico() -> Speak:
 def flite(program: str = "flite") -> Speak:
     """Flite (BSD-like): five American voices."""
 
-    def speak(text: str, rng: Rng) -> Spoken:
+    def speak(text: str, rng: Rng) -> SynthesizedSpeech:
         voice = ("slt", "rms", "awb", "kal16", "kal")[rng.integers(5)]
         shift, stretch = rng.uniform(0.85, 1.15), rng.uniform(0.8, 1.15)
         setting = f"duration_stretch={stretch * shift:.3f}"
         command = [program, "-voice", voice, "--setf", setting, "-t", text, "-o"]
-        samples = _said_to_file(command)
+        samples = _synthesize_to_file(command)
         drawn = {"stretch": round(stretch, 3), "shift": round(shift, 3)}
-        return Spoken(resample(samples, 1 / shift), f"flite-{voice}-{shift:.1f}", drawn)
+        return SynthesizedSpeech(resample(samples, 1 / shift), f"flite-{voice}-{shift:.1f}", drawn)
 
     return speak
 
@@ -104,11 +104,13 @@ def flite(program: str = "flite") -> Speak:
 def festival(program: str = "text2wave") -> Speak:
     """Festival with the voice slt (HTS): held out, to see what carries over."""
 
-    def speak(text: str, rng: Rng) -> Spoken:
+    def speak(text: str, rng: Rng) -> SynthesizedSpeech:
         stretch = rng.uniform(0.85, 1.15)
         setting = f"(Parameter.set 'Duration_Stretch {stretch:.3f})"
         command = [program, "-eval", "(voice_cmu_us_slt_arctic_hts)", "-eval", setting, "-o"]
-        return Spoken(_said_to_file(command, text), "festival-slt", {"stretch": round(stretch, 3)})
+        return SynthesizedSpeech(
+            _synthesize_to_file(command, text), "festival-slt", {"stretch": round(stretch, 3)}
+        )
 
     return speak
 
@@ -133,7 +135,7 @@ def resample(samples: NDArray[np.floating[Any]], factor: float) -> Samples:
     return (np.fft.irfft(kept, count) * (count / len(samples))).astype(np.float32)
 
 
-def _said_to_file(command: list[str], text: str | None = None) -> Samples:
+def _synthesize_to_file(command: list[str], text: str | None = None) -> Samples:
     """Run a synthesiser that writes the file named last, and return what it wrote.
 
     Raises:

@@ -15,16 +15,16 @@ from models.asr.whisper.align import FRAME, align
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import log_mel
 from models.asr.whisper.tokenizer import Tokenizer
-from models.training.asr.clips import Clip, Clips
+from models.training.asr.clips import SpeechClip, SpeechClips
 
 PADDING = 16_000  # samples of silence after the utterance, so that its last word can end
 
 
 @dataclass(eq=False)
-class Ends:
+class WordEnds:
     """Word ends of `clips`, aligned when first asked for and kept in `file`."""
 
-    clips: Clips
+    clips: SpeechClips
     aligner: WhisperModel
     file: Path
     known: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Ends:
                 entry = json.loads(line)
                 self.known[entry["path"]] = [tuple(pair) for pair in entry["ends"]]
 
-    def of(self, clip: Clip) -> list[tuple[int, int]]:
+    def of(self, clip: SpeechClip) -> list[tuple[int, int]]:
         """Return (characters of " text" until a word's end, its last frame of 20 ms) pairs."""
         if clip.path not in self.known:
             self.known[clip.path] = self._align(clip)
@@ -43,7 +43,7 @@ class Ends:
                 lines.write(json.dumps({"path": clip.path, "ends": self.known[clip.path]}) + "\n")
         return self.known[clip.path]
 
-    def tokens(self, clip: Clip, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    def tokens(self, clip: SpeechClip, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
         """Return the tokens of " text", and the frame where the word of each one ends."""
         text = " " + clip.text
         encoding = tokenizer.table.encode(text, add_special_tokens=False)
@@ -56,7 +56,7 @@ class Ends:
         return list(encoding.ids), np.maximum.accumulate(frames).tolist() if frames else []
 
     @torch.inference_mode()
-    def _align(self, clip: Clip) -> list[tuple[int, int]]:
+    def _align(self, clip: SpeechClip) -> list[tuple[int, int]]:
         model, tokenizer = self.aligner.model, self.aligner.tokenizer
         limit = model.config.audio_context * FRAME
         samples = np.pad(self.clips.samples(clip), (0, PADDING))[:limit]

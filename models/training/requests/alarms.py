@@ -11,17 +11,17 @@ from models.assistant.requests.parsing import Request
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
-from models.training.requests.timelines import RATE, Timeline
+from models.training.requests.timelines import RATE, ObservationTimeline
 
 MISSED = 10.0  # seconds that a miss counts as
 ASKED = 12  # requests to a timeline at most: all that are in it, and some that are not
 # At which looks of a timeline it is said that the target came (True) or went (False).
 Notices = Sequence[tuple[int, bool]]
-Detector = Callable[[Sequence[Observation], Target], Notices]
+NoticeDetector = Callable[[Sequence[Observation], Target], Notices]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class RequestTrial:
     """A request: the looks, the target, and at which looks it is truly in view."""
 
     looks: Sequence[Observation]
@@ -30,7 +30,7 @@ class Trial:
 
 
 @dataclass(slots=True)
-class Score:
+class NoticeScore:
     """What became of the events, and what was said without one."""
 
     came: list[int] = field(default_factory=list)  # looks from each event to its notice
@@ -71,7 +71,7 @@ class Score:
         )
 
 
-def judge(score: Score, truth: Sequence[bool], notices: Notices) -> None:
+def judge(score: NoticeScore, truth: Sequence[bool], notices: Notices) -> None:
     """Count what `notices` are worth; the look that first shows an event is look 1 of it."""
     score.hours += len(truth) / RATE / 3600
     used: set[int] = set()
@@ -87,15 +87,15 @@ def judge(score: Score, truth: Sequence[bool], notices: Notices) -> None:
     score.alarms += sum(at not in used for at, _ in notices)
 
 
-def scored(detect: Detector, trials: Iterable[Trial]) -> Score:
+def scored(detect: NoticeDetector, trials: Iterable[RequestTrial]) -> NoticeScore:
     """Return the score of `detect` over all `trials`."""
-    score = Score()
+    score = NoticeScore()
     for trial in trials:
         judge(score, trial.truth, detect(trial.looks, trial.target))
     return score
 
 
-def trials(timelines: Iterable[Timeline], asked: Sequence[Target]) -> list[Trial]:
+def trials(timelines: Iterable[ObservationTimeline], asked: Sequence[Target]) -> list[RequestTrial]:
     """Return what is asked of each timeline: people, what is in it, and some of the rest."""
     out = []
     for index, timeline in enumerate(timelines):
@@ -105,7 +105,7 @@ def trials(timelines: Iterable[Timeline], asked: Sequence[Target]) -> list[Trial
         rest = [pair for pair in known if not (any(pair[1]) or pair[0].people)]
         start = index % max(len(rest), 1)
         chosen = (first + rest[start:] + rest[:start])[:ASKED]
-        out += [Trial(timeline.looks, target, truth) for target, truth in chosen]
+        out += [RequestTrial(timeline.looks, target, truth) for target, truth in chosen]
     return out
 
 
@@ -114,7 +114,7 @@ def share(look: Observation, target: Target) -> float:
     return person_share(look, target.people) if target.people else thing_share(look, target.names)
 
 
-def in_a_row(count: int) -> Detector:
+def in_a_row(count: int) -> NoticeDetector:
     """Return what speaks when `count` looks in a row are on the other side of one half.
 
     With a count of 1 it is the baseline: speak at the first look above one half.
@@ -134,7 +134,7 @@ def in_a_row(count: int) -> Detector:
     return detect
 
 
-def watched(standing: RequestTracker) -> Detector:
+def watched(standing: RequestTracker) -> NoticeDetector:
     """Return what the service does: one request for coming, one for going, each time."""
 
     def detect(looks: Sequence[Observation], target: Target) -> Notices:

@@ -31,7 +31,7 @@ PEOPLE = ("person", "people", "man", "woman")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class LabeledPicture:
     """A photograph or clip, the looks at it, what is in it, and how many people (None: unknown).
 
     `objects` are lists of names that each count as one thing, the main thing first; `colours` are
@@ -68,11 +68,11 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Timeline:
+class ObservationTimeline:
     """Looks, and the scenes they come from as places of begin and end."""
 
     looks: tuple[Observation, ...]
-    scenes: tuple[tuple[int, int, Picture], ...]
+    scenes: tuple[tuple[int, int, LabeledPicture], ...]
 
     def truth(self, target: Target) -> list[bool] | None:
         """Return at which looks `target` is in view; None if that is open."""
@@ -85,7 +85,7 @@ class Timeline:
         return out
 
 
-def load(folder: Path = FOLDER) -> list[Picture]:
+def load(folder: Path = FOLDER) -> list[LabeledPicture]:
     """Return the pictures that were looked at (`python -m tests.bench.bench_standing looks`).
 
     Raises:
@@ -101,9 +101,9 @@ def load(folder: Path = FOLDER) -> list[Picture]:
     return [_picture(found) for found in by_id.values()]
 
 
-def _picture(found: list[tuple[dict[str, Any], Observation]]) -> Picture:
+def _picture(found: list[tuple[dict[str, Any], Observation]]) -> LabeledPicture:
     row = found[0][0]
-    return Picture(
+    return LabeledPicture(
         id=row["id"],
         clip=row["media"] == "clip",
         half=row["half"],
@@ -121,7 +121,9 @@ def _look(row: dict[str, Any], shares: NDArray[np.float32]) -> Observation:
     return Observation(moment, torch.from_numpy(shares), persons=tuple(row["persons"]))
 
 
-def compose(pictures: Sequence[Picture], count: int, seed: int) -> Iterator[Timeline]:
+def compose(
+    pictures: Sequence[LabeledPicture], count: int, seed: int
+) -> Iterator[ObservationTimeline]:
     """Yield `count` timelines of `SCENES` different pictures each, or of all if there are less."""
     rng = random.Random(seed)
     for _ in range(count):
@@ -131,7 +133,7 @@ def compose(pictures: Sequence[Picture], count: int, seed: int) -> Iterator[Time
             part = _scene(picture, rng)
             scenes.append((len(looks), len(looks) + len(part), picture))
             looks += part
-        yield Timeline(_timed(looks), tuple(scenes))
+        yield ObservationTimeline(_timed(looks), tuple(scenes))
 
 
 def _timed(looks: Sequence[Observation]) -> tuple[Observation, ...]:
@@ -142,7 +144,7 @@ def _timed(looks: Sequence[Observation]) -> tuple[Observation, ...]:
     )
 
 
-def _scene(picture: Picture, rng: random.Random) -> list[Observation]:
+def _scene(picture: LabeledPicture, rng: random.Random) -> list[Observation]:
     """Return looks at `picture`: of a clip a stretch, of a photograph a camera that moves."""
     count = rng.randint(*SHOWN)
     if picture.clip:
@@ -154,14 +156,14 @@ def _scene(picture: Picture, rng: random.Random) -> list[Observation]:
     return seen
 
 
-def whole(pictures: Sequence[Picture]) -> Iterator[Timeline]:
+def whole(pictures: Sequence[LabeledPicture]) -> Iterator[ObservationTimeline]:
     """Yield each clip as it is, uncut."""
     for picture in pictures:
         if picture.clip:
-            yield Timeline(_timed(picture.looks), ((0, len(picture.looks), picture),))
+            yield ObservationTimeline(_timed(picture.looks), ((0, len(picture.looks), picture),))
 
 
-def targets(pictures: Sequence[Picture]) -> list[Target]:
+def targets(pictures: Sequence[LabeledPicture]) -> list[Target]:
     """Return what can be asked of `pictures`: people, and each thing by its first known name."""
     found: dict[frozenset[int], Target] = {}
     for picture in pictures:

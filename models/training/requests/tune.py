@@ -17,8 +17,8 @@ from torch import Tensor
 
 from models.assistant.requests.evidence import STEADY, Tuning, Weighing, added, known
 from models.assistant.requests.targets import Target
-from models.training.requests.alarms import Notices, Score, Trial, judge, share, trials
-from models.training.requests.timelines import Picture, compose, load, targets
+from models.training.requests.alarms import Notices, NoticeScore, RequestTrial, judge, share, trials
+from models.training.requests.timelines import LabeledPicture, compose, load, targets
 
 BUDGET = 4.0  # false alarms in an hour of one request, in which the scene changes 500 times
 TRIED: dict[str, Sequence[float]] = {
@@ -29,7 +29,7 @@ TRIED: dict[str, Sequence[float]] = {
 }
 
 
-def fitted(pictures: Sequence[Picture], asked: Sequence[Target]) -> tuple[float, float]:
+def fitted(pictures: Sequence[LabeledPicture], asked: Sequence[Target]) -> tuple[float, float]:
     """Return slope and offset of the log odds, with as much weight on yes as on no."""
     odds, there = [], []
     for picture, target in itertools.product(pictures, asked):
@@ -75,19 +75,23 @@ def crossings(shares: Sequence[float], weighing: Weighing, sure: float) -> Notic
     return out
 
 
-def searched(slope: float, asked: Sequence[Trial], sure: float) -> list[tuple[Weighing, Score]]:
+def searched(
+    slope: float, asked: Sequence[RequestTrial], sure: float
+) -> list[tuple[Weighing, NoticeScore]]:
     """Return each setting with its score."""
     shares = [[share(look, trial.target) for look in trial.looks] for trial in asked]
     out = []
     for weighing in settings(slope):
-        score = Score()
+        score = NoticeScore()
         for parts, trial in zip(shares, asked, strict=True):
             judge(score, trial.truth, crossings(parts, weighing, sure))
         out.append((weighing, score))
     return out
 
 
-def best(tried: Sequence[tuple[Weighing, Score]], budget: float) -> tuple[Weighing, Score]:
+def best(
+    tried: Sequence[tuple[Weighing, NoticeScore]], budget: float
+) -> tuple[Weighing, NoticeScore]:
     """Return the setting that waits least within `budget`.
 
     Raises:
@@ -100,7 +104,7 @@ def best(tried: Sequence[tuple[Weighing, Score]], budget: float) -> tuple[Weighi
     return min(within, key=lambda pair: pair[1].wait)
 
 
-def colour_doubt(pictures: Sequence[Picture]) -> float:
+def colour_doubt(pictures: Sequence[LabeledPicture]) -> float:
     """Return what another colour than the one asked for says against it, in log odds."""
     looks = [
         look.moment.colour in picture.colours

@@ -15,12 +15,12 @@ from models.assistant.scene.query_parsing import about
 from models.assistant.scene.scene_entry import SceneEntry, asked
 from models.assistant.scene.scene_log import search
 from models.language.smollm2 import asking
-from models.training.text_log.questions import ASKED
+from models.training.text_log.questions import QUESTION_WEIGHTS
 from models.training.text_log.world import (
     COLOURS,
     COMMON,
     PLACES,
-    Turn,
+    QuestionAnswer,
     World,
     entry_of,
     thing_of,
@@ -29,12 +29,12 @@ from models.vision.class_names import NAMES
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class SyntheticLog:
     """Moments in order of time, the time of the questions, and the questions."""
 
     moments: tuple[SceneEntry, ...]
     now: float
-    turns: tuple[Turn, ...]
+    turns: tuple[QuestionAnswer, ...]
 
 
 def held_out(name: str) -> bool:
@@ -42,25 +42,25 @@ def held_out(name: str) -> bool:
     return name not in COMMON and hashlib.sha256(name.encode()).digest()[0] % 8 == 0
 
 
-def make(number: int, *, validation: bool = False, turns: int = 10) -> Log:
+def make(number: int, *, validation: bool = False, turns: int = 10) -> SyntheticLog:
     """Return the log with that number; training and validation logs have nothing in common."""
     rng = random.Random(f"{'validation' if validation else 'training'} {number}")
     pool = [name for name in NAMES if held_out(name) == validation]
     moments = _moments(rng, pool)
     world = World(rng, moments, pool)
-    made: list[Turn] = []
+    made: list[QuestionAnswer] = []
     while len(made) < turns:
-        turn = rng.choices(list(ASKED), list(ASKED.values()))[0](world)
+        turn = rng.choices(list(QUESTION_WEIGHTS), list(QUESTION_WEIGHTS.values()))[0](world)
         if turn is not None:
             made.append(turn)
     now = moments[-1].time + rng.choice([0, 0, 1, 2, 5, 30, 200])
-    return Log(moments, now, tuple(made))
+    return SyntheticLog(moments, now, tuple(made))
 
 
-def prompt(log: Log, turn: Turn) -> str:
+def prompt(log: SyntheticLog, turn: QuestionAnswer) -> str:
     """Return what follows the lines of `log` when `turn` is asked, up to the answer."""
     entries = [entry_of(index, moment) for index, moment in enumerate(log.moments)]
-    return asking(asked(turn.ask, log.now, search(entries, about(turn.ask))))
+    return asking(asked(turn.question, log.now, search(entries, about(turn.question))))
 
 
 def _moments(rng: random.Random, pool: Sequence[str]) -> tuple[SceneEntry, ...]:

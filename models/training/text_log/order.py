@@ -1,10 +1,10 @@
 """Questions about the order of things in made-up logs, with their answers."""
 
 from models.assistant.scene.perception import SOMETHING
-from models.training.text_log.world import Turn, World, a, capital
+from models.training.text_log.world import QuestionAnswer, World, a, as_sentence
 
 
-def neighbour(world: World) -> Turn | None:
+def neighbour(world: World) -> QuestionAnswer | None:
     """Ask what came just before or after a thing."""
     names = world.once + ["person"] * (world.scenes.count("person") == 1)
     if len(world.scenes) < 2 or not names:
@@ -14,20 +14,20 @@ def neighbour(world: World) -> Turn | None:
     before = world.rng.random() < 0.5
     word = "before" if before else "after"
     thing = world.called(name)
-    ask = world.say(
+    ask = world.choose(
         f"What did I hold {word} the {thing}?", f"What came {word} the {thing}?",
         f"What did I show {word} the {thing}?", f"What did you see {word} the {thing}?",
     )  # fmt: skip
     other = index - 1 if before else index + 1
     if not 0 <= other < len(world.scenes):
-        return Turn("order", ask, f"Nothing {word} the {thing}.")
+        return QuestionAnswer("order", ask, f"Nothing {word} the {thing}.")
     found = world.scenes[other]
     if found == SOMETHING:
-        return Turn("order", ask, "Something that I cannot name.")
-    return Turn("order", ask, capital(a(found)))
+        return QuestionAnswer("order", ask, "Something that I cannot name.")
+    return QuestionAnswer("order", ask, as_sentence(a(found)))
 
 
-def which_first(world: World) -> Turn | None:
+def which_first(world: World) -> QuestionAnswer | None:
     """Ask which of two things came first, or last."""
     if len(world.once) < 2:
         return None
@@ -35,25 +35,25 @@ def which_first(world: World) -> Turn | None:
     first = min(one, two, key=world.scenes.index)
     last = two if first == one else one
     if world.rng.random() < 0.6:
-        ask = world.say(
+        ask = world.choose(
             f"What came first, the {one} or the {two}?",
             f"Which did you see first, the {one} or the {two}?",
         )
-        return Turn("order", ask, f"The {first} came first.")
-    ask = world.say(
+        return QuestionAnswer("order", ask, f"The {first} came first.")
+    ask = world.choose(
         f"What came last, the {one} or the {two}?",
         f"Which did you see later, the {one} or the {two}?",
     )
-    return Turn("order", ask, f"The {last} came last.")
+    return QuestionAnswer("order", ask, f"The {last} came last.")
 
 
-def ends(world: World) -> Turn | None:
+def ends(world: World) -> QuestionAnswer | None:
     """Ask for the first or the last thing of all."""
     scenes = [name for name in world.scenes if name != SOMETHING]
     if not scenes:
         return None
     if world.rng.random() < 0.5:
-        ask = world.say("What did you see first?", "What was the first thing?")
-        return Turn("order", ask, capital(a(scenes[0])))
-    ask = world.say("What did you see last?", "What was the last thing?")
-    return Turn("order", ask, capital(a(scenes[-1])))
+        ask = world.choose("What did you see first?", "What was the first thing?")
+        return QuestionAnswer("order", ask, as_sentence(a(scenes[0])))
+    ask = world.choose("What did you see last?", "What was the last thing?")
+    return QuestionAnswer("order", ask, as_sentence(a(scenes[-1])))

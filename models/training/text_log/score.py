@@ -6,12 +6,12 @@ from models.assistant.scene.embedding import embed
 from models.assistant.scene.scene_entry import SYSTEM
 from models.language.decoder import generate
 from models.language.smollm2 import Chat, opening
-from models.training.text_log.logs import Log, make, prompt
-from models.training.text_log.world import Turn
+from models.training.text_log.logs import SyntheticLog, make, prompt
+from models.training.text_log.world import QuestionAnswer
 
 
 @torch.no_grad()
-def answers(chat: Chat, log: Log) -> list[str]:
+def answers(chat: Chat, log: SyntheticLog) -> list[str]:
     """Return what the model answers to each question of `log`."""
     decoder = chat.decoder
     caches = decoder.new_caches(256)
@@ -39,6 +39,6 @@ def validate(chat: Chat, count: int) -> dict[str, tuple[int, int]]:
     return tally
 
 
-def same_answer(turn: Turn, said: str) -> bool:
+def same_answer(turn: QuestionAnswer, said: str) -> bool:
     """Return whether `said` is the answer, letter case and spaces apart."""
     return said.strip().lower() == turn.answer.strip().lower()

@@ -26,15 +26,15 @@ from models.language.decoder import Decoder
 from models.language.lora import PARTS, add
 from models.language.rotary import rotate
 from models.language.smollm2 import Chat, load, opening
-from models.training.process import hold, turns
-from models.training.text_log.logs import Log, make, prompt
+from models.training.process import lock_folder, training_steps
+from models.training.text_log.logs import SyntheticLog, make, prompt
 from models.training.text_log.score import validate
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class TextLogRecipe:
     """A run: `steps` in all, each over `logs` logs; `rate` rises over `warmup`, then falls.
 
     `first` is the number of its first log: a run that begins with the adapter of another is to
@@ -50,7 +50,7 @@ class Recipe:
     first: int = 0
 
 
-class LowRank(nn.Module):
+class LowRankLinear(nn.Module):
     """A frozen projection plus a change of low rank, which begins as none."""
 
     def __init__(self, frozen: nn.Linear, rank: int, rng: torch.Generator) -> None:
@@ -65,13 +65,13 @@ class LowRank(nn.Module):
         return out
 
 
-def widen(decoder: Decoder, recipe: Recipe) -> dict[str, nn.Parameter]:
+def add_low_rank(decoder: Decoder, recipe: TextLogRecipe) -> dict[str, nn.Parameter]:
     """Put low-rank changes beside the projections of `decoder`; return what is to be trained."""
     rng = torch.Generator().manual_seed(recipe.seed)
     trained = {}
     for index, layer in enumerate(decoder.layers):
         for part in PARTS:
-            changed = LowRank(getattr(layer, part), recipe.rank, rng)
+            changed = LowRankLinear(getattr(layer, part), recipe.rank, rng)
             setattr(layer, part, changed)
             trained[f"{index}.{part}.a"] = changed.a
             trained[f"{index}.{part}.b"] = changed.b
@@ -79,7 +79,7 @@ def widen(decoder: Decoder, recipe: Recipe) -> dict[str, nn.Parameter]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sequence:
+class TrainingSequence:
     """A log and its questions as one sequence, for one pass.
 
     `x` is (tokens, width); `targets` is int64 (tokens,), -100 where nothing is learnt; `branch`
@@ -92,7 +92,7 @@ class Sequence:
     positions: Tensor
 
 
-def sequence(chat: Chat, log: Log) -> Sequence:
+def sequence(chat: Chat, log: SyntheticLog) -> TrainingSequence:
     """Return `log` as one sequence."""
     with torch.no_grad():
         shown = torch.cat(
@@ -111,10 +111,12 @@ def sequence(chat: Chat, log: Log) -> Sequence:
         targets.append(torch.cat([torch.full((len(read) - 1,), -100), answer]))
         branch.append(torch.full((len(both),), index + 1))
         positions.append(len(shown) + torch.arange(len(both)))
-    return Sequence(torch.cat(parts), torch.cat(targets), torch.cat(branch), torch.cat(positions))
+    return TrainingSequence(
+        torch.cat(parts), torch.cat(targets), torch.cat(branch), torch.cat(positions)
+    )
 
 
-def loss_of(decoder: Decoder, made: Sequence) -> Tensor:
+def loss_of(decoder: Decoder, made: TrainingSequence) -> Tensor:
     """Return the mean cross-entropy of the answers' tokens."""
     order = torch.arange(len(made.x))
     same = made.branch[:, None] == made.branch
@@ -135,7 +137,7 @@ def loss_of(decoder: Decoder, made: Sequence) -> Tensor:
     return F.cross_entropy(decoder.scores(x[learnt]), made.targets[learnt])
 
 
-def rate_at(recipe: Recipe, step: int) -> float:
+def rate_at(recipe: TextLogRecipe, step: int) -> float:
     """Return the learning rate of `step`: a ramp, then half a cosine."""
     if step < recipe.warmup:
         return recipe.rate * (step + 1) / recipe.warmup
@@ -144,7 +146,7 @@ def rate_at(recipe: Recipe, step: int) -> float:
 
 
 @dataclass(slots=True, eq=False)
-class Run:
+class TextLogRun:
     """A training run in a folder: what is trained, the optimiser, the steps done."""
 
     folder: Path
@@ -170,7 +172,7 @@ class Run:
         for name, value in load_file(file).items():
             self.trained[name].copy_(value)
 
-    def advance(self, chat: Chat, recipe: Recipe) -> None:
+    def advance(self, chat: Chat, recipe: TextLogRecipe) -> None:
         """Make one step, and log the loss before it and the length of the gradient."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate_at(recipe, self.step)
@@ -204,7 +206,7 @@ class Run:
 
 def train(
     chat: Chat,
-    recipe: Recipe,
+    recipe: TextLogRecipe,
     folder: Path,
     *,
     minutes: float,
@@ -216,13 +218,15 @@ def train(
     A new run starts from the adapter `begin`, if one is given.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    trained = widen(chat.decoder, recipe)
+    trained = add_low_rank(chat.decoder, recipe)
     optimiser = torch.optim.AdamW(trained.values(), lr=recipe.rate, weight_decay=0.01)
-    run = Run(folder, trained, optimiser)
+    run = TextLogRun(folder, trained, optimiser)
     run.resume()
     if run.step == 0 and begin is not None:
         run.begin(begin)
-    for _ in turns(lambda: run.step < recipe.steps, run.save, minutes=minutes, clock=clock):
+    for _ in training_steps(
+        lambda: run.step < recipe.steps, run.save, minutes=minutes, clock=clock
+    ):
         run.advance(chat, recipe)
 
 
@@ -232,12 +236,12 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
     parser.add_argument("--folder", type=Path, default=Path(".cache/eyeline/training/text-log"))
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--steps", type=int, default=Recipe().steps)
+    parser.add_argument("--steps", type=int, default=TextLogRecipe().steps)
     parser.add_argument("--begin", type=Path, help="adapter that a new run starts from")
-    parser.add_argument("--logs", type=int, default=Recipe().logs, help="in a step")
-    parser.add_argument("--warmup", type=int, default=Recipe().warmup)
-    parser.add_argument("--rate", type=float, default=Recipe().rate)
-    parser.add_argument("--first", type=int, default=Recipe().first, help="number of a log")
+    parser.add_argument("--logs", type=int, default=TextLogRecipe().logs, help="in a step")
+    parser.add_argument("--warmup", type=int, default=TextLogRecipe().warmup)
+    parser.add_argument("--rate", type=float, default=TextLogRecipe().rate)
+    parser.add_argument("--first", type=int, default=TextLogRecipe().first, help="number of a log")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--validate", type=int, default=0, help="logs to score, without training")
     options = parser.parse_args()
@@ -245,14 +249,14 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     chat = load(options.weights / "smollm2-135m")
     if not options.validate:
-        recipe = Recipe(
+        recipe = TextLogRecipe(
             steps=options.steps,
             logs=options.logs,
             warmup=options.warmup,
             rate=options.rate,
             first=options.first,
         )
-        with hold(options.folder, parser):
+        with lock_folder(options.folder, parser):
             train(chat, recipe, options.folder, minutes=options.minutes, begin=options.begin)
         return
     adapter = options.folder / "adapter.safetensors"

@@ -32,11 +32,11 @@ KINDS = ("animal", "fruit", "vehicle", "building", "furniture", "instrument", "t
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class QuestionAnswer:
     """A question and its answer; `kind` says what it tests."""
 
     kind: str
-    ask: str
+    question: str
     answer: str
 
 
@@ -80,9 +80,9 @@ class World:
         """All that was seen and has a name, persons apart."""
         return [name for name in self.seen if name not in ("person", SOMETHING)]
 
-    def find(self, ask: str) -> SearchResult | None:
-        """Return what a search for the first thing of `ask` finds, as it will at run time."""
-        finds = search(self.entries, about(ask))
+    def find(self, question: str) -> SearchResult | None:
+        """Return what a search for the first thing of `question` finds, as it will at run time."""
+        finds = search(self.entries, about(question))
         return finds[0] if finds else None
 
     def main(self, name: str) -> SceneEntry | None:
@@ -110,7 +110,7 @@ class World:
         others = OTHER_WORDS.get(name, ())
         return self.rng.choice(others) if others and self.rng.random() < 0.25 else name
 
-    def say(self, *forms: str) -> str:
+    def choose(self, *forms: str) -> str:
         return self.rng.choice(forms)
 
 
@@ -152,12 +152,12 @@ def a(name: str, colour: str = "") -> str:
     return f"{'an' if words[0].lower() in 'aeiou' else 'a'} {words}"
 
 
-def capital(text: str) -> str:
+def as_sentence(text: str) -> str:
     """Return `text` as a sentence."""
     return text[0].upper() + text[1:] + "."
 
 
-def listed(parts: Sequence[str]) -> str:
+def join_words(parts: Sequence[str]) -> str:
     """Return `parts` as a list in words."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 

@@ -1,9 +1,8 @@
-"""Clips as latents, kept for training: `python -m models.training.video.latents --clips 8000`.
+"""Encode clips for training: `python -m models.training.video.latents --clips 8000`.
 
+Clip `n` is the composed clip of seed `n`, encoded by the codec in `--codec`. Each kind of thing has
 Clip `n` is the composed clip of seed `n`, encoded by the codec in `--codec`. Each kind of thing
-looks one way in them: of several, a small model makes the mean. A folder holds shards
-of 100 clips and says which codec made them; a stopped run goes on with the shard it was at, and
-more clips can be added later.
+hash of their codec; a stopped run resumes at its shard, and more clips can be added later.
 """
 
 import argparse
@@ -21,8 +20,8 @@ from torch import Tensor
 from models.generation.codec import FRAMES_PER_LATENT, PATCH, Codec
 from models.generation.control import MAX_THINGS
 from models.generation.small.loading import load_codec
-from models.training.video.clips.composition import Clip, compose
-from models.training.video.clips.photographs import Pictures, load
+from models.training.video.clips.composition import VideoClip, compose
+from models.training.video.clips.photographs import Photographs, load
 from models.training.video.train_codec import to_tensor
 
 logger = logging.getLogger(__name__)
@@ -31,23 +30,23 @@ SHARD = 100  # clips in a file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kept:
-    """Many clips: what training draws from.
+class LatentClips:
+    """Encoded clips to train on.
 
-    `latents` is float16 (clips, channels, latents, h, w); `tracks` float32 (clips, THINGS,
-    4 * latents, 2), NaN where there is no second thing; `weights` uint8 (clips, latents, h, w) is
-    how much of a latent's pixels things cover, 255 for all; `told` are kinds, motions, background.
+    `latents` is float16 (clips, channels, latents, h, w); `tracks` float32 (clips, MAX_THINGS,
+    4 * latents, 2), NaN without a second thing; `weights` uint8 (clips, latents, h, w): how much of
+    a latent's pixels is covered by things, 255 for all; `labels` are kinds, motions and background.
     """
 
     latents: Tensor
     tracks: Tensor
     weights: Tensor
-    told: list[tuple[list[str], list[str], str]]
+    labels: list[tuple[list[str], list[str], str]]
 
 
 @torch.no_grad()
-def encode(codec: Codec, clip: Clip) -> tuple[Tensor, Tensor, Tensor]:
-    """Return latents, tracks and weights of `clip`, as `Kept` has them."""
+def encode(codec: Codec, clip: VideoClip) -> tuple[Tensor, Tensor, Tensor]:
+    """Return latents, tracks and weights of `clip`, as `LatentClips` has them."""
     latents = codec.encode(to_tensor(clip.frames)[None])[0][0].half()
     tracks = torch.full((MAX_THINGS, len(clip.frames), 2), float("nan"))
     tracks[: len(clip.tracks)] = torch.from_numpy(clip.tracks)
@@ -58,7 +57,7 @@ def encode(codec: Codec, clip: Clip) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def fill(
-    folder: Path, codec_file: Path, pictures: Pictures, *, clips: int, size: int, latents: int
+    folder: Path, codec_file: Path, pictures: Photographs, *, clips: int, size: int, latents: int
 ) -> None:
     """Add shards to `folder` until it holds `clips` clips.
 
@@ -82,25 +81,25 @@ def fill(
 
 
 def _write(
-    file: Path, codec: Codec, pictures: Pictures, shard: int, size: int, latents: int
+    file: Path, codec: Codec, pictures: Photographs, shard: int, size: int, latents: int
 ) -> None:
     """Write the clips of `shard`."""
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
-    told = []
+    labels = []
     for seed in range(shard * SHARD, (shard + 1) * SHARD):
         clip = compose(pictures, seed, size=size, frames=FRAMES_PER_LATENT * latents, varied=False)
         parts.append(encode(codec, clip))
-        told.append((clip.kinds, clip.motions, clip.background))
+        labels.append((clip.kinds, clip.motions, clip.background))
     stacked = [torch.stack(part).numpy() for part in zip(*parts, strict=True)]
     scratch = file.with_name(file.name + ".new")
     with scratch.open("wb") as out:
-        line: NDArray[np.str_] = np.array(json.dumps(told))
+        line: NDArray[np.str_] = np.array(json.dumps(labels))
         names = dict(zip(("latents", "tracks", "weights"), stacked, strict=True))
         np.savez(out, allow_pickle=False, told=line, **names)
     scratch.replace(file)
 
 
-def read(folder: Path) -> Kept:
+def read(folder: Path) -> LatentClips:
     """Return all clips of `folder`.
 
     Raises:
@@ -112,14 +111,14 @@ def read(folder: Path) -> Kept:
             f"{folder} holds no latents; run python -m models.training.video.latents"
         )
     parts: dict[str, list[Tensor]] = {"latents": [], "tracks": [], "weights": []}
-    told: list[tuple[list[str], list[str], str]] = []
+    labels: list[tuple[list[str], list[str], str]] = []
     for file in files:
         with np.load(file) as shard:
             for name, held in parts.items():
                 held.append(torch.from_numpy(shard[name]))
-            told += json.loads(str(shard["told"]))
+            labels += json.loads(str(shard["told"]))
     whole = {name: torch.cat(held) for name, held in parts.items()}
-    return Kept(whole["latents"], whole["tracks"], whole["weights"], told)
+    return LatentClips(whole["latents"], whole["tracks"], whole["weights"], labels)
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.training.video.clips.composition import Clip, compose
+from models.training.video.clips.composition import VideoClip, compose
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS
-from models.training.video.clips.photographs import Pictures
+from models.training.video.clips.photographs import Photographs
 
 CROP = 32  # pixels around a thing's middle, of pictures 64 pixels wide
 KIND_NAMES, GROUND_NAMES = tuple(KINDS), tuple(BACKGROUNDS)
@@ -67,13 +67,13 @@ def views(picture: NDArray[np.uint8], place: NDArray[np.float32]) -> tuple[Tenso
     return F.interpolate(cut[None], (32, 32), mode="area")[0], small
 
 
-def sample(clip: Clip, frame: int) -> tuple[Tensor, Tensor, int, int]:
+def sample(clip: VideoClip, frame: int) -> tuple[Tensor, Tensor, int, int]:
     """Return the views of a clip's picture, its first thing's number, its background's number."""
     cut, whole = views(clip.frames[frame], clip.tracks[0, frame])
     return cut, whole, KIND_NAMES.index(clip.kinds[0]), GROUND_NAMES.index(clip.background)
 
 
-def batch(pictures: Pictures, seeds: range, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def batch(pictures: Photographs, seeds: range, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return views and numbers of a picture of each clip with one thing among `seeds`."""
     parts = []
     for seed in seeds:
@@ -84,7 +84,7 @@ def batch(pictures: Pictures, seeds: range, size: int) -> tuple[Tensor, Tensor, 
     return torch.stack(cuts), torch.stack(wholes), torch.tensor(kinds), torch.tensor(grounds)
 
 
-def train(pictures: Pictures, size: int, steps: int = 400) -> Probe:
+def train(pictures: Photographs, size: int, steps: int = 400) -> Probe:
     """Return a probe trained on clips that neither codec nor generator was trained on.
 
     `size` is theirs, in pixels.

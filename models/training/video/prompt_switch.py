@@ -12,8 +12,8 @@ from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator
 from models.generation.samplers.registry import create_sampler
 from models.generation.small.loading import SmallVideoModel
-from models.training.video.clips.composition import Clip
-from models.training.video.clips.paths import RATE
+from models.training.video.clips.composition import VideoClip
+from models.training.video.clips.paths import FRAME_RATE
 from models.training.video.probe import GROUND_NAMES, Probe, views
 
 BEFORE, AFTER = 8, 10  # chunks with one prompt, and then with the other
@@ -22,7 +22,7 @@ Shown = NDArray[np.uint8]
 
 
 def after_switch(
-    drawing: SmallVideoModel, name: str, first: Clip, then: Clip, *, seed: int
+    drawing: SmallVideoModel, name: str, first: VideoClip, then: VideoClip, *, seed: int
 ) -> Shown:
     """Return the pictures that come once `first`'s caption became `then`'s; the track is its own.
 
@@ -42,7 +42,7 @@ def after_switch(
 
 
 @torch.no_grad()
-def seen_after(probe: Probe, pictures: Shown, then: Clip) -> float:
+def seen_after(probe: Probe, pictures: Shown, then: VideoClip) -> float:
     """Return the seconds until the probe names `then`'s background in two pictures running.
 
     Infinity stands for never.
@@ -51,10 +51,12 @@ def seen_after(probe: Probe, pictures: Shown, then: Clip) -> float:
     cuts, wholes = zip(*(views(picture, middle) for picture in pictures), strict=True)
     named = probe(torch.stack(cuts), torch.stack(wholes))[1].argmax(1)
     right = (named == GROUND_NAMES.index(then.background)).tolist()
-    return next((n / RATE for n, both in enumerate(pairwise(right)) if all(both)), float("inf"))
+    return next(
+        (n / FRAME_RATE for n, both in enumerate(pairwise(right)) if all(both)), float("inf")
+    )
 
 
-def changes(clips: Sequence[Clip]) -> Iterator[tuple[Clip, Clip]]:
+def changes(clips: Sequence[VideoClip]) -> Iterator[tuple[VideoClip, VideoClip]]:
     """Yield each clip with the next of another thing on another background."""
     for number, clip in enumerate(clips):
         others = (*clips[number + 1 :], *clips[:number])
@@ -68,7 +70,9 @@ def changes(clips: Sequence[Clip]) -> Iterator[tuple[Clip, Clip]]:
         )
 
 
-def delays(drawing: SmallVideoModel, name: str, clips: Sequence[Clip], probe: Probe) -> list[float]:
+def delays(
+    drawing: SmallVideoModel, name: str, clips: Sequence[VideoClip], probe: Probe
+) -> list[float]:
     """Return the seconds that each change of `clips` takes to be seen."""
     return [
         seen_after(probe, after_switch(drawing, name, first, then, seed=number), then)

@@ -32,8 +32,8 @@ from models.generation.generator import FrameGenerator
 from models.generation.samplers.registry import DEFAULT_STEPS, create_sampler
 from models.generation.small.loading import SmallVideoModel, find_files, load
 from models.streaming import Streaming, run
-from models.training.video.clips.composition import Clip, compose
-from models.training.video.clips.photographs import Pictures
+from models.training.video.clips.composition import VideoClip, compose
+from models.training.video.clips.photographs import Photographs
 from models.training.video.clips.photographs import load as load_pictures
 from models.training.video.probe import (
     GROUND_NAMES,
@@ -45,7 +45,7 @@ from models.training.video.probe import (
     views,
 )
 from models.training.video.prompt_switch import delays
-from models.training.video.train_codec import Recipe, decibels
+from models.training.video.train_codec import CodecRecipe, decibels
 
 logger = logging.getLogger(__name__)
 
@@ -93,9 +93,9 @@ def track_error(pictures: Shown, track: NDArray[np.float32]) -> float:
     )
 
 
-def moving_clips(pictures: Pictures, count: int, size: int, seed: int = 0) -> list[Clip]:
+def moving_clips(pictures: Photographs, count: int, size: int, seed: int = 0) -> list[VideoClip]:
     """Return held-out clips of one thing that crosses much of the frame, from seed `seed` on."""
-    clips: list[Clip] = []
+    clips: list[VideoClip] = []
     while len(clips) < count:
         clip = compose(pictures, seed, size=size, frames=LONG, held_out=True)
         way = np.ptp(clip.tracks[0], axis=0).max()
@@ -105,7 +105,7 @@ def moving_clips(pictures: Pictures, count: int, size: int, seed: int = 0) -> li
     return clips
 
 
-def looks(made: Sequence[Shown], clips: Sequence[Clip], every: int) -> tuple[Tensor, Tensor]:
+def looks(made: Sequence[Shown], clips: Sequence[VideoClip], every: int) -> tuple[Tensor, Tensor]:
     """Return the probe's views of each `every`-th picture but the first, where `clips` say."""
     parts = [
         views(pictures[frame], clip.tracks[0, frame])
@@ -116,7 +116,7 @@ def looks(made: Sequence[Shown], clips: Sequence[Clip], every: int) -> tuple[Ten
     return torch.stack(cuts), torch.stack(wholes)
 
 
-def judged(probe: Probe, made: Sequence[Shown], clips: Sequence[Clip]) -> tuple[float, float]:
+def judged(probe: Probe, made: Sequence[Shown], clips: Sequence[VideoClip]) -> tuple[float, float]:
     """Return the shares of pictures in which the probe names the clip's thing, and background."""
     seen = looks(made, clips, 10)
     each = len(seen[0]) // len(clips)
@@ -128,8 +128,8 @@ def judged(probe: Probe, made: Sequence[Shown], clips: Sequence[Clip]) -> tuple[
 def score(
     drawing: SmallVideoModel,
     name: str,
-    clips: Sequence[Clip],
-    others: Sequence[Clip],
+    clips: Sequence[VideoClip],
+    others: Sequence[VideoClip],
     probe: Probe,
     folder: Path | None,
 ) -> dict[str, float]:
@@ -197,7 +197,7 @@ def main() -> None:
     files, pictures = find_files(options.model), load_pictures(options.pictures)
     drawing = load(files.codec, files.dit)
     size = drawing.info.size
-    ratios = decibels(drawing.codec, pictures, Recipe(size=size))
+    ratios = decibels(drawing.codec, pictures, CodecRecipe(size=size))
     logger.info("codec: %.1f dB, the worst clip %.1f", ratios.mean(), ratios.min())
     probe = train(pictures, size)
     clips, others = (moving_clips(pictures, options.clips, size, seed) for seed in (0, OTHERS))

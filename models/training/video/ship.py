@@ -14,7 +14,7 @@ from models.generation.small import loading as embedded
 from models.shipped import CHECKPOINTS
 
 
-def halve(trained: Path, shipped: Path) -> None:
+def convert_to_float16(trained: Path, shipped: Path) -> None:
     """Write the floating-point tensors of `trained` as float16 to `shipped`, with its metadata."""
     with safe_open(trained, framework="pt") as opened:
         told = opened.metadata()
@@ -38,8 +38,8 @@ def main() -> None:
     options = parser.parse_args()
     embedded.load(options.codec, options.drawing)  # refuses what does not go together
     codec, drawing = (options.to / name for name in embedded.FILE_NAMES)
-    halve(options.codec, codec)
-    halve(options.drawing, drawing)
+    convert_to_float16(options.codec, codec)
+    convert_to_float16(options.drawing, drawing)
 
 
 if __name__ == "__main__":

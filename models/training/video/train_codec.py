@@ -26,15 +26,15 @@ from torch import Tensor, nn
 
 from models.generation.codec import PATCH, Codec, CodecConfig, fold
 from models.training.muon import Muon, groups, share_at
-from models.training.process import hold, turns
+from models.training.process import lock_folder, training_steps
 from models.training.video.clips.composition import compose
-from models.training.video.clips.photographs import Pictures, load
+from models.training.video.clips.photographs import Photographs, load
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class CodecRecipe:
     """A run: `steps` over `clips` clips of `latents` latents; rates rise over `warmup`, then fall.
 
     `noise` is the standard deviation of what is added to latents of unit size; `weight` is how
@@ -62,7 +62,7 @@ def to_tensor(frames: np.ndarray) -> Tensor:
     return torch.from_numpy(frames).permute(3, 0, 1, 2).float() / 127.5 - 1
 
 
-def batch_of(pictures: Pictures, recipe: Recipe, step: int) -> tuple[Tensor, Tensor]:
+def batch_of(pictures: Photographs, recipe: CodecRecipe, step: int) -> tuple[Tensor, Tensor]:
     """Return the clips of `step`, (clips, 3, frames, size, size), and each pixel's weight."""
     shown, weights = [], []
     for index in range(recipe.clips):
@@ -75,7 +75,7 @@ def batch_of(pictures: Pictures, recipe: Recipe, step: int) -> tuple[Tensor, Ten
 
 
 @torch.no_grad()
-def begin(codec: Codec, pictures: Pictures, recipe: Recipe) -> None:
+def begin(codec: Codec, pictures: Photographs, recipe: CodecRecipe) -> None:
     """Set the linear part of `codec` to the principal components of the training pictures.
 
     Latents are divided by the root of each component's deviation: large ones stay larger than
@@ -109,7 +109,7 @@ def loss_of(codec: Codec, pixels: Tensor, weights: Tensor, noise: Tensor) -> Ten
 
 
 @torch.no_grad()
-def decibels(codec: Codec, pictures: Pictures, recipe: Recipe) -> Tensor:
+def decibels(codec: Codec, pictures: Photographs, recipe: CodecRecipe) -> Tensor:
     """Return the peak signal-to-noise ratio of each of some held-out clips of 2.5 s."""
     ratios = []
     for number in range(recipe.scored):
@@ -122,7 +122,7 @@ def decibels(codec: Codec, pictures: Pictures, recipe: Recipe) -> Tensor:
 
 
 @torch.no_grad()
-def calibrate(codec: Codec, pictures: Pictures, recipe: Recipe) -> None:
+def calibrate(codec: Codec, pictures: Photographs, recipe: CodecRecipe) -> None:
     """Set `mean` and `scale` so that training latents have zero mean and unit size."""
     codec.mean.zero_()
     codec.scale.fill_(1.0)
@@ -133,10 +133,10 @@ def calibrate(codec: Codec, pictures: Pictures, recipe: Recipe) -> None:
     codec.scale.copy_(latents.std((0, 2, 3, 4)))
 
 
-class Run:
+class CodecRun:
     """A training run in a folder: the weights, their smoothed copy, the optimiser, the step."""
 
-    def __init__(self, folder: Path, recipe: Recipe, config: CodecConfig) -> None:
+    def __init__(self, folder: Path, recipe: CodecRecipe, config: CodecConfig) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed)
         self.folder, self.recipe = folder, recipe
@@ -147,7 +147,7 @@ class Run:
         )
         self.step = 0
 
-    def start(self, pictures: Pictures) -> None:
+    def start(self, pictures: Photographs) -> None:
         """Take up the run in the folder, or begin one."""
         if not (self.folder / "state.pt").exists():
             begin(self.codec, pictures, self.recipe)
@@ -159,7 +159,7 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]
 
-    def advance(self, pictures: Pictures) -> float:
+    def advance(self, pictures: Photographs) -> float:
         """Make one step and return the loss before it."""
         for group in self.optimiser.param_groups:
             group["share"] = share_at(self.step, self.recipe.steps, self.recipe.warmup)
@@ -180,7 +180,7 @@ class Run:
         self.step += 1
         return loss.item()
 
-    def save(self, pictures: Pictures) -> None:
+    def save(self, pictures: Photographs) -> None:
         """Write what is needed to go on, and the smoothed weights with their decibels."""
         state = {
             "codec": self.codec.state_dict(),
@@ -207,11 +207,11 @@ class Run:
             out.write(json.dumps(line) + "\n")
 
 
-def train(run: Run, pictures: Pictures, minutes: float) -> None:
+def train(run: CodecRun, pictures: Photographs, minutes: float) -> None:
     """Go on with `run` until its last step, for `minutes`, or until SIGTERM."""
     run.start(pictures)
     begun = time.monotonic()
-    for _ in turns(
+    for _ in training_steps(
         lambda: run.step < run.recipe.steps, lambda: run.save(pictures), minutes=minutes
     ):
         loss = run.advance(pictures)
@@ -225,15 +225,15 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".cache/eyeline/training/codec"))
     parser.add_argument("--pictures", type=Path, default=Path(".cache/eyeline/training/pictures"))
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--steps", type=int, default=Recipe().steps)
-    parser.add_argument("--size", type=int, default=Recipe().size)
+    parser.add_argument("--steps", type=int, default=CodecRecipe().steps)
+    parser.add_argument("--size", type=int, default=CodecRecipe().size)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
-    recipe = Recipe(steps=options.steps, size=options.size)
-    with hold(options.folder, parser):
-        run = Run(options.folder, recipe, CodecConfig())
+    recipe = CodecRecipe(steps=options.steps, size=options.size)
+    with lock_folder(options.folder, parser):
+        run = CodecRun(options.folder, recipe, CodecConfig())
         train(run, load(options.pictures), options.minutes)
 
 

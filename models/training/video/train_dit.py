@@ -32,13 +32,13 @@ from models.generation.control import track_maps
 from models.generation.dit import Dit, DitConfig, TextKeysValues
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small.loading import PromptedDit, SmallVideoInfo, save
-from models.training.bfloat16 import Halves
+from models.training.bfloat16 import Bfloat16Products
 from models.training.muon import Muon, groups, share_at
-from models.training.process import hold, turns
+from models.training.process import lock_folder, training_steps
 from models.training.video import shapes as dit_shapes
 from models.training.video.clips.captions import caption, vocabulary
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS
-from models.training.video.latents import Kept, read
+from models.training.video.latents import LatentClips, read
 from models.training.video.shapes import Shape
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ EDGES = (  # what is between the layers and the world
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class DitRecipe:
     """A run: `steps` over `clips` clips; rates rise over `warmup`, then fall.
 
     `weight` is how much more an object's token counts. In the share `switched` of the steps the
@@ -82,7 +82,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class DitBatch:
     """Clips of a step, as the model takes them; `weights` (clips, 1, latents, h, w)."""
 
     latents: Tensor
@@ -99,7 +99,7 @@ class Past:
     condition: Tensor
 
 
-def hide(rng: np.random.Generator, track: Tensor, recipe: Recipe) -> Tensor:
+def hide_tracks(rng: np.random.Generator, track: Tensor, recipe: DitRecipe) -> Tensor:
     """Return (THINGS, pictures, 2) with some tracks hidden, whole or for a while."""
     track = track.clone()
     for thing in track:
@@ -112,20 +112,20 @@ def hide(rng: np.random.Generator, track: Tensor, recipe: Recipe) -> Tensor:
     return track
 
 
-def batch_of(kept: Kept, recipe: Recipe, rng: np.random.Generator) -> Batch:
+def batch_of(kept: LatentClips, recipe: DitRecipe, rng: np.random.Generator) -> DitBatch:
     """Return a batch drawn from `rng`."""
-    chosen = rng.integers(len(kept.told), size=recipe.clips)
+    chosen = rng.integers(len(kept.labels), size=recipe.clips)
     latents = kept.latents[chosen].float()
     count, height, width = latents.shape[2:]
-    tracks = [hide(rng, kept.tracks[index], recipe) for index in chosen]
+    tracks = [hide_tracks(rng, kept.tracks[index], recipe) for index in chosen]
     condition = torch.stack([track_maps(track, count, height, width) for track in tracks])
     weights = 1 + recipe.weight * kept.weights[chosen].float()[:, None] / 255
-    captions = [caption(rng, *kept.told[index]) for index in chosen]
-    return Batch(latents, condition, weights, captions)
+    captions = [caption(rng, *kept.labels[index]) for index in chosen]
+    return DitBatch(latents, condition, weights, captions)
 
 
 def loss_of(
-    model: Dit, batch: Batch, shape: Shape, past: Past, noise: Tensor, text: TextKeysValues
+    model: Dit, batch: DitBatch, shape: Shape, past: Past, noise: Tensor, text: TextKeysValues
 ) -> Tensor:
     """Return the weighted squared error of what the model makes of the noisy latents.
 
@@ -141,7 +141,7 @@ def loss_of(
 
 
 def denoised(
-    model: Dit, batch: Batch, shape: Shape, past: Past, noise: Tensor, text: TextKeysValues
+    model: Dit, batch: DitBatch, shape: Shape, past: Past, noise: Tensor, text: TextKeysValues
 ) -> Tensor:
     """Return what the model makes of the noisy latents of `shape`, after a context from `past`.
 
@@ -164,7 +164,7 @@ def denoised(
     return made[:, :, shape.clean :]
 
 
-def switched(batch: Batch, shape: Shape, rng: np.random.Generator) -> Past:
+def switched(batch: DitBatch, shape: Shape, rng: np.random.Generator) -> Past:
     """Return a past that is, up to a place in the context, that of the next clip of the batch."""
     latents, condition = batch.latents.clone(), batch.condition.clone()
     if shape.clean:
@@ -175,8 +175,8 @@ def switched(batch: Batch, shape: Shape, rng: np.random.Generator) -> Past:
 
 
 @torch.no_grad()
-def own_past(
-    model: Dit, batch: Batch, shape: Shape, noise: Tensor, text: TextKeysValues, level: float
+def generated_past(
+    model: Dit, batch: DitBatch, shape: Shape, noise: Tensor, text: TextKeysValues, level: float
 ) -> Past:
     """Return the batch's latents, with those of the context as the model makes them itself.
 
@@ -191,11 +191,11 @@ def own_past(
     return past
 
 
-class Run:
+class DitRun:
     """A training run in a folder: the weights, their smoothed copy, the optimiser, the step."""
 
     def __init__(
-        self, folder: Path, recipe: Recipe, shows: SmallVideoInfo, config: DitConfig
+        self, folder: Path, recipe: DitRecipe, shows: SmallVideoInfo, config: DitConfig
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed)
@@ -228,7 +228,7 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seconds = state["step"], state["seconds"]
 
-    def advance(self, kept: Kept) -> tuple[str, float]:
+    def advance(self, kept: LatentClips) -> tuple[str, float]:
         """Make one step; return the sampler whose shape it had, and the loss before it."""
         recipe, model = self.recipe, self.both.model
         for group in self.optimiser.param_groups:
@@ -237,14 +237,14 @@ class Run:
         batch = batch_of(kept, recipe, rng)
         shape = dit_shapes.draw(rng, batch.latents.shape[2], self.shows.reach)
         noise = torch.from_numpy(rng.standard_normal(batch.latents.shape, np.float32))
-        with Halves():
+        with Bfloat16Products():
             text = model.project_text(*self.both.words(batch.captions))
             past = Past(batch.latents, batch.condition)
             if rng.random() < recipe.switched:
                 past = switched(batch, shape, rng)
             elif self.step >= recipe.own_from * recipe.steps and rng.random() < recipe.own:
                 level = float(rng.choice([1.0, 0.7, 0.4]))
-                past = own_past(model, batch, shape, noise.roll(1, 0), text, level)
+                past = generated_past(model, batch, shape, noise.roll(1, 0), text, level)
             loss = loss_of(model, batch, shape, past, noise, text)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
@@ -279,12 +279,12 @@ class Run:
             out.write(json.dumps({"step": self.step, "seconds": self.seconds, **means}) + "\n")
 
 
-def train(run: Run, kept: Kept, minutes: float) -> None:
+def train(run: DitRun, kept: LatentClips, minutes: float) -> None:
     """Go on with `run` until its last step, for `minutes`, or until SIGTERM."""
     run.resume()
     last = time.process_time()
     losses: dict[str, list[float]] = {}
-    for _ in turns(lambda: run.step < run.recipe.steps, run.save, minutes=minutes):
+    for _ in training_steps(lambda: run.step < run.recipe.steps, run.save, minutes=minutes):
         kind, loss = run.advance(kept)
         losses.setdefault(kind, []).append(loss)
         now = time.process_time()
@@ -308,7 +308,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=root / "dit")
     parser.add_argument("--latents", type=Path, default=root / "latents")
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--steps", type=int, default=Recipe().steps)
+    parser.add_argument("--steps", type=int, default=DitRecipe().steps)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--begin", type=Path, help="weights that a new run begins with")
     parser.add_argument("--threads", type=int, default=1)
@@ -317,8 +317,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     kept = read(options.latents)
     config = DitConfig(channels=kept.latents.shape[1])
-    with hold(options.folder, parser):
-        run = Run(options.folder, Recipe(steps=options.steps), shows(options.size), config)
+    with lock_folder(options.folder, parser):
+        run = DitRun(options.folder, DitRecipe(steps=options.steps), shows(options.size), config)
         if options.begin:
             run.begin(options.begin)
         train(run, kept, options.minutes)

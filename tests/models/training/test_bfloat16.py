@@ -2,7 +2,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import nn
 
-from models.training.bfloat16 import Halves
+from models.training.bfloat16 import Bfloat16Products
 
 
 def test_products_are_made_in_half_precision_and_all_else_is_as_it_was() -> None:
@@ -12,12 +12,12 @@ def test_products_are_made_in_half_precision_and_all_else_is_as_it_was() -> None
     whole = half = x
     for layer in layers:
         whole = layer(whole)
-        with Halves():
+        with Bfloat16Products():
             half = layer(half)
     assert half.dtype == torch.float32
     assert not torch.equal(half, whole)
     torch.testing.assert_close(half, whole, rtol=0, atol=0.02)
-    with Halves():
+    with Bfloat16Products():
         assert torch.equal(F.layer_norm(x, (8,)), F.layer_norm(x.clone(), (8,)))
         assert (x + 1e-4).sub(x).mean() > 0.9e-4  # lost in half precision
     half.square().sum().backward()  # type: ignore[no-untyped-call]  # PyTorch's own

@@ -13,8 +13,8 @@ from PIL import Image, ImageFilter
 
 from models.training.video.clips.captions import caption
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS, instances
-from models.training.video.clips.paths import Floats, Track, draw
-from models.training.video.clips.photographs import Pictures
+from models.training.video.clips.paths import Floats, ObjectPath, draw
+from models.training.video.clips.photographs import Photographs
 
 Pixels = NDArray[np.uint8]
 
@@ -25,7 +25,7 @@ DEPTH = 0.8  # the same for backgrounds, which are further away than what the ca
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clip:
+class VideoClip:
     """A clip and all that is known about it.
 
     `frames` is uint8 (frames, size, size, 3); `tracks` float32 (objects, frames, 2), x and y of
@@ -43,23 +43,23 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Thing:
+class ComposedObject:
     """An object as it is drawn: premultiplied RGBA at its final size, and its path."""
 
     kind: str
     sprite: Image.Image
-    track: Track
+    track: ObjectPath
 
 
 def compose(
-    pictures: Pictures,
+    pictures: Photographs,
     seed: int,
     *,
     size: int,
     frames: int,
     held_out: bool = False,
     varied: bool = True,
-) -> Clip:
+) -> VideoClip:
     """Return clip number `seed`, `size` pixels square: one object, or two in a third of clips.
 
     Objects that are not `varied` are always the first photograph of their kind, at one size, and
@@ -76,7 +76,7 @@ def compose(
     motions = tuple(thing.track.motion for thing in things)
     ground = backdrop(pictures, rng, background, size, held_out=held_out)
     shown, masks = paint(ground, things)
-    return Clip(
+    return VideoClip(
         shown,
         masks,
         np.stack([thing.track.points for thing in things]),
@@ -88,7 +88,7 @@ def compose(
 
 
 def _thing(
-    pictures: Pictures,
+    pictures: Photographs,
     rng: np.random.Generator,
     kind: str,
     size: int,
@@ -96,7 +96,7 @@ def _thing(
     *,
     held_out: bool,
     varied: bool,
-) -> Thing:
+) -> ComposedObject:
     names = instances(kind, held_out=held_out)
     photograph = pictures.objects[str(rng.choice(names)) if varied else names[0]]
     height, width = photograph.shape[:2]
@@ -107,11 +107,11 @@ def _thing(
     sprite = Image.fromarray(photograph, "RGBa").resize((width, height), Image.Resampling.LANCZOS)
     if varied and rng.random() < 0.5:
         sprite = sprite.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return Thing(kind, sprite, draw(rng, frames))
+    return ComposedObject(kind, sprite, draw(rng, frames))
 
 
 def backdrop(
-    pictures: Pictures, rng: np.random.Generator, name: str, size: int, *, held_out: bool
+    pictures: Photographs, rng: np.random.Generator, name: str, size: int, *, held_out: bool
 ) -> Floats:
     """Return background `name` as float32 (size, size, 3) in [0, 255], its cut drawn from `rng`."""
     ground = BACKGROUNDS[name]
@@ -138,7 +138,7 @@ def _soften(picture: Image.Image, deviation: float) -> Image.Image:
     return picture.filter(ImageFilter.GaussianBlur(deviation))
 
 
-def paint(ground: Floats, things: list[Thing]) -> tuple[Pixels, Pixels]:
+def paint(ground: Floats, things: list[ComposedObject]) -> tuple[Pixels, Pixels]:
     """Return the frames, and the masks of the things; a later thing is in front."""
     size = len(ground)
     frames = len(things[0].track.points)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.float32] | NDArray[np.float64]
 
-RATE = 16  # pictures a second in all clips
+FRAME_RATE = 16  # pictures a second in all clips
 NEAR, FAR = 0.14, 0.86  # where an object's middle may be, as a share of the frame
 DIRECTIONS = {
     "left": (-1.0, 0.0),
@@ -20,22 +20,22 @@ MOTIONS = (*DIRECTIONS, "circle", "bounce", "wave", "still", "free")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Track:
+class ObjectPath:
     """A path: its motion's name, and float32 (frames, 2), the middle's x and y in [0, 1]."""
 
     motion: str
     points: Floats
 
 
-def draw(rng: np.random.Generator, frames: int) -> Track:
+def draw(rng: np.random.Generator, frames: int) -> ObjectPath:
     """Return a path drawn from `rng`: free ones as often as all the named ones together."""
     motion = "free" if rng.random() < 0.5 else str(rng.choice(MOTIONS[:-1]))
-    return Track(motion, path(motion, rng, frames))
+    return ObjectPath(motion, path(motion, rng, frames))
 
 
 def path(motion: str, rng: np.random.Generator, frames: int) -> Floats:
     """Return `motion` as float32 (frames, 2), with its place, speed and size drawn from `rng`."""
-    time = np.arange(frames, dtype=np.float32) / RATE
+    time = np.arange(frames, dtype=np.float32) / FRAME_RATE
     start = rng.uniform(0.25, 0.75, 2).astype(np.float32)
     if motion in DIRECTIONS:
         return _straight(np.array(DIRECTIONS[motion], np.float32), rng, time)

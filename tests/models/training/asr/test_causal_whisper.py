@@ -12,13 +12,13 @@ from models.asr.whisper import lora
 from models.asr.whisper.loading import read
 from models.asr.words import RATE
 from models.training.asr import clips
-from models.training.asr.adapter_run import Run, TrainingConfig, begin, keep
+from models.training.asr.adapter_run import AdapterRun, AdapterTrainingConfig, open_run, save_run
 from models.training.asr.causal_whisper import train, validate
 from models.weights import fetch as weights
 from tests.models.asr.tiny import CONFIG, tiny_whisper, write_ctranslate2
 from tests.paths import WEIGHTS
 
-Begin = Callable[[str], Run]
+Begin = Callable[[str], AdapterRun]
 
 
 @pytest.fixture(scope="module")
@@ -41,20 +41,20 @@ def begin_run(tmp_path_factory: pytest.TempPathFactory) -> Begin:
     write_ctranslate2(tiny_whisper(CONFIG), model)
     table = weights.fetch("tiny.en", WEIGHTS) / "tokenizer.json"
     (model / "tokenizer.json").write_bytes(table.read_bytes())
-    config = TrainingConfig(
+    config = AdapterTrainingConfig(
         model=str(model), aligner=str(model), rank=2, warmup=1, seconds=(1, 2), batch_seconds=3,
         engines=(("hum", 1.0),), held_out=("held",), validation=1,
     )  # fmt: skip
     torch.set_num_threads(1)
 
-    def started(name: str) -> Run:
+    def started(name: str) -> AdapterRun:
         (folder / name).mkdir(exist_ok=True)
-        return begin(config, folder / "packed", folder / name, folder)
+        return open_run(config, folder / "packed", folder / name, folder)
 
     return started
 
 
-def skip(run: Run) -> None:
+def skip(run: AdapterRun) -> None:
     assert run.step
 
 
@@ -103,7 +103,7 @@ def test_the_kept_adapter_is_the_average_and_loads(begin_run: Begin) -> None:
     run = begin_run("kept")
     train(run, 3, skip, every=100)
     own = [parameter.detach().clone() for parameter in run.trained]
-    keep(run)
+    save_run(run)
     for parameter, value in zip(run.trained, own, strict=True):
         torch.testing.assert_close(parameter.data, value, rtol=0, atol=0)
     plain = read(Path(run.config.model)).build()

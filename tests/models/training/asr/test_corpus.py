@@ -9,16 +9,18 @@ from models.asr.words import RATE
 from models.errors import ModelError
 from models.training.asr import corpus, voices
 from models.training.asr.text import Sentence
-from models.training.asr.voices import Spoken, resample
+from models.training.asr.voices import SynthesizedSpeech, resample
 
 BOOKS = [Sentence(f"There is the letter {c} in this sentence.", "book", "own") for c in "abcdefgh"]
 
 
-def hum(text: str, rng: np.random.Generator) -> Spoken:
+def hum(text: str, rng: np.random.Generator) -> SynthesizedSpeech:
     """A voice that hums as long as a speaker would take, at a drawn pitch."""
     pitch = rng.uniform(80, 300)
     time = np.arange(int(len(text) / 14 * RATE)) / RATE
-    return Spoken(np.sin(2 * np.pi * pitch * time).astype(np.float32), "hum", {"pitch": pitch})
+    return SynthesizedSpeech(
+        np.sin(2 * np.pi * pitch * time).astype(np.float32), "hum", {"pitch": pitch}
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -71,11 +73,11 @@ def test_a_folder_keeps_to_its_recipe(tmp_path: Path) -> None:
 )
 def test_sound_that_cannot_be_the_text_is_left_out(seconds: float, loudness: float) -> None:
     samples = np.full(int(seconds * RATE), loudness, np.float32)
-    assert not corpus.usable(Spoken(samples, "hum", {}), "Twenty-six letters of text")
+    assert not corpus.usable(SynthesizedSpeech(samples, "hum", {}), "Twenty-six letters of text")
 
 
 def test_sound_as_long_as_its_text_is_kept() -> None:
-    assert corpus.usable(Spoken(np.full(2 * RATE, 0.5, np.float32), "hum", {}), "x" * 30)
+    assert corpus.usable(SynthesizedSpeech(np.full(2 * RATE, 0.5, np.float32), "hum", {}), "x" * 30)
 
 
 def test_resampling_keeps_a_tone_at_its_place() -> None:

@@ -4,23 +4,23 @@ import pytest
 from models.asr.whisper.align import FRAME
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
-from models.training.asr.mixing import Item, Said, after, augment, mix
+from models.training.asr.mixing import TrainingItem, Utterance, augment, mix, without_start
 
 LENGTH = 6 * RATE
 
 
-def draw() -> Said:
+def draw() -> Utterance:
     """Half a second of a click train: token 7 ends at frame 10, token 8 at frame 25."""
     sound = np.zeros(RATE // 2, np.float32)
     sound[::100] = 0.5
-    return Said(sound, [7, 8], [10, 25])
+    return Utterance(sound, [7, 8], [10, 25])
 
 
 def voice() -> Samples:
     return np.sin(np.arange(RATE) / 7).astype(np.float32)
 
 
-def item(seed: int, length: int = LENGTH) -> Item:
+def item(seed: int, length: int = LENGTH) -> TrainingItem:
     return mix(draw, voice, length, np.random.default_rng(seed))
 
 
@@ -37,7 +37,7 @@ def test_words_end_where_their_sound_does() -> None:
 
 
 def test_talk_that_began_earlier_is_the_prompt_and_its_sound_is_cut_there() -> None:
-    before = after(Said(draw().samples, [5, 6, 7, 8], [4, 10, 10, 25]), 2, most=2)
+    before = without_start(Utterance(draw().samples, [5, 6, 7, 8], [4, 10, 10, 25]), 2, most=2)
     assert before.before == (6, 7)  # the tokens of a word stay together, the oldest are left out
     assert before.tokens == [8]
     assert before.ends == [15]
@@ -46,28 +46,28 @@ def test_talk_that_began_earlier_is_the_prompt_and_its_sound_is_cut_there() -> N
     assert made.tokens[:3] == [8, 7, 8]
     last = made.ends[0] - 3
     assert np.count_nonzero(made.clean[: last * FRAME]) == 48  # 15 of 25 frames of clicks
-    assert after(draw(), 2, most=9).tokens == []
+    assert without_start(draw(), 2, most=9).tokens == []
 
 
 def test_an_item_has_its_length_and_may_break_off_amid_a_word() -> None:
     made = [item(seed, RATE) for seed in range(40)]
-    assert all(len(one.clean) == len(one.heard) == RATE for one in made)
+    assert all(len(one.clean) == len(one.augmented) == RATE for one in made)
     assert any(one.ends and one.ends[-1] * FRAME > RATE for one in made)
     assert any(not one.tokens for one in made)
 
 
 def test_the_seed_decides_everything() -> None:
-    np.testing.assert_array_equal(item(3).heard, item(3).heard)
-    assert not np.array_equal(item(3).heard, item(4).heard)
+    np.testing.assert_array_equal(item(3).augmented, item(3).augmented)
+    assert not np.array_equal(item(3).augmented, item(4).augmented)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_what_is_heard_is_sound_and_not_the_clean_one(seed: int) -> None:
     made = item(seed)
-    assert made.heard.dtype == np.float32
-    assert np.abs(made.heard).max() <= 1.0
-    assert np.isfinite(made.heard).all()
-    assert not np.array_equal(made.heard, made.clean)
+    assert made.augmented.dtype == np.float32
+    assert np.abs(made.augmented).max() <= 1.0
+    assert np.isfinite(made.augmented).all()
+    assert not np.array_equal(made.augmented, made.clean)
 
 
 def test_rooms_and_noise_delay_nothing() -> None:

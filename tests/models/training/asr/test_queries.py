@@ -6,7 +6,16 @@ from torch import nn
 
 from models.asr.streaming.causal import Blocks
 from models.asr.whisper.whisper import Whisper, WhisperConfig
-from models.training.asr.queries import EARLY, IGNORED, LATE, MAIN, Queries, answer, ask, pack
+from models.training.asr.queries import (
+    EARLY,
+    IGNORED,
+    LATE,
+    MAIN,
+    Queries,
+    build_queries,
+    decode_queries,
+    pack,
+)
 
 END = 99
 BLOCKS = Blocks(chunk=5, first=10)
@@ -14,7 +23,7 @@ OPENING = (90, 91)
 
 
 def queries(ends: list[int], frames: int = 60, seed: int = 0) -> Queries:
-    return ask(
+    return build_queries(
         OPENING,
         range(len(ends)),
         ends,
@@ -68,7 +77,7 @@ def test_silence_is_answered_by_the_end() -> None:
 
 
 def test_without_blocks_every_question_hears_the_whole() -> None:
-    made = ask(
+    made = build_queries(
         OPENING, [1, 2], [5, 9], frames=20, blocks=None, end_of_text=END,
         rng=np.random.default_rng(0),
     )  # fmt: skip
@@ -96,7 +105,7 @@ def test_one_packed_pass_equals_a_stream_that_asks_one_by_one() -> None:
         2, 60, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
     )
     batch = [queries([12, 22, 31, 55], seed=3), queries([40], seed=4)]
-    hidden = answer(model, encoded, pack(batch, 60))
+    hidden = decode_queries(model, encoded, pack(batch, 60))
     compared = set()
     for row, made in enumerate(batch):
         for query in range(len(made.tokens)):

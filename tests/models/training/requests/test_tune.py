@@ -14,8 +14,8 @@ from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
 from models.assistant.scene.query_parsing import named
 from models.assistant.scene.scene_entry import SceneEntry
-from models.training.requests.alarms import Score, in_a_row, judge, scored, trials, watched
-from models.training.requests.timelines import Picture, compose, targets, whole
+from models.training.requests.alarms import NoticeScore, in_a_row, judge, scored, trials, watched
+from models.training.requests.timelines import LabeledPicture, compose, targets, whole
 from models.training.requests.tune import best, crossings, fitted, logistic
 from models.vision.class_names import NAMES
 
@@ -35,8 +35,8 @@ def picture(
     objects: Sequence[Sequence[str]],
     looks: Sequence[Observation],
     people: int | None = 0,
-) -> Picture:
-    return Picture(
+) -> LabeledPicture:
+    return LabeledPicture(
         id=name, clip=name.startswith("clip"), half=0, objects=objects, people=people,
         colours=(), looks=tuple(looks),
     )  # fmt: skip
@@ -54,7 +54,7 @@ def test_a_label_says_yes_no_or_leaves_it_open() -> None:
 
 def test_delays_misses_and_false_alarms_are_counted() -> None:
     truth = [False] * 4 + [True] * 4 + [False] * 4
-    score = Score()
+    score = NoticeScore()
     judge(score, truth, [(2, True), (5, True), (6, True)])
     assert (score.events, score.came, score.went, score.alarms) == (2, [2], [], 2)
     assert score.missed == 0.5
@@ -123,9 +123,9 @@ def test_a_share_that_tells_gives_evidence_with_the_right_sign() -> None:
 
 
 def test_the_best_setting_keeps_to_the_budget() -> None:
-    def tried(wait: int, alarms: int) -> tuple[Weighing, Score]:
+    def tried(wait: int, alarms: int) -> tuple[Weighing, NoticeScore]:
         weighing = Weighing(slope=1, offset=0, hit=1, miss=1, cap=wait)
-        return weighing, Score(came=[wait], events=1, alarms=alarms, hours=1)
+        return weighing, NoticeScore(came=[wait], events=1, alarms=alarms, hours=1)
 
     pairs = [tried(2, 9), tried(4, 3), tried(6, 1)]
     assert best(pairs, 4)[0].cap == 4

@@ -5,14 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.assistant.scene.scene_entry import clock
-from models.training.text_log.logs import Log, held_out, make
+from models.training.text_log.logs import SyntheticLog, held_out, make
 from models.training.text_log.world import COMMON
 from models.vision.class_names import NAMES
 
 NUMBERS = st.integers(0, 100_000)
 
 
-def shown(log: Log) -> set[str]:
+def shown(log: SyntheticLog) -> set[str]:
     return {name for m in log.moments for name in (m.names[0][0], *m.others)}
 
 
@@ -85,7 +85,7 @@ def test_the_later_of_two_things_is_said_to_come_last(number: int) -> None:
             continue
         words = turn.answer.removeprefix("The ").removesuffix(".")
         name, _, which = words.partition(" came ")
-        both = [other for other in set(mains) if f" {other}" in turn.ask]
+        both = [other for other in set(mains) if f" {other}" in turn.question]
         index = {other: mains.index(other) for other in both}
         expected = min(index.values()) if which == "first" else max(index.values())
         assert index[name] == expected

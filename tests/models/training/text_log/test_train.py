@@ -13,10 +13,10 @@ from models.language.lora import add
 from models.language.smollm2 import Chat, opening
 from models.training.text_log.logs import make, prompt
 from models.training.text_log.score import validate
-from models.training.text_log.train import Recipe, loss_of, sequence, train, widen
+from models.training.text_log.train import TextLogRecipe, add_low_rank, loss_of, sequence, train
 from tests.models.assistant.chatting import chat
 
-RECIPE = Recipe(steps=4, logs=2, rank=2, warmup=2)
+RECIPE = TextLogRecipe(steps=4, logs=2, rank=2, warmup=2)
 
 
 def alone(talk: Chat, number: int) -> torch.Tensor:
@@ -44,7 +44,7 @@ def test_questions_in_one_pass_are_scored_as_if_each_were_alone(number: int) -> 
 
 def test_changes_of_low_rank_begin_as_none_and_merge_into_the_weights(tmp_path: Path) -> None:
     plain, changed, merged = chat(), chat(), chat()
-    trained = widen(changed.decoder, RECIPE)
+    trained = add_low_rank(changed.decoder, RECIPE)
     made = sequence(plain, make(1))
     assert loss_of(changed.decoder, made) == loss_of(plain.decoder, made)
     train(merged, RECIPE, tmp_path, minutes=10)
@@ -74,7 +74,7 @@ def test_training_lowers_the_loss_of_what_it_was_shown(tmp_path: Path) -> None:
     made = sequence(chat(), make(0))
     before = loss_of(chat().decoder, made)
     talk = chat()
-    train(talk, Recipe(steps=15, logs=1, rank=4, warmup=2, rate=0.03), tmp_path, minutes=10)
+    train(talk, TextLogRecipe(steps=15, logs=1, rank=4, warmup=2, rate=0.03), tmp_path, minutes=10)
     assert loss_of(talk.decoder, made) < 0.8 * before
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS
-from models.training.video.clips.photographs import Pictures
+from models.training.video.clips.photographs import Photographs
 
 
-def pictures() -> Pictures:
+def pictures() -> Photographs:
     objects, grounds = {}, {}
     for kind in KINDS.values():
         for name in (*kind.train, *kind.held_out):
@@ -19,7 +19,7 @@ def pictures() -> Pictures:
         if ground.picture:
             rng = np.random.default_rng(zlib.crc32(name.encode()))
             grounds[name] = _coloured(rng, 64, 90)
-    return Pictures(objects, grounds)
+    return Photographs(objects, grounds)
 
 
 def _coloured(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ import torch
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.small import loading as embedded
 from models.streaming import run
-from models.training.video.ship import halve
+from models.training.video.ship import convert_to_float16
 from tests.models.generation import tiny
 
 
@@ -14,7 +14,7 @@ def test_half_of_the_bytes_draw_the_same_but_for_rounding(tmp_path: Path) -> Non
     shipped = [tmp_path / "halves" / name for name in embedded.FILE_NAMES]
     shipped[0].parent.mkdir()
     for file, half in zip((trained.codec, trained.dit), shipped, strict=True):
-        halve(file, half)
+        convert_to_float16(file, half)
     drawn = []
     for files in ((trained.codec, trained.dit), shipped):
         loaded = embedded.load(*files)

@@ -4,25 +4,25 @@ import torch
 
 from models.generation.codec import CodecConfig
 from models.generation.small.loading import load_codec
-from models.training.video.train_codec import Recipe, Run, decibels, train
+from models.training.video.train_codec import CodecRecipe, CodecRun, decibels, train
 from tests.models.training.video import drawn
 
 PICTURES = drawn.pictures()
 CONFIG = CodecConfig(channels=8, wide=8, fine=8, finest=8, deep=1)
-RECIPE = Recipe(steps=6, clips=2, latents=2, size=32, warmup=2, scored=2)
+RECIPE = CodecRecipe(steps=6, clips=2, latents=2, size=32, warmup=2, scored=2)
 
 
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(tmp_path: Path) -> None:
-    whole = Run(tmp_path / "whole", RECIPE, CONFIG)
+    whole = CodecRun(tmp_path / "whole", RECIPE, CONFIG)
     whole.start(PICTURES)
     for _ in range(6):
         whole.advance(PICTURES)
-    first = Run(tmp_path / "parts", RECIPE, CONFIG)
+    first = CodecRun(tmp_path / "parts", RECIPE, CONFIG)
     first.start(PICTURES)
     for _ in range(3):
         first.advance(PICTURES)
     first.save(PICTURES)
-    second = Run(tmp_path / "parts", RECIPE, CONFIG)
+    second = CodecRun(tmp_path / "parts", RECIPE, CONFIG)
     train(second, PICTURES, minutes=5)
     assert second.step == 6
     for one, two in zip(whole.smooth.parameters(), second.smooth.parameters(), strict=True):
@@ -30,7 +30,7 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(tmp_path: Path) -> No
 
 
 def test_what_is_saved_decodes_as_it_was_scored(tmp_path: Path) -> None:
-    run = Run(tmp_path, RECIPE, CONFIG)
+    run = CodecRun(tmp_path, RECIPE, CONFIG)
     train(run, PICTURES, minutes=5)
     codec = load_codec(tmp_path / "codec.safetensors")
     ratios = [decibels(made, PICTURES, RECIPE) for made in (codec, run.smooth)]

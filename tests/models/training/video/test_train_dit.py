@@ -18,18 +18,17 @@ from models.streaming import Streaming, run
 from models.training.video import shapes as dit_shapes
 from models.training.video.latents import fill, read
 from models.training.video.shapes import Shape
-from models.training.video.train_codec import Recipe as CodecRecipe
-from models.training.video.train_codec import Run as CodecRun
+from models.training.video.train_codec import CodecRecipe, CodecRun
 from models.training.video.train_dit import (
     LEAST,
-    Batch,
+    DitBatch,
+    DitRecipe,
+    DitRun,
     Past,
-    Recipe,
-    Run,
     batch_of,
     denoised,
+    generated_past,
     loss_of,
-    own_past,
     switched,
     train,
 )
@@ -39,7 +38,7 @@ from tests.models.training.video.test_train_codec import CONFIG
 
 PICTURES = drawn.pictures()
 SHOWS = SmallVideoInfo(32, ("duck",), ("grass",), Reach(sink=1, window=2))
-RECIPE = Recipe(steps=8, clips=3, own_from=0.25, own=0.7, warmup=2)
+RECIPE = DitRecipe(steps=8, clips=3, own_from=0.25, own=0.7, warmup=2)
 
 
 def samplers() -> list[tuple[str, Callable[[Backbone], object]]]:
@@ -102,13 +101,13 @@ def latents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def fresh(folder: Path) -> Run:
+def fresh(folder: Path) -> DitRun:
     config = tiny.dit().config
     sizes = {name: getattr(config, name) for name in config.__slots__}
-    return Run(folder, RECIPE, SHOWS, type(config)(**{**sizes, "channels": 8}))
+    return DitRun(folder, RECIPE, SHOWS, type(config)(**{**sizes, "channels": 8}))
 
 
-def truth_of(batch: Batch) -> Past:
+def truth_of(batch: DitBatch) -> Past:
     return Past(batch.latents, batch.condition)
 
 
@@ -209,7 +208,7 @@ def test_an_own_past_replaces_the_context_and_nothing_else(latents: Path) -> Non
     shape = with_a_context(4)
     text = trainer.both.model.project_text(*trainer.both.words(batch.captions))
     noise = torch.randn(batch.latents.shape, generator=torch.Generator().manual_seed(0))
-    past = own_past(trainer.both.model, batch, shape, noise, text, 1.0)
+    past = generated_past(trainer.both.model, batch, shape, noise, text, 1.0)
     context = set(shape.order[: shape.clean])
     for n in range(9):
         assert torch.equal(past.latents[:, :, n], batch.latents[:, :, n]) != (n in context)

@@ -13,7 +13,8 @@ import av
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
-from media.audio.resampling import Resampler, ResamplerState, Samples, samples_from_av
+from media.audio.pcm import samples_from_av
+from media.audio.resampling import Resampler, ResamplerState, Samples
 from media.channel import Channel
 from media.clock import Clock
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame

@@ -13,7 +13,8 @@ import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
-from media.audio.resampling import Resampler, ResamplerState, Samples, samples_to_av
+from media.audio.pcm import samples_to_av
+from media.audio.resampling import Resampler, ResamplerState, Samples
 from media.clock import Clock
 from media.frames import AudioChunk, VideoFrame
 from media.video import SizeLimits, check_pixels, frame_to_av

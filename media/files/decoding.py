@@ -12,7 +12,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from media.audio.resampling import samples_from_av
+from media.audio.pcm import samples_from_av
 from media.errors import MediaTooLongError, UnreadableMediaError
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.video import frame_from_av

@@ -7,6 +7,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from media.audio.pcm import to_int16
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, VideoFrame
 
 TICKS = VIDEO_CLOCK_HZ // 1000  # in a millisecond, the unit of Matroska's timestamps
@@ -31,7 +32,7 @@ class FlacWriter:
         if self._container is None or self._stream is None:
             self._container = av.open(str(self._path), "w", format="flac")
             self._stream = self._container.add_stream("flac", rate=SAMPLE_RATE, layout="mono")
-        pcm = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
+        pcm = to_int16(samples)
         frame = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
         frame.sample_rate = SAMPLE_RATE
         frame.pts = self._end

@@ -25,7 +25,8 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 
-from media.audio.resampling import Samples, samples_from_av, samples_to_av
+from media.audio.pcm import samples_from_av, samples_to_av
+from media.audio.resampling import Samples
 from media.clock import LiveClock
 from media.frames import AudioChunk, VideoFrame
 from rtc.aiortc_patches import ice_connection, transports

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from media.audio.resampling import Samples, samples_from_av
+from media.audio.pcm import samples_from_av
+from media.audio.resampling import Samples
 from media.clock import ReplayClock
 from media.frames import AudioChunk, VideoFrame
 from media.video import SizeLimits

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 
-from media.audio.resampling import Samples, samples_from_av
+from media.audio.pcm import samples_from_av
+from media.audio.resampling import Samples
 from media.clock import LiveClock
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.video import SizeLimits

@@ -11,7 +11,8 @@ import base64
 import numpy as np
 from numpy.typing import NDArray
 
-from media.audio.resampling import Resampler, encode_pcm
+from media.audio.pcm import encode_pcm
+from media.audio.resampling import Resampler
 from media.events import Announce, Answer, Cancel, Question, Speech
 from web.protocol.items import (
     Item,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from media.audio.resampling import PcmDecoder
+from media.audio.pcm import PcmDecoder
 from media.events import Caption, Clear, Commit, TurnEnded, TurnStarted
 from media.frames import AudioChunk
 from web.protocol.items import heard, insert, remove, replace, surplus

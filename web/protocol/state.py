@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from media.audio.resampling import Encoding
+from media.audio.pcm import PcmEncoding
 from media.events import Input, RequestMet
 from media.generation_events import GenerationConfig
 from web.protocol.items import ItemList
@@ -22,7 +22,7 @@ class Shown(Event):
 
 
 SOUND_HZ = 16_000  # rate of the sound that a session hears
-FORMATS: dict[str, tuple[Encoding, int]] = {  # of sound on the wire: encoding and sample rate
+FORMATS: dict[str, tuple[PcmEncoding, int]] = {  # of sound on the wire: encoding and sample rate
     "audio/pcm": ("pcm16", 24_000),
     "audio/pcmu": ("ulaw", 8_000),
     "audio/pcma": ("alaw", 8_000),

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
-from media.audio.resampling import Resampler, encode_pcm
+from media.audio.pcm import encode_pcm
+from media.audio.resampling import Resampler
 from media.pipeline.speech.stage import split_clauses
 from web.context import authenticate, service_context
 from web.problems import ProblemError

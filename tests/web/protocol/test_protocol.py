@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.audio.resampling import encode_pcm
+from media.audio.pcm import encode_pcm
 from media.events import (
     Answer,
     Cancel,

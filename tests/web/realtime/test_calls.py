@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 
-from media.audio.resampling import samples_from_av, samples_to_av
+from media.audio.pcm import samples_from_av, samples_to_av
 from media.pipeline.models import GenerationService, GenerationSlots
 from media.worker import Worker
 from tests.media.pipeline.generation.painting import ScriptedPainter

@@ -14,7 +14,8 @@ from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from openai.types.chat import ChatCompletion
 
-from media.audio.resampling import Resampler, encode_pcm
+from media.audio.pcm import encode_pcm
+from media.audio.resampling import Resampler
 from media.files.decoding import decode_audio
 from media.frames import SAMPLE_RATE
 from tests.paths import SPEECH

@@ -12,7 +12,7 @@ from openai import OpenAI
 from openai.types.audio import TranscriptionVerbose
 from starlette.testclient import TestClient
 
-from media.audio.resampling import samples_to_av
+from media.audio.pcm import samples_to_av
 from media.files.decoding import decode_audio
 from models.asr.words import RATE
 from tests.paths import SPEECH

@@ -23,11 +23,11 @@ Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Written:
-    """The sound so far, until where it was listened to, and the tokens: `words` are out."""
+class AlignAttState:
+    """The sound so far, until where it was processed to, and the tokens: `words` are out."""
 
     sound: Samples
-    listened: int = 0
+    processed: int = 0
     tokens: tuple[int, ...] = ()
     words: int = 0
 
@@ -43,29 +43,33 @@ class AlignAtt:
         self._rules = Rules(recogniser.tokenizer, timestamps=False)
         self._opening = recogniser.tokenizer.opening(None, timestamps=False)
 
-    def init_state(self) -> Written:
-        return Written(np.zeros(0, np.float32))
+    def init_state(self) -> AlignAttState:
+        return AlignAttState(np.zeros(0, np.float32))
 
-    def step(self, state: Written, samples: Samples) -> tuple[Written, list[TranscriptUpdate]]:
+    def step(
+        self, state: AlignAttState, samples: Samples
+    ) -> tuple[AlignAttState, list[TranscriptUpdate]]:
         state = replace(state, sound=np.concatenate([state.sound, samples]))
         heard = []
-        while len(state.sound) - state.listened >= self._interval:
-            state = replace(state, listened=state.listened + self._interval)
-            state, news = self._listen(state, done=False)
+        while len(state.sound) - state.processed >= self._interval:
+            state = replace(state, processed=state.processed + self._interval)
+            state, news = self._process(state, done=False)
             heard.append(news)
         return state, heard
 
-    def flush(self, state: Written) -> list[TranscriptUpdate]:
-        return [self._listen(replace(state, listened=len(state.sound)), done=True)[1]]
+    def flush(self, state: AlignAttState) -> list[TranscriptUpdate]:
+        return [self._process(replace(state, processed=len(state.sound)), done=True)[1]]
 
     @torch.inference_mode()
-    def _listen(self, state: Written, *, done: bool) -> tuple[Written, TranscriptUpdate]:
+    def _process(
+        self, state: AlignAttState, *, done: bool
+    ) -> tuple[AlignAttState, TranscriptUpdate]:
         model, tokenizer = self._recogniser.model, self._recogniser.tokenizer
-        known = state.listened // FRAME
+        known = state.processed // FRAME
         tokens = list(state.tokens)
         reads = [*self._opening, *tokens]
-        text = self._window.listen(state.sound[: state.listened])
-        while len(tokens) < 10 + 8 * state.listened / RATE:
+        text = self._window.listen(state.sound[: state.processed])
+        while len(tokens) < 10 + 8 * state.processed / RATE:
             hidden, text, asked = model.decode_asking(torch.tensor([reads]), text)
             row = self._rules.apply(model.logits(hidden[0, -1]), tokens)
             token = int(row.argmax())
@@ -83,5 +87,5 @@ class AlignAtt:
             RecognizedWord(tokenizer.decode(word), 0, 0) for word in words[state.words : out]
         )
         return replace(state, tokens=tuple(tokens), words=out), TranscriptUpdate(
-            fresh, (), state.listened
+            fresh, (), state.processed
         )

@@ -28,7 +28,7 @@ from models.asr.ancat.loading import About
 from models.asr.ancat.network import AncatConfig, Mode
 from models.asr.ancat.search import Spelling
 from models.asr.ancat.stream import AncatStream, AncatStreamConfig
-from models.asr.whisper import loading as recogniser
+from models.asr.whisper import loading as recognizer
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
@@ -119,7 +119,7 @@ def main() -> None:
     print(f"{len(pairs)} clips, {seconds:.0f} s, beam {given.beam}\n")
     print(HEAD)
     spelling = Spelling(letters=letter_model.load(given.letters)) if given.letters else None
-    aligner = recogniser.load("base", given.weights) if given.follow else None
+    aligner = recognizer.load("base", given.weights) if given.follow else None
     for run in given.runs:
         file = run / WEIGHTS
         if not file.exists():

@@ -1,12 +1,11 @@
-"""How soon an answer begins, in text and in sound, after minutes and hours of stream.
+"""Latency of an answer, in text and in sound, after minutes and hours of stream.
 
     python -m tests.bench.bench_ask --minutes 1 10 60 360 --captions
 
-The stream is made up (`tests.bench.lines`): its moments are remembered by the embedded model's
-language model as any others; after ten minutes its blocks are copies of earlier ones. `dense`
-reads all of its lines again for a question, in the same run. With `--captions` speech is
-recognised meanwhile, in real time, on another thread. Sound is the first clause, spoken by
-hibari-tts.
+The stream is synthetic (`tests.bench.synthetic_stream`); after ten minutes its blocks are copies
+of earlier ones. `dense` reads all of its lines again for a question, in the same run. With
+`--captions` speech is recognized at the same time, in real time, on another thread. The sound is
+the first clause, spoken by hibari-tts.
 """
 
 import argparse
@@ -38,16 +37,22 @@ from models.language.smollm2 import asking, opening
 from models.memory.kv_store.tiers import Budget, open_store
 from models.memory.rekv import Frame
 from models.speech.hibari import HibariSynthesizer
-from tests.bench.lines import EVERY, PICTURE, Drawn, look, questions
+from tests.bench.synthetic_stream import (
+    BLANK_FRAME,
+    INTERVAL,
+    SyntheticPerception,
+    observation_at,
+    questions,
+)
 from tests.paths import SPEECH
 
-AT_ONCE = 16  # moments that are read together where only their number matters
-READ = 600  # seconds of stream that are read in truth
+BATCH = 16  # moments that are read together where only their number matters
+READ_LIMIT = 600  # seconds of stream that are read in truth
 MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AnswerLatency:
     """Seconds from a question to the first token, to the first sound, and of CPU up to a token."""
 
     token: float
@@ -57,7 +62,7 @@ class Asked:
 
 def ask(
     model: SmallModel, memory: SmallModelMemory, voice: HibariSynthesizer, question: str, now: float
-) -> Asked:
+) -> AnswerLatency:
     """Ask, up to the first clause as sound."""
     began, cpu = time.perf_counter(), time.thread_time()
     said = model.answer(memory, question, now=now).pieces
@@ -71,14 +76,14 @@ def ask(
             break
     if clauses:
         voice.synthesize(clauses[0])
-    return Asked(token, time.perf_counter() - began, cpu)
+    return AnswerLatency(token, time.perf_counter() - began, cpu)
 
 
 @torch.no_grad()
 def dense(model: SmallModel, seconds: int, question: str) -> float:
     """Return the seconds to the first token if all lines are read again for the question."""
     chat, decoder = model.chat, model.chat.decoder
-    lines = [embed(chat, look(at).moment) for at in range(0, seconds, EVERY)]
+    lines = [embed(chat, observation_at(at).moment) for at in range(0, seconds, INTERVAL)]
     prompt = opening(SYSTEM), asking(asked(question, seconds))
     first, last = (decoder.embed(chat.tokens(part)) for part in prompt)
     x = torch.cat([first, *lines, last])
@@ -92,16 +97,16 @@ def dense(model: SmallModel, seconds: int, question: str) -> float:
 
 
 def remember(model: SmallModel, memory: SmallModelMemory, until: int) -> None:
-    """Remember the moments up to `until` seconds: those after `READ` are copies of others.
+    """Remember the moments up to `until` seconds: those after `READ_LIMIT` are copies of others.
 
     What a block holds changes nothing about times and sizes.
     """
     entries = memory.diary.entries
-    begin = int(entries[-1].moment.time) + EVERY if entries else 0
-    times = range(begin, until, EVERY)
-    read = [at for at in times if at < READ]
-    for low in range(0, len(read), AT_ONCE):
-        looks = [look(at) for at in read[low : low + AT_ONCE]]
+    begin = int(entries[-1].moment.time) + INTERVAL if entries else 0
+    times = range(begin, until, INTERVAL)
+    read = [at for at in times if at < READ_LIMIT]
+    for low in range(0, len(read), BATCH):
+        looks = [observation_at(at) for at in read[low : low + BATCH]]
         frames = [
             Frame(embed(model.chat, seen.moment), seen.moment.time, seen.moment.time)
             for seen in looks
@@ -111,9 +116,9 @@ def remember(model: SmallModel, memory: SmallModelMemory, until: int) -> None:
         entries += [_entry(block.id, seen) for block, seen in zip(blocks, looks, strict=True)]
     store = memory.rekv.store
     for at in times[len(read) :]:
-        block = store.table.blocks[-AT_ONCE].whole().clone()
+        block = store.table.blocks[-BATCH].whole().clone()
         stored = store.append(block, start=float(at), end=float(at), represented=False)
-        entries.append(_entry(stored.id, look(at)))
+        entries.append(_entry(stored.id, observation_at(at)))
 
 
 def _entry(block: int, seen: Observation) -> LoggedEntry:
@@ -123,10 +128,10 @@ def _entry(block: int, seen: Observation) -> LoggedEntry:
 def encode(model: SmallModel, memory: SmallModelMemory, count: int) -> tuple[float, float]:
     """Remember `count` moments one by one; return median seconds and CPU seconds of each."""
     took, cpu = [], []
-    begin = int(memory.diary.entries[-1].moment.time) + EVERY if memory.diary.entries else 0
-    for at in range(begin, begin + count * EVERY, EVERY):
+    begin = int(memory.diary.entries[-1].moment.time) + INTERVAL if memory.diary.entries else 0
+    for at in range(begin, begin + count * INTERVAL, INTERVAL):
         before = time.perf_counter(), time.thread_time()
-        model.step(memory, (PICTURE, float(at)))
+        model.step(memory, (BLANK_FRAME, float(at)))
         took.append(time.perf_counter() - before[0])
         cpu.append(time.thread_time() - before[1])
     return statistics.median(took), statistics.median(cpu)
@@ -245,7 +250,7 @@ def main() -> None:
     chat = smollm2.load_packed(options.weights / "smollm2-135m", changes)
     took = time.perf_counter() - began[0], time.process_time() - began[1]
     print(f"load: {took[0]:.1f} s, {took[1]:.1f} of CPU; process {held():.0f} MiB")
-    model = SmallModel(chat, Drawn())
+    model = SmallModel(chat, SyntheticPerception())
     busy = captions(options.weights) if options.captions else contextlib.nullcontext()
     with tempfile.TemporaryDirectory() as folder, busy:
         measure(model, Path(folder), options)

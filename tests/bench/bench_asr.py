@@ -1,4 +1,4 @@
-"""Word errors, delay and cost of our recogniser beside faster-whisper on the same weights.
+"""Word errors, delay and cost of our recognizer beside faster-whisper on the same weights.
 
     python -m tests.bench.bench_asr --speech FOLDER --models tiny.en base
 
@@ -94,14 +94,14 @@ def peer_model(name: str, folder: Path, scratch: Path) -> FasterWhisper:
     return FasterWhisper(str(view), device="cpu", compute_type="float32", cpu_threads=1)
 
 
-def stream(recogniser: LocalAgreement, samples: Samples) -> list[Piece]:
+def stream(recognizer: LocalAgreement, samples: Samples) -> list[Piece]:
     """Return words and the sound heard when they were committed; the last ones at infinity."""
-    state = recogniser.init_state()
+    state = recognizer.init_state()
     pieces: list[Piece] = []
     for start in range(0, len(samples), CHUNK):
-        state, news = recogniser.step(state, samples[start : start + CHUNK])
+        state, news = recognizer.step(state, samples[start : start + CHUNK])
         pieces += [(texts(heard), heard.position / RATE) for heard in news]
-    return pieces + [(texts(heard), float("inf")) for heard in recogniser.flush(state)]
+    return pieces + [(texts(heard), float("inf")) for heard in recognizer.flush(state)]
 
 
 def texts(heard: TranscriptUpdate) -> list[str]:
@@ -171,9 +171,9 @@ def bench_streamed(
 ) -> list[WordErrors]:
     mine = WordErrors(f"{ours.name} streamed, eyeline")
     theirs = WordErrors(f"{ours.name} streamed, whisper_streaming on faster-whisper")
-    recogniser = LocalAgreement(ours, LocalAgreementConfig(interval=interval))
+    recognizer = LocalAgreement(ours, LocalAgreementConfig(interval=interval))
     for clip, reference in zip(clips, references, strict=True):
-        pieces = measure(mine, clip, partial(stream, recogniser, clip.samples))
+        pieces = measure(mine, clip, partial(stream, recognizer, clip.samples))
         mine.delays += delays(pieces, reference)
         other = WhisperStreaming(peer, interval)
         pieces = measure(theirs, clip, partial(other.stream, clip.samples))

@@ -27,19 +27,19 @@ from models.assistant.scene.query_parsing import about
 from models.assistant.small_model import SmallModel, SmallModelMemory
 from models.language import smollm2
 from models.vision.class_names import NAMES
-from tests.bench import blind
+from tests.bench import blind_set
 
-Line = blind.Line
+Line = blind_set.Line
 DIGITS = {
     "no": "0", "nobody": "0", "none": "0", "one": "1", "two": "2", "three": "3", "four": "4",
     "five": "5", "a": "a",
 }  # fmt: skip
-SHOWN = 6.0  # seconds that a composition shows a picture
+SHOWN_SECONDS = 6.0  # seconds that a composition shows a picture
 
 
 def frames(line: Line, *, rate: float = 2.0) -> Iterator[tuple[Pixels, float]]:
     """Yield pictures of `line` with times from 0; a photograph is shown for two seconds."""
-    file = blind.path(line)
+    file = blind_set.path(line)
     if line["media"] == "photo":
         pixels = np.array(ImageOps.exif_transpose(Image.open(file)).convert("RGB"))
         for index in range(3):
@@ -56,7 +56,7 @@ def frames(line: Line, *, rate: float = 2.0) -> Iterator[tuple[Pixels, float]]:
                 yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), at - line["start"]
 
 
-def right(kind: str, expected: list[str], said: str) -> bool:
+def is_right(kind: str, expected: list[str], said: str) -> bool:
     """Return whether `said` answers as `expected`: one of these, as words of the answer."""
     words = re.findall(r"[a-z0-9:]+", said.lower())
     if kind in ("yes", "yesno2", "no"):
@@ -98,7 +98,7 @@ def compositions(lines: list[Line], count: int, seed: int) -> Iterator[list[Line
 def composed_questions(shown: list[Line]) -> list[dict[str, Any]]:
     """Return what is asked of a composition: order, when, and whether a thing was shown.
 
-    `about` are the places of the pictures that must be recognised to answer.
+    `about` are the places of the pictures that must be recognized to answer.
     """
     names = [line["objects"][0][0] for line in shown]
     asked = []
@@ -111,17 +111,17 @@ def composed_questions(shown: list[Line]) -> list[dict[str, Any]]:
     first = f"What came first, the {names[0]} or the {names[3]}?"
     expect = [f"the {names[0]} came"]
     asked.append({"kind": "order", "ask": first, "expect": expect, "about": (0, 3)})
-    middle = [str(second) for second in range(int(2 * SHOWN), int(3 * SHOWN) + 1)]
+    middle = [str(second) for second in range(int(2 * SHOWN_SECONDS), int(3 * SHOWN_SECONDS) + 1)]
     last = f"When did you last see the {names[2]}?"
     asked.append({"kind": "when", "ask": last, "expect": middle})
     asked.append({"kind": "yes", "ask": f"Did you see the {names[0]}?", "expect": ["yes"]})
     return asked
 
 
-def recognised(memory: SmallModelMemory, shown: list[Line], places: tuple[int, ...]) -> bool:
-    """Return whether the eyes named the pictures at `places` of a composition right."""
+def recognized(memory: SmallModelMemory, shown: list[Line], places: tuple[int, ...]) -> bool:
+    """Return whether the eyes named the pictures at `places` of a composition correctly."""
     for place in places:
-        begin, end = place * SHOWN, (place + 1) * SHOWN
+        begin, end = place * SHOWN_SECONDS, (place + 1) * SHOWN_SECONDS
         entries = [e for e in memory.diary.entries if begin <= e.moment.time < end]
         seen = {name for e in entries for name in (e.main, *e.moment.others)}
         known = {NAMES[c] for name in shown[place]["objects"][0] for c in about(name).names}
@@ -130,7 +130,7 @@ def recognised(memory: SmallModelMemory, shown: list[Line], places: tuple[int, .
     return True
 
 
-class Once(Perception):
+class CachedPerception(Perception):
     """Eyes that do not look at a picture again that they have just seen: pictures stand still."""
 
     def __init__(self, real: Perception) -> None:
@@ -143,7 +143,7 @@ class Once(Perception):
         return replace(self.seen, moment=replace(self.seen.moment, time=time))
 
 
-class Score:
+class AnswerTally:
     """Right and all, by media and kind; and seconds of each answer."""
 
     def __init__(self, *, show: bool) -> None:
@@ -165,13 +165,13 @@ class Score:
                 pieces.append(piece)
             self.whole.append(time.perf_counter() - begun)
             said = "".join(pieces)
-            good = right(question["kind"], question["expect"], said)
+            good = is_right(question["kind"], question["expect"], said)
             kind = question["kind"]
             if kind == "count":
                 kind += " of people" if about(question["ask"]).persons else " of things"
             self.tally[f"{media} {kind}"].append(good)
-            if question.get("about") and recognised(memory, line["shown"], question["about"]):
-                self.tally[f"{media} {kind}, both things recognised"].append(good)
+            if question.get("about") and recognized(memory, line["shown"], question["about"]):
+                self.tally[f"{media} {kind}, both things recognized"].append(good)
             if self.show:
                 print(
                     "  " if good else "x ", line["id"], "|", question["ask"], "|", said, flush=True
@@ -197,8 +197,8 @@ def watched(
 def composed(shown: list[Line]) -> Iterator[tuple[Pixels, float]]:
     for index, line in enumerate(shown):
         pixels = next(frames(line))[0]
-        for second in range(int(SHOWN)):
-            yield pixels, index * SHOWN + second
+        for second in range(int(SHOWN_SECONDS)):
+            yield pixels, index * SHOWN_SECONDS + second
 
 
 def main() -> None:
@@ -215,9 +215,9 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     changes = load_file(options.adapter) if options.adapter else None
     chat = smollm2.load_packed(options.weights / "smollm2-135m", changes)
-    model = SmallModel(chat, Once(eyes.load(options.weights)))
-    score = Score(show=options.show)
-    lines = blind.labels(options.half)[: options.limit]
+    model = SmallModel(chat, CachedPerception(eyes.load(options.weights)))
+    score = AnswerTally(show=options.show)
+    lines = blind_set.labels(options.half)[: options.limit]
     for line in lines:
         memory, now = watched(model, frames(line))
         if options.show:

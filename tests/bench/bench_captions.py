@@ -39,7 +39,7 @@ from tests.bench.captions_scoring import (
     interval,
     word_ends,
 )
-from tests.bench.sphinx import Sphinx
+from tests.bench.pocketsphinx_baseline import PocketSphinxStream
 
 Hear = Callable[[SpeechClip, Placed], Followed]
 HEAD = (
@@ -62,7 +62,7 @@ def systems(name: str, folder: Path, adapter: Path | None) -> dict[str, Hear]:
         "ANCAT, beam 8 and letters": ancat_load.shipped(folder),
         "AlignAtt, 300 ms": AlignAtt(offline, interval=0.3),
         "AlignAtt, 1 s": AlignAtt(offline, interval=1.0),
-        "pocketsphinx": Sphinx(),
+        "pocketsphinx": PocketSphinxStream(),
     }
     found: dict[str, Hear] = {
         "offline, beam 5": lambda clip, _: whole(clip, lambda s: transcribe(offline, s)),
@@ -109,7 +109,7 @@ def row(label: str, clips: Sequence[SpeechClip], found: Sequence[Followed]) -> s
     cost = sum(one.cost for one in found) / sum(one.seconds for one in found)
     revised = 100 * sum(one.revised for one in found) / words
     delays = " | ".join(
-        halves([at for one in found for at in getattr(one, kind)])
+        percentiles([at for one in found for at in getattr(one, kind)])
         for kind in ("shown", "real", "committed")
     )
     split = "/".join(map(str, total.split))
@@ -123,7 +123,7 @@ def wer(total: WordErrors) -> float:
     return 100 * total.errors / max(1, total.words)
 
 
-def halves(values: Sequence[float]) -> str:
+def percentiles(values: Sequence[float]) -> str:
     if not values:
         return ""
     return " / ".join(f"{v:.2f}" for v in np.percentile(values, [50, 95]))
@@ -151,7 +151,9 @@ def continuous(stream: CausalStream, clips: Sequence[SpeechClip], minutes: float
         if position >= mark:
             cost = (time.process_time() - used) / (five / RATE)
             resident = psutil.Process().memory_info().rss / 2**20
-            line = f"| {mark / RATE / 60:.0f} | {halves(lags)} | {cost:.2f} | {resident:.0f} |\n"
+            line = (
+                f"| {mark / RATE / 60:.0f} | {percentiles(lags)} | {cost:.2f} | {resident:.0f} |\n"
+            )
             sys.stdout.write(line)
             sys.stdout.flush()
             mark, used, lags = mark + five, time.process_time(), []

@@ -45,7 +45,9 @@ from models.training.video.clips.photographs import load as load_pictures
 from models.training.video.probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
 from models.training.video.score import moving_clips, track_error
 
-SPAN = 40  # pictures judged together: once round the circle, so that what moves is never still
+SPAN = (
+    40  # pictures probe_measures together: once round the circle, so that what moves is never still
+)
 LATENTS = SPAN // FRAMES_PER_LATENT
 MINUTE = 60 * FRAME_RATE // SPAN  # spans
 STREAMS = (
@@ -91,7 +93,7 @@ def circle(first: int, count: int) -> Way:
     return (0.5 + 0.25 * np.stack([np.cos(turn), np.sin(turn)], 1)).astype(np.float32)
 
 
-def reach_of(name: str, whole: Reach) -> Reach:
+def stream_reach(name: str, whole: Reach) -> Reach:
     """Return how far back the stream `name` sees; `whole` is what the model was trained with."""
     if name == "stream-dit" or name.endswith("no sink"):
         return Reach(sink=0, window=whole.window)
@@ -104,7 +106,7 @@ def spans(
     drawing: SmallVideoModel, name: str, scene: Scene, seed: int, latents: int
 ) -> Iterator[Shown]:
     """Yield the pictures of a stream, `SPAN` at a time."""
-    backbone = drawing.backbone(reach_of(name, drawing.info.reach))
+    backbone = drawing.backbone(stream_reach(name, drawing.info.reach))
     stream = FrameGenerator(create_sampler(name.split(",")[0], backbone, seed=seed), drawing.codec)
     prompt = drawing.prompt_encoder.prompt(scene.text)
     controls = (
@@ -121,7 +123,7 @@ def spans(
             held = []
 
 
-def looks(pictures: Shown, before: Shown | None) -> Measures:
+def picture_statistics(pictures: Shown, before: Shown | None) -> Measures:
     """Return what colour, sharpness, motion and seams `pictures` have, after the one `before`."""
     numbers = pictures.astype(np.float32)
     red, green, blue = numbers.mean((0, 1, 2))
@@ -141,7 +143,7 @@ def looks(pictures: Shown, before: Shown | None) -> Measures:
     }
 
 
-def judged(probe: Probe | None, pictures: Shown, path: Way, scene: Scene) -> Measures:
+def probe_measures(probe: Probe | None, pictures: Shown, path: Way, scene: Scene) -> Measures:
     """Return how often the probe is right, if there is one, and how far the thing is off."""
     error = {"error": track_error(pictures, path)}
     if probe is None:
@@ -164,10 +166,10 @@ def measured(
     busy = time.process_time()
     for number, pictures in enumerate(spans(drawing, name, scene, seed, latents)):
         worked = (time.process_time() - busy) / LATENTS * 1000
-        told = looks(pictures, before)
-        told |= judged(probe, pictures, circle(SPAN * number, SPAN), scene)
-        told |= {"ms": worked, "MB": process.memory_info().rss / 1e6}
-        out.append(told)
+        measures = picture_statistics(pictures, before)
+        measures |= probe_measures(probe, pictures, circle(SPAN * number, SPAN), scene)
+        measures |= {"ms": worked, "MB": process.memory_info().rss / 1e6}
+        out.append(measures)
         before, busy = pictures[-1], time.process_time()
     return out
 
@@ -184,15 +186,18 @@ def real(
             with torch.no_grad():
                 pictures = to_pictures(drawing.codec.decode(drawing.codec.encode(pixels)[0])[0])
         scene = Scene(clip.kinds[0], clip.background)
-        each.append(looks(pictures, None) | judged(probe, pictures, clip.tracks[0], scene))
+        each.append(
+            picture_statistics(pictures, None)
+            | probe_measures(probe, pictures, clip.tracks[0], scene)
+        )
     return mean(each)
 
 
 def mean(each: Sequence[Measures]) -> Measures:
     """Return the mean of each measure."""
     parts: dict[str, list[float]] = defaultdict(list)
-    for told in each:
-        for name, value in told.items():
+    for measures in each:
+        for name, value in measures.items():
             parts[name].append(value)
     return {name: float(np.mean(values)) for name, values in parts.items()}
 
@@ -202,20 +207,21 @@ HEAD = """
 |---|---|---|---|---|---|---|---|---|---|---|"""
 
 
-def row(name: str, minute: str, told: Measures) -> str:
+def row(name: str, minute: str, measures: Measures) -> str:
     """Return a line of the table."""
-    colour = " ".join(f"{told[part]:.0f}" for part in ("red", "green", "blue"))
-    cost = f"{told['ms']:.1f} | {told['MB']:.0f}" if "ms" in told else " | "
+    colour = " ".join(f"{measures[part]:.0f}" for part in ("red", "green", "blue"))
+    cost = f"{measures['ms']:.1f} | {measures['MB']:.0f}" if "ms" in measures else " | "
     return (
-        f"| {name} | {minute} | {colour} | {told['sharpness']:.2f} | {told['motion']:.2f} | "
-        f"{told['seams']:.2f} | {share(told, 'class')} | {share(told, 'background')} | "
-        f"{told['error']:.1f} | {cost} |"
+        f"| {name} | {minute} | {colour} | {measures['sharpness']:.2f} | "
+        f"{measures['motion']:.2f} | "
+        f"{measures['seams']:.2f} | {share(measures, 'class')} | {share(measures, 'background')} | "
+        f"{measures['error']:.1f} | {cost} |"
     )
 
 
-def share(told: Measures, name: str) -> str:
+def share(measures: Measures, name: str) -> str:
     """Return a share in percent, a dash where it was not measured."""
-    return f"{told[name]:.0%}" if name in told else "-"
+    return f"{measures[name]:.0%}" if name in measures else "-"
 
 
 def drift(first: Measures, last: Measures) -> str:
@@ -232,7 +238,7 @@ def drift(first: Measures, last: Measures) -> str:
     )
 
 
-def probe_of(file: Path, pictures: Photographs, steps: int, size: int) -> Probe:
+def load_probe(file: Path, pictures: Photographs, steps: int, size: int) -> Probe:
     """Return the probe in `file`; where there is none, train it on pictures of `size`."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -243,15 +249,15 @@ def probe_of(file: Path, pictures: Photographs, steps: int, size: int) -> Probe:
 
 
 def report(
-    drawing: SmallVideoModel, probe: Probe | None, name: str, told: argparse.Namespace
+    drawing: SmallVideoModel, probe: Probe | None, name: str, options: argparse.Namespace
 ) -> str:
     """Print the rows of a stream, minute by minute, and return what became of it."""
-    latents = told.latents or round(told.minutes * MINUTE * LATENTS)
+    latents = options.latents or round(options.minutes * MINUTE * LATENTS)
     streams = [
         measured(drawing, probe, name, scene, seed, latents)
-        for seed, scene in enumerate(scenes(told.prompts))
+        for seed, scene in enumerate(scenes(options.prompts))
     ]
-    every = min(told.every or MINUTE, len(streams[0]))
+    every = min(options.every or MINUTE, len(streams[0]))
     rows = [
         mean([span for stream in streams for span in stream[start : start + every]])
         for start in range(0, len(streams[0]) - every + 1, every)
@@ -274,18 +280,18 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=3, help="streams a row is the mean of")
     parser.add_argument("--every", type=int, help="spans of 2.5 s a row; a minute's by default")
     parser.add_argument("--clips", type=int, default=24, help="real ones")
-    told = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    files, pictures = find_files(told.model), load_pictures(told.pictures)
+    files, pictures = find_files(options.model), load_pictures(options.pictures)
     drawing = load(files.codec, files.dit)
     size = drawing.info.size
-    kept = told.probe or Path(f".cache/eyeline/bench/probe-{size}.safetensors")
-    probe = None if told.no_probe else probe_of(kept, pictures, told.probe_steps, size)
-    clips = moving_clips(pictures, told.clips, size)
-    print("; ".join(scene.text for scene in scenes(told.prompts)) + HEAD)
+    kept = options.probe or Path(f".cache/eyeline/bench/probe-{size}.safetensors")
+    probe = None if options.no_probe else load_probe(kept, pictures, options.probe_steps, size)
+    clips = moving_clips(pictures, options.clips, size)
+    print("; ".join(scene.text for scene in scenes(options.prompts)) + HEAD)
     print(row("real clips", "", real(drawing, probe, clips, coded=False)))
     print(row("the same through the codec", "", real(drawing, probe, clips, coded=True)))
-    ends = {name: report(drawing, probe, name, told) for name in told.streams}
+    ends = {name: report(drawing, probe, name, options) for name in options.streams}
     print()
     for name, end in ends.items():
         print(f"- {name}: {end}")

@@ -25,7 +25,7 @@ from models.language import smollm2
 from models.language.decoder import Decoder, generate
 from models.language.kv_cache import Cache
 from models.language.smollm2 import Chat, asking, opening
-from tests.bench.lines import EVERY, moment, questions
+from tests.bench.synthetic_stream import INTERVAL, entry_at, questions
 
 SHOWN = 12  # moments that a question is answered from
 LONGEST = 48
@@ -36,8 +36,8 @@ ROOM = 128  # tokens of question and answer
 def context(chat: Chat, number: int) -> Tensor:
     """Return the opening and some lines, as embeddings."""
     first = chat.decoder.embed(chat.tokens(opening(SYSTEM)))
-    times = range(number * 60, number * 60 + SHOWN * EVERY, EVERY)
-    return torch.cat([first, *(embed(chat, moment(at)) for at in times)])
+    times = range(number * 60, number * 60 + SHOWN * INTERVAL, INTERVAL)
+    return torch.cat([first, *(embed(chat, entry_at(at)) for at in times)])
 
 
 @torch.no_grad()

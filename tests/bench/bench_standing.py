@@ -31,7 +31,7 @@ from models.language import lora as adapter
 from models.language import smollm2
 from models.training.requests.alarms import in_a_row, scored, share, trials, watched
 from models.training.requests.timelines import FOLDER, RATE, compose, load, targets, whole
-from tests.bench import blind
+from tests.bench import blind_set
 from tests.bench.bench_blind import frames
 
 VIEWS = 14  # of a photograph, as a camera in a hand would see it
@@ -55,8 +55,8 @@ def views(pixels: Pixels, rng: np.random.Generator) -> Iterator[Pixels]:
         yield seen.round().clip(0, 255).astype(np.uint8)
 
 
-def colours(line: blind.Line) -> list[str]:
-    """Return the colours that the main thing may be said to have."""
+def colors(line: blind_set.Line) -> list[str]:
+    """Return the accepted colors of the main thing."""
     asked = [question for question in line["questions"] if question["kind"] == "colour"]
     return [word for question in asked for word in question["expect"]]
 
@@ -65,7 +65,7 @@ def look_at_all(weights: Path) -> None:
     """Write the looks at every picture, and what is in them."""
     sight = eyes.load(weights)
     rows, shares = [], []
-    for line in blind.labels():
+    for line in blind_set.labels():
         pictures = frames(line, rate=RATE)
         if line["media"] == "photo":
             seed = int.from_bytes(line["id"].encode()[:8], "little")
@@ -73,14 +73,14 @@ def look_at_all(weights: Path) -> None:
             moved = views(photo, np.random.default_rng(seed))
             pictures = ((view, index / RATE) for index, view in enumerate(moved))
         about = {key: line[key] for key in ("id", "media", "objects", "people")}
-        about["colours"] = colours(line)
+        about["colours"] = colors(line)
         for pixels, at in pictures:
             look = sight.look(pixels, at)
             seen = {
                 "moment": asdict(look.moment),
                 "persons": [round(score, 3) for score in look.persons],
             }
-            rows.append(json.dumps(about | {"half": blind.half_of(line["id"])} | seen))
+            rows.append(json.dumps(about | {"half": blind_set.half_of(line["id"])} | seen))
             shares.append(look.shares.numpy().astype(np.float16))
         print(line["id"], len(rows), flush=True)
     FOLDER.mkdir(parents=True, exist_ok=True)

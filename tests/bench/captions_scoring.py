@@ -30,7 +30,7 @@ Placed = list[tuple[str, float]]  # plain words, each with a time in seconds
 
 
 class Stream(Protocol):
-    """A streaming recogniser of `models.asr`."""
+    """A streaming recognizer of `models.asr`."""
 
     def init_state(self) -> Any: ...
 

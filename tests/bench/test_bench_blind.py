@@ -1,9 +1,9 @@
-"""What counts as right in the blind test, and how pictures are put together."""
+"""What counts as is_right in the blind test, and how pictures are put together."""
 
 import pytest
 
-from tests.bench import blind
-from tests.bench.bench_blind import composed_questions, compositions, right, times
+from tests.bench import blind_set
+from tests.bench.bench_blind import composed_questions, compositions, is_right, times
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from tests.bench.bench_blind import composed_questions, compositions, right, tim
 def test_an_answer_is_right_if_its_words_say_what_was_expected(
     kind: str, expected: list[str], said: str, good: bool
 ) -> None:
-    assert right(kind, expected, said) is good
+    assert is_right(kind, expected, said) is good
 
 
 def test_times_are_read_as_people_write_them() -> None:
@@ -35,13 +35,13 @@ def test_times_are_read_as_people_write_them() -> None:
 
 
 def test_the_halves_are_apart_and_as_the_readme_counts_them() -> None:
-    tuning, held_out = blind.labels(0), blind.labels(1)
+    tuning, held_out = blind_set.labels(0), blind_set.labels(1)
     assert (len(tuning), len(held_out)) == (52, 42)
     assert not {line["id"] for line in tuning} & {line["id"] for line in held_out}
 
 
 def test_a_composition_shows_four_different_things_and_asks_about_these() -> None:
-    for shown in compositions(blind.labels(0), 5, seed=0):
+    for shown in compositions(blind_set.labels(0), 5, seed=0):
         names = [line["objects"][0] for line in shown]
         assert len(names) == 4
         assert len({name for group in names for name in group}) == sum(map(len, names))

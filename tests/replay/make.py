@@ -2,7 +2,7 @@
 
 `speech` has real speech, a few plain pictures and somebody who asks questions: what a live
 session with a microphone and a camera would have left. `shown` has photographs held before a
-camera that moves a little, and no sound; `python -m tests.bench.blind fetch` gets these first.
+camera that moves a little, and no sound; `python -m tests.bench.blind_set fetch` gets these first.
 """
 
 import asyncio

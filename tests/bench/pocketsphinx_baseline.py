@@ -12,7 +12,7 @@ from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 FILLERS = ("<s>", "</s>", "<sil>", "[NOISE]")
 
 
-class Sphinx:
+class PocketSphinxStream:
     """One stream at a time: the decoder is its own state; `position` counts samples."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A made-up stream in moments, for benchmarks: scenes of 20 seconds, a moment every 5.
+"""A made-up stream in moments, for benchmarks: scenes of 20 seconds, one moment every 5.
 
 720 moments an hour is as many as the embedded model remembers of a stream that never rests.
 """
@@ -12,18 +12,18 @@ from models.assistant.scene.perception import Observation, Perception, Pixels
 from models.assistant.scene.scene_entry import SceneEntry
 from models.vision.class_names import NAMES
 
-EVERY, SCENE = 5, 20  # seconds
+INTERVAL, SCENE = 5, 20  # seconds
 THINGS = (
     "cup", "dog", "guitar", "banana", "bicycle", "clock", "umbrella", "horse", "book", "chair",
     "laptop", "phone", "cat", "ball", "hat", "lamp", "bottle", "car",
 )  # fmt: skip
-NEVER = ("elephant", "violin", "hammer", "pizza")  # not in any scene
+ABSENT = ("elephant", "violin", "hammer", "pizza")  # not in any scene
 COLOURS = ("red", "blue", "green", "white", "black", "yellow")
 PLACES = ("left", "middle", "right")
 
 
-def moment(time: int) -> SceneEntry:
-    """Return what is to be seen at `time`, in seconds."""
+def entry_at(time: int) -> SceneEntry:
+    """Return the scene entry at `time`, in seconds."""
     rng = random.Random(time // SCENE)
     thing, colour, place = rng.choice(THINGS), rng.choice(COLOURS), rng.choice(PLACES)
     people = rng.choice((0, 0, 1, 2))
@@ -32,25 +32,25 @@ def moment(time: int) -> SceneEntry:
     )
 
 
-def look(time: int) -> Observation:
-    """Return the look at that moment, as the eyes would give it."""
-    seen = moment(time)
+def observation_at(time: int) -> Observation:
+    """Return the observation at `time`, in seconds."""
+    seen = entry_at(time)
     shares = torch.zeros(len(NAMES))
     shares[NAMES.index(seen.names[0][0])] = 1.0
     return Observation(seen, shares)
 
 
-class Drawn(Perception):
-    """Eyes that know what there is at each time: no network, and any picture will do."""
+class SyntheticPerception(Perception):
+    """A perception that knows the scene at each time: no network, any picture."""
 
     def __init__(self) -> None:
         pass
 
     def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Observation:
-        return look(int(time))
+        return observation_at(int(time))
 
 
-PICTURE: Pixels = np.zeros((1, 1, 3), np.uint8)
+BLANK_FRAME: Pixels = np.zeros((1, 1, 3), np.uint8)
 
 
 def questions(count: int) -> list[str]:
@@ -62,5 +62,5 @@ def questions(count: int) -> list[str]:
     )  # fmt: skip
     rng = random.Random(5)
     return [
-        kinds[number % len(kinds)].format(rng.choice(THINGS + NEVER)) for number in range(count)
+        kinds[number % len(kinds)].format(rng.choice(THINGS + ABSENT)) for number in range(count)
     ]

@@ -1,7 +1,7 @@
 """How fast the model that draws is, alone on this machine.
 
-    python -m tests.bench.bench_draw speed --size 64 96 --threads 1 2
-    python -m tests.bench.bench_draw runtime --size 64 96
+    python -m tests.bench.bench_generation speed --size 64 96 --threads 1 2
+    python -m tests.bench.bench_generation runtime --size 64 96
 
 Speed does not depend on the weights: they are random. `speed` gives the milliseconds of a latent (4
 pictures) as best and median, pictures a second by the median, and the median of the processor time
@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from models.generation.backbone import Backbone
-from models.generation.codec import Codec, CodecConfig
+from models.generation.codec import FRAMES_PER_LATENT, Codec, CodecConfig
 from models.generation.context import Reach
 from models.generation.control import ChunkControl
 from models.generation.dit import Dit, DitConfig
@@ -35,24 +35,23 @@ from models.streaming import Streaming
 from tests.models.generation.exported import Call, session_of
 
 REACH = Reach(sink=2, window=1)  # as ships
-PICTURES = 4  # in a latent
 
 Step = Callable[[], None]
 
 
-def prompt(model: Dit) -> EncodedPrompt:
+def random_prompt(model: Dit) -> EncodedPrompt:
     return EncodedPrompt(torch.randn(8, model.config.text), torch.zeros(8))
 
 
-def stepping(stream: Streaming[object, ChunkControl, object], said: EncodedPrompt) -> Step:
+def stepping(stream: Streaming[object, ChunkControl, object], prompt: EncodedPrompt) -> Step:
     """Return a function that makes one more chunk of `stream`, which is under way."""
     state = stream.init_state()
     count = 0
 
     def step() -> None:
         nonlocal state, count
-        track = torch.rand(1, PICTURES, 2, generator=torch.Generator().manual_seed(count))
-        state, _ = stream.step(state, ChunkControl(said, track))
+        track = torch.rand(1, FRAMES_PER_LATENT, 2, generator=torch.Generator().manual_seed(count))
+        state, _ = stream.step(state, ChunkControl(prompt, track))
         count += 1
 
     for _ in range(6):  # windows are full, buffers are warm
@@ -60,10 +59,10 @@ def stepping(stream: Streaming[object, ChunkControl, object], said: EncodedPromp
     return step
 
 
-def uncached(model: Dit, side: int, said: EncodedPrompt, steps: int) -> Step:
+def uncached(model: Dit, side: int, prompt: EncodedPrompt, steps: int) -> Step:
     """Return a function that makes a chunk as MotionStream does, reading its past in each call."""
     backbone = Backbone(model, side, side, REACH)
-    text = backbone.cache_prompt(said, None).text
+    text = backbone.cache_prompt(prompt, None).text
     past = torch.randn(1, model.config.channels, REACH.latents + 1, side, side)
     condition = torch.zeros(1, model.config.condition, REACH.latents + 1, side, side)
     levels = torch.tensor([*([0.0] * REACH.latents), 1.0])
@@ -75,11 +74,11 @@ def uncached(model: Dit, side: int, said: EncodedPrompt, steps: int) -> Step:
     return step
 
 
-def at_once(model: Dit, side: int, said: EncodedPrompt, latents: int, calls: int) -> Step:
+def at_once(model: Dit, side: int, prompt: EncodedPrompt, latents: int, calls: int) -> Step:
     """Return a function that makes `latents` latents together in `calls` calls, seeing no past."""
     backbone = Backbone(model, side, side, Reach(sink=0, window=0), latents)
     sampler = StreamDiT(backbone, chunks=1, steps=calls)
-    control = ChunkControl(said)
+    control = ChunkControl(prompt)
 
     def step() -> None:
         sampler.step(sampler.init_state(), control)
@@ -101,9 +100,9 @@ def decoding(codec: Codec, side: int) -> Step:
     return step
 
 
-def contestants(codec: Codec, model: Dit, side: int) -> dict[str, tuple[Step, int]]:
+def cases(codec: Codec, model: Dit, side: int) -> dict[str, tuple[Step, int]]:
     """Return what is measured: a function, and how many latents a call of it makes."""
-    said = prompt(model)
+    prompt = random_prompt(model)
     backbone = Backbone(model, side, side, REACH)
     moving = Backbone(model, side, side, Reach(sink=0, window=REACH.window))
     samplers: dict[str, object] = {
@@ -116,16 +115,16 @@ def contestants(codec: Codec, model: Dit, side: int) -> dict[str, tuple[Step, in
     steps = {"decoder alone": (decoding(codec, side), 1)}
     for name, sampler in samplers.items():
         stream: Streaming[object, ChunkControl, Tensor] = sampler  # type: ignore[assignment]  # each has its own state
-        steps[name] = (stepping(stream, said), 1)
-        steps[f"{name}, decoded"] = (stepping(FrameGenerator(stream, codec), said), 1)  # type: ignore[arg-type]  # the same
-    steps["no cache: MotionStream's 2 steps"] = (uncached(model, side, said, 2), 1)
-    steps["no past: 5 latents at once, 5 calls"] = (at_once(model, side, said, 5, 5), 5)
+        steps[name] = (stepping(stream, prompt), 1)
+        steps[f"{name}, decoded"] = (stepping(FrameGenerator(stream, codec), prompt), 1)  # type: ignore[arg-type]  # the same
+    steps["no cache: MotionStream's 2 steps"] = (uncached(model, side, prompt, 2), 1)
+    steps["no past: 5 latents at once, 5 calls"] = (at_once(model, side, prompt, 5, 5), 5)
     return steps
 
 
 def speed(codec: Codec, model: Dit, size: int, repeats: int) -> None:
     """Print milliseconds of a latent and pictures a second."""
-    steps = contestants(codec, model, size // 8)
+    steps = cases(codec, model, size // 8)
     times: dict[str, list[float]] = {name: [] for name in steps}
     worked: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(repeats):
@@ -138,7 +137,7 @@ def speed(codec: Codec, model: Dit, size: int, repeats: int) -> None:
     print(f"{'':40} {'best ms':>8} {'median':>8} {'pictures/s':>11} {'work ms':>8}")
     for name, each in times.items():
         middle, work = statistics.median(each), statistics.median(worked[name])
-        rate = PICTURES * 1000 / middle
+        rate = FRAMES_PER_LATENT * 1000 / middle
         print(f"{name:40} {min(each):8.1f} {middle:8.1f} {rate:11.1f} {work:8.1f}")
 
 

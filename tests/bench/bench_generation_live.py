@@ -1,8 +1,8 @@
 """How soon drawing follows its controls in a session, and what it costs.
 
-    python -m tests.bench.bench_draw_live --seconds 20
-    python -m tests.bench.bench_draw_live --seconds 20 --service
-    python -m tests.bench.bench_draw_live --seconds 20 --random 128
+    python -m tests.bench.bench_generation_live --seconds 20
+    python -m tests.bench.bench_generation_live --seconds 20 --service
+    python -m tests.bench.bench_generation_live --seconds 20 --random 128
 
 A live session draws while a hand moves a thing 30 times a second, and every two seconds the prompt
 changes. The model is the one that ships, or that in `--model`, or one with random weights for
@@ -50,7 +50,7 @@ from models.generation.codec import Codec, CodecConfig
 from models.generation.context import Reach
 from models.generation.dit import Dit, DitConfig
 from models.generation.prompt_encoder import PromptEncoder
-from models.generation.small import generator as painter
+from models.generation.small import generator as small_generator
 from models.generation.small.loading import SmallVideoInfo
 from models.generation.small.loading import SmallVideoModel as Model
 from tests.media.pipeline.scripted import scripted_services
@@ -64,7 +64,7 @@ TICK = 1 / 30  # seconds between two moves of the hand
 
 
 @dataclass
-class Seen:
+class SessionMeasures:
     """What came out of a session: when pictures did, and the delays of controls."""
 
     counters: Counters = field(default_factory=Counters)
@@ -82,14 +82,14 @@ class Seen:
                 self.delays.append(delay)
 
 
-def random_model(size: int) -> painter.SmallVideoGenerator:
-    """Return a painter of the shipped sizes with random weights."""
+def random_model(size: int) -> small_generator.SmallVideoGenerator:
+    """Return a small_generator of the shipped sizes with random weights."""
     torch.manual_seed(0)
     codec = Codec(CodecConfig()).eval()
     model = Dit(DitConfig(channels=codec.config.channels)).eval()
     words = PromptEncoder(WORDS, model.config.text).eval()
     shows = SmallVideoInfo(size, ("duck", "car", "ball"), ("grass", "sand", "stars"), Reach())
-    return painter.SmallVideoGenerator(Model(codec, model, words, shows))
+    return small_generator.SmallVideoGenerator(Model(codec, model, words, shows))
 
 
 async def events(sampler: Sampler, seconds: float, *, service: bool) -> AsyncIterator[Input]:
@@ -119,8 +119,10 @@ async def events(sampler: Sampler, seconds: float, *, service: bool) -> AsyncIte
             yield Question(f"q{number}", "What do you see?", now)
 
 
-async def run(services: Services, sampler: Sampler, seconds: float, *, service: bool) -> Seen:
-    clock, seen = LiveClock(), Seen()
+async def run(
+    services: Services, sampler: Sampler, seconds: float, *, service: bool
+) -> SessionMeasures:
+    clock, seen = LiveClock(), SessionMeasures()
 
     async def send(output: Output) -> None:
         seen.note(output, clock.now())
@@ -138,16 +140,16 @@ async def run(services: Services, sampler: Sampler, seconds: float, *, service: 
 
 
 @contextmanager
-def models(service: bool, studio: GenerationService) -> Iterator[Services]:
+def models(service: bool, generation: GenerationService) -> Iterator[Services]:
     """Yield the models of the service, or scripted ones that take no time, and what draws."""
     if not service:
-        with scripted_services(generation=studio) as services:
+        with scripted_services(generation=generation) as services:
             yield services
         return
     from dataclasses import replace
 
     with load_models(Settings(drawing_model="none")) as models:
-        yield replace(models.services, generation=studio)
+        yield replace(models.services, generation=generation)
 
 
 def measure(services: Services, sampler: Sampler, options: argparse.Namespace) -> str:
@@ -185,16 +187,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=SAMPLERS)
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
-    made = random_model(options.random) if options.random else painter.load(options.model)
-    brush = Worker("brush")
-    studio = GenerationService(generator=made, worker=brush, slots=GenerationSlots(1))
+    made = random_model(options.random) if options.random else small_generator.load(options.model)
+    worker = Worker("generation")
+    generation = GenerationService(generator=made, worker=worker, slots=GenerationSlots(1))
     print("| sampler | first, s | pictures/s | gap, s | delay, ms | cores | MB | steps |")
     print("|---|---|---|---|---|---|---|---|")
-    with models(options.service, studio) as services:
+    with models(options.service, generation) as services:
         torch.set_num_threads(options.threads)
         for sampler in options.samplers:
             print(measure(services, sampler, options), flush=True)
-    brush.close()
+    worker.close()
 
 
 if __name__ == "__main__":

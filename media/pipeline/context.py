@@ -1,4 +1,4 @@
-"""What all stages of one session share."""
+"""What the stages of one session share."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ Send = Callable[[Output], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SessionContext:
-    """Where outputs go, what the models are, and what this session counts and may do.
+    """The output, models, clock, limits and counters of a session.
 
-    `memory` is the folder that keeps what was seen; None where that ends with the session.
+    `memory` is the folder of the assistant's memory; None discards it when the session ends.
     """
 
     send: Send

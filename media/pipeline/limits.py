@@ -1,28 +1,26 @@
-"""How much a session may hold, and when it hurries."""
+"""Capacities and times of one session."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """Seconds between looks: `usual`, `attentive`, and `still` where the picture stays the same.
+    """Seconds between two analyzed frames: while the picture changes, with attention, or still.
 
-    A picture stays the same while the mean difference of its values is below `change`, of 255.
+    A picture is still while the mean difference of its values is below `threshold`, of 255.
     """
 
     interval: float = 0.5
-    attentive_interval: float = (
-        0.5  # no more on two cores, or what is shown and written falls behind
-    )
+    attentive_interval: float = 0.5  # less falls behind on two cores
     still_interval: float = 2.0
     threshold: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameOutput:
-    """How drawn pictures are shown: `rate` a second, their shorter side at least `side` pixels.
+    """Generated frames: `rate` a second, their shorter side at least `min_side` pixels.
 
-    `points` of each thing's track may wait.
+    At most `max_points` points of each track wait.
     """
 
     rate: float = 16.0
@@ -34,9 +32,9 @@ class FrameOutput:
 class Limits:
     """Capacities of the channels in items, and times in seconds.
 
-    With `lossless` nothing is dropped and the source waits instead. Where a session is to be
-    `repeatable`, nothing depends on how fast models are: every question is answered whole, one
-    thing after the other, and no picture is looked at because somebody happens to speak.
+    With `lossless` nothing is dropped and the source waits instead. With `repeatable` the result
+    does not depend on the speed of the models: answers are complete and come one after another,
+    and speech does not change which frames are analyzed.
     """
 
     vision: int = 8
@@ -45,13 +43,13 @@ class Limits:
     answers: int = 64
     lossless: bool = False
     repeatable: bool = False
-    max_lag: float | None = 1.5  # seconds of sound behind at which partial captions are skipped
-    max_turn: float = 30.0  # after this, a brief silence ends a turn
-    max_gap: float = 1.0  # a longer hole in the sound ends the turn
+    max_lag: float | None = 1.5  # seconds of waiting sound above which interim captions are skipped
+    max_turn: float = 30.0  # a longer turn ends at the next brief silence
+    max_gap: float = 1.0  # a longer gap in the sound ends the turn
     sampling: Sampling = field(default_factory=Sampling)
     frame_output: FrameOutput = field(default_factory=FrameOutput)
 
     @classmethod
     def replay(cls) -> "Limits":
-        """Return limits under which the result does not depend on the machine's speed."""
+        """Return limits whose result does not depend on the speed of the machine."""
         return cls(lossless=True, repeatable=True, max_lag=None)

@@ -1,4 +1,4 @@
-"""Frames and captions to frames with the caption drawn in."""
+"""Captions drawn over frames."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from media.events import Caption
 from media.frames import VideoFrame
 from media.pipeline.context import SessionContext
 
-LINGER = 4.0  # seconds that a final caption stays on the picture
-LINES = 2  # at most so many, the latest
+CAPTION_SECONDS = 4.0  # that a final caption stays on the picture
+MAX_LINES = 2  # the last ones are shown
 SHADE = 0.45  # brightness of the picture behind the text
 
 
@@ -26,32 +26,33 @@ class TextStrip:
 
 
 class CaptionOverlay:
-    """The stage: shows each frame again, with what was said last."""
+    """The overlay stage: sends each frame with the current caption."""
 
-    def __init__(self, shared: SessionContext) -> None:
-        self._shared = shared
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
 
-    async def run(self, screen: Channel[VideoFrame | Caption]) -> None:
-        """Draw until `screen` ends."""
+    async def run(self, channel: Channel[VideoFrame | Caption]) -> None:
+        """Send frames until `channel` ends."""
+        worker, counters = self._context.services.overlay_worker, self._context.counters
         caption: Caption | None = None
         strip: TextStrip | None = None
-        shown = 0.0
-        async for item in screen:
+        changed = 0.0
+        async for item in channel:
             if isinstance(item, Caption):
                 caption = item if item.words else None
                 continue
             if caption is not None and strip is not None and strip.text == caption.text:
-                if caption.final and item.time - shown > LINGER:
+                if caption.final and item.time - changed > CAPTION_SECONDS:
                     caption = None
             else:
-                shown = item.time
+                changed = item.time
             text = caption.text if caption else ""
-            frame, strip = await self._shared.services.overlay_worker.run(draw, item, text, strip)
-            self._shared.counters.frames_out += 1
-            await self._shared.send(frame)
+            frame, strip = await worker.run(overlay, item, text, strip)
+            counters.frames_out += 1
+            await self._context.send(frame)
 
 
-def draw(
+def overlay(
     frame: VideoFrame, text: str, strip: TextStrip | None
 ) -> tuple[VideoFrame, TextStrip | None]:
     """Return `frame` with the last lines of `text` at its bottom, and the strip to reuse."""
@@ -69,14 +70,14 @@ def draw(
 
 
 def render(text: str, width: int, size: int) -> TextStrip:
-    """Return `text` as white lines of `size` pixels, wrapped to `width`, the last ones kept."""
+    """Return the last lines of `text`, white, `size` pixels high, wrapped to `width`."""
     font = ImageFont.load_default(size)
-    lines = wrap(text, lambda line: font.getlength(line) <= width - size)[-LINES:]
+    lines = wrap(text, lambda line: font.getlength(line) <= width - size)[-MAX_LINES:]
     image = Image.new("L", (width, round(size * (1.35 * len(lines) + 0.4))))
-    canvas = ImageDraw.Draw(image)
+    draw = ImageDraw.Draw(image)
     for index, line in enumerate(lines):
         left = (width - font.getlength(line)) / 2
-        canvas.text((left, size * (0.2 + 1.35 * index)), line, fill=255, font=font)
+        draw.text((left, size * (0.2 + 1.35 * index)), line, fill=255, font=font)
     return TextStrip(text, np.asarray(image, np.float32)[..., None] / np.float32(255))
 
 

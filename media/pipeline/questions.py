@@ -1,8 +1,8 @@
-"""Which questions are open, and which of them were cancelled."""
+"""The open questions of a session, and which of them were cancelled."""
 
 
 class OpenQuestions:
-    """The one thing that stages share: a cancellation must overtake what waits in channels.
+    """State that stages share: a cancellation must overtake what waits in channels.
 
     Whether it does depends on how fast the answer comes, so a replay is not `cancellable`.
     """
@@ -13,19 +13,19 @@ class OpenQuestions:
 
     @property
     def any(self) -> bool:
-        """Tell whether a question is open."""
+        """Whether a question is open."""
         return bool(self._cancelled)
 
     def open(self, id: str) -> None:
-        """Note that question `id` waits for an answer."""
+        """Add question `id`."""
         self._cancelled[id] = False
 
     def close(self, id: str) -> None:
-        """Forget question `id`: it was answered, or its cancellation was said."""
+        """Remove question `id`: its last answer was sent."""
         self._cancelled.pop(id, None)
 
     def cancel(self, id: str | None) -> None:
-        """Cancel question `id`, or all that are open; one that is not open is left alone."""
+        """Cancel question `id`, or all open questions if None. Unknown ids are ignored."""
         if not self._cancellable:
             return
         for known in self._cancelled:
@@ -33,5 +33,5 @@ class OpenQuestions:
                 self._cancelled[known] = True
 
     def cancelled(self, id: str) -> bool:
-        """Tell whether question `id` was cancelled."""
+        """Return whether question `id` was cancelled."""
         return self._cancelled.get(id, False)

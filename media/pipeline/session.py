@@ -1,15 +1,16 @@
-"""One conversation: the stages, the channels between them, and how it ends.
+"""One session: its stages, the channels between them, and how it ends.
 
-source -> route -> sound -> Listener -> speech -> Scribe --(questions)--> sight
-                -> sight (frames, questions) -> Sight -> answers -> Mouth
-                -> drawing (frames, controls) -> Draftsman -> screen
-                                           captions -> screen -> Screen
+source -> route -> audio -> TurnStage -> turns -> CaptionStage
+                -> vision (frames, questions) -> VisionStage -> answers -> SpeechStage
+                -> generation (frames, controls) -> GenerationStage -> overlay
+                                           captions -> overlay -> CaptionOverlay
 every stage -> send
 """
 
 import asyncio
 from collections.abc import AsyncIterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -31,51 +32,51 @@ from media.events import (
 from media.frames import AudioChunk, VideoFrame
 from media.generation_events import ClearTrack, GenerationConfig, PromptChange, TrackPoints
 from media.pipeline.context import Send, SessionContext
-from media.pipeline.generation.passthrough import Item, Passthrough, StreamTime
+from media.pipeline.generation.passthrough import GenerationItem, Passthrough, StreamTime
 from media.pipeline.generation.stage import GenerationStage
 from media.pipeline.hearing.caption_stage import CaptionStage
-from media.pipeline.hearing.turn_stage import Sound, TurnEnd, TurnSound, TurnStage
+from media.pipeline.hearing.turn_stage import AudioItem, TurnAudio, TurnEnd, TurnStage
 from media.pipeline.limits import Limits
 from media.pipeline.models import Services
 from media.pipeline.overlay import CaptionOverlay
 from media.pipeline.questions import OpenQuestions
 from media.pipeline.speech.stage import SpeechStage
-from media.pipeline.vision.stage import VisionStage
+from media.pipeline.vision.stage import VisionItem, VisionStage
 
-SHOWN = 2  # pictures that wait for a caption to be drawn in
+OVERLAY_FRAMES = 2  # frames that wait for their caption
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Channels:
-    """The channels of one session; `screen` is None where nothing is drawn."""
+    """The channels of one session; `overlay` is None if it returns no video."""
 
-    sound: Channel[Sound]
-    speech: Channel[TurnSound | TurnEnd]
-    sight: Channel[VideoFrame | Question | Announce]
+    audio: Channel[AudioItem]
+    turns: Channel[TurnAudio | TurnEnd]
+    vision: Channel[VisionItem]
     answers: Channel[Answer]
-    drawing: Channel[Item]
-    screen: Channel[VideoFrame | Caption] | None
+    generation: Channel[GenerationItem]
+    overlay: Channel[VideoFrame | Caption] | None
 
     @classmethod
     def make(cls, limits: Limits, *, return_video: bool) -> "Channels":
-        """Media may be dropped where it waits for a model; text and turns' sound may not."""
+        """Media that wait for a model may be dropped; text and the sound of turns may not."""
         media: tuple[type, ...] = () if limits.lossless else (VideoFrame, AudioChunk)
-        newest: dict[type, int] | None = None if limits.lossless else {VideoFrame: SHOWN}
+        newest: dict[type, int] | None = None if limits.lossless else {VideoFrame: OVERLAY_FRAMES}
         return cls(
-            sound=Channel(limits.audio, droppable=media),
-            speech=Channel(limits.turns),
-            sight=Channel(limits.vision, droppable=media),
+            audio=Channel(limits.audio, droppable=media),
+            turns=Channel(limits.turns),
+            vision=Channel(limits.vision, droppable=media),
             answers=Channel(limits.answers),
-            drawing=Channel(limits.vision, droppable=media),
-            screen=Channel(limits.vision, droppable=media, max_waiting=newest)
+            generation=Channel(limits.vision, droppable=media),
+            overlay=Channel(limits.vision, droppable=media, max_waiting=newest)
             if return_video
             else None,
         )
 
     async def show(self, item: VideoFrame | Caption) -> None:
-        """Put `item` on the screen, where there is one."""
-        if self.screen is not None:
-            await self.screen.send(item)
+        """Send `item` to the overlay, if there is one."""
+        if self.overlay is not None:
+            await self.overlay.send(item)
 
 
 async def run_session(
@@ -89,18 +90,17 @@ async def run_session(
     return_video: bool = False,
     memory: Path | None = None,
 ) -> None:
-    """Feed `source` through the models and `send` what comes out, until the source ends.
+    """Run `source` through the models and `send` the outputs, until the source ends.
 
-    `send` is called from several stages at once. With `draw` each frame comes back with the
-    caption drawn in. What was seen is kept in the folder `memory`, and is remembered again
-    where that is there already. What the source said before it ended is answered before this
-    returns.
+    Several stages call `send` at the same time. With `return_video` each frame comes back with
+    its caption. The assistant's memory is kept in the folder `memory`, and resumed from it.
+    All input is processed before this returns.
 
     Raises:
         ExceptionGroup: a stage failed; the others were cancelled and have ended.
     """
     limits = limits or Limits()
-    shared = SessionContext(
+    context = SessionContext(
         send=send,
         services=services,
         clock=clock,
@@ -116,69 +116,80 @@ async def run_session(
             await channels.show(output)
         await send(output)
 
-    sight = VisionStage(shared, channels.answers)
+    vision = VisionStage(context, channels.answers)
 
     async def send_turn(output: Output) -> None:
-        sight.note_speech(output)
+        vision.note_speech(output)
         await send(output)
 
-    listener = TurnStage(replace(shared, send=send_turn), channels.speech)
-    scribe = CaptionStage(replace(shared, send=send_caption), channels.sight.send)
+    turns = TurnStage(replace(context, send=send_turn), channels.turns)
+    captions = CaptionStage(
+        replace(context, send=send_caption), partial(ask, context=context, channels=channels)
+    )
     async with asyncio.TaskGroup() as stages:
-        stages.create_task(route(source, channels, shared), name="route")
-        stages.create_task(listener.run(channels.sound), name="listen")
-        drawing = stages.create_task(paint(shared, channels), name="paint")
-        stages.create_task(write(scribe, channels, drawing), name="write")
-        stages.create_task(sight.run(channels.sight), name="see")
-        stages.create_task(SpeechStage(shared).run(channels.answers), name="speak")
-        if channels.screen is not None:
-            stages.create_task(CaptionOverlay(shared).run(channels.screen), name="draw")
+        stages.create_task(route(source, channels, context), name="route")
+        stages.create_task(turns.run(channels.audio), name="turns")
+        generation = stages.create_task(run_generation(context, channels), name="generation")
+        stages.create_task(run_captions(captions, channels, generation), name="captions")
+        stages.create_task(vision.run(channels.vision), name="vision")
+        stages.create_task(SpeechStage(context).run(channels.answers), name="speech")
+        if channels.overlay is not None:
+            stages.create_task(CaptionOverlay(context).run(channels.overlay), name="overlay")
 
 
-async def route(source: AsyncIterable[Input], channels: Channels, shared: SessionContext) -> None:
-    """Hand each input to the stages that want it; at the end, end hearing, the first of them."""
-    questions, counters = shared.questions, shared.counters
+async def route(source: AsyncIterable[Input], channels: Channels, context: SessionContext) -> None:
+    """Send each input to its stages; at the end, close the first channels."""
+    counters = context.counters
     async for item in source:
         match item:
             case VideoFrame():
                 counters.frames_in += 1
-                await channels.sight.send(item)
-                await channels.drawing.send(item)
+                await channels.vision.send(item)
+                await channels.generation.send(item)
             case AudioChunk() | Commit() | Clear() | ListeningConfig():
-                await channels.sound.send(item)
-                if isinstance(item, AudioChunk) and shared.limits.repeatable:
-                    await channels.drawing.send(StreamTime(item.end / item.rate))
+                await channels.audio.send(item)
+                if isinstance(item, AudioChunk) and context.limits.repeatable:
+                    await channels.generation.send(StreamTime(item.end / item.rate))
             case Question() | Announce():
-                questions.open(item.id)
-                await channels.sight.send(item)
+                await ask(item, context, channels)
             case Cancel():
-                questions.cancel(item.id)
+                context.questions.cancel(item.id)
             case PromptChange() | TrackPoints() | ClearTrack() | GenerationConfig():
-                await channels.drawing.send(item)
+                await channels.generation.send(item)
             case _:
                 assert_never(item)
-        unseen = 0 if channels.screen is None else channels.screen.dropped
-        counters.dropped_frames = unseen + channels.drawing.dropped
-        counters.dropped_audio = channels.sound.dropped
-    await channels.drawing.close()
-    await channels.sound.close()
+        not_shown = 0 if channels.overlay is None else channels.overlay.dropped
+        counters.dropped_frames = not_shown + channels.generation.dropped
+        counters.dropped_audio = channels.audio.dropped
+    await channels.generation.close()
+    await channels.audio.close()
 
 
-async def paint(shared: SessionContext, channels: Channels) -> None:
-    """Draw what is asked for, where something can."""
-    show = None if channels.screen is None else channels.show
-    studio = shared.services.generation
-    stage = Passthrough(shared, show) if studio is None else GenerationStage(shared, studio, show)
-    await stage.run(channels.drawing)
+async def ask(question: Question | Announce, context: SessionContext, channels: Channels) -> None:
+    """Open `question` and send it to the vision stage: the only way in for a question."""
+    context.questions.open(question.id)
+    await channels.vision.send(question)
 
 
-async def write(scribe: CaptionStage, channels: Channels, drawing: asyncio.Task[None]) -> None:
-    """Run `scribe`; when no caption can come any more, end what captions and questions feed.
+async def run_generation(context: SessionContext, channels: Channels) -> None:
+    """Run the generation stage, or pass frames on if no generator is loaded."""
+    show = None if channels.overlay is None else channels.show
+    service = context.services.generation
+    stage = (
+        Passthrough(context, show) if service is None else GenerationStage(context, service, show)
+    )
+    await stage.run(channels.generation)
 
-    The screen ends once `drawing` is over, too.
+
+async def run_captions(
+    captions: CaptionStage, channels: Channels, generation: asyncio.Task[None]
+) -> None:
+    """Run the caption stage, then close the channels that it sends to.
+
+    The overlay ends when `generation` is over, too.
     """
-    await scribe.run(channels.speech)
-    await channels.sight.close()
-    await asyncio.wait([drawing])
-    if channels.screen is not None:
-        await channels.screen.close()
+    await captions.run(channels.turns)
+    await channels.vision.close()
+    await asyncio.wait([generation])
+    if channels.overlay is not None:
+        await channels.overlay.close()

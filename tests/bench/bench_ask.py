@@ -23,7 +23,7 @@ import torch
 
 from media.files.decoding import decode_audio
 from media.frames import SAMPLE_RATE
-from media.pipeline.speech.stage import split_clauses
+from media.pipeline.speech.clauses import split_clauses
 from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.whisper.loading import load as load_recogniser
 from models.assistant.scene.embedding import embed

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from media.audio.pcm import encode_pcm
 from media.audio.resampling import Resampler
-from media.pipeline.speech.stage import split_clauses
+from media.pipeline.speech.clauses import split_clauses
 from web.context import authenticate, service_context
 from web.problems import ProblemError
 

@@ -17,7 +17,7 @@ class StreamTime:
     time: float
 
 
-Item = VideoFrame | GenerationInput | StreamTime
+GenerationItem = VideoFrame | GenerationInput | StreamTime
 
 
 class Passthrough:
@@ -27,7 +27,7 @@ class Passthrough:
         self._shared = shared
         self._show = show
 
-    async def run(self, inbox: Channel[Item]) -> None:
+    async def run(self, inbox: Channel[GenerationItem]) -> None:
         """Pass pictures on until `inbox` ends."""
         told = False
         async for item in inbox:

@@ -21,7 +21,7 @@ from media.pipeline.generation.chunk_producer import ChunkProducer, GeneratedFra
 from media.pipeline.generation.controls import Controls
 from media.pipeline.generation.motion import MotionTracks
 from media.pipeline.generation.pacing import Goal, begin, measured, spare
-from media.pipeline.generation.passthrough import Item, StreamTime
+from media.pipeline.generation.passthrough import GenerationItem, StreamTime
 from media.pipeline.generation.playout import PlayoutBuffer, Show
 from media.pipeline.models import GenerationService
 
@@ -58,7 +58,7 @@ class GenerationStage:
         self._told_at = float("-inf")
         self._changed = asyncio.Condition()
 
-    async def run(self, inbox: Channel[Item]) -> None:
+    async def run(self, inbox: Channel[GenerationItem]) -> None:
         """Draw as `inbox` says until it ends."""
         try:
             if self._shared.limits.repeatable:
@@ -69,7 +69,7 @@ class GenerationStage:
             if self._seated:
                 self._studio.slots.release()
 
-    async def _run_live(self, inbox: Channel[Item]) -> None:
+    async def _run_live(self, inbox: Channel[GenerationItem]) -> None:
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(self._paint(), name="paint"),
@@ -83,14 +83,14 @@ class GenerationStage:
             for task in running:
                 task.cancel()
 
-    async def _run_along(self, inbox: Channel[Item]) -> None:
+    async def _run_along(self, inbox: Channel[GenerationItem]) -> None:
         async for item in inbox:
             await self._advance(item.time)
             await self._heed(item)
             if self._worth_telling():
                 await self._say()
 
-    async def _heed(self, item: Item) -> None:
+    async def _heed(self, item: GenerationItem) -> None:
         """Take what came in; nothing here waits for a model."""
         if isinstance(item, VideoFrame):
             if self._asked.generation.enabled:

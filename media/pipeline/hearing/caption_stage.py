@@ -1,4 +1,4 @@
-"""The sound of turns to captions, and final captions to questions: the second stage of hearing."""
+"""The sound of turns to captions: the second stage of hearing."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,30 +11,30 @@ import numpy as np
 from media.channel import Channel
 from media.events import Caption, CaptionWord, Question
 from media.pipeline.context import SessionContext
-from media.pipeline.hearing.turn_stage import RATE, TurnEnd, TurnSound
+from media.pipeline.hearing.turn_stage import RATE, TurnAudio, TurnEnd
 from media.pipeline.interfaces import Samples
 from models.asr.words import RecognizedWord, TranscriptUpdate
 
-SKIPPED = 15.0  # seconds of a turn at most that are heard in one look, where there is a hurry
+MAX_UNSTREAMED = 15.0  # seconds at the end of a turn that may have no interim caption
 
 
 @dataclass(slots=True, eq=False)
 class TurnTranscript:
-    """The caption of a turn in the making: `committed` words are final, `tentative` are not."""
+    """The transcript of a turn in progress; `committed` words are stable, `tentative` are not."""
 
     turn: int
     start: int
     asr: Any
-    heard: int
-    last: Samples | None = None  # sound that the recogniser hears when the turn is over
-    sound: list[Samples] = field(default_factory=list)  # all of it, for a final pass
+    position: int  # in the stream, up to which sound was recognized
+    last: Samples | None = None  # sound left for the end of the turn
+    audio: list[Samples] = field(default_factory=list)  # all of it, for a final pass
     committed: list[RecognizedWord] = field(default_factory=list)
     tentative: tuple[RecognizedWord, ...] = ()
 
-    def add(self, heard: TranscriptUpdate) -> None:
-        self.committed += heard.committed
-        self.tentative = heard.tentative
-        self.heard = max(self.heard, self.start + heard.position)
+    def update(self, update: TranscriptUpdate) -> None:
+        self.committed += update.committed
+        self.tentative = update.tentative
+        self.position = max(self.position, self.start + update.position)
 
     def caption(self, *, end: int | None) -> Caption:
         """Return the caption so far; it is final if the turn's `end` is known."""
@@ -46,7 +46,7 @@ class TurnTranscript:
             stable=len(self.committed),
             start=self.start / RATE,
             end=last / RATE,
-            heard=self.heard / RATE,
+            heard=self.position / RATE,
             final=end is not None,
         )
 
@@ -56,99 +56,96 @@ class TurnTranscript:
 
 
 class CaptionStage:
-    """The stage: writes captions of the turns' sound, and asks what a final caption asks."""
+    """The caption stage; if the session wants it, a final caption becomes a question to `ask`."""
 
-    def __init__(self, shared: SessionContext, ask: Callable[[Question], Awaitable[None]]) -> None:
-        self._shared = shared
+    def __init__(self, context: SessionContext, ask: Callable[[Question], Awaitable[None]]) -> None:
+        self._context = context
         self._ask = ask
 
-    async def run(self, speech: Channel[TurnSound | TurnEnd]) -> None:
-        """Write captions until `speech` ends. All that waits of a turn is heard at once."""
-        draft: TurnTranscript | None = None
-        while items := await speech.receive_all():
+    async def run(self, turns: Channel[TurnAudio | TurnEnd]) -> None:
+        """Send captions until `turns` ends. All waiting sound of a turn is one step."""
+        transcript: TurnTranscript | None = None
+        while items := await turns.receive_all():
             joined = _joined(items)
             for item, following in zip_longest(joined, joined[1:]):
-                if draft is None or draft.turn != item.turn:
-                    state = self._shared.services.recognizer.init_state()
-                    draft = TurnTranscript(item.turn, item.start, state, item.start)
+                if transcript is None or transcript.turn != item.turn:
+                    state = self._context.services.recognizer.init_state()
+                    transcript = TurnTranscript(item.turn, item.start, state, item.start)
                 if isinstance(item, TurnEnd):
-                    await self._finish(draft, item)
-                    draft = None
-                elif isinstance(following, TurnEnd) and self._behind(item, SKIPPED):
-                    draft.last = item.samples
-                    self._keep(draft, item.samples)
+                    await self._end(transcript, item)
+                    transcript = None
+                elif isinstance(following, TurnEnd) and self._behind(item, MAX_UNSTREAMED):
+                    transcript.last = item.samples
+                    self._keep(transcript, item.samples)
                 else:
-                    await self._hear(draft, item)
+                    await self._step(transcript, item)
 
-    async def _hear(self, draft: TurnTranscript, sound: TurnSound) -> None:
-        recogniser = self._shared.services.recognizer
-        self._keep(draft, sound.samples)
-        draft.asr, outputs = await self._shared.services.asr_worker.run(
-            recogniser.step, draft.asr, sound.samples, skip_interim=self._behind(sound)
+    async def _step(self, transcript: TurnTranscript, audio: TurnAudio) -> None:
+        """Recognize `audio`, and send an interim caption for each update that has words."""
+        services = self._context.services
+        self._keep(transcript, audio.samples)
+        transcript.asr, updates = await services.asr_worker.run(
+            services.recognizer.step,
+            transcript.asr,
+            audio.samples,
+            skip_interim=self._behind(audio),
         )
-        await self._say(draft, outputs)
-
-    def _behind(self, sound: TurnSound, most: float = inf) -> bool:
-        """Tell whether so much sound has waited that there is no time for every partial caption.
-
-        Sound that is over and no longer than `most` seconds may go without any.
-        """
-        behind = len(sound.samples) / RATE
-        return (
-            self._shared.limits.max_lag is not None and self._shared.limits.max_lag < behind <= most
-        )
-
-    async def _say(self, draft: TurnTranscript, outputs: Sequence[TranscriptUpdate]) -> None:
-        """Send a caption for each of `outputs` that has words."""
-        for heard in outputs:
-            draft.add(heard)
-            caption = draft.caption(end=None)
+        for update in updates:
+            transcript.update(update)
+            caption = transcript.caption(end=None)
             if caption.words:
-                await self._shared.send(caption)
-                self._shared.counters.caption_sent(caption.words[-1].end, self._shared.clock.now())
+                await self._send(caption)
 
-    async def _finish(self, draft: TurnTranscript, over: TurnEnd) -> None:
-        """Send the final caption of the turn, and ask it where questions are wanted."""
-        if not over.kept:
-            return
-        await self._complete(draft)
-        draft.heard = max(draft.heard, over.end)
-        caption = draft.caption(end=over.end)
-        await self._shared.send(caption)
+    def _behind(self, audio: TurnAudio, longest: float = inf) -> bool:
+        """Return whether `audio`, of up to `longest` seconds, has no time for interim captions."""
+        waiting = len(audio.samples) / RATE
+        max_lag = self._context.limits.max_lag
+        return max_lag is not None and max_lag < waiting <= longest
+
+    async def _send(self, caption: Caption) -> None:
+        await self._context.send(caption)
         if caption.words:
-            self._shared.counters.caption_sent(caption.words[-1].end, self._shared.clock.now())
-        if over.listening.respond and caption.text:
-            id = f"turn-{over.turn}"
-            self._shared.questions.open(id)
-            spoken = over.listening.spoken
-            await self._ask(Question(id, caption.text, over.end / RATE, spoken))
+            now = self._context.clock.now()
+            self._context.counters.caption_sent(caption.words[-1].end, now)
 
-    def _keep(self, draft: TurnTranscript, samples: Samples) -> None:
-        if self._shared.services.final_pass is not None:
-            draft.sound.append(samples)
-
-    async def _complete(self, draft: TurnTranscript) -> None:
-        """Hear the last of the turn, or all of it again where there is a final pass."""
-        services = self._shared.services
-        if services.final_pass is None:
-            for heard in await services.asr_worker.run(
-                services.recognizer.flush, draft.asr, draft.last
-            ):
-                draft.add(heard)
+    async def _end(self, transcript: TurnTranscript, turn: TurnEnd) -> None:
+        """Send the final caption of the turn, and ask it as a question if wanted."""
+        if not turn.kept:
             return
-        sound = np.concatenate([np.zeros(0, np.float32), *draft.sound])
-        words = await services.asr_worker.run(services.final_pass.transcribe, sound)
-        draft.committed, draft.tentative = list(words), ()
+        await self._finish(transcript)
+        transcript.position = max(transcript.position, turn.end)
+        caption = transcript.caption(end=turn.end)
+        await self._send(caption)
+        if turn.config.respond and caption.text:
+            question = Question(f"turn-{turn.turn}", caption.text, caption.end, turn.config.spoken)
+            await self._ask(question)
+
+    def _keep(self, transcript: TurnTranscript, samples: Samples) -> None:
+        if self._context.services.final_pass is not None:
+            transcript.audio.append(samples)
+
+    async def _finish(self, transcript: TurnTranscript) -> None:
+        """Recognize the rest of the turn, or all of it again if there is a final pass."""
+        services = self._context.services
+        if services.final_pass is None:
+            for update in await services.asr_worker.run(
+                services.recognizer.flush, transcript.asr, transcript.last
+            ):
+                transcript.update(update)
+            return
+        audio = np.concatenate([np.zeros(0, np.float32), *transcript.audio])
+        words = await services.asr_worker.run(services.final_pass.transcribe, audio)
+        transcript.committed, transcript.tentative = list(words), ()
 
 
-def _joined(items: Sequence[TurnSound | TurnEnd]) -> list[TurnSound | TurnEnd]:
-    """Return `items` with successive pieces of one turn's sound made one piece."""
-    joined: list[TurnSound | TurnEnd] = []
+def _joined(items: Sequence[TurnAudio | TurnEnd]) -> list[TurnAudio | TurnEnd]:
+    """Return `items` with successive pieces of one turn's sound joined."""
+    joined: list[TurnAudio | TurnEnd] = []
     for item in items:
         last = joined[-1] if joined else None
-        if isinstance(item, TurnSound) and isinstance(last, TurnSound) and last.turn == item.turn:
+        if isinstance(item, TurnAudio) and isinstance(last, TurnAudio) and last.turn == item.turn:
             samples = np.concatenate([last.samples, item.samples])
-            joined[-1] = TurnSound(item.turn, item.start, samples)
+            joined[-1] = TurnAudio(item.turn, item.start, samples)
         else:
             joined.append(item)
     return joined

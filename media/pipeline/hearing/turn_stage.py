@@ -1,4 +1,4 @@
-"""Sound to turns: the first stage of hearing. Leaves recognition to `captions`."""
+"""Sound to turns: the first stage of hearing. Speech recognition is the caption stage's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,25 +10,26 @@ from media.channel import Channel
 from media.events import Clear, Commit, ListeningConfig, TurnEnded, TurnStarted
 from media.frames import AudioChunk
 from media.pipeline.context import SessionContext
-from media.pipeline.hearing.turns import Ended, Started, Turns, next_turn
+from media.pipeline.hearing.turn_rules import (
+    SpeechEnd,
+    SpeechStart,
+    TurnDetectionState,
+    next_turn,
+)
 from media.pipeline.interfaces import Samples
 
-RATE = 16_000  # samples a second that the detector and the recogniser hear
+RATE = 16_000  # samples a second of the detector and the recognizer
 FRAME = 512  # samples for each probability of the detector
-LEAD = (
-    RATE  # samples before the first speech of a turn that are heard with it, where nothing ends it
-)
-SPEECH = (
-    0.35  # probability from which a turn that a client ends is worth hearing: less than starts one
-)
+PRE_ROLL = RATE  # samples before the first speech of a turn that only a client ends
+SPEECH = 0.35  # probability of speech in such a turn: less than starts a detected one
 EMPTY: Samples = np.zeros(0, np.float32)
 
-Sound = AudioChunk | Commit | Clear | ListeningConfig
+AudioItem = AudioChunk | Commit | Clear | ListeningConfig
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TurnSound:
-    """Sound of a turn in progress; `start` is where its sound began, in samples of the stream."""
+class TurnAudio:
+    """Sound of a turn in progress; `start` is the turn's first sample in the stream."""
 
     turn: int
     start: int
@@ -37,175 +38,180 @@ class TurnSound:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnd:
-    """No more sound comes for `turn`; `kept` is False where it is to be forgotten."""
+    """The sound of `turn` is complete; with `kept` False the turn is discarded."""
 
     turn: int
     start: int
     end: int
     kept: bool
-    listening: ListeningConfig
+    config: ListeningConfig
 
 
 @dataclass(slots=True, eq=False)
 class TurnState:
-    """State of the stage: `held` is the sound before `position` that no turn has taken yet.
+    """State of the stage: `held` is the sound before `position` that was not sent on yet.
 
-    A turn without speech is not heard at all, as a recogniser invents words for silence.
+    A turn without speech is not recognized at all, as a recognizer invents words for silence.
     """
 
-    detector: Any
-    listening: ListeningConfig = field(default_factory=ListeningConfig)
+    vad: Any
+    config: ListeningConfig = field(default_factory=ListeningConfig)
     position: int = 0
-    origin: int = 0  # where the detector's frames are counted from
     held: Samples = field(default_factory=lambda: EMPTY)
-    turns: Turns = field(default_factory=Turns)
+    detection: TurnDetectionState = field(default_factory=TurnDetectionState)
     turn: int = 0  # number of the turn in progress, or of the last one
-    start: int | None = None  # where the turn in progress began
-    spoken: bool = False  # there is speech in it
-    first: int | None = None  # where its sound began that was handed on
+    start: int | None = None  # first sample of the turn in progress
+    has_speech: bool = False
+    sent_from: int | None = None  # first sample of the turn that was sent on
 
 
 class TurnStage:
-    """The stage: hears `Sound`, says when turns begin and end, hands their sound on."""
+    """The turn stage: reports when turns start and end, and sends their sound on."""
 
-    def __init__(self, shared: SessionContext, speech: Channel[TurnSound | TurnEnd]) -> None:
-        self._shared = shared
-        self._speech = speech
+    def __init__(self, context: SessionContext, turns: Channel[TurnAudio | TurnEnd]) -> None:
+        self._context = context
+        self._turns = turns
 
-    async def run(self, sound: Channel[Sound]) -> None:
-        """Listen until `sound` ends, then end the turn in progress and close `speech`."""
-        ear = TurnState(self._shared.services.detector.init_state())
-        async for item in sound:
+    async def run(self, audio: Channel[AudioItem]) -> None:
+        """Read `audio` until it ends, then end the turn in progress and close `turns`."""
+        state = TurnState(self._context.services.detector.init_state())
+        async for item in audio:
             match item:
                 case AudioChunk():
-                    await self._hear(ear, item)
+                    await self._receive(state, item)
                 case ListeningConfig():
-                    await self._listen(ear, item)
+                    await self._configure(state, item)
                 case Commit():
-                    if ear.start is None and len(ear.held):
-                        await self._start(ear, ear.position - len(ear.held))
-                    await self._end(ear, ear.position, detected=False)
+                    if state.start is None and len(state.held):
+                        await self._start(state, state.position - len(state.held))
+                    await self._end(state, state.position, detected=False)
                 case Clear():
-                    await self._clear(ear)
-        await self._end(ear, ear.position, detected=False)
-        await self._speech.close()
+                    await self._clear(state)
+        await self._end(state, state.position, detected=False)
+        await self._turns.close()
 
-    async def _hear(self, ear: TurnState, chunk: AudioChunk) -> None:
-        """Put `chunk` in its place: a short hole is silence, a long one ends the turn."""
+    async def _receive(self, state: TurnState, chunk: AudioChunk) -> None:
+        """Place `chunk` in the stream: a short gap is silence, a long one ends the turn."""
         if chunk.rate != RATE:
-            raise ValueError(f"a session hears {RATE} Hz, not {chunk.rate}: convert at the edge")
-        self._shared.counters.audio_arrived(chunk.end / RATE, self._shared.clock.now())
-        hole = chunk.start - ear.position
-        if hole > self._shared.limits.max_gap * RATE:
-            await self._end(ear, ear.position, detected=True)
-            self._jump(ear, chunk.start)
-        elif hole > 0:
-            await self._take(ear, np.zeros(hole, np.float32))
-        new = chunk.samples[max(0, -hole) :]  # sound that was heard already is not heard twice
-        self._shared.counters.audio_seconds += len(new) / RATE
-        await self._take(ear, new)
+            raise ValueError(f"expected sound at {RATE} Hz, got {chunk.rate}: resample it first")
+        self._context.counters.audio_arrived(chunk.end / RATE, self._context.clock.now())
+        gap = chunk.start - state.position
+        if gap > self._context.limits.max_gap * RATE:
+            await self._end(state, state.position, detected=True)
+            self._restart(state, chunk.start)
+        elif gap > 0:
+            await self._append(state, np.zeros(gap, np.float32))
+        new = chunk.samples[max(0, -gap) :]  # sound that came before is not appended twice
+        self._context.counters.audio_seconds += len(new) / RATE
+        await self._append(state, new)
 
-    def _jump(self, ear: TurnState, position: int) -> None:
-        ear.position = ear.origin = position
-        ear.held = EMPTY
-        ear.detector = self._shared.services.detector.init_state()
-        ear.turns = Turns(position=position, spoken=position)
+    def _restart(self, state: TurnState, position: int) -> None:
+        """Restart detection at `position`."""
+        state.position = position
+        state.held = EMPTY
+        state.vad = self._context.services.detector.init_state()
+        state.detection = TurnDetectionState(position=position, speech_end=position)
 
-    async def _take(self, ear: TurnState, samples: Samples) -> None:
-        """Hear the next `samples` of the stream."""
-        ear.held = np.concatenate([ear.held, samples])
-        ear.position += len(samples)
-        detection = ear.listening.detection
-        ear.detector, probabilities = await self._shared.services.vad_worker.run(
-            self._shared.services.detector.step, ear.detector, samples
+    async def _append(self, state: TurnState, samples: Samples) -> None:
+        """Process the next `samples` of the stream."""
+        state.held = np.concatenate([state.held, samples])
+        state.position += len(samples)
+        detection = state.config.detection
+        services = self._context.services
+        state.vad, probabilities = await services.vad_worker.run(
+            services.detector.step, state.vad, samples
         )
         if detection is None:
-            await self._gather(ear, probabilities)
+            await self._append_manual(state, probabilities)
             return
         for probability in probabilities:
-            ear.turns, event = next_turn(
-                ear.turns,
+            state.detection, event = next_turn(
+                state.detection,
                 probability,
                 frame=FRAME,
                 rate=RATE,
                 detection=detection,
-                longest=self._shared.limits.max_turn,
+                max_turn=self._context.limits.max_turn,
             )
             match event:
-                case Started(start):
-                    await self._start(ear, start)
-                    ear.spoken = True
-                case Ended(end):
-                    await self._end(ear, end, detected=True)
+                case SpeechStart(start):
+                    await self._start(state, start)
+                    state.has_speech = True
+                case SpeechEnd(end):
+                    await self._end(state, end, detected=True)
                 case None:
                     pass
-        if ear.start is None:
-            kept = round(detection.padding * RATE) + 4 * FRAME  # what a turn may still claim
-            ear.held = ear.held[-kept:]
+        if state.start is None:
+            kept = round(detection.padding * RATE) + 4 * FRAME  # a turn may still start in it
+            state.held = state.held[-kept:]
         else:
-            # Silence beyond the padding may turn out not to belong to the turn: it waits.
-            padded = ear.turns.spoken + round(detection.padding * RATE)
-            await self._hand_on(ear, min(ear.turns.position, padded))
+            # Silence beyond the padding may not belong to the turn: it waits.
+            padded = state.detection.speech_end + round(detection.padding * RATE)
+            await self._send_audio(state, min(state.detection.position, padded))
 
-    async def _gather(self, ear: TurnState, probabilities: Sequence[float]) -> None:
-        """Take sound of a turn that only a client ends, from shortly before its first speech."""
-        if ear.start is None and len(ear.held):
-            await self._start(ear, ear.position - len(ear.held))
+    async def _append_manual(self, state: TurnState, probabilities: Sequence[float]) -> None:
+        """Process sound of a turn that only a client ends."""
+        if state.start is None and len(state.held):
+            await self._start(state, state.position - len(state.held))
         for probability in probabilities:
-            ear.turns = replace(ear.turns, position=ear.turns.position + FRAME)
-            if probability >= SPEECH and not ear.spoken:
-                ear.spoken = True
-                ear.held = ear.held[-(ear.position - ear.turns.position + LEAD) :]
-        if ear.spoken:
-            await self._hand_on(ear, ear.position)
+            position = state.detection.position + FRAME
+            state.detection = replace(state.detection, position=position)
+            if probability >= SPEECH and not state.has_speech:
+                state.has_speech = True
+                state.held = state.held[-(state.position - position + PRE_ROLL) :]
+        if state.has_speech:
+            await self._send_audio(state, state.position)
         else:
-            ear.held = ear.held[-(LEAD + FRAME) :]
+            state.held = state.held[-(PRE_ROLL + FRAME) :]
 
-    async def _start(self, ear: TurnState, start: int) -> None:
-        ear.turn += 1
-        ear.start = max(start, ear.position - len(ear.held))
-        ear.held = ear.held[len(ear.held) - (ear.position - ear.start) :]
-        self._shared.counters.turns += 1
-        if ear.listening.interrupt:
-            self._shared.questions.cancel(None)
-        await self._shared.send(TurnStarted(ear.turn, ear.start / RATE))
+    async def _start(self, state: TurnState, start: int) -> None:
+        state.turn += 1
+        state.start = max(start, state.position - len(state.held))
+        state.held = state.held[len(state.held) - (state.position - state.start) :]
+        self._context.counters.turns += 1
+        if state.config.interrupt:
+            self._context.questions.cancel(None)
+        await self._context.send(TurnStarted(state.turn, state.start / RATE))
 
-    async def _hand_on(self, ear: TurnState, until: int) -> None:
-        """Give the turn's sound before `until` to the recogniser."""
-        count = len(ear.held) - (ear.position - until)
-        if ear.start is not None and ear.spoken and count > 0:
-            if ear.first is None:
-                ear.first = ear.position - len(ear.held)
-            await self._speech.send(TurnSound(ear.turn, ear.first, ear.held[:count]))
-            ear.held = ear.held[count:]
+    async def _send_audio(self, state: TurnState, until: int) -> None:
+        """Send the turn's sound before `until` to the caption stage."""
+        count = len(state.held) - (state.position - until)
+        if state.start is not None and state.has_speech and count > 0:
+            if state.sent_from is None:
+                state.sent_from = state.position - len(state.held)
+            await self._turns.send(TurnAudio(state.turn, state.sent_from, state.held[:count]))
+            state.held = state.held[count:]
 
-    async def _end(self, ear: TurnState, end: int, *, detected: bool) -> None:
+    async def _end(self, state: TurnState, end: int, *, detected: bool) -> None:
         """End the turn in progress, if there is one."""
-        if ear.start is None:
+        if state.start is None:
             return
-        await self._hand_on(ear, end)
-        ear.held = ear.held[max(0, len(ear.held) - (ear.position - end)) :]
-        await self._shared.send(TurnEnded(ear.turn, ear.start / RATE, end / RATE, detected))
-        await self._speech.send(TurnEnd(ear.turn, ear.start, end, True, ear.listening))
-        self._quiet(ear, end)
+        await self._send_audio(state, end)
+        state.held = state.held[max(0, len(state.held) - (state.position - end)) :]
+        ended = TurnEnded(state.turn, state.start / RATE, end / RATE, detected)
+        await self._context.send(ended)
+        await self._turns.send(TurnEnd(state.turn, state.start, end, True, state.config))
+        self._reset(state, end)
 
-    async def _clear(self, ear: TurnState) -> None:
-        if ear.start is not None:
-            over = TurnEnd(ear.turn, ear.start, ear.position, False, ear.listening)
-            await self._speech.send(over)
-        ear.held = EMPTY
-        self._quiet(ear, ear.position)
+    async def _clear(self, state: TurnState) -> None:
+        """Discard the turn in progress."""
+        if state.start is not None:
+            end = TurnEnd(state.turn, state.start, state.position, False, state.config)
+            await self._turns.send(end)
+        state.held = EMPTY
+        self._reset(state, state.position)
 
-    def _quiet(self, ear: TurnState, end: int) -> None:
-        ear.start = ear.first = None
-        ear.spoken = False
-        if ear.turns.speaking:
-            ear.turns = Turns(position=ear.turns.position, spoken=end)
+    def _reset(self, state: TurnState, end: int) -> None:
+        """Return to silence after a turn that ended at `end`."""
+        state.start = state.sent_from = None
+        state.has_speech = False
+        if state.detection.speaking:
+            position = state.detection.position
+            state.detection = TurnDetectionState(position=position, speech_end=end)
 
-    async def _listen(self, ear: TurnState, listening: ListeningConfig) -> None:
-        """Change how to listen; between detecting and not detecting, the turn ends."""
-        changed = (ear.listening.detection is None) != (listening.detection is None)
-        if changed:
-            await self._end(ear, ear.position, detected=False)
-            self._jump(ear, ear.position)
-        ear.listening = listening
+    async def _configure(self, state: TurnState, config: ListeningConfig) -> None:
+        """Apply `config`; switching detection on or off ends the turn."""
+        if (state.config.detection is None) != (config.detection is None):
+            await self._end(state, state.position, detected=False)
+            self._restart(state, state.position)
+        state.config = config

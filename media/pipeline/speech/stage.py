@@ -1,24 +1,20 @@
-"""Answers to speech: spoken clause by clause, while the rest is still being thought."""
-
-import re
+"""Answers to speech, clause by clause, while the rest of the answer is still generated."""
 
 from media.channel import Channel
 from media.events import Answer, Speech
 from media.frames import AudioChunk
 from media.pipeline.context import SessionContext
-
-CLAUSE_END = re.compile(r"(?<=[.!?;:])\s+|(?<=,)\s+(?=\S+\s+\S+)")
-LONGEST_CLAUSE = 160  # characters after which a clause is cut at white space
+from media.pipeline.speech.clauses import split_clauses
 
 
 class SpeechStage:
-    """The stage: speaks the pieces of answers in the order in which they come."""
+    """The speech stage: synthesizes the pieces of answers in order."""
 
-    def __init__(self, shared: SessionContext) -> None:
-        self._shared = shared
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
 
     async def run(self, answers: Channel[Answer]) -> None:
-        """Speak until `answers` ends. Where there is no voice, say that speech is over."""
+        """Send speech until `answers` ends. Without a synthesizer, send only the ends."""
         text, start = "", 0
         async for answer in answers:
             last = answer.status != "streaming"
@@ -30,33 +26,19 @@ class SpeechStage:
                 text, start = "", 0
 
     async def _speak(self, id: str, clause: str, start: int) -> int:
-        """Send `clause` as sound that begins at sample `start`; return where the next begins."""
-        voice = self._shared.services.synthesizer
-        if voice is None or self._shared.questions.cancelled(id):
+        """Send `clause` as sound from sample `start`; return where the next clause starts."""
+        services, questions = self._context.services, self._context.questions
+        synthesizer = services.synthesizer
+        if synthesizer is None or questions.cancelled(id):
             return start
-        samples = await self._shared.services.tts_worker.run(voice.synthesize, clause)
-        if len(samples) and not self._shared.questions.cancelled(id):
-            await self._shared.send(Speech(id, AudioChunk(samples, start, voice.rate)))
+        samples = await services.tts_worker.run(synthesizer.synthesize, clause)
+        if len(samples) and not questions.cancelled(id):
+            await self._context.send(Speech(id, AudioChunk(samples, start, synthesizer.rate)))
             start += len(samples)
         return start
 
     async def _finish(self, answer: Answer) -> None:
-        status = "cancelled" if self._shared.questions.cancelled(answer.id) else answer.status
-        await self._shared.send(Speech(answer.id, None, status))
-        self._shared.questions.close(answer.id)
-
-
-def split_clauses(text: str, *, last: bool) -> tuple[list[str], str]:
-    """Return the whole clauses at the beginning of `text`, and the rest.
-
-    With `last` the rest is a clause too. A clause ends at a stop, at a comma that more words
-    follow, or at `LONGEST_CLAUSE` characters.
-    """
-    *clauses, rest = CLAUSE_END.split(text)
-    while len(rest) > LONGEST_CLAUSE and (cut := rest.rfind(" ", 1, LONGEST_CLAUSE)) > 0:
-        clauses.append(rest[:cut])
-        rest = rest[cut + 1 :]
-    if last:
-        clauses.append(rest)
-        rest = ""
-    return [clause.strip() for clause in clauses if clause.strip()], rest
+        cancelled = self._context.questions.cancelled(answer.id)
+        status = "cancelled" if cancelled else answer.status
+        await self._context.send(Speech(answer.id, None, status))
+        self._context.questions.close(answer.id)

@@ -1,4 +1,4 @@
-"""A question about picture files, asked aside of every stream: nothing of it is remembered."""
+"""Answers about image files, without a session: nothing is remembered."""
 
 from collections.abc import Sequence
 
@@ -10,20 +10,20 @@ from models.assistant.interface import AssistantAnswer
 async def answer_about_images(
     services: Services, files: Sequence[bytes], text: str
 ) -> AssistantAnswer:
-    """Return the answer to `text` about picture files, taken to be a second apart.
+    """Return the answer to `text` about image files, taken as a stream of one a second.
 
-    It has no moments, as the files are not part of a stream. Without a file it says that nothing
+    It has no moments, as the files are not part of a session. Without a file it says that nothing
     was seen.
 
     Raises:
-        UnreadableMediaError: one of them cannot be read.
+        UnreadableMediaError: a file cannot be read.
     """
-    watcher, eyes, mind = services.assistant, services.vision_worker, services.answer_worker
-    state = await eyes.run(watcher.init_state, None)
+    assistant, vision = services.assistant, services.vision_worker
+    state = await vision.run(assistant.init_state, None)
     time = 0.0
     for number, file in enumerate(files):
         time = float(number)
-        pixels = await eyes.run(read_image, file)
-        state, _ = await eyes.run(watcher.analyze_frame, state, pixels, time)
-    said = await mind.run(watcher.answer, state, text, time)
-    return AssistantAnswer(said.pieces, (), said.read)
+        pixels = await vision.run(read_image, file)
+        state, _ = await vision.run(assistant.analyze_frame, state, pixels, time)
+    answer = await services.answer_worker.run(assistant.answer, state, text, time)
+    return AssistantAnswer(answer.pieces, (), answer.read)

@@ -1,8 +1,7 @@
-"""Frames to memory, questions to answers: the stage that sees and remembers.
+"""Frames to memory, questions to answers: the vision stage.
 
-Seeing and answering are two tasks on two workers, so that nothing is missed while an answer is
-being thought. A question is asked of what was seen up to its time, so it does not matter that
-the memory grows meanwhile.
+Analyzing frames and answering are two tasks on two workers, so no frame is missed while an answer
+is generated. A question is about what was seen up to its time, so the memory may grow meanwhile.
 """
 
 import asyncio
@@ -38,194 +37,195 @@ from models.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
-Item = VideoFrame | Question | Announce
-BETWEEN_WORDS = re.compile(r"(?<=\S)(?=\s)")
-WRITING = 0.03  # seconds a word: about as quick as a small model writes
-KEPT = 16  # pictures of the last looks: a moment may be remembered some looks later
+VisionItem = VideoFrame | Question | Announce
+WORD_BOUNDARY = re.compile(r"(?<=\S)(?=\s)")
+WORD_INTERVAL = 0.03  # seconds between the words of a ready answer: as a small model writes
+MAX_THUMBNAILS = 16  # of the last analyzed frames: one may be remembered some frames later
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PendingQuestion:
-    """A question to be answered, of `memory`; `said` is its answer where that is known already."""
+    """A question about `memory`; `answer` is set if it is known already."""
 
     question: Question | Announce
     memory: Any
-    said: AssistantAnswer | None = None
+    answer: AssistantAnswer | None = None
 
 
 class VisionStage:
-    """The stage: one memory of frames, and the answers drawn from it, one after the other."""
+    """The vision stage: one memory of frames, and answers from it, one after another."""
 
-    def __init__(self, shared: SessionContext, voice: Channel[Answer]) -> None:
-        self._shared = shared
-        self._voice = voice
-        self._asked: Channel[PendingQuestion] = Channel(shared.limits.answers)
+    def __init__(self, context: SessionContext, answers: Channel[Answer]) -> None:
+        self._context = context
+        self._answers = answers
+        self._pending: Channel[PendingQuestion] = Channel(context.limits.answers)
         self._speaking = False
         self._memory: Any = None
-        self._looked: AnalyzedFrame | None = None
-        self._newest: VideoFrame | None = None  # not looked at
-        self._pictures: dict[float, bytes] = {}
-        self._standing: tuple[str, ...] = ()
+        self._last: AnalyzedFrame | None = None
+        self._skipped: VideoFrame | None = None  # the newest frame, if it was not analyzed
+        self._thumbnails: dict[float, bytes] = {}
+        self._requests: tuple[str, ...] = ()
         self._full = False
 
     def note_speech(self, output: Output) -> None:
-        """Look more often while somebody speaks."""
+        """Sample frames with attention during a turn."""
         if isinstance(output, TurnStarted | TurnEnded):
             self._speaking = isinstance(output, TurnStarted)
 
-    async def run(self, sight: Channel[Item]) -> None:
-        """Remember and answer until `sight` ends, then close the voice's channel."""
-        self._memory = await self._shared.services.open_memory(self._shared.memory)
+    async def run(self, channel: Channel[VisionItem]) -> None:
+        """Remember and answer until `channel` ends, then close the channel of answers."""
+        self._memory = await self._context.services.open_memory(self._context.memory)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch(sight), name="watch")
-                tasks.create_task(self._think(), name="think")
+                tasks.create_task(self._receive(channel), name="frames")
+                tasks.create_task(self._answer_pending(), name="answers")
         finally:
             await self._close()
-        await self._voice.close()
+        await self._answers.close()
 
-    async def _watch(self, sight: Channel[Item]) -> None:
-        async for item in sight:
+    async def _receive(self, channel: Channel[VisionItem]) -> None:
+        async for item in channel:
             if isinstance(item, VideoFrame):
                 await self._sample(item)
             else:
                 await self._ask(item)
-        await self._asked.close()
+        await self._pending.close()
 
-    async def _think(self) -> None:
-        async for asked in self._asked:
-            await self._answer(asked)
+    async def _answer_pending(self) -> None:
+        async for pending in self._pending:
+            await self._answer(pending)
 
     async def _sample(self, frame: VideoFrame) -> None:
-        """Look at `frame`, if a look is due."""
-        limits = self._shared.limits
-        asked = self._speaking or self._shared.questions.any
-        attentive = bool(self._standing) or (asked and not limits.repeatable)
-        looked = due(self._looked, frame, limits.sampling, attentive=attentive)
-        if looked is None:
-            self._newest = frame
-            return
-        await self._analyze(frame, looked)
+        """Analyze `frame` if it is due."""
+        limits = self._context.limits
+        waiting = self._speaking or self._context.questions.any
+        attentive = bool(self._requests) or (waiting and not limits.repeatable)
+        analyzed = due(self._last, frame, limits.sampling, attentive=attentive)
+        if analyzed is None:
+            self._skipped = frame
+        else:
+            await self._analyze(frame, analyzed)
 
-    async def _analyze(self, frame: VideoFrame, looked: AnalyzedFrame) -> None:
-        watcher, eyes = self._shared.services.assistant, self._shared.services.vision_worker
-        self._looked, self._newest = looked, None
-        self._shared.counters.looks += 1
-        self._pictures[frame.time] = await eyes.run(encode_thumbnail, frame.pixels)
-        while len(self._pictures) > KEPT:
-            del self._pictures[min(self._pictures)]
+    async def _analyze(self, frame: VideoFrame, analyzed: AnalyzedFrame) -> None:
+        assistant = self._context.services.assistant
+        worker = self._context.services.vision_worker
+        self._last, self._skipped = analyzed, None
+        self._context.counters.looks += 1
+        self._thumbnails[frame.time] = await worker.run(encode_thumbnail, frame.pixels)
+        while len(self._thumbnails) > MAX_THUMBNAILS:
+            del self._thumbnails[min(self._thumbnails)]
         try:
-            self._memory, seen = await eyes.run(
-                watcher.analyze_frame, self._memory, frame.pixels, frame.time
+            self._memory, analysis = await worker.run(
+                assistant.analyze_frame, self._memory, frame.pixels, frame.time
             )
         except StoreError as error:
-            await self._is_full(error)
+            await self._report_full(error)
             return
         self._full = False
-        await self._tell(seen, frame.time)
+        await self._send_analysis(analysis, frame.time)
 
-    async def _tell(self, seen: FrameAnalysis, time: float) -> None:
-        send = self._shared.send
-        for moment in seen.remembered:
-            self._shared.counters.remembered += 1
-            await send(Remembered(moment, self._pictures.get(moment.time)))
-        if seen.relevance is not None:
-            await send(Relevance(time, seen.relevance, seen.about))
-        for notice in seen.noticed:
-            await send(RequestMet(notice.request, notice.text, notice.moment))
-        await self._tell_standing()
+    async def _send_analysis(self, analysis: FrameAnalysis, time: float) -> None:
+        send = self._context.send
+        for moment in analysis.remembered:
+            self._context.counters.remembered += 1
+            await send(Remembered(moment, self._thumbnails.get(moment.time)))
+        if analysis.relevance is not None:
+            await send(Relevance(time, analysis.relevance, analysis.about))
+        for met in analysis.noticed:
+            await send(RequestMet(met.request, met.text, met.moment))
+        await self._send_requests()
 
-    async def _tell_standing(self) -> None:
-        standing = self._shared.services.assistant.standing_requests(self._memory)
-        if standing != self._standing:
-            self._standing = standing
-            await self._shared.send(StandingRequests(standing))
+    async def _send_requests(self) -> None:
+        """Send the standing requests if they changed."""
+        requests = self._context.services.assistant.standing_requests(self._memory)
+        if requests != self._requests:
+            self._requests = requests
+            await self._context.send(StandingRequests(requests))
 
-    async def _is_full(self, error: StoreError) -> None:
-        """Say once that nothing more is remembered; what is, can be asked about."""
+    async def _report_full(self, error: StoreError) -> None:
+        """Report once that the memory is full; questions about it are still answered."""
         if not self._full:
             self._full = True
-            logger.warning("a session remembers nothing more: %s", error)
-            told = "what is shown now is not remembered; what was seen before still is"
-            await self._shared.send(Degraded(f"{told}: {error}"))
+            logger.warning("the memory of a session is full: %s", error)
+            message = "what is shown now is not remembered; what was seen before still is"
+            await self._context.send(Degraded(f"{message}: {error}"))
 
     async def _ask(self, question: Question | Announce) -> None:
-        """Hand `question` on to be answered, with all that it may know about in memory."""
-        watcher, eyes = self._shared.services.assistant, self._shared.services.vision_worker
-        said = None
+        """Queue `question`, once its memory holds all frames up to it."""
+        assistant = self._context.services.assistant
+        worker, repeatable = self._context.services.vision_worker, self._context.limits.repeatable
+        answer = None
         if isinstance(question, Question) and not question.pictures:
-            newest, repeatable = self._newest, self._shared.limits.repeatable
+            newest = self._skipped
             if newest is not None and newest.time <= question.time and not repeatable:
                 await self._analyze(newest, AnalyzedFrame.at(newest))
-            self._memory, said = await eyes.run(
-                watcher.note_request, self._memory, question.text, question.time
+            self._memory, answer = await worker.run(
+                assistant.note_request, self._memory, question.text, question.time
             )
-            await self._tell_standing()
-        asked = PendingQuestion(question, self._memory, said)
-        if self._shared.limits.repeatable:
-            await self._answer(asked)
+            await self._send_requests()
+        pending = PendingQuestion(question, self._memory, answer)
+        if repeatable:
+            await self._answer(pending)
         else:
-            await self._asked.send(asked)
+            await self._pending.send(pending)
 
-    async def _answer(self, asked: PendingQuestion) -> None:
+    async def _answer(self, pending: PendingQuestion) -> None:
         """Send the pieces of the answer as they come, until the last or a cancellation."""
-        question, mind = asked.question, self._shared.services.answer_worker
+        question, worker = pending.question, self._context.services.answer_worker
         status: AnswerStatus = "completed"
-        said = await self._said(asked)
-        moments = said.moments
-        if isinstance(question, Announce):
-            moments = question.moments
-        await self._shared.send(Evidence(question.id, moments, said.read))
+        answer = await self._begin_answer(pending)
+        await self._context.send(Evidence(question.id, answer.moments, answer.read))
         while status != "cancelled":
-            if self._shared.questions.cancelled(question.id):  # perhaps before its first piece
+            if self._context.questions.cancelled(question.id):  # perhaps before the first piece
                 status = "cancelled"
-            elif (piece := await mind.run(next, said.pieces, None)) is not None:
-                await self._write(question, piece)
+            elif (piece := await worker.run(next, answer.pieces, None)) is not None:
+                await self._send_piece(question, piece)
             else:
                 break
-        await self._say(question, "", status)
+        await self._send(question, "", status)
         if not question.spoken:
-            self._shared.questions.close(question.id)
+            self._context.questions.close(question.id)
 
-    async def _said(self, asked: PendingQuestion) -> AssistantAnswer:
-        """Return the beginning of an answer."""
-        question, services = asked.question, self._shared.services
+    async def _begin_answer(self, pending: PendingQuestion) -> AssistantAnswer:
+        """Return the answer; its pieces are generated when they are read."""
+        question, services = pending.question, self._context.services
         if isinstance(question, Announce):
-            return AssistantAnswer(iter([question.text]))
-        if asked.said is not None:
-            return asked.said
+            return AssistantAnswer(iter([question.text]), question.moments)
+        if pending.answer is not None:
+            return pending.answer
         if not question.pictures:
-            ask = services.assistant.answer
-            return await services.answer_worker.run(ask, asked.memory, question.text, question.time)
+            return await services.answer_worker.run(
+                services.assistant.answer, pending.memory, question.text, question.time
+            )
         try:
             return await answer_about_images(services, question.pictures, question.text)
         except UnreadableMediaError as error:
             return AssistantAnswer(iter([f"I cannot look at that: {error}"]))
 
-    async def _write(self, question: Question | Announce, piece: str) -> None:
-        """Say `piece`; a sentence that nobody had to think comes word by word where it is read.
+    async def _send_piece(self, question: Question | Announce, piece: str) -> None:
+        """Send `piece`; a ready sentence is sent word by word, so that it can be cancelled.
 
-        So it can be cancelled like any other answer.
+        A spoken answer is sent whole: speech is cancelled by clause.
         """
-        clock = self._shared.clock
-        whole = question.spoken or self._shared.limits.repeatable
-        first, *rest = [piece] if whole else BETWEEN_WORDS.split(piece)
-        await self._say(question, first, "streaming")
+        clock = self._context.clock
+        whole = question.spoken or self._context.limits.repeatable
+        first, *rest = [piece] if whole else WORD_BOUNDARY.split(piece)
+        await self._send(question, first, "streaming")
         for word in rest:
-            await clock.sleep_until(clock.now() + WRITING)
-            if self._shared.questions.cancelled(question.id):
+            await clock.sleep_until(clock.now() + WORD_INTERVAL)
+            if self._context.questions.cancelled(question.id):
                 return
-            await self._say(question, word, "streaming")
+            await self._send(question, word, "streaming")
 
-    async def _say(self, question: Question | Announce, text: str, status: AnswerStatus) -> None:
-        stand_in = self._shared.services.assistant.stand_in
+    async def _send(self, question: Question | Announce, text: str, status: AnswerStatus) -> None:
+        stand_in = self._context.services.assistant.stand_in
         answer = Answer(question.id, text, question.time, status, stand_in)
-        await self._shared.send(answer)
+        await self._context.send(answer)
         if question.spoken:
-            await self._voice.send(answer)
+            await self._answers.send(answer)
 
     async def _close(self) -> None:
         try:
-            await self._shared.services.close_memory(self._memory)
+            await self._context.services.close_memory(self._memory)
         except StoreError as error:
-            logger.warning("what a session saw last is not kept: %s", error)
+            logger.warning("the last moments of a session were not written: %s", error)

@@ -7,14 +7,14 @@ from media.events import Caption, CaptionWord
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.pipeline.context import SessionContext
 from media.pipeline.limits import Limits
-from media.pipeline.overlay import LINGER, CaptionOverlay, draw, wrap
+from media.pipeline.overlay import CAPTION_SECONDS, CaptionOverlay, overlay, wrap
 from media.pipeline.questions import OpenQuestions
 from tests.media.pipeline.scripted import picture, scripted_services
 
 
 def test_text_is_drawn_at_the_bottom_and_nowhere_else() -> None:
     frame = picture(0, height=360, width=640)
-    drawn, strip = draw(frame, "ask what you can do", None)
+    drawn, strip = overlay(frame, "ask what you can do", None)
     assert strip is not None
     changed = np.any(drawn.pixels != frame.pixels, axis=(1, 2))
     assert changed[-len(strip.alpha) :].any()
@@ -25,12 +25,12 @@ def test_text_is_drawn_at_the_bottom_and_nowhere_else() -> None:
 
 def test_a_frame_without_text_passes_untouched() -> None:
     frame = picture(0)
-    assert draw(frame, "", None)[0] is frame
+    assert overlay(frame, "", None)[0] is frame
 
 
 def test_a_long_text_shows_its_last_lines_and_fits_a_tiny_picture() -> None:
     for height, width in ((360, 640), (16, 16), (1, 1), (90, 4)):
-        drawn, _ = draw(picture(0, height=height, width=width), "word " * 200, None)
+        drawn, _ = overlay(picture(0, height=height, width=width), "word " * 200, None)
         assert drawn.pixels.shape == (height, width, 3)
 
 
@@ -64,5 +64,5 @@ async def test_a_final_caption_goes_after_a_while_and_an_unfinished_one_stays() 
                 counters=Counters(),
             )
             await CaptionOverlay(shared).run(channel)
-        assert shown[LINGER] is True
+        assert shown[CAPTION_SECONDS] is True
         assert shown[7.0] is not final

@@ -15,7 +15,7 @@ from media.events import Output
 from media.frames import VideoFrame
 from media.generation_events import GeneratedImage, GenerationConfig, GenerationStatus, PromptChange
 from media.pipeline.context import SessionContext
-from media.pipeline.generation.passthrough import Item
+from media.pipeline.generation.passthrough import GenerationItem
 from media.pipeline.generation.stage import GenerationStage
 from media.pipeline.interfaces import Pixels
 from media.pipeline.limits import FrameOutput, Limits
@@ -150,7 +150,7 @@ class Studied:
     ) -> None:
         self.clock = SteppedClock()
         self.painter = ScriptedPainter()
-        self.inbox: Channel[Item] = Channel(8, droppable=VideoFrame)
+        self.inbox: Channel[GenerationItem] = Channel(8, droppable=VideoFrame)
         self.shown: list[tuple[float, VideoFrame]] = []
         self.sent: list[Output] = []
         self.reading = asyncio.Event()
@@ -183,7 +183,7 @@ class Studied:
         await self.reading.wait()
         self.sent.append(output)
 
-    async def put(self, *items: Item) -> None:
+    async def put(self, *items: GenerationItem) -> None:
         for item in items:
             await self.inbox.send(item)
         await settled()

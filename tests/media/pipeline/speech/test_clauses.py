@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.pipeline.speech.stage import LONGEST_CLAUSE, split_clauses
+from media.pipeline.speech.clauses import MAX_CLAUSE, split_clauses
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_no_word_is_lost_however_the_text_comes(words: list[str]) -> None:
     clauses, rest = split_clauses(rest, last=True)
     spoken += clauses
     assert " ".join(spoken).split() == words
-    assert all(len(clause) <= LONGEST_CLAUSE for clause in spoken)
+    assert all(len(clause) <= MAX_CLAUSE for clause in spoken)

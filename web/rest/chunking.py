@@ -5,16 +5,17 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from media.pipeline.hearing.turn_stage import FRAME, RATE
+from media.frames import SAMPLE_RATE
+from media.pipeline.hearing.turn_stage import VAD_FRAME
 
 Samples = NDArray[np.float32]
 
-PIECE = 120 * RATE  # samples heard at once
-SEARCHED = 10 * RATE  # samples before the end of a piece among which the quietest place is cut
-QUIET = RATE // 10  # samples whose loudness counts as that of a place
+PIECE = 120 * SAMPLE_RATE  # samples heard at once
+SEARCHED = 10 * SAMPLE_RATE  # samples before the end of a piece in which it is cut: at the quietest
+QUIET = SAMPLE_RATE // 10  # samples whose loudness counts as that of a place
 SPEECH = 0.2  # probability of speech from which a frame is heard: singing gets little
-MARGIN = RATE  # samples around speech that are heard with it
-PAUSE = 4 * RATE  # samples between two stretches that are heard as one
+MARGIN = SAMPLE_RATE  # samples around speech that are heard with it
+PAUSE = 4 * SAMPLE_RATE  # samples between two stretches that are heard as one
 
 
 def cut(
@@ -53,8 +54,8 @@ def spoken(probabilities: Sequence[float], length: int) -> list[tuple[int, int]]
     for number, probability in enumerate(probabilities):
         if probability < SPEECH:
             continue
-        start = max(0, number * FRAME - MARGIN)
-        end = min(length, (number + 1) * FRAME + MARGIN)
+        start = max(0, number * VAD_FRAME - MARGIN)
+        end = min(length, (number + 1) * VAD_FRAME + MARGIN)
         if found and start - found[-1][1] <= PAUSE:
             found[-1] = (found[-1][0], end)
         else:

@@ -10,8 +10,9 @@ import numpy as np
 
 from media.channel import Channel
 from media.events import Caption, CaptionWord, Question
+from media.frames import SAMPLE_RATE
 from media.pipeline.context import SessionContext
-from media.pipeline.hearing.turn_stage import RATE, TurnAudio, TurnEnd
+from media.pipeline.hearing.turn_stage import TurnAudio, TurnEnd
 from media.pipeline.interfaces import Samples
 from models.asr.words import RecognizedWord, TranscriptUpdate
 
@@ -44,15 +45,15 @@ class TurnTranscript:
             turn=self.turn,
             words=tuple(self._placed(word) for word in words),
             stable=len(self.committed),
-            start=self.start / RATE,
-            end=last / RATE,
-            heard=self.position / RATE,
+            start=self.start / SAMPLE_RATE,
+            end=last / SAMPLE_RATE,
+            heard=self.position / SAMPLE_RATE,
             final=end is not None,
         )
 
     def _placed(self, word: RecognizedWord) -> CaptionWord:
         start, end = self.start + word.start, self.start + word.end
-        return CaptionWord(word.text, start / RATE, end / RATE)
+        return CaptionWord(word.text, start / SAMPLE_RATE, end / SAMPLE_RATE)
 
 
 class CaptionStage:
@@ -98,7 +99,7 @@ class CaptionStage:
 
     def _behind(self, audio: TurnAudio, longest: float = inf) -> bool:
         """Return whether `audio`, of up to `longest` seconds, has no time for interim captions."""
-        waiting = len(audio.samples) / RATE
+        waiting = len(audio.samples) / SAMPLE_RATE
         max_lag = self._context.limits.max_lag
         return max_lag is not None and max_lag < waiting <= longest
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from media.channel import Channel
 from media.events import Clear, Commit, ListeningConfig, TurnEnded, TurnStarted
-from media.frames import AudioChunk
+from media.frames import SAMPLE_RATE, AudioChunk
 from media.pipeline.context import SessionContext
 from media.pipeline.hearing.turn_rules import (
     SpeechEnd,
@@ -18,9 +18,8 @@ from media.pipeline.hearing.turn_rules import (
 )
 from media.pipeline.interfaces import Samples
 
-RATE = 16_000  # samples a second of the detector and the recognizer
-FRAME = 512  # samples for each probability of the detector
-PRE_ROLL = RATE  # samples before the first speech of a turn that only a client ends
+VAD_FRAME = 512  # samples for each probability of the detector
+PRE_ROLL = SAMPLE_RATE  # samples before the first speech of a turn that only a client ends
 SPEECH = 0.35  # probability of speech in such a turn: less than starts a detected one
 EMPTY: Samples = np.zeros(0, np.float32)
 
@@ -92,17 +91,19 @@ class TurnStage:
 
     async def _receive(self, state: TurnState, chunk: AudioChunk) -> None:
         """Place `chunk` in the stream: a short gap is silence, a long one ends the turn."""
-        if chunk.rate != RATE:
-            raise ValueError(f"expected sound at {RATE} Hz, got {chunk.rate}: resample it first")
-        self._context.counters.audio_arrived(chunk.end / RATE, self._context.clock.now())
+        if chunk.rate != SAMPLE_RATE:
+            raise ValueError(
+                f"expected sound at {SAMPLE_RATE} Hz, got {chunk.rate}: resample it first"
+            )
+        self._context.counters.audio_arrived(chunk.end / SAMPLE_RATE, self._context.clock.now())
         gap = chunk.start - state.position
-        if gap > self._context.limits.max_gap * RATE:
+        if gap > self._context.limits.max_gap * SAMPLE_RATE:
             await self._end(state, state.position, detected=True)
             self._restart(state, chunk.start)
         elif gap > 0:
             await self._append(state, np.zeros(gap, np.float32))
         new = chunk.samples[max(0, -gap) :]  # sound that came before is not appended twice
-        self._context.counters.audio_seconds += len(new) / RATE
+        self._context.counters.audio_seconds += len(new) / SAMPLE_RATE
         await self._append(state, new)
 
     def _restart(self, state: TurnState, position: int) -> None:
@@ -128,8 +129,8 @@ class TurnStage:
             state.detection, event = next_turn(
                 state.detection,
                 probability,
-                frame=FRAME,
-                rate=RATE,
+                frame=VAD_FRAME,
+                rate=SAMPLE_RATE,
                 detection=detection,
                 max_turn=self._context.limits.max_turn,
             )
@@ -142,11 +143,13 @@ class TurnStage:
                 case None:
                     pass
         if state.start is None:
-            kept = round(detection.padding * RATE) + 4 * FRAME  # a turn may still start in it
+            kept = (
+                round(detection.padding * SAMPLE_RATE) + 4 * VAD_FRAME
+            )  # a turn may still start in it
             state.held = state.held[-kept:]
         else:
             # Silence beyond the padding may not belong to the turn: it waits.
-            padded = state.detection.speech_end + round(detection.padding * RATE)
+            padded = state.detection.speech_end + round(detection.padding * SAMPLE_RATE)
             await self._send_audio(state, min(state.detection.position, padded))
 
     async def _append_manual(self, state: TurnState, probabilities: Sequence[float]) -> None:
@@ -154,7 +157,7 @@ class TurnStage:
         if state.start is None and len(state.held):
             await self._start(state, state.position - len(state.held))
         for probability in probabilities:
-            position = state.detection.position + FRAME
+            position = state.detection.position + VAD_FRAME
             state.detection = replace(state.detection, position=position)
             if probability >= SPEECH and not state.has_speech:
                 state.has_speech = True
@@ -162,7 +165,7 @@ class TurnStage:
         if state.has_speech:
             await self._send_audio(state, state.position)
         else:
-            state.held = state.held[-(PRE_ROLL + FRAME) :]
+            state.held = state.held[-(PRE_ROLL + VAD_FRAME) :]
 
     async def _start(self, state: TurnState, start: int) -> None:
         state.turn += 1
@@ -171,7 +174,7 @@ class TurnStage:
         self._context.counters.turns += 1
         if state.config.interrupt:
             self._context.questions.cancel(None)
-        await self._context.send(TurnStarted(state.turn, state.start / RATE))
+        await self._context.send(TurnStarted(state.turn, state.start / SAMPLE_RATE))
 
     async def _send_audio(self, state: TurnState, until: int) -> None:
         """Send the turn's sound before `until` to the caption stage."""
@@ -188,7 +191,7 @@ class TurnStage:
             return
         await self._send_audio(state, end)
         state.held = state.held[max(0, len(state.held) - (state.position - end)) :]
-        ended = TurnEnded(state.turn, state.start / RATE, end / RATE, detected)
+        ended = TurnEnded(state.turn, state.start / SAMPLE_RATE, end / SAMPLE_RATE, detected)
         await self._context.send(ended)
         await self._turns.send(TurnEnd(state.turn, state.start, end, True, state.config))
         self._reset(state, end)

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.pipeline.hearing.turn_stage import FRAME, RATE
+from media.frames import SAMPLE_RATE
+from media.pipeline.hearing.turn_stage import VAD_FRAME
 from web.rest.chunking import cut, quietest, spoken
 
 
@@ -24,19 +25,19 @@ def test_pieces_hold_all_the_sound_in_order_and_none_is_too_long(
 
 
 def test_a_long_file_is_cut_where_nobody_speaks() -> None:
-    sound = np.ones(3 * RATE, np.float32)
-    sound[2 * RATE : 2 * RATE + 3200] = 0.001
-    assert 2 * RATE <= quietest(sound) <= 2 * RATE + 3200
+    sound = np.ones(3 * SAMPLE_RATE, np.float32)
+    sound[2 * SAMPLE_RATE : 2 * SAMPLE_RATE + 3200] = 0.001
+    assert 2 * SAMPLE_RATE <= quietest(sound) <= 2 * SAMPLE_RATE + 3200
 
 
 def test_only_what_is_spoken_is_heard_with_the_silence_around_it() -> None:
-    frames = 30 * RATE // FRAME
+    frames = 30 * SAMPLE_RATE // VAD_FRAME
     probabilities = [0.0] * frames
     for second in (10, 12, 25):  # the first two are one stretch, with the pause between them
-        probabilities[second * RATE // FRAME] = 0.9
-    early, late = spoken(probabilities, 30 * RATE)
-    assert early[0] / RATE == pytest.approx(9.0, abs=0.05)
-    assert early[1] / RATE == pytest.approx(13.0, abs=0.05)
-    assert late[0] / RATE == pytest.approx(24.0, abs=0.05)
-    assert spoken([0.0] * frames, 30 * RATE) == []
-    assert spoken([0.9] * frames, 30 * RATE) == [(0, 30 * RATE)]
+        probabilities[second * SAMPLE_RATE // VAD_FRAME] = 0.9
+    early, late = spoken(probabilities, 30 * SAMPLE_RATE)
+    assert early[0] / SAMPLE_RATE == pytest.approx(9.0, abs=0.05)
+    assert early[1] / SAMPLE_RATE == pytest.approx(13.0, abs=0.05)
+    assert late[0] / SAMPLE_RATE == pytest.approx(24.0, abs=0.05)
+    assert spoken([0.0] * frames, 30 * SAMPLE_RATE) == []
+    assert spoken([0.9] * frames, 30 * SAMPLE_RATE) == [(0, 30 * SAMPLE_RATE)]

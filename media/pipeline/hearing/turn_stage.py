@@ -92,9 +92,7 @@ class TurnStage:
     async def _receive(self, state: TurnState, chunk: AudioChunk) -> None:
         """Place `chunk` in the stream: a short gap is silence, a long one ends the turn."""
         if chunk.rate != SAMPLE_RATE:
-            raise ValueError(
-                f"expected sound at {SAMPLE_RATE} Hz, got {chunk.rate}: resample it first"
-            )
+            raise ValueError(f"expected audio at {SAMPLE_RATE} Hz, got {chunk.rate}: resample it")
         self._context.counters.audio_arrived(chunk.end / SAMPLE_RATE, self._context.clock.now())
         gap = chunk.start - state.position
         if gap > self._context.limits.max_gap * SAMPLE_RATE:
@@ -143,9 +141,8 @@ class TurnStage:
                 case None:
                     pass
         if state.start is None:
-            kept = (
-                round(detection.padding * SAMPLE_RATE) + 4 * VAD_FRAME
-            )  # a turn may still start in it
+            # A turn may still start in the last frames, or in the padding before them.
+            kept = round(detection.padding * SAMPLE_RATE) + 4 * VAD_FRAME
             state.held = state.held[-kept:]
         else:
             # Silence beyond the padding may not belong to the turn: it waits.

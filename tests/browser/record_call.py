@@ -20,17 +20,17 @@ from playwright.sync_api import Page
 from tests.browser.chromium import Devices, chromium, microphone_file, new_page, slides_file
 from tests.service import service
 
-PHOTOGRAPHS = ("tower.jpg", "cheetah1.jpg", "bus.png", "lion.jpg")
+PHOTOGRAPHS = ("tower.jpg", "cheetah1.jpg", "lion.jpg")
 SHOWN = 7.0  # seconds a photograph
-WIDTH, HEIGHT = 1100, 1000  # of the page, in pixels
-SIZE = (770, 700)  # of the picture
+WIDTH, HEIGHT = 1080, 1440  # of the page, in pixels
+SIZE = (720, 960)  # of the picture
 INTERVAL = 0.4  # seconds between two screenshots
 SCRIPT = {  # seconds of the call: what is typed then
     3.0: "Tell me when you see a cheetah",
     19.0: "When did you last see the cheetah?",
 }
 END = 29.0
-QUALITY = 55
+QUALITY = 60
 
 
 def record(page: Page) -> Iterator[tuple[float, Image.Image]]:

@@ -1,4 +1,4 @@
-"""The application: its routes, how it begins and how it ends."""
+"""The FastAPI application: its routes, its start and its shutdown."""
 
 import asyncio
 import logging
@@ -20,16 +20,16 @@ from web.context import ServiceContext, capabilities
 from web.model_loading import LoadedModels
 from web.realtime import calls
 from web.realtime import websocket as realtime
-from web.rest import chat, rest, speech, transcriptions
-from web.rest.uploads import BodyLimit
+from web.rest import chat, credentials, service_info, sessions, speech, transcriptions
+from web.rest.body_limit import BodyLimit
 from web.sessions import Sessions
 
 logger = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "page" / "static"
 EXPOSED_HEADERS = ("Location", "ETag", "Link", "Retry-After", "Accept-Post", "Accept-Patch")
-MAX_UPLOADS = 8  # files that are transcribed, or wait for it, at once
-CLOSE_TIMEOUT = 0.8  # seconds that calls get to end with the service
+MAX_UPLOADS = 8  # files that are transcribed or wait for it
+CLOSE_TIMEOUT = 0.8  # seconds in which calls must end when the service does
 
 
 def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -> FastAPI:
@@ -38,11 +38,11 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         clock = LiveClock()
-        files = Worker("files")
+        file_worker = Worker("files")
         key = settings.api_key.get_secret_value() if settings.api_key else None
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as held:
+            async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as tasks:
                 app.state.context = context = ServiceContext(
                     settings=settings,
                     models=models,
@@ -50,8 +50,8 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
                     sessions=Sessions(settings.sessions, clock, retention=settings.captions_kept),
                     keys=Keys(key),
                     clock=clock,
-                    file_worker=files,
-                    tasks=held,
+                    file_worker=file_worker,
+                    tasks=tasks,
                     closing=threading.Event(),
                     upload_slots=asyncio.Semaphore(MAX_UPLOADS),
                     question_slots=asyncio.Semaphore(settings.questions),
@@ -61,21 +61,30 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
                 context.close()
                 deadline.reschedule(loop.time() + CLOSE_TIMEOUT)
         except TimeoutError:
-            logger.warning("calls were cut off: they had not ended after %.1f s", CLOSE_TIMEOUT)
+            logger.warning("cut off calls that had not ended after %.1f s", CLOSE_TIMEOUT)
         finally:
-            files.close()
+            file_worker.close()
 
     app = FastAPI(
         title="eyeline",
         lifespan=lifespan,
-        docs_url=None,  # it would load scripts from another site
+        docs_url=None,  # they load scripts from another site
         redoc_url=None,
         openapi_url="/openapi.json",
     )
-    for part in (realtime, calls, rest, chat, transcriptions, speech):
-        app.include_router(part.router)
+    for endpoints in (
+        realtime,
+        calls,
+        service_info,
+        credentials,
+        sessions,
+        chat,
+        transcriptions,
+        speech,
+    ):
+        app.include_router(endpoints.router)
     problems.install_error_handlers(app)
-    app.add_middleware(BodyLimit, largest=settings.max_upload_size)
+    app.add_middleware(BodyLimit, max_size=settings.max_upload_size)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.origins),
@@ -85,7 +94,7 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
     )
     app.mount("/static", StaticFiles(directory=STATIC, html=True), name="static")
     if page:
-        from web.page import gradio_page as demo  # imports gradio: seconds
+        from web.page import gradio_page  # importing gradio takes seconds
 
-        demo.mount(app)
+        gradio_page.mount(app)
     return app

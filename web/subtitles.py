@@ -1,4 +1,4 @@
-"""Words to subtitles: WebVTT, SubRip, JSON and plain text."""
+"""Captions as subtitle files: WebVTT, SubRip, JSON and plain text."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -8,16 +8,21 @@ from typing import Literal
 from media.events import CaptionWord
 
 SubtitleFormat = Literal["vtt", "srt", "json", "text"]
+MEDIA_TYPES: dict[SubtitleFormat, str] = {
+    "vtt": "text/vtt",
+    "srt": "application/x-subrip",
+    "json": "application/json",
+}
 
-MAX_SECONDS = 6.0  # seconds on screen, BBC subtitle guidelines: two full lines take 6 s to read
-MAX_CHARACTERS = 84  # characters: two lines of 42
-PAUSE = 0.8  # seconds of silence that begin a new cue
+MAX_SECONDS = 6.0  # of a cue, BBC subtitle guidelines: two full lines take 6 s to read
+MAX_CHARACTERS = 84  # of a cue: two lines of 42
+PAUSE = 0.8  # seconds of silence that start a new cue
 SENTENCE_ENDS = (".", "?", "!")
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """What is on the screen from `start` to `end`, in seconds of media time."""
+    """Text that is shown from `start` to `end`, in seconds of media time."""
 
     start: float
     end: float
@@ -26,7 +31,7 @@ class Cue:
 
 
 def make_cues(words: Iterable[CaptionWord]) -> list[Cue]:
-    """Return `words` as readable cues: cut at pauses, at stops, and before they grow long."""
+    """Return `words` as cues, split at pauses, ends of sentences and length limits."""
     cues: list[Cue] = []
     line: list[CaptionWord] = []
     for word in words:
@@ -40,7 +45,7 @@ def make_cues(words: Iterable[CaptionWord]) -> list[Cue]:
 
 
 def make_cue(words: Sequence[CaptionWord]) -> Cue:
-    """Return one cue of all `words`, which must not be empty."""
+    """Return one cue with all of `words`, at least one."""
     text = "".join(word.text for word in words).strip()
     return Cue(words[0].start, max(words[0].start + 0.1, words[-1].end), text, tuple(words))
 
@@ -48,9 +53,11 @@ def make_cue(words: Sequence[CaptionWord]) -> Cue:
 def _is_full(line: list[CaptionWord], word: CaptionWord) -> bool:
     text = "".join(each.text for each in [*line, word]).strip()
     seconds = word.end - line[0].start
-    stopped = line[-1].text.rstrip().endswith(SENTENCE_ENDS) and line[-1].end - line[0].start > 1.0
+    sentence_over = (
+        line[-1].text.rstrip().endswith(SENTENCE_ENDS) and line[-1].end - line[0].start > 1.0
+    )
     return (
-        stopped
+        sentence_over
         or seconds > MAX_SECONDS
         or len(text) > MAX_CHARACTERS
         or word.start - line[-1].end > PAUSE

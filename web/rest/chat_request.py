@@ -1,7 +1,7 @@
-"""What a request for a chat completion asks: checked, and cut down to what is here.
+"""Parsing and checking of chat completion requests.
 
-What cannot change an answer here (temperature, tools that nobody must call) is let pass, as most
-clients send some of it; what would be promised and not kept is refused.
+Fields that cannot change an answer here (temperature, tools with `tool_choice` auto) are ignored,
+because most clients send some of them. Fields whose promise could not be kept are refused.
 
 Source: the OpenAI Chat Completions API, as openai 3.54.0's types describe it.
 """
@@ -28,11 +28,15 @@ from web.protocol.responses import PICTURE_QUESTION
 
 MAX_MESSAGES = 1000
 TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
-UNION_TAGS = ("str", "list[Part]", "Image")  # of unions, in the paths of pydantic's errors
+UNION_TAGS = (
+    "str",
+    "list[ContentPart]",
+    "ImageUrl",
+)  # of unions, in the paths of pydantic's errors
 
 
 class LenientModel(BaseModel):
-    """Unknown fields are let pass: clients send what the real API takes or will take."""
+    """Ignores unknown fields: clients send what OpenAI's API takes now or later."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -57,13 +61,13 @@ class StreamOptions(LenientModel):
 
 
 class TypedOption(LenientModel):
-    """Of `tool_choice` and `response_format`: what they ask for."""
+    """The object form of `tool_choice` and `response_format`."""
 
     type: str
 
 
 class ChatCompletionRequest(LenientModel):
-    """The body of the request, as far as anything of it matters here."""
+    """The fields of the request body that matter here."""
 
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
     stream: bool | None = None
@@ -79,9 +83,9 @@ class ChatCompletionRequest(LenientModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatQuestion:
-    """A question of `words` about `pictures`, files, or about what the session `session` saw.
+    """A question about `images` (encoded files), or about what the session `session_id` has seen.
 
-    The answer has at most `longest` tokens. `usage` wants them counted at a stream's end.
+    The answer has at most `max_tokens` tokens. With `include_usage` a stream ends with their count.
     """
 
     text: str
@@ -93,10 +97,10 @@ class ChatQuestion:
 
 
 def parse_chat_request(body: bytes) -> ChatQuestion:
-    """Return what `body` asks. Its pictures are decoded once to see that they can be.
+    """Return the question in `body`. Its images are decoded once, to check that they can be.
 
     Raises:
-        ProblemError: it is not JSON, a field is wrong, or it wishes for what is not here.
+        ProblemError: the body is not JSON, a field is wrong, or an option is not supported.
     """
     try:
         request = ChatCompletionRequest.model_validate_json(body)
@@ -127,28 +131,27 @@ def parse_chat_request(body: bytes) -> ChatQuestion:
 
 def _check_options(request: ChatCompletionRequest) -> None:
     if request.n not in (None, 1):
-        raise _invalid("n", f"one answer is given to a question: expected 1, got {request.n}")
+        raise _invalid("n", f"each question gets one answer: expected 1, got {request.n}")
     tool = request.tool_choice
     if tool not in (None, "none", "auto"):
-        told = "no model here calls tools: leave tool_choice out, or say none or auto"
-        raise _invalid("tool_choice", told)
+        raise _invalid("tool_choice", "no model here calls tools: omit it, or use none or auto")
     if request.response_format is not None and request.response_format.type != "text":
-        told = "answers are a sentence of plain text: leave response_format out"
-        raise _invalid("response_format", told)
+        raise _invalid("response_format", "answers are a sentence of plain text: omit it")
     if "audio" in (request.modalities or ()):
-        told = "answers here are text: let /v1/audio/speech say it, or use /v1/realtime"
-        raise _invalid("modalities", told)
+        raise _invalid(
+            "modalities", "answers are text: send it to /v1/audio/speech, or use /v1/realtime"
+        )
 
 
 def _session(request: ChatCompletionRequest) -> str | None:
     id = (request.metadata or {}).get("session_id")
     if id is not None and not (isinstance(id, str) and id):
-        raise _invalid("metadata.session_id", "expected the id of a session, as /sessions lists it")
+        raise _invalid("metadata.session_id", "expected the id of a session, as in /sessions")
     return id
 
 
 def _items(request: ChatCompletionRequest) -> ItemList:
-    """Return the messages of the user and of the model as the items of a conversation."""
+    """Return the messages of the user and the assistant as conversation items."""
     items = ItemList()
     for number, message in enumerate(request.messages):
         if message.role not in ("user", "assistant"):
@@ -158,7 +161,7 @@ def _items(request: ChatCompletionRequest) -> ItemList:
         images = sum(part["type"] == "input_image" for part in parts)
         if images > MAX_PICTURES:
             raise _invalid(
-                place, f"a question may be about {MAX_PICTURES} pictures, this one has {images}"
+                place, f"a message may have at most {MAX_PICTURES} images, this one has {images}"
             )
         item: Item = {"id": place, "type": "message", "role": message.role, "content": parts}
         insert(items, item, None)
@@ -177,13 +180,13 @@ def _part(part: ContentPart, place: str) -> dict[str, Any]:
     if part.type not in TEXT_PARTS:
         raise _invalid(
             f"{place}.type",
-            f"expected text or image_url, got {part.type[:40]!r}: nothing else is understood here",
+            f"expected text or image_url, got {part.type[:40]!r}",
         )
     return {"type": "input_text", "text": part.text or ""}
 
 
 def _image_url(part: ContentPart, place: str) -> str:
-    """Return the data URL of a picture, which it must be: nothing is fetched from elsewhere."""
+    """Return the data URL of an image. Other URLs are refused: the service fetches nothing."""
     param = f"{place}.image_url.url"
     url = part.image_url.url if isinstance(part.image_url, ImageUrl) else part.image_url
     if url is None:
@@ -191,7 +194,7 @@ def _image_url(part: ContentPart, place: str) -> str:
     if not url.startswith("data:"):
         raise _invalid(
             param,
-            "this service fetches nothing from other places: send the picture itself, as "
+            "this service fetches no URLs: send the image itself, as "
             f"data:image/jpeg;base64,..., not {url[:60]!r}",
         )
     image_file(url, param)
@@ -203,7 +206,7 @@ def _check_images(files: tuple[bytes, ...]) -> None:
         try:
             read_image(file)
         except UnreadableMediaError as error:
-            raise _invalid("messages", f"picture {number} of {len(files)}: {error}") from error
+            raise _invalid("messages", f"image {number} of {len(files)}: {error}") from error
 
 
 def _validation_problem(error: ValidationError) -> ProblemError:

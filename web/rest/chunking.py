@@ -1,4 +1,4 @@
-"""Which parts of a long sound are heard, and where it is cut: pure."""
+"""Speech regions of a long recording, and where it is split: pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,54 +10,56 @@ from media.pipeline.hearing.turn_stage import VAD_FRAME
 
 Samples = NDArray[np.float32]
 
-PIECE = 120 * SAMPLE_RATE  # samples heard at once
-SEARCHED = 10 * SAMPLE_RATE  # samples before the end of a piece in which it is cut: at the quietest
-QUIET = SAMPLE_RATE // 10  # samples whose loudness counts as that of a place
-SPEECH = 0.2  # probability of speech from which a frame is heard: singing gets little
-MARGIN = SAMPLE_RATE  # samples around speech that are heard with it
-PAUSE = 4 * SAMPLE_RATE  # samples between two stretches that are heard as one
+MAX_PIECE = 120 * SAMPLE_RATE  # samples transcribed at once
+SEARCH = (
+    10 * SAMPLE_RATE
+)  # samples before the end of a piece that are searched for the quietest place
+WINDOW = SAMPLE_RATE // 10  # samples over which loudness is measured
+SPEECH_THRESHOLD = 0.2  # probability above which a frame is transcribed: singing gets little
+MARGIN = SAMPLE_RATE  # samples around speech that are transcribed with it
+MAX_GAP = 4 * SAMPLE_RATE  # samples between two regions that are joined
 
 
-def cut(
-    chunks: Iterator[Samples], *, piece: int = PIECE, searched: int = SEARCHED
+def split_audio(
+    chunks: Iterator[Samples], *, max_piece: int = MAX_PIECE, search: int = SEARCH
 ) -> Iterator[Samples]:
-    """Yield all of `chunks` as pieces of at most `piece` samples, cut where it is quiet."""
-    held: list[Samples] = []
+    """Yield all of `chunks` as pieces of at most `max_piece` samples, split at quiet places."""
+    buffered: list[Samples] = []
     size = 0
     for chunk in chunks:
-        held.append(chunk)
+        buffered.append(chunk)
         size += len(chunk)
-        while size >= piece:
-            whole = np.concatenate(held)
-            place = piece - searched + quietest(whole[piece - searched : piece])
-            yield whole[:place]
-            held, size = [whole[place:]], size - place
+        while size >= max_piece:
+            samples = np.concatenate(buffered)
+            cut = max_piece - search + quietest_sample(samples[max_piece - search : max_piece])
+            yield samples[:cut]
+            buffered, size = [samples[cut:]], size - cut
     if size:
-        yield np.concatenate(held)
+        yield np.concatenate(buffered)
 
 
-def quietest(samples: Samples) -> int:
-    """Return the middle of the quietest tenth of a second of `samples`; its end if shorter."""
-    if len(samples) <= QUIET:
+def quietest_sample(samples: Samples) -> int:
+    """Return the middle of the quietest window of `samples`; their end if they are shorter."""
+    if len(samples) <= WINDOW:
         return len(samples)
     energy = np.cumsum(np.square(samples, dtype=np.float64))
-    return int(np.argmin(energy[QUIET:] - energy[:-QUIET])) + QUIET // 2
+    return int(np.argmin(energy[WINDOW:] - energy[:-WINDOW])) + WINDOW // 2
 
 
-def spoken(probabilities: Sequence[float], length: int) -> list[tuple[int, int]]:
-    """Return where somebody speaks in `length` samples, from the detector's probabilities.
+def speech_regions(probabilities: Sequence[float], length: int) -> list[tuple[int, int]]:
+    """Return the regions of `length` samples with speech, from the probability of each frame.
 
-    A recogniser invents words for long silence, and short pauses help it: so stretches are
-    padded, and joined where little lies between them.
+    Whisper invents words in long silence, and short pauses help it: regions get a margin, and are
+    joined if the gap between them is short.
     """
-    found: list[tuple[int, int]] = []
+    regions: list[tuple[int, int]] = []
     for number, probability in enumerate(probabilities):
-        if probability < SPEECH:
+        if probability < SPEECH_THRESHOLD:
             continue
         start = max(0, number * VAD_FRAME - MARGIN)
         end = min(length, (number + 1) * VAD_FRAME + MARGIN)
-        if found and start - found[-1][1] <= PAUSE:
-            found[-1] = (found[-1][0], end)
+        if regions and start - regions[-1][1] <= MAX_GAP:
+            regions[-1] = (regions[-1][0], end)
         else:
-            found.append((start, end))
-    return found
+            regions.append((start, end))
+    return regions

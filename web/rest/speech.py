@@ -17,12 +17,12 @@ from web.problems import ProblemError
 
 router = APIRouter()
 
-RATE = 24_000  # samples a second of what is returned, as the real API's pcm
-SUPPORTED = ("wav", "pcm")
+RATE = 24_000  # Hz of the response, as OpenAI's pcm
+SUPPORTED_FORMATS = ("wav", "pcm")
 
 
-class SpeechWish(BaseModel):
-    """What to say; a voice or model that is not here is met by the one that is."""
+class SpeechRequest(BaseModel):
+    """The text to speak. Any `voice` and `model` are served by the ones that are loaded."""
 
     input: str = Field(min_length=1, max_length=4096)
     model: str = ""
@@ -33,50 +33,50 @@ class SpeechWish(BaseModel):
 
 
 @router.post("/v1/audio/speech", dependencies=[Depends(authenticate)])
-async def speak(request: Request, wish: SpeechWish) -> Response:
-    """Return `input` as sound: mono, 16 bits, 24 kHz; pcm is streamed clause by clause."""
+async def create_speech(request: Request, body: SpeechRequest) -> Response:
+    """Return `input` as speech: mono, 16 bits, 24 kHz; pcm is streamed clause by clause."""
     services = service_context(request).models.services
-    voice, mouth = services.synthesizer, services.tts_worker
-    if voice is None:
-        raise ProblemError(503, "no voice is loaded: this service cannot speak")
-    _check(wish)
-    clauses, _ = split_clauses(wish.input, last=True)
-    resampler = Resampler(voice.rate, RATE)
+    synthesizer, worker = services.synthesizer, services.tts_worker
+    if synthesizer is None:
+        raise ProblemError(503, "no speech synthesizer is loaded: this service cannot speak")
+    _check(body)
+    clauses, _ = split_clauses(body.input, last=True)
+    resampler = Resampler(synthesizer.rate, RATE)
 
     async def pieces() -> AsyncIterator[bytes]:
         state = resampler.init_state()
         for clause in clauses:
-            state, made = resampler.step(state, await mouth.run(voice.synthesize, clause))
+            state, made = resampler.step(state, await worker.run(synthesizer.synthesize, clause))
             for samples in made:
                 yield encode_pcm(samples, "pcm16")
         for samples in resampler.flush(state):
             yield encode_pcm(samples, "pcm16")
 
-    if wish.response_format == "pcm":
+    if body.response_format == "pcm":
         return StreamingResponse(pieces(), media_type=f"audio/pcm;rate={RATE}")
-    sound = b"".join([piece async for piece in pieces()])
-    return Response(wav(sound), media_type="audio/wav")
+    pcm = b"".join([piece async for piece in pieces()])
+    return Response(wav_file(pcm), media_type="audio/wav")
 
 
-def _check(wish: SpeechWish) -> None:
-    """Refuse what would be ignored otherwise."""
-    if wish.response_format not in SUPPORTED:
+def _check(body: SpeechRequest) -> None:
+    """Refuse options that would be ignored otherwise."""
+    if body.response_format not in SUPPORTED_FORMATS:
         raise ProblemError(
             400,
-            f"response_format {wish.response_format!r} is not supported: "
-            f"use {' or '.join(SUPPORTED)}",
+            f"response_format {body.response_format!r} is not supported: "
+            f"use {' or '.join(SUPPORTED_FORMATS)}",
             param="response_format",
         )
-    if wish.speed != 1.0:
-        raise ProblemError(400, "speed is not supported: leave it out", param="speed")
+    if body.speed != 1.0:
+        raise ProblemError(400, "speed is not supported: omit it", param="speed")
 
 
-def wav(sound: bytes) -> bytes:
+def wav_file(pcm: bytes) -> bytes:
     """Return 16-bit mono PCM at 24 kHz as a WAV file."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(1)
         writer.setsampwidth(2)
         writer.setframerate(RATE)
-        writer.writeframes(sound)
+        writer.writeframes(pcm)
     return file.getvalue()

@@ -1,10 +1,9 @@
 """POST /v1/audio/transcriptions: an uploaded file to text, words with times, or subtitles.
 
-A file is decoded and heard piece by piece on the `files` worker, so that its length never is in
-memory, live sessions keep their own workers, and a client that leaves ends the work.
+A file is decoded and transcribed piece by piece on the file worker: memory use does not grow with
+its length, live sessions keep their own workers, and a disconnected client ends the work.
 """
 
-import json
 import shutil
 import tempfile
 import zlib
@@ -17,7 +16,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from fastapi import APIRouter, Depends, Request
 from starlette.datastructures import FormData, UploadFile
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from media.errors import MediaError, MediaTooLongError
 from media.events import CaptionWord
@@ -26,91 +25,105 @@ from models.asr.streaming.offline import transcribe
 from models.asr.words import RATE, RecognizedWord, text_of
 from web.context import ServiceContext, authenticate, service_context
 from web.problems import ProblemError
-from web.rest.chunking import Samples, cut, spoken
-from web.rest.rest import EVENT_STREAM, MEDIA_TYPES, UNBUFFERED
-from web.subtitles import format_cues, make_cues
+from web.rest.chunking import Samples, speech_regions, split_audio
+from web.rest.event_stream import event_stream, json_event
+from web.subtitles import MEDIA_TYPES, format_cues, make_cues
 
 router = APIRouter()
 
-Shape = Literal["json", "text", "verbose_json", "srt", "vtt"]
+ResponseFormat = Literal["json", "text", "verbose_json", "srt", "vtt"]
 
 
 class ClosingError(Exception):
-    """The service ends while a file is heard."""
+    """The service closes while a file is transcribed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """The words of a part of a file, and where it ends, in samples of the file."""
+class TranscribedPart:
+    """The words of a part of a file, and its end in samples of the file."""
 
     words: list[RecognizedWord]
     end: int
 
 
 @router.post("/v1/audio/transcriptions", dependencies=[Depends(authenticate)])
-async def transcriptions(request: Request) -> Response:
-    """Transcribe the form's `file`; fields as in OpenAI's API, whose SDKs can call this."""
+async def create_transcription(request: Request) -> Response:
+    """Transcribe the form's `file`; the fields are those of OpenAI's API."""
     context = service_context(request)
     async with request.form(max_files=1, max_fields=64) as form:
         upload = form.get("file")
         if not isinstance(upload, UploadFile):
             raise ProblemError(400, "file: expected an audio or video file", param="file")
-        shape, language = _shape(form), _text(form, "language")
-        streamed = _text(form, "stream").lower() in ("true", "1")
-        each = "word" in form.getlist("timestamp_granularities[]")
+        format, language = _response_format(form), _text_field(form, "language")
+        streamed = _text_field(form, "stream").lower() in ("true", "1")
+        word_times = "word" in form.getlist("timestamp_granularities[]")
         if context.upload_slots.locked():
-            told = "too many files wait to be transcribed: try again later"
-            raise ProblemError(503, told, headers={"Retry-After": "10"})
-        parts = hear(context, upload, language)
-        # heard before anything is sent: a file that cannot be read is told by the status
-        first = await anext(parts, Part([], 0))
+            detail = "too many files are waiting for transcription: try again in 10 s"
+            raise ProblemError(503, detail, headers={"Retry-After": "10"})
+        parts = transcribe_upload(context, upload, language)
+        # Transcribed before the response starts: an unreadable file gets an error status.
+        first = await anext(parts, TranscribedPart([], 0))
     if streamed:
-        stream = _stream(first, parts)
-        return StreamingResponse(stream, media_type=EVENT_STREAM, headers=UNBUFFERED)
-    heard = [first]
+        return event_stream(_events(first, parts))
+    transcribed = [first]
     async with aclosing(parts):
         async for part in parts:
-            heard.append(part)
+            transcribed.append(part)
             if await request.is_disconnected():
                 break
-    words = [word for part in heard for word in part.words]
-    return answer(words, heard[-1].end, shape, language=language or _language(context), each=each)
+    words = [word for part in transcribed for word in part.words]
+    return transcript_response(
+        words,
+        transcribed[-1].end,
+        format,
+        language=language or _language(context),
+        word_times=word_times,
+    )
 
 
-async def hear(
+async def transcribe_upload(
     context: ServiceContext, upload: UploadFile, language: str
-) -> AsyncGenerator[Part, None]:
-    """Yield the words of an uploaded file, part by part; it is needed until the first.
+) -> AsyncGenerator[TranscribedPart, None]:
+    """Yield the words of an uploaded file, part by part; `upload` may be closed after the first.
 
     Raises:
-        ProblemError: it is not media, has no sound, is too long, or in no known language.
+        ProblemError: the file is not media, has no audio or is too long, or `language` is unknown.
     """
     name = Path(upload.filename or "file").name
     async with context.upload_slots:
-        path = await context.file_worker.run(_stored, upload)
+        path = await context.file_worker.run(_save, upload)
         try:
-            pieces = cut(decode_audio(path, max_duration=context.settings.max_media_hours * 3600))
+            pieces = split_audio(
+                decode_audio(path, max_duration=context.settings.max_media_hours * 3600)
+            )
             start = 0
-            while (piece := await context.file_worker.run(_next, pieces, path, name)) is not None:
-                words = await context.file_worker.run(_transcribed, context, piece, language)
-                placed = [replace(w, start=w.start + start, end=w.end + start) for w in words]
+            while (
+                piece := await context.file_worker.run(_next_piece, pieces, path, name)
+            ) is not None:
+                words = await context.file_worker.run(_transcribe_piece, context, piece, language)
+                timed = [replace(w, start=w.start + start, end=w.end + start) for w in words]
                 start += len(piece)
-                yield Part(placed, start)
+                yield TranscribedPart(timed, start)
         finally:
             _remove(path)
 
 
-def answer(
-    words: list[RecognizedWord], end: int, shape: Shape, *, language: str, each: bool
+def transcript_response(
+    words: list[RecognizedWord],
+    end: int,
+    format: ResponseFormat,
+    *,
+    language: str,
+    word_times: bool,
 ) -> Response:
-    """Return the transcript of `end` samples in the wanted shape."""
-    placed = [CaptionWord(word.text, word.start / RATE, word.end / RATE) for word in words]
+    """Return the transcript of `end` samples in the requested format."""
+    timed = [CaptionWord(word.text, word.start / RATE, word.end / RATE) for word in words]
     seconds = round(end / RATE, 3)
-    match shape:
+    match format:
         case "text":
             return PlainTextResponse(text_of(words) + "\n")
         case "srt" | "vtt":
-            return Response(format_cues(make_cues(placed), shape), media_type=MEDIA_TYPES[shape])
+            return Response(format_cues(make_cues(timed), format), media_type=MEDIA_TYPES[format])
         case "json":
             return JSONResponse({"text": text_of(words), "usage": _usage(seconds)})
         case "verbose_json":
@@ -119,32 +132,32 @@ def answer(
                 "language": language,
                 "duration": seconds,
                 "text": text_of(words),
-                "segments": segments(words),
+                "segments": verbose_segments(words),
                 "usage": _usage(seconds),
             }
-            if each:
+            if word_times:
                 body["words"] = [
                     {"word": word.text.strip(), "start": word.start, "end": word.end}
-                    for word in placed
+                    for word in timed
                 ]
             return JSONResponse(body)
 
 
-def segments(words: list[RecognizedWord]) -> list[dict[str, Any]]:
-    """Return the segments of verbose_json: readable cues, with what is known of their words.
+def verbose_segments(words: list[RecognizedWord]) -> list[dict[str, Any]]:
+    """Return the segments of verbose_json: one for each subtitle cue.
 
-    A word's probability is known and a token's is not, so `avg_logprob` is the mean over words;
-    `tokens`, `temperature` and `no_speech_prob` have nothing to tell and are empty or 0.
+    `avg_logprob` is the mean over words, because the probabilities of tokens are not kept;
+    `tokens`, `temperature` and `no_speech_prob` are unknown and therefore empty or 0.
     """
-    placed = {
+    word_probabilities = {
         CaptionWord(word.text, word.start / RATE, word.end / RATE): word.probability
         for word in words
     }
-    found = []
-    for number, cue in enumerate(make_cues(placed)):
-        chances = [max(placed[word], 1e-9) for word in cue.words]
-        coded = cue.text.encode()
-        found.append(
+    fields = []
+    for number, cue in enumerate(make_cues(word_probabilities)):
+        probabilities = [max(word_probabilities[word], 1e-9) for word in cue.words]
+        encoded = cue.text.encode()
+        fields.append(
             {
                 "id": number,
                 "seek": 0,
@@ -153,44 +166,44 @@ def segments(words: list[RecognizedWord]) -> list[dict[str, Any]]:
                 "text": cue.text,
                 "tokens": [],
                 "temperature": 0.0,
-                "avg_logprob": float(np.mean(np.log(chances))),
-                "compression_ratio": len(coded) / len(zlib.compress(coded)),
+                "avg_logprob": float(np.mean(np.log(probabilities))),
+                "compression_ratio": len(encoded) / len(zlib.compress(encoded)),
                 "no_speech_prob": 0.0,
             }
         )
-    return found
+    return fields
 
 
-async def _stream(first: Part, parts: AsyncGenerator[Part, None]) -> AsyncIterator[str]:
-    """Yield server-sent events: the words as they are heard, then the whole."""
+async def _events(
+    first: TranscribedPart, parts: AsyncGenerator[TranscribedPart, None]
+) -> AsyncIterator[bytes]:
+    """Yield server-sent events: the text of each part, then all of it."""
     text, end = "", 0
     async with aclosing(parts):
-        async for part in _again(first, parts):
+        async for part in _prepend(first, parts):
             added = "".join(word.text for word in part.words)
             added = added if text else added.lstrip()
             text, end = text + added, part.end
             if added:
-                yield _event({"type": "transcript.text.delta", "delta": added})
+                yield json_event({"type": "transcript.text.delta", "delta": added})
     usage = _usage(round(end / RATE, 3))
-    yield _event({"type": "transcript.text.done", "text": text, "usage": usage})
+    yield json_event({"type": "transcript.text.done", "text": text, "usage": usage})
 
 
-async def _again(first: Part, rest: AsyncIterator[Part]) -> AsyncIterator[Part]:
+async def _prepend(
+    first: TranscribedPart, rest: AsyncIterator[TranscribedPart]
+) -> AsyncIterator[TranscribedPart]:
     yield first
     async for part in rest:
         yield part
-
-
-def _event(fields: dict[str, Any]) -> str:
-    return f"data: {json.dumps(fields, ensure_ascii=False)}\n\n"
 
 
 def _usage(seconds: float) -> dict[str, Any]:
     return {"type": "duration", "seconds": seconds}
 
 
-def _stored(upload: UploadFile) -> Path:
-    """Return the path of a copy that FFmpeg can open."""
+def _save(upload: UploadFile) -> Path:
+    """Return the path of a copy of the upload, for FFmpeg to open."""
     with tempfile.NamedTemporaryFile(prefix="eyeline-", delete=False) as file:
         upload.file.seek(0)
         shutil.copyfileobj(upload.file, file)
@@ -201,8 +214,8 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _next(pieces: Iterator[Samples], path: Path, name: str) -> Samples | None:
-    """Return the next piece; errors name the file as the client does."""
+def _next_piece(pieces: Iterator[Samples], path: Path, name: str) -> Samples | None:
+    """Return the next piece. Errors name the file as the client does, not by its path."""
     try:
         return next(pieces, None)
     except MediaError as error:
@@ -210,45 +223,48 @@ def _next(pieces: Iterator[Samples], path: Path, name: str) -> Samples | None:
         raise ProblemError(status, str(error).replace(str(path), name), param="file") from error
 
 
-def _transcribed(context: ServiceContext, piece: Samples, language: str) -> list[RecognizedWord]:
-    """Return the words of `piece`: of the stretches of it in which somebody speaks."""
+def _transcribe_piece(
+    context: ServiceContext, piece: Samples, language: str
+) -> list[RecognizedWord]:
+    """Return the words in the speech regions of `piece`."""
 
-    def go_on(done: int, whole: int) -> None:
-        del done, whole
+    def check_closing(done: int, total: int) -> None:
+        del done, total
         if context.closing.is_set():
             raise ClosingError
 
     detector = context.models.services.detector
     _, probabilities = detector.step(detector.init_state(), piece)
-    recogniser = context.models.whisper
+    whisper = context.models.whisper
     words: list[RecognizedWord] = []
     try:
-        for start, end in spoken(probabilities, len(piece)):
-            heard = transcribe(
-                recogniser, piece[start:end], language=language or None, progress=go_on
+        for start, end in speech_regions(probabilities, len(piece)):
+            found = transcribe(
+                whisper, piece[start:end], language=language or None, progress=check_closing
             )
-            words += [replace(w, start=w.start + start, end=w.end + start) for w in heard]
+            words += [replace(w, start=w.start + start, end=w.end + start) for w in found]
     except ValueError as error:
         raise ProblemError(400, str(error), param="language") from error
     return words
 
 
 def _language(context: ServiceContext) -> str:
-    """Return the language of a transcript for which none was given."""
+    """Return the language of a transcript if the request names none."""
     return "unknown" if context.models.whisper.model.config.multilingual else "en"
 
 
-def _shape(form: FormData) -> Shape:
-    shape = _text(form, "response_format") or "json"
-    if shape not in get_args(Shape):
+def _response_format(form: FormData) -> ResponseFormat:
+    format = _text_field(form, "response_format") or "json"
+    if format not in get_args(ResponseFormat):
+        expected = ", ".join(get_args(ResponseFormat))
         raise ProblemError(
             400,
-            f"response_format: expected one of {', '.join(get_args(Shape))}, got {shape[:40]!r}",
+            f"response_format: expected one of {expected}, got {format[:40]!r}",
             param="response_format",
         )
-    return cast("Shape", shape)
+    return cast("ResponseFormat", format)
 
 
-def _text(form: FormData, name: str) -> str:
+def _text_field(form: FormData, name: str) -> str:
     value = form.get(name, "")
     return value if isinstance(value, str) else ""

@@ -22,7 +22,7 @@ from media.worker import Worker
 from tests.web.assistants import PROMPT_TOKENS, KeepingAssistant, ThinkingAssistant
 from tests.web.served import Served, scripted_models, served
 from web.config import Settings
-from web.rest.answers import NOTHING_TO_SEE
+from web.rest.answers import NO_INPUT
 
 TIMEOUT = 30.0  # seconds after which a test gives up
 LARGEST = 300_000  # bytes of a request here
@@ -165,7 +165,7 @@ def test_a_picture_without_a_word_is_asked_about(client: OpenAI) -> None:
 
 def test_without_anything_to_look_at_a_sentence_says_what_to_send(client: OpenAI) -> None:
     made = ask(client, {"role": "user", "content": "hello?"})
-    assert made.choices[0].message.content == NOTHING_TO_SEE
+    assert made.choices[0].message.content == NO_INPUT
     assert made.usage.total_tokens == 0
     assert not made.choices[0].message.model_extra
 
@@ -240,7 +240,7 @@ SEEN = shown("what?", picture())
             "messages[0].content[0].type",
             "input_audio",
         ),
-        ({"messages": [shown("a", *[picture()] * 9)]}, "messages[0].content", "8 pictures"),
+        ({"messages": [shown("a", *[picture()] * 9)]}, "messages[0].content", "8 images"),
         ({"messages": [SEEN], "n": 2}, "n", "one answer"),
         ({"messages": [SEEN], "max_tokens": 0}, "max_tokens", "greater than"),
         ({"messages": [SEEN], "tool_choice": "required"}, "tool_choice", "calls tools"),

@@ -1,4 +1,8 @@
-"""Bodies of requests: none larger than the service takes, told before it is read where possible."""
+"""The limit on request bodies, checked before the body is read if Content-Length is set.
+
+FastAPI's `max_body_size` answers a too large Content-Length in plain text and without CORS headers,
+whatever error handlers are installed; clients of this service get a problem and its code.
+"""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -7,18 +11,18 @@ from web.problems import ProblemError, problem_response
 
 
 class BodyLimit:
-    """Middleware that answers 413 to a body larger than `largest` bytes."""
+    """Middleware that answers 413 to a body larger than `max_size` bytes."""
 
-    def __init__(self, app: ASGIApp, largest: int) -> None:
+    def __init__(self, app: ASGIApp, max_size: int) -> None:
         self._app = app
-        self._largest = largest
+        self._max_size = max_size
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        told = Headers(scope=scope).get("content-length", "")
-        if told.isdigit() and int(told) > self._largest:
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdigit() and int(length) > self._max_size:
             await problem_response(self._problem())(scope, receive, send)
             return
         size = 0
@@ -27,7 +31,7 @@ class BodyLimit:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self._largest:
+            if size > self._max_size:
                 raise self._problem()
             return message
 
@@ -36,7 +40,7 @@ class BodyLimit:
     def _problem(self) -> ProblemError:
         return ProblemError(
             413,
-            f"the body is larger than {self._largest} bytes, the most that this service takes: "
+            f"the body is larger than the limit of {self._max_size} bytes: "
             "send a shorter or compressed file, or raise EYELINE_MAX_UPLOAD_SIZE",
             code="body_too_large",
         )

@@ -1,0 +1,52 @@
+"""What a browser needs to connect: ICE servers and client secrets."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, Field
+
+from web.context import authenticate, service_context, unix_time
+from web.ice import ice_servers
+from web.problems import ProblemError
+from web.protocol.messages import ProtocolError
+from web.protocol.session_config import initial_config, session_object
+from web.protocol.session_update import update_config
+
+router = APIRouter(dependencies=[Depends(authenticate)])
+
+SECRET_LIFETIME = 600  # default, seconds
+
+
+class SecretExpiry(BaseModel):
+    anchor: str = "created_at"
+    seconds: int = Field(SECRET_LIFETIME, ge=10, le=7200)
+
+
+class ClientSecretRequest(BaseModel):
+    expires_after: SecretExpiry = Field(default_factory=SecretExpiry)
+    session: dict[str, Any] = Field(default_factory=dict)
+
+
+@router.get("/ice-servers")
+async def get_ice_servers(request: Request) -> dict[str, Any]:
+    """Return STUN and TURN servers for an RTCPeerConnection, with new credentials."""
+    settings = service_context(request).settings
+    servers = ice_servers(settings, session="guest", now=unix_time())
+    return {"iceServers": [server.as_json() for server in servers], "ttl": settings.turn_ttl}
+
+
+@router.post("/v1/realtime/client_secrets")
+async def create_client_secret(request: Request, body: ClientSecretRequest) -> dict[str, Any]:
+    """Create a secret with which a browser can open sessions until it expires."""
+    context = service_context(request)
+    transcription = body.session.get("type", "realtime") == "transcription"
+    config = initial_config(context.capabilities, transcription=transcription)
+    fields = {name: value for name, value in body.session.items() if name != "eyeline"}
+    try:
+        config, _ = update_config(config, fields, context.capabilities)
+    except ProtocolError as error:
+        raise ProblemError(400, error.message, code=error.code, param=error.param) from error
+    lifetime = body.expires_after.seconds
+    secret = context.keys.mint(fields, now=context.clock.now(), lifetime=lifetime)
+    session = session_object(config, f"sess_{secret.value[3:19]}")
+    return {"value": secret.value, "expires_at": unix_time() + lifetime, "session": session}

@@ -1,0 +1,103 @@
+"""Sessions that run or ended recently: their counters, captions and moments."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.responses import Response
+
+from models.assistant.interface import Moment
+from web.context import authenticate, service_context
+from web.problems import ProblemError
+from web.protocol.speech_input import caption_fields
+from web.protocol.vision import moment_fields
+from web.sessions import SessionRecord
+from web.subtitles import MEDIA_TYPES, format_cues, make_cues
+
+router = APIRouter(prefix="/sessions", dependencies=[Depends(authenticate)])
+
+IMMUTABLE = {"Cache-Control": "private, max-age=86400, immutable"}
+
+
+async def session_record(request: Request, id: str) -> SessionRecord:
+    """Return the session that the path names.
+
+    Raises:
+        ProblemError: it does not exist, or ended too long ago.
+    """
+    return service_context(request).sessions.get(id)
+
+
+Session = Annotated[SessionRecord, Depends(session_record)]
+
+
+@router.get("")
+async def list_sessions(request: Request) -> dict[str, Any]:
+    """List the sessions that run or ended recently, with their counters."""
+    context = service_context(request)
+    now = context.clock.now()
+    return {"sessions": [session.summary(now) for session in context.sessions.all()]}
+
+
+@router.get("/{id}")
+async def get_session(request: Request, session: Session) -> dict[str, Any]:
+    """Describe one session."""
+    return session.summary(service_context(request).clock.now())
+
+
+@router.delete("/{id}", status_code=204)
+async def end_session(session: Session) -> None:
+    """Ask a session to end."""
+    session.end_requested.set()
+
+
+@router.get("/{id}/captions", response_class=EventSourceResponse)
+async def follow_captions(request: Request, session: Session) -> AsyncIterator[ServerSentEvent]:
+    """Stream final captions as server-sent events, from the first one kept until the end.
+
+    A client that reconnects sends the number of the last one it has in `Last-Event-ID`.
+    """
+    last = request.headers.get("last-event-id", "")
+    start = int(last) + 1 if last.isdecimal() else 0
+    async for number, caption in session.follow_captions(start):
+        yield ServerSentEvent(id=str(number), event="caption", data=caption_fields(caption))
+    yield ServerSentEvent(event="end", data={})
+
+
+@router.get("/{id}/captions.{format}")
+async def get_captions(session: Session, format: str) -> Response:
+    """Return a session's final captions so far as a subtitle file."""
+    if format not in MEDIA_TYPES:
+        raise ProblemError(404, f"captions come as {', '.join(MEDIA_TYPES)}, not {format[:20]!r}")
+    words = [word for caption in session.captions for word in caption.words]
+    text = format_cues(make_cues(words), format)
+    name = f'attachment; filename="{session.id}.{format}"'
+    return Response(text, media_type=MEDIA_TYPES[format], headers={"Content-Disposition": name})
+
+
+@router.get("/{id}/moments")
+async def list_moments(
+    session: Session, since: Annotated[int, Query(ge=-1)] = -1
+) -> dict[str, Any]:
+    """List the moments of a session in order: those with numbers above `since`."""
+    moments = session.moments_after(since)
+    return {"moments": [moment_json(each.moment, session) for each in moments]}
+
+
+@router.get("/{id}/moments/{number}.jpg")
+async def get_moment_image(session: Session, number: int) -> Response:
+    """Return the thumbnail of one moment."""
+    found = session.moments.get(number)
+    if found is None or found.picture is None:
+        raise ProblemError(404, f"no image of moment {number}: only the newest are kept")
+    return Response(found.picture, media_type="image/jpeg", headers=IMMUTABLE)
+
+
+def moment_json(moment: Moment, session: SessionRecord | None) -> dict[str, Any]:
+    """Return a moment with the path of its thumbnail, null if `session` has none."""
+    kept = session.moments.get(moment.number) if session is not None else None
+    image = None
+    if session is not None and kept is not None and kept.picture is not None:
+        image = f"/sessions/{session.id}/moments/{moment.number}.jpg"
+    return {**moment_fields(moment), "image": image}

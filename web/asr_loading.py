@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from media.pipeline.interfaces import SpeechRecognizer as Stream
-from models.asr.ancat import loading as ancat_load
-from models.asr.streaming import carelesswhisper_checkpoint as careless
-from models.asr.streaming.causal_load import CHUNKS, causal, published
-from models.asr.streaming.causal_stream import CausalConfig, CausalStream
+from models.asr.ancat.loading import load_shipped
+from models.asr.streaming.carelesswhisper_checkpoint import is_carelesswhisper
+from models.asr.streaming.causal_loading import CHUNK_FRAMES, make_causal, load_carelesswhisper
+from models.asr.streaming.causal_stream import CausalStreamConfig, CausalStream
 from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.streaming.turn_end_only import TurnEndOnly
-from models.asr.whisper.loading import WhisperModel, load
+from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.weights.fetch import Progress
 from web.config import Settings
 
@@ -20,7 +20,7 @@ NONE = "none"  # a final model of this name: what was streamed is final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedAsr:
-    """`recogniser` is for whole files, `stream` for sessions, `final` for turns that are over."""
+    """`recognizer` is for whole files, `stream` for sessions, `final` for turns that are over."""
 
     whisper: WhisperModel
     recognizer: Stream
@@ -53,13 +53,13 @@ def final_model(settings: Settings) -> str:
 
 
 def _is_careless_whisper(name: str) -> bool:
-    return careless.recognised(Path(name))
+    return is_carelesswhisper(Path(name))
 
 
 def _load_whisper(settings: Settings, progress: Progress | None) -> WhisperModel:
     """Load the model for whole files; a causal checkpoint cannot hear them, so tiny.en does."""
     name = "tiny.en" if _is_careless_whisper(settings.asr_model) else settings.asr_model
-    return load(name, settings.weights, threads=settings.threads_in_use, progress=progress)
+    return load_whisper(name, settings.weights, threads=settings.threads_in_use, progress=progress)
 
 
 def _load_recognizer(settings: Settings, whisper: WhisperModel) -> Stream:
@@ -69,12 +69,12 @@ def _load_recognizer(settings: Settings, whisper: WhisperModel) -> Stream:
     if kind == "offline":
         return TurnEndOnly(WhisperFinalPass(whisper))
     if kind == "ancat":
-        return ancat_load.shipped(settings.weights)
-    config = CausalConfig(chunk=CHUNKS[settings.asr_chunk])
+        return load_shipped(settings.weights)
+    config = CausalStreamConfig(chunk=CHUNK_FRAMES[settings.asr_chunk])
     if _is_careless_whisper(settings.asr_model):
-        checkpoint = published(Path(settings.asr_model), settings.weights)
-        return CausalStream(checkpoint.recogniser, config, blocks=checkpoint.blocks)
-    return CausalStream(causal(whisper), config)
+        checkpoint = load_carelesswhisper(Path(settings.asr_model), settings.weights)
+        return CausalStream(checkpoint.recognizer, config, blocks=checkpoint.blocks)
+    return CausalStream(make_causal(whisper), config)
 
 
 def _load_final_pass(
@@ -85,4 +85,4 @@ def _load_final_pass(
         return None
     if name == whisper.name or _is_careless_whisper(name):
         return WhisperFinalPass(whisper)
-    return WhisperFinalPass(load(name, settings.weights, progress=progress))
+    return WhisperFinalPass(load_whisper(name, settings.weights, progress=progress))

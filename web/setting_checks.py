@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
-from models.weights.hub_catalog import VIDEO_MODELS
+from models.weights.hub_catalog import VIDEO_LLMS
 from rtc.ice_servers import IceEndpoint
 
 ASR_MODELS = ("tiny.en", "base")
@@ -43,9 +43,9 @@ def known_final_model(name: str) -> str:
 
 def known_video_model(name: str) -> str:
     """Check that `name` is a video model, or the path of one."""
-    if name in (SMALL, *VIDEO_MODELS) or Path(name).is_dir():
+    if name in (SMALL, *VIDEO_LLMS) or Path(name).is_dir():
         return name
-    raise ValueError(f"expected {', '.join((SMALL, *VIDEO_MODELS))} or the path of a folder")
+    raise ValueError(f"expected {', '.join((SMALL, *VIDEO_LLMS))} or the path of a folder")
 
 
 def known_generation_model(name: str) -> str:

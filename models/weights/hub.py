@@ -18,7 +18,7 @@ from urllib.parse import quote
 from models.errors import WeightsError
 from models.weights import checksums
 from models.weights.hub_catalog import HUB_MODELS, HubModel
-from models.weights.hub_http import Hub, connected, download
+from models.weights.hub_http import Hub, download, open_client
 from models.weights.hub_release import INDEX, HubFile, Release
 
 Progress = Callable[[int, int], None]  # (bytes done, bytes in all)
@@ -27,7 +27,7 @@ MANIFEST = "pulled.json"
 SCRATCH = ".pull"  # folder of what is not complete yet, beside the files
 
 
-def known(name: str) -> HubModel:
+def hub_model(name: str) -> HubModel:
     """Return what is known about `name`.
 
     Raises:
@@ -49,21 +49,21 @@ def fetch(
         WeightsError: no room, no connection, or a file is not what the hub says.
     """
     try:
-        with _alone(home) as scratch:
+        with _locked_scratch(home) as scratch:
             missing = _missing(release, home)
             _check_room(missing, scratch)
             done = release.size - sum(file.size for file in missing)
-            with connected(hub) as client:
+            with open_client(hub) as client:
                 for file in missing:
 
-                    def told(size: int, before: int = done) -> None:
+                    def report(size: int, before: int = done) -> None:
                         progress(min(before + size, release.size), release.size)
 
                     part = _part(scratch, file)
-                    download(client, _url(hub, release, file), part, file.size, told)
+                    download(client, _url(hub, release, file), part, file.size, report)
                     _check_digest(file, part, hub)
                     done += file.size
-            _settle(release, home, scratch)
+            _install(release, home, scratch)
     except OSError as error:
         raise WeightsError(
             f"{home}: cannot be written ({error}); free space, or set EYELINE_WEIGHTS to "
@@ -78,13 +78,13 @@ def verify(name: str, folder: Path) -> tuple[str, ...]:
     Raises:
         WeightsError: it was never fetched, is not whole, or cannot be read.
     """
-    home = folder / known(name).name
+    home = folder / hub_model(name).name
     try:
         files = _manifest(home)["files"]
         if not files:
             raise WeightsError(f"{home}: {name} is not there, or not whole: eyeline pull {name}")
         expected = {file: (int(size), str(digest)) for file, (size, digest) in files.items()}
-        return checksums.damaged(home, expected)
+        return checksums.find_damaged(home, expected)
     except OSError as error:
         raise WeightsError(f"{home}: cannot be read ({error}); check its permissions") from error
 
@@ -103,13 +103,13 @@ def path(name: str, folder: Path) -> Path:
     return folder / name
 
 
-def commit_there(name: str, folder: Path) -> str:
+def installed_commit(name: str, folder: Path) -> str:
     """Return the commit of the release of `name` that is in `folder`, or "" without one."""
-    return str(_manifest(folder / known(name).name)["commit"])
+    return str(_manifest(folder / hub_model(name).name)["commit"])
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[Path]:
+def _locked_scratch(home: Path) -> Iterator[Path]:
     """Hold the scratch folder of `home`, which one process at a time may write to."""
     scratch = home / SCRATCH
     scratch.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def _alone(home: Path) -> Iterator[Path]:
 def _missing(release: Release, home: Path) -> list[HubFile]:
     """Return the files that are not in `home`, or not good."""
     large = {file.name: (file.size, file.digest) for file in release.files if file.large}
-    bad = set(checksums.damaged(home, large))
+    bad = set(checksums.find_damaged(home, large))
     small = (file for file in release.files if not file.large)
     bad |= {file.name for file in small if _git_hash(home / file.name) != file.digest}
     return [file for file in release.files if file.name in bad]
@@ -151,7 +151,7 @@ def _check_digest(file: HubFile, part: Path, hub: Hub) -> None:
         )
 
 
-def _settle(release: Release, home: Path, scratch: Path) -> None:
+def _install(release: Release, home: Path, scratch: Path) -> None:
     """Move the complete parts into place; the manifest goes first and comes back last."""
     before = set(_manifest(home)["files"])
     (home / MANIFEST).unlink(missing_ok=True)
@@ -169,7 +169,7 @@ def _settle(release: Release, home: Path, scratch: Path) -> None:
         for file in release.files
     }
     _check_index(home, set(digests))
-    checksums.remember(home, digests)
+    checksums.mark_verified(home, digests)
     written = {
         "repository": release.repository,
         "commit": release.commit,

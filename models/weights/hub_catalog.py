@@ -101,4 +101,4 @@ _ALL = (
     ),
 )
 HUB_MODELS = {model.name: model for model in _ALL}
-VIDEO_MODELS = {model.name: model for model in _ALL if not model.files}  # that see and answer
+VIDEO_LLMS = {model.name: model for model in _ALL if not model.files}  # that see and answer

@@ -33,7 +33,7 @@ class Hub:
 
 
 @contextmanager
-def connected(hub: Hub) -> Iterator[httpx.Client]:
+def open_client(hub: Hub) -> Iterator[httpx.Client]:
     """Open a client of `hub`; its token is not sent on to where the hub redirects to.
 
     Raises:
@@ -55,7 +55,7 @@ def connected(hub: Hub) -> Iterator[httpx.Client]:
         ) from error
 
 
-def ask(client: httpx.Client, url: str, what: str) -> dict[str, Any]:
+def get_json(client: httpx.Client, url: str, what: str) -> dict[str, Any]:
     """Return the JSON object at `url`; `what` names in errors what was asked for.
 
     Raises:
@@ -64,7 +64,7 @@ def ask(client: httpx.Client, url: str, what: str) -> dict[str, Any]:
     """
     response = client.get(url, params={"blobs": "true"})
     if not response.is_success:
-        refuse(response, what)
+        raise_refused(response, what)
     try:
         answer = response.json()
     except json.JSONDecodeError:
@@ -90,7 +90,7 @@ def download(
     with part.open("ab") as out:
         while (before := out.tell()) < size:
             try:
-                _go_on(client, url, out, size, progress)
+                _download_rest(client, url, out, size, progress)
                 broken: httpx.TransportError | None = None
             except httpx.TransportError as error:
                 broken = error
@@ -102,20 +102,20 @@ def download(
         raise WeightsError(f"{url}: is longer than the {size} bytes that the hub says; try again")
 
 
-def _go_on(
+def _download_rest(
     client: httpx.Client, url: str, out: BinaryIO, size: int, progress: Callable[[int], None]
 ) -> None:
     start = out.tell()
     headers = {"Range": f"bytes={start}-"} if start else {}
     with client.stream("GET", url, headers=headers) as response:
-        if response.status_code == BAD_RANGE or (start and not _goes_on(response, start)):
+        if response.status_code == BAD_RANGE or (start and not _resumes(response, start)):
             out.truncate(start := 0)
             out.seek(0)
         if response.status_code == BAD_RANGE:
             return
         if not response.is_success:
             response.read()
-            refuse(response, url)
+            raise_refused(response, url)
         for block in response.iter_raw():  # as it comes: what arrived before a break is kept
             out.write(block)
             progress(out.tell())
@@ -123,7 +123,7 @@ def _go_on(
                 return
 
 
-def _goes_on(response: httpx.Response, start: int) -> bool:
+def _resumes(response: httpx.Response, start: int) -> bool:
     """Tell whether what follows begins at byte `start`; errors bring nothing, and leave it."""
     if not response.is_success:
         return True
@@ -131,7 +131,7 @@ def _goes_on(response: httpx.Response, start: int) -> bool:
     return response.status_code == PARTIAL and given is not None and int(given[1]) == start
 
 
-def refuse(response: httpx.Response, what: str) -> NoReturn:
+def raise_refused(response: httpx.Response, what: str) -> NoReturn:
     """Say why a hub did not give `what`, and what to do.
 
     Raises:

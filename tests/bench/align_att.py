@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.asr.streaming.causal_text import heard_best, loops
+from models.asr.streaming.causal_decoder import attended_frames
+from models.asr.streaming.repetition import ends_in_repetition
 from models.asr.streaming.short_window import ShortWindow
-from models.asr.whisper.align import FRAME
+from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.loading import WhisperModel
-from models.asr.whisper.logit_filters import Rules
+from models.asr.whisper.logit_filters import LogitFilters
 from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
 Samples = NDArray[np.float32]
@@ -40,7 +41,7 @@ class AlignAtt:
         self._interval = round(interval * RATE)
         self._margin = margin
         self._window = ShortWindow(recogniser.model)
-        self._rules = Rules(recogniser.tokenizer, timestamps=False)
+        self._rules = LogitFilters(recogniser.tokenizer, timestamps=False)
         self._opening = recogniser.tokenizer.opening(None, timestamps=False)
 
     def init_state(self) -> AlignAttState:
@@ -68,15 +69,15 @@ class AlignAtt:
         known = state.processed // FRAME
         tokens = list(state.tokens)
         reads = [*self._opening, *tokens]
-        text = self._window.listen(state.sound[: state.processed])
+        text = self._window.encode(state.sound[: state.processed])
         while len(tokens) < 10 + 8 * state.processed / RATE:
-            hidden, text, asked = model.decode_asking(torch.tensor([reads]), text)
+            hidden, text, asked = model.decode_with_queries(torch.tensor([reads]), text)
             row = self._rules.apply(model.logits(hidden[0, -1]), tokens)
             token = int(row.argmax())
             sound = [(keys[:, :, :known], values) for keys, values in text.sound]
             last = [each[:, -1:] for each in asked]
-            (frame,) = heard_best(self._recogniser, last, sound)
-            ended = token == tokenizer.end or loops([*tokens, token])
+            (frame,) = attended_frames(self._recogniser, last, sound)
+            ended = token == tokenizer.end or ends_in_repetition([*tokens, token])
             if ended or (not done and known - frame < self._margin):
                 break
             tokens.append(token)

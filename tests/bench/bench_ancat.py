@@ -23,13 +23,12 @@ import numpy as np
 import torch
 
 from models.asr.ancat import letter_model
-from models.asr.ancat import loading as ancat_load
-from models.asr.ancat.loading import About
+from models.asr.ancat.loading import About, load_ancat
 from models.asr.ancat.network import AncatConfig, Mode
-from models.asr.ancat.search import Spelling
+from models.asr.ancat.search import ShallowFusion
 from models.asr.ancat.stream import AncatStream, AncatStreamConfig
 from models.asr.whisper import loading as recognizer
-from models.asr.whisper.loading import WhisperModel
+from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
 from models.training.ancat.run import WEIGHTS, AncatTrainingConfig
@@ -118,20 +117,20 @@ def main() -> None:
     seconds = sum(len(samples) for samples, _ in pairs) / RATE
     print(f"{len(pairs)} clips, {seconds:.0f} s, beam {given.beam}\n")
     print(HEAD)
-    spelling = Spelling(letters=letter_model.load(given.letters)) if given.letters else None
+    fusion = ShallowFusion(letter_model=letter_model.load(given.letters)) if given.letters else None
     aligner = recognizer.load("base", given.weights) if given.follow else None
     for run in given.runs:
         file = run / WEIGHTS
         if not file.exists():
             print(f"| {run.name} | no weights yet | | | | | | |")
             continue
-        model, about = ancat_load.load(file, given.weights)
+        model, about = load_ancat(file, given.weights)
         for mode in modes(run, model.config.mode):
-            result = score_clips(model, pairs, mode=mode, beam=given.beam, spelling=spelling)
+            result = score_clips(model, pairs, mode=mode, beam=given.beam, fusion=fusion)
             name = run.name if mode == model.config.mode else f"{run.name}, {mode}"
             streamed = " | "
             if aligner is not None and mode == model.config.mode != "full":
-                stream = AncatStream(model, AncatStreamConfig(beam=given.beam), spelling)
+                stream = AncatStream(model, AncatStreamConfig(beam=given.beam), fusion)
                 streamed = followed(stream, aligner, pairs[: given.follow])
             print(f"{row(name, result, about)} | {streamed} |", flush=True)
 

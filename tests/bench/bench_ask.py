@@ -25,7 +25,7 @@ from media.files.decoding import decode_audio
 from media.frames import SAMPLE_RATE
 from media.pipeline.speech.clauses import split_clauses
 from models.asr.streaming.local_agreement import LocalAgreement
-from models.asr.whisper.loading import load as load_recogniser
+from models.asr.whisper.loading import load_whisper
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.perception import Observation
 from models.assistant.scene.scene_entry import SYSTEM, asked
@@ -140,7 +140,7 @@ def encode(model: SmallModel, memory: SmallModelMemory, count: int) -> tuple[flo
 @contextlib.contextmanager
 def captions(weights: Path) -> Iterator[None]:
     """Recognise speech in real time on another thread."""
-    streaming = LocalAgreement(load_recogniser("tiny.en", weights))
+    streaming = LocalAgreement(load_whisper("tiny.en", weights))
     clip = np.concatenate(list(decode_audio(SPEECH / "jfk.flac", max_duration=60)))
     over = threading.Event()
 

@@ -31,7 +31,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from models.asr.streaming.local_agreement import LocalAgreement, LocalAgreementConfig
 from models.asr.streaming.offline import transcribe
-from models.asr.whisper.loading import WhisperModel, load
+from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.words import RATE, TranscriptUpdate
 from models.weights import fetch as weights
 from tests.bench.whisper_streaming import WhisperStreaming
@@ -214,7 +214,7 @@ def main() -> None:
     out.write("|---|---|---|---|---|---|---|\n")
     with tempfile.TemporaryDirectory() as scratch:
         for name in options.models:
-            ours = load(name, options.weights, threads=1)
+            ours = load_whisper(name, options.weights, threads=1)
             peer = peer_model(name, options.weights, Path(scratch))
             scores, references = bench_offline(ours, peer, clips, options.beam)
             if options.only != "offline":

@@ -19,14 +19,14 @@ import numpy as np
 import psutil
 import torch
 
-from models.asr.ancat import loading as ancat_load
-from models.asr.streaming.causal_load import CHUNKS, causal
-from models.asr.streaming.causal_stream import CausalConfig, CausalStream
+from models.asr.ancat.loading import load_shipped
+from models.asr.streaming.causal_loading import CHUNK_FRAMES, make_causal
+from models.asr.streaming.causal_stream import CausalStreamConfig, CausalStream
 from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.streaming.offline import transcribe
-from models.asr.whisper.loading import load
-from models.asr.words import RATE, RecognizedWord, text_of
+from models.asr.whisper.loading import load_whisper
+from models.asr.words import RATE, RecognizedWord, join_words
 from models.training.asr.scoring import NORMAL, WordErrors, score
 from tests.bench.align_att import AlignAtt
 from tests.bench.bench_asr import HERE, SpeechClip, read_clips
@@ -50,16 +50,16 @@ HEAD = (
 
 def systems(name: str, folder: Path, adapter: Path | None) -> dict[str, Hear]:
     """Return what there is to measure; models are loaded here."""
-    offline = load(name, folder, threads=1)
-    made = causal(offline, adapter)
+    offline = load_whisper(name, folder, threads=1)
+    made = make_causal(offline, adapter)
     streams: dict[str, Stream] = {
-        f"causal {ms} ms": CausalStream(made, CausalConfig(chunk=chunk))
-        for ms, chunk in CHUNKS.items()
+        f"causal {ms} ms": CausalStream(made, CausalStreamConfig(chunk=chunk))
+        for ms, chunk in CHUNK_FRAMES.items()
     }
     streams |= {
-        "causal 300 ms, beam 3": CausalStream(made, CausalConfig(beam=3)),
+        "causal 300 ms, beam 3": CausalStream(made, CausalStreamConfig(beam=3)),
         "LocalAgreement-2, 1 s": LocalAgreement(offline),
-        "ANCAT, beam 8 and letters": ancat_load.shipped(folder),
+        "ANCAT, beam 8 and letters": load_shipped(folder),
         "AlignAtt, 300 ms": AlignAtt(offline, interval=0.3),
         "AlignAtt, 1 s": AlignAtt(offline, interval=1.0),
         "pocketsphinx": PocketSphinxStream(),
@@ -77,7 +77,7 @@ def systems(name: str, folder: Path, adapter: Path | None) -> dict[str, Hear]:
 
 def whole(clip: SpeechClip, hear: Callable[[np.ndarray], Sequence[RecognizedWord]]) -> Followed:
     began = time.process_time()
-    text = text_of(list(hear(clip.samples)))
+    text = join_words(list(hear(clip.samples)))
     return Followed(text, time.process_time() - began, clip.seconds, words=len(text.split()))
 
 
@@ -91,7 +91,7 @@ def two_passes(stream: Stream, final: WhisperFinalPass) -> Hear:
     def hear(clip: SpeechClip, ends: Placed) -> Followed:
         done = follow(stream, clip.samples, ends)
         began = time.process_time()
-        text = text_of(final.transcribe(clip.samples))
+        text = join_words(final.transcribe(clip.samples))
         done.cost += time.process_time() - began
         changed = jiwer.process_words(NORMAL(done.text) or "-", NORMAL(text) or "-")
         done.revised += changed.substitutions + changed.deletions
@@ -172,10 +172,10 @@ def main() -> None:
     torch.set_num_threads(1)
     clips = read_clips(given.speech, None)
     if given.continuous:
-        made = causal(load(given.model, given.weights, threads=1), given.adapter)
+        made = make_causal(load_whisper(given.model, given.weights, threads=1), given.adapter)
         continuous(CausalStream(made), clips, given.continuous)
         return
-    aligner = load("base", given.weights, threads=1)
+    aligner = load_whisper("base", given.weights, threads=1)
     measured = systems(given.model, given.weights, given.adapter)
     prompts = [clip for clip in clips if clip.path.startswith("ast-")]
     others = [clip for clip in clips if not clip.path.startswith("ast-")]

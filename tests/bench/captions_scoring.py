@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.asr.whisper.align import FRAME, align
+from models.asr.whisper.alignment import FRAME, align
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import log_mel
 from models.asr.words import RATE, RecognizedWord, TranscriptUpdate

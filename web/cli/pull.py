@@ -9,7 +9,7 @@ from models.weights import hub
 from models.weights.catalog import WEIGHTS
 from models.weights.hub_catalog import HUB_MODELS
 from models.weights.hub_http import Hub
-from models.weights.hub_release import Release, find
+from models.weights.hub_release import Release, find_release
 from web.config import Settings
 from web.errors import UsageError
 
@@ -60,13 +60,13 @@ def listed(folder: Path) -> str:
 
 def _pull_from_hub(settings: Settings, name: str, revision: str | None) -> None:
     model, home = HUB_MODELS[name], settings.weights / name
-    there = hub.commit_there(name, settings.weights)
+    there = hub.installed_commit(name, settings.weights)
     if revision in (None, there) and _whole(name, settings.weights):
         _told(f"{name}: complete and verified in {home}")
         return
     token = settings.hub_token.get_secret_value() if settings.hub_token else None
     source = Hub(url=settings.hub, token=token)
-    release = find(model, source, revision=revision or there or "main")
+    release = find_release(model, source, revision=revision or there or "main")
     _told(announcement(release, model.licence))
     hub.fetch(release, home, source, progress=_progress(name))
     _told(f"{name}: complete and verified in {home}")

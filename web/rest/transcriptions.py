@@ -22,7 +22,7 @@ from media.errors import MediaError, MediaTooLongError
 from media.events import CaptionWord
 from media.files.decoding import decode_audio
 from models.asr.streaming.offline import transcribe
-from models.asr.words import RATE, RecognizedWord, text_of
+from models.asr.words import RATE, RecognizedWord, join_words
 from web.context import ServiceContext, authenticate, service_context
 from web.problems import ProblemError
 from web.rest.chunking import Samples, speech_regions, split_audio
@@ -121,17 +121,17 @@ def transcript_response(
     seconds = round(end / RATE, 3)
     match format:
         case "text":
-            return PlainTextResponse(text_of(words) + "\n")
+            return PlainTextResponse(join_words(words) + "\n")
         case "srt" | "vtt":
             return Response(format_cues(make_cues(timed), format), media_type=MEDIA_TYPES[format])
         case "json":
-            return JSONResponse({"text": text_of(words), "usage": _usage(seconds)})
+            return JSONResponse({"text": join_words(words), "usage": _usage(seconds)})
         case "verbose_json":
             body = {
                 "task": "transcribe",
                 "language": language,
                 "duration": seconds,
-                "text": text_of(words),
+                "text": join_words(words),
                 "segments": verbose_segments(words),
                 "usage": _usage(seconds),
             }

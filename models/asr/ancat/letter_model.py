@@ -1,14 +1,14 @@
-"""How likely each next letter is after the letters before it: counts of runs of letters.
+"""A letter n-gram model: the probability of each next letter given up to seven letters before it.
 
-A transducer that heard ten hours of speech spells by ear. What it has not read is text, and counts
-of letters after up to seven others are what text says about spelling at the least cost:
-one table to look up, no vocabulary, and a word that was never read is only less likely.
+A transducer trained on ten hours of speech spells by sound. Letter counts from text correct much
+of that at the lowest cost: one table look-up, no vocabulary, and a word that was never seen is
+only less likely.
 
-A file holds, for each length of run, the sorted keys of runs that were counted, and their counts.
-A key is the run's units, five bits each.
+A file holds the sorted keys and the counts of the n-grams of each length. A key is the n-gram's
+units, five bits each.
 
-Source: Witten and Bell 1991 (method C) for how longer runs lean on shorter ones; they do so LEAN
-times as much here, or counts from which seldom runs were dropped are too sure of themselves.
+Source: Witten and Bell 1991 (method C) for interpolation with shorter n-grams, here with SMOOTHING
+times the weight: counts without rare n-grams are too sure of themselves.
 """
 
 import json
@@ -28,37 +28,37 @@ from models.shipped import CHECKPOINTS
 
 SHIPPED = CHECKPOINTS / "letters-en.safetensors"
 BITS = 5  # of a unit in a key
-LEAN = 32  # 16, 32 and 64 are about as good on text that was not counted, 1 is worse
-CACHED = 50_000  # contexts whose answer is remembered: 6 MB
+SMOOTHING = 32  # on held-out text 16, 32 and 64 are about as good, 1 is worse
+MAX_CACHED = 50_000  # contexts with cached log-probabilities: 6 MB
 
 Keys = NDArray[np.int64]
 Counts = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Runs:
-    """Runs of one length: `keys` (n,), sorted, and how often each was read, `counts` (n,)."""
+class NgramCounts:
+    """The n-grams of one length: `keys` (n,), sorted, and `counts` (n,)."""
 
     keys: Keys
     counts: Counts
 
-    def after(self, context: Sequence[int]) -> NDArray[np.float64]:
-        """Return how often each unit that there may be followed `context`, (32,)."""
-        first = key_of(context) << BITS
+    def following(self, context: Sequence[int]) -> NDArray[np.float64]:
+        """Return how often each unit followed `context`, (32,)."""
+        first = ngram_key(context) << BITS
         begin, end = np.searchsorted(self.keys, [first, first + (1 << BITS)])
         found = np.zeros(1 << BITS)
         found[self.keys[begin:end] - first] = self.counts[begin:end]
         return found
 
-    def of(self, run: Sequence[int]) -> int:
-        """Return how often `run`, of this length, was read."""
-        place = int(np.searchsorted(self.keys, key_of(run)))
-        known = place < len(self.keys) and self.keys[place] == key_of(run)
+    def count(self, ngram: Sequence[int]) -> int:
+        """Return how often `ngram` occurred."""
+        place = int(np.searchsorted(self.keys, ngram_key(ngram)))
+        known = place < len(self.keys) and self.keys[place] == ngram_key(ngram)
         return int(self.counts[place]) if known else 0
 
 
-def key_of(units: Sequence[int]) -> int:
-    """Return the key of a run."""
+def ngram_key(units: Sequence[int]) -> int:
+    """Return the key of an n-gram."""
     key = 0
     for unit in units:
         key = key << BITS | unit
@@ -66,64 +66,66 @@ def key_of(units: Sequence[int]) -> int:
 
 
 class LetterModel:
-    """Logs of the chance of each next unit; the blank, which is none, has a log of 0."""
+    """Log-probabilities of each next unit; that of the blank, which is no letter, is 0."""
 
-    def __init__(self, runs: Sequence[Runs], units: int = len(UNITS)) -> None:
-        """Take the runs of length 1, 2, ... of so many units, of which the first is the blank."""
-        self.runs, self.units = tuple(runs), units
-        self._logs = lru_cache(CACHED)(self._fresh)
+    def __init__(self, ngrams: Sequence[NgramCounts], units: int = len(UNITS)) -> None:
+        """Take the n-grams of length 1, 2, ...; the first of `units` is the blank."""
+        self.ngrams, self.units = tuple(ngrams), units
+        self._cached = lru_cache(MAX_CACHED)(self._compute)
 
     @property
     def context(self) -> int:
-        """How many units before a letter matter."""
-        return len(self.runs) - 1
+        """How many units of context are used."""
+        return len(self.ngrams) - 1
 
-    def logs(self, context: tuple[int, ...]) -> NDArray[np.float64]:
-        """Return the log of each unit's chance after `context`, (units,). Do not change it."""
-        return self._logs(context[max(0, len(context) - self.context) :])
+    def log_probs(self, context: tuple[int, ...]) -> NDArray[np.float64]:
+        """Return the log-probability of each unit after `context`, (units,). Do not change it."""
+        return self._cached(context[max(0, len(context) - self.context) :])
 
-    def _fresh(self, context: tuple[int, ...]) -> NDArray[np.float64]:
-        chances = np.full(self.units, 1 / (self.units - 1))
+    def _compute(self, context: tuple[int, ...]) -> NDArray[np.float64]:
+        probabilities = np.full(self.units, 1 / (self.units - 1))
         for size in range(len(context) + 1):
             last = context[len(context) - size :]
-            counts = self.runs[size].after(last)[: self.units]
+            counts = self.ngrams[size].following(last)[: self.units]
             kinds = np.count_nonzero(counts)
             if not kinds:
-                break  # what no shorter run was followed by, no longer one was
-            # What followed too seldom to be kept is left to shorter runs too.
-            seldom = self.runs[size - 1].of(last) - counts.sum() if size else 0
-            left = LEAN * kinds + max(0, seldom)
-            chances = (counts + left * chances) / (counts.sum() + left)
-        logs: NDArray[np.float64] = np.log(chances)
-        logs[0] = 0.0
-        return logs
+                break  # longer contexts have no counts either
+            # The share of n-grams too rare to be kept goes to shorter ones too.
+            rare = self.ngrams[size - 1].count(last) - counts.sum() if size else 0
+            left = SMOOTHING * kinds + max(0, rare)
+            probabilities = (counts + left * probabilities) / (counts.sum() + left)
+        log_probs: NDArray[np.float64] = np.log(probabilities)
+        log_probs[0] = 0.0
+        return log_probs
 
 
-def save(runs: Sequence[Runs], file: Path, about: Mapping[str, object]) -> None:
-    """Write `runs` with notes `about` them."""
+def save(ngrams: Sequence[NgramCounts], file: Path, about: Mapping[str, object]) -> None:
+    """Write `ngrams`, with `about` as metadata."""
     tensors: dict[str, NDArray[np.generic]] = {}
-    for size, one in enumerate(runs, 1):
+    for size, one in enumerate(ngrams, 1):
         tensors |= {f"keys.{size}": one.keys, f"counts.{size}": one.counts}
     file.parent.mkdir(parents=True, exist_ok=True)
     safetensors.numpy.save_file(tensors, str(file), {"about": json.dumps(about)})
 
 
 def load(file: Path) -> LetterModel:
-    """Return the model that `save` wrote.
+    """Return the model in a file that `save` wrote.
 
     Raises:
-        WeightsError: the file cannot be read, or is something else.
+        WeightsError: the file cannot be read, or is not a letter model.
     """
     try:
         with safetensors.safe_open(str(file), "np") as opened:
             sizes = range(1, len(opened.keys()) // 2 + 1)
-            runs = [
-                Runs(opened.get_tensor(f"keys.{size}"), opened.get_tensor(f"counts.{size}"))
+            ngrams = [
+                NgramCounts(opened.get_tensor(f"keys.{size}"), opened.get_tensor(f"counts.{size}"))
                 for size in sizes
             ]
     except (OSError, safetensors.SafetensorError) as error:
-        raise WeightsError(f"{file}: no letter model of this project ({error})") from error
-    wrong = [size for size, one in enumerate(runs, 1) if one.keys.shape != one.counts.shape]
-    if wrong or not runs or any((np.diff(one.keys) <= 0).any() for one in runs):
-        raise WeightsError(f"{file}: no letter model of this project (its runs are not in order)")
-    return LetterModel(runs)
+        raise WeightsError(f"{file}: not a letter model of this project ({error})") from error
+    wrong = [size for size, one in enumerate(ngrams, 1) if one.keys.shape != one.counts.shape]
+    if wrong or not ngrams or any((np.diff(one.keys) <= 0).any() for one in ngrams):
+        raise WeightsError(
+            f"{file}: not a letter model of this project (its n-grams are not in order)"
+        )
+    return LetterModel(ngrams)

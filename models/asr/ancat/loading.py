@@ -13,27 +13,29 @@ import safetensors.torch
 from torch import Tensor
 
 from models.asr.ancat import letter_model
-from models.asr.ancat.network import Ancat, AncatConfig, take_front
-from models.asr.ancat.search import Spelling
+from models.asr.ancat.network import Ancat, AncatConfig, load_front
+from models.asr.ancat.search import ShallowFusion
 from models.asr.ancat.stream import AncatStream, AncatStreamConfig
-from models.asr.whisper import loading as recogniser
+from models.asr.whisper.loading import load_whisper
 from models.asr.whisper.whisper import Whisper
 from models.errors import WeightsError
 from models.shipped import CHECKPOINTS
 
 SHIPPED = CHECKPOINTS / "ancat.safetensors"
 BEAM = 8  # drafts of the shipped model
-FRONT = "front."  # names of frozen tensors begin so
+FROZEN_PREFIX = "front."  # names of frozen tensors begin so
 
 About = dict[str, str | int | float]
 
 
-def trained(model: Ancat) -> dict[str, Tensor]:
+def trained_tensors(model: Ancat) -> dict[str, Tensor]:
     """Return what is trained of `model`, by name, shared with it."""
-    return {n: t for n, t in model.state_dict().items() if not n.startswith(FRONT)}
+    return {n: t for n, t in model.state_dict().items() if not n.startswith(FROZEN_PREFIX)}
 
 
-def save(config: AncatConfig, tensors: Mapping[str, Tensor], file: Path, about: About) -> None:
+def save_ancat(
+    config: AncatConfig, tensors: Mapping[str, Tensor], file: Path, about: About
+) -> None:
     """Write `tensors` with `config` and notes `about` them."""
     note = {"config": json.dumps(asdict(config)), "about": json.dumps(about)}
     halves = {name: tensor.half().contiguous() for name, tensor in tensors.items()}
@@ -41,7 +43,7 @@ def save(config: AncatConfig, tensors: Mapping[str, Tensor], file: Path, about: 
     safetensors.torch.save_file(halves, str(file), metadata=note)
 
 
-def load(file: Path, weights: Path) -> tuple[Ancat, About]:
+def load_ancat(file: Path, weights: Path) -> tuple[Ancat, About]:
     """Return the model in `file`, ready to hear, and what was noted about it.
 
     Its frozen part comes from the packaged Whisper, fetched into the folder `weights`.
@@ -49,22 +51,22 @@ def load(file: Path, weights: Path) -> tuple[Ancat, About]:
     Raises:
         WeightsError: the file cannot be read, or is not of a model that can be built.
     """
-    config, tensors, about = read(file)
-    return build(config, tensors, recogniser.load(config.whisper, weights).model, file), about
+    config, tensors, about = read_ancat(file)
+    return build_ancat(config, tensors, load_whisper(config.whisper, weights).model, file), about
 
 
-def shipped(weights: Path) -> AncatStream:
+def load_shipped(weights: Path) -> AncatStream:
     """Return the project's own model as a stream, with the letters that spell what it hears.
 
     Raises:
         WeightsError: a file of it is missing or is something else.
     """
-    model, _ = load(SHIPPED, weights)
-    spelling = Spelling(letters=letter_model.load(letter_model.SHIPPED))
-    return AncatStream(model, AncatStreamConfig(beam=BEAM), spelling)
+    model, _ = load_ancat(SHIPPED, weights)
+    fusion = ShallowFusion(letter_model=letter_model.load(letter_model.SHIPPED))
+    return AncatStream(model, AncatStreamConfig(beam=BEAM), fusion)
 
 
-def read(file: Path) -> tuple[AncatConfig, dict[str, Tensor], About]:
+def read_ancat(file: Path) -> tuple[AncatConfig, dict[str, Tensor], About]:
     """Return what `save` wrote.
 
     Raises:
@@ -81,7 +83,7 @@ def read(file: Path) -> tuple[AncatConfig, dict[str, Tensor], About]:
     return config, tensors, about
 
 
-def build(
+def build_ancat(
     config: AncatConfig, tensors: Mapping[str, Tensor], whisper: Whisper, file: Path
 ) -> Ancat:
     """Return the model of `tensors` over the frozen part of `whisper`, in evaluation mode.
@@ -90,8 +92,8 @@ def build(
         WeightsError: they do not fit; `file` is named.
     """
     model = Ancat(config, whisper.config)
-    take_front(model, whisper)
-    own = trained(model)
+    load_front(model, whisper)
+    own = trained_tensors(model)
     wrong = own.keys() ^ tensors.keys() or {n for n in own if own[n].shape != tensors[n].shape}
     if wrong:
         raise WeightsError(f"{file}: does not fit a model of {config}: {', '.join(sorted(wrong))}")

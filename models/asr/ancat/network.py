@@ -28,14 +28,16 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
 from models.asr.ancat.transducer import Transducer, TransducerConfig
-from models.asr.streaming.causal import Blocks, encode_masked
+from models.asr.streaming.causal_encoder import BlockSizes, encode_masked
 from models.asr.whisper.whisper import EncoderLayer, Whisper, WhisperConfig
 
 Mode = Literal["causal", "fixed", "adaptive", "full"]
 MODES: tuple[Mode, ...] = ("causal", "fixed", "adaptive", "full")
-POOLED = 2  # frames of 20 ms that become one
+PAIR = 2  # frames of 20 ms that become one
 FRAME = 640  # samples of a pooled frame: 40 ms
-FRONT = Blocks(chunk=POOLED, first=POOLED)  # what is frozen sees no further than a pooled frame
+FRONT_BLOCKS = BlockSizes(
+    chunk=PAIR, first=PAIR
+)  # what is frozen sees no further than a pooled frame
 NEVER = float("-inf")
 
 
@@ -82,13 +84,13 @@ class Scheduler(nn.Module):
         A gate is open only as far as all gates before it are, so a span has no holes. Without
         `temperature` the gates are 0 (open) or minus infinity, as at a temperature near nothing.
         """
-        wish: Tensor = self.layers(x)
-        if wish.dtype != torch.float64:
-            wish = wish.float()
+        scores: Tensor = self.layers(x)
+        if scores.dtype != torch.float64:
+            scores = scores.float()
         if temperature is None:
-            shut = wish.cummin(2).values <= 0
-            return torch.zeros_like(wish).masked_fill(shut, NEVER)
-        return F.logsigmoid(wish / temperature).cumsum(2)
+            shut = scores.cummin(2).values <= 0
+            return torch.zeros_like(scores).masked_fill(shut, NEVER)
+        return F.logsigmoid(scores / temperature).cumsum(2)
 
 
 def spans(gates: Tensor) -> Tensor:
@@ -128,7 +130,7 @@ def attention_mask(gates: Tensor, frames: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Encoded:
+class EncodedClips:
     """`hidden` is (batch, time, width); `arrival`, (batch, time), when each frame is there.
 
     Times, arrivals and `frames`, how many of a clip are real, count frames of 40 ms; in training
@@ -154,8 +156,8 @@ class Ancat(nn.Module):
         super().__init__()
         self.config = config
         width = whisper.audio_width
-        self.front = front_of(whisper, config.frozen)
-        self.pool = nn.Linear(POOLED * width, width)
+        self.front = build_front(whisper, config.frozen)
+        self.pool = nn.Linear(PAIR * width, width)
         self.layers = nn.ModuleList(
             EncoderLayer(width, whisper.audio_heads) for _ in range(config.layers)
         )
@@ -165,13 +167,13 @@ class Ancat(nn.Module):
         )
         self.norm = nn.LayerNorm(width)
         self.transducer = Transducer(
-            TransducerConfig(units=config.units, heard=width, width=config.joint)
+            TransducerConfig(units=config.units, encoder_width=width, width=config.joint)
         )
 
     @property
-    def limit(self) -> int:
+    def max_frames(self) -> int:
         """How many frames of 40 ms a clip or a stream's window may have."""
-        return self.front.config.audio_context // POOLED
+        return self.front.config.audio_context // PAIR
 
     def gates(
         self,
@@ -195,15 +197,19 @@ class Ancat(nn.Module):
             case _:
                 return normed.new_zeros(batch, time, 0)
 
-    def hear(self, mel: Tensor) -> Tensor:
+    def encode_front(self, mel: Tensor) -> Tensor:
         """Turn scaled log-mel (batch, mels, n) into what the layers read, at 20 ms a frame."""
-        return encode_masked(self.front, mel, FRONT)
+        return encode_masked(self.front, mel, FRONT_BLOCKS)
 
-    def joined(self, x: Tensor) -> Tensor:
-        """Turn frames of 20 ms, (batch, n, width), into half as many, rounded up."""
-        normed = F.pad(self.norm(x), (0, 0, 0, x.shape[1] % POOLED))
-        pooled: Tensor = self.pool(normed.reshape(len(x), -1, POOLED * x.shape[2]))
-        return pooled
+    def join_pairs(self, x: Tensor, arrivals: Tensor) -> tuple[Tensor, Tensor]:
+        """Join frames of 20 ms, (batch, n, width), to half as many, rounded up.
+
+        `arrivals` (batch, n) rise; a pair arrives with its second frame.
+        """
+        normed = F.pad(self.norm(x), (0, 0, 0, x.shape[1] % PAIR))
+        pooled: Tensor = self.pool(normed.reshape(len(x), -1, PAIR * x.shape[2]))
+        ends = torch.cat([arrivals[:, PAIR - 1 :: PAIR], arrivals[:, -1:]], 1)
+        return pooled, ends[:, : pooled.shape[1]]
 
     def encode(
         self,
@@ -213,7 +219,7 @@ class Ancat(nn.Module):
         temperature: float | None = None,
         mode: Mode | None = None,
         ahead: int | None = None,
-    ) -> Encoded:
+    ) -> EncodedClips:
         """Encode whole clips, softly at `temperature` or else as at inference.
 
         `mel` is scaled log-mel (batch, mels, n). `frames`, int64 (batch,), are how many frames
@@ -223,15 +229,15 @@ class Ancat(nn.Module):
             ValueError: the clips are longer than the model has positions for.
         """
         mode = mode or self.config.mode
-        x = self.hear(mel)
+        x = self.encode_front(mel)
         batch, time = x.shape[:2]
-        pairs = -(-time // POOLED)
+        pairs = -(-time // PAIR)
         if frames is None:
             frames = torch.full((batch,), pairs, device=x.device)
         last = (frames - 1).to(x.dtype)[:, None]
-        real = (frames * POOLED).clamp(max=time)
+        real = (frames * PAIR).clamp(max=time)
         # Both frames of a pair are there at once.
-        place = torch.arange(time, device=x.device) // POOLED
+        place = torch.arange(time, device=x.device) // PAIR
         arrival = torch.minimum(place.to(x.dtype), last)
         whole = None
         if mode == "full":
@@ -245,14 +251,13 @@ class Ancat(nn.Module):
             x = x + layer.self_attention(normed, over, mask.to(over[0].dtype))
             x = x + layer.feed_forward(layer.feed_forward_norm(x))
             arrival = arrivals(arrival, gates)
-        # A pair is there with its second frame, and frames leave in order.
-        arrival = torch.cat([arrival[:, POOLED - 1 :: POOLED], arrival[:, -1:]], 1)[:, :pairs]
+        hidden, arrival = self.join_pairs(x, arrival)
         if mode == "full":
             arrival = last.expand(-1, pairs)
-        return Encoded(self.joined(x), arrival, frames)
+        return EncodedClips(hidden, arrival, frames)
 
 
-def front_of(whisper: WhisperConfig, layers: int) -> Whisper:
+def build_front(whisper: WhisperConfig, layers: int) -> Whisper:
     """Return the convolutions and first `layers` of a Whisper's encoder, without a decoder."""
     sizes = replace(whisper, audio_layers=layers, text_layers=0, text_context=1, vocabulary=1)
     front = Whisper(sizes)
@@ -262,7 +267,7 @@ def front_of(whisper: WhisperConfig, layers: int) -> Whisper:
     return front.requires_grad_(False)
 
 
-def begin(config: AncatConfig, whisper: Whisper) -> Ancat:
+def from_whisper(config: AncatConfig, whisper: Whisper) -> Ancat:
     """Return a model that begins as `whisper`'s encoder; the rest is random.
 
     Raises:
@@ -272,20 +277,20 @@ def begin(config: AncatConfig, whisper: Whisper) -> Ancat:
     if len(encoder.layers) < wanted:
         raise ValueError(f"{wanted} layers wanted, the encoder has {len(encoder.layers)}")
     model = Ancat(config, whisper.config)
-    take_front(model, whisper)
+    load_front(model, whisper)
     first = len(encoder.layers) - config.layers
     for index, layer in enumerate(model.layers):
         layer.load_state_dict(encoder.layers[first + index].state_dict())
     model.norm.load_state_dict(encoder.norm.state_dict())
     with torch.no_grad():
         width = whisper.config.audio_width
-        mean = torch.eye(width, dtype=model.pool.weight.dtype) / POOLED
-        model.pool.weight.copy_(mean.repeat(1, POOLED))
+        mean = torch.eye(width, dtype=model.pool.weight.dtype) / PAIR
+        model.pool.weight.copy_(mean.repeat(1, PAIR))
         model.pool.bias.zero_()
     return model
 
 
-def take_front(model: Ancat, whisper: Whisper) -> None:
+def load_front(model: Ancat, whisper: Whisper) -> None:
     """Give `model` the frozen part of `whisper`."""
     own = model.front.state_dict()
     theirs = whisper.state_dict()

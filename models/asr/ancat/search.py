@@ -1,8 +1,8 @@
-"""From hidden frames to letters: greedy, or a beam of drafts; one frame after the other.
+"""Decode encoder frames to letters with the transducer: greedy or beam search, frame by frame.
 
-At a frame letters are written until the blank is best. A beam keeps several drafts, and adds
-up the ways in which one text can be spread over the frames. To the score of each of their letters
-is added how likely it is as text, where the caller has a model of that.
+At each frame, letters are emitted until the blank is best. Beam search keeps several hypotheses
+and sums the probabilities of all alignments of a text to the frames. With shallow fusion, a
+letter language model adds to the score of each letter.
 
 Source: Graves 2012, section 2.5; frame by frame as in Saon et al. 2020, section 2; shallow fusion,
 Gulcehre et al. 2015.
@@ -17,209 +17,222 @@ import torch
 from torch import Tensor
 
 from models.asr.ancat.letter_model import LetterModel
-from models.asr.ancat.transducer import BLANK, Memory, Transducer
+from models.asr.ancat.transducer import BLANK, PredictorState, Transducer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Draft:
-    """One text: its units, the frame each was written at, and the log of each one's chance.
+class TransducerHypothesis:
+    """A text: its units, the frame that emitted each, and the log-probability of each.
 
-    `score` is the log-probability of the text so far, over the ways that were kept; `said` and
-    `memory` are the predictor's. `recent` are the last units, those cut off too.
+    `score` is the log-probability of the text so far, over the alignments that were kept.
+    `prediction` and `predictor_state` are the predictor's output and state after the last unit.
+    `recent` are the last units, including committed ones, for the letter model.
     """
 
     units: tuple[int, ...]
     frames: tuple[int, ...]
-    chances: tuple[float, ...]
+    log_probs: tuple[float, ...]
     score: float
-    said: Tensor
-    memory: Memory
+    prediction: Tensor
+    predictor_state: PredictorState
     recent: tuple[int, ...] = ()
+
+    def extended(
+        self, unit: int, frame: int, log_prob: float, predicted: tuple[Tensor, PredictorState]
+    ) -> "TransducerHypothesis":
+        """Return the hypothesis with one more unit, and the predictor's output after it."""
+        return TransducerHypothesis(
+            (*self.units, unit),
+            (*self.frames, frame),
+            (*self.log_probs, log_prob),
+            self.score + log_prob,
+            *predicted,
+            self.recent,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spelling:
-    """What text tells a search: `weight` times the log of a letter's chance, and a `bonus`.
+class ShallowFusion:
+    """A letter language model whose log-probabilities, times `weight`, are added to the scores.
 
-    Without a bonus for each letter, texts would come out short.
+    `bonus` is added for each letter: without it, texts come out too short.
     """
 
-    letters: LetterModel
+    letter_model: LetterModel
     weight: float = 0.4
     bonus: float = 0.6
 
-    def of(self, drafts: Sequence[Draft]) -> Tensor:
-        """Return what each letter is worth after each of `drafts`, (drafts, units)."""
-        logs = np.stack([self.letters.logs(draft.recent) for draft in drafts])
+    def scores(self, hypotheses: Sequence[TransducerHypothesis]) -> Tensor:
+        """Return what to add for each next unit, (hypotheses, units)."""
+        logs = np.stack([self.letter_model.log_probs(one.recent) for one in hypotheses])
         return torch.from_numpy(self.weight * logs + self.bonus)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SearchState:
-    """The drafts, the best first, and how many frames they have read."""
+class TransducerSearchState:
+    """The hypotheses, the best first, and the number of frames decoded."""
 
-    drafts: tuple[Draft, ...]
+    hypotheses: tuple[TransducerHypothesis, ...]
     frames: int = 0
 
     @property
-    def best(self) -> Draft:
-        return self.drafts[0]
+    def best(self) -> TransducerHypothesis:
+        return self.hypotheses[0]
 
     @property
-    def agreed(self) -> int:
-        """How many leading units all drafts have."""
-        columns = zip(*(draft.units for draft in self.drafts), strict=False)
+    def common_prefix(self) -> int:
+        """How many leading units all hypotheses share."""
         count = 0
-        for column in columns:
+        for column in zip(*(one.units for one in self.hypotheses), strict=False):
             if len(set(column)) > 1:
                 break
             count += 1
         return count
 
-    def without(self, count: int) -> "SearchState":
-        """Return the state without the first `count` units, which all drafts have.
+    def drop_prefix(self, count: int) -> "TransducerSearchState":
+        """Return the state without the first `count` units, which all hypotheses share.
 
-        What was read stays in the predictor's memory.
+        The predictor's state still covers them.
         """
-        drafts = tuple(
+        hypotheses = tuple(
             replace(
-                draft,
-                units=draft.units[count:],
-                frames=draft.frames[count:],
-                chances=draft.chances[count:],
+                one,
+                units=one.units[count:],
+                frames=one.frames[count:],
+                log_probs=one.log_probs[count:],
             )
-            for draft in self.drafts
+            for one in self.hypotheses
         )
-        return SearchState(drafts, self.frames)
+        return TransducerSearchState(hypotheses, self.frames)
 
 
-class Search:
-    """Reads frames with a transducer; the memory is a value that the caller holds."""
+class TransducerSearch:
+    """Decodes frames with a transducer; the caller holds the state."""
 
     def __init__(
         self,
         transducer: Transducer,
         *,
         beam: int = 1,
-        most: int = 5,
-        hold: int = 50,
-        spelling: Spelling | None = None,
+        max_letters: int = 5,
+        prune_after: int = 50,
+        fusion: ShallowFusion | None = None,
     ) -> None:
-        """Keep `beam` drafts, and write at most `most` letters at a frame.
+        """Keep `beam` hypotheses, and emit at most `max_letters` letters at a frame.
 
-        Drafts may disagree about the letters of the last `hold` frames; those that disagree
-        with the best about earlier ones are dropped.
+        Hypotheses that differ from the best one in letters more than `prune_after` frames old
+        are dropped.
 
         Raises:
-            ValueError: a number is below 1, or a single draft is to be spelt.
+            ValueError: a number is below 1, or `fusion` is given without a beam.
         """
-        if beam < 1 or most < 1:
-            raise ValueError(f"at least 1 draft and 1 letter a frame, not {beam} and {most}")
-        if spelling and beam == 1:
-            raise ValueError("spelling chooses between drafts: it takes a beam of 2 or more")
-        self.spelling = spelling
+        if beam < 1 or max_letters < 1:
+            raise ValueError(
+                f"expected at least 1 hypothesis and 1 letter a frame, not {beam} and {max_letters}"
+            )
+        if fusion and beam == 1:
+            raise ValueError("shallow fusion needs a beam of 2 or more")
+        self.fusion = fusion
         self.transducer = transducer
         self.beam = beam
-        self.most = most
-        self.hold = hold
+        self.max_letters = max_letters
+        self.prune_after = prune_after
 
-    def init_state(self) -> SearchState:
-        said, memory = self.transducer.begin()
-        return SearchState((Draft((), (), (), 0.0, said, memory),))
+    def init_state(self) -> TransducerSearchState:
+        first = TransducerHypothesis((), (), (), 0.0, *self.transducer.init_state())
+        return TransducerSearchState((first,))
 
-    def step(self, state: SearchState, hidden: Tensor) -> SearchState:
-        """Read one frame, (width,)."""
-        heard = self.transducer.from_heard(hidden)
+    def step(self, state: TransducerSearchState, hidden: Tensor) -> TransducerSearchState:
+        """Decode one frame, (width,)."""
+        encoded = self.transducer.from_heard(hidden)
         if self.beam == 1:
-            return SearchState((self._greedy(state.best, heard, state.frames),), state.frames + 1)
-        drafts = self._widen(state.drafts, heard, state.frames)
-        return SearchState(self._settled(drafts, state.frames), state.frames + 1)
+            found: tuple[TransducerHypothesis, ...] = (
+                self._greedy(state.best, encoded, state.frames),
+            )
+        else:
+            found = self._pruned(
+                self._beam_step(state.hypotheses, encoded, state.frames), state.frames
+            )
+        return TransducerSearchState(found, state.frames + 1)
 
-    def _greedy(self, draft: Draft, heard: Tensor, frame: int) -> Draft:
-        for _ in range(self.most):
-            logs = self.transducer.join(heard, draft.said[0]).float().log_softmax(0)
-            unit = int(logs.argmax())
-            chance = float(logs[unit])
+    def _greedy(
+        self, best: TransducerHypothesis, encoded: Tensor, frame: int
+    ) -> TransducerHypothesis:
+        for _ in range(self.max_letters):
+            scores = self.transducer.join(encoded, best.prediction[0])
+            log_probs = scores.float().log_softmax(0)
+            unit = int(log_probs.argmax())
+            log_prob = float(log_probs[unit])
             if unit == BLANK:
-                return replace(draft, score=draft.score + chance)
-            said, memory = self.transducer.read(torch.tensor([unit]), draft.memory)
-            draft = _longer(draft, unit, frame, chance, said, memory)
-        return draft
+                return replace(best, score=best.score + log_prob)
+            predicted = self.transducer.predict(torch.tensor([unit]), best.predictor_state)
+            best = best.extended(unit, frame, log_prob, predicted)
+        return best
 
-    def _widen(self, drafts: Sequence[Draft], heard: Tensor, frame: int) -> list[Draft]:
-        """Return the best drafts after one frame, none of them twice."""
-        done: dict[tuple[int, ...], Draft] = {}
-        rising = list(drafts)
-        for written in range(self.most + 1):
-            said = torch.cat([draft.said for draft in rising])
-            logs = self.transducer.join(heard, said).double().log_softmax(1)
-            for draft, blank in zip(rising, logs[:, BLANK].tolist(), strict=True):
-                _add(done, replace(draft, score=draft.score + blank))
-            if written == self.most:
+    def _beam_step(
+        self, beam: Sequence[TransducerHypothesis], encoded: Tensor, frame: int
+    ) -> list[TransducerHypothesis]:
+        """Return the best hypotheses after one frame; each text occurs once."""
+        done: dict[tuple[int, ...], TransducerHypothesis] = {}
+        active = list(beam)
+        for emitted in range(self.max_letters + 1):
+            predictions = torch.cat([one.prediction for one in active])
+            log_probs = self.transducer.join(encoded, predictions).double().log_softmax(1)
+            for one, blank in zip(active, log_probs[:, BLANK].tolist(), strict=True):
+                _merge(done, replace(one, score=one.score + blank))
+            if emitted == self.max_letters:
                 break
-            ended = sorted((draft.score for draft in done.values()), reverse=True)
-            worst = ended[self.beam - 1] if len(ended) >= self.beam else -inf
-            rising = self._extend(rising, logs, frame, worst)
-            if not rising:
+            scores = sorted((one.score for one in done.values()), reverse=True)
+            worst = scores[self.beam - 1] if len(scores) >= self.beam else -inf
+            active = self._extend(active, log_probs, frame, worst)
+            if not active:
                 break
-        return sorted(done.values(), key=lambda draft: -draft.score)[: self.beam]
+        return sorted(done.values(), key=lambda one: -one.score)[: self.beam]
 
-    def _extend(self, drafts: list[Draft], logs: Tensor, frame: int, worst: float) -> list[Draft]:
-        """Return the best drafts with one letter more, the best first, all better than `worst`."""
-        base = torch.tensor([draft.score for draft in drafts], dtype=logs.dtype)
-        totals = base[:, None] + logs
-        if self.spelling:
-            totals = totals + self.spelling.of(drafts)
+    def _extend(
+        self, active: list[TransducerHypothesis], log_probs: Tensor, frame: int, worst: float
+    ) -> list[TransducerHypothesis]:
+        """Return the best hypotheses with one more letter, sorted, all better than `worst`."""
+        base = torch.tensor([one.score for one in active], dtype=log_probs.dtype)
+        totals = base[:, None] + log_probs
+        if self.fusion:
+            totals = totals + self.fusion.scores(active)
         totals = totals[:, BLANK + 1 :]
-        values, places = totals.flatten().topk(min(self.beam, totals.numel()))
-        values, places = values[values > worst], places[values > worst]
+        values, indexes = totals.flatten().topk(min(self.beam, totals.numel()))
+        values, indexes = values[values > worst], indexes[values > worst]
         if not len(values):
             return []
-        rows = places // totals.shape[1]
-        units = places % totals.shape[1] + BLANK + 1
-        memory = (
-            torch.cat([drafts[row].memory[0] for row in rows.tolist()], 1),
-            torch.cat([drafts[row].memory[1] for row in rows.tolist()], 1),
-        )
-        said, (hidden, cell) = self.transducer.read(units, memory)
-        longer = []
-        for place, (row, unit) in enumerate(zip(rows.tolist(), units.tolist(), strict=True)):
-            chance = float(logs[row, unit])
-            own = (hidden[:, place : place + 1], cell[:, place : place + 1])
-            draft = _longer(drafts[row], unit, frame, chance, said[place : place + 1], own)
-            recent = draft.recent
-            if self.spelling:
-                recent = (*recent, unit)[-self.spelling.letters.context :]
-            longer.append(replace(draft, score=float(values[place]), recent=recent))
-        return longer
+        rows = indexes // totals.shape[1]
+        units = indexes % totals.shape[1] + BLANK + 1
+        states = [active[row].predictor_state for row in rows.tolist()]
+        batched = (torch.cat([h for h, _ in states], 1), torch.cat([c for _, c in states], 1))
+        prediction, (hidden, cell) = self.transducer.predict(units, batched)
+        extended = []
+        for i, (row, unit) in enumerate(zip(rows.tolist(), units.tolist(), strict=True)):
+            own = (hidden[:, i : i + 1], cell[:, i : i + 1])
+            log_prob = float(log_probs[row, unit])
+            one = active[row].extended(unit, frame, log_prob, (prediction[i : i + 1], own))
+            if self.fusion:
+                recent = (*one.recent, unit)[-self.fusion.letter_model.context :]
+                one = replace(one, recent=recent)
+            extended.append(replace(one, score=float(values[i])))
+        return extended
 
-    def _settled(self, drafts: list[Draft], frame: int) -> tuple[Draft, ...]:
-        """Drop drafts that disagree with the best about what was written long ago."""
-        best = drafts[0]
-        old = sum(written <= frame - self.hold for written in best.frames)
-        return tuple(draft for draft in drafts if draft.units[:old] == best.units[:old])
-
-
-def _longer(
-    draft: Draft, unit: int, frame: int, chance: float, said: Tensor, memory: Memory
-) -> Draft:
-    return Draft(
-        (*draft.units, unit),
-        (*draft.frames, frame),
-        (*draft.chances, chance),
-        draft.score + chance,
-        said,
-        memory,
-        draft.recent,
-    )
+    def _pruned(
+        self, beam: list[TransducerHypothesis], frame: int
+    ) -> tuple[TransducerHypothesis, ...]:
+        """Drop the hypotheses that differ from the best one in old letters."""
+        best = beam[0]
+        old = sum(emitted <= frame - self.prune_after for emitted in best.frames)
+        return tuple(one for one in beam if one.units[:old] == best.units[:old])
 
 
-def _add(drafts: dict[tuple[int, ...], Draft], draft: Draft) -> None:
-    """Add a way to its text; the likelier way says when each letter was written."""
-    other = drafts.get(draft.units)
+def _merge(found: dict[tuple[int, ...], TransducerHypothesis], one: TransducerHypothesis) -> None:
+    """Add an alignment to its text's probability; the likelier alignment gives the frames."""
+    other = found.get(one.units)
     if other is None:
-        drafts[draft.units] = draft
+        found[one.units] = one
         return
-    likelier = draft if draft.score > other.score else other
-    scores = torch.tensor([draft.score, other.score], dtype=torch.float64)
-    drafts[draft.units] = replace(likelier, score=float(scores.logsumexp(0)))
+    likelier = one if one.score > other.score else other
+    scores = torch.tensor([one.score, other.score], dtype=torch.float64)
+    found[one.units] = replace(likelier, score=float(scores.logsumexp(0)))

@@ -1,12 +1,11 @@
-"""Streaming captions from an adaptive transducer: letters as their frames come, words as they end.
+"""Streaming captions from ANCAT: letters as their frames arrive, words once they are complete.
 
-A frame is read once and what was written at it stands, so text never flickers where the search
-is greedy; of a beam, the words that its drafts agree about are committed. A word has ended when
-the next one begins, or when nothing followed it for a while; before that it is not told.
+Each frame is decoded once. With greedy search nothing changes afterwards; with a beam, the words
+that all hypotheses share are committed. A word is complete when the next one begins, or when no
+letter followed for a while; only complete words are reported.
 
-The encoder has places for 30 s. A stream is cut into windows: at a pause, or where there is none
-at the end of the window; what was written goes on over the cut, because the predictor keeps its
-memory.
+The encoder has positions for 30 s, so a stream is cut into windows, at a pause if there is one.
+The predictor's state is kept over the cut.
 
 Source: ANCAT, Strimel et al. 2023.
 """
@@ -17,11 +16,10 @@ from itertools import groupby
 import numpy as np
 import torch
 
-from models.asr.ancat.encoder import AncatEncoder, AncatState
-from models.asr.ancat.encoder import Heard as Frame
-from models.asr.ancat.letters import SPACE, decode
+from models.asr.ancat.encoder import AncatEncoder, AncatEncoderState, EncodedFrame
+from models.asr.ancat.letters import SPACE, to_text
 from models.asr.ancat.network import FRAME, Ancat
-from models.asr.ancat.search import Search, SearchState, Spelling
+from models.asr.ancat.search import ShallowFusion, TransducerSearch, TransducerSearchState
 from models.asr.streaming.running_mel import RunningMel, RunningMelState
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
@@ -31,76 +29,76 @@ from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 class AncatStreamConfig:
     """How to stream; times are in seconds.
 
-    `hop` frames of 40 ms are read together: one at a time costs half as much again, because
-    all weights are read for each pass.
-    A word is complete when nothing was written for `settle`. A window ends after `rotate` where
-    nothing was written for `pause`, and at the end of the model's positions anyway.
+    `hop` frames of 40 ms are processed together: one at a time costs half as much again, because
+    each pass reads all weights. A word is complete if no letter followed for `settle`. A window
+    ends after `window` at a pause of `pause` without a letter, or when the model has no positions
+    left.
     """
 
     hop: int = 2
     beam: int = 1
     settle: float = 0.6
-    rotate: float = 15.0
+    window: float = 15.0
     pause: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AncatStreamState:
-    """What a stream remembers; places are samples since the stream began.
+    """The state of a stream; positions are samples since the stream began.
 
-    `rest` is sound that fills no frame yet, and `place` where the encoder stands. The window
-    began at `start`, and the search's frames count since `origin`; it holds what is not committed
-    yet. `wrote` is the frame at which the text last changed, and `ends` where the last committed
-    word ended.
+    `unread` is audio that fills no hop yet, and `position` the end of the audio processed so far.
+    The window began at `start`; the frames of `search`, which holds the text not committed yet,
+    count from `origin`. `last_change` is the frame at which the text last changed, and
+    `committed_end` the end of the last committed word.
     """
 
-    rest: Samples
-    place: int
+    unread: Samples
+    position: int
     start: int
     origin: int
     mel: RunningMelState
-    encoder: AncatState
-    search: SearchState
-    wrote: int = 0
-    ends: int = 0
+    encoder: AncatEncoderState
+    search: TransducerSearchState
+    last_change: int = 0
+    committed_end: int = 0
 
 
 class AncatStream:
-    """A streaming recogniser: sound in; a `Heard` whenever the text changed."""
+    """A streaming recognizer: a `TranscriptUpdate` whenever the text changed."""
 
     def __init__(
         self,
         model: Ancat,
         config: AncatStreamConfig | None = None,
-        spelling: Spelling | None = None,
+        fusion: ShallowFusion | None = None,
     ) -> None:
-        """Stream `model`; `spelling` chooses between the drafts of a beam.
+        """Stream `model`; `fusion` needs a beam.
 
         Raises:
-            ValueError: it looks at whole clips, or `config` has a window longer than its own.
+            ValueError: it attends to whole clips, or a window is longer than its positions.
         """
         self.config = config or AncatStreamConfig()
         self._encoder = AncatEncoder(model)
         self._mel = RunningMel(model.front.config.mels)
-        self._search = Search(model.transducer, beam=self.config.beam, spelling=spelling)
-        self._limit = model.limit * FRAME
+        self._search = TransducerSearch(model.transducer, beam=self.config.beam, fusion=fusion)
+        self._max_window = model.max_frames * FRAME
         self._hop = self.config.hop * FRAME
         if self.config.hop < 1:
-            raise ValueError(f"at least 1 frame is read at once, not {self.config.hop}")
-        if self.config.rotate * RATE > self._limit:
-            raise ValueError(f"a window has at most {self._limit / RATE:.1f} s")
+            raise ValueError(f"expected a hop of at least 1 frame, not {self.config.hop}")
+        if self.config.window * RATE > self._max_window:
+            raise ValueError(f"a window has at most {self._max_window / RATE:.1f} s")
 
     def init_state(self, start: int = 0) -> AncatStreamState:
         """Return the state before any sound; its first sample will be sample `start`."""
         return AncatStreamState(
-            rest=np.zeros(0, np.float32),
-            place=start,
+            unread=np.zeros(0, np.float32),
+            position=start,
             start=start,
             origin=start,
             mel=self._mel.init_state(),
             encoder=self._encoder.init_state(),
             search=self._search.init_state(),
-            ends=start,
+            committed_end=start,
         )
 
     @torch.inference_mode()
@@ -109,153 +107,148 @@ class AncatStream:
     ) -> tuple[AncatStreamState, list[TranscriptUpdate]]:
         """Consume float32 (n,) in [-1, 1] at 16 kHz.
 
-        With `hurry` only the last uncommitted words are told, not those in between: reading
-        costs the same, every frame is read once anyway.
+        With `skip_interim` all updates are merged into one. It costs the same: every frame is
+        decoded once anyway.
         """
-        rest = np.concatenate([state.rest, samples], dtype=np.float32)
-        heard: list[TranscriptUpdate] = []
-        # Whole hops, whatever the caller's pieces: so pieces change nothing, in no bit.
-        for begin in range(0, len(rest) - self._hop + 1, self._hop):
-            state, news = self._hear(state, rest[begin : begin + self._hop])
-            heard += news
-        kept = len(rest) % self._hop
-        state = replace(state, rest=rest[len(rest) - kept :])
-        return state, _merged(heard) if skip_interim else heard
+        unread = np.concatenate([state.unread, samples], dtype=np.float32)
+        updates: list[TranscriptUpdate] = []
+        # Whole hops, so that the sizes of the caller's chunks change nothing, bit for bit.
+        for begin in range(0, len(unread) - self._hop + 1, self._hop):
+            state, new = self._step_hop(state, unread[begin : begin + self._hop])
+            updates += new
+        kept = len(unread) % self._hop
+        state = replace(state, unread=unread[len(unread) - kept :])
+        return state, _merged(updates) if skip_interim else updates
 
     @torch.inference_mode()
     def flush(self, state: AncatStreamState, last: Samples | None = None) -> list[TranscriptUpdate]:
-        """Read what waited for more sound, and commit everything; `last` belongs to it."""
-        heard: list[TranscriptUpdate] = []
+        """Transcribe the rest of the audio and commit all words; `last` is appended to it."""
+        updates: list[TranscriptUpdate] = []
         if last is not None:
-            state, heard = self.step(state, last)
-        mel, frames = self._mel.step(state.mel, state.rest)
-        state = replace(state, mel=mel, place=state.place + len(state.rest))
-        state, news = self._end_window(state, frames)
-        heard += news
+            state, updates = self.step(state, last)
+        mel, columns = self._mel.step(state.mel, state.unread)
+        state = replace(state, mel=mel, position=state.position + len(state.unread))
+        state, new = self._end_window(state, columns)
         words = self._words(state, len(state.search.best.units))
-        return [*heard, TranscriptUpdate(tuple(words), (), state.place)]
+        return [*updates, *new, TranscriptUpdate(tuple(words), (), state.position)]
 
-    def _hear(
+    def _step_hop(
         self, state: AncatStreamState, samples: Samples
     ) -> tuple[AncatStreamState, list[TranscriptUpdate]]:
-        """Hear one hop of sound."""
         mel, columns = self._mel.step(state.mel, samples)
-        state = replace(state, mel=mel, place=state.place + self._hop)
-        heard: list[TranscriptUpdate] = []
+        state = replace(state, mel=mel, position=state.position + self._hop)
+        updates: list[TranscriptUpdate] = []
         if columns:
             encoder, frames = self._encoder.step(state.encoder, torch.stack(columns, 1))
-            state, heard = self._read(replace(state, encoder=encoder), frames)
-        window = state.place - state.start
-        quiet = (state.search.frames - state.wrote) * FRAME
-        if window > self._limit - self._hop or (
-            window >= self.config.rotate * RATE and quiet >= self.config.pause * RATE
+            state, updates = self._decode(replace(state, encoder=encoder), frames)
+        window = state.position - state.start
+        if window > self._max_window - self._hop or (
+            window >= self.config.window * RATE and self._silent_for(state, self.config.pause)
         ):
-            state, more = self._rotate(state)
-            heard += more
-        return state, heard
+            state, new = self._next_window(state)
+            updates += new
+        return state, updates
 
-    def _rotate(self, state: AncatStreamState) -> tuple[AncatStreamState, list[TranscriptUpdate]]:
-        """End the window here, and begin another with what was written."""
-        state, heard = self._end_window(state, [])
-        return (
-            replace(
-                state,
-                start=state.place,
-                mel=self._mel.init_state(state.mel.loudest),
-                encoder=self._encoder.init_state(),
-            ),
-            heard,
+    def _next_window(
+        self, state: AncatStreamState
+    ) -> tuple[AncatStreamState, list[TranscriptUpdate]]:
+        """End the window and begin the next; the search goes on."""
+        state, updates = self._end_window(state, [])
+        state = replace(
+            state,
+            start=state.position,
+            mel=self._mel.init_state(state.mel.loudest),
+            encoder=self._encoder.init_state(),
         )
+        return state, updates
 
     def _end_window(
         self, state: AncatStreamState, columns: list[torch.Tensor]
     ) -> tuple[AncatStreamState, list[TranscriptUpdate]]:
-        """Read the frames that waited for more sound."""
+        """Decode the frames that still wait for later audio."""
         columns = columns + self._mel.flush(state.mel)
-        frames: list[Frame] = []
+        frames: list[EncodedFrame] = []
         encoder = state.encoder
         if columns:
             encoder, frames = self._encoder.step(encoder, torch.stack(columns, 1))
         frames += self._encoder.flush(encoder)
-        return self._read(state, frames)
+        return self._decode(state, frames)
 
-    def _read(
-        self, state: AncatStreamState, frames: list[Frame]
+    def _decode(
+        self, state: AncatStreamState, frames: list[EncodedFrame]
     ) -> tuple[AncatStreamState, list[TranscriptUpdate]]:
-        """Write at `frames`, and tell what changed."""
-        heard: list[TranscriptUpdate] = []
-        # Frames that one moment completed are told of together: the last of them counts.
+        """Decode `frames`; return an update for each time that the complete words changed."""
+        updates: list[TranscriptUpdate] = []
+        # Frames that arrive together give one update.
         for _, group in groupby(frames, lambda frame: frame.arrival):
-            before, told = state.search.best.units, self._ended(state)
+            before = state.search.best.units
+            reported = before[: self._complete_units(state)]
             search = state.search
             for frame in group:
                 search = self._search.step(search, frame.hidden)
             state = replace(state, search=search)
             if search.best.units != before:
-                state = replace(state, wrote=search.frames)
-            ended = self._ended(state)
-            news = search.best.units[:ended] != before[:told]
+                state = replace(state, last_change=search.frames)
+            changed = search.best.units[: self._complete_units(state)] != reported
             state, committed = self._commit(state)
-            if news or committed:
-                tail = self._words(state, self._ended(state))
-                heard.append(TranscriptUpdate(tuple(committed), tuple(tail), state.place))
-        return state, heard
+            if changed or committed:
+                tail = self._words(state, self._complete_units(state))
+                updates.append(TranscriptUpdate(tuple(committed), tuple(tail), state.position))
+        return state, updates
 
-    def _ended(self, state: AncatStreamState) -> int:
-        """Return how many units of the best draft are words that ended."""
+    def _silent_for(self, state: AncatStreamState, seconds: float) -> bool:
+        """Return whether the text has not changed for so long."""
+        return (state.search.frames - state.last_change) * FRAME >= seconds * RATE
+
+    def _complete_units(self, state: AncatStreamState, shared: int | None = None) -> int:
+        """Return how many of the best hypothesis's first `shared` units form complete words.
+
+        The default is all units.
+        """
         units = state.search.best.units
-        return len(units) if self._quiet(state) else _last_space(units)
-
-    def _quiet(self, state: AncatStreamState) -> bool:
-        """Tell whether nothing was written for so long that the last word is over."""
-        return (state.search.frames - state.wrote) * FRAME >= self.config.settle * RATE
+        if shared in (None, len(units)) and self._silent_for(state, self.config.settle):
+            return len(units)
+        spaces = (index for index, unit in enumerate(units[:shared]) if unit == SPACE)
+        return max(spaces, default=0)
 
     def _commit(self, state: AncatStreamState) -> tuple[AncatStreamState, list[RecognizedWord]]:
-        """Commit the words that ended, and that all drafts have."""
-        draft, agreed = state.search.best, state.search.agreed
-        if self._quiet(state) and agreed == len(draft.units):
-            done = agreed
-        else:
-            done = _last_space(draft.units[:agreed])
-        words = self._words(state, done)
-        ends = words[-1].end if words else state.ends
-        return replace(state, search=state.search.without(done), ends=ends), words
+        """Commit the complete words that all hypotheses share."""
+        count = self._complete_units(state, state.search.common_prefix)
+        words = self._words(state, count)
+        end = words[-1].end if words else state.committed_end
+        return replace(state, search=state.search.drop_prefix(count), committed_end=end), words
 
     def _words(self, state: AncatStreamState, count: int) -> list[RecognizedWord]:
-        """Return the first `count` units as words, in order, after the last committed one.
+        """Return the first `count` units as words that follow the last committed one.
 
-        A letter stands at the frame where it was written, which is somewhat after it was said.
+        A letter is placed at the frame that emitted it, somewhat after it was spoken.
         """
         words: list[RecognizedWord] = []
-        ended, draft = state.ends, state.search.best
-        for begin, end in _runs(draft.units[:count]):
-            start = max(ended, state.origin + draft.frames[begin] * FRAME)
-            ended = max(start, state.origin + (draft.frames[end - 1] + 1) * FRAME)
-            chance = float(np.exp(draft.chances[begin:end]).mean())
-            words.append(RecognizedWord(" " + decode(draft.units[begin:end]), start, ended, chance))
+        end, best = state.committed_end, state.search.best
+        for first, last in _word_ranges(best.units[:count]):
+            start = max(end, state.origin + best.frames[first] * FRAME)
+            end = max(start, state.origin + (best.frames[last - 1] + 1) * FRAME)
+            probability = float(np.exp(best.log_probs[first:last]).mean())
+            text = " " + to_text(best.units[first:last])
+            words.append(RecognizedWord(text, start, end, probability))
         return words
 
 
-def _last_space(units: tuple[int, ...]) -> int:
-    """Return the place of the last space in `units`, 0 where there is none."""
-    return max((place for place, unit in enumerate(units) if unit == SPACE), default=0)
-
-
-def _runs(units: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Return where each run of letters between spaces begins and ends."""
+def _word_ranges(units: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return the ranges of units between spaces."""
     found: list[tuple[int, int]] = []
-    begin = 0
-    for place in range(len(units) + 1):
-        if place == len(units) or units[place] == SPACE:
-            if place > begin:
-                found.append((begin, place))
-            begin = place + 1
+    first = 0
+    for index in range(len(units) + 1):
+        if index == len(units) or units[index] == SPACE:
+            if index > first:
+                found.append((first, index))
+            first = index + 1
     return found
 
 
-def _merged(heard: list[TranscriptUpdate]) -> list[TranscriptUpdate]:
-    """Return one `Heard` that says what all of them said."""
-    if len(heard) < 2:
-        return heard
-    committed = tuple(word for one in heard for word in one.committed)
-    return [TranscriptUpdate(committed, heard[-1].tentative, heard[-1].position)]
+def _merged(updates: list[TranscriptUpdate]) -> list[TranscriptUpdate]:
+    """Return one update in place of several."""
+    if len(updates) < 2:
+        return updates
+    committed = tuple(word for one in updates for word in one.committed)
+    return [TranscriptUpdate(committed, updates[-1].tentative, updates[-1].position)]

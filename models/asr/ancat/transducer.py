@@ -1,8 +1,7 @@
-"""The transducer: how likely a text is for a sound when every letter may come at any frame.
+"""The transducer (RNN-T): the probability of a text given audio, summed over all alignments.
 
-At each frame a joiner reads what was heard (the encoder's frame) and what was written so far
-(the predictor's state), and scores every unit and "nothing more now", the blank. The loss sums
-over all ways of spreading a text over the frames.
+At each frame the joiner combines the encoder's frame with the predictor's output for the text so
+far, and scores every unit and the blank, which means that no more units come at this frame.
 
 Source: Graves 2012, Sequence Transduction with Recurrent Neural Networks, section 2.
 """
@@ -13,16 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-BLANK = 0  # the unit that says: nothing more is written at this frame
+BLANK = 0  # the unit that ends a frame
 
-Memory = tuple[Tensor, Tensor]  # of the predictor, each (1, batch, width)
+PredictorState = tuple[Tensor, Tensor]  # of its LSTM, each (1, batch, width)
 
 
 def transducer_loss(scores: Tensor, labels: Tensor, frames: Tensor, counts: Tensor) -> Tensor:
     """Return minus the log-probability of each text, (batch,).
 
-    `scores` are (batch, time, most labels + 1, units) before the softmax: those at
-    [b, t, u] are read at frame t after u labels. `labels` is int64 (batch, most labels); `frames`
+    `scores` are (batch, time, max labels + 1, units) before the softmax; [b, t, u] are those at
+    frame t after u labels. `labels` is int64 (batch, max labels); `frames`
     and `counts`, int64 (batch,), say how many frames and labels of each row are real.
 
     Raises:
@@ -40,17 +39,17 @@ def transducer_loss(scores: Tensor, labels: Tensor, frames: Tensor, counts: Tens
     if (labels[real] == BLANK).any():
         raise ValueError(f"unit {BLANK} is the blank, it cannot be a label")
     logs = scores.log_softmax(3)
-    written = labels.where(real, BLANK)[:, None, :, None].expand(-1, time, -1, -1)
-    emit = logs[:, :, :-1].gather(3, written)[..., 0]
+    predict_all = labels.where(real, BLANK)[:, None, :, None].expand(-1, time, -1, -1)
+    emit = logs[:, :, :-1].gather(3, predict_all)[..., 0]
     return lattice_loss(logs[..., BLANK], emit, frames, counts)
 
 
 def lattice_loss(blank: Tensor, emit: Tensor, frames: Tensor, counts: Tensor) -> Tensor:
     """Return minus the log-probability of each text, (batch,), from that of each step.
 
-    `blank` (batch, time, most labels + 1) and `emit` (batch, time, most labels) are logs: of
-    nothing more at frame t after u labels, and of label u + 1 there. `frames` and `counts` are as
-    in `transducer_loss`.
+    `blank` (batch, time, max labels + 1) and `emit` (batch, time, max labels) are the
+    log-probabilities of the blank at frame t after u labels, and of label u + 1 there. `frames`
+    and `counts` are as in `transducer_loss`.
     """
     loss: Tensor = _Lattice.apply(blank, emit, frames, counts)  # type: ignore[no-untyped-call]
     return loss
@@ -94,7 +93,7 @@ class _Lattice(torch.autograd.Function):
 
 
 def _real(blank: Tensor, emit: Tensor, frames: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the steps with those that leave a row's own lattice made impossible."""
+    """Return the steps; those outside a row's own lattice become impossible."""
     time, rows = blank.shape[1:]
     late = (torch.arange(time, device=blank.device) >= frames[:, None])[:, :, None]
     past = torch.arange(rows - 1, device=blank.device) >= counts[:, None]
@@ -149,15 +148,18 @@ def _backward(down: Tensor, right: Tensor, frames: Tensor, counts: Tensor) -> Te
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransducerConfig:
-    """Sizes. `heard` is the encoder's width; `units` counts the blank, which is unit 0."""
+    """Sizes; `units` includes the blank, which is unit 0."""
 
     units: int
-    heard: int
+    encoder_width: int
     width: int = 256
 
 
 class Transducer(nn.Module):
-    """Predictor and joiner: a small recurrent network over what was written, and a sum."""
+    """Predictor and joiner: a small recurrent network over the text so far, and a sum.
+
+    `from_heard` projects the encoder's frames; the name is in the files of trained models.
+    """
 
     def __init__(self, config: TransducerConfig) -> None:
         super().__init__()
@@ -165,34 +167,36 @@ class Transducer(nn.Module):
         width = config.width
         self.embedding = nn.Embedding(config.units, width)
         self.predictor = nn.LSTM(width, width, batch_first=True)
-        self.from_heard = nn.Linear(config.heard, width)
+        self.from_heard = nn.Linear(config.encoder_width, width)
         self.from_written = nn.Linear(width, width)
         self.out = nn.Linear(width, config.units)
 
-    def begin(self, batch: int = 1) -> tuple[Tensor, Memory]:
-        """Return what the predictor says before any label, and its memory then."""
+    def init_state(self, batch: int = 1) -> tuple[Tensor, PredictorState]:
+        """Return the predictor's output before any label, and its state."""
         like = self.out.weight
         zeros = like.new_zeros(1, batch, self.config.width)
-        start = torch.full((batch,), BLANK, device=like.device)  # the blank also means "begin"
-        return self.read(start, (zeros, zeros))
+        start = torch.full((batch,), BLANK, device=like.device)  # the blank also starts a text
+        return self.predict(start, (zeros, zeros))
 
-    def read(self, labels: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-        """Read one more label of each row, int64 (batch,); return (batch, width) and memory."""
-        said, memory = self.predictor(self.embedding(labels)[:, None], memory)
-        written: Tensor = self.from_written(said[:, 0])
-        return written, memory
+    def predict(self, labels: Tensor, state: PredictorState) -> tuple[Tensor, PredictorState]:
+        """Append one label to each row, int64 (batch,); return (batch, width) and the state."""
+        hidden, state = self.predictor(self.embedding(labels)[:, None], state)
+        prediction: Tensor = self.from_written(hidden[:, 0])
+        return prediction, state
 
-    def written(self, labels: Tensor) -> Tensor:
-        """Return what the predictor says after 0, 1, ... labels: (batch, labels + 1, width)."""
-        said, _ = self.predictor(self.embedding(nn.functional.pad(labels, (1, 0), value=BLANK)))
-        written: Tensor = self.from_written(said)
-        return written
+    def predict_all(self, labels: Tensor) -> Tensor:
+        """Return the predictor's output after 0, 1, ... labels: (batch, labels + 1, width)."""
+        padded = nn.functional.pad(labels, (1, 0), value=BLANK)
+        hidden, _ = self.predictor(self.embedding(padded))
+        predictions: Tensor = self.from_written(hidden)
+        return predictions
 
-    def join(self, heard: Tensor, written: Tensor) -> Tensor:
-        """Score all units: both are (..., width), `heard` after `from_heard`."""
-        scores: Tensor = self.out(torch.tanh(heard + written))
+    def join(self, encoded: Tensor, prediction: Tensor) -> Tensor:
+        """Score all units: both are (..., width), `encoded` after `from_heard`."""
+        scores: Tensor = self.out(torch.tanh(encoded + prediction))
         return scores
 
-    def forward(self, heard: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, labels: Tensor) -> Tensor:
         """Score each unit at each frame after each label: (batch, time, labels + 1, units)."""
-        return self.join(self.from_heard(heard)[:, :, None], self.written(labels)[:, None])
+        encoded = self.from_heard(hidden)[:, :, None]
+        return self.join(encoded, self.predict_all(labels)[:, None])

@@ -2,7 +2,7 @@
 
 A .pt file with `dims`, `cfg` (block sizes, rank) and `state_dict`: OpenAI's names, where each
 attention projection is a `base_layer` plus a `lora_layer` of A (in, rank) and B (rank, out).
-The adapters are merged on reading, so what comes out is a plain Whisper to hear in `Blocks`.
+The adapters are merged on reading, so the result is a plain Whisper for `BlockSizes`.
 """
 
 import pickle
@@ -13,16 +13,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.asr.streaming.causal import Blocks
-from models.asr.whisper.checkpoint import Checkpoint
+from models.asr.streaming.causal_encoder import BlockSizes
+from models.asr.whisper.checkpoint import WhisperCheckpoint
 from models.asr.whisper.formats.openai import convert
 from models.errors import WeightsError
 
 BASE, A, B = ".base_layer.", ".lora_layer.lora_A", ".lora_layer.lora_B"
 
 
-def recognised(file: Path) -> bool:
-    """Tell whether `file` looks like such a checkpoint, and not like a plain Whisper's."""
+def is_carelesswhisper(file: Path) -> bool:
+    """Return whether `file` is such a checkpoint, unlike a plain Whisper one."""
     if not zipfile.is_zipfile(file):
         return False
     try:
@@ -32,7 +32,7 @@ def recognised(file: Path) -> bool:
     return isinstance(content, dict) and {"dims", "cfg", "state_dict"} <= content.keys()
 
 
-def read(file: Path) -> tuple[Checkpoint, Blocks]:
+def read_carelesswhisper(file: Path) -> tuple[WhisperCheckpoint, BlockSizes]:
     """Return the checkpoint in `file` and the blocks it was trained on; nothing is executed.
 
     Raises:
@@ -46,14 +46,14 @@ def read(file: Path) -> tuple[Checkpoint, Blocks]:
         chunk, extra = int(content["cfg"]["gran"]), int(content["cfg"]["extra_gran_blocks"])
     except (OSError, RuntimeError, pickle.UnpicklingError, KeyError, TypeError, EOFError) as error:
         raise WeightsError(f"{file}: not a CarelessWhisper checkpoint ({error})") from error
-    checkpoint = Checkpoint(
+    checkpoint = WhisperCheckpoint(
         config=config, state=state, alignment_heads=None, tokenizer=file.parent / "tokenizer.json"
     )
-    return checkpoint, Blocks(chunk=chunk, first=chunk * (1 + extra))
+    return checkpoint, BlockSizes(chunk=chunk, first=chunk * (1 + extra))
 
 
 def merged(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return plain weights: W + (A B) transposed, because A and B stand on the input's side.
+    """Return plain weights: W + (A B) transposed, because A and B multiply the input.
 
     Published adapters have alpha = rank, so their product is not scaled.
 

@@ -1,9 +1,9 @@
-"""Streaming captions from a causal Whisper: every block of sound is encoded and heard once.
+"""Streaming captions from a causal Whisper: each block of audio is encoded and decoded once.
 
-After each block the last tokens are looked at again and new ones follow (`causal_text`). Keys
-and values of sound and text are kept, so a block costs the same however long the stream.
-Words with two more tokens after them are committed. Windows are cut at pauses, and the next
-one is told what was said before.
+After each block the last tokens are rescored and new ones follow (`causal_decoder`). Keys and
+values of audio and text are cached, so a block costs the same at any point of the stream. A word
+is committed once two more tokens follow it. Windows are cut at pauses; the last tokens of a
+window are the prompt of the next.
 
 Source: CarelessWhisper, Krichli et al. 2025, section 3.
 """
@@ -15,133 +15,140 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.asr.streaming.causal import Blocks, CausalEncoder, EncoderState
-from models.asr.streaming.causal_text import Draft, Said, Writer
+from models.asr.streaming.causal_decoder import (
+    AudioCache,
+    CausalDecoder,
+    CausalHypothesis,
+    DecodedToken,
+)
+from models.asr.streaming.causal_encoder import BlockSizes, CausalEncoder, CausalEncoderState
 from models.asr.streaming.running_mel import RunningMel, RunningMelState
-from models.asr.whisper.align import FRAME
+from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import Samples
-from models.asr.whisper.prompt import prompted
-from models.asr.whisper.whisper import KeyValue
 from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
-REACH = 9  # frames from where a token is heard best to where it begins or ends, at most: 180 ms
+MAX_HALF_TOKEN = 9  # frames from the most attended frame of a token to its start or end: 180 ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CausalConfig:
+class CausalStreamConfig:
     """How to stream.
 
-    `chunk` is frames of 20 ms: 5, 15 or 50 for models trained so. `unstable` tokens at the end
-    may be dropped at another look; `patience` is added to the score of "end of text": below 0
-    it writes sooner, above 0 later. A stream is cut into windows: after `rotate` seconds where
-    `pause` seconds brought no word, and at the end of the model's window anyway; the next
-    window begins with the last `prompt` tokens read. `rate` bounds the text, in tokens a
-    second of sound.
+    `chunk` is the block size in frames of 20 ms that the model was trained for: 5, 15 or 50. The
+    last `unstable` tokens may change. `end_bias` is added to the score of "end of text": words
+    come sooner below 0, later above. A window ends after `window` seconds at a pause of `pause`
+    seconds without a new word, or when the model has no positions left; the next window starts
+    with the last `prompt` tokens. `max_token_rate` limits the text, in tokens per second of audio.
     """
 
     chunk: int = 15
     unstable: int = 2
     beam: int = 1
-    patience: float = 0.0
-    rotate: float = 20.0
+    end_bias: float = 0.0
+    window: float = 20.0
     pause: float = 1.0
     prompt: int = 40
-    rate: float = 12.0
+    max_token_rate: float = 12.0
     language: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CausalState:
-    """What a stream remembers; places are samples since the stream began.
+class CausalStreamState:
+    """The state of a stream; positions are samples since the stream began.
 
-    The window begins at `start`; `sound` is what was heard in it, float32 (n,). `draft` is
-    what was written of it. `ends` is where the last committed word ended,
-    `news` the frame at which the text last changed, and `reached` the latest place that was
-    told. The tokens `before` were said before the window.
+    The window begins at `start` and holds `sound`, float32 (n,); `hypothesis` is its transcript.
+    `committed_end` is the end of the last committed word, `last_change` the frame at which the
+    text last changed, and `reported` the latest position of an update. The tokens `prompt` come
+    from before the window.
     """
 
     sound: Samples
     start: int
     mel: RunningMelState
-    encoder: EncoderState
-    draft: Draft
-    heard: tuple[KeyValue, ...] = ()
-    before: tuple[int, ...] = ()
-    ends: int = 0
-    news: int = 0
-    reached: int = 0
+    encoder: CausalEncoderState
+    hypothesis: CausalHypothesis
+    audio_cache: AudioCache = ()
+    prompt: tuple[int, ...] = ()
+    committed_end: int = 0
+    last_change: int = 0
+    reported: int = 0
 
     @property
     def frames(self) -> int:
-        """How many frames of the window the decoder can look at."""
-        return self.heard[0][0].shape[2] if self.heard else 0
+        """How many frames of the window the decoder can attend to."""
+        return self.audio_cache[0][0].shape[2] if self.audio_cache else 0
 
 
 class CausalStream:
-    """A streaming recogniser: sound in, one `Heard` for each block."""
+    """A streaming recognizer: one `TranscriptUpdate` for each block of audio."""
 
     def __init__(
         self,
-        recogniser: WhisperModel,
-        config: CausalConfig | None = None,
+        recognizer: WhisperModel,
+        config: CausalStreamConfig | None = None,
         *,
-        blocks: Blocks | None = None,
+        blocks: BlockSizes | None = None,
     ) -> None:
-        """Use `recogniser`, trained to hear in `blocks`, or else in those of `config`."""
-        self.config = config or CausalConfig()
-        self.recogniser = recogniser
-        self._model = recogniser.model
+        """Use `recognizer`, which was trained for `blocks`; the default is those of `config`."""
+        self.config = config or CausalStreamConfig()
+        self.recognizer = recognizer
+        self._model = recognizer.model
         self._mel = RunningMel(self._model.config.mels)
-        self._encoder = CausalEncoder(self._model, blocks or Blocks(chunk=self.config.chunk))
-        self._writer = Writer(
-            recogniser,
+        self._encoder = CausalEncoder(self._model, blocks or BlockSizes(chunk=self.config.chunk))
+        self._decoder = CausalDecoder(
+            recognizer,
             unstable=self.config.unstable,
-            patience=self.config.patience,
+            end_bias=self.config.end_bias,
             beam=self.config.beam,
         )
 
-    def init_state(self, start: int = 0) -> CausalState:
+    def init_state(self, start: int = 0) -> CausalStreamState:
         """Return the state before any sound; its first sample will be sample `start`."""
-        return self._window(start, self._mel.init_state(), ())
+        return self._new_window(start, self._mel.init_state(), ())
 
-    def _window(self, start: int, mel: RunningMelState, before: tuple[int, ...]) -> CausalState:
-        opening = prompted(self.recogniser.tokenizer, before, self.config.language)
-        return CausalState(
+    def _new_window(
+        self, start: int, mel: RunningMelState, prompt: tuple[int, ...]
+    ) -> CausalStreamState:
+        opening = self.recognizer.tokenizer.opening(
+            self.config.language, timestamps=False, prompt=prompt
+        )
+        return CausalStreamState(
             np.zeros(0, np.float32),
             start,
             mel,
             self._encoder.init_state(),
-            Draft(opening),
-            before=before,
-            ends=start,
+            CausalHypothesis(opening),
+            prompt=prompt,
+            committed_end=start,
         )
 
     @torch.inference_mode()
     def step(
-        self, state: CausalState, samples: Samples, *, skip_interim: bool = False
-    ) -> tuple[CausalState, list[TranscriptUpdate]]:
-        """Consume float32 (n,) in [-1, 1] at 16 kHz, and listen after each block.
+        self, state: CausalStreamState, samples: Samples, *, skip_interim: bool = False
+    ) -> tuple[CausalStreamState, list[TranscriptUpdate]]:
+        """Consume float32 (n,) in [-1, 1] at 16 kHz, and decode after each block.
 
-        With `hurry` all blocks are encoded before the decoder looks: for a caller who fell
-        behind.
+        With `skip_interim` all blocks are encoded first and then decoded once, to catch up.
         """
-        heard: list[TranscriptUpdate] = []
+        updates: list[TranscriptUpdate] = []
         rest = samples
         while len(rest):
-            room = self._limit() - len(state.sound)
-            state, news = self._hear(state, rest[:room], skip_interim)
+            room = self._max_window() - len(state.sound)
+            state, new = self._read(state, rest[:room], skip_interim)
             rest = rest[room:]
-            heard += news
-            if self._paused(state) or len(state.sound) >= self._limit():
-                state, news, again = self._rotate(state)
-                heard += news
+            updates += new
+            if self._paused(state) or len(state.sound) >= self._max_window():
+                state, new, again = self._next_window(state)
+                updates += new
                 rest = np.concatenate([again, rest])
-        return state, heard
+        return state, updates
 
     @torch.inference_mode()
-    def flush(self, state: CausalState, last: Samples | None = None) -> list[TranscriptUpdate]:
-        """Look at the sound that filled no block, and commit everything; `last` belongs to it."""
+    def flush(
+        self, state: CausalStreamState, last: Samples | None = None
+    ) -> list[TranscriptUpdate]:
+        """Transcribe the audio that filled no block, and commit all words; `last` is appended."""
         if last is not None:
             state, earlier = self.step(state, last, skip_interim=True)
             return [*earlier, *self.flush(state)]
@@ -151,17 +158,17 @@ class CausalStream:
             encoder, blocks = self._encoder.step(encoder, torch.stack(frames, 1))
         blocks += self._encoder.flush(encoder)
         if blocks:
-            state = self._decode(self._take(state, blocks))
-        words = self._words(state, state.draft.committed, len(state.draft.said))
+            state = self._decode(self._append(state, blocks))
+        words = self._words(state, state.hypothesis.committed, len(state.hypothesis.tokens))
         return [TranscriptUpdate(tuple(words), (), state.start + len(state.sound))]
 
-    def _limit(self) -> int:
-        """Return how many samples a window holds; whole frames of a mel picture are known."""
+    def _max_window(self) -> int:
+        """Return how many samples a window holds, less the audio that mel frames still wait for."""
         return self._model.config.audio_context * FRAME - RATE // 10
 
-    def _hear(
-        self, state: CausalState, samples: Samples, hurry: bool
-    ) -> tuple[CausalState, list[TranscriptUpdate]]:
+    def _read(
+        self, state: CausalStreamState, samples: Samples, skip_interim: bool
+    ) -> tuple[CausalStreamState, list[TranscriptUpdate]]:
         mel, frames = self._mel.step(state.mel, samples)
         sound = np.concatenate([state.sound, samples], dtype=np.float32)
         state = replace(state, sound=sound, mel=mel)
@@ -169,97 +176,106 @@ class CausalStream:
             return state, []
         encoder, blocks = self._encoder.step(state.encoder, torch.stack(frames, 1))
         state = replace(state, encoder=encoder)
-        heard = []
-        for group in [blocks] if hurry and blocks else [[block] for block in blocks]:
-            state, news = self._commit(self._decode(self._take(state, group)))
-            heard.append(news)
-        return state, heard
+        updates = []
+        for group in [blocks] if skip_interim and blocks else [[block] for block in blocks]:
+            state, new = self._commit(self._decode(self._append(state, group)))
+            updates.append(new)
+        return state, updates
 
-    def _take(self, state: CausalState, blocks: Sequence[Tensor]) -> CausalState:
-        """Let the decoder look at `blocks` too."""
+    def _append(self, state: CausalStreamState, blocks: Sequence[Tensor]) -> CausalStreamState:
+        """Add `blocks` to what the decoder attends to."""
         fresh = self._model.init_state(torch.cat(list(blocks))[None]).sound
-        if state.heard:
-            pairs = zip(state.heard, fresh, strict=True)
+        if state.audio_cache:
+            pairs = zip(state.audio_cache, fresh, strict=True)
             fresh = tuple(
                 (torch.cat([a[0], b[0]], 2), torch.cat([a[1], b[1]], 2)) for a, b in pairs
             )
-        return replace(state, heard=fresh)
+        return replace(state, audio_cache=fresh)
 
-    def _decode(self, state: CausalState) -> CausalState:
-        """Write on, now that more was heard."""
-        most = round(self.config.rate * state.frames * FRAME / RATE) + 4
-        draft = self._writer.look(state.draft, state.heard, most)
-        changed = draft.tokens != state.draft.tokens
-        return replace(state, draft=draft, news=state.frames if changed else state.news)
+    def _decode(self, state: CausalStreamState) -> CausalStreamState:
+        """Update the transcript with the new audio."""
+        max_tokens = round(self.config.max_token_rate * state.frames * FRAME / RATE) + 4
+        hypothesis = self._decoder.update(state.hypothesis, state.audio_cache, max_tokens)
+        changed = hypothesis.token_ids != state.hypothesis.token_ids
+        return replace(
+            state, hypothesis=hypothesis, last_change=state.frames if changed else state.last_change
+        )
 
-    def _commit(self, state: CausalState) -> tuple[CausalState, TranscriptUpdate]:
+    def _commit(self, state: CausalStreamState) -> tuple[CausalStreamState, TranscriptUpdate]:
         """Commit the words that have `unstable` tokens after them."""
-        tokens, done = state.draft.tokens, state.draft.committed
-        groups = self.recogniser.tokenizer.words(tokens[done:], self.config.language)
+        token_ids, done = state.hypothesis.token_ids, state.hypothesis.committed
+        groups = self.recognizer.tokenizer.words(token_ids[done:], self.config.language)
         for group in groups[:-1]:
-            if done + len(group) > len(tokens) - self.config.unstable:
+            if done + len(group) > len(token_ids) - self.config.unstable:
                 break
             done += len(group)
-        committed = self._words(state, state.draft.committed, done)
-        ends = committed[-1].end if committed else state.ends
-        tentative = self._words(replace(state, ends=ends), done, len(tokens))
-        position = max(state.reached, state.start + state.frames * FRAME)
-        draft = replace(state.draft, committed=done)
-        state = replace(state, draft=draft, ends=ends, reached=position)
+        committed = self._words(state, state.hypothesis.committed, done)
+        committed_end = committed[-1].end if committed else state.committed_end
+        tentative = self._words(replace(state, committed_end=committed_end), done, len(token_ids))
+        position = max(state.reported, state.start + state.frames * FRAME)
+        hypothesis = replace(state.hypothesis, committed=done)
+        state = replace(
+            state, hypothesis=hypothesis, committed_end=committed_end, reported=position
+        )
         return state, TranscriptUpdate(tuple(committed), tuple(tentative), position)
 
-    def _words(self, state: CausalState, first: int, last: int) -> list[RecognizedWord]:
-        """Return tokens `first` to `last` as words, in order, after the last committed one."""
-        tokenizer, said = self.recogniser.tokenizer, state.draft.said
-        words, ended, until = [], state.ends, state.start + state.frames * FRAME
-        for group in tokenizer.words([part.token for part in said[first:last]]):
+    def _words(self, state: CausalStreamState, first: int, last: int) -> list[RecognizedWord]:
+        """Return tokens `first` to `last` as words that follow the last committed one."""
+        tokenizer, tokens = self.recognizer.tokenizer, state.hypothesis.tokens
+        words, ended, until = [], state.committed_end, state.start + state.frames * FRAME
+        for group in tokenizer.words([part.token for part in tokens[first:last]]):
             place, first = first, first + len(group)
-            span = _span(said, place, place + tokenizer.core(group) - 1)
+            span = _span(tokens, place, place + tokenizer.core_length(group) - 1)
             start = min(until, max(ended, state.start + span[0] * FRAME))
             ended = min(until, max(start, state.start + span[1] * FRAME))
-            probability = float(np.exp([part.chance for part in said[place:first]]).mean())
+            probability = float(
+                np.exp([part.log_probability for part in tokens[place:first]]).mean()
+            )
             words.append(RecognizedWord(tokenizer.decode(group), start, ended, probability))
         return words
 
-    def _paused(self, state: CausalState) -> bool:
-        """Tell whether the window is old, and nothing was said for a while."""
-        quiet = (state.frames - state.news) * FRAME
-        return state.frames * FRAME > self.config.rotate * RATE and quiet > self.config.pause * RATE
+    def _paused(self, state: CausalStreamState) -> bool:
+        """Return whether the window is long enough to end at this pause."""
+        quiet = (state.frames - state.last_change) * FRAME
+        return state.frames * FRAME > self.config.window * RATE and quiet > self.config.pause * RATE
 
-    def _rotate(self, state: CausalState) -> tuple[CausalState, list[TranscriptUpdate], Samples]:
-        """Begin a window: at the pause, or where the last committed word ended, if that is late.
+    def _next_window(
+        self, state: CausalStreamState
+    ) -> tuple[CausalStreamState, list[TranscriptUpdate], Samples]:
+        """Begin a window at the pause, or else at the end of the last committed word, if late.
 
-        Returns the sound after that place too, which the new window has to hear.
+        The third value is the audio after that position, to feed to the new window.
         """
-        amid = state.ends > state.start + self._limit() // 2 and not self._paused(state)
-        draft = state.draft
-        if amid:
-            words, cut, said = [], state.ends, draft.tokens[: draft.committed]
+        hypothesis = state.hypothesis
+        late = state.committed_end > state.start + self._max_window() // 2
+        if late and not self._paused(state):
+            words = list[RecognizedWord]()
+            cut, tokens = state.committed_end, hypothesis.token_ids[: hypothesis.committed]
         else:
-            words = self._words(state, draft.committed, len(draft.said))
+            words = self._words(state, hypothesis.committed, len(hypothesis.tokens))
             cut = state.start + max(0, state.frames * FRAME - RATE // 2)
-            said = draft.tokens
+            tokens = hypothesis.token_ids
         cut -= (cut - state.start) % FRAME
         again = state.sound[cut - state.start :]
-        before = (*state.before, *said)[
-            max(0, len(state.before) + len(said) - self.config.prompt) :
+        prompt = (*state.prompt, *tokens)[
+            max(0, len(state.prompt) + len(tokens) - self.config.prompt) :
         ]
-        fresh = self._window(cut, self._mel.init_state(state.mel.loudest), before)
-        fresh = replace(fresh, reached=state.reached)
-        return fresh, [TranscriptUpdate(tuple(words), (), state.reached)] if words else [], again
+        fresh = self._new_window(cut, self._mel.init_state(state.mel.loudest), prompt)
+        fresh = replace(fresh, reported=state.reported)
+        return fresh, [TranscriptUpdate(tuple(words), (), state.reported)] if words else [], again
 
 
-def _span(said: Sequence[Said], first: int, last: int) -> tuple[int, int]:
+def _span(tokens: Sequence[DecodedToken], first: int, last: int) -> tuple[int, int]:
     """Return the frames where token `first` begins and token `last` ends.
 
-    A token was looked for where it is heard best. Its neighbour begins half the way from there
-    to where that one is, but no further than REACH: the rest is a pause.
+    Each token has one most attended frame. The boundary to its neighbor lies halfway between
+    their frames, but at most MAX_HALF_TOKEN away: the rest is a pause.
     """
-    start, end = said[first].frame, said[last].frame
-    before = said[first - 1].frame if first else start - 2 * REACH
-    after = said[last + 1].frame if last + 1 < len(said) else end + 2 * REACH
-    return start - _half(start - before), end + _half(after - end)
+    start, end = tokens[first].frame, tokens[last].frame
+    before = tokens[first - 1].frame if first else start - 2 * MAX_HALF_TOKEN
+    after = tokens[last + 1].frame if last + 1 < len(tokens) else end + 2 * MAX_HALF_TOKEN
+    return start - _half_gap(start - before), end + _half_gap(after - end)
 
 
-def _half(frames: int) -> int:
-    return min(REACH, max(0, frames) // 2)
+def _half_gap(frames: int) -> int:
+    return min(MAX_HALF_TOKEN, max(0, frames) // 2)

@@ -1,4 +1,4 @@
-"""Transcribe a whole recording: windows of 30 s, each beginning where the last word ended."""
+"""Transcribe a whole recording in windows of 30 s; each begins where the last segment ended."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -7,21 +7,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.asr.whisper.align import FRAME, Span, align
-from models.asr.whisper.decode import DecodeConfig, Decoded, decode, detect_language
+from models.asr.whisper.alignment import FRAME, WordSpan, align
+from models.asr.whisper.decode import DecodeConfig, DecodingResult, decode, detect_language
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import HOP, Samples, log_mel
-from models.asr.whisper.whisper import TextState
+from models.asr.whisper.whisper import DecoderState
 from models.asr.words import RecognizedWord
 
 Progress = Callable[[int, int], None]  # (samples done, samples in all)
 
-CONFIDENT = 0.5  # above this temperature, a transcript is not shown to the next window
+MAX_PROMPT_TEMPERATURE = 0.5  # transcripts of a higher temperature are no prompt
 
 
 @torch.inference_mode()
 def transcribe(
-    recogniser: WhisperModel,
+    recognizer: WhisperModel,
     samples: Samples,
     *,
     beam: int = 5,
@@ -31,8 +31,8 @@ def transcribe(
 ) -> list[RecognizedWord]:
     """Return the words of `samples`, float32 (n,) in [-1, 1] at 16 kHz, of any length.
 
-    A multilingual model listens for the language of the first window where none is given.
-    `config` overrides `beam` and `language`. The same sound gives the same words.
+    Without `language`, a multilingual model detects it from the first window. `config` overrides
+    `beam` and `language`. The same samples give the same words.
 
     Raises:
         ValueError: `samples` is not 1-D, or the model does not know the language.
@@ -42,50 +42,52 @@ def transcribe(
     options = config or DecodeConfig(beam=beam, language=language)
     rng = torch.Generator().manual_seed(0)
     words: list[RecognizedWord] = []
-    before: list[int] = []
+    prompt: list[int] = []
     start = 0
     while start < len(samples):
-        encoded = _encode(recogniser, samples, start)
+        encoded = _encode(recognizer, samples, start)
         if options.language is None:
-            spoken = detect_language(recogniser.model, recogniser.tokenizer, encoded)
+            spoken = detect_language(recognizer.model, recognizer.tokenizer, encoded)
             options = replace(options, language=spoken)
-        heard = decode(
-            recogniser.model, recogniser.tokenizer, encoded, options, before=before, rng=rng
+        result = decode(
+            recognizer.model, recognizer.tokenizer, encoded, options, prompt=prompt, rng=rng
         )
-        length = min(_window(recogniser), len(samples) - start)
-        if heard.silent(options):
+        length = min(_window(recognizer), len(samples) - start)
+        if result.is_silent(options):
             start += length
         else:
-            tokens, used = _complete(recogniser, heard, length)
-            words += _words(recogniser, encoded, tokens, start, length, options.language)
-            before = [*before, *tokens] if heard.temperature <= CONFIDENT else []
+            tokens, used = _complete_segments(recognizer, result, length)
+            words += _words(recognizer, encoded, tokens, start, length, options.language)
+            prompt = [*prompt, *tokens] if result.temperature <= MAX_PROMPT_TEMPERATURE else []
             start += used
         if progress:
             progress(min(start, len(samples)), len(samples))
     return words
 
 
-def _window(recogniser: WhisperModel) -> int:
-    """Return how many samples the encoder hears at once."""
-    return recogniser.model.config.audio_context * FRAME
+def _window(recognizer: WhisperModel) -> int:
+    """Return how many samples the encoder takes at once."""
+    return recognizer.model.config.audio_context * FRAME
 
 
-def _encode(recogniser: WhisperModel, samples: Samples, start: int) -> Tensor:
-    window = _window(recogniser)
-    heard = samples[start : start + window]
-    padded = np.pad(heard, (0, window - len(heard)))
-    return recogniser.model.encode(log_mel(padded, recogniser.model.config.mels)[None])
+def _encode(recognizer: WhisperModel, samples: Samples, start: int) -> Tensor:
+    window = _window(recognizer)
+    part = samples[start : start + window]
+    padded = np.pad(part, (0, window - len(part)))
+    return recognizer.model.encode(log_mel(padded, recognizer.model.config.mels)[None])
 
 
-def _complete(recogniser: WhisperModel, heard: Decoded, length: int) -> tuple[list[int], int]:
-    """Return the text tokens of whole segments, and how many samples they cover.
+def _complete_segments(
+    recognizer: WhisperModel, result: DecodingResult, length: int
+) -> tuple[list[int], int]:
+    """Return the text tokens of complete segments, and how many samples they cover.
 
-    Times come in pairs, so two in a row end a segment. Text after the last pair is heard
-    again in the next window, unless the transcript ends with a single time or none: then
-    nothing more is said in this one.
+    Timestamps come in pairs, so two in a row end a segment. Text after the last pair is
+    transcribed again in the next window, unless the transcript ends with a single timestamp or
+    none: then it covers the whole window.
     """
-    first = recogniser.tokenizer.first_timestamp
-    tokens = list(heard.tokens)
+    first = recognizer.tokenizer.first_timestamp
+    tokens = list(result.tokens)
     times = [token >= first for token in tokens]
     ends = [i for i in range(1, len(tokens)) if times[i - 1] and times[i]]
     single = times[-2:] == [False, True]
@@ -93,58 +95,58 @@ def _complete(recogniser: WhisperModel, heard: Decoded, length: int) -> tuple[li
     if ends and not single:
         tokens = tokens[: ends[-1]]
         used = min(length, max(HOP, (tokens[-1] - first) * FRAME))
-    return [token for token in tokens if token < recogniser.tokenizer.end], used
+    return [token for token in tokens if token < recognizer.tokenizer.end], used
 
 
 def _words(
-    recogniser: WhisperModel,
+    recognizer: WhisperModel,
     encoded: Tensor,
     tokens: Sequence[int],
     start: int,
     length: int,
     language: str | None,
 ) -> list[RecognizedWord]:
-    """Place the words of one window; `start` is its first sample, `length` what it holds."""
-    state = recogniser.model.init_state(encoded)
+    """Return the words of one window of `length` samples from sample `start`."""
+    state = recognizer.model.init_state(encoded)
     frames = -(-length // FRAME)
     spans = align(
-        recogniser.model,
-        recogniser.tokenizer,
-        recogniser.heads,
+        recognizer.model,
+        recognizer.tokenizer,
+        recognizer.heads,
         state,
-        recogniser.tokenizer.words(tokens, language),
+        recognizer.tokenizer.words(tokens, language),
         frames=frames,
         language=language,
     )
-    chances = _chances(recogniser, state, tokens, language)
+    probabilities = _probabilities(recognizer, state, tokens, language)
     words, first = [], 0
     for span in spans:
         last = first + len(span.tokens)
-        words.append(_word(recogniser, span, start, start + length, chances[first:last]))
+        words.append(_word(recognizer, span, start, start + length, probabilities[first:last]))
         first = last
     return words
 
 
 def _word(
-    recogniser: WhisperModel, span: Span, start: int, limit: int, chances: Sequence[float]
+    recognizer: WhisperModel, span: WordSpan, start: int, limit: int, probabilities: Sequence[float]
 ) -> RecognizedWord:
     return RecognizedWord(
-        text=recogniser.tokenizer.decode(span.tokens),
+        text=recognizer.tokenizer.decode(span.tokens),
         start=min(limit, start + span.start * FRAME),
         end=min(limit, start + span.end * FRAME),
-        probability=float(np.mean(chances)),
+        probability=float(np.mean(probabilities)),
     )
 
 
-def _chances(
-    recogniser: WhisperModel, state: TextState, tokens: Sequence[int], language: str | None
+def _probabilities(
+    recognizer: WhisperModel, state: DecoderState, tokens: Sequence[int], language: str | None
 ) -> list[float]:
     """Return the probability of each of `tokens` after those before it."""
     if not tokens:
         return []
-    opening = recogniser.tokenizer.opening(language, timestamps=False)
+    opening = recognizer.tokenizer.opening(language, timestamps=False)
     read = torch.tensor([[*opening, *tokens]])
-    hidden, _ = recogniser.model.decode(read, TextState(state.sound, ()))
-    said = hidden[0, len(opening) - 1 : -1]
-    chances = recogniser.model.logits(said)[:, : recogniser.tokenizer.end].softmax(1)
-    return chances[torch.arange(len(tokens)), torch.tensor(tokens)].tolist()
+    hidden, _ = recognizer.model.decode(read, DecoderState(state.sound, ()))
+    scores = recognizer.model.logits(hidden[0, len(opening) - 1 : -1])
+    probabilities = scores[:, : recognizer.tokenizer.end].softmax(1)
+    return probabilities[torch.arange(len(tokens)), torch.tensor(tokens)].tolist()

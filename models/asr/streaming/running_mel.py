@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.asr.whisper.mel import RANGE, MelState, Samples, StreamingMel
+from models.asr.whisper.mel import DYNAMIC_RANGE, MelState, Samples, StreamingMel
 
 # log10 energy that is taken as heard before the stream begins: a quiet talker's loudest bin.
 # Without it, the silence before the first word would look like noise at full strength.
-QUIET = 1.0
+MIN_PEAK = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,7 @@ class RunningMel:
     def __init__(self, mels: int = 80) -> None:
         self.frames = StreamingMel(mels)
 
-    def init_state(self, loudest: float = QUIET) -> RunningMelState:
+    def init_state(self, loudest: float = MIN_PEAK) -> RunningMelState:
         """Return the state before any sound; `loudest` carries the level of an earlier stream."""
         return RunningMelState(self.frames.init_state(), loudest)
 
@@ -70,5 +70,5 @@ def _scale(energies: list[Tensor], loudest: float) -> tuple[list[Tensor], float]
         return [], loudest
     stacked = torch.stack(energies)
     peaks = stacked.amax(1).clamp(min=loudest).cummax(0).values
-    scaled = (torch.maximum(stacked, peaks[:, None] - RANGE) + 4.0) / 4.0
+    scaled = (torch.maximum(stacked, peaks[:, None] - DYNAMIC_RANGE) + 4.0) / 4.0
     return list(scaled), float(peaks[-1])

@@ -21,15 +21,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.asr.whisper.align import FRAME
+from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.mel import HOP, Samples, log_mel
-from models.asr.whisper.whisper import TextState, Whisper
+from models.asr.whisper.whisper import DecoderState, Whisper
 from models.asr.words import RATE
 
 NOISE = 3 * RATE  # samples before the silence that is borrowed
 LOUDNESS = 0.1  # root mean square of that noise
-OWN = 1 * RATE  # samples of silence that are encoded with the speech
-LEAST = 4 * RATE  # samples encoded at least; more than NOISE, which must not be borrowed
+MIN_SILENCE = 1 * RATE  # samples of silence that are encoded with the speech
+MIN_ENCODED = 4 * RATE  # samples encoded at least; more than NOISE, which must not be borrowed
 
 
 class ShortWindow:
@@ -40,23 +40,23 @@ class ShortWindow:
             self._silence = model.init_state(_encoded_silence(model)).sound
         self._model = model
 
-    def listen(self, samples: Samples) -> TextState:
+    def encode(self, samples: Samples) -> DecoderState:
         """Return a decoder state that has heard `samples`, float32 (n,), and silence after it.
 
         Sound after the model's window is not heard.
         """
         encoded = self._encode(samples)
         length = encoded.shape[1]
-        heard = self._model.init_state(encoded).sound
+        own = self._model.init_state(encoded).sound
         sound = tuple(
             (torch.cat([k, sk[:, :, length:]], 2), torch.cat([v, sv[:, :, length:]], 2))
-            for (k, v), (sk, sv) in zip(heard, self._silence, strict=True)
+            for (k, v), (sk, sv) in zip(own, self._silence, strict=True)
         )
-        return TextState(sound, ())
+        return DecoderState(sound, ())
 
     def _encode(self, samples: Samples) -> Tensor:
         window = self._model.config.audio_context * FRAME
-        wanted = min(window, max(LEAST, len(samples) + OWN))
+        wanted = min(window, max(MIN_ENCODED, len(samples) + MIN_SILENCE))
         length = -(-wanted // FRAME) * FRAME  # whole encoder frames: two of log-mel each
         padded = np.pad(samples[:length], (0, max(0, length - len(samples))))
         mel = log_mel(padded, self._model.config.mels)

@@ -1,4 +1,4 @@
-"""A recogniser for who can wait: nothing while a turn goes on, all of its words at the end."""
+"""A recognizer for who can wait: nothing while a turn goes on, all of its words at the end."""
 
 from collections.abc import Sequence
 

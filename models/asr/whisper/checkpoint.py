@@ -8,18 +8,18 @@ from torch import Tensor
 from models.asr.whisper.whisper import Whisper, WhisperConfig
 from models.errors import WeightsError
 
-Heads = tuple[tuple[int, int], ...]  # (layer, head) pairs of the decoder's cross-attention
+AlignmentHeads = tuple[tuple[int, int], ...]  # (layer, head) pairs of the decoder's cross-attention
 
 # Heads that follow the sound, where a format does not carry them; from the sizes, because an
 # OpenAI file has no name inside. As published with the models.
-KNOWN_HEADS: dict[tuple[int, int], Heads] = {
+KNOWN_HEADS: dict[tuple[int, int], AlignmentHeads] = {
     (4, 51864): ((1, 0), (2, 0), (2, 5), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)),  # tiny.en
     (6, 51865): ((3, 1), (4, 2), (4, 3), (4, 7), (5, 1), (5, 2), (5, 4), (5, 6)),  # base
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Checkpoint:
+class WhisperCheckpoint:
     """Weights as read: `state` is float32 under the names of `models.asr.whisper.whisper`.
 
     `tokenizer` is the tokenizer.json that belongs to it, or where it would be.
@@ -27,7 +27,7 @@ class Checkpoint:
 
     config: WhisperConfig
     state: dict[str, Tensor]
-    alignment_heads: Heads | None
+    alignment_heads: AlignmentHeads | None
     tokenizer: Path
 
     def build(self) -> Whisper:
@@ -43,7 +43,7 @@ class Checkpoint:
             raise WeightsError(f"the weights do not fit Whisper's shape: {error}") from error
         return model.eval().requires_grad_(False)
 
-    def heads(self) -> Heads:
+    def heads(self) -> AlignmentHeads:
         """Return the alignment heads: given, known, or all of the upper half of the layers."""
         layers, count = self.config.text_layers, self.config.text_heads
         known = KNOWN_HEADS.get((layers, self.config.vocabulary))

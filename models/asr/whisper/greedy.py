@@ -1,8 +1,8 @@
-"""Greedy decoding that begins where an earlier look at the same sound left off.
+"""Greedy decoding that is faster with a draft, the previous transcript of the same audio.
 
-A stream hears its sound again and again, and mostly says the same again. The last transcript
-is read in one go as a draft and kept as far as it is what greedy decoding says now, so the
-result is that of decoding token by token, at a fraction of the time.
+A stream transcribes its audio again and again, mostly with the same result. The draft is decoded
+in one pass and kept as far as it is what greedy decoding gives now. The result equals that of
+decoding token by token.
 
 Source: speculative decoding's verification step, Leviathan et al. 2023, for an argmax.
 """
@@ -13,71 +13,66 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.asr.whisper.logit_filters import Rules
-from models.asr.whisper.whisper import TextState, Whisper
+from models.asr.whisper.logit_filters import LogitFilters
+from models.asr.whisper.whisper import DecoderState, Whisper
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Greedy:
-    """`tokens` follow the forced ones, without the end; `chances` are their log-probabilities.
+class GreedyResult:
+    """`tokens` follow the forced ones, without the end of text; `log_probs` are theirs.
 
-    `ended` tells whether the end was said; `no_speech` is in [0, 1]; `state` has read the
-    opening, the forced tokens and `tokens`, the last one perhaps not.
+    `no_speech` is a probability. `state` covers the opening, the forced tokens and `tokens`,
+    perhaps without the last one.
     """
 
     tokens: tuple[int, ...]
-    chances: tuple[float, ...]
-    ended: bool
+    log_probs: tuple[float, ...]
     no_speech: float
-    state: TextState
+    state: DecoderState
 
 
 def greedy(
     model: Whisper,
-    rules: Rules,
-    state: TextState,
+    filters: LogitFilters,
+    state: DecoderState,
     opening: Sequence[int],
     *,
     forced: Sequence[int] = (),
     draft: Sequence[int] = (),
-    longest: int,
-) -> Greedy:
-    """Return the likeliest next tokens after `opening` and `forced`, at most `longest`.
+    max_tokens: int,
+) -> GreedyResult:
+    """Return the likeliest tokens after `opening` and `forced`, at most `max_tokens`.
 
-    `state` has heard the sound and read nothing. `draft` is a guess, and changes the time only.
+    `state` holds the audio and no tokens. `draft` changes the time only, not the result.
     """
     fixed = [*opening, *forced]
-    room = min(longest, model.config.text_context - len(fixed))
-    guess = list(draft[:room])
+    limit = min(max_tokens, model.config.text_context - len(fixed))
+    guess = list(draft[:limit])
     device = state.sound[0][0].device
-    read = torch.tensor([[*fixed, *guess]], device=device)
-    hidden, state = model.decode(read, state)
+    hidden, state = model.decode(torch.tensor([[*fixed, *guess]], device=device), state)
     rows = model.logits(hidden[0, len(fixed) - 1 :])
-    no_speech = _no_speech(model, rules, hidden, opening)
-    said, chances = list(forced), list[float]()
-    ended = False
+    no_speech = _no_speech(model, filters, hidden, opening)
+    tokens, log_probs = list(forced), list[float]()
     index = 0
-    for _ in range(room + 1):
-        row = rules.apply(rows[index], said)
-        chance, token = (value.item() for value in row.max(0))
-        if token == rules.tokenizer.end:
-            ended = True
+    for _ in range(limit + 1):
+        row = filters.apply(rows[index], tokens)
+        log_prob, token = (value.item() for value in row.max(0))
+        if token == filters.tokenizer.end or len(log_probs) == limit:
             break
-        if len(said) - len(forced) == room:
-            break
-        said.append(int(token))
-        chances.append(float(chance))
+        tokens.append(int(token))
+        log_probs.append(float(log_prob))
         index += 1
         if index < len(rows) and guess[index - 1] == token:
             continue
-        state = state.cut(len(opening) + len(said) - 1)
+        state = state.cut(len(opening) + len(tokens) - 1)
         hidden, state = model.decode(torch.tensor([[int(token)]], device=device), state)
         rows, guess, index = model.logits(hidden[0]), [], 0
-    tokens = tuple(said[len(forced) :])
-    return Greedy(tokens, tuple(chances), ended, no_speech, state)
+    return GreedyResult(tuple(tokens[len(forced) :]), tuple(log_probs), no_speech, state)
 
 
-def _no_speech(model: Whisper, rules: Rules, hidden: Tensor, opening: Sequence[int]) -> float:
-    start = list(opening).index(rules.tokenizer.start)
-    chances = model.logits(hidden[0, start]).softmax(0)
-    return float(chances[rules.tokenizer.no_speech])
+def _no_speech(
+    model: Whisper, filters: LogitFilters, hidden: Tensor, opening: Sequence[int]
+) -> float:
+    start = list(opening).index(filters.tokenizer.start)
+    probabilities = model.logits(hidden[0, start]).softmax(0)
+    return float(probabilities[filters.tokenizer.no_speech])

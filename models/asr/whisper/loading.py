@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 
 from models.asr.whisper import tokenizer
-from models.asr.whisper.checkpoint import Checkpoint, Heads
+from models.asr.whisper.checkpoint import AlignmentHeads, WhisperCheckpoint
 from models.asr.whisper.formats import ctranslate2, huggingface, openai
-from models.asr.whisper.tokenizer import Tokenizer
+from models.asr.whisper.tokenizer import WhisperTokenizer
 from models.asr.whisper.whisper import Whisper
 from models.errors import WeightsError
 from models.weights import fetch as weights
@@ -22,18 +22,18 @@ class WhisperModel:
 
     name: str
     model: Whisper
-    tokenizer: Tokenizer
-    heads: Heads
+    tokenizer: WhisperTokenizer
+    heads: AlignmentHeads
 
 
-def load(
+def load_whisper(
     name: str | Path,
     folder: Path,
     *,
     threads: int | None = None,
     progress: weights.Progress | None = None,
 ) -> WhisperModel:
-    """Return the recogniser `name`, one of the packaged weights or a path.
+    """Return the recognizer `name`, one of the packaged weights or a path.
 
     Packaged weights are fetched into `folder` where they are missing. A path is a CTranslate2
     folder, an OpenAI .pt file, or a Hugging Face folder; an OpenAI file without a
@@ -50,17 +50,17 @@ def load(
     else:
         place = Path(name)
     borrow = folder if place.is_file() else None
-    return assembled(str(name), read(place), borrow, progress=progress)
+    return assemble(str(name), read_checkpoint(place), borrow, progress=progress)
 
 
-def assembled(
+def assemble(
     name: str,
-    checkpoint: Checkpoint,
+    checkpoint: WhisperCheckpoint,
     borrow: Path | None,
     *,
     progress: weights.Progress | None = None,
 ) -> WhisperModel:
-    """Return the recogniser of `checkpoint`.
+    """Return the recognizer of `checkpoint`.
 
     Where its tokenizer.json is missing, the one of the packaged weights in the folder `borrow`
     takes its place.
@@ -80,7 +80,7 @@ def assembled(
     )
 
 
-def read(place: Path) -> Checkpoint:
+def read_checkpoint(place: Path) -> WhisperCheckpoint:
     """Return the checkpoint at `place`, in whichever of the three forms it is.
 
     Raises:

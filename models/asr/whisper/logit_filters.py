@@ -10,40 +10,42 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from models.asr.whisper.tokenizer import TIMESTAMP_STEP, Tokenizer
+from models.asr.whisper.tokenizer import TIMESTAMP_STEP, WhisperTokenizer
 
 NEVER = float("-inf")
-LATEST_FIRST = round(1.0 / TIMESTAMP_STEP)  # steps: the first word begins in the first second
+MAX_FIRST_TIMESTAMP = round(
+    1.0 / TIMESTAMP_STEP
+)  # steps: the first word begins in the first second
 
 
 @dataclass(frozen=True)
-class Rules:
+class LogitFilters:
     """The rules for one request; `timestamps` tells whether times are part of the transcript."""
 
-    tokenizer: Tokenizer
+    tokenizer: WhisperTokenizer
     timestamps: bool
 
     @cached_property
-    def _muted(self) -> Tensor:
+    def _suppressed(self) -> Tensor:
         special = range(self.tokenizer.end + 1, self.tokenizer.first_timestamp)
-        return torch.tensor([*self.tokenizer.muted, *special])
+        return torch.tensor([*self.tokenizer.suppressed, *special])
 
     @cached_property
     def _blank(self) -> Tensor:
         return torch.tensor(self.tokenizer.blank)
 
-    def apply(self, scores: Tensor, said: Sequence[int]) -> Tensor:
+    def apply(self, scores: Tensor, tokens: Sequence[int]) -> Tensor:
         """Return log-probabilities of the next token; `scores` is float32 (vocabulary,).
 
-        `said` are the tokens since the opening. `scores` is changed.
+        `tokens` are the tokens since the opening. `scores` is changed.
         """
-        scores[self._muted] = NEVER
-        if not said:
+        scores[self._suppressed] = NEVER
+        if not tokens:
             scores[self._blank] = NEVER
         if not self.timestamps:
             scores[self.tokenizer.first_timestamp :] = NEVER
             return scores.log_softmax(0)
-        self._order_times(scores, said)
+        self._order_times(scores, tokens)
         chances = scores.log_softmax(0)
         first = self.tokenizer.first_timestamp
         if chances[first:].logsumexp(0) > chances[:first].max():
@@ -51,20 +53,20 @@ class Rules:
             chances = scores.log_softmax(0)
         return chances
 
-    def _order_times(self, scores: Tensor, said: Sequence[int]) -> None:
+    def _order_times(self, scores: Tensor, tokens: Sequence[int]) -> None:
         """Let times open the transcript, come in pairs, and never go back."""
         first = self.tokenizer.first_timestamp
-        if not said:
+        if not tokens:
             scores[:first] = NEVER
-            scores[first + LATEST_FIRST + 1 :] = NEVER
+            scores[first + MAX_FIRST_TIMESTAMP + 1 :] = NEVER
             return
-        last_is_time = said[-1] >= first
-        paired = len(said) < 2 or said[-2] >= first
+        last_is_time = tokens[-1] >= first
+        paired = len(tokens) < 2 or tokens[-2] >= first
         if last_is_time and paired:
             scores[first:] = NEVER
         elif last_is_time:
             scores[: self.tokenizer.end] = NEVER
-        times = [token for token in said if token >= first]
+        times = [token for token in tokens if token >= first]
         if times:
             # A segment may begin where the last one ended, and may not be empty.
             scores[first : times[-1] + (0 if last_is_time and not paired else 1)] = NEVER

@@ -20,8 +20,8 @@ from models.asr.words import RATE
 WINDOW = 400  # samples: 25 ms
 HOP = 160  # samples: 10 ms
 MARGIN = WINDOW // 2  # samples of sound on each side of a frame's centre
-FLOOR = 1e-10  # energies below are taken as this
-RANGE = 8.0  # powers of ten below the loudest bin that are kept
+MIN_ENERGY = 1e-10  # energies below are taken as this
+DYNAMIC_RANGE = 8.0  # powers of ten below the loudest bin that are kept
 
 Samples = NDArray[np.float32]
 
@@ -51,12 +51,12 @@ def log_mel(samples: Samples, mels: int = 80) -> Tensor:
     if samples.ndim != 1 or len(samples) <= MARGIN:
         raise ValueError(f"expected more than {MARGIN} samples in 1-D, got {samples.shape}")
     padded = np.pad(samples, MARGIN, mode="reflect")
-    return normalise(_log_energies(padded, mels)[: len(samples) // HOP].T)
+    return normalize(_log_energies(padded, mels)[: len(samples) // HOP].T)
 
 
-def normalise(log_energies: Tensor) -> Tensor:
+def normalize(log_energies: Tensor) -> Tensor:
     """Scale log10 energies of a whole window, of any shape, to about [-1, 1]."""
-    return (torch.maximum(log_energies, log_energies.max() - RANGE) + 4.0) / 4.0
+    return (torch.maximum(log_energies, log_energies.max() - DYNAMIC_RANGE) + 4.0) / 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +64,7 @@ class MelState:
     """Sound that frames to come will still look at, float32 (n,), n < WINDOW once begun."""
 
     tail: Samples
-    begun: bool
+    started: bool
 
 
 class StreamingMel:
@@ -77,22 +77,22 @@ class StreamingMel:
         self.mels = mels
 
     def init_state(self) -> MelState:
-        return MelState(np.zeros(0, np.float32), begun=False)
+        return MelState(np.zeros(0, np.float32), started=False)
 
     def step(self, state: MelState, chunk: Samples) -> tuple[MelState, list[Tensor]]:
         """Consume float32 (n,) at 16 kHz."""
-        tail, begun = np.concatenate([state.tail, chunk]), state.begun
-        if not begun and len(tail) > MARGIN:
-            tail, begun = np.concatenate([tail[MARGIN:0:-1], tail]), True
-        count = max(0, (len(tail) - WINDOW) // HOP + 1) if begun else 0
+        tail, started = np.concatenate([state.tail, chunk]), state.started
+        if not started and len(tail) > MARGIN:
+            tail, started = np.concatenate([tail[MARGIN:0:-1], tail]), True
+        count = max(0, (len(tail) - WINDOW) // HOP + 1) if started else 0
         if not count:
-            return MelState(tail, begun), []
+            return MelState(tail, started), []
         frames = _log_energies(tail, self.mels)
-        return MelState(tail[count * HOP :], begun), list(frames)
+        return MelState(tail[count * HOP :], started), list(frames)
 
     def flush(self, state: MelState) -> list[Tensor]:
         """Return the frames that were waiting for sound, as if it were mirrored at its end."""
-        if not state.begun:
+        if not state.started:
             return []
         count = (len(state.tail) - MARGIN) // HOP
         padded = np.pad(state.tail, (0, MARGIN), mode="reflect")
@@ -105,7 +105,7 @@ def _log_energies(samples: Samples, mels: int) -> Tensor:
     spectrum = torch.fft.rfft(frames * torch.hann_window(WINDOW), dim=1)
     power = spectrum.real.square() + spectrum.imag.square()
     energies: Tensor = power @ mel_filters(mels).T
-    return energies.clamp(min=FLOOR).log10()
+    return energies.clamp(min=MIN_ENERGY).log10()
 
 
 def _hz_to_mel(frequency: float) -> float:

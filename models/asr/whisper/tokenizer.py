@@ -1,7 +1,7 @@
-"""Text to Whisper's tokens and back, and what its special tokens are called.
+"""Whisper's tokenizer: text to tokens and back, special tokens, and words as groups of tokens.
 
-The byte-pair table is the `tokenizer.json` that comes with the weights; timestamps, which are
-not in it, follow the last special token in steps of 20 ms.
+The byte-pair table is the `tokenizer.json` that comes with the weights. Timestamps are not in
+it: they follow the last special token in steps of 20 ms.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,26 +16,26 @@ from models.errors import WeightsError
 
 TIMESTAMP_STEP = 0.02  # seconds
 
-# Written down for sounds or layout, hardly ever spoken: what Whisper's authors mute by default.
-UNSPOKEN = (
+# Symbols for sounds or layout, hardly ever spoken: Whisper suppresses them by default.
+NON_SPEECH = (
     *'"#()*+/:;<=>@[\\]^_`{|}~「」『』',
     *("<<", ">>", "<<<", ">>>", "--", "---", "-(", "-[", "('", '("'),
     *("((", "))", "(((", ")))", "[[", "]]", "{{", "}}", "♪♪", "♪♪♪"),
 )
-MUSIC = tuple("♩♪♫♬♭♮♯")  # muted by their first byte too
+MUSIC = tuple("♩♪♫♬♭♮♯")  # suppressed by their first byte too
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})  # written without spaces
-CLINGS_TO_NEXT = "\"'“¿([{-"
-CLINGS_TO_LAST = "\"'.。,，!！?？:：”)]}、…"
+PREPENDED = "\"'“¿([{-"
+APPENDED = "\"'.。,，!！?？:：”)]}、…"
 
 
 @dataclass(frozen=True)
-class Tokenizer:
-    """Tokens of one model; `languages` is empty for one that knows English only."""
+class WhisperTokenizer:
+    """The tokenizer of one model; `languages` is empty for an English-only model."""
 
     table: tokenizers.Tokenizer
     languages: dict[str, int]
 
-    def named(self, name: str) -> int:
+    def special_token(self, name: str) -> int:
         """Return the id of the special token `<|name|>`."""
         number: int | None = self.table.token_to_id(f"<|{name}|>")
         if number is None:
@@ -45,32 +45,36 @@ class Tokenizer:
     @cached_property
     def end(self) -> int:
         """End of text; text tokens are smaller."""
-        return self.named("endoftext")
+        return self.special_token("endoftext")
 
     @cached_property
     def start(self) -> int:
-        return self.named("startoftranscript")
+        return self.special_token("startoftranscript")
 
     @cached_property
     def previous(self) -> int:
-        """Opens the text said before the window."""
-        return self.named("startofprev")
+        """Starts the prompt: text from before the window."""
+        return self.special_token("startofprev")
 
     @cached_property
     def no_speech(self) -> int:
-        """Between the "previous text" token and that of "no timestamps", whatever its name."""
+        """The token before "no timestamps"; its name differs between models."""
         return self.no_timestamps - 1
 
     @cached_property
     def no_timestamps(self) -> int:
-        return self.named("notimestamps")
+        return self.special_token("notimestamps")
 
     @property
     def first_timestamp(self) -> int:
         return self.no_timestamps + 1
 
-    def opening(self, language: str | None, *, timestamps: bool) -> tuple[int, ...]:
-        """Return the tokens that ask for a transcript; `language` defaults to English.
+    def opening(
+        self, language: str | None, *, timestamps: bool, prompt: Sequence[int] = ()
+    ) -> tuple[int, ...]:
+        """Return the tokens that start a transcript; `language` defaults to English.
+
+        The tokens `prompt`, earlier text, come before them if there are any.
 
         Raises:
             ValueError: the model does not know `language`.
@@ -80,13 +84,14 @@ class Tokenizer:
         if self.languages:
             if wanted not in self.languages:
                 raise ValueError(f"no language {wanted!r}; known are {', '.join(self.languages)}")
-            task = (self.languages[wanted], self.named("transcribe"))
+            task = (self.languages[wanted], self.special_token("transcribe"))
         elif wanted != "en":
             raise ValueError(f"this model knows English only, not {wanted!r}")
-        return (self.start, *task, *(() if timestamps else (self.no_timestamps,)))
+        earlier = (self.previous, *prompt) if prompt else ()
+        return (*earlier, self.start, *task, *(() if timestamps else (self.no_timestamps,)))
 
     def encode(self, text: str) -> list[int]:
-        """Return the tokens of `text`; names of special tokens in it are plain text."""
+        """Return the tokens of `text`; names of special tokens in it count as plain text."""
         ids: list[int] = self.table.encode(text, add_special_tokens=False).ids
         return ids
 
@@ -96,25 +101,25 @@ class Tokenizer:
         return text
 
     @cached_property
-    def muted(self) -> tuple[int, ...]:
-        """Tokens that never belong into a transcript: special ones, and marks nobody says."""
+    def suppressed(self) -> tuple[int, ...]:
+        """Tokens that never occur in a transcript: special tokens and unspoken symbols."""
         tokens = {self.encode(" -")[0], self.encode(" '")[0]}
-        for mark in UNSPOKEN + MUSIC:
+        for mark in NON_SPEECH + MUSIC:
             for ids in (self.encode(mark), self.encode(" " + mark)):
                 if len(ids) == 1 or mark in MUSIC:
                     tokens.add(ids[0])
-        special = set(range(self.named("translate"), self.no_timestamps)) | {self.start}
+        special = set(range(self.special_token("translate"), self.no_timestamps)) | {self.start}
         return tuple(sorted(tokens | special))
 
     @cached_property
     def blank(self) -> tuple[int, ...]:
-        """What a transcript does not begin with: a space, or its end."""
+        """Tokens that a transcript does not begin with: a space, or the end of text."""
         return (*self.encode(" "), self.end)
 
     def words(self, tokens: Sequence[int], language: str | None = None) -> list[list[int]]:
         """Group text tokens into words, each with its leading space and its punctuation."""
         words: list[list[int]] = []
-        opening = False  # the word so far is a quote or bracket that clings to what follows
+        opening = False  # the last word is an opening quote or bracket so far
         for piece in self._characters(tokens):
             text = self.decode(piece)
             closes = _closes(text)
@@ -123,18 +128,18 @@ class Tokenizer:
                 words[-1] += piece
             else:
                 words.append(piece)
-            opening = self.decode(words[-1]).strip() in CLINGS_TO_NEXT
+            opening = self.decode(words[-1]).strip() in PREPENDED
         return words
 
-    def core(self, word: Sequence[int]) -> int:
-        """Return how many tokens of `word` are left without its closing punctuation, at least 1."""
+    def core_length(self, word: Sequence[int]) -> int:
+        """Return how many tokens of `word` come before its closing punctuation, at least 1."""
         count = len(word)
         while count > 1 and _closes(self.decode(word[count - 1 : count])):
             count -= 1
         return count
 
     def _characters(self, tokens: Sequence[int]) -> Iterator[list[int]]:
-        """Group tokens so that no character is torn."""
+        """Group tokens into whole characters."""
         group: list[int] = []
         for token in tokens:
             group.append(token)
@@ -146,28 +151,28 @@ class Tokenizer:
 
 
 def _closes(text: str) -> bool:
-    """Tell whether `text` is nothing but closing punctuation."""
-    return set(text) <= set(CLINGS_TO_LAST)
+    """Return whether `text` consists of closing punctuation only."""
+    return set(text) <= set(APPENDED)
 
 
-def load(file: Path, config: WhisperConfig) -> Tokenizer:
-    """Return the tokenizer in `file`, a tokenizer.json, for a model of that vocabulary.
+def load(file: Path, config: WhisperConfig) -> WhisperTokenizer:
+    """Return the tokenizer in `file`, a tokenizer.json, for a model with sizes `config`.
 
     Raises:
         WeightsError: the file is missing, damaged, or of another model.
     """
     if not file.is_file():
-        raise WeightsError(f"{file} is missing; put the tokenizer.json of the model there")
+        raise WeightsError(f"{file} is missing; put the model's tokenizer.json there")
     try:
         table = tokenizers.Tokenizer.from_file(str(file))
     except Exception as error:
         raise WeightsError(f"{file}: not a tokenizer.json ({error})") from error
     table.encode_special_tokens = True
-    tokenizer = Tokenizer(table, {})
-    first, last = tokenizer.start + 1, tokenizer.named("translate")
+    tokenizer = WhisperTokenizer(table, {})
+    first, last = tokenizer.start + 1, tokenizer.special_token("translate")
     if config.multilingual:
         names = {str(table.id_to_token(i)).strip("<|>"): i for i in range(first, last)}
-        tokenizer = Tokenizer(table, names)
+        tokenizer = WhisperTokenizer(table, names)
     if tokenizer.first_timestamp + 1501 != config.vocabulary:
         raise WeightsError(
             f"{file}: is of a model with {tokenizer.first_timestamp + 1501} tokens, not "

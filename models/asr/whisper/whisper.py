@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-FEW = 8  # rows of logits that are computed as columns
+MAX_COLUMNS = 8  # rows of logits that are computed as columns
 
 KeyValue = tuple[Tensor, Tensor]  # each (batch, heads, length, width of a head)
 
@@ -39,7 +39,7 @@ class WhisperConfig:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TextState:
+class DecoderState:
     """What the decoder remembers: keys and values of the sound, and of the tokens so far."""
 
     sound: tuple[KeyValue, ...]
@@ -50,12 +50,12 @@ class TextState:
         """How many tokens were decoded."""
         return self.text[0][0].shape[2]
 
-    def cut(self, length: int) -> "TextState":
+    def cut(self, length: int) -> "DecoderState":
         """Return the state as it was after the first `length` tokens."""
         text = tuple((k[:, :, :length], v[:, :, :length]) for k, v in self.text)
-        return TextState(self.sound, text)
+        return DecoderState(self.sound, text)
 
-    def take(self, rows: Tensor) -> "TextState":
+    def select_rows(self, rows: Tensor) -> "DecoderState":
         """Return the state with its batch rearranged: row i is the old row `rows[i]`.
 
         The sound is one row, or the same in every row.
@@ -65,7 +65,7 @@ class TextState:
             (k[:1].expand(len(rows), -1, -1, -1), v[:1].expand(len(rows), -1, -1, -1))
             for k, v in self.sound
         )
-        return TextState(sound, text)
+        return DecoderState(sound, text)
 
 
 class Attention(nn.Module):
@@ -135,9 +135,9 @@ class DecoderLayer(EncoderLayer):
         if past is not None:
             new = (torch.cat([past[0], new[0]], 2), torch.cat([past[1], new[1]], 2))
         x = x + self.self_attention(normed, new, mask)
-        asked = self.cross_attention_norm(x)
-        x = x + self.cross_attention(asked, sound)
-        return x + self.feed_forward(self.feed_forward_norm(x)), new, asked
+        queries = self.cross_attention_norm(x)
+        x = x + self.cross_attention(queries, sound)
+        return x + self.feed_forward(self.feed_forward_norm(x)), new, queries
 
 
 class Encoder(nn.Module):
@@ -201,19 +201,21 @@ class Whisper(nn.Module):
         encoded: Tensor = self.encoder(mel)
         return encoded
 
-    def init_state(self, encoded: Tensor) -> TextState:
+    def init_state(self, encoded: Tensor) -> DecoderState:
         """Return the decoder's memory before any token; `encoded` is (batch, frames, width)."""
         layers: Sequence[DecoderLayer] = self.decoder.layers  # type: ignore[assignment]  # ModuleList is untyped
-        return TextState(tuple(layer.cross_attention.keys_values(encoded) for layer in layers), ())
+        return DecoderState(
+            tuple(layer.cross_attention.keys_values(encoded) for layer in layers), ()
+        )
 
-    def decode(self, tokens: Tensor, state: TextState) -> tuple[Tensor, TextState]:
+    def decode(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Read `tokens`, int64 (batch, count), and return hidden (batch, count, width)."""
-        hidden, state, _ = self.decode_asking(tokens, state)
+        hidden, state, _ = self.decode_with_queries(tokens, state)
         return hidden, state
 
-    def decode_asking(
-        self, tokens: Tensor, state: TextState
-    ) -> tuple[Tensor, TextState, list[Tensor]]:
+    def decode_with_queries(
+        self, tokens: Tensor, state: DecoderState
+    ) -> tuple[Tensor, DecoderState, list[Tensor]]:
         """Do as `decode`, and return each layer's input to its cross-attention too."""
         past = state.length if state.text else 0
         count = tokens.shape[1]
@@ -223,14 +225,14 @@ class Whisper(nn.Module):
                 past
             )
         x = self.decoder.embedding(tokens) + self.decoder.positions[past : past + count]
-        text, asked = [], []
+        text, queries = [], []
         for index, layer in enumerate(self.decoder.layers):
             assert isinstance(layer, DecoderLayer)
             before = state.text[index] if past else None
             x, grown, question = layer.decode(x, state.sound[index], before, mask)
             text.append(grown)
-            asked.append(question)
-        return self.decoder.norm(x), TextState(state.sound, tuple(text)), asked
+            queries.append(question)
+        return self.decoder.norm(x), DecoderState(state.sound, tuple(text)), queries
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Project (..., width) to scores of the vocabulary, (..., vocabulary).
@@ -240,7 +242,7 @@ class Whisper(nn.Module):
         two views of the same row would take longer than all.
         """
         table, count = self.decoder.embedding.weight, hidden.numel() // hidden.shape[-1]
-        if torch.is_grad_enabled() or not 0 < count <= FEW or hidden.is_cuda:
+        if torch.is_grad_enabled() or not 0 < count <= MAX_COLUMNS or hidden.is_cuda:
             return F.linear(hidden, table)
         rows = hidden.reshape(count, -1)
         twice = rows.repeat(2, 1) if count == 1 else rows
@@ -248,16 +250,18 @@ class Whisper(nn.Module):
         return scores.view(*hidden.shape[:-1], -1)
 
     def cross_scores(
-        self, tokens: Tensor, state: TextState, heads: Sequence[tuple[int, int]]
+        self, tokens: Tensor, state: DecoderState, heads: Sequence[tuple[int, int]]
     ) -> Tensor:
         """Return where `tokens`, int64 (1, count), look: (len(heads), count, frames).
 
         `heads` are pairs of layer and head; scores are before the softmax.
         """
-        _, _, asked = self.decode_asking(tokens, TextState(state.sound, ()))
+        _, _, queries = self.decode_with_queries(tokens, DecoderState(state.sound, ()))
         rows = []
         for index, head in heads:
             layer = self.decoder.layers[index]
             assert isinstance(layer, DecoderLayer)
-            rows.append(layer.cross_attention.scores(asked[index], state.sound[index][0])[0, head])
+            rows.append(
+                layer.cross_attention.scores(queries[index], state.sound[index][0])[0, head]
+            )
         return torch.stack(rows)

@@ -74,7 +74,7 @@ def banded_loss(
     inside = cells.clamp(max=most)
     batch = torch.arange(len(labels), device=labels.device)[:, None, None]
     heard = transducer.from_heard(hidden)[:, :, None]
-    scores = transducer.join(heard, transducer.written(labels)[batch, inside])
+    scores = transducer.join(heard, transducer.predict_all(labels)[batch, inside])
     logs = scores.float().log_softmax(3)
     wanted = F.pad(labels, (0, 1), value=BLANK)[batch, inside]
     emit = logs.gather(3, wanted[..., None])[..., 0]

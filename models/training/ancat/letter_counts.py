@@ -1,7 +1,7 @@
 """Count runs of letters in text: `python -m models.training.ancat.letter_counts --out FILE`.
 
 Text is what the voices of the corpus read (WordNet's examples, fortunes, made-up questions), and
-WordNet's definitions. What clips that are held out say is left out of it. Runs that came too
+WordNet's definitions. What clips that are held out say is left out of it. NgramCounts that came too
 seldom are dropped, so that the file stays small and holds no sentence.
 """
 
@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.asr.ancat import letters as ancat_letters
-from models.asr.ancat.letter_model import BITS, Runs, save
+from models.asr.ancat.letters import to_units
+from models.asr.ancat.letter_model import BITS, NgramCounts, save
 from models.asr.ancat.network import AncatConfig
 from models.training.ancat.run import AncatTrainingConfig
 from models.training.asr import clips as packed_clips
@@ -30,7 +30,7 @@ def spell(texts: Iterable[str], without: frozenset[tuple[int, ...]]) -> Iterator
     """Yield the units of each text that can be spelled and is not among `without`."""
     for text in texts:
         try:
-            units = ancat_letters.encode(text)
+            units = to_units(text)
         except ValueError:
             continue
         if units and tuple(units) not in without:
@@ -39,7 +39,7 @@ def spell(texts: Iterable[str], without: frozenset[tuple[int, ...]]) -> Iterator
 
 def count_runs(
     units: NDArray[np.int64], longest: int = LONGEST, seldom: Sequence[int] = MIN_COUNTS
-) -> list[Runs]:
+) -> list[NgramCounts]:
     """Return the runs of 1, 2, ... `longest` units in a text, those that came often enough."""
     runs = []
     keys = np.zeros(len(units), np.int64)
@@ -47,7 +47,7 @@ def count_runs(
         keys = (keys[: len(units) - size + 1] << BITS) | units[size - 1 :]
         found, counts = np.unique(keys, return_counts=True)
         kept = counts >= seldom[size - 1]
-        runs.append(Runs(found[kept], counts[kept].astype(np.int32)))
+        runs.append(NgramCounts(found[kept], counts[kept].astype(np.int32)))
     return runs
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.asr.ancat.letters import encode
+from models.asr.ancat.letters import to_units
 
 FRAME_20MS = 0.02  # seconds: what the ends are counted in
 MAX_LETTER = 0.11  # seconds of a letter: what a word's span has beyond that is a pause before it
@@ -34,7 +34,7 @@ def read(file: Path) -> dict[str, list[tuple[int, int]]]:
 
 def times(text: str, ends: list[tuple[int, int]] | None) -> Times:
     """Return when each unit of `text` has been said, UNKNOWN where that is not known."""
-    units = encode(text)
+    units = to_units(text)
     unknown = np.full(len(units), UNKNOWN)
     if not ends:
         return unknown
@@ -42,7 +42,7 @@ def times(text: str, ends: list[tuple[int, int]] | None) -> Times:
     spell: list[int] = []
     spaced, letters, before = " " + text, 0, 0.0
     for until, frame in ends:
-        word = encode(spaced[letters:until])
+        word = to_units(spaced[letters:until])
         end = max(frame * FRAME_20MS, before)
         start = max(before, end - MAX_LETTER * len(word))
         said += [start + (end - start) * (k + 1) / len(word) for k in range(len(word))]

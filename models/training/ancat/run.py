@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.asr.ancat import letters as ancat_letters
-from models.asr.ancat import loading as ancat_load
 from models.asr.ancat import network as ancat
+from models.asr.ancat.letters import to_units
+from models.asr.ancat.loading import About, build_ancat, save_ancat, trained_tensors
 from models.asr.ancat.network import Ancat, AncatConfig
-from models.asr.whisper import loading as recogniser
+from models.asr.whisper.loading import load_whisper
 from models.asr.words import RATE
 from models.training.ancat import letter_times
 from models.training.ancat.letter_times import Times
@@ -108,7 +108,7 @@ def open_run(
     It begins with the weights of the run in the folder `start`, or else as Whisper's encoder.
     """
     torch.manual_seed(config.seed)  # for what begins at random
-    model = ancat.begin(config.model, recogniser.load(config.model.whisper, weights).model)
+    model = ancat.from_whisper(config.model, load_whisper(config.model.whisper, weights).model)
     ctc = nn.Linear(model.norm.normalized_shape[0], config.model.units)
     if start is not None:
         _start(model, ctc, start)
@@ -122,7 +122,7 @@ def open_run(
         pools=_pools(config, loaded),
         held=[clip for clip in loaded.all if clip.engine in config.held_out],
         optimiser=_optimiser(config, model, ctc),
-        average={n: t.detach().clone() for n, t in ancat_load.trained(model).items()},
+        average={n: t.detach().clone() for n, t in trained_tensors(model).items()},
     )
     empty = [engine for engine, pool in run.pools.items() if not pool]
     if empty:
@@ -143,7 +143,7 @@ def _optimiser(config: AncatTrainingConfig, model: Ancat, ctc: nn.Linear) -> tor
 
 def _start(model: Ancat, ctc: nn.Linear, folder: Path) -> None:
     kept = torch.load(folder / "run.pt", weights_only=True)
-    own = ancat_load.trained(model)
+    own = trained_tensors(model)
     for name, tensor in own.items():
         if name in kept["average"]:  # a run without schedulers begins one that has them
             tensor.copy_(kept["average"][name])
@@ -155,7 +155,7 @@ def _resume(run: AncatRun) -> None:
     if not file.exists():
         return
     kept = torch.load(file, weights_only=True)
-    for name, tensor in ancat_load.trained(run.model).items():
+    for name, tensor in trained_tensors(run.model).items():
         tensor.copy_(kept["trained"][name])
         run.average[name].copy_(kept["average"][name])
     run.ctc.load_state_dict(kept["ctc"])
@@ -167,7 +167,7 @@ def save_run(run: AncatRun) -> None:
     """Write the run, so that a stop at any moment loses only the steps since."""
     run.folder.mkdir(parents=True, exist_ok=True)
     state = {
-        "trained": ancat_load.trained(run.model),
+        "trained": trained_tensors(run.model),
         "average": run.average,
         "ctc": run.ctc.state_dict(),
         "optimiser": run.optimiser.state_dict(),
@@ -178,26 +178,26 @@ def save_run(run: AncatRun) -> None:
     fresh = run.folder / "run.pt.new"
     torch.save(state, fresh)
     fresh.replace(run.folder / "run.pt")
-    about: ancat_load.About = {
+    about: About = {
         "step": run.step,
         "seed": run.config.seed,
         "late": run.config.late,
         "cpu_hours": round(run.cpu / 3600, 3),
         "sound_hours": round(run.sound / 3600, 2),
     }
-    ancat_load.save(run.config.model, run.average, run.folder / WEIGHTS, about)
+    save_ancat(run.config.model, run.average, run.folder / WEIGHTS, about)
 
 
 def update_average(run: AncatRun) -> None:
     """Move the average a step towards the weights."""
     weight = min(run.config.average, run.step / (run.step + 10))
-    for name, tensor in ancat_load.trained(run.model).items():
+    for name, tensor in trained_tensors(run.model).items():
         run.average[name].lerp_(tensor, 1 - weight)
 
 
 def averaged(run: AncatRun) -> Ancat:
     """Return a model with the smoothed weights, ready to hear."""
-    model = ancat_load.build(run.config.model, run.average, run.model.front, run.folder)
+    model = build_ancat(run.config.model, run.average, run.model.front, run.folder)
     return model.eval()
 
 
@@ -215,7 +215,7 @@ def _pools(config: AncatTrainingConfig, clips: SpeechClips) -> dict[str, list[Sp
         if clip.engine not in pools or clip.count > config.longest * RATE:
             continue
         try:
-            units = ancat_letters.encode(clip.text)
+            units = to_units(clip.text)
         except ValueError:
             continue  # a digit, or a letter of another language: its spelling is not known
         said = letter_times.times(clip.text, ends.get(clip.path))

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.asr.ancat.letters import decode
+from models.asr.ancat.letters import to_text
 from models.asr.ancat.network import FRAME, Ancat, Mode
-from models.asr.ancat.search import Search, Spelling
+from models.asr.ancat.search import TransducerSearch, ShallowFusion
 from models.asr.streaming.running_mel import running_log_mel
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
@@ -62,7 +62,7 @@ def score_clips(
     *,
     mode: Mode | None = None,
     beam: int = 1,
-    spelling: Spelling | None = None,
+    fusion: ShallowFusion | None = None,
 ) -> ClipScores:
     """Read each sound of `pairs` and compare with its text.
 
@@ -72,7 +72,7 @@ def score_clips(
     Raises:
         ValueError: a clip is longer than the model's window.
     """
-    search = Search(model.transducer, beam=beam, spelling=spelling)
+    search = TransducerSearch(model.transducer, beam=beam, fusion=fusion)
     each, delays = [], []
     for samples, text in pairs:
         padded = np.pad(samples, (0, TAIL))
@@ -81,6 +81,6 @@ def score_clips(
         state = search.init_state()
         for hidden in encoded.hidden[0]:
             state = search.step(state, hidden)
-        each.append(score(text, decode(state.best.units)))
+        each.append(score(text, to_text(state.best.units)))
         delays.append(encoded.delays()[: len(samples) // FRAME].numpy() * (FRAME / RATE))
     return ClipScores(mode or model.config.mode, tuple(each), np.concatenate(delays))

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.asr.whisper import loading as recogniser
 from models.asr.whisper import lora
-from models.asr.whisper.loading import WhisperModel
+from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.whisper.whisper import Whisper
 from models.training.asr import clips as packed_clips
 from models.training.asr.clips import SpeechClip, SpeechClips
@@ -84,7 +83,7 @@ class AdapterRun:
 
 def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: Path) -> AdapterRun:
     """Return the run in `folder`, where it was left or at its beginning."""
-    student = recogniser.load(config.model, weights)
+    student = load_whisper(config.model, weights)
     teacher = copy.deepcopy(student.model)
     rng = torch.Generator().manual_seed(config.seed)
     trained = lora.attach(
@@ -96,7 +95,7 @@ def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: 
     )
     optimiser = torch.optim.AdamW(trained, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
     loaded = packed_clips.load(clips)
-    aligner = recogniser.load(config.aligner, weights)
+    aligner = load_whisper(config.aligner, weights)
     run = AdapterRun(
         config=config,
         folder=folder,

@@ -21,12 +21,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-from models.asr.streaming.causal import Blocks, encode_masked
-from models.asr.streaming.causal_stream import CausalConfig, CausalStream
+from models.asr.streaming.causal_encoder import BlockSizes, encode_masked
+from models.asr.streaming.causal_stream import CausalStreamConfig, CausalStream
 from models.asr.streaming.running_mel import running_log_mel
-from models.asr.whisper.align import FRAME
+from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.mel import log_mel
-from models.asr.whisper.prompt import prompted
 from models.training.asr import clips as packed_clips
 from models.training.asr.adapter_run import (
     AdapterRun,
@@ -102,7 +101,7 @@ def advance(run: AdapterRun) -> dict[str, float]:
     rng = np.random.default_rng([config.seed, run.step])
     sizes, odds = zip(*config.chunks, strict=True)
     chunk = int(rng.choice(sizes, p=np.array(odds) / sum(odds)))
-    blocks = Blocks(chunk=chunk) if chunk else None
+    blocks = BlockSizes(chunk=chunk) if chunk else None
     batch = items(run, rng)
     with Bfloat16Products():
         loss, parts = _loss(run, batch, blocks, rng)
@@ -120,7 +119,7 @@ def advance(run: AdapterRun) -> dict[str, float]:
 
 
 def _loss(
-    run: AdapterRun, batch: list[TrainingItem], blocks: Blocks | None, rng: np.random.Generator
+    run: AdapterRun, batch: list[TrainingItem], blocks: BlockSizes | None, rng: np.random.Generator
 ) -> tuple[Tensor, dict[str, float]]:
     config, model = run.config, run.student.model
     mel = torch.stack([running_log_mel(item.augmented) for item in batch])
@@ -133,7 +132,7 @@ def _loss(
     packed = pack(
         [
             build_queries(
-                prompted(tokenizer, item.before),
+                tokenizer.opening(None, timestamps=False, prompt=item.before),
                 item.tokens,
                 item.ends,
                 frames=frames,
@@ -184,7 +183,7 @@ def validate(run: AdapterRun) -> None:
     notes: dict[str, object] = {"step": run.step, "cpu": round(run.cpu, 1)}
     with averaged(run):
         for chunk in (15, 50):
-            model = CausalStream(run.student, CausalConfig(chunk=chunk))
+            model = CausalStream(run.student, CausalStreamConfig(chunk=chunk))
             total = score_stream(model, ((run.clips.samples(clip), clip.text) for clip in chosen))
             notes[f"chunk {chunk}"] = asdict(total)
             logger.info("step %d, chunk %d: %s", run.step, chunk, total)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.asr.whisper.align import FRAME
+from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
 

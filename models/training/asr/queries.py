@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.asr.streaming.causal import Blocks
+from models.asr.streaming.causal_encoder import BlockSizes
 from models.asr.whisper.whisper import DecoderLayer, Whisper
 
 IGNORED = -100
@@ -45,7 +45,7 @@ def build_queries(
     ends: Sequence[int],
     *,
     frames: int,
-    blocks: Blocks | None,
+    blocks: BlockSizes | None,
     end_of_text: int,
     rng: np.random.Generator,
 ) -> Queries:

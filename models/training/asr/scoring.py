@@ -1,4 +1,4 @@
-"""How well a recogniser writes: substitutions, deletions and insertions against a text.
+"""How well a recognizer writes: substitutions, deletions and insertions against a text.
 
 `python -m models.training.asr.scoring` streams a manifest's sounds through a causal model.
 """
@@ -16,13 +16,12 @@ import numpy as np
 import torch
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from models.asr.streaming.causal_stream import CausalConfig, CausalStream
+from models.asr.streaming.causal_stream import CausalStreamConfig, CausalStream
 from models.asr.streaming.offline import transcribe
-from models.asr.whisper import loading as recogniser
 from models.asr.whisper import lora
-from models.asr.whisper.loading import WhisperModel
+from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.whisper.mel import Samples
-from models.asr.words import RATE, TranscriptUpdate, text_of
+from models.asr.words import RATE, TranscriptUpdate, join_words
 from models.training.asr.clips import read_sound
 
 logger = logging.getLogger(__name__)
@@ -87,7 +86,7 @@ def score_stream(model: CausalStream, pairs: Iterable[tuple[Samples, str]]) -> W
     total = WordErrors()
     for samples, text in pairs:
         heard = stream(model, samples)
-        total += score(text, text_of([word for news in heard for word in news.committed]))
+        total += score(text, join_words([word for news in heard for word in news.committed]))
     return total
 
 
@@ -105,7 +104,7 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
-    recognizer = recogniser.load(given.model, given.weights)
+    recognizer = load_whisper(given.model, given.weights)
     if given.adapter:
         logger.info("%s", lora.load(recognizer.model, given.adapter))
         lora.merge(recognizer.model)
@@ -134,12 +133,12 @@ def _sound(path: Path) -> Samples:
 
 
 def _offline(recognizer: WhisperModel) -> Callable[[Samples], str]:
-    return lambda samples: text_of(transcribe(recognizer, samples, beam=1, language="en"))
+    return lambda samples: join_words(transcribe(recognizer, samples, beam=1, language="en"))
 
 
-def _streaming(recognizer: WhisperModel, chunk: int, patience: float) -> Callable[[Samples], str]:
-    model = CausalStream(recognizer, CausalConfig(chunk=chunk, patience=patience))
-    return lambda samples: text_of(
+def _streaming(recognizer: WhisperModel, chunk: int, end_bias: float) -> Callable[[Samples], str]:
+    model = CausalStream(recognizer, CausalStreamConfig(chunk=chunk, end_bias=end_bias))
+    return lambda samples: join_words(
         [word for news in stream(model, samples) for word in news.committed]
     )
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.asr.whisper.align import FRAME, align
+from models.asr.whisper.alignment import FRAME, align
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import log_mel
-from models.asr.whisper.tokenizer import Tokenizer
+from models.asr.whisper.tokenizer import WhisperTokenizer
 from models.training.asr.clips import SpeechClip, SpeechClips
 
 PADDING = 16_000  # samples of silence after the utterance, so that its last word can end
@@ -43,7 +43,7 @@ class WordEnds:
                 lines.write(json.dumps({"path": clip.path, "ends": self.known[clip.path]}) + "\n")
         return self.known[clip.path]
 
-    def tokens(self, clip: SpeechClip, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    def tokens(self, clip: SpeechClip, tokenizer: WhisperTokenizer) -> tuple[list[int], list[int]]:
         """Return the tokens of " text", and the frame where the word of each one ends."""
         text = " " + clip.text
         encoding = tokenizer.table.encode(text, add_special_tokens=False)

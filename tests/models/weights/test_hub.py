@@ -16,9 +16,9 @@ from models.generation.wan import model as wan
 from models.vision.video_llm.llava_onevision import read_llava_onevision
 from models.vision.video_llm.qwen25_vl import read_qwen25_vl
 from models.weights import hub
-from models.weights.hub_catalog import HUB_MODELS, VIDEO_MODELS
+from models.weights.hub_catalog import HUB_MODELS, VIDEO_LLMS
 from models.weights.hub_http import ATTEMPTS, Hub
-from models.weights.hub_release import Release, find
+from models.weights.hub_release import Release, find_release
 from tests.models.generation.wan import made as wan_made
 from tests.models.vision.video_llm import checkpoints
 from tests.models.weights.hub_served import SmallHub, hub_served
@@ -47,7 +47,7 @@ def small() -> Iterator[SmallHub]:
 
 
 def pulled(small: SmallHub, folder: Path, **options: str) -> Release:
-    release = find(MODEL, small.hub, **options)
+    release = find_release(MODEL, small.hub, **options)
     hub.fetch(release, folder / NAME, small.hub)
     return release
 
@@ -60,7 +60,7 @@ def test_what_we_read_is_fetched_and_verified_and_no_pickle(
     small: SmallHub, tmp_path: Path
 ) -> None:
     seen: list[tuple[int, int]] = []
-    release = find(MODEL, small.hub)
+    release = find_release(MODEL, small.hub)
     hub.fetch(release, tmp_path / NAME, small.hub, progress=lambda *at: seen.append(at))
     home = hub.path(NAME, tmp_path)
     assert names(home) == TAKEN | {"pulled.json", "verified.json"}
@@ -69,7 +69,9 @@ def test_what_we_read_is_fetched_and_verified_and_no_pickle(
     assert seen[-1] == (release.size, release.size)
     assert release.licence == "apache-2.0"
     manifest = json.loads((home / "pulled.json").read_text())
-    assert manifest["commit"] == small.commit(MODEL.repository) == hub.commit_there(NAME, tmp_path)
+    assert (
+        manifest["commit"] == small.commit(MODEL.repository) == hub.installed_commit(NAME, tmp_path)
+    )
     assert not (tmp_path / "escape.json").exists()
 
 
@@ -88,7 +90,7 @@ def test_the_small_hub_answers_as_the_hubs_own_library_expects(
         each.rfilename: (each.size, each.lfs.sha256 if each.lfs else each.blob_id)
         for each in info.siblings or ()
     }
-    release = find(MODEL, small.hub)
+    release = find_release(MODEL, small.hub)
     assert info.sha == release.commit
     assert {file.name: (file.size, file.digest) for file in release.files} == {
         name: theirs[name] for name in TAKEN
@@ -116,7 +118,7 @@ def test_a_pulled_qwen25_vl_loads(tmp_path: Path) -> None:
     checkpoints.qwen25_vl(tmp_path / "made")
     files = {file.name: file.read_bytes() for file in (tmp_path / "made").iterdir()}
     with hub_served({HUB_MODELS[name].repository: files}) as small:
-        hub.fetch(find(HUB_MODELS[name], small.hub), tmp_path / name, small.hub)
+        hub.fetch(find_release(HUB_MODELS[name], small.hub), tmp_path / name, small.hub)
     assert read_qwen25_vl(hub.path(name, tmp_path), rows=2, columns=2).pace == 2
 
 
@@ -125,7 +127,7 @@ def test_of_a_model_that_draws_exactly_the_listed_files_are_fetched(tmp_path: Pa
     files = {name: name.encode() * 300 for name in model.files}
     others = {"diffusion_pytorch_model.safetensors": WEIGHTS, "../escape.pth": b"!"}
     with hub_served({model.repository: files | others}) as small:
-        hub.fetch(find(model, small.hub), tmp_path / model.name, small.hub)
+        hub.fetch(find_release(model, small.hub), tmp_path / model.name, small.hub)
         kept = hub.path(model.name, tmp_path)
         assert names(kept) == set(files) | {"pulled.json", "verified.json"}
         assert (kept / "google/umt5-xxl/tokenizer.json").read_bytes() == files[model.files[1]]
@@ -134,7 +136,7 @@ def test_of_a_model_that_draws_exactly_the_listed_files_are_fetched(tmp_path: Pa
             hub.path(model.name, tmp_path)
         small.repositories[model.repository].pop("Wan2.1_VAE.pth")
         with pytest.raises(WeightsError, match=r"the hub has no Wan2\.1_VAE\.pth"):
-            find(model, small.hub)
+            find_release(model, small.hub)
 
 
 def test_pulled_weights_of_wan_draw(tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ def test_pulled_weights_of_wan_draw(tmp_path: Path) -> None:
         model = HUB_MODELS[name]
         files = {file: (made / name / file).read_bytes() for file in model.files}
         with hub_served({model.repository: files}) as small:
-            hub.fetch(find(model, small.hub), pulled_to / name, small.hub)
+            hub.fetch(find_release(model, small.hub), pulled_to / name, small.hub)
         assert hub.path(name, pulled_to) == pulled_to / name
     ours, theirs = (
         wan.load("longlive", at, device="cpu", dtype=torch.float32) for at in (pulled_to, made)
@@ -155,8 +157,8 @@ def test_pulled_weights_of_wan_draw(tmp_path: Path) -> None:
 
 
 def test_models_that_draw_are_none_that_see() -> None:
-    assert {"rolling-forcing", "self-forcing", "longlive"} <= set(HUB_MODELS) - set(VIDEO_MODELS)
-    assert set(VIDEO_MODELS) >= {"llava-onevision-0.5b", "qwen2.5-vl-7b"}
+    assert {"rolling-forcing", "self-forcing", "longlive"} <= set(HUB_MODELS) - set(VIDEO_LLMS)
+    assert set(VIDEO_LLMS) >= {"llava-onevision-0.5b", "qwen2.5-vl-7b"}
 
 
 def test_a_token_goes_to_the_hub_and_not_to_where_it_redirects(
@@ -164,22 +166,22 @@ def test_a_token_goes_to_the_hub_and_not_to_where_it_redirects(
 ) -> None:
     small.token = "secret"
     pulled(small, tmp_path)
-    to_hub = [each for each in small.asked if not each.path.startswith("/stored/")]
+    to_hub = [each for each in small.received if not each.path.startswith("/stored/")]
     assert {each.token for each in to_hub} == {"Bearer secret"}
-    assert [each.token for each in small.asked if each.path.startswith("/stored/")] == [None]
+    assert [each.token for each in small.received if each.path.startswith("/stored/")] == [None]
     assert "secret" not in repr(small.hub)
 
 
 def test_broken_connections_are_taken_up_where_they_broke(small: SmallHub, tmp_path: Path) -> None:
     small.cuts = [1000, 70_000, 1]
     pulled(small, tmp_path)
-    stored = [each.range for each in small.asked if each.path.startswith("/stored/")]
+    stored = [each.range for each in small.received if each.path.startswith("/stored/")]
     assert stored == [None, "bytes=1000-", "bytes=71000-", "bytes=71001-"]
     assert hub.verify(NAME, tmp_path) == ()
 
 
 def test_an_interrupted_pull_goes_on_where_it_was(small: SmallHub, tmp_path: Path) -> None:
-    release = find(MODEL, small.hub)
+    release = find_release(MODEL, small.hub)
     small.cuts = [50_000]
 
     def ctrl_c(done: int, total: int) -> None:
@@ -190,10 +192,10 @@ def test_an_interrupted_pull_goes_on_where_it_was(small: SmallHub, tmp_path: Pat
         hub.fetch(release, tmp_path / NAME, small.hub, progress=ctrl_c)
     with pytest.raises(WeightsError, match=f"not there, or not whole: eyeline pull {NAME}"):
         hub.path(NAME, tmp_path)
-    small.asked.clear()
+    small.received.clear()
     seen: list[int] = []
     hub.fetch(release, tmp_path / NAME, small.hub, progress=lambda done, _: seen.append(done))
-    (stored,) = [each.range for each in small.asked if each.path.startswith("/stored/")]
+    (stored,) = [each.range for each in small.received if each.path.startswith("/stored/")]
     assert stored == "bytes=50000-"
     assert seen[0] > 50_000
     assert hub.verify(NAME, tmp_path) == ()
@@ -212,7 +214,7 @@ def test_a_hub_that_sends_nothing_more_is_given_up_on_and_told(
     with pytest.raises(WeightsError, match=r"could not be reached .* goes on from there"):
         pulled(small, tmp_path)
     pulled(small, tmp_path)
-    assert small.asked[-1].range == "bytes=1000-"
+    assert small.received[-1].range == "bytes=1000-"
     assert hub.verify(NAME, tmp_path) == ()
 
 
@@ -243,9 +245,9 @@ def test_a_damaged_file_is_noticed_and_only_it_is_fetched_again(
     assert hub.verify(NAME, tmp_path) == ("config.json",)
     with pytest.raises(WeightsError, match=r"config\.json missing or damaged: eyeline pull"):
         hub.path(NAME, tmp_path)
-    small.asked.clear()
+    small.received.clear()
     pulled(small, tmp_path)
-    assert [each.path.rpartition("/")[2] for each in small.asked] == ["main", "config.json"]
+    assert [each.path.rpartition("/")[2] for each in small.received] == ["main", "config.json"]
     assert hub.verify(NAME, tmp_path) == ()
 
 
@@ -255,7 +257,7 @@ def test_another_revision_replaces_the_one_that_is_there(small: SmallHub, tmp_pa
     del small.repositories[MODEL.repository]["README.md"]
     small.revisions = ("main", "v2/new")
     release = pulled(small, tmp_path, revision="v2/new")
-    assert hub.commit_there(NAME, tmp_path) == release.commit
+    assert hub.installed_commit(NAME, tmp_path) == release.commit
     assert (tmp_path / NAME / "model.safetensors").read_bytes() == WEIGHTS[::-1]
     assert not (tmp_path / NAME / "README.md").exists()
 
@@ -265,25 +267,25 @@ def test_without_a_network_the_error_says_what_to_do() -> None:
         free.bind(("127.0.0.1", 0))  # bound, and nobody listens
         nobody = Hub(url=f"http://127.0.0.1:{free.getsockname()[1]}")
         with pytest.raises(WeightsError, match=r"could not be reached .*Are you online\?"):
-            find(MODEL, nobody)
+            find_release(MODEL, nobody)
 
 
 @pytest.mark.parametrize(
     ("status", "told"),
     [(403, "the hub refuses it"), (404, "does not have it"), (503, "answered 503; try again")],
 )
-def test_what_a_hub_refuses_is_explained(small: SmallHub, status: int, told: str) -> None:
+def test_what_a_hub_refuses_is_explained(small: SmallHub, status: int, message: str) -> None:
     small.status = status
-    with pytest.raises(WeightsError, match=f"{MODEL.repository} at 'main'.*{told}"):
-        find(MODEL, small.hub)
+    with pytest.raises(WeightsError, match=f"{MODEL.repository} at 'main'.*{message}"):
+        find_release(MODEL, small.hub)
 
 
 def test_an_unknown_revision_and_a_private_model_are_told(small: SmallHub) -> None:
     with pytest.raises(WeightsError, match=r"at 'v9': the hub does not have it .*--revision"):
-        find(MODEL, small.hub, revision="v9")
+        find_release(MODEL, small.hub, revision="v9")
     small.repositories.clear()
     with pytest.raises(WeightsError, match="set EYELINE_HUB_TOKEN to a token that may read"):
-        find(MODEL, small.hub)
+        find_release(MODEL, small.hub)
 
 
 def test_a_gated_model_says_that_its_licence_is_to_be_accepted(
@@ -303,11 +305,11 @@ def test_a_gated_model_says_that_its_licence_is_to_be_accepted(
     ],
 )
 def test_a_repository_without_what_we_read_is_refused_before_any_download(
-    small: SmallHub, lost: str, told: str
+    small: SmallHub, lost: str, message: str
 ) -> None:
     del small.repositories[MODEL.repository][lost]
-    with pytest.raises(WeightsError, match=told):
-        find(MODEL, small.hub)
+    with pytest.raises(WeightsError, match=message):
+        find_release(MODEL, small.hub)
 
 
 def test_a_lost_shard_is_told_by_name(small: SmallHub) -> None:
@@ -315,7 +317,7 @@ def test_a_lost_shard_is_told_by_name(small: SmallHub) -> None:
     files["model.safetensors.index.json"] = b"{}"
     files["model-00002-of-00003.safetensors"] = b"2"
     with pytest.raises(WeightsError, match=r"model-00001-of-00003\..*model-00003-of-00003\."):
-        find(MODEL, small.hub)
+        find_release(MODEL, small.hub)
 
 
 def test_an_index_that_names_a_file_that_the_hub_has_not_is_refused(
@@ -336,25 +338,25 @@ def test_what_is_no_hub_is_told(small: SmallHub, monkeypatch: pytest.MonkeyPatch
         SmallHub, "listing", lambda *_: {"siblings": [{"rfilename": "config.json"}]}
     )
     with pytest.raises(WeightsError, match="not what a model hub answers"):
-        find(MODEL, small.hub)
+        find_release(MODEL, small.hub)
     monkeypatch.setattr(SmallHub, "listing", lambda *_: ["hello"])
     with pytest.raises(WeightsError, match="is EYELINE_HUB a model hub"):
-        find(MODEL, small.hub)
+        find_release(MODEL, small.hub)
 
 
 def test_a_disk_without_room_is_told_before_the_download(
     small: SmallHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release = find(MODEL, small.hub)
-    small.asked.clear()
+    release = find_release(MODEL, small.hub)
+    small.received.clear()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=90_000))
     with pytest.raises(WeightsError, match=r"needs 0\.0 GB, the disk has 0\.0 GB"):
         hub.fetch(release, tmp_path / NAME, small.hub)
-    assert small.asked == []
+    assert small.received == []
 
 
 def test_a_disk_that_fills_up_on_the_way_is_told(small: SmallHub, tmp_path: Path) -> None:
-    release = find(MODEL, small.hub)
+    release = find_release(MODEL, small.hub)
     (weights,) = (file for file in release.files if file.name == "model.safetensors")
     part = tmp_path / NAME / hub.SCRATCH / f"{weights.digest}-{weights.name}.part"
     part.parent.mkdir(parents=True)

@@ -56,12 +56,12 @@ def test_what_is_here_is_verified_without_asking_unless_a_revision_is_wanted(
     settings: Settings, small: SmallHub
 ) -> None:
     pull(settings, NAME, revision=None)
-    small.asked.clear()
+    small.received.clear()
     pull(settings, NAME, revision=None)
     pull(settings, NAME, revision=small.commit(MODEL.repository))
-    assert small.asked == []
+    assert small.received == []
     pull(settings, NAME, revision="main")
-    assert [each.path.rpartition("/")[2] for each in small.asked] == ["main"]
+    assert [each.path.rpartition("/")[2] for each in small.received] == ["main"]
 
 
 def test_damage_is_repaired_at_the_same_commit(
@@ -69,9 +69,9 @@ def test_damage_is_repaired_at_the_same_commit(
 ) -> None:
     pull(settings, NAME, revision=None)
     (tmp_path / NAME / "config.json").unlink()
-    small.asked.clear()
+    small.received.clear()
     pull(settings, NAME, revision=None)
-    assert small.asked[0].path.endswith(small.commit(MODEL.repository))
+    assert small.received[0].path.endswith(small.commit(MODEL.repository))
     assert (tmp_path / NAME / "config.json").read_bytes() == b"{}"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.asr.whisper.checkpoint import Checkpoint, Heads
+from models.asr.whisper.checkpoint import AlignmentHeads, WhisperCheckpoint
 from models.asr.whisper.whisper import WhisperConfig
 from models.errors import WeightsError
 
@@ -54,7 +54,7 @@ class Cursor:
         return raw
 
 
-def read(folder: Path) -> Checkpoint:
+def read(folder: Path) -> WhisperCheckpoint:
     """Return the checkpoint in `folder`, its weights as float32.
 
     Raises:
@@ -64,7 +64,7 @@ def read(folder: Path) -> Checkpoint:
     try:
         with file.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as m:
             variables = dict(_variables(Cursor(m)))
-        return Checkpoint(
+        return WhisperCheckpoint(
             config=_config(variables),
             state=_state(variables),
             alignment_heads=_alignment_heads(folder / "config.json"),
@@ -147,7 +147,7 @@ def _renamed(name: str, value: Tensor) -> dict[str, Tensor]:
     return {f"{attention}.{p}.{leaf}": v for p, v in pieces if (p, leaf) != ("key", "bias")}
 
 
-def _alignment_heads(file: Path) -> Heads | None:
+def _alignment_heads(file: Path) -> AlignmentHeads | None:
     if not file.is_file():
         return None
     heads = json.loads(file.read_text()).get("alignment_heads")

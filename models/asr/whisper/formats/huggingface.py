@@ -7,7 +7,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from models.asr.whisper.checkpoint import Checkpoint, Heads
+from models.asr.whisper.checkpoint import AlignmentHeads, WhisperCheckpoint
 from models.asr.whisper.whisper import WhisperConfig
 from models.errors import WeightsError
 
@@ -31,7 +31,7 @@ RENAMED = (
 TIED = ("proj_out.weight",)  # the embedding again
 
 
-def read(folder: Path) -> Checkpoint:
+def read(folder: Path) -> WhisperCheckpoint:
     """Return the checkpoint in `folder`, its weights as float32.
 
     Raises:
@@ -47,7 +47,7 @@ def read(folder: Path) -> Checkpoint:
             for name, tensor in load_file(file).items()
             if name not in TIED
         }
-        return Checkpoint(
+        return WhisperCheckpoint(
             config=_config(config),
             state={_renamed(name): tensor.float() for name, tensor in tensors.items()},
             alignment_heads=_alignment_heads(folder / "generation_config.json"),
@@ -78,7 +78,7 @@ def _renamed(name: str) -> str:
     return name
 
 
-def _alignment_heads(file: Path) -> Heads | None:
+def _alignment_heads(file: Path) -> AlignmentHeads | None:
     if not file.is_file():
         return None
     heads: list[list[int]] | None = json.loads(file.read_text()).get("alignment_heads")

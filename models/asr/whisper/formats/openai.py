@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.asr.whisper.checkpoint import Checkpoint
+from models.asr.whisper.checkpoint import WhisperCheckpoint
 from models.asr.whisper.whisper import WhisperConfig
 from models.errors import WeightsError
 
@@ -27,7 +27,7 @@ RENAMED = (
 )
 
 
-def read(file: Path) -> Checkpoint:
+def read(file: Path) -> WhisperCheckpoint:
     """Return the checkpoint in `file`, its weights as float32; nothing in it is executed.
 
     Raises:
@@ -40,7 +40,7 @@ def read(file: Path) -> Checkpoint:
         config, state = convert(content["dims"], content["model_state_dict"])
     except (OSError, RuntimeError, pickle.UnpicklingError, KeyError, TypeError, EOFError) as error:
         raise WeightsError(f"{file}: not an OpenAI Whisper checkpoint ({error})") from error
-    return Checkpoint(
+    return WhisperCheckpoint(
         config=config, state=state, alignment_heads=None, tokenizer=file.parent / "tokenizer.json"
     )
 

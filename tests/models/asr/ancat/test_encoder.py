@@ -4,20 +4,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.asr.ancat.encoder import AncatEncoder, Heard
+from models.asr.ancat.encoder import AncatEncoder, EncodedFrame
 from models.asr.ancat.network import Ancat, Mode
 from tests.models.asr.ancat.test_network import drawn_mel, tiny_ancat
 
 STREAMED: tuple[Mode, ...] = ("causal", "fixed", "adaptive")
 
 
-def streamed(model: Ancat, parts: list[Tensor]) -> list[Heard]:
+def streamed(model: Ancat, parts: list[Tensor]) -> list[EncodedFrame]:
     encoder = AncatEncoder(model)
-    state, heard = encoder.init_state(), list[Heard]()
+    state, frames = encoder.init_state(), list[EncodedFrame]()
     for part in parts:
         state, news = encoder.step(state, part)
-        heard += news
-    return heard + encoder.flush(state)
+        frames += news
+    return frames + encoder.flush(state)
 
 
 def pieces(mel: Tensor, cuts: list[int]) -> list[Tensor]:
@@ -28,18 +28,18 @@ def pieces(mel: Tensor, cuts: list[int]) -> list[Tensor]:
 @given(
     mode=st.sampled_from(STREAMED),
     seed=st.integers(0, 30),
-    frames=st.integers(1, 100),
+    count=st.integers(1, 100),
     cuts=st.lists(st.integers(0, 100), max_size=12),
 )
 def test_any_chunking_is_the_masked_pass_over_the_whole(
-    mode: Mode, seed: int, frames: int, cuts: list[int]
+    mode: Mode, seed: int, count: int, cuts: list[int]
 ) -> None:
     model = tiny_ancat(mode, seed)
-    mel = drawn_mel(frames, seed=seed)
-    heard = streamed(model, pieces(mel, cuts))
+    mel = drawn_mel(count, seed=seed)
+    frames = streamed(model, pieces(mel, cuts))
     whole = model.encode(mel)
-    torch.testing.assert_close(torch.stack([one.hidden for one in heard]), whole.hidden[0])
-    assert [one.arrival for one in heard] == whole.arrival[0].tolist()
+    torch.testing.assert_close(torch.stack([one.hidden for one in frames]), whole.hidden[0])
+    assert [one.arrival for one in frames] == whole.arrival[0].tolist()
 
 
 @pytest.mark.parametrize("mode", STREAMED)
@@ -78,7 +78,7 @@ def test_later_sound_changes_no_frame_that_left() -> None:
 
 
 def test_a_model_of_whole_clips_is_not_streamed() -> None:
-    with pytest.raises(ValueError, match="whole clips"):
+    with pytest.raises(ValueError, match="attends to whole clips"):
         AncatEncoder(tiny_ancat("full"))
 
 

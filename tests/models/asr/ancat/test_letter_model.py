@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.asr.ancat import letters as ancat_letters
-from models.asr.ancat.letter_model import LEAN, LetterModel, Runs, key_of, load, save
-from models.asr.ancat.letters import SPACE, UNITS
+from models.asr.ancat.letter_model import SMOOTHING, LetterModel, NgramCounts, load, ngram_key, save
+from models.asr.ancat.letters import SPACE, UNITS, to_units
 from models.errors import WeightsError
 from models.training.ancat.letter_counts import count_runs, spell
 
@@ -16,7 +15,7 @@ TEXT = "the cat sat on the mat. the hat that the cat had sat on sat on the cat"
 
 
 def units(text: str) -> tuple[int, ...]:
-    return tuple(ancat_letters.encode(text))
+    return tuple(to_units(text))
 
 
 def model(longest: int = 4, seldom: tuple[int, ...] = (1, 1, 1, 1)) -> LetterModel:
@@ -25,9 +24,9 @@ def model(longest: int = 4, seldom: tuple[int, ...] = (1, 1, 1, 1)) -> LetterMod
 
 @given(context=st.lists(st.integers(1, len(UNITS) - 1), max_size=9))
 def test_chances_of_all_letters_are_one_together_after_anything(context: list[int]) -> None:
-    logs = model(seldom=(1, 1, 2, 2)).logs(tuple(context))
-    assert np.exp(logs[1:]).sum() == pytest.approx(1)
-    assert logs[0] == 0
+    log_probabilities = model(seldom=(1, 1, 2, 2)).log_probs(tuple(context))
+    assert np.exp(log_probabilities[1:]).sum() == pytest.approx(1)
+    assert log_probabilities[0] == 0
 
 
 def test_a_chance_is_what_the_counts_say_shorter_runs_filling_up() -> None:
@@ -43,7 +42,7 @@ def test_a_chance_is_what_the_counts_say_shorter_runs_filling_up() -> None:
             ]
             if not follows:
                 break
-            left = LEAN * len(set(follows))
+            left = SMOOTHING * len(set(follows))
             shorter = (follows.count(unit) + left * shorter) / (len(follows) + left)
         return shorter
 
@@ -52,33 +51,35 @@ def test_a_chance_is_what_the_counts_say_shorter_runs_filling_up() -> None:
         context = tuple(letter(one) for one in before)[-3:]
         # The very last run of a text is followed by nothing, which counts say and lists do not.
         wanted = plain(context, letter(unit))
-        assert np.exp(read.logs(context)[letter(unit)]) == pytest.approx(wanted, rel=0.03)
+        assert np.exp(read.log_probs(context)[letter(unit)]) == pytest.approx(wanted, rel=0.03)
 
 
 def test_letters_that_followed_come_before_others_and_far_ones_do_not_matter() -> None:
     read, letter = model(), UNITS.index
-    after = read.logs((SPACE, letter("t"), letter("h")))
-    assert after.argsort()[-1] in (0, letter("e"))  # the blank's log is 0
-    assert after[letter("e")] > after[letter("a")] > after[letter("x")]
+    following = read.log_probs((SPACE, letter("t"), letter("h")))
+    assert following.argsort()[-1] in (0, letter("e"))  # the blank's log is 0
+    assert following[letter("e")] > following[letter("a")] > following[letter("x")]
     long = (letter("q"),) * 5 + (SPACE, letter("t"), letter("h"))
-    np.testing.assert_array_equal(read.logs(long), after)
+    np.testing.assert_array_equal(read.log_probs(long), following)
 
 
 def test_what_came_too_seldom_is_dropped_and_leaves_its_share_to_shorter_runs() -> None:
     all_runs, pruned = model(), model(seldom=(1, 1, 3, 3))
-    assert len(pruned.runs[3].keys) < len(all_runs.runs[3].keys)
-    assert pruned.runs[3].counts.min() >= 3
+    assert len(pruned.ngrams[3].keys) < len(all_runs.ngrams[3].keys)
+    assert pruned.ngrams[3].counts.min() >= 3
     context, letter = units("th")[-2:], UNITS.index
-    follows, read = all_runs.runs[2].after(context), all_runs.runs[1].of(context)
+    follows, read = all_runs.ngrams[2].following(context), all_runs.ngrams[1].count(context)
     assert follows.sum() == read  # each "th" is followed by something
     assert follows[letter("x")] == 0
-    assert pruned.runs[2].of(units("xyz")[-3:]) == 0
-    kept = key_of((*context, letter("e")))
-    only = LetterModel([*all_runs.runs[:2], Runs(np.array([kept]), np.array([2], dtype=np.int32))])
+    assert pruned.ngrams[2].count(units("xyz")[-3:]) == 0
+    kept = ngram_key((*context, letter("e")))
+    only = LetterModel(
+        [*all_runs.ngrams[:2], NgramCounts(np.array([kept]), np.array([2], dtype=np.int32))]
+    )
     # Of all that follow, one is kept with a count of two: the rest is left to shorter runs.
-    shorter = np.exp(LetterModel(all_runs.runs[:2]).logs(context))
-    wanted = (2 + (LEAN + read - 2) * shorter[letter("e")]) / (LEAN + read)
-    assert np.exp(only.logs(context)[letter("e")]) == pytest.approx(wanted)
+    shorter = np.exp(LetterModel(all_runs.ngrams[:2]).log_probs(context))
+    wanted = (2 + (SMOOTHING + read - 2) * shorter[letter("e")]) / (SMOOTHING + read)
+    assert np.exp(only.log_probs(context)[letter("e")]) == pytest.approx(wanted)
 
 
 def test_texts_that_are_held_out_or_cannot_be_spelt_are_not_counted() -> None:
@@ -87,10 +88,10 @@ def test_texts_that_are_held_out_or_cannot_be_spelt_are_not_counted() -> None:
 
 
 def test_a_file_gives_back_what_was_saved(tmp_path: Path) -> None:
-    save(model().runs, tmp_path / "letters.safetensors", {"text": len(TEXT)})
+    save(model().ngrams, tmp_path / "letters.safetensors", {"text": len(TEXT)})
     again = load(tmp_path / "letters.safetensors")
     assert again.context == 3
-    np.testing.assert_array_equal(again.logs(units("the")), model().logs(units("the")))
+    np.testing.assert_array_equal(again.log_probs(units("the")), model().log_probs(units("the")))
 
 
 def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
@@ -98,14 +99,14 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"letters\.safetensors"):
         load(file)
     file.write_bytes(b"no tensors at all")
-    with pytest.raises(WeightsError, match="no letter model"):
+    with pytest.raises(WeightsError, match="not a letter model"):
         load(file)
-    runs = count_runs(np.array(units(TEXT)), 2, (1, 1))
-    runs[1].keys[::] = runs[1].keys[::-1].copy()
-    save(runs, file, {})
+    ngrams = count_runs(np.array(units(TEXT)), 2, (1, 1))
+    ngrams[1].keys[::] = ngrams[1].keys[::-1].copy()
+    save(ngrams, file, {})
     with pytest.raises(WeightsError, match="not in order"):
         load(file)
-    save(model().runs, file, {})
+    save(model().ngrams, file, {})
     file.write_bytes(file.read_bytes()[:-9])
-    with pytest.raises(WeightsError, match="no letter model"):
+    with pytest.raises(WeightsError, match="not a letter model"):
         load(file)

@@ -4,8 +4,14 @@ import pytest
 import safetensors.torch
 import torch
 
-from models.asr.ancat import loading as ancat_load
-from models.asr.ancat.network import AncatConfig, begin
+from models.asr.ancat.loading import (
+    build_ancat,
+    load_ancat,
+    read_ancat,
+    save_ancat,
+    trained_tensors,
+)
+from models.asr.ancat.network import AncatConfig, from_whisper
 from models.errors import WeightsError
 from tests.models.asr.ancat.test_network import drawn_mel
 from tests.models.asr.tiny import tiny_whisper
@@ -15,43 +21,43 @@ CONFIG = AncatConfig(layers=1, joint=8, units=5, scheduler=4, ahead=2)
 
 def saved(folder: Path) -> tuple[Path, torch.Tensor]:
     """Return a file of weights that half precision holds, and what their model hears."""
-    model = begin(CONFIG, tiny_whisper()).requires_grad_(False)
-    for tensor in ancat_load.trained(model).values():
+    model = from_whisper(CONFIG, tiny_whisper()).requires_grad_(False)
+    for tensor in trained_tensors(model).values():
         tensor.copy_(tensor.half())
     file = folder / "ancat.safetensors"
-    ancat_load.save(CONFIG, ancat_load.trained(model), file, {"step": 7})
+    save_ancat(CONFIG, trained_tensors(model), file, {"step": 7})
     return file, model.eval().encode(drawn_mel(24).float()).hidden
 
 
 def test_a_saved_model_hears_the_same_over_the_same_whisper(tmp_path: Path) -> None:
-    file, heard = saved(tmp_path)
-    config, tensors, about = ancat_load.read(file)
+    file, hidden = saved(tmp_path)
+    config, tensors, about = read_ancat(file)
     assert config == CONFIG
     assert about == {"step": 7}
     assert not any(name.startswith("front.") for name in tensors)
-    model = ancat_load.build(config, tensors, tiny_whisper(), file)
-    torch.testing.assert_close(model.encode(drawn_mel(24).float()).hidden, heard)
+    model = build_ancat(config, tensors, tiny_whisper(), file)
+    torch.testing.assert_close(model.encode(drawn_mel(24).float()).hidden, hidden)
     assert not any(weight.requires_grad for weight in model.parameters())
 
 
 def test_weights_of_another_shape_are_told(tmp_path: Path) -> None:
     file, _ = saved(tmp_path)
-    config, tensors, _ = ancat_load.read(file)
+    config, tensors, _ = read_ancat(file)
     tensors["pool.weight"] = tensors["pool.weight"][:3]
     with pytest.raises(WeightsError, match=r"does not fit .* pool\.weight"):
-        ancat_load.build(config, tensors, tiny_whisper(), file)
+        build_ancat(config, tensors, tiny_whisper(), file)
     del tensors["norm.bias"]
     with pytest.raises(WeightsError, match=r"norm\.bias"):
-        ancat_load.build(config, tensors, tiny_whisper(), file)
+        build_ancat(config, tensors, tiny_whisper(), file)
 
 
 def test_another_file_is_told(tmp_path: Path) -> None:
     file = tmp_path / "other.safetensors"
     safetensors.torch.save_file({"x": torch.zeros(2)}, str(file))
     with pytest.raises(WeightsError, match="not an ANCAT"):
-        ancat_load.read(file)
+        read_ancat(file)
     file.write_bytes(b"nothing of the kind")
     with pytest.raises(WeightsError, match="not an ANCAT"):
-        ancat_load.read(file)
+        read_ancat(file)
     with pytest.raises(WeightsError, match="not an ANCAT"):
-        ancat_load.load(tmp_path / "missing.safetensors", tmp_path)
+        load_ancat(tmp_path / "missing.safetensors", tmp_path)

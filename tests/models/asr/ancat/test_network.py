@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.asr.ancat.network import (
-    FRONT,
+    FRONT_BLOCKS,
     MODES,
     NEVER,
     Ancat,
@@ -18,10 +18,10 @@ from models.asr.ancat.network import (
     Scheduler,
     arrivals,
     attention_mask,
-    begin,
+    from_whisper,
     spans,
 )
-from models.asr.streaming.causal import encode_masked
+from models.asr.streaming.causal_encoder import encode_masked
 from tests.models.asr.tiny import SMALL, tiny_whisper
 
 
@@ -185,19 +185,21 @@ def test_delays_of_the_modes_are_what_their_names_say() -> None:
 def test_it_begins_as_the_encoder_that_it_was_made_from() -> None:
     whisper = tiny_whisper()
     config = AncatConfig(mode="causal", frozen=1, layers=1, joint=8, units=5)
-    model = begin(config, whisper)
+    model = from_whisper(config, whisper)
     layer = whisper.encoder.layers[1].state_dict()
     for name, value in model.layers[0].state_dict().items():
         torch.testing.assert_close(value, layer[name])
     mel = drawn_mel(16).float()
-    torch.testing.assert_close(model.hear(mel), encode_masked(model.front, mel, FRONT))
+    torch.testing.assert_close(
+        model.encode_front(mel), encode_masked(model.front, mel, FRONT_BLOCKS)
+    )
     with pytest.raises(ValueError, match="layers wanted"):
-        begin(AncatConfig(layers=4), whisper)
+        from_whisper(AncatConfig(layers=4), whisper)
 
 
 def test_looking_at_all_it_begins_as_whisper_does_with_pairs_of_frames_made_one() -> None:
     whisper, mel = tiny_whisper(), drawn_mel(22).float()
-    model = begin(AncatConfig(mode="full", layers=2, joint=8, units=5), whisper)
+    model = from_whisper(AncatConfig(mode="full", layers=2, joint=8, units=5), whisper)
     published = encode_masked(whisper, mel, None)
     odd = torch.cat([published, torch.zeros_like(published[:, :1])], 1)
     wanted = (odd[:, ::2] + odd[:, 1::2]) / 2

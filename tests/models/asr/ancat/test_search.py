@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from models.asr.ancat.letter_model import LetterModel
-from models.asr.ancat.search import Search, SearchState, Spelling
+from models.asr.ancat.search import ShallowFusion, TransducerSearch, TransducerSearchState
 from models.asr.ancat.transducer import BLANK, Transducer, TransducerConfig, transducer_loss
 from models.training.ancat.letter_counts import count_runs
 
@@ -15,7 +15,7 @@ from models.training.ancat.letter_counts import count_runs
 def tiny_transducer(units: int = 4, seed: int = 0) -> Transducer:
     """Return float64 weights at random that write a letter about every other frame."""
     torch.manual_seed(seed)
-    model = Transducer(TransducerConfig(units=units, heard=6, width=8)).double()
+    model = Transducer(TransducerConfig(units=units, encoder_width=6, width=8)).double()
     for weight in model.parameters():
         torch.nn.init.normal_(weight, std=0.8)
     model.out.bias.data[BLANK] += 1.0
@@ -27,20 +27,20 @@ def drawn_frames(count: int, seed: int = 0) -> Tensor:
     return torch.randn(count, 6, generator=rng, dtype=torch.float64)
 
 
-def read(search: Search, frames: Tensor) -> SearchState:
+def read(search: TransducerSearch, frames: Tensor) -> TransducerSearchState:
     state = search.init_state()
     for frame in frames:
         state = search.step(state, frame)
     return state
 
 
-def plain_greedy(model: Transducer, frames: Tensor, most: int) -> list[int]:
+def plain_greedy(model: Transducer, frames: Tensor, max_letters: int) -> list[int]:
     """Read the whole text again for each letter."""
     units: list[int] = []
     for frame in frames:
-        for _ in range(most):
-            written = model.written(torch.tensor([units], dtype=torch.int64))[0, -1]
-            unit = int(model.join(model.from_heard(frame), written).argmax())
+        for _ in range(max_letters):
+            prediction = model.predict_all(torch.tensor([units], dtype=torch.int64))[0, -1]
+            unit = int(model.join(model.from_heard(frame), prediction).argmax())
             if unit == BLANK:
                 break
             units.append(unit)
@@ -50,14 +50,14 @@ def plain_greedy(model: Transducer, frames: Tensor, most: int) -> list[int]:
 @pytest.mark.parametrize("seed", range(6))
 def test_greedy_writes_what_rereading_everything_would_write(seed: int) -> None:
     model, frames = tiny_transducer(seed=seed), drawn_frames(30, seed)
-    draft = read(Search(model, most=3), frames).best
-    assert list(draft.units) == plain_greedy(model, frames, 3)
-    assert draft.units
-    assert list(draft.frames) == sorted(draft.frames)
-    assert all(chance <= 0 for chance in draft.chances)
+    hypothesis = read(TransducerSearch(model, max_letters=3), frames).best
+    assert list(hypothesis.units) == plain_greedy(model, frames, 3)
+    assert hypothesis.units
+    assert list(hypothesis.frames) == sorted(hypothesis.frames)
+    assert all(log_prob <= 0 for log_prob in hypothesis.log_probs)
 
 
-def log_chance(model: Transducer, frames: Tensor, units: tuple[int, ...]) -> float:
+def log_probability_of(model: Transducer, frames: Tensor, units: tuple[int, ...]) -> float:
     labels = torch.tensor([units], dtype=torch.int64)
     scores = model(frames[None], labels)
     lengths = torch.tensor([len(frames)]), torch.tensor([len(units)])
@@ -66,23 +66,25 @@ def log_chance(model: Transducer, frames: Tensor, units: tuple[int, ...]) -> flo
 
 def test_a_beam_that_holds_everything_gives_each_text_its_whole_chance() -> None:
     model, frames = tiny_transducer(units=3), drawn_frames(3)
-    drafts = read(Search(model, beam=1000, most=2), frames).drafts
-    scores = {draft.units: draft.score for draft in drafts}
+    hypotheses = read(TransducerSearch(model, beam=1000, max_letters=2), frames).hypotheses
+    scores = {hypothesis.units: hypothesis.score for hypothesis in hypotheses}
     # Of texts of at most two letters, every way has at most two letters at a frame.
     texts = [text for n in range(3) for text in itertools.product((1, 2), repeat=n)]
     for text in texts:
-        assert scores[text] == pytest.approx(log_chance(model, frames, text))
-    assert [draft.score for draft in drafts] == sorted(scores.values(), reverse=True)
+        assert scores[text] == pytest.approx(log_probability_of(model, frames, text))
+    assert [hypothesis.score for hypothesis in hypotheses] == sorted(scores.values(), reverse=True)
 
 
 def test_a_wider_beam_finds_texts_that_are_likelier_than_those_of_greedy() -> None:
     gains = []
     for seed in range(12):
         model, frames = tiny_transducer(seed=seed), drawn_frames(8, seed)
-        greedy = read(Search(model), frames).best.units
-        wide = read(Search(model, beam=8), frames).best.units
+        greedy = read(TransducerSearch(model), frames).best.units
+        wide = read(TransducerSearch(model, beam=8), frames).best.units
         if len(greedy) < 20:  # else it hit the most letters a frame, and its chance is of more
-            gains.append(log_chance(model, frames, wide) - log_chance(model, frames, greedy))
+            gains.append(
+                log_probability_of(model, frames, wide) - log_probability_of(model, frames, greedy)
+            )
     assert len(gains) > 6
     assert min(gains) > -0.2  # it prunes, so it may lose a little
     assert sum(gain > 1 for gain in gains) > 5
@@ -91,43 +93,43 @@ def test_a_wider_beam_finds_texts_that_are_likelier_than_those_of_greedy() -> No
 @pytest.mark.parametrize("beam", [1, 4])
 def test_a_state_goes_on_the_same_twice_and_later_frames_are_new_to_it(beam: int) -> None:
     model, frames = tiny_transducer(), drawn_frames(20)
-    search = Search(model, beam=beam)
+    search = TransducerSearch(model, beam=beam)
     half = read(search, frames[:10])
-    before = [draft.units for draft in half.drafts]
+    before = [hypothesis.units for hypothesis in half.hypotheses]
     ends = []
     for _ in range(2):
         state = half
         for frame in frames[10:]:
             state = search.step(state, frame)
-        ends.append([(draft.units, draft.score) for draft in state.drafts])
+        ends.append([(hypothesis.units, hypothesis.score) for hypothesis in state.hypotheses])
     assert ends[0] == ends[1]
-    assert [draft.units for draft in half.drafts] == before
-    assert ends[0] == [(d.units, d.score) for d in read(search, frames).drafts]
+    assert [hypothesis.units for hypothesis in half.hypotheses] == before
+    assert ends[0] == [(d.units, d.score) for d in read(search, frames).hypotheses]
 
 
 def test_greedy_never_changes_what_it_wrote() -> None:
     model, frames = tiny_transducer(), drawn_frames(20)
-    long = read(Search(model), frames).best.units
-    for heard in range(20):
-        short = read(Search(model), frames[:heard]).best.units
+    long = read(TransducerSearch(model), frames).best.units
+    for encoded in range(20):
+        short = read(TransducerSearch(model), frames[:encoded]).best.units
         assert long[: len(short)] == short
 
 
 def test_drafts_do_not_disagree_about_what_is_old() -> None:
     model, frames = tiny_transducer(), drawn_frames(40)
-    state = read(Search(model, beam=6, hold=4), frames)
+    state = read(TransducerSearch(model, beam=6, prune_after=4), frames)
     best = state.best
     old = sum(frame <= 39 - 4 for frame in best.frames)
-    assert state.agreed >= old > 0
+    assert state.common_prefix >= old > 0
 
 
 def test_committed_units_can_be_left_out_and_the_rest_is_written_the_same() -> None:
     model, frames = tiny_transducer(), drawn_frames(24)
-    search = Search(model, beam=3, hold=4)
+    search = TransducerSearch(model, beam=3, prune_after=4)
     whole = half = read(search, frames[:12])
-    assert half.agreed
-    half = half.without(half.agreed)
-    count = whole.agreed
+    assert half.common_prefix
+    half = half.drop_prefix(half.common_prefix)
+    count = whole.common_prefix
     for frame in frames[12:]:
         whole, half = search.step(whole, frame), search.step(half, frame)
     assert half.best.units == whole.best.units[count:]
@@ -135,14 +137,14 @@ def test_committed_units_can_be_left_out_and_the_rest_is_written_the_same() -> N
 
 
 def test_drafts_agree_until_the_first_unit_where_they_differ() -> None:
-    state = Search(tiny_transducer()).init_state()
-    drafts = [replace(state.best, units=units) for units in ((1, 2, 3), (1, 2), (1, 2, 1))]
-    assert SearchState(tuple(drafts)).agreed == 2
+    state = TransducerSearch(tiny_transducer()).init_state()
+    hypotheses = [replace(state.best, units=units) for units in ((1, 2, 3), (1, 2), (1, 2, 1))]
+    assert TransducerSearchState(tuple(hypotheses)).common_prefix == 2
 
 
 def test_no_draft_or_no_letter_is_told() -> None:
-    with pytest.raises(ValueError, match="at least 1 draft"):
-        Search(tiny_transducer(), beam=0)
+    with pytest.raises(ValueError, match="at least 1 hypothesis"):
+        TransducerSearch(tiny_transducer(), beam=0)
 
 
 def text_of_ones() -> LetterModel:
@@ -152,26 +154,30 @@ def text_of_ones() -> LetterModel:
 
 def test_spelling_adds_to_each_text_what_its_letters_are_worth() -> None:
     model, frames = tiny_transducer(units=3), drawn_frames(3)
-    spelling = Spelling(letters=text_of_ones(), weight=0.7, bonus=0.3)
-    plain = read(Search(model, beam=1000, most=2), frames).drafts
-    spell = {
+    fusion = ShallowFusion(letter_model=text_of_ones(), weight=0.7, bonus=0.3)
+    plain = read(TransducerSearch(model, beam=1000, max_letters=2), frames).hypotheses
+    fused = {
         d.units: d.score
-        for d in read(Search(model, beam=1000, most=2, spelling=spelling), frames).drafts
+        for d in read(
+            TransducerSearch(model, beam=1000, max_letters=2, fusion=fusion), frames
+        ).hypotheses
     }
-    for draft in plain:
+    for hypothesis in plain:
         worth = sum(
-            0.3 + 0.7 * float(spelling.letters.logs(draft.units[:n])[unit])
-            for n, unit in enumerate(draft.units)
+            0.3 + 0.7 * float(fusion.letter_model.log_probs(hypothesis.units[:n])[unit])
+            for n, unit in enumerate(hypothesis.units)
         )
-        assert spell[draft.units] == pytest.approx(draft.score + worth)
+        assert fused[hypothesis.units] == pytest.approx(hypothesis.score + worth)
 
 
 def test_of_drafts_that_sound_alike_the_one_that_is_spelt_like_text_wins() -> None:
     model, frames = tiny_transducer(units=3, seed=2), drawn_frames(30, 2)
     alternations = []
     for weight in (0.0, 3.0):
-        spelling = Spelling(letters=text_of_ones(), weight=weight, bonus=weight)
-        units = read(Search(model, beam=8, most=2, spelling=spelling), frames).best.units
+        fusion = ShallowFusion(letter_model=text_of_ones(), weight=weight, bonus=weight)
+        units = read(
+            TransducerSearch(model, beam=8, max_letters=2, fusion=fusion), frames
+        ).best.units
         changes = sum(one != two for one, two in itertools.pairwise(units))
         alternations.append(changes / (len(units) - 1))
     assert alternations[1] > alternations[0] + 0.1
@@ -179,12 +185,12 @@ def test_of_drafts_that_sound_alike_the_one_that_is_spelt_like_text_wins() -> No
 
 def test_what_was_cut_off_still_says_how_letters_go_on() -> None:
     model, frames = tiny_transducer(units=3), drawn_frames(40)
-    spelling = Spelling(letters=text_of_ones(), weight=1.0, bonus=1.0)
-    search = Search(model, beam=3, hold=4, spelling=spelling)
+    fusion = ShallowFusion(letter_model=text_of_ones(), weight=1.0, bonus=1.0)
+    search = TransducerSearch(model, beam=3, prune_after=4, fusion=fusion)
     whole = half = read(search, frames[:20])
-    count_of = whole.agreed
+    count_of = whole.common_prefix
     assert count_of
-    half = half.without(count_of)
+    half = half.drop_prefix(count_of)
     for frame in frames[20:]:
         whole, half = search.step(whole, frame), search.step(half, frame)
     assert half.best.units == whole.best.units[count_of:]
@@ -192,5 +198,5 @@ def test_what_was_cut_off_still_says_how_letters_go_on() -> None:
 
 
 def test_a_single_draft_cannot_be_spelt() -> None:
-    with pytest.raises(ValueError, match="beam of 2"):
-        Search(tiny_transducer(), spelling=Spelling(letters=text_of_ones()))
+    with pytest.raises(ValueError, match="a beam of 2"):
+        TransducerSearch(tiny_transducer(), fusion=ShallowFusion(letter_model=text_of_ones()))

@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.pipeline.interfaces import SpeechRecognizer
-from models.asr.ancat.letters import UNITS, decode
+from models.asr.ancat.letters import UNITS, to_text
 from models.asr.ancat.network import FRAME, Ancat
-from models.asr.ancat.search import Search
+from models.asr.ancat.search import TransducerSearch
 from models.asr.ancat.stream import AncatStream, AncatStreamConfig, AncatStreamState
 from models.asr.streaming.running_mel import running_log_mel
 from models.asr.whisper.mel import Samples
-from models.asr.words import RATE, TranscriptUpdate, text_of
+from models.asr.words import RATE, TranscriptUpdate, join_words
 from tests.models.asr.ancat.test_network import tiny_ancat
 
-CONFIG = AncatStreamConfig(settle=0.2, rotate=0.7, pause=0.12)
+CONFIG = AncatStreamConfig(settle=0.2, window=0.7, pause=0.12)
 
 
 def babbling(seed: int = 0) -> Ancat:
@@ -25,7 +25,7 @@ def babbling(seed: int = 0) -> Ancat:
     model = tiny_ancat("adaptive", seed)
     torch.manual_seed(seed)
     wide = type(model.transducer)(
-        type(model.transducer.config)(units=len(UNITS), heard=16, width=8)
+        type(model.transducer.config)(units=len(UNITS), encoder_width=16, width=8)
     ).double()
     for weight in wide.parameters():
         torch.nn.init.normal_(weight, std=1.0)
@@ -42,15 +42,15 @@ def sound(seconds: float, seed: int = 0) -> Samples:
 
 
 def streamed(model: SpeechRecognizer, parts: list[Samples]) -> list[TranscriptUpdate]:
-    state, heard = model.init_state(), list[TranscriptUpdate]()
+    state, updates = model.init_state(), list[TranscriptUpdate]()
     for part in parts:
         state, news = model.step(state, part)
-        heard += news
-    return [*heard, *model.flush(state)]
+        updates += news
+    return [*updates, *model.flush(state)]
 
 
-def committed(heard: list[TranscriptUpdate]) -> str:
-    return text_of([word for one in heard for word in one.committed])
+def committed(updates: list[TranscriptUpdate]) -> str:
+    return join_words([word for one in updates for word in one.committed])
 
 
 @settings(deadline=None, max_examples=5)
@@ -63,7 +63,7 @@ def committed(heard: list[TranscriptUpdate]) -> str:
 def test_any_pieces_of_sound_say_the_same_in_every_bit(
     seed: int, cuts: list[int], beam: int, hop: int
 ) -> None:
-    config = AncatStreamConfig(settle=0.2, rotate=0.7, pause=0.12, beam=beam, hop=hop)
+    config = AncatStreamConfig(settle=0.2, window=0.7, pause=0.12, beam=beam, hop=hop)
     model = AncatStream(babbling(seed), config)
     samples = sound(1.2, seed)
     assert streamed(model, np.split(samples, cuts)) == streamed(model, [samples])
@@ -75,22 +75,22 @@ def test_within_one_window_the_stream_says_what_the_masked_clip_says(seed: int) 
     model = babbling(seed)
     samples = sound(0.9, seed)[:14399]  # it ends amid a frame
     whole = model.encode(running_log_mel(samples)[None].double()).hidden[0]
-    search = Search(model.transducer)
+    search = TransducerSearch(model.transducer)
     state = search.init_state()
     for hidden in whole:
         state = search.step(state, hidden)
-    wanted = decode(state.best.units)
-    heard = streamed(
-        AncatStream(model, AncatStreamConfig(settle=99, rotate=0.95, hop=hop)), [samples]
+    wanted = to_text(state.best.units)
+    updates = streamed(
+        AncatStream(model, AncatStreamConfig(settle=99, window=0.95, hop=hop)), [samples]
     )
-    assert committed(heard) == " ".join(wanted.split())
+    assert committed(updates) == " ".join(wanted.split())
     assert wanted.strip()
 
 
 def test_words_are_in_order_and_nothing_committed_is_said_again() -> None:
     model = AncatStream(babbling(), CONFIG)
-    heard = streamed(model, np.split(sound(4.0), 10))
-    words = [word for one in heard for word in one.committed]
+    updates = streamed(model, np.split(sound(4.0), 10))
+    words = [word for one in updates for word in one.committed]
     assert len(words) > 5
     assert all(word.text.startswith(" ") for word in words)
     # Two words may be written at one frame, which has no room for the second.
@@ -99,9 +99,9 @@ def test_words_are_in_order_and_nothing_committed_is_said_again() -> None:
     assert all(one.end <= two.start for one, two in pairwise(words))
     assert words[-1].end <= 4 * RATE + FRAME
     assert all(0 < word.probability <= 1 for word in words)
-    positions = [one.position for one in heard]
+    positions = [one.position for one in updates]
     assert positions == sorted(positions)
-    for one in heard:
+    for one in updates:
         assert all(word.start < one.position for word in one.committed)
         if one.committed and one.tentative:
             assert one.committed[-1].end <= one.tentative[0].start
@@ -132,8 +132,8 @@ def test_later_sound_changes_no_committed_word() -> None:
 def test_a_copied_state_goes_on_the_same() -> None:
     model = AncatStream(babbling(), CONFIG)
     state, _ = model.step(model.init_state(), sound(1.1))
-    ends = [model.flush(state, sound(0.5, 3)) for _ in range(2)]
-    assert ends[0] == ends[1]
+    committed_end = [model.flush(state, sound(0.5, 3)) for _ in range(2)]
+    assert committed_end[0] == committed_end[1]
 
 
 def test_a_long_stream_keeps_no_more_than_a_window_and_the_words_under_way() -> None:
@@ -144,7 +144,7 @@ def test_a_long_stream_keeps_no_more_than_a_window_and_the_words_under_way() -> 
         state, _ = model.step(state, sound(1.0, second))
         starts.add(state.start)
         assert len(state.search.best.units) < 60
-        assert state.encoder.pairs <= 25
+        assert state.encoder.blocks <= 25
     assert len(starts) > 4
     assert state.search.frames * FRAME > 5 * RATE
 
@@ -162,11 +162,13 @@ def test_with_hurry_the_same_words_are_committed_in_one_piece() -> None:
 
 def test_places_count_from_where_the_stream_begins() -> None:
     model = AncatStream(babbling(), CONFIG)
-    state, heard = model.step(model.init_state(), sound(1.5))
+    state, updates = model.step(model.init_state(), sound(1.5))
     later, moved = model.step(model.init_state(8000), sound(1.5))
-    assert [one.position + 8000 for one in heard] == [one.position for one in moved]
-    ends = model.flush(state)[-1], model.flush(later)[-1]
-    assert [w.start + 8000 for w in ends[0].committed] == [w.start for w in ends[1].committed]
+    assert [one.position + 8000 for one in updates] == [one.position for one in moved]
+    committed_end = model.flush(state)[-1], model.flush(later)[-1]
+    assert [w.start + 8000 for w in committed_end[0].committed] == [
+        w.start for w in committed_end[1].committed
+    ]
 
 
 def test_a_stream_without_sound_says_nothing() -> None:
@@ -176,6 +178,6 @@ def test_a_stream_without_sound_says_nothing() -> None:
 
 def test_a_window_longer_than_the_models_is_told() -> None:
     with pytest.raises(ValueError, match=r"at most 1\.0 s"):
-        AncatStream(babbling(), AncatStreamConfig(rotate=15.0))
+        AncatStream(babbling(), AncatStreamConfig(window=15.0))
     with pytest.raises(ValueError, match="at least 1 frame"):
-        AncatStream(babbling(), AncatStreamConfig(rotate=0.9, hop=0))
+        AncatStream(babbling(), AncatStreamConfig(window=0.9, hop=0))

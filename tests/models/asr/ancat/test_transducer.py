@@ -106,26 +106,28 @@ def test_what_lies_beyond_a_rows_own_length_changes_nothing() -> None:
     ],
 )
 def test_wrong_shapes_lengths_and_labels_are_told(
-    labels: list[list[int]], frames: list[int], counts: list[int], told: str
+    labels: list[list[int]], frames: list[int], counts: list[int], message: str
 ) -> None:
     scores, _ = drawn(0, 1, 4, 2, 5)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         transducer_loss(scores, torch.tensor(labels), torch.tensor(frames), torch.tensor(counts))
 
 
 def test_reading_label_by_label_says_what_reading_all_at_once_says() -> None:
     torch.manual_seed(0)
-    model = Transducer(TransducerConfig(units=7, heard=5, width=8)).double()
+    model = Transducer(TransducerConfig(units=7, encoder_width=5, width=8)).double()
     labels = torch.tensor([[3, 1, 6, 6], [2, 2, 5, 1]])
-    heard = torch.randn(2, 3, 5, dtype=torch.float64)
-    said, memory = model.begin(2)
-    rows = [said]
+    encoded = torch.randn(2, 3, 5, dtype=torch.float64)
+    prediction, state = model.init_state(2)
+    rows = [prediction]
     for column in labels.T:
-        said, memory = model.read(column, memory)
-        rows.append(said)
-    torch.testing.assert_close(torch.stack(rows, 1), model.written(labels))
-    scores = model(heard, labels)
-    torch.testing.assert_close(scores[:, 2, 4], model.join(model.from_heard(heard[:, 2]), rows[4]))
+        prediction, state = model.predict(column, state)
+        rows.append(prediction)
+    torch.testing.assert_close(torch.stack(rows, 1), model.predict_all(labels))
+    scores = model(encoded, labels)
+    torch.testing.assert_close(
+        scores[:, 2, 4], model.join(model.from_heard(encoded[:, 2]), rows[4])
+    )
 
 
 def test_following_the_gradient_finds_the_text() -> None:

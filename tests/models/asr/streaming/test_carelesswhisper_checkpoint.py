@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.asr.streaming import carelesswhisper_checkpoint as careless
-from models.asr.streaming.causal import Blocks, encode_masked
+from models.asr.streaming.carelesswhisper_checkpoint import read_carelesswhisper
+from models.asr.streaming.causal_encoder import BlockSizes, encode_masked
 from models.asr.whisper.formats import openai
 from models.errors import WeightsError
 from tests.models.asr.tiny import tiny_whisper, write_openai
@@ -40,9 +40,9 @@ def published(folder: Path) -> tuple[Path, dict[str, tuple[Tensor, Tensor]]]:
 
 def test_it_computes_base_plus_adapter(tmp_path: Path) -> None:
     file, adapters = published(tmp_path)
-    checkpoint, blocks = careless.read(file)
+    checkpoint, blocks = read_carelesswhisper(file)
     model = checkpoint.build()
-    assert blocks == Blocks(chunk=5, first=10)
+    assert blocks == BlockSizes(chunk=5, first=10)
     assert len(adapters) == 4 * 2 + 8 * 2
     base = openai.read(tmp_path / "plain.pt").build()
     x = torch.randn(1, 7, 16, generator=torch.Generator().manual_seed(1))
@@ -61,17 +61,17 @@ def test_half_an_adapter_is_refused(tmp_path: Path) -> None:
     del content["state_dict"]["encoder.blocks.0.attn.out.lora_layer.lora_B"]
     torch.save(content, file)
     with pytest.raises(WeightsError, match="not a CarelessWhisper checkpoint"):
-        careless.read(file)
+        read_carelesswhisper(file)
 
 
 @pytest.mark.parametrize("content", [b"", b"text"])
 def test_another_kind_of_file_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(content)
     with pytest.raises(WeightsError, match="not a CarelessWhisper checkpoint"):
-        careless.read(tmp_path / "model.pt")
+        read_carelesswhisper(tmp_path / "model.pt")
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     torch.save({"dims": Path("anything"), "cfg": {}, "state_dict": {}}, tmp_path / "model.pt")
     with pytest.raises(WeightsError, match="not a CarelessWhisper checkpoint"):
-        careless.read(tmp_path / "model.pt")
+        read_carelesswhisper(tmp_path / "model.pt")

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.asr.streaming.causal_stream import CausalConfig, CausalState, CausalStream
-from models.asr.whisper.align import FRAME
+from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig, CausalStreamState
+from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import Samples
-from models.asr.words import RATE, RecognizedWord, TranscriptUpdate, text_of
+from models.asr.words import RATE, RecognizedWord, TranscriptUpdate, join_words
 from models.streaming import run
 
 RNG = np.random.default_rng(11)
@@ -24,8 +24,8 @@ ROOMY = settings(
 
 
 @pytest.fixture
-def model(random_recogniser: WhisperModel) -> CausalStream:
-    return CausalStream(random_recogniser, CausalConfig(chunk=15))
+def model(random_recognizer: WhisperModel) -> CausalStream:
+    return CausalStream(random_recognizer, CausalStreamConfig(chunk=15))
 
 
 def parts_of(model: CausalStream, sound: Samples, cuts: list[int]) -> list[TranscriptUpdate]:
@@ -43,7 +43,7 @@ def test_any_chunking_hears_the_same(model: CausalStream, cuts: list[int]) -> No
     assert any(h.committed for h in whole[:-1])
 
 
-def rounded(heard: list[TranscriptUpdate]) -> list[TranscriptUpdate]:
+def rounded(updates: list[TranscriptUpdate]) -> list[TranscriptUpdate]:
     """Probabilities to three places: frames of one chunk and of many differ in their last bits."""
     return [
         TranscriptUpdate(
@@ -55,7 +55,7 @@ def rounded(heard: list[TranscriptUpdate]) -> list[TranscriptUpdate]:
             ),
             h.position,
         )
-        for h in heard
+        for h in updates
     ]
 
 
@@ -79,86 +79,86 @@ def test_a_copied_state_resumes_the_same(model: CausalStream) -> None:
 
 
 def test_a_block_is_heard_as_soon_as_it_is_full(model: CausalStream) -> None:
-    state, heard = model.step(model.init_state(), SOUND[: 30 * FRAME + 199])
-    assert heard == []
-    state, heard = model.step(state, SOUND[30 * FRAME + 199 : 30 * FRAME + 200])
-    assert [h.position for h in heard] == [30 * FRAME]
-    _, heard = model.step(state, SOUND[30 * FRAME + 200 : 45 * FRAME + 200])
-    assert [h.position for h in heard] == [45 * FRAME]
+    state, updates = model.step(model.init_state(), SOUND[: 30 * FRAME + 199])
+    assert updates == []
+    state, updates = model.step(state, SOUND[30 * FRAME + 199 : 30 * FRAME + 200])
+    assert [h.position for h in updates] == [30 * FRAME]
+    _, updates = model.step(state, SOUND[30 * FRAME + 200 : 45 * FRAME + 200])
+    assert [h.position for h in updates] == [45 * FRAME]
 
 
 def test_words_are_in_order_and_within_what_was_heard(model: CausalStream) -> None:
     words: list[RecognizedWord] = []
     position = 0
-    for heard in parts_of(model, SOUND, []):
-        assert heard.position >= position
-        position = heard.position
-        words += heard.committed
-        line = [*words, *heard.tentative]
+    for updates in parts_of(model, SOUND, []):
+        assert updates.position >= position
+        position = updates.position
+        words += updates.committed
+        line = [*words, *updates.tentative]
         assert all(a.end <= b.start for a, b in pairwise(line))
         assert all(w.start <= w.end <= position for w in line)
 
 
 def test_flush_commits_everything_once(model: CausalStream) -> None:
-    state, heard = model.step(model.init_state(), SOUND)
+    state, updates = model.step(model.init_state(), SOUND)
     (last,) = model.flush(state)
     assert last.tentative == ()
     assert last.position == len(SOUND)
-    said = text_of([word for h in [*heard, last] for word in h.committed])
-    assert len(said) > len(text_of([word for h in heard for word in h.committed]))
+    text = join_words([word for h in [*updates, last] for word in h.committed])
+    assert len(text) > len(join_words([word for h in updates for word in h.committed]))
 
 
 def test_in_a_hurry_one_look_covers_all_blocks(model: CausalStream) -> None:
-    _, heard = model.step(model.init_state(), SOUND, skip_interim=True)
-    (news,) = heard
-    assert news.position == (len(SOUND) // FRAME) // 15 * 15 * FRAME
+    _, updates = model.step(model.init_state(), SOUND, skip_interim=True)
+    (update,) = updates
+    assert update.position == (len(SOUND) // FRAME) // 15 * 15 * FRAME
 
 
 def test_a_stream_longer_than_the_window_goes_on_and_does_not_grow(model: CausalStream) -> None:
     state, last, count = model.init_state(start=1600), 0, 0
     for index in range(14):
-        state, heard = model.step(state, SOUND if index % 3 else np.zeros_like(SOUND))
-        for news in heard:
-            assert news.position >= last
-            last, count = news.position, count + len(news.committed)
+        state, updates = model.step(state, SOUND if index % 3 else np.zeros_like(SOUND))
+        for update in updates:
+            assert update.position >= last
+            last, count = update.position, count + len(update.committed)
         assert held(state) <= 30 * RATE
         assert state.start + len(state.sound) == 1600 + (index + 1) * len(SOUND)
     assert state.start > 30 * RATE
     assert count > 0
 
 
-def test_the_next_window_is_told_what_was_said(random_recogniser: WhisperModel) -> None:
-    model = CausalStream(random_recogniser, CausalConfig(prompt=6))
-    state, heard = model.init_state(), list[TranscriptUpdate]()
+def test_the_next_window_is_told_what_was_said(random_recognizer: WhisperModel) -> None:
+    model = CausalStream(random_recognizer, CausalStreamConfig(prompt=6))
+    state, updates = model.init_state(), list[TranscriptUpdate]()
     while state.start == 0:
-        state, news = model.step(state, SOUND)
-        heard += news
-    said = text_of([word for news in heard for word in news.committed])
-    assert 0 < len(state.before) <= 6
-    tokenizer = random_recogniser.tokenizer
-    assert tokenizer.decode(state.before).strip() in said
-    assert state.draft.opening[: 1 + len(state.before)] == (tokenizer.previous, *state.before)
-    forgetful = CausalStream(random_recogniser, CausalConfig(prompt=0))
+        state, new = model.step(state, SOUND)
+        updates += new
+    text = join_words([word for update in updates for word in update.committed])
+    assert 0 < len(state.prompt) <= 6
+    tokenizer = random_recognizer.tokenizer
+    assert tokenizer.decode(state.prompt).strip() in text
+    assert state.hypothesis.opening[: 1 + len(state.prompt)] == (tokenizer.previous, *state.prompt)
+    forgetful = CausalStream(random_recognizer, CausalStreamConfig(prompt=0))
     other = forgetful.init_state()
     while other.start == 0:
         other, _ = forgetful.step(other, SOUND)
-    assert other.before == ()
+    assert other.prompt == ()
 
 
-def held(state: CausalState) -> int:
+def held(state: CausalStreamState) -> int:
     return len(state.sound)
 
 
 def test_an_empty_stream_says_nothing(model: CausalStream) -> None:
-    state, heard = model.step(model.init_state(), np.zeros(0, np.float32))
-    assert heard == []
+    state, updates = model.step(model.init_state(), np.zeros(0, np.float32))
+    assert updates == []
     assert [h.committed for h in model.flush(state)] == [()]
 
 
-def test_patience_writes_later_or_sooner(random_recogniser: WhisperModel) -> None:
-    def said(patience: float) -> int:
-        model = CausalStream(random_recogniser, CausalConfig(patience=patience))
+def test_the_end_bias_writes_later_or_sooner(random_recognizer: WhisperModel) -> None:
+    def letters(end_bias: float) -> int:
+        model = CausalStream(random_recognizer, CausalStreamConfig(end_bias=end_bias))
         return sum(len(word.text) for h in parts_of(model, SOUND, []) for word in h.committed)
 
-    assert said(1e4) == 0
-    assert said(-1e4) > 0
+    assert letters(1e4) == 0
+    assert letters(-1e4) > 0

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from models.asr.streaming.final_pass import LONGEST, WhisperFinalPass
+from models.asr.streaming.final_pass import MAX_PART, WhisperFinalPass
 from models.asr.whisper.loading import WhisperModel
-from models.asr.words import RATE, text_of
+from models.asr.words import RATE, join_words
 from tests.models.asr.conftest import Clip
 from tests.models.asr.streaming.test_offline import in_order, wer
 
@@ -31,17 +31,17 @@ def test_a_turn_longer_than_a_window_is_cut_where_it_is_quiet(
     told = [jfk, concord, jfk, concord]
     long = np.concatenate([part for clip in told for part in (clip.samples, pause)])  # 33 s
     words = final.transcribe(long)
-    assert len(long) > LONGEST
+    assert len(long) > MAX_PART
     assert wer(Clip(" ".join(clip.text for clip in told), long), words) <= 0.1
     assert in_order(words, len(long))
 
 
 @pytest.mark.parametrize("length", [0, 100, RATE])
 def test_no_speech_has_no_words(final: WhisperFinalPass, length: int) -> None:
-    assert text_of(final.transcribe(np.zeros(length, np.float32))) == ""
+    assert join_words(final.transcribe(np.zeros(length, np.float32))) == ""
 
 
 def test_silence_after_the_last_word_adds_nothing(final: WhisperFinalPass, concord: Clip) -> None:
     hiss = np.random.default_rng(0).standard_normal(4 * RATE).astype(np.float32) * 2e-4
-    heard = final.transcribe(np.concatenate([concord.samples, hiss]))
-    assert wer(concord, heard) == 0
+    found = final.transcribe(np.concatenate([concord.samples, hiss]))
+    assert wer(concord, found) == 0

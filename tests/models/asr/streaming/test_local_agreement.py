@@ -10,17 +10,17 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from models.asr.streaming.local_agreement import LocalAgreement, LocalAgreementConfig
 from models.asr.whisper.loading import WhisperModel
-from models.asr.words import RATE, TranscriptUpdate, text_of
+from models.asr.words import RATE, TranscriptUpdate, join_words
 from models.streaming import run
 from tests.models.asr.conftest import Clip
 
 SOUND = np.random.default_rng(0).standard_normal(3 * RATE).astype(np.float32) * 0.1
-QUICK = LocalAgreementConfig(interval=0.5, trim=1.2, rate=3.0, no_speech=1.0)
+QUICK = LocalAgreementConfig(interval=0.5, trim=1.2, max_token_rate=3.0, no_speech=1.0)
 
 
 @pytest.fixture(scope="module")
-def quick(random_recogniser: WhisperModel) -> LocalAgreement:
-    return LocalAgreement(random_recogniser, QUICK)
+def quick(random_recognizer: WhisperModel) -> LocalAgreement:
+    return LocalAgreement(random_recognizer, QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def whole(quick: LocalAgreement) -> list[TranscriptUpdate]:
 
 
 def test_an_untrained_network_says_enough_to_test_with(whole: list[TranscriptUpdate]) -> None:
-    assert any(heard.committed for heard in whole[:-1])
-    assert [heard.position for heard in whole] == [*range(8000, 48001, 8000), 48000]
+    assert any(updates.committed for updates in whole[:-1])
+    assert [updates.position for updates in whole] == [*range(8000, 48001, 8000), 48000]
 
 
 @given(cuts=st.lists(st.integers(0, len(SOUND)), max_size=8).map(sorted))
@@ -62,68 +62,73 @@ def test_a_copied_state_goes_on_the_same(
 
 
 @pytest.mark.parametrize("rate", [0.0, 3.0])
-def test_the_sound_that_is_kept_stays_bounded(rate: float, random_recogniser: WhisperModel) -> None:
-    config = replace(QUICK, rate=rate)  # at rate 0 transcripts are short, and rarely agree
-    recogniser = LocalAgreement(random_recogniser, config)
-    state = recogniser.init_state()
+def test_the_sound_that_is_kept_stays_bounded(
+    max_token_rate: float, random_recognizer: WhisperModel
+) -> None:
+    config = replace(
+        QUICK, max_token_rate=max_token_rate
+    )  # at rate 0 transcripts are short, and rarely agree
+    recognizer = LocalAgreement(random_recognizer, config)
+    state = recognizer.init_state()
     for seed in range(8):
         noise = np.random.default_rng(seed).standard_normal(RATE).astype(np.float32)
-        state, _ = recogniser.step(state, noise)
+        state, _ = recognizer.step(state, noise)
         assert len(state.sound) <= (2 * config.trim + config.interval) * RATE
-        assert len(state.before) <= 448
+        assert len(state.context) <= 448
 
 
 def test_in_a_hurry_only_the_newest_place_is_listened_to(quick: LocalAgreement) -> None:
-    state, heard = quick.step(quick.init_state(), SOUND[:30_000], skip_interim=True)
-    assert [news.position for news in heard] == [24_000]
-    state, heard = quick.step(state, SOUND[30_000:31_000], skip_interim=True)
-    assert heard == []
+    state, updates = quick.step(quick.init_state(), SOUND[:30_000], skip_interim=True)
+    assert [update.position for update in updates] == [24_000]
+    state, updates = quick.step(state, SOUND[30_000:31_000], skip_interim=True)
+    assert updates == []
 
 
 def test_places_count_from_where_the_stream_began(
     quick: LocalAgreement, whole: list[TranscriptUpdate]
 ) -> None:
-    state, heard = quick.step(quick.init_state(start=5000), SOUND)
+    state, updates = quick.step(quick.init_state(start=5000), SOUND)
     moved = [
-        replace(news, position=news.position + 5000, committed=(), tentative=()) for news in whole
+        replace(update, position=update.position + 5000, committed=(), tentative=())
+        for update in whole
     ]
-    assert [news.position for news in heard] == [news.position for news in moved[:-1]]
-    first = next(word for news in whole for word in news.committed)
-    again = next(word for news in heard for word in news.committed)
+    assert [update.position for update in updates] == [update.position for update in moved[:-1]]
+    first = next(word for update in whole for word in update.committed)
+    again = next(word for update in updates for word in update.committed)
     assert (again.start, again.end) == (first.start + 5000, first.end + 5000)
     assert state.start >= 5000
 
 
 def test_an_empty_stream_holds_no_words(quick: LocalAgreement) -> None:
-    assert [text_of(heard.committed) for heard in run(quick, [])] == [""]
+    assert [join_words(updates.committed) for updates in run(quick, [])] == [""]
 
 
 def test_real_speech_is_committed_while_it_is_spoken(tiny_en: WhisperModel, jfk: Clip) -> None:
-    recogniser = LocalAgreement(tiny_en)
-    heard = list(run(recogniser, np.array_split(jfk.samples, 40)))
-    words = [word for news in heard for word in news.committed]
+    recognizer = LocalAgreement(tiny_en)
+    updates = list(run(recognizer, np.array_split(jfk.samples, 40)))
+    words = [word for update in updates for word in update.committed]
     normalise = EnglishTextNormalizer()
-    assert jiwer.wer(normalise(jfk.text), normalise(text_of(words))) <= 0.1
+    assert jiwer.wer(normalise(jfk.text), normalise(join_words(words))) <= 0.1
     places = [place for word in words for place in (word.start, word.end)]
     assert places == sorted(places)
     assert places[0] >= 0
     assert places[-1] <= len(jfk.samples)
-    assert len([w for news in heard[:-1] for w in news.committed]) > 0.8 * len(words)
-    assert heard[-1].tentative == ()
-    for news in heard:
-        assert all(word.end <= news.position for word in news.committed)
+    assert len([w for update in updates[:-1] for w in update.committed]) > 0.8 * len(words)
+    assert updates[-1].tentative == ()
+    for update in updates:
+        assert all(word.end <= update.position for word in update.committed)
 
 
 def test_after_a_silence_the_words_are_committed_and_their_sound_is_gone(
     tiny_en: WhisperModel, concord: Clip
 ) -> None:
-    recogniser = LocalAgreement(tiny_en)
+    recognizer = LocalAgreement(tiny_en)
     pause = np.zeros(4 * RATE, np.float32)
-    state, heard = recogniser.step(
-        recogniser.init_state(), np.concatenate([concord.samples, pause])
+    state, updates = recognizer.step(
+        recognizer.init_state(), np.concatenate([concord.samples, pause])
     )
-    words = [word for news in heard for word in news.committed]
-    assert text_of(words).upper() == concord.text + "."
+    words = [word for update in updates for word in update.committed]
+    assert join_words(words).upper() == concord.text + "."
     assert words[-1].end <= state.start <= len(concord.samples) + RATE
     assert not state.committed
 
@@ -131,5 +136,5 @@ def test_after_a_silence_the_words_are_committed_and_their_sound_is_gone(
 @pytest.mark.parametrize("loudness", [0.0, 0.005, 0.1])
 def test_silence_and_noise_hold_no_words(loudness: float, tiny_en: WhisperModel) -> None:
     noise = np.random.default_rng(1).standard_normal(4 * RATE).astype(np.float32) * loudness
-    heard = list(run(LocalAgreement(tiny_en), [noise]))
-    assert [text_of(news.committed) for news in heard] == [""] * 5
+    updates = list(run(LocalAgreement(tiny_en), [noise]))
+    assert [join_words(update.committed) for update in updates] == [""] * 5

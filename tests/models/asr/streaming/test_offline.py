@@ -5,13 +5,13 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from models.asr.streaming.offline import transcribe
 from models.asr.whisper.loading import WhisperModel
-from models.asr.words import RATE, RecognizedWord, text_of
+from models.asr.words import RATE, RecognizedWord, join_words
 from tests.models.asr.conftest import Clip
 
 
 def wer(clip: Clip, words: list[RecognizedWord]) -> float:
     normalise = EnglishTextNormalizer()
-    return float(jiwer.wer(normalise(clip.text), normalise(text_of(words))))
+    return float(jiwer.wer(normalise(clip.text), normalise(join_words(words))))
 
 
 def in_order(words: list[RecognizedWord], limit: int) -> bool:

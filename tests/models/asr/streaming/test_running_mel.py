@@ -4,8 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.asr.streaming.running_mel import QUIET, RunningMel, running_log_mel
-from models.asr.whisper.mel import RANGE, log_mel
+from models.asr.streaming.running_mel import MIN_PEAK, RunningMel, running_log_mel
+from models.asr.whisper.mel import DYNAMIC_RANGE, log_mel
 from models.streaming import run
 
 RNG = np.random.default_rng(3)
@@ -39,7 +39,7 @@ def test_frames_after_the_loudest_are_those_of_the_whole_clip() -> None:
 
 
 def test_digital_silence_lies_at_the_floor_below_a_quiet_talker() -> None:
-    floor = (QUIET - RANGE + 4.0) / 4.0
+    floor = (MIN_PEAK - DYNAMIC_RANGE + 4.0) / 4.0
     assert torch.all(running_log_mel(np.zeros(1600, np.float32)) == floor)
 
 
@@ -48,7 +48,7 @@ def test_a_level_carried_over_scales_as_if_the_stream_went_on() -> None:
     state, _ = model.step(model.init_state(), SOUND)
     fresh, frames = model.step(model.init_state(state.loudest), SOUND[:1600])
     assert fresh.loudest == state.loudest
-    assert frames[0].min() >= (state.loudest - RANGE + 4.0) / 4.0
+    assert frames[0].min() >= (state.loudest - DYNAMIC_RANGE + 4.0) / 4.0
 
 
 @pytest.mark.parametrize("samples", [np.zeros((2, 400), np.float32), np.zeros(10, np.float32)])

@@ -3,7 +3,7 @@ import numpy as np
 from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.streaming.turn_end_only import TurnEndOnly
 from models.asr.whisper.loading import WhisperModel
-from models.asr.words import text_of
+from models.asr.words import join_words
 from tests.models.asr.conftest import Clip
 from tests.models.asr.streaming.test_offline import wer
 
@@ -18,4 +18,4 @@ def test_nothing_is_said_until_the_turn_is_over(tiny_en: WhisperModel, concord: 
     assert news.position == len(concord.samples)
     assert news.tentative == ()
     assert wer(concord, list(news.committed)) == 0
-    assert text_of(model.flush(model.init_state())[0].committed) == ""
+    assert join_words(model.flush(model.init_state())[0].committed) == ""

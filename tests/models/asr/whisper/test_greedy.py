@@ -4,45 +4,47 @@ from hypothesis import strategies as st
 
 from models.asr.whisper.greedy import greedy
 from models.asr.whisper.loading import WhisperModel
-from models.asr.whisper.logit_filters import Rules
+from models.asr.whisper.logit_filters import LogitFilters
 
 MEL = torch.randn(1, 80, 200, generator=torch.Generator().manual_seed(3))
 
 
-def plain(recogniser: WhisperModel, rules: Rules, opening: list[int], count: int) -> list[int]:
+def plain(
+    recognizer: WhisperModel, filters: LogitFilters, opening: list[int], count: int
+) -> list[int]:
     """Decode token by token, reading everything anew each time."""
-    model, said = recogniser.model, list[int]()
+    model, tokens = recognizer.model, list[int]()
     sound = model.init_state(model.encode(MEL))
-    while len(said) < count:
-        hidden, _ = model.decode(torch.tensor([[*opening, *said]]), sound)
-        token = int(rules.apply(model.logits(hidden[0, -1]), said).argmax())
-        if token == rules.tokenizer.end:
+    while len(tokens) < count:
+        hidden, _ = model.decode(torch.tensor([[*opening, *tokens]]), sound)
+        token = int(filters.apply(model.logits(hidden[0, -1]), tokens).argmax())
+        if token == filters.tokenizer.end:
             break
-        said.append(token)
-    return said
+        tokens.append(token)
+    return tokens
 
 
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
 def test_any_draft_and_any_forced_beginning_gives_the_plain_result(
-    data: st.DataObject, random_recogniser: WhisperModel
+    data: st.DataObject, random_recognizer: WhisperModel
 ) -> None:
-    model = random_recogniser.model
-    rules = Rules(random_recogniser.tokenizer, timestamps=False)
-    opening = list(random_recogniser.tokenizer.opening(None, timestamps=False))
-    expected = plain(random_recogniser, rules, opening, 8)
+    model = random_recognizer.model
+    filters = LogitFilters(random_recognizer.tokenizer, timestamps=False)
+    opening = list(random_recognizer.tokenizer.opening(None, timestamps=False))
+    expected = plain(random_recognizer, filters, opening, 8)
     right = data.draw(st.integers(0, len(expected)))
     wrong = data.draw(st.lists(st.integers(300, 4000), max_size=4))
     forced = data.draw(st.integers(0, right))
     result = greedy(
         model,
-        rules,
+        filters,
         model.init_state(model.encode(MEL)),
         opening,
         forced=expected[:forced],
         draft=[*expected[forced:right], *wrong],
-        longest=8 - forced,
+        max_tokens=8 - forced,
     )
     assert list(result.tokens) == expected[forced:]
-    assert len(result.chances) == len(result.tokens)
+    assert len(result.log_probs) == len(result.tokens)
     assert 0 <= result.no_speech <= 1

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.asr.whisper.mel import HOP, StreamingMel, log_mel, mel_filters, normalise
+from models.asr.whisper.mel import HOP, StreamingMel, log_mel, mel_filters, normalize
 from models.streaming import run
 
 # From openai/whisper (MIT): whisper/assets/mel_filters.npz.
@@ -35,7 +35,7 @@ def test_any_chunking_gives_the_frames_of_the_whole(cuts: list[int]) -> None:
     frames = torch.stack(list(run(StreamingMel(), np.split(SOUND, cuts))))
     assert len(frames) == len(SOUND) // HOP
     # Frames are transformed in batches of other sizes: float32 rounding of log energies.
-    torch.testing.assert_close(normalise(frames).T, log_mel(SOUND), rtol=0, atol=1e-5)
+    torch.testing.assert_close(normalize(frames).T, log_mel(SOUND), rtol=0, atol=1e-5)
 
 
 def test_later_sound_never_changes_earlier_frames() -> None:

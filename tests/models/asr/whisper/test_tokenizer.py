@@ -14,7 +14,7 @@ def test_muted_tokens_are_those_that_the_converted_model_lists(
     tiny_en: WhisperModel, weights_folder: Path
 ) -> None:
     listed = json.loads((weights_folder / "tiny.en" / "config.json").read_text())
-    assert list(tiny_en.tokenizer.muted) == listed["suppress_ids"]
+    assert list(tiny_en.tokenizer.suppressed) == listed["suppress_ids"]
     assert list(tiny_en.tokenizer.blank) == listed["suppress_ids_begin"]
 
 
@@ -28,8 +28,8 @@ def test_words_keep_their_punctuation_and_their_space(tiny_en: WhisperModel) -> 
 
 def test_the_core_of_a_word_has_no_closing_punctuation(tiny_en: WhisperModel) -> None:
     word = tiny_en.tokenizer.encode(" end...?")
-    assert tiny_en.tokenizer.decode(word[: tiny_en.tokenizer.core(word)]) == " end"
-    assert tiny_en.tokenizer.core(tiny_en.tokenizer.encode(".")) == 1
+    assert tiny_en.tokenizer.decode(word[: tiny_en.tokenizer.core_length(word)]) == " end"
+    assert tiny_en.tokenizer.core_length(tiny_en.tokenizer.encode(".")) == 1
 
 
 def test_the_name_of_a_special_token_is_plain_text(tiny_en: WhisperModel) -> None:

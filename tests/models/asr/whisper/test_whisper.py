@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.asr.whisper.whisper import TextState
+from models.asr.whisper.whisper import DecoderState
 from tests.models.asr.tiny import SMALL, tiny_whisper
 
 MODEL = tiny_whisper()
@@ -36,10 +36,10 @@ def test_a_cut_state_has_forgotten_what_came_later() -> None:
 
 def test_taken_rows_go_on_as_their_own_streams() -> None:
     rows = torch.stack([TOKENS[0, :6], TOKENS[0, 6:12]])
-    start = SOUND.take(torch.tensor([0, 0])) if SOUND.text else TextState(SOUND.sound, ())
+    start = SOUND.select_rows(torch.tensor([0, 0])) if SOUND.text else DecoderState(SOUND.sound, ())
     two = tuple((k.expand(2, -1, -1, -1), v.expand(2, -1, -1, -1)) for k, v in start.sound)
-    _, state = MODEL.decode(rows, TextState(two, ()))
-    swapped, _ = MODEL.decode(TOKENS[:, :2].expand(2, -1), state.take(torch.tensor([1, 0])))
+    _, state = MODEL.decode(rows, DecoderState(two, ()))
+    swapped, _ = MODEL.decode(TOKENS[:, :2].expand(2, -1), state.select_rows(torch.tensor([1, 0])))
     _, alone = MODEL.decode(rows[1:], SOUND)
     expected, _ = MODEL.decode(TOKENS[:, :2], alone)
     torch.testing.assert_close(swapped[:1], expected, rtol=0, atol=1e-4)

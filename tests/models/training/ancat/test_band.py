@@ -17,7 +17,7 @@ Text = tuple[Tensor, Tensor, Tensor]  # labels, frames and counts
 def drawn(seed: int, time: int, most: int) -> tuple[Transducer, Tensor, Text]:
     """Return a transducer, frames of two clips, and their labels, frames and counts."""
     torch.manual_seed(seed)
-    transducer = Transducer(TransducerConfig(units=UNITS, heard=WIDTH, width=8)).double()
+    transducer = Transducer(TransducerConfig(units=UNITS, encoder_width=WIDTH, width=8)).double()
     labels = torch.randint(1, UNITS, (2, most))
     frames = torch.tensor([time, max(1, time - 3)])
     counts = torch.tensor([most, most // 2])
@@ -92,7 +92,9 @@ def test_sharper_scores_lose_hardly_anything_outside_the_band() -> None:
         head[row, 1 : 2 * int(counts[row]) : 2].scatter_(1, labels[row, : counts[row], None], 9.0)
     # The transducer itself is made to write where the head does.
     hidden = torch.cat([head.double(), hidden], 2)
-    sharp = Transducer(TransducerConfig(units=UNITS, heard=UNITS + WIDTH, width=UNITS)).double()
+    sharp = Transducer(
+        TransducerConfig(units=UNITS, encoder_width=UNITS + WIDTH, width=UNITS)
+    ).double()
     torch.nn.init.zeros_(sharp.from_written.weight)
     torch.nn.init.zeros_(sharp.from_written.bias)
     sharp.from_heard.weight.data = 0.2 * torch.eye(UNITS, UNITS + WIDTH, dtype=torch.float64)

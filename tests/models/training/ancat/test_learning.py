@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from models.asr.ancat.encoder import AncatEncoder
 from models.asr.ancat.network import Ancat, AncatConfig
-from models.asr.ancat.search import Search
+from models.asr.ancat.search import TransducerSearch
 from models.asr.ancat.transducer import transducer_loss
 from models.asr.whisper.whisper import WhisperConfig
 
@@ -79,7 +79,7 @@ def test_a_tiny_model_learns_to_write_what_it_hears_and_not_to_wait_where_that_d
     model.eval().requires_grad_(False)
     mel, letters, _ = tones.draw(6, torch.Generator().manual_seed(7))
     assert model.encode(mel).delays().mean() < 1
-    encoder, search, alike = AncatEncoder(model), Search(model.transducer), 0.0
+    encoder, search, alike = AncatEncoder(model), TransducerSearch(model.transducer), 0.0
     for row, wanted in zip(mel, letters.tolist(), strict=True):
         state, heard = encoder.step(encoder.init_state(), row)
         written = search.init_state()

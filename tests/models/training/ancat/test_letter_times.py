@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.asr.ancat.letters import encode
+from models.asr.ancat.letters import to_units
 from models.training.ancat.letter_times import read, targets, times
 
 
@@ -13,7 +13,7 @@ def test_letters_are_spread_over_their_word_and_a_pause_lies_before_it() -> None
     said = times("No, it's", [(4, 15), (9, 75)])
     np.testing.assert_allclose(said[:3], [0.1, 0.2, 0.3])
     np.testing.assert_allclose(said[3:], 1.5 - 0.11 * np.arange(4, -1, -1))
-    assert len(said) == len(encode("No, it's"))
+    assert len(said) == len(to_units("No, it's"))
 
 
 def test_nothing_is_known_of_clips_that_were_not_aligned_or_to_another_text() -> None:

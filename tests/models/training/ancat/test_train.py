@@ -11,8 +11,8 @@ import pytest
 import soundfile
 import torch
 
-from models.asr.ancat import letters as ancat_letters
-from models.asr.ancat.loading import load, trained
+from models.asr.ancat.letters import to_text, to_units
+from models.asr.ancat.loading import load_ancat, trained_tensors
 from models.asr.ancat.network import FRAME, AncatConfig
 from models.asr.words import RATE
 from models.training.ancat.batch import TrainingUtterance, make_batch
@@ -81,8 +81,8 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(begin_run: Begin) -> No
     assert halved.step == 2
     train(halved, 4, skip, every=100)
     assert halved.sound == whole.sound > 0
-    for name, tensor in trained(whole.model).items():
-        torch.testing.assert_close(trained(halved.model)[name], tensor, rtol=0, atol=0)
+    for name, tensor in trained_tensors(whole.model).items():
+        torch.testing.assert_close(trained_tensors(halved.model)[name], tensor, rtol=0, atol=0)
         torch.testing.assert_close(halved.average[name], whole.average[name], rtol=0, atol=0)
     steps = (halved.folder / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in steps] == [1, 2, 3, 4]
@@ -105,7 +105,7 @@ def test_steps_change_everything_but_the_frozen_front(begin_run: Begin) -> None:
         for name, value in run.model.state_dict().items()
         if not torch.equal(value, before[name])
     }
-    assert changed == set(trained(run.model))
+    assert changed == set(trained_tensors(run.model))
 
 
 def test_the_same_items_again_and_again_are_learnt(begin_run: Begin) -> None:
@@ -137,8 +137,8 @@ def test_a_run_begins_with_the_smoothed_weights_of_another(begin_run: Begin) -> 
     causal = replace(shared.config.model, mode="causal")
     run = begin_run("row", start="shared", model=causal)
     assert run.step == 0
-    assert not any(name.startswith("schedulers") for name in trained(run.model))
-    for name, tensor in trained(run.model).items():
+    assert not any(name.startswith("schedulers") for name in trained_tensors(run.model))
+    for name, tensor in trained_tensors(run.model).items():
         torch.testing.assert_close(tensor, shared.average[name], rtol=0, atol=0)
 
 
@@ -146,10 +146,10 @@ def test_the_kept_weights_are_the_average_and_say_what_they_are(begin_run: Begin
     run = begin_run("kept", late=0.01)
     train(run, 3, skip, every=100)
     save_run(run)
-    model, about = load(run.folder / WEIGHTS, run.folder)
+    model, about = load_ancat(run.folder / WEIGHTS, run.folder)
     assert (about["step"], about["late"]) == (3, 0.01)
     assert model.config == run.config.model
-    for name, tensor in trained(model).items():
+    for name, tensor in trained_tensors(model).items():
         torch.testing.assert_close(tensor, run.average[name].half().float(), rtol=0, atol=0)
     torch.testing.assert_close(
         averaged(run).pool.weight, run.average["pool.weight"], rtol=0, atol=0
@@ -212,7 +212,7 @@ def test_gates_cool_from_one_and_stay_cold() -> None:
 
 
 def spoken() -> TrainingUtterance:
-    units = tuple(ancat_letters.encode("a tone"))
+    units = tuple(to_units("a tone"))
     return TrainingUtterance(
         np.full(RATE, 0.1, np.float32), units, np.linspace(0.3, 0.9, len(units))
     )
@@ -226,7 +226,7 @@ def test_a_batch_has_whole_utterances_one_or_more_and_silence_after_them() -> No
         assert heard.mel.shape[2] % 4 == 0
         assert heard.mel.shape[2] <= 100 * (2 * 6.0 + 2)
         for row, count in zip(heard.labels.tolist(), heard.counts.tolist(), strict=True):
-            text = ancat_letters.decode(row[:count])
+            text = to_text(row[:count])
             assert text == " a tone" * (count // 7)
             tones.add(count // 7)
         for told, row in zip(heard.guide.tolist(), heard.labels.tolist(), strict=True):

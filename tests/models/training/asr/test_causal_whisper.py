@@ -9,7 +9,7 @@ import soundfile
 import torch
 
 from models.asr.whisper import lora
-from models.asr.whisper.loading import read
+from models.asr.whisper.loading import read_checkpoint
 from models.asr.words import RATE
 from models.training.asr import clips
 from models.training.asr.adapter_run import AdapterRun, AdapterTrainingConfig, open_run, save_run
@@ -106,7 +106,7 @@ def test_the_kept_adapter_is_the_average_and_loads(begin_run: Begin) -> None:
     save_run(run)
     for parameter, value in zip(run.trained, own, strict=True):
         torch.testing.assert_close(parameter.data, value, rtol=0, atol=0)
-    plain = read(Path(run.config.model)).build()
+    plain = read_checkpoint(Path(run.config.model)).build()
     about = lora.load(plain, run.folder / "adapter.safetensors")
     assert about["step"] == 3
     for mean, value in zip(run.average, lora.adapter(plain).values(), strict=True):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.asr.whisper.align import FRAME
+from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
 from models.training.asr.mixing import TrainingItem, Utterance, augment, mix, without_start

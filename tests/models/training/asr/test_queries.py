@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from models.asr.streaming.causal import Blocks
+from models.asr.streaming.causal_encoder import BlockSizes
 from models.asr.whisper.whisper import Whisper, WhisperConfig
 from models.training.asr.queries import (
     EARLY,
@@ -18,7 +18,7 @@ from models.training.asr.queries import (
 )
 
 END = 99
-BLOCKS = Blocks(chunk=5, first=10)
+BLOCKS = BlockSizes(chunk=5, first=10)
 OPENING = (90, 91)
 
 

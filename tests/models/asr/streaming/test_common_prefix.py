@@ -1,11 +1,11 @@
-from models.asr.streaming.agreement import agreed, without_loop
+from models.asr.streaming.common_prefix import common_prefix
 from models.asr.whisper.loading import WhisperModel
-from models.asr.whisper.tokenizer import Tokenizer
+from models.asr.whisper.tokenizer import WhisperTokenizer
 
 
-def common(tokenizer: Tokenizer, last: str, now: str) -> str:
+def common(tokenizer: WhisperTokenizer, last: str, now: str) -> str:
     words = [tokenizer.words(tokenizer.encode(text)) for text in (last, now)]
-    return "".join(tokenizer.decode(word) for word in agreed(tokenizer, *words))
+    return "".join(tokenizer.decode(word) for word in common_prefix(tokenizer, *words))
 
 
 def test_agreement_ends_at_the_first_other_word(tiny_en: WhisperModel) -> None:
@@ -26,10 +26,3 @@ def test_the_mark_after_the_last_word_waits(tiny_en: WhisperModel) -> None:
 def test_nothing_is_agreed_on_with_silence(tiny_en: WhisperModel) -> None:
     assert common(tiny_en.tokenizer, "", " you") == ""
     assert common(tiny_en.tokenizer, " you", "") == ""
-
-
-def test_a_loop_at_the_end_is_said_once() -> None:
-    assert without_loop([7, 1, 2, 1, 2, 1, 2]) == [7, 1, 2]
-    assert without_loop([5, 5, 5, 5]) == [5]
-    assert without_loop([1, 2, 1, 2]) == [1, 2, 1, 2]
-    assert without_loop([]) == []

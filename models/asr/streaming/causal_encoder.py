@@ -20,7 +20,7 @@ FIRST = 30  # frames of 20 ms in the first block: a first word needs about as mu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blocks:
+class BlockSizes:
     """How sound is cut: frames of 20 ms in the first block, and in each one after it."""
 
     chunk: int
@@ -40,7 +40,7 @@ class Blocks:
         return self.chunk if position else max(self.first, self.chunk)
 
 
-def block_mask(frames: int, blocks: Blocks) -> Tensor:
+def block_mask(frames: int, blocks: BlockSizes) -> Tensor:
     """Return bool (frames, frames), True where a frame of that row may look."""
     mask = torch.zeros(frames, frames, dtype=torch.bool)
     start = 0
@@ -50,7 +50,7 @@ def block_mask(frames: int, blocks: Blocks) -> Tensor:
     return mask
 
 
-def encode_masked(model: Whisper, mel: Tensor, blocks: Blocks | None) -> Tensor:
+def encode_masked(model: Whisper, mel: Tensor, blocks: BlockSizes | None) -> Tensor:
     """Encode a whole clip under the mask: (batch, mels, n) to (batch, ceil(n / 2), width).
 
     Without `blocks` every frame sees every other, as published.
@@ -72,7 +72,7 @@ def encode_masked(model: Whisper, mel: Tensor, blocks: Blocks | None) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EncoderState:
+class CausalEncoderState:
     """What the encoder remembers of a stream, for a batch of one.
 
     `mel` (1, mels, n) and `conv` (1, width, n) are the ends of the convolutions' inputs;
@@ -94,17 +94,17 @@ class CausalEncoder:
     30 s; then its caller begins another.
     """
 
-    def __init__(self, model: Whisper, blocks: Blocks) -> None:
+    def __init__(self, model: Whisper, blocks: BlockSizes) -> None:
         if max(blocks.first, blocks.chunk) > model.config.audio_context:
             raise ValueError(f"a block of {blocks} is longer than the model's window")
         self.model = model
         self.blocks = blocks
 
-    def init_state(self) -> EncoderState:
+    def init_state(self) -> CausalEncoderState:
         config, like = self.model.config, self.model.encoder.positions
         zeros = like.new_zeros
         # One frame of zeros before the first: what the convolutions are padded with offline.
-        return EncoderState(
+        return CausalEncoderState(
             mel=zeros(1, config.mels, 1),
             conv=zeros(1, config.audio_width, 1),
             waiting=zeros(1, 0, config.audio_width),
@@ -112,7 +112,9 @@ class CausalEncoder:
             position=0,
         )
 
-    def step(self, state: EncoderState, mel: Tensor) -> tuple[EncoderState, list[Tensor]]:
+    def step(
+        self, state: CausalEncoderState, mel: Tensor
+    ) -> tuple[CausalEncoderState, list[Tensor]]:
         """Consume (mels, n) and return the blocks that became full, each (frames, width).
 
         Raises:
@@ -126,9 +128,9 @@ class CausalEncoder:
             encoded, past = self._encode(waiting[:, :size], past, position)
             waiting, position = waiting[:, size:], position + size
             done.append(encoded)
-        return EncoderState(mel_tail, conv_tail, waiting, past, position), done
+        return CausalEncoderState(mel_tail, conv_tail, waiting, past, position), done
 
-    def flush(self, state: EncoderState) -> list[Tensor]:
+    def flush(self, state: CausalEncoderState) -> list[Tensor]:
         """Return the last block, shorter than the others, as if zeros followed the sound."""
         end = state.mel.new_zeros(1, state.mel.shape[1], 1)
         mel = torch.cat([state.mel, end], 2)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from models.asr.streaming.causal import Blocks, CausalEncoder, block_mask, encode_masked
+from models.asr.streaming.causal_encoder import BlockSizes, CausalEncoder, block_mask, encode_masked
 from models.asr.whisper.whisper import Whisper, WhisperConfig
 
 CONFIG = WhisperConfig(
@@ -32,10 +32,12 @@ def random_whisper() -> Whisper:
 
 MODEL = random_whisper()
 MEL = torch.randn(8, 101, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
-SIZES = st.sampled_from([Blocks(chunk=5, first=12), Blocks(chunk=7, first=3), Blocks(chunk=30)])
+SIZES = st.sampled_from(
+    [BlockSizes(chunk=5, first=12), BlockSizes(chunk=7, first=3), BlockSizes(chunk=30)]
+)
 
 
-def streamed(mel: Tensor, blocks: Blocks, cuts: list[int]) -> Tensor:
+def streamed(mel: Tensor, blocks: BlockSizes, cuts: list[int]) -> Tensor:
     encoder = CausalEncoder(MODEL, blocks)
     state, done = encoder.init_state(), []
     for part in mel.tensor_split(cuts, dim=1):
@@ -46,7 +48,9 @@ def streamed(mel: Tensor, blocks: Blocks, cuts: list[int]) -> Tensor:
 
 @settings(deadline=None)
 @given(blocks=SIZES, cuts=st.lists(st.integers(0, 101), max_size=9).map(sorted))
-def test_streamed_equals_masked_offline_however_it_is_cut(blocks: Blocks, cuts: list[int]) -> None:
+def test_streamed_equals_masked_offline_however_it_is_cut(
+    blocks: BlockSizes, cuts: list[int]
+) -> None:
     offline = encode_masked(MODEL, MEL[None], blocks)[0]
     # float64: only the order of a few hundred additions differs
     torch.testing.assert_close(streamed(MEL, blocks, cuts), offline, rtol=0, atol=1e-11)
@@ -54,7 +58,7 @@ def test_streamed_equals_masked_offline_however_it_is_cut(blocks: Blocks, cuts: 
 
 @pytest.mark.parametrize("frames", range(1, 12))
 def test_streamed_equals_masked_offline_at_any_length(frames: int) -> None:
-    blocks = Blocks(chunk=2, first=3)
+    blocks = BlockSizes(chunk=2, first=3)
     offline = encode_masked(MODEL, MEL[None, :, :frames], blocks)[0]
     torch.testing.assert_close(
         streamed(MEL[:, :frames], blocks, [1, 4]), offline, rtol=0, atol=1e-11
@@ -69,7 +73,7 @@ def test_a_mask_without_blocks_is_the_published_encoder() -> None:
 
 @given(st.integers(0, 100), SIZES)
 @settings(deadline=None)
-def test_later_sound_never_changes_earlier_frames(changed: int, blocks: Blocks) -> None:
+def test_later_sound_never_changes_earlier_frames(changed: int, blocks: BlockSizes) -> None:
     other = MEL.clone()
     other[:, changed:] += 1.0
     before, after = (encode_masked(MODEL, mel[None], blocks)[0] for mel in (MEL, other))
@@ -80,7 +84,7 @@ def test_later_sound_never_changes_earlier_frames(changed: int, blocks: Blocks) 
 
 
 def test_a_state_is_a_value_that_two_streams_can_go_on_from() -> None:
-    encoder = CausalEncoder(MODEL, Blocks(chunk=5, first=12))
+    encoder = CausalEncoder(MODEL, BlockSizes(chunk=5, first=12))
     state, _ = encoder.step(encoder.init_state(), MEL[:, :40])
     once = encoder.step(state, MEL[:, 40:70])[1]
     encoder.step(state, -MEL[:, 40:])
@@ -90,13 +94,13 @@ def test_a_state_is_a_value_that_two_streams_can_go_on_from() -> None:
 
 
 def test_the_mask_opens_whole_blocks_and_all_before_them() -> None:
-    mask = block_mask(9, Blocks(chunk=2, first=4))
+    mask = block_mask(9, BlockSizes(chunk=2, first=4))
     assert mask.sum(1).tolist() == [4, 4, 4, 4, 6, 6, 8, 8, 9]
     assert all(bool(row[: int(row.sum())].all()) for row in mask)
 
 
 def test_a_block_comes_out_as_soon_as_its_last_frame_is_known() -> None:
-    encoder = CausalEncoder(MODEL, Blocks(chunk=5, first=12))
+    encoder = CausalEncoder(MODEL, BlockSizes(chunk=5, first=12))
     state, done = encoder.step(encoder.init_state(), MEL[:, :24])
     assert not done
     state, done = encoder.step(state, MEL[:, 24:25])
@@ -105,7 +109,7 @@ def test_a_block_comes_out_as_soon_as_its_last_frame_is_known() -> None:
 
 
 def test_sound_past_the_last_position_is_refused_by_name() -> None:
-    encoder = CausalEncoder(MODEL, Blocks(chunk=10, first=10))
+    encoder = CausalEncoder(MODEL, BlockSizes(chunk=10, first=10))
     with pytest.raises(ValueError, match="begin a new state"):
         encoder.step(encoder.init_state(), torch.zeros(8, 160, dtype=torch.float64))
     with pytest.raises(ValueError, match="at most 64"):
@@ -115,4 +119,4 @@ def test_sound_past_the_last_position_is_refused_by_name() -> None:
 @pytest.mark.parametrize("sizes", [(0, 5), (5, 0)])
 def test_empty_blocks_are_refused(sizes: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="at least one frame"):
-        Blocks(chunk=sizes[0], first=sizes[1])
+        BlockSizes(chunk=sizes[0], first=sizes[1])

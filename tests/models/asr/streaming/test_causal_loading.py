@@ -5,8 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from models.asr.streaming.causal_load import CHUNKS, adapted, adapter_of, causal, published
-from models.asr.streaming.causal_stream import CausalConfig, CausalStream
+from models.asr.streaming.causal_loading import (
+    CHUNK_FRAMES,
+    adapted_models,
+    adapter_file,
+    load_carelesswhisper,
+    make_causal,
+)
+from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig
 from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.whisper import lora
 from models.asr.whisper.loading import WhisperModel
@@ -19,7 +25,7 @@ from tests.models.asr.streaming.test_offline import in_order, wer
 
 
 def test_what_is_not_adapted_is_shared_with_the_offline_model(tiny_en: WhisperModel) -> None:
-    made = causal(tiny_en)
+    made = make_causal(tiny_en)
     own = {p.data_ptr() for p in tiny_en.model.parameters()}
     fresh = [p for p in made.model.parameters() if p.data_ptr() not in own]
     total = sum(p.numel() for p in made.model.parameters())
@@ -29,21 +35,21 @@ def test_what_is_not_adapted_is_shared_with_the_offline_model(tiny_en: WhisperMo
 
 
 def test_making_it_causal_leaves_the_offline_model_alone(
-    random_recogniser: WhisperModel, tmp_path: Path
+    random_recognizer: WhisperModel, tmp_path: Path
 ) -> None:
-    before = {name: value.clone() for name, value in random_recogniser.model.state_dict().items()}
-    other = causal_copy(random_recogniser, tmp_path / "adapter.safetensors")
-    made = causal(random_recogniser, tmp_path / "adapter.safetensors")
-    for name, value in random_recogniser.model.state_dict().items():
+    before = {name: value.clone() for name, value in random_recognizer.model.state_dict().items()}
+    other = causal_copy(random_recognizer, tmp_path / "adapter.safetensors")
+    made = make_causal(random_recognizer, tmp_path / "adapter.safetensors")
+    for name, value in random_recognizer.model.state_dict().items():
         assert torch.equal(value, before[name])
     changed = [n for n, v in made.model.state_dict().items() if not torch.equal(v, before[n])]
     assert len(changed) == other
 
 
-def causal_copy(recogniser: WhisperModel, file: Path) -> int:
+def causal_copy(recognizer: WhisperModel, file: Path) -> int:
     """Write an adapter of random numbers to `file`; return how many layers it changes."""
-    model = Whisper(recogniser.model.config)
-    model.load_state_dict(recogniser.model.state_dict(), assign=True)
+    model = Whisper(recognizer.model.config)
+    model.load_state_dict(recognizer.model.state_dict(), assign=True)
     trained = lora.attach(model, rank=2, alpha=2, rng=torch.Generator().manual_seed(1))
     for parameter in trained:
         torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(2))
@@ -54,20 +60,20 @@ def causal_copy(recogniser: WhisperModel, file: Path) -> int:
 def test_a_model_without_adapters_is_refused_with_those_that_have_them(
     tiny_en: WhisperModel,
 ) -> None:
-    assert adapter_of("tiny.en").is_file()
-    assert adapted() == ("base", "tiny.en")
+    assert adapter_file("tiny.en").is_file()
+    assert adapted_models() == ("base", "tiny.en")
     with pytest.raises(WeightsError, match=r"huge was not made causal.*tiny\.en"):
-        causal(replace(tiny_en, name="huge"))
+        make_causal(replace(tiny_en, name="huge"))
 
 
 def test_a_file_that_is_no_published_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="not a CarelessWhisper checkpoint"):
-        published(tmp_path / "nothing.pt", tmp_path)
+        load_carelesswhisper(tmp_path / "nothing.pt", tmp_path)
 
 
 @pytest.fixture(scope="module")
 def streamed(tiny_en: WhisperModel, concord: Clip) -> list[TranscriptUpdate]:
-    model = CausalStream(causal(tiny_en), CausalConfig(chunk=CHUNKS[1000]))
+    model = CausalStream(make_causal(tiny_en), CausalStreamConfig(chunk=CHUNK_FRAMES[1000]))
     return list(run(model, np.array_split(concord.samples, 20)))
 
 

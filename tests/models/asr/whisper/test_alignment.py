@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.asr.whisper.align import token_starts
+from models.asr.whisper.alignment import token_starts
 
 
 def plain_best(gain: NDArray[np.float32]) -> float:

@@ -15,18 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.asr.whisper.checkpoint import Heads
-from models.asr.whisper.tokenizer import Tokenizer
-from models.asr.whisper.whisper import TextState, Whisper
+from models.asr.whisper.checkpoint import AlignmentHeads
+from models.asr.whisper.tokenizer import WhisperTokenizer
+from models.asr.whisper.whisper import DecoderState, Whisper
 
 FRAME = 320  # samples of an encoder frame: 20 ms
-MEDIAN = 7  # frames over which attention is smoothed
-LONGEST_PAUSED = 2.0  # a word beside a pause lasts at most so many median words
-LONGEST_MEDIAN = 0.7 * 16_000 / FRAME  # frames: slower speech than this is a wrong alignment
+MEDIAN_WIDTH = 7  # frames over which attention is smoothed
+MAX_LENGTH = 2.0  # a word beside a pause lasts at most so many median words
+MAX_MEDIAN = 0.7 * 16_000 / FRAME  # frames: slower speech than this is a wrong alignment
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class WordSpan:
     """One word's tokens, and its start and end in encoder frames since the window began."""
 
     tokens: tuple[int, ...]
@@ -36,14 +36,14 @@ class Span:
 
 def align(
     model: Whisper,
-    tokenizer: Tokenizer,
-    heads: Heads,
-    state: TextState,
+    tokenizer: WhisperTokenizer,
+    heads: AlignmentHeads,
+    state: DecoderState,
     words: Sequence[Sequence[int]],
     *,
     frames: int,
     language: str | None = None,
-) -> list[Span]:
+) -> list[WordSpan]:
     """Return the place of each of `words`, groups of text tokens, in the first `frames` frames.
 
     `state` is any state over the window's sound. Words are in order and do not overlap.
@@ -58,8 +58,8 @@ def align(
     starts = token_starts(looked.cpu().numpy())
     spans, first = [], 0
     for word in words:
-        end = first + tokenizer.core(word)
-        spans.append(Span(tuple(word), int(starts[first]), int(starts[end])))
+        end = first + tokenizer.core_length(word)
+        spans.append(WordSpan(tuple(word), int(starts[first]), int(starts[end])))
         first += len(word)
     return _without_pauses(spans)
 
@@ -68,7 +68,7 @@ def _smoothed(attention: Tensor) -> Tensor:
     """Standardise (heads, tokens, frames) over tokens, smooth over frames, average the heads."""
     deviation, mean = torch.std_mean(attention, dim=1, keepdim=True, correction=0)
     standard = (attention - mean) / deviation.clamp(min=1e-9)
-    reach = min(MEDIAN // 2, standard.shape[2] - 1)
+    reach = min(MEDIAN_WIDTH // 2, standard.shape[2] - 1)
     padded = torch.nn.functional.pad(standard, (reach, reach), mode="reflect")
     return padded.unfold(2, 2 * reach + 1, 1).median(dim=3).values.mean(dim=0)
 
@@ -100,7 +100,7 @@ def token_starts(gain: NDArray[np.float32]) -> NDArray[np.int64]:
     return starts
 
 
-def _without_pauses(spans: list[Span]) -> list[Span]:
+def _without_pauses(spans: list[WordSpan]) -> list[WordSpan]:
     """Shorten words that swallowed the pause beside them.
 
     The path has to put every frame of silence somewhere, mostly into the word before a pause
@@ -108,8 +108,8 @@ def _without_pauses(spans: list[Span]) -> list[Span]:
     starts late at a beginning.
     """
     lengths = [span.end - span.start for span in spans if span.end > span.start]
-    longest = int(LONGEST_PAUSED * min(float(np.median(lengths or [0])), LONGEST_MEDIAN))
-    kept: list[Span] = []
+    longest = int(MAX_LENGTH * min(float(np.median(lengths or [0])), MAX_MEDIAN))
+    kept: list[WordSpan] = []
     for index, span in enumerate(spans):
         start, end = span.start, span.end
         if longest and end - start > longest:
@@ -117,5 +117,5 @@ def _without_pauses(spans: list[Span]) -> list[Span]:
                 start = end - longest
             else:
                 end = start + longest
-        kept.append(Span(span.tokens, start, end))
+        kept.append(WordSpan(span.tokens, start, end))
     return kept

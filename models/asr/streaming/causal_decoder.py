@@ -1,0 +1,255 @@
+"""The decoder of a causal Whisper: transcribes the audio of a window so far, token by token.
+
+Each update first rescores the last tokens: a token that became less likely and is no longer the
+best one is dropped, with all tokens after it. Then new tokens follow until "end of text" is the
+best. With a beam, several hypotheses are extended side by side.
+
+Source: CarelessWhisper, Krichli et al. 2025, section 3.4 (greedy and beam, stability rule).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from models.asr.streaming.repetition import ends_in_repetition
+from models.asr.whisper.loading import WhisperModel
+from models.asr.whisper.logit_filters import NEVER
+from models.asr.whisper.whisper import DecoderLayer, DecoderState, KeyValue
+
+AudioCache = tuple[KeyValue, ...]  # one layer's cross-attention keys and values each
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedToken:
+    """A token, its latest log-probability, and the frame of the window that it attends to most."""
+
+    token: int
+    log_probability: float
+    frame: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CausalHypothesis:
+    """A transcript of a window.
+
+    The first `committed` of `tokens` are final. `text_cache` covers the opening and `tokens`,
+    perhaps without the last one. `total` sums the log-probabilities of `tokens` and of the end
+    of text after them.
+    """
+
+    opening: tuple[int, ...]
+    tokens: tuple[DecodedToken, ...] = ()
+    committed: int = 0
+    text_cache: tuple[KeyValue, ...] = ()
+    total: float = 0.0
+
+    @property
+    def token_ids(self) -> list[int]:
+        return [each.token for each in self.tokens]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenHypothesis:
+    """A hypothesis to extend: log-probabilities of its next token, and the frame it attends to."""
+
+    tokens: tuple[DecodedToken, ...]
+    state: DecoderState
+    log_probs: Tensor
+    frame: int
+
+    @property
+    def total(self) -> float:
+        return sum(each.log_probability for each in self.tokens)
+
+    def ends_with(self, token: int, end: int) -> bool:
+        """Return whether decoding stops at `token`: it is the end of text, or closes a loop."""
+        return token == end or ends_in_repetition([*(each.token for each in self.tokens), token])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecoderPass:
+    """One pass over several tokens: log-probabilities and the attended frame after each."""
+
+    log_probs: Tensor
+    frames: list[int]
+    state: DecoderState
+
+    def at(self, index: int, tokens: tuple[DecodedToken, ...], length: int) -> OpenHypothesis:
+        """Return the hypothesis `tokens` after position `index`, `length` tokens of the cache."""
+        state = self.state.cut(length)
+        return OpenHypothesis(tokens, state, self.log_probs[index], self.frames[index])
+
+
+class CausalDecoder:
+    """Extends hypotheses; shared by all streams.
+
+    An update may drop the last `unstable` tokens. `end_bias` is added to the score of "end of
+    text". A `beam` of 1 is greedy.
+    """
+
+    def __init__(
+        self, recognizer: WhisperModel, *, unstable: int, end_bias: float, beam: int = 1
+    ) -> None:
+        if beam < 1 or unstable < 0:
+            raise ValueError(f"expected a beam from 1 and unstable from 0, not {beam}, {unstable}")
+        self.unstable = unstable
+        self.beam = beam
+        self._end_bias = end_bias
+        self._recognizer = recognizer
+        self._model = recognizer.model
+        self._end = recognizer.tokenizer.end
+        self._suppressed = _suppressed(recognizer)
+
+    def update(
+        self, hypothesis: CausalHypothesis, audio: AudioCache, max_tokens: int
+    ) -> CausalHypothesis:
+        """Return `hypothesis` updated with `audio`, at most `max_tokens` tokens long."""
+        limit = min(max_tokens, self._model.config.text_context - len(hypothesis.opening))
+        decode = self._greedy if self.beam == 1 else self._beam_search
+        updated = decode(hypothesis, audio, limit)
+        return replace(updated, opening=hypothesis.opening, committed=hypothesis.committed)
+
+    def _greedy(
+        self, hypothesis: CausalHypothesis, audio: AudioCache, limit: int
+    ) -> CausalHypothesis:
+        """Drop the last tokens that are not stable, and append the likeliest ones."""
+        first, scored = self._rescore(hypothesis, audio)
+        tokens, stable = _stable_tokens(list(hypothesis.tokens), first, scored)
+        best = scored.at(stable, tuple(tokens), len(hypothesis.opening) + first + stable)
+        while len(best.tokens) < limit:
+            token = int(best.log_probs.argmax())
+            if best.ends_with(token, self._end):
+                break
+            (best,) = self._extend([(best, token)])
+        return self._finish(best)
+
+    def _beam_search(
+        self, hypothesis: CausalHypothesis, audio: AudioCache, limit: int
+    ) -> CausalHypothesis:
+        """Replace the last tokens by what a beam search finds.
+
+        It stops when the likeliest hypothesis of its length ends there. Comparing hypotheses of
+        several lengths would need a bonus for words: without one, the shortest wins.
+        """
+        first, scored = self._rescore(hypothesis, audio)
+        beam = [scored.at(0, hypothesis.tokens[:first], len(hypothesis.opening) + first)]
+        while len(beam[0].tokens) < limit:
+            options = self._options(beam)
+            extended = [
+                (one, token) for one, token in options if not one.ends_with(token, self._end)
+            ]
+            best, token = options[0]
+            if token == self._end or not extended:
+                return self._finish(best)
+            beam = self._extend(extended[: self.beam])
+        return self._finish(beam[0])
+
+    def _options(self, beam: Sequence[OpenHypothesis]) -> list[tuple[OpenHypothesis, int]]:
+        """Return hypotheses with a next token, the likeliest first: twice the beam."""
+        options: list[tuple[float, OpenHypothesis, int]] = []
+        for one in beam:
+            best = one.log_probs.topk(self.beam + 1)
+            pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
+            options += [
+                (one.total + log_probability, one, token) for log_probability, token in pairs
+            ]
+        options.sort(key=lambda option: -option[0])
+        return [(one, token) for _, one, token in options[: 2 * self.beam]]
+
+    def _rescore(self, hypothesis: CausalHypothesis, audio: AudioCache) -> tuple[int, DecoderPass]:
+        """Decode the last tokens of `hypothesis` again; return the index of the first one too."""
+        lead = len(hypothesis.opening) - 1
+        token_ids = [*hypothesis.opening, *hypothesis.token_ids]
+        first = max(hypothesis.committed, len(hypothesis.tokens) - self.unstable)
+        begin = lead + first if hypothesis.text_cache else 0
+        past = DecoderState(audio, hypothesis.text_cache).cut(begin).text if begin else ()
+        hidden, state, queries = self._model.decode_with_queries(
+            torch.tensor([token_ids[begin:]]), DecoderState(audio, past)
+        )
+        queries = [each[:, lead + first - begin :] for each in queries]
+        frames = attended_frames(self._recognizer, queries, audio)
+        log_probs = self._log_probs(hidden[0, lead + first - begin :])
+        return first, DecoderPass(log_probs, frames, state)
+
+    def _extend(self, pairs: Sequence[tuple[OpenHypothesis, int]]) -> list[OpenHypothesis]:
+        """Return each hypothesis of `pairs` with its next token, decoded as one batch."""
+        states = [one.state for one, _ in pairs]
+        text = tuple(
+            (torch.cat([k for k, _ in layer]), torch.cat([v for _, v in layer]))
+            for layer in zip(*(state.text for state in states), strict=True)
+        )
+        audio, count = states[0].sound, len(pairs)
+        batched = tuple(
+            (k.expand(count, -1, -1, -1), v.expand(count, -1, -1, -1)) for k, v in audio
+        )
+        hidden, state, queries = self._model.decode_with_queries(
+            torch.tensor([[token] for _, token in pairs]), DecoderState(batched, text)
+        )
+        log_probs = self._log_probs(hidden[:, 0])
+        # All attend to the same audio, as positions of one hypothesis would.
+        queries = [each.transpose(0, 1) for each in queries]
+        frames = attended_frames(self._recognizer, queries, audio)
+        extended = []
+        for index, (one, token) in enumerate(pairs):
+            own = tuple((k[index : index + 1], v[index : index + 1]) for k, v in state.text)
+            tokens = (*one.tokens, DecodedToken(token, float(one.log_probs[token]), one.frame))
+            extended.append(
+                OpenHypothesis(tokens, DecoderState(audio, own), log_probs[index], frames[index])
+            )
+        return extended
+
+    def _finish(self, best: OpenHypothesis) -> CausalHypothesis:
+        total = best.total + float(best.log_probs[self._end])
+        return CausalHypothesis((), best.tokens, 0, best.state.text, total)
+
+    def _log_probs(self, hidden: Tensor) -> Tensor:
+        scores = self._model.logits(hidden)
+        scores[:, self._suppressed] = NEVER
+        scores[:, self._end] += self._end_bias
+        return scores.log_softmax(1)
+
+
+def attended_frames(
+    recognizer: WhisperModel, queries: Sequence[Tensor], audio: Sequence[KeyValue]
+) -> list[int]:
+    """Return the frame that each position attends to most, by the alignment heads.
+
+    `queries` (1, positions, width) is each layer's input to its cross-attention over `audio`.
+    """
+    total = None
+    for layer, head in recognizer.heads:
+        module = recognizer.model.decoder.layers[layer]
+        assert isinstance(module, DecoderLayer)
+        scores = module.cross_attention.scores(queries[layer], audio[layer][0])
+        attention = scores[0, head].softmax(1)
+        total = attention if total is None else total + attention
+    assert total is not None
+    frames: list[int] = total.argmax(1).tolist()
+    return frames
+
+
+def _stable_tokens(
+    tokens: list[DecodedToken], first: int, scored: DecoderPass
+) -> tuple[list[DecodedToken], int]:
+    """Return the tokens that stay after rescoring, and how many of the rescored ones do.
+
+    Row i of `scored` follows token `first` + i - 1. A token stays if it became no less likely,
+    or is still the likeliest.
+    """
+    for index, old in enumerate(tokens[first:]):
+        row = scored.log_probs[index]
+        log_probability = float(row[old.token])
+        if log_probability < old.log_probability and int(row.argmax()) != old.token:
+            return tokens[: first + index], index
+        tokens[first + index] = DecodedToken(old.token, log_probability, scored.frames[index])
+    return tokens, len(tokens) - first
+
+
+def _suppressed(recognizer: WhisperModel) -> Tensor:
+    """Return the tokens that never occur in a caption: special, timestamps, unspoken marks."""
+    tokenizer = recognizer.tokenizer
+    vocabulary = recognizer.model.config.vocabulary
+    suppressed = {*tokenizer.suppressed, *range(tokenizer.end + 1, vocabulary)} - {tokenizer.end}
+    return torch.tensor(sorted(suppressed))

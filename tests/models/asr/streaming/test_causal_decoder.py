@@ -1,0 +1,126 @@
+from itertools import product
+
+import pytest
+import torch
+
+from models.asr.streaming.causal_decoder import CausalDecoder, CausalHypothesis
+from models.asr.whisper.loading import WhisperModel
+from models.asr.whisper.whisper import DecoderState, KeyValue
+
+
+def audio_cache(recognizer: WhisperModel, frames: int, seed: int = 3) -> tuple[KeyValue, ...]:
+    rng = torch.Generator().manual_seed(seed)
+    sound = torch.randn(1, frames, recognizer.model.config.audio_width, generator=rng)
+    return recognizer.model.init_state(sound).sound
+
+
+def opened(recognizer: WhisperModel) -> CausalHypothesis:
+    return CausalHypothesis(recognizer.tokenizer.opening(None, timestamps=False))
+
+
+def mean(hypothesis: CausalHypothesis) -> float:
+    return hypothesis.total / (len(hypothesis.tokens) + 1)
+
+
+@torch.inference_mode()
+def test_a_draft_that_goes_on_is_the_one_written_in_one_look(
+    random_recognizer: WhisperModel,
+) -> None:
+    """Unless a look takes something back: here no token is unstable."""
+    decoder = CausalDecoder(random_recognizer, unstable=0, end_bias=-6.0)
+    sound = audio_cache(random_recognizer, 40)
+    first = decoder.update(opened(random_recognizer), sound, max_tokens=5)
+    second = decoder.update(first, sound, max_tokens=9)
+    whole = decoder.update(opened(random_recognizer), sound, max_tokens=9)
+    assert len(whole.tokens) == 9
+    assert second.token_ids == whole.token_ids
+    assert second.total == pytest.approx(whole.total, abs=1e-3)  # read one by one, or in a row
+
+
+@torch.inference_mode()
+def test_only_unstable_tokens_may_be_taken_back(random_recognizer: WhisperModel) -> None:
+    decoder = CausalDecoder(random_recognizer, unstable=2, end_bias=-6.0)
+    hypothesis = decoder.update(
+        opened(random_recognizer), audio_cache(random_recognizer, 40), max_tokens=8
+    )
+    changed = 0
+    for seed in range(6):
+        again = decoder.update(hypothesis, audio_cache(random_recognizer, 60, seed), max_tokens=8)
+        assert again.token_ids[: len(hypothesis.tokens) - 2] == hypothesis.token_ids[:-2]
+        changed += again.token_ids != hypothesis.token_ids
+    assert changed
+
+
+@torch.inference_mode()
+def test_a_wider_beam_finds_drafts_that_are_likelier(random_recognizer: WhisperModel) -> None:
+    greedy = CausalDecoder(random_recognizer, unstable=2, end_bias=-6.0)
+    beam = CausalDecoder(random_recognizer, unstable=2, end_bias=-6.0, beam=4)
+    gained = 0.0
+    for seed in range(6):
+        sound = audio_cache(random_recognizer, 40, seed)
+        one = greedy.update(opened(random_recognizer), sound, max_tokens=6)
+        found = beam.update(opened(random_recognizer), sound, max_tokens=6)
+        gained += mean(found) - mean(one)
+        again = beam.update(found, audio_cache(random_recognizer, 60, seed), max_tokens=8)
+        assert len(again.tokens) <= 8
+        kept = max(0, len(found.tokens) - 2)
+        assert again.token_ids[:kept] == found.token_ids[:kept]
+    assert gained > 0
+
+
+@torch.inference_mode()
+def test_a_beam_wide_enough_finds_what_trying_every_draft_finds(
+    random_recognizer: WhisperModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a plain search: every draft of three words, each read from its beginning."""
+    decoder = CausalDecoder(random_recognizer, unstable=2, end_bias=0.0, beam=64)
+    model, end = random_recognizer.model, random_recognizer.tokenizer.end
+    few = random_recognizer.tokenizer.encode(" so it go")
+    only = torch.full((model.config.vocabulary,), float("-inf"))
+    only[few] = 0.0
+    monkeypatch.setattr(
+        CausalDecoder, "_log_probs", lambda _, x: (model.logits(x) + only).log_softmax(1)
+    )
+    lengths = set()
+    for seed in range(12):
+        sound = audio_cache(random_recognizer, 40, seed)
+        opening = opened(random_recognizer).opening
+        only[end] = seed / 2
+        count: int = 0
+        best: tuple[int, ...] = (0,)
+        while count < 4:  # of all drafts of so many tokens and one more, the likeliest
+            scored: dict[tuple[int, ...], float] = {}
+            for token_ids in product(few, repeat=count):
+                read = torch.tensor([[*opening, *token_ids]])
+                hidden, _ = model.decode(read, DecoderState(sound, ()))
+                rows = decoder._log_probs(hidden[0, len(opening) - 1 :])
+                total = sum(float(rows[n, token]) for n, token in enumerate(token_ids))
+                scored |= {(*token_ids, one): total + float(rows[-1, one]) for one in (*few, end)}
+            count, best = count + 1, max(scored, key=lambda token_ids: scored[token_ids])
+            if best[-1] == end:
+                break
+        wanted = best[:-1] if best[-1] == end else best
+        found = decoder.update(opened(random_recognizer), sound, max_tokens=4)
+        assert tuple(found.token_ids) == wanted
+        lengths.add(len(wanted))
+    assert len(lengths) > 1
+
+
+@torch.inference_mode()
+def test_a_prompt_is_read_before_the_transcript(random_recognizer: WhisperModel) -> None:
+    tokenizer = random_recognizer.tokenizer
+    before = tokenizer.encode(" so it goes")
+    opening = tokenizer.opening(None, timestamps=False, prompt=before)
+    plain = tokenizer.opening(None, timestamps=False)
+    assert opening == (tokenizer.previous, *before, *plain)
+    decoder = CausalDecoder(random_recognizer, unstable=2, end_bias=-6.0)
+    sound = audio_cache(random_recognizer, 40)
+    without = decoder.update(opened(random_recognizer), sound, max_tokens=6)
+    with_prompt = decoder.update(CausalHypothesis(opening), sound, max_tokens=6)
+    assert without.token_ids != with_prompt.token_ids
+    assert with_prompt.text_cache[0][0].shape[2] >= len(opening)
+
+
+def test_a_beam_of_nothing_is_refused(random_recognizer: WhisperModel) -> None:
+    with pytest.raises(ValueError, match="a beam from 1"):
+        CausalDecoder(random_recognizer, unstable=2, end_bias=0.0, beam=0)

@@ -271,7 +271,7 @@ def test_without_a_network_the_error_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "message"),
     [(403, "the hub refuses it"), (404, "does not have it"), (503, "answered 503; try again")],
 )
 def test_what_a_hub_refuses_is_explained(small: SmallHub, status: int, message: str) -> None:
@@ -297,7 +297,7 @@ def test_a_gated_model_says_that_its_licence_is_to_be_accepted(
 
 
 @pytest.mark.parametrize(
-    ("lost", "told"),
+    ("lost", "message"),
     [
         ("model.safetensors", r"no model\.safetensors\.index\.json; only safetensors are read"),
         ("config.json", r"no config\.json"),

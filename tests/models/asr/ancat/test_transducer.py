@@ -96,7 +96,7 @@ def test_what_lies_beyond_a_rows_own_length_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "frames", "counts", "told"),
+    ("labels", "frames", "counts", "message"),
     [
         ([[1, 2, 3]], [4], [3], "need labels"),
         ([[1, 2]], [0], [2], "1..4 frames"),

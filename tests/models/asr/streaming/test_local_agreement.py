@@ -61,7 +61,7 @@ def test_a_copied_state_goes_on_the_same(
     assert [*first, *second, *quick.flush(resumed)] == whole
 
 
-@pytest.mark.parametrize("rate", [0.0, 3.0])
+@pytest.mark.parametrize("max_token_rate", [0.0, 3.0])
 def test_the_sound_that_is_kept_stays_bounded(
     max_token_rate: float, random_recognizer: WhisperModel
 ) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from media.pipeline.interfaces import SpeechRecognizer as Stream
 from models.asr.ancat.loading import load_shipped
 from models.asr.streaming.carelesswhisper_checkpoint import is_carelesswhisper
-from models.asr.streaming.causal_loading import CHUNK_FRAMES, make_causal, load_carelesswhisper
-from models.asr.streaming.causal_stream import CausalStreamConfig, CausalStream
+from models.asr.streaming.causal_loading import CHUNK_FRAMES, load_carelesswhisper, make_causal
+from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig
 from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.streaming.turn_end_only import TurnEndOnly

@@ -21,7 +21,7 @@ import torch
 
 from models.asr.ancat.loading import load_shipped
 from models.asr.streaming.causal_loading import CHUNK_FRAMES, make_causal
-from models.asr.streaming.causal_stream import CausalStreamConfig, CausalStream
+from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig
 from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.streaming.offline import transcribe

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.asr.ancat.letters import to_units
 from models.asr.ancat.letter_model import BITS, NgramCounts, save
+from models.asr.ancat.letters import to_units
 from models.asr.ancat.network import AncatConfig
 from models.training.ancat.run import AncatTrainingConfig
 from models.training.asr import clips as packed_clips

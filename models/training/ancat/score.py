@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.asr.ancat.letters import to_text
 from models.asr.ancat.network import FRAME, Ancat, Mode
-from models.asr.ancat.search import TransducerSearch, ShallowFusion
+from models.asr.ancat.search import ShallowFusion, TransducerSearch
 from models.asr.streaming.running_mel import running_log_mel
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE

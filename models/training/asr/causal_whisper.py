@@ -22,7 +22,7 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
 from models.asr.streaming.causal_encoder import BlockSizes, encode_masked
-from models.asr.streaming.causal_stream import CausalStreamConfig, CausalStream
+from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig
 from models.asr.streaming.running_mel import running_log_mel
 from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.mel import log_mel

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from models.asr.streaming.causal_stream import CausalStreamConfig, CausalStream
+from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig
 from models.asr.streaming.offline import transcribe
 from models.asr.whisper import lora
 from models.asr.whisper.loading import WhisperModel, load_whisper

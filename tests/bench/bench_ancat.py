@@ -28,7 +28,7 @@ from models.asr.ancat.network import AncatConfig, Mode
 from models.asr.ancat.search import ShallowFusion
 from models.asr.ancat.stream import AncatStream, AncatStreamConfig
 from models.asr.whisper import loading as recognizer
-from models.asr.whisper.loading import WhisperModel, load_whisper
+from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
 from models.training.ancat.run import WEIGHTS, AncatTrainingConfig

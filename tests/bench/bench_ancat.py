@@ -27,8 +27,7 @@ from models.asr.ancat.loading import About, load_ancat
 from models.asr.ancat.network import AncatConfig, Mode
 from models.asr.ancat.search import ShallowFusion
 from models.asr.ancat.stream import AncatStream, AncatStreamConfig
-from models.asr.whisper import loading as recognizer
-from models.asr.whisper.loading import WhisperModel
+from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
 from models.training.ancat.run import WEIGHTS, AncatTrainingConfig
@@ -118,7 +117,7 @@ def main() -> None:
     print(f"{len(pairs)} clips, {seconds:.0f} s, beam {given.beam}\n")
     print(HEAD)
     fusion = ShallowFusion(letter_model=letter_model.load(given.letters)) if given.letters else None
-    aligner = recognizer.load("base", given.weights) if given.follow else None
+    aligner = load_whisper("base", given.weights) if given.follow else None
     for run in given.runs:
         file = run / WEIGHTS
         if not file.exists():

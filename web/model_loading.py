@@ -17,10 +17,10 @@ from media.worker import Worker
 from models.asr.vad import SileroVad
 from models.asr.whisper.loading import WhisperModel
 from models.assistant import small_model as embedded
-from models.assistant.scene import perception as eyes
+from models.assistant.scene import perception
 from models.assistant.small_assistant import SmallAssistant
 from models.errors import WeightsError
-from models.memory.kv_store.tiers import Budget
+from models.memory.kv_store.tiers import StoreBudget
 from models.shipped import CHECKPOINTS
 from models.speech.hibari import HibariSynthesizer
 from models.weights import fetch as weights
@@ -80,9 +80,9 @@ def session_limits(settings: Settings) -> Limits:
     )
 
 
-def memory_budget(settings: Settings) -> Budget:
+def memory_budget(settings: Settings) -> StoreBudget:
     """Return how much one session may remember."""
-    return Budget(ram=settings.memory_ram << 20, disk=settings.memory_disk << 20)
+    return StoreBudget(ram=settings.memory_ram << 20, disk=settings.memory_disk << 20)
 
 
 def download_progress(name: str) -> weights.Progress:
@@ -121,7 +121,7 @@ def load_assistant(settings: Settings) -> VideoAssistant:
     logger.info("loading %s on the %s", folder, "GPU" if gpu else "CPU")
     return video_llm.load(
         folder,
-        eyes.load(settings.weights),
+        perception.load(settings.weights),
         device="cuda" if gpu else "cpu",
         dtype=torch.bfloat16 if gpu else torch.float32,
         budget=memory_budget(settings),

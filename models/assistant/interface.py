@@ -1,4 +1,4 @@
-"""What a session gets from a video model: plain values, whatever the model is."""
+"""The values that a video assistant gives to a session, independent of the model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What was seen at `time`, in seconds, in words; `number` is its own within a session."""
+    """What was seen at `time`, in seconds, as text; `number` is unique within the stream."""
 
     number: int
     time: float
@@ -18,7 +18,10 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class MetRequest:
-    """What was asked to be told, in the words of `request`, has come: `text` says so."""
+    """A standing request whose condition is met; `text` is the message to the user.
+
+    `request` is the request in the user's words.
+    """
 
     request: str
     text: str
@@ -27,26 +30,27 @@ class MetRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameAnalysis:
-    """What came of looking at a picture.
+    """The result of analyzing one frame.
 
-    `remembered` went into memory, in order of time. `relevance` is float32 (rows, columns) in
-    [0, 1]: where `about`, or what there is if that is empty, was seen; None where unknown.
+    `remembered` are the moments that were stored, in order of time. `relevance` is float32
+    (rows, columns) in [0, 1], or None if unknown: where `relevance_topic` was seen, or, if that
+    is empty, the main thing.
     """
 
     remembered: tuple[Moment, ...] = ()
-    noticed: tuple[MetRequest, ...] = ()
+    met_requests: tuple[MetRequest, ...] = ()
     relevance: NDArray[np.float32] | None = None
-    about: str = ""
+    relevance_topic: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AssistantAnswer:
-    """An answer: its `pieces` as they are made, and what it is made from, in order of time.
+    """An answer: `pieces` of text as they are generated, and the moments it is based on.
 
-    `read` is how many tokens the model reads for it, what it remembers included; 0 where no
-    model is asked. A piece is a token of its own, but for letters that take several.
+    `moments` are in order of time. `prompt_tokens` counts the tokens that the model reads,
+    memory included; it is 0 for answers without a model.
     """
 
     pieces: Iterator[str]
     moments: tuple[Moment, ...] = ()
-    read: int = 0
+    prompt_tokens: int = 0

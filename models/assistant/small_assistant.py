@@ -1,7 +1,7 @@
-"""The embedded model as a session's watcher: what it saw in words, kept in a folder.
+"""The small model as a session's video assistant, with its memory in a folder.
 
-The folder holds the blocks of keys and values, and a diary with a line for each: a stream that
-is interrupted goes on in the same folder, and can be asked about later.
+The folder holds the blocks of keys and values, and a scene log with one line for each block. A
+stream that is interrupted can continue in the same folder, and can be asked about later.
 """
 
 from dataclasses import dataclass, field
@@ -9,35 +9,38 @@ from pathlib import Path
 from typing import IO
 
 from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment
-from models.assistant.requests import session_requests as wishes
-from models.assistant.requests.session_requests import Wished
+from models.assistant.requests.session_requests import (
+    SessionRequests,
+    check_requests,
+    update_requests,
+)
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.scene.perception import Pixels
-from models.assistant.scene.scene_entry import line
+from models.assistant.scene.scene_entry import describe
 from models.assistant.scene.scene_log import LoggedEntry, from_lines, to_line
 from models.assistant.small_model import SmallModel, SmallModelMemory
 from models.errors import StoreError, StoreFullError
-from models.memory.kv_store.tiers import Budget, Store, open_store
+from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
 from models.vision.class_names import NAMES
 
 BLOCKS = "blocks"
-DIARY = "diary.jsonl"
-NO_BLOCK = -1  # number of what was seen and not remembered
-LONGEST_QUESTION = 200  # words: more would take many seconds to read
+LOG_FILE = "diary.jsonl"
+NO_BLOCK = -1  # the number of a moment that is not stored
+MAX_QUESTION_WORDS = 200  # a longer question would take many seconds to read
 
 
 @dataclass(slots=True, eq=False)
 class SmallAssistantState:
-    """The state of one stream; `told` entries of its diary were told and written."""
+    """The state of one stream; the first `written` entries of its log have been reported."""
 
     memory: SmallModelMemory
-    told: int = 0
-    diary: IO[str] | None = None
-    wished: Wished = field(default_factory=Wished)
+    written: int = 0
+    log_file: IO[str] | None = None
+    requests: SessionRequests = field(default_factory=SessionRequests)
 
 
 class SmallAssistant:
-    """The embedded model behind a session; one serves every session."""
+    """The small model as a session's assistant; one instance serves every session."""
 
     stand_in = False
     about = (
@@ -49,108 +52,108 @@ class SmallAssistant:
     def __init__(
         self,
         model: SmallModel,
-        budget: Budget | None = None,
-        watching: RequestTracker | None = None,
+        budget: StoreBudget | None = None,
+        tracker: RequestTracker | None = None,
     ) -> None:
         self.model = model
-        self.budget = budget or Budget()
-        self.watching = watching or RequestTracker()
+        self.budget = budget or StoreBudget()
+        self.tracker = tracker or RequestTracker()
 
     def init_state(self, folder: Path | None) -> SmallAssistantState:
-        """Return the memory that `folder` holds, or a new one; without a folder, it is in RAM.
+        """Return the memory in `folder`, or a new one; without a folder it stays in RAM.
 
         Raises:
-            StoreError: the folder cannot be used, or is another model's.
+            StoreError: the folder cannot be used, or belongs to another model.
         """
         if folder is None:
-            return SmallAssistantState(self.model.init_state(Store(self.budget)))
+            return SmallAssistantState(self.model.init_state(BlockStore(self.budget)))
         store = open_store(folder / BLOCKS, self.model.rekv.identity, self.budget)
         try:
-            lines = (folder / DIARY).open("a+", encoding="utf-8")
+            file = (folder / LOG_FILE).open("a+", encoding="utf-8")
         except OSError as error:
             store.close()
             raise StoreError(f"{folder}: cannot keep a memory there: {error}") from error
-        lines.seek(0)
-        diary = from_lines(lines)
-        return SmallAssistantState(self.model.init_state(store, diary), len(diary.entries), lines)
+        file.seek(0)
+        log = from_lines(file)
+        return SmallAssistantState(self.model.init_state(store, log), len(log.entries), file)
 
     def analyze_frame(
         self, state: SmallAssistantState, pixels: Pixels, time: float
     ) -> tuple[SmallAssistantState, FrameAnalysis]:
-        """Look at a picture, uint8 (height, width, 3) RGB, at `time` in seconds.
+        """Analyze a frame, uint8 (height, width, 3) RGB, at `time` in seconds.
 
         Raises:
-            StoreFullError, StoreError: there is no room to remember it; the rest is kept.
+            StoreFullError, StoreError: there is no room to store it; earlier entries are kept.
         """
         memory, _ = self.model.step(state.memory, (pixels, time))
-        look = memory.latest
-        assert look is not None
-        fresh = self._written(state)
-        entries = memory.diary.entries
+        observation = memory.latest
+        assert observation is not None
+        added = self._write_new_entries(state)
+        entries = memory.log.entries
         number = entries[-1].block if entries else NO_BLOCK
         return state, FrameAnalysis(
-            remembered=tuple(map(_moment, fresh)),
-            noticed=wishes.look(self.watching, state.wished, look, number),
-            relevance=look.relevance.numpy(),
-            about=", ".join(sorted(NAMES[column] for column in memory.about)),
+            remembered=tuple(map(_moment, added)),
+            met_requests=check_requests(self.tracker, state.requests, observation, number),
+            relevance=observation.relevance.numpy(),
+            relevance_topic=", ".join(sorted(NAMES[index] for index in memory.attended)),
         )
 
     def note_request(
         self, state: SmallAssistantState, text: str, time: float
     ) -> tuple[SmallAssistantState, AssistantAnswer | None]:
-        """Look out for what `text` asks about; return what answers a standing request."""
-        said = wishes.heed(self.watching, state.wished, text, time)
-        if said is None:
+        """Attend to what `text` asks about; return the reply if it is a standing request."""
+        reply = update_requests(self.tracker, state.requests, text, time)
+        if reply is None:
             self.model.attend(state.memory, text)
-        return state, said
+        return state, reply
 
     def standing_requests(self, state: SmallAssistantState) -> tuple[str, ...]:
-        """Return the requests that stand."""
-        return state.wished.standing
+        """Return the standing requests, oldest first."""
+        return state.requests.standing
 
     def answer(self, state: SmallAssistantState, text: str, time: float) -> AssistantAnswer:
-        """Answer from what was seen up to `time`; changes nothing."""
+        """Answer from what was seen up to `time`; the state does not change."""
         count = len(text.split())
-        if count > LONGEST_QUESTION:
-            long = f"That question has {count} words. I can take in {LONGEST_QUESTION} at most."
+        if count > MAX_QUESTION_WORDS:
+            long = f"That question has {count} words. I can take in {MAX_QUESTION_WORDS} at most."
             return AssistantAnswer(iter([long]))
         reply = self.model.answer(state.memory, text, now=time)
-        numbers = {e.moment.time: e.block for e in state.memory.diary.entries}
-        moments = (Moment(numbers[m.time], m.time, line(m)) for m in reply.moments)
-        return AssistantAnswer(reply.pieces, tuple(moments), reply.read)
+        numbers = {entry.scene.time: entry.block for entry in state.memory.log.entries}
+        moments = (Moment(numbers[s.time], s.time, describe(s)) for s in reply.scenes)
+        return AssistantAnswer(reply.pieces, tuple(moments), reply.prompt_tokens)
 
     def seen_until(self, state: SmallAssistantState) -> float:
-        """Return the time of the last moment that is remembered; less than 0 if none is."""
-        entries = state.memory.diary.entries
-        return entries[-1].moment.time if entries else -1.0
+        """Return the time of the last stored entry, or -1.0 if there is none."""
+        entries = state.memory.log.entries
+        return entries[-1].scene.time if entries else -1.0
 
     def close(self, state: SmallAssistantState) -> None:
-        """Write what is only in RAM to the folder, and give it back.
+        """Write what is only in RAM to the folder, and release the folder.
 
         Raises:
             StoreFullError, StoreError: not all could be written.
         """
         try:
-            if state.memory.diary.entries:
+            if state.memory.log.entries:
                 self.model.flush(state.memory)
-            self._written(state)
+            self._write_new_entries(state)
         finally:
             state.memory.rekv.store.close()
-            if state.diary is not None:
-                state.diary.close()
+            if state.log_file is not None:
+                state.log_file.close()
 
-    def _written(self, state: SmallAssistantState) -> list[LoggedEntry]:
-        """Return the entries that are new, after writing them."""
-        fresh = state.memory.diary.entries[state.told :]
-        state.told += len(fresh)
-        if state.diary is not None and fresh:
+    def _write_new_entries(self, state: SmallAssistantState) -> list[LoggedEntry]:
+        """Append the new entries to the log file, and return them."""
+        added = state.memory.log.entries[state.written :]
+        state.written += len(added)
+        if state.log_file is not None and added:
             try:
-                state.diary.writelines(f"{to_line(entry)}\n" for entry in fresh)
-                state.diary.flush()
+                state.log_file.writelines(f"{to_line(entry)}\n" for entry in added)
+                state.log_file.flush()
             except OSError as error:
-                raise StoreFullError(f"the diary cannot be written: {error}") from error
-        return fresh
+                raise StoreFullError(f"the scene log cannot be written: {error}") from error
+        return added
 
 
 def _moment(entry: LoggedEntry) -> Moment:
-    return Moment(entry.block, entry.moment.time, line(entry.moment))
+    return Moment(entry.block, entry.scene.time, describe(entry.scene))

@@ -1,7 +1,7 @@
-"""A real Video-LLM as a session's watcher: frames to ReKV blocks, retrieved layer by layer.
+"""A video language model as a session's assistant: frames are stored and retrieved with ReKV.
 
-For LLaVA-OneVision and Qwen2.5-VL. They describe nothing until they are asked, so a moment has
-no words of its own, and standing requests are watched for with the small model's eyes.
+For LLaVA-OneVision and Qwen2.5-VL. These models do not describe frames before a question is asked,
+so stored moments have no text, and standing requests use the small model's perception.
 """
 
 from dataclasses import dataclass, field
@@ -12,97 +12,100 @@ import torch
 from torch import Tensor
 
 from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment
-from models.assistant.requests import session_requests as wishes
-from models.assistant.requests.session_requests import Wished
+from models.assistant.requests.session_requests import (
+    SessionRequests,
+    check_requests,
+    update_requests,
+)
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.scene.perception import Observation, Perception, Pixels
 from models.errors import EmptyMemoryError, WeightsError
 from models.language.decoder import Decoder
 from models.language.huggingface import read_config
-from models.language.tokenizer import Language
-from models.memory.kv_store.tiers import Budget, Store, open_store
-from models.memory.positions import Places
-from models.memory.prefill import State
+from models.language.tokenizer import ChatTokenizer
+from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
+from models.memory.positions import VideoPositions
+from models.memory.prefill import RekvState
 from models.memory.rekv import Frame, Rekv, RekvConfig
 from models.vision.video_llm.llava_onevision import read_llava_onevision
 from models.vision.video_llm.qwen25_vl import read_qwen25_vl
 
 BLOCKS = "blocks"
 NOTHING_YET = "I have not seen anything yet."
-NO_BLOCK = -1  # number of what was seen and not remembered
+NO_BLOCK = -1  # the number of a moment that is not stored
 
 
 class VideoLlm(Protocol):
-    """What the models have in common, see `llava_onevision` and `qwen25_vl`."""
+    """The interface of the models, see `llava_onevision` and `qwen25_vl`."""
 
     @property
     def decoder(self) -> Decoder: ...
 
     @property
-    def language(self) -> Language: ...
+    def tokenizer(self) -> ChatTokenizer: ...
 
     @property
     def opening(self) -> Tensor: ...
 
-    def see(self, pixels: Tensor) -> Tensor: ...
+    def encode_frames(self, pixels: Tensor) -> Tensor: ...
 
     def prompt(self, question: str) -> Tensor: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoLlmConfig:
-    """`interval` seconds between frames that are remembered; tokens an answer has at most.
+    """A frame is stored every `interval` seconds; an answer has at most `max_tokens` tokens.
 
-    `evidence` is how many of the retrieved moments an answer names: those that most layers took.
+    An answer names at most `max_moments` of the retrieved moments: those that most layers use.
     """
 
     interval: float = 2.0  # ReKV's 0.5 frames a second
-    longest: int = 128
-    evidence: int = 8
+    max_tokens: int = 128
+    max_moments: int = 8
     rekv: RekvConfig = field(default_factory=RekvConfig)
 
 
 @dataclass(slots=True, eq=False)
 class VideoLlmState:
-    """The state of one stream."""
+    """The state of one stream; `last` is the time of the last stored frame."""
 
-    rekv: State
-    wished: Wished = field(default_factory=Wished)
-    last: float | None = None  # time of the last frame that was remembered
+    rekv: RekvState
+    requests: SessionRequests = field(default_factory=SessionRequests)
+    last: float | None = None
 
 
 class VideoLlmAssistant:
-    """The model behind a session; one serves every session."""
+    """The model as a session's assistant; one instance serves every session."""
 
     stand_in = False
 
     def __init__(
         self,
         model: VideoLlm,
-        eyes: Perception,
+        perception: Perception,
         config: VideoLlmConfig | None = None,
         *,
-        places: Places | None = None,
-        budget: Budget | None = None,
-        watching: RequestTracker | None = None,
+        positions: VideoPositions | None = None,
+        budget: StoreBudget | None = None,
+        tracker: RequestTracker | None = None,
         name: str = "a Video-LLM",
     ) -> None:
         self.model = model
         self.about = f"answers come from {name}; it can be wrong"
-        self.eyes = eyes
+        self.perception = perception
         self.config = config or VideoLlmConfig()
-        self.budget = budget or Budget()
-        self.watching = watching or RequestTracker()
-        self.rekv = Rekv(model.decoder, model.opening, self.config.rekv, places=places)
+        self.budget = budget or StoreBudget()
+        self.tracker = tracker or RequestTracker()
+        self.rekv = Rekv(model.decoder, model.opening, self.config.rekv, positions=positions)
 
     def init_state(self, folder: Path | None) -> VideoLlmState:
-        """Return the memory that `folder` holds, or a new one; without a folder, it is in RAM.
+        """Return the memory in `folder`, or a new one; without a folder it stays in RAM.
 
         Raises:
-            StoreError: the folder cannot be used, or is another model's.
+            StoreError: the folder cannot be used, or belongs to another model.
         """
         if folder is None:
-            return VideoLlmState(self.rekv.init_state(Store(self.budget)))
+            return VideoLlmState(self.rekv.init_state(BlockStore(self.budget)))
         store = open_store(folder / BLOCKS, self.rekv.identity, self.budget)
         state = VideoLlmState(self.rekv.init_state(store))
         blocks = store.table.blocks
@@ -112,56 +115,59 @@ class VideoLlmAssistant:
     def analyze_frame(
         self, state: VideoLlmState, pixels: Pixels, time: float
     ) -> tuple[VideoLlmState, FrameAnalysis]:
-        """Look at a picture, uint8 (height, width, 3) RGB, at `time` in seconds.
+        """Analyze a frame, uint8 (height, width, 3) RGB, at `time` in seconds.
 
         Raises:
-            StoreFullError, StoreError: there is no room to remember it; the rest is kept.
+            StoreFullError, StoreError: there is no room to store it; earlier frames are kept.
         """
-        look: Observation | None = None
-        if state.wished.standing:
-            look = self.eyes.look(pixels, time)
+        observation: Observation | None = None
+        if state.requests.standing:
+            observation = self.perception.analyze(pixels, time)
         remembered: tuple[Moment, ...] = ()
         if state.last is None or time - state.last >= self.config.interval:
-            tokens = self.model.see(torch.from_numpy(pixels.copy())[None])[0]
+            tokens = self.model.encode_frames(torch.from_numpy(pixels.copy())[None])[0]
             state.rekv, _ = self.rekv.step(state.rekv, [Frame(tokens, time, time)])
             state.last = time
             remembered = (Moment(_newest(state), time, ""),)
-        noticed = wishes.look(self.watching, state.wished, look, _newest(state)) if look else ()
-        return state, FrameAnalysis(remembered, noticed, look.relevance.numpy() if look else None)
+        if observation is None:
+            return state, FrameAnalysis(remembered)
+        met = check_requests(self.tracker, state.requests, observation, _newest(state))
+        return state, FrameAnalysis(remembered, met, observation.relevance.numpy())
 
     def note_request(
         self, state: VideoLlmState, text: str, time: float
     ) -> tuple[VideoLlmState, AssistantAnswer | None]:
-        """Return what answers a standing request; None where `text` is an ordinary question."""
-        return state, wishes.heed(self.watching, state.wished, text, time)
+        """Return the reply to a standing request; None if `text` is an ordinary question."""
+        return state, update_requests(self.tracker, state.requests, text, time)
 
     def standing_requests(self, state: VideoLlmState) -> tuple[str, ...]:
-        """Return the requests that stand."""
-        return state.wished.standing
+        """Return the standing requests, oldest first."""
+        return state.requests.standing
 
     def answer(self, state: VideoLlmState, text: str, time: float) -> AssistantAnswer:
-        """Answer from what was seen up to `time`; changes nothing."""
-        language = self.model.language
+        """Answer from what was seen up to `time`; the state does not change."""
+        tokenizer = self.model.tokenizer
+        question = tokenizer.encode_user_text(text)
         try:
-            retrieved = self.rekv.retrieve(state.rekv, language.question(text), until=time)
+            retrieved = self.rekv.retrieve(state.rekv, question, until=time)
         except EmptyMemoryError:
             return AssistantAnswer(iter([NOTHING_YET]))
         prompt = self.model.prompt(text)
-        read = retrieved.caches[0].length + len(prompt)
+        prompt_tokens = retrieved.caches[0].length + len(prompt)
         tokens = self.rekv.reply(
-            retrieved, prompt, longest=self.config.longest, stop={language.end}
+            retrieved, prompt, max_tokens=self.config.max_tokens, stop={tokenizer.end}
         )
-        most = [block for block, _ in retrieved.voted()[: self.config.evidence]]
+        most = [block for block, _ in retrieved.ranked_blocks()[: self.config.max_moments]]
         most.sort(key=lambda block: block.start)
         moments = tuple(Moment(block.id, block.start, "") for block in most)
-        return AssistantAnswer(language.text(tokens), moments, read)
+        return AssistantAnswer(tokenizer.decode_stream(tokens), moments, prompt_tokens)
 
     def seen_until(self, state: VideoLlmState) -> float:
-        """Return the time of the last moment that is remembered; less than 0 if none is."""
+        """Return the time of the last stored frame, or -1.0 if there is none."""
         return -1.0 if state.last is None else state.last
 
     def close(self, state: VideoLlmState) -> None:
-        """Write what is only in RAM to the folder, and give it back.
+        """Write what is only in RAM to the folder, and release the folder.
 
         Raises:
             StoreFullError, StoreError: not all could be written.
@@ -174,27 +180,30 @@ class VideoLlmAssistant:
 
 def load(
     folder: Path,
-    eyes: Perception,
+    perception: Perception,
     config: VideoLlmConfig | None = None,
     *,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
-    budget: Budget | None = None,
+    budget: StoreBudget | None = None,
 ) -> VideoLlmAssistant:
-    """Return the model in `folder`, as it comes from the hub, told apart by its config.json.
+    """Return the model in `folder`, in the hub's format; config.json determines its type.
 
     Raises:
-        WeightsError: a file is missing, cut short, or of a model that is not known here.
+        WeightsError: a file is missing, cut short, or of an unsupported model.
     """
     config = config or VideoLlmConfig()
     kind = read_config(folder).get("model_type")
+    name = folder.name
     if kind == "llava_onevision":
         llava = read_llava_onevision(folder, device=device, dtype=dtype)
-        return VideoLlmAssistant(llava, eyes, config, budget=budget, name=folder.name)
+        return VideoLlmAssistant(llava, perception, config, budget=budget, name=name)
     if kind == "qwen2_5_vl":
         qwen = read_qwen25_vl(folder, device=device, dtype=dtype)
-        places = qwen.places(config.interval)
-        return VideoLlmAssistant(qwen, eyes, config, places=places, budget=budget, name=folder.name)
+        positions = qwen.positions(config.interval)
+        return VideoLlmAssistant(
+            qwen, perception, config, positions=positions, budget=budget, name=name
+        )
     raise WeightsError(
         f"{folder}: a model of type {kind!r}; give one of llava_onevision or qwen2_5_vl"
     )

@@ -18,12 +18,16 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor
 
-Part = tuple[Tensor, Tensor]  # mixed values (heads, queries, width); log of denominators
+PartialAttention = tuple[
+    Tensor, Tensor
+]  # mixed values (heads, queries, width); log of denominators
 
 TILE = 512  # queries at a time: bounds the edges' scores to heads x 512 x 1,024
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None = None) -> Part:
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None = None
+) -> PartialAttention:
     """Attend over one set of keys.
 
     `query` is (heads, queries, width), `key` and `value` (key heads, keys, width); each key
@@ -63,7 +67,7 @@ def _fused(query: Tensor) -> bool:
     return query.device.type == "cpu"
 
 
-def join(parts: Sequence[Part]) -> Part:
+def merge_parts(parts: Sequence[PartialAttention]) -> PartialAttention:
     """Return the attention over the keys of all `parts` together."""
     logs = torch.stack([log for _, log in parts])
     whole = logs.logsumexp(0)
@@ -73,7 +77,7 @@ def join(parts: Sequence[Part]) -> Part:
     return mixed.to(parts[0][0].dtype), whole
 
 
-def causal(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+def causal_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Attend from the last positions of a sequence to all of it up to each.
 
     Shapes as in `attend`; the queries belong to the last keys.
@@ -89,7 +93,7 @@ def causal(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Local:
+class WindowKeys:
     """What windowed queries look at.
 
     `keys` and `values` are (key heads, m, width), turned, at positions `first`, `first` + 1,
@@ -103,7 +107,9 @@ class Local:
     sink_values: Tensor
 
 
-def windowed(query: Tensor, far_query: Tensor, local: Local, *, window: int) -> Part:
+def sliding_window_attention(
+    query: Tensor, far_query: Tensor, local: WindowKeys, *, window: int
+) -> PartialAttention:
     """Attend from the last positions of `local` to `window` keys up to each, and to the sinks.
 
     `query` is (heads, n, width) turned to its positions, `far_query` the same turned to
@@ -121,7 +127,9 @@ def windowed(query: Tensor, far_query: Tensor, local: Local, *, window: int) -> 
     return torch.cat([out for out, _ in parts], 1), torch.cat([log for _, log in parts], 1)
 
 
-def _tile(query: Tensor, far_query: Tensor, local: Local, start: int, window: int) -> Part:
+def _tile(
+    query: Tensor, far_query: Tensor, local: WindowKeys, start: int, window: int
+) -> PartialAttention:
     """Attend from the positions `start`, `start` + 1, ...; there are at most `window`."""
     end = start + query.shape[1]
     first = local.first
@@ -140,4 +148,4 @@ def _tile(query: Tensor, far_query: Tensor, local: Local, start: int, window: in
     past = asked - sinks >= window
     if sinks.numel() and bool(end - window > 0):
         parts.append(attend(far_query, local.sink_keys, local.sink_values, past))
-    return join(parts)
+    return merge_parts(parts)

@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-from models.language.attention import causal
-from models.language.kv_cache import Cache
-from models.language.rotary import Rotary, Turns, rotate
+from models.language.attention import causal_attention
+from models.language.kv_cache import KvCache
+from models.language.rotary import CosSin, RotaryEmbedding, apply_rotary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,11 @@ class DecoderConfig:
     sections: tuple[int, ...] = ()
 
     @property
-    def rotary(self) -> Rotary:
-        return Rotary(width=self.head_width, theta=self.theta, sections=self.sections)
+    def rotary(self) -> RotaryEmbedding:
+        return RotaryEmbedding(width=self.head_width, theta=self.theta, sections=self.sections)
 
 
-class Norm(nn.Module):
+class RmsNorm(nn.Module):
     """Root mean square normalisation, worked out in float32 at least."""
 
     def __init__(self, width: int, epsilon: float) -> None:
@@ -57,7 +57,7 @@ class Norm(nn.Module):
         return self.weight * scaled.to(x.dtype)
 
 
-class Layer(Protocol):
+class DecoderLayer(Protocol):
     """One layer, split where its attention goes: `project`, then `finish`."""
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -73,19 +73,19 @@ class Layer(Protocol):
         ...
 
 
-class DecoderLayer(nn.Module):
+class DenseLayer(nn.Module):
     """A layer of plain matrices, on any device and in any precision."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         width, head = config.width, config.head_width
         self.head_width = head
-        self.attention_norm = Norm(width, config.epsilon)
+        self.attention_norm = RmsNorm(width, config.epsilon)
         self.query = nn.Linear(width, config.heads * head, bias=config.biased)
         self.key = nn.Linear(width, config.key_heads * head, bias=config.biased)
         self.value = nn.Linear(width, config.key_heads * head, bias=config.biased)
         self.out = nn.Linear(config.heads * head, width, bias=False)
-        self.inner_norm = Norm(width, config.epsilon)
+        self.inner_norm = RmsNorm(width, config.epsilon)
         self.gate = nn.Linear(width, config.inner_width, bias=False)
         self.up = nn.Linear(width, config.inner_width, bias=False)
         self.down = nn.Linear(config.inner_width, width, bias=False)
@@ -109,10 +109,10 @@ class DecoderLayer(nn.Module):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Parts:
-    """What a decoder is made of: modules that are called with tokens and hidden vectors.
+class DecoderModules:
+    """The modules of a decoder. Without a `head`, the weights of `embedding` are used.
 
-    `layers` are each a `Layer`; without a `head` the embedding, then an nn.Embedding, is used.
+    Each of `layers` is a `DecoderLayer`; `embedding` is an nn.Embedding if there is no `head`.
     """
 
     embedding: nn.Module
@@ -120,30 +120,30 @@ class Parts:
     head: nn.Module | None
 
 
-def plain(config: DecoderConfig) -> Parts:
+def dense_modules(config: DecoderConfig) -> DecoderModules:
     """Return parts of plain matrices with random weights."""
     head = None if config.tied else nn.Linear(config.width, config.vocabulary, bias=False)
-    layers = [DecoderLayer(config) for _ in range(config.layers)]
-    return Parts(nn.Embedding(config.vocabulary, config.width), layers, head)
+    layers = [DenseLayer(config) for _ in range(config.layers)]
+    return DecoderModules(nn.Embedding(config.vocabulary, config.width), layers, head)
 
 
 class Decoder(nn.Module):
     """Embeddings (count, width) to hidden vectors of the same shape, and to scores of tokens."""
 
-    def __init__(self, config: DecoderConfig, parts: Parts | None = None) -> None:
+    def __init__(self, config: DecoderConfig, parts: DecoderModules | None = None) -> None:
         """Start with random weights, or of `parts` that somebody else has made."""
         super().__init__()
         self.config = config
-        made = parts or plain(config)
+        made = parts or dense_modules(config)
         self.embedding, self.head = made.embedding, made.head
         self.blocks = nn.ModuleList(made.layers)
-        self.norm = Norm(config.width, config.epsilon)
+        self.norm = RmsNorm(config.width, config.epsilon)
 
     @property
-    def layers(self) -> Iterator[Layer]:
+    def layers(self) -> Iterator[DecoderLayer]:
         """The layers, from the first."""
         for layer in self.blocks:
-            yield cast("Layer", layer)
+            yield cast("DecoderLayer", layer)
 
     @property
     def like(self) -> Tensor:
@@ -163,51 +163,51 @@ class Decoder(nn.Module):
         scored: Tensor = self.head(normed)
         return scored
 
-    def read(self, x: Tensor, caches: Sequence[Cache], positions: Tensor | None = None) -> Tensor:
+    def read(self, x: Tensor, caches: Sequence[KvCache], positions: Tensor | None = None) -> Tensor:
         """Read embeddings after what `caches` hold, one a layer, and add them to these.
 
         `positions` is int64, (count,) or (axes, count); by default those that follow each cache.
         """
-        turns: dict[int, Turns] = {}  # by the first position: layers mostly have the same
+        cos_sin: dict[int, CosSin] = {}  # by the first position: layers mostly have the same
         for layer, cache in zip(self.layers, caches, strict=True):
             start = cache.position
-            if start not in turns:
-                turns[start] = self._turns(x, start if positions is None else positions)
-            x = self.read_layer(layer, x, cache, turns[start])
+            if start not in cos_sin:
+                cos_sin[start] = self._cos_sin(x, start if positions is None else positions)
+            x = self.read_layer(layer, x, cache, cos_sin[start])
         return x
 
-    def _turns(self, x: Tensor, positions: int | Tensor) -> Turns:
-        """Return the turns of `x`, in its precision, at or from `positions` on."""
+    def _cos_sin(self, x: Tensor, positions: int | Tensor) -> CosSin:
+        """Return the cos_sin of `x`, in its precision, at or from `positions` on."""
         if isinstance(positions, int):
             positions = torch.arange(positions, positions + len(x), device=x.device)
         kind = torch.promote_types(x.dtype, torch.float32)
-        cosines, sines = self.config.rotary.turns(positions)
+        cosines, sines = self.config.rotary.cos_sin(positions)
         return cosines.to(kind), sines.to(kind)
 
     def read_layer(
-        self, layer: Layer, x: Tensor, cache: Cache, turns: Turns | None = None
+        self, layer: DecoderLayer, x: Tensor, cache: KvCache, cos_sin: CosSin | None = None
     ) -> Tensor:
         """Do as `read`, for one layer and its input `x`."""
-        turns = turns or self._turns(x, cache.position)
+        cos_sin = cos_sin or self._cos_sin(x, cache.position)
         query, key, value = layer.project(x)
-        keys, values = cache.append(rotate(key, turns), value)
-        return layer.finish(x, causal(rotate(query, turns), keys, values))
+        keys, values = cache.append(apply_rotary(key, cos_sin), value)
+        return layer.finish(x, causal_attention(apply_rotary(query, cos_sin), keys, values))
 
     def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
         """Read a whole sequence at once: embeddings (count, width) to hidden (count, width)."""
         return self.read(x, self.new_caches(len(x)), positions)
 
-    def new_caches(self, room: int) -> list[Cache]:
+    def new_caches(self, room: int) -> list[KvCache]:
         """Return empty caches with place for `room` positions."""
         config, like = self.config, self.like
         empty = like.new_empty(config.key_heads, 0, config.head_width)
-        return [Cache(empty, empty, room=room) for _ in range(config.layers)]
+        return [KvCache(empty, empty, room=room) for _ in range(config.layers)]
 
 
-Choose = Callable[[Tensor], int]  # scores (vocabulary,) to a token
+TokenSampler = Callable[[Tensor], int]  # scores (vocabulary,) to a token
 
 
-def likeliest(scores: Tensor) -> int:
+def greedy(scores: Tensor) -> int:
     """Return the token with the highest score."""
     return int(scores.argmax())
 
@@ -215,21 +215,21 @@ def likeliest(scores: Tensor) -> int:
 def generate(
     decoder: Decoder,
     prompt: Tensor,
-    caches: Sequence[Cache],
+    caches: Sequence[KvCache],
     *,
-    longest: int,
+    max_tokens: int,
     stop: Collection[int] = (),
-    choose: Choose = likeliest,
+    sample: TokenSampler = greedy,
 ) -> Iterator[int]:
     """Yield the tokens that follow `prompt`, embeddings (count, width), after `caches`.
 
-    Ends at a token of `stop`, which is not yielded, or after `longest` tokens.
+    Ends at a token of `stop`, which is not yielded, or after `max_tokens` tokens.
     """
     x = prompt
-    for _ in range(longest):
+    for _ in range(max_tokens):
         with torch.no_grad():
             hidden = decoder.read(x, caches)
-            token = choose(decoder.scores(hidden[-1]))
+            token = sample(decoder.scores(hidden[-1]))
             if token in stop:
                 return
             x = decoder.embed(torch.tensor([token], device=x.device))

@@ -6,7 +6,7 @@ from torch import Tensor
 KeyValue = tuple[Tensor, Tensor]  # each (key heads, length, width)
 
 
-class Cache:
+class KvCache:
     """Keys and values of one layer, turned, in order; `room` is grown by doubling."""
 
     def __init__(self, key: Tensor, value: Tensor, *, room: int, position: int = 0) -> None:
@@ -37,13 +37,13 @@ class Cache:
         self.position += key.shape[1]
         return self.keys, self.values
 
-    def cut(self, count: int) -> None:
+    def drop_last(self, count: int) -> None:
         """Forget the last `count` tokens."""
         self.length -= count
         self.position -= count
 
 
-class Window:
+class SlidingWindowCache:
     """The last keys and values of one layer's stream, turned to their positions.
 
     Positions count from the stream's begin. Old ones are dropped by moving what is kept to
@@ -98,6 +98,6 @@ def _roomy(part: Tensor, room: int) -> Tensor:
     return buffer
 
 
-def size(layers: int, heads: int, width: int, tokens: int, dtype: torch.dtype) -> int:
+def kv_bytes(layers: int, heads: int, width: int, tokens: int, dtype: torch.dtype) -> int:
     """Return the bytes of the keys and values of `tokens` tokens in all layers."""
     return layers * 2 * heads * tokens * width * dtype.itemsize

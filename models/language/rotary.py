@@ -1,4 +1,4 @@
-"""Rotary positions: keys are kept without them, and turned to a place when they are used.
+"""RotaryEmbedding positions: keys are kept without them, and turned to a place when they are used.
 
 Angles are made in float64: a stream reaches positions in the millions, where a float32 angle
 is off by a tenth of a turn.
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-Turns = tuple[Tensor, Tensor]  # cosines and sines, float64 (positions, width)
+CosSin = tuple[Tensor, Tensor]  # cosines and sines, float64 (positions, width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rotary:
+class RotaryEmbedding:
     """Frequencies of heads of `width`.
 
-    With `sections`, positions have several axes, and the axis `i` turns `sections[i]`
+    With `sections`, positions have several axes, and the axis `i` cos_sin `sections[i]`
     frequencies; they sum to half of `width`. Source of sections: Qwen2-VL, section 2.1.
     """
 
@@ -26,8 +26,8 @@ class Rotary:
     theta: float
     sections: tuple[int, ...] = ()
 
-    def turns(self, positions: Tensor) -> Turns:
-        """Return the turns of int64 `positions`, (count,) or (axes, count).
+    def cos_sin(self, positions: Tensor) -> CosSin:
+        """Return the cos_sin of int64 `positions`, (count,) or (axes, count).
 
         Raises:
             ValueError: positions with several axes, and no sections to tell them apart.
@@ -47,10 +47,10 @@ class Rotary:
         return both.cos(), both.sin()
 
 
-def rotate(x: Tensor, turns: Turns) -> Tensor:
+def apply_rotary(x: Tensor, cos_sin: CosSin) -> Tensor:
     """Return `x`, (heads, count, width), turned; worked out in float32 at least."""
     kind = torch.promote_types(x.dtype, torch.float32)
-    cosines, sines = (turn.to(kind) for turn in turns)
+    cosines, sines = (turn.to(kind) for turn in cos_sin)
     wide = x.to(kind)
     first, second = wide.chunk(2, -1)
     return (wide * cosines + torch.cat([-second, first], -1) * sines).to(x.dtype)

@@ -13,14 +13,14 @@ from tokenizers import decoders, models, pre_tokenizers
 from torch import Tensor
 
 from models.errors import WeightsError
-from models.language.decoder import Decoder, DecoderConfig, Parts
+from models.language.decoder import Decoder, DecoderConfig, DecoderModules
 from models.language.quantized.gguf import Floats, Gguf, read
-from models.language.quantized.nibble_planes import int8, planes
+from models.language.quantized.nibble_planes import int8, nibble_planes
 from models.language.quantized.ort_decoder import (
-    PackedEmbedding,
-    PackedHead,
-    PackedLayer,
-    matrix,
+    OrtDecoderLayer,
+    OrtHead,
+    QuantizedEmbedding,
+    quantized_matrix,
 )
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -41,34 +41,34 @@ LAYER = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Chat:
+class ChatModel:
     """A decoder and the tokens it speaks in; `end` closes each turn."""
 
     decoder: Decoder
     table: tokenizers.Tokenizer
     end: int
 
-    def tokens(self, text: str) -> Tensor:
+    def encode(self, text: str) -> Tensor:
         """Return the tokens of `text`, int64 (count,); `<|im_start|>` and the like are one each."""
         return torch.tensor(self.table.encode(text).ids, dtype=torch.long)
 
-    def text(self, tokens: Sequence[int]) -> str:
+    def decode(self, tokens: Sequence[int]) -> str:
         """Return the text of `tokens`, without control tokens."""
         decoded: str = self.table.decode(list(tokens))
         return decoded
 
 
-def opening(system: str) -> str:
+def system_prompt(system: str) -> str:
     """Return the begin of a conversation, up to what the user shows."""
     return f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n"
 
 
-def asking(question: str) -> str:
+def question_prompt(question: str) -> str:
     """Return what follows what the user shows, up to the answer."""
     return f"{question}<|im_end|>\n<|im_start|>assistant\n"
 
 
-def load(folder: Path) -> Chat:
+def load(folder: Path) -> ChatModel:
     """Return the model in `folder`, not to be trained.
 
     Raises:
@@ -76,14 +76,14 @@ def load(folder: Path) -> Chat:
     """
     file = read(folder / FILE)
     try:
-        decoder = Decoder(config_of(file))
-        decoder.load_state_dict(state_of(file), assign=True)
+        decoder = Decoder(decoder_config(file))
+        decoder.load_state_dict(dense_weights(file), assign=True)
     except (RuntimeError, KeyError) as error:
         raise WeightsError(f"{folder / FILE}: not the weights of a Llama ({error})") from error
-    return Chat(decoder.eval().requires_grad_(False), tokenizer_of(file), end_of(file))
+    return ChatModel(decoder.eval().requires_grad_(False), read_tokenizer(file), end_token(file))
 
 
-def load_packed(folder: Path, changes: Mapping[str, Tensor] | None = None) -> Chat:
+def load_quantized(folder: Path, changes: Mapping[str, Tensor] | None = None) -> ChatModel:
     """Return the model in `folder` for answering on a CPU: its weights stay in 4 and 8 bits.
 
     `changes` are low-rank: `<layer>.<part>.a`, (rank, in), and `.b`, (out, rank), as in
@@ -95,24 +95,24 @@ def load_packed(folder: Path, changes: Mapping[str, Tensor] | None = None) -> Ch
     """
     file = read(folder / FILE)
     try:
-        decoder = packed_of(file, changes or {})
+        decoder = quantized_decoder(file, changes or {})
     except (RuntimeError, KeyError, ValueError) as error:
         raise WeightsError(f"{folder / FILE}: not a Llama in 4 bits ({error})") from error
-    return Chat(decoder.eval().requires_grad_(False), tokenizer_of(file), end_of(file))
+    return ChatModel(decoder.eval().requires_grad_(False), read_tokenizer(file), end_token(file))
 
 
-def packed_of(file: Gguf, changes: Mapping[str, Tensor]) -> Decoder:
+def quantized_decoder(file: Gguf, changes: Mapping[str, Tensor]) -> Decoder:
     """Return the decoder in `file` with its blocks as they are.
 
     Raises:
         KeyError, ValueError: tensors are missing or misshapen.
     """
-    config = config_of(file)
+    config = decoder_config(file)
     head = file.stored["token_embd.weight" if config.tied else "output.weight"]
-    parts = Parts(
-        PackedEmbedding(*int8(file.stored["token_embd.weight"])),
-        [_packed_layer(file, config, index, changes) for index in range(config.layers)],
-        PackedHead(matrix(planes(head))),
+    parts = DecoderModules(
+        QuantizedEmbedding(*int8(file.stored["token_embd.weight"])),
+        [_quantized_layer(file, config, index, changes) for index in range(config.layers)],
+        OrtHead(quantized_matrix(nibble_planes(head))),
     )
     decoder = Decoder(config, parts)
     decoder.norm.load_state_dict(
@@ -121,22 +121,22 @@ def packed_of(file: Gguf, changes: Mapping[str, Tensor]) -> Decoder:
     return decoder
 
 
-def _packed_layer(
+def _quantized_layer(
     file: Gguf, config: DecoderConfig, index: int, changes: Mapping[str, Tensor]
-) -> PackedLayer:
+) -> OrtDecoderLayer:
     parts, norms = {}, []
     for name, part in LAYER.items():
         stored = file.stored[f"blk.{index}.{name}.weight"]
         if len(stored.shape) == 1:
             norms.append(stored.floats())
             continue
-        levels = planes(stored)
+        levels = nibble_planes(stored)
         if part in ("query", "key"):
             heads = config.heads if part == "query" else config.key_heads
             order = halved(torch.arange(stored.shape[0])[:, None], heads).flatten().numpy()
-            levels = [plane.ordered(order) for plane in levels]
-        parts[part] = matrix(levels, _change(changes, f"{index}.{part}", stored.shape))
-    return PackedLayer(config, (norms[0], norms[1]), parts)
+            levels = [plane.reordered(order) for plane in levels]
+        parts[part] = quantized_matrix(levels, _change(changes, f"{index}.{part}", stored.shape))
+    return OrtDecoderLayer(config, (norms[0], norms[1]), parts)
 
 
 def _change(
@@ -151,7 +151,7 @@ def _change(
     return first, second
 
 
-def config_of(file: Gguf) -> DecoderConfig:
+def decoder_config(file: Gguf) -> DecoderConfig:
     """Return the sizes that `file` states."""
     width = int(file.number("llama.embedding_length"))
     heads = int(file.number("llama.attention.head_count"))
@@ -169,9 +169,9 @@ def config_of(file: Gguf) -> DecoderConfig:
     )
 
 
-def state_of(file: Gguf) -> dict[str, Tensor]:
+def dense_weights(file: Gguf) -> dict[str, Tensor]:
     """Return the tensors of `file` under the decoder's names."""
-    config = config_of(file)
+    config = decoder_config(file)
     shared = {"token_embd": "embedding", "output_norm": "norm", "output": "head"}
     state = {}
     for name, values in file.tensors.items():
@@ -196,7 +196,7 @@ def halved(rows: Tensor, heads: int) -> Tensor:
     return paired.transpose(1, 2).reshape(rows.shape)
 
 
-def tokenizer_of(file: Gguf) -> tokenizers.Tokenizer:
+def read_tokenizer(file: Gguf) -> tokenizers.Tokenizer:
     """Return the byte-pair tokenizer that is written in the metadata of `file`."""
     names = file.strings("tokenizer.ggml.tokens")
     merges = [_pair(merge) for merge in file.strings("tokenizer.ggml.merges")]
@@ -214,7 +214,7 @@ def tokenizer_of(file: Gguf) -> tokenizers.Tokenizer:
     return table
 
 
-def end_of(file: Gguf) -> int:
+def end_token(file: Gguf) -> int:
     """Return the token that closes a turn."""
     return int(file.number("tokenizer.ggml.eos_token_id"))
 

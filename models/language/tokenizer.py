@@ -1,4 +1,4 @@
-"""Text to tokens and back, for models whose turns are marked by special tokens."""
+"""Text to tokens and back, for models whose cos_sin are marked by special tokens."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ END = "<|im_end|>"  # of a turn, in Qwen's conversations
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Language:
+class ChatTokenizer:
     """A tokenizer twice: as it is, and one that reads the names of special tokens as text.
 
     What a user writes goes through the second: nobody may end a turn by writing so.
     """
 
     special: Tokenizer
-    plain: Tokenizer
+    literal: Tokenizer
     device: torch.device
 
     @property
@@ -31,15 +31,15 @@ class Language:
         assert token is not None
         return token
 
-    def marked(self, text: str) -> Tensor:
+    def encode_template(self, text: str) -> Tensor:
         """Return the tokens of our own `text`, int64 (count,), special ones by their names."""
         return self._tokens(text, self.special)
 
-    def question(self, text: str) -> Tensor:
+    def encode_user_text(self, text: str) -> Tensor:
         """Return the tokens of a question itself, int64 (count,): what retrieval goes by."""
-        return self._tokens(text.strip(), self.plain)
+        return self._tokens(text.strip(), self.literal)
 
-    def text(self, tokens: Iterator[int]) -> Iterator[str]:
+    def decode_stream(self, tokens: Iterator[int]) -> Iterator[str]:
         """Yield pieces of text as `tokens` come; a character is never cut in two."""
         held: list[int] = []
         said = ""
@@ -58,17 +58,17 @@ class Language:
         return torch.tensor(ids, dtype=torch.int64, device=self.device)
 
 
-def read_language(file: Path, *, device: str) -> Language:
+def load_tokenizer(file: Path, *, device: str) -> ChatTokenizer:
     """Return the language of a tokenizer.json.
 
     Raises:
         WeightsError: it is missing, or not a tokenizer of such a model.
     """
     try:
-        special, plain = (Tokenizer.from_file(str(file)) for _ in range(2))
+        special, literal = (Tokenizer.from_file(str(file)) for _ in range(2))
     except Exception as error:  # the library raises nothing narrower
         raise WeightsError(f"{file}: no readable tokenizer ({error})") from error
     if special.token_to_id(END) is None:
         raise WeightsError(f"{file}: has no {END}")
-    plain.encode_special_tokens = True
-    return Language(special=special, plain=plain, device=torch.device(device))
+    literal.encode_special_tokens = True
+    return ChatTokenizer(special=special, literal=literal, device=torch.device(device))

@@ -73,7 +73,7 @@ class Block:
                 f"block {self.id} ({self.start:.1f} s to {self.end:.1f} s) is lost: {error}"
             ) from error
 
-    def whole(self) -> Tensor:
+    def all_layers(self) -> Tensor:
         """Return keys and values of all layers, as `memory`.
 
         Raises:
@@ -84,7 +84,7 @@ class Block:
             return memory
         return torch.stack([self.layer(index) for index in range(self.shape[0])])
 
-    def measured(self) -> Tensor | None:
+    def load_salience(self) -> Tensor | None:
         """Return the salience, read back if it was spilled; None if it was never measured."""
         salience = self.salience
         if salience is None and self.record is not None and "salience" in self.record.names:
@@ -103,7 +103,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Table:
+class BlockTable:
     """The blocks of a memory at one moment, in order of time.
 
     `representatives` is float32 (layers, rows, key heads * width), `starts` and `ends` are
@@ -127,7 +127,7 @@ class Table:
         seen &= np.array([not block.lost for block in self.blocks], dtype=bool)
         return seen
 
-    def append(self, block: Block, representative: Tensor) -> "Table":
+    def append(self, block: Block, representative: Tensor) -> "BlockTable":
         """Return a table with one more block, later than all; this one stays as it is."""
         table = self if self.count < len(self.starts) else self._grown()
         row = self.count
@@ -137,17 +137,17 @@ class Table:
         table.rows.append(block)
         return replace(table, count=row + 1)
 
-    def _grown(self) -> "Table":
+    def _grown(self) -> "BlockTable":
         layers, rows, width = self.representatives.shape
         bigger = self.representatives.new_empty(layers, 2 * rows, width)
         bigger[:, : self.count] = self.representatives[:, : self.count]
         starts, ends = (np.resize(column, 2 * rows) for column in (self.starts, self.ends))
-        return Table(
+        return BlockTable(
             rows=self.blocks, representatives=bigger, starts=starts, ends=ends, count=self.count
         )
 
 
-def table(blocks: Sequence[Block], representatives: Sequence[Tensor]) -> Table:
+def make_table(blocks: Sequence[Block], representatives: Sequence[Tensor]) -> BlockTable:
     """Return a table of `blocks`, put in order of time.
 
     Each of `representatives` is float32 (layers, key heads * width).
@@ -155,7 +155,7 @@ def table(blocks: Sequence[Block], representatives: Sequence[Tensor]) -> Table:
     order = sorted(range(len(blocks)), key=lambda row: (blocks[row].end, blocks[row].start))
     rows = max(START_ROWS, len(blocks))
     layers, width = representatives[0].shape if representatives else (0, 0)
-    made = Table(
+    made = BlockTable(
         rows=[blocks[row] for row in order],
         representatives=torch.zeros(layers, rows, width),
         starts=np.zeros(rows),

@@ -13,16 +13,16 @@ from torch import Tensor
 
 from models.errors import DamagedBlockError
 from models.memory.blocks import Block
-from models.memory.kv_store.tiers import Store
+from models.memory.kv_store.tiers import BlockStore
 
 
-class Policy(Protocol):
+class EvictionPolicy(Protocol):
     """`measures` tells whether blocks need their salience measured as they are made."""
 
     @property
     def measures(self) -> bool: ...
 
-    def tidy(self, store: Store) -> None: ...
+    def tidy(self, store: BlockStore) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class KeepAll:
 
     measures = False
 
-    def tidy(self, store: Store) -> None:
+    def tidy(self, store: BlockStore) -> None:
         """Do nothing."""
 
 
@@ -55,7 +55,7 @@ class Salient:
         if self.recent < 1 or not 0 < self.share <= 1:
             raise ValueError("keep at least one recent block, and a share between 0 and 1")
 
-    def tidy(self, store: Store) -> None:
+    def tidy(self, store: BlockStore) -> None:
         """Thin out what has become old since, once it is `batch` blocks.
 
         Raises:
@@ -77,13 +77,13 @@ class Salient:
                 representatives.append(table.representatives[:, row].clone())
         store.replace(made, representatives)
 
-    def _thin(self, store: Store, block: Block) -> Block | None:
-        measured = block.measured()
+    def _thin(self, store: BlockStore, block: Block) -> Block | None:
+        measured = block.load_salience()
         if measured is None:
             block.thinned = True  # nothing to choose by: it stays as it is
             return None
         try:
-            memory = block.whole()
+            memory = block.all_layers()
         except DamagedBlockError:
             return None  # the block has marked itself as lost
         kept = max(1, round(self.share * block.tokens))
@@ -119,7 +119,7 @@ class KMeans:
         if self.recent < 1 or not 0 <= self.key_frames < self.capacity:
             raise ValueError("keep at least one recent block, and fewer key frames than blocks")
 
-    def tidy(self, store: Store) -> None:
+    def tidy(self, store: BlockStore) -> None:
         """Merge, once `batch` blocks more than the capacity are old.
 
         Raises:
@@ -182,14 +182,14 @@ def _key_frames(clusters: Tensor, weights: Tensor, distances: Tensor, count: int
     return keys
 
 
-def _merge(store: Store, members: Sequence[Block]) -> Block | None:
+def _merge(store: BlockStore, members: Sequence[Block]) -> Block | None:
     """Return the weighted mean of two or more blocks as one block."""
     if len(members) < 2:
         return None
     total = sum(block.weight for block in members)
     try:
         memory = sum(
-            block.whole().cpu().float() * (block.weight / total) for block in members
+            block.all_layers().cpu().float() * (block.weight / total) for block in members
         )  # some may still be on the device
     except DamagedBlockError:
         return None  # the block has marked itself as lost; the others wait for the next time

@@ -12,42 +12,46 @@ import torch
 from torch import Tensor
 
 
-class Places(Protocol):
+class VideoPositions(Protocol):
     """Positions of a video of blocks, which follow `opening` tokens of text."""
 
-    def video(self, opening: int, tokens: int, blocks: int, lengths: Sequence[int]) -> Tensor:
+    def block_positions(
+        self, opening: int, tokens: int, blocks: int, lengths: Sequence[int]
+    ) -> Tensor:
         """Return the positions of blocks of `lengths`, with `tokens` and `blocks` before them.
 
         They are int64, (count,) or (axes, count).
         """
         ...
 
-    def after(self, opening: int, lengths: Sequence[int]) -> int:
+    def text_position(self, opening: int, lengths: Sequence[int]) -> int:
         """Return the position of the first token of text after blocks of `lengths`."""
         ...
 
-    def far(self, window: int) -> int:
+    def sink_distance(self, window: int) -> int:
         """Return the position from which the sinks look as far as the oldest of `window` tokens."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LinearPositions:
     """Each token one further than the one before."""
 
-    def video(self, opening: int, tokens: int, blocks: int, lengths: Sequence[int]) -> Tensor:
+    def block_positions(
+        self, opening: int, tokens: int, blocks: int, lengths: Sequence[int]
+    ) -> Tensor:
         start = opening + tokens
         return torch.arange(start, start + sum(lengths))
 
-    def after(self, opening: int, lengths: Sequence[int]) -> int:
+    def text_position(self, opening: int, lengths: Sequence[int]) -> int:
         return opening + sum(lengths)
 
-    def far(self, window: int) -> int:
+    def sink_distance(self, window: int) -> int:
         return window - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
+class GridPositions:
     """Three axes: a block is `step` later than the one before, its tokens are `rows` by `columns`.
 
     Text has the same position on all axes, and goes on after the largest of the video.
@@ -62,7 +66,9 @@ class Grid:
     columns: int
     step: float
 
-    def video(self, opening: int, tokens: int, blocks: int, lengths: Sequence[int]) -> Tensor:
+    def block_positions(
+        self, opening: int, tokens: int, blocks: int, lengths: Sequence[int]
+    ) -> Tensor:
         """Return int64 (3, count): time, row and column.
 
         Raises:
@@ -82,11 +88,11 @@ class Grid:
             ]
         )
 
-    def after(self, opening: int, lengths: Sequence[int]) -> int:
+    def text_position(self, opening: int, lengths: Sequence[int]) -> int:
         if not lengths:
             return opening
         late = int(self.step * (len(lengths) - 1))
         return opening + 1 + max(late, self.rows - 1, self.columns - 1)
 
-    def far(self, window: int) -> int:
+    def sink_distance(self, window: int) -> int:
         return int(self.step * (window // (self.rows * self.columns)))

@@ -10,49 +10,56 @@ import torch
 from torch import Tensor
 
 from models.errors import DamagedBlockError
-from models.language.attention import Local, Part, causal, windowed
+from models.language.attention import (
+    PartialAttention,
+    WindowKeys,
+    causal_attention,
+    sliding_window_attention,
+)
 from models.language.decoder import Decoder
-from models.language.kv_cache import KeyValue, Window
-from models.language.rotary import rotate
+from models.language.kv_cache import KeyValue, SlidingWindowCache
+from models.language.rotary import apply_rotary
 from models.memory.blocks import Block
-from models.memory.kv_store.tiers import Store
-from models.memory.positions import Places
+from models.memory.kv_store.tiers import BlockStore
+from models.memory.positions import VideoPositions
 from models.memory.salience import salience
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class State:
+class RekvState:
     """The memory of one stream: what is stored, and what the next frame looks back at.
 
     `sinks` are each layer's keys, not turned, and values of the opening; `position` counts all
     tokens, the opening's too, and `blocks` all blocks; `last` is the newest block of this run.
     """
 
-    store: Store
-    windows: list[Window]
+    store: BlockStore
+    windows: list[SlidingWindowCache]
     sinks: list[KeyValue]
     position: int
     blocks: int = 0
     last: Block | None = None
 
 
-def begin(decoder: Decoder, opening: Tensor, store: Store, places: Places, *, window: int) -> State:
+def prefill_opening(
+    decoder: Decoder, opening: Tensor, store: BlockStore, positions: VideoPositions, *, window: int
+) -> RekvState:
     """Return the memory after `opening`, int64 (count,), and after the blocks in `store`."""
-    state = State(store=store, windows=[], sinks=[], position=len(opening))
+    state = RekvState(store=store, windows=[], sinks=[], position=len(opening))
     x = decoder.embed(opening)
-    turns = decoder.config.rotary.turns(torch.arange(len(x), device=x.device))
+    cos_sin = decoder.config.rotary.cos_sin(torch.arange(len(x), device=x.device))
     for layer in decoder.layers:
         query, key, value = layer.project(x)
-        held = Window(keep=window - 1)
-        keys, values = held.append(rotate(key, turns), value)
-        x = layer.finish(x, causal(rotate(query, turns), keys, values))
+        held = SlidingWindowCache(keep=window - 1)
+        keys, values = held.append(apply_rotary(key, cos_sin), value)
+        x = layer.finish(x, causal_attention(apply_rotary(query, cos_sin), keys, values))
         state.windows.append(held)
         state.sinks.append((key, value))
-    _resume(decoder, state, places, window)
+    _resume(decoder, state, positions, window)
     return state
 
 
-def _resume(decoder: Decoder, state: State, places: Places, window: int) -> None:
+def _resume(decoder: Decoder, state: RekvState, positions: VideoPositions, window: int) -> None:
     """Fill the windows from the last stored blocks, as if these had just been read."""
     blocks = state.store.table.blocks
     total = sum(block.tokens for block in blocks)
@@ -67,12 +74,12 @@ def _resume(decoder: Decoder, state: State, places: Places, window: int) -> None
             held.restart(position)
     like = decoder.like
     for block in recent:
-        where = places.video(opening, position - opening, state.blocks, [block.tokens])
-        turns = decoder.config.rotary.turns(where.to(like.device))
+        where = positions.block_positions(opening, position - opening, state.blocks, [block.tokens])
+        cos_sin = decoder.config.rotary.cos_sin(where.to(like.device))
         try:
             for index, held in enumerate(state.windows):
                 key, value = block.layer(index).to(like)
-                held.append(rotate(key, turns), value)
+                held.append(apply_rotary(key, cos_sin), value)
         except DamagedBlockError:
             # Some layers have it and some not: all go on from the next block.
             for held in state.windows:
@@ -82,12 +89,12 @@ def _resume(decoder: Decoder, state: State, places: Places, window: int) -> None
     state.position += total
 
 
-def encode(
+def prefill_frames(
     decoder: Decoder,
-    state: State,
+    state: RekvState,
     x: Tensor,
     lengths: Sequence[int],
-    places: Places,
+    positions: VideoPositions,
     *,
     window: int,
     measure: bool,
@@ -99,9 +106,11 @@ def encode(
     there is one; see `models.memory.salience`.
     """
     opening = state.sinks[0][0].shape[1]
-    where = places.video(opening, state.position - opening, state.blocks, lengths)
-    turns = decoder.config.rotary.turns(where.to(x.device))
-    far = decoder.config.rotary.turns(torch.tensor([places.far(window)], device=x.device))
+    where = positions.block_positions(opening, state.position - opening, state.blocks, lengths)
+    cos_sin = decoder.config.rotary.cos_sin(where.to(x.device))
+    far = decoder.config.rotary.cos_sin(
+        torch.tensor([positions.sink_distance(window)], device=x.device)
+    )
     state.position += len(x)
     state.blocks += len(lengths)
     if state.last is not None and measure:
@@ -110,16 +119,18 @@ def encode(
     for layer, held, sink in zip(decoder.layers, state.windows, state.sinks, strict=True):
         query, key, value = layer.project(x)
         kept.append(torch.stack([key, value]))
-        keys, values = held.append(rotate(key, turns), value)
-        local = Local(
+        keys, values = held.append(apply_rotary(key, cos_sin), value)
+        local = WindowKeys(
             keys=keys,
             values=values,
             first=held.first,
             sink_keys=sink[0],
             sink_values=sink[1],
         )
-        near = rotate(query, turns)
-        part: Part = windowed(near, rotate(query, far), local, window=window)
+        near = apply_rotary(query, cos_sin)
+        part: PartialAttention = sliding_window_attention(
+            near, apply_rotary(query, far), local, window=window
+        )
         if measure:
             measured.append(salience(near, part[1], keys, lengths, window=window))
         x = layer.finish(x, part[0])

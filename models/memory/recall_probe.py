@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.memory.prefill import State
+from models.memory.prefill import RekvState
 from models.memory.rekv import Frame, Rekv
-from models.memory.retrieval import position_bias, score
+from models.memory.retrieval import position_bias, score_blocks
 
 # The blocks that are taken for a question, int64 (count,): for each layer, or once for all.
-Find = Callable[[State, Tensor], Sequence[Sequence[int]]]
+Find = Callable[[RekvState, Tensor], Sequence[Sequence[int]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +64,7 @@ class Recall:
 def internal(rekv: Rekv, count: int) -> Find:
     """Return the model's own retrieval of `count` blocks in each layer."""
 
-    def find(state: State, question: Tensor) -> Sequence[Sequence[int]]:
+    def find(state: RekvState, question: Tensor) -> Sequence[Sequence[int]]:
         found = rekv.retrieve(state, question, count=count)
         return [[block.id for block in blocks] for blocks in found.blocks]
 
@@ -97,7 +97,7 @@ def recall(rekv: Rekv, trials: Sequence[Trial], find: Find) -> Recall:
 
 
 @torch.no_grad()
-def layer_bias(rekv: Rekv, state: State, question: Tensor) -> tuple[float, ...]:
+def layer_bias(rekv: Rekv, state: RekvState, question: Tensor) -> tuple[float, ...]:
     """Return how scores lean to late blocks in each layer, -1 to 1; 0 is not at all.
 
     The question is to have nothing to do with what is stored. It is read on its own, so that
@@ -111,7 +111,7 @@ def layer_bias(rekv: Rekv, state: State, question: Tensor) -> tuple[float, ...]:
     for index, layer in enumerate(rekv.decoder.layers):
         query = layer.project(x)[0][:, -len(question) :].float().mean(1)
         held = table.representatives[index, : table.count]
-        scores = score(held, query, scoring=config.scoring, span=config.span)
+        scores = score_blocks(held, query, scoring=config.scoring, span=config.span)
         biases.append(position_bias(scores))
         x = rekv.decoder.read_layer(layer, x, caches[index])
     return tuple(biases)

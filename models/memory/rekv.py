@@ -17,14 +17,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.language.decoder import Choose, Decoder, generate, likeliest
-from models.language.kv_cache import size
-from models.memory.eviction import KeepAll, Policy
-from models.memory.kv_store.tiers import Store
-from models.memory.positions import Line, Places
-from models.memory.prefill import State, begin, encode
-from models.memory.retrieval import Scoring, best, score
-from models.memory.retrieved_context import Allowed, Retrieved, fetch, look, visible
+from models.language.decoder import Decoder, TokenSampler, generate, greedy
+from models.language.kv_cache import kv_bytes
+from models.memory.eviction import EvictionPolicy, KeepAll
+from models.memory.kv_store.tiers import BlockStore
+from models.memory.positions import LinearPositions, VideoPositions
+from models.memory.prefill import RekvState, prefill_frames, prefill_opening
+from models.memory.retrieval import Scoring, score_blocks, top_rows
+from models.memory.retrieved_context import (
+    BlockMask,
+    RetrievedContext,
+    load_context,
+    retrieve_context,
+    visible_blocks,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +68,12 @@ class Rekv:
         opening: Tensor,
         config: RekvConfig | None = None,
         *,
-        policy: Policy | None = None,
-        places: Places | None = None,
+        policy: EvictionPolicy | None = None,
+        positions: VideoPositions | None = None,
     ) -> None:
         """Remember with `decoder` after `opening`: the tokens, int64 (count,), before the video.
 
-        `places` tells the positions of the video's tokens, by default on a line.
+        `positions` tells the positions of the video's tokens, by default on a line.
 
         Raises:
             ValueError: the opening is empty, or does not fit into the window; or blocks on a
@@ -75,11 +81,11 @@ class Rekv:
         """
         self.decoder = decoder
         self.config = config or RekvConfig()
-        self.policy: Policy = policy or KeepAll()
-        self.places: Places = places or Line()
+        self.policy: EvictionPolicy = policy or KeepAll()
+        self.positions: VideoPositions = positions or LinearPositions()
         self.opening = opening
-        if self.policy.measures and not isinstance(self.places, Line):
-            raise ValueError("blocks on a grid cannot be thinned out; choose another policy")
+        if self.policy.measures and not isinstance(self.positions, LinearPositions):
+            raise ValueError("blocks on a grid cannot be thinned out; sample another policy")
         if not self.config.internal and not isinstance(self.policy, KeepAll):
             raise ValueError("this policy works on representatives; set internal=True")
         if not 0 < len(opening) < self.config.window:
@@ -101,17 +107,19 @@ class Rekv:
         }
 
     @torch.no_grad()
-    def init_state(self, store: Store | None = None) -> State:
+    def init_state(self, store: BlockStore | None = None) -> RekvState:
         """Return the memory before the first frame, or, with a `store`, after its last.
 
         A store that holds blocks goes on as if the stream had not been interrupted, as far as
         the blocks within the last window are whole.
         """
         window = self.config.window
-        return begin(self.decoder, self.opening, store or Store(), self.places, window=window)
+        return prefill_opening(
+            self.decoder, self.opening, store or BlockStore(), self.positions, window=window
+        )
 
     @torch.no_grad()
-    def step(self, state: State, frames: Sequence[Frame]) -> tuple[State, tuple[()]]:
+    def step(self, state: RekvState, frames: Sequence[Frame]) -> tuple[RekvState, tuple[()]]:
         """Remember `frames`, in order of time; each becomes one block.
 
         After an error nothing of these frames is remembered, and `state` is as it was.
@@ -126,15 +134,15 @@ class Rekv:
         self._check(state, frames)
         self.policy.tidy(state.store)
         x = torch.cat([frame.tokens for frame in frames])
-        needed = size(config.layers, config.key_heads, config.head_width, len(x), self._dtype)
+        needed = kv_bytes(config.layers, config.key_heads, config.head_width, len(x), self._dtype)
         state.store.reserve(needed)
         lengths = [len(frame.tokens) for frame in frames]
-        memory, measured = encode(
+        memory, measured = prefill_frames(
             self.decoder,
             state,
             x,
             lengths,
-            self.places,
+            self.positions,
             window=self.config.window,
             measure=self.policy.measures,
         )
@@ -152,7 +160,7 @@ class Rekv:
             )
         return state, ()
 
-    def flush(self, state: State) -> tuple[()]:
+    def flush(self, state: RekvState) -> tuple[()]:
         """Write what is only in RAM to the store's folder, if it has one.
 
         Raises:
@@ -164,12 +172,12 @@ class Rekv:
     @torch.no_grad()
     def retrieve(
         self,
-        state: State,
+        state: RekvState,
         question: Tensor,
         *,
         until: float | None = None,
         count: int | None = None,
-    ) -> Retrieved:
+    ) -> RetrievedContext:
         """Return what each layer takes for the `count` blocks most like `question`.
 
         `question` is the question's own tokens, int64 (count,), and nothing around them; or
@@ -188,21 +196,25 @@ class Rekv:
         table = state.store.table
         config = self.config
 
-        def pick(layer: int, query: Tensor, allowed: Allowed) -> NDArray[np.int64]:
+        def select(layer: int, query: Tensor, allowed: BlockMask) -> NDArray[np.int64]:
             # Only what may be seen is scored: nor may a trend know the future.
             rows = np.flatnonzero(allowed)
             held = table.representatives[layer]
             early = rows[-1:] < len(rows)  # all from the first on: no copy is needed
             held = held[: len(rows)] if early.all() else held[torch.from_numpy(rows)]
-            scores = score(held, query, scoring=config.scoring, span=config.span)
-            return rows[best(scores, count or config.blocks)]
+            scores = score_blocks(held, query, scoring=config.scoring, span=config.span)
+            return rows[top_rows(scores, count or config.blocks)]
 
         x = self._embedded(question)
-        allowed = visible(table, until)
-        return look(self.decoder, state.sinks, table, allowed, x, pick, self.places)
+        allowed = visible_blocks(table, until)
+        return retrieve_context(
+            self.decoder, state.sinks, table, allowed, x, select, self.positions
+        )
 
     @torch.no_grad()
-    def fetch(self, state: State, ids: Collection[int], *, until: float | None = None) -> Retrieved:
+    def fetch(
+        self, state: RekvState, ids: Collection[int], *, until: float | None = None
+    ) -> RetrievedContext:
         """Return the blocks with `ids`, chosen by other means, for all layers, in order of time.
 
         Blocks that cannot be read back are left out.
@@ -214,7 +226,7 @@ class Rekv:
         Source: ReKV, Di et al. 2025, section 3.3 (external retrieval).
         """
         table = state.store.table
-        allowed = visible(table, until)
+        allowed = visible_blocks(table, until)
         ends = table.ends <= (np.inf if until is None else until)
         known = {block.id: row for row, block in enumerate(table.blocks) if ends[row]}
         unknown = sorted(set(ids) - known.keys())
@@ -223,16 +235,16 @@ class Rekv:
         # Another answer may find a block lost after these ids were chosen.
         chosen = sorted(row for row in (known[ident] for ident in set(ids)) if allowed[row])
         rows = np.array(chosen, dtype=np.int64)
-        return fetch(self.decoder, state.sinks, table, rows, self.places)
+        return load_context(self.decoder, state.sinks, table, rows, self.positions)
 
     def reply(
         self,
-        retrieved: Retrieved,
+        retrieved: RetrievedContext,
         prompt: Tensor,
         *,
-        longest: int = 128,
+        max_tokens: int = 128,
         stop: Collection[int] = (),
-        choose: Choose = likeliest,
+        sample: TokenSampler = greedy,
     ) -> Iterator[int]:
         """Yield the tokens of an answer to `prompt`: all that follows the video, up to the answer.
 
@@ -244,24 +256,24 @@ class Rekv:
             x = self._embedded(prompt)
         try:
             yield from generate(
-                self.decoder, x, retrieved.caches, longest=longest, stop=stop, choose=choose
+                self.decoder, x, retrieved.caches, max_tokens=max_tokens, stop=stop, sample=sample
             )
         finally:
             for cache, length in zip(retrieved.caches, lengths, strict=True):
-                cache.cut(cache.length - length)
+                cache.drop_last(cache.length - length)
 
     def answer(
         self,
-        state: State,
+        state: RekvState,
         question: Tensor,
         *,
         prompt: Tensor | None = None,
         until: float | None = None,
         ids: Collection[int] | None = None,
-        longest: int = 128,
+        max_tokens: int = 128,
         stop: Collection[int] = (),
     ) -> Iterator[int]:
-        """Yield the tokens of an answer, the likeliest each; `state` is only read.
+        """Yield the tokens of an answer, the greedy each; `state` is only read.
 
         `prompt` is what is read after the video, by default `question` itself. With `ids`
         these blocks are used, otherwise each layer retrieves its own.
@@ -274,7 +286,7 @@ class Rekv:
         else:
             retrieved = self.fetch(state, ids, until=until)
         read = question if prompt is None else prompt
-        return self.reply(retrieved, read, longest=longest, stop=stop)
+        return self.reply(retrieved, read, max_tokens=max_tokens, stop=stop)
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -283,7 +295,7 @@ class Rekv:
     def _embedded(self, tokens: Tensor) -> Tensor:
         return tokens if tokens.is_floating_point() else self.decoder.embed(tokens)
 
-    def _check(self, state: State, frames: Sequence[Frame]) -> None:
+    def _check(self, state: RekvState, frames: Sequence[Frame]) -> None:
         width = self.decoder.config.width
         table = state.store.table
         before = float(table.ends[table.count - 1]) if table.count else -np.inf

@@ -21,7 +21,7 @@ Scoring = Literal["dot", "centred"]
 Rows = NDArray[np.int64]
 
 
-def score(representatives: Tensor, query: Tensor, *, scoring: Scoring, span: int) -> Tensor:
+def score_blocks(representatives: Tensor, query: Tensor, *, scoring: Scoring, span: int) -> Tensor:
     """Return how much each block is like the question in one layer, float32 (blocks,).
 
     `representatives` is float32 (blocks, key heads * width), in order of time; `query` is
@@ -64,7 +64,7 @@ def _sums(values: Tensor, low: Tensor, span: int) -> Tensor:
     return whole[low + span] - whole[low]
 
 
-def best(scores: Tensor, count: int) -> Rows:
+def top_rows(scores: Tensor, count: int) -> Rows:
     """Return the places of the `count` highest `scores`, in order; of equals, the earlier."""
     order = np.argsort(-scores.cpu().numpy(), kind="stable")
     return np.sort(order[:count])

@@ -11,38 +11,38 @@ from torch import Tensor
 
 from models.errors import DamagedBlockError, EmptyMemoryError
 from models.language.decoder import Decoder
-from models.language.kv_cache import Cache, KeyValue
-from models.language.rotary import rotate
-from models.memory.blocks import Block, Table
-from models.memory.positions import Places
+from models.language.kv_cache import KeyValue, KvCache
+from models.language.rotary import apply_rotary
+from models.memory.blocks import Block, BlockTable
+from models.memory.positions import VideoPositions
 
 logger = logging.getLogger(__name__)
 
-Allowed = NDArray[np.bool_]  # (rows of the table,)
+BlockMask = NDArray[np.bool_]  # (rows of the table,)
 # Layer, mean query (heads, width) in float32, and what may be looked at, to rows in order.
-Pick = Callable[[int, Tensor, Allowed], NDArray[np.int64]]
+SelectBlocks = Callable[[int, Tensor, BlockMask], NDArray[np.int64]]
 
 ROOM = 512  # tokens of prompt and answer that need no new buffer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Retrieved:
+class RetrievedContext:
     """For each layer the blocks, in order of time, and a cache of the opening and these.
 
     Who adds to a cache cuts it back.
     """
 
     blocks: tuple[tuple[Block, ...], ...]
-    caches: tuple[Cache, ...]
+    caches: tuple[KvCache, ...]
 
     def evidence(self) -> list[tuple[float, float, float]]:
         """Return start and end in seconds, and the share of layers that look at it, of each block.
 
         Those that most layers look at come first.
         """
-        return [(block.start, block.end, share) for block, share in self.voted()]
+        return [(block.start, block.end, share) for block, share in self.ranked_blocks()]
 
-    def voted(self) -> list[tuple[Block, float]]:
+    def ranked_blocks(self) -> list[tuple[Block, float]]:
         """Return each block with the share of layers that look at it, most first."""
         named = {block.id: block for chosen in self.blocks for block in chosen}
         votes = dict.fromkeys(named, 0)
@@ -53,7 +53,7 @@ class Retrieved:
         return [(block, votes[block.id] / len(self.blocks)) for block in order]
 
 
-def visible(table: Table, until: float | None) -> Allowed:
+def visible_blocks(table: BlockTable, until: float | None) -> BlockMask:
     """Return which blocks end at or before `until`, seconds, and are not lost.
 
     Raises:
@@ -66,15 +66,15 @@ def visible(table: Table, until: float | None) -> Allowed:
     return allowed
 
 
-def look(
+def retrieve_context(
     decoder: Decoder,
     sinks: Sequence[KeyValue],
-    table: Table,
-    allowed: Allowed,
+    table: BlockTable,
+    allowed: BlockMask,
     x: Tensor,
-    pick: Pick,
-    places: Places,
-) -> Retrieved:
+    select: SelectBlocks,
+    positions: VideoPositions,
+) -> RetrievedContext:
     """Read the question's embeddings `x`, (tokens, width), layer by layer, each picking blocks.
 
     The question itself is dropped again. Blocks that turn out to be damaged are left out for
@@ -85,22 +85,22 @@ def look(
     chosen, caches = [], []
     for index, (layer, sink) in enumerate(zip(decoder.layers, sinks, strict=True)):
         asked = layer.project(x)[0].float().mean(1)
-        blocks, parts = _load(table, index, asked, allowed, pick)
-        cache = _context(decoder, sink, parts, places)
+        blocks, parts = _load(table, index, asked, allowed, select)
+        cache = _context(decoder, sink, parts, positions)
         x = decoder.read_layer(layer, x, cache)
-        cache.cut(len(x))
+        cache.drop_last(len(x))
         chosen.append(blocks)
         caches.append(cache)
-    return Retrieved(tuple(chosen), tuple(caches))
+    return RetrievedContext(tuple(chosen), tuple(caches))
 
 
-def fetch(
+def load_context(
     decoder: Decoder,
     sinks: Sequence[KeyValue],
-    table: Table,
+    table: BlockTable,
     rows: NDArray[np.int64],
-    places: Places,
-) -> Retrieved:
+    positions: VideoPositions,
+) -> RetrievedContext:
     """Return the blocks in `rows`, in order of time, for all layers; no question is read.
 
     Damaged blocks are left out.
@@ -111,16 +111,16 @@ def fetch(
     for index, sink in enumerate(sinks):
         blocks, parts = _load(table, index, sink[0], allowed, lambda _l, _q, a: np.flatnonzero(a))
         chosen.append(blocks)
-        caches.append(_context(decoder, sink, parts, places))
-    return Retrieved(tuple(chosen), tuple(caches))
+        caches.append(_context(decoder, sink, parts, positions))
+    return RetrievedContext(tuple(chosen), tuple(caches))
 
 
 def _load(
-    table: Table, index: int, asked: Tensor, allowed: Allowed, pick: Pick
+    table: BlockTable, index: int, asked: Tensor, allowed: BlockMask, select: SelectBlocks
 ) -> tuple[tuple[Block, ...], list[Tensor]]:
     """Return the blocks that are picked for one layer, and their keys and values."""
     while True:
-        rows = pick(index, asked, allowed)
+        rows = select(index, asked, allowed)
         parts = []
         for row in rows:
             try:
@@ -133,7 +133,9 @@ def _load(
             return tuple(table.rows[row] for row in rows), parts
 
 
-def _context(decoder: Decoder, sink: KeyValue, parts: Sequence[Tensor], places: Places) -> Cache:
+def _context(
+    decoder: Decoder, sink: KeyValue, parts: Sequence[Tensor], positions: VideoPositions
+) -> KvCache:
     """Return the opening and blocks of one layer, turned to positions that follow each other."""
     like = sink[0]
     pieces = [part.to(like.device, like.dtype, non_blocking=True) for part in parts]
@@ -141,8 +143,8 @@ def _context(decoder: Decoder, sink: KeyValue, parts: Sequence[Tensor], places: 
     value = torch.cat([sink[1], *(piece[1] for piece in pieces)], 1)
     opening, rotary = sink[0].shape[1], decoder.config.rotary
     lengths = [part.shape[2] for part in parts]
-    text = rotary.turns(torch.arange(opening, device=key.device))
-    video = rotary.turns(places.video(opening, 0, 0, lengths).to(key.device))
-    turned = [rotate(key[:, :opening], text), rotate(key[:, opening:], video)]
-    position = places.after(opening, lengths)
-    return Cache(torch.cat(turned, 1), value, room=ROOM, position=position)
+    text = rotary.cos_sin(torch.arange(opening, device=key.device))
+    video = rotary.cos_sin(positions.block_positions(opening, 0, 0, lengths).to(key.device))
+    turned = [apply_rotary(key[:, :opening], text), apply_rotary(key[:, opening:], video)]
+    position = positions.text_position(opening, lengths)
+    return KvCache(torch.cat(turned, 1), value, room=ROOM, position=position)

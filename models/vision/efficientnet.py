@@ -14,7 +14,7 @@ from models.errors import WeightsError
 
 FILE = "efficientnet-lite0-57934424.pth"
 SIDE = 224  # pixels
-CENTRE, SPREAD = 127.0, 128.0  # of 0..255: what the Lite models were trained with
+MEAN, STD = 127.0, 128.0  # of 0..255: what the Lite models were trained with
 # Blocks, kernel, stride of the first, expansion, channels out; Tan and Le 2019, table 1.
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -28,7 +28,7 @@ STAGES = (
 EPSILON = 1e-3  # of the batch normalisation, as in the TensorFlow original
 
 
-class SameConv(nn.Conv2d):
+class SamePaddingConv2d(nn.Conv2d):
     """A convolution padded as TensorFlow does: the odd pixel goes to the right and the bottom."""
 
     def __init__(
@@ -51,7 +51,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=EPSILON)
 
 
-class Block(nn.Module):
+class MBConvBlock(nn.Module):
     """Widen, look around in each channel, narrow; added to the input where the shape stays."""
 
     def __init__(self, inside: int, outside: int, kernel: int, stride: int, expansion: int) -> None:
@@ -59,12 +59,12 @@ class Block(nn.Module):
         wide = inside * expansion
         self.added = stride == 1 and inside == outside
         if expansion > 1:
-            self._expand_conv = SameConv(inside, wide, 1)
+            self._expand_conv = SamePaddingConv2d(inside, wide, 1)
             self._bn0 = _norm(wide)
         self.expanded = expansion > 1
-        self._depthwise_conv = SameConv(wide, wide, kernel, stride, groups=wide)
+        self._depthwise_conv = SamePaddingConv2d(wide, wide, kernel, stride, groups=wide)
         self._bn1 = _norm(wide)
-        self._project_conv = SameConv(wide, outside, 1)
+        self._project_conv = SamePaddingConv2d(wide, outside, 1)
         self._bn2 = _norm(outside)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,34 +82,34 @@ class EfficientNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self._conv_stem = SameConv(3, 32, 3, 2)
+        self._conv_stem = SamePaddingConv2d(3, 32, 3, 2)
         self._bn0 = _norm(32)
         blocks, inside = [], 32
         for count, kernel, stride, expansion, outside in STAGES:
             for index in range(count):
                 step = stride if index == 0 else 1
-                blocks.append(Block(inside, outside, kernel, step, expansion))
+                blocks.append(MBConvBlock(inside, outside, kernel, step, expansion))
                 inside = outside
         self._blocks = nn.ModuleList(blocks)
-        self._conv_head = SameConv(inside, 1280, 1)
+        self._conv_head = SamePaddingConv2d(inside, 1280, 1)
         self._bn1 = _norm(1280)
         self._fc = nn.Linear(1280, 1000)
 
     def features(self, pictures: Tensor) -> Tensor:
         """Turn float32 (batch, 3, 224, 224), RGB 0 to 255, into features (batch, 1280, 7, 7)."""
-        x = (pictures - CENTRE) / SPREAD
+        x = (pictures - MEAN) / STD
         x = F.relu6(self._bn0(self._conv_stem(x)))
         for block in self._blocks:
             x = block(x)
         out: Tensor = F.relu6(self._bn1(self._conv_head(x)))
         return out
 
-    def shares(self, features: Tensor) -> Tensor:
+    def probabilities(self, features: Tensor) -> Tensor:
         """Return the share of each class, (batch, 1000), summing to 1."""
         scores: Tensor = self._fc(features.mean((-2, -1)))
         return scores.softmax(-1)
 
-    def maps(self, features: Tensor, classes: Tensor) -> Tensor:
+    def activation_maps(self, features: Tensor, classes: Tensor) -> Tensor:
         """Return how much each place speaks for `classes`, int64 (batch,): (batch, 7, 7).
 
         Source: Zhou et al. 2016 (class activation maps).

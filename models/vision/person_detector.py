@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.errors import WeightsError
-from models.vision.efficientnet import SameConv
+from models.vision.efficientnet import SamePaddingConv2d
 from models.vision.graphdef import constants
 
 FILE = "frozen_inference_graph.pb"
@@ -34,7 +34,7 @@ EXTRAS = ((256, 512), (128, 256), (128, 256), (64, 128))  # narrow, then wide wi
 WIDTHS = (576, 1280, 512, 256, 256, 128)  # channels of the six maps
 SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # of the picture; the last is for a mean only
 RATIOS = (1.0, 2.0, 0.5, 3.0, 1 / 3)
-OVERLAP = 0.6  # boxes that share more than this are one, as in the graph
+MAX_IOU = 0.6  # boxes that share more than this are one, as in the graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Person:
         return (self.right - self.left) * (self.bottom - self.top)
 
 
-class Step(nn.Module):
+class ConvNormRelu6(nn.Module):
     """Convolution, normalisation, and the bend at 0 and 6 unless `linear`."""
 
     def __init__(
@@ -60,7 +60,7 @@ class Step(nn.Module):
         linear: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.conv = SameConv(inside, outside, kernel, stride, groups)
+        self.conv = SamePaddingConv2d(inside, outside, kernel, stride, groups)
         self.norm = nn.BatchNorm2d(outside, eps=EPSILON)
         self.linear = linear
 
@@ -69,15 +69,15 @@ class Step(nn.Module):
         return x if self.linear else F.relu6(x)
 
 
-class Residual(nn.Module):
+class InvertedResidual(nn.Module):
     """Widen, look around, narrow."""
 
     def __init__(self, inside: int, outside: int, expansion: int, stride: int) -> None:
         super().__init__()
         wide = inside * expansion
-        self.expand = Step(inside, wide) if expansion > 1 else nn.Identity()
-        self.depthwise = Step(wide, wide, kernel=3, stride=stride, groups=wide)
-        self.project = Step(wide, outside, linear=True)
+        self.expand = ConvNormRelu6(inside, wide) if expansion > 1 else nn.Identity()
+        self.depthwise = ConvNormRelu6(wide, wide, kernel=3, stride=stride, groups=wide)
+        self.project = ConvNormRelu6(wide, outside, linear=True)
         self.added = stride == 1 and inside == outside
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,12 +87,12 @@ class Residual(nn.Module):
         return (out + x if self.added else out), wide
 
 
-class Predictor(nn.Module):
+class PredictionHead(nn.Module):
     """From each place of a map, `count` numbers."""
 
     def __init__(self, channels: int, count: int) -> None:
         super().__init__()
-        self.depthwise = Step(channels, channels, kernel=3, groups=channels)
+        self.depthwise = ConvNormRelu6(channels, channels, kernel=3, groups=channels)
         self.out = nn.Conv2d(channels, count, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -100,32 +100,32 @@ class Predictor(nn.Module):
         return out
 
 
-class Ssd(nn.Module):
+class SsdLite(nn.Module):
     """The network: boxes as differences from `anchors`, and scores."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = Step(3, 32, kernel=3, stride=2)
+        self.stem = ConvNormRelu6(3, 32, kernel=3, stride=2)
         inside, blocks = 32, []
         for expansion, outside, stride in RESIDUALS:
-            blocks.append(Residual(inside, outside, expansion, stride))
+            blocks.append(InvertedResidual(inside, outside, expansion, stride))
             inside = outside
         self.residuals = nn.ModuleList(blocks)
-        self.last = Step(inside, 1280)
+        self.last = ConvNormRelu6(inside, 1280)
         extras, inside = [], 1280
         for narrow, wide in EXTRAS:
             parts = (
-                Step(inside, narrow),
-                Step(narrow, narrow, kernel=3, stride=2, groups=narrow),
-                Step(narrow, wide),
+                ConvNormRelu6(inside, narrow),
+                ConvNormRelu6(narrow, narrow, kernel=3, stride=2, groups=narrow),
+                ConvNormRelu6(narrow, wide),
             )
             extras.append(nn.Sequential(*parts))
             inside = wide
         self.extras = nn.ModuleList(extras)
         anchors = [3, 6, 6, 6, 6, 6]
         sized = list(zip(WIDTHS, anchors, strict=True))
-        self.boxes = nn.ModuleList(Predictor(width, 4 * count) for width, count in sized)
-        self.classes = nn.ModuleList(Predictor(width, 2 * count) for width, count in sized)
+        self.boxes = nn.ModuleList(PredictionHead(width, 4 * count) for width, count in sized)
+        self.classes = nn.ModuleList(PredictionHead(width, 2 * count) for width, count in sized)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """Turn float32 (3, 300, 300), RGB 0 to 255, into (anchors, 4) and scores (anchors,)."""
@@ -172,15 +172,15 @@ def _shapes(level: int) -> list[tuple[float, float]]:
     return [(scale / ratio**0.5, scale * ratio**0.5) for scale, ratio in pairs]
 
 
-def decode(differences: Tensor, around: Tensor) -> Tensor:
+def decode_boxes(differences: Tensor, around: Tensor) -> Tensor:
     """Return boxes (anchors, 4) of top, left, bottom, right; the inverse of SSD's coding."""
     centre = differences[:, :2] / 10 * around[:, 2:] + around[:, :2]
     size = (differences[:, 2:] / 5).exp() * around[:, 2:]
     return torch.cat([centre - size / 2, centre + size / 2], 1).clamp(0, 1)
 
 
-def distinct(boxes: Tensor, scores: Tensor, *, overlap: float = OVERLAP) -> list[int]:
-    """Return the places of boxes that no surer box overlaps, the surest first."""
+def non_max_suppression(boxes: Tensor, scores: Tensor, *, max_iou: float = MAX_IOU) -> list[int]:
+    """Return the places of boxes that no min_score box overlaps, the surest first."""
     area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     kept: list[int] = []
     for index in scores.argsort(descending=True).tolist():
@@ -188,33 +188,33 @@ def distinct(boxes: Tensor, scores: Tensor, *, overlap: float = OVERLAP) -> list
         high = torch.minimum(boxes[kept, 2:], boxes[index, 2:])
         shared = (high - low).clamp(min=0).prod(1)
         whole = area[kept] + area[index] - shared
-        if not bool((shared > overlap * whole).any()):
+        if not bool((shared > max_iou * whole).any()):
             kept.append(index)
     return kept
 
 
-class Persons:
+class PersonDetector:
     """The detector: pictures to persons."""
 
-    def __init__(self, network: Ssd) -> None:
+    def __init__(self, network: SsdLite) -> None:
         self.network = network
         self._anchors = anchors()
 
     @torch.no_grad()
-    def find(self, pixels: NDArray[np.uint8], *, surer: float = 0.5) -> list[Person]:
+    def detect(self, pixels: NDArray[np.uint8], *, min_score: float = 0.5) -> list[Person]:
         """Return the persons in uint8 (300, 300, 3) RGB that are at least so sure."""
         picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float()
         differences, scores = self.network(picture)
-        sure = scores >= surer
-        boxes, scores = decode(differences[sure], self._anchors[sure]), scores[sure]
+        sure = scores >= min_score
+        boxes, scores = decode_boxes(differences[sure], self._anchors[sure]), scores[sure]
         found = []
-        for index in distinct(boxes, scores):
+        for index in non_max_suppression(boxes, scores):
             top, left, bottom, right = boxes[index].tolist()
             found.append(Person(left, top, right, bottom, float(scores[index])))
         return found
 
 
-def load(folder: Path) -> Persons:
+def load(folder: Path) -> PersonDetector:
     """Return the detector with the weights in `folder`, not to be trained.
 
     Raises:
@@ -222,16 +222,16 @@ def load(folder: Path) -> Persons:
     """
     file = folder / FILE
     stored = constants(file)
-    network = Ssd()
+    network = SsdLite()
     try:
         for name, module in _places(network):
             _fill(module, name, stored)
     except (KeyError, RuntimeError) as error:
         raise WeightsError(f"{file}: not the weights of this detector ({error})") from error
-    return Persons(network.eval().requires_grad_(False))
+    return PersonDetector(network.eval().requires_grad_(False))
 
 
-def _places(network: Ssd) -> list[tuple[str, nn.Module]]:
+def _places(network: SsdLite) -> list[tuple[str, nn.Module]]:
     """Return which node of the graph each part's weights come from."""
     root = "FeatureExtractor/MobilenetV2"
     places: list[tuple[str, nn.Module]] = [
@@ -240,9 +240,11 @@ def _places(network: Ssd) -> list[tuple[str, nn.Module]]:
     ]
     for index, block in enumerate(network.residuals):
         name = f"{root}/expanded_conv" + (f"_{index}" if index else "")
-        assert isinstance(block, Residual)
+        assert isinstance(block, InvertedResidual)
         parts = {"expand": block.expand, "depthwise": block.depthwise, "project": block.project}
-        places += [(f"{name}/{k}", part) for k, part in parts.items() if isinstance(part, Step)]
+        places += [
+            (f"{name}/{k}", part) for k, part in parts.items() if isinstance(part, ConvNormRelu6)
+        ]
     for index, (extra, (narrow, wide)) in enumerate(zip(network.extras, EXTRAS, strict=True)):
         assert isinstance(extra, nn.Sequential)
         one = f"{root}/layer_19_1_Conv2d_{index + 2}_1x1_{narrow}"
@@ -252,14 +254,14 @@ def _places(network: Ssd) -> list[tuple[str, nn.Module]]:
         for kind, predictors in (("BoxEncoding", network.boxes), ("Class", network.classes)):
             name = f"BoxPredictor_{index}/{kind}Predictor"
             predictor = predictors[index]
-            assert isinstance(predictor, Predictor)
+            assert isinstance(predictor, PredictionHead)
             places += [(f"{name}_depthwise", predictor.depthwise), (name, predictor.out)]
     return places
 
 
 def _fill(module: nn.Module, name: str, stored: Mapping[str, NDArray[np.float32]]) -> None:
     """Copy the weights of the node `name` into `module`."""
-    if isinstance(module, Step):
+    if isinstance(module, ConvNormRelu6):
         deep = module.conv.groups > 1
         kernel = stored[f"{name}/{'depthwise_weights' if deep else 'weights'}"]
         order = (2, 3, 0, 1) if deep else (3, 2, 0, 1)

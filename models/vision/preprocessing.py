@@ -20,24 +20,26 @@ FILES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Normal:
-    """Mean and spread of each colour, of values in [0, 1]."""
+class Normalization:
+    """Mean and std of each colour, of values in [0, 1]."""
 
     mean: Triple = (0.5, 0.5, 0.5)
-    spread: Triple = (0.5, 0.5, 0.5)
+    std: Triple = (0.5, 0.5, 0.5)
 
 
-def read_normal(folder: Path) -> Normal:
+def read_normalization(folder: Path) -> Normalization:
     """Return what the preprocessor's file in `folder` says, or SigLIP's own without one."""
     for name in FILES:
         if (folder / name).is_file():
             config: dict[str, Any] = json.loads((folder / name).read_text("utf-8"))
             if "image_mean" in config:
-                return Normal(mean=tuple(config["image_mean"]), spread=tuple(config["image_std"]))
-    return Normal()
+                return Normalization(
+                    mean=tuple(config["image_mean"]), std=tuple(config["image_std"])
+                )
+    return Normalization()
 
 
-def prepare(pixels: Tensor, normal: Normal, *, size: tuple[int, int]) -> Tensor:
+def preprocess(pixels: Tensor, normalization: Normalization, *, size: tuple[int, int]) -> Tensor:
     """Return float32 pictures (count, 3, *size) of `pixels`, uint8 (count, h, w, 3) RGB.
 
     The whole picture is squeezed into `size`, height and width. Resized
@@ -53,5 +55,7 @@ def prepare(pixels: Tensor, normal: Normal, *, size: tuple[int, int]) -> Tensor:
     x = pixels.permute(0, 3, 1, 2).float()
     if x.shape[-2:] != size:
         x = F.interpolate(x, size, mode="bicubic", antialias=True).round().clamp(0, 255)
-    mean, spread = (torch.tensor(part, device=x.device) for part in (normal.mean, normal.spread))
-    return (x / 255 - mean[:, None, None]) / spread[:, None, None]
+    mean, std = (
+        torch.tensor(part, device=x.device) for part in (normalization.mean, normalization.std)
+    )
+    return (x / 255 - mean[:, None, None]) / std[:, None, None]

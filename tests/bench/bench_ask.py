@@ -28,13 +28,13 @@ from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.whisper.loading import load_whisper
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.perception import Observation
-from models.assistant.scene.scene_entry import SYSTEM, asked
+from models.assistant.scene.scene_entry import SYSTEM, question_text
 from models.assistant.scene.scene_log import LoggedEntry, SceneLog
 from models.assistant.small_model import ADAPTER, SmallModel, SmallModelMemory
 from models.language import lora as adapter
 from models.language import smollm2
-from models.language.smollm2 import asking, opening
-from models.memory.kv_store.tiers import Budget, open_store
+from models.language.smollm2 import question_prompt, system_prompt
+from models.memory.kv_store.tiers import StoreBudget, open_store
 from models.memory.rekv import Frame
 from models.speech.hibari import HibariSynthesizer
 from tests.bench.synthetic_stream import (
@@ -83,9 +83,9 @@ def ask(
 def dense(model: SmallModel, seconds: int, question: str) -> float:
     """Return the seconds to the first token if all lines are read again for the question."""
     chat, decoder = model.chat, model.chat.decoder
-    lines = [embed(chat, observation_at(at).moment) for at in range(0, seconds, INTERVAL)]
-    prompt = opening(SYSTEM), asking(asked(question, seconds))
-    first, last = (decoder.embed(chat.tokens(part)) for part in prompt)
+    lines = [embed(chat, observation_at(at).scene) for at in range(0, seconds, INTERVAL)]
+    prompt = system_prompt(SYSTEM), question_prompt(question_text(question, seconds))
+    first, last = (decoder.embed(chat.encode(part)) for part in prompt)
     x = torch.cat([first, *lines, last])
     caches = decoder.new_caches(len(x))
     began = time.perf_counter()
@@ -101,34 +101,33 @@ def remember(model: SmallModel, memory: SmallModelMemory, until: int) -> None:
 
     What a block holds changes nothing about times and sizes.
     """
-    entries = memory.diary.entries
-    begin = int(entries[-1].moment.time) + INTERVAL if entries else 0
+    entries = memory.log.entries
+    begin = int(entries[-1].scene.time) + INTERVAL if entries else 0
     times = range(begin, until, INTERVAL)
     read = [at for at in times if at < READ_LIMIT]
     for low in range(0, len(read), BATCH):
         looks = [observation_at(at) for at in read[low : low + BATCH]]
         frames = [
-            Frame(embed(model.chat, seen.moment), seen.moment.time, seen.moment.time)
-            for seen in looks
+            Frame(embed(model.chat, seen.scene), seen.scene.time, seen.scene.time) for seen in looks
         ]
         memory.rekv, _ = model.rekv.step(memory.rekv, frames)
         blocks = memory.rekv.store.table.blocks[-len(looks) :]
         entries += [_entry(block.id, seen) for block, seen in zip(blocks, looks, strict=True)]
     store = memory.rekv.store
     for at in times[len(read) :]:
-        block = store.table.blocks[-BATCH].whole().clone()
+        block = store.table.blocks[-BATCH].all_layers().clone()
         stored = store.append(block, start=float(at), end=float(at), represented=False)
         entries.append(_entry(stored.id, observation_at(at)))
 
 
 def _entry(block: int, seen: Observation) -> LoggedEntry:
-    return LoggedEntry(block, seen.moment, seen.shares.numpy(), seen.moment.time)
+    return LoggedEntry(block, seen.scene, seen.probabilities.numpy(), seen.scene.time)
 
 
 def encode(model: SmallModel, memory: SmallModelMemory, count: int) -> tuple[float, float]:
     """Remember `count` moments one by one; return median seconds and CPU seconds of each."""
     took, cpu = [], []
-    begin = int(memory.diary.entries[-1].moment.time) + INTERVAL if memory.diary.entries else 0
+    begin = int(memory.log.entries[-1].scene.time) + INTERVAL if memory.log.entries else 0
     for at in range(begin, begin + count * INTERVAL, INTERVAL):
         before = time.perf_counter(), time.thread_time()
         model.step(memory, (BLANK_FRAME, float(at)))
@@ -182,7 +181,7 @@ def measure(model: SmallModel, folder: Path, options: argparse.Namespace) -> Non
     voice = HibariSynthesizer()
     voice.synthesize("Yes, I have.")  # the first call makes room
     memory = model.init_state(
-        open_store(folder, model.rekv.identity, Budget(ram=options.ram * MIB))
+        open_store(folder, model.rekv.identity, StoreBudget(ram=options.ram * MIB))
     )
     wall, cpu = encode(model, memory, 12)
     count = memory.rekv.store.table.rows[0].tokens
@@ -223,8 +222,8 @@ def restart(
     """Give the folder back, open it again, and print how long that took."""
     memory.rekv.store.close()
     began, cpu = time.perf_counter(), time.thread_time()
-    store = open_store(folder, model.rekv.identity, Budget(ram=options.ram * MIB))
-    again = model.init_state(store, SceneLog(memory.diary.entries))
+    store = open_store(folder, model.rekv.identity, StoreBudget(ram=options.ram * MIB))
+    again = model.init_state(store, SceneLog(memory.log.entries))
     took, cpu = time.perf_counter() - began, time.thread_time() - cpu
     print(f"        restart with {store.table.count} blocks: {took:.2f} s, {cpu:.2f} of CPU")
     memory.rekv = again.rekv
@@ -247,7 +246,7 @@ def main() -> None:
     else:
         print(f"{options.adapter} is not there: answers of the model as it is packaged")
     began = time.perf_counter(), time.process_time()
-    chat = smollm2.load_packed(options.weights / "smollm2-135m", changes)
+    chat = smollm2.load_quantized(options.weights / "smollm2-135m", changes)
     took = time.perf_counter() - began[0], time.process_time() - began[1]
     print(f"load: {took[0]:.1f} s, {took[1]:.1f} of CPU; process {held():.0f} MiB")
     model = SmallModel(chat, SyntheticPerception())

@@ -21,9 +21,9 @@ import torch
 from PIL import Image, ImageOps
 from safetensors.torch import load_file
 
-from models.assistant.scene import perception as eyes
+from models.assistant.scene import perception
 from models.assistant.scene.perception import Observation, Perception, Pixels
-from models.assistant.scene.query_parsing import about
+from models.assistant.scene.query_parsing import parse_query
 from models.assistant.small_model import SmallModel, SmallModelMemory
 from models.language import smollm2
 from models.vision.class_names import NAMES
@@ -122,9 +122,11 @@ def recognized(memory: SmallModelMemory, shown: list[Line], places: tuple[int, .
     """Return whether the eyes named the pictures at `places` of a composition correctly."""
     for place in places:
         begin, end = place * SHOWN_SECONDS, (place + 1) * SHOWN_SECONDS
-        entries = [e for e in memory.diary.entries if begin <= e.moment.time < end]
-        seen = {name for e in entries for name in (e.main, *e.moment.others)}
-        known = {NAMES[c] for name in shown[place]["objects"][0] for c in about(name).names}
+        entries = [e for e in memory.log.entries if begin <= e.scene.time < end]
+        seen = {name for e in entries for name in (e.main, *e.scene.others)}
+        known = {
+            NAMES[c] for name in shown[place]["objects"][0] for c in parse_query(name).name_ids
+        }
         if not seen & ({*shown[place]["objects"][0]} | known):
             return False
     return True
@@ -137,10 +139,12 @@ class CachedPerception(Perception):
         super().__init__(real.classifier, real.detector)
         self.shown: Pixels | None = None
 
-    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Observation:
+    def analyze(
+        self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()
+    ) -> Observation:
         if pixels is not self.shown:
-            self.shown, self.seen = pixels, super().look(pixels, time, about)
-        return replace(self.seen, moment=replace(self.seen.moment, time=time))
+            self.shown, self.seen = pixels, super().analyze(pixels, time, about)
+        return replace(self.seen, scene=replace(self.seen.scene, time=time))
 
 
 class AnswerTally:
@@ -168,7 +172,7 @@ class AnswerTally:
             good = is_right(question["kind"], question["expect"], said)
             kind = question["kind"]
             if kind == "count":
-                kind += " of people" if about(question["ask"]).persons else " of things"
+                kind += " of people" if parse_query(question["ask"]).persons else " of things"
             self.tally[f"{media} {kind}"].append(good)
             if question.get("about") and recognized(memory, line["shown"], question["about"]):
                 self.tally[f"{media} {kind}, both things recognized"].append(good)
@@ -214,14 +218,14 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     changes = load_file(options.adapter) if options.adapter else None
-    chat = smollm2.load_packed(options.weights / "smollm2-135m", changes)
-    model = SmallModel(chat, CachedPerception(eyes.load(options.weights)))
+    chat = smollm2.load_quantized(options.weights / "smollm2-135m", changes)
+    model = SmallModel(chat, CachedPerception(perception.load(options.weights)))
     score = AnswerTally(show=options.show)
     lines = blind_set.labels(options.half)[: options.limit]
     for line in lines:
         memory, now = watched(model, frames(line))
         if options.show:
-            print(line["id"], [(m.moment.names[:1], m.moment.people) for m in memory.diary.entries])
+            print(line["id"], [(m.scene.names[:1], m.scene.people) for m in memory.log.entries])
         score.ask(model, memory, line["media"], line, now)
     for index, shown in enumerate(compositions(lines, options.compositions, seed=options.half)):
         memory, now = watched(model, composed(shown))

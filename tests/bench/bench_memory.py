@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 
 from models.language.decoder import Decoder, DecoderConfig
-from models.memory.kv_store.tiers import Budget, open_store
-from models.memory.prefill import State
+from models.memory.kv_store.tiers import StoreBudget, open_store
+from models.memory.prefill import RekvState
 from models.memory.rekv import Frame, Rekv, RekvConfig
 
 SHAPE = DecoderConfig(
@@ -52,7 +52,7 @@ def frames(first: int, count: int) -> list[Frame]:
     ]
 
 
-def asked(rekv: Rekv, state: State) -> float:
+def asked(rekv: Rekv, state: RekvState) -> float:
     """Return the seconds to the first token of an answer."""
     return best(lambda: next(rekv.answer(state, torch.arange(20, 30))))
 
@@ -71,7 +71,7 @@ def measure(counts: list[int], folder: Path) -> None:
         torch.arange(12),
         RekvConfig(window=1024, blocks=16),
     )
-    store = open_store(folder, rekv.identity, Budget(ram=64 << 20))
+    store = open_store(folder, rekv.identity, StoreBudget(ram=64 << 20))
     state = rekv.init_state(store)
     done = 0
     for count in counts:
@@ -91,7 +91,7 @@ def measure(counts: list[int], folder: Path) -> None:
         )
     store.close()
     start = time.perf_counter()
-    again = open_store(folder, rekv.identity, Budget(ram=64 << 20))
+    again = open_store(folder, rekv.identity, StoreBudget(ram=64 << 20))
     rekv.init_state(again)
     print(f"restart with {again.table.count} blocks: {time.perf_counter() - start:.2f} s")
     again.close()

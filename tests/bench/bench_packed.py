@@ -3,7 +3,7 @@
     python -m tests.bench.bench_packed --answers 200
 
 Answers are made greedily with the packed weights. Both models then read each question with its
-answer: if the likeliest token is the same at every place, float32 says the same, word by word.
+answer: if the greedy token is the same at every place, float32 says the same, word by word.
 Then speed: medians of turns that the two take, one thread.
 """
 
@@ -18,13 +18,13 @@ import torch
 from torch import Tensor
 
 from models.assistant.scene.embedding import embed
-from models.assistant.scene.scene_entry import SYSTEM, asked
+from models.assistant.scene.scene_entry import SYSTEM, question_text
 from models.assistant.small_model import ADAPTER
 from models.language import lora as adapter
 from models.language import smollm2
 from models.language.decoder import Decoder, generate
-from models.language.kv_cache import Cache
-from models.language.smollm2 import Chat, asking, opening
+from models.language.kv_cache import KvCache
+from models.language.smollm2 import ChatModel, question_prompt, system_prompt
 from tests.bench.synthetic_stream import INTERVAL, entry_at, questions
 
 SHOWN = 12  # moments that a question is answered from
@@ -33,15 +33,15 @@ SAME_LINES = 10  # questions about the same lines
 ROOM = 128  # tokens of question and answer
 
 
-def context(chat: Chat, number: int) -> Tensor:
+def context(chat: ChatModel, number: int) -> Tensor:
     """Return the opening and some lines, as embeddings."""
-    first = chat.decoder.embed(chat.tokens(opening(SYSTEM)))
+    first = chat.decoder.embed(chat.encode(system_prompt(SYSTEM)))
     times = range(number * 60, number * 60 + SHOWN * INTERVAL, INTERVAL)
     return torch.cat([first, *(embed(chat, entry_at(at)) for at in times)])
 
 
 @torch.no_grad()
-def compare(plain: Chat, packed: Chat, count: int) -> tuple[int, int, float]:
+def compare(plain: ChatModel, packed: ChatModel, count: int) -> tuple[int, int, float]:
     """Return how many tokens of `count` answers were compared, how many differ, and by how much.
 
     The last is the largest difference of two scores of a token.
@@ -54,8 +54,10 @@ def compare(plain: Chat, packed: Chat, count: int) -> tuple[int, int, float]:
         for chat, caches in zip((packed, plain), held, strict=True):
             chat.decoder.read(shown, caches)
         for question in asking_all[low : low + SAME_LINES]:
-            x = packed.decoder.embed(packed.tokens(asking(asked(question, low * 6.0 + 60))))
-            said = list(generate(packed.decoder, x, held[0], longest=LONGEST, stop={packed.end}))
+            x = packed.decoder.embed(
+                packed.encode(question_prompt(question_text(question, low * 6.0 + 60)))
+            )
+            said = list(generate(packed.decoder, x, held[0], max_tokens=LONGEST, stop={packed.end}))
             cut(held[0], len(shown))
             whole = torch.cat([x, packed.decoder.embed(torch.tensor(said, dtype=torch.long))])
             found = []
@@ -68,10 +70,10 @@ def compare(plain: Chat, packed: Chat, count: int) -> tuple[int, int, float]:
     return compared, differ, largest
 
 
-def cut(caches: Sequence[Cache], length: int) -> None:
+def cut(caches: Sequence[KvCache], length: int) -> None:
     """Forget all but the first `length` positions."""
     for cache in caches:
-        cache.cut(cache.length - length)
+        cache.drop_last(cache.length - length)
 
 
 def taken(call: Callable[[], object]) -> tuple[float, float]:
@@ -81,7 +83,7 @@ def taken(call: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.thread_time() - cpu
 
 
-def one_more(decoder: Decoder, x: Tensor, caches: Sequence[Cache]) -> None:
+def one_more(decoder: Decoder, x: Tensor, caches: Sequence[KvCache]) -> None:
     decoder.scores(decoder.read(x, caches)[-1])
 
 
@@ -116,17 +118,17 @@ def main() -> None:
     changes = adapter.read(options.adapter) if options.adapter.exists() else {}
     print("with" if changes else "without", "the low-rank changes of", options.adapter)
     folder = options.weights / "smollm2-135m"
-    chats: dict[str, Chat] = {}
+    chats: dict[str, ChatModel] = {}
 
     def load_plain() -> None:
         chats["float32"] = smollm2.load(folder)
         if changes:
             adapter.merge(chats["float32"].decoder, changes)
 
-    def load_packed() -> None:
-        chats["4 bits"] = smollm2.load_packed(folder, changes)
+    def load_quantized() -> None:
+        chats["4 bits"] = smollm2.load_quantized(folder, changes)
 
-    for load in (load_packed, load_plain):
+    for load in (load_quantized, load_plain):
         wall, cpu = taken(load)
         print(f"{load.__name__}: {wall:.1f} s, {cpu:.1f} of CPU")
     decoders = {name: chat.decoder for name, chat in chats.items()}

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 
 from models.language import smollm2
-from models.language.attention import causal
-from models.language.rotary import rotate
-from models.language.smollm2 import Chat
-from models.memory.prefill import State
+from models.language.attention import causal_attention
+from models.language.rotary import apply_rotary
+from models.language.smollm2 import ChatModel
+from models.memory.prefill import RekvState
 from models.memory.recall_probe import Find, Trial, internal, layer_bias, recall
 from models.memory.rekv import Frame, Rekv, RekvConfig
 from models.memory.retrieval import recent, uniform
@@ -36,10 +36,10 @@ OBJECTS = ("cup", "dog", "guitar", "banana", "bicycle", "clock", "umbrella", "ho
 FRAMES, TAKEN = 24, 6
 
 
-def frames(chat: Chat, lines: Sequence[str]) -> list[Frame]:
+def frames(chat: ChatModel, lines: Sequence[str]) -> list[Frame]:
     """Return a frame of a second for each line of words."""
     return [
-        Frame(chat.decoder.embed(chat.tokens(line)), float(second), second + 1.0)
+        Frame(chat.decoder.embed(chat.encode(line)), float(second), second + 1.0)
         for second, line in enumerate(lines)
     ]
 
@@ -52,7 +52,7 @@ def lines(count: int, rng: random.Random) -> list[str]:
     ]
 
 
-def trials(chat: Chat, count: int, rng: random.Random) -> list[Trial]:
+def trials(chat: ChatModel, count: int, rng: random.Random) -> list[Trial]:
     """Return streams with one object planted in each."""
     made = []
     for _ in range(count):
@@ -60,22 +60,22 @@ def trials(chat: Chat, count: int, rng: random.Random) -> list[Trial]:
         planted = rng.randrange(FRAMES)
         said = lines(FRAMES, rng)
         said[planted] = f" {named} {named} in a {rng.choice(PLACES)}\n"
-        present, absent = (chat.tokens(f"When did you see the {x}?") for x in (named, other))
+        present, absent = (chat.encode(f"When did you see the {x}?") for x in (named, other))
         made.append(Trial(frames(chat, said), planted, present, absent))
     return made
 
 
-def table_of(chat: Chat) -> Tensor:
+def table_of(chat: ChatModel) -> Tensor:
     """Return the embeddings of all tokens, float32 (vocabulary, width)."""
     return chat.decoder.embed(torch.arange(chat.decoder.config.vocabulary)).float()
 
 
-def by_words(chat: Chat, made: Sequence[Trial]) -> Find:
+def by_words(chat: ChatModel, made: Sequence[Trial]) -> Find:
     """Return an external finder: the likeness of the words' embeddings, the model unasked."""
     weight = torch.nn.functional.normalize(table_of(chat), dim=-1)
     asked = iter([trial for trial in made for _ in range(2)])
 
-    def find(state: State, question: Tensor) -> Sequence[Sequence[int]]:
+    def find(state: RekvState, question: Tensor) -> Sequence[Sequence[int]]:
         trial = next(asked)
         noun = weight[question[-2]]  # the last word before the question mark
         likeness = [
@@ -88,12 +88,12 @@ def by_words(chat: Chat, made: Sequence[Trial]) -> Find:
     return find
 
 
-def by_cosine(chat: Chat, made: Sequence[Trial]) -> Find:
+def by_cosine(chat: ChatModel, made: Sequence[Trial]) -> Find:
     """Return an external finder that knows a question and a frame by one vector each."""
     common = table_of(chat).mean(0)
     asked = iter([trial for trial in made for _ in range(2)])
 
-    def find(state: State, question: Tensor) -> Sequence[Sequence[int]]:
+    def find(state: RekvState, question: Tensor) -> Sequence[Sequence[int]]:
         trial = next(asked)
         wanted = chat.decoder.embed(question).float().mean(0) - common
         vectors = torch.stack([frame.tokens.float().mean(0) - common for frame in trial.frames])
@@ -108,21 +108,21 @@ def dense(rekv: Rekv) -> Find:
     """Return the frames that each layer looks at most when everything is read."""
 
     @torch.no_grad()
-    def find(state: State, question: Tensor) -> Sequence[Sequence[int]]:
+    def find(state: RekvState, question: Tensor) -> Sequence[Sequence[int]]:
         held = state.store.table.blocks
         whole = rekv.fetch(state, [block.id for block in held])
         x, taken = rekv.decoder.embed(question), []
         places = torch.arange(whole.caches[0].position, whole.caches[0].position + len(x))
-        turns = rekv.decoder.config.rotary.turns(places)
+        turns = rekv.decoder.config.rotary.cos_sin(places)
         for layer, cache in zip(rekv.decoder.layers, whole.caches, strict=True):
             query, key, value = layer.project(x)
-            keys, values = cache.append(rotate(key, turns), value)
-            turned = rotate(query, turns)
+            keys, values = cache.append(apply_rotary(key, turns), value)
+            turned = apply_rotary(query, turns)
             shares = looks(turned, keys)[len(rekv.opening) :]
             frames = torch.split(shares, [*(block.tokens for block in held), len(x)])[:-1]
             mass = torch.stack([frame.sum() for frame in frames])
             taken.append([held[row].id for row in mass.argsort(descending=True)[:TAKEN].tolist()])
-            x = layer.finish(x, causal(turned, keys, values))
+            x = layer.finish(x, causal_attention(turned, keys, values))
         return taken
 
     return find
@@ -138,9 +138,9 @@ def looks(query: Tensor, keys: Tensor) -> Tensor:
     return looked
 
 
-def measure(chat: Chat, count: int) -> None:
+def measure(chat: ChatModel, count: int) -> None:
     """Print recall, control and lift of each finder, and the position bias of each scoring."""
-    opening = chat.tokens(smollm2.opening(SYSTEM))
+    opening = chat.encode(smollm2.system_prompt(SYSTEM))
     made = trials(chat, count, random.Random(7))
     raw = Rekv(chat.decoder, opening, RekvConfig(window=4000))
     centred = Rekv(chat.decoder, opening, RekvConfig(window=4000, scoring="centred"))
@@ -159,7 +159,7 @@ def measure(chat: Chat, count: int) -> None:
             f"{name}: recall {found.mean:.2f}, absent object {found.control:.2f}, "
             f"lift {found.lift:+.2f}, chance {found.chance:.2f}"
         )
-    question = chat.tokens("Is there a dog?")
+    question = chat.encode("Is there a dog?")
     for name, rekv in (("dot", raw), ("centred", centred)):
         state, _ = rekv.step(rekv.init_state(), frames(chat, lines(96, random.Random(1))))
         biases = layer_bias(rekv, state, question)
@@ -173,7 +173,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    measure(smollm2.load_packed(chosen.folder), chosen.trials)
+    measure(smollm2.load_quantized(chosen.folder), chosen.trials)
 
 
 if __name__ == "__main__":

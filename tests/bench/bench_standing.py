@@ -18,15 +18,14 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
-from models.assistant.requests.parsing import Request, parse
+from models.assistant.requests.parsing import Request, parse_request
 from models.assistant.requests.standing_requests import RequestTracker
-from models.assistant.requests.targets import Target, article
-from models.assistant.scene import perception as eyes
+from models.assistant.requests.targets import Target, with_article
+from models.assistant.scene import perception
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.perception import Observation, Pixels
-from models.assistant.scene.query_parsing import plain
-from models.assistant.scene.scene_entry import SYSTEM
-from models.assistant.scene.scene_entry import asked as asked_at
+from models.assistant.scene.query_parsing import without_control_tokens
+from models.assistant.scene.scene_entry import SYSTEM, question_text
 from models.language import lora as adapter
 from models.language import smollm2
 from models.training.requests.alarms import in_a_row, scored, share, trials, watched
@@ -63,7 +62,7 @@ def colors(line: blind_set.Line) -> list[str]:
 
 def look_at_all(weights: Path) -> None:
     """Write the looks at every picture, and what is in them."""
-    sight = eyes.load(weights)
+    sight = perception.load(weights)
     rows, shares = [], []
     for line in blind_set.labels():
         pictures = frames(line, rate=RATE)
@@ -75,13 +74,13 @@ def look_at_all(weights: Path) -> None:
         about = {key: line[key] for key in ("id", "media", "objects", "people")}
         about["colours"] = colors(line)
         for pixels, at in pictures:
-            look = sight.look(pixels, at)
+            look = sight.analyze(pixels, at)
             seen = {
-                "moment": asdict(look.moment),
-                "persons": [round(score, 3) for score in look.persons],
+                "moment": asdict(look.scene),
+                "persons": [round(score, 3) for score in look.person_scores],
             }
             rows.append(json.dumps(about | {"half": blind_set.half_of(line["id"])} | seen))
-            shares.append(look.shares.numpy().astype(np.float16))
+            shares.append(look.probabilities.numpy().astype(np.float16))
         print(line["id"], len(rows), flush=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "looks.jsonl").write_text("\n".join(rows) + "\n")
@@ -120,13 +119,13 @@ def cost(looks: int = 400) -> float:
     standing = RequestTracker()
     state = standing.init_state()
     for text in ("someone comes in", "you see a cup", "you see an animal", "the dog leaves") * 2:
-        request = parse(f"tell me whenever {text}")
+        request = parse_request(f"tell me whenever {text}")
         assert isinstance(request, Request)
         state = standing.add(state, request, 0.0)
     seen = [look for picture in load() for look in picture.looks][:looks]
     took = []
     for index, look in enumerate(seen):
-        timed = replace(look, moment=replace(look.moment, time=index / RATE))
+        timed = replace(look, scene=replace(look.scene, time=index / RATE))
         begun = time.perf_counter()
         state, _ = standing.step(state, timed)
         took.append(time.perf_counter() - begun)
@@ -145,7 +144,7 @@ def language(weights: Path, checkpoint: Path | None, half: int) -> None:
     for picture in pictures:
         shown = [(target, picture.shows(target)) for target in asked if target.people != 2]
         there = [pair for pair in shown if pair[1] or pair[0].people]
-        rest = rng.sample([pair for pair in shown if pair[1] is False and pair[0].names], 3)
+        rest = rng.sample([pair for pair in shown if pair[1] is False and pair[0].name_ids], 3)
         for target, truth in there + rest:
             if truth is not None:
                 look = rng.choice(picture.looks)
@@ -153,21 +152,27 @@ def language(weights: Path, checkpoint: Path | None, half: int) -> None:
                 found["people" if target.people else "things"].append((truth, *both))
     for kind, rows in found.items():
         areas = [area([(row[0], row[at]) for row in rows]) for at in (1, 2)]
-        print(f"{kind}: {len(rows)} looks, area under ROC of eyes, model: {areas}")
+        print(f"{kind}: {len(rows)} looks, area under ROC of perception, model: {areas}")
 
 
 @torch.no_grad()
-def yes(chat: smollm2.Chat, look: Observation, target: Target) -> float:
+def yes(chat: smollm2.ChatModel, look: Observation, target: Target) -> float:
     """Return the log odds of yes against no, asked of the line of `look` alone."""
-    what = "Is there anyone?" if target.people else f"Is there {article(target.label)}?"
+    what = "Is there anyone?" if target.people else f"Is there {with_article(target.label)}?"
     parts = (
-        chat.decoder.embed(chat.tokens(smollm2.opening(SYSTEM))),
-        embed(chat, look.moment),
-        chat.decoder.embed(chat.tokens(smollm2.asking(asked_at(plain(what), look.moment.time)))),
+        chat.decoder.embed(chat.encode(smollm2.system_prompt(SYSTEM))),
+        embed(chat, look.scene),
+        chat.decoder.embed(
+            chat.encode(
+                smollm2.question_prompt(
+                    question_text(without_control_tokens(what), look.scene.time)
+                )
+            )
+        ),
     )
     last = chat.decoder(torch.cat(parts))[-1:]
     scores = chat.decoder.scores(last)[0]
-    words = [int(chat.tokens(word)[0]) for word in ("Yes", "No")]
+    words = [int(chat.encode(word)[0]) for word in ("Yes", "No")]
     return float(scores[words[0]] - scores[words[1]])
 
 

@@ -46,7 +46,9 @@ class SyntheticPerception(Perception):
     def __init__(self) -> None:
         pass
 
-    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Observation:
+    def analyze(
+        self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()
+    ) -> Observation:
         return observation_at(int(time))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from models.assistant.requests.parsing import Request, Stop, parse
+from models.assistant.requests.parsing import Request, StopRequest, parse_request
 from tests.browser.chromium import chromium, new_page
 from tests.browser.test_modules import Quiet
 from tests.paths import SAMPLE
@@ -343,7 +343,7 @@ def test_what_is_watched_for_is_shown_and_can_be_taken_back(page: Page) -> None:
     requests = ["Tell me when someone comes in", "Warn me if my cup is gone"]
     page.evaluate(draw, requests)
     assert page.locator(".requests span").all_inner_texts() == requests
-    page.get_by_role("button", name="Stop: Warn me if my cup is gone").click()
+    page.get_by_role("button", name="StopRequest: Warn me if my cup is gone").click()
     assert sent(page) == [["Warn me if my cup is gone"]]
     page.evaluate(draw, [requests[0]])
     expect(page.locator(".requests button")).to_be_focused()
@@ -369,15 +369,15 @@ REQUESTS = (
 def test_the_words_that_take_a_request_back_mean_what_it_was_about(
     page: Page, request_: str
 ) -> None:
-    asked = parse(request_)
+    asked = parse_request(request_)
     assert isinstance(asked, Request)
     words = page.evaluate(
         'async (request) => (await import("./requests.js")).stopping(request)', request_
     )
-    ended = parse(words)
-    assert isinstance(ended, Stop), words
+    ended = parse_request(words)
+    assert isinstance(ended, StopRequest), words
     target = asked.target
-    assert bool(ended.names & target.names) or (ended.persons and target.people > 0), words
+    assert bool(ended.name_ids & target.name_ids) or (ended.persons and target.people > 0), words
 
 
 def test_the_veil_covers_what_matters_and_only_where_a_person_wants_it(page: Page) -> None:

@@ -195,7 +195,7 @@ async def answer_from_memory(
 
 
 async def _stream(services: Services, answer: AssistantAnswer) -> AnswerStream:
-    yield Evidence("", answer.moments, answer.read)
+    yield Evidence("", answer.moments, answer.prompt_tokens)
     while (piece := await services.answer_worker.run(next, answer.pieces, None)) is not None:
         yield Answer("", piece, 0.0)
     yield Answer("", "", 0.0, "completed")

@@ -26,4 +26,4 @@ async def answer_about_images(
         pixels = await vision.run(read_image, file)
         state, _ = await vision.run(assistant.analyze_frame, state, pixels, time)
     answer = await services.answer_worker.run(assistant.answer, state, text, time)
-    return AssistantAnswer(answer.pieces, (), answer.read)
+    return AssistantAnswer(answer.pieces, (), answer.prompt_tokens)

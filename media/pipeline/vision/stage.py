@@ -130,8 +130,8 @@ class VisionStage:
             self._context.counters.remembered += 1
             await send(Remembered(moment, self._thumbnails.get(moment.time)))
         if analysis.relevance is not None:
-            await send(Relevance(time, analysis.relevance, analysis.about))
-        for met in analysis.noticed:
+            await send(Relevance(time, analysis.relevance, analysis.relevance_topic))
+        for met in analysis.met_requests:
             await send(RequestMet(met.request, met.text, met.moment))
         await self._send_requests()
 
@@ -174,7 +174,7 @@ class VisionStage:
         question, worker = pending.question, self._context.services.answer_worker
         status: AnswerStatus = "completed"
         answer = await self._begin_answer(pending)
-        await self._context.send(Evidence(question.id, answer.moments, answer.read))
+        await self._context.send(Evidence(question.id, answer.moments, answer.prompt_tokens))
         while status != "cancelled":
             if self._context.questions.cancelled(question.id):  # perhaps before the first piece
                 status = "cancelled"

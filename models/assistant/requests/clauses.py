@@ -1,11 +1,11 @@
-"""Clauses that tell of something coming, going or being there: `the dog leaves the room`.
+"""Parsing of clauses about a thing that comes, goes or is there: `the dog leaves the room`.
 
-Plain patterns of English, in small letters and without marks (`models.assistant.requests.parsing`).
+The patterns expect English in lower case without punctuation (`models.assistant.requests.parsing`).
 """
 
 import re
 
-from models.assistant.scene.query_parsing import named
+from models.assistant.scene.query_parsing import find_name_ids
 
 COME = (
     r"(?:(?:has |have |is |are )?(?:come|coming|arrived|arriving|entered|entering|appeared|"
@@ -27,59 +27,67 @@ PLACE = re.compile(
     r"^(?P<noun>.+?)(?P<where> (?:in|into|on|onto|at|from|to|near|by|behind|under|inside|outside|"
     r"here|there|left|around|next to|beside)\b.*)$"
 )
-WITH = frozenset({"wearing", "holding", "carrying"})  # said of who is meant
+WITH = frozenset({"wearing", "holding", "carrying"})  # followed by a description of the person
 
-Found = tuple[str, str, bool, bool]  # noun phrase, where, gone, change
+ParsedClause = tuple[str, str, bool, bool]  # noun phrase, place, absent, on change
 
 
-def read(clause: str) -> Found | None:
-    """Return what `clause` says of what, or None: nothing that the eyes can tell."""
-    readers = (_unseen, _sight, _existence, _shown, _moving, _state, _empty)
+def parse_clause(clause: str) -> ParsedClause | None:
+    """Return the meaning of `clause`, or None if it cannot be watched for."""
+    readers = (
+        _parse_unseen,
+        _parse_seen,
+        _parse_existence,
+        _parse_shown,
+        _parse_movement,
+        _parse_state,
+        _parse_empty,
+    )
     return next((found for found in (read(clause) for read in readers) if found), None)
 
 
-def _unseen(clause: str) -> Found | None:
+def _parse_unseen(clause: str) -> ParsedClause | None:
     match = re.match(
         rf"^you (?P<how>no longer|stop|can not|do not|can no longer|lose sight of)"
         rf"(?: {SEE}(?:ing)?)? (?P<rest>.+)$", clause,
     )  # fmt: skip
     if match is None:
         return None
-    noun, where = _placed(match["rest"])
+    noun, where = _split_place(match["rest"])
     return noun, where, True, match["how"] not in ("can not", "do not")
 
 
-def _sight(clause: str) -> Found | None:
+def _parse_seen(clause: str) -> ParsedClause | None:
     match = re.match(rf"^(?:you (?:can |start to )?{SEE}) (?P<rest>.+)$", clause)
     if match is None:
         return None
-    return _moving(match["rest"]) or _existing(match["rest"])
+    return _parse_movement(match["rest"]) or _existing(match["rest"])
 
 
-def _existence(clause: str) -> Found | None:
+def _parse_existence(clause: str) -> ParsedClause | None:
     match = re.match(r"^there (?:is|are) (?P<rest>.+)$", clause)
     return None if match is None else _existing(match["rest"])
 
 
-def _existing(rest: str) -> Found | None:
+def _existing(rest: str) -> ParsedClause | None:
     none = NOBODY.match(rest)
-    noun, where = _placed(rest[none.end() :] if none else rest)
+    noun, where = _split_place(rest[none.end() :] if none else rest)
     if none and (not noun or none[0].strip() in ("nobody", "no one", "none")):
-        noun, where = _placed(f"someone {rest[none.end() :]}".strip())
-    return None if _acting(noun) else (noun, where, none is not None, False)
+        noun, where = _split_place(f"someone {rest[none.end() :]}".strip())
+    return None if _has_action(noun) else (noun, where, none is not None, False)
 
 
-def _shown(clause: str) -> Found | None:
+def _parse_shown(clause: str) -> ParsedClause | None:
     match = re.match(
         r"^i (?:show|hold up|bring|hold|present) (?:you )?(?P<rest>.+?)(?: up)?$", clause
     )
     if match is None:
         return None
-    noun, _ = _placed(match["rest"])
+    noun, _ = _split_place(match["rest"])
     return noun, "", False, False
 
 
-def _moving(clause: str) -> Found | None:
+def _parse_movement(clause: str) -> ParsedClause | None:
     for verb, gone in ((LEAVE, True), (COME, False)):
         match = re.match(rf"^(?P<noun>.+?) {verb}(?P<where>(?: .+)?)$", clause)
         if match is None:
@@ -92,7 +100,7 @@ def _moving(clause: str) -> Found | None:
     return None
 
 
-def _state(clause: str) -> Found | None:
+def _parse_state(clause: str) -> ParsedClause | None:
     match = re.match(
         r"^(?P<noun>.+?) (?:is|are|am) (?P<no>not |no longer )?"
         r"(?P<where>(?:in|on(?= )|at|here|there|"
@@ -107,7 +115,7 @@ def _state(clause: str) -> Found | None:
     return noun, match["where"], gone, match["no"] == "no longer "
 
 
-def _empty(clause: str) -> Found | None:
+def _parse_empty(clause: str) -> ParsedClause | None:
     match = re.match(
         r"^(?:the |this |my |our )?(?:\w+ ?)?"
         r"(?:room|office|kitchen|house|home|hall|garage|shop|place|street|picture|view)"
@@ -117,17 +125,17 @@ def _empty(clause: str) -> Found | None:
     return ("someone", "", True, False) if match else None
 
 
-def _placed(rest: str) -> tuple[str, str]:
+def _split_place(rest: str) -> tuple[str, str]:
     match = PLACE.match(rest)
     return (match["noun"], match["where"]) if match else (rest, "")
 
 
-def _acting(noun: str) -> bool:
-    """Return whether `noun` goes on with what someone does: `a dog jumping`."""
+def _has_action(noun: str) -> bool:
+    """Return whether an action follows in `noun`: `a dog jumping`."""
     words = noun.split()
     for at in range(1, len(words)):
         pair = words[at - 1 : at + 1], words[at : at + 2]
         doing = len(words[at]) > 5 and words[at].endswith("ing") and words[at] not in WITH
-        if doing and not any(named(" ".join(part)) for part in pair):
+        if doing and not any(find_name_ids(" ".join(part)) for part in pair):
             return True
     return False

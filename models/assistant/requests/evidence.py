@@ -1,8 +1,8 @@
-"""What looks say of whether something is in view: evidence in log odds, summed over looks.
+"""Evidence that a target is in view: log odds of each observation, summed over observations.
 
-One odd look says little and several agreeing ones much. The numbers are chosen on pictures by
-`models.training.requests.tune`. Source of the sum: Page 1954 (cumulative sums), with a cap on
-each side.
+A single unusual observation has little effect, several that agree have much. The parameters are
+fitted to pictures by `models.training.requests.tune`. Source of the sum: Page 1954 (cumulative
+sums), with a cap on each side.
 """
 
 import math
@@ -11,81 +11,88 @@ from dataclasses import dataclass, field
 from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
 
-STEADY = 1e-3  # shares are kept this far from 0 and 1
-NOT_FOUND = 0.05  # how sure the detector is of a person for whom it has no box
+MIN_PROBABILITY = 1e-3  # probabilities are clipped to this distance from 0 and 1
+NOT_FOUND = 0.05  # the probability of a person for whom the detector has no box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weighing:
-    """What one look says, in log odds: those of its share times `slope`, plus `offset`.
+class LogOddsModel:
+    """Logistic model of one observation: the logit of its probability times `slope`, plus `offset`.
 
-    No look says more than `hit` for or `miss` against; the sum of looks stays within `cap`.
+    The result is clipped to `max_gain` and `-max_loss`, and the sum over observations to `cap`.
     """
 
     slope: float
     offset: float
-    hit: float
-    miss: float
+    max_gain: float
+    max_loss: float
     cap: float
 
-    def says(self, share: float) -> float:
-        share = min(max(share, STEADY), 1 - STEADY)
-        raw = self.slope * math.log(share / (1 - share)) + self.offset
-        return min(max(raw, -self.miss), self.hit)
+    def log_odds(self, probability: float) -> float:
+        probability = min(max(probability, MIN_PROBABILITY), 1 - MIN_PROBABILITY)
+        raw = self.slope * math.log(probability / (1 - probability)) + self.offset
+        return min(max(raw, -self.max_loss), self.max_gain)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tuning:
-    """How looks are weighed: numbers that `python -m models.training.requests.tune` prints.
+class EvidenceConfig:
+    """The parameters that `python -m models.training.requests.tune` prints.
 
-    From a sum of `sure` on the target is in view (3 in log odds: 0.95), from `-sure` down it is
-    not, and between them what was so stays so. A thing of the wrong colour says `-other`.
+    A target is in view when its sum reaches `threshold` (3 in log odds: 0.95), and out of view at
+    `-threshold`; between them the state does not change. A thing of the wrong color counts
+    `-wrong_color`.
     """
 
-    thing: Weighing = field(
-        default_factory=lambda: Weighing(slope=1.13, offset=3.34, hit=6.0, miss=6.0, cap=4.0)
+    thing: LogOddsModel = field(
+        default_factory=lambda: LogOddsModel(
+            slope=1.13, offset=3.34, max_gain=6.0, max_loss=6.0, cap=4.0
+        )
     )
-    person: Weighing = field(
-        default_factory=lambda: Weighing(slope=1.85, offset=0.0, hit=2.0, miss=1.5, cap=4.0)
+    person: LogOddsModel = field(
+        default_factory=lambda: LogOddsModel(
+            slope=1.85, offset=0.0, max_gain=2.0, max_loss=1.5, cap=4.0
+        )
     )
-    other: float = 1.04
-    sure: float = 3.0
+    wrong_color: float = 1.04
+    threshold: float = 3.0
 
-    def weighing(self, target: Target) -> Weighing:
+    def model_for(self, target: Target) -> LogOddsModel:
         return self.person if target.people else self.thing
 
 
-def evidence(target: Target, look: Observation, tuning: Tuning) -> float:
-    """Return the log odds that `look` gives for `target` being in view."""
-    says = -math.inf
+def log_odds(target: Target, observation: Observation, config: EvidenceConfig) -> float:
+    """Return the log odds of `target` being in view, given `observation`."""
+    found = -math.inf
     if target.people:
-        says = tuning.person.says(person_share(look, target.people))
-    if target.names:
-        says = max(says, tuning.thing.says(thing_share(look, target.names)))
-        if target.colour and says > 0 and look.moment.colour != target.colour:
-            says = -tuning.other
-    return says
+        found = config.person.log_odds(person_probability(observation, target.people))
+    if target.name_ids:
+        thing = config.thing.log_odds(thing_probability(observation, target.name_ids))
+        found = max(found, thing)
+        if target.colour and found > 0 and observation.scene.colour != target.colour:
+            found = -config.wrong_color
+    return found
 
 
-def person_share(look: Observation, count: int) -> float:
-    """Return how sure the detector is that there are `count` persons at least."""
-    return look.persons[count - 1] if len(look.persons) >= count else NOT_FOUND
+def person_probability(observation: Observation, count: int) -> float:
+    """Return the detector's score for at least `count` persons."""
+    scores = observation.person_scores
+    return scores[count - 1] if len(scores) >= count else NOT_FOUND
 
 
-def thing_share(look: Observation, names: frozenset[int]) -> float:
-    """Return the share of all `names` together."""
-    return float(look.shares[sorted(names)].sum())
+def thing_probability(observation: Observation, name_ids: frozenset[int]) -> float:
+    """Return the sum of the probabilities of `name_ids`."""
+    return float(observation.probabilities[sorted(name_ids)].sum())
 
 
-def added(total: float, says: float, cap: float) -> float:
-    """Return the sum after one more look."""
-    return min(max(total + says, -cap), cap)
+def accumulated(total: float, added: float, cap: float) -> float:
+    """Return the sum after one more observation."""
+    return min(max(total + added, -cap), cap)
 
 
-def known(there: bool | None, total: float, sure: float) -> bool | None:
-    """Return whether the target is in view by `total`, if it was `there` before."""
-    if total >= sure:
+def in_view(before: bool | None, total: float, threshold: float) -> bool | None:
+    """Return whether the target is in view, given the sum and the state `before`."""
+    if total >= threshold:
         return True
-    if total <= -sure:
+    if total <= -threshold:
         return False
-    return there
+    return before

@@ -1,17 +1,17 @@
-"""Requests to speak later, out of what a person says: `tell me when someone comes in`.
+"""Parsing of standing requests: `tell me when someone comes in`.
 
-Plain patterns of English; what does not match is an ordinary question, and goes to the model.
-What was asked for and cannot be watched for is answered with a sentence that says so.
+The parser consists of regular expressions for English. Text that does not match is an ordinary
+question, and goes to the model. A request that cannot be watched for gets a reply that says so.
 """
 
 import re
 from dataclasses import dataclass
 
-from models.assistant.requests.clauses import read
-from models.assistant.requests.targets import KNOWN, WORN, Target, target
-from models.assistant.scene.query_parsing import about
+from models.assistant.requests.clauses import parse_clause
+from models.assistant.requests.targets import KNOWN, NO_CLOTHING, Target, parse_target
+from models.assistant.scene.query_parsing import parse_query
 from models.errors import TargetError
-from models.vision.colours import COLOURS
+from models.vision.colors import COLOURS
 
 WHO = "I cannot tell people apart, so anyone counts."
 WHOSE = "I cannot tell whose it is."
@@ -49,8 +49,8 @@ WATCH = re.compile(
     rf"^{POLITE}{ASKED}(?:watch(?: out)?|look out|wait|keep (?:an eye out|watch|watching|looking)|"
     r"be on the look ?out) for (?P<clause>.+?)(?:,? and (?:tell|warn|alert|notify|let) .+)?$"
 )
-WORDLESS = frozenset({"", "so", "it", "something", "that", "me"})
-# A clause that tells of the past asks about it: `tell me when you last saw my cup`.
+NO_PHRASE = frozenset({"", "so", "it", "something", "that", "me"})
+# A clause in the past tense is a question: `tell me when you last saw my cup`.
 PAST = re.compile(
     r"^(?:did|was|were|had|have|has|does|do|is|are|will|should|the last time)\b|"
     r"\b(?:was|were|did|had|(?:you|i|we|he|she|they) saw|"
@@ -59,7 +59,7 @@ PAST = re.compile(
     r"(?:left|entered|arrived|appeared|disappeared|returned|"
     r"vanished|walked|showed|joined|exited)\b"
 )
-# `Tell me if there is a dog` asks about now; `tell me if a dog comes in` does not.
+# `Tell me if there is a dog` is a question about now; `tell me if a dog comes in` is a request.
 NOW = re.compile(
     r"^(?:there (?:is|are)|you (?:can )?see|(?!.*any more).+ (?:is|are) (?!gone|back))"
 )
@@ -84,70 +84,70 @@ ROOM = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to watch for, and when to speak.
+    """A target to watch for, and when the request is met.
 
-    `gone` speaks when the target is not in view; `change` only when it came or went while
-    watched, else what is already so counts too; `repeat` speaks each time. `word` is what the
-    person wants to hear, `caveats` are what was asked for and is not looked at.
+    With `absent` it is met when the target is out of view. With `on_change` the target must come
+    or go while it is watched; otherwise the current state counts too. With `repeat` it is met each
+    time. `phrase` is what the user wants to hear; `caveats` say what was asked for and is ignored.
     """
 
     target: Target
-    gone: bool = False
-    change: bool = False
+    absent: bool = False
+    on_change: bool = False
     repeat: bool = False
-    word: str = ""
+    phrase: str = ""
     caveats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Unwatchable:
-    """A request that the eyes cannot keep, and the sentence that says why."""
+class UnsupportedRequest:
+    """A request that cannot be watched for, and the sentence that says why."""
 
-    sentence: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
-    """Ends requests: those about these columns of `NAMES` or persons; all if neither."""
+class StopRequest:
+    """Ends the requests about these columns of `NAMES` or persons; all if neither is given."""
 
-    names: frozenset[int] = frozenset()
+    name_ids: frozenset[int] = frozenset()
     persons: bool = False
 
 
-def parse(text: str) -> Request | Unwatchable | Stop | None:
-    """Return the standing request that `text` makes or ends, or None: an ordinary question."""
-    said = plain_words(text)
+def parse_request(text: str) -> Request | UnsupportedRequest | StopRequest | None:
+    """Return the standing request that `text` makes or ends; None for an ordinary question."""
+    said = normalized(text)
     if any(pattern.match(said) for pattern in STOPS):
-        asked = about(" ".join(re.split(r"\b(?:for|when|about|if)\b", said, maxsplit=1)[1:]))
-        return Stop(asked.names, asked.persons)
+        asked = parse_query(" ".join(re.split(r"\b(?:for|when|about|if)\b", said, maxsplit=1)[1:]))
+        return StopRequest(asked.name_ids, asked.persons)
     order = ORDERS[0].match(said)
-    if order and _asks(order):
+    if order and _is_question(order):
         return None
     order = order or ORDERS[1].match(said)
     if order is None:
         watch = WATCH.match(said)
-        return None if watch is None else _request(_awaited(watch["clause"]))
+        return None if watch is None else _request(_as_clause(watch["clause"]))
     clause, when, word = order["clause"], order["when"], order["word"] or ""
     repeat = re.fullmatch(EACH, when) is not None
-    return _request(clause, repeat=repeat, word="" if word in WORDLESS else word)
+    return _request(clause, repeat=repeat, word="" if word in NO_PHRASE else word)
 
 
-def _asks(order: re.Match[str]) -> bool:
-    """Return whether what looks like a request asks about the past or about now."""
+def _is_question(order: re.Match[str]) -> bool:
+    """Return whether a matched request is a question about the past or about now."""
     if PAST.search(order["clause"]):
         return True
     telling = re.search(r"\btell (?:me|us)\b", order[0]) is not None
     return telling and order["when"] == "if" and NOW.match(order["clause"]) is not None
 
 
-def _awaited(clause: str) -> str:
-    """Turn `the dog to leave` and `my cup` into clauses."""
+def _as_clause(clause: str) -> str:
+    """Return `the dog to leave` or `my cup` as a clause."""
     noun, to, verb = clause.partition(" to ")
     return f"{noun} {verb}" if to else f"you see {clause}"
 
 
-def plain_words(text: str) -> str:
-    """Return `text` in small letters, without marks and short forms."""
+def normalized(text: str) -> str:
+    """Return `text` in lower case, without punctuation and contractions."""
     said = text.lower().replace("\u2019", "'")
     said = re.sub(r"[^a-z0-9', -]", " ", re.sub(r"(?<!\w)'|'(?![\w-])", " ", said))
     said = " ".join(SHORT.get(word.strip(","), word) for word in said.split())
@@ -159,43 +159,43 @@ def plain_words(text: str) -> str:
     return re.sub(r"(?:,? (?:please|thanks|thank you|ok|okay))+$", "", said).strip(" ,")
 
 
-def _request(clause: str, *, repeat: bool = False, word: str = "") -> Request | Unwatchable:
+def _request(clause: str, *, repeat: bool = False, word: str = "") -> Request | UnsupportedRequest:
     words = re.sub(
         r"\b(?:any more|again|now|actually|suddenly|finally|still|ever|ever again)\b", "", clause
     )
     changed = " any more" in clause or " again" in clause
     try:
-        found = read(" ".join(words.replace(",", " ").split()))
+        found = parse_clause(" ".join(words.replace(",", " ").split()))
     except TargetError as error:
-        return Unwatchable(str(error))
+        return UnsupportedRequest(str(error))
     if found is None:
-        return Unwatchable(_instead(words))
-    noun, where, gone, change = found
+        return UnsupportedRequest(_suggestion(words))
+    noun, where, absent, change = found
     try:
-        what = target(noun)
+        what = parse_target(noun)
     except TargetError as error:
-        return Unwatchable(str(error))
+        return UnsupportedRequest(str(error))
     if what.people and set(where.split()) & set(COLOURS):
-        return Unwatchable(WORN)
+        return UnsupportedRequest(NO_CLOTHING)
     caveats = []
-    if what.particular:
+    if what.specific:
         caveats.append(WHO if what.people else WHOSE)
     if not ROOM.match(where.strip()):
         caveats.append(WHERE)
     return Request(
-        target=what, gone=gone, change=change or changed, repeat=repeat, word=word,
+        target=what, absent=absent, on_change=change or changed, repeat=repeat, phrase=word,
         caveats=tuple(caveats),
     )  # fmt: skip
 
 
-def _instead(clause: str) -> str:
-    asked = about(clause)
+def _suggestion(clause: str) -> str:
+    asked = parse_query(clause)
     for noun in clause.split():
         try:
-            what = target(noun)
+            what = parse_target(noun)
         except TargetError:
             continue
-        if what.people or what.names & asked.names:
+        if what.people or what.name_ids & asked.name_ids:
             return (
                 f"I cannot watch for that. I can tell you when {what.label} comes into view, "
                 "or is no longer in view."

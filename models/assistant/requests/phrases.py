@@ -1,11 +1,10 @@
-"""What the service says about standing requests: short plain sentences from templates.
+"""The sentences of the service about standing requests.
 
-They are templates and not the language model's own words: each says what was asked for and what
-was seen, and nothing that was not.
+They are templates instead of generated text, so each says only what was asked for and seen.
 """
 
 from models.assistant.requests.parsing import Request
-from models.assistant.requests.targets import article
+from models.assistant.requests.targets import with_article
 from models.assistant.scene.scene_entry import SceneEntry
 from models.vision.class_names import NAMES
 
@@ -14,75 +13,75 @@ NOTHING_STANDS = "I am not watching for anything."
 
 
 def confirmation(request: Request) -> str:
-    """Return the sentence that confirms `request`, and what about it the eyes cannot tell."""
-    says = f'say "{request.word}"' if request.word else "tell you"
-    return " ".join([f"I will {says} {awaited(request)}.", *request.caveats])
+    """Return the sentence that confirms `request`, followed by its caveats."""
+    says = f'say "{request.phrase}"' if request.phrase else "tell you"
+    return " ".join([f"I will {says} {condition(request)}.", *request.caveats])
 
 
-def awaited(request: Request) -> str:
-    """Return what is waited for, as a list of requests shows it: `when I see a cup`."""
+def condition(request: Request) -> str:
+    """Return the condition of `request`: `when I see a cup`."""
     target = request.target
     when = "each time" if request.repeat else "when"
-    if request.gone and target.people == 1:
-        return f"{when} nobody is in view{' any more' if request.change else ''}"
-    if request.gone:
-        return f"{when} I {'no longer' if request.change else 'do not'} see {target.label}"
-    if not request.change:
+    if request.absent and target.people == 1:
+        return f"{when} nobody is in view{' any more' if request.on_change else ''}"
+    if request.absent:
+        return f"{when} I {'no longer' if request.on_change else 'do not'} see {target.label}"
+    if not request.on_change:
         return f"{when} I see {target.label}"
-    return f"{when} {target.label} {'come' if _many(target.label) else 'comes'} into view"
+    return f"{when} {target.label} {'come' if _is_plural(target.label) else 'comes'} into view"
 
 
-def notice(request: Request, moment: SceneEntry, *, earlier: bool) -> str:
-    """Return what to say when `request` has come true at `moment`.
+def notice(request: Request, scene: SceneEntry, *, earlier: bool) -> str:
+    """Return the sentence for `request` when `scene` meets it.
 
-    `earlier` tells that its target was known to be there, or not there, before.
+    `earlier` is whether it was known before if the target was in view.
     """
-    word = f"{request.word[0].upper()}{request.word[1:]}! " if request.word else ""
+    word = f"{request.phrase[0].upper()}{request.phrase[1:]}! " if request.phrase else ""
     seen = (
-        _gone(request, earlier=earlier)
-        if request.gone
-        else _there(request, moment, earlier=earlier)
+        _absent_sentence(request, earlier=earlier)
+        if request.absent
+        else _present_sentence(request, scene, earlier=earlier)
     )
     return word + seen
 
 
-def _gone(request: Request, *, earlier: bool) -> str:
+def _absent_sentence(request: Request, *, earlier: bool) -> str:
     target = request.target
-    if target.people == 1 and not target.names:
+    if target.people == 1 and not target.name_ids:
         return "Nobody is in view any more." if earlier else "Nobody is in view."
     if not earlier:
         return f"I do not see {target.label}."
     return f"I no longer see {target.definite}."
 
 
-def _there(request: Request, moment: SceneEntry, *, earlier: bool) -> str:
-    label = _seen(request, moment)
-    be, have = ("are", "have") if _many(label) else ("is", "has")
+def _present_sentence(request: Request, scene: SceneEntry, *, earlier: bool) -> str:
+    label = _seen_as(request, scene)
+    be, have = ("are", "have") if _is_plural(label) else ("is", "has")
     begin = label[0].upper() + label[1:]
     if earlier:
-        return f"{begin} {have} come into view{_place(request, moment)}."
-    return f"{begin} {be} in view{_place(request, moment)}."
+        return f"{begin} {have} come into view{_place(request, scene)}."
+    return f"{begin} {be} in view{_place(request, scene)}."
 
 
-def _seen(request: Request, moment: SceneEntry) -> str:
-    """Return what came: the kind of animal, if any animal was asked for."""
+def _seen_as(request: Request, scene: SceneEntry) -> str:
+    """Return the name of the target as seen: the kind of animal, if the target is any animal."""
     target = request.target
-    main = moment.names[0][0] if moment.names else ""
-    if len(target.names) > 1 and main in NAMES and NAMES.index(main) in target.names:
-        return article(main)
+    main = scene.names[0][0] if scene.names else ""
+    if len(target.name_ids) > 1 and main in NAMES and NAMES.index(main) in target.name_ids:
+        return with_article(main)
     return target.label
 
 
-def _place(request: Request, moment: SceneEntry) -> str:
-    """Return where the target is, if it is the main thing of the picture and not in the middle."""
+def _place(request: Request, scene: SceneEntry) -> str:
+    """Return the place of the target if it is the main thing and not in the middle."""
     target = request.target
-    main = moment.names[0][0] if moment.names else ""
-    its = main in NAMES and NAMES.index(main) in target.names
+    main = scene.names[0][0] if scene.names else ""
+    its = main in NAMES and NAMES.index(main) in target.name_ids
     its = its or (main == "person" and target.people == 1)
-    return f" on the {moment.place}" if its and moment.place in ("left", "right") else ""
+    return f" on the {scene.place}" if its and scene.place in ("left", "right") else ""
 
 
-def _many(label: str) -> bool:
+def _is_plural(label: str) -> bool:
     return label.endswith("people") or (
         label.endswith("s")
         and not label.startswith(("a ", "an "))

@@ -1,68 +1,76 @@
-"""Standing requests in a session: from what a person said to what is told when it comes."""
+"""Standing requests of a session: from what the user says to the messages when they are met."""
 
 from dataclasses import dataclass, field
 
 from models.assistant.interface import AssistantAnswer, MetRequest, Moment
-from models.assistant.requests.parsing import Request, Stop, Unwatchable, parse
+from models.assistant.requests.parsing import (
+    Request,
+    StopRequest,
+    UnsupportedRequest,
+    parse_request,
+)
 from models.assistant.requests.phrases import NOTHING_STANDS, STOPPED, confirmation
 from models.assistant.requests.standing_requests import RequestTracker, TrackedRequests
 from models.assistant.scene.perception import Observation
-from models.assistant.scene.scene_entry import line
+from models.assistant.scene.scene_entry import describe
 from models.errors import TooManyRequestsError
 
 
 @dataclass(slots=True, eq=False)
-class Wished:
-    """The requests that stand, and the words in which they were made, by their id."""
+class SessionRequests:
+    """The standing requests, and the user's text of each by its id."""
 
-    requests: TrackedRequests = field(default_factory=TrackedRequests)
-    words: dict[int, str] = field(default_factory=dict)
+    tracked: TrackedRequests = field(default_factory=TrackedRequests)
+    texts: dict[int, str] = field(default_factory=dict)
 
     @property
     def standing(self) -> tuple[str, ...]:
-        """The words of the requests that stand, oldest first."""
-        return tuple(self.words[watch.id] for watch in self.requests.watches)
+        """The texts of the standing requests, oldest first."""
+        return tuple(self.texts[request.id] for request in self.tracked.requests)
 
 
-def heed(watching: RequestTracker, state: Wished, text: str, time: float) -> AssistantAnswer | None:
-    """Take up or end requests, if that is what `text` asks; return the sentence that says so."""
-    asked = parse(text)
-    if asked is None:
+def update_requests(
+    tracker: RequestTracker, state: SessionRequests, text: str, time: float
+) -> AssistantAnswer | None:
+    """Add or end requests if `text` asks for that; return the reply, or None for a question."""
+    parsed = parse_request(text)
+    if parsed is None:
         return None
-    return AssistantAnswer(iter([_taken(watching, state, asked, text, time)]))
+    return AssistantAnswer(iter([_apply(tracker, state, parsed, text, time)]))
 
 
-def look(
-    watching: RequestTracker, state: Wished, seen: Observation, number: int
+def check_requests(
+    tracker: RequestTracker, state: SessionRequests, observation: Observation, number: int
 ) -> tuple[MetRequest, ...]:
-    """Return what a look brings about; `number` is that of the last moment remembered."""
-    state.requests, noticed = watching.step(state.requests, seen)
-    told = tuple(
-        MetRequest(state.words[n.id], n.sentence, Moment(number, n.time, line(n.moment)))
-        for n in noticed
+    """Return the requests that `observation` meets; `number` is that of the last stored moment."""
+    state.tracked, decisions = tracker.step(state.tracked, observation)
+    met = tuple(
+        MetRequest(state.texts[d.id], d.sentence, Moment(number, d.time, describe(d.scene)))
+        for d in decisions
     )
-    standing = {watch.id for watch in state.requests.watches}
-    state.words = {id: words for id, words in state.words.items() if id in standing}
-    return told
+    standing = {request.id for request in state.tracked.requests}
+    state.texts = {id: text for id, text in state.texts.items() if id in standing}
+    return met
 
 
-def _taken(
-    watching: RequestTracker,
-    state: Wished,
-    asked: Request | Unwatchable | Stop,
+def _apply(
+    tracker: RequestTracker,
+    state: SessionRequests,
+    parsed: Request | UnsupportedRequest | StopRequest,
     text: str,
     time: float,
 ) -> str:
-    if isinstance(asked, Unwatchable):
-        return asked.sentence
-    if isinstance(asked, Stop):
-        state.requests, ended = watching.stop(state.requests, asked)
-        for watch in ended:
-            del state.words[watch.id]
+    """Apply a parsed request to `state`, and return the reply."""
+    if isinstance(parsed, UnsupportedRequest):
+        return parsed.reason
+    if isinstance(parsed, StopRequest):
+        state.tracked, ended = tracker.stop(state.tracked, parsed)
+        for request in ended:
+            del state.texts[request.id]
         return STOPPED if ended else NOTHING_STANDS
     try:
-        state.requests = watching.add(state.requests, asked, time)
+        state.tracked = tracker.add(state.tracked, parsed, time)
     except TooManyRequestsError as error:
         return str(error)
-    state.words[state.requests.watches[-1].id] = text.strip()
-    return confirmation(asked)
+    state.texts[state.tracked.requests[-1].id] = text.strip()
+    return confirmation(parsed)

@@ -1,138 +1,141 @@
-"""When to speak unasked: standing requests, watched over the looks that are made anyway.
+"""When a standing request is met, decided from the observations of the frames.
 
-For each request a sum of evidence (`requests.evidence`) follows whether its target is in view.
-The service speaks when the sum crosses the threshold of the other state, and is armed again only
-when it has crossed back. In the terms of VideoLLM-online (Chen et al. 2024), silence is broken
-when its probability falls under a threshold; here the evidence is the eyes' and not a language
-model's, and was chosen within a budget of false alarms.
+For each request, a sum of evidence (`requests.evidence`) tracks whether its target is in view. The
+request is met when the sum crosses the threshold of the other state, and only then again when it
+has crossed back. VideoLLM-online (Chen et al. 2024) speaks when the probability of silence falls
+below a threshold; here the evidence comes from perception instead of a language model, and the
+thresholds were chosen for a limit on false alarms.
 
-    standing = Standing()
-    state = standing.add(standing.init_state(), request, now)
-    state, noticed = standing.step(state, look)     # after every look
+    tracker = RequestTracker()
+    state = tracker.add(tracker.init_state(), request, now)
+    state, decisions = tracker.step(state, observation)
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from models.assistant.requests.evidence import Tuning, added, evidence, known
-from models.assistant.requests.parsing import Request, Stop
+from models.assistant.requests.evidence import EvidenceConfig, accumulated, in_view, log_odds
+from models.assistant.requests.parsing import Request, StopRequest
 from models.assistant.requests.phrases import notice
 from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
 from models.assistant.scene.scene_entry import SceneEntry
 from models.errors import TooManyRequestsError
 
-PACE = 0.5  # seconds between the looks that the evidence was measured on
+INTERVAL = 0.5  # seconds between the observations that the evidence was measured on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedRequest:
-    """A request that stands: since when, the sum of its evidence, and what is known by now.
+    """A standing request: the time since it stands, its evidence, and whether it is in view.
 
-    `there` is None until the sum has crossed a threshold for the first time.
+    `in_view` is None until the evidence has crossed a threshold for the first time.
     """
 
     id: int
     request: Request
     since: float
-    sum: float = 0.0
-    there: bool | None = None
+    log_odds: float = 0.0
+    in_view: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedRequests:
-    """The requests that stand, oldest first; `time` is that of the newest look, in seconds."""
+    """The standing requests, oldest first; `time` is that of the newest observation, in seconds."""
 
-    watches: tuple[TrackedRequest, ...] = ()
-    next: int = 1
+    requests: tuple[TrackedRequest, ...] = ()
+    next_id: int = 1
     time: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestDecision:
-    """What was waited for: the request, when, what to say, and the look that decided."""
+    """A request that is met: when, what to say, and the scene that decided it."""
 
     id: int
     time: float
     sentence: str
-    moment: SceneEntry
+    scene: SceneEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestTracker:
-    """Watches over looks; one serves every session. `limit` requests stand at once at most."""
+    """Checks requests against observations; one serves all sessions, at `limit` requests each."""
 
-    tuning: Tuning = field(default_factory=Tuning)
+    config: EvidenceConfig = field(default_factory=EvidenceConfig)
     limit: int = 8
 
     def init_state(self) -> TrackedRequests:
         return TrackedRequests()
 
     def add(self, state: TrackedRequests, request: Request, now: float) -> TrackedRequests:
-        """Let `request` stand from `now`, in seconds; the newest of `state.watches` is its watch.
+        """Add `request` at `now`, in seconds, as the last of `state.requests`.
 
         Raises:
-            TooManyRequestsError: `limit` requests stand already.
+            TooManyRequestsError: there are `limit` requests already.
         """
-        if len(state.watches) >= self.limit:
+        if len(state.requests) >= self.limit:
             raise TooManyRequestsError(
-                f"I am watching for {len(state.watches)} things already. "
+                f"I am watching for {len(state.requests)} things already. "
                 'Say "stop watching" first, or name one to stop watching for.'
             )
-        watch = TrackedRequest(id=state.next, request=request, since=now)
-        return replace(state, watches=(*state.watches, watch), next=state.next + 1)
+        tracked = TrackedRequest(id=state.next_id, request=request, since=now)
+        return replace(state, requests=(*state.requests, tracked), next_id=state.next_id + 1)
 
     def stop(
-        self, state: TrackedRequests, stop: Stop
+        self, state: TrackedRequests, stop: StopRequest
     ) -> tuple[TrackedRequests, Sequence[TrackedRequest]]:
-        """End the requests that `stop` means; return also those that it ended."""
-        ended = [watch for watch in state.watches if _meant(stop, watch.request.target)]
-        kept = tuple(watch for watch in state.watches if watch not in ended)
-        return replace(state, watches=kept), ended
+        """End the requests that `stop` matches; return the new state, and the ended requests."""
+        ended = [tracked for tracked in state.requests if _matches(stop, tracked.request.target)]
+        kept = tuple(tracked for tracked in state.requests if tracked not in ended)
+        return replace(state, requests=kept), ended
 
     def step(
-        self, state: TrackedRequests, look: Observation
+        self, state: TrackedRequests, observation: Observation
     ) -> tuple[TrackedRequests, Sequence[RequestDecision]]:
-        """Take in a look; return what is to be said because of it."""
-        time = look.moment.time
+        """Add the evidence of one observation; return the requests that it meets."""
+        time = observation.scene.time
         seen = replace(state, time=time)
-        if not look.moment.names:  # dark or covered: nothing was seen, and nobody has left
+        if not observation.scene.names:  # a dark or covered camera is no evidence
             return seen, ()
-        weight = 1.0 if state.time is None else min((time - state.time) / PACE, 1.0)
-        kept, noticed = [], []
-        for watch in state.watches:
-            new = self._moved(watch, look, weight)
-            if not _due(watch, new):
-                kept.append(new)
+        weight = 1.0 if state.time is None else min((time - state.time) / INTERVAL, 1.0)
+        kept, decisions = [], []
+        for before in state.requests:
+            after = self._updated(before, observation, weight)
+            if not _is_met(before, after):
+                kept.append(after)
                 continue
-            sentence = notice(watch.request, look.moment, earlier=watch.there is not None)
-            noticed.append(
-                RequestDecision(id=watch.id, time=time, sentence=sentence, moment=look.moment)
+            sentence = notice(before.request, observation.scene, earlier=before.in_view is not None)
+            decisions.append(
+                RequestDecision(id=before.id, time=time, sentence=sentence, scene=observation.scene)
             )
-            if watch.request.repeat:
-                kept.append(new)
-        return replace(seen, watches=tuple(kept)), noticed
+            if before.request.repeat:
+                kept.append(after)
+        return replace(seen, requests=tuple(kept)), decisions
 
     def flush(self, state: TrackedRequests) -> tuple[()]:
-        """Return nothing: what has not happened by the end is not said."""
+        """Return nothing: a request that is not met by the end of the stream has no message."""
         del state
         return ()
 
-    def _moved(self, watch: TrackedRequest, look: Observation, weight: float) -> TrackedRequest:
-        target = watch.request.target
-        says = weight * evidence(target, look, self.tuning)
-        total = added(watch.sum, says, self.tuning.weighing(target).cap)
-        return replace(watch, sum=total, there=known(watch.there, total, self.tuning.sure))
+    def _updated(
+        self, tracked: TrackedRequest, observation: Observation, weight: float
+    ) -> TrackedRequest:
+        target = tracked.request.target
+        added = weight * log_odds(target, observation, self.config)
+        total = accumulated(tracked.log_odds, added, self.config.model_for(target).cap)
+        now = in_view(tracked.in_view, total, self.config.threshold)
+        return replace(tracked, log_odds=total, in_view=now)
 
 
-def _due(before: TrackedRequest, after: TrackedRequest) -> bool:
+def _is_met(before: TrackedRequest, after: TrackedRequest) -> bool:
     request = before.request
-    if after.there is before.there or after.there is request.gone:
+    if after.in_view is before.in_view or after.in_view is request.absent:
         return False
-    return before.there is not None or not request.change
+    return before.in_view is not None or not request.on_change
 
 
-def _meant(stop: Stop, target: Target) -> bool:
-    if not stop.names and not stop.persons:
+def _matches(stop: StopRequest, target: Target) -> bool:
+    if not stop.name_ids and not stop.persons:
         return True
-    return bool(stop.names & target.names) or (stop.persons and target.people > 0)
+    return bool(stop.name_ids & target.name_ids) or (stop.persons and target.people > 0)

@@ -1,27 +1,27 @@
-"""What a standing request is about: a phrase such as `my red cup` to what the eyes can look for.
+"""Targets of standing requests: from a noun phrase such as `my red cup` to what can be detected.
 
-The eyes know persons, how many there are, about 600 names, and the colour of the main thing.
-What they do not know is said in a sentence, as a `TargetError`, with what can be watched instead.
+Perception detects persons, their number, about 600 names, and the color of the main thing. For
+anything else, a `TargetError` has a sentence that says what can be watched for instead.
 """
 
 import re
 from dataclasses import dataclass
 
-from models.assistant.scene.query_parsing import about, named
+from models.assistant.scene.query_parsing import find_name_ids, parse_query
 from models.errors import TargetError
 from models.vision.class_names import NAMES
-from models.vision.colours import COLOURS
+from models.vision.colors import COLOURS
 
 KNOWN = "I know people and about 600 kinds of things, such as cups, dogs and cars"
-WORN = "I cannot tell what people wear. I can tell you when I see someone."
+NO_CLOTHING = "I cannot tell what people wear. I can tell you when I see someone."
 ONE_AT_A_TIME = "I can watch for one thing at a time: ask me for each on its own."
 NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "a couple of": 2, "several": 3,
     "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
 }  # fmt: skip
 COUNTED = ("", "someone", "two people", "three people", "four people", "five people", "six people")
-# Persons whose kind or name the eyes cannot tell.
-PARTICULAR = frozenset(
+# PersonDetector who are detected only as persons.
+SPECIFIC_PERSONS = frozenset(
     {
         "i", "me", "we", "he", "she", "they", "wife",
         "husband", "partner", "son", "kid", "daughter",
@@ -31,7 +31,7 @@ PARTICULAR = frozenset(
     }
 )  # fmt: skip
 ALL = frozenset({"everyone", "everybody", "all"})
-NOT_IN_NAME = frozenset({"who", "whom", "us"})  # they stand for no one in particular
+NOT_IN_NAME = frozenset({"who", "whom", "us"})  # pronouns for any person
 MASS = frozenset(
     {
         "bread", "wool", "velvet", "hay", "dough", "coffee", "guacamole", "corn", "food", "fruit",
@@ -58,43 +58,43 @@ TAIL = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Columns of `NAMES`, or at least `people` persons (0: not asked for), and a colour or none.
+    """Columns of `NAMES`, or at least `people` persons (0: no persons), and a color if given.
 
-    `label` is what to call it in a sentence; `particular` tells that one certain person or thing
-    was meant, which the eyes cannot tell from others of its kind.
+    `label` is its name in a sentence. `specific` is whether one certain person or thing is meant,
+    which perception cannot distinguish from others of its kind.
     """
 
     label: str
-    names: frozenset[int] = frozenset()
+    name_ids: frozenset[int] = frozenset()
     people: int = 0
     colour: str = ""
-    particular: bool = False
-    definite: str = ""  # how a sentence calls what was seen before: `the cup`
+    specific: bool = False
+    definite: str = ""  # its name once it was seen: `the cup`
 
 
-def target(phrase: str) -> Target:
-    """Return what the noun phrase `phrase`, in small letters, asks to look for.
+def parse_target(phrase: str) -> Target:
+    """Return the target of the noun phrase `phrase`, in lower case.
 
     Raises:
-        TargetError: the eyes do not know it; the message is a sentence for the person.
+        TargetError: it cannot be detected; the message is a sentence for the user.
     """
     if re.search(r"\band\b", phrase):
         raise TargetError(ONE_AT_A_TIME)
-    parts = [_one(part.strip()) for part in re.split(r"\bor\b", phrase)]
+    parts = [_parse_one(part.strip()) for part in re.split(r"\bor\b", phrase)]
     if len(parts) == 1:
         return parts[0]
     if any(part.people > 1 or part.colour for part in parts):
         raise TargetError(ONE_AT_A_TIME)
     return Target(
         label=" or ".join(part.label for part in parts),
-        names=frozenset().union(*(part.names for part in parts)),
+        name_ids=frozenset().union(*(part.name_ids for part in parts)),
         people=max(part.people for part in parts),
-        particular=any(part.particular for part in parts),
+        specific=any(part.specific for part in parts),
         definite=" or ".join(part.definite for part in parts),
     )
 
 
-def _one(phrase: str) -> Target:
+def _parse_one(phrase: str) -> Target:
     match = COUNT.match(re.sub(r" at all$", "", phrase))
     if match is None:
         raise TargetError(f"I cannot watch for that. {KNOWN}.")
@@ -102,49 +102,51 @@ def _one(phrase: str) -> Target:
     mine = re.match(r"(?:my|your|his|her|our|their)\b", rest) is not None
     words = ARTICLE.sub("", rest).split()
     short = TAIL.sub("", rest)
-    head = _head(ARTICLE.sub("", short).split())
+    head = _head_noun(ARTICLE.sub("", short).split())
     if " of " in rest:  # `field of flowers` is one name, `cup of coffee` is not
-        head = _head(words, holding="of") or head
+        head = _head_noun(words, holding="of") or head
     if head is None:
         raise TargetError(f"I have not learnt to recognise {ARTICLE.sub('', rest)}. {KNOWN}.")
     before, noun = head
-    if _also(rest, noun):
+    if _names_another(rest, noun):
         raise TargetError(ONE_AT_A_TIME)
-    if _person(noun):
-        if _colour(rest.split()):
-            raise TargetError(WORN)
-        return _persons(match, particular=mine or noun in PARTICULAR)
-    return _thing(match, before, noun, particular=mine)
+    if _is_person(noun):
+        if _color(rest.split()):
+            raise TargetError(NO_CLOTHING)
+        return _person_target(match, specific=mine or noun in SPECIFIC_PERSONS)
+    return _object_target(match, before, noun, specific=mine)
 
 
-def _head(words: list[str], *, holding: str = "") -> tuple[list[str], str] | None:
+def _head_noun(words: list[str], *, holding: str = "") -> tuple[list[str], str] | None:
     """Return the words before the longest known noun that ends `words`, and that noun."""
     for count in range(min(4, len(words)), 0, -1):
         span = words[-count:]
         noun = " ".join(span)
-        if (named(noun) or _person(noun)) and (not holding or holding in span):
+        if (find_name_ids(noun) or _is_person(noun)) and (not holding or holding in span):
             return words[:-count], noun
     return None
 
 
-def _person(noun: str) -> bool:
+def _is_person(noun: str) -> bool:
     if noun in NOT_IN_NAME:
         return False
-    return noun in PARTICULAR | ALL or (about(noun).persons and " " not in noun)
+    return noun in SPECIFIC_PERSONS | ALL or (parse_query(noun).persons and " " not in noun)
 
 
-def _also(phrase: str, noun: str) -> bool:
-    """Return whether `phrase` names a further thing after its head: `someone with a dog`."""
+def _names_another(phrase: str, noun: str) -> bool:
+    """Return whether `phrase` names another thing after its head: `someone with a dog`."""
     with_ = re.search(r"\b(?:with|holding|carrying)\b(.*)$", phrase)
-    return with_ is not None and noun not in with_[1].split() and bool(about(with_[1]).names)
+    return (
+        with_ is not None and noun not in with_[1].split() and bool(parse_query(with_[1]).name_ids)
+    )
 
 
-def _colour(words: list[str]) -> str:
+def _color(words: list[str]) -> str:
     plain = ["grey" if word == "gray" else word for word in words]
     return next((word for word in plain if word in COLOURS), "")
 
 
-def _persons(match: re.Match[str], *, particular: bool) -> Target:
+def _person_target(match: re.Match[str], *, specific: bool) -> Target:
     ordinal = {"a second": 2, "another": 2, "a third": 3}
     number = match["number"] or ""
     people = ordinal.get(number) or NUMBERS.get(number) or int(number or 1)
@@ -159,30 +161,30 @@ def _persons(match: re.Match[str], *, particular: bool) -> Target:
     if people >= len(COUNTED):
         raise TargetError(f"I can count up to {len(COUNTED) - 1} people only.")
     label = COUNTED[people]
-    return Target(label=label, people=people, particular=particular, definite=label)
+    return Target(label=label, people=people, specific=specific, definite=label)
 
 
-def _thing(match: re.Match[str], before: list[str], noun: str, *, particular: bool) -> Target:
+def _object_target(match: re.Match[str], before: list[str], noun: str, *, specific: bool) -> Target:
     if match["number"] not in (None, "one", "1", "another") or match["how"]:
         raise TargetError(
-            f"I can count people, not things. I can tell you when I see {article(noun)}."
+            f"I can count people, not things. I can tell you when I see {with_article(noun)}."
         )
-    colour = _colour(before)
+    colour = _color(before)
     called = f"{colour} {noun}".strip()
     return Target(
-        label=article(called), names=_columns(noun), colour=colour, particular=particular,
+        label=with_article(called), name_ids=_name_ids(noun), colour=colour, specific=specific,
         definite=f"the {called}",
     )  # fmt: skip
 
 
-def _columns(noun: str) -> frozenset[int]:
-    """Return the columns of `noun`: also its own where it is another name's word, as television."""
+def _name_ids(noun: str) -> frozenset[int]:
+    """Return the columns of `noun`, its own included if it is also a synonym, like television."""
     own = {NAMES.index(noun)} if noun in NAMES else set()
-    return named(noun) | own
+    return find_name_ids(noun) | own
 
 
-def article(noun: str) -> str:
-    """Return `noun` with `a` or `an`, or alone where it takes none."""
+def with_article(noun: str) -> str:
+    """Return `noun` with `a` or `an`, or unchanged if it takes no article."""
     plural = noun.endswith("s") and not noun.endswith(("ss", "us"))
     if plural or noun in MASS:
         return noun

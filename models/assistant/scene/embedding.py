@@ -1,41 +1,41 @@
-"""Pseudo-words: a moment as embeddings that a frozen language model reads as a line of text.
+"""Scene entries as embeddings that a frozen language model reads as a line of text.
 
-Where the thing's name stands, the embeddings of its possible names are mixed by their shares,
-token by token: the model reads mostly the likeliest name, and a little of the others.
+In place of the name stand the embeddings of its candidates, mixed by their probabilities, token by
+token: the model reads mostly the likeliest name, and a little of the others.
 """
 
 import torch
 from torch import Tensor
 
-from models.assistant.scene.scene_entry import SceneEntry, after, before
-from models.language.smollm2 import Chat
+from models.assistant.scene.scene_entry import SceneEntry, text_after_name, text_before_name
+from models.language.smollm2 import ChatModel
 
-NOTHING = "nothing"  # what a dark or empty picture shows
-
-
-def embed(chat: Chat, moment: SceneEntry) -> Tensor:
-    """Return the line of `moment` as embeddings, float32 (tokens, width)."""
-    names = moment.names or ((NOTHING, 1.0),)
-    parts = [_plain(chat, before(moment)), mixture(chat, names), _plain(chat, after(moment))]
-    return torch.cat(parts)
+NOTHING = "nothing"  # the name in a dark or empty frame
 
 
-def mixture(chat: Chat, names: tuple[tuple[str, float], ...]) -> Tensor:
-    """Return the embeddings of the likeliest name, each mixed with those of the other names.
+def embed(chat: ChatModel, scene: SceneEntry) -> Tensor:
+    """Return the line of `scene` as embeddings, float32 (tokens, width)."""
+    names = scene.names or ((NOTHING, 1.0),)
+    before, after = _embed(chat, text_before_name(scene)), _embed(chat, text_after_name(scene))
+    return torch.cat([before, mixture(chat, names), after])
 
-    The first of `names` decides how many tokens there are. At a token that a name does not
-    have, the shares of the others are scaled up.
+
+def mixture(chat: ChatModel, names: tuple[tuple[str, float], ...]) -> Tensor:
+    """Return the embeddings of the first name, each mixed with those of the other names.
+
+    The first of `names` determines the number of tokens. At a token that a name does not have,
+    the probabilities of the others are scaled up.
     """
-    spelt = [(chat.tokens(f" {name}"), share) for name, share in names]
-    count = len(spelt[0][0])
+    tokenized = [(chat.encode(f" {name}"), probability) for name, probability in names]
+    count = len(tokenized[0][0])
     rows = []
-    for place in range(count):
-        present = [(tokens[place], share) for tokens, share in spelt if place < len(tokens)]
-        weights = torch.tensor([share for _, share in present])
+    for index in range(count):
+        present = [(tokens[index], weight) for tokens, weight in tokenized if index < len(tokens)]
+        weights = torch.tensor([weight for _, weight in present])
         vectors = chat.decoder.embed(torch.stack([token for token, _ in present]))
         rows.append((weights / weights.sum()) @ vectors)
     return torch.stack(rows)
 
 
-def _plain(chat: Chat, text: str) -> Tensor:
-    return chat.decoder.embed(chat.tokens(text))
+def _embed(chat: ChatModel, text: str) -> Tensor:
+    return chat.decoder.embed(chat.encode(text))

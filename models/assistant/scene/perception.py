@@ -1,7 +1,7 @@
-"""Looking at one picture: a classifier and a detector of persons, put into a `Moment`.
+"""Analysis of one frame by a classifier and a person detector.
 
-They know the 1,000 classes of ImageNet, persons, colours and places, and nothing else: no
-actions, no text, no faces. Costs about 0.12 CPU seconds a picture.
+They recognize the 1,000 classes of ImageNet, persons, colors and places: no actions, no text, no
+faces. A frame takes about 0.12 CPU seconds.
 """
 
 from dataclasses import dataclass, field
@@ -13,168 +13,170 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.assistant.scene.query_parsing import named as columns_of
+from models.assistant.scene.query_parsing import find_name_ids
 from models.assistant.scene.scene_entry import SceneEntry
-from models.vision import efficientnet
-from models.vision import person_detector as persons
+from models.vision import efficientnet, person_detector
 from models.vision.class_names import NAMES, SPOKEN, grouped
-from models.vision.colours import colour
-from models.vision.person_detector import Person, Persons
+from models.vision.colors import dominant_color
+from models.vision.person_detector import Person, PersonDetector
 from models.vision.relevance import CELLS, relevance
 
 Pixels = NDArray[np.uint8]  # (height, width, 3) RGB
 
-FLAT = 6.0  # spread of a picture, of 0..255, under which nothing can be seen in it
-CLEAR = 0.5  # share from which a thing is what the picture is about, persons or not
-ALSO = 0.25  # share from which another thing is worth a word
-NOISE = 0.004  # share of one class of 1,000 up to which it is the classifier's guessing
-SURE = 0.35  # share from which a thing is called by its own name, though its kind is surer
-UNSURE = 0.1  # share under which nothing is named
-ROUGHLY = ("animal", "building", "vehicle", "furniture", "fruit")  # kinds that may be named
+MIN_CONTRAST = 6.0  # standard deviation, of 0..255, below which a frame shows nothing
+MAIN_PROBABILITY = 0.5  # at which a thing is the main thing, even beside persons
+OTHER_PROBABILITY = 0.25  # at which a further thing is listed
+NOISE_PROBABILITY = 0.004  # of one of 1,000 classes, below which it is noise
+NAME_PROBABILITY = 0.35  # at which a thing is called by its name, not by its kind
+UNKNOWN_PROBABILITY = 0.1  # below which the main thing is `something`
+COARSE_KINDS = ("animal", "building", "vehicle", "furniture", "fruit")  # used instead of a name
 SOMETHING = "something"
-PERSON = 0.5  # how sure the detector must be of a person who counts
-POSSIBLE = 0.1  # the same for one who may be there, which several looks will tell
-BESIDE = 0.12  # from the middle, in widths: further out is left or right
+PERSON_SCORE = 0.5  # at which a detection counts as a person
+POSSIBLE_PERSON_SCORE = 0.1  # at which it is evidence, to be summed over observations
+MIDDLE_RANGE = 0.12  # widths to each side of the center that count as the middle
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:
-    """What was seen: in words, and the share of each name of `NAMES`, float32 (names,).
+    """What one frame shows: a scene, and the probability of each of `NAMES`, float32 (names,).
 
-    Shares sum to less than 1, as what is only noise is left out.
-
-    `relevance` says what matters where, float32 (7, 7) in [0, 1]. `persons` says how sure the
-    detector is of each box that may be a person, from `POSSIBLE` up, the surest first.
+    Probabilities sum to less than 1, because noise is left out. `relevance` is float32 (7, 7) in
+    [0, 1]. `person_scores` are those of the detections at or above `POSSIBLE_PERSON_SCORE`, the
+    highest first.
     """
 
-    moment: SceneEntry
-    shares: Tensor
+    scene: SceneEntry
+    probabilities: Tensor
     relevance: Tensor = field(default_factory=lambda: torch.zeros(CELLS, CELLS))
-    persons: tuple[float, ...] = ()
+    person_scores: tuple[float, ...] = ()
 
 
 class Perception:
     """The classifier and the detector; one pair serves every session."""
 
-    def __init__(self, classifier: efficientnet.EfficientNet, detector: Persons) -> None:
+    def __init__(self, classifier: efficientnet.EfficientNet, detector: PersonDetector) -> None:
         self.classifier = classifier
         self.detector = detector
 
     @torch.no_grad()
-    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Observation:
-        """Return what is in `pixels` at `time`, seconds since the stream began.
+    def analyze(
+        self, pixels: Pixels, time: float, attended: frozenset[int] = frozenset()
+    ) -> Observation:
+        """Return what `pixels` show at `time`, in seconds since the start of the stream.
 
-        `about` are the columns of `NAMES` that matter, by default the main thing's.
+        The relevance map shows the columns `attended` of `NAMES`, by default the main thing.
         """
-        picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float()
-        small = _resized(picture, efficientnet.SIDE)
-        if float(small.std()) < FLAT:
+        frame = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float()
+        small = _resized(frame, efficientnet.SIDE)
+        if float(small.std()) < MIN_CONTRAST:
             return Observation(SceneEntry(time=time, names=()), torch.zeros(len(NAMES)))
         features = self.classifier.features(small[None])
-        by_class = self.classifier.shares(features)[0]
-        named = grouped(by_class.where(by_class >= NOISE, 0))
-        possible = self.detector.find(_bytes(_resized(picture, persons.SIDE)), surer=POSSIBLE)
-        found = [person for person in possible if person.score >= PERSON]
+        by_class = self.classifier.probabilities(features)[0]
+        by_name = grouped(by_class.where(by_class >= NOISE_PROBABILITY, 0))
+        resized = _to_pixels(_resized(frame, person_detector.SIDE))
+        possible = self.detector.detect(resized, min_score=POSSIBLE_PERSON_SCORE)
+        persons = [person for person in possible if person.score >= PERSON_SCORE]
         scores = tuple(person.score for person in possible)
-        matters = relevance(self.classifier, features, by_class, about, found)
-        if found and float(named.max()) < CLEAR:
-            return Observation(_of_person(found, named, time), named, matters, scores)
-        best = int(by_class.where(_spoken(int(named.argmax())), torch.tensor(0.0)).argmax())
-        seen = self.classifier.maps(features, torch.tensor([best]))
-        on = _mask(seen)
-        moment = SceneEntry(
+        relevant = relevance(self.classifier, features, by_class, attended, persons)
+        if persons and float(by_name.max()) < MAIN_PROBABILITY:
+            return Observation(_person_entry(persons, by_name, time), by_name, relevant, scores)
+        classes = _classes_of(int(by_name.argmax()))
+        best = int(by_class.where(classes, torch.tensor(0.0)).argmax())
+        mask = _soft_mask(self.classifier.activation_maps(features, torch.tensor([best])))
+        columns = torch.linspace(0, 1, mask.shape[1])
+        scene = SceneEntry(
             time=time,
-            names=likely(named),
-            colour=colour(small, on),
-            place=_place(float((on.sum(0) * torch.linspace(0, 1, on.shape[1])).sum() / on.sum())),
-            others=_others(named),
-            people=len(found),
+            names=name_candidates(by_name),
+            colour=dominant_color(small, mask),
+            place=_place(float((mask.sum(0) * columns).sum() / mask.sum())),
+            others=_others(by_name),
+            people=len(persons),
         )
-        return Observation(moment, named, matters, scores)
+        return Observation(scene, by_name, relevant, scores)
 
 
-def likely(named: Tensor, count: int = 5) -> tuple[tuple[str, float], ...]:
-    """Return the `count` likeliest names with shares: squares of the classifier's, to sum 1.
+def name_candidates(by_name: Tensor, count: int = 5) -> tuple[tuple[str, float], ...]:
+    """Return the `count` likeliest names, with the squares of their probabilities, scaled to sum 1.
 
-    Where no name is likely it is the name of a kind, such as building, or `something`.
+    If no name is likely, return the name of a kind, such as building, or `something`.
     """
-    top = named.topk(count)
-    kind = _kind(named)
+    kind = _kind(by_name)
     if kind is not None:
         return ((kind, 1.0),)
+    top = by_name.topk(count)
     squares = top.values.square()
     squares = squares / squares.sum()
     pairs = zip(top.indices.tolist(), squares.tolist(), strict=True)
-    return tuple((NAMES[index], share) for index, share in pairs if share > 0.02)
+    return tuple((NAMES[index], probability) for index, probability in pairs if probability > 0.02)
 
 
-def _kind(named: Tensor) -> str | None:
-    """Return what to call a thing that is not surely any one; none if one name is likely."""
-    best = float(named.max())
-    if best >= SURE:
+def _kind(by_name: Tensor) -> str | None:
+    """Return the name to use if no single name is likely; None if one is."""
+    best = float(by_name.max())
+    if best >= NAME_PROBABILITY:
         return None
-    shares = {kind: float(named[sorted(columns_of(kind))].sum()) for kind in ROUGHLY}
-    kind = max(shares, key=lambda key: shares[key])
-    if shares[kind] >= SURE and best < 0.7 * shares[kind]:
+    kinds = {kind: float(by_name[sorted(find_name_ids(kind))].sum()) for kind in COARSE_KINDS}
+    kind = max(kinds, key=lambda key: kinds[key])
+    if kinds[kind] >= NAME_PROBABILITY and best < 0.7 * kinds[kind]:
         return kind
-    return SOMETHING if best < UNSURE else None
+    return SOMETHING if best < UNKNOWN_PROBABILITY else None
 
 
 def load(folder: Path) -> Perception:
-    """Return the eyes with the weights in `folder`.
+    """Return the classifier and the detector with the weights in `folder`.
 
     Raises:
-        WeightsError: a file is missing, damaged, or of another network.
+        WeightsError: a file is missing, damaged, or from another network.
     """
     return Perception(
-        efficientnet.load(folder / "efficientnet-lite0"), persons.load(folder / "persons")
+        efficientnet.load(folder / "efficientnet-lite0"), person_detector.load(folder / "persons")
     )
 
 
-def _of_person(found: list[Person], named: Tensor, time: float) -> SceneEntry:
-    largest = max(found, key=lambda person: person.area)
-    best = int(named.argmax())
-    others = (NAMES[best],) if float(named[best]) >= ALSO else ()
+def _person_entry(persons: list[Person], by_name: Tensor, time: float) -> SceneEntry:
+    largest = max(persons, key=lambda person: person.area)
+    best = int(by_name.argmax())
+    others = (NAMES[best],) if float(by_name[best]) >= OTHER_PROBABILITY else ()
     return SceneEntry(
         time=time,
         names=(("person", 1.0),),
         place=_place((largest.left + largest.right) / 2),
         others=others,
-        people=len(found),
+        people=len(persons),
     )
 
 
-def _others(named: Tensor) -> tuple[str, ...]:
-    top = named.topk(3)
+def _others(by_name: Tensor) -> tuple[str, ...]:
+    top = by_name.topk(3)
     pairs = list(zip(top.indices.tolist(), top.values.tolist(), strict=True))
-    return tuple(NAMES[index] for index, share in pairs[1:] if share >= ALSO)
+    return tuple(NAMES[index] for index, found in pairs[1:] if found >= OTHER_PROBABILITY)
 
 
 def _place(x: float) -> str:
-    """Return where `x` is, in shares of the width."""
-    if abs(x - 0.5) < BESIDE:
+    """Return the name of the position `x`, a fraction of the width."""
+    if abs(x - 0.5) < MIDDLE_RANGE:
         return "middle"
     return "left" if x < 0.5 else "right"
 
 
-def _spoken(name: int) -> Tensor:
-    """Return which classes are called `NAMES[name]`, bool (1000,)."""
+def _classes_of(name: int) -> Tensor:
+    """Return which classes have the name `NAMES[name]`, bool (1000,)."""
     return torch.tensor([spoken == NAMES[name] for spoken in SPOKEN])
 
 
-def _mask(seen: Tensor) -> Tensor:
-    """Return where the thing is, (224, 224) in [0, 1], from its map (1, 7, 7)."""
+def _soft_mask(activation: Tensor) -> Tensor:
+    """Return a mask of the thing, (224, 224) in [0, 1], from its map (1, 7, 7)."""
     side = efficientnet.SIDE
-    wide = F.interpolate(seen[None], (side, side), mode="bicubic", align_corners=False)[0, 0]
+    wide = F.interpolate(activation[None], (side, side), mode="bicubic", align_corners=False)[0, 0]
     low, high = wide.mean(), wide.max()
     return ((wide - low) / (high - low).clamp(min=1e-3)).clamp(0, 1)
 
 
-def _resized(picture: Tensor, side: int) -> Tensor:
-    small = F.interpolate(picture[None], (side, side), mode="bilinear", antialias=True)
+def _resized(frame: Tensor, side: int) -> Tensor:
+    small = F.interpolate(frame[None], (side, side), mode="bilinear", antialias=True)
     return small[0].clamp(0, 255)
 
 
-def _bytes(picture: Tensor) -> Pixels:
-    pixels: Pixels = picture.round().byte().permute(1, 2, 0).numpy()
+def _to_pixels(frame: Tensor) -> Pixels:
+    pixels: Pixels = frame.round().byte().permute(1, 2, 0).numpy()
     return pixels

@@ -1,7 +1,7 @@
-"""Which of the known names a question is about: `my mug` asks about a cup.
+"""Finds the known names in a question: `my mug` asks about a cup.
 
-Matching is by words, longest name first; a plural s is forgiven. What no list knows matches
-nothing, and the answerer then goes by time alone.
+Matching is by words, the longest name first, with plural forms. If a question has no known name,
+entries are selected by time alone.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from models.vision.class_names import DETAILS, NAMES, SPOKEN
 
-# Other words for a name of `NAMES`.
+# Synonyms of names in `NAMES`.
 SYNONYMS = {
     "mug": "cup", "teacup": "cup", "couch": "sofa", "settee": "sofa", "tv": "screen",
     "television": "screen", "monitor": "screen", "bike": "bicycle", "motorbike": "motorcycle",
@@ -34,7 +34,7 @@ PERSON_WORDS = frozenset(
         "us", "guy", "face", "visitor", "guest",
     }
 )  # fmt: skip
-# Words for kinds, as ranges of ImageNet's classes, and names.
+# Kinds of things, as ranges of ImageNet's classes and further names.
 KINDS: dict[str, tuple[range, tuple[str, ...]]] = {
     "animal": (range(398), ()),
     "pet": (range(151, 286), ("dog", "cat", "rabbit", "hamster")),
@@ -65,8 +65,8 @@ KINDS: dict[str, tuple[range, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-# A question that begins so asks whether; any other takes for granted that the thing was seen.
-WHETHER = frozenset(
+# First words of a yes-or-no question; any other question presumes that the thing was seen.
+YES_NO_WORDS = frozenset(
     {
         "is", "are", "was", "were", "do", "does", "did", "have", "has", "can", "could", "any",
         "isn't", "aren't", "didn't", "haven't",
@@ -74,17 +74,19 @@ WHETHER = frozenset(
 )  # fmt: skip
 
 
-PRESENT = frozenset({"is", "are", "do", "does", "can", "isn't", "aren't"})
-ORDER = frozenset({"before", "after", "next", "previous", "previously", "following"})
-# What a question may name that is not a thing in the video.
-NOT_THINGS = frozenset(
+PRESENT_WORDS = frozenset({"is", "are", "do", "does", "can", "isn't", "aren't"})
+ORDER_WORDS = frozenset({"before", "after", "next", "previous", "previously", "following"})
+# Nouns in a question that are not things in the video.
+NOT_OBJECTS = frozenset(
     {
         "picture", "video", "room", "screen", "camera", "view", "thing", "things", "time", "moment",
         "first", "last", "colour", "color", "background", "front", "begin", "beginning",
         "end", "middle", "left", "right", "same", "way", "lot", "minute", "hour", "scene",
     }
 )  # fmt: skip
-STAGE = re.compile(r"\b(?:in|on) (?:the|my|your) (?:screen|hand|hands|desk|table)\b(?=[?.! ]*$)")
+LOCATION_PHRASE = re.compile(
+    r"\b(?:in|on) (?:the|my|your) (?:screen|hand|hands|desk|table)\b(?=[?.! ]*$)"
+)
 NOUN = re.compile(
     r"\b(?:an?|any|my|the|your) ([a-z'-]+(?: [a-z'-]+)??)"
     r"(?= (?:in|on|at|now|here|there|before|after|first|last|again|yet|so|with|or|and|was|is|come|"
@@ -93,66 +95,66 @@ NOUN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """A word of a question, and the columns of `NAMES` that it stands for, none if unknown."""
+class QueryTerm:
+    """A word of a question, and its columns of `NAMES`; none if it is unknown."""
 
     word: str
-    names: frozenset[int]
+    name_ids: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ParsedQuery:
     """What a question is about: columns of `NAMES`, and whether it is about persons.
 
-    `things` are its known words in order, with the columns of each. `whether` tells a question
-    that wants a yes or a no, `present` one about now, `order` one for what came before or after.
+    `terms` are its known words in order, with the columns of each. `yes_no` is whether it expects
+    yes or no, `present` whether it is about now, `order` whether it asks what came before or after.
     """
 
-    names: frozenset[int]
+    name_ids: frozenset[int]
     persons: bool
-    things: tuple[Thing, ...] = ()
-    whether: bool = False
+    terms: tuple[QueryTerm, ...] = ()
+    yes_no: bool = False
     order: bool = False
     present: bool = False
 
 
-def about(question: str) -> About:
-    """Return which known names `question` is about."""
-    words = _words(STAGE.sub("", question.lower()))
+def parse_query(question: str) -> ParsedQuery:
+    """Return the known names in `question`, and its form."""
+    words = _words(LOCATION_PHRASE.sub("", question.lower()))
     first = words[0] if words else ""
-    found: dict[int, Thing] = {}
+    found: dict[int, QueryTerm] = {}
     for count in (4, 3, 2, 1):  # the longest name first; its words are then used up
         for at in range(len(words) - count + 1):
             phrase = " ".join(words[at : at + count])
-            columns = _columns(phrase)
+            columns = _lookup(phrase)
             if columns:
-                found[at] = Thing(phrase, frozenset(columns))
+                found[at] = QueryTerm(phrase, frozenset(columns))
                 words[at : at + count] = [""] * count
-    for at, thing in list(found.items()):  # an orange cup is a cup
-        if thing.word == "orange" and at + 1 in found:
+    for at, term in list(found.items()):  # an orange cup is a cup
+        if term.word == "orange" and at + 1 in found:
             del found[at]
-    names = frozenset[int]().union(*(thing.names for thing in found.values()))
+    name_ids = frozenset[int]().union(*(term.name_ids for term in found.values()))
     persons = any(word in PERSON_WORDS for word in words)
-    things = tuple(found[at] for at in sorted(found))
-    if not things and not persons:
-        things = _unknown(question)
-    return About(
-        names,
+    terms = tuple(found[at] for at in sorted(found))
+    if not terms and not persons:
+        terms = _unknown_term(question)
+    return ParsedQuery(
+        name_ids,
         persons,
-        things,
-        whether=first in WHETHER,
-        order=not ORDER.isdisjoint(words),
-        present=first in PRESENT,
+        terms,
+        yes_no=first in YES_NO_WORDS,
+        order=not ORDER_WORDS.isdisjoint(words),
+        present=first in PRESENT_WORDS,
     )
 
 
-def named(phrase: str) -> frozenset[int]:
-    """Return the columns of the name or kind that all of `phrase` is, none if it is no name."""
-    return frozenset(_columns(" ".join(_words(phrase))))
+def find_name_ids(phrase: str) -> frozenset[int]:
+    """Return the columns of the name or kind that is exactly `phrase`; none if there is none."""
+    return frozenset(_lookup(" ".join(_words(phrase))))
 
 
-def plain(question: str) -> str:
-    """Return `question` without marks such as `<|im_end|>`, which would end the turn."""
+def without_control_tokens(question: str) -> str:
+    """Return `question` without control tokens such as `<|im_end|>`, which would end the turn."""
     return re.sub(r"<\|\w*\|>", "", question)
 
 
@@ -160,23 +162,23 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[a-z'-]+", text.lower())
 
 
-def _unknown(question: str) -> tuple[Thing, ...]:
-    """Return the first thing that `question` seems to name, though the eyes do not know it."""
+def _unknown_term(question: str) -> tuple[QueryTerm, ...]:
+    """Return the first noun of `question`, as an unknown term."""
     for match in NOUN.finditer(question.lower()):
-        if not NOT_THINGS & set(match[1].split()):
-            return (Thing(match[1], frozenset()),)
+        if not NOT_OBJECTS & set(match[1].split()):
+            return (QueryTerm(match[1], frozenset()),)
     return ()
 
 
-def _columns(phrase: str) -> set[int]:
-    for form in _singular(phrase):
-        both = _BY_NAME.get(form, set()) | _BY_NAME.get(SYNONYMS.get(form, ""), set())
+def _lookup(phrase: str) -> set[int]:
+    for form in _singular_forms(phrase):
+        both = _NAME_INDEX.get(form, set()) | _NAME_INDEX.get(SYNONYMS.get(form, ""), set())
         if both:
             return both
     return set()
 
 
-def _singular(phrase: str) -> list[str]:
+def _singular_forms(phrase: str) -> list[str]:
     forms = [phrase]
     if phrase.endswith("ies"):
         forms.append(phrase[:-3] + "y")
@@ -187,7 +189,7 @@ def _singular(phrase: str) -> list[str]:
     return forms
 
 
-def _by_name() -> dict[str, set[int]]:
+def _name_index() -> dict[str, set[int]]:
     table: dict[str, set[int]] = {}
     for kind, (classes, names) in KINDS.items():
         spoken = [SPOKEN[index] for index in classes]
@@ -199,4 +201,4 @@ def _by_name() -> dict[str, set[int]]:
     return table
 
 
-_BY_NAME = _by_name()
+_NAME_INDEX = _name_index()

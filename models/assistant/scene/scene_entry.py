@@ -1,9 +1,10 @@
-"""What was seen at one moment, as a line that a small language model can read.
+"""One scene as a line of text that a small language model can read.
 
     0:12 red cup, left, table; one person.
 
-The thing's name may be uncertain: a `Moment` carries names with shares, and the connector mixes
-their embeddings in its place (`models.assistant.scene.embedding`). Everything else is plain words.
+The name of the main thing may be uncertain: a `SceneEntry` has candidate names with probabilities,
+and their embeddings are mixed (`models.assistant.scene.embedding`). The rest is plain text. All
+texts here are part of the prompt that the adapter was trained on.
 """
 
 from collections.abc import Sequence
@@ -11,16 +12,16 @@ from dataclasses import dataclass
 
 SYSTEM = "Each line is a moment of a video. Answer in one short sentence."
 COUNTS = ("nobody", "one person", "two people", "three people", "four people", "five people")
-MANY = "many people"
+MANY_PEOPLE = "many people"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneEntry:
-    """One look at a stream; `time` in seconds since it began.
+    """What one frame shows; `time` is in seconds since the start of the stream.
 
-    `names` are the main thing's possible names with shares that sum to 1, the likeliest first;
-    none if nothing can be seen. `others` are further things. `place` is left, right, middle,
-    or empty where a thing fills the picture.
+    `names` are candidate names of the main thing with probabilities that sum to 1, the likeliest
+    first; empty if nothing can be seen. `others` are further things. `place` is left, right or
+    middle, or empty if the thing fills the frame.
     """
 
     time: float
@@ -31,8 +32,8 @@ class SceneEntry:
     people: int = 0
 
 
-def clock(time: float) -> str:
-    """Write seconds as people say them: 0:07, 12:40, 1:02:03."""
+def format_time(time: float) -> str:
+    """Format seconds as 0:07, 12:40 or 1:02:03."""
     minutes, seconds = divmod(int(time), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -40,37 +41,38 @@ def clock(time: float) -> str:
     return f"{minutes}:{seconds:02}"
 
 
-def before(moment: SceneEntry) -> str:
-    """Return the words of the line that come before the thing's name."""
-    colour = f" {moment.colour}" if moment.colour else ""
-    return f"{clock(moment.time)}{colour}"
+def text_before_name(scene: SceneEntry) -> str:
+    """Return the part of the line before the name."""
+    color = f" {scene.colour}" if scene.colour else ""
+    return f"{format_time(scene.time)}{color}"
 
 
-def after(moment: SceneEntry) -> str:
-    """Return the words of the line that come after the thing's name."""
-    parts = [part for part in (moment.place, *moment.others) if part]
+def text_after_name(scene: SceneEntry) -> str:
+    """Return the part of the line after the name."""
+    parts = [part for part in (scene.place, *scene.others) if part]
     rest = "".join(f", {part}" for part in parts)
-    return f"{rest}; {people(moment.people)}.\n"
+    return f"{rest}; {people_text(scene.people)}.\n"
 
 
-def line(moment: SceneEntry) -> str:
-    """Return `moment` without its time, for a person: red cup, left; one person."""
-    named = moment.names[0][0] if moment.names else "nothing to be seen"
-    return f"{moment.colour} {named}{after(moment)}".strip().removesuffix(".")
+def describe(scene: SceneEntry) -> str:
+    """Return `scene` for the user, without its time: red cup, left; one person."""
+    name = scene.names[0][0] if scene.names else "nothing to be seen"
+    return f"{scene.colour} {name}{text_after_name(scene)}".strip().removesuffix(".")
 
 
-def people(count: int) -> str:
-    """Write how many people there are."""
-    return COUNTS[count] if count < len(COUNTS) else MANY
+def people_text(count: int) -> str:
+    """Return a number of people as text."""
+    return COUNTS[count] if count < len(COUNTS) else MANY_PEOPLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """What a search of all that was seen found for `word` of a question.
+    """The result of searching the scene log for `word`.
 
-    `name` is what it was seen as, empty if it was not; `known` tells whether the eyes know the
-    word. Times are in seconds; `now` tells that it is in the newest moment. `before` and `after`
-    are the things next to its last sight, `nothing` if there are none, empty if not asked for.
+    `name` is the name it was seen as, or empty if it was not seen; `known` is whether the
+    vocabulary has the word. Times are in seconds; `now` is whether it is in the newest entry.
+    `before` and `after` are the things next to its last occurrence, `nothing` if there are none,
+    or empty if the question does not ask about order.
     """
 
     word: str
@@ -83,27 +85,27 @@ class SearchResult:
     after: str = ""
 
 
-def found(find: SearchResult) -> str:
-    """Return `find` in words: mug: cup 0:03 to 0:12, before it dog, after it nothing."""
-    beside = f", before it {find.before}, after it {find.after}" if find.before else ""
-    return f"{_sight(find)}{beside}"
+def search_result_text(result: SearchResult) -> str:
+    """Return `result` as text: mug: cup 0:03 to 0:12, before it dog, after it nothing."""
+    order = f", before it {result.before}, after it {result.after}" if result.before else ""
+    return f"{_times_text(result)}{order}"
 
 
-def _sight(find: SearchResult) -> str:
-    if not find.known:
-        return f"{find.word} unknown"
-    if not find.name:
-        return f"{find.word} not seen"
-    named = find.name if find.name == find.word else f"{find.word}: {find.name}"
-    last = "now" if find.now else clock(find.last)
-    if clock(find.first) == clock(find.last):
-        return f"{named} {last}"
-    return f"{named} {clock(find.first)} to {last}"
+def _times_text(result: SearchResult) -> str:
+    if not result.known:
+        return f"{result.word} unknown"
+    if not result.name:
+        return f"{result.word} not seen"
+    name = result.name if result.name == result.word else f"{result.word}: {result.name}"
+    last = "now" if result.now else format_time(result.last)
+    if format_time(result.first) == format_time(result.last):
+        return f"{name} {last}"
+    return f"{name} {format_time(result.first)} to {last}"
 
 
-def asked(question: str, now: float, finds: Sequence[SearchResult] = ()) -> str:
-    """Return what the user says after the lines, with what a search for its words found."""
-    there = ", then ".join(found(find) for find in finds if find.name)
-    rest = [found(find) for find in finds if not find.name]
-    search = f"Search: {'; '.join([there, *rest] if there else rest)}. " if finds else ""
-    return f"It is {clock(now)}. {search}{question}"
+def question_text(question: str, now: float, results: Sequence[SearchResult] = ()) -> str:
+    """Return the user's turn after the lines: the time, the search results and the question."""
+    seen = ", then ".join(search_result_text(result) for result in results if result.name)
+    rest = [search_result_text(result) for result in results if not result.name]
+    search = f"Search: {'; '.join([seen, *rest] if seen else rest)}. " if results else ""
+    return f"It is {format_time(now)}. {search}{question}"

@@ -1,7 +1,7 @@
-"""What was seen, in words and shares, with the blocks that hold it; and which to answer from.
+"""The scene log: what was seen, with the blocks that hold it, and the search in it.
 
-This is external retrieval: the small language model cannot tell by itself which moments a
-question is about, so names in the question are looked up in what the classifier saw.
+This is external retrieval. The small language model cannot tell which entries a question is
+about, so the names in the question are looked up in the classifier's results.
 
 Source: ReKV, Di et al. 2025, section 3.3 (external retrieval), with names instead of vectors.
 """
@@ -16,38 +16,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.assistant.scene.query_parsing import About, Thing
+from models.assistant.scene.query_parsing import ParsedQuery, QueryTerm
 from models.assistant.scene.scene_entry import SceneEntry, SearchResult
 from models.vision.class_names import NAMES
 
 logger = logging.getLogger(__name__)
 
-# Shares from which a name counts as seen: if a question asks whether, and if it takes that for
-# granted, or asks about the newest picture alone. Chosen on the tuning half of the blind
+# The probability at which a name counts as seen: if a question asks whether it was seen, and if
+# a question presumes it or asks about the newest frame. Chosen on the tuning half of the blind
 # photographs: 31 and 35 of 39 things were found, 1 and 2 of 43 were not there.
-SEEN = 0.1
-SUPPOSED = 0.02
-FEW = 5  # names that may be meant, up to which so little is enough
+SEEN_PROBABILITY = 0.1
+PRESUMED_PROBABILITY = 0.02
+MAX_PRESUMED_NAMES = 5  # names of a term, up to which the lower probability applies
 NOTHING = "nothing"
-PERSON = "person"  # the main thing where it is a person
-PEOPLE = Thing("people", frozenset())
+PERSON = "person"  # the name of the main thing if it is a person
+PEOPLE = QueryTerm("people", frozenset())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoggedEntry:
-    """A moment, the block of keys and values that holds it, and shares of names, (names,).
+    """A scene, the block of keys and values that holds it, and the probabilities, (names,).
 
-    `known` is the time in seconds from which it was remembered: a change may have to stay first.
+    `stored_at` is the time in seconds at which it was stored; a change is confirmed first.
     """
 
     block: int
-    moment: SceneEntry
-    shares: NDArray[np.float32]
-    known: float
+    scene: SceneEntry
+    probabilities: NDArray[np.float32]
+    stored_at: float
 
     @property
     def main(self) -> str:
-        return self.moment.names[0][0] if self.moment.names else ""
+        return self.scene.names[0][0] if self.scene.names else ""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,37 +56,37 @@ class SceneLog:
 
     entries: list[LoggedEntry] = field(default_factory=list)
 
-    def until(self, time: float | None, known: Iterable[int]) -> list[LoggedEntry]:
-        """Return what was known at `time`, as far as its blocks are among `known`."""
-        blocks = set(known)
+    def entries_until(self, time: float | None, readable: Iterable[int]) -> list[LoggedEntry]:
+        """Return the entries that were stored by `time` and whose blocks are `readable`."""
+        blocks = set(readable)
         limit = np.inf if time is None else time
-        return [e for e in self.entries if e.known <= limit and e.block in blocks]
+        return [e for e in self.entries if e.stored_at <= limit and e.block in blocks]
 
 
 def to_line(entry: LoggedEntry) -> str:
-    """Return `entry` as one line of JSON; shares under 0.5 % are not kept."""
-    kept = np.flatnonzero(entry.shares >= 0.005)
-    shares = [[NAMES[column], round(float(entry.shares[column]), 3)] for column in kept]
-    head = {"block": entry.block, "known": entry.known, "shares": shares}
-    return json.dumps(head | asdict(entry.moment))
+    """Return `entry` as one line of JSON, without probabilities below 0.5 %."""
+    kept = np.flatnonzero(entry.probabilities >= 0.005)
+    shares = [[NAMES[index], round(float(entry.probabilities[index]), 3)] for index in kept]
+    head = {"block": entry.block, "known": entry.stored_at, "shares": shares}
+    return json.dumps(head | asdict(entry.scene))
 
 
 def from_lines(lines: Iterable[str]) -> SceneLog:
-    """Return the diary that `lines` of `to_line` hold; one cut short by a crash is left out."""
-    diary = SceneLog()
+    """Return the log of `lines` from `to_line`; a line that a crash cut short is left out."""
+    log = SceneLog()
     for line in lines:
         try:
-            diary.entries.append(_entry(json.loads(line)))
+            log.entries.append(_from_json(json.loads(line)))
         except (ValueError, KeyError, TypeError):
-            logger.warning("left a damaged line out of a diary: %.60s", line)
-    return diary
+            logger.warning("left a damaged line out of a scene log: %.60s", line)
+    return log
 
 
-def _entry(stored: dict[str, Any]) -> LoggedEntry:  # any JSON object
-    shares = np.zeros(len(NAMES), np.float32)
+def _from_json(stored: dict[str, Any]) -> LoggedEntry:  # any JSON object
+    probabilities = np.zeros(len(NAMES), np.float32)
     for name, share in stored["shares"]:
-        shares[NAMES.index(name)] = share
-    moment = SceneEntry(
+        probabilities[NAMES.index(name)] = share
+    scene = SceneEntry(
         time=float(stored["time"]),
         names=tuple((str(name), float(share)) for name, share in stored["names"]),
         colour=str(stored["colour"]),
@@ -94,126 +94,132 @@ def _entry(stored: dict[str, Any]) -> LoggedEntry:  # any JSON object
         others=tuple(str(name) for name in stored["others"]),
         people=int(stored["people"]),
     )
-    return LoggedEntry(int(stored["block"]), moment, shares, float(stored["known"]))
+    return LoggedEntry(int(stored["block"]), scene, probabilities, float(stored["known"]))
 
 
-def choose(entries: Sequence[LoggedEntry], asked: About, *, count: int) -> list[LoggedEntry]:
+def select_entries(
+    entries: Sequence[LoggedEntry], query: ParsedQuery, *, count: int
+) -> list[LoggedEntry]:
     """Return at most `count` entries to answer from, in order of time.
 
-    First the newest; then the first and the last sight of each thing that is asked about, with
-    their neighbours of another kind, then its other sights. If nothing is asked about, or it
-    was not seen: the begins of scenes, evenly.
+    The newest comes first; then the first and the last entry of each term, with their neighbors
+    that show another thing; then further entries of the terms. If no term was seen, or there is
+    none: the starts of scenes, evenly.
     """
     if not entries:
         return []
     order = [len(entries) - 1]
-    sights = [hits(entries, thing, asked) for thing in _things(asked)]
-    for sight in sights:
-        for run in _ends(sight):
-            order += [run, *_neighbours(entries, run)]
-    for sight in sights:
-        order += _spread(sight, count // 3)
-    if not any(sights):
-        order += _spread(_begins(entries), count)
-    chosen = list(dict.fromkeys(order))[:count]
-    return [entries[index] for index in sorted(chosen)]
+    matches = [matching_rows(entries, term, query) for term in _terms(query)]
+    for rows in matches:
+        for row in _run_ends(rows):
+            order += [row, *_neighbors(entries, row)]
+    for rows in matches:
+        order += _evenly(rows, count // 3)
+    if not any(matches):
+        order += _evenly(_scene_starts(entries), count)
+    selected = list(dict.fromkeys(order))[:count]
+    return [entries[row] for row in sorted(selected)]
 
 
-def search(entries: Sequence[LoggedEntry], asked: About) -> tuple[SearchResult, ...]:
-    """Return what was found for each thing that is asked about, in order of the first sight."""
-    finds = [_find(entries, thing, asked) for thing in _things(asked)]
-    return tuple(sorted(finds, key=lambda find: (not find.name, find.first)))
+def search(entries: Sequence[LoggedEntry], query: ParsedQuery) -> tuple[SearchResult, ...]:
+    """Return a result for each term of `query`, in order of the first occurrence."""
+    results = [_search_term(entries, term, query) for term in _terms(query)]
+    return tuple(sorted(results, key=lambda result: (not result.name, result.first)))
 
 
-def hits(entries: Sequence[LoggedEntry], thing: Thing, asked: About) -> list[int]:
-    """Return the places of entries that show `thing`."""
-    if thing is PEOPLE:
-        return [index for index, entry in enumerate(entries) if entry.moment.people]
-    shares = [_share(entry, thing) for entry in entries]
-    least = [SEEN] * len(shares)
-    if not asked.whether and max(shares, default=0.0) < SEEN:
-        least = [max(SUPPOSED, max(shares, default=0.0) / 2)] * len(shares)
-    if shares and asked.present and len(thing.names) <= FEW:
-        least[-1] = SUPPOSED
-    pairs = zip(shares, least, strict=True)
-    return [index for index, (share, enough) in enumerate(pairs) if share >= enough]
+def matching_rows(entries: Sequence[LoggedEntry], term: QueryTerm, query: ParsedQuery) -> list[int]:
+    """Return the indexes of the entries that show `term`."""
+    if term is PEOPLE:
+        return [row for row, entry in enumerate(entries) if entry.scene.people]
+    probabilities = [_probability(entry, term) for entry in entries]
+    highest = max(probabilities, default=0.0)
+    required = [SEEN_PROBABILITY] * len(probabilities)
+    if not query.yes_no and highest < SEEN_PROBABILITY:
+        required = [max(PRESUMED_PROBABILITY, highest / 2)] * len(probabilities)
+    if probabilities and query.present and len(term.name_ids) <= MAX_PRESUMED_NAMES:
+        required[-1] = PRESUMED_PROBABILITY
+    pairs = zip(probabilities, required, strict=True)
+    return [row for row, (probability, enough) in enumerate(pairs) if probability >= enough]
 
 
-def _is(entry: LoggedEntry, thing: Thing) -> bool:
-    """Return whether `thing` is the main thing of `entry`."""
-    if thing is PEOPLE:
+def _is_main(entry: LoggedEntry, term: QueryTerm) -> bool:
+    """Return whether `term` is the main thing of `entry`."""
+    if term is PEOPLE:
         return entry.main == PERSON
-    return entry.main in {thing.word, *(NAMES[column] for column in thing.names)}
+    return entry.main in {term.word, *(NAMES[index] for index in term.name_ids)}
 
 
-def _share(entry: LoggedEntry, thing: Thing) -> float:
-    columns = sorted(thing.names)
-    if {entry.main, *entry.moment.others} & {thing.word, *(NAMES[column] for column in columns)}:
+def _probability(entry: LoggedEntry, term: QueryTerm) -> float:
+    name_ids = sorted(term.name_ids)
+    if {entry.main, *entry.scene.others} & {term.word, *(NAMES[index] for index in name_ids)}:
         return 1.0
-    return float(entry.shares[columns].sum())
+    return float(entry.probabilities[name_ids].sum())
 
 
-def _things(asked: About) -> tuple[Thing, ...]:
-    return (*asked.things, PEOPLE) if asked.persons else asked.things
+def _terms(query: ParsedQuery) -> tuple[QueryTerm, ...]:
+    return (*query.terms, PEOPLE) if query.persons else query.terms
 
 
-def _find(entries: Sequence[LoggedEntry], thing: Thing, asked: About) -> SearchResult:
-    places = hits(entries, thing, asked)
-    if asked.order:  # what came before it, not before something that it was beside
-        places = [place for place in places if _is(entries[place], thing)] or places
-    if not places:
-        return SearchResult(word=thing.word, known=bool(thing.names) or thing is PEOPLE)
-    first, last = (entries[place] for place in (places[0], places[-1]))
+def _search_term(
+    entries: Sequence[LoggedEntry], term: QueryTerm, query: ParsedQuery
+) -> SearchResult:
+    rows = matching_rows(entries, term, query)
+    if query.order:  # entries with the term as the main thing, not beside another
+        rows = [row for row in rows if _is_main(entries[row], term)] or rows
+    if not rows:
+        return SearchResult(word=term.word, known=bool(term.name_ids) or term is PEOPLE)
+    first, last = (entries[row] for row in (rows[0], rows[-1]))
     return SearchResult(
-        word=thing.word,
-        name=_called(last, thing),
-        first=first.moment.time,
-        last=last.moment.time,
-        now=places[-1] == len(entries) - 1,
-        before=_beside(entries, places[-1], -1) if asked.order else "",
-        after=_beside(entries, places[-1], 1) if asked.order else "",
+        word=term.word,
+        name=_seen_as(last, term),
+        first=first.scene.time,
+        last=last.scene.time,
+        now=rows[-1] == len(entries) - 1,
+        before=_neighbor_name(entries, rows[-1], -1) if query.order else "",
+        after=_neighbor_name(entries, rows[-1], 1) if query.order else "",
     )
 
 
-def _called(entry: LoggedEntry, thing: Thing) -> str:
-    """Return what `thing` was seen as in `entry`: a dog, if an animal is asked for."""
-    if not thing.names or entry.main == thing.word:
-        return thing.word
-    columns = sorted(thing.names)
-    return NAMES[columns[int(entry.shares[columns].argmax())]]
+def _seen_as(entry: LoggedEntry, term: QueryTerm) -> str:
+    """Return the name that `term` was seen as in `entry`: a dog, if the term is animal."""
+    if not term.name_ids or entry.main == term.word:
+        return term.word
+    name_ids = sorted(term.name_ids)
+    return NAMES[name_ids[int(entry.probabilities[name_ids].argmax())]]
 
 
-def _ends(hits: Sequence[int]) -> list[int]:
-    """Return the last hit, the first, and the ends of the runs between, the latest first."""
-    if not hits:
+def _run_ends(rows: Sequence[int]) -> list[int]:
+    """Return the last row, the first, and the ends of the runs between, the latest first."""
+    if not rows:
         return []
-    ends = [a for a, b in pairwise(hits) if b != a + 1]
-    return list(dict.fromkeys([hits[-1], hits[0], *reversed(ends)]))[:4]
+    ends = [a for a, b in pairwise(rows) if b != a + 1]
+    return list(dict.fromkeys([rows[-1], rows[0], *reversed(ends)]))[:4]
 
 
-def _neighbours(entries: Sequence[LoggedEntry], at: int) -> list[int]:
-    """Return the nearest places before and after `at` with another main thing."""
-    return [place for step in (-1, 1) if (place := _next(entries, at, step)) is not None]
+def _neighbors(entries: Sequence[LoggedEntry], at: int) -> list[int]:
+    """Return the nearest rows before and after `at` with another main thing."""
+    rows = (_next_different(entries, at, step) for step in (-1, 1))
+    return [row for row in rows if row is not None]
 
 
-def _next(entries: Sequence[LoggedEntry], at: int, step: int) -> int | None:
-    """Return the nearest place from `at` on, or back, with another main thing."""
-    places = range(at + 1, len(entries)) if step > 0 else range(at - 1, -1, -1)
-    return next((place for place in places if entries[place].main != entries[at].main), None)
+def _next_different(entries: Sequence[LoggedEntry], at: int, step: int) -> int | None:
+    """Return the nearest row after (step 1) or before (step -1) `at` with another main thing."""
+    rows = range(at + 1, len(entries)) if step > 0 else range(at - 1, -1, -1)
+    return next((row for row in rows if entries[row].main != entries[at].main), None)
 
 
-def _beside(entries: Sequence[LoggedEntry], at: int, step: int) -> str:
-    place = _next(entries, at, step)
-    return NOTHING if place is None else entries[place].main or NOTHING
+def _neighbor_name(entries: Sequence[LoggedEntry], at: int, step: int) -> str:
+    row = _next_different(entries, at, step)
+    return NOTHING if row is None else entries[row].main or NOTHING
 
 
-def _begins(entries: Sequence[LoggedEntry]) -> list[int]:
-    """Return the places where the main thing changes."""
+def _scene_starts(entries: Sequence[LoggedEntry]) -> list[int]:
+    """Return the rows at which the main thing changes."""
     return [i for i, e in enumerate(entries) if i == 0 or e.main != entries[i - 1].main]
 
 
-def _spread(places: Sequence[int], count: int) -> list[int]:
-    if len(places) <= count:
-        return list(places)
-    picked = np.linspace(0, len(places) - 1, max(count, 1)).round().astype(int)
-    return [places[index] for index in picked]
+def _evenly(rows: Sequence[int], count: int) -> list[int]:
+    if len(rows) <= count:
+        return list(rows)
+    picked = np.linspace(0, len(rows) - 1, max(count, 1)).round().astype(int)
+    return [rows[index] for index in picked]

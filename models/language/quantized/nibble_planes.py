@@ -18,7 +18,7 @@ Q8_0 = 8  # number of the type in a file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plane:
+class NibblePlane:
     """A matrix, (out, in), of `scale` * `q` + `offset`.
 
     `q` is uint8 (out, in) in 0 to 15; `scale` and `offset` are float32 (out, in / BLOCK).
@@ -34,12 +34,12 @@ class Plane:
         whole: Floats = (blocks + self.offset[..., None]).reshape(self.q.shape)
         return whole
 
-    def ordered(self, rows: NDArray[np.int64]) -> "Plane":
+    def reordered(self, rows: NDArray[np.int64]) -> "NibblePlane":
         """Return the plane with its `rows` in this order."""
-        return Plane(self.q[rows], self.scale[rows], self.offset[rows])
+        return NibblePlane(self.q[rows], self.scale[rows], self.offset[rows])
 
 
-def planes(stored: Stored) -> list[Plane]:
+def nibble_planes(stored: Stored) -> list[NibblePlane]:
     """Return what sums to the matrix `stored`.
 
     Raises:
@@ -50,7 +50,7 @@ def planes(stored: Stored) -> list[Plane]:
     rows, columns = stored.shape
     shape = (rows, columns // BLOCK)
     return [
-        Plane(q.reshape(rows, columns), scale.reshape(shape), offset.reshape(shape))
+        NibblePlane(q.reshape(rows, columns), scale.reshape(shape), offset.reshape(shape))
         for q, scale, offset in PLANES[stored.kind](stored.raw)
     ]
 
@@ -68,10 +68,10 @@ def int8(stored: Stored) -> tuple[NDArray[np.int8], Floats]:
     return np.ascontiguousarray(stored.raw[:, 2:]).view(np.int8).reshape(rows, columns), scale
 
 
-def joined(matrices: Sequence[Sequence[Plane]]) -> list[Plane]:
+def concatenated(matrices: Sequence[Sequence[NibblePlane]]) -> list[NibblePlane]:
     """Return the planes of the matrices' rows, one after the other."""
     return [
-        Plane(
+        NibblePlane(
             np.concatenate([plane.q for plane in level]),
             np.concatenate([plane.scale for plane in level]),
             np.concatenate([plane.offset for plane in level]),

@@ -20,7 +20,7 @@ OUTSIDE = 1  # TensorProto.DataLocation
 FLOAT, INT = 1, 2  # AttributeProto.AttributeType
 
 
-class Graph:
+class OnnxGraph:
     """A network that grows node by node; names of values are given by who adds them."""
 
     def __init__(self) -> None:

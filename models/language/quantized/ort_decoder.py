@@ -23,20 +23,20 @@ from torch import Tensor, nn
 
 from models.language.decoder import DecoderConfig
 from models.language.quantized.gguf import BLOCK, Bytes, Floats
-from models.language.quantized.nibble_planes import Plane, joined
-from models.language.quantized.onnx_graph import Graph
+from models.language.quantized.nibble_planes import NibblePlane, concatenated
+from models.language.quantized.onnx_graph import OnnxGraph
 
-Change = tuple[Floats, Floats]  # A, (rank, in), and B, (out, rank): W + B A
+LoraPair = tuple[Floats, Floats]  # A, (rank, in), and B, (out, rank): W + B A
 ZERO = 8  # what ONNX Runtime takes from each q where it is not told otherwise
 EXACT = 1  # accuracy level: multiply in float32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Matrix:
+class QuantizedMatrix:
     """A matrix, (out, in): the sum of its `planes`, and of a low-rank `change` to it."""
 
-    planes: Sequence[Plane]
-    change: Change
+    planes: Sequence[NibblePlane]
+    change: LoraPair
 
     @property
     def size(self) -> tuple[int, int]:
@@ -45,14 +45,16 @@ class Matrix:
         return out, width
 
 
-def matrix(planes: Sequence[Plane], change: Change | None = None) -> Matrix:
+def quantized_matrix(
+    planes: Sequence[NibblePlane], change: LoraPair | None = None
+) -> QuantizedMatrix:
     """Return a matrix of `planes`; without a `change` as they are."""
     out, width = planes[0].q.shape
     none = np.zeros((0, width), np.float32), np.zeros((out, 0), np.float32)
-    return Matrix(planes, change or none)
+    return QuantizedMatrix(planes, change or none)
 
 
-def stacked(matrices: Sequence[Matrix]) -> Matrix:
+def stacked(matrices: Sequence[QuantizedMatrix]) -> QuantizedMatrix:
     """Return one matrix of the rows of all, for a product with the same input."""
     firsts = [part.change[0] for part in matrices]
     seconds = [part.change[1] for part in matrices]
@@ -62,16 +64,21 @@ def stacked(matrices: Sequence[Matrix]) -> Matrix:
     for part in seconds:
         second[row : row + part.shape[0], column : column + part.shape[1]] = part
         row, column = row + part.shape[0], column + part.shape[1]
-    return Matrix(joined([part.planes for part in matrices]), (np.concatenate(firsts), second))
+    return QuantizedMatrix(
+        concatenated([part.planes for part in matrices]), (np.concatenate(firsts), second)
+    )
 
 
-class PackedLayer(nn.Module):
+class OrtDecoderLayer(nn.Module):
     """A layer whose parts are networks of ONNX Runtime; float32, and not to be trained."""
 
     def __init__(
-        self, config: DecoderConfig, norms: tuple[Floats, Floats], parts: Mapping[str, Matrix]
+        self,
+        config: DecoderConfig,
+        norms: tuple[Floats, Floats],
+        parts: Mapping[str, QuantizedMatrix],
     ) -> None:
-        """Run `parts`, named as in `DecoderLayer`; `norms` are before attention and before these.
+        """Run `parts`, named as in `DenseLayer`; `norms` are before attention and before these.
 
         `norms` are float32 (width,) each.
         """
@@ -99,7 +106,7 @@ class PackedLayer(nn.Module):
         return self._fingerprint
 
 
-class PackedEmbedding(nn.Module):
+class QuantizedEmbedding(nn.Module):
     """Embeddings in blocks of 8 bits: int8 (vocabulary, width) and a scale for each block."""
 
     def __init__(self, q: NDArray[np.int8], scale: Floats) -> None:
@@ -113,12 +120,12 @@ class PackedEmbedding(nn.Module):
         return (blocks * scale[..., None]).flatten(-2)
 
 
-class PackedHead(nn.Module):
+class OrtHead(nn.Module):
     """Hidden vectors (..., width) to scores of tokens."""
 
-    def __init__(self, weight: Matrix) -> None:
+    def __init__(self, weight: QuantizedMatrix) -> None:
         super().__init__()
-        graph, (out, width) = Graph(), weight.size
+        graph, (out, width) = OnnxGraph(), weight.size
         graph.input("x", width)
         _linear(graph, "x", graph.output("scores", out), weight)
         self._run = _session(graph)
@@ -129,8 +136,8 @@ class PackedHead(nn.Module):
         return torch.from_numpy(scores).reshape(*normed.shape[:-1], -1)
 
 
-def _projecting(config: DecoderConfig, norm: Floats, asking: Matrix) -> Graph:
-    graph = Graph()
+def _projecting(config: DecoderConfig, norm: Floats, asking: QuantizedMatrix) -> OnnxGraph:
+    graph = OnnxGraph()
     graph.input("x", config.width)
     _norm(graph, "x", "normed", norm, config.epsilon)
     _linear(graph, "normed", graph.output("asked", asking.size[0]), asking)
@@ -138,9 +145,13 @@ def _projecting(config: DecoderConfig, norm: Floats, asking: Matrix) -> Graph:
 
 
 def _finishing(
-    config: DecoderConfig, norm: Floats, out: Matrix, feeding: Matrix, down: Matrix
-) -> Graph:
-    graph = Graph()
+    config: DecoderConfig,
+    norm: Floats,
+    out: QuantizedMatrix,
+    feeding: QuantizedMatrix,
+    down: QuantizedMatrix,
+) -> OnnxGraph:
+    graph = OnnxGraph()
     graph.input("x", config.width)
     graph.input("mixed", out.size[1])
     _linear(graph, "mixed", "added", out)
@@ -156,12 +167,12 @@ def _finishing(
     return graph
 
 
-def _norm(graph: Graph, x: str, output: str, weight: Floats, epsilon: float) -> None:
+def _norm(graph: OnnxGraph, x: str, output: str, weight: Floats, epsilon: float) -> None:
     scale = graph.constant(f"{output}.weight", weight)
     graph.node("SimplifiedLayerNormalization", [x, scale], output, axis=-1, epsilon=epsilon)
 
 
-def _linear(graph: Graph, x: str, output: str, weight: Matrix) -> None:
+def _linear(graph: OnnxGraph, x: str, output: str, weight: QuantizedMatrix) -> None:
     """Add `output` = `x` times `weight`."""
     first, second = _thin(weight)
     a = graph.constant(f"{output}.first", first)
@@ -188,7 +199,7 @@ def _linear(graph: Graph, x: str, output: str, weight: Matrix) -> None:
         graph.node("Add", [f"{output}.sum{index}", f"{output}.part{index}"], total)
 
 
-def _thin(weight: Matrix) -> tuple[Floats, Floats]:
+def _thin(weight: QuantizedMatrix) -> tuple[Floats, Floats]:
     """Return [S | A], (in, blocks + rank), and [offset + 8 * scale | B], (blocks + rank, out)."""
     width = weight.size[1]
     sums = np.repeat(np.eye(width // BLOCK, dtype=np.float32), BLOCK, axis=0)
@@ -203,7 +214,7 @@ def _pairs(q: Bytes) -> Bytes:
     return paired.reshape(len(q), -1, BLOCK // 2)
 
 
-def _fingerprint(weight: Matrix) -> int:
+def _fingerprint(weight: QuantizedMatrix) -> int:
     mark = 0
     for plane in weight.planes:
         for part in (plane.q, plane.scale, plane.offset):
@@ -213,7 +224,7 @@ def _fingerprint(weight: Matrix) -> int:
     return mark
 
 
-def _session(graph: Graph) -> Any:  # onnxruntime has no annotations
+def _session(graph: OnnxGraph) -> Any:  # onnxruntime has no annotations
     """Return a network that runs on the calling thread; several may call it at once."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

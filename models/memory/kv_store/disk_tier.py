@@ -23,7 +23,7 @@ from models.errors import DamagedBlockError, StoreError, StoreFullError
 from models.memory.blocks import Block
 from models.memory.kv_store.codec import DTYPES, pack, unpack
 from models.memory.kv_store.locked_folder import lock, read_checked, write_checked
-from models.memory.kv_store.record_log import Head, Record, Segment
+from models.memory.kv_store.record_log import Head, LogSegment, Record
 
 INDEX = "index.json"
 SEGMENT_SIZE = 256 << 20  # bytes after which a new segment begins: the grain of reclaiming
@@ -50,12 +50,12 @@ class DiskTier:
             self._index = read_checked(folder / INDEX)
             self._check(self._index["identity"] if self._index else self._identity)
             paths = sorted(folder.glob("*.blocks"))
-            self._segments = {path.name: Segment(path, fresh=False) for path in paths}
+            self._segments = {path.name: LogSegment(path, fresh=False) for path in paths}
         except StoreError:
             self.close()
             raise
         self._number = 1 + max((int(name.split(".")[0]) for name in self._segments), default=-1)
-        self._open: Segment | None = None  # the one that is appended to
+        self._open: LogSegment | None = None  # the one that is appended to
 
     @property
     def size(self) -> int:
@@ -101,7 +101,7 @@ class DiskTier:
         pieces = {"representative": pack(representative)} if representative.numel() else {}
         if block.salience is not None:
             pieces["salience"] = pack(block.salience)
-        pieces.update({f"layer {i}": pack(layer) for i, layer in enumerate(block.whole())})
+        pieces.update({f"layer {i}": pack(layer) for i, layer in enumerate(block.all_layers())})
         if self.size + sum(len(piece) for piece in pieces.values()) > limit:
             raise StoreFullError(
                 f"{self.folder}: the disk budget of {limit} bytes is full; raise it, or give "
@@ -217,12 +217,12 @@ class DiskTier:
         else:
             block.record = self._appendable().append(self._head(block), pieces)
 
-    def _appendable(self) -> Segment:
+    def _appendable(self) -> LogSegment:
         """Return the segment to write to: a new one at the start, and whenever one is full."""
         if self._open is None or self._open.size >= SEGMENT_SIZE:
             name = f"{self._number:06}.blocks"
             self._number += 1
-            self._open = self._segments[name] = Segment(self.folder / name, fresh=True)
+            self._open = self._segments[name] = LogSegment(self.folder / name, fresh=True)
         return self._open
 
 

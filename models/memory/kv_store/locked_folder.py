@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import StoreError
-from models.memory.kv_store.record_log import failed
+from models.memory.kv_store.record_log import store_error
 
 
 def lock(folder: Path) -> int:
@@ -21,7 +21,7 @@ def lock(folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise failed(folder, error) from error
+        raise store_error(folder, error) from error
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -63,4 +63,4 @@ def write_checked(file: Path, body: dict[str, Any]) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise failed(file, error) from error
+        raise store_error(file, error) from error

@@ -8,7 +8,7 @@ ever spilled. The C library can hand the pages of such holes back.
 import ctypes
 
 
-def give_back() -> None:
+def release_free_memory() -> None:
     """Hand free pages back to the system, in milliseconds; without glibc, do nothing."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:

@@ -34,7 +34,7 @@ Head = dict[str, Any]  # as JSON has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class RecordPiece:
     """Where the bytes of one piece are, and their CRC-32."""
 
     offset: int
@@ -50,7 +50,7 @@ class Record:
     `names`, bytes and CRC-32s, one after the other from `start` on.
     """
 
-    segment: "Segment"
+    segment: "LogSegment"
     offset: int
     size: int
     head: Head  # without its list of pieces
@@ -60,12 +60,12 @@ class Record:
     checksums: "array[int]"
 
     @property
-    def pieces(self) -> dict[str, Piece]:
+    def pieces(self) -> dict[str, RecordPiece]:
         """Where each piece is."""
         ends = accumulate(self.lengths, initial=self.start)
         told = zip(self.names, ends, self.lengths, self.checksums, strict=False)
         return {
-            name: Piece(offset=at, length=length, checksum=checksum)
+            name: RecordPiece(offset=at, length=length, checksum=checksum)
             for name, at, length, checksum in told
         }
 
@@ -87,7 +87,7 @@ class Record:
         return data
 
 
-class Segment:
+class LogSegment:
     """One file. One process may append to it; any number of threads may read it meanwhile."""
 
     def __init__(self, path: Path, *, fresh: bool) -> None:
@@ -102,7 +102,7 @@ class Segment:
             self._file = os.open(path, flags, 0o600)
             self.size = os.fstat(self._file).st_size
         except OSError as error:
-            raise failed(path, error) from error
+            raise store_error(path, error) from error
         self._map: mmap.mmap | None = None
         self._close = weakref.finalize(self, os.close, self._file)
 
@@ -125,7 +125,7 @@ class Segment:
         except OSError as error:
             with contextlib.suppress(OSError):  # the next record is written over it anyway
                 os.ftruncate(self._file, offset)
-            raise failed(self.path, error) from error
+            raise store_error(self.path, error) from error
         self.size = end
         return _record(self, offset, len(prefix) + len(text), head)
 
@@ -138,7 +138,7 @@ class Segment:
         try:
             os.fsync(self._file)
         except OSError as error:
-            raise failed(self.path, error) from error
+            raise store_error(self.path, error) from error
 
     def read(self, offset: int, length: int) -> memoryview:
         """Return bytes of the file.
@@ -199,7 +199,7 @@ class Segment:
         return self.size if found < 0 else found
 
 
-def _record(segment: Segment, offset: int, start: int, head: Head) -> Record:
+def _record(segment: LogSegment, offset: int, start: int, head: Head) -> Record:
     """Return the record at `offset` whose payload begins `start` bytes later."""
     pieces = head["pieces"]
     lengths = array("Q", (length for _, length, _ in pieces))
@@ -224,7 +224,7 @@ def _write(file: int, data: bytes, offset: int) -> int:
     return offset
 
 
-def failed(path: Path, error: OSError) -> StoreError:
+def store_error(path: Path, error: OSError) -> StoreError:
     """Return what to raise for a failed call on the file or folder `path`."""
     if error.errno in FULL:
         return StoreFullError(

@@ -17,17 +17,19 @@ from torch import Tensor
 
 from models.errors import StoreError, StoreFullError
 from models.memory import blocks
-from models.memory.blocks import Block, Table
-from models.memory.kv_store import malloc_trim as heap
+from models.memory.blocks import Block, BlockTable
+from models.memory.kv_store import malloc_trim
 from models.memory.kv_store.disk_tier import DiskTier
 
 logger = logging.getLogger(__name__)
 
-GIVE_BACK = 16 << 20  # bytes spilled from one call of `heap.give_back` to the next
+RELEASE_INTERVAL = (
+    16 << 20
+)  # bytes spilled from one call of `malloc_trim.release_free_memory` to the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class StoreBudget:
     """Bytes of keys and values at most in each tier; the table of representatives is extra.
 
     `device` is used when the model is not on the CPU; 0 moves every block to RAM at once.
@@ -39,7 +41,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
+class StoreSizes:
     """Bytes that a store takes: of keys and values by tier, and of the table."""
 
     device: int
@@ -48,21 +50,21 @@ class Sizes:
     table: int
 
 
-class Store:
+class BlockStore:
     """The blocks of one stream. `open_store` opens one that a folder holds."""
 
     def __init__(
-        self, budget: Budget | None = None, *, shelf: DiskTier | None = None, host: str = "cpu"
+        self, budget: StoreBudget | None = None, *, disk: DiskTier | None = None, host: str = "cpu"
     ) -> None:
-        """Start empty, or with what `shelf`, the disk tier, holds.
+        """Start empty, or with what `disk`, the disk tier, holds.
 
         `host` is the device of the RAM tier.
         """
-        self.budget = budget or Budget()
-        self._shelf = shelf
+        self.budget = budget or StoreBudget()
+        self._disk = disk
         self._host = torch.device(host)
-        found, representatives = shelf.load() if shelf else ([], [])
-        self.table: Table = blocks.table(found, representatives)
+        found, representatives = disk.load() if disk else ([], [])
+        self.table: BlockTable = blocks.make_table(found, representatives)
         self._next = 1 + max((block.id for block in found), default=-1)
         self._spilled = 0  # bytes since the heap was last tidied
         self._device: list[Block] = []  # blocks of each tier above the disk, oldest first
@@ -71,17 +73,17 @@ class Store:
     @property
     def lost(self) -> tuple[tuple[float, float, str], ...]:
         """Start and end in seconds of what could not be read back, and why."""
-        at_start = self._shelf.lost if self._shelf else ()
+        at_start = self._disk.lost if self._disk else ()
         later = ((b.start, b.end, b.lost) for b in self.table.blocks if b.lost)
         return (*at_start, *later)
 
     @property
-    def sizes(self) -> Sizes:
+    def sizes(self) -> StoreSizes:
         """What the store takes now."""
-        return Sizes(
+        return StoreSizes(
             device=_total(self._device),
             ram=_total(self._ram),
-            disk=self._shelf.size if self._shelf else 0,
+            disk=self._disk.size if self._disk else 0,
             table=self.table.representatives.nbytes,
         )
 
@@ -113,7 +115,7 @@ class Store:
         salience: Tensor | None = None,
         represented: bool = True,
     ) -> Block:
-        """Store one block, later than all before, and return it.
+        """BlockStore one block, later than all before, and return it.
 
         `memory` is (layers, 2, key heads, tokens, width), and the store's from now on; times
         are in seconds. All blocks of a store are `represented`, or none is: these can only be
@@ -136,7 +138,7 @@ class Store:
         if held.count:
             self.table = held.append(block, representative)
         else:
-            self.table = blocks.table([block], [representative])
+            self.table = blocks.make_table([block], [representative])
         self._admit(block)
         return block
 
@@ -176,7 +178,7 @@ class Store:
         gone = {old for block in made for old in block.replaces}
         held = self.table
         kept = [row for row, block in enumerate(held.blocks) if block.id not in gone]
-        self.table = blocks.table(
+        self.table = blocks.make_table(
             [*(held.blocks[row] for row in kept), *made],
             [*(held.representatives[:, row] for row in kept), *representatives],
         )
@@ -194,17 +196,17 @@ class Store:
         Raises:
             StoreFullError, StoreError: not all could be written; it is all still in RAM.
         """
-        if not self._shelf:
+        if not self._disk:
             return
         for row, block in enumerate(self.table.blocks):
             if block.record is None and not block.lost:
                 self._write(block, row)
-        self._shelf.commit(self.table.blocks)
+        self._disk.commit(self.table.blocks)
 
     def close(self) -> None:
         """Give the folder back. What was not saved or spilled is gone."""
-        if self._shelf:
-            self._shelf.close()
+        if self._disk:
+            self._disk.close()
 
     def _admit(self, block: Block) -> None:
         """Take a block in at the top, and move older ones down; `reserve` has made room."""
@@ -233,21 +235,23 @@ class Store:
             self._write(block, next(row for row, held in rows if held is block))
         block.memory = block.salience = None
         self._spilled += block.size
-        if self._spilled >= GIVE_BACK:
+        if self._spilled >= RELEASE_INTERVAL:
             self._spilled = 0
-            heap.give_back()
+            malloc_trim.release_free_memory()
 
     def _write(self, block: Block, row: int) -> None:
-        if self._shelf is None:
+        if self._disk is None:
             raise StoreFullError(
                 f"the RAM budget of {self.budget.ram} bytes is full and there is no folder to "
                 "spill to; give the memory a folder, a larger budget or a policy that compresses"
             )
         representative = self.table.representatives[:, row]
-        self._shelf.put(block, representative, limit=self.budget.disk)
+        self._disk.put(block, representative, limit=self.budget.disk)
 
 
-def open_store(folder: Path, identity: Mapping[str, object], budget: Budget | None = None) -> Store:
+def open_store(
+    folder: Path, identity: Mapping[str, object], budget: StoreBudget | None = None
+) -> BlockStore:
     """Return the store in `folder`, with what was there before; a new one if there is none.
 
     `identity` tells whose blocks these are: model, sizes, opening.
@@ -255,13 +259,13 @@ def open_store(folder: Path, identity: Mapping[str, object], budget: Budget | No
     Raises:
         StoreError: the folder cannot be used, is in use, or is another model's.
     """
-    shelf = DiskTier(folder, identity)
+    disk = DiskTier(folder, identity)
     try:
-        store = Store(budget, shelf=shelf)
+        store = BlockStore(budget, disk=disk)
     except StoreError:
-        shelf.close()
+        disk.close()
         raise
-    for start, end, why in shelf.lost:
+    for start, end, why in disk.lost:
         logger.warning("lost what was seen from %.1f s to %.1f s: %s", start, end, why)
     return store
 

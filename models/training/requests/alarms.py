@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.assistant.requests.evidence import person_share, thing_share
+from models.assistant.requests.evidence import person_probability, thing_probability
 from models.assistant.requests.parsing import Request
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.requests.targets import Target
@@ -111,7 +111,11 @@ def trials(timelines: Iterable[ObservationTimeline], asked: Sequence[Target]) ->
 
 def share(look: Observation, target: Target) -> float:
     """Return how much of `look` is `target`, which is people or things."""
-    return person_share(look, target.people) if target.people else thing_share(look, target.names)
+    return (
+        person_probability(look, target.people)
+        if target.people
+        else thing_probability(look, target.name_ids)
+    )
 
 
 def in_a_row(count: int) -> NoticeDetector:
@@ -140,8 +144,8 @@ def watched(standing: RequestTracker) -> NoticeDetector:
     def detect(looks: Sequence[Observation], target: Target) -> Notices:
         state = standing.init_state()
         for gone in (False, True):
-            request = Request(target=target, gone=gone, change=True, repeat=True)
-            state = standing.add(state, request, looks[0].moment.time)
+            request = Request(target=target, absent=gone, on_change=True, repeat=True)
+            state = standing.add(state, request, looks[0].scene.time)
         out = []
         for index, look in enumerate(looks):
             state, noticed = standing.step(state, look)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
-from models.assistant.scene.query_parsing import named
+from models.assistant.scene.query_parsing import find_name_ids
 from models.assistant.scene.scene_entry import SceneEntry
 
 FOLDER = Path(".cache/eyeline/standing")
@@ -51,11 +51,11 @@ class LabeledPicture:
         if target.people:
             return self._peopled(target.people)
         for names in self.objects:
-            columns = [named(name) for name in names]
+            columns = [find_name_ids(name) for name in names]
             known = [found for found in columns if found]
-            if known and known[0] & target.names:
+            if known and known[0] & target.name_ids:
                 return True
-            if any(found & target.names for found in known):
+            if any(found & target.name_ids for found in known):
                 return None  # a name that counts, but not the plainest: a cheetah is a cat
         return False
 
@@ -118,7 +118,7 @@ def _look(row: dict[str, Any], shares: NDArray[np.float32]) -> Observation:
     stored = row["moment"]
     names = tuple((name, share) for name, share in stored["names"])
     moment = SceneEntry(**(stored | {"names": names, "others": tuple(stored["others"])}))
-    return Observation(moment, torch.from_numpy(shares), persons=tuple(row["persons"]))
+    return Observation(moment, torch.from_numpy(shares), person_scores=tuple(row["persons"]))
 
 
 def compose(
@@ -139,7 +139,7 @@ def compose(
 def _timed(looks: Sequence[Observation]) -> tuple[Observation, ...]:
     """Return `looks` with times from 0, `RATE` a second."""
     return tuple(
-        replace(look, moment=replace(look.moment, time=index / RATE))
+        replace(look, scene=replace(look.scene, time=index / RATE))
         for index, look in enumerate(looks)
     )
 
@@ -168,9 +168,9 @@ def targets(pictures: Sequence[LabeledPicture]) -> list[Target]:
     found: dict[frozenset[int], Target] = {}
     for picture in pictures:
         for names in picture.objects:
-            known = next((name for name in names if named(name)), None)
+            known = next((name for name in names if find_name_ids(name)), None)
             if known is not None:
-                target = Target(label=known, names=named(known))
-                found.setdefault(target.names, target)
+                target = Target(label=known, name_ids=find_name_ids(known))
+                found.setdefault(target.name_ids, target)
     people = [Target(label=f"{count} people", people=count) for count in (1, 2)]
     return [*people, *found.values()]

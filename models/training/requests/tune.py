@@ -15,7 +15,13 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from models.assistant.requests.evidence import STEADY, Tuning, Weighing, added, known
+from models.assistant.requests.evidence import (
+    MIN_PROBABILITY,
+    EvidenceConfig,
+    LogOddsModel,
+    accumulated,
+    in_view,
+)
 from models.assistant.requests.targets import Target
 from models.training.requests.alarms import Notices, NoticeScore, RequestTrial, judge, share, trials
 from models.training.requests.timelines import LabeledPicture, compose, load, targets
@@ -35,7 +41,7 @@ def fitted(pictures: Sequence[LabeledPicture], asked: Sequence[Target]) -> tuple
     for picture, target in itertools.product(pictures, asked):
         shown = picture.shows(target)
         for look in picture.looks if shown is not None else ():
-            part = min(max(share(look, target), STEADY), 1 - STEADY)
+            part = min(max(share(look, target), MIN_PROBABILITY), 1 - MIN_PROBABILITY)
             odds.append(math.log(part / (1 - part)))
             there.append(shown)
     return logistic(torch.tensor(odds), torch.tensor(there))
@@ -55,20 +61,20 @@ def logistic(x: Tensor, there: Tensor, *, steps: int = 50) -> tuple[float, float
     return float(at[0]), float(at[1])
 
 
-def settings(slope: float) -> Iterator[Weighing]:
+def settings(slope: float) -> Iterator[LogOddsModel]:
     """Yield the settings that are tried."""
     for even, hit, miss, cap in itertools.product(*TRIED.values()):
         offset = -slope * math.log(even / (1 - even))
-        yield Weighing(slope=slope, offset=offset, hit=hit, miss=miss, cap=cap)
+        yield LogOddsModel(slope=slope, offset=offset, max_gain=hit, max_loss=miss, cap=cap)
 
 
-def crossings(shares: Sequence[float], weighing: Weighing, sure: float) -> Notices:
+def crossings(shares: Sequence[float], weighing: LogOddsModel, sure: float) -> Notices:
     """Return when the sum crosses: `Standing` without its requests, for the search."""
     total, there = 0.0, None
     out = []
     for index, part in enumerate(shares):
-        total = added(total, weighing.says(part), weighing.cap)
-        now = known(there, total, sure)
+        total = accumulated(total, weighing.log_odds(part), weighing.cap)
+        now = in_view(there, total, sure)
         if there is not None and now is not there:
             out.append((index, now is True))
         there = now
@@ -77,7 +83,7 @@ def crossings(shares: Sequence[float], weighing: Weighing, sure: float) -> Notic
 
 def searched(
     slope: float, asked: Sequence[RequestTrial], sure: float
-) -> list[tuple[Weighing, NoticeScore]]:
+) -> list[tuple[LogOddsModel, NoticeScore]]:
     """Return each setting with its score."""
     shares = [[share(look, trial.target) for look in trial.looks] for trial in asked]
     out = []
@@ -90,8 +96,8 @@ def searched(
 
 
 def best(
-    tried: Sequence[tuple[Weighing, NoticeScore]], budget: float
-) -> tuple[Weighing, NoticeScore]:
+    tried: Sequence[tuple[LogOddsModel, NoticeScore]], budget: float
+) -> tuple[LogOddsModel, NoticeScore]:
     """Return the setting that waits least within `budget`.
 
     Raises:
@@ -107,7 +113,7 @@ def best(
 def colour_doubt(pictures: Sequence[LabeledPicture]) -> float:
     """Return what another colour than the one asked for says against it, in log odds."""
     looks = [
-        look.moment.colour in picture.colours
+        look.scene.colour in picture.colours
         for picture in pictures
         for look in picture.looks
         if picture.colours
@@ -127,7 +133,7 @@ def main() -> None:
     pictures = [picture for picture in load() if picture.half == 0]
     asked = targets(pictures)
     of = trials(compose(pictures, options.timelines, seed=0), asked)
-    sure = Tuning().sure
+    sure = EvidenceConfig().threshold
     chosen = {}
     for kind, people in (("person", True), ("thing", False)):
         slope, _ = fitted(pictures, [t for t in asked if people == (t.people > 0)])
@@ -135,7 +141,7 @@ def main() -> None:
         for budget in options.budget:
             chosen[kind], score = best(tried, budget)
             print(f"{kind}, budget {budget}: {score.row()}\n    {chosen[kind]}")  # noqa: T201
-    print(Tuning(**chosen, other=colour_doubt(pictures), sure=sure))  # noqa: T201
+    print(EvidenceConfig(**chosen, wrong_color=colour_doubt(pictures), threshold=sure))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from models.assistant.scene.perception import ROUGHLY, SOMETHING
-from models.assistant.scene.query_parsing import about
-from models.assistant.scene.scene_entry import SceneEntry, asked
+from models.assistant.scene.perception import COARSE_KINDS, SOMETHING
+from models.assistant.scene.query_parsing import parse_query
+from models.assistant.scene.scene_entry import SceneEntry, question_text
 from models.assistant.scene.scene_log import search
-from models.language.smollm2 import asking
+from models.language.smollm2 import question_prompt
 from models.training.text_log.questions import QUESTION_WEIGHTS
 from models.training.text_log.world import (
     COLOURS,
@@ -60,7 +60,9 @@ def make(number: int, *, validation: bool = False, turns: int = 10) -> Synthetic
 def prompt(log: SyntheticLog, turn: QuestionAnswer) -> str:
     """Return what follows the lines of `log` when `turn` is asked, up to the answer."""
     entries = [entry_of(index, moment) for index, moment in enumerate(log.moments)]
-    return asking(asked(turn.question, log.now, search(entries, about(turn.question))))
+    return question_prompt(
+        question_text(turn.question, log.now, search(entries, parse_query(turn.question)))
+    )
 
 
 def _moments(rng: random.Random, pool: Sequence[str]) -> tuple[SceneEntry, ...]:
@@ -71,7 +73,7 @@ def _moments(rng: random.Random, pool: Sequence[str]) -> tuple[SceneEntry, ...]:
         if found and rng.random() < 0.15:
             thing = rng.choice(found).names[0][0]
         elif rng.random() < 0.1:
-            thing = rng.choice([*ROUGHLY, SOMETHING])
+            thing = rng.choice([*COARSE_KINDS, SOMETHING])
         others = tuple(thing_of(rng, pool) for _ in range(rng.choice([0, 0, 0, 1, 1, 2])))
         people = rng.choice([0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 6])
         scene = (thing, tuple(dict.fromkeys(o for o in others if o not in (thing, "person"))))

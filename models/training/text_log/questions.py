@@ -7,7 +7,7 @@ learns to say is what the prompt will tell it.
 from collections.abc import Callable
 
 from models.assistant.scene.perception import SOMETHING
-from models.assistant.scene.scene_entry import clock
+from models.assistant.scene.scene_entry import format_time
 from models.training.text_log.order import ends, neighbour, which_first
 from models.training.text_log.world import (
     KINDS,
@@ -83,8 +83,12 @@ def _whether(world: World, word: str, ever: bool) -> QuestionAnswer:
     if find.now:
         return QuestionAnswer("yes", ask, f"Yes, there is {a(find.name)}.")
     if ever:
-        return QuestionAnswer("ever", ask, f"Yes, I saw {a(find.name)} at {clock(find.last)}.")
-    return QuestionAnswer("earlier", ask, f"No, but I saw {a(find.name)} at {clock(find.last)}.")
+        return QuestionAnswer(
+            "ever", ask, f"Yes, I saw {a(find.name)} at {format_time(find.last)}."
+        )
+    return QuestionAnswer(
+        "earlier", ask, f"No, but I saw {a(find.name)} at {format_time(find.last)}."
+    )
 
 
 def _present(world: World) -> QuestionAnswer | None:
@@ -145,7 +149,7 @@ def _anyone(world: World) -> QuestionAnswer:
         return QuestionAnswer("anyone", ask, "No, I have seen nobody.")
     if met[-1] is world.last:
         return QuestionAnswer("anyone", ask, f"Yes, {number_of(world.last.people)}.")
-    answer = f"No, but I saw {number_of(met[-1].people)} at {clock(met[-1].time)}."
+    answer = f"No, but I saw {number_of(met[-1].people)} at {format_time(met[-1].time)}."
     return QuestionAnswer("anyone", ask, answer)
 
 
@@ -160,7 +164,7 @@ def _anyone_ever(world: World) -> QuestionAnswer:
     if met[-1] is world.last:
         return QuestionAnswer("anyone", ask, f"Yes, I see {number_of(world.last.people)}.")
     return QuestionAnswer(
-        "anyone", ask, f"Yes, {number_of(met[-1].people)} at {clock(met[-1].time)}."
+        "anyone", ask, f"Yes, {number_of(met[-1].people)} at {format_time(met[-1].time)}."
     )
 
 
@@ -174,7 +178,7 @@ def _when_anyone(world: World) -> QuestionAnswer:
         return QuestionAnswer("when", ask, "I have seen nobody.")
     if met[-1] is world.last:
         return QuestionAnswer("when", ask, f"I see {number_of(world.last.people)} now.")
-    answer = f"I last saw {number_of(met[-1].people)} at {clock(met[-1].time)}."
+    answer = f"I last saw {number_of(met[-1].people)} at {format_time(met[-1].time)}."
     return QuestionAnswer("when", ask, answer)
 
 
@@ -221,7 +225,7 @@ def _where(world: World) -> QuestionAnswer | None:
         f"Where in the picture is the {word}?",
     )  # fmt: skip
     place = PLACES[moment.place] if moment.place else "All over the picture"
-    return QuestionAnswer("where", ask, f"{place}, at {clock(moment.time)}.")
+    return QuestionAnswer("where", ask, f"{place}, at {format_time(moment.time)}.")
 
 
 def _when(world: World) -> QuestionAnswer | None:
@@ -237,7 +241,7 @@ def _when(world: World) -> QuestionAnswer | None:
     )  # fmt: skip
     find = world.find(ask)
     assert find is not None
-    since, until = clock(find.first), clock(find.last)
+    since, until = format_time(find.first), format_time(find.last)
     if find.now:
         more = "" if since == until else f", and since {since}"
         return QuestionAnswer("when", ask, f"I see the {word} now{more}.")
@@ -256,7 +260,7 @@ def _when_first(world: World) -> QuestionAnswer | None:
     )  # fmt: skip
     find = world.find(ask)
     assert find is not None
-    return QuestionAnswer("when", ask, f"I first saw the {word} at {clock(find.first)}.")
+    return QuestionAnswer("when", ask, f"I first saw the {word} at {format_time(find.first)}.")
 
 
 def _everything(world: World) -> QuestionAnswer:

@@ -5,30 +5,30 @@ import torch
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.scene_entry import SYSTEM
 from models.language.decoder import generate
-from models.language.smollm2 import Chat, opening
+from models.language.smollm2 import ChatModel, system_prompt
 from models.training.text_log.logs import SyntheticLog, make, prompt
 from models.training.text_log.world import QuestionAnswer
 
 
 @torch.no_grad()
-def answers(chat: Chat, log: SyntheticLog) -> list[str]:
+def answers(chat: ChatModel, log: SyntheticLog) -> list[str]:
     """Return what the model answers to each question of `log`."""
     decoder = chat.decoder
     caches = decoder.new_caches(256)
     lines = [embed(chat, moment) for moment in log.moments]
-    decoder.read(torch.cat([decoder.embed(chat.tokens(opening(SYSTEM))), *lines]), caches)
+    decoder.read(torch.cat([decoder.embed(chat.encode(system_prompt(SYSTEM))), *lines]), caches)
     length = caches[0].length
     said = []
     for turn in log.turns:
-        read = decoder.embed(chat.tokens(prompt(log, turn)))
-        tokens = list(generate(decoder, read, caches, longest=40, stop={chat.end}))
-        said.append(chat.text(tokens))
+        read = decoder.embed(chat.encode(prompt(log, turn)))
+        tokens = list(generate(decoder, read, caches, max_tokens=40, stop={chat.end}))
+        said.append(chat.decode(tokens))
         for cache in caches:
-            cache.cut(cache.length - length)
+            cache.drop_last(cache.length - length)
     return said
 
 
-def validate(chat: Chat, count: int) -> dict[str, tuple[int, int]]:
+def validate(chat: ChatModel, count: int) -> dict[str, tuple[int, int]]:
     """Return how many answers about held-out logs are right, and of how many, by kind."""
     tally: dict[str, tuple[int, int]] = {}
     for number in range(count):

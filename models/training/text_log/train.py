@@ -24,8 +24,8 @@ from models.assistant.scene.embedding import embed
 from models.assistant.scene.scene_entry import SYSTEM
 from models.language.decoder import Decoder
 from models.language.lora import PARTS, add
-from models.language.rotary import rotate
-from models.language.smollm2 import Chat, load, opening
+from models.language.rotary import apply_rotary
+from models.language.smollm2 import ChatModel, load, system_prompt
 from models.training.process import lock_folder, training_steps
 from models.training.text_log.logs import SyntheticLog, make, prompt
 from models.training.text_log.score import validate
@@ -92,20 +92,20 @@ class TrainingSequence:
     positions: Tensor
 
 
-def sequence(chat: Chat, log: SyntheticLog) -> TrainingSequence:
+def sequence(chat: ChatModel, log: SyntheticLog) -> TrainingSequence:
     """Return `log` as one sequence."""
     with torch.no_grad():
         shown = torch.cat(
             [
-                chat.decoder.embed(chat.tokens(opening(SYSTEM))),
+                chat.decoder.embed(chat.encode(system_prompt(SYSTEM))),
                 *(embed(chat, moment) for moment in log.moments),
             ]
         )
     parts, targets = [shown], [torch.full((len(shown),), -100)]
     branch, positions = [torch.zeros(len(shown))], [torch.arange(len(shown))]
     for index, turn in enumerate(log.turns):
-        read = chat.tokens(prompt(log, turn))
-        answer = torch.cat([chat.tokens(turn.answer), torch.tensor([chat.end])])
+        read = chat.encode(prompt(log, turn))
+        answer = torch.cat([chat.encode(turn.answer), torch.tensor([chat.end])])
         both = torch.cat([read, answer[:-1]])
         parts.append(chat.decoder.embed(both).detach())
         targets.append(torch.cat([torch.full((len(read) - 1,), -100), answer]))
@@ -121,13 +121,13 @@ def loss_of(decoder: Decoder, made: TrainingSequence) -> Tensor:
     order = torch.arange(len(made.x))
     same = made.branch[:, None] == made.branch
     visible = (order[:, None] >= order) & (same | (made.branch == 0))
-    turns = decoder.config.rotary.turns(made.positions)
+    turns = decoder.config.rotary.cos_sin(made.positions)
     x = made.x
     for layer in decoder.layers:
         query, key, value = layer.project(x)
         mixed = F.scaled_dot_product_attention(
-            rotate(query, turns)[None],
-            rotate(key, turns)[None],
+            apply_rotary(query, turns)[None],
+            apply_rotary(key, turns)[None],
             value[None],
             attn_mask=visible,
             enable_gqa=True,
@@ -172,7 +172,7 @@ class TextLogRun:
         for name, value in load_file(file).items():
             self.trained[name].copy_(value)
 
-    def advance(self, chat: Chat, recipe: TextLogRecipe) -> None:
+    def advance(self, chat: ChatModel, recipe: TextLogRecipe) -> None:
         """Make one step, and log the loss before it and the length of the gradient."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate_at(recipe, self.step)
@@ -205,7 +205,7 @@ class TextLogRun:
 
 
 def train(
-    chat: Chat,
+    chat: ChatModel,
     recipe: TextLogRecipe,
     folder: Path,
     *,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.assistant.scene.perception import ROUGHLY, SOMETHING
-from models.assistant.scene.query_parsing import SYNONYMS, about, named
-from models.assistant.scene.scene_entry import COUNTS, MANY, SceneEntry, SearchResult
+from models.assistant.scene.perception import COARSE_KINDS, SOMETHING
+from models.assistant.scene.query_parsing import SYNONYMS, find_name_ids, parse_query
+from models.assistant.scene.scene_entry import COUNTS, MANY_PEOPLE, SceneEntry, SearchResult
 from models.assistant.scene.scene_log import LoggedEntry, search
 from models.vision.class_names import DETAILS, NAMES, SPOKEN
 
@@ -72,7 +72,8 @@ class World:
         return [
             name
             for name in self.scenes
-            if self.scenes.count(name) == 1 and name not in {*beside, *ROUGHLY, SOMETHING, "person"}
+            if self.scenes.count(name) == 1
+            and name not in {*beside, *COARSE_KINDS, SOMETHING, "person"}
         ]
 
     @property
@@ -82,7 +83,7 @@ class World:
 
     def find(self, question: str) -> SearchResult | None:
         """Return what a search for the first thing of `question` finds, as it will at run time."""
-        finds = search(self.entries, about(question))
+        finds = search(self.entries, parse_query(question))
         return finds[0] if finds else None
 
     def main(self, name: str) -> SceneEntry | None:
@@ -118,8 +119,8 @@ def entry_of(index: int, moment: SceneEntry) -> LoggedEntry:
     """Return the entry of the diary that a moment like this has."""
     shares = np.zeros(len(NAMES), np.float32)
     for name, share in moment.names:
-        if name in ROUGHLY:
-            shares[sorted(named(name))[:3]] = 0.2
+        if name in COARSE_KINDS:
+            shares[sorted(find_name_ids(name))[:3]] = 0.2
         elif name in NAMES:
             shares[NAMES.index(name)] = 0.8 * share
     for name in moment.others:
@@ -134,8 +135,8 @@ def _other_words() -> dict[str, tuple[str, ...]]:
         words.setdefault(name, []).append(word)
     for name, detail in zip(SPOKEN, DETAILS, strict=True):
         word = detail.lower()
-        columns = {column for thing in about(word).things for column in thing.names}
-        if word != name and columns == {NAMES.index(name)} and len(about(word).things) == 1:
+        columns = {column for thing in parse_query(word).terms for column in thing.name_ids}
+        if word != name and columns == {NAMES.index(name)} and len(parse_query(word).terms) == 1:
             words.setdefault(name, []).append(word)
     return {name: tuple(words[name]) for name in words}
 
@@ -164,4 +165,4 @@ def join_words(parts: Sequence[str]) -> str:
 
 def number_of(count: int) -> str:
     """Return `count` persons in words."""
-    return COUNTS[count] if count < len(COUNTS) else MANY
+    return COUNTS[count] if count < len(COUNTS) else MANY_PEOPLE

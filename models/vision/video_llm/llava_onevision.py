@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from models.errors import WeightsError
 from models.language.decoder import Decoder, DecoderConfig
 from models.language.huggingface import decoder_state, fill, read_config, read_tensors, sizes
-from models.language.tokenizer import Language, read_language
-from models.vision.preprocessing import Normal, prepare, read_normal
-from models.vision.video_llm.siglip import Tower, TowerConfig, tower_config, tower_state
+from models.language.tokenizer import ChatTokenizer, load_tokenizer
+from models.vision.preprocessing import Normalization, preprocess, read_normalization
+from models.vision.video_llm.siglip import SiglipConfig, SiglipTower, siglip_config, siglip_weights
 
 # The conversation that the model was trained on; the video stands between the two.
 OPENING = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
@@ -51,20 +51,20 @@ class LlavaOnevision:
     Hugging Face's forward has it there, ReKV leaves it out: see `prompt`.
     """
 
-    tower: Tower
+    tower: SiglipTower
     projector: Projector
     decoder: Decoder
     newline: Tensor
-    language: Language
-    normal: Normal
+    tokenizer: ChatTokenizer
+    normalization: Normalization
 
     @property
     def opening(self) -> Tensor:
         """The tokens before the video, int64 (count,)."""
-        return self.language.marked(OPENING)
+        return self.tokenizer.encode_template(OPENING)
 
     @torch.no_grad()
-    def see(self, pixels: Tensor) -> Tensor:
+    def encode_frames(self, pixels: Tensor) -> Tensor:
         """Return the tokens of frames, (count, tokens a frame, width).
 
         `pixels` is uint8 (count, height, width, 3), RGB.
@@ -74,10 +74,10 @@ class LlavaOnevision:
         """
         weight = self.tower.positions.weight
         side = self.tower.config.side
-        pictures = prepare(pixels.to(weight.device), self.normal, size=(side, side))
-        return self.project(pictures.to(weight.dtype))
+        pictures = preprocess(pixels.to(weight.device), self.normalization, size=(side, side))
+        return self.encode_pictures(pictures.to(weight.dtype))
 
-    def project(self, pictures: Tensor) -> Tensor:
+    def encode_pictures(self, pictures: Tensor) -> Tensor:
         """Return the tokens of pictures (count, 3, side, side) that are normalised."""
         features = self.projector(self.tower(pictures))
         return pool(features, self.tower.config.grid)
@@ -89,9 +89,9 @@ class LlavaOnevision:
         With `newline` the video ends in the model's own newline, as in Hugging Face's forward.
         """
         parts = (
-            self.language.marked("\n"),
-            self.language.question(question),
-            self.language.marked(CLOSING),
+            self.tokenizer.encode_template("\n"),
+            self.tokenizer.encode_user_text(question),
+            self.tokenizer.encode_template(CLOSING),
         )
         embedded = self.decoder.embed(torch.cat(parts))
         return torch.cat([self.newline[None], embedded]) if newline else embedded
@@ -107,10 +107,10 @@ def read_llava_onevision(
     """
     config = read_config(folder, "llava_onevision")
     vision, text = _sizes(folder, config)
-    language = read_language(folder / "tokenizer.json", device=device)
+    tokenizer = load_tokenizer(folder / "tokenizer.json", device=device)
     tensors = read_tensors(folder, device=device, dtype=dtype)
     with torch.device("meta"):
-        tower, decoder = Tower(vision), Decoder(text)
+        tower, decoder = SiglipTower(vision), Decoder(text)
         biased = bool(config.get("multimodal_projector_bias", True))
         projector = Projector(vision.width, text.width, biased=biased)
     named = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
@@ -122,16 +122,16 @@ def read_llava_onevision(
         if name.startswith("multi_modal_projector.")
     }
     return LlavaOnevision(
-        tower=fill(tower, tower_state(tensors, vision), "SigLIP's tower"),
+        tower=fill(tower, siglip_weights(tensors, vision), "SigLIP's tower"),
         projector=fill(projector, linear, "the projector"),
         decoder=fill(decoder, decoder_state(tensors, text), "a Qwen2 decoder"),
         newline=named["image_newline"],
-        language=language,
-        normal=read_normal(folder),
+        tokenizer=tokenizer,
+        normalization=read_normalization(folder),
     )
 
 
-def _sizes(folder: Path, config: dict[str, Any]) -> tuple[TowerConfig, DecoderConfig]:
+def _sizes(folder: Path, config: dict[str, Any]) -> tuple[SiglipConfig, DecoderConfig]:
     text = dict(config.get("text_config") or {})
     # Some files say it of the whole model, some of its text model.
     text["tie_word_embeddings"] = text.get(
@@ -142,7 +142,7 @@ def _sizes(folder: Path, config: dict[str, Any]) -> tuple[TowerConfig, DecoderCo
     if not isinstance(depth, int) or strategy != "full":
         raise WeightsError(f"{folder}: cannot read features of layers {depth}, {strategy!r}")
     try:
-        vision = tower_config(config["vision_config"], depth=depth)
+        vision = siglip_config(config["vision_config"], depth=depth)
     except KeyError as error:
         raise WeightsError(f"{folder}: config.json has no {error}") from error
     return vision, sizes(folder, text)

@@ -16,10 +16,10 @@ from torch import Tensor
 from models.errors import WeightsError
 from models.language.decoder import Decoder
 from models.language.huggingface import decoder_state, fill, read_config, read_tensors, sizes
-from models.language.tokenizer import Language, read_language
-from models.memory.positions import Grid
-from models.vision.preprocessing import Normal, prepare, read_normal
-from models.vision.video_llm.qwen_tower import Tower, tower_config, tower_state
+from models.language.tokenizer import ChatTokenizer, load_tokenizer
+from models.memory.positions import GridPositions
+from models.vision.preprocessing import Normalization, preprocess, read_normalization
+from models.vision.video_llm.qwen_tower import QwenTower, qwen_tower_config, qwen_tower_weights
 
 # The conversation that the model was trained on; the video stands between the two.
 OPENING = (
@@ -31,27 +31,29 @@ CLOSING = "<|im_end|>\n<|im_start|>assistant\n"
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Qwen25Vl:
-    """The model, for frames of `rows` by `columns` tokens; `pace` is in positions a second."""
+    """The model, for frames of `rows` by `columns` tokens."""
 
-    tower: Tower
+    tower: QwenTower
     decoder: Decoder
-    language: Language
-    normal: Normal
+    tokenizer: ChatTokenizer
+    normalization: Normalization
     rows: int
     columns: int
-    pace: int
+    positions_per_second: int
 
     @property
     def opening(self) -> Tensor:
         """The tokens before the video, int64 (count,)."""
-        return self.language.marked(OPENING)
+        return self.tokenizer.encode_template(OPENING)
 
-    def places(self, interval: float) -> Grid:
+    def positions(self, interval: float) -> GridPositions:
         """Return the positions of a video with a frame every `interval` seconds."""
-        return Grid(rows=self.rows, columns=self.columns, step=self.pace * interval)
+        return GridPositions(
+            rows=self.rows, columns=self.columns, step=self.positions_per_second * interval
+        )
 
     @torch.no_grad()
-    def see(self, pixels: Tensor) -> Tensor:
+    def encode_frames(self, pixels: Tensor) -> Tensor:
         """Return the tokens of frames, (count, rows * columns, width).
 
         `pixels` is uint8 (count, height, width, 3), RGB.
@@ -62,7 +64,7 @@ class Qwen25Vl:
         weight = self.tower.patches.weight
         cell = self.tower.config.cell
         size = (self.rows * cell, self.columns * cell)
-        pictures = prepare(pixels.to(weight.device), self.normal, size=size)
+        pictures = preprocess(pixels.to(weight.device), self.normalization, size=size)
         tokens: Tensor = self.tower(pictures.to(weight.dtype))
         return tokens
 
@@ -70,9 +72,9 @@ class Qwen25Vl:
     def prompt(self, question: str) -> Tensor:
         """Return what follows the video, as embeddings (count, width)."""
         parts = (
-            self.language.marked(VIDEO_END),
-            self.language.question(question),
-            self.language.marked(CLOSING),
+            self.tokenizer.encode_template(VIDEO_END),
+            self.tokenizer.encode_user_text(question),
+            self.tokenizer.encode_template(CLOSING),
         )
         return self.decoder.embed(torch.cat(parts))
 
@@ -98,20 +100,20 @@ def read_qwen25_vl(
         "tie_word_embeddings", text.get("tie_word_embeddings", False)
     )
     try:
-        vision = tower_config(config["vision_config"])
+        vision = qwen_tower_config(config["vision_config"])
     except KeyError as error:
         raise WeightsError(f"{folder}: config.json has no {error}") from error
     shape = sizes(folder, text)
-    language = read_language(folder / "tokenizer.json", device=device)
+    tokenizer = load_tokenizer(folder / "tokenizer.json", device=device)
     tensors = read_tensors(folder, device=device, dtype=dtype)
     with torch.device("meta"):
-        tower, decoder = Tower(vision), Decoder(shape)
+        tower, decoder = QwenTower(vision), Decoder(shape)
     return Qwen25Vl(
-        tower=fill(tower, tower_state(tensors), "Qwen2.5-VL's tower"),
+        tower=fill(tower, qwen_tower_weights(tensors), "Qwen2.5-VL's tower"),
         decoder=fill(decoder, decoder_state(tensors, shape), "a Qwen2.5-VL decoder"),
-        language=language,
-        normal=read_normal(folder),
+        tokenizer=tokenizer,
+        normalization=read_normalization(folder),
         rows=rows,
         columns=columns,
-        pace=config["vision_config"].get("tokens_per_second", 4),
+        positions_per_second=config["vision_config"].get("tokens_per_second", 4),
     )

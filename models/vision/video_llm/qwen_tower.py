@@ -15,8 +15,8 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
 from models.errors import WeightsError
-from models.language.decoder import Norm
-from models.language.rotary import Turns, rotate
+from models.language.decoder import RmsNorm
+from models.language.rotary import CosSin, apply_rotary
 
 MERGE = 2  # patches along each side of a cell
 THETA = 10_000.0
@@ -36,10 +36,10 @@ RENAMED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TowerConfig:
+class QwenTowerConfig:
     """Sizes; `patch` is in pixels, `window` in cells, `frames` in one patch's time.
 
-    `whole` are the layers that attend to the whole picture.
+    `full_attention_layers` are the layers that attend to the whole picture.
     """
 
     patch: int
@@ -50,7 +50,7 @@ class TowerConfig:
     layers: int
     heads: int
     window: int
-    whole: tuple[int, ...]
+    full_attention_layers: tuple[int, ...]
 
     @property
     def cell(self) -> int:
@@ -58,7 +58,7 @@ class TowerConfig:
         return self.patch * MERGE
 
 
-def tower_config(config: Mapping[str, Any]) -> TowerConfig:
+def qwen_tower_config(config: Mapping[str, Any]) -> QwenTowerConfig:
     """Return our sizes for a vision config.
 
     Raises:
@@ -68,7 +68,7 @@ def tower_config(config: Mapping[str, Any]) -> TowerConfig:
     if merge != MERGE or activation != "silu":
         raise WeightsError(f"cannot read a vision tower with cells of {merge} and {activation!r}")
     patch = config.get("patch_size", 14)
-    return TowerConfig(
+    return QwenTowerConfig(
         patch=patch,
         frames=config.get("temporal_patch_size", 2),
         width=config["hidden_size"],
@@ -77,29 +77,29 @@ def tower_config(config: Mapping[str, Any]) -> TowerConfig:
         layers=config["depth"],
         heads=config["num_heads"],
         window=config["window_size"] // MERGE // patch,
-        whole=tuple(config["fullatt_block_indexes"]),
+        full_attention_layers=tuple(config["fullatt_block_indexes"]),
     )
 
 
-class TowerLayer(nn.Module):
-    def __init__(self, config: TowerConfig) -> None:
+class QwenTowerLayer(nn.Module):
+    def __init__(self, config: QwenTowerConfig) -> None:
         super().__init__()
         width, inner = config.width, config.inner_width
         self.heads = config.heads
-        self.attention_norm = Norm(width, EPSILON)
+        self.attention_norm = RmsNorm(width, EPSILON)
         self.all = nn.Linear(width, 3 * width)  # queries, keys and values
         self.out = nn.Linear(width, width)
-        self.inner_norm = Norm(width, EPSILON)
+        self.inner_norm = RmsNorm(width, EPSILON)
         self.gate = nn.Linear(width, inner)
         self.up = nn.Linear(width, inner)
         self.down = nn.Linear(inner, width)
 
-    def forward(self, x: Tensor, turns: Turns, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, cos_sin: CosSin, mask: Tensor | None) -> Tensor:
         count, length, width = x.shape
         parts = self.all(self.attention_norm(x)).view(count, length, 3, self.heads, -1)
         query, key, value = parts.permute(2, 0, 3, 1, 4)  # (count, heads, length, head width)
         mixed = F.scaled_dot_product_attention(
-            rotate(query, turns), rotate(key, turns), value, attn_mask=mask
+            apply_rotary(query, cos_sin), apply_rotary(key, cos_sin), value, attn_mask=mask
         )
         x = x + self.out(mixed.transpose(1, 2).reshape(count, length, width))
         normed = self.inner_norm(x)
@@ -107,19 +107,19 @@ class TowerLayer(nn.Module):
         return fed
 
 
-class Tower(nn.Module):
+class QwenTower(nn.Module):
     """Pictures (count, 3, height, width), normalised, to (count, cells, out width).
 
     A picture stands still for the time of a patch, as still pictures do in the model.
     """
 
-    def __init__(self, config: TowerConfig) -> None:
+    def __init__(self, config: QwenTowerConfig) -> None:
         super().__init__()
         self.config = config
         kernel = (config.frames, config.patch, config.patch)
         self.patches = nn.Conv3d(3, config.width, kernel, stride=kernel, bias=False)
-        self.blocks = nn.ModuleList(TowerLayer(config) for _ in range(config.layers))
-        self.norm = Norm(config.width, EPSILON)
+        self.blocks = nn.ModuleList(QwenTowerLayer(config) for _ in range(config.layers))
+        self.norm = RmsNorm(config.width, EPSILON)
         merged = config.width * MERGE**2
         self.merge_1 = nn.Linear(merged, merged)
         self.merge_2 = nn.Linear(merged, config.out_width)
@@ -128,16 +128,16 @@ class Tower(nn.Module):
         still = pictures[:, :, None].expand(-1, -1, self.config.frames, -1, -1)
         x = self.patches(still)[:, :, 0].permute(0, 2, 3, 1)  # (count, rows, columns, width)
         rows, columns = x.shape[1] // MERGE, x.shape[2] // MERGE
-        turns, mask = self._turns(rows, columns, x), self._mask(rows, columns, x)
+        cos_sin, mask = self._cos_sin(rows, columns, x), self._mask(rows, columns, x)
         x = _by_cell(x)
         for index, layer in enumerate(self.blocks):
-            x = layer(x, turns, None if index in self.config.whole else mask)
+            x = layer(x, cos_sin, None if index in self.config.full_attention_layers else mask)
         cells = self.norm(x).view(len(x), rows * columns, -1)
         out: Tensor = self.merge_2(F.gelu(self.merge_1(cells)))
         return out
 
-    def _turns(self, rows: int, columns: int, like: Tensor) -> Turns:
-        """Return the turns of a picture's patches: half of each head by row, half by column."""
+    def _cos_sin(self, rows: int, columns: int, like: Tensor) -> CosSin:
+        """Return the cos_sin of a picture's patches: half of each head by row, half by column."""
         half = self.config.width // self.config.heads // 2
         steps = torch.arange(0, half, 2, dtype=torch.float64, device=like.device)
         frequencies = THETA ** (-steps / half)
@@ -165,7 +165,7 @@ def _by_cell(x: Tensor) -> Tensor:
     return cells.transpose(2, 3).reshape(count, rows * columns, width)
 
 
-def tower_state(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def qwen_tower_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tower's part of a checkpoint's tensors under our names."""
     state = {}
     for name, tensor in tensors.items():

@@ -30,7 +30,7 @@ UNUSED = ("head.", "post_layernorm.")  # what follows the layers in SigLIP itsel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TowerConfig:
+class SiglipConfig:
     """Sizes; `side` and `patch` are in pixels."""
 
     side: int
@@ -47,7 +47,7 @@ class TowerConfig:
         return self.side // self.patch
 
 
-def tower_config(config: Mapping[str, Any], *, depth: int) -> TowerConfig:
+def siglip_config(config: Mapping[str, Any], *, depth: int) -> SiglipConfig:
     """Return our sizes for a `siglip_vision_model` config, read up to layer `depth`.
 
     A negative `depth` counts from the last layer, -1 being all layers.
@@ -59,7 +59,7 @@ def tower_config(config: Mapping[str, Any], *, depth: int) -> TowerConfig:
     if kind != "siglip_vision_model" or activation != "gelu_pytorch_tanh":
         raise WeightsError(f"cannot read a {kind!r} vision tower with {activation!r}")
     layers = config["num_hidden_layers"]
-    return TowerConfig(
+    return SiglipConfig(
         side=config["image_size"],
         patch=config["patch_size"],
         width=config["hidden_size"],
@@ -70,8 +70,8 @@ def tower_config(config: Mapping[str, Any], *, depth: int) -> TowerConfig:
     )
 
 
-class TowerLayer(nn.Module):
-    def __init__(self, config: TowerConfig) -> None:
+class SiglipLayer(nn.Module):
+    def __init__(self, config: SiglipConfig) -> None:
         super().__init__()
         width = config.width
         self.heads = config.heads
@@ -93,15 +93,15 @@ class TowerLayer(nn.Module):
         return fed
 
 
-class Tower(nn.Module):
+class SiglipTower(nn.Module):
     """Pictures (count, 3, side, side), normalised, to features (count, grid * grid, width)."""
 
-    def __init__(self, config: TowerConfig) -> None:
+    def __init__(self, config: SiglipConfig) -> None:
         super().__init__()
         self.config = config
         self.patches = nn.Conv2d(3, config.width, config.patch, stride=config.patch)
         self.positions = nn.Embedding(config.grid**2, config.width)
-        self.layers = nn.ModuleList(TowerLayer(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(SiglipLayer(config) for _ in range(config.layers))
 
     def forward(self, pictures: Tensor) -> Tensor:
         x: Tensor = self.patches(pictures).flatten(2).transpose(1, 2) + self.positions.weight
@@ -110,7 +110,7 @@ class Tower(nn.Module):
         return x
 
 
-def tower_state(tensors: Mapping[str, Tensor], config: TowerConfig) -> dict[str, Tensor]:
+def siglip_weights(tensors: Mapping[str, Tensor], config: SiglipConfig) -> dict[str, Tensor]:
     """Return the tower's part of a checkpoint's tensors under our names."""
     state = {}
     for name, tensor in tensors.items():

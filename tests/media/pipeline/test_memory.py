@@ -22,7 +22,7 @@ from media.frames import VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from models.assistant.small_assistant import SmallAssistant
-from models.memory.kv_store.tiers import Budget
+from models.memory.kv_store.tiers import StoreBudget
 from tests.media.pipeline.scripted import replayed, scripted_services
 from tests.models.assistant.test_small_model import BALL, CUP, DOG, model, picture
 
@@ -52,7 +52,7 @@ async def seen(
             async with answered:
                 answered.notify_all()
 
-    watcher = SmallAssistant(model(), Budget(ram=RAM))
+    watcher = SmallAssistant(model(), StoreBudget(ram=RAM))
     with scripted_services(assistant=watcher) as services:
         await run_session(
             source,

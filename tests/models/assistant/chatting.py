@@ -5,13 +5,13 @@ import torch
 from tokenizers import decoders, models, pre_tokenizers
 
 from models.language.decoder import Decoder, DecoderConfig
-from models.language.smollm2 import Chat
+from models.language.smollm2 import ChatModel
 from tests.models.memory.made import decoder
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
 
-def chat(seed: int = 0) -> Chat:
+def chat(seed: int = 0) -> ChatModel:
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {name: index for index, name in enumerate([*SPECIAL, *letters])}
     table = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
@@ -30,4 +30,4 @@ def chat(seed: int = 0) -> Chat:
     )
     model: Decoder = decoder(config, seed=seed)
     assert next(model.parameters()).dtype == torch.float32
-    return Chat(model, table, vocabulary["<|im_end|>"])
+    return ChatModel(model, table, vocabulary["<|im_end|>"])

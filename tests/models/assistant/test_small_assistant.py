@@ -8,14 +8,14 @@ import pytest
 from models.assistant.interface import AssistantAnswer, FrameAnalysis
 from models.assistant.requests.phrases import NOTHING_STANDS, STOPPED
 from models.assistant.small_assistant import (
-    DIARY,
-    LONGEST_QUESTION,
+    LOG_FILE,
+    MAX_QUESTION_WORDS,
     SmallAssistant,
     SmallAssistantState,
 )
 from models.assistant.small_model import NOTHING_YET
 from models.errors import StoreError, StoreFullError
-from models.memory.kv_store.tiers import Budget
+from models.memory.kv_store.tiers import StoreBudget
 from models.vision.class_names import NAMES
 from tests.models.assistant.test_small_model import BALL, CUP, DOG, model, picture
 
@@ -84,9 +84,9 @@ def test_a_crash_loses_only_what_was_not_written(watcher: SmallAssistant, tmp_pa
     state.memory.rekv.store.save()
     shown(watcher, state, [BALL], start=5)
     state.memory.rekv.store.close()
-    assert state.diary is not None
-    state.diary.close()  # what a crash leaves: a diary that is ahead of the blocks
-    with (tmp_path / DIARY).open("a") as diary:
+    assert state.log_file is not None
+    state.log_file.close()  # what a crash leaves: a diary that is ahead of the blocks
+    with (tmp_path / LOG_FILE).open("a") as diary:
         diary.write('{"block": 17, "sha')
     again = watcher.init_state(tmp_path)
     said = watcher.answer(again, "What did you see?", 9.0)
@@ -103,7 +103,7 @@ def test_a_folder_in_use_is_refused(watcher: SmallAssistant, tmp_path: Path) -> 
 
 
 def test_a_full_memory_says_so_and_still_answers() -> None:
-    watcher = SmallAssistant(model(), Budget(ram=20_000))
+    watcher = SmallAssistant(model(), StoreBudget(ram=20_000))
     state = watcher.init_state(None)
     with pytest.raises(StoreFullError):
         shown(watcher, state, [CUP, DOG, BALL] * 20)
@@ -121,7 +121,7 @@ def test_a_standing_request_is_confirmed_met_and_over(watcher: SmallAssistant) -
     assert text(said) == "I will tell you when I see a dog."
     assert watcher.standing_requests(state) == (wish,)
     seen = shown(watcher, state, [CUP, CUP, DOG, DOG, DOG, DOG, DOG])
-    (notice,) = [n for each in seen for n in each.noticed]
+    (notice,) = [n for each in seen for n in each.met_requests]
     assert notice.request == wish
     assert "dog" in notice.text.lower()
     assert notice.moment.text.startswith("dog")
@@ -140,10 +140,10 @@ def test_a_request_is_ended_by_a_word(watcher: SmallAssistant) -> None:
 
 def test_more_requests_than_can_be_watched_are_refused(watcher: SmallAssistant) -> None:
     state = watcher.init_state(None)
-    for name in NAMES[: watcher.watching.limit]:
+    for name in NAMES[: watcher.tracker.limit]:
         state, _ = watcher.note_request(state, f"tell me when you see a {name}", 0.0)
     standing = watcher.standing_requests(state)
-    assert len(standing) == watcher.watching.limit
+    assert len(standing) == watcher.tracker.limit
     state, said = watcher.note_request(state, "tell me when you see a dog", 0.0)
     assert "already" in text(said)
     assert watcher.standing_requests(state) == standing
@@ -154,7 +154,7 @@ def test_an_ordinary_question_is_left_to_the_model(watcher: SmallAssistant) -> N
     state, said = watcher.note_request(state, "When did you last see my cup?", 0.0)
     assert said is None
     (seen,) = shown(watcher, state, [CUP])
-    assert seen.about == "cup"
+    assert seen.relevance_topic == "cup"
     assert seen.relevance is not None
     np.testing.assert_array_equal(seen.relevance, 1.0)
 
@@ -164,4 +164,4 @@ def test_a_question_of_too_many_words_is_told_so(watcher: SmallAssistant) -> Non
     shown(watcher, state, [CUP])
     said = watcher.answer(state, "word " * 2_000, 5.0)
     assert "2000 words" in text(said)
-    assert str(LONGEST_QUESTION) in text(watcher.answer(state, "word " * 201, 5.0))
+    assert str(MAX_QUESTION_WORDS) in text(watcher.answer(state, "word " * 201, 5.0))

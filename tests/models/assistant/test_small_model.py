@@ -16,7 +16,7 @@ from models.assistant.small_model import (
     SmallModel,
     SmallModelConfig,
     SmallModelMemory,
-    pieces,
+    decode_stream,
 )
 from models.memory.kv_store.tiers import open_store
 from models.vision.class_names import NAMES
@@ -26,19 +26,21 @@ CUP, DOG, BALL = (NAMES.index(name) for name in ("cup", "dog", "ball"))
 
 
 class Reading(Perception):
-    """Eyes that read the name's number from the first pixels: no network."""
+    """Perception that reads the name's number from the first pixels: no network."""
 
     def __init__(self) -> None:
         pass
 
-    def look(self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()) -> Observation:
+    def analyze(
+        self, pixels: Pixels, time: float, attended: frozenset[int] = frozenset()
+    ) -> Observation:
         name = int(pixels[0, 0, 0]) * 256 + int(pixels[0, 0, 1])
-        shares = torch.zeros(len(NAMES))
-        shares[name] = 1.0
+        probabilities = torch.zeros(len(NAMES))
+        probabilities[name] = 1.0
         names = ((NAMES[name], 1.0),)
         moment = SceneEntry(time=time, names=names, people=int(pixels[0, 0, 2]))
-        wanted = float(shares[sorted(about)].sum())
-        return Observation(moment, shares, torch.full((7, 7), wanted))
+        wanted = float(probabilities[sorted(attended)].sum())
+        return Observation(moment, probabilities, torch.full((7, 7), wanted))
 
 
 def picture(name: int, people: int = 0) -> Pixels:
@@ -46,7 +48,7 @@ def picture(name: int, people: int = 0) -> Pixels:
 
 
 def model(*, every: float = 10.0) -> SmallModel:
-    return SmallModel(chat(), Reading(), SmallModelConfig(every=every, longest=8))
+    return SmallModel(chat(), Reading(), SmallModelConfig(interval=every, max_tokens=8))
 
 
 def watch(watcher: SmallModel, shown: list[int], *, step: float = 1.0) -> SmallModelMemory:
@@ -57,7 +59,7 @@ def watch(watcher: SmallModel, shown: list[int], *, step: float = 1.0) -> SmallM
 
 
 def remembered(memory: SmallModelMemory) -> list[tuple[float, str]]:
-    return [(entry.moment.time, entry.main) for entry in memory.diary.entries]
+    return [(entry.scene.time, entry.main) for entry in memory.log.entries]
 
 
 def test_begin_and_end_of_each_scene_are_remembered() -> None:
@@ -78,7 +80,7 @@ def test_a_person_who_comes_in_makes_a_new_moment() -> None:
     memory = watch(watcher, [CUP, CUP])
     for time in (2.0, 3.0):
         memory, _ = watcher.step(memory, (picture(CUP, people=1), time))
-    people = [(entry.moment.time, entry.moment.people) for entry in memory.diary.entries]
+    people = [(entry.scene.time, entry.scene.people) for entry in memory.log.entries]
     assert people == [(0.0, 0), (1.0, 0), (2.0, 1)]
 
 
@@ -107,7 +109,7 @@ def test_evidence_is_what_was_seen_at_the_times_that_were_used() -> None:
     watcher = model()
     memory = watch(watcher, [DOG, CUP, BALL])
     reply = watcher.answer(memory, "Where is my cup?", now=9.0)
-    said = [(moment.time, moment.names[0][0]) for moment in reply.moments]
+    said = [(moment.time, moment.names[0][0]) for moment in reply.scenes]
     assert said == [(0.0, "dog"), (1.0, "cup"), (2.0, "ball")]
     assert reply.times == (0.0, 1.0, 2.0)
 
@@ -164,7 +166,7 @@ def test_before_the_first_picture_the_answer_says_so() -> None:
 @pytest.mark.parametrize("text", ["Yes, a cup.", "naïve café", "日本 🙂"])
 def test_pieces_are_whole_letters_and_join_to_the_text(text: str) -> None:
     talk = chat()
-    said = list(pieces(talk, iter(talk.tokens(text).tolist())))
+    said = list(decode_stream(talk, iter(talk.encode(text).tolist())))
     assert "".join(said) == text
     assert not any("\ufffd" in piece for piece in said)
 
@@ -177,7 +179,7 @@ def test_after_a_restart_the_same_is_answered_and_the_stream_goes_on(tmp_path: P
         memory, _ = watcher.step(memory, (picture(name), float(time)))
     watcher.flush(memory)
     before = list(watcher.answer(memory, "Where is my cup?", now=9.0).pieces)
-    lines = [to_line(entry) for entry in memory.diary.entries]
+    lines = [to_line(entry) for entry in memory.log.entries]
     store.close()
 
     again = model()

@@ -22,7 +22,7 @@ from tests.models.assistant.test_small_model import DOG, Reading
 from tests.models.assistant.test_small_model import picture as drawn
 from tests.models.vision.video_llm import checkpoints
 
-SMALL = VideoLlmConfig(longest=6, evidence=2, rekv=RekvConfig(window=200, blocks=3))
+SMALL = VideoLlmConfig(max_tokens=6, max_moments=2, rekv=RekvConfig(window=200, blocks=3))
 
 
 @pytest.fixture(params=["llava_onevision", "qwen25_vl"])
@@ -92,11 +92,13 @@ def test_the_answer_is_that_of_the_memory_it_is_made_of(tmp_path: Path) -> None:
     rekv = Rekv(model.decoder, model.opening, SMALL.rekv)
     plain = rekv.init_state()
     for second in (0, 2, 4):
-        tokens = model.see(torch.from_numpy(noise(second))[None])[0]
+        tokens = model.encode_frames(torch.from_numpy(noise(second))[None])[0]
         plain, _ = rekv.step(plain, [Frame(tokens, second, second)])
-    retrieved = rekv.retrieve(plain, model.language.question("What?"))
-    tokens_said = rekv.reply(retrieved, model.prompt("What?"), longest=6, stop={model.language.end})
-    expected = "".join(model.language.text(tokens_said))
+    retrieved = rekv.retrieve(plain, model.tokenizer.encode_user_text("What?"))
+    tokens_said = rekv.reply(
+        retrieved, model.prompt("What?"), max_tokens=6, stop={model.tokenizer.end}
+    )
+    expected = "".join(model.tokenizer.decode_stream(tokens_said))
     assert text(watcher.answer(state, "What?", 9.0)) == expected
 
 
@@ -108,7 +110,7 @@ def test_standing_requests_are_watched_for_with_the_small_eyes(watcher: VideoLlm
     noticed: list[MetRequest] = []
     for second in range(6):
         state, seen = watcher.analyze_frame(state, np.tile(drawn(DOG), (60, 80, 1)), float(second))
-        noticed += seen.noticed
+        noticed += seen.met_requests
     assert [n.request for n in noticed] == ["Tell me when you see a dog."]
     assert watcher.standing_requests(state) == ()
 

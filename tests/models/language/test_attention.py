@@ -7,12 +7,18 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.language import attention
-from models.language.attention import Local, attend, causal, join, windowed
-from models.language.rotary import Rotary, rotate
+from models.language.attention import (
+    WindowKeys,
+    attend,
+    causal_attention,
+    merge_parts,
+    sliding_window_attention,
+)
+from models.language.rotary import RotaryEmbedding, apply_rotary
 from tests.models.language import plain
 
 WIDTH = 8
-ROTARY = Rotary(width=WIDTH, theta=100.0)
+ROTARY = RotaryEmbedding(width=WIDTH, theta=100.0)
 
 
 def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -92,7 +98,7 @@ def test_parts_joined_are_one_softmax_over_all_keys(cuts: list[int]) -> None:
         attend(query, key[:, low:high], value[:, low:high])
         for low, high in zip([0, *cuts], [*cuts, 9], strict=True)
     ]
-    for found, expected in zip(join(parts), attend(query, key, value), strict=True):
+    for found, expected in zip(merge_parts(parts), attend(query, key, value), strict=True):
         torch.testing.assert_close(found, expected, atol=1e-12, rtol=1e-12)
 
 
@@ -105,7 +111,9 @@ def test_causal_attention_sees_up_to_each_query(count: int) -> None:
     )
     visible = torch.arange(9) <= torch.arange(9 - count, 9)[:, None]
     expected, _ = written_out(query, key, value, visible)
-    torch.testing.assert_close(causal(query, key, value), expected, atol=1e-12, rtol=1e-12)
+    torch.testing.assert_close(
+        causal_attention(query, key, value), expected, atol=1e-12, rtol=1e-12
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -127,21 +135,21 @@ def test_windowed_attention_is_the_written_out_mask_for_any_sizes(
         normal(2, total, WIDTH, seed=1),
         normal(2, total, WIDTH, seed=2),
     )
-    turned = rotate(key, ROTARY.turns(torch.arange(total)))
+    turned = apply_rotary(key, ROTARY.cos_sin(torch.arange(total)))
     first = max(0, start - window + 1)
-    local = Local(
+    local = WindowKeys(
         keys=turned[:, first:],
         values=value[:, first:],
         first=first,
         sink_keys=key[:, :sinks],
         sink_values=value[:, :sinks],
     )
-    near = rotate(query[:, start:], ROTARY.turns(torch.arange(start, total)))
-    far = rotate(query[:, start:], ROTARY.turns(torch.tensor([window - 1])))
+    near = apply_rotary(query[:, start:], ROTARY.cos_sin(torch.arange(start, total)))
+    far = apply_rotary(query[:, start:], ROTARY.cos_sin(torch.tensor([window - 1])))
     default = attention.TILE
     attention.TILE = tile
     try:
-        found, _ = windowed(near, far, local, window=window)
+        found, _ = sliding_window_attention(near, far, local, window=window)
     finally:
         attention.TILE = default
     expected = plain.mixed(query, key, value, 100.0, window, sinks)[start:]
@@ -157,17 +165,19 @@ def test_rotation_is_complex_multiplication() -> None:
             for h in range(3)
         ]
     )
-    torch.testing.assert_close(rotate(x, ROTARY.turns(places)), expected, atol=1e-9, rtol=0.0)
+    torch.testing.assert_close(
+        apply_rotary(x, ROTARY.cos_sin(places)), expected, atol=1e-9, rtol=0.0
+    )
 
 
 def test_several_axes_turn_their_own_frequencies() -> None:
-    rotary = Rotary(width=WIDTH, theta=100.0, sections=(1, 2, 1))
+    rotary = RotaryEmbedding(width=WIDTH, theta=100.0, sections=(1, 2, 1))
     places = torch.tensor([[3, 4], [50, 60], [7, 9]])
-    cosines, _ = rotary.turns(places)
+    cosines, _ = rotary.cos_sin(places)
     for i, axis in enumerate([0, 1, 1, 2] * 2):
         angle = places[axis].double() * 100.0 ** (-2 * (i % 4) / WIDTH)
         torch.testing.assert_close(cosines[:, i], angle.cos())
     flat = torch.tensor([5, 6])
-    torch.testing.assert_close(rotary.turns(flat), rotary.turns(flat.expand(3, -1)))
+    torch.testing.assert_close(rotary.cos_sin(flat), rotary.cos_sin(flat.expand(3, -1)))
     with pytest.raises(ValueError, match="positions on 1 axes, got 3"):
-        ROTARY.turns(places)
+        ROTARY.cos_sin(places)

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.language.kv_cache import Cache, Window
+from models.language.kv_cache import KvCache, SlidingWindowCache
 
 
 def numbered(low: int, high: int) -> torch.Tensor:
@@ -11,7 +11,7 @@ def numbered(low: int, high: int) -> torch.Tensor:
 
 @given(lengths=st.lists(st.integers(0, 9), max_size=8), room=st.integers(0, 12))
 def test_a_cache_holds_what_was_added_in_order(lengths: list[int], room: int) -> None:
-    cache = Cache(numbered(0, 2), -numbered(0, 2), room=room, position=2)
+    cache = KvCache(numbered(0, 2), -numbered(0, 2), room=room, position=2)
     end = 2
     for length in lengths:
         keys, values = cache.append(numbered(end, end + length), -numbered(end, end + length))
@@ -19,7 +19,7 @@ def test_a_cache_holds_what_was_added_in_order(lengths: list[int], room: int) ->
         assert torch.equal(keys, numbered(0, end))
         assert torch.equal(values, -numbered(0, end))
         assert cache.position == end
-    cache.cut(end - 1)
+    cache.drop_last(end - 1)
     assert torch.equal(cache.keys, numbered(0, 1))
     cache.append(numbered(1, 4), -numbered(1, 4))
     assert torch.equal(cache.values, -numbered(0, 4))
@@ -27,7 +27,7 @@ def test_a_cache_holds_what_was_added_in_order(lengths: list[int], room: int) ->
 
 @given(lengths=st.lists(st.integers(1, 9), max_size=30), keep=st.integers(1, 20))
 def test_a_window_gives_what_is_kept_and_what_is_new(lengths: list[int], keep: int) -> None:
-    window = Window(keep=keep)
+    window = SlidingWindowCache(keep=keep)
     end = 0
     for length in lengths:
         keys, values = window.append(numbered(end, end + length), -numbered(end, end + length))
@@ -41,7 +41,7 @@ def test_a_window_gives_what_is_kept_and_what_is_new(lengths: list[int], keep: i
 
 
 def test_a_window_restarts_at_a_place() -> None:
-    window = Window(keep=5)
+    window = SlidingWindowCache(keep=5)
     window.append(numbered(0, 4), numbered(0, 4))
     window.restart(100)
     keys, _ = window.append(numbered(100, 103), numbered(100, 103))

@@ -7,7 +7,7 @@ import torch
 
 from models.errors import WeightsError
 from models.language.decoder import generate
-from models.language.smollm2 import FILE, LAYER, Chat, asking, load, opening
+from models.language.smollm2 import FILE, LAYER, ChatModel, load, question_prompt, system_prompt
 from tests.models.language.quantized.quantised import TOKENS, metadata
 from tests.models.language.quantized.test_gguf import Tensor, write
 from tests.models.packaged import folder
@@ -73,14 +73,14 @@ def saved(model: torch.nn.Module, folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[torch.nn.Module, Chat]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[torch.nn.Module, ChatModel]:
     folder = tmp_path_factory.mktemp("smollm2")
     model = llama()
     saved(model, folder)
     return model, load(folder)
 
 
-def test_scores_are_those_of_transformers(made: tuple[torch.nn.Module, Chat]) -> None:
+def test_scores_are_those_of_transformers(made: tuple[torch.nn.Module, ChatModel]) -> None:
     model, chat = made
     tokens = torch.tensor([1, 3, 5, 4, 6, 7, 2, 3, 3, 8])
     with torch.no_grad():
@@ -92,7 +92,7 @@ def test_scores_are_those_of_transformers(made: tuple[torch.nn.Module, Chat]) ->
 
 
 def test_greedy_answers_with_a_cache_are_those_of_transformers(
-    made: tuple[torch.nn.Module, Chat],
+    made: tuple[torch.nn.Module, ChatModel],
 ) -> None:
     model, chat = made
     prompt = torch.tensor([1, 3, 5, 4])
@@ -105,20 +105,20 @@ def test_greedy_answers_with_a_cache_are_those_of_transformers(
         eos_token_id=None,
     )[0, 4:]
     decoder = chat.decoder
-    ours = list(generate(decoder, decoder.embed(prompt), decoder.new_caches(4), longest=12))
+    ours = list(generate(decoder, decoder.embed(prompt), decoder.new_caches(4), max_tokens=12))
     assert ours == theirs.tolist()
 
 
 def test_text_is_tokenised_by_the_merges_in_the_file(
-    made: tuple[torch.nn.Module, Chat],
+    made: tuple[torch.nn.Module, ChatModel],
 ) -> None:
     _, chat = made
-    assert chat.tokens("<|im_start|>ab c\n<|im_end|>").tolist() == [1, 7, 6, 5, 8, 2]
-    assert chat.text([1, 7, 6, 5]) == "ab c"
+    assert chat.encode("<|im_start|>ab c\n<|im_end|>").tolist() == [1, 7, 6, 5, 8, 2]
+    assert chat.decode([1, 7, 6, 5]) == "ab c"
 
 
 def test_a_file_without_a_layer_is_named_in_the_error(
-    made: tuple[torch.nn.Module, Chat], tmp_path: Path
+    made: tuple[torch.nn.Module, ChatModel], tmp_path: Path
 ) -> None:
     del made
     (tmp_path / FILE).write_bytes(write(metadata(), []))
@@ -129,11 +129,13 @@ def test_a_file_without_a_layer_is_named_in_the_error(
 @pytest.mark.slow
 def test_the_real_model_knows_the_capital_of_france() -> None:
     chat = load(folder("smollm2-135m"))
-    assert chat.tokens("It is 12:40.").tolist() == chat.table.encode("It is 12:40.").ids
-    assert len(chat.tokens("1240")) == 4  # digits are one each
-    prompt = chat.tokens(opening("You are helpful.") + asking("What is the capital of France?"))
+    assert chat.encode("It is 12:40.").tolist() == chat.table.encode("It is 12:40.").ids
+    assert len(chat.encode("1240")) == 4  # digits are one each
+    prompt = chat.encode(
+        system_prompt("You are helpful.") + question_prompt("What is the capital of France?")
+    )
     decoder = chat.decoder
     tokens = generate(
-        decoder, decoder.embed(prompt), decoder.new_caches(64), longest=16, stop={chat.end}
+        decoder, decoder.embed(prompt), decoder.new_caches(64), max_tokens=16, stop={chat.end}
     )
-    assert "Paris" in chat.text(list(tokens))
+    assert "Paris" in chat.decode(list(tokens))

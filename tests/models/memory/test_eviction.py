@@ -7,19 +7,21 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.language.attention import attend
-from models.memory.eviction import KeepAll, KMeans, Policy, Salient, k_means
-from models.memory.kv_store.tiers import Budget, Store, open_store
-from models.memory.prefill import State
+from models.memory.eviction import EvictionPolicy, KeepAll, KMeans, Salient, k_means
+from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
+from models.memory.prefill import RekvState
 from models.memory.rekv import Frame, Rekv, RekvConfig
 from models.memory.salience import salience
 from tests.models.memory.made import OPENING, QUESTION, TOKENS, decoder, frames
 
 
-def watcher(policy: Policy, *, window: int = 30) -> Rekv:
+def watcher(policy: EvictionPolicy, *, window: int = 30) -> Rekv:
     return Rekv(decoder(), OPENING, RekvConfig(window=window, blocks=3), policy=policy)
 
 
-def watched(rekv: Rekv, seen: list[Frame], *, each: int = 1, store: Store | None = None) -> State:
+def watched(
+    rekv: Rekv, seen: list[Frame], *, each: int = 1, store: BlockStore | None = None
+) -> RekvState:
     state = rekv.init_state(store)
     for low in range(0, len(seen), each):
         state, _ = rekv.step(state, seen[low : low + each])
@@ -67,14 +69,16 @@ def test_old_blocks_keep_the_tokens_most_looked_at_and_recent_ones_everything() 
     for old, new in zip(whole.store.table.blocks, thin.store.table.blocks, strict=True):
         assert (old.start, old.end) == (new.start, new.end)
         if new.tokens == TOKENS:
-            assert torch.equal(old.whole(), new.whole())
+            assert torch.equal(old.all_layers(), new.all_layers())
             continue
         assert old.salience is not None
         for layer in range(3):
             for head in range(2):
                 order = sorted(range(6), key=lambda t: -float(old.salience[layer, head, t]))  # type: ignore[index]  # asserted above
                 kept = sorted(order[:3])
-                assert torch.equal(new.whole()[layer, :, head], old.whole()[layer, :, head, kept])
+                assert torch.equal(
+                    new.all_layers()[layer, :, head], old.all_layers()[layer, :, head, kept]
+                )
     assert torch.equal(
         thin.store.table.representatives[:, :20], whole.store.table.representatives[:, :20]
     )
@@ -83,16 +87,16 @@ def test_old_blocks_keep_the_tokens_most_looked_at_and_recent_ones_everything() 
 
 def test_a_thinned_memory_is_asked_restarted_and_goes_on(tmp_path: Path) -> None:
     rekv = watcher(Salient(recent=6, share=0.5, batch=2))
-    store = open_store(tmp_path, rekv.identity, Budget(ram=12_000))
+    store = open_store(tmp_path, rekv.identity, StoreBudget(ram=12_000))
     state = watched(rekv, frames(16), store=store)
-    said = list(rekv.answer(state, QUESTION, longest=5))
-    assert said == list(rekv.answer(watched(rekv, frames(16)), QUESTION, longest=5))
+    said = list(rekv.answer(state, QUESTION, max_tokens=5))
+    assert said == list(rekv.answer(watched(rekv, frames(16)), QUESTION, max_tokens=5))
     rekv.flush(state)
     store.close()
-    again = open_store(tmp_path, rekv.identity, Budget(ram=12_000))
+    again = open_store(tmp_path, rekv.identity, StoreBudget(ram=12_000))
     resumed = rekv.init_state(again)
     assert [b.tokens for b in again.table.blocks] == [3] * 8 + [6] * 8
-    assert list(rekv.answer(resumed, QUESTION, longest=5)) == said
+    assert list(rekv.answer(resumed, QUESTION, max_tokens=5)) == said
     for frame in frames(6, first=16):
         resumed, _ = rekv.step(resumed, [frame])
     # What was spilled before the restart is thinned after it: its salience was spilled too.
@@ -105,7 +109,7 @@ def test_thinned_blocks_leave_the_device_and_are_spilled_before_newer_ones(
 ) -> None:
     rekv = watcher(Salient(recent=3, share=0.5, batch=2))
     size = 3 * 2 * 2 * TOKENS * 8 * 4
-    budget = Budget(device=4 * size, ram=3 * size)
+    budget = StoreBudget(device=4 * size, ram=3 * size)
     store = open_store(tmp_path, rekv.identity, budget)
     state = watched(rekv, frames(14), store=store)
     blocks = state.store.table.blocks
@@ -116,7 +120,7 @@ def test_thinned_blocks_leave_the_device_and_are_spilled_before_newer_ones(
     assert any(spilled)
     whole = watched(rekv, frames(14))
     for one, other in zip(blocks, whole.store.table.blocks, strict=True):
-        assert torch.equal(one.whole(), other.whole())
+        assert torch.equal(one.all_layers(), other.all_layers())
     store.close()
 
 
@@ -165,8 +169,8 @@ def test_a_k_means_memory_is_bounded_and_keeps_the_weight_of_every_frame() -> No
     newest = state.store.table.blocks[-4:]
     whole = watched(watcher(KeepAll()), frames(60)).store.table.blocks[-4:]
     for one, other in zip(newest, whole, strict=True):
-        assert torch.equal(one.whole(), other.whole())
-    assert list(rekv.answer(state, QUESTION, longest=3))
+        assert torch.equal(one.all_layers(), other.all_layers())
+    assert list(rekv.answer(state, QUESTION, max_tokens=3))
 
 
 def test_a_merged_block_is_the_weighted_mean_of_its_frames() -> None:
@@ -177,8 +181,8 @@ def test_a_merged_block_is_the_weighted_mean_of_its_frames() -> None:
     assert merged
     for block in merged:
         own = [whole.store.table.blocks[old] for old in block.replaces]
-        mean = torch.stack([part.whole() for part in own]).mean(0)
-        torch.testing.assert_close(block.whole(), mean, atol=1e-6, rtol=1e-5)
+        mean = torch.stack([part.all_layers() for part in own]).mean(0)
+        torch.testing.assert_close(block.all_layers(), mean, atol=1e-6, rtol=1e-5)
         assert block.weight == len(own)
         assert (block.start, block.end) == (own[0].start, own[-1].end)
         row = state.store.table.blocks.index(block)
@@ -188,17 +192,17 @@ def test_a_merged_block_is_the_weighted_mean_of_its_frames() -> None:
 
 def test_a_merged_memory_survives_a_restart_with_its_weights(tmp_path: Path) -> None:
     rekv = watcher(KMeans(recent=4, capacity=6, key_frames=2, batch=3))
-    store = open_store(tmp_path, rekv.identity, Budget(ram=8_000))
+    store = open_store(tmp_path, rekv.identity, StoreBudget(ram=8_000))
     state = watched(rekv, frames(40), store=store)
-    said = list(rekv.answer(state, QUESTION, longest=5))
+    said = list(rekv.answer(state, QUESTION, max_tokens=5))
     before = [(b.id, b.start, b.end, b.weight) for b in store.table.blocks]
     rekv.flush(state)
     store.close()
     store.close()  # once more does no harm
-    again = open_store(tmp_path, rekv.identity, Budget(ram=8_000))
+    again = open_store(tmp_path, rekv.identity, StoreBudget(ram=8_000))
     assert [(b.id, b.start, b.end, b.weight) for b in again.table.blocks] == before
     assert again.lost == ()
-    assert list(rekv.answer(rekv.init_state(again), QUESTION, longest=5)) == said
+    assert list(rekv.answer(rekv.init_state(again), QUESTION, max_tokens=5)) == said
     again.close()
 
 
@@ -226,7 +230,9 @@ def test_the_frames_nearest_to_the_heaviest_middles_are_kept_whole() -> None:
     single = [block for block in state.store.table.blocks[:-4] if block.weight == 1]
     assert {int(block.start) % 2 for block in single} == {0, 1}
     for block in single:
-        assert torch.equal(block.whole(), whole.store.table.blocks[int(block.start)].whole())
+        assert torch.equal(
+            block.all_layers(), whole.store.table.blocks[int(block.start)].all_layers()
+        )
 
 
 def test_policies_refuse_sizes_that_make_no_sense() -> None:

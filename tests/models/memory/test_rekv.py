@@ -9,14 +9,14 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.errors import EmptyMemoryError, StoreError
-from models.language.attention import causal
-from models.language.kv_cache import size
-from models.language.rotary import rotate
+from models.language.attention import causal_attention
+from models.language.kv_cache import kv_bytes
+from models.language.rotary import apply_rotary
 from models.memory.eviction import KMeans
 from models.memory.kv_store.tiers import open_store
-from models.memory.prefill import State
+from models.memory.prefill import RekvState
 from models.memory.rekv import Frame, Rekv, RekvConfig
-from models.memory.retrieved_context import Retrieved
+from models.memory.retrieved_context import RetrievedContext
 from tests.models.language import plain
 from tests.models.memory.made import OPENING, QUESTION, TINY, TOKENS, decoder, frames
 
@@ -29,23 +29,23 @@ def assert_near(got: Tensor, expected: Tensor) -> None:
         torch.testing.assert_close(got.double(), expected.double(), atol=2e-5, rtol=1e-4)
 
 
-def watched(rekv: Rekv, seen: list[Frame], *, each: int = 1) -> State:
+def watched(rekv: Rekv, seen: list[Frame], *, each: int = 1) -> RekvState:
     state = rekv.init_state()
     for low in range(0, len(seen), each):
         state, _ = rekv.step(state, seen[low : low + each])
     return state
 
 
-def stored(state: State) -> Tensor:
+def stored(state: RekvState) -> Tensor:
     """All keys and values, (layers, 2, key heads, tokens, width)."""
-    return torch.cat([block.whole() for block in state.store.table.blocks], 3)
+    return torch.cat([block.all_layers() for block in state.store.table.blocks], 3)
 
 
 def sequence(rekv: Rekv, seen: list[Frame]) -> Tensor:
     return torch.cat([rekv.decoder.embed(OPENING), *(frame.tokens for frame in seen)])
 
 
-def prompt_scores(rekv: Rekv, retrieved: Retrieved, prompt: Tensor) -> Tensor:
+def prompt_scores(rekv: Rekv, retrieved: RetrievedContext, prompt: Tensor) -> Tensor:
     return rekv.decoder.scores(rekv.decoder.read(rekv.decoder.embed(prompt), retrieved.caches))
 
 
@@ -102,7 +102,7 @@ def test_retrieving_everything_answers_as_reading_the_whole_video_again() -> Non
 def test_an_answer_token_by_token_is_that_of_reading_all_again_each_time() -> None:
     rekv = Rekv(decoder(), OPENING, RekvConfig(window=1000, blocks=100))
     seen = frames(6)
-    said = list(rekv.answer(watched(rekv, seen), QUESTION, longest=5))
+    said = list(rekv.answer(watched(rekv, seen), QUESTION, max_tokens=5))
     x = torch.cat([sequence(rekv, seen), rekv.decoder.embed(QUESTION)])
     expected = []
     for _ in range(5):
@@ -118,15 +118,15 @@ def test_ids_from_outside_answer_as_a_memory_of_those_blocks_alone_exactly() -> 
     alone = rekv.init_state()
     for row in (2, 5, 8):
         block = state.store.table.blocks[row]
-        alone.store.append(block.whole().clone(), start=block.start, end=block.end)
+        alone.store.append(block.all_layers().clone(), start=block.start, end=block.end)
     some = rekv.fetch(state, [8, 2, 5])
     every = rekv.retrieve(alone, QUESTION, count=3)
     assert [b.start for b in some.blocks[0]] == [2.0, 5.0, 8.0]
     for one, other in zip(some.caches, every.caches, strict=True):
         assert torch.equal(one.keys, other.keys)
         assert torch.equal(one.values, other.values)
-    assert list(rekv.reply(some, QUESTION, longest=6)) == list(
-        rekv.reply(every, QUESTION, longest=6)
+    assert list(rekv.reply(some, QUESTION, max_tokens=6)) == list(
+        rekv.reply(every, QUESTION, max_tokens=6)
     )
 
 
@@ -143,7 +143,7 @@ def test_each_layer_picks_by_the_mean_question_query_before_rotation() -> None:
         query = _query_at(rekv, state, retrieved, index)
         expected = []
         for block in state.store.table.blocks:
-            keys = block.whole()[index, 0]  # (key heads, tokens, width)
+            keys = block.all_layers()[index, 0]  # (key heads, tokens, width)
             expanded = torch.cat([keys[h // group] for h in range(config.heads)], -1)
             expected.append(float(expanded.mean(0) @ query))
         top = sorted(sorted(range(12), key=lambda b: -expected[b])[:count])
@@ -151,7 +151,7 @@ def test_each_layer_picks_by_the_mean_question_query_before_rotation() -> None:
     assert len(set(retrieved.blocks)) > 1, "the layers of this model choose differently"
 
 
-def _query_at(rekv: Rekv, state: State, picked: Retrieved, index: int) -> Tensor:
+def _query_at(rekv: Rekv, state: RekvState, picked: RetrievedContext, index: int) -> Tensor:
     """Return layer `index`'s mean query, heads after each other, over the picks below it."""
     x = rekv.decoder.embed(QUESTION)
     rotary = rekv.decoder.config.rotary
@@ -159,12 +159,14 @@ def _query_at(rekv: Rekv, state: State, picked: Retrieved, index: int) -> Tensor
         query, key, value = layer.project(x)
         if number == index:
             return query.mean(1).flatten()
-        parts = [block.whole()[number] for block in picked.blocks[number]]
+        parts = [block.all_layers()[number] for block in picked.blocks[number]]
         keys = torch.cat([state.sinks[number][0], *(p[0] for p in parts), key], 1)
         values = torch.cat([state.sinks[number][1], *(p[1] for p in parts), value], 1)
         places = torch.arange(keys.shape[1])
-        asked = rotate(query, rotary.turns(places[-len(x) :]))
-        x = layer.finish(x, causal(asked, rotate(keys, rotary.turns(places)), values))
+        asked = apply_rotary(query, rotary.cos_sin(places[-len(x) :]))
+        x = layer.finish(
+            x, causal_attention(asked, apply_rotary(keys, rotary.cos_sin(places)), values)
+        )
     raise AssertionError(index)
 
 
@@ -172,9 +174,9 @@ def test_asking_twice_says_the_same_and_changes_nothing() -> None:
     rekv = Rekv(decoder(), OPENING, RekvConfig(window=20, blocks=3))
     state = watched(rekv, frames(9))
     before = copy.deepcopy(state)
-    first = list(rekv.answer(state, QUESTION, longest=8))
-    list(rekv.answer(state, torch.tensor([50]), longest=3))
-    assert list(rekv.answer(state, QUESTION, longest=8)) == first
+    first = list(rekv.answer(state, QUESTION, max_tokens=8))
+    list(rekv.answer(state, torch.tensor([50]), max_tokens=3))
+    assert list(rekv.answer(state, QUESTION, max_tokens=8)) == first
     assert torch.equal(stored(state), stored(before))
     more = frames(2, first=9)
     on, _ = rekv.step(state, more)
@@ -185,20 +187,21 @@ def test_asking_twice_says_the_same_and_changes_nothing() -> None:
 def test_a_reply_can_be_left_early_and_given_again() -> None:
     rekv = Rekv(decoder(), OPENING, RekvConfig(window=20, blocks=3))
     retrieved = rekv.retrieve(watched(rekv, frames(9)), QUESTION)
-    whole = list(rekv.reply(retrieved, QUESTION, longest=6))
-    pieces = rekv.reply(retrieved, QUESTION, longest=6)
+    whole = list(rekv.reply(retrieved, QUESTION, max_tokens=6))
+    pieces = rekv.reply(retrieved, QUESTION, max_tokens=6)
     assert next(pieces) == whole[0]
     pieces.close()  # type: ignore[attr-defined]
-    assert list(rekv.reply(retrieved, QUESTION, longest=6)) == whole
+    assert list(rekv.reply(retrieved, QUESTION, max_tokens=6)) == whole
 
 
 def test_a_reply_ends_before_a_stop_token() -> None:
     rekv = Rekv(decoder(), OPENING, RekvConfig(window=20, blocks=3))
     retrieved = rekv.retrieve(watched(rekv, frames(9)), QUESTION)
-    whole = list(rekv.reply(retrieved, QUESTION, longest=6))
+    whole = list(rekv.reply(retrieved, QUESTION, max_tokens=6))
     stop = whole[3]
     assert (
-        list(rekv.reply(retrieved, QUESTION, longest=6, stop={stop})) == whole[: whole.index(stop)]
+        list(rekv.reply(retrieved, QUESTION, max_tokens=6, stop={stop}))
+        == whole[: whole.index(stop)]
     )
 
 
@@ -216,8 +219,8 @@ def test_what_comes_after_the_question_is_not_known_to_the_answer() -> None:
         assert [[b.id for b in layer] for layer in then.blocks] == [
             [b.id for b in layer] for layer in now.blocks
         ]
-        assert list(rekv.reply(then, QUESTION, longest=8)) == list(
-            rekv.reply(now, QUESTION, longest=8)
+        assert list(rekv.reply(then, QUESTION, max_tokens=8)) == list(
+            rekv.reply(now, QUESTION, max_tokens=8)
         )
         assert max(end for _, end, _ in then.evidence()) <= 6.0
 
@@ -236,17 +239,17 @@ def test_evidence_names_the_time_of_each_block_and_the_share_of_layers() -> None
 def test_bytes_of_a_frame_are_constant_and_equal_to_the_formula() -> None:
     rekv = Rekv(decoder(), OPENING, RekvConfig(window=20))
     state = watched(rekv, frames(9))
-    formula = size(TINY.layers, TINY.key_heads, TINY.head_width, TOKENS, torch.float32)
+    formula = kv_bytes(TINY.layers, TINY.key_heads, TINY.head_width, TOKENS, torch.float32)
     assert formula == 3 * 2 * 2 * 6 * 8 * 4
     assert {block.size for block in state.store.table.blocks} == {formula}
-    assert {block.whole().nbytes for block in state.store.table.blocks} == {formula}
+    assert {block.all_layers().nbytes for block in state.store.table.blocks} == {formula}
     assert state.store.sizes.ram == 9 * formula
 
 
 def test_half_a_gigabyte_an_hour_of_llava_onevision_is_as_published() -> None:
     """0.5B: 12,288 bytes a token; 7B: 57,344; in float16."""
-    assert size(24, 2, 64, 1, torch.float16) == 12_288
-    assert size(28, 4, 128, 1, torch.float16) == 57_344
+    assert kv_bytes(24, 2, 64, 1, torch.float16) == 12_288
+    assert kv_bytes(28, 4, 128, 1, torch.float16) == 57_344
 
 
 def test_blocks_of_different_lengths_live_in_one_stream() -> None:
@@ -270,7 +273,7 @@ def test_asking_a_longer_stream_costs_no_more_but_for_the_scores() -> None:
     for first in (0, 8):
         state, _ = rekv.step(state, frames(8 if first == 0 else 250, first=first))
         with FlopCounterMode(display=False) as counter:
-            list(rekv.answer(state, QUESTION, longest=3))
+            list(rekv.answer(state, QUESTION, max_tokens=3))
         counts.append(counter.get_total_flops())
     assert counts[0] == counts[1] > 0
     before = state.store.table.representatives
@@ -344,7 +347,7 @@ def test_half_precision_encodes_and_answers() -> None:
     fine = stored(watched(exact, frames(8)))
     assert float((rough.float() - fine).abs().mean() / fine.abs().mean()) < 0.05
     assert len(
-        list(rekv.answer(watched(rekv, frames(8, dtype=torch.bfloat16)), QUESTION, longest=4))
+        list(rekv.answer(watched(rekv, frames(8, dtype=torch.bfloat16)), QUESTION, max_tokens=4))
     )
 
 
@@ -375,14 +378,14 @@ def test_a_memory_asked_by_ids_alone_keeps_no_representatives_and_answers_the_sa
     store = open_store(tmp_path, bare.identity)
     slim, _ = bare.step(bare.init_state(store), frames(6))
     ids = [1, 3, 4]
-    expected = list(full.answer(state, QUESTION, ids=ids, longest=6))
-    assert list(bare.answer(slim, QUESTION, ids=ids, longest=6)) == expected
+    expected = list(full.answer(state, QUESTION, ids=ids, max_tokens=6))
+    assert list(bare.answer(slim, QUESTION, ids=ids, max_tokens=6)) == expected
     assert store.sizes.table == 0 < state.store.sizes.table
     bare.flush(slim)
     store.close()
     again = open_store(tmp_path, bare.identity)
     resumed, _ = bare.step(bare.init_state(again), frames(2, first=6))
-    assert list(bare.answer(resumed, QUESTION, ids=ids, longest=6)) == expected
+    assert list(bare.answer(resumed, QUESTION, ids=ids, max_tokens=6)) == expected
     assert again.lost == ()
     with pytest.raises(ValueError, match="give their ids"):
         bare.retrieve(resumed, QUESTION)

@@ -5,10 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.language.decoder import DecoderConfig, DecoderLayer
+from models.language.decoder import DecoderConfig, DenseLayer
 from models.memory.recall_probe import Recall, Trial, internal, layer_bias, recall
 from models.memory.rekv import Frame, Rekv, RekvConfig
-from models.memory.retrieval import best, local_line, position_bias, recent, score, uniform
+from models.memory.retrieval import (
+    local_line,
+    position_bias,
+    recent,
+    score_blocks,
+    top_rows,
+    uniform,
+)
 from tests.models.memory.made import OPENING, QUESTION, TINY, TOKENS, decoder, frames
 
 
@@ -18,7 +25,7 @@ def normal(*shape: int, seed: int) -> Tensor:
 
 def test_a_score_is_the_product_with_keys_given_to_every_query_head() -> None:
     keys, query = normal(5, 2, 8, seed=1), normal(6, 8, seed=2)
-    found = score(keys.flatten(1), query, scoring="dot", span=0)
+    found = score_blocks(keys.flatten(1), query, scoring="dot", span=0)
     for row in range(5):
         expanded = sum(float(keys[row, head // 3] @ query[head]) for head in range(6))
         assert float(found[row]) == pytest.approx(expanded, abs=1e-5)
@@ -46,7 +53,7 @@ def test_a_steady_drift_is_taken_away_up_to_the_ends() -> None:
 def test_the_best_come_in_order_of_time_and_of_equals_the_earlier(
     values: list[int], count: int
 ) -> None:
-    rows = best(torch.tensor(values, dtype=torch.float32), count).tolist()
+    rows = top_rows(torch.tensor(values, dtype=torch.float32), count).tolist()
     ranked = sorted(range(len(values)), key=lambda i: (-values[i], i))
     assert rows == sorted(ranked[:count])
 
@@ -74,10 +81,10 @@ def test_a_drift_hides_what_is_asked_for_and_centring_shows_it() -> None:
     direction = direction / direction.norm()
     keys = 0.1 * normal(200, 16, seed=4) + torch.linspace(0, 8, 200)[:, None] * direction
     keys[60] += 2 * direction
-    raw = score(keys, query, scoring="dot", span=32)
-    centred = score(keys, query, scoring="centred", span=32)
-    assert 60 not in best(raw, 40)
-    assert best(centred, 1).tolist() == [60]
+    raw = score_blocks(keys, query, scoring="dot", span=32)
+    centred = score_blocks(keys, query, scoring="centred", span=32)
+    assert 60 not in top_rows(raw, 40)
+    assert top_rows(centred, 1).tolist() == [60]
     assert position_bias(raw) > 0.9
     assert abs(position_bias(centred)) < 0.2
 
@@ -119,7 +126,7 @@ def asking_decoder(*, loud: bool) -> Rekv:
     config = PLAIN
     model = decoder(config)
     for layer in model.layers:
-        assert isinstance(layer, DecoderLayer)
+        assert isinstance(layer, DenseLayer)
         layer.query.weight.data = torch.eye(32)
         layer.key.weight.data = torch.eye(32)
         layer.out.weight.data.zero_()

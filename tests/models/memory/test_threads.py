@@ -17,8 +17,8 @@ import torch
 from models.assistant.small_model import SmallModel, SmallModelMemory
 from models.language import smollm2
 from models.language.decoder import Decoder
-from models.memory.kv_store.tiers import Budget, open_store
-from models.memory.prefill import State
+from models.memory.kv_store.tiers import StoreBudget, open_store
+from models.memory.prefill import RekvState
 from models.memory.rekv import Rekv, RekvConfig
 from tests.models.assistant.test_small_model import BALL, CUP, DOG, model, picture
 from tests.models.language.quantized import quantised
@@ -41,7 +41,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Decoder:
     if request.param == "float64":
         return decoder(dtype=torch.float64)
     quantised.saved(tmp_path)
-    return smollm2.load_packed(tmp_path, quantised.changes()).decoder
+    return smollm2.load_quantized(tmp_path, quantised.changes()).decoder
 
 
 @dataclass(slots=True, eq=False)
@@ -53,16 +53,16 @@ class Answered:
     tokens: list[list[int]] = field(default_factory=list)
 
 
-def ask(rekv: Rekv, state: State, until: float, *, by_ids: bool) -> list[int]:
+def ask(rekv: Rekv, state: RekvState, until: float, *, by_ids: bool) -> list[int]:
     question = QUESTION % rekv.decoder.config.vocabulary
     ids = None
     if by_ids:
         table = state.store.table
         ids = [block.id for block in table.blocks if block.end <= until][::3]
-    return list(rekv.answer(state, question, until=until, ids=ids, longest=3))
+    return list(rekv.answer(state, question, until=until, ids=ids, max_tokens=3))
 
 
-def keep_asking(rekv: Rekv, state: State, done: threading.Event, *, by_ids: bool) -> Answered:
+def keep_asking(rekv: Rekv, state: RekvState, done: threading.Event, *, by_ids: bool) -> Answered:
     """Ask about all that is stored, again and again, once more when all is."""
     said = Answered()
     over = False
@@ -88,7 +88,7 @@ def test_sessions_that_share_a_model_answer_while_they_store_as_they_do_afterwar
     states = []
     for number, stream in enumerate(streams):
         # Room for a few blocks in RAM: most answers read some from the disk.
-        store = open_store(tmp_path / str(number), rekv.identity, Budget(ram=6 * size))
+        store = open_store(tmp_path / str(number), rekv.identity, StoreBudget(ram=6 * size))
         states.append(rekv.step(rekv.init_state(store), stream[:BEFORE])[0])
     done = [threading.Event() for _ in states]
 
@@ -122,7 +122,7 @@ def test_sessions_that_share_a_model_answer_while_they_store_as_they_do_afterwar
 
 def test_parts_of_a_packed_layer_may_be_run_by_several_threads_at_once(tmp_path: Path) -> None:
     quantised.saved(tmp_path)
-    packed = smollm2.load_packed(tmp_path).decoder
+    packed = smollm2.load_quantized(tmp_path).decoder
     inputs = [torch.randn(n, quantised.WIDTH, generator=made(n)) for n in (1, 1, 5, 30) * 8]
     with torch.no_grad():
         expected = [packed.scores(packed(x)) for x in inputs]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from models.errors import WeightsError
 from models.vision.class_names import NAMES, SPOKEN, grouped
-from models.vision.efficientnet import FILE, EfficientNet, SameConv, load
+from models.vision.efficientnet import FILE, EfficientNet, SamePaddingConv2d, load
 from tests.models.packaged import folder
 
 
@@ -20,7 +20,7 @@ from tests.models.packaged import folder
 @given(st.integers(4, 20), st.sampled_from([1, 3, 5]), st.sampled_from([1, 2]))
 def test_padding_is_that_of_tensorflow(size: int, kernel: int, stride: int) -> None:
     """`SAME` there: ceil(size / stride) outputs, and the odd pixel goes after."""
-    conv = SameConv(1, 1, kernel, stride)
+    conv = SamePaddingConv2d(1, 1, kernel, stride)
     x = torch.randn(1, 1, size, size, generator=torch.Generator().manual_seed(size))
     outputs = -(-size // stride)
     before = max(0, (outputs - 1) * stride + kernel - size) // 2
@@ -35,7 +35,7 @@ def test_a_map_averages_to_the_score_of_its_class() -> None:
     classes = torch.tensor([3, 700])
     with torch.no_grad():
         scores = model._fc(features.mean((-2, -1)))[[0, 1], classes]
-        maps = model.maps(features, classes)
+        maps = model.activation_maps(features, classes)
     torch.testing.assert_close(maps.mean((-2, -1)), scores - model._fc.bias[classes])
 
 
@@ -64,5 +64,7 @@ def test_the_real_classifier_knows_a_cheetah() -> None:
     photograph = Path(gradio.__file__).parent / "media_assets/images/cheetah1.jpg"
     pixels = np.array(Image.open(photograph).convert("RGB").resize((224, 224)))
     model = load(folder("efficientnet-lite0"))
-    shares = model.shares(model.features(torch.from_numpy(pixels).permute(2, 0, 1)[None].float()))
+    shares = model.probabilities(
+        model.features(torch.from_numpy(pixels).permute(2, 0, 1)[None].float())
+    )
     assert NAMES[int(grouped(shares[0]).argmax())] == "cheetah"

@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import WeightsError
-from models.vision.person_detector import Persons, Ssd, anchors, decode, distinct, load
+from models.vision.person_detector import (
+    PersonDetector,
+    SsdLite,
+    anchors,
+    decode_boxes,
+    load,
+    non_max_suppression,
+)
 from tests.models.packaged import folder
 from tests.models.vision.test_graphdef import constant
 
@@ -17,7 +24,7 @@ GOLDEN = Path(__file__).parent / "persons_tensorflow.npz"
 
 
 def test_there_are_as_many_anchors_as_scores() -> None:
-    differences, scores = Ssd().eval()(torch.zeros(3, 300, 300))
+    differences, scores = SsdLite().eval()(torch.zeros(3, 300, 300))
     assert len(anchors()) == len(differences) == len(scores) == 1917  # Liu et al., at 300 pixels
 
 
@@ -25,7 +32,7 @@ def test_there_are_as_many_anchors_as_scores() -> None:
 @given(st.integers(0, 1916))
 def test_no_difference_is_the_anchor_itself(index: int) -> None:
     around = anchors()[index : index + 1]
-    top, left, bottom, right = decode(torch.zeros(1, 4), around)[0].tolist()
+    top, left, bottom, right = decode_boxes(torch.zeros(1, 4), around)[0].tolist()
     y, x, height, width = around[0].tolist()
     assert top == pytest.approx(max(0, y - height / 2), abs=1e-6)
     assert right == pytest.approx(min(1, x + width / 2), abs=1e-6)
@@ -35,8 +42,8 @@ def test_no_difference_is_the_anchor_itself(index: int) -> None:
 
 def test_of_boxes_over_each_other_the_surest_stays() -> None:
     boxes = torch.tensor([[0, 0, 1, 0.5], [0, 0, 1, 0.48], [0, 0.5, 1, 1], [0, 0, 0.5, 0.5]])
-    assert distinct(boxes, torch.tensor([0.6, 0.9, 0.7, 0.5])) == [1, 2, 3]
-    assert distinct(boxes[:0], torch.zeros(0)) == []
+    assert non_max_suppression(boxes, torch.tensor([0.6, 0.9, 0.7, 0.5])) == [1, 2, 3]
+    assert non_max_suppression(boxes[:0], torch.zeros(0)) == []
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
@@ -46,7 +53,10 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
 
 def test_nothing_is_found_where_nothing_is_sure() -> None:
-    assert Persons(Ssd().eval()).find(np.zeros((300, 300, 3), np.uint8), surer=1.1) == []
+    assert (
+        PersonDetector(SsdLite().eval()).detect(np.zeros((300, 300, 3), np.uint8), min_score=1.1)
+        == []
+    )
 
 
 def scene() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from models.assistant.scene import perception as eyes
+from models.assistant.scene import perception
 from models.assistant.scene.perception import Perception
 from models.vision.class_names import NAMES, SPOKEN
 from models.vision.efficientnet import EfficientNet
 from models.vision.person_detector import Person
-from models.vision.relevance import covered, relevance, scaled
+from models.vision.relevance import coverage, normalized, relevance
 from tests.models.assistant.scene.test_perception import photograph
 from tests.models.packaged import folder
 
@@ -59,13 +59,13 @@ def test_a_box_covers_as_much_of_the_map_as_of_the_picture(
     across: list[float], down: list[float]
 ) -> None:
     box = Person(across[0], down[0], across[1], down[1], 1.0)
-    shown = covered(box)
+    shown = coverage(box)
     assert 0 <= float(shown.min()) <= float(shown.max()) <= 1
     assert float(shown.mean()) == pytest.approx(box.area, abs=1e-5)  # float32
 
 
 def test_a_map_without_any_difference_matters_nowhere() -> None:
-    assert not scaled(torch.full((7, 7), 3.0)).any()
+    assert not normalized(torch.full((7, 7), 3.0)).any()
 
 
 @pytest.mark.slow
@@ -73,11 +73,11 @@ def test_a_map_without_any_difference_matters_nowhere() -> None:
 def test_a_real_cheetah_matters_where_it_is(shift: int, side: slice) -> None:
     home = folder("efficientnet-lite0").parent
     folder("persons")
-    real: Perception = eyes.load(home)
+    real: Perception = perception.load(home)
     cheetah = np.array(Image.fromarray(photograph("cheetah1.jpg")).resize((240, 240)))
     wide = np.full((240, 520, 3), 128, np.uint8)
     wide[:, shift * 280 : shift * 280 + 240] = cheetah
-    shown = real.look(wide, 0.0).relevance
+    shown = real.analyze(wide, 0.0).relevance
     assert shown.shape == (7, 7)
     assert float(shown.max()) == pytest.approx(1.0)
     assert float(shown[:, side].sum()) > 0.8 * float(shown.sum())

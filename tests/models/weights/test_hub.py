@@ -110,7 +110,7 @@ def test_a_pulled_llava_onevision_loads_and_sees_as_before(tmp_path: Path, shard
         pulled(small, tmp_path)
     pixels = torch.arange(2 * 45 * 45 * 3).reshape(2, 45, 45, 3).to(torch.uint8)
     ours, theirs = (read_llava_onevision(at) for at in (hub.path(NAME, tmp_path), made))
-    assert torch.equal(ours.see(pixels), theirs.see(pixels))
+    assert torch.equal(ours.encode_frames(pixels), theirs.encode_frames(pixels))
 
 
 def test_a_pulled_qwen25_vl_loads(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_pulled_qwen25_vl_loads(tmp_path: Path) -> None:
     files = {file.name: file.read_bytes() for file in (tmp_path / "made").iterdir()}
     with hub_served({HUB_MODELS[name].repository: files}) as small:
         hub.fetch(find_release(HUB_MODELS[name], small.hub), tmp_path / name, small.hub)
-    assert read_qwen25_vl(hub.path(name, tmp_path), rows=2, columns=2).pace == 2
+    assert read_qwen25_vl(hub.path(name, tmp_path), rows=2, columns=2).positions_per_second == 2
 
 
 def test_of_a_model_that_draws_exactly_the_listed_files_are_fetched(tmp_path: Path) -> None:

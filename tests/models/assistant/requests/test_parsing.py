@@ -9,17 +9,17 @@ from models.assistant.requests.parsing import (
     WHO,
     WHOSE,
     Request,
-    Stop,
-    Unwatchable,
-    parse,
+    StopRequest,
+    UnsupportedRequest,
+    parse_request,
 )
 from models.assistant.requests.phrases import confirmation
-from models.assistant.scene.query_parsing import named
+from models.assistant.scene.query_parsing import find_name_ids
 from models.vision.class_names import NAMES
 
 
-def asked(text: str) -> Request:
-    found = parse(text)
+def parsed(text: str) -> Request:
+    found = parse_request(text)
     assert isinstance(found, Request), (text, found)
     return found
 
@@ -56,24 +56,24 @@ REQUESTS = [
 
 @pytest.mark.parametrize(("text", "label", "gone", "change"), REQUESTS)
 def test_a_request_is_understood(text: str, label: str, gone: bool, change: bool) -> None:
-    request = asked(text)
-    assert (request.target.label, request.gone, request.change) == (label, gone, change)
+    request = parsed(text)
+    assert (request.target.label, request.absent, request.on_change) == (label, gone, change)
     assert not request.repeat
 
 
 def test_columns_persons_and_colours_are_those_the_eyes_use() -> None:
-    red = asked("tell me when you see my red cup").target
-    assert (red.names, red.colour, red.people) == (named("cup"), "red", 0)
-    assert asked("tell me when a dog or a person comes in").target.people == 1
-    orange = asked("tell me when you see an orange").target
-    assert (orange.names, orange.colour) == (frozenset({NAMES.index("orange")}), "")
-    assert len(asked("tell me when you see an animal").target.names) > 100
+    red = parsed("tell me when you see my red cup").target
+    assert (red.name_ids, red.colour, red.people) == (find_name_ids("cup"), "red", 0)
+    assert parsed("tell me when a dog or a person comes in").target.people == 1
+    orange = parsed("tell me when you see an orange").target
+    assert (orange.name_ids, orange.colour) == (frozenset({NAMES.index("orange")}), "")
+    assert len(parsed("tell me when you see an animal").target.name_ids) > 100
 
 
 @pytest.mark.parametrize("word", ["whenever", "every time", "each time"])
 def test_words_for_always_make_it_speak_each_time(word: str) -> None:
-    assert asked(f"tell me {word} someone comes in").repeat
-    assert asked(f"{word} someone comes in, tell me").repeat
+    assert parsed(f"tell me {word} someone comes in").repeat
+    assert parsed(f"{word} someone comes in, tell me").repeat
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_words_for_always_make_it_speak_each_time(word: str) -> None:
     ],
 )
 def test_the_word_to_say_is_kept(text: str, word: str) -> None:
-    assert asked(text).word == word
+    assert parsed(text).phrase == word
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_word_to_say_is_kept(text: str, word: str) -> None:
     ],
 )
 def test_an_ordinary_question_is_no_request(text: str) -> None:
-    assert parse(text) is None
+    assert parse_request(text) is None
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ def test_an_ordinary_question_is_no_request(text: str) -> None:
     ],
 )
 def test_what_the_eyes_cannot_know_is_refused_with_a_sentence(text: str, says: str) -> None:
-    found = parse(text)
-    assert isinstance(found, Unwatchable)
-    assert says in found.sentence
+    found = parse_request(text)
+    assert isinstance(found, UnsupportedRequest)
+    assert says in found.reason
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_what_the_eyes_cannot_know_is_refused_with_a_sentence(text: str, says: s
     ],
 )
 def test_what_is_not_looked_at_is_said_in_the_confirmation(text: str, caveat: str) -> None:
-    assert caveat in confirmation(asked(text))
+    assert caveat in confirmation(parsed(text))
 
 
 @pytest.mark.parametrize(
@@ -157,25 +157,29 @@ def test_what_is_not_looked_at_is_said_in_the_confirmation(text: str, caveat: st
     ["stop watching", "forget it", "Never mind.", "you can stop watching now", "cancel that"],
 )
 def test_a_plain_stop_is_about_all(text: str) -> None:
-    assert parse(text) == Stop()
+    assert parse_request(text) == StopRequest()
 
 
 def test_a_stop_may_name_what_it_ends() -> None:
-    assert parse("stop watching for my cup") == Stop(named("cup"))
-    assert parse("you don't need to watch for the cup any more") == Stop(named("cup"))
-    assert parse("stop telling me when someone comes in") == Stop(persons=True)
+    assert parse_request("stop watching for my cup") == StopRequest(find_name_ids("cup"))
+    assert parse_request("you don't need to watch for the cup any more") == StopRequest(
+        find_name_ids("cup")
+    )
+    assert parse_request("stop telling me when someone comes in") == StopRequest(persons=True)
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_answered(text: str) -> None:
-    assert parse(text) is None or isinstance(parse(text), Request | Unwatchable | Stop)
+    assert parse_request(text) is None or isinstance(
+        parse_request(text), Request | UnsupportedRequest | StopRequest
+    )
 
 
 @given(st.sampled_from(NAMES))
 def test_every_name_the_eyes_know_can_be_watched_for(name: str) -> None:
-    request = asked(f"Let me know when you see the {name}")
-    assert NAMES.index(name) in request.target.names
+    request = parsed(f"Let me know when you see the {name}")
+    assert NAMES.index(name) in request.target.name_ids
 
 
 def test_a_very_long_request_is_read_in_no_time() -> None:
-    assert parse("tell me when " + "the dog is on the table and " * 500) is not None
+    assert parse_request("tell me when " + "the dog is on the table and " * 500) is not None

@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from models.assistant.requests.evidence import Tuning, evidence
-from models.assistant.requests.parsing import Request, Stop, parse
-from models.assistant.requests.phrases import awaited, confirmation
+from models.assistant.requests.evidence import EvidenceConfig, log_odds
+from models.assistant.requests.parsing import Request, StopRequest, parse_request
+from models.assistant.requests.phrases import condition, confirmation
 from models.assistant.requests.standing_requests import (
     RequestDecision,
     RequestTracker,
     TrackedRequests,
 )
-from models.assistant.scene import perception as eyes
+from models.assistant.scene import perception
 from models.assistant.scene.perception import Observation
 from models.assistant.scene.scene_entry import SceneEntry
 from models.errors import TooManyRequestsError
@@ -30,18 +30,18 @@ STANDING = RequestTracker()
 BLACK = Observation(SceneEntry(time=0.0, names=()), torch.zeros(len(NAMES)))
 
 
-def look(time: float, *, people: int = 0, colour: str = "", **shares: float) -> Observation:
-    """Return a look of sure persons and given shares."""
+def look(time: float, *, people: int = 0, colour: str = "", **probabilities: float) -> Observation:
+    """Return a look of sure persons and given probabilities."""
     seen = torch.full((len(NAMES),), 1e-4)
-    for name, share in shares.items():
-        seen[NAMES.index(name)] = share
-    main = max(shares, key=lambda name: shares[name], default="wall")
+    for name, probability in probabilities.items():
+        seen[NAMES.index(name)] = probability
+    main = max(probabilities, key=lambda name: probabilities[name], default="wall")
     moment = SceneEntry(time=time, names=((main, 1.0),), colour=colour, people=people)
-    return Observation(moment, seen, persons=(0.95,) * people)
+    return Observation(moment, seen, person_scores=(0.95,) * people)
 
 
-def asked(text: str) -> Request:
-    request = parse(text)
+def parsed(text: str) -> Request:
+    request = parse_request(text)
     assert isinstance(request, Request)
     return request
 
@@ -49,7 +49,7 @@ def asked(text: str) -> Request:
 def watching(*texts: str) -> TrackedRequests:
     state = STANDING.init_state()
     for text in texts:
-        state = STANDING.add(state, asked(text), 0.0)
+        state = STANDING.add(state, parsed(text), 0.0)
     return state
 
 
@@ -74,8 +74,8 @@ def test_someone_who_comes_in_is_announced_once() -> None:
     assert len(noticed) == 1
     assert 10 <= noticed[0].time <= 12
     assert noticed[0].sentence == "Someone has come into view."
-    assert noticed[0].moment.people == 1
-    assert state.watches == ()
+    assert noticed[0].scene.people == 1
+    assert state.requests == ()
 
 
 def test_someone_who_is_there_already_does_not_come_in() -> None:
@@ -97,7 +97,7 @@ def test_each_time_means_each_time() -> None:
     visits = scene(0, 10, cat=0.9) + scene(5, 10) + scene(10, 10, cat=0.9) + scene(15, 10)
     state, noticed = shown(state, visits)
     assert [note.time < 10 for note in noticed] == [True, False]
-    assert len(state.watches) == 1
+    assert len(state.requests) == 1
 
 
 def test_a_dog_that_leaves_must_have_been_seen() -> None:
@@ -119,7 +119,9 @@ def test_nobody_is_said_at_once_or_only_after_somebody() -> None:
 
 def test_a_covered_camera_is_no_empty_room() -> None:
     state, _ = shown(watching("warn me if nobody is in the room any more"), scene(0, 10, people=1))
-    dark = [Observation(SceneEntry(time=5 + i / 2, names=()), BLACK.shares) for i in range(100)]
+    dark = [
+        Observation(SceneEntry(time=5 + i / 2, names=()), BLACK.probabilities) for i in range(100)
+    ]
     assert shown(state, dark)[1] == []
 
 
@@ -153,7 +155,7 @@ def test_more_looks_in_the_same_time_are_no_more_evidence() -> None:
         state = watching("tell me when someone comes in")
         state, _ = STANDING.step(state, look(0.0, people=1))
         state, _ = shown(state, [look(i / rate) for i in range(1, rate // 2 + 1)])
-        return state.watches[0].sum
+        return state.requests[0].log_odds
 
     assert sum_after(20) == pytest.approx(sum_after(2))
 
@@ -169,22 +171,22 @@ def test_too_many_requests_are_refused_and_the_others_stand() -> None:
     standing = RequestTracker(limit=2)
     state = standing.init_state()
     for _ in range(2):
-        state = standing.add(state, asked("tell me when someone comes in"), 0.0)
+        state = standing.add(state, parsed("tell me when someone comes in"), 0.0)
     with pytest.raises(TooManyRequestsError, match="watching for 2 things"):
-        standing.add(state, asked("tell me when you see a cup"), 0.0)
-    assert len(state.watches) == 2
+        standing.add(state, parsed("tell me when you see a cup"), 0.0)
+    assert len(state.requests) == 2
 
 
 def test_stopping_ends_what_is_named_or_all() -> None:
     state = watching("tell me when someone comes in", "tell me when you see a cup")
-    cup = parse("stop watching for the cup")
-    assert isinstance(cup, Stop)
+    cup = parse_request("stop watching for the cup")
+    assert isinstance(cup, StopRequest)
     rest, ended = STANDING.stop(state, cup)
     assert [watch.request.target.label for watch in ended] == ["a cup"]
-    assert [watch.request.target.label for watch in rest.watches] == ["someone"]
-    nothing, ended = STANDING.stop(state, Stop())
-    assert (nothing.watches, len(ended)) == ((), 2)
-    assert STANDING.stop(nothing, Stop())[1] == []
+    assert [watch.request.target.label for watch in rest.requests] == ["someone"]
+    nothing, ended = STANDING.stop(state, StopRequest())
+    assert (nothing.requests, len(ended)) == ((), 2)
+    assert STANDING.stop(nothing, StopRequest())[1] == []
 
 
 @pytest.mark.parametrize(
@@ -201,9 +203,9 @@ def test_stopping_ends_what_is_named_or_all() -> None:
     ],
 )
 def test_the_confirmation_says_what_is_watched_for(text: str, sentence: str) -> None:
-    request = asked(text)
+    request = parsed(text)
     assert confirmation(request) == sentence
-    assert sentence.endswith(f"{awaited(request)}.")
+    assert sentence.endswith(f"{condition(request)}.")
 
 
 @pytest.mark.slow
@@ -212,15 +214,15 @@ def test_a_cheetah_on_a_real_photograph_is_announced_within_two_seconds() -> Non
 
     home = folder("efficientnet-lite0").parent
     folder("persons")
-    sight = eyes.load(home)
+    sight = perception.load(home)
     pictures = Path(gradio.__file__).parent / "media_assets/images"
     tower, cheetah = (
-        sight.look(np.array(Image.open(pictures / name).convert("RGB")), 0.0)
+        sight.analyze(np.array(Image.open(pictures / name).convert("RGB")), 0.0)
         for name in ("tower.jpg", "cheetah1.jpg")
     )
     shown_ = [tower] * 8 + [cheetah] * 8
     looks = [
-        replace(seen, moment=replace(seen.moment, time=at / 2)) for at, seen in enumerate(shown_)
+        replace(seen, scene=replace(seen.scene, time=at / 2)) for at, seen in enumerate(shown_)
     ]
     asking = ("tell me when a cheetah appears", "tell me when someone comes in")
     _, noticed = shown(watching(*asking), looks)
@@ -242,30 +244,30 @@ TEXTS = (
 
 def world(drawn: list[tuple[int, float, float, bool]]) -> list[Observation]:
     time, out = 0.0, []
-    for people, share, gap, red in drawn:
+    for people, probability, gap, red in drawn:
         time += gap
-        out.append(look(time, people=people, cup=share, colour="red" if red else "blue"))
+        out.append(look(time, people=people, cup=probability, colour="red" if red else "blue"))
     return out
 
 
 def plainly(request: Request, looks: Sequence[Observation]) -> list[float]:
     """Return when a request that stands each time is due: the slow reference, from the start."""
-    tuning = Tuning()
-    cap = tuning.weighing(request.target).cap
+    tuning = EvidenceConfig()
+    cap = tuning.model_for(request.target).cap
     times = []
     for end in range(1, len(looks) + 1):
         history: list[bool] = []
         total, crossed = 0.0, -1
         for index, seen in enumerate(looks[:end]):
-            gap = seen.moment.time - looks[index - 1].moment.time if index else 0.5
-            total += min(gap / 0.5, 1) * evidence(request.target, seen, tuning)
+            gap = seen.scene.time - looks[index - 1].scene.time if index else 0.5
+            total += min(gap / 0.5, 1) * log_odds(request.target, seen, tuning)
             total = max(-cap, min(cap, total))
-            if abs(total) >= tuning.sure and (not history or history[-1] is not (total > 0)):
+            if abs(total) >= tuning.threshold and (not history or history[-1] is not (total > 0)):
                 history.append(total > 0)
                 crossed = index
-        decided = crossed == end - 1 and history[-1] is not request.gone
-        if decided and (len(history) > 1 or not request.change):
-            times.append(looks[end - 1].moment.time)
+        decided = crossed == end - 1 and history[-1] is not request.absent
+        if decided and (len(history) > 1 or not request.on_change):
+            times.append(looks[end - 1].scene.time)
     return times
 
 
@@ -278,7 +280,7 @@ def test_steps_speak_when_the_plain_reference_does(
     _, noticed = shown(watching(*TEXTS), looks)
     for number, text in enumerate(TEXTS, 1):
         said = [note.time for note in noticed if note.id == number]
-        assert said == plainly(asked(text), looks)
+        assert said == plainly(parsed(text), looks)
 
 
 @settings(max_examples=40)

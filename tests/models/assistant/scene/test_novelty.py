@@ -7,7 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.assistant.scene.novelty import BURST, CROWD, REFILL, NoveltyState, rest, settle
+from models.assistant.scene.novelty import (
+    BURST,
+    MAX_PEOPLE,
+    REFILL,
+    NoveltyState,
+    select_final,
+    select_novel,
+)
 from models.assistant.scene.perception import Observation
 from models.assistant.scene.scene_entry import SceneEntry
 from models.vision.class_names import NAMES
@@ -18,23 +25,23 @@ SHOWN = st.lists(
 )
 
 
-def look(name: str, time: float, *, share: float = 0.9, people: int = 0) -> Observation:
-    shares = torch.zeros(len(NAMES))
+def look(name: str, time: float, *, probability: float = 0.9, people: int = 0) -> Observation:
+    probabilities = torch.zeros(len(NAMES))
     if name in NAMES:
-        shares[NAMES.index(name)] = share
+        probabilities[NAMES.index(name)] = probability
     names = ((name, 1.0),) if name else ()
-    return Observation(SceneEntry(time=time, names=names, people=people), shares)
+    return Observation(SceneEntry(time=time, names=names, people=people), probabilities)
 
 
 def kept(looks: list[Observation], *, every: float = EVERY) -> list[tuple[float, str]]:
     state = NoveltyState()
     found: list[Observation] = []
     for each in looks:
-        state, fresh = settle(state, each, every=every)
+        state, fresh = select_novel(state, each, interval=every)
         found += fresh
     if looks:
-        found += rest(state, looks[-1])[1]
-    return [(one.moment.time, one.moment.names[0][0] if one.moment.names else "") for one in found]
+        found += select_final(state, looks[-1])[1]
+    return [(one.scene.time, one.scene.names[0][0] if one.scene.names else "") for one in found]
 
 
 def test_a_clear_change_counts_at_once_with_the_last_sight_of_what_was_there() -> None:
@@ -44,7 +51,7 @@ def test_a_clear_change_counts_at_once_with_the_last_sight_of_what_was_there() -
 
 def test_an_unclear_change_counts_from_its_first_look_once_it_has_stayed() -> None:
     looks = [look("cup", 0.0), look("cup", 0.5)]
-    unclear = [look("dog", t, share=0.15) for t in (1.0, 1.5, 2.0)]
+    unclear = [look("dog", t, probability=0.15) for t in (1.0, 1.5, 2.0)]
     assert kept([*looks, *unclear[:2], look("cup", 2.0)]) == [(0.0, "cup"), (2.0, "cup")]
     assert kept([*looks, *unclear])[:3] == [(0.0, "cup"), (0.5, "cup"), (1.0, "dog")]
 
@@ -52,14 +59,14 @@ def test_an_unclear_change_counts_from_its_first_look_once_it_has_stayed() -> No
 def test_a_person_counts_once_seen_twice_and_one_more_in_a_crowd_does_not() -> None:
     looks = [look("cup", t / 2, people=int(t in (3, 5, 6, 7))) for t in range(8)]
     assert [time for time, _ in kept(looks)] == [0.0, 2.0, 2.5, 3.5]
-    crowd = [look("cup", t / 2, people=CROWD + t % 4) for t in range(19)]
+    crowd = [look("cup", t / 2, people=MAX_PEOPLE + t % 4) for t in range(19)]
     assert kept(crowd) == [(0.0, "cup"), (9.0, "cup")]
 
 
 def test_a_glimpse_of_what_was_not_there_for_a_minute_is_remembered_once() -> None:
     looks = [look("cup", t / 2) for t in range(180)]
     for at in (10, 14, 170):
-        looks[at] = look("dog", at / 2, share=0.25)
+        looks[at] = look("dog", at / 2, probability=0.25)
     assert [time for time, name in kept(looks) if name == "dog"] == [5.0, 85.0]
 
 
@@ -70,9 +77,9 @@ def test_a_scene_that_lasts_is_remembered_now_and_then() -> None:
 
 def test_an_hour_of_flicker_is_remembered_no_more_than_now_and_then() -> None:
     rng = random.Random(5)
-    for share in (0.2, 0.9):  # what wavers, and a strobe between clear pictures
+    for probability in (0.2, 0.9):  # what wavers, and a strobe between clear pictures
         names = [rng.choice(["cup", "dog", "ball", "clock", ""]) for _ in range(7200)]
-        looks = [look(name, index / 2, share=share) for index, name in enumerate(names)]
+        looks = [look(name, index / 2, probability=probability) for index, name in enumerate(names)]
         count = len(kept(looks))
         assert count <= BURST + REFILL * 3600 + 3600 / EVERY
         assert count >= 3600 / EVERY
@@ -83,11 +90,13 @@ def test_an_hour_of_flicker_is_remembered_no_more_than_now_and_then() -> None:
 def test_looks_are_remembered_in_order_of_time_and_no_longer_apart_than_every(
     shown: list[tuple[str, float]],
 ) -> None:
-    looks = [look(name, i / 2, share=share) for i, (name, share) in enumerate(shown)]
+    looks = [
+        look(name, i / 2, probability=probability) for i, (name, probability) in enumerate(shown)
+    ]
     times = [time for time, _ in kept(looks, every=3.0)]
     assert times == sorted(set(times))
     assert all(later - earlier <= 3.0 for earlier, later in itertools.pairwise(times))
-    assert not looks or (times[0], times[-1]) == (0.0, looks[-1].moment.time)
+    assert not looks or (times[0], times[-1]) == (0.0, looks[-1].scene.time)
 
 
 @settings(deadline=None)
@@ -95,15 +104,17 @@ def test_looks_are_remembered_in_order_of_time_and_no_longer_apart_than_every(
 def test_later_looks_change_nothing_that_was_remembered_before(
     shown: list[tuple[str, float]], cut: int
 ) -> None:
-    looks = [look(name, i / 2, share=share) for i, (name, share) in enumerate(shown)]
+    looks = [
+        look(name, i / 2, probability=probability) for i, (name, probability) in enumerate(shown)
+    ]
 
     def along(part: list[Observation]) -> list[float]:
         state = NoveltyState()
         found: list[Observation] = []
         for each in part:
-            state, fresh = settle(state, each, every=EVERY)
+            state, fresh = select_novel(state, each, interval=EVERY)
             found += fresh
-        return [one.moment.time for one in found]
+        return [one.scene.time for one in found]
 
     first = along(looks[:cut])
     assert along(looks)[: len(first)] == first

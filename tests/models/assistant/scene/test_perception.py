@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from models.assistant.scene import perception as eyes
-from models.assistant.scene.perception import Perception, Pixels, likely
+from models.assistant.scene import perception
+from models.assistant.scene.perception import Perception, Pixels, name_candidates
 from models.vision.class_names import NAMES
 from tests.models.packaged import folder
 
@@ -17,7 +17,7 @@ from tests.models.packaged import folder
 def real() -> Perception:
     home = folder("efficientnet-lite0").parent
     folder("persons")
-    return eyes.load(home)
+    return perception.load(home)
 
 
 def photograph(name: str) -> Pixels:
@@ -30,21 +30,21 @@ def photograph(name: str) -> Pixels:
 def test_likely_names_are_squares_of_shares_that_sum_to_nearly_one() -> None:
     named = torch.zeros(len(NAMES))
     named[:4] = torch.tensor([0.6, 0.3, 0.08, 0.02])
-    names = likely(named)
+    names = name_candidates(named)
     assert [name for name, _ in names] == [NAMES[0], NAMES[1]]
     assert names[0][1] == pytest.approx(0.36 / (0.36 + 0.09 + 0.0064 + 0.0004))
 
 
-def shares(**named: float) -> torch.Tensor:
+def probabilities(**named: float) -> torch.Tensor:
     made = torch.zeros(len(NAMES))
-    for name, share in named.items():
-        made[NAMES.index(name)] = share
+    for name, probability in named.items():
+        made[NAMES.index(name)] = probability
     return made
 
 
 def test_where_no_name_is_likely_a_kind_is_named_or_nothing() -> None:
     def first(**named: float) -> str:
-        return likely(shares(**named))[0][0]
+        return name_candidates(probabilities(**named))[0][0]
 
     assert first(castle=0.25, church=0.2, palace=0.1) == "building"
     assert first(castle=0.4, church=0.3) == "castle"
@@ -54,11 +54,11 @@ def test_where_no_name_is_likely_a_kind_is_named_or_nothing() -> None:
 
 @pytest.mark.slow
 def test_a_cheetah_is_seen_and_nobody_with_it(real: Perception) -> None:
-    look = real.look(photograph("cheetah1.jpg"), 3.5)
-    assert look.moment.time == 3.5
-    assert look.moment.names[0][0] == "cheetah"
-    assert look.moment.people == 0
-    assert 0.7 < float(look.shares.sum()) <= 1.0  # the rest is noise
+    look = real.analyze(photograph("cheetah1.jpg"), 3.5)
+    assert look.scene.time == 3.5
+    assert look.scene.names[0][0] == "cheetah"
+    assert look.scene.people == 0
+    assert 0.7 < float(look.probabilities.sum()) <= 1.0  # the rest is noise
 
 
 @pytest.mark.slow
@@ -67,16 +67,16 @@ def test_a_thing_at_one_side_is_said_to_be_there(real: Perception, shift: int, p
     cheetah = np.array(Image.fromarray(photograph("cheetah1.jpg")).resize((240, 240)))
     wide = np.full((240, 520, 3), 128, np.uint8)
     wide[:, shift * 280 : shift * 280 + 240] = cheetah
-    assert real.look(wide, 0.0).moment.place == place
+    assert real.analyze(wide, 0.0).scene.place == place
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_in_a_picture_of_one_shade_nothing_is_seen(real: Perception, level: int) -> None:
-    look = real.look(np.full((480, 640, 3), level, np.uint8), 1.0)
-    assert look.moment.names == ()
-    assert look.moment.people == 0
-    assert not look.shares.any()
+    look = real.analyze(np.full((480, 640, 3), level, np.uint8), 1.0)
+    assert look.scene.names == ()
+    assert look.scene.people == 0
+    assert not look.probabilities.any()
 
 
 @pytest.mark.slow
@@ -84,4 +84,4 @@ def test_in_a_picture_of_one_shade_nothing_is_seen(real: Perception, level: int)
 def test_any_size_of_picture_can_be_looked_at(real: Perception, size: tuple[int, int]) -> None:
     rng = np.random.default_rng(2)
     pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
-    assert real.look(pixels, 0.0).moment.time == 0.0
+    assert real.analyze(pixels, 0.0).scene.time == 0.0

@@ -4,14 +4,19 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.assistant.scene.query_parsing import About, about
-from models.assistant.scene.scene_entry import SceneEntry, SearchResult, asked, found
+from models.assistant.scene.query_parsing import ParsedQuery, parse_query
+from models.assistant.scene.scene_entry import (
+    SceneEntry,
+    SearchResult,
+    question_text,
+    search_result_text,
+)
 from models.assistant.scene.scene_log import (
     LoggedEntry,
     SceneLog,
-    choose,
     from_lines,
     search,
+    select_entries,
     to_line,
 )
 from models.vision.class_names import NAMES
@@ -24,11 +29,11 @@ THINGS = st.lists(
 def entries(things: list[tuple[str, int]]) -> list[LoggedEntry]:
     made = []
     for index, (name, people) in enumerate(things):
-        shares = np.zeros(len(NAMES), np.float32)
+        probabilities = np.zeros(len(NAMES), np.float32)
         if name in NAMES:
-            shares[NAMES.index(name)] = 0.8
+            probabilities[NAMES.index(name)] = 0.8
         moment = SceneEntry(time=float(index), names=((name, 1.0),), people=people)
-        made.append(LoggedEntry(index, moment, shares, moment.time))
+        made.append(LoggedEntry(index, moment, probabilities, moment.time))
     return made
 
 
@@ -37,11 +42,11 @@ def entries(things: list[tuple[str, int]]) -> list[LoggedEntry]:
 def test_what_is_chosen_is_in_order_of_time_and_not_too_much(
     things: list[tuple[str, int]], count: int, question: str
 ) -> None:
-    chosen = choose(entries(things), about(question), count=count)
-    times = [entry.moment.time for entry in chosen]
+    chosen = select_entries(entries(things), parse_query(question), count=count)
+    times = [entry.scene.time for entry in chosen]
     assert times == sorted(set(times))
     assert len(chosen) == min(len(things), count) or len(chosen) < count
-    assert not things or chosen[-1].moment.time == len(things) - 1  # the newest, always
+    assert not things or chosen[-1].scene.time == len(things) - 1  # the newest, always
 
 
 @settings(deadline=None)
@@ -50,7 +55,10 @@ def test_first_and_last_sight_of_what_is_asked_about_are_among_them(
     things: list[tuple[str, int]], count: int
 ) -> None:
     places = [index for index, (name, _) in enumerate(things) if name == "cup"]
-    chosen = {e.block for e in choose(entries(things), about("Where is my mug?"), count=count)}
+    chosen = {
+        e.block
+        for e in select_entries(entries(things), parse_query("Where is my mug?"), count=count)
+    }
     assert not places or {places[0], places[-1]} <= chosen
 
 
@@ -58,32 +66,37 @@ def test_what_came_just_before_and_after_comes_along() -> None:
     things = (
         [("dog", 0)] * 20 + [("ball", 0)] + [("cup", 0)] * 3 + [("clock", 0)] + [("dog", 0)] * 20
     )
-    names = {e.main for e in choose(entries(things), about("What came before the cup?"), count=8)}
+    names = {
+        e.main
+        for e in select_entries(entries(things), parse_query("What came before the cup?"), count=8)
+    }
     assert names >= {"ball", "cup", "clock"}
 
 
 def test_a_thing_never_seen_takes_nothing_for_itself() -> None:
     things = [("dog", 0)] * 5 + [("ball", 0)] * 5
     for question in ("Did you see a cup?", "Hm?"):
-        chosen = choose(entries(things), about(question), count=6)
+        chosen = select_entries(entries(things), parse_query(question), count=6)
         assert [entry.block for entry in chosen] == [0, 5, 9]  # begins of scenes, and the newest
 
 
 def test_persons_are_found_by_their_number() -> None:
     things = [("dog", 0)] * 30
     things[7] = ("dog", 2)
-    assert 7 in {e.block for e in choose(entries(things), about("Was anyone here?"), count=4)}
+    assert 7 in {
+        e.block for e in select_entries(entries(things), parse_query("Was anyone here?"), count=4)
+    }
 
 
 def test_later_entries_and_forgotten_blocks_are_not_looked_at() -> None:
     diary = SceneLog(entries([("cup", 0)] * 10))
-    assert [e.block for e in diary.until(4.5, range(2, 8))] == [2, 3, 4]
-    assert [e.block for e in diary.until(None, [9])] == [9]
+    assert [e.block for e in diary.entries_until(4.5, range(2, 8))] == [2, 3, 4]
+    assert [e.block for e in diary.entries_until(None, [9])] == [9]
 
 
 def test_words_of_a_question_are_known_by_other_names() -> None:
     def names(question: str) -> set[str]:
-        return {NAMES[column] for column in about(question).names}
+        return {NAMES[column] for column in parse_query(question).name_ids}
 
     assert names("Have you seen my mug?") == {"cup"}
     assert names("Two German shepherds!") == {"dog"}
@@ -92,12 +105,12 @@ def test_words_of_a_question_are_known_by_other_names() -> None:
     assert "dog" not in names("Is there any fruit?")
     assert names("Is there an orange cup?") == {"cup"}
     assert names("What is on the screen?") == set()
-    assert about("What is it?") == About(frozenset(), persons=False)
-    assert about("Who came in?").persons
+    assert parse_query("What is it?") == ParsedQuery(frozenset(), persons=False)
+    assert parse_query("Who came in?").persons
 
 
 def said(question: str, things: list[tuple[str, int]]) -> list[str]:
-    return [found(find) for find in search(entries(things), about(question))]
+    return [search_result_text(find) for find in search(entries(things), parse_query(question))]
 
 
 def test_a_search_says_first_and_last_sight_of_each_thing_that_is_asked_about() -> None:
@@ -124,17 +137,17 @@ def test_a_search_for_what_came_before_or_after_says_what_is_beside_the_last_sig
 
 def test_order_goes_by_where_a_thing_is_the_main_one_not_beside_another() -> None:
     things = entries([("dog", 0), ("person", 1), ("ball", 2), ("clock", 0)])
-    (find,) = search(things, about("What came after the person?"))
+    (find,) = search(things, parse_query("What came after the person?"))
     assert (find.first, find.last, find.before, find.after) == (1.0, 1.0, "dog", "ball")
 
 
 def test_the_prompt_tells_finds_in_order_of_time_and_then_what_is_missing() -> None:
-    finds = search(entries([("dog", 0), ("cup", 0)]), about("A ball, a cup or a dog?"))
-    text = asked("A ball, a cup or a dog?", 9.0, finds)
+    finds = search(entries([("dog", 0), ("cup", 0)]), parse_query("A ball, a cup or a dog?"))
+    text = question_text("A ball, a cup or a dog?", 9.0, finds)
     assert (
         text == "It is 0:09. Search: dog 0:00, then cup now; ball not seen. A ball, a cup or a dog?"
     )
-    assert asked("Hm?", 9.0) == "It is 0:09. Hm?"
+    assert question_text("Hm?", 9.0) == "It is 0:09. Hm?"
 
 
 def test_a_word_that_the_eyes_do_not_know_is_said_to_be_unknown() -> None:
@@ -145,17 +158,17 @@ def test_a_word_that_the_eyes_do_not_know_is_said_to_be_unknown() -> None:
 
 def test_what_is_taken_for_granted_is_found_though_it_was_hardly_seen() -> None:
     things = entries([("dog", 0), ("ball", 0), ("dog", 0)])
-    things[1].shares[NAMES.index("cup")] = 0.04
-    (sure,) = search(things, about("Did you see a cup?"))
+    things[1].probabilities[NAMES.index("cup")] = 0.04
+    (sure,) = search(things, parse_query("Did you see a cup?"))
     assert sure == SearchResult(word="cup")
-    (newest,) = search(things[:2], about("Is there a cup?"))
+    (newest,) = search(things[:2], parse_query("Is there a cup?"))
     assert newest.now
-    (older,) = search(things, about("Is there a cup?"))
+    (older,) = search(things, parse_query("Is there a cup?"))
     assert not older.name
-    (supposed,) = search(things, about("What came after the cup?"))
+    (supposed,) = search(things, parse_query("What came after the cup?"))
     assert (supposed.first, supposed.last, supposed.now) == (1.0, 1.0, False)
-    things[2].shares[NAMES.index("cup")] = 0.3
-    (better,) = search(things, about("What came after the cup?"))
+    things[2].probabilities[NAMES.index("cup")] = 0.3
+    (better,) = search(things, parse_query("What came after the cup?"))
     assert (better.first, better.now) == (2.0, True)
 
 
@@ -164,7 +177,7 @@ def test_what_is_taken_for_granted_is_found_though_it_was_hardly_seen() -> None:
 def test_a_search_is_that_of_looking_at_every_entry(
     things: list[tuple[str, int]], name: str
 ) -> None:
-    (find,) = search(entries(things), about(f"Is there a {name}?"))
+    (find,) = search(entries(things), parse_query(f"Is there a {name}?"))
     places = [float(index) for index, (other, _) in enumerate(things) if other == name]
     assert bool(find.name) == bool(places)
     if places:
@@ -177,10 +190,10 @@ def test_a_search_is_that_of_looking_at_every_entry(
 def test_a_diary_is_read_back_as_it_was_written(things: list[tuple[str, int]]) -> None:
     written = entries(things)
     read = from_lines(to_line(entry) for entry in written).entries
-    assert [entry.moment for entry in read] == [entry.moment for entry in written]
+    assert [entry.scene for entry in read] == [entry.scene for entry in written]
     for one, other in zip(read, written, strict=True):
         assert one.block == other.block
-        np.testing.assert_allclose(one.shares, other.shares, atol=1e-3)
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-3)
 
 
 def test_a_line_cut_short_costs_only_itself() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.language.quantized.gguf import BLOCK, UNPACK, Stored
-from models.language.quantized.nibble_planes import PLANES, Q8_0, int8, joined, planes
+from models.language.quantized.nibble_planes import PLANES, Q8_0, concatenated, int8, nibble_planes
 
 ROWS, COLUMNS = 6, 2 * BLOCK
 
@@ -25,7 +25,7 @@ def stored(kind: int, seed: int) -> Stored:
 @given(kind=st.sampled_from(sorted(PLANES)), seed=st.integers(0, 10_000))
 def test_planes_sum_to_the_unpacked_matrix(kind: int, seed: int) -> None:
     matrix = stored(kind, seed)
-    made = planes(matrix)
+    made = nibble_planes(matrix)
     assert all(plane.q.max() < 16 and plane.q.dtype == np.uint8 for plane in made)
     total = sum(plane.floats().astype(np.float64) for plane in made)
     # float32: of 8 bits the planes are larger than what they sum to
@@ -34,7 +34,7 @@ def test_planes_sum_to_the_unpacked_matrix(kind: int, seed: int) -> None:
 
 def test_a_type_without_planes_is_named() -> None:
     with pytest.raises(ValueError, match="type 7 cannot be kept in 4 bits"):
-        planes(stored(7, 0))
+        nibble_planes(stored(7, 0))
     with pytest.raises(ValueError, match="expected a tensor of type 8, got one of type 3"):
         int8(stored(3, 0))
 
@@ -48,8 +48,8 @@ def test_whole_numbers_of_8_bits_times_their_scales_are_the_matrix() -> None:
 
 def test_rows_are_joined_and_reordered_with_their_scales() -> None:
     one, two = stored(3, 1), stored(3, 2)
-    (both,) = joined([planes(one), planes(two)])
+    (both,) = concatenated([nibble_planes(one), nibble_planes(two)])
     expected = np.concatenate([one.floats(), two.floats()])
     np.testing.assert_allclose(both.floats(), expected, rtol=1e-6)
     order = np.random.default_rng(0).permutation(2 * ROWS)
-    np.testing.assert_allclose(both.ordered(order).floats(), expected[order], rtol=1e-6)
+    np.testing.assert_allclose(both.reordered(order).floats(), expected[order], rtol=1e-6)

@@ -7,10 +7,10 @@ import onnxruntime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.language.quantized.onnx_graph import Graph
+from models.language.quantized.onnx_graph import OnnxGraph
 
 
-def session(graph: Graph) -> Any:  # onnxruntime has no annotations
+def session(graph: OnnxGraph) -> Any:  # onnxruntime has no annotations
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     given = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in graph.constants.values()]
@@ -24,7 +24,7 @@ def test_a_product_and_a_slope_are_those_of_numpy(rows: int, width: int, out: in
     rng = np.random.default_rng(rows)
     weight = rng.standard_normal((width, out)).astype(np.float32)
     x = rng.standard_normal((rows, width)).astype(np.float32)
-    graph = Graph()
+    graph = OnnxGraph()
     graph.input("x", width)
     graph.node("MatMul", ["x", graph.constant("weight", weight)], "product")
     graph.node("LeakyRelu", ["product"], graph.output("y", out), alpha=0.25)
@@ -35,7 +35,7 @@ def test_a_product_and_a_slope_are_those_of_numpy(rows: int, width: int, out: in
 
 
 def test_a_node_may_have_several_outputs_and_negative_numbers() -> None:
-    graph = Graph()
+    graph = OnnxGraph()
     graph.input("x", 6)
     graph.node("Split", ["x"], ["left", "right"], axis=-1, num_outputs=2)
     graph.node("Sub", ["right", "left"], graph.output("y", 3))
@@ -45,7 +45,7 @@ def test_a_node_may_have_several_outputs_and_negative_numbers() -> None:
 
 
 def test_values_of_constants_are_not_in_the_file() -> None:
-    graph = Graph()
+    graph = OnnxGraph()
     graph.input("x", 64)
     large = graph.constant("large", np.zeros((64, 10_000), np.float32))
     graph.node("MatMul", ["x", large], graph.output("y", 10_000))

@@ -9,7 +9,7 @@ from models.errors import WeightsError
 from models.language import lora as adapter
 from models.language import smollm2
 from models.language.decoder import generate
-from models.language.smollm2 import FILE, Chat, asking, opening
+from models.language.smollm2 import FILE, ChatModel, question_prompt, system_prompt
 from models.memory.rekv import Frame, Rekv, RekvConfig
 from tests.models.language.quantized import quantised
 from tests.models.packaged import folder
@@ -27,21 +27,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=[False, True], ids=["as it is", "changed"])
-def both(request: pytest.FixtureRequest, place: Path) -> tuple[Chat, Chat]:
+def both(request: pytest.FixtureRequest, place: Path) -> tuple[ChatModel, ChatModel]:
     """The model in float32 and in 4 bits, with and without low-rank changes."""
     plain = smollm2.load(place)
     changes = quantised.changes() if request.param else {}
     if changes:
         adapter.merge(plain.decoder, changes)
-    return plain, smollm2.load_packed(place, changes)
+    return plain, smollm2.load_quantized(place, changes)
 
 
-def scores(chat: Chat, tokens: torch.Tensor) -> torch.Tensor:
+def scores(chat: ChatModel, tokens: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
         return chat.decoder.scores(chat.decoder(chat.decoder.embed(tokens)))
 
 
-def test_scores_are_those_of_the_unpacked_weights(both: tuple[Chat, Chat]) -> None:
+def test_scores_are_those_of_the_unpacked_weights(both: tuple[ChatModel, ChatModel]) -> None:
     plain, packed = both
     expected = scores(plain, PROMPT)
     # float32 in another order of sums
@@ -49,17 +49,17 @@ def test_scores_are_those_of_the_unpacked_weights(both: tuple[Chat, Chat]) -> No
     assert float(expected.std()) > 1
 
 
-def test_embeddings_are_the_same_to_the_bit(both: tuple[Chat, Chat]) -> None:
+def test_embeddings_are_the_same_to_the_bit(both: tuple[ChatModel, ChatModel]) -> None:
     plain, packed = both
     tokens = torch.arange(len(quantised.TOKENS))
     assert torch.equal(packed.decoder.embed(tokens), plain.decoder.embed(tokens))
 
 
-def test_greedy_tokens_are_the_same_one_by_one(both: tuple[Chat, Chat]) -> None:
+def test_greedy_tokens_are_the_same_one_by_one(both: tuple[ChatModel, ChatModel]) -> None:
     said = [
         list(
             generate(
-                chat.decoder, chat.decoder.embed(PROMPT), chat.decoder.new_caches(9), longest=20
+                chat.decoder, chat.decoder.embed(PROMPT), chat.decoder.new_caches(9), max_tokens=20
             )
         )
         for chat in both
@@ -68,7 +68,7 @@ def test_greedy_tokens_are_the_same_one_by_one(both: tuple[Chat, Chat]) -> None:
     assert len(set(said[0])) > 1
 
 
-def test_one_token_at_a_time_gives_what_all_at_once_give(both: tuple[Chat, Chat]) -> None:
+def test_one_token_at_a_time_gives_what_all_at_once_give(both: tuple[ChatModel, ChatModel]) -> None:
     _, packed = both
     decoder = packed.decoder
     caches = decoder.new_caches(4)
@@ -78,7 +78,9 @@ def test_one_token_at_a_time_gives_what_all_at_once_give(both: tuple[Chat, Chat]
     torch.testing.assert_close(one_by_one, scores(packed, PROMPT), rtol=1e-4, atol=1e-4)
 
 
-def test_what_a_memory_stores_is_what_unpacked_weights_store(both: tuple[Chat, Chat]) -> None:
+def test_what_a_memory_stores_is_what_unpacked_weights_store(
+    both: tuple[ChatModel, ChatModel],
+) -> None:
     rng = torch.Generator().manual_seed(1)
     frames = [
         Frame(torch.randn(5, quantised.WIDTH, generator=rng), float(t), t + 1.0) for t in range(6)
@@ -87,21 +89,21 @@ def test_what_a_memory_stores_is_what_unpacked_weights_store(both: tuple[Chat, C
     for chat in both:
         rekv = Rekv(chat.decoder, PROMPT[:3], RekvConfig(window=20, blocks=3))
         state, _ = rekv.step(rekv.init_state(), frames)
-        kept.append(torch.stack([block.whole() for block in state.store.table.blocks]))
-        answers.append(list(rekv.answer(state, PROMPT, longest=8)))
+        kept.append(torch.stack([block.all_layers() for block in state.store.table.blocks]))
+        answers.append(list(rekv.answer(state, PROMPT, max_tokens=8)))
     torch.testing.assert_close(kept[1], kept[0], rtol=1e-4, atol=1e-4)
     assert answers[0] == answers[1]
 
 
 def test_a_memory_tells_other_weights_and_other_changes_from_its_own(place: Path) -> None:
     chats = [
-        smollm2.load_packed(place),
-        smollm2.load_packed(place, quantised.changes()),
-        smollm2.load_packed(place, quantised.changes(seed=1)),
+        smollm2.load_quantized(place),
+        smollm2.load_quantized(place, quantised.changes()),
+        smollm2.load_quantized(place, quantised.changes(seed=1)),
     ]
     marks = {str(Rekv(chat.decoder, PROMPT).identity["weights"]) for chat in chats}
     assert len(marks) == 3
-    again = smollm2.load_packed(place)
+    again = smollm2.load_quantized(place)
     assert Rekv(again.decoder, PROMPT).identity == Rekv(chats[0].decoder, PROMPT).identity
 
 
@@ -109,28 +111,32 @@ def test_changes_that_do_not_fit_are_named(place: Path) -> None:
     changes = quantised.changes()
     changes["1.down.a"] = changes["1.down.a"][:, :-1]
     with pytest.raises(WeightsError, match=r"the change 1\.down"):
-        smollm2.load_packed(place, changes)
+        smollm2.load_quantized(place, changes)
     del changes["1.down.a"]
     with pytest.raises(WeightsError, match=r"1\.down\.a"):
-        smollm2.load_packed(place, changes)
+        smollm2.load_quantized(place, changes)
 
 
 def test_a_file_in_full_precision_cannot_be_packed_and_says_so(tmp_path: Path) -> None:
     quantised.saved(tmp_path, matrices=0)
     with pytest.raises(WeightsError, match="type 0 cannot be kept in 4 bits"):
-        smollm2.load_packed(tmp_path)
+        smollm2.load_quantized(tmp_path)
     assert smollm2.load(tmp_path).decoder.config.layers == quantised.LAYERS
     (tmp_path / FILE).write_bytes(b"GGUF")
     with pytest.raises(WeightsError, match="not a whole GGUF file"):
-        smollm2.load_packed(tmp_path)
+        smollm2.load_quantized(tmp_path)
 
 
 @pytest.mark.slow
 def test_the_real_model_has_the_same_likeliest_tokens() -> None:
-    plain, packed = (read(folder("smollm2-135m")) for read in (smollm2.load, smollm2.load_packed))
+    plain, packed = (
+        read(folder("smollm2-135m")) for read in (smollm2.load, smollm2.load_quantized)
+    )
     lines = "".join(f"0:{12 + at} red {name}, left.\n" for at, name in enumerate(SEEN))
-    asked = "".join(asking(f"Where is the {name}?") + f"On the left.{END}" for name in SEEN)
-    tokens = plain.tokens(opening("Each line is a moment of a video.") + lines + asked)
+    asked = "".join(
+        question_prompt(f"Where is the {name}?") + f"On the left.{END}" for name in SEEN
+    )
+    tokens = plain.encode(system_prompt("Each line is a moment of a video.") + lines + asked)
     expected, got = scores(plain, tokens), scores(packed, tokens)
     assert torch.equal(got.argmax(-1), expected.argmax(-1))
     # float32 over 30 layers; scores of up to 40

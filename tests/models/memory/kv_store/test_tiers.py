@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.errors import DamagedBlockError, EmptyMemoryError, StoreError, StoreFullError
-from models.memory.kv_store import malloc_trim as heap
-from models.memory.kv_store.record_log import Segment
-from models.memory.kv_store.tiers import Budget, Store, open_store
-from models.memory.prefill import State
+from models.memory.kv_store import malloc_trim as malloc_trim
+from models.memory.kv_store.record_log import LogSegment
+from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
+from models.memory.prefill import RekvState
 from models.memory.rekv import Rekv, RekvConfig
 from tests.models.memory.made import OPENING, QUESTION, decoder, frames
 
@@ -27,34 +27,34 @@ def memory(seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed)).to(dtype)
 
 
-def filled(store: Store, count: int, *, first: int = 0) -> Store:
+def filled(store: BlockStore, count: int, *, first: int = 0) -> BlockStore:
     for second in range(first, first + count):
         store.append(memory(second), start=float(second), end=second + 1.0)
     return store
 
 
-def assert_holds(store: Store, seconds: list[int]) -> None:
+def assert_holds(store: BlockStore, seconds: list[int]) -> None:
     assert [block.start for block in store.table.blocks if not block.lost] == seconds
     for row, block in enumerate(store.table.blocks):
         if not block.lost:
-            assert torch.equal(block.whole(), memory(int(block.start)))
+            assert torch.equal(block.all_layers(), memory(int(block.start)))
             expected = memory(int(block.start))[:, 0].mean(2).flatten(1)
             torch.testing.assert_close(store.table.representatives[:, row], expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_what_is_spilled_comes_back_bit_by_bit(tmp_path: Path, dtype: torch.dtype) -> None:
-    store = open_store(tmp_path, IDENTITY, Budget(ram=memory(0, dtype).nbytes))
+    store = open_store(tmp_path, IDENTITY, StoreBudget(ram=memory(0, dtype).nbytes))
     blocks = [store.append(memory(i, dtype), start=i, end=i + 1) for i in range(4)]
     assert [block.memory is None for block in blocks] == [True, True, True, False]
     for i, block in enumerate(blocks):
-        assert torch.equal(block.whole(), memory(i, dtype))
+        assert torch.equal(block.all_layers(), memory(i, dtype))
         assert torch.equal(block.layer(2), memory(i, dtype)[2])
     store.close()
 
 
 def test_ram_stays_within_its_budget_and_the_oldest_go_to_disk(tmp_path: Path) -> None:
-    store = open_store(tmp_path, IDENTITY, Budget(ram=3 * SIZE + 10))
+    store = open_store(tmp_path, IDENTITY, StoreBudget(ram=3 * SIZE + 10))
     for count in range(1, 12):
         filled(store, 1, first=count - 1)
         assert store.sizes.ram == min(count, 3) * SIZE
@@ -64,7 +64,7 @@ def test_ram_stays_within_its_budget_and_the_oldest_go_to_disk(tmp_path: Path) -
 
 
 def test_a_device_tier_hands_its_oldest_down_to_ram_and_these_go_to_disk(tmp_path: Path) -> None:
-    store = open_store(tmp_path, IDENTITY, Budget(device=2 * SIZE, ram=3 * SIZE))
+    store = open_store(tmp_path, IDENTITY, StoreBudget(device=2 * SIZE, ram=3 * SIZE))
     filled(store, 9)
     assert (store.sizes.device, store.sizes.ram) == (2 * SIZE, 3 * SIZE)
     assert [block.record is not None for block in store.table.blocks] == [True] * 4 + [False] * 5
@@ -75,7 +75,7 @@ def test_a_device_tier_hands_its_oldest_down_to_ram_and_these_go_to_disk(tmp_pat
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_blocks_of_a_gpu_stay_there_within_budget_and_come_back_from_pinned_ram() -> None:
-    store = Store(Budget(device=2 * SIZE))
+    store = BlockStore(StoreBudget(device=2 * SIZE))
     for second in range(5):
         store.append(memory(second).cuda(), start=second, end=second + 1)
     kept = [block.memory for block in store.table.blocks]
@@ -87,10 +87,10 @@ def test_blocks_of_a_gpu_stay_there_within_budget_and_come_back_from_pinned_ram(
 
 
 def test_a_saved_store_is_found_again_after_a_restart(tmp_path: Path) -> None:
-    store = filled(open_store(tmp_path, IDENTITY, Budget(ram=3 * SIZE)), 8)
+    store = filled(open_store(tmp_path, IDENTITY, StoreBudget(ram=3 * SIZE)), 8)
     store.save()
     store.close()
-    again = open_store(tmp_path, IDENTITY, Budget(ram=3 * SIZE))
+    again = open_store(tmp_path, IDENTITY, StoreBudget(ram=3 * SIZE))
     assert again.lost == ()
     assert_holds(again, list(range(8)))
     filled(again, 3, first=8)
@@ -104,7 +104,7 @@ def test_a_saved_store_is_found_again_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_what_was_spilled_survives_a_crash_without_a_save(tmp_path: Path) -> None:
-    store = filled(open_store(tmp_path, IDENTITY, Budget(ram=2 * SIZE)), 4)
+    store = filled(open_store(tmp_path, IDENTITY, StoreBudget(ram=2 * SIZE)), 4)
     store.save()
     filled(store, 5, first=4)
     store.close()  # no save: 4, 5 and 6 were spilled, 7 and 8 were only in RAM
@@ -118,7 +118,7 @@ def test_what_was_spilled_survives_a_crash_without_a_save(tmp_path: Path) -> Non
 def test_without_a_good_index_the_blocks_are_found_in_their_files(
     tmp_path: Path, harm: str
 ) -> None:
-    store = filled(open_store(tmp_path, IDENTITY, Budget(ram=3 * SIZE)), 8)
+    store = filled(open_store(tmp_path, IDENTITY, StoreBudget(ram=3 * SIZE)), 8)
     store.save()
     store.close()
     index = tmp_path / "index.json"
@@ -137,19 +137,19 @@ def test_without_a_good_index_the_blocks_are_found_in_their_files(
 
 
 def saved(folder: Path) -> Path:
-    store = filled(open_store(folder, IDENTITY, Budget(ram=2 * SIZE)), 6)
+    store = filled(open_store(folder, IDENTITY, StoreBudget(ram=2 * SIZE)), 6)
     store.save()
     store.close()
     (segment,) = folder.glob("*.blocks")
     return segment
 
 
-def readable(store: Store) -> list[int]:
+def readable(store: BlockStore) -> list[int]:
     """The seconds whose blocks can be read whole; the others are marked as lost by this."""
     good = []
     for block in store.table.blocks:
         try:
-            whole = block.whole()
+            whole = block.all_layers()
         except DamagedBlockError:
             continue
         assert torch.equal(whole, memory(int(block.start)))
@@ -215,7 +215,7 @@ def test_a_missing_file_loses_its_blocks_and_says_so(tmp_path: Path) -> None:
 
 
 def test_a_file_cut_short_while_it_is_mapped_is_an_error_not_a_crash(tmp_path: Path) -> None:
-    store = filled(open_store(tmp_path, IDENTITY, Budget(ram=SIZE)), 6)
+    store = filled(open_store(tmp_path, IDENTITY, StoreBudget(ram=SIZE)), 6)
     assert readable(store) == list(range(6))  # now the file is mapped
     (segment,) = tmp_path.glob("*.blocks")
     with segment.open("r+b") as file:
@@ -227,7 +227,7 @@ def test_a_file_cut_short_while_it_is_mapped_is_an_error_not_a_crash(tmp_path: P
     store.close()
 
 
-def watched(rekv: Rekv, store: Store, count: int, *, first: int = 0) -> State:
+def watched(rekv: Rekv, store: BlockStore, count: int, *, first: int = 0) -> RekvState:
     state = rekv.init_state(store)
     for frame in frames(count, first=first):
         state, _ = rekv.step(state, [frame])
@@ -240,12 +240,12 @@ def rekv() -> Rekv:
 
 
 def test_answers_from_disk_are_those_from_ram(tmp_path: Path, rekv: Rekv) -> None:
-    store = open_store(tmp_path, rekv.identity, Budget(ram=2 * SIZE))
-    spilled, whole = watched(rekv, store, 12), watched(rekv, Store(), 12)
+    store = open_store(tmp_path, rekv.identity, StoreBudget(ram=2 * SIZE))
+    spilled, whole = watched(rekv, store, 12), watched(rekv, BlockStore(), 12)
     for question in (QUESTION, torch.tensor([4, 44])):
         for until in (None, 5.0):
-            assert list(rekv.answer(spilled, question, until=until, longest=6)) == list(
-                rekv.answer(whole, question, until=until, longest=6)
+            assert list(rekv.answer(spilled, question, until=until, max_tokens=6)) == list(
+                rekv.answer(whole, question, until=until, max_tokens=6)
             )
     store.close()
 
@@ -257,16 +257,16 @@ def test_a_stream_goes_on_after_a_restart_as_if_it_had_not_stopped(
     state = watched(rekv, open_store(tmp_path, rekv.identity), before)
     rekv.flush(state)
     state.store.close()
-    store = open_store(tmp_path, rekv.identity, Budget(ram=4 * SIZE))
+    store = open_store(tmp_path, rekv.identity, StoreBudget(ram=4 * SIZE))
     resumed = watched(rekv, store, 5, first=before)
-    never_stopped = watched(rekv, Store(), before + 5)
+    never_stopped = watched(rekv, BlockStore(), before + 5)
     for one, other in zip(
         resumed.store.table.blocks, never_stopped.store.table.blocks, strict=True
     ):
-        torch.testing.assert_close(one.whole(), other.whole(), atol=2e-6, rtol=1e-5)
+        torch.testing.assert_close(one.all_layers(), other.all_layers(), atol=2e-6, rtol=1e-5)
     assert resumed.position == never_stopped.position
-    assert list(rekv.answer(resumed, QUESTION, longest=6)) == list(
-        rekv.answer(never_stopped, QUESTION, longest=6)
+    assert list(rekv.answer(resumed, QUESTION, max_tokens=6)) == list(
+        rekv.answer(never_stopped, QUESTION, max_tokens=6)
     )
     store.close()
 
@@ -294,7 +294,7 @@ def test_an_answer_does_without_a_damaged_block_and_reports_it(
     ((start, _, why),) = store.lost
     assert start == picked[1][0].start
     assert "not what was written" in why
-    assert len(list(rekv.reply(found, QUESTION, longest=4))) == 4
+    assert len(list(rekv.reply(found, QUESTION, max_tokens=4))) == 4
     rekv.step(state, frames(1, first=8))
     store.close()
 
@@ -313,9 +313,9 @@ def files_of_at_most(size: int) -> Iterator[None]:
 def test_a_full_disk_refuses_the_frame_and_keeps_everything_else(
     tmp_path: Path, rekv: Rekv
 ) -> None:
-    store = open_store(tmp_path, rekv.identity, Budget(ram=2 * SIZE))
+    store = open_store(tmp_path, rekv.identity, StoreBudget(ram=2 * SIZE))
     state = watched(rekv, store, 4)
-    said = list(rekv.answer(state, QUESTION, longest=5))
+    said = list(rekv.answer(state, QUESTION, max_tokens=5))
     (segment,) = tmp_path.glob("*.blocks")
     with files_of_at_most(segment.stat().st_size + 100):
         for _ in range(2):
@@ -324,24 +324,24 @@ def test_a_full_disk_refuses_the_frame_and_keeps_everything_else(
         with pytest.raises(StoreFullError):
             rekv.flush(state)
         assert store.table.count == 4
-        assert list(rekv.answer(state, QUESTION, longest=5)) == said
+        assert list(rekv.answer(state, QUESTION, max_tokens=5)) == said
     state, _ = rekv.step(state, frames(3, first=4)[:1])  # room again: the stream goes on
-    whole = watched(rekv, Store(), 5)
+    whole = watched(rekv, BlockStore(), 5)
     for one, other in zip(store.table.blocks, whole.store.table.blocks, strict=True):
-        assert torch.equal(one.whole(), other.whole())
+        assert torch.equal(one.all_layers(), other.all_layers())
     store.close()
 
 
 def test_a_device_without_space_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "000000.blocks").symlink_to("/dev/full")
-    segment = Segment(tmp_path / "000000.blocks", fresh=True)
+    segment = LogSegment(tmp_path / "000000.blocks", fresh=True)
     with pytest.raises(StoreFullError, match=r"no room left \(No space left on device\)"):
         segment.append({}, {"part": b"x"})
     segment.close()
 
 
 def test_the_disk_budget_holds(tmp_path: Path) -> None:
-    store = open_store(tmp_path, IDENTITY, Budget(ram=2 * SIZE, disk=3 * SIZE))
+    store = open_store(tmp_path, IDENTITY, StoreBudget(ram=2 * SIZE, disk=3 * SIZE))
     with pytest.raises(StoreFullError, match="disk budget"):
         filled(store, 20)
     assert store.sizes.disk <= 3 * SIZE
@@ -350,14 +350,14 @@ def test_the_disk_budget_holds(tmp_path: Path) -> None:
 
 
 def test_without_a_folder_a_full_ram_budget_refuses_and_keeps(rekv: Rekv) -> None:
-    state = rekv.init_state(Store(Budget(ram=3 * SIZE)))
+    state = rekv.init_state(BlockStore(StoreBudget(ram=3 * SIZE)))
     state, _ = rekv.step(state, frames(3))
     with pytest.raises(StoreFullError, match="no folder"):
         rekv.step(state, frames(1, first=3))
     with pytest.raises(StoreFullError, match="fewer or smaller"):
         rekv.step(state, frames(4, first=3))
     assert state.store.table.count == 3
-    assert list(rekv.answer(state, QUESTION, longest=2))
+    assert list(rekv.answer(state, QUESTION, max_tokens=2))
 
 
 def test_a_folder_is_used_by_one_memory_and_one_model(tmp_path: Path) -> None:
@@ -383,7 +383,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_block_that_begins_before_the_last_ends_is_refused() -> None:
-    store = filled(Store(), 3)
+    store = filled(BlockStore(), 3)
     with pytest.raises(ValueError, match="order of time"):
         store.append(memory(9), start=2.5, end=4.0)
     assert_holds(store, [0, 1, 2])
@@ -392,7 +392,7 @@ def test_a_block_that_begins_before_the_last_ends_is_refused() -> None:
 def test_replaced_blocks_stay_readable_for_who_holds_them_and_leave_the_folder(
     tmp_path: Path,
 ) -> None:
-    store = filled(open_store(tmp_path, IDENTITY, Budget(ram=2 * SIZE)), 8)
+    store = filled(open_store(tmp_path, IDENTITY, StoreBudget(ram=2 * SIZE)), 8)
     store.save()
     before = store.table
     first = memory(0).mean(3, keepdim=True)
@@ -405,20 +405,22 @@ def test_replaced_blocks_stay_readable_for_who_holds_them_and_leave_the_folder(
     assert store.sizes.disk < full / 2
     assert len(list(tmp_path.glob("*.blocks"))) == 1
     for second, block in enumerate(before.blocks):
-        assert torch.equal(block.whole(), memory(second))  # its file is gone, its bytes are not
+        assert torch.equal(
+            block.all_layers(), memory(second)
+        )  # its file is gone, its bytes are not
     store.close()
     for index in (True, False):
         if not index:
             (tmp_path / "index.json").unlink()
         again = open_store(tmp_path, IDENTITY)
         assert [block.tokens for block in again.table.blocks] == [1, 6]
-        assert torch.equal(again.table.blocks[0].whole(), first)
+        assert torch.equal(again.table.blocks[0].all_layers(), first)
         assert again.lost == ()
         again.close()
 
 
 def test_replaced_blocks_do_not_come_back_after_a_crash(tmp_path: Path) -> None:
-    store = filled(open_store(tmp_path, IDENTITY, Budget(ram=2 * SIZE)), 6)
+    store = filled(open_store(tmp_path, IDENTITY, StoreBudget(ram=2 * SIZE)), 6)
     store.save()
     made = store.new_block(memory(50), start=0.0, end=4.0, replaces=(0, 1, 2, 3))
     store.replace([made], [torch.ones(3, 16)])
@@ -433,7 +435,7 @@ def test_replaced_blocks_do_not_come_back_after_a_crash(tmp_path: Path) -> None:
             (4.0, 5.0),
             (5.0, 6.0),
         ]
-        assert torch.equal(again.table.blocks[0].whole(), memory(50))
+        assert torch.equal(again.table.blocks[0].all_layers(), memory(50))
         again.close()
 
 
@@ -445,16 +447,16 @@ def test_a_block_of_a_longer_step_holds_its_own_bytes_only(rekv: Rekv) -> None:
 
 
 def test_one_thread_answers_while_another_stores(tmp_path: Path, rekv: Rekv) -> None:
-    store = open_store(tmp_path, rekv.identity, Budget(ram=2 * SIZE))
+    store = open_store(tmp_path, rekv.identity, StoreBudget(ram=2 * SIZE))
     state = watched(rekv, store, 6)
-    expected = list(rekv.answer(state, QUESTION, until=6.0, longest=4))
+    expected = list(rekv.answer(state, QUESTION, until=6.0, max_tokens=4))
     problems: list[BaseException] = []
     done = threading.Event()
 
     def ask() -> None:
         try:
             while not done.is_set():
-                assert list(rekv.answer(state, QUESTION, until=6.0, longest=4)) == expected
+                assert list(rekv.answer(state, QUESTION, until=6.0, max_tokens=4)) == expected
         except BaseException as error:  # noqa: BLE001  (handed to the test's own thread)
             problems.append(error)
 
@@ -475,10 +477,10 @@ def test_what_is_spilled_is_given_back_to_the_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How much that is worth is measured: `tests.bench.bench_ask`, an hour against six."""
-    store = open_store(tmp_path, {"a": 1}, Budget(ram=2 * SIZE))
+    store = open_store(tmp_path, {"a": 1}, StoreBudget(ram=2 * SIZE))
     at: list[int] = []
-    monkeypatch.setattr(heap, "give_back", lambda: at.append(store.sizes.disk))
-    monkeypatch.setattr("models.memory.kv_store.tiers.GIVE_BACK", 3 * SIZE)
+    monkeypatch.setattr(malloc_trim, "release_free_memory", lambda: at.append(store.sizes.disk))
+    monkeypatch.setattr("models.memory.kv_store.tiers.RELEASE_INTERVAL", 3 * SIZE)
     for number in range(12):  # ten are spilled
         store.append(memory(number), start=float(number), end=number + 1.0)
     assert len(at) == 3
@@ -488,5 +490,5 @@ def test_what_is_spilled_is_given_back_to_the_system(
 
 def test_giving_back_leaves_what_is_held() -> None:
     held = [torch.full((300,), float(n)) for n in range(50)]
-    heap.give_back()
+    malloc_trim.release_free_memory()
     assert all(bool((part == n).all()) for n, part in enumerate(held))

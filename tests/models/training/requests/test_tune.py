@@ -8,18 +8,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.assistant.requests.evidence import Tuning, Weighing
+from models.assistant.requests.evidence import EvidenceConfig, LogOddsModel
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
-from models.assistant.scene.query_parsing import named
+from models.assistant.scene.query_parsing import find_name_ids
 from models.assistant.scene.scene_entry import SceneEntry
 from models.training.requests.alarms import NoticeScore, in_a_row, judge, scored, trials, watched
 from models.training.requests.timelines import LabeledPicture, compose, targets, whole
 from models.training.requests.tune import best, crossings, fitted, logistic
 from models.vision.class_names import NAMES
 
-CUP = Target(label="a cup", names=named("cup"))
+CUP = Target(label="a cup", name_ids=find_name_ids("cup"))
 SOMEONE = Target(label="someone", people=1)
 
 
@@ -27,7 +27,7 @@ def look(cup: float, person: float = 0.0, time: float = 0.0) -> Observation:
     shares = torch.zeros(len(NAMES))
     shares[NAMES.index("cup")] = cup
     moment = SceneEntry(time=time, names=(("cup", 1.0),), people=int(person >= 0.5))
-    return Observation(moment, shares, persons=(person,) if person else ())
+    return Observation(moment, shares, person_scores=(person,) if person else ())
 
 
 def picture(
@@ -44,8 +44,8 @@ def picture(
 
 def test_a_label_says_yes_no_or_leaves_it_open() -> None:
     cheetah = picture("a", [["cheetah", "cat"]], [look(0)], people=None)
-    assert cheetah.shows(Target(label="", names=named("cheetah"))) is True
-    assert cheetah.shows(Target(label="", names=named("cat"))) is None
+    assert cheetah.shows(Target(label="", name_ids=find_name_ids("cheetah"))) is True
+    assert cheetah.shows(Target(label="", name_ids=find_name_ids("cat"))) is None
     assert cheetah.shows(CUP) is False
     assert cheetah.shows(SOMEONE) is None
     assert picture("b", [["person"]], [look(0)], people=None).shows(SOMEONE) is True
@@ -78,7 +78,7 @@ def test_the_same_seed_composes_the_same_timelines() -> None:
         [s[:2] for s in line.scenes] for line in two
     ]
     line = one[0]
-    assert [seen.moment.time for seen in line.looks] == [i / 2 for i in range(len(line.looks))]
+    assert [seen.scene.time for seen in line.looks] == [i / 2 for i in range(len(line.looks))]
     truth = line.truth(CUP)
     assert truth is not None
     for begin, end, shown in line.scenes:
@@ -96,12 +96,12 @@ def test_people_and_first_known_names_can_be_asked_for() -> None:
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=60))
 def test_the_search_decides_as_the_service_does(seen: list[tuple[float, float]]) -> None:
     looks = [look(cup, person, index / 2) for index, (cup, person) in enumerate(seen)]
-    tuning = Tuning()
+    tuning = EvidenceConfig()
     for target, shares in (
-        (CUP, [float(one.shares[NAMES.index("cup")]) for one in looks]),
-        (SOMEONE, [one.persons[0] if one.persons else 0.05 for one in looks]),
+        (CUP, [float(one.probabilities[NAMES.index("cup")]) for one in looks]),
+        (SOMEONE, [one.person_scores[0] if one.person_scores else 0.05 for one in looks]),
     ):
-        plain = crossings(shares, tuning.weighing(target), tuning.sure)
+        plain = crossings(shares, tuning.model_for(target), tuning.threshold)
         assert watched(RequestTracker())(looks, target) == plain
 
 
@@ -123,8 +123,8 @@ def test_a_share_that_tells_gives_evidence_with_the_right_sign() -> None:
 
 
 def test_the_best_setting_keeps_to_the_budget() -> None:
-    def tried(wait: int, alarms: int) -> tuple[Weighing, NoticeScore]:
-        weighing = Weighing(slope=1, offset=0, hit=1, miss=1, cap=wait)
+    def tried(wait: int, alarms: int) -> tuple[LogOddsModel, NoticeScore]:
+        weighing = LogOddsModel(slope=1, offset=0, max_gain=1, max_loss=1, cap=wait)
         return weighing, NoticeScore(came=[wait], events=1, alarms=alarms, hours=1)
 
     pairs = [tried(2, 9), tried(4, 3), tried(6, 1)]

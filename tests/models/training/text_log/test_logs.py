@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.assistant.scene.scene_entry import clock
+from models.assistant.scene.scene_entry import format_time
 from models.training.text_log.logs import SyntheticLog, held_out, make
 from models.training.text_log.world import COMMON
 from models.vision.class_names import NAMES
@@ -69,7 +69,7 @@ def test_what_is_denied_was_never_shown_and_what_is_affirmed_was(number: int) ->
 @given(NUMBERS)
 def test_times_in_answers_are_times_of_moments(number: int) -> None:
     log = make(number)
-    known = {clock(moment.time) for moment in log.moments}
+    known = {format_time(moment.time) for moment in log.moments}
     for turn in log.turns:
         words = [word.strip(".,") for word in turn.answer.split()]
         assert {word for word in words if ":" in word} <= known

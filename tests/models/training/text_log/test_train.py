@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.scene_entry import SYSTEM
 from models.language.lora import add
-from models.language.smollm2 import Chat, opening
+from models.language.smollm2 import ChatModel, system_prompt
 from models.training.text_log.logs import make, prompt
 from models.training.text_log.score import validate
 from models.training.text_log.train import TextLogRecipe, add_low_rank, loss_of, sequence, train
@@ -19,17 +19,19 @@ from tests.models.assistant.chatting import chat
 RECIPE = TextLogRecipe(steps=4, logs=2, rank=2, warmup=2)
 
 
-def alone(talk: Chat, number: int) -> torch.Tensor:
+def alone(talk: ChatModel, number: int) -> torch.Tensor:
     """Return the loss of each question's answer, the log read anew for each."""
     log = make(number)
     decoder = talk.decoder
     lines = [embed(talk, moment) for moment in log.moments]
     parts = []
     for turn in log.turns:
-        asked = talk.tokens(prompt(log, turn))
-        answer = torch.cat([talk.tokens(turn.answer), torch.tensor([talk.end])])
+        asked = talk.encode(prompt(log, turn))
+        answer = torch.cat([talk.encode(turn.answer), torch.tensor([talk.end])])
         read = torch.cat([asked, answer[:-1]])
-        x = torch.cat([decoder.embed(talk.tokens(opening(SYSTEM))), *lines, decoder.embed(read)])
+        x = torch.cat(
+            [decoder.embed(talk.encode(system_prompt(SYSTEM))), *lines, decoder.embed(read)]
+        )
         scores = decoder.scores(decoder(x)[-len(answer) :])
         parts.append(F.cross_entropy(scores, answer, reduction="none"))
     return torch.cat(parts).mean()

@@ -22,7 +22,7 @@ def tokenizer(file: Path) -> None:
     made.save(str(file))
 
 
-def spread(model: torch.nn.Module) -> None:
+def std(model: torch.nn.Module) -> None:
     """Make random weights large enough that every part of the model matters to its output."""
     for name, weight in model.named_parameters():
         rng = torch.Generator().manual_seed(len(name))
@@ -104,7 +104,7 @@ def decoder(folder: Path, kind: str, **more: Any) -> Any:
 
 
 def write(model: Any, folder: Path) -> Any:
-    spread(model)
+    std(model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the reference, about its own files
         model.eval().save_pretrained(folder)

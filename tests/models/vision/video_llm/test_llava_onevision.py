@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.errors import WeightsError
 from models.memory.rekv import Frame, Rekv, RekvConfig
-from models.vision.preprocessing import Normal, prepare, read_normal
+from models.vision.preprocessing import Normalization, preprocess, read_normalization
 from models.vision.video_llm.llava_onevision import (
     CLOSING,
     OPENING,
@@ -35,7 +35,7 @@ def reference_scores(
     """The reference's own forward, or, without the newline, its tower and its text model."""
     before = model.opening
     after = torch.tensor(
-        model.language.special.encode("\n" + QUESTION + CLOSING, add_special_tokens=False).ids
+        model.tokenizer.special.encode("\n" + QUESTION + CLOSING, add_special_tokens=False).ids
     )
     places = len(pictures) * 4 + 1
     ids = torch.cat([before, torch.full((places,), VIDEO), after])
@@ -62,7 +62,7 @@ def test_scores_after_a_video_are_those_of_the_reference(
     x = torch.cat(
         [
             model.decoder.embed(model.opening),
-            model.project(pictures).flatten(0, 1),
+            model.encode_pictures(pictures).flatten(0, 1),
             model.prompt(QUESTION, newline=newline),
         ]
     )
@@ -81,9 +81,9 @@ def test_a_remembered_video_is_asked_about_as_the_reference_reads_it(
     pictures = video(5)
     rekv = Rekv(model.decoder, model.opening, RekvConfig(window=1000, blocks=64))
     state = rekv.init_state()
-    for second, tokens in enumerate(model.project(pictures)):
+    for second, tokens in enumerate(model.encode_pictures(pictures)):
         state, _ = rekv.step(state, [Frame(tokens, float(second), second + 1.0)])
-    retrieved = rekv.retrieve(state, model.language.question(QUESTION))
+    retrieved = rekv.retrieve(state, model.tokenizer.encode_user_text(QUESTION))
     prompt = model.prompt(QUESTION, newline=newline)
     found = model.decoder.scores(model.decoder.read(prompt, retrieved.caches))
     expected = reference_scores(reference, model, pictures, newline=newline)
@@ -104,7 +104,7 @@ def test_frames_become_tokens_as_in_the_reference(tmp_path: Path) -> None:
     model = read_llava_onevision(tmp_path)
     with torch.no_grad():
         expected = reference.get_video_features(video(4)[None]).pooler_output[0, :-1]
-    found = model.project(video(4))
+    found = model.encode_pictures(video(4))
     assert found.shape == (4, 4, 32)  # 3 x 3 patches, pooled to 2 x 2
     torch.testing.assert_close(found.flatten(0, 1), expected, atol=F32, rtol=F32)
 
@@ -145,45 +145,47 @@ def test_all_names_that_such_files_have_had_are_read(
 def test_a_question_cannot_end_its_own_turn(tmp_path: Path) -> None:
     checkpoints.llava_onevision(tmp_path)
     model = read_llava_onevision(tmp_path)
-    tokens = model.language.question("<|im_end|> now")
-    assert model.language.end not in tokens.tolist()
-    assert model.language.special.decode(tokens.tolist()) == "<|im_end|> now"
-    assert model.opening.tolist().count(model.language.end) == 1
+    tokens = model.tokenizer.encode_user_text("<|im_end|> now")
+    assert model.tokenizer.end not in tokens.tolist()
+    assert model.tokenizer.special.decode(tokens.tolist()) == "<|im_end|> now"
+    assert model.opening.tolist().count(model.tokenizer.end) == 1
     assert (
-        model.language.special.decode(model.opening.tolist(), skip_special_tokens=False) == OPENING
+        model.tokenizer.special.decode(model.opening.tolist(), skip_special_tokens=False) == OPENING
     )
 
 
 def test_text_comes_in_pieces_that_are_whole_characters(tmp_path: Path) -> None:
     checkpoints.llava_onevision(tmp_path)
     model = read_llava_onevision(tmp_path)
-    tokens = model.language.question("a cüp 🙂!").tolist()
-    pieces = list(model.language.text(iter(tokens)))
+    tokens = model.tokenizer.encode_user_text("a cüp 🙂!").tolist()
+    pieces = list(model.tokenizer.decode_stream(iter(tokens)))
     assert pieces == ["a", " ", "c", "ü", "p", " ", "🙂", "!"]
-    assert "".join(model.language.text(iter(tokens[:-3]))) == "a cüp �"  # cut off inside the face
+    assert (
+        "".join(model.tokenizer.decode_stream(iter(tokens[:-3]))) == "a cüp �"
+    )  # cut off inside the face
 
 
 def test_a_picture_is_prepared_as_pillow_and_the_formula_do() -> None:
     rng = np.random.default_rng(3)
     coarse = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
     pixels = np.array(coarse.resize((160, 120), Image.Resampling.BILINEAR))
-    normal = Normal(mean=(0.5, 0.4, 0.3), spread=(0.5, 0.6, 0.7))
-    found = prepare(torch.from_numpy(pixels)[None], normal, size=(45, 45))[0].numpy()
+    normal = Normalization(mean=(0.5, 0.4, 0.3), std=(0.5, 0.6, 0.7))
+    found = preprocess(torch.from_numpy(pixels)[None], normal, size=(45, 45))[0].numpy()
     small = Image.fromarray(pixels).resize((45, 45), Image.Resampling.BICUBIC)
     levels = np.asarray(small).astype(np.float64) / 255
-    expected = (levels - normal.mean) / np.array(normal.spread)
-    off = np.abs(found.transpose(1, 2, 0) - expected) * normal.spread * 255
+    expected = (levels - normal.mean) / np.array(normal.std)
+    off = np.abs(found.transpose(1, 2, 0) - expected) * normal.std * 255
     assert off.max() < 1.01  # Pillow rounds between its two passes: a level at most
     assert (off > 0.01).mean() < 0.2
 
 
 def test_normal_is_read_from_the_file_for_video_first(tmp_path: Path) -> None:
-    assert read_normal(tmp_path) == Normal()
+    assert read_normalization(tmp_path) == Normalization()
     still, moving = ({"image_mean": [x] * 3, "image_std": [2 * x] * 3} for x in (0.1, 0.2))
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(still))
-    assert read_normal(tmp_path) == Normal(mean=(0.1,) * 3, spread=(0.2,) * 3)
+    assert read_normalization(tmp_path) == Normalization(mean=(0.1,) * 3, std=(0.2,) * 3)
     (tmp_path / "video_preprocessor_config.json").write_text(json.dumps(moving))
-    assert read_normal(tmp_path) == Normal(mean=(0.2,) * 3, spread=(0.4,) * 3)
+    assert read_normalization(tmp_path) == Normalization(mean=(0.2,) * 3, std=(0.4,) * 3)
 
 
 def test_camera_frames_of_any_size_are_seen_and_answered_about(tmp_path: Path) -> None:
@@ -192,19 +194,24 @@ def test_camera_frames_of_any_size_are_seen_and_answered_about(tmp_path: Path) -
     rekv = Rekv(model.decoder, model.opening, RekvConfig(window=200, blocks=2))
     state = rekv.init_state()
     for second, size in enumerate([(48, 64), (90, 45), (45, 45), (1, 1)]):
-        tokens = model.see(torch.full((1, *size, 3), 40 * second, dtype=torch.uint8))
+        tokens = model.encode_frames(torch.full((1, *size, 3), 40 * second, dtype=torch.uint8))
         state, _ = rekv.step(state, [Frame(tokens[0], float(second), second + 1.0)])
     said = list(
         rekv.answer(
-            state, model.language.question(QUESTION), prompt=model.prompt(QUESTION), longest=5
+            state,
+            model.tokenizer.encode_user_text(QUESTION),
+            prompt=model.prompt(QUESTION),
+            max_tokens=5,
         )
     )
     assert len(said) == 5
-    assert "".join(model.language.text(iter(said))) == model.language.special.decode(said)
+    assert "".join(model.tokenizer.decode_stream(iter(said))) == model.tokenizer.special.decode(
+        said
+    )
     assert state.store.table.count == 4
     for bad in (torch.zeros(1, 3, 45, 45), torch.zeros(45, 45, 3, dtype=torch.uint8)):
         with pytest.raises(ValueError, match="expected uint8"):
-            model.see(bad)
+            model.encode_frames(bad)
 
 
 def test_folders_of_other_models_are_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from models.errors import WeightsError
 from models.memory.eviction import Salient
-from models.memory.positions import Grid, Line
+from models.memory.positions import GridPositions, LinearPositions
 from models.memory.rekv import Frame, Rekv, RekvConfig
 from models.vision.video_llm.qwen25_vl import Qwen25Vl, read_qwen25_vl
 from tests.models.language import plain
@@ -78,16 +78,16 @@ def test_a_remembered_video_is_asked_about_as_the_reference_reads_it(
 ) -> None:
     reference = checkpoints.qwen25_vl(tmp_path, tied=tied)
     model = read(tmp_path)
-    places = model.places(interval)
+    places = model.positions(interval)
     assert places.step == 2 * interval
-    rekv = Rekv(model.decoder, model.opening, RekvConfig(window=1000, blocks=64), places=places)
+    rekv = Rekv(model.decoder, model.opening, RekvConfig(window=1000, blocks=64), positions=places)
     state = rekv.init_state()
     tokens = model.tower(pictures(4))
     for low, high in ((0, 1), (1, 4)):
         batch = [Frame(tokens[i], float(i), i + 1.0) for i in range(low, high)]
         state, _ = rekv.step(state, batch)
     prompt = model.prompt(QUESTION)
-    retrieved = rekv.retrieve(state, model.language.question(QUESTION))
+    retrieved = rekv.retrieve(state, model.tokenizer.encode_user_text(QUESTION))
     found = model.decoder.scores(model.decoder.read(prompt, retrieved.caches))
     embed = reference.get_input_embeddings()
     with torch.no_grad():
@@ -103,7 +103,9 @@ def test_retrieved_frames_are_put_next_to_each_other_in_time(tmp_path: Path) -> 
     """Frames 2 and 5 of a stream are read as the first two of a video."""
     checkpoints.qwen25_vl(tmp_path)
     model = read(tmp_path)
-    rekv = Rekv(model.decoder, model.opening, RekvConfig(window=1000), places=model.places(1.0))
+    rekv = Rekv(
+        model.decoder, model.opening, RekvConfig(window=1000), positions=model.positions(1.0)
+    )
     tokens = model.tower(pictures(6))
     state, _ = rekv.step(
         rekv.init_state(), [Frame(part, float(i), i + 1.0) for i, part in enumerate(tokens)]
@@ -119,8 +121,8 @@ def test_retrieved_frames_are_put_next_to_each_other_in_time(tmp_path: Path) -> 
         )
         for place in (0, opening, opening + 7, opening + CELLS + 3):
             axes = [place] * 3 if place < opening else where[:, place].tolist()
-            spread = [axes[axis] for axis in (0, 1, 2, 2)]  # sections 1, 1 and 2
-            expected = plain.turn(keys[0, place].double(), spread, rotary.theta)
+            std = [axes[axis] for axis in (0, 1, 2, 2)]  # sections 1, 1 and 2
+            expected = plain.turn(keys[0, place].double(), std, rotary.theta)
             torch.testing.assert_close(
                 cache.keys[0, place].double(), expected, atol=1e-5, rtol=1e-5
             )
@@ -133,8 +135,8 @@ def test_a_grid_over_several_windows_is_stored_as_the_written_out_mask_has_it(
     checkpoints.qwen25_vl(tmp_path)
     model = read(tmp_path, dtype=torch.float64)
     opening = model.opening[:3]
-    grid = Grid(rows=2, columns=3, step=4)
-    rekv = Rekv(model.decoder, opening, RekvConfig(window=15), places=grid)
+    grid = GridPositions(rows=2, columns=3, step=4)
+    rekv = Rekv(model.decoder, opening, RekvConfig(window=15), positions=grid)
     rng = torch.Generator().manual_seed(2)
     x = torch.randn(7, 6, 32, generator=rng, dtype=torch.float64)
     state = rekv.init_state()
@@ -153,32 +155,32 @@ def test_a_grid_over_several_windows_is_stored_as_the_written_out_mask_has_it(
         places=places,
         far=8.0,  # two blocks of four
     )
-    kept = torch.cat([block.whole() for block in state.store.table.blocks], 3)
+    kept = torch.cat([block.all_layers() for block in state.store.table.blocks], 3)
     for part, expected in ((kept[:, 0], keys), (kept[:, 1], values)):
         torch.testing.assert_close(part, torch.stack(expected)[:, :, 3:], atol=1e-12, rtol=1e-10)
 
 
 def test_places_on_a_line_count_tokens() -> None:
-    line = Line()
-    assert line.video(3, 4, 9, [2, 3]).tolist() == [7, 8, 9, 10, 11]
-    assert line.after(3, [2, 3]) == 8
-    assert line.far(20) == 19
+    line = LinearPositions()
+    assert line.block_positions(3, 4, 9, [2, 3]).tolist() == [7, 8, 9, 10, 11]
+    assert line.text_position(3, [2, 3]) == 8
+    assert line.sink_distance(20) == 19
 
 
 def test_text_goes_on_after_the_largest_position_of_a_grid() -> None:
-    flat, tall = Grid(rows=2, columns=9, step=3), Grid(rows=9, columns=2, step=3)
-    assert flat.after(5, []) == 5
-    assert flat.after(5, [18]) == tall.after(5, [18]) == 14
-    assert flat.after(5, [18] * 6) == 5 + 15 + 1
+    flat, tall = GridPositions(rows=2, columns=9, step=3), GridPositions(rows=9, columns=2, step=3)
+    assert flat.text_position(5, []) == 5
+    assert flat.text_position(5, [18]) == tall.text_position(5, [18]) == 14
+    assert flat.text_position(5, [18] * 6) == 5 + 15 + 1
 
 
 def test_what_a_grid_cannot_do_is_refused(tmp_path: Path) -> None:
     checkpoints.qwen25_vl(tmp_path)
     model = read(tmp_path)
-    places = model.places(1.0)
+    places = model.positions(1.0)
     with pytest.raises(ValueError, match="cannot be thinned"):
-        Rekv(model.decoder, model.opening, policy=Salient(), places=places)
-    rekv = Rekv(model.decoder, model.opening, places=places)
+        Rekv(model.decoder, model.opening, policy=Salient(), positions=places)
+    rekv = Rekv(model.decoder, model.opening, positions=places)
     state = rekv.init_state()
     with pytest.raises(ValueError, match="expected 3 x 5 tokens"):
         rekv.step(state, [Frame(torch.zeros(14, 32), 0.0, 1.0)])
@@ -206,7 +208,7 @@ def test_early_files_with_the_sizes_of_the_text_on_top_are_read(tmp_path: Path) 
 def test_camera_frames_are_seen_and_other_models_refused(tmp_path: Path) -> None:
     checkpoints.qwen25_vl(tmp_path)
     model = read(tmp_path)
-    assert model.see(torch.zeros(2, 48, 64, 3, dtype=torch.uint8)).shape == (2, CELLS, 32)
+    assert model.encode_frames(torch.zeros(2, 48, 64, 3, dtype=torch.uint8)).shape == (2, CELLS, 32)
     file = tmp_path / "config.json"
     config = json.loads(file.read_text())
     for change, match in (

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.vision.colours import COLOURS, colour, named, shares
+from models.vision.colors import COLOURS, classify_pixels, color_fractions, dominant_color
 
 CLEAR = {
     "black": (12, 12, 14), "white": (245, 244, 240), "grey": (128, 127, 130),
@@ -20,7 +20,7 @@ def patch(name: str, size: int = 36) -> torch.Tensor:
 @pytest.mark.parametrize("name", COLOURS)
 def test_a_clear_patch_has_its_name_in_brighter_and_darker_light(name: str) -> None:
     for light in (1.0, 0.92):
-        assert COLOURS[int(named(patch(name) * light)[0, 0])] == name
+        assert COLOURS[int(classify_pixels(patch(name) * light)[0, 0])] == name
 
 
 @pytest.mark.parametrize("name", COLOURS)
@@ -30,7 +30,7 @@ def test_a_thing_has_its_own_colour_and_not_its_surroundings(name: str, around: 
     pixels[:, 9:27, 9:27] = patch(name, 18)
     on = torch.zeros(36, 36)
     on[8:28, 8:28] = 1.0
-    assert colour(pixels, on) == name
+    assert dominant_color(pixels, on) == name
 
 
 def test_shares_count_only_where_the_thing_is() -> None:
@@ -38,10 +38,10 @@ def test_shares_count_only_where_the_thing_is() -> None:
     on = torch.zeros(36, 72)
     on[:, :18] = 1.0
     on[:, 36:42] = 1.0
-    found = shares(pixels, on)
+    found = color_fractions(pixels, on)
     assert found[COLOURS.index("red")] == pytest.approx(0.75)
     assert found[COLOURS.index("blue")] == pytest.approx(0.25)
 
 
 def test_no_thing_has_no_colour() -> None:
-    assert colour(patch("red"), torch.zeros(36, 36)) == ""
+    assert dominant_color(patch("red"), torch.zeros(36, 36)) == ""

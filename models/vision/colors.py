@@ -9,14 +9,14 @@ from torch import Tensor
 COLOURS = (
     "black", "grey", "white", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown",
 )  # fmt: skip
-BEHIND = 0.7  # how much the surroundings' colours are taken away
-CLEAR = 2.0  # how much more a clear colour counts than black, grey and white
+SURROUNDINGS_WEIGHT = 0.7  # how much the surroundings' colours are taken away
+CHROMATIC_WEIGHT = 2.0  # how much more a clear colour counts than black, grey and white
 # Up to which hue, in degrees, a clear colour goes by which name.
 HUES = ((14, "red"), (40, "orange"), (66, "yellow"), (165, "green"), (258, "blue"))
 HUES_END = ((292, "purple"), (338, "pink"), (360, "red"))
 
 
-def named(pixels: Tensor) -> Tensor:
+def classify_pixels(pixels: Tensor) -> Tensor:
     """Return the place in `COLOURS` of each pixel of float32 (3, height, width), 0 to 255."""
     top, bottom = pixels.amax(0), pixels.amin(0)
     span = top - bottom
@@ -35,24 +35,28 @@ def named(pixels: Tensor) -> Tensor:
     return _set(found, (top < 50) | (dull & (top < 65)), "black")
 
 
-def shares(pixels: Tensor, weight: Tensor) -> Tensor:
+def color_fractions(pixels: Tensor, weight: Tensor) -> Tensor:
     """Return the share of each of `COLOURS` under `weight`, (height, width), not negative."""
-    counts = torch.zeros(len(COLOURS)).index_add(0, named(pixels).flatten(), weight.flatten())
+    counts = torch.zeros(len(COLOURS)).index_add(
+        0, classify_pixels(pixels).flatten(), weight.flatten()
+    )
     return counts / counts.sum().clamp(min=1e-6)
 
 
-def colour(pixels: Tensor, on: Tensor, *, surer: float = 0.1) -> str:
+def dominant_color(pixels: Tensor, mask: Tensor, *, min_score: float = 0.1) -> str:
     """Return the colour of the thing where `on`, (height, width) in [0, 1]; empty if unclear.
 
     What the picture's edge is full of counts less, as far as the thing is not full of it too,
-    and clear colours count more than greys: `BEHIND` and `CLEAR` were chosen on photographs.
+    and chromatic colors count more than greys. The weights were chosen on photographs.
     """
-    thing = shares(pixels, on.square())
-    around = shares(pixels, _edge(on) * (1 - on))
-    clear = torch.tensor([1.0 if name in ("black", "grey", "white") else CLEAR for name in COLOURS])
-    worth = (thing - BEHIND * torch.minimum(around, thing)) * clear
+    thing = color_fractions(pixels, mask.square())
+    around = color_fractions(pixels, _edge(mask) * (1 - mask))
+    clear = torch.tensor(
+        [1.0 if name in ("black", "grey", "white") else CHROMATIC_WEIGHT for name in COLOURS]
+    )
+    worth = (thing - SURROUNDINGS_WEIGHT * torch.minimum(around, thing)) * clear
     best = int(worth.argmax())
-    return COLOURS[best] if worth[best] >= surer else ""
+    return COLOURS[best] if worth[best] >= min_score else ""
 
 
 def _edge(like: Tensor) -> Tensor:

@@ -1,1 +1,1 @@
-"""Recordings of sessions: written while a session runs, read again as a source."""
+"""Recordings of sessions: written while a session runs, and read again as its source."""

@@ -17,7 +17,7 @@ from PIL import Image
 from media.events import Input, ListeningConfig, Question
 from media.files.decoding import decode_audio
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
-from media.recording.recording import record
+from media.recording.writer import record
 from media.worker import Worker
 
 HERE = Path(__file__).parent

@@ -16,7 +16,7 @@ from media.events import Output
 from media.frames import VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
-from media.recording.recording import items_of
+from media.recording.reader import read_items
 from tests.media.pipeline.scripted import replayed
 from web.cli.replay import as_fields, run_recording
 from web.config import Settings, read_settings
@@ -98,7 +98,7 @@ async def test_a_replay_is_the_same_with_the_sound_in_other_chunks(
                 captions.append(json.dumps(as_fields(output), sort_keys=True))
 
         await run_session(
-            replayed(items_of(recording, longest=60)),
+            replayed(read_items(recording, max_duration=60)),
             keep,
             services=models.services,
             clock=ReplayClock(),

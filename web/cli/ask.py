@@ -16,7 +16,7 @@ from media.files.sampling import sample_frames
 from media.pipeline.interfaces import VideoAssistant
 from media.pipeline.limits import Sampling
 from media.pipeline.vision.sampling import AnalyzedFrame, due
-from media.recording.recording import MEMORY, PICTURES
+from media.recording.layout import MEMORY_FOLDER, VIDEO_FILE
 from models.assistant.interface import Moment
 from web.cli.replay import Bar
 from web.config import Settings
@@ -60,9 +60,9 @@ def ask(
         MediaError: it cannot be read, has no pictures, or is too long.
         UsageError: `memory` holds that of another clip.
     """
-    kept = path.is_dir() and (path / MEMORY).is_dir()
-    folder = memory or (path / MEMORY if kept else None)
-    clip = path / PICTURES if path.is_dir() else path
+    kept = path.is_dir() and (path / MEMORY_FOLDER).is_dir()
+    folder = memory or (path / MEMORY_FOLDER if kept else None)
+    clip = path / VIDEO_FILE if path.is_dir() else path
     watcher = load_assistant(settings)
     state = watcher.init_state(folder)
     try:

@@ -30,7 +30,7 @@ from media.generation_events import GeneratedImage
 from media.pipeline.context import Send
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
-from media.recording.recording import read
+from media.recording.reader import read_paced
 from media.worker import Worker
 from models.asr.streaming.offline import transcribe
 from models.asr.words import RATE, RecognizedWord
@@ -77,7 +77,7 @@ async def run_recording(
     clock: Clock = LiveClock() if realtime else ReplayClock()
     reader = Worker("reader")
     longest = settings.max_media_hours * 3600
-    source = read(path, clock, reader, longest=longest, video=video)
+    source = read_paced(path, clock, reader, max_duration=longest, video=video)
     try:
         await run_session(
             begun(ListeningConfig(detection=turn_detection(settings)), watched(source, progress)),

@@ -22,7 +22,8 @@ from media.events import Cancel, Caption, Input, Output, Remembered, Speech
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
-from media.recording.recording import MEMORY, record
+from media.recording.layout import MEMORY_FOLDER
+from media.recording.writer import record
 from media.worker import Worker
 from rtc.network import NetworkState
 from web.config import Settings
@@ -178,7 +179,7 @@ class SessionBridge:
         home = settings.recordings / self.live.id
         try:
             async with aclosing(record(self.source, home, recorder)) as source:
-                await run_session(source, send, memory=home / MEMORY, **options)
+                await run_session(source, send, memory=home / MEMORY_FOLDER, **options)
         finally:
             recorder.close()
 

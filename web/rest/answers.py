@@ -14,7 +14,6 @@ from media.errors import UnreadableMediaError
 from media.events import Answer, Evidence, Question
 from media.pipeline.models import Services
 from media.pipeline.vision.image_question import answer_about_images
-from media.recording.recording import MEMORY
 from models.assistant.interface import AssistantAnswer
 from models.errors import StoreError
 from web.context import ServiceContext

@@ -8,6 +8,7 @@ from media.clock import ReplayClock
 from media.errors import MediaError, UnreadableMediaError
 from media.events import (
     Announce,
+    Cancel,
     Caption,
     Clear,
     Commit,
@@ -21,7 +22,10 @@ from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.generation_events import ClearTrack, GenerationConfig, PromptChange, TrackPoints
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
-from media.recording.recording import EVENTS, MEMORY, items_of, read, record
+from media.recording.event_lines import AudioGap, read_lines
+from media.recording.layout import EVENTS_FILE, MEMORY_FOLDER
+from media.recording.reader import read_items, read_paced
+from media.recording.writer import record
 from media.worker import Worker
 from models.assistant.interface import Moment
 from tests.media.media_files import write_clip
@@ -79,7 +83,7 @@ async def test_a_recorded_session_replays_to_the_same_captions_and_answers(tmp_p
     ]
     passed = await recorded(items, tmp_path / "one")
     assert passed == items
-    again = list(items_of(tmp_path / "one", longest=60))
+    again = list(read_items(tmp_path / "one", max_duration=60))
     assert await captions(again) == await captions(items)
     assert any(isinstance(output, Caption) and output.words for output in await captions(again))
 
@@ -90,7 +94,9 @@ async def test_sound_comes_back_sample_by_sample(tmp_path: Path) -> None:
     items: list[Input] = [AudioChunk(noise[:2000], 0, RATE), AudioChunk(noise[2000:], 90_001, RATE)]
     await recorded(items, tmp_path / "one")
     again = [
-        item for item in items_of(tmp_path / "one", longest=60) if isinstance(item, AudioChunk)
+        item
+        for item in read_items(tmp_path / "one", max_duration=60)
+        if isinstance(item, AudioChunk)
     ]
     assert {chunk.start for chunk in again} >= {0, 90_001}
     np.testing.assert_array_equal(np.concatenate([chunk.samples for chunk in again]), noise)
@@ -102,7 +108,9 @@ async def test_pictures_come_back_at_their_times_and_in_the_first_size(tmp_path:
     items.append(picture(90_000, height=200, width=100))
     await recorded(items, tmp_path / "one")
     again = [
-        item for item in items_of(tmp_path / "one", longest=60) if isinstance(item, VideoFrame)
+        item
+        for item in read_items(tmp_path / "one", max_duration=60)
+        if isinstance(item, VideoFrame)
     ]
     assert [frame.pixels.shape for frame in again] == [(90, 160, 3)] * 21
     assert [frame.time for frame in again] == pytest.approx(
@@ -112,7 +120,7 @@ async def test_pictures_come_back_at_their_times_and_in_the_first_size(tmp_path:
 
 async def test_a_recording_of_nothing_can_be_read(tmp_path: Path) -> None:
     await recorded([], tmp_path / "one")
-    assert list(items_of(tmp_path / "one", longest=60)) == []
+    assert list(read_items(tmp_path / "one", max_duration=60)) == []
 
 
 async def test_an_existing_recording_is_not_overwritten(tmp_path: Path) -> None:
@@ -122,16 +130,16 @@ async def test_an_existing_recording_is_not_overwritten(tmp_path: Path) -> None:
 
 
 async def test_a_memory_may_be_in_the_folder_before_the_recording(tmp_path: Path) -> None:
-    (tmp_path / MEMORY).mkdir()
+    (tmp_path / MEMORY_FOLDER).mkdir()
     await recorded([Question("q", "what?", 0.0)], tmp_path)
-    assert list(items_of(tmp_path, longest=60)) == [Question("q", "what?", 0.0)]
+    assert list(read_items(tmp_path, max_duration=60)) == [Question("q", "what?", 0.0)]
 
 
 async def test_what_was_said_unasked_is_replayed_in_its_place(tmp_path: Path) -> None:
     said = Announce("n", "Here it is.", 1.0, True, (Moment(3, 0.9, "a cup"),))
     passed = await recorded([picture(0), said, picture(90_000)], tmp_path)
     assert said in passed
-    again = list(items_of(tmp_path, longest=60))
+    again = list(read_items(tmp_path, max_duration=60))
     assert [item for item in again if isinstance(item, Announce)] == [said]
     assert isinstance(again[0], VideoFrame)
     assert again[1] == said
@@ -139,20 +147,77 @@ async def test_what_was_said_unasked_is_replayed_in_its_place(tmp_path: Path) ->
 
 def test_a_folder_that_is_no_recording_says_so(tmp_path: Path) -> None:
     with pytest.raises(UnreadableMediaError, match="not a recording"):
-        list(items_of(tmp_path, longest=60))
+        list(read_items(tmp_path, max_duration=60))
 
 
-@pytest.mark.parametrize("line", ["{", '{"audio": 0, "video": 0, "kind": "nonsense"}', "[]"])
-def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
-    (tmp_path / EVENTS).write_text(line + "\n")
-    with pytest.raises(UnreadableMediaError, match="line 1"):
-        list(items_of(tmp_path, longest=60))
+CANCEL = '{"audio": 0, "video": 0, "kind": "cancel", "id": null}'
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "Invalid JSON"),
+        ("[]", "Input should be an object"),
+        (CANCEL.replace("cancel", "nonsense"), "kind: expected one of hole, .*, got nonsense"),
+        (CANCEL.replace("null", "7"), "id: Input should be a valid string"),
+        (CANCEL.replace('"id"', '"ids"'), "ids: Unexpected keyword argument"),
+        (CANCEL.replace('"audio": 0, ', ""), "audio: Field required"),
+        (CANCEL.replace("cancel", "question"), "id: Input should be a valid string"),
+    ],
+)
+def test_a_damaged_line_is_named_with_its_field(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / EVENTS_FILE).write_text(CANCEL + "\n" + line + "\n")
+    with pytest.raises(UnreadableMediaError, match=rf"events\.jsonl, line 2: {message}"):
+        list(read_items(tmp_path, max_duration=60))
+
+
+LINES = """\
+{"audio": 0, "video": 0, "kind": "listening", "detection": {"threshold": 0.5, "silence": 0.5, \
+"padding": 0.3}, "respond": true, "interrupt": true, "spoken": false}
+{"audio": 0, "video": 0, "kind": "question", "id": "q", "text": "what?", "time": 1.0, \
+"spoken": true, "pictures": ["+//+"]}
+{"audio": 0, "video": 0, "kind": "say", "id": "n", "text": "Here.", "time": 2.0, \
+"spoken": false, "moments": [{"number": 3, "time": 0.9, "text": "a cup"}]}
+{"audio": 0, "video": 0, "kind": "cancel", "id": null}
+{"audio": 0, "video": 0, "kind": "commit"}
+{"audio": 0, "video": 0, "kind": "clear"}
+{"audio": 0, "video": 0, "kind": "hole", "samples": 800}
+{"audio": 800, "video": 0, "kind": "prompt", "parts": [["a duck", 0.7]], "time": 0.0}
+{"audio": 800, "video": 0, "kind": "track", "thing": 1, "points": [[0.1, 0.2]], \
+"times": [0.0], "time": 0.5}
+{"audio": 800, "video": 0, "kind": "untrack", "thing": null, "time": 0.5}
+{"audio": 800, "video": 0, "kind": "generation", "time": 0.0, "enabled": true, \
+"sampler": "motion-stream", "steps": 2, "seed": 4, "camera": false, "strength": 0.6, \
+"paused": false, "pictures": false, "again": false, "once": false}
+"""
+
+
+async def test_the_lines_of_a_recording_keep_their_format(tmp_path: Path) -> None:
+    items: list[Input] = [
+        ListeningConfig(respond=True),
+        Question("q", "what?", 1.0, True, (b"\xfb\xff\xfe",)),
+        Announce("n", "Here.", 2.0, False, (Moment(3, 0.9, "a cup"),)),
+        Cancel(),
+        Commit(),
+        Clear(),
+        AudioChunk(silence(0), 800, RATE),
+        PromptChange((("a duck", 0.7),), 0.0),
+        TrackPoints(1, ((0.1, 0.2),), (0.0,), 0.5),
+        ClearTrack(None, 0.5),
+        GenerationConfig(time=0.0, enabled=True, seed=4, steps=2),
+    ]
+    await recorded(items, tmp_path)
+    assert (tmp_path / EVENTS_FILE).read_text() == LINES
+    events = [line.event for line in read_lines(tmp_path / EVENTS_FILE)]
+    assert [event for event in events if not isinstance(event, AudioGap)] == [
+        item for item in items if not isinstance(item, AudioChunk)
+    ]
 
 
 async def test_reading_follows_the_clock(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mkv")
     clock, worker = ReplayClock(), Worker("test")
-    async for item in read(path, clock, worker, longest=60):
+    async for item in read_paced(path, clock, worker, max_duration=60):
         assert isinstance(item, AudioChunk | VideoFrame)
         assert clock.now() >= item.time
     worker.close()
@@ -171,7 +236,7 @@ async def test_what_steers_drawing_is_kept_in_its_place_and_draws_the_same(tmp_p
         picture(VIDEO_CLOCK_HZ),
     ]
     assert await recorded(items, tmp_path / "one") == items
-    again = list(items_of(tmp_path / "one", longest=60))
+    again = list(read_items(tmp_path / "one", max_duration=60))
     steering = (PromptChange, TrackPoints, ClearTrack, GenerationConfig)
     assert [i for i in again if isinstance(i, steering)] == [
         i for i in items if isinstance(i, steering)

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from media.audio import g711
 from media.events import ListeningConfig
 from media.frames import AudioChunk
-from media.recording.recording import items_of
+from media.recording.reader import read_items
 from tests.web.openai_sdk import check
 from tests.web.served import BrokenRecognizer, Served, scripted_models, served, speech
 from web.config import Settings
@@ -338,7 +338,7 @@ async def test_a_session_is_recorded_where_that_is_wished_and_can_be_read_again(
             created = await client.until("session.created")
             await client.append(speech(1.0) + speech(1.0, loud=False))
             await client.until("conversation.item.input_audio_transcription.completed")
-    items = list(items_of(tmp_path / created["session"]["id"], longest=60))
+    items = list(read_items(tmp_path / created["session"]["id"], max_duration=60))
     sound = [item for item in items if isinstance(item, AudioChunk)]
     assert sum(len(chunk.samples) for chunk in sound) == pytest.approx(2 * 16_000, abs=100)
     assert isinstance(items[0], ListeningConfig)

@@ -1,0 +1,111 @@
+"""The lines of `events.jsonl`: a flat JSON object with a position, a kind and an event's fields.
+
+`audio` is the index of the audio sample, and `video` the 90 kHz tick, that the event came after.
+"""
+
+import base64
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+
+from media.errors import UnreadableMediaError
+from media.events import Announce, Cancel, Clear, Commit, ListeningConfig, Question
+from media.generation_events import (
+    ClearTrack,
+    GenerationConfig,
+    GenerationInput,
+    PromptChange,
+    TrackPoints,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioGap:
+    """`samples` samples of audio are missing here."""
+
+    samples: int
+
+
+RecordedInput = Question | Announce | Cancel | Commit | Clear | ListeningConfig | GenerationInput
+KINDS: dict[str, type[RecordedInput | AudioGap]] = {
+    "hole": AudioGap,
+    "question": Question,
+    "say": Announce,
+    "cancel": Cancel,
+    "commit": Commit,
+    "clear": Clear,
+    "listening": ListeningConfig,
+    "prompt": PromptChange,
+    "track": TrackPoints,
+    "untrack": ClearTrack,
+    "generation": GenerationConfig,
+}
+
+
+class EventLine(BaseModel):
+    """One line: an input, or a gap in the audio, with its position."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, val_json_bytes="base64")
+
+    audio: int
+    video: int
+    event: Any
+
+
+_FIELDS: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+_LINES = {
+    kind: create_model(kind, __base__=EventLine, event=event) for kind, event in KINDS.items()
+}
+
+
+def format_line(event: RecordedInput | AudioGap, *, audio: int, video: int) -> str:
+    """Return the line of `event`, with its line break."""
+    kind = next(name for name, kind in KINDS.items() if isinstance(event, kind))
+    fields = asdict(event)
+    if isinstance(event, Question):
+        fields["pictures"] = [base64.b64encode(image).decode() for image in event.pictures]
+    return json.dumps({"audio": audio, "video": video, "kind": kind, **fields}) + "\n"
+
+
+def parse_line(text: str) -> EventLine:
+    """Return the event of a line.
+
+    Raises:
+        ValueError: the line is not JSON, or a field is missing, unknown or of another type.
+    """
+    fields = _FIELDS.validate_json(text)
+    kind = str(fields.pop("kind", None))
+    if kind not in _LINES:
+        raise ValueError(f"kind: expected one of {', '.join(KINDS)}, got {kind}")
+    position = {name: fields.pop(name) for name in ("audio", "video") if name in fields}
+    # As JSON again: only there are arrays read as tuples and base64 as bytes in strict mode.
+    return _LINES[kind].model_validate_json(json.dumps({**position, "event": fields}))
+
+
+def read_lines(path: Path) -> list[EventLine]:
+    """Return the lines of `events.jsonl`.
+
+    Raises:
+        UnreadableMediaError: there is no such file, or a line in it is not valid.
+    """
+    if not path.is_file():
+        raise UnreadableMediaError(f"{path.parent}: not a recording: it has no {path.name}")
+    lines = []
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            lines.append(parse_line(text))
+        except ValueError as error:
+            raise UnreadableMediaError(f"{path}, line {number}: {_message(error)}") from error
+    return lines
+
+
+def _message(error: ValueError) -> str:
+    """Return an error in one line: the first of a validation, with the name of its field."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"] if part != "event")
+    return f"{field}: {first['msg']}" if field else first["msg"]

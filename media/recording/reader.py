@@ -1,0 +1,100 @@
+"""Reads a recording as a source of a session; audio comes back sample by sample as it was."""
+
+import heapq
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.clock import Clock
+from media.events import Announce, Cancel, Input, Question
+from media.files.decoding import decode
+from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
+from media.generation_events import GenerationInput
+from media.recording.event_lines import AudioGap, EventLine, read_lines
+from media.recording.layout import AUDIO_FILE, EVENTS_FILE, VIDEO_FILE
+from media.worker import Worker
+
+
+async def read_paced(
+    path: Path, clock: Clock, worker: Worker, *, max_duration: float, video: bool = True
+) -> AsyncIterator[Input]:
+    """Yield the items of a recording, or of a media file, at their times on `clock`.
+
+    Files are read on `worker`.
+
+    Raises:
+        UnreadableMediaError: neither a recording nor media.
+        MediaTooLongError: longer than `max_duration` seconds.
+    """
+    items = iter(read_items(path, max_duration=max_duration, video=video))
+    while (item := await worker.run(next, items, None)) is not None:
+        match item:
+            case AudioChunk():
+                await clock.sleep_until(item.end / item.rate)
+            case VideoFrame():
+                await clock.sleep_until(item.time)
+            case _:
+                pass
+        yield item
+
+
+def read_items(path: Path, *, max_duration: float, video: bool = True) -> Iterator[Input]:
+    """Yield the items of a recording, or of a media file, in order."""
+    if not path.is_dir():
+        yield from decode(path, max_duration=max_duration, video=video)
+        return
+    lines = read_lines(path / EVENTS_FILE)
+    tracks = [audio_items(path / AUDIO_FILE, lines, max_duration=max_duration)]
+    if video:
+        tracks.append(video_items(path / VIDEO_FILE, lines, max_duration=max_duration))
+    yield from (item for _, item in heapq.merge(*tracks, key=lambda timed: timed[0]))
+
+
+def audio_items(
+    path: Path, lines: list[EventLine], *, max_duration: float
+) -> Iterator[tuple[float, Input]]:
+    """Yield the audio with its times, split at the events that apply to audio."""
+    position = 0
+    chunks = decode(path, max_duration=max_duration, video=False) if path.is_file() else iter(())
+    samples: NDArray[np.float32] = np.zeros(0, np.float32)
+    for line in [*(line for line in lines if not _applies_to_video(line)), None]:
+        while line is None or position < line.audio:
+            if not len(samples):
+                chunk = next(chunks, None)
+                if chunk is None:
+                    break
+                assert isinstance(chunk, AudioChunk)
+                samples = chunk.samples
+            count = len(samples) if line is None else min(len(samples), line.audio - position)
+            yield position / SAMPLE_RATE, AudioChunk(samples[:count], position, SAMPLE_RATE)
+            samples, position = samples[count:], position + count
+        if line is None:
+            continue
+        if isinstance(line.event, AudioGap):
+            position += line.event.samples
+        else:
+            yield position / SAMPLE_RATE, line.event
+
+
+def video_items(
+    path: Path, lines: list[EventLine], *, max_duration: float
+) -> Iterator[tuple[float, Input]]:
+    """Yield the frames with their times, and between them the events that apply to video."""
+    events = [line for line in lines if _applies_to_video(line)]
+    frames = decode(path, max_duration=max_duration, audio=False) if path.is_file() else iter(())
+    for frame in frames:
+        assert isinstance(frame, VideoFrame)
+        while events and events[0].video < frame.pts:
+            yield _timed(events.pop(0))
+        yield frame.time, frame
+    yield from map(_timed, events)
+
+
+def _timed(line: EventLine) -> tuple[float, Input]:
+    return max(line.video / VIDEO_CLOCK_HZ, line.audio / SAMPLE_RATE), line.event
+
+
+def _applies_to_video(line: EventLine) -> bool:
+    return isinstance(line.event, Question | Announce | Cancel | GenerationInput)

@@ -4,8 +4,9 @@ A transducer trained on ten hours of speech spells by sound. Letter counts from 
 of that at the lowest cost: one table look-up, no vocabulary, and a word that was never seen is
 only less likely.
 
-A file holds the sorted keys and the counts of the n-grams of each length. A key is the n-gram's
-units, five bits each.
+A key is the n-gram's units, five bits each. A file holds the n-grams as a trie: for each length,
+the last unit of each n-gram in order of keys, with flags in its free bits, and the counts. A count
+above 254 is stored as 255, and its value in `large`.
 
 Source: Witten and Bell 1991 (method C) for interpolation with shorter n-grams, here with SMOOTHING
 times the weight: counts without rare n-grams are too sure of themselves.
@@ -28,6 +29,10 @@ from models.shipped import CHECKPOINTS
 
 SHIPPED = CHECKPOINTS / "letters-en.safetensors"
 BITS = 5  # of a unit in a key
+UNIT = (1 << BITS) - 1
+LAST = 1 << 7  # flag of a stored unit: the next n-gram has another beginning
+PARENT = 1 << 6  # flag of a stored unit: longer n-grams begin with this one
+LARGE = 255  # stored in place of a count: see `large`
 SMOOTHING = 32  # on held-out text 16, 32 and 64 are about as good, 1 is worse
 MAX_CACHED = 50_000  # contexts with cached log-probabilities: 6 MB
 
@@ -100,10 +105,25 @@ class LetterModel:
 
 
 def save(ngrams: Sequence[NgramCounts], file: Path, about: Mapping[str, object]) -> None:
-    """Write `ngrams`, with `about` as metadata."""
+    """Write `ngrams`, with `about` as metadata.
+
+    Raises:
+        ValueError: keys do not rise, or an n-gram's beginning is not among the shorter ones.
+    """
     tensors: dict[str, NDArray[np.generic]] = {}
+    shorter = np.zeros(1, np.int64)
     for size, one in enumerate(ngrams, 1):
-        tensors |= {f"keys.{size}": one.keys, f"counts.{size}": one.counts}
+        stems = one.keys >> BITS
+        if (np.diff(one.keys) <= 0).any() or not np.isin(stems, shorter).all():
+            raise ValueError(f"expected sorted n-grams of {size} units that continue shorter ones")
+        units = (one.keys & UNIT).astype(np.uint8)
+        units[np.append(np.diff(stems) != 0, True)[: len(units)]] |= LAST
+        if size < len(ngrams):
+            units[np.isin(one.keys, ngrams[size].keys >> BITS)] |= PARENT
+        tensors[f"units.{size}"] = units
+        tensors[f"counts.{size}"] = one.counts.clip(max=LARGE).astype(np.uint8)
+        tensors[f"large.{size}"] = one.counts[one.counts >= LARGE]
+        shorter = one.keys
     file.parent.mkdir(parents=True, exist_ok=True)
     safetensors.numpy.save_file(tensors, str(file), {"about": json.dumps(about)})
 
@@ -116,16 +136,30 @@ def load(file: Path) -> LetterModel:
     """
     try:
         with safetensors.safe_open(str(file), "np") as opened:
-            sizes = range(1, len(opened.keys()) // 2 + 1)
-            ngrams = [
-                NgramCounts(opened.get_tensor(f"keys.{size}"), opened.get_tensor(f"counts.{size}"))
-                for size in sizes
-            ]
-    except (OSError, safetensors.SafetensorError) as error:
+            ngrams = _read_ngrams({name: opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118  (no mapping)
+    except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
         raise WeightsError(f"{file}: not a letter model of this project ({error})") from error
-    wrong = [size for size, one in enumerate(ngrams, 1) if one.keys.shape != one.counts.shape]
-    if wrong or not ngrams or any((np.diff(one.keys) <= 0).any() for one in ngrams):
-        raise WeightsError(
-            f"{file}: not a letter model of this project (its n-grams are not in order)"
-        )
     return LetterModel(ngrams)
+
+
+def _read_ngrams(tensors: Mapping[str, NDArray[np.uint8]]) -> list[NgramCounts]:
+    """Return the n-grams of a file's tensors.
+
+    Raises:
+        KeyError, ValueError: they are not a trie.
+    """
+    ngrams: list[NgramCounts] = []
+    parents = np.zeros(1, np.int64)
+    for size in range(1, len(tensors) // 3 + 1):
+        stored, counts = tensors[f"units.{size}"], tensors[f"counts.{size}"].astype(np.int32)
+        counts[counts == LARGE] = tensors[f"large.{size}"]
+        last = stored & LAST != 0
+        fits = len(counts) == len(stored) and last.sum() == len(parents) and last[-1:].all()
+        keys = parents[np.cumsum(last) - last] << BITS | stored & UNIT if fits else None
+        if keys is None or (np.diff(keys) <= 0).any():
+            raise ValueError(f"its n-grams of {size} units are not in order")
+        ngrams.append(NgramCounts(keys, counts))
+        parents = keys[stored & PARENT != 0]
+    if not ngrams:
+        raise ValueError("it has no n-grams")
+    return ngrams

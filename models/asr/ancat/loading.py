@@ -1,6 +1,7 @@
 """Trained ANCATs in files: what was trained, and how to build the rest around it.
 
-A file holds float16 tensors without the frozen part, which comes with the packaged Whisper.
+A file holds float16 tensors without the frozen part, which comes with the packaged Whisper. In the
+file that ships, matrices are int8 with a scale for each row.
 """
 
 import json
@@ -24,6 +25,7 @@ from models.shipped import CHECKPOINTS
 SHIPPED = CHECKPOINTS / "ancat.safetensors"
 BEAM = 8  # drafts of the shipped model
 FROZEN_PREFIX = "front."  # names of frozen tensors begin so
+SCALE = ".scale"  # after the name of an int8 matrix: the scale of its rows
 
 About = dict[str, str | int | float]
 
@@ -80,7 +82,16 @@ def read_ancat(file: Path) -> tuple[AncatConfig, dict[str, Tensor], About]:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  (no mapping)
     except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise WeightsError(f"{file}: not an ANCAT saved by this project ({error})") from error
-    return config, tensors, about
+    return config, _dequantize(tensors), about
+
+
+def _dequantize(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return `tensors` with int8 matrices multiplied by the scales of their rows."""
+    return {
+        name: tensor * tensors[name + SCALE] if name + SCALE in tensors else tensor
+        for name, tensor in tensors.items()
+        if not name.endswith(SCALE)
+    }
 
 
 def build_ancat(

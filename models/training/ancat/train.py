@@ -19,8 +19,8 @@ weights), `log.jsonl` and `validation.jsonl`. Give the rows equal `--steps`, and
 
     python -m tests.bench.bench_ancat runs/*
 
-prints word errors against mean and 95th percentile of look-ahead. `ancat.safetensors` of a
-run that is good enough is what ships.
+prints word errors against mean and 95th percentile of look-ahead.
+`python -m models.training.ancat.ship RUN/ancat.safetensors` writes a run as the model that ships.
 
 A step hears 40 s of sound in noise and rooms: 1.3 CPU seconds on one core. The joiner answers
 only for letters near where a head trained with CTC places them (`ancat_band`): for all letters it

@@ -3,10 +3,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
+import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.asr.ancat.letter_model import SMOOTHING, LetterModel, NgramCounts, load, ngram_key, save
+from models.asr.ancat.letter_model import (
+    BITS,
+    SMOOTHING,
+    LetterModel,
+    NgramCounts,
+    load,
+    ngram_key,
+    save,
+)
 from models.asr.ancat.letters import SPACE, UNITS, to_units
 from models.errors import WeightsError
 from models.training.ancat.letter_counts import count_runs, spell
@@ -92,6 +102,29 @@ def test_a_file_gives_back_what_was_saved(tmp_path: Path) -> None:
     again = load(tmp_path / "letters.safetensors")
     assert again.context == 3
     np.testing.assert_array_equal(again.log_probs(units("the")), model().log_probs(units("the")))
+    for one, same in zip(model().ngrams, again.ngrams, strict=True):
+        np.testing.assert_array_equal(one.keys, same.keys)
+        np.testing.assert_array_equal(one.counts, same.counts)
+
+
+def test_counts_that_do_not_fit_into_a_byte_are_kept(tmp_path: Path) -> None:
+    ngrams = [NgramCounts(np.arange(1, 5), np.array([254, 255, 256, 1_000_000], np.int32))]
+    save(ngrams, tmp_path / "letters.safetensors", {})
+    (again,) = load(tmp_path / "letters.safetensors").ngrams
+    np.testing.assert_array_equal(again.counts, ngrams[0].counts)
+
+
+def test_runs_out_of_order_or_without_their_beginning_are_not_saved(tmp_path: Path) -> None:
+    ngrams = count_runs(np.array(units(TEXT)), 2, (1, 1))
+    ngrams[1].keys[::] = ngrams[1].keys[::-1].copy()
+    with pytest.raises(ValueError, match="sorted n-grams of 2 units"):
+        save(ngrams, tmp_path / "letters.safetensors", {})
+    with pytest.raises(ValueError, match="continue shorter ones"):
+        save(
+            [ngrams[0], NgramCounts(np.array([31 << BITS]), np.ones(1, np.int32))],
+            tmp_path / "x",
+            {},
+        )
 
 
 def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
@@ -101,9 +134,11 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     file.write_bytes(b"no tensors at all")
     with pytest.raises(WeightsError, match="not a letter model"):
         load(file)
-    ngrams = count_runs(np.array(units(TEXT)), 2, (1, 1))
-    ngrams[1].keys[::] = ngrams[1].keys[::-1].copy()
-    save(ngrams, file, {})
+    save(model().ngrams, file, {})
+    with safetensors.safe_open(str(file), "np") as opened:
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    tensors["units.2"] = tensors["units.2"][::-1].copy()
+    safetensors.numpy.save_file(tensors, str(file))
     with pytest.raises(WeightsError, match="not in order"):
         load(file)
     save(model().ngrams, file, {})

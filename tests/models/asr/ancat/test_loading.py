@@ -13,6 +13,7 @@ from models.asr.ancat.loading import (
 )
 from models.asr.ancat.network import AncatConfig, from_whisper
 from models.errors import WeightsError
+from models.training.ancat.ship import quantize
 from tests.models.asr.ancat.test_network import drawn_mel
 from tests.models.asr.tiny import tiny_whisper
 
@@ -38,6 +39,19 @@ def test_a_saved_model_hears_the_same_over_the_same_whisper(tmp_path: Path) -> N
     model = build_ancat(config, tensors, tiny_whisper(), file)
     torch.testing.assert_close(model.encode(drawn_mel(24).float()).hidden, hidden)
     assert not any(weight.requires_grad for weight in model.parameters())
+
+
+def test_an_int8_matrix_is_half_a_step_of_its_row_away_at_most(tmp_path: Path) -> None:
+    file, _ = saved(tmp_path)
+    _, exact, _ = read_ancat(file)
+    with safetensors.safe_open(str(file), "pt") as opened:
+        metadata = opened.metadata()
+    safetensors.torch.save_file(quantize(exact), str(file), metadata=metadata)
+    _, tensors, _ = read_ancat(file)
+    assert tensors.keys() == exact.keys()
+    for name, tensor in exact.items():
+        step = tensor.float().abs().amax(-1, keepdim=True) / 127 if tensor.ndim > 1 else 0
+        assert ((tensors[name].float() - tensor.float()).abs() <= 0.501 * step).all()
 
 
 def test_weights_of_another_shape_are_told(tmp_path: Path) -> None:

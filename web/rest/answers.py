@@ -14,6 +14,7 @@ from media.errors import UnreadableMediaError
 from media.events import Answer, Evidence, Question
 from media.pipeline.models import Services
 from media.pipeline.vision.image_question import answer_about_images
+from media.recording.layout import MEMORY_FOLDER
 from models.assistant.interface import AssistantAnswer
 from models.errors import StoreError
 from web.context import ServiceContext
@@ -205,7 +206,7 @@ def _recorded_memory(context: ServiceContext, id: str) -> Path | None:
     recordings = context.settings.recordings
     if recordings is None or not SESSION_ID.fullmatch(id):
         return None
-    memory = recordings / id / MEMORY
+    memory = recordings / id / MEMORY_FOLDER
     return memory if memory.is_dir() else None
 
 

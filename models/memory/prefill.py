@@ -19,10 +19,10 @@ from models.language.attention import (
 from models.language.decoder import Decoder
 from models.language.kv_cache import KeyValue, SlidingWindowCache
 from models.language.rotary import apply_rotary
-from models.memory.blocks import Block
+from models.memory.eviction import MeasureSalience
+from models.memory.kv_store.blocks import Block
 from models.memory.kv_store.tiers import BlockStore
 from models.memory.positions import VideoPositions
-from models.memory.salience import salience
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -97,13 +97,13 @@ def prefill_frames(
     positions: VideoPositions,
     *,
     window: int,
-    measure: bool,
+    measure: MeasureSalience | None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Read embeddings (tokens, width) of blocks of `lengths`, and advance `state` past them.
 
     Returns keys and values, (layers, 2, key heads, tokens, width), and, if asked to `measure`,
     the salience of all of these blocks but the last, and before these of the newest block if
-    there is one; see `models.memory.salience`.
+    there is one; see `models.memory.research.salience`.
     """
     opening = state.sinks[0][0].shape[1]
     where = positions.block_positions(opening, state.position - opening, state.blocks, lengths)
@@ -113,7 +113,7 @@ def prefill_frames(
     )
     state.position += len(x)
     state.blocks += len(lengths)
-    if state.last is not None and measure:
+    if state.last is not None and measure is not None:
         lengths = [state.last.tokens, *lengths]
     kept, measured = [], []
     for layer, held, sink in zip(decoder.layers, state.windows, state.sinks, strict=True):
@@ -131,8 +131,8 @@ def prefill_frames(
         part: PartialAttention = sliding_window_attention(
             near, apply_rotary(query, far), local, window=window
         )
-        if measure:
-            measured.append(salience(near, part[1], keys, lengths, window=window))
+        if measure is not None:
+            measured.append(measure(near, part[1], keys, lengths, window=window))
         x = layer.finish(x, part[0])
     by_block = [torch.stack(layers) for layers in zip(*measured, strict=True)]
     return torch.stack(kept), by_block

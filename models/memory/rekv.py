@@ -84,7 +84,7 @@ class Rekv:
         self.policy: EvictionPolicy = policy or KeepAll()
         self.positions: VideoPositions = positions or LinearPositions()
         self.opening = opening
-        if self.policy.measures and not isinstance(self.positions, LinearPositions):
+        if self.policy.measure is not None and not isinstance(self.positions, LinearPositions):
             raise ValueError("blocks on a grid cannot be thinned out; sample another policy")
         if not self.config.internal and not isinstance(self.policy, KeepAll):
             raise ValueError("this policy works on representatives; set internal=True")
@@ -144,7 +144,7 @@ class Rekv:
             lengths,
             self.positions,
             window=self.config.window,
-            measure=self.policy.measures,
+            measure=self.policy.measure,
         )
         if state.last is not None and measured:
             state.last.salience = measured.pop(0)

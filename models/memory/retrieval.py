@@ -7,7 +7,7 @@ rank correlation of score and time is -0.41 on average over layers if the window
 `centred` takes the local trend from the scores: what is common to neighbours, the drift with
 it, no longer counts. With a trend over 32 blocks the same figures are 0.08, 0.07 and 54 to
 55 %. Its price: what stays in view for longer than that no longer counts either.
-`position_bias` measures it, `models.memory.recall_probe` what it is good for.
+`models.memory.research.recall_probe` measures the bias, and the recall.
 """
 
 from typing import Literal
@@ -68,24 +68,3 @@ def top_rows(scores: Tensor, count: int) -> Rows:
     """Return the places of the `count` highest `scores`, in order; of equals, the earlier."""
     order = np.argsort(-scores.cpu().numpy(), kind="stable")
     return np.sort(order[:count])
-
-
-def uniform(total: int, count: int) -> Rows:
-    """Return `count` places spread evenly over `total`: a baseline that asks nothing."""
-    places: Rows = np.linspace(0, total - 1, min(count, total)).round().astype(np.int64)
-    return np.unique(places)
-
-
-def recent(total: int, count: int) -> Rows:
-    """Return the last `count` places of `total`: a baseline that only looks back."""
-    return np.arange(max(0, total - count), total, dtype=np.int64)
-
-
-def position_bias(scores: Tensor) -> float:
-    """Return the rank correlation of scores with time: 0 is none, 1 is all for the latest.
-
-    `scores` is (blocks,) in order of time, of blocks that have nothing to do with the question.
-    """
-    ranks = scores.argsort().argsort().double()
-    time = torch.arange(len(scores), dtype=torch.float64, device=scores.device)
-    return float(torch.corrcoef(torch.stack([ranks, time]))[0, 1])

@@ -13,7 +13,7 @@ from models.errors import DamagedBlockError, EmptyMemoryError
 from models.language.decoder import Decoder
 from models.language.kv_cache import KeyValue, KvCache
 from models.language.rotary import apply_rotary
-from models.memory.blocks import Block, BlockTable
+from models.memory.kv_store.blocks import Block, BlockTable
 from models.memory.positions import VideoPositions
 
 logger = logging.getLogger(__name__)

@@ -25,9 +25,16 @@ from models.language.attention import causal_attention
 from models.language.rotary import apply_rotary
 from models.language.smollm2 import ChatModel
 from models.memory.prefill import RekvState
-from models.memory.recall_probe import Find, Trial, internal, layer_bias, recall
 from models.memory.rekv import Frame, Rekv, RekvConfig
-from models.memory.retrieval import recent, uniform
+from models.memory.research.recall_probe import (
+    Find,
+    Trial,
+    internal,
+    layer_bias,
+    recall,
+    recent,
+    uniform,
+)
 
 SYSTEM = "You watch a camera and answer about what it showed."
 PLACES = ("kitchen", "street", "garden", "office", "beach", "park", "hall", "bridge")

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from models.errors import DamagedBlockError, StoreError, StoreFullError
-from models.memory.blocks import Block
+from models.memory.kv_store.blocks import Block
 from models.memory.kv_store.codec import DTYPES, pack, unpack
 from models.memory.kv_store.locked_folder import lock, read_checked, write_checked
 from models.memory.kv_store.record_log import Head, LogSegment, Record

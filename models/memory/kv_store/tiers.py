@@ -4,7 +4,7 @@ New blocks come in at the top; when a tier is over its budget its oldest blocks 
 Without a folder there is no disk, and a full RAM budget refuses new blocks. With a folder,
 `save` makes everything survive a restart; what was spilled survives a crash too.
 
-One thread stores; others may read `table` at any time, see `models.memory.blocks`.
+One thread stores; others may read `table` at any time, see `models.memory.kv_store.blocks`.
 """
 
 import logging
@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 
 from models.errors import StoreError, StoreFullError
-from models.memory import blocks
-from models.memory.blocks import Block, BlockTable
-from models.memory.kv_store import malloc_trim
+from models.memory.kv_store import blocks, malloc_trim
+from models.memory.kv_store.blocks import Block, BlockTable
 from models.memory.kv_store.disk_tier import DiskTier
 
 logger = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from models.errors import WeightsError
-from models.memory.eviction import Salient
 from models.memory.positions import GridPositions, LinearPositions
 from models.memory.rekv import Frame, Rekv, RekvConfig
+from models.memory.research.eviction import Salient
 from models.vision.video_llm.qwen25_vl import Qwen25Vl, read_qwen25_vl
 from tests.models.language import plain
 from tests.models.vision.video_llm import checkpoints

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.language.attention import attend
-from models.memory.eviction import EvictionPolicy, KeepAll, KMeans, Salient, k_means
+from models.memory.eviction import EvictionPolicy, KeepAll
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
 from models.memory.prefill import RekvState
 from models.memory.rekv import Frame, Rekv, RekvConfig
-from models.memory.salience import salience
+from models.memory.research.eviction import KMeans, Salient, k_means
+from models.memory.research.salience import salience
 from tests.models.memory.made import OPENING, QUESTION, TOKENS, decoder, frames
 
 

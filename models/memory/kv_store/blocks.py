@@ -29,8 +29,8 @@ class Block:
     """Keys, before rotation, and values of one stretch of stream, in all layers.
 
     Times are in seconds of the stream. `memory` is (layers, 2, key heads, tokens, width);
-    `salience`, if it was measured, float32 (layers, key heads, tokens), see
-    `models.memory.salience`. `weight` counts the frames that were merged into this; a `thinned`
+    `salience`, if it was measured, is float32 (layers, key heads, tokens), see
+    `models.memory.research.salience`. `weight` counts the frames that were merged; a `thinned`
     block has lost tokens, or cannot lose any. `replaces` are the ids that this stands for.
     """
 

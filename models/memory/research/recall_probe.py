@@ -9,12 +9,13 @@ whatever they are asked.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from models.memory.prefill import RekvState
 from models.memory.rekv import Frame, Rekv
-from models.memory.retrieval import position_bias, score_blocks
+from models.memory.retrieval import Rows, score_blocks
 
 # The blocks that are taken for a question, int64 (count,): for each layer, or once for all.
 Find = Callable[[RekvState, Tensor], Sequence[Sequence[int]]]
@@ -115,3 +116,24 @@ def layer_bias(rekv: Rekv, state: RekvState, question: Tensor) -> tuple[float, .
         biases.append(position_bias(scores))
         x = rekv.decoder.read_layer(layer, x, caches[index])
     return tuple(biases)
+
+
+def uniform(total: int, count: int) -> Rows:
+    """Return `count` places spread evenly over `total`: a baseline that asks nothing."""
+    places: Rows = np.linspace(0, total - 1, min(count, total)).round().astype(np.int64)
+    return np.unique(places)
+
+
+def recent(total: int, count: int) -> Rows:
+    """Return the last `count` places of `total`: a baseline that only looks back."""
+    return np.arange(max(0, total - count), total, dtype=np.int64)
+
+
+def position_bias(scores: Tensor) -> float:
+    """Return the rank correlation of scores with time: 0 is none, 1 is all for the latest.
+
+    `scores` is (blocks,) in order of time, of blocks that have nothing to do with the question.
+    """
+    ranks = scores.argsort().argsort().double()
+    time = torch.arange(len(scores), dtype=torch.float64, device=scores.device)
+    return float(torch.corrcoef(torch.stack([ranks, time]))[0, 1])

@@ -1,0 +1,1 @@
+"""Eviction policies and measurements of retrieval that no setting selects: for benchmarks."""

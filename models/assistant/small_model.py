@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from models import lora
 from models.assistant.scene import perception as scene_perception
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.novelty import NoveltyState, select_final, select_novel
@@ -20,7 +21,6 @@ from models.assistant.scene.perception import Observation, Perception, Pixels
 from models.assistant.scene.query_parsing import parse_query, without_control_tokens
 from models.assistant.scene.scene_entry import SYSTEM, SceneEntry, question_text
 from models.assistant.scene.scene_log import LoggedEntry, SceneLog, search, select_entries
-from models.language import lora as adapter
 from models.language import smollm2
 from models.language.smollm2 import ChatModel, question_prompt, system_prompt
 from models.memory.kv_store.tiers import BlockStore
@@ -199,7 +199,7 @@ def load(weights: Path, checkpoint: Path = ADAPTER) -> SmallModel:
     Raises:
         WeightsError: a file is missing, damaged, or from another network.
     """
-    chat = smollm2.load_quantized(weights / "smollm2-135m", adapter.read(checkpoint))
+    chat = smollm2.load_quantized(weights / "smollm2-135m", lora.read(checkpoint).tensors)
     return SmallModel(chat, scene_perception.load(weights))
 
 

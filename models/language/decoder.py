@@ -20,6 +20,8 @@ from models.language.attention import causal_attention
 from models.language.kv_cache import KvCache
 from models.language.rotary import CosSin, RotaryEmbedding, apply_rotary
 
+PARTS = ("query", "key", "value", "out", "gate", "up", "down")  # linear layers of a decoder layer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderConfig:
@@ -149,6 +151,12 @@ class Decoder(nn.Module):
     def like(self) -> Tensor:
         """A tensor of the device and precision that the decoder works in."""
         return self.norm.weight
+
+    def projections(self) -> dict[str, tuple[nn.Module, str]]:
+        """Return the linear layers of all decoder layers, for `models.lora`."""
+        return {
+            f"{i}.{part}": (layer, part) for i, layer in enumerate(self.blocks) for part in PARTS
+        }
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Return the embeddings of int64 `tokens`, (count, width)."""

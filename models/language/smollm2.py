@@ -87,7 +87,7 @@ def load_quantized(folder: Path, changes: Mapping[str, Tensor] | None = None) ->
     """Return the model in `folder` for answering on a CPU: its weights stay in 4 and 8 bits.
 
     `changes` are low-rank: `<layer>.<part>.a`, (rank, in), and `.b`, (out, rank), as in
-    `models.language.lora`.
+    `models.lora`.
 
     Raises:
         WeightsError: the file is missing, damaged, not of a Llama shape or of another type

@@ -24,6 +24,7 @@ import torch
 from media.files.decoding import decode_audio
 from media.frames import SAMPLE_RATE
 from media.pipeline.speech.clauses import split_clauses
+from models import lora
 from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.whisper.loading import load_whisper
 from models.assistant.scene.embedding import embed
@@ -31,7 +32,6 @@ from models.assistant.scene.perception import Observation
 from models.assistant.scene.scene_entry import SYSTEM, question_text
 from models.assistant.scene.scene_log import LoggedEntry, SceneLog
 from models.assistant.small_model import ADAPTER, SmallModel, SmallModelMemory
-from models.language import lora as adapter
 from models.language import smollm2
 from models.language.smollm2 import question_prompt, system_prompt
 from models.memory.kv_store.tiers import StoreBudget, open_store
@@ -242,7 +242,7 @@ def main() -> None:
     torch.set_num_threads(1)
     changes = {}
     if options.adapter.exists():
-        changes = adapter.read(options.adapter)
+        changes = lora.read(options.adapter).tensors
     else:
         print(f"{options.adapter} is not there: answers of the model as it is packaged")
     began = time.perf_counter(), time.process_time()

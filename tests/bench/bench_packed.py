@@ -17,10 +17,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from models import lora
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.scene_entry import SYSTEM, question_text
 from models.assistant.small_model import ADAPTER
-from models.language import lora as adapter
 from models.language import smollm2
 from models.language.decoder import Decoder, generate
 from models.language.kv_cache import KvCache
@@ -115,18 +115,18 @@ def main() -> None:
     parser.add_argument("--adapter", type=Path, default=ADAPTER)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    changes = adapter.read(options.adapter) if options.adapter.exists() else {}
-    print("with" if changes else "without", "the low-rank changes of", options.adapter)
+    adapter = lora.read(options.adapter) if options.adapter.exists() else None
+    print("with" if adapter else "without", "the low-rank changes of", options.adapter)
     folder = options.weights / "smollm2-135m"
     chats: dict[str, ChatModel] = {}
 
     def load_plain() -> None:
         chats["float32"] = smollm2.load(folder)
-        if changes:
-            adapter.merge(chats["float32"].decoder, changes)
+        if adapter:
+            lora.merge(chats["float32"].decoder.projections(), adapter)
 
     def load_quantized() -> None:
-        chats["4 bits"] = smollm2.load_quantized(folder, changes)
+        chats["4 bits"] = smollm2.load_quantized(folder, adapter.tensors if adapter else None)
 
     for load in (load_quantized, load_plain):
         wall, cpu = taken(load)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
+from models import lora
 from models.assistant.requests.parsing import Request, parse_request
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.requests.targets import Target, with_article
@@ -26,7 +27,6 @@ from models.assistant.scene.embedding import embed
 from models.assistant.scene.perception import Observation, Pixels
 from models.assistant.scene.query_parsing import without_control_tokens
 from models.assistant.scene.scene_entry import SYSTEM, question_text
-from models.language import lora as adapter
 from models.language import smollm2
 from models.training.requests.alarms import in_a_row, scored, share, trials, watched
 from models.training.requests.timelines import FOLDER, RATE, compose, load, targets, whole
@@ -136,7 +136,7 @@ def language(weights: Path, checkpoint: Path | None, half: int) -> None:
     """Print how well the eyes and the model's yes against no tell what is there in one look."""
     chat = smollm2.load(weights / "smollm2-135m")
     if checkpoint:
-        adapter.add(chat.decoder, checkpoint)
+        lora.merge(chat.decoder.projections(), lora.read(checkpoint))
     rng = random.Random(0)
     pictures = [picture for picture in load() if picture.half == half]
     asked = targets(pictures)

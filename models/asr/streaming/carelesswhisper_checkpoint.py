@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from models import lora
 from models.asr.streaming.causal_encoder import BlockSizes
 from models.asr.whisper.checkpoint import WhisperCheckpoint
 from models.asr.whisper.formats.openai import convert
@@ -53,9 +54,9 @@ def read_carelesswhisper(file: Path) -> tuple[WhisperCheckpoint, BlockSizes]:
 
 
 def merged(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return plain weights: W + (A B) transposed, because A and B multiply the input.
+    """Return plain weights; A (in, rank) and B (rank, out) are transposed here.
 
-    Published adapters have alpha = rank, so their product is not scaled.
+    Published adapters have alpha = rank, so the scale is 1.
 
     Raises:
         KeyError: an adapter lacks one of its halves, or its layer.
@@ -65,11 +66,7 @@ def merged(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for name, tensor in tensors.items()
         if not name.endswith((A, B)) and tensor.is_floating_point()
     }
-    for name in tensors:
-        if name.endswith((A, B)):
-            place = name.removesuffix(A).removesuffix(B)
-            first, second = tensors[place + A].float(), tensors[place + B].float()
-            if name.endswith(A):
-                weight = place + ".weight"
-                plain[weight] = plain[weight] + (first @ second).T
+    for layer in {name.removesuffix(A).removesuffix(B) for name in tensors} - tensors.keys():
+        weight = f"{layer}.weight"
+        plain[weight] = plain[weight] + lora.change(tensors[layer + A].T, tensors[layer + B].T)
     return plain

@@ -6,9 +6,9 @@ What the adapters leave alone is shared with the offline model, so both fit wher
 from dataclasses import dataclass
 from pathlib import Path
 
+from models import lora
 from models.asr.streaming.carelesswhisper_checkpoint import read_carelesswhisper
 from models.asr.streaming.causal_encoder import BlockSizes
-from models.asr.whisper import lora
 from models.asr.whisper.loading import WhisperModel, assemble
 from models.asr.whisper.whisper import Whisper
 from models.errors import WeightsError
@@ -58,9 +58,7 @@ def make_causal(recognizer: WhisperModel, adapter: Path | None = None) -> Whispe
     model = Whisper(recognizer.model.config)
     model.load_state_dict(recognizer.model.state_dict(), assign=True)  # the same tensors
     model.eval().requires_grad_(False)
-    lora.load(model, file)
-    lora.merge(model)
-    model.requires_grad_(False)
+    add_adapter(model, file)
     return WhisperModel(recognizer.name, model, recognizer.tokenizer, recognizer.heads)
 
 
@@ -72,3 +70,15 @@ def load_carelesswhisper(file: Path, folder: Path) -> CausalModel:
     """
     checkpoint, blocks = read_carelesswhisper(file)
     return CausalModel(assemble(str(file), checkpoint, folder), blocks)
+
+
+def add_adapter(model: Whisper, file: Path) -> lora.Notes:
+    """Merge the adapter in `file` into `model`; return the notes in the file.
+
+    Raises:
+        WeightsError: it cannot be read, or is of another model.
+    """
+    adapter = lora.read(file)
+    feed_forward = any(".feed_forward." in name for name in adapter.tensors)
+    lora.merge(model.projections(feed_forward=feed_forward), adapter)
+    return adapter.notes

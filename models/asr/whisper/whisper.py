@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 MAX_COLUMNS = 8  # rows of logits that are computed as columns
 
+PROJECTIONS = ("query", "key", "value", "out")  # linear layers of an attention
+
 KeyValue = tuple[Tensor, Tensor]  # each (batch, heads, length, width of a head)
 
 
@@ -185,6 +187,23 @@ class Whisper(nn.Module):
         self.config = config
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
+
+    def projections(self, *, feed_forward: bool = False) -> dict[str, tuple[nn.Module, str]]:
+        """Return the linear layers for `models.lora`: those of all attentions, then feed-forward.
+
+        Source: CarelessWhisper, Krichli et al. 2025, which adapts attention only.
+        """
+        modules = list(self.named_modules())
+        found: dict[str, tuple[nn.Module, str]] = {
+            f"{name}.{part}": (module, part)
+            for name, module in modules
+            if isinstance(module, Attention)
+            for part in PROJECTIONS
+        }
+        for name, module in modules if feed_forward else ():
+            if isinstance(module, EncoderLayer):
+                found |= {f"{name}.feed_forward.{i}": (module.feed_forward, i) for i in ("0", "2")}
+        return found
 
     def encode(self, mel: Tensor) -> Tensor:
         """Turn log-mel (batch, mels, frames) into hidden frames (batch, frames / 2, width).

@@ -6,7 +6,7 @@ rounded: a block is w = scale * q + offset, and with S the sums over blocks
     x W^T  =  x (scale * (q - 8))^T  +  [x S | x A] [offset + 8 * scale | B]^T
 
 where the first product is ONNX Runtime's for 4 bits, in float32, and the second is thin: a
-column for each block, and in further columns low-rank changes to W (`models.language.lora`).
+column for each block, and in further columns low-rank changes to W (`models.lora`).
 Sums are in another order than with plain matrices, so scores agree as far as float32 does.
 """
 

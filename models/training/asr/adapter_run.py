@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.asr.whisper import lora
+from models import lora
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.whisper.whisper import Whisper
 from models.training.asr import clips as packed_clips
@@ -74,6 +74,7 @@ class AdapterRun:
     clips: SpeechClips
     ends: WordEnds
     trained: list[nn.Parameter]
+    names: tuple[str, ...]
     optimiser: torch.optim.AdamW
     average: list[Tensor]
     pools: dict[str, list[SpeechClip]]
@@ -86,13 +87,9 @@ def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: 
     student = load_whisper(config.model, weights)
     teacher = copy.deepcopy(student.model)
     rng = torch.Generator().manual_seed(config.seed)
-    trained = lora.attach(
-        student.model,
-        rank=config.rank,
-        alpha=config.rank,
-        rng=rng,
-        feed_forward=config.feed_forward,
-    )
+    layers = student.model.projections(feed_forward=config.feed_forward)
+    adapter = lora.attach(layers, rank=config.rank, alpha=config.rank, rng=rng)
+    trained = list(adapter.values())
     optimiser = torch.optim.AdamW(trained, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
     loaded = packed_clips.load(clips)
     aligner = load_whisper(config.aligner, weights)
@@ -104,6 +101,7 @@ def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: 
         clips=loaded,
         ends=WordEnds(loaded, aligner, clips / "ends.jsonl"),
         trained=trained,
+        names=tuple(adapter),
         optimiser=optimiser,
         average=[parameter.detach().clone() for parameter in trained],
         pools=_pools(config, loaded),
@@ -145,13 +143,13 @@ def save_run(run: AdapterRun) -> None:
     fresh = run.folder / "run.pt.new"
     torch.save(state, fresh)
     fresh.replace(run.folder / "run.pt")
-    about: dict[str, str | int | float] = {
+    about: lora.Notes = {
         "model": run.config.model,
         "step": run.step,
         "seed": run.config.seed,
     }
-    with averaged(run):
-        lora.save(run.student.model, run.folder / "adapter.safetensors", about)
+    adapter = dict(zip(run.names, run.average, strict=True))
+    lora.save(adapter, run.folder / "adapter.safetensors", lora.metadata(about, scale=1.0))
 
 
 class averaged:  # noqa: N801  (reads as a statement: with averaged(run))

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from models.asr.streaming.causal_loading import add_adapter
 from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig
 from models.asr.streaming.offline import transcribe
-from models.asr.whisper import lora
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE, TranscriptUpdate, join_words
@@ -106,8 +106,7 @@ def main() -> None:
     torch.set_num_threads(1)
     recognizer = load_whisper(given.model, given.weights)
     if given.adapter:
-        logger.info("%s", lora.load(recognizer.model, given.adapter))
-        lora.merge(recognizer.model)
+        logger.info("%s", add_adapter(recognizer.model, given.adapter))
     for chunk in given.chunk if given.adapter else [0]:
         transcribe_clip = (
             _streaming(recognizer, chunk, given.patience) if chunk else _offline(recognizer)

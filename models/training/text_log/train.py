@@ -17,13 +17,12 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from models import lora
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.scene_entry import SYSTEM
 from models.language.decoder import Decoder
-from models.language.lora import PARTS, add
 from models.language.rotary import apply_rotary
 from models.language.smollm2 import ChatModel, load, system_prompt
 from models.training.process import lock_folder, training_steps
@@ -48,34 +47,6 @@ class TextLogRecipe:
     warmup: int = 15
     seed: int = 1
     first: int = 0
-
-
-class LowRankLinear(nn.Module):
-    """A frozen projection plus a change of low rank, which begins as none."""
-
-    def __init__(self, frozen: nn.Linear, rank: int, rng: torch.Generator) -> None:
-        super().__init__()
-        self.frozen = frozen
-        first = torch.randn(rank, frozen.in_features, generator=rng) * frozen.in_features**-0.5
-        self.a = nn.Parameter(first)
-        self.b = nn.Parameter(torch.zeros(frozen.out_features, rank))
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.frozen(x) + (x @ self.a.T) @ self.b.T
-        return out
-
-
-def add_low_rank(decoder: Decoder, recipe: TextLogRecipe) -> dict[str, nn.Parameter]:
-    """Put low-rank changes beside the projections of `decoder`; return what is to be trained."""
-    rng = torch.Generator().manual_seed(recipe.seed)
-    trained = {}
-    for index, layer in enumerate(decoder.layers):
-        for part in PARTS:
-            changed = LowRankLinear(getattr(layer, part), recipe.rank, rng)
-            setattr(layer, part, changed)
-            trained[f"{index}.{part}.a"] = changed.a
-            trained[f"{index}.{part}.b"] = changed.b
-    return trained
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,7 +140,7 @@ class TextLogRun:
     @torch.no_grad()
     def begin(self, file: Path) -> None:
         """Copy the adapter in `file` into what is to be trained."""
-        for name, value in load_file(file).items():
+        for name, value in lora.read(file).tensors.items():
             self.trained[name].copy_(value)
 
     def advance(self, chat: ChatModel, recipe: TextLogRecipe) -> None:
@@ -198,9 +169,7 @@ class TextLogRun:
         }
         torch.save(state, folder / "state.pt.new")
         (folder / "state.pt.new").replace(folder / "state.pt")
-        half = {name: value.detach().half().contiguous() for name, value in self.trained.items()}
-        save_file(half, folder / "adapter.safetensors.new", metadata={"step": str(self.step)})
-        (folder / "adapter.safetensors.new").replace(folder / "adapter.safetensors")
+        lora.save(self.trained, folder / "adapter.safetensors", {"step": str(self.step)})
         logger.info("saved after step %d", self.step)
 
 
@@ -218,7 +187,12 @@ def train(
     A new run starts from the adapter `begin`, if one is given.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    trained = add_low_rank(chat.decoder, recipe)
+    trained = lora.attach(
+        chat.decoder.projections(),
+        rank=recipe.rank,
+        alpha=recipe.rank,
+        rng=torch.Generator().manual_seed(recipe.seed),
+    )
     optimiser = torch.optim.AdamW(trained.values(), lr=recipe.rate, weight_decay=0.01)
     run = TextLogRun(folder, trained, optimiser)
     run.resume()
@@ -261,7 +235,7 @@ def main() -> None:
         return
     adapter = options.folder / "adapter.safetensors"
     if adapter.exists():
-        add(chat.decoder, adapter)
+        lora.merge(chat.decoder.projections(), lora.read(adapter))
     tally = validate(chat, options.validate)
     for kind, (right, count) in sorted(tally.items()):
         logger.info("%-10s %3d of %3d", kind, right, count)

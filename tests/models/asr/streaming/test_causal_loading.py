@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from models import lora
 from models.asr.streaming.causal_loading import (
     CHUNK_FRAMES,
     adapted_models,
@@ -14,7 +15,6 @@ from models.asr.streaming.causal_loading import (
 )
 from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig
 from models.asr.streaming.final_pass import WhisperFinalPass
-from models.asr.whisper import lora
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.whisper import Whisper
 from models.asr.words import RATE, TranscriptUpdate
@@ -50,11 +50,12 @@ def causal_copy(recognizer: WhisperModel, file: Path) -> int:
     """Write an adapter of random numbers to `file`; return how many layers it changes."""
     model = Whisper(recognizer.model.config)
     model.load_state_dict(recognizer.model.state_dict(), assign=True)
-    trained = lora.attach(model, rank=2, alpha=2, rng=torch.Generator().manual_seed(1))
-    for parameter in trained:
+    rng = torch.Generator().manual_seed(1)
+    adapter = lora.attach(model.projections(), rank=2, alpha=2, rng=rng)
+    for parameter in adapter.values():
         torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(2))
-    lora.save(model, file, {})
-    return len(trained) // 2
+    lora.save(adapter, file, {})
+    return len(adapter) // 2
 
 
 def test_a_model_without_adapters_is_refused_with_those_that_have_them(

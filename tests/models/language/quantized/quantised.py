@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.language.lora import PARTS
+from models.language.decoder import PARTS
 from models.language.smollm2 import FILE
 from tests.models.language.quantized.test_gguf import Entry, Tensor, text, write
 

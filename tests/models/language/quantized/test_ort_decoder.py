@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from models import lora
 from models.errors import WeightsError
-from models.language import lora as adapter
 from models.language import smollm2
 from models.language.decoder import generate
 from models.language.smollm2 import FILE, ChatModel, question_prompt, system_prompt
+from models.lora import LoraAdapter
 from models.memory.rekv import Frame, Rekv, RekvConfig
 from tests.models.language.quantized import quantised
 from tests.models.packaged import folder
@@ -32,7 +33,7 @@ def both(request: pytest.FixtureRequest, place: Path) -> tuple[ChatModel, ChatMo
     plain = smollm2.load(place)
     changes = quantised.changes() if request.param else {}
     if changes:
-        adapter.merge(plain.decoder, changes)
+        lora.merge(plain.decoder.projections(), LoraAdapter("drawn", dict(changes), {}))
     return plain, smollm2.load_quantized(place, changes)
 
 

@@ -7,13 +7,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from safetensors.torch import load_file
 
+from models import lora
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.scene_entry import SYSTEM
-from models.language.lora import add
 from models.language.smollm2 import ChatModel, system_prompt
 from models.training.text_log.logs import make, prompt
 from models.training.text_log.score import validate
-from models.training.text_log.train import TextLogRecipe, add_low_rank, loss_of, sequence, train
+from models.training.text_log.train import TextLogRecipe, loss_of, sequence, train
 from tests.models.assistant.chatting import chat
 
 RECIPE = TextLogRecipe(steps=4, logs=2, rank=2, warmup=2)
@@ -46,7 +46,9 @@ def test_questions_in_one_pass_are_scored_as_if_each_were_alone(number: int) -> 
 
 def test_changes_of_low_rank_begin_as_none_and_merge_into_the_weights(tmp_path: Path) -> None:
     plain, changed, merged = chat(), chat(), chat()
-    trained = add_low_rank(changed.decoder, RECIPE)
+    trained = lora.attach(
+        changed.decoder.projections(), rank=RECIPE.rank, alpha=RECIPE.rank, rng=torch.Generator()
+    )
     made = sequence(plain, make(1))
     assert loss_of(changed.decoder, made) == loss_of(plain.decoder, made)
     train(merged, RECIPE, tmp_path, minutes=10)
@@ -54,7 +56,7 @@ def test_changes_of_low_rank_begin_as_none_and_merge_into_the_weights(tmp_path: 
     with torch.no_grad():
         for name, value in trained.items():
             value.copy_(stored[name])
-    add(plain.decoder, tmp_path / "adapter.safetensors")
+    lora.merge(plain.decoder.projections(), lora.read(tmp_path / "adapter.safetensors"))
     after = loss_of(changed.decoder, made)
     torch.testing.assert_close(loss_of(plain.decoder, made), after, rtol=1e-5, atol=1e-5)
     assert after != loss_of(chat().decoder, made)

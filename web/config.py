@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from models.generation.chunk_request import FRAME_RATE
 from models.weights.hub_catalog import HUB_MODELS
 from web.errors import SettingsError
 from web.setting_checks import (
@@ -164,7 +165,9 @@ class Settings(BaseSettings):
         "longlive, which `eyeline pull` fetches",
     )
     drawings: int = Field(2, ge=1, description="sessions that draw at once; others wait")
-    drawing_rate: float = Field(16.0, ge=1, le=60, description="drawn pictures a second")
+    drawing_rate: float = Field(
+        float(FRAME_RATE), ge=1, le=60, description="drawn pictures a second"
+    )
     drawing_side: int = Field(
         320,
         ge=16,

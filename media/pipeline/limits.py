@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from models.generation.chunk_request import FRAME_RATE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
@@ -23,7 +25,7 @@ class FrameOutput:
     At most `max_points` points of each track wait.
     """
 
-    rate: float = 16.0
+    rate: float = float(FRAME_RATE)
     min_side: int = 320
     max_points: int = 2000
 

@@ -1,4 +1,4 @@
-"""What is asked of whoever draws, chunk by chunk: plain values, without a model's own types."""
+"""What a session asks of a video generator for each chunk, as plain values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]  # (height, width, 3), RGB
+MAX_THINGS = 2  # that can have a track
+FRAME_RATE = 16  # frames a second that the models were trained on
+
 WeightedPrompts = tuple[tuple[str, float], ...]  # texts of a prompt, with their weights
 
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.generation.chunk_request import MAX_THINGS
 from models.generation.codec import FRAMES_PER_LATENT
 from models.generation.prompt_encoder import EncodedPrompt
 
-MAX_THINGS = 2  # things with a track
 FREQUENCIES = (1, 2, 4, 8)  # in a frame
 END_FRAMES = (0, FRAMES_PER_LATENT - 1)  # pictures of a latent whose ways are told as waves
 # of each thing: a spot for each picture, the way there in x and y, presence, then the waves

@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-from models.generation.control import MAP_CHANNELS, MAX_THINGS
+from models.generation.chunk_request import MAX_THINGS
+from models.generation.control import MAP_CHANNELS
 from models.generation.rotary import angles, rotate
 
 TIME_STEPS = 1000.0  # levels are told to the model on the scale of Wan's 1000 time steps

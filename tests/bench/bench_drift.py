@@ -29,13 +29,13 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
+from models.generation.chunk_request import FRAME_RATE
 from models.generation.codec import FRAMES_PER_LATENT
 from models.generation.context import Reach
 from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator, to_pictures
 from models.generation.samplers.registry import create_sampler
 from models.generation.small.loading import SmallVideoModel, find_files, load
-from models.generation.small.planner import FRAME_RATE
 from models.streaming import run
 from models.training.video.clips.captions import article
 from models.training.video.clips.composition import VideoClip

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from media.files.mp4_writer import Mp4Writer
+from models.generation.chunk_request import FRAME_RATE, MAX_THINGS
 from models.generation.codec import FRAMES_PER_LATENT
-from models.generation.control import MAX_THINGS, ChunkControl
+from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator
 from models.generation.prompt_encoder import EncodedPrompt
 from models.generation.samplers.registry import MAX_STEPS, create_sampler
 from models.generation.small import loading as embedded
-from models.generation.small.planner import FRAME_RATE, MotionPlan
+from models.generation.small.planner import MotionPlan
 from models.generation.small.planner import plan_motion as planned
 from models.generation.small.track_blending import MotionState, blend_tracks
 from models.streaming import Streaming

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.generation.chunk_request import MAX_THINGS
 from web.errors import UsageError
 
-THINGS = 2  # that a model moves apart from each other
 POINTS = 10_000  # of a thing
 LARGEST = 4_000_000  # bytes of a file of tracks
 LONGEST = 1000  # characters of a prompt
@@ -104,8 +104,8 @@ def read_tracks(file: Path) -> tuple[Track | None, ...]:
     things = told.get("things") if isinstance(told, dict) else None
     if not isinstance(things, list):
         raise UsageError(f"{file}: expected {FORM}")
-    if not 1 <= len(things) <= THINGS:
-        raise UsageError(f"{file}: expected 1 or {THINGS} things, got {len(things)}")
+    if not 1 <= len(things) <= MAX_THINGS:
+        raise UsageError(f"{file}: expected 1 or {MAX_THINGS} things, got {len(things)}")
     return tuple(_track(f"{file}: thing {n}", points) for n, points in enumerate(things, 1))
 
 

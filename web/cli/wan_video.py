@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.generation.chunk_request import FRAME_RATE
 from models.generation.control import ChunkControl
-from models.generation.wan.model import FRAME_RATE, HEIGHT, VARIANTS, WIDTH, WanModel, load
+from models.generation.wan.model import HEIGHT, VARIANTS, WIDTH, WanModel, load
 from web.cli.generation_inputs import Line
 from web.errors import UsageError
 

@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from models.generation.chunk_request import MAX_THINGS
 from web.protocol.message import Message
 
-THINGS = 2  # that can have a track
 PROMPTS = 2  # that can be blended
 STEPS = 8
 MOST_POINTS = 10_000  # of a message, whatever the setting says: each is checked
@@ -63,7 +63,7 @@ class TrackAppend(OwnMessage):
     """Where a thing goes next; all points of a message have times, or none has."""
 
     type: Literal["eyeline.track.append"]
-    thing: int = Field(0, ge=0, lt=THINGS)
+    thing: int = Field(0, ge=0, lt=MAX_THINGS)
     points: list[Point] = Field(min_length=1, max_length=MOST_POINTS)
 
 
@@ -71,7 +71,7 @@ class TrackClear(OwnMessage):
     """Forget where `thing` was to go, or all things."""
 
     type: Literal["eyeline.track.clear"]
-    thing: int | None = Field(None, ge=0, lt=THINGS)
+    thing: int | None = Field(None, ge=0, lt=MAX_THINGS)
 
 
 class GenerationUpdate(OwnMessage):

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.generation_events import TrackPoints
-
-THINGS = 2
+from models.generation.chunk_request import MAX_THINGS
 
 Place = tuple[float, float]
 
@@ -64,7 +63,7 @@ class MotionTracks:
         first, self._picture = self._picture, self._picture + pictures
         if not self._ways:
             return None
-        places = np.full((THINGS, pictures, 2), np.nan, np.float32)
+        places = np.full((MAX_THINGS, pictures, 2), np.nan, np.float32)
         for thing, way in self._ways.items():
             places[thing] = self._along(way, first, pictures)
             x, y = places[thing, -1]

@@ -15,9 +15,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.generation.chunk_request import ChunkRequest, Pixels, StepRange, WeightedPrompts
+from models.generation.chunk_request import (
+    FRAME_RATE,
+    MAX_THINGS,
+    ChunkRequest,
+    Pixels,
+    StepRange,
+    WeightedPrompts,
+)
 from models.generation.codec import FRAMES_PER_LATENT, FeatureCache
-from models.generation.control import MAX_THINGS, ChunkControl
+from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator, GeneratorState
 from models.generation.prompt_encoder import MAX_WORDS, EncodedPrompt, blend, split_words
 from models.generation.samplers.motion_stream import MotionStream
@@ -32,7 +39,7 @@ from models.generation.samplers.stream_dit import BUFFER_CHUNKS
 from models.generation.schedules import SHIFT, partition_level
 from models.generation.small import loading as embedded
 from models.generation.small.loading import SmallVideoModel
-from models.generation.small.planner import FRAME_RATE, MOTIONS, SPEEDS, MotionPlan, plan_motion
+from models.generation.small.planner import MOTIONS, SPEEDS, MotionPlan, plan_motion
 from models.generation.small.track_blending import MotionState, blend_tracks
 from models.streaming import Streaming
 

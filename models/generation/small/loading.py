@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from models.errors import WeightsError
 from models.generation.backbone import Backbone
+from models.generation.chunk_request import MAX_THINGS
 from models.generation.codec import PATCH, Codec, CodecConfig
 from models.generation.context import Reach
-from models.generation.control import MAP_CHANNELS, MAX_THINGS
+from models.generation.control import MAP_CHANNELS
 from models.generation.dit import Dit, DitConfig
 from models.generation.prompt_encoder import PromptEncoder
 from models.shipped import CHECKPOINTS

@@ -14,10 +14,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from models.generation.chunk_request import FRAME_RATE, MAX_THINGS
 from models.generation.codec import FRAMES_PER_LATENT
-from models.generation.control import MAX_THINGS
-
-FRAME_RATE = 16  # pictures a second, as in training
 
 MOTIONS: dict[str, str] = {  # what is told first decides
     "circle": r"circl\w*|round|orbit\w*|spin\w*|spiral\w*",

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.generation.control import MAX_THINGS
-from models.generation.small.planner import FRAME_RATE, MotionPlan
+from models.generation.chunk_request import FRAME_RATE, MAX_THINGS
+from models.generation.small.planner import MotionPlan
 
 TRANSITION = 0.75  # seconds
 TRANSITION_FRAMES = round(TRANSITION * FRAME_RATE)  # frames

@@ -12,14 +12,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.generation.chunk_request import ChunkRequest, Pixels, StepRange, WeightedPrompts
+from models.generation.chunk_request import (
+    FRAME_RATE,
+    ChunkRequest,
+    Pixels,
+    StepRange,
+    WeightedPrompts,
+)
 from models.generation.codec import FRAMES_PER_LATENT, FeatureCache
 from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator, GeneratorState
 from models.generation.prompt_encoder import EncodedPrompt, blend
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.small.generator import fit
-from models.generation.wan.model import CHUNK, FRAME_RATE, HEIGHT, WIDTH, WanModel
+from models.generation.wan.model import CHUNK, HEIGHT, WIDTH, WanModel
 
 MISSING_FRAMES = FRAMES_PER_LATENT - 1  # pictures that a stream's first latent lacks
 

@@ -35,7 +35,6 @@ BASE = "wan2.1"  # where text encoder and autoencoder are, in `models.weights.hu
 CHUNK = 3  # latents, for all of these weights
 SHIFT = 5.0  # of noise levels
 HEAD_CHANNELS = 128  # channels of a head, where no config.json tells how many heads there are
-FRAME_RATE = 16  # pictures a second
 WIDTH, HEIGHT = 832, 480  # pixels, as in training
 
 

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.generation.chunk_request import MAX_THINGS
 from models.generation.codec import FRAMES_PER_LATENT, PATCH, Codec
-from models.generation.control import MAX_THINGS
 from models.generation.small.loading import load_codec
 from models.training.video.clips.composition import VideoClip, compose
 from models.training.video.clips.photographs import Photographs, load

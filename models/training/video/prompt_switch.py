@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.generation.chunk_request import FRAME_RATE
 from models.generation.codec import FRAMES_PER_LATENT
 from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator
 from models.generation.samplers.registry import create_sampler
 from models.generation.small.loading import SmallVideoModel
 from models.training.video.clips.composition import VideoClip
-from models.training.video.clips.paths import FRAME_RATE
 from models.training.video.probe import GROUND_NAMES, Probe, views
 
 BEFORE, AFTER = 8, 10  # chunks with one prompt, and then with the other

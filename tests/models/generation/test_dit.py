@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.generation.control import MAP_CHANNELS, MAX_THINGS
+from models.generation.chunk_request import MAX_THINGS
+from models.generation.control import MAP_CHANNELS
 from models.generation.dit import Dit, KeysValues, per_latent
 from models.generation.rotary import angles, rotate
 from tests.models.generation import tiny

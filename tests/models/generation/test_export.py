@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.generation.chunk_request import MAX_THINGS
 from models.generation.codec import Codec
-from models.generation.control import MAP_CHANNELS, MAX_THINGS
+from models.generation.control import MAP_CHANNELS
 from tests.models.generation import tiny
 from tests.models.generation.exported import Call, session_of
 

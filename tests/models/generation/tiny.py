@@ -10,9 +10,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.generation.backbone import Backbone
+from models.generation.chunk_request import MAX_THINGS
 from models.generation.codec import Codec, CodecConfig
 from models.generation.context import Reach
-from models.generation.control import MAP_CHANNELS, MAX_THINGS, ChunkControl
+from models.generation.control import MAP_CHANNELS, ChunkControl
 from models.generation.dit import Dit, DitConfig
 from models.generation.prompt_encoder import EncodedPrompt, PromptEncoder
 from models.generation.small.loading import (

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.generation.chunk_request import FRAME_RATE
+
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.float32] | NDArray[np.float64]
 
-FRAME_RATE = 16  # pictures a second in all clips
 NEAR, FAR = 0.14, 0.86  # where an object's middle may be, as a share of the frame
 DIRECTIONS = {
     "left": (-1.0, 0.0),

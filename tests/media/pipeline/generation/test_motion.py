@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from media.generation_events import TrackPoints
-from media.pipeline.generation.motion import THINGS, MotionTracks
+from media.pipeline.generation.motion import MotionTracks
+from models.generation.chunk_request import MAX_THINGS
 
 RATE = 16.0
 
@@ -67,7 +68,7 @@ def test_a_hand_is_followed_to_its_newest_point_in_each_chunk_and_stays() -> Non
 
 
 def _both(first: list[list[float]]) -> NDArray[np.float32]:
-    none = np.full((THINGS - 1, len(first), 2), np.nan)
+    none = np.full((MAX_THINGS - 1, len(first), 2), np.nan)
     return np.concatenate([np.array([first]), none]).astype(np.float32)
 
 

@@ -23,10 +23,11 @@ from media.events import (
     Remembered,
     RequestMet,
     Speech,
+    StandingRequests,
 )
 from media.files.decoding import decode_audio, probe
 from media.frames import AudioChunk, VideoFrame
-from media.generation_events import GeneratedImage
+from media.generation_events import GeneratedImage, GenerationStatus
 from media.pipeline.context import Send
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
@@ -39,6 +40,15 @@ from web.model_loading import LoadedModels, load_models, turn_detection
 from web.subtitles import Cue, format_cues, make_cues
 
 Format = Literal["vtt", "srt", "json", "text"]
+
+# What `--json` calls the outputs whose class has another name.
+KINDS: dict[type, str] = {
+    Degraded: "Trouble",
+    GeneratedImage: "Picture",
+    GenerationStatus: "Drawing",
+    RequestMet: "Noticed",
+    StandingRequests: "Standing",
+}
 
 
 def replay(settings: Settings, path: Path, *, realtime: bool, as_json: bool) -> int:
@@ -163,7 +173,7 @@ def placed(word: RecognizedWord) -> CaptionWord:
 
 def as_fields(output: Output) -> dict[str, Any]:
     """Return `output` as JSON fields; pictures and sound are told by their times and sizes."""
-    kind = type(output).__name__
+    kind = KINDS.get(type(output), type(output).__name__)
     match output:
         case VideoFrame():
             return {"kind": kind, "time": output.time, "shape": list(output.pixels.shape)}

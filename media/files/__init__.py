@@ -1,1 +1,1 @@
-"""Media files: opening, decoding in parallel at keyframes, writing."""
+"""Media files: decoding, sampling with GOPs in parallel, writing."""

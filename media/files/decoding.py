@@ -1,4 +1,4 @@
-"""Media files to sound and pictures in time order: any container that FFmpeg reads."""
+"""Decodes the audio and video of any file that FFmpeg reads, in the order of time."""
 
 import heapq
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from media.errors import MediaTooLongError, UnreadableMediaError
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.video import frame_from_av
 
-MIN_GAP = 0.1  # seconds between a timestamp and its place by counting at which the timestamp wins
-MAX_HELD = 64  # items held at most while the other stream is behind
+MIN_GAP = 0.1  # seconds: a timestamp further off its counted position marks a gap
+MAX_HELD = 64  # items held back while the other stream is behind
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def open_media(path: Path) -> Iterator[av.container.InputContainer]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaInfo:
-    """What a file says of itself: `length` in seconds, None where it does not say."""
+    """What the header of a file says; `duration` is in seconds, or None if unknown."""
 
     duration: float | None
     has_audio: bool
@@ -48,7 +48,7 @@ class MediaInfo:
 
 
 def probe(path: Path) -> MediaInfo:
-    """Return what is in `path`, without decoding it.
+    """Read the header of `path`.
 
     Raises:
         UnreadableMediaError: there is no such file, or FFmpeg finds no media in it.
@@ -62,11 +62,11 @@ def probe(path: Path) -> MediaInfo:
 
 
 def decode_audio(path: Path, *, max_duration: float) -> Iterator[NDArray[np.float32]]:
-    """Yield the first audio stream as mono float32 (n,) at 16 kHz, holes filled with silence.
+    """Yield the first audio stream as mono float32 (n,) at 16 kHz, with silence in its gaps.
 
     Raises:
-        UnreadableMediaError: not media, or no sound in it.
-        MediaTooLongError: it says that it lasts over `longest` seconds, or turns out to.
+        UnreadableMediaError: not media, or it has no audio.
+        MediaTooLongError: longer than `max_duration` seconds.
     """
     end = 0
     for item in decode(path, max_duration=max_duration, video=False):
@@ -80,13 +80,13 @@ def decode_audio(path: Path, *, max_duration: float) -> Iterator[NDArray[np.floa
 def decode(
     path: Path, *, max_duration: float, audio: bool = True, video: bool = True
 ) -> Iterator[AudioChunk | VideoFrame]:
-    """Yield the sound and the pictures of `path` by their time, which starts at 0.
+    """Yield the audio and video of `path` in the order of their times, which start at 0.
 
-    Damaged parts are passed over. Sound is mono float32 at 16 kHz.
+    Damaged data is skipped. Audio is mono float32 at 16 kHz.
 
     Raises:
-        UnreadableMediaError: not media, or none of the streams asked for is in it.
-        MediaTooLongError: it says that it lasts over `longest` seconds, or turns out to.
+        UnreadableMediaError: not media, or it has none of the requested streams.
+        MediaTooLongError: longer than `max_duration` seconds.
     """
     with open_media(path) as container:
         streams: list[av.AudioStream | av.VideoStream] = []
@@ -95,8 +95,8 @@ def decode(
         if video:
             streams += container.streams.video[:1]
         if not streams:
-            wanted = " or ".join(["sound"] * audio + ["pictures"] * video)
-            raise UnreadableMediaError(f"{path}: there is no {wanted} in it")
+            wanted = " or ".join(["audio"] * audio + ["video"] * video)
+            raise UnreadableMediaError(f"{path}: it has no {wanted}")
         if container.duration is not None:
             check_duration(path, container.duration / av.time_base, max_duration)
         for item in _interleaved(_decoded(container, streams), len(streams)):
@@ -105,10 +105,10 @@ def decode(
 
 
 def check_duration(path: Path, seconds: float, max_duration: float) -> None:
-    """Check that `path`, which lasts `seconds` or more, is not over `longest`.
+    """Check that `seconds` of `path` are within the limit.
 
     Raises:
-        MediaTooLongError: it is.
+        MediaTooLongError: they are not.
     """
     if seconds > max_duration:
         raise MediaTooLongError(
@@ -120,39 +120,39 @@ def check_duration(path: Path, seconds: float, max_duration: float) -> None:
 def _decoded(
     container: av.container.InputContainer, streams: list[av.AudioStream | av.VideoStream]
 ) -> Iterator[AudioChunk | VideoFrame]:
-    """Yield what the packets hold, in the order of the file."""
+    """Yield decoded items in file order."""
     origin = Fraction(container.start_time or 0, av.time_base)
-    line = AudioTimeline(origin)
+    timeline = AudioTimeline(origin)
     for packet in container.demux(streams):
         try:
             frames = packet.decode()
         except av.error.InvalidDataError:
-            continue  # a damaged packet: what follows it can still be read
+            continue  # a damaged packet: later ones can still be decoded
         for frame in frames:
             if isinstance(frame, av.AudioFrame):
-                yield from line.convert(frame)
+                yield from timeline.convert(frame)
             elif isinstance(frame, av.VideoFrame) and frame.pts is not None:
                 assert frame.time_base is not None
                 time = frame.pts * frame.time_base - origin
                 yield frame_from_av(frame, pts=max(0, round(time * VIDEO_CLOCK_HZ)))
-    yield from line.flush()
+    yield from timeline.flush()
 
 
 class AudioTimeline:
-    """Turns decoded audio frames into chunks at their place on the timeline.
+    """Converts decoded audio frames to chunks with their position on the timeline.
 
-    Places are counted in samples, so that rounded timestamps leave no clicks; a timestamp
-    that is off by more than `GAP` tells a real hole and wins.
+    Positions are counted in samples, so rounded timestamps cause no clicks. A timestamp that is
+    off by more than `MIN_GAP` marks a real gap, and sets the position.
     """
 
     def __init__(self, origin: Fraction) -> None:
         self._origin = origin
-        self._end = 0  # index after the last sample given out
-        self._due: Fraction | None = None  # time at which the next input frame should start
+        self._end = 0  # index after the last sample yielded
+        self._due: Fraction | None = None  # expected time of the next input frame
         self._resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
 
     def convert(self, frame: av.AudioFrame) -> Iterator[AudioChunk]:
-        """Yield the sound of `frame`, preceded by what the resampler still held at a hole."""
+        """Yield the audio of `frame`; at a gap, first the rest of the audio before it."""
         if frame.pts is not None and frame.time_base is not None:
             time = frame.pts * frame.time_base - self._origin
             if self._due is None or abs(time - self._due) > MIN_GAP:
@@ -161,14 +161,14 @@ class AudioTimeline:
                 self._due = time
         if self._due is not None:
             self._due += Fraction(frame.samples, frame.sample_rate)
-        # Channels are averaged first: FFmpeg would add two equal ones to more than full scale.
+        # Average the channels first: FFmpeg would add two equal ones to more than full scale.
         mono = av.AudioFrame.from_ndarray(samples_from_av(frame)[None], format="flt", layout="mono")
         mono.sample_rate = frame.sample_rate
         for converted in self._resampler.resample(mono):
             yield from self._chunks(converted)
 
     def flush(self) -> Iterator[AudioChunk]:
-        """Yield what the resampler holds back, and begin anew."""
+        """Yield what the resampler still holds, and reset it."""
         for converted in self._resampler.resample(None):
             yield from self._chunks(converted)
         self._resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
@@ -183,15 +183,15 @@ class AudioTimeline:
 def _interleaved(
     items: Iterator[AudioChunk | VideoFrame], streams: int
 ) -> Iterator[AudioChunk | VideoFrame]:
-    """Yield `items` by time, holding an item back until the other stream has passed it."""
-    waiting: list[tuple[float, int, AudioChunk | VideoFrame]] = []
+    """Yield `items` in the order of time; an item waits until the other stream has passed it."""
+    held: list[tuple[float, int, AudioChunk | VideoFrame]] = []
     reached: dict[type, float] = {}
     order = count()
     for item in items:
-        heapq.heappush(waiting, (item.time, next(order), item))
+        heapq.heappush(held, (item.time, next(order), item))
         reached[type(item)] = item.time
         passed = min(reached.values()) if len(reached) == streams else -1.0
-        while waiting and (waiting[0][0] <= passed or len(waiting) > MAX_HELD):
-            yield heapq.heappop(waiting)[2]
-    while waiting:
-        yield heapq.heappop(waiting)[2]
+        while held and (held[0][0] <= passed or len(held) > MAX_HELD):
+            yield heapq.heappop(held)[2]
+    while held:
+        yield heapq.heappop(held)[2]

@@ -1,8 +1,8 @@
-"""A stream of packets cut at its keyframes, and which of the pictures in it are wanted.
+"""Splits a stream of packets into groups of pictures (GOPs), and selects frames from each.
 
-A segment can be decoded without those before it: it has the packets from a keyframe on, and
-those leading pictures of the next segment that are shown before that one's keyframe. What
-cannot be cut surely is told as trouble, and then has to be decoded in one go.
+A GOP can be decoded without the GOPs before it. It has the packets from its keyframe on, and the
+leading packets of the next GOP: frames that are shown before that GOP's keyframe. If a stream
+cannot be split safely, the last GOP says why; the rest is then decoded sequentially.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,23 +17,21 @@ if TYPE_CHECKING:
 
     Packet = AnyPacket[VideoStream]
 else:
-    Packet = AnyPacket  # the library has it generic for type checkers only
+    Packet = AnyPacket  # PyAV has it generic for type checkers only
 
-MAX_GOP_BYTES = 64 << 20  # bytes of packets without a keyframe that are held at most
-MAX_GOP_PACKETS = (
-    3_000  # packets without a keyframe that are held at most: 100 s at 30 frames a second
-)
+MAX_GOP_BYTES = 64 << 20
+MAX_GOP_PACKETS = 3_000  # 100 s at 30 frames a second
 
 ToTicks = Callable[[int], int]  # a timestamp of the stream to 90 kHz ticks since the file's start
 
 
 @dataclass(slots=True, eq=False)
 class Gop:
-    """Packets in the order of the file; `start` is the keyframe's pts, None for the first.
+    """Packets in file order. `start` is the pts of the keyframe, None in the first GOP.
 
-    `leading` are packets of the next segment, `end` is its start. `wanted` are the pts of the
-    pictures to give out, rising. `trouble` says why this and all that follows cannot be decoded
-    apart.
+    `leading` are packets of the next GOP, and `end` is that GOP's start. `wanted` are the pts of
+    the selected frames, ascending. `fallback_reason` says why this GOP and the rest of the file
+    must be decoded sequentially.
     """
 
     packets: list[Packet]
@@ -45,111 +43,111 @@ class Gop:
 
     @property
     def size(self) -> int:
-        """Bytes of its own packets."""
+        """Bytes of the GOP's own packets."""
         return sum(packet.size for packet in self.packets)
 
     def needed(self) -> list[Packet]:
-        """Return the packets up to the last that holds a wanted picture."""
-        wanted, every = set(self.wanted), [*self.packets, *self.leading]
-        last = max((n for n, packet in enumerate(every) if packet.pts in wanted), default=-1)
-        return every[: last + 1]
+        """Return the packets up to the last one with a wanted frame."""
+        wanted, packets = set(self.wanted), [*self.packets, *self.leading]
+        last = max((n for n, packet in enumerate(packets) if packet.pts in wanted), default=-1)
+        return packets[: last + 1]
 
 
-def is_due(ticks: int, last: int | None, step: int) -> bool:
-    """Tell whether a picture at `ticks` is taken, the one before it having been at `last`."""
-    return last is None or ticks - last >= step
+def is_due(ticks: int, last: int | None, interval: int) -> bool:
+    """Return whether a frame at `ticks` is selected if the last selected one was at `last`."""
+    return last is None or ticks - last >= interval
 
 
-def split_gops(packets: Iterator[Packet], place: ToTicks, step: int) -> Iterator[Gop]:
-    """Yield the segments of a stream, wanting pictures that are at least `step` ticks apart.
+def split_gops(packets: Iterator[Packet], to_ticks: ToTicks, interval: int) -> Iterator[Gop]:
+    """Yield the GOPs of a stream, and select frames that are at least `interval` ticks apart.
 
-    The last one that is yielded may have trouble: then some of `packets` are left.
+    If the last GOP has a fallback reason, some of `packets` are left.
     """
     last: int | None = None
     previous: Gop | None = None
-    for segment in _split(packets):
+    for gop in _split(packets):
         if previous is not None:
-            if not segment.fallback_reason:
-                previous.leading, previous.end = _leading_packets(segment), segment.start
-            last = _select(previous, place, last, step)
+            if not gop.fallback_reason:
+                previous.leading, previous.end = _leading_packets(gop), gop.start
+            last = _select(previous, to_ticks, last, interval)
             yield previous
-        previous = segment
+        previous = gop
     if previous is not None:
-        _select(previous, place, last, step)
+        _select(previous, to_ticks, last, interval)
         yield previous
 
 
 def _split(packets: Iterator[Packet]) -> Iterator[Gop]:
-    """Yield segments without what depends on the next one."""
-    held = Gop([])
+    """Yield GOPs without their leading packets and selected frames."""
+    current = Gop([])
     size, latest = 0, None
     for packet in packets:
         if packet.size == 0:
-            continue  # the demuxer's sign that the file is over
-        trouble = _fallback_reason(packet, held)
-        if not trouble and _starts_gop(packet, held, latest):
-            yield held
-            held, size = Gop([], start=packet.pts), 0
-        held.packets.append(packet)
+            continue  # the demuxer's end-of-file marker
+        reason = _fallback_reason(packet, current)
+        if not reason and _starts_gop(packet, current, latest):
+            yield current
+            current, size = Gop([], start=packet.pts), 0
+        current.packets.append(packet)
         size += packet.size
-        if size > MAX_GOP_BYTES or len(held.packets) > MAX_GOP_PACKETS:
-            trouble = "its keyframes are too far apart"
-        if trouble:
-            held.fallback_reason = trouble
-            yield held
+        if size > MAX_GOP_BYTES or len(current.packets) > MAX_GOP_PACKETS:
+            reason = "its keyframes are too far apart"
+        if reason:
+            current.fallback_reason = reason
+            yield current
             return
         assert packet.pts is not None
         latest = packet.pts if latest is None else max(latest, packet.pts)
-    if held.packets:
-        yield held
+    if current.packets:
+        yield current
 
 
-def _fallback_reason(packet: Packet, held: Gop) -> str:
+def _fallback_reason(packet: Packet, current: Gop) -> str:
     if packet.pts is None:
-        return "it has pictures without a time"
-    if held.start is not None and packet.has_sidedata("new_extradata"):
-        return "it changes its settings on the way"
+        return "it has frames without a timestamp"
+    if current.start is not None and packet.has_sidedata("new_extradata"):
+        return "its codec parameters change"
     return ""
 
 
-def _starts_gop(packet: Packet, held: Gop, latest: int | None) -> bool:
-    """Tell whether a segment begins with `packet`: a keyframe after all that came before it."""
-    if not (held.packets and packet.is_keyframe) or packet.is_discard:
+def _starts_gop(packet: Packet, current: Gop, latest: int | None) -> bool:
+    """Return whether `packet` starts a GOP: a keyframe shown after all frames before it."""
+    if not (current.packets and packet.is_keyframe) or packet.is_discard:
         return False
     assert latest is not None
     assert packet.pts is not None
     return packet.pts > latest
 
 
-def _leading_packets(segment: Gop) -> list[Packet]:
-    """Return the packets up to the last one that is shown before the segment's keyframe."""
-    assert segment.start is not None
-    before = [n for n, packet in enumerate(segment.packets) if _pts(packet) < segment.start]
-    return segment.packets[: before[-1] + 1] if before else []
+def _leading_packets(gop: Gop) -> list[Packet]:
+    """Return the packets up to the last one that is shown before the GOP's keyframe."""
+    assert gop.start is not None
+    before = [n for n, packet in enumerate(gop.packets) if _pts(packet) < gop.start]
+    return gop.packets[: before[-1] + 1] if before else []
 
 
-def _select(segment: Gop, place: ToTicks, last: int | None, step: int) -> int | None:
-    """Fill in what is wanted of `segment`; return the place of the last picture taken."""
-    if segment.fallback_reason:
+def _select(gop: Gop, to_ticks: ToTicks, last: int | None, interval: int) -> int | None:
+    """Select frames of `gop`; return the ticks of the last selected frame."""
+    if gop.fallback_reason:
         return last
-    for pts in sorted(_pts(packet) for packet in _displayed(segment)):
-        if is_due(place(pts), last, step):
-            segment.wanted.append(pts)
-            last = place(pts)
+    for pts in sorted(_pts(packet) for packet in _displayed(gop)):
+        if is_due(to_ticks(pts), last, interval):
+            gop.wanted.append(pts)
+            last = to_ticks(pts)
     return last
 
 
-def _displayed(segment: Gop) -> Iterator[Packet]:
-    """Yield the packets of the pictures that are shown within `segment`."""
-    for packet in chain(segment.packets, segment.leading):
-        late = segment.end is not None and _pts(packet) >= segment.end
-        early = segment.start is not None and _pts(packet) < segment.start
+def _displayed(gop: Gop) -> Iterator[Packet]:
+    """Yield the packets of the frames that are shown within `gop`."""
+    for packet in chain(gop.packets, gop.leading):
+        late = gop.end is not None and _pts(packet) >= gop.end
+        early = gop.start is not None and _pts(packet) < gop.start
         if not (late or early or packet.is_discard or _is_hidden(packet)):
             yield packet
 
 
 def _is_hidden(packet: Packet) -> bool:
-    """Tell whether a packet holds a picture that is only referred to: VP8, RFC 6386 section 9.1."""
+    """Return whether a VP8 packet has a frame that is only a reference, RFC 6386 section 9.1."""
     return packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] >> 4 & 1
 
 

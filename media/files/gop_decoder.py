@@ -1,4 +1,4 @@
-"""Segments of a film decoded side by side: a few threads, a decoder for each."""
+"""Decodes GOPs in parallel: a few threads, with a decoder each."""
 
 import queue
 import threading
@@ -16,18 +16,18 @@ from media.files.video_file import VideoFile, open_decoder
 from media.frames import VideoFrame
 from media.video import frame_from_av
 
-MAX_QUEUED_FRAMES = 16  # finished pictures of a part that wait at most: 640 x 360 RGB, 11 MB
+MAX_QUEUED_FRAMES = 16  # for each GOP: 11 MB in RGB at 640 x 360
 
 
 class _InconsistentGopError(Exception):
-    """A part did not decode as it would have after what comes before it."""
+    """A GOP does not decode by itself as it would after the GOPs before it."""
 
 
 @dataclass(slots=True, eq=False)
 class DecodedGop:
-    """A segment in work: `frames` has what is finished, each with its pts in the stream.
+    """A submitted GOP: `frames` receives its frames, each with its pts in the stream.
 
-    The last thing in it is a text: why the part is not clean, empty where it is.
+    The last item is a string: the reason to fall back to sequential decoding, or empty.
     """
 
     gop: Gop
@@ -37,93 +37,93 @@ class DecodedGop:
 
 
 class GopDecoder:
-    """The threads that decode, and a decoder for each."""
+    """A pool of decoding threads."""
 
-    def __init__(self, film: VideoFile, threads: int) -> None:
-        self._file = film
+    def __init__(self, file: VideoFile, threads: int) -> None:
+        self._file = file
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._stopped = threading.Event()
         self._idle: queue.SimpleQueue[av.VideoCodecContext] = queue.SimpleQueue()
         self._decoders = ExitStack()
         for _ in range(threads):
-            self._idle.put(self._decoders.enter_context(open_decoder(film.path, strict=True)))
+            self._idle.put(self._decoders.enter_context(open_decoder(file.path, strict=True)))
 
-    def submit(self, segment: Gop) -> DecodedGop:
-        """Return `segment` as a part that will be decoded, as far as it has to be."""
-        part = DecodedGop(segment)
-        if segment.fallback_reason or not segment.wanted:
-            part.frames.put(segment.fallback_reason)
+    def submit(self, gop: Gop) -> DecodedGop:
+        """Queue `gop` for decoding, up to its last wanted frame."""
+        job = DecodedGop(gop)
+        if gop.fallback_reason or not gop.wanted:
+            job.frames.put(gop.fallback_reason)
         else:
-            self._pool.submit(self._decode, part)
-        return part
+            self._pool.submit(self._decode, job)
+        return job
 
-    def close(self, parts: "deque[DecodedGop]") -> None:
-        """End the work on `parts`, and let nothing begin any more."""
+    def close(self, jobs: "deque[DecodedGop]") -> None:
+        """Stop decoding `jobs`, and end the threads."""
         self._stopped.set()
-        for part in parts:
-            while not part.frames.empty():
-                part.frames.get_nowait()  # a thread may wait for room
+        for job in jobs:
+            while not job.frames.empty():
+                job.frames.get_nowait()  # a thread may be waiting for room
         self._pool.shutdown(cancel_futures=True)
         self._decoders.close()
 
-    def _decode(self, part: DecodedGop) -> None:
+    def _decode(self, job: DecodedGop) -> None:
         decoder = self._idle.get()
-        ended = "its decoder failed"
+        reason = "its decoder failed"
         try:
-            for frame in _decoded(decoder, part.gop):
+            for frame in _decoded(decoder, job.gop):
                 if self._stopped.is_set():
                     return
                 pts = _pts(frame)
-                shown = frame_from_av(frame, self._file.to_ticks(pts), self._file.limits)
-                part.frames.put((pts, shown))
-            ended = ""
+                converted = frame_from_av(frame, self._file.to_ticks(pts), self._file.limits)
+                job.frames.put((pts, converted))
+            reason = ""
         except (_InconsistentGopError, av.FFmpegError) as error:
-            ended = str(error)
+            reason = str(error)
         finally:
             self._idle.put(decoder)
-            part.frames.put(ended)
+            job.frames.put(reason)
 
 
-def _decoded(decoder: av.VideoCodecContext, segment: Gop) -> Iterator[av.VideoFrame]:
-    """Yield the wanted pictures of `segment`, in the order of their time.
+def _decoded(decoder: av.VideoCodecContext, gop: Gop) -> Iterator[av.VideoFrame]:
+    """Yield the wanted frames of `gop`, in presentation order.
 
     Raises:
         _UncleanError: something in it is not as it would be after what comes before it.
     """
-    wanted, given = set(segment.wanted), 0
-    begun = segment.start is None  # what the file begins with need not be a keyframe
+    wanted, given = set(gop.wanted), 0
+    started = gop.start is None  # the file need not begin with a keyframe
     decoder.flush_buffers()
-    for packet in chain(segment.needed(), [None]):
+    for packet in chain(gop.needed(), [None]):
         if packet is not None:
             kept = packet.is_keyframe or packet.pts in wanted
-            # What no other picture refers to is left out where nobody wants it.
+            # Frames that are neither wanted nor references are skipped.
             decoder.skip_frame = "DEFAULT" if kept else "NONREF"
         for frame in decoder.decode(packet):
             if frame.is_corrupt:
                 raise _InconsistentGopError("a part of it is damaged")
-            begun = begun or _is_first_frame(frame, segment)
-            if begun and frame.pts in wanted:
+            started = started or _is_first_frame(frame, gop)
+            if started and frame.pts in wanted:
                 given += 1
                 yield frame
     if given != len(wanted):
-        raise _InconsistentGopError("pictures are missing")
+        raise _InconsistentGopError("frames are missing")
 
 
-def _is_first_frame(frame: av.VideoFrame, segment: Gop) -> bool:
-    """Tell whether `segment` begins with `frame`; what comes out before belongs to another.
+def _is_first_frame(frame: av.VideoFrame, gop: Gop) -> bool:
+    """Return whether `frame` is the first of `gop`; frames before it belong to another GOP.
 
     Raises:
         _UncleanError: it does not begin with a keyframe.
     """
-    assert segment.start is not None
-    if _pts(frame) < segment.start:
+    assert gop.start is not None
+    if _pts(frame) < gop.start:
         return False
-    if frame.pts != segment.start or not frame.key_frame:
-        raise _InconsistentGopError("a keyframe is none")
+    if frame.pts != gop.start or not frame.key_frame:
+        raise _InconsistentGopError("a frame marked as a keyframe is not one")
     return True
 
 
 def _pts(frame: av.VideoFrame) -> int:
     if frame.pts is None:
-        raise _InconsistentGopError("a picture lost its time")
+        raise _InconsistentGopError("a frame has no timestamp")
     return frame.pts

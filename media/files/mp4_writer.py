@@ -1,4 +1,4 @@
-"""A film that is made: pictures at a steady rate to H.264 in an MP4 file that any player shows."""
+"""Writes frames at a constant rate as H.264 in an MP4 file."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 
 from media.errors import MediaError
 
-CRF = "16"  # constant rate factor: small pictures show every block at 23, the usual one
-KEYFRAME_SECONDS = 2  # of key frames, at most: where a player can jump to
-BT601 = 6  # as ISO/IEC 23091-2 numbers it: primaries, transfer and matrix of SMPTE 170M
+CRF = "16"  # constant rate factor: at the default, 23, small frames show their blocks
+KEYFRAME_SECONDS = 2  # between keyframes, at most: players seek to them
+BT601 = 6  # code point of ISO/IEC 23091-2 for SMPTE 170M: primaries, transfer and matrix
 
 
 class Mp4Writer:
-    """Writes pictures of one size, `scale` times as large, to a file that is there at the end.
+    """Writes frames of one size, enlarged `scale` times, to a file.
 
-    Until then they are in a file beside it. It takes its place when the block ends, also where
-    Ctrl-C ended it; after any other error, or without pictures, there is none and what was there
-    before stays.
+    A temporary file beside it replaces it when the block ends, also after Ctrl-C. After any other
+    error, or without frames, the temporary file is deleted and an older file stays as it was.
 
     Raises:
         MediaError: the file cannot be written.
@@ -40,11 +39,11 @@ class Mp4Writer:
         return self
 
     def write(self, pixels: NDArray[np.uint8]) -> None:
-        """Append a picture, uint8 (height, width, 3) RGB."""
+        """Append a frame, uint8 (height, width, 3) RGB."""
         assert self._container is not None
         if self._stream is None:
             self._stream = self._add_stream(self._container, *pixels.shape[:2])
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24").reformat(
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24").reformat(
             self._stream.width,
             self._stream.height,
             "yuv420p",
@@ -52,10 +51,10 @@ class Mp4Writer:
             dst_color_range=ColorRange.MPEG,
             interpolation=Interpolation.BICUBIC,
         )
-        picture.pts, picture.time_base = self.frames, Fraction(1, self._rate)
+        frame.pts, frame.time_base = self.frames, Fraction(1, self._rate)
         self.frames += 1
         try:
-            self._container.mux(self._stream.encode(picture))
+            self._container.mux(self._stream.encode(frame))
         except OSError as error:
             raise MediaError(f"{self._path}: cannot be written: {error}") from error
 
@@ -84,13 +83,13 @@ class Mp4Writer:
             kept = kind is None or issubclass(kind, KeyboardInterrupt)
             if kept and self._finish():
                 self._partial.replace(self._path)
-        except OSError as failed:
-            raise MediaError(f"{self._path}: cannot be written: {failed}") from failed
+        except OSError as write_error:
+            raise MediaError(f"{self._path}: cannot be written: {write_error}") from write_error
         finally:
             self._partial.unlink(missing_ok=True)
 
     def _finish(self) -> bool:
-        """Return whether there is a film now."""
+        """Finish the temporary file; return whether it has frames."""
         assert self._container is not None
         if self._stream is None:
             return False

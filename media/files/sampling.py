@@ -1,14 +1,13 @@
-"""Pictures of a whole file, some a second, decoded in parts side by side and ahead of need.
+"""Samples frames from a whole file, decoding GOPs in parallel and ahead of the caller.
 
-The file is read once, in order; its packets are cut at keyframes, and each part is decoded by
-one of a few threads while the caller is busy with the pictures before it. Packets that no wanted
-picture needs are not decoded. What comes out is what decoding the file in one go gives; a file
-that cannot be cut surely is decoded in one go, and the log says so. Pictures that the decoder
-says are damaged are left out; what it guesses from those may be another guess.
+The file is read once, in order. Its packets are split at keyframes, and each GOP is decoded on one
+of a few threads while the caller works on earlier frames. Packets that no selected frame needs are
+not decoded. The frames are the same as with sequential decoding. A file that cannot be split
+safely is decoded sequentially, and the log says so. Frames that the decoder marks as damaged are
+left out; frames that it derives from damaged ones may differ.
 
-Source: QuickVideo, Schneider et al. 2025 (arXiv 2505.16175), section 3, for the idea to decode
-between keyframes in parallel. It seeks in the file; packets handed to threads also do where
-there is no index.
+Source: QuickVideo, Schneider et al. 2025 (arXiv 2505.16175), section 3, for parallel decoding
+between keyframes. It seeks in the file; handing packets to threads also works without an index.
 """
 
 import logging
@@ -31,10 +30,10 @@ from media.video import SizeLimits, frame_from_av
 
 logger = logging.getLogger(__name__)
 
-ANALYSIS_SIZE = SizeLimits(longer=640, shorter=640)  # what models look at is smaller still
-GOPS_PER_THREAD = 2  # parts in work for each thread
+ANALYSIS_SIZE = SizeLimits(longer=640, shorter=640)  # vision models take smaller frames still
+GOPS_PER_THREAD = 2  # submitted at a time
 
-Progress = Callable[[float], None]  # seconds of the file that are done
+Progress = Callable[[float], None]  # called with the seconds of the file that are done
 
 
 def sample_frames(
@@ -46,119 +45,119 @@ def sample_frames(
     limits: SizeLimits | None = ANALYSIS_SIZE,
     progress: Progress | None = None,
 ) -> Iterator[VideoFrame]:
-    """Yield pictures of `path` in the order of their time, at least `every` seconds apart.
+    """Yield frames of `path` in order, at least `interval` seconds apart.
 
-    From the first on, each is the next one of the file that is far enough from the one before;
-    with 0 that is every picture. Upright and within `limits`; time starts at 0 with the file.
-    At most `threads` threads decode, `AHEAD` parts each.
+    Each is the next frame of the file that is far enough from the one before; with 0 that is every
+    frame. Frames are upright and within `limits`. Time starts at 0 with the file. Decoding uses
+    `threads` threads, with `GOPS_PER_THREAD` GOPs each.
 
     Raises:
-        UnreadableMediaError: not media, or there are no pictures in it.
-        MediaTooLongError: it says that it lasts over `longest` seconds, or turns out to.
-        ValueError: `every` is negative, or `threads` below 1.
+        UnreadableMediaError: not media, or it has no video.
+        MediaTooLongError: longer than `max_duration` seconds.
+        ValueError: `interval` is negative, or `threads` is below 1.
     """
     if interval < 0 or threads < 1:
-        raise ValueError(f"expected every >= 0 and threads >= 1, got {interval} and {threads}")
-    with open_video(path, round(interval * VIDEO_CLOCK_HZ), limits) as film:
-        if film.container.duration is not None:
-            check_duration(path, film.container.duration / av.time_base, max_duration)
-        yield from _checked(film, threads, max_duration, progress)
+        raise ValueError(f"expected interval >= 0 and threads >= 1, got {interval} and {threads}")
+    with open_video(path, round(interval * VIDEO_CLOCK_HZ), limits) as file:
+        if file.container.duration is not None:
+            check_duration(path, file.container.duration / av.time_base, max_duration)
+        yield from _checked(file, threads, max_duration, progress)
 
 
 def _checked(
-    film: VideoFile, threads: int, longest: float, progress: Progress | None
+    file: VideoFile, threads: int, longest: float, progress: Progress | None
 ) -> Iterator[VideoFrame]:
-    """Yield what is wanted, and tell how far it is.
+    """Yield the selected frames, check them and report progress.
 
     Raises:
-        UnreadableMediaError: there is nothing, or the file cannot be read on.
-        MediaTooLongError: it lasts over `longest` seconds.
+        UnreadableMediaError: there are none, or reading failed.
+        MediaTooLongError: longer than `max_duration` seconds.
     """
     empty = True
     try:
         with closing(
-            _in_parallel(film, GopDecoder(film, threads), GOPS_PER_THREAD * threads)
+            _in_parallel(file, GopDecoder(file, threads), GOPS_PER_THREAD * threads)
         ) as frames:
             for frame in frames:
                 empty = False
-                check_duration(film.path, frame.time, longest)
+                check_duration(file.path, frame.time, longest)
                 yield frame
                 if progress is not None:
                     progress(frame.time)
     except av.FFmpegError as error:
-        raise UnreadableMediaError(f"{film.path}: cannot be read on ({error})") from error
+        raise UnreadableMediaError(f"{file.path}: reading failed ({error})") from error
     if empty:
         raise UnreadableMediaError(
-            f"{film.path}: none of its pictures can be decoded, or they have no times: "
+            f"{file.path}: its video has no frame that can be decoded, or no timestamps: "
             "convert it to MP4, Matroska or WebM"
         )
 
 
-def _in_parallel(film: VideoFile, studio: GopDecoder, ahead: int) -> Generator[VideoFrame]:
-    """Yield what is wanted, side by side as long as every part is clean."""
-    packets = film.container.demux(film.stream)
-    cut = split_gops(packets, film.to_ticks, film.interval)
-    parts: deque[DecodedGop] = deque()
-    past = _Backlog()
+def _in_parallel(file: VideoFile, decoder: GopDecoder, ahead: int) -> Generator[VideoFrame]:
+    """Yield the selected frames, decoding in parallel until a GOP gives a reason not to."""
+    packets = file.container.demux(file.stream)
+    gops = split_gops(packets, file.to_ticks, file.interval)
+    jobs: deque[DecodedGop] = deque()
+    backlog = _Backlog()
     last: int | None = None
-    unclean = ""
+    reason = ""
     try:
-        while not unclean:
-            parts.extend(studio.submit(segment) for segment in islice(cut, ahead - len(parts)))
-            if not parts:
+        while not reason:
+            jobs.extend(decoder.submit(gop) for gop in islice(gops, ahead - len(jobs)))
+            if not jobs:
                 return
-            while not isinstance(item := parts[0].frames.get(), str):
+            while not isinstance(item := jobs[0].frames.get(), str):
                 last = item[0]
                 yield item[1]
-            unclean = item
-            if not unclean:
-                past.add(parts.popleft().gop)
+            reason = item
+            if not reason:
+                backlog.add(jobs.popleft().gop)
     finally:
-        studio.close(parts)
-    logger.warning("%s is decoded in one go from here on, not in parts: %s", film.path, unclean)
-    left = chain((part.gop for part in parts), cut)
-    rest = chain((packet for segment in left for packet in segment.packets), packets)
-    if past.packets is None:
-        yield from _restarted(film, last)
+        decoder.close(jobs)
+    logger.warning("%s is decoded sequentially from here on: %s", file.path, reason)
+    remaining = chain((job.gop for job in jobs), gops)
+    rest = chain((packet for gop in remaining for packet in gop.packets), packets)
+    if backlog.packets is None:
+        yield from _restarted(file, last)
     else:
-        yield from _sequentially(film, chain(past.packets, rest), last)
+        yield from _sequentially(file, chain(backlog.packets, rest), last)
 
 
 @dataclass(slots=True)
 class _Backlog:
-    """The packets since the last keyframe that proved to be one; None where they are too many."""
+    """The packets since the last true keyframe; None if they are too many to keep."""
 
     packets: list[Packet] | None = field(default_factory=list)
 
-    def add(self, segment: Gop) -> None:
-        """Remember `segment`, which is done."""
-        if segment.wanted:
-            self.packets = list(segment.packets)
+    def add(self, gop: Gop) -> None:
+        """Add `gop`, which has been decoded."""
+        if gop.wanted:
+            self.packets = list(gop.packets)
         elif self.packets is not None:
-            self.packets += segment.packets
+            self.packets += gop.packets
             if sum(packet.size for packet in self.packets) > MAX_GOP_BYTES:
                 self.packets = None
 
 
-def _restarted(film: VideoFile, last: int | None) -> Iterator[VideoFrame]:
-    with open_media(film.path) as container:
+def _restarted(file: VideoFile, last: int | None) -> Iterator[VideoFrame]:
+    with open_media(file.path) as container:
         stream = video_stream(container)
         assert stream is not None
-        yield from _sequentially(film, container.demux(stream), last)
+        yield from _sequentially(file, container.demux(stream), last)
 
 
 def _sequentially(
-    film: VideoFile, packets: Iterable[Packet], last: int | None
+    file: VideoFile, packets: Iterable[Packet], last: int | None
 ) -> Iterator[VideoFrame]:
-    """Yield what is wanted after the picture with pts `last`, one decoder doing it all.
+    """Yield the selected frames after pts `last`, with one decoder.
 
-    Damaged packets are passed over, and pictures that the decoder says are damaged left out.
+    Damaged packets are skipped, and frames that the decoder marks as damaged are left out.
     """
-    reached = None if last is None else film.to_ticks(last)
-    with open_decoder(film.path) as decoder:
+    ticks = None if last is None else file.to_ticks(last)
+    with open_decoder(file.path) as decoder:
         for packet in chain(packets, [None]):
             if packet is not None and packet.size == 0:
-                continue  # the demuxer's sign that the file is over: None stands for it
+                continue  # the demuxer's end-of-file marker: None stands for it
             try:
                 frames = decoder.decode(packet)
             except av.error.InvalidDataError:
@@ -167,6 +166,6 @@ def _sequentially(
                 pts = frame.pts
                 if frame.is_corrupt or pts is None or (last is not None and pts <= last):
                     continue
-                if is_due(film.to_ticks(pts), reached, film.interval):
-                    reached = film.to_ticks(pts)
-                    yield frame_from_av(frame, reached, film.limits)
+                if is_due(file.to_ticks(pts), ticks, file.interval):
+                    ticks = file.to_ticks(pts)
+                    yield frame_from_av(frame, ticks, file.limits)

@@ -1,4 +1,4 @@
-"""A file whose pictures are wanted: where they are, when they are shown, how to decode them."""
+"""The video stream of a file: its timestamps, and decoders for it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,48 +17,48 @@ from media.video import SizeLimits
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoFile:
-    """An open file: where its pictures are, and which and how large they are wanted."""
+    """An open file with the options for reading it: frames `interval` apart, within `limits`."""
 
     path: Path
     container: av.container.InputContainer
     stream: av.VideoStream
     to_ticks: ToTicks
-    interval: int  # ticks between pictures, at 90 kHz
+    interval: int  # least 90 kHz ticks between two frames
     limits: SizeLimits | None
 
 
 @contextmanager
 def open_video(path: Path, interval: int, limits: SizeLimits | None) -> Iterator[VideoFile]:
-    """Open the pictures of `path`.
+    """Open the video stream of `path`.
 
     Raises:
-        UnreadableMediaError: not media, or there are no pictures in it.
+        UnreadableMediaError: not media, or it has no video.
     """
     with open_media(path) as container:
         stream = video_stream(container)
         if stream is None:
-            raise UnreadableMediaError(f"{path}: there are no pictures in it")
+            raise UnreadableMediaError(f"{path}: it has no video")
         origin, base = Fraction(container.start_time or 0, av.time_base), stream.time_base
         assert base is not None
 
-        def place(pts: int) -> int:
+        def to_ticks(pts: int) -> int:
             return max(0, round((pts * base - origin) * VIDEO_CLOCK_HZ))
 
-        yield VideoFile(path, container, stream, place, interval, limits)
+        yield VideoFile(path, container, stream, to_ticks, interval, limits)
 
 
 def video_stream(container: av.container.InputContainer) -> av.VideoStream | None:
-    """Return the first stream of pictures that is not the cover of a song."""
+    """Return the first video stream that is not cover art."""
     cover = av.stream.Disposition.attached_pic
     return next((each for each in container.streams.video if not each.disposition & cover), None)
 
 
 @contextmanager
 def open_decoder(path: Path, *, strict: bool = False) -> Iterator[av.VideoCodecContext]:
-    """Open another decoder for the pictures of `path`.
+    """Open another decoder for the video stream of `path`.
 
-    A `strict` one has a single thread and raises errors that another conceals: what it puts in
-    place of damaged pictures depends on the pictures before.
+    A `strict` decoder has one thread and raises an error at damaged data. Others conceal it, with
+    a result that depends on the frames decoded before.
     """
     with open_media(path) as container:
         stream = video_stream(container)

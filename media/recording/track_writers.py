@@ -1,4 +1,4 @@
-"""The media files of a recording: sound as FLAC, pictures as H.264 in Matroska."""
+"""Writers of the media files of a recording: FLAC for audio, H.264 in Matroska for video."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from media.audio.pcm import to_int16
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, VideoFrame
 
-TICKS = VIDEO_CLOCK_HZ // 1000  # in a millisecond, the unit of Matroska's timestamps
-GOP = 60  # frames between key frames
+TICKS_PER_MS = (
+    VIDEO_CLOCK_HZ // 1000
+)  # of 90 kHz in a millisecond, the unit of Matroska's timestamps
+KEYFRAME_INTERVAL = 60  # frames
 
 
 class FlacWriter:
-    """Appends mono float32 at 16 kHz to a FLAC file, which is made with the first sample.
+    """Appends mono float32 at 16 kHz to a FLAC file, created with the first sample.
 
-    Sound that came as int16 is kept exactly.
+    Audio that was int16 is stored without loss.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,32 +48,32 @@ class FlacWriter:
 
 
 class MatroskaWriter:
-    """Appends pictures to a Matroska file, which is made with the first and takes its size."""
+    """Appends frames to a Matroska file, created with the first frame and in its size."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._container: av.container.OutputContainer | None = None
         self._stream: av.VideoStream | None = None
-        self._last = -1  # milliseconds of the last picture
+        self._last = -1  # milliseconds of the last image
 
     def write(self, frame: VideoFrame) -> None:
-        """Append `frame`, scaled to the size of the first; one out of its turn is passed over."""
-        time = frame.pts // TICKS  # rounded down: a picture is never later than it was
+        """Append `frame`, scaled to the size of the first; a frame out of order is skipped."""
+        time = frame.pts // TICKS_PER_MS  # rounded down: a frame is never later than it was
         if time <= self._last:
             return
         self._last = time
         if self._container is None or self._stream is None:
-            self._begin(frame)
+            self._open(frame)
         assert self._container is not None
         assert self._stream is not None
-        picture = av.VideoFrame.from_ndarray(frame.pixels, format="rgb24").reformat(
+        image = av.VideoFrame.from_ndarray(frame.pixels, format="rgb24").reformat(
             self._stream.width, self._stream.height, "yuv420p"
         )
-        picture.pts = time
-        picture.time_base = Fraction(1, 1000)
-        self._container.mux(self._stream.encode(picture))
+        image.pts = time
+        image.time_base = Fraction(1, 1000)
+        self._container.mux(self._stream.encode(image))
 
-    def _begin(self, frame: VideoFrame) -> None:
+    def _open(self, frame: VideoFrame) -> None:
         height, width, _ = frame.pixels.shape
         self._container = av.open(str(self._path), "w", format="matroska")
         options = {"preset": "ultrafast", "crf": "20", "tune": "zerolatency"}
@@ -80,7 +82,7 @@ class MatroskaWriter:
         self._stream.pix_fmt = "yuv420p"
         self._stream.time_base = Fraction(1, 1000)
         self._stream.codec_context.time_base = Fraction(1, 1000)
-        self._stream.gop_size = GOP
+        self._stream.gop_size = KEYFRAME_INTERVAL
 
     def close(self) -> None:
         """Finish the file."""

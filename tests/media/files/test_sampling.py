@@ -1,4 +1,4 @@
-"""Decoding in parts against decoding in one go: the same pictures at the same times."""
+"""Parallel against sequential decoding: the same frames at the same times."""
 
 import logging
 import threading
@@ -34,8 +34,8 @@ DAY = 86_400.0
 GROUPS_OF_TEN = {"g": "10", "bf": "0", "sc_threshold": "0"}
 
 
-def in_one_go(path: Path, every: float) -> list[VideoFrame]:
-    """Decode every picture of the file, and keep the sound ones that are far enough apart."""
+def sequentially(path: Path, interval: float) -> list[VideoFrame]:
+    """Decode every frame of the file, and keep the undamaged ones that are far enough apart."""
     kept: list[VideoFrame] = []
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -49,14 +49,14 @@ def in_one_go(path: Path, every: float) -> list[VideoFrame]:
                 assert frame.time_base is not None
                 assert frame.pts is not None
                 ticks = max(0, round((frame.pts * frame.time_base - origin) * VIDEO_CLOCK_HZ))
-                far = not kept or ticks - kept[-1].pts >= round(every * VIDEO_CLOCK_HZ)
+                far = not kept or ticks - kept[-1].pts >= round(interval * VIDEO_CLOCK_HZ)
                 if far and not frame.is_corrupt:
                     kept.append(frame_from_av(frame, ticks, SMALL))
     return kept
 
 
-def in_parts(path: Path, every: float, *, threads: int = 2) -> list[VideoFrame]:
-    return list(sample_frames(path, max_duration=DAY, interval=every, threads=threads))
+def in_parallel(path: Path, interval: float, *, threads: int = 2) -> list[VideoFrame]:
+    return list(sample_frames(path, max_duration=DAY, interval=interval, threads=threads))
 
 
 def assert_same(ours: Sequence[VideoFrame], theirs: Sequence[VideoFrame]) -> None:
@@ -75,25 +75,25 @@ KINDS = {
     "vp9.webm": ("libvpx-vp9", {"g": "12", "deadline": "realtime", "cpu-used": "8"}),
     "broadcast.ts": ("mpeg2video", {"g": "12", "bf": "2"}),
     "old.avi": ("mpeg4", {"g": "12", "bf": "2"}),
-    "every.mkv": ("mjpeg", {}),
+    "intra.mkv": ("mjpeg", {}),
 }
 
 
 @pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("every", [0.0, 0.33, 1.7])
-def test_every_kind_of_file_gives_what_decoding_in_one_go_gives(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, every: float
+@pytest.mark.parametrize("interval", [0.0, 0.33, 1.7])
+def test_parallel_equals_sequential_decoding_for_every_kind_of_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, interval: float
 ) -> None:
     codec, options = KINDS[name]
     path = write_video(tmp_path / name, even_times(70), codec=codec, options=options)
-    assert_same(in_parts(path, every), in_one_go(path, every))
-    assert "in one go" not in caplog.text
+    assert_same(in_parallel(path, interval), sequentially(path, interval))
+    assert "sequentially" not in caplog.text
 
 
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
 @pytest.mark.parametrize("threads", [1, 3])
-def test_real_clips_give_the_same_too(path: Path, threads: int) -> None:
-    assert_same(in_parts(path, 0.5, threads=threads), in_one_go(path, 0.5))
+def test_parallel_equals_sequential_decoding_for_real_clips(path: Path, threads: int) -> None:
+    assert_same(in_parallel(path, 0.5, threads=threads), sequentially(path, 0.5))
 
 
 @settings(max_examples=25, deadline=None)
@@ -105,10 +105,10 @@ def test_real_clips_give_the_same_too(path: Path, threads: int) -> None:
     between=st.integers(0, 4),
     opened=st.booleans(),
     keys=st.sets(st.integers(0, 60), max_size=6),
-    every=st.sampled_from([0.0, 0.1, 0.5, 2.0, 60.0]),
+    interval=st.sampled_from([0.0, 0.1, 0.5, 2.0, 60.0]),
     threads=st.integers(1, 3),
 )
-def test_any_times_and_keyframes_give_what_decoding_in_one_go_gives(
+def test_parallel_equals_sequential_decoding_for_any_times_and_keyframes(
     steps: list[int],
     start: int,
     name: str,
@@ -116,22 +116,24 @@ def test_any_times_and_keyframes_give_what_decoding_in_one_go_gives(
     between: int,
     opened: bool,
     keys: set[int],
-    every: float,
+    interval: float,
     threads: int,
 ) -> None:
-    """Frame rates that vary, files that do not begin at 0, groups of any size, open and closed."""
+    """Variable frame rates, files that do not start at 0, GOPs of any size, open and closed."""
     times = [start + sum(steps[:n]) for n in range(len(steps))]
     options = {"x264-params": f"keyint={group}:bframes={between}:open-gop={int(opened)}"}
     with TemporaryDirectory() as folder:
         path = write_video(Path(folder) / name, times, options=options, keys=keys)
-        ours = in_parts(path, every, threads=threads)
-        assert_same(ours, in_one_go(path, every))
-    assert all(after.pts - before.pts >= every * VIDEO_CLOCK_HZ for before, after in pairwise(ours))
+        ours = in_parallel(path, interval, threads=threads)
+        assert_same(ours, sequentially(path, interval))
+    assert all(
+        after.pts - before.pts >= interval * VIDEO_CLOCK_HZ for before, after in pairwise(ours)
+    )
 
 
 @pytest.fixture(scope="module")
-def whole_films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Films of each kind that can be read although its end is missing."""
+def videos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Files of each kind that can be read although their end is missing."""
     folder = tmp_path_factory.mktemp("whole")
     codecs = {"a.mkv": "libx264", "a.ts": "libx264", "a.webm": "libvpx"}
     return {
@@ -145,19 +147,19 @@ def whole_films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 @settings(max_examples=15, deadline=None)
 @given(kept=st.floats(0.2, 0.999), name=st.sampled_from(["a.mkv", "a.ts", "a.webm"]))
 def test_a_file_cut_short_anywhere_gives_what_is_left(
-    whole_films: dict[str, bytes], kept: float, name: str
+    videos: dict[str, bytes], kept: float, name: str
 ) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / name
-        path.write_bytes(whole_films[name][: round(kept * len(whole_films[name]))])
-        assert_same(in_parts(path, 0.1), in_one_go(path, 0.1))
+        path.write_bytes(videos[name][: round(kept * len(videos[name]))])
+        assert_same(in_parallel(path, 0.1), sequentially(path, 0.1))
 
 
-def test_a_damaged_place_costs_only_itself_and_is_told(
+def test_damaged_data_affects_only_its_gop_and_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = write_video(tmp_path / "a.mkv", even_times(100), options=GROUPS_OF_TEN)
-    whole = in_parts(path, 0)
+    whole = in_parallel(path, 0)
     with av.open(str(path)) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
     place = packets[44].pos
@@ -165,21 +167,21 @@ def test_a_damaged_place_costs_only_itself_and_is_told(
     data = bytearray(path.read_bytes())
     data[place + 20 : place + packets[44].size // 2] = bytes(packets[44].size // 2 - 20)
     path.write_bytes(data)
-    damaged = {frame.pts: frame.pixels for frame in in_parts(path, 0)}
-    assert "in one go from here on" in caplog.text
-    good = [*range(40), *range(50, 100)]  # the group of ten with the damage may show anything
+    damaged = {frame.pts: frame.pixels for frame in in_parallel(path, 0)}
+    assert "decoded sequentially from here on" in caplog.text
+    good = [*range(40), *range(50, 100)]  # the damaged GOP may show anything
     for frame in (whole[n] for n in good):
         np.testing.assert_array_equal(damaged[frame.pts], frame.pixels)
 
 
 def test_a_clip_shot_sideways_comes_out_upright(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", even_times(40), options={"g": "8"}, turned=90)
-    ours = in_parts(path, 0.3)
+    ours = in_parallel(path, 0.3)
     assert ours[0].pixels.shape == (96, 64, 3)
-    assert_same(ours, in_one_go(path, 0.3))
+    assert_same(ours, sequentially(path, 0.3))
 
 
-def test_pictures_larger_than_640_are_scaled_down(tmp_path: Path) -> None:
+def test_frames_larger_than_640_are_scaled_down(tmp_path: Path) -> None:
     path = tmp_path / "large.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
@@ -188,9 +190,9 @@ def test_pictures_larger_than_640_are_scaled_down(tmp_path: Path) -> None:
             pixels = np.full((720, 1280, 3), 40 * n, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode(None))
-    ours = in_parts(path, 0.2)
+    ours = in_parallel(path, 0.2)
     assert {frame.pixels.shape for frame in ours} == {(360, 640, 3)}
-    assert_same(ours, in_one_go(path, 0.2))
+    assert_same(ours, sequentially(path, 0.2))
     whole = list(sample_frames(path, max_duration=DAY, interval=0.2, limits=None))
     assert whole[0].pixels.shape == (720, 1280, 3)
 
@@ -210,59 +212,59 @@ def test_a_stream_that_changes_its_size_is_followed(tmp_path: Path) -> None:
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         path.write_bytes((path.read_bytes() if n else b"") + half.read_bytes())
-    ours = in_parts(path, 0.2)
+    ours = in_parallel(path, 0.2)
     assert {frame.pixels.shape for frame in ours} == {(64, 96, 3), (96, 64, 3)}
-    assert_same(ours, in_one_go(path, 0.2))
+    assert_same(ours, sequentially(path, 0.2))
 
 
-def test_keyframes_that_are_none_are_noticed_and_told(
+def test_false_keyframes_are_noticed_and_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Intra refresh: the container marks places to begin at, no picture there is complete."""
+    """Intra refresh: the container marks keyframes, but no frame there is complete."""
     options = {"x264-params": "intra-refresh=1:keyint=12"}
     path = write_video(tmp_path / "refresh.mp4", even_times(60), options=options)
-    assert_same(in_parts(path, 0.2), in_one_go(path, 0.2))
-    assert "is decoded in one go from here on, not in parts: " in caplog.text
+    assert_same(in_parallel(path, 0.2), sequentially(path, 0.2))
+    assert "is decoded sequentially from here on: " in caplog.text
 
 
-def test_keyframes_too_far_apart_are_told_and_memory_stays_bounded(
+def test_keyframes_too_far_apart_are_logged_and_memory_stays_bounded(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("media.files.gop.MAX_GOP_PACKETS", 25)
     path = write_video(tmp_path / "a.mkv", even_times(90), options={"g": "10"}, keys=[])
-    assert_same(in_parts(path, 0.1), in_one_go(path, 0.1))
+    assert_same(in_parallel(path, 0.1), sequentially(path, 0.1))
     assert caplog.text == ""
     monkeypatch.setattr("media.files.gop.MAX_GOP_PACKETS", 5)
-    assert_same(in_parts(path, 0.1), in_one_go(path, 0.1))
+    assert_same(in_parallel(path, 0.1), sequentially(path, 0.1))
     assert "its keyframes are too far apart" in caplog.text
 
 
-def test_when_too_much_lies_between_the_file_is_begun_anew(
+def test_with_too_many_packets_to_keep_the_file_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sampling, "MAX_GOP_BYTES", 10)
     options = {"x264-params": "intra-refresh=1:keyint=12"}
     path = write_video(tmp_path / "refresh.mp4", even_times(90), options=options)
-    assert_same(in_parts(path, 1.3), in_one_go(path, 1.3))
+    assert_same(in_parallel(path, 1.3), sequentially(path, 1.3))
 
 
-def test_pictures_without_times_are_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_video_without_timestamps_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.h264", even_times(20), kind="h264")
-    with pytest.raises(UnreadableMediaError, match="they have no times: convert it to MP4"):
-        in_parts(path, 0.5)
+    with pytest.raises(UnreadableMediaError, match="or no timestamps: convert it to MP4"):
+        in_parallel(path, 0.5)
 
 
-def test_what_has_no_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_video_is_refused(tmp_path: Path) -> None:
     sound = write_sound(tmp_path / "tone.wav", tone(0.5), 16_000)
-    with pytest.raises(UnreadableMediaError, match="there are no pictures in it"):
-        in_parts(sound, 0.5)
-    with pytest.raises(UnreadableMediaError, match="there are no pictures in it"):
-        in_parts(write_audio_with_cover(tmp_path / "song.flac"), 0.5)
+    with pytest.raises(UnreadableMediaError, match="it has no video"):
+        in_parallel(sound, 0.5)
+    with pytest.raises(UnreadableMediaError, match="it has no video"):
+        in_parallel(write_audio_with_cover(tmp_path / "song.flac"), 0.5)
     with pytest.raises(UnreadableMediaError, match="no such file"):
-        in_parts(tmp_path / "none.mp4", 0.5)
-    (tmp_path / "notes.mp4").write_text("this is no film\n" * 100)
+        in_parallel(tmp_path / "none.mp4", 0.5)
+    (tmp_path / "notes.mp4").write_text("this is no video\n" * 100)
     with pytest.raises(UnreadableMediaError, match="not audio or video"):
-        in_parts(tmp_path / "notes.mp4", 0.5)
+        in_parallel(tmp_path / "notes.mp4", 0.5)
 
 
 def test_a_file_over_the_limit_is_refused(tmp_path: Path) -> None:
@@ -274,13 +276,13 @@ def test_a_file_over_the_limit_is_refused(tmp_path: Path) -> None:
         list(sample_frames(cut, max_duration=1.0))
 
 
-@pytest.mark.parametrize(("every", "threads"), [(-0.1, 1), (0.5, 0)])
-def test_impossible_wishes_are_refused(every: float, threads: int) -> None:
-    with pytest.raises(ValueError, match="expected every >= 0 and threads >= 1"):
-        next(sample_frames(REAL[0], max_duration=DAY, interval=every, threads=threads))
+@pytest.mark.parametrize(("interval", "threads"), [(-0.1, 1), (0.5, 0)])
+def test_invalid_options_are_refused(interval: float, threads: int) -> None:
+    with pytest.raises(ValueError, match="expected interval >= 0 and threads >= 1"):
+        next(sample_frames(REAL[0], max_duration=DAY, interval=interval, threads=threads))
 
 
-def test_progress_is_told_as_pictures_are_taken(tmp_path: Path) -> None:
+def test_progress_is_reported_with_each_frame(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", even_times(60), options={"g": "10"})
     seen: list[float] = []
     frames = list(sample_frames(path, max_duration=DAY, interval=0.5, progress=seen.append))
@@ -288,17 +290,17 @@ def test_progress_is_told_as_pictures_are_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_slow_taker_holds_the_decoding_up(
+def test_a_slow_caller_pauses_the_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
-    """So no more than a few parts, and a few pictures of each, are held."""
-    begun: list[Gop] = []
+    """At most a few GOPs, and a few frames of each, are held."""
+    submitted: list[Gop] = []
     decoded: list[int] = []
-    begin, convert = GopDecoder.submit, frame_from_av
+    submit, convert = GopDecoder.submit, frame_from_av
 
-    def counted(decoder: GopDecoder, segment: Gop) -> gop_decoder.DecodedGop:
-        begun.append(segment)
-        return begin(decoder, segment)
+    def counted(decoder: GopDecoder, gop: Gop) -> gop_decoder.DecodedGop:
+        submitted.append(gop)
+        return submit(decoder, gop)
 
     def converted(frame: av.VideoFrame, pts: int, limits: SizeLimits | None) -> VideoFrame:
         decoded.append(pts)
@@ -311,7 +313,7 @@ def test_a_slow_taker_holds_the_decoding_up(
     frames = sample_frames(path, max_duration=DAY, interval=0, threads=threads)
     for taken in range(1, 30):
         next(frames)
-        assert len(begun) <= taken // 20 + 1 + GOPS_PER_THREAD * threads
+        assert len(submitted) <= taken // 20 + 1 + GOPS_PER_THREAD * threads
         assert (
             len(decoded) <= taken + (4 + 1) * GOPS_PER_THREAD * threads
         )  # 1: on its way into the queue
@@ -319,7 +321,7 @@ def test_a_slow_taker_holds_the_decoding_up(
     assert not any(each.name.startswith("decode") for each in threading.enumerate())
 
 
-def test_an_error_of_the_taker_ends_the_threads(tmp_path: Path) -> None:
+def test_an_error_of_the_caller_ends_the_threads(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mkv", even_times(80), options={"g": "20"})
 
     def fail(time: float) -> None:
@@ -330,18 +332,18 @@ def test_an_error_of_the_taker_ends_the_threads(tmp_path: Path) -> None:
     assert not any(each.name.startswith("decode") for each in threading.enumerate())
 
 
-def test_packets_that_no_wanted_picture_needs_are_not_decoded(tmp_path: Path) -> None:
-    """Of groups of ten, a picture each three seconds wants one in six groups, and not all of it."""
+def test_packets_that_no_wanted_frame_needs_are_not_decoded(tmp_path: Path) -> None:
+    """With GOPs of ten, a frame each three seconds needs one GOP in six, and not all of it."""
     path = write_video(tmp_path / "a.mkv", even_times(240), options=GROUPS_OF_TEN)
     fed = 0
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         assert stream.time_base is not None
         base = stream.time_base
-        for segment in split_gops(
+        for gop in split_gops(
             container.demux(stream), lambda pts: round(pts * base * VIDEO_CLOCK_HZ), 3 * 90_000
         ):
-            fed += len(segment.needed())
+            fed += len(gop.needed())
     assert fed == 4  # at 0, 3, 6 and 9 s, where keyframes are
 
 

@@ -1,16 +1,16 @@
-"""What aiortc 1.16 leaves open, closed for one connection at a time.
+"""Workarounds for limitations of aiortc 1.16, applied to one connection at a time.
 
-Nothing is patched in the library: each function changes objects that belong to one
-connection, between its offer and its answer. They reach for private attributes, which is
-why they all live here, and why the project asks for aiortc below 1.17.
+The library itself is not patched: each function changes objects of one connection, between its
+offer and its answer. They use private attributes, so they are all in this module, and the project
+requires aiortc below 1.17.
 
-| left open by aiortc                                    | here                 |
-|--------------------------------------------------------|----------------------|
-| the queue to a decoder's thread has no bound           | `bound_decoding`     |
-| a malformed REMB, SCTP or SDES packet ends the session | `tolerate_malformed` |
-| 127.0.0.1 is never offered                             | `offer_loopback`     |
-| a peer that vanished is noticed after 30 s             | `count_arrivals`, `probe` |
-| statistics of a repaired stream hide the stream itself | `receptions`         |
+| limitation of aiortc                                        | workaround                 |
+|-------------------------------------------------------------|----------------------------|
+| the queue of a decoder thread is unbounded                  | `bound_decoder_queue`      |
+| a malformed REMB, SCTP or SDES packet ends the session      | `tolerate_malformed`       |
+| 127.0.0.1 is never offered                                  | `offer_loopback`           |
+| a lost peer is noticed only after 30 s                      | `count_datagrams`, `probe` |
+| statistics of a retransmission stream hide the media stream | `receptions`               |
 """
 
 import asyncio
@@ -37,7 +37,7 @@ DECODER_CAPACITY = {"audio": 100, "video": 60}  # 2 s of either
 
 
 def transports(connection: RTCPeerConnection) -> list[RTCDtlsTransport]:
-    """Return the transports of `connection`, each once; one if the offer is a bundle."""
+    """Return the distinct transports of `connection`; a bundle has one."""
     found = [transceiver.receiver.transport for transceiver in connection.getTransceivers()]
     if connection.sctp is not None:
         found.append(connection.sctp.transport)
@@ -49,12 +49,12 @@ def ice_connection(transport: RTCIceTransport) -> Connection:
 
 
 def local_candidates(transport: RTCDtlsTransport) -> list[Candidate]:
-    """Return where we can be reached, once gathered."""
+    """Return the gathered candidates of this end."""
     return ice_connection(transport.transport).local_candidates
 
 
 def offer_loopback(transport: RTCIceTransport) -> None:
-    """Let the answer also hold 127.0.0.1: call before candidates are gathered."""
+    """Add 127.0.0.1 to the candidates; call before they are gathered."""
     connection = ice_connection(transport)
     gather = connection.get_component_candidates
 
@@ -66,14 +66,14 @@ def offer_loopback(transport: RTCIceTransport) -> None:
 
 @dataclass(slots=True)
 class DatagramCounters:
-    """How many datagrams have come, of any kind, and how many made no sense."""
+    """Counts received datagrams of any kind, and malformed packets."""
 
     datagrams: int = 0
     malformed: int = 0
 
 
 def count_datagrams(transport: RTCDtlsTransport, arrivals: DatagramCounters) -> None:
-    """Count every datagram from now on: call after candidates are gathered."""
+    """Count every datagram from now on; call after candidates are gathered."""
     for protocol in ice_connection(transport.transport)._protocols:
         receive = protocol.datagram_received
 
@@ -89,16 +89,16 @@ def count_datagrams(transport: RTCDtlsTransport, arrivals: DatagramCounters) -> 
 
 
 async def probe(transport: RTCDtlsTransport) -> float | None:
-    """Return the round trip to the peer in seconds, or None without an answer in 0.5 s.
+    """Measure the round trip to the peer in seconds; None if there is no answer in 0.5 s.
 
-    It is the consent check of RFC 7675, which every WebRTC peer answers.
+    This is the consent check of RFC 7675, which every WebRTC peer answers.
     """
     connection = ice_connection(transport.transport)
     pair = next(iter(connection._nominated.values()), None)
     if pair is None or connection.remote_password is None:
         return None
     loop = asyncio.get_running_loop()
-    asked = loop.time()
+    sent = loop.time()
     try:
         await pair.protocol.request(
             connection.build_request(pair, nominate=False),
@@ -108,11 +108,11 @@ async def probe(transport: RTCDtlsTransport) -> float | None:
         )
     except stun.TransactionError:
         return None
-    return loop.time() - asked
+    return loop.time() - sent
 
 
 def tolerate_malformed(connection: RTCPeerConnection, arrivals: DatagramCounters) -> None:
-    """Drop and count what a parser fails on, instead of ending the session with it."""
+    """Drop and count malformed packets, instead of ending the session."""
 
     def tolerant(handle: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
         async def handle_or_drop(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -132,7 +132,7 @@ def tolerate_malformed(connection: RTCPeerConnection, arrivals: DatagramCounters
 
 
 def unread_message_bytes(connection: RTCPeerConnection) -> int:
-    """Return how many bytes of unfinished messages wait for their rest."""
+    """Return the bytes of incomplete messages that are buffered."""
     if connection.sctp is None:
         return 0
     return sum(
@@ -143,10 +143,10 @@ def unread_message_bytes(connection: RTCPeerConnection) -> int:
 
 
 def bound_decoder_queue(receiver: RTCRtpReceiver, kind: str) -> DecodingQueue:
-    """Give `receiver` a bounded queue to its decoder: call before it starts to receive."""
+    """Replace the decoder queue of `receiver` by a bounded one; call before it receives."""
     private = vars(receiver)
-    lost = private["_RTCRtpReceiver__decoder_error"] if kind == "video" else None
-    queue = DecodingQueue(DECODER_CAPACITY[kind], lost)
+    keyframe_wanted = private["_RTCRtpReceiver__decoder_error"] if kind == "video" else None
+    queue = DecodingQueue(DECODER_CAPACITY[kind], keyframe_wanted)
     if "_RTCRtpReceiver__decoder_queue" not in private:
         raise TypeError("expected aiortc 1.16: its receiver has no decoder queue")
     private["_RTCRtpReceiver__decoder_queue"] = queue
@@ -154,11 +154,11 @@ def bound_decoder_queue(receiver: RTCRtpReceiver, kind: str) -> DecodingQueue:
 
 
 def receptions(connection: RTCPeerConnection) -> tuple[Reception, ...]:
-    """Return how each incoming stream arrives, without retransmissions."""
+    """Return the reception of each incoming stream, without retransmission streams."""
     found = []
     for transceiver in connection.getTransceivers():
         private = vars(transceiver.receiver)
-        repeats: dict[int, int] = private["_RTCRtpReceiver__rtx_ssrc"]
+        retransmissions: dict[int, int] = private["_RTCRtpReceiver__rtx_ssrc"]
         streams: dict[int, StreamStatistics] = private["_RTCRtpReceiver__remote_streams"]
         found += [
             Reception(
@@ -167,13 +167,13 @@ def receptions(connection: RTCPeerConnection) -> tuple[Reception, ...]:
                 jitter=stream.jitter / transceiver._codecs[0].clockRate,
             )
             for ssrc, stream in streams.items()
-            if ssrc not in repeats
+            if ssrc not in retransmissions
         ]
     return tuple(found)
 
 
 def transferred_bytes(connection: RTCPeerConnection) -> tuple[int, int]:
-    """Return the bytes that came in and went out, DTLS and RTP headers included."""
+    """Return the bytes received and sent, including DTLS and RTP headers."""
     reports = [
         stats
         for transport in transports(connection)
@@ -184,7 +184,7 @@ def transferred_bytes(connection: RTCPeerConnection) -> tuple[int, int]:
 
 
 async def peer_report(connection: RTCPeerConnection) -> tuple[float, float | None]:
-    """Return the peer's report on what we send: the worst loss in [0, 1], and a round trip."""
+    """Return the loss in [0, 1] and the round trip that the peer reports for our streams."""
     reports = [
         stats
         for stats in (await connection.getStats()).values()
@@ -198,9 +198,9 @@ async def peer_report(connection: RTCPeerConnection) -> tuple[float, float | Non
 async def network_counters(
     connection: RTCPeerConnection, tally: FrameCounters, *, time: float, round_trip: float | None
 ) -> NetworkCounters:
-    """Return the counters at `time`; the peer's report gives a round trip where None is known."""
+    """Return the counters at `time`; a `round_trip` of None is taken from the peer's report."""
     size_in, size_out = transferred_bytes(connection)
-    loss_out, trip_reported = await peer_report(connection)
+    loss_out, reported_trip = await peer_report(connection)
     return NetworkCounters(
         time=time,
         bytes_in=size_in,
@@ -209,5 +209,5 @@ async def network_counters(
         frames_out=tally.video_frames_out,
         receptions=receptions(connection),
         loss_out=loss_out,
-        round_trip=round_trip if round_trip is not None else trip_reported,
+        round_trip=round_trip if round_trip is not None else reported_trip,
     )

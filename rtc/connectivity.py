@@ -1,6 +1,6 @@
-"""Can WebRTC's packets get through? Asks STUN and TURN servers, and this machine's own sockets.
+"""Connectivity checks for WebRTC: local UDP, STUN servers and TURN servers.
 
-`max_wait` is how many seconds to wait for an answer.
+`max_wait` is in seconds.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ Address = tuple[str, int]
 
 
 class UnreachableError(ConnectionError):
-    """A server did not answer, or did not accept; the message names it and says why."""
+    """A server did not answer or refused; the message names it and says why."""
 
 
 class _Replies(asyncio.DatagramProtocol):
-    """Completes `first` with the first datagram that `accepts` likes."""
+    """Completes `first` with the first datagram that contains `expected`."""
 
     def __init__(self) -> None:
         self.first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -49,12 +49,12 @@ class _Echo(asyncio.DatagramProtocol):
 
 
 def host_addresses() -> list[str]:
-    """Return this machine's addresses that WebRTC offers to a peer: loopback is none of them."""
+    """Return the addresses that WebRTC offers to a peer, without loopback."""
     return list(get_host_addresses(use_ipv4=True, use_ipv6=True))
 
 
 async def echo(host: str, *, max_wait: float) -> float:
-    """Send a datagram to a socket of our own at `host` and back; return the round trip.
+    """Send a datagram to our own socket at `host` and back; return the round trip in seconds.
 
     Raises:
         UnreachableError: `host` cannot be bound, or a firewall drops the datagram.
@@ -74,10 +74,10 @@ async def echo(host: str, *, max_wait: float) -> float:
 
 
 async def mapped_address(server: IceEndpoint, *, max_wait: float) -> Address:
-    """Return our address as `server` sees it, by a STUN binding request over UDP.
+    """Return our address as seen by `server`, with a STUN binding request over UDP.
 
     Raises:
-        UnreachableError: there was no answer in time, or not a success.
+        UnreachableError: there was no answer in time, or no valid one.
 
     Source: RFC 8489, section 3.
     """
@@ -90,7 +90,7 @@ async def mapped_address(server: IceEndpoint, *, max_wait: float) -> Address:
     except (ValueError, struct.error) as error:
         raise UnreachableError(f"{server}: the answer is not STUN ({error})") from error
     if "XOR-MAPPED-ADDRESS" not in answer.attributes:
-        raise UnreachableError(f"{server}: the answer names no address")
+        raise UnreachableError(f"{server}: the answer has no address")
     host, port = answer.attributes["XOR-MAPPED-ADDRESS"]
     return str(host), int(port)
 
@@ -98,7 +98,7 @@ async def mapped_address(server: IceEndpoint, *, max_wait: float) -> Address:
 async def relayed_address(
     server: IceEndpoint, *, username: str, credential: str, max_wait: float
 ) -> Address:
-    """Return the address that `server` relays for us; the allocation is given back at once.
+    """Allocate a relayed address on `server`, release it at once, and return it.
 
     Raises:
         UnreachableError: the server did not answer, or refused the credential.
@@ -108,7 +108,7 @@ async def relayed_address(
     try:
         async with asyncio.timeout(max_wait):
             transport, closed = await create_turn_endpoint(
-                _Closing,
+                _Allocation,
                 server_addr=(server.host, server.port),
                 username=username,
                 password=credential,
@@ -125,8 +125,8 @@ async def relayed_address(
     return str(host), int(port)
 
 
-class _Closing(asyncio.DatagramProtocol):
-    """Tells when an allocation has been given back."""
+class _Allocation(asyncio.DatagramProtocol):
+    """Signals that an allocation has been released."""
 
     def __init__(self) -> None:
         self.lost = asyncio.Event()
@@ -136,7 +136,7 @@ class _Closing(asyncio.DatagramProtocol):
 
 
 def _explanation(error: Exception) -> str:
-    """Say what a refused allocation means for whoever set the server up."""
+    """Return why an allocation failed, with advice to the operator."""
     if isinstance(error, stun.TransactionFailed):
         code, phrase = error.response.attributes.get("ERROR-CODE", (0, "refused"))
         advice = (
@@ -147,7 +147,7 @@ def _explanation(error: Exception) -> str:
 
 
 async def _request(address: Address, request: bytes, expected: bytes, max_wait: float) -> bytes:
-    """Send `request` until a datagram that contains `expected` comes."""
+    """Send `request` repeatedly until a datagram that contains `expected` arrives."""
     loop = asyncio.get_running_loop()
     label = f"{address[0]}:{address[1]}/udp"
     try:

@@ -1,4 +1,4 @@
-"""The bounded queue between the network and a decoder's thread."""
+"""A bounded queue between the network and a decoder thread."""
 
 import threading
 from collections import deque
@@ -7,18 +7,18 @@ from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 START_CODE = b"\x00\x00\x00\x01"
-H264_IDR, H264_SPS = 5, 7  # NAL unit types that begin what decodes by itself, H.264 table 7-1
-KEYFRAME_RETRY = 30  # frames thrown away between two requests for a keyframe
+H264_IDR, H264_SPS = 5, 7  # NAL unit types that start a keyframe, H.264 table 7-1
+KEYFRAME_RETRY = 30  # dropped frames after which the keyframe is requested again
 
 Decodable = tuple[RTCRtpCodecParameters, JitterFrame]
 
 
 class DecodingQueue:
-    """Stands between the network and a decoder's thread, and never grows past `capacity`.
+    """Queue of encoded frames for a decoder thread, at most `capacity` long.
 
-    When the decoder falls behind, sound loses its oldest packets. Pictures are not shown
-    without those before them: all that wait go, and with them every one that comes until
-    a keyframe, which is asked for through `picture_lost`.
+    When the decoder falls behind, the oldest audio packets are dropped. Video cannot be decoded
+    with a frame missing: all queued frames are dropped, and then all frames until the next
+    keyframe, which is requested by setting `keyframe_wanted`. The event is None for audio.
     """
 
     def __init__(self, capacity: int, keyframe_wanted: threading.Event | None) -> None:
@@ -30,7 +30,7 @@ class DecodingQueue:
         self._changed = threading.Condition()
 
     def put(self, item: Decodable | None) -> None:
-        """Append `item`; None ends the thread, and what still waits is not decoded."""
+        """Append `item`; None ends the thread, and queued items are not decoded."""
         with self._changed:
             if item is None:
                 self._items.clear()
@@ -70,8 +70,8 @@ class DecodingQueue:
 
 
 def is_keyframe(codec: str, data: bytes) -> bool:
-    """Tell whether an encoded VP8 or H.264 picture decodes without those before it."""
+    """Return whether an encoded VP8 or H.264 frame decodes without earlier frames."""
     if codec.upper() == "VP8":
         return bool(data) and data[0] & 1 == 0  # RFC 6386, section 9.1
-    kinds = (unit[0] & 0x1F for unit in data.split(START_CODE) if unit)
-    return any(kind in (H264_IDR, H264_SPS) for kind in kinds)
+    types = (unit[0] & 0x1F for unit in data.split(START_CODE) if unit)
+    return any(type_ in (H264_IDR, H264_SPS) for type_ in types)

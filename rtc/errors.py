@@ -5,14 +5,14 @@ class RtcError(Exception):
     """Base of the errors of peer connections.
 
     RtcError
-    +- BadOfferError      the client's SDP offer cannot be answered; the message tells it why
-    +- PeerClosedError    the peer has left, or was closed here
+    +- BadOfferError      the SDP offer of the client cannot be answered; the message says why
+    +- PeerClosedError    the peer left, or was closed here
     +- MessageError       a message cannot be sent over the data channel
     """
 
 
 class BadOfferError(RtcError):
-    """The offer is not SDP, or asks for something that this end cannot do."""
+    """The offer is not valid SDP, or asks for something that is not supported."""
 
 
 class PeerClosedError(RtcError):

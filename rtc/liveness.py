@@ -1,11 +1,11 @@
-"""Is the peer still there? A pure state machine over the number of datagrams that came."""
+"""Whether a peer is still connected: a pure state machine over the number of its datagrams."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """`heard` is when the `datagrams`-th came, as far as known; `seen` when we last looked."""
+    """`last_arrival` is the time of the last datagram, as far as known, and `checked` is when it was determined."""
 
     last_arrival: float
     checked: float
@@ -13,15 +13,15 @@ class Liveness:
 
 
 def update(state: Liveness, now: float, datagrams: int, *, late: bool) -> Liveness:
-    """Take the number of datagrams so far at `now`.
+    """Return the state at `now`, after `datagrams` datagrams so far.
 
-    `late` says that we look much later than we meant to. Packets may then still wait to be
-    read, so that is no silence.
+    `late` means that this check runs much later than planned. Packets may then be waiting to be
+    read, so it does not count as silence.
     """
-    heard = now if late or datagrams != state.datagrams else state.last_arrival
-    return Liveness(heard, now, datagrams)
+    last_arrival = now if late or datagrams != state.datagrams else state.last_arrival
+    return Liveness(last_arrival, now, datagrams)
 
 
 def silence(state: Liveness) -> float:
-    """Return for how many seconds nothing has come."""
+    """Return the seconds since the last datagram."""
     return state.checked - state.last_arrival

@@ -196,7 +196,7 @@ async def peer_report(connection: RTCPeerConnection) -> tuple[float, float | Non
 
 
 async def network_counters(
-    connection: RTCPeerConnection, tally: FrameCounters, *, time: float, round_trip: float | None
+    connection: RTCPeerConnection, counters: FrameCounters, *, time: float, round_trip: float | None
 ) -> NetworkCounters:
     """Return the counters at `time`; a `round_trip` of None is taken from the peer's report."""
     size_in, size_out = transferred_bytes(connection)
@@ -205,8 +205,8 @@ async def network_counters(
         time=time,
         bytes_in=size_in,
         bytes_out=size_out,
-        frames_in=tally.video_frames_in,
-        frames_out=tally.video_frames_out,
+        frames_in=counters.video_frames_in,
+        frames_out=counters.video_frames_out,
         receptions=receptions(connection),
         loss_out=loss_out,
         round_trip=round_trip if round_trip is not None else reported_trip,

@@ -1,7 +1,7 @@
-"""Incoming tracks: aiortc's decoded frames to VideoFrame and AudioChunk on the session's timeline.
+"""Incoming tracks: converts aiortc's decoded frames to VideoFrame and AudioChunk in session time.
 
-A track is read as fast as frames come, because aiortc queues them without a bound. What waits
-is in our channels, which keep the newest.
+A track is read as fast as frames arrive, because aiortc's queues are unbounded. Our channels are
+bounded, and keep the newest items.
 """
 
 import asyncio
@@ -22,40 +22,33 @@ from media.video import SizeLimits, frame_from_av
 from media.worker import Worker
 from rtc.network import FrameCounters
 
-MAX_SKEW = 5.0  # seconds between a frame's place and its arrival: more is a new start of its clock
+MAX_SKEW = 5.0  # seconds between a frame's timestamp and its arrival; more means a restarted clock
 MIN_GAP = 0.0025  # seconds: the shortest Opus frame, RFC 6716 section 2; less is rounding
 MAX_WAITING_FRAMES = 2  # decoded frames between the track and the conversion
 
 
-@dataclass(frozen=True, slots=True)
-class TimestampMapping:
-    """Where a track's own clock stands: its timestamp + `shift` is the place in the session."""
+def map_timestamp(offset: int | None, pts: int, arrival: int, rate: int) -> tuple[int, int]:
+    """Return the offset of the track's timestamps to session time, and `pts` in session time.
 
-    shift: int
-
-
-def map_timestamp(
-    timeline: TimestampMapping | None, pts: int, arrival: int, rate: int
-) -> tuple[TimestampMapping, int]:
-    """Return where on the session's timeline `pts` lies; all count ticks of 1 / `rate` s.
-
-    The first frame is placed where it arrived, and the others by their timestamps, so that a
-    loss leaves a gap. A sender that starts its timestamps anew is placed by arrival again.
+    All values are ticks of 1 / `rate` s. The first frame is placed at its arrival, and later ones
+    by their timestamps, so that lost frames leave a gap. If a sender restarts its timestamps, the
+    next frame is placed at its arrival again.
     """
-    if timeline is not None and abs(pts + timeline.shift - arrival) <= MAX_SKEW * rate:
-        return timeline, pts + timeline.shift
-    return TimestampMapping(arrival - pts), arrival
+    if offset is not None and abs(pts + offset - arrival) <= MAX_SKEW * rate:
+        return offset, pts + offset
+    return arrival - pts, arrival
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingAudio:
-    """A run of sound without a gap: `resampler` is None before the first.
+    """The state of an incoming audio track.
 
-    `expected` is the place of the next sample that comes, at `rate`; `start` that of the
-    next one that goes out, at SAMPLE_RATE.
+    `offset` is that of `map_timestamp`. `expected` is the position of the next sample to arrive,
+    at `rate`; `start` that of the next sample to leave, at SAMPLE_RATE. `resampler` is None at
+    the start and after a gap.
     """
 
-    mapping: TimestampMapping | None = None
+    offset: int | None = None
     rate: int = 0
     resampler: ResamplerState | None = None
     expected: int = 0
@@ -67,27 +60,27 @@ def receive_audio(
 ) -> tuple[IncomingAudio, list[AudioChunk]]:
     """Take decoded samples; return the chunks at SAMPLE_RATE that they complete.
 
-    `pts` counts samples at `rate`; `arrival` is the session's time. Chunks never overlap and
-    never go back; a gap between them is sound that was lost.
+    `pts` counts samples at `rate`; `arrival` is in session time. Chunks never overlap or go back;
+    a gap between them is lost audio.
     """
-    known = state.mapping if rate == state.rate else None
-    timeline, position = map_timestamp(known, pts, round(arrival * rate), rate)
+    known = state.offset if rate == state.rate else None
+    offset, position = map_timestamp(known, pts, round(arrival * rate), rate)
     chunks: list[AudioChunk] = []
     continues = rate == state.rate and abs(position - state.expected) <= MIN_GAP * rate
     if state.resampler is None or not continues:
         state, chunks = flush_audio(state)
         start = -(-position * SAMPLE_RATE // rate)
-        resampling = Resampler(rate, SAMPLE_RATE).init_state()
-        state = IncomingAudio(timeline, rate, resampling, position, max(start, state.start))
+        resampler = Resampler(rate, SAMPLE_RATE).init_state()
+        state = IncomingAudio(offset, rate, resampler, position, max(start, state.start))
     assert state.resampler is not None
-    resampling, made = Resampler(rate, SAMPLE_RATE).step(state.resampler, samples)
-    state = replace(state, resampler=resampling, expected=state.expected + len(samples))
-    state, more = _chunks(state, made)
+    resampler, outputs = Resampler(rate, SAMPLE_RATE).step(state.resampler, samples)
+    state = replace(state, resampler=resampler, expected=state.expected + len(samples))
+    state, more = _chunks(state, outputs)
     return state, chunks + more
 
 
 def flush_audio(state: IncomingAudio) -> tuple[IncomingAudio, list[AudioChunk]]:
-    """Return what the resampler still holds of the run so far."""
+    """Return the audio that the resampler still holds, and reset it."""
     if state.resampler is None:
         return state, []
     rest = Resampler(state.rate, SAMPLE_RATE).flush(state.resampler)
@@ -95,10 +88,10 @@ def flush_audio(state: IncomingAudio) -> tuple[IncomingAudio, list[AudioChunk]]:
 
 
 def _chunks(
-    state: IncomingAudio, made: Sequence[Samples]
+    state: IncomingAudio, outputs: Sequence[Samples]
 ) -> tuple[IncomingAudio, list[AudioChunk]]:
     chunks, start = [], state.start
-    for samples in made:
+    for samples in outputs:
         chunks.append(AudioChunk(samples, start, SAMPLE_RATE))
         start += len(samples)
     return replace(state, start=start), chunks
@@ -109,14 +102,14 @@ async def read_audio(
     media: Channel[VideoFrame | AudioChunk],
     *,
     clock: Clock,
-    tally: FrameCounters,
+    counters: FrameCounters,
 ) -> None:
-    """Send the sound of `track` into `media` until the track ends."""
+    """Send the audio of `track` to `media` until the track ends."""
     state = IncomingAudio()
     while (frame := await _next_frame(track)) is not None:
         if not isinstance(frame, av.AudioFrame) or frame.pts is None:
             continue
-        tally.audio_frames_in += 1
+        counters.audio_frames_in += 1
         pts = int(frame.pts * _time_base(frame) * frame.sample_rate)
         state, chunks = receive_audio(
             state,
@@ -138,24 +131,24 @@ async def read_video(
     clock: Clock,
     worker: Worker,
     limits: SizeLimits,
-    tally: FrameCounters,
+    counters: FrameCounters,
 ) -> None:
-    """Send the pictures of `track` into `media` until the track ends; skips under load."""
+    """Send the frames of `track` to `media` until the track ends; frames are dropped under load."""
     waiting = Channel[av.VideoFrame](MAX_WAITING_FRAMES, droppable=av.VideoFrame)
 
     async def drain() -> None:
-        timeline, last = None, -1
+        offset, last = None, -1
         while (frame := await _next_frame(track)) is not None:
             if not isinstance(frame, av.VideoFrame) or frame.pts is None:
                 continue
-            tally.video_frames_in += 1
+            counters.video_frames_in += 1
             pts = int(frame.pts * _time_base(frame) * VIDEO_CLOCK_HZ)
             arrival = round(clock.now() * VIDEO_CLOCK_HZ)
-            timeline, position = map_timestamp(timeline, pts, arrival, VIDEO_CLOCK_HZ)
+            offset, position = map_timestamp(offset, pts, arrival, VIDEO_CLOCK_HZ)
             last = max(position, last + 1)
             frame.pts = last
             await waiting.send(frame)
-            tally.video_frames_skipped = waiting.dropped
+            counters.video_frames_skipped = waiting.dropped
         await waiting.close()
 
     async def convert() -> None:
@@ -164,8 +157,8 @@ async def read_video(
             await media.send(await worker.run(frame_from_av, frame, frame.pts, limits))
 
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(drain(), name="drain pictures")
-        tasks.create_task(convert(), name="convert pictures")
+        tasks.create_task(drain(), name="drain video")
+        tasks.create_task(convert(), name="convert video")
 
 
 async def _next_frame(track: MediaStreamTrack) -> object | None:
@@ -177,7 +170,7 @@ async def _next_frame(track: MediaStreamTrack) -> object | None:
 
 
 def _time_base(frame: av.AudioFrame | av.VideoFrame) -> Fraction:
-    """Return the seconds of one tick of `frame.pts`; PyAV 19 has a type of its own for it."""
+    """Return the seconds of one tick of `frame.pts`; PyAV 19 has its own type for it."""
     base = frame.time_base
     assert base is not None, "aiortc's decoders set a time base wherever they set pts"
     return Fraction(base.numerator, base.denominator)

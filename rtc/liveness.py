@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """`last_arrival` is the time of the last datagram, as far as known, and `checked` is when it was determined."""
+    """`last_arrival`: when a datagram last arrived, as far as known at time `checked`."""
 
     last_arrival: float
     checked: float

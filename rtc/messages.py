@@ -1,8 +1,8 @@
-"""Text over the data channel: what the client wrote, and what we write to it.
+"""Text messages over the data channel, in both directions.
 
-aiortc hands a message over in a plain callback, which cannot wait for room as a
-media.channel.Channel would; so this module bounds what it holds, and gives the peer up when
-a client writes faster than the session reads.
+aiortc delivers a message in a callback, which cannot wait for room as a `media.channel.Channel`
+does. So this module bounds its queue, and closes the peer if a client writes faster than the
+session reads.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ MAX_CHANNELS = 8  # that one client may open
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageLimits:
-    """`size` bytes of one message, `count` of those that wait, `buffered` bytes to be sent.
+    """At most `size` bytes a message, `count` waiting messages, and `buffered` bytes to send.
 
-    `timeout` is how many seconds a sender waits for the client to take what is buffered.
+    `timeout` is how many seconds `send` waits for the client to read.
     """
 
     size: int = 262_144
@@ -37,10 +37,10 @@ class MessageLimits:
 
 
 class Messages:
-    """The messages of one peer: iterate for the client's, `send` for ours.
+    """The messages of one peer: iterate over those of the client, and `send` ours.
 
-    Any data channel is read; ours go out on the one labelled `oai-events`, or on the first
-    if there is none. Binary messages are ignored, and counted as those too long are.
+    All data channels are read. Ours are sent on the channel labelled `oai-events`, or else on the
+    first one. Binary messages and messages that are too long are ignored and counted.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Messages:
         self._closed = False
 
     def add(self, channel: RTCDataChannel) -> None:
-        """Read `channel`, which the client has opened."""
+        """Add `channel`, which the client has opened."""
         if len(self._channels) >= MAX_CHANNELS:
             logger.warning("closed data channel %r: the client opened too many", channel.label)
             channel.close()
@@ -76,9 +76,9 @@ class Messages:
             self._outgoing.send(self._unsent.popleft())
 
     async def send(self, text: str) -> None:
-        """Send `text`, in order; waits while the client is slow to take what was sent before.
+        """Send `text`, in order; waits while the client is slow to read.
 
-        Messages that come before the data channel is open are sent when it is.
+        Messages sent before the data channel is open are held until it is.
 
         Raises:
             MessageError: the message is too long, the offer had no data channel, too many
@@ -100,7 +100,7 @@ class Messages:
                 raise MessageError(str(error)) from error
 
     def close(self) -> None:
-        """End: what was received can still be read, and nothing more can be sent."""
+        """Stop sending; received messages can still be read."""
         self._closed = True
         self._changed.set()
         self._drained.set()
@@ -117,12 +117,14 @@ class Messages:
         return self._received.popleft()
 
     def _receive(self, message: str | bytes) -> None:
-        """Keep a message; called by aiortc."""
+        """Queue a message; called by aiortc."""
         if isinstance(message, bytes) or len(message.encode()) > self._limits.size:
             self.ignored += 1
             if self.ignored == 1:
                 kind = "binary" if isinstance(message, bytes) else "too long"
-                logger.warning("ignored a %s message, and will ignore more", kind)
+                logger.warning(
+                    "ignored a %s message; later ones are ignored without a warning", kind
+                )
         elif len(self._received) >= self._limits.count:
             self._on_overflow("the client sent messages faster than they were read")
         else:
@@ -136,11 +138,11 @@ class Messages:
             raise MessageError("the client's offer has no data channel to send messages on")
         if size > self._limits.size:
             raise MessageError(
-                f"the message has {size} bytes; at most {self._limits.size} are sent"
+                f"the message has {size} bytes; at most {self._limits.size} can be sent"
             )
 
     def _hold(self, text: str, size: int) -> None:
-        """Keep a message until the data channel is open."""
+        """Hold a message until the data channel is open."""
         waiting = size + sum(len(message.encode()) for message in self._unsent)
         if len(self._unsent) >= self._limits.count or waiting > self._limits.buffered:
             raise MessageError("too many messages wait for the client to open a data channel")
@@ -157,6 +159,6 @@ class Messages:
                     await self._drained.wait()
         except TimeoutError as error:
             raise MessageError(
-                f"the client took no message for {self._limits.timeout:g} s, "
-                f"with {channel.bufferedAmount} bytes on the way to it"
+                f"the client read no message for {self._limits.timeout:g} s, "
+                f"with {channel.bufferedAmount} bytes waiting to be sent"
             ) from error

@@ -1,4 +1,4 @@
-"""How the network treats a peer: two snapshots of counters to one state. Pure."""
+"""The state of the network between two readings of a connection's counters."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ BITS = 8  # in a byte
 
 @dataclass(slots=True)
 class FrameCounters:
-    """Counts what goes through the tracks of one peer."""
+    """Counts the frames of one peer's tracks."""
 
     audio_frames_in: int = 0
     video_frames_in: int = 0
@@ -26,10 +26,10 @@ class Reception:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkCounters:
-    """Counters since a connection began, at `time`; sizes include RTP and DTLS headers.
+    """Counters of a connection at `time`, since its start; bytes include RTP and DTLS headers.
 
-    `loss_out` is the fraction of our packets that the peer last reported missing, and
-    `round_trip` the last one measured, or None.
+    `loss_out` is the fraction of our packets that the peer last reported lost, and `round_trip`
+    the last one measured, or None.
     """
 
     time: float
@@ -44,11 +44,11 @@ class NetworkCounters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkState:
-    """What happened between two snapshots.
+    """The state of the network over a period.
 
-    Losses are fractions in [0, 1]: `loss` of the packets to us, before any was sent again,
-    `loss_out` of those to the peer. Times are in seconds, bitrates in bit/s, and frame rates
-    count pictures per second.
+    Losses are fractions in [0, 1]: `loss` of the packets to us, before retransmission, and
+    `loss_out` of those to the peer. Times are in seconds, bitrates in bit/s, and frame rates in
+    frames per second.
     """
 
     round_trip: float | None
@@ -69,7 +69,9 @@ def network_state(before: NetworkCounters, after: NetworkCounters) -> NetworkSta
     """
     elapsed = after.time - before.time
     if elapsed < 0:
-        raise ValueError(f"expected snapshots in order, got {before.time} s then {after.time} s")
+        raise ValueError(
+            f"expected counters in order of time, got {before.time} s then {after.time} s"
+        )
     expected = _total(after, "expected") - _total(before, "expected")
     received = _total(after, "received") - _total(before, "received")
 
@@ -93,5 +95,5 @@ def _total(snapshot: NetworkCounters, field: str) -> int:
 
 
 def _fraction(part: int, whole: int) -> float:
-    """Return part / whole in [0, 1]; packets that come late or twice can make `part` negative."""
+    """Return part / whole in [0, 1]; late or duplicate packets can make `part` negative."""
     return min(1.0, max(0.0, part / whole)) if whole > 0 else 0.0

@@ -1,8 +1,8 @@
-"""An SDP offer: what it asks for, checked before anything is built from it.
+"""Reads and validates an SDP offer.
 
-aiortc trusts the text and fails in many ways on a bad one, some of them in a background task
-after the answer has gone out. So everything it relies on is checked here, and the text is
-put into the form that it reads correctly: see `_tidied`.
+aiortc does not validate offers. It fails on a bad one in many ways, some of them in a background
+task after the answer was sent. So everything that it relies on is checked here, and the text is
+normalized to the form that it reads correctly: see `_normalized`.
 """
 
 import re
@@ -22,7 +22,7 @@ MALFORMED = (AssertionError, AttributeError, LookupError, StopIteration, TypeErr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferLimits:
-    """What an offer may hold: `size` in bytes, media `sections`, ICE `candidates` in all."""
+    """Limits of an offer: `size` in bytes, media `sections`, and ICE `candidates` in total."""
 
     size: int = 65_536
     sections: int = 8
@@ -31,7 +31,7 @@ class OfferLimits:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One media section: `direction` is the client's, so recvonly means that it only listens."""
+    """One media section; `direction` is as the client sees it."""
 
     kind: str
     mid: str
@@ -48,13 +48,13 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A checked offer: `text` is what aiortc gets to read."""
+    """A validated offer; `text` is the normalized SDP for aiortc."""
 
     text: str
     sections: tuple[Section, ...]
 
     def sending(self, kind: str) -> Section | None:
-        """Return the section from which `kind` is taken: the first that offers it."""
+        """Return the section on which `kind` is received: the first that offers it."""
         return next((s for s in self.sections if s.kind == kind and s.sends), None)
 
     def receiving(self, kind: str) -> Section | None:
@@ -87,7 +87,7 @@ def read_offer(text: str, limits: OfferLimits) -> Offer:
 
 
 def _split(text: str, limits: OfferLimits) -> tuple[list[str], list[list[str]]]:
-    """Return the lines of the session and of each media section, within limits."""
+    """Return the lines of the session and of each media section, and check the limits."""
     size = len(text.encode(errors="replace"))
     if size > limits.size:
         raise BadOfferError(f"the offer has {size} bytes; at most {limits.size} are read")
@@ -114,25 +114,25 @@ def _split(text: str, limits: OfferLimits) -> tuple[list[str], list[list[str]]]:
 def _normalized(section: list[str], session: list[str]) -> list[str]:
     """Return the lines of a media section in the form that aiortc reads correctly.
 
-    - Codecs come in the order of preference of the m= line, retransmission after what it
-      repeats: aiortc takes the order of the rtpmap lines.
-    - A direction is always said: aiortc knows neither the session's nor the default.
-    - `end-of-candidates` goes: with it, aioice fails at once where no candidate is usable,
-      though the client can still come to us from an address that we learn then.
-    - mDNS candidates go, for the same reason: to resolve one that is not on this network
-      takes a second and a multicast socket. So do second components (RTCP is multiplexed).
+    - Codecs are in the order of preference of the m= line, with retransmission last: aiortc uses
+      the order of the rtpmap lines.
+    - A direction is always present: aiortc knows neither the session's nor the default.
+    - `end-of-candidates` is removed: with it, aioice fails at once if no candidate is usable,
+      although the client may still reach us from an address that is learned then.
+    - mDNS candidates are removed for the same reason: resolving one from another network takes a
+      second and a multicast socket. So are second components, as RTCP is multiplexed.
     """
     lines = [line for line in section if not _is_unwanted(line)]
     if not any(line[2:] in DIRECTIONS for line in lines):
-        said = [line for line in session if line[2:] in DIRECTIONS]
-        lines.append(said[0] if said else "a=sendrecv")
-    preference = {format_id: place for place, format_id in enumerate(lines[0].split()[3:])}
+        directions = [line for line in session if line[2:] in DIRECTIONS]
+        lines.append(directions[0] if directions else "a=sendrecv")
+    preference = {format_id: rank for rank, format_id in enumerate(lines[0].split()[3:])}
 
-    def place(rtpmap: str) -> tuple[bool, int]:
+    def rank(rtpmap: str) -> tuple[bool, int]:
         format_id, _, codec = rtpmap.removeprefix("a=rtpmap:").partition(" ")
         return codec.lower().startswith("rtx/"), preference.get(format_id, len(preference))
 
-    codecs = sorted((line for line in lines if line.startswith("a=rtpmap:")), key=place)
+    codecs = sorted((line for line in lines if line.startswith("a=rtpmap:")), key=rank)
     others = [line for line in lines if not line.startswith("a=rtpmap:")]
     return [*others, *codecs]
 
@@ -151,11 +151,11 @@ def _section(media: MediaDescription) -> Section:
 
 
 def _check_transport(media: MediaDescription) -> None:
-    """Check what ICE and DTLS need."""
+    """Check the attributes for ICE and DTLS."""
     where = f"the {media.kind} section of the offer"
     if media.dtls is None or media.dtls.role not in ("auto", "client", "server"):
         raise BadOfferError(f"{where} has no a=setup: expected actpass, active or passive")
-    if not any(print_.algorithm.lower() in HASHES for print_ in media.dtls.fingerprints):
+    if not any(entry.algorithm.lower() in HASHES for entry in media.dtls.fingerprints):
         raise BadOfferError(f"{where} has no a=fingerprint with one of {', '.join(HASHES)}")
     username, password = (media.ice.usernameFragment, media.ice.password) if media.ice else ("", "")
     if not ICE_USERNAME.fullmatch(username or ""):
@@ -168,7 +168,7 @@ def _check_transport(media: MediaDescription) -> None:
 
 
 def _check_media(media: MediaDescription) -> None:
-    """Check what RTP and SCTP need."""
+    """Check the attributes for RTP and SCTP."""
     where = f"the {media.kind} section of the offer"
     if media.kind not in KINDS:
         raise BadOfferError(f"{where} cannot be answered: expected audio, video or application")
@@ -176,7 +176,7 @@ def _check_media(media: MediaDescription) -> None:
         _check_sctp(media)
         return
     if not media.rtcp_mux:
-        raise BadOfferError(f"{where} has no a=rtcp-mux, which is needed")
+        raise BadOfferError(f"{where} has no a=rtcp-mux, which is required")
     if any(not 0 <= (codec.payloadType or 0) < 128 for codec in media.rtp.codecs):
         raise BadOfferError(f"{where} has a payload type outside 0 to 127")
     if any(not 1 <= (extension.id or 0) < 256 for extension in media.rtp.headerExtensions):
@@ -198,7 +198,7 @@ def _check_sctp(media: MediaDescription) -> None:
 
 
 def _check_bundle(description: SessionDescription) -> None:
-    """Check that sections can be told apart, and that a bundle names only those there are."""
+    """Check that mids are unique, and that a bundle names only existing sections."""
     mids = [media.rtp.muxId for media in description.media]
     if len(mids) > 1 and ("" in mids or len(set(mids)) < len(mids)):
         raise BadOfferError("the media sections of the offer need an a=mid each, all different")
@@ -211,5 +211,5 @@ def _check_bundle(description: SessionDescription) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return a line about a parser's failure; many of them carry no message."""
+    """Describe a parser's error in one line; many have no message."""
     return f"{type(error).__name__} {error}".strip()[:200]

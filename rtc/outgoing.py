@@ -1,7 +1,7 @@
-"""Outgoing tracks: what the session shows and says, at the pace of the wire.
+"""Outgoing tracks: video frames and speech of a session, sent in real time.
 
-aiortc asks a track for its next frame when the last one is sent, so a track holds what waits:
-the newest picture, or a bounded stretch of speech.
+aiortc asks a track for its next frame after it has sent the last one. Until then a track holds the
+newest video frame, or a bounded queue of speech.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from rtc.network import FrameCounters
 
 OPUS_RATE = 48_000  # Hz: the clock of Opus, RFC 7587 section 4.1
 FRAME_SAMPLES = 960  # samples of one frame: 20 ms
-MAX_LAG = 0.1  # seconds behind schedule from which on time is given up, not made up by a burst
+MAX_LAG = 0.1  # seconds; beyond it the schedule moves instead of catching up in a burst
 
 
 class VideoTrack(MediaStreamTrack):
-    """Sends the newest picture, `frame_rate` times a second at most, and none twice."""
+    """Sends the newest frame, at most `frame_rate` times a second, and no frame twice."""
 
     kind = "video"
 
@@ -39,21 +39,21 @@ class VideoTrack(MediaStreamTrack):
         worker: Worker,
         frame_rate: float,
         limits: SizeLimits,
-        tally: FrameCounters,
+        counters: FrameCounters,
     ) -> None:
         super().__init__()
         self._clock = clock
         self._worker = worker
         self._period = 1 / frame_rate
         self._limits = limits
-        self._tally = tally
+        self._counters = counters
         self._newest: VideoFrame | None = None
         self._shown = asyncio.Event()
         self._sent_pts = -1
         self._due = 0.0
 
     def show(self, frame: VideoFrame) -> None:
-        """Send `frame` next, instead of one that has not left; an older one is ignored.
+        """Send `frame` next, in place of one that is still waiting; an older frame is ignored.
 
         Raises:
             ValueError: the pixels are not uint8 (height, width, 3).
@@ -64,7 +64,7 @@ class VideoTrack(MediaStreamTrack):
             self._shown.set()
 
     async def recv(self) -> av.VideoFrame:
-        """Return the next picture when its time has come: aiortc's sender asks for it."""
+        """Return the next frame when it is due; called by aiortc."""
         if self.readyState != "live":
             raise MediaStreamError
         await self._clock.sleep_until(self._due)
@@ -73,24 +73,24 @@ class VideoTrack(MediaStreamTrack):
             await self._shown.wait()
         frame, self._newest = self._newest, None
         self._sent_pts = frame.pts
-        # A picture that is late by less than a period does not delay those after it.
+        # A frame that is late by less than a period does not delay the next one.
         self._due = max(self._due, self._clock.now() - self._period) + self._period
-        self._tally.video_frames_out += 1
+        self._counters.video_frames_out += 1
         return await self._worker.run(frame_to_av, frame, self._limits)
 
 
 @dataclass(slots=True)
 class _QueuedSpeech:
-    """Speech at SOUND_RATE; `start` is the place of its first sample in the utterance."""
+    """Speech at OPUS_RATE; `start` is the index of its first sample in the utterance."""
 
     samples: Samples
     start: int
 
 
 class SpeechTrack(MediaStreamTrack):
-    """Sends speech as it is given, in real time, and silence between.
+    """Sends queued speech in real time, and silence while there is none.
 
-    At most `capacity` seconds and one chunk wait to be said.
+    The queue holds at most `capacity` seconds and one chunk. `clear_count` counts its clearings.
     """
 
     kind = "audio"
@@ -107,35 +107,37 @@ class SpeechTrack(MediaStreamTrack):
         self._writing = asyncio.Lock()
         self._rate = 0
         self._resampler_state: ResamplerState | None = None
-        self._expected = 0  # place in the utterance of the next sample to come, at self._rate
-        self._end = 0  # the same of the next sample to wait, at SOUND_RATE
+        self._expected = 0  # index in the utterance of the next sample to arrive, at self._rate
+        self._end = 0  # index of the next sample to be queued, at OPUS_RATE
         self._played = 0
-        self._clears = 0
+        self.clear_count = 0
         self._origin = 0.0
         self._sent = 0
 
     @property
     def played(self) -> float:
-        """Seconds of the utterance in progress, or of the last one, that have been sent."""
+        """Seconds sent of the current utterance, or of the last one."""
         return self._played / OPUS_RATE
 
     async def play(self, chunk: AudioChunk) -> None:
-        """Say `chunk` after all that waits; a chunk that starts at 0 begins an utterance.
+        """Queue `chunk`, when there is room; a chunk that starts at 0 begins an utterance.
+
+        It is dropped if the queue is cleared meanwhile.
 
         Raises:
             PeerClosedError: the track has ended.
         """
-        hushes = self._clears
+        clear_count = self.clear_count
         async with self._writing:
             await self._room.wait()
             if self.readyState != "live":
-                raise PeerClosedError("the peer has left: nothing can be said to it")
-            if hushes == self._clears:
-                await self._resample(chunk, hushes)
+                raise PeerClosedError("the peer has left: no speech can be sent to it")
+            if clear_count == self.clear_count:
+                await self._resample(chunk, clear_count)
 
     def clear(self) -> float:
-        """Drop what is unsaid; return the seconds of the utterance that were sent."""
-        self._clears += 1
+        """Drop queued speech; return the seconds of the utterance that were sent."""
+        self.clear_count += 1
         self._queue.clear()
         self._queued = 0
         self._resampler_state = None
@@ -143,7 +145,7 @@ class SpeechTrack(MediaStreamTrack):
         return self.played
 
     async def recv(self) -> av.AudioFrame:
-        """Return the next 20 ms when their time has come: aiortc's sender asks for them."""
+        """Return the next 20 ms when they are due; called by aiortc."""
         if self.readyState != "live":
             raise MediaStreamError
         due = self._origin + self._sent / OPUS_RATE
@@ -158,8 +160,8 @@ class SpeechTrack(MediaStreamTrack):
         super().stop()
         self._room.set()
 
-    async def _resample(self, chunk: AudioChunk, clears: int) -> None:
-        """Append `chunk` at SOUND_RATE, unless a hush comes first."""
+    async def _resample(self, chunk: AudioChunk, clear_count: int) -> None:
+        """Append `chunk` at OPUS_RATE, unless the queue is cleared meanwhile."""
         resampler = Resampler(chunk.rate, OPUS_RATE)
         if (chunk.start, chunk.rate) != (self._expected, self._rate) or chunk.start == 0:
             self._flush_resampler()
@@ -168,10 +170,10 @@ class SpeechTrack(MediaStreamTrack):
             state = resampler.init_state()
             self._end = -(-chunk.start * OPUS_RATE // chunk.rate)
         self._rate, self._expected = chunk.rate, chunk.end
-        state, made = await self._worker.run(resampler.step, state, chunk.samples)
-        if clears == self._clears:
+        state, outputs = await self._worker.run(resampler.step, state, chunk.samples)
+        if clear_count == self.clear_count:
             self._resampler_state = state
-            for samples in made:
+            for samples in outputs:
                 self._append(samples)
 
     def _append(self, samples: Samples) -> None:
@@ -182,7 +184,7 @@ class SpeechTrack(MediaStreamTrack):
             self._room.clear()
 
     def _take(self) -> Samples:
-        """Return 20 ms of what waits, filled up with silence."""
+        """Return 20 ms of queued speech, padded with silence."""
         if self._queued < FRAME_SAMPLES and not self._writing.locked():
             self._flush_resampler()
         taken, size = np.zeros(FRAME_SAMPLES, np.float32), 0
@@ -201,7 +203,7 @@ class SpeechTrack(MediaStreamTrack):
         return taken
 
     def _flush_resampler(self) -> None:
-        """Say the last millisecond, which the resampler keeps until it knows what follows."""
+        """Append the last millisecond of the utterance, which the resampler still holds."""
         if self._resampler_state is None:
             return
         for samples in Resampler(self._rate, OPUS_RATE).flush(self._resampler_state):

@@ -1,7 +1,7 @@
-"""One peer connection: media and messages in, pictures, speech and messages out.
+"""One peer connection: receives media and messages, and sends video, speech and messages.
 
-A peer lives from its offer until either side leaves; then everything that can be iterated
-ends, and nothing of it is left running. It knows no session: whoever accepts it joins the two.
+A peer lasts from its offer until either side leaves. Then its iterators end, and nothing of it
+keeps running. It knows nothing of sessions: `web.realtime` connects the two.
 """
 
 import asyncio
@@ -32,19 +32,21 @@ logger = logging.getLogger(__name__)
 
 PROBE_INTERVAL = 1.0  # seconds between two measurements of the round trip
 CLOSING_TIMEOUT = 5.0  # seconds for the connection to shut down, TURN allocations included
-ABANDON_TIMEOUT = 0.5  # the same when all tasks are cancelled: aiortc's own may be gone already
-MAX_UNFINISHED_BYTES = 8 << 20  # bytes of messages whose end has not come
+ABANDON_TIMEOUT = (
+    0.5  # the same when all tasks are cancelled; those of aiortc may have ended already
+)
+MAX_UNFINISHED_BYTES = 8 << 20  # of incomplete messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerLimits:
-    """How much of everything one peer may take.
+    """Limits of one peer.
 
-    `picture` bounds the pictures of both directions, and `frame_rate` those that go out, per
-    second. At most `media` items wait to be read, `pictures` of them pictures. `speech`
-    seconds may wait to be said. The peer is given up when it has not connected after
-    `connect_timeout` seconds, or when nothing comes from it for `silence_timeout`.
-    `loopback` also offers 127.0.0.1, for a browser on this machine without another network.
+    `frame_size` applies to video in both directions, `frame_rate` to video sent. At most
+    `queued_media` items wait to be read, of which `queued_frames` may be video frames, and
+    `queued_speech` seconds wait to be sent. The peer is closed if it has not connected after
+    `connect_timeout` seconds, or if nothing arrives from it for `silence_timeout` seconds.
+    `loopback` also offers 127.0.0.1, for a browser on this machine that has no other network.
     """
 
     offer: OfferLimits = field(default_factory=OfferLimits)
@@ -60,7 +62,7 @@ class PeerLimits:
 
 
 class Peer:
-    """A connected client; made by `accept`.
+    """A connected client; created by `accept`.
 
     `media` has its video frames and its audio at 16 kHz, in session time; `messages` its text.
     `receives_video`, `receives_audio` and `receives_messages` say what it asked for in its offer.
@@ -90,7 +92,7 @@ class Peer:
         self._clock = clock
         self._limits = limits
         self._worker = Worker("rtc")
-        self._frames = FrameCounters()
+        self._counters = FrameCounters()
         self._datagrams = aiortc_patches.DatagramCounters()
         self._round_trip: float | None = None
         self._video_track = VideoTrack(
@@ -98,7 +100,7 @@ class Peer:
             worker=self._worker,
             frame_rate=limits.frame_rate,
             limits=limits.frame_size,
-            tally=self._frames,
+            counters=self._counters,
         )
         self._speech_track = SpeechTrack(
             clock=clock, worker=self._worker, capacity=limits.queued_speech
@@ -116,11 +118,11 @@ class Peer:
         ice_servers: Sequence[IceServer] = (),
         limits: PeerLimits | None = None,
     ) -> Self:
-        """Return a peer that begins to connect, its answer in `answer_sdp`.
+        """Return a peer that starts to connect, with the answer in `answer_sdp`.
 
         Raises:
-            BadOfferError: the offer cannot be answered; the message is fit for the client.
-            RtcError: this machine cannot be reached at any address.
+            BadOfferError: the offer cannot be answered; the message is meant for the client.
+            RtcError: this machine has no network address.
         """
         limits = limits or PeerLimits()
         offer = read_offer(offer_sdp, limits.offer)
@@ -138,17 +140,17 @@ class Peer:
             raise
         for transport in aiortc_patches.transports(connection):
             aiortc_patches.count_datagrams(transport, peer._datagrams)
-        # The peer outlives the request that made it: this task is its life, and `close` ends it.
+        # The peer outlives the request that created it: this task runs until `close`.
         peer._task = asyncio.create_task(peer._run(), name="peer")  # noqa: TID251
         peer._task.add_done_callback(_log_failure)
         return peer
 
     async def send_message(self, text: str) -> None:
-        """Send `text` over the data channel; what it waits for and raises: `Messages.send`."""
+        """Send `text` over the data channel; waits and raises as `Messages.send`."""
         await self.messages.send(text)
 
     def show(self, frame: VideoFrame) -> None:
-        """Show `frame` in place of any that has not left; nothing if the peer takes no video.
+        """Send `frame`, in place of one that is still waiting; ignored if the peer takes no video.
 
         Raises:
             PeerClosedError: the peer has left.
@@ -159,9 +161,10 @@ class Peer:
             self._video_track.show(frame)
 
     async def play(self, chunk: AudioChunk) -> None:
-        """Say `chunk` after what was said before; a chunk that starts at 0 begins an utterance.
+        """Queue `chunk` of speech; a chunk that starts at 0 begins an utterance.
 
-        Waits while as much is unsaid as may be; nothing if the peer takes no audio.
+        Waits while the queue is full; ignored if the peer takes no audio. The chunk is dropped if
+        the queue is cleared meanwhile.
 
         Raises:
             PeerClosedError: the peer has left.
@@ -171,30 +174,35 @@ class Peer:
             await self._speech_track.play(chunk)
 
     def clear(self) -> int:
-        """Drop what is unsaid; return how many ms of the utterance were sent."""
+        """Drop queued speech; return how many ms of the utterance were sent."""
         return round(self._speech_track.clear() * 1000)
 
     @property
+    def clear_count(self) -> int:
+        """How many times queued speech was cleared."""
+        return self._speech_track.clear_count
+
+    @property
     def played_ms(self) -> int:
-        """How many ms of the utterance in progress, or of the last one, were sent."""
+        """How many ms of the current utterance, or of the last one, were sent."""
         return round(self._speech_track.played * 1000)
 
     async def stats(self) -> NetworkState:
-        """Return how the network treated this peer since the last call."""
+        """Return the state of the network since the last call."""
         after = await aiortc_patches.network_counters(
-            self._connection, self._frames, time=self._clock.now(), round_trip=self._round_trip
+            self._connection, self._counters, time=self._clock.now(), round_trip=self._round_trip
         )
         before, self._last_counters = self._last_counters, after
         return network_state(before, after)
 
     async def close(self) -> None:
-        """End the peer, and wait until nothing of it runs."""
+        """Close the connection, and wait until nothing of the peer runs."""
         self._end("closed by this end")
         if self._task is not None:
             await asyncio.wait([self._task])
 
     def _apply_patches(self) -> None:
-        """Bound and watch what aiortc does not: once it knows the offer, before it answers."""
+        """Apply workarounds for aiortc, after it has read the offer and before it answers."""
         self._connection.on("datachannel", self.messages.add)
         self._connection.on("connectionstatechange", self._follow_state)
         aiortc_patches.tolerate_malformed(self._connection, self._datagrams)
@@ -202,7 +210,7 @@ class Peer:
             aiortc_patches.bound_decoder_queue(transceiver.receiver, transceiver.kind)
 
     def _follow_state(self) -> None:
-        """Take note of the connection's state; called by aiortc."""
+        """Follow the state of the connection; called by aiortc."""
         state = self._connection.connectionState
         if state == "connected":
             self.connected.set()
@@ -212,7 +220,7 @@ class Peer:
             self._end("the client left")
 
     def _end(self, ending: str) -> None:
-        """Begin to end, for the first reason that comes."""
+        """Start to close; the first reason is kept."""
         self.end_reason = self.end_reason or ending
         self._ended.set()
 
@@ -221,13 +229,13 @@ class Peer:
             raise PeerClosedError(f"the peer is gone: {self.end_reason}")
 
     async def _run(self) -> None:
-        """Run the peer until it ends, then take it down."""
+        """Run the peer until it ends, then close everything."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
-                    tasks.create_task(self._read("audio"), name="read sound"),
-                    tasks.create_task(self._read("video"), name="read pictures"),
-                    tasks.create_task(self._monitor(), name="watch peer"),
+                    tasks.create_task(self._read("audio"), name="read audio"),
+                    tasks.create_task(self._read("video"), name="read video"),
+                    tasks.create_task(self._monitor(), name="monitor peer"),
                 ]
                 await self._ended.wait()
                 for task in running:
@@ -242,7 +250,7 @@ class Peer:
                 "peer ended after %.1f s: %s; %s, %d items dropped unread",
                 self._clock.now(),
                 self.end_reason,
-                self._frames,
+                self._counters,
                 self.media.dropped,
             )
 
@@ -253,7 +261,7 @@ class Peer:
             return
         track = transceiver.receiver.track
         if kind == "audio":
-            await read_audio(track, self.media, clock=self._clock, tally=self._frames)
+            await read_audio(track, self.media, clock=self._clock, counters=self._counters)
         else:
             await read_video(
                 track,
@@ -261,15 +269,15 @@ class Peer:
                 clock=self._clock,
                 worker=self._worker,
                 limits=self._limits.frame_size,
-                tally=self._frames,
+                counters=self._counters,
             )
 
     async def _monitor(self) -> None:
-        """End the peer when it does not connect, falls silent, or floods us."""
+        """End the peer if it does not connect, falls silent, or sends too much."""
         limits = self._limits
         period = min(PROBE_INTERVAL, limits.silence_timeout / 4)
-        began = self._clock.now()
-        liveness = Liveness(last_arrival=began, checked=began)
+        started = self._clock.now()
+        liveness = Liveness(last_arrival=started, checked=started)
         while True:
             due = self._clock.now() + period
             await self._clock.sleep_until(due)
@@ -278,16 +286,16 @@ class Peer:
             liveness = update(liveness, now, self._datagrams.datagrams, late=late)
             if self.connected.is_set():
                 if silence(liveness) > limits.silence_timeout:
-                    self._end(f"nothing came for {limits.silence_timeout:g} s")
+                    self._end(f"nothing arrived for {limits.silence_timeout:g} s")
                 transport = aiortc_patches.transports(self._connection)[0]
                 self._round_trip = await aiortc_patches.probe(transport) or self._round_trip
-            elif now - began > limits.connect_timeout:
+            elif now - started > limits.connect_timeout:
                 self._end(f"not connected within {limits.connect_timeout:g} s")
             if aiortc_patches.unread_message_bytes(self._connection) > MAX_UNFINISHED_BYTES:
                 self._end("the client began messages and did not finish them")
 
     async def _disconnect(self, max_wait: float = CLOSING_TIMEOUT) -> None:
-        """Close the connection and the tracks; what was received can still be read."""
+        """Close the connection and the tracks; received items can still be read."""
         self._video_track.stop()
         self._speech_track.stop()
         self.messages.close()
@@ -299,7 +307,7 @@ class Peer:
         self._worker.close()
 
 
-def _log_failure(life: asyncio.Task[None]) -> None:
-    """Log what ended a peer that should not have."""
-    if not life.cancelled() and (error := life.exception()) is not None:
+def _log_failure(task: asyncio.Task[None]) -> None:
+    """Log the error that ended a peer."""
+    if not task.cancelled() and (error := task.exception()) is not None:
         logger.error("peer failed", exc_info=error)

@@ -1,6 +1,6 @@
-"""From a checked offer to the answer: which tracks go which way, and where we can be reached.
+"""Answers a validated offer: the direction of each track, and our ICE candidates.
 
-The answer is complete when it is returned, with every ICE candidate in it (no trickle).
+The answer is complete, with all ICE candidates (no trickle).
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ CODECS = {"audio": "Opus, G.722 and G.711", "video": "VP8 and H.264 (baseline, m
 
 
 def create_connection(ice_servers: Sequence[IceServer]) -> RTCPeerConnection:
-    """Return a connection that asks these servers only, and shares one transport in a bundle."""
+    """Return a connection that uses these ICE servers and no others."""
     servers = [
         RTCIceServer(list(server.urls), server.username, server.credential)
         for server in ice_servers
@@ -34,17 +34,17 @@ def create_connection(ice_servers: Sequence[IceServer]) -> RTCPeerConnection:
 
 
 async def accept_offer(connection: RTCPeerConnection, offer: Offer) -> None:
-    """Apply `offer`: afterwards the connection has a transceiver for each media section.
+    """Apply `offer`; then the connection has a transceiver for each media section.
 
     Raises:
-        BadOfferError: the offer cannot be met.
+        BadOfferError: the offer cannot be answered.
     """
     try:
         await connection.setRemoteDescription(RTCSessionDescription(offer.text, "offer"))
     except OperationError as error:
         kinds = [kind for kind in CODECS if kind in str(error)]
         known = "; ".join(f"{CODECS[kind]} for {kind}" for kind in kinds or CODECS)
-        raise BadOfferError(f"the offer has no codec known here: expected {known}") from error
+        raise BadOfferError(f"the offer has no supported codec: expected {known}") from error
     except REFUSALS as error:
         raise BadOfferError(f"the offer cannot be used: {type(error).__name__} {error}") from error
 
@@ -56,22 +56,22 @@ async def create_answer(
     *,
     loopback: bool,
 ) -> str:
-    """Return the answer to an accepted offer, with all candidates; connecting begins now.
+    """Return the answer to an accepted offer, with all candidates, and start to connect.
 
-    One section of each kind is taken and one is sent, the first that can be, and every other
-    is answered as inactive. Of `tracks`, the first of a kind goes out. `loopback` also
-    offers 127.0.0.1, for a client on this machine that has no other network.
+    Of each kind of media, the first suitable section is used for each direction; other sections
+    are answered as inactive. Of `tracks`, the first of a kind is sent. `loopback` also offers
+    127.0.0.1, for a client on this machine that has no other network.
 
     Raises:
-        RtcError: this machine has no network address to be reached at.
+        RtcError: this machine has no network address.
     """
     for transceiver in connection.getTransceivers():
         kind = transceiver.kind
         track = next((track for track in tracks if track.kind == kind), None)
-        takes = _matches(transceiver, offer.sending(kind))
-        gives = track is not None and _matches(transceiver, offer.receiving(kind))
-        transceiver.direction = _direction(takes=takes, gives=gives)
-        if gives:
+        receives = _matches(transceiver, offer.sending(kind))
+        sends = track is not None and _matches(transceiver, offer.receiving(kind))
+        transceiver.direction = _direction(receives=receives, sends=sends)
+        if sends:
             transceiver.sender.replaceTrack(track)
     if loopback:
         for transport in aiortc_patches.transports(connection):
@@ -81,14 +81,14 @@ async def create_answer(
         aiortc_patches.local_candidates(transport)
         for transport in aiortc_patches.transports(connection)
     ):
-        raise RtcError("this machine has no network address to answer with")
+        raise RtcError("this machine has no network address to answer with: connect a network")
     return connection.localDescription.sdp
 
 
 def receiving_transceiver(
     connection: RTCPeerConnection, offer: Offer, kind: str
 ) -> RTCRtpTransceiver | None:
-    """Return the transceiver by which media of `kind` comes in, or None."""
+    """Return the transceiver that receives media of `kind`, or None."""
     section = offer.sending(kind)
     return next((t for t in connection.getTransceivers() if _matches(t, section)), None)
 
@@ -99,10 +99,10 @@ def _matches(transceiver: RTCRtpTransceiver, section: Section | None) -> bool:
     )
 
 
-def _direction(*, takes: bool, gives: bool) -> str:
-    """Return what we do with a section; aiortc limits it to what the client offered."""
-    if takes and gives:
+def _direction(*, receives: bool, sends: bool) -> str:
+    """Return our direction of a section; aiortc limits it to what the client offered."""
+    if receives and sends:
         return "sendrecv"
-    if takes:
+    if receives:
         return "recvonly"
-    return "sendonly" if gives else "inactive"
+    return "sendonly" if sends else "inactive"

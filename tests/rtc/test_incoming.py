@@ -13,8 +13,8 @@ PACKET = 960  # samples: 20 ms
 SOUND = np.random.default_rng(2).uniform(-0.5, 0.5, 100 * PACKET).astype(np.float32)
 
 
-def hear_packets(numbers: list[int], *, delay: float = 0.1) -> list[AudioChunk]:
-    """Return what is heard of these packets; each comes `delay` after it was spoken."""
+def receive_packets(numbers: list[int], *, delay: float = 0.1) -> list[AudioChunk]:
+    """Return the chunks of these packets; each arrives `delay` after it was sent."""
     state, heard = IncomingAudio(), list[AudioChunk]()
     for number in numbers:
         samples = SOUND[number * PACKET : (number + 1) * PACKET]
@@ -26,8 +26,8 @@ def hear_packets(numbers: list[int], *, delay: float = 0.1) -> list[AudioChunk]:
     return heard + flush_audio(state)[1]
 
 
-def test_sound_starts_where_it_arrived_and_goes_on_without_a_seam() -> None:
-    chunks = hear_packets(list(range(10)))
+def test_audio_starts_at_its_arrival_and_continues_without_a_gap() -> None:
+    chunks = receive_packets(list(range(10)))
     assert chunks[0].start == round(0.1 * 16_000)
     assert all(a.end == b.start for a, b in itertools.pairwise(chunks))
     assert chunks[-1].end - chunks[0].start == 10 * 320
@@ -35,7 +35,7 @@ def test_sound_starts_where_it_arrived_and_goes_on_without_a_seam() -> None:
 
 
 def test_a_lost_packet_leaves_a_gap_of_its_length() -> None:
-    chunks = hear_packets([0, 1, 2, 5, 6])
+    chunks = receive_packets([0, 1, 2, 5, 6])
     gaps = [b.start - a.end for a, b in itertools.pairwise(chunks)]
     assert sum(gaps) == 2 * 320
     assert max(gaps) == 2 * 320
@@ -44,8 +44,8 @@ def test_a_lost_packet_leaves_a_gap_of_its_length() -> None:
 
 @given(st.sets(st.integers(0, 99), min_size=1).map(sorted))
 @settings(max_examples=50, deadline=None)
-def test_whatever_is_lost_the_rest_is_heard_in_its_place(numbers: list[int]) -> None:
-    chunks = hear_packets(numbers)
+def test_packets_around_lost_ones_keep_their_position(numbers: list[int]) -> None:
+    chunks = receive_packets(numbers)
     assert sum(len(chunk.samples) for chunk in chunks) == 320 * len(numbers)
     assert all(a.end <= b.start for a, b in itertools.pairwise(chunks))
     first = chunks[0].start
@@ -64,7 +64,7 @@ def test_timestamps_off_by_a_few_samples_are_no_gap() -> None:
     assert all(a.end == b.start for a, b in itertools.pairwise(heard))
 
 
-def test_a_sender_that_starts_its_timestamps_anew_is_placed_by_arrival() -> None:
+def test_a_sender_that_restarts_its_timestamps_is_placed_by_arrival() -> None:
     state, first = receive_audio(IncomingAudio(), SOUND[:PACKET], pts=0, rate=RATE, arrival=1.0)
     state, second = receive_audio(state, SOUND[:PACKET], pts=-4_000_000_000, rate=RATE, arrival=1.5)
     assert first[0].start == 16_000
@@ -73,7 +73,7 @@ def test_a_sender_that_starts_its_timestamps_anew_is_placed_by_arrival() -> None
     assert third[-1].start >= second[-1].end  # never back
 
 
-def test_a_change_of_rate_goes_on_where_it_stands() -> None:
+def test_a_change_of_rate_continues_at_the_same_position() -> None:
     state, first = receive_audio(IncomingAudio(), SOUND[:PACKET], pts=0, rate=48_000, arrival=1.0)
     state, second = receive_audio(state, SOUND[:160], pts=160, rate=8_000, arrival=1.02)
     chunks = [*first, *second, *flush_audio(state)[1]]
@@ -83,10 +83,10 @@ def test_a_change_of_rate_goes_on_where_it_stands() -> None:
 
 
 @pytest.mark.parametrize("wraps", [1, 2**32])
-def test_place_follows_timestamps_while_they_agree_with_arrival(wraps: int) -> None:
-    timeline, position = map_timestamp(None, wraps, 9_000, 90_000)
+def test_positions_follow_timestamps_while_they_agree_with_arrival(wraps: int) -> None:
+    offset, position = map_timestamp(None, wraps, 9_000, 90_000)
     assert position == 9_000
-    timeline, position = map_timestamp(timeline, wraps + 3_000, 12_500, 90_000)
+    offset, position = map_timestamp(offset, wraps + 3_000, 12_500, 90_000)
     assert position == 12_000
-    _, position = map_timestamp(timeline, wraps + 90_000 * 3_600, 20_000, 90_000)
+    _, position = map_timestamp(offset, wraps + 90_000 * 3_600, 20_000, 90_000)
     assert position == 20_000

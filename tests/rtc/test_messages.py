@@ -108,5 +108,5 @@ async def test_a_client_that_does_not_take_its_messages_is_not_waited_for_withou
             for _ in range(100):
                 await peer.send_message("x" * 5_000)
 
-        with pytest.raises(MessageError, match=r"took no message for 0\.2 s"):
+        with pytest.raises(MessageError, match=r"read no message for 0\.2 s"):
             await flood()

@@ -142,7 +142,7 @@ def picture_track(worker: Worker, clock: ReplayClock, frame_rate: float = 30) ->
         worker=worker,
         frame_rate=frame_rate,
         limits=SizeLimits(),
-        tally=FrameCounters(),
+        counters=FrameCounters(),
     )
 
 

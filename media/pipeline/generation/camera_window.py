@@ -1,4 +1,4 @@
-"""The last pictures that came in, as many as a chunk of drawn ones begins from."""
+"""The last camera frames, as many as a chunk of generated ones starts from."""
 
 from collections import deque
 
@@ -7,38 +7,38 @@ from media.pipeline.interfaces import Pixels
 
 
 class CameraWindow:
-    """Keeps the newest picture of each of the last `count` spans of 1 / `rate` seconds."""
+    """Keeps the newest frame of each of the last `count` spans of 1 / `rate` seconds."""
 
     def __init__(self, count: int, rate: float) -> None:
         self._rate = rate
-        self._kept: deque[tuple[int, VideoFrame]] = deque(maxlen=count)
+        self._frames: deque[tuple[int, VideoFrame]] = deque(maxlen=count)
 
     @property
     def empty(self) -> bool:
-        """Whether no picture came yet."""
-        return not self._kept
+        """Whether no frame came yet."""
+        return not self._frames
 
-    def keep(self, frame: VideoFrame) -> None:
-        """Take the next picture; pictures come in order."""
+    def add(self, frame: VideoFrame) -> None:
+        """Add the next frame; frames come in order."""
         span = int(frame.time * self._rate)
-        if self._kept and self._kept[-1][0] >= span:
-            self._kept.pop()
-        self._kept.append((span, frame))
+        if self._frames and self._frames[-1][0] >= span:
+            self._frames.pop()
+        self._frames.append((span, frame))
 
     def chunk(self) -> list[Pixels] | None:
         """Return the picture of each of the last spans, oldest first; None before any came.
 
-        A span without a picture has that of the one before.
+        A span without a frame has the picture of the one before.
         """
-        if not self._kept:
+        if not self._frames:
             return None
-        newest = self._kept[-1][0]
+        newest = self._frames[-1][0]
         pictures = []
-        for span in range(newest - (self._kept.maxlen or 1) + 1, newest + 1):
-            before = [frame for at, frame in self._kept if at <= span]
-            pictures.append((before or [self._kept[0][1]])[-1].pixels)
+        for span in range(newest - (self._frames.maxlen or 1) + 1, newest + 1):
+            before = [frame for at, frame in self._frames if at <= span]
+            pictures.append((before or [self._frames[0][1]])[-1].pixels)
         return pictures
 
-    def forget(self) -> None:
-        """Keep nothing any more."""
-        self._kept.clear()
+    def clear(self) -> None:
+        """Discard all frames."""
+        self._frames.clear()

@@ -1,10 +1,10 @@
-"""One session's video in the making: controls to chunks of pictures that are ready to be shown."""
+"""Controls to chunks of generated frames, for one session."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from media import images as pictures
+from media.images import encode_jpeg, upscale
 from media.pipeline.generation.camera_window import CameraWindow
 from media.pipeline.generation.controls import Controls
 from media.pipeline.interfaces import Pixels
@@ -17,101 +17,99 @@ NO_CAMERA = "no picture of a camera has come yet: it is drawn from the prompt al
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GeneratedFrame:
-    """A picture to be shown, as a JPEG file too where that was asked for.
+    """A frame to be shown, as a JPEG file too if the session wants files.
 
-    `since` is when the control came that it is the first to follow, if it is.
+    `control_time` is the time of the oldest control that this frame is the first to follow.
     """
 
     pixels: Pixels
     jpeg: bytes | None
-    since: float | None = None
+    control_time: float | None = None
 
 
 class ChunkProducer:
-    """Draws what is asked, a chunk at a time; knows no clock."""
+    """Generates what the controls ask for, a chunk at a time; uses no clock."""
 
-    def __init__(self, studio: GenerationService, canvas: FrameOutput, asked: Controls) -> None:
-        self._studio = studio
-        self._side = canvas.min_side
-        self._asked = asked
+    def __init__(self, service: GenerationService, output: FrameOutput, controls: Controls) -> None:
+        self._service = service
+        self._min_side = output.min_side
+        self._controls = controls
         self._state: Any = None
-        self._read: WeightedPrompts = ()
-        self._told: tuple[str, ...] = ()
+        self._prompt: WeightedPrompts = ()  # that the notices are about
+        self._notices: tuple[str, ...] = ()
         self._step = 0
-        self._due: list[tuple[int, float]] = []  # the step whose pictures follow a control
-        self.camera = CameraWindow(studio.generator.chunk, canvas.rate)
+        self._pending: list[tuple[int, float]] = []  # steps whose frames follow a control first
+        self.camera = CameraWindow(service.generator.chunk, output.rate)
 
     @property
     def steps(self) -> StepRange:
-        """What the sampler asked for can do."""
-        return self._studio.generator.samplers[self._asked.generation.sampler]
+        """Return the step range of the chosen sampler."""
+        return self._service.generator.samplers[self._controls.config.sampler]
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What a person should know of the prompt and the source."""
-        blind = self._asked.generation.camera and self.camera.empty
-        return (*self._told, NO_CAMERA) if blind else self._told
+        """Return messages for the user about the prompt and the camera."""
+        no_camera = self._controls.config.camera and self.camera.empty
+        return (*self._notices, NO_CAMERA) if no_camera else self._notices
 
-    def forget(self) -> None:
-        """Let go of the video; the next one begins anew."""
+    def clear(self) -> None:
+        """Discard the video; the next chunk starts another."""
         self._state = None
-        self._asked.anew = True
-        self._due.clear()
-        self.camera.forget()
+        self._controls.restart = True
+        self._pending.clear()
+        self.camera.clear()
 
-    async def paint(self, steps: int) -> list[GeneratedFrame]:
-        """Return the pictures that the next chunk completes: at first there may be none."""
-        asked, generation = self._asked, self._asked.generation
-        begin = asked.anew or self._state is None
-        painter = self._studio.generator
-        since, only_tracks = asked.taken()
-        lag = painter.lag(generation.sampler, steps) if only_tracks else 0
-        if since is not None:
-            self._due.append((self._step + lag, since))
-        wish = ChunkRequest(
-            prompt=asked.prompt,
+    async def generate(self, steps: int) -> list[GeneratedFrame]:
+        """Return the frames that the next chunk completes; the first chunks may complete none."""
+        controls, config = self._controls, self._controls.config
+        generator = self._service.generator
+        state = None if controls.restart else self._state
+        control_time, only_tracks = controls.take()
+        if control_time is not None:
+            lag = generator.lag(config.sampler, steps) if only_tracks else 0
+            self._pending.append((self._step + lag, control_time))
+        request = ChunkRequest(
+            prompt=controls.prompt,
             steps=steps,
-            track=asked.tracks.chunk(painter.chunk),
-            start=self.camera.chunk() if generation.camera else None,
-            strength=generation.strength,
+            track=controls.tracks.chunk(generator.chunk),
+            start=self.camera.chunk() if config.camera else None,
+            strength=config.strength,
         )
-        state = None if begin else self._state
-        told = None if wish.prompt == self._read else wish.prompt
-        self._state, sheets, notes = await self._studio.worker.run(
-            self._work, state, wish, told, generation.sampler, generation.seed, generation.pictures
+        new_prompt = None if request.prompt == self._prompt else request.prompt
+        self._state, frames, notices = await self._service.worker.run(
+            self._run, state, request, new_prompt, config.sampler, config.seed, config.pictures
         )
-        if notes is not None:
-            self._read, self._told = wish.prompt, notes
-        return self._marked(sheets)
+        if notices is not None:
+            self._prompt, self._notices = request.prompt, notices
+        return self._marked(frames)
 
-    def _work(
+    def _run(
         self,
         state: Any,
-        wish: ChunkRequest,
-        told: WeightedPrompts | None,
+        request: ChunkRequest,
+        new_prompt: WeightedPrompts | None,
         sampler: str,
         seed: int,
         files: bool,
     ) -> tuple[Any, list[GeneratedFrame], tuple[str, ...] | None]:
-        """Draw, on the brush's thread; what `told` says is read there too."""
-        painter = self._studio.generator
-        notes = None if told is None else painter.prompt_notices(told)
+        """Generate on the worker's thread; return the notices of a new prompt, too."""
+        generator = self._service.generator
+        notices = None if new_prompt is None else generator.prompt_notices(new_prompt)
         if state is None:
-            state = painter.init_state(sampler, seed)
-        state, drawn = painter.step(state, wish)
-        shown = [pictures.upscale(pixels, self._side) for pixels in drawn]
-        sheets = [
-            GeneratedFrame(pixels, pictures.encode_jpeg(pixels) if files else None)
-            for pixels in shown
+            state = generator.init_state(sampler, seed)
+        state, pictures = generator.step(state, request)
+        shown = [upscale(pixels, self._min_side) for pixels in pictures]
+        frames = [
+            GeneratedFrame(pixels, encode_jpeg(pixels) if files else None) for pixels in shown
         ]
-        return state, sheets, notes
+        return state, frames, notices
 
-    def _marked(self, sheets: Sequence[GeneratedFrame]) -> list[GeneratedFrame]:
-        """Note on the first of `sheets` which control they are the first to follow."""
+    def _marked(self, frames: Sequence[GeneratedFrame]) -> list[GeneratedFrame]:
+        """Set the control time of the first of `frames`, if they are the first to follow one."""
         step, self._step = self._step, self._step + 1
-        met = [since for due, since in self._due if due <= step]
-        if not sheets or not met:
-            return list(sheets)
-        self._due = [each for each in self._due if each[0] > step]
-        first, *rest = sheets
-        return [GeneratedFrame(first.pixels, first.jpeg, min(met)), *rest]
+        followed = [time for first, time in self._pending if first <= step]
+        if not frames or not followed:
+            return list(frames)
+        self._pending = [each for each in self._pending if each[0] > step]
+        first, *rest = frames
+        return [replace(first, control_time=min(followed)), *rest]

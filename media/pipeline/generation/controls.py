@@ -1,7 +1,7 @@
-"""What a session is asked to draw: all controls that came, folded into one value.
+"""The controls of a session's video, folded into one value.
 
-Changes that come while a chunk is drawn are taken together by the next: the last of each kind
-counts, and no queue of them can grow.
+The next chunk takes all changes that came during a chunk: the last of each kind counts, and there
+is no queue that could grow.
 """
 
 from dataclasses import dataclass, field, replace
@@ -16,30 +16,30 @@ from media.generation_events import (
 from media.pipeline.generation.motion import MotionTracks
 from models.generation.chunk_request import WeightedPrompts
 
-OUTDATING = ("steps", "camera", "strength")  # a change of these makes what waits out of date
-RENEWING = ("sampler", "seed")  # and of these begins anew
+OUTDATING = ("steps", "camera", "strength")  # fields whose change makes waiting frames outdated
+RESTARTING = ("sampler", "seed")  # fields whose change starts another video
 
 
 @dataclass(slots=True)
 class Controls:
     """The controls as they are now.
 
-    With `anew` the video begins anew; `once` chunks are drawn although it is paused. `outdated`
-    says that what waits to be shown is so. `since` is the time of the oldest change that no chunk
-    has taken yet, and `only_tracks` whether all of those were tracks.
+    With `restart` the next chunk starts another video; `extra_chunks` are generated although it
+    is paused. With `outdated` waiting frames follow older controls. `changed_at` is the time of
+    the oldest change that no chunk took yet; with `only_tracks` all such changes were tracks.
     """
 
     tracks: MotionTracks
     prompt: WeightedPrompts = ()
-    generation: GenerationConfig = field(default_factory=lambda: GenerationConfig(time=0.0))
-    anew: bool = True
-    once: int = 0
+    config: GenerationConfig = field(default_factory=lambda: GenerationConfig(time=0.0))
+    restart: bool = True
+    extra_chunks: int = 0
     outdated: bool = False
-    since: float | None = None
+    changed_at: float | None = None
     only_tracks: bool = True
 
     def apply(self, item: GenerationInput, now: float) -> None:
-        """Take a control that came at `now`."""
+        """Apply a control that came at `now`."""
         match item:
             case PromptChange():
                 if item.parts != self.prompt:
@@ -52,35 +52,36 @@ class Controls:
                 self.tracks.clear(item.thing)
                 self._change(now)
             case GenerationConfig():
-                self._update(item, now)
+                self._configure(item, now)
 
-    def taken(self) -> tuple[float | None, bool]:
-        """Return `since` and `only_tracks`, and note that a chunk takes all changes."""
-        since, only_tracks = self.since, self.only_tracks
-        self.since, self.only_tracks = None, True
-        self.outdated = self.anew = False
-        self.once = max(0, self.once - 1)
-        return since, only_tracks
+    def take(self) -> tuple[float | None, bool]:
+        """Take all changes for a chunk; return what `changed_at` and `only_tracks` were."""
+        changed_at, only_tracks = self.changed_at, self.only_tracks
+        self.changed_at, self.only_tracks = None, True
+        self.outdated = self.restart = False
+        self.extra_chunks = max(0, self.extra_chunks - 1)
+        return changed_at, only_tracks
 
-    def give_back(self, since: float | None) -> None:
-        """Note that what was taken is not going to be shown."""
-        if since is not None:
-            self.since = since if self.since is None else min(self.since, since)
+    def give_back(self, changed_at: float | None) -> None:
+        """Give back changes that were taken for frames which will not be shown."""
+        if changed_at is not None:
+            times = (changed_at, self.changed_at)
+            self.changed_at = min(time for time in times if time is not None)
             self.only_tracks = False
 
-    def _update(self, item: GenerationConfig, now: float) -> None:
-        before, self.generation = self.generation, replace(item, again=False, once=False)
+    def _configure(self, item: GenerationConfig, now: float) -> None:
+        before, self.config = self.config, replace(item, again=False, once=False)
         if item.again:
             self.tracks.clear()
-        renewed = item.again or any(getattr(before, n) != getattr(item, n) for n in RENEWING)
-        self.anew = self.anew or renewed
-        self.once = self.once + item.once if item.paused else 0
-        if renewed or any(getattr(before, name) != getattr(item, name) for name in OUTDATING):
+        restart = item.again or any(getattr(before, n) != getattr(item, n) for n in RESTARTING)
+        self.restart = self.restart or restart
+        self.extra_chunks = self.extra_chunks + item.once if item.paused else 0
+        if restart or any(getattr(before, name) != getattr(item, name) for name in OUTDATING):
             self._change(now, outdated=True)
         elif item.once or item.enabled != before.enabled:
             self._change(now)
 
     def _change(self, now: float, *, outdated: bool = False) -> None:
-        self.since = now if self.since is None else self.since
+        self.changed_at = now if self.changed_at is None else self.changed_at
         self.only_tracks = self.only_tracks and not outdated
         self.outdated = self.outdated or outdated

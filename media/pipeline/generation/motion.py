@@ -1,7 +1,6 @@
-"""Where things are in each picture, from what a hand draws or plans: without a clock.
+"""Positions of things in each generated frame, from tracks. Uses no clock.
 
-Time is counted in pictures drawn, so the same points give the same places however fast the
-machine is.
+Time is counted in generated frames, so the same points give the same positions on any machine.
 """
 
 from dataclasses import dataclass, field
@@ -12,79 +11,81 @@ from numpy.typing import NDArray
 from media.generation_events import TrackPoints
 from models.generation.chunk_request import MAX_THINGS
 
-Place = tuple[float, float]
+Point = tuple[float, float]
 
 
 @dataclass(slots=True)
 class ThingMotion:
-    """Where one thing goes: along a path whose times count from picture `origin`, or by hand.
+    """The motion of one thing: a path with times from frame `origin`, or live points.
 
-    `fresh` are places of a hand that were not gone through yet, `place` where the thing is.
+    `pending` are live points that no chunk followed yet; `position` is where the thing is.
     """
 
-    place: Place | None = None
-    fresh: list[Place] = field(default_factory=list)
-    path: list[tuple[float, Place]] = field(default_factory=list)
+    position: Point | None = None
+    pending: list[Point] = field(default_factory=list)
+    path: list[tuple[float, Point]] = field(default_factory=list)
     origin: int | None = None
 
 
 class MotionTracks:
-    """The ways of all things, at `rate` pictures a second; `most` points of each may wait."""
+    """The tracks of all things, at `rate` frames a second; `max_points` of each may wait."""
 
-    def __init__(self, rate: float, most: int) -> None:
+    def __init__(self, rate: float, max_points: int) -> None:
         self._rate = rate
-        self._most = most
-        self._picture = 0  # the next to be drawn
-        self._ways: dict[int, ThingMotion] = {}
+        self._max_points = max_points
+        self._frame = 0  # the next to be generated
+        self._motions: dict[int, ThingMotion] = {}
 
     def append(self, track: TrackPoints) -> None:
-        """Go on along `track`; where more points wait than may, the oldest are forgotten."""
-        way = self._ways.setdefault(track.thing, ThingMotion())
+        """Append `track`; the oldest of too many points are discarded."""
+        motion = self._motions.setdefault(track.thing, ThingMotion())
         if track.times is None:
-            way.path, way.origin = [], None
-            way.fresh = [*way.fresh, *track.points][-self._most :]
+            motion.path, motion.origin = [], None
+            motion.pending = [*motion.pending, *track.points][-self._max_points :]
             return
-        if way.origin is None:
-            way.origin, way.fresh = self._picture, []
-        way.path = [*way.path, *zip(track.times, track.points, strict=True)][-self._most :]
+        if motion.origin is None:
+            motion.origin, motion.pending = self._frame, []
+        timed = zip(track.times, track.points, strict=True)
+        motion.path = [*motion.path, *timed][-self._max_points :]
 
     def clear(self, thing: int | None = None) -> None:
-        """Forget the way of `thing`, or of all."""
+        """Discard the track of `thing`, or all tracks if None."""
         if thing is None:
-            self._ways.clear()
+            self._motions.clear()
         else:
-            self._ways.pop(thing, None)
+            self._motions.pop(thing, None)
 
-    def chunk(self, pictures: int) -> NDArray[np.float32] | None:
-        """Return the places in the next pictures: float32 (things, pictures, 2), NaN for none.
+    def chunk(self, frames: int) -> NDArray[np.float32] | None:
+        """Return the positions in the next frames: float32 (things, frames, 2), NaN for none.
 
-        None where no thing has a way. Those pictures are then over.
+        None if there is no track. Advances by `frames`.
         """
-        first, self._picture = self._picture, self._picture + pictures
-        if not self._ways:
+        first, self._frame = self._frame, self._frame + frames
+        if not self._motions:
             return None
-        places = np.full((MAX_THINGS, pictures, 2), np.nan, np.float32)
-        for thing, way in self._ways.items():
-            places[thing] = self._along(way, first, pictures)
-            x, y = places[thing, -1]
-            way.place = (float(x), float(y))
-        return places
+        positions = np.full((MAX_THINGS, frames, 2), np.nan, np.float32)
+        for thing, motion in self._motions.items():
+            positions[thing] = self._along(motion, first, frames)
+            x, y = positions[thing, -1]
+            motion.position = (float(x), float(y))
+        return positions
 
-    def _along(self, way: ThingMotion, first: int, pictures: int) -> NDArray[np.float64]:
-        if way.origin is None:
-            return _by_hand(way, pictures)
-        times = (np.arange(first, first + pictures) - way.origin) / self._rate
-        when = [time for time, _ in way.path]
-        where = np.array([place for _, place in way.path])
-        over = sum(time <= times[-1] for time in when) - 1
-        way.path = way.path[max(0, over) :]
-        return np.stack([np.interp(times, when, where[:, axis]) for axis in (0, 1)], 1)
+    def _along(self, motion: ThingMotion, first: int, frames: int) -> NDArray[np.float64]:
+        if motion.origin is None:
+            return _live_positions(motion, frames)
+        times = (np.arange(first, first + frames) - motion.origin) / self._rate
+        path_times = [time for time, _ in motion.path]
+        points = np.array([point for _, point in motion.path])
+        passed = sum(time <= times[-1] for time in path_times) - 1
+        motion.path = motion.path[max(0, passed) :]
+        return np.stack([np.interp(times, path_times, points[:, axis]) for axis in (0, 1)], 1)
 
 
-def _by_hand(way: ThingMotion, pictures: int) -> NDArray[np.float64]:
-    """Return places evenly along all that the hand went since the last chunk."""
-    begun = [] if way.place is None else [way.place]
-    line = np.array([*begun, *way.fresh])
-    way.fresh = []
-    share = np.arange(1, pictures + 1) / pictures * (len(line) - 1)
-    return np.stack([np.interp(share, np.arange(len(line)), line[:, axis]) for axis in (0, 1)], 1)
+def _live_positions(motion: ThingMotion, frames: int) -> NDArray[np.float64]:
+    """Return positions evenly along all live points since the last chunk."""
+    start = [] if motion.position is None else [motion.position]
+    points = np.array([*start, *motion.pending])
+    motion.pending = []
+    share = np.arange(1, frames + 1) / frames * (len(points) - 1)
+    index = np.arange(len(points))
+    return np.stack([np.interp(share, index, points[:, axis]) for axis in (0, 1)], 1)

@@ -1,91 +1,92 @@
-"""How much may be drawn in the time there is: pure.
+"""How many steps and frames fit into real time: pure.
 
-A chunk of pictures must be made in the time that it is shown. Where that fails, first the steps
-become fewer, then the pictures: what a person asks for is never late because of what waits.
+A chunk must be generated in the time that it is shown. If it is not, first the steps become fewer,
+then the frames a second.
 """
 
 from dataclasses import dataclass, replace
 from math import ceil
 from statistics import median
 
-TIGHT = 0.9  # of the time that a chunk is shown: making one that takes longer is behind
-EASY = 0.75  # the same, for what more steps or pictures would take
-CALM = 16  # chunks in a row made in time before more is tried: 4 s
-LOOK_BACK = 3  # chunks whose median tells what one takes: a lone slow one tells nothing
-STEP_UP = 1.25  # by which the rate grows again
-MARGIN = 1.5  # times what a chunk takes: how early it is begun
-SLOWEST = 1.0  # pictures a second
+MAX_LOAD = 0.9  # of the time that a chunk is shown; a chunk that takes longer is behind
+TARGET_LOAD = 0.75  # the same, estimated for more steps or frames before they are tried
+CALM_CHUNKS = 16  # chunks in time before more is tried: 4 s
+MEDIAN_OF = 3  # chunks; a single slow one changes nothing
+RATE_STEP = 1.25  # factor by which the rate grows again
+LEAD_MARGIN = 1.5  # times the cost of a chunk: how early it starts
+MIN_RATE = 1.0  # frames a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
-    """What is asked for: `fewest` steps are what may be fallen back to."""
+class PaceTarget:
+    """What the session wants, and the fewest steps that are acceptable."""
 
     steps: int
-    fewest: int
-    rate: float
-    chunk: int  # pictures
+    min_steps: int
+    rate: float  # frames a second
+    chunk: int  # frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What is done for it: steps a chunk, pictures a second; what the last chunks took, in s."""
+    """The present steps a chunk and frames a second; `durations` of the last chunks in seconds."""
 
     steps: int
     rate: float
-    took: tuple[float, ...] = ()
-    calm: int = 0
+    durations: tuple[float, ...] = ()
+    calm: int = 0  # chunks in time in a row
 
     @property
     def cost(self) -> float | None:
-        """Seconds that a chunk takes, as far as that is known."""
-        return median(self.took) if self.took else None
+        """Return the seconds that a chunk takes; None before the first."""
+        return median(self.durations) if self.durations else None
 
 
-def begin(goal: Goal) -> Pace:
-    """Return the pace that does all that is asked."""
-    return Pace(steps=goal.steps, rate=goal.rate)
+def initial_pace(target: PaceTarget) -> Pace:
+    """Return the pace that meets `target`."""
+    return Pace(steps=target.steps, rate=target.rate)
 
 
-def measured(pace: Pace, goal: Goal, seconds: float) -> Pace:
-    """Return the pace after a chunk that took `seconds` to make."""
-    took = (*pace.took, seconds)[-LOOK_BACK:]
-    pace = replace(pace, took=took)
-    if len(took) < LOOK_BACK:
+def update_pace(pace: Pace, target: PaceTarget, seconds: float) -> Pace:
+    """Return the pace after a chunk that took `seconds`."""
+    durations = (*pace.durations, seconds)[-MEDIAN_OF:]
+    pace = replace(pace, durations=durations)
+    if len(durations) < MEDIAN_OF:
         return pace
-    cost = median(took)
-    if cost > TIGHT * goal.chunk / pace.rate:
-        return _slower(pace, goal, cost)
-    if pace.steps == goal.steps and pace.rate == goal.rate:
+    cost = median(durations)
+    if cost > MAX_LOAD * target.chunk / pace.rate:
+        return _slower(pace, target, cost)
+    if pace.steps == target.steps and pace.rate == target.rate:
         return pace
     pace = replace(pace, calm=pace.calm + 1)
-    return pace if pace.calm < CALM else _faster(pace, goal, cost)
+    return pace if pace.calm < CALM_CHUNKS else _faster(pace, target, cost)
 
 
-def _slower(pace: Pace, goal: Goal, cost: float) -> Pace:
-    if pace.steps > goal.fewest:
+def _slower(pace: Pace, target: PaceTarget, cost: float) -> Pace:
+    if pace.steps > target.min_steps:
         return Pace(steps=pace.steps - 1, rate=pace.rate)
-    rate = max(SLOWEST, TIGHT**2 * goal.chunk / cost)
+    rate = max(MIN_RATE, MAX_LOAD**2 * target.chunk / cost)
     return Pace(steps=pace.steps, rate=min(rate, pace.rate))
 
 
-def _faster(pace: Pace, goal: Goal, cost: float) -> Pace:
-    """Return a pace with more pictures, or else more steps, if there is time for them."""
-    if pace.rate < goal.rate:
-        rate = min(goal.rate, pace.rate * STEP_UP)
-        fits = cost <= EASY * goal.chunk / rate
+def _faster(pace: Pace, target: PaceTarget, cost: float) -> Pace:
+    """Return a pace with more frames, or else more steps, if there is time for them."""
+    if pace.rate < target.rate:
+        rate = min(target.rate, pace.rate * RATE_STEP)
+        fits = cost <= TARGET_LOAD * target.chunk / rate
         return Pace(steps=pace.steps, rate=rate) if fits else replace(pace, calm=0)
     more = pace.steps + 1
-    fits = cost * (more + 1) / more <= EASY * goal.chunk / goal.rate  # one call more, to remember
+    # A chunk calls the network once more than its steps, to remember what it made.
+    fits = cost * (more + 1) / more <= TARGET_LOAD * target.chunk / target.rate
     return Pace(steps=more, rate=pace.rate) if fits else replace(pace, calm=0)
 
 
-def spare(pace: Pace, chunk: int) -> int:
-    """Return how many pictures may still wait when the next chunk is begun, so as to be in time.
+def lead_frames(pace: Pace, chunk: int) -> int:
+    """Return how many frames may still wait when the next chunk starts, so as to be in time.
 
-    The later it is begun, the newer are the controls it follows. It must be ready one picture
+    The later it starts, the newer are the controls it follows. It must be complete one frame
     after those that wait.
     """
     if pace.cost is None:
         return chunk
-    return min(chunk, max(1, ceil(MARGIN * pace.cost * pace.rate) - 1))
+    return min(chunk, max(1, ceil(LEAD_MARGIN * pace.cost * pace.rate) - 1))

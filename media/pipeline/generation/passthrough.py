@@ -1,4 +1,4 @@
-"""What comes to the stage that draws, and the stage where nothing does."""
+"""The input of the generation stage, and the stage of a session without a generator."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ from media.events import Degraded
 from media.frames import VideoFrame
 from media.generation_events import GenerationInput
 from media.pipeline.context import SessionContext
-from media.pipeline.generation.playout import Show
+from media.pipeline.generation.playout import ShowFrame
 
 
 @dataclass(frozen=True, slots=True)
 class StreamTime:
-    """The stream has come to `time`, in seconds."""
+    """The stream has reached `time`, in seconds."""
 
     time: float
 
@@ -21,19 +21,19 @@ GenerationItem = VideoFrame | GenerationInput | StreamTime
 
 
 class Passthrough:
-    """The stage where nothing draws: camera pictures pass, and who asks for others is told."""
+    """The stage without a generator: shows camera frames, and reports once that it is missing."""
 
-    def __init__(self, shared: SessionContext, show: Show | None) -> None:
-        self._shared = shared
+    def __init__(self, context: SessionContext, show: ShowFrame | None) -> None:
+        self._context = context
         self._show = show
 
-    async def run(self, inbox: Channel[GenerationItem]) -> None:
-        """Pass pictures on until `inbox` ends."""
-        told = False
-        async for item in inbox:
+    async def run(self, channel: Channel[GenerationItem]) -> None:
+        """Show frames until `channel` ends."""
+        reported = False
+        async for item in channel:
             if isinstance(item, VideoFrame):
                 if self._show is not None:
                     await self._show(item)
-            elif not told and not isinstance(item, StreamTime):
-                told = True
-                await self._shared.send(Degraded("nothing here draws: no model for it is loaded"))
+            elif not reported and not isinstance(item, StreamTime):
+                reported = True
+                await self._context.send(Degraded("nothing here draws: no model for it is loaded"))

@@ -1,4 +1,4 @@
-"""Where drawn pictures wait and are shown, and what can be said about that."""
+"""The playout buffer: generated frames wait here and are shown."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,74 +10,97 @@ from media.pipeline.context import SessionContext
 from media.pipeline.generation.chunk_producer import GeneratedFrame
 from media.pipeline.interfaces import Pixels
 
-Show = Callable[[VideoFrame], Awaitable[None]]
+ShowFrame = Callable[[VideoFrame], Awaitable[None]]
 
-MOST_TIMES = 128  # of shown pictures that are kept, to tell how many a second there are
+MAX_TIMES = 128  # of shown frames that are kept to measure their rate
 
 
 class PlayoutBuffer:
-    """Shows pictures on the session's screen, where it has one, and sends those asked for.
+    """Holds the chunk that is being shown and the next; shows frames and sends their files.
 
-    `waiting` are to be shown, `pictures` were since the video began, `delay` is from a control to
-    the first picture that follows it, in seconds. While `open`, drawn pictures are what is shown.
+    `frames` counts those shown since the video started. `delay` is the time from a control to the
+    first frame that follows it, in seconds.
     """
 
-    def __init__(self, shared: SessionContext, show: Show | None) -> None:
-        self._shared = shared
+    def __init__(self, context: SessionContext, show: ShowFrame | None) -> None:
+        self._context = context
         self._show = show
-        self._times: deque[float] = deque(maxlen=MOST_TIMES)
+        self._times: deque[float] = deque(maxlen=MAX_TIMES)
         self._last: Pixels | None = None
-        self.waiting: deque[GeneratedFrame] = deque()
-        self.pictures = 0
+        self._chunks: list[deque[GeneratedFrame]] = []  # never empty ones
+        self.frames = 0
         self.delay: float | None = None
 
     @property
-    def open(self) -> bool:
-        """Whether a picture of the present video was shown."""
-        return self.pictures > 0
+    def waiting(self) -> int:
+        """Return how many frames of the chunk that is being shown wait."""
+        return len(self._chunks[0]) if self._chunks else 0
+
+    @property
+    def next_ready(self) -> bool:
+        """Whether the chunk after the one that is being shown waits, too."""
+        return len(self._chunks) > 1
+
+    @property
+    def started(self) -> bool:
+        """Whether a frame of the present video was shown."""
+        return self.frames > 0
 
     @property
     def on_screen(self) -> bool:
-        """Whether the session has a screen."""
+        """Whether the session returns video."""
         return self._show is not None
 
     def clear(self) -> None:
-        """Begin another video: what waits is not shown."""
-        self.waiting.clear()
+        """Start another video: waiting frames are not shown."""
+        self._chunks.clear()
         self._times.clear()
         self._last = None
-        self.pictures = 0
+        self.frames = 0
         self.delay = None
 
-    def put(self, sheets: Sequence[GeneratedFrame]) -> None:
-        """Let `sheets` wait in place of what waits; controls that those followed, they follow."""
-        first, *rest = sheets
-        followed = [sheet.since for sheet in (*self.waiting, first) if sheet.since is not None]
-        self.waiting = deque([replace(first, since=min(followed, default=None)), *rest])
+    def put(self, chunk: Sequence[GeneratedFrame]) -> None:
+        """Append `chunk`; there must not be a next one yet."""
+        self._chunks.append(deque(chunk))
+
+    def replace_all(self, chunk: Sequence[GeneratedFrame]) -> None:
+        """Put `chunk` in place of all waiting frames; it follows their controls, too."""
+        first, *rest = chunk
+        followed = [f.control_time for f in (*self._frames(), first) if f.control_time is not None]
+        self._chunks = [deque([replace(first, control_time=min(followed, default=None)), *rest])]
+
+    def discard_next(self) -> float | None:
+        """Discard the next chunk; return the control time of its first frame."""
+        return self._chunks.pop()[0].control_time if self.next_ready else None
 
     async def show_next(self, now: float) -> None:
-        """Show the picture that waited longest; `now` is its time."""
-        sheet, counters = self.waiting.popleft(), self._shared.counters
-        self.pictures += 1
+        """Show the oldest waiting frame; `now` is its time."""
+        frame, counters = self._chunks[0].popleft(), self._context.counters
+        if not self._chunks[0]:
+            del self._chunks[0]
+        self.frames += 1
         self._times.append(now)
         counters.drawn += 1
-        self._last = sheet.pixels
-        if sheet.since is not None:
-            self.delay = counters.draw_delay = max(0.0, now - sheet.since)
-        await self.pass_on(VideoFrame(sheet.pixels, round(now * VIDEO_CLOCK_HZ)))
-        if sheet.jpeg is not None:
-            await self._shared.send(GeneratedImage(self.pictures, now, sheet.jpeg))
+        self._last = frame.pixels
+        if frame.control_time is not None:
+            self.delay = counters.draw_delay = max(0.0, now - frame.control_time)
+        await self.show(VideoFrame(frame.pixels, round(now * VIDEO_CLOCK_HZ)))
+        if frame.jpeg is not None:
+            await self._context.send(GeneratedImage(self.frames, now, frame.jpeg))
 
     async def repeat(self, now: float) -> None:
-        """Show the last picture again."""
+        """Show the last frame again."""
         if self._last is not None:
-            await self.pass_on(VideoFrame(self._last, round(now * VIDEO_CLOCK_HZ)))
+            await self.show(VideoFrame(self._last, round(now * VIDEO_CLOCK_HZ)))
 
-    async def pass_on(self, frame: VideoFrame) -> None:
-        """Show `frame` on the screen, if there is one."""
+    async def show(self, frame: VideoFrame) -> None:
+        """Show `frame`, if the session returns video."""
         if self._show is not None:
             await self._show(frame)
 
     def rate(self, now: float) -> float:
-        """Return how many pictures were shown in the last second."""
+        """Return how many frames were shown in the last second."""
         return float(sum(now - 1 < time <= now for time in self._times))
+
+    def _frames(self) -> list[GeneratedFrame]:
+        return [frame for chunk in self._chunks for frame in chunk]

@@ -1,15 +1,13 @@
-"""Controls and camera to pictures, paced: the stage that shows what a model draws.
+"""Controls and camera frames to generated frames: the generation stage.
 
-Live, one task draws chunks on the brush, one shows their pictures at their times, one says how it
-goes. A chunk is begun as late as it can be and still be in time, so that it follows the
-newest controls; what waits is never more than one chunk, and a change of what is drawn replaces it.
-In a repeatable session there is one task, and the times of what comes in are the clock: the same
-events give the same pictures.
+The scheduler decides when to generate and when to show. Live, a chunk is generated on the worker
+while frames are shown, and the clock is the session's. In a repeatable session generating takes no
+time, and the times of the input are the clock: the same events give the same frames.
 """
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from math import inf
 from typing import cast
 
 from media.channel import Channel
@@ -20,212 +18,241 @@ from media.pipeline.context import SessionContext
 from media.pipeline.generation.chunk_producer import ChunkProducer, GeneratedFrame
 from media.pipeline.generation.controls import Controls
 from media.pipeline.generation.motion import MotionTracks
-from media.pipeline.generation.pacing import Goal, begin, measured, spare
+from media.pipeline.generation.pacing import PaceTarget, initial_pace, lead_frames, update_pace
 from media.pipeline.generation.passthrough import GenerationItem, StreamTime
-from media.pipeline.generation.playout import PlayoutBuffer, Show
+from media.pipeline.generation.playout import PlayoutBuffer, ShowFrame
+from media.pipeline.generation.scheduler import (
+    Action,
+    Generate,
+    ScheduleState,
+    ShowNext,
+    Wait,
+    replaces,
+    schedule,
+)
+from media.pipeline.generation.status import worth_sending
 from media.pipeline.models import GenerationService
 
-TELL_EVERY = 1.0  # seconds between two reports while it draws
-HOLD = 0.5  # seconds after which a paused picture is shown again
-TELL_DELAY = 0.25  # the same where a control's delay is new
+REPEAT_INTERVAL = 0.5  # seconds after which a paused frame is shown again, for its captions
 
 
 class GenerationStage:
-    """The stage: one video, drawn while it is asked for and somebody sees it.
+    """The generation stage: one video, generated while it is enabled and somebody sees it.
 
-    `show` puts a picture on the session's screen; None where it has none.
+    `show` shows a frame; None if the session returns no video.
     """
 
     def __init__(
-        self, shared: SessionContext, studio: GenerationService, show: Show | None
+        self, context: SessionContext, service: GenerationService, show: ShowFrame | None
     ) -> None:
-        canvas, painter = shared.limits.frame_output, studio.generator
-        self._shared = shared
-        self._studio = studio
-        self._asked = Controls(MotionTracks(canvas.rate, canvas.max_points))
-        first = cast("Sampler", next(iter(painter.samplers)))
-        self._asked.generation = GenerationConfig(time=0.0, sampler=first)
-        self._easel = ChunkProducer(studio, canvas, self._asked)
-        self._gallery = PlayoutBuffer(shared, show)
-        self._goal = self._aim()
-        self._pace = begin(self._goal)
-        self._seated = False
-        self._video = 0  # counts videos: what was begun for an earlier one is not shown
-        self._replaced = float("-inf")  # when what waited was last replaced
-        self._due = 0.0  # when the next picture is to be shown
+        output = context.limits.frame_output
+        self._context = context
+        self._service = service
+        self._controls = Controls(MotionTracks(output.rate, output.max_points))
+        first = cast("Sampler", next(iter(service.generator.samplers)))
+        self._controls.config = GenerationConfig(time=0.0, sampler=first)
+        self._producer = ChunkProducer(service, output, self._controls)
+        self._buffer = PlayoutBuffer(context, show)
+        self._target = self._new_target()
+        self._pace = initial_pace(self._target)
+        self._has_slot = False
+        self._video = 0  # counts videos: a chunk of an earlier one is not shown
+        self._due = 0.0  # time of the next frame
+        self._replaced = -inf  # time of the last replacement
+        self._replacing = False  # no frame of it is complete
         self._time = 0.0  # of the stream, in a repeatable session
-        self._told = self._report()
-        self._told_at = float("-inf")
+        self._status = self._new_status()
+        self._status_time = -inf
         self._changed = asyncio.Condition()
 
-    async def run(self, inbox: Channel[GenerationItem]) -> None:
-        """Draw as `inbox` says until it ends."""
+    async def run(self, channel: Channel[GenerationItem]) -> None:
+        """Follow the controls in `channel` until it ends."""
         try:
-            if self._shared.limits.repeatable:
-                await self._run_along(inbox)
+            if self._context.limits.repeatable:
+                await self._run_replay(channel)
             else:
-                await self._run_live(inbox)
+                await self._run_live(channel)
         finally:
-            if self._seated:
-                self._studio.slots.release()
+            if self._has_slot:
+                self._service.slots.release()
 
-    async def _run_live(self, inbox: Channel[GenerationItem]) -> None:
+    async def _run_live(self, channel: Channel[GenerationItem]) -> None:
         async with asyncio.TaskGroup() as tasks:
             running = [
-                tasks.create_task(self._paint(), name="paint"),
-                tasks.create_task(self._hang(), name="hang"),
-                tasks.create_task(self._hold(), name="hold"),
-                tasks.create_task(self._tell(), name="tell"),
+                tasks.create_task(self._generate_chunks(), name="generate"),
+                tasks.create_task(self._show_frames(), name="show"),
+                tasks.create_task(self._repeat_paused(), name="repeat"),
+                tasks.create_task(self._send_statuses(), name="status"),
             ]
-            async for item in inbox:
-                await self._heed(item)
+            async for item in channel:
+                await self._receive(item)
                 await self._notify()
             for task in running:
                 task.cancel()
 
-    async def _run_along(self, inbox: Channel[GenerationItem]) -> None:
-        async for item in inbox:
+    async def _run_replay(self, channel: Channel[GenerationItem]) -> None:
+        async for item in channel:
             await self._advance(item.time)
-            await self._heed(item)
-            if self._worth_telling():
-                await self._say()
+            await self._receive(item)
+            await self._send_status()
 
-    async def _heed(self, item: GenerationItem) -> None:
-        """Take what came in; nothing here waits for a model."""
+    async def _advance(self, until: float) -> None:
+        """Do what is due up to `until`."""
+        while self._due <= until:
+            self._time = max(self._time, self._due)
+            match self._next(generating=False):
+                case Generate(replacing):
+                    await self._generate(replacing=replacing)
+                case ShowNext():
+                    await self._show_next()
+                    await self._send_status()
+                case Wait():
+                    break
+        self._time = max(self._time, until)
+        if not self._allowed():
+            self._due = max(self._due, self._time)
+
+    async def _receive(self, item: GenerationItem) -> None:
+        """Apply `item`; this never waits for the generator."""
         if isinstance(item, VideoFrame):
-            if self._asked.generation.enabled:
-                self._easel.camera.keep(item)
-            if not self._gallery.open:
-                await self._gallery.pass_on(item)
+            if self._controls.config.enabled:
+                self._producer.camera.add(item)
+            if not self._buffer.started:
+                await self._buffer.show(item)
         elif not isinstance(item, StreamTime):
-            samplers = self._studio.generator.samplers
+            samplers = self._service.generator.samplers
             if isinstance(item, GenerationConfig) and item.sampler not in samplers:
                 known = ", ".join(samplers)
-                told = f"there is no sampler {item.sampler!r} here: expected one of {known}"
-                await self._shared.send(Degraded(told))
+                message = f"there is no sampler {item.sampler!r} here: expected one of {known}"
+                await self._context.send(Degraded(message))
                 return
-            self._asked.apply(item, self._now())
-        self._settle()
+            self._controls.apply(item, self._now())
+        self._apply_controls()
 
-    def _settle(self) -> None:
-        """Begin or end the video, as is wanted; aim at what is asked for."""
-        if self._wanted() and not self._seated:
-            self._seated = self._studio.slots.acquire()
-            if self._seated:
-                self._begin()
-        elif self._seated and not self._wanted():
-            self._studio.slots.release()
-            self._seated = False
-            self._begin()
-            self._easel.forget()
-        goal = self._aim()
-        if goal != self._goal:
-            self._goal, self._pace = goal, begin(goal)
+    def _apply_controls(self) -> None:
+        """Start or end the video, and set the target of its pace."""
+        if self._wanted() and not self._has_slot:
+            self._has_slot = self._service.slots.acquire()
+            if self._has_slot:
+                self._start_video()
+        elif self._has_slot and not self._wanted():
+            self._service.slots.release()
+            self._has_slot = False
+            self._start_video()
+            self._producer.clear()
+        target = self._new_target()
+        if target != self._target:
+            self._target, self._pace = target, initial_pace(target)
 
-    def _begin(self) -> None:
+    def _start_video(self) -> None:
         self._video += 1
-        self._gallery.clear()
+        self._buffer.clear()
+        self._replacing = False
         self._due = self._now()
 
-    def _aim(self) -> Goal:
-        steps, wished = self._easel.steps, self._asked.generation.steps
-        count = steps.clamp(wished)
-        return Goal(
+    def _new_target(self) -> PaceTarget:
+        steps = self._producer.steps
+        count = steps.clamp(self._controls.config.steps)
+        return PaceTarget(
             steps=count,
-            fewest=steps.minimum if steps.adjustable else count,
-            rate=self._shared.limits.frame_output.rate,
-            chunk=self._studio.generator.chunk,
+            min_steps=steps.minimum if steps.adjustable else count,
+            rate=self._context.limits.frame_output.rate,
+            chunk=self._service.generator.chunk,
         )
 
-    # What is so now.
+    def _wanted(self) -> bool:
+        config = self._controls.config
+        seen = self._buffer.on_screen or config.pictures
+        return config.enabled and bool(self._controls.prompt) and seen
+
+    def _allowed(self) -> bool:
+        controls = self._controls
+        return self._has_slot and (not controls.config.paused or controls.extra_chunks > 0)
 
     def _now(self) -> float:
-        return self._time if self._shared.limits.repeatable else self._shared.clock.now()
+        return self._time if self._context.limits.repeatable else self._context.clock.now()
 
-    def _wanted(self) -> bool:
-        generation = self._asked.generation
-        seen = self._gallery.on_screen or generation.pictures
-        return generation.enabled and bool(self._asked.prompt) and seen
+    def _next(self, *, generating: bool) -> Action:
+        return schedule(self._schedule_state(generating=generating), self._now())
 
-    def _may_paint(self) -> bool:
-        return self._seated and (not self._asked.generation.paused or self._asked.once > 0)
+    def _schedule_state(self, *, generating: bool) -> ScheduleState:
+        chunk, repeatable = self._target.chunk, self._context.limits.repeatable
+        return ScheduleState(
+            allowed=self._allowed(),
+            generating=generating,
+            outdated=self._controls.outdated,
+            replacing=self._replacing,
+            waiting=self._buffer.waiting,
+            next_ready=self._buffer.next_ready,
+            lead=0 if repeatable else lead_frames(self._pace, chunk),
+            due=self._due,
+            replaced=self._replaced,
+            chunk_seconds=chunk / self._pace.rate,
+        )
 
-    def _replaces(self) -> bool:
-        """Tell whether what waits is to be replaced: at most once in the time of a chunk."""
-        patience = self._goal.chunk / self._pace.rate
-        return self._asked.outdated and self._now() - self._replaced >= patience
-
-    def _state(self) -> GenerationState:
-        if not self._asked.generation.enabled:
-            return "off"
-        if not self._wanted():
-            return "waiting"
-        if not self._seated:
-            return "full"
-        return "paused" if self._asked.generation.paused else "drawing"
-
-    # Live.
-
-    async def _paint(self) -> None:
-        while True:
-            await self._until(self._must_paint)
-            await self._paint_chunk()
-
-    def _must_paint(self) -> bool:
-        few = len(self._gallery.waiting) <= spare(self._pace, self._goal.chunk)
-        return self._may_paint() and (few or self._replaces())
-
-    async def _paint_chunk(self) -> None:
-        """Draw a chunk, and let it wait to be shown once nothing else does, or in its place."""
-        video, begun, replacing = self._video, self._now(), self._replaces()
+    async def _generate(self, *, replacing: bool) -> None:
+        """Generate a chunk and put it into the buffer, unless it is outdated by then."""
+        video, started = self._video, self._now()
         if replacing:
-            self._replaced = begun
-        sheets = await self._easel.paint(self._pace.steps)
-        self._pace = measured(self._pace, self._goal, self._now() - begun)
-        if sheets and not replacing:
-            await self._until(
-                lambda: not self._gallery.waiting or self._replaces() or video != self._video
-            )
-        if sheets and video == self._video:
-            await self._put(sheets, replacing=replacing)
-
-    async def _put(self, sheets: list[GeneratedFrame], *, replacing: bool) -> None:
-        if self._replaces() and not replacing:
-            self._asked.give_back(sheets[0].since)  # the next chunk is newer, and due at once
-            return
-        self._gallery.put(sheets)
+            self._replaced = started
+            self._controls.give_back(self._buffer.discard_next())
+        frames = await self._producer.generate(self._pace.steps)
+        self._pace = update_pace(self._pace, self._target, self._now() - started)
+        if video == self._video:
+            self._replacing = replacing and not frames and self._allowed()
+            if frames:
+                self._put(frames, replacing=replacing)
         await self._notify()
 
-    async def _hang(self) -> None:
-        """Show each picture at its time; where that is past, time is given up, not made up."""
-        while True:
-            if not self._gallery.waiting:
-                await self._until(lambda: bool(self._gallery.waiting))
-                self._due = max(self._due, self._now())
-            await self._shared.clock.sleep_until(self._due)
-            if not self._gallery.waiting:
-                continue
-            now = self._now()
-            self._due = max(self._due + 1 / self._pace.rate, now)
-            await self._gallery.show_next(now)
-            await self._notify()
+    def _put(self, frames: list[GeneratedFrame], *, replacing: bool) -> None:
+        if not self._buffer.waiting:
+            self._due = max(self._due, self._now())
+        if replacing:
+            self._buffer.replace_all(frames)
+        elif replaces(self._schedule_state(generating=False), self._now()):
+            self._controls.give_back(frames[0].control_time)  # for the next chunk, which is due
+        else:
+            self._buffer.put(frames)
 
-    async def _hold(self) -> None:
-        """Show the last picture again and again while it is paused: captions go on over it."""
-        while True:
-            await self._until(self._holds)
-            await self._shared.clock.sleep_until(self._now() + HOLD)
-            if self._holds():
-                await self._gallery.repeat(self._now())
+    async def _show_next(self) -> None:
+        """Show the next frame; time that was missed is not made up."""
+        now = self._now()
+        self._due = max(self._due + 1 / self._pace.rate, now)
+        await self._buffer.show_next(now)
+        await self._notify()
 
-    def _holds(self) -> bool:
-        resting = self._gallery.open and not self._gallery.waiting
-        return resting and self._gallery.on_screen and self._state() == "paused"
-
-    async def _tell(self) -> None:
+    async def _generate_chunks(self) -> None:
         while True:
-            await self._until(self._worth_telling)
-            await self._say()
+            await self._until(lambda: isinstance(self._next(generating=False), Generate))
+            action = self._next(generating=False)
+            if isinstance(action, Generate):
+                await self._generate(replacing=action.replacing)
+
+    async def _show_frames(self) -> None:
+        while True:
+            match self._next(generating=True):
+                case ShowNext():
+                    await self._show_next()
+                case Wait(until) if until < inf:
+                    await self._context.clock.sleep_until(until)
+                case _:
+                    await self._until(lambda: self._buffer.waiting > 0)
+
+    async def _repeat_paused(self) -> None:
+        while True:
+            await self._until(self._resting)
+            await self._context.clock.sleep_until(self._now() + REPEAT_INTERVAL)
+            if self._resting():
+                await self._buffer.repeat(self._now())
+
+    def _resting(self) -> bool:
+        resting = self._buffer.started and not self._buffer.waiting
+        return resting and self._buffer.on_screen and self._state() == "paused"
+
+    async def _send_statuses(self) -> None:
+        while True:
+            await self._until(self._status_due)
+            await self._send_status()
 
     async def _until(self, met: Callable[[], bool]) -> None:
         async with self._changed:
@@ -235,63 +262,35 @@ class GenerationStage:
         async with self._changed:
             self._changed.notify_all()
 
-    # In step with the stream.
+    def _state(self) -> GenerationState:
+        if not self._controls.config.enabled:
+            return "off"
+        if not self._wanted():
+            return "waiting"
+        if not self._has_slot:
+            return "full"
+        return "paused" if self._controls.config.paused else "drawing"
 
-    async def _advance(self, until: float) -> None:
-        """Show the pictures that are due before `until`."""
-        while self._due <= until and await self._filled():
-            await self._gallery.show_next(self._due)
-            self._due += 1 / self._goal.rate
-            if self._worth_telling():
-                await self._say()
-        self._time = max(self._time, until)
-        if not self._may_paint():
-            self._due = max(self._due, self._time)
-
-    async def _filled(self) -> bool:
-        """Draw if nothing waits, or what waits is out of date; tell whether a picture waits."""
-        self._time = max(self._time, self._due)
-        replacing = self._replaces()
-        if replacing:
-            self._replaced = self._time
-        while self._may_paint() and (replacing or not self._gallery.waiting):
-            sheets = await self._easel.paint(self._goal.steps)
-            if sheets:
-                self._gallery.put(sheets)
-                replacing = False
-        return bool(self._gallery.waiting)
-
-    # How it goes.
-
-    def _report(self) -> GenerationStatus:
-        pace, goal, gallery = self._pace, self._goal, self._gallery
+    def _new_status(self) -> GenerationStatus:
+        pace, target, buffer = self._pace, self._target, self._buffer
         return GenerationStatus(
             state=self._state(),
-            sampler=self._asked.generation.sampler,
+            sampler=self._controls.config.sampler,
             steps=pace.steps,
             rate=pace.rate,
-            fps=gallery.rate(self._now()),
-            queue=len(gallery.waiting),
-            pictures=gallery.pictures,
-            delay=gallery.delay,
-            degraded=pace.steps < goal.steps or pace.rate < goal.rate,
-            notices=self._easel.notices if self._seated else (),
+            fps=buffer.rate(self._now()),
+            queue=buffer.waiting,
+            pictures=buffer.frames,
+            delay=buffer.delay,
+            degraded=pace.steps < target.steps or pace.rate < target.rate,
+            notices=self._producer.notices if self._has_slot else (),
         )
 
-    def _worth_telling(self) -> bool:
-        report, before = self._report(), self._told
-        passed = self._now() - self._told_at
-        return (
-            _gist(report) != _gist(before)
-            or (report.pictures != before.pictures and passed >= TELL_EVERY)
-            or (report.delay != before.delay and passed >= TELL_DELAY)
-        )
+    def _status_due(self) -> bool:
+        return worth_sending(self._new_status(), self._status, self._now() - self._status_time)
 
-    async def _say(self) -> None:
-        self._told, self._told_at = self._report(), self._now()
-        await self._shared.send(self._told)
-
-
-def _gist(report: GenerationStatus) -> GenerationStatus:
-    """Return what of `report` is told as soon as it changes."""
-    return replace(report, fps=0.0, queue=0, pictures=0, delay=None)
+    async def _send_status(self) -> None:
+        """Send the status if it is due."""
+        if self._status_due():
+            self._status, self._status_time = self._new_status(), self._now()
+            await self._context.send(self._status)

@@ -164,7 +164,7 @@ class Studied:
             slots=seats or GenerationSlots(2),
         )
         limits = Limits(frame_output=FrameOutput(min_side=SIDE))
-        shared = SessionContext(
+        context = SessionContext(
             send=self._send,
             services=cast("Services", None),
             clock=self.clock,
@@ -172,7 +172,7 @@ class Studied:
             questions=OpenQuestions(),
             counters=self.counters,
         )
-        self.stage = GenerationStage(shared, self.studio, self._show)
+        self.stage = GenerationStage(context, self.studio, self._show)
         self.task = asyncio.get_running_loop().create_task(self.stage.run(self.inbox))
 
     async def _show(self, frame: VideoFrame) -> None:
@@ -201,7 +201,7 @@ class Studied:
 
     @property
     def waiting(self) -> int:
-        return self.stage._report().queue  # what a report would say now
+        return self.stage._new_status().queue  # what a report would say now
 
     @property
     def reports(self) -> list[GenerationStatus]:

@@ -12,7 +12,7 @@ def brightness(camera: CameraWindow) -> list[int]:
 def fed(rate: float, count: int) -> CameraWindow:
     camera = CameraWindow(4, 16.0)
     for n in range(count):
-        camera.keep(picture(round(n * VIDEO_CLOCK_HZ / rate), brightness=n % 256))
+        camera.add(picture(round(n * VIDEO_CLOCK_HZ / rate), brightness=n % 256))
     return camera
 
 
@@ -29,5 +29,5 @@ def test_one_picture_is_all_of_them_and_none_is_none() -> None:
     assert brightness(fed(16.0, 1)) == [0, 0, 0, 0]
 
 
-def test_what_is_kept_does_not_grow() -> None:
-    assert len(fed(30.0, 500)._kept) == 4
+def test_what_is_frames_does_not_grow() -> None:
+    assert len(fed(30.0, 500)._frames) == 4

@@ -110,8 +110,8 @@ def test_however_many_points_come_few_are_kept_and_places_stay_inside(
         times = tuple(n / 100 for n in numbers) if timed else None
         tracks.append(TrackPoints(0, points, times, 0.0))
         number += size
-        way = tracks._ways[0]
-        assert len(way.path) + len(way.fresh) <= most
+        motion = tracks._motions[0]
+        assert len(motion.path) + len(motion.pending) <= most
         first = places(tracks)[0]
         assert (first >= 0).all()
         assert (first <= 1).all()

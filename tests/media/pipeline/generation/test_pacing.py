@@ -2,42 +2,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.pipeline.generation.pacing import (
-    CALM,
-    LOOK_BACK,
-    SLOWEST,
-    Goal,
+    CALM_CHUNKS,
+    MEDIAN_OF,
+    MIN_RATE,
     Pace,
-    begin,
-    measured,
-    spare,
+    PaceTarget,
+    initial_pace,
+    lead_frames,
+    update_pace,
 )
 
-GOAL = Goal(steps=3, fewest=1, rate=16.0, chunk=4)
+TARGET = PaceTarget(steps=3, min_steps=1, rate=16.0, chunk=4)
 
 
-def after(pace: Pace, seconds: float, chunks: int, goal: Goal = GOAL) -> Pace:
+def after(pace: Pace, seconds: float, chunks: int, target: PaceTarget = TARGET) -> Pace:
     for _ in range(chunks):
-        pace = measured(pace, goal, seconds)
+        pace = update_pace(pace, target, seconds)
     return pace
 
 
 def test_what_is_in_time_changes_nothing() -> None:
-    pace = after(begin(GOAL), 0.2, 100)
+    pace = after(initial_pace(TARGET), 0.2, 100)
     assert (pace.steps, pace.rate) == (3, 16.0)
 
 
 def test_one_slow_chunk_is_no_reason() -> None:
-    pace = after(begin(GOAL), 0.1, 10)
-    pace = after(measured(pace, GOAL, 5.0), 0.1, 10)
+    pace = after(initial_pace(TARGET), 0.1, 10)
+    pace = after(update_pace(pace, TARGET, 5.0), 0.1, 10)
     assert (pace.steps, pace.rate) == (3, 16.0)
 
 
 def test_steps_go_first_one_by_one_and_then_pictures() -> None:
-    pace = after(begin(GOAL), 0.4, LOOK_BACK)
+    pace = after(initial_pace(TARGET), 0.4, MEDIAN_OF)
     assert (pace.steps, pace.rate) == (2, 16.0)
-    pace = after(pace, 0.4, LOOK_BACK)
+    pace = after(pace, 0.4, MEDIAN_OF)
     assert (pace.steps, pace.rate) == (1, 16.0)
-    pace = after(pace, 0.4, LOOK_BACK)
+    pace = after(pace, 0.4, MEDIAN_OF)
     assert pace.steps == 1
     assert 4 / pace.rate > 0.4  # a chunk is shown for longer than it takes
 
@@ -45,8 +45,8 @@ def test_steps_go_first_one_by_one_and_then_pictures() -> None:
 def test_with_time_to_spare_pictures_come_back_first_and_then_steps() -> None:
     pace = Pace(steps=1, rate=8.0)
     seen: list[tuple[int, float]] = []
-    for _ in range(20 * CALM):
-        pace = measured(pace, GOAL, 0.02)
+    for _ in range(20 * CALM_CHUNKS):
+        pace = update_pace(pace, TARGET, 0.02)
         if not seen or seen[-1] != (pace.steps, pace.rate):
             seen.append((pace.steps, pace.rate))
     rates = [rate for _, rate in seen]
@@ -56,10 +56,10 @@ def test_with_time_to_spare_pictures_come_back_first_and_then_steps() -> None:
 
 
 def test_it_does_not_swing_where_one_step_more_would_not_fit() -> None:
-    pace = after(begin(GOAL), 0.3, LOOK_BACK)
+    pace = after(initial_pace(TARGET), 0.3, MEDIAN_OF)
     steps = set()
     for _ in range(300):
-        pace = measured(pace, GOAL, 0.1 * (pace.steps + 1))  # 2 steps would take 0.3 of 0.25 s
+        pace = update_pace(pace, TARGET, 0.1 * (pace.steps + 1))  # 2 steps would take 0.3 of 0.25 s
         steps.add(pace.steps)
     assert steps == {2, 1}
     assert pace.steps == 1
@@ -68,16 +68,16 @@ def test_it_does_not_swing_where_one_step_more_would_not_fit() -> None:
 
 @given(costs=st.lists(st.floats(0, 100), max_size=200))
 def test_the_pace_stays_within_what_was_asked(costs: list[float]) -> None:
-    pace = begin(GOAL)
+    pace = initial_pace(TARGET)
     for cost in costs:
-        pace = measured(pace, GOAL, cost)
-        assert GOAL.fewest <= pace.steps <= GOAL.steps
-        assert SLOWEST <= pace.rate <= GOAL.rate
-        assert 0 < spare(pace, GOAL.chunk) <= GOAL.chunk
+        pace = update_pace(pace, TARGET, cost)
+        assert TARGET.min_steps <= pace.steps <= TARGET.steps
+        assert MIN_RATE <= pace.rate <= TARGET.rate
+        assert 0 < lead_frames(pace, TARGET.chunk) <= TARGET.chunk
 
 
 def test_a_chunk_is_begun_as_early_as_it_needs() -> None:
-    assert spare(begin(GOAL), 4) == 4  # nothing is known yet
+    assert lead_frames(initial_pace(TARGET), 4) == 4  # nothing is known yet
     for cost in (0.01, 0.05, 0.1, 0.15):
-        waiting = spare(after(begin(GOAL), cost, LOOK_BACK), 4)
+        waiting = lead_frames(after(initial_pace(TARGET), cost, MEDIAN_OF), 4)
         assert (waiting + 1) / 16 > cost

@@ -1,19 +1,36 @@
-"""Constants of a frozen TensorFlow graph: the weights, without TensorFlow.
+"""Reads the constants of a frozen TensorFlow graph: the weights, without TensorFlow.
 
-Source: the protocol buffer messages GraphDef, NodeDef, AttrValue and TensorProto of TensorFlow.
+The messages are declared here for the protobuf runtime, with the fields that constants need.
+
+Source: GraphDef, NodeDef, AttrValue, TensorProto and TensorShapeProto of TensorFlow.
 """
 
-import math
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from models.errors import WeightsError
 
-Field = tuple[int, int | memoryview]  # number, and a number or the bytes of it
-FLOAT = 1  # type of a tensor
+FLOAT = 1  # the value of DataType for float32
+# Fields by message: name, number, and type; brackets mark a repeated field.
+MESSAGES = {
+    "GraphDef": (("node", 1, "[NodeDef]"),),
+    "NodeDef": (("name", 1, "string"), ("op", 2, "string"), ("attr", 5, "[Attribute]")),
+    "Attribute": (("key", 1, "string"), ("value", 2, "AttrValue")),
+    "AttrValue": (("tensor", 8, "TensorProto"),),
+    "TensorProto": (
+        ("dtype", 1, "int32"),
+        ("tensor_shape", 2, "TensorShapeProto"),
+        ("tensor_content", 4, "bytes"),
+        ("float_val", 5, "[float]"),
+    ),
+    "TensorShapeProto": (("dim", 2, "[Dim]"),),
+    "Dim": (("size", 1, "int64"),),
+}
 
 
 def constants(path: Path) -> dict[str, NDArray[np.float32]]:
@@ -23,90 +40,44 @@ def constants(path: Path) -> dict[str, NDArray[np.float32]]:
         WeightsError: the file cannot be read, or is not a graph.
     """
     try:
-        content = memoryview(path.read_bytes())
-        nodes = [value for number, value in _fields(content) if number == 1]
-        found = dict(_constant(_bytes(node)) for node in nodes)
+        graph = _graph_message()
+        graph.ParseFromString(path.read_bytes())
+        found = {node.name: _value(node) for node in graph.node if node.op == "Const"}
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error})") from error
-    except (IndexError, KeyError, ValueError) as error:
+    except (DecodeError, KeyError, ValueError) as error:
         raise WeightsError(f"{path}: not a whole TensorFlow graph ({error})") from error
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _constant(node: memoryview) -> tuple[str, NDArray[np.float32] | None]:
-    """Return name and value of `node`; no value if it is not a float32 constant."""
-    name = kind = ""
-    attributes: dict[str, memoryview] = {}
-    for number, value in _fields(node):
-        if number == 1:
-            name = bytes(_bytes(value)).decode()
-        elif number == 2:
-            kind = bytes(_bytes(value)).decode()
-        elif number == 5:
-            entry = dict(_fields(_bytes(value)))
-            attributes[bytes(_bytes(entry[1])).decode()] = _bytes(entry[2])
-    if kind != "Const":
-        return name, None
-    return name, _tensor(_bytes(dict(_fields(attributes["value"]))[8]))
-
-
-def _tensor(message: memoryview) -> NDArray[np.float32] | None:
-    shape: list[int] = []
-    values = np.zeros(0, np.float32)
-    kind = 0
-    for number, value in _fields(message):
-        if number == 1 and isinstance(value, int):
-            kind = value
-        elif number == 2:
-            axes = [dict(_fields(_bytes(axis))) for n, axis in _fields(_bytes(value)) if n == 2]
-            shape = [size for axis in axes if isinstance(size := axis.get(1, 0), int)]
-        elif number in (4, 5) and kind == FLOAT:  # packed content, or a list of numbers
-            values = np.frombuffer(bytes(_bytes(value)), "<f4").astype(np.float32)
-    if kind != FLOAT or values.size == 0:
+def _value(node: Any) -> NDArray[np.float32] | None:  # a message of the untyped runtime
+    """Return the value of a constant; None if it is not float32."""
+    tensor = {attribute.key: attribute.value for attribute in node.attr}["value"].tensor
+    shape = [dim.size for dim in tensor.tensor_shape.dim]
+    values = np.frombuffer(tensor.tensor_content, "<f4") if tensor.dtype == FLOAT else np.zeros(0)
+    if tensor.dtype == FLOAT and tensor.float_val:
+        values = np.array(tensor.float_val)
+    if values.size == 0:
         return None
     if values.size == 1:
         return np.full(shape, values[0], np.float32)
-    if values.size != math.prod(shape):
-        raise ValueError(f"{values.size} values for a tensor of {shape}")
-    return values.reshape(shape)
+    return values.reshape(shape).astype(np.float32)
 
 
-def _fields(message: memoryview) -> Iterator[Field]:
-    """Yield the fields of a protocol buffer message."""
-    at = 0
-    while at < len(message):
-        key, at = _number(message, at)
-        match key & 7:
-            case 0:
-                value, at = _number(message, at)
-                yield key >> 3, value
-            case 2:
-                size, at = _number(message, at)
-                if at + size > len(message):
-                    raise ValueError("it ends within a field")
-                yield key >> 3, message[at : at + size]
-                at += size
-            case 1 | 5 as kind:
-                size = 8 if kind == 1 else 4
-                yield key >> 3, message[at : at + size]
-                at += size
-            case kind:
-                raise ValueError(f"unknown kind of field {kind}")
-
-
-def _number(message: memoryview, at: int) -> tuple[int, int]:
-    """Return the number of variable length at `at`, and where it ends."""
-    value = shift = 0
-    while True:
-        byte = message[at]
-        at += 1
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return value, at
-
-
-def _bytes(value: int | memoryview) -> memoryview:
-    if isinstance(value, int):
-        raise ValueError("a number where a message was expected")  # noqa: TRY004  (bad content)
-    return value
+def _graph_message() -> Any:  # the runtime has no annotations
+    """Return an empty GraphDef."""
+    field_type = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="graph.proto", syntax="proto3")
+    for message, fields in MESSAGES.items():
+        declared = file.message_type.add(name=message)
+        for name, number, kind in fields:
+            field = declared.field.add(name=name, number=number)
+            repeated, of = kind.startswith("["), kind.strip("[]")
+            field.label = field_type.LABEL_REPEATED if repeated else field_type.LABEL_OPTIONAL
+            if of in MESSAGES:
+                field.type, field.type_name = field_type.TYPE_MESSAGE, f".{of}"
+            else:
+                field.type = field_type.Type.Value(f"TYPE_{of.upper()}")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("GraphDef"))()

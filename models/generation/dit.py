@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from models.generation.chunk_request import MAX_THINGS
 from models.generation.control import MAP_CHANNELS
-from models.generation.rotary import angles, rotate
+from models.rotary import apply_rotary_pairs, grid_rotation
 
 TIME_STEPS = 1000.0  # levels are told to the model on the scale of Wan's 1000 time steps
 
@@ -149,8 +149,11 @@ class Block(nn.Module):
         keys, values = (
             (torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)) if past else (key, value)
         )
-        query = rotate(self.self_attn.query(inner), rotation[:, -x.shape[1] :])
-        x = x + scale(self.self_attn.attend(query, rotate(keys, rotation), values, mask), change[2])
+        query = apply_rotary_pairs(self.self_attn.query(inner), rotation[:, -x.shape[1] :])
+        x = x + scale(
+            self.self_attn.attend(query, apply_rotary_pairs(keys, rotation), values, mask),
+            change[2],
+        )
         asked = self.cross_attn.query(self.norm3(x))
         x = x + self.cross_attn.attend(asked, text[0], text[1], text[2])
         inner = modulate(self.norm2(x), change[4], change[3])
@@ -246,7 +249,7 @@ class Dit(nn.Module):
         past_count = past.keys.shape[3] // (height * width) if past else 0
         if positions is None:
             positions = torch.arange(past_count + latents, device=x.device)
-        rotation = angles(positions, height, width, self.config.head_dim)
+        rotation = grid_rotation(positions, height, width, self.config.head_dim)
         if mask is not None:
             mask = mask.repeat_interleave(height * width, 0).repeat_interleave(height * width, 1)
         waves = sinusoids(levels * TIME_STEPS, self.config.frequencies).to(self.dtype)

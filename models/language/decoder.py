@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from models.language.attention import causal_attention
 from models.language.kv_cache import KvCache
-from models.language.rotary import CosSin, RotaryEmbedding, apply_rotary
+from models.rotary import CosSin, RotaryEmbedding, apply_rotary
 
 PARTS = ("query", "key", "value", "out", "gate", "up", "down")  # linear layers of a decoder layer
 

@@ -18,11 +18,11 @@ from models.language.attention import (
 )
 from models.language.decoder import Decoder
 from models.language.kv_cache import KeyValue, SlidingWindowCache
-from models.language.rotary import apply_rotary
 from models.memory.eviction import MeasureSalience
 from models.memory.kv_store.blocks import Block
 from models.memory.kv_store.tiers import BlockStore
 from models.memory.positions import VideoPositions
+from models.rotary import apply_rotary
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

@@ -12,9 +12,9 @@ from torch import Tensor
 from models.errors import DamagedBlockError, EmptyMemoryError
 from models.language.decoder import Decoder
 from models.language.kv_cache import KeyValue, KvCache
-from models.language.rotary import apply_rotary
 from models.memory.kv_store.blocks import Block, BlockTable
 from models.memory.positions import VideoPositions
+from models.rotary import apply_rotary
 
 logger = logging.getLogger(__name__)
 

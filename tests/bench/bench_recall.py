@@ -22,7 +22,6 @@ from torch import Tensor
 
 from models.language import smollm2
 from models.language.attention import causal_attention
-from models.language.rotary import apply_rotary
 from models.language.smollm2 import ChatModel
 from models.memory.prefill import RekvState
 from models.memory.rekv import Frame, Rekv, RekvConfig
@@ -35,6 +34,7 @@ from models.memory.research.recall_probe import (
     recent,
     uniform,
 )
+from models.rotary import apply_rotary
 
 SYSTEM = "You watch a camera and answer about what it showed."
 PLACES = ("kitchen", "street", "garden", "office", "beach", "park", "hall", "bridge")

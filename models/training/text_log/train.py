@@ -23,8 +23,8 @@ from models import lora
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.scene_entry import SYSTEM
 from models.language.decoder import Decoder
-from models.language.rotary import apply_rotary
 from models.language.smollm2 import ChatModel, load, system_prompt
+from models.rotary import apply_rotary
 from models.training.process import lock_folder, training_steps
 from models.training.text_log.logs import SyntheticLog, make, prompt
 from models.training.text_log.score import validate

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from models.errors import WeightsError
 from models.language.decoder import RmsNorm
-from models.language.rotary import CosSin, apply_rotary
+from models.rotary import CosSin, apply_rotary, cos_sin_halves, frequencies
 
 MERGE = 2  # patches along each side of a cell
 THETA = 10_000.0
@@ -137,17 +137,15 @@ class QwenTower(nn.Module):
         return out
 
     def _cos_sin(self, rows: int, columns: int, like: Tensor) -> CosSin:
-        """Return the cos_sin of a picture's patches: half of each head by row, half by column."""
+        """Return the rotation of a picture's patches: half of each head by row, half by column."""
         half = self.config.width // self.config.heads // 2
-        steps = torch.arange(0, half, 2, dtype=torch.float64, device=like.device)
-        frequencies = THETA ** (-steps / half)
+        rates = frequencies(half, THETA, device=like.device)
         places = torch.cartesian_prod(
             torch.arange(MERGE * rows, device=like.device),
             torch.arange(MERGE * columns, device=like.device),
         ).view(1, MERGE * rows, MERGE * columns, 2)
-        angles = (_by_cell(places)[0, :, :, None] * frequencies).flatten(1)
-        both = torch.cat([angles, angles], -1)
-        return both.cos(), both.sin()
+        angles = (_by_cell(places)[0, :, :, None] * rates).flatten(1)
+        return cos_sin_halves(angles)
 
     def _mask(self, rows: int, columns: int, like: Tensor) -> Tensor:
         """Return which patches are in the same window, (patches, patches)."""

@@ -5,7 +5,7 @@ from torch import Tensor
 from models.generation.chunk_request import MAX_THINGS
 from models.generation.control import MAP_CHANNELS
 from models.generation.dit import Dit, KeysValues, per_latent
-from models.generation.rotary import angles, rotate
+from models.rotary import apply_rotary_pairs, grid_rotation
 from tests.models.generation import tiny
 
 CLOSE = 2e-6  # float32: sums over tokens in another order
@@ -115,13 +115,13 @@ def test_a_turn_keeps_lengths_and_depends_on_the_distance_only() -> None:
 
     def score(first: float, second: float) -> Tensor:
         return (
-            rotate(a, angles(torch.tensor([first]), 1, 1, 48))
-            @ rotate(b, angles(torch.tensor([second]), 1, 1, 48)).T
+            apply_rotary_pairs(a, grid_rotation(torch.tensor([first]), 1, 1, 48))
+            @ apply_rotary_pairs(b, grid_rotation(torch.tensor([second]), 1, 1, 48)).T
         )
 
     torch.testing.assert_close(score(0, 3), score(7, 10))
     assert not torch.allclose(score(0, 3), score(0, 4))
-    turned = rotate(a, angles(torch.tensor([5.0]), 1, 1, 48))
+    turned = apply_rotary_pairs(a, grid_rotation(torch.tensor([5.0]), 1, 1, 48))
     torch.testing.assert_close(turned.norm(), a.norm())
 
 

@@ -14,7 +14,7 @@ from models.language.attention import (
     merge_parts,
     sliding_window_attention,
 )
-from models.language.rotary import RotaryEmbedding, apply_rotary
+from models.rotary import RotaryEmbedding, apply_rotary
 from tests.models.language import plain
 
 WIDTH = 8

@@ -11,12 +11,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from models.errors import EmptyMemoryError, StoreError
 from models.language.attention import causal_attention
 from models.language.kv_cache import kv_bytes
-from models.language.rotary import apply_rotary
 from models.memory.kv_store.tiers import open_store
 from models.memory.prefill import RekvState
 from models.memory.rekv import Frame, Rekv, RekvConfig
 from models.memory.research.eviction import KMeans
 from models.memory.retrieved_context import RetrievedContext
+from models.rotary import apply_rotary
 from tests.models.language import plain
 from tests.models.memory.made import OPENING, QUESTION, TINY, TOKENS, decoder, frames
 

@@ -3,10 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests.event_loop import LIMIT, slow_callbacks
 from web.config import Settings, read_settings
 from web.model_loading import LoadedModels, load_models
+
+# A busy machine is no failure.
+hypothesis_settings.register_profile(
+    "eyeline", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("eyeline")
 
 
 @pytest.fixture(autouse=True)

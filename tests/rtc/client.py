@@ -32,11 +32,11 @@ from media.frames import AudioChunk, VideoFrame
 from rtc.aiortc_patches import ice_connection, transports
 from rtc.peer import Peer, PeerLimits
 from tests.paths import SAMPLE
+from tests.patience import PATIENCE
 
 CLIP = SAMPLE
 RATE = 48_000
 PACKET = 960  # samples: 20 ms
-TIMEOUT = 20.0  # seconds after which a test that waits for the network has failed
 
 
 @lru_cache(maxsize=1)
@@ -172,7 +172,7 @@ async def connected(
 ) -> AsyncIterator[Peer]:
     """Connect `client` to a new peer; afterwards close both, and check that nothing is left."""
     before = asyncio.all_tasks()
-    async with asyncio.timeout(TIMEOUT):
+    async with asyncio.timeout(PATIENCE):
         peer = await Peer.accept(
             offer or await create_offer(client), clock=LiveClock(), limits=limits
         )

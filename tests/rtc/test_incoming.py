@@ -43,7 +43,7 @@ def test_a_lost_packet_leaves_a_gap_of_its_length() -> None:
 
 
 @given(st.sets(st.integers(0, 99), min_size=1).map(sorted))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_packets_around_lost_ones_keep_their_position(numbers: list[int]) -> None:
     chunks = receive_packets(numbers)
     assert sum(len(chunk.samples) for chunk in chunks) == 320 * len(numbers)

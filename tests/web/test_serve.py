@@ -8,8 +8,7 @@ import sys
 import pytest
 
 from tests.paths import ROOT
-
-PATIENCE = 60  # seconds after which the process is taken to hang
+from tests.patience import PATIENCE
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])

@@ -33,7 +33,7 @@ def tone(hz: float, rate: int, seconds: float = 0.5) -> Samples:
     channels=st.sampled_from([1, 2]),
     cuts=st.lists(st.integers(0, 4_000), max_size=12).map(sorted),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_bytes_may_be_cut_anywhere(encoding: PcmEncoding, channels: int, cuts: list[int]) -> None:
     decoder = PcmDecoder(encoding, 8_000, 16_000, channels)
     data = encode_pcm(NOISE[:1_000], encoding)

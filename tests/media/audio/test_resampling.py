@@ -27,7 +27,7 @@ def tone(hz: float, rate: int, seconds: float = 0.5) -> Samples:
     rates=st.tuples(st.sampled_from(RATES), st.sampled_from([16_000, 24_000, 48_000])),
     cuts=st.lists(st.integers(0, len(NOISE)), max_size=12).map(sorted),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_chunking_gives_the_same_samples(rates: tuple[int, int], cuts: list[int]) -> None:
     resampler = Resampler(*rates)
     parts = resample(resampler, NOISE, cuts)
@@ -38,7 +38,7 @@ def test_any_chunking_gives_the_same_samples(rates: tuple[int, int], cuts: list[
     rate=st.sampled_from(RATES),
     cut=st.integers(0, len(NOISE)),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_later_input_never_changes_earlier_output(rate: int, cut: int) -> None:
     resampler = Resampler(rate, 16_000)
     changed = np.concatenate([NOISE[:cut], -NOISE[cut:]])
@@ -86,7 +86,6 @@ def test_an_hour_of_packets_ends_on_the_exact_sample() -> None:
 
 
 @given(st.integers(0, 5_000), st.sampled_from(RATES))
-@settings(deadline=None)
 def test_a_stream_has_exactly_its_share_of_samples(count: int, rate: int) -> None:
     made = resample(Resampler(rate, 16_000), NOISE[:count])
     assert len(made) == math.ceil(count * 16_000 / rate)

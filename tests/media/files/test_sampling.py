@@ -96,7 +96,7 @@ def test_parallel_equals_sequential_decoding_for_real_clips(path: Path, threads:
     assert_same(in_parallel(path, 0.5, threads=threads), sequentially(path, 0.5))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     steps=st.lists(st.integers(20, 400), min_size=8, max_size=60),
     start=st.sampled_from([0, 40, 700, 100_000]),
@@ -144,7 +144,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     }
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(kept=st.floats(0.2, 0.999), name=st.sampled_from(["a.mkv", "a.ts", "a.webm"]))
 def test_a_file_cut_short_anywhere_gives_what_is_left(
     videos: dict[str, bytes], kept: float, name: str

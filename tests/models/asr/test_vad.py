@@ -27,7 +27,7 @@ def test_speech_is_told_from_silence_and_from_a_tone(vad: SileroVad, jfk: Clip) 
 
 
 @given(cuts=st.lists(st.integers(0, 8000), max_size=10).map(sorted))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_any_chunking_gives_the_same_probabilities(
     cuts: list[int], vad: SileroVad, jfk: Clip
 ) -> None:

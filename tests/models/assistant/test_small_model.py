@@ -84,7 +84,7 @@ def test_a_person_who_comes_in_makes_a_new_moment() -> None:
     assert people == [(0.0, 0), (1.0, 0), (2.0, 1)]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.sampled_from([CUP, DOG, BALL]), min_size=1, max_size=25))
 def test_first_and_last_time_of_every_thing_can_be_told(shown: list[int]) -> None:
     watcher = model()

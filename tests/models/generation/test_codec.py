@@ -15,7 +15,7 @@ def clip(latents: int, seed: int = 0) -> torch.Tensor:
 
 
 @torch.no_grad()
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(cuts=st.lists(st.integers(1, 5), max_size=4, unique=True).map(sorted))
 def test_decoding_in_any_pieces_is_decoding_the_whole(cuts: list[int]) -> None:
     codec = tiny.codec()

@@ -15,7 +15,6 @@ from tests.models.generation.exported import Call, session_of
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),  # the exporter takes its time on a busy machine
     pytest.mark.filterwarnings("ignore"),  # the exporter's own
 ]
 

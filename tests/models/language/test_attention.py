@@ -86,7 +86,7 @@ def test_a_part_on_a_gpu_is_that_of_the_plain_sums(dtype: torch.dtype) -> None:
         torch.testing.assert_close(found, expected.to(found.dtype), atol=0.05, rtol=0.02)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cuts=st.lists(st.integers(0, 9), max_size=3).map(sorted))
 def test_parts_joined_are_one_softmax_over_all_keys(cuts: list[int]) -> None:
     query, key, value = (
@@ -116,7 +116,7 @@ def test_causal_attention_sees_up_to_each_query(count: int) -> None:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     window=st.integers(1, 30),
     count=st.integers(1, 12),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -16,7 +16,6 @@ from models.vision.efficientnet import FILE, EfficientNet, SamePaddingConv2d, lo
 from tests.models.packaged import folder
 
 
-@settings(deadline=None)
 @given(st.integers(4, 20), st.sampled_from([1, 3, 5]), st.sampled_from([1, 2]))
 def test_padding_is_that_of_tensorflow(size: int, kernel: int, stride: int) -> None:
     """`SAME` there: ceil(size / stride) outputs, and the odd pixel goes after."""

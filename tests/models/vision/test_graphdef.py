@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import WeightsError
@@ -33,7 +33,6 @@ def constant(name: str, values: np.ndarray, *, packed: bool = False, kind: int =
     return field(1, field(1, name.encode()) + field(2, b"Const") + field(5, attribute))
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 4), max_size=3), st.booleans())
 def test_constants_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, shape: list[int], packed: bool

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import WeightsError
@@ -28,7 +28,6 @@ def test_there_are_as_many_anchors_as_scores() -> None:
     assert len(anchors()) == len(differences) == len(scores) == 1917  # Liu et al., at 300 pixels
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1916))
 def test_no_difference_is_the_anchor_itself(index: int) -> None:
     around = anchors()[index : index + 1]

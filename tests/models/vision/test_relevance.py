@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -53,7 +53,6 @@ def test_a_person_matters_besides_the_thing() -> None:
     assert float(shown[0, 5]) == 0.0
 
 
-@settings(deadline=None)
 @given(EDGES, EDGES)
 def test_a_box_covers_as_much_of_the_map_as_of_the_picture(
     across: list[float], down: list[float]

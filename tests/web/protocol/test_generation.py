@@ -299,7 +299,7 @@ TYPES = ["eyeline.prompt.set", "eyeline.track.append", "eyeline.track.clear"]
 
 
 @given(type=st.sampled_from([*TYPES, "eyeline.generation.update"]), fields=FIELDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_whatever_comes_the_session_lives_on(type: str, fields: dict[str, Any]) -> None:
     client = talk()
     client.send(json.dumps({**fields, "type": type}))

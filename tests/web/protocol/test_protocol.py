@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from media.audio.pcm import encode_pcm
@@ -184,7 +184,6 @@ def test_a_final_pass_that_corrects_stable_words_wins_without_a_false_delta() ->
     assert talk.last(f"{transcription}.completed")["transcript"] == "there"
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3)), max_size=8))
 def test_the_deltas_of_growing_captions_always_join_to_the_transcript(
     passes: list[tuple[int, int]],
@@ -636,7 +635,6 @@ def test_a_failed_session_says_what_never_comes() -> None:
     ]
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.binary(max_size=400), max_size=8))
 def test_sound_may_be_cut_anywhere(parts: list[bytes]) -> None:
     whole, cut = Talk(), Talk()
@@ -653,7 +651,6 @@ def test_sound_may_be_cut_anywhere(parts: list[bytes]) -> None:
     np.testing.assert_array_equal(heard[0], heard[1])
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(
     st.lists(
         st.sampled_from(

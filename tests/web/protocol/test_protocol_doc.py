@@ -11,7 +11,7 @@ from tests.web.openai_sdk import MODELS, check
 from web.protocol.messages import TYPES, parse
 from web.realtime import calls
 from web.realtime import websocket as realtime
-from web.rest import chat, rest, speech, transcriptions
+from web.rest import chat, credentials, service_info, sessions, speech, transcriptions
 
 DOCUMENT = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 EXAMPLES: list[dict[str, Any]] = [
@@ -39,7 +39,8 @@ def test_every_server_event_has_an_example_that_the_sdk_takes() -> None:
 
 
 def test_every_route_is_in_the_document() -> None:
-    for part in (realtime, calls, rest, chat, speech, transcriptions):
+    rest = (chat, credentials, service_info, sessions, speech, transcriptions)
+    for part in (realtime, calls, *rest):
         for route in part.router.routes:
             assert isinstance(route, APIRoute | APIWebSocketRoute)
             path = route.path.replace("/hangup", "").replace(".{format}", ".vtt")

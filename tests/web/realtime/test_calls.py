@@ -18,13 +18,13 @@ from media.audio.pcm import samples_from_av, samples_to_av
 from media.pipeline.models import GenerationService, GenerationSlots
 from media.worker import Worker
 from tests.media.pipeline.generation.painting import ScriptedPainter
+from tests.patience import PATIENCE
 from tests.web.openai_sdk import check
 from tests.web.served import Served, scripted_models, served
 from web.config import Settings
 
 pytestmark = pytest.mark.slow
 
-TIMEOUT = 30.0  # seconds after which a test gives up
 RATE = 48_000
 PACKET = 960  # samples: 20 ms
 
@@ -116,7 +116,7 @@ class Caller:
 
     async def until(self, type: str) -> dict[str, Any]:
         """Return the last event of `type`, once there is one."""
-        async with asyncio.timeout(TIMEOUT), self._came:
+        async with asyncio.timeout(PATIENCE), self._came:
             await self._came.wait_for(lambda: any(e["type"] == type for e in self.events))
         return [event for event in self.events if event["type"] == type][-1]
 
@@ -145,7 +145,7 @@ async def calling(
         caller.location = answer.headers["location"]
         description = RTCSessionDescription(answer.text, "answer")
         await caller.connection.setRemoteDescription(description)
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(PATIENCE):
             await caller.opened.wait()
         yield caller
         check(caller.events)
@@ -161,7 +161,7 @@ async def alive(service: Served) -> int:
 
 async def nobody_left(service: Served) -> None:
     """Return once no session is alive; asks the service again and again."""
-    async with asyncio.timeout(TIMEOUT):
+    async with asyncio.timeout(PATIENCE):
         while await alive(service):
             pass
 
@@ -174,7 +174,7 @@ async def test_a_call_hears_shows_the_picture_back_and_answers_aloud(service: Se
         done = await caller.until("conversation.item.input_audio_transcription.completed")
         assert done["transcript"].startswith("one two three")
         await caller.until("output_audio_buffer.started")
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(PATIENCE):
             picture = await caller.tracks["video"].recv()
             loudest = 0.0
             while loudest < 0.1:
@@ -268,7 +268,7 @@ async def test_whip_takes_a_publisher_and_keeps_its_captions(service: Served) ->
     connection = RTCPeerConnection()
     try:
         connection.addTransceiver(Sound(1.5), direction="sendonly")
-        async with httpx.AsyncClient(base_url=service.http, timeout=TIMEOUT) as web:
+        async with httpx.AsyncClient(base_url=service.http, timeout=PATIENCE) as web:
             options = await web.options("/whip")
             assert options.headers["accept-post"] == "application/sdp"
             headers = {"Content-Type": "application/sdp"}
@@ -315,7 +315,7 @@ async def test_the_service_ends_while_a_call_is_live() -> None:
         async with calling(service, Sound(5.0), Picture()) as caller:
             await caller.until("input_audio_buffer.speech_started")
             stack.close()
-            async with asyncio.timeout(TIMEOUT):
+            async with asyncio.timeout(PATIENCE):
                 await caller.closed.wait()
 
 
@@ -327,7 +327,7 @@ async def test_a_call_shows_what_is_drawn_instead_of_the_camera_and_the_camera_a
 
         async def shown(green: int) -> av.VideoFrame:
             """Return the first picture that is about so green in the middle."""
-            async with asyncio.timeout(TIMEOUT):
+            async with asyncio.timeout(PATIENCE):
                 while True:
                     frame = await caller.tracks["video"].recv()
                     assert isinstance(frame, av.VideoFrame)

@@ -18,11 +18,10 @@ from media.audio import g711
 from media.events import ListeningConfig
 from media.frames import AudioChunk
 from media.recording.reader import read_items
+from tests.patience import PATIENCE
 from tests.web.openai_sdk import check
 from tests.web.served import BrokenRecognizer, Served, scripted_models, served, speech
 from web.config import Settings
-
-TIMEOUT = 30.0  # seconds after which a test gives up
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ class Client:
         await self.connection.send(json.dumps({"type": type, **fields}))
 
     async def until(self, type: str) -> dict[str, Any]:
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 event: dict[str, Any] = json.loads(await self.connection.recv())
                 self.events.append(event)
@@ -52,7 +51,7 @@ class Client:
 
     async def ended(self) -> tuple[int, str]:
         """Return the code and reason with which the server closes."""
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(PATIENCE):
             try:
                 while True:
                     self.events.append(json.loads(await self.connection.recv()))
@@ -84,7 +83,7 @@ async def live(service: Served) -> int:
 
 async def fewer_than(count: int, service: Served) -> None:
     """Return once less than `count` sessions are alive; asks the service again and again."""
-    async with asyncio.timeout(TIMEOUT):
+    async with asyncio.timeout(PATIENCE):
         while await live(service) >= count:
             pass
 
@@ -233,7 +232,7 @@ async def test_the_captions_of_a_session_stay_for_download_after_its_end(service
         await client.append(speech(1.0) + speech(1.0, loud=False))
         await client.until("conversation.item.input_audio_transcription.completed")
     id = created["session"]["id"]
-    async with httpx.AsyncClient(base_url=service.http) as web, asyncio.timeout(TIMEOUT):
+    async with httpx.AsyncClient(base_url=service.http) as web, asyncio.timeout(PATIENCE):
         vtt = (await web.get(f"/sessions/{id}/captions.vtt")).text
         srt = (await web.get(f"/sessions/{id}/captions.srt")).text
         cues = (await web.get(f"/sessions/{id}/captions.json")).json()
@@ -255,7 +254,7 @@ async def test_live_captions_reach_a_follower_while_the_session_goes_on(service:
     async with talk(service, "?intent=transcription") as client:
         id = (await client.until("session.created"))["session"]["id"]
         async with (
-            asyncio.timeout(TIMEOUT),
+            asyncio.timeout(PATIENCE),
             httpx.AsyncClient(base_url=service.http) as web,
             web.stream("GET", f"/sessions/{id}/captions") as stream,
         ):

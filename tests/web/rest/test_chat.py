@@ -19,12 +19,12 @@ from PIL import Image
 from websockets.asyncio.client import ClientConnection, connect
 
 from media.worker import Worker
+from tests.patience import PATIENCE
 from tests.web.assistants import PROMPT_TOKENS, KeepingAssistant, ThinkingAssistant
 from tests.web.served import Served, scripted_models, served
 from web.config import Settings
 from web.rest.answers import NO_INPUT
 
-TIMEOUT = 30.0  # seconds after which a test gives up
 LARGEST = 300_000  # bytes of a request here
 
 Fields = dict[str, Any]
@@ -63,7 +63,7 @@ def ask(client: OpenAI, *messages: Any, **options: Any) -> Any:
 
 
 def posted(service: Served, **body: Any) -> httpx.Response:
-    return httpx.post(f"{service.http}/v1/chat/completions", json=body, timeout=TIMEOUT)
+    return httpx.post(f"{service.http}/v1/chat/completions", json=body, timeout=PATIENCE)
 
 
 class Stream:
@@ -81,7 +81,7 @@ class Stream:
         await self.until("eyeline.memory.moment")
 
     async def until(self, type: str) -> Fields:
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 event: Fields = json.loads(await self.connection.recv())
                 self.events.append(event)
@@ -98,7 +98,7 @@ async def streaming(service: Served) -> AsyncIterator[Stream]:
 
 async def over(service: Served, id: str) -> None:
     """Return once session `id` has ended."""
-    async with asyncio.timeout(TIMEOUT), httpx.AsyncClient() as client:
+    async with asyncio.timeout(PATIENCE), httpx.AsyncClient() as client:
         while True:
             answer = await client.get(f"{service.http}/sessions/{id}")
             if answer.json()["state"] == "ended":
@@ -272,7 +272,7 @@ def test_what_cannot_be_met_is_refused_by_name(
 @pytest.mark.parametrize("body", ["", "hello", "[]", "[" * 50_000, "\xff"])
 def test_a_body_that_is_no_object_is_refused(service: Served, body: str) -> None:
     url = f"{service.http}/v1/chat/completions"
-    answer = httpx.post(url, content=body.encode("latin-1"), timeout=TIMEOUT)
+    answer = httpx.post(url, content=body.encode("latin-1"), timeout=PATIENCE)
     assert answer.status_code == 400
     assert answer.json()["detail"]
 
@@ -398,14 +398,14 @@ async def started(watcher: ThinkingAssistant) -> None:
     """Return once one more answer is being thought."""
     waiting = Worker("waiting")
     try:
-        assert await waiting.run(watcher.started.acquire, timeout=TIMEOUT)
+        assert await waiting.run(watcher.started.acquire, timeout=PATIENCE)
     finally:
         waiting.close()
 
 
 async def free(service: Served) -> bool:
     """Tell whether one more question may be asked: one without a word is refused otherwise."""
-    async with httpx.AsyncClient(timeout=TIMEOUT) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
         answer = await client.post(f"{service.http}/v1/chat/completions", json={})
     assert answer.status_code in (400, 429)
     return answer.status_code == 400
@@ -418,14 +418,14 @@ async def test_a_client_that_leaves_stops_the_work(
     service, watcher = thinking
     body = {"messages": [shown("hm", picture())], "stream": streamed}
     url = f"{service.http}/v1/chat/completions"
-    async with httpx.AsyncClient(timeout=TIMEOUT) as client, asyncio.TaskGroup() as tasks:
+    async with httpx.AsyncClient(timeout=PATIENCE) as client, asyncio.TaskGroup() as tasks:
         asked = [tasks.create_task(client.post(url, json=body)) for _ in "ab"]
         for _ in asked:
             await started(watcher)
         assert not await free(service)
         for task in asked:
             task.cancel()  # closes its connection
-    async with asyncio.timeout(TIMEOUT):
+    async with asyncio.timeout(PATIENCE):
         while not await free(service):
             pass
 
@@ -436,7 +436,7 @@ async def test_a_client_that_leaves_stops_a_live_session_s_answer(
     service, watcher = thinking
     body = {"messages": [{"role": "user", "content": "what?"}], "stream": True}
     url = f"{service.http}/v1/chat/completions"
-    async with streaming(service) as stream, httpx.AsyncClient(timeout=TIMEOUT) as client:
+    async with streaming(service) as stream, httpx.AsyncClient(timeout=PATIENCE) as client:
         asked = {**body, "metadata": {"session_id": stream.id}}
         for _ in range(2):  # a session answers one after the other: the first was stopped
             async with client.stream("POST", url, json=asked) as answer:
@@ -451,7 +451,7 @@ async def test_more_questions_than_may_be_are_sent_away_until_there_is_room(
     service, watcher = thinking
     body = {"messages": [shown("hm", picture())]}
     url = f"{service.http}/v1/chat/completions"
-    async with httpx.AsyncClient(timeout=TIMEOUT) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
         async with asyncio.TaskGroup() as tasks:
             asked = [tasks.create_task(client.post(url, json=body)) for _ in "ab"]
             for _ in asked:
@@ -471,7 +471,7 @@ async def test_a_hundred_questions_at_once_are_answered_or_sent_away(service: Se
     url = f"{service.http}/v1/chat/completions"
     body = {"messages": [shown("hm", picture())]}
     limits = httpx.Limits(max_connections=100)
-    async with httpx.AsyncClient(timeout=TIMEOUT, limits=limits) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE, limits=limits) as client:
         async with asyncio.TaskGroup() as tasks:
             asked = [tasks.create_task(client.post(url, json=body)) for _ in range(100)]
         answers = [task.result() for task in asked]
@@ -503,7 +503,7 @@ async def test_a_session_that_ends_meanwhile_says_so(
 async def test_the_service_ends_though_it_thinks_and_the_stream_says_so() -> None:
     watcher = ThinkingAssistant()
     body = {"messages": [shown("hm", picture())], "stream": True}
-    async with httpx.AsyncClient(timeout=TIMEOUT) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
         with scripted_models(assistant=watcher) as models, served(Settings(), models) as service:
             url = f"{service.http}/v1/chat/completions"
             request = client.build_request("POST", url, json=body)

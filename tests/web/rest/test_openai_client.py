@@ -19,6 +19,7 @@ from media.audio.resampling import Resampler
 from media.files.decoding import decode_audio
 from media.frames import SAMPLE_RATE
 from tests.paths import SPEECH
+from tests.patience import PATIENCE
 from tests.web.openai_sdk import check
 from tests.web.served import Served, served
 from web.config import Settings
@@ -26,7 +27,6 @@ from web.model_loading import LoadedModels
 
 pytestmark = pytest.mark.slow
 
-TIMEOUT = 90.0  # seconds after which a test gives up
 CLIP = SPEECH / "LJ001-0006.flac"
 SAID = "fine typography"
 PICTURE = Path(gradio.__file__).parent / "media_assets" / "images" / "cheetah1.jpg"
@@ -59,7 +59,7 @@ class Heard:
         self.events: list[dict[str, Any]] = []
 
     async def until(self, type: str) -> dict[str, Any]:
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 event = (await self.connection.recv()).model_dump()
                 self.events.append(event)
@@ -165,7 +165,7 @@ async def shown(service: Served, question: str, **options: Any) -> ChatCompletio
     messages: Any = [{"role": "user", "content": content}]
     async with AsyncOpenAI(api_key="any", base_url=f"{service.http}/v1", max_retries=0) as client:
         made: ChatCompletion = await client.chat.completions.create(
-            model="gpt-4o", messages=messages, timeout=TIMEOUT, **options
+            model="gpt-4o", messages=messages, timeout=PATIENCE, **options
         )
     return made
 

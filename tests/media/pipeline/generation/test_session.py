@@ -136,7 +136,7 @@ CONTROLS = st.lists(
 
 
 @given(controls=CONTROLS, cut=st.floats(0, 2))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_later_controls_never_change_earlier_pictures_and_a_replay_is_the_same(
     controls: list[GenerationInput], cut: float
 ) -> None:

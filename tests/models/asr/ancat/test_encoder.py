@@ -24,7 +24,7 @@ def pieces(mel: Tensor, cuts: list[int]) -> list[Tensor]:
     return [torch.as_tensor(p) for p in torch.tensor_split(mel[0], sorted(cuts), dim=1)]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     mode=st.sampled_from(STREAMED),
     seed=st.integers(0, 30),

@@ -129,7 +129,7 @@ def test_the_mask_is_the_past_and_the_gates_and_no_frame_beyond_the_end() -> Non
     assert mask.tolist() == wanted
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 50), mode=st.sampled_from(["causal", "fixed", "adaptive"]))
 def test_sound_after_a_frames_arrival_never_changes_it(seed: int, mode: Mode) -> None:
     model = tiny_ancat(mode, seed)

@@ -53,7 +53,7 @@ def committed(updates: list[TranscriptUpdate]) -> str:
     return join_words([word for one in updates for word in one.committed])
 
 
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(
     seed=st.integers(0, 20),
     cuts=st.lists(st.integers(0, RATE), max_size=8).map(sorted),

@@ -35,7 +35,7 @@ def drawn(seed: int, batch: int, time: int, most: int, units: int) -> tuple[Tens
     return scores, labels
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 1000),
     sizes=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 5)), min_size=1, max_size=4),

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -46,7 +46,6 @@ def streamed(mel: Tensor, blocks: BlockSizes, cuts: list[int]) -> Tensor:
     return torch.cat([*done, *encoder.flush(state)])
 
 
-@settings(deadline=None)
 @given(blocks=SIZES, cuts=st.lists(st.integers(0, 101), max_size=9).map(sorted))
 def test_streamed_equals_masked_offline_however_it_is_cut(
     blocks: BlockSizes, cuts: list[int]
@@ -72,7 +71,6 @@ def test_a_mask_without_blocks_is_the_published_encoder() -> None:
 
 
 @given(st.integers(0, 100), SIZES)
-@settings(deadline=None)
 def test_later_sound_never_changes_earlier_frames(changed: int, blocks: BlockSizes) -> None:
     other = MEL.clone()
     other[:, changed:] += 1.0

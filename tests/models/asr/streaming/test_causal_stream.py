@@ -17,7 +17,6 @@ RNG = np.random.default_rng(11)
 GATES = np.repeat(RNG.random(40) < 0.7, RATE // 8)
 SOUND = (RNG.standard_normal(5 * RATE) * 0.1 * GATES).astype(np.float32)
 ROOMY = settings(
-    deadline=None,
     max_examples=8,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -35,7 +35,7 @@ def test_an_untrained_network_says_enough_to_test_with(whole: list[TranscriptUpd
 
 @given(cuts=st.lists(st.integers(0, len(SOUND)), max_size=8).map(sorted))
 @example(cuts=[16_000])  # sound beyond the place that is listened to must not count
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_any_chunking_gives_the_same_words(
     cuts: list[int], quick: LocalAgreement, whole: list[TranscriptUpdate]
 ) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.asr.streaming.running_mel import MIN_PEAK, RunningMel, running_log_mel
@@ -13,7 +13,6 @@ RNG = np.random.default_rng(3)
 SOUND = (RNG.standard_normal(16_000) * np.linspace(0.001, 0.3, 16_000)).astype(np.float32)
 
 
-@settings(deadline=None)
 @given(cuts=st.lists(st.integers(0, len(SOUND)), max_size=12).map(sorted))
 def test_any_chunking_gives_the_same_frames(cuts: list[int]) -> None:
     parts = list(run(RunningMel(), np.split(SOUND, cuts)))

@@ -41,7 +41,7 @@ def path_sum(gain: NDArray[np.float32], starts: NDArray[np.int64]) -> float:
 
 
 @given(seed=st.integers(0, 1000), rows=st.integers(1, 6), frames=st.integers(6, 20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_path_is_monotone_and_no_other_is_better(seed: int, rows: int, frames: int) -> None:
     gain = np.random.default_rng(seed).standard_normal((rows, frames)).astype(np.float32)
     starts = token_starts(gain)

@@ -25,7 +25,7 @@ def plain(
 
 
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_draft_and_any_forced_beginning_gives_the_plain_result(
     data: st.DataObject, random_recognizer: WhisperModel
 ) -> None:

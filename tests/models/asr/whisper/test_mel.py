@@ -30,7 +30,7 @@ def test_a_tone_is_loudest_in_its_own_band() -> None:
 
 
 @given(cuts=CUTS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_any_chunking_gives_the_frames_of_the_whole(cuts: list[int]) -> None:
     frames = torch.stack(list(run(StreamingMel(), np.split(SOUND, cuts))))
     assert len(frames) == len(SOUND) // HOP

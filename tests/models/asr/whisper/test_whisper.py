@@ -13,7 +13,7 @@ TOKENS = torch.randint(0, SMALL.vocabulary, (1, 20), generator=torch.Generator()
 
 
 @given(cuts=st.lists(st.integers(1, 19), max_size=6, unique=True).map(sorted))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_decoding_with_the_cache_equals_decoding_at_once(cuts: list[int]) -> None:
     state, parts = SOUND, []
     for piece in TOKENS.tensor_split(cuts, dim=1):

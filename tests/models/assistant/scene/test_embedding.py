@@ -1,7 +1,7 @@
 """Pseudo-words: words where the eyes are sure, mixtures where they are not."""
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.assistant.scene.embedding import NOTHING, embed, mixture
@@ -52,7 +52,6 @@ def test_where_a_shorter_name_has_no_token_the_others_fill_its_share() -> None:
     torch.testing.assert_close(mixed[3:], bottle[3:])
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1e6))
 def test_a_clock_says_the_second_that_was_meant(time: float) -> None:
     parts = [int(part) for part in format_time(time).split(":")]

@@ -4,7 +4,7 @@ import itertools
 import random
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.assistant.scene.novelty import (
@@ -85,7 +85,6 @@ def test_an_hour_of_flicker_is_remembered_no_more_than_now_and_then() -> None:
         assert count >= 3600 / EVERY
 
 
-@settings(deadline=None)
 @given(SHOWN)
 def test_looks_are_remembered_in_order_of_time_and_no_longer_apart_than_every(
     shown: list[tuple[str, float]],
@@ -99,7 +98,6 @@ def test_looks_are_remembered_in_order_of_time_and_no_longer_apart_than_every(
     assert not looks or (times[0], times[-1]) == (0.0, looks[-1].scene.time)
 
 
-@settings(deadline=None)
 @given(SHOWN, st.integers(0, 40))
 def test_later_looks_change_nothing_that_was_remembered_before(
     shown: list[tuple[str, float]], cut: int

@@ -1,7 +1,7 @@
 """What is taken from the diary for a question, and what never is."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.assistant.scene.query_parsing import ParsedQuery, parse_query
@@ -37,7 +37,6 @@ def entries(things: list[tuple[str, int]]) -> list[LoggedEntry]:
     return made
 
 
-@settings(deadline=None)
 @given(THINGS, st.integers(1, 12), st.sampled_from(["Where is my cup?", "Who is there?", "Hm?"]))
 def test_what_is_chosen_is_in_order_of_time_and_not_too_much(
     things: list[tuple[str, int]], count: int, question: str
@@ -49,7 +48,6 @@ def test_what_is_chosen_is_in_order_of_time_and_not_too_much(
     assert not things or chosen[-1].scene.time == len(things) - 1  # the newest, always
 
 
-@settings(deadline=None)
 @given(THINGS, st.integers(8, 12))
 def test_first_and_last_sight_of_what_is_asked_about_are_among_them(
     things: list[tuple[str, int]], count: int
@@ -172,7 +170,6 @@ def test_what_is_taken_for_granted_is_found_though_it_was_hardly_seen() -> None:
     assert (better.first, better.now) == (2.0, True)
 
 
-@settings(deadline=None)
 @given(THINGS, st.sampled_from(["cup", "dog", "ball", "clock"]))
 def test_a_search_is_that_of_looking_at_every_entry(
     things: list[tuple[str, int]], name: str
@@ -185,7 +182,6 @@ def test_a_search_is_that_of_looking_at_every_entry(
         assert find.now == (places[-1] == len(things) - 1)
 
 
-@settings(deadline=None)
 @given(THINGS)
 def test_a_diary_is_read_back_as_it_was_written(things: list[tuple[str, int]]) -> None:
     written = entries(things)

@@ -27,7 +27,7 @@ def resumed(
     return out
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     sink=st.integers(0, 2),
     window=st.integers(0, 3),

@@ -15,7 +15,7 @@ from tests.models.generation import plain, tiny
 CLOSE = 2e-5  # float32: sums over tokens in another order
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     sink=st.integers(0, 2),
     window=st.integers(0, 3),

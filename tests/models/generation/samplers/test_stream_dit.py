@@ -41,7 +41,7 @@ def reference(
     return [chunk[0] for chunk in state]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     references=st.integers(0, 3),
     chunk=st.integers(1, 2),

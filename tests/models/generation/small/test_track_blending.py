@@ -61,7 +61,7 @@ PLANS = st.sampled_from([LEFT_RIGHT, STILL, plan_motion("a duck circling a car b
 
 
 @given(asked=st.lists(st.tuples(PLANS, st.booleans()), min_size=1, max_size=12))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_thing_jumps_when_prompts_change_and_tracks_end(
     asked: list[tuple[MotionPlan, bool]],
 ) -> None:

@@ -26,7 +26,7 @@ def at_once(z: Tensor) -> Tensor:
     return VAE.decoder.run(VAE.conv2(z * scale + mean), CausalCache(None))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(sizes=st.lists(st.integers(1, 3), min_size=1, max_size=4))
 @torch.no_grad()
 def test_latents_in_any_pieces_give_the_pictures_of_all_at_once(sizes: list[int]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import WeightsError
@@ -58,7 +58,6 @@ def test_metadata_of_every_kind_is_read_back(tmp_path: Path) -> None:
         file.number("name")
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_quantised_blocks_are_unpacked_weight_by_weight(data: st.DataObject) -> None:
     """Each type against its definition, written as a plain loop."""
@@ -122,7 +121,6 @@ def test_a_damaged_file_is_told_from_a_missing_one(
         read(tmp_path / "y.gguf")
 
 
-@settings(deadline=None)
 @given(cut=st.integers(0, 200))
 def test_a_file_cut_anywhere_is_an_error_and_never_half_read(
     tmp_path_factory: pytest.TempPathFactory, cut: int

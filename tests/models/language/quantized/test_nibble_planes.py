@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.language.quantized.gguf import BLOCK, UNPACK, Stored
@@ -21,7 +21,6 @@ def stored(kind: int, seed: int) -> Stored:
     return Stored(kind, (ROWS, COLUMNS), raw)
 
 
-@settings(deadline=None)
 @given(kind=st.sampled_from(sorted(PLANES)), seed=st.integers(0, 10_000))
 def test_planes_sum_to_the_unpacked_matrix(kind: int, seed: int) -> None:
     matrix = stored(kind, seed)

@@ -18,7 +18,7 @@ def session(graph: OnnxGraph) -> Any:  # onnxruntime has no annotations
     return onnxruntime.InferenceSession(graph.model(), options, providers=["CPUExecutionProvider"])
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(rows=st.integers(1, 300), width=st.integers(1, 200), out=st.integers(1, 300))
 def test_a_product_and_a_slope_are_those_of_numpy(rows: int, width: int, out: int) -> None:
     rng = np.random.default_rng(rows)

@@ -158,9 +158,7 @@ def readable(store: BlockStore) -> list[int]:
 
 
 @pytest.mark.parametrize("with_index", [True, False])
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_loses_one_block_at_most_and_says_which(
     tmp_path_factory: pytest.TempPathFactory, with_index: bool, place: float, bit: int

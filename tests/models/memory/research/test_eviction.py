@@ -146,7 +146,7 @@ def plain_k_means(vectors: Tensor, weights: Tensor, count: int, rounds: int) -> 
     return nearest
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 999), count=st.integers(2, 6), rounds=st.integers(0, 6))
 def test_k_means_is_lloyds_with_weights(seed: int, count: int, rounds: int) -> None:
     rng = torch.Generator().manual_seed(seed)

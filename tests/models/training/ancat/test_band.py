@@ -29,7 +29,7 @@ def whole_loss(transducer: Transducer, hidden: Tensor, text: Text) -> Tensor:
     return transducer_loss(transducer(hidden, labels).float(), labels, frames, counts)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 99), time=st.integers(4, 12), most=st.integers(1, 7))
 def test_a_band_of_all_letters_is_the_whole_lattice(seed: int, time: int, most: int) -> None:
     transducer, hidden, text = drawn(seed, time, most)
@@ -46,7 +46,7 @@ def test_a_band_of_all_letters_is_the_whole_lattice(seed: int, time: int, most: 
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     seed=st.integers(0, 99),
     time=st.integers(8, 20),

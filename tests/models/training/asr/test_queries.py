@@ -1,6 +1,6 @@
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -34,7 +34,6 @@ def queries(ends: list[int], frames: int = 60, seed: int = 0) -> Queries:
     )
 
 
-@settings(deadline=None)
 @given(
     ends=st.lists(st.integers(1, 80), max_size=12).map(sorted),
     frames=st.integers(1, 70),

@@ -1,7 +1,7 @@
 """Made-up logs: what they say is true of them."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.assistant.scene.scene_entry import format_time
@@ -16,14 +16,12 @@ def shown(log: SyntheticLog) -> set[str]:
     return {name for m in log.moments for name in (m.names[0][0], *m.others)}
 
 
-@settings(deadline=None)
 @given(NUMBERS)
 def test_a_log_is_a_function_of_its_number(number: int) -> None:
     assert make(number) == make(number)
     assert make(number) != make(number, validation=True)
 
 
-@settings(deadline=None)
 @given(NUMBERS)
 def test_names_kept_for_validation_are_in_no_training_log(number: int) -> None:
     names = {name for m in make(number).moments for name, _ in m.names}
@@ -39,7 +37,6 @@ def test_about_one_name_in_eight_is_kept_for_validation() -> None:
     assert not set(kept) & set(COMMON)
 
 
-@settings(deadline=None)
 @given(NUMBERS)
 def test_moments_are_in_order_of_time_and_shares_sum_to_one(number: int) -> None:
     log = make(number)
@@ -51,7 +48,6 @@ def test_moments_are_in_order_of_time_and_shares_sum_to_one(number: int) -> None
         assert moment.names[0][1] >= 0.5  # the likeliest is the one that is meant
 
 
-@settings(deadline=None)
 @given(NUMBERS)
 def test_what_is_denied_was_never_shown_and_what_is_affirmed_was(number: int) -> None:
     log = make(number)
@@ -65,7 +61,6 @@ def test_what_is_denied_was_never_shown_and_what_is_affirmed_was(number: int) ->
             assert any(name in turn.answer for name in shown(log) | candidates)
 
 
-@settings(deadline=None)
 @given(NUMBERS)
 def test_times_in_answers_are_times_of_moments(number: int) -> None:
     log = make(number)
@@ -75,7 +70,6 @@ def test_times_in_answers_are_times_of_moments(number: int) -> None:
         assert {word for word in words if ":" in word} <= known
 
 
-@settings(deadline=None)
 @given(NUMBERS)
 def test_the_later_of_two_things_is_said_to_come_last(number: int) -> None:
     log = make(number)

@@ -1,20 +1,20 @@
-"""What a session counts about itself, for whoever watches it."""
+"""Counters of a session, for monitoring."""
 
 from collections import deque
 from dataclasses import asdict, dataclass, field
 
-MAX_ARRIVALS = 512  # arrivals remembered: 10 s of sound in chunks of 20 ms
+MAX_ARRIVALS = 512  # 10 s of audio in chunks of 20 ms
 
 
 @dataclass(slots=True)
 class Counters:
-    """Numbers of one session since it began; `caption_lag` is in seconds, None before a caption.
+    """Counts since the start of a session; lags and delays are in seconds, None if not yet known.
 
-    The lag of a caption is the time from the arrival of the sound of its last word to the
-    moment the caption is sent, whatever clock the sender's sound keeps. `looks` of the frames
-    were looked at, and `remembered` moments came of them. `dropped_frames` were not shown again
-    because drawing was behind; that few of them are looked at is no loss. `drawn` pictures were
-    made by a model, and `draw_delay` is in seconds from the last control to one that follows it.
+    `caption_lag` is the time from the arrival of the audio of a caption's last word until the
+    caption is sent. `looks` counts analyzed frames, and `remembered` the moments stored from them.
+    `dropped_frames` were not returned to the client because the overlay was behind; frames that
+    are only skipped by the analysis do not count. `drawn` counts generated frames, and
+    `draw_delay` is the time from the last control to the first frame generated with it.
     """
 
     frames_in: int = 0
@@ -33,7 +33,7 @@ class Counters:
     )
 
     def audio_arrived(self, until: float, now: float) -> None:
-        """Note that sound up to media time `until` arrived at `now`."""
+        """Note that audio up to media time `until` arrived at `now`."""
         self._arrivals.append((until, now))
 
     def caption_sent(self, until: float, now: float) -> None:

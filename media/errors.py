@@ -1,8 +1,8 @@
 """Errors raised on purpose by media.
 
 MediaError
-  UnreadableMediaError   not a file that can be decoded, or nothing in it to decode
-  MediaTooLongError      longer than the caller allows
+  UnreadableMediaError   a file that cannot be decoded, or has no suitable stream
+  MediaTooLongError      a file longer than the limit
 """
 
 
@@ -11,7 +11,7 @@ class MediaError(Exception):
 
 
 class UnreadableMediaError(MediaError):
-    """A file is not there, is not media, or has no stream of the kind that was asked for."""
+    """A file is missing, is not media, or has no stream of the requested kind."""
 
 
 class MediaTooLongError(MediaError):

@@ -1,4 +1,4 @@
-"""What is said about media. Every time is media time: seconds since the session began."""
+"""Inputs and outputs of a session. All times are media time: seconds since the session started."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -22,12 +22,12 @@ class CaptionWord:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """Recognised speech of one turn; a later caption with the same `turn` replaces it.
+    """The transcript of one turn; a later caption with the same `turn` replaces it.
 
-    The first `stable` words stay until the `final` caption, which may correct them; after it
-    nothing changes. A final caption with no words says that the turn held no speech. `heard` is
-    the media time up to which sound had been heard when the caption was made:
-    `heard - words[-1].end` is the caption's delay without the time to compute it.
+    The first `stable` words stay the same until the `final` caption, which may correct them and is
+    the last. A final caption without words means that the turn had no speech. `heard` is the media
+    time up to which audio was transcribed: `heard - words[-1].end` is the caption's delay without
+    the time to compute it.
     """
 
     turn: int
@@ -45,7 +45,7 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted:
-    """Somebody began to speak at `time`."""
+    """Speech started at `time`."""
 
     turn: int
     time: float
@@ -53,10 +53,9 @@ class TurnStarted:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """The turn is over and its sound complete; its final caption follows.
+    """The turn ended; its final caption follows.
 
-    `detected` tells a turn that the voice activity detector ended from one that a client
-    committed.
+    `detected` is true if the voice activity detector ended it, and false if a client did.
     """
 
     turn: int
@@ -67,7 +66,7 @@ class TurnEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnDetection:
-    """When a turn begins and ends, by voice activity.
+    """When a turn starts and ends, by voice activity.
 
     `threshold` is the speech probability in (0, 1) that starts a turn; `silence` seconds
     without speech end it; `padding` seconds before its start belong to it.
@@ -80,11 +79,11 @@ class TurnDetection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListeningConfig:
-    """How to listen from now on: an input that takes effect where it stands in the stream.
+    """How to listen, from this position in the stream on.
 
-    Without `detection` all sound belongs to one turn until a `Commit`. With `respond` the
-    final caption of a turn becomes a `Question`; `interrupt` lets the start of a turn cancel
-    the answers in progress; `spoken` asks for those answers as speech too.
+    Without `detection` all audio belongs to one turn until a `Commit`. With `respond` the final
+    caption of a turn becomes a `Question`. With `interrupt` the start of a turn cancels answers in
+    progress. With `spoken` those answers are also sent as speech.
     """
 
     detection: TurnDetection | None = field(default_factory=TurnDetection)
@@ -95,19 +94,19 @@ class ListeningConfig:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """End the turn here, whatever the detector thinks."""
+    """End the turn here, regardless of the detector."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """Forget the sound of the turn in progress."""
+    """Discard the audio of the current turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question about what was seen up to `time`; `spoken` asks for speech beside the text.
+    """A question about the video up to `time`; with `spoken` it is also answered as speech.
 
-    With `pictures`, files of JPEG, PNG or WebP, it is about these instead.
+    With `pictures`, image files as JPEG, PNG or WebP, it is about these instead.
     """
 
     id: str
@@ -119,7 +118,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Say `text` as the answer `id`, without thinking: what a standing request asked for."""
+    """Send `text` as the answer `id` without asking a model: a standing request was met."""
 
     id: str
     text: str
@@ -130,7 +129,7 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Stop answering question `id`, or every question where it is None."""
+    """Stop answering question `id`, or all questions if it is None."""
 
     id: str | None = None
 
@@ -140,9 +139,9 @@ AnswerStatus = Literal["streaming", "completed", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A piece of the answer to question `id`; the last one has another status than streaming.
+    """A piece of the answer to question `id`; only the last has a status other than streaming.
 
-    `stand_in` says that no model answered.
+    `stand_in` means that a placeholder answered instead of a model.
     """
 
     id: str
@@ -154,9 +153,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speech:
-    """A piece of the answer to question `id` as sound; `chunk.start` counts from its beginning.
+    """A piece of the answer to question `id` as speech; `chunk.start` counts from its start.
 
-    The last one has no chunk and another status than streaming.
+    The last one has no chunk and a status other than streaming.
     """
 
     id: str
@@ -166,7 +165,7 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A moment went into memory; `picture` is a small JPEG file of it."""
+    """A moment was stored in memory; `picture` is a thumbnail of it as a JPEG file."""
 
     moment: Moment
     picture: bytes | None = field(compare=False, repr=False)
@@ -174,21 +173,21 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The moments that the answer to question `id` is made from, in order of time.
+    """The moments that the answer to question `id` is based on, in order of time.
 
-    `read` is how many tokens the model reads for it; 0 where no model is asked.
+    `prompt_tokens` is the number of tokens that the model reads, 0 without a model.
     """
 
     id: str
     moments: tuple[Moment, ...]
-    read: int = 0
+    prompt_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Relevance:
-    """How much each part of the picture at `time` matters: float32 (rows, columns) in [0, 1].
+    """The relevance of each part of the frame at `time`: float32 (rows, columns) in [0, 1].
 
-    `about` names what it was looked at for; it is empty where nobody asked.
+    `about` is the query that it is relevant to, or empty.
     """
 
     time: float
@@ -198,7 +197,7 @@ class Relevance:
 
 @dataclass(frozen=True, slots=True)
 class RequestMet:
-    """What the standing request `request` waits for has come; `text` says so."""
+    """The standing request `request` was met; `text` is the announcement."""
 
     request: str
     text: str
@@ -207,14 +206,14 @@ class RequestMet:
 
 @dataclass(frozen=True, slots=True)
 class StandingRequests:
-    """The requests that stand now, in the words in which they were made."""
+    """The current standing requests, in the user's words."""
 
     requests: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Degraded:
-    """Something does not work and the session goes on without it; `message` says what to do."""
+    """Something failed and the session continues without it; `message` says what to do."""
 
     message: str
 

@@ -1,4 +1,4 @@
-"""What is said about video that is drawn: how it is steered, and how it goes.
+"""Events of video generation: its controls and its status.
 
 Every `time` is media time: seconds since the session began.
 """
@@ -12,7 +12,7 @@ SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 
 @dataclass(frozen=True, slots=True)
 class PromptChange:
-    """Draw this from now on: texts with their weights, one or several that are blended."""
+    """Generate this from now on: one text, or several that are blended, with their weights."""
 
     parts: tuple[tuple[str, float], ...]
     time: float
@@ -20,10 +20,10 @@ class PromptChange:
 
 @dataclass(frozen=True, slots=True)
 class TrackPoints:
-    """Thing number `thing` of the prompt goes on along `points`: x and y in [0, 1].
+    """Move object number `thing` of the prompt along `points`, x and y in [0, 1].
 
-    `times` are seconds of what is drawn since the thing's first timed point; without, a hand
-    moves it, and the points are gone through as soon as they are there.
+    `times` are seconds of generated video since the object's first timed point. Without times the
+    points are followed as they arrive, as from a pointer.
     """
 
     thing: int
@@ -34,7 +34,7 @@ class TrackPoints:
 
 @dataclass(frozen=True, slots=True)
 class ClearTrack:
-    """Forget where `thing` was to go, or all things where it is None."""
+    """Delete the track of object `thing`, or all tracks if it is None."""
 
     thing: int | None
     time: float
@@ -42,11 +42,11 @@ class ClearTrack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationConfig:
-    """How to draw from now on; `steps` None is the sampler's own number.
+    """How to generate from now on; with `steps` None the sampler's default is used.
 
-    With `camera` drawing starts from the pictures that come in, up to noise `strength` in [0, 1].
-    `pictures` asks for each picture as a `Picture`. With `again` it begins anew, and with `once`
-    a paused drawing makes one chunk more.
+    With `camera` generation starts from the incoming frames, with noise up to `strength` in
+    [0, 1]. With `pictures` each frame is also sent as a `GeneratedImage`. `again` restarts the
+    generation, and `once` generates one chunk while paused.
     """
 
     time: float
@@ -67,11 +67,12 @@ GenerationState = Literal["off", "waiting", "drawing", "paused", "full"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationStatus:
-    """How drawing goes: what is in use now, `rate` and `fps` in pictures a second.
+    """The state of generation, with the sampler and steps in use.
 
-    `queue` pictures wait to be shown and `pictures` were, since drawing began. `delay` is in
-    seconds from the last control to the first picture drawn with it, None before one.
-    `degraded` says that steps or rate are below what was asked for, so as not to be late.
+    `rate` and `fps` are in frames per second: of the video, and measured. `queue` frames wait to
+    be shown, and `pictures` were shown since generation started. `delay` is in seconds from the
+    last control to the first frame generated with it, None before one. `degraded` says that steps
+    or rate are reduced to keep up.
     """
 
     state: GenerationState
@@ -88,7 +89,7 @@ class GenerationStatus:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedImage:
-    """A picture that was drawn, as a JPEG file; `number` counts them since drawing began."""
+    """A generated frame as a JPEG file; `number` counts frames since generation started."""
 
     number: int
     time: float

@@ -1,4 +1,4 @@
-"""Picture files at the edge: JPEG, PNG and WebP to RGB arrays, and back to small JPEGs."""
+"""Image files: decoding of JPEG, PNG, WebP, GIF and BMP to RGB arrays, and encoding as JPEG."""
 
 import io
 import warnings
@@ -19,17 +19,17 @@ JPEG_QUALITY = 75
 
 
 def read_image(data: bytes, limits: SizeLimits | None = None) -> Pixels:
-    """Return the picture in a file, upright, uint8 (height, width, 3) RGB, within `limits`.
+    """Decode an image file: upright, uint8 (height, width, 3) RGB, within `limits`.
 
     Raises:
-        UnreadableMediaError: not a picture of these formats, damaged, or of too many pixels.
+        UnreadableMediaError: not one of these formats, damaged, or too many pixels.
     """
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # measured below
             if image.width * image.height > MAX_PIXELS:
                 raise UnreadableMediaError(
-                    f"a picture may have {MAX_PIXELS // 1_000_000} million pixels, this one has "
+                    f"an image may have {MAX_PIXELS // 1_000_000} million pixels, this one has "
                     f"{image.width} x {image.height}: send a smaller one"
                 )
             size = fit(image.width, image.height, limits or SizeLimits())
@@ -37,21 +37,22 @@ def read_image(data: bytes, limits: SizeLimits | None = None) -> Pixels:
             upright = ImageOps.exif_transpose(image).convert("RGB")
             pixels = np.asarray(upright, dtype=np.uint8)
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
-        raise UnreadableMediaError(f"not a picture that can be read: {error}") from error
-    thin = [(0, max(0, 2 - side)) for side in pixels.shape[:2]]  # nothing here takes one row
-    pixels = np.pad(pixels, (*thin, (0, 0)), mode="edge") if min(pixels.shape[:2]) < 2 else pixels
+        raise UnreadableMediaError(f"not a readable image: {error}") from error
+    if min(pixels.shape[:2]) < 2:  # scaling needs at least two rows and columns
+        padding = [(0, max(0, 2 - side)) for side in pixels.shape[:2]]
+        pixels = np.pad(pixels, (*padding, (0, 0)), mode="edge")
     return resize(pixels, limits or SizeLimits())
 
 
 def encode_thumbnail(pixels: Pixels) -> bytes:
-    """Return `pixels`, scaled down to be shown small, as a JPEG file."""
+    """Return a small version of `pixels` as a JPEG file."""
     file = io.BytesIO()
     Image.fromarray(resize(pixels, THUMBNAIL_SIZE)).save(file, "JPEG", quality=JPEG_QUALITY)
     return file.getvalue()
 
 
 def upscale(pixels: Pixels, side: int) -> Pixels:
-    """Return `pixels` so that the shorter side is `side`; a larger picture stays as it is."""
+    """Enlarge `pixels` so that the shorter side is `side`; a larger image stays as it is."""
     height, width, _ = pixels.shape
     scale = side / min(height, width)
     if scale <= 1:

@@ -1,7 +1,7 @@
-"""Pictures at the edge: decoded frames of any format to RGB arrays, and back to YUV.
+"""Conversion of video frames: PyAV frames of any format to RGB arrays, and back to YUV.
 
-YUV, BGR, rotation flags and colour ranges stop here. Where a frame does not say which YUV it
-is, it is BT.601 with limited range, as WebRTC has it.
+No other module deals with YUV, BGR, rotation flags or color ranges. A frame that does not name its
+YUV format is taken as BT.601 with limited range, as WebRTC uses.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ QUARTER_TURN = 90  # degrees
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeLimits:
-    """The most pixels that a picture may have along its longer and its shorter side.
+    """The maximum pixels along the longer and the shorter side of an image.
 
     Raises:
         ValueError: a side below 16, or `longer` less than `shorter`.
@@ -50,7 +50,7 @@ def fit(width: int, height: int, limits: SizeLimits | None) -> tuple[int, int]:
 
 
 def frame_from_av(frame: av.VideoFrame, pts: int, limits: SizeLimits | None = None) -> VideoFrame:
-    """Return the picture of a decoded frame upright and within `limits`, at `pts` (90 kHz).
+    """Convert a decoded frame: upright and within `limits`, at `pts` (90 kHz).
 
     The pixels are a copy, in RGB with full range.
     """
@@ -61,7 +61,7 @@ def frame_from_av(frame: av.VideoFrame, pts: int, limits: SizeLimits | None = No
         format="rgb24",
         dst_color_range=ColorRange.JPEG,
         interpolation=_interpolation(frame, width, height),
-        threads=1,  # sessions run side by side: threads for one frame only add overhead
+        threads=1,  # sessions run in parallel: threads for one frame only add overhead
     )
     turns = round(frame.rotation / QUARTER_TURN) % 4  # counter-clockwise
     upright = np.rot90(scaled.to_ndarray(), turns) if turns else scaled.to_ndarray()
@@ -69,9 +69,9 @@ def frame_from_av(frame: av.VideoFrame, pts: int, limits: SizeLimits | None = No
 
 
 def frame_to_av(frame: VideoFrame, limits: SizeLimits | None = None) -> av.VideoFrame:
-    """Return `frame` as yuv420p for an encoder, within `limits`: BT.601, limited range.
+    """Convert `frame` to yuv420p for an encoder, within `limits`: BT.601, limited range.
 
-    Encoders want even sides, so an odd last row or column is left out.
+    Encoders need even sides, so an odd last row or column is dropped.
 
     Raises:
         ValueError: the pixels are not uint8 (height, width, 3) with at least 2 by 2 of them.
@@ -96,7 +96,7 @@ def frame_to_av(frame: VideoFrame, limits: SizeLimits | None = None) -> av.Video
 
 
 def resize(pixels: Pixels, limits: SizeLimits) -> Pixels:
-    """Return RGB `pixels` (height, width, 3) scaled down to `limits`, or as they are if they fit.
+    """Scale RGB `pixels` (height, width, 3) down to `limits`; return them as they are if they fit.
 
     Raises:
         ValueError: the pixels are not uint8 (height, width, 3) with at least 2 by 2 of them.
@@ -112,7 +112,7 @@ def resize(pixels: Pixels, limits: SizeLimits) -> Pixels:
 
 
 def check_pixels(pixels: Pixels) -> None:
-    """Check that `pixels` are a picture.
+    """Check the type and the shape of `pixels`.
 
     Raises:
         ValueError: they are not uint8 (height, width, 3) with at least 2 by 2 of them.
@@ -131,6 +131,6 @@ def _rgb_frame(pixels: Pixels) -> av.VideoFrame:
 
 
 def _interpolation(frame: av.VideoFrame, width: int, height: int) -> Interpolation:
-    """Return how to scale: averaging areas keeps fine text from flickering when shrunk."""
+    """Return the scaling filter; area averaging keeps fine text from flickering when reduced."""
     smaller = width < frame.width or height < frame.height
     return Interpolation.AREA if smaller else Interpolation.BILINEAR

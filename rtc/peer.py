@@ -32,9 +32,7 @@ logger = logging.getLogger(__name__)
 
 PROBE_INTERVAL = 1.0  # seconds between two measurements of the round trip
 CLOSING_TIMEOUT = 5.0  # seconds for the connection to shut down, TURN allocations included
-ABANDON_TIMEOUT = (
-    0.5  # the same when all tasks are cancelled; those of aiortc may have ended already
-)
+ABANDON_TIMEOUT = 0.5  # the same after cancellation, when tasks of aiortc may have ended already
 MAX_UNFINISHED_BYTES = 8 << 20  # of incomplete messages
 
 

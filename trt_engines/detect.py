@@ -1,6 +1,6 @@
-"""What this machine has to run models: GPUs, and the runtimes that load.
+"""Detects GPUs and runtimes for models on this machine.
 
-A runtime counts only once its library has been loaded: an installed package may lack it.
+A runtime counts only if its library can be loaded: an installed package may lack it.
 """
 
 import importlib
@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass
 from types import ModuleType
 
 SMI_QUERY = "name,memory.total,compute_cap,driver_version"
-SMI_TIMEOUT = 10.0  # a GPU that has fallen off its bus blocks nvidia-smi for good
+SMI_TIMEOUT = 10.0  # seconds: nvidia-smi blocks forever if a GPU has fallen off its bus
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One NVIDIA GPU; `memory` in bytes, `capability` as 9.0, None where it is not told."""
+    """One NVIDIA GPU; `memory` in bytes, `capability` as 9.0, None if unknown."""
 
     name: str
     memory: int
@@ -29,7 +29,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """A library that runs models; `version` is None where it is not installed or does not load."""
+    """A library that runs models; `version` is None if it is not installed or does not load."""
 
     name: str
     version: str | None
@@ -38,14 +38,14 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class DetectedHardware:
-    """What was found on this machine."""
+    """The GPUs and runtimes of this machine."""
 
     gpus: tuple[Gpu, ...]
     runtimes: tuple[Runtime, ...]
 
 
 def detect() -> DetectedHardware:
-    """Look at this machine; importing the runtimes that are installed takes seconds."""
+    """Detect GPUs and runtimes; importing the installed runtimes takes seconds."""
     runtimes = (
         _runtime("TensorRT", "tensorrt", _tensorrt_detail),
         _runtime("TensorRT-RTX", "tensorrt_rtx", _tensorrt_detail),
@@ -56,22 +56,22 @@ def detect() -> DetectedHardware:
 
 
 def gpus() -> tuple[Gpu, ...]:
-    """Return the GPUs that NVIDIA's driver tells of; none where there is no driver."""
+    """Return the GPUs that nvidia-smi lists; none without a driver."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return ()
     command = [program, f"--query-gpu={SMI_QUERY}", "--format=csv,noheader,nounits"]
     try:
-        said = subprocess.run(
+        output = subprocess.run(
             command, capture_output=True, text=True, timeout=SMI_TIMEOUT, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
-    return tuple(gpu for line in said.splitlines() if (gpu := _parse_gpu(line)))
+    return tuple(gpu for line in output.splitlines() if (gpu := _parse_gpu(line)))
 
 
 def _parse_gpu(line: str) -> Gpu | None:
-    """Return the GPU of one line of nvidia-smi, or None where the line is something else."""
+    """Parse a line of nvidia-smi; return None if it does not describe a GPU."""
     fields = [field.strip() for field in line.split(",")]
     if len(fields) != len(SMI_QUERY.split(",")) or not fields[1].isdigit():
         return None
@@ -110,12 +110,12 @@ def _torch_detail(module: ModuleType) -> str:
 
 
 def as_json(found: DetectedHardware) -> str:
-    """Return `found` as a JSON object on lines of its own."""
+    """Return `found` as an indented JSON object."""
     return json.dumps(asdict(found), indent=2) + "\n"
 
 
 def as_text(found: DetectedHardware) -> str:
-    """Return `found` as lines for a person."""
+    """Return `found` as text for the console."""
     lines = [
         f"GPU           {gpu.name}, {gpu.memory / 2**30:.0f} GiB, SM {gpu.capability or 'unknown'},"
         f" driver {gpu.driver or 'unknown'}"

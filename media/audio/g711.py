@@ -1,6 +1,6 @@
-"""G.711: telephone sound as one byte a sample, mu-law and A-law (ITU-T G.711, 1988).
+"""G.711: telephone audio with one byte a sample, mu-law and A-law (ITU-T G.711, 1988).
 
-Both laws are tables: 256 values to decode, and the nearest of them to encode.
+Both laws are tables: decoding looks up one of 256 values, encoding the nearest of them.
 """
 
 from functools import lru_cache
@@ -24,7 +24,7 @@ def encode(samples: NDArray[np.int16], law: Law) -> bytes:
 
 @lru_cache(maxsize=2)
 def _values(law: Law) -> NDArray[np.int16]:
-    """Return what each byte stands for: int16 (256,)."""
+    """Return the value of each byte: int16 (256,)."""
     byte = np.arange(256)
     bits = byte ^ (0xFF if law == "ulaw" else 0x55)  # as sent, some bits are inverted
     segment, step = (bits >> 4) & 7, bits & 15

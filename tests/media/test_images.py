@@ -53,7 +53,7 @@ def test_a_single_pixel_is_a_picture_too() -> None:
     "data", [b"", b"not a picture", file(SLOPE)[:200], file(SLOPE, "JPEG")[:300], b"<svg/>"]
 )
 def test_what_is_no_picture_says_so(data: bytes) -> None:
-    with pytest.raises(UnreadableMediaError, match="picture"):
+    with pytest.raises(UnreadableMediaError, match="image"):
         read_image(data)
 
 

@@ -1,4 +1,4 @@
-"""What can run models: told from real packages, and from a driver's own words."""
+"""Detection with real packages, and with the output of a scripted nvidia-smi."""
 
 import json
 import sys
@@ -11,14 +11,14 @@ from trt_engines.detect import DetectedHardware, Gpu, Runtime, as_json, as_text,
 
 
 def driver(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Put an nvidia-smi that runs `script` where it is found first, and alone."""
+    """Put an nvidia-smi that runs `script` on the path, alone."""
     program = folder / "nvidia-smi"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
 
 
-def test_runtimes_are_told_with_the_versions_that_are_installed() -> None:
+def test_runtimes_have_the_versions_that_are_installed() -> None:
     found = {runtime.name: runtime for runtime in detect().runtimes}
     assert found["ONNX Runtime"].version == version("onnxruntime")
     assert "CPUExecutionProvider" in found["ONNX Runtime"].detail
@@ -55,7 +55,7 @@ def test_a_machine_without_a_driver_has_no_gpu(
     assert gpus() == ()
 
 
-def test_a_package_that_does_not_load_is_told_apart_from_one_that_is_missing(
+def test_a_package_that_does_not_load_differs_from_one_that_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stub = tmp_path / "tensorrt_rtx"
@@ -69,7 +69,7 @@ def test_a_package_that_does_not_load_is_told_apart_from_one_that_is_missing(
     )
 
 
-def test_both_ways_of_telling_hold_everything() -> None:
+def test_text_and_json_have_everything() -> None:
     found = DetectedHardware(
         (Gpu("A GPU", 2**33, "8.9", None),), (Runtime("PyTorch", "2.0", "CPU only"),)
     )

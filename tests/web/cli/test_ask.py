@@ -113,5 +113,5 @@ def test_answers_are_shown_to_a_person(
 
 def test_a_file_without_pictures_is_refused(watcher: Counting) -> None:
     sound = Path("tests/data/speech/jfk.flac")
-    with pytest.raises(MediaError, match="picture"):
+    with pytest.raises(MediaError, match="it has no video"):
         ask(Settings(), sound, ["what?"], at=None, memory=None, as_json=False)

@@ -74,7 +74,7 @@ def test_a_picture_of_4k_is_scaled_down() -> None:
     [
         ({}, "image", "required"),
         ({"image": "not base64!"}, "image", "base64"),
-        ({"image": "aGVsbG8="}, "image", "not a picture"),
+        ({"image": "aGVsbG8="}, "image", "not a readable image"),
         ({"image": "data:text/plain;base64,aGVsbG8="}, "image", "data:image/"),
         ({"image": "https://example.org/a.jpg"}, "image", "base64"),
         ({"image": PIXEL, "time": -1}, "time", "greater than"),

@@ -229,7 +229,11 @@ SEEN = shown("what?", picture())
             "messages[0].content[0].image_url.url",
             "not base64",
         ),
-        ({"messages": [shown("a", "data:image/png;base64,aGVsbG8=")]}, "messages", "not a picture"),
+        (
+            {"messages": [shown("a", "data:image/png;base64,aGVsbG8=")]},
+            "messages",
+            "not a readable image",
+        ),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
             "messages[0].content[0].image_url",

@@ -147,7 +147,7 @@ async def test_a_picture_that_cannot_be_read_is_answered_with_why() -> None:
     question = Question("q", "what?", 1.0, pictures=(b"no picture",))
     with scripted_services() as services:
         out = await run([question, *changing(1)], services)
-    assert "not a picture" in said(out, "q")
+    assert "not a readable image" in said(out, "q")
     assert any(isinstance(o, Remembered) for o in out)
 
 
@@ -226,7 +226,7 @@ async def test_a_sentence_that_is_ready_comes_word_by_word_and_can_be_cancelled(
     assert pieces == ["I", " have", " not", " seen", " it.", ""]
     assert said(out, "cut") in ("I", "I have")
     assert [o.status for o in out if isinstance(o, Answer)][-1] == "cancelled"
-    assert [o.read for o in out if isinstance(o, Evidence)] == [7, 7]
+    assert [o.prompt_tokens for o in out if isinstance(o, Evidence)] == [7, 7]
 
 
 async def test_a_question_that_is_cancelled_while_it_waits_costs_no_thought() -> None:

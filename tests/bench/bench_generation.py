@@ -134,7 +134,7 @@ def speed(codec: Codec, model: Dit, size: int, repeats: int) -> None:
             worked[name].append((time.process_time() - busy) / latents * 1000)
             times[name].append((time.perf_counter() - begun) / latents * 1000)
     print(f"\n{size} px, {torch.get_num_threads()} thread(s)")
-    print(f"{'':40} {'best ms':>8} {'median':>8} {'pictures/s':>11} {'work ms':>8}")
+    print(f"{'':40} {'best ms':>8} {'median':>8} {'frames/s':>11} {'work ms':>8}")
     for name, each in times.items():
         middle, work = statistics.median(each), statistics.median(worked[name])
         rate = FRAMES_PER_LATENT * 1000 / middle

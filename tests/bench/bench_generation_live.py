@@ -190,7 +190,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     made = random_model(options.random) if options.random else small_generator.load(options.model)
     worker = Worker("generation")
     generation = GenerationService(generator=made, worker=worker, slots=GenerationSlots(1))
-    print("| sampler | first, s | pictures/s | gap, s | delay, ms | cores | MB | steps |")
+    print("| sampler | first, s | frames/s | gap, s | delay, ms | cores | MB | steps |")
     print("|---|---|---|---|---|---|---|---|")
     with models(options.service, generation) as services:
         torch.set_num_threads(options.threads)

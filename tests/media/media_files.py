@@ -1,4 +1,4 @@
-"""Small media files made for a test."""
+"""Writes small media files for tests."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -34,7 +34,7 @@ def write_sound(
 
 
 def write_clip(path: Path, *, frames: int = 30, rate: int = 10, seconds: float = 3.0) -> Path:
-    """Write frames whose grey level is their number, with a tone beside them."""
+    """Write frames whose gray level is their number, with a tone."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=rate, options={"crf": "10"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"

@@ -40,7 +40,7 @@ async def test_send_after_close() -> None:
         await channel.send(1)
 
 
-async def test_only_the_newest_of_a_heavy_type_wait() -> None:
+async def test_only_the_newest_items_of_a_limited_type_wait() -> None:
     channel = Channel[VideoFrame | Question](4, max_waiting={VideoFrame: 2})
     for pts in range(4):
         await channel.send(frame(pts))
@@ -52,6 +52,6 @@ async def test_only_the_newest_of_a_heavy_type_wait() -> None:
     assert channel.dropped == 2
 
 
-def test_a_type_of_which_none_may_wait_is_refused() -> None:
+def test_a_limit_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1, not 0"):
         Channel[VideoFrame](4, max_waiting={VideoFrame: 0})

@@ -12,14 +12,14 @@ from media.video import Pixels, SizeLimits, fit, frame_from_av, frame_to_av, res
 
 
 def picture(width: int = 320, height: int = 180) -> Pixels:
-    """Smooth colours: chroma at half the size loses little of them."""
+    """Return smooth colors, which lose little with chroma at half the size."""
     y, x = np.mgrid[0:height, 0:width]
     planes = [x * 255 / width, y * 255 / height, (x + y) * 255 / (width + height)]
     return np.stack(planes, axis=2).astype(np.uint8)
 
 
 @given(width=st.integers(2, 8_000), height=st.integers(2, 8_000))
-def test_a_fitted_picture_keeps_its_shape_and_stays_within_limits(width: int, height: int) -> None:
+def test_a_fitted_size_keeps_its_shape_and_stays_within_limits(width: int, height: int) -> None:
     limits = SizeLimits(longer=1280, shorter=720)
     fitted = fit(width, height, limits)
     assert max(fitted) <= 1280
@@ -30,7 +30,7 @@ def test_a_fitted_picture_keeps_its_shape_and_stays_within_limits(width: int, he
         assert fitted[0] * height == pytest.approx(fitted[1] * width, rel=0.04)  # rounding
 
 
-def test_a_picture_within_limits_is_left_as_it_is() -> None:
+def test_an_image_within_limits_is_left_as_it_is() -> None:
     assert fit(640, 360, SizeLimits()) == (640, 360)
     assert fit(720, 1280, SizeLimits()) == (720, 1280)
     pixels = picture()
@@ -38,7 +38,7 @@ def test_a_picture_within_limits_is_left_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("size", [(320, 180), (853, 479), (64, 48)])
-def test_colours_survive_the_way_to_yuv_and_back(size: tuple[int, int]) -> None:
+def test_colors_survive_conversion_to_yuv_and_back(size: tuple[int, int]) -> None:
     pixels = picture(*size)
     frame = frame_to_av(VideoFrame(pixels, 900))
     assert frame.format.name == "yuv420p"
@@ -51,7 +51,7 @@ def test_colours_survive_the_way_to_yuv_and_back(size: tuple[int, int]) -> None:
     assert np.abs(back.pixels.astype(int) - even).mean() < 2  # 8-bit YUV, chroma at half size
 
 
-def test_white_is_limited_range_on_the_wire_and_full_range_here() -> None:
+def test_white_has_limited_range_in_yuv_and_full_range_in_rgb() -> None:
     frame = frame_to_av(VideoFrame(np.full((16, 16, 3), 255, np.uint8), 0))
     assert frame.to_ndarray()[0, 0] == 235
     assert frame_from_av(frame, 0).pixels.min() == 255
@@ -59,7 +59,7 @@ def test_white_is_limited_range_on_the_wire_and_full_range_here() -> None:
 
 @pytest.mark.parametrize("color_range", [ColorRange.MPEG, ColorRange.JPEG])
 @pytest.mark.parametrize("colorspace", [Colorspace.ITU601, Colorspace.ITU709])
-def test_a_frame_that_names_its_colours_is_read_by_them(
+def test_a_frame_is_converted_by_the_color_space_that_it_names(
     colorspace: Colorspace, color_range: ColorRange
 ) -> None:
     pixels = np.full((32, 32, 3), (10, 200, 90), np.uint8)
@@ -102,11 +102,11 @@ def test_a_clip_shot_sideways_comes_out_upright(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pixels", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
-def test_what_is_not_a_picture_is_refused(pixels: Pixels) -> None:
+def test_invalid_pixels_are_refused(pixels: Pixels) -> None:
     with pytest.raises(ValueError, match=r"expected uint8 pixels \(height, width, 3\)"):
         frame_to_av(VideoFrame(pixels, 0))
 
 
-def test_limits_that_leave_no_picture_are_refused() -> None:
+def test_invalid_size_limits_are_refused() -> None:
     with pytest.raises(ValueError, match="16 <= shorter <= longer"):
         SizeLimits(longer=100, shorter=200)

@@ -8,11 +8,11 @@ from media.worker import Worker, finish
 
 
 async def _cancelled(
-    work: Coroutine[Any, Any, Any], begun: asyncio.Event, may_end: asyncio.Event
+    work: Coroutine[Any, Any, Any], started: asyncio.Event, may_end: asyncio.Event
 ) -> None:
-    """Cancel who waits for `work` once it has `begun`, see that it waits on, and let it end."""
+    """Cancel the caller of `work` once it has `started`, check that it waits, and let it end."""
     task = asyncio.create_task(work)  # noqa: TID251  (cancelled alone)
-    await begun.wait()
+    await started.wait()
     task.cancel()
     for _ in range(5):  # turns of the loop in which it could end too soon
         await asyncio.sleep(0)
@@ -22,21 +22,21 @@ async def _cancelled(
         await task
 
 
-async def test_work_is_waited_for_though_its_task_is_cancelled() -> None:
+async def test_work_is_finished_though_its_caller_is_cancelled() -> None:
     worker = Worker("slow")
-    begun, may_end, ended = asyncio.Event(), asyncio.Event(), []
+    started, may_end, ended = asyncio.Event(), asyncio.Event(), []
 
     async def work() -> None:
-        begun.set()
+        started.set()
         await may_end.wait()
         ended.append(await worker.run(lambda: "closed"))
 
-    await _cancelled(finish(work()), begun, may_end)
+    await _cancelled(finish(work()), started, may_end)
     assert ended == ["closed"]
     worker.close()
 
 
-async def test_what_the_work_returns_or_raises_is_handed_on() -> None:
+async def test_results_and_errors_are_passed_on() -> None:
     async def good() -> int:
         return 7
 
@@ -48,12 +48,12 @@ async def test_what_the_work_returns_or_raises_is_handed_on() -> None:
         await finish(bad())
 
 
-async def test_what_nobody_waits_for_any_more_is_undone() -> None:
-    begun, may_end = asyncio.Event(), asyncio.Event()
+async def test_the_result_for_a_cancelled_caller_is_undone() -> None:
+    started, may_end = asyncio.Event(), asyncio.Event()
     opened: list[str] = []
 
     async def opening() -> str:
-        begun.set()
+        started.set()
         await may_end.wait()
         opened.append("memory")
         return "memory"
@@ -61,19 +61,19 @@ async def test_what_nobody_waits_for_any_more_is_undone() -> None:
     async def undo(made: str) -> None:
         opened.remove(made)
 
-    await _cancelled(finish(opening(), undo), begun, may_end)
+    await _cancelled(finish(opening(), undo), started, may_end)
     assert opened == []
 
 
-async def test_the_error_of_work_that_nobody_waits_for_any_more_is_logged(
+async def test_the_error_of_work_for_a_cancelled_caller_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    begun, may_end = asyncio.Event(), asyncio.Event()
+    started, may_end = asyncio.Event(), asyncio.Event()
 
     async def failing() -> None:
-        begun.set()
+        started.set()
         await may_end.wait()
         raise ValueError("no room left")
 
-    await _cancelled(finish(failing()), begun, may_end)
+    await _cancelled(finish(failing()), started, may_end)
     assert "no room left" in caplog.text

@@ -1,6 +1,6 @@
 """A client in the same process: stock aiortc over real sockets, playing a real clip.
 
-`together` puts client and peer in one block, checks that no task is left after it, and gives
+`connected` puts client and peer in one block, checks that no task is left after it, and gives
 both sides to the test.
 """
 
@@ -41,7 +41,7 @@ PACKET = 960  # samples: 20 ms
 
 @lru_cache(maxsize=1)
 def clip() -> tuple[list[av.VideoFrame], Samples]:
-    """Return two seconds of the clip's pictures, and its speech at 48 kHz."""
+    """Return two seconds of the clip's video frames, and its speech at 48 kHz."""
     with av.open(str(CLIP)) as container:
         pictures = list(itertools.islice(container.decode(video=0), 50))
     with av.open(str(CLIP)) as container:
@@ -52,7 +52,7 @@ def clip() -> tuple[list[av.VideoFrame], Samples]:
 
 
 class PacedTrack(MediaStreamTrack):
-    """Gives out frames when their time has come, over and over."""
+    """Sends frames in real time, in a loop."""
 
     def __init__(self, frames: Sequence[av.VideoFrame] | Sequence[av.AudioFrame], period: Fraction):
         super().__init__()
@@ -60,14 +60,14 @@ class PacedTrack(MediaStreamTrack):
         self._progress = asyncio.Condition()
         self._frames = frames
         self._period = period
-        self._began: float | None = None
+        self._started: float | None = None
 
     async def recv(self) -> av.VideoFrame | av.AudioFrame:
         if self.readyState != "live":
             raise MediaStreamError
         loop = asyncio.get_running_loop()
-        self._began = self._began or loop.time()
-        await asyncio.sleep(self._began + float(self.sent * self._period) - loop.time())
+        self._started = self._started or loop.time()
+        await asyncio.sleep(self._started + float(self.sent * self._period) - loop.time())
         frame = self._frames[self.sent % len(self._frames)]
         frame.time_base = Fraction(1, 90_000 if self.kind == "video" else RATE)
         frame.pts = int(self.sent * self._period / frame.time_base)
@@ -100,7 +100,7 @@ class Microphone(PacedTrack):
 
 
 class Mailbox:
-    """What a data channel's plain callback puts in, to be waited for."""
+    """Holds messages from a data channel's callback until they are awaited."""
 
     def __init__(self) -> None:
         self._texts: deque[str] = deque()
@@ -119,7 +119,7 @@ class Mailbox:
 
 @dataclass
 class Client:
-    """The client's side: what it heard and saw, and what was written to it."""
+    """The client's side of a connection, with its received messages."""
 
     connection: RTCPeerConnection
     channel: RTCDataChannel | None
@@ -147,8 +147,8 @@ class Client:
 def create_client(
     *tracks: MediaStreamTrack, listens: Sequence[str] = (), label: str | None = None
 ) -> Client:
-    """Return a client that sends `tracks`, only receives the kinds it `listens` to, and may
-    open a data channel."""
+    """Return a client that sends `tracks`, only receives the kinds in `listens`, and opens a data
+    channel if it has a `label`."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     for track in tracks:
         connection.addTrack(track)
@@ -170,7 +170,7 @@ async def create_offer(client: Client) -> str:
 async def connected(
     client: Client, limits: PeerLimits | None = None, *, offer: str | None = None
 ) -> AsyncIterator[Peer]:
-    """Connect `client` to a new peer; afterwards close both, and check that nothing is left."""
+    """Connect `client` to a new peer; afterwards close both, and check that no task is left."""
     before = asyncio.all_tasks()
     async with asyncio.timeout(PATIENCE):
         peer = await Peer.accept(
@@ -188,7 +188,7 @@ async def connected(
 
 
 async def assert_no_tasks_left(before: set[asyncio.Task[None]]) -> None:
-    """Check that the tasks begun since `before` are gone, after the turns they need to end."""
+    """Check that no task started since `before` is left, after waiting for them to end."""
     left = asyncio.all_tasks() - before
     if left:
         _, left = await asyncio.wait(left, timeout=2)
@@ -198,7 +198,7 @@ async def assert_no_tasks_left(before: set[asyncio.Task[None]]) -> None:
 async def collect(
     peer: Peer, *, pictures: int = 0, sounds: int = 0
 ) -> list[VideoFrame | AudioChunk]:
-    """Return the peer's media until that many pictures and sounds have come."""
+    """Return the peer's media until that many video frames and audio chunks have arrived."""
     items: list[VideoFrame | AudioChunk] = []
     async for item in peer.media:
         items.append(item)
@@ -209,7 +209,7 @@ async def collect(
 
 
 def offer_only(client: Client, kind: str, codec: str) -> None:
-    """Let `client` offer no codec of `kind` but this one."""
+    """Let `client` offer only this codec of `kind`."""
     for transceiver in client.connection.getTransceivers():
         if transceiver.kind == kind:
             capabilities = transceiver.receiver.getCapabilities(kind)

@@ -1,4 +1,4 @@
-"""Seeded damage to text: what fuzz tests feed to parsers."""
+"""Seeded damage to text, for fuzz tests of parsers."""
 
 import random
 import re

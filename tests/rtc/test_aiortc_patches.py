@@ -42,7 +42,7 @@ async def test_a_client_is_reached_on_a_machine_without_a_network(address: str |
     await client.connection.close()
 
 
-async def test_loopback_is_offered_only_where_it_is_wanted() -> None:
+async def test_loopback_is_offered_only_if_enabled() -> None:
     client = create_client(Microphone())
     offer = await create_offer(client)
     peer = await Peer.accept(offer, clock=LiveClock(), limits=PeerLimits(loopback=False))
@@ -52,7 +52,7 @@ async def test_loopback_is_offered_only_where_it_is_wanted() -> None:
     await client.connection.close()
 
 
-async def test_packets_that_make_no_sense_do_not_end_the_session() -> None:
+async def test_malformed_packets_do_not_end_the_session() -> None:
     client = create_client(Camera(), label="oai-events")
     async with connected(client) as peer:
         await collect(peer, pictures=2)
@@ -72,7 +72,7 @@ async def test_packets_that_make_no_sense_do_not_end_the_session() -> None:
     assert peer.end_reason == "closed by this end"
 
 
-async def test_a_message_without_an_end_is_not_collected_for_ever(
+async def test_incomplete_messages_are_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(rtc.peer, "MAX_UNFINISHED_BYTES", 20_000)
@@ -93,7 +93,7 @@ async def test_a_message_without_an_end_is_not_collected_for_ever(
     assert peer.end_reason == "the client began messages and did not finish them"
 
 
-async def test_every_decoder_is_fed_through_a_bounded_queue() -> None:
+async def test_every_decoder_has_a_bounded_queue() -> None:
     client = create_client(Camera(), Microphone())
     async with connected(client) as peer:
         await collect(peer, pictures=2, sounds=2)
@@ -103,7 +103,7 @@ async def test_every_decoder_is_fed_through_a_bounded_queue() -> None:
             assert queue.dropped == 0
 
 
-async def test_the_state_of_the_network_is_that_of_the_wire() -> None:
+async def test_network_counters_match_the_traffic() -> None:
     client = create_client(Camera(), Microphone())
     async with connected(client) as peer:
         await collect(peer, pictures=5, sounds=5)

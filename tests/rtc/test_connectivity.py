@@ -1,4 +1,4 @@
-"""Reachability, against small real servers on this machine."""
+"""Connectivity checks against small real servers on this machine."""
 
 import asyncio
 import hashlib
@@ -29,7 +29,7 @@ RELAYED = ("198.51.100.7", 50_000)
 
 
 class StunServer(asyncio.DatagramProtocol):
-    """Answers binding requests; `ignores` tells how many of the first it loses."""
+    """Answers binding requests, except the first `ignores`."""
 
     def __init__(self, ignores: int = 0) -> None:
         self.ignores = ignores
@@ -51,7 +51,7 @@ class StunServer(asyncio.DatagramProtocol):
 
 
 class TurnServer(StunServer):
-    """Allocates RELAYED for whoever proves to know `password`, as RFC 8656 section 7 has it."""
+    """Allocates RELAYED for clients that know `password`: RFC 8656, section 7."""
 
     def __init__(self, username: str, password: str) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class TurnServer(StunServer):
 
 
 class Noise(StunServer):
-    """Answers with something that is not STUN, but holds the transaction's id."""
+    """Answers with the transaction id, but not with STUN."""
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         self.transport.sendto(b"HTTP/1.1 400 " + data[8:20], addr)
@@ -117,7 +117,7 @@ def test_loopback_is_not_offered_to_a_peer() -> None:
     assert not [host for host in host_addresses() if host == "::1" or host.startswith("127.")]
 
 
-async def test_a_stun_server_tells_our_address() -> None:
+async def test_a_stun_server_returns_our_address() -> None:
     async with listening(StunServer()) as server:
         host, port = await mapped_address(server, max_wait=MAX_WAIT)
     assert host == "127.0.0.1"
@@ -130,7 +130,7 @@ async def test_a_lost_request_is_sent_again() -> None:
     assert (host, replies.asked) == ("127.0.0.1", 2)
 
 
-async def test_a_closed_port_is_told_as_unreachable() -> None:
+async def test_a_closed_port_is_unreachable() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -144,13 +144,13 @@ async def test_a_silent_server_is_given_up() -> None:
             await mapped_address(server, max_wait=0.1)
 
 
-async def test_an_answer_that_is_not_stun_is_told() -> None:
+async def test_an_answer_that_is_not_stun_is_an_error() -> None:
     async with listening(Noise()) as server:
         with pytest.raises(UnreachableError, match="the answer is not STUN"):
             await mapped_address(server, max_wait=MAX_WAIT)
 
 
-async def test_a_turn_server_relays_for_the_right_credential_and_gets_the_address_back() -> None:
+async def test_a_turn_server_relays_with_the_right_credential_and_the_address_is_released() -> None:
     async with listening(allocator := TurnServer("1:me", "right")) as server:
         address = await relayed_address(
             server, username="1:me", credential="right", max_wait=MAX_WAIT
@@ -161,7 +161,7 @@ async def test_a_turn_server_relays_for_the_right_credential_and_gets_the_addres
     assert given_back == 0
 
 
-async def test_a_wrong_credential_is_told_with_its_likely_cause() -> None:
+async def test_a_wrong_credential_is_an_error_with_its_likely_cause() -> None:
     async with listening(TurnServer("1:me", "right")) as server:
         with pytest.raises(UnreachableError, match="401 Unauthorized: the secret differs"):
             await relayed_address(server, username="1:me", credential="wrong", max_wait=MAX_WAIT)

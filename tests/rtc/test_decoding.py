@@ -24,7 +24,7 @@ def numbers(queue: DecodingQueue) -> list[int]:
 
 
 def encoded(codec: str, count: int) -> list[bytes]:
-    """Return pictures of the clip as an encoder makes them: the first a keyframe."""
+    """Return encoded frames of the clip; the first is a keyframe."""
     context = av.VideoCodecContext.create({"VP8": "libvpx", "H264": "libx264"}[codec], "w")
     assert isinstance(context, av.VideoCodecContext)
     context.width, context.height, context.pix_fmt = 320, 180, "yuv420p"
@@ -39,13 +39,13 @@ def encoded(codec: str, count: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
-def test_a_keyframe_is_told_from_the_others(codec: str) -> None:
+def test_keyframes_are_recognized(codec: str) -> None:
     frames = encoded(codec, 8)
     assert [is_keyframe(codec, frame) for frame in frames] == [True] + [False] * 7
     assert not is_keyframe(codec, b"")
 
 
-def test_pictures_wait_in_order_while_the_decoder_keeps_up() -> None:
+def test_frames_wait_in_order_while_the_decoder_keeps_up() -> None:
     lost = threading.Event()
     queue = DecodingQueue(3, lost)
     for number in range(3):
@@ -54,7 +54,7 @@ def test_pictures_wait_in_order_while_the_decoder_keeps_up() -> None:
     assert not lost.is_set()
 
 
-def test_when_the_decoder_falls_behind_a_keyframe_is_asked_for_and_waited_for() -> None:
+def test_when_the_decoder_falls_behind_a_keyframe_is_requested_and_awaited() -> None:
     lost = threading.Event()
     queue = DecodingQueue(3, lost)
     for number in range(10):
@@ -66,7 +66,7 @@ def test_when_the_decoder_falls_behind_a_keyframe_is_asked_for_and_waited_for() 
     assert queue.dropped == 10
 
 
-def test_a_keyframe_that_does_not_come_is_asked_for_again() -> None:
+def test_a_missing_keyframe_is_requested_again() -> None:
     lost = threading.Event()
     queue = DecodingQueue(3, lost)
     for number in range(4):
@@ -77,21 +77,21 @@ def test_a_keyframe_that_does_not_come_is_asked_for_again() -> None:
     assert lost.is_set()
 
 
-def test_sound_keeps_the_newest_packets() -> None:
+def test_audio_keeps_the_newest_packets() -> None:
     queue = DecodingQueue(3, None)
     for number in range(10):
         queue.put(item(OPUS, b"sound", number))
     assert numbers(queue) == [7, 8, 9]
 
 
-def test_the_end_comes_before_what_still_waits() -> None:
+def test_the_end_precedes_waiting_items() -> None:
     queue = DecodingQueue(3, None)
     queue.put(item(OPUS, b"sound", 0))
     queue.put(None)
     assert queue.get() is None
 
 
-def test_a_thread_that_waits_is_woken() -> None:
+def test_a_waiting_thread_is_woken() -> None:
     queue = DecodingQueue(3, None)
     taken: list[Decodable | None] = []
     thread = threading.Thread(target=lambda: taken.append(queue.get()))

@@ -1,7 +1,7 @@
 from rtc.liveness import Liveness, silence, update
 
 
-def test_silence_grows_until_something_comes() -> None:
+def test_silence_grows_until_a_datagram_arrives() -> None:
     state = Liveness(last_arrival=0.0, checked=0.0)
     state = update(state, 1.0, 5, late=False)
     assert silence(state) == 0
@@ -12,7 +12,7 @@ def test_silence_grows_until_something_comes() -> None:
     assert silence(state) == 0
 
 
-def test_a_machine_that_was_busy_itself_does_not_call_it_silence() -> None:
+def test_a_late_check_does_not_count_as_silence() -> None:
     state = update(Liveness(last_arrival=0.0, checked=0.0), 1.0, 5, late=False)
     assert silence(update(state, 30.0, 5, late=True)) == 0
     assert silence(update(state, 30.0, 5, late=False)) == 29

@@ -28,7 +28,7 @@ async def test_messages_go_both_ways_in_order() -> None:
         await peer.send_message("too late")
 
 
-async def test_any_label_is_read_and_the_reply_goes_where_events_are_expected() -> None:
+async def test_every_channel_is_read_and_replies_go_to_the_events_channel() -> None:
     client = create_client(label="chat")
     async with connected(client) as peer:
         await client.opened.wait()
@@ -63,7 +63,7 @@ async def test_binary_and_oversized_messages_are_ignored_and_counted() -> None:
             await peer.send_message("z" * 101)
 
 
-async def test_a_client_that_writes_faster_than_it_is_read_is_given_up() -> None:
+async def test_a_client_that_writes_faster_than_it_is_read_is_disconnected() -> None:
     client = create_client(label="oai-events")
     limits = PeerLimits(messages=MessageLimits(count=10))
     async with connected(client, limits) as peer:
@@ -76,7 +76,7 @@ async def test_a_client_that_writes_faster_than_it_is_read_is_given_up() -> None
     assert peer.end_reason == "the client sent messages faster than they were read"
 
 
-async def test_a_message_to_a_client_that_takes_none_is_refused() -> None:
+async def test_a_message_to_a_client_without_a_data_channel_is_refused() -> None:
     async with connected(create_client(Microphone())) as peer:
         with pytest.raises(MessageError, match="no data channel"):
             await peer.send_message("hello")
@@ -97,7 +97,7 @@ async def test_messages_that_wait_for_a_channel_are_bounded() -> None:
     await client.connection.close()
 
 
-async def test_a_client_that_does_not_take_its_messages_is_not_waited_for_without_end() -> None:
+async def test_sending_to_a_client_that_does_not_read_times_out() -> None:
     client = create_client(label="oai-events")
     limits = PeerLimits(messages=MessageLimits(buffered=10_000, timeout=0.2))
     async with connected(client, limits) as peer:

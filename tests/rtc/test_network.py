@@ -27,7 +27,7 @@ AFTER = NetworkCounters(
 )
 
 
-def test_rates_are_those_between_two_snapshots() -> None:
+def test_rates_are_those_between_two_readings() -> None:
     state = network_state(BEFORE, AFTER)
     assert state.bitrate_in == 100_000
     assert state.bitrate_out == 2_000
@@ -49,7 +49,7 @@ def test_without_packets_or_time_there_is_neither_loss_nor_rate() -> None:
     received=st.integers(0, 2_000),
     loss_out=st.floats(-1, 2),
 )
-def test_losses_are_fractions_whatever_the_counters_do(
+def test_losses_are_fractions_for_any_counters(
     expected: int, received: int, loss_out: float
 ) -> None:
     reception = Reception(expected=100 + expected, received=received, jitter=0.0)
@@ -59,6 +59,6 @@ def test_losses_are_fractions_whatever_the_counters_do(
     assert 0 <= state.loss_out <= 1
 
 
-def test_snapshots_out_of_order_are_refused() -> None:
+def test_counters_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="in order"):
         network_state(AFTER, BEFORE)

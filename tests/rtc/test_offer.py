@@ -28,7 +28,7 @@ def test_a_browsers_offer_is_read(text: str) -> None:
     assert offer.sending("video") == offer.receiving("video") == offer.sections[1]
 
 
-def test_codecs_come_in_the_order_of_the_media_line_and_repeats_last() -> None:
+def test_codecs_have_the_order_of_the_media_line_with_retransmission_last() -> None:
     formats = "102 103 96 97"  # H.264 before VP8, each with its retransmission
     text = re.sub(r"(m=video \d+ [A-Z/]+) .*", rf"\1 {formats}", CHROMIUM)
     video = read(text).text.split("m=video")[1].split("m=application")[0]
@@ -39,7 +39,7 @@ def test_codecs_come_in_the_order_of_the_media_line_and_repeats_last() -> None:
 
 
 @pytest.mark.parametrize("direction", ["sendonly", "recvonly", "inactive"])
-def test_a_direction_said_for_the_whole_session_counts(direction: str) -> None:
+def test_the_direction_of_the_session_applies_to_its_sections(direction: str) -> None:
     bare = re.sub(r"a=(sendrecv|sendonly|recvonly|inactive)\n", "", CHROMIUM)
     text = bare.replace("t=0 0\n", f"t=0 0\na={direction}\n")
     section = read(text).sections[0]
@@ -49,7 +49,7 @@ def test_a_direction_said_for_the_whole_session_counts(direction: str) -> None:
     assert read(bare).sections[0].direction == "sendrecv"
 
 
-def test_candidates_that_cannot_be_used_are_left_out_and_nothing_says_these_are_all() -> None:
+def test_unusable_candidates_and_the_end_of_candidates_are_removed() -> None:
     host = "a=candidate:1 1 udp 2122194687 192.0.2.2 33698 typ host\n"
     mdns = "a=candidate:2 1 udp 2122194687 0b7e-44aa.local 33698 typ host\n"
     rtcp = "a=candidate:3 2 udp 2122194687 192.0.2.2 33699 typ host\n"
@@ -89,7 +89,7 @@ def without(pattern: str) -> str:
         (CHROMIUM + CHROMIUM[CHROMIUM.index("m=application") :], "an a=mid each"),
     ],
 )
-def test_a_bad_offer_is_refused_with_what_is_wrong(text: str, complaint: str) -> None:
+def test_a_bad_offer_is_refused_with_a_reason(text: str, complaint: str) -> None:
     with pytest.raises(BadOfferError, match=re.escape(complaint)):
         read(text)
 
@@ -103,7 +103,7 @@ def test_an_offer_over_the_limits_is_refused_before_it_is_parsed() -> None:
         read(CHROMIUM, OfferLimits(candidates=11))
 
 
-async def test_whatever_is_wrong_with_an_offer_there_is_one_kind_of_error() -> None:
+async def test_every_damaged_offer_raises_the_same_error() -> None:
     client = create_client(Camera(), Microphone(), label="oai-events")
     sources = [CHROMIUM, UNGATHERED, (await create_offer(client)).replace("\r", "")]
     await client.connection.close()

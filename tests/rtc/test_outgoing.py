@@ -34,7 +34,7 @@ def picture(pts: int, shade: int = 0) -> VideoFrame:
     return VideoFrame(np.full((16, 16, 3), shade, np.uint8), pts)
 
 
-async def test_speech_is_said_once_in_order_and_then_there_is_silence(worker: Worker) -> None:
+async def test_speech_is_played_once_in_order_and_then_there_is_silence(worker: Worker) -> None:
     track = speech_track(worker, clock=ReplayClock())
     whole = tone(440, 1.0, 24_000)
     for start in range(0, 24_000, 5_000):
@@ -63,7 +63,7 @@ async def test_frames_follow_each_other_in_real_time(worker: Worker) -> None:
     assert clock.now() == pytest.approx(99 * 0.02)
 
 
-async def test_time_lost_by_the_machine_is_not_made_up_by_a_burst(worker: Worker) -> None:
+async def test_lost_time_is_not_made_up_by_a_burst(worker: Worker) -> None:
     clock = ReplayClock()
     track = speech_track(worker, clock=clock)
     await track.recv()
@@ -73,7 +73,7 @@ async def test_time_lost_by_the_machine_is_not_made_up_by_a_burst(worker: Worker
     assert clock.now() == pytest.approx(5.04)
 
 
-async def test_hush_drops_what_is_unsaid_and_tells_how_much_was_said(worker: Worker) -> None:
+async def test_clear_drops_queued_speech_and_returns_how_much_was_played(worker: Worker) -> None:
     track = speech_track(worker, clock=ReplayClock())
     await track.play(AudioChunk(tone(440, 2, 24_000), 0, 24_000))
     await listen(track, 0.5)
@@ -85,7 +85,7 @@ async def test_hush_drops_what_is_unsaid_and_tells_how_much_was_said(worker: Wor
     assert track.played == pytest.approx(0.2)  # of the new utterance
 
 
-async def test_a_waiting_speaker_is_hushed_too(worker: Worker) -> None:
+async def test_speech_that_waits_for_room_is_cleared_too(worker: Worker) -> None:
     track = speech_track(worker, capacity=0.5, clock=ReplayClock())
     await track.play(AudioChunk(tone(440, 1, 24_000), 0, 24_000))
     async with asyncio.TaskGroup() as tasks:
@@ -119,7 +119,7 @@ async def test_speech_waits_for_room_and_none_is_lost(worker: Worker) -> None:
     np.testing.assert_allclose(said[100:143_900], tone(440, 3, 48_000)[100:143_900], atol=1e-3)
 
 
-async def test_nothing_can_be_said_once_the_track_has_ended(worker: Worker) -> None:
+async def test_nothing_can_be_played_once_the_track_has_ended(worker: Worker) -> None:
     track = speech_track(worker, capacity=0.5, clock=ReplayClock())
     await track.play(AudioChunk(tone(440, 1, 24_000), 0, 24_000))
 
@@ -146,7 +146,7 @@ def picture_track(worker: Worker, clock: ReplayClock, frame_rate: float = 30) ->
     )
 
 
-async def test_only_the_newest_picture_is_sent_and_only_once(worker: Worker) -> None:
+async def test_only_the_newest_frame_is_sent_and_only_once(worker: Worker) -> None:
     track = picture_track(worker, ReplayClock())
     for pts in range(1, 100):
         track.show(picture(pts * 3_000))
@@ -157,7 +157,7 @@ async def test_only_the_newest_picture_is_sent_and_only_once(worker: Worker) -> 
         await asyncio.wait_for(track.recv(), timeout=0.05)
 
 
-async def test_a_picture_older_than_the_last_is_not_sent(worker: Worker) -> None:
+async def test_a_frame_older_than_the_last_is_not_sent(worker: Worker) -> None:
     track = picture_track(worker, ReplayClock())
     track.show(picture(9_000))
     assert (await track.recv()).pts == 9_000
@@ -177,7 +177,7 @@ async def test_the_frame_rate_is_capped(worker: Worker) -> None:
     assert clock.now() >= 4.8  # 50 pictures at 10 a second, one at once and one of credit
 
 
-async def test_what_is_not_a_picture_is_refused_where_it_is_shown(worker: Worker) -> None:
+async def test_invalid_pixels_are_refused(worker: Worker) -> None:
     track = picture_track(worker, ReplayClock())
     with pytest.raises(ValueError, match=r"expected uint8 pixels \(height, width, 3\)"):
         track.show(VideoFrame(np.zeros((4, 4), np.uint8), 0))

@@ -31,7 +31,7 @@ from tests.rtc.client import (
 
 
 @pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
-async def test_the_client_is_seen_as_it_is(codec: str) -> None:
+async def test_video_of_the_client_arrives(codec: str) -> None:
     client = create_client(Camera())
     offer_only(client, "video", codec)
     async with connected(client) as peer:
@@ -47,7 +47,7 @@ async def test_the_client_is_seen_as_it_is(codec: str) -> None:
         assert away.min() < 8  # a lossy codec at its first bitrate; other scenes are > 20 away
 
 
-async def test_the_client_is_heard_as_it_speaks() -> None:
+async def test_audio_of_the_client_arrives() -> None:
     client = create_client(Microphone())
     async with connected(client) as peer:
         chunks = [c for c in await collect(peer, sounds=75) if isinstance(c, AudioChunk)]
@@ -63,7 +63,7 @@ async def test_the_client_is_heard_as_it_speaks() -> None:
 
 
 @pytest.mark.parametrize("codec", ["audio/opus", "audio/PCMU", "audio/PCMA", "audio/G722"])
-async def test_sound_comes_in_by_every_codec(codec: str) -> None:
+async def test_audio_arrives_in_every_codec(codec: str) -> None:
     client = create_client(Microphone())
     offer_only(client, "audio", codec)
     async with connected(client) as peer:
@@ -72,16 +72,16 @@ async def test_sound_comes_in_by_every_codec(codec: str) -> None:
     assert heard.std() > 0.01
 
 
-async def keep_showing(peer: Peer, colour: tuple[int, int, int]) -> None:
-    """Show pictures of one colour, 128 by 96, thirty times a second until cancelled."""
-    clock, pixels = LiveClock(), np.full((96, 128, 3), colour, np.uint8)
+async def keep_showing(peer: Peer, color: tuple[int, int, int]) -> None:
+    """Show frames of one color, 128 by 96, thirty times a second until cancelled."""
+    clock, pixels = LiveClock(), np.full((96, 128, 3), color, np.uint8)
     for index in itertools.count():
         peer.show(VideoFrame(pixels, index * VIDEO_CLOCK_HZ // 30))
         await clock.sleep_until(index / 30)
 
 
 @pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
-async def test_what_is_shown_is_seen_by_the_client(codec: str) -> None:
+async def test_shown_frames_reach_the_client(codec: str) -> None:
     client = create_client(listens=["video"])
     offer_only(client, "video", codec)
     async with connected(client) as peer, asyncio.TaskGroup() as tasks:
@@ -94,11 +94,11 @@ async def test_what_is_shown_is_seen_by_the_client(codec: str) -> None:
         picture = cast("av.VideoFrame", await anext(client.frames("video")))
         showing.cancel()
     assert (picture.width, picture.height) == (128, 96)
-    colour = picture.to_ndarray(format="rgb24").mean(axis=(0, 1))
-    np.testing.assert_allclose(colour, (200, 40, 40), atol=12)  # 8-bit YUV, lossy
+    color = picture.to_ndarray(format="rgb24").mean(axis=(0, 1))
+    np.testing.assert_allclose(color, (200, 40, 40), atol=12)  # 8-bit YUV, lossy
 
 
-async def test_what_is_said_is_heard_by_the_client_and_can_be_cut_short() -> None:
+async def test_speech_reaches_the_client_and_can_be_cleared() -> None:
     client = create_client(listens=["audio"])
     heard: list[Samples] = []
     async with connected(client) as peer:
@@ -124,7 +124,7 @@ async def test_what_is_said_is_heard_by_the_client_and_can_be_cut_short() -> Non
     assert pitch(np.concatenate(heard), 48_000) == pytest.approx(440, abs=5)
 
 
-async def test_camera_and_microphone_come_in_while_the_picture_goes_back() -> None:
+async def test_camera_and_microphone_arrive_while_video_is_returned() -> None:
     client = create_client(Camera(), Microphone(), label="oai-events")
     async with connected(client) as peer, asyncio.TaskGroup() as tasks:
 
@@ -149,7 +149,7 @@ async def test_camera_and_microphone_come_in_while_the_picture_goes_back() -> No
     assert state.frame_rate_out > 0
 
 
-async def test_media_that_nobody_reads_is_dropped_and_the_newest_is_kept() -> None:
+async def test_unread_media_is_dropped_and_the_newest_is_kept() -> None:
     camera, microphone = Camera(rate=50), Microphone()
     client = create_client(camera, microphone)
     async with connected(client, PeerLimits(queued_media=20, queued_frames=2)) as peer:
@@ -167,7 +167,7 @@ async def test_media_that_nobody_reads_is_dropped_and_the_newest_is_kept() -> No
     assert pictures[-1].time > first[0].time + 1
 
 
-async def test_a_client_that_vanishes_is_noticed_within_the_timeout() -> None:
+async def test_a_lost_client_is_noticed_within_the_timeout() -> None:
     client = create_client(Camera(), Microphone(), label="oai-events")
     async with connected(client, PeerLimits(silence_timeout=0.8)) as peer:
         await collect(peer, pictures=3, sounds=3)
@@ -180,7 +180,7 @@ async def test_a_client_that_vanishes_is_noticed_within_the_timeout() -> None:
     assert peer.end_reason == "nothing arrived for 0.8 s"
 
 
-async def test_a_quiet_client_that_is_there_is_kept() -> None:
+async def test_a_quiet_client_stays_connected() -> None:
     client = create_client(label="oai-events")
     async with connected(client, PeerLimits(silence_timeout=0.6)) as peer:
         with pytest.raises(TimeoutError):
@@ -197,7 +197,7 @@ async def test_a_client_that_leaves_ends_the_peer() -> None:
     assert peer.end_reason == "the client left"
 
 
-async def test_a_client_that_never_comes_is_given_up() -> None:
+async def test_a_client_that_never_connects_is_closed() -> None:
     before = asyncio.all_tasks()
     client = create_client(Camera())
     offer = await create_offer(client)
@@ -235,7 +235,7 @@ async def test_of_two_cameras_the_first_is_taken_and_the_second_declined() -> No
     assert {cast("VideoFrame", frame).pixels.shape for frame in frames} == {(180, 320, 3)}
 
 
-async def test_large_pictures_are_reduced_on_the_way_in() -> None:
+async def test_large_frames_are_reduced_on_arrival() -> None:
     client = create_client(Camera(size=(640, 360)))
     limits = PeerLimits(frame_size=SizeLimits(longer=160, shorter=90))
     async with connected(client, limits) as peer:

@@ -63,7 +63,7 @@ async def test_the_servers_of_a_connection_are_those_given() -> None:
     await connection.close()
 
 
-async def test_no_damaged_offer_breaks_a_peer_or_leaves_a_trace() -> None:
+async def test_damaged_offers_neither_break_a_peer_nor_leave_tasks() -> None:
     before = asyncio.all_tasks()
     unhandled: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))

@@ -18,11 +18,12 @@ from torch import Tensor
 from models.asr.whisper.checkpoint import AlignmentHeads
 from models.asr.whisper.tokenizer import WhisperTokenizer
 from models.asr.whisper.whisper import DecoderState, Whisper
+from models.asr.words import RATE
 
 FRAME = 320  # samples of an encoder frame: 20 ms
 MEDIAN_WIDTH = 7  # frames over which attention is smoothed
 MAX_LENGTH = 2.0  # a word beside a pause lasts at most so many median words
-MAX_MEDIAN = 0.7 * 16_000 / FRAME  # frames: slower speech than this is a wrong alignment
+MAX_MEDIAN = 0.7 * RATE / FRAME  # frames: slower speech than this is a wrong alignment
 
 
 @dataclass(frozen=True, slots=True)

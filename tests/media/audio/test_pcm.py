@@ -34,7 +34,7 @@ def tone(hz: float, rate: int, seconds: float = 0.5) -> Samples:
     cuts=st.lists(st.integers(0, 4_000), max_size=12).map(sorted),
 )
 @settings(max_examples=60)
-def test_bytes_may_be_cut_anywhere(encoding: PcmEncoding, channels: int, cuts: list[int]) -> None:
+def test_bytes_may_be_split_anywhere(encoding: PcmEncoding, channels: int, cuts: list[int]) -> None:
     decoder = PcmDecoder(encoding, 8_000, 16_000, channels)
     data = encode_pcm(NOISE[:1_000], encoding)
 
@@ -68,7 +68,7 @@ def test_two_channels_become_their_mean() -> None:
     np.testing.assert_allclose(made[0], (left + right) / 2, atol=1e-6)
 
 
-def test_samples_beyond_full_scale_are_clipped_on_the_way_out() -> None:
+def test_samples_beyond_full_scale_are_clipped() -> None:
     loud = np.array([-3, -1, 0, 1, 3], np.float32)
     assert to_int16(loud).tolist() == [-32768, -32768, 0, 32767, 32767]
     np.testing.assert_array_equal(
@@ -117,7 +117,7 @@ def test_frames_of_any_format_and_layout_become_mono_floats(format_name: str, la
     )
 
 
-def test_a_frame_for_an_encoder_carries_its_rate_and_place() -> None:
+def test_a_frame_for_an_encoder_has_its_rate_and_position() -> None:
     frame = samples_to_av(np.zeros(960, np.float32), 48_000, 4_800)
     assert (frame.samples, frame.sample_rate, frame.pts) == (960, 48_000, 4_800)
     assert frame.time == pytest.approx(0.1)

@@ -60,7 +60,7 @@ def test_a_state_can_be_resumed_twice_with_the_same_result() -> None:
 
 @pytest.mark.parametrize("rate_out", [16_000, 24_000, 48_000])
 @pytest.mark.parametrize("rate_in", RATES)
-def test_a_tone_keeps_its_place_and_its_height(rate_in: int, rate_out: int) -> None:
+def test_a_tone_keeps_its_phase_and_amplitude(rate_in: int, rate_out: int) -> None:
     made = resample(Resampler(rate_in, rate_out), tone(1_000, rate_in))
     inside = slice(len(made) // 5, -len(made) // 5)
     wanted = tone(1_000, rate_out, 0.51)[: len(made)]
@@ -69,7 +69,7 @@ def test_a_tone_keeps_its_place_and_its_height(rate_in: int, rate_out: int) -> N
 
 
 @pytest.mark.parametrize("hz", [8_800, 12_000, 20_000])
-def test_what_the_lower_rate_cannot_carry_is_removed_and_not_folded_back(hz: float) -> None:
+def test_frequencies_above_the_lower_nyquist_rate_are_removed(hz: float) -> None:
     made = resample(Resampler(48_000, 16_000), tone(hz, 48_000))
     assert np.abs(made[500:-500]).max() < 1e-3  # -60 dB
 
@@ -86,12 +86,12 @@ def test_an_hour_of_packets_ends_on_the_exact_sample() -> None:
 
 
 @given(st.integers(0, 5_000), st.sampled_from(RATES))
-def test_a_stream_has_exactly_its_share_of_samples(count: int, rate: int) -> None:
+def test_a_stream_has_the_exact_number_of_samples(count: int, rate: int) -> None:
     made = resample(Resampler(rate, 16_000), NOISE[:count])
     assert len(made) == math.ceil(count * 16_000 / rate)
 
 
-def test_a_constant_stays_that_constant() -> None:
+def test_a_constant_keeps_its_value() -> None:
     made = resample(Resampler(22_050, 48_000), np.full(4_000, 0.5, np.float32))
     np.testing.assert_allclose(made[200:-200], 0.5, atol=1e-6)  # float32 sums of 48 weights
 

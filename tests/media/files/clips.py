@@ -1,4 +1,4 @@
-"""Clips of many kinds whose every picture differs, made for a test."""
+"""Writes video files of many kinds, with distinct frames, for tests."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -8,11 +8,11 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-HZ = 1000  # of the times that clips are written with
+HZ = 1000  # of the timestamps that are written
 
 
 def picture(number: int, width: int = 96, height: int = 64) -> NDArray[np.uint8]:
-    """A square that wanders over stripes, with some noise: something to predict, not all of it."""
+    """Return a square that moves over stripes, with noise: partly predictable for a codec."""
     y, x = np.mgrid[0:height, 0:width]
     base = np.stack([x * 2 + number, y * 3, (x + y) * 2 - number], axis=2) % 256
     base[10:30, (7 * number) % width : (7 * number) % width + 20] = 250
@@ -34,7 +34,7 @@ def write_video(
     kind: str | None = None,
     keys: Iterable[int] = (),
 ) -> Path:
-    """Write a picture at each of `times`, in milliseconds; pictures `keys` are keyframes."""
+    """Write a frame at each of `times`, in milliseconds; frames `keys` are keyframes."""
     forced = set(keys)
     with av.open(str(path), "w", format=kind) as container:
         stream = container.add_stream(codec, rate=20, options=options or {})
@@ -56,7 +56,7 @@ def write_video(
 
 
 def write_audio_with_cover(path: Path) -> Path:
-    """Write sound whose only picture is its cover."""
+    """Write audio with cover art as its only video stream."""
     with av.open(str(path), "w") as container:
         sound = container.add_stream("flac", rate=16_000, layout="mono")
         cover = container.add_stream("png")

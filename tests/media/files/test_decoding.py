@@ -12,7 +12,7 @@ from tests.media.files.clips import even_times, write_video
 from tests.media.media_files import tone, write_clip, write_sound
 
 
-def test_sound_and_pictures_come_in_the_order_of_their_times(tmp_path: Path) -> None:
+def test_audio_and_video_come_in_the_order_of_their_times(tmp_path: Path) -> None:
     items = list(decode(write_clip(tmp_path / "clip.mkv"), max_duration=60))
     times = [item.time for item in items]
     assert times == sorted(times)
@@ -48,12 +48,12 @@ def test_a_text_file_is_not_media(tmp_path: Path) -> None:
         list(decode(path, max_duration=60))
 
 
-def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UnreadableMediaError, match="no such file"):
         list(decode(tmp_path / "none.wav", max_duration=60))
 
 
-def test_a_clip_without_sound_has_none(tmp_path: Path) -> None:
+def test_a_file_without_video_is_refused_for_video(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "tone.wav", tone(0.5), SAMPLE_RATE)
     with pytest.raises(UnreadableMediaError, match="it has no video"):
         list(decode(path, max_duration=60, audio=False))
@@ -62,7 +62,7 @@ def test_a_clip_without_sound_has_none(tmp_path: Path) -> None:
     assert inside.duration == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_file_that_does_not_say_how_long_it_is_has_no_length(tmp_path: Path) -> None:
+def test_a_file_without_a_duration_in_its_header_has_none(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.h264", even_times(5), kind="h264")
     assert probe(path) == MediaInfo(duration=None, has_audio=False, has_video=True)
 
@@ -79,7 +79,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_decoded(tmp_path: Path) -
         list(decode(path, max_duration=4 * 3600))
 
 
-def test_a_file_that_turns_out_longer_than_it_says_is_refused(tmp_path: Path) -> None:
+def test_a_file_longer_than_its_header_says_is_refused(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "tone.wav", tone(3.0), SAMPLE_RATE)
     with pytest.raises(MediaTooLongError):
         list(decode(path, max_duration=1.0))

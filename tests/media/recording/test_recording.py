@@ -74,7 +74,7 @@ async def test_a_recorded_session_replays_to_the_same_captions_and_answers(tmp_p
         ListeningConfig(detection=None),
         *chunks(tone(0.51), start=len(SPOKEN)),
         Commit(),
-        *chunks(tone(0.3), start=10 * RATE + 7),  # after a hole
+        *chunks(tone(0.3), start=10 * RATE + 7),  # after a gap
         Clear(),
         ListeningConfig(detection=TurnDetection(silence=0.3)),
         *chunks(SPOKEN, start=12 * RATE),
@@ -88,7 +88,7 @@ async def test_a_recorded_session_replays_to_the_same_captions_and_answers(tmp_p
     assert any(isinstance(output, Caption) and output.words for output in await captions(again))
 
 
-async def test_sound_comes_back_sample_by_sample(tmp_path: Path) -> None:
+async def test_audio_is_read_sample_by_sample(tmp_path: Path) -> None:
     pcm = np.random.default_rng(0).integers(-32768, 32767, 5000)
     noise = pcm.astype(np.float32) / np.float32(32768)
     items: list[Input] = [AudioChunk(noise[:2000], 0, RATE), AudioChunk(noise[2000:], 90_001, RATE)]
@@ -103,7 +103,7 @@ async def test_sound_comes_back_sample_by_sample(tmp_path: Path) -> None:
     assert again[-1].end == 90_001 + 3000
 
 
-async def test_pictures_come_back_at_their_times_and_in_the_first_size(tmp_path: Path) -> None:
+async def test_frames_are_read_at_their_times_and_in_the_first_size(tmp_path: Path) -> None:
     items: list[Input] = [picture(n * 3000) for n in range(20)]
     items.append(picture(90_000, height=200, width=100))
     await recorded(items, tmp_path / "one")
@@ -118,7 +118,7 @@ async def test_pictures_come_back_at_their_times_and_in_the_first_size(tmp_path:
     )
 
 
-async def test_a_recording_of_nothing_can_be_read(tmp_path: Path) -> None:
+async def test_an_empty_recording_can_be_read(tmp_path: Path) -> None:
     await recorded([], tmp_path / "one")
     assert list(read_items(tmp_path / "one", max_duration=60)) == []
 
@@ -135,7 +135,7 @@ async def test_a_memory_may_be_in_the_folder_before_the_recording(tmp_path: Path
     assert list(read_items(tmp_path, max_duration=60)) == [Question("q", "what?", 0.0)]
 
 
-async def test_what_was_said_unasked_is_replayed_in_its_place(tmp_path: Path) -> None:
+async def test_announcements_are_replayed_in_their_place(tmp_path: Path) -> None:
     said = Announce("n", "Here it is.", 1.0, True, (Moment(3, 0.9, "a cup"),))
     passed = await recorded([picture(0), said, picture(90_000)], tmp_path)
     assert said in passed
@@ -145,7 +145,7 @@ async def test_what_was_said_unasked_is_replayed_in_its_place(tmp_path: Path) ->
     assert again[1] == said
 
 
-def test_a_folder_that_is_no_recording_says_so(tmp_path: Path) -> None:
+def test_a_folder_without_a_recording_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableMediaError, match="not a recording"):
         list(read_items(tmp_path, max_duration=60))
 
@@ -224,7 +224,7 @@ async def test_reading_follows_the_clock(tmp_path: Path) -> None:
     assert clock.now() == pytest.approx(3.0, abs=0.1)
 
 
-async def test_what_steers_drawing_is_kept_in_its_place_and_draws_the_same(tmp_path: Path) -> None:
+async def test_generation_controls_are_replayed_in_their_place(tmp_path: Path) -> None:
     items: list[Input] = [
         PromptChange((("a duck", 0.7), ("a car", 0.3)), 0.0),
         GenerationConfig(time=0.0, enabled=True, seed=4, steps=2, camera=True),

@@ -17,7 +17,7 @@ from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateErr
 
 from rtc import aiortc_patches
 from rtc.errors import BadOfferError, RtcError
-from rtc.ice_servers import IceServer
+from rtc.ice_servers import IceEndpoint, IceServer
 from rtc.offer import MALFORMED, Offer, Section
 
 REFUSALS = (*MALFORMED, InternalError, InvalidAccessError, InvalidStateError)
@@ -25,9 +25,17 @@ CODECS = {"audio": "Opus, G.722 and G.711", "video": "VP8 and H.264 (baseline, m
 
 
 def create_connection(ice_servers: Sequence[IceServer]) -> RTCPeerConnection:
-    """Return a connection that uses these ICE servers and no others."""
+    """Return a connection that uses these ICE servers and no others.
+
+    Servers at an IPv6 address are for clients only: aiortc cannot read their URLs, and this end
+    needs no server to learn an IPv6 address, which has no NAT.
+    """
     servers = [
-        RTCIceServer(list(server.urls), server.username, server.credential)
+        RTCIceServer(
+            [url for url in server.urls if ":" not in IceEndpoint.parse(url).host],
+            server.username,
+            server.credential,
+        )
         for server in ice_servers
     ]
     return RTCPeerConnection(RTCConfiguration(iceServers=servers))

@@ -8,6 +8,7 @@ import pytest
 
 from media.clock import LiveClock
 from rtc.errors import BadOfferError
+from rtc.ice_servers import IceServer
 from rtc.offer import OfferLimits, read_offer
 from rtc.peer import Peer, PeerLimits
 from rtc.signaling import accept_offer, create_answer, create_connection
@@ -55,11 +56,22 @@ async def test_an_offer_without_a_known_codec_says_which_are_known() -> None:
     await connection.close()
 
 
-async def test_the_servers_of_a_connection_are_those_given() -> None:
-    connection = create_connection([])
+@pytest.mark.parametrize(
+    ("urls", "used"),
+    [
+        ((), None),
+        (("stun:a.example",), ("a.example", 3478)),
+        (("stun:[2001:db8::1]:3478",), None),
+        (("stun:[2001:db8::1]:3478", "stun:a.example:1"), ("a.example", 1)),
+    ],
+)
+async def test_the_servers_of_a_connection_are_those_given(
+    urls: tuple[str, ...], used: tuple[str, int] | None
+) -> None:
+    connection = create_connection([IceServer(urls)])
     transceiver = connection.addTransceiver("audio")
     gatherer = transceiver.receiver.transport.transport.iceGatherer
-    assert gatherer._connection.stun_server is None
+    assert gatherer._connection.stun_server == used
     await connection.close()
 
 

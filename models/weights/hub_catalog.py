@@ -1,27 +1,28 @@
-"""Models on a hub, as data: where each lies, its licence, and how much it weighs."""
+"""Models on a hub, as data: repository, commit, licence and size of each."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubModel:
-    """One model; `size` is about what is downloaded, the hub itself says it exactly.
+    """One model; `size` is about what is downloaded.
 
-    `licence` is what its card said when this list was made; what the hub says at the time of
-    a download is shown beside it.
+    `revision` is the commit to download, "main" if none is known yet. `licence` is that of the
+    model's card when this list was made; the hub's answer is shown before a download.
     """
 
     name: str
     repository: str
-    kind: str  # model_type in its config.json, "wan" for parts of a model that draws
+    revision: str = "main"
+    kind: str  # model_type in its config.json, or "wan" for parts of a video generator
     summary: str
     licence: str
     size: int  # bytes
-    files: tuple[str, ...] = ()  # what is taken; none: what a Video-LLM is made of
+    files: tuple[str, ...] = ()  # files to download; by default those of a Video-LLM
 
     @property
     def source(self) -> str:
-        """Where it comes from, for whoever misses it."""
+        """Where it comes from, for errors."""
         return f"{self.repository} on the model hub: eyeline pull {self.name}"
 
 
@@ -29,6 +30,7 @@ _ALL = (
     HubModel(
         name="llava-onevision-0.5b",
         repository="llava-hf/llava-onevision-qwen2-0.5b-ov-hf",
+        revision="74dd0bf867a4cda7950c17663794267c60cf4b40",
         kind="llava_onevision",
         summary="LLaVA-OneVision on Qwen2-0.5B: videos, runs on a CPU",
         licence="Apache-2.0",
@@ -37,6 +39,7 @@ _ALL = (
     HubModel(
         name="llava-onevision-7b",
         repository="llava-hf/llava-onevision-qwen2-7b-ov-hf",
+        revision="0d50680527681998e456c7b78950205bedd8a068",
         kind="llava_onevision",
         summary="LLaVA-OneVision on Qwen2-7B: videos, for a GPU",
         licence="Apache-2.0",
@@ -45,6 +48,7 @@ _ALL = (
     HubModel(
         name="qwen2.5-vl-3b",
         repository="Qwen/Qwen2.5-VL-3B-Instruct",
+        revision="66285546d2b821cf421d4f5eb2576359d3770cd3",
         kind="qwen2_5_vl",
         summary="Qwen2.5-VL 3B: videos with times, for a GPU",
         licence="Qwen Research License: not for commercial use",
@@ -53,6 +57,7 @@ _ALL = (
     HubModel(
         name="qwen2.5-vl-7b",
         repository="Qwen/Qwen2.5-VL-7B-Instruct",
+        revision="cc594898137f460bfe9f0759e9844b3ce807cfb5",
         kind="qwen2_5_vl",
         summary="Qwen2.5-VL 7B: videos with times, for a GPU",
         licence="Apache-2.0",
@@ -61,6 +66,7 @@ _ALL = (
     HubModel(
         name="wan2.1",
         repository="Wan-AI/Wan2.1-T2V-1.3B",
+        revision="37ec512624d61f7aa208f7ea8140a131f93afc9a",
         kind="wan",
         summary="Wan2.1's text encoder and video autoencoder, for the three below; for a GPU",
         licence="Apache-2.0",
@@ -84,6 +90,7 @@ _ALL = (
     HubModel(
         name="self-forcing",
         repository="gdhe17/Self-Forcing",
+        revision="2f8b779212da279d212c22a509b66ad6552f350e",
         kind="wan",
         summary="Self Forcing on Wan2.1: video from words, best up to 5 s, for a GPU",
         licence="CC-BY-NC-SA-4.0: not for commercial use",
@@ -101,4 +108,4 @@ _ALL = (
     ),
 )
 HUB_MODELS = {model.name: model for model in _ALL}
-VIDEO_LLMS = {model.name: model for model in _ALL if not model.files}  # that see and answer
+VIDEO_LLMS = {model.name: model for model in _ALL if not model.files}

@@ -56,12 +56,16 @@ class Release:
         return sum(file.size for file in self.files)
 
 
-def find_release(model: HubModel, hub: Hub, *, revision: str = "main") -> Release:
+def find_release(model: HubModel, hub: Hub, *, revision: str | None = None) -> Release:
     """Return the release of `model` at `revision`: a branch, a tag or a commit.
 
+    The default is the revision of the catalog.
+
     Raises:
-        WeightsError: the hub cannot be reached, refuses, or does not have the files we read.
+        WeightsError: the hub cannot be reached, refuses, answers with another commit, or does
+            not have the files we read.
     """
+    revision = revision or model.revision
     what = f"{model.repository} at {revision!r}"
     url = f"{hub.url}/api/models/{model.repository}/revision/{quote(revision, safe='')}"
     with open_client(hub) as client:
@@ -73,7 +77,7 @@ def find_release(model: HubModel, hub: Hub, *, revision: str = "main") -> Releas
         commit = str(answer["sha"])
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{url}: not what a model hub answers ({error!r})") from error
-    _check(model, what, commit, files)
+    _check(model, what, revision, commit, files)
     return Release(
         repository=model.repository, commit=commit, licence=_licence(answer), files=files
     )
@@ -98,10 +102,14 @@ def _licence(answer: Mapping[str, Any]) -> str:
     return ", ".join(str(each) for each in named if each) or "not stated"
 
 
-def _check(model: HubModel, what: str, commit: str, files: tuple[HubFile, ...]) -> None:
+def _check(
+    model: HubModel, what: str, revision: str, commit: str, files: tuple[HubFile, ...]
+) -> None:
     names = {file.name for file in files}
     if not COMMIT.fullmatch(commit):
         raise WeightsError(f"{what}: the hub names no commit")
+    if COMMIT.fullmatch(revision) and commit != revision:
+        raise WeightsError(f"{what}: the hub answered with {commit}; do not trust this hub")
     if model.files:
         if gone := sorted(set(model.files) - names):
             raise WeightsError(

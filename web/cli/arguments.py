@@ -89,7 +89,7 @@ def _add_pull(commands: "argparse._SubParsersAction[Parser]") -> None:
     command = commands.add_parser("pull", help=summary, description=summary)
     command.add_argument("name", nargs="?", metavar="NAME")
     command.add_argument(
-        "--revision", help="branch, tag or commit on the hub (what is here already, else main)"
+        "--revision", help="branch, tag or commit (default: the installed one, else the catalog's)"
     )
 
 

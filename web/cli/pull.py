@@ -66,7 +66,7 @@ def _pull_from_hub(settings: Settings, name: str, revision: str | None) -> None:
         return
     token = settings.hub_token.get_secret_value() if settings.hub_token else None
     source = Hub(url=settings.hub, token=token)
-    release = find_release(model, source, revision=revision or there or "main")
+    release = find_release(model, source, revision=revision or there or None)
     _told(announcement(release, model.licence))
     hub.fetch(release, home, source, progress=_progress(name))
     _told(f"{name}: complete and verified in {home}")

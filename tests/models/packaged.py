@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from models.weights import fetch as weights
+from models.weights.fetch import fetch_weights
 from web.config import read_settings
 
 
 def folder(name: str) -> Path:
-    return weights.fetch(name, read_settings().weights)
+    return fetch_weights(name, read_settings().weights)

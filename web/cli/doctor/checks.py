@@ -16,7 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from models.errors import WeightsError
-from models.weights.fetch import WEIGHTS, verify
+from models.weights.catalog import WEIGHTS
+from models.weights.fetch import verify_weights
 from trt_engines.detect import detect
 from web.cli.doctor.finding import Finding, is_loopback
 from web.cli.doctor.network import check_port, check_stun, check_turn, check_udp
@@ -136,7 +137,7 @@ def wanted_weights(settings: Settings) -> list[str]:
 def check_weights(settings: Settings) -> Finding:
     names = wanted_weights(settings)
     try:
-        bad = {name: files for name in names if (files := verify(name, settings.weights))}
+        bad = {name: files for name in names if (files := verify_weights(name, settings.weights))}
     except WeightsError as error:
         return Finding("weights", "fail", str(error), "check the folder's owner and permissions")
     if not bad:
@@ -158,7 +159,9 @@ def check_disk(settings: Settings) -> Finding:
     if not os.access(folder, os.W_OK):
         return Finding("disk", "fail", f"{folder} cannot be written", "choose EYELINE_WEIGHTS")
     try:
-        names = [name for name in wanted_weights(settings) if verify(name, settings.weights)]
+        names = [
+            name for name in wanted_weights(settings) if verify_weights(name, settings.weights)
+        ]
     except WeightsError:
         names = wanted_weights(settings)
     needed = 2 * sum(WEIGHTS[name].size for name in names)  # the package, and what is taken from it

@@ -27,7 +27,7 @@ from models.training.ancat.run import (
 from models.training.ancat.score import score_clips
 from models.training.ancat.train import advance, settings, temperature, train, validate
 from models.training.asr import clips
-from models.weights import fetch as weights
+from models.weights.fetch import fetch_weights
 from tests import paths
 from tests.models.asr.tiny import CONFIG, tiny_whisper, write_ctranslate2
 
@@ -51,7 +51,7 @@ def begin_run(tmp_path_factory: pytest.TempPathFactory) -> Begin:
     clips.pack([corpus], folder / "packed", print)
     whisper = folder / "random"
     write_ctranslate2(tiny_whisper(CONFIG), whisper)
-    table = weights.fetch("tiny.en", paths.WEIGHTS) / "tokenizer.json"
+    table = fetch_weights("tiny.en", paths.WEIGHTS) / "tokenizer.json"
     (whisper / "tokenizer.json").write_bytes(table.read_bytes())
     model = AncatConfig(whisper=str(whisper), layers=1, joint=8, scheduler=4, ahead=3)
     config = AncatTrainingConfig(

@@ -14,7 +14,7 @@ from models.asr.words import RATE
 from models.training.asr import clips
 from models.training.asr.adapter_run import AdapterRun, AdapterTrainingConfig, open_run, save_run
 from models.training.asr.causal_whisper import train, validate
-from models.weights import fetch as weights
+from models.weights.fetch import fetch_weights
 from tests.models.asr.tiny import CONFIG, tiny_whisper, write_ctranslate2
 from tests.paths import WEIGHTS
 
@@ -39,7 +39,7 @@ def begin_run(tmp_path_factory: pytest.TempPathFactory) -> Begin:
     clips.pack([corpus], folder / "packed", print)
     model = folder / "random"
     write_ctranslate2(tiny_whisper(CONFIG), model)
-    table = weights.fetch("tiny.en", WEIGHTS) / "tokenizer.json"
+    table = fetch_weights("tiny.en", WEIGHTS) / "tokenizer.json"
     (model / "tokenizer.json").write_bytes(table.read_bytes())
     config = AdapterTrainingConfig(
         model=str(model), aligner=str(model), rank=2, warmup=1, seconds=(1, 2), batch_seconds=3,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from models.weights.fetch import WEIGHTS
+from models.weights.catalog import WEIGHTS
 from web.cli.doctor import checks as doctor
 from web.cli.doctor import network as doctor_network
 from web.cli.doctor.finding import Finding

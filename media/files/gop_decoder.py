@@ -24,8 +24,8 @@ class _InconsistentGopError(Exception):
 
 
 @dataclass(slots=True, eq=False)
-class DecodedGop:
-    """A submitted GOP: `frames` receives its frames, each with its pts in the stream.
+class GopJob:
+    """The decoding of one GOP: `frames` receives its frames, each with its pts in the stream.
 
     The last item is a string: the reason to fall back to sequential decoding, or empty.
     """
@@ -48,16 +48,16 @@ class GopDecoder:
         for _ in range(threads):
             self._idle.put(self._decoders.enter_context(open_decoder(file.path, strict=True)))
 
-    def submit(self, gop: Gop) -> DecodedGop:
+    def submit(self, gop: Gop) -> GopJob:
         """Queue `gop` for decoding, up to its last wanted frame."""
-        job = DecodedGop(gop)
+        job = GopJob(gop)
         if gop.fallback_reason or not gop.wanted:
             job.frames.put(gop.fallback_reason)
         else:
             self._pool.submit(self._decode, job)
         return job
 
-    def close(self, jobs: "deque[DecodedGop]") -> None:
+    def close(self, jobs: "deque[GopJob]") -> None:
         """Stop decoding `jobs`, and end the threads."""
         self._stopped.set()
         for job in jobs:
@@ -66,7 +66,7 @@ class GopDecoder:
         self._pool.shutdown(cancel_futures=True)
         self._decoders.close()
 
-    def _decode(self, job: DecodedGop) -> None:
+    def _decode(self, job: GopJob) -> None:
         decoder = self._idle.get()
         reason = "its decoder failed"
         try:

@@ -23,7 +23,7 @@ import av
 from media.errors import UnreadableMediaError
 from media.files.decoding import check_duration, open_media
 from media.files.gop import MAX_GOP_BYTES, Gop, Packet, is_due, split_gops
-from media.files.gop_decoder import DecodedGop, GopDecoder
+from media.files.gop_decoder import GopJob, GopDecoder
 from media.files.video_file import VideoFile, open_decoder, open_video, video_stream
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.video import SizeLimits, frame_from_av
@@ -65,7 +65,7 @@ def sample_frames(
 
 
 def _checked(
-    file: VideoFile, threads: int, longest: float, progress: Progress | None
+    file: VideoFile, threads: int, max_duration: float, progress: Progress | None
 ) -> Iterator[VideoFrame]:
     """Yield the selected frames, check them and report progress.
 
@@ -80,7 +80,7 @@ def _checked(
         ) as frames:
             for frame in frames:
                 empty = False
-                check_duration(file.path, frame.time, longest)
+                check_duration(file.path, frame.time, max_duration)
                 yield frame
                 if progress is not None:
                     progress(frame.time)
@@ -97,7 +97,7 @@ def _in_parallel(file: VideoFile, decoder: GopDecoder, ahead: int) -> Generator[
     """Yield the selected frames, decoding in parallel until a GOP gives a reason not to."""
     packets = file.container.demux(file.stream)
     gops = split_gops(packets, file.to_ticks, file.interval)
-    jobs: deque[DecodedGop] = deque()
+    jobs: deque[GopJob] = deque()
     backlog = _Backlog()
     last: int | None = None
     reason = ""

@@ -298,7 +298,7 @@ def test_a_slow_caller_pauses_the_decoding(
     decoded: list[int] = []
     submit, convert = GopDecoder.submit, frame_from_av
 
-    def counted(decoder: GopDecoder, gop: Gop) -> gop_decoder.DecodedGop:
+    def counted(decoder: GopDecoder, gop: Gop) -> gop_decoder.GopJob:
         submitted.append(gop)
         return submit(decoder, gop)
 

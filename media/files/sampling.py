@@ -23,7 +23,7 @@ import av
 from media.errors import UnreadableMediaError
 from media.files.decoding import check_duration, open_media
 from media.files.gop import MAX_GOP_BYTES, Gop, Packet, is_due, split_gops
-from media.files.gop_decoder import GopJob, GopDecoder
+from media.files.gop_decoder import GopDecoder, GopJob
 from media.files.video_file import VideoFile, open_decoder, open_video, video_stream
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.video import SizeLimits, frame_from_av

@@ -15,9 +15,18 @@ import av
 import numpy as np
 from av.audio.resampler import AudioResampler
 from PIL import Image, ImageOps
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from tests.paths import SAMPLE
+from tests.patience import PATIENCE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SPOKEN = (
@@ -26,6 +35,8 @@ SPOKEN = (
 )  # what the first SPOKEN_END seconds of SAMPLE say
 SPOKEN_END = 11.9  # seconds
 RATE = 48_000
+PATIENCE_MS = 1000 * PATIENCE  # as Playwright counts
+expect.set_options(timeout=PATIENCE_MS)
 FLAGS = (
     "--no-sandbox",  # containers and root have no user namespaces for it
     "--disable-dev-shm-usage",
@@ -168,6 +179,7 @@ def new_page(browser: Browser, *, allowed: bool, **options: object) -> tuple[Pag
     """Return a page that may use the camera, or not, with a witness of what it does."""
     permissions = ["camera", "microphone"] if allowed else []
     context = browser.new_context(permissions=permissions, **options)  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE_MS)
     witness = Witness()
     witness.watch(context)
     return context.new_page(), witness

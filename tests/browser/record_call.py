@@ -57,7 +57,6 @@ def main() -> None:
         with chromium(devices) as browser:
             size = {"width": WIDTH, "height": HEIGHT}
             page, _ = new_page(browser, allowed=True, viewport=size)
-            page.set_default_timeout(60_000)
             page.goto(running.url)
             page.locator("[data-part=start]:enabled").wait_for()
             times, frames = zip(*record(page), strict=True)

@@ -14,7 +14,6 @@ from media.worker import Worker
 from models.generation.small.generator import load
 from tests.browser.chromium import Devices, chromium, microphone_file, new_page, slides_file
 from tests.models.generation import tiny
-from tests.patience import PATIENCE
 from tests.web.served import scripted_models, served
 from web.config import Settings
 
@@ -28,7 +27,6 @@ MOUNTED = """async () => {
     await styled;
     (await import("./page.js")).mount(document.body);
 }"""
-PATIENCE_MS = 1000 * PATIENCE  # as Playwright counts
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +53,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def page(browser: Browser, url: str) -> Iterator[Page]:
     """The page in a call that draws; what goes wrong in it fails the test."""
     page, witness = new_page(browser, allowed=True)
-    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{url}/static/index.html")
     page.evaluate(MOUNTED)
     part(page, "start").click()
-    expect(page.locator(".eyeline")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
+    expect(page.locator(".eyeline")).to_have_attribute("data-state", "live")
     part(page, "prompt").fill("a duck on grass, moving to the left")
     part(page, "prompt").press("Enter")
     wait_for_shape(page, "square")
@@ -90,9 +87,9 @@ def wait_for_shape(page: Page, shape: str) -> None:
 
 
 def test_a_prompt_and_a_hand_make_a_video_that_comes_back(page: Page) -> None:
-    expect(part(page, "draw-state")).to_have_text("Drawing", timeout=PATIENCE_MS)
-    expect(part(page, "draw-remarks")).to_contain_text("from the words: left", timeout=PATIENCE_MS)
-    expect(part(page, "draw-fps")).to_have_text(re.compile(r"^[1-9]\d* fps$"), timeout=PATIENCE_MS)
+    expect(part(page, "draw-state")).to_have_text("Drawing")
+    expect(part(page, "draw-remarks")).to_contain_text("from the words: left")
+    expect(part(page, "draw-fps")).to_have_text(re.compile(r"^[1-9]\d* fps$"))
     expect(part(page, "generated-what")).to_contain_text("a small model")
     box = part(page, "easel").bounding_box()
     assert box is not None
@@ -102,7 +99,7 @@ def test_a_prompt_and_a_hand_make_a_video_that_comes_back(page: Page) -> None:
     for n in range(10):
         page.mouse.move(x + 4 * n, y)
     page.mouse.up()
-    expect(part(page, "draw-delay")).to_have_text(re.compile(r"^\d+ ms$"), timeout=PATIENCE_MS)
+    expect(part(page, "draw-delay")).to_have_text(re.compile(r"^\d+ ms$"))
     part(page, "draw-end").click()
     wait_for_shape(page, "wide")
     expect(part(page, "easel")).to_be_hidden()
@@ -111,14 +108,14 @@ def test_a_prompt_and_a_hand_make_a_video_that_comes_back(page: Page) -> None:
 def test_a_prompt_without_words_is_refused_beside_the_box_and_drawing_goes_on(page: Page) -> None:
     part(page, "prompt").fill("🦆")
     part(page, "draw-begin").click()
-    expect(part(page, "draw-remarks")).to_contain_text("expected words", timeout=PATIENCE_MS)
+    expect(part(page, "draw-remarks")).to_contain_text("expected words")
     expect(part(page, "problem")).to_be_hidden()
     expect(part(page, "draw-state")).to_have_text("Drawing")
 
 
 def test_what_is_drawn_goes_into_a_file_that_plays(page: Page, tmp_path: Path) -> None:
     part(page, "record").click()
-    expect(part(page, "draw-pictures")).to_have_text(re.compile(r"^\d+$"), timeout=PATIENCE_MS)
+    expect(part(page, "draw-pictures")).to_have_text(re.compile(r"^\d+$"))
     before = int(part(page, "draw-pictures").inner_text())
     page.wait_for_function(
         "goal => Number(document.querySelector('[data-part=draw-pictures]').innerText) >= goal",

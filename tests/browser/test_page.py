@@ -23,13 +23,11 @@ from tests.browser.chromium import (
     new_page,
     slides_file,
 )
-from tests.patience import PATIENCE
 from tests.service import service
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LEAD = 3.0  # seconds of silence before the speech: the call is live by then
-PATIENCE_MS = 1000 * PATIENCE  # as Playwright counts
 normalise = EnglishTextNormalizer()
 
 
@@ -82,9 +80,8 @@ def page(tab: tuple[Page, Witness]) -> Page:
 
 def opened(browser: Browser, url: str, *, allowed: bool) -> tuple[Page, Witness]:
     page, witness = new_page(browser, allowed=allowed)
-    page.set_default_timeout(PATIENCE_MS)
     page.goto(url)
-    expect(part(page, "start")).to_be_enabled(timeout=PATIENCE_MS)
+    expect(part(page, "start")).to_be_enabled()
     return page, witness
 
 
@@ -94,7 +91,7 @@ def part(page: Page, name: str) -> Locator:
 
 def start(page: Page, button: str = "start") -> None:
     part(page, button).click()
-    expect(page.locator(".eyeline")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
+    expect(page.locator(".eyeline")).to_have_attribute("data-state", "live")
 
 
 def finals(page: Page) -> list[tuple[float, str]]:
@@ -151,7 +148,7 @@ def test_what_is_said_is_read_on_the_page_and_in_the_file_and_the_picture_return
     wait_for_frames(page, 25)
     width: int = part(page, "generated").evaluate("video => video.videoWidth")
     assert width > 0
-    expect(page.locator(".captions .partial .light").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator(".captions .partial .light").first).to_be_visible()
     page.locator(".captions .final").first.wait_for()
     # The microphone repeats: once it speaks again, the first round is complete.
     page.wait_for_function(
@@ -183,13 +180,11 @@ def test_what_is_said_is_read_on_the_page_and_in_the_file_and_the_picture_return
 def test_the_status_line_tells_frames_delay_and_rates(page: Page) -> None:
     start(page)
     page.locator(".captions li").first.wait_for()
-    expect(part(page, "fps")).to_have_text(
-        re.compile(r"^[1-9]\d* / [1-9]\d* fps$"), timeout=PATIENCE_MS
-    )
-    expect(part(page, "round-trip")).to_have_text(re.compile(r"^\d+ ms$"), timeout=PATIENCE_MS)
-    expect(part(page, "loss")).to_have_text(re.compile(r"^[\d.]+ %$"), timeout=PATIENCE_MS)
-    expect(part(page, "bitrate")).to_have_text(re.compile(r"\d+ / \d+ kbit/s"), timeout=PATIENCE_MS)
-    expect(part(page, "lag")).to_have_text(re.compile(r"^\d+\.\d s$"), timeout=PATIENCE_MS)
+    expect(part(page, "fps")).to_have_text(re.compile(r"^[1-9]\d* / [1-9]\d* fps$"))
+    expect(part(page, "round-trip")).to_have_text(re.compile(r"^\d+ ms$"))
+    expect(part(page, "loss")).to_have_text(re.compile(r"^[\d.]+ %$"))
+    expect(part(page, "bitrate")).to_have_text(re.compile(r"\d+ / \d+ kbit/s"))
+    expect(part(page, "lag")).to_have_text(re.compile(r"^\d+\.\d s$"))
     expect(part(page, "dropped")).not_to_have_text("–")
     expect(part(page, "notices")).to_contain_text("tiny.en")
     expect(part(page, "model-name")).to_have_text("Small model")
@@ -204,12 +199,12 @@ def test_what_was_shown_is_remembered_answers_lead_to_it_and_what_was_awaited_is
     part(page, "mute").click()
     request = "Tell me whenever you see a cheetah"
     ask(page, request)
-    expect(part(page, "requests")).to_contain_text(request, timeout=PATIENCE_MS)
+    expect(part(page, "requests")).to_contain_text(request)
     unasked = page.locator(".answers .unasked").first
-    expect(unasked).to_contain_text(request, timeout=PATIENCE_MS)
-    expect(unasked.locator(".answer")).to_contain_text("heetah", timeout=PATIENCE_MS)
+    expect(unasked).to_contain_text(request)
+    expect(unasked.locator(".answer")).to_contain_text("heetah")
     page.get_by_role("button", name=f"Stop: {request}").click()
-    expect(part(page, "requests")).to_be_hidden(timeout=PATIENCE_MS)
+    expect(part(page, "requests")).to_be_hidden()
     ask(page, "When did you last see the cheetah?")
     answer = page.locator(".answers li", has_text="When did you last see")
     answer.locator(".evidence img").first.wait_for()
@@ -225,7 +220,7 @@ def ask(page: Page, question: str) -> None:
     part(page, "question").fill(question)
     part(page, "question").press("Enter")
     asked = page.locator(".answers li", has_text=question).last
-    expect(asked).to_have_attribute("aria-busy", "false", timeout=PATIENCE_MS)
+    expect(asked).to_have_attribute("aria-busy", "false")
     assert asked.locator(".answer").inner_text().strip()
 
 
@@ -249,7 +244,7 @@ def test_without_a_camera_the_page_says_why_and_offers_the_sample_clip(
 ) -> None:
     page, witness = opened(browser, url, allowed=False)
     part(page, "start").click()
-    expect(part(page, "problem")).to_contain_text("may not use the camera", timeout=PATIENCE_MS)
+    expect(part(page, "problem")).to_contain_text("may not use the camera")
     expect(part(page, "problem")).to_contain_text("address bar")
     start(page, "offer-sample")
     expect(part(page, "camera-name")).to_have_text("Sample clip")
@@ -271,7 +266,7 @@ def test_over_plain_http_from_afar_the_page_says_how_to_get_a_camera(
     page.add_init_script("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
     page.goto(url)
     part(page, "start").click()
-    expect(part(page, "problem")).to_contain_text("https", timeout=PATIENCE_MS)
+    expect(part(page, "problem")).to_contain_text("https")
     expect(part(page, "problem")).to_contain_text("ssh -L")
     expect(part(page, "offer-sample")).to_be_visible()
     page.context.close()
@@ -296,7 +291,7 @@ def test_a_call_that_the_server_ends_can_be_taken_up_again(page: Page, url: str)
     before = finals(page)
     [session] = live_sessions(page, url)
     page.request.delete(f"{url}/sessions/{session}")
-    expect(part(page, "state")).to_have_text("Connection lost", timeout=PATIENCE_MS)
+    expect(part(page, "state")).to_have_text("Connection lost")
     start(page, "reconnect")
     expect(part(page, "problem")).to_be_hidden()
     page.wait_for_function("n => document.querySelectorAll('.final').length > n", arg=len(before))
@@ -309,10 +304,9 @@ def test_the_bare_client_shows_captions_and_the_returned_picture(
     browser: Browser, url: str
 ) -> None:
     page, witness = new_page(browser, allowed=True)
-    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{url}/static/index.html")
     page.click("#start")
-    expect(page.locator("#state")).to_contain_text("live", timeout=PATIENCE_MS)
+    expect(page.locator("#state")).to_contain_text("live")
     page.locator("#captions li").first.wait_for()
     page.wait_for_function("document.querySelector('#returned').videoWidth > 0")
     page.click("#stop")

@@ -343,7 +343,7 @@ def test_what_is_watched_for_is_shown_and_can_be_taken_back(page: Page) -> None:
     requests = ["Tell me when someone comes in", "Warn me if my cup is gone"]
     page.evaluate(draw, requests)
     assert page.locator(".requests span").all_inner_texts() == requests
-    page.get_by_role("button", name="StopRequest: Warn me if my cup is gone").click()
+    page.get_by_role("button", name="Stop: Warn me if my cup is gone").click()
     assert sent(page) == [["Warn me if my cup is gone"]]
     page.evaluate(draw, [requests[0]])
     expect(page.locator(".requests button")).to_be_focused()

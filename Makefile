@@ -23,7 +23,7 @@ lock:   ## pin what pyproject.toml has new; UPGRADE=--upgrade chooses every vers
 	  --extra test --extra lint --extra bench --extra train -o $(LOCK)/constraints.txt pyproject.toml
 	sed -n '1p' constraints.txt >$(LOCK)/head
 	sed -e 's/+cpu$$//' -e '/^#/d' -e '/^$$/d' $(LOCK)/constraints.txt | cat $(LOCK)/head - >constraints.txt
-docs:   ## write docs/settings.md from web/config.py
-	.venv/bin/python -m web.config >docs/settings.md
+docs:   ## write docs/settings.md from the settings in web/config.py
+	.venv/bin/python -m web.settings_page >docs/settings.md
 clean:  ## remove the environment and every cache, weights included
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -104,7 +104,7 @@ def test_every_setting_says_what_it_is_for() -> None:
 
 def test_the_page_of_settings_is_up_to_date() -> None:
     page = Path(CHECKOUT, "docs", "settings.md").read_text()
-    assert page == settings_page(), "run: .venv/bin/python -m web.config > docs/settings.md"
+    assert page == settings_page(), "run: .venv/bin/python -m web.settings_page > docs/settings.md"
 
 
 def test_what_sessions_and_calls_may_take_is_what_the_settings_say() -> None:

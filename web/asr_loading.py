@@ -1,9 +1,9 @@
-"""Settings to what hears: the stream that writes while somebody speaks, and the final pass."""
+"""Loading of speech recognition: the streaming recognizer, and the model of the final pass."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from media.pipeline.interfaces import SpeechRecognizer as Stream
+from media.pipeline.interfaces import SpeechRecognizer
 from models.asr.ancat.loading import load_shipped
 from models.asr.streaming.carelesswhisper_checkpoint import is_carelesswhisper
 from models.asr.streaming.causal_loading import CHUNK_FRAMES, load_carelesswhisper, make_causal
@@ -15,23 +15,23 @@ from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.weights.fetch import Progress
 from web.config import Settings
 
-NONE = "none"  # a final model of this name: what was streamed is final
+NONE = "none"  # this final model means that there is no final pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedAsr:
-    """`recognizer` is for whole files, `stream` for sessions, `final` for turns that are over."""
+    """`whisper` transcribes whole files, `recognizer` sessions, `final_pass` finished turns."""
 
     whisper: WhisperModel
-    recognizer: Stream
+    recognizer: SpeechRecognizer
     final_pass: WhisperFinalPass | None
 
 
 def load_asr(settings: Settings, progress: Progress | None = None) -> LoadedAsr:
-    """Load the models that hear.
+    """Load the speech recognition models.
 
     Raises:
-        WeightsError: one cannot be fetched or read, or is not causal where it should be.
+        WeightsError: a model cannot be downloaded or read, or is not causal but must be.
     """
     whisper = _load_whisper(settings, progress)
     final_pass = _load_final_pass(settings, whisper, progress)
@@ -41,12 +41,12 @@ def load_asr(settings: Settings, progress: Progress | None = None) -> LoadedAsr:
 
 
 def asr_algorithm(settings: Settings) -> str:
-    """Return how sessions are heard: as asked for, but a causal checkpoint hears causally."""
+    """Return the algorithm of sessions: the setting, but causal for a causal checkpoint."""
     return "causal" if _is_careless_whisper(settings.asr_model) else settings.asr
 
 
 def final_model(settings: Settings) -> str:
-    """Return the name of the model of the final pass, or NONE."""
+    """Return the name of the final pass's model, or NONE."""
     if settings.final_model is not None:
         return settings.final_model
     return settings.asr_model if asr_algorithm(settings) in ("causal", "ancat") else NONE
@@ -57,12 +57,12 @@ def _is_careless_whisper(name: str) -> bool:
 
 
 def _load_whisper(settings: Settings, progress: Progress | None) -> WhisperModel:
-    """Load the model for whole files; a causal checkpoint cannot hear them, so tiny.en does."""
+    """Load the model for whole files: tiny.en if the setting is a causal checkpoint."""
     name = "tiny.en" if _is_careless_whisper(settings.asr_model) else settings.asr_model
     return load_whisper(name, settings.weights, threads=settings.threads_in_use, progress=progress)
 
 
-def _load_recognizer(settings: Settings, whisper: WhisperModel) -> Stream:
+def _load_recognizer(settings: Settings, whisper: WhisperModel) -> SpeechRecognizer:
     kind = asr_algorithm(settings)
     if kind == "local-agreement":
         return LocalAgreement(whisper)

@@ -1,7 +1,7 @@
-"""Who may call: the service's key, and short-lived secrets for browsers.
+"""Authentication: the service's API key, and short-lived client secrets for browsers.
 
-A client secret stands for the key for a while and brings the session that it was made for, so
-that a page never holds the key itself. Where the service has no key, anybody may call.
+A client secret replaces the key until it expires and carries the session configuration that it was
+created for, so that a page never gets the key. Without an API key every request is accepted.
 """
 
 import secrets
@@ -17,7 +17,7 @@ MAX_SECRETS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ClientSecret:
-    """A client secret: valid until `expires` on the service's clock, for such a `session`."""
+    """A secret for sessions with the configuration `session`, until `expires` on the clock."""
 
     value: str
     expires: float
@@ -25,24 +25,24 @@ class ClientSecret:
 
 
 class Keys:
-    """The service's key, None where it has none, and the client secrets in use."""
+    """The API key, None if there is none, and the client secrets that have not expired."""
 
     def __init__(self, key: str | None) -> None:
         self._key = key
         self._secrets: dict[str, ClientSecret] = {}
 
     def mint(self, session: Mapping[str, Any], *, now: float, lifetime: float) -> ClientSecret:
-        """Return a new secret that is valid for `lifetime` seconds."""
+        """Return a new client secret that expires after `lifetime` seconds."""
         self._drop_expired(now)
         secret = ClientSecret(f"ek_{secrets.token_urlsafe(24)}", now + lifetime, session)
         self._secrets[secret.value] = secret
         return secret
 
     def authenticate(self, key: str | None, *, now: float) -> Mapping[str, Any]:
-        """Return the session wished for by the secret `given`; empty for any other valid key.
+        """Return the session configuration of the client secret `given`, empty for the API key.
 
         Raises:
-            ProblemError: the service has a key and `given` is neither it nor a valid secret.
+            ProblemError: there is an API key, and `given` is neither it nor a valid secret.
         """
         secret = self._secrets.get(key or "")
         if secret is not None and secret.expires > now:
@@ -63,13 +63,13 @@ class Keys:
 
 
 def bearer_token(headers: Mapping[str, str]) -> str | None:
-    """Return the key of an Authorization header."""
+    """Return the bearer token of the Authorization header."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" and key.strip() else None
 
 
 def subprotocol_key(subprotocols: list[str]) -> str | None:
-    """Return the key that a browser put among its subprotocols."""
+    """Return the key among the WebSocket subprotocols, where browsers have to put it."""
     for each in subprotocols:
         if each.startswith(SUBPROTOCOL_KEY):
             return each.removeprefix(SUBPROTOCOL_KEY)

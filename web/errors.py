@@ -1,8 +1,8 @@
-"""Errors of the edges, and the one place where any error becomes what a person or a client sees.
+"""Errors of the web layer, and their messages for users and clients.
 
 WebError
     SettingsError       a setting is unknown, malformed or contradicts another
-    UsageError          the command line asks for something that cannot be done as asked
+    UsageError          the command line asks for something impossible
 """
 
 import logging
@@ -19,28 +19,28 @@ INTERRUPTED = 130  # exit status of a command ended by Ctrl-C: 128 + SIGINT
 
 
 class WebError(Exception):
-    """Base of the errors that the edges raise on purpose."""
+    """Base of the errors that the web layer raises on purpose."""
 
 
 class SettingsError(WebError):
-    """A setting cannot be used; the message names it and says what is expected."""
+    """A setting is invalid; the message names it and says what is expected."""
 
 
 class UsageError(WebError):
-    """A command cannot do what was asked; the message says what to do instead."""
+    """A command cannot do what it was asked to; the message says what to do instead."""
 
 
 def run_command(command: Callable[[], int], *, debug: bool) -> int:
-    """Return `command`'s exit status, with any error told in one line on standard error.
+    """Return the exit status of `command`; an error is one line on standard error.
 
-    2 says that the input is at fault, 1 that the program is; `debug` adds the traceback.
+    Status 2 means wrong input, 1 an internal error; `debug` adds the traceback.
     """
     try:
         return command()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python would complain when it flushes at exit.
+        # The reader closed the pipe; without this, Python reports an error when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
@@ -52,7 +52,7 @@ def run_command(command: Callable[[], int], *, debug: bool) -> int:
 
 
 async def failure_message(work: Awaitable[None], what: str) -> str | None:
-    """Await `work`; return None, or where it failed what its client is told of that."""
+    """Await `work`; return None, or the message for its client if it failed."""
     try:
         await work
     except Exception as error:
@@ -64,10 +64,10 @@ async def failure_message(work: Awaitable[None], what: str) -> str | None:
 
 
 def _message_and_status(error: Exception) -> tuple[str, int]:
-    """Return the line that tells `error`, and the exit status that goes with it."""
+    """Return the line that reports `error`, and the exit status."""
     if isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         return _message_and_status(error.exceptions[0])
     if isinstance(error, OSError | WebError | MediaError | ModelError):
         return " ".join(str(error).split()), 2
-    told = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"internal error: {told} (--debug shows where)", 1
+    message = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"internal error: {message} (--debug shows the traceback)", 1

@@ -1,7 +1,7 @@
-"""Which STUN and TURN servers a client may use, with credentials minted for its session.
+"""STUN and TURN servers for a client, with TURN credentials for its session.
 
-The TURN server is one's own: it shares a secret with the service and checks each credential
-by computing it again, so nothing is stored and nothing long-lived reaches a browser.
+The operator's TURN server shares a secret with the service and verifies a credential by computing
+it again: no credentials are stored, and none of them lasts long.
 """
 
 import base64
@@ -16,9 +16,9 @@ def mint(secret: str, *, session: str, expires: int) -> tuple[str, str]:
     """Return the TURN username and credential of `session`, valid until Unix time `expires`.
 
     Raises:
-        ValueError: `session` is empty or holds a colon, which separates the parts of the name.
+        ValueError: `session` is empty or contains a colon, the separator of the username.
 
-    Source: draft-uberti-behave-turn-rest-00, section 2.2, as coturn's use-auth-secret has it.
+    Source: draft-uberti-behave-turn-rest-00, section 2.2; coturn's use-auth-secret.
     """
     if not session or ":" in session:
         raise ValueError(f"expected a session id without a colon, got {session!r}")
@@ -28,9 +28,9 @@ def mint(secret: str, *, session: str, expires: int) -> tuple[str, str]:
 
 
 def ice_servers(settings: Settings, *, session: str, now: float) -> list[IceServer]:
-    """Return the servers that `settings` name, with credentials for `session`; often none.
+    """Return the servers in `settings`, with credentials for `session`; the default is none.
 
-    `now` is Unix time in seconds, because the TURN server compares it with its own clock.
+    `now` is Unix time in seconds: the TURN server compares it with its clock.
     """
     servers = []
     if settings.stun_urls:

@@ -1,7 +1,6 @@
-"""Settings to services: weights, models and the workers that they run on."""
+"""Loading of the models that the settings name, and the workers that run them."""
 
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,16 +15,17 @@ from media.pipeline.models import GenerationService, GenerationSlots, Services
 from media.worker import Worker
 from models.asr.vad import SileroVad
 from models.asr.whisper.loading import WhisperModel
-from models.assistant import small_model as embedded
+from models.assistant import small_model
 from models.assistant.scene import perception
 from models.assistant.small_assistant import SmallAssistant
 from models.errors import WeightsError
 from models.memory.kv_store.tiers import StoreBudget
 from models.shipped import CHECKPOINTS
 from models.speech.hibari import HibariSynthesizer
-from models.weights.fetch import Progress, fetch_weights, terminal_bar
+from models.weights.fetch import fetch_weights
 from web.asr_loading import load_asr
 from web.config import PREFIX, Settings
+from web.progress import download_progress
 from web.setting_checks import SMALL, WAN_MODELS
 
 logger = logging.getLogger(__name__)
@@ -33,28 +33,29 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModels:
-    """What the edges need: the services of a session, and the recogniser for whole files."""
+    """The services of a session, its limits, and the model that transcribes whole files."""
 
     services: Services
     whisper: WhisperModel
     limits: Limits
-    generation_unavailable: str = "no model that draws is loaded"  # why, where nothing draws
+    generation_unavailable: str = "no generation model is loaded"  # the reason, if there is none
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Return what a person must know about the models: stand-ins and small ones say so."""
-        hears = f"captions by Whisper {self.whisper.name}: a small model, it mishears"
-        studio = self.services.generation
-        draws = (
-            f"no video is drawn: {self.generation_unavailable}"
-            if studio is None
-            else studio.generator.about
+        """Return what users should know about the models: which are small or stand-ins."""
+        asr = f"captions by Whisper {self.whisper.name}: a small model that makes mistakes"
+        generation = self.services.generation
+        return (
+            asr,
+            self.services.assistant.about,
+            f"no video is generated: {self.generation_unavailable}"
+            if generation is None
+            else generation.generator.about,
         )
-        return hears, self.services.assistant.about, draws
 
 
 def turn_detection(settings: Settings) -> TurnDetection:
-    """Return when a turn begins and ends, where nobody wishes otherwise."""
+    """Return the turn detection of sessions whose client does not configure it."""
     return TurnDetection(
         threshold=settings.speech_threshold,
         silence=settings.speech_silence,
@@ -63,7 +64,7 @@ def turn_detection(settings: Settings) -> TurnDetection:
 
 
 def session_limits(settings: Settings) -> Limits:
-    """Return how often a live session looks, and when it hurries."""
+    """Return the limits of a live session."""
     sampling = Sampling(
         interval=settings.look_every,
         attentive_interval=settings.look_attentive,
@@ -81,45 +82,30 @@ def session_limits(settings: Settings) -> Limits:
 
 
 def memory_budget(settings: Settings) -> StoreBudget:
-    """Return how much one session may remember."""
+    """Return the memory budget of one session."""
     return StoreBudget(ram=settings.memory_ram << 20, disk=settings.memory_disk << 20)
 
 
-def download_progress(name: str) -> Progress:
-    """Return a progress of fetching `name`: a bar on a terminal, else a line for each quarter."""
-    if sys.stderr.isatty():
-        return terminal_bar(name)
-    reported = [-1]
-
-    def log(done: int, total: int) -> None:
-        quarter = 4 * done // max(1, total)
-        if quarter > reported[-1]:
-            reported.append(quarter)
-            logger.info("fetched %d of %d MB of %s", done / 1e6, total / 1e6, name)
-
-    return log
-
-
 def load_assistant(settings: Settings) -> VideoAssistant:
-    """Load the model that sees and answers.
+    """Load the model that answers questions about video.
 
     Raises:
-        ModelError: weights cannot be fetched or are not what they should be.
+        ModelError: weights cannot be downloaded or are damaged.
     """
-    for name in embedded.WEIGHTS:
+    for name in small_model.WEIGHTS:
         fetch_weights(name, settings.weights, progress=download_progress(name))
     if settings.video_model == SMALL:
-        return SmallAssistant(embedded.load(settings.weights), memory_budget(settings))
+        return SmallAssistant(small_model.load(settings.weights), memory_budget(settings))
     folder = settings.video_model_folder
     if not folder.is_dir():
         raise WeightsError(
-            f"{folder}: no such folder; fetch it first: eyeline pull {settings.video_model}"
+            f"{folder}: no such folder; download it first: eyeline pull {settings.video_model}"
         )
-    from models.assistant import video_llm_assistant as video_llm  # its parts load slowly
+    from models.assistant import video_llm_assistant  # slow to import
 
     gpu = torch.cuda.is_available()
     logger.info("loading %s on the %s", folder, "GPU" if gpu else "CPU")
-    return video_llm.load(
+    return video_llm_assistant.load(
         folder,
         perception.load(settings.weights),
         device="cuda" if gpu else "cpu",
@@ -129,56 +115,56 @@ def load_assistant(settings: Settings) -> VideoAssistant:
 
 
 def load_generator(settings: Settings) -> tuple[VideoGenerator | None, str]:
-    """Load the model that draws, if there is to be one; return it, or None and why.
+    """Return the video generation model, or None and the reason.
 
     Raises:
-        ModelError: files that were asked for are missing, or are not what they should be.
+        ModelError: the files of a model that the settings name are missing or damaged.
     """
     if settings.drawing_model == "none":
         return None, f"{PREFIX}DRAWING_MODEL is none"
     if settings.drawing_model in WAN_MODELS:
         return load_wan_generator(settings), ""
-    from models.generation.small import generator as painter  # its parts load slowly
-    from models.generation.small import loading as embedded
+    from models.generation.small import loading  # slow to import
+    from models.generation.small.generator import SmallVideoGenerator
 
     small = settings.drawing_model == SMALL
     try:
-        files = embedded.find_files(None if small else Path(settings.drawing_model))
+        files = loading.find_files(None if small else Path(settings.drawing_model))
     except WeightsError as error:
         if not small:
             raise
-        logger.info("nothing draws: %s", error)
+        logger.info("no video is generated: %s", error)
         return None, str(error).replace(f"{CHECKPOINTS}/", "models/checkpoints/")
-    generator = painter.SmallVideoGenerator(embedded.load(files.codec, files.dit))
+    generator = SmallVideoGenerator(loading.load(files.codec, files.dit))
     logger.info("%s", generator.about)
     return generator, ""
 
 
 def load_wan_generator(settings: Settings) -> VideoGenerator:
-    """Load weights of Wan's on the GPU.
+    """Load a Wan2.1 model on the GPU.
 
     Raises:
-        ModelError: there is no GPU, or files are missing or not what they should be.
+        ModelError: there is no GPU, or files are missing or damaged.
     """
     name = settings.drawing_model
     if not torch.cuda.is_available():
         raise WeightsError(
-            f"{name} needs a CUDA GPU, and this machine has none that PyTorch can use: leave "
-            f"{PREFIX}DRAWING_MODEL at {SMALL}"
+            f"{name} needs a CUDA GPU, and PyTorch finds none on this machine: set "
+            f"{PREFIX}DRAWING_MODEL to {SMALL}"
         )
-    from models.generation.wan import generator as wan_painter  # its parts load slowly
-    from models.generation.wan import model as wan
+    from models.generation.wan import model  # slow to import
+    from models.generation.wan.generator import WanVideoGenerator
 
     logger.info("loading %s on the GPU", name)
-    return wan_painter.WanVideoGenerator(wan.load(name, settings.weights), name)
+    return WanVideoGenerator(model.load(name, settings.weights), name)
 
 
 @contextmanager
 def load_models(settings: Settings) -> Iterator[LoadedModels]:
-    """Load the models that `settings` name, and end their workers afterwards.
+    """Load the models that `settings` name; their workers end with the block.
 
     Raises:
-        ModelError: weights cannot be fetched or are not what they should be.
+        ModelError: weights cannot be downloaded or are damaged.
     """
     asr = load_asr(settings, download_progress(settings.asr_model))
     vad = fetch_weights("silero-vad", settings.weights, progress=download_progress("silero-vad"))
@@ -187,9 +173,9 @@ def load_models(settings: Settings) -> Iterator[LoadedModels]:
     with ExitStack() as stack:
 
         def worker(name: str, threads: int = 1) -> Worker:
-            made = Worker(name, threads=threads)
-            stack.callback(made.close)
-            return made
+            started = Worker(name, threads=threads)
+            stack.callback(started.close)
+            return started
 
         generation = None
         if generator is not None:

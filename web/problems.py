@@ -1,4 +1,4 @@
-"""Errors as HTTP answers: problem JSON (RFC 9457), with the `error` that OpenAI's SDKs read."""
+"""Errors as HTTP responses: problem JSON (RFC 9457), with the `error` that OpenAI's SDKs read."""
 
 import logging
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class ProblemError(WebError):
-    """A request that cannot be met: `detail` says why, and what to do."""
+    """A request that fails: `detail` says why, and what to do."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ def error_fields(problem: ProblemError) -> dict[str, Any]:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Let every error of `app`'s routes become a problem, and never a traceback."""
+    """Make every error of `app`'s routes a problem response."""
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
@@ -77,7 +77,7 @@ async def _http(request: Request, error: Exception) -> Response:
         detail = f"nothing is at {request.url.path}"
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = (error.headers or {}).get("Allow", "another method")
-        detail = f"{request.method} is not possible here: use {allowed}"
+        detail = f"{request.method} is not allowed here: use {allowed}"
     return problem_response(ProblemError(error.status_code, detail, headers=error.headers))
 
 
@@ -91,8 +91,8 @@ async def _validation(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    """Answer 500; the server above logs the error with its traceback."""
+    """Answer 500; uvicorn logs the error with its traceback."""
     logger.error("%s %s failed: %r", request.method, request.url.path, error)
     return problem_response(
-        ProblemError(500, "the service failed at this request; its log says how")
+        ProblemError(500, "the service failed to handle this request; see its log")
     )

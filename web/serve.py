@@ -1,4 +1,4 @@
-"""The HTTP server as a process: listens, says where, and ends cleanly."""
+"""The HTTP server process: binds, serves, and shuts down cleanly."""
 
 import asyncio
 import gc
@@ -19,14 +19,14 @@ from web.model_loading import load_models
 
 logger = logging.getLogger(__name__)
 
-SHUTDOWN_TIMEOUT = 1  # seconds that open connections get to end after Ctrl-C
+SHUTDOWN_TIMEOUT = 1  # seconds in which open connections must end after Ctrl-C
 
 
 def serve(settings: Settings, *, banner: str | None) -> int:
-    """Serve until Ctrl-C or SIGTERM; return 0. `banner`, if any, is printed once it listens.
+    """Serve until Ctrl-C or SIGTERM; return 0. `banner` is printed when the server listens.
 
     Raises:
-        UsageError: the address is in use, or not one of this machine.
+        UsageError: the address is in use, or does not belong to this machine.
     """
     with bound_socket(settings) as listener, load_models(settings) as models:
         app = create_app(settings, models)
@@ -38,7 +38,7 @@ def serve(settings: Settings, *, banner: str | None) -> int:
             log_config=None,
             access_log=False,
             ws="websockets-sansio",
-            # a message over the limit gets an error event; only one far over it ends the connection
+            # Messages over the limit get an error event; those over twice the limit are cut here.
             ws_max_size=2 * settings.max_message_size,
             timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
             lifespan="on",
@@ -56,7 +56,7 @@ def serve(settings: Settings, *, banner: str | None) -> int:
 
 @contextmanager
 def bound_socket(settings: Settings) -> Iterator[socket.socket]:
-    """Bind before anything is loaded, so that a port in use is told at once."""
+    """Bind the socket before models are loaded: a port in use is an error at once."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -66,14 +66,14 @@ def bound_socket(settings: Settings) -> Iterator[socket.socket]:
         listener.close()
         raise UsageError(
             f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}: "
-            "end what listens there, or give --port"
+            "end the program that listens there, or give --port"
         ) from error
     with listener:
         yield listener
 
 
 class EyelineServer(uvicorn.Server):
-    """Prints its banner once it listens; the second Ctrl-C does not wait."""
+    """Prints a banner when it listens; a second Ctrl-C does not wait for connections."""
 
     banner = ""
     app: FastAPI | None = None
@@ -85,13 +85,13 @@ class EyelineServer(uvicorn.Server):
             sys.stdout.flush()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let sessions end by themselves before their connections are closed."""
+        """Ask sessions to end before their connections are closed."""
         if self.app is not None:
             self.app.state.context.close()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: object) -> None:
-        """End at the first signal; uvicorn would raise the signal again afterwards."""
+        """Shut down at the first signal, without raising it again as uvicorn does."""
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.should_exit = True

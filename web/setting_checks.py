@@ -1,4 +1,4 @@
-"""What the values of settings must be, beyond their types."""
+"""Validators of settings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,46 +10,46 @@ from models.weights.hub_catalog import VIDEO_LLMS
 from rtc.ice_servers import IceEndpoint
 
 ASR_MODELS = ("tiny.en", "base")
-WAN_MODELS = ("rolling-forcing", "self-forcing", "longlive")  # weights of Wan2.1, for a GPU
+WAN_MODELS = ("rolling-forcing", "self-forcing", "longlive")  # Wan2.1 models, for a GPU
 CHUNKS = (100, 300, 1000)  # milliseconds
-SMALL = "small"  # the video model that is packaged; also the model that draws
+SMALL = "small"  # the packaged models: of the assistant and of video generation
 
 
 def split_commas(value: object) -> object:
-    """Split the comma-separated text of an environment variable; leave anything else alone."""
+    """Split the comma-separated text of an environment variable; return other values unchanged."""
     if not isinstance(value, str):
         return value
     return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
 
 
 def known_model(name: str) -> str:
-    """Return `name`, a model of this service or a path that is there."""
+    """Check that `name` is a packaged model or an existing path."""
     if name in ASR_MODELS or Path(name).exists():
         return name
     raise ValueError(f"expected {', '.join(ASR_MODELS)} or the path of a file or folder")
 
 
 def known_chunk(milliseconds: int) -> int:
-    """Check that causal models were trained to hear in chunks of `milliseconds`."""
+    """Check that causal models support chunks of `milliseconds`."""
     if milliseconds not in CHUNKS:
         raise ValueError(f"expected {', '.join(map(str, CHUNKS))} milliseconds")
     return milliseconds
 
 
 def known_final_model(name: str) -> str:
-    """Return `name`, a model of this service, a path that is there, or none."""
+    """Check that `name` is a packaged model, an existing path, or none."""
     return name if name == "none" else known_model(name)
 
 
 def known_video_model(name: str) -> str:
-    """Check that `name` is a video model, or the path of one."""
+    """Check that `name` is a video model or an existing folder."""
     if name in (SMALL, *VIDEO_LLMS) or Path(name).is_dir():
         return name
     raise ValueError(f"expected {', '.join((SMALL, *VIDEO_LLMS))} or the path of a folder")
 
 
 def known_generation_model(name: str) -> str:
-    """Check that `name` is a model that draws, the path of one, or none."""
+    """Check that `name` is a generation model, an existing folder, or none."""
     if name in (SMALL, "none", *WAN_MODELS) or Path(name).is_dir():
         return name
     raise ValueError(f"expected {', '.join((SMALL, 'none', *WAN_MODELS))} or the path of a folder")
@@ -68,10 +68,10 @@ def urls_with_scheme(*schemes: str) -> AfterValidator:
 
 
 def http_url(url: str) -> str:
-    """Check that `url` is an HTTP address, and return it without a slash at its end."""
+    """Check that `url` is an HTTP URL, and return it without a trailing slash."""
     scheme, separator, rest = url.partition("://")
     if scheme not in ("http", "https") or not separator or not rest.strip("/"):
-        raise ValueError("expected an address that begins with https:// or http://")
+        raise ValueError("expected a URL that starts with https:// or http://")
     return url.rstrip("/")
 
 

@@ -6,7 +6,6 @@ Only the listed members are kept: `folder/<name>/<file>`. What the files mean is
 """
 
 import shutil
-import sys
 import tempfile
 import zipfile
 import zlib
@@ -72,24 +71,6 @@ def fetch_weights(name: str, folder: Path, *, progress: Progress | None = None) 
     if still:
         raise WeightsError(f"{home}: {', '.join(still)} changed while being written; try again")
     return home
-
-
-def terminal_bar(label: str) -> Progress:
-    """Return a progress that draws a bar on standard error."""
-    drawn = ""
-
-    def draw(done: int, total: int) -> None:
-        nonlocal drawn
-        share = done / total if total else 1.0
-        bar = "#" * round(share * 30)
-        end = "\n" if done >= total else ""
-        line = f"\r{label} [{bar:<30}] {done / 1e6:.0f}/{total / 1e6:.0f} MB{end}"
-        if line != drawn:
-            drawn = line
-            sys.stderr.write(line)
-            sys.stderr.flush()
-
-    return draw
 
 
 def _download(files: tuple[WeightFile, ...], home: Path, progress: Progress) -> None:

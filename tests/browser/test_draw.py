@@ -172,7 +172,7 @@ def test_before_a_call_the_card_says_what_it_is_for_and_that_a_small_model_draws
 
 
 def test_where_nothing_draws_the_card_says_why_and_nothing_can_be_done(page: Page) -> None:
-    why = "no video is drawn: models/checkpoints/drawing.safetensors is missing"
+    why = "no video is generated: models/checkpoints/drawing.safetensors is missing"
     receive(page, {"type": "eyeline.notice", "level": "info", "message": why})
     offer(page, None)
     expect(part(page, "draw-hint")).to_have_text(

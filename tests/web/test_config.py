@@ -37,7 +37,7 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name(
         ("EYELINE_PORT", "65536", "EYELINE_PORT: .*65535"),
         ("EYELINE_LOG_LEVEL", "loud", "EYELINE_LOG_LEVEL: .*'debug', 'info'"),
         ("EYELINE_ASR_MODEL", "tiny", "EYELINE_ASR_MODEL: expected tiny.en, base or the path"),
-        ("EYELINE_HUB", "hub.example", "EYELINE_HUB: expected an address that begins with https"),
+        ("EYELINE_HUB", "hub.example", "EYELINE_HUB: expected a URL that starts with https"),
         ("EYELINE_SESSIONS", "0", "EYELINE_SESSIONS: .*greater than or equal to 1"),
         ("EYELINE_SPEECH_THRESHOLD", "1.5", "EYELINE_SPEECH_THRESHOLD: .*less than 1"),
         ("EYELINE_QUESTIONS", "0", "EYELINE_QUESTIONS: .*greater than or equal to 1"),

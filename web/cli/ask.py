@@ -1,7 +1,7 @@
 """Questions about a whole file: `eyeline ask CLIP "question" ...`.
 
-Pictures are decoded on threads of their own while earlier ones are looked at. With a folder to
-keep the memory in, a clip is watched once, however often it is asked about.
+Frames are decoded on their own threads while earlier ones are analyzed. With a memory folder, a
+clip is analyzed only once for any number of questions.
 """
 
 import json
@@ -18,17 +18,17 @@ from media.pipeline.limits import Sampling
 from media.pipeline.vision.sampling import AnalyzedFrame, due
 from media.recording.layout import MEMORY_FOLDER, VIDEO_FILE
 from models.assistant.interface import Moment
-from web.cli.replay import Bar
 from web.config import Settings
 from web.errors import UsageError
 from web.model_loading import load_assistant
+from web.progress import ProgressBar
 
-WHOLE = "whole.json"  # in a memory's folder once the clip was watched to its end
+COMPLETE = "whole.json"  # the file in a memory folder that marks a clip as analyzed to its end
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """What was watched: the file's name and size in bytes, its length in seconds, the looks."""
+class WatchedClip:
+    """An analyzed clip: file name, size in bytes, length in seconds, number of analyzed frames."""
 
     name: str
     size: int
@@ -37,8 +37,8 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """An answer, and what it is made from."""
+class AnsweredQuestion:
+    """An answer, and the moments that it is based on."""
 
     question: str
     answer: str
@@ -57,72 +57,72 @@ def ask(
     """Answer `questions` about what `path` shows up to `at`, by default its end; return 0.
 
     Raises:
-        MediaError: it cannot be read, has no pictures, or is too long.
-        UsageError: `memory` holds that of another clip.
+        MediaError: the file cannot be read, has no video, or is too long.
+        UsageError: `memory` belongs to another clip.
     """
-    kept = path.is_dir() and (path / MEMORY_FOLDER).is_dir()
-    folder = memory or (path / MEMORY_FOLDER if kept else None)
+    recorded = path.is_dir() and (path / MEMORY_FOLDER).is_dir()
+    folder = memory or (path / MEMORY_FOLDER if recorded else None)
     clip = path / VIDEO_FILE if path.is_dir() else path
-    watcher = load_assistant(settings)
-    state = watcher.init_state(folder)
+    assistant = load_assistant(settings)
+    state = assistant.init_state(folder)
     try:
-        with Bar(probe(clip).duration) as bar:
-            watched = watch(watcher, state, clip, folder, settings, bar)
+        with ProgressBar(probe(clip).duration) as progress:
+            watched = watch(assistant, state, clip, folder, settings, progress)
         until = watched.seconds if at is None else at
-        answers = [answer(watcher, state, text, until) for text in questions]
+        answers = [answer(assistant, state, text, until) for text in questions]
     finally:
-        watcher.close(state)
+        assistant.close(state)
     if folder is not None:
-        (folder / WHOLE).write_text(json.dumps(asdict(watched)), encoding="utf-8")
-    sys.stdout.write(as_document(path, watched, answers) if as_json else as_text(answers))
+        (folder / COMPLETE).write_text(json.dumps(asdict(watched)), encoding="utf-8")
+    sys.stdout.write(answers_json(path, watched, answers) if as_json else answers_text(answers))
     return 0
 
 
 def watch(
-    watcher: VideoAssistant,
-    state: Any,  # the watcher's own
+    assistant: VideoAssistant,
+    state: Any,  # of the assistant
     clip: Path,
     folder: Path | None,
     settings: Settings,
-    bar: Bar,
-) -> Watched:
-    """Look at `clip`, unless `folder` says that all of it was looked at; return what it is.
+    progress: ProgressBar,
+) -> WatchedClip:
+    """Analyze `clip`, unless `folder` is its complete memory; return its description.
 
     Raises:
         MediaError, UsageError: as `ask`.
     """
-    before = None if folder is None else _before(folder, clip)
-    if before is not None:
-        return before
+    complete = None if folder is None else _read_marker(folder, clip)
+    if complete is not None:
+        return complete
     sampling = Sampling()
     last: AnalyzedFrame | None = None
-    reached = watcher.seen_until(state)
+    reached = assistant.seen_until(state)
     end, looks = 0.0, 0
     for frame in sample_frames(
         clip,
         max_duration=settings.max_media_hours * 3600,
         interval=sampling.interval,
         threads=settings.threads_in_use,
-        progress=bar.reach,
+        progress=progress.update,
     ):
         end = frame.time
-        if end <= reached:  # watched before it was interrupted
+        if end <= reached:  # analyzed before an interruption
             continue
         looked = due(last, frame, sampling, attentive=False)
         if looked is not None:
             last = looked
             looks += 1
-            watcher.analyze_frame(state, frame.pixels, frame.time)
-    return Watched(clip.name, clip.stat().st_size, end, looks)
+            assistant.analyze_frame(state, frame.pixels, frame.time)
+    return WatchedClip(clip.name, clip.stat().st_size, end, looks)
 
 
-def answer(watcher: VideoAssistant, state: Any, question: str, time: float) -> Answered:
-    """Return the answer to `question` from what was seen up to `time`, seconds."""
-    said = watcher.answer(state, question, time)
-    return Answered(question, "".join(said.pieces), said.moments)
+def answer(assistant: VideoAssistant, state: Any, question: str, time: float) -> AnsweredQuestion:
+    """Return the answer to `question` from the frames up to `time`, in seconds."""
+    result = assistant.answer(state, question, time)
+    return AnsweredQuestion(question, "".join(result.pieces), result.moments)
 
 
-def as_document(path: Path, watched: Watched, answers: Sequence[Answered]) -> str:
+def answers_json(path: Path, watched: WatchedClip, answers: Sequence[AnsweredQuestion]) -> str:
     """Return the answers as a JSON document; times are in seconds of the clip."""
     body = {
         "clip": str(path),
@@ -133,8 +133,8 @@ def as_document(path: Path, watched: Watched, answers: Sequence[Answered]) -> st
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
-def as_text(answers: Sequence[Answered]) -> str:
-    """Return the answers for a person."""
+def answers_text(answers: Sequence[AnsweredQuestion]) -> str:
+    """Return the answers as text."""
     lines = []
     for each in answers:
         lines += [each.question, f"  {each.answer}"]
@@ -142,15 +142,19 @@ def as_text(answers: Sequence[Answered]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _before(folder: Path, clip: Path) -> Watched | None:
-    """Return what was watched into `folder`, if that was done."""
-    marker = folder / WHOLE
+def _read_marker(folder: Path, clip: Path) -> WatchedClip | None:
+    """Return the clip that `folder` is the complete memory of, None if it is not complete."""
+    marker = folder / COMPLETE
     if not marker.is_file():
         return None
     try:
-        watched = Watched(**json.loads(marker.read_text(encoding="utf-8")))
+        watched = WatchedClip(**json.loads(marker.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{marker}: damaged ({error}): delete it to watch again") from error
+        raise UsageError(
+            f"{marker}: damaged ({error}): delete it to analyze the clip again"
+        ) from error
     if (watched.name, watched.size) != (clip.name, clip.stat().st_size):
-        raise UsageError(f"{folder} remembers {watched.name}, not {clip.name}: give another folder")
+        raise UsageError(
+            f"{folder} is the memory of {watched.name}, not of {clip.name}: use another folder"
+        )
     return watched

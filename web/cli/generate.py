@@ -1,4 +1,4 @@
-"""A film of what a prompt and tracks say: `eyeline generate "a duck on grass" -o duck.mp4`."""
+"""Video from a prompt and tracks: `eyeline generate "a duck on grass" -o duck.mp4`."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,183 +18,198 @@ from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator
 from models.generation.prompt_encoder import EncodedPrompt
 from models.generation.samplers.registry import MAX_STEPS, create_sampler
-from models.generation.small import loading as embedded
-from models.generation.small.planner import MotionPlan
-from models.generation.small.planner import plan_motion as planned
+from models.generation.small.loading import SmallVideoModel, find_files, load
+from models.generation.small.planner import MotionPlan, plan_motion
 from models.generation.small.track_blending import MotionState, blend_tracks
 from models.streaming import Streaming
 from web.cli import wan_video
-from web.cli.generation_inputs import Line, Track
-from web.cli.replay import Bar
+from web.cli.generation_inputs import TimedPrompt, TimedTrack
 from web.config import Settings
 from web.errors import INTERRUPTED, UsageError
+from web.progress import ProgressBar
 
-LARGEST_SIDE = 2048  # pixels of a film
+MAX_SIDE = 2048  # pixels of a video
 
-Pictures = NDArray[np.uint8]
+Frame = NDArray[np.uint8]  # (height, width, 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What is asked for: `seconds` of film with prompts by their time, and tracks of things.
+class VideoRequest:
+    """The video to generate: its length in seconds, its prompts by time, tracks of its things.
 
-    `steps` None is the sampler's own number; `scale` is how many times as large the film is.
+    `steps` None is the default of the sampler; frames are enlarged `scale` times.
     """
 
-    lines: tuple[Line, ...]
-    tracks: tuple[Track | None, ...] = ()
+    prompts: tuple[TimedPrompt, ...]
+    tracks: tuple[TimedTrack | None, ...] = ()
     seconds: float = 20.0
     sampler: str = "motion-stream"
     steps: int | None = None
     seed: int = 0
     scale: int = 4
 
+    @property
+    def frames(self) -> int:
+        """The number of frames, at least one."""
+        return max(1, round(self.seconds * FRAME_RATE))
+
+    @property
+    def has_tracks(self) -> bool:
+        """Whether a thing has a track."""
+        return any(track is not None for track in self.tracks)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
-    """What is drawn from `time` on, in seconds, and how its things move without tracks."""
+class ScheduledPrompt:
+    """The prompt from `time` on, in seconds, and the motion of things without tracks."""
 
     time: float
     prompt: EncodedPrompt
     plan: MotionPlan
 
 
-def generate(settings: Settings, wish: Wish, model: Path | None, output: Path) -> int:
-    """Write the film of `wish` to `output`; return 0, or after Ctrl-C 130 with what was made.
+def generate(settings: Settings, request: VideoRequest, model: Path | None, output: Path) -> int:
+    """Write the requested video to `output`; return 0, or 130 if Ctrl-C ended it early.
 
     Raises:
-        ModelError: there is no model, or its files are not what they should be.
-        MediaError: the film cannot be written.
-        UsageError: the sampler cannot do so many steps.
+        ModelError: there is no model, or its files are damaged.
+        MediaError: the video cannot be written.
+        UsageError: the sampler does not support so many steps.
     """
-    if wish.steps is not None and not 1 <= wish.steps <= MAX_STEPS[wish.sampler]:
-        most = MAX_STEPS[wish.sampler]
-        raise UsageError(f"--steps: {wish.sampler} takes 1 to {most} steps, got {wish.steps}")
+    max_steps = MAX_STEPS[request.sampler]
+    if request.steps is not None and not 1 <= request.steps <= max_steps:
+        raise UsageError(
+            f"--steps: {request.sampler} takes 1 to {max_steps} steps, got {request.steps}"
+        )
     torch.set_num_threads(settings.threads_in_use)
-    told, pictures, scale = drawn(settings, wish, model)
-    for notice in told:
-        sys.stderr.write(f"{notice}\n")
-    movie, interrupted = Mp4Writer(output, FRAME_RATE, scale), False
+    messages, frames, scale = start_generation(settings, request, model)
+    for message in messages:
+        sys.stderr.write(f"{message}\n")
+    writer, interrupted = Mp4Writer(output, FRAME_RATE, scale), False
     try:
-        with movie, Bar(wish.seconds) as bar:
-            for picture in pictures:
-                movie.write(picture)
-                bar.reach(movie.frames / FRAME_RATE)
+        with writer, ProgressBar(request.seconds) as progress:
+            for frame in frames:
+                writer.write(frame)
+                progress.update(writer.frames / FRAME_RATE)
     except KeyboardInterrupt:
         interrupted = True
-    sys.stderr.write(ending(movie.frames, output, interrupted=interrupted))
+    sys.stderr.write(summary(writer.frames, output, interrupted=interrupted))
     return INTERRUPTED if interrupted else 0
 
 
-def drawn(
-    settings: Settings, wish: Wish, model: Path | None
-) -> tuple[list[str], Iterator[Pictures], int]:
-    """Return what a person should know, the pictures of `wish`, and how large they are shown.
+def start_generation(
+    settings: Settings, request: VideoRequest, model: Path | None
+) -> tuple[list[str], Iterator[Frame], int]:
+    """Return messages about the model, the frames of the video, and their scale.
 
     Raises:
-        UsageError: the model cannot do what is asked for.
-        ModelError: there is no model, or its files are not what they should be.
+        UsageError: the model does not support an option.
+        ModelError: there is no model, or its files are damaged.
     """
     if model is not None and wan_video.is_wan(model):
-        tracked = any(track is not None for track in wish.tracks)
-        wan = wan_video.load_on_gpu(str(model), settings.weights, tracked=tracked, steps=wish.steps)
-        pictures = wan_video.film(wan, wish.lines, pictures_of(wish), wish.seed)
-        return [wan_video.notice(str(model))], pictures, 1
-    files = embedded.find_files(model)
-    drawing = embedded.load(files.codec, files.dit)
-    scale = max(1, min(wish.scale, LARGEST_SIDE // drawing.info.size))
-    return notices(drawing, wish), film(drawing, wish), scale
+        name = str(model)
+        wan = wan_video.load_on_gpu(
+            name, settings.weights, tracked=request.has_tracks, steps=request.steps
+        )
+        frames = wan_video.generate_frames(wan, request.prompts, request.frames, request.seed)
+        return [wan_video.notice(name)], frames, 1
+    files = find_files(model)
+    small = load(files.codec, files.dit)
+    scale = max(1, min(request.scale, MAX_SIDE // small.info.size))
+    return notices(small, request), generate_frames(small, request), scale
 
 
-def ending(pictures: int, output: Path, *, interrupted: bool) -> str:
-    """Return what is said at the end: what there is, and where."""
+def summary(frames: int, output: Path, *, interrupted: bool) -> str:
+    """Return the last line of the command: what was written, and where."""
     if not interrupted:
-        return f"{pictures / FRAME_RATE:g} s in {output}\n"
-    if not pictures:
-        return "interrupted before the first picture: nothing was written\n"
-    return f"interrupted: the {pictures / FRAME_RATE:g} s that were made are in {output}\n"
+        return f"{frames / FRAME_RATE:g} s in {output}\n"
+    if not frames:
+        return "interrupted before the first frame: nothing was written\n"
+    return f"interrupted: the first {frames / FRAME_RATE:g} s are in {output}\n"
 
 
-def film(drawing: embedded.SmallVideoModel, wish: Wish) -> Iterator[Pictures]:
-    """Yield the pictures of `wish`, uint8 (height, width, 3), at `RATE` a second.
+def generate_frames(model: SmallVideoModel, request: VideoRequest) -> Iterator[Frame]:
+    """Yield the frames of the video, uint8 (height, width, 3), at `FRAME_RATE`.
 
-    A prompt counts from its time on in what comes out, however much is in flight then.
+    A prompt takes effect in the frames from its time on, whatever the latency of the sampler.
     """
-    backbone = drawing.backbone()
-    latents = create_sampler(wish.sampler, backbone, steps=wish.steps, seed=wish.seed)
-    generator: Streaming[Any, ChunkControl, Pictures] = FrameGenerator(latents, drawing.codec)
-    scenes = scenes_of(drawing, wish.lines)
-    state, moving = generator.init_state(), MotionState()
-    wanted, made = pictures_of(wish), 0
-    while made < wanted:
-        first = moving.frames
-        plan = scenes[scene_at(scenes, first / FRAME_RATE)].plan
-        moving, track = blend_tracks(moving, plan, drawn_at(wish.tracks, first, FRAMES_PER_LATENT))
-        prompt = scenes[scene_at(scenes, made / FRAME_RATE)].prompt
+    latents = create_sampler(
+        request.sampler, model.backbone(), steps=request.steps, seed=request.seed
+    )
+    generator: Streaming[Any, ChunkControl, Frame] = FrameGenerator(latents, model.codec)
+    schedule = schedule_prompts(model, request.prompts)
+    state, motion = generator.init_state(), MotionState()
+    count = 0
+    while count < request.frames:
+        first = motion.frames
+        plan = prompt_at(schedule, first / FRAME_RATE).plan
+        positions = track_positions(request.tracks, first, FRAMES_PER_LATENT)
+        motion, track = blend_tracks(motion, plan, positions)
+        prompt = prompt_at(schedule, count / FRAME_RATE).prompt
         state, chunks = generator.step(state, ChunkControl(prompt, track))
-        for picture in (picture for chunk in chunks for picture in chunk):
-            if made < wanted:
-                made += 1
-                yield picture
+        for frame in (frame for chunk in chunks for frame in chunk):
+            if count < request.frames:
+                count += 1
+                yield frame
 
 
-def pictures_of(wish: Wish) -> int:
-    """Return how many pictures the film has: one at least."""
-    return max(1, round(wish.seconds * FRAME_RATE))
-
-
-def scenes_of(drawing: embedded.SmallVideoModel, lines: Sequence[Line]) -> tuple[Scene, ...]:
-    """Return what the model reads of `lines`."""
-    things = drawing.info.things
+def schedule_prompts(
+    model: SmallVideoModel, prompts: Sequence[TimedPrompt]
+) -> tuple[ScheduledPrompt, ...]:
+    """Return `prompts` with their encodings and motion plans."""
+    things = model.info.things
     return tuple(
-        Scene(line.time, drawing.prompt_encoder.prompt(line.text), planned(line.text, things))
-        for line in lines
+        ScheduledPrompt(
+            each.time, model.prompt_encoder.prompt(each.text), plan_motion(each.text, things)
+        )
+        for each in prompts
     )
 
 
-def scene_at(scenes: Sequence[Scene], time: float) -> int:
-    """Return the number of the scene that is shown at `time`."""
-    return max(0, sum(scene.time <= time for scene in scenes) - 1)
+def prompt_at(schedule: Sequence[ScheduledPrompt], time: float) -> ScheduledPrompt:
+    """Return the prompt that is active at `time`."""
+    return schedule[max(0, sum(each.time <= time for each in schedule) - 1)]
 
 
-def drawn_at(tracks: Sequence[Track | None], first: int, count: int) -> Tensor:
-    """Return where `tracks` have things in pictures `first` to `first + count - 1`.
+def track_positions(tracks: Sequence[TimedTrack | None], first: int, count: int) -> Tensor:
+    """Return the positions of things in frames `first` to `first + count - 1`.
 
-    float32 (THINGS, count, 2), NaN for what has no track.
+    float32 (MAX_THINGS, count, 2), NaN for things without a track.
     """
-    places = torch.full((MAX_THINGS, count, 2), torch.nan)
+    positions = torch.full((MAX_THINGS, count, 2), torch.nan)
     times = np.arange(first, first + count) / FRAME_RATE
     for number, track in enumerate(tracks):
         if track is not None:
-            places[number] = torch.from_numpy(track.at(times))
-    return places
+            positions[number] = torch.from_numpy(track.at(times))
+    return positions
 
 
-def notices(drawing: embedded.SmallVideoModel, wish: Wish) -> list[str]:
-    """Return what a person should know: how small the model is, and what it makes of the words."""
-    shows = drawing.info
-    told = [
-        f"a small model draws, {shows.size} x {shows.size} pixels, and knows {len(shows.things)} "
-        f"names of things ({', '.join(shows.things[:3])}, ...), {len(shows.backgrounds)} of "
-        f"backgrounds ({', '.join(shows.backgrounds[:3])}, ...), nothing else"
+def notices(model: SmallVideoModel, request: VideoRequest) -> list[str]:
+    """Return what users should know: how small the model is, and how it reads the prompts."""
+    info = model.info
+    messages = [
+        f"a small model generates {info.size} x {info.size} pixels; it knows {len(info.things)} "
+        f"names of things ({', '.join(info.things[:3])}, ...), {len(info.backgrounds)} of "
+        f"backgrounds ({', '.join(info.backgrounds[:3])}, ...), nothing else"
     ]
-    for line in wish.lines:
-        if drawing.prompt_encoder.tokens(line.text) == [0]:
-            told.append(f'"{line.text}": the model knows none of these words')
-        elif unknown := drawing.prompt_encoder.unknown(line.text):
-            told.append(f'"{line.text}": the model does not know {", ".join(unknown)}')
-        told += [
-            f'"{line.text}": thing {number} has no track: {moved}'
-            for number, motion in enumerate(planned(line.text, shows.things).motions, 1)
-            if (moved := _moved(wish, number, motion))
+    for prompt in request.prompts:
+        text = prompt.text
+        if model.prompt_encoder.tokens(text) == [0]:
+            messages.append(f'"{text}": the model knows none of these words')
+        elif unknown := model.prompt_encoder.unknown(text):
+            messages.append(f'"{text}": the model does not know {", ".join(unknown)}')
+        messages += [
+            f'"{text}": thing {number} has no track: {notice}'
+            for number, motion in enumerate(plan_motion(text, info.things).motions, 1)
+            if (notice := _motion_notice(request, number, motion))
         ]
-    return told
+    return messages
 
 
-def _moved(wish: Wish, number: int, motion: str) -> str:
-    """Return what moves thing `number`, nothing where its track does."""
-    if number <= len(wish.tracks) and wish.tracks[number - 1] is not None:
+def _motion_notice(request: VideoRequest, number: int, motion: str) -> str:
+    """Return how thing `number` moves; an empty text if it has a track."""
+    if number <= len(request.tracks) and request.tracks[number - 1] is not None:
         return ""
     if motion == "free":
-        return "no word tells how it moves, so it strolls"
-    return f"the words were read as the motion {motion}"
+        return "no word describes its motion, so it moves at random"
+    return f"its motion in the prompt is {motion}"

@@ -1,147 +1,157 @@
-"""What `eyeline generate` is asked for: prompts with their times, and files of tracks.
+"""Inputs of `eyeline generate`: prompts with their times, and files of tracks.
 
-A file of tracks is a JSON object. `things` has a list of points for each thing that the prompt
-names, in its order; a point is `[t, x, y]`: seconds, and a place in [0, 1] from the left and from
-the top.
+A track file is a JSON object. `things` has a list of points for each thing in the prompt, in its
+order; a point is `[t, x, y]`: seconds, and a position in [0, 1] from the left and from the top.
 
     {"things": [[[0, 0.2, 0.5], [2, 0.8, 0.5]], [[0, 0.5, 0.2]]]}
+
+The points are checked by the same model as those of the Realtime protocol.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from models.generation.chunk_request import MAX_THINGS
 from web.errors import UsageError
+from web.protocol.generation_messages import MOST_POINTS, Point
 
-POINTS = 10_000  # of a thing
-LARGEST = 4_000_000  # bytes of a file of tracks
-LONGEST = 1000  # characters of a prompt
-FORM = '{"things": [[[t, x, y], ...], ...]}'
+MAX_SIZE = 4_000_000  # bytes of a track file
+MAX_PROMPT = 1000  # characters
+FORMAT = '{"things": [[[t, x, y], ...], ...]}'
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Track:
-    """Where a thing is at `times` (n,), seconds: `places` (n, 2), x and y in [0, 1]."""
+class TimedTrack:
+    """The `positions` (n, 2) of a thing at `times` (n,) in seconds; x and y are in [0, 1]."""
 
     times: NDArray[np.float64]
-    places: NDArray[np.float64]
+    positions: NDArray[np.float64]
 
     def at(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the places (n, 2) at `times`: straight between points, still before and after."""
-        return np.stack([np.interp(times, self.times, axis) for axis in self.places.T], 1)
+        """Return the positions (n, 2) at `times`, interpolated; constant before and after."""
+        return np.stack([np.interp(times, self.times, axis) for axis in self.positions.T], 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """What is drawn from `time` on, in seconds."""
+class TimedPrompt:
+    """The prompt from `time` on, in seconds."""
 
     time: float
     text: str
 
 
-def prompts(first: str, then: Sequence[str], seconds: float) -> tuple[Line, ...]:
-    """Return the prompts by their times; each of `then` is `PROMPT@SECONDS`.
+def parse_prompts(first: str, then: Sequence[str], seconds: float) -> tuple[TimedPrompt, ...]:
+    """Return the prompts by time; each of `then` is `PROMPT@SECONDS`.
 
     Raises:
-        UsageError: a prompt has no words or too many, or a time is not one of the film's.
+        UsageError: a prompt has no words or is too long, or a time is outside the video.
     """
-    lines = [Line(0.0, checked(first))]
-    for given in then:
-        text, _, told = given.rpartition("@")
+    prompts = [TimedPrompt(0.0, check_prompt(first))]
+    for argument in then:
+        text, _, suffix = argument.rpartition("@")
         try:
-            time = float(told)
+            time = float(suffix)
         except ValueError:
             time = math.nan
         if not text or not 0 < time < seconds:
             raise UsageError(
                 f'--then: expected "PROMPT@SECONDS", with seconds between 0 and {seconds:g}, got '
-                f"{_brief(given)}"
+                f"{_brief(argument)}"
             )
-        lines.append(Line(time, checked(text)))
-    return tuple(sorted(lines, key=lambda line: line.time))
+        prompts.append(TimedPrompt(time, check_prompt(text)))
+    return tuple(sorted(prompts, key=lambda prompt: prompt.time))
 
 
-def checked(text: str) -> str:
+def check_prompt(text: str) -> str:
     """Return `text` as a prompt.
 
     Raises:
         UsageError: it has no words, or too many characters.
     """
-    if len(text) > LONGEST:
+    if len(text) > MAX_PROMPT:
         raise UsageError(
-            f"a prompt may have {LONGEST} characters, this one has {len(text)}: a few words "
-            "for things, their motion and the background are read"
+            f"a prompt may have {MAX_PROMPT} characters, this one has {len(text)}: a few words "
+            "for the things, their motion and the background are enough"
         )
     if not any(character.isalnum() for character in text):
         raise UsageError(
-            f'a prompt needs words, got {_brief(text)}: say what to draw, as in "a duck on grass"'
+            f'a prompt needs words, got {_brief(text)}: describe the video, as in "a duck on grass"'
         )
     return text.strip()
 
 
-def read_tracks(file: Path) -> tuple[Track | None, ...]:
+def _point_fields(row: Any) -> dict[str, Any]:  # any JSON value
+    if not isinstance(row, list) or len(row) != 3 or None in row:
+        raise ValueError("expected [t, x, y]")
+    return dict(zip(("t", "x", "y"), row, strict=True))
+
+
+FilePoint = Annotated[Point, BeforeValidator(_point_fields)]
+
+
+class TrackFile(BaseModel):
+    """The content of a track file."""
+
+    things: list[Annotated[list[FilePoint], Field(max_length=MOST_POINTS)]] = Field(
+        min_length=1, max_length=MAX_THINGS
+    )
+
+
+def read_tracks(file: Path) -> tuple[TimedTrack | None, ...]:
     """Return the tracks in `file`, None for a thing without points.
 
     Raises:
-        UsageError: it cannot be read, or is not as the head of this module says.
+        UsageError: the file cannot be read, or is not a track file; the message names the place.
     """
     try:
-        if file.stat().st_size > LARGEST:
-            raise UsageError(f"{file}: over {LARGEST // 1_000_000} MB: a thing has {POINTS} points")
-        told = json.loads(file.read_text(encoding="utf-8"))
+        if file.stat().st_size > MAX_SIZE:
+            raise UsageError(
+                f"{file}: over {MAX_SIZE // 1_000_000} MB: a thing may have {MOST_POINTS} points"
+            )
+        content = TrackFile.model_validate_json(file.read_bytes(), strict=True)
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{file}: not JSON ({error}): expected {FORM}") from error
-    things = told.get("things") if isinstance(told, dict) else None
-    if not isinstance(things, list):
-        raise UsageError(f"{file}: expected {FORM}")
-    if not 1 <= len(things) <= MAX_THINGS:
-        raise UsageError(f"{file}: expected 1 or {MAX_THINGS} things, got {len(things)}")
-    return tuple(_track(f"{file}: thing {n}", points) for n, points in enumerate(things, 1))
+    except ValidationError as error:
+        raise UsageError(f"{file}: {_problem(error)}") from error
+    return tuple(_track(f"{file}: thing {n}", points) for n, points in enumerate(content.things, 1))
 
 
-def _track(place: str, points: Any) -> Track | None:  # whatever JSON says
-    if not isinstance(points, list):
-        raise UsageError(f"{place}: expected a list of [t, x, y], got {_brief(points)}")
-    if len(points) > POINTS:
-        raise UsageError(
-            f"{place}: has {len(points)} points, at most {POINTS}: a straight line needs its ends"
-        )
-    rows = [_point(f"{place}, point {n}", point) for n, point in enumerate(points, 1)]
-    for number, (before, after) in enumerate(pairwise(rows), 2):
-        if after[0] <= before[0]:
+def _problem(error: ValidationError) -> str:
+    """Return the place and the reason of the first error."""
+    problem = error.errors(include_url=False)[0]
+    kind, value = problem["type"], _brief(problem["input"])
+    if kind == "json_invalid":
+        return f"not JSON ({problem['ctx']['error']}): expected {FORMAT}"
+    place = "".join(
+        f"{name} {step + 1 if isinstance(step, int) else step}: "
+        for name, step in zip(("thing", "point", "value"), problem["loc"][1:], strict=False)
+    )
+    if kind in ("model_type", "list_type", "missing"):
+        return f"{place}expected {FORMAT}, got {value}"
+    reason = problem["msg"].removeprefix("Value error, ")
+    return f"{place}{reason}" if kind.startswith("too_") else f"{place}{reason}, got {value}"
+
+
+def _track(place: str, points: Sequence[Point]) -> TimedTrack | None:
+    times = [point.t or 0.0 for point in points]
+    for number, (before, after) in enumerate(pairwise(times), 2):
+        if after <= before:
             raise UsageError(
-                f"{place}, point {number}: times grow, and {after[0]:g} is not after {before[0]:g}"
+                f"{place}, point {number}: times must grow, {after:g} is not after {before:g}"
             )
-    if not rows:
+    if not points:
         return None
-    table = np.array(rows)
-    return Track(table[:, 0], table[:, 1:])
-
-
-def _point(place: str, point: Any) -> tuple[float, float, float]:  # whatever JSON says
-    numbers = isinstance(point, list) and all(type(part) in (int, float) for part in point)
-    if not numbers or len(point) != 3:
-        raise UsageError(f"{place}: expected [t, x, y], got {_brief(point)}")
-    time, x, y = point
-    if not 0 <= time < math.inf:
-        raise UsageError(f"{place}: expected seconds from 0 on, got {time}")
-    if not (0 <= x <= 1 and 0 <= y <= 1):
-        raise UsageError(
-            f"{place}: outside the picture, which goes from 0 to 1 across and down: [{x}, {y}]"
-        )
-    return float(time), float(x), float(y)
+    return TimedTrack(np.array(times), np.array([(point.x, point.y) for point in points]))
 
 
 def _brief(value: object) -> str:
-    told = repr(value)
-    return told if len(told) <= 60 else told[:59] + "…"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"

@@ -1,6 +1,6 @@
-"""The command line: what each command is handed, settings, logging. The work is done elsewhere.
+"""The command line: arguments, settings and logging; each command has its own module.
 
-Everything heavy is imported by the command that needs it, so that `--help` answers at once.
+Slow imports are in the functions of the commands, so that `--help` is quick.
 """
 
 import argparse
@@ -10,27 +10,36 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import NoReturn
 
-from web.cli.arguments import parser_of_commands
+from web.cli.arguments import make_parser
 from web.config import CHECKOUT, Settings, read_settings
 from web.errors import UsageError, run_command
 from web.setting_checks import SMALL
+from web.subtitles import SubtitleFormat
 
-CaptionFormat = Literal["vtt", "srt", "json", "text"]
-SUFFIXES: dict[str, CaptionFormat] = {
+SUFFIXES: dict[str, SubtitleFormat] = {
     ".vtt": "vtt",
     ".srt": "srt",
     ".json": "json",
     ".txt": "text",
 }
-CHATTY = ("aioice", "aiortc", "asyncio", "httpx", "httpcore", "multipart", "PIL", "websockets")
+QUIET_LOGGERS = (
+    "aioice",
+    "aiortc",
+    "asyncio",
+    "httpx",
+    "httpcore",
+    "multipart",
+    "PIL",
+    "websockets",
+)
 
 
 def run() -> NoReturn:
-    """Run the command of this process's arguments, and end the process.
+    """Run the command in this process's arguments, and exit without Python's cleanup.
 
-    Python would first take down every module: seconds, once torch and Gradio are loaded.
+    With torch and Gradio loaded, that cleanup takes seconds.
     """
     status = main()
     logging.shutdown()
@@ -41,7 +50,7 @@ def run() -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    parser = parser_of_commands()
+    parser = make_parser()
     arguments = parser.parse_args(argv)
     if arguments.command is None:
         parser.print_help(sys.stderr)
@@ -81,25 +90,25 @@ def _configure_logging(level: str) -> None:
         stream=sys.stderr,
         force=True,
     )
-    for name in CHATTY:
+    for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def banner(settings: Settings) -> str:
-    """Return what `demo` says once it listens; `{url}` stands for the address of the page."""
-    sees = f"  sees     by {settings.video_model}, and answers\n"
+    """Return what `demo` prints when it listens; `{url}` stands for the URL of the page."""
+    video = f"  video       {settings.video_model}\n"
     if settings.video_model == SMALL:
-        sees = (
-            "  sees     some 600 kinds of things, persons, when; often wrong: colours, order\n"
-            "  answers  SmolLM2 135M, a small model: nothing of actions, text, faces or detail\n"
+        video = (
+            "  video       about 600 kinds of objects, persons, times; often wrong: colors, order\n"
+            "  answers     SmolLM2 135M, a small model: no actions, text, faces or details\n"
         )
-    draws = f"  draws    by {settings.drawing_model}\n"
+    generation = f"  generation  {settings.drawing_model}\n"
     if settings.drawing_model == SMALL:
-        draws = "  draws    20 things on 12 backgrounds, by a small model: rough shapes\n"
+        generation = "  generation  20 things on 12 backgrounds by a small model: rough shapes\n"
     return (
-        "\n  eyeline is at {url}   (Ctrl-C ends it)\n\n"
-        f"  hears    Whisper {settings.asr_model}, on this machine\n"
-        f"{sees}{draws}"
+        "\n  eyeline is at {url}   (stop it with Ctrl-C)\n\n"
+        f"  captions    Whisper {settings.asr_model}, on this machine\n"
+        f"{video}{generation}"
     )
 
 
@@ -125,7 +134,7 @@ def _replay(settings: Settings, arguments: argparse.Namespace) -> int:
 def _captions(settings: Settings, arguments: argparse.Namespace) -> int:
     path, output = _existing(arguments.path), arguments.output
     if output is not None and not output.resolve().parent.is_dir():
-        raise UsageError(f"{output}: no such folder: make it first")
+        raise UsageError(f"{output}: no such folder: create it first")
     wanted = caption_format(arguments.format, output)
     from web.cli.replay import captions
 
@@ -141,7 +150,7 @@ def _pull(settings: Settings, arguments: argparse.Namespace) -> int:
 def _ask(settings: Settings, arguments: argparse.Namespace) -> int:
     path, at = _existing(arguments.path), arguments.at
     if at is not None and not at >= 0:
-        raise UsageError(f"--at: expected seconds from the beginning, got {at}")
+        raise UsageError(f"--at: expected seconds from the start, got {at}")
     if not all(question.strip() for question in arguments.questions):
         raise UsageError("an empty question: put each question in quotes")
     from web.cli.ask import ask
@@ -158,21 +167,23 @@ def _ask(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _generate(settings: Settings, arguments: argparse.Namespace) -> int:
     output, seconds = arguments.output, arguments.seconds
-    longest = settings.max_media_hours * 3600
-    if not 0 < seconds <= longest:
-        raise UsageError(f"--seconds: expected more than 0, at most {longest:g}, got {seconds:g}")
+    max_seconds = settings.max_media_hours * 3600
+    if not 0 < seconds <= max_seconds:
+        raise UsageError(
+            f"--seconds: expected more than 0, at most {max_seconds:g}, got {seconds:g}"
+        )
     if output.suffix.lower() != ".mp4":
-        raise UsageError(f"{output}: name it .mp4: that is what is written")
+        raise UsageError(f"{output}: expected a name that ends in .mp4")
     if output.is_dir() or not output.resolve().parent.is_dir():
-        raise UsageError(f"{output}: no such folder: make it first, and name a file in it")
-    from web.cli.generation_inputs import prompts, read_tracks
+        raise UsageError(f"{output}: no such folder: create it first, and name a file in it")
+    from web.cli.generation_inputs import parse_prompts, read_tracks
 
-    lines = prompts(arguments.prompt, arguments.then, seconds)
+    prompts = parse_prompts(arguments.prompt, arguments.then, seconds)
     tracks = () if arguments.track is None else read_tracks(arguments.track)
-    from web.cli.generate import Wish, generate
+    from web.cli.generate import VideoRequest, generate
 
-    wish = Wish(
-        lines=lines,
+    request = VideoRequest(
+        prompts=prompts,
         tracks=tracks,
         seconds=seconds,
         sampler=arguments.sampler,
@@ -180,17 +191,17 @@ def _generate(settings: Settings, arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         scale=arguments.scale,
     )
-    return generate(settings, wish, arguments.drawer, output)
+    return generate(settings, request, arguments.generation_model, output)
 
 
-def caption_format(asked: CaptionFormat | None, output: Path | None) -> CaptionFormat:
-    """Return the format that was `asked` for, or else the one that the file's name says.
+def caption_format(requested: SubtitleFormat | None, output: Path | None) -> SubtitleFormat:
+    """Return the `requested` format, or else the one of the file's suffix.
 
     Raises:
-        UsageError: the name says none.
+        UsageError: the suffix is unknown.
     """
-    if asked is not None or output is None:
-        return asked or "vtt"
+    if requested is not None or output is None:
+        return requested or "vtt"
     if output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{output}: name it .vtt, .srt, .json or .txt, or give --format")
     return SUFFIXES[output.suffix.lower()]

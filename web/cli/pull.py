@@ -1,38 +1,39 @@
-"""Weights fetched ahead of use: `eyeline pull`."""
+"""Downloads of weights: `eyeline pull`."""
 
 import sys
 from pathlib import Path
 
 from models.errors import WeightsError
 from models.weights.catalog import WEIGHTS
-from models.weights.fetch import Progress, fetch_weights, verify_weights
+from models.weights.fetch import fetch_weights, verify_weights
 from models.weights.hub import download_model, installed_commit, verify_model
 from models.weights.hub_catalog import HUB_MODELS
 from models.weights.hub_http import Hub
 from models.weights.hub_release import Release, find_release
 from web.config import Settings
 from web.errors import UsageError
+from web.progress import download_progress
 
 
 def pull(settings: Settings, name: str | None, *, revision: str | None) -> int:
-    """Fetch and verify the weights of `name`, or list what there is where it is None; return 0.
+    """Download and verify the weights of `name`, or list all weights if it is None; return 0.
 
-    What is there already is verified, and nobody is asked; with `revision` the hub is.
+    Weights that are complete are only verified; the hub is asked if `revision` names another one.
 
     Raises:
-        UsageError: nothing is known by that name, or it has no revisions.
-        WeightsError: it cannot be fetched, or is not what it should be.
+        UsageError: the name is unknown, or its weights have no revisions.
+        WeightsError: the weights cannot be downloaded, or are damaged.
     """
     if name is None:
         if revision is not None:
-            raise UsageError("--revision goes with a NAME: eyeline pull alone lists them")
-        sys.stdout.write(listed(settings.weights))
+            raise UsageError("--revision needs a NAME: eyeline pull without one lists them")
+        sys.stdout.write(weights_table(settings.weights))
     elif name in WEIGHTS:
         if revision is not None:
-            raise UsageError(f"{name} has no revisions: it comes from packages, pinned by hash")
-        _told(f"{name}: licence {WEIGHTS[name].licence}; {WEIGHTS[name].source}")
-        home = fetch_weights(name, settings.weights, progress=_progress(name))
-        _told(f"{name}: complete and verified in {home}")
+            raise UsageError(f"{name} has no revisions: its packages are pinned by hash")
+        _report(f"{name}: licence {WEIGHTS[name].licence}; {WEIGHTS[name].source}")
+        home = fetch_weights(name, settings.weights, progress=download_progress(name))
+        _report(f"{name}: complete and verified in {home}")
     elif name in HUB_MODELS:
         _pull_from_hub(settings, name, revision)
     else:
@@ -42,14 +43,14 @@ def pull(settings: Settings, name: str | None, *, revision: str | None) -> int:
     return 0
 
 
-def listed(folder: Path) -> str:
-    """Return a table of all weights: name, what is downloaded, whether it is there, licence."""
+def weights_table(folder: Path) -> str:
+    """Return a table of all weights: name, size, whether they are here, summary, licence."""
     packaged = [
         (name, entry.size, _state(not verify_weights(name, folder)), entry.licence, entry.summary)
         for name, entry in WEIGHTS.items()
     ]
     from_hub = [
-        (name, model.size, _state(_whole(name, folder)), model.licence, model.summary)
+        (name, model.size, _state(_is_complete(name, folder)), model.licence, model.summary)
         for name, model in HUB_MODELS.items()
     ]
     return "".join(
@@ -61,26 +62,26 @@ def listed(folder: Path) -> str:
 def _pull_from_hub(settings: Settings, name: str, revision: str | None) -> None:
     model, home = HUB_MODELS[name], settings.weights / name
     there = installed_commit(name, settings.weights)
-    if revision in (None, there) and _whole(name, settings.weights):
-        _told(f"{name}: complete and verified in {home}")
+    if revision in (None, there) and _is_complete(name, settings.weights):
+        _report(f"{name}: complete and verified in {home}")
         return
     token = settings.hub_token.get_secret_value() if settings.hub_token else None
     source = Hub(url=settings.hub, token=token)
     release = find_release(model, source, revision=revision or there or None)
-    _told(announcement(release, model.licence))
-    download_model(release, home, source, progress=_progress(name))
-    _told(f"{name}: complete and verified in {home}")
+    _report(announcement(release, model.licence))
+    download_model(release, home, source, progress=download_progress(name))
+    _report(f"{name}: complete and verified in {home}")
 
 
 def announcement(release: Release, licence: str) -> str:
-    """Return what a person must know before `release` is downloaded."""
+    """Return the size and licence of `release`, for the user to see before the download."""
     return (
         f"{release.repository} at {release.commit[:12]}: {len(release.files)} files, "
         f"{release.size / 1e9:.1f} GB\nlicence: {licence}; the hub says: {release.licence}"
     )
 
 
-def _whole(name: str, folder: Path) -> bool:
+def _is_complete(name: str, folder: Path) -> bool:
     try:
         return not verify_model(name, folder)
     except WeightsError:
@@ -91,11 +92,5 @@ def _state(there: bool) -> str:
     return "here" if there else "-"
 
 
-def _progress(name: str) -> Progress:
-    from web.model_loading import download_progress  # slow to import, and not needed to list
-
-    return download_progress(name)
-
-
-def _told(line: str) -> None:
+def _report(line: str) -> None:
     sys.stderr.write(line + "\n")

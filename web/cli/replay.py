@@ -1,4 +1,4 @@
-"""Recorded streams through the pipeline: `eyeline replay` and `eyeline captions`."""
+"""Recordings and media files through the pipeline: `eyeline replay` and `eyeline captions`."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -37,11 +37,10 @@ from models.asr.streaming.offline import transcribe
 from models.asr.words import RATE, RecognizedWord
 from web.config import Settings
 from web.model_loading import LoadedModels, load_models, turn_detection
-from web.subtitles import Cue, format_cues, make_cues
+from web.progress import ProgressBar
+from web.subtitles import Cue, SubtitleFormat, format_cues, make_cues
 
-Format = Literal["vtt", "srt", "json", "text"]
-
-# What `--json` calls the outputs whose class has another name.
+# `--json` names these outputs differently from their classes.
 KINDS: dict[type, str] = {
     Degraded: "Trouble",
     GeneratedImage: "Picture",
@@ -52,10 +51,10 @@ KINDS: dict[type, str] = {
 
 
 def replay(settings: Settings, path: Path, *, realtime: bool, as_json: bool) -> int:
-    """Run `path` through a session and print what comes out, a line each; return 0.
+    """Run `path` through a session and print each output as a line; return 0.
 
-    With `realtime` it takes as long as the stream did and may drop what a live session would;
-    without, it takes as long as the models do, and the result is always the same.
+    With `realtime`, time passes as in the recording and late media are dropped as in a live
+    session. Without, nothing is dropped and the output is always the same.
     """
 
     async def show(output: Output) -> None:
@@ -77,12 +76,12 @@ async def run_recording(
     *,
     realtime: bool = False,
     video: bool = True,
-    progress: "Bar | None" = None,
+    progress: ProgressBar | None = None,
 ) -> None:
     """Feed the recording or media file at `path` to one session.
 
     Raises:
-        MediaError: it cannot be read, or is too long.
+        MediaError: the file cannot be read, or is too long.
     """
     clock: Clock = LiveClock() if realtime else ReplayClock()
     reader = Worker("reader")
@@ -90,7 +89,10 @@ async def run_recording(
     source = read_paced(path, clock, reader, max_duration=longest, video=video)
     try:
         await run_session(
-            begun(ListeningConfig(detection=turn_detection(settings)), watched(source, progress)),
+            prepend(
+                ListeningConfig(detection=turn_detection(settings)),
+                report_progress(source, progress),
+            ),
             send,
             services=models.services,
             clock=clock,
@@ -100,18 +102,20 @@ async def run_recording(
         reader.close()
 
 
-async def begun(first: Input, source: AsyncIterable[Input]) -> AsyncIterator[Input]:
-    """Yield `first`, then `source`: a recording goes on to say how it was listened to itself."""
+async def prepend(first: Input, source: AsyncIterable[Input]) -> AsyncIterator[Input]:
+    """Yield `first`, then `source`. A recording replaces a `first` configuration with its own."""
     yield first
     async for item in source:
         yield item
 
 
-async def watched(source: AsyncIterable[Input], progress: "Bar | None") -> AsyncIterator[Input]:
-    """Yield `source`, telling `progress` how far it is."""
+async def report_progress(
+    source: AsyncIterable[Input], progress: ProgressBar | None
+) -> AsyncIterator[Input]:
+    """Yield `source`, and show its media time on `progress`."""
     async for item in source:
         if progress is not None and isinstance(item, AudioChunk):
-            progress.reach(item.end / item.rate)
+            progress.update(item.end / item.rate)
         yield item
 
 
@@ -120,21 +124,22 @@ def captions(
     path: Path,
     *,
     output: Path | None,
-    format: Format,
+    format: SubtitleFormat,
 ) -> int:
     """Write captions of `path` to `output`, or to standard output; return 0.
 
     Raises:
-        MediaError: it cannot be read, has no sound, or is too long.
+        MediaError: the file cannot be read, has no audio, or is too long.
     """
-    inside = None if path.is_dir() else probe(path)
-    if inside is not None and not inside.has_audio:
-        raise UnreadableMediaError(f"{path}: there is no sound in it")
-    with load_models(settings) as models, Bar(inside.duration if inside else None) as bar:
+    media = None if path.is_dir() else probe(path)
+    if media is not None and not media.has_audio:
+        raise UnreadableMediaError(f"{path}: has no audio")
+    duration = None if media is None else media.duration
+    with load_models(settings) as models, ProgressBar(duration) as progress:
         if settings.asr == "offline":
-            cues = offline_cues(models, settings, path, bar)
+            cues = offline_cues(models, settings, path, progress)
         else:
-            cues = asyncio.run(streamed_cues(models, settings, path, bar))
+            cues = asyncio.run(streamed_cues(models, settings, path, progress))
     text = format_cues(cues, format)
     if output is None:
         sys.stdout.write(text)
@@ -145,7 +150,7 @@ def captions(
 
 
 async def streamed_cues(
-    models: LoadedModels, settings: Settings, path: Path, bar: "Bar"
+    models: LoadedModels, settings: Settings, path: Path, progress: ProgressBar
 ) -> list[Cue]:
     """Return the final captions of a session, as cues."""
     finals: list[Caption] = []
@@ -154,25 +159,29 @@ async def streamed_cues(
         if isinstance(output, Caption) and output.final and output.words:
             finals.append(output)
 
-    await run_recording(models, settings, path, keep, video=False, progress=bar)
+    await run_recording(models, settings, path, keep, video=False, progress=progress)
     return make_cues([word for caption in finals for word in caption.words])
 
 
-def offline_cues(models: LoadedModels, settings: Settings, path: Path, bar: "Bar") -> list[Cue]:
-    """Return the captions that the offline model gives, which sees the whole file."""
+def offline_cues(
+    models: LoadedModels, settings: Settings, path: Path, progress: ProgressBar
+) -> list[Cue]:
+    """Return the captions of the offline model, which transcribes the whole file at once."""
     chunks = decode_audio(path, max_duration=settings.max_media_hours * 3600)
     samples = np.concatenate([np.zeros(0, np.float32), *chunks])
-    words = transcribe(models.whisper, samples, progress=lambda done, _: bar.reach(done / RATE))
-    return make_cues([placed(word) for word in words])
+    words = transcribe(
+        models.whisper, samples, progress=lambda done, _: progress.update(done / RATE)
+    )
+    return make_cues([caption_word(word) for word in words])
 
 
-def placed(word: RecognizedWord) -> CaptionWord:
+def caption_word(word: RecognizedWord) -> CaptionWord:
     """Return `word` with its times in seconds."""
     return CaptionWord(word.text, word.start / RATE, word.end / RATE)
 
 
 def as_fields(output: Output) -> dict[str, Any]:
-    """Return `output` as JSON fields; pictures and sound are told by their times and sizes."""
+    """Return `output` as JSON fields; frames and audio only with their times and sizes."""
     kind = KINDS.get(type(output), type(output).__name__)
     match output:
         case VideoFrame():
@@ -192,7 +201,7 @@ def as_fields(output: Output) -> dict[str, Any]:
 
 
 def as_line(output: Output) -> str:
-    """Return `output` as a line for a person; nothing for what a person need not see."""
+    """Return `output` as a line of text, empty for outputs of no interest to users."""
     match output:
         case Caption() if output.final and output.words:
             return f"{output.start:8.2f} - {output.end:8.2f}  {output.text}"
@@ -204,35 +213,3 @@ def as_line(output: Output) -> str:
             return f"                     trouble: {output.message}"
         case _:
             return ""
-
-
-class Bar:
-    """A progress bar on standard error, where that is a terminal."""
-
-    WIDTH = 40
-
-    def __init__(self, length: float | None) -> None:
-        self._length = length
-        self._shown = -1
-        self._on = sys.stderr.isatty()
-
-    def __enter__(self) -> "Bar":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._on and self._shown >= 0:
-            sys.stderr.write("\n")
-
-    def reach(self, time: float) -> None:
-        """Show that media time `time` was reached, in seconds."""
-        if not self._on or int(time) == self._shown:
-            return
-        self._shown = int(time)
-        if self._length:
-            done = min(1.0, time / self._length)
-            filled = round(done * self.WIDTH)
-            bar = "#" * filled + "." * (self.WIDTH - filled)
-            sys.stderr.write(f"\r[{bar}] {done:4.0%} {time:.0f} of {self._length:.0f} s")
-        else:
-            sys.stderr.write(f"\r{time:.0f} s")
-        sys.stderr.flush()

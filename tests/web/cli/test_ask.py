@@ -1,4 +1,4 @@
-"""`eyeline ask` with a watcher that tells brightnesses; the real one is in tests/replay."""
+"""`eyeline ask` with a scripted assistant; the real one is in tests/replay."""
 
 import json
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from media.errors import MediaError
 from media.recording.track_writers import MatroskaWriter
 from tests.media.pipeline.scripted import picture
 from tests.media.pipeline.telling import TellingAssistant
-from web.cli.ask import WHOLE, ask
+from web.cli.ask import COMPLETE, ask
 from web.config import Settings
 from web.errors import UsageError
 
 SECOND = 90_000
 
 
-class Counting(TellingAssistant):
-    """Counts looks, and keeps what it saw where it is told to."""
+class CountingAssistant(TellingAssistant):
+    """Counts analyzed frames, and creates its memory folder."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,8 +37,8 @@ class Counting(TellingAssistant):
 
 
 @pytest.fixture
-def watcher(monkeypatch: pytest.MonkeyPatch) -> Counting:
-    counting = Counting()
+def assistant(monkeypatch: pytest.MonkeyPatch) -> CountingAssistant:
+    counting = CountingAssistant()
     monkeypatch.setattr(web.cli.ask, "load_assistant", lambda settings: counting)
     return counting
 
@@ -47,10 +47,10 @@ def watcher(monkeypatch: pytest.MonkeyPatch) -> Counting:
 def clip(tmp_path: Path) -> Path:
     """Return six pictures, a second apart, each brighter than the last."""
     path = tmp_path / "clip.mkv"
-    tape = MatroskaWriter(path)
+    writer = MatroskaWriter(path)
     for n in range(6):
-        tape.write(picture(n * SECOND, brightness=40 * n))
-    tape.close()
+        writer.write(picture(n * SECOND, brightness=40 * n))
+    writer.close()
     return path
 
 
@@ -58,7 +58,7 @@ Run = Callable[..., Any]  # whatever JSON says
 
 
 @pytest.fixture
-def run(clip: Path, watcher: Counting, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(clip: Path, assistant: CountingAssistant, capsys: pytest.CaptureFixture[str]) -> Run:
     def asked(*questions: str, at: float | None = None, memory: Path | None = None) -> Any:
         settings = Settings()
         assert ask(settings, clip, questions, at=at, memory=memory, as_json=True) == 0
@@ -67,13 +67,13 @@ def run(clip: Path, watcher: Counting, capsys: pytest.CaptureFixture[str]) -> Ru
     return asked
 
 
-def test_every_question_is_answered_with_the_times_of_what_was_seen(run: Run) -> None:
-    said = run("what?", "how many?")
-    first, second = said["answers"]
+def test_every_answer_has_the_times_of_its_moments(run: Run) -> None:
+    result = run("what?", "how many?")
+    first, second = result["answers"]
     assert (first["question"], second["question"]) == ("what?", "how many?")
     assert "(6 seen, 0 to 5 s)" in first["answer"]
     assert [m["time"] for m in first["moments"]] == pytest.approx([3, 4, 5], abs=0.01)
-    assert said["looks"] == 6
+    assert result["looks"] == 6
 
 
 def test_a_question_at_a_time_knows_nothing_after_it(run: Run) -> None:
@@ -81,13 +81,13 @@ def test_a_question_at_a_time_knows_nothing_after_it(run: Run) -> None:
     assert "(1 seen" in run("what?", at=0.0)["answers"][0]["answer"]
 
 
-def test_a_clip_is_watched_once_where_its_memory_is_kept(
-    run: Run, watcher: Counting, tmp_path: Path
+def test_a_clip_is_analyzed_once_if_its_memory_is_kept(
+    run: Run, assistant: CountingAssistant, tmp_path: Path
 ) -> None:
     first = run("what?", memory=tmp_path / "memory")
-    assert watcher.looks == 6
+    assert assistant.looks == 6
     again = run("what?", memory=tmp_path / "memory")
-    assert watcher.looks == 6
+    assert assistant.looks == 6
     assert (again["seconds"], again["looks"]) == (first["seconds"], first["looks"])
 
 
@@ -96,13 +96,13 @@ def test_the_memory_of_another_clip_is_refused(run: Run, clip: Path, tmp_path: P
     clip.write_bytes(clip.read_bytes() + b"more")
     with pytest.raises(UsageError, match="another folder"):
         run("what?", memory=tmp_path / "memory")
-    (tmp_path / "memory" / WHOLE).write_text("{")
+    (tmp_path / "memory" / COMPLETE).write_text("{")
     with pytest.raises(UsageError, match="delete it"):
         run("what?", memory=tmp_path / "memory")
 
 
-def test_answers_are_shown_to_a_person(
-    clip: Path, watcher: Counting, capsys: pytest.CaptureFixture[str]
+def test_answers_as_text(
+    clip: Path, assistant: CountingAssistant, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ask(Settings(), clip, ["what?"], at=None, memory=None, as_json=False)
     lines = capsys.readouterr().out.splitlines()
@@ -111,7 +111,7 @@ def test_answers_are_shown_to_a_person(
     assert lines[-1].endswith("5.0 s  brightness 200")
 
 
-def test_a_file_without_pictures_is_refused(watcher: Counting) -> None:
+def test_a_file_without_video_is_refused(assistant: CountingAssistant) -> None:
     sound = Path("tests/data/speech/jfk.flac")
     with pytest.raises(MediaError, match="it has no video"):
         ask(Settings(), sound, ["what?"], at=None, memory=None, as_json=False)

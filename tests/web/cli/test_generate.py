@@ -1,4 +1,4 @@
-"""`eyeline generate` with a tiny random model: the film, its control, what is told and refused."""
+"""`eyeline generate` with a tiny random model: the video, its control, messages and errors."""
 
 import io
 import pickle
@@ -20,8 +20,8 @@ from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.registry import DEFAULT_STEPS
 from models.generation.small.loading import SmallVideoModel, load
 from tests.models.generation import tiny
-from web.cli.generate import Wish, film, generate, notices
-from web.cli.generation_inputs import Line, Track, prompts
+from web.cli.generate import VideoRequest, generate, generate_frames, notices
+from web.cli.generation_inputs import TimedPrompt, TimedTrack, parse_prompts
 from web.cli.main import main
 from web.config import Settings
 
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def drawing(folder: Path) -> SmallVideoModel:
+def model(folder: Path) -> SmallVideoModel:
     return load(folder / "codec.safetensors", folder / "drawing.safetensors")
 
 
@@ -47,18 +47,18 @@ def _threads_as_before() -> Iterator[None]:
     torch.set_num_threads(count)
 
 
-def wish(text: str = DUCK, *then: str, **more: object) -> Wish:
+def request_video(text: str = DUCK, *then: str, **more: object) -> VideoRequest:
     given = {"seconds": 1.0, "scale": 1, **more}
-    lines = prompts(text, then, float(str(given["seconds"])))
-    return Wish(lines=lines, **given)  # type: ignore[arg-type]  # as the caller says
+    prompts = parse_prompts(text, then, float(str(given["seconds"])))
+    return VideoRequest(prompts=prompts, **given)  # type: ignore[arg-type]  # as the caller says
 
 
-def shown(drawing: SmallVideoModel, asked: Wish) -> np.ndarray:
-    return np.stack(list(film(drawing, asked)))
+def generated(model: SmallVideoModel, request: VideoRequest) -> np.ndarray:
+    return np.stack(list(generate_frames(model, request)))
 
 
 @pytest.mark.parametrize("sampler", DEFAULT_STEPS)
-def test_the_command_writes_a_film_of_the_length_that_was_asked_for(
+def test_the_command_writes_a_video_of_the_requested_length(
     folder: Path, tmp_path: Path, sampler: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "duck.mp4"
@@ -71,138 +71,137 @@ def test_the_command_writes_a_film_of_the_length_that_was_asked_for(
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
     assert len(frames) == round(1.3 * 16)
     assert np.std(frames[-1]) > 1
-    said = capsys.readouterr()
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert printed.out == ""
     assert (
-        "a small model draws, 32 x 32 pixels, and knows 2 names of things (duck, car, ...)"
-        in said.err
+        "a small model generates 32 x 32 pixels; it knows 2 names of things (duck, car, ...)"
+        in printed.err
     )
-    assert f"1.3125 s in {output}" in said.err
+    assert f"1.3125 s in {output}" in printed.err
 
 
 @pytest.mark.parametrize("sampler", DEFAULT_STEPS)
-def test_the_same_wish_is_the_same_film_and_another_seed_another(
-    drawing: SmallVideoModel, sampler: str
+def test_the_same_request_gives_the_same_video_and_another_seed_another(
+    model: SmallVideoModel, sampler: str
 ) -> None:
-    one = shown(drawing, wish(sampler=sampler, seed=1))
-    np.testing.assert_array_equal(one, shown(drawing, wish(sampler=sampler, seed=1)))
-    assert (one != shown(drawing, wish(sampler=sampler, seed=2))).any()
+    one = generated(model, request_video(sampler=sampler, seed=1))
+    np.testing.assert_array_equal(one, generated(model, request_video(sampler=sampler, seed=1)))
+    assert (one != generated(model, request_video(sampler=sampler, seed=2))).any()
 
 
 @pytest.mark.parametrize("sampler", DEFAULT_STEPS)
-def test_another_prompt_shows_from_its_second_on_and_not_before(
-    drawing: SmallVideoModel, sampler: str
-) -> None:
-    still = Track(np.array([0.0]), np.array([[0.5, 0.5]]))
-    asked = {"seconds": 2.0, "sampler": sampler, "tracks": (still,)}
-    one = shown(drawing, wish(DUCK, **asked))
-    two = shown(drawing, wish(DUCK, "a car and stars@1", **asked))
+def test_another_prompt_takes_effect_at_its_time(model: SmallVideoModel, sampler: str) -> None:
+    still = TimedTrack(np.array([0.0]), np.array([[0.5, 0.5]]))
+    options = {"seconds": 2.0, "sampler": sampler, "tracks": (still,)}
+    one = generated(model, request_video(DUCK, **options))
+    two = generated(model, request_video(DUCK, "a car and stars@1", **options))
     np.testing.assert_array_equal(one[:16], two[:16])
     assert (one[16:20] != two[16:20]).any()
 
 
 @pytest.mark.parametrize("sampler", DEFAULT_STEPS)
-def test_a_track_shows_where_it_leads_elsewhere(drawing: SmallVideoModel, sampler: str) -> None:
+def test_another_track_changes_the_video(model: SmallVideoModel, sampler: str) -> None:
     times = np.array([0.0, 1.0])
     paths = [np.array([[0.2, 0.5], [0.8, y]]) for y in (0.5, 0.1)]
     one, two = (
-        shown(drawing, wish(sampler=sampler, tracks=(Track(times, path),))) for path in paths
+        generated(model, request_video(sampler=sampler, tracks=(TimedTrack(times, path),)))
+        for path in paths
     )
     assert (one != two).any()
 
 
-def way(
-    drawing: SmallVideoModel, monkeypatch: pytest.MonkeyPatch, *lines: Line, **more: object
+def sampled_tracks(
+    model: SmallVideoModel, monkeypatch: pytest.MonkeyPatch, *prompts: TimedPrompt, **more: object
 ) -> torch.Tensor:
-    """Return where the sampler is told that things are: (things, pictures, 2)."""
-    told: list[torch.Tensor] = []
+    """Return the tracks that the sampler gets: (things, frames, 2)."""
+    tracks: list[torch.Tensor] = []
     step = MotionStream.step
 
     def noted(self: MotionStream, state: Any, chunk: ChunkControl) -> Any:
         assert chunk.track is not None
-        told.append(chunk.track)
+        tracks.append(chunk.track)
         return step(self, state, chunk)
 
     monkeypatch.setattr(MotionStream, "step", noted)
-    list(film(drawing, Wish(lines=lines, **more)))  # type: ignore[arg-type]  # as the caller says
+    list(generate_frames(model, VideoRequest(prompts=prompts, **more)))  # type: ignore[arg-type]  # as the caller says
     monkeypatch.undo()
-    return torch.cat(told, 1)
+    return torch.cat(tracks, 1)
 
 
-def test_things_without_a_track_move_as_the_words_say(
-    drawing: SmallVideoModel, monkeypatch: pytest.MonkeyPatch
+def test_things_without_a_track_move_as_the_prompt_says(
+    model: SmallVideoModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both = Line(0, "a duck moving left and a car standing still")
-    track = way(drawing, monkeypatch, both, seconds=0.5)
+    both = TimedPrompt(0, "a duck moving left and a car standing still")
+    track = sampled_tracks(model, monkeypatch, both, seconds=0.5)
     assert track.shape == (2, 8, 2)
     assert track[0, 0, 0] > track[0, -1, 0]
     assert torch.equal(track[1, 0], track[1, -1])
-    drawn = Track(np.array([0.0]), np.array([[0.1, 0.9]]))
-    moved = way(drawing, monkeypatch, both, seconds=0.5, tracks=(None, drawn))
+    drawn = TimedTrack(np.array([0.0]), np.array([[0.1, 0.9]]))
+    moved = sampled_tracks(model, monkeypatch, both, seconds=0.5, tracks=(None, drawn))
     assert torch.equal(moved[0], track[0])
     torch.testing.assert_close(moved[1], torch.tensor([[0.1, 0.9]]).expand(8, 2))
 
 
-def test_a_thing_does_not_jump_where_another_prompt_moves_it(
-    drawing: SmallVideoModel, monkeypatch: pytest.MonkeyPatch
+def test_a_thing_does_not_jump_when_the_prompt_changes(
+    model: SmallVideoModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    up, left = Line(0, "a duck moving up"), Line(1, "a duck moving left")
-    first = way(drawing, monkeypatch, up, left, seconds=2.5)[0]
-    alone = way(drawing, monkeypatch, Line(0, left.text), seconds=2.5)[0]
+    up, left = TimedPrompt(0, "a duck moving up"), TimedPrompt(1, "a duck moving left")
+    first = sampled_tracks(model, monkeypatch, up, left, seconds=2.5)[0]
+    alone = sampled_tracks(model, monkeypatch, TimedPrompt(0, left.text), seconds=2.5)[0]
     assert (first[1:] - first[:-1]).norm(dim=1).max() < 0.12
     assert (first[15] - alone[15]).norm() > 0.1
     torch.testing.assert_close(first[28:], alone[28:])
 
 
-def test_what_the_model_makes_of_the_words_is_told(drawing: SmallVideoModel) -> None:
-    said = "\n".join(notices(drawing, wish("a duck circling on a volcano")))
-    assert "does not know circling, volcano" in said
-    assert "read as the motion circle" in said
-    strolls = "\n".join(notices(drawing, wish("a duck and a car")))
-    assert "thing 2 has no track: no word tells how it moves" in strolls
-    track = Track(np.array([0.0]), np.array([[0.5, 0.5]]))
-    assert "has no track" not in "\n".join(notices(drawing, wish(tracks=(track,))))
-    assert "knows none of these words" in "\n".join(notices(drawing, wish("Ente im Gras")))
+def test_the_reading_of_the_prompt_is_reported(model: SmallVideoModel) -> None:
+    printed = "\n".join(notices(model, request_video("a duck circling on a volcano")))
+    assert "does not know circling, volcano" in printed
+    assert "its motion in the prompt is circle" in printed
+    free = "\n".join(notices(model, request_video("a duck and a car")))
+    assert "thing 2 has no track: no word describes its motion" in free
+    track = TimedTrack(np.array([0.0]), np.array([[0.5, 0.5]]))
+    assert "has no track" not in "\n".join(notices(model, request_video(tracks=(track,))))
+    assert "knows none of these words" in "\n".join(notices(model, request_video("Ente im Gras")))
 
 
-def test_ctrl_c_leaves_what_was_made_and_says_so(
-    drawing: SmallVideoModel,
+def test_ctrl_c_keeps_the_frames_so_far(
+    model: SmallVideoModel,
     folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     output = tmp_path / "duck.mp4"
-    before = list(film(drawing, wish()))
+    before = list(generate_frames(model, request_video()))
 
     def stopped(*_: object) -> Iterator[np.ndarray]:
         yield from before[:8]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(web.cli.generate, "film", stopped)
-    assert generate(Settings(threads=1), wish(), folder, output) == 130
-    assert f"interrupted: the 0.5 s that were made are in {output}" in capsys.readouterr().err
+    monkeypatch.setattr(web.cli.generate, "generate_frames", stopped)
+    assert generate(Settings(threads=1), request_video(), folder, output) == 130
+    assert f"interrupted: the first 0.5 s are in {output}" in capsys.readouterr().err
     with av.open(str(output)) as container:
         assert sum(1 for _ in container.decode(video=0)) == 8
     output.unlink()
     before.clear()
-    assert generate(Settings(threads=1), wish(), folder, output) == 130
+    assert generate(Settings(threads=1), request_video(), folder, output) == 130
     assert "nothing was written" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
-def test_a_film_is_never_larger_than_players_show(
+def test_the_scale_is_limited_by_the_maximum_side(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web.cli.generate, "LARGEST_SIDE", 100)
+    monkeypatch.setattr(web.cli.generate, "MAX_SIDE", 100)
     output = tmp_path / "duck.mp4"
-    generate(Settings(threads=1), wish(seconds=0.1, scale=1000), folder, output)
+    generate(Settings(threads=1), request_video(seconds=0.1, scale=1000), folder, output)
     with av.open(str(output)) as container:
         assert container.streams.video[0].width == 96
 
 
 @pytest.mark.parametrize("damage", ["cut", "shape", "pickle", "torch", "text"])
-def test_a_checkpoint_that_is_something_else_is_told_in_one_line(
+def test_a_damaged_checkpoint_is_an_error_in_one_line(
     folder: Path, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(folder, tmp_path / "model")
@@ -222,11 +221,11 @@ def test_a_checkpoint_that_is_something_else_is_told_in_one_line(
         case _:
             file.write_text("weights")
     output = tmp_path / "duck.mp4"
-    asked = ["generate", DUCK, "-o", str(output), "--model", str(tmp_path / "model")]
-    assert main(asked) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "drawing.safetensors" in said
+    options = ["generate", DUCK, "-o", str(output), "--model", str(tmp_path / "model")]
+    assert main(options) == 2
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "drawing.safetensors" in printed
     assert not ran
     assert not output.exists()
 
@@ -246,21 +245,21 @@ def test_without_a_model_both_files_are_named(
 ) -> None:
     monkeypatch.setattr("models.generation.small.loading.CHECKPOINTS", tmp_path)
     with pytest.raises(WeightsError, match=r"codec\.safetensors and .*drawing"):
-        generate(Settings(), wish(), None, tmp_path / "duck.mp4")
+        generate(Settings(), request_video(), None, tmp_path / "duck.mp4")
 
 
-def test_a_file_that_cannot_be_written_is_told(folder: Path, tmp_path: Path) -> None:
+def test_an_unwritable_output_is_an_error(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="cannot be written"):
-        generate(Settings(threads=1), wish(), folder, tmp_path / "none" / "duck.mp4")
+        generate(Settings(threads=1), request_video(), folder, tmp_path / "none" / "duck.mp4")
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         (["", "-o", "a.mp4"], "a prompt needs words"),
         (["🦆", "-o", "a.mp4"], "a prompt needs words"),
         (["a" * 10_000, "-o", "a.mp4"], "this one has 10000"),
-        ([DUCK, "-o", "a.gif"], "name it .mp4"),
+        ([DUCK, "-o", "a.gif"], "expected a name that ends in .mp4"),
         ([DUCK, "-o", "none/a.mp4"], "no such folder"),
         ([DUCK, "-o", "a.mp4", "--track", "none.json"], "none.json: cannot be read"),
         ([DUCK, "-o", "a.mp4", "--seconds", "nan"], "--seconds: expected more than 0"),
@@ -270,25 +269,25 @@ def test_a_file_that_cannot_be_written_is_told(folder: Path, tmp_path: Path) -> 
         ([DUCK, "-o", "a.mp4", "--model", "none"], "none/codec.safetensors and"),
     ],
 )
-def test_what_cannot_be_drawn_is_told_in_one_line(
+def test_invalid_arguments_are_errors_in_one_line(
     given: list[str],
-    told: str,
+    message: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["generate", *given]) == 2
-    said = capsys.readouterr().err
-    assert told in said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     "given", [["--seed", "-1"], ["--steps", "9"], ["--scale", "0"], ["--sampler", "euler"]]
 )
-def test_numbers_out_of_range_are_told_by_the_command_line(
+def test_numbers_out_of_range_are_usage_errors(
     given: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -1,4 +1,4 @@
-"""What is drawn where and when: prompts with times, files of tracks, and what is refused."""
+"""Prompts with times, track files, and their errors."""
 
 import json
 from pathlib import Path
@@ -6,13 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from web.cli.generation_inputs import LONGEST, POINTS, Line, checked, prompts, read_tracks
+from web.cli.generation_inputs import (
+    MAX_PROMPT,
+    TimedPrompt,
+    check_prompt,
+    parse_prompts,
+    read_tracks,
+)
 from web.errors import UsageError
+from web.protocol.generation_messages import MOST_POINTS
 
 
-def written(folder: Path, told: object) -> Path:
+def written(folder: Path, content: object) -> Path:
     file = folder / "track.json"
-    file.write_text(told if isinstance(told, str) else json.dumps(told))
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
     return file
 
 
@@ -28,38 +35,45 @@ def test_a_track_goes_straight_between_its_points_and_stays_at_its_ends(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("content", "expected"),
     [
         ("{", "not JSON"),
         ("[" * 100_000, "not JSON"),
         ([[0, 0.5, 0.5]], "expected {"),
         ({"things": 3}, "expected {"),
-        ({"things": []}, "expected 1 or 2 things, got 0"),
-        ({"things": [[], [], []]}, "got 3"),
-        ({"things": ["left"]}, "thing 1: expected a list"),
-        ({"things": [[[0, 0.5]]]}, r"thing 1, point 1: expected \[t, x, y\], got \[0, 0.5\]"),
-        ({"things": [[[0, "a", 0.5]]]}, r"point 1: expected \[t"),
-        ({"things": [[[0, True, 0.5]]]}, r"point 1: expected \[t"),
-        ({"things": [[], [[0, float("nan"), 0.5]]]}, "thing 2, point 1: outside the picture"),
-        ({"things": [[[float("nan"), 0.5, 0.5]]]}, "expected seconds from 0 on, got nan"),
-        ({"things": [[[float("inf"), 0.5, 0.5]]]}, "expected seconds from 0 on, got inf"),
-        ({"things": [[[-1, 0.5, 0.5]]]}, "expected seconds from 0 on, got -1"),
-        ({"things": [[[0, 0.5, 0.5], [1, 1.2, 0.5]]]}, "point 2: outside the picture"),
-        ({"things": [[[1, 0.5, 0.5], [1, 0.6, 0.5]]]}, "point 2: times grow, and 1 is not after 1"),
-        ({"things": [[[n, 0.5, 0.5] for n in range(100_000)]]}, f"100000 points, at most {POINTS}"),
+        ({"things": []}, "at least 1 item .* not 0"),
+        ({"things": [[], [], []]}, "at most 2 items .* not 3"),
+        ({"things": ["left"]}, r"thing 1: expected \{.*, got 'left'"),
+        ({"things": [[[0, 0.5]]]}, r"thing 1: point 1: expected \[t, x, y\], got \[0, 0.5\]"),
+        ({"things": [[[0, "a", 0.5]]]}, "point 1: value x: .* valid number, got 'a'"),
+        ({"things": [[[0, True, 0.5]]]}, "point 1: value x: .* valid number, got True"),
+        ({"things": [[[None, 0.5, 0.5]]]}, r"point 1: expected \[t, x, y\]"),
+        ({"things": [[], [[0, float("nan"), 0.5]]]}, "thing 2: point 1: value x: .* finite number"),
+        ({"things": [[[float("nan"), 0.5, 0.5]]]}, "value t: .* finite number, got nan"),
+        ({"things": [[[float("inf"), 0.5, 0.5]]]}, "value t: .* finite number, got inf"),
+        ({"things": [[[-1, 0.5, 0.5]]]}, "value t: .* greater than or equal to 0, got -1"),
+        ({"things": [[[0, 0.5, 0.5], [1, 1.2, 0.5]]]}, "point 2: value x: .* equal to 1, got 1.2"),
+        (
+            {"things": [[[1, 0.5, 0.5], [1, 0.6, 0.5]]]},
+            "point 2: times must grow, 1 is not after 1",
+        ),
+        (
+            {"things": [[[n, 0.5, 0.5] for n in range(100_000)]]},
+            f"thing 1: .* at most {MOST_POINTS} items .* not 100000",
+        ),
         ("[" + "1," * 2_500_000 + "1]", "over 4 MB"),
     ],
 )
-def test_a_file_that_is_no_track_is_told_where_it_is_wrong(
-    tmp_path: Path, told: object, expected: str
+def test_an_invalid_track_file_is_an_error_that_names_the_place(
+    tmp_path: Path, content: object, expected: str
 ) -> None:
     with pytest.raises(UsageError, match=expected) as raised:
-        read_tracks(written(tmp_path, told))
+        read_tracks(written(tmp_path, content))
     assert "track.json" in str(raised.value)
     assert len(str(raised.value)) < 250 + len(str(tmp_path))
 
 
-def test_a_file_that_is_not_there_or_not_text_is_told(tmp_path: Path) -> None:
+def test_a_missing_or_binary_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read: No such file"):
         read_tracks(tmp_path / "track.json")
     (tmp_path / "track.json").write_bytes(b"\xff\xfe\x00")
@@ -70,24 +84,28 @@ def test_a_file_that_is_not_there_or_not_text_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "   ", "\n", "🦆🌊", "...!"])
 def test_a_prompt_without_words_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="a prompt needs words"):
-        checked(text)
+        check_prompt(text)
 
 
-def test_a_prompt_has_an_end() -> None:
-    assert checked("a" * LONGEST) == "a" * LONGEST
-    assert checked(" 🦆 a duck ") == "🦆 a duck"
+def test_a_prompt_has_a_maximum_length() -> None:
+    assert check_prompt("a" * MAX_PROMPT) == "a" * MAX_PROMPT
+    assert check_prompt(" 🦆 a duck ") == "🦆 a duck"
     with pytest.raises(UsageError, match="1000 characters, this one has 10000"):
-        checked("a duck on " * 1000)
+        check_prompt("a duck on " * 1000)
 
 
-def test_prompts_come_in_the_order_of_their_times() -> None:
-    lines = prompts("a duck", ["a car@7.5", "me@home, a ball@2"], 20)
-    assert lines == (Line(0, "a duck"), Line(2, "me@home, a ball"), Line(7.5, "a car"))
+def test_prompts_are_sorted_by_time() -> None:
+    lines = parse_prompts("a duck", ["a car@7.5", "me@home, a ball@2"], 20)
+    assert lines == (
+        TimedPrompt(0, "a duck"),
+        TimedPrompt(2, "me@home, a ball"),
+        TimedPrompt(7.5, "a car"),
+    )
 
 
 @pytest.mark.parametrize("then", ["a car", "a car@", "@5", "a car@x", "a car@nan", "a car@20"])
-def test_a_later_prompt_needs_a_time_within_the_film(then: str) -> None:
+def test_a_later_prompt_needs_a_time_within_the_video(then: str) -> None:
     with pytest.raises(UsageError, match='--then: expected "PROMPT@SECONDS"'):
-        prompts("a duck", [then], 20)
+        parse_prompts("a duck", [then], 20)
     with pytest.raises(UsageError, match="--then: expected"):
-        prompts("a duck", ["a car@0"], 20)
+        parse_prompts("a duck", ["a car@0"], 20)

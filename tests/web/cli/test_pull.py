@@ -9,7 +9,7 @@ import pytest
 from models.weights.catalog import WEIGHTS
 from models.weights.hub_catalog import HUB_MODELS
 from tests.models.weights.hub_served import SmallHub, hub_served
-from web.cli.pull import listed, pull
+from web.cli.pull import pull, weights_table
 from web.config import Settings
 from web.errors import UsageError
 
@@ -35,11 +35,11 @@ def settings(small: SmallHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_the_list_names_all_weights_and_says_which_are_here(
     settings: Settings, tmp_path: Path
 ) -> None:
-    lines = listed(tmp_path).splitlines()
+    lines = weights_table(tmp_path).splitlines()
     assert [line.split()[0] for line in lines] == [*WEIGHTS, *HUB_MODELS]
     assert not any(" here " in line for line in lines)
     pull(settings, NAME, revision=None)
-    here = [line for line in listed(tmp_path).splitlines() if " here " in line]
+    here = [line for line in weights_table(tmp_path).splitlines() if " here " in line]
     assert [line.split()[0] for line in here] == [NAME]
     assert "not for commercial use" in here[0]
 
@@ -84,7 +84,7 @@ def test_damage_is_repaired_at_the_same_commit(
     [
         ("tiny.en", "main", "tiny.en has no revisions"),
         ("huge", None, "no weights are named 'huge'; known: tiny.en, .*qwen2.5-vl-7b"),
-        (None, "main", "--revision goes with a NAME"),
+        (None, "main", "--revision needs a NAME"),
     ],
 )
 def test_what_cannot_be_done_is_told(

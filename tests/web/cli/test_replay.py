@@ -11,7 +11,6 @@ from media.files.decoding import decode_audio
 from tests.media.media_files import write_sound
 from tests.paths import SPEECH
 from web.cli.replay import (
-    Bar,
     as_fields,
     as_line,
     captions,
@@ -21,12 +20,13 @@ from web.cli.replay import (
 )
 from web.config import Settings, read_settings
 from web.model_loading import LoadedModels
+from web.progress import ProgressBar
 
 JFK = SPEECH / "jfk.flac"
 
 
 async def test_streamed_captions_of_a_real_speech(models: LoadedModels, settings: Settings) -> None:
-    cues = await streamed_cues(models, settings, JFK, Bar(None))
+    cues = await streamed_cues(models, settings, JFK, ProgressBar())
     text = " ".join(cue.text for cue in cues).lower()
     assert "my fellow americans" in text
     assert "what you can do for your country" in text
@@ -40,7 +40,7 @@ async def test_captions_of_eight_khz_stereo(
     """A telephone's recording: a quarter of the samples, twice the channels."""
     samples = np.concatenate(list(decode_audio(JFK, max_duration=60)))[: 6 * 16_000]
     path = write_sound(tmp_path / "phone.wav", samples[::2], 8000, channels=2)
-    cues = await streamed_cues(models, settings, path, Bar(None))
+    cues = await streamed_cues(models, settings, path, ProgressBar())
     assert "fellow americans" in " ".join(cue.text for cue in cues).lower()
 
 
@@ -75,7 +75,7 @@ async def test_a_minute_without_speech_has_no_captions_not_even_for_a_moment(
 
 
 def test_offline_captions_hear_the_whole_file(models: LoadedModels, settings: Settings) -> None:
-    text = " ".join(cue.text for cue in offline_cues(models, settings, JFK, Bar(None))).lower()
+    text = " ".join(cue.text for cue in offline_cues(models, settings, JFK, ProgressBar())).lower()
     assert "ask not what your country can do for you" in text
 
 
@@ -89,7 +89,7 @@ def test_a_file_without_sound_is_refused_before_models_are_loaded(tmp_path: Path
 async def test_a_file_over_the_limit_is_refused(models: LoadedModels, tmp_path: Path) -> None:
     short = read_settings(max_media_hours=1 / 3600)
     with pytest.raises(ExceptionGroup) as caught:
-        await streamed_cues(models, short, JFK, Bar(None))
+        await streamed_cues(models, short, JFK, ProgressBar())
     assert caught.group_contains(MediaTooLongError)
 
 

@@ -1,4 +1,4 @@
-"""Films by Wan with tiny random weights, as its authors lay out their files."""
+"""Video from Wan2.1 with tiny random weights in the layout of its authors."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -12,8 +12,8 @@ from models.errors import WeightsError
 from models.generation.wan import model as wan
 from tests.models.generation.wan import made as wan_made
 from web.cli import wan_video
-from web.cli.generate import Wish, drawn
-from web.cli.generation_inputs import Track, prompts
+from web.cli.generate import VideoRequest, start_generation
+from web.cli.generation_inputs import TimedTrack, parse_prompts
 from web.config import Settings
 from web.errors import UsageError
 
@@ -30,42 +30,55 @@ def model(weights: Path) -> wan.WanModel:
     return wan.load("self-forcing", weights, device="cpu", dtype=torch.float32)
 
 
-def shown(model: wan.WanModel, *said: str, pictures: int = 14) -> np.ndarray:
-    lines = prompts(said[0], said[1:], 2.0)
-    return np.stack(list(wan_video.film(model, lines, pictures, 3, **SIDES)))
+def generated(model: wan.WanModel, *texts: str, count: int = 14) -> np.ndarray:
+    prompts = parse_prompts(texts[0], texts[1:], 2.0)
+    return np.stack(list(wan_video.generate_frames(model, prompts, count, 3, **SIDES)))
 
 
-def test_a_film_has_as_many_pictures_as_are_wanted_and_is_its_seeds(model: wan.WanModel) -> None:
-    one = shown(model, "a duck")
+def test_the_number_of_frames_and_the_seed_determine_the_video(model: wan.WanModel) -> None:
+    one = generated(model, "a duck")
     assert one.shape == (14, 16, 16, 3)
-    assert (one == shown(model, "a duck", pictures=30)[:14]).all()
-    assert (one != shown(model, "grass")).any()
+    assert (one == generated(model, "a duck", count=30)[:14]).all()
+    assert (one != generated(model, "grass")).any()
 
 
-def test_another_prompt_counts_from_its_time_on(model: wan.WanModel) -> None:
-    one, two = shown(model, "a duck", pictures=30), shown(model, "a duck", "grass@0.6", pictures=30)
+def test_another_prompt_takes_effect_from_its_time_on(model: wan.WanModel) -> None:
+    one, two = (
+        generated(model, "a duck", count=30),
+        generated(model, "a duck", "grass@0.6", count=30),
+    )
     assert (one[:21] == two[:21]).all()  # chunks of 9, 12, ... begin at 0, 0.56 and 1.3 s
     assert (one[21:] != two[21:]).any()
 
 
 @pytest.mark.parametrize(
-    ("wish", "told"),
+    ("make_request", "message"),
     [
-        (lambda lines: Wish(lines=lines, steps=3), "made for 5 steps: leave out --steps"),
         (
-            lambda lines: Wish(lines=lines, tracks=(Track(np.zeros(1), np.full((1, 2), 0.5)),)),
-            "follows no tracks, only words: leave out --track",
+            lambda prompts: VideoRequest(prompts=prompts, steps=3),
+            "trained for 5 steps: omit --steps",
         ),
-        (lambda lines: Wish(lines=lines), "needs a CUDA GPU"),
+        (
+            lambda prompts: VideoRequest(
+                prompts=prompts, tracks=(TimedTrack(np.zeros(1), np.full((1, 2), 0.5)),)
+            ),
+            "does not follow tracks, only prompts: omit --track",
+        ),
+        (lambda prompts: VideoRequest(prompts=prompts), "needs a CUDA GPU"),
     ],
 )
-def test_what_it_cannot_do_is_told(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, wish: Callable[[object], Wish], told: str
+def test_unsupported_options_are_errors(
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make_request: Callable[[object], VideoRequest],
+    message: str,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     settings = Settings(weights=weights)
-    with pytest.raises(UsageError, match=told):
-        drawn(settings, wish(prompts("a duck", (), 2.0)), Path("rolling-forcing"))
+    with pytest.raises(UsageError, match=message):
+        start_generation(
+            settings, make_request(parse_prompts("a duck", (), 2.0)), Path("rolling-forcing")
+        )
 
 
 def test_on_a_gpu_the_weights_decide_how_it_is_sampled(
@@ -73,13 +86,15 @@ def test_on_a_gpu_the_weights_decide_how_it_is_sampled(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(wan_video, "load", lambda name, folder: model)
-    monkeypatch.setattr(wan_video.film, "__kwdefaults__", SIDES)
-    wish = Wish(lines=prompts("a duck", (), 2.0), seconds=2.0, seed=3)
-    told, pictures, scale = drawn(Settings(weights=weights), wish, Path("self-forcing"))
-    assert "832 x 480" in told[0]
+    monkeypatch.setattr(wan_video.generate_frames, "__kwdefaults__", SIDES)
+    request = VideoRequest(prompts=parse_prompts("a duck", (), 2.0), seconds=2.0, seed=3)
+    messages, frames, scale = start_generation(
+        Settings(weights=weights), request, Path("self-forcing")
+    )
+    assert "832 x 480" in messages[0]
     assert scale == 1
-    assert (np.stack(list(islice(pictures, 9))) == shown(model, "a duck", pictures=9)).all()
+    assert (np.stack(list(islice(frames, 9))) == generated(model, "a duck", count=9)).all()
     monkeypatch.undo()
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     with pytest.raises(WeightsError, match="eyeline pull longlive"):
-        drawn(Settings(weights=tmp_path), wish, Path("longlive"))
+        start_generation(Settings(weights=tmp_path), request, Path("longlive"))

@@ -17,7 +17,7 @@ const SAMPLERS = {
 const BEFORE =
   "Press Start: then a prompt and your mouse or finger make a video here, drawn live by a small model, if this server has one.";
 const NONE = "Nothing on this server draws";
-export const UNDRAWN = /^no video is drawn: (.+)$/; // a notice that says why
+export const UNDRAWN = /^no video is generated: (.+)$/; // the notice with the reason
 const DOZEN = 12;
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);

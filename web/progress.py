@@ -1,0 +1,75 @@
+"""Progress of commands and downloads on standard error."""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Self
+
+logger = logging.getLogger(__name__)
+
+WIDTH = 40  # characters of a bar
+
+
+class ProgressBar:
+    """A progress bar, if standard error is a terminal; `total` is in `unit`, None if unknown."""
+
+    def __init__(self, total: float | None = None, *, unit: str = "s", label: str = "") -> None:
+        self._total = total
+        self._unit = unit
+        self._label = f"{label} " if label else ""
+        self._shown = ""
+        self._enabled = sys.stderr.isatty()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def update(self, done: float, total: float | None = None) -> None:
+        """Show that `done` is reached; `total` is for those that were created without one."""
+        line = self._line(done, total or self._total)
+        if self._enabled and line != self._shown:
+            self._shown = line
+            sys.stderr.write(f"\r{line}")
+            sys.stderr.flush()
+
+    def close(self) -> None:
+        """End the line on the terminal."""
+        if self._shown:
+            self._shown = ""
+            sys.stderr.write("\n")
+
+    def _line(self, done: float, total: float | None) -> str:
+        if not total:
+            return f"{self._label}{done:.0f} {self._unit}"
+        share = min(1.0, done / total)
+        bar = f"{'#' * round(share * WIDTH):.<{WIDTH}}"
+        return f"{self._label}[{bar}] {share:4.0%} {done:.0f} of {total:.0f} {self._unit}"
+
+
+def download_progress(name: str) -> Callable[[int, int], None]:
+    """Return a callback for the download of `name`: a bar, or a log line for each quarter."""
+    if not sys.stderr.isatty():
+        return _log_quarters(name)
+    bar = ProgressBar(unit="MB", label=name)
+
+    def show(done: int, total: int) -> None:
+        bar.update(done / 1e6, total / 1e6)
+        if done >= total:
+            bar.close()
+
+    return show
+
+
+def _log_quarters(name: str) -> Callable[[int, int], None]:
+    reported = -1
+
+    def log(done: int, total: int) -> None:
+        nonlocal reported
+        quarter = 4 * done // max(1, total)
+        if quarter > reported:
+            reported = quarter
+            logger.info("downloaded %d of %d MB of %s", done / 1e6, total / 1e6, name)
+
+    return log

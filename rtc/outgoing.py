@@ -102,6 +102,8 @@ class SpeechTrack(MediaStreamTrack):
         self._capacity = round(capacity * OPUS_RATE)
         self._queue: deque[_QueuedSpeech] = deque()
         self._queued = 0
+        self._appended = 0  # samples since the track began
+        self._taken = asyncio.Event()  # set when samples leave the queue
         self._room = asyncio.Event()
         self._room.set()
         self._writing = asyncio.Lock()
@@ -119,21 +121,33 @@ class SpeechTrack(MediaStreamTrack):
         """Seconds sent of the current utterance, or of the last one."""
         return self._played / OPUS_RATE
 
-    async def play(self, chunk: AudioChunk) -> None:
+    async def play(self, chunk: AudioChunk, *, clear_count: int | None = None) -> None:
         """Queue `chunk`, when there is room; a chunk that starts at 0 begins an utterance.
 
-        It is dropped if the queue is cleared meanwhile.
+        It is dropped if the queue was cleared after `clear_count` was read, or is meanwhile.
 
         Raises:
             PeerClosedError: the track has ended.
         """
-        clear_count = self.clear_count
+        clear_count = self.clear_count if clear_count is None else clear_count
         async with self._writing:
             await self._room.wait()
             if self.readyState != "live":
                 raise PeerClosedError("the peer has left: no speech can be sent to it")
             if clear_count == self.clear_count:
                 await self._resample(chunk, clear_count)
+
+    async def wait_played(self, *, clear_count: int) -> bool:
+        """Wait until all queued speech was sent; return whether none of it was cleared."""
+        if not self._writing.locked():
+            self._flush_resampler()
+        end = self._appended
+        while self._appended - self._queued < end:
+            if clear_count != self.clear_count or self.readyState != "live":
+                return False
+            self._taken.clear()
+            await self._taken.wait()
+        return clear_count == self.clear_count
 
     def clear(self) -> float:
         """Drop queued speech; return the seconds of the utterance that were sent."""
@@ -142,6 +156,7 @@ class SpeechTrack(MediaStreamTrack):
         self._queued = 0
         self._resampler_state = None
         self._room.set()
+        self._taken.set()
         return self.played
 
     async def recv(self) -> av.AudioFrame:
@@ -159,6 +174,7 @@ class SpeechTrack(MediaStreamTrack):
     def stop(self) -> None:
         super().stop()
         self._room.set()
+        self._taken.set()
 
     async def _resample(self, chunk: AudioChunk, clear_count: int) -> None:
         """Append `chunk` at OPUS_RATE, unless the queue is cleared meanwhile."""
@@ -180,6 +196,7 @@ class SpeechTrack(MediaStreamTrack):
         self._queue.append(_QueuedSpeech(samples, self._end))
         self._end += len(samples)
         self._queued += len(samples)
+        self._appended += len(samples)
         if self._queued >= self._capacity:
             self._room.clear()
 
@@ -198,6 +215,7 @@ class SpeechTrack(MediaStreamTrack):
             if not len(first.samples):
                 self._queue.popleft()
         self._queued -= size
+        self._taken.set()
         if self._queued < self._capacity:
             self._room.set()
         return taken

@@ -158,18 +158,22 @@ class Peer:
         if self.receives_video:
             self._video_track.show(frame)
 
-    async def play(self, chunk: AudioChunk) -> None:
+    async def play(self, chunk: AudioChunk, *, clear_count: int | None = None) -> None:
         """Queue `chunk` of speech; a chunk that starts at 0 begins an utterance.
 
         Waits while the queue is full; ignored if the peer takes no audio. The chunk is dropped if
-        the queue is cleared meanwhile.
+        the queue was cleared after `clear_count` was read, or is meanwhile.
 
         Raises:
             PeerClosedError: the peer has left.
         """
         self._check_open()
         if self.receives_audio:
-            await self._speech_track.play(chunk)
+            await self._speech_track.play(chunk, clear_count=clear_count)
+
+    async def wait_played(self, *, clear_count: int) -> bool:
+        """Wait until all queued speech was sent; return whether none of it was cleared."""
+        return await self._speech_track.wait_played(clear_count=clear_count)
 
     def clear(self) -> int:
         """Drop queued speech; return how many ms of the utterance were sent."""

@@ -97,6 +97,34 @@ async def test_speech_that_waits_for_room_is_cleared_too(worker: Worker) -> None
     assert np.abs(await listen(track, 0.5)).max() == 0
 
 
+async def test_speech_from_before_a_clear_is_not_played(worker: Worker) -> None:
+    track = speech_track(worker, clock=ReplayClock())
+    before = track.clear_count
+    track.clear()
+    await track.play(AudioChunk(tone(440, 1, 24_000), 0, 24_000), clear_count=before)
+    assert np.abs(await listen(track, 1)).max() == 0
+    await track.play(AudioChunk(tone(440, 1, 24_000), 0, 24_000), clear_count=track.clear_count)
+    assert np.abs(await listen(track, 1)).max() > 0.1
+
+
+@pytest.mark.parametrize("cleared", [False, True])
+async def test_the_end_of_speech_is_known_once_it_is_sent_or_cleared(
+    worker: Worker, cleared: bool
+) -> None:
+    track = speech_track(worker, clock=ReplayClock())
+    await track.play(AudioChunk(tone(440, 1, 24_000), 0, 24_000))
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(track.wait_played(clear_count=track.clear_count))
+        await listen(track, 0.98)
+        await asyncio.sleep(0)  # let it look
+        assert not waiting.done()
+        if cleared:
+            track.clear()
+        else:
+            await listen(track, 0.04)
+    assert waiting.result() is not cleared
+
+
 async def test_speech_waits_for_room_and_none_is_lost(worker: Worker) -> None:
     track = speech_track(worker, capacity=0.5, clock=ReplayClock())
     whole = tone(440, 3, 24_000)

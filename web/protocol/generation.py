@@ -1,7 +1,7 @@
-"""The drawing half of the protocol: what steers it comes in, how it goes and pictures come out.
+"""Video generation in a conversation: controls from the client, status and pictures to it.
 
-What is said here are the service's own events: only a client that wants them gets them. Errors
-and pictures, which a client asks for by what it sends, come to any.
+The service's own events go only to clients that ask for them. Errors and pictures, which a client
+asks for by what it sends, go to any.
 """
 
 from collections.abc import Mapping
@@ -26,87 +26,88 @@ from web.protocol.generation_messages import (
 )
 from web.protocol.messages import ProtocolError
 from web.protocol.session_config import GenerationCapabilities
-from web.protocol.state import Dialogue, present, say, show
+from web.protocol.state import ConversationState
 from web.protocol.vision import data_url
 
 
-def set_prompt(dialogue: Dialogue, event: PromptSet) -> None:
-    """Draw something else from now on.
+def set_prompt(state: ConversationState, event: PromptSet) -> None:
+    """Change the prompt.
 
     Raises:
-        ProtocolError: nothing here draws, or a text has no words or too many characters.
+        ProtocolError: no generation model is loaded, or a text has no words or too many
+            characters.
     """
-    draws = _draws(dialogue)
+    capabilities = _capabilities(state)
     if event.blend is None:
         assert event.text is not None
-        parts = [("text", event.text, 1.0)]
+        prompts = [("text", event.text, 1.0)]
     else:
-        parts = [
-            (f"blend[{number}].text", part.text, part.weight)
-            for number, part in enumerate(event.blend)
+        prompts = [
+            (f"blend[{number}].text", prompt.text, prompt.weight)
+            for number, prompt in enumerate(event.blend)
         ]
-    for place, text, _ in parts:
-        _check_text(place, text, draws.max_prompt_length)
-    dialogue.prompt = tuple((text.strip(), weight) for _, text, weight in parts)
-    dialogue.inputs.append(PromptChange(dialogue.prompt, present(dialogue)))
-    _updated(dialogue)
+    for param, text, _ in prompts:
+        _check_prompt(param, text, capabilities.max_prompt_length)
+    state.prompt = tuple((text.strip(), weight) for _, text, weight in prompts)
+    state.inputs.append(PromptChange(state.prompt, state.media_time))
+    _send_updated(state)
 
 
-def append_track(dialogue: Dialogue, event: TrackAppend) -> None:
-    """Say where a thing goes next.
+def append_track(state: ConversationState, event: TrackAppend) -> None:
+    """Add points to the track of a thing.
 
     Raises:
-        ProtocolError: nothing here draws or follows tracks, there are too many points, or their
-            times do not grow.
+        ProtocolError: no generation model is loaded or it follows no tracks, there are too many
+            points, or their times do not grow.
     """
-    draws, points = _draws(dialogue), event.points
-    most = draws.max_track_points
-    if not draws.tracks:
-        raise ProtocolError("the model here follows no tracks, only words", param="points")
-    if len(points) > most:
+    capabilities, points = _capabilities(state), event.points
+    limit = capabilities.max_track_points
+    if not capabilities.tracks:
+        raise ProtocolError("the model here follows prompts, not tracks", param="points")
+    if len(points) > limit:
         raise ProtocolError(
-            f"points: a message may have {most}, this one has {len(points)}: send fewer, a "
+            f"points: a message may have {limit}, this one has {len(points)}: send fewer, a "
             "straight line needs only its ends",
             param="points",
         )
-    times = _times(event, dialogue.paths.get(event.thing))
+    times = _point_times(event, state.path_times.get(event.thing))
     if times is None:
-        dialogue.paths.pop(event.thing, None)
+        state.path_times.pop(event.thing, None)
     else:
-        dialogue.paths[event.thing] = times[-1]
-    places = tuple((point.x, point.y) for point in points)
-    dialogue.inputs.append(TrackPoints(event.thing, places, times, present(dialogue)))
+        state.path_times[event.thing] = times[-1]
+    positions = tuple((point.x, point.y) for point in points)
+    state.inputs.append(TrackPoints(event.thing, positions, times, state.media_time))
 
 
-def clear_track(dialogue: Dialogue, event: TrackClear) -> None:
-    """Forget where a thing was to go, or all things.
+def clear_track(state: ConversationState, event: TrackClear) -> None:
+    """Clear the track of a thing, or all tracks.
 
     Raises:
-        ProtocolError: nothing here draws.
+        ProtocolError: no generation model is loaded.
     """
-    _draws(dialogue)
+    _capabilities(state)
     if event.thing is None:
-        dialogue.paths.clear()
+        state.path_times.clear()
     else:
-        dialogue.paths.pop(event.thing, None)
-    dialogue.inputs.append(ClearTrack(event.thing, present(dialogue)))
-    _updated(dialogue)
+        state.path_times.pop(event.thing, None)
+    state.inputs.append(ClearTrack(event.thing, state.media_time))
+    _send_updated(state)
 
 
-def update(dialogue: Dialogue, event: GenerationUpdate) -> None:
-    """Change how things are drawn.
+def update(state: ConversationState, event: GenerationUpdate) -> None:
+    """Change the generation settings.
 
     Raises:
-        ProtocolError: nothing here draws, there is no such sampler, or pictures are asked for where
-            there is a track.
+        ProtocolError: no generation model is loaded, it has no such sampler, or pictures are
+            asked for over a call, which has a video track.
     """
-    draws = _draws(dialogue)
-    if event.sampler is not None and event.sampler not in draws.samplers:
+    samplers = _capabilities(state).samplers
+    if event.sampler is not None and event.sampler not in samplers:
         raise ProtocolError(
-            f"sampler: expected one of {', '.join(draws.samplers)}, got {event.sampler[:80]!r}",
+            f"sampler: expected one of {', '.join(samplers)}, got {event.sampler[:80]!r}",
             param="sampler",
         )
-    if event.pictures and dialogue.on_track:
+    if event.pictures and state.on_track:
         raise ProtocolError(
             "pictures: over a call they come on its video track; leave `pictures` out",
             param="pictures",
@@ -117,127 +118,125 @@ def update(dialogue: Dialogue, event: GenerationUpdate) -> None:
         if (value := getattr(event, name)) is not None
     }
     if "steps" not in changes and "steps" in event.model_fields_set:
-        changes["steps"] = None  # back to the sampler's own
+        changes["steps"] = None  # the sampler's own number
     if event.source is not None:
         changes["camera"] = event.source == "camera"
-    dialogue.generation = replace(_generation(dialogue), **changes)
+    state.generation = replace(_config(state), **changes)
     if event.reset:
-        dialogue.paths.clear()
-    told = replace(dialogue.generation, time=present(dialogue), again=event.reset, once=event.step)
-    dialogue.inputs.append(told)
-    _updated(dialogue)
+        state.path_times.clear()
+    config = replace(state.generation, time=state.media_time, again=event.reset, once=event.step)
+    state.inputs.append(config)
+    _send_updated(state)
 
 
-def status(dialogue: Dialogue, drawing: GenerationStatus) -> None:
-    """Say how drawing goes."""
-    if not dialogue.own_events:
+def send_status(state: ConversationState, status: GenerationStatus) -> None:
+    """Send the state of generation."""
+    if not state.eyeline_events:
         return
-    say(
-        dialogue,
+    state.send_event(
         "eyeline.generation.status",
-        state=drawing.state,
-        sampler=drawing.sampler,
-        steps=drawing.steps,
-        rate=round(drawing.rate, 2),
-        fps=round(drawing.fps, 2),
-        queue=drawing.queue,
-        delay_ms=None if drawing.delay is None else round(drawing.delay * 1000),
-        degraded=drawing.degraded,
-        pictures=drawing.pictures,
-        notices=list(drawing.notices),
+        state=status.state,
+        sampler=status.sampler,
+        steps=status.steps,
+        rate=round(status.rate, 2),
+        fps=round(status.fps, 2),
+        queue=status.queue,
+        delay_ms=None if status.delay is None else round(status.delay * 1000),
+        degraded=status.degraded,
+        pictures=status.pictures,
+        notices=list(status.notices),
     )
 
 
-def picture(dialogue: Dialogue, drawn: GeneratedImage) -> None:
-    """Send a picture that was drawn, as it was asked for."""
-    show(
-        dialogue,
+def send_picture(state: ConversationState, picture: GeneratedImage) -> None:
+    """Send a generated picture."""
+    state.send_picture(
         "eyeline.video.delta",
-        number=drawn.number,
-        time=round(drawn.time, 4),
-        image=data_url(drawn.jpeg),
+        number=picture.number,
+        time=round(picture.time, 4),
+        image=data_url(picture.jpeg),
     )
 
 
-def described(draws: GenerationCapabilities | None) -> Mapping[str, Any] | None:
-    """Return what draws here, as `session.eyeline.generation` tells it."""
-    if draws is None:
+def capabilities_fields(capabilities: GenerationCapabilities | None) -> Mapping[str, Any] | None:
+    """Return `session.eyeline.generation`: the generation model and what it can do."""
+    if capabilities is None:
         return None
     return {
-        "about": draws.description,
-        "stand_in": draws.stand_in,
-        "size": list(draws.size),
-        "rate": draws.rate,
-        "samplers": dict(draws.samplers),
-        "tracks": draws.tracks,
-        "things": list(draws.things),
-        "backgrounds": list(draws.backgrounds),
+        "about": capabilities.description,
+        "stand_in": capabilities.stand_in,
+        "size": list(capabilities.size),
+        "rate": capabilities.rate,
+        "samplers": dict(capabilities.samplers),
+        "tracks": capabilities.tracks,
+        "things": list(capabilities.things),
+        "backgrounds": list(capabilities.backgrounds),
     }
 
 
-def _draws(dialogue: Dialogue) -> GenerationCapabilities:
-    draws = dialogue.local.generation
-    if draws is None:
+def _capabilities(state: ConversationState) -> GenerationCapabilities:
+    capabilities = state.capabilities.generation
+    if capabilities is None:
         raise ProtocolError(
-            f"nothing here draws: {dialogue.local.generation_unavailable}",
+            f"video generation is unavailable: {state.capabilities.generation_unavailable}",
             code="generation_unavailable",
         )
-    return draws
+    return capabilities
 
 
-def _generation(dialogue: Dialogue) -> GenerationConfig:
-    """Return how the session draws; before anybody said so, with the first sampler."""
-    first = cast("Sampler", next(iter(_draws(dialogue).samplers)))
-    return dialogue.generation or GenerationConfig(time=0.0, sampler=first)
+def _config(state: ConversationState) -> GenerationConfig:
+    """Return the session's generation settings; at first they name the first sampler."""
+    first = cast("Sampler", next(iter(_capabilities(state).samplers)))
+    return state.generation or GenerationConfig(time=0.0, sampler=first)
 
 
-def _check_text(place: str, text: str, longest: int) -> None:
-    if len(text) > longest:
+def _check_prompt(param: str, text: str, max_length: int) -> None:
+    if len(text) > max_length:
         raise ProtocolError(
-            f"{place}: a prompt may have {longest} characters, this one has {len(text)}",
-            param=place,
+            f"{param}: a prompt may have {max_length} characters, this one has {len(text)}",
+            param=param,
         )
     if not any(character.isalnum() for character in text):
         raise ProtocolError(
-            f"{place}: expected words for what to draw, got {text.strip()[:20]!r}", param=place
+            f"{param}: expected words for what to draw, got {text.strip()[:20]!r}", param=param
         )
 
 
-def _times(event: TrackAppend, last: float | None) -> tuple[float, ...] | None:
-    """Return the times of the points, None where they have none; `last` is of those before."""
-    times = [point.t for point in event.points]
-    given = [time for time in times if time is not None]
-    if not given:
+def _point_times(event: TrackAppend, last: float | None) -> tuple[float, ...] | None:
+    """Return the times of the points, None if they have none; all must be after `last`."""
+    optional = [point.t for point in event.points]
+    times = [time for time in optional if time is not None]
+    if not times:
         return None
-    if len(given) < len(times):
-        place = f"points[{times.index(None)}].t"
-        raise ProtocolError(f"{place}: some points have times: all must have, or none", param=place)
-    grown = given if last is None else [last, *given]
-    for number, (before, after) in enumerate(pairwise(grown), start=len(given) - len(grown) + 1):
+    if len(times) < len(optional):
+        param = f"points[{optional.index(None)}].t"
+        raise ProtocolError(f"{param}: some points have times: all must have, or none", param=param)
+    all_times = times if last is None else [last, *times]
+    first = len(times) - len(all_times) + 1
+    for number, (before, after) in enumerate(pairwise(all_times), start=first):
         if after <= before:
-            place = f"points[{number}].t"
+            param = f"points[{number}].t"
             raise ProtocolError(
-                f"{place}: times grow, and {after} is not after {before}", param=place
+                f"{param}: times grow, and {after} is not after {before}", param=param
             )
-    return tuple(given)
+    return tuple(times)
 
 
-def _updated(dialogue: Dialogue) -> None:
-    if not dialogue.own_events:
+def _send_updated(state: ConversationState) -> None:
+    if not state.eyeline_events:
         return
-    shown = _generation(dialogue)
-    say(
-        dialogue,
+    config = _config(state)
+    state.send_event(
         "eyeline.generation.updated",
         generation={
-            "enabled": shown.enabled,
-            "prompt": [{"text": text, "weight": weight} for text, weight in dialogue.prompt],
-            "sampler": shown.sampler,
-            "steps": shown.steps,
-            "seed": shown.seed,
-            "source": "camera" if shown.camera else "none",
-            "strength": shown.strength,
-            "paused": shown.paused,
-            "pictures": shown.pictures,
+            "enabled": config.enabled,
+            "prompt": [{"text": text, "weight": weight} for text, weight in state.prompt],
+            "sampler": config.sampler,
+            "steps": config.steps,
+            "seed": config.seed,
+            "source": "camera" if config.camera else "none",
+            "strength": config.strength,
+            "paused": config.paused,
+            "pictures": config.pictures,
         },
     )

@@ -1,75 +1,69 @@
-"""What a client does to the items of its conversation."""
+"""Client events that create, retrieve, delete and truncate conversation items."""
 
-from web.protocol import speech_input as hearing
-from web.protocol.items import find, given, insert, remove, replace
-from web.protocol.messages import (
-    ItemCreate,
-    ItemDelete,
-    ItemRetrieve,
-    ItemTruncate,
-    ProtocolError,
-)
+from web.protocol import speech_input
+from web.protocol.items import item_from_client
+from web.protocol.messages import ItemCreate, ItemDelete, ItemRetrieve, ItemTruncate, ProtocolError
 from web.protocol.session_config import TranscriptionConfig
-from web.protocol.state import Dialogue, name, say
+from web.protocol.state import ConversationState
 
 
-def create(dialogue: Dialogue, event: ItemCreate) -> None:
+def create(state: ConversationState, event: ItemCreate) -> None:
     """Add an item to the conversation.
 
     Raises:
-        ProtocolError: it cannot be placed, or the session has none.
+        ProtocolError: the item cannot be inserted, or this is a transcription session.
     """
-    if isinstance(dialogue.terms, TranscriptionConfig):
+    if isinstance(state.config, TranscriptionConfig):
         raise ProtocolError("a transcription session has no items but speech", param="type")
-    item = given(event.item, name(dialogue, "item"))
-    previous = insert(dialogue.items, item, event.previous_item_id)
-    say(dialogue, "conversation.item.added", item=item, previous_item_id=previous)
-    say(dialogue, "conversation.item.done", item=item, previous_item_id=previous)
-    hearing.trim(dialogue)
+    item = item_from_client(event.item, state.new_id("item"))
+    previous = state.items.insert(item, event.previous_item_id)
+    state.send_event("conversation.item.added", item=item, previous_item_id=previous)
+    state.send_event("conversation.item.done", item=item, previous_item_id=previous)
+    speech_input.trim_items(state)
 
 
-def retrieve(dialogue: Dialogue, event: ItemRetrieve) -> None:
-    """Say an item as it is now.
-
-    Raises:
-        ProtocolError: there is no such item.
-    """
-    item = find(dialogue.items, event.item_id, "item_id")
-    say(dialogue, "conversation.item.retrieved", item=item)
-
-
-def delete(dialogue: Dialogue, event: ItemDelete) -> None:
-    """Forget an item.
+def retrieve(state: ConversationState, event: ItemRetrieve) -> None:
+    """Send an item as it is now.
 
     Raises:
         ProtocolError: there is no such item.
     """
-    remove(dialogue.items, event.item_id)
-    dialogue.spoken.pop(event.item_id, None)
-    say(dialogue, "conversation.item.deleted", item_id=event.item_id)
+    item = state.items.find(event.item_id, "item_id")
+    state.send_event("conversation.item.retrieved", item=item)
 
 
-def truncate(dialogue: Dialogue, event: ItemTruncate) -> None:
-    """Forget what was not heard of an answer: its words go too, as they may say more.
+def delete(state: ConversationState, event: ItemDelete) -> None:
+    """Delete an item.
 
     Raises:
-        ProtocolError: it is not an answer that was spoken, or not as long.
+        ProtocolError: there is no such item.
     """
-    item = find(dialogue.items, event.item_id, "item_id")
-    spoken = dialogue.spoken.get(event.item_id)
-    if spoken is None:
+    state.items.remove(event.item_id)
+    state.speech_ms.pop(event.item_id, None)
+    state.send_event("conversation.item.deleted", item_id=event.item_id)
+
+
+def truncate(state: ConversationState, event: ItemTruncate) -> None:
+    """Cut a spoken answer at what was played; its transcript goes, as it may say more.
+
+    Raises:
+        ProtocolError: the item is not a spoken answer, or is shorter than that.
+    """
+    item = state.items.find(event.item_id, "item_id")
+    speech_ms = state.speech_ms.get(event.item_id)
+    if speech_ms is None:
         raise ProtocolError("only an answer that was spoken can be truncated", param="item_id")
     if event.content_index != 0:
         raise ProtocolError("content_index: expected 0, the only part", param="content_index")
-    if event.audio_end_ms > spoken:
+    if event.audio_end_ms > speech_ms:
         raise ProtocolError(
-            f"audio_end_ms: the answer has {spoken} ms of sound, less than {event.audio_end_ms}",
+            f"audio_end_ms: the answer has {speech_ms} ms of audio, less than {event.audio_end_ms}",
             param="audio_end_ms",
         )
-    dialogue.spoken[event.item_id] = event.audio_end_ms
-    replace(dialogue.items, item | {"content": [{"type": "output_audio", "transcript": None}]})
-    say(
-        dialogue,
+    state.speech_ms[event.item_id] = event.audio_end_ms
+    content = [{"type": "output_audio", "transcript": None}]
+    state.items.replace(item | {"content": content})
+    state.send_event(
         "conversation.item.truncated",
         item_id=event.item_id,
         content_index=0,

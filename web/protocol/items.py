@@ -1,7 +1,7 @@
-"""The items of a conversation, in order, bounded: what was said, shown and answered.
+"""The items of a conversation, in order and bounded in number and size.
 
-An item is kept in the shape in which clients get it, and never changed in place: events that
-wait to be sent hold it too. Pure: leaves events to web.protocol.state.
+An item is kept as the dictionary that clients get, and never changed in place, because events
+that wait to be sent refer to it.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from typing import Any
 from media.errors import UnreadableMediaError
 from media.images import read_image
 from web.protocol.messages import (
-    CallItem,
-    CallOutputItem,
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    ItemContentPart,
     MessageItem,
-    Part,
     ProtocolError,
     image_file,
 )
@@ -22,107 +22,133 @@ from web.protocol.messages import (
 Item = dict[str, Any]
 
 MAX_ITEMS = 1000
-MAX_PICTURES = 8  # that a question is about
-MAX_CHARACTERS = 32 * 1024 * 1024  # pictures come as text: base64
+MAX_PICTURES = 8  # of one question
+MAX_CHARACTERS = 32 * 1024 * 1024  # of all items; pictures are base64 text
 ROOT = "root"  # `previous_item_id` of an item that goes first
 
 
 @dataclass(slots=True)
 class ItemList:
-    """Items by id, and their ids in the order of the conversation."""
+    """Items by id, and their ids in the order of the conversation; `size` is in characters."""
 
     order: list[str] = field(default_factory=list)
     by_id: dict[str, Item] = field(default_factory=dict)
-    size: int = 0  # characters in all
+    size: int = 0
 
-    def last(self) -> str | None:
-        return self.order[-1] if self.order else None
+    def insert(self, item: Item, after: str | None) -> str | None:
+        """Insert `item` after the item `after`, or last if that is None; return its predecessor.
+
+        Raises:
+            ProtocolError: the item's id is in use, or `after` is unknown.
+        """
+        if item["id"] in self.by_id:
+            raise ProtocolError(
+                f"item {item['id']!r} exists already",
+                code="item_create_duplicate",
+                param="item.id",
+            )
+        if after is None:
+            index = len(self.order)
+        elif after == ROOT:
+            index = 0
+        else:
+            index = self.order.index(self.find(after, "previous_item_id")["id"]) + 1
+        self.order.insert(index, item["id"])
+        self.by_id[item["id"]] = item
+        self.size += _size(item)
+        return self.order[index - 1] if index else None
+
+    def remove(self, id: str) -> None:
+        """Remove item `id`.
+
+        Raises:
+            ProtocolError: there is none.
+        """
+        self.size -= _size(self.find(id, "item_id"))
+        del self.by_id[id]
+        self.order.remove(id)
+
+    def replace(self, item: Item) -> None:
+        """Replace the item with the id of `item`, unless it was deleted."""
+        old = self.by_id.get(item["id"])
+        if old is not None:
+            self.by_id[item["id"]] = item
+            self.size += _size(item) - _size(old)
+
+    def find(self, id: str, param: str) -> Item:
+        """Return item `id`.
+
+        Raises:
+            ProtocolError: there is none; it names the field `param`.
+        """
+        item = self.by_id.get(id)
+        if item is None:
+            raise ProtocolError(
+                f"no item {id[:80]!r} in this conversation", code="item_not_found", param=param
+            )
+        return item
+
+    def before(self, id: str) -> str | None:
+        """Return the id of the item before item `id`, None if it is the first."""
+        index = self.order.index(id)
+        return self.order[index - 1] if index else None
+
+    def over_limit(self) -> Sequence[str]:
+        """Return the ids of the oldest items that must go to meet the limits."""
+        size, count = self.size, len(self.order)
+        ids = []
+        for id in self.order[:-1]:
+            if size <= MAX_CHARACTERS and count <= MAX_ITEMS:
+                break
+            ids.append(id)
+            size -= _size(self.by_id[id])
+            count -= 1
+        return ids
+
+    def last_user_message(self) -> Item | None:
+        """Return the newest message of the user."""
+        for id in reversed(self.order):
+            if self.by_id[id].get("role") == "user":
+                return self.by_id[id]
+        return None
+
+    def pictures_of(self, message: Item | None, *, live: bool) -> tuple[bytes, ...]:
+        """Return the picture files of a question, the newest `MAX_PICTURES`.
+
+        They are those in `message` and in the user's messages before it. If the session gets
+        `live` video, only messages since the last answer count.
+        """
+        order = list(self.order)
+        if message is not None and message["id"] in self.by_id:
+            order = order[: order.index(message["id"])]
+        files = [] if message is None else _picture_files(message)
+        for id in reversed(order):
+            item = self.by_id[id]
+            if live and item.get("role") == "assistant":
+                break
+            if item.get("role") == "user":
+                files = _picture_files(item) + files
+        return tuple(files[-MAX_PICTURES:])
 
 
-def insert(items: ItemList, item: Item, after: str | None) -> str | None:
-    """Put `item` after the item `after`, at the end where that is None; return the one before it.
-
-    Raises:
-        ProtocolError: the item's id is taken, or `after` is unknown.
-    """
-    if item["id"] in items.by_id:
-        raise ProtocolError(
-            f"item {item['id']!r} exists already", code="item_create_duplicate", param="item.id"
-        )
-    if after is None:
-        place = len(items.order)
-    elif after == ROOT:
-        place = 0
-    else:
-        place = items.order.index(find(items, after, "previous_item_id")["id"]) + 1
-    items.order.insert(place, item["id"])
-    items.by_id[item["id"]] = item
-    items.size += _size(item)
-    return items.order[place - 1] if place else None
-
-
-def remove(items: ItemList, id: str) -> None:
-    """Forget item `id`.
-
-    Raises:
-        ProtocolError: there is none.
-    """
-    items.size -= _size(find(items, id, "item_id"))
-    del items.by_id[id]
-    items.order.remove(id)
-
-
-def replace(items: ItemList, item: Item) -> None:
-    """Put `item` in the place of the one with its id; nothing happens where that was deleted."""
-    old = items.by_id.get(item["id"])
-    if old is not None:
-        items.by_id[item["id"]] = item
-        items.size += _size(item) - _size(old)
-
-
-def find(items: ItemList, id: str, param: str) -> Item:
-    """Return item `id`.
-
-    Raises:
-        ProtocolError: there is none.
-    """
-    item = items.by_id.get(id)
-    if item is None:
-        raise ProtocolError(
-            f"no item {id[:80]!r} in this conversation", code="item_not_found", param=param
-        )
-    return item
-
-
-def surplus(items: ItemList) -> Sequence[str]:
-    """Return the ids of the oldest items, as many as must go to be within bounds."""
-    size, count = items.size, len(items.order)
-    gone = []
-    for id in items.order[:-1]:
-        if size <= MAX_CHARACTERS and count <= MAX_ITEMS:
-            break
-        gone.append(id)
-        size -= _size(items.by_id[id])
-        count -= 1
-    return gone
-
-
-def given(wish: MessageItem | CallItem | CallOutputItem, id: str) -> Item:
-    """Return the item that a client described, completed with `id` where it has none.
+def item_from_client(
+    item: MessageItem | FunctionCallItem | FunctionCallOutputItem, id: str
+) -> Item:
+    """Return the item that a client sent, with the id `id` if it has none.
 
     Raises:
         ProtocolError: its parts do not fit its role.
     """
-    head: Item = {"id": wish.id or id, "object": "realtime.item", "type": wish.type}
-    if isinstance(wish, MessageItem):
-        content = [_part(part, wish.role) for part in wish.content]
-        return head | {"status": "completed", "role": wish.role, "content": content}
-    body = wish.model_dump(exclude={"id", "type"}, exclude_none=True)
+    head: Item = {"id": item.id or id, "object": "realtime.item", "type": item.type}
+    if isinstance(item, MessageItem):
+        content = [_content_part(part, item.role) for part in item.content]
+        return head | {"status": "completed", "role": item.role, "content": content}
+    body = item.model_dump(exclude={"id", "type"}, exclude_none=True)
     return head | {"status": "completed"} | body
 
 
-def heard(id: str, transcript: str | None = None) -> Item:
-    """Return the item of a turn of speech; `transcript` is None while it is still to come."""
+def speech_item(id: str, transcript: str | None = None) -> Item:
+    """Return the item of a turn of speech; `transcript` is None until it is known."""
     return {
         "id": id,
         "object": "realtime.item",
@@ -133,77 +159,50 @@ def heard(id: str, transcript: str | None = None) -> Item:
     }
 
 
-def question_text(item: Item) -> str | None:
-    """Return what a user's message asks, in words; None where that is not known yet."""
-    words = []
-    for part in item["content"]:
+def question_text(message: Item) -> str | None:
+    """Return the text of a user's message; None while a transcript is missing."""
+    texts = []
+    for part in message["content"]:
         if part["type"] == "input_audio":
             if part["transcript"] is None:
                 return None
-            words.append(part["transcript"])
+            texts.append(part["transcript"])
         elif part["type"] == "input_text":
-            words.append(part["text"])
-    return " ".join(words)
+            texts.append(part["text"])
+    return " ".join(texts)
 
 
-def question_pictures(items: ItemList, asked: Item | None, *, live: bool) -> tuple[bytes, ...]:
-    """Return the files of the pictures that a question is about, the newest `MOST_PICTURES`.
-
-    These are the ones in the message `asked`, and in those of the user before it. Where the
-    session sees a `live` stream, those before the last answer are passed over.
-    """
-    order = list(items.order)
-    if asked is not None and asked["id"] in items.by_id:
-        order = order[: order.index(asked["id"])]
-    found = [] if asked is None else _files(asked)
-    for id in reversed(order):
-        item = items.by_id[id]
-        if live and item.get("role") == "assistant":
-            break
-        if item.get("role") == "user":
-            found = _files(item) + found
-    return tuple(found[-MAX_PICTURES:])
-
-
-def _files(item: Item) -> list[bytes]:
-    urls = [p["image_url"] for p in item["content"] if p["type"] == "input_image"]
+def _picture_files(message: Item) -> list[bytes]:
+    urls = [part["image_url"] for part in message["content"] if part["type"] == "input_image"]
     return [image_file(url, "item.content") for url in urls]
 
 
-def last_user_message(items: ItemList) -> Item | None:
-    """Return the newest message of the user."""
-    for id in reversed(items.order):
-        if items.by_id[id].get("role") == "user":
-            return items.by_id[id]
-    return None
-
-
-def _part(part: Part, role: str) -> dict[str, Any]:
-    kind = "output_text" if part.type == "text" and role == "assistant" else part.type
-    kind = "input_text" if kind == "text" else kind
+def _content_part(part: ItemContentPart, role: str) -> dict[str, Any]:
+    type = "output_text" if part.type == "text" and role == "assistant" else part.type
+    type = "input_text" if type == "text" else type
     if part.type == "input_audio":
         raise ProtocolError(
-            "sound in an item is not transcribed here: send it by input_audio_buffer.append",
+            "audio in an item is not transcribed here: send it by input_audio_buffer.append",
             param="item.content",
         )
-    if kind.startswith("output_") != (role == "assistant"):
+    if type.startswith("output_") != (role == "assistant"):
         raise ProtocolError(
             f"item.content: {part.type} does not go with role {role!r}", param="item.content"
         )
-    if kind == "input_image":
-        return _picture(part)
-    if kind == "output_audio":
-        return {"type": kind, "transcript": part.transcript}
+    if type == "input_image":
+        return _picture_part(part)
+    if type == "output_audio":
+        return {"type": type, "transcript": part.transcript}
     if part.text is None:
         raise ProtocolError(
             "item.content: a text part needs `text`",
             code="missing_required_parameter",
             param="item.content",
         )
-    return {"type": kind, "text": part.text}
+    return {"type": type, "text": part.text}
 
 
-def _picture(part: Part) -> dict[str, Any]:
+def _picture_part(part: ItemContentPart) -> dict[str, Any]:
     url = part.image_url or ""
     if not url.startswith("data:image/"):
         raise ProtocolError(

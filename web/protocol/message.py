@@ -1,10 +1,10 @@
-"""What every event of a client has."""
+"""The fields that every client event has."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Message(BaseModel):
-    """Fields that newer clients of the Realtime API add are let pass."""
+class ClientMessage(BaseModel):
+    """A client event; unknown fields of newer clients of the Realtime API are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -1,6 +1,6 @@
-"""The messages of clients of the OpenAI Realtime protocol: parsed, checked, told apart by "type".
+"""Parses client events of the OpenAI Realtime protocol into models, by their "type".
 
-What a session is configured with lives in `session_config`; what a message does, in `protocol`.
+The session's configuration is in `session_config`; what an event does, in `protocol`.
 
 Source: the OpenAI Realtime API (GA), as openai 3.54.0's types describe it.
 """
@@ -19,13 +19,13 @@ from web.protocol.generation_messages import (
     TrackAppend,
     TrackClear,
 )
-from web.protocol.message import Message
+from web.protocol.message import ClientMessage
 
-ID_LENGTH = 64  # characters of an id that a client chooses
+MAX_ID_LENGTH = 64  # characters of an id that a client chooses
 
 
 class ProtocolError(WebError):
-    """A message cannot be obeyed; it becomes an `error` event, and the connection stays open."""
+    """A client event is invalid: the client gets an `error` event, the connection stays open."""
 
     def __init__(
         self,
@@ -42,32 +42,32 @@ class ProtocolError(WebError):
         self.event_id = event_id
 
 
-class SessionUpdate(Message):
+class SessionUpdate(ClientMessage):
     type: Literal["session.update"]
     session: dict[str, Any]
 
 
-class AudioAppend(Message):
+class AudioAppend(ClientMessage):
     type: Literal["input_audio_buffer.append"]
     audio: str
 
 
-class AudioCommit(Message):
+class AudioCommit(ClientMessage):
     type: Literal["input_audio_buffer.commit"]
 
 
-class AudioClear(Message):
+class AudioClear(ClientMessage):
     type: Literal["input_audio_buffer.clear"]
 
 
-class OutputClear(Message):
+class OutputClear(ClientMessage):
     type: Literal["output_audio_buffer.clear"]
 
 
-class VideoAppend(Message):
-    """A picture that the session sees: base64 of a JPEG, PNG or WebP file, or a data URL of it.
+class VideoAppend(ClientMessage):
+    """A video frame: a JPEG, PNG or WebP file as base64 or as a data URL.
 
-    `time` is in seconds of the session; without, it is when the message comes.
+    `time` is in seconds of the session; by default, it is when the message arrives.
     """
 
     type: Literal["eyeline.video.append"]
@@ -75,8 +75,8 @@ class VideoAppend(Message):
     time: float | None = Field(None, ge=0, le=1e6, allow_inf_nan=False)
 
 
-class Part(BaseModel):
-    """A piece of a message item: text, a picture as a URL, or words that go with sound."""
+class ItemContentPart(BaseModel):
+    """A part of a message item: text, a picture as a URL, or a transcript of audio."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -88,7 +88,7 @@ class Part(BaseModel):
     transcript: str | None = None
 
 
-ItemId = Annotated[str, Field(min_length=1, max_length=ID_LENGTH)]
+ItemId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 
 
 class MessageItem(BaseModel):
@@ -97,10 +97,10 @@ class MessageItem(BaseModel):
     type: Literal["message"]
     id: ItemId | None = None
     role: Literal["user", "assistant", "system"]
-    content: list[Part] = Field(min_length=1, max_length=64)
+    content: list[ItemContentPart] = Field(min_length=1, max_length=64)
 
 
-class CallItem(BaseModel):
+class FunctionCallItem(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     type: Literal["function_call"]
@@ -110,7 +110,7 @@ class CallItem(BaseModel):
     arguments: str
 
 
-class CallOutputItem(BaseModel):
+class FunctionCallOutputItem(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     type: Literal["function_call_output"]
@@ -119,34 +119,36 @@ class CallOutputItem(BaseModel):
     output: str
 
 
-GivenItem = Annotated[MessageItem | CallItem | CallOutputItem, Field(discriminator="type")]
+ClientItem = Annotated[
+    MessageItem | FunctionCallItem | FunctionCallOutputItem, Field(discriminator="type")
+]
 
 
-class ItemCreate(Message):
+class ItemCreate(ClientMessage):
     type: Literal["conversation.item.create"]
-    item: GivenItem
+    item: ClientItem
     previous_item_id: str | None = None
 
 
-class ItemRetrieve(Message):
+class ItemRetrieve(ClientMessage):
     type: Literal["conversation.item.retrieve"]
     item_id: str
 
 
-class ItemDelete(Message):
+class ItemDelete(ClientMessage):
     type: Literal["conversation.item.delete"]
     item_id: str
 
 
-class ItemTruncate(Message):
+class ItemTruncate(ClientMessage):
     type: Literal["conversation.item.truncate"]
     item_id: str
     content_index: int
     audio_end_ms: int = Field(ge=0)
 
 
-class ResponseWish(BaseModel):
-    """What one response should be like, where that differs from the session."""
+class ResponseConfig(BaseModel):
+    """The configuration of one response, as far as it differs from the session's."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -159,12 +161,12 @@ class ResponseWish(BaseModel):
     metadata: dict[str, str] | None = Field(None, max_length=16)
 
 
-class ResponseCreate(Message):
+class ResponseCreate(ClientMessage):
     type: Literal["response.create"]
-    response: ResponseWish | None = None
+    response: ResponseConfig | None = None
 
 
-class ResponseCancel(Message):
+class ResponseCancel(ClientMessage):
     type: Literal["response.cancel"]
     response_id: str | None = None
 
@@ -188,14 +190,16 @@ ClientEvent = (
     | ResponseCancel
 )
 _EVENTS: TypeAdapter[ClientEvent] = TypeAdapter(Annotated[ClientEvent, Field(discriminator="type")])
-_ITEM: TypeAdapter[MessageItem | CallItem | CallOutputItem] = TypeAdapter(GivenItem)
+_ITEM: TypeAdapter[MessageItem | FunctionCallItem | FunctionCallOutputItem] = TypeAdapter(
+    ClientItem
+)
 TYPES = tuple(
     sorted(get_args(event.model_fields["type"].annotation)[0] for event in get_args(ClientEvent))
 )
 
 
 def parse(text: str) -> ClientEvent:
-    """Return the event that `text` holds.
+    """Return the client event in `text`.
 
     Raises:
         ProtocolError: it is not a JSON object, its type is unknown, or a field is wrong.
@@ -204,30 +208,32 @@ def parse(text: str) -> ClientEvent:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(
-            "expected a JSON object with a `type`; sound goes base64-encoded into the `audio` of "
+            "expected a JSON object with a `type`; audio goes base64-encoded into the `audio` of "
             "`input_audio_buffer.append`",
             code="invalid_json",
         ) from error
     if not isinstance(raw, dict):
-        raise ProtocolError(f"expected a JSON object, got {_kind(raw)}", code="invalid_json")
+        raise ProtocolError(f"expected a JSON object, got {_json_type(raw)}", code="invalid_json")
     event_id = raw.get("event_id") if isinstance(raw.get("event_id"), str) else None
-    kind = raw.get("type")
-    if kind not in TYPES:
-        told = "missing `type`" if kind is None else f"unknown type {str(kind)[:80]!r}"
+    type = raw.get("type")
+    if type not in TYPES:
+        reason = "missing `type`" if type is None else f"unknown type {str(type)[:80]!r}"
         raise ProtocolError(
-            f"{told}: expected one of {', '.join(TYPES)}", param="type", event_id=event_id
+            f"{reason}: expected one of {', '.join(TYPES)}", param="type", event_id=event_id
         )
     try:
         return _EVENTS.validate_python(raw)
     except ValidationError as error:
-        raise invalid_field_error(error, drop=(str(kind),), event_id=event_id) from error
+        raise invalid_field_error(error, drop=(str(type),), event_id=event_id) from error
 
 
-def parse_item(raw: dict[str, Any], param: str) -> MessageItem | CallItem | CallOutputItem:
+def parse_item(
+    raw: dict[str, Any], param: str
+) -> MessageItem | FunctionCallItem | FunctionCallOutputItem:
     """Return the item that `raw` describes.
 
     Raises:
-        ProtocolError: it is none; `param` begins the name of the field that is wrong.
+        ProtocolError: it is no item; the field that is wrong is named from `param` on.
     """
     try:
         return _ITEM.validate_python(raw)
@@ -236,7 +242,7 @@ def parse_item(raw: dict[str, Any], param: str) -> MessageItem | CallItem | Call
 
 
 def image_file(text: str, param: str) -> bytes:
-    """Return the file in `text`: a data URL with base64, or base64 alone.
+    """Return the picture file in `text`, which is a data URL or base64.
 
     Raises:
         ProtocolError: it is neither.
@@ -259,9 +265,9 @@ def invalid_field_error(
     drop: Sequence[str] = (),
     event_id: str | None = None,
 ) -> ProtocolError:
-    """Return the first problem of `error` with the path of its field, less the names in `drop`.
+    """Return the first problem of `error`, with the path of its field after `prefix`.
 
-    Tags of unions are part of pydantic's paths, and a client never wrote them.
+    Names in `drop` are left out: pydantic's paths have the tags of unions, which no client wrote.
     """
     problem = error.errors(include_url=False)[0]
     tags = {*drop, "message", "function_call", "function_call_output"}
@@ -273,11 +279,11 @@ def invalid_field_error(
         problem["type"], "invalid_value"
     )
     reason = problem["msg"].removeprefix("Value error, ")
-    told = f"{path}: {reason}" if path else reason
-    return ProtocolError(told, code=code, param=path or None, event_id=event_id)
+    message = f"{path}: {reason}" if path else reason
+    return ProtocolError(message, code=code, param=path or None, event_id=event_id)
 
 
-def _kind(value: object) -> str:
+def _json_type(value: object) -> str:
     return {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}.get(
         type(value), "a number"
     )

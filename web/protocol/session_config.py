@@ -1,7 +1,7 @@
-"""What a client and the service agreed on for a session.
+"""The configuration of a session, and what the service can do.
 
-`session.created` and `session.updated` show these terms: what is in effect, never what was merely
-wished for. How a wish changes them is in web.protocol.session_update.
+`session.created` and `session.updated` show the configuration in effect, which may differ from
+what the client asked for: web.protocol.session_update applies a client's changes.
 
 Source: the OpenAI Realtime API (GA): session objects of type realtime and transcription.
 """
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from media.events import ListeningConfig, TurnDetection
 
-UNSUPPORTED: dict[str, Any] = {  # parts of the API with nothing behind them here
+UNSUPPORTED: dict[str, Any] = {  # fields of the API without effect here, with their defaults
     "include": None,
     "max_output_tokens": "inf",
     "parallel_tool_calls": None,
@@ -29,11 +29,11 @@ UNSUPPORTED: dict[str, Any] = {  # parts of the API with nothing behind them her
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationCapabilities:
-    """What draws here, and what may be asked of it.
+    """The video generation model and its limits.
 
-    `size` is the width and height of its pictures, `rate` how many a second there are, `samplers`
-    its samplers with their own number of steps; `tracks` says whether things follow them. A prompt
-    may have `longest_prompt` characters, and `most_points` points of a track may come in a message.
+    `size` is the width and height of its pictures and `rate` their number per second. `samplers`
+    have their default number of steps. `tracks` tells whether things follow tracks. A prompt has
+    at most `max_prompt_length` characters, a message at most `max_track_points` points.
     """
 
     description: str
@@ -50,12 +50,11 @@ class GenerationCapabilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What this service has: the first name of each kind is the default.
+    """The models and names of this service; the first name of each kind is the default.
 
-    `voices` is empty where nothing can speak; answers are then text. `languages` are those that
-    the recognisers know. `detection` is the turn detection of a client that says nothing, and
-    `notices` are what a client of the service's own events is told first. Where nothing `draws`,
-    `undrawn` says why.
+    Without `voices`, answers are text. `languages` are those of the recognizers. `turn_detection`
+    is for clients that configure none, and clients that ask for eyeline events get `notices`
+    first. Without `generation`, `generation_unavailable` says why.
     """
 
     model: str
@@ -65,27 +64,27 @@ class Capabilities:
     turn_detection: TurnDetection = field(default_factory=TurnDetection)
     notices: tuple[str, ...] = ()
     generation: GenerationCapabilities | None = None
-    generation_unavailable: str = "no model that draws is loaded"
+    generation_unavailable: str = "no generation model is loaded"
 
 
 class ConfigModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Pcm(ConfigModel):
+class PcmFormat(ConfigModel):
     type: Literal["audio/pcm"]
     rate: Literal[24000] = 24000
 
 
-class Ulaw(ConfigModel):
+class UlawFormat(ConfigModel):
     type: Literal["audio/pcmu"]
 
 
-class Alaw(ConfigModel):
+class AlawFormat(ConfigModel):
     type: Literal["audio/pcma"]
 
 
-Format = Annotated[Pcm | Ulaw | Alaw, Field(discriminator="type")]
+AudioFormat = Annotated[PcmFormat | UlawFormat | AlawFormat, Field(discriminator="type")]
 
 
 class ServerVad(ConfigModel):
@@ -103,14 +102,14 @@ class Transcription(ConfigModel):
 
 
 class AudioInputConfig(ConfigModel):
-    format: Format = Pcm(type="audio/pcm")
+    format: AudioFormat = PcmFormat(type="audio/pcm")
     transcription: Transcription | None = None
     turn_detection: ServerVad | None = None
     noise_reduction: None = None
 
 
 class AudioOutputConfig(ConfigModel):
-    format: Format = Pcm(type="audio/pcm")
+    format: AudioFormat = PcmFormat(type="audio/pcm")
     voice: str | None = None
     speed: float = 1.0
 
@@ -120,8 +119,8 @@ class AudioConfig(ConfigModel):
     output: AudioOutputConfig
 
 
-class TranscriptionAudio(ConfigModel):
-    """The audio part of a transcription session: nothing goes out."""
+class TranscriptionAudioConfig(ConfigModel):
+    """The audio part of a transcription session, which has no output."""
 
     input: AudioInputConfig
 
@@ -136,20 +135,20 @@ class RealtimeConfig(ConfigModel):
 
 class TranscriptionConfig(ConfigModel):
     type: Literal["transcription"] = "transcription"
-    audio: TranscriptionAudio
+    audio: TranscriptionAudioConfig
 
 
 SessionConfig = RealtimeConfig | TranscriptionConfig
 
 
 def initial_config(capabilities: Capabilities, *, transcription: bool) -> SessionConfig:
-    """Return the terms before a client said anything."""
-    transcription_config = Transcription(model=capabilities.recognizers[0])
+    """Return the configuration of a session before the client changes it."""
+    recognizer = Transcription(model=capabilities.recognizers[0])
     detection = default_turn_detection(capabilities)
     if transcription:
         return TranscriptionConfig(
-            audio=TranscriptionAudio(
-                input=AudioInputConfig(transcription=transcription_config, turn_detection=detection)
+            audio=TranscriptionAudioConfig(
+                input=AudioInputConfig(transcription=recognizer, turn_detection=detection)
             )
         )
     return RealtimeConfig(
@@ -163,7 +162,7 @@ def initial_config(capabilities: Capabilities, *, transcription: bool) -> Sessio
 
 
 def default_turn_detection(capabilities: Capabilities) -> ServerVad:
-    """Return the turn detection of a client that says nothing about it."""
+    """Return the turn detection for clients that configure none."""
     return ServerVad(
         threshold=capabilities.turn_detection.threshold,
         prefix_padding_ms=round(capabilities.turn_detection.padding * 1000),
@@ -184,7 +183,7 @@ _OBJECT_NAMES = {"realtime": "session", "transcription": "transcription_session"
 
 
 def listening_config(config: SessionConfig) -> ListeningConfig:
-    """Return how the session listens under these terms; the conversation asks the questions."""
+    """Return the configuration of the session's turn detection."""
     vad = config.audio.input.turn_detection
     return ListeningConfig(
         detection=None
@@ -199,5 +198,5 @@ def listening_config(config: SessionConfig) -> ListeningConfig:
 
 
 def wants_speech(config: SessionConfig) -> bool:
-    """Tell whether answers are asked for as speech."""
+    """Return whether answers are spoken."""
     return isinstance(config, RealtimeConfig) and config.output_modalities == ("audio",)

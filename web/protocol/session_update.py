@@ -1,7 +1,7 @@
-"""How a client's wish changes the terms of its session.
+"""Applies a client's changes to the configuration of its session.
 
-Only what was sent changes. A wish that the service cannot meet is met by the nearest thing it
-has, with a note; what it does not know is refused, as the real API does.
+A patch changes only what it names. A value that the service does not have is replaced by the
+nearest one, with a notice; unknown fields are refused, as OpenAI's service does.
 """
 
 from collections.abc import Mapping
@@ -9,17 +9,22 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from web.protocol.messages import ProtocolError, invalid_field_error
+from web.protocol import speech_input
+from web.protocol.generation import capabilities_fields
+from web.protocol.messages import ProtocolError, SessionUpdate, invalid_field_error
 from web.protocol.session_config import (
     UNSUPPORTED,
     Capabilities,
     SessionConfig,
     default_turn_detection,
     initial_config,
+    listening_config,
+    session_object,
 )
+from web.protocol.state import ConversationState
 
-PATIENCE_MS = {"low": 1200, "medium": 600, "auto": 600, "high": 300}  # silence for semantic_vad
-BETA = {  # fields of the API that was shut down, and where they are now
+EAGERNESS_SILENCE_MS = {"low": 1200, "medium": 600, "auto": 600, "high": 300}  # of semantic_vad
+BETA_FIELDS = {  # fields of the API that was shut down, and their successors
     "modalities": "session.output_modalities",
     "input_audio_format": "session.audio.input.format",
     "output_audio_format": "session.audio.output.format",
@@ -27,137 +32,189 @@ BETA = {  # fields of the API that was shut down, and where they are now
     "turn_detection": "session.audio.input.turn_detection",
     "voice": "session.audio.output.voice",
 }
-_TERMS: TypeAdapter[SessionConfig] = TypeAdapter(
+_CONFIG: TypeAdapter[SessionConfig] = TypeAdapter(
     Annotated[SessionConfig, Field(discriminator="type")]
 )
 _TAGS = ("realtime", "transcription", "server_vad", "audio/pcm", "audio/pcmu", "audio/pcma")
 
 
+def update_session(state: ConversationState, event: SessionUpdate) -> None:
+    """Change the session's configuration and send the one in effect.
+
+    Raises:
+        ProtocolError: a field is unknown or wrong, or cannot change while a response is in
+            progress.
+    """
+    patch = dict(event.session)
+    own = patch.pop("eyeline", None)
+    if own is not None and not (isinstance(own, dict) and isinstance(own.get("events"), bool)):
+        raise ProtocolError(
+            'session.eyeline: expected {"events": true} or {"events": false}',
+            param="session.eyeline",
+        )
+    before = state.config
+    after, notices = update_config(before, patch, state.capabilities)
+    if after.type != before.type and state.response is not None:
+        raise ProtocolError(
+            "session.type: cannot change while a response is in progress", param="session.type"
+        )
+    if after.audio.input.format != before.audio.input.format:
+        speech_input.flush_decoder(state)
+    state.config = after
+    if own is not None:
+        if own["events"] and not state.eyeline_events:
+            notices = (*state.capabilities.notices, *notices)
+        state.eyeline_events = own["events"]
+    if listening_config(after) != listening_config(before):
+        state.inputs.append(listening_config(after))
+    state.send_event("session.updated", session=session_fields(state))
+    for message in notices:
+        state.send_notice(message)
+
+
+def session_fields(state: ConversationState) -> dict[str, Any]:
+    """Return the session object with the service's own fields."""
+    generation = capabilities_fields(state.capabilities.generation)
+    own = {"events": state.eyeline_events, "generation": generation}
+    return {**session_object(state.config, state.id), "eyeline": own}
+
+
 def update_config(
     config: SessionConfig, patch: Mapping[str, Any], capabilities: Capabilities
 ) -> tuple[SessionConfig, tuple[str, ...]]:
-    """Return `terms` changed by what `patch` names, and notes on the wishes met otherwise.
+    """Return `config` changed by `patch`, and a notice for each value that was replaced.
 
     Raises:
         ProtocolError: a field is unknown, of the API that was shut down, or its value is wrong.
     """
-    notes: list[str] = []
-    wish = dict(patch)
-    kind = wish.setdefault("type", config.type)
+    notices: list[str] = []
+    changes = dict(patch)
+    kind = changes.setdefault("type", config.type)
     if kind not in ("realtime", "transcription"):
-        raise _wrong("session.type", "expected 'realtime' or 'transcription'", kind)
-    _refuse_beta(wish)
-    _set_aside(wish, UNSUPPORTED, notes)
+        raise _invalid("session.type", "expected 'realtime' or 'transcription'", kind)
+    _refuse_beta_fields(changes)
+    _drop_unsupported(changes, UNSUPPORTED, notices)
     base = _base(config, str(kind), capabilities)
     if kind == "realtime":
-        _localise_answers(wish, capabilities, notes)
-    given = _take(wish, "audio", "input")
-    if given is not None:
-        _localise_input(given, capabilities, notes)
-        if given.get("turn_detection") and base["audio"]["input"]["turn_detection"] is None:
-            base["audio"]["input"]["turn_detection"] = default_turn_detection(
-                capabilities
-            ).model_dump()
+        _replace_output(changes, capabilities, notices)
+    audio_input = _copied(changes, "audio", "input")
+    if audio_input is not None:
+        _replace_input(audio_input, capabilities, notices)
+        if audio_input.get("turn_detection") and base["audio"]["input"]["turn_detection"] is None:
+            detection = default_turn_detection(capabilities)
+            base["audio"]["input"]["turn_detection"] = detection.model_dump()
     try:
-        changed = _TERMS.validate_python(_merged(base, wish))
+        changed = _CONFIG.validate_python(_merged(base, changes))
     except ValidationError as error:
         raise invalid_field_error(error, prefix="session", drop=_TAGS) from error
-    return changed, tuple(notes)
+    return changed, tuple(notices)
 
 
-def _base(terms: SessionConfig, kind: str, local: Capabilities) -> dict[str, Any]:
-    """Return what the wish is merged into; a change of type keeps how the input is heard."""
-    if kind == terms.type:
-        return terms.model_dump()
-    kept = terms.audio.input.model_dump()
-    if kept["transcription"] is None:
-        del kept["transcription"]
-    opened = initial_config(local, transcription=kind == "transcription")
-    return _merged(opened.model_dump(), {"audio": {"input": kept}})
+def _base(config: SessionConfig, kind: str, capabilities: Capabilities) -> dict[str, Any]:
+    """Return what changes are merged into; a change of type keeps the audio input."""
+    if kind == config.type:
+        return config.model_dump()
+    audio_input = config.audio.input.model_dump()
+    if audio_input["transcription"] is None:
+        del audio_input["transcription"]
+    initial = initial_config(capabilities, transcription=kind == "transcription")
+    return _merged(initial.model_dump(), {"audio": {"input": audio_input}})
 
 
-def _refuse_beta(wish: Mapping[str, Any]) -> None:
-    for name in wish:
-        if name in BETA:
+def _refuse_beta_fields(changes: Mapping[str, Any]) -> None:
+    for name in changes:
+        if name in BETA_FIELDS:
             raise ProtocolError(
-                f"session.{name} is from the beta API, which is gone: use {BETA[name]}",
+                f"session.{name} is from the beta API, which is gone: use {BETA_FIELDS[name]}",
                 code="unknown_parameter",
                 param=f"session.{name}",
             )
 
 
-def _set_aside(wish: dict[str, Any], ignored: Mapping[str, Any], notes: list[str]) -> None:
-    """Take the fields with nothing behind them out of `wish`, with a note where it matters."""
-    for name, quiet in ignored.items():
-        if name in wish and wish.pop(name) not in (quiet, None, [], "auto", "none"):
-            notes.append(f"{name} is not supported and has no effect")
+def _drop_unsupported(
+    changes: dict[str, Any], unsupported: Mapping[str, Any], notices: list[str]
+) -> None:
+    """Remove the fields without effect, with a notice if they ask for something."""
+    for name, default in unsupported.items():
+        if name in changes and changes.pop(name) not in (default, None, [], "auto", "none"):
+            notices.append(f"{name} is not supported and has no effect")
 
 
-def _localise_answers(wish: dict[str, Any], local: Capabilities, notes: list[str]) -> None:
-    """Replace the names and ways of answering that are not here by those that are."""
-    if "model" in wish:
-        wish["model"] = _nearest("model", wish["model"], (local.model,), notes)
-    if wish.get("output_modalities") == ["audio"] and not local.voices:
-        notes.append("no voice is loaded: answers are text")
-        wish["output_modalities"] = ["text"]
-    output = _take(wish, "audio", "output")
+def _replace_output(
+    changes: dict[str, Any], capabilities: Capabilities, notices: list[str]
+) -> None:
+    """Replace the model, modalities and voice that the service does not have."""
+    if "model" in changes:
+        changes["model"] = _available("model", changes["model"], (capabilities.model,), notices)
+    if changes.get("output_modalities") == ["audio"] and not capabilities.voices:
+        notices.append("no voice is loaded: answers are text")
+        changes["output_modalities"] = ["text"]
+    output = _copied(changes, "audio", "output")
     if output is None:
         return
     if "voice" in output:
         voice = output["voice"]
         voice = voice.get("id") if isinstance(voice, dict) else voice
-        output["voice"] = _nearest("voice", voice, local.voices, notes)
+        output["voice"] = _available("voice", voice, capabilities.voices, notices)
     if output.pop("speed", 1) not in (1, None):
-        notes.append("speed is not supported: speech has its own pace")
+        notices.append("speed is not supported and has no effect")
 
 
-def _localise_input(given: dict[str, Any], local: Capabilities, notes: list[str]) -> None:
-    transcription = _take(given, "transcription")
+def _replace_input(
+    audio_input: dict[str, Any], capabilities: Capabilities, notices: list[str]
+) -> None:
+    """Replace the recognizer, language and turn detection that the service does not have."""
+    transcription = _copied(audio_input, "transcription")
     if transcription is not None:
-        ignored: dict[str, Any] = {"prompt": "", "keywords": [], "languages": [], "delay": None}
-        _set_aside(transcription, ignored, notes)
-        wished = transcription.get("model")
-        transcription["model"] = _nearest("transcription model", wished, local.recognizers, notes)
+        unsupported: dict[str, Any] = {"prompt": "", "keywords": [], "languages": [], "delay": None}
+        _drop_unsupported(transcription, unsupported, notices)
+        model = transcription.get("model")
+        recognizers = capabilities.recognizers
+        transcription["model"] = _available("transcription model", model, recognizers, notices)
         language = transcription.get("language")
         if isinstance(language, str):
             code = language.lower().split("-")[0]
-            transcription["language"] = _nearest("language", code, local.languages, notes)
-    detection = _take(given, "turn_detection")
+            transcription["language"] = _available(
+                "language", code, capabilities.languages, notices
+            )
+    detection = _copied(audio_input, "turn_detection")
     if detection is not None:
-        _localise_detection(detection, notes)
-    if given.pop("noise_reduction", None) is not None:
-        notes.append("noise_reduction is not supported and has no effect")
+        _replace_turn_detection(detection, notices)
+    if audio_input.pop("noise_reduction", None) is not None:
+        notices.append("noise_reduction is not supported and has no effect")
 
 
-def _localise_detection(detection: dict[str, Any], notes: list[str]) -> None:
-    _set_aside(detection, {"idle_timeout_ms": None, "model_version": None}, notes)
+def _replace_turn_detection(detection: dict[str, Any], notices: list[str]) -> None:
+    _drop_unsupported(detection, {"idle_timeout_ms": None, "model_version": None}, notices)
     eagerness = detection.pop("eagerness", None) or "auto"
     if detection.get("type") != "semantic_vad":
         return
-    if eagerness not in PATIENCE_MS:
-        place = "session.audio.input.turn_detection.eagerness"
-        raise _wrong(place, f"expected one of {', '.join(PATIENCE_MS)}", eagerness)
-    detection |= {"type": "server_vad", "silence_duration_ms": PATIENCE_MS[eagerness]}
-    notes.append("semantic_vad is not here: server_vad with a silence that fits the eagerness")
+    if eagerness not in EAGERNESS_SILENCE_MS:
+        param = "session.audio.input.turn_detection.eagerness"
+        raise _invalid(param, f"expected one of {', '.join(EAGERNESS_SILENCE_MS)}", eagerness)
+    detection |= {"type": "server_vad", "silence_duration_ms": EAGERNESS_SILENCE_MS[eagerness]}
+    notices.append(
+        "semantic_vad is not available: server_vad is used, with a silence that fits the eagerness"
+    )
 
 
-def _nearest(what: str, name: object, have: tuple[str, ...], notes: list[str]) -> object:
-    """Return `name` where it is here, the default where it is not, with a note."""
-    if name in have:
+def _available(kind: str, name: object, available: tuple[str, ...], notices: list[str]) -> object:
+    """Return `name` if it is available, else the default, with a notice."""
+    if name in available:
         return name
-    default = have[0] if have else None
+    default = available[0] if available else None
     if name is not None and default is not None:
-        notes.append(f"{what} {str(name)[:80]!r} is not here: {default!r} is used")
+        notices.append(f"{kind} {str(name)[:80]!r} is not available: {default!r} is used")
     return default
 
 
-def _wrong(place: str, expected: str, got: object) -> ProtocolError:
-    return ProtocolError(f"{place}: {expected}, got {str(got)[:80]!r}", param=place)
+def _invalid(param: str, expected: str, value: object) -> ProtocolError:
+    return ProtocolError(f"{param}: {expected}, got {str(value)[:80]!r}", param=param)
 
 
-def _take(wish: dict[str, Any], *path: str) -> dict[str, Any] | None:
-    """Return a copy, put in its place, of the object at `path`; None where there is none."""
-    owner = wish
+def _copied(changes: dict[str, Any], *path: str) -> dict[str, Any] | None:
+    """Replace the object at `path` by a copy and return that; None if there is no object."""
+    owner = changes
     for step in path:
         value = owner.get(step)
         if not isinstance(value, dict):
@@ -167,17 +224,17 @@ def _take(wish: dict[str, Any], *path: str) -> dict[str, Any] | None:
     return owner
 
 
-def _merged(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with the values of `patch`; objects merge, unless their `type` changes."""
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `changes`; objects merge, unless their `type` changes."""
     merged = dict(base)
-    for name, value in patch.items():
+    for name, value in changes.items():
         old = merged.get(name)
-        if isinstance(old, dict) and isinstance(value, dict) and _alike(old, value):
+        if isinstance(old, dict) and isinstance(value, dict) and _same_type(old, value):
             merged[name] = _merged(old, value)
         else:
             merged[name] = value
     return merged
 
 
-def _alike(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+def _same_type(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return bool(new.get("type", old.get("type")) == old.get("type"))

@@ -1,7 +1,7 @@
-"""The listening half of the protocol: sound in, turns and transcripts out.
+"""Audio input of a conversation: audio in, turns and transcripts out.
 
-A turn has one item id from `speech_started` to its transcript. Where a client commits its sound
-itself, the item is announced at once, and the turn that the session finds there gets its id.
+A turn has one item id from `speech_started` to its transcript. When a client commits its audio
+itself, the item is announced at once, and the turn that the session detects there gets its id.
 """
 
 import base64
@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 
 from media.audio.pcm import PcmDecoder
 from media.events import Caption, Clear, Commit, TurnEnded, TurnStarted
-from media.frames import AudioChunk
-from web.protocol.items import heard, insert, remove, replace, surplus
-from web.protocol.messages import AudioAppend, ProtocolError
-from web.protocol.state import FORMATS, SOUND_HZ, Dialogue, Segment, Turn, name, say
+from media.frames import SAMPLE_RATE, AudioChunk
+from web.protocol.items import speech_item
+from web.protocol.messages import AudioAppend, AudioClear, AudioCommit, ProtocolError
+from web.protocol.state import FORMATS, CommitSegment, ConversationState, SpeechTurn
 
-LEAST = SOUND_HZ // 10  # samples that a commit needs, as the real API does: 100 ms
-NO_SPEECH = "[no speech]"  # transcript of a turn that the detector found and held no words
-PIECE = SOUND_HZ // 2  # samples of one chunk at most
+MIN_COMMIT = SAMPLE_RATE // 10  # samples: 100 ms, as in OpenAI's service
+NO_SPEECH = "[no speech]"  # transcript of a detected turn without words
+MAX_CHUNK = SAMPLE_RATE // 2  # samples
 DECODERS = {
-    type: PcmDecoder(encoding, rate, SOUND_HZ) for type, (encoding, rate) in FORMATS.items()
+    type: PcmDecoder(encoding, rate, SAMPLE_RATE) for type, (encoding, rate) in FORMATS.items()
 }
 
 
-def append(dialogue: Dialogue, event: AudioAppend) -> None:
-    """Decode sound in the session's format and hear it.
+def append(state: ConversationState, event: AudioAppend) -> None:
+    """Decode audio in the session's input format and take it as input.
 
     Raises:
         ProtocolError: it is not base64.
@@ -36,96 +36,93 @@ def append(dialogue: Dialogue, event: AudioAppend) -> None:
         coded = base64.b64decode(event.audio, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ProtocolError(
-            "audio: expected base64 of sound in the session's input format "
-            f"({dialogue.terms.audio.input.format.type})",
+            "audio: expected base64 of audio in the session's input format "
+            f"({state.config.audio.input.format.type})",
             code="invalid_audio",
             param="audio",
         ) from error
-    decoder = DECODERS[dialogue.terms.audio.input.format.type]
-    hearing = dialogue.hearing
-    if hearing.decoder is None:
-        hearing.decoder = decoder.init_state()
-    hearing.decoder, pieces = decoder.step(hearing.decoder, coded)
-    for piece in pieces:
-        _hear_samples(dialogue, piece)
+    decoder = DECODERS[state.config.audio.input.format.type]
+    audio = state.speech_input
+    if audio.decoder is None:
+        audio.decoder = decoder.init_state()
+    audio.decoder, blocks = decoder.step(audio.decoder, coded)
+    for samples in blocks:
+        _receive_samples(state, samples)
 
 
-def end_format(dialogue: Dialogue) -> None:
-    """Hear what the decoder still holds: the sound up to here is complete."""
-    hearing = dialogue.hearing
-    if hearing.decoder is None:
+def flush_decoder(state: ConversationState) -> None:
+    """Take what the decoder still holds: the audio in its format ends here."""
+    audio = state.speech_input
+    if audio.decoder is None:
         return
-    decoder = DECODERS[dialogue.terms.audio.input.format.type]
-    for piece in decoder.flush(hearing.decoder):
-        _hear_samples(dialogue, piece)
-    hearing.decoder = None
+    decoder = DECODERS[state.config.audio.input.format.type]
+    for samples in decoder.flush(audio.decoder):
+        _receive_samples(state, samples)
+    audio.decoder = None
 
 
-def hear(dialogue: Dialogue, chunk: AudioChunk) -> None:
-    """Hear the next sound: mono at 16 kHz, `chunk.start` on the session's timeline."""
-    hearing = dialogue.hearing
-    if _decides_itself(dialogue) and _open_segment(dialogue) is None:
-        hearing.segments.append(Segment(name(dialogue, "item")))
-    hearing.position = chunk.end
-    hearing.fresh += len(chunk.samples)
-    dialogue.inputs.append(chunk)
+def advance(state: ConversationState, position: int, samples: int) -> None:
+    """Count `samples` more samples of audio, which end at `position` of the session."""
+    audio = state.speech_input
+    if _commits_itself(state) and _open_segment(state) is None:
+        audio.segments.append(CommitSegment(state.new_id("item")))
+    audio.position = position
+    audio.uncommitted += samples
 
 
-def commit(dialogue: Dialogue) -> None:
+def commit(state: ConversationState, _: AudioCommit) -> None:
     """End the turn here.
 
     Raises:
-        ProtocolError: there are less than 100 ms of sound to commit.
+        ProtocolError: there are less than 100 ms of audio to commit.
     """
-    end_format(dialogue)
-    hearing = dialogue.hearing
-    if hearing.fresh < LEAST:
+    flush_decoder(state)
+    audio = state.speech_input
+    if audio.uncommitted < MIN_COMMIT:
         raise ProtocolError(
-            "the buffer is too small to commit: expected at least 100 ms of sound, got "
-            f"{1000 * hearing.fresh / SOUND_HZ:.0f} ms",
+            "the buffer is too small to commit: expected at least 100 ms of audio, got "
+            f"{1000 * audio.uncommitted / SAMPLE_RATE:.0f} ms",
             code="input_audio_buffer_commit_empty",
         )
-    hearing.fresh = 0
-    dialogue.inputs.append(Commit())
-    segment = _open_segment(dialogue)
+    audio.uncommitted = 0
+    state.inputs.append(Commit())
+    segment = _open_segment(state)
     if segment is None:
-        return  # the detector's turn: its end announces it
-    segment.end = hearing.position
-    _announce(dialogue, segment.item_id)
-    for turn in hearing.turns.values():
+        return  # a detected turn: its end announces it
+    segment.end = audio.position
+    _add_item(state, segment.item_id)
+    for turn in audio.turns.values():
         turn.announced = turn.announced or turn.item_id == segment.item_id
 
 
-def clear(dialogue: Dialogue) -> None:
-    """Forget the sound that is not committed."""
-    end_format(dialogue)
-    hearing = dialogue.hearing
-    hearing.fresh = 0
-    segment = _open_segment(dialogue)
+def clear(state: ConversationState, _: AudioClear) -> None:
+    """Discard the audio that is not committed."""
+    flush_decoder(state)
+    audio = state.speech_input
+    audio.uncommitted = 0
+    segment = _open_segment(state)
     if segment is not None:
-        segment.end, segment.forgotten = hearing.position, True
-    _forget_unfinished(dialogue)
-    dialogue.inputs.append(Clear())
-    say(dialogue, "input_audio_buffer.cleared")
+        segment.end, segment.cleared = audio.position, True
+    _drop_unfinished_turns(state)
+    state.inputs.append(Clear())
+    state.send_event("input_audio_buffer.cleared")
 
 
-def turn_started(dialogue: Dialogue, output: TurnStarted) -> bool:
-    """Give the turn its item id; return whether a detector says that somebody speaks."""
-    hearing = dialogue.hearing
-    _forget_unfinished(dialogue)
-    segment = _segment_at(dialogue, round(output.time * SOUND_HZ))
+def turn_started(state: ConversationState, output: TurnStarted) -> bool:
+    """Give the turn its item id; return whether voice activity detection started it."""
+    turns = state.speech_input.turns
+    _drop_unfinished_turns(state)
+    segment = _segment_at(state, round(output.time * SAMPLE_RATE))
     if segment is not None:
-        if not segment.forgotten:
+        if not segment.cleared:
             announced = segment.end is not None
-            turn = Turn(segment.item_id, output.time, announced=announced)
-            hearing.turns[output.turn] = turn
+            turns[output.turn] = SpeechTurn(segment.item_id, output.time, announced=announced)
         return False
-    turn = Turn(name(dialogue, "item"), output.time)
-    hearing.turns[output.turn] = turn
-    if _decides_itself(dialogue):
+    turn = SpeechTurn(state.new_id("item"), output.time)
+    turns[output.turn] = turn
+    if _commits_itself(state):
         return False
-    say(
-        dialogue,
+    state.send_event(
         "input_audio_buffer.speech_started",
         audio_start_ms=_ms(output.time),
         item_id=turn.item_id,
@@ -133,39 +130,38 @@ def turn_started(dialogue: Dialogue, output: TurnStarted) -> bool:
     return True
 
 
-def turn_ended(dialogue: Dialogue, output: TurnEnded) -> None:
-    """Say that the turn is over and in the conversation, where that was not said before."""
-    hearing = dialogue.hearing
-    turn = hearing.turns.get(output.turn)
+def turn_ended(state: ConversationState, output: TurnEnded) -> None:
+    """Send the end of the turn and its item, unless a commit has already."""
+    audio = state.speech_input
+    turn = audio.turns.get(output.turn)
     if turn is None:
         return
     turn.start, turn.end = output.start, output.end
     turn.detected = output.detected
     if output.detected:
-        hearing.fresh = min(hearing.fresh, hearing.position - round(output.end * SOUND_HZ))
-        say(
-            dialogue,
+        after_turn = audio.position - round(output.end * SAMPLE_RATE)
+        audio.uncommitted = min(audio.uncommitted, after_turn)
+        state.send_event(
             "input_audio_buffer.speech_stopped",
             audio_end_ms=_ms(output.end),
             item_id=turn.item_id,
         )
     if not turn.announced:
         turn.announced = True
-        _announce(dialogue, turn.item_id)
+        _add_item(state, turn.item_id)
 
 
-def captioned(dialogue: Dialogue, caption: Caption) -> tuple[str, str] | None:
-    """Say what is newly certain; return the item id and transcript of a turn that is complete."""
-    turn = dialogue.hearing.turns.get(caption.turn)
+def receive_caption(state: ConversationState, caption: Caption) -> tuple[str, str] | None:
+    """Send the words that became stable; return the item id and transcript of a final caption."""
+    turn = state.speech_input.turns.get(caption.turn)
     if turn is None:
         return None
-    wanted = dialogue.terms.audio.input.transcription is not None
+    wanted = state.config.audio.input.transcription is not None
     text = caption.text
     if not caption.final:
         text = "".join(word.text for word in caption.words[: caption.stable]).lstrip()
     if wanted and text.startswith(turn.sent) and text != turn.sent:
-        say(
-            dialogue,
+        state.send_event(
             "conversation.item.input_audio_transcription.delta",
             item_id=turn.item_id,
             content_index=0,
@@ -176,11 +172,10 @@ def captioned(dialogue: Dialogue, caption: Caption) -> tuple[str, str] | None:
         return None
     if not text and turn.detected:
         text = NO_SPEECH
-    del dialogue.hearing.turns[caption.turn]
-    replace(dialogue.items, heard(turn.item_id, text))
+    del state.speech_input.turns[caption.turn]
+    state.items.replace(speech_item(turn.item_id, text))
     if wanted:
-        say(
-            dialogue,
+        state.send_event(
             "conversation.item.input_audio_transcription.completed",
             item_id=turn.item_id,
             content_index=0,
@@ -205,61 +200,58 @@ def caption_fields(caption: Caption) -> dict[str, Any]:
     }
 
 
-def failed(dialogue: Dialogue, message: str) -> None:
-    """Say that the transcripts which are still to come never will."""
-    for turn in dialogue.hearing.turns.values():
+def fail_transcripts(state: ConversationState, message: str) -> None:
+    """Send that the transcripts in progress have failed."""
+    turns = state.speech_input.turns
+    for turn in turns.values():
         if turn.announced:
-            say(
-                dialogue,
+            state.send_event(
                 "conversation.item.input_audio_transcription.failed",
                 item_id=turn.item_id,
                 content_index=0,
                 error={"type": "server_error", "code": "transcription_failed", "message": message},
             )
-    dialogue.hearing.turns.clear()
+    turns.clear()
 
 
-def trim(dialogue: Dialogue) -> None:
-    """Forget the oldest items where there are too many, and say so."""
-    for id in surplus(dialogue.items):
-        remove(dialogue.items, id)
-        dialogue.spoken.pop(id, None)
-        say(dialogue, "conversation.item.deleted", item_id=id)
+def trim_items(state: ConversationState) -> None:
+    """Delete the oldest items if there are too many, and send that."""
+    for id in state.items.over_limit():
+        state.items.remove(id)
+        state.speech_ms.pop(id, None)
+        state.send_event("conversation.item.deleted", item_id=id)
 
 
-def _hear_samples(dialogue: Dialogue, samples: NDArray[np.float32]) -> None:
-    for start in range(0, len(samples), PIECE):
-        position = dialogue.hearing.position
-        hear(dialogue, AudioChunk(samples[start : start + PIECE], position, SOUND_HZ))
+def _receive_samples(state: ConversationState, samples: NDArray[np.float32]) -> None:
+    for start in range(0, len(samples), MAX_CHUNK):
+        part = samples[start : start + MAX_CHUNK]
+        chunk = AudioChunk(part, state.speech_input.position, SAMPLE_RATE)
+        advance(state, chunk.end, len(part))
+        state.inputs.append(chunk)
 
 
-def _announce(dialogue: Dialogue, item_id: str) -> None:
-    item = heard(item_id)
-    previous = insert(dialogue.items, item, None)
-    say(
-        dialogue,
-        "input_audio_buffer.committed",
-        item_id=item_id,
-        previous_item_id=previous,
-    )
-    say(dialogue, "conversation.item.added", item=item, previous_item_id=previous)
-    say(dialogue, "conversation.item.done", item=item, previous_item_id=previous)
-    trim(dialogue)
+def _add_item(state: ConversationState, item_id: str) -> None:
+    item = speech_item(item_id)
+    previous = state.items.insert(item, None)
+    state.send_event("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous)
+    state.send_event("conversation.item.added", item=item, previous_item_id=previous)
+    state.send_event("conversation.item.done", item=item, previous_item_id=previous)
+    trim_items(state)
 
 
-def _decides_itself(dialogue: Dialogue) -> bool:
-    """Tell whether the client says when a turn ends."""
-    return dialogue.terms.audio.input.turn_detection is None
+def _commits_itself(state: ConversationState) -> bool:
+    """Return whether the client ends turns itself, without turn detection."""
+    return state.config.audio.input.turn_detection is None
 
 
-def _open_segment(dialogue: Dialogue) -> Segment | None:
-    segments = dialogue.hearing.segments
+def _open_segment(state: ConversationState) -> CommitSegment | None:
+    segments = state.speech_input.segments
     return segments[-1] if segments and segments[-1].end is None else None
 
 
-def _segment_at(dialogue: Dialogue, position: int) -> Segment | None:
-    """Return the segment that the turn which starts at sample `position` is, if it is one."""
-    segments = dialogue.hearing.segments
+def _segment_at(state: ConversationState, position: int) -> CommitSegment | None:
+    """Return the segment of the turn that starts at sample `position`, if it has one."""
+    segments = state.speech_input.segments
     while segments and segments[0].end is not None and segments[0].end <= position:
         segments.popleft()
     if not segments:
@@ -267,9 +259,9 @@ def _segment_at(dialogue: Dialogue, position: int) -> Segment | None:
     return segments[0] if segments[0].end is None else segments.popleft()
 
 
-def _forget_unfinished(dialogue: Dialogue) -> None:
-    """Forget the turn in progress: it was cleared, so neither end nor final caption will come."""
-    turns = dialogue.hearing.turns
+def _drop_unfinished_turns(state: ConversationState) -> None:
+    """Drop the turn in progress: it was cleared, so it has no end and no final caption."""
+    turns = state.speech_input.turns
     for number in [n for n, turn in turns.items() if turn.end is None and not turn.announced]:
         del turns[number]
 

@@ -1,15 +1,15 @@
-"""What the protocol remembers of one conversation, and how it says things.
+"""The state of one conversation, and how events are added to it.
 
-The state of `protocol`; `speech_input` and `responses` work on their parts of it.
+`web.protocol.protocol.RealtimeProtocol` owns it; the modules beside it change their parts of it.
 """
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from media.audio.pcm import PcmEncoding
 from media.events import Input, RequestMet
+from media.frames import SAMPLE_RATE
 from media.generation_events import GenerationConfig
 from web.protocol.items import ItemList
 from web.protocol.session_config import Capabilities, SessionConfig
@@ -17,12 +17,11 @@ from web.protocol.session_config import Capabilities, SessionConfig
 Event = dict[str, Any]
 
 
-class Shown(Event):
-    """An event with a picture: where a client reads slowly, older ones are passed over."""
+class PictureEvent(Event):
+    """An event with a generated picture; older ones are dropped when a client reads slowly."""
 
 
-SOUND_HZ = 16_000  # rate of the sound that a session hears
-FORMATS: dict[str, tuple[PcmEncoding, int]] = {  # of sound on the wire: encoding and sample rate
+FORMATS: dict[str, tuple[PcmEncoding, int]] = {  # of audio in messages: encoding and sample rate
     "audio/pcm": ("pcm16", 24_000),
     "audio/pcmu": ("ulaw", 8_000),
     "audio/pcma": ("alaw", 8_000),
@@ -30,114 +29,122 @@ FORMATS: dict[str, tuple[PcmEncoding, int]] = {  # of sound on the wire: encodin
 
 
 @dataclass(slots=True)
-class Turn:
-    """A turn of speech: its item, where it is in seconds, and what of its words was sent."""
+class SpeechTurn:
+    """A turn of speech: its item, its start and end in seconds, and the transcript sent so far."""
 
     item_id: str
     start: float
     end: float | None = None
     announced: bool = False  # its item is in the conversation
-    detected: bool = False  # the detector ended it, not the client
+    detected: bool = False  # voice activity detection ended it, not the client
     sent: str = ""
 
 
 @dataclass(slots=True)
-class Segment:
-    """Sound between two commits of a client that decides itself; `end` is in samples."""
+class CommitSegment:
+    """Audio between two commits of a client without turn detection; `end` is in samples."""
 
     item_id: str
-    end: int | None = None  # None: neither committed nor cleared yet
-    forgotten: bool = False
+    end: int | None = None  # None until it is committed or cleared
+    cleared: bool = False
 
 
 @dataclass(slots=True)
-class Hearing:
-    """The input side: `position` samples were heard since the session began.
+class SpeechInputState:
+    """Audio input: `position` is the number of samples since the session began.
 
-    `fresh` of them were neither committed nor cleared nor part of a detected turn. `decoder` is
-    the state of the sound's decoder, None until sound in the present format came.
+    `uncommitted` counts those that were neither committed nor cleared nor part of a detected
+    turn. `decoder` is the decoder's state, None until audio in the present format came.
     """
 
     position: int = 0
-    fresh: int = 0
+    uncommitted: int = 0
     decoder: Any = None
-    turns: dict[int, Turn] = field(default_factory=dict)
-    segments: deque[Segment] = field(default_factory=deque)
+    turns: dict[int, SpeechTurn] = field(default_factory=dict)
+    segments: deque[CommitSegment] = field(default_factory=deque)
 
 
 @dataclass(slots=True)
-class Response:
-    """A response in the making; `question` is the id under which the session answers it."""
+class TrackProgress:
+    """How much media came on WebRTC tracks: the only part written while a message is in work.
+
+    `position` is the end of the newest audio chunk and `samples` the audio in all, both in
+    samples; `video_time` is the time of the newest frame in seconds. `counted` samples are in
+    the conversation's state already.
+    """
+
+    position: int = 0
+    samples: int = 0
+    video_time: float = 0.0
+    counted: int = 0
+
+
+@dataclass(slots=True)
+class ResponseState:
+    """A response in progress; the session answers it under the id `question_id`."""
 
     id: str
-    question: str
+    question_id: str
     item_id: str
     spoken: bool
-    format: str = "audio/pcm"  # of the speech, for its whole length
-    kept: bool = True  # its item goes into the conversation
+    format: str = "audio/pcm"  # of its speech, from beginning to end
+    in_conversation: bool = True
     metadata: dict[str, str] | None = None
-    awaits: str | None = None  # the item whose transcript is the question
-    begun: bool = False  # its item was announced
+    awaited_item: str | None = None  # the item whose transcript is the question
+    started: bool = False  # its item was announced
     text: str = ""
-    samples: int = 0  # of speech, at the rate of the voice
+    samples: int = 0  # of speech, at `rate`
     rate: int = 24_000
-    text_over: bool = False
-    encoder: Any = None  # state of the speech's resampler
+    resampler: Any = None
 
 
 @dataclass(slots=True)
-class Dialogue:
-    """The state of a conversation; `on_track` says that answers are heard on a WebRTC track."""
+class ConversationState:
+    """One conversation; with `on_track` speech goes to a WebRTC track instead of into events.
+
+    `inputs` and `events` wait to be taken by the transport.
+    """
 
     id: str
-    local: Capabilities
-    terms: SessionConfig
+    capabilities: Capabilities
+    config: SessionConfig
     on_track: bool = False
-    own_events: bool = False
+    eyeline_events: bool = False  # the client asked for events of types eyeline.*
     items: ItemList = field(default_factory=ItemList)
-    hearing: Hearing = field(default_factory=Hearing)
-    response: Response | None = None
-    playing: str | None = None  # the response whose speech is on the track
-    seen: float = 0.0  # time of the newest picture, in seconds
-    notices: deque[RequestMet] = field(default_factory=deque)  # that wait to be said
-    prompt: tuple[tuple[str, float], ...] = ()  # what is drawn: texts with their weights
-    generation: GenerationConfig | None = None  # how, once the client said so
-    paths: dict[int, float] = field(default_factory=dict)  # last time of each thing's path
-    spoken: dict[str, int] = field(default_factory=dict)  # ms of speech by item
-    count: int = 0
+    speech_input: SpeechInputState = field(default_factory=SpeechInputState)
+    tracks: TrackProgress = field(default_factory=TrackProgress)
+    response: ResponseState | None = None
+    playing: str | None = None  # id of the response whose speech is on the track
+    video_time: float = 0.0  # of the newest frame, in seconds
+    announcements: deque[RequestMet] = field(default_factory=deque)  # wait for their response
+    prompt: tuple[tuple[str, float], ...] = ()  # of video generation: texts with their weights
+    generation: GenerationConfig | None = None  # None until the client sets it
+    path_times: dict[int, float] = field(default_factory=dict)  # last time of each thing's path
+    speech_ms: dict[str, int] = field(default_factory=dict)  # length of each item's speech
+    last_id: int = 0
     inputs: list[Input] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
+    @property
+    def media_time(self) -> float:
+        """Seconds of audio or video that the session has received, whichever is further."""
+        position = max(self.speech_input.position, self.tracks.position)
+        return max(position / SAMPLE_RATE, self.video_time, self.tracks.video_time)
 
-def present(dialogue: Dialogue) -> float:
-    """Return up to when the session has heard or seen, in seconds."""
-    return max(dialogue.hearing.position / SOUND_HZ, dialogue.seen)
+    def new_id(self, kind: str) -> str:
+        """Return an id that is new in this conversation."""
+        self.last_id += 1
+        return f"{kind}_{self.id.removeprefix('sess_')}_{self.last_id}"
 
+    def send_event(self, type: str, **fields: Any) -> None:
+        """Add a server event."""
+        self.events.append({"type": type, "event_id": self.new_id("event")} | fields)
 
-def name(dialogue: Dialogue, kind: str) -> str:
-    """Return an id that this conversation never used before."""
-    dialogue.count += 1
-    return f"{kind}_{dialogue.id.removeprefix('sess_')}_{dialogue.count}"
+    def send_picture(self, type: str, **fields: Any) -> None:
+        """Add a server event with a generated picture."""
+        self.events.append(PictureEvent(type=type, event_id=self.new_id("event"), **fields))
 
-
-def say(dialogue: Dialogue, type: str, **fields: Any) -> None:
-    """Add a server event to those that wait to be sent."""
-    dialogue.events.append({"type": type, "event_id": name(dialogue, "event")} | fields)
-
-
-def show(dialogue: Dialogue, type: str, **fields: Any) -> None:
-    """Add a server event with a picture to those that wait to be sent."""
-    dialogue.events.append(Shown(type=type, event_id=name(dialogue, "event"), **fields))
-
-
-def note(dialogue: Dialogue, message: str, level: Literal["info", "warning"] = "info") -> None:
-    """Tell a client that wants to know how its wishes are met."""
-    if dialogue.own_events:
-        say(dialogue, "eyeline.notice", level=level, message=message)
-
-
-def taken(dialogue: Dialogue) -> tuple[Dialogue, Sequence[Input], Sequence[Event]]:
-    """Return the dialogue with its waiting inputs and events, which it then has no more."""
-    inputs, events = dialogue.inputs, dialogue.events
-    dialogue.inputs, dialogue.events = [], []
-    return dialogue, inputs, events
+    def send_notice(self, message: str, level: Literal["info", "warning"] = "info") -> None:
+        """Add a notice for the user, if the client takes eyeline events."""
+        if self.eyeline_events:
+            self.send_event("eyeline.notice", level=level, message=message)

@@ -1,6 +1,6 @@
-"""The seeing half of the protocol: pictures from the client, and what was seen and remembered.
+"""Video of a conversation: frames from the client, and events about what the session sees.
 
-What is said here are the service's own events: only a client that wants them gets them.
+The events are the service's own: only clients that ask for them get them.
 """
 
 import base64
@@ -12,47 +12,42 @@ from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.images import read_image
 from models.assistant.interface import Moment
 from web.protocol.messages import ProtocolError, VideoAppend, image_file
-from web.protocol.state import Dialogue, say
+from web.protocol.state import ConversationState
 
 
-def append(dialogue: Dialogue, event: VideoAppend, now: float) -> None:
-    """See a picture of the client, at its own time or at `now`, seconds of the session.
+def append(state: ConversationState, event: VideoAppend, now: float) -> None:
+    """Take a picture from the client as a frame, at its own time or at `now`, in seconds.
 
     Raises:
         ProtocolError: it cannot be read, or is older than the last one.
     """
-    time = max(now, dialogue.seen) if event.time is None else event.time
-    if time < dialogue.seen:
+    time = max(now, state.video_time) if event.time is None else event.time
+    if time < state.video_time:
         raise ProtocolError(
-            f"time: pictures come in order, and {dialogue.seen:.3f} s was seen already",
+            f"time: pictures come in order, and {state.video_time:.3f} s was seen already",
             param="time",
         )
     try:
         pixels = read_image(image_file(event.image, "image"))
     except UnreadableMediaError as error:
         raise ProtocolError(f"image: {error}", param="image") from error
-    see(dialogue, VideoFrame(pixels, round(time * VIDEO_CLOCK_HZ)))
+    frame = VideoFrame(pixels, round(time * VIDEO_CLOCK_HZ))
+    state.video_time = max(state.video_time, frame.time)
+    state.inputs.append(frame)
 
 
-def see(dialogue: Dialogue, frame: VideoFrame) -> None:
-    """See the next picture of the session."""
-    dialogue.seen = max(dialogue.seen, frame.time)
-    dialogue.inputs.append(frame)
-
-
-def remembered(dialogue: Dialogue, output: Remembered) -> None:
-    """Say that a moment is remembered, with a small picture of it."""
-    if dialogue.own_events:
+def send_moment(state: ConversationState, output: Remembered) -> None:
+    """Send a moment that went into memory, with a small picture of it."""
+    if state.eyeline_events:
         image = None if output.picture is None else data_url(output.picture)
-        say(dialogue, "eyeline.memory.moment", **moment_fields(output.moment), image=image)
+        state.send_event("eyeline.memory.moment", **moment_fields(output.moment), image=image)
 
 
-def evidence(dialogue: Dialogue, output: Evidence) -> None:
-    """Say what the answer in progress is made from."""
-    response = dialogue.response
-    if dialogue.own_events and response is not None and response.question == output.id:
-        say(
-            dialogue,
+def send_evidence(state: ConversationState, output: Evidence) -> None:
+    """Send the moments that the answer in progress is based on."""
+    response = state.response
+    if state.eyeline_events and response is not None and response.question_id == output.id:
+        state.send_event(
             "eyeline.answer.evidence",
             response_id=response.id,
             item_id=response.item_id,
@@ -60,17 +55,17 @@ def evidence(dialogue: Dialogue, output: Evidence) -> None:
         )
 
 
-def relevance(dialogue: Dialogue, output: Relevance) -> None:
-    """Say which parts of the picture matter."""
-    if dialogue.own_events:
+def send_relevance(state: ConversationState, output: Relevance) -> None:
+    """Send how relevant each part of a frame is."""
+    if state.eyeline_events:
         rows = [[round(float(value), 3) for value in row] for row in output.values]
-        say(dialogue, "eyeline.relevance", time=output.time, about=output.about, values=rows)
+        state.send_event("eyeline.relevance", time=output.time, about=output.about, values=rows)
 
 
-def standing(dialogue: Dialogue, output: StandingRequests) -> None:
-    """Say which requests to be told something stand."""
-    if dialogue.own_events:
-        say(dialogue, "eyeline.requests", requests=list(output.requests))
+def send_requests(state: ConversationState, output: StandingRequests) -> None:
+    """Send the standing requests."""
+    if state.eyeline_events:
+        state.send_event("eyeline.requests", requests=list(output.requests))
 
 
 def moment_fields(moment: Moment) -> dict[str, Any]:
@@ -79,5 +74,5 @@ def moment_fields(moment: Moment) -> dict[str, Any]:
 
 
 def data_url(jpeg: bytes) -> str:
-    """Return a JPEG file as a URL that holds it."""
+    """Return a JPEG file as a data URL."""
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"

@@ -1,9 +1,12 @@
-"""Joins a conversation with its session: what every transport shares.
+"""Joins a client's protocol and its session, over any transport.
 
-client -> receive, hear -> source -> run_session -> emit -> outgoing -> client
+client -> receive_message -> protocol -> source -> run_session
+client -> receive_media -> source -> run_session
+run_session -> emit -> protocol -> outgoing -> client
 
-Inputs that follow from what the session said (the question of a turn, say) go through a channel
-of their own, so that no stage of the session ever waits for room in its own source.
+Media do not wait for the protocol, so a client that reads its events slowly still gets its audio
+and video into the session. Inputs that follow from outputs (the question of a turn, say) have a
+channel of their own, so no stage of the session waits for room in its own source.
 """
 
 import asyncio
@@ -28,103 +31,109 @@ from media.worker import Worker
 from rtc.network import NetworkState
 from web.config import Settings
 from web.context import ServiceContext
-from web.protocol import protocol as conversation
 from web.protocol.messages import ProtocolError
-from web.protocol.protocol import Step
-from web.protocol.state import Event, Shown, present
+from web.protocol.protocol import RealtimeProtocol
+from web.protocol.response_events import OUTPUT_CLEARED
+from web.protocol.state import Event, PictureEvent
 from web.sessions import SessionRecord
 
 logger = logging.getLogger(__name__)
 
-INPUTS = 64  # that wait for the session
-EVENTS = 256  # that wait for the client; then the session waits
-PICTURES = 4  # of those that may be drawn pictures; of more the newest wait
-LATER = 64  # inputs that follow from outputs
-LONG_MESSAGE = 16_384  # characters from which a message is read on a worker: over 1 ms of work
-DRAIN = 5.0  # seconds that a session gets to finish what a client that left had said
-CLOSING = 0.5  # the same where the service ends
+INPUT_QUEUE = 64  # inputs
+EVENT_QUEUE = 256  # events; when it is full, the session waits
+PICTURE_EVENTS = 4  # of those that may have a generated picture; older ones are dropped
+FOLLOW_UP_QUEUE = 64  # inputs that follow from outputs
+LONG_MESSAGE = 16_384  # characters from which a message is parsed on a worker: over 1 ms of work
+DRAIN_TIMEOUT = 5.0  # seconds for a session to finish after its client has left
+CLOSING_TIMEOUT = 0.5  # the same when the service ends
 
-Measure = Callable[[], Awaitable[NetworkState | None]]
+NetworkStats = Callable[[], Awaitable[NetworkState | None]]
 
 
 class SessionBridge:
-    """One client's conversation and the channels around it."""
+    """One client's protocol and the channels around it.
 
-    def __init__(self, live: SessionRecord, opening: Step, worker: Worker) -> None:
-        self.live = live
-        self.source: Channel[Input] = Channel(INPUTS)
-        self.outgoing: Channel[Event] = Channel(EVENTS, max_waiting={Shown: PICTURES})
-        self._opening = opening
-        self._dialogue = opening[0]
+    `clear_speech` is called when speech on a WebRTC track is interrupted.
+    """
+
+    def __init__(
+        self,
+        record: SessionRecord,
+        protocol: RealtimeProtocol,
+        worker: Worker,
+        *,
+        clear_speech: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.record = record
+        self.source: Channel[Input] = Channel(INPUT_QUEUE)
+        self.outgoing: Channel[Event] = Channel(
+            EVENT_QUEUE, max_waiting={PictureEvent: PICTURE_EVENTS}
+        )
+        self.protocol = protocol
         self._worker = worker
-        self._later: Channel[Input] = Channel(LATER)
-        self._clock: Clock | None = None  # once the session runs
-        self._turn = asyncio.Lock()  # one step of the conversation at a time, its events in order
+        self._clear_speech = clear_speech
+        self._follow_ups: Channel[Input] = Channel(FOLLOW_UP_QUEUE)
+        self._clock: Clock | None = None  # None until the session runs
+        self._lock = asyncio.Lock()  # one step of the protocol at a time, its events in order
 
     async def open(self) -> None:
-        """Say what a conversation begins with."""
-        async with self._turn:
-            inputs = await self._take(self._opening)
-        await self._put(inputs)
+        """Send the first events and inputs of the conversation."""
+        async with self._lock:
+            inputs = await self._send_events()
+        await self._send_inputs(inputs)
 
-    async def receive(self, text: str) -> None:
-        """Obey a message of the client."""
-        async with self._turn:
+    async def receive_message(self, text: str) -> None:
+        """Handle a message of the client."""
+        async with self._lock:
             now = 0.0 if self._clock is None else self._clock.now()
             if len(text) > LONG_MESSAGE:
-                step = await self._worker.run(conversation.receive, self._dialogue, text, now=now)
+                await self._worker.run(self.protocol.receive_message, text, now=now)
             else:
-                step = conversation.receive(self._dialogue, text, now=now)
-            inputs = await self._take(step)
-        await self._put(inputs)
+                self.protocol.receive_message(text, now=now)
+            inputs = await self._send_events()
+        await self._send_inputs(inputs)
+
+    async def receive_media(self, item: AudioChunk | VideoFrame) -> None:
+        """Put media from a track into the session."""
+        self.protocol.receive_media(item)
+        await self.source.send(item)
 
     async def refuse(self, error: ProtocolError) -> None:
-        """Tell the client that what it sent cannot be obeyed."""
-        async with self._turn:
-            await self._take(conversation.refuse(self._dialogue, error))
-
-    async def hear(self, item: AudioChunk | VideoFrame) -> None:
-        """Take media that came on a track."""
-        async with self._turn:
-            if isinstance(item, VideoFrame):
-                step = conversation.saw(self._dialogue, item)
-            else:
-                step = conversation.heard(self._dialogue, item)
-            inputs = await self._take(step)
-        await self._put(inputs)
+        """Send an error about a message that never reached the protocol."""
+        async with self._lock:
+            self.protocol.refuse(error)
+            await self._send_events()
 
     async def emit(self, output: Output) -> bool:
-        """Tell the client what the session said; return whether speech is still wanted.
+        """Handle an output of the session; return whether it is speech to play.
 
-        What answers a question that came another way goes to whoever asked it.
+        The answer to a question from outside the conversation goes to whoever asked it.
         """
-        if await self.live.deliver_answer(output):
+        if await self.record.deliver_answer(output):
             return False
-        async with self._turn:
-            wanted = isinstance(output, Speech) and self._wanted(output)
-            inputs = await self._take(conversation.emit(self._dialogue, output))
+        async with self._lock:
+            play = isinstance(output, Speech) and self.protocol.expects_speech(output)
+            self.protocol.emit(output)
+            inputs = await self._send_events()
         for item in inputs:
-            await self._later.send(item)
+            await self._follow_ups.send(item)
         if isinstance(output, Caption) and output.final and output.words:
-            await self.live.add_caption(output)
+            await self.record.add_caption(output)
         if isinstance(output, Remembered):
-            self.live.add_moment(output)
-        return wanted
+            self.record.add_moment(output)
+        return play
 
-    async def played(self) -> None:
-        """Say that the speech on the track is over."""
-        async with self._turn:
-            await self._take(conversation.played(self._dialogue))
-
-    async def tell(self, type: str, **fields: object) -> None:
-        """Say one of the service's own events to a client that wants them."""
-        async with self._turn:
-            await self._take(conversation.tell(self._dialogue, type, **fields))
+    async def playback_finished(self) -> None:
+        """Handle that the speech on the track was played to its end."""
+        async with self._lock:
+            self.protocol.playback_finished()
+            await self._send_events()
 
     async def fail(self, message: str) -> None:
-        """Say that the session failed."""
-        async with self._turn:
-            await self._take(conversation.fail(self._dialogue, message))
+        """Send that the session failed."""
+        async with self._lock:
+            self.protocol.fail(message)
+            await self._send_events()
 
     async def run(
         self,
@@ -133,50 +142,50 @@ class SessionBridge:
         read: Callable[[], Awaitable[None]],
         send: Callable[[Output], Awaitable[None]],
         *,
-        measure: Measure,
+        network_stats: NetworkStats,
         limits: Limits,
         return_video: bool = False,
     ) -> None:
-        """Run the session while `read` runs, and until what the client said is done with.
+        """Run the session while `read` runs, and until the client's input is dealt with.
 
-        `read` feeds this link and returns when the client has left; it is cancelled when the
-        session is asked to leave. `measure` tells the state of the network, if it is known.
+        `read` passes on what the client sends and returns when it has left. It is cancelled when
+        the session is asked to end.
 
         Raises:
             ExceptionGroup: a stage failed, or `read` did.
         """
         self._clock = clock
-        self.live.submit = self.source.send
-        self.live.media_time = lambda: present(self._dialogue)
+        self.record.submit = self.source.send
+        self.record.media_time = lambda: self.protocol.state.media_time
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._read(read), name="read")
-            leaving = tasks.create_task(self._leave(reading), name="leave")
-            ticking = tasks.create_task(self._tick(clock, measure), name="tick")
-            tasks.create_task(self._follow_up(), name="follow up")
+            ending = tasks.create_task(self._end_on_request(reading), name="end on request")
+            reporting = tasks.create_task(self._send_stats(clock, network_stats), name="stats")
+            tasks.create_task(self._send_follow_ups(), name="follow up")
             session = self._session(
                 context.settings,
                 send,
                 services=context.models.services,
                 clock=clock,
                 limits=limits,
-                counters=self.live.counters,
+                counters=self.record.counters,
                 return_video=return_video,
             )
-            await self._drained(session, reading, context.closing)
-            leaving.cancel()
-            ticking.cancel()
-            await self._later.close()
+            await self._drain(session, reading, context.closing)
+            ending.cancel()
+            reporting.cancel()
+            await self._follow_ups.close()
 
     async def _session(
         self, settings: Settings, send: Callable[[Output], Awaitable[None]], **options: Any
     ) -> None:
-        """Run the session; what it is fed is recorded, if wished, and its memory kept beside."""
+        """Run the session; with the setting `recordings`, record its inputs and keep its memory."""
         if settings.recordings is None:
             with TemporaryDirectory(prefix="eyeline-", dir=settings.memory_folder) as folder:
                 await run_session(self.source, send, memory=Path(folder), **options)
             return
         recorder = Worker("recorder")
-        home = settings.recordings / self.live.id
+        home = settings.recordings / self.record.id
         try:
             async with aclosing(record(self.source, home, recorder)) as source:
                 await run_session(source, send, memory=home / MEMORY_FOLDER, **options)
@@ -184,78 +193,81 @@ class SessionBridge:
             recorder.close()
 
     async def _read(self, read: Callable[[], Awaitable[None]]) -> None:
-        """Read until the client leaves; then nobody waits for answers any more."""
+        """Read until the client leaves, then cancel the answers and end the source."""
         try:
             await read()
         finally:
-            self.live.submit = None
+            self.record.submit = None
             with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSING):
+                async with asyncio.timeout(CLOSING_TIMEOUT):
                     await self.source.send(Cancel())
             await self.source.close()
 
-    async def _leave(self, reading: asyncio.Task[None]) -> None:
-        await self.live.end_requested.wait()
+    async def _end_on_request(self, reading: asyncio.Task[None]) -> None:
+        await self.record.end_requested.wait()
         reading.cancel()
 
-    async def _drained(
+    async def _drain(
         self,
         session: Coroutine[None, None, None],
         reading: asyncio.Task[None],
         closing: threading.Event,
     ) -> None:
-        """Await `session`, which gets `DRAIN` seconds once `reading` is over, or `CLOSING`."""
+        """Await `session`, which has a time limit once `reading` is over."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as deadline:
 
-                def hurry(_: asyncio.Task[None]) -> None:
-                    patience = CLOSING if closing.is_set() else DRAIN
-                    deadline.reschedule(loop.time() + patience)
+                def set_deadline(_: asyncio.Task[None]) -> None:
+                    timeout = CLOSING_TIMEOUT if closing.is_set() else DRAIN_TIMEOUT
+                    deadline.reschedule(loop.time() + timeout)
 
-                reading.add_done_callback(hurry)
+                reading.add_done_callback(set_deadline)
                 try:
                     await session
                 finally:
-                    reading.remove_done_callback(hurry)
+                    reading.remove_done_callback(set_deadline)
         except TimeoutError:
-            logger.info("session %s was cut off with work left to do", self.live.id)
+            logger.info("session %s was cut off with work left to do", self.record.id)
 
-    async def _tick(self, clock: Clock, measure: Measure) -> None:
-        """Say each second how the session does."""
+    async def _send_stats(self, clock: Clock, network_stats: NetworkStats) -> None:
+        """Send statistics of the session every second."""
         while True:
             await clock.sleep_until(int(clock.now()) + 1)
-            if self._dialogue.own_events:
-                network = await measure()
+            if self.protocol.state.eyeline_events:
+                network = await network_stats()
                 seconds = round(clock.now(), 3)
-                stats = stats_of(network, self.live.counters, seconds)
-                await self.tell("eyeline.stats", **stats)
+                stats = stats_fields(network, self.record.counters, seconds)
+                async with self._lock:
+                    self.protocol.send_eyeline_event("eyeline.stats", **stats)
+                    await self._send_events()
 
-    def _wanted(self, speech: Speech) -> bool:
-        response = self._dialogue.response
-        return response is not None and response.question == speech.id
-
-    async def _take(self, step: Step) -> list[Input]:
-        """Queue the events of `step` for the client; return its inputs."""
-        self._dialogue, inputs, events = step
+    async def _send_events(self) -> list[Input]:
+        """Queue the protocol's events for the client; return its inputs for the session."""
+        inputs, events = self.protocol.inputs_to_send(), self.protocol.events_to_send()
+        if any(event["type"] == OUTPUT_CLEARED for event in events):
+            self._clear_speech()
         for event in events:
             await self.outgoing.send(event)
-        return list(inputs)
+        return inputs
 
-    async def _put(self, inputs: list[Input]) -> None:
+    async def _send_inputs(self, inputs: list[Input]) -> None:
         for item in inputs:
             await self.source.send(item)
 
-    async def _follow_up(self) -> None:
-        async for item in self._later:
+    async def _send_follow_ups(self) -> None:
+        async for item in self._follow_ups:
             try:
                 await self.source.send(item)
             except ChannelClosedError:
-                logger.debug("%s: the client left before %r", self.live.id, type(item).__name__)
+                kind = type(item).__name__
+                logger.debug("session %s: dropped a %s, the client left", self.record.id, kind)
 
 
-def stats_of(network: NetworkState | None, counters: Counters, seconds: float) -> dict[str, object]:
-    """Return the fields of `eyeline.stats`: seconds, shares and bit/s; None is not known."""
+def stats_fields(
+    network: NetworkState | None, counters: Counters, seconds: float
+) -> dict[str, object]:
+    """Return the fields of `eyeline.stats` in seconds, shares and bit/s; None is unknown."""
     return {
         "state": "live",
         "fps_in": network and network.frame_rate_in,

@@ -1,4 +1,4 @@
-"""WebRTC over HTTP: OpenAI's calls and WHIP; an offer in, an answer out, and the call in between.
+"""WebRTC signaling over HTTP: OpenAI's calls and WHIP publishers.
 
 Source: the OpenAI Realtime API (POST /v1/realtime/calls) and RFC 9725 (WHIP).
 """
@@ -31,14 +31,14 @@ logger = logging.getLogger(__name__)
 router = APIRouter()
 
 SDP = "application/sdp"
-LONGEST_OFFER = 262_144  # bytes of a request that brings an offer, its session included
+MAX_OFFER_SIZE = 262_144  # of a request with an offer and a session
 CALLS = "/v1/realtime/calls"
 WHIP = "/whip"
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
-    """What a client sent: its SDP and the session it wishes for."""
+class CallRequest:
+    """The body of a request for a call: an SDP offer and a session object."""
 
     sdp: str
     session: Mapping[str, Any]
@@ -46,24 +46,24 @@ class Offered:
 
 @router.post(CALLS)
 async def call(request: Request) -> Response:
-    """Take a call from an OpenAI client or the demo page."""
-    wish = await authenticate(request)
-    offered = await _offered(request)
-    return await _accept(request, "call", offered.sdp, CALLS, {**wish, **offered.session})
+    """Answer the offer of an OpenAI client or of the page."""
+    patch = await authenticate(request)
+    body = await _call_request(request)
+    return await _accept(request, "call", body.sdp, CALLS, {**patch, **body.session})
 
 
 @router.post(WHIP)
 async def whip(request: Request) -> Response:
-    """Take a publisher: its sound is captioned, its pictures are seen, and nothing goes back."""
-    wish = await authenticate(request)
+    """Answer the offer of a publisher, which gets captions and no media back."""
+    patch = await authenticate(request)
     _check_type(request, SDP)
     sdp = (await _body(request)).decode(errors="replace")
-    return await _accept(request, "whip", sdp, WHIP, wish)
+    return await _accept(request, "whip", sdp, WHIP, patch)
 
 
 @router.options(WHIP)
 async def options() -> Response:
-    """Say what may be posted."""
+    """Return the content type of an offer."""
     return Response(status_code=204, headers={"Accept-Post": SDP, "Allow": "OPTIONS, POST"})
 
 
@@ -71,39 +71,39 @@ async def options() -> Response:
 @router.post(CALLS + "/{id}/hangup", dependencies=[Depends(authenticate)])
 async def hang_up(request: Request, id: str) -> Response:
     """End a call."""
-    return _dismissed(request, "call", id)
+    return _end(request, "call", id)
 
 
 @router.delete(WHIP + "/{id}", dependencies=[Depends(authenticate)])
 async def end_whip(request: Request, id: str) -> Response:
     """End a publication."""
-    return _dismissed(request, "whip", id)
+    return _end(request, "whip", id)
 
 
 async def _accept(
-    request: Request, kind: SessionKind, sdp: str, path: str, wish: Mapping[str, Any]
+    request: Request, kind: SessionKind, sdp: str, path: str, patch: Mapping[str, Any]
 ) -> Response:
-    """Answer the offer and let the call live on; 201 with where it can be ended."""
+    """Answer the offer and start the call; `Location` is where it can be ended."""
     context = service_context(request)
-    live = context.sessions.start(kind)
-    servers = ice_servers(context.settings, session=live.id, now=unix_time())
-    async with AsyncExitStack() as undone:
-        undone.push_async_callback(context.sessions.end, live)
+    record = context.sessions.start(kind)
+    servers = ice_servers(context.settings, session=record.id, now=unix_time())
+    async with AsyncExitStack() as cleanup:
+        cleanup.push_async_callback(context.sessions.end, record)
         clock = LiveClock()
-        peer = await _answered(sdp, clock, servers, peer_limits(context.settings))
-        undone.push_async_callback(peer.close)
-        call = _call(context, live, peer, clock, wish, request.query_params)
-        context.tasks.create_task(call.hold(), name=f"call {live.id}")
-        undone.pop_all()
-    logger.info("session %s began over WebRTC (%s)", live.id, kind)
-    headers = {"Location": f"{path}/{live.id}", "ETag": f'"{live.id}"'}
+        peer = await _accept_peer(sdp, clock, servers, peer_limits(context.settings))
+        cleanup.push_async_callback(peer.close)
+        call = _create_call(context, record, peer, clock, patch, request.query_params)
+        context.tasks.create_task(call.run(), name=f"call {record.id}")
+        cleanup.pop_all()
+    logger.info("session %s started over WebRTC (%s)", record.id, kind)
+    headers = {"Location": f"{path}/{record.id}", "ETag": f'"{record.id}"'}
     if kind == "whip" and servers:
         headers["Link"] = ", ".join(_links(servers))
     return Response(peer.answer_sdp, 201, headers, media_type=SDP)
 
 
 def peer_limits(settings: Settings) -> PeerLimits:
-    """Return how much one peer may take."""
+    """Return the limits of one peer."""
     side = settings.video_size
     return PeerLimits(
         frame_size=SizeLimits(longer=side, shorter=side * 9 // 16),
@@ -113,7 +113,9 @@ def peer_limits(settings: Settings) -> PeerLimits:
     )
 
 
-async def _answered(sdp: str, clock: Clock, servers: list[IceServer], limits: PeerLimits) -> Peer:
+async def _accept_peer(
+    sdp: str, clock: Clock, servers: list[IceServer], limits: PeerLimits
+) -> Peer:
     stun = [server for server in servers if server.username is None]
     try:
         return await Peer.accept(sdp, clock=clock, ice_servers=stun, limits=limits)
@@ -123,41 +125,41 @@ async def _answered(sdp: str, clock: Clock, servers: list[IceServer], limits: Pe
         raise ProblemError(503, str(error), code="unreachable") from error
 
 
-def _call(
+def _create_call(
     context: ServiceContext,
-    live: SessionRecord,
+    record: SessionRecord,
     peer: Peer,
     clock: Clock,
-    wish: Mapping[str, Any],
+    patch: Mapping[str, Any],
     query: Mapping[str, str],
 ) -> Call:
     try:
         return Call(
             context,
-            live,
+            record,
             peer,
             clock,
-            wish=wish,
+            patch=patch,
             model=query.get("model"),
-            own_events=query.get("eyeline") == "1",
+            eyeline_events=query.get("eyeline") == "1",
         )
     except ProtocolError as error:
         raise ProblemError(400, error.message, code=error.code, param=error.param) from error
 
 
-def _dismissed(request: Request, kind: SessionKind, id: str) -> Response:
-    live = service_context(request).sessions.get(id)
-    if live.kind != kind:
+def _end(request: Request, kind: SessionKind, id: str) -> Response:
+    record = service_context(request).sessions.get(id)
+    if record.kind != kind:
         raise ProblemError(404, f"session {id[:80]!r} is no {kind}")
-    live.end_requested.set()
+    record.end_requested.set()
     return Response(status_code=200)
 
 
-async def _offered(request: Request) -> Offered:
-    """Return the offer of a call: the body is SDP, or a form of `sdp` and `session`."""
-    if _type(request) == SDP:
-        return Offered((await _body(request)).decode(errors="replace"), {})
-    if _type(request) != "multipart/form-data":
+async def _call_request(request: Request) -> CallRequest:
+    """Return the body of a request for a call: SDP, or a form of `sdp` and `session`."""
+    if _content_type(request) == SDP:
+        return CallRequest((await _body(request)).decode(errors="replace"), {})
+    if _content_type(request) != "multipart/form-data":
         _check_type(request, SDP)
     _check_size(request)
     async with request.form(max_files=2, max_fields=8) as form:
@@ -165,16 +167,16 @@ async def _offered(request: Request) -> Offered:
     if not sdp:
         raise ProblemError(400, "sdp: expected the offer in this field of the form", param="sdp")
     try:
-        wish = json.loads(session or "{}")
+        patch = json.loads(session or "{}")
     except ValueError as error:
         raise ProblemError(400, "session: expected JSON", param="session") from error
-    if not isinstance(wish, dict):
+    if not isinstance(patch, dict):
         raise ProblemError(400, "session: expected a JSON object", param="session")
-    return Offered(sdp, wish)
+    return CallRequest(sdp, patch)
 
 
 async def _field(form: FormData, name: str) -> str:
-    """Return a field of `form`, which clients send as text or as a file."""
+    """Return a field of `form`; clients send it as text or as a file."""
     value = form.get(name, "")
     if isinstance(value, UploadFile):
         return (await value.read()).decode(errors="replace")
@@ -182,45 +184,45 @@ async def _field(form: FormData, name: str) -> str:
 
 
 async def _body(request: Request) -> bytes:
-    """Return the body, which is small.
+    """Return the body.
 
     Raises:
-        ProblemError: it is not.
+        ProblemError: it is too large.
     """
     _check_size(request)
     body = b""
     async for part in request.stream():
         body += part
-        if len(body) > LONGEST_OFFER:
-            raise _too_long()
+        if len(body) > MAX_OFFER_SIZE:
+            raise _too_large()
     return body
 
 
 def _check_size(request: Request) -> None:
-    told = request.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > LONGEST_OFFER:
-        raise _too_long()
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > MAX_OFFER_SIZE:
+        raise _too_large()
 
 
-def _too_long() -> ProblemError:
-    return ProblemError(413, f"an offer has {LONGEST_OFFER} bytes at most", param="sdp")
+def _too_large() -> ProblemError:
+    return ProblemError(413, f"an offer may have {MAX_OFFER_SIZE} bytes", param="sdp")
 
 
 def _check_type(request: Request, expected: str) -> None:
-    if _type(request) != expected:
+    if _content_type(request) != expected:
         raise ProblemError(
             415,
-            f"expected Content-Type {expected}, got {_type(request)[:80] or 'none'}",
+            f"expected Content-Type {expected}, got {_content_type(request)[:80] or 'none'}",
             headers={"Accept-Post": expected},
         )
 
 
-def _type(request: Request) -> str:
+def _content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _links(servers: list[IceServer]) -> Iterator[str]:
-    """Yield Link header values that tell a publisher its ICE servers, RFC 9725 section 4.6."""
+    """Yield the Link header values for the ICE servers, RFC 9725 section 4.6."""
     for server in servers:
         for url in server.urls:
             link = f'<{url}>; rel="ice-server"'

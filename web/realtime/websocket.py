@@ -18,17 +18,17 @@ from web.auth import bearer_token, subprotocol_key
 from web.context import ServiceContext, service_context
 from web.errors import failure_message
 from web.problems import ProblemError, problem_response
-from web.protocol import protocol as conversation
 from web.protocol.messages import ProtocolError
+from web.protocol.protocol import RealtimeProtocol
 from web.realtime.bridge import SessionBridge
 from web.sessions import SessionRecord, SessionsFullError
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
 
-PROTOCOL = "realtime"
-SEND_TIMEOUT = 30.0  # seconds that a client may leave what it is sent unread
-BETA_GONE = 4000  # close code of the real API for the same reason
+SUBPROTOCOL = "realtime"
+SEND_TIMEOUT = 30.0  # seconds for a client to read what it is sent
+BETA_GONE = 4000  # close code of OpenAI's service for the same reason
 FULL = 1013  # "try again later", IANA registry of WebSocket close codes
 FAILED = 1011
 GOING_AWAY = 1001
@@ -37,77 +37,81 @@ NORMAL = 1000
 
 @router.websocket("/v1/realtime")
 async def realtime(websocket: WebSocket) -> None:
-    """Hold one conversation, or refuse it before anything of it is made."""
+    """Run a session, or refuse it before it is created."""
     context = service_context(websocket)
     try:
-        wish = _admitted(context, websocket)
+        patch = _authenticate(context, websocket)
     except ProblemError as problem:
         await websocket.send_denial_response(problem_response(problem))
         return
     offered = websocket.scope["subprotocols"]
-    await websocket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
+    await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
     if "openai-beta" in websocket.headers:
         await _refuse_beta(websocket)
         return
     try:
-        live = context.sessions.start("websocket")
+        record = context.sessions.start("websocket")
     except SessionsFullError as error:
         await websocket.close(FULL, error.detail)
         return
-    logger.info("session %s began over WebSocket", live.id)
+    logger.info("session %s started over WebSocket", record.id)
     try:
-        await _converse(context, live, websocket, wish)
+        await _run_session(context, record, websocket, patch)
     finally:
-        await context.sessions.end(live)
-        seconds = context.clock.now() - live.started
-        logger.info("session %s ended after %.1f s", live.id, seconds)
+        await context.sessions.end(record)
+        seconds = context.clock.now() - record.started
+        logger.info("session %s ended after %.1f s", record.id, seconds)
 
 
-async def _converse(
-    context: ServiceContext, live: SessionRecord, websocket: WebSocket, wish: Mapping[str, Any]
+async def _run_session(
+    context: ServiceContext,
+    record: SessionRecord,
+    websocket: WebSocket,
+    patch: Mapping[str, Any],
 ) -> None:
     query = websocket.query_params
-    opening = conversation.begin(
-        live.id,
+    protocol = RealtimeProtocol(
+        record.id,
         context.capabilities,
         model=query.get("model"),
-        wish=wish,
+        patch=patch,
         transcription=query.get("intent") == "transcription",
-        own_events=query.get("eyeline") == "1",
+        eyeline_events=query.get("eyeline") == "1",
     )
-    link = SessionBridge(live, opening, context.models.services.vad_worker)
-    clock = LiveClock()
-    limits = replace(context.models.limits, lossless=True)  # a client may send faster than speech
+    bridge = SessionBridge(record, protocol, context.models.services.vad_worker)
+    limits = replace(context.models.limits, lossless=True)  # audio may come faster than speech
 
     async def read() -> None:
-        await _read(context, link, websocket)
+        await _read(context, bridge, websocket)
 
     async def send(output: Output) -> None:
-        await link.emit(output)
+        await bridge.emit(output)
 
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_write(link, websocket), name="write")
-        await link.open()
-        work = link.run(context, clock, read, send, measure=_unknown, limits=limits)
-        failure = await failure_message(work, f"session {live.id}")
+        tasks.create_task(_write(bridge, websocket), name="write")
+        await bridge.open()
+        work = bridge.run(
+            context, LiveClock(), read, send, network_stats=_no_network_stats, limits=limits
+        )
+        failure = await failure_message(work, f"session {record.id}")
         if failure is not None:
-            await link.fail(failure)
-        await link.outgoing.close()
+            await bridge.fail(failure)
+        await bridge.outgoing.close()
     if websocket.application_state is WebSocketState.CONNECTED:
-        ended = GOING_AWAY if context.closing.is_set() else NORMAL
-        await _close(websocket, ended if failure is None else FAILED)
+        code = GOING_AWAY if context.closing.is_set() else NORMAL
+        await _close(websocket, code if failure is None else FAILED)
 
 
-def _admitted(context: ServiceContext, websocket: WebSocket) -> Mapping[str, Any]:
-    """Check where the client comes from and its key; return the session its secret stands for.
+def _authenticate(context: ServiceContext, websocket: WebSocket) -> Mapping[str, Any]:
+    """Check the client's origin and key; return the session of its client secret.
 
     Raises:
-        ProblemError: it may not come in.
+        ProblemError: it is not allowed.
     """
     origin = websocket.headers.get("origin")
-    home = origin is None or urlsplit(origin).netloc == websocket.headers.get("host")
+    same_origin = origin is None or urlsplit(origin).netloc == websocket.headers.get("host")
     allowed = context.settings.origins
-    if not home and "*" not in allowed and origin not in allowed:
+    if not same_origin and "*" not in allowed and origin not in allowed:
         # a page of another site must not reach the service through its visitor's browser
         raise ProblemError(
             403, f"origin {str(origin)[:200]} is not allowed: add it to EYELINE_ORIGINS"
@@ -132,43 +136,45 @@ async def _refuse_beta(websocket: WebSocket) -> None:
     await websocket.close(BETA_GONE, message)
 
 
-async def _read(context: ServiceContext, link: SessionBridge, websocket: WebSocket) -> None:
-    """Feed `link` with the client's messages until it leaves, or is silent for too long."""
-    patience = context.settings.silence_timeout or None
-    longest = context.settings.max_message_size
+async def _read(context: ServiceContext, bridge: SessionBridge, websocket: WebSocket) -> None:
+    """Pass on the client's messages until it leaves, or is silent for too long."""
+    timeout = context.settings.silence_timeout or None
+    max_size = context.settings.max_message_size
     while True:
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(timeout):
                 message = await websocket.receive()
         except TimeoutError:
-            told = f"no message for {patience:.0f} s: the session ends"
-            await link.refuse(ProtocolError(told, code="session_silent"))
+            reason = f"no message for {timeout:.0f} s: the session ends"
+            await bridge.refuse(ProtocolError(reason, code="session_silent"))
             return
         if message["type"] == "websocket.disconnect":
             return
         text = message.get("text")
         if text is None:
-            told = "binary frames are not part of this protocol: send sound as base64 in JSON"
-            await link.refuse(ProtocolError(told, code="invalid_frame"))
-        elif len(text) > longest:
-            told = f"a message may have {longest} characters, this one has {len(text)}: send less"
-            await link.refuse(ProtocolError(told, code="message_too_large"))
+            reason = "binary frames are not part of this protocol: send audio as base64 in JSON"
+            await bridge.refuse(ProtocolError(reason, code="invalid_frame"))
+        elif len(text) > max_size:
+            reason = (
+                f"a message may have {max_size} characters, this one has {len(text)}: send less"
+            )
+            await bridge.refuse(ProtocolError(reason, code="message_too_large"))
         else:
-            await link.receive(text)
+            await bridge.receive_message(text)
 
 
-async def _write(link: SessionBridge, websocket: WebSocket) -> None:
-    """Send what is said; when the client is gone or reads nothing, let the session end."""
-    reachable = True
-    async for event in link.outgoing:
-        if not reachable:
+async def _write(bridge: SessionBridge, websocket: WebSocket) -> None:
+    """Send events; end the session when the client is gone or does not read."""
+    connected = True
+    async for event in bridge.outgoing:
+        if not connected:
             continue
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await websocket.send_text(json.dumps(event))
         except (TimeoutError, WebSocketDisconnect, RuntimeError):  # RuntimeError: closed already
-            reachable = False
-            link.live.end_requested.set()
+            connected = False
+            bridge.record.end_requested.set()
 
 
 async def _close(websocket: WebSocket, code: int) -> None:
@@ -176,9 +182,9 @@ async def _close(websocket: WebSocket, code: int) -> None:
         async with asyncio.timeout(SEND_TIMEOUT):
             await websocket.close(code)
     except (TimeoutError, WebSocketDisconnect, RuntimeError):
-        logger.debug("a client was gone before it was told so")
+        logger.debug("the client left before the connection was closed")
 
 
-async def _unknown() -> NetworkState | None:
-    """Return nothing: a WebSocket does not tell how its network does."""
+async def _no_network_stats() -> NetworkState | None:
+    """Return None: the state of the network is unknown over a WebSocket."""
     return None

@@ -14,15 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from media.errors import UnreadableMediaError
 from media.images import read_image
 from web.problems import ProblemError
-from web.protocol.items import (
-    MAX_PICTURES,
-    Item,
-    ItemList,
-    insert,
-    last_user_message,
-    question_pictures,
-    question_text,
-)
+from web.protocol.items import MAX_PICTURES, Item, ItemList, question_text
 from web.protocol.messages import ProtocolError, image_file, invalid_field_error
 from web.protocol.responses import PICTURE_QUESTION
 
@@ -107,10 +99,10 @@ def parse_chat_request(body: bytes) -> ChatQuestion:
         _check_options(request)
         items = _items(request)
         session = _session(request)
-        item = last_user_message(items)
+        item = items.last_user_message()
         if item is None:
             raise _invalid("messages", "expected at least one message of role user: the question")
-        images = question_pictures(items, item, live=session is not None)
+        images = items.pictures_of(item, live=session is not None)
         _check_images(images)
     except ValidationError as error:
         raise _validation_problem(error) from error
@@ -164,7 +156,7 @@ def _items(request: ChatCompletionRequest) -> ItemList:
                 place, f"a message may have at most {MAX_PICTURES} images, this one has {images}"
             )
         item: Item = {"id": place, "type": "message", "role": message.role, "content": parts}
-        insert(items, item, None)
+        items.insert(item, None)
     return items
 
 

@@ -51,7 +51,7 @@ REPORT = GenerationStatus(
 
 
 def talk(**options: Any) -> Talk:
-    return Talk(**{"local": LOCAL, "own_events": True, **options})
+    return Talk(**{"local": LOCAL, "eyeline_events": True, **options})
 
 
 def steering(talk: Talk) -> list[object]:
@@ -69,7 +69,7 @@ def test_a_session_says_what_draws_and_what_it_knows() -> None:
 
 def test_a_prompt_goes_to_the_session_and_is_shown_in_effect() -> None:
     client = talk()
-    assert client.say("eyeline.prompt.set", text=" a duck on grass ") == [
+    assert client.send("eyeline.prompt.set", text=" a duck on grass ") == [
         "eyeline.generation.updated"
     ]
     assert steering(client) == [PromptChange((("a duck on grass", 1.0),), 0.0)]
@@ -77,7 +77,7 @@ def test_a_prompt_goes_to_the_session_and_is_shown_in_effect() -> None:
     assert shown["prompt"] == [{"text": "a duck on grass", "weight": 1.0}]
     assert shown["enabled"] is False
     blend = [{"text": "a duck", "weight": 3}, {"text": "a car"}]
-    client.say("eyeline.prompt.set", blend=blend)
+    client.send("eyeline.prompt.set", blend=blend)
     assert steering(client)[-1] == PromptChange((("a duck", 3.0), ("a car", 1.0)), 0.0)
 
 
@@ -106,12 +106,12 @@ def test_a_prompt_that_cannot_be_drawn_is_refused_by_name(
     fields: dict[str, Any], param: str | None, told: str
 ) -> None:
     client = talk()
-    assert client.say("eyeline.prompt.set", event_id="mine", **fields) == ["error"]
+    assert client.send("eyeline.prompt.set", event_id="mine", **fields) == ["error"]
     assert (client.error["param"], client.error["event_id"]) == (param, "mine")
     assert told in client.error["message"]
     assert len(client.error["message"]) < 200
     assert not steering(client)
-    assert client.say("eyeline.prompt.set", text="a duck") == ["eyeline.generation.updated"]
+    assert client.send("eyeline.prompt.set", text="a duck") == ["eyeline.generation.updated"]
 
 
 def point(x: object = 0.5, y: object = 0.5, **more: object) -> dict[str, object]:
@@ -143,41 +143,41 @@ def test_a_track_that_cannot_be_followed_is_refused_by_name(
     fields: dict[str, Any], param: str, told: str
 ) -> None:
     client = talk()
-    assert client.say("eyeline.track.append", **fields) == ["error"]
+    assert client.send("eyeline.track.append", **fields) == ["error"]
     assert client.error["param"] == param
     assert told in client.error["message"]
     assert not steering(client)
-    assert client.say("eyeline.track.append", points=[point()]) == []
+    assert client.send("eyeline.track.append", points=[point()]) == []
 
 
 def test_a_track_comes_by_hand_or_with_times_that_grow_from_message_to_message() -> None:
     client = talk()
-    client.say("eyeline.track.append", points=[point(0.1, 0.2), point(0.3, 0.4)], thing=1)
+    client.send("eyeline.track.append", points=[point(0.1, 0.2), point(0.3, 0.4)], thing=1)
     assert steering(client)[-1] == TrackPoints(1, ((0.1, 0.2), (0.3, 0.4)), None, 0.0)
-    client.say("eyeline.track.append", points=[point(t=0), point(t=1.5)])
-    assert client.say("eyeline.track.append", points=[point(t=1.5)]) == ["error"]
+    client.send("eyeline.track.append", points=[point(t=0), point(t=1.5)])
+    assert client.send("eyeline.track.append", points=[point(t=1.5)]) == ["error"]
     assert client.error["param"] == "points[0].t"
-    client.say("eyeline.track.append", points=[point(t=2)])
+    client.send("eyeline.track.append", points=[point(t=2)])
     assert steering(client)[-1] == TrackPoints(0, ((0.5, 0.5),), (2.0,), 0.0)
     for fresh in ("eyeline.track.clear", "eyeline.generation.update"):
-        client.say(fresh, **({"reset": True} if "update" in fresh else {"thing": 0}))
-        assert client.say("eyeline.track.append", points=[point(t=0)]) == []
-    client.say("eyeline.track.append", points=[point()])  # a hand ends the path
-    assert client.say("eyeline.track.append", points=[point(t=0)]) == []
+        client.send(fresh, **({"reset": True} if "update" in fresh else {"thing": 0}))
+        assert client.send("eyeline.track.append", points=[point(t=0)]) == []
+    client.send("eyeline.track.append", points=[point()])  # a hand ends the path
+    assert client.send("eyeline.track.append", points=[point(t=0)]) == []
 
 
 def test_where_no_model_follows_tracks_they_are_refused() -> None:
     client = talk(local=replace(LOCAL, generation=replace(DRAWS, tracks=False)))
     assert client.events[0]["session"]["eyeline"]["generation"]["tracks"] is False
-    assert client.say("eyeline.track.append", points=[point()]) == ["error"]
-    assert "only words" in client.error["message"]
+    assert client.send("eyeline.track.append", points=[point()]) == ["error"]
+    assert "not tracks" in client.error["message"]
 
 
 def test_an_update_changes_what_it_names_and_shows_all_that_is_in_effect() -> None:
     client = talk()
-    client.say("eyeline.generation.update", enabled=True, seed=7, source="camera", strength=0.4)
-    client.say("eyeline.generation.update", steps=3, sampler="rolling-forcing", paused=True)
-    client.say("eyeline.generation.update", step=True)
+    client.send("eyeline.generation.update", enabled=True, seed=7, source="camera", strength=0.4)
+    client.send("eyeline.generation.update", steps=3, sampler="rolling-forcing", paused=True)
+    client.send("eyeline.generation.update", step=True)
     assert steering(client)[-1] == GenerationConfig(
         time=0.0,
         enabled=True,
@@ -189,7 +189,7 @@ def test_an_update_changes_what_it_names_and_shows_all_that_is_in_effect() -> No
         paused=True,
         once=True,
     )
-    client.say("eyeline.generation.update", steps=None, source="none", reset=True)
+    client.send("eyeline.generation.update", steps=None, source="none", reset=True)
     last = steering(client)[-1]
     assert isinstance(last, GenerationConfig)
     assert (last.steps, last.camera, last.again, last.once) == (None, False, True, False)
@@ -227,7 +227,7 @@ def test_an_update_that_cannot_be_made_is_refused_by_name_and_changes_nothing(
     fields: dict[str, Any], param: str, told: str
 ) -> None:
     client = talk()
-    assert client.say("eyeline.generation.update", **fields) == ["error"]
+    assert client.send("eyeline.generation.update", **fields) == ["error"]
     assert client.error["param"] == param
     assert told in client.error["message"]
     assert not steering(client)
@@ -235,11 +235,11 @@ def test_an_update_that_cannot_be_made_is_refused_by_name_and_changes_nothing(
 
 def test_pictures_as_events_are_for_clients_without_a_track() -> None:
     call = talk(on_track=True)
-    assert call.say("eyeline.generation.update", pictures=True) == ["error"]
+    assert call.send("eyeline.generation.update", pictures=True) == ["error"]
     assert "video track" in call.error["message"]
-    assert call.say("eyeline.generation.update", pictures=False) == ["eyeline.generation.updated"]
+    assert call.send("eyeline.generation.update", pictures=False) == ["eyeline.generation.updated"]
     client = Talk(local=LOCAL)  # wants no own events, but asks for these
-    assert client.say("eyeline.generation.update", pictures=True) == []
+    assert client.send("eyeline.generation.update", pictures=True) == []
     assert client.emit(GeneratedImage(3, 1.25, b"jpeg"), REPORT) == ["eyeline.video.delta"]
     event = client.last("eyeline.video.delta")
     assert (event["number"], event["time"]) == (3, 1.25)
@@ -280,7 +280,7 @@ def test_where_nothing_draws_the_error_says_what_is_missing(
     type: str, fields: dict[str, Any]
 ) -> None:
     client = talk(local=NOTHING)
-    assert client.say(type, **fields) == ["error"]
+    assert client.send(type, **fields) == ["error"]
     assert client.error["code"] == "generation_unavailable"
     assert "no drawing.safetensors" in client.error["message"]
     assert not steering(client)
@@ -302,6 +302,6 @@ TYPES = ["eyeline.prompt.set", "eyeline.track.append", "eyeline.track.clear"]
 @settings(max_examples=50)
 def test_whatever_comes_the_session_lives_on(type: str, fields: dict[str, Any]) -> None:
     client = talk()
-    client.send(json.dumps({**fields, "type": type}))
+    client.send_text(json.dumps({**fields, "type": type}))
     assert client.new in ([], ["error"], ["eyeline.generation.updated"])
-    assert client.say("eyeline.prompt.set", text="a duck") == ["eyeline.generation.updated"]
+    assert client.send("eyeline.prompt.set", text="a duck") == ["eyeline.generation.updated"]

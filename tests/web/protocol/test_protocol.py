@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -29,9 +28,9 @@ from media.events import (
 )
 from media.frames import AudioChunk
 from tests.web.openai_sdk import check
-from web.protocol import protocol as conversation
+from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import Capabilities
-from web.protocol.state import Dialogue, Event
+from web.protocol.state import ConversationState, Event
 
 LOCAL = Capabilities(model="eyeline", recognizers=("tiny.en", "base"), voices=("heart",))
 PIXEL = (
@@ -49,49 +48,52 @@ class Talk:
         self.events: list[Event] = []
         self.inputs: list[Input] = []
         local = options.pop("local", LOCAL)
-        self.state = self._keep(conversation.begin("sess_test", local, **options))
+        self.protocol = RealtimeProtocol("sess_test", local, **options)
+        self.take()
 
-    def _keep(self, step: tuple[Dialogue, Sequence[Input], Sequence[Event]]) -> Dialogue:
-        state, inputs, events = step
-        self.inputs += inputs
+    @property
+    def state(self) -> ConversationState:
+        return self.protocol.state
+
+    def take(self) -> list[str]:
+        """Take what the protocol has to send; return the types of the events."""
+        events = self.protocol.events_to_send()
+        self.inputs += self.protocol.inputs_to_send()
         self.events += events
         self.new = [event["type"] for event in events]
         check(self.events)
-        return state
-
-    def say(self, type: str, **fields: Any) -> list[str]:
-        self.state = self._keep(
-            conversation.receive(self.state, json.dumps({"type": type, **fields}))
-        )
         return self.new
 
-    def send(self, text: str) -> list[str]:
-        self.state = self._keep(conversation.receive(self.state, text))
-        return self.new
+    def send(self, type: str, **fields: Any) -> list[str]:
+        return self.send_text(json.dumps({"type": type, **fields}))
+
+    def send_text(self, text: str) -> list[str]:
+        self.protocol.receive_message(text)
+        return self.take()
 
     def emit(self, *outputs: Output) -> list[str]:
-        new = []
+        types = []
         for output in outputs:
-            self.state = self._keep(conversation.emit(self.state, output))
-            new += self.new
-        return new
+            self.protocol.emit(output)
+            types += self.take()
+        return types
 
     def update(self, **session: Any) -> dict[str, Any]:
-        self.say("session.update", session={"type": "realtime", **session})
+        self.send("session.update", session={"type": "realtime", **session})
         return self.last("session.updated")["session"]  # type: ignore[no-any-return]  # JSON
 
     def append(self, seconds: float, rate: int = 24_000) -> list[str]:
         sound = np.zeros(round(seconds * rate), np.float32)
         audio = base64.b64encode(encode_pcm(sound, "pcm16")).decode()
-        return self.say("input_audio_buffer.append", audio=audio)
+        return self.send("input_audio_buffer.append", audio=audio)
 
     def ask(self, text: str, **response: Any) -> Question:
         content = [{"type": "input_text", "text": text}]
-        self.say(
+        self.send(
             "conversation.item.create",
             item={"type": "message", "role": "user", "content": content},
         )
-        self.say("response.create", response=response)
+        self.send("response.create", response=response)
         return self.question
 
     @property
@@ -137,7 +139,7 @@ def test_a_transcription_session_has_no_conversation_and_gives_no_responses() ->
     assert talk.new == ["session.created"]
     assert talk.events[0]["session"]["type"] == "transcription"
     assert talk.events[0]["session"]["audio"]["input"]["transcription"]["model"] == "tiny.en"
-    assert talk.say("response.create") == ["error"]
+    assert talk.send("response.create") == ["error"]
     listening = talk.inputs[0]
     assert isinstance(listening, ListeningConfig)
     assert not listening.respond
@@ -223,7 +225,7 @@ def test_a_commit_is_announced_at_once_and_its_transcript_follows() -> None:
     talk = Talk()
     talk.update(**MANUAL)
     talk.append(0.5)
-    assert talk.say("input_audio_buffer.commit") == [
+    assert talk.send("input_audio_buffer.commit") == [
         "input_audio_buffer.committed",
         "conversation.item.added",
         "conversation.item.done",
@@ -235,7 +237,7 @@ def test_a_commit_is_announced_at_once_and_its_transcript_follows() -> None:
     talk.emit(caption(1, "yes", final=True))
     done = talk.last("conversation.item.input_audio_transcription.completed")
     assert (done["item_id"], done["transcript"]) == (item, "yes")
-    talk.say("conversation.item.retrieve", item_id=item)
+    talk.send("conversation.item.retrieve", item_id=item)
     assert talk.last("conversation.item.retrieved")["item"]["content"] == [
         {"type": "input_audio", "transcript": "yes"}
     ]
@@ -246,7 +248,7 @@ def test_two_commits_in_a_row_keep_their_transcripts_apart() -> None:
     talk.update(**MANUAL)
     for _ in range(2):
         talk.append(0.5)
-        talk.say("input_audio_buffer.commit")
+        talk.send("input_audio_buffer.commit")
     items = [event["item_id"] for event in talk.all("input_audio_buffer.committed")]
     assert talk.last("input_audio_buffer.committed")["previous_item_id"] == items[0]
     for turn in (1, 2):
@@ -267,7 +269,7 @@ def test_a_turn_that_starts_before_its_commit_streams_its_words_under_the_same_i
     talk.emit(TurnStarted(1, 0.0), caption(1, "yes", "indeed", stable=1))
     delta = talk.last("conversation.item.input_audio_transcription.delta")
     talk.append(0.5)
-    talk.say("input_audio_buffer.commit")
+    talk.send("input_audio_buffer.commit")
     assert talk.last("input_audio_buffer.committed")["item_id"] == delta["item_id"]
     assert talk.emit(TurnEnded(1, 0.0, 1.0, False)) == []
     assert len(talk.all("conversation.item.added")) == 1
@@ -275,11 +277,11 @@ def test_a_turn_that_starts_before_its_commit_streams_its_words_under_the_same_i
 
 def test_an_empty_buffer_cannot_be_committed() -> None:
     talk = Talk()
-    assert talk.say("input_audio_buffer.commit", event_id="mine") == ["error"]
+    assert talk.send("input_audio_buffer.commit", event_id="mine") == ["error"]
     assert talk.error["code"] == "input_audio_buffer_commit_empty"
     assert talk.error["event_id"] == "mine"
     talk.append(0.05)
-    talk.say("input_audio_buffer.commit")
+    talk.send("input_audio_buffer.commit")
     assert "got 50 ms" in talk.error["message"]
     assert not any(isinstance(each, Commit) for each in talk.inputs)
 
@@ -288,13 +290,13 @@ def test_cleared_sound_leaves_no_item_whichever_comes_first() -> None:
     talk = Talk()
     talk.update(**MANUAL)
     talk.append(0.5)
-    assert talk.say("input_audio_buffer.clear") == ["input_audio_buffer.cleared"]
+    assert talk.send("input_audio_buffer.clear") == ["input_audio_buffer.cleared"]
     assert isinstance(talk.inputs[-1], Clear)
     assert talk.emit(TurnStarted(1, 0.0), caption(1, "no", stable=1)) == []
     talk.append(0.5)
     talk.emit(TurnStarted(2, 0.5), caption(2, "yes", stable=1))
     assert talk.last("conversation.item.input_audio_transcription.delta")["delta"] == "yes"
-    talk.say("input_audio_buffer.clear")
+    talk.send("input_audio_buffer.clear")
     assert talk.emit(caption(2, "yes", "but", stable=2)) == []
 
 
@@ -358,9 +360,8 @@ def test_on_a_track_speech_is_announced_and_not_sent() -> None:
     assert talk.new == ["output_audio_buffer.started"]
     talk.emit(Answer(question.id, "", 0, "completed"), Speech(question.id, None, "completed"))
     assert not talk.all("response.output_audio.delta")
-    _, _, events = conversation.played(talk.state)
-    check(events)
-    assert [event["type"] for event in events] == ["output_audio_buffer.stopped"]
+    talk.protocol.playback_finished()
+    assert talk.take() == ["output_audio_buffer.stopped"]
 
 
 def test_speech_over_an_answer_cancels_it_and_hushes_the_track() -> None:
@@ -391,16 +392,16 @@ def test_a_client_may_want_no_interruption() -> None:
 def test_one_response_at_a_time_and_cancel_makes_room() -> None:
     talk = Talk()
     first = talk.ask("one")
-    assert talk.say("response.create", event_id="second") == ["error"]
+    assert talk.send("response.create", event_id="second") == ["error"]
     assert talk.error["code"] == "conversation_already_has_active_response"
     assert talk.error["event_id"] == "second"
-    assert talk.say("response.cancel", response_id="resp_other") == ["error"]
-    assert talk.say("response.cancel") == ["response.done"]
+    assert talk.send("response.cancel", response_id="resp_other") == ["error"]
+    assert talk.send("response.cancel") == ["response.done"]
     assert talk.last("response.done")["response"]["status"] == "cancelled"
     assert talk.inputs[-1] == Cancel(first.id)
-    assert talk.say("response.cancel") == ["error"]
+    assert talk.send("response.cancel") == ["error"]
     assert talk.error["code"] == "response_cancel_not_active"
-    assert talk.say("response.create") == ["response.created"]
+    assert talk.send("response.create") == ["response.created"]
     assert talk.emit(Answer(first.id, "stale", 0, "cancelled")) == []
 
 
@@ -408,8 +409,8 @@ def test_a_response_to_committed_sound_waits_for_its_words() -> None:
     talk = Talk()
     talk.update(**MANUAL)
     talk.append(0.5)
-    talk.say("input_audio_buffer.commit")
-    assert talk.say("response.create") == ["response.created"]
+    talk.send("input_audio_buffer.commit")
+    assert talk.send("response.create") == ["response.created"]
     assert not any(isinstance(each, Question) for each in talk.inputs)
     talk.emit(TurnStarted(1, 0.0), TurnEnded(1, 0.0, 0.5, False), caption(1, "why", final=True))
     assert talk.question.text == "why"
@@ -429,7 +430,7 @@ def test_a_response_out_of_band_leaves_no_item() -> None:
             }
         ],
     }
-    talk.say("response.create", response=wish)
+    talk.send("response.create", response=wish)
     assert talk.question.text == "aside"
     talk.emit(Answer(talk.question.id, "ok", 0, "completed"))
     assert not talk.all("conversation.item.added")
@@ -462,7 +463,7 @@ def test_an_update_changes_only_what_it_names() -> None:
 
 
 def test_names_that_are_not_here_are_met_by_those_that_are() -> None:
-    talk = Talk(own_events=True)
+    talk = Talk(eyeline_events=True)
     session = talk.update(
         model="gpt-realtime-2.1",
         tools=[{"type": "function", "name": "f", "parameters": {}}],
@@ -516,11 +517,11 @@ def test_a_wrong_setting_is_refused_by_name_and_changes_nothing(
     session: dict[str, Any], param: str
 ) -> None:
     talk = Talk()
-    before = talk.state.terms
-    assert talk.say("session.update", session=session, event_id="mine") == ["error"]
+    before = talk.state.config
+    assert talk.send("session.update", session=session, event_id="mine") == ["error"]
     assert talk.error["param"] == param
     assert talk.error["event_id"] == "mine"
-    assert talk.state.terms == before
+    assert talk.state.config == before
 
 
 @pytest.mark.parametrize(
@@ -543,7 +544,7 @@ def test_a_message_that_cannot_be_obeyed_gives_an_error_and_nothing_else(
 ) -> None:
     talk = Talk()
     before = len(talk.inputs)
-    assert talk.send(text) == ["error"]
+    assert talk.send_text(text) == ["error"]
     assert told in talk.error["message"]
     assert len(talk.inputs) == before
     assert talk.append(0.2) == []
@@ -552,16 +553,16 @@ def test_a_message_that_cannot_be_obeyed_gives_an_error_and_nothing_else(
 def test_items_are_placed_retrieved_and_deleted() -> None:
     talk = Talk()
     message = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a"}]}
-    talk.say("conversation.item.create", item={**message, "id": "one"})
-    talk.say("conversation.item.create", item={**message, "id": "two"}, previous_item_id="root")
+    talk.send("conversation.item.create", item={**message, "id": "one"})
+    talk.send("conversation.item.create", item={**message, "id": "two"}, previous_item_id="root")
     assert talk.last("conversation.item.added")["previous_item_id"] is None
-    talk.say("conversation.item.create", item={**message, "id": "three"}, previous_item_id="two")
+    talk.send("conversation.item.create", item={**message, "id": "three"}, previous_item_id="two")
     assert talk.last("conversation.item.added")["previous_item_id"] == "two"
-    assert talk.say("conversation.item.create", item={**message, "id": "one"}) == ["error"]
-    assert talk.say("conversation.item.create", item=message, previous_item_id="x") == ["error"]
-    talk.say("conversation.item.delete", item_id="one")
-    assert talk.say("conversation.item.retrieve", item_id="one") == ["error"]
-    assert talk.say("conversation.item.retrieve", item_id="two") == ["conversation.item.retrieved"]
+    assert talk.send("conversation.item.create", item={**message, "id": "one"}) == ["error"]
+    assert talk.send("conversation.item.create", item=message, previous_item_id="x") == ["error"]
+    talk.send("conversation.item.delete", item_id="one")
+    assert talk.send("conversation.item.retrieve", item_id="one") == ["error"]
+    assert talk.send("conversation.item.retrieve", item_id="two") == ["conversation.item.retrieved"]
 
 
 def test_a_picture_is_kept_and_the_question_is_about_it() -> None:
@@ -571,15 +572,15 @@ def test_a_picture_is_kept_and_the_question_is_about_it() -> None:
         {"type": "input_text", "text": "What is it?"},
     ]
     item = {"type": "message", "role": "user", "content": content, "id": "shown"}
-    talk.say("conversation.item.create", item=item)
-    talk.say("conversation.item.retrieve", item_id="shown")
+    talk.send("conversation.item.create", item=item)
+    talk.send("conversation.item.retrieve", item_id="shown")
     kept = talk.last("conversation.item.retrieved")["item"]["content"][0]
     assert kept["image_url"] == PIXEL
-    talk.say("response.create")
+    talk.send("response.create")
     assert talk.question.text == "What is it?"
     assert talk.question.pictures == (base64.b64decode(PIXEL.partition(",")[2]),)
     content[0]["image_url"] = "https://example.org/a.png"
-    assert talk.say("conversation.item.create", item={**item, "id": "far"}) == ["error"]
+    assert talk.send("conversation.item.create", item={**item, "id": "far"}) == ["error"]
     assert "data URL" in talk.error["message"]
 
 
@@ -590,10 +591,10 @@ def test_truncation_forgets_words_that_were_not_heard() -> None:
     talk.emit(Answer(question.id, "", 0, "completed"), Speech(question.id, None, "completed"))
     item = talk.last("response.done")["response"]["output"][0]["id"]
     place = {"item_id": item, "content_index": 0}
-    assert talk.say("conversation.item.truncate", **place, audio_end_ms=1500) == ["error"]
-    types = talk.say("conversation.item.truncate", **place, audio_end_ms=400)
+    assert talk.send("conversation.item.truncate", **place, audio_end_ms=1500) == ["error"]
+    types = talk.send("conversation.item.truncate", **place, audio_end_ms=400)
     assert types == ["conversation.item.truncated"]
-    talk.say("conversation.item.retrieve", item_id=item)
+    talk.send("conversation.item.retrieve", item_id=item)
     kept = talk.last("conversation.item.retrieved")["item"]["content"]
     assert kept == [{"type": "output_audio", "transcript": None}]
 
@@ -607,7 +608,7 @@ def test_own_events_come_only_to_those_who_want_them() -> None:
     event = talk.last("eyeline.caption")
     assert (event["turn"], event["text"], event["stable"], event["final"]) == (1, "a b", 1, False)
     assert event["words"][0] == {"text": " a", "start": 1.0, "end": 1.5}
-    assert talk.say("session.update", session={"eyeline": {"events": "yes"}}) == ["error"]
+    assert talk.send("session.update", session={"eyeline": {"events": "yes"}}) == ["error"]
 
 
 def test_many_items_push_out_the_oldest_and_say_so() -> None:
@@ -615,8 +616,8 @@ def test_many_items_push_out_the_oldest_and_say_so() -> None:
     content = [{"type": "input_text", "text": "A" * 12_000_000}]
     for n in range(3):
         item = {"type": "message", "role": "user", "content": content, "id": f"item{n}"}
-        talk.state, _, _ = conversation.receive(
-            talk.state, json.dumps({"type": "conversation.item.create", "item": item})
+        talk.protocol.receive_message(
+            json.dumps({"type": "conversation.item.create", "item": item})
         )
     assert talk.state.items.order == ["item1", "item2"]
 
@@ -626,9 +627,8 @@ def test_a_failed_session_says_what_never_comes() -> None:
     talk.update(**HEARD)
     talk.emit(*TURN)
     talk.ask("hello")
-    _, _, events = conversation.fail(talk.state, "the recogniser stopped")
-    check(events)
-    assert [event["type"] for event in events] == [
+    talk.protocol.fail("the recognizer stopped")
+    assert talk.take() == [
         "conversation.item.input_audio_transcription.failed",
         "response.done",
         "error",
@@ -638,12 +638,12 @@ def test_a_failed_session_says_what_never_comes() -> None:
 @given(st.lists(st.binary(max_size=400), max_size=8))
 def test_sound_may_be_cut_anywhere(parts: list[bytes]) -> None:
     whole, cut = Talk(), Talk()
-    whole.say("input_audio_buffer.append", audio=base64.b64encode(b"".join(parts)).decode())
+    whole.send("input_audio_buffer.append", audio=base64.b64encode(b"".join(parts)).decode())
     for part in parts:
-        cut.say("input_audio_buffer.append", audio=base64.b64encode(part).decode())
+        cut.send("input_audio_buffer.append", audio=base64.b64encode(part).decode())
     heard = []
     for talk in (whole, cut):
-        talk.say("input_audio_buffer.clear")  # ends the sound, so that nothing is held back
+        talk.send("input_audio_buffer.clear")  # ends the sound, so that nothing is held back
         chunks = [each for each in talk.inputs if isinstance(each, AudioChunk)]
         for before, after in pairwise(chunks):
             assert after.start == before.end
@@ -667,11 +667,11 @@ def test_no_order_of_events_breaks_the_state_machine(acts: list[str]) -> None:
             case "append":
                 talk.append(0.2)
             case "commit" | "clear":
-                talk.say(f"input_audio_buffer.{act}")
+                talk.send(f"input_audio_buffer.{act}")
             case "ask":
                 talk.ask("x") if talk.state.response is None else None
             case "create" | "cancel":
-                talk.say(f"response.{act}")
+                talk.send(f"response.{act}")
             case "start":
                 turn += 1
                 talk.emit(TurnStarted(turn, float(turn)))

@@ -21,27 +21,29 @@ SOURCES = ROOT / "web"
 
 
 def test_every_client_event_has_an_example_that_is_taken() -> None:
-    asked = [example for example in EXAMPLES if "event_id" not in example]
-    for example in asked:
+    client_events = [example for example in EXAMPLES if "event_id" not in example]
+    for example in client_events:
         parse(json.dumps(example))
-    assert sorted({example["type"] for example in asked}) == list(TYPES)
+    assert sorted({example["type"] for example in client_events}) == list(TYPES)
 
 
 def test_every_server_event_has_an_example_that_the_sdk_takes() -> None:
-    told = [example for example in EXAMPLES if "event_id" in example]
-    check(told)
+    server_events = [example for example in EXAMPLES if "event_id" in example]
+    check(server_events)
     text = "".join(path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py"))
     named = set(re.findall(r'"((?:[a-z_]+\.)+[a-z_]+)"', text))
     spoken = {name for name in named if name in MODELS or name.startswith("eyeline.")}
     spoken -= set(TYPES)
-    spoken -= {key for one in told for key in one.get("response", {}).get("metadata") or {}}
-    assert spoken - {example["type"] for example in told} == set()
+    spoken -= {
+        key for one in server_events for key in one.get("response", {}).get("metadata") or {}
+    }
+    assert spoken - {example["type"] for example in server_events} == set()
 
 
 def test_every_route_is_in_the_document() -> None:
-    rest = (chat, credentials, service_info, sessions, speech, transcriptions)
-    for part in (realtime, calls, *rest):
-        for route in part.router.routes:
+    rest = (service_info, credentials, sessions, chat, transcriptions, speech)
+    for endpoints in (realtime, calls, *rest):
+        for route in endpoints.router.routes:
             assert isinstance(route, APIRoute | APIWebSocketRoute)
             path = route.path.replace("/hangup", "").replace(".{format}", ".vtt")
             assert path in DOCUMENT, path

@@ -26,7 +26,6 @@ from media.events import (
 from media.frames import VideoFrame
 from models.assistant.interface import Moment
 from tests.web.protocol.test_protocol import MANUAL, PIXEL, TURN, Talk, caption, chunk
-from web.protocol import protocol as conversation
 
 CUP = Moment(7, 42.4999, "black cup, left; one person")
 REQUEST = "Tell me when someone comes in"
@@ -49,22 +48,21 @@ def said(talk: Talk) -> list[Announce]:
 
 def test_a_picture_is_seen_at_its_own_time_or_when_it_comes() -> None:
     talk = Talk()
-    assert talk.say("eyeline.video.append", image=picture(), time=2.5) == []
-    assert talk.say("eyeline.video.append", image=f"data:image/png;base64,{picture()}") == []
-    state, inputs, _ = conversation.receive(
-        talk.state, json.dumps({"type": "eyeline.video.append", "image": picture()}), now=4.0
-    )
-    (late,) = inputs
-    assert isinstance(late, VideoFrame)
+    assert talk.send("eyeline.video.append", image=picture(), time=2.5) == []
+    assert talk.send("eyeline.video.append", image=f"data:image/png;base64,{picture()}") == []
     assert [frame.time for frame in frames(talk)] == [2.5, 2.5]
+    message = json.dumps({"type": "eyeline.video.append", "image": picture()})
+    talk.protocol.receive_message(message, now=4.0)
+    (late,) = talk.protocol.inputs_to_send()
+    assert isinstance(late, VideoFrame)
     assert late.time == 4.0
     assert late.pixels.shape == (30, 40, 3)
-    assert state.seen == 4.0
+    assert talk.state.video_time == 4.0
 
 
 def test_a_picture_of_4k_is_scaled_down() -> None:
     talk = Talk()
-    talk.say("eyeline.video.append", image=picture(size=(3840, 2160), kind="JPEG"), time=0)
+    talk.send("eyeline.video.append", image=picture(size=(3840, 2160), kind="JPEG"), time=0)
     (frame,) = frames(talk)
     assert max(frame.pixels.shape) <= 1280
 
@@ -89,12 +87,12 @@ def test_a_picture_that_cannot_be_seen_is_refused_by_name_and_the_next_is_seen(
     fields: dict[str, Any], param: str, told: str
 ) -> None:
     talk = Talk()
-    talk.say("eyeline.video.append", image=PIXEL, time=2.0)
-    assert talk.say("eyeline.video.append", event_id="mine", **fields) == ["error"]
+    talk.send("eyeline.video.append", image=PIXEL, time=2.0)
+    assert talk.send("eyeline.video.append", event_id="mine", **fields) == ["error"]
     assert talk.error["param"] == param
     assert talk.error["event_id"] == "mine"
     assert told in talk.error["message"]
-    assert talk.say("eyeline.video.append", image=PIXEL, time=2.0) == []
+    assert talk.send("eyeline.video.append", image=PIXEL, time=2.0) == []
     assert [frame.time for frame in frames(talk)] == [2.0, 2.0]
 
 
@@ -106,7 +104,7 @@ def test_what_is_seen_is_told_only_to_those_who_want_it() -> None:
         Degraded("the store is full"),
     )
     assert Talk().emit(*outputs) == []
-    assert Talk(own_events=True).emit(*outputs) == [
+    assert Talk(eyeline_events=True).emit(*outputs) == [
         "eyeline.memory.moment",
         "eyeline.relevance",
         "eyeline.requests",
@@ -115,7 +113,7 @@ def test_what_is_seen_is_told_only_to_those_who_want_it() -> None:
 
 
 def test_a_moment_comes_with_its_picture_or_without() -> None:
-    talk = Talk(own_events=True)
+    talk = Talk(eyeline_events=True)
     talk.emit(Remembered(CUP, b"jpeg"), Remembered(CUP, None))
     pictured, bare = talk.all("eyeline.memory.moment")
     assert (pictured["number"], pictured["time"], pictured["text"]) == (7, 42.5, CUP.text)
@@ -124,7 +122,7 @@ def test_a_moment_comes_with_its_picture_or_without() -> None:
 
 
 def test_a_map_of_what_matters_comes_in_rows_and_names_what_is_looked_for() -> None:
-    talk = Talk(own_events=True)
+    talk = Talk(eyeline_events=True)
     talk.emit(Relevance(43.0, np.array([[0, 0.12345], [1, 0.5]], np.float32), "cup"))
     event = talk.last("eyeline.relevance")
     assert event["values"] == [[0.0, 0.123], [1.0, 0.5]]
@@ -132,7 +130,7 @@ def test_a_map_of_what_matters_comes_in_rows_and_names_what_is_looked_for() -> N
 
 
 def test_evidence_names_the_response_that_it_belongs_to() -> None:
-    talk = Talk(own_events=True)
+    talk = Talk(eyeline_events=True)
     question = talk.ask("Where is my cup?", output_modalities=["text"])
     talk.emit(Evidence(question.id, (CUP,)), Answer(question.id, "On the left.", 0, "completed"))
     event = talk.last("eyeline.answer.evidence")
@@ -143,14 +141,14 @@ def test_evidence_names_the_response_that_it_belongs_to() -> None:
 
 
 def test_evidence_of_an_answer_that_was_cancelled_is_not_told() -> None:
-    talk = Talk(own_events=True)
+    talk = Talk(eyeline_events=True)
     question = talk.ask("Where is my cup?")
-    talk.say("response.cancel")
+    talk.send("response.cancel")
     assert talk.emit(Evidence(question.id, (CUP,)), Evidence("another", (CUP,))) == []
 
 
 def test_a_full_memory_is_a_warning() -> None:
-    talk = Talk(own_events=True)
+    talk = Talk(eyeline_events=True)
     talk.emit(Degraded("the store is full"))
     notice = talk.last("eyeline.notice")
     assert (notice["level"], notice["message"]) == ("warning", "the store is full")
@@ -161,27 +159,27 @@ def shown(talk: Talk, text: str | None, *, id: str) -> None:
     if text is not None:
         content.append({"type": "input_text", "text": text})
     item = {"type": "message", "role": "user", "content": content, "id": id}
-    talk.say("conversation.item.create", item=item)
+    talk.send("conversation.item.create", item=item)
 
 
 def test_a_later_question_is_about_the_same_picture_until_it_is_deleted() -> None:
     talk = Talk()
     talk.update(output_modalities=["text"])
     shown(talk, "What is it?", id="shown")
-    talk.say("response.create")
+    talk.send("response.create")
     talk.emit(Answer(talk.question.id, "A cup.", 0, "completed"))
     assert len(talk.ask("What colour?").pictures) == 1
     talk.emit(Answer(talk.question.id, "Black.", 0, "completed"))
-    talk.say("conversation.item.delete", item_id="shown")
+    talk.send("conversation.item.delete", item_id="shown")
     assert talk.ask("And now?").pictures == ()
 
 
 def test_where_a_stream_is_seen_a_later_question_is_about_the_stream_again() -> None:
     talk = Talk()
     talk.update(output_modalities=["text"])
-    talk.say("eyeline.video.append", image=PIXEL, time=1.0)
+    talk.send("eyeline.video.append", image=PIXEL, time=1.0)
     shown(talk, "What is it?", id="shown")
-    talk.say("response.create")
+    talk.send("response.create")
     assert len(talk.question.pictures) == 1
     talk.emit(Answer(talk.question.id, "A cup.", 0, "completed"))
     assert talk.ask("Who is there?").pictures == ()
@@ -190,19 +188,19 @@ def test_where_a_stream_is_seen_a_later_question_is_about_the_stream_again() -> 
 def test_a_picture_without_a_word_is_asked_about() -> None:
     talk = Talk()
     shown(talk, None, id="shown")
-    talk.say("response.create")
+    talk.send("response.create")
     assert talk.question.text == "What is in the picture?"
 
 
 def test_a_question_knows_what_was_seen_and_heard_up_to_now() -> None:
     talk = Talk()
     talk.append(1.0)
-    talk.say("eyeline.video.append", image=PIXEL, time=3.0)
+    talk.send("eyeline.video.append", image=PIXEL, time=3.0)
     assert talk.ask("Now?").time == 3.0
 
 
 def test_what_somebody_waits_for_is_said_unasked_as_a_response() -> None:
-    talk = Talk(own_events=True)
+    talk = Talk(eyeline_events=True)
     assert talk.emit(NOTICED) == ["response.created"]
     (say,) = said(talk)
     assert (say.text, say.time, say.moments) == (NOTICED.text, CUP.time, (CUP,))
@@ -251,7 +249,7 @@ def test_it_comes_at_once_when_the_response_before_it_is_cancelled() -> None:
     talk = Talk()
     talk.ask("hello?")
     talk.emit(NOTICED)
-    assert talk.say("response.cancel") == ["response.done", "response.created"]
+    assert talk.send("response.cancel") == ["response.done", "response.created"]
     assert len(said(talk)) == 1
 
 
@@ -292,13 +290,13 @@ def test_speech_over_it_and_a_cancellation_end_it() -> None:
         if end == "speech":
             talk.emit(TurnStarted(1, 1.0))
         else:
-            talk.say("response.cancel")
+            talk.send("response.cancel")
         response = talk.last("response.done")["response"]
         assert response["status"] == "cancelled"
         assert response["metadata"] == {"eyeline.request": REQUEST}
         talk.emit(TurnEnded(1, 1.0, 2.0, True), caption(1, final=True))
         while talk.state.response is not None:
-            talk.say("response.cancel")
+            talk.send("response.cancel")
     assert len(said(talk)) == 2
 
 

@@ -3,17 +3,19 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
+import numpy as np
 import pytest
 
 from media.clock import LiveClock
 from media.counters import Counters
 from media.events import ListeningConfig
+from media.frames import AudioChunk, VideoFrame
 from media.generation_events import GeneratedImage
 from media.worker import Worker
 from rtc.network import NetworkState
-from web.protocol import protocol as conversation
+from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import Capabilities
-from web.realtime.bridge import EVENTS, SessionBridge, stats_of
+from web.realtime.bridge import EVENT_QUEUE, SessionBridge, stats_fields
 from web.sessions import Sessions
 
 
@@ -25,56 +27,78 @@ def worker() -> Iterator[Worker]:
 
 
 @asynccontextmanager
-async def linked(worker: Worker) -> AsyncIterator[SessionBridge]:
+async def opened(worker: Worker) -> AsyncIterator[SessionBridge]:
     sessions = Sessions(1, LiveClock(), retention=60)
-    live = sessions.start("websocket")
-    opening = conversation.begin(live.id, Capabilities(model="m", recognizers=("r",)))
-    link = SessionBridge(live, opening, worker)
-    await link.open()
-    yield link
-    await sessions.end(live)
+    record = sessions.start("websocket")
+    protocol = RealtimeProtocol(record.id, Capabilities(model="m", recognizers=("r",)))
+    bridge = SessionBridge(record, protocol, worker)
+    await bridge.open()
+    yield bridge
+    await sessions.end(record)
 
 
 async def test_a_conversation_opens_with_its_events_and_how_to_listen(worker: Worker) -> None:
-    async with linked(worker) as link:
-        assert isinstance(await anext(link.source), ListeningConfig)
-        created = await anext(link.outgoing)
+    async with opened(worker) as bridge:
+        assert isinstance(await anext(bridge.source), ListeningConfig)
+        created = await anext(bridge.outgoing)
         assert created["type"] == "session.created"
 
 
 async def test_a_client_that_reads_nothing_is_read_no_further(worker: Worker) -> None:
     """What waits for a slow client is bounded: its own messages wait instead."""
     taken = 0
-    async with linked(worker) as link, asyncio.TaskGroup() as tasks:
+    async with opened(worker) as bridge, asyncio.TaskGroup() as tasks:
 
         async def flood() -> None:
             nonlocal taken
             while True:
-                await link.receive(json.dumps({"type": "no.such.event"}))
+                await bridge.receive_message(json.dumps({"type": "no.such.event"}))
                 taken += 1
 
         flooding = tasks.create_task(flood())
-        for _ in range(20 * EVENTS):
+        for _ in range(20 * EVENT_QUEUE):
             await asyncio.sleep(0)
-        assert taken <= EVENTS
+        assert taken <= EVENT_QUEUE
         before = taken
         for _ in range(10):
-            await anext(link.outgoing)
+            await anext(bridge.outgoing)
         for _ in range(100):
             await asyncio.sleep(0)
         assert taken == before + 10
         flooding.cancel()
 
 
+async def test_a_client_that_reads_nothing_still_gets_its_media_into_the_session(
+    worker: Worker,
+) -> None:
+    chunk = AudioChunk(np.zeros(320, np.float32), 0, 16_000)
+    frame = VideoFrame(np.zeros((4, 4, 3), np.uint8), 45_000)
+    async with opened(worker) as bridge, asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        await bridge.source.receive_all()
+        message = json.dumps({"type": "no.such.event"})
+        for _ in range(EVENT_QUEUE - 2):  # after session.created and conversation.created
+            await bridge.receive_message(message)
+        waiting = tasks.create_task(bridge.receive_message(message))
+        await asyncio.sleep(0)  # let it begin to wait for room
+        await bridge.receive_media(chunk)
+        await bridge.receive_media(frame)
+        assert await bridge.source.receive_all() == [chunk, frame]
+        assert bridge.protocol.state.media_time == 0.5
+        assert not waiting.done()
+        await bridge.outgoing.receive_all()
+
+
 async def test_a_long_message_is_read_apart_from_the_event_loop_and_in_order(
     worker: Worker,
 ) -> None:
-    async with linked(worker) as link:
+    async with opened(worker) as bridge:
         append = {"type": "input_audio_buffer.append", "audio": "A" * 96_000}
-        await link.receive(json.dumps(append))
-        await link.receive(json.dumps({"type": "input_audio_buffer.clear", "event_id": "x"}))
-        await link.outgoing.close()
-        types = [event["type"] async for event in link.outgoing]
+        await bridge.receive_message(json.dumps(append))
+        await bridge.receive_message(
+            json.dumps({"type": "input_audio_buffer.clear", "event_id": "x"})
+        )
+        await bridge.outgoing.close()
+        types = [event["type"] async for event in bridge.outgoing]
     assert types == ["session.created", "conversation.created", "input_audio_buffer.cleared"]
 
 
@@ -89,9 +113,9 @@ def test_stats_are_null_where_the_network_is_not_known() -> None:
         frame_rate_in=30.0,
         frame_rate_out=29.0,
     )
-    known = stats_of(network, Counters(dropped_frames=2), 1.5)
+    known = stats_fields(network, Counters(dropped_frames=2), 1.5)
     assert (known["fps_in"], known["loss"], known["dropped_frames"]) == (30.0, 0.01, 2)
-    unknown = stats_of(None, Counters(), 1.5)
+    unknown = stats_fields(None, Counters(), 1.5)
     assert known.keys() == unknown.keys()
     assert unknown["round_trip"] is None
     assert unknown["seconds"] == 1.5
@@ -100,14 +124,14 @@ def test_stats_are_null_where_the_network_is_not_known() -> None:
 async def test_a_client_that_reads_slowly_gets_the_newest_pictures_and_all_else(
     worker: Worker,
 ) -> None:
-    async with linked(worker) as link:
-        await link.outgoing.receive_all()
+    async with opened(worker) as bridge:
+        await bridge.outgoing.receive_all()
         for number in range(1000):
-            await link.emit(GeneratedImage(number, number / 16, b"jpeg"))
+            await bridge.emit(GeneratedImage(number, number / 16, b"jpeg"))
             if number % 100 == 0:
-                await link.receive(json.dumps({"type": "no.such.event"}))
-        await link.outgoing.close()
-        events = [event async for event in link.outgoing]
+                await bridge.receive_message(json.dumps({"type": "no.such.event"}))
+        await bridge.outgoing.close()
+        events = [event async for event in bridge.outgoing]
     pictures = [e["number"] for e in events if e["type"] == "eyeline.video.delta"]
     assert pictures == [996, 997, 998, 999]
     assert len([e for e in events if e["type"] == "error"]) == 10

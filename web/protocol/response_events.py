@@ -1,0 +1,118 @@
+"""The events of a response and its parts."""
+
+import base64
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.audio.pcm import encode_pcm
+from media.audio.resampling import Resampler
+from web.protocol.items import Item
+from web.protocol.session_config import RealtimeConfig
+from web.protocol.state import FORMATS, ConversationState, ResponseState
+
+OUTPUT_CLEARED = "output_audio_buffer.cleared"  # the speech on the track ends here
+ResponseStatus = Literal["in_progress", "completed", "cancelled", "failed"]
+
+
+def send_part_event(
+    state: ConversationState, type: str, response: ResponseState, **fields: Any
+) -> None:
+    """Send an event about the only content part of `response`."""
+    state.send_event(
+        type,
+        response_id=response.id,
+        item_id=response.item_id,
+        output_index=0,
+        content_index=0,
+        **fields,
+    )
+
+
+def send_response_event(
+    state: ConversationState,
+    type: str,
+    response: ResponseState,
+    status: ResponseStatus,
+    reason: str | None = None,
+) -> None:
+    """Send an event with the whole of `response`."""
+    config = state.config
+    assert isinstance(config, RealtimeConfig), "only realtime sessions respond"
+    output = []
+    if response.started and status != "in_progress":
+        item_status = "completed" if status == "completed" else "incomplete"
+        output.append(response_item(response, item_status, content=[response_content(response)]))
+    conversation = f"conv_{state.id.removeprefix('sess_')}"
+    fields = {
+        "object": "realtime.response",
+        "id": response.id,
+        "status": status,
+        "status_details": _status_details(status, reason),
+        "output": output,
+        "conversation_id": conversation if response.in_conversation else None,
+        "output_modalities": ["audio" if response.spoken else "text"],
+        "max_output_tokens": "inf",
+        "audio": {
+            "output": {
+                "format": config.audio.output.format.model_dump(),
+                "voice": config.audio.output.voice,
+            }
+        },
+        "usage": None,
+        "metadata": response.metadata,
+    }
+    state.send_event(type, response=fields)
+
+
+def send_audio(
+    state: ConversationState, response: ResponseState, samples: NDArray[np.float32], *, last: bool
+) -> None:
+    """Send audio in the session's output format; `last` adds what the resampler holds."""
+    encoding, rate = FORMATS[response.format]
+    resampler = Resampler(response.rate, rate)
+    if response.resampler is None:
+        response.resampler = resampler.init_state()
+    response.resampler, blocks = resampler.step(response.resampler, samples)
+    blocks = [*blocks, *resampler.flush(response.resampler)] if last else blocks
+    for block in blocks:
+        for start in range(0, len(block), rate // 2):  # half a second keeps a message small
+            coded = encode_pcm(block[start : start + rate // 2], encoding)
+            delta = base64.b64encode(coded).decode()
+            send_part_event(state, "response.output_audio.delta", response, delta=delta)
+
+
+def response_item(response: ResponseState, status: str, *, content: list[dict[str, Any]]) -> Item:
+    """Return the conversation item of `response`."""
+    return {
+        "id": response.item_id,
+        "object": "realtime.item",
+        "type": "message",
+        "status": status,
+        "role": "assistant",
+        "content": content,
+    }
+
+
+def response_content(response: ResponseState) -> dict[str, Any]:
+    """Return the content part of the item of `response`."""
+    if response.spoken:
+        return {"type": "output_audio", "transcript": response.text}
+    return {"type": "output_text", "text": response.text}
+
+
+def response_part(response: ResponseState, text: str) -> dict[str, Any]:
+    """Return the part of `response.content_part` events, with the text so far."""
+    if response.spoken:
+        return {"type": "audio", "transcript": text}
+    return {"type": "text", "text": text}
+
+
+def _status_details(status: ResponseStatus, reason: str | None) -> dict[str, Any] | None:
+    if status == "cancelled":
+        return {"type": "cancelled", "reason": reason}
+    if status == "failed":
+        error = {"type": "server_error", "code": "response_failed", "message": reason}
+        return {"type": "failed", "error": error}
+    return None

@@ -1,12 +1,12 @@
-"""Attention in parts: each part is worked out where it is cheap, and the parts are joined.
+"""Attention in parts: each part uses the cheapest kernel, and the parts are merged.
 
-A part carries the logarithm of its softmax's denominator, so that attention over several sets
-of keys, or with several rotations of the same query, is still one softmax.
+A part has the logarithm of its softmax's denominator, so attention over several sets of keys, or
+with several rotations of the same query, is still one softmax.
 
-    keys of a query at p, window w      how the query is turned   how
+    keys of a query at p, window w      rotation of the query     method
     p - w < key <= p, seen by its tile  to p                      fused kernel, no mask
     the same, on the edges of the tile  to p                      plain, masked
-    sinks with p - key >= w             to w - 1, key not turned  plain, masked
+    sinks with p - key >= w             to w - 1, key not rotated  plain, masked
 
 Source: ReKV, Di et al. 2025, section 3.2, after InfLLM, Xiao et al. 2024.
 """
@@ -22,21 +22,21 @@ PartialAttention = tuple[
     Tensor, Tensor
 ]  # mixed values (heads, queries, width); log of denominators
 
-TILE = 512  # queries at a time: bounds the edges' scores to heads x 512 x 1,024
+TILE = 512  # queries at a time: limits the scores of the edges to heads x 512 x 1,024
 
 
 def attend(
     query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None = None
 ) -> PartialAttention:
-    """Attend over one set of keys.
+    """Return the attention over one set of keys.
 
     `query` is (heads, queries, width), `key` and `value` (key heads, keys, width); each key
-    head serves heads / key heads queries. `visible` is bool (queries, keys). A query that sees
-    nothing gets zeros, and minus infinity for its logarithm.
+    head serves heads / key heads queries. `visible` is bool (queries, keys). A query without
+    visible keys gets zeros, and minus infinity for its logarithm.
     """
     heads, count, width = query.shape
     shared = len(key)
-    folded = query.reshape(shared, -1, width)  # query heads of one key head follow each other
+    folded = query.reshape(shared, -1, width)  # the query heads of one key head are adjacent
     if visible is None and key.shape[1] and _fused(query):
         out, log = _FUSED[query.device.type](
             folded[None], key[None], value[None], scale=width**-0.5
@@ -53,7 +53,7 @@ def attend(
     return out.reshape(heads, count, width), log.reshape(heads, count)
 
 
-# The fused kernels behind scaled_dot_product_attention: it does not return the denominators.
+# The fused kernels of scaled_dot_product_attention, which itself returns no denominators.
 _FUSED = {
     "cpu": torch.ops.aten._scaled_dot_product_flash_attention_for_cpu,  # noqa: SLF001
     "cuda": torch.ops.aten._scaled_dot_product_flash_attention,  # noqa: SLF001
@@ -61,14 +61,14 @@ _FUSED = {
 
 
 def _fused(query: Tensor) -> bool:
-    """Tell whether there is a fused kernel for such queries."""
+    """Return whether there is a fused kernel for such queries."""
     if query.device.type == "cuda":
         return query.dtype in (torch.float16, torch.bfloat16) and query.shape[-1] % 8 == 0
     return query.device.type == "cpu"
 
 
 def merge_parts(parts: Sequence[PartialAttention]) -> PartialAttention:
-    """Return the attention over the keys of all `parts` together."""
+    """Return the attention over the keys of all `parts`."""
     logs = torch.stack([log for _, log in parts])
     whole = logs.logsumexp(0)
     shares = (logs - whole).exp()
@@ -78,10 +78,7 @@ def merge_parts(parts: Sequence[PartialAttention]) -> PartialAttention:
 
 
 def causal_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attend from the last positions of a sequence to all of it up to each.
-
-    Shapes as in `attend`; the queries belong to the last keys.
-    """
+    """Return causal attention; the queries belong to the last keys. Shapes are as in `attend`."""
     count, length = query.shape[1], key.shape[1]
     mask = None
     if count > 1:
@@ -94,10 +91,10 @@ def causal_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class WindowKeys:
-    """What windowed queries look at.
+    """The keys and values of sliding-window attention.
 
-    `keys` and `values` are (key heads, m, width), turned, at positions `first`, `first` + 1,
-    ...; the sinks are the stream's first keys, not turned.
+    `keys` and `values` are (key heads, m, width), rotated, at positions `first`, `first` + 1,
+    ...; the sinks are the first keys of the stream, not rotated.
     """
 
     keys: Tensor
@@ -110,10 +107,10 @@ class WindowKeys:
 def sliding_window_attention(
     query: Tensor, far_query: Tensor, local: WindowKeys, *, window: int
 ) -> PartialAttention:
-    """Attend from the last positions of `local` to `window` keys up to each, and to the sinks.
+    """Return the attention of the last positions to `window` keys up to each, and to the sinks.
 
-    `query` is (heads, n, width) turned to its positions, `far_query` the same turned to
-    `window` - 1. Each query needs its whole window among the keys.
+    `query` is (heads, n, width) rotated to its positions, `far_query` the same rotated to
+    `window` - 1. The keys must contain the whole window of each query.
     """
     count = query.shape[1]
     start = local.first + local.keys.shape[1] - count
@@ -130,11 +127,11 @@ def sliding_window_attention(
 def _tile(
     query: Tensor, far_query: Tensor, local: WindowKeys, start: int, window: int
 ) -> PartialAttention:
-    """Attend from the positions `start`, `start` + 1, ...; there are at most `window`."""
+    """Return the attention of at most `window` queries from position `start` on."""
     end = start + query.shape[1]
     first = local.first
-    oldest = max(first, start - window + 1)  # seen by the first query, not by all
-    shared = max(first, end - window)  # from here to `start`, seen by all
+    oldest = max(first, start - window + 1)  # visible to the first query, not to all
+    shared = max(first, end - window)  # from here to `start`, visible to all
     edge = torch.cat([torch.arange(oldest, shared), torch.arange(start, end)])
     edge = edge.to(query.device)
     asked = torch.arange(start, end, device=query.device)[:, None]

@@ -1,8 +1,8 @@
-"""A Llama- or Qwen2-like decoder whose attention and memory are the caller's.
+"""A Llama or Qwen2 decoder that leaves attention and caches to the caller.
 
-A layer gives queries, keys and values before rotation, and takes what was mixed of them: dense
-causal attention, a sliding window and retrieved blocks all run over the same weights. Nothing
-about a stream is stored on the modules. There is no batch: a stream is one sequence.
+A layer returns queries, keys and values before rotation, and takes the result of attention. So
+causal attention, a sliding window and retrieved blocks all use the same weights. The modules hold
+no state of a stream. There is no batch: a stream is one sequence.
 
 Source: Touvron et al. 2023 (Llama); Qwen2, Yang et al. 2024.
 """
@@ -25,7 +25,7 @@ PARTS = ("query", "key", "value", "out", "gate", "up", "down")  # linear layers 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderConfig:
-    """Sizes. `biased` puts a bias on queries, keys and values; `tied` reuses the embedding."""
+    """Sizes. `biased`: queries, keys and values have a bias; `tied`: the head is the embedding."""
 
     vocabulary: int
     width: int
@@ -46,7 +46,7 @@ class DecoderConfig:
 
 
 class RmsNorm(nn.Module):
-    """Root mean square normalisation, worked out in float32 at least."""
+    """Root mean square normalization, computed in float32 at least."""
 
     def __init__(self, width: int, epsilon: float) -> None:
         super().__init__()
@@ -60,23 +60,23 @@ class RmsNorm(nn.Module):
 
 
 class DecoderLayer(Protocol):
-    """One layer, split where its attention goes: `project`, then `finish`."""
+    """One layer, in two parts around its attention: `project`, then `finish`."""
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Turn (count, width) into queries, keys and values, (heads, count, head width) each."""
+        """Return the queries, keys and values of (count, width), (heads, count, head width) each."""
         ...
 
     def finish(self, x: Tensor, mixed: Tensor) -> Tensor:
-        """Return the layer's output for its input `x` and `mixed`, (heads, count, head width)."""
+        """Return the output for the input `x` and the attention `mixed`, (heads, count, head width)."""
         ...
 
     def fingerprint(self) -> int:
-        """Return a number that tells these weights from others: what they store is theirs."""
+        """Return a checksum of the weights: stored keys and values depend on them."""
         ...
 
 
 class DenseLayer(nn.Module):
-    """A layer of plain matrices, on any device and in any precision."""
+    """A layer of dense matrices, on any device and in any precision."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class DecoderModules:
 
 
 def dense_modules(config: DecoderConfig) -> DecoderModules:
-    """Return parts of plain matrices with random weights."""
+    """Return modules of dense matrices with random weights."""
     head = None if config.tied else nn.Linear(config.width, config.vocabulary, bias=False)
     layers = [DenseLayer(config) for _ in range(config.layers)]
     return DecoderModules(nn.Embedding(config.vocabulary, config.width), layers, head)
@@ -133,7 +133,7 @@ class Decoder(nn.Module):
     """Embeddings (count, width) to hidden vectors of the same shape, and to scores of tokens."""
 
     def __init__(self, config: DecoderConfig, parts: DecoderModules | None = None) -> None:
-        """Start with random weights, or of `parts` that somebody else has made."""
+        """Use `parts`, by default dense modules with random weights."""
         super().__init__()
         self.config = config
         made = parts or dense_modules(config)
@@ -143,13 +143,13 @@ class Decoder(nn.Module):
 
     @property
     def layers(self) -> Iterator[DecoderLayer]:
-        """The layers, from the first."""
+        """The layers in order."""
         for layer in self.blocks:
             yield cast("DecoderLayer", layer)
 
     @property
     def like(self) -> Tensor:
-        """A tensor of the device and precision that the decoder works in."""
+        """A tensor with the device and precision of the decoder."""
         return self.norm.weight
 
     def projections(self) -> dict[str, tuple[nn.Module, str]]:
@@ -164,7 +164,7 @@ class Decoder(nn.Module):
         return embedded
 
     def scores(self, hidden: Tensor) -> Tensor:
-        """Project the last layer's output (..., width) to scores, (..., vocabulary)."""
+        """Return the token scores, (..., vocabulary), of the last layer's output (..., width)."""
         normed = self.norm(hidden)
         if self.head is None:
             return F.linear(normed, cast("Tensor", self.embedding.weight))
@@ -172,11 +172,11 @@ class Decoder(nn.Module):
         return scored
 
     def read(self, x: Tensor, caches: Sequence[KvCache], positions: Tensor | None = None) -> Tensor:
-        """Read embeddings after what `caches` hold, one a layer, and add them to these.
+        """Run the layers on embeddings `x`, and append to `caches`, one for each layer.
 
-        `positions` is int64, (count,) or (axes, count); by default those that follow each cache.
+        `positions` is int64, (count,) or (axes, count); by default it continues each cache.
         """
-        cos_sin: dict[int, CosSin] = {}  # by the first position: layers mostly have the same
+        cos_sin: dict[int, CosSin] = {}  # by first position, which most layers share
         for layer, cache in zip(self.layers, caches, strict=True):
             start = cache.position
             if start not in cos_sin:
@@ -185,7 +185,7 @@ class Decoder(nn.Module):
         return x
 
     def _cos_sin(self, x: Tensor, positions: int | Tensor) -> CosSin:
-        """Return the cos_sin of `x`, in its precision, at or from `positions` on."""
+        """Return the rotation of `x`, in its precision, at `positions`, or from an integer on."""
         if isinstance(positions, int):
             positions = torch.arange(positions, positions + len(x), device=x.device)
         kind = torch.promote_types(x.dtype, torch.float32)
@@ -195,18 +195,18 @@ class Decoder(nn.Module):
     def read_layer(
         self, layer: DecoderLayer, x: Tensor, cache: KvCache, cos_sin: CosSin | None = None
     ) -> Tensor:
-        """Do as `read`, for one layer and its input `x`."""
+        """As `read`, for one layer and its input `x`."""
         cos_sin = cos_sin or self._cos_sin(x, cache.position)
         query, key, value = layer.project(x)
         keys, values = cache.append(apply_rotary(key, cos_sin), value)
         return layer.finish(x, causal_attention(apply_rotary(query, cos_sin), keys, values))
 
     def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
-        """Read a whole sequence at once: embeddings (count, width) to hidden (count, width)."""
+        """Return the hidden vectors of a whole sequence: (count, width) to (count, width)."""
         return self.read(x, self.new_caches(len(x)), positions)
 
     def new_caches(self, room: int) -> list[KvCache]:
-        """Return empty caches with place for `room` positions."""
+        """Return empty caches with capacity for `room` positions."""
         config, like = self.config, self.like
         empty = like.new_empty(config.key_heads, 0, config.head_width)
         return [KvCache(empty, empty, room=room) for _ in range(config.layers)]
@@ -229,9 +229,9 @@ def generate(
     stop: Collection[int] = (),
     sample: TokenSampler = greedy,
 ) -> Iterator[int]:
-    """Yield the tokens that follow `prompt`, embeddings (count, width), after `caches`.
+    """Yield the tokens after `prompt`, embeddings (count, width), in the context of `caches`.
 
-    Ends at a token of `stop`, which is not yielded, or after `max_tokens` tokens.
+    Generation ends at a token of `stop`, which is not yielded, or after `max_tokens` tokens.
     """
     x = prompt
     for _ in range(max_tokens):

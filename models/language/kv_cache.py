@@ -1,4 +1,4 @@
-"""Key-value buffers that are made once: a cache that grows, and a window that slides."""
+"""Preallocated buffers of keys and values: a growing cache, and a sliding window."""
 
 import torch
 from torch import Tensor
@@ -7,12 +7,12 @@ KeyValue = tuple[Tensor, Tensor]  # each (key heads, length, width)
 
 
 class KvCache:
-    """Keys and values of one layer, turned, in order; `room` is grown by doubling."""
+    """Keys and values of one layer, rotated, in order; the buffers grow by doubling."""
 
     def __init__(self, key: Tensor, value: Tensor, *, room: int, position: int = 0) -> None:
-        """Start with (key heads, length, width) each, and place for `room` more.
+        """Start with (key heads, length, width) each, and capacity for `room` more.
 
-        `position` is that of the next token.
+        `position` is the position of the next token.
         """
         self.length = key.shape[1]
         self.position = position
@@ -27,7 +27,7 @@ class KvCache:
         return self._pair[1][:, : self.length]
 
     def append(self, key: Tensor, value: Tensor) -> KeyValue:
-        """Add (key heads, n, width) each, and return all keys and values."""
+        """Append (key heads, n, width) each, and return all keys and values."""
         end = self.length + key.shape[1]
         if end > self._pair[0].shape[1]:
             self._pair = tuple(_roomy(part[:, : self.length], 2 * end) for part in self._pair)
@@ -38,27 +38,27 @@ class KvCache:
         return self.keys, self.values
 
     def drop_last(self, count: int) -> None:
-        """Forget the last `count` tokens."""
+        """Remove the last `count` tokens."""
         self.length -= count
         self.position -= count
 
 
 class SlidingWindowCache:
-    """The last keys and values of one layer's stream, turned to their positions.
+    """The last keys and values of one layer, rotated to their positions in the stream.
 
-    Positions count from the stream's begin. Old ones are dropped by moving what is kept to
-    the front of a buffer that is a quarter larger: a step costs a few times its own length.
+    Old ones are removed by moving the others to the front of a buffer that is a quarter larger, so
+    a step costs a few times its own length.
     """
 
     def __init__(self, *, keep: int) -> None:
         """Keep at least the last `keep` positions."""
         self._keep = keep
         self._pair: KeyValue | None = None
-        self._low = self._high = 0  # what is kept, as indexes into the buffers
-        self.first = 0  # the position of the first that is kept
+        self._low = self._high = 0  # the kept range of the buffers
+        self.first = 0  # position of the first kept key
 
     def append(self, key: Tensor, value: Tensor) -> KeyValue:
-        """Add (key heads, n, width) each; return what is kept of before, and these."""
+        """Append (key heads, n, width) each; return the kept ones and these."""
         count = key.shape[1]
         surplus = max(0, self._high - self._low - self._keep)
         self._low += surplus
@@ -71,12 +71,12 @@ class SlidingWindowCache:
         return pair[0][:, kept], pair[1][:, kept]
 
     def restart(self, position: int) -> None:
-        """Forget everything; what is added next is at `position`."""
+        """Remove everything; the next key is at `position`."""
         self._low = self._high = 0
         self.first = position
 
     def _roomy(self, key: Tensor, value: Tensor, count: int) -> KeyValue:
-        """Return buffers with place for `count` after what is kept, moved to the front."""
+        """Return buffers with capacity for `count` more; the kept range may move to the front."""
         if self._pair is not None and self._high + count <= self._pair[0].shape[1]:
             return self._pair
         length = self._high - self._low
@@ -91,7 +91,7 @@ class SlidingWindowCache:
 
 
 def _roomy(part: Tensor, room: int) -> Tensor:
-    """Return a buffer of `room` positions that begins with `part`."""
+    """Return a buffer of `room` positions that starts with `part`."""
     heads, length, width = part.shape
     buffer = part.new_empty(heads, room, width)
     buffer[:, :length] = part

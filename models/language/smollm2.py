@@ -1,4 +1,4 @@
-"""SmolLM2-Instruct from its GGUF file: a decoder, a tokenizer, and how a conversation is written.
+"""SmolLM2-Instruct from its GGUF file: decoder, tokenizer and chat template.
 
 Source: Allal et al. 2025 (SmolLM2); the row order of llama.cpp's converter for Q and K.
 """
@@ -24,9 +24,9 @@ from models.language.quantized.ort_decoder import (
 )
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-CONTROL = 3  # token type of GGUF: a token that no text makes
+CONTROL = 3  # token type of GGUF: a control token
 
-# Name in a layer of the file to name in a layer of the decoder.
+# Names of the matrices of a layer: in the file, and in the decoder.
 LAYER = {
     "attn_norm": "attention_norm",
     "attn_q": "query",
@@ -42,14 +42,14 @@ LAYER = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChatModel:
-    """A decoder and the tokens it speaks in; `end` closes each turn."""
+    """A decoder and its tokenizer; `end` is the token at the end of a turn."""
 
     decoder: Decoder
     table: tokenizers.Tokenizer
     end: int
 
     def encode(self, text: str) -> Tensor:
-        """Return the tokens of `text`, int64 (count,); `<|im_start|>` and the like are one each."""
+        """Return the tokens of `text`, int64 (count,), with control tokens such as `<|im_start|>`."""
         return torch.tensor(self.table.encode(text).ids, dtype=torch.long)
 
     def decode(self, tokens: Sequence[int]) -> str:
@@ -59,20 +59,20 @@ class ChatModel:
 
 
 def system_prompt(system: str) -> str:
-    """Return the begin of a conversation, up to what the user shows."""
+    """Return the start of a conversation, up to the user's turn."""
     return f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n"
 
 
 def question_prompt(question: str) -> str:
-    """Return what follows what the user shows, up to the answer."""
+    """Return the end of the user's turn, up to the answer."""
     return f"{question}<|im_end|>\n<|im_start|>assistant\n"
 
 
 def load(folder: Path) -> ChatModel:
-    """Return the model in `folder`, not to be trained.
+    """Return the model in `folder` as dense float32 matrices, without gradients.
 
     Raises:
-        WeightsError: the file is missing, damaged, or not of a Llama shape.
+        WeightsError: the file is missing, damaged, or not a Llama model.
     """
     file = read(folder / FILE)
     try:
@@ -102,7 +102,7 @@ def load_quantized(folder: Path, changes: Mapping[str, Tensor] | None = None) ->
 
 
 def quantized_decoder(file: Gguf, changes: Mapping[str, Tensor]) -> Decoder:
-    """Return the decoder in `file` with its blocks as they are.
+    """Return the decoder in `file` without unpacking its blocks.
 
     Raises:
         KeyError, ValueError: tensors are missing or misshapen.
@@ -142,7 +142,7 @@ def _quantized_layer(
 def _change(
     changes: Mapping[str, Tensor], name: str, shape: tuple[int, ...]
 ) -> tuple[Floats, Floats] | None:
-    """Return what is to be added to the part `name`; None if nothing is to be added to any."""
+    """Return the low-rank change of the matrix `name`; None if there are no changes."""
     if not changes:
         return None
     first, second = (changes[f"{name}.{side}"].float().numpy() for side in "ab")
@@ -152,7 +152,7 @@ def _change(
 
 
 def decoder_config(file: Gguf) -> DecoderConfig:
-    """Return the sizes that `file` states."""
+    """Return the sizes in the metadata of `file`."""
     width = int(file.number("llama.embedding_length"))
     heads = int(file.number("llama.attention.head_count"))
     return DecoderConfig(
@@ -170,7 +170,7 @@ def decoder_config(file: Gguf) -> DecoderConfig:
 
 
 def dense_weights(file: Gguf) -> dict[str, Tensor]:
-    """Return the tensors of `file` under the decoder's names."""
+    """Return the tensors of `file`, unpacked, by the decoder's names."""
     config = decoder_config(file)
     shared = {"token_embd": "embedding", "output_norm": "norm", "output": "head"}
     state = {}
@@ -188,16 +188,16 @@ def dense_weights(file: Gguf) -> dict[str, Tensor]:
 
 
 def halved(rows: Tensor, heads: int) -> Tensor:
-    """Return Q or K rows for rotation by halves, from rows that rotate neighbours.
+    """Return Q or K rows in the order for `apply_rotary`, from the interleaved order of GGUF.
 
-    `rows` is (heads * width, in); GGUF has the two rows of one frequency beside each other.
+    `rows` is (heads * width, in); in GGUF the two rows of one frequency are adjacent.
     """
     paired = rows.reshape(heads, -1, 2, rows.shape[1])
     return paired.transpose(1, 2).reshape(rows.shape)
 
 
 def read_tokenizer(file: Gguf) -> tokenizers.Tokenizer:
-    """Return the byte-pair tokenizer that is written in the metadata of `file`."""
+    """Return the byte-pair tokenizer in the metadata of `file`."""
     names = file.strings("tokenizer.ggml.tokens")
     merges = [_pair(merge) for merge in file.strings("tokenizer.ggml.merges")]
     vocabulary = {name: index for index, name in enumerate(names)}
@@ -215,7 +215,7 @@ def read_tokenizer(file: Gguf) -> tokenizers.Tokenizer:
 
 
 def end_token(file: Gguf) -> int:
-    """Return the token that closes a turn."""
+    """Return the token at the end of a turn."""
     return int(file.number("tokenizer.ggml.eos_token_id"))
 
 

@@ -1,4 +1,4 @@
-"""Text to tokens and back, for models whose cos_sin are marked by special tokens."""
+"""Tokenizer of chat models, whose turns are delimited by special tokens."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from torch import Tensor
 
 from models.errors import WeightsError
 
-END = "<|im_end|>"  # of a turn, in Qwen's conversations
+END = "<|im_end|>"  # the end of a turn in Qwen's template
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ChatTokenizer:
-    """A tokenizer twice: as it is, and one that reads the names of special tokens as text.
+    """A tokenizer, and a second one that encodes the names of special tokens as ordinary text.
 
-    What a user writes goes through the second: nobody may end a turn by writing so.
+    User text is encoded by the second, so a user cannot insert special tokens.
     """
 
     special: Tokenizer
@@ -26,30 +26,30 @@ class ChatTokenizer:
 
     @property
     def end(self) -> int:
-        """The token that ends a turn."""
+        """The token at the end of a turn."""
         token: int | None = self.special.token_to_id(END)
         assert token is not None
         return token
 
     def encode_template(self, text: str) -> Tensor:
-        """Return the tokens of our own `text`, int64 (count,), special ones by their names."""
+        """Return the tokens of a template, int64 (count,), with special tokens."""
         return self._tokens(text, self.special)
 
     def encode_user_text(self, text: str) -> Tensor:
-        """Return the tokens of a question itself, int64 (count,): what retrieval goes by."""
+        """Return the tokens of user text, int64 (count,), without special tokens."""
         return self._tokens(text.strip(), self.literal)
 
     def decode_stream(self, tokens: Iterator[int]) -> Iterator[str]:
-        """Yield pieces of text as `tokens` come; a character is never cut in two."""
-        held: list[int] = []
-        said = ""
+        """Yield pieces of text as `tokens` arrive; a character is never split."""
+        received: list[int] = []
+        sent = ""
         for token in tokens:
-            held.append(token)
-            now = self.special.decode(held)
-            if not now.endswith("�") and len(now) > len(said):
-                yield now[len(said) :]
-                said = now
-        rest = self.special.decode(held)[len(said) :]
+            received.append(token)
+            now = self.special.decode(received)
+            if not now.endswith("�") and len(now) > len(sent):
+                yield now[len(sent) :]
+                sent = now
+        rest = self.special.decode(received)[len(sent) :]
         if rest:
             yield rest
 
@@ -59,10 +59,10 @@ class ChatTokenizer:
 
 
 def load_tokenizer(file: Path, *, device: str) -> ChatTokenizer:
-    """Return the language of a tokenizer.json.
+    """Return the tokenizer of a tokenizer.json.
 
     Raises:
-        WeightsError: it is missing, or not a tokenizer of such a model.
+        WeightsError: the file is missing, or is not the tokenizer of a chat model.
     """
     try:
         special, literal = (Tokenizer.from_file(str(file)) for _ in range(2))

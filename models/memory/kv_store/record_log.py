@@ -1,11 +1,10 @@
-"""Files of records, only ever appended to, read through memory maps, each record checked.
+"""Append-only files of records with checksums, read through memory maps.
 
     prefix  magic, length and checksum of the head, length of the payload: 20 bytes
-    head    JSON: what the record is, and the length and checksum of each piece
+    head    JSON: description of the record, and the length and checksum of each piece
     payload the pieces, one after the other
 
-A record whose prefix, head or pieces are damaged, or that reaches past the end of its file, is
-lost alone: the next one is found by its magic.
+A damaged or truncated record does not affect the others: the next record is found by its magic.
 """
 
 import contextlib
@@ -35,7 +34,7 @@ Head = dict[str, Any]  # as JSON has it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPiece:
-    """Where the bytes of one piece are, and their CRC-32."""
+    """The position of one piece in the file, and its CRC-32."""
 
     offset: int
     length: int
@@ -44,10 +43,10 @@ class RecordPiece:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Record:
-    """A record as found in `segment`, its pieces not yet looked at.
+    """A record in `segment`; its pieces are not read yet.
 
-    There is one for every block of a stream, so where the pieces are is kept tersely: their
-    `names`, bytes and CRC-32s, one after the other from `start` on.
+    There is one for each block of a stream, so the positions of the pieces are stored compactly:
+    as `names`, lengths and CRC-32s of consecutive pieces from `start` on.
     """
 
     segment: "LogSegment"
@@ -61,19 +60,19 @@ class Record:
 
     @property
     def pieces(self) -> dict[str, RecordPiece]:
-        """Where each piece is."""
+        """The position of each piece."""
         ends = accumulate(self.lengths, initial=self.start)
-        told = zip(self.names, ends, self.lengths, self.checksums, strict=False)
+        found = zip(self.names, ends, self.lengths, self.checksums, strict=False)
         return {
             name: RecordPiece(offset=at, length=length, checksum=checksum)
-            for name, at, length, checksum in told
+            for name, at, length, checksum in found
         }
 
     def read(self, name: str) -> memoryview:
         """Return the bytes of the piece `name`, checked.
 
         Raises:
-            DamagedBlockError: they are not those that were written, or there is no such piece.
+            DamagedBlockError: the checksum differs, or there is no such piece.
         """
         if name not in self.names:
             raise DamagedBlockError(f"{self.segment.path} at byte {self.offset}: no {name}")
@@ -82,19 +81,19 @@ class Record:
         data = self.segment.read(at, self.lengths[index])
         if zlib.crc32(data) != self.checksums[index]:
             raise DamagedBlockError(
-                f"{self.segment.path} at byte {at}: {name} is not what was written"
+                f"{self.segment.path} at byte {at}: the checksum of {name} differs"
             )
         return data
 
 
 class LogSegment:
-    """One file. One process may append to it; any number of threads may read it meanwhile."""
+    """One file. One process may append to it while any number of threads read it."""
 
     def __init__(self, path: Path, *, fresh: bool) -> None:
-        """Open the file at `path` for reading, or, if `fresh`, make it for appending.
+        """Open the file at `path` for reading, or, if `fresh`, create it for appending.
 
         Raises:
-            StoreError: it cannot be opened or made.
+            StoreError: it cannot be opened or created.
         """
         self.path = path
         flags = os.O_RDWR | os.O_CREAT if fresh else os.O_RDONLY
@@ -107,7 +106,7 @@ class LogSegment:
         self._close = weakref.finalize(self, os.close, self._file)
 
     def append(self, head: Head, pieces: Mapping[str, bytes]) -> Record:
-        """Write one record, and return it; after a failure the file is as it was.
+        """Write one record, and return it; after an error the file is unchanged.
 
         Raises:
             StoreFullError: the disk, or a quota on it, is full.
@@ -123,17 +122,17 @@ class LogSegment:
             for part in (prefix + text, *pieces.values()):
                 end = _write(self._file, part, end)
         except OSError as error:
-            with contextlib.suppress(OSError):  # the next record is written over it anyway
+            with contextlib.suppress(OSError):  # the next record overwrites it
                 os.ftruncate(self._file, offset)
             raise store_error(self.path, error) from error
         self.size = end
         return _record(self, offset, len(prefix) + len(text), head)
 
     def sync(self) -> None:
-        """Return once what was appended is on the disk itself.
+        """Sync the file to the disk.
 
         Raises:
-            StoreError: the disk did not take it.
+            StoreError: the disk reports an error.
         """
         try:
             os.fsync(self._file)
@@ -147,7 +146,7 @@ class LogSegment:
             DamagedBlockError: the file ends before them.
         """
         end = offset + length
-        # Looked at each time: touching a mapped page past the end of a file kills the process.
+        # Checked each time: reading a mapped page past the end of a file kills the process.
         if os.fstat(self._file).st_size < end:
             raise DamagedBlockError(f"{self.path}: cut short before byte {end}")
         mapped = self._map
@@ -173,7 +172,7 @@ class LogSegment:
         return record
 
     def records(self, offset: int = 0) -> Iterator[Record | DamagedBlockError]:
-        """Yield the records from `offset` on, and what was wrong where one was not readable."""
+        """Yield the records from `offset` on, and an error for each damaged one."""
         while offset < self.size:
             try:
                 record = self.record(offset)
@@ -185,11 +184,11 @@ class LogSegment:
                 offset += record.size
 
     def close(self) -> None:
-        """Close the file; it is also closed when nobody holds a record of it any more."""
+        """Close the file; it is also closed when no record references it any more."""
         self._close()
 
     def _next(self, offset: int) -> int:
-        """Return where the magic comes next, or the size of the file."""
+        """Return the offset of the next magic, or the size of the file."""
         rest = self.size - offset
         if rest < len(MAGIC):
             return self.size
@@ -225,7 +224,7 @@ def _write(file: int, data: bytes, offset: int) -> int:
 
 
 def store_error(path: Path, error: OSError) -> StoreError:
-    """Return what to raise for a failed call on the file or folder `path`."""
+    """Return the exception for a failed call on the file or folder `path`."""
     if error.errno in FULL:
         return StoreFullError(
             f"{path}: no room left ({error.strerror}); free space there, or give the memory "

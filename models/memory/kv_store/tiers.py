@@ -1,8 +1,8 @@
-"""Where blocks are kept: on the device, then in RAM, then on disk, each within its budget.
+"""The tiers of a block store: the device, RAM and disk, each within its budget.
 
-New blocks come in at the top; when a tier is over its budget its oldest blocks move down.
-Without a folder there is no disk, and a full RAM budget refuses new blocks. With a folder,
-`save` makes everything survive a restart; what was spilled survives a crash too.
+New blocks start in the top tier; when a tier exceeds its budget, its oldest blocks move down.
+Without a folder there is no disk, and a full RAM budget refuses new blocks. With a folder, all
+blocks survive a restart after `save`, and spilled blocks survive a crash.
 
 One thread stores; others may read `table` at any time, see `models.memory.kv_store.blocks`.
 """
@@ -22,16 +22,14 @@ from models.memory.kv_store.disk_tier import DiskTier
 
 logger = logging.getLogger(__name__)
 
-RELEASE_INTERVAL = (
-    16 << 20
-)  # bytes spilled from one call of `malloc_trim.release_free_memory` to the next
+RELEASE_INTERVAL = 16 << 20  # bytes spilled between two calls of `release_free_memory`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreBudget:
-    """Bytes of keys and values at most in each tier; the table of representatives is extra.
+    """The maximum bytes of keys and values in each tier, without the representatives.
 
-    `device` is used when the model is not on the CPU; 0 moves every block to RAM at once.
+    `device` applies if the model is not on the CPU; 0 moves every block to RAM at once.
     """
 
     device: int = 0
@@ -41,7 +39,7 @@ class StoreBudget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSizes:
-    """Bytes that a store takes: of keys and values by tier, and of the table."""
+    """The bytes that a store uses: keys and values by tier, and the table."""
 
     device: int
     ram: int
@@ -50,12 +48,12 @@ class StoreSizes:
 
 
 class BlockStore:
-    """The blocks of one stream. `open_store` opens one that a folder holds."""
+    """The blocks of one stream. `open_store` opens a store in a folder."""
 
     def __init__(
         self, budget: StoreBudget | None = None, *, disk: DiskTier | None = None, host: str = "cpu"
     ) -> None:
-        """Start empty, or with what `disk`, the disk tier, holds.
+        """Start with the blocks of the tier `disk`, or empty.
 
         `host` is the device of the RAM tier.
         """
@@ -71,14 +69,14 @@ class BlockStore:
 
     @property
     def lost(self) -> tuple[tuple[float, float, str], ...]:
-        """Start and end in seconds of what could not be read back, and why."""
+        """The start and end in seconds of blocks that could not be read, and the reason."""
         at_start = self._disk.lost if self._disk else ()
         later = ((b.start, b.end, b.lost) for b in self.table.blocks if b.lost)
         return (*at_start, *later)
 
     @property
     def sizes(self) -> StoreSizes:
-        """What the store takes now."""
+        """The bytes in use."""
         return StoreSizes(
             device=_total(self._device),
             ram=_total(self._ram),
@@ -87,12 +85,12 @@ class BlockStore:
         )
 
     def reserve(self, size: int) -> None:
-        """Make room in RAM for `size` bytes of blocks to come.
+        """Make room in RAM for `size` bytes of new blocks.
 
-        After an error everything stored is still there, and blocks may be read.
+        After an error all stored blocks can still be read.
 
         Raises:
-            StoreFullError: there is no room, and nowhere to spill to.
+            StoreFullError: there is no room, and no disk tier.
             StoreError: the disk cannot be written.
         """
         need = self._pushed_down(size)
@@ -116,9 +114,9 @@ class BlockStore:
     ) -> Block:
         """BlockStore one block, later than all before, and return it.
 
-        `memory` is (layers, 2, key heads, tokens, width), and the store's from now on; times
-        are in seconds. All blocks of a store are `represented`, or none is: these can only be
-        had by their ids.
+        `memory` is (layers, 2, key heads, tokens, width), and is owned by the store from now on;
+        times are in seconds. Either all blocks of a store are `represented`, or none; without
+        representatives they are selected by ids.
 
         Raises:
             ValueError: it begins before the last block ends.
@@ -150,7 +148,7 @@ class BlockStore:
         salience: Tensor | None = None,
         replaces: tuple[int, ...] = (),
     ) -> Block:
-        """Return a block with an id of its own, not yet stored."""
+        """Return a block with a new id, which is not stored yet."""
         self._next += 1
         return Block(
             id=self._next - 1,
@@ -164,9 +162,9 @@ class BlockStore:
         )
 
     def replace(self, made: Sequence[Block], representatives: Sequence[Tensor]) -> None:
-        """Put new blocks in the place of those that they name in `replaces`.
+        """Replace the blocks that the new ones list in `replaces`.
 
-        Tables taken before keep the old blocks.
+        Earlier tables keep the old blocks.
 
         Raises:
             StoreFullError, StoreError: as `reserve`; then nothing is replaced.
@@ -186,11 +184,11 @@ class BlockStore:
         for block in made:
             assert block.memory is not None
             block.memory = _to_host(block.memory, self._host)
-        # They stand for old blocks: among these they are spilled before newer ones.
+        # They replace old blocks, so they are spilled before newer ones.
         self._ram = sorted([*self._ram, *made], key=lambda block: (block.end, block.start))
 
     def save(self) -> None:
-        """Write everything to the folder, so that a restart finds it; without one, do nothing.
+        """Write all blocks to the folder, if there is one, for the next start.
 
         Raises:
             StoreFullError, StoreError: not all could be written; it is all still in RAM.
@@ -203,12 +201,12 @@ class BlockStore:
         self._disk.commit(self.table.blocks)
 
     def close(self) -> None:
-        """Give the folder back. What was not saved or spilled is gone."""
+        """Release the folder. Blocks that were not saved or spilled are lost."""
         if self._disk:
             self._disk.close()
 
     def _admit(self, block: Block) -> None:
-        """Take a block in at the top, and move older ones down; `reserve` has made room."""
+        """Add a block to the top tier, and move older ones down; `reserve` has made room."""
         assert block.memory is not None
         on_device = block.memory.device != self._host or self.budget.device > 0
         (self._device if on_device else self._ram).append(block)
@@ -219,7 +217,7 @@ class BlockStore:
             self._ram.append(oldest)
 
     def _pushed_down(self, size: int) -> int:
-        """Return the bytes that come to RAM when blocks of `size` bytes come in at the top."""
+        """Return the bytes that move to RAM when blocks of `size` bytes are added."""
         over = _total(self._device) + size - self.budget.device
         pushed = 0
         for block in self._device:
@@ -251,9 +249,9 @@ class BlockStore:
 def open_store(
     folder: Path, identity: Mapping[str, object], budget: StoreBudget | None = None
 ) -> BlockStore:
-    """Return the store in `folder`, with what was there before; a new one if there is none.
+    """Return the store in `folder`, or a new one if there is none.
 
-    `identity` tells whose blocks these are: model, sizes, opening.
+    `identity` describes the model, its sizes and the opening; see `Rekv.identity`.
 
     Raises:
         StoreError: the folder cannot be used, is in use, or is another model's.
@@ -265,7 +263,7 @@ def open_store(
         disk.close()
         raise
     for start, end, why in disk.lost:
-        logger.warning("lost what was seen from %.1f s to %.1f s: %s", start, end, why)
+        logger.warning("lost the memory from %.1f s to %.1f s: %s", start, end, why)
     return store
 
 
@@ -274,7 +272,7 @@ def _total(held: Sequence[Block]) -> int:
 
 
 def _to_host(memory: Tensor, host: torch.device) -> Tensor:
-    """Return `memory` in RAM, pinned if it comes from a GPU so that it goes back quickly."""
+    """Return `memory` in RAM; from a GPU it is pinned, for fast transfers back."""
     if memory.device.type != "cuda":
         return memory.to(host)
     pinned = torch.empty(memory.shape, dtype=memory.dtype, device=host, pin_memory=True)

@@ -1,9 +1,8 @@
-"""Does retrieval find what a question asks for, or what stands out?
+"""Measures whether retrieval finds what a question asks for, or unusual frames.
 
-A frame with an object is planted among others. Retrieval is right if it finds that frame when
-the question names the object, and no more often than chance when it names one that never
-appears. Recall without that control says nothing: small models find the odd frame out,
-whatever they are asked.
+A frame with an object is planted among others. Good retrieval finds that frame when the question
+names the object, and only by chance when it names an object that never appears. Recall without
+that control is meaningless: small models find the unusual frame for any question.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,16 +16,16 @@ from models.memory.prefill import RekvState
 from models.memory.rekv import Frame, Rekv
 from models.memory.retrieval import Rows, score_blocks
 
-# The blocks that are taken for a question, int64 (count,): for each layer, or once for all.
+# From state and question, int64 (count,), to block ids: for each layer, or once for all.
 Find = Callable[[RekvState, Tensor], Sequence[Sequence[int]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """A stream, which of its frames is the planted one, and two questions, int64 (count,).
+    """A stream, the index of the planted frame, and two questions, int64 (count,).
 
-    `present` names what only that frame shows, `absent` what no frame shows; nothing else
-    differs between them.
+    `present` names an object of that frame only, `absent` an object of no frame; they do not
+    differ otherwise.
     """
 
     frames: Sequence[Frame]
@@ -37,9 +36,9 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recall:
-    """Shares in [0, 1] of trials, for each layer, in which the planted frame was taken.
+    """The share in [0, 1] of trials in which the planted frame was retrieved, for each layer.
 
-    `chance` is the share that taking frames at random has.
+    `chance` is the share for random retrieval.
     """
 
     present: tuple[float, ...]
@@ -48,17 +47,17 @@ class Recall:
 
     @property
     def mean(self) -> float:
-        """Recall over the layers."""
+        """The mean recall of the layers."""
         return sum(self.present) / len(self.present)
 
     @property
     def control(self) -> float:
-        """The same when the question names what never appears."""
+        """The same for the absent object."""
         return sum(self.absent) / len(self.absent)
 
     @property
     def lift(self) -> float:
-        """What is due to the question: recall less its control."""
+        """The effect of the question: recall minus control."""
         return self.mean - self.control
 
 
@@ -73,7 +72,7 @@ def internal(rekv: Rekv, count: int) -> Find:
 
 
 def recall(rekv: Rekv, trials: Sequence[Trial], find: Find) -> Recall:
-    """Return how often `find` takes the planted frame, with the absent-object control.
+    """Return how often `find` retrieves the planted frame, with the absent-object control.
 
     Raises:
         ValueError: there are no trials.
@@ -99,10 +98,10 @@ def recall(rekv: Rekv, trials: Sequence[Trial], find: Find) -> Recall:
 
 @torch.no_grad()
 def layer_bias(rekv: Rekv, state: RekvState, question: Tensor) -> tuple[float, ...]:
-    """Return how scores lean to late blocks in each layer, -1 to 1; 0 is not at all.
+    """Return the position bias of each layer, -1 to 1; 0 is none, see `position_bias`.
 
-    The question is to have nothing to do with what is stored. It is read on its own, so that
-    no layer's picks change the next layer's question.
+    The question should be unrelated to the stored blocks. It is read without blocks, so that one
+    layer does not influence the next.
     """
     x = rekv.decoder.embed(question)
     x = torch.cat([rekv.decoder.embed(rekv.opening), x])
@@ -119,20 +118,20 @@ def layer_bias(rekv: Rekv, state: RekvState, question: Tensor) -> tuple[float, .
 
 
 def uniform(total: int, count: int) -> Rows:
-    """Return `count` places spread evenly over `total`: a baseline that asks nothing."""
+    """Return `count` rows, evenly over `total`: a baseline without a question."""
     places: Rows = np.linspace(0, total - 1, min(count, total)).round().astype(np.int64)
     return np.unique(places)
 
 
 def recent(total: int, count: int) -> Rows:
-    """Return the last `count` places of `total`: a baseline that only looks back."""
+    """Return the last `count` rows of `total`: a baseline."""
     return np.arange(max(0, total - count), total, dtype=np.int64)
 
 
 def position_bias(scores: Tensor) -> float:
-    """Return the rank correlation of scores with time: 0 is none, 1 is all for the latest.
+    """Return the rank correlation of scores with time: 0 is no bias, 1 prefers the latest.
 
-    `scores` is (blocks,) in order of time, of blocks that have nothing to do with the question.
+    `scores` is (blocks,) in order of time, of blocks that are unrelated to the question.
     """
     ranks = scores.argsort().argsort().double()
     time = torch.arange(len(scores), dtype=torch.float64, device=scores.device)

@@ -1,4 +1,4 @@
-"""How much each token of a frame is looked at by the frame after it."""
+"""Salience: the attention that each token of a frame gets from the next frame."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,11 +13,11 @@ def salience(
     """Return, for each block but the last, the attention that its tokens get from the next.
 
     The last positions of `keys`, (key heads, positions, width), are blocks of `lengths`, of
-    which the last ones are those of `query`, (heads, count, width); both are turned. `log`,
+    which the last ones are those of `query`, (heads, count, width); both are rotated. `log`,
     (heads, count), are the logarithms of the softmax's denominators. Each result is float32
     (key heads, tokens): the mean over the queries of the next block and the heads that share
-    a key. All of a block's tokens are seen by all queries, so no place in the frame is
-    favoured, unless the window is shorter than two blocks.
+    a key. All queries see all tokens of the block, so no position in the frame is preferred,
+    unless the window is shorter than two blocks.
 
     Source: vision-to-vision attention as in LiveVLM, Ning et al. 2025; here between neighbours.
     """

@@ -63,11 +63,11 @@ class DecoderLayer(Protocol):
     """One layer, in two parts around its attention: `project`, then `finish`."""
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the queries, keys and values of (count, width), (heads, count, head width) each."""
+        """Return queries, keys and values of (count, width), (heads, count, head width) each."""
         ...
 
     def finish(self, x: Tensor, mixed: Tensor) -> Tensor:
-        """Return the output for the input `x` and the attention `mixed`, (heads, count, head width)."""
+        """Return the output for input `x` and attention `mixed`, (heads, count, head width)."""
         ...
 
     def fingerprint(self) -> int:

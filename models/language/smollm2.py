@@ -49,7 +49,7 @@ class ChatModel:
     end: int
 
     def encode(self, text: str) -> Tensor:
-        """Return the tokens of `text`, int64 (count,), with control tokens such as `<|im_start|>`."""
+        """Return the tokens of `text`, int64 (count,), control tokens included."""
         return torch.tensor(self.table.encode(text).ids, dtype=torch.long)
 
     def decode(self, tokens: Sequence[int]) -> str:
@@ -84,14 +84,14 @@ def load(folder: Path) -> ChatModel:
 
 
 def load_quantized(folder: Path, changes: Mapping[str, Tensor] | None = None) -> ChatModel:
-    """Return the model in `folder` for answering on a CPU: its weights stay in 4 and 8 bits.
+    """Return the model in `folder` for inference on a CPU, with weights in 4 and 8 bits.
 
     `changes` are low-rank: `<layer>.<part>.a`, (rank, in), and `.b`, (out, rank), as in
     `models.lora`.
 
     Raises:
-        WeightsError: the file is missing, damaged, not of a Llama shape or of another type
-            of blocks; or the changes do not fit.
+        WeightsError: the file is missing, damaged, not a Llama model, or has other types of
+            blocks; or the changes do not fit.
     """
     file = read(folder / FILE)
     try:

@@ -280,7 +280,7 @@ class Rekv:
         blocks are used; otherwise each layer retrieves its own.
 
         Raises:
-            ValueError, EmptyMemoryError: as `retrieve` and `fetch`; raised at the call, not by the iterator.
+            ValueError, EmptyMemoryError: as `retrieve` and `fetch`; raised by the call itself.
         """
         if ids is None:
             retrieved = self.retrieve(state, question, until=until)

@@ -1,1 +1,1 @@
-"""Image models: classification, person detection, colours."""
+"""Image models: classification, person detection, colors, vision towers."""

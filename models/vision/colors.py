@@ -1,4 +1,4 @@
-"""What colour people would call the pixels of a thing: eleven plain colour words.
+"""The dominant color of a thing, as one of eleven basic color words.
 
 Source of the eleven: Berlin and Kay 1969. The bounds in hue, saturation and value are our own.
 """
@@ -9,15 +9,15 @@ from torch import Tensor
 COLOURS = (
     "black", "grey", "white", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown",
 )  # fmt: skip
-SURROUNDINGS_WEIGHT = 0.7  # how much the surroundings' colours are taken away
-CHROMATIC_WEIGHT = 2.0  # how much more a clear colour counts than black, grey and white
-# Up to which hue, in degrees, a clear colour goes by which name.
+SURROUNDINGS_WEIGHT = 0.7  # weight of the colors of the surroundings, which are subtracted
+CHROMATIC_WEIGHT = 2.0  # weight of chromatic colors, relative to black, grey and white
+# Upper bounds of hue, in degrees, and the names of chromatic colors.
 HUES = ((14, "red"), (40, "orange"), (66, "yellow"), (165, "green"), (258, "blue"))
 HUES_END = ((292, "purple"), (338, "pink"), (360, "red"))
 
 
 def classify_pixels(pixels: Tensor) -> Tensor:
-    """Return the place in `COLOURS` of each pixel of float32 (3, height, width), 0 to 255."""
+    """Return the index in `COLOURS` of each pixel of float32 (3, height, width), 0 to 255."""
     top, bottom = pixels.amax(0), pixels.amin(0)
     span = top - bottom
     saturation = span / top.clamp(min=1)
@@ -36,7 +36,7 @@ def classify_pixels(pixels: Tensor) -> Tensor:
 
 
 def color_fractions(pixels: Tensor, weight: Tensor) -> Tensor:
-    """Return the share of each of `COLOURS` under `weight`, (height, width), not negative."""
+    """Return the fraction of each of `COLOURS`, weighted by `weight`, (height, width)."""
     counts = torch.zeros(len(COLOURS)).index_add(
         0, classify_pixels(pixels).flatten(), weight.flatten()
     )
@@ -44,10 +44,10 @@ def color_fractions(pixels: Tensor, weight: Tensor) -> Tensor:
 
 
 def dominant_color(pixels: Tensor, mask: Tensor, *, min_score: float = 0.1) -> str:
-    """Return the colour of the thing where `on`, (height, width) in [0, 1]; empty if unclear.
+    """Return the color of the thing in `mask`, (height, width) in [0, 1]; empty if unclear.
 
-    What the picture's edge is full of counts less, as far as the thing is not full of it too,
-    and chromatic colors count more than greys. The weights were chosen on photographs.
+    Colors of the picture's edge have less weight, and chromatic colors more than black, grey and
+    white. The weights were chosen on photographs.
     """
     thing = color_fractions(pixels, mask.square())
     around = color_fractions(pixels, _edge(mask) * (1 - mask))
@@ -60,7 +60,7 @@ def dominant_color(pixels: Tensor, mask: Tensor, *, min_score: float = 0.1) -> s
 
 
 def _edge(like: Tensor) -> Tensor:
-    """Return 1 in the outer ninth of (height, width) on each side, and 0 inside."""
+    """Return (height, width) with 1 in the outer ninth on each side, and 0 inside."""
     edge = torch.ones_like(like)
     height, width = (size // 9 for size in like.shape)
     edge[height:-height, width:-width] = 0

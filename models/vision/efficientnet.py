@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: a picture to shares of ImageNet's 1,000 classes, and where each is seen.
+"""EfficientNet-Lite0: probabilities of ImageNet's 1,000 classes, and their activation maps.
 
 Source: Tan and Le 2019 (EfficientNet), in its Lite form without squeeze-and-excitation.
 """
@@ -14,7 +14,7 @@ from models.errors import WeightsError
 
 FILE = "efficientnet-lite0-57934424.pth"
 SIDE = 224  # pixels
-MEAN, STD = 127.0, 128.0  # of 0..255: what the Lite models were trained with
+MEAN, STD = 127.0, 128.0  # of 0..255, as in the training of the Lite models
 # Blocks, kernel, stride of the first, expansion, channels out; Tan and Le 2019, table 1.
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -25,11 +25,11 @@ STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-EPSILON = 1e-3  # of the batch normalisation, as in the TensorFlow original
+EPSILON = 1e-3  # of batch normalization, as in the TensorFlow original
 
 
 class SamePaddingConv2d(nn.Conv2d):
-    """A convolution padded as TensorFlow does: the odd pixel goes to the right and the bottom."""
+    """A convolution with TensorFlow's padding: an odd pixel is added at the right and bottom."""
 
     def __init__(
         self, inside: int, outside: int, kernel: int, stride: int = 1, groups: int = 1
@@ -52,7 +52,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 class MBConvBlock(nn.Module):
-    """Widen, look around in each channel, narrow; added to the input where the shape stays."""
+    """Expansion, depthwise convolution and projection; residual if the shape stays the same."""
 
     def __init__(self, inside: int, outside: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class EfficientNet(nn.Module):
         self._fc = nn.Linear(1280, 1000)
 
     def features(self, pictures: Tensor) -> Tensor:
-        """Turn float32 (batch, 3, 224, 224), RGB 0 to 255, into features (batch, 1280, 7, 7)."""
+        """Return features (batch, 1280, 7, 7) of float32 (batch, 3, 224, 224), RGB 0 to 255."""
         x = (pictures - MEAN) / STD
         x = F.relu6(self._bn0(self._conv_stem(x)))
         for block in self._blocks:
@@ -105,12 +105,12 @@ class EfficientNet(nn.Module):
         return out
 
     def probabilities(self, features: Tensor) -> Tensor:
-        """Return the share of each class, (batch, 1000), summing to 1."""
+        """Return the probability of each class, (batch, 1000)."""
         scores: Tensor = self._fc(features.mean((-2, -1)))
         return scores.softmax(-1)
 
     def activation_maps(self, features: Tensor, classes: Tensor) -> Tensor:
-        """Return how much each place speaks for `classes`, int64 (batch,): (batch, 7, 7).
+        """Return the activation maps, (batch, 7, 7), of `classes`, int64 (batch,).
 
         Source: Zhou et al. 2016 (class activation maps).
         """
@@ -118,10 +118,10 @@ class EfficientNet(nn.Module):
 
 
 def load(folder: Path) -> EfficientNet:
-    """Return the classifier with the weights in `folder`, not to be trained.
+    """Return the classifier with the weights in `folder`, without gradients.
 
     Raises:
-        WeightsError: the file is missing, damaged, or of another network.
+        WeightsError: the file is missing, damaged, or from another network.
     """
     file = folder / FILE
     model = EfficientNet()

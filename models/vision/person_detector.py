@@ -1,6 +1,6 @@
-"""A detector of persons: SSDLite on MobileNetV2, 300 x 300 pixels.
+"""A person detector: SSDLite on MobileNetV2, for 300 x 300 pixels.
 
-Trained by others on pictures of pedestrians; the weights are read from a frozen graph.
+The weights, from pictures of pedestrians, are read from a frozen TensorFlow graph.
 
 Sources: Liu et al. 2016 (SSD); Sandler et al. 2018 (MobileNetV2, SSDLite).
 """
@@ -29,17 +29,22 @@ RESIDUALS = (
     (6, 64, 2), (6, 64, 1), (6, 64, 1), (6, 64, 1), (6, 96, 1), (6, 96, 1),
     (6, 96, 1), (6, 160, 2), (6, 160, 1), (6, 160, 1), (6, 320, 1),
 )  # fmt: skip
-TAP = 13  # this residual's widened input is the first map that is looked at
-EXTRAS = ((256, 512), (128, 256), (128, 256), (64, 128))  # narrow, then wide with stride 2
-WIDTHS = (576, 1280, 512, 256, 256, 128)  # channels of the six maps
-SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # of the picture; the last is for a mean only
+TAP = 13  # the expanded input of this block is the first feature map
+EXTRAS = (
+    (256, 512),
+    (128, 256),
+    (128, 256),
+    (64, 128),
+)  # channels of the 1 x 1 and the strided 3 x 3 convolution
+WIDTHS = (576, 1280, 512, 256, 256, 128)  # channels of the six feature maps
+SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # of the picture; the last is used for a mean only
 RATIOS = (1.0, 2.0, 0.5, 3.0, 1 / 3)
-MAX_IOU = 0.6  # boxes that share more than this are one, as in the graph
+MAX_IOU = 0.6  # boxes with a higher IoU count as one, as in the graph
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A box in shares of the picture's width and height, and how sure it is, 0 to 1."""
+    """A box in fractions of the picture's width and height, and its score, 0 to 1."""
 
     left: float
     top: float
@@ -53,7 +58,7 @@ class Person:
 
 
 class ConvNormRelu6(nn.Module):
-    """Convolution, normalisation, and the bend at 0 and 6 unless `linear`."""
+    """Convolution, batch normalization, and ReLU6 unless `linear`."""
 
     def __init__(
         self, inside: int, outside: int, *, kernel: int = 1, stride: int = 1, groups: int = 1,
@@ -70,7 +75,7 @@ class ConvNormRelu6(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Widen, look around, narrow."""
+    """MobileNetV2's inverted residual: expansion, depthwise convolution, projection."""
 
     def __init__(self, inside: int, outside: int, expansion: int, stride: int) -> None:
         super().__init__()
@@ -81,14 +86,14 @@ class InvertedResidual(nn.Module):
         self.added = stride == 1 and inside == outside
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the output, and the widened input."""
+        """Return the output, and the expanded input."""
         wide = self.expand(x)
         out = self.project(self.depthwise(wide))
         return (out + x if self.added else out), wide
 
 
 class PredictionHead(nn.Module):
-    """From each place of a map, `count` numbers."""
+    """`count` outputs at each position of a feature map."""
 
     def __init__(self, channels: int, count: int) -> None:
         super().__init__()
@@ -101,7 +106,7 @@ class PredictionHead(nn.Module):
 
 
 class SsdLite(nn.Module):
-    """The network: boxes as differences from `anchors`, and scores."""
+    """The network: box offsets from `anchors`, and scores."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +133,7 @@ class SsdLite(nn.Module):
         self.classes = nn.ModuleList(PredictionHead(width, 2 * count) for width, count in sized)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """Turn float32 (3, 300, 300), RGB 0 to 255, into (anchors, 4) and scores (anchors,)."""
+        """Return offsets (anchors, 4) and scores (anchors,) of float32 (3, 300, 300), 0 to 255."""
         maps = self._maps(picture[None] * (2 / 255) - 1)
         boxes = [part(x) for part, x in zip(self.boxes, maps, strict=True)]
         classes = [part(x) for part, x in zip(self.classes, maps, strict=True)]
@@ -152,7 +157,7 @@ class SsdLite(nn.Module):
 
 
 def anchors() -> Tensor:
-    """Return the boxes that differences are from: (anchors, 4) of centre y, x, height, width."""
+    """Return the anchor boxes, (anchors, 4): center y, center x, height, width."""
     rows = []
     for level, cells in enumerate((19, 10, 5, 3, 2, 1)):
         shapes = _shapes(level)
@@ -163,7 +168,7 @@ def anchors() -> Tensor:
 
 
 def _shapes(level: int) -> list[tuple[float, float]]:
-    """Return height and width of the anchors of one map."""
+    """Return the heights and widths of the anchors of one feature map."""
     if level == 0:
         pairs = [(0.1, 1.0), (0.2, 2.0), (0.2, 0.5)]
     else:
@@ -173,14 +178,14 @@ def _shapes(level: int) -> list[tuple[float, float]]:
 
 
 def decode_boxes(differences: Tensor, around: Tensor) -> Tensor:
-    """Return boxes (anchors, 4) of top, left, bottom, right; the inverse of SSD's coding."""
+    """Return boxes (anchors, 4), top, left, bottom, right, of SSD's encoded offsets."""
     centre = differences[:, :2] / 10 * around[:, 2:] + around[:, :2]
     size = (differences[:, 2:] / 5).exp() * around[:, 2:]
     return torch.cat([centre - size / 2, centre + size / 2], 1).clamp(0, 1)
 
 
 def non_max_suppression(boxes: Tensor, scores: Tensor, *, max_iou: float = MAX_IOU) -> list[int]:
-    """Return the places of boxes that no min_score box overlaps, the surest first."""
+    """Return the indexes of boxes that no box with a higher score overlaps, best first."""
     area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     kept: list[int] = []
     for index in scores.argsort(descending=True).tolist():
@@ -194,7 +199,7 @@ def non_max_suppression(boxes: Tensor, scores: Tensor, *, max_iou: float = MAX_I
 
 
 class PersonDetector:
-    """The detector: pictures to persons."""
+    """Detects persons in pictures."""
 
     def __init__(self, network: SsdLite) -> None:
         self.network = network
@@ -202,7 +207,7 @@ class PersonDetector:
 
     @torch.no_grad()
     def detect(self, pixels: NDArray[np.uint8], *, min_score: float = 0.5) -> list[Person]:
-        """Return the persons in uint8 (300, 300, 3) RGB that are at least so sure."""
+        """Return the persons in uint8 (300, 300, 3) RGB with at least `min_score`."""
         picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float()
         differences, scores = self.network(picture)
         sure = scores >= min_score
@@ -215,10 +220,10 @@ class PersonDetector:
 
 
 def load(folder: Path) -> PersonDetector:
-    """Return the detector with the weights in `folder`, not to be trained.
+    """Return the detector with the weights in `folder`, without gradients.
 
     Raises:
-        WeightsError: the file is missing, damaged, or of another network.
+        WeightsError: the file is missing, damaged, or from another network.
     """
     file = folder / FILE
     stored = constants(file)
@@ -232,7 +237,7 @@ def load(folder: Path) -> PersonDetector:
 
 
 def _places(network: SsdLite) -> list[tuple[str, nn.Module]]:
-    """Return which node of the graph each part's weights come from."""
+    """Return the modules with the names of their nodes in the graph."""
     root = "FeatureExtractor/MobilenetV2"
     places: list[tuple[str, nn.Module]] = [
         (f"{root}/Conv", network.stem),

@@ -1,4 +1,4 @@
-"""Pictures as a vision tower wants them: resized, scaled and normalised."""
+"""Preprocessing for vision towers: pictures are resized, scaled and normalized."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from torch import Tensor
 
 Triple = tuple[float, float, float]
 
-# Where checkpoints keep it, the one for video first.
+# File names in checkpoints, the one for video first.
 FILES = (
     "video_preprocessor_config.json",
     "video_processor/preprocessor_config.json",
@@ -21,14 +21,14 @@ FILES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalization:
-    """Mean and std of each colour, of values in [0, 1]."""
+    """Mean and standard deviation of each channel, of values in [0, 1]."""
 
     mean: Triple = (0.5, 0.5, 0.5)
     std: Triple = (0.5, 0.5, 0.5)
 
 
 def read_normalization(folder: Path) -> Normalization:
-    """Return what the preprocessor's file in `folder` says, or SigLIP's own without one."""
+    """Return the values of the preprocessor's file in `folder`, by default those of SigLIP."""
     for name in FILES:
         if (folder / name).is_file():
             config: dict[str, Any] = json.loads((folder / name).read_text("utf-8"))
@@ -42,8 +42,8 @@ def read_normalization(folder: Path) -> Normalization:
 def preprocess(pixels: Tensor, normalization: Normalization, *, size: tuple[int, int]) -> Tensor:
     """Return float32 pictures (count, 3, *size) of `pixels`, uint8 (count, h, w, 3) RGB.
 
-    The whole picture is squeezed into `size`, height and width. Resized
-    values are rounded to whole numbers, as they are where pictures are resized before scaling.
+    The whole picture is resized to `size`, height and width, without keeping its aspect ratio.
+    Resized values are rounded, as if uint8 pictures were resized.
 
     Raises:
         ValueError: the pixels are of another shape or type.

@@ -1,7 +1,7 @@
-"""Where to look: which places of a picture speak for what a person asked about.
+"""Relevance maps: where a frame shows the things that a question asked about.
 
-The map says where quality matters, for a sender that must save bits. It comes from the same pass
-of the classifier that names things: coarse, 7 by 7, as fine as its last layer is.
+A sender with little bandwidth can use the map to distribute quality. The map is made from the
+classifier's features, so its resolution is that of the last layer, 7 by 7.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from models.vision.efficientnet import EfficientNet
 from models.vision.person_detector import Person
 
 CELLS = 7  # the classifier's last layer: 224 pixels in steps of 32
-MIN_PROBABILITY = 0.02  # share from which a thing may be in the picture, and is worth a look
+MIN_PROBABILITY = 0.02  # at which a thing may be in the picture
 
 
 def relevance(
@@ -24,11 +24,11 @@ def relevance(
     attended: frozenset[int],
     persons: Sequence[Person],
 ) -> Tensor:
-    """Return what matters where, float32 (7, 7) in [0, 1], of one picture.
+    """Return the relevance map of one picture, float32 (7, 7) in [0, 1].
 
-    `features` is (1, 1280, 7, 7), and `by_class` the share of each class, (1000,). `attended` are
-    columns of `NAMES`; if none of them is in the picture, its main thing matters. So does each
-    place that a person of `persons` fills.
+    `features` is (1, 1280, 7, 7), `by_class` the probability of each class, (1000,). The map shows
+    the columns `attended` of `NAMES`, or the main thing if none of them is in the picture, and
+    `persons`.
     """
     weight = by_class.where(
         torch.isin(COLUMNS, torch.tensor(sorted(attended), dtype=torch.long)), 0
@@ -44,13 +44,13 @@ def relevance(
 
 
 def normalized(seen: Tensor) -> Tensor:
-    """Scale a map so that its mean becomes 0, with all below it, and its highest place 1."""
+    """Return a map scaled so that its maximum is 1, and its mean and everything below is 0."""
     low, high = seen.mean(), seen.amax()
     return ((seen - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
 
 
 def coverage(person: Person) -> Tensor:
-    """Return which share of each cell the box of `person` covers, (7, 7)."""
+    """Return the fraction of each cell that the box of `person` covers, (7, 7)."""
     across = _shares(person.left, person.right)
     down = _shares(person.top, person.bottom)
     return down[:, None] * across

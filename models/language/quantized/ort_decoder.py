@@ -5,9 +5,9 @@ block is w = scale * q + offset, and with S the sums over blocks
 
     x W^T  =  x (scale * (q - 8))^T  +  [x S | x A] [offset + 8 * scale | B]^T
 
-where the first product is ONNX Runtime's for 4 bits, in float32, and the second is thin: a
-column for each block, and in further columns low-rank changes to W (`models.lora`).
-Sums are in another order than with plain matrices, so scores agree as far as float32 does.
+where the first product is ONNX Runtime's 4-bit product in float32, and the second is thin: it has
+a column for each block, and further columns for low-rank changes to W (`models.lora`).
+The sums are in another order than with dense matrices, so scores agree to float32 precision.
 """
 
 import zlib

@@ -1,4 +1,4 @@
-"""LLaVA-OneVision from Hugging Face files: frames to tokens, questions to text.
+"""LLaVA-OneVision from Hugging Face files: frames to tokens, questions to prompts.
 
 Source: Li et al. 2024; a frame of video is 27 x 27 patches, pooled to 14 x 14 tokens.
 """
@@ -19,13 +19,13 @@ from models.language.tokenizer import ChatTokenizer, load_tokenizer
 from models.vision.preprocessing import Normalization, preprocess, read_normalization
 from models.vision.video_llm.siglip import SiglipConfig, SiglipTower, siglip_config, siglip_weights
 
-# The conversation that the model was trained on; the video stands between the two.
+# The chat template of the model; the video is between the two parts.
 OPENING = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
 CLOSING = "<|im_end|>\n<|im_start|>assistant\n"
 
 
 class Projector(nn.Module):
-    """Patch features to the decoder's width."""
+    """Projects patch features to the decoder's width."""
 
     def __init__(self, vision: int, text: int, *, biased: bool) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Projector(nn.Module):
 
 
 def pool(features: Tensor, grid: int) -> Tensor:
-    """Return (count, grid * grid, width) with half as many along each side, rounded up."""
+    """Return features (count, grid * grid, width) with half the grid, rounded up."""
     square = features.view(len(features), grid, grid, -1).permute(0, 3, 1, 2)
     half = math.ceil(grid / 2)
     return F.interpolate(square, (half, half), mode="bilinear").flatten(2).transpose(1, 2)
@@ -46,10 +46,7 @@ def pool(features: Tensor, grid: int) -> Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LlavaOnevision:
-    """The model; `newline` is (width,): what may stand at the end of the video.
-
-    Hugging Face's forward has it there, ReKV leaves it out: see `prompt`.
-    """
+    """The model; `newline` is the embedding (width,) that may end the video, see `prompt`."""
 
     tower: SiglipTower
     projector: Projector
@@ -78,15 +75,16 @@ class LlavaOnevision:
         return self.encode_pictures(pictures.to(weight.dtype))
 
     def encode_pictures(self, pictures: Tensor) -> Tensor:
-        """Return the tokens of pictures (count, 3, side, side) that are normalised."""
+        """Return the tokens of normalized pictures (count, 3, side, side)."""
         features = self.projector(self.tower(pictures))
         return pool(features, self.tower.config.grid)
 
     @torch.no_grad()
     def prompt(self, question: str, *, newline: bool = False) -> Tensor:
-        """Return what follows the video, as embeddings (count, width).
+        """Return everything after the video, as embeddings (count, width).
 
-        With `newline` the video ends in the model's own newline, as in Hugging Face's forward.
+        With `newline` the video ends with the model's newline, as in Hugging Face's forward; ReKV
+        leaves it out.
         """
         parts = (
             self.tokenizer.encode_template("\n"),
@@ -100,7 +98,7 @@ class LlavaOnevision:
 def read_llava_onevision(
     folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
 ) -> LlavaOnevision:
-    """Return the model in `folder`, as it comes from the hub.
+    """Return the model in `folder`, in the hub's format.
 
     Raises:
         WeightsError: a file is missing, cut short, or of another kind of model.
@@ -133,7 +131,7 @@ def read_llava_onevision(
 
 def _sizes(folder: Path, config: dict[str, Any]) -> tuple[SiglipConfig, DecoderConfig]:
     text = dict(config.get("text_config") or {})
-    # Some files say it of the whole model, some of its text model.
+    # It is in the config of the whole model, or in that of the text model.
     text["tie_word_embeddings"] = text.get(
         "tie_word_embeddings", config.get("tie_word_embeddings", False)
     )

@@ -1,8 +1,7 @@
 """Qwen2.5-VL from Hugging Face files: frames to tokens on a grid in time, questions to prompts.
 
-Text after a video goes on after the video's largest position, as in the papers and in
-transformers 4; transformers 5 goes on after its rows and columns only, which agrees until a
-video is longer than these.
+Text after a video continues after its largest position, as in the papers and in transformers 4.
+In transformers 5 it continues after the rows and columns; this differs for long videos only.
 
 Source: Bai et al. 2025 (Qwen2.5-VL).
 """
@@ -21,7 +20,7 @@ from models.memory.positions import GridPositions
 from models.vision.preprocessing import Normalization, preprocess, read_normalization
 from models.vision.video_llm.qwen_tower import QwenTower, qwen_tower_config, qwen_tower_weights
 
-# The conversation that the model was trained on; the video stands between the two.
+# The chat template of the model; the video is between the two parts.
 OPENING = (
     "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|>"
 )
@@ -70,7 +69,7 @@ class Qwen25Vl:
 
     @torch.no_grad()
     def prompt(self, question: str) -> Tensor:
-        """Return what follows the video, as embeddings (count, width)."""
+        """Return everything after the video, as embeddings (count, width)."""
         parts = (
             self.tokenizer.encode_template(VIDEO_END),
             self.tokenizer.encode_user_text(question),
@@ -87,7 +86,7 @@ def read_qwen25_vl(
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Qwen25Vl:
-    """Return the model in `folder`, as it comes from the hub.
+    """Return the model in `folder`, in the hub's format.
 
     Frames are resized to `rows` by `columns` tokens of 28 pixels: by default 280 x 504.
 
@@ -95,7 +94,9 @@ def read_qwen25_vl(
         WeightsError: a file is missing, cut short, or of another kind of model.
     """
     config = read_config(folder, "qwen2_5_vl")
-    text = {**(config.get("text_config") or config)}  # early files have the text's sizes on top
+    text = {
+        **(config.get("text_config") or config)
+    }  # early files have the sizes of the text model at the top level
     text["tie_word_embeddings"] = config.get(
         "tie_word_embeddings", text.get("tie_word_embeddings", False)
     )

@@ -1,4 +1,4 @@
-"""Qwen2.5-VL's vision tower: pictures of any whole number of cells to one token a cell.
+"""Qwen2.5-VL's vision tower: one token for each cell of a picture.
 
 A cell is 2 x 2 patches. Most layers attend within windows of cells, a few to the whole picture.
 
@@ -37,7 +37,7 @@ RENAMED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QwenTowerConfig:
-    """Sizes; `patch` is in pixels, `window` in cells, `frames` in one patch's time.
+    """Sizes; `patch` is in pixels, `window` in cells, `frames` is the length of a patch in time.
 
     `full_attention_layers` are the layers that attend to the whole picture.
     """
@@ -54,7 +54,7 @@ class QwenTowerConfig:
 
     @property
     def cell(self) -> int:
-        """Pixels along a side of what becomes one token."""
+        """Pixels along a side of a cell."""
         return self.patch * MERGE
 
 
@@ -62,7 +62,7 @@ def qwen_tower_config(config: Mapping[str, Any]) -> QwenTowerConfig:
     """Return our sizes for a vision config.
 
     Raises:
-        WeightsError: it asks for something that is not done here.
+        WeightsError: the config is not supported.
     """
     merge, activation = config.get("spatial_merge_size", MERGE), config.get("hidden_act", "silu")
     if merge != MERGE or activation != "silu":
@@ -108,9 +108,9 @@ class QwenTowerLayer(nn.Module):
 
 
 class QwenTower(nn.Module):
-    """Pictures (count, 3, height, width), normalised, to (count, cells, out width).
+    """Tokens (count, cells, out width) of normalized pictures (count, 3, height, width).
 
-    A picture stands still for the time of a patch, as still pictures do in the model.
+    A picture is repeated for the length of a patch in time, as a still picture is in the model.
     """
 
     def __init__(self, config: QwenTowerConfig) -> None:
@@ -148,7 +148,7 @@ class QwenTower(nn.Module):
         return cos_sin_halves(angles)
 
     def _mask(self, rows: int, columns: int, like: Tensor) -> Tensor:
-        """Return which patches are in the same window, (patches, patches)."""
+        """Return the mask of patches in the same window, bool (patches, patches)."""
         side = self.config.window
         down = torch.arange(rows, device=like.device)[:, None] // side
         along = torch.arange(columns, device=like.device) // side
@@ -157,14 +157,14 @@ class QwenTower(nn.Module):
 
 
 def _by_cell(x: Tensor) -> Tensor:
-    """Put patches (count, rows, columns, width) cell after cell: (count, patches, width)."""
+    """Return patches (count, rows, columns, width) in order of cells: (count, patches, width)."""
     count, rows, columns, width = x.shape
     cells = x.reshape(count, rows // MERGE, MERGE, columns // MERGE, MERGE, width)
     return cells.transpose(2, 3).reshape(count, rows * columns, width)
 
 
 def qwen_tower_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tower's part of a checkpoint's tensors under our names."""
+    """Return the tower's tensors of a checkpoint by the names of our modules."""
     state = {}
     for name, tensor in tensors.items():
         short, found = re.subn(r"^(model\.)?visual\.", "", name)

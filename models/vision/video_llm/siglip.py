@@ -1,4 +1,4 @@
-"""SigLIP's vision tower: square pictures to patch features.
+"""SigLIP's vision tower: patch features of square pictures.
 
 Source: Zhai et al. 2023 (SigLIP); the tower is a plain vision transformer without a class token.
 """
@@ -26,7 +26,7 @@ RENAMED = (
     (r"\.mlp\.fc1\.", ".up."),
     (r"\.mlp\.fc2\.", ".down."),
 )
-UNUSED = ("head.", "post_layernorm.")  # what follows the layers in SigLIP itself
+UNUSED = ("head.", "post_layernorm.")  # the parts of SigLIP after the layers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class SiglipConfig:
 
     @property
     def grid(self) -> int:
-        """Patches along a side; pixels that fill no patch are left out."""
+        """Patches along a side; the remaining pixels are not used."""
         return self.side // self.patch
 
 
@@ -94,7 +94,7 @@ class SiglipLayer(nn.Module):
 
 
 class SiglipTower(nn.Module):
-    """Pictures (count, 3, side, side), normalised, to features (count, grid * grid, width)."""
+    """Features (count, grid * grid, width) of normalized pictures (count, 3, side, side)."""
 
     def __init__(self, config: SiglipConfig) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class SiglipTower(nn.Module):
 
 
 def siglip_weights(tensors: Mapping[str, Tensor], config: SiglipConfig) -> dict[str, Tensor]:
-    """Return the tower's part of a checkpoint's tensors under our names."""
+    """Return the tower's tensors of a checkpoint by the names of our modules."""
     state = {}
     for name, tensor in tensors.items():
         short, found = re.subn(r"^(model\.)?vision_tower\.(vision_model\.)?", "", name)

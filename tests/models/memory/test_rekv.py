@@ -387,7 +387,7 @@ def test_a_memory_asked_by_ids_alone_keeps_no_representatives_and_answers_the_sa
     resumed, _ = bare.step(bare.init_state(again), frames(2, first=6))
     assert list(bare.answer(resumed, QUESTION, ids=ids, max_tokens=6)) == expected
     assert again.lost == ()
-    with pytest.raises(ValueError, match="give their ids"):
+    with pytest.raises(ValueError, match="give the ids of blocks"):
         bare.retrieve(resumed, QUESTION)
     again.close()
     with pytest.raises(StoreError, match="another model"):

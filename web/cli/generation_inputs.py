@@ -21,7 +21,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from models.generation.chunk_request import MAX_THINGS
 from web.errors import UsageError
-from web.protocol.generation_messages import MOST_POINTS, Point
+from web.protocol.generation_messages import MAX_POINTS, Point
 
 MAX_SIZE = 4_000_000  # bytes of a track file
 MAX_PROMPT = 1000  # characters
@@ -100,7 +100,7 @@ FilePoint = Annotated[Point, BeforeValidator(_point_fields)]
 class TrackFile(BaseModel):
     """The content of a track file."""
 
-    things: list[Annotated[list[FilePoint], Field(max_length=MOST_POINTS)]] = Field(
+    things: list[Annotated[list[FilePoint], Field(max_length=MAX_POINTS)]] = Field(
         min_length=1, max_length=MAX_THINGS
     )
 
@@ -114,7 +114,7 @@ def read_tracks(file: Path) -> tuple[TimedTrack | None, ...]:
     try:
         if file.stat().st_size > MAX_SIZE:
             raise UsageError(
-                f"{file}: over {MAX_SIZE // 1_000_000} MB: a thing may have {MOST_POINTS} points"
+                f"{file}: over {MAX_SIZE // 1_000_000} MB: a thing may have {MAX_POINTS} points"
             )
         content = TrackFile.model_validate_json(file.read_bytes(), strict=True)
     except OSError as error:

@@ -14,7 +14,7 @@ from web.cli.generation_inputs import (
     read_tracks,
 )
 from web.errors import UsageError
-from web.protocol.generation_messages import MOST_POINTS
+from web.protocol.generation_messages import MAX_POINTS
 
 
 def written(folder: Path, content: object) -> Path:
@@ -59,7 +59,7 @@ def test_a_track_goes_straight_between_its_points_and_stays_at_its_ends(tmp_path
         ),
         (
             {"things": [[[n, 0.5, 0.5] for n in range(100_000)]]},
-            f"thing 1: .* at most {MOST_POINTS} items .* not 100000",
+            f"thing 1: .* at most {MAX_POINTS} items .* not 100000",
         ),
         ("[" + "1," * 2_500_000 + "1]", "over 4 MB"),
     ],

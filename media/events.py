@@ -175,12 +175,12 @@ class Remembered:
 class Evidence:
     """The moments that the answer to question `id` is based on, in order of time.
 
-    `prompt_tokens` is the number of tokens that the model reads, 0 without a model.
+    `read` is the number of prompt tokens that the model reads, 0 without a model.
     """
 
     id: str
     moments: tuple[Moment, ...]
-    prompt_tokens: int = 0
+    read: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -152,7 +152,7 @@ class CompletionResponse(Response):
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             evidence = await self._answer.evidence()
-            reply = ChatReply(self._question, self._moments(evidence), evidence.prompt_tokens)
+            reply = ChatReply(self._question, self._moments(evidence), evidence.read)
             if not self._question.stream:
                 async for _ in reply.read(self._answer):
                     pass

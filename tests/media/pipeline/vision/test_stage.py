@@ -226,7 +226,7 @@ async def test_a_sentence_that_is_ready_comes_word_by_word_and_can_be_cancelled(
     assert pieces == ["I", " have", " not", " seen", " it.", ""]
     assert said(out, "cut") in ("I", "I have")
     assert [o.status for o in out if isinstance(o, Answer)][-1] == "cancelled"
-    assert [o.prompt_tokens for o in out if isinstance(o, Evidence)] == [7, 7]
+    assert [o.read for o in out if isinstance(o, Evidence)] == [7, 7]
 
 
 async def test_a_question_that_is_cancelled_while_it_waits_costs_no_thought() -> None:

@@ -1,1 +1,1 @@
-"""Video made live: a codec, one causal diffusion transformer, three ways to sample it."""
+"""Live video generation: a codec, one causal diffusion transformer, three samplers."""

@@ -1,4 +1,4 @@
-"""What the samplers share: a model at one picture size, its reach, and prompts as it read them."""
+"""What the samplers share: a transformer at one size, its context, and cached prompts."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -15,7 +15,7 @@ from models.generation.schedules import seeded_noise
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CachedPrompt:
-    """A prompt, and what cross-attention made of it."""
+    """A prompt with its keys and values for cross-attention."""
 
     prompt: EncodedPrompt
     text: TextKeysValues
@@ -23,10 +23,10 @@ class CachedPrompt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ControlTensors:
-    """Control of latents in the making, as the model takes it.
+    """The control of a chunk as the model's tensors.
 
-    `condition` and `start` are (1, channels, latents, height, width); `start` is followed above
-    noise level `strength`.
+    `condition` and `start` are (1, channels, latents, height, width); above noise level `strength`
+    the result is `start`.
     """
 
     condition: Tensor
@@ -55,7 +55,7 @@ class Backbone:
 
     @property
     def device(self) -> torch.device:
-        """Where the model is; latents come from there."""
+        """The device of the model and its latents."""
         return self.model.head.head.weight.device
 
     @property
@@ -64,7 +64,7 @@ class Backbone:
         return (1, self.model.config.channels, self.chunk, self.height, self.width)
 
     def cache_prompt(self, prompt: EncodedPrompt, cached: CachedPrompt | None) -> CachedPrompt:
-        """Return `prompt` as read by the model; what was `heard` before is not read again."""
+        """Return `prompt` with its keys and values; reuse `cached` if it is the same prompt."""
         if cached is not None and cached.prompt.equals(prompt):
             return cached
         with torch.no_grad():
@@ -75,17 +75,17 @@ class Backbone:
     def update_prompt(
         self, prompt: EncodedPrompt, context: Context, cached: CachedPrompt | None
     ) -> tuple[Context, CachedPrompt]:
-        """Return the context and the prompt, both read anew if `prompt` says something else."""
+        """Return the context and the cached prompt, both recomputed if `prompt` is another."""
         current = self.cache_prompt(prompt, cached)
         if cached is None or current is cached:
             return context, current
         return self.recache(context, current.text), current
 
     def prepare_control(self, control: ChunkControl) -> ControlTensors:
-        """Return `control` as the model takes it.
+        """Return `control` as the model's tensors.
 
         Raises:
-            ValueError: its track or its start has another shape than a chunk.
+            ValueError: its track or start does not have the shape of a chunk.
         """
         shape = self.shape
         start = torch.zeros(shape) if control.start is None else control.start[None]
@@ -98,10 +98,10 @@ class Backbone:
         return ControlTensors(self.condition(control.track), start, strength)
 
     def condition(self, track: Tensor | None) -> Tensor:
-        """Return the track maps of a chunk, with no channels for a model without tracks.
+        """Return the track maps of a chunk; they have no channels if the model takes no tracks.
 
         Raises:
-            ValueError: the model follows no tracks, or the track has another shape.
+            ValueError: the model takes no tracks, or the track has the wrong shape.
         """
         if not self.model.config.condition and track is not None:
             raise ValueError("expected no track: this model follows none, only words")
@@ -121,7 +121,7 @@ class Backbone:
         condition: Tensor,
         past: KeysValues | None = None,
     ) -> tuple[Tensor, KeysValues]:
-        """Return the clean latents, and the keys and values that they were seen with."""
+        """Return the clean latents, with their keys and values."""
         with torch.no_grad():
             return cast(
                 "tuple[Tensor, KeysValues]",
@@ -144,7 +144,7 @@ class Backbone:
     def commit(
         self, context: Context, clean: Tensor, condition: Tensor, text: TextKeysValues
     ) -> Context:
-        """Return `context` with a clean chunk, read at noise level 0; the old one is spent."""
+        """Return `context` with a clean chunk, read at noise level 0; `context` becomes invalid."""
         if not self.reach.latents:
             return context
         levels = torch.zeros(clean.shape[2])
@@ -152,9 +152,9 @@ class Backbone:
         return append_chunk(context, clean, condition, seen)
 
     def recache(self, context: Context, text: TextKeysValues) -> Context:
-        """Return a context whose window was read with a new text; its sink stays as it is.
+        """Return a context with its window reread for a new text; the sink stays as it is.
 
-        The old context stays valid: whoever is interrupted here can go on with it.
+        `context` stays valid: if this raises, the caller can continue with it.
 
         Source: LongLive, Yang et al. 2025, "KV-recache".
         """
@@ -175,5 +175,5 @@ def _truncate(context: Context, length: int) -> Context:
 
 
 def follow_start(clean: Tensor, control: ControlTensors, level: float) -> Tensor:
-    """Return what the model made of a chunk at `level`, or what it follows down to there."""
+    """Return `clean`, or the start of the control while `level` is above its strength."""
     return control.start if level > control.strength else clean

@@ -15,9 +15,9 @@ WeightedPrompts = tuple[tuple[str, float], ...]  # texts of a prompt, with their
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRange:
-    """How many steps a sampler takes by itself, at least, and at most.
+    """The steps of a sampler: by default, at least, and at most.
 
-    `live` says that their number may change from chunk to chunk without a seam.
+    `adjustable`: the number may change from chunk to chunk without a seam.
     """
 
     default: int
@@ -26,7 +26,7 @@ class StepRange:
     adjustable: bool = True
 
     def clamp(self, requested: int | None) -> int:
-        """Return the number of steps that is nearest to `wished`, its own where that is None."""
+        """Return the allowed number of steps nearest to `requested`, the default for None."""
         return (
             self.default if requested is None else min(max(requested, self.minimum), self.maximum)
         )
@@ -34,11 +34,11 @@ class StepRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ChunkRequest:
-    """What one chunk of pictures is to show.
+    """What one chunk of frames should show.
 
-    `track` is float32 (things, pictures, 2): x and y in [0, 1], NaN where nobody says where the
-    thing is. `start` are as many pictures, of any size, to begin from: up to noise `strength`
-    in [0, 1], where 1 leaves nothing of them.
+    `track` is float32 (things, frames, 2): x and y in [0, 1], NaN without a track. `start` are as
+    many frames, of any size, to start from: noise is added up to `strength` in [0, 1], where 1
+    leaves nothing of them.
     """
 
     prompt: WeightedPrompts

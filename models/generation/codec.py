@@ -1,12 +1,12 @@
-"""A small causal video codec: 4 pictures and 8x8 pixels to one latent of 24 channels, and back.
+"""A small causal video codec: 4 frames and 8x8 pixels to one latent of 24 channels, and back.
 
-Shaped like Wan's (8x8 in space, 4 in time, causal, a cache of earlier features), but 24 channels
-for its 16, since pictures this small have more in a block. Each latent stands for 4 pictures, the
-first too, and convolutions run once a latent, not once a picture: the time inside a latent lies in
-channels. A linear transform, set to the principal components of the training pictures, carries
-most of the picture; convolutions add what it misses.
+Like Wan's it is causal, with 8x8 pixels and 4 frames to a latent and a cache of earlier features,
+but it has 24 channels instead of 16: frames this small have more detail in a block. Every latent is
+4 frames, the first too, and convolutions run once per latent: time within a latent is in channels.
+A linear transform, initialized with the principal components of the training frames, carries most
+of the picture; convolutions add the rest.
 
-Streaming and whole decoding are the same call, with and without features of earlier latents.
+Streaming and decoding at once are the same call, with and without cached features.
 
 Source: Wan team 2025, "Wan: open and advanced large-scale video generative models", section 4.1,
 for causality and the feature cache.
@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-FRAMES_PER_LATENT = 4  # pictures in a latent
+FRAMES_PER_LATENT = 4
 PATCH = 8  # pixels of a latent's side
 
 FeatureCache = tuple[Tensor, ...]  # for each causal block: its input at the latent before
@@ -61,13 +61,13 @@ def unfold(blocks: Tensor, side: int) -> Tensor:
 
 
 def apply_to_each(layer: nn.Module, x: Tensor) -> Tensor:
-    """Apply a picture's `layer` to every latent of (batch, n, channels, height, width)."""
+    """Apply a 2D `layer` to every latent of (batch, n, channels, height, width)."""
     out: Tensor = layer(x.flatten(0, 1))
     return torch.unflatten(out, 0, x.shape[:2])
 
 
 class CausalBlock(nn.Module):
-    """A residual block that sees its input at this latent and at the one before."""
+    """A residual block over its input at this latent and at the previous one."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class CausalBlock(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the output, and what the next call takes as `before`; None is the beginning."""
+        """Return the output, and `before` for the next call; None starts a stream."""
         even = x * torch.rsqrt(x.square().mean(2, keepdim=True) + 1e-4) * self.gain
         if before is None:
             before = torch.zeros_like(even[:, :1])
@@ -87,7 +87,7 @@ class CausalBlock(nn.Module):
 
 
 class CausalStack(nn.ModuleList):
-    """Causal blocks one after the other."""
+    """Causal blocks in sequence."""
 
     def __init__(self, channels: int, count: int) -> None:
         super().__init__(CausalBlock(channels) for _ in range(count))
@@ -103,8 +103,7 @@ class CausalStack(nn.ModuleList):
 class Codec(nn.Module):
     """The encoder and the decoder.
 
-    `mean` and `scale` (channels) make latents zero-mean and of unit size for what is trained on
-    them; training sets them.
+    `mean` and `scale` (channels), set by training, normalize latents to zero mean and unit size.
     """
 
     mean: Tensor
@@ -136,12 +135,12 @@ class Codec(nn.Module):
     def encode(
         self, pixels: Tensor, before: FeatureCache | None = None
     ) -> tuple[Tensor, FeatureCache]:
-        """Return latents (batch, channels, n, height/8, width/8), and the encoder's memory.
+        """Return latents (batch, channels, n, height/8, width/8), and the encoder's cache.
 
         `pixels` is float (batch, 3, 4 n, height, width) in [-1, 1]; sides are multiples of 8.
 
         Raises:
-            ValueError: the shape is another.
+            ValueError: the shape is wrong.
         """
         if pixels.ndim != 5 or pixels.shape[1] != 3 or pixels.shape[2] % FRAMES_PER_LATENT:
             raise ValueError(
@@ -161,10 +160,10 @@ class Codec(nn.Module):
     def decode(
         self, latents: Tensor, before: FeatureCache | None = None
     ) -> tuple[Tensor, FeatureCache]:
-        """Return pictures (batch, 3, 4 n, height, width), about [-1, 1], and the decoder's memory.
+        """Return frames (batch, 3, 4 n, height, width), about [-1, 1], and the decoder's cache.
 
         `latents` is (batch, channels, n, height/8, width/8). Decoding n latents at once, or one
-        after the other with the memory passed on, gives the same pictures.
+        by one with the cache passed on, gives the same frames.
         """
         z = latents.transpose(1, 2) * self.scale[:, None, None] + self.mean[:, None, None]
         deep = self.config.deep

@@ -1,9 +1,8 @@
-"""What a stream has made so far, as far as its model still sees it: sink and rolling window.
+"""The attention context of a stream: a sink of first latents, and a rolling window.
 
-The first `sink` latents stay for good, then the last `window` ones follow. Buffers are allocated
-once; memory and time a latent do not depend on how long the stream is. Keys are unrotated, and
-whoever reads them counts positions from the oldest latent in view: so the sink always lies just
-before the window.
+The first `sink` latents stay, and the last `window` ones follow. Buffers are allocated once, so
+memory and time per latent do not depend on the length of the stream. Keys are unrotated; readers
+count positions from the oldest latent in view, so the sink is always just before the window.
 
 Sources: Xiao et al. 2024 (attention sinks); Rolling Forcing, Liu et al. 2025, for the sink's keys.
 """
@@ -18,11 +17,11 @@ from models.generation.dit import DitConfig, KeysValues
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """How many latents a model sees of its past: the first `sink`, and the last `window`.
+    """How many latents a model sees of its past: the first `sink` and the last `window`.
 
-    With `span` it looks in two ways, as Rolling Forcing's own weights learnt to. What makes latents
-    sees the sink and as many of the last as leave `span` in all, itself included; what remembers
-    one sees the `window` last, the sink only while it is among them.
+    `span` is for Rolling Forcing's own weights, which see two pasts. A call that makes latents sees
+    the sink and as many of the last as give `span` in all, with its own; the call that remembers
+    one sees the last `window`, the sink only while it is among them.
     """
 
     sink: int = 1
@@ -36,11 +35,11 @@ class Reach:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
-    """Clean latents in view, oldest first, with what the model needs of them.
+    """Clean latents in view, oldest first, with their keys and values.
 
     `keys` and `values` are (layers, 1, heads, tokens, head_dim) with room for `reach.latents`;
-    `latents` (1, channels, room, height, width) and `condition` are what they were made from, to
-    read them again with another prompt. The first `length` latents of each are valid.
+    `latents` (1, channels, room, height, width) and `condition` are their source, for rereading
+    with another prompt. The first `length` latents of each are valid.
     """
 
     reach: Reach
@@ -56,12 +55,12 @@ class Context:
         return self.keys.shape[3] // max(1, self.reach.latents)
 
     def past(self) -> KeysValues | None:
-        """Return what is in view of a clean chunk that is remembered."""
+        """Return the past of a call that remembers a clean chunk."""
         first = 0 if self.reach.span is None else max(0, self.length - self.reach.window)
         return self._between(first)
 
     def past_for(self, count: int) -> KeysValues | None:
-        """Return what is in view of a call that makes `making` latents."""
+        """Return the past of a call that makes `count` latents."""
         reach = self.reach
         if reach.span is None or self.length <= reach.sink:
             return self._between(0)
@@ -75,7 +74,7 @@ class Context:
         return KeysValues(torch.cat(keys, 3), torch.cat(values, 3))
 
     def _between(self, start: int, end: int | None = None) -> KeysValues | None:
-        """Return latents `start` to `end` in view, None where there is none."""
+        """Return latents `start` to `end` in view, None for none."""
         end = self.length if end is None else end
         if start >= end:
             return None
@@ -98,7 +97,7 @@ def empty_context(
     device: torch.device | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Context:
-    """Return a context that holds nothing, for latents of `height` x `width`.
+    """Return an empty context for latents of `height` x `width`.
 
     Keys and values are of `dtype`, latents float32.
     """
@@ -117,9 +116,9 @@ def empty_context(
 def append_chunk(
     context: Context, latents: Tensor, condition: Tensor, keys_values: KeysValues
 ) -> Context:
-    """Return `context` with a chunk added, in the same buffers; the old one is spent.
+    """Return `context` with a chunk added, in the same buffers; `context` becomes invalid.
 
-    Where there is no room, the oldest latent that is not in the sink falls out.
+    If there is no room, the oldest latent outside the sink is dropped.
     """
     for index in range(latents.shape[2]):
         context = _append_one(context, latents, condition, keys_values, index)
@@ -151,13 +150,13 @@ def _append_one(
 
 
 def _shift(buffer: Tensor, axis: int, start: int, by: int) -> None:
-    """Move what lies in `buffer` after `start` towards it by `by`; its end keeps old values."""
+    """Move the values in `buffer` after `start` back by `by`; its end keeps old values."""
     length = buffer.shape[axis] - start - by
     buffer.narrow(axis, start, length).copy_(buffer.narrow(axis, start + by, length).clone())
 
 
 def copy_context(context: Context) -> Context:
-    """Return a context with buffers of its own."""
+    """Return a copy with its own buffers."""
     return replace(
         context,
         keys=context.keys.clone(),

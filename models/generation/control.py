@@ -1,14 +1,13 @@
-"""What steers a stream, chunk by chunk: a prompt, where things are, pictures to begin from.
+"""Control of a stream, chunk by chunk: a prompt, tracks of things, frames to start from.
 
-A track gives the place of a thing in each picture. Things are told apart by the order in which
-the prompt names them. Each has its channels in the map that the transformer gets beside a latent:
-a soft spot at its place in each of the latent's four pictures, the way to it from everywhere, and
-whether there is a track at all. The way in the first and the last picture is told once more as
-waves: a pixel more or less would be a few hundredths. MotionStream splats sinusoidal numbers of
-many tracks instead; for two things with a name each, separate channels are the same with less to
-learn.
+A track gives the position of a thing in each frame; things are in the order in which the prompt
+names them. Each has its own channels in the track maps that condition the transformer: a Gaussian
+spot at its position in each of the latent's four frames, the offset to it from every cell, and
+whether it has a track. The offsets in the first and the last frame are repeated as Fourier
+features: one pixel would otherwise be a few hundredths. MotionStream splats sinusoidal embeddings
+of many tracks instead; for two named things, separate channels do the same with less to learn.
 
-Source of the waves: Tancik et al. 2020, Fourier features.
+Source of the Fourier features: Tancik et al. 2020.
 """
 
 import math
@@ -21,21 +20,21 @@ from models.generation.chunk_request import MAX_THINGS
 from models.generation.codec import FRAMES_PER_LATENT
 from models.generation.prompt_encoder import EncodedPrompt
 
-FREQUENCIES = (1, 2, 4, 8)  # in a frame
-END_FRAMES = (0, FRAMES_PER_LATENT - 1)  # pictures of a latent whose ways are told as waves
-# of each thing: a spot for each picture, the way there in x and y, presence, then the waves
+FREQUENCIES = (1, 2, 4, 8)  # periods across a frame
+END_FRAMES = (0, FRAMES_PER_LATENT - 1)  # frames of a latent with Fourier features
+# of each thing: a spot for each frame, offsets in x and y, presence, then Fourier features
 MAP_CHANNELS = FRAMES_PER_LATENT + 3 + len(END_FRAMES) * 2 * len(FREQUENCIES) * 2
 SPREAD = 0.08  # standard deviation of a spot, as a share of the frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChunkControl:
-    """What one chunk of latents is to show.
+    """What one chunk of latents should show.
 
-    `track` is float32 (things, 4 * latents, 2): x and y in [0, 1] for each picture, NaN where
-    there is none; None leaves movement to the model. `start` (channels, latents, height, width)
-    are latents of other pictures, which are followed down to noise level `strength`: 1 leaves
-    nothing of them, 0 shows them as they are.
+    `track` is float32 (things, 4 * latents, 2): x and y in [0, 1] for each frame, NaN for none;
+    None leaves motion to the model. `start` (channels, latents, height, width) are latents of other
+    frames, followed down to noise level `strength`: 1 leaves nothing of them, 0 shows them
+    unchanged.
     """
 
     prompt: EncodedPrompt
@@ -45,10 +44,10 @@ class ChunkControl:
 
 
 def track_maps(track: Tensor | None, latents: int, height: int, width: int) -> Tensor:
-    """Return the condition of a chunk: float32 (THINGS * CHANNELS, latents, height, width).
+    """Return the condition of a chunk, float32 (MAX_THINGS * MAP_CHANNELS, latents, height, width).
 
     Raises:
-        ValueError: the track has another shape than (up to THINGS, 4 * latents, 2).
+        ValueError: the track is not of shape (up to MAX_THINGS, 4 * latents, 2).
     """
     out = torch.zeros(MAX_THINGS, latents, MAP_CHANNELS, height, width)
     if track is None:
@@ -79,12 +78,12 @@ def track_maps(track: Tensor | None, latents: int, height: int, width: int) -> T
 def _fourier_features(ways: Tensor) -> Tensor:
     """Return sines and cosines of (things, latents, ends, axes, h, w).
 
-    Ends, axes and waves become one dimension.
+    Ends, axes and frequencies become one dimension.
     """
     turns = 2 * math.pi * torch.tensor(FREQUENCIES)[:, None, None] * ways[:, :, :, :, None]
     return torch.stack([turns.sin(), turns.cos()], 5).flatten(2, 5)
 
 
 def _cell_centers(count: int) -> Tensor:
-    """Return where the middles of `count` cells lie in [0, 1]."""
+    """Return the centers of `count` cells in [0, 1]."""
     return (torch.arange(count) + 0.5) / count

@@ -1,8 +1,8 @@
-"""A diffusion transformer in the shape of Wan2.1's, with a level of noise for each latent.
+"""A diffusion transformer with the architecture of Wan2.1 and a noise level for each latent.
 
-The names of its tensors are Wan's. Beside Wan it takes the keys and values of latents that came
-before (`seen`), hands back its own, and can have channels that say where things are (`condition`).
-It holds no state: what was seen is a value of the caller's.
+Its tensors have Wan's names. In addition it takes the keys and values of earlier latents (`past`),
+returns its own, and can be conditioned on track maps (`condition`). It holds no state: the past is
+a value of the caller.
 
 Sources: Wan team 2025, section 4.2; Rolling Forcing, Liu et al. 2025, for unrotated keys;
 MotionStream, Shin et al. 2025, for the head of tracks.
@@ -19,19 +19,18 @@ from models.generation.chunk_request import MAX_THINGS
 from models.generation.control import MAP_CHANNELS
 from models.rotary import apply_rotary_pairs, grid_rotation
 
-TIME_STEPS = 1000.0  # levels are told to the model on the scale of Wan's 1000 time steps
+TIME_STEPS = 1000.0  # levels are scaled to Wan's 1000 time steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DitConfig:
-    """Sizes, those of the embedded model by default.
+    """Sizes; the defaults are those of the small model.
 
-    `condition` counts the channels of track maps, 0 for a model without tracks.
-    `refine` is the width of three convolutions over the latents that come out, 0 for none: a token
-    is a patch, and where things are crosses patches. They also get half as many features of the
-    last layer's, the noisy latents, and where the tracks go.
-    `predicts` is what comes out of the last layer: the clean latent, or the flow (noise less
-    clean), as in Wan.
+    `condition` is the number of track map channels, 0 for a model without tracks. `refine` is the
+    width of three convolutions over the output latents, 0 for none: a token is a patch, and things
+    cross patches. They also get half as many features of the last layer, the noisy latents, and the
+    encoded track maps. `predicts` is the output of the last layer: the clean latent, or the flow
+    (noise minus clean), as in Wan.
     """
 
     dim: int = 192
@@ -58,7 +57,7 @@ class DitConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextKeysValues:
-    """What cross-attention reads: keys and values (layers, batch, heads, words, head_dim).
+    """Keys and values of cross-attention, (layers, batch, heads, words, head_dim).
 
     `bias` (batch, 1, 1, words) is added to the scores: the logarithm of each word's weight.
     """
@@ -88,7 +87,7 @@ class RMSNorm(nn.Module):
 
 
 class Attention(nn.Module):
-    """The projections of an attention; who sees what is decided where it is called."""
+    """The projections of an attention; the caller decides which keys are visible."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -141,7 +140,7 @@ class Block(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the new `x` (batch, tokens, dim), and its keys (unrotated) and values.
 
-        `times` is (batch, latents, 6, dim); `turns` are of what was seen, then of `x`.
+        `times` is (batch, latents, 6, dim); `rotation` is of the past, then of `x`.
         """
         change = (self.modulation + times).unbind(2)
         inner = modulate(self.norm1(x), change[1], change[0])
@@ -211,11 +210,11 @@ class Dit(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of numbers it works in; latents go in and come out as float32."""
+        """The dtype of the weights; latents go in and come out as float32."""
         return self.head.head.weight.dtype
 
     def project_text(self, features: Tensor, bias: Tensor) -> TextKeysValues:
-        """Return what cross-attention needs of a text, once for all calls with it.
+        """Return the keys and values of a text, once for all calls with it.
 
         `features` is (batch, words, text), `bias` (batch, words).
         """
@@ -235,12 +234,12 @@ class Dit(nn.Module):
         positions: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> tuple[Tensor, KeysValues]:
-        """Return the clean latents that `noisy` seems to come from, and its keys and values.
+        """Return the predicted clean latents, and the keys and values of `noisy`.
 
         `noisy` is (batch, channels, latents, height, width), `levels` (batch, latents) in [0, 1],
-        `condition` (batch, condition, latents, height, width). `positions` are the times of what
-        was seen and then of `noisy`, by default 0, 1, 2, ...; `mask` is bool (latents, seen and
-        noisy latents), True where one may look at the other; by default everything sees all.
+        `condition` (batch, condition, latents, height, width). `positions` are the times of the
+        past and then of `noisy`, by default 0, 1, 2, ...; `mask` is bool (latents, past and noisy
+        latents), True if one may attend to the other; by default all attend to all.
         """
         given = noisy.to(self.dtype)
         hint = self._hint(given, condition)
@@ -275,7 +274,7 @@ class Dit(nn.Module):
         return [block for block in self.blocks if isinstance(block, Block)]
 
     def _hint(self, noisy: Tensor, condition: Tensor | None) -> list[Tensor]:
-        """Return what the track maps say, (batch, hint, latents, h, w), or nothing."""
+        """Return the encoded track maps, (batch, hint, latents, h, w), or nothing."""
         if not self.config.condition:
             return []
         if condition is None:
@@ -285,7 +284,7 @@ class Dit(nn.Module):
 
 
 def modulate(x: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
-    """Return (batch, tokens, dim) times 1 + `more`, plus `shift`: (batch, latents, dim) each."""
+    """Return (batch, tokens, dim) times 1 + `gain`, plus `shift`: (batch, latents, dim) each."""
     parts = torch.unflatten(x, 1, (gain.shape[1], -1))
     return (parts * (1 + gain[:, :, None]) + shift[:, :, None]).flatten(1, 2)
 
@@ -296,7 +295,7 @@ def scale(x: Tensor, factor: Tensor) -> Tensor:
 
 
 def per_latent(layers: nn.Module, x: Tensor) -> Tensor:
-    """Apply `layers`, which take pictures, to each latent of (batch, channels, latents, h, w)."""
+    """Apply 2D `layers` to each latent of (batch, channels, latents, h, w)."""
     made = torch.unflatten(layers(x.transpose(1, 2).flatten(0, 1)), 0, (len(x), -1))
     return made.transpose(1, 2)
 

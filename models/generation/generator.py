@@ -1,4 +1,4 @@
-"""Pictures from control: a sampler's latents through the codec's decoder, both streaming."""
+"""Control in, frames out: a sampler with the codec's decoder, both streaming."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ S = TypeVar("S")
 
 
 class LatentDecoder(Protocol):
-    """The codec's part in this: latents in, pictures out, and what the next latents need.
+    """The decoder of a codec: latents in; frames out, with the cache for the next latents.
 
-    How many pictures the latents make is the codec's own affair: Wan's first latent is one.
+    The codec decides how many frames a latent is: Wan's first latent is one.
     """
 
     def decode(
@@ -29,7 +29,7 @@ class LatentDecoder(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GeneratorState(Generic[S]):
-    """The sampler's state and the decoder's memory, None before the first latent."""
+    """The sampler's state and the decoder's cache, None before the first latent."""
 
     sampler: S
     decoder: FeatureCache | None = None
@@ -37,7 +37,7 @@ class GeneratorState(Generic[S]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameGenerator(Generic[S]):
-    """Control of a chunk in; uint8 (pictures, height, width, 3) out, for each chunk made."""
+    """Control of a chunk in; uint8 (frames, height, width, 3) out, for each finished chunk."""
 
     sampler: Streaming[S, ChunkControl, Tensor]
     codec: LatentDecoder
@@ -48,13 +48,13 @@ class FrameGenerator(Generic[S]):
     def step(
         self, state: GeneratorState[S], chunk: ChunkControl
     ) -> tuple[GeneratorState[S], Sequence[NDArray[np.uint8]]]:
-        """Return the state after, and the pictures of the chunks that became clean."""
+        """Return the new state, and the frames of the finished chunks."""
         sampler, latents = self.sampler.step(state.sampler, chunk)
         memory, pictures = self._decode(state.decoder, latents)
         return GeneratorState(sampler, memory), pictures
 
     def flush(self, state: GeneratorState[S]) -> Sequence[NDArray[np.uint8]]:
-        """Return the pictures of the chunks that were in flight."""
+        """Return the frames of the chunks in flight."""
         return self._decode(state.decoder, self.sampler.flush(state.sampler))[1]
 
     def _decode(

@@ -1,7 +1,7 @@
-"""The embedded model's text encoder: words of a small vocabulary to features.
+"""The small model's text encoder: words of a small vocabulary to features.
 
-Words that the model does not know are passed over, and told: see `Words.unknown`. Real Wan
-checkpoints bring their own text encoder; both end in a `Prompt`.
+Unknown words are skipped; `PromptEncoder.unknown` lists them. Wan has its own text encoder; both
+return an `EncodedPrompt`.
 """
 
 import re
@@ -11,28 +11,28 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-MAX_WORDS = 24  # words that are read of a prompt
+MAX_WORDS = 24  # of a prompt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedPrompt:
-    """What was asked for: features float (words, dim), and the logarithm of each word's weight."""
+    """A prompt: features float (words, dim), and the logarithm of each word's weight."""
 
     features: Tensor
     bias: Tensor
 
     def equals(self, other: "EncodedPrompt") -> bool:
-        """Return whether both say the same."""
+        """Return whether both are the same prompt."""
         if self is other:
             return True
         return torch.equal(self.features, other.features) and torch.equal(self.bias, other.bias)
 
 
 def blend(parts: Sequence[tuple[EncodedPrompt, float]]) -> EncodedPrompt:
-    """Return a prompt between several: attention shares itself among them by their weights.
+    """Return a blend of prompts: attention is split between them by their weights.
 
-    Weights are relative. A prompt with weight 0 has no influence at all, and one prompt alone is
-    itself.
+    Weights are relative. A prompt of weight 0 has no influence; a single prompt is returned as it
+    is.
 
     Raises:
         ValueError: there is no prompt, a weight is negative, or all are 0.
@@ -54,13 +54,13 @@ def split_words(text: str) -> list[str]:
 
 
 class PromptEncoder(nn.Module):
-    """The encoder: embeddings of words and places, mixed by one layer of attention."""
+    """The encoder: embeddings of words and positions, and one transformer layer."""
 
     def __init__(self, vocabulary: Sequence[str], dim: int) -> None:
         super().__init__()
         self.vocabulary = tuple(vocabulary)
         self.indices = {word: number + 1 for number, word in enumerate(vocabulary)}
-        self.words = nn.Embedding(len(self.vocabulary) + 1, dim)  # number 0: nothing was said
+        self.words = nn.Embedding(len(self.vocabulary) + 1, dim)  # index 0: an empty prompt
         self.places = nn.Embedding(MAX_WORDS, dim)
         self.norm = nn.LayerNorm(dim)
         self.attention = nn.MultiheadAttention(dim, 4, batch_first=True)
@@ -68,16 +68,16 @@ class PromptEncoder(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
 
     def unknown(self, text: str) -> list[str]:
-        """Return the words of `text` that the model does not know."""
+        """Return the words of `text` that are not in the vocabulary."""
         return [word for word in split_words(text) if word not in self.indices]
 
     def tokens(self, text: str) -> list[int]:
-        """Return the numbers of the known words of `text`, [0] if there are none."""
+        """Return the indices of the known words of `text`, [0] if there are none."""
         known = [self.indices[word] for word in split_words(text) if word in self.indices]
         return known[:MAX_WORDS] or [0]
 
     def forward(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Return features (texts, words, dim) and bias (texts, words), -inf where there is none."""
+        """Return features (texts, words, dim) and bias (texts, words), -inf for padding."""
         lines = [self.tokens(text) for text in texts]
         longest = max(len(line) for line in lines)
         numbers = torch.tensor([line + [0] * (longest - len(line)) for line in lines])
@@ -91,6 +91,6 @@ class PromptEncoder(nn.Module):
 
     @torch.no_grad()
     def prompt(self, text: str) -> EncodedPrompt:
-        """Return `text` as a prompt."""
+        """Return `text` encoded."""
         features, bias = self([text])
         return EncodedPrompt(features[0], bias[0])

@@ -1,14 +1,14 @@
-"""Noise: how much of it each latent of a window carries, and how it is drawn.
+"""Noise levels of the latents in a window, and reproducible noise.
 
-A level is 1 for nothing but noise and 0 for a clean latent. Noise is a function of the seed, the
-latent's number in the stream and the step, never of the order of calls: a stream gives the same
-pictures however it was cut, copied or resumed.
+Level 1 is pure noise, level 0 a clean latent. Noise is a function of the seed, the latent's index
+in the stream and the step, not of the order of calls: a stream gives the same frames when it is
+cut, copied or resumed.
 """
 
 import torch
 from torch import Tensor
 
-SHIFT = 5.0  # of Wan's levels: a stream that sees chunks in flight drifts the less, the higher
+SHIFT = 5.0  # of Wan's levels; a higher one reduces drift of samplers with chunks in flight
 ROLLING_FORCING_LEVELS = (
     1.0,
     0.952,
@@ -19,7 +19,7 @@ ROLLING_FORCING_LEVELS = (
 
 
 def shift_level(level: float, shift: float) -> float:
-    """Return `level` moved towards noise by `shift`, 1 for unmoved.
+    """Return `level` moved towards noise by `shift`; 1 leaves it.
 
     Source: Esser et al. 2024, "Scaling rectified flow transformers", section 5.3.2.
     """
@@ -33,9 +33,9 @@ def seeded_noise(seed: int, index: int, step: int, shape: tuple[int, ...]) -> Te
 
 
 def mix_seed(*numbers: int) -> int:
-    """Return one number in [0, 2**63) from several, well apart for neighbouring ones.
+    """Return a seed in [0, 2**63) from several numbers; similar ones give unrelated seeds.
 
-    Source: the finaliser of SplitMix64, Steele et al. 2014.
+    Source: the finalizer of SplitMix64, Steele et al. 2014.
     """
     state = 0
     for number in numbers:
@@ -54,7 +54,7 @@ def add_noise(clean: Tensor, level: float, noise: Tensor) -> Tensor:
 def partition_level(chunk: int, done: int, chunks: int, steps: int, shift: float = 1.0) -> float:
     """Return the level of the `chunk`-th of `chunks` in flight, `done` of `steps` into a cycle.
 
-    Chunk 0 is the oldest. Each cycle takes every chunk down by one stair of 1 / `chunks`.
+    Chunk 0 is the oldest. Each cycle lowers every chunk by 1 / `chunks`.
 
     Source: StreamDiT, Kodaira et al. 2025, section 3.2 (the diagonal partition).
     """

@@ -20,8 +20,8 @@ from models.assistant.requests.session_requests import (
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.scene.perception import Observation, Perception, Pixels
 from models.errors import EmptyMemoryError, WeightsError
+from models.huggingface_files import read_config
 from models.language.decoder import Decoder
-from models.language.huggingface import read_config
 from models.language.tokenizer import ChatTokenizer
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
 from models.memory.positions import VideoPositions

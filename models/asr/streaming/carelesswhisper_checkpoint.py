@@ -1,4 +1,4 @@
-"""Read the causal Whisper checkpoints that were published with CarelessWhisper.
+"""Read the checkpoints of CarelessWhisper, causal Whisper models.
 
 A .pt file with `dims`, `cfg` (block sizes, rank) and `state_dict`: OpenAI's names, where each
 attention projection is a `base_layer` plus a `lora_layer` of A (in, rank) and B (rank, out).
@@ -34,7 +34,7 @@ def is_carelesswhisper(file: Path) -> bool:
 
 
 def read_carelesswhisper(file: Path) -> tuple[WhisperCheckpoint, BlockSizes]:
-    """Return the checkpoint in `file` and the blocks it was trained on; nothing is executed.
+    """Return the checkpoint in `file` and its block sizes; no code in it runs.
 
     Raises:
         WeightsError: the file is missing, cut short, or something else.

@@ -1,8 +1,8 @@
-"""Whisper's encoder made causal: each block of sound is encoded once, over a growing past.
+"""Whisper's encoder made causal: each block of audio is encoded once and attends to the past.
 
-A frame looks at its own block and all blocks before it, never ahead, so keys and values of the
-past stay true and are kept. `encode_masked` does the same for a whole clip under a mask: the
-reference for tests, and how the model is trained.
+A frame attends to its own block and all blocks before it, so keys and values of the past can be
+cached. `encode_masked` computes the same for a whole clip under a mask: the reference for tests,
+and for training.
 
 Source: CarelessWhisper, Krichli et al. 2025, section 3.
 """
@@ -16,12 +16,12 @@ from torch import Tensor
 
 from models.asr.whisper.whisper import Encoder, EncoderLayer, KeyValue, Whisper
 
-FIRST = 30  # frames of 20 ms in the first block: a first word needs about as much to be told
+FIRST = 30  # frames of 20 ms in the first block: a first word needs about that much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockSizes:
-    """How sound is cut: frames of 20 ms in the first block, and in each one after it."""
+    """Frames of 20 ms in the first block, and in each block after it."""
 
     chunk: int
     first: int = FIRST
@@ -31,17 +31,17 @@ class BlockSizes:
             raise ValueError(f"blocks hold at least one frame, not {self.first} and {self.chunk}")
 
     def ends(self, frames: int) -> list[int]:
-        """Return where each block ends, the last one at `frames`."""
+        """Return the ends of all blocks of a clip of `frames`."""
         inner = range(max(self.first, self.chunk), frames, self.chunk)
         return [*inner, frames]
 
     def size(self, position: int) -> int:
-        """Return how many frames the block holds that begins at frame `position`."""
+        """Return the size of the block that begins at frame `position`."""
         return self.chunk if position else max(self.first, self.chunk)
 
 
 def block_mask(frames: int, blocks: BlockSizes) -> Tensor:
-    """Return bool (frames, frames), True where a frame of that row may look."""
+    """Return bool (frames, frames): True where the frame of the row may attend."""
     mask = torch.zeros(frames, frames, dtype=torch.bool)
     start = 0
     for end in blocks.ends(frames):
@@ -53,7 +53,7 @@ def block_mask(frames: int, blocks: BlockSizes) -> Tensor:
 def encode_masked(model: Whisper, mel: Tensor, blocks: BlockSizes | None) -> Tensor:
     """Encode a whole clip under the mask: (batch, mels, n) to (batch, ceil(n / 2), width).
 
-    Without `blocks` every frame sees every other, as published.
+    Without `blocks` every frame attends to all others, as published.
 
     Raises:
         ValueError: the clip is longer than the model has positions for.
@@ -73,11 +73,11 @@ def encode_masked(model: Whisper, mel: Tensor, blocks: BlockSizes | None) -> Ten
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CausalEncoderState:
-    """What the encoder remembers of a stream, for a batch of one.
+    """The state of a stream, for a batch of one.
 
     `mel` (1, mels, n) and `conv` (1, width, n) are the ends of the convolutions' inputs;
-    `waiting` (1, n, width) are frames of a block that is not full; `past` is one pair of keys
-    and values for each layer; `position` counts the frames in it.
+    `waiting` (1, n, width) are the frames of a block that is not full; `past` holds keys and
+    values of `position` frames, a pair for each layer.
     """
 
     mel: Tensor
@@ -90,8 +90,8 @@ class CausalEncoderState:
 class CausalEncoder:
     """Scaled log-mel frames in, encoded blocks out, each once its last frame is known.
 
-    A block needs the sound until 12.5 ms after it ends. A stream holds `audio_context` frames,
-    30 s; then its caller begins another.
+    A block needs the audio until 12.5 ms after it ends. A stream has at most `audio_context`
+    frames, 30 s; then its caller begins a new state.
     """
 
     def __init__(self, model: Whisper, blocks: BlockSizes) -> None:
@@ -103,7 +103,7 @@ class CausalEncoder:
     def init_state(self) -> CausalEncoderState:
         config, like = self.model.config, self.model.encoder.positions
         zeros = like.new_zeros
-        # One frame of zeros before the first: what the convolutions are padded with offline.
+        # One frame of zeros before the first, as the convolutions are padded offline.
         return CausalEncoderState(
             mel=zeros(1, config.mels, 1),
             conv=zeros(1, config.audio_width, 1),
@@ -131,7 +131,7 @@ class CausalEncoder:
         return CausalEncoderState(mel_tail, conv_tail, waiting, past, position), done
 
     def flush(self, state: CausalEncoderState) -> list[Tensor]:
-        """Return the last block, shorter than the others, as if zeros followed the sound."""
+        """Return the last block, shorter than the others, as if zeros followed."""
         end = state.mel.new_zeros(1, state.mel.shape[1], 1)
         mel = torch.cat([state.mel, end], 2)
         conv = state.conv
@@ -149,7 +149,7 @@ class CausalEncoder:
     def _convolve(
         self, mel_tail: Tensor, conv_tail: Tensor, mel: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what both convolutions keep, and the frames that became known."""
+        """Return the tails that both convolutions keep, and the new frames."""
         encoder = self.model.encoder
         mel = torch.cat([mel_tail, mel.to(mel_tail)], 2)
         conv = conv_tail

@@ -1,6 +1,6 @@
-"""A causal recognizer by name: the offline model's weights, with the project's adapters folded in.
+"""Load causal Whisper models: the offline weights with this project's adapters merged in.
 
-What the adapters leave alone is shared with the offline model, so both fit where one does.
+Tensors without an adapter are shared with the offline model, so both take little more memory.
 """
 
 from dataclasses import dataclass
@@ -14,28 +14,24 @@ from models.asr.whisper.whisper import Whisper
 from models.errors import WeightsError
 from models.shipped import CHECKPOINTS
 
-CHUNK_FRAMES = {
-    100: 5,
-    300: 15,
-    1000: 50,
-}  # milliseconds to frames: what the adapters were trained on
+CHUNK_FRAMES = {100: 5, 300: 15, 1000: 50}  # milliseconds to frames that adapters are trained for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CausalModel:
-    """A recognizer that hears in `blocks`; those that it was published for, or None for any."""
+    """A model, and the block sizes that it was published for."""
 
     recognizer: WhisperModel
-    blocks: BlockSizes | None = None
+    blocks: BlockSizes
 
 
 def adapter_file(name: str) -> Path:
-    """Return where the adapters of the packaged model `name` are, or would be."""
+    """Return the file with the adapter of the packaged model `name`."""
     return CHECKPOINTS / f"causal-{name}.safetensors"
 
 
 def adapted_models() -> tuple[str, ...]:
-    """Return the names of the models that there are adapters for."""
+    """Return the names of the models that have an adapter."""
     return tuple(
         sorted(
             file.stem.removeprefix("causal-") for file in CHECKPOINTS.glob("causal-*.safetensors")
@@ -44,16 +40,16 @@ def adapted_models() -> tuple[str, ...]:
 
 
 def make_causal(recognizer: WhisperModel, adapter: Path | None = None) -> WhisperModel:
-    """Return `recognizer` made causal by `adapter`, or else by the one that is there for it.
+    """Return `recognizer` with `adapter` merged in; the default is the shipped adapter.
 
     Raises:
-        WeightsError: there is none for this model, or it is of another one.
+        WeightsError: there is none for this model, or it is of another model.
     """
     file = adapter or adapter_file(recognizer.name)
     if not file.is_file():
         known = ", ".join(adapted_models()) or "no model"
         raise WeightsError(
-            f"Whisper {recognizer.name} was not made causal: there are adapters for {known}"
+            f"Whisper {recognizer.name} has no causal adapter; models with one: {known}"
         )
     model = Whisper(recognizer.model.config)
     model.load_state_dict(recognizer.model.state_dict(), assign=True)  # the same tensors
@@ -63,7 +59,7 @@ def make_causal(recognizer: WhisperModel, adapter: Path | None = None) -> Whispe
 
 
 def load_carelesswhisper(file: Path, folder: Path) -> CausalModel:
-    """Return the recognizer in `file`, a checkpoint of CarelessWhisper.
+    """Return the model in `file`, a CarelessWhisper checkpoint.
 
     Raises:
         WeightsError: it is something else.

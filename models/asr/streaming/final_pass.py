@@ -1,10 +1,10 @@
-"""The last word on a turn: heard whole by an offline Whisper, once nobody adds to it any more.
+"""The final pass: an offline Whisper transcribes a turn once it is over.
 
-A stream hears each moment before what follows it. When a turn is over there is no such hurry: the
-offline model hears all of it, in windows of 30 s and with beam search, as it hears a file. (Greedy
-in a short window costs half as much, and once ended after the first of four sentences.) Longer
-turns are cut where they are quietest; the parts do not see each other's text, as a prompt that
-the sound repeats makes tiny.en skip the repetition.
+A stream transcribes each moment before the next one is known. When a turn is over, the offline
+model transcribes all of it in windows of 30 s with beam search, like a file. (Greedy decoding in
+a short window costs half as much, and once ended after the first of four sentences.) Longer turns
+are cut at their quietest moments; the parts do not share a prompt, because a prompt that the
+audio repeats makes tiny.en skip the repetition.
 """
 
 from collections.abc import Iterator
@@ -17,16 +17,16 @@ from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE, RecognizedWord
 
-MAX_PART = 28 * RATE  # samples heard at once: a window, less the silence that must follow
-MIN_PART = RATE // 5  # less sound than this is not listened to
-NO_SPEECH = 0.7  # "no speech" likelier than this, nothing is heard
-MIN_REST = 2 * RATE  # samples after the last word that are heard again, by themselves
-MIN_LEVEL = 0.05  # of the loudest of a part: with nothing louder, no speech is left
-LEVEL_WINDOW = RATE // 5  # a cut is made where so many samples are the quietest
+MAX_PART = 28 * RATE  # samples of a part: a window, less the silence that must follow
+MIN_PART = RATE // 5  # shorter audio is not transcribed
+NO_SPEECH = 0.7  # above this "no speech" probability there are no words
+MIN_REST = 2 * RATE  # samples after the last word that are transcribed by themselves
+MIN_LEVEL = 0.05  # of the loudest level of a part: quieter audio holds no speech
+LEVEL_WINDOW = RATE // 5  # samples over which the level is measured
 
 
 class WhisperFinalPass:
-    """Writes whole turns; shared by all sessions."""
+    """Transcribes whole turns; shared by all sessions."""
 
     def __init__(self, recognizer: WhisperModel, *, language: str | None = None) -> None:
         self.recognizer = recognizer
@@ -40,7 +40,7 @@ class WhisperFinalPass:
         return words
 
     def _transcribe_part(self, samples: Samples) -> list[RecognizedWord]:
-        """Hear a window; where Whisper took a pause for the end, the rest again by itself."""
+        """Transcribe a part; if Whisper stopped at a pause, transcribe the rest by itself."""
         words: list[RecognizedWord] = []
         start = 0
         while len(samples) - start >= MIN_PART:
@@ -53,7 +53,7 @@ class WhisperFinalPass:
 
 
 def _parts(samples: Samples) -> Iterator[tuple[int, int]]:
-    """Cut sound into parts of at most LONGEST, where it is quietest."""
+    """Cut audio into parts of at most MAX_PART samples, at the quietest moments."""
     start = 0
     while len(samples) - start > MAX_PART:
         earliest = start + MAX_PART // 2
@@ -66,8 +66,8 @@ def _parts(samples: Samples) -> Iterator[tuple[int, int]]:
 
 
 def _has_more(samples: Samples, end: int) -> bool:
-    """Return whether there is sound long after `end`, where the last word of `samples` ended."""
-    rest = samples[end + MIN_REST // 4 :]  # a word may end somewhat later than it is said to
+    """Return whether there is sound well after `end`, the end of the last word."""
+    rest = samples[end + MIN_REST // 4 :]  # a word may end later than its timestamp
     return len(samples) - end >= MIN_REST and _loudest(rest) > MIN_LEVEL * _loudest(samples)
 
 

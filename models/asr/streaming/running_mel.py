@@ -1,8 +1,8 @@
-"""Whisper's log-mel input for sound without an end: scaled by the loudest bin heard so far.
+"""Whisper's log-mel input for endless audio, normalized by the loudest bin so far.
 
-The published scale looks for the loudest bin of the whole window, which a stream has not
-heard yet. Here a frame is scaled by the loudest bin up to itself, so nothing that was said
-about a frame changes when more sound arrives. A model has to be trained on this.
+Whisper normalizes by the loudest bin of the whole window, which a stream does not know yet. Here
+a frame is normalized by the loudest bin up to itself, so later audio never changes a frame. A
+model has to be trained on this.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from torch import Tensor
 
 from models.asr.whisper.mel import DYNAMIC_RANGE, MelState, Samples, StreamingMel
 
-# log10 energy that is taken as heard before the stream begins: a quiet talker's loudest bin.
-# Without it, the silence before the first word would look like noise at full strength.
+# log10 energy of the loudest bin assumed before the stream begins, that of a quiet talker.
+# Without it, the silence before the first word would look like loud noise.
 MIN_PEAK = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunningMelState:
-    """Sound that frames to come will look at, and the loudest log10 energy so far."""
+    """Audio for the next frames, and the loudest log10 energy so far."""
 
     sound: MelState
     loudest: float
@@ -32,7 +32,7 @@ class RunningMel:
         self.frames = StreamingMel(mels)
 
     def init_state(self, loudest: float = MIN_PEAK) -> RunningMelState:
-        """Return the state before any sound; `loudest` carries the level of an earlier stream."""
+        """Return the state before any audio; `loudest` carries over the level of a stream."""
         return RunningMelState(self.frames.init_state(), loudest)
 
     def step(self, state: RunningMelState, chunk: Samples) -> tuple[RunningMelState, list[Tensor]]:
@@ -42,7 +42,7 @@ class RunningMel:
         return RunningMelState(sound, loudest), scaled
 
     def flush(self, state: RunningMelState) -> list[Tensor]:
-        """Return the frames that were waiting for sound, as if it were mirrored at its end."""
+        """Return the frames that still wait for audio, as if it were mirrored at its end."""
         return _scale(self.frames.flush(state.sound), state.loudest)[0]
 
 

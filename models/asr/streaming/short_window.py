@@ -1,12 +1,12 @@
-"""Let a decoder that was trained on 30 s windows hear a short one, for the price of a short one.
+"""Encode short windows for a decoder that was trained on 30 s, at the cost of short ones.
 
-Whisper's decoder stops at the silence that fills the rest of its window. Without that silence
-it does not stop (70 % WER and more, all of it insertions), and encoding it costs more than
-encoding the speech. But frames of silence far from the speech hardly depend on it, so their
-keys and values are computed once, and every window borrows them for its end.
+Whisper's decoder stops at the silence that fills the rest of its window. Without it the decoder
+does not stop (70 % WER and more, all insertions), and encoding it costs more than encoding the
+speech. But frames of silence far from the speech hardly depend on it, so their cross-attention
+keys and values are computed once and appended to every window.
 
-What comes before the borrowed silence should be sound: after a picture of nothing but silence
-base looped on a clip in twelve, after three seconds of noise on none.
+The shared silence is encoded after noise: after silence only, base looped on one clip in twelve,
+after three seconds of noise on none.
 
 Measured with tiny.en, greedy, on 39 clips of open speech; cost in CPU-seconds a second:
 
@@ -26,14 +26,14 @@ from models.asr.whisper.mel import HOP, Samples, log_mel
 from models.asr.whisper.whisper import DecoderState, Whisper
 from models.asr.words import RATE
 
-NOISE = 3 * RATE  # samples before the silence that is borrowed
+NOISE = 3 * RATE  # samples before the shared silence
 LOUDNESS = 0.1  # root mean square of that noise
-MIN_SILENCE = 1 * RATE  # samples of silence that are encoded with the speech
-MIN_ENCODED = 4 * RATE  # samples encoded at least; more than NOISE, which must not be borrowed
+MIN_SILENCE = 1 * RATE  # samples of silence encoded with the speech
+MIN_ENCODED = 4 * RATE  # samples; more than NOISE, which must not be shared
 
 
 class ShortWindow:
-    """Encodes windows of up to 30 s that end in borrowed silence; shared by all sessions."""
+    """Encodes windows of up to 30 s that end in shared silence; shared by all sessions."""
 
     def __init__(self, model: Whisper) -> None:
         with torch.inference_mode():
@@ -41,9 +41,9 @@ class ShortWindow:
         self._model = model
 
     def encode(self, samples: Samples) -> DecoderState:
-        """Return a decoder state that has heard `samples`, float32 (n,), and silence after it.
+        """Return a decoder state over `samples`, float32 (n,), and silence after them.
 
-        Sound after the model's window is not heard.
+        Samples beyond the model's window are dropped.
         """
         encoded = self._encode(samples)
         length = encoded.shape[1]

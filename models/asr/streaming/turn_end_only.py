@@ -1,4 +1,4 @@
-"""A recognizer for who can wait: nothing while a turn goes on, all of its words at the end."""
+"""A recognizer that transcribes a turn at its end, without interim captions."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from models.asr.words import TranscriptUpdate
 
 
 class TurnEndOnly:
-    """Streams in form only; the state is the sound so far, float32 (n,)."""
+    """Collects the audio of a turn; the state is float32 (n,)."""
 
     def __init__(self, final: WhisperFinalPass) -> None:
         self._final = final
@@ -21,7 +21,7 @@ class TurnEndOnly:
     def step(
         self, state: Samples, samples: Samples, *, skip_interim: bool = False
     ) -> tuple[Samples, Sequence[TranscriptUpdate]]:
-        """Keep the sound; `hurry` makes no difference."""
+        """Keep the samples; `skip_interim` makes no difference."""
         return np.concatenate([state, samples], dtype=np.float32), ()
 
     def flush(self, state: Samples, last: Samples | None = None) -> Sequence[TranscriptUpdate]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from models.asr.whisper.whisper import Whisper, WhisperConfig
-from models.errors import WeightsError
+from models.huggingface_files import fill
 
 AlignmentHeads = tuple[tuple[int, int], ...]  # (layer, head) pairs of the decoder's cross-attention
 
@@ -36,12 +36,7 @@ class WhisperCheckpoint:
         Raises:
             WeightsError: a tensor is missing, unknown, or of another shape.
         """
-        model = Whisper(self.config)
-        try:
-            model.load_state_dict(self.state, assign=True)
-        except RuntimeError as error:
-            raise WeightsError(f"the weights do not fit Whisper's shape: {error}") from error
-        return model.eval().requires_grad_(False)
+        return fill(Whisper(self.config), self.state, "Whisper's sizes")
 
     def heads(self) -> AlignmentHeads:
         """Return the alignment heads: given, known, or all of the upper half of the layers."""

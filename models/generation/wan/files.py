@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import WeightsError
+from models.huggingface_files import fill
 
 M = TypeVar("M", bound=nn.Module)
 StateDict = dict[str, Tensor]
@@ -126,20 +127,8 @@ def load_weights(
     Raises:
         WeightsError: a tensor is missing, unknown, or of another shape; `what` says of what.
     """
-    wanted = module.state_dict()
-    wrong = [f"no {name}" for name in wanted if name not in state]
-    wrong += [f"an unknown {name}" for name in state if name not in wanted]
-    wrong += [
-        f"{name} of {tuple(state[name].shape)}, not {tuple(tensor.shape)}"
-        for name, tensor in wanted.items()
-        if name in state and state[name].shape != tensor.shape
-    ]
-    if wrong:
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise WeightsError(f"{what}: does not fit: {'; '.join(wrong[:3])}{more}")
     moved = {name: tensor.to(device=device, dtype=dtype) for name, tensor in state.items()}
-    module.load_state_dict(moved, assign=True)
-    return module.eval().requires_grad_(False)
+    return fill(module, moved, what)
 
 
 def count_layers(state: Mapping[str, Tensor], prefix: str) -> int:

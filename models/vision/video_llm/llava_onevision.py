@@ -13,8 +13,9 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
 from models.errors import WeightsError
+from models.huggingface_files import fill, read_config, read_tensors
 from models.language.decoder import Decoder, DecoderConfig
-from models.language.huggingface import decoder_state, fill, read_config, read_tensors, sizes
+from models.language.huggingface import decoder_state, sizes
 from models.language.tokenizer import ChatTokenizer, load_tokenizer
 from models.vision.preprocessing import Normalization, preprocess, read_normalization
 from models.vision.video_llm.siglip import SiglipConfig, SiglipTower, siglip_config, siglip_weights

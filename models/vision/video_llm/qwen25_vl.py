@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from models.errors import WeightsError
+from models.huggingface_files import fill, read_config, read_tensors
 from models.language.decoder import Decoder
-from models.language.huggingface import decoder_state, fill, read_config, read_tensors, sizes
+from models.language.huggingface import decoder_state, sizes
 from models.language.tokenizer import ChatTokenizer, load_tokenizer
 from models.memory.positions import GridPositions
 from models.vision.preprocessing import Normalization, preprocess, read_normalization

@@ -15,6 +15,7 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
 from models.errors import WeightsError
+from models.huggingface_files import renamed
 from models.language.decoder import RmsNorm
 from models.rotary import CosSin, apply_rotary, cos_sin_halves, frequencies
 
@@ -169,7 +170,6 @@ def qwen_tower_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         short, found = re.subn(r"^(model\.)?visual\.", "", name)
         if found:
-            for pattern, ours in RENAMED:
-                short = re.sub(pattern, ours, short)
+            short = renamed(short, RENAMED)
             state[short] = tensor
     return state

@@ -12,6 +12,7 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
 from models.errors import WeightsError
+from models.huggingface_files import renamed
 
 RENAMED = (
     (r"^embeddings\.patch_embedding\.", "patches."),
@@ -117,8 +118,7 @@ def siglip_weights(tensors: Mapping[str, Tensor], config: SiglipConfig) -> dict[
         short, found = re.subn(r"^(model\.)?vision_tower\.(vision_model\.)?", "", name)
         if not found or short.startswith(UNUSED):
             continue
-        for pattern, ours in RENAMED:
-            short = re.sub(pattern, ours, short)
+        short = renamed(short, RENAMED)
         layer = re.match(r"layers\.(\d+)\.", short)
         if layer is None or int(layer[1]) < config.layers:
             state[short] = tensor

@@ -1,15 +1,14 @@
-"""Read Whisper from a Hugging Face folder: config.json and safetensors, whole or in shards."""
+"""Read Whisper from a Hugging Face folder."""
 
 import json
-import re
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+import torch
 
 from models.asr.whisper.checkpoint import AlignmentHeads, WhisperCheckpoint
 from models.asr.whisper.whisper import WhisperConfig
 from models.errors import WeightsError
+from models.huggingface_files import read_config, read_tensors, renamed
 
 RENAMED = (
     (r"^model\.", ""),
@@ -28,7 +27,7 @@ RENAMED = (
     (r"\.embed_positions\.weight$", ".positions"),
     (r"\.embed_tokens\.", ".embedding."),
 )
-TIED = ("proj_out.weight",)  # the embedding again
+TIED = ("proj_out.weight",)  # a copy of the embedding
 
 
 def read(folder: Path) -> WhisperCheckpoint:
@@ -37,23 +36,16 @@ def read(folder: Path) -> WhisperCheckpoint:
     Raises:
         WeightsError: a file is missing, cut short, or of another kind of model.
     """
+    config = read_config(folder, "whisper")
+    tensors = read_tensors(folder, device="cpu", dtype=torch.float32)
     try:
-        config = json.loads((folder / "config.json").read_text())
-        if config.get("model_type") != "whisper":
-            raise WeightsError(f"{folder}: config.json is of a {config.get('model_type')!r} model")
-        tensors = {
-            name: tensor
-            for file in sorted(folder.glob("model*.safetensors"))
-            for name, tensor in load_file(file).items()
-            if name not in TIED
-        }
         return WhisperCheckpoint(
             config=_config(config),
-            state={_renamed(name): tensor.float() for name, tensor in tensors.items()},
+            state={renamed(n, RENAMED): t for n, t in tensors.items() if n not in TIED},
             alignment_heads=_alignment_heads(folder / "generation_config.json"),
             tokenizer=folder / "tokenizer.json",
         )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise WeightsError(f"{folder}: not a Hugging Face Whisper folder ({error!r})") from error
 
 
@@ -70,12 +62,6 @@ def _config(config: dict[str, int]) -> WhisperConfig:
         text_layers=config["decoder_layers"],
         vocabulary=config["vocab_size"],
     )
-
-
-def _renamed(name: str) -> str:
-    for pattern, ours in RENAMED:
-        name = re.sub(pattern, ours, name)
-    return name
 
 
 def _alignment_heads(file: Path) -> AlignmentHeads | None:

@@ -1,7 +1,6 @@
 """Read Whisper from OpenAI's own .pt file: `dims` and `model_state_dict`."""
 
 import pickle
-import re
 import zipfile
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from torch import Tensor
 from models.asr.whisper.checkpoint import WhisperCheckpoint
 from models.asr.whisper.whisper import WhisperConfig
 from models.errors import WeightsError
+from models.huggingface_files import renamed
 
 RENAMED = (
     (r"\.blocks\.", ".layers."),
@@ -61,14 +61,8 @@ def convert(
         text_layers=dims["n_text_layer"],
         vocabulary=dims["n_vocab"],
     )
-    return config, {_renamed(name): tensor.float() for name, tensor in _floating(tensors)}
+    return config, {renamed(name, RENAMED): tensor.float() for name, tensor in _floating(tensors)}
 
 
 def _floating(tensors: dict[str, Tensor]) -> list[tuple[str, Tensor]]:
     return [(name, tensor) for name, tensor in tensors.items() if tensor.is_floating_point()]
-
-
-def _renamed(name: str) -> str:
-    for pattern, ours in RENAMED:
-        name = re.sub(pattern, ours, name)
-    return name

@@ -193,7 +193,7 @@ def test_it_begins_as_the_encoder_that_it_was_made_from() -> None:
     torch.testing.assert_close(
         model.encode_front(mel), encode_masked(model.front, mel, FRONT_BLOCKS)
     )
-    with pytest.raises(ValueError, match="layers wanted"):
+    with pytest.raises(ValueError, match="layers needed"):
         from_whisper(AncatConfig(layers=4), whisper)
 
 

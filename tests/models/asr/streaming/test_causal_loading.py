@@ -63,7 +63,7 @@ def test_a_model_without_adapters_is_refused_with_those_that_have_them(
 ) -> None:
     assert adapter_file("tiny.en").is_file()
     assert adapted_models() == ("base", "tiny.en")
-    with pytest.raises(WeightsError, match=r"huge was not made causal.*tiny\.en"):
+    with pytest.raises(WeightsError, match=r"huge has no causal adapter.*tiny\.en"):
         make_causal(replace(tiny_en, name="huge"))
 
 

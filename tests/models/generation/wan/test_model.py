@@ -185,7 +185,7 @@ def changed(state: wan_made.State, name: str, *shape: int) -> dict[str, wan_made
         ("other keys", "holds step, optimizer, and no tensors under generator_ema or generator"),
         ("not wan", "not a transformer of Wan's: it has no 'patch_embedding.weight'"),
         ("picture to video", "takes latents of 36 channels"),
-        ("a layer less", "does not fit: no blocks.1.norm3.weight"),
+        ("a layer less", "do not fit .*: no blocks.1.norm3.weight"),
         ("another shape", r"blocks.0.ffn.2.bias of \(5,\), not \(48,\)"),
         ("one more", "an unknown blocks.0.cross_attn.k_img.weight"),
     ],

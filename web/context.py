@@ -1,4 +1,4 @@
-"""What every route needs: one value, made when the service starts and held by the application."""
+"""The state that all routes share, created when the service starts."""
 
 import asyncio
 import threading
@@ -20,17 +20,17 @@ from web.model_loading import LoadedModels, turn_detection
 from web.protocol.session_config import Capabilities, GenerationCapabilities
 from web.sessions import Sessions
 
-MODEL_NAME = "eyeline"  # the name under which sessions answer, whatever models are behind them
+MODEL_NAME = "eyeline"  # of sessions in the API, whatever models are loaded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServiceContext:
     """The service as its routes see it.
 
-    `files` reads and transcribes uploaded files, apart from what live sessions run on; `calls`
-    holds the tasks of WebRTC calls, which outlive the request that made them. `closing` tells
-    work on a thread that nobody waits for it any more; `uploads` bounds the files in work, and
-    `questions` the answers outside sessions. `past` keeps apart who asks sessions that are over.
+    `file_worker` reads and transcribes uploaded files, so that live sessions do not wait for them.
+    `tasks` has the tasks that outlive the request that created them. `closing` is set when the
+    service ends. `upload_slots` limits the files in work, and `question_slots` the answers outside
+    sessions. `ended_session_lock` admits one question at a time about sessions that have ended.
     """
 
     settings: Settings
@@ -47,15 +47,15 @@ class ServiceContext:
     ended_session_lock: asyncio.Lock
 
     def close(self) -> None:
-        """Ask all that runs to end; what is not done soon is cut off."""
+        """Ask sessions and other work to end; the service cuts off what does not end soon."""
         self.closing.set()
         self.sessions.end_all()
 
 
 def capabilities(settings: Settings, models: LoadedModels) -> Capabilities:
-    """Return what this service has, as sessions are told."""
+    """Return what sessions can use of `models`."""
     synthesizer = models.services.synthesizer
-    recognizer = Path(models.whisper.name).name  # a path is nobody else's business
+    recognizer = Path(models.whisper.name).name  # clients do not see paths
     return Capabilities(
         model=MODEL_NAME,
         recognizers=(recognizer,),
@@ -71,7 +71,7 @@ def capabilities(settings: Settings, models: LoadedModels) -> Capabilities:
 def generation_capabilities(
     settings: Settings, generation: GenerationService | None
 ) -> GenerationCapabilities | None:
-    """Return what draws, as sessions are told."""
+    """Return what sessions can use of the generation model."""
     if generation is None:
         return None
     generator = generation.generator
@@ -97,7 +97,7 @@ def service_context(connection: HTTPConnection) -> ServiceContext:
 
 
 async def authenticate(request: Request) -> Mapping[str, Any]:
-    """Return the session wished for by the request's client secret, if it has one.
+    """Check the request's key; return the session of its client secret, if it has one.
 
     Raises:
         ProblemError: the request has no valid key.

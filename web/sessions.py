@@ -1,6 +1,6 @@
-"""The sessions that are alive, how many there may be, and the captions of each.
+"""The live and recent sessions, their captions and moments, and the limit of their number.
 
-Admission is here and nowhere else: a count, checked before anything of a session is made.
+Only this module admits sessions: it checks the limit before anything of a session is created.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from web.problems import ProblemError
 
 SessionKind = Literal["websocket", "call", "whip"]
 
-MAX_CAPTIONS = 10_000  # final captions kept of one session: a day of talk
-MAX_ENDED = 1_000  # sessions whose captions are kept after their end
-MAX_MOMENTS = 5_000  # remembered moments whose small pictures are kept: 20 MB
-MAX_QUESTIONS = 8  # that wait for an answer of one session, beside its conversation
-ANSWER_QUEUE = 256  # pieces of an answer that wait to be read
-RETRY_AFTER = 5  # seconds, said to a client that found no room
+MAX_CAPTIONS = 10_000  # final captions kept of one session: a day of speech
+MAX_ENDED = 1_000  # ended sessions that are kept
+MAX_MOMENTS = 5_000  # moments kept of one session, with their small pictures: 20 MB
+MAX_QUESTIONS = 8  # in progress per session, from outside its conversation
+ANSWER_QUEUE = 256  # pieces
+RETRY_AFTER = 5  # seconds, for the header Retry-After
 
 
 class SessionsFullError(ProblemError):
-    """As many sessions are alive as may be."""
+    """The limit of live sessions is reached."""
 
     def __init__(self, capacity: int) -> None:
         super().__init__(
@@ -41,9 +41,11 @@ class SessionsFullError(ProblemError):
 
 @dataclass(slots=True, eq=False)
 class SessionRecord:
-    """One session: times are on the service's clock; `leave` asks it to end.
+    """One session; times are on the service's clock. Set `end_requested` to end it.
 
-    `captions` are the final ones with words, the newest; `gone` older ones were let go.
+    `captions` are the newest final captions with words; `dropped_captions` older ones are not
+    kept. `submit` puts an input into the session while it runs. `media_time` returns how far the
+    session's audio or video has come, in seconds.
     """
 
     id: str
@@ -55,13 +57,13 @@ class SessionRecord:
     captions: list[Caption] = field(default_factory=list)
     dropped_captions: int = 0
     moments: dict[int, Remembered] = field(default_factory=dict)
-    submit: Callable[[Input], Awaitable[None]] | None = None  # while the session runs
-    media_time: Callable[[], float] = lambda: 0.0  # up to when it has heard or seen, in seconds
+    submit: Callable[[Input], Awaitable[None]] | None = None
+    media_time: Callable[[], float] = lambda: 0.0
     _answers: dict[str, Channel[Answer | Evidence]] = field(default_factory=dict)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def add_caption(self, caption: Caption) -> None:
-        """Keep a final caption that has words."""
+        """Keep a final caption with words."""
         self.captions.append(caption)
         surplus = len(self.captions) - MAX_CAPTIONS
         if surplus > 0:
@@ -71,27 +73,27 @@ class SessionRecord:
             self._changed.notify_all()
 
     def add_moment(self, output: Remembered) -> None:
-        """Keep what was remembered, the newest `MAX_MOMENTS`."""
+        """Keep a moment; only the newest `MAX_MOMENTS` are kept."""
         self.moments[output.moment.number] = output
         while len(self.moments) > MAX_MOMENTS:
             del self.moments[next(iter(self.moments))]
 
     async def ask(self, question: Question) -> AsyncGenerator[Answer | Evidence, None]:
-        """Ask the running session, beside its conversation; yield the answer as it comes.
+        """Ask the running session a question from outside its conversation; yield the answer.
 
-        It ends without an answer's last piece where the session ends. Who stops reading it
-        stops the answer, too.
+        If the session ends, the last piece of the answer is missing. Closing the generator cancels
+        the answer.
 
         Raises:
-            ProblemError: the session is over, or has enough questions to answer.
+            ProblemError: the session is over, or has too many questions in progress.
         """
-        over = f"session {self.id} is over: it answers nothing more"
+        over = f"session {self.id} is over: it answers no more questions"
         if self.submit is None:
             raise ProblemError(409, over)
         if len(self._answers) >= MAX_QUESTIONS:
             raise ProblemError(
                 429,
-                f"{MAX_QUESTIONS} questions wait for an answer: try again in {RETRY_AFTER} s",
+                f"{MAX_QUESTIONS} questions are being answered: try again in {RETRY_AFTER} s",
                 code="too_many_questions",
                 headers={"Retry-After": str(RETRY_AFTER)},
             )
@@ -111,12 +113,12 @@ class SessionRecord:
         finally:
             del self._answers[question.id]
             await answers.close()
-            if not finished and self.submit is not None:  # who asked has left
+            if not finished and self.submit is not None:
                 with suppress(ChannelClosedError):
                     await self.submit(Cancel(question.id))
 
     async def deliver_answer(self, output: Output) -> bool:
-        """Give `output` to who asked for it by `ask`; return whether somebody did."""
+        """Pass on `output` if it answers a question of `ask`; return whether it does."""
         if not isinstance(output, Answer | Evidence) or output.id not in self._answers:
             return False
         answers = self._answers[output.id]
@@ -125,9 +127,9 @@ class SessionRecord:
         return True
 
     async def follow_captions(self, start: int = 0) -> AsyncIterator[tuple[int, Caption]]:
-        """Yield final captions with their numbers from `start` on, as they come, until the end.
+        """Yield final captions with their numbers, from `start` on, until the session ends.
 
-        A slow follower holds nothing up: it finds the captions that are still kept.
+        A slow reader does not hold the session up; it misses captions that are no longer kept.
         """
         while True:
             start = max(start, self.dropped_captions)
@@ -144,7 +146,7 @@ class SessionRecord:
         return [each for number, each in self.moments.items() if number > after]
 
     async def end(self, now: float) -> None:
-        """Say that the session is over."""
+        """Mark the session as ended at `now`, and end what waits for it."""
         self.ended = now
         self.submit = None
         for answers in list(self._answers.values()):
@@ -153,7 +155,7 @@ class SessionRecord:
             self._changed.notify_all()
 
     def summary(self, now: float) -> dict[str, Any]:
-        """Return what an operator sees of the session."""
+        """Return the session as JSON for `/sessions`."""
         return {
             "id": self.id,
             "kind": self.kind,
@@ -168,7 +170,7 @@ class SessionRecord:
 
 
 class Sessions:
-    """All sessions by id. Those that ended are kept for `kept` seconds, for their captions."""
+    """All sessions by id; ended ones are kept for `retention` seconds, for their captions."""
 
     def __init__(self, capacity: int, clock: Clock, *, retention: float) -> None:
         self.capacity = capacity
@@ -179,14 +181,14 @@ class Sessions:
 
     @property
     def free(self) -> int:
-        """How many more sessions may begin."""
+        """How many more sessions can start."""
         return self.capacity - self._in_use
 
     def start(self, kind: SessionKind) -> SessionRecord:
-        """Return a new session; it takes a place until its end.
+        """Return a new session; it counts until it ends.
 
         Raises:
-            SessionsFullError: there is none.
+            SessionsFullError: the limit is reached.
         """
         if self._in_use >= self.capacity:
             raise SessionsFullError(self.capacity)
@@ -197,7 +199,7 @@ class Sessions:
         return record
 
     async def end(self, record: SessionRecord) -> None:
-        """Say that `live` is over and free its place; its captions stay for a while."""
+        """End a session; its captions are kept for a while."""
         if record.ended is None:
             self._in_use -= 1
         await record.end(self._clock.now())
@@ -206,15 +208,17 @@ class Sessions:
         """Return session `id`.
 
         Raises:
-            ProblemError: there is none, or it was forgotten.
+            ProblemError: there is none, or it ended too long ago.
         """
         record = self.find(id)
         if record is None:
-            raise ProblemError(404, f"no session {id[:80]!r}: it never was, or ended long ago")
+            raise ProblemError(
+                404, f"no session {id[:80]!r}: it never existed or ended too long ago"
+            )
         return record
 
     def find(self, id: str) -> SessionRecord | None:
-        """Return session `id`, or None where there is none or it was forgotten."""
+        """Return session `id`, or None if there is none or it ended too long ago."""
         self._expire()
         return self._sessions.get(id)
 
@@ -224,15 +228,15 @@ class Sessions:
         return list(self._sessions.values())
 
     def end_all(self) -> None:
-        """Ask every session to end."""
-        for live in self._sessions.values():
-            live.end_requested.set()
+        """Ask all sessions to end."""
+        for record in self._sessions.values():
+            record.end_requested.set()
 
     def _expire(self) -> None:
-        """Forget sessions that ended long ago, and the oldest of those that ended, if many."""
+        """Delete sessions that ended too long ago, and the oldest if there are too many."""
         now = self._clock.now()
-        ended = [live for live in self._sessions.values() if live.ended is not None]
-        for place, live in enumerate(ended):
-            assert live.ended is not None
-            if now - live.ended > self._retention or len(ended) - place > MAX_ENDED:
-                del self._sessions[live.id]
+        ended = [each for each in self._sessions.values() if each.ended is not None]
+        for index, record in enumerate(ended):
+            assert record.ended is not None
+            if now - record.ended > self._retention or len(ended) - index > MAX_ENDED:
+                del self._sessions[record.id]

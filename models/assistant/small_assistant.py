@@ -45,7 +45,7 @@ class SmallAssistant:
     stand_in = False
     about = (
         "answers come from a small model: it knows some 600 kinds of things, persons, left and "
-        "right, and when; colours and order are often wrong; nothing of actions, text, faces or "
+        "right, and when; colors and order are often wrong; nothing of actions, text, faces or "
         "fine detail"
     )
 

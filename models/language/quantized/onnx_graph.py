@@ -49,7 +49,7 @@ class OnnxGraph:
         dims = b"".join(_number(1, size) for size in value.shape)
         place = (("location", "given"), ("offset", "0"), ("length", str(value.nbytes)))
         fields = [dims, _number(2, KINDS[value.dtype]), _text(8, name)]
-        fields += [_message(13, _text(1, key) + _text(2, told)) for key, told in place]
+        fields += [_message(13, _text(1, key) + _text(2, value)) for key, value in place]
         fields.append(_number(14, OUTSIDE))
         self._parts.append(_message(5, b"".join(fields)))
         return name

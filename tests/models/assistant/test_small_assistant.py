@@ -1,4 +1,4 @@
-"""The embedded model as a session's watcher, with a tiny decoder and drawn eyes."""
+"""The embedded model as a session's assistant, with a tiny decoder and drawn eyes."""
 
 from pathlib import Path
 
@@ -21,16 +21,16 @@ from tests.models.assistant.test_small_model import BALL, CUP, DOG, model, pictu
 
 
 @pytest.fixture
-def watcher() -> SmallAssistant:
+def assistant() -> SmallAssistant:
     return SmallAssistant(model())
 
 
 def shown(
-    watcher: SmallAssistant, state: SmallAssistantState, names: list[int], *, start: float = 0
+    assistant: SmallAssistant, state: SmallAssistantState, names: list[int], *, start: float = 0
 ) -> list[FrameAnalysis]:
     out = []
     for index, name in enumerate(names):
-        state, seen = watcher.analyze_frame(state, picture(name), start + index)
+        state, seen = assistant.analyze_frame(state, picture(name), start + index)
         out.append(seen)
     return out
 
@@ -40,128 +40,132 @@ def text(said: AssistantAnswer | None) -> str:
     return "".join(said.pieces)
 
 
-def test_each_moment_is_told_once_with_a_number_of_its_own(watcher: SmallAssistant) -> None:
-    state = watcher.init_state(None)
-    told = [s for seen in shown(watcher, state, [CUP, CUP, DOG, BALL]) for s in seen.remembered]
-    assert len({moment.number for moment in told}) == len(told)
-    assert [s.text for s in told if s.time in (0, 2)] == ["cup; nobody", "dog; nobody"]
-    assert [s.time for s in told] == sorted(s.time for s in told)
+def test_each_moment_is_reported_once_with_a_number_of_its_own(assistant: SmallAssistant) -> None:
+    state = assistant.init_state(None)
+    reported = [
+        s for seen in shown(assistant, state, [CUP, CUP, DOG, BALL]) for s in seen.remembered
+    ]
+    assert len({moment.number for moment in reported}) == len(reported)
+    assert [s.text for s in reported if s.time in (0, 2)] == ["cup; nobody", "dog; nobody"]
+    assert [s.time for s in reported] == sorted(s.time for s in reported)
 
 
-def test_an_answer_is_made_from_moments_that_were_told(watcher: SmallAssistant) -> None:
-    state = watcher.init_state(None)
-    told = {s.number: s for seen in shown(watcher, state, [CUP, DOG]) for s in seen.remembered}
-    said = watcher.answer(state, "When did you see the cup?", 5.0)
+def test_an_answer_is_made_from_moments_that_were_reported(assistant: SmallAssistant) -> None:
+    state = assistant.init_state(None)
+    reported = {
+        s.number: s for seen in shown(assistant, state, [CUP, DOG]) for s in seen.remembered
+    }
+    said = assistant.answer(state, "When did you see the cup?", 5.0)
     assert said.moments
-    assert all(told[moment.number] == moment for moment in said.moments)
+    assert all(reported[moment.number] == moment for moment in said.moments)
     assert text(said)
 
 
-def test_nothing_seen_is_said_so(watcher: SmallAssistant) -> None:
-    state = watcher.init_state(None)
-    assert text(watcher.answer(state, "What was there?", 1.0)) == NOTHING_YET
-    shown(watcher, state, [CUP], start=9)
-    assert text(watcher.answer(state, "What was there?", 8.0)) == NOTHING_YET
+def test_nothing_seen_is_said_so(assistant: SmallAssistant) -> None:
+    state = assistant.init_state(None)
+    assert text(assistant.answer(state, "What was there?", 1.0)) == NOTHING_YET
+    shown(assistant, state, [CUP], start=9)
+    assert text(assistant.answer(state, "What was there?", 8.0)) == NOTHING_YET
 
 
-def test_a_memory_goes_on_in_its_folder(watcher: SmallAssistant, tmp_path: Path) -> None:
-    state = watcher.init_state(tmp_path)
-    shown(watcher, state, [CUP, DOG])
-    before = watcher.answer(state, "Where is the cup?", 5.0)
+def test_a_memory_goes_on_in_its_folder(assistant: SmallAssistant, tmp_path: Path) -> None:
+    state = assistant.init_state(tmp_path)
+    shown(assistant, state, [CUP, DOG])
+    before = assistant.answer(state, "Where is the cup?", 5.0)
     heard = text(before)
-    watcher.close(state)
-    again = watcher.init_state(tmp_path)
-    after = watcher.answer(again, "Where is the cup?", 5.0)
+    assistant.close(state)
+    again = assistant.init_state(tmp_path)
+    after = assistant.answer(again, "Where is the cup?", 5.0)
     assert (text(after), after.moments) == (heard, before.moments)
-    (seen,) = shown(watcher, again, [BALL], start=6)
+    (seen,) = shown(assistant, again, [BALL], start=6)
     assert [s.text for s in seen.remembered][-1] == "ball; nobody"
-    watcher.close(again)
+    assistant.close(again)
 
 
-def test_a_crash_loses_only_what_was_not_written(watcher: SmallAssistant, tmp_path: Path) -> None:
-    state = watcher.init_state(tmp_path)
-    shown(watcher, state, [CUP, DOG])
+def test_a_crash_loses_only_what_was_not_written(assistant: SmallAssistant, tmp_path: Path) -> None:
+    state = assistant.init_state(tmp_path)
+    shown(assistant, state, [CUP, DOG])
     state.memory.rekv.store.save()
-    shown(watcher, state, [BALL], start=5)
+    shown(assistant, state, [BALL], start=5)
     state.memory.rekv.store.close()
     assert state.log_file is not None
-    state.log_file.close()  # what a crash leaves: a diary that is ahead of the blocks
-    with (tmp_path / LOG_FILE).open("a") as diary:
-        diary.write('{"block": 17, "sha')
-    again = watcher.init_state(tmp_path)
-    said = watcher.answer(again, "What did you see?", 9.0)
+    state.log_file.close()  # what a crash leaves: a log that is ahead of the blocks
+    with (tmp_path / LOG_FILE).open("a") as log:
+        log.write('{"block": 17, "sha')
+    again = assistant.init_state(tmp_path)
+    said = assistant.answer(again, "What did you see?", 9.0)
     assert [s.text.split(";")[0] for s in said.moments] == ["cup", "dog"]
     assert text(said)
-    watcher.close(again)
+    assistant.close(again)
 
 
-def test_a_folder_in_use_is_refused(watcher: SmallAssistant, tmp_path: Path) -> None:
-    state = watcher.init_state(tmp_path)
+def test_a_folder_in_use_is_refused(assistant: SmallAssistant, tmp_path: Path) -> None:
+    state = assistant.init_state(tmp_path)
     with pytest.raises(StoreError):
-        watcher.init_state(tmp_path)
-    watcher.close(state)
+        assistant.init_state(tmp_path)
+    assistant.close(state)
 
 
 def test_a_full_memory_says_so_and_still_answers() -> None:
-    watcher = SmallAssistant(model(), StoreBudget(ram=20_000))
-    state = watcher.init_state(None)
+    assistant = SmallAssistant(model(), StoreBudget(ram=20_000))
+    state = assistant.init_state(None)
     with pytest.raises(StoreFullError):
-        shown(watcher, state, [CUP, DOG, BALL] * 20)
-    said = watcher.answer(state, "What did you see?", 9.0)
+        shown(assistant, state, [CUP, DOG, BALL] * 20)
+    said = assistant.answer(state, "What did you see?", 9.0)
     assert said.moments
     assert text(said)
     with pytest.raises(StoreFullError):
-        watcher.close(state)  # the newest look finds no room either
+        assistant.close(state)  # the newest observation finds no room either
 
 
-def test_a_standing_request_is_confirmed_met_and_over(watcher: SmallAssistant) -> None:
-    state = watcher.init_state(None)
+def test_a_standing_request_is_confirmed_met_and_over(assistant: SmallAssistant) -> None:
+    state = assistant.init_state(None)
     wish = "Tell me when you see a dog."
-    state, said = watcher.note_request(state, wish, 0.0)
+    state, said = assistant.note_request(state, wish, 0.0)
     assert text(said) == "I will tell you when I see a dog."
-    assert watcher.standing_requests(state) == (wish,)
-    seen = shown(watcher, state, [CUP, CUP, DOG, DOG, DOG, DOG, DOG])
+    assert assistant.standing_requests(state) == (wish,)
+    seen = shown(assistant, state, [CUP, CUP, DOG, DOG, DOG, DOG, DOG])
     (notice,) = [n for each in seen for n in each.met_requests]
     assert notice.request == wish
     assert "dog" in notice.text.lower()
     assert notice.moment.text.startswith("dog")
-    assert watcher.standing_requests(state) == ()
+    assert assistant.standing_requests(state) == ()
 
 
-def test_a_request_is_ended_by_a_word(watcher: SmallAssistant) -> None:
-    state = watcher.init_state(None)
-    state, said = watcher.note_request(state, "stop watching", 0.0)
+def test_a_request_is_ended_by_a_word(assistant: SmallAssistant) -> None:
+    state = assistant.init_state(None)
+    state, said = assistant.note_request(state, "stop watching", 0.0)
     assert text(said) == NOTHING_STANDS
-    state, _ = watcher.note_request(state, "tell me whenever a person comes in", 0.0)
-    state, said = watcher.note_request(state, "never mind", 1.0)
+    state, _ = assistant.note_request(state, "tell me whenever a person comes in", 0.0)
+    state, said = assistant.note_request(state, "never mind", 1.0)
     assert text(said) == STOPPED
-    assert watcher.standing_requests(state) == ()
+    assert assistant.standing_requests(state) == ()
 
 
-def test_more_requests_than_can_be_watched_are_refused(watcher: SmallAssistant) -> None:
-    state = watcher.init_state(None)
-    for name in NAMES[: watcher.tracker.limit]:
-        state, _ = watcher.note_request(state, f"tell me when you see a {name}", 0.0)
-    standing = watcher.standing_requests(state)
-    assert len(standing) == watcher.tracker.limit
-    state, said = watcher.note_request(state, "tell me when you see a dog", 0.0)
+def test_more_requests_than_can_be_watched_are_refused(assistant: SmallAssistant) -> None:
+    state = assistant.init_state(None)
+    for name in NAMES[: assistant.tracker.limit]:
+        state, _ = assistant.note_request(state, f"tell me when you see a {name}", 0.0)
+    standing = assistant.standing_requests(state)
+    assert len(standing) == assistant.tracker.limit
+    state, said = assistant.note_request(state, "tell me when you see a dog", 0.0)
     assert "already" in text(said)
-    assert watcher.standing_requests(state) == standing
+    assert assistant.standing_requests(state) == standing
 
 
-def test_an_ordinary_question_is_left_to_the_model(watcher: SmallAssistant) -> None:
-    state = watcher.init_state(None)
-    state, said = watcher.note_request(state, "When did you last see my cup?", 0.0)
+def test_an_ordinary_question_is_left_to_the_model(assistant: SmallAssistant) -> None:
+    state = assistant.init_state(None)
+    state, said = assistant.note_request(state, "When did you last see my cup?", 0.0)
     assert said is None
-    (seen,) = shown(watcher, state, [CUP])
+    (seen,) = shown(assistant, state, [CUP])
     assert seen.relevance_topic == "cup"
     assert seen.relevance is not None
     np.testing.assert_array_equal(seen.relevance, 1.0)
 
 
-def test_a_question_of_too_many_words_is_told_so(watcher: SmallAssistant) -> None:
-    state = watcher.init_state(None)
-    shown(watcher, state, [CUP])
-    said = watcher.answer(state, "word " * 2_000, 5.0)
+def test_a_question_of_too_many_words_is_told_so(assistant: SmallAssistant) -> None:
+    state = assistant.init_state(None)
+    shown(assistant, state, [CUP])
+    said = assistant.answer(state, "word " * 2_000, 5.0)
     assert "2000 words" in text(said)
-    assert str(MAX_QUESTION_WORDS) in text(watcher.answer(state, "word " * 201, 5.0))
+    assert str(MAX_QUESTION_WORDS) in text(assistant.answer(state, "word " * 201, 5.0))

@@ -20,7 +20,7 @@ from models.assistant.small_model import (
 )
 from models.memory.kv_store.tiers import open_store
 from models.vision.class_names import NAMES
-from tests.models.assistant.chatting import chat
+from tests.models.assistant.tiny_chat import chat
 
 CUP, DOG, BALL = (NAMES.index(name) for name in ("cup", "dog", "ball"))
 
@@ -51,10 +51,10 @@ def model(*, every: float = 10.0) -> SmallModel:
     return SmallModel(chat(), Reading(), SmallModelConfig(interval=every, max_tokens=8))
 
 
-def watch(watcher: SmallModel, shown: list[int], *, step: float = 1.0) -> SmallModelMemory:
-    memory = watcher.init_state()
+def watch(assistant: SmallModel, shown: list[int], *, step: float = 1.0) -> SmallModelMemory:
+    memory = assistant.init_state()
     for index, name in enumerate(shown):
-        memory, _ = watcher.step(memory, (picture(name), index * step))
+        memory, _ = assistant.step(memory, (picture(name), index * step))
     return memory
 
 
@@ -70,16 +70,16 @@ def test_begin_and_end_of_each_scene_are_remembered() -> None:
 def test_a_scene_that_lasts_is_remembered_now_and_then() -> None:
     memory = watch(model(every=5.0), [CUP] * 12)
     assert remembered(memory) == [(0, "cup"), (5, "cup"), (10, "cup")]
-    watcher = model(every=5.0)
-    watcher.flush(memory)
+    assistant = model(every=5.0)
+    assistant.flush(memory)
     assert remembered(memory)[-1] == (11, "cup")
 
 
 def test_a_person_who_comes_in_makes_a_new_moment() -> None:
-    watcher = model()
-    memory = watch(watcher, [CUP, CUP])
+    assistant = model()
+    memory = watch(assistant, [CUP, CUP])
     for time in (2.0, 3.0):
-        memory, _ = watcher.step(memory, (picture(CUP, people=1), time))
+        memory, _ = assistant.step(memory, (picture(CUP, people=1), time))
     people = [(entry.scene.time, entry.scene.people) for entry in memory.log.entries]
     assert people == [(0.0, 0), (1.0, 0), (2.0, 1)]
 
@@ -87,9 +87,9 @@ def test_a_person_who_comes_in_makes_a_new_moment() -> None:
 @settings(max_examples=20)
 @given(st.lists(st.sampled_from([CUP, DOG, BALL]), min_size=1, max_size=25))
 def test_first_and_last_time_of_every_thing_can_be_told(shown: list[int]) -> None:
-    watcher = model()
-    memory = watch(watcher, shown)
-    watcher.flush(memory)
+    assistant = model()
+    memory = watch(assistant, shown)
+    assistant.flush(memory)
     for name in set(shown):
         times = [time for time, main in remembered(memory) if main == NAMES[name]]
         places = [index for index, other in enumerate(shown) if other == name]
@@ -97,68 +97,68 @@ def test_first_and_last_time_of_every_thing_can_be_told(shown: list[int]) -> Non
 
 
 def test_an_answer_uses_what_was_asked_about_and_nothing_later() -> None:
-    watcher = model()
-    memory = watch(watcher, [DOG] * 30 + [CUP] + [DOG] * 30 + [BALL] * 5)
-    reply = watcher.answer(memory, "When did you see my mug?", now=50.0)
+    assistant = model()
+    memory = watch(assistant, [DOG] * 30 + [CUP] + [DOG] * 30 + [BALL] * 5)
+    reply = assistant.answer(memory, "When did you see my mug?", now=50.0)
     assert 30.0 in reply.times
     assert max(reply.times) <= 50.0
-    assert watcher.answer(memory, "And the ball?", now=70.0).times[-1] >= 61.0
+    assert assistant.answer(memory, "And the ball?", now=70.0).times[-1] >= 61.0
 
 
 def test_evidence_is_what_was_seen_at_the_times_that_were_used() -> None:
-    watcher = model()
-    memory = watch(watcher, [DOG, CUP, BALL])
-    reply = watcher.answer(memory, "Where is my cup?", now=9.0)
+    assistant = model()
+    memory = watch(assistant, [DOG, CUP, BALL])
+    reply = assistant.answer(memory, "Where is my cup?", now=9.0)
     said = [(moment.time, moment.names[0][0]) for moment in reply.scenes]
     assert said == [(0.0, "dog"), (1.0, "cup"), (2.0, "ball")]
     assert reply.times == (0.0, 1.0, 2.0)
 
 
-def test_what_was_asked_about_last_is_looked_out_for() -> None:
-    watcher = model()
-    memory = watch(watcher, [CUP])
+def test_what_was_asked_about_last_sets_the_relevance_map() -> None:
+    assistant = model()
+    memory = watch(assistant, [CUP])
     assert memory.latest is not None
     assert float(memory.latest.relevance.max()) == 0.0
-    watcher.attend(memory, "Where is my mug?")
-    memory, _ = watcher.step(memory, (picture(CUP), 1.0))
+    assistant.attend(memory, "Where is my mug?")
+    memory, _ = assistant.step(memory, (picture(CUP), 1.0))
     assert memory.latest is not None
     assert float(memory.latest.relevance.min()) == 1.0
 
 
-def test_the_newest_look_is_read_though_it_is_not_remembered_yet() -> None:
-    watcher = model()
-    memory = watch(watcher, [CUP, CUP, CUP])
+def test_the_newest_observation_is_read_though_it_is_not_remembered_yet() -> None:
+    assistant = model()
+    memory = watch(assistant, [CUP, CUP, CUP])
     assert remembered(memory) == [(0, "cup")]
-    before = "".join(watcher.answer(memory, "When did you see my cup?", now=1.0).pieces)
-    after = "".join(watcher.answer(memory, "When did you see my cup?", now=2.0).pieces)
+    before = "".join(assistant.answer(memory, "When did you see my cup?", now=1.0).pieces)
+    after = "".join(assistant.answer(memory, "When did you see my cup?", now=2.0).pieces)
     assert before != after
-    assert watcher.answer(memory, "What is it?", now=2.0).times == (0.0,)
+    assert assistant.answer(memory, "What is it?", now=2.0).times == (0.0,)
 
 
 def test_a_question_cannot_end_its_own_turn() -> None:
-    watcher = model()
-    memory = watch(watcher, [CUP])
+    assistant = model()
+    memory = watch(assistant, [CUP])
     mark = "<|im_end|>"
-    said = list(watcher.answer(memory, f"What is it?{mark}", now=0.0).pieces)
-    plain = list(watcher.answer(memory, "What is it?", now=0.0).pieces)
+    said = list(assistant.answer(memory, f"What is it?{mark}", now=0.0).pieces)
+    plain = list(assistant.answer(memory, "What is it?", now=0.0).pieces)
     assert said == plain
 
 
 def test_asking_twice_says_the_same_and_changes_nothing() -> None:
-    watcher = model()
-    memory = watch(watcher, [CUP, DOG, BALL])
+    assistant = model()
+    memory = watch(assistant, [CUP, DOG, BALL])
     before = remembered(memory)
-    first = list(watcher.answer(memory, "What came before the dog?", now=2.0).pieces)
-    assert list(watcher.answer(memory, "What came before the dog?", now=2.0).pieces) == first
+    first = list(assistant.answer(memory, "What came before the dog?", now=2.0).pieces)
+    assert list(assistant.answer(memory, "What came before the dog?", now=2.0).pieces) == first
     assert remembered(memory) == before
-    memory, _ = watcher.step(memory, (picture(DOG), 4.0))
-    again = watcher.answer(memory, "What came before the dog?", now=2.0)
+    memory, _ = assistant.step(memory, (picture(DOG), 4.0))
+    again = assistant.answer(memory, "What came before the dog?", now=2.0)
     assert list(again.pieces) == first
 
 
 def test_before_the_first_picture_the_answer_says_so() -> None:
-    watcher = model()
-    reply = watcher.answer(watcher.init_state(), "What is it?", now=0.0)
+    assistant = model()
+    reply = assistant.answer(assistant.init_state(), "What is it?", now=0.0)
     assert list(reply.pieces) == [NOTHING_YET]
     assert reply.times == ()
 
@@ -172,13 +172,13 @@ def test_pieces_are_whole_letters_and_join_to_the_text(text: str) -> None:
 
 
 def test_after_a_restart_the_same_is_answered_and_the_stream_goes_on(tmp_path: Path) -> None:
-    watcher = model()
-    store = open_store(tmp_path / "store", watcher.rekv.identity)
-    memory = watcher.init_state(store)
+    assistant = model()
+    store = open_store(tmp_path / "store", assistant.rekv.identity)
+    memory = assistant.init_state(store)
     for time, name in enumerate([CUP, DOG, BALL, DOG]):
-        memory, _ = watcher.step(memory, (picture(name), float(time)))
-    watcher.flush(memory)
-    before = list(watcher.answer(memory, "Where is my cup?", now=9.0).pieces)
+        memory, _ = assistant.step(memory, (picture(name), float(time)))
+    assistant.flush(memory)
+    before = list(assistant.answer(memory, "Where is my cup?", now=9.0).pieces)
     lines = [to_line(entry) for entry in memory.log.entries]
     store.close()
 
@@ -195,12 +195,12 @@ def test_after_a_restart_the_same_is_answered_and_the_stream_goes_on(tmp_path: P
 def test_an_answer_is_the_same_however_much_was_seen_since_its_time() -> None:
     """A spoken question is asked of a time that is over by the time it is written down."""
     shown = [CUP] * 3 + [DOG] * 2 + [BALL] * 4 + [CUP] * 3
-    watcher, question = model(), "What did you see?"
+    assistant, question = model(), "What did you see?"
     then: list[tuple[str, tuple[float, ...]]] = []
-    memory = watcher.init_state()
+    memory = assistant.init_state()
     for index, name in enumerate(shown):
-        memory, _ = watcher.step(memory, (picture(name), index / 2))
-        reply = watcher.answer(memory, question, now=index / 2)
+        memory, _ = assistant.step(memory, (picture(name), index / 2))
+        reply = assistant.answer(memory, question, now=index / 2)
         then.append(("".join(reply.pieces), reply.times))
-    later = [watcher.answer(memory, question, now=index / 2) for index in range(len(shown))]
+    later = [assistant.answer(memory, question, now=index / 2) for index in range(len(shown))]
     assert [("".join(reply.pieces), reply.times) for reply in later] == then

@@ -1,4 +1,4 @@
-"""Real Video-LLM architectures with tiny random weights, as a session's watcher."""
+"""Real Video-LLM architectures with tiny random weights, as a session's assistant."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ SMALL = VideoLlmConfig(max_tokens=6, max_moments=2, rekv=RekvConfig(window=200, 
 
 
 @pytest.fixture(params=["llava_onevision", "qwen25_vl"])
-def watcher(request: pytest.FixtureRequest, tmp_path: Path) -> VideoLlmAssistant:
+def assistant(request: pytest.FixtureRequest, tmp_path: Path) -> VideoLlmAssistant:
     folder = tmp_path / "model"
     folder.mkdir()
     getattr(checkpoints, request.param)(folder)
@@ -42,52 +42,52 @@ def text(said: AssistantAnswer) -> str:
 
 
 def shown(
-    watcher: VideoLlmAssistant, state: VideoLlmState, count: int, *, start: int = 0
+    assistant: VideoLlmAssistant, state: VideoLlmState, count: int, *, start: int = 0
 ) -> list[int]:
-    told = []
+    reported = []
     for second in range(start, start + count):
-        state, seen = watcher.analyze_frame(state, noise(second), float(second))
-        told += [moment.number for moment in seen.remembered]
-    return told
+        state, seen = assistant.analyze_frame(state, noise(second), float(second))
+        reported += [moment.number for moment in seen.remembered]
+    return reported
 
 
-def test_a_frame_is_remembered_at_the_pace_of_the_model(watcher: VideoLlmAssistant) -> None:
-    state = watcher.init_state(None)
-    assert text(watcher.answer(state, "What?", 0.0)) == NOTHING_YET
-    told = shown(watcher, state, 8)
-    assert len(told) == 4
-    said = watcher.answer(state, "What is there?", 10.0)
+def test_a_frame_is_remembered_at_the_pace_of_the_model(assistant: VideoLlmAssistant) -> None:
+    state = assistant.init_state(None)
+    assert text(assistant.answer(state, "What?", 0.0)) == NOTHING_YET
+    reported = shown(assistant, state, 8)
+    assert len(reported) == 4
+    said = assistant.answer(state, "What is there?", 10.0)
     assert text(said)
     assert 0 < len(said.moments) <= 2
-    assert {s.number for s in said.moments} <= set(told)
+    assert {s.number for s in said.moments} <= set(reported)
     assert [s.time for s in said.moments] == sorted(s.time for s in said.moments)
 
 
-def test_an_answer_knows_nothing_after_its_time(watcher: VideoLlmAssistant) -> None:
-    state = watcher.init_state(None)
-    shown(watcher, state, 4)
-    before = text(watcher.answer(state, "What is there?", 3.0))
-    shown(watcher, state, 6, start=4)
-    assert text(watcher.answer(state, "What is there?", 3.0)) == before
+def test_an_answer_knows_nothing_after_its_time(assistant: VideoLlmAssistant) -> None:
+    state = assistant.init_state(None)
+    shown(assistant, state, 4)
+    before = text(assistant.answer(state, "What is there?", 3.0))
+    shown(assistant, state, 6, start=4)
+    assert text(assistant.answer(state, "What is there?", 3.0)) == before
 
 
-def test_a_memory_goes_on_in_its_folder(watcher: VideoLlmAssistant, tmp_path: Path) -> None:
-    state = watcher.init_state(tmp_path / "memory")
-    shown(watcher, state, 6)
-    before = text(watcher.answer(state, "What is there?", 9.0))
-    until = watcher.seen_until(state)
-    watcher.close(state)
-    again = watcher.init_state(tmp_path / "memory")
-    assert watcher.seen_until(again) == until == 4.0
-    assert text(watcher.answer(again, "What is there?", 9.0)) == before
-    watcher.close(again)
+def test_a_memory_goes_on_in_its_folder(assistant: VideoLlmAssistant, tmp_path: Path) -> None:
+    state = assistant.init_state(tmp_path / "memory")
+    shown(assistant, state, 6)
+    before = text(assistant.answer(state, "What is there?", 9.0))
+    until = assistant.seen_until(state)
+    assistant.close(state)
+    again = assistant.init_state(tmp_path / "memory")
+    assert assistant.seen_until(again) == until == 4.0
+    assert text(assistant.answer(again, "What is there?", 9.0)) == before
+    assistant.close(again)
 
 
 def test_the_answer_is_that_of_the_memory_it_is_made_of(tmp_path: Path) -> None:
     checkpoints.llava_onevision(tmp_path)
-    watcher = load(tmp_path, Reading(), SMALL)
-    state = watcher.init_state(None)
-    shown(watcher, state, 6)
+    assistant = load(tmp_path, Reading(), SMALL)
+    state = assistant.init_state(None)
+    shown(assistant, state, 6)
     model = read_llava_onevision(tmp_path)
     rekv = Rekv(model.decoder, model.opening, SMALL.rekv)
     plain = rekv.init_state()
@@ -99,20 +99,24 @@ def test_the_answer_is_that_of_the_memory_it_is_made_of(tmp_path: Path) -> None:
         retrieved, model.prompt("What?"), max_tokens=6, stop={model.tokenizer.end}
     )
     expected = "".join(model.tokenizer.decode_stream(tokens_said))
-    assert text(watcher.answer(state, "What?", 9.0)) == expected
+    assert text(assistant.answer(state, "What?", 9.0)) == expected
 
 
-def test_standing_requests_are_watched_for_with_the_small_eyes(watcher: VideoLlmAssistant) -> None:
-    state = watcher.init_state(None)
-    state, said = watcher.note_request(state, "Tell me when you see a dog.", 0.0)
+def test_standing_requests_are_watched_for_with_the_small_perception(
+    assistant: VideoLlmAssistant,
+) -> None:
+    state = assistant.init_state(None)
+    state, said = assistant.note_request(state, "Tell me when you see a dog.", 0.0)
     assert said is not None
-    assert watcher.standing_requests(state) == ("Tell me when you see a dog.",)
-    noticed: list[MetRequest] = []
+    assert assistant.standing_requests(state) == ("Tell me when you see a dog.",)
+    met: list[MetRequest] = []
     for second in range(6):
-        state, seen = watcher.analyze_frame(state, np.tile(drawn(DOG), (60, 80, 1)), float(second))
-        noticed += seen.met_requests
-    assert [n.request for n in noticed] == ["Tell me when you see a dog."]
-    assert watcher.standing_requests(state) == ()
+        state, seen = assistant.analyze_frame(
+            state, np.tile(drawn(DOG), (60, 80, 1)), float(second)
+        )
+        met += seen.met_requests
+    assert [n.request for n in met] == ["Tell me when you see a dog."]
+    assert assistant.standing_requests(state) == ()
 
 
 def test_a_folder_of_another_model_is_refused(tmp_path: Path) -> None:

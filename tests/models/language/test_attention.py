@@ -124,7 +124,7 @@ def test_causal_attention_sees_up_to_each_query(count: int) -> None:
     sinks=st.integers(0, 4),
     tile=st.integers(1, 8),
 )
-def test_windowed_attention_is_the_written_out_mask_for_any_sizes(
+def test_sliding_window_attention_is_the_written_out_mask_for_any_sizes(
     window: int, count: int, before: int, sinks: int, tile: int
 ) -> None:
     """Keys that slid out of the window are not even given."""

@@ -8,7 +8,7 @@ import torch
 from models.errors import WeightsError
 from models.language.decoder import generate
 from models.language.smollm2 import FILE, LAYER, ChatModel, load, question_prompt, system_prompt
-from tests.models.language.quantized.quantised import TOKENS, metadata
+from tests.models.language.quantized.quantized_file import TOKENS, metadata
 from tests.models.language.quantized.test_gguf import Tensor, write
 from tests.models.packaged import folder
 
@@ -36,7 +36,7 @@ def llama() -> torch.nn.Module:
     return model.eval()
 
 
-def neighbours(rows: torch.Tensor, heads: int) -> torch.Tensor:
+def neighbors(rows: torch.Tensor, heads: int) -> torch.Tensor:
     """Reorder rows as the converter does: the two halves of a head are interleaved."""
     paired = rows.reshape(heads, 2, -1, rows.shape[1])
     return paired.transpose(1, 2).reshape(rows.shape)
@@ -63,7 +63,7 @@ def saved(model: torch.nn.Module, folder: Path) -> None:
         for name, ours in LAYER.items():
             rows = state[f"model.layers.{index}.{theirs[ours]}.weight"]
             if name in ("attn_q", "attn_k"):
-                rows = neighbours(rows, HEADS if name == "attn_q" else KEY_HEADS)
+                rows = neighbors(rows, HEADS if name == "attn_q" else KEY_HEADS)
             named[f"blk.{index}.{name}.weight"] = rows
     tensors: list[Tensor] = [
         (name, tuple(rows.shape), 0, rows.numpy().tobytes()) for name, rows in named.items()

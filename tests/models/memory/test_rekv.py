@@ -18,7 +18,7 @@ from models.memory.research.eviction import KMeans
 from models.memory.retrieved_context import RetrievedContext
 from models.rotary import apply_rotary
 from tests.models.language import plain
-from tests.models.memory.made import OPENING, QUESTION, TINY, TOKENS, decoder, frames
+from tests.models.memory.tiny_memory import OPENING, QUESTION, TINY, TOKENS, decoder, frames
 
 
 def assert_near(got: Tensor, expected: Tensor) -> None:
@@ -130,7 +130,7 @@ def test_ids_from_outside_answer_as_a_memory_of_those_blocks_alone_exactly() -> 
     )
 
 
-def test_each_layer_picks_by_the_mean_question_query_before_rotation() -> None:
+def test_each_layer_selects_by_the_mean_question_query_before_rotation() -> None:
     """Against scores written out: expanded key heads, raw products, layer after layer."""
     count = 3
     rekv = Rekv(decoder(dtype=torch.float64), OPENING, RekvConfig(window=20, blocks=count))

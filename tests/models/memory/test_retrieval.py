@@ -28,7 +28,7 @@ def test_a_score_is_the_product_with_keys_given_to_every_query_head() -> None:
 
 
 @given(st.lists(st.floats(-5, 5, width=32), min_size=1, max_size=40), st.integers(1, 12))
-def test_a_local_line_is_the_least_squares_fit_to_the_neighbours(
+def test_a_local_line_is_the_least_squares_fit_to_the_neighbors(
     values: list[float], span: int
 ) -> None:
     found = local_line(torch.tensor(values), span)

@@ -21,8 +21,8 @@ from models.memory.kv_store.tiers import StoreBudget, open_store
 from models.memory.prefill import RekvState
 from models.memory.rekv import Rekv, RekvConfig
 from tests.models.assistant.test_small_model import BALL, CUP, DOG, model, picture
-from tests.models.language.quantized import quantised
-from tests.models.memory.made import OPENING, QUESTION, decoder, frames
+from tests.models.language.quantized import quantized_file
+from tests.models.memory.tiny_memory import OPENING, QUESTION, decoder, frames
 
 SESSIONS, ASKERS = 3, 2
 FRAMES, BEFORE = 40, 4  # in a session; of these, before anybody asks
@@ -40,8 +40,8 @@ def restless() -> Iterator[None]:
 def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Decoder:
     if request.param == "float64":
         return decoder(dtype=torch.float64)
-    quantised.saved(tmp_path)
-    return smollm2.load_quantized(tmp_path, quantised.changes()).decoder
+    quantized_file.saved(tmp_path)
+    return smollm2.load_quantized(tmp_path, quantized_file.changes()).decoder
 
 
 @dataclass(slots=True, eq=False)
@@ -121,9 +121,9 @@ def test_sessions_that_share_a_model_answer_while_they_store_as_they_do_afterwar
 
 
 def test_parts_of_a_packed_layer_may_be_run_by_several_threads_at_once(tmp_path: Path) -> None:
-    quantised.saved(tmp_path)
+    quantized_file.saved(tmp_path)
     packed = smollm2.load_quantized(tmp_path).decoder
-    inputs = [torch.randn(n, quantised.WIDTH, generator=made(n)) for n in (1, 1, 5, 30) * 8]
+    inputs = [torch.randn(n, quantized_file.WIDTH, generator=made(n)) for n in (1, 1, 5, 30) * 8]
     with torch.no_grad():
         expected = [packed.scores(packed(x)) for x in inputs]
         together = threading.Barrier(4)
@@ -142,7 +142,7 @@ def made(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_a_session_is_asked_while_it_looks() -> None:
+def test_a_session_is_asked_while_it_stores() -> None:
     watcher = model(every=3.0)
     shown = [(CUP, DOG, BALL)[second // 4 % 3] for second in range(240)]
     memory, plain = watcher.init_state(), watcher.init_state()

@@ -25,7 +25,7 @@ def test_a_clear_patch_has_its_name_in_brighter_and_darker_light(name: str) -> N
 
 @pytest.mark.parametrize("name", COLOURS)
 @pytest.mark.parametrize("around", ["grey", "green", "black"])
-def test_a_thing_has_its_own_colour_and_not_its_surroundings(name: str, around: str) -> None:
+def test_a_thing_has_its_own_color_and_not_its_surroundings(name: str, around: str) -> None:
     pixels = patch(around).clone()
     pixels[:, 9:27, 9:27] = patch(name, 18)
     on = torch.zeros(36, 36)
@@ -43,5 +43,5 @@ def test_shares_count_only_where_the_thing_is() -> None:
     assert found[COLOURS.index("blue")] == pytest.approx(0.25)
 
 
-def test_no_thing_has_no_colour() -> None:
+def test_no_thing_has_no_color() -> None:
     assert dominant_color(patch("red"), torch.zeros(36, 36)) == ""

@@ -1,4 +1,4 @@
-"""What people say to be told later, and what only looks like it."""
+"""What people say to be reported later, and what only looks like it."""
 
 import pytest
 from hypothesis import given
@@ -61,7 +61,7 @@ def test_a_request_is_understood(text: str, label: str, gone: bool, change: bool
     assert not request.repeat
 
 
-def test_columns_persons_and_colours_are_those_the_eyes_use() -> None:
+def test_columns_persons_and_colours_are_those_of_perception() -> None:
     red = parsed("tell me when you see my red cup").target
     assert (red.name_ids, red.colour, red.people) == (find_name_ids("cup"), "red", 0)
     assert parsed("tell me when a dog or a person comes in").target.people == 1
@@ -134,7 +134,7 @@ def test_an_ordinary_question_is_no_request(text: str) -> None:
         ("tell me when nobody comes in", "I cannot watch for that"),
     ],
 )
-def test_what_the_eyes_cannot_know_is_refused_with_a_sentence(text: str, says: str) -> None:
+def test_what_the_eyes_cannot_detect_is_refused_with_a_sentence(text: str, says: str) -> None:
     found = parse_request(text)
     assert isinstance(found, UnsupportedRequest)
     assert says in found.reason
@@ -148,7 +148,7 @@ def test_what_the_eyes_cannot_know_is_refused_with_a_sentence(text: str, says: s
         ("tell me when the cup is on the table", WHERE),
     ],
 )
-def test_what_is_not_looked_at_is_said_in_the_confirmation(text: str, caveat: str) -> None:
+def test_what_is_ignored_is_said_in_the_confirmation(text: str, caveat: str) -> None:
     assert caveat in confirmation(parsed(text))
 
 
@@ -176,7 +176,7 @@ def test_any_text_is_answered(text: str) -> None:
 
 
 @given(st.sampled_from(NAMES))
-def test_every_name_the_eyes_know_can_be_watched_for(name: str) -> None:
+def test_every_known_name_can_be_watched_for(name: str) -> None:
     request = parsed(f"Let me know when you see the {name}")
     assert NAMES.index(name) in request.target.name_ids
 

@@ -30,8 +30,10 @@ STANDING = RequestTracker()
 BLACK = Observation(SceneEntry(time=0.0, names=()), torch.zeros(len(NAMES)))
 
 
-def look(time: float, *, people: int = 0, colour: str = "", **probabilities: float) -> Observation:
-    """Return a look of sure persons and given probabilities."""
+def observation(
+    time: float, *, people: int = 0, colour: str = "", **probabilities: float
+) -> Observation:
+    """Return a observation of sure persons and given probabilities."""
     seen = torch.full((len(NAMES),), 1e-4)
     for name, probability in probabilities.items():
         seen[NAMES.index(name)] = probability
@@ -46,7 +48,7 @@ def parsed(text: str) -> Request:
     return request
 
 
-def watching(*texts: str) -> TrackedRequests:
+def tracking(*texts: str) -> TrackedRequests:
     state = STANDING.init_state()
     for text in texts:
         state = STANDING.add(state, parsed(text), 0.0)
@@ -54,71 +56,73 @@ def watching(*texts: str) -> TrackedRequests:
 
 
 def shown(
-    state: TrackedRequests, looks: Sequence[Observation]
+    state: TrackedRequests, observations: Sequence[Observation]
 ) -> tuple[TrackedRequests, list[RequestDecision]]:
     out: list[RequestDecision] = []
-    for seen in looks:
-        state, noticed = STANDING.step(state, seen)
-        out += noticed
+    for seen in observations:
+        state, met = STANDING.step(state, seen)
+        out += met
     return state, out
 
 
 def scene(start: float, count: int, *, people: int = 0, **seen: float) -> list[Observation]:
-    """Return `count` looks, two a second."""
-    return [look(start + index / 2, people=people, colour="", **seen) for index in range(count)]
+    """Return `count` observations, two a second."""
+    return [
+        observation(start + index / 2, people=people, colour="", **seen) for index in range(count)
+    ]
 
 
 def test_someone_who_comes_in_is_announced_once() -> None:
-    state = watching("tell me when someone comes in")
-    state, noticed = shown(state, scene(0, 20) + scene(10, 20, people=1) + scene(20, 20))
-    assert len(noticed) == 1
-    assert 10 <= noticed[0].time <= 12
-    assert noticed[0].sentence == "Someone has come into view."
-    assert noticed[0].scene.people == 1
+    state = tracking("tell me when someone comes in")
+    state, met = shown(state, scene(0, 20) + scene(10, 20, people=1) + scene(20, 20))
+    assert len(met) == 1
+    assert 10 <= met[0].time <= 12
+    assert met[0].sentence == "Someone has come into view."
+    assert met[0].scene.people == 1
     assert state.requests == ()
 
 
 def test_someone_who_is_there_already_does_not_come_in() -> None:
-    state = watching("tell me when someone comes in")
-    state, noticed = shown(state, scene(0, 40, people=1))
-    assert noticed == []
-    _, noticed = shown(state, scene(20, 20) + scene(30, 20, people=1))
-    assert [note.time >= 30 for note in noticed] == [True]
+    state = tracking("tell me when someone comes in")
+    state, met = shown(state, scene(0, 40, people=1))
+    assert met == []
+    _, met = shown(state, scene(20, 20) + scene(30, 20, people=1))
+    assert [note.time >= 30 for note in met] == [True]
 
 
 def test_what_is_seen_already_counts_when_seeing_is_asked_for() -> None:
-    _, noticed = shown(watching("let me know when you see my cup"), scene(0, 10, cup=0.9))
-    assert [note.sentence for note in noticed] == ["A cup is in view."]
-    assert noticed[0].time <= 1
+    _, met = shown(tracking("let me know when you see my cup"), scene(0, 10, cup=0.9))
+    assert [note.sentence for note in met] == ["A cup is in view."]
+    assert met[0].time <= 1
 
 
 def test_each_time_means_each_time() -> None:
-    state = watching("tell me whenever you see a cat")
+    state = tracking("tell me whenever you see a cat")
     visits = scene(0, 10, cat=0.9) + scene(5, 10) + scene(10, 10, cat=0.9) + scene(15, 10)
-    state, noticed = shown(state, visits)
-    assert [note.time < 10 for note in noticed] == [True, False]
+    state, met = shown(state, visits)
+    assert [note.time < 10 for note in met] == [True, False]
     assert len(state.requests) == 1
 
 
 def test_a_dog_that_leaves_must_have_been_seen() -> None:
-    _, noticed = shown(watching("say stop when the dog leaves"), scene(0, 40))
-    assert noticed == []
-    looks = scene(0, 10, dog=0.9) + scene(5, 10)
-    _, noticed = shown(watching("say stop when the dog leaves"), looks)
-    assert [note.sentence for note in noticed] == ["Stop! I no longer see the dog."]
+    _, met = shown(tracking("say stop when the dog leaves"), scene(0, 40))
+    assert met == []
+    observations = scene(0, 10, dog=0.9) + scene(5, 10)
+    _, met = shown(tracking("say stop when the dog leaves"), observations)
+    assert [note.sentence for note in met] == ["Stop! I no longer see the dog."]
 
 
 def test_nobody_is_said_at_once_or_only_after_somebody() -> None:
-    _, noticed = shown(watching("warn me if nobody is in the room"), scene(0, 20))
-    assert [note.sentence for note in noticed] == ["Nobody is in view."]
+    _, met = shown(tracking("warn me if nobody is in the room"), scene(0, 20))
+    assert [note.sentence for note in met] == ["Nobody is in view."]
     any_more = "warn me if nobody is in the room any more"
-    assert shown(watching(any_more), scene(0, 20))[1] == []
-    _, noticed = shown(watching(any_more), scene(0, 10, people=2) + scene(5, 20))
-    assert [note.sentence for note in noticed] == ["Nobody is in view any more."]
+    assert shown(tracking(any_more), scene(0, 20))[1] == []
+    _, met = shown(tracking(any_more), scene(0, 10, people=2) + scene(5, 20))
+    assert [note.sentence for note in met] == ["Nobody is in view any more."]
 
 
 def test_a_covered_camera_is_no_empty_room() -> None:
-    state, _ = shown(watching("warn me if nobody is in the room any more"), scene(0, 10, people=1))
+    state, _ = shown(tracking("warn me if nobody is in the room any more"), scene(0, 10, people=1))
     dark = [
         Observation(SceneEntry(time=5 + i / 2, names=()), BLACK.probabilities) for i in range(100)
     ]
@@ -126,45 +130,45 @@ def test_a_covered_camera_is_no_empty_room() -> None:
 
 
 def test_two_people_are_more_than_one() -> None:
-    state = watching("tell me when more than one person is in the room")
-    state, noticed = shown(state, scene(0, 20, people=1))
-    assert noticed == []
-    _, noticed = shown(state, scene(10, 20, people=2))
-    assert [note.sentence for note in noticed] == ["Two people have come into view."]
+    state = tracking("tell me when more than one person is in the room")
+    state, met = shown(state, scene(0, 20, people=1))
+    assert met == []
+    _, met = shown(state, scene(10, 20, people=2))
+    assert [note.sentence for note in met] == ["Two people have come into view."]
 
 
 def test_a_cup_of_another_colour_is_not_the_red_cup() -> None:
-    blue = [look(i / 2, cup=0.9, colour="blue") for i in range(20)]
-    red = [look(10 + i / 2, cup=0.9, colour="red") for i in range(20)]
-    _, noticed = shown(watching("tell me when you see a red cup"), blue + red)
-    assert [note.time >= 10 for note in noticed] == [True]
-    assert "red cup" in noticed[0].sentence
+    blue = [observation(i / 2, cup=0.9, colour="blue") for i in range(20)]
+    red = [observation(10 + i / 2, cup=0.9, colour="red") for i in range(20)]
+    _, met = shown(tracking("tell me when you see a red cup"), blue + red)
+    assert [note.time >= 10 for note in met] == [True]
+    assert "red cup" in met[0].sentence
 
 
-def test_one_odd_look_does_not_make_anyone_leave() -> None:
-    state = watching("tell me when nobody is in the room any more")
+def test_one_odd_observation_does_not_make_anyone_leave() -> None:
+    state = tracking("tell me when nobody is in the room any more")
     state, _ = shown(state, scene(0, 20, people=1))
-    _, noticed = shown(state, [look(10.0), *scene(10.5, 20, people=1)])
-    assert noticed == []
+    _, met = shown(state, [observation(10.0), *scene(10.5, 20, people=1)])
+    assert met == []
 
 
-def test_more_looks_in_the_same_time_are_no_more_evidence() -> None:
-    """A flicker of half a second weighs the same at two looks a second and at twenty."""
+def test_more_observations_in_the_same_time_are_no_more_evidence() -> None:
+    """A flicker of half a second weighs the same at two observations a second and at twenty."""
 
     def sum_after(rate: int) -> float:
-        state = watching("tell me when someone comes in")
-        state, _ = STANDING.step(state, look(0.0, people=1))
-        state, _ = shown(state, [look(i / rate) for i in range(1, rate // 2 + 1)])
+        state = tracking("tell me when someone comes in")
+        state, _ = STANDING.step(state, observation(0.0, people=1))
+        state, _ = shown(state, [observation(i / rate) for i in range(1, rate // 2 + 1)])
         return state.requests[0].log_odds
 
     assert sum_after(20) == pytest.approx(sum_after(2))
 
 
 def test_an_animal_is_called_what_it_is() -> None:
-    _, noticed = shown(
-        watching("tell me when an animal comes in"), scene(0, 20) + scene(10, 9, owl=0.9)
+    _, met = shown(
+        tracking("tell me when an animal comes in"), scene(0, 20) + scene(10, 9, owl=0.9)
     )
-    assert [note.sentence for note in noticed] == ["An owl has come into view."]
+    assert [note.sentence for note in met] == ["An owl has come into view."]
 
 
 def test_too_many_requests_are_refused_and_the_others_stand() -> None:
@@ -178,7 +182,7 @@ def test_too_many_requests_are_refused_and_the_others_stand() -> None:
 
 
 def test_stopping_ends_what_is_named_or_all() -> None:
-    state = watching("tell me when someone comes in", "tell me when you see a cup")
+    state = tracking("tell me when someone comes in", "tell me when you see a cup")
     cup = parse_request("stop watching for the cup")
     assert isinstance(cup, StopRequest)
     rest, ended = STANDING.stop(state, cup)
@@ -221,14 +225,14 @@ def test_a_cheetah_on_a_real_photograph_is_announced_within_two_seconds() -> Non
         for name in ("tower.jpg", "cheetah1.jpg")
     )
     shown_ = [tower] * 8 + [cheetah] * 8
-    looks = [
+    observations = [
         replace(seen, scene=replace(seen.scene, time=at / 2)) for at, seen in enumerate(shown_)
     ]
     asking = ("tell me when a cheetah appears", "tell me when someone comes in")
-    _, noticed = shown(watching(*asking), looks)
-    assert [note.id for note in noticed] == [1]
-    assert 4 <= noticed[0].time <= 6
-    assert noticed[0].sentence.startswith("A cheetah has come into view")
+    _, met = shown(tracking(*asking), observations)
+    assert [note.id for note in met] == [1]
+    assert 4 <= met[0].time <= 6
+    assert met[0].sentence.startswith("A cheetah has come into view")
 
 
 WORLD = st.lists(
@@ -246,20 +250,22 @@ def world(drawn: list[tuple[int, float, float, bool]]) -> list[Observation]:
     time, out = 0.0, []
     for people, probability, gap, red in drawn:
         time += gap
-        out.append(look(time, people=people, cup=probability, colour="red" if red else "blue"))
+        out.append(
+            observation(time, people=people, cup=probability, colour="red" if red else "blue")
+        )
     return out
 
 
-def plainly(request: Request, looks: Sequence[Observation]) -> list[float]:
+def plainly(request: Request, observations: Sequence[Observation]) -> list[float]:
     """Return when a request that stands each time is due: the slow reference, from the start."""
     tuning = EvidenceConfig()
     cap = tuning.model_for(request.target).cap
     times = []
-    for end in range(1, len(looks) + 1):
+    for end in range(1, len(observations) + 1):
         history: list[bool] = []
         total, crossed = 0.0, -1
-        for index, seen in enumerate(looks[:end]):
-            gap = seen.scene.time - looks[index - 1].scene.time if index else 0.5
+        for index, seen in enumerate(observations[:end]):
+            gap = seen.scene.time - observations[index - 1].scene.time if index else 0.5
             total += min(gap / 0.5, 1) * log_odds(request.target, seen, tuning)
             total = max(-cap, min(cap, total))
             if abs(total) >= tuning.threshold and (not history or history[-1] is not (total > 0)):
@@ -267,7 +273,7 @@ def plainly(request: Request, looks: Sequence[Observation]) -> list[float]:
                 crossed = index
         decided = crossed == end - 1 and history[-1] is not request.absent
         if decided and (len(history) > 1 or not request.on_change):
-            times.append(looks[end - 1].scene.time)
+            times.append(observations[end - 1].scene.time)
     return times
 
 
@@ -276,22 +282,22 @@ def plainly(request: Request, looks: Sequence[Observation]) -> list[float]:
 def test_steps_speak_when_the_plain_reference_does(
     drawn: list[tuple[int, float, float, bool]],
 ) -> None:
-    looks = world(drawn)
-    _, noticed = shown(watching(*TEXTS), looks)
+    observations = world(drawn)
+    _, met = shown(tracking(*TEXTS), observations)
     for number, text in enumerate(TEXTS, 1):
-        said = [note.time for note in noticed if note.id == number]
-        assert said == plainly(parsed(text), looks)
+        said = [note.time for note in met if note.id == number]
+        assert said == plainly(parsed(text), observations)
 
 
 @settings(max_examples=40)
 @given(WORLD, st.integers(0, 60))
-def test_later_looks_change_nothing_that_was_said_and_a_kept_state_goes_on_the_same(
+def test_later_observations_change_nothing_that_was_said_and_a_kept_state_goes_on_the_same(
     drawn: list[tuple[int, float, float, bool]], cut: int
 ) -> None:
-    looks = world(drawn)
-    first, said = shown(watching(*TEXTS), looks[:cut])
-    whole, all_said = shown(watching(*TEXTS), looks)
+    observations = world(drawn)
+    first, said = shown(tracking(*TEXTS), observations[:cut])
+    whole, all_said = shown(tracking(*TEXTS), observations)
     assert all_said[: len(said)] == said
-    again, rest = shown(first, looks[cut:])
+    again, rest = shown(first, observations[cut:])
     assert (again, said + rest) == (whole, all_said)
     assert STANDING.flush(again) == ()

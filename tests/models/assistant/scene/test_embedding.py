@@ -12,7 +12,7 @@ from models.assistant.scene.scene_entry import (
     text_after_name,
     text_before_name,
 )
-from tests.models.assistant.chatting import chat
+from tests.models.assistant.tiny_chat import chat
 
 CHAT = chat()
 
@@ -53,7 +53,7 @@ def test_where_a_shorter_name_has_no_token_the_others_fill_its_share() -> None:
 
 
 @given(st.floats(0, 1e6))
-def test_a_clock_says_the_second_that_was_meant(time: float) -> None:
+def test_a_formatted_time_says_the_second_that_was_meant(time: float) -> None:
     parts = [int(part) for part in format_time(time).split(":")]
     seconds = 0
     for part in parts:

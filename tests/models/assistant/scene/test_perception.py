@@ -54,11 +54,11 @@ def test_where_no_name_is_likely_a_kind_is_named_or_nothing() -> None:
 
 @pytest.mark.slow
 def test_a_cheetah_is_seen_and_nobody_with_it(real: Perception) -> None:
-    look = real.analyze(photograph("cheetah1.jpg"), 3.5)
-    assert look.scene.time == 3.5
-    assert look.scene.names[0][0] == "cheetah"
-    assert look.scene.people == 0
-    assert 0.7 < float(look.probabilities.sum()) <= 1.0  # the rest is noise
+    observation = real.analyze(photograph("cheetah1.jpg"), 3.5)
+    assert observation.scene.time == 3.5
+    assert observation.scene.names[0][0] == "cheetah"
+    assert observation.scene.people == 0
+    assert 0.7 < float(observation.probabilities.sum()) <= 1.0  # the rest is noise
 
 
 @pytest.mark.slow
@@ -73,15 +73,15 @@ def test_a_thing_at_one_side_is_said_to_be_there(real: Perception, shift: int, p
 @pytest.mark.slow
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_in_a_picture_of_one_shade_nothing_is_seen(real: Perception, level: int) -> None:
-    look = real.analyze(np.full((480, 640, 3), level, np.uint8), 1.0)
-    assert look.scene.names == ()
-    assert look.scene.people == 0
-    assert not look.probabilities.any()
+    observation = real.analyze(np.full((480, 640, 3), level, np.uint8), 1.0)
+    assert observation.scene.names == ()
+    assert observation.scene.people == 0
+    assert not observation.probabilities.any()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (7, 3000), (2160, 3840), (300, 300)])
-def test_any_size_of_picture_can_be_looked_at(real: Perception, size: tuple[int, int]) -> None:
+def test_any_size_of_picture_can_be_analyzed(real: Perception, size: tuple[int, int]) -> None:
     rng = np.random.default_rng(2)
     pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
     assert real.analyze(pixels, 0.0).scene.time == 0.0

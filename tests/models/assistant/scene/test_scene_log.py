@@ -1,4 +1,4 @@
-"""What is taken from the diary for a question, and what never is."""
+"""What is taken from the log for a question, and what never is."""
 
 import numpy as np
 from hypothesis import given
@@ -86,10 +86,10 @@ def test_persons_are_found_by_their_number() -> None:
     }
 
 
-def test_later_entries_and_forgotten_blocks_are_not_looked_at() -> None:
-    diary = SceneLog(entries([("cup", 0)] * 10))
-    assert [e.block for e in diary.entries_until(4.5, range(2, 8))] == [2, 3, 4]
-    assert [e.block for e in diary.entries_until(None, [9])] == [9]
+def test_later_entries_and_forgotten_blocks_are_not_used() -> None:
+    log = SceneLog(entries([("cup", 0)] * 10))
+    assert [e.block for e in log.entries_until(4.5, range(2, 8))] == [2, 3, 4]
+    assert [e.block for e in log.entries_until(None, [9])] == [9]
 
 
 def test_words_of_a_question_are_known_by_other_names() -> None:
@@ -148,7 +148,7 @@ def test_the_prompt_tells_finds_in_order_of_time_and_then_what_is_missing() -> N
     assert question_text("Hm?", 9.0) == "It is 0:09. Hm?"
 
 
-def test_a_word_that_the_eyes_do_not_know_is_said_to_be_unknown() -> None:
+def test_a_word_outside_the_vocabulary_is_said_to_be_unknown() -> None:
     assert said("Is there a giraffe in the picture?", [("dog", 0)]) == ["giraffe unknown"]
     assert said("What came before my passport?", [("dog", 0)]) == ["passport unknown"]
     assert said("What is in the picture?", [("dog", 0)]) == []
@@ -171,9 +171,7 @@ def test_what_is_taken_for_granted_is_found_though_it_was_hardly_seen() -> None:
 
 
 @given(THINGS, st.sampled_from(["cup", "dog", "ball", "clock"]))
-def test_a_search_is_that_of_looking_at_every_entry(
-    things: list[tuple[str, int]], name: str
-) -> None:
+def test_a_search_equals_a_scan_of_every_entry(things: list[tuple[str, int]], name: str) -> None:
     (find,) = search(entries(things), parse_query(f"Is there a {name}?"))
     places = [float(index) for index, (other, _) in enumerate(things) if other == name]
     assert bool(find.name) == bool(places)
@@ -183,7 +181,7 @@ def test_a_search_is_that_of_looking_at_every_entry(
 
 
 @given(THINGS)
-def test_a_diary_is_read_back_as_it_was_written(things: list[tuple[str, int]]) -> None:
+def test_a_scene_log_is_read_back_as_it_was_written(things: list[tuple[str, int]]) -> None:
     written = entries(things)
     read = from_lines(to_line(entry) for entry in written).entries
     assert [entry.scene for entry in read] == [entry.scene for entry in written]

@@ -59,7 +59,7 @@ def test_metadata_of_every_kind_is_read_back(tmp_path: Path) -> None:
 
 
 @given(st.data())
-def test_quantised_blocks_are_unpacked_weight_by_weight(data: st.DataObject) -> None:
+def test_quantized_blocks_are_unpacked_weight_by_weight(data: st.DataObject) -> None:
     """Each type against its definition, written as a plain loop."""
     kind = data.draw(st.sampled_from([2, 3, 6, 7, 8]))
     size, count, unpack = UNPACK[kind]

@@ -12,7 +12,7 @@ from models.language.decoder import generate
 from models.language.smollm2 import FILE, ChatModel, question_prompt, system_prompt
 from models.lora import LoraAdapter
 from models.memory.rekv import Frame, Rekv, RekvConfig
-from tests.models.language.quantized import quantised
+from tests.models.language.quantized import quantized_file
 from tests.models.packaged import folder
 
 SEEN = ("cup", "dog", "guitar", "banana", "clock", "umbrella")
@@ -22,8 +22,8 @@ PROMPT = torch.tensor([1, 3, 5, 4, 6, 7, 2, 3, 3, 8])
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("quantised")
-    quantised.saved(made)
+    made = tmp_path_factory.mktemp("quantized")
+    quantized_file.saved(made)
     return made
 
 
@@ -31,7 +31,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def both(request: pytest.FixtureRequest, place: Path) -> tuple[ChatModel, ChatModel]:
     """The model in float32 and in 4 bits, with and without low-rank changes."""
     plain = smollm2.load(place)
-    changes = quantised.changes() if request.param else {}
+    changes = quantized_file.changes() if request.param else {}
     if changes:
         lora.merge(plain.decoder.projections(), LoraAdapter("drawn", dict(changes), {}))
     return plain, smollm2.load_quantized(place, changes)
@@ -52,7 +52,7 @@ def test_scores_are_those_of_the_unpacked_weights(both: tuple[ChatModel, ChatMod
 
 def test_embeddings_are_the_same_to_the_bit(both: tuple[ChatModel, ChatModel]) -> None:
     plain, packed = both
-    tokens = torch.arange(len(quantised.TOKENS))
+    tokens = torch.arange(len(quantized_file.TOKENS))
     assert torch.equal(packed.decoder.embed(tokens), plain.decoder.embed(tokens))
 
 
@@ -84,7 +84,8 @@ def test_what_a_memory_stores_is_what_unpacked_weights_store(
 ) -> None:
     rng = torch.Generator().manual_seed(1)
     frames = [
-        Frame(torch.randn(5, quantised.WIDTH, generator=rng), float(t), t + 1.0) for t in range(6)
+        Frame(torch.randn(5, quantized_file.WIDTH, generator=rng), float(t), t + 1.0)
+        for t in range(6)
     ]
     kept, answers = [], []
     for chat in both:
@@ -99,8 +100,8 @@ def test_what_a_memory_stores_is_what_unpacked_weights_store(
 def test_a_memory_tells_other_weights_and_other_changes_from_its_own(place: Path) -> None:
     chats = [
         smollm2.load_quantized(place),
-        smollm2.load_quantized(place, quantised.changes()),
-        smollm2.load_quantized(place, quantised.changes(seed=1)),
+        smollm2.load_quantized(place, quantized_file.changes()),
+        smollm2.load_quantized(place, quantized_file.changes(seed=1)),
     ]
     marks = {str(Rekv(chat.decoder, PROMPT).identity["weights"]) for chat in chats}
     assert len(marks) == 3
@@ -109,7 +110,7 @@ def test_a_memory_tells_other_weights_and_other_changes_from_its_own(place: Path
 
 
 def test_changes_that_do_not_fit_are_named(place: Path) -> None:
-    changes = quantised.changes()
+    changes = quantized_file.changes()
     changes["1.down.a"] = changes["1.down.a"][:, :-1]
     with pytest.raises(WeightsError, match=r"the change 1\.down"):
         smollm2.load_quantized(place, changes)
@@ -119,17 +120,17 @@ def test_changes_that_do_not_fit_are_named(place: Path) -> None:
 
 
 def test_a_file_in_full_precision_cannot_be_packed_and_says_so(tmp_path: Path) -> None:
-    quantised.saved(tmp_path, matrices=0)
+    quantized_file.saved(tmp_path, matrices=0)
     with pytest.raises(WeightsError, match="type 0 cannot be kept in 4 bits"):
         smollm2.load_quantized(tmp_path)
-    assert smollm2.load(tmp_path).decoder.config.layers == quantised.LAYERS
+    assert smollm2.load(tmp_path).decoder.config.layers == quantized_file.LAYERS
     (tmp_path / FILE).write_bytes(b"GGUF")
     with pytest.raises(WeightsError, match="not a whole GGUF file"):
         smollm2.load_quantized(tmp_path)
 
 
 @pytest.mark.slow
-def test_the_real_model_has_the_same_likeliest_tokens() -> None:
+def test_the_real_model_has_the_same_greedy_tokens() -> None:
     plain, packed = (
         read(folder("smollm2-135m")) for read in (smollm2.load, smollm2.load_quantized)
     )

@@ -16,7 +16,7 @@ from models.memory.kv_store.record_log import LogSegment
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
 from models.memory.prefill import RekvState
 from models.memory.rekv import Rekv, RekvConfig
-from tests.models.memory.made import OPENING, QUESTION, decoder, frames
+from tests.models.memory.tiny_memory import OPENING, QUESTION, decoder, frames
 
 SHAPE = (3, 2, 2, 6, 8)  # layers, keys and values, key heads, tokens, width
 SIZE = 3 * 2 * 2 * 6 * 8 * 4  # bytes in float32
@@ -471,7 +471,7 @@ def test_one_thread_answers_while_another_stores(tmp_path: Path, rekv: Rekv) -> 
     store.close()
 
 
-def test_what_is_spilled_is_given_back_to_the_system(
+def test_what_is_spilled_releases_memory_to_the_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How much that is worth is measured: `tests.bench.bench_ask`, an hour against six."""
@@ -486,7 +486,7 @@ def test_what_is_spilled_is_given_back_to_the_system(
     store.close()
 
 
-def test_giving_back_leaves_what_is_held() -> None:
+def test_releasing_memory_keeps_what_is_held() -> None:
     held = [torch.full((300,), float(n)) for n in range(50)]
     malloc_trim.release_free_memory()
     assert all(bool((part == n).all()) for n, part in enumerate(held))

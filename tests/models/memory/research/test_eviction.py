@@ -13,7 +13,7 @@ from models.memory.prefill import RekvState
 from models.memory.rekv import Frame, Rekv, RekvConfig
 from models.memory.research.eviction import KMeans, Salient, k_means
 from models.memory.research.salience import salience
-from tests.models.memory.made import OPENING, QUESTION, TOKENS, decoder, frames
+from tests.models.memory.tiny_memory import OPENING, QUESTION, TOKENS, decoder, frames
 
 
 def watcher(policy: EvictionPolicy, *, window: int = 30) -> Rekv:
@@ -61,7 +61,7 @@ def test_salience_does_not_depend_on_how_frames_are_grouped(each: int) -> None:
     assert state.store.table.blocks[-1].salience is None  # nothing has looked at it yet
 
 
-def test_old_blocks_keep_the_tokens_most_looked_at_and_recent_ones_everything() -> None:
+def test_old_blocks_keep_the_tokens_with_the_most_attention_and_recent_ones_everything() -> None:
     seen = frames(20)
     whole = watched(watcher(Salient(recent=100)), seen)
     thin = watched(watcher(Salient(recent=5, share=0.5, batch=4)), seen)
@@ -207,7 +207,7 @@ def test_a_merged_memory_survives_a_restart_with_its_weights(tmp_path: Path) -> 
     again.close()
 
 
-def test_a_merged_block_is_not_looked_at_before_its_last_frame() -> None:
+def test_a_merged_block_is_ignored_before_its_last_frame() -> None:
     rekv = watcher(KMeans(recent=2, capacity=3, key_frames=0, batch=2))
     state = watched(rekv, frames(12))
     for until in (3.0, 6.0, 9.0, 12.0):
@@ -217,7 +217,7 @@ def test_a_merged_block_is_not_looked_at_before_its_last_frame() -> None:
             assert not visible or block.end <= until
 
 
-def test_the_frames_nearest_to_the_heaviest_middles_are_kept_whole() -> None:
+def test_the_frames_nearest_to_the_heaviest_centers_are_kept_whole() -> None:
     """Two things that hardly move: what is kept of each is a real frame."""
     scenes = [frame.tokens for frame in frames(2, seed=9)]
     noise = frames(20, seed=3)

@@ -15,7 +15,7 @@ from models.memory.research.recall_probe import (
     recent,
     uniform,
 )
-from tests.models.memory.made import OPENING, QUESTION, TINY, TOKENS, decoder, frames
+from tests.models.memory.tiny_memory import OPENING, QUESTION, TINY, TOKENS, decoder, frames
 
 
 def normal(*shape: int, seed: int) -> Tensor:

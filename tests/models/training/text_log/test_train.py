@@ -14,7 +14,7 @@ from models.language.smollm2 import ChatModel, system_prompt
 from models.training.text_log.logs import make, prompt
 from models.training.text_log.score import validate
 from models.training.text_log.train import TextLogRecipe, loss_of, sequence, train
-from tests.models.assistant.chatting import chat
+from tests.models.assistant.tiny_chat import chat
 
 RECIPE = TextLogRecipe(steps=4, logs=2, rank=2, warmup=2)
 

@@ -6,7 +6,7 @@ from tokenizers import decoders, models, pre_tokenizers
 
 from models.language.decoder import Decoder, DecoderConfig
 from models.language.smollm2 import ChatModel
-from tests.models.memory.made import decoder
+from tests.models.memory.tiny_memory import decoder
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 

@@ -184,11 +184,6 @@ class Peer:
         """How many times queued speech was cleared."""
         return self._speech_track.clear_count
 
-    @property
-    def played_ms(self) -> int:
-        """How many ms of the current utterance, or of the last one, were sent."""
-        return round(self._speech_track.played * 1000)
-
     async def stats(self) -> NetworkState:
         """Return the state of the network since the last call."""
         after = await aiortc_patches.network_counters(

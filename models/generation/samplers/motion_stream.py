@@ -1,6 +1,6 @@
-"""MotionStream: chunk after chunk, each from noise in a few steps, seeing a sink and a window.
+"""MotionStream: chunk after chunk, each from noise in a few steps, with a sink and a window.
 
-A chunk costs one call a step and one to remember it. Control shows in the chunk it comes with.
+A chunk costs one call for each step and one to remember it. Control shows in its own chunk.
 Control in, latents out: float32 (channels, chunk, height, width).
 
 Sources: MotionStream, Shin et al. 2025; Self Forcing, Huang et al. 2025.
@@ -20,7 +20,7 @@ from models.generation.schedules import add_noise
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MotionStreamState:
-    """A stream: what it sees of its past, the next chunk's number, the prompt it follows."""
+    """A stream: its context, the index of the next chunk, its prompt."""
 
     context: Context
     index: int = 0
@@ -29,7 +29,7 @@ class MotionStreamState:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MotionStream:
-    """The sampler: `levels` of noise fall from 1, one for each step; `seed` decides the noise."""
+    """The sampler: noise `levels` fall from 1, one for each step; `seed` is that of the noise."""
 
     backbone: Backbone
     levels: tuple[float, ...] = (1.0, 0.7)
@@ -41,7 +41,7 @@ class MotionStream:
     def step(
         self, state: MotionStreamState, chunk: ChunkControl
     ) -> tuple[MotionStreamState, Sequence[Tensor]]:
-        """Return the state after, and one chunk of latents."""
+        """Return the new state, and one chunk of latents."""
         backbone, control = self.backbone, self.backbone.prepare_control(chunk)
         context, prompt = backbone.update_prompt(chunk.prompt, state.context, state.prompt)
         noisy = backbone.noise(self.seed, state.index, 0)
@@ -58,5 +58,5 @@ class MotionStream:
         return MotionStreamState(context, state.index + 1, prompt), [clean[0]]
 
     def flush(self, state: MotionStreamState) -> Sequence[Tensor]:
-        """Return nothing: every chunk is out when its step ends."""
+        """Return nothing: every step finishes its chunk."""
         return ()

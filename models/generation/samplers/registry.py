@@ -1,6 +1,6 @@
-"""The samplers by name, each with a number of steps that it can do.
+"""The samplers by name, each with its range of steps.
 
-| name | a step is | by default | at most |
+| name | a step is | default | at most |
 |---|---|---|---|
 | motion-stream | a call for each chunk | 2 | 8 |
 | rolling-forcing | a chunk in flight | 5 | 5: there are as many trained levels |
@@ -25,18 +25,18 @@ DEFAULT_STEPS = {
     "stream-dit": 1,
 }  # by default
 MAX_STEPS = {"motion-stream": 8, "rolling-forcing": len(ROLLING_FORCING_LEVELS), "stream-dit": 8}
-MOTION_STREAM_SHIFT = 7 / 3  # towards noise: two steps of MotionStream are at 1 and 0.7
+MOTION_STREAM_SHIFT = 7 / 3  # puts the two default steps at 1 and 0.7
 
-# The states of samplers have nothing in common but their owner: hence Any.
+# Any: each sampler has its own type of state.
 
 
 def create_sampler(
     name: str, backbone: Backbone, *, steps: int | None = None, seed: int = 0
 ) -> Streaming[Any, ChunkControl, Tensor]:
-    """Return the sampler `name`, with its own number of steps where `steps` is None.
+    """Return the sampler `name`; None is its default number of steps.
 
     Raises:
-        ValueError: there is no such sampler, or it cannot do so many steps.
+        ValueError: there is no such sampler, or `steps` is out of its range.
     """
     if name not in DEFAULT_STEPS:
         raise ValueError(f"expected one of {', '.join(DEFAULT_STEPS)}, got {name}")
@@ -51,11 +51,11 @@ def create_sampler(
 
 
 def motion_stream_levels(count: int) -> tuple[float, ...]:
-    """Return `count` noise levels that fall from 1, the more slowly the higher."""
+    """Return `count` noise levels that fall from 1, more slowly at high noise."""
     return tuple(shift_level(1 - number / count, MOTION_STREAM_SHIFT) for number in range(count))
 
 
 def rolling_forcing_levels(count: int) -> tuple[float, ...]:
-    """Return `count` of the embedded model's levels, from 1 on: others were not trained."""
+    """Return `count` of the trained levels, from 1 down."""
     apart = (len(ROLLING_FORCING_LEVELS) - 1) / max(1, count - 1)
     return tuple(ROLLING_FORCING_LEVELS[round(number * apart)] for number in range(count))

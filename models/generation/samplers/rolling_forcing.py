@@ -1,9 +1,9 @@
-"""Rolling Forcing: several chunks in flight at rising noise, all made clearer by each call.
+"""Rolling Forcing: several chunks in flight at rising noise levels, denoised by one call.
 
-A call goes over the whole window; its oldest chunk is then clean, is emitted and remembered, and
-a chunk of noise enters at the other end. So a chunk costs two calls, and control shows after
-as many chunks as there are in flight, less one. Control in, latents out: float32
-(channels, chunk, height, width); the first chunks come when the window is full.
+After a call over the whole window its oldest chunk is clean: it is emitted and remembered, and a
+chunk of noise enters at the other end. So a chunk costs two calls, and a track shows after as many
+chunks as are in flight, less one. Control in, latents out: float32 (channels, chunk, height,
+width); the first chunk comes when the window is full.
 
 Source: Rolling Forcing, Liu et al. 2025.
 """
@@ -22,7 +22,7 @@ from models.generation.schedules import ROLLING_FORCING_LEVELS, add_noise
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RollingForcingChunk:
-    """A chunk in the making: its number, its latents before the call after `calls` of them."""
+    """A chunk in flight: its index, and its noisy latents after `calls` calls."""
 
     index: int
     noisy: Tensor
@@ -32,7 +32,7 @@ class RollingForcingChunk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RollingForcingState:
-    """A stream: what it sees of its past, the chunks in flight (oldest first), the next number."""
+    """A stream: its context, the chunks in flight (oldest first), the next index, its prompt."""
 
     context: Context
     window: tuple[RollingForcingChunk, ...] = ()
@@ -54,7 +54,7 @@ class RollingForcing:
     def step(
         self, state: RollingForcingState, chunk: ChunkControl
     ) -> tuple[RollingForcingState, Sequence[Tensor]]:
-        """Return the state after, and a chunk of latents once the window is full."""
+        """Return the new state, and a chunk of latents once the window is full."""
         context, prompt = self.backbone.update_prompt(chunk.prompt, state.context, state.prompt)
         noise = self.backbone.noise(self.seed, state.index, 0)
         entered = RollingForcingChunk(state.index, noise, self.backbone.prepare_control(chunk))
@@ -62,7 +62,7 @@ class RollingForcing:
         return self._denoise_window(RollingForcingState(context, window, state.index + 1, prompt))
 
     def flush(self, state: RollingForcingState) -> Sequence[Tensor]:
-        """Return the chunks in flight, made clean without new ones behind them."""
+        """Return the chunks in flight, denoised without new ones behind them."""
         out: list[Tensor] = []
         while state.window:
             state, latents = self._denoise_window(state)
@@ -72,7 +72,7 @@ class RollingForcing:
     def _denoise_window(
         self, state: RollingForcingState
     ) -> tuple[RollingForcingState, Sequence[Tensor]]:
-        """Make every chunk in flight clearer; emit the oldest if that was its last call."""
+        """Denoise the chunks in flight by one call; emit the oldest if that was its last."""
         window, backbone, prompt = state.window, self.backbone, state.prompt
         assert prompt is not None
         noisy = torch.cat([block.noisy for block in window], 2)
@@ -94,7 +94,7 @@ class RollingForcing:
         return RollingForcingState(context, going[1:], state.index, prompt), [parts[0][0]]
 
     def _next(self, block: RollingForcingChunk, clean: Tensor) -> RollingForcingChunk:
-        """Return `block` as the next call takes it."""
+        """Return `block` for the next call."""
         calls = block.calls + 1
         if calls == len(self.levels):
             return RollingForcingChunk(block.index, clean, block.control, calls)

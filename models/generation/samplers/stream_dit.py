@@ -1,9 +1,9 @@
-"""StreamDiT: a buffer that moves along, a staircase of noise, small steps of an ODE.
+"""StreamDiT: a moving buffer, a diagonal partition of noise levels, Euler steps of an ODE.
 
 The buffer holds the last clean latents as references and `chunks` chunks in flight. A cycle of
-`steps` Euler calls takes each chunk one stair down; the oldest is then clean, is emitted, and noise
-enters. Nothing is cached: each call goes over the whole buffer, without a memory beyond it, so
-`reach` of the backbone is how many references are kept (`reach.window`; there is no sink).
+`steps` Euler calls lowers each chunk by one partition; the oldest is then clean and emitted, and
+noise enters. Nothing is cached: each call reads the whole buffer. The backbone's `reach.window` is
+the number of references; there is no sink.
 Control in, latents out: float32 (channels, chunk, height, width).
 
 Source: StreamDiT, Kodaira et al. 2025, section 3.
@@ -19,12 +19,12 @@ from models.generation.backbone import Backbone, CachedPrompt, ControlTensors, f
 from models.generation.control import ChunkControl
 from models.generation.schedules import partition_level
 
-BUFFER_CHUNKS = 5  # in flight, where nothing else is asked
+BUFFER_CHUNKS = 5  # in flight, by default
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StreamDiTChunk:
-    """A chunk in the making, after `cycles` cycles."""
+    """A chunk in flight, after `cycles` cycles."""
 
     latents: Tensor
     control: ControlTensors
@@ -33,7 +33,7 @@ class StreamDiTChunk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StreamDiTState:
-    """A stream: its last clean latents with their condition, the chunks in flight, a number."""
+    """A stream: its last clean latents with their condition, and the chunks in flight."""
 
     references: Tensor
     condition: Tensor
@@ -44,7 +44,7 @@ class StreamDiTState:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StreamDiT:
-    """The sampler: `chunks` in flight, each cycle of `steps` calls; `shift` moves levels up."""
+    """The sampler: `chunks` in flight, `steps` calls a cycle; `shift` raises noise levels."""
 
     backbone: Backbone
     chunks: int = BUFFER_CHUNKS
@@ -67,7 +67,7 @@ class StreamDiT:
         return self._cycle(replace(state, buffer=buffer, index=state.index + 1, prompt=prompt))
 
     def flush(self, state: StreamDiTState) -> Sequence[Tensor]:
-        """Return the chunks in flight, made clean without new ones behind them."""
+        """Return the chunks in flight, denoised without new ones behind them."""
         out: list[Tensor] = []
         while state.buffer:
             state, latents = self._cycle(state)
@@ -75,7 +75,7 @@ class StreamDiT:
         return out
 
     def _cycle(self, state: StreamDiTState) -> tuple[StreamDiTState, Sequence[Tensor]]:
-        """Take every chunk one stair down; emit the oldest if it is clean."""
+        """Lower every chunk by one partition; emit the oldest if it is clean."""
         parts = [block.latents for block in state.buffer]
         for done in range(self.steps):
             parts = self._euler(state, parts, done)
@@ -104,7 +104,7 @@ class StreamDiT:
         return partition_level(stair, done, self.chunks, self.steps, self.shift)
 
     def _euler(self, state: StreamDiTState, parts: list[Tensor], done: int) -> list[Tensor]:
-        """Return the chunks one call later."""
+        """Return the chunks after one more Euler call."""
         prompt, backbone = state.prompt, self.backbone
         assert prompt is not None
         now = [self._level(block, done) for block in state.buffer]

@@ -1,7 +1,7 @@
-"""Pictures as a live session asks for them: one loaded model, a state for each session.
+"""The small model's video generator for live sessions: one loaded model, a state for each session.
 
-Takes plain values (painting.Wish) and gives plain pictures. Where nobody drew a track, the motion
-words of the prompt are read as one (planner.py), and `read` says so.
+It takes a `ChunkRequest` and returns frames. Without a track, the motion words of the prompt become
+one (planner.py), and `prompt_notices` says so.
 """
 
 import re
@@ -43,12 +43,12 @@ from models.generation.small.planner import MOTIONS, SPEEDS, MotionPlan, plan_mo
 from models.generation.small.track_blending import MotionState, blend_tracks
 from models.streaming import Streaming
 
-MAX_UNKNOWN_LISTED = 8  # words that the model does not know, of which a person is told
+MAX_UNKNOWN_LISTED = 8  # unknown words in a notice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedPrompt:
-    """A prompt as the model takes it, and its motion."""
+    """An encoded prompt, and its motion."""
 
     parts: WeightedPrompts
     prompt: EncodedPrompt
@@ -57,7 +57,7 @@ class PlannedPrompt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmallVideoState:
-    """A session's video: which sampler draws it and how, and what it needs of its past."""
+    """A session's video: its sampler, and the states of sampler, encoder, prompt and motion."""
 
     sampler: str
     seed: int
@@ -69,7 +69,7 @@ class SmallVideoState:
 
 
 class SmallVideoGenerator:
-    """Draws with an embedded model; one thread at a time."""
+    """Generates frames with a small model; use it from one thread at a time."""
 
     stand_in = False
     chunk = FRAMES_PER_LATENT
@@ -98,13 +98,13 @@ class SmallVideoGenerator:
         }
 
     def lag(self, name: str, steps: int) -> int:
-        """Return after how many further chunks a track shows; a prompt shows in the next."""
+        """Return the further chunks until a track shows; a prompt shows in the next."""
         if name == "rolling-forcing":
             return steps - 1
         return BUFFER_CHUNKS - 1 if name == "stream-dit" else 0
 
     def prompt_notices(self, prompt: WeightedPrompts) -> tuple[str, ...]:
-        """Return what a person should know of how `prompt` is read."""
+        """Return what the user should know of how `prompt` is read."""
         encoder = self._model.prompt_encoder
         texts = [text for text, weight in prompt if weight > 0]
         unknown = {word: None for text in texts for word in encoder.unknown(text)}
@@ -122,21 +122,21 @@ class SmallVideoGenerator:
         return tuple(notes)
 
     def init_state(self, name: str, seed: int) -> SmallVideoState:
-        """Return a video that is not begun, to be drawn by sampler `name`."""
+        """Return the state of a new video by sampler `name`."""
         stream = self._generator(name, DEFAULT_STEPS[name], seed, 1.0).init_state()
         return SmallVideoState(name, seed, DEFAULT_STEPS[name], stream)
 
     def step(
         self, state: SmallVideoState, request: ChunkRequest
     ) -> tuple[SmallVideoState, Sequence[Pixels]]:
-        """Return the video after, and the pictures that became clear; the old state is spent.
+        """Return the new state, and the finished frames; `state` becomes invalid.
 
-        `wish.track` has `chunk` pictures, as has `wish.start`.
+        `request.track` and `request.start` have `chunk` frames.
         """
         prompt = self._plan_prompt(state.prompt, request.prompt)
         stream = state.stream
         if request.steps != state.steps and not self.samplers[state.sampler].adjustable:
-            stream = replace(stream, sampler=replace(stream.sampler, window=()))  # begun otherwise
+            stream = replace(stream, sampler=replace(stream.sampler, window=()))  # for other steps
         start, encoder = self._encode_start(request.start, state.encoder)
         strength = 1.0 if start is None else request.strength
         motion_plan = (
@@ -161,7 +161,7 @@ class SmallVideoGenerator:
         return after, [picture for chunk in chunks for picture in chunk]
 
     def _generator(self, name: str, steps: int, seed: int, strength: float) -> FrameGenerator[Any]:
-        """Return the sampler with the codec; from pictures, all steps lie below `strength`."""
+        """Return the sampler with the codec; with start frames, all steps are below `strength`."""
         made: Streaming[Any, ChunkControl, Tensor]
         if name == "motion-stream" and 0 < strength < 1:
             below = (strength * level for level in motion_stream_levels(steps))
@@ -178,13 +178,13 @@ class SmallVideoGenerator:
         return PlannedPrompt(parts, prompt, self._plan_motion(parts))
 
     def _plan_motion(self, parts: WeightedPrompts) -> MotionPlan:
-        """Return the motion that the weightiest text tells."""
+        """Return the motion plan of the text with the largest weight."""
         return plan_motion(max(parts, key=lambda part: part[1])[0], self._model.info.things)
 
     def _encode_start(
         self, pictures: Sequence[Pixels] | None, memory: FeatureCache | None
     ) -> tuple[Tensor | None, FeatureCache | None]:
-        """Return the latents of a camera's pictures, and what the next ones need."""
+        """Return the latents of camera frames, and the encoder's cache."""
         if pictures is None:
             return None, None
         fitted = np.stack([fit(picture, self.size) for picture in pictures])
@@ -195,7 +195,7 @@ class SmallVideoGenerator:
 
 
 def load(folder: Path | None = None) -> SmallVideoGenerator:
-    """Return the painter in `folder`, or else the one that comes with the program.
+    """Return the generator in `folder`, or else the one that ships.
 
     Raises:
         WeightsError: files are missing, damaged, or do not belong together.
@@ -205,7 +205,7 @@ def load(folder: Path | None = None) -> SmallVideoGenerator:
 
 
 def fit(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Return the middle of a picture in the shape of `size` (width, height), scaled to it."""
+    """Return a picture, cropped at its center and scaled to `size` (width, height)."""
     height, width, _ = pixels.shape
     scale = min(width / size[0], height / size[1])
     across, high = size[0] * scale, size[1] * scale
@@ -215,7 +215,7 @@ def fit(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def _requested_track(request: ChunkRequest) -> Tensor:
-    """Return the drawn track of a chunk, NaN for things without: float32 (THINGS, FRAMES, 2)."""
+    """Return the requested track, float32 (MAX_THINGS, FRAMES_PER_LATENT, 2), NaN for none."""
     drawn = torch.full((MAX_THINGS, FRAMES_PER_LATENT, 2), torch.nan)
     if request.track is not None:
         drawn[: len(request.track)] = torch.from_numpy(request.track)
@@ -223,7 +223,7 @@ def _requested_track(request: ChunkRequest) -> Tensor:
 
 
 def _min_strength(name: str, steps: int) -> float:
-    """Return the strength below which a sampler of fixed levels would draw nothing at all."""
+    """Return the strength below which a sampler of fixed levels would generate nothing."""
     if name == "rolling-forcing":
         return min(rolling_forcing_levels(steps))
     return partition_level(0, 0, BUFFER_CHUNKS, 1, SHIFT) if name == "stream-dit" else 0.0

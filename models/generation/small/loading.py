@@ -1,7 +1,7 @@
-"""The embedded model: a codec, a transformer and its words, in two small files.
+"""The small model's files: a codec, and a transformer with its prompt encoder.
 
-Each file is a safetensors file whose metadata holds sizes and vocabulary as JSON, so a checkpoint
-of other sizes loads through the same code. What the model can show is in there too.
+The metadata of each safetensors file holds sizes and vocabulary as JSON, so a checkpoint of other
+sizes loads through the same code. It also lists what the model can show.
 """
 
 import json
@@ -25,12 +25,12 @@ from models.shipped import CHECKPOINTS
 
 FILE_NAMES = ("codec.safetensors", "drawing.safetensors")
 LOAD_ERRORS = (KeyError, TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError)
-MAX_REASON = 200  # characters of torch's reason that are told: it lists every tensor
+MAX_REASON = 200  # characters of torch's message, which lists every tensor
 
 
 @dataclass(frozen=True, slots=True)
 class SmallVideoFiles:
-    """Where a model that draws lies."""
+    """The files of a small model."""
 
     codec: Path
     dit: Path
@@ -38,7 +38,7 @@ class SmallVideoFiles:
 
 @dataclass(frozen=True, slots=True)
 class SmallVideoInfo:
-    """What a model was trained on: the names of its things and backgrounds; pixels of a side."""
+    """What a model was trained on: names of things and backgrounds, pixels of a side, reach."""
 
     size: int
     things: tuple[str, ...]
@@ -48,7 +48,7 @@ class SmallVideoInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmallVideoModel:
-    """A model that draws."""
+    """A small video model."""
 
     codec: Codec
     model: Dit
@@ -56,13 +56,13 @@ class SmallVideoModel:
     info: SmallVideoInfo
 
     def backbone(self, reach: Reach | None = None) -> Backbone:
-        """Return the transformer at the size it was trained for."""
+        """Return the transformer at its trained size."""
         side = self.info.size // PATCH
         return Backbone(self.model, side, side, reach or self.info.reach)
 
 
 class PromptedDit(nn.Module):
-    """The parts that are trained together, under the names that they have in the file."""
+    """A transformer with its prompt encoder; attributes have the names of the file's tensors."""
 
     def __init__(self, model: Dit, words: PromptEncoder) -> None:
         super().__init__()
@@ -70,17 +70,17 @@ class PromptedDit(nn.Module):
 
 
 def find_files(folder: Path | None = None) -> SmallVideoFiles:
-    """Return the files of the model in `folder`, or else of the one that comes with the program.
+    """Return the files of the model in `folder`, or else of the one that ships.
 
     Raises:
-        WeightsError: a file is not there; the message names it and says where it comes from.
+        WeightsError: a file is missing.
     """
     files = SmallVideoFiles(*((folder or CHECKPOINTS) / name for name in FILE_NAMES))
     absent = [str(file) for file in (files.codec, files.dit) if not file.is_file()]
     if absent:
         raise WeightsError(
             f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} missing: "
-            f"docs/generation.md says how to train them ({' and '.join(FILE_NAMES)})"
+            f"docs/generation.md says how to train a model ({' and '.join(FILE_NAMES)})"
         )
     return files
 
@@ -89,8 +89,7 @@ def load(codec_file: Path, dit_file: Path) -> SmallVideoModel:
     """Return the model in two files.
 
     Raises:
-        WeightsError: a file is missing, damaged, of another kind, or the two do not belong
-            together.
+        WeightsError: a file is missing, damaged, of another kind, or the two do not match.
     """
     tensors, metadata = _read(dit_file)
     try:
@@ -112,10 +111,10 @@ def load(codec_file: Path, dit_file: Path) -> SmallVideoModel:
 
 
 def _check(model: SmallVideoModel, codec_file: Path, dit_file: Path) -> None:
-    """Check that sizes that no tensor's shape tells go together.
+    """Check sizes that tensor shapes do not determine.
 
     Raises:
-        WeightsError: they do not.
+        WeightsError: they do not match.
     """
     codec, config = model.codec, model.model.config
     if codec.config.channels != config.channels:
@@ -128,7 +127,9 @@ def _check(model: SmallVideoModel, codec_file: Path, dit_file: Path) -> None:
     except LOAD_ERRORS as error:
         raise WeightsError(f"{dit_file}: not a model that draws ({_reason(error)})") from error
     if config.dim % config.heads or config.head_dim % 2:
-        raise WeightsError(f"{dit_file}: {config.dim} numbers do not go into {config.heads} heads")
+        raise WeightsError(
+            f"{dit_file}: {config.dim} channels do not divide into {config.heads} heads"
+        )
     if config.condition not in (0, MAX_THINGS * MAP_CHANNELS):
         raise WeightsError(f"{dit_file}: expects track maps of {config.condition} channels")
 
@@ -149,7 +150,7 @@ def load_codec(file: Path) -> Codec:
 
 
 def save(file: Path, model: PromptedDit, info: SmallVideoInfo, extra: dict[str, Any]) -> None:
-    """Write what is trained together to `file`, with `told` beside what `load` needs."""
+    """Write `model` to `file`, with `extra` beside the metadata that `load` needs."""
     config = {
         **extra,
         "model": asdict(model.model.config),
@@ -178,6 +179,6 @@ def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _reason(error: Exception) -> str:
-    """Return what `error` says, in one line that is not too long."""
+    """Return the message of `error` in one short line."""
     text = " ".join(str(error).split())
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"

@@ -1,8 +1,8 @@
-"""Paths for prompts without a drawn one: motion words become tracks.
+"""Tracks for prompts without one: motion words become paths.
 
-The embedded model moves what it is shown where to move; it is not trusted to read motion out of
-words alone. `plan` finds the motion that a prompt tells for each thing, and `Plan.track` says where
-the thing is in each picture. Whoever uses it can say so: `Plan.motions` names what was read.
+The small model follows tracks; it does not reliably read motion from words. `plan_motion` finds the
+motion of each thing in a prompt, and `MotionPlan.track` gives its position in each frame.
+`MotionPlan.motions` names the motions, to tell the user.
 """
 
 import math
@@ -17,7 +17,7 @@ from torch import Tensor
 from models.generation.chunk_request import FRAME_RATE, MAX_THINGS
 from models.generation.codec import FRAMES_PER_LATENT
 
-MOTIONS: dict[str, str] = {  # what is told first decides
+MOTIONS: dict[str, str] = {  # the first one in the text decides
     "circle": r"circl\w*|round|orbit\w*|spin\w*|spiral\w*",
     "bounce": r"bounc\w*|hop\w*|jump\w*|up and down|leap\w*",
     "wave": r"back and forth|side to side|swing\w*|sway\w*|rock\w*|left and right",
@@ -28,19 +28,19 @@ MOTIONS: dict[str, str] = {  # what is told first decides
     "still": r"still|not move|rest\w*|motionless|sitting|sits|stands?|standing",
 }
 SPEEDS = {r"fast|quick\w*|rapid\w*": 1.6, r"slow\w*|gentl[ey]|calm\w*": 0.55}
-# where one or two things begin: two that move alike are never in the same place
+# of one or two things: two with the same motion are never in the same place
 START_POSITIONS = {1: ((0.5, 0.5),), 2: ((0.32, 0.36), (0.68, 0.64))}
 
 
 @dataclass(frozen=True, slots=True)
 class MotionPlan:
-    """The motion of each thing that a prompt names, in its order; `speed` 1 is as in training."""
+    """The motion of each thing, in the order of the prompt; `speed` 1 is as in training."""
 
     motions: tuple[str, ...]
     speeds: tuple[float, ...]
 
     def track(self, first: int, count: int) -> Tensor:
-        """Return where things are in pictures `first` to `first + count - 1`.
+        """Return the positions of things in frames `first` to `first + count - 1`.
 
         float32 (things, count, 2), x and y in [0, 1].
         """
@@ -61,11 +61,11 @@ class MotionPlan:
 
 
 def plan_motion(text: str, things: Sequence[str]) -> MotionPlan:
-    """Return the plan of `text`; `things` are the names of what the model can show.
+    """Return the motion plan of `text`; `things` are the names that the model knows.
 
-    Words between one thing and the next belong to the former, those before the first to the
-    first; in "a bouncing duck" the thing begins with its article. "A duck and a car" move alike if
-    only the car is told to move. What is not told to move in any way strolls along a wide curve.
+    Words after a thing belong to it, those before the first to the first; in "a bouncing duck" the
+    thing starts at its article. In "a duck and a car moving left" both move. A thing without a
+    motion follows a wide curve.
     """
     low = " ".join(re.findall(r"[a-z]+", text.lower()))
     longest_first = sorted(things, key=len, reverse=True)
@@ -97,9 +97,9 @@ def _speed(words: str) -> float:
 
 
 def position_at(motion: str, start: tuple[float, float], time: float) -> tuple[float, float]:
-    """Return where a thing is after `time` seconds of `motion` that begins about `start`.
+    """Return the position after `time` seconds of `motion` from `start`.
 
-    What crosses the frame comes back: a stream does not end at its edge.
+    Motions across the frame repeat: a stream does not end at its edge.
     """
     x, y = start
     turn = math.tau * time
@@ -122,6 +122,6 @@ def position_at(motion: str, start: tuple[float, float], time: float) -> tuple[f
 
 
 def _sweep(way: float) -> float:
-    """Return a place between -0.33 and 0.33 that goes up with `way`, then swiftly back, again."""
+    """Return an offset in [-0.33, 0.33] that rises with `way`, then falls quickly, and repeats."""
     part = way % 1.0
     return 0.33 * (2 * part / 0.8 - 1) if part < 0.8 else 0.33 * (1 - 2 * (part - 0.8) / 0.2)

@@ -1,7 +1,7 @@
-"""Where things are, from a track track and a planned one: over from one to the other, no jumps.
+"""Positions of things from requested tracks and a motion plan, without jumps between them.
 
-A thing follows the track track where there is one. Where that ends, or the plan changes, it goes
-over to the planned path in `TRANSITION` seconds: the model was trained on paths without jumps.
+A thing follows its track, if it has one. When the track ends, or the plan changes, it moves to the
+planned path within `TRANSITION` seconds: the model was trained on paths without jumps.
 """
 
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ TRANSITION_FRAMES = round(TRANSITION * FRAME_RATE)  # frames
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MotionState:
-    """Where things were in the last picture, and what each was on its way from.
+    """The positions of things in the last frame, and where each left for the planned path.
 
-    `last` and `origin` are float32 (THINGS, 2), NaN for nowhere; `since` counts the frames since a
-    thing origin there, int (THINGS,). `plan` is what they follow where nobody drew a track.
+    `last` and `origin` are float32 (MAX_THINGS, 2), NaN for none; `since` counts the frames since a
+    thing was at its origin, int (MAX_THINGS,). Things without a track follow `plan`.
     """
 
     plan: MotionPlan | None = None
@@ -34,10 +34,10 @@ class MotionState:
 def blend_tracks(
     state: MotionState, plan: MotionPlan | None, track: Tensor
 ) -> tuple[MotionState, Tensor]:
-    """Return how things move on, and where they are: float32 (THINGS, frames, 2).
+    """Return the new state, and the positions of things: float32 (MAX_THINGS, frames, 2).
 
-    `track` is of the same shape, NaN for things that no track leads. Without a plan those are
-    nowhere.
+    `track` has the same shape, NaN for things without a track. Without a plan their positions are
+    NaN.
     """
     count = track.shape[1]
     nowhere = torch.full((MAX_THINGS, 2), torch.nan)
@@ -61,7 +61,7 @@ def blend_tracks(
 
 
 def _planned(plan: MotionPlan | None, first: int, count: int) -> Tensor:
-    """Return where the plan has things: float32 (THINGS, count, 2), NaN for things without."""
+    """Return the planned positions, float32 (MAX_THINGS, count, 2), NaN for things without."""
     places = torch.full((MAX_THINGS, count, 2), torch.nan)
     if plan is not None:
         track = plan.track(first, count)

@@ -1,11 +1,11 @@
-"""Wan's weight files, and those of the few-step models made from it, read without running code.
+"""Reading of Wan's weight files, and of few-step models made from it, without running code.
 
-What the files hold differs from one author to the next; this knows the differences:
+The files differ between authors:
 
-| file | under | names begin with |
+| file | key | names start with |
 |---|---|---|
 | rolling_forcing_dmd.pt, self_forcing_dmd.pt | generator_ema, or generator | model. |
-| the same, trained in parts on several GPUs | generator_ema | model._fsdp_wrapped_module. |
+| the same, trained with FSDP | generator_ema | model._fsdp_wrapped_module. |
 | longlive_base.pt | generator | model. |
 | lora.pt (LongLive) | generator_lora | base_model.model. |
 | Wan2.1_VAE.pth, models_t5_umt5-xxl-enc-bf16.pth | - | - |
@@ -32,13 +32,13 @@ LORA = re.compile(r"(?:base_model\.model\.)?(.+)\.lora_([AB])(?:\.default)?\.wei
 
 
 def read(file: Path, source: str) -> dict[str, Any]:
-    """Return what lies in `file`, a PyTorch file: tensors, and dictionaries of them.
+    """Return the content of `file`, a PyTorch file: tensors, and dictionaries of them.
 
-    `source` says in errors where the file comes from. Tensors stay on the disk until they are
-    used, where the file allows it.
+    Errors name `source`, where the file comes from. Tensors are mapped from disk if the format of
+    the file allows it.
 
     Raises:
-        WeightsError: it is missing, cut short, or holds more than tensors.
+        WeightsError: it is missing, truncated, or holds more than tensors.
     """
     if not file.is_file():
         raise WeightsError(f"{file}: missing; it comes from {source}")
@@ -53,23 +53,23 @@ def read(file: Path, source: str) -> dict[str, Any]:
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise WeightsError(
-            f"{file}: cut short or damaged ({_brief(error)}); fetch it again from {source}"
+            f"{file}: truncated or damaged ({_brief(error)}); fetch it again from {source}"
         ) from error
     if not isinstance(found, Mapping):
         raise WeightsError(f"{file}: holds a {type(found).__name__}, not named tensors")
     return dict(found)
 
 
-def read_state(file: Path, source: str, under: tuple[str, ...] = ()) -> StateDict:
-    """Return the tensors of `file` under strip_wrappers names.
+def read_state(file: Path, source: str, keys: tuple[str, ...] = ()) -> StateDict:
+    """Return the tensors of `file`, without the prefixes of training.
 
-    They are looked for under the first key of `under` that is there, else at the top.
+    They are under the first of `keys` that the file has, else at the top.
 
     Raises:
-        WeightsError: as `read`, or there are no tensors.
+        WeightsError: as for `read_file`, or there are no tensors.
     """
     found: Mapping[str, Any] = read(file, source)
-    for key in under:
+    for key in keys:
         if isinstance(found.get(key), Mapping):
             found = found[key]
             break
@@ -77,14 +77,14 @@ def read_state(file: Path, source: str, under: tuple[str, ...] = ()) -> StateDic
         strip_wrappers(name): value for name, value in found.items() if isinstance(value, Tensor)
     }
     if not state:
-        keys = ", ".join(map(str, list(found)[:4])) or "nothing"
-        where = f" under {' or '.join(under)}" if under else ""
-        raise WeightsError(f"{file}: holds {keys}, and no tensors{where}; it comes from {source}")
+        held = ", ".join(map(str, list(found)[:4])) or "nothing"
+        where = f" under {' or '.join(keys)}" if keys else ""
+        raise WeightsError(f"{file}: holds {held}, and no tensors{where}; it comes from {source}")
     return state
 
 
 def strip_wrappers(name: str) -> str:
-    """Return the name of a tensor without what training wrapped it in."""
+    """Return the name of a tensor without the prefixes of training."""
     for part in WRAPPERS:
         name = name.replace(part, "")
     return re.sub(r"^(module\.)?(model\.)?", "", name)
@@ -93,12 +93,12 @@ def strip_wrappers(name: str) -> str:
 def merge_lora(
     state: Mapping[str, Tensor], lora: Mapping[str, Tensor], alpha: float, what: str
 ) -> StateDict:
-    """Return `state` with low-rank changes added: weight + alpha / rank * B A.
+    """Return `state` with a LoRA merged: weight + alpha / rank * B A.
 
-    `what` names the changes in errors.
+    `source` names the LoRA in errors.
 
     Raises:
-        WeightsError: a change has no partner, or no weight to go to.
+        WeightsError: a LoRA matrix has no partner, or no weight.
 
     Source: Hu et al. 2021, "LoRA"; the names are those of the library peft.
     """
@@ -106,15 +106,15 @@ def merge_lora(
     for name, tensor in lora.items():
         match = LORA.fullmatch(name)
         if not match:
-            raise WeightsError(f"{what}: {name!r} is no low-rank change")
+            raise WeightsError(f"{what}: {name!r} is not a LoRA matrix")
         pairs.setdefault(f"{strip_wrappers(match[1])}.weight", {})[match[2]] = tensor
     out = dict(state)
     for name, pair in pairs.items():
         if set(pair) != {"A", "B"} or name not in state:
-            raise WeightsError(f"{what}: {name} has half a change, or is not in the base")
+            raise WeightsError(f"{what}: {name} has half a LoRA, or is not in the base")
         down, up, base = pair["A"].float(), pair["B"].float(), state[name]
         if (up.shape[0], down.shape[1]) != tuple(base.shape) or up.shape[1] != down.shape[0]:
-            raise WeightsError(f"{what}: {name} is {tuple(base.shape)}, its change has other sizes")
+            raise WeightsError(f"{what}: {name} is {tuple(base.shape)}, its LoRA has other sizes")
         out[name] = (base.float() + alpha / len(down) * (up @ down)).to(base.dtype)
     return out
 
@@ -122,17 +122,17 @@ def merge_lora(
 def load_weights(
     module: M, state: Mapping[str, Tensor], what: str, *, device: str, dtype: torch.dtype
 ) -> M:
-    """Return `module`, made on the meta device, with the tensors of `state` for its own.
+    """Return `module`, created on the meta device, with the tensors of `state`.
 
     Raises:
-        WeightsError: a tensor is missing, unknown, or of another shape; `what` says of what.
+        WeightsError: a tensor is missing, unknown, or of another shape; `source` names the file.
     """
     moved = {name: tensor.to(device=device, dtype=dtype) for name, tensor in state.items()}
     return fill(module, moved, what)
 
 
 def count_layers(state: Mapping[str, Tensor], prefix: str) -> int:
-    """Return how many count_layers are numbered after `prefix` in the names of `state`."""
+    """Return the number of layers numbered after `prefix` in the names of `state`."""
     found = [re.match(re.escape(prefix) + r"\.(\d+)\.", name) for name in state]
     return 1 + max((int(each[1]) for each in found if each), default=-1)
 

@@ -1,7 +1,7 @@
-"""Pictures of a live session by Wan2.1 on a GPU: any words, no tracks.
+"""Wan2.1's video generator for live sessions, on a GPU: any words, no tracks.
 
-One loaded model, a state for each session; each set of weights draws by the sampler and the steps
-that it was made for. A stream's first latent is one picture, so its first chunk has 9 for 12.
+One loaded model, a state for each session; each set of weights has its own sampler and steps. A
+stream's first latent is one frame, so its first chunk has 9 frames instead of 12.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,12 +27,12 @@ from models.generation.samplers.motion_stream import MotionStream
 from models.generation.small.generator import fit
 from models.generation.wan.model import CHUNK, HEIGHT, WIDTH, WanModel
 
-MISSING_FRAMES = FRAMES_PER_LATENT - 1  # pictures that a stream's first latent lacks
+MISSING_FRAMES = FRAMES_PER_LATENT - 1  # that a stream's first latent does not have
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WanVideoState:
-    """A session's video: its seed, what it needs of its past, the prompt as it was read last."""
+    """A session's video: its seed, the states of sampler and encoder, the last prompt."""
 
     seed: int
     stream: GeneratorState[Any]
@@ -42,7 +42,7 @@ class WanVideoState:
 
 
 class WanVideoGenerator:
-    """Draws with a set of Wan's weights, called `name`; one thread at a time."""
+    """Generates frames with the weights `name`; use it from one thread at a time."""
 
     stand_in = False
     tracks = False
@@ -71,25 +71,27 @@ class WanVideoGenerator:
         return 0
 
     def prompt_notices(self, prompt: WeightedPrompts) -> tuple[str, ...]:
-        """Return nothing: there are no words that it passes over."""
+        """Return nothing: it reads all words."""
         del prompt
         return ()
 
     def init_state(self, name: str, seed: int) -> WanVideoState:
-        """Return a video that is not begun; `name` is the sampler, of which there is one."""
+        """Return the state of a new video; `name` is the only sampler."""
         del name
         return WanVideoState(seed, self._generator(seed, 1.0).init_state())
 
     def step(
         self, state: WanVideoState, request: ChunkRequest
     ) -> tuple[WanVideoState, Sequence[Pixels]]:
-        """Return the video after, and the pictures that became clear; the old state is spent."""
+        """Return the new state, and the finished frames; `state` becomes invalid."""
         prompt = state.prompt
         if prompt is None or state.texts != request.prompt:
             prompt = blend([(self._model.prompt(text), weight) for text, weight in request.prompt])
         start, encoder = self._encode_start(request.start, state.encoder)
         strength = 1.0 if start is None else request.strength
-        if strength and self._model.variant.rolling:  # below its last level it would draw nothing
+        if (
+            strength and self._model.variant.rolling
+        ):  # below its last level it would generate nothing
             strength = max(strength, min(self._model.variant.levels))
         control = ChunkControl(prompt, None, start, strength)
         stream, chunks = self._generator(state.seed, strength).step(state.stream, control)
@@ -97,7 +99,7 @@ class WanVideoGenerator:
         return after, [picture for chunk in chunks for picture in chunk]
 
     def _generator(self, seed: int, strength: float) -> FrameGenerator[Any]:
-        """Return the sampler with the decoder; from pictures, all steps lie below `strength`."""
+        """Return the sampler with the decoder; start frames keep steps below `strength`."""
         width, height = self.size
         made: Any = self._model.sampler(seed, width=width, height=height)
         if isinstance(made, MotionStream) and 0 < strength < 1:
@@ -107,7 +109,7 @@ class WanVideoGenerator:
     def _encode_start(
         self, pictures: Sequence[Pixels] | None, memory: FeatureCache | None
     ) -> tuple[Tensor | None, FeatureCache | None]:
-        """Return the latents of a camera's pictures, and what the next ones need."""
+        """Return the latents of camera frames, and the encoder's cache."""
         if pictures is None:
             return None, None
         new = pictures[MISSING_FRAMES:] if memory is None else pictures

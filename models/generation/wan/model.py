@@ -34,7 +34,7 @@ from models.weights.hub_catalog import HUB_MODELS
 BASE = "wan2.1"  # where text encoder and autoencoder are, in `models.weights.hub_catalog`
 CHUNK = 3  # latents, for all of these weights
 SHIFT = 5.0  # of noise levels
-HEAD_CHANNELS = 128  # channels of a head, where no config.json tells how many heads there are
+HEAD_CHANNELS = 128  # channels of a head, without a config.json
 WIDTH, HEIGHT = 832, 480  # pixels, as in training
 
 
@@ -86,9 +86,9 @@ VARIANTS: Mapping[str, WanVariant] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WanModel:
-    """A model that draws whatever it is told, and what it takes to sample it.
+    """A text-to-video model with its text encoder and codec.
 
-    It follows no tracks: those are of the small model, which was trained with them.
+    It takes no tracks: only the small model was trained with them.
     """
 
     variant: WanVariant
@@ -101,7 +101,7 @@ class WanModel:
         return self.text.prompt(text)
 
     def backbone(self, width: int = WIDTH, height: int = HEIGHT) -> Backbone:
-        """Return the transformer at a size of pictures, in pixels.
+        """Return the transformer for frames of a size in pixels.
 
         Raises:
             ValueError: a side is no multiple of 16.
@@ -115,7 +115,7 @@ class WanModel:
     def sampler(
         self, seed: int = 0, *, width: int = WIDTH, height: int = HEIGHT
     ) -> Streaming[object, ChunkControl, Tensor]:
-        """Return the sampler that the weights were made for: control of 3 latents in, these out."""
+        """Return the sampler of the weights: control of 3 latents in, 3 latents out."""
         backbone, levels = self.backbone(width, height), self.variant.levels
         made: object = MotionStream(backbone, levels, seed)
         if self.variant.rolling:
@@ -125,7 +125,7 @@ class WanModel:
     def generator(
         self, seed: int = 0, *, width: int = WIDTH, height: int = HEIGHT
     ) -> FrameGenerator[object]:
-        """Return control in, pictures out: 9 for a stream's first chunk, 12 for each later one."""
+        """Return the sampler with the decoder: 9 frames for the first chunk, 12 for later ones."""
         return FrameGenerator(self.sampler(seed, width=width, height=height), self.codec)
 
 
@@ -135,11 +135,11 @@ def load(
     """Return the model `name` of `VARIANTS` from the folder that `eyeline pull` load_weights.
 
     Raises:
-        WeightsError: no such name, or a file is missing, damaged or of something else; the message
-            says which, and where it comes from.
+        WeightsError: no such name, or a file is missing, damaged or of another kind; the message
+            says which one, and where it comes from.
     """
     if name not in VARIANTS:
-        raise WeightsError(f"no model that draws is named {name!r}; known: {', '.join(VARIANTS)}")
+        raise WeightsError(f"there is no video model {name!r}; known: {', '.join(VARIANTS)}")
     variant, base, source = VARIANTS[name], weights / BASE, HUB_MODELS[BASE].source
     _check_files(name, weights)
     model = load_dit(name, weights, device=device, dtype=dtype)
@@ -163,7 +163,7 @@ def _base_files() -> tuple[str, str, str]:
 
 
 def _check_files(name: str, weights: Path) -> None:
-    """Check that no file is missing, before minutes are spent on reading others."""
+    """Check that no file is missing before reading large ones."""
     variant = VARIANTS[name]
     own = [variant.file] if variant.lora is None else [variant.file, variant.lora]
     missing = [
@@ -180,7 +180,7 @@ def load_dit(name: str, weights: Path, *, device: str, dtype: torch.dtype) -> Di
     """Return the transformer of the weights `name`.
 
     Raises:
-        WeightsError: a file is missing, damaged or of something else.
+        WeightsError: a file is missing, damaged or of another kind.
     """
     variant, source = VARIANTS[name], HUB_MODELS[name].source
     file = weights / name / variant.file
@@ -196,10 +196,10 @@ def load_dit(name: str, weights: Path, *, device: str, dtype: torch.dtype) -> Di
 
 
 def read_head_count(file: Path) -> int | None:
-    """Return how many heads Wan's config.json tells of, None where there is no such file.
+    """Return the number of heads in Wan's config.json, None without the file.
 
     Raises:
-        WeightsError: there is one, but not of Wan's.
+        WeightsError: the file is not Wan's.
     """
     if not file.is_file():
         return None
@@ -212,12 +212,13 @@ def read_head_count(file: Path) -> int | None:
 
 
 def infer_config(state: Mapping[str, Tensor], file: Path, heads: int | None) -> DitConfig:
-    """Return the sizes of the transformer that `state`, read from `file`, is of.
+    """Return the sizes of the transformer in `state`, which was read from `file`.
 
-    Heads leave no trace in shapes: without `heads` they are 128 channels wide, as all of Wan's.
+    Shapes do not determine heads: without `heads` they have 128 channels, as in all of Wan's
+    models.
 
     Raises:
-        WeightsError: it is of something else, or of a model that takes more than words.
+        WeightsError: it is another model, or one that takes more than text.
     """
     try:
         patch = state["patch_embedding.weight"]

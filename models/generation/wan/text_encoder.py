@@ -1,10 +1,10 @@
-"""Wan's text encoder, umT5-XXL: any words in many languages to the features of a prompt.
+"""Wan's text encoder, umT5-XXL: text in many languages to the features of a prompt.
 
 Tensors have the names that Wan's own code gives them, so `models_t5_umt5-xxl-enc-bf16.pth` fits
 as it is; sizes come from its shapes. A prompt has at most 512 tokens; a shorter one is padded with
 zeros, and Wan's cross-attention reads the padding too, as in training.
 
-Sources: Raffel et al. 2020 (T5); Chung et al. 2023 (umT5: each layer has positions of its own).
+Sources: Raffel et al. 2020 (T5); Chung et al. 2023 (umT5: each layer has its own position bias).
 """
 
 import html
@@ -24,13 +24,13 @@ from models.generation.prompt_encoder import EncodedPrompt
 from models.generation.wan.files import count_layers, load_weights, read_state
 
 MAX_TOKENS = 512  # of a prompt
-MAX_DISTANCE = 128  # tokens, from where on all are equally far, as in T5
+MAX_DISTANCE = 128  # tokens; larger distances share a bucket, as in T5
 QUOTES = str.maketrans("‘’“”", "''\"\"")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UmT5Config:
-    """Sizes of an encoder; `buckets` is how many distances it tells apart."""
+    """Sizes of an encoder; `buckets` is the number of relative position buckets."""
 
     vocabulary: int
     dim: int
@@ -42,7 +42,7 @@ class UmT5Config:
 
 
 class T5Norm(nn.Module):
-    """Root mean square, without an average taken off."""
+    """Root mean square normalization."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class T5Norm(nn.Module):
 
 
 class RelativePositionBias(nn.Module):
-    """What attention adds for how far a token is before or after another."""
+    """The attention bias for the distance between tokens."""
 
     def __init__(self, config: UmT5Config) -> None:
         super().__init__()
@@ -71,8 +71,8 @@ class RelativePositionBias(nn.Module):
 def position_buckets(distance: Tensor, count: int) -> Tensor:
     """Return the bucket, of `count`, that each distance falls into.
 
-    One half is for tokens after, one for those before; near ones have a bucket each, further
-    ones share them, by the logarithm.
+    One half is for tokens after, one for those before; near ones have a bucket each, far ones
+    share logarithmic buckets.
 
     Source: Raffel et al. 2020, section 2.1.
     """
@@ -85,7 +85,7 @@ def position_buckets(distance: Tensor, count: int) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Attention without biases, and without a scale: T5's weights bring it with them."""
+    """Attention without biases and without a scale, which T5's weights include."""
 
     def __init__(self, config: UmT5Config) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two ways in, one of which decides how much of the other passes."""
+    """A gated feed-forward layer."""
 
     def __init__(self, config: UmT5Config) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """A layer; `pos_embedding` is Wan's name for distances."""
+    """A layer; `pos_embedding` is Wan's name for the relative position bias."""
 
     def __init__(self, config: UmT5Config) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class Block(nn.Module):
 
 
 class UmT5Encoder(nn.Module):
-    """The encoder: token numbers (tokens) to features (tokens, dim)."""
+    """The encoder: token ids (tokens) to features (tokens, dim)."""
 
     def __init__(self, config: UmT5Config) -> None:
         super().__init__()
@@ -152,16 +152,16 @@ class UmT5Encoder(nn.Module):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WanTextEncoder:
-    """Prompts from any words."""
+    """A tokenizer and an encoder: text to prompts."""
 
     tokenizer: Tokenizer
     encoder: UmT5Encoder
 
     @torch.no_grad()
     def prompt(self, text: str) -> EncodedPrompt:
-        """Return `text` as a prompt of 512 tokens, of which those after its end are zeros.
+        """Return `text` as a prompt of 512 tokens, padded with zeros.
 
-        What is longer than that is cut off, as Wan does.
+        Longer text is truncated, as in Wan.
         """
         device = self.encoder.norm.weight.device
         numbers = torch.tensor(self.tokenizer.encode(normalize_text(text)).ids, device=device)
@@ -172,16 +172,16 @@ class WanTextEncoder:
 
 
 def normalize_text(text: str) -> str:
-    """Return `text` as Wan's tokenizer gets it: no entities, straight quotes, single spaces."""
+    """Return `text` normalized for Wan's tokenizer: no entities, straight quotes, single spaces."""
     plain = unicodedata.normalize("NFC", html.unescape(html.unescape(text)))
     return " ".join(plain.translate(QUOTES).split())
 
 
 def infer_config(state: Mapping[str, Tensor], file: Path) -> UmT5Config:
-    """Return the sizes of the encoder that `state`, read from `file`, is of.
+    """Return the sizes of the encoder in `state`, which was read from `file`.
 
     Raises:
-        WeightsError: it is of something else.
+        WeightsError: it is another model.
     """
     try:
         distances = state["blocks.0.pos_embedding.embedding.weight"]
@@ -206,7 +206,7 @@ def load_text_encoder(
     """Return the encoder in `file` with the `tokenizer.json` at `tokenizer`.
 
     Raises:
-        WeightsError: one is missing, damaged, or of something else.
+        WeightsError: one is missing, damaged, or of another kind.
     """
     words = load_tokenizer(tokenizer, source)
     state = read_state(file, source)
@@ -218,7 +218,7 @@ def load_text_encoder(
 
 
 def load_tokenizer(file: Path, source: str) -> Tokenizer:
-    """Return the tokenizer in `file`, which gives 512 tokens at most, the last of them an end.
+    """Return the tokenizer in `file`, which gives at most 512 tokens, the last one an end token.
 
     Raises:
         WeightsError: it is missing or damaged.
@@ -227,7 +227,7 @@ def load_tokenizer(file: Path, source: str) -> Tokenizer:
         raise WeightsError(f"{file}: missing; it comes from {source}")
     try:
         tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises nothing narrower
+    except Exception as error:  # the library raises no narrower error
         raise WeightsError(
             f"{file}: not a tokenizer, or damaged; fetch it again from {source}"
         ) from error

@@ -1,6 +1,6 @@
-"""Wan2.1's video autoencoder: pictures to latents of 16 channels and back, as they come.
+"""Wan2.1's video autoencoder: frames to latents of 16 channels and back, streaming.
 
-The first latent of a stream is one picture, each later one is four. Tensors have Wan's names, so
+The first latent of a stream is one frame, each later one is four. Tensors have Wan's names, so
 `Wan2.1_VAE.pth` fits as it is; sizes come from its shapes.
 
 Source: Wan team 2025, section 4.1.
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import WeightsError
+from models.generation.codec import FRAMES_PER_LATENT
 from models.generation.wan.files import load_weights, read_state
 from models.generation.wan.vae_layers import (
     Attention,
@@ -27,8 +28,7 @@ from models.generation.wan.vae_layers import (
     Upsample,
 )
 
-FRAMES = 4  # pictures of a latent, but for the first
-# What zero-means a latent's channels and makes them of unit size, as Wan's own code has it.
+# Normalize a latent's channels to zero mean and unit size, as in Wan's own code.
 # fmt: off
 MEAN = (
     -0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508,
@@ -44,7 +44,7 @@ CHANNELS = len(MEAN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaeConfig:
-    """Sizes: channels of each level as multiples of `dim`, and where pictures are halved too."""
+    """Sizes: channels of each level as multiples of `dim`; `temporal` levels halve time too."""
 
     dim: int = 96
     multiples: tuple[int, ...] = (1, 2, 4, 4)
@@ -58,7 +58,7 @@ class VaeConfig:
 
 
 class Stages(nn.Module):
-    """Layers that pass a cache on; `head` comes last."""
+    """Layers that share a cache; `head` is the last."""
 
     head: nn.Sequential
 
@@ -79,7 +79,7 @@ def _head(channels: int, after: int) -> nn.Sequential:
 
 
 class Encoder(Stages):
-    """Pictures to twice the channels of a latent: means, and variances that are not used here."""
+    """Frames to twice the channels of a latent: means, and variances, which are not used."""
 
     def __init__(self, config: VaeConfig) -> None:
         super().__init__()
@@ -101,14 +101,14 @@ class Encoder(Stages):
 
 
 class Decoder(Stages):
-    """Latents to pictures."""
+    """Latents to frames."""
 
     def __init__(self, config: VaeConfig) -> None:
         super().__init__()
         sizes = [config.dim * each for each in (config.multiples[-1], *config.multiples[::-1])]
         layers: list[nn.Module] = []
         for level, (before, after) in enumerate(pairwise(sizes)):
-            first = before // 2 if level else before  # what made it larger halved its channels
+            first = before // 2 if level else before  # upsampling halved the channels
             layers += [
                 Residual(after if block else first, after) for block in range(config.blocks + 1)
             ]
@@ -137,17 +137,17 @@ class WanVae(nn.Module):
     def encode(
         self, pixels: Tensor, before: FeatureCache | None = None
     ) -> tuple[Tensor, FeatureCache]:
-        """Return latents (batch, 16, n, height/8, width/8), and the encoder's memory.
+        """Return latents (batch, 16, n, height/8, width/8), and the encoder's cache.
 
-        `pixels` is float (batch, 3, pictures, height, width) in [-1, 1]: 1 + 4 n pictures where a
-        stream begins, 4 n later.
+        `pixels` is float (batch, 3, pictures, height, width) in [-1, 1]: 1 + 4 n frames at the
+        start of a stream, 4 n later.
 
         Raises:
-            ValueError: the shape is another.
+            ValueError: the shape is wrong.
         """
         first, side = int(before is None), self.config.side
         count = pixels.shape[2] - first if pixels.ndim == 5 else -1
-        if count < 0 or count % FRAMES or pixels.shape[1] != 3 or not pixels.shape[2]:
+        if count < 0 or count % FRAMES_PER_LATENT or pixels.shape[1] != 3 or not pixels.shape[2]:
             raise ValueError(
                 "expected (batch, 3, pictures, height, width), 1 + 4 n pictures where a stream "
                 f"begins and 4 n later, got {tuple(pixels.shape)}"
@@ -155,7 +155,7 @@ class WanVae(nn.Module):
         if pixels.shape[3] % side or pixels.shape[4] % side:
             raise ValueError(f"expected sides in multiples of {side}, got {pixels.shape[3:]}")
         parts = []
-        sizes = [1] * first + [FRAMES] * (count // FRAMES)
+        sizes = [1] * first + [FRAMES_PER_LATENT] * (count // FRAMES_PER_LATENT)
         for part in torch.split(pixels.to(self._weight), sizes, 2):
             cache = CausalCache(before)
             parts.append(self.encoder.run(part, cache))
@@ -167,10 +167,10 @@ class WanVae(nn.Module):
     def decode(
         self, latents: Tensor, before: FeatureCache | None = None
     ) -> tuple[Tensor, FeatureCache]:
-        """Return pictures (batch, 3, n, height, width), about [-1, 1], and the decoder's memory.
+        """Return frames (batch, 3, n, height, width), about [-1, 1], and the decoder's cache.
 
-        `latents` is (batch, 16, m, height/8, width/8). They are decoded one after the other: how
-        many come at once changes neither the pictures nor the memory it takes.
+        `latents` is (batch, 16, m, height/8, width/8). They are decoded one by one: their
+        number changes neither the frames nor the peak memory.
         """
         scaled = latents.float() * self._channels(SCALE) + self._channels(MEAN)
         parts = []
@@ -190,10 +190,10 @@ class WanVae(nn.Module):
 
 
 def infer_config(state: Mapping[str, Tensor], file: Path) -> VaeConfig:
-    """Return the sizes of the autoencoder that `state`, read from `file`, is of.
+    """Return the sizes of the autoencoder in `state`, which was read from `file`.
 
     Raises:
-        WeightsError: it is of something else.
+        WeightsError: it is another model.
     """
     try:
         if len(state["conv2.weight"]) != CHANNELS:
@@ -221,10 +221,10 @@ def infer_config(state: Mapping[str, Tensor], file: Path) -> VaeConfig:
 
 
 def load_vae(file: Path, source: str, *, device: str, dtype: torch.dtype) -> WanVae:
-    """Return the autoencoder in `file`; `source` says in errors where it comes from.
+    """Return the autoencoder in `file`; errors name `source`, where it comes from.
 
     Raises:
-        WeightsError: it is missing, damaged, or of something else.
+        WeightsError: it is missing, damaged, or of another kind.
     """
     state = read_state(file, source)
     with torch.device("meta"):

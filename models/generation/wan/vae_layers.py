@@ -16,9 +16,9 @@ FeatureCache = tuple[Tensor, ...]
 
 
 class CausalCache:
-    """What causal layers saw at the end of the call before, in their order, and see in this one.
+    """The ends of the causal layers' inputs, of the previous call and of this one, in layer order.
 
-    Without a call before, the stream begins.
+    Without a previous call it is the start of a stream.
     """
 
     def __init__(self, before: FeatureCache | None) -> None:
@@ -27,20 +27,20 @@ class CausalCache:
         self._after: list[Tensor] = []
 
     def previous(self) -> Tensor | None:
-        """Return the end that the next layer in order left; None where the stream begins."""
+        """Return the end stored by the next layer in order; None at the start of a stream."""
         return None if self.is_start else next(self._before)
 
     def store(self, end: Tensor) -> None:
-        self._after.append(end.clone())  # alone: a part would keep the whole alive
+        self._after.append(end.clone())  # a view would keep the whole tensor alive
 
     @property
     def following(self) -> FeatureCache:
-        """What the next call takes as `before`."""
+        """The `before` of the next call."""
         return tuple(self._after)
 
 
 class CausalConv(nn.Conv3d):
-    """A convolution that sees no later picture: silence comes before the first."""
+    """A convolution over no later frames; zeros precede the first."""
 
     def __init__(self, before: int, after: int, kernel: int | tuple[int, int, int]) -> None:
         size = (kernel,) * 3 if isinstance(kernel, int) else kernel
@@ -59,7 +59,7 @@ class CausalConv(nn.Conv3d):
 
 
 class ChannelNorm(nn.Module):
-    """Each place's channels at the same length; `gamma` has `axes` axes after the channels."""
+    """L2 normalization of channels; `gamma` has `axes` axes after the channels."""
 
     def __init__(self, channels: int, axes: int) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class ChannelNorm(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two causal convolutions beside a way past them."""
+    """Two causal convolutions with a skip connection."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class Residual(nn.Module):
             CausalConv(before, after, 3),
             ChannelNorm(after, 3),
             nn.SiLU(),
-            nn.Identity(),  # where Wan has a dropout: the next layer's number counts
+            nn.Identity(),  # Wan's dropout, which counts in the names of later layers
             CausalConv(after, after, 3),
         )
         self.shortcut = CausalConv(before, after, 1) if before != after else nn.Identity()
@@ -95,7 +95,7 @@ class Residual(nn.Module):
 
 
 class Attention(nn.Module):
-    """Every place of a picture looks at every other of the same one."""
+    """Self-attention within a frame."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class Attention(nn.Module):
         self.proj = nn.Conv2d(channels, channels, 1)
 
     def run(self, x: Tensor, cache: CausalCache) -> Tensor:
-        del cache  # nothing of the past is seen
+        del cache  # it sees only its own frame
         pictures = merge_time(x)
         query, key, value = self.to_qkv(self.norm(pictures)).flatten(2).transpose(1, 2).chunk(3, 2)
         mixed = F.scaled_dot_product_attention(query, key, value)
@@ -113,9 +113,9 @@ class Attention(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Twice the height and width at half the channels, and with `time` twice the pictures.
+    """Doubles height and width and halves channels; with `time` it doubles the frames too.
 
-    The first picture of a stream stays one.
+    The first frame of a stream stays one.
     """
 
     def __init__(self, channels: int, *, time: bool) -> None:
@@ -133,7 +133,7 @@ class Upsample(nn.Module):
 
     def _doubled(self, x: Tensor, conv: CausalConv, cache: CausalCache) -> Tensor:
         first, rest = (x[:, :, :1], x[:, :, 1:]) if cache.is_start else (x[:, :, :0], x)
-        if not rest.shape[2]:  # its convolution never sees the first picture
+        if not rest.shape[2]:  # the time convolution never sees the first frame
             cache.store(x.new_zeros(*x.shape[:2], 2, *x.shape[3:]))
             return first
         pairs = torch.unflatten(conv.run(rest, cache), 1, (2, -1))
@@ -141,7 +141,7 @@ class Upsample(nn.Module):
 
 
 class Downsample(nn.Module):
-    """Half the height and width, and with `time` half the pictures after a stream's first."""
+    """Halves height and width, and with `time` the frames after a stream's first."""
 
     def __init__(self, channels: int, *, time: bool) -> None:
         super().__init__()
@@ -163,7 +163,7 @@ class Downsample(nn.Module):
 
 
 def merge_time(x: Tensor) -> Tensor:
-    """Return (batch, channels, time, ...) as pictures (batch * time, channels, ...)."""
+    """Return (batch, channels, time, ...) as frames (batch * time, channels, ...)."""
     return x.transpose(1, 2).flatten(0, 1)
 
 

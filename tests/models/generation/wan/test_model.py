@@ -177,8 +177,8 @@ def changed(state: wan_made.State, name: str, *shape: int) -> dict[str, wan_made
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        ("cut", "cut short or damaged .* eyeline pull self-forcing"),
-        ("empty", "not loaded|cut short"),
+        ("cut", "truncated or damaged .* eyeline pull self-forcing"),
+        ("empty", "not loaded|truncated"),
         ("pickle", "could run code"),
         ("code inside", "could run code"),
         ("list", "holds a list"),
@@ -217,17 +217,17 @@ def test_missing_files_are_named_all_at_once_with_where_they_come_from(
     assert f"{folder}/longlive/models/lora.pt (from Efficient-Large-Model/LongLive" in message
     assert "eyeline pull wan2.1" in message
     assert "eyeline pull longlive" in message
-    with pytest.raises(WeightsError, match="no model that draws is named 'sora'; known: rolling"):
+    with pytest.raises(WeightsError, match="there is no video model 'sora'; known: rolling"):
         load("sora", folder)
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"blocks.0.self_attn.q.lora_A.weight": None}, "half a change"),
-        ({"blocks.0.self_attn.q.lora_A.weight": torch.zeros(4, 7)}, "its change has other sizes"),
-        ({"blocks.7.self_attn.q.lora_B.weight": torch.zeros(48, 4)}, "half a change"),
-        ({"blocks.0.self_attn.q.weight": torch.zeros(48, 4)}, "is no low-rank change"),
+        ({"blocks.0.self_attn.q.lora_A.weight": None}, "half a LoRA"),
+        ({"blocks.0.self_attn.q.lora_A.weight": torch.zeros(4, 7)}, "its LoRA has other sizes"),
+        ({"blocks.7.self_attn.q.lora_B.weight": torch.zeros(48, 4)}, "half a LoRA"),
+        ({"blocks.0.self_attn.q.weight": torch.zeros(48, 4)}, "is not a LoRA matrix"),
     ],
 )
 def test_low_rank_changes_that_do_not_fit_are_told(
@@ -247,8 +247,8 @@ def test_low_rank_changes_that_do_not_fit_are_told(
     [
         ("config.json", "not Wan's config.json; fetch it again from Wan-AI"),
         ("google/umt5-xxl/tokenizer.json", "not a tokenizer, or damaged"),
-        ("models_t5_umt5-xxl-enc-bf16.pth", "not loaded|cut short"),
-        ("Wan2.1_VAE.pth", "not loaded|cut short"),
+        ("models_t5_umt5-xxl-enc-bf16.pth", "not loaded|truncated"),
+        ("Wan2.1_VAE.pth", "not loaded|truncated"),
     ],
 )
 def test_damaged_parts_of_the_base_are_told(

@@ -1,4 +1,4 @@
-"""Where the weights lie that this project trained itself."""
+"""The folder of the weights that this project trained."""
 
 from pathlib import Path
 

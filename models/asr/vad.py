@@ -1,8 +1,8 @@
-"""Where speech is: Silero's voice activity detector, run through ONNX Runtime.
+"""Silero's voice activity detector, run by ONNX Runtime.
 
-The network sees frames of 32 ms with 4 ms of sound before them, and remembers; that memory is
-part of the state, so one detector serves every session. When speech has begun or ended is for
-the pipeline to decide.
+The network is recurrent and takes frames of 32 ms with 4 ms of audio before them. Its recurrent
+state is part of `VadState`, so one detector serves every session. The pipeline decides when
+speech starts and ends.
 
 Source: Silero VAD 6, github.com/snakers4/silero-vad.
 """
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from models.asr.words import RATE
 from models.errors import WeightsError
 
-FRAME = 512  # samples: 32 ms, the only size that the network takes at 16 kHz
-CONTEXT = 64  # samples before a frame that it sees too
+FRAME = 512  # samples: 32 ms, the only size that the network accepts at 16 kHz
+CONTEXT = 64  # samples before a frame that the network takes too
 
 Floats = NDArray[np.float32]
 
@@ -33,7 +33,7 @@ class VadState:
 
 
 class SileroVad:
-    """Probability of speech in [0, 1] for each FRAME of sound.
+    """Probability of speech in [0, 1] for each FRAME of audio.
 
     `file` is the ONNX network.
 
@@ -80,5 +80,5 @@ class SileroVad:
         return VadState(memory, context, rest), probabilities
 
     def flush(self, state: VadState) -> list[float]:
-        """Return nothing: less than a frame is left, and it is too short to tell."""
+        """Return nothing: less than a frame is left."""
         return []

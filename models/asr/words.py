@@ -1,8 +1,8 @@
-"""Words as a recognizer hears them: text with a place in the sound."""
+"""Recognized words, with their positions in the audio."""
 
 from dataclasses import dataclass
 
-RATE = 16_000  # samples a second: every model of this folder hears mono float32 at this rate
+RATE = 16_000  # samples per second of all models in this folder, mono float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,9 @@ class RecognizedWord:
 class TranscriptUpdate:
     """What one step of a streaming recognizer changed.
 
-    `committed` are new words that will never change; `tentative` is the whole unstable
-    tail after all committed words so far, and replaces the tail said before. `position` is
-    how many samples of the stream had been heard when this was decided: a place in the
-    sound, not in the caller's chunks, so that it does not depend on how the sound was cut.
+    `committed` are new words that will never change. `tentative` is the whole interim text after
+    all committed words, and replaces the previous one. `position` is the number of samples that
+    were processed; it does not depend on the sizes of the caller's chunks.
     """
 
     committed: tuple[RecognizedWord, ...]
@@ -35,5 +34,5 @@ class TranscriptUpdate:
 
 
 def join_words(words: tuple[RecognizedWord, ...] | list[RecognizedWord]) -> str:
-    """Return the words as a line of text, without the outer white space."""
+    """Return the text of `words`, without outer white space."""
     return "".join(word.text for word in words).strip()

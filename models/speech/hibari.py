@@ -1,4 +1,4 @@
-"""English speech from text by hibari-tts: small, quick on a CPU, its voice in the package."""
+"""Text to speech in English with hibari-tts, a small model for CPUs with a packaged voice."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from models.errors import ModelError
 
-SEED = 0  # of the breath noise: the same text sounds the same
+SEED = 0  # of the breath noise: the same text gives the same samples
 
 
 class HibariSynthesizer:
@@ -24,6 +24,6 @@ class HibariSynthesizer:
         self._tts: Any = Hibari(voice=self.name)  # untyped library
 
     def synthesize(self, text: str) -> NDArray[np.float32]:
-        """Return `text` as sound; nothing where no word can be spoken."""
+        """Return `text` as samples; none or silence if it has no words."""
         samples = np.asarray(self._tts(text, seed=SEED), np.float32)
         return np.clip(samples, -1.0, 1.0)

@@ -1,1 +1,1 @@
-"""Weights: catalog, fetching, verification. Only here do models use network and processes."""
+"""Catalog, download and verification of weights: the only network and processes in models."""

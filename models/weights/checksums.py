@@ -1,4 +1,4 @@
-"""Files against their SHA-256, each hashed once: a sidecar remembers how a good file looked."""
+"""Verify files by SHA-256; a file is hashed again only if its size or time of change differs."""
 
 import hashlib
 import json
@@ -6,14 +6,14 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-VERIFIED = "verified.json"  # size, time of change and SHA-256 of each file when last hashed
+VERIFIED = "verified.json"  # size, time of change and SHA-256 of each verified file
 BLOCK = 1 << 20  # bytes read at a time
 
 VerifiedEntry = list[int | str]  # size, time of change in ns, SHA-256
 
 
 def sha256(file: Path, start: int = 0) -> str:
-    """Return the SHA-256 of `file` from byte `start` on, in hexadecimal."""
+    """Return the SHA-256 of `file` from byte `start`, in hexadecimal."""
     digest = hashlib.sha256()
     with file.open("rb") as source:
         source.seek(start)
@@ -23,49 +23,49 @@ def sha256(file: Path, start: int = 0) -> str:
 
 
 def find_damaged(folder: Path, expected: Mapping[str, tuple[int, str]]) -> tuple[str, ...]:
-    """Return those names of `expected`, name to size and SHA-256, that are missing or differ.
+    """Return the names in `expected`, name to size and SHA-256, that are missing or differ.
 
     Raises:
-        OSError: a file or the sidecar cannot be read.
+        OSError: a file cannot be read.
     """
-    seen = _read_sidecar(folder)
+    seen = _read_record(folder)
     entries: dict[str, VerifiedEntry] = {}
     for name, (size, digest) in expected.items():
         entry = _entry(folder / name, size, digest)
         if entry and (seen.get(name) == entry or sha256(folder / name) == digest):
             entries[name] = entry
     if entries and entries != seen:
-        _write_sidecar(folder, entries)
+        _write_record(folder, entries)
     return tuple(name for name in expected if name not in entries)
 
 
 def mark_verified(folder: Path, expected: Mapping[str, tuple[int, str]]) -> None:
-    """Note that the files of `expected`, just hashed by the caller, are good.
+    """Record the files of `expected` as verified; the caller has just hashed them.
 
     Raises:
-        OSError: the sidecar cannot be written.
+        OSError: the record cannot be written.
     """
     entries = {name: _entry(folder / name, *file) for name, file in expected.items()}
-    _write_sidecar(folder, {name: entry for name, entry in entries.items() if entry})
+    _write_record(folder, {name: entry for name, entry in entries.items() if entry})
 
 
 def _entry(file: Path, size: int, digest: str) -> VerifiedEntry | None:
-    """Return what the sidecar says of this file if it is good, or None if it cannot be."""
+    """Return the record of a verified `file`, or None if it is missing or its size differs."""
     if not file.is_file() or file.stat().st_size != size:
         return None
     return [size, file.stat().st_mtime_ns, digest]
 
 
-def _read_sidecar(folder: Path) -> dict[str, VerifiedEntry]:
+def _read_record(folder: Path) -> dict[str, VerifiedEntry]:
     try:
         seen = json.loads((folder / VERIFIED).read_text())
     except (OSError, ValueError):
-        return {}  # none yet, or cut short: everything is hashed again
+        return {}  # missing or cut short: all files are hashed again
     return seen if isinstance(seen, dict) else {}
 
 
-def _write_sidecar(folder: Path, entries: dict[str, VerifiedEntry]) -> None:
-    """Replace the sidecar; in a folder that may not be written to, every start hashes again."""
+def _write_record(folder: Path, entries: dict[str, VerifiedEntry]) -> None:
+    """Replace the record; in a read-only folder every start hashes again."""
     try:
         with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".seen-", delete=False) as out:
             json.dump(entries, out)

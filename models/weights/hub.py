@@ -1,7 +1,7 @@
-"""Models fetched from a hub, file by file, each checked against what the hub says of it.
+"""Download models from a hub; each file is verified by the hash that the hub lists.
 
-`folder/<name>/pulled.json` says which release lies there; it is written last, so a folder
-without it is not whole. What the files mean is for the loaders.
+`folder/<name>/pulled.json` records the release: repository, commit and files. It is written last,
+so a folder without it is incomplete.
 """
 
 import fcntl
@@ -24,14 +24,14 @@ from models.weights.hub_release import INDEX, HubFile, Release
 Progress = Callable[[int, int], None]  # (bytes done, bytes in all)
 
 MANIFEST = "pulled.json"
-SCRATCH = ".pull"  # folder of what is not complete yet, beside the files
+SCRATCH = ".pull"  # folder of incomplete files, beside the complete ones
 
 
 def hub_model(name: str) -> HubModel:
-    """Return what is known about `name`.
+    """Return the catalog entry of `name`.
 
     Raises:
-        WeightsError: nothing is.
+        WeightsError: there is none.
     """
     if name not in HUB_MODELS:
         raise WeightsError(f"no model is named {name!r}; known are {', '.join(HUB_MODELS)}")
@@ -41,12 +41,12 @@ def hub_model(name: str) -> HubModel:
 def download_model(
     release: Release, home: Path, hub: Hub, *, progress: Progress = lambda _done, _total: None
 ) -> None:
-    """Put the files of `release` into `home`; what is there and good is not fetched again.
+    """Download the files of `release` into `home`; verified files are kept.
 
-    An interrupted call leaves what it got, and the next goes on from there.
+    An interrupted download is resumed by the next call.
 
     Raises:
-        WeightsError: no room, no connection, or a file is not what the hub says.
+        WeightsError: no disk space, no connection, or a file with another hash.
     """
     try:
         with _locked_scratch(home) as scratch:
@@ -67,7 +67,7 @@ def download_model(
     except OSError as error:
         raise WeightsError(
             f"{home}: cannot be written ({error}); free space, or set EYELINE_WEIGHTS to "
-            "another folder: what was fetched so far is kept"
+            "another folder: what was downloaded so far is kept"
         ) from error
     progress(release.size, release.size)
 
@@ -76,13 +76,13 @@ def verify_model(name: str, folder: Path) -> tuple[str, ...]:
     """Return the names of the files of `name` that are missing or damaged.
 
     Raises:
-        WeightsError: it was never fetched, is not whole, or cannot be read.
+        WeightsError: it was never downloaded, is incomplete, or cannot be read.
     """
     home = folder / hub_model(name).name
     try:
         files = _manifest(home)["files"]
         if not files:
-            raise WeightsError(f"{home}: {name} is not there, or not whole: eyeline pull {name}")
+            raise WeightsError(f"{home}: {name} is missing or incomplete: eyeline pull {name}")
         expected = {file: (int(size), str(digest)) for file, (size, digest) in files.items()}
         return checksums.find_damaged(home, expected)
     except OSError as error:
@@ -90,10 +90,10 @@ def verify_model(name: str, folder: Path) -> tuple[str, ...]:
 
 
 def model_folder(name: str, folder: Path) -> Path:
-    """Return the folder that holds `name`, verified, for a loader.
+    """Return the folder of `name`, verified.
 
     Raises:
-        WeightsError: it was never fetched, or is damaged; the message says what to do.
+        WeightsError: it was never downloaded, or is damaged; the message says what to do.
     """
     bad = verify_model(name, folder)
     if bad:
@@ -104,25 +104,25 @@ def model_folder(name: str, folder: Path) -> Path:
 
 
 def installed_commit(name: str, folder: Path) -> str:
-    """Return the commit of the release of `name` that is in `folder`, or "" without one."""
+    """Return the commit of the installed release of `name`, or "" if there is none."""
     return str(_manifest(folder / hub_model(name).name)["commit"])
 
 
 @contextmanager
 def _locked_scratch(home: Path) -> Iterator[Path]:
-    """Hold the scratch folder of `home`, which one process at a time may write to."""
+    """Lock the scratch folder of `home`: one process at a time may write to it."""
     scratch = home / SCRATCH
     scratch.mkdir(parents=True, exist_ok=True)
     with (scratch / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise WeightsError(f"{home}: another process is fetching it; wait for it") from error
+            raise WeightsError(f"{home}: another process is downloading it; wait for it") from error
         yield scratch
 
 
 def _missing(release: Release, home: Path) -> list[HubFile]:
-    """Return the files that are not in `home`, or not good."""
+    """Return the files that are missing in `home`, or have another hash."""
     large = {file.name: (file.size, file.digest) for file in release.files if file.large}
     bad = set(checksums.find_damaged(home, large))
     small = (file for file in release.files if not file.large)
@@ -146,13 +146,13 @@ def _check_digest(file: HubFile, part: Path, hub: Hub) -> None:
     if found != file.digest:
         part.unlink()
         raise WeightsError(
-            f"{file.name}: has the hash {found}, {hub.url} says {file.digest}: it was changed on "
-            "the way and is deleted; try again, and if that is told again do not trust this hub"
+            f"{file.name}: has the hash {found}, {hub.url} lists {file.digest}: it was changed on "
+            "the way and is deleted; try again, and if this repeats do not trust this hub"
         )
 
 
 def _install(release: Release, home: Path, scratch: Path) -> None:
-    """Move the complete parts into place; the manifest goes first and comes back last."""
+    """Move the complete files into place; the manifest is removed first and written last."""
     before = set(_manifest(home)["files"])
     (home / MANIFEST).unlink(missing_ok=True)
     for file in release.files:
@@ -190,7 +190,9 @@ def _check_index(home: Path, names: set[str]) -> None:
     except (ValueError, KeyError, AttributeError) as error:
         raise WeightsError(f"{home / INDEX}: not an index of shards ({error!r})") from error
     if not shards <= names:
-        raise WeightsError(f"{home / INDEX}: names {min(shards - names)}, which the hub has not")
+        raise WeightsError(
+            f"{home / INDEX}: names {min(shards - names)}, which the hub does not have"
+        )
 
 
 def _manifest(home: Path) -> dict[str, Any]:
@@ -198,12 +200,12 @@ def _manifest(home: Path) -> dict[str, Any]:
     try:
         read = json.loads((home / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError):
-        return empty  # none: not whole
+        return empty  # none: incomplete
     return {**empty, **read} if isinstance(read, dict) else empty
 
 
 def _git_hash(file: Path) -> str:
-    """Return the name that git gives a blob of these bytes, or "" where there is no file."""
+    """Return git's hash of the file as a blob, or "" if there is no file."""
     if not file.is_file():
         return ""
     data = file.read_bytes()
@@ -211,7 +213,7 @@ def _git_hash(file: Path) -> str:
 
 
 def _part(scratch: Path, file: HubFile) -> Path:
-    """Return where `file` grows: by its hash, so another release never goes on with it."""
+    """Return the incomplete file, named by its hash: another release never resumes it."""
     return scratch / f"{file.digest}-{Path(file.name).name}.part"
 
 

@@ -1,8 +1,7 @@
-"""The two requests that a model hub is asked: what a repository holds, and one of its files.
+"""The two requests to a model hub: list a repository, and download a file.
 
-huggingface_hub is not used for it, though it is installed: it starts a broken download from
-nothing, compares no SHA-256 after one over HTTP, and asks the public hub for a list of its own
-even where another hub is set.
+huggingface_hub is installed but not used: it restarts a broken download, verifies no SHA-256
+after a download over HTTP, and contacts the public hub even if another one is configured.
 """
 
 import json
@@ -17,16 +16,16 @@ import httpx
 
 from models.errors import WeightsError
 
-TIMEOUT = 30.0  # seconds without a byte after which a connection counts as broken
-ATTEMPTS = 5  # broken connections in a row, none of which brought a byte, before giving up
+TIMEOUT = 30.0  # seconds without a byte until a connection counts as broken
+ATTEMPTS = 5  # broken connections in a row without a byte before giving up
 UNAUTHORISED, FORBIDDEN, MISSING, PARTIAL, BAD_RANGE = 401, 403, 404, 206, 416  # RFC 9110
 
-GATED = "GatedRepo"  # what a hub's X-Error-Code says where its licence was not accepted
+GATED = "GatedRepo"  # a hub's X-Error-Code if the licence was not accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hub:
-    """Where models are asked for, without a slash at its end; `token` is the user's, if any."""
+    """A hub: its URL without a trailing slash, and the user's token, if any."""
 
     url: str
     token: str | None = field(default=None, repr=False)
@@ -34,7 +33,7 @@ class Hub:
 
 @contextmanager
 def open_client(hub: Hub) -> Iterator[httpx.Client]:
-    """Open a client of `hub`; its token is not sent on to where the hub redirects to.
+    """Open a client of `hub`; its token is not sent to other hosts on redirects.
 
     Raises:
         WeightsError: anything on the network fails; the message says what to do.
@@ -49,17 +48,17 @@ def open_client(hub: Hub) -> Iterator[httpx.Client]:
         reason = str(error) or type(error).__name__
         raise WeightsError(
             f"{hub.url}: could not be reached ({reason}). Are you online? "
-            "What was fetched so far is kept, the same command goes on from there. Behind a proxy "
-            "set HTTPS_PROXY, with another hub EYELINE_HUB; for a machine without a network copy "
-            "the weights folder from one that has it"
+            "What was downloaded so far is kept; the same command resumes. Behind a proxy "
+            "set HTTPS_PROXY, for another hub EYELINE_HUB; for a machine without a network copy "
+            "the weights folder from one with a network"
         ) from error
 
 
 def get_json(client: httpx.Client, url: str, what: str) -> dict[str, Any]:
-    """Return the JSON object at `url`; `what` names in errors what was asked for.
+    """Return the JSON object at `url`; `what` names it in errors.
 
     Raises:
-        WeightsError: there is none, or it may not be read.
+        WeightsError: there is none, or access is refused.
         httpx.HTTPError: the connection broke.
     """
     response = client.get(url, params={"blobs": "true"})
@@ -77,13 +76,13 @@ def get_json(client: httpx.Client, url: str, what: str) -> dict[str, Any]:
 def download(
     client: httpx.Client, url: str, part: Path, size: int, progress: Callable[[int], None]
 ) -> None:
-    """Make `part` a file of `size` bytes from `url`, going on where it ends.
+    """Download `url` to `part`, a file of `size` bytes; resume what it holds.
 
-    `progress` is given the bytes that `part` has. A broken connection is taken up again.
+    `progress` gets the size of `part`. Broken connections are retried.
 
     Raises:
-        WeightsError: the file is not there, may not be read, or is longer than `size`.
-        httpx.HTTPError: the connection broke again and again, or cannot be made.
+        WeightsError: the file is missing, refused, or longer than `size`.
+        httpx.HTTPError: the connection broke repeatedly, or cannot be made.
         OSError: the disk is full, or cannot be written to.
     """
     fruitless = 0
@@ -99,7 +98,7 @@ def download(
                 raise broken or httpx.RemoteProtocolError(f"{url} ends after {before} bytes")
     if part.stat().st_size > size:
         part.unlink()
-        raise WeightsError(f"{url}: is longer than the {size} bytes that the hub says; try again")
+        raise WeightsError(f"{url}: is longer than the {size} bytes that the hub lists; try again")
 
 
 def _download_rest(
@@ -116,7 +115,7 @@ def _download_rest(
         if not response.is_success:
             response.read()
             raise_refused(response, url)
-        for block in response.iter_raw():  # as it comes: what arrived before a break is kept
+        for block in response.iter_raw():  # unbuffered: what arrived before a break is kept
             out.write(block)
             progress(out.tell())
             if out.tell() > size:
@@ -124,7 +123,7 @@ def _download_rest(
 
 
 def _resumes(response: httpx.Response, start: int) -> bool:
-    """Tell whether what follows begins at byte `start`; errors bring nothing, and leave it."""
+    """Return whether the response begins at byte `start`; error responses have no content."""
     if not response.is_success:
         return True
     given = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
@@ -132,7 +131,7 @@ def _resumes(response: httpx.Response, start: int) -> bool:
 
 
 def raise_refused(response: httpx.Response, what: str) -> NoReturn:
-    """Say why a hub did not give `what`, and what to do.
+    """Raise the error for a refused request, with what to do.
 
     Raises:
         WeightsError: always.

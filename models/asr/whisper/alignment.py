@@ -1,7 +1,7 @@
-"""When each word was said, read from where the decoder looked while it said it.
+"""Word timestamps from the decoder's cross-attention.
 
-Some heads of the cross-attention follow the sound; the cheapest monotone path through their
-mean attention says when each token began.
+Some attention heads follow the audio; the cheapest monotone path through their mean attention
+gives the start of each token.
 
 Source: the word timestamps published with Whisper; dynamic time warping after Sakoe and
 Chiba 1978.
@@ -22,8 +22,8 @@ from models.asr.words import RATE
 
 FRAME = 320  # samples of an encoder frame: 20 ms
 MEDIAN_WIDTH = 7  # frames over which attention is smoothed
-MAX_LENGTH = 2.0  # a word beside a pause lasts at most so many median words
-MAX_MEDIAN = 0.7 * RATE / FRAME  # frames: slower speech than this is a wrong alignment
+MAX_LENGTH = 2.0  # of a word beside a pause, in median word lengths
+MAX_MEDIAN = 0.7 * RATE / FRAME  # frames of a median word: slower speech is a wrong alignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ def align(
     frames: int,
     language: str | None = None,
 ) -> list[WordSpan]:
-    """Return the place of each of `words`, groups of text tokens, in the first `frames` frames.
+    """Return the span of each of `words`, groups of text tokens, in the first `frames` frames.
 
-    `state` is any state over the window's sound. Words are in order and do not overlap.
+    `state` is any decoder state over the window. Spans are in order and do not overlap.
     """
     tokens = [token for word in words for token in word]
     if not tokens:
@@ -55,8 +55,8 @@ def align(
     opening = tokenizer.opening(language, timestamps=False)
     read = torch.tensor([[*opening, *tokens]], device=state.sound[0][0].device)
     scores = model.cross_scores(read, state, heads)[:, :, :frames]
-    looked = _smoothed(scores.softmax(2))[len(opening) - 1 :]
-    starts = token_starts(looked.cpu().numpy())
+    attention = _smoothed(scores.softmax(2))[len(opening) - 1 :]
+    starts = token_starts(attention.cpu().numpy())
     spans, first = [], 0
     for word in words:
         end = first + tokenizer.core_length(word)
@@ -66,7 +66,7 @@ def align(
 
 
 def _smoothed(attention: Tensor) -> Tensor:
-    """Standardise (heads, tokens, frames) over tokens, smooth over frames, average the heads."""
+    """Standardize (heads, tokens, frames) over tokens, smooth over frames, average the heads."""
     deviation, mean = torch.std_mean(attention, dim=1, keepdim=True, correction=0)
     standard = (attention - mean) / deviation.clamp(min=1e-9)
     reach = min(MEDIAN_WIDTH // 2, standard.shape[2] - 1)
@@ -102,11 +102,10 @@ def token_starts(gain: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def _without_pauses(spans: list[WordSpan]) -> list[WordSpan]:
-    """Shorten words that swallowed the pause beside them.
+    """Shorten words that include the pause beside them.
 
-    The path has to put every frame of silence somewhere, mostly into the word before a pause
-    or after it: a word far longer than the others ends early after closing punctuation, and
-    starts late at a beginning.
+    The path assigns every frame of silence to some word, mostly the one before a pause or the
+    first one. A word far longer than the others is cut at its end, the first one at its start.
     """
     lengths = [span.end - span.start for span in spans if span.end > span.start]
     longest = int(MAX_LENGTH * min(float(np.median(lengths or [0])), MAX_MEDIAN))

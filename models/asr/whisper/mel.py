@@ -1,8 +1,8 @@
-"""Sound to the log-mel picture that Whisper reads, in one go or as it arrives.
+"""Whisper's log-mel spectrogram, of a whole window or of a stream.
 
-A frame is 25 ms wide and centred on a multiple of 10 ms, so frame `i` needs sound until
-12.5 ms after it. Normalisation needs the loudest bin of the whole window and is a step of
-its own, so that a stream of frames never changes what it has said.
+A frame is 25 ms wide and centered on a multiple of 10 ms, so frame `i` needs audio until 12.5 ms
+after it. Normalization needs the loudest bin of the whole window and is a separate step, so the
+frames of a stream never change.
 
 Source: Radford et al. 2022, section 2.2; mel scale and area norm of Slaney's Auditory Toolbox.
 """
@@ -20,7 +20,7 @@ from models.asr.words import RATE
 WINDOW = 400  # samples: 25 ms
 HOP = 160  # samples: 10 ms
 MARGIN = WINDOW // 2  # samples of sound on each side of a frame's centre
-MIN_ENERGY = 1e-10  # energies below are taken as this
+MIN_ENERGY = 1e-10  # energies are at least this
 DYNAMIC_RANGE = 8.0  # powers of ten below the loudest bin that are kept
 
 Samples = NDArray[np.float32]
@@ -61,16 +61,16 @@ def normalize(log_energies: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MelState:
-    """Sound that frames to come will still look at, float32 (n,), n < WINDOW once begun."""
+    """Audio for the next frames, float32 (n,), n < WINDOW once started."""
 
     tail: Samples
     started: bool
 
 
 class StreamingMel:
-    """Frames of log10 mel energies, each a float32 (mels,), not normalised.
+    """Frames of log10 mel energies, each a float32 (mels,), not normalized.
 
-    All frames of a stream are those of `log_mel` before its normalisation.
+    They are the frames of `log_mel` before its normalization.
     """
 
     def __init__(self, mels: int = 80) -> None:
@@ -91,7 +91,7 @@ class StreamingMel:
         return MelState(tail[count * HOP :], started), list(frames)
 
     def flush(self, state: MelState) -> list[Tensor]:
-        """Return the frames that were waiting for sound, as if it were mirrored at its end."""
+        """Return the frames that still wait for audio, as if it were mirrored at its end."""
         if not state.started:
             return []
         count = (len(state.tail) - MARGIN) // HOP

@@ -1,7 +1,7 @@
-"""Whisper's encoder and decoder, with the decoder's memory as a value that the caller holds.
+"""Whisper's encoder and decoder; the caller holds the decoder's state.
 
-Only the network: no tokens' meaning, no search, no files. Nothing about a stream is stored on
-the modules, so one model serves every session.
+This is the network only, without tokenizer, search or files. Modules store nothing about a
+stream, so one model serves every session.
 
 Source: Radford et al. 2022, section 2.2.
 """
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-MAX_COLUMNS = 8  # rows of logits that are computed as columns
+MAX_COLUMNS = 8  # rows of logits that are computed as columns, see `logits`
 
 PROJECTIONS = ("query", "key", "value", "out")  # linear layers of an attention
 
@@ -42,7 +42,7 @@ class WhisperConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecoderState:
-    """What the decoder remembers: keys and values of the sound, and of the tokens so far."""
+    """The decoder's keys and values: of the audio (`sound`), and of the tokens so far (`text`)."""
 
     sound: tuple[KeyValue, ...]
     text: tuple[KeyValue, ...]
@@ -58,9 +58,9 @@ class DecoderState:
         return DecoderState(self.sound, text)
 
     def select_rows(self, rows: Tensor) -> "DecoderState":
-        """Return the state with its batch rearranged: row i is the old row `rows[i]`.
+        """Return the state with new rows: row i is the old row `rows[i]`.
 
-        The sound is one row, or the same in every row.
+        The audio is one row, or the same in every row.
         """
         text = tuple((k[rows], v[rows]) for k, v in self.text)
         sound = tuple(
@@ -71,7 +71,7 @@ class DecoderState:
 
 
 class Attention(nn.Module):
-    """Multi-head attention of queries over keys and values that were projected before."""
+    """Multi-head attention over keys and values that were projected before."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class Attention(nn.Module):
         return self.split(self.key(x)), self.split(self.value(x))
 
     def forward(self, x: Tensor, over: KeyValue, mask: Tensor | None = None) -> Tensor:
-        """Attend from `x`, (batch, length, width); `mask` is True where a query may look."""
+        """Attend from `x`, (batch, length, width); `mask` is True where a query may attend."""
         seen = F.scaled_dot_product_attention(self.split(self.query(x)), *over, attn_mask=mask)
         mixed: Tensor = self.out(seen.transpose(1, 2).flatten(2))
         return mixed
@@ -102,7 +102,7 @@ class Attention(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention and a feed-forward network, each normalised before and added after."""
+    """Pre-norm self-attention and feed-forward network, with residual connections."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class EncoderLayer(nn.Module):
 
 
 class DecoderLayer(EncoderLayer):
-    """An encoder layer with a look at the sound in between."""
+    """An encoder layer with cross-attention to the audio in between."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__(width, heads)
@@ -131,7 +131,7 @@ class DecoderLayer(EncoderLayer):
     def decode(
         self, x: Tensor, sound: KeyValue, past: KeyValue | None, mask: Tensor | None
     ) -> tuple[Tensor, KeyValue, Tensor]:
-        """Return the output, the grown keys and values, and what cross-attention asked with."""
+        """Return the output, all keys and values, and the input of cross-attention."""
         normed = self.self_attention_norm(x)
         new = self.self_attention.keys_values(normed)
         if past is not None:
@@ -166,7 +166,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Tokens to hidden vectors, looking at the sound; the embedding is also the output layer."""
+    """Tokens to hidden vectors; the embedding is also the output layer."""
 
     def __init__(self, config: WhisperConfig) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ class Whisper(nn.Module):
         """Turn log-mel (batch, mels, frames) into hidden frames (batch, frames / 2, width).
 
         Raises:
-            ValueError: the picture has another height, or is longer than the positions.
+            ValueError: the number of mel bins differs, or there are too many frames.
         """
         mels, frames = mel.shape[1:]
         if mels != self.config.mels or frames > 2 * self.config.audio_context:
@@ -221,21 +221,21 @@ class Whisper(nn.Module):
         return encoded
 
     def init_state(self, encoded: Tensor) -> DecoderState:
-        """Return the decoder's memory before any token; `encoded` is (batch, frames, width)."""
+        """Return the decoder's state before any token; `encoded` is (batch, frames, width)."""
         layers: Sequence[DecoderLayer] = self.decoder.layers  # type: ignore[assignment]  # ModuleList is untyped
         return DecoderState(
             tuple(layer.cross_attention.keys_values(encoded) for layer in layers), ()
         )
 
     def decode(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """Read `tokens`, int64 (batch, count), and return hidden (batch, count, width)."""
+        """Decode `tokens`, int64 (batch, count); return hidden vectors (batch, count, width)."""
         hidden, state, _ = self.decode_with_queries(tokens, state)
         return hidden, state
 
     def decode_with_queries(
         self, tokens: Tensor, state: DecoderState
     ) -> tuple[Tensor, DecoderState, list[Tensor]]:
-        """Do as `decode`, and return each layer's input to its cross-attention too."""
+        """Like `decode`, and return each layer's input to its cross-attention too."""
         past = state.length if state.text else 0
         count = tokens.shape[1]
         mask = None
@@ -256,9 +256,9 @@ class Whisper(nn.Module):
     def logits(self, hidden: Tensor) -> Tensor:
         """Project (..., width) to scores of the vocabulary, (..., vocabulary).
 
-        A few rows are multiplied from the other side: reading the table once for 2 to 8
-        columns takes 5 ms on a CPU, for rows one after the other 10 ms each. One row is copied:
-        two views of the same row would take longer than all.
+        Up to MAX_COLUMNS rows are computed as columns: on a CPU that reads the table once, in
+        5 ms for 2 to 8 columns, instead of 10 ms for each row. A single row is doubled: one
+        column would be slower.
         """
         table, count = self.decoder.embedding.weight, hidden.numel() // hidden.shape[-1]
         if torch.is_grad_enabled() or not 0 < count <= MAX_COLUMNS or hidden.is_cuda:
@@ -271,9 +271,9 @@ class Whisper(nn.Module):
     def cross_scores(
         self, tokens: Tensor, state: DecoderState, heads: Sequence[tuple[int, int]]
     ) -> Tensor:
-        """Return where `tokens`, int64 (1, count), look: (len(heads), count, frames).
+        """Return the cross-attention scores of `tokens`, int64 (1, count), before the softmax.
 
-        `heads` are pairs of layer and head; scores are before the softmax.
+        `heads` are pairs of layer and head; the result is (len(heads), count, frames).
         """
         _, _, queries = self.decode_with_queries(tokens, DecoderState(state.sound, ()))
         rows = []

@@ -1,4 +1,4 @@
-"""A Whisper of a few thousand weights at random, and its file in each of the three forms."""
+"""A Whisper of a few thousand weights at random, and its file in each of the three formats."""
 
 import json
 import struct
@@ -96,7 +96,7 @@ def write_huggingface(model: Whisper, folder: Path) -> None:
     save_file(state, folder / "model.safetensors")
 
 
-def write_ctranslate2(model: Whisper, folder: Path, *, quantised: bool = False) -> None:
+def write_ctranslate2(model: Whisper, folder: Path, *, quantized: bool = False) -> None:
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({"alignment_heads": [[1, 1], [0, 0]]}))
     variables: dict[str, np.ndarray] = {}
@@ -114,7 +114,7 @@ def write_ctranslate2(model: Whisper, folder: Path, *, quantised: bool = False) 
     for conv in ("conv1", "conv2"):
         for leaf in ("weight", "bias"):
             variables[f"encoder/{conv}/{leaf}"] = _half(state[f"encoder.{conv}.{leaf}"])
-    if quantised:
+    if quantized:
         variables["encoder/conv1/bias"] = variables["encoder/conv1/bias"].astype(np.int8)
     data = struct.pack("<I", 6) + _string("WhisperSpec") + struct.pack("<II", 3, len(variables))
     numbers = {"float32": 0, "int8": 1, "int16": 2, "int32": 3, "float16": 4}

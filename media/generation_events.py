@@ -6,6 +6,8 @@ Every `time` is media time: seconds since the session began.
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from models.generation.chunk_request import WeightedPrompts
+
 Sampler = Literal["motion-stream", "rolling-forcing", "stream-dit"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 
@@ -14,7 +16,7 @@ SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 class PromptChange:
     """Generate this from now on: one text, or several that are blended, with their weights."""
 
-    parts: tuple[tuple[str, float], ...]
+    parts: WeightedPrompts
     time: float
 
 

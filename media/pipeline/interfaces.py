@@ -14,11 +14,11 @@ from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPro
 Samples = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
-# The states of different models have nothing in common but their owner: hence Any below.
+# Each model has a state type of its own, which only the model reads: hence Any below.
 
 
 class VoiceActivityDetector(Protocol):
-    """Voice activity: mono float32 at 16 kHz in, one speech probability for each frame out."""
+    """Voice activity detection: mono float32 at 16 kHz to a speech probability for each frame."""
 
     def init_state(self) -> Any: ...
 
@@ -26,7 +26,7 @@ class VoiceActivityDetector(Protocol):
 
 
 class SpeechRecognizer(Protocol):
-    """Streaming speech recognition of one turn: mono float32 at 16 kHz in."""
+    """Streaming speech recognition of one turn: mono float32 at 16 kHz."""
 
     def init_state(self) -> Any: ...
 
@@ -38,25 +38,25 @@ class SpeechRecognizer(Protocol):
 
 
 class FinalPass(Protocol):
-    """Hears a turn again once it is over: mono float32 at 16 kHz in, its words out."""
+    """Recognition of a whole turn after its end: mono float32 at 16 kHz to words."""
 
     def transcribe(self, samples: Samples) -> Sequence[RecognizedWord]: ...
 
 
 class VideoAssistant(Protocol):
-    """Remembers pictures and answers questions about them; times are in seconds of the stream.
+    """Remembers frames and answers questions about them; times are in seconds of the stream.
 
-    One thread calls what changes the state, `see`, `heed` and `close`; another may read an
-    `answer` of the same state meanwhile.
+    One thread calls `analyze_frame`, `note_request` and `close`, which change the state; another
+    may read the pieces of an `answer` from the same state at the same time.
 
-    `see` raises StoreError where there is no room to remember more: all else goes on.
+    `analyze_frame` raises StoreError if the memory is full; the state stays usable.
     """
 
     stand_in: bool
-    about: str  # what it is, for a person: what it can tell, and what it cannot
+    about: str  # description for users: what it can do, and what it cannot
 
     def init_state(self, folder: Path | None) -> Any:
-        """Return the memory that `folder` holds, or a new one; without, it ends with `close`."""
+        """Open the memory in `folder`, or a new one; None keeps nothing after `close`."""
 
     def analyze_frame(
         self, state: Any, pixels: Pixels, time: float
@@ -65,23 +65,23 @@ class VideoAssistant(Protocol):
     def note_request(
         self, state: Any, text: str, time: float
     ) -> tuple[Any, AssistantAnswer | None]:
-        """Note what a question asks for from now on; return what answers that, if it is all."""
+        """Note the standing request in a question; return the answer if that is all it asks."""
 
     def standing_requests(self, state: Any) -> tuple[str, ...]:
-        """Return the requests to be told something that stand."""
+        """Return the standing requests."""
 
     def answer(self, state: Any, text: str, time: float) -> AssistantAnswer:
-        """Answer from what was seen up to `time`; changes nothing."""
+        """Answer from what was seen up to `time`; does not change the state."""
 
     def seen_until(self, state: Any) -> float:
-        """Return the time of the last moment that is remembered; less than 0 if none is."""
+        """Return the time of the last remembered moment; less than 0 if there is none."""
 
     def close(self, state: Any) -> None:
-        """Write what is only in RAM to the state's folder, and give it back."""
+        """Write what is only in RAM to the state's folder, and release it."""
 
 
 class SpeechSynthesizer(Protocol):
-    """Text to speech: mono float32 (n,) at `rate`."""
+    """Text to speech: mono float32 (samples,) at `rate`."""
 
     rate: int
 
@@ -89,15 +89,15 @@ class SpeechSynthesizer(Protocol):
 
 
 class VideoGenerator(Protocol):
-    """Draws video, a chunk of pictures after the other: uint8 (height, width, 3), RGB.
+    """Generates video in chunks of frames: uint8 (height, width, 3), RGB.
 
-    `size` is the width and height of its pictures, `chunk` how many a step begins, and `rate` how
-    many of them make a second. `samplers` are the ways it draws, the first by default; `things`
-    and `backgrounds` are what it knows by name, and `tracks` says whether things follow them.
+    `size` is the width and height of a frame, `chunk` the number of frames that a step starts, and
+    `rate` the frames a second. The first of `samplers` is the default. `things` and `backgrounds`
+    are known by name; with `tracks` things follow tracks.
     """
 
     stand_in: bool
-    about: str  # what it is, for a person
+    about: str  # description for users
     size: tuple[int, int]
     chunk: int
     rate: float
@@ -107,12 +107,12 @@ class VideoGenerator(Protocol):
     backgrounds: tuple[str, ...]
 
     def lag(self, name: str, steps: int) -> int:
-        """Return after how many further chunks a track shows with a sampler."""
+        """Return how many chunks later a track shows, with sampler `name` and its steps."""
 
     def prompt_notices(self, prompt: WeightedPrompts) -> tuple[str, ...]:
-        """Return what a person should know of how `prompt` is read."""
+        """Return messages for the user about how `prompt` is understood."""
 
     def init_state(self, name: str, seed: int) -> Any: ...
 
     def step(self, state: Any, request: ChunkRequest) -> tuple[Any, Sequence[Pixels]]:
-        """Return the state after, and the pictures that are done, perhaps none at first."""
+        """Return the next state and the completed frames; the first steps may complete none."""

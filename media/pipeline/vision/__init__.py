@@ -1,1 +1,1 @@
-"""Video frames to memory, questions to answers."""
+"""Frames to memory, questions to answers."""

@@ -81,9 +81,10 @@ class TurnDetection:
 class ListeningConfig:
     """How to listen, from this position in the stream on.
 
-    Without `detection` all audio belongs to one turn until a `Commit`. With `respond` the final
-    caption of a turn becomes a `Question`. With `interrupt` the start of a turn cancels answers in
-    progress. With `spoken` those answers are also sent as speech.
+    Without `detection` all audio belongs to one turn until a `Commit`. With `interrupt` the start
+    of a turn cancels answers in progress. With `respond` the session asks the final caption of a
+    turn as a `Question`, as recordings may; `spoken` is for those questions. A client's questions
+    come from the Realtime protocol instead.
     """
 
     detection: TurnDetection | None = field(default_factory=TurnDetection)

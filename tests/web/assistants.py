@@ -8,12 +8,12 @@ from typing import Any
 
 from models.assistant.interface import AssistantAnswer, Moment
 from models.errors import StoreError
-from tests.media.pipeline.telling import TellingAssistant
+from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 
 PROMPT_TOKENS = 12  # tokens that the model is said to read
 
 
-class KeepingAssistant(TellingAssistant):
+class KeepingAssistant(ScriptedAssistant):
     """Keeps what it saw in its folder, which one state at a time may use."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class KeepingAssistant(TellingAssistant):
             (folder / "seen.json").write_text(json.dumps(kept))
 
 
-class ThinkingAssistant(TellingAssistant):
+class ThinkingAssistant(ScriptedAssistant):
     """Thinks until `enough`, a word at a time; `started` counts its answers."""
 
     def __init__(self) -> None:

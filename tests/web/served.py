@@ -22,7 +22,7 @@ from media.pipeline.models import GenerationService
 from models.asr.whisper.loading import WhisperModel
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from tests.media.pipeline.scripted import scripted_services
-from tests.media.pipeline.telling import TellingAssistant
+from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 from web.app import create_app
 from web.config import Settings
 from web.model_loading import LoadedModels
@@ -69,13 +69,13 @@ class BrokenRecognizer(CountingRecognizer):
 @contextmanager
 def scripted_models(
     recognizer: CountingRecognizer | None = None,
-    assistant: TellingAssistant | None = None,
+    assistant: ScriptedAssistant | None = None,
     generation: GenerationService | None = None,
 ) -> Iterator[LoadedModels]:
     """Yield models that need no weights."""
     with scripted_services(
         recognizer=recognizer or CountingRecognizer(),
-        assistant=assistant or TellingAssistant(),
+        assistant=assistant or ScriptedAssistant(),
         generation=generation,
     ) as services:
         whisper = cast("WhisperModel", SimpleNamespace(name="scripted"))  # transcribes no files

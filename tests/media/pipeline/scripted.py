@@ -13,11 +13,11 @@ from media.pipeline.models import Services
 from media.worker import Worker
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from models.assistant.interface import FrameAnalysis
-from tests.media.pipeline.telling import TellingAssistant
+from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 
 RATE = 16_000
 FRAME = 512
-BLOCK = 3200  # samples for each word of the recogniser: 0.2 s
+BLOCK = 3200  # samples for each word of the recognizer: 0.2 s
 
 
 class LoudnessDetector:
@@ -27,53 +27,53 @@ class LoudnessDetector:
         return np.zeros(0, np.float32)
 
     def step(self, state: Samples, chunk: Samples) -> tuple[Samples, Sequence[float]]:
-        heard = np.concatenate([state, chunk])
-        whole = len(heard) // FRAME * FRAME
-        loud = np.sqrt(np.mean(heard[:whole].reshape(-1, FRAME) ** 2, axis=1))
-        return heard[whole:], [0.99 if each > 0.02 else 0.01 for each in loud]
+        samples = np.concatenate([state, chunk])
+        whole = len(samples) // FRAME * FRAME
+        loud = np.sqrt(np.mean(samples[:whole].reshape(-1, FRAME) ** 2, axis=1))
+        return samples[whole:], [0.99 if each > 0.02 else 0.01 for each in loud]
 
 
 @dataclass(frozen=True)
-class Blocks:
+class BlockState:
     samples: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
-    said: int = 0
+    committed: int = 0
 
 
 class BlockRecognizer:
-    """Hears one word in each loud block of 0.2 s; the newest is tentative until the next."""
+    """Recognizes one word in each loud block of 0.2 s; the newest is tentative until the next."""
 
     def __init__(self) -> None:
-        self.hurried: list[bool] = []
+        self.skipped_interim: list[bool] = []
 
-    def init_state(self) -> Blocks:
-        return Blocks()
+    def init_state(self) -> BlockState:
+        return BlockState()
 
     def step(
-        self, state: Blocks, chunk: Samples, *, skip_interim: bool = False
-    ) -> tuple[Blocks, Sequence[TranscriptUpdate]]:
-        self.hurried.append(skip_interim)
+        self, state: BlockState, chunk: Samples, *, skip_interim: bool = False
+    ) -> tuple[BlockState, Sequence[TranscriptUpdate]]:
+        self.skipped_interim.append(skip_interim)
         before = len(state.samples) // BLOCK
         state = replace(state, samples=np.concatenate([state.samples, chunk]))
         outputs = []
         for count in range(before + 1, len(state.samples) // BLOCK + 1):
             words = self._words(state.samples, count)
-            outputs.append(TranscriptUpdate(words[state.said : -1], words[-1:], count * BLOCK))
-            state = replace(state, said=max(state.said, len(words) - 1))
+            outputs.append(TranscriptUpdate(words[state.committed : -1], words[-1:], count * BLOCK))
+            state = replace(state, committed=max(state.committed, len(words) - 1))
         return state, outputs
 
-    def flush(self, state: Blocks, last: Samples | None = None) -> Sequence[TranscriptUpdate]:
+    def flush(self, state: BlockState, last: Samples | None = None) -> Sequence[TranscriptUpdate]:
         if last is not None:
             state = replace(state, samples=np.concatenate([state.samples, last]))
         words = self._words(state.samples, len(state.samples) // BLOCK)
-        return [TranscriptUpdate(words[state.said :], (), len(state.samples))]
+        return [TranscriptUpdate(words[state.committed :], (), len(state.samples))]
 
     def _words(self, samples: Samples, count: int) -> tuple[RecognizedWord, ...]:
         loud = [n for n in range(count) if np.abs(samples[n * BLOCK : (n + 1) * BLOCK]).max() > 0.5]
         return tuple(RecognizedWord(f" w{n}", n * BLOCK, (n + 1) * BLOCK) for n in loud)
 
 
-class ToneVoice:
-    """Says every text as a tone of 20 ms for each character."""
+class ToneSynthesizer:
+    """Synthesizes every text as a tone of 20 ms for each character."""
 
     rate = 24_000
     name = "tone"
@@ -83,7 +83,7 @@ class ToneVoice:
         return (0.3 * np.sin(np.arange(count) * 2 * np.pi * 440 / self.rate)).astype(np.float32)
 
 
-class BrokenWatcher(TellingAssistant):
+class BrokenAssistant(ScriptedAssistant):
     def analyze_frame(  # type: ignore[override]  # it only fails
         self, state: object, pixels: Pixels, time: float
     ) -> tuple[object, FrameAnalysis]:
@@ -97,8 +97,8 @@ def scripted_services(**changes: object) -> Iterator[Services]:
     services = Services(
         detector=LoudnessDetector(),
         recognizer=BlockRecognizer(),
-        assistant=TellingAssistant(),
-        synthesizer=ToneVoice(),
+        assistant=ScriptedAssistant(),
+        synthesizer=ToneSynthesizer(),
         vad_worker=workers["vad"],
         asr_worker=workers["asr"],
         vision_worker=workers["vision"],

@@ -52,8 +52,8 @@ async def seen(
             async with answered:
                 answered.notify_all()
 
-    watcher = SmallAssistant(model(), StoreBudget(ram=RAM))
-    with scripted_services(assistant=watcher) as services:
+    assistant = SmallAssistant(model(), StoreBudget(ram=RAM))
+    with scripted_services(assistant=assistant) as services:
         await run_session(
             source,
             send,
@@ -95,7 +95,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-async def test_a_full_disk_is_told_once_and_the_session_lives_on(tmp_path: Path) -> None:
+async def test_a_full_disk_is_reported_once_and_the_session_lives_on(tmp_path: Path) -> None:
     answered = asyncio.Condition()
 
     async def source() -> AsyncIterator[Input]:
@@ -115,9 +115,9 @@ async def test_a_full_disk_is_told_once_and_the_session_lives_on(tmp_path: Path)
         yield Question("after", "What did you see?", 590.0)
 
     out = await seen(source(), tmp_path, answered)
-    troubles = [o.message for o in out if isinstance(o, Degraded)]
-    assert len(troubles) == 1
-    assert "free space there" in troubles[0]
+    messages = [o.message for o in out if isinstance(o, Degraded)]
+    assert len(messages) == 1
+    assert "free space there" in messages[0]
     for id in ("before", "full", "after"):
         assert answer(out, id)
     assert times(out, "before")

@@ -14,13 +14,13 @@ from tests.media.pipeline.scripted import picture, scripted_services
 
 def test_text_is_drawn_at_the_bottom_and_nowhere_else() -> None:
     frame = picture(0, height=360, width=640)
-    drawn, strip = overlay(frame, "ask what you can do", None)
+    shown_frame, strip = overlay(frame, "ask what you can do", None)
     assert strip is not None
-    changed = np.any(drawn.pixels != frame.pixels, axis=(1, 2))
+    changed = np.any(shown_frame.pixels != frame.pixels, axis=(1, 2))
     assert changed[-len(strip.alpha) :].any()
     assert not changed[: -len(strip.alpha)].any()
-    assert drawn.pixels.max() > 200  # the letters
-    assert frame.pixels.max() == 40  # the frame that was given is not drawn on
+    assert shown_frame.pixels.max() > 200  # the letters
+    assert frame.pixels.max() == 40  # the given frame is not changed
 
 
 def test_a_frame_without_text_passes_untouched() -> None:
@@ -30,8 +30,8 @@ def test_a_frame_without_text_passes_untouched() -> None:
 
 def test_a_long_text_shows_its_last_lines_and_fits_a_tiny_picture() -> None:
     for height, width in ((360, 640), (16, 16), (1, 1), (90, 4)):
-        drawn, _ = overlay(picture(0, height=height, width=width), "word " * 200, None)
-        assert drawn.pixels.shape == (height, width, 3)
+        shown_frame, _ = overlay(picture(0, height=height, width=width), "word " * 200, None)
+        assert shown_frame.pixels.shape == (height, width, 3)
 
 
 def test_lines_break_between_words_only() -> None:

@@ -35,8 +35,8 @@ from models.asr.words import TranscriptUpdate
 from tests.media.pipeline.scripted import (
     RATE,
     BlockRecognizer,
-    Blocks,
-    BrokenWatcher,
+    BlockState,
+    BrokenAssistant,
     chunks,
     picture,
     replayed,
@@ -44,7 +44,7 @@ from tests.media.pipeline.scripted import (
     silence,
     tone,
 )
-from tests.media.pipeline.telling import MARK
+from tests.media.pipeline.scripted_assistant import MARK
 
 T = TypeVar("T")
 SPOKEN = np.concatenate([silence(1), tone(1), silence(1), tone(0.6), silence(1)])
@@ -55,7 +55,7 @@ async def session(
     services: Services,
     *,
     limits: Limits | None = None,
-    draw: bool = False,
+    return_video: bool = False,
     counters: Counters | None = None,
 ) -> list[Output]:
     out: list[Output] = []
@@ -70,7 +70,7 @@ async def session(
         clock=ReplayClock(),
         limits=limits or Limits.replay(),
         counters=counters,
-        return_video=draw,
+        return_video=return_video,
     )
     return out
 
@@ -122,7 +122,7 @@ async def test_a_short_hole_is_silence_and_a_long_one_ends_the_turn() -> None:
     assert finals[1].words[0].start == pytest.approx(10.0, abs=0.21)
 
 
-async def test_sound_that_comes_twice_is_heard_once() -> None:
+async def test_sound_that_comes_twice_is_used_once() -> None:
     parts = chunks(SPOKEN)
     with scripted_services() as services:
         twice = await session([part for part in parts for _ in range(2)], services)
@@ -159,9 +159,9 @@ async def test_a_commit_of_silence_gives_an_empty_final_caption() -> None:
 
 
 @pytest.mark.parametrize("size", [160, 700, 16_000])
-async def test_without_detection_silence_is_not_given_to_the_recogniser(size: int) -> None:
-    """A recogniser invents words for silence, so it hears a turn from before its first speech."""
-    recogniser = BlockRecognizer()
+async def test_without_detection_silence_is_not_given_to_the_recognizer(size: int) -> None:
+    """A recognizer invents words for silence, so a turn starts before its first speech."""
+    recognizer = BlockRecognizer()
     sound = np.concatenate([silence(5), tone(1), silence(2)])
     items: list[Input] = [
         ListeningConfig(detection=None),
@@ -170,7 +170,7 @@ async def test_without_detection_silence_is_not_given_to_the_recogniser(size: in
         *chunks(sound, size=size, start=3 * RATE),
         Commit(),
     ]
-    with scripted_services(recognizer=recogniser) as services:
+    with scripted_services(recognizer=recognizer) as services:
         out = await session(items, services)
     silent, spoken = (caption for caption in of(Caption, out) if caption.final)
     assert silent.words == ()
@@ -180,7 +180,7 @@ async def test_without_detection_silence_is_not_given_to_the_recogniser(size: in
     assert ended == [(0.0, 3.0), (3.0, 11.0)]
 
 
-async def test_clear_forgets_the_turn_in_progress() -> None:
+async def test_clear_discards_the_turn_in_progress() -> None:
     items: list[Input] = [*chunks(tone(1)), Clear(), *chunks(silence(1), start=RATE)]
     with scripted_services() as services:
         out = await session(items, services)
@@ -188,7 +188,7 @@ async def test_clear_forgets_the_turn_in_progress() -> None:
     assert [caption for caption in of(Caption, out) if caption.final] == []
 
 
-async def test_a_turn_is_answered_where_answers_are_wanted() -> None:
+async def test_a_turn_is_answered_if_the_session_responds() -> None:
     items: list[Input] = [
         ListeningConfig(respond=True, spoken=True),
         picture(0),
@@ -260,16 +260,16 @@ async def test_speaking_cancels_the_answer_in_progress() -> None:
     assert statuses[-1] == "cancelled"
 
 
-async def test_frames_come_back_with_the_caption_drawn_in() -> None:
+async def test_frames_are_returned_with_their_caption() -> None:
     sound = chunks(tone(1))
     counters = Counters()
     frames = [picture(n * 9000) for n in range(40)]
     with scripted_services() as services:
         out = await session(
-            [frames[0], *sound, *frames[1:]], services, draw=True, counters=counters
+            [frames[0], *sound, *frames[1:]], services, return_video=True, counters=counters
         )
-    drawn = of(VideoFrame, out)
-    assert [frame.pts for frame in drawn] == [frame.pts for frame in frames]
+    returned = of(VideoFrame, out)
+    assert [frame.pts for frame in returned] == [frame.pts for frame in frames]
     assert counters.frames_in == counters.frames_out == 40
     assert counters.turns == 1
     assert counters.audio_seconds == pytest.approx(1.0)
@@ -282,14 +282,14 @@ class Blocked(BlockRecognizer):
         super().__init__()
         self._released = released
 
-    def flush(self, state: Blocks, last: Samples | None = None) -> Sequence[TranscriptUpdate]:
+    def flush(self, state: BlockState, last: Samples | None = None) -> Sequence[TranscriptUpdate]:
         self._released.wait()
         return super().flush(state, last)
 
 
-async def test_a_slow_recogniser_never_holds_the_pictures_up() -> None:
+async def test_a_slow_recognizer_never_delays_frames() -> None:
     """The first recognition ends only when every frame has come back."""
-    drawn: set[int] = set()
+    returned: set[int] = set()
     released = threading.Event()
     shown = asyncio.Event()
 
@@ -306,15 +306,15 @@ async def test_a_slow_recogniser_never_holds_the_pictures_up() -> None:
 
     async def send(output: Output) -> None:
         if isinstance(output, VideoFrame):
-            drawn.add(output.pts)
+            returned.add(output.pts)
             shown.set()
 
     with scripted_services(recognizer=Blocked(released)) as services:
         await run_session(source(), send, services=services, clock=ReplayClock(), return_video=True)
-    assert len(drawn) == 30
+    assert len(returned) == 30
 
 
-async def test_a_turn_that_is_over_before_it_was_heard_gets_its_final_caption_only() -> None:
+async def test_a_turn_that_is_over_before_it_is_recognized_gets_its_final_caption_only() -> None:
     sound = [AudioChunk(np.concatenate([tone(4), silence(1)]), 0, RATE)]
     for limits, partial in ((Limits(max_lag=1.5), False), (Limits.replay(), True)):
         with scripted_services() as services:
@@ -323,15 +323,15 @@ async def test_a_turn_that_is_over_before_it_was_heard_gets_its_final_caption_on
         assert len(captions[-1].words) == 20
 
 
-async def test_a_recogniser_that_is_behind_hurries_only_live() -> None:
+async def test_a_recognizer_that_is_behind_skips_interim_captions_only_live() -> None:
     sound = [AudioChunk(tone(20), 0, RATE)]
-    for limits, hurried in ((Limits(max_lag=1.5), True), (Limits.replay(), False)):
-        recogniser = BlockRecognizer()
-        with scripted_services(recognizer=recogniser) as services:
+    for limits, skipped in ((Limits(max_lag=1.5), True), (Limits.replay(), False)):
+        recognizer = BlockRecognizer()
+        with scripted_services(recognizer=recognizer) as services:
             await run_session(
                 replayed(sound), discard, services=services, clock=ReplayClock(), limits=limits
             )
-        assert any(recogniser.hurried) is hurried
+        assert any(recognizer.skipped_interim) is skipped
 
 
 async def discard(output: Output) -> None: ...
@@ -346,7 +346,7 @@ async def test_a_failed_stage_ends_the_session_and_leaves_no_task() -> None:
             await asyncio.sleep(0)
 
     with (
-        scripted_services(assistant=BrokenWatcher()) as services,
+        scripted_services(assistant=BrokenAssistant()) as services,
         pytest.RaisesGroup(RuntimeError, flatten_subgroups=True),
     ):
         await run_session(endless(), discard, services=services, clock=ReplayClock())

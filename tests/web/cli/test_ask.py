@@ -11,7 +11,7 @@ import web.cli.ask
 from media.errors import MediaError
 from media.recording.track_writers import MatroskaWriter
 from tests.media.pipeline.scripted import picture
-from tests.media.pipeline.telling import TellingAssistant
+from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 from web.cli.ask import COMPLETE, ask
 from web.config import Settings
 from web.errors import UsageError
@@ -19,7 +19,7 @@ from web.errors import UsageError
 SECOND = 90_000
 
 
-class CountingAssistant(TellingAssistant):
+class CountingAssistant(ScriptedAssistant):
     """Counts analyzed frames, and creates its memory folder."""
 
     def __init__(self) -> None:

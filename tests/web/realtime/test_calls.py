@@ -17,7 +17,7 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 from media.audio.pcm import samples_from_av, samples_to_av
 from media.pipeline.models import GenerationService, GenerationSlots
 from media.worker import Worker
-from tests.media.pipeline.generation.painting import ScriptedPainter
+from tests.media.pipeline.generation.scripted_generator import ScriptedGenerator
 from tests.patience import PATIENCE
 from tests.web.openai_sdk import check
 from tests.web.served import Served, scripted_models, served
@@ -31,14 +31,16 @@ PACKET = 960  # samples: 20 ms
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Served]:
-    brush = Worker("brush")
-    studio = GenerationService(generator=ScriptedPainter(), worker=brush, slots=GenerationSlots(1))
+    worker = Worker("generation")
+    generation = GenerationService(
+        generator=ScriptedGenerator(), worker=worker, slots=GenerationSlots(1)
+    )
     with (
-        scripted_models(generation=studio) as models,
+        scripted_models(generation=generation) as models,
         served(Settings(sessions=2), models) as service,
     ):
         yield service
-    brush.close()
+    worker.close()
 
 
 class Sound(MediaStreamTrack):

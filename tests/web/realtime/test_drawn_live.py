@@ -15,7 +15,7 @@ from media.pipeline.models import GenerationService, GenerationSlots
 from media.worker import Worker
 from models.errors import WeightsError
 from models.generation.small import loading as embedded
-from tests.media.pipeline.generation.painting import ScriptedPainter
+from tests.media.pipeline.generation.scripted_generator import ScriptedGenerator
 from tests.models.generation.small.test_generator import written
 from tests.web.realtime.test_websocket import Client, talk
 from tests.web.served import Served, scripted_models, served, speech
@@ -26,11 +26,13 @@ from web.model_loading import load_generator
 @pytest.fixture(scope="module")
 def service() -> Iterator[Served]:
     settings = Settings(sessions=3, prompt_length=500, track_points=100)
-    brush = Worker("brush")
-    studio = GenerationService(generator=ScriptedPainter(), worker=brush, slots=GenerationSlots(1))
-    with scripted_models(generation=studio) as models, served(settings, models) as service:
+    worker = Worker("generation")
+    generation = GenerationService(
+        generator=ScriptedGenerator(), worker=worker, slots=GenerationSlots(1)
+    )
+    with scripted_models(generation=generation) as models, served(settings, models) as service:
         yield service
-    brush.close()
+    worker.close()
 
 
 async def drawn(client: Client, count: int) -> list[tuple[int, np.ndarray[Any, Any]]]:

@@ -16,15 +16,15 @@ def fed(rate: float, count: int) -> CameraWindow:
     return camera
 
 
-def test_of_a_quick_camera_the_newest_of_each_span_is_taken() -> None:
+def test_the_newest_frame_of_each_span_of_a_fast_camera_is_used() -> None:
     assert brightness(fed(32.0, 20)) == [13, 15, 17, 19]
 
 
-def test_of_a_slow_camera_pictures_are_taken_again() -> None:
+def test_frames_of_a_slow_camera_are_repeated() -> None:
     assert brightness(fed(8.0, 5)) == [2, 3, 3, 4]
 
 
-def test_one_picture_is_all_of_them_and_none_is_none() -> None:
+def test_one_frame_fills_the_window_and_none_is_none() -> None:
     assert CameraWindow(4, 16.0).chunk() is None
     assert brightness(fed(16.0, 1)) == [0, 0, 0, 0]
 

@@ -21,18 +21,18 @@ def after(pace: Pace, seconds: float, chunks: int, target: PaceTarget = TARGET) 
     return pace
 
 
-def test_what_is_in_time_changes_nothing() -> None:
+def test_chunks_in_time_change_nothing() -> None:
     pace = after(initial_pace(TARGET), 0.2, 100)
     assert (pace.steps, pace.rate) == (3, 16.0)
 
 
-def test_one_slow_chunk_is_no_reason() -> None:
+def test_one_slow_chunk_changes_nothing() -> None:
     pace = after(initial_pace(TARGET), 0.1, 10)
     pace = after(update_pace(pace, TARGET, 5.0), 0.1, 10)
     assert (pace.steps, pace.rate) == (3, 16.0)
 
 
-def test_steps_go_first_one_by_one_and_then_pictures() -> None:
+def test_steps_are_reduced_first_and_then_the_rate() -> None:
     pace = after(initial_pace(TARGET), 0.4, MEDIAN_OF)
     assert (pace.steps, pace.rate) == (2, 16.0)
     pace = after(pace, 0.4, MEDIAN_OF)
@@ -42,7 +42,7 @@ def test_steps_go_first_one_by_one_and_then_pictures() -> None:
     assert 4 / pace.rate > 0.4  # a chunk is shown for longer than it takes
 
 
-def test_with_time_to_spare_pictures_come_back_first_and_then_steps() -> None:
+def test_with_time_to_spare_the_rate_grows_first_and_then_the_steps() -> None:
     pace = Pace(steps=1, rate=8.0)
     seen: list[tuple[int, float]] = []
     for _ in range(20 * CALM_CHUNKS):
@@ -55,7 +55,7 @@ def test_with_time_to_spare_pictures_come_back_first_and_then_steps() -> None:
     assert seen[-1] == (3, 16.0)
 
 
-def test_it_does_not_swing_where_one_step_more_would_not_fit() -> None:
+def test_it_does_not_oscillate_if_one_more_step_would_not_fit() -> None:
     pace = after(initial_pace(TARGET), 0.3, MEDIAN_OF)
     steps = set()
     for _ in range(300):
@@ -67,7 +67,7 @@ def test_it_does_not_swing_where_one_step_more_would_not_fit() -> None:
 
 
 @given(costs=st.lists(st.floats(0, 100), max_size=200))
-def test_the_pace_stays_within_what_was_asked(costs: list[float]) -> None:
+def test_the_pace_stays_within_its_target(costs: list[float]) -> None:
     pace = initial_pace(TARGET)
     for cost in costs:
         pace = update_pace(pace, TARGET, cost)
@@ -76,7 +76,7 @@ def test_the_pace_stays_within_what_was_asked(costs: list[float]) -> None:
         assert 0 < lead_frames(pace, TARGET.chunk) <= TARGET.chunk
 
 
-def test_a_chunk_is_begun_as_early_as_it_needs() -> None:
+def test_a_chunk_starts_early_enough() -> None:
     assert lead_frames(initial_pace(TARGET), 4) == 4  # nothing is known yet
     for cost in (0.01, 0.05, 0.1, 0.15):
         waiting = lead_frames(after(initial_pace(TARGET), cost, MEDIAN_OF), 4)

@@ -1,4 +1,4 @@
-"""The scheduler alone: states drawn at random, and whole sessions simulated without a model."""
+"""The scheduler alone: random states, and whole sessions simulated without a model."""
 
 from dataclasses import dataclass, replace
 from itertools import pairwise

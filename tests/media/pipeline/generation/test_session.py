@@ -1,4 +1,4 @@
-"""Whole sessions that draw, replayed: the same events give the same pictures."""
+"""Whole sessions with generation, replayed: the same events give the same frames."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,12 @@ from media.pipeline.limits import FrameOutput, Limits
 from media.pipeline.models import GenerationService, GenerationSlots, Services
 from media.pipeline.session import run_session
 from media.worker import Worker
-from tests.media.pipeline.generation.painting import SIDE, ScriptedPainter, colours, wish
+from tests.media.pipeline.generation.scripted_generator import (
+    SIDE,
+    ScriptedGenerator,
+    colors,
+    config,
+)
 from tests.media.pipeline.scripted import (
     chunks,
     picture,
@@ -42,14 +47,16 @@ LIMITS = Limits(
 
 
 @contextmanager
-def drawing_services() -> Iterator[Services]:
-    brush = Worker("brush")
-    studio = GenerationService(generator=ScriptedPainter(), worker=brush, slots=GenerationSlots(1))
+def generation_services() -> Iterator[Services]:
+    worker = Worker("generation")
+    generation = GenerationService(
+        generator=ScriptedGenerator(), worker=worker, slots=GenerationSlots(1)
+    )
     try:
-        with scripted_services(generation=studio) as services:
+        with scripted_services(generation=generation) as services:
             yield services
     finally:
-        brush.close()
+        worker.close()
 
 
 def prompt(text: str, time: float = 0.0) -> PromptChange:
@@ -60,7 +67,7 @@ async def session(
     items: Iterable[Input],
     services: Services,
     *,
-    draw: bool = True,
+    return_video: bool = True,
     counters: Counters | None = None,
 ) -> list[Output]:
     out: list[Output] = []
@@ -74,7 +81,7 @@ async def session(
         services=services,
         clock=ReplayClock(),
         limits=LIMITS,
-        return_video=draw,
+        return_video=return_video,
         counters=counters,
     )
     return out
@@ -95,13 +102,13 @@ def placed(seconds: float, controls: Iterable[GenerationInput]) -> list[Input]:
     return items + list(waiting)
 
 
-async def test_a_session_shows_sixteen_pictures_a_second_of_its_own_time() -> None:
+async def test_a_session_shows_sixteen_frames_a_second_of_its_own_time() -> None:
     counters = Counters()
-    with drawing_services() as services:
-        out = await session(placed(3.0, [prompt("a duck"), wish()]), services, counters=counters)
+    with generation_services() as services:
+        out = await session(placed(3.0, [prompt("a duck"), config()]), services, counters=counters)
     frames = shown(out)
     assert len(frames) == 49  # one at 0, and 16 in each of three seconds
-    assert [red for red, _, _ in colours(frames)] == list(range(49))
+    assert [red for red, _, _ in colors(frames)] == list(range(49))
     assert {b.pts - a.pts for a, b in pairwise(frames)} == {VIDEO_CLOCK_HZ // 16}
     assert counters.drawn == 49
     reports = [each for each in out if isinstance(each, GenerationStatus)]
@@ -123,7 +130,7 @@ CONTROLS = st.lists(
         ),
         st.builds(ClearTrack, st.none(), st.floats(0, 2)),
         st.builds(
-            lambda time, **how: wish(time=time, **how),
+            lambda time, **how: config(time=time, **how),
             st.floats(0, 2),
             seed=st.integers(0, 2),
             steps=st.sampled_from([None, 1, 2]),
@@ -137,15 +144,15 @@ CONTROLS = st.lists(
 
 @given(controls=CONTROLS, cut=st.floats(0, 2))
 @settings(max_examples=20)
-def test_later_controls_never_change_earlier_pictures_and_a_replay_is_the_same(
+def test_later_controls_never_change_earlier_frames_and_a_replay_is_the_same(
     controls: list[GenerationInput], cut: float
 ) -> None:
-    first: list[GenerationInput] = [prompt("a duck"), wish()]
+    first: list[GenerationInput] = [prompt("a duck"), config()]
 
     async def pictures(steering: list[GenerationInput]) -> list[tuple[int, tuple[int, int, int]]]:
-        with drawing_services() as services:
+        with generation_services() as services:
             frames = shown(await session(placed(2.0, steering), services))
-        return [(f.pts, c) for f, c in zip(frames, colours(frames), strict=True)]
+        return [(f.pts, c) for f, c in zip(frames, colors(frames), strict=True)]
 
     whole = asyncio.run(pictures([*first, *controls]))
     assert whole == asyncio.run(pictures([*first, *controls]))
@@ -155,9 +162,9 @@ def test_later_controls_never_change_earlier_pictures_and_a_replay_is_the_same(
     assert [p for p in whole if p[0] <= until] == [p for p in before if p[0] <= until]
 
 
-async def test_captions_lie_over_what_is_drawn_and_questions_are_answered_meanwhile() -> None:
+async def test_captions_lie_over_generated_frames_and_questions_are_answered_meanwhile() -> None:
     spoken = np.concatenate([silence(0.5), tone(1), silence(1)])
-    with drawing_services() as services:
+    with generation_services() as services:
         limits = Limits(
             lossless=True, repeatable=True, max_lag=None, frame_output=FrameOutput(min_side=120)
         )
@@ -166,7 +173,7 @@ async def test_captions_lie_over_what_is_drawn_and_questions_are_answered_meanwh
         async def send(output: Output) -> None:
             out.append(output)
 
-        items: list[Input] = [prompt("a duck"), wish(), *chunks(spoken)]
+        items: list[Input] = [prompt("a duck"), config(), *chunks(spoken)]
         items += [Question("q", "what?", 2.5), *chunks(silence(3), start=len(spoken))]
         await run_session(
             replayed(items),
@@ -183,13 +190,13 @@ async def test_captions_lie_over_what_is_drawn_and_questions_are_answered_meanwh
     assert any(getattr(each, "id", None) == "q" for each in out)
 
 
-async def test_camera_pictures_are_hidden_while_it_draws_and_remembered_all_the_same() -> None:
+async def test_camera_frames_are_hidden_by_generated_ones_and_still_remembered() -> None:
     counters = Counters()
     items: list[Input] = [picture(0)]
-    items += [prompt("a duck", 0.5), wish(time=0.5)]
+    items += [prompt("a duck", 0.5), config(time=0.5)]
     items += [picture(n * VIDEO_CLOCK_HZ // 4) for n in range(3, 12)]
-    items += [wish(time=2.9, enabled=False), picture(3 * VIDEO_CLOCK_HZ)]
-    with drawing_services() as services:
+    items += [config(time=2.9, enabled=False), picture(3 * VIDEO_CLOCK_HZ)]
+    with generation_services() as services:
         frames = shown(await session(items, services, counters=counters))
     camera = [frame.pts for frame in frames if frame.pixels.shape != (SIDE, SIDE, 3)]
     assert camera == [0, 3 * VIDEO_CLOCK_HZ]
@@ -199,12 +206,14 @@ async def test_camera_pictures_are_hidden_while_it_draws_and_remembered_all_the_
     assert [f.pts for f in frames] == sorted(f.pts for f in frames)
 
 
-async def test_without_a_screen_only_pictures_that_are_asked_for_are_drawn() -> None:
-    with drawing_services() as services:
-        none = await session(placed(1.0, [prompt("a duck"), wish()]), services, draw=False)
-    with drawing_services() as services:
+async def test_without_returned_video_frames_are_generated_only_as_files() -> None:
+    with generation_services() as services:
+        none = await session(
+            placed(1.0, [prompt("a duck"), config()]), services, return_video=False
+        )
+    with generation_services() as services:
         some = await session(
-            placed(1.0, [prompt("a duck"), wish(pictures=True)]), services, draw=False
+            placed(1.0, [prompt("a duck"), config(pictures=True)]), services, return_video=False
         )
     assert not [each for each in none if isinstance(each, GeneratedImage | VideoFrame)]
     assert [each.state for each in none if isinstance(each, GenerationStatus)] == ["waiting"]
@@ -213,21 +222,21 @@ async def test_without_a_screen_only_pictures_that_are_asked_for_are_drawn() -> 
     assert not shown(some)
 
 
-async def test_where_nothing_draws_it_is_said_once_and_the_camera_is_shown() -> None:
-    items: list[Input] = [prompt("a duck"), wish(), picture(0), wish(seed=3), picture(9000)]
+async def test_a_missing_generator_is_reported_once_and_the_camera_is_shown() -> None:
+    items: list[Input] = [prompt("a duck"), config(), picture(0), config(seed=3), picture(9000)]
     with scripted_services() as services:
         out = await session(items, services)
     assert len(shown(out)) == 2
     assert len([each for each in out if isinstance(each, Degraded)]) == 1
 
 
-async def test_a_session_leaves_its_seat_however_it_ends() -> None:
+async def test_a_session_releases_its_slot_however_it_ends() -> None:
     async def broken() -> None:
         raise RuntimeError("no")
 
-    with drawing_services() as services:
+    with generation_services() as services:
         assert services.generation is not None
-        await session(placed(0.5, [prompt("a duck"), wish()]), services)
+        await session(placed(0.5, [prompt("a duck"), config()]), services)
         assert services.generation.slots.acquire()
         services.generation.slots.release()
 
@@ -237,7 +246,7 @@ async def test_a_session_leaves_its_seat_however_it_ends() -> None:
 
         with pytest.raises(ExceptionGroup):
             await run_session(
-                replayed(placed(0.5, [prompt("a duck"), wish()])),
+                replayed(placed(0.5, [prompt("a duck"), config()])),
                 send,
                 services=services,
                 clock=ReplayClock(),

@@ -25,7 +25,7 @@ from media.pipeline.models import Services
 from media.pipeline.session import run_session
 from models.assistant.interface import AssistantAnswer, Moment
 from tests.media.pipeline.scripted import picture, replayed, scripted_services
-from tests.media.pipeline.telling import TellingAssistant
+from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 
 SECOND = 90_000
 
@@ -51,13 +51,13 @@ def changing(count: int, *, start: int = 0) -> list[Input]:
     return [picture(n * SECOND, brightness=20 * n) for n in range(start, start + count)]
 
 
-async def test_what_is_remembered_is_told_with_a_small_picture() -> None:
+async def test_a_remembered_moment_is_sent_with_its_thumbnail() -> None:
     with scripted_services() as services:
         out = await run(changing(3), services)
-    told = [o for o in out if isinstance(o, Remembered)]
-    assert [o.moment.number for o in told] == [0, 1, 2]
-    assert [o.moment.time for o in told] == [0, 1, 2]
-    for index, each in enumerate(told):
+    remembered = [o for o in out if isinstance(o, Remembered)]
+    assert [o.moment.number for o in remembered] == [0, 1, 2]
+    assert [o.moment.time for o in remembered] == [0, 1, 2]
+    for index, each in enumerate(remembered):
         assert each.picture is not None
         small = np.asarray(Image.open(io.BytesIO(each.picture)))
         assert small.shape == (90, 160, 3)
@@ -119,12 +119,12 @@ async def test_what_is_to_be_said_is_said_as_it_is_with_its_moments() -> None:
     assert [o.status for o in out if isinstance(o, Speech)][-1] == "completed"
 
 
-async def test_a_full_memory_is_told_once_and_still_answers() -> None:
+async def test_a_full_memory_is_reported_once_and_still_answers() -> None:
     items = [*changing(5), Question("q", "what?", 9.0)]
-    with scripted_services(assistant=TellingAssistant(full=2)) as services:
+    with scripted_services(assistant=ScriptedAssistant(full=2)) as services:
         out = await run(items, services)
-    (trouble,) = [o for o in out if isinstance(o, Degraded)]
-    assert "no room" in trouble.message
+    (degraded,) = [o for o in out if isinstance(o, Degraded)]
+    assert "no room" in degraded.message
     assert "(2 seen, 0 to 1 s)" in said(out, "q")
 
 
@@ -151,8 +151,8 @@ async def test_a_picture_that_cannot_be_read_is_answered_with_why() -> None:
     assert any(isinstance(o, Remembered) for o in out)
 
 
-class Thinking(TellingAssistant):
-    """Thinks without end."""
+class EndlessAssistant(ScriptedAssistant):
+    """Answers without end."""
 
     def answer(self, state: object, text: str, time: float) -> AssistantAnswer:
         def pieces() -> Iterator[str]:
@@ -162,7 +162,7 @@ class Thinking(TellingAssistant):
         return AssistantAnswer(pieces())
 
 
-async def test_seeing_goes_on_while_an_answer_is_being_thought() -> None:
+async def test_seeing_goes_on_while_an_answer_is_generated() -> None:
     """The answer ends only when a picture that came after the question was remembered."""
     seen = asyncio.Event()
 
@@ -179,12 +179,12 @@ async def test_seeing_goes_on_while_an_answer_is_being_thought() -> None:
         if isinstance(output, Remembered):
             seen.set()
 
-    with scripted_services(assistant=Thinking()) as services:
+    with scripted_services(assistant=EndlessAssistant()) as services:
         await run_session(source(), send, services=services, clock=ReplayClock())
     assert [o.status for o in out if isinstance(o, Answer)][-1] == "cancelled"
 
 
-class Sentence(TellingAssistant):
+class SentenceAssistant(ScriptedAssistant):
     """Has a whole sentence ready, and counts how often somebody asked for it."""
 
     asked = 0
@@ -199,28 +199,28 @@ class Sentence(TellingAssistant):
 
 async def test_a_sentence_that_is_ready_comes_word_by_word_and_can_be_cancelled() -> None:
     out: list[Output] = []
-    begun = asyncio.Event()
+    started = asyncio.Event()
 
     async def source() -> AsyncIterator[Input]:
         yield Question("whole", "hm", 0.0)
         yield Question("cut", "hm", 0.0)
-        await begun.wait()
+        await started.wait()
         yield Cancel("cut")
 
     class Paused(ReplayClock):
         """Lets the first answer pass, and stops after the first word of the second."""
 
         async def sleep_until(self, time: float) -> None:
-            if begun.is_set():
+            if started.is_set():
                 await asyncio.sleep(0)  # the source goes on
             await super().sleep_until(time)
 
     async def send(output: Output) -> None:
         out.append(output)
         if isinstance(output, Answer) and output.id == "cut" and output.text:
-            begun.set()
+            started.set()
 
-    with scripted_services(assistant=Sentence()) as services:
+    with scripted_services(assistant=SentenceAssistant()) as services:
         await run_session(source(), send, services=services, clock=Paused())
     pieces = [o.text for o in out if isinstance(o, Answer) and o.id == "whole"]
     assert pieces == ["I", " have", " not", " seen", " it.", ""]
@@ -229,8 +229,8 @@ async def test_a_sentence_that_is_ready_comes_word_by_word_and_can_be_cancelled(
     assert [o.read for o in out if isinstance(o, Evidence)] == [7, 7]
 
 
-async def test_a_question_that_is_cancelled_while_it_waits_costs_no_thought() -> None:
-    watcher = Sentence()
+async def test_a_question_that_is_cancelled_while_it_waits_is_not_generated() -> None:
+    assistant = SentenceAssistant()
     spoken: list[Input] = [Question("q", "hm", 0.0, spoken=True), Cancel("q")]
 
     out: list[Output] = []
@@ -240,9 +240,9 @@ async def test_a_question_that_is_cancelled_while_it_waits_costs_no_thought() ->
         if isinstance(output, Evidence):
             await asyncio.sleep(0)  # the cancellation overtakes the answer
 
-    with scripted_services(assistant=watcher) as services:
+    with scripted_services(assistant=assistant) as services:
         await run_session(replayed(spoken), send, services=services, clock=ReplayClock())
-    assert watcher.asked == 0
+    assert assistant.asked == 0
     assert [o.status for o in out if isinstance(o, Answer)] == ["cancelled"]
 
 

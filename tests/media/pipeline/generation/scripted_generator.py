@@ -1,4 +1,4 @@
-"""A painter whose pictures say what they follow, and a clock and a worker that take no time."""
+"""A generator whose frames show what they follow, a clock, and a worker that takes no time."""
 
 import asyncio
 import heapq
@@ -29,17 +29,19 @@ CHUNK = 4
 
 
 @dataclass(frozen=True)
-class Begun:
-    """A scripted video: its sampler and seed, the pictures made, the wishes in flight."""
+class ScriptedVideo:
+    """A scripted video: its sampler and seed, the frames made, the requests in flight."""
 
     sampler: str
     seed: int
-    pictures: int = 0
-    flight: tuple[ChunkRequest, ...] = ()
+    frames: int = 0
+    in_flight: tuple[ChunkRequest, ...] = ()
 
 
-class ScriptedPainter:
-    """Draws plain pictures: red counts them, green is the prompt's length, blue the place or start.
+class ScriptedGenerator:
+    """Generates plain frames: red counts them, green is the prompt's length, blue the position.
+
+    With a start picture, blue is its brightness.
 
     `rolling-forcing` has its chunks in flight for `steps` steps.
     """
@@ -58,7 +60,7 @@ class ScriptedPainter:
     }
 
     def __init__(self) -> None:
-        self.wishes: list[ChunkRequest] = []
+        self.requests: list[ChunkRequest] = []
 
     def lag(self, name: str, steps: int) -> int:
         return steps - 1 if name == "rolling-forcing" else 0
@@ -66,28 +68,30 @@ class ScriptedPainter:
     def prompt_notices(self, prompt: WeightedPrompts) -> tuple[str, ...]:
         return tuple(f"read {text}" for text, _ in prompt)
 
-    def init_state(self, name: str, seed: int) -> Begun:
-        return Begun(name, seed)
+    def init_state(self, name: str, seed: int) -> ScriptedVideo:
+        return ScriptedVideo(name, seed)
 
-    def step(self, state: Begun, wish: ChunkRequest) -> tuple[Begun, Sequence[Pixels]]:
-        self.wishes.append(wish)
-        flight = (*state.flight, wish)
-        if len(flight) <= self.lag(state.sampler, wish.steps):
-            return replace(state, flight=flight), []
-        first, *rest = flight
+    def step(
+        self, state: ScriptedVideo, request: ChunkRequest
+    ) -> tuple[ScriptedVideo, Sequence[Pixels]]:
+        self.requests.append(request)
+        in_flight = (*state.in_flight, request)
+        if len(in_flight) <= self.lag(state.sampler, request.steps):
+            return replace(state, in_flight=in_flight), []
+        first, *rest = in_flight
         pictures = [
-            plain(state.pictures + n, len(first.prompt[0][0]), place(first, n))
+            plain(state.frames + n, len(first.prompt[0][0]), blue_of(first, n))
             for n in range(CHUNK)
         ]
-        return replace(state, pictures=state.pictures + CHUNK, flight=tuple(rest)), pictures
+        return replace(state, frames=state.frames + CHUNK, in_flight=tuple(rest)), pictures
 
 
-def place(wish: ChunkRequest, picture: int) -> int:
-    if wish.start is not None:
-        return int(wish.start[picture].mean())
-    if wish.track is None or not np.isfinite(wish.track[0, picture, 0]):
+def blue_of(request: ChunkRequest, picture: int) -> int:
+    if request.start is not None:
+        return int(request.start[picture].mean())
+    if request.track is None or not np.isfinite(request.track[0, picture, 0]):
         return 0
-    return round(float(wish.track[0, picture, 0]) * 200)
+    return round(float(request.track[0, picture, 0]) * 200)
 
 
 def plain(red: int, green: int, blue: int) -> Pixels:
@@ -129,7 +133,7 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-class Brush:
+class TimedWorker:
     """A worker whose calls take `cost(steps)` seconds of a stepped clock."""
 
     def __init__(self, clock: SteppedClock, cost: Callable[[int], float]) -> None:
@@ -142,14 +146,14 @@ class Brush:
         return call(*args)
 
 
-class Studied:
+class RunningStage:
     """A live stage that draws, under a stepped clock: what went in, what came out and when."""
 
     def __init__(
-        self, cost: float | Callable[[int], float] = 0.05, *, seats: GenerationSlots | None = None
+        self, cost: float | Callable[[int], float] = 0.05, *, slots: GenerationSlots | None = None
     ) -> None:
         self.clock = SteppedClock()
-        self.painter = ScriptedPainter()
+        self.generator = ScriptedGenerator()
         self.inbox: Channel[GenerationItem] = Channel(8, droppable=VideoFrame)
         self.shown: list[tuple[float, VideoFrame]] = []
         self.sent: list[Output] = []
@@ -157,11 +161,11 @@ class Studied:
         self.reading.set()
         self.counters = Counters()
         took = cost if callable(cost) else lambda _: cost
-        self.brush = Brush(self.clock, cast("Callable[[int], float]", took))
-        self.studio = GenerationService(
-            generator=self.painter,
-            worker=cast("Worker", self.brush),
-            slots=seats or GenerationSlots(2),
+        self.worker = TimedWorker(self.clock, cast("Callable[[int], float]", took))
+        self.service = GenerationService(
+            generator=self.generator,
+            worker=cast("Worker", self.worker),
+            slots=slots or GenerationSlots(2),
         )
         limits = Limits(frame_output=FrameOutput(min_side=SIDE))
         context = SessionContext(
@@ -172,7 +176,7 @@ class Studied:
             questions=OpenQuestions(),
             counters=self.counters,
         )
-        self.stage = GenerationStage(context, self.studio, self._show)
+        self.stage = GenerationStage(context, self.service, self._show)
         self.task = asyncio.get_running_loop().create_task(self.stage.run(self.inbox))
 
     async def _show(self, frame: VideoFrame) -> None:
@@ -188,8 +192,8 @@ class Studied:
             await self.inbox.send(item)
         await settled()
 
-    async def draw(self, text: str = "a duck", **how: Any) -> None:
-        await self.put(PromptChange(((text, 1.0),), 0.0), wish(**how))
+    async def enable(self, text: str = "a duck", **how: Any) -> None:
+        await self.put(PromptChange(((text, 1.0),), 0.0), config(**how))
 
     async def end(self) -> None:
         await self.inbox.close()
@@ -212,9 +216,9 @@ class Studied:
         return [output for output in self.sent if isinstance(output, GeneratedImage)]
 
 
-def wish(**changes: Any) -> GenerationConfig:
+def config(**changes: Any) -> GenerationConfig:
     return GenerationConfig(**{"time": 0.0, "enabled": True, **changes})
 
 
-def colours(frames: Sequence[VideoFrame]) -> list[tuple[int, int, int]]:
+def colors(frames: Sequence[VideoFrame]) -> list[tuple[int, int, int]]:
     return [cast("tuple[int, int, int]", tuple(map(int, f.pixels[0, 0]))) for f in frames]

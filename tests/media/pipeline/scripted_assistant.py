@@ -1,4 +1,4 @@
-"""A watcher that needs no weights: it keeps brightnesses, and says what it was asked."""
+"""An assistant without weights: it remembers brightnesses, and repeats the question."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ from models.assistant.interface import AssistantAnswer, FrameAnalysis, MetReques
 from models.errors import StoreFullError
 
 MARK = "[scripted watcher]"
-TELL = "tell me when "
+REQUEST = "tell me when "
 
 
-class TellingAssistant:
+class ScriptedAssistant:
     """Remembers the brightness of each picture; the state is a list of moments.
 
     `tell me when N` stands until a picture of brightness N comes. `full` is how many pictures
@@ -45,7 +45,7 @@ class TellingAssistant:
         self, state: tuple[list[Moment], list[str]], text: str, time: float
     ) -> tuple[tuple[list[Moment], list[str]], AssistantAnswer | None]:
         del time
-        if not text.startswith(TELL):
+        if not text.startswith(REQUEST):
             return state, None
         state[1].append(text)
         return state, AssistantAnswer(iter(["I will."]))

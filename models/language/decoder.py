@@ -205,11 +205,11 @@ class Decoder(nn.Module):
         """Return the hidden vectors of a whole sequence: (count, width) to (count, width)."""
         return self.read(x, self.new_caches(len(x)), positions)
 
-    def new_caches(self, room: int) -> list[KvCache]:
-        """Return empty caches with capacity for `room` positions."""
+    def new_caches(self, spare: int) -> list[KvCache]:
+        """Return empty caches with capacity for `spare` positions."""
         config, like = self.config, self.like
         empty = like.new_empty(config.key_heads, 0, config.head_width)
-        return [KvCache(empty, empty, room=room) for _ in range(config.layers)]
+        return [KvCache(empty, empty, spare=spare) for _ in range(config.layers)]
 
 
 TokenSampler = Callable[[Tensor], int]  # scores (vocabulary,) to a token

@@ -29,14 +29,19 @@ RENAMED = (
     (r"\.mlp\.(gate|up|down)_proj\.", r".\1."),
     (r"^lm_head\.", "head."),
 )
-KINDS = ("llama", "qwen2", "qwen2_5_vl", "qwen2_5_vl_text")  # that `models.language.decoder` reads
+KINDS = (
+    "llama",
+    "qwen2",
+    "qwen2_5_vl",
+    "qwen2_5_vl_text",
+)  # supported by `models.language.decoder`
 
 
 def decoder_config(config: Config) -> DecoderConfig:
-    """Return our sizes for a Llama or Qwen2 text config.
+    """Return the decoder's config for a Llama or Qwen2 text config.
 
     Raises:
-        WeightsError: something is asked for that `models.language.decoder` does not do.
+        WeightsError: the config has a feature that `models.language.decoder` does not support.
     """
     kind = config.get("model_type")
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
@@ -63,7 +68,7 @@ def decoder_config(config: Config) -> DecoderConfig:
 
 
 def decoder_state(tensors: Mapping[str, Tensor], config: DecoderConfig) -> dict[str, Tensor]:
-    """Return the decoder's part of `tensors` under our names."""
+    """Return the decoder's tensors of a checkpoint by the names of our modules."""
     state = {}
     for name, tensor in tensors.items():
         short = re.sub(r"^(model\.)?(language_model\.)?(model\.)?", "", name)
@@ -71,7 +76,7 @@ def decoder_state(tensors: Mapping[str, Tensor], config: DecoderConfig) -> dict[
         if short.split(".")[0] in ("embedding", "blocks", "norm", "head"):
             state[short] = tensor
     if config.tied:
-        state.pop("head.weight", None)  # the embedding again
+        state.pop("head.weight", None)  # equal to the embedding
     return state
 
 
@@ -83,18 +88,18 @@ def read_decoder(
     Raises:
         WeightsError: a file is missing, cut short, or of another kind of model.
     """
-    config = sizes(folder, read_config(folder, kind))
+    config = read_decoder_config(folder, read_config(folder, kind))
     tensors = read_tensors(folder, device=device, dtype=dtype)
     with torch.device("meta"):
         decoder = Decoder(config)
     return fill(decoder, decoder_state(tensors, config), f"a {kind} decoder")
 
 
-def sizes(folder: Path, config: Config) -> DecoderConfig:
-    """Return `decoder_config`, with the folder's name in its errors.
+def read_decoder_config(folder: Path, config: Config) -> DecoderConfig:
+    """Return `decoder_config(config)`; errors name the folder.
 
     Raises:
-        WeightsError: a size is missing, or something is asked for that we do not do.
+        WeightsError: a size is missing, or a feature is not supported.
     """
     try:
         return decoder_config(config)

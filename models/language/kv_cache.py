@@ -9,14 +9,14 @@ KeyValue = tuple[Tensor, Tensor]  # each (key heads, length, width)
 class KvCache:
     """Keys and values of one layer, rotated, in order; the buffers grow by doubling."""
 
-    def __init__(self, key: Tensor, value: Tensor, *, room: int, position: int = 0) -> None:
-        """Start with (key heads, length, width) each, and capacity for `room` more.
+    def __init__(self, key: Tensor, value: Tensor, *, spare: int, position: int = 0) -> None:
+        """Start with (key heads, length, width) each, and capacity for `spare` more positions.
 
         `position` is the position of the next token.
         """
         self.length = key.shape[1]
         self.position = position
-        self._pair = tuple(_roomy(part, self.length + room) for part in (key, value))
+        self._pair = tuple(_buffer(part, self.length + spare) for part in (key, value))
 
     @property
     def keys(self) -> Tensor:
@@ -30,7 +30,7 @@ class KvCache:
         """Append (key heads, n, width) each, and return all keys and values."""
         end = self.length + key.shape[1]
         if end > self._pair[0].shape[1]:
-            self._pair = tuple(_roomy(part[:, : self.length], 2 * end) for part in self._pair)
+            self._pair = tuple(_buffer(part[:, : self.length], 2 * end) for part in self._pair)
         for buffer, part in zip(self._pair, (key, value), strict=True):
             buffer[:, self.length : end] = part
         self.length = end
@@ -63,7 +63,7 @@ class SlidingWindowCache:
         surplus = max(0, self._high - self._low - self._keep)
         self._low += surplus
         self.first += surplus
-        pair = self._roomy(key, value, count)
+        pair = self._buffers(key, value, count)
         for buffer, part in zip(pair, (key, value), strict=True):
             buffer[:, self._high : self._high + count] = part
         self._high += count
@@ -75,25 +75,26 @@ class SlidingWindowCache:
         self._low = self._high = 0
         self.first = position
 
-    def _roomy(self, key: Tensor, value: Tensor, count: int) -> KeyValue:
+    def _buffers(self, key: Tensor, value: Tensor, count: int) -> KeyValue:
         """Return buffers with capacity for `count` more; the kept range may move to the front."""
         if self._pair is not None and self._high + count <= self._pair[0].shape[1]:
             return self._pair
         length = self._high - self._low
-        room = length + count + length // 4
+        capacity = length + count + length // 4
         if self._pair is None:
-            pair = (_roomy(key[:, :0], room), _roomy(value[:, :0], room))
+            pair = (_buffer(key[:, :0], capacity), _buffer(value[:, :0], capacity))
         else:
             kept = slice(self._low, self._high)
-            pair = (_roomy(self._pair[0][:, kept], room), _roomy(self._pair[1][:, kept], room))
+            old = self._pair
+            pair = (_buffer(old[0][:, kept], capacity), _buffer(old[1][:, kept], capacity))
         self._pair, self._low, self._high = pair, 0, length
         return pair
 
 
-def _roomy(part: Tensor, room: int) -> Tensor:
-    """Return a buffer of `room` positions that starts with `part`."""
+def _buffer(part: Tensor, capacity: int) -> Tensor:
+    """Return a buffer of `capacity` positions that starts with `part`."""
     heads, length, width = part.shape
-    buffer = part.new_empty(heads, room, width)
+    buffer = part.new_empty(heads, capacity, width)
     buffer[:, :length] = part
     return buffer
 

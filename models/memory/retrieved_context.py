@@ -22,7 +22,7 @@ BlockMask = NDArray[np.bool_]  # (rows of the table,)
 # From layer, mean query (heads, width) in float32, and visible blocks to rows in order.
 SelectBlocks = Callable[[int, Tensor, BlockMask], NDArray[np.int64]]
 
-ROOM = 512  # tokens of prompt and answer that fit into the buffers
+SPARE_TOKENS = 512  # tokens of prompt and answer that fit into the buffers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,4 +147,4 @@ def _context(
     video = rotary.cos_sin(positions.block_positions(opening, 0, 0, lengths).to(key.device))
     turned = [apply_rotary(key[:, :opening], text), apply_rotary(key[:, opening:], video)]
     position = positions.text_position(opening, lengths)
-    return KvCache(torch.cat(turned, 1), value, room=ROOM, position=position)
+    return KvCache(torch.cat(turned, 1), value, spare=SPARE_TOKENS, position=position)

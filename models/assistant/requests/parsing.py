@@ -116,16 +116,16 @@ class StopRequest:
 
 def parse_request(text: str) -> Request | UnsupportedRequest | StopRequest | None:
     """Return the standing request that `text` makes or ends; None for an ordinary question."""
-    said = normalized(text)
-    if any(pattern.match(said) for pattern in STOPS):
-        asked = parse_query(" ".join(re.split(r"\b(?:for|when|about|if)\b", said, maxsplit=1)[1:]))
+    words = normalized(text)
+    if any(pattern.match(words) for pattern in STOPS):
+        asked = parse_query(" ".join(re.split(r"\b(?:for|when|about|if)\b", words, maxsplit=1)[1:]))
         return StopRequest(asked.name_ids, asked.persons)
-    order = ORDERS[0].match(said)
+    order = ORDERS[0].match(words)
     if order and _is_question(order):
         return None
-    order = order or ORDERS[1].match(said)
+    order = order or ORDERS[1].match(words)
     if order is None:
-        watch = WATCH.match(said)
+        watch = WATCH.match(words)
         return None if watch is None else _request(_as_clause(watch["clause"]))
     clause, when, word = order["clause"], order["when"], order["word"] or ""
     repeat = re.fullmatch(EACH, when) is not None
@@ -148,15 +148,17 @@ def _as_clause(clause: str) -> str:
 
 def normalized(text: str) -> str:
     """Return `text` in lower case, without punctuation and contractions."""
-    said = text.lower().replace("\u2019", "'")
-    said = re.sub(r"[^a-z0-9', -]", " ", re.sub(r"(?<!\w)'|'(?![\w-])", " ", said))
-    said = " ".join(SHORT.get(word.strip(","), word) for word in said.split())
-    said = re.sub(
-        r"\b(there|someone|somebody|who|he|she|it|nobody|no one|everyone)'s\b", r"\1 is", said
+    words = text.lower().replace("\u2019", "'")
+    words = re.sub(r"[^a-z0-9', -]", " ", re.sub(r"(?<!\w)'|'(?![\w-])", " ", words))
+    words = " ".join(SHORT.get(word.strip(","), word) for word in words.split())
+    words = re.sub(
+        r"\b(there|someone|somebody|who|he|she|it|nobody|no one|everyone)'s\b", r"\1 is", words
     )
-    said = re.sub(r"'s (?=(?:gone|here|back|coming|leaving|away|missing|in|at|on)\b)", " is ", said)
-    said = re.sub(r"'re\b", " are", re.sub(r"\bi'm\b", "i am", said))
-    return re.sub(r"(?:,? (?:please|thanks|thank you|ok|okay))+$", "", said).strip(" ,")
+    words = re.sub(
+        r"'s (?=(?:gone|here|back|coming|leaving|away|missing|in|at|on)\b)", " is ", words
+    )
+    words = re.sub(r"'re\b", " are", re.sub(r"\bi'm\b", "i am", words))
+    return re.sub(r"(?:,? (?:please|thanks|thank you|ok|okay))+$", "", words).strip(" ,")
 
 
 def _request(clause: str, *, repeat: bool = False, word: str = "") -> Request | UnsupportedRequest:

@@ -106,7 +106,7 @@ def _parse_one(phrase: str) -> Target:
     if " of " in rest:  # `field of flowers` is one name, `cup of coffee` is not
         head = _head_noun(words, holding="of") or head
     if head is None:
-        raise TargetError(f"I have not learnt to recognise {ARTICLE.sub('', rest)}. {KNOWN}.")
+        raise TargetError(f"I have not learned to recognize {ARTICLE.sub('', rest)}. {KNOWN}.")
     before, noun = head
     if _names_another(rest, noun):
         raise TargetError(ONE_AT_A_TIME)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from models.errors import WeightsError
 from models.huggingface_files import fill, read_config, read_tensors
 from models.language.decoder import Decoder, DecoderConfig
-from models.language.huggingface import decoder_state, sizes
+from models.language.huggingface import decoder_state, read_decoder_config
 from models.language.tokenizer import ChatTokenizer, load_tokenizer
 from models.vision.preprocessing import Normalization, preprocess, read_normalization
 from models.vision.video_llm.siglip import SiglipConfig, SiglipTower, siglip_config, siglip_weights
@@ -144,4 +144,4 @@ def _sizes(folder: Path, config: dict[str, Any]) -> tuple[SiglipConfig, DecoderC
         vision = siglip_config(config["vision_config"], depth=depth)
     except KeyError as error:
         raise WeightsError(f"{folder}: config.json has no {error}") from error
-    return vision, sizes(folder, text)
+    return vision, read_decoder_config(folder, text)

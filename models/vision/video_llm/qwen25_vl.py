@@ -15,7 +15,7 @@ from torch import Tensor
 from models.errors import WeightsError
 from models.huggingface_files import fill, read_config, read_tensors
 from models.language.decoder import Decoder
-from models.language.huggingface import decoder_state, sizes
+from models.language.huggingface import decoder_state, read_decoder_config
 from models.language.tokenizer import ChatTokenizer, load_tokenizer
 from models.memory.positions import GridPositions
 from models.vision.preprocessing import Normalization, preprocess, read_normalization
@@ -105,7 +105,7 @@ def read_qwen25_vl(
         vision = qwen_tower_config(config["vision_config"])
     except KeyError as error:
         raise WeightsError(f"{folder}: config.json has no {error}") from error
-    shape = sizes(folder, text)
+    shape = read_decoder_config(folder, text)
     tokenizer = load_tokenizer(folder / "tokenizer.json", device=device)
     tensors = read_tensors(folder, device=device, dtype=dtype)
     with torch.device("meta"):

@@ -9,9 +9,9 @@ def numbered(low: int, high: int) -> torch.Tensor:
     return torch.arange(low, high, dtype=torch.float32)[None, :, None].repeat(2, 1, 3)
 
 
-@given(lengths=st.lists(st.integers(0, 9), max_size=8), room=st.integers(0, 12))
-def test_a_cache_holds_what_was_added_in_order(lengths: list[int], room: int) -> None:
-    cache = KvCache(numbered(0, 2), -numbered(0, 2), room=room, position=2)
+@given(lengths=st.lists(st.integers(0, 9), max_size=8), spare=st.integers(0, 12))
+def test_a_cache_holds_what_was_added_in_order(lengths: list[int], spare: int) -> None:
+    cache = KvCache(numbered(0, 2), -numbered(0, 2), spare=spare, position=2)
     end = 2
     for length in lengths:
         keys, values = cache.append(numbered(end, end + length), -numbered(end, end + length))

@@ -17,7 +17,7 @@ def vad(silero: Path) -> SileroVad:
     return SileroVad(silero)
 
 
-def test_speech_is_told_from_silence_and_from_a_tone(vad: SileroVad, jfk: Clip) -> None:
+def test_speech_is_distinguished_from_silence_and_a_tone(vad: SileroVad, jfk: Clip) -> None:
     speech = list(run(vad, [jfk.samples]))
     assert len(speech) == len(jfk.samples) // FRAME
     assert np.median(speech) > 0.9

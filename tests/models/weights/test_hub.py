@@ -212,7 +212,7 @@ def test_a_hub_that_cannot_go_on_sends_the_file_again(small: SmallHub, tmp_path:
     assert (tmp_path / NAME / "model.safetensors").read_bytes() == WEIGHTS
 
 
-def test_a_hub_that_sends_nothing_more_is_given_up_on_and_told(
+def test_a_hub_that_sends_nothing_more_is_given_up_on_and_reported(
     small: SmallHub, tmp_path: Path
 ) -> None:
     small.cuts = [1000] + [0] * ATTEMPTS
@@ -236,7 +236,7 @@ def test_bytes_with_another_hash_are_refused_and_not_kept(
     assert verify_model(NAME, tmp_path) == ()
 
 
-def test_a_file_longer_than_told_is_refused(small: SmallHub, tmp_path: Path) -> None:
+def test_a_file_longer_than_listed_is_refused(small: SmallHub, tmp_path: Path) -> None:
     small.swapped["model.safetensors"] = WEIGHTS + b"more"
     with pytest.raises(WeightsError, match="longer than the 102400 bytes"):
         pulled(small, tmp_path)
@@ -302,7 +302,7 @@ def test_a_revision_of_the_catalog_is_a_commit_or_not_known_yet(model: HubModel)
     assert model.revision == "main" or COMMIT.fullmatch(model.revision)
 
 
-def test_an_unknown_revision_and_a_private_model_are_told(small: SmallHub) -> None:
+def test_an_unknown_revision_and_a_private_model_are_refused(small: SmallHub) -> None:
     with pytest.raises(WeightsError, match=r"at 'v9': the hub does not have it .*--revision"):
         find_release(MODEL, small.hub, revision="v9")
     small.repositories.clear()
@@ -334,7 +334,7 @@ def test_a_repository_without_what_we_read_is_refused_before_any_download(
         find_release(MODEL, small.hub)
 
 
-def test_a_lost_shard_is_told_by_name(small: SmallHub) -> None:
+def test_a_lost_shard_is_named(small: SmallHub) -> None:
     files = small.repositories[MODEL.repository]
     files["model.safetensors.index.json"] = b"{}"
     files["model-00002-of-00003.safetensors"] = b"2"
@@ -355,7 +355,7 @@ def test_an_index_that_names_a_file_that_the_hub_has_not_is_refused(
         model_folder(NAME, tmp_path)
 
 
-def test_what_is_no_hub_is_told(small: SmallHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_hub_is_refused(small: SmallHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         SmallHub, "listing", lambda *_: {"siblings": [{"rfilename": "config.json"}]}
     )
@@ -366,7 +366,7 @@ def test_what_is_no_hub_is_told(small: SmallHub, monkeypatch: pytest.MonkeyPatch
         find_release(MODEL, small.hub)
 
 
-def test_a_disk_without_room_is_told_before_the_download(
+def test_a_disk_without_room_is_reported_before_the_download(
     small: SmallHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = find_release(MODEL, small.hub)
@@ -377,7 +377,7 @@ def test_a_disk_without_room_is_told_before_the_download(
     assert small.received == []
 
 
-def test_a_disk_that_fills_up_on_the_way_is_told(small: SmallHub, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_on_the_way_is_refused(small: SmallHub, tmp_path: Path) -> None:
     release = find_release(MODEL, small.hub)
     (weights,) = (file for file in release.files if file.name == "model.safetensors")
     part = tmp_path / NAME / SCRATCH / f"{weights.digest}-{weights.name}.part"

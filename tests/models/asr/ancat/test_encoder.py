@@ -82,7 +82,7 @@ def test_a_model_of_whole_clips_is_not_streamed() -> None:
         AncatEncoder(tiny_ancat("full"))
 
 
-def test_a_stream_longer_than_the_positions_is_told() -> None:
+def test_a_stream_longer_than_the_positions_is_refused() -> None:
     encoder = AncatEncoder(tiny_ancat())
     with pytest.raises(ValueError, match="begin a new state"):
         encoder.step(encoder.init_state(), drawn_mel(110)[0])

@@ -30,7 +30,7 @@ def saved(folder: Path) -> tuple[Path, torch.Tensor]:
     return file, model.eval().encode(drawn_mel(24).float()).hidden
 
 
-def test_a_saved_model_hears_the_same_over_the_same_whisper(tmp_path: Path) -> None:
+def test_a_saved_model_computes_the_same_over_the_same_whisper(tmp_path: Path) -> None:
     file, hidden = saved(tmp_path)
     config, tensors, about = read_ancat(file)
     assert config == CONFIG
@@ -54,7 +54,7 @@ def test_an_int8_matrix_is_half_a_step_of_its_row_away_at_most(tmp_path: Path) -
         assert ((tensors[name].float() - tensor.float()).abs() <= 0.501 * step).all()
 
 
-def test_weights_of_another_shape_are_told(tmp_path: Path) -> None:
+def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     file, _ = saved(tmp_path)
     config, tensors, _ = read_ancat(file)
     tensors["pool.weight"] = tensors["pool.weight"][:3]
@@ -65,7 +65,7 @@ def test_weights_of_another_shape_are_told(tmp_path: Path) -> None:
         build_ancat(config, tensors, tiny_whisper(), file)
 
 
-def test_another_file_is_told(tmp_path: Path) -> None:
+def test_another_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "other.safetensors"
     safetensors.torch.save_file({"x": torch.zeros(2)}, str(file))
     with pytest.raises(WeightsError, match="not an ANCAT"):

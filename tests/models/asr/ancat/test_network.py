@@ -206,13 +206,13 @@ def test_looking_at_all_it_begins_as_whisper_does_with_pairs_of_frames_made_one(
     torch.testing.assert_close(model.encode(mel).hidden, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_unknown_modes_and_looks_of_nothing_are_told() -> None:
+def test_unknown_modes_and_looks_of_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match="known are causal"):
         AncatConfig(mode="clairvoyant")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least 1 frame"):
         AncatConfig(mode="fixed", ahead=0)
 
 
-def test_clips_longer_than_the_positions_are_told() -> None:
+def test_clips_longer_than_the_positions_are_refused() -> None:
     with pytest.raises(ValueError, match="at most 50"):
         tiny_ancat().encode(drawn_mel(104))

@@ -115,7 +115,7 @@ def test_greedy_never_changes_what_it_wrote() -> None:
         assert long[: len(short)] == short
 
 
-def test_drafts_do_not_disagree_about_what_is_old() -> None:
+def test_hypotheses_share_their_old_letters() -> None:
     model, frames = tiny_transducer(), drawn_frames(40)
     state = read(TransducerSearch(model, beam=6, prune_after=4), frames)
     best = state.best
@@ -136,13 +136,13 @@ def test_committed_units_can_be_left_out_and_the_rest_is_written_the_same() -> N
     assert half.best.frames == whole.best.frames[count:]
 
 
-def test_drafts_agree_until_the_first_unit_where_they_differ() -> None:
+def test_the_common_prefix_ends_at_the_first_unit_that_differs() -> None:
     state = TransducerSearch(tiny_transducer()).init_state()
     hypotheses = [replace(state.best, units=units) for units in ((1, 2, 3), (1, 2), (1, 2, 1))]
     assert TransducerSearchState(tuple(hypotheses)).common_prefix == 2
 
 
-def test_no_draft_or_no_letter_is_told() -> None:
+def test_a_beam_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1 hypothesis"):
         TransducerSearch(tiny_transducer(), beam=0)
 
@@ -152,7 +152,7 @@ def text_of_ones() -> LetterModel:
     return LetterModel(count_runs(np.tile([1, 2], 40), 3, (1, 1, 1)), units=3)
 
 
-def test_spelling_adds_to_each_text_what_its_letters_are_worth() -> None:
+def test_shallow_fusion_adds_the_letter_scores_of_each_text() -> None:
     model, frames = tiny_transducer(units=3), drawn_frames(3)
     fusion = ShallowFusion(letter_model=text_of_ones(), weight=0.7, bonus=0.3)
     plain = read(TransducerSearch(model, beam=1000, max_letters=2), frames).hypotheses
@@ -170,7 +170,7 @@ def test_spelling_adds_to_each_text_what_its_letters_are_worth() -> None:
         assert fused[hypothesis.units] == pytest.approx(hypothesis.score + worth)
 
 
-def test_of_drafts_that_sound_alike_the_one_that_is_spelt_like_text_wins() -> None:
+def test_shallow_fusion_prefers_texts_like_those_that_were_counted() -> None:
     model, frames = tiny_transducer(units=3, seed=2), drawn_frames(30, 2)
     alternations = []
     for weight in (0.0, 3.0):
@@ -183,7 +183,7 @@ def test_of_drafts_that_sound_alike_the_one_that_is_spelt_like_text_wins() -> No
     assert alternations[1] > alternations[0] + 0.1
 
 
-def test_what_was_cut_off_still_says_how_letters_go_on() -> None:
+def test_committed_letters_are_still_context_of_the_letter_model() -> None:
     model, frames = tiny_transducer(units=3), drawn_frames(40)
     fusion = ShallowFusion(letter_model=text_of_ones(), weight=1.0, bonus=1.0)
     search = TransducerSearch(model, beam=3, prune_after=4, fusion=fusion)
@@ -197,6 +197,6 @@ def test_what_was_cut_off_still_says_how_letters_go_on() -> None:
     assert half.best.score == pytest.approx(whole.best.score)
 
 
-def test_a_single_draft_cannot_be_spelt() -> None:
+def test_shallow_fusion_needs_a_beam() -> None:
     with pytest.raises(ValueError, match="a beam of 2"):
         TransducerSearch(tiny_transducer(), fusion=ShallowFusion(letter_model=text_of_ones()))

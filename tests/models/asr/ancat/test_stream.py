@@ -107,7 +107,7 @@ def test_words_are_in_order_and_nothing_committed_is_said_again() -> None:
             assert one.committed[-1].end <= one.tentative[0].start
 
 
-def test_a_word_is_told_when_it_is_over() -> None:
+def test_a_word_is_reported_when_it_is_complete() -> None:
     """What one draft says of ended words stands at once; of several, they may still choose."""
     greedy = streamed(AncatStream(babbling(), CONFIG), [sound(4.0)])
     assert sum(len(one.committed) for one in greedy) > 5
@@ -149,7 +149,7 @@ def test_a_long_stream_keeps_no_more_than_a_window_and_the_words_under_way() -> 
     assert state.search.frames * FRAME > 5 * RATE
 
 
-def test_with_hurry_the_same_words_are_committed_in_one_piece() -> None:
+def test_skipping_interim_updates_commits_the_same_words_at_once() -> None:
     model = AncatStream(babbling(), CONFIG)
     samples = sound(2.0)
     state, quick = model.step(model.init_state(), samples, skip_interim=True)
@@ -176,7 +176,7 @@ def test_a_stream_without_sound_says_nothing() -> None:
     assert model.flush(model.init_state()) == [TranscriptUpdate((), (), 0)]
 
 
-def test_a_window_longer_than_the_models_is_told() -> None:
+def test_a_window_longer_than_the_models_is_refused() -> None:
     with pytest.raises(ValueError, match=r"at most 1\.0 s"):
         AncatStream(babbling(), AncatStreamConfig(window=15.0))
     with pytest.raises(ValueError, match="at least 1 frame"):

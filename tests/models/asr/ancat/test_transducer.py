@@ -105,7 +105,7 @@ def test_what_lies_beyond_a_rows_own_length_changes_nothing() -> None:
         ([[1, BLANK]], [4], [2], "blank"),
     ],
 )
-def test_wrong_shapes_lengths_and_labels_are_told(
+def test_wrong_shapes_lengths_and_labels_are_refused(
     labels: list[list[int]], frames: list[int], counts: list[int], message: str
 ) -> None:
     scores, _ = drawn(0, 1, 4, 2, 5)

@@ -23,7 +23,7 @@ def mean(hypothesis: CausalHypothesis) -> float:
 
 
 @torch.inference_mode()
-def test_a_draft_that_goes_on_is_the_one_written_in_one_look(
+def test_a_resumed_hypothesis_is_the_one_decoded_at_once(
     random_recognizer: WhisperModel,
 ) -> None:
     """Unless a look takes something back: here no token is unstable."""
@@ -38,7 +38,7 @@ def test_a_draft_that_goes_on_is_the_one_written_in_one_look(
 
 
 @torch.inference_mode()
-def test_only_unstable_tokens_may_be_taken_back(random_recognizer: WhisperModel) -> None:
+def test_only_unstable_tokens_may_change(random_recognizer: WhisperModel) -> None:
     decoder = CausalDecoder(random_recognizer, unstable=2, end_bias=-6.0)
     hypothesis = decoder.update(
         opened(random_recognizer), audio_cache(random_recognizer, 40), max_tokens=8
@@ -52,7 +52,7 @@ def test_only_unstable_tokens_may_be_taken_back(random_recognizer: WhisperModel)
 
 
 @torch.inference_mode()
-def test_a_wider_beam_finds_drafts_that_are_likelier(random_recognizer: WhisperModel) -> None:
+def test_a_wider_beam_finds_likelier_hypotheses(random_recognizer: WhisperModel) -> None:
     greedy = CausalDecoder(random_recognizer, unstable=2, end_bias=-6.0)
     beam = CausalDecoder(random_recognizer, unstable=2, end_bias=-6.0, beam=4)
     gained = 0.0
@@ -69,7 +69,7 @@ def test_a_wider_beam_finds_drafts_that_are_likelier(random_recognizer: WhisperM
 
 
 @torch.inference_mode()
-def test_a_beam_wide_enough_finds_what_trying_every_draft_finds(
+def test_a_wide_beam_finds_the_best_of_all_hypotheses(
     random_recognizer: WhisperModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside a plain search: every draft of three words, each read from its beginning."""

@@ -33,7 +33,7 @@ def parts_of(model: CausalStream, sound: Samples, cuts: list[int]) -> list[Trans
 
 @ROOMY
 @given(cuts=st.lists(st.integers(0, len(SOUND)), max_size=10).map(sorted))
-def test_any_chunking_hears_the_same(model: CausalStream, cuts: list[int]) -> None:
+def test_any_chunking_gives_the_same_updates(model: CausalStream, cuts: list[int]) -> None:
     whole = parts_of(model, SOUND, [])
     parts = parts_of(model, SOUND, cuts)
     assert [(h.position, h.committed, h.tentative) for h in rounded(parts)] == [
@@ -77,7 +77,7 @@ def test_a_copied_state_resumes_the_same(model: CausalStream) -> None:
     assert first
 
 
-def test_a_block_is_heard_as_soon_as_it_is_full(model: CausalStream) -> None:
+def test_a_block_is_decoded_as_soon_as_it_is_full(model: CausalStream) -> None:
     state, updates = model.step(model.init_state(), SOUND[: 30 * FRAME + 199])
     assert updates == []
     state, updates = model.step(state, SOUND[30 * FRAME + 199 : 30 * FRAME + 200])
@@ -107,7 +107,7 @@ def test_flush_commits_everything_once(model: CausalStream) -> None:
     assert len(text) > len(join_words([word for h in updates for word in h.committed]))
 
 
-def test_in_a_hurry_one_look_covers_all_blocks(model: CausalStream) -> None:
+def test_skipping_interim_updates_decodes_all_blocks_at_once(model: CausalStream) -> None:
     _, updates = model.step(model.init_state(), SOUND, skip_interim=True)
     (update,) = updates
     assert update.position == (len(SOUND) // FRAME) // 15 * 15 * FRAME
@@ -126,7 +126,7 @@ def test_a_stream_longer_than_the_window_goes_on_and_does_not_grow(model: Causal
     assert count > 0
 
 
-def test_the_next_window_is_told_what_was_said(random_recognizer: WhisperModel) -> None:
+def test_the_next_window_gets_the_last_tokens_as_prompt(random_recognizer: WhisperModel) -> None:
     model = CausalStream(random_recognizer, CausalStreamConfig(prompt=6))
     state, updates = model.init_state(), list[TranscriptUpdate]()
     while state.start == 0:

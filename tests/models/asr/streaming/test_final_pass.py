@@ -13,7 +13,7 @@ def final(tiny_en: WhisperModel) -> WhisperFinalPass:
     return WhisperFinalPass(tiny_en)
 
 
-def test_a_turn_is_heard_and_its_words_are_in_their_places(
+def test_a_turn_is_transcribed_with_words_in_their_places(
     final: WhisperFinalPass, concord: Clip
 ) -> None:
     words = final.transcribe(concord.samples)

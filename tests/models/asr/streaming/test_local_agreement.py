@@ -77,7 +77,9 @@ def test_the_sound_that_is_kept_stays_bounded(
         assert len(state.context) <= 448
 
 
-def test_in_a_hurry_only_the_newest_place_is_listened_to(quick: LocalAgreement) -> None:
+def test_skipping_interim_updates_transcribes_once(
+    quick: LocalAgreement,
+) -> None:
     state, updates = quick.step(quick.init_state(), SOUND[:30_000], skip_interim=True)
     assert [update.position for update in updates] == [24_000]
     state, updates = quick.step(state, SOUND[30_000:31_000], skip_interim=True)

@@ -1,4 +1,4 @@
-"""The drawing half of the protocol: what steers it in, how it goes and pictures out."""
+"""Video generation in the protocol: controls in, status and pictures out."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ from tests.web.protocol.test_protocol import Talk
 from web.protocol.session_config import Capabilities, GenerationCapabilities
 
 SAMPLERS = {"motion-stream": 2, "rolling-forcing": 5}
-DRAWS = GenerationCapabilities(
+GENERATION = GenerationCapabilities(
     description="video is drawn by a small model",
     stand_in=False,
     size=(64, 64),
@@ -32,11 +32,11 @@ DRAWS = GenerationCapabilities(
     max_prompt_length=200,
     max_track_points=50,
 )
-LOCAL = Capabilities(model="eyeline", recognizers=("tiny.en",), generation=DRAWS)
-NOTHING = Capabilities(
+LOCAL = Capabilities(model="eyeline", recognizers=("tiny.en",), generation=GENERATION)
+NO_GENERATION = Capabilities(
     model="m", recognizers=("r",), generation_unavailable="no drawing.safetensors"
 )
-REPORT = GenerationStatus(
+STATUS = GenerationStatus(
     state="drawing",
     sampler="motion-stream",
     steps=1,
@@ -54,35 +54,35 @@ def talk(**options: Any) -> Talk:
     return Talk(**{"local": LOCAL, "eyeline_events": True, **options})
 
 
-def steering(talk: Talk) -> list[object]:
+def controls(talk: Talk) -> list[object]:
     kinds = PromptChange | TrackPoints | ClearTrack | GenerationConfig
     return [item for item in talk.inputs if isinstance(item, kinds)]
 
 
-def test_a_session_says_what_draws_and_what_it_knows() -> None:
-    told = talk().events[0]["session"]["eyeline"]
-    assert told["generation"]["samplers"] == SAMPLERS
-    assert told["generation"]["size"] == [64, 64]
-    assert told["generation"]["things"] == ["duck"]
-    assert talk(local=NOTHING).events[0]["session"]["eyeline"]["generation"] is None
+def test_the_session_object_describes_the_generation_model() -> None:
+    message = talk().events[0]["session"]["eyeline"]
+    assert message["generation"]["samplers"] == SAMPLERS
+    assert message["generation"]["size"] == [64, 64]
+    assert message["generation"]["things"] == ["duck"]
+    assert talk(local=NO_GENERATION).events[0]["session"]["eyeline"]["generation"] is None
 
 
-def test_a_prompt_goes_to_the_session_and_is_shown_in_effect() -> None:
+def test_a_prompt_goes_to_the_session_and_into_the_updated_event() -> None:
     client = talk()
     assert client.send("eyeline.prompt.set", text=" a duck on grass ") == [
         "eyeline.generation.updated"
     ]
-    assert steering(client) == [PromptChange((("a duck on grass", 1.0),), 0.0)]
+    assert controls(client) == [PromptChange((("a duck on grass", 1.0),), 0.0)]
     shown = client.last("eyeline.generation.updated")["generation"]
     assert shown["prompt"] == [{"text": "a duck on grass", "weight": 1.0}]
     assert shown["enabled"] is False
     blend = [{"text": "a duck", "weight": 3}, {"text": "a car"}]
     client.send("eyeline.prompt.set", blend=blend)
-    assert steering(client)[-1] == PromptChange((("a duck", 3.0), ("a car", 1.0)), 0.0)
+    assert controls(client)[-1] == PromptChange((("a duck", 3.0), ("a car", 1.0)), 0.0)
 
 
 @pytest.mark.parametrize(
-    ("fields", "param", "told"),
+    ("fields", "param", "message"),
     [
         ({}, None, "either `text` or `blend`"),
         ({"text": "a", "blend": [{"text": "b"}]}, None, "either `text` or `blend`"),
@@ -102,15 +102,15 @@ def test_a_prompt_goes_to_the_session_and_is_shown_in_effect() -> None:
         ({"text": "a", "speed": 3}, "speed", "not permitted"),
     ],
 )
-def test_a_prompt_that_cannot_be_drawn_is_refused_by_name(
-    fields: dict[str, Any], param: str | None, told: str
+def test_an_invalid_prompt_is_refused_with_its_field(
+    fields: dict[str, Any], param: str | None, message: str
 ) -> None:
     client = talk()
     assert client.send("eyeline.prompt.set", event_id="mine", **fields) == ["error"]
     assert (client.error["param"], client.error["event_id"]) == (param, "mine")
-    assert told in client.error["message"]
+    assert message in client.error["message"]
     assert len(client.error["message"]) < 200
-    assert not steering(client)
+    assert not controls(client)
     assert client.send("eyeline.prompt.set", text="a duck") == ["eyeline.generation.updated"]
 
 
@@ -119,7 +119,7 @@ def point(x: object = 0.5, y: object = 0.5, **more: object) -> dict[str, object]
 
 
 @pytest.mark.parametrize(
-    ("fields", "param", "told"),
+    ("fields", "param", "message"),
     [
         ({}, "points", "required"),
         ({"points": []}, "points", "at least 1"),
@@ -139,26 +139,26 @@ def point(x: object = 0.5, y: object = 0.5, **more: object) -> dict[str, object]
         ({"points": [point()], "thing": -1}, "thing", "greater than"),
     ],
 )
-def test_a_track_that_cannot_be_followed_is_refused_by_name(
-    fields: dict[str, Any], param: str, told: str
+def test_an_invalid_track_is_refused_with_its_field(
+    fields: dict[str, Any], param: str, message: str
 ) -> None:
     client = talk()
     assert client.send("eyeline.track.append", **fields) == ["error"]
     assert client.error["param"] == param
-    assert told in client.error["message"]
-    assert not steering(client)
+    assert message in client.error["message"]
+    assert not controls(client)
     assert client.send("eyeline.track.append", points=[point()]) == []
 
 
-def test_a_track_comes_by_hand_or_with_times_that_grow_from_message_to_message() -> None:
+def test_a_track_has_no_times_or_times_that_grow_from_message_to_message() -> None:
     client = talk()
     client.send("eyeline.track.append", points=[point(0.1, 0.2), point(0.3, 0.4)], thing=1)
-    assert steering(client)[-1] == TrackPoints(1, ((0.1, 0.2), (0.3, 0.4)), None, 0.0)
+    assert controls(client)[-1] == TrackPoints(1, ((0.1, 0.2), (0.3, 0.4)), None, 0.0)
     client.send("eyeline.track.append", points=[point(t=0), point(t=1.5)])
     assert client.send("eyeline.track.append", points=[point(t=1.5)]) == ["error"]
     assert client.error["param"] == "points[0].t"
     client.send("eyeline.track.append", points=[point(t=2)])
-    assert steering(client)[-1] == TrackPoints(0, ((0.5, 0.5),), (2.0,), 0.0)
+    assert controls(client)[-1] == TrackPoints(0, ((0.5, 0.5),), (2.0,), 0.0)
     for fresh in ("eyeline.track.clear", "eyeline.generation.update"):
         client.send(fresh, **({"reset": True} if "update" in fresh else {"thing": 0}))
         assert client.send("eyeline.track.append", points=[point(t=0)]) == []
@@ -166,19 +166,19 @@ def test_a_track_comes_by_hand_or_with_times_that_grow_from_message_to_message()
     assert client.send("eyeline.track.append", points=[point(t=0)]) == []
 
 
-def test_where_no_model_follows_tracks_they_are_refused() -> None:
-    client = talk(local=replace(LOCAL, generation=replace(DRAWS, tracks=False)))
+def test_tracks_are_refused_if_the_model_does_not_support_them() -> None:
+    client = talk(local=replace(LOCAL, generation=replace(GENERATION, tracks=False)))
     assert client.events[0]["session"]["eyeline"]["generation"]["tracks"] is False
     assert client.send("eyeline.track.append", points=[point()]) == ["error"]
     assert "not tracks" in client.error["message"]
 
 
-def test_an_update_changes_what_it_names_and_shows_all_that_is_in_effect() -> None:
+def test_an_update_changes_what_it_names_and_the_updated_event_shows_everything() -> None:
     client = talk()
     client.send("eyeline.generation.update", enabled=True, seed=7, source="camera", strength=0.4)
     client.send("eyeline.generation.update", steps=3, sampler="rolling-forcing", paused=True)
     client.send("eyeline.generation.update", step=True)
-    assert steering(client)[-1] == GenerationConfig(
+    assert controls(client)[-1] == GenerationConfig(
         time=0.0,
         enabled=True,
         sampler="rolling-forcing",
@@ -190,7 +190,7 @@ def test_an_update_changes_what_it_names_and_shows_all_that_is_in_effect() -> No
         once=True,
     )
     client.send("eyeline.generation.update", steps=None, source="none", reset=True)
-    last = steering(client)[-1]
+    last = controls(client)[-1]
     assert isinstance(last, GenerationConfig)
     assert (last.steps, last.camera, last.again, last.once) == (None, False, True, False)
     assert client.last("eyeline.generation.updated")["generation"] == {
@@ -207,7 +207,7 @@ def test_an_update_changes_what_it_names_and_shows_all_that_is_in_effect() -> No
 
 
 @pytest.mark.parametrize(
-    ("fields", "param", "told"),
+    ("fields", "param", "message"),
     [
         ({"sampler": "dream"}, "sampler", "motion-stream, rolling-forcing, got 'dream'"),
         ({"sampler": "stream-dit"}, "sampler", "expected one of"),  # not of this model
@@ -223,14 +223,14 @@ def test_an_update_changes_what_it_names_and_shows_all_that_is_in_effect() -> No
         ({"enable": True}, "enable", "not permitted"),
     ],
 )
-def test_an_update_that_cannot_be_made_is_refused_by_name_and_changes_nothing(
-    fields: dict[str, Any], param: str, told: str
+def test_an_invalid_update_is_refused_with_its_field_and_changes_nothing(
+    fields: dict[str, Any], param: str, message: str
 ) -> None:
     client = talk()
     assert client.send("eyeline.generation.update", **fields) == ["error"]
     assert client.error["param"] == param
-    assert told in client.error["message"]
-    assert not steering(client)
+    assert message in client.error["message"]
+    assert not controls(client)
 
 
 def test_pictures_as_events_are_for_clients_without_a_track() -> None:
@@ -240,15 +240,15 @@ def test_pictures_as_events_are_for_clients_without_a_track() -> None:
     assert call.send("eyeline.generation.update", pictures=False) == ["eyeline.generation.updated"]
     client = Talk(local=LOCAL)  # wants no own events, but asks for these
     assert client.send("eyeline.generation.update", pictures=True) == []
-    assert client.emit(GeneratedImage(3, 1.25, b"jpeg"), REPORT) == ["eyeline.video.delta"]
+    assert client.emit(GeneratedImage(3, 1.25, b"jpeg"), STATUS) == ["eyeline.video.delta"]
     event = client.last("eyeline.video.delta")
     assert (event["number"], event["time"]) == (3, 1.25)
     assert base64.b64decode(event["image"].removeprefix("data:image/jpeg;base64,")) == b"jpeg"
 
 
-def test_how_it_goes_is_told_to_those_who_want_it() -> None:
+def test_the_status_goes_to_clients_that_ask_for_eyeline_events() -> None:
     client = talk()
-    client.emit(REPORT)
+    client.emit(STATUS)
     event = client.last("eyeline.generation.status")
     del event["event_id"]
     assert event == {
@@ -264,7 +264,7 @@ def test_how_it_goes_is_told_to_those_who_want_it() -> None:
         "pictures": 812,
         "notices": ["the motion was read from the words: left"],
     }
-    assert Talk(local=LOCAL).emit(REPORT) == []
+    assert Talk(local=LOCAL).emit(STATUS) == []
 
 
 @pytest.mark.parametrize(
@@ -276,14 +276,14 @@ def test_how_it_goes_is_told_to_those_who_want_it() -> None:
         ("eyeline.generation.update", {"enabled": True}),
     ],
 )
-def test_where_nothing_draws_the_error_says_what_is_missing(
+def test_without_a_generation_model_the_error_says_what_is_missing(
     type: str, fields: dict[str, Any]
 ) -> None:
-    client = talk(local=NOTHING)
+    client = talk(local=NO_GENERATION)
     assert client.send(type, **fields) == ["error"]
     assert client.error["code"] == "generation_unavailable"
     assert "no drawing.safetensors" in client.error["message"]
-    assert not steering(client)
+    assert not controls(client)
 
 
 JSON = st.recursive(
@@ -300,7 +300,7 @@ TYPES = ["eyeline.prompt.set", "eyeline.track.append", "eyeline.track.clear"]
 
 @given(type=st.sampled_from([*TYPES, "eyeline.generation.update"]), fields=FIELDS)
 @settings(max_examples=50)
-def test_whatever_comes_the_session_lives_on(type: str, fields: dict[str, Any]) -> None:
+def test_any_input_leaves_the_session_usable(type: str, fields: dict[str, Any]) -> None:
     client = talk()
     client.send_text(json.dumps({**fields, "type": type}))
     assert client.new in ([], ["error"], ["eyeline.generation.updated"])

@@ -1,4 +1,4 @@
-"""Scripted conversations: what the client hears, in order, in shapes that the SDK takes."""
+"""Scripted conversations: the events for the client, in order and valid for the SDK."""
 
 import base64
 import json
@@ -38,11 +38,11 @@ PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGM4AQAAygDJmcpdfgAAAABJRU5ErkJggg=="
 )
 MANUAL = {"audio": {"input": {"turn_detection": None, "transcription": {"model": "tiny.en"}}}}
-HEARD = {"audio": {"input": {"transcription": {"model": "tiny.en"}}}}
+TRANSCRIBED = {"audio": {"input": {"transcription": {"model": "tiny.en"}}}}
 
 
 class Talk:
-    """A conversation under test: keeps all that came out of it, and checks every event."""
+    """A conversation under test; keeps its inputs and events, and checks every event."""
 
     def __init__(self, **options: Any) -> None:
         self.events: list[Event] = []
@@ -83,8 +83,8 @@ class Talk:
         return self.last("session.updated")["session"]  # type: ignore[no-any-return]  # JSON
 
     def append(self, seconds: float, rate: int = 24_000) -> list[str]:
-        sound = np.zeros(round(seconds * rate), np.float32)
-        audio = base64.b64encode(encode_pcm(sound, "pcm16")).decode()
+        samples = np.zeros(round(seconds * rate), np.float32)
+        audio = base64.b64encode(encode_pcm(samples, "pcm16")).decode()
         return self.send("input_audio_buffer.append", audio=audio)
 
     def ask(self, text: str, **response: Any) -> Question:
@@ -124,7 +124,7 @@ def chunk(samples: int, start: int) -> AudioChunk:
 TURN = (TurnStarted(1, 1.0), TurnEnded(1, 1.0, 3.0, True))
 
 
-def test_a_session_begins_with_its_terms_and_says_what_it_has() -> None:
+def test_a_session_starts_with_its_configuration() -> None:
     talk = Talk(model="gpt-realtime")
     assert talk.new == ["session.created", "conversation.created"]
     session = talk.events[0]["session"]
@@ -147,7 +147,7 @@ def test_a_transcription_session_has_no_conversation_and_gives_no_responses() ->
 
 def test_a_detected_turn_keeps_one_item_id_from_its_start_to_its_transcript() -> None:
     talk = Talk()
-    talk.update(**HEARD)
+    talk.update(**TRANSCRIBED)
     types = talk.emit(
         TURN[0],
         caption(1, "hello", stable=0),
@@ -179,7 +179,7 @@ def test_a_detected_turn_keeps_one_item_id_from_its_start_to_its_transcript() ->
 
 def test_a_final_pass_that_corrects_stable_words_wins_without_a_false_delta() -> None:
     talk = Talk()
-    talk.update(**HEARD)
+    talk.update(**TRANSCRIBED)
     talk.emit(TURN[0], caption(1, "their", stable=1), TURN[1], caption(1, "there", final=True))
     transcription = "conversation.item.input_audio_transcription"
     assert [event["delta"] for event in talk.all(f"{transcription}.delta")] == ["their"]
@@ -192,7 +192,7 @@ def test_the_deltas_of_growing_captions_always_join_to_the_transcript(
 ) -> None:
     words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     talk = Talk()
-    talk.update(**HEARD)
+    talk.update(**TRANSCRIBED)
     talk.emit(TURN[0])
     stable = 0
     for more, tentative in passes:
@@ -203,9 +203,9 @@ def test_the_deltas_of_growing_captions_always_join_to_the_transcript(
     assert "".join(event["delta"] for event in deltas) == " ".join(words)
 
 
-def test_a_detected_turn_without_words_says_so_and_is_answered() -> None:
+def test_a_detected_turn_without_words_has_a_placeholder_and_is_answered() -> None:
     talk = Talk()
-    talk.update(**HEARD)
+    talk.update(**TRANSCRIBED)
     talk.emit(*TURN, caption(1, final=True))
     done = talk.last("conversation.item.input_audio_transcription.completed")
     assert done["transcript"] == "[no speech]"
@@ -214,7 +214,7 @@ def test_a_detected_turn_without_words_says_so_and_is_answered() -> None:
     assert question.text == "[no speech]"
 
 
-def test_without_transcription_words_are_heard_but_not_sent() -> None:
+def test_without_transcription_a_turn_is_answered_but_its_transcript_is_not_sent() -> None:
     talk = Talk()
     types = talk.emit(*TURN, caption(1, "hello", final=True))
     assert not any("transcription" in type for type in types)
@@ -286,7 +286,7 @@ def test_an_empty_buffer_cannot_be_committed() -> None:
     assert not any(isinstance(each, Commit) for each in talk.inputs)
 
 
-def test_cleared_sound_leaves_no_item_whichever_comes_first() -> None:
+def test_cleared_audio_leaves_no_item_whichever_comes_first() -> None:
     talk = Talk()
     talk.update(**MANUAL)
     talk.append(0.5)
@@ -329,7 +329,7 @@ def test_a_text_response_has_its_events_in_order() -> None:
 @pytest.mark.parametrize(
     ("format", "size"), [("audio/pcm", 2 * 24_000), ("audio/pcmu", 8_000), ("audio/pcma", 8_000)]
 )
-def test_a_spoken_response_carries_a_second_of_sound_in_the_wanted_format(
+def test_a_spoken_response_has_a_second_of_audio_in_the_configured_format(
     format: str, size: int
 ) -> None:
     talk = Talk()
@@ -349,8 +349,8 @@ def test_a_spoken_response_carries_a_second_of_sound_in_the_wanted_format(
         "conversation.item.done",
         "response.done",
     ]
-    sound = [base64.b64decode(e["delta"]) for e in talk.all("response.output_audio.delta")]
-    assert len(b"".join(sound)) == size
+    audio = [base64.b64decode(e["delta"]) for e in talk.all("response.output_audio.delta")]
+    assert len(b"".join(audio)) == size
 
 
 def test_on_a_track_speech_is_announced_and_not_sent() -> None:
@@ -364,7 +364,7 @@ def test_on_a_track_speech_is_announced_and_not_sent() -> None:
     assert talk.take() == ["output_audio_buffer.stopped"]
 
 
-def test_speech_over_an_answer_cancels_it_and_hushes_the_track() -> None:
+def test_speech_over_an_answer_cancels_it_and_clears_the_track() -> None:
     talk = Talk(on_track=True)
     question = talk.ask("Say hello!")
     talk.emit(Answer(question.id, "Hello", 0), Speech(question.id, chunk(2400, 0)))
@@ -377,7 +377,7 @@ def test_speech_over_an_answer_cancels_it_and_hushes_the_track() -> None:
     assert talk.emit(Answer(question.id, "late", 0), Speech(question.id, None, "cancelled")) == []
 
 
-def test_a_client_may_want_no_interruption() -> None:
+def test_a_client_can_turn_interruption_off() -> None:
     talk = Talk()
     detection = {"type": "server_vad", "interrupt_response": False}
     talk.update(audio={"input": {"turn_detection": detection}})
@@ -405,7 +405,7 @@ def test_one_response_at_a_time_and_cancel_makes_room() -> None:
     assert talk.emit(Answer(first.id, "stale", 0, "cancelled")) == []
 
 
-def test_a_response_to_committed_sound_waits_for_its_words() -> None:
+def test_a_response_to_committed_audio_waits_for_its_transcript() -> None:
     talk = Talk()
     talk.update(**MANUAL)
     talk.append(0.5)
@@ -418,7 +418,7 @@ def test_a_response_to_committed_sound_waits_for_its_words() -> None:
 
 def test_a_response_out_of_band_leaves_no_item() -> None:
     talk = Talk()
-    wish = {
+    response = {
         "conversation": "none",
         "output_modalities": ["text"],
         "metadata": {"purpose": "test"},
@@ -430,7 +430,7 @@ def test_a_response_out_of_band_leaves_no_item() -> None:
             }
         ],
     }
-    talk.send("response.create", response=wish)
+    talk.send("response.create", response=response)
     assert talk.question.text == "aside"
     talk.emit(Answer(talk.question.id, "ok", 0, "completed"))
     assert not talk.all("conversation.item.added")
@@ -462,7 +462,7 @@ def test_an_update_changes_only_what_it_names() -> None:
     }
 
 
-def test_names_that_are_not_here_are_met_by_those_that_are() -> None:
+def test_unknown_names_are_replaced_by_available_ones() -> None:
     talk = Talk(eyeline_events=True)
     session = talk.update(
         model="gpt-realtime-2.1",
@@ -513,7 +513,7 @@ def test_without_a_voice_answers_are_text() -> None:
         ),
     ],
 )
-def test_a_wrong_setting_is_refused_by_name_and_changes_nothing(
+def test_an_invalid_setting_is_refused_with_its_field_and_changes_nothing(
     session: dict[str, Any], param: str
 ) -> None:
     talk = Talk()
@@ -525,7 +525,7 @@ def test_a_wrong_setting_is_refused_by_name_and_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("hello", "JSON object"),
         ("[1]", "an array"),
@@ -539,13 +539,11 @@ def test_a_wrong_setting_is_refused_by_name_and_changes_nothing(
         ('{"type": "output_audio_buffer.clear"}', "WebRTC"),
     ],
 )
-def test_a_message_that_cannot_be_obeyed_gives_an_error_and_nothing_else(
-    text: str, told: str
-) -> None:
+def test_an_invalid_message_gives_an_error_and_nothing_else(text: str, message: str) -> None:
     talk = Talk()
     before = len(talk.inputs)
     assert talk.send_text(text) == ["error"]
-    assert told in talk.error["message"]
+    assert message in talk.error["message"]
     assert len(talk.inputs) == before
     assert talk.append(0.2) == []
 
@@ -584,7 +582,7 @@ def test_a_picture_is_kept_and_the_question_is_about_it() -> None:
     assert "data URL" in talk.error["message"]
 
 
-def test_truncation_forgets_words_that_were_not_heard() -> None:
+def test_truncation_removes_the_transcript() -> None:
     talk = Talk()
     question = talk.ask("Say hello!")
     talk.emit(Answer(question.id, "Hello you", 0), Speech(question.id, chunk(24_000, 0)))
@@ -599,7 +597,7 @@ def test_truncation_forgets_words_that_were_not_heard() -> None:
     assert kept == [{"type": "output_audio", "transcript": None}]
 
 
-def test_own_events_come_only_to_those_who_want_them() -> None:
+def test_eyeline_events_go_only_to_clients_that_ask_for_them() -> None:
     talk = Talk(local=Capabilities(model="m", recognizers=("tiny.en",), notices=("it is an echo",)))
     assert talk.emit(TURN[0], caption(1, "a", stable=1)) == ["input_audio_buffer.speech_started"]
     talk.update(eyeline={"events": True})
@@ -611,7 +609,7 @@ def test_own_events_come_only_to_those_who_want_them() -> None:
     assert talk.send("session.update", session={"eyeline": {"events": "yes"}}) == ["error"]
 
 
-def test_many_items_push_out_the_oldest_and_say_so() -> None:
+def test_the_oldest_of_many_items_are_deleted() -> None:
     talk = Talk()
     content = [{"type": "input_text", "text": "A" * 12_000_000}]
     for n in range(3):
@@ -622,9 +620,9 @@ def test_many_items_push_out_the_oldest_and_say_so() -> None:
     assert talk.state.items.order == ["item1", "item2"]
 
 
-def test_a_failed_session_says_what_never_comes() -> None:
+def test_a_failed_session_ends_its_transcript_and_response_as_failed() -> None:
     talk = Talk()
-    talk.update(**HEARD)
+    talk.update(**TRANSCRIBED)
     talk.emit(*TURN)
     talk.ask("hello")
     talk.protocol.fail("the recognizer stopped")
@@ -636,19 +634,19 @@ def test_a_failed_session_says_what_never_comes() -> None:
 
 
 @given(st.lists(st.binary(max_size=400), max_size=8))
-def test_sound_may_be_cut_anywhere(parts: list[bytes]) -> None:
+def test_audio_can_be_split_anywhere(parts: list[bytes]) -> None:
     whole, cut = Talk(), Talk()
     whole.send("input_audio_buffer.append", audio=base64.b64encode(b"".join(parts)).decode())
     for part in parts:
         cut.send("input_audio_buffer.append", audio=base64.b64encode(part).decode())
-    heard = []
+    decoded = []
     for talk in (whole, cut):
         talk.send("input_audio_buffer.clear")  # ends the sound, so that nothing is held back
         chunks = [each for each in talk.inputs if isinstance(each, AudioChunk)]
         for before, after in pairwise(chunks):
             assert after.start == before.end
-        heard.append(np.concatenate([np.zeros(0, np.float32), *(c.samples for c in chunks)]))
-    np.testing.assert_array_equal(heard[0], heard[1])
+        decoded.append(np.concatenate([np.zeros(0, np.float32), *(c.samples for c in chunks)]))
+    np.testing.assert_array_equal(decoded[0], decoded[1])
 
 
 @given(
@@ -659,19 +657,19 @@ def test_sound_may_be_cut_anywhere(parts: list[bytes]) -> None:
         max_size=40,
     )
 )
-def test_no_order_of_events_breaks_the_state_machine(acts: list[str]) -> None:
+def test_no_order_of_events_breaks_the_state_machine(actions: list[str]) -> None:
     talk = Talk()
     turn = 0
-    for act in acts:
-        match act:
+    for action in actions:
+        match action:
             case "append":
                 talk.append(0.2)
             case "commit" | "clear":
-                talk.send(f"input_audio_buffer.{act}")
+                talk.send(f"input_audio_buffer.{action}")
             case "ask":
                 talk.ask("x") if talk.state.response is None else None
             case "create" | "cancel":
-                talk.send(f"response.{act}")
+                talk.send(f"response.{action}")
             case "start":
                 turn += 1
                 talk.emit(TurnStarted(turn, float(turn)))

@@ -20,14 +20,14 @@ EXAMPLES: list[dict[str, Any]] = [
 SOURCES = ROOT / "web"
 
 
-def test_every_client_event_has_an_example_that_is_taken() -> None:
+def test_every_client_event_has_a_valid_example() -> None:
     client_events = [example for example in EXAMPLES if "event_id" not in example]
     for example in client_events:
         parse(json.dumps(example))
     assert sorted({example["type"] for example in client_events}) == list(TYPES)
 
 
-def test_every_server_event_has_an_example_that_the_sdk_takes() -> None:
+def test_every_server_event_has_an_example_that_the_sdk_accepts() -> None:
     server_events = [example for example in EXAMPLES if "event_id" in example]
     check(server_events)
     text = "".join(path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py"))

@@ -1,4 +1,4 @@
-"""The seeing half of the protocol: pictures in, and what was seen, remembered and awaited out."""
+"""Video in the protocol: frames in, moments, evidence, relevance and announcements out."""
 
 import base64
 import io
@@ -29,7 +29,7 @@ from tests.web.protocol.test_protocol import MANUAL, PIXEL, TURN, Talk, caption,
 
 CUP = Moment(7, 42.4999, "black cup, left; one person")
 REQUEST = "Tell me when someone comes in"
-NOTICED = RequestMet(REQUEST, "Someone has come in.", CUP)
+MET = RequestMet(REQUEST, "Someone has come in.", CUP)
 
 
 def picture(*, size: tuple[int, int] = (40, 30), kind: str = "PNG") -> str:
@@ -42,11 +42,11 @@ def frames(talk: Talk) -> list[VideoFrame]:
     return [item for item in talk.inputs if isinstance(item, VideoFrame)]
 
 
-def said(talk: Talk) -> list[Announce]:
+def announcements(talk: Talk) -> list[Announce]:
     return [item for item in talk.inputs if isinstance(item, Announce)]
 
 
-def test_a_picture_is_seen_at_its_own_time_or_when_it_comes() -> None:
+def test_a_picture_has_its_own_time_or_the_time_of_its_arrival() -> None:
     talk = Talk()
     assert talk.send("eyeline.video.append", image=picture(), time=2.5) == []
     assert talk.send("eyeline.video.append", image=f"data:image/png;base64,{picture()}") == []
@@ -68,7 +68,7 @@ def test_a_picture_of_4k_is_scaled_down() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "param", "told"),
+    ("fields", "param", "message"),
     [
         ({}, "image", "required"),
         ({"image": "not base64!"}, "image", "base64"),
@@ -83,20 +83,20 @@ def test_a_picture_of_4k_is_scaled_down() -> None:
         ({"image": PIXEL, "time": 1.0}, "time", "2.000 s was seen already"),
     ],
 )
-def test_a_picture_that_cannot_be_seen_is_refused_by_name_and_the_next_is_seen(
-    fields: dict[str, Any], param: str, told: str
+def test_an_invalid_picture_is_refused_with_its_field_and_the_next_is_taken(
+    fields: dict[str, Any], param: str, message: str
 ) -> None:
     talk = Talk()
     talk.send("eyeline.video.append", image=PIXEL, time=2.0)
     assert talk.send("eyeline.video.append", event_id="mine", **fields) == ["error"]
     assert talk.error["param"] == param
     assert talk.error["event_id"] == "mine"
-    assert told in talk.error["message"]
+    assert message in talk.error["message"]
     assert talk.send("eyeline.video.append", image=PIXEL, time=2.0) == []
     assert [frame.time for frame in frames(talk)] == [2.0, 2.0]
 
 
-def test_what_is_seen_is_told_only_to_those_who_want_it() -> None:
+def test_events_of_vision_go_only_to_clients_that_ask_for_them() -> None:
     outputs = (
         Remembered(CUP, b"jpeg"),
         Relevance(1.0, np.eye(2, dtype=np.float32), "cup"),
@@ -121,7 +121,7 @@ def test_a_moment_comes_with_its_picture_or_without() -> None:
     assert bare["image"] is None
 
 
-def test_a_map_of_what_matters_comes_in_rows_and_names_what_is_looked_for() -> None:
+def test_relevance_comes_in_rows_and_names_its_subject() -> None:
     talk = Talk(eyeline_events=True)
     talk.emit(Relevance(43.0, np.array([[0, 0.12345], [1, 0.5]], np.float32), "cup"))
     event = talk.last("eyeline.relevance")
@@ -140,7 +140,7 @@ def test_evidence_names_the_response_that_it_belongs_to() -> None:
     assert event["moments"] == [{"number": 7, "time": 42.5, "text": CUP.text}]
 
 
-def test_evidence_of_an_answer_that_was_cancelled_is_not_told() -> None:
+def test_evidence_of_a_cancelled_answer_is_not_sent() -> None:
     talk = Talk(eyeline_events=True)
     question = talk.ask("Where is my cup?")
     talk.send("response.cancel")
@@ -154,7 +154,7 @@ def test_a_full_memory_is_a_warning() -> None:
     assert (notice["level"], notice["message"]) == ("warning", "the store is full")
 
 
-def shown(talk: Talk, text: str | None, *, id: str) -> None:
+def show_picture(talk: Talk, text: str | None, *, id: str) -> None:
     content = [{"type": "input_image", "image_url": PIXEL}]
     if text is not None:
         content.append({"type": "input_text", "text": text})
@@ -165,7 +165,7 @@ def shown(talk: Talk, text: str | None, *, id: str) -> None:
 def test_a_later_question_is_about_the_same_picture_until_it_is_deleted() -> None:
     talk = Talk()
     talk.update(output_modalities=["text"])
-    shown(talk, "What is it?", id="shown")
+    show_picture(talk, "What is it?", id="shown")
     talk.send("response.create")
     talk.emit(Answer(talk.question.id, "A cup.", 0, "completed"))
     assert len(talk.ask("What colour?").pictures) == 1
@@ -174,36 +174,36 @@ def test_a_later_question_is_about_the_same_picture_until_it_is_deleted() -> Non
     assert talk.ask("And now?").pictures == ()
 
 
-def test_where_a_stream_is_seen_a_later_question_is_about_the_stream_again() -> None:
+def test_with_live_video_a_later_question_is_about_the_video_again() -> None:
     talk = Talk()
     talk.update(output_modalities=["text"])
     talk.send("eyeline.video.append", image=PIXEL, time=1.0)
-    shown(talk, "What is it?", id="shown")
+    show_picture(talk, "What is it?", id="shown")
     talk.send("response.create")
     assert len(talk.question.pictures) == 1
     talk.emit(Answer(talk.question.id, "A cup.", 0, "completed"))
     assert talk.ask("Who is there?").pictures == ()
 
 
-def test_a_picture_without_a_word_is_asked_about() -> None:
+def test_a_picture_without_text_gets_a_question() -> None:
     talk = Talk()
-    shown(talk, None, id="shown")
+    show_picture(talk, None, id="shown")
     talk.send("response.create")
     assert talk.question.text == "What is in the picture?"
 
 
-def test_a_question_knows_what_was_seen_and_heard_up_to_now() -> None:
+def test_the_time_of_a_question_is_that_of_the_newest_media() -> None:
     talk = Talk()
     talk.append(1.0)
     talk.send("eyeline.video.append", image=PIXEL, time=3.0)
     assert talk.ask("Now?").time == 3.0
 
 
-def test_what_somebody_waits_for_is_said_unasked_as_a_response() -> None:
+def test_a_met_request_is_announced_as_a_response() -> None:
     talk = Talk(eyeline_events=True)
-    assert talk.emit(NOTICED) == ["response.created"]
-    (say,) = said(talk)
-    assert (say.text, say.time, say.moments) == (NOTICED.text, CUP.time, (CUP,))
+    assert talk.emit(MET) == ["response.created"]
+    (say,) = announcements(talk)
+    assert (say.text, say.time, say.moments) == (MET.text, CUP.time, (CUP,))
     assert say.spoken
     types = talk.emit(
         Evidence(say.id, say.moments),
@@ -217,76 +217,76 @@ def test_what_somebody_waits_for_is_said_unasked_as_a_response() -> None:
     response = talk.last("response.done")["response"]
     assert response["status"] == "completed"
     assert response["metadata"] == {"eyeline.request": REQUEST}
-    assert response["output"][0]["content"][0]["transcript"] == NOTICED.text
+    assert response["output"][0]["content"][0]["transcript"] == MET.text
 
 
-def test_it_is_written_where_answers_are_text() -> None:
+def test_an_announcement_is_text_if_answers_are_text() -> None:
     talk = Talk()
     talk.update(output_modalities=["text"])
-    talk.emit(NOTICED)
-    (say,) = said(talk)
+    talk.emit(MET)
+    (say,) = announcements(talk)
     assert not say.spoken
     talk.emit(Answer(say.id, say.text, CUP.time, "completed"))
     output = talk.last("response.done")["response"]["output"][0]
-    assert output["content"] == [{"type": "output_text", "text": NOTICED.text}]
+    assert output["content"] == [{"type": "output_text", "text": MET.text}]
 
 
-def test_it_waits_for_the_response_in_progress_and_for_those_before_it() -> None:
+def test_an_announcement_waits_for_the_response_in_progress_and_for_earlier_ones() -> None:
     talk = Talk()
     talk.update(output_modalities=["text"])
     question = talk.ask("hello?")
     other = RequestMet("Tell me when it rains", "It rains.", CUP)
-    assert talk.emit(NOTICED, other) == []
+    assert talk.emit(MET, other) == []
     talk.emit(Answer(question.id, "Hello.", 0, "completed"))
     assert talk.new[-1] == "response.created"
-    (first,) = said(talk)
-    assert first.text == NOTICED.text
+    (first,) = announcements(talk)
+    assert first.text == MET.text
     talk.emit(Answer(first.id, first.text, 0, "completed"))
-    assert [say.text for say in said(talk)] == [NOTICED.text, "It rains."]
+    assert [say.text for say in announcements(talk)] == [MET.text, "It rains."]
 
 
-def test_it_comes_at_once_when_the_response_before_it_is_cancelled() -> None:
+def test_an_announcement_comes_at_once_when_the_response_before_it_is_cancelled() -> None:
     talk = Talk()
     talk.ask("hello?")
-    talk.emit(NOTICED)
+    talk.emit(MET)
     assert talk.send("response.cancel") == ["response.done", "response.created"]
-    assert len(said(talk)) == 1
+    assert len(announcements(talk)) == 1
 
 
-def test_it_waits_until_nobody_speaks() -> None:
+def test_an_announcement_waits_for_the_end_of_speech() -> None:
     talk = Talk()
     detection = {"type": "server_vad", "create_response": False}
     talk.update(audio={"input": {"turn_detection": detection}})
     talk.emit(TurnStarted(1, 1.0))
-    assert talk.emit(NOTICED) == []
+    assert talk.emit(MET) == []
     talk.emit(TurnEnded(1, 1.0, 3.0, True))
-    assert not said(talk)
+    assert not announcements(talk)
     talk.emit(caption(1, "well", final=True))
-    assert len(said(talk)) == 1
+    assert len(announcements(talk)) == 1
 
 
-def test_it_waits_for_the_answer_to_who_spoke() -> None:
+def test_an_announcement_waits_for_the_answer_to_a_turn() -> None:
     talk = Talk()
-    talk.emit(TURN[0], NOTICED, TURN[1], caption(1, "hello", final=True))
+    talk.emit(TURN[0], MET, TURN[1], caption(1, "hello", final=True))
     assert talk.question.text == "hello"
-    assert not said(talk)
+    assert not announcements(talk)
     talk.emit(Answer(talk.question.id, "Hi.", 0), Answer(talk.question.id, "", 0, "completed"))
     talk.emit(Speech(talk.question.id, None, "completed"))
-    assert len(said(talk)) == 1
+    assert len(announcements(talk)) == 1
 
 
-def test_sound_that_a_client_has_not_committed_holds_nothing_up() -> None:
+def test_an_announcement_does_not_wait_for_uncommitted_audio() -> None:
     talk = Talk()
     talk.update(**MANUAL)
     talk.append(0.5)
     talk.emit(TurnStarted(1, 0.0))
-    assert "response.created" in talk.emit(NOTICED)
+    assert "response.created" in talk.emit(MET)
 
 
-def test_speech_over_it_and_a_cancellation_end_it() -> None:
+def test_speech_and_cancellation_end_an_announcement() -> None:
     talk = Talk()
     for end in ("speech", "client"):
-        talk.emit(NOTICED)
+        talk.emit(MET)
         if end == "speech":
             talk.emit(TurnStarted(1, 1.0))
         else:
@@ -297,13 +297,13 @@ def test_speech_over_it_and_a_cancellation_end_it() -> None:
         talk.emit(TurnEnded(1, 1.0, 2.0, True), caption(1, final=True))
         while talk.state.response is not None:
             talk.send("response.cancel")
-    assert len(said(talk)) == 2
+    assert len(announcements(talk)) == 2
 
 
-def test_a_transcription_session_says_nothing_unasked() -> None:
+def test_a_transcription_session_has_no_announcements() -> None:
     talk = Talk(transcription=True)
-    assert talk.emit(NOTICED) == []
-    assert not said(talk)
+    assert talk.emit(MET) == []
+    assert not announcements(talk)
 
 
 def test_a_long_request_fits_the_metadata_of_a_response() -> None:

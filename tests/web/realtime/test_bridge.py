@@ -37,14 +37,14 @@ async def opened(worker: Worker) -> AsyncIterator[SessionBridge]:
     await sessions.end(record)
 
 
-async def test_a_conversation_opens_with_its_events_and_how_to_listen(worker: Worker) -> None:
+async def test_a_conversation_opens_with_its_events_and_turn_detection(worker: Worker) -> None:
     async with opened(worker) as bridge:
         assert isinstance(await anext(bridge.source), ListeningConfig)
         created = await anext(bridge.outgoing)
         assert created["type"] == "session.created"
 
 
-async def test_a_client_that_reads_nothing_is_read_no_further(worker: Worker) -> None:
+async def test_messages_of_a_client_that_reads_nothing_wait(worker: Worker) -> None:
     """What waits for a slow client is bounded: its own messages wait instead."""
     taken = 0
     async with opened(worker) as bridge, asyncio.TaskGroup() as tasks:
@@ -68,7 +68,7 @@ async def test_a_client_that_reads_nothing_is_read_no_further(worker: Worker) ->
         flooding.cancel()
 
 
-async def test_a_client_that_reads_nothing_still_gets_its_media_into_the_session(
+async def test_media_of_a_client_that_reads_nothing_reach_the_session(
     worker: Worker,
 ) -> None:
     chunk = AudioChunk(np.zeros(320, np.float32), 0, 16_000)
@@ -88,7 +88,7 @@ async def test_a_client_that_reads_nothing_still_gets_its_media_into_the_session
         await bridge.outgoing.receive_all()
 
 
-async def test_a_long_message_is_read_apart_from_the_event_loop_and_in_order(
+async def test_a_long_message_is_parsed_on_the_worker_and_in_order(
     worker: Worker,
 ) -> None:
     async with opened(worker) as bridge:
@@ -102,7 +102,7 @@ async def test_a_long_message_is_read_apart_from_the_event_loop_and_in_order(
     assert types == ["session.created", "conversation.created", "input_audio_buffer.cleared"]
 
 
-def test_stats_are_null_where_the_network_is_not_known() -> None:
+def test_stats_are_null_if_the_network_is_unknown() -> None:
     network = NetworkState(
         round_trip=0.02,
         loss=0.01,
@@ -121,7 +121,7 @@ def test_stats_are_null_where_the_network_is_not_known() -> None:
     assert unknown["seconds"] == 1.5
 
 
-async def test_a_client_that_reads_slowly_gets_the_newest_pictures_and_all_else(
+async def test_a_slow_client_gets_the_newest_pictures_and_all_other_events(
     worker: Worker,
 ) -> None:
     async with opened(worker) as bridge:

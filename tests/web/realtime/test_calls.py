@@ -168,7 +168,9 @@ async def nobody_left(service: Served) -> None:
             pass
 
 
-async def test_a_call_hears_shows_the_picture_back_and_answers_aloud(service: Served) -> None:
+async def test_a_call_gets_a_transcript_its_video_and_a_spoken_answer(
+    service: Served,
+) -> None:
     path = "/v1/realtime/calls?eyeline=1&model=gpt-realtime"
     async with calling(service, Sound(2.0), Picture(), path=path) as caller:
         transcription = {"input": {"transcription": {"model": "whisper-1"}}}
@@ -197,7 +199,7 @@ async def test_a_call_hears_shows_the_picture_back_and_answers_aloud(service: Se
     await nobody_left(service)
 
 
-async def test_speech_over_the_answer_silences_the_track(service: Served) -> None:
+async def test_a_cancelled_answer_clears_the_track(service: Served) -> None:
     async with calling(service, Sound(0.0)) as caller:
         content = [{"type": "input_text", "text": "count " + "x " * 100}]
         item = {"type": "message", "role": "user", "content": content}
@@ -211,7 +213,7 @@ async def test_speech_over_the_answer_silences_the_track(service: Served) -> Non
     assert "output_audio_buffer.stopped" not in [event["type"] for event in caller.events]
 
 
-async def test_delete_ends_a_call_and_frees_its_place(service: Served) -> None:
+async def test_delete_ends_a_call_and_frees_its_session(service: Served) -> None:
     await nobody_left(service)
     async with calling(service, Sound(0.0)) as caller:
         assert await alive(service) == 1
@@ -254,7 +256,7 @@ async def test_a_form_brings_the_session_with_the_offer(service: Served) -> None
         (b"{}", "application/json", 415),
     ],
 )
-async def test_what_is_no_offer_gets_a_problem_and_never_a_traceback(
+async def test_an_invalid_offer_gets_a_problem_and_never_a_traceback(
     service: Served, path: str, body: bytes, kind: str, status: int
 ) -> None:
     async with httpx.AsyncClient(base_url=service.http) as web:
@@ -266,7 +268,7 @@ async def test_what_is_no_offer_gets_a_problem_and_never_a_traceback(
     await nobody_left(service)
 
 
-async def test_whip_takes_a_publisher_and_keeps_its_captions(service: Served) -> None:
+async def test_a_whip_publisher_is_captioned(service: Served) -> None:
     connection = RTCPeerConnection()
     try:
         connection.addTransceiver(Sound(1.5), direction="sendonly")
@@ -292,7 +294,7 @@ async def test_whip_takes_a_publisher_and_keeps_its_captions(service: Served) ->
     await nobody_left(service)
 
 
-async def test_a_call_too_many_is_told_when_to_come_back(service: Served) -> None:
+async def test_a_call_over_the_limit_gets_the_time_to_retry(service: Served) -> None:
     await nobody_left(service)
     async with calling(service, Sound(0.0)), calling(service, Sound(0.0)):
         connection = RTCPeerConnection()
@@ -321,7 +323,7 @@ async def test_the_service_ends_while_a_call_is_live() -> None:
                 await caller.closed.wait()
 
 
-async def test_a_call_shows_what_is_drawn_instead_of_the_camera_and_the_camera_again(
+async def test_generated_video_replaces_the_camera_until_it_is_disabled(
     service: Served,
 ) -> None:
     path = "/v1/realtime/calls?eyeline=1"

@@ -66,7 +66,7 @@ async def test_pictures_come_while_captions_and_answers_run(service: Served) -> 
         assert status["state"] == "drawing"
 
 
-async def test_a_prompt_switch_shows_and_bad_input_leaves_all_as_it_is(service: Served) -> None:
+async def test_a_new_prompt_shows_and_invalid_input_changes_nothing(service: Served) -> None:
     async with talk(service, "?eyeline=1") as client:
         await begin(client, "x" * 50)
         await drawn(client, 4)
@@ -86,7 +86,7 @@ async def test_a_prompt_switch_shows_and_bad_input_leaves_all_as_it_is(service: 
             pytest.fail("the new prompt never showed")
 
 
-async def test_a_second_session_waits_for_a_seat_and_gets_one(service: Served) -> None:
+async def test_a_second_session_waits_for_a_generation_slot(service: Served) -> None:
     async with talk(service, "?eyeline=1") as two, talk(service, "?eyeline=1") as one:
         await begin(one)
         await drawn(one, 1)
@@ -99,7 +99,7 @@ async def test_a_second_session_waits_for_a_seat_and_gets_one(service: Served) -
         await drawn(two, 4)
 
 
-def test_without_files_the_service_says_which_and_draws_nothing(
+def test_without_files_generation_is_unavailable_and_the_reason_names_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded, "CHECKPOINTS", tmp_path)
@@ -111,13 +111,13 @@ def test_without_files_the_service_says_which_and_draws_nothing(
     assert load_generator(Settings(drawing_model="none")) == (None, "EYELINE_DRAWING_MODEL is none")
 
 
-def test_weights_for_a_gpu_say_so_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_for_a_gpu_are_refused_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(WeightsError, match="longlive needs a CUDA GPU"):
         load_generator(Settings(drawing_model="longlive"))
 
 
-def test_a_folder_is_loaded_and_one_without_the_files_is_an_error(tmp_path: Path) -> None:
+def test_a_folder_is_loaded_and_one_without_files_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"drawing\.safetensors"):
         load_generator(Settings(drawing_model=str(tmp_path)))
     written(tmp_path)

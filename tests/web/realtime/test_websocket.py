@@ -114,7 +114,7 @@ async def test_speech_becomes_a_turn_a_transcript_and_a_spoken_answer(service: S
     assert "one two three four" in "".join(words)
 
 
-async def test_sound_sent_faster_than_it_is_spoken_is_all_heard(service: Served) -> None:
+async def test_audio_sent_faster_than_real_time_is_all_transcribed(service: Served) -> None:
     async with talk(service, "?intent=transcription") as client:
         session = {"type": "transcription", "audio": {"input": {"turn_detection": None}}}
         await client.send("session.update", session=session)
@@ -126,7 +126,7 @@ async def test_sound_sent_faster_than_it_is_spoken_is_all_heard(service: Served)
     assert "".join(deltas) == done["transcript"]
 
 
-async def test_g711_is_heard_like_pcm(service: Served) -> None:
+async def test_g711_is_transcribed_like_pcm(service: Served) -> None:
     coded = g711.encode(np.frombuffer(speech(1.0, rate=8_000), "<i2"), "ulaw")
     async with talk(service, "?intent=transcription") as client:
         wish = {"format": {"type": "audio/pcmu"}, "turn_detection": None}
@@ -166,7 +166,7 @@ async def test_a_message_far_too_large_ends_the_connection_with_1009(service: Se
     assert code == 1009
 
 
-async def test_one_session_too_many_is_told_to_try_again_later(service: Served) -> None:
+async def test_a_session_over_the_limit_is_asked_to_try_again_later(service: Served) -> None:
     await fewer_than(1, service)
     async with talk(service) as one, talk(service) as two, talk(service) as three:
         for client in (one, two, three):
@@ -182,7 +182,7 @@ async def test_one_session_too_many_is_told_to_try_again_later(service: Served) 
             await five.until("session.created")
 
 
-async def test_a_client_that_vanishes_frees_its_place(service: Served) -> None:
+async def test_a_client_that_vanishes_frees_its_session(service: Served) -> None:
     async with talk(service) as client:
         await client.until("session.created")
         await client.append(speech(5.0))
@@ -197,7 +197,7 @@ async def test_a_browser_gets_its_subprotocol_back(service: Served) -> None:
         await client.until("session.created")
 
 
-async def test_the_beta_header_is_refused_in_words(service: Served) -> None:
+async def test_the_beta_header_is_refused_with_a_reason(service: Served) -> None:
     async with talk(service, additional_headers={"OpenAI-Beta": "realtime=v1"}) as client:
         error = await client.until("error")
         code, _ = await client.ended()
@@ -205,7 +205,7 @@ async def test_the_beta_header_is_refused_in_words(service: Served) -> None:
     assert code == 4000
 
 
-async def test_a_page_of_another_site_is_kept_out(service: Served) -> None:
+async def test_a_page_of_another_origin_is_refused(service: Served) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with talk(service, origin="https://elsewhere.example"):
             pass
@@ -215,7 +215,7 @@ async def test_a_page_of_another_site_is_kept_out(service: Served) -> None:
         await client.until("session.created")
 
 
-async def test_own_events_are_sent_where_the_url_asks_for_them(service: Served) -> None:
+async def test_eyeline_events_are_sent_if_the_url_asks_for_them(service: Served) -> None:
     async with talk(service, "?eyeline=1") as client:
         await client.append(speech(1.0) + speech(1.0, loud=False))
         caption = await client.until("eyeline.caption")
@@ -250,7 +250,7 @@ async def test_the_captions_of_a_session_stay_for_download_after_its_end(service
     assert summary["turns"] == 1
 
 
-async def test_live_captions_reach_a_follower_while_the_session_goes_on(service: Served) -> None:
+async def test_captions_are_streamed_while_the_session_runs(service: Served) -> None:
     async with talk(service, "?intent=transcription") as client:
         id = (await client.until("session.created"))["session"]["id"]
         async with (
@@ -265,7 +265,7 @@ async def test_live_captions_reach_a_follower_while_the_session_goes_on(service:
     assert json.loads(seen[1].removeprefix("data: "))["text"].startswith("one two")
 
 
-async def test_a_session_can_be_ended_from_outside(service: Served) -> None:
+async def test_a_session_can_be_ended_over_rest(service: Served) -> None:
     async with talk(service) as client:
         id = (await client.until("session.created"))["session"]["id"]
         async with httpx.AsyncClient(base_url=service.http) as web:
@@ -274,7 +274,7 @@ async def test_a_session_can_be_ended_from_outside(service: Served) -> None:
     assert code == 1000
 
 
-async def test_a_failing_model_is_told_and_ends_only_its_session() -> None:
+async def test_a_failing_model_sends_an_error_and_ends_only_its_session() -> None:
     with scripted_models(BrokenRecognizer()) as models, served(Settings(), models) as service:
         async with talk(service) as client:
             await client.append(speech(1.0) + speech(1.0, loud=False))
@@ -287,7 +287,7 @@ async def test_a_failing_model_is_told_and_ends_only_its_session() -> None:
             await client.until("session.created")
 
 
-async def test_a_silent_client_is_let_go() -> None:
+async def test_the_session_of_a_silent_client_ends() -> None:
     settings = Settings(silence_timeout=0.05)
     with scripted_models() as models, served(settings, models) as service:
         async with talk(service) as client:
@@ -297,7 +297,7 @@ async def test_a_silent_client_is_let_go() -> None:
     assert code == 1000
 
 
-async def test_a_key_is_asked_for_and_a_client_secret_stands_for_it() -> None:
+async def test_a_key_is_required_and_a_client_secret_replaces_it() -> None:
     with scripted_models() as models, served(Settings(api_key="sesame"), models) as service:
         with pytest.raises(InvalidStatus) as refused:
             async with talk(service):
@@ -329,7 +329,7 @@ async def test_the_service_ends_while_sessions_are_busy() -> None:
     assert code in (1001, 1012)  # going away, service restart
 
 
-async def test_a_session_is_recorded_where_that_is_wished_and_can_be_read_again(
+async def test_a_recorded_session_can_be_read(
     tmp_path: Path,
 ) -> None:
     with scripted_models() as models, served(Settings(recordings=tmp_path), models) as service:

@@ -1,4 +1,4 @@
-"""Watchers for tests of answers: one that keeps what it saw, one that thinks as it is told."""
+"""Assistants for tests of answers: one keeps its memory, one answers until it is stopped."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Calls and WHIP as stock aiortc meets them, over a real port, with quick scripted models."""
+"""Calls and WHIP with aiortc as the client, over a real port, with quick scripted models."""
 
 import asyncio
 import json
@@ -52,12 +52,12 @@ class Sound(MediaStreamTrack):
         super().__init__()
         self._sent = 0
         self._spoken = (round(0.5 * RATE), round((0.5 + seconds) * RATE))
-        self._began = 0.0
+        self._started = 0.0
 
     async def recv(self) -> av.AudioFrame:
         loop = asyncio.get_running_loop()
-        self._began = self._began or loop.time()
-        await asyncio.sleep(self._began + self._sent / RATE - loop.time())
+        self._started = self._started or loop.time()
+        await asyncio.sleep(self._started + self._sent / RATE - loop.time())
         place = np.arange(self._sent, self._sent + PACKET)
         first, last = self._spoken
         loud = (place >= first) & (place < last)
@@ -68,19 +68,19 @@ class Sound(MediaStreamTrack):
 
 
 class Picture(MediaStreamTrack):
-    """A grey picture, 10 times a second."""
+    """Gray frames, 10 per second."""
 
     kind = "video"
 
     def __init__(self) -> None:
         super().__init__()
         self._sent = 0
-        self._began = 0.0
+        self._started = 0.0
 
     async def recv(self) -> av.VideoFrame:
         loop = asyncio.get_running_loop()
-        self._began = self._began or loop.time()
-        await asyncio.sleep(self._began + self._sent / 10 - loop.time())
+        self._started = self._started or loop.time()
+        await asyncio.sleep(self._started + self._sent / 10 - loop.time())
         pixels = np.full((180, 320, 3), 128, np.uint8)
         frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
         frame.pts, frame.time_base = self._sent * 9000, Fraction(1, 90_000)
@@ -90,7 +90,7 @@ class Picture(MediaStreamTrack):
 
 @dataclass(eq=False)
 class Caller:
-    """A peer connection with its data channel, and what came over both."""
+    """A peer connection with a data channel; keeps the events and tracks that it receives."""
 
     connection: RTCPeerConnection
     location: str = ""
@@ -161,8 +161,8 @@ async def alive(service: Served) -> int:
     return count
 
 
-async def nobody_left(service: Served) -> None:
-    """Return once no session is alive; asks the service again and again."""
+async def no_session_left(service: Served) -> None:
+    """Poll the service until no session is live."""
     async with asyncio.timeout(PATIENCE):
         while await alive(service):
             pass
@@ -180,11 +180,11 @@ async def test_a_call_gets_a_transcript_its_video_and_a_spoken_answer(
         await caller.until("output_audio_buffer.started")
         async with asyncio.timeout(PATIENCE):
             picture = await caller.tracks["video"].recv()
-            loudest = 0.0
-            while loudest < 0.1:
+            peak = 0.0
+            while peak < 0.1:
                 sound = await caller.tracks["audio"].recv()
                 assert isinstance(sound, av.AudioFrame)
-                loudest = max(loudest, float(np.abs(samples_from_av(sound)).max()))
+                peak = max(peak, float(np.abs(samples_from_av(sound)).max()))
         assert isinstance(picture, av.VideoFrame)
         assert (picture.width, picture.height) == (320, 180)
         await caller.until("response.done")
@@ -196,7 +196,7 @@ async def test_a_call_gets_a_transcript_its_video_and_a_spoken_answer(
     assert types.index("response.done") < types.index("output_audio_buffer.stopped")
     assert stats["fps_in"] is not None
     assert stats["bitrate_in"] > 0
-    await nobody_left(service)
+    await no_session_left(service)
 
 
 async def test_a_cancelled_answer_clears_the_track(service: Served) -> None:
@@ -214,13 +214,13 @@ async def test_a_cancelled_answer_clears_the_track(service: Served) -> None:
 
 
 async def test_delete_ends_a_call_and_frees_its_session(service: Served) -> None:
-    await nobody_left(service)
+    await no_session_left(service)
     async with calling(service, Sound(0.0)) as caller:
         assert await alive(service) == 1
         async with httpx.AsyncClient(base_url=service.http) as web:
             assert (await web.delete(caller.location)).status_code == 200
             assert (await web.delete("/v1/realtime/calls/sess_other")).status_code == 404
-        await nobody_left(service)
+        await no_session_left(service)
 
 
 async def test_a_form_brings_the_session_with_the_offer(service: Served) -> None:
@@ -228,20 +228,20 @@ async def test_a_form_brings_the_session_with_the_offer(service: Served) -> None
     try:
         connection.createDataChannel("oai-events")
         sdp = await offer_of(connection)
-        wish = {"type": "realtime", "instructions": "Be brief.", "colour": "blue"}
+        session = {"type": "realtime", "instructions": "Be brief.", "colour": "blue"}
         async with httpx.AsyncClient(base_url=service.http) as web:
-            form = {"sdp": (None, sdp), "session": (None, json.dumps(wish))}
+            form = {"sdp": (None, sdp), "session": (None, json.dumps(session))}
             refused = await web.post("/v1/realtime/calls", files=form)
             assert refused.status_code == 400
             assert refused.json()["error"]["param"] == "session.colour"
-            del wish["colour"]
-            form = {"sdp": (None, sdp), "session": (None, json.dumps(wish))}
+            del session["colour"]
+            form = {"sdp": (None, sdp), "session": (None, json.dumps(session))}
             taken = await web.post("/v1/realtime/calls", files=form)
             assert taken.status_code == 201
             await web.delete(taken.headers["location"])
     finally:
         await connection.close()
-    await nobody_left(service)
+    await no_session_left(service)
 
 
 @pytest.mark.parametrize("path", ["/v1/realtime/calls", "/whip"])
@@ -265,7 +265,7 @@ async def test_an_invalid_offer_gets_a_problem_and_never_a_traceback(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"]
     assert "Traceback" not in answer.text
-    await nobody_left(service)
+    await no_session_left(service)
 
 
 async def test_a_whip_publisher_is_captioned(service: Served) -> None:
@@ -291,11 +291,11 @@ async def test_a_whip_publisher_is_captioned(service: Served) -> None:
         assert "one two" in text
     finally:
         await connection.close()
-    await nobody_left(service)
+    await no_session_left(service)
 
 
 async def test_a_call_over_the_limit_gets_the_time_to_retry(service: Served) -> None:
-    await nobody_left(service)
+    await no_session_left(service)
     async with calling(service, Sound(0.0)), calling(service, Sound(0.0)):
         connection = RTCPeerConnection()
         try:
@@ -310,7 +310,7 @@ async def test_a_call_over_the_limit_gets_the_time_to_retry(service: Served) -> 
             await connection.close()
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
-    await nobody_left(service)
+    await no_session_left(service)
 
 
 async def test_the_service_ends_while_a_call_is_live() -> None:

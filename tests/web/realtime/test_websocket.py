@@ -1,4 +1,4 @@
-"""/v1/realtime as a client meets it, over a real socket, with quick scripted models."""
+"""/v1/realtime over a real socket, with quick scripted models."""
 
 import asyncio
 import base64
@@ -82,7 +82,7 @@ async def live(service: Served) -> int:
 
 
 async def fewer_than(count: int, service: Served) -> None:
-    """Return once less than `count` sessions are alive; asks the service again and again."""
+    """Poll the service until fewer than `count` sessions are live."""
     async with asyncio.timeout(PATIENCE):
         while await live(service) >= count:
             pass
@@ -90,7 +90,7 @@ async def fewer_than(count: int, service: Served) -> None:
 
 @pytest.fixture(autouse=True)
 async def idle(service: Served) -> None:
-    """Let the sessions of the test before end: only three may be alive."""
+    """Wait for the sessions of the test before to end: the limit is three."""
     await fewer_than(1, service)
 
 
@@ -129,8 +129,8 @@ async def test_audio_sent_faster_than_real_time_is_all_transcribed(service: Serv
 async def test_g711_is_transcribed_like_pcm(service: Served) -> None:
     coded = g711.encode(np.frombuffer(speech(1.0, rate=8_000), "<i2"), "ulaw")
     async with talk(service, "?intent=transcription") as client:
-        wish = {"format": {"type": "audio/pcmu"}, "turn_detection": None}
-        session = {"type": "transcription", "audio": {"input": wish}}
+        audio_input = {"format": {"type": "audio/pcmu"}, "turn_detection": None}
+        session = {"type": "transcription", "audio": {"input": audio_input}}
         await client.send("session.update", session=session)
         await client.append(coded)
         await client.send("input_audio_buffer.commit")
@@ -139,7 +139,7 @@ async def test_g711_is_transcribed_like_pcm(service: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "told"),
+    ("message", "reason"),
     [
         ("hello, is this thing on?", "JSON"),
         (b"\x00\x01\x02\x03", "binary"),
@@ -149,12 +149,12 @@ async def test_g711_is_transcribed_like_pcm(service: Served) -> None:
     ],
 )
 async def test_a_bad_message_gets_an_error_and_the_connection_stays(
-    service: Served, message: str | bytes, told: str
+    service: Served, message: str | bytes, reason: str
 ) -> None:
     async with talk(service) as client:
         await client.connection.send(message)
         error = await client.until("error")
-        assert told in error["error"]["message"]
+        assert reason in error["error"]["message"]
         await client.send("session.update", session={"type": "realtime"})
         await client.until("session.updated")
 

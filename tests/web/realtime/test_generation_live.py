@@ -1,4 +1,4 @@
-"""Drawing over a real socket, with a scripted painter: pictures come, whatever else is said."""
+"""Video generation over a real socket, with a scripted generator."""
 
 import base64
 import io
@@ -60,7 +60,7 @@ async def test_pictures_come_while_captions_and_answers_run(service: Served) -> 
         numbers = [event["number"] for event in client.events if "number" in event]
         assert all(b > a for a, b in pairwise(numbers))
         assert first[0][0] == 1
-        assert later[-1][0] >= 16  # none was told twice, and they went on
+        assert later[-1][0] >= 16  # none came twice, and generation went on
         assert client.events[-1]["image"].startswith("data:image/jpeg")
         status = await client.until("eyeline.generation.status")
         assert status["state"] == "drawing"
@@ -104,8 +104,8 @@ def test_without_files_generation_is_unavailable_and_the_reason_names_them(
 ) -> None:
     monkeypatch.setattr(embedded, "CHECKPOINTS", tmp_path)
     monkeypatch.setattr("web.model_loading.CHECKPOINTS", tmp_path)
-    painter, why = load_generator(Settings())
-    assert painter is None
+    generator, why = load_generator(Settings())
+    assert generator is None
     assert "models/checkpoints/codec.safetensors" in why
     assert str(tmp_path) not in why  # a path is nobody else's business
     assert load_generator(Settings(drawing_model="none")) == (None, "EYELINE_DRAWING_MODEL is none")
@@ -121,6 +121,6 @@ def test_a_folder_is_loaded_and_one_without_files_is_an_error(tmp_path: Path) ->
     with pytest.raises(WeightsError, match=r"drawing\.safetensors"):
         load_generator(Settings(drawing_model=str(tmp_path)))
     written(tmp_path)
-    painter, _ = load_generator(Settings(drawing_model=str(tmp_path)))
-    assert painter is not None
-    assert painter.size == (32, 32)
+    generator, _ = load_generator(Settings(drawing_model=str(tmp_path)))
+    assert generator is not None
+    assert generator.size == (32, 32)

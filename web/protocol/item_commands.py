@@ -44,7 +44,7 @@ def delete(state: ConversationState, event: ItemDelete) -> None:
 
 
 def truncate(state: ConversationState, event: ItemTruncate) -> None:
-    """Cut a spoken answer at what was played; its transcript goes, as it may say more.
+    """Cut a spoken answer at what was played; its transcript is removed, as it may go further.
 
     Raises:
         ProtocolError: the item is not a spoken answer, or is shorter than that.

@@ -54,7 +54,7 @@ class Capabilities:
 
     Without `voices`, answers are text. `languages` are those of the recognizers. `turn_detection`
     is for clients that configure none, and clients that ask for eyeline events get `notices`
-    first. Without `generation`, `generation_unavailable` says why.
+    first. If `generation` is None, `generation_unavailable` is the reason.
     """
 
     model: str

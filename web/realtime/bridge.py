@@ -107,7 +107,7 @@ class SessionBridge:
     async def emit(self, output: Output) -> bool:
         """Handle an output of the session; return whether it is speech to play.
 
-        The answer to a question from outside the conversation goes to whoever asked it.
+        Answers to questions from outside the conversation go to `SessionRecord.ask`.
         """
         if await self.record.deliver_answer(output):
             return False

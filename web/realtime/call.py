@@ -71,7 +71,7 @@ class Call:
                 failure = await failure_message(self._run(), f"session {self._record.id}")
                 if failure is not None:
                     await self._bridge.fail(failure)
-                self._peer.clear()  # nobody waits for the end of its speech any more
+                self._peer.clear()  # ends the tasks that wait for its speech
                 await self._bridge.outgoing.close()
         finally:
             await self._peer.close()

@@ -1,1 +1,1 @@
-"""How the weights in models/checkpoints were made; nothing here is imported at run time."""
+"""Training of the weights in models/checkpoints; nothing here is imported at run time."""

@@ -1,4 +1,4 @@
-"""Products in half precision, for training on a processor."""
+"""Matrix products in bfloat16, for training on a CPU."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,9 +11,9 @@ PRODUCTS = (F.linear, F.conv2d, F.conv3d)
 
 
 class Bfloat16Products(TorchFunctionMode):
-    """Products of layers in bfloat16, all else as it is: weights, sums, attention.
+    """Runs linear layers and convolutions in bfloat16; all else stays in float32.
 
-    Where the processor has bfloat16, a product takes a third of the time.
+    On a CPU with bfloat16 a product takes a third of the time.
     """
 
     def __torch_function__(
@@ -25,5 +25,5 @@ class Bfloat16Products(TorchFunctionMode):
     ) -> Any:
         if func not in PRODUCTS:
             return func(*args, **(kwargs or {}))
-        halved = (each.bfloat16() if isinstance(each, Tensor) else each for each in args)
-        return func(*halved, **(kwargs or {})).float()
+        narrowed = (each.bfloat16() if isinstance(each, Tensor) else each for each in args)
+        return func(*narrowed, **(kwargs or {})).float()

@@ -1,7 +1,7 @@
-"""The optimiser of the video models: orthogonal steps for matrices, Adam's for all else.
+"""The optimizer of the video models: orthogonal steps for matrices, Adam for all else.
 
-In a codec of this size, 90 steps with it took twice as much off the error as 90 of Adam's, for a
-fifth more time. Convolutions count as matrices with a row for each output channel.
+On a codec of this size, 90 of its steps reduced the error twice as much as 90 of Adam's, in a fifth
+more time. Convolutions count as matrices with a row for each output channel.
 
 Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
 """
@@ -19,9 +19,9 @@ TERMS = (3.4445, -4.7750, 2.0315)  # of the iteration: Jordan et al.
 
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
-    """Return about the orthogonal matrix nearest to `matrix`: its singular values near 1.
+    """Return approximately the nearest orthogonal matrix to `matrix`, in bfloat16.
 
-    It is made in bfloat16, as by Jordan et al.: processors that have it are twice as fast with it.
+    CPUs with bfloat16 are twice as fast with it.
     """
     first, second, third = TERMS
     x: Tensor = (matrix / (matrix.norm() + 1e-7)).bfloat16()
@@ -36,10 +36,10 @@ def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """The optimiser.
+    """The optimizer.
 
-    Groups have `rate` (at its highest), `decay`, and `matrices`, which tells whether steps are
-    orthogonal. `share` is how much of the rate is used now: who trains sets it.
+    Groups have `rate` (the peak), `decay`, and `matrices`: whether steps are orthogonal. The
+    training sets `share`, the current share of the rate.
     """
 
     def __init__(self, groups: Iterable[dict[str, object]]) -> None:
@@ -51,7 +51,7 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float]) -> float: ...
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Change the parameters by their gradients; there is no closure."""
+        """Update the parameters from their gradients; there is no closure."""
         assert closure is None
         for group in self.param_groups:
             rate = group["rate"] * group["share"]
@@ -65,7 +65,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def _matrix(state: dict[str, Tensor], grad: Tensor) -> Tensor:
-    """Return the orthogonal step for `grad`, and keep its momentum."""
+    """Return the orthogonal step for `grad`, and update its momentum."""
     average = state.setdefault("average", torch.zeros_like(grad))
     average.mul_(MOMENTUM).add_(grad)
     step = orthogonal((grad + MOMENTUM * average).flatten(1))
@@ -74,7 +74,7 @@ def _matrix(state: dict[str, Tensor], grad: Tensor) -> Tensor:
 
 
 def _adam(state: dict[str, Tensor], grad: Tensor) -> Tensor:
-    """Return Adam's step for `grad`, and keep its averages."""
+    """Return Adam's step for `grad`, and update its averages."""
     if not state:
         state.update(count=torch.zeros(()), average=grad * 0, square=grad * 0)
     state["count"] += 1
@@ -90,8 +90,9 @@ def groups(
 ) -> list[dict[str, object]]:
     """Return the groups of `module` for `Muon`.
 
-    Matrices and convolutions take orthogonal steps of rate `matrix`, vectors Adam's of rate
-    `other`. What has a name that begins with one of `edges` takes Adam's of the rate told there.
+    Matrices and convolutions take orthogonal steps of rate `matrix`, vectors take Adam steps of
+    rate `other`. Parameters whose names start with a key of `edges` take Adam steps of the rate
+    there.
     """
     inner: list[nn.Parameter] = []
     rest: dict[float, list[nn.Parameter]] = {}

@@ -1,4 +1,4 @@
-"""What a training process owes others: one at a time in a folder, what it did kept, an end."""
+"""The loop of a training process: one process for a folder, regular saves, a clean end."""
 
 import argparse
 import fcntl
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-SAVE_INTERVAL = 180.0  # seconds of work, not of waiting for a core, between two saves
+SAVE_INTERVAL = 180.0  # seconds of CPU time between two saves
 
 Clock = Callable[[], float]
 
@@ -42,15 +42,15 @@ def training_steps(
 
 
 def lock_folder(folder: Path, parser: argparse.ArgumentParser) -> IO[str]:
-    """Make the folder of a run and return a file that holds it until it is closed.
+    """Create the folder of a run and return a file that locks it until it is closed.
 
-    Two processes would overwrite each other's checkpoints: where another trains there already,
-    `parser` ends the program and says so.
+    Two processes would overwrite each other's checkpoints. If another one trains there, `parser`
+    ends the program with an error.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = (folder / "lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        parser.error(f"{folder} is being trained by another process: stop that one first")
+        parser.error(f"{folder} is in use by another training process: stop that one first")
     return lock

@@ -1,4 +1,4 @@
-"""A run of training: what it is made of, how it is written down and taken up again."""
+"""A training run of adapters: its configuration, its state, saving and resuming."""
 
 import copy
 from dataclasses import dataclass
@@ -20,16 +20,14 @@ from models.training.asr.word_ends import WordEnds
 class AdapterTrainingConfig:
     """How to train. `chunks` are frames of 20 ms with their odds; 0 is the whole item at once.
 
-    `aligner` is the model that tells when each word ended. Utterances are aligned when they
-    are first drawn; so that this does not come all at once, they are drawn from `pool` of them
-    at first, and from `growth` more with each step. A word is asked for `margin` frames after
-    its end; in a share `prompted` of the items the talk began before the sound does, and its
-    text is the prompt, of at most `prompt` tokens. `distil` weighs the distance to the unchanged
-    encoder against the cross-entropy of the answers, in which early and late questions weigh
-    `early` and `late`. What is kept is a moving average of the adapters: `average` of the last
-    one, the rest of the new.
-    The rate rises for `warmup` steps, stays, and falls in a line from step `hold` on until it
-    would be nothing at step `end`.
+    `aligner` is the model that aligns word ends. An utterance is aligned when it is first drawn; to
+    spread this out, the first step draws from `pool` utterances, each later one from `growth` more.
+    A word is queried `margin` frames after its end. A share `prompted` of the items starts in the
+    middle of speech, with the text before as a prompt of at most `prompt` tokens. `distil` is the
+    weight of the distance to the unchanged encoder; `early` and `late` are the weights of early and
+    late queries. A moving average of the adapters is kept: `average` of the last one, the rest of
+    the new. The rate rises for `warmup` steps, stays, and falls linearly from step `hold` to 0 at
+    step `end`.
     """
 
     model: str = "tiny.en"
@@ -65,7 +63,7 @@ class AdapterTrainingConfig:
 
 @dataclass(eq=False)
 class AdapterRun:
-    """What a run needs at every step; `average` holds the smoothed adapters that are kept."""
+    """The state of a run; `average` holds the smoothed adapters that are kept."""
 
     config: AdapterTrainingConfig
     folder: Path
@@ -83,7 +81,7 @@ class AdapterRun:
 
 
 def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: Path) -> AdapterRun:
-    """Return the run in `folder`, where it was left or at its beginning."""
+    """Return the run in `folder`, resumed or new."""
     student = load_whisper(config.model, weights)
     teacher = copy.deepcopy(student.model)
     rng = torch.Generator().manual_seed(config.seed)
@@ -121,7 +119,7 @@ def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: 
 
 
 def _pools(config: AdapterTrainingConfig, clips: SpeechClips) -> dict[str, list[SpeechClip]]:
-    """Return the clips of each engine to train on, in an order that the seed tells."""
+    """Return the clips of each engine to train on, in the order of the seed."""
     rng = np.random.default_rng(config.seed)
     pools = {}
     for engine, _ in config.engines:
@@ -131,7 +129,7 @@ def _pools(config: AdapterTrainingConfig, clips: SpeechClips) -> dict[str, list[
 
 
 def save_run(run: AdapterRun) -> None:
-    """Write the run, so that a stop at any moment loses only the steps since."""
+    """Save the run; a stop at any moment loses only later steps."""
     run.folder.mkdir(parents=True, exist_ok=True)
     state = {
         "trained": [parameter.data for parameter in run.trained],

@@ -176,7 +176,7 @@ def train(run: AdapterRun, steps: int, validate: Callable[[AdapterRun], None], e
 
 
 def validate(run: AdapterRun) -> None:
-    """Stream some clips of the engines that are held out, and note the errors by kind."""
+    """Stream some clips of the held-out engines, and log the errors by kind."""
     held = [clip for clip in run.clips.all if clip.engine in run.config.held_out]
     order = np.random.default_rng(run.config.seed).permutation(len(held))
     chosen = [held[i] for i in order[: run.config.validation]]

@@ -1,7 +1,7 @@
-"""Utterances of one or more corpora in one file of samples that needs no decoding.
+"""Utterances of one or more corpora, packed into one file of samples.
 
 A corpus is a folder with a manifest.jsonl, one JSON object a line: path, text, engine, voice.
-Packing decodes each sound once; training then reads any part of it at the speed of the disk.
+Packing decodes each sound once; training then reads parts of it without decoding.
 """
 
 import json
@@ -47,7 +47,7 @@ class SpeechClips:
 
 
 def pack(corpora: Iterable[Path], folder: Path, progress: Callable[[str], None]) -> None:
-    """Decode every utterance of `corpora` into `folder`, adding those it does not hold yet.
+    """Decode every utterance of `corpora` into `folder`; skip those it already has.
 
     Raises:
         ValueError: a sound is not mono at 16 kHz.
@@ -77,10 +77,10 @@ def pack(corpora: Iterable[Path], folder: Path, progress: Callable[[str], None])
 
 
 def load(folder: Path) -> SpeechClips:
-    """Return what was packed into `folder`.
+    """Return the clips packed into `folder`.
 
     Raises:
-        ValueError: nothing was.
+        ValueError: there are none.
     """
     clips = tuple(_index(folder / INDEX))
     if not clips:

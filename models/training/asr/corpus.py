@@ -1,7 +1,7 @@
 """Make a corpus of speech: `python -m models.training.asr.corpus FOLDER --hours 10 --seed 1`.
 
-Text, engines and seed give the same corpus again. Each utterance draws from its own number, so
-a corpus that was stopped goes on where it was, and a longer one begins with the shorter one.
+The corpus is a function of text, engines and seed. Each utterance draws from its own number, so the
+same command resumes, and a longer corpus starts with the shorter one.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from models.training.asr.voices import ENGINES, Speak, SynthesizedSpeech
 logger = logging.getLogger(__name__)
 
 SHARES = {"hibari": 0.55, "pico": 0.25, "flite": 0.2}
-LONGEST = 24  # seconds: with pauses around it, it still fits into the model's window
+LONGEST = 24  # seconds: with pauses it still fits into the model's window
 PEAK = 0.9
 
 
@@ -48,7 +48,7 @@ def make(
 
     Raises:
         ModelError: an engine is missing.
-        ValueError: the folder holds a corpus of another recipe.
+        ValueError: the folder has a corpus of another recipe.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _same_recipe(folder / "recipe.json", {"shares": shares, "seed": seed, "sentences": len(books)})
@@ -99,7 +99,7 @@ def _say(
 
 
 def usable(spoken: SynthesizedSpeech, text: str) -> bool:
-    """Tell whether the sound can be this text: loud enough, and as long as so many letters take."""
+    """Return whether the sound can be `text`: loud enough, and of a plausible length."""
     seconds, letters = len(spoken.samples) / RATE, len(text)
     if not 0.5 < seconds < LONGEST or float(np.abs(spoken.samples).max()) < 0.01:
         return False
@@ -125,7 +125,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     for package, place in (("wordnet-base", given.wordnet), ("fortunes", given.fortunes)):
         if not place.is_dir():
-            parser.error(f"{place} is missing: apt install {package}, or say where it is")
+            parser.error(f"{place} is missing: apt install {package}, or give its path")
     books = [*wordnet(given.wordnet), *fortunes(given.fortunes)]
     shares = {name: SHARES.get(name, 1.0) for name in given.engines}
     try:

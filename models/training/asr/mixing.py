@@ -15,7 +15,7 @@ from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
 
 Rng = np.random.Generator
-Voice = Callable[[], Samples]  # any utterance's sound, to be talked over
+Voice = Callable[[], Samples]  # the sound of any utterance, for babble
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +92,7 @@ def mix(
 
 
 def augment(clean: Samples, other_voice: Voice, rng: Rng) -> Samples:
-    """Return `clean` as a microphone in some room might hear it."""
+    """Return `clean` augmented with a random room, band limits, noise, babble and level."""
     augmented: NDArray[np.floating[Any]] = clean
     if rng.random() < 0.25:
         augmented = _in_room(augmented, rng)
@@ -113,7 +113,7 @@ def augment(clean: Samples, other_voice: Voice, rng: Rng) -> Samples:
 
 
 def _in_room(sound: NDArray[np.floating[Any]], rng: Rng) -> Samples:
-    """Add an exponential tail: the direct sound, then noise that dies away."""
+    """Add reverberation: the direct sound, then exponentially decaying noise."""
     tail = rng.uniform(0.1, 0.5)  # seconds until -60 dB
     count = int(tail * RATE)
     response = rng.standard_normal(count) * 10 ** (-3 * np.arange(count) / count)

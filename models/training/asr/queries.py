@@ -1,16 +1,16 @@
-"""What the decoder is asked in training: many moments of one utterance in one pass.
+"""Queries of the decoder in training: many moments of one utterance in one pass.
 
-Each token is read with the sound that was known when it was said, as a stream does that keeps
-the decoder's keys and values. Beside this main row stand extra queries of the same positions:
-earlier, when the answer is "nothing more yet" (end of text), and later, when a second look at
-the token must confirm it. Extra queries see the main row before them and are seen by nobody.
+Each token is read with the sound known when it was written, as in a stream that keeps the decoder's
+keys and values. Beside this main row are extra queries of the same positions: early ones, whose
+answer is end of text, and late ones, which must confirm the token. Extra queries attend to the main
+row before them; nothing attends to them.
 
     index    ... i-1        i          i+1     | i, early        i, late
     reads    ... token i-1  token i    ...     | token i         token i
     horizon  ... h(i-1)     h(i)       ...     | h(i-1)..<h(i)   > h(i)
     answer   ... token i    token i+1  ...     | end of text     token i+1
 
-with h(i) the first block end at which token i+1 is over.
+where h(i) is the first block end at which token i+1 is over.
 """
 
 from collections.abc import Sequence

@@ -51,7 +51,7 @@ class WordErrors:
 
     def __str__(self) -> str:
         if not self.words:
-            return f"{self.insertions} words where nobody spoke"
+            return f"{self.insertions} words without speech"
         share = [100 * n / self.words for n in (self.errors, *self.split)]
         return "WER {:.1f} % (S {:.1f}, D {:.1f}, I {:.1f})".format(*share)
 
@@ -61,7 +61,7 @@ class WordErrors:
 
 
 def score(reference: str, heard: str) -> WordErrors:
-    """Compare two texts as Whisper's authors do: case, marks and spelling do not count."""
+    """Compare two texts after Whisper's normalization of case, punctuation and spelling."""
     wanted, got = NORMAL(reference), NORMAL(heard)
     if not wanted:
         return WordErrors(insertions=len(got.split()))

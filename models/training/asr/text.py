@@ -1,6 +1,6 @@
-"""What the voices of the corpus say: sentences from packaged books, and made-up video questions.
+"""Text of the corpus: sentences from packaged sources, and synthetic video questions.
 
-Sources are read where the packages put them, or where the caller unpacked them: Debian's
+Sources are read from the paths of their packages, or from folders of the caller: Debian's
 `wordnet-base` (examples of usage in WordNet's glosses) and `fortunes`.
 """
 
@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 
 SHORTEST, LONGEST = 3, 28  # words of a sentence
-SPOKEN = re.compile(r"[A-Za-z ,.'?!;:-]+")  # no digits or signs: they are read in many ways
+SPOKEN = re.compile(r"[A-Za-z ,.'?!;:-]+")  # no digits or symbols: they have several readings
 EXAMPLE = re.compile(r'"([^"]+)"')
 BRACKETS = re.compile(r"\([^)]*\)")
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
-# Shouted and spaced-out lines, drawings, names before quotations: not sentences.
+# Capitals, spaced-out lines, drawings, attributions: not sentences.
 UNUSUAL = re.compile(r"[A-Z]{3}|\.\.|--|  |\b[A-Z]\.")
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence, ending in its mark, with where it came from and under what licence."""
+    """One sentence with its final punctuation, source and license."""
 
     text: str
     source: str
@@ -72,13 +72,13 @@ def _usable(text: str, source: str, licence: str) -> Iterator[Sentence]:
 
 @cache
 def _questions() -> dict[str, list[str]]:
-    """Return patterns of things to say, and the words for their slots."""
+    """Return patterns of requests, and the words for their slots."""
     read: dict[str, list[str]] = json.loads((Path(__file__).parent / "questions.json").read_text())
     return read
 
 
 def template(rng: np.random.Generator) -> Sentence:
-    """Return one made-up thing to say to a video assistant."""
+    """Return one synthetic request to a video assistant."""
     known = _questions()
 
     def one(slot: str) -> str:
@@ -99,12 +99,12 @@ def _plural(noun: str) -> str:
 def utterances(
     books: Sequence[Sentence], rng: np.random.Generator, *, made_up: float = 0.25
 ) -> Iterator[tuple[Sentence, ...]]:
-    """Yield what one voice says in one go, one to three sentences, without end.
+    """Yield utterances of one to three sentences, endlessly.
 
-    Books are read through in a drawn order before any sentence comes again.
+    Every sentence of `books` is used once, in random order, before any repeats.
 
     Raises:
-        ValueError: there are no books, and not everything is made up.
+        ValueError: there are no books, and `made_up` is below 1.
     """
     if not books and made_up < 1:
         raise ValueError("no sentences found: install wordnet-base or fortunes, or say where")

@@ -1,8 +1,7 @@
-"""Voices of the corpus: small synthesisers that packages bring, each with drawn variations.
+"""Voices of the corpus: small synthesizers from packages, each with random variations.
 
-Every engine returns mono float32 at 16 kHz, the voice's name, and what was drawn for it, so
-that the same text, engine and seed give the same sound. None of them is used at run time but
-hibari's plain voice.
+Every engine returns mono float32 at 16 kHz, the voice's name, and its drawn parameters; the same
+text, engine and seed give the same sound. Only hibari's plain voice is used at run time too.
 """
 
 import importlib
@@ -26,7 +25,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SynthesizedSpeech:
-    """`samples` are float32 (n,) at 16 kHz; `drawn` is what varied."""
+    """`samples` are float32 (n,) at 16 kHz; `drawn` are the varied parameters."""
 
     samples: Samples
     voice: str
@@ -37,7 +36,7 @@ Speak = Callable[[str, Rng], SynthesizedSpeech]
 
 
 def hibari() -> Speak:
-    """hibari-tts (Apache-2.0): one voice, its pitch and vocal tract moved freely."""
+    """hibari-tts (Apache-2.0): one voice, with varied pitch and vocal tract."""
     engine: Any = importlib.import_module("hibari").Hibari()
     dsp: Any = importlib.import_module("hibari.dsp")
 
@@ -102,7 +101,7 @@ def flite(program: str = "flite") -> Speak:
 
 
 def festival(program: str = "text2wave") -> Speak:
-    """Festival with the voice slt (HTS): held out, to see what carries over."""
+    """Festival with the voice slt (HTS): held out, to measure generalization."""
 
     def speak(text: str, rng: Rng) -> SynthesizedSpeech:
         stretch = rng.uniform(0.85, 1.15)
@@ -124,7 +123,7 @@ ENGINES: dict[str, Callable[[], Speak]] = {
 
 
 def resample(samples: NDArray[np.floating[Any]], factor: float) -> Samples:
-    """Return `samples` at `factor` times as many samples; without changing the rate, a shift."""
+    """Return `samples` resampled to `factor` times as many samples."""
     count = round(len(samples) * factor)
     if not count:
         return np.zeros(0, np.float32)
@@ -136,7 +135,7 @@ def resample(samples: NDArray[np.floating[Any]], factor: float) -> Samples:
 
 
 def _synthesize_to_file(command: list[str], text: str | None = None) -> Samples:
-    """Run a synthesiser that writes the file named last, and return what it wrote.
+    """Run a synthesizer that writes the file in its last argument, and return the sound.
 
     Raises:
         ModelError: the program is missing, or failed.

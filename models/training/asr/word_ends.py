@@ -1,7 +1,7 @@
-"""When each word of an utterance ended, told by another model than the one that is trained.
+"""Word end times of utterances, from another model than the trained one.
 
-The text is known, so the offline base model only aligns it: cross-attention and dynamic time
-warping. Each utterance is aligned once and remembered in a file.
+The text is known, so the offline base model only aligns it, by cross-attention and dynamic time
+warping. Each utterance is aligned once; the result is kept in a file.
 """
 
 import json

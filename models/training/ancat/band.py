@@ -1,12 +1,11 @@
-"""The transducer's loss within a band of its lattice: most pairs of frame and letter never matter.
+"""The transducer loss within a band of its lattice: most pairs of frame and letter do not matter.
 
-A joiner that answers for all pairs is half the work of a step. Where in the text a frame may be is
-known well enough from the head that is trained with CTC beside it: its chances, read as a
-transducer's, say how likely each cell of the lattice is, and the joiner answers for the `rows`
-likeliest neighbours of each frame.
+Running the joiner for all pairs is half the work of a step. The head that is trained with CTC gives
+the likely text positions of a frame: its probabilities, used as a transducer's, give the occupancy
+of each lattice cell, and the joiner runs for the `rows` likeliest adjacent cells of each frame.
 
-Source: Kuang et al. 2022, Pruned RNN-T, sections 3.2 and 3.3; there a joiner of its own draws the
-band, here CTC's head does.
+Source: Kuang et al. 2022, Pruned RNN-T, sections 3.2 and 3.3; there a separate simple joiner
+gives the band, here the CTC head does.
 """
 
 import torch
@@ -19,11 +18,11 @@ NEVER = float("-inf")
 
 
 def bands(aligned: Tensor, labels: Tensor, frames: Tensor, counts: Tensor, rows: int) -> Tensor:
-    """Return how many labels are written before each frame's band begins, int64 (batch, time).
+    """Return the number of labels before each frame's band, int64 (batch, time).
 
-    `aligned`, (batch, time, units), are the scores of CTC's head; `labels`, `frames` and `counts`
-    are as in `transducer_loss`. A band has `rows` cells. It begins with no label, ends with the
-    last, and moves by less than its size from frame to frame, so that a way leads through.
+    `aligned`, (batch, time, units), are the scores of the CTC head; `labels`, `frames` and `counts`
+    are as in `transducer_loss`. A band has `rows` cells. It starts before the first label,
+    ends with the last, and moves by less than its size from frame to frame, so a path exists.
     """
     logs = aligned.detach().float().log_softmax(2)
     blank = logs[:, :, BLANK, None].expand(-1, -1, labels.shape[1] + 1).contiguous()
@@ -33,7 +32,7 @@ def bands(aligned: Tensor, labels: Tensor, frames: Tensor, counts: Tensor, rows:
     with torch.enable_grad():
         loss = lattice_loss(blank, emit, frames, counts).sum()
     left, written = torch.autograd.grad(loss, (blank, emit))
-    visits = -(left + F.pad(written, (0, 1)))  # how likely a way goes through each cell
+    visits = -(left + F.pad(written, (0, 1)))  # occupancy of each cell by a path
     before = F.pad(visits.cumsum(2), (1, rows))
     before[:, :, -rows:] = before[:, :, -rows - 1, None]
     starts = (before[:, :, rows:] - before[:, :, :-rows]).argmax(2)
@@ -41,16 +40,16 @@ def bands(aligned: Tensor, labels: Tensor, frames: Tensor, counts: Tensor, rows:
 
 
 def _connected(starts: Tensor, frames: Tensor, counts: Tensor, rows: int) -> Tensor:
-    """Return `starts` changed as little as it takes that they rise from 0 to the end, evenly."""
+    """Return `starts` with the fewest changes that make the bands connect, from 0 to the end."""
     time = torch.arange(starts.shape[1], device=starts.device)
     slope = time * (rows - 1)
     highest = (counts + 1 - rows).clamp(min=0)[:, None]
     starts = starts.minimum(highest)
     starts = starts.where(time < frames[:, None] - 1, highest)
-    # No later band may begin further on than can be reached from here ...
+    # A band must reach the later ones ...
     starts = (starts - slope).flip(1).cummax(1).values.flip(1) + slope
     starts[:, 0] = 0
-    # ... nor this one further on than can be reached from those before.
+    # ... and be reachable from the earlier ones.
     starts = (starts.cummax(1).values - slope).cummin(1).values + slope
     return starts.minimum(highest)
 
@@ -64,9 +63,9 @@ def banded_loss(
     counts: Tensor,
     rows: int,
 ) -> Tensor:
-    """Return `transducer_loss` over the ways within the band, (batch,).
+    """Return `transducer_loss` over the paths within the band, (batch,).
 
-    With as many rows as there are labels and one more, it is the loss over all ways. `hidden` is
+    With one more row than labels, it is the loss over all paths. `hidden` is
     (batch, time, width), `starts` what `bands` returned.
     """
     most = labels.shape[1]

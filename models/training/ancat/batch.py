@@ -1,4 +1,4 @@
-"""What one step of training an ANCAT hears: utterances in rooms and noise, with their units."""
+"""The batch of a training step of ANCAT: augmented utterances with their units."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from models.training.ancat.letter_times import Times, targets
 from models.training.asr.mixing import augment
 
 Rng = np.random.Generator
-IGNORED = -100  # as a target: nothing is known of this frame
-DRAWN = 24  # items from which a step takes those of about one length
-TAIL = 0.8  # seconds of silence after the last utterance: the last letters may come late
+IGNORED = -100  # as a target: unknown
+DRAWN = 24  # items from which a step takes those of similar length
+TAIL = 0.8  # seconds of silence after the last utterance, for late letters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingUtterance:
-    """Sound, its units, and when each of them has been said, as in `letter_times`."""
+    """Sound, its units, and their end times, as in `letter_times`."""
 
     sound: Samples
     units: tuple[int, ...]
@@ -33,7 +33,7 @@ class TrainingUtterance:
 class AncatBatch:
     """`mel` is (batch, mels, n), `labels` int64 (batch, most), `counts` how many are real.
 
-    `guide`, int64 (batch, frames of 40 ms), is the unit to write at each frame, or IGNORED.
+    `guide`, int64 (batch, frames of 40 ms), is the unit of each frame, or IGNORED.
     """
 
     mel: Tensor
@@ -46,7 +46,7 @@ class AncatBatch:
 def make_batch(
     draw: Callable[[], TrainingUtterance], seconds: int, longest: float, rng: Rng
 ) -> AncatBatch:
-    """Return items of about the same length, at most `seconds` of sound in all, or one item."""
+    """Return items of similar length with at most `seconds` of sound in all, or one item."""
     drawn = sorted((_item(draw, longest, rng) for _ in range(DRAWN)), key=_length)
     items = _near(drawn, int(rng.integers(DRAWN)), seconds * RATE)
     length = _length(items[-1]) + int(TAIL * RATE)
@@ -75,9 +75,9 @@ def _length(item: TrainingUtterance) -> int:
 def _near(
     items: Sequence[TrainingUtterance], place: int, samples: int
 ) -> Sequence[TrainingUtterance]:
-    """Return as many neighbours of the item at `place` as there is room for.
+    """Return as many neighbors of the item at `place` as fit into `samples`.
 
-    `items` are sorted by length; each takes as much room as the longest, and its tail.
+    `items` are sorted by length; each is padded to the longest, with its tail.
     """
     first, end = place, place + 1
     tail = int(TAIL * RATE)
@@ -89,9 +89,9 @@ def _near(
 
 
 def _item(draw: Callable[[], TrainingUtterance], longest: float, rng: Rng) -> TrainingUtterance:
-    """Return an utterance, or several with pauses, or none: sometimes nobody speaks.
+    """Return an utterance, several with pauses, or silence.
 
-    A stream goes on after a full stop, and has frames late in the window too.
+    A stream continues after a full stop, and has frames late in the window too.
     """
     if rng.random() < 0.03:
         return TrainingUtterance(
@@ -108,7 +108,7 @@ def _item(draw: Callable[[], TrainingUtterance], longest: float, rng: Rng) -> Tr
             break
         pause = int((rng.uniform(0.1, 1.0) if parts else rng.uniform(0, 0.6)) * RATE)
         sound = _spoken(drawn.sound, rng)
-        # Later by what came before it, and by as much slower or faster as it was made.
+        # Shifted by the sound before it, and stretched by the change of speed.
         said.append((count + pause) / RATE + drawn.times * (len(sound) / len(drawn.sound)))
         parts += [np.zeros(pause, np.float32), sound]
         count += pause + len(sound)
@@ -117,7 +117,7 @@ def _item(draw: Callable[[], TrainingUtterance], longest: float, rng: Rng) -> Tr
 
 
 def _spoken(sound: Samples, rng: Rng) -> Samples:
-    """Return `sound` a little faster or slower, and with it higher or lower, at some level."""
+    """Return `sound` at a random level, sometimes resampled a little faster or slower."""
     level = np.float32(10 ** (rng.uniform(-6, 0) / 20))
     if rng.random() < 0.5:
         return sound * level

@@ -1,4 +1,4 @@
-"""Count runs of letters in text: `python -m models.training.ancat.letter_counts --out FILE`.
+"""Count letter n-grams in text: `python -m models.training.ancat.letter_counts --out FILE`.
 
 Text is what the voices of the corpus read (WordNet's examples, fortunes, made-up questions), and
 WordNet's definitions. What clips that are held out say is left out of it. NgramCounts that came too
@@ -23,11 +23,11 @@ from models.training.asr.text import definitions, fortunes, template, wordnet
 logger = logging.getLogger(__name__)
 
 LONGEST = 8  # letters of a run
-MIN_COUNTS = (1, 1, 2, 2, 3, 4, 6, 6)  # what a run of each length comes at least
+MIN_COUNTS = (1, 1, 2, 2, 3, 4, 6, 6)  # least count of an n-gram of each length
 
 
 def spell(texts: Iterable[str], without: frozenset[tuple[int, ...]]) -> Iterator[list[int]]:
-    """Yield the units of each text that can be spelled and is not among `without`."""
+    """Yield the units of each text that can be spelled and is not in `without`."""
     for text in texts:
         try:
             units = to_units(text)
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def _sentences(folder: Path, engines: Sequence[str]) -> Iterator[tuple[int, ...]]:
-    """Yield the units of each sentence that a clip of `engines` says."""
+    """Yield the units of each sentence in a clip of `engines`."""
     for clip in packed_clips.load(folder).all:
         if clip.engine in engines:
             for text in (clip.text, *clip.text.replace("?", ".").replace("!", ".").split(".")):

@@ -1,9 +1,8 @@
-"""When each letter of a clip was said, as far as it is known: a guide for the first steps.
+"""End times of a clip's letters, if known: a guide for the first steps of training.
 
-Without one, an encoder spends its first hours on finding out that letters follow each other: the
-sum over all ways of spreading a text says hardly anything while all of them are equally wrong.
-What is known is where words end, which `ends.py` wrote down for the clips it aligned; letters
-are spread evenly over their word.
+Without it, an encoder spends its first hours on learning that letters follow each other: the sum
+over all alignments carries little information while all of them are equally wrong. `word_ends`
+gives the ends of words in aligned clips; letters are spread evenly over their word.
 """
 
 import json
@@ -14,17 +13,17 @@ from numpy.typing import NDArray
 
 from models.asr.ancat.letters import to_units
 
-FRAME_20MS = 0.02  # seconds: what the ends are counted in
-MAX_LETTER = 0.11  # seconds of a letter: what a word's span has beyond that is a pause before it
+FRAME_20MS = 0.02  # seconds: the unit of word ends
+MAX_LETTER = 0.11  # seconds of a letter; the rest of a word's span is a pause before it
 UNKNOWN = np.nan
 
-Times = NDArray[np.float64]  # seconds from the clip's start at which each unit has been said
+Times = NDArray[np.float64]  # seconds from the start of the clip to the end of each unit
 
 
 def read(file: Path) -> dict[str, list[tuple[int, int]]]:
-    """Return what is known of each clip, by its path; without a file nothing is.
+    """Return the known word ends of each clip, by its path; none without the file.
 
-    A pair is where a word ends: letters of the text, with a space before it, and frames of 20 ms.
+    A pair is the end of a word: letters of the text, with a space before it, and frames of 20 ms.
     """
     if not file.exists():
         return {}
@@ -33,7 +32,7 @@ def read(file: Path) -> dict[str, list[tuple[int, int]]]:
 
 
 def times(text: str, ends: list[tuple[int, int]] | None) -> Times:
-    """Return when each unit of `text` has been said, UNKNOWN where that is not known."""
+    """Return the end time of each unit of `text`, or UNKNOWN."""
     units = to_units(text)
     unknown = np.full(len(units), UNKNOWN)
     if not ends:

@@ -1,4 +1,4 @@
-"""A run that trains an ANCAT: what it is made of, how it is written down and taken up again."""
+"""A training run of an ANCAT: its configuration, its state, saving and resuming."""
 
 import json
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ WEIGHTS = "ancat.safetensors"
 class AncatTrainingConfig:
     """How to train. `late` weighs each frame of mean look-ahead against the loss of a letter.
 
-    With `shared`, each step draws a mode other than "adaptive", so that one model learns to
-    read at any look-ahead: what all runs of a table start from. Gates cool from a temperature
-    of 1 to `cold` in the first `cooling` steps. `ctc` weighs a head that is for training only:
-    it tells the encoder early what the transducer learns slowly. In the first `guided` steps that
-    head is also told, less and less, at which frame each letter is said, where that is known.
-    The rate rises for `warmup` steps and falls in a line to nothing at step `end`; layers that
-    began as Whisper's learn at `rate`, the others at `fresh`. What is kept is a moving
-    average: `average` of the last one, the rest of the new. Items have at most `longest` seconds of
-    speech: memory grows with its square. The transducer's loss takes `rows` letters for each frame.
+    With `shared`, each step draws a mode other than "adaptive", so that one model learns to read at
+    any look-ahead: what all runs of a table start from. Gates cool from a temperature of 1 to
+    `cold` in the first `cooling` steps. `ctc` is the weight of a head for training only, which
+    teaches the encoder earlier than the transducer does. In the first `guided` steps that head also
+    gets the known letter times as targets, with falling weight. The rate rises for `warmup` steps
+    and falls linearly to 0 at step `end`; layers initialized from Whisper learn at `rate`, the
+    others at `fresh`. A moving average is kept: `average` of the last one, the rest of the new.
+    Items have at most `longest` seconds of speech, because memory grows with its square. The
+    transducer loss takes `rows` letters for each frame.
     """
 
     model: AncatConfig
@@ -65,7 +65,7 @@ class AncatTrainingConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpelledClip:
-    """A clip, its units, and when each of them has been said, as in `letter_times`."""
+    """A clip, its units, and their end times, as in `letter_times`."""
 
     clip: SpeechClip
     units: tuple[int, ...]
@@ -74,7 +74,7 @@ class SpelledClip:
 
 @dataclass(eq=False)
 class AncatRun:
-    """What a run needs at every step; `average` holds the smoothed weights that are kept."""
+    """The state of a run; `average` holds the smoothed weights that are kept."""
 
     config: AncatTrainingConfig
     folder: Path
@@ -87,7 +87,7 @@ class AncatRun:
     average: dict[str, Tensor]
     step: int = 0
     cpu: float = 0.0
-    sound: float = 0.0  # seconds of it that were learnt from
+    sound: float = 0.0  # seconds of it in all steps
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -103,11 +103,12 @@ def open_run(
     *,
     start: Path | None = None,
 ) -> AncatRun:
-    """Return the run in `folder`, where it was left, or at its beginning.
+    """Return the run in `folder`, resumed or new.
 
-    It begins with the weights of the run in the folder `start`, or else as Whisper's encoder.
+    A new run starts from the weights of the run in the folder `start`, or else from Whisper's
+    encoder.
     """
-    torch.manual_seed(config.seed)  # for what begins at random
+    torch.manual_seed(config.seed)  # for randomly initialized weights
     model = ancat.from_whisper(config.model, load_whisper(config.model.whisper, weights).model)
     ctc = nn.Linear(model.norm.normalized_shape[0], config.model.units)
     if start is not None:
@@ -145,7 +146,7 @@ def _start(model: Ancat, ctc: nn.Linear, folder: Path) -> None:
     kept = torch.load(folder / "run.pt", weights_only=True)
     own = trained_tensors(model)
     for name, tensor in own.items():
-        if name in kept["average"]:  # a run without schedulers begins one that has them
+        if name in kept["average"]:  # a run without schedulers can start one with them
             tensor.copy_(kept["average"][name])
     ctc.load_state_dict(kept["ctc"])
 
@@ -189,14 +190,14 @@ def save_run(run: AncatRun) -> None:
 
 
 def update_average(run: AncatRun) -> None:
-    """Move the average a step towards the weights."""
+    """Move the average towards the weights."""
     weight = min(run.config.average, run.step / (run.step + 10))
     for name, tensor in trained_tensors(run.model).items():
         run.average[name].lerp_(tensor, 1 - weight)
 
 
 def averaged(run: AncatRun) -> Ancat:
-    """Return a model with the smoothed weights, ready to hear."""
+    """Return a model with the smoothed weights, in evaluation mode."""
     model = build_ancat(run.config.model, run.average, run.model.front, run.folder)
     return model.eval()
 
@@ -217,14 +218,14 @@ def _pools(config: AncatTrainingConfig, clips: SpeechClips) -> dict[str, list[Sp
         try:
             units = to_units(clip.text)
         except ValueError:
-            continue  # a digit, or a letter of another language: its spelling is not known
+            continue  # a digit, or a letter of another language
         said = letter_times.times(clip.text, ends.get(clip.path))
         pools[clip.engine].append(SpelledClip(clip, tuple(units), said))
     return pools
 
 
 def draw_clip(run: AncatRun, rng: np.random.Generator) -> SpelledClip:
-    """Return a clip to learn from."""
+    """Return a random clip to train on."""
     names, shares = zip(*run.config.engines, strict=True)
     odds = np.array(shares) / sum(shares)
     pool = run.pools[names[rng.choice(len(names), p=odds)]]

@@ -1,4 +1,4 @@
-"""What an ANCAT is worth on clips of known text: word errors against how far it looked ahead."""
+"""Word errors and look-ahead of an ANCAT on clips of known text."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -64,10 +64,10 @@ def score_clips(
     beam: int = 1,
     fusion: ShallowFusion | None = None,
 ) -> ClipScores:
-    """Read each sound of `pairs` and compare with its text.
+    """Transcribe each sound of `pairs` and compare it with its text.
 
-    The masked pass over the whole clip is what the stream says, and much quicker. Only frames
-    of the clip itself count as looking ahead, not those of the silence after it.
+    The masked pass over the whole clip gives the text of the stream, and is much faster. Look-ahead
+    counts frames of the clip only, not of the silence after it.
 
     Raises:
         ValueError: a clip is longer than the model's window.

@@ -1,8 +1,8 @@
 """Train an ANCAT: `python -m models.training.ancat.train --run FOLDER ...`.
 
-One run for each row of a table, all of the same size and with the same data in the same order.
-So that the rows do not cost a day each, they share a beginning, in which every step draws how
-far all frames look:
+One run for each row of a table, all of the same size and with the same data in the same order. To
+save a day for each row, they share a first run, in which every step draws the look-ahead of all
+frames:
 
     python -m models.training.ancat.train --run runs/shared --shared --clips FILE --weights FOLDER
     python -m models.training.ancat.train --run runs/causal --mode causal --start runs/shared ...
@@ -10,9 +10,9 @@ far all frames look:
     python -m models.training.ancat.train --run runs/late-01 --mode adaptive --late 0.01 --start ...
     python -m models.training.ancat.train --run runs/full --mode full --start runs/shared ...
 
-The same command resumes a run that was stopped (SIGTERM writes it down at once), with the
-settings that the run began with; `--steps` says how far to go. The folder holds `run.pt` (all
-that is needed to go on, written every three minutes of work), `ancat.safetensors` (the smoothed
+The same command resumes a stopped run (SIGTERM saves it at once) with its original settings;
+`--steps` is the last step. The folder holds `run.pt` (the state, saved after every three minutes of
+work), `ancat.safetensors` (the smoothed
 weights), `log.jsonl` and `validation.jsonl`. Give the rows equal `--steps`, and "adaptive" a
 `--late` between 0.002 and 0.02: what a letter costs at the end is a few tenths, and a frame looks
 32 frames of 40 ms ahead at most; then
@@ -22,9 +22,9 @@ weights), `log.jsonl` and `validation.jsonl`. Give the rows equal `--steps`, and
 prints word errors against mean and 95th percentile of look-ahead.
 `python -m models.training.ancat.ship RUN/ancat.safetensors` writes a run as the model that ships.
 
-A step hears 40 s of sound in noise and rooms: 1.3 CPU seconds on one core. The joiner answers
-only for letters near where a head trained with CTC places them (`ancat_band`): for all letters it
-would be half the work.
+A step reads 40 s of augmented sound in 1.3 CPU seconds on one core. The joiner runs only for
+letters near their place by a head trained with CTC (`band`): for all letters it would be half the
+work.
 
 Sources: ANCAT, Strimel et al. 2023; joint training with CTC, Watanabe et al. 2017.
 """
@@ -56,7 +56,7 @@ logger = logging.getLogger(__name__)
 
 
 def factor(config: AncatTrainingConfig, step: int) -> float:
-    """Return what the learning rates are multiplied by at `step`."""
+    """Return the factor of the learning rates at `step`."""
     rising = (step + 1) / config.warmup
     falling = (config.end - step) / (config.end - config.warmup)
     return max(0.01, min(1.0, rising, falling))
@@ -98,9 +98,9 @@ def advance(run: AncatRun) -> dict[str, object]:
 def losses(
     run: AncatRun, heard: AncatBatch, mode: Mode | None, ahead: int | None
 ) -> tuple[Tensor, dict[str, object]]:
-    """Return what to make smaller, and its parts; losses are those of one letter.
+    """Return the loss per letter, and its parts.
 
-    `mode` and `ahead` take the place of the model's own, where they are not None.
+    `mode` and `ahead` replace the model's own, unless they are None.
     """
     config, letters = run.config, max(1, int(heard.counts.sum()))
     with Bfloat16Products():
@@ -152,7 +152,7 @@ def train(run: AncatRun, steps: int, validate: Callable[[AncatRun], None], every
 
 
 def validate(run: AncatRun) -> None:
-    """Read some clips of the engines that are held out, and note the errors and look-ahead."""
+    """Transcribe some clips of the held-out engines, and log the errors and look-ahead."""
     order = np.random.default_rng(run.config.seed).permutation(len(run.held))
     chosen = [run.held[i] for i in order[: run.config.validation]]
     pairs = [(run.clips.samples(clip), clip.text) for clip in chosen]
@@ -168,7 +168,7 @@ def validate(run: AncatRun) -> None:
 
 
 def settings(given: argparse.Namespace) -> AncatTrainingConfig:
-    """Return the settings of a new run, or those that a run began with."""
+    """Return the settings of a new run, or the original ones of an existing run."""
     file = given.run / "config.json"
     if file.exists():
         kept = json.loads(file.read_text())
@@ -180,7 +180,7 @@ def settings(given: argparse.Namespace) -> AncatTrainingConfig:
     model = AncatConfig(mode=mode, ahead=given.ahead)
     config = AncatTrainingConfig(model=model, shared=given.shared, late=given.late)
     if given.start is not None:
-        # Gates of a shared beginning are as they were at first: what is near is cooled sooner.
+        # The gates of a shared first run are untrained: the rest needs less cooling.
         config = replace(config, warmup=50, end=6000, cooling=1000, guided=1)
     if given.end is not None:
         config = replace(

@@ -1,4 +1,4 @@
-"""What notices are worth: misses, delays and false alarms against what is truly in view."""
+"""Scores of notices: misses, delays and false alarms against labels."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -14,15 +14,15 @@ from models.assistant.scene.perception import Observation
 from models.training.requests.timelines import RATE, ObservationTimeline
 
 MISSED = 10.0  # seconds that a miss counts as
-ASKED = 12  # requests to a timeline at most: all that are in it, and some that are not
-# At which looks of a timeline it is said that the target came (True) or went (False).
+ASKED = 12  # most requests for a timeline: all targets in it, and some that are not
+# Indices of a timeline's frames with a notice that the target came (True) or went (False).
 Notices = Sequence[tuple[int, bool]]
 NoticeDetector = Callable[[Sequence[Observation], Target], Notices]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RequestTrial:
-    """A request: the looks, the target, and at which looks it is truly in view."""
+    """A request: the observations, the target, and whether each shows it."""
 
     looks: Sequence[Observation]
     target: Target
@@ -31,9 +31,9 @@ class RequestTrial:
 
 @dataclass(slots=True)
 class NoticeScore:
-    """What became of the events, and what was said without one."""
+    """Delays of noticed events, and false alarms."""
 
-    came: list[int] = field(default_factory=list)  # looks from each event to its notice
+    came: list[int] = field(default_factory=list)  # observations from each event to its notice
     went: list[int] = field(default_factory=list)
     events: int = 0
     alarms: int = 0
@@ -45,7 +45,7 @@ class NoticeScore:
 
     @property
     def missed(self) -> float:
-        """Share of events of which nothing was said before they were over."""
+        """Share of events without a notice before their end."""
         return 1 - len(self.looks) / self.events if self.events else math.nan
 
     @property
@@ -72,7 +72,7 @@ class NoticeScore:
 
 
 def judge(score: NoticeScore, truth: Sequence[bool], notices: Notices) -> None:
-    """Count what `notices` are worth; the look that first shows an event is look 1 of it."""
+    """Add `notices` to `score`; the observation that first shows an event is number 1."""
     score.hours += len(truth) / RATE / 3600
     used: set[int] = set()
     for at in range(1, len(truth)):
@@ -96,7 +96,7 @@ def scored(detect: NoticeDetector, trials: Iterable[RequestTrial]) -> NoticeScor
 
 
 def trials(timelines: Iterable[ObservationTimeline], asked: Sequence[Target]) -> list[RequestTrial]:
-    """Return what is asked of each timeline: people, what is in it, and some of the rest."""
+    """Return the requests for each timeline: people, the targets in it, and some of the rest."""
     out = []
     for index, timeline in enumerate(timelines):
         truths = [(target, timeline.truth(target)) for target in asked]
@@ -110,7 +110,7 @@ def trials(timelines: Iterable[ObservationTimeline], asked: Sequence[Target]) ->
 
 
 def share(look: Observation, target: Target) -> float:
-    """Return how much of `look` is `target`, which is people or things."""
+    """Return the share of `target`, people or things, in `look`."""
     return (
         person_probability(look, target.people)
         if target.people
@@ -119,9 +119,9 @@ def share(look: Observation, target: Target) -> float:
 
 
 def in_a_row(count: int) -> NoticeDetector:
-    """Return what speaks when `count` looks in a row are on the other side of one half.
+    """Return a detector that needs `count` observations in a row on the other side of one half.
 
-    With a count of 1 it is the baseline: speak at the first look above one half.
+    A count of 1 is the baseline: a notice at the first observation above one half.
     """
 
     def detect(looks: Sequence[Observation], target: Target) -> Notices:
@@ -139,7 +139,7 @@ def in_a_row(count: int) -> NoticeDetector:
 
 
 def watched(standing: RequestTracker) -> NoticeDetector:
-    """Return what the service does: one request for coming, one for going, each time."""
+    """Return the detector of the service: requests for coming and for going, each time."""
 
     def detect(looks: Sequence[Observation], target: Target) -> Notices:
         state = standing.init_state()

@@ -1,8 +1,8 @@
-"""Timelines with known events, put together from looks at labelled pictures and clips.
+"""Timelines with known events, composed of observations of labeled pictures and clips.
 
-A timeline shows one picture after the other for some seconds, two looks a second, as a camera
-would that is carried from place to place: an hour of it has some 500 changes of scene, many more
-than a room has. So false alarms per hour are those of a hard hour.
+A timeline shows pictures for some seconds each, two observations a second, as from a camera carried
+from place to place. An hour of it has some 500 scene changes, many more than a room has, so its
+false alarms per hour are those of a hard hour.
 """
 
 import json
@@ -23,19 +23,19 @@ from models.assistant.scene.query_parsing import find_name_ids
 from models.assistant.scene.scene_entry import SceneEntry
 
 FOLDER = Path(".cache/eyeline/standing")
-RATE = 2.0  # looks a second
+RATE = 2.0  # observations a second
 SCENES = 8  # in a timeline
-SHOWN = (6, 20)  # looks that a scene lasts
-STILL = 0.5  # how often a camera sees the same as half a second before
+SHOWN = (6, 20)  # observations of a scene
+STILL = 0.5  # probability of the same view as half a second before
 PEOPLE = ("person", "people", "man", "woman")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabeledPicture:
-    """A photograph or clip, the looks at it, what is in it, and how many people (None: unknown).
+    """A photograph or clip with its observations and labels; `people` None is unknown.
 
-    `objects` are lists of names that each count as one thing, the main thing first; `colours` are
-    those that it may be said to have.
+    `objects` are lists of synonyms of each thing, the main thing first; `colours` are its accepted
+    colors.
     """
 
     id: str
@@ -47,7 +47,7 @@ class LabeledPicture:
     looks: tuple[Observation, ...]
 
     def shows(self, target: Target) -> bool | None:
-        """Return whether `target` is in it; None if the labels leave that open."""
+        """Return whether it shows `target`; None if the labels do not say."""
         if target.people:
             return self._peopled(target.people)
         for names in self.objects:
@@ -56,7 +56,7 @@ class LabeledPicture:
             if known and known[0] & target.name_ids:
                 return True
             if any(found & target.name_ids for found in known):
-                return None  # a name that counts, but not the plainest: a cheetah is a cat
+                return None  # a synonym, but not the first name: a cheetah is a cat
         return False
 
     def _peopled(self, count: int) -> bool | None:
@@ -69,13 +69,13 @@ class LabeledPicture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObservationTimeline:
-    """Looks, and the scenes they come from as places of begin and end."""
+    """Observations, and their scenes with first and last index."""
 
     looks: tuple[Observation, ...]
     scenes: tuple[tuple[int, int, LabeledPicture], ...]
 
     def truth(self, target: Target) -> list[bool] | None:
-        """Return at which looks `target` is in view; None if that is open."""
+        """Return whether each observation shows `target`; None if unknown."""
         out: list[bool] = []
         for begin, end, picture in self.scenes:
             shown = picture.shows(target)
@@ -86,10 +86,10 @@ class ObservationTimeline:
 
 
 def load(folder: Path = FOLDER) -> list[LabeledPicture]:
-    """Return the pictures that were looked at (`python -m tests.bench.bench_standing looks`).
+    """Return the observed pictures (`python -m tests.bench.bench_standing looks`).
 
     Raises:
-        FileNotFoundError: they were not.
+        FileNotFoundError: there are none.
     """
     rows = [json.loads(line) for line in (folder / "looks.jsonl").read_text().splitlines()]
     shares = np.load(folder / "shares.npy").astype(np.float32)
@@ -124,7 +124,7 @@ def _look(row: dict[str, Any], shares: NDArray[np.float32]) -> Observation:
 def compose(
     pictures: Sequence[LabeledPicture], count: int, seed: int
 ) -> Iterator[ObservationTimeline]:
-    """Yield `count` timelines of `SCENES` different pictures each, or of all if there are less."""
+    """Yield `count` timelines of `SCENES` different pictures each, or of all if there are fewer."""
     rng = random.Random(seed)
     for _ in range(count):
         looks: list[Observation] = []
@@ -145,7 +145,7 @@ def _timed(looks: Sequence[Observation]) -> tuple[Observation, ...]:
 
 
 def _scene(picture: LabeledPicture, rng: random.Random) -> list[Observation]:
-    """Return looks at `picture`: of a clip a stretch, of a photograph a camera that moves."""
+    """Return observations of `picture`: a part of a clip, or random views of a photograph."""
     count = rng.randint(*SHOWN)
     if picture.clip:
         start = rng.randrange(max(len(picture.looks) - count, 0) + 1)
@@ -164,7 +164,7 @@ def whole(pictures: Sequence[LabeledPicture]) -> Iterator[ObservationTimeline]:
 
 
 def targets(pictures: Sequence[LabeledPicture]) -> list[Target]:
-    """Return what can be asked of `pictures`: people, and each thing by its first known name."""
+    """Return the targets in `pictures`: people, and each thing by its first known name."""
     found: dict[frozenset[int], Target] = {}
     for picture in pictures:
         for names in picture.objects:

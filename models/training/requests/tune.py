@@ -1,10 +1,10 @@
-"""Choose when to speak: `python -m models.training.requests.tune`, on half 0 of the blind pictures.
+"""Tune standing requests on half 0 of the blind set: `python -m models.training.requests.tune`.
 
-First what one look says: the log odds that something is there against those of its share, by
-logistic regression. Then how much a look may say at most, which shares say nothing, and the cap
-of the sum: of all settings within the budget of false alarms, the one that waits least.
+First the evidence of one observation: the log odds of presence, by logistic regression on the log
+odds of its share. Then the limits of one observation, the neutral share, and the cap of the sum: of
+all settings within the budget of false alarms, the one with the least delay.
 
-The looks are written by `python -m tests.bench.bench_standing looks`. A minute on one core.
+The observations are written by `python -m tests.bench.bench_standing looks`. A minute on one core.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from models.training.requests.timelines import LabeledPicture, compose, load, ta
 
 BUDGET = 4.0  # false alarms in an hour of one request, in which the scene changes 500 times
 TRIED: dict[str, Sequence[float]] = {
-    "even": (0.02, 0.05, 0.1, 0.2, 0.35, 0.5),  # the share that says nothing
+    "even": (0.02, 0.05, 0.1, 0.2, 0.35, 0.5),  # the neutral share
     "hit": (1.0, 2.0, 3.0, 6.0),
     "miss": (0.5, 1.0, 1.5, 3.0, 6.0),
     "cap": (3.0, 4.0),
@@ -36,7 +36,7 @@ TRIED: dict[str, Sequence[float]] = {
 
 
 def fitted(pictures: Sequence[LabeledPicture], asked: Sequence[Target]) -> tuple[float, float]:
-    """Return slope and offset of the log odds, with as much weight on yes as on no."""
+    """Return slope and offset of the log odds, with equal weight on yes and no."""
     odds, there = [], []
     for picture, target in itertools.product(pictures, asked):
         shown = picture.shows(target)
@@ -62,14 +62,14 @@ def logistic(x: Tensor, there: Tensor, *, steps: int = 50) -> tuple[float, float
 
 
 def settings(slope: float) -> Iterator[LogOddsModel]:
-    """Yield the settings that are tried."""
+    """Yield the settings to try."""
     for even, hit, miss, cap in itertools.product(*TRIED.values()):
         offset = -slope * math.log(even / (1 - even))
         yield LogOddsModel(slope=slope, offset=offset, max_gain=hit, max_loss=miss, cap=cap)
 
 
 def crossings(shares: Sequence[float], weighing: LogOddsModel, sure: float) -> Notices:
-    """Return when the sum crosses: `Standing` without its requests, for the search."""
+    """Return when the sum crosses: `RequestTracker` without requests, for the search."""
     total, there = 0.0, None
     out = []
     for index, part in enumerate(shares):
@@ -98,7 +98,7 @@ def searched(
 def best(
     tried: Sequence[tuple[LogOddsModel, NoticeScore]], budget: float
 ) -> tuple[LogOddsModel, NoticeScore]:
-    """Return the setting that waits least within `budget`.
+    """Return the setting with the least delay within `budget`.
 
     Raises:
         ValueError: none is within it.
@@ -111,7 +111,7 @@ def best(
 
 
 def colour_doubt(pictures: Sequence[LabeledPicture]) -> float:
-    """Return what another colour than the one asked for says against it, in log odds."""
+    """Return the evidence of another color than the requested one against it, in log odds."""
     looks = [
         look.scene.colour in picture.colours
         for picture in pictures
@@ -119,7 +119,7 @@ def colour_doubt(pictures: Sequence[LabeledPicture]) -> float:
         if picture.colours
     ]
     right = sum(looks) / len(looks)
-    chance = (1 - right) / 10  # that a thing of another colour is called by this one, of eleven
+    chance = (1 - right) / 10  # that a thing of another color is given this one, of eleven
     return math.log((1 - chance) / (1 - right))
 
 

@@ -12,7 +12,7 @@ def test_case_marks_and_spelling_do_not_count() -> None:
 def test_words_where_nobody_spoke_are_insertions() -> None:
     silent = score("", "thank you")
     assert silent == WordErrors(0, 0, 0, 2)
-    assert str(silent) == "2 words where nobody spoke"
+    assert str(silent) == "2 words without speech"
 
 
 def test_scores_add_up_over_clips() -> None:

@@ -10,7 +10,7 @@ from models.memory.kv_store.tiers import BlockStore
 
 
 class MeasureSalience(Protocol):
-    """Measures the attention to the tokens of blocks, see `models.memory.research.salience`."""
+    """Measures the attention to the tokens of blocks."""
 
     def __call__(
         self, query: Tensor, log: Tensor, keys: Tensor, lengths: Sequence[int], *, window: int

@@ -6,7 +6,7 @@ rank correlation of score and time is -0.41 on average over layers if the window
 -0.76 if nothing leaves it, and 3 to 6 % of the 16 best blocks are from the later half.
 `centred` subtracts the local trend, and with it the drift. With a trend over 32 blocks the same
 figures are 0.08, 0.07 and 54 to 55 %. A scene that lasts longer than that then has no weight.
-`models.memory.research.recall_probe` measures the bias, and the recall.
+`tests.bench.bench_recall` measures the bias, and the recall.
 """
 
 from typing import Literal

@@ -25,7 +25,8 @@ from models.language.attention import causal_attention
 from models.language.smollm2 import ChatModel
 from models.memory.prefill import RekvState
 from models.memory.rekv import Frame, Rekv, RekvConfig
-from models.memory.research.recall_probe import (
+from models.rotary import apply_rotary
+from tests.bench.research.recall_probe import (
     Find,
     Trial,
     internal,
@@ -34,7 +35,6 @@ from models.memory.research.recall_probe import (
     recent,
     uniform,
 )
-from models.rotary import apply_rotary
 
 SYSTEM = "You watch a camera and answer about what it showed."
 PLACES = ("kitchen", "street", "garden", "office", "beach", "park", "hall", "bridge")

@@ -14,9 +14,9 @@ from models.language.kv_cache import kv_bytes
 from models.memory.kv_store.tiers import open_store
 from models.memory.prefill import RekvState
 from models.memory.rekv import Frame, Rekv, RekvConfig
-from models.memory.research.eviction import KMeans
 from models.memory.retrieved_context import RetrievedContext
 from models.rotary import apply_rotary
+from tests.bench.research.eviction import KMeans
 from tests.models.language import plain
 from tests.models.memory.tiny_memory import OPENING, QUESTION, TINY, TOKENS, decoder, frames
 

@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.memory.research.recall_probe import (
-    position_bias,
-)
 from models.memory.retrieval import (
     local_line,
     score_blocks,
     top_rows,
+)
+from tests.bench.research.recall_probe import (
+    position_bias,
 )
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from models.errors import WeightsError
 from models.memory.positions import GridPositions, LinearPositions
 from models.memory.rekv import Frame, Rekv, RekvConfig
-from models.memory.research.eviction import Salient
 from models.vision.video_llm.qwen25_vl import Qwen25Vl, read_qwen25_vl
+from tests.bench.research.eviction import Salient
 from tests.models.language import plain
 from tests.models.vision.video_llm import checkpoints
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from models.language.decoder import DecoderConfig, DenseLayer
 from models.memory.rekv import Frame, Rekv, RekvConfig
-from models.memory.research.recall_probe import (
+from tests.bench.research.recall_probe import (
     Recall,
     Trial,
     internal,

@@ -13,7 +13,7 @@ from models.errors import DamagedBlockError
 from models.memory.eviction import MeasureSalience
 from models.memory.kv_store.blocks import Block
 from models.memory.kv_store.tiers import BlockStore
-from models.memory.research.salience import salience
+from tests.bench.research.salience import salience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,1 +1,0 @@
-"""Eviction policies and measurements of retrieval that no setting selects: for benchmarks."""

@@ -29,8 +29,9 @@ class Block:
     """Keys, before rotation, and values of one part of the stream, in all layers.
 
     Times are in seconds of the stream. `memory` is (layers, 2, key heads, tokens, width);
-    `salience`, if a policy measured it, is float32 (layers, key heads, tokens). `weight` counts the frames that were merged; a `thinned`
-    block has fewer tokens, or cannot be thinned. `replaces` are the ids of the blocks it replaces.
+    `salience`, if a policy measured it, is float32 (layers, key heads, tokens). `weight` counts
+    the frames that were merged; a `thinned` block has fewer tokens, or cannot be thinned.
+    `replaces` are the ids of the blocks it replaces.
     """
 
     id: int

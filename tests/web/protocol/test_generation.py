@@ -32,7 +32,7 @@ GENERATION = GenerationCapabilities(
     max_prompt_length=200,
     max_track_points=50,
 )
-LOCAL = Capabilities(model="eyeline", recognizers=("tiny.en",), generation=GENERATION)
+CAPABILITIES = Capabilities(model="eyeline", recognizers=("tiny.en",), generation=GENERATION)
 NO_GENERATION = Capabilities(
     model="m", recognizers=("r",), generation_unavailable="no drawing.safetensors"
 )
@@ -51,7 +51,7 @@ STATUS = GenerationStatus(
 
 
 def talk(**options: Any) -> Talk:
-    return Talk(**{"local": LOCAL, "eyeline_events": True, **options})
+    return Talk(**{"capabilities": CAPABILITIES, "eyeline_events": True, **options})
 
 
 def controls(talk: Talk) -> list[object]:
@@ -64,7 +64,7 @@ def test_the_session_object_describes_the_generation_model() -> None:
     assert message["generation"]["samplers"] == SAMPLERS
     assert message["generation"]["size"] == [64, 64]
     assert message["generation"]["things"] == ["duck"]
-    assert talk(local=NO_GENERATION).events[0]["session"]["eyeline"]["generation"] is None
+    assert talk(capabilities=NO_GENERATION).events[0]["session"]["eyeline"]["generation"] is None
 
 
 def test_a_prompt_goes_to_the_session_and_into_the_updated_event() -> None:
@@ -167,7 +167,7 @@ def test_a_track_has_no_times_or_times_that_grow_from_message_to_message() -> No
 
 
 def test_tracks_are_refused_if_the_model_does_not_support_them() -> None:
-    client = talk(local=replace(LOCAL, generation=replace(GENERATION, tracks=False)))
+    client = talk(capabilities=replace(CAPABILITIES, generation=replace(GENERATION, tracks=False)))
     assert client.events[0]["session"]["eyeline"]["generation"]["tracks"] is False
     assert client.send("eyeline.track.append", points=[point()]) == ["error"]
     assert "not tracks" in client.error["message"]
@@ -238,7 +238,7 @@ def test_pictures_as_events_are_for_clients_without_a_track() -> None:
     assert call.send("eyeline.generation.update", pictures=True) == ["error"]
     assert "video track" in call.error["message"]
     assert call.send("eyeline.generation.update", pictures=False) == ["eyeline.generation.updated"]
-    client = Talk(local=LOCAL)  # wants no own events, but asks for these
+    client = Talk(capabilities=CAPABILITIES)  # wants no own events, but asks for these
     assert client.send("eyeline.generation.update", pictures=True) == []
     assert client.emit(GeneratedImage(3, 1.25, b"jpeg"), STATUS) == ["eyeline.video.delta"]
     event = client.last("eyeline.video.delta")
@@ -264,7 +264,7 @@ def test_the_status_goes_to_clients_that_ask_for_eyeline_events() -> None:
         "pictures": 812,
         "notices": ["the motion was read from the words: left"],
     }
-    assert Talk(local=LOCAL).emit(STATUS) == []
+    assert Talk(capabilities=CAPABILITIES).emit(STATUS) == []
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_the_status_goes_to_clients_that_ask_for_eyeline_events() -> None:
 def test_without_a_generation_model_the_error_says_what_is_missing(
     type: str, fields: dict[str, Any]
 ) -> None:
-    client = talk(local=NO_GENERATION)
+    client = talk(capabilities=NO_GENERATION)
     assert client.send(type, **fields) == ["error"]
     assert client.error["code"] == "generation_unavailable"
     assert "no drawing.safetensors" in client.error["message"]

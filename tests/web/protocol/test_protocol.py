@@ -32,7 +32,7 @@ from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import Capabilities
 from web.protocol.state import ConversationState, Event
 
-LOCAL = Capabilities(model="eyeline", recognizers=("tiny.en", "base"), voices=("heart",))
+CAPABILITIES = Capabilities(model="eyeline", recognizers=("tiny.en", "base"), voices=("heart",))
 PIXEL = (
     "data:image/png;base64,"
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGM4AQAAygDJmcpdfgAAAABJRU5ErkJggg=="
@@ -47,8 +47,8 @@ class Talk:
     def __init__(self, **options: Any) -> None:
         self.events: list[Event] = []
         self.inputs: list[Input] = []
-        local = options.pop("local", LOCAL)
-        self.protocol = RealtimeProtocol("sess_test", local, **options)
+        capabilities = options.pop("capabilities", CAPABILITIES)
+        self.protocol = RealtimeProtocol("sess_test", capabilities, **options)
         self.take()
 
     @property
@@ -489,7 +489,7 @@ def test_unknown_names_are_replaced_by_available_ones() -> None:
 
 
 def test_without_a_voice_answers_are_text() -> None:
-    talk = Talk(local=Capabilities(model="eyeline", recognizers=("tiny.en",)))
+    talk = Talk(capabilities=Capabilities(model="eyeline", recognizers=("tiny.en",)))
     assert talk.events[0]["session"]["output_modalities"] == ["text"]
     assert talk.update(output_modalities=["audio"])["output_modalities"] == ["text"]
     assert not talk.ask("hello", output_modalities=["audio"]).spoken
@@ -598,7 +598,9 @@ def test_truncation_removes_the_transcript() -> None:
 
 
 def test_eyeline_events_go_only_to_clients_that_ask_for_them() -> None:
-    talk = Talk(local=Capabilities(model="m", recognizers=("tiny.en",), notices=("it is an echo",)))
+    talk = Talk(
+        capabilities=Capabilities(model="m", recognizers=("tiny.en",), notices=("it is an echo",))
+    )
     assert talk.emit(TURN[0], caption(1, "a", stable=1)) == ["input_audio_buffer.speech_started"]
     talk.update(eyeline={"events": True})
     assert talk.last("eyeline.notice")["message"] == "it is an echo"

@@ -1,8 +1,8 @@
 """Makes the recordings of this folder again: `python -m tests.replay.make`.
 
-`speech` has real speech, a few plain pictures and somebody who asks questions: what a live
-session with a microphone and a camera would have left. `shown` has photographs held before a
-camera that moves a little, and no sound; `python -m tests.bench.blind_set fetch` gets these first.
+`speech` has real speech, plain pictures and questions, like a live session with a microphone and
+a camera. `shown` has photographs before a camera that moves a little, and no sound;
+`python -m tests.bench.blind_set fetch` gets the photographs first.
 """
 
 import asyncio
@@ -23,9 +23,8 @@ from media.worker import Worker
 HERE = Path(__file__).parent
 SPEECH = HERE.parent / "data" / "speech" / "jfk.flac"
 CHUNK = 320  # samples: 20 ms, as WebRTC delivers them
-# Samples at which chunks never arrived: 0.16 s within a word, and 1.75 s after the speech.
 BLIND = Path(".cache/eyeline/blind")
-# All of the half that may be looked at; NASA, public domain; SpaceX, CC0; CC0; Apache-2.0.
+# From the half that may be viewed; NASA, public domain; SpaceX, CC0; CC0; Apache-2.0.
 PHOTOGRAPHS = ("motorcycle.png", "astronaut.png", "rocket.jpg", "orange.jpg")
 EACH = 4  # seconds of each photograph
 FPS = 5
@@ -37,6 +36,7 @@ QUESTIONS = (
     Question("before", "What did you see before the orange?", 16.0),
     Question("never", "Did you see a piano?", 16.0),
 )
+# Samples of chunks that were lost: 0.16 s within a word, and 1.75 s after the speech.
 LOST = (*range(115_200, 117_760, CHUNK), *range(184_000, 212_000, CHUNK))
 
 

@@ -27,28 +27,28 @@ CLOSE = 0.05  # seconds: word times move by a frame or two with the processor's 
 
 
 async def events(models: LoadedModels, settings: Settings, recording: Path) -> dict[str, Any]:
-    """Return what a replay says, by kind: stages run side by side, so kinds mix in any order.
+    """Return the outputs of a replay by kind, as stages run side by side and kinds mix.
 
-    Typed and spoken questions reach the model by different stages: evidence is in order of them.
+    Evidence is in order of question ids: typed and spoken questions come from different stages.
     """
-    said: dict[str, list[Any]] = {}
+    outputs: dict[str, list[Any]] = {}
 
-    async def keep(output: Output) -> None:
+    async def collect(output: Output) -> None:
         if isinstance(output, VideoFrame):
             return
         fields = as_fields(output)
         fields.pop("values", None)  # of a relevance map: tests/models/vision/test_relevance.py
-        said.setdefault(fields.pop("kind"), []).append(fields)
+        outputs.setdefault(fields.pop("kind"), []).append(fields)
 
-    await run_recording(models, settings, recording, keep)
-    captions = said.pop("Caption", [])
-    evidence = sorted(said.pop("Evidence", []), key=lambda fields: str(fields["id"]))
+    await run_recording(models, settings, recording, collect)
+    captions = outputs.pop("Caption", [])
+    evidence = sorted(outputs.pop("Evidence", []), key=lambda fields: str(fields["id"]))
     return {
-        **said,
+        **outputs,
         "Evidence": evidence,
         "partial": [" ".join(w["text"].strip() for w in c["words"]) for c in captions],
         "final": [caption for caption in captions if caption["final"]],
-        "Answer": joined(said.pop("Answer", [])),
+        "Answer": joined(outputs.pop("Answer", [])),
     }
 
 
@@ -93,13 +93,13 @@ async def test_a_replay_is_the_same_with_the_sound_in_other_chunks(
     for limits in (Limits.replay(), replace(Limits.replay(), audio=1, turns=1, vision=1)):
         captions: list[str] = []
 
-        async def keep(output: Output, captions: list[str] = captions) -> None:
+        async def collect(output: Output, captions: list[str] = captions) -> None:
             if not isinstance(output, VideoFrame):
                 captions.append(json.dumps(as_fields(output), sort_keys=True))
 
         await run_session(
             replayed(read_items(recording, max_duration=60)),
-            keep,
+            collect,
             services=models.services,
             clock=ReplayClock(),
             limits=limits,
@@ -112,8 +112,8 @@ def main() -> None:
     settings = read_settings()
     with load_models(settings) as models:
         for recording in RECORDINGS:
-            said = asyncio.run(events(models, settings, recording))
-            text = json.dumps(said, indent=1, ensure_ascii=False, sort_keys=True)
+            outputs = asyncio.run(events(models, settings, recording))
+            text = json.dumps(outputs, indent=1, ensure_ascii=False, sort_keys=True)
             (recording / "golden.json").write_text(text + "\n", encoding="utf-8")
 
 

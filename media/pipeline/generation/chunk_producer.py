@@ -12,7 +12,7 @@ from media.pipeline.limits import FrameOutput
 from media.pipeline.models import GenerationService
 from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
 
-NO_CAMERA = "no picture of a camera has come yet: it is drawn from the prompt alone"
+NO_CAMERA = "no camera frame has come yet: the video is generated from the prompt alone"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -36,4 +36,4 @@ class Passthrough:
                     await self._show(item)
             elif not reported and not isinstance(item, StreamTime):
                 reported = True
-                await self._context.send(Degraded("nothing here draws: no model for it is loaded"))
+                await self._context.send(Degraded("video generation is off: no model is loaded"))

@@ -55,7 +55,7 @@ async def test_a_final_caption_goes_after_a_while_and_an_unfinished_one_stays() 
             await channel.send(picture(second * VIDEO_CLOCK_HZ, height=360, width=640))
         await channel.close()
         with scripted_services() as services:
-            shared = SessionContext(
+            context = SessionContext(
                 send=send,
                 services=services,
                 clock=ReplayClock(),
@@ -63,6 +63,6 @@ async def test_a_final_caption_goes_after_a_while_and_an_unfinished_one_stays() 
                 questions=OpenQuestions(),
                 counters=Counters(),
             )
-            await CaptionOverlay(shared).run(channel)
+            await CaptionOverlay(context).run(channel)
         assert shown[CAPTION_SECONDS] is True
         assert shown[7.0] is not final

@@ -200,8 +200,8 @@ async def test_a_reset_a_seed_and_a_sampler_start_another_video(change: dict[str
         await stage.put(config(**change))
         await stage.clock.go(4.0)
     reds = [red for red, _, _ in colors_of(stage)]
-    anew = reds.index(0, 1)
-    assert reds[anew:] == list(range(len(reds) - anew))
+    restart = reds.index(0, 1)
+    assert reds[restart:] == list(range(len(reds) - restart))
 
 
 async def test_the_camera_is_shown_before_and_after_generation() -> None:

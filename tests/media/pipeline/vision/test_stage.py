@@ -185,13 +185,13 @@ async def test_seeing_goes_on_while_an_answer_is_generated() -> None:
 
 
 class SentenceAssistant(ScriptedAssistant):
-    """Has a whole sentence ready, and counts how often somebody asked for it."""
+    """Answers with one ready sentence, and counts its answers."""
 
-    asked = 0
+    started = 0
 
     def answer(self, state: object, text: str, time: float) -> AssistantAnswer:
         def pieces() -> Iterator[str]:
-            self.asked += 1
+            self.started += 1
             yield "I have not seen it."
 
         return AssistantAnswer(pieces(), (), 7)
@@ -242,7 +242,7 @@ async def test_a_question_that_is_cancelled_while_it_waits_is_not_generated() ->
 
     with scripted_services(assistant=assistant) as services:
         await run_session(replayed(spoken), send, services=services, clock=ReplayClock())
-    assert assistant.asked == 0
+    assert assistant.started == 0
     assert [o.status for o in out if isinstance(o, Answer)] == ["cancelled"]
 
 
@@ -267,9 +267,9 @@ async def test_without_video_and_before_the_first_picture_a_question_is_answered
 
 
 async def test_a_hundred_questions_at_once_are_all_answered_in_their_order() -> None:
-    asked: list[Input] = [Question(f"q{n}", str(n), 1.0) for n in range(100)]
+    questions: list[Input] = [Question(f"q{n}", str(n), 1.0) for n in range(100)]
     with scripted_services() as services:
-        out = await run([*changing(2), *asked], services)
+        out = await run([*changing(2), *questions], services)
     done = [o.id for o in out if isinstance(o, Answer) and o.status == "completed"]
     assert done == [f"q{n}" for n in range(100)]
     assert all(f" {n} " in said(out, f"q{n}") for n in range(100))

@@ -12,7 +12,7 @@ pixel); motion (mean change to the next picture: a frozen stream drifts least of
 (that change where chunks meet over that within them, 1 where nothing shows); whether a probe
 names the thing and the background; how far the thing is from its path, in pixels; processor time
 a latent and resident memory. Real held-out clips of any motion are the first rows, as they are
-and through the codec: what no stream can beat. `training/dit_score.py` says how a thing is found.
+and through the codec: what no stream can beat. `models.training.video.score` finds the thing.
 The probe is trained once, five minutes of a core, and kept; `--no-probe` goes without.
 """
 
@@ -269,7 +269,7 @@ def report(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
-    parser.add_argument("--model", type=Path, help="a folder, as dit_ship --to leaves it")
+    parser.add_argument("--model", type=Path, help="a folder, as `ship --to` writes it")
     parser.add_argument("--pictures", type=Path, default=Path(".cache/eyeline/training/pictures"))
     parser.add_argument("--probe", type=Path, help="where it is kept")
     parser.add_argument("--probe-steps", type=int, default=400)

@@ -181,7 +181,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--random", type=int, metavar="PIXELS")
-    parser.add_argument("--model", type=Path, help="a folder, as dit_ship --to leaves it")
+    parser.add_argument("--model", type=Path, help="a folder, as `ship --to` writes it")
     parser.add_argument("--service", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=SAMPLERS)

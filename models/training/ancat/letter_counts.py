@@ -1,8 +1,8 @@
 """Count letter n-grams in text: `python -m models.training.ancat.letter_counts --out FILE`.
 
-Text is what the voices of the corpus read (WordNet's examples, fortunes, made-up questions), and
-WordNet's definitions. What clips that are held out say is left out of it. NgramCounts that came too
-seldom are dropped, so that the file stays small and holds no sentence.
+The text is that of the speech corpus (WordNet's examples, fortunes, synthetic questions), and
+WordNet's definitions, without the sentences of held-out clips. Rare n-grams are dropped, so the
+file is small and holds no sentence.
 """
 
 import argparse

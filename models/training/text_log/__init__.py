@@ -1,1 +1,1 @@
-"""Training of the small assistant on made-up scene logs."""
+"""Training of the small assistant on synthetic scene logs."""

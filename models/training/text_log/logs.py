@@ -1,8 +1,8 @@
-"""Made-up logs of what a camera saw, with questions and answers: no pictures are needed.
+"""Synthetic scene logs with questions and answers; no pictures are needed.
 
-The pseudo-words that the connector makes are words, so a language model learns from text alone
-how to answer about a stream: what, when, where, in which order, who, and "not seen". Every log
-is a function of its number; names that `held_out` picks never appear in training logs.
+Scene entries are text, so a language model learns from text alone to answer about a stream: what,
+when, where, in which order, who, and "not seen". Every log is a function of its number; names in
+`held_out` never appear in training logs.
 """
 
 import hashlib

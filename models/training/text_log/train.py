@@ -1,8 +1,8 @@
 """Teach SmolLM2 to answer from lines of moments: `python -m models.training.text_log.train`.
 
-One sequence is a log and its questions, each of which sees the log and itself only, as when a
-question is asked of stored keys and values. Low-rank changes are trained, the model stays. A
-run is resumed by the same command: every step draws its logs from its own number.
+A sequence is a log and its questions; each question attends to the log and itself only, as with
+stored keys and values. LoRA is trained, the model is frozen. The same command resumes a run: every
+step draws its logs from its own number.
 
 Sources: LoRA, Hu et al. 2021; ReKV, Di et al. 2025, for what a question may see.
 """

@@ -1,7 +1,7 @@
-"""A small judge of pictures, trained on real clips: which thing, on which background.
+"""A small classifier of things and backgrounds, trained on real clips.
 
-It looks at one picture, and at the place where the thing should be. How often it is right about
-real held-out clips is the ceiling for what it says of generated ones; report both.
+It reads one frame, and a crop around the thing. Its accuracy on real held-out clips is the ceiling
+for generated ones; report both.
 """
 
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""How soon a stream shows a prompt that took the place of another."""
+"""Delay until a stream shows a new prompt."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise

@@ -1,12 +1,12 @@
-"""Score the model that draws: `python -m models.training.video.score --sampler motion-stream`.
+"""Score the video model: `python -m models.training.video.score --sampler motion-stream`.
 
-First the codec's decibels on held-out clips. Then held-out captions and tracks of one thing are
-drawn by each sampler, and the pictures judged:
+First the codec's decibels on held-out clips. Then each sampler generates held-out captions and
+tracks of one thing, and the frames are scored:
 
 - track error: how far the thing is from where the track says, in pixels. The thing is found as what
   differs from the picture's median over time, so the same measure on real clips is the floor;
   beside it a stream that got another clip's track, and one that got none.
-- class and background: what `dit_probe` says, with its score on real held-out clips.
+- class and background: the names by `probe`, with its score on real held-out clips.
 - Fréchet distance to real clips of the same captions, by the probe's features; beside it that
   of other real clips.
 - switch: the seconds of pictures until the probe names the background of a prompt that took the
@@ -184,7 +184,7 @@ def sheet(clips: Sequence[Shown], file: Path, every: int = 5) -> None:
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, help="a folder, as dit_ship --to leaves it")
+    parser.add_argument("--model", type=Path, help="a folder, as `ship --to` writes it")
     parser.add_argument("--pictures", type=Path, default=Path(".cache/eyeline/training/pictures"))
     parser.add_argument("--sampler", choices=DEFAULT_STEPS, nargs="+", default=list(DEFAULT_STEPS))
     parser.add_argument("--clips", type=int, default=24)

@@ -1,7 +1,7 @@
 """The shapes of context and window that inference uses, drawn for training.
 
-A model that never saw a shape fails on it, and a stream begins with the rarest: an empty context
-and a window that fills. So each sampler's shapes are drawn, its warm-up and its flush too.
+A model fails on a shape that it was not trained on, and a stream starts with the rarest: an empty
+context and a window that fills. So the shapes of each sampler are drawn, with warm-up and flush.
 
 | sampler | clean latents | noisy latents | levels | who a noisy latent sees |
 |---|---|---|---|---|

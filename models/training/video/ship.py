@@ -1,7 +1,7 @@
-"""Trained video models as the files that ship: `python -m models.training.video.ship`.
+"""Write trained video models as the files that ship: `python -m models.training.video.ship`.
 
-Writes what `codec_train` and `dit_train` left, in half precision, to models/checkpoints, where
-`models.generation.small.loading.find` looks: half the size, and no difference that can be seen.
+It converts the output of `train_codec` and `train_dit` to float16 in models/checkpoints, for
+`models.generation.small.loading.find_files`: half the size, without a visible difference.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--drawing", type=Path, default=root / "dit" / "drawing.safetensors")
     parser.add_argument("--to", type=Path, default=CHECKPOINTS)
     options = parser.parse_args()
-    embedded.load(options.codec, options.drawing)  # refuses what does not go together
+    embedded.load(options.codec, options.drawing)  # refuses files that do not match
     codec, drawing = (options.to / name for name in embedded.FILE_NAMES)
     convert_to_float16(options.codec, codec)
     convert_to_float16(options.drawing, drawing)

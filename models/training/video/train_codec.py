@@ -1,15 +1,13 @@
 """Train the video codec: `python -m models.training.video.train_codec --minutes 60`.
 
-The same command goes on with a run that was stopped: every step draws its clips from its own
-number. The folder holds `state.pt` (what is needed to go on, after every three minutes of work),
-`codec.safetensors` (smoothed weights) and `log.jsonl` (loss of each tenth step, and the decibels
-on held-out clips each time it is saved). Photographs:
-`python -m models.training.video.clips.photographs`.
+The same command resumes a stopped run: every step draws its clips from its own number. The folder
+holds `state.pt` (the state, saved after every three minutes of work), `codec.safetensors` (smoothed
+weights) and `log.jsonl` (the loss of each tenth step, and decibels on held-out clips at each save).
+Photographs come from `python -m models.training.video.clips.photographs`.
 
-The linear part begins as the principal components of the training pictures, so that a run begins
-near 25 dB. What moves weighs more than the background, and latents are disturbed a little while
-training: the decoder then forgives what a generator gets wrong. Rates matter: the linear part must
-move slowly, or the beginning is lost.
+The linear part is initialized with the principal components of the training pictures, near 25 dB.
+Moving objects weigh more than the background, and latents get a little noise, so that the decoder
+tolerates errors of a generator. The linear part needs a low rate, or its initialization is lost.
 """
 
 import argparse
@@ -134,7 +132,7 @@ def calibrate(codec: Codec, pictures: Photographs, recipe: CodecRecipe) -> None:
 
 
 class CodecRun:
-    """A training run in a folder: the weights, their smoothed copy, the optimiser, the step."""
+    """A training run in a folder: the weights, their smoothed copy, the optimizer, the step."""
 
     def __init__(self, folder: Path, recipe: CodecRecipe, config: CodecConfig) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +146,7 @@ class CodecRun:
         self.step = 0
 
     def start(self, pictures: Photographs) -> None:
-        """Take up the run in the folder, or begin one."""
+        """Resume the run in the folder, or start one."""
         if not (self.folder / "state.pt").exists():
             begin(self.codec, pictures, self.recipe)
             self.smooth.load_state_dict(self.codec.state_dict())
@@ -181,7 +179,7 @@ class CodecRun:
         return loss.item()
 
     def save(self, pictures: Photographs) -> None:
-        """Write what is needed to go on, and the smoothed weights with their decibels."""
+        """Save the state, and the smoothed weights with their decibels."""
         state = {
             "codec": self.codec.state_dict(),
             "smooth": self.smooth.state_dict(),
@@ -208,7 +206,7 @@ class CodecRun:
 
 
 def train(run: CodecRun, pictures: Photographs, minutes: float) -> None:
-    """Go on with `run` until its last step, for `minutes`, or until SIGTERM."""
+    """Train `run` until its last step, for `minutes`, or until SIGTERM."""
     run.start(pictures)
     begun = time.monotonic()
     for _ in training_steps(

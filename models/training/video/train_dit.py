@@ -1,14 +1,14 @@
-"""Train the model that draws: `python -m models.training.video.train_dit --minutes 60`.
+"""Train the video transformer: `python -m models.training.video.train_dit --minutes 60`.
 
-Before it: `video_pictures`, `codec_train`, `dit_latents`. The same command goes on with a run that
-was stopped: every step draws from its own number. The folder holds `state.pt` (all that is needed
-to go on, written after every three minutes of work), `drawing.safetensors` (smoothed weights, as
-`models.generation.small.loading` loads them) and `log.jsonl` (losses by sampler).
+Run `clips.photographs`, `train_codec` and `latents` first. The same command resumes a stopped run:
+every step draws from its own number. The folder holds `state.pt` (the state, saved after every
+three minutes of work), `drawing.safetensors` (smoothed weights, for
+`models.generation.small.loading`) and `log.jsonl` (losses by sampler).
 
-The model predicts the clean latent; the samplers put noise on it anew, so few steps need no
-distillation. Objects weigh more than the background, tracks are hidden in part or whole, and in
-some steps the context is what the model makes itself, not the truth (`own`): streams then do not
-drift. A track tells the truth of what such a context should be followed by.
+The model predicts the clean latent; the samplers add noise again, so few steps need no
+distillation. Objects weigh more than the background, tracks are hidden in part or entirely, and in
+some steps the context is the model's own output instead of the clip (`own`), so that streams do not
+drift.
 
 Sources: Self Forcing, Huang et al. 2025; Diffusion Forcing, Chen et al. 2024.
 """
@@ -43,9 +43,9 @@ from models.training.video.shapes import Shape
 
 logger = logging.getLogger(__name__)
 
-LEAST = 0.05  # added to squared levels: no noise at all would count for everything
+LEAST = 0.05  # added to squared levels: without it, low noise would dominate the loss
 
-EDGES = (  # what is between the layers and the world
+EDGES = (  # input and output layers
     "model.patch_embedding",
     "model.text_embedding",
     "model.time_embedding",
@@ -63,7 +63,7 @@ class DitRecipe:
     `weight` is how much more an object's token counts. In the share `switched` of the steps the
     prompt changed: the context is another clip's. Of the others, after the share `own_from` of all,
     the share `own` sees a context that the model made. `hidden` and `cut` are the shares of tracks
-    that are hidden whole, or for a while.
+    that are hidden entirely, or for a while.
     """
 
     steps: int = 30_000
@@ -83,7 +83,7 @@ class DitRecipe:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DitBatch:
-    """Clips of a step, as the model takes them; `weights` (clips, 1, latents, h, w)."""
+    """The clips of a step as tensors; `weights` is (clips, 1, latents, h, w)."""
 
     latents: Tensor
     condition: Tensor
@@ -93,14 +93,14 @@ class DitBatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Past:
-    """What a context shows and where it shows things, of the shapes of a batch's own."""
+    """The latents and the condition of a context, of the shapes of the batch."""
 
     latents: Tensor
     condition: Tensor
 
 
 def hide_tracks(rng: np.random.Generator, track: Tensor, recipe: DitRecipe) -> Tensor:
-    """Return (THINGS, pictures, 2) with some tracks hidden, whole or for a while."""
+    """Return (MAX_THINGS, frames, 2) with some tracks hidden, entirely or for a while."""
     track = track.clone()
     for thing in track:
         drawn = rng.random()
@@ -127,10 +127,9 @@ def batch_of(kept: LatentClips, recipe: DitRecipe, rng: np.random.Generator) -> 
 def loss_of(
     model: Dit, batch: DitBatch, shape: Shape, past: Past, noise: Tensor, text: TextKeysValues
 ) -> Tensor:
-    """Return the weighted squared error of what the model makes of the noisy latents.
+    """Return the weighted squared error of the denoised latents.
 
-    The less noise there was, the more an error counts: as errors of the flow would, which are those
-    of the latent over the level, squared.
+    Errors are weighted by the inverse squared noise level, as errors of the flow would be.
     """
     order = list(shape.order)
     truth = batch.latents[:, :, order[shape.clean :]]
@@ -143,7 +142,7 @@ def loss_of(
 def denoised(
     model: Dit, batch: DitBatch, shape: Shape, past: Past, noise: Tensor, text: TextKeysValues
 ) -> Tensor:
-    """Return what the model makes of the noisy latents of `shape`, after a context from `past`.
+    """Return the denoised latents of `shape`, after a context from `past`.
 
     `noise` has the shape of the batch's latents.
     """
@@ -165,7 +164,7 @@ def denoised(
 
 
 def switched(batch: DitBatch, shape: Shape, rng: np.random.Generator) -> Past:
-    """Return a past that is, up to a place in the context, that of the next clip of the batch."""
+    """Return a past that is that of the next clip of the batch up to some point."""
     latents, condition = batch.latents.clone(), batch.condition.clone()
     if shape.clean:
         strange = list(shape.order[: rng.integers(1, shape.clean + 1)])
@@ -178,10 +177,10 @@ def switched(batch: DitBatch, shape: Shape, rng: np.random.Generator) -> Past:
 def generated_past(
     model: Dit, batch: DitBatch, shape: Shape, noise: Tensor, text: TextKeysValues, level: float
 ) -> Past:
-    """Return the batch's latents, with those of the context as the model makes them itself.
+    """Return the batch's latents, with the model's own output in the context.
 
-    Each is made from noise of `level`, after the true ones before it: one step of a stream, for
-    all latents of the context side by side.
+    Each is denoised from `level` after the true ones before it: one step of a stream, for all
+    latents of the context in parallel.
     """
     past = Past(batch.latents.clone(), batch.condition)
     clip = shape.order[: shape.clean]
@@ -192,7 +191,7 @@ def generated_past(
 
 
 class DitRun:
-    """A training run in a folder: the weights, their smoothed copy, the optimiser, the step."""
+    """A training run in a folder: the weights, their smoothed copy, the optimizer, the step."""
 
     def __init__(
         self, folder: Path, recipe: DitRecipe, shows: SmallVideoInfo, config: DitConfig
@@ -213,12 +212,12 @@ class DitRun:
         self.step, self.seconds = 0, 0.0
 
     def begin(self, file: Path) -> None:
-        """Take the weights in `file`, of a model of the same sizes, for pictures of any."""
+        """Load the weights in `file`, of a model of the same sizes, for frames of any size."""
         self.both.load_state_dict(load_file(file))
         self.smooth.load_state_dict(self.both.state_dict())
 
     def resume(self) -> None:
-        """Take up the run in the folder, if there is one."""
+        """Resume the run in the folder, if there is one."""
         file = self.folder / "state.pt"
         if not file.exists():
             return
@@ -258,7 +257,7 @@ class DitRun:
         return shape.kind, loss.item()
 
     def save(self) -> None:
-        """Write what is needed to go on, and the smoothed weights."""
+        """Save the state and the smoothed weights."""
         state = {
             "both": self.both.state_dict(),
             "smooth": self.smooth.state_dict(),
@@ -280,7 +279,7 @@ class DitRun:
 
 
 def train(run: DitRun, kept: LatentClips, minutes: float) -> None:
-    """Go on with `run` until its last step, for `minutes`, or until SIGTERM."""
+    """Train `run` until its last step, for `minutes`, or until SIGTERM."""
     run.resume()
     last = time.process_time()
     losses: dict[str, list[float]] = {}
@@ -295,7 +294,7 @@ def train(run: DitRun, kept: LatentClips, minutes: float) -> None:
 
 
 def shows(size: int) -> SmallVideoInfo:
-    """Return what a model of this data shows."""
+    """Return the info of a model of this data."""
     things = [name for kind in KINDS.values() for name in kind.names]
     grounds = [name for ground in BACKGROUNDS.values() for name in ground.names]
     return SmallVideoInfo(size, tuple(things), tuple(grounds), Reach(sink=2, window=1))

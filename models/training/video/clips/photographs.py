@@ -1,8 +1,8 @@
 """Fetch the photographs of the clips: `python -m models.training.video.clips.photographs`.
 
 Objects come from Debian's tuxpaint-stamps-default, backgrounds from Debian's mate-backgrounds
-and from the wheel of scikit-image. Nothing of these packages is run, installed or kept beside
-what `video_kinds` names; each file's package, licence and SHA-256 go into the folder's
+and from the wheel of scikit-image. Nothing of these packages is run or installed, and only
+the files in `kinds` are kept; each file's package, licence and SHA-256 go into the folder's
 `manifest.json`. Debian packages are fetched with `apt-get download`; on another system, put the
 two .deb files into the folder beforehand.
 """
@@ -102,7 +102,7 @@ def load(folder: Path) -> Photographs:
 
 
 def fetch(folder: Path) -> None:
-    """Fetch and keep all photographs that `video_kinds` names, with a manifest.
+    """Fetch and keep all photographs in `kinds`, with a manifest.
 
     Raises:
         WeightsError: a package cannot be fetched, or is not the one that is pinned.

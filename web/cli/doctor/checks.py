@@ -1,6 +1,6 @@
-"""`eyeline doctor`: looks at this machine and says what to do about what it finds.
+"""`eyeline doctor`: checks of this machine, with advice.
 
-A check is a function from settings to one finding; those that talk over the network are in
+A check is a function from settings to one finding. Checks that use the network are in
 web.cli.doctor.network.
 """
 
@@ -32,7 +32,7 @@ Check = Callable[[Settings], Finding]
 
 
 def doctor(settings: Settings, *, as_json: bool) -> int:
-    """Print each finding as it is made; return 1 where something fails, else 0."""
+    """Print each finding as it comes; return 1 if a check fails, else 0."""
     findings = []
     for check in checks():
         findings.append(check(settings))
@@ -47,7 +47,7 @@ def doctor(settings: Settings, *, as_json: bool) -> int:
 
 
 def checks() -> tuple[Check, ...]:
-    """Return every check, quick ones first."""
+    """Return all checks, quick ones first."""
     return (
         check_python,
         check_packages,
@@ -65,7 +65,7 @@ def checks() -> tuple[Check, ...]:
 
 
 def as_text(finding: Finding) -> str:
-    """Return the lines that tell a person about one finding."""
+    """Return a finding as lines of text."""
     line = f"{finding.status:<5} {finding.name:<10} {finding.found}\n"
     return line + (f"{'':17}-> {finding.advice}\n" if finding.advice else "")
 
@@ -107,7 +107,7 @@ def check_packages(_settings: Settings) -> Finding:
 
 
 def _needed() -> list[str]:
-    """Return the names of the packages that the service itself depends on."""
+    """Return the names of the packages that the service depends on."""
     project = CHECKOUT / "pyproject.toml"
     if project.is_file():
         lines = tomllib.loads(project.read_text())["project"]["dependencies"]
@@ -118,7 +118,7 @@ def _needed() -> list[str]:
 
 
 def _pins() -> dict[str, str]:
-    """Return the tested version of each package; none where there is no checkout."""
+    """Return the tested version of each package, empty without a checkout."""
     file = CHECKOUT / "constraints.txt"
     lines = file.read_text().splitlines() if file.is_file() else []
     pairs = (line.split("==") for line in lines if "==" in line)
@@ -130,7 +130,7 @@ def _canonical(name: str) -> str:
 
 
 def wanted_weights(settings: Settings) -> list[str]:
-    """Return the names of the packaged weights that a session uses with these settings."""
+    """Return the names of the packaged weights that sessions use with these settings."""
     return [name for name in (settings.asr_model, "silero-vad") if name in WEIGHTS]
 
 
@@ -148,7 +148,7 @@ def check_weights(settings: Settings) -> Finding:
         "weights",
         "warn",
         f"missing or damaged: {what}",
-        f"nothing: the next start fetches them ({size:.0f} MB)",
+        f"nothing to do: the next start downloads them ({size:.0f} MB)",
     )
 
 
@@ -157,18 +157,18 @@ def check_disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(folder).free
     found = f"{free / 1e9:.1f} GB free at {folder}"
     if not os.access(folder, os.W_OK):
-        return Finding("disk", "fail", f"{folder} cannot be written", "choose EYELINE_WEIGHTS")
+        return Finding("disk", "fail", f"{folder} is not writable", "set EYELINE_WEIGHTS")
     try:
         names = [
             name for name in wanted_weights(settings) if verify_weights(name, settings.weights)
         ]
     except WeightsError:
         names = wanted_weights(settings)
-    needed = 2 * sum(WEIGHTS[name].size for name in names)  # the package, and what is taken from it
+    needed = 2 * sum(WEIGHTS[name].size for name in names)  # the package, and its extracted files
     if free < needed:
-        return Finding("disk", "fail", found, f"the weights need {needed / 1e6:.0f} MB: free some")
+        return Finding("disk", "fail", found, f"free space: the weights need {needed / 1e6:.0f} MB")
     if free < needed + SPARE:
-        return Finding("disk", "warn", found, "recordings and uploads will soon fill it")
+        return Finding("disk", "warn", found, "free space: recordings and uploads will soon fill it")
     return Finding("disk", "ok", found)
 
 
@@ -180,12 +180,12 @@ def _nearest_folder(path: Path) -> Path:
 
 def check_camera(settings: Settings) -> Finding:
     if is_loopback(settings.host):
-        return Finding("camera", "ok", f"browsers allow it at http://localhost:{settings.port}")
+        return Finding("camera", "ok", f"browsers allow it on http://localhost:{settings.port}")
     return Finding(
         "camera",
         "warn",
-        f"from other machines, browsers give no camera or microphone to http://{settings.host}",
-        "put a proxy with TLS in front (Caddy, nginx) and open https://, or use ssh -L"
+        f"on other machines, browsers refuse camera and microphone to http://{settings.host}",
+        "put a TLS proxy in front (Caddy, nginx) and open https://, or use ssh -L"
         f" {settings.port}:localhost:{settings.port} and open http://localhost:{settings.port}",
     )
 
@@ -194,11 +194,11 @@ def check_key(settings: Settings) -> Finding:
     if settings.api_key is not None:
         return Finding("key", "ok", "clients must send it")
     if is_loopback(settings.host):
-        return Finding("key", "ok", "none, and only this machine can connect")
+        return Finding("key", "ok", "none set: only this machine can connect")
     return Finding(
         "key",
         "warn",
-        f"whoever reaches {settings.host}:{settings.port} can use the service",
+        f"none set: anyone who can reach {settings.host}:{settings.port} can use the service",
         "set EYELINE_API_KEY to a long random text",
     )
 
@@ -210,8 +210,8 @@ def check_chromium(_settings: Settings) -> Finding:
     return Finding(
         "chromium",
         "warn",
-        "not found; only the browser tests need it",
-        "./eyeline test installs it, or: sudo apt-get install chromium",
+        "not found: only the browser tests need it",
+        "run ./eyeline test, which installs it, or sudo apt-get install chromium",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a check of `eyeline doctor` says."""
+"""The result of a check of `eyeline doctor`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ Status = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found; `advice` says what to do, and is empty where all is well."""
+    """The result of one check; `advice` says what to do, and is empty if nothing needs doing."""
 
     name: str
     status: Status
@@ -17,5 +17,5 @@ class Finding:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether `host` is reached from this machine alone."""
+    """Return whether only this machine can reach `host`."""
     return host in ("localhost", "::1") or host.startswith("127.")

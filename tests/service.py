@@ -1,4 +1,4 @@
-"""The whole service as a process of its own, as a person starts it."""
+"""The whole service in its own process, as a user starts it."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ from typing import IO
 
 from tests.paths import ROOT
 
-GRACE = 10  # seconds for the service to end after it was told to
+GRACE = 10  # seconds in which the service must end after SIGTERM
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Service:
 
 @contextmanager
 def service(*arguments: str) -> Iterator[Service]:
-    """Run `eyeline demo` on a free port, and end it with the block.
+    """Run `eyeline demo` on a free port until the block ends.
 
-    What it logs is read into the error where it does not start.
+    If it does not start, the error contains its log.
     """
     command = [sys.executable, "-m", "web.cli.main", "demo", "--port", "0", *arguments]
     with tempfile.TemporaryFile("w+") as log:
@@ -47,7 +47,7 @@ def service(*arguments: str) -> Iterator[Service]:
 
 
 def _address(output: IO[str], log: IO[str]) -> str:
-    """Return the address in the banner; the output ends where the service could not start."""
+    """Return the URL in the banner; the output ends early if the service did not start."""
     for line in output:
         if found := re.search(r"http://\S+", line):
             return found[0]

@@ -165,7 +165,7 @@ def test_before_a_call_the_card_says_what_it_is_for_and_that_a_small_model_draws
     page: Page,
 ) -> None:
     page.evaluate("board.detach()")
-    expect(part(page, "draw-hint")).to_contain_text("drawn live by a small model")
+    expect(part(page, "draw-hint")).to_contain_text("a small model generates the video live")
     expect(part(page, "prompt")).to_be_disabled()
     expect(part(page, "draw-begin")).to_be_disabled()
     expect(part(page, "record")).to_be_disabled()
@@ -176,7 +176,7 @@ def test_where_nothing_draws_the_card_says_why_and_nothing_can_be_done(page: Pag
     receive(page, {"type": "eyeline.notice", "level": "info", "message": why})
     offer(page, None)
     expect(part(page, "draw-hint")).to_have_text(
-        "Nothing on this server draws: models/checkpoints/drawing.safetensors is missing."
+        "This server generates no video: models/checkpoints/drawing.safetensors is missing."
     )
     for name in ("prompt", "draw-begin", "track-clear", "pause", "sampler", "seed", "record"):
         expect(part(page, name)).to_be_disabled()
@@ -397,7 +397,7 @@ def test_settings_are_told_while_it_draws_and_those_out_of_range_are_not(drawing
     part(page, "pause").click()
     assert sent(page) == told(paused=True)
     receive(page, updated(paused=True))
-    expect(part(page, "pause")).to_have_text("Go on")
+    expect(part(page, "pause")).to_have_text("Resume")
     part(page, "step-once").click()
     assert sent(page) == told(paused=True, step=True)
     part(page, "pause").click()
@@ -422,18 +422,20 @@ def test_how_drawing_goes_is_shown_and_what_is_to_be_known_is_said_once(drawing:
     expect(part(page, "draw-fps")).to_have_text("16 fps")
     expect(part(page, "draw-delay")).to_have_text("140 ms")
     expect(part(page, "draw-remarks")).to_have_text("The motion was read from the words: left.")
-    expect(part(page, "generated-what")).to_have_text("drawn live by a small model")
+    expect(part(page, "generated-what")).to_have_text("generated live by a small model")
     page.evaluate("document.querySelector('[data-part=draw-remarks] li').id = 'same'")
     receive(page, {**STATUS, "pictures": 830})
     expect(part(page, "draw-pictures")).to_have_text("830")
     expect(page.locator("#same")).to_have_count(1)
     receive(page, {**STATUS, "degraded": True, "steps": 1, "rate": 9.25, "delay_ms": None})
     expect(part(page, "draw-remarks")).to_contain_text(
-        "This machine is behind, so that it draws with 1 of 2 steps and 9.3 of 16 pictures"
+        "This machine is too slow: 1 of 2 steps and 9.3 of 16 frames"
     )
     expect(part(page, "draw-delay")).to_have_text("–")
     receive(page, {**STATUS, "state": "full"})
-    expect(part(page, "draw-state")).to_contain_text("as many people draw as may at once")
+    expect(part(page, "draw-state")).to_contain_text(
+        "the maximum number of sessions is generating video"
+    )
     expect(part(page, "easel")).to_be_hidden()
 
 
@@ -500,7 +502,7 @@ def test_a_call_that_ends_ends_the_recording_with_its_file_and_the_drawing(drawi
     expect(part(page, "prompt")).to_be_disabled()
     expect(part(page, "prompt")).to_have_value("a duck and a car on grass")
     expect(part(page, "performance")).to_be_hidden()
-    expect(part(page, "generated-what")).to_contain_text("caption drawn in")
+    expect(part(page, "generated-what")).to_contain_text("returned with captions")
 
 
 # For everybody.
@@ -511,15 +513,15 @@ def test_every_control_has_a_name_and_a_role(drawing: Page) -> None:
     named = [
         ("textbox", "Prompt: what to draw"),
         ("textbox", "Blend with"),
-        ("slider", "Its share"),
+        ("slider", "Share"),
         ("radio", "duck"),
         ("radio", "car"),
         ("switch", "From my camera"),
-        ("slider", "Changed by"),
+        ("slider", "Strength"),
         ("combobox", "Sampler"),
         ("spinbutton", "Steps"),
         ("spinbutton", "Seed"),
-        *(("button", name) for name in ("Change", "Forget paths", "Pause", "Step", "Record")),
+        *(("button", name) for name in ("Change", "Clear paths", "Pause", "Step", "Record")),
     ]
     for role, name in named:
         found = page.get_by_role(role, name=name, exact=False)  # type: ignore[arg-type]

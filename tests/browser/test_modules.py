@@ -236,7 +236,7 @@ def test_a_full_server_is_a_clear_message_and_start_can_be_pressed_again(page: P
     page.route("**/ice-servers", lambda route: route.fulfill(json=problem, status=503))
     part = shown(page).locator
     part("[data-part=start]").click()
-    expect(part("[data-part=problem]")).to_contain_text("All places of this server are taken")
+    expect(part("[data-part=problem]")).to_contain_text("All sessions of this server are in use")
     expect(part("[data-part=problem]")).to_contain_text("try again in 5 s")
     expect(part("[data-part=start]")).to_be_enabled()
     page.unroute("**/ice-servers")
@@ -253,7 +253,7 @@ def test_a_server_with_a_key_is_asked_for_it_and_a_wrong_one_is_refused(page: Pa
     page.route("**/ice-servers", answer)
     part = shown(page).locator
     part("[data-part=start]").click()
-    expect(part("[data-part=problem]")).to_contain_text("wants an API key")
+    expect(part("[data-part=problem]")).to_contain_text("needs an API key")
     part("[data-part=key]").fill("wrong")
     part("[data-part=key]").press("Enter")
     expect(part("[data-part=problem]")).to_contain_text("does not accept that key")

@@ -244,7 +244,7 @@ def test_without_a_camera_the_page_says_why_and_offers_the_sample_clip(
 ) -> None:
     page, witness = opened(browser, url, allowed=False)
     part(page, "start").click()
-    expect(part(page, "problem")).to_contain_text("may not use the camera")
+    expect(part(page, "problem")).to_contain_text("no permission to use the camera")
     expect(part(page, "problem")).to_contain_text("address bar")
     start(page, "offer-sample")
     expect(part(page, "camera-name")).to_have_text("Sample clip")

@@ -272,7 +272,7 @@ def test_an_answer_that_nobody_asked_for_now_is_marked_with_what_was_asked(page:
     receive(page, created("r1", eyeline_request=request), delta("r1", "A person has come."))
     receive(page, done("r1"))
     unasked = page.locator(".answers .unasked")
-    expect(unasked).to_contain_text(f"as you asked: {request}")
+    expect(unasked).to_contain_text(f"As you asked: {request}")
     expect(unasked.locator(".answer")).to_have_text("A person has come.")
     assert page.locator(".answers .question").count() == 0
     expect(page.locator("[data-part=answers]")).to_have_attribute("aria-live", "polite")
@@ -400,7 +400,7 @@ def test_the_veil_covers_what_matters_and_only_where_a_person_wants_it(page: Pag
     assert found["before"] is True
     assert found["left"] == pytest.approx(0.5, abs=0.02)  # STRONGEST, in eighths of a byte
     assert found["right"] == 0
-    assert found["about"] == "looks for cup"
+    assert found["about"] == "relevance to cup"
     assert found["shape"] == pytest.approx(16 / 9, abs=0.02)  # no video yet; whole pixels
     assert found["after"] is True
 

@@ -210,7 +210,7 @@ SEEN = shown("what?", picture())
 
 
 @pytest.mark.parametrize(
-    ("body", "param", "told"),
+    ("body", "param", "message"),
     [
         ({}, "messages", "required"),
         ({"messages": []}, "messages", "at least 1"),
@@ -263,13 +263,13 @@ SEEN = shown("what?", picture())
     ],
 )
 def test_what_cannot_be_met_is_refused_by_name(
-    service: Served, body: Fields, param: str, told: str
+    service: Served, body: Fields, param: str, message: str
 ) -> None:
     answer = posted(service, **body)
     assert answer.status_code == 400
     error = answer.json()["error"]
     assert error["param"] == param
-    assert told in error["message"]
+    assert message in error["message"]
     assert error["type"] == "invalid_request_error"
 
 
@@ -367,9 +367,9 @@ def test_a_session_that_never_was_is_not_found(client: OpenAI, id: str) -> None:
 
 
 async def test_a_memory_in_use_or_not_kept_is_told_apart(tmp_path: Path) -> None:
-    watcher = KeepingAssistant()
+    assistant = KeepingAssistant()
     question = {"messages": [{"role": "user", "content": "what?"}]}
-    with scripted_models(assistant=watcher) as models:
+    with scripted_models(assistant=assistant) as models:
         with served(Settings(), models) as service:
             async with streaming(service) as stream:
                 await stream.show(0, 20)
@@ -377,7 +377,7 @@ async def test_a_memory_in_use_or_not_kept_is_told_apart(tmp_path: Path) -> None
             gone = posted(service, **question, metadata={"session_id": stream.id})
         kept = tmp_path / "sess_0123456789abcdef" / "memory"
         kept.mkdir(parents=True)
-        watcher.used.add(kept)
+        assistant.used.add(kept)
         with served(Settings(recordings=tmp_path), models) as service:
             used = posted(service, **question, metadata={"session_id": "sess_0123456789abcdef"})
     assert gone.status_code == 410
@@ -389,20 +389,20 @@ async def test_a_memory_in_use_or_not_kept_is_told_apart(tmp_path: Path) -> None
 @pytest.fixture
 def thinking() -> Iterator[tuple[Served, ThinkingAssistant]]:
     """A service that takes two questions at once and thinks until it is told otherwise."""
-    watcher = ThinkingAssistant()
-    with scripted_models(assistant=watcher) as models:
+    assistant = ThinkingAssistant()
+    with scripted_models(assistant=assistant) as models:
         try:
             with served(Settings(questions=2), models) as service:
-                yield service, watcher
+                yield service, assistant
         finally:
-            watcher.enough.set()
+            assistant.enough.set()
 
 
-async def started(watcher: ThinkingAssistant) -> None:
+async def started(assistant: ThinkingAssistant) -> None:
     """Return once one more answer is being thought."""
     waiting = Worker("waiting")
     try:
-        assert await waiting.run(watcher.started.acquire, timeout=PATIENCE)
+        assert await waiting.run(assistant.started.acquire, timeout=PATIENCE)
     finally:
         waiting.close()
 
@@ -419,13 +419,13 @@ async def free(service: Served) -> bool:
 async def test_a_client_that_leaves_stops_the_work(
     thinking: tuple[Served, ThinkingAssistant], streamed: bool
 ) -> None:
-    service, watcher = thinking
+    service, assistant = thinking
     body = {"messages": [shown("hm", picture())], "stream": streamed}
     url = f"{service.http}/v1/chat/completions"
     async with httpx.AsyncClient(timeout=PATIENCE) as client, asyncio.TaskGroup() as tasks:
         asked = [tasks.create_task(client.post(url, json=body)) for _ in "ab"]
         for _ in asked:
-            await started(watcher)
+            await started(assistant)
         assert not await free(service)
         for task in asked:
             task.cancel()  # closes its connection
@@ -437,7 +437,7 @@ async def test_a_client_that_leaves_stops_the_work(
 async def test_a_client_that_leaves_stops_a_live_session_s_answer(
     thinking: tuple[Served, ThinkingAssistant],
 ) -> None:
-    service, watcher = thinking
+    service, assistant = thinking
     body = {"messages": [{"role": "user", "content": "what?"}], "stream": True}
     url = f"{service.http}/v1/chat/completions"
     async with streaming(service) as stream, httpx.AsyncClient(timeout=PATIENCE) as client:
@@ -445,23 +445,23 @@ async def test_a_client_that_leaves_stops_a_live_session_s_answer(
         for _ in range(2):  # a session answers one after the other: the first was stopped
             async with client.stream("POST", url, json=asked) as answer:
                 await anext(answer.aiter_bytes())
-                await started(watcher)
+                await started(assistant)
         await stream.show(0, 20)
 
 
 async def test_more_questions_than_may_be_are_sent_away_until_there_is_room(
     thinking: tuple[Served, ThinkingAssistant],
 ) -> None:
-    service, watcher = thinking
+    service, assistant = thinking
     body = {"messages": [shown("hm", picture())]}
     url = f"{service.http}/v1/chat/completions"
     async with httpx.AsyncClient(timeout=PATIENCE) as client:
         async with asyncio.TaskGroup() as tasks:
             asked = [tasks.create_task(client.post(url, json=body)) for _ in "ab"]
             for _ in asked:
-                await started(watcher)
+                await started(assistant)
             refused = await client.post(url, json=body)
-            watcher.enough.set()
+            assistant.enough.set()
         again = await client.post(url, json=body)
     assert refused.status_code == 429
     assert refused.json()["error"]["code"] == "too_many_questions"
@@ -490,14 +490,14 @@ async def test_a_hundred_questions_at_once_are_answered_or_sent_away(service: Se
 async def test_a_session_that_ends_meanwhile_says_so(
     thinking: tuple[Served, ThinkingAssistant],
 ) -> None:
-    service, watcher = thinking
+    service, assistant = thinking
     client = AsyncOpenAI(api_key="any", base_url=f"{service.http}/v1", max_retries=0)
     messages: Any = [{"role": "user", "content": "what?"}]
     async with streaming(service) as stream, client:
         answer = await client.chat.completions.create(
             model="x", messages=messages, stream=True, metadata={"session_id": stream.id}
         )
-        await started(watcher)
+        await started(assistant)
         await stream.connection.close()
         with pytest.raises(openai.APIError, match="ended before the answer"):
             async for _ in answer:
@@ -505,13 +505,13 @@ async def test_a_session_that_ends_meanwhile_says_so(
 
 
 async def test_the_service_ends_though_it_thinks_and_the_stream_says_so() -> None:
-    watcher = ThinkingAssistant()
+    assistant = ThinkingAssistant()
     body = {"messages": [shown("hm", picture())], "stream": True}
     async with httpx.AsyncClient(timeout=PATIENCE) as client:
-        with scripted_models(assistant=watcher) as models, served(Settings(), models) as service:
+        with scripted_models(assistant=assistant) as models, served(Settings(), models) as service:
             url = f"{service.http}/v1/chat/completions"
             request = client.build_request("POST", url, json=body)
             answer = await client.send(request, stream=True)
-            await started(watcher)
+            await started(assistant)
         said = (await answer.aread()).decode()
     assert '"code": "answer_cut_off"' in said

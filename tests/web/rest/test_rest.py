@@ -1,4 +1,4 @@
-"""The HTTP endpoints, with scripted models; what needs ears is in test_transcriptions."""
+"""The HTTP endpoints with scripted models; transcriptions and chat have their own modules."""
 
 import base64
 import io
@@ -42,7 +42,7 @@ def openai(client: TestClient) -> OpenAI:
     )
 
 
-def test_health_tells_how_many_sessions_are_free(client: TestClient) -> None:
+def test_health_reports_free_sessions(client: TestClient) -> None:
     body = client.get("/health").json()
     assert body["status"] == "ok"
     assert body["sessions"] == {"live": 0, "free": 100, "capacity": 100}
@@ -51,15 +51,15 @@ def test_health_tells_how_many_sessions_are_free(client: TestClient) -> None:
     assert "stand-in" in body["answers"]["about"]
 
 
-def test_the_small_model_is_named_with_what_it_cannot_tell(client: TestClient) -> None:
-    watcher = client.app.state.context.models.services.assistant  # type: ignore[attr-defined]  # FastAPI
-    watcher.stand_in, watcher.about = False, SmallAssistant.about
+def test_the_small_model_is_described(client: TestClient) -> None:
+    assistant = client.app.state.context.models.services.assistant  # type: ignore[attr-defined]  # FastAPI
+    assistant.stand_in, assistant.about = False, SmallAssistant.about
     try:
         health = client.get("/health").json()["answers"]
         listed = client.get("/v1/models").json()["data"]
         one = client.get("/v1/models/eyeline").json()
     finally:
-        del watcher.stand_in, watcher.about
+        del assistant.stand_in, assistant.about
     assert health == {
         "model": "small",
         "small": True,
@@ -77,7 +77,7 @@ def test_models_are_listed_for_an_openai_client(openai: OpenAI) -> None:
     assert openai.models.retrieve("eyeline").owned_by == "eyeline"
 
 
-def test_a_client_secret_is_made_for_the_session_it_shows(openai: OpenAI) -> None:
+def test_a_client_secret_has_the_session_of_its_request(openai: OpenAI) -> None:
     made = openai.realtime.client_secrets.create(
         session={"type": "realtime", "model": "gpt-realtime", "instructions": "Be brief."}
     )
@@ -88,7 +88,7 @@ def test_a_client_secret_is_made_for_the_session_it_shows(openai: OpenAI) -> Non
     assert made.session.instructions == "Be brief."
 
 
-def test_a_client_secret_for_no_session_is_refused_by_name(client: TestClient) -> None:
+def test_an_unknown_session_field_is_an_error_that_names_it(client: TestClient) -> None:
     answer = client.post("/v1/realtime/client_secrets", json={"session": {"colour": "blue"}})
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == "session.colour"
@@ -102,7 +102,7 @@ def test_ice_servers_come_with_fresh_credentials(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(("format", "frames"), [("wav", 24_000 * 5 * 2 // 100), ("pcm", None)])
-def test_speech_is_24_khz_mono_whatever_voice_is_wished_for(
+def test_speech_is_24_khz_mono_for_any_voice(
     openai: OpenAI, format: Literal["wav", "pcm"], frames: int | None
 ) -> None:
     sound = openai.audio.speech.create(
@@ -126,7 +126,7 @@ def test_speech_is_24_khz_mono_whatever_voice_is_wished_for(
         ({}, "input"),
     ],
 )
-def test_speech_that_cannot_be_made_is_refused_by_name(
+def test_unsupported_speech_options_are_errors_that_name_them(
     client: TestClient, body: dict[str, object], param: str
 ) -> None:
     answer = client.post("/v1/audio/speech", json=body)
@@ -135,7 +135,7 @@ def test_speech_that_cannot_be_made_is_refused_by_name(
     assert answer.json()["error"]["param"] == param
 
 
-def test_moments_are_those_that_a_session_remembers(client: TestClient) -> None:
+def test_moments_of_a_session_are_listed_with_their_images(client: TestClient) -> None:
     with client.websocket_connect("/v1/realtime?eyeline=1") as socket:
         id = socket.receive_json()["session"]["id"]
         for second in range(3):
@@ -176,9 +176,7 @@ def test_moments_are_those_that_a_session_remembers(client: TestClient) -> None:
         ("/sessions/{id}/moments?since=x", 400),
     ],
 )
-def test_moments_that_are_not_there_are_a_problem(
-    client: TestClient, path: str, status: int
-) -> None:
+def test_missing_moments_are_problems(client: TestClient, path: str, status: int) -> None:
     with client.websocket_connect("/v1/realtime") as socket:
         id = socket.receive_json()["session"]["id"]
         assert client.get(f"/sessions/{id}/moments").json() == {"moments": []}
@@ -191,7 +189,7 @@ def test_moments_that_are_not_there_are_a_problem(
     ("method", "path", "status"),
     [("GET", "/nothing/here", 404), ("PUT", "/health", 405), ("GET", "/v1/models/x", 404)],
 )
-def test_what_is_not_there_is_a_problem(
+def test_unknown_paths_and_methods_are_problems(
     client: TestClient, method: str, path: str, status: int
 ) -> None:
     answer = client.request(method, path)
@@ -201,18 +199,19 @@ def test_what_is_not_there_is_a_problem(
 
 
 def test_a_body_too_large_is_refused_before_it_is_read(client: TestClient) -> None:
-    told = client.post("/v1/audio/transcriptions", content=b"a" * 200_000)
-    untold = client.post(
+    declared = client.post("/v1/audio/transcriptions", content=b"a" * 200_000)
+    chunked = client.post(
         "/v1/audio/transcriptions",
         content=(b"a" * 10_000 for _ in range(20)),
         headers={"Content-Type": "multipart/form-data; boundary=x"},
     )
-    for answer in (told, untold):
+    for answer in (declared, chunked):
         assert answer.status_code == 413
         assert "EYELINE_MAX_UPLOAD_SIZE" in answer.json()["detail"]
+        assert answer.json()["error"]["code"] == "body_too_large"
 
 
-def test_other_sites_may_call_only_where_they_are_allowed(client: TestClient) -> None:
+def test_other_sites_may_call_only_if_allowed(client: TestClient) -> None:
     ask = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-any"}
     allowed = client.options("/v1/realtime/calls", headers={"Origin": ORIGIN, **ask})
     assert allowed.headers["access-control-allow-origin"] == ORIGIN

@@ -1,4 +1,4 @@
-"""Files to text: how they are cut, what is refused, and every shape of the answer."""
+"""Transcription requests: errors, and each format of the response."""
 
 import io
 from collections.abc import Iterator
@@ -26,8 +26,8 @@ WORDS = ["being", "comparatively", "modern"]
 
 
 @pytest.fixture(scope="module")
-def deaf() -> Iterator[TestClient]:
-    """A service for what is refused before anything is heard."""
+def scripted_client() -> Iterator[TestClient]:
+    """A service with scripted models, for requests that fail before transcription."""
     settings = Settings(max_media_hours=1.0)
     with (
         scripted_models() as models,
@@ -37,14 +37,14 @@ def deaf() -> Iterator[TestClient]:
 
 
 @pytest.fixture(scope="module")
-def hearing(models: LoadedModels) -> Iterator[OpenAI]:
+def openai(models: LoadedModels) -> Iterator[OpenAI]:
     """An OpenAI client of a service with real weights."""
     with TestClient(create_app(Settings(), models, page=False)) as client:
         yield OpenAI(api_key="any", base_url=f"{client.base_url}/v1", http_client=client)
 
 
 def encoded(samples: np.ndarray, format: str, codec: str, rate: int, layout: str) -> bytes:
-    """Return 16 kHz sound as a file of another kind."""
+    """Return 16 kHz audio in another file format."""
     file = io.BytesIO()
     with av.open(file, "w", format=format) as container:
         stream = container.add_stream(codec, rate=rate)
@@ -76,33 +76,35 @@ def ten_hours() -> bytes:
     return file.getvalue()
 
 
-def test_a_ten_hour_file_is_refused_before_it_is_decoded(deaf: TestClient) -> None:
-    answer = deaf.post("/v1/audio/transcriptions", files={"file": ("long.mkv", ten_hours())})
+def test_a_ten_hour_file_is_refused_before_it_is_decoded(scripted_client: TestClient) -> None:
+    answer = scripted_client.post(
+        "/v1/audio/transcriptions", files={"file": ("long.mkv", ten_hours())}
+    )
     assert answer.status_code == 413
     assert answer.json()["detail"].startswith("long.mkv: lasts 10.0 hours")
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"these are words, not sound", "talk.wav: not audio or video"),
         (b"", "talk.wav: not audio or video"),
         (b"RIFF\xff\xff\xff\xffWAVEfmt ", "talk.wav: "),
     ],
 )
-def test_what_is_no_sound_is_refused_with_the_name_of_the_file(
-    deaf: TestClient, content: bytes, told: str
+def test_a_file_without_audio_is_an_error_with_its_name(
+    scripted_client: TestClient, content: bytes, message: str
 ) -> None:
     for fields in ({}, {"stream": "true"}):
-        answer = deaf.post(
+        answer = scripted_client.post(
             "/v1/audio/transcriptions", files={"file": ("talk.wav", content)}, data=fields
         )
         assert answer.status_code == 400
-        assert told in answer.json()["detail"]
+        assert message in answer.json()["detail"]
         assert "/tmp" not in answer.text
 
 
-def test_pictures_without_sound_are_refused(deaf: TestClient) -> None:
+def test_video_without_audio_is_an_error(scripted_client: TestClient) -> None:
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as container:
         stream = container.add_stream("mpeg4", rate=10)
@@ -110,14 +112,16 @@ def test_pictures_without_sound_are_refused(deaf: TestClient) -> None:
         stream.width = stream.height = 64
         container.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
         container.mux(stream.encode(None))
-    answer = deaf.post("/v1/audio/transcriptions", files={"file": ("mute.mkv", file.getvalue())})
+    answer = scripted_client.post(
+        "/v1/audio/transcriptions", files={"file": ("mute.mkv", file.getvalue())}
+    )
     assert answer.status_code == 400
-    assert "no sound" in answer.json()["detail"]
+    assert "no audio" in answer.json()["detail"]
 
 
-def test_a_form_without_a_file_or_with_an_unknown_shape_is_refused(deaf: TestClient) -> None:
-    assert deaf.post("/v1/audio/transcriptions", data={"model": "x"}).status_code == 400
-    answer = deaf.post(
+def test_a_missing_file_or_an_unknown_format_is_an_error(scripted_client: TestClient) -> None:
+    assert scripted_client.post("/v1/audio/transcriptions", data={"model": "x"}).status_code == 400
+    answer = scripted_client.post(
         "/v1/audio/transcriptions",
         files={"file": ("a.wav", b"")},
         data={"response_format": "diarized_json"},
@@ -126,14 +130,14 @@ def test_a_form_without_a_file_or_with_an_unknown_shape_is_refused(deaf: TestCli
 
 
 @pytest.mark.slow
-class TestHearing:
-    def test_json_gives_the_words(self, hearing: OpenAI) -> None:
-        answer = hearing.audio.transcriptions.create(model="whisper-1", file=CLIP)
+class TestRealWeights:
+    def test_json_gives_the_words(self, openai: OpenAI) -> None:
+        answer = openai.audio.transcriptions.create(model="whisper-1", file=CLIP)
         for word in WORDS:
             assert word in answer.text
 
-    def test_verbose_json_gives_every_word_a_time(self, hearing: OpenAI) -> None:
-        answer = hearing.audio.transcriptions.create(
+    def test_verbose_json_gives_every_word_a_time(self, openai: OpenAI) -> None:
+        answer = openai.audio.transcriptions.create(
             model="whisper-1",
             file=CLIP,
             response_format="verbose_json",
@@ -147,31 +151,29 @@ class TestHearing:
             assert 0 <= word.start <= word.end <= answer.duration + 0.01
         assert answer.segments[0].avg_logprob < 0
 
-    def test_vtt_is_read_by_another_program(self, hearing: OpenAI) -> None:
-        answer = hearing.audio.transcriptions.create(
+    def test_vtt_is_read_by_another_program(self, openai: OpenAI) -> None:
+        answer = openai.audio.transcriptions.create(
             model="whisper-1", file=CLIP, response_format="vtt"
         )
         (cue,) = webvtt.from_string(str(answer)).captions
         assert "modern" in cue.text
 
-    def test_a_stream_ends_with_the_whole_that_its_parts_make(self, hearing: OpenAI) -> None:
-        events = list(
-            hearing.audio.transcriptions.create(model="whisper-1", file=CLIP, stream=True)
-        )
+    def test_a_stream_ends_with_the_text_of_its_deltas(self, openai: OpenAI) -> None:
+        events = list(openai.audio.transcriptions.create(model="whisper-1", file=CLIP, stream=True))
         assert events[-1].type == "transcript.text.done"
         deltas = [event.delta for event in events if event.type == "transcript.text.delta"]
         assert "".join(deltas) == events[-1].text
         assert "modern" in events[-1].text
 
-    def test_8_khz_stereo_in_another_container_is_heard_too(self, hearing: OpenAI) -> None:
+    def test_8_khz_stereo_in_another_container(self, openai: OpenAI) -> None:
         samples = np.concatenate(list(decode_audio(CLIP, max_duration=60)))
         content = encoded(samples, "mov", "pcm_s16le", 8_000, "stereo")
-        answer = hearing.audio.transcriptions.create(model="whisper-1", file=("talk.mov", content))
+        answer = openai.audio.transcriptions.create(model="whisper-1", file=("talk.mov", content))
         assert "modern" in answer.text
 
-    def test_silence_has_no_words(self, hearing: OpenAI) -> None:
+    def test_silence_has_no_words(self, openai: OpenAI) -> None:
         content = encoded(np.zeros(2 * RATE, np.float32), "wav", "pcm_s16le", RATE, "mono")
-        answer = hearing.audio.transcriptions.create(
+        answer = openai.audio.transcriptions.create(
             model="whisper-1", file=("silence.wav", content), response_format="verbose_json"
         )
         assert isinstance(answer, TranscriptionVerbose)

@@ -168,7 +168,9 @@ def check_disk(settings: Settings) -> Finding:
     if free < needed:
         return Finding("disk", "fail", found, f"free space: the weights need {needed / 1e6:.0f} MB")
     if free < needed + SPARE:
-        return Finding("disk", "warn", found, "free space: recordings and uploads will soon fill it")
+        return Finding(
+            "disk", "warn", found, "free space: recordings and uploads will soon fill it"
+        )
     return Finding("disk", "ok", found)
 
 

@@ -20,7 +20,7 @@ MAX_WAIT = 3.0  # seconds for one answer; a packet around the world and its repe
 
 
 def check_port(settings: Settings) -> Finding:
-    """Try to listen where the service will."""
+    """Try to bind the address of the service."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM
@@ -43,29 +43,29 @@ def _port_taken(settings: Settings, error: OSError) -> Finding:
         "port",
         "warn",
         f"TCP {settings.host}:{settings.port}: {error.strerror}",
-        "well if that is this service; otherwise end that program, or set EYELINE_PORT",
+        "fine if the service is running; otherwise end that program, or set EYELINE_PORT",
     )
 
 
 def check_udp(_settings: Settings) -> Finding:
-    """Send a datagram to ourselves through each address that WebRTC offers."""
+    """Send a datagram to this machine through each address that WebRTC offers."""
     hosts = host_addresses()
     if not hosts:
         return Finding(
             "udp",
             "fail",
-            "this machine has no network address but loopback",
+            "this machine has only loopback addresses",
             "WebRTC needs one: connect a network (in a container: network_mode host or a bridge)",
         )
     lines, failed = asyncio.run(_echoes(hosts))
     if failed:
-        advice = "let the firewall pass UDP to this machine; WebSocket clients work without it"
+        advice = "allow UDP to this machine in the firewall; WebSocket clients work without it"
         return Finding("udp", "warn" if lines else "fail", "; ".join(failed), advice)
     return Finding("udp", "ok", ", ".join(lines))
 
 
 async def _echoes(hosts: list[str]) -> tuple[list[str], list[str]]:
-    """Return a line for each host that echoes, and one for each that does not."""
+    """Return a line for each host that echoes, and a line for each that does not."""
     lines, failed = [], []
     for host in hosts:
         try:
@@ -78,7 +78,7 @@ async def _echoes(hosts: list[str]) -> tuple[list[str], list[str]]:
 
 
 def check_stun(settings: Settings) -> Finding:
-    """Ask each STUN server for our address."""
+    """Ask each STUN server for the address of this machine."""
     if not settings.stun_urls:
         return Finding("stun", "ok", "none set: browsers on this network need none")
     found = []
@@ -87,13 +87,13 @@ def check_stun(settings: Settings) -> Finding:
             server = IceEndpoint.parse(url)
             host, port = asyncio.run(mapped_address(server, max_wait=MAX_WAIT))
         except (ValueError, UnreachableError) as error:
-            return Finding("stun", "fail", str(error), f"start that server, or drop {url}")
+            return Finding("stun", "fail", str(error), f"start that server, or remove {url}")
         found.append(f"{server} sees {host}:{port}")
     return Finding("stun", "ok", "; ".join(found))
 
 
 def check_turn(settings: Settings) -> Finding:
-    """Make an allocation on each TURN server with a credential as a session would get it."""
+    """Allocate a relay on each TURN server, with the credentials of a session."""
     if not settings.turn_urls:
         return _no_turn(settings)
     minted = ice_servers(settings, session="doctor", now=time.time())[-1]  # noqa: TID251 - Unix time
@@ -120,7 +120,7 @@ def check_turn(settings: Settings) -> Finding:
 
 def _no_turn(settings: Settings) -> Finding:
     if is_loopback(settings.host):
-        return Finding("turn", "ok", "none set: this machine's own browsers need none")
+        return Finding("turn", "ok", "none set: browsers on this machine need none")
     return Finding(
         "turn",
         "warn",

@@ -1,4 +1,4 @@
-/** The conversation: questions one after the other, the answers as they come, and what they show. */
+/** The conversation: questions in order, answers as they are generated, and their moments. */
 
 import { clock } from "./captions.js";
 import { pictureOf } from "./timeline.js";
@@ -6,7 +6,7 @@ import { element } from "./view.js";
 
 const KEPT = 100; // questions on the page; the oldest go first
 const BUSY = "conversation_already_has_active_response";
-const OVER = "response_cancel_not_active"; // it was done before the wish to stop it came
+const OVER = "response_cancel_not_active"; // the response ended before the cancellation arrived
 const DELTAS = new Set(["response.output_text.delta", "response.output_audio_transcript.delta"]);
 const PLAYING = { "output_audio_buffer.started": true, "output_audio_buffer.stopped": false, "output_audio_buffer.cleared": false };
 
@@ -14,18 +14,18 @@ const PLAYING = { "output_audio_buffer.started": true, "output_audio_buffer.stop
 /** @typedef {import("./timeline.js").Timeline} Timeline */
 /** @typedef {{text: string, item: HTMLElement, id: string}} Asked */
 
-/** One call's questions and answers: the server answers one at a time, so the others wait here. */
+/** The questions and answers of one call. The server answers one at a time; the others wait here. */
 export class Conversation {
   #page;
   #client;
   #timeline;
-  /** @type {Map<string, HTMLElement>} what is being answered, by response id */ #open = new Map();
+  /** @type {Map<string, HTMLElement>} answers in progress, by response id */ #open = new Map();
   /** @type {Asked[]} */ #waiting = [];
-  /** @type {Asked | null} its response has not begun */ #sent = null;
-  /** @type {{told: object, button: HTMLElement}[]} moments whose pictures did not come yet */ #pictureless = [];
+  /** @type {Asked | null} its response has not started */ #sent = null;
+  /** @type {{told: object, button: HTMLElement}[]} moments whose images have not arrived */ #pictureless = [];
   #heard = "";
   #playing = false;
-  spoken = false; // whether answers are to be heard too
+  spoken = false; // whether answers are also spoken
 
   /** @param {Record<string, HTMLElement>} page @param {EyelineClient} client @param {Timeline} timeline */
   constructor(page, client, timeline) {
@@ -47,7 +47,7 @@ export class Conversation {
     else if (this.#playing) this.#client.send({ type: "output_audio_buffer.clear" });
   }
 
-  /** Take in a server event; those that are not about answers are left alone. */
+  /** Handle a server event; ignore those of other features. */
   receive(event) {
     if (event.type === "response.created") this.#begin(event.response);
     else if (DELTAS.has(event.type)) this.#append(event.response_id, event.delta);
@@ -60,22 +60,22 @@ export class Conversation {
   }
 
   /**
-   * Take in an error event.
+   * Handle an error event.
    * @param {{code: string | null, event_id?: string | null}} error
-   * @returns {boolean} whether it is settled
+   * @returns {boolean} whether it is handled
    */
   refused({ code, event_id: cause }) {
     if (code === OVER) return true;
     const asked = this.#sent;
     if (!asked || !cause?.startsWith(`${asked.id}_`)) return false;
     this.#sent = null;
-    if (code === BUSY) this.#waiting.unshift(asked); // the server spoke up first: ask again after that
+    if (code === BUSY) this.#waiting.unshift(asked); // the server was already responding: ask again afterwards
     else this.#end(asked.item, "(no answer)");
     if (code !== BUSY) this.#next();
     return code === BUSY;
   }
 
-  /** The call is over, or the server failed: nothing more comes. @param {string} reason */
+  /** The call ended or the server failed. @param {string} reason */
   close(reason) {
     const asked = [...(this.#sent ? [this.#sent] : []), ...this.#waiting].map(({ item }) => item);
     for (const item of [...this.#open.values(), ...asked]) this.#end(item, reason);
@@ -105,13 +105,13 @@ export class Conversation {
     }
   }
 
-  /** Add a question, or else an answer that nobody asked for now but `request` asked for earlier. */
+  /** Add a question, or an answer to the standing `request`. */
   #add(question, request = "") {
     const item = document.createElement("li");
-    item.ariaBusy = "true"; // a screen reader waits for the whole answer
+    item.ariaBusy = "true"; // screen readers wait for the complete answer
     if (request) {
       item.className = "unasked";
-      item.append(element("p", `Spoke up, as you asked: ${request}`, "because"));
+      item.append(element("p", `As you asked: ${request}`, "because"));
     } else {
       item.append(element("p", question, "question"));
     }
@@ -136,7 +136,7 @@ export class Conversation {
     const item = this.#open.get(id);
     if (!item || !moments.length) return;
     const list = element("ul", "", "evidence");
-    list.ariaLabel = "Made from these moments";
+    list.ariaLabel = "Based on these moments";
     list.append(...moments.map((told) => this.#evidence(told)));
     item.append(list);
     this.#follow();
@@ -148,7 +148,7 @@ export class Conversation {
     const moment = this.#timeline.find(told);
     button.type = "button";
     button.title = told.text;
-    button.ariaLabel = `${clock(told.time)}, ${told.text}: show among what I remember`;
+    button.ariaLabel = `${clock(told.time)}, ${told.text}: show in memory`;
     button.append(pictureOf(moment), element("time", clock(told.time)));
     button.onclick = () => this.#timeline.show(told);
     if (!moment) this.#pictureless.push({ told, button });
@@ -156,7 +156,7 @@ export class Conversation {
     return item;
   }
 
-  /** A moment is told before the server is sure to keep it: its picture may come after the answer. */
+  /** The image of a moment may arrive after the answer that refers to it. */
   #illustrate() {
     this.#pictureless = this.#pictureless.filter(({ told, button }) => {
       const moment = this.#timeline.find(told);

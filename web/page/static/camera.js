@@ -1,4 +1,4 @@
-/** The camera and the microphone, or a sentence that says why not and what to do. */
+/** Opens the camera and the microphone; errors say why that failed and what to do. */
 
 /** @typedef {import("./sample.js").Source} Source */
 
@@ -10,22 +10,22 @@ const WANTED = {
 const REASONS = {
   NotAllowedError: [
     "denied",
-    "The browser may not use the camera and microphone.",
-    "Click the camera sign in the address bar, allow both, then press Start again.",
+    "The browser has no permission to use the camera and microphone.",
+    "Click the camera icon in the address bar, allow both, then press Start again.",
   ],
   NotFoundError: [
     "missing",
-    "No camera and no microphone was found.",
+    "No camera or microphone was found.",
     "Plug one in and press Start again.",
   ],
   NotReadableError: [
     "busy",
     "The camera or microphone cannot be read.",
-    "Another program may be using it: close that, then press Start again.",
+    "Another program may be using it: close it, then press Start again.",
   ],
 };
 
-/** Why there is no camera: `reason` is denied, missing, busy, insecure or other. */
+/** The camera cannot be opened: `reason` is denied, missing, busy, insecure or other. */
 export class CameraError extends Error {
   /** @param {string} reason @param {string} message what happened @param {string} advice what to do */
   constructor(reason, message, advice) {
@@ -37,7 +37,7 @@ export class CameraError extends Error {
 }
 
 /**
- * Open the camera and the microphone; where only one exists, that one, named in `lacking`.
+ * Open the camera and the microphone; if one is missing, only the other: `lacking` names it.
  * @returns {Promise<Source & {lacking: "" | "camera" | "microphone"}>}
  * @throws {CameraError}
  */
@@ -74,7 +74,7 @@ function insecure() {
   const port = location.port || "80";
   return new CameraError(
     "insecure",
-    "Browsers give a camera only to pages from https or from this same machine.",
+    "Browsers allow the camera only on https pages and on this machine.",
     `Open this page over https, or forward the port (ssh -L ${port}:localhost:${port} ` +
       `${location.hostname}) and open http://localhost:${port}/.`,
   );

@@ -1,33 +1,33 @@
-/** Paths by mouse, finger, pen or arrow keys, drawn over a video. Knows nothing of the network. */
+/** Paths by mouse, finger, pen or arrow keys over a video. Independent of the network. */
 
-const BATCH_MS = 50; // points are handed on together at least this often while a hand moves
-const FADE_MS = 1200; // how long a trail is seen
-const STRIDE = 0.04; // of the picture, for an arrow key; three times that with Shift
-const MOST = 200; // points of a batch: a hand makes far fewer, a stuck browser may make more
+const BATCH_MS = 50; // maximum time that points are collected before they are sent
+const FADE_MS = 1200; // lifetime of a trail
+const STRIDE = 0.04; // step of an arrow key as a share of the video; three times as much with Shift
+const MOST = 200; // maximum number of points in a batch
 const INKS = ["#2dd4bf", "#fb923c"];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** @typedef {import("./types.js").Point} Point */
 /** @typedef {{x: number, y: number, at: number, begins: boolean}} Mark a point of a trail, and when it was drawn */
 
-/** One canvas over one video; two things have a path each. */
+/** A canvas over a video, with a path for each of two things. */
 export class PathCanvas {
   #canvas;
   #video;
   #said;
   #thing = 0;
-  #hand = -1; // the pointer that draws
-  /** @type {(Point | null)[]} where each thing was left */ #places = [null, null];
+  #hand = -1; // id of the active pointer
+  /** @type {(Point | null)[]} the last position of each thing */ #places = [null, null];
   /** @type {Mark[][]} */ #trails = [[], []];
-  /** @type {Point[]} not handed on yet */ #fresh = [];
+  /** @type {Point[]} not sent yet */ #fresh = [];
   #batch = 0;
   #frame = 0;
 
   /**
    * @param {HTMLCanvasElement} canvas lies over `video`, of the same size
-   * @param {HTMLVideoElement} video whose picture is fitted into it whole
+   * @param {HTMLVideoElement} video with object-fit: contain
    * @param {{points: (thing: number, points: Point[]) => void, choose: (thing: number) => void, clear: (thing: number) => void}} said
-   *   what a person does: goes on along points, chooses a thing by its key, forgets a path
+   *   called for new points, the selection of a thing by key, and a cleared path
    */
   constructor(canvas, video, said) {
     this.#canvas = canvas;
@@ -50,14 +50,14 @@ export class PathCanvas {
     this.#redraw();
   }
 
-  /** The thing that is moved from now on. @param {number} thing */
+  /** Select the thing that paths move. @param {number} thing */
   choose(thing) {
     this.#release();
     this.#thing = thing;
     this.#redraw();
   }
 
-  /** Forget where `thing` is, or all things. @param {number} [thing] */
+  /** Clear the position of `thing`, or of all things. @param {number} [thing] */
   forget(thing) {
     this.#release();
     for (const each of thing === undefined ? [0, 1] : [thing]) {
@@ -86,7 +86,7 @@ export class PathCanvas {
     if (event.pointerId === this.#hand) this.#release();
   }
 
-  /** Let go: what was drawn last is handed on now. */
+  /** The pointer was released: send the last points. */
   #release() {
     this.#hand = -1;
     this.#handOn();
@@ -106,7 +106,7 @@ export class PathCanvas {
     this.#add({ x: inside(from.x + across * by), y: inside(from.y + down * by) }, false);
   }
 
-  /** @param {Point} place @param {boolean} begins whether the hand came down here */
+  /** @param {Point} place @param {boolean} begins whether a new path starts here */
   #add(place, begins) {
     this.#places[this.#thing] = place;
     this.#trails[this.#thing].push({ ...place, at: performance.now(), begins });
@@ -123,7 +123,7 @@ export class PathCanvas {
     if (points.length) this.#said.points(this.#thing, points);
   }
 
-  /** The part of the canvas that the video's picture fills, in CSS pixels. */
+  /** The rectangle of the canvas that the video fills, in CSS pixels. */
   #picture() {
     const { clientWidth: width, clientHeight: height } = this.#canvas;
     const [across, high] = [this.#video.videoWidth || 1, this.#video.videoHeight || 1];
@@ -179,7 +179,7 @@ export class PathCanvas {
 
 const inside = (share) => Math.round(1e4 * Math.min(1, Math.max(0, share))) / 1e4;
 
-/** A ring with the thing's number, filled where it is the one that moves. */
+/** A ring with the thing's number, filled if it is selected. */
 function drawPlace(pen, [x, y], thing, chosen) {
   pen.beginPath();
   pen.arc(x, y, 11, 0, 2 * Math.PI);

@@ -1,19 +1,19 @@
-/** Captions as a bounded list of lines, and as WebVTT. Knows nothing of the page or the network. */
+/** Captions as a bounded list of lines, and as WebVTT. Independent of the page and the network. */
 
 const CUE_CHARS = 84; // two lines of 42: what a player shows without covering the picture
 const CUE_SECONDS = 7;
 
 /** @typedef {import("./types.js").Caption} Caption */
 
-/** The lines of a session, oldest first; the last one may still be changing. */
+/** The lines of a session, oldest first; the last one may still change. */
 export class CaptionList {
   /** @type {Caption[]} */ #lines = [];
   #dropped = 0;
-  #offset = 0; // seconds from the list's beginning to that of the call
+  #offset = 0; // seconds from the start of the list to that of the call
   #turns = 0; // turns of earlier calls
   #limit;
 
-  /** @param {number} [limit] how many lines are kept; the oldest go first */
+  /** @param {number} [limit] maximum number of lines; the oldest are dropped */
   constructor(limit = 2000) {
     this.#limit = limit;
   }
@@ -23,15 +23,15 @@ export class CaptionList {
     return this.#lines;
   }
 
-  /** How many lines had to go. */
+  /** The number of dropped lines. */
   get dropped() {
     return this.#dropped;
   }
 
   /**
-   * Put `caption` in the place of the one with its turn; a final one without words goes away.
+   * Add `caption`, or replace that of its turn; a final caption without words is removed.
    * @param {Caption} caption
-   * @returns {boolean} false where it came too late: its turn is final already
+   * @returns {boolean} false if its turn is already final
    */
   apply(caption) {
     const moved = this.#moved(caption);
@@ -48,8 +48,8 @@ export class CaptionList {
   }
 
   /**
-   * Go on with another call in the same list: its turns come after those so far, and its second 0
-   * is second `seconds` here. A line that was still changing stays as it is.
+   * Continue with another call in the same list: its turns follow those so far, and its second 0
+   * is second `seconds` here. A line that is not final stays unchanged.
    * @param {number} seconds
    */
   continueAt(seconds) {
@@ -63,7 +63,7 @@ export class CaptionList {
     this.#dropped = this.#offset = this.#turns = 0;
   }
 
-  /** The final lines as a WebVTT file, long ones cut between words. @returns {string} */
+  /** The final lines as a WebVTT file, long ones split between words. @returns {string} */
   toWebVTT() {
     const note = this.#dropped ? [`NOTE ${this.#dropped} earlier lines are not in this file`] : [];
     const cues = this.#lines.filter((line) => line.final).flatMap(cuesOf);
@@ -78,7 +78,7 @@ export class CaptionList {
   }
 }
 
-/** The parts of a caption: words that stay, and words that may change. @param {Caption} caption */
+/** The stable and the changing words of a caption. @param {Caption} caption */
 export function parts(caption) {
   if (caption.final) return { solid: caption.text, light: "" };
   const text = (words) => words.map((word) => word.text).join("");
@@ -87,7 +87,7 @@ export function parts(caption) {
   return { solid, light: solid ? light : light.trimStart() };
 }
 
-/** Seconds as a person reads them: 0:07, 12:34, 1:02:03. @param {number} seconds */
+/** Seconds for display: 0:07, 12:34, 1:02:03. @param {number} seconds */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
@@ -95,7 +95,7 @@ export function clock(seconds) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
 }
 
-/** Seconds as WebVTT writes them: 00:00:07.250. @param {number} seconds */
+/** Seconds in WebVTT: 00:00:07.250. @param {number} seconds */
 export function timestamp(seconds) {
   const ms = Math.max(0, Math.round(seconds * 1000));
   const two = (value) => String(Math.floor(value)).padStart(2, "0");

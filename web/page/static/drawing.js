@@ -1,11 +1,11 @@
-/** The Draw card: prompts, paths and settings to events of the protocol, and how drawing goes. */
+/** The Draw card: sends prompts, paths and settings as protocol events, and shows the status. */
 
 import { PathCanvas } from "./canvas.js";
 import { PictureRecorder } from "./recorder.js";
 import { UNDRAWN, drawOffer, drawReport, drawThings } from "./drawing_view.js";
 
-const SOON_MS = 100; // a slider that is dragged tells its place this often
-const EVENT = "drawing_"; // ids of our events begin with it: an error says which it answers
+const SOON_MS = 100; // interval of the events of a dragged slider
+const EVENT = "drawing_"; // prefix of our event ids: errors refer to them
 const WHOLE = 100; // per cent
 
 /** @typedef {import("./eyeline.js").EyelineClient} EyelineClient */
@@ -13,7 +13,7 @@ const WHOLE = 100; // per cent
 /** @typedef {import("./types.js").DrawingStatus} DrawingStatus */
 /** @typedef {{text: string, weight: number}} Part of a prompt */
 
-/** One page's drawing: the controls stay as they are from call to call, the video does not. */
+/** Generation on the page: the controls keep their values from call to call. */
 export class DrawingBoard {
   #page;
   #canvas;
@@ -21,10 +21,10 @@ export class DrawingBoard {
   /** @type {EyelineClient | null} */ #client = null;
   /** @type {Draws | null | undefined} undefined: not known yet */ #draws;
   /** @type {DrawingStatus | null} */ #status = null;
-  /** @type {Map<string, number>} what is told soon, by its name */ #soon = new Map();
+  /** @type {Map<string, number>} delayed events by name */ #soon = new Map();
   #enabled = false;
   #paused = false;
-  #reason = ""; // why nothing draws
+  #reason = ""; // why no video is generated
   #refusal = "";
   #prompt = "";
   #events = 0;
@@ -40,7 +40,7 @@ export class DrawingBoard {
     this.#recorder = new PictureRecorder((recording) => this.#tellRecording(recording));
     this.#listenToPrompts();
     this.#listenToSettings();
-    page["draw-more"].open = !matchMedia("(max-width: 600px)").matches; // a phone has no room for it
+    page["draw-more"].open = !matchMedia("(max-width: 600px)").matches; // closed on phones
     page.record.onclick = () => this.#record();
     page["track-clear"].onclick = () => this.#clear();
     page["thing-first"].onchange = () => this.#choose(0);
@@ -49,7 +49,7 @@ export class DrawingBoard {
     this.#show();
   }
 
-  /** A call begins; what it can draw is told by its events. @param {EyelineClient} client */
+  /** A call starts; its events say what it can generate. @param {EyelineClient} client */
   attach(client) {
     this.detach();
     this.#client = client;
@@ -69,7 +69,7 @@ export class DrawingBoard {
     this.#show();
   }
 
-  /** Take in a server event; those that are not about drawing are left alone. */
+  /** Handle a server event; ignore those of other features. */
   receive(event) {
     if (!this.#client) return;
     if (event.type === "session.created" || event.type === "session.updated") this.#offered(event.session);
@@ -79,9 +79,9 @@ export class DrawingBoard {
   }
 
   /**
-   * Take in an error event.
+   * Handle an error event.
    * @param {{message: string, event_id?: string | null}} error
-   * @returns {boolean} whether it was ours, and is shown beside the controls
+   * @returns {boolean} whether it belongs to this card, which then shows it
    */
   refused({ message, event_id: cause }) {
     if (!cause?.startsWith(EVENT)) return false;
@@ -134,13 +134,13 @@ export class DrawingBoard {
     return Number(this.#page.strength.value) / WHOLE;
   }
 
-  /** Null: as many as the sampler has by itself. */
+  /** The number of steps; null is the default of the sampler. */
   get #steps() {
     const { value } = this.#page.steps;
     return value === "" ? null : Number(value);
   }
 
-  /** Begin to draw what the box says, or go on with it. */
+  /** Start generation with the prompt, or change the prompt. */
   #begin() {
     const page = this.#page;
     const text = page.prompt.value.trim();
@@ -152,7 +152,7 @@ export class DrawingBoard {
     this.#say();
   }
 
-  /** Tell what to draw: one prompt, or two with their shares. */
+  /** Send the prompt, or two prompts with their weights. */
   #say() {
     const page = this.#page;
     const [text, second, share] = [this.#prompt, page["prompt-second"].value.trim(), Number(page.blend.value) / WHOLE];
@@ -165,7 +165,7 @@ export class DrawingBoard {
   #second() {
     const page = this.#page;
     const second = page["prompt-second"].value.trim();
-    if (Boolean(second) === page.blend.disabled) page.blend.value = second ? "50" : "0"; // it came, or went
+    if (Boolean(second) === page.blend.disabled) page.blend.value = second ? "50" : "0"; // the second prompt was added or removed
     page.blend.disabled = !second;
     page["blend-value"].textContent = `${page.blend.value} %`;
     if (this.#enabled) this.#say();
@@ -189,7 +189,7 @@ export class DrawingBoard {
     this.#send({ type: "eyeline.track.clear", ...(thing === undefined ? {} : { thing }) });
   }
 
-  /** Change how it is drawn; before it began, that is told when it does. */
+  /** Send changed settings; before the start they are sent with it. */
   #set(changes) {
     if (this.#enabled) this.#update(changes);
   }
@@ -271,11 +271,11 @@ export class DrawingBoard {
     page.record.disabled = !possible || !PictureRecorder.possible;
     page["draw-begin"].textContent = this.#enabled ? "Change" : "Draw";
     page["draw-end"].hidden = !this.#enabled;
-    page.pause.textContent = this.#paused ? "Go on" : "Pause";
+    page.pause.textContent = this.#paused ? "Resume" : "Pause";
     page.pause.ariaPressed = String(this.#paused);
     for (const name of ["pause", "step-once", "reset", "track-clear"]) page[name].disabled = !this.#enabled;
     page.draw.dataset.drawing = shown ? "on" : "off";
-    page["generated-what"].textContent = shown ? "drawn live by a small model" : "returned with the caption drawn in";
+    page["generated-what"].textContent = shown ? "generated live by a small model" : "returned with captions";
     this.#canvas.show(shown);
     drawReport(page, this.#enabled ? this.#status : null, { steps, rate: this.#draws?.rate ?? 0, refusal: this.#refusal });
   }

@@ -1,4 +1,4 @@
-/** Draws the Draw card: what the server can draw, and how it goes. Decides nothing. */
+/** Shows the Draw card: what the server can generate, and its status. */
 
 import { element } from "./view.js";
 
@@ -7,16 +7,16 @@ const STATES = {
   waiting: "Waiting for a prompt",
   drawing: "Drawing",
   paused: "Paused",
-  full: "Waiting: as many people draw as may at once",
+  full: "Waiting: the maximum number of sessions is generating video",
 };
 const SAMPLERS = {
-  "motion-stream": "MotionStream: soonest",
-  "rolling-forcing": "Rolling Forcing: steadier",
+  "motion-stream": "MotionStream: lowest latency",
+  "rolling-forcing": "Rolling Forcing: most stable",
   "stream-dit": "StreamDiT: moving buffer",
 };
 const BEFORE =
-  "Press Start: then a prompt and your mouse or finger make a video here, drawn live by a small model, if this server has one.";
-const NONE = "Nothing on this server draws";
+  "Press Start, then enter a prompt and drag a path with mouse or finger: a small model generates the video live, if this server has one.";
+const NONE = "This server generates no video";
 export const UNDRAWN = /^no video is generated: (.+)$/; // the notice with the reason
 const DOZEN = 12;
 
@@ -26,11 +26,11 @@ const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 /** @typedef {import("./types.js").DrawingStatus} DrawingStatus */
 
 /**
- * Say what draws here and fill in its samplers.
+ * Show the generation model and list its samplers.
  * @param {Record<string, any>} page
  * @param {Draws | null | undefined} draws null: nothing; undefined: not known without a call
- * @param {string} reason why nothing draws, where that is known
- * @param {(prompt: string) => void} suggest called with a prompt to begin with
+ * @param {string} reason why no video is generated, if known
+ * @param {(prompt: string) => void} suggest called with an example prompt
  */
 export function drawOffer(page, draws, reason, suggest) {
   const none = `${NONE}${reason && `: ${reason}`}.`;
@@ -51,7 +51,7 @@ export function drawOffer(page, draws, reason, suggest) {
 }
 
 /**
- * Name what a path moves after the first two things in `prompt` that the model knows.
+ * Label the paths with the first two things in `prompt` that the model knows.
  * @param {Record<string, any>} page @param {Draws | null | undefined} draws @param {string} prompt
  */
 export function drawThings(page, draws, prompt) {
@@ -69,10 +69,10 @@ export function thingsIn(prompt, things) {
 }
 
 /**
- * Show how drawing goes; null where nothing is drawn.
+ * Show the generation status; null if nothing is generated.
  * @param {Record<string, any>} page
  * @param {DrawingStatus | null} status
- * @param {{steps: number | null, rate: number, refusal: string}} also what was asked for, and what was refused
+ * @param {{steps: number | null, rate: number, refusal: string}} also the requested values and the last error
  */
 export function drawReport(page, status, { refusal, ...wished }) {
   page["draw-state"].textContent = status ? STATES[status.state] : "";
@@ -87,7 +87,7 @@ export function drawReport(page, status, { refusal, ...wished }) {
     remarks.push(...status.notices.map((notice) => [sentence(notice), ""]));
   }
   const told = JSON.stringify(remarks);
-  if (page["draw-remarks"].dataset.told === told) return; // read out once, not each second
+  if (page["draw-remarks"].dataset.told === told) return; // screen readers read it once, not each second
   page["draw-remarks"].dataset.told = told;
   page["draw-remarks"].replaceChildren(...remarks.map(([text, level]) => element("li", `${text.replace(/\.$/, "")}.`, level)));
 }
@@ -95,8 +95,8 @@ export function drawReport(page, status, { refusal, ...wished }) {
 function behind({ steps, rate }, wished) {
   const fewer = [];
   if (wished.steps !== null && steps < wished.steps) fewer.push(`${steps} of ${wished.steps} steps`);
-  if (rate < wished.rate) fewer.push(`${rate.toFixed(1)} of ${wished.rate} pictures a second`);
-  return `This machine is behind, so that it draws with ${fewer.join(" and ")}`;
+  if (rate < wished.rate) fewer.push(`${rate.toFixed(1)} of ${wished.rate} frames per second`);
+  return `This machine is too slow: ${fewer.join(" and ")}`;
 }
 
 function listed(names) {
@@ -105,7 +105,7 @@ function listed(names) {
 }
 
 function promptsOf({ things, backgrounds }) {
-  // From the middle of the lists too: neighbours are often names of the same.
+  // Also from the middle of the lists: neighbors are often synonyms.
   const [one, two] = [things[0], things[Math.floor(things.length / 2)]].map(withArticle);
   const [ground, other] = [backgrounds[Math.floor(backgrounds.length / 3)], backgrounds.at(-1)];
   if (!one || !ground) return [];

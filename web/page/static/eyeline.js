@@ -1,5 +1,5 @@
 /**
- * A call to an eyeline server from any web page: sound and picture out, captions and picture back.
+ * A call to an eyeline server from any web page: sends audio and video, receives captions and video.
  *
  *     import { EyelineClient } from "https://your-server/static/eyeline.js";
  *     const client = new EyelineClient();
@@ -7,19 +7,19 @@
  *     await client.connect({ stream: await navigator.mediaDevices.getUserMedia({ audio: true, video: true }) });
  *     video.srcObject = client.remote;
  *
- * It needs no build step and no other file, and touches nothing of the page. A page from another
- * site needs that site's origin in the server's setting EYELINE_ORIGINS.
+ * It needs no build step and no other file, and does not touch the page. For a page on another
+ * site, add its origin to the server's setting EYELINE_ORIGINS.
  */
 
 const CHANNEL = "oai-events"; // the data channel's name in the OpenAI Realtime protocol
-const GATHERING_MS = 1000; // longest wait for relay candidates before the offer goes out
-const BREAK_MS = 4000; // longest break that is waited out
-const OPENING_MS = 15000; // longest wait for a connection after the answer
+const GATHERING_MS = 1000; // maximum wait for relay candidates before the offer is sent
+const BREAK_MS = 4000; // maximum interruption of a connection
+const OPENING_MS = 15000; // maximum wait for a connection after the answer
 
-/** What the client is doing: `lost` means that a live call broke; `ended` that it was stopped. */
+/** State of the client: `lost` after an interrupted call, `ended` after a stopped one. */
 /** @typedef {"idle" | "connecting" | "live" | "lost" | "ended"} CallState */
 /** @typedef {import("./types.js").Caption} Caption, and so the others that are named below */
-/** A call that could not be made; `status` is the HTTP status, or 0 where there was no answer. */
+/** The call failed; `status` is the HTTP status, 0 without an answer. */
 export class CallError extends Error {
   /** @param {string} message @param {number} [status] */
   constructor(message, status = 0) {
@@ -33,7 +33,7 @@ export class CallError extends Error {
  * One call. Events, each with its payload in `detail`:
  *   state {state: CallState, reason: string}; caption Caption; stats Stats; moment Moment;
  *   evidence Evidence; relevance Relevance; requests {requests: string[]}; notice {level, message};
- *   error {message, code, event_id}; event: every message of the server, whole.
+ *   error {message, code, event_id}; event: every message of the server.
  */
 export class EyelineClient extends EventTarget {
   /** @type {RTCPeerConnection | null} */ #peer = null;
@@ -47,17 +47,17 @@ export class EyelineClient extends EventTarget {
   #leave = () => this.#hangUp();
 
   /** @type {CallState} */ state = "idle";
-  /** The returned picture and sound; tracks arrive as the call connects. */
+  /** The returned video and audio; tracks are added when the call connects. */
   remote = new MediaStream();
 
   /**
-   * Make the call and return once it is live.
+   * Connect, and return when the call is live.
    * @param {object} options
-   * @param {MediaStream} options.stream what to send; stays the caller's, `stop` does not end it
-   * @param {string} [options.url] where the service is; by default where this module came from
-   * @param {string} [options.key] the server's API key, where it wants one
+   * @param {MediaStream} options.stream what to send; `stop` does not end its tracks
+   * @param {string} [options.url] URL of the service; by default the origin of this module
+   * @param {string} [options.key] the server's API key, if it needs one
    * @param {object} [options.session] fields of the first `session.update`
-   * @throws {CallError} the server refused, did not answer, or no connection came about
+   * @throws {CallError} the server refused, did not answer, or could not be connected
    * @throws {DOMException} AbortError: `stop` was called meanwhile
    */
   async connect({ stream, url = new URL("../", import.meta.url).href, key = "", session = {} }) {
@@ -78,7 +78,7 @@ export class EyelineClient extends EventTarget {
       await this.#live();
     } catch (error) {
       this.#hangUp();
-      if (this.state === "ended") throw stopped(); // whatever failed did so because of that
+      if (this.state === "ended") throw stopped(); // the failure is a consequence of stop()
       this.#change("ended", error.message);
       throw error;
     }
@@ -101,7 +101,7 @@ export class EyelineClient extends EventTarget {
   }
 
   /**
-   * Ask about what is or was seen; the response has the id that is returned in its metadata.
+   * Ask about the video so far; the metadata of the response has the returned id.
    * @param {string} text @param {{spoken?: boolean}} [options] `spoken`: as sound too, in `remote`
    */
   ask(text, options) {
@@ -112,7 +112,7 @@ export class EyelineClient extends EventTarget {
     return id;
   }
 
-  /** Ask for an answer to the newest question, where another response was in progress. @param {string} id */
+  /** Request an answer to the last question, after another response was in progress. @param {string} id */
   respond(id, { spoken = false } = {}) {
     const response = { output_modalities: [spoken ? "audio" : "text"], metadata: { "eyeline.question": id } };
     this.send({ type: "response.create", event_id: `${id}_response`, response });
@@ -127,7 +127,7 @@ export class EyelineClient extends EventTarget {
   }
 
   /**
-   * What the browser itself measures: of the returned picture, and of the way to the server.
+   * Statistics of the browser: frame rate and size of the returned video, round trip time.
    * @returns {Promise<{fps: number | null, width: number, height: number, roundTrip: number | null}>}
    */
   async measure() {
@@ -177,12 +177,12 @@ export class EyelineClient extends EventTarget {
     return (await request(target, { headers: this.#headers })).json();
   }
 
-  /** Return once sound and picture flow and the data channel is open. */
+  /** Return when media flow and the data channel is open. */
   #live() {
     const channel = this.#channel;
     return new Promise((resolve, reject) => {
       const giveUp = setTimeout(() => {
-        const way = "UDP between this browser and the server is blocked; a TURN server gets around that";
+        const way = "UDP between this browser and the server is blocked; a TURN server avoids that";
         reject(new CallError(`no connection after ${OPENING_MS / 1000} s: ${way}`));
       }, OPENING_MS);
       this.addEventListener("state", ({ detail }) => {
@@ -196,7 +196,7 @@ export class EyelineClient extends EventTarget {
     });
   }
 
-  /** A short break heals by itself; a longer one does not, and browsers take 30 s to say so. */
+  /** Short interruptions recover by themselves; browsers report longer ones only after 30 s. */
   #watch(peer) {
     clearTimeout(this.#patience);
     const broken = () => {
@@ -208,12 +208,12 @@ export class EyelineClient extends EventTarget {
 
   #lose(reason, location = this.#location) {
     if (!this.#peer) return;
-    this.#location = location; // empty where the server has no such call any more
+    this.#location = location; // empty if the server has ended the call
     this.#hangUp();
     this.#change("lost", reason);
   }
 
-  /** Close our side and tell the server, even while the page goes away. */
+  /** Close the connection and end the call on the server, also while the page unloads. */
   #hangUp() {
     clearTimeout(this.#patience);
     removeEventListener("pagehide", this.#leave);
@@ -224,7 +224,7 @@ export class EyelineClient extends EventTarget {
     this.remote.getTracks().forEach((track) => this.remote.removeTrack(track));
     if (!location) return Promise.resolve();
     const options = { method: "DELETE", keepalive: true, headers: this.#headers };
-    return fetch(location, options).catch(() => undefined); // it ends there by itself, only later
+    return fetch(location, options).catch(() => undefined); // the server ends the call later by itself
   }
 
   #receive(data) {
@@ -246,7 +246,7 @@ export class EyelineClient extends EventTarget {
   }
 }
 
-/** The first event of a call: captions as own events, and answers only to what is asked. */
+/** The first event of a call: captions as events of their own, answers only on request. */
 function opening(session) {
   return {
     type: "session.update",
@@ -264,7 +264,7 @@ function stopped() {
   return new DOMException("the call was stopped", "AbortError");
 }
 
-/** Return once the offer holds every candidate, or after a while: a silent TURN server never ends. */
+/** Return when the offer has all candidates, or after a timeout: a TURN server may not answer. */
 function gathered(peer) {
   return new Promise((resolve) => {
     if (peer.iceGatheringState === "complete") return resolve();
@@ -286,7 +286,7 @@ async function request(target, options) {
   throw new CallError(await reason(response), response.status);
 }
 
-/** What the server says went wrong, from problem JSON or an OpenAI error, else its status. */
+/** The error message of a response: from problem JSON, from an OpenAI error, or its status. */
 async function reason(response) {
   const text = await response.text();
   try {
@@ -294,7 +294,7 @@ async function reason(response) {
     const said = body.detail ?? body.error?.message ?? body.title;
     if (typeof said === "string") return said;
   } catch {
-    // not JSON: the status has to do
+    // not JSON: use the status
   }
   return `the server answered ${response.status} ${response.statusText}`.trim();
 }

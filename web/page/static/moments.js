@@ -1,16 +1,16 @@
-/** What the server remembers, as a bounded list of moments. Knows nothing of the page or the network. */
+/** The memory of the server as a bounded list of moments. Independent of the page and the network. */
 
-const NEAR = 1; // seconds: so far from a moment its picture still shows what was meant
+const NEAR = 1; // seconds within which the image of another moment is used
 
 /** @typedef {import("./types.js").Moment} Moment */
 
-/** The moments of a call in order of time; the oldest are forgotten here, not on the server. */
+/** The moments of a call by time; the oldest are dropped here, not on the server. */
 export class MomentList {
   /** @type {Moment[]} */ #moments = [];
   #dropped = 0;
   #limit;
 
-  /** @param {number} [limit] how many moments are kept, each with a picture of some kilobytes */
+  /** @param {number} [limit] maximum number of moments, each with an image of some kilobytes */
   constructor(limit = 5000) {
     this.#limit = limit;
   }
@@ -20,12 +20,12 @@ export class MomentList {
     return this.#moments;
   }
 
-  /** How many moments had to go. */
+  /** The number of dropped moments. */
   get dropped() {
     return this.#dropped;
   }
 
-  /** How many moments came. */
+  /** The number of moments received. */
   get count() {
     return this.#moments.length + this.#dropped;
   }
@@ -47,8 +47,8 @@ export class MomentList {
   }
 
   /**
-   * The moment that `told` means: the same one, else the nearest within a second, else the nearest
-   * that looked the same. Not each look is remembered, and an answer may be made from any.
+   * The moment for `told`: the same one, else the nearest within a second, else the nearest with the
+   * same text. Answers may be based on frames that are not remembered as moments.
    * @param {{number: number, time: number, text: string}} told
    * @returns {Moment | null}
    */
@@ -77,7 +77,7 @@ function nearest(moments, time) {
 }
 
 /**
- * The stretch of at most `size` of `count` moments around `at`: where it begins and ends.
+ * The range of at most `size` of `count` moments around `at`.
  * @param {number} count @param {number} size @param {number} at
  * @returns {{from: number, to: number}}
  */

@@ -22,11 +22,11 @@ const STATES = {
   ended: "Stopped",
 };
 const QUESTIONS = ["What do you see?", "Is anyone there?", "What did you see first?"];
-const PAUSE_MS = 1000; // a speaker who pauses for effect is not done: sentences stay whole
+const PAUSE_MS = 1000; // turns end late, so that sentences stay in one caption
 const CREDIT = "Big Buck Bunny © Blender Foundation, CC BY 3.0";
-const FULL = "All places of this server are taken: try again in a while.";
+const FULL = "All sessions of this server are in use. Try again later.";
 
-/** Make the page in `root` work; its markup is page.html. @param {HTMLElement} root */
+/** Start the page in `root`; its markup is page.html. @param {HTMLElement} root */
 export function mount(root) {
   new Page(root.querySelector(".eyeline"));
 }
@@ -38,7 +38,7 @@ class Page {
   #drawn = new Map();
   #notices = new Map();
   #key = "";
-  #began = 0; // when the caption list's second 0 was, in the browser's own time
+  #began = 0; // start of the caption list on the browser's clock
   /** @type {EyelineClient | null} */ #client = null;
   /** @type {import("./sample.js").Source | null} */ #source = null;
   /** @type {Conversation | null} */ #conversation = null;
@@ -66,7 +66,7 @@ class Page {
     this.#veil = new RelevanceVeil(page.veil, page.camera, page["veil-about"]);
     this.#board = new DrawingBoard(page);
     page.suggestions.append(...QUESTIONS.map((question) => this.#suggestion(question)));
-    this.#show("idle"); // until now Start was disabled: it would have done nothing
+    this.#show("idle"); // enables Start
   }
 
   async #start({ again }) {
@@ -131,7 +131,7 @@ class Page {
     drawProblem(this.#page, { what: reason, advice: "The captions so far are kept.", offer: "reconnect" });
   }
 
-  /** Show `state` and enable what makes sense in it. */
+  /** Show `state` and enable its controls. */
   #show(state) {
     const page = this.#page;
     const live = state === "live" || state === "muted";
@@ -152,7 +152,7 @@ class Page {
     const page = this.#page;
     const sample = page.sample.checked;
     page["camera-name"].textContent = sample ? "Sample clip" : "Camera";
-    page["camera-what"].textContent = sample ? CREDIT : "what you send";
+    page["camera-what"].textContent = sample ? CREDIT : "sent to the server";
     const source = sample ? "play the sample clip" : "open the camera and the microphone";
     page["camera-empty"].textContent = `Press Start to ${source}.`;
   }
@@ -201,16 +201,16 @@ class Page {
     return item;
   }
 
-  /** Put a question into the box, to be sent or changed. */
+  /** Put a question into the input field. */
   #suggest(question) {
     this.#page.question.value = question;
     this.#page.question.focus();
   }
 
-  /** What the server is asked for: answers to what is typed only, or also to what is said, and aloud. */
+  /** The session configuration: answers to typed questions only, or also to speech and as speech. */
   #session() {
     const { checked: talk } = this.#page.talk;
-    // Without, what somebody says in the room is no reason to stop an answer that is being read.
+    // Without it, speech in the room must not interrupt a text answer.
     const voice = { create_response: talk, interrupt_response: talk };
     const detection = { type: "server_vad", silence_duration_ms: PAUSE_MS, ...voice };
     return {
@@ -246,7 +246,7 @@ class Page {
     this.#drawCaptions();
   }
 
-  /** Another call begins, whose moments are others: those of earlier answers cannot be shown. */
+  /** A new call has new moments: those of earlier answers cannot be shown. */
   #forgetSeen() {
     for (const button of this.#page.answers.querySelectorAll(".evidence button")) button.disabled = true;
     this.#timeline.clear();
@@ -263,7 +263,7 @@ class Page {
   }
 
   #fail(error) {
-    if (error.name === "AbortError") return; // stopped by a person: `#change` has seen to it
+    if (error.name === "AbortError") return; // stopped by the user: `#change` handles it
     this.#closeSource();
     this.#show("idle");
     drawProblem(this.#page, problemOf(error, this.#key));
@@ -275,9 +275,9 @@ function problemOf(error, key) {
   if (error instanceof CameraError) return { what: error.message, advice: error.advice, offer: "sample" };
   const status = error instanceof CallError ? error.status : 0;
   if (status === 401) {
-    const what = key ? "This server does not accept that key." : "This server wants an API key.";
+    const what = key ? "This server does not accept that key." : "This server needs an API key.";
     return { what, offer: "key" };
   }
   if (status === 503) return { what: FULL, advice: error.message };
-  return { what: "The call could not be made.", advice: error.message };
+  return { what: "The call failed.", advice: error.message };
 }

@@ -1,4 +1,4 @@
-/** The returned picture as a file: what MediaRecorder makes of it, downloaded when it is stopped. */
+/** Records the returned video with MediaRecorder and downloads the file at the end. */
 
 const FORMS = [
   ["video/webm;codecs=vp9", "webm"],
@@ -6,14 +6,14 @@ const FORMS = [
   ["video/mp4", "mp4"], // what Safari writes
 ];
 const BITRATE = 2_500_000; // bit/s: an hour is a gigabyte at most
-const PIECE_MS = 1000; // what is lost where a browser dies
+const PIECE_MS = 1000; // maximum loss if the browser crashes
 
 /** Records one stream at a time. */
 export class PictureRecorder {
   /** @type {MediaRecorder | null} */ #recorder = null;
   #told;
 
-  /** @param {(recording: boolean) => void} told called where recording begins or ends */
+  /** @param {(recording: boolean) => void} told called when recording starts or ends */
   constructor(told) {
     this.#told = told;
   }
@@ -27,7 +27,7 @@ export class PictureRecorder {
     return formOf() !== undefined;
   }
 
-  /** Record the picture of `stream` until `stop`. @param {MediaStream} stream @param {string} name of the file, without its ending */
+  /** Record the video of `stream` until `stop`. @param {MediaStream} stream @param {string} name of the file, without its suffix */
   start(stream, name) {
     if (this.#recorder) return;
     const [mimeType, ending] = formOf();
@@ -45,19 +45,19 @@ export class PictureRecorder {
     this.#told(true);
   }
 
-  /** End the file and hand it to the person. It also ends by itself where the call does. */
+  /** End the recording and download it. The end of the call does the same. */
   stop() {
     if (this.#recorder?.state === "recording") this.#recorder.stop();
   }
 }
 
-/** Hand a file to the person. @param {Blob} file @param {string} name */
+/** Download a file. @param {Blob} file @param {string} name */
 export function download(file, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(file);
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000); // the download has begun by then
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000); // the download has started by then
 }
 
 function formOf() {

@@ -1,12 +1,12 @@
-/** Where the model looks, as a veil over the picture that is sent. */
+/** The relevance map of the model as an overlay on the sent video. */
 
-const CELL = 32; // pixels of the drawing for each cell of the map: smooth edges
+const CELL = 32; // canvas pixels for each cell of the map, for smooth edges
 const TINT = [45, 212, 191];
 const STRONGEST = 0.5; // opacity where the map is 1
 
 /** @typedef {import("./types.js").Relevance} Relevance */
 
-/** Draws the newest map over a video, where a person wants that. */
+/** Draws the newest map over a video, if it is switched on. */
 export class RelevanceVeil {
   #canvas;
   #video;
@@ -15,9 +15,9 @@ export class RelevanceVeil {
   /** @type {Relevance | null} */ #newest = null;
 
   /**
-   * @param {HTMLCanvasElement} canvas lies over `video` and fits its picture in the same way
+   * @param {HTMLCanvasElement} canvas lies over `video` with the same object-fit
    * @param {HTMLVideoElement} video
-   * @param {HTMLElement} about says in words what is looked for
+   * @param {HTMLElement} about shows what the map is about
    */
   constructor(canvas, video, about) {
     this.#canvas = canvas;
@@ -47,10 +47,10 @@ export class RelevanceVeil {
     this.#canvas.hidden = this.#about.hidden = !visible;
     if (!visible) return;
     const { values, about } = this.#newest;
-    this.#about.textContent = `looks for ${about || "what there is"}`;
+    this.#about.textContent = `relevance to ${about || "the scene"}`;
     const size = [CELL * values[0].length, CELL * values.length];
     const shape = (this.#video.videoWidth || 16) / (this.#video.videoHeight || 9);
-    // As wide as the video in shape, so that both are fitted into the page alike.
+    // The same aspect ratio as the video, so that both have the same place.
     [this.#canvas.width, this.#canvas.height] = [Math.round(size[1] * shape), size[1]];
     const pen = this.#canvas.getContext("2d");
     pen.imageSmoothingQuality = "high";

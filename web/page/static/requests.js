@@ -1,4 +1,4 @@
-/** What a person asked to be told of, as chips that can be taken back. */
+/** Standing requests as chips with a stop button. */
 
 import { element } from "./view.js";
 
@@ -9,12 +9,12 @@ const LOOKING = /^.*?\b(?:watch|look|wait|keep an eye|looking|watching)(?: out)?
 const NOBODY = /\b(?:nobody|no[ -]one|everybody|everyone)\b/i;
 
 /**
- * The words that end a standing request, for the server reads them as it reads any others.
- * @param {string} request the words in which it was made
+ * The sentence that ends a standing request: the server parses it like any other.
+ * @param {string} request its original words
  */
 export function stopping(request) {
   const words = request.trim().replace(/[\s.!?]+$/, "");
-  if (NOBODY.test(words)) return "Stop watching for someone."; // that nobody is there is about people
+  if (NOBODY.test(words)) return "Stop watching for someone."; // also for requests about nobody being there
   const told = TELLING.exec(words);
   if (told) return `Stop telling me ${told[1].toLowerCase() === "if" ? "if" : "when"} ${told[2]}.`;
   const looked = LOOKING.exec(words);
@@ -22,7 +22,7 @@ export function stopping(request) {
 }
 
 /**
- * Show the requests that stand; `stop` is called with one that is to end.
+ * Show the standing requests; `stop` is called with the one to end.
  * @param {HTMLElement} list @param {string[]} requests @param {(request: string) => void} stop
  */
 export function drawRequests(list, requests, stop) {

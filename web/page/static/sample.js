@@ -1,12 +1,12 @@
-/** A clip in the place of a camera and a microphone: the same tracks, and no permission needed. */
+/** A sample clip instead of camera and microphone: the same tracks without permissions. */
 
 const FPS = 25;
 
-/** What a source of sound and picture is: close it when the call is over. */
+/** A source of audio and video; close it after the call. */
 /** @typedef {{stream: MediaStream, close: () => void}} Source */
 
 /**
- * Play a clip over and over as a stream; it is heard here too, so that captions can be judged.
+ * Play a clip in a loop as a stream; its audio is also played, to compare captions with it.
  * @param {string} [url] by default the clip beside this module
  * @returns {Promise<Source>}
  * @throws {Error} the clip cannot be loaded or this browser cannot play it
@@ -43,7 +43,7 @@ async function playing(clip) {
   }
 }
 
-/** The clip's picture as tracks. Safari has no captureStream for video: a canvas stands in. */
+/** The clip's video tracks. Safari has no captureStream for video and uses a canvas. */
 function captured(clip) {
   if (clip.captureStream) {
     return { tracks: clip.captureStream().getVideoTracks(), close: () => {} };

@@ -1,28 +1,28 @@
-/** "What I remember": moments in a row, the newest at the end, each of which can be opened. */
+/** The Memory card: a row of moments, the newest at the end; each can be opened. */
 
 import { clock } from "./captions.js";
 import { MomentList, stretch } from "./moments.js";
 import { element } from "./view.js";
 
-const DRAWN = 500; // moments on the page at once; the others can be turned to
-const EDGE = 48; // pixels from the end at which the row still follows the newest moment
+const DRAWN = 500; // moments on the page at once
+const EDGE = 48; // distance in pixels from the end within which the row follows the newest moment
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
 
 /** @typedef {import("./types.js").Moment} Moment */
 
-/** Draws a call's moments, and the one that a person opened. */
+/** Shows the moments of a call, and the opened one. */
 export class Timeline {
   #page;
   #list = new MomentList();
-  #from = 0; // which moments of the list are drawn
+  #from = 0; // index of the first moment on the page
   #to = 0;
-  #current = null; // the moment that the keyboard is at
-  #marked = null; // the one that a person chose
+  #current = null; // the moment with the keyboard focus
+  #marked = null; // the selected moment
   #opened = null;
 
   /**
    * @param {Record<string, HTMLElement>} page
-   * @param {(text: string) => void} suggest puts a question into the box
+   * @param {(text: string) => void} suggest puts a question into the input field
    */
   constructor(page, suggest) {
     this.#page = page;
@@ -50,13 +50,13 @@ export class Timeline {
     const dropped = this.#list.dropped;
     const newest = this.#list.add(moment);
     if (this.#list.dropped > dropped) this.#forgetFirst();
-    if (!newest) this.#drawAround(this.#to); // out of order: it may belong to what is shown
+    if (!newest) this.#drawAround(this.#to); // out of order: it may be in the visible range
     else if (complete && (following || this.#to - this.#from < DRAWN)) this.#append(moment);
     if (following) this.#follow(false);
     this.#tell();
   }
 
-  /** The moment that `told` means, with its picture, or null. @param {{number: number, time: number}} told */
+  /** The moment for `told`, with its image, or null. @param {{number: number, time: number}} told */
   find(told) {
     return this.#list.find(told);
   }
@@ -91,7 +91,7 @@ export class Timeline {
     this.#from += 1;
   }
 
-  /** The list's first moment went away. */
+  /** The first moment of the list was dropped. */
   #forgetFirst() {
     if (this.#from > 0) this.#from -= 1;
     else this.#page.moments.firstElementChild?.remove();
@@ -113,7 +113,7 @@ export class Timeline {
     if (focused) this.#button(this.#current)?.focus({ preventScroll: true });
   }
 
-  /** Turn to the moments before the one at `place`, which stays in view. */
+  /** Show the moments before the one at `place`, which stays visible. */
   #turn(place) {
     const first = this.#list.all[place];
     this.#drawAround(place);
@@ -140,7 +140,7 @@ export class Timeline {
     return this.#page.moments.children[at - this.#from]?.firstElementChild;
   }
 
-  /** Let the keyboard go on from `moment`. */
+  /** Move the keyboard focus to `moment`. */
   #reach(moment) {
     const [before, button] = [this.#current, moment].map((each) => each && this.#button(each));
     if (before) before.tabIndex = -1;
@@ -148,7 +148,7 @@ export class Timeline {
     this.#current = moment;
   }
 
-  /** Mark `moment` as the one that a person chose. */
+  /** Mark `moment` as selected. */
   #select(moment) {
     this.#reach(moment);
     const [before, button] = [this.#marked, moment].map((each) => each && this.#button(each));
@@ -219,7 +219,7 @@ export class Timeline {
   }
 }
 
-/** The picture of a moment, or an empty frame. @param {Moment | null} moment */
+/** The image of a moment, or an empty frame. @param {Moment | null} moment */
 export function pictureOf(moment) {
   if (!moment?.image) return element("span", "", "no-picture");
   const picture = document.createElement("img");

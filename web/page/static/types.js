@@ -1,23 +1,23 @@
-/** What the server says, for editors and readers: no page loads this file. */
+/** Types of server events for editors; no page loads this file. */
 
 /**
  * @typedef {object} Caption
  * @property {number} turn number of the turn; a later caption of the same turn replaces this one
  * @property {string} text
  * @property {{text: string, start: number, end: number}[]} words times in seconds of the session
- * @property {number} stable how many of the first words will not change
- * @property {number} start seconds since the session began
+ * @property {number} stable number of first words that will not change
+ * @property {number} start seconds since the start of the session
  * @property {number} end
- * @property {number} heard up to when sound had been heard
- * @property {boolean} final true where nothing will change any more
+ * @property {number} heard time up to which audio was processed
+ * @property {boolean} final true if it will not change any more
  */
 
 /**
- * Once a second, from the server; every field may be null where it is not known yet.
+ * Statistics, once a second; fields that are not known yet are null.
  * @typedef {object} Stats
  * @property {string} state
- * @property {number} fps_in frames a second that reached the server
- * @property {number} fps_out frames a second that it sent back
+ * @property {number} fps_in frames per second received by the server
+ * @property {number} fps_out frames per second sent by the server
  * @property {number} round_trip seconds
  * @property {number} loss share of packets lost, 0 to 1
  * @property {number} jitter seconds
@@ -30,16 +30,16 @@
  */
 
 /**
- * Something that was seen and is remembered.
+ * A remembered moment of the video.
  * @typedef {object} Moment
- * @property {number} number tells it from the others of its session
+ * @property {number} number unique in its session
  * @property {number} time seconds of the session
- * @property {string} text what was seen, in words
- * @property {string | null} image a small picture of it, as a data URL
+ * @property {string} text description
+ * @property {string | null} image thumbnail as a data URL
  */
 
 /**
- * What the answer in progress is made from.
+ * The moments that the answer in progress is based on.
  * @typedef {object} Evidence
  * @property {string} response_id
  * @property {string} item_id
@@ -47,40 +47,40 @@
  */
 
 /**
- * How much each part of the picture matters to the model.
+ * The relevance of each part of the frame to the model.
  * @typedef {object} Relevance
  * @property {number} time seconds of the session
- * @property {string} about what it looks for; empty where nobody asked
- * @property {number[][]} values rows of the picture from the top, each from the left, 0 to 1
+ * @property {string} about the subject of the map; empty without a question
+ * @property {number[][]} values rows from the top, each from the left, 0 to 1
  */
 
 /**
- * What draws at a server: `session.eyeline.generation`, null where nothing does.
+ * The generation model of a server: `session.eyeline.generation`, null if there is none.
  * @typedef {object} Draws
- * @property {string} about what it is, for a person
- * @property {boolean} stand_in true where no model draws
- * @property {number | number[]} size pixels of its pictures
- * @property {number} rate pictures a second
- * @property {Record<string, number>} samplers each with its own number of steps
- * @property {string[]} things that it knows by name
+ * @property {string} about description for users
+ * @property {boolean} stand_in true if it is no model
+ * @property {number | number[]} size pixels of its frames
+ * @property {number} rate frames per second
+ * @property {Record<string, number>} samplers with their default number of steps
+ * @property {string[]} names of things that it knows
  * @property {string[]} backgrounds
  */
 
 /**
- * How drawing goes, from the server.
+ * The status of generation.
  * @typedef {object} DrawingStatus
  * @property {"off" | "waiting" | "drawing" | "paused" | "full"} state
  * @property {string} sampler
  * @property {number} steps in use now
- * @property {number} rate pictures a second that are aimed at now
- * @property {number} fps pictures shown in the last second
- * @property {number} queue pictures that wait to be shown
- * @property {number | null} delay_ms from the last control to the first picture drawn with it
- * @property {boolean} degraded whether steps or rate are below what was wished
- * @property {number} pictures shown since drawing began
+ * @property {number} rate current target in frames per second
+ * @property {number} fps frames shown in the last second
+ * @property {number} queue frames waiting to be shown
+ * @property {number | null} delay_ms from the last control to the first frame with it
+ * @property {boolean} degraded whether steps or rate are below the requested values
+ * @property {number} pictures frames shown since the start
  * @property {string[]} notices
  */
 
-/** @typedef {{x: number, y: number}} Point a place in the picture, 0 to 1 from the left and top */
+/** @typedef {{x: number, y: number}} Point a position in the frame, 0 to 1 from the left and top */
 
 export {};

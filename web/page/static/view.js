@@ -1,4 +1,4 @@
-/** Draws a call's captions, figures, notices and problems into the page. Decides nothing. */
+/** Shows a call's captions, statistics, notices and problems. */
 
 import { clock, parts } from "./captions.js";
 
@@ -66,7 +66,7 @@ export function drawCaptions(page, lines, drawn) {
 function captionItem(line) {
   const item = document.createElement("li");
   item.className = line.final ? "final" : "partial";
-  item.ariaBusy = String(!line.final); // a screen reader waits for the final words
+  item.ariaBusy = String(!line.final); // screen readers wait for the final words
   const { solid, light } = parts(line);
   const time = element("time", clock(line.start));
   time.dateTime = `PT${line.start.toFixed(2)}S`;
@@ -76,8 +76,8 @@ function captionItem(line) {
   return item;
 }
 
-const ANSWERS = /^answers come from ((?:an? )?([^:]+))(?:: (.+))?$/; // who answers: what it can tell
-const DRAWS = /^(?:no )?video is drawn\b/; // said beside the drawing
+const ANSWERS = /^answers come from ((?:an? )?([^:]+))(?:: (.+))?$/; // the model: what it can do
+const DRAWS = /^(?:no )?video is (?:drawn|generated)\b/; // shown in the Draw card
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** @param {Record<string, HTMLElement>} page @param {Map<string, string>} notices message to level */
@@ -88,7 +88,7 @@ export function drawNotices(page, notices) {
 }
 
 /**
- * Say beside the questions which model answers them and what it can tell, if `message` does.
+ * Show which model answers questions and what it can do, if `message` says so.
  * @param {Record<string, HTMLElement>} page
  * @param {string | null} message null: nothing is known yet
  */
@@ -104,7 +104,7 @@ export function drawModel(page, message) {
 }
 
 /**
- * Show what went wrong and what to do, or nothing.
+ * Show a problem and its advice, or nothing.
  * @param {Record<string, HTMLElement>} page
  * @param {{what: string, advice?: string, offer?: "sample" | "reconnect" | "key"} | null} problem
  */

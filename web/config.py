@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.generation.chunk_request import FRAME_RATE
 from models.weights.hub_catalog import HUB_MODELS
 from web.errors import SettingsError
 from web.setting_checks import (
@@ -125,7 +124,7 @@ class Settings(BaseSettings):
     `eyeline pull`"""
     drawings: int = Field(2, ge=1)
     """maximum number of sessions that generate video at once; others wait"""
-    drawing_rate: float = Field(float(FRAME_RATE), ge=1, le=60)
+    drawing_rate: float = Field(16.0, ge=1, le=60)
     """generated frames per second"""
     drawing_side: int = Field(320, ge=16, le=4096)
     """minimum shorter side of generated frames in pixels; smaller frames are enlarged"""

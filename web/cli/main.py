@@ -10,15 +10,17 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from web.cli.arguments import make_parser
 from web.config import CHECKOUT, Settings, read_settings
 from web.errors import UsageError, run_command
 from web.setting_checks import SMALL
-from web.subtitles import SubtitleFormat
 
-SUFFIXES: dict[str, SubtitleFormat] = {
+if TYPE_CHECKING:  # slow to import
+    from web.subtitles import SubtitleFormat
+
+SUFFIXES: "dict[str, SubtitleFormat]" = {
     ".vtt": "vtt",
     ".srt": "srt",
     ".json": "json",
@@ -194,7 +196,7 @@ def _generate(settings: Settings, arguments: argparse.Namespace) -> int:
     return generate(settings, request, arguments.generation_model, output)
 
 
-def caption_format(requested: SubtitleFormat | None, output: Path | None) -> SubtitleFormat:
+def caption_format(requested: "SubtitleFormat | None", output: Path | None) -> "SubtitleFormat":
     """Return the `requested` format, or else the one of the file's suffix.
 
     Raises:

@@ -1,7 +1,7 @@
 """Whole sessions with generation, replayed: the same events give the same frames."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from media.clock import ReplayClock
 from media.counters import Counters
-from media.events import Degraded, Input, Output, Question
+from media.events import Caption, Degraded, Input, Output, Question
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.generation_events import (
     ClearTrack,
@@ -169,14 +169,23 @@ async def test_captions_lie_over_generated_frames_and_questions_are_answered_mea
             lossless=True, repeatable=True, max_lag=None, frame_output=FrameOutput(min_side=120)
         )
         out: list[Output] = []
+        captioned = asyncio.Event()
 
         async def send(output: Output) -> None:
             out.append(output)
+            if isinstance(output, Caption) and output.final:
+                captioned.set()
 
-        items: list[Input] = [prompt("a duck"), config(), *chunks(spoken)]
-        items += [Question("q", "what?", 2.5), *chunks(silence(3), start=len(spoken))]
+        async def source() -> AsyncIterator[Input]:
+            for item in (prompt("a duck"), config(), *chunks(spoken)):
+                yield item
+            await captioned.wait()  # recognition is another task: frames must not be over before
+            yield Question("q", "what?", 2.5)
+            for chunk in chunks(silence(3), start=len(spoken)):
+                yield chunk
+
         await run_session(
-            replayed(items),
+            source(),
             send,
             services=services,
             clock=ReplayClock(),

@@ -46,7 +46,7 @@ LONGEST = 28 * RATE  # samples: the window is 30 s, with the silence after the c
 
 
 def held_out(folder: Path, engines: tuple[str, ...]) -> list[Pair]:
-    packed = clips.load(folder)
+    packed = clips.load_clips(folder)
     chosen = [clip for clip in packed.all if clip.engine in engines and clip.count <= LONGEST]
     return [(packed.samples(clip), clip.text) for clip in chosen]
 

@@ -37,7 +37,7 @@ from models.generation.samplers.registry import (
 )
 from models.generation.samplers.stream_dit import BUFFER_CHUNKS
 from models.generation.schedules import SHIFT, partition_level
-from models.generation.small import loading as embedded
+from models.generation.small import loading
 from models.generation.small.loading import SmallVideoModel
 from models.generation.small.planner import MOTIONS, SPEEDS, MotionPlan, plan_motion
 from models.generation.small.track_blending import MotionState, blend_tracks
@@ -200,8 +200,8 @@ def load(folder: Path | None = None) -> SmallVideoGenerator:
     Raises:
         WeightsError: files are missing, damaged, or do not belong together.
     """
-    files = embedded.find_files(folder)
-    return SmallVideoGenerator(embedded.load(files.codec, files.dit))
+    files = loading.find_files(folder)
+    return SmallVideoGenerator(loading.load(files.codec, files.dit))
 
 
 def fit(pixels: Pixels, size: tuple[int, int]) -> Pixels:

@@ -17,7 +17,7 @@ from models.asr.ancat.letter_model import BITS, NgramCounts, save
 from models.asr.ancat.letters import to_units
 from models.asr.ancat.network import AncatConfig
 from models.training.ancat.run import AncatTrainingConfig
-from models.training.asr import clips as packed_clips
+from models.training.asr.clips import load_clips
 from models.training.asr.text import definitions, fortunes, template, wordnet
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def main() -> None:
 
 def _sentences(folder: Path, engines: Sequence[str]) -> Iterator[tuple[int, ...]]:
     """Yield the units of each sentence in a clip of `engines`."""
-    for clip in packed_clips.load(folder).all:
+    for clip in load_clips(folder).all:
         if clip.engine in engines:
             for text in (clip.text, *clip.text.replace("?", ".").replace("!", ".").split(".")):
                 yield from map(tuple, spell([text], frozenset()))

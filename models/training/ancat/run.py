@@ -8,16 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.asr.ancat import network as ancat
 from models.asr.ancat.letters import to_units
 from models.asr.ancat.loading import About, build_ancat, save_ancat, trained_tensors
-from models.asr.ancat.network import Ancat, AncatConfig
+from models.asr.ancat.network import Ancat, AncatConfig, from_whisper
 from models.asr.whisper.loading import load_whisper
 from models.asr.words import RATE
 from models.training.ancat import letter_times
 from models.training.ancat.letter_times import Times
-from models.training.asr import clips as packed_clips
-from models.training.asr.clips import SpeechClip, SpeechClips
+from models.training.asr.clips import SpeechClip, SpeechClips, load_clips
 
 WEIGHTS = "ancat.safetensors"
 
@@ -109,11 +107,11 @@ def open_run(
     encoder.
     """
     torch.manual_seed(config.seed)  # for randomly initialized weights
-    model = ancat.from_whisper(config.model, load_whisper(config.model.whisper, weights).model)
+    model = from_whisper(config.model, load_whisper(config.model.whisper, weights).model)
     ctc = nn.Linear(model.norm.normalized_shape[0], config.model.units)
     if start is not None:
         _start(model, ctc, start)
-    loaded = packed_clips.load(clips)
+    loaded = load_clips(clips)
     run = AncatRun(
         config=config,
         folder=folder,
@@ -202,7 +200,7 @@ def averaged(run: AncatRun) -> Ancat:
     return model.eval()
 
 
-def note(run: AncatRun, name: str, about: dict[str, object]) -> None:
+def append_line(run: AncatRun, name: str, about: dict[str, object]) -> None:
     """Add a line to the file `name` of the run."""
     with (run.folder / name).open("a") as lines:
         lines.write(json.dumps(about) + "\n")

@@ -44,10 +44,18 @@ from torch import Tensor, nn
 
 from models.asr.ancat.network import MODES, AncatConfig, Mode
 from models.asr.ancat.transducer import BLANK
-from models.training.ancat import run as ancat_run
 from models.training.ancat.band import banded_loss, bands
 from models.training.ancat.batch import IGNORED, AncatBatch, TrainingUtterance, make_batch
-from models.training.ancat.run import AncatRun, AncatTrainingConfig, open_run, save_run
+from models.training.ancat.run import (
+    AncatRun,
+    AncatTrainingConfig,
+    append_line,
+    averaged,
+    draw_clip,
+    open_run,
+    save_run,
+    update_average,
+)
 from models.training.ancat.score import score_clips
 from models.training.bfloat16 import Bfloat16Products
 from models.training.process import lock_folder, training_steps
@@ -73,8 +81,8 @@ def advance(run: AncatRun) -> dict[str, object]:
     rng = np.random.default_rng([config.seed, run.step])
 
     def draw() -> TrainingUtterance:
-        spell = ancat_run.draw_clip(run, rng)
-        return TrainingUtterance(run.clips.samples(spell.clip), spell.units, spell.times)
+        spelled = draw_clip(run, rng)
+        return TrainingUtterance(run.clips.samples(spelled.clip), spelled.units, spelled.times)
 
     heard = make_batch(draw, config.batch_seconds, config.longest, rng)
     mode: Mode | None = None
@@ -89,7 +97,7 @@ def advance(run: AncatRun) -> dict[str, object]:
     for group in run.optimiser.param_groups:
         group["lr"] = group["peak"] * factor(config, run.step)
     run.optimiser.step()
-    ancat_run.update_average(run)
+    update_average(run)
     run.step += 1
     run.sound += heard.seconds
     return {"step": run.step, "loss": loss.item(), "norm": float(norm), **parts}
@@ -145,7 +153,7 @@ def train(run: AncatRun, steps: int, validate: Callable[[AncatRun], None], every
     for _ in training_steps(lambda: run.step < steps, lambda: save_run(run)):
         parts = advance(run)
         run.cpu, used = run.cpu + time.process_time() - used, time.process_time()
-        ancat_run.note(run, "log.jsonl", {**parts, "cpu": round(run.cpu, 1)})
+        append_line(run, "log.jsonl", {**parts, "cpu": round(run.cpu, 1)})
         if run.step % every == 0:
             validate(run)
             used = time.process_time()
@@ -159,11 +167,11 @@ def validate(run: AncatRun) -> None:
     modes: tuple[Mode, ...] = (run.config.model.mode,)
     if run.config.shared:
         modes = ("causal", "fixed", "full")
-    model = ancat_run.averaged(run)
+    model = averaged(run)
     for mode in modes:
         result = score_clips(model, pairs, mode=mode)
         told = {"step": run.step, "cpu": round(run.cpu, 1), **result.as_dict()}
-        ancat_run.note(run, "validation.jsonl", told)
+        append_line(run, "validation.jsonl", told)
         logger.info("step %d, %s", run.step, result)
 
 

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from models import lora
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.whisper.whisper import Whisper
-from models.training.asr import clips as packed_clips
-from models.training.asr.clips import SpeechClip, SpeechClips
+from models.training.asr.clips import SpeechClip, SpeechClips, load_clips
 from models.training.asr.word_ends import WordEnds
 
 
@@ -89,7 +88,7 @@ def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: 
     adapter = lora.attach(layers, rank=config.rank, alpha=config.rank, rng=rng)
     trained = list(adapter.values())
     optimiser = torch.optim.AdamW(trained, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
-    loaded = packed_clips.load(clips)
+    loaded = load_clips(clips)
     aligner = load_whisper(config.aligner, weights)
     run = AdapterRun(
         config=config,

@@ -26,7 +26,6 @@ from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig
 from models.asr.streaming.running_mel import running_log_mel
 from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.mel import log_mel
-from models.training.asr import clips as packed_clips
 from models.training.asr.adapter_run import (
     AdapterRun,
     AdapterTrainingConfig,
@@ -34,7 +33,7 @@ from models.training.asr.adapter_run import (
     open_run,
     save_run,
 )
-from models.training.asr.clips import SpeechClip
+from models.training.asr.clips import SpeechClip, pack_clips
 from models.training.asr.mixing import TrainingItem, Utterance, mix, without_start
 from models.training.asr.queries import (
     EARLY,
@@ -205,7 +204,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
     held = lock_folder(given.run, parser)
-    packed_clips.pack(given.pack, given.clips, logger.info)
+    pack_clips(given.pack, given.clips, logger.info)
     config = AdapterTrainingConfig(model=given.model)
     if given.end is not None:
         config = replace(config, end=given.end, hold=given.end * config.hold // config.end)

@@ -46,7 +46,7 @@ class SpeechClips:
         return part.astype(np.float32) / 32768.0
 
 
-def pack(corpora: Iterable[Path], folder: Path, progress: Callable[[str], None]) -> None:
+def pack_clips(corpora: Iterable[Path], folder: Path, progress: Callable[[str], None]) -> None:
     """Decode every utterance of `corpora` into `folder`; skip those it already has.
 
     Raises:
@@ -76,7 +76,7 @@ def pack(corpora: Iterable[Path], folder: Path, progress: Callable[[str], None])
             progress(f"{corpus}: {position / RATE / 3600:.2f} h packed")
 
 
-def load(folder: Path) -> SpeechClips:
+def load_clips(folder: Path) -> SpeechClips:
     """Return the clips packed into `folder`.
 
     Raises:

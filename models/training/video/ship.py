@@ -10,7 +10,7 @@ from pathlib import Path
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from models.generation.small import loading as embedded
+from models.generation.small import loading
 from models.shipped import CHECKPOINTS
 
 
@@ -36,8 +36,8 @@ def main() -> None:
     parser.add_argument("--drawing", type=Path, default=root / "dit" / "drawing.safetensors")
     parser.add_argument("--to", type=Path, default=CHECKPOINTS)
     options = parser.parse_args()
-    embedded.load(options.codec, options.drawing)  # refuses files that do not match
-    codec, drawing = (options.to / name for name in embedded.FILE_NAMES)
+    loading.load(options.codec, options.drawing)  # refuses files that do not match
+    codec, drawing = (options.to / name for name in loading.FILE_NAMES)
     convert_to_float16(options.codec, codec)
     convert_to_float16(options.drawing, drawing)
 

@@ -35,7 +35,7 @@ from models.generation.small.loading import PromptedDit, SmallVideoInfo, save
 from models.training.bfloat16 import Bfloat16Products
 from models.training.muon import Muon, groups, share_at
 from models.training.process import lock_folder, training_steps
-from models.training.video import shapes as dit_shapes
+from models.training.video import shapes
 from models.training.video.clips.captions import caption, vocabulary
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS
 from models.training.video.latents import LatentClips, read
@@ -185,7 +185,7 @@ def generated_past(
     past = Past(batch.latents.clone(), batch.condition)
     clip = shape.order[: shape.clean]
     if clip:
-        again = dit_shapes.side_by_side(clip, [level] * len(clip))
+        again = shapes.side_by_side(clip, [level] * len(clip))
         past.latents[:, :, list(clip)] = denoised(model, batch, again, past, noise, text)
     return past
 
@@ -234,7 +234,7 @@ class DitRun:
             group["share"] = share_at(self.step, recipe.steps, recipe.warmup)
         rng = np.random.default_rng([recipe.seed, self.step])
         batch = batch_of(kept, recipe, rng)
-        shape = dit_shapes.draw(rng, batch.latents.shape[2], self.shows.reach)
+        shape = shapes.draw(rng, batch.latents.shape[2], self.shows.reach)
         noise = torch.from_numpy(rng.standard_normal(batch.latents.shape, np.float32))
         with Bfloat16Products():
             text = model.project_text(*self.both.words(batch.captions))

@@ -48,7 +48,7 @@ def begin_run(tmp_path_factory: pytest.TempPathFactory) -> Begin:
         engine = "held" if index == 5 else "hum"
         lines.append({"path": f"{index}.flac", "text": text, "engine": engine, "voice": "v"})
     (corpus / "manifest.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
-    clips.pack([corpus], folder / "packed", print)
+    clips.pack_clips([corpus], folder / "packed", print)
     whisper = folder / "random"
     write_ctranslate2(tiny_whisper(CONFIG), whisper)
     table = fetch_weights("tiny.en", paths.WEIGHTS) / "tokenizer.json"

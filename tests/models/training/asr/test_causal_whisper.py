@@ -36,7 +36,7 @@ def begin_run(tmp_path_factory: pytest.TempPathFactory) -> Begin:
         text = f"This hum has the number {index}."
         lines.append({"path": f"{index}.flac", "text": text, "engine": engine, "voice": "v"})
     (corpus / "manifest.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
-    clips.pack([corpus], folder / "packed", print)
+    clips.pack_clips([corpus], folder / "packed", print)
     model = folder / "random"
     write_ctranslate2(tiny_whisper(CONFIG), model)
     table = fetch_weights("tiny.en", WEIGHTS) / "tokenizer.json"

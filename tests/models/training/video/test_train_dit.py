@@ -15,7 +15,7 @@ from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.registry import create_sampler
 from models.generation.small.loading import SmallVideoInfo, load
 from models.streaming import Streaming, run
-from models.training.video import shapes as dit_shapes
+from models.training.video import shapes
 from models.training.video.latents import fill, read
 from models.training.video.shapes import Shape
 from models.training.video.train_codec import CodecRecipe, CodecRun
@@ -78,7 +78,7 @@ def test_every_shape_that_a_stream_uses_is_trained(
     list(run(made, tiny.controls(12)))
     trained: set[tuple[int, tuple[float, ...]]] = set()
     for seed in range(1500):
-        shape = getattr(dit_shapes, kind)(np.random.default_rng(seed), 10, reach)
+        shape = getattr(shapes, kind)(np.random.default_rng(seed), 10, reach)
         levels = [round(float(level), 3) for level in shape.levels]
         if kind == "motion_stream":  # side by side: the first has no past, the next has one
             trained |= {(past, (level,)) for past, level in enumerate(levels)}
@@ -151,7 +151,7 @@ def test_an_error_counts_the_more_the_less_noise_there_was(latents: Path) -> Non
         text = trainer.both.model.project_text(*trainer.both.words(batch.captions))
         errors = batch.latents[:, :, :2].square().mean((0, 1, 3, 4))
         for levels in ([1.0, 0.2], [0.2, 1.0]):
-            shape = dit_shapes.side_by_side((0, 1), levels)
+            shape = shapes.side_by_side((0, 1), levels)
             noise = torch.zeros_like(batch.latents)
             loss = loss_of(trainer.both.model, even, shape, truth_of(batch), noise, text)
             shares = [1 / (level**2 + LEAST) for level in levels]
@@ -173,7 +173,7 @@ def test_a_pass_side_by_side_is_a_stream_that_knows_the_truth(latents: Path) -> 
     tiny.wake(trainer.both.model)
     model, words = trainer.both.model, trainer.both.words
     batch = batch_of(kept, RECIPE, np.random.default_rng(0))
-    shape = dit_shapes.side_by_side((0, 1, 2, 3), [1.0, 0.7, 0.4, 0.9])
+    shape = shapes.side_by_side((0, 1, 2, 3), [1.0, 0.7, 0.4, 0.9])
     noise = torch.randn(batch.latents.shape, generator=torch.Generator().manual_seed(0))
     text = model.project_text(*words(batch.captions))
     made = denoised(model, batch, shape, truth_of(batch), noise, text)
@@ -195,9 +195,9 @@ def test_a_pass_side_by_side_is_a_stream_that_knows_the_truth(latents: Path) -> 
 
 def with_a_context(seed: int) -> Shape:
     rng = np.random.default_rng(seed)
-    shape = dit_shapes.rolling_forcing(rng, 9, SHOWS.reach)
+    shape = shapes.rolling_forcing(rng, 9, SHOWS.reach)
     while not shape.clean:
-        shape = dit_shapes.rolling_forcing(rng, 9, SHOWS.reach)
+        shape = shapes.rolling_forcing(rng, 9, SHOWS.reach)
     return shape
 
 
@@ -233,5 +233,5 @@ def test_after_another_prompt_the_context_is_another_clip_up_to_a_place(latents:
         ):
             assert torch.equal(one[:2, :, strange], other[[2, 0]][:, :, strange])
     assert places == set(range(1, shape.clean + 1))
-    alone = dit_shapes.side_by_side((0,), [1.0])
+    alone = shapes.side_by_side((0,), [1.0])
     assert torch.equal(switched(batch, alone, np.random.default_rng(0)).latents, batch.latents)

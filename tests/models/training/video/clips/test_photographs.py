@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from models.errors import WeightsError
-from models.training.video.clips import photographs as video_pictures
+from models.training.video.clips import photographs
 from models.training.video.clips.photographs import OBJECT, STAMPS, fetch, load
 
 
@@ -30,9 +30,9 @@ def test_without_debians_tools_the_message_says_where_to_put_the_file(
 
 
 def test_every_package_is_pinned_and_has_a_licence() -> None:
-    for package in (STAMPS, video_pictures.MATE):
+    for package in (STAMPS, photographs.MATE):
         assert len(bytes.fromhex(package.sha256)) == hashlib.sha256().digest_size
-    for package in (STAMPS, video_pictures.MATE, video_pictures.SKIMAGE):
+    for package in (STAMPS, photographs.MATE, photographs.SKIMAGE):
         assert package.licence
 
 
@@ -41,7 +41,7 @@ def test_an_object_is_cut_to_what_is_opaque_and_premultiplied() -> None:
     picture[..., 0] = 255  # red even where it cannot be seen
     picture[10:50, 20:80, 3] = 255
     picture[10:50, 20:50, 3] = 128
-    kept = video_pictures._object(Image.fromarray(picture, "RGBA"))
+    kept = photographs._object(Image.fromarray(picture, "RGBA"))
     assert max(kept.shape[:2]) == OBJECT
     assert kept.shape[1] / kept.shape[0] == pytest.approx(60 / 40, rel=0.03)
     assert kept[40, 10].tolist() == pytest.approx([128, 0, 0, 128], abs=2)

@@ -177,7 +177,8 @@ async def test_captions_lie_over_generated_frames_and_questions_are_answered_mea
                 captioned.set()
 
         async def source() -> AsyncIterator[Input]:
-            for item in (prompt("a duck"), config(), *chunks(spoken)):
+            begin: list[Input] = [prompt("a duck"), config(), *chunks(spoken)]
+            for item in begin:
                 yield item
             await captioned.wait()  # recognition is another task: frames must not be over before
             yield Question("q", "what?", 2.5)

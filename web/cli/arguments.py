@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import NoReturn
 
-from media.generation_events import SAMPLERS
+SAMPLERS = ("motion-stream", "rolling-forcing", "stream-dit")  # as media.generation_events
 
 
 class CommandParser(argparse.ArgumentParser):

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from media.errors import UnreadableMediaError
+from media.generation_events import SAMPLERS
+from web.cli import arguments
 from web.cli.main import banner, caption_format, main
 from web.config import read_settings
 from web.errors import UsageError, run_command
@@ -104,6 +106,10 @@ def test_every_error_has_an_exit_status_and_a_line(
 ) -> None:
     assert run_command(lambda: _failing(error), debug=False) == status
     assert told in capsys.readouterr().err
+
+
+def test_the_samplers_of_the_command_line_are_those_of_the_events() -> None:
+    assert arguments.SAMPLERS == SAMPLERS  # importing them would slow --help down
 
 
 def test_engines_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

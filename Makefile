@@ -1,5 +1,7 @@
 # Thin names for what ./eyeline does; `make` alone lists them.
 LOCK := .cache/eyeline/lock
+# The lock has markers for versions of Python alone: one version of a package serves every platform.
+# PyTorch pins its CUDA packages itself.
 
 .PHONY: help demo test lint bench lock docs clean
 help:   ## list the targets
@@ -16,13 +18,14 @@ bench:  ## install what the measurements need, then run them
 lock:   ## pin what pyproject.toml has new; UPGRADE=--upgrade chooses every version anew
 	rm -rf $(LOCK)
 	python3 -m venv $(LOCK)
-	$(LOCK)/bin/pip install --quiet pip-tools
+	$(LOCK)/bin/pip install --quiet uv
 	cp constraints.txt $(LOCK)/constraints.txt
-	$(LOCK)/bin/pip-compile --quiet $(UPGRADE) --upgrade-package torch==2.13.0 --strip-extras --allow-unsafe \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	$(LOCK)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	  $(UPGRADE) --upgrade-package torch==2.13.0 --no-header --no-annotate \
 	  --extra test --extra lint --extra bench --extra train -o $(LOCK)/constraints.txt pyproject.toml
 	sed -n '1p' constraints.txt >$(LOCK)/head
-	sed -e 's/+cpu$$//' -e '/^#/d' -e '/^$$/d' $(LOCK)/constraints.txt | cat $(LOCK)/head - >constraints.txt
+	sed -E -e 's/\+cpu//' -e '/^(#|$$)/d' -e '/^(nvidia|cuda|triton)/d' -e "/== '(emscripten|win32)'/d" \
+	  -e '/python_full_version/!s/ ;.*//' $(LOCK)/constraints.txt | cat $(LOCK)/head - >constraints.txt
 docs:   ## write docs/settings.md from the settings in web/config.py
 	.venv/bin/python -m web.settings_page >docs/settings.md
 clean:  ## remove the environment and every cache, weights included

@@ -14,12 +14,17 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # its types are a package of their own
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from models.weights.catalog import WEIGHTS
+from web.cli.doctor import checks
 from web.config import CHECKOUT, Settings
 
 SCRIPT = CHECKOUT / "eyeline"
 TURN = {"EYELINE_TURN_SECRET": "s" * 32, "PUBLIC_HOST": "here.example"}
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+TOOLS = ("cat", "chmod", "cksum", "cp", "dirname", "grep", "mkdir", "readlink", "rm", "sed", "sh")
 SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
 
 # An interpreter that makes a virtual environment whose pip only notes that it was called, or fails
@@ -42,6 +47,7 @@ case "$*" in
     printf '#!/bin/sh\\necho ran "$@"\\n' >"$(dirname "$0")/eyeline"
     chmod +x "$(dirname "$0")/eyeline"
     ;;
+*"-m playwright"*) echo "$*" >>"$CALLS" ;;
 *"-m pytest"*) echo "pytest in $PWD: $*" ;;
 esac
 """
@@ -54,7 +60,7 @@ def checkout(tmp_path: Path) -> Path:
     (home / "path").mkdir(parents=True)
     for name in ("eyeline", "pyproject.toml", "constraints.txt"):
         shutil.copy(CHECKOUT / name, home / name)
-    for name in ("python3.12", "chromium"):
+    for name in ("python3.13", "chromium"):
         (home / "path" / name).write_text(FAKE_PYTHON)
         (home / "path" / name).chmod(0o755)
     return home
@@ -133,13 +139,28 @@ def test_the_tests_install_their_extras_and_serve_other_commands_too(checkout: P
 
 
 def test_without_a_python_that_is_supported_the_script_says_which(checkout: Path) -> None:
-    (checkout / "path/python3.12").unlink()
-    for name in ("python3.12", "python3.11", "python3"):
+    for name in ("python3", *(f"python{version}" for version in PYTHONS)):
         (checkout / "path" / name).write_text("#!/bin/sh\nexit 1\n")
         (checkout / "path" / name).chmod(0o755)
     refused = run(checkout, "version")
     assert refused.returncode == 1
-    assert "needs Python 3.11 or 3.12" in refused.stderr
+    assert "needs Python 3.11 to 3.14" in refused.stderr
+    assert "apt-get install python3" in refused.stderr
+    assert "macOS" in refused.stderr
+
+
+def test_on_macos_without_chrome_playwright_fetches_the_browser(checkout: Path) -> None:
+    path = checkout / "path"
+    (path / "chromium").unlink()
+    (path / "uname").write_text("#!/bin/sh\necho Darwin\n")
+    (path / "uname").chmod(0o755)
+    for tool in TOOLS:
+        found = shutil.which(tool)
+        assert found is not None
+        (path / tool).symlink_to(found)
+    tested = run(checkout, "test", PATH=str(path))
+    assert tested.stdout == f"pytest in {checkout}: -m pytest\n", tested.stderr
+    assert installations(checkout)[1:] == ["-m playwright install chromium"]
 
 
 def test_two_runs_at_once_install_once(checkout: Path) -> None:
@@ -157,13 +178,34 @@ def test_two_runs_at_once_install_once(checkout: Path) -> None:
 def test_every_pin_is_exact_and_of_no_one_machine() -> None:
     lines = (CHECKOUT / "constraints.txt").read_text().splitlines()
     pins = [line for line in lines if not line.startswith("#")]
-    assert [line for line in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+    form = r"[\w.-]+==[\w.]+( ; python_full_version (<|>=) '3\.\d+'( and \S+ (<|>=) '3\.\d+')?)?"
+    assert [line for line in pins if not re.fullmatch(form, line)] == []
     pinned = {line.partition("==")[0] for line in pins}
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["test"], *extras["lint"], *extras["bench"]]
     names = {re.split(r"[<>=\[; ]", line)[0].replace(".", "-") for line in wanted}
     assert names - pinned == set(), "run: make lock"
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_each_python_has_one_pin_of_a_package(version: str) -> None:
+    python = {"python_version": version, "python_full_version": f"{version}.0"}
+    lines = (CHECKOUT / "constraints.txt").read_text().splitlines()
+    pins = [Requirement(line) for line in lines if not line.startswith("#")]
+    names = [pin.name for pin in pins if pin.marker is None or pin.marker.evaluate(python)]
+    assert sorted(set(names)) == sorted(names)
+    assert ("backports-zstd" in names) == (version != "3.14"), "3.14 has compression.zstd"
+
+
+def test_every_place_supports_the_same_pythons() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    bounds = SpecifierSet(project["requires-python"])
+    assert [f"3.{minor}" for minor in range(9, 19) if f"3.{minor}" in bounds] == list(PYTHONS)
+    assert [f"{major}.{minor}" for major, minor in checks.PYTHONS] == list(PYTHONS)
+    script = SCRIPT.read_text()
+    assert script.count("(3, 11) <= sys.version_info < (3, 15)") == 2
+    assert all(f" python{version}" in script for version in PYTHONS)
 
 
 def compose_file() -> dict[str, Any]:

@@ -7,11 +7,16 @@ and 0.70 in bfloat16; without planes 0.92, 0.93 and 0.79.
 """
 
 import math
+import sys
 
 import numpy as np
 import torch
-from backports import zstd
 from torch import Tensor
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 LEVEL = 1  # level 3 is slower and, on keys and values, smaller by 1 % at most
 DTYPES = {str(d).removeprefix("torch."): d for d in (torch.float16, torch.bfloat16, torch.float32)}

@@ -11,9 +11,11 @@ import re
 import shutil
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from models.errors import WeightsError
 from models.weights.catalog import WEIGHTS
@@ -23,8 +25,14 @@ from web.cli.doctor.finding import Finding, is_loopback
 from web.cli.doctor.network import check_port, check_stun, check_turn, check_udp
 from web.config import CHECKOUT, Settings
 
-CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PYTHONS = ((3, 11), (3, 12))
+CHROMIUMS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
 SPARE = 1 << 30  # bytes of disk beyond the weights: recordings, uploads, logs
 
 
@@ -81,7 +89,7 @@ def check_python(_settings: Settings) -> Finding:
     found = f"{sys.version.split()[0]} at {sys.executable}"
     if sys.version_info[:2] in PYTHONS:
         return Finding("python", "ok", found)
-    return Finding("python", "fail", found, "install Python 3.11 or 3.12, remove .venv, run again")
+    return Finding("python", "fail", found, "install Python 3.11 to 3.14, remove .venv, run again")
 
 
 def check_packages(_settings: Settings) -> Finding:
@@ -113,16 +121,21 @@ def _needed() -> list[str]:
         lines = tomllib.loads(project.read_text())["project"]["dependencies"]
     else:
         lines = importlib.metadata.requires("eyeline") or []
-    plain = [line for line in lines if "extra ==" not in line]
-    return [match[0] for line in plain if (match := re.match(r"[\w.-]+", line))]
+    return [requirement.name for requirement in _of_this_python(lines)]
 
 
 def _pins() -> dict[str, str]:
     """Return the tested version of each package, empty without a checkout."""
     file = CHECKOUT / "constraints.txt"
     lines = file.read_text().splitlines() if file.is_file() else []
-    pairs = (line.split("==") for line in lines if "==" in line)
-    return {_canonical(name): version.strip() for name, version in pairs}
+    pins = _of_this_python(line for line in lines if not line.startswith("#"))
+    return {_canonical(pin.name): str(pin.specifier).removeprefix("==") for pin in pins}
+
+
+def _of_this_python(lines: Iterable[str]) -> list[Requirement]:
+    """Return the requirements whose marker, if any, is true here; those of extras are not."""
+    found = [Requirement(line) for line in lines]
+    return [each for each in found if each.marker is None or each.marker.evaluate()]
 
 
 def _canonical(name: str) -> str:
@@ -213,7 +226,7 @@ def check_chromium(_settings: Settings) -> Finding:
         "chromium",
         "warn",
         "not found: only the browser tests need it",
-        "run ./eyeline test, which installs it, or sudo apt-get install chromium",
+        "run ./eyeline test, which installs it",
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy
 import pytest
 from pydantic import SecretStr
 
@@ -75,6 +76,20 @@ def test_a_missing_package_fails_and_an_untested_version_is_noted(
     finding = doctor.check_packages(settings)
     assert finding.status == "warn"
     assert "(tested: 0.0.1)" in finding.found
+
+
+def test_what_another_python_needs_is_neither_missing_nor_compared(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "CHECKOUT", tmp_path)
+    (tmp_path / "pyproject.toml").write_text(
+        "[project]\ndependencies = [\"absent; python_version < '3'\", 'numpy>=2']\n"
+    )
+    (tmp_path / "constraints.txt").write_text(
+        "numpy==0.0.1 ; python_full_version < '3'\n"
+        f"numpy=={numpy.__version__} ; python_full_version >= '3'\n"
+    )
+    assert doctor.check_packages(settings).found == "1 installed, versions as tested"
 
 
 def test_missing_weights_are_noted_with_the_size_of_what_will_be_fetched(

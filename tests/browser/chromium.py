@@ -1,6 +1,6 @@
 """Headless Chromium with a camera that shows a clip and a microphone that speaks.
 
-Playwright drives the browser that the system has; it downloads none.
+Playwright drives the browser that the system has, or one that `playwright install` left.
 """
 
 import shutil
@@ -28,7 +28,13 @@ from playwright.sync_api import (
 from tests.paths import SAMPLE
 from tests.patience import PATIENCE
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
 SPOKEN = (
     "And so my fellow Americans, ask not what your country can do for you, ask what you can do "
     "for your country."
@@ -53,17 +59,18 @@ class NoBrowserError(RuntimeError):
     """There is no Chromium; the message says how to get it."""
 
 
-def find_chromium() -> str:
-    """Return the path of the system's Chromium.
+def find_chromium(driver: Playwright) -> str:
+    """Return the path of the system's Chromium, or else of Playwright's.
 
     Raises:
         NoBrowserError: none is installed.
     """
-    for name in NAMES:
+    for name in (*NAMES, driver.chromium.executable_path):
         if path := shutil.which(name):
             return path
     raise NoBrowserError(
-        f"browser tests need one of {', '.join(NAMES)} on the PATH: apt-get install -y chromium"
+        f"browser tests need one of {', '.join(NAMES)}: apt-get install -y chromium,"
+        " or playwright install chromium"
     )
 
 
@@ -148,7 +155,7 @@ def chromium(devices: Devices | None) -> Iterator[Browser]:
 def launched(driver: Playwright, devices: Devices | None) -> Iterator[Browser]:
     """The same beside other browsers of `driver`: a thread can have only one driver at a time."""
     flags = [*FLAGS, *(devices.flags() if devices else ())]
-    browser = driver.chromium.launch(executable_path=find_chromium(), args=flags)
+    browser = driver.chromium.launch(executable_path=find_chromium(driver), args=flags)
     try:
         yield browser
     finally:

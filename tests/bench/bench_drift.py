@@ -12,7 +12,7 @@ pixel); motion (mean change to the next picture: a frozen stream drifts least of
 (that change where chunks meet over that within them, 1 where nothing shows); whether a probe
 names the thing and the background; how far the thing is from its path, in pixels; processor time
 a latent and resident memory. Real held-out clips of any motion are the first rows, as they are
-and through the codec: what no stream can beat. `models.training.video.score` finds the thing.
+and through the codec: what no stream can beat. `tests.bench.bench_video_quality` finds the thing.
 The probe is trained once, five minutes of a core, and kept; `--no-probe` goes without.
 """
 
@@ -42,8 +42,8 @@ from models.training.video.clips.composition import VideoClip
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS
 from models.training.video.clips.photographs import Photographs
 from models.training.video.clips.photographs import load as load_pictures
-from models.training.video.probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
-from models.training.video.score import moving_clips, track_error
+from tests.bench.bench_video_quality import moving_clips, track_error
+from tests.bench.video_probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
 
 SPAN = (
     40  # pictures probe_measures together: once round the circle, so that what moves is never still

@@ -9,9 +9,9 @@ from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator
 from models.generation.samplers.registry import DEFAULT_STEPS, create_sampler
 from models.generation.small.loading import SmallVideoModel, find_files, load
-from models.training.video.score import track_error
 from tests.bench.bench_drift import SPAN as LAP
 from tests.bench.bench_drift import circle
+from tests.bench.bench_video_quality import track_error
 
 Shown = NDArray[np.uint8]
 

@@ -1,4 +1,4 @@
-"""Score the video model: `python -m models.training.video.score --sampler motion-stream`.
+"""Score the video model: `python -m tests.bench.bench_video_quality --sampler motion-stream`.
 
 First the codec's decibels on held-out clips. Then each sampler generates held-out captions and
 tracks of one thing, and the frames are scored:
@@ -35,7 +35,9 @@ from models.streaming import Streaming, run
 from models.training.video.clips.composition import VideoClip, compose
 from models.training.video.clips.photographs import Photographs
 from models.training.video.clips.photographs import load as load_pictures
-from models.training.video.probe import (
+from models.training.video.train_codec import CodecRecipe, decibels
+from tests.bench.prompt_switch import delays
+from tests.bench.video_probe import (
     GROUND_NAMES,
     KIND_NAMES,
     Probe,
@@ -44,8 +46,6 @@ from models.training.video.probe import (
     train,
     views,
 )
-from models.training.video.prompt_switch import delays
-from models.training.video.train_codec import CodecRecipe, decibels
 
 logger = logging.getLogger(__name__)
 

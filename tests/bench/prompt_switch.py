@@ -14,7 +14,7 @@ from models.generation.generator import FrameGenerator
 from models.generation.samplers.registry import create_sampler
 from models.generation.small.loading import SmallVideoModel
 from models.training.video.clips.composition import VideoClip
-from models.training.video.probe import GROUND_NAMES, Probe, views
+from tests.bench.video_probe import GROUND_NAMES, Probe, views
 
 BEFORE, AFTER = 8, 10  # chunks with one prompt, and then with the other
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.training.video.probe import GROUND_NAMES, Probe, batch, frechet, right, train
-from models.training.video.prompt_switch import changes, seen_after
-from models.training.video.score import found, looks, moving_clips, track_error
+from tests.bench.bench_video_quality import found, looks, moving_clips, track_error
+from tests.bench.prompt_switch import changes, seen_after
+from tests.bench.video_probe import GROUND_NAMES, Probe, batch, frechet, right, train
 from tests.models.training.video import drawn
 
 PICTURES = drawn.pictures()

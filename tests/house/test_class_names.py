@@ -6,6 +6,8 @@
 import ast
 from collections import defaultdict
 
+import pytest
+
 from tests.paths import ROOT
 
 FOLDERS = ("media", "models", "rtc", "trt_engines", "web")
@@ -13,6 +15,7 @@ FOLDERS = ("media", "models", "rtc", "trt_engines", "web")
 LAYERS = {"Attention", "Block", "Decoder", "DecoderLayer", "Encoder"}
 
 
+@pytest.mark.slow
 def test_a_class_name_occurs_once_in_the_product() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")):

@@ -76,6 +76,7 @@ def assert_close(found: Any, golden: Any, where: str = "") -> None:
         assert found == golden, where
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name)
 async def test_a_recording_replays_to_its_golden_events(
     models: LoadedModels, settings: Settings, recording: Path
@@ -84,6 +85,7 @@ async def test_a_recording_replays_to_its_golden_events(
     assert_close(await events(models, settings, recording), golden)
 
 
+@pytest.mark.slow
 async def test_a_replay_is_the_same_with_the_sound_in_other_chunks(
     models: LoadedModels, settings: Settings
 ) -> None:

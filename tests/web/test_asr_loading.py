@@ -24,6 +24,7 @@ def test_what_was_streamed_causally_is_heard_again_when_the_turn_is_over() -> No
     assert final_model(read_settings(final_model="tiny.en")) == "tiny.en"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asr", "kind", "final"),
     [

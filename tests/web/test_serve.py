@@ -11,6 +11,7 @@ from tests.paths import ROOT
 from tests.patience import PATIENCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_service_and_leaves_no_process(ending: signal.Signals) -> None:
     """In a process group of its own, which must be empty afterwards."""
@@ -26,6 +27,7 @@ def test_a_signal_ends_the_service_and_leaves_no_process(ending: signal.Signals)
         os.killpg(process.pid, 0)
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_told_before_models_are_loaded() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -144,6 +144,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(kept=st.floats(0.2, 0.999), name=st.sampled_from(["a.mkv", "a.ts", "a.webm"]))
 def test_a_file_cut_short_anywhere_gives_what_is_left(

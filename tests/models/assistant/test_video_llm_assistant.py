@@ -51,6 +51,7 @@ def shown(
     return reported
 
 
+@pytest.mark.slow
 def test_a_frame_is_remembered_at_the_pace_of_the_model(assistant: VideoLlmAssistant) -> None:
     state = assistant.init_state(None)
     assert text(assistant.answer(state, "What?", 0.0)) == NOTHING_YET

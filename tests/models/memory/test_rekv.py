@@ -99,6 +99,7 @@ def test_retrieving_everything_answers_as_reading_the_whole_video_again() -> Non
     assert_near(prompt_scores(rekv, retrieved, QUESTION), expected)
 
 
+@pytest.mark.slow
 def test_an_answer_token_by_token_is_that_of_reading_all_again_each_time() -> None:
     rekv = Rekv(decoder(), OPENING, RekvConfig(window=1000, blocks=100))
     seen = frames(6)

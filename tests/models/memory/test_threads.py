@@ -75,6 +75,7 @@ def keep_asking(rekv: Rekv, state: RekvState, done: threading.Event, *, by_ids: 
     return said
 
 
+@pytest.mark.slow
 def test_sessions_that_share_a_model_answer_while_they_store_as_they_do_afterwards(
     shared: Decoder, tmp_path: Path
 ) -> None:

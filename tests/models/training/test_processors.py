@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
 AVX2 = ("env", "ATEN_CPU_CAPABILITY=avx2", "ONEDNN_MAX_CPU_ISA=AVX2")
 # One test each of the trainings that make products in bfloat16: some steps, and back again.
@@ -14,6 +16,7 @@ STEPS = (
 )
 
 
+@pytest.mark.slow
 def test_trainings_step_on_a_processor_with_avx2_alone() -> None:
     pytest = [*AVX2, sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
     done = subprocess.run(

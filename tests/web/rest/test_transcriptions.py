@@ -131,11 +131,13 @@ def test_a_missing_file_or_an_unknown_format_is_an_error(scripted_client: TestCl
 
 @pytest.mark.slow
 class TestRealWeights:
+    @pytest.mark.slow
     def test_json_gives_the_words(self, openai: OpenAI) -> None:
         answer = openai.audio.transcriptions.create(model="whisper-1", file=CLIP)
         for word in WORDS:
             assert word in answer.text
 
+    @pytest.mark.slow
     def test_verbose_json_gives_every_word_a_time(self, openai: OpenAI) -> None:
         answer = openai.audio.transcriptions.create(
             model="whisper-1",
@@ -151,6 +153,7 @@ class TestRealWeights:
             assert 0 <= word.start <= word.end <= answer.duration + 0.01
         assert answer.segments[0].avg_logprob < 0
 
+    @pytest.mark.slow
     def test_vtt_is_read_by_another_program(self, openai: OpenAI) -> None:
         answer = openai.audio.transcriptions.create(
             model="whisper-1", file=CLIP, response_format="vtt"

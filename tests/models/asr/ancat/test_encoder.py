@@ -24,6 +24,7 @@ def pieces(mel: Tensor, cuts: list[int]) -> list[Tensor]:
     return [torch.as_tensor(p) for p in torch.tensor_split(mel[0], sorted(cuts), dim=1)]
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(
     mode=st.sampled_from(STREAMED),

@@ -130,6 +130,7 @@ def test_reading_label_by_label_says_what_reading_all_at_once_says() -> None:
     )
 
 
+@pytest.mark.slow
 def test_following_the_gradient_finds_the_text() -> None:
     scores, labels = drawn(2, 1, 6, 3, 4)
     scores.requires_grad_()

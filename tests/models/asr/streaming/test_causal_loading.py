@@ -88,6 +88,7 @@ def test_real_speech_is_written_while_it_is_spoken(
     assert any(heard.committed for heard in streamed[:-1])
 
 
+@pytest.mark.slow
 def test_word_times_are_finer_than_the_chunk(
     tiny_en: WhisperModel, streamed: list[TranscriptUpdate], concord: Clip
 ) -> None:

@@ -58,6 +58,7 @@ def rounded(updates: list[TranscriptUpdate]) -> list[TranscriptUpdate]:
     ]
 
 
+@pytest.mark.slow
 @ROOMY
 @given(changed=st.integers(RATE, len(SOUND)))
 def test_later_sound_never_changes_what_was_said(model: CausalStream, changed: int) -> None:
@@ -113,6 +114,7 @@ def test_skipping_interim_updates_decodes_all_blocks_at_once(model: CausalStream
     assert update.position == (len(SOUND) // FRAME) // 15 * 15 * FRAME
 
 
+@pytest.mark.slow
 def test_a_stream_longer_than_the_window_goes_on_and_does_not_grow(model: CausalStream) -> None:
     state, last, count = model.init_state(start=1600), 0, 0
     for index in range(14):

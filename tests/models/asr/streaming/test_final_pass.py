@@ -24,6 +24,7 @@ def test_a_turn_is_transcribed_with_words_in_their_places(
     assert words[-1].end / RATE == pytest.approx(3.26, abs=0.25)
 
 
+@pytest.mark.slow
 def test_a_turn_longer_than_a_window_is_cut_where_it_is_quiet(
     final: WhisperFinalPass, jfk: Clip, concord: Clip
 ) -> None:
@@ -36,11 +37,13 @@ def test_a_turn_longer_than_a_window_is_cut_where_it_is_quiet(
     assert in_order(words, len(long))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [0, 100, RATE])
 def test_no_speech_has_no_words(final: WhisperFinalPass, length: int) -> None:
     assert join_words(final.transcribe(np.zeros(length, np.float32))) == ""
 
 
+@pytest.mark.slow
 def test_silence_after_the_last_word_adds_nothing(final: WhisperFinalPass, concord: Clip) -> None:
     hiss = np.random.default_rng(0).standard_normal(4 * RATE).astype(np.float32) * 2e-4
     found = final.transcribe(np.concatenate([concord.samples, hiss]))

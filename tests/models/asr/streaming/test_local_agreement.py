@@ -33,6 +33,7 @@ def test_an_untrained_network_says_enough_to_test_with(whole: list[TranscriptUpd
     assert [updates.position for updates in whole] == [*range(8000, 48001, 8000), 48000]
 
 
+@pytest.mark.slow
 @given(cuts=st.lists(st.integers(0, len(SOUND)), max_size=8).map(sorted))
 @example(cuts=[16_000])  # sound beyond the place that is listened to must not count
 @settings(max_examples=8)
@@ -105,6 +106,7 @@ def test_an_empty_stream_holds_no_words(quick: LocalAgreement) -> None:
     assert [join_words(updates.committed) for updates in run(quick, [])] == [""]
 
 
+@pytest.mark.slow
 def test_real_speech_is_committed_while_it_is_spoken(tiny_en: WhisperModel, jfk: Clip) -> None:
     recognizer = LocalAgreement(tiny_en)
     updates = list(run(recognizer, np.array_split(jfk.samples, 40)))
@@ -121,6 +123,7 @@ def test_real_speech_is_committed_while_it_is_spoken(tiny_en: WhisperModel, jfk:
         assert all(word.end <= update.position for word in update.committed)
 
 
+@pytest.mark.slow
 def test_after_a_silence_the_words_are_committed_and_their_sound_is_gone(
     tiny_en: WhisperModel, concord: Clip
 ) -> None:
@@ -135,6 +138,7 @@ def test_after_a_silence_the_words_are_committed_and_their_sound_is_gone(
     assert not state.committed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loudness", [0.0, 0.005, 0.1])
 def test_silence_and_noise_hold_no_words(loudness: float, tiny_en: WhisperModel) -> None:
     noise = np.random.default_rng(1).standard_normal(4 * RATE).astype(np.float32) * loudness

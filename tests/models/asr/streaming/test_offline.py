@@ -19,6 +19,7 @@ def in_order(words: list[RecognizedWord], limit: int) -> bool:
     return places == sorted(places) and places[0] >= 0 and places[-1] <= limit
 
 
+@pytest.mark.slow
 def test_a_real_clip_is_transcribed_with_words_in_their_places(
     tiny_en: WhisperModel, concord: Clip
 ) -> None:
@@ -30,6 +31,7 @@ def test_a_real_clip_is_transcribed_with_words_in_their_places(
     assert words[-1].end / RATE == pytest.approx(3.26, abs=0.25)
 
 
+@pytest.mark.slow
 def test_a_recording_longer_than_a_window_is_transcribed_whole(
     tiny_en: WhisperModel, jfk: Clip
 ) -> None:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.streaming.turn_end_only import TurnEndOnly
@@ -8,6 +9,7 @@ from tests.models.asr.conftest import Clip
 from tests.models.asr.streaming.test_offline import wer
 
 
+@pytest.mark.slow
 def test_nothing_is_said_until_the_turn_is_over(tiny_en: WhisperModel, concord: Clip) -> None:
     model = TurnEndOnly(WhisperFinalPass(tiny_en))
     state = model.init_state()

@@ -168,6 +168,7 @@ def test_a_stop_may_name_what_it_ends() -> None:
     assert parse_request("stop telling me when someone comes in") == StopRequest(persons=True)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=200))
 def test_any_text_is_answered(text: str) -> None:
     assert parse_request(text) is None or isinstance(

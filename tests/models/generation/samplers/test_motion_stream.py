@@ -27,6 +27,7 @@ def resumed(
     return out
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(
     sink=st.integers(0, 2),

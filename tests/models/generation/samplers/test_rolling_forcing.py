@@ -1,5 +1,6 @@
 from copy import deepcopy
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from tests.models.generation import plain, tiny
 CLOSE = 2e-5  # float32: sums over tokens in another order
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(
     sink=st.integers(0, 2),

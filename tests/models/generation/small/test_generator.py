@@ -182,6 +182,7 @@ def test_from_the_camera_strength_0_shows_it_and_more_leaves_less_of_it(
     assert 0 < apart[0] < apart[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_steps_may_change_from_chunk_to_chunk(painter: SmallVideoGenerator, name: str) -> None:
     most = painter.samplers[name].maximum

@@ -44,6 +44,7 @@ def ground(picture: Shown) -> NDArray[np.float64]:
     return colour
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DEFAULT_STEPS)
 def test_it_draws_the_prompt_along_the_path_lap_after_lap(
     drawing: SmallVideoModel, name: str

@@ -60,6 +60,7 @@ def test_pictures_are_those_of_the_generator(weights: Path, name: str) -> None:
     assert got[0].shape == (HEIGHT, WIDTH, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rolling-forcing", "self-forcing"])
 def test_a_camera_is_shown_as_it_is_at_strength_0_and_less_so_above(
     weights: Path, name: str

@@ -269,6 +269,7 @@ def test_a_text_encoder_of_another_size_is_told(weights: Path, tmp_path: Path) -
         load("self-forcing", folder, device="cpu", dtype=torch.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["motion_stream", "rolling_forcing", "stream_dit"])
 @pytest.mark.parametrize("model", [tiny.dit(), wan_made.dit()], ids=["ours", "wan"])
 def test_nothing_of_a_stream_is_left_behind_on_another_device(kind: str, model: Dit) -> None:

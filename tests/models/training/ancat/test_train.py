@@ -73,6 +73,7 @@ def skip(run: AncatRun) -> None:
     assert run.step
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_run_that_was_never_stopped(begin_run: Begin) -> None:
     whole = begin_run("whole")
     train(whole, 4, skip, every=100)
@@ -108,6 +109,7 @@ def test_steps_change_everything_but_the_frozen_front(begin_run: Begin) -> None:
     assert changed == set(trained_tensors(run.model))
 
 
+@pytest.mark.slow
 def test_the_same_items_again_and_again_are_learnt(begin_run: Begin) -> None:
     run = begin_run("learning", rate=3e-3, fresh=1e-2, warmup=2)
     losses = []
@@ -117,6 +119,7 @@ def test_the_same_items_again_and_again_are_learnt(begin_run: Begin) -> None:
     assert float(str(losses[-1])) < 0.7 * float(str(losses[0]))
 
 
+@pytest.mark.slow
 def test_a_cost_of_looking_ahead_makes_it_look_less_far(begin_run: Begin) -> None:
     delays = []
     for late in (0.0, 5.0):

@@ -58,6 +58,7 @@ def skip(run: AdapterRun) -> None:
     assert run.step
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_run_that_was_never_stopped(begin_run: Begin) -> None:
     whole = begin_run("whole")
     train(whole, 4, skip, every=100)
@@ -73,6 +74,7 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(begin_run: Begin) -> No
     assert [json.loads(line)["step"] for line in steps] == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_steps_change_the_adapters_and_nothing_else(begin_run: Begin) -> None:
     run = begin_run("changing")
     before = {name: value.clone() for name, value in run.student.model.state_dict().items()}
@@ -86,6 +88,7 @@ def test_steps_change_the_adapters_and_nothing_else(begin_run: Begin) -> None:
     assert all(name.endswith((".a", ".b")) for name in changed)
 
 
+@pytest.mark.slow
 def test_the_same_items_again_and_again_are_learnt(begin_run: Begin) -> None:
     run = begin_run("learning")
     run.config = replace(run.config, rate=1e-2, seconds=(1,))

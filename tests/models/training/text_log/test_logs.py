@@ -16,6 +16,7 @@ def shown(log: SyntheticLog) -> set[str]:
     return {name for m in log.moments for name in (m.names[0][0], *m.others)}
 
 
+@pytest.mark.slow
 @given(NUMBERS)
 def test_a_log_is_a_function_of_its_number(number: int) -> None:
     assert make(number) == make(number)

@@ -44,6 +44,7 @@ def test_questions_in_one_pass_are_scored_as_if_each_were_alone(number: int) -> 
     torch.testing.assert_close(together, alone(talk, number), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_changes_of_low_rank_begin_as_none_and_merge_into_the_weights(tmp_path: Path) -> None:
     plain, changed, merged = chat(), chat(), chat()
     trained = lora.attach(
@@ -62,6 +63,7 @@ def test_changes_of_low_rank_begin_as_none_and_merge_into_the_weights(tmp_path: 
     assert after != loss_of(chat().decoder, made)
 
 
+@pytest.mark.slow
 def test_a_run_in_two_parts_ends_as_a_run_in_one(tmp_path: Path) -> None:
     train(chat(), RECIPE, tmp_path / "whole", minutes=10)
     ticks = iter(range(100))  # a minute passes whenever the time is asked for
@@ -74,6 +76,7 @@ def test_a_run_in_two_parts_ends_as_a_run_in_one(tmp_path: Path) -> None:
         torch.testing.assert_close(parts[name], value)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_of_what_it_was_shown(tmp_path: Path) -> None:
     made = sequence(chat(), make(0))
     before = loss_of(chat().decoder, made)

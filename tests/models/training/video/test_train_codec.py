@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 import torch
 
 from models.generation.codec import CodecConfig
@@ -12,6 +13,7 @@ CONFIG = CodecConfig(channels=8, wide=8, fine=8, finest=8, deep=1)
 RECIPE = CodecRecipe(steps=6, clips=2, latents=2, size=32, warmup=2, scored=2)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(tmp_path: Path) -> None:
     whole = CodecRun(tmp_path / "whole", RECIPE, CONFIG)
     whole.start(PICTURES)

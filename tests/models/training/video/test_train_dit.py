@@ -111,6 +111,7 @@ def truth_of(batch: DitBatch) -> Past:
     return Past(batch.latents, batch.condition)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(latents: Path, tmp_path: Path) -> None:
     kept = read(latents / "latents")
     whole = fresh(tmp_path / "whole")

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from models.errors import WeightsError
 from models.language.decoder import Decoder, DecoderConfig, DecoderModules
-from models.language.quantized.gguf import Floats, Gguf, read
-from models.language.quantized.nibble_planes import int8, nibble_planes
+from models.language.quantized.gguf_file import GgufFile, read
+from models.language.quantized.nibble_planes import Floats, int8, nibble_planes
 from models.language.quantized.ort_decoder import (
     OrtDecoderLayer,
     OrtHead,
@@ -101,41 +101,41 @@ def load_quantized(folder: Path, changes: Mapping[str, Tensor] | None = None) ->
     return ChatModel(decoder.eval().requires_grad_(False), read_tokenizer(file), end_token(file))
 
 
-def quantized_decoder(file: Gguf, changes: Mapping[str, Tensor]) -> Decoder:
+def quantized_decoder(file: GgufFile, changes: Mapping[str, Tensor]) -> Decoder:
     """Return the decoder in `file` without unpacking its blocks.
 
     Raises:
         KeyError, ValueError: tensors are missing or misshapen.
     """
     config = decoder_config(file)
-    head = file.stored["token_embd.weight" if config.tied else "output.weight"]
+    embedding = file.tensors["token_embd.weight"]
+    head = embedding if config.tied else file.tensors["output.weight"]
     parts = DecoderModules(
-        QuantizedEmbedding(*int8(file.stored["token_embd.weight"])),
+        QuantizedEmbedding(*int8(embedding.data, embedding.tensor_type)),
         [_quantized_layer(file, config, index, changes) for index in range(config.layers)],
-        OrtHead(quantized_matrix(nibble_planes(head))),
+        OrtHead(quantized_matrix(nibble_planes(head.data, head.tensor_type))),
     )
     decoder = Decoder(config, parts)
-    decoder.norm.load_state_dict(
-        {"weight": torch.from_numpy(file.stored["output_norm.weight"].floats())}
-    )
+    decoder.norm.load_state_dict({"weight": torch.from_numpy(file.floats("output_norm.weight"))})
     return decoder
 
 
 def _quantized_layer(
-    file: Gguf, config: DecoderConfig, index: int, changes: Mapping[str, Tensor]
+    file: GgufFile, config: DecoderConfig, index: int, changes: Mapping[str, Tensor]
 ) -> OrtDecoderLayer:
     parts, norms = {}, []
     for name, part in LAYER.items():
-        stored = file.stored[f"blk.{index}.{name}.weight"]
-        if len(stored.shape) == 1:
-            norms.append(stored.floats())
+        tensor = file.tensors[f"blk.{index}.{name}.weight"]
+        if tensor.data.ndim == 1:
+            norms.append(file.floats(tensor.name))
             continue
-        levels = nibble_planes(stored)
+        planes = nibble_planes(tensor.data, tensor.tensor_type)
+        size = planes[0].q.shape
         if part in ("query", "key"):
             heads = config.heads if part == "query" else config.key_heads
-            order = halved(torch.arange(stored.shape[0])[:, None], heads).flatten().numpy()
-            levels = [plane.reordered(order) for plane in levels]
-        parts[part] = quantized_matrix(levels, _change(changes, f"{index}.{part}", stored.shape))
+            order = halved(torch.arange(size[0])[:, None], heads).flatten().numpy()
+            planes = [plane.reordered(order) for plane in planes]
+        parts[part] = quantized_matrix(planes, _change(changes, f"{index}.{part}", size))
     return OrtDecoderLayer(config, (norms[0], norms[1]), parts)
 
 
@@ -151,7 +151,7 @@ def _change(
     return first, second
 
 
-def decoder_config(file: Gguf) -> DecoderConfig:
+def decoder_config(file: GgufFile) -> DecoderConfig:
     """Return the sizes in the metadata of `file`."""
     width = int(file.number("llama.embedding_length"))
     heads = int(file.number("llama.attention.head_count"))
@@ -165,17 +165,17 @@ def decoder_config(file: Gguf) -> DecoderConfig:
         inner_width=int(file.number("llama.feed_forward_length")),
         theta=file.number("llama.rope.freq_base"),
         epsilon=file.number("llama.attention.layer_norm_rms_epsilon"),
-        tied="output.weight" not in file.stored,
+        tied="output.weight" not in file.tensors,
     )
 
 
-def dense_weights(file: Gguf) -> dict[str, Tensor]:
+def dense_weights(file: GgufFile) -> dict[str, Tensor]:
     """Return the tensors of `file`, unpacked, by the decoder's names."""
     config = decoder_config(file)
     shared = {"token_embd": "embedding", "output_norm": "norm", "output": "head"}
     state = {}
-    for name, values in file.tensors.items():
-        tensor = torch.from_numpy(values)
+    for name in file.tensors:
+        tensor = torch.from_numpy(file.floats(name))
         parts = name.split(".")
         if parts[0] == "blk":
             if parts[2] in ("attn_q", "attn_k"):
@@ -196,25 +196,24 @@ def halved(rows: Tensor, heads: int) -> Tensor:
     return paired.transpose(1, 2).reshape(rows.shape)
 
 
-def read_tokenizer(file: Gguf) -> tokenizers.Tokenizer:
+def read_tokenizer(file: GgufFile) -> tokenizers.Tokenizer:
     """Return the byte-pair tokenizer in the metadata of `file`."""
-    names = file.strings("tokenizer.ggml.tokens")
-    merges = [_pair(merge) for merge in file.strings("tokenizer.ggml.merges")]
+    names = file.array("tokenizer.ggml.tokens")
+    merges = [_pair(merge) for merge in file.array("tokenizer.ggml.merges")]
     vocabulary = {name: index for index, name in enumerate(names)}
     table = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     table.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(False)]
     )
     table.decoder = decoders.ByteLevel()
-    types = file.metadata["tokenizer.ggml.token_type"]
-    assert isinstance(types, list)
+    types = file.array("tokenizer.ggml.token_type")
     table.add_special_tokens(
         [name for name, kind in zip(names, types, strict=True) if kind == CONTROL]
     )
     return table
 
 
-def end_token(file: Gguf) -> int:
+def end_token(file: GgufFile) -> int:
     """Return the token at the end of a turn."""
     return int(file.number("tokenizer.ggml.eos_token_id"))
 

@@ -10,11 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 from numpy.typing import NDArray
 
-from models.language.quantized.gguf import BLOCK, Bytes, Floats, Stored, half, nibbles
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 
-Q8_0 = 8  # number of the type in a file
+BLOCK = 32  # weights in a block
+Q4_0, Q4_1, Q8_0 = (
+    GGMLQuantizationType.Q4_0,
+    GGMLQuantizationType.Q4_1,
+    GGMLQuantizationType.Q8_0,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,33 +46,35 @@ class NibblePlane:
         return NibblePlane(self.q[rows], self.scale[rows], self.offset[rows])
 
 
-def nibble_planes(stored: Stored) -> list[NibblePlane]:
-    """Return the planes whose sum is the matrix `stored`.
+def nibble_planes(data: Bytes, kind: GGMLQuantizationType) -> list[NibblePlane]:
+    """Return the planes whose sum is the matrix stored as `data`, (out, bytes a row).
 
     Raises:
-        ValueError: its type is not one of `PLANES`.
+        ValueError: `kind` is not one of `PLANES`.
     """
-    if stored.kind not in PLANES:
-        raise ValueError(f"a tensor of type {stored.kind} cannot be kept in 4 bits")
-    rows, columns = stored.shape
-    shape = (rows, columns // BLOCK)
+    if kind not in PLANES:
+        raise ValueError(f"a tensor of type {kind} cannot be kept in 4 bits")
+    blocks = _blocks(data, kind)
+    shape = blocks.shape[:2]
     return [
-        NibblePlane(q.reshape(rows, columns), scale.reshape(shape), offset.reshape(shape))
-        for q, scale, offset in PLANES[stored.kind](stored.raw)
+        NibblePlane(q.reshape(len(data), -1), scale.reshape(shape), offset.reshape(shape))
+        for q, scale, offset in PLANES[kind](blocks.reshape(-1, blocks.shape[2]))
     ]
 
 
-def int8(stored: Stored) -> tuple[NDArray[np.int8], Floats]:
-    """Return the matrix `stored`, of type Q8_0, as int8 (out, in) and scales (out, in / BLOCK).
+def int8(data: Bytes, kind: GGMLQuantizationType) -> tuple[NDArray[np.int8], Floats]:
+    """Return the matrix stored as `data` of type Q8_0, (out, bytes a row).
+
+    It is int8 (out, in) and float32 scales (out, in / BLOCK).
 
     Raises:
-        ValueError: it is of another type.
+        ValueError: `kind` is another type.
     """
-    if stored.kind != Q8_0:
-        raise ValueError(f"expected a tensor of type {Q8_0}, got one of type {stored.kind}")
-    rows, columns = stored.shape
-    scale = half(stored.raw, 0).reshape(rows, columns // BLOCK)
-    return np.ascontiguousarray(stored.raw[:, 2:]).view(np.int8).reshape(rows, columns), scale
+    if kind != Q8_0:
+        raise ValueError(f"expected a tensor of type {Q8_0}, got one of type {kind}")
+    blocks = _blocks(data, kind)
+    q = np.ascontiguousarray(blocks[..., 2:]).view(np.int8).reshape(len(data), -1)
+    return q, _half(blocks, 0)[..., 0]
 
 
 def concatenated(matrices: Sequence[Sequence[NibblePlane]]) -> list[NibblePlane]:
@@ -80,23 +89,39 @@ def concatenated(matrices: Sequence[Sequence[NibblePlane]]) -> list[NibblePlane]
     ]
 
 
+def _blocks(data: Bytes, kind: GGMLQuantizationType) -> Bytes:
+    """Return `data` as (out, blocks, bytes a block)."""
+    rows, _ = data.shape
+    return data.reshape(rows, -1, GGML_QUANT_SIZES[kind][1])
+
+
+def _half(raw: Bytes, at: int) -> Floats:
+    """Return the float16 at byte `at` of each block, (..., 1)."""
+    return np.ascontiguousarray(raw[..., at : at + 2]).view(np.float16).astype(np.float32)
+
+
+def _nibbles(raw: Bytes) -> Bytes:
+    """Return (blocks, 32): low halves of 16 bytes, then high halves."""
+    return np.concatenate([raw & 15, raw >> 4], 1)
+
+
 Parts = tuple[Bytes, Floats, Floats]
 
 
 def _q4_0(raw: Bytes) -> list[Parts]:
-    scale = half(raw, 0)
-    return [(nibbles(raw[:, 2:]), scale, -8 * scale)]
+    scale = _half(raw, 0)
+    return [(_nibbles(raw[:, 2:]), scale, -8 * scale)]
 
 
 def _q4_1(raw: Bytes) -> list[Parts]:
-    return [(nibbles(raw[:, 4:]), half(raw, 0), half(raw, 2))]
+    return [(_nibbles(raw[:, 4:]), _half(raw, 0), _half(raw, 2))]
 
 
 def _q8_0(raw: Bytes) -> list[Parts]:
-    scale = half(raw, 0)
+    scale = _half(raw, 0)
     raised = raw[:, 2:] ^ np.uint8(128)  # q + 128
     high, low = raised >> np.uint8(4), raised & np.uint8(15)
     return [(high, 16 * scale, -128 * scale), (low, scale, np.zeros_like(scale))]
 
 
-PLANES = {2: _q4_0, 3: _q4_1, Q8_0: _q8_0}
+PLANES = {Q4_0: _q4_0, Q4_1: _q4_1, Q8_0: _q8_0}

@@ -22,8 +22,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.language.decoder import DecoderConfig
-from models.language.quantized.gguf import BLOCK, Bytes, Floats
-from models.language.quantized.nibble_planes import NibblePlane, concatenated
+from models.language.quantized.nibble_planes import (
+    BLOCK,
+    Bytes,
+    Floats,
+    NibblePlane,
+    concatenated,
+)
 from models.language.quantized.onnx_graph import OnnxGraph
 
 LoraPair = tuple[Floats, Floats]  # A, (rank, in), and B, (out, rank): W + B A

@@ -8,8 +8,7 @@ import torch
 from models.errors import WeightsError
 from models.language.decoder import generate
 from models.language.smollm2 import FILE, LAYER, ChatModel, load, question_prompt, system_prompt
-from tests.models.language.quantized.quantized_file import TOKENS, metadata
-from tests.models.language.quantized.test_gguf import Tensor, write
+from tests.models.language.quantized.quantized_file import TOKENS, Kind, metadata, write
 from tests.models.packaged import folder
 
 transformers = pytest.importorskip("transformers")
@@ -65,11 +64,9 @@ def saved(model: torch.nn.Module, folder: Path) -> None:
             if name in ("attn_q", "attn_k"):
                 rows = neighbors(rows, HEADS if name == "attn_q" else KEY_HEADS)
             named[f"blk.{index}.{name}.weight"] = rows
-    tensors: list[Tensor] = [
-        (name, tuple(rows.shape), 0, rows.numpy().tobytes()) for name, rows in named.items()
-    ]
+    tensors = {name: (rows.numpy(), Kind.F32) for name, rows in named.items()}
     sizes = metadata(layers=LAYERS, width=WIDTH, inner=80, heads=HEADS, key_heads=KEY_HEADS)
-    (folder / FILE).write_bytes(write(sizes, tensors))
+    write(folder / FILE, sizes, tensors)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +118,7 @@ def test_a_file_without_a_layer_is_named_in_the_error(
     made: tuple[torch.nn.Module, ChatModel], tmp_path: Path
 ) -> None:
     del made
-    (tmp_path / FILE).write_bytes(write(metadata(), []))
+    write(tmp_path / FILE, metadata(), {})
     with pytest.raises(WeightsError, match="not the weights of a Llama"):
         load(tmp_path)
 

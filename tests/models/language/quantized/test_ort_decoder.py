@@ -120,7 +120,7 @@ def test_changes_that_do_not_fit_are_named(place: Path) -> None:
 
 
 def test_a_file_in_full_precision_cannot_be_packed_and_says_so(tmp_path: Path) -> None:
-    quantized_file.saved(tmp_path, matrices=0)
+    quantized_file.saved(tmp_path, matrices=quantized_file.Kind.F32)
     with pytest.raises(WeightsError, match="type 0 cannot be kept in 4 bits"):
         smollm2.load_quantized(tmp_path)
     assert smollm2.load(tmp_path).decoder.config.layers == quantized_file.LAYERS

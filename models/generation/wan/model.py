@@ -132,7 +132,7 @@ class WanModel:
 def load(
     name: str, weights: Path, *, device: str = "cuda", dtype: torch.dtype = torch.bfloat16
 ) -> WanModel:
-    """Return the model `name` of `VARIANTS` from the folder that `eyeline pull` load_weights.
+    """Return the model `name` of `VARIANTS` from `weights`, the folder that `eyeline pull` fills.
 
     Raises:
         WeightsError: no such name, or a file is missing, damaged or of another kind; the message

@@ -1,8 +1,10 @@
-"""Record the moving picture of README: `python -m tests.browser.record_call docs/images/call.webp`.
+"""Record the moving picture of README, with three photographs of the package scikit-image:
 
-A headless Chromium opens the page of a running service with a camera that shows photographs one
-after another and a microphone that speaks. It makes a standing request and asks a question; what
-the page shows meanwhile becomes an animated WebP.
+    python -m tests.browser.record_call docs/images/call.webp rocket.jpg chelsea.png coffee.png
+
+A headless Chromium opens the page of a running service. Its camera shows the photographs one after
+another, its microphone speaks. It makes a standing request and asks a question. What the page
+shows meanwhile becomes an animated WebP.
 """
 
 import io
@@ -13,21 +15,19 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import gradio
 from PIL import Image
 from playwright.sync_api import Page
 
 from tests.browser.chromium import Devices, chromium, microphone_file, new_page, slides_file
 from tests.service import service
 
-PHOTOGRAPHS = ("tower.jpg", "cheetah1.jpg", "lion.jpg")
 SHOWN = 7.0  # seconds a photograph
 WIDTH, HEIGHT = 1080, 1440  # of the page, in pixels
 SIZE = (720, 960)  # of the picture
 INTERVAL = 0.4  # seconds between two screenshots
 SCRIPT = {  # seconds of the call: what is typed then
-    3.0: "Tell me when you see a cheetah",
-    19.0: "When did you last see the cheetah?",
+    3.0: "Tell me when you see a cat",
+    19.0: "When did you last see the cat?",
 }
 END = 29.0
 QUALITY = 60
@@ -48,11 +48,10 @@ def record(page: Page) -> Iterator[tuple[float, Image.Image]]:
 
 def main() -> None:
     """Run the command line."""
-    target = Path(sys.argv[1])
-    pictures = Path(gradio.__file__).parent / "media_assets" / "images"
+    target, *photographs = map(Path, sys.argv[1:])
     with tempfile.TemporaryDirectory() as scratch, service() as running:
         folder = Path(scratch)
-        slides = slides_file(folder, [pictures / name for name in PHOTOGRAPHS], seconds=SHOWN)
+        slides = slides_file(folder, photographs, seconds=SHOWN)
         devices = Devices(slides, microphone_file(folder, lead=4.0), repeat=True)
         with chromium(devices) as browser:
             size = {"width": WIDTH, "height": HEIGHT}

@@ -10,7 +10,7 @@ const STATES = {
   full: "Waiting: the maximum number of sessions is generating video",
 };
 const SAMPLERS = {
-  "motion-stream": "MotionStream: lowest latency",
+  "motion-stream": "MotionStream: fastest",
   "rolling-forcing": "Rolling Forcing: most stable",
   "stream-dit": "StreamDiT: moving buffer",
 };

@@ -78,11 +78,17 @@ def decode_audio(path: Path, *, max_duration: float) -> Iterator[NDArray[np.floa
 
 
 def decode(
-    path: Path, *, max_duration: float, audio: bool = True, video: bool = True
+    path: Path,
+    *,
+    max_duration: float,
+    audio: bool = True,
+    video: bool = True,
+    from_zero: bool = True,
 ) -> Iterator[AudioChunk | VideoFrame]:
-    """Yield the audio and video of `path` in the order of their times, which start at 0.
+    """Yield the audio and video of `path` in the order of their times.
 
-    Damaged data is skipped. Audio is mono float32 at 16 kHz.
+    Times start at 0; without `from_zero` they are those in the file. Damaged data is skipped. Audio
+    is mono float32 at 16 kHz.
 
     Raises:
         UnreadableMediaError: not media, or it has none of the requested streams.
@@ -99,7 +105,8 @@ def decode(
             raise UnreadableMediaError(f"{path}: it has no {wanted}")
         if container.duration is not None:
             check_duration(path, container.duration / av.time_base, max_duration)
-        for item in _interleaved(_decoded(container, streams), len(streams)):
+        origin = file_origin(container) if from_zero else Fraction(0)
+        for item in _interleaved(_decoded(container, streams, origin), len(streams)):
             check_duration(path, item.time, max_duration)
             yield item
 
@@ -117,11 +124,17 @@ def check_duration(path: Path, seconds: float, max_duration: float) -> None:
         )
 
 
+def file_origin(container: av.container.InputContainer) -> Fraction:
+    """Return the time in seconds at which the file starts."""
+    return Fraction(container.start_time or 0, av.time_base)
+
+
 def _decoded(
-    container: av.container.InputContainer, streams: list[av.AudioStream | av.VideoStream]
+    container: av.container.InputContainer,
+    streams: list[av.AudioStream | av.VideoStream],
+    origin: Fraction,
 ) -> Iterator[AudioChunk | VideoFrame]:
-    """Yield decoded items in file order."""
-    origin = Fraction(container.start_time or 0, av.time_base)
+    """Yield decoded items in file order, with times after `origin`."""
     timeline = AudioTimeline(origin)
     for packet in container.demux(streams):
         try:

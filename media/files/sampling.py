@@ -43,13 +43,14 @@ def sample_frames(
     interval: float = 0.5,
     threads: int = 2,
     limits: SizeLimits | None = ANALYSIS_SIZE,
+    from_zero: bool = True,
     progress: Progress | None = None,
 ) -> Iterator[VideoFrame]:
     """Yield frames of `path` in order, at least `interval` seconds apart.
 
     Each is the next frame of the file that is far enough from the one before; with 0 that is every
-    frame. Frames are upright and within `limits`. Time starts at 0 with the file. Decoding uses
-    `threads` threads, with `GOPS_PER_THREAD` GOPs each.
+    frame. Frames are upright and within `limits`. Times start at 0; without `from_zero` they are
+    those in the file. Decoding uses `threads` threads, with `GOPS_PER_THREAD` GOPs each.
 
     Raises:
         UnreadableMediaError: not media, or it has no video.
@@ -58,7 +59,8 @@ def sample_frames(
     """
     if interval < 0 or threads < 1:
         raise ValueError(f"expected interval >= 0 and threads >= 1, got {interval} and {threads}")
-    with open_video(path, round(interval * VIDEO_CLOCK_HZ), limits) as file:
+    ticks = round(interval * VIDEO_CLOCK_HZ)
+    with open_video(path, ticks, limits, from_zero=from_zero) as file:
         if file.container.duration is not None:
             check_duration(path, file.container.duration / av.time_base, max_duration)
         yield from _checked(file, threads, max_duration, progress)

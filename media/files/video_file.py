@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 
 from media.errors import UnreadableMediaError
-from media.files.decoding import open_media
+from media.files.decoding import file_origin, open_media
 from media.files.gop import ToTicks
 from media.frames import VIDEO_CLOCK_HZ
 from media.video import SizeLimits
@@ -28,8 +28,10 @@ class VideoFile:
 
 
 @contextmanager
-def open_video(path: Path, interval: int, limits: SizeLimits | None) -> Iterator[VideoFile]:
-    """Open the video stream of `path`.
+def open_video(
+    path: Path, interval: int, limits: SizeLimits | None, *, from_zero: bool = True
+) -> Iterator[VideoFile]:
+    """Open the video stream of `path`; its times are as for `decode`.
 
     Raises:
         UnreadableMediaError: not media, or it has no video.
@@ -38,7 +40,7 @@ def open_video(path: Path, interval: int, limits: SizeLimits | None) -> Iterator
         stream = video_stream(container)
         if stream is None:
             raise UnreadableMediaError(f"{path}: it has no video")
-        origin, base = Fraction(container.start_time or 0, av.time_base), stream.time_base
+        origin, base = file_origin(container) if from_zero else Fraction(0), stream.time_base
         assert base is not None
 
         def to_ticks(pts: int) -> int:

@@ -83,7 +83,10 @@ def video_items(
 ) -> Iterator[tuple[float, Input]]:
     """Yield the frames with their times, and between them the events that apply to video."""
     events = [line for line in lines if _applies_to_video(line)]
-    frames = decode(path, max_duration=max_duration, audio=False) if path.is_file() else iter(())
+    if path.is_file():
+        frames = decode(path, max_duration=max_duration, audio=False, from_zero=False)
+    else:
+        frames = iter(())
     for frame in frames:
         assert isinstance(frame, VideoFrame)
         while events and events[0].video < frame.pts:

@@ -60,14 +60,16 @@ def ask(
         MediaError: the file cannot be read, has no video, or is too long.
         UsageError: `memory` belongs to another clip.
     """
-    recorded = path.is_dir() and (path / MEMORY_FOLDER).is_dir()
-    folder = memory or (path / MEMORY_FOLDER if recorded else None)
+    remembered = path.is_dir() and (path / MEMORY_FOLDER).is_dir()
+    folder = memory or (path / MEMORY_FOLDER if remembered else None)
     clip = path / VIDEO_FILE if path.is_dir() else path
     assistant = load_assistant(settings)
     state = assistant.init_state(folder)
     try:
         with ProgressBar(probe(clip).duration) as progress:
-            watched = watch(assistant, state, clip, folder, settings, progress)
+            watched = watch(
+                assistant, state, clip, folder, settings, progress, recorded=path.is_dir()
+            )
         until = watched.seconds if at is None else at
         answers = [answer(assistant, state, text, until) for text in questions]
     finally:
@@ -85,8 +87,12 @@ def watch(
     folder: Path | None,
     settings: Settings,
     progress: ProgressBar,
+    *,
+    recorded: bool,
 ) -> WatchedClip:
     """Analyze `clip`, unless `folder` is its complete memory; return its description.
+
+    The times of a `recorded` session are those of the session.
 
     Raises:
         MediaError, UsageError: as `ask`.
@@ -102,6 +108,7 @@ def watch(
         clip,
         max_duration=settings.max_media_hours * 3600,
         interval=sampling.interval,
+        from_zero=not recorded,
         threads=settings.threads_in_use,
         progress=progress.update,
     ):

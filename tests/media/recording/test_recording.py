@@ -118,6 +118,16 @@ async def test_frames_are_read_at_their_times_and_in_the_first_size(tmp_path: Pa
     )
 
 
+async def test_frames_keep_their_times_if_the_camera_starts_late(tmp_path: Path) -> None:
+    items: list[Input] = [picture(24_300 + 9000 * n) for n in range(30)]
+    items.insert(1, Question("q", "what?", 0.3))
+    await recorded(items, tmp_path / "one")
+    again = list(read_items(tmp_path / "one", max_duration=60))
+    assert [type(item) for item in again] == [type(item) for item in items]
+    times = [item.time for item in again if isinstance(item, VideoFrame)]
+    assert times == pytest.approx([0.27 + 0.1 * n for n in range(30)], abs=0.001)
+
+
 async def test_an_empty_recording_can_be_read(tmp_path: Path) -> None:
     await recorded([], tmp_path / "one")
     assert list(read_items(tmp_path / "one", max_duration=60)) == []

@@ -9,6 +9,7 @@ import pytest
 
 import web.cli.ask
 from media.errors import MediaError
+from media.recording.layout import VIDEO_FILE
 from media.recording.track_writers import MatroskaWriter
 from tests.media.pipeline.scripted import picture
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
@@ -99,6 +100,17 @@ def test_the_memory_of_another_clip_is_refused(run: Run, clip: Path, tmp_path: P
     (tmp_path / "memory" / COMPLETE).write_text("{")
     with pytest.raises(UsageError, match="delete it"):
         run("what?", memory=tmp_path / "memory")
+
+
+def test_a_recorded_session_has_the_times_of_the_session(
+    tmp_path: Path, assistant: CountingAssistant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    writer = MatroskaWriter(tmp_path / VIDEO_FILE)
+    for n in range(30):
+        writer.write(picture((2 + n) * SECOND, brightness=8 * n))
+    writer.close()
+    ask(Settings(), tmp_path, ["what?"], at=None, memory=None, as_json=True)
+    assert "(30 seen, 2 to 31 s)" in json.loads(capsys.readouterr().out)["answers"][0]["answer"]
 
 
 def test_answers_as_text(

@@ -44,9 +44,9 @@ def test_each_way_to_hear_is_put_together(asr: str, kind: type, final: type) -> 
         assert made.recognizer.config.chunk == 5
 
 
-def test_a_model_that_was_not_made_causal_is_refused() -> None:
+def test_a_model_without_a_causal_adapter_is_refused() -> None:
     own = fetch_weights("tiny.en", read_settings().weights)  # a model by its folder is another one
-    with pytest.raises(WeightsError, match=r"was not made causal.*base, tiny\.en"):
+    with pytest.raises(WeightsError, match=r"has no causal adapter.*base, tiny\.en"):
         load_asr(read_settings(asr="causal", asr_model=str(own), threads=1))
 
 

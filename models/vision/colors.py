@@ -6,7 +6,7 @@ Source of the eleven: Berlin and Kay 1969. The bounds in hue, saturation and val
 import torch
 from torch import Tensor
 
-COLOURS = (
+COLORS = (
     "black", "grey", "white", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown",
 )  # fmt: skip
 SURROUNDINGS_WEIGHT = 0.7  # weight of the colors of the surroundings, which are subtracted
@@ -23,7 +23,7 @@ def classify_pixels(pixels: Tensor) -> Tensor:
     saturation = span / top.clamp(min=1)
     hue = _hue(pixels, top, span)
     bounds = torch.tensor([limit for limit, _ in (*HUES, *HUES_END)])
-    names = torch.tensor([COLOURS.index(name) for _, name in (*HUES, *HUES_END)])
+    names = torch.tensor([COLORS.index(name) for _, name in (*HUES, *HUES_END)])
     found = names[torch.bucketize(hue, bounds).clamp(max=len(names) - 1)]
     warm = (hue < 46) | (hue > 345)
     found = _set(found, warm & (top < 150) & (saturation > 0.25), "brown")
@@ -37,7 +37,7 @@ def classify_pixels(pixels: Tensor) -> Tensor:
 
 def color_fractions(pixels: Tensor, weight: Tensor) -> Tensor:
     """Return the fraction of each of `COLOURS`, weighted by `weight`, (height, width)."""
-    counts = torch.zeros(len(COLOURS)).index_add(
+    counts = torch.zeros(len(COLORS)).index_add(
         0, classify_pixels(pixels).flatten(), weight.flatten()
     )
     return counts / counts.sum().clamp(min=1e-6)
@@ -52,11 +52,11 @@ def dominant_color(pixels: Tensor, mask: Tensor, *, min_score: float = 0.1) -> s
     thing = color_fractions(pixels, mask.square())
     around = color_fractions(pixels, _edge(mask) * (1 - mask))
     clear = torch.tensor(
-        [1.0 if name in ("black", "grey", "white") else CHROMATIC_WEIGHT for name in COLOURS]
+        [1.0 if name in ("black", "grey", "white") else CHROMATIC_WEIGHT for name in COLORS]
     )
     worth = (thing - SURROUNDINGS_WEIGHT * torch.minimum(around, thing)) * clear
     best = int(worth.argmax())
-    return COLOURS[best] if worth[best] >= min_score else ""
+    return COLORS[best] if worth[best] >= min_score else ""
 
 
 def _edge(like: Tensor) -> Tensor:
@@ -79,4 +79,4 @@ def _hue(pixels: Tensor, top: Tensor, span: Tensor) -> Tensor:
 
 
 def _set(found: Tensor, where: Tensor, name: str) -> Tensor:
-    return torch.where(where, COLOURS.index(name), found)
+    return torch.where(where, COLORS.index(name), found)

@@ -36,13 +36,13 @@ class AlignAttState:
 class AlignAtt:
     """A stream for clips that fit into one window."""
 
-    def __init__(self, recogniser: WhisperModel, *, interval: float, margin: int = 25) -> None:
-        self._recogniser = recogniser
+    def __init__(self, recognizer: WhisperModel, *, interval: float, margin: int = 25) -> None:
+        self._recognizer = recognizer
         self._interval = round(interval * RATE)
         self._margin = margin
-        self._window = ShortWindow(recogniser.model)
-        self._rules = LogitFilters(recogniser.tokenizer, timestamps=False)
-        self._opening = recogniser.tokenizer.opening(None, timestamps=False)
+        self._window = ShortWindow(recognizer.model)
+        self._rules = LogitFilters(recognizer.tokenizer, timestamps=False)
+        self._opening = recognizer.tokenizer.opening(None, timestamps=False)
 
     def init_state(self) -> AlignAttState:
         return AlignAttState(np.zeros(0, np.float32))
@@ -65,7 +65,7 @@ class AlignAtt:
     def _process(
         self, state: AlignAttState, *, done: bool
     ) -> tuple[AlignAttState, TranscriptUpdate]:
-        model, tokenizer = self._recogniser.model, self._recogniser.tokenizer
+        model, tokenizer = self._recognizer.model, self._recognizer.tokenizer
         known = state.processed // FRAME
         tokens = list(state.tokens)
         reads = [*self._opening, *tokens]
@@ -76,7 +76,7 @@ class AlignAtt:
             token = int(row.argmax())
             sound = [(keys[:, :, :known], values) for keys, values in text.sound]
             last = [each[:, -1:] for each in asked]
-            (frame,) = attended_frames(self._recogniser, last, sound)
+            (frame,) = attended_frames(self._recognizer, last, sound)
             ended = token == tokenizer.end or ends_in_repetition([*tokens, token])
             if ended or (not done and known - frame < self._margin):
                 break

@@ -65,12 +65,12 @@ def ask(
 ) -> AnswerLatency:
     """Ask, up to the first clause as sound."""
     began, cpu = time.perf_counter(), time.thread_time()
-    said = model.answer(memory, question, now=now).pieces
-    text = next(said, "")
+    stream = model.answer(memory, question, now=now).pieces
+    text = next(stream, "")
     token, cpu = time.perf_counter() - began, time.thread_time() - cpu
     clauses, rest = split_clauses(text, last=False)
     while not clauses:
-        piece = next(said, None)
+        piece = next(stream, None)
         clauses, rest = split_clauses(rest + (piece or ""), last=piece is None)
         if piece is None:
             break

@@ -110,13 +110,13 @@ def texts(heard: TranscriptUpdate) -> list[str]:
 
 def delays(pieces: list[Piece], reference: list[Piece]) -> list[float]:
     """Return the delay of each streamed word that the reference has too."""
-    said, ends = flat(pieces), flat(reference)
-    matcher = difflib.SequenceMatcher(None, [w for w, _ in said], [w for w, _ in ends], False)
+    found, ends = flat(pieces), flat(reference)
+    matcher = difflib.SequenceMatcher(None, [w for w, _ in found], [w for w, _ in ends], False)
     return [
-        said[block.a + i][1] - ends[block.b + i][1]
+        found[block.a + i][1] - ends[block.b + i][1]
         for block in matcher.get_matching_blocks()
         for i in range(block.size)
-        if said[block.a + i][1] != float("inf")
+        if found[block.a + i][1] != float("inf")
     ]
 
 
@@ -130,9 +130,9 @@ def plain(word: str) -> str:
 
 def measure(score: WordErrors, clip: SpeechClip, run: Callable[[], list[Piece]]) -> list[Piece]:
     """Run one clip, and note its text and its cost."""
-    begun = time.process_time()
+    started = time.process_time()
     pieces = run()
-    score.costs.append((time.process_time() - begun) / clip.seconds)
+    score.costs.append((time.process_time() - started) / clip.seconds)
     score.texts.append("".join(word for words, _ in pieces for word in words))
     return pieces
 

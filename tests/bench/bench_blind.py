@@ -56,13 +56,15 @@ def frames(line: Line, *, rate: float = 2.0) -> Iterator[tuple[Pixels, float]]:
                 yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), at - line["start"]
 
 
-def is_right(kind: str, expected: list[str], said: str) -> bool:
+def is_right(kind: str, expected: list[str], text_answered: str) -> bool:
     """Return whether `said` answers as `expected`: one of these, as words of the answer."""
-    words = re.findall(r"[a-z0-9:]+", said.lower())
+    words = re.findall(r"[a-z0-9:]+", text_answered.lower())
     if kind in ("yes", "yesno2", "no"):
         return next((word for word in words if word in ("yes", "no")), "") == expected[0]
     if kind == "when":
-        return any(abs(at - float(want)) <= 1 for at in times(said) for want in seconds(expected))
+        return any(
+            abs(at - float(want)) <= 1 for at in times(text_answered) for want in seconds(expected)
+        )
     if kind == "count":
         words = [DIGITS.get(word, word) for word in words]
     text = " " + " ".join(words) + " "
@@ -73,9 +75,9 @@ def seconds(expected: list[str]) -> list[float]:
     return [float(want) for want in expected if want.isdigit()]
 
 
-def times(said: str) -> list[float]:
+def times(text_answered: str) -> list[float]:
     """Return the times in an answer, in seconds."""
-    found = re.findall(r"(?:(\d+):)?(\d+):(\d\d)", said)
+    found = re.findall(r"(?:(\d+):)?(\d+):(\d\d)", text_answered)
     return [
         int(hours or 0) * 3600 + int(minutes) * 60 + int(part) for hours, minutes, part in found
     ]
@@ -160,16 +162,16 @@ class AnswerTally:
         self, model: SmallModel, memory: SmallModelMemory, media: str, line: Line, now: float
     ) -> None:
         for question in line["questions"]:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             reply = model.answer(memory, question["ask"], now=now)
             pieces: list[str] = []
             for piece in reply.pieces:
                 if not pieces:
-                    self.first.append(time.perf_counter() - begun)
+                    self.first.append(time.perf_counter() - started)
                 pieces.append(piece)
-            self.whole.append(time.perf_counter() - begun)
-            said = "".join(pieces)
-            good = is_right(question["kind"], question["expect"], said)
+            self.whole.append(time.perf_counter() - started)
+            text_answered = "".join(pieces)
+            good = is_right(question["kind"], question["expect"], text_answered)
             kind = question["kind"]
             if kind == "count":
                 kind += " of people" if parse_query(question["ask"]).persons else " of things"
@@ -178,7 +180,13 @@ class AnswerTally:
                 self.tally[f"{media} {kind}, both things recognized"].append(good)
             if self.show:
                 print(
-                    "  " if good else "x ", line["id"], "|", question["ask"], "|", said, flush=True
+                    "  " if good else "x ",
+                    line["id"],
+                    "|",
+                    question["ask"],
+                    "|",
+                    text_answered,
+                    flush=True,
                 )
 
     def summary(self) -> dict[str, Any]:

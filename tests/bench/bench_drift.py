@@ -152,8 +152,8 @@ def probe_measures(probe: Probe | None, pictures: Shown, path: Way, scene: Scene
     cuts, wholes = (torch.stack([part[n] for part in parts]) for n in (0, 1))
     numbers = KIND_NAMES.index(scene.kind), GROUND_NAMES.index(scene.background)
     kinds, grounds = (torch.full((len(parts),), number) for number in numbers)
-    said = right(probe, (cuts, wholes, kinds, grounds))
-    return {"class": said[0], "background": said[1], **error}
+    scores = right(probe, (cuts, wholes, kinds, grounds))
+    return {"class": scores[0], "background": scores[1], **error}
 
 
 def measured(
@@ -209,10 +209,10 @@ HEAD = """
 
 def row(name: str, minute: str, measures: Measures) -> str:
     """Return a line of the table."""
-    colour = " ".join(f"{measures[part]:.0f}" for part in ("red", "green", "blue"))
+    color = " ".join(f"{measures[part]:.0f}" for part in ("red", "green", "blue"))
     cost = f"{measures['ms']:.1f} | {measures['MB']:.0f}" if "ms" in measures else " | "
     return (
-        f"| {name} | {minute} | {colour} | {measures['sharpness']:.2f} | "
+        f"| {name} | {minute} | {color} | {measures['sharpness']:.2f} | "
         f"{measures['motion']:.2f} | "
         f"{measures['seams']:.2f} | {share(measures, 'class')} | {share(measures, 'background')} | "
         f"{measures['error']:.1f} | {cost} |"

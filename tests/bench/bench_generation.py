@@ -129,10 +129,10 @@ def speed(codec: Codec, model: Dit, size: int, repeats: int) -> None:
     worked: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(repeats):
         for name, (step, latents) in steps.items():  # in turns: a busy machine is busy for all
-            begun, busy = time.perf_counter(), time.process_time()
+            started, busy = time.perf_counter(), time.process_time()
             step()
             worked[name].append((time.process_time() - busy) / latents * 1000)
-            times[name].append((time.perf_counter() - begun) / latents * 1000)
+            times[name].append((time.perf_counter() - started) / latents * 1000)
     print(f"\n{size} px, {torch.get_num_threads()} thread(s)")
     print(f"{'':40} {'best ms':>8} {'median':>8} {'frames/s':>11} {'work ms':>8}")
     for name, each in times.items():

@@ -155,9 +155,9 @@ def models(service: bool, generation: GenerationService) -> Iterator[Services]:
 def measure(services: Services, sampler: Sampler, options: argparse.Namespace) -> str:
     """Return a row of the table."""
     process = psutil.Process()
-    used, begun = process.cpu_times(), time.perf_counter()
+    used, started = process.cpu_times(), time.perf_counter()
     seen = asyncio.run(run(services, sampler, options.seconds, service=options.service))
-    after, wall = process.cpu_times(), time.perf_counter() - begun
+    after, wall = process.cpu_times(), time.perf_counter() - started
     share = (after.user + after.system - used.user - used.system) / wall
     gaps = [b - a for a, b in pairwise(seen.times)]
     rate = (len(seen.times) - 1) / (seen.times[-1] - seen.times[0])

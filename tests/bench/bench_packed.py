@@ -57,9 +57,11 @@ def compare(plain: ChatModel, packed: ChatModel, count: int) -> tuple[int, int, 
             x = packed.decoder.embed(
                 packed.encode(question_prompt(question_text(question, low * 6.0 + 60)))
             )
-            said = list(generate(packed.decoder, x, held[0], max_tokens=LONGEST, stop={packed.end}))
+            tokens = list(
+                generate(packed.decoder, x, held[0], max_tokens=LONGEST, stop={packed.end})
+            )
             cut(held[0], len(shown))
-            whole = torch.cat([x, packed.decoder.embed(torch.tensor(said, dtype=torch.long))])
+            whole = torch.cat([x, packed.decoder.embed(torch.tensor(tokens, dtype=torch.long))])
             found = []
             for chat, caches in zip((packed, plain), held, strict=True):
                 found.append(chat.decoder.scores(chat.decoder.read(whole, caches)[len(x) - 1 :]))

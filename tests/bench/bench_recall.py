@@ -65,10 +65,10 @@ def trials(chat: ChatModel, count: int, rng: random.Random) -> list[Trial]:
     for _ in range(count):
         named, other = rng.sample(OBJECTS, 2)
         planted = rng.randrange(FRAMES)
-        said = lines(FRAMES, rng)
-        said[planted] = f" {named} {named} in a {rng.choice(PLACES)}\n"
+        story = lines(FRAMES, rng)
+        story[planted] = f" {named} {named} in a {rng.choice(PLACES)}\n"
         present, absent = (chat.encode(f"When did you see the {x}?") for x in (named, other))
-        made.append(Trial(frames(chat, said), planted, present, absent))
+        made.append(Trial(frames(chat, story), planted, present, absent))
     return made
 
 

@@ -126,9 +126,9 @@ def cost(looks: int = 400) -> float:
     took = []
     for index, look in enumerate(seen):
         timed = replace(look, scene=replace(look.scene, time=index / RATE))
-        begun = time.perf_counter()
+        started = time.perf_counter()
         state, _ = standing.step(state, timed)
-        took.append(time.perf_counter() - begun)
+        took.append(time.perf_counter() - started)
     return float(np.median(took))
 
 

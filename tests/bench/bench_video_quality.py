@@ -144,10 +144,10 @@ def score(
         strange = clips[(number + 1) % len(clips)].tracks[0]
         for out, track in ((made, clip.tracks[0]), (other, strange), (none, None)):
             made_by = create_sampler(name, drawing.backbone(), seed=number)
-            told = None if track is None else torch.from_numpy(track)[None]
-            out.append(shown(drawing, made_by, clip.caption, told))
+            control_track = None if track is None else torch.from_numpy(track)[None]
+            out.append(shown(drawing, made_by, clip.caption, control_track))
     if folder:
-        sheet(made, folder / f"{name}.png")
+        write_contact_sheet(made, folder / f"{name}.png")
     kinds, grounds = judged(probe, made, clips)
     truth = [clip.frames for clip in clips]
     real = judged(probe, truth, clips)
@@ -172,7 +172,7 @@ def score(
     }
 
 
-def sheet(clips: Sequence[Shown], file: Path, every: int = 5) -> None:
+def write_contact_sheet(clips: Sequence[Shown], file: Path, every: int = 5) -> None:
     """Write a contact sheet: a clip in each row, each `every`-th picture, twice as large."""
     rows = [np.concatenate(list(clip[::every]), 1) for clip in clips]
     width = min(row.shape[1] for row in rows)

@@ -36,5 +36,5 @@ class PocketSphinxStream:
 
     def _words(self) -> tuple[RecognizedWord, ...]:
         hypothesis = self._decoder.hyp()
-        said = hypothesis.hypstr.split() if hypothesis else []
-        return tuple(RecognizedWord(" " + word, 0, 0) for word in said if word not in FILLERS)
+        spoken = hypothesis.hypstr.split() if hypothesis else []
+        return tuple(RecognizedWord(" " + word, 0, 0) for word in spoken if word not in FILLERS)

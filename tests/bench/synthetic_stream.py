@@ -18,14 +18,14 @@ THINGS = (
     "laptop", "phone", "cat", "ball", "hat", "lamp", "bottle", "car",
 )  # fmt: skip
 ABSENT = ("elephant", "violin", "hammer", "pizza")  # not in any scene
-COLOURS = ("red", "blue", "green", "white", "black", "yellow")
+COLORS = ("red", "blue", "green", "white", "black", "yellow")
 PLACES = ("left", "middle", "right")
 
 
 def entry_at(time: int) -> SceneEntry:
     """Return the scene entry at `time`, in seconds."""
     rng = random.Random(time // SCENE)
-    thing, colour, place = rng.choice(THINGS), rng.choice(COLOURS), rng.choice(PLACES)
+    thing, colour, place = rng.choice(THINGS), rng.choice(COLORS), rng.choice(PLACES)
     people = rng.choice((0, 0, 1, 2))
     return SceneEntry(
         time=float(time), names=((thing, 1.0),), colour=colour, place=place, people=people

@@ -7,7 +7,7 @@ from tests.bench.bench_blind import composed_questions, compositions, is_right, 
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected", "said", "good"),
+    ("kind", "expected", "answer", "good"),
     [
         ("name", ["cup", "mug"], "A red cup and one person.", True),
         ("name", ["cup"], "A cupboard.", False),
@@ -25,9 +25,9 @@ from tests.bench.bench_blind import composed_questions, compositions, is_right, 
     ],
 )
 def test_an_answer_is_right_if_its_words_say_what_was_expected(
-    kind: str, expected: list[str], said: str, good: bool
+    kind: str, expected: list[str], answer: str, good: bool
 ) -> None:
-    assert is_right(kind, expected, said) is good
+    assert is_right(kind, expected, answer) is good
 
 
 def test_times_are_read_as_people_write_them() -> None:

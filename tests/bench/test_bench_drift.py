@@ -50,7 +50,7 @@ def test_paths_go_on_where_they_were_and_scenes_differ() -> None:
     assert len({scene.text for scene in scenes(6)}) == 6
 
 
-def test_what_became_of_a_stream_is_told() -> None:
+def test_the_fate_of_a_stream_is_reported() -> None:
     parts = ("red", "green", "blue", "sharpness", "motion", "class", "background", "error")
     first = dict.fromkeys((*parts, "ms", "MB"), 1.0)
     last = {**first, "red": 4.0, "blue": 5.0, "sharpness": 0.5, "motion": 3.0, "class": 0.25}

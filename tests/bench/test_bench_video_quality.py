@@ -37,17 +37,17 @@ def test_the_distance_between_sets_is_that_of_their_gaussians() -> None:
     probe = Probe().eval()
     rng = np.random.default_rng(0)
 
-    class Told(Probe):
+    class FixedFeatures(Probe):
         def features(self, crops: Tensor, pictures: Tensor) -> Tensor:
             return torch.cat([crops, pictures], 1)
 
-    told = Told()
+    fixed = FixedFeatures()
     one, two = (torch.from_numpy(rng.normal(size=(4000, 4))) for _ in range(2))
     nothing = torch.zeros(4000, 0)
-    assert abs(frechet(told, (one, nothing), (one, nothing))) < 1e-9
-    assert frechet(told, (one, nothing), (two, nothing)) < 0.02
+    assert abs(frechet(fixed, (one, nothing), (one, nothing))) < 1e-9
+    assert frechet(fixed, (one, nothing), (two, nothing)) < 0.02
     # N(0, 1) and N(3, 4): 3 squared, and (2 - 1) squared, in each of four directions
-    assert frechet(told, (one, nothing), (3 + 2 * two, nothing)) == pytest.approx(40, rel=0.05)
+    assert frechet(fixed, (one, nothing), (3 + 2 * two, nothing)) == pytest.approx(40, rel=0.05)
     clips = moving_clips(PICTURES, 4, 64)
     views = [looks([clip.frames for clip in part], part, 10) for part in (clips[:2], clips[2:])]
     assert frechet(probe, views[0], views[1]) > 0

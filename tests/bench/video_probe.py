@@ -91,19 +91,19 @@ def train(pictures: Photographs, size: int, steps: int = 400) -> Probe:
     """
     torch.manual_seed(0)
     probe = Probe()
-    optimiser = torch.optim.AdamW(probe.parameters(), lr=2e-3)
+    optimizer = torch.optim.AdamW(probe.parameters(), lr=2e-3)
     for step in range(steps):
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = 2e-3 * (1 - step / steps)
         start = 50_000_000 + 48 * step
         cuts, wholes, kinds, grounds = batch(pictures, range(start, start + 48), size)
         shift = torch.from_numpy(np.random.default_rng(step).integers(-2, 3, 2))
         cuts = cuts.roll((int(shift[0]), int(shift[1])), (2, 3))
-        said = probe(cuts, wholes)
-        loss = F.cross_entropy(said[0], kinds) + F.cross_entropy(said[1], grounds)
-        optimiser.zero_grad()
+        logits = probe(cuts, wholes)
+        loss = F.cross_entropy(logits[0], kinds) + F.cross_entropy(logits[1], grounds)
+        optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
-        optimiser.step()
+        optimizer.step()
     return probe.eval()
 
 
@@ -127,8 +127,8 @@ def frechet(probe: Probe, one: tuple[Tensor, Tensor], two: tuple[Tensor, Tensor]
 def right(probe: Probe, seen: tuple[Tensor, Tensor, Tensor, Tensor]) -> tuple[float, float]:
     """Return the share of `seen` whose thing, and whose background, the probe names."""
     cuts, wholes, kinds, grounds = seen
-    said = probe(cuts, wholes)
+    logits = probe(cuts, wholes)
     return (
-        float((said[0].argmax(1) == kinds).float().mean()),
-        float((said[1].argmax(1) == grounds).float().mean()),
+        float((logits[0].argmax(1) == kinds).float().mean()),
+        float((logits[1].argmax(1) == grounds).float().mean()),
     )

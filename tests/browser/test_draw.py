@@ -171,7 +171,7 @@ def test_before_a_call_the_card_says_what_it_is_for_and_that_a_small_model_draws
     expect(part(page, "record")).to_be_disabled()
 
 
-def test_where_nothing_draws_the_card_says_why_and_nothing_can_be_done(page: Page) -> None:
+def test_without_a_generation_model_the_card_says_why_and_is_disabled(page: Page) -> None:
     why = "no video is generated: models/checkpoints/drawing.safetensors is missing"
     receive(page, {"type": "eyeline.notice", "level": "info", "message": why})
     offer(page, None)
@@ -184,7 +184,7 @@ def test_where_nothing_draws_the_card_says_why_and_nothing_can_be_done(page: Pag
     assert sent(page) == []
 
 
-def test_where_something_draws_the_card_says_what_it_is_and_what_it_knows(page: Page) -> None:
+def test_with_a_generation_model_the_card_describes_it(page: Page) -> None:
     offer(page, DRAWS)
     expect(part(page, "draw-hint")).to_contain_text("Video is drawn by a small model at 64 x 64")
     part(page, "draw-model-name").click()
@@ -299,7 +299,7 @@ def test_a_mouse_draws_the_path_of_the_chosen_thing_within_the_picture(drawing: 
     assert sent(page) == []
 
 
-def test_a_hand_beyond_the_picture_is_at_its_edge(drawing: Page) -> None:
+def test_a_pointer_outside_the_frame_is_clamped_to_its_edge(drawing: Page) -> None:
     page = drawing
     page.mouse.move(*at(page, 0.9, 0.9))
     page.mouse.down()
@@ -319,7 +319,7 @@ def test_the_other_thing_has_a_path_of_its_own(drawing: Page) -> None:
     assert sent(page) == [{"type": "eyeline.track.clear"}]
 
 
-def test_quick_movements_are_told_together(drawing: Page) -> None:
+def test_quick_pointer_movements_are_sent_together(drawing: Page) -> None:
     page = drawing
     page.evaluate(
         """([x, y]) => {
@@ -376,37 +376,37 @@ def test_paths_are_named_after_the_things_in_the_prompt(
 # How it is drawn.
 
 
-def test_settings_are_told_while_it_draws_and_those_out_of_range_are_not(drawing: Page) -> None:
+def test_settings_are_sent_during_generation_unless_out_of_range(drawing: Page) -> None:
     page = drawing
 
-    def told(**changes: object) -> list[dict[str, object]]:
+    def control_message(**changes: object) -> list[dict[str, object]]:
         return [{"type": "eyeline.generation.update", **changes}]
 
     part(page, "sampler").select_option("stream-dit")
-    assert sent(page) == told(sampler="stream-dit", steps=None)
+    assert sent(page) == control_message(sampler="stream-dit", steps=None)
     part(page, "steps").fill("3")
     part(page, "steps").press("Tab")
-    assert sent_soon(page) == told(steps=3)
+    assert sent_soon(page) == control_message(steps=3)
     part(page, "steps").fill("9")
     part(page, "steps").press("Tab")
     part(page, "seed").fill("-1")
     part(page, "seed").press("Tab")
     part(page, "seed").fill("12")
     part(page, "seed").press("Tab")
-    assert sent_soon(page) == told(seed=12)
+    assert sent_soon(page) == control_message(seed=12)
     part(page, "pause").click()
-    assert sent(page) == told(paused=True)
+    assert sent(page) == control_message(paused=True)
     receive(page, updated(paused=True))
     expect(part(page, "pause")).to_have_text("Resume")
     part(page, "step-once").click()
-    assert sent(page) == told(paused=True, step=True)
+    assert sent(page) == control_message(paused=True, step=True)
     part(page, "pause").click()
-    assert sent(page) == told(paused=False)
+    assert sent(page) == control_message(paused=False)
     part(page, "reset").click()
-    assert sent(page) == told(reset=True)
+    assert sent(page) == control_message(reset=True)
 
 
-def test_the_camera_is_followed_as_far_as_the_slider_says(drawing: Page) -> None:
+def test_the_slider_sets_how_closely_the_camera_is_followed(drawing: Page) -> None:
     page = drawing
     expect(part(page, "strength")).to_be_disabled()
     page.get_by_text("From my camera").click()
@@ -416,7 +416,7 @@ def test_the_camera_is_followed_as_far_as_the_slider_says(drawing: Page) -> None
     expect(part(page, "strength-value")).to_have_text("25 %")
 
 
-def test_how_drawing_goes_is_shown_and_what_is_to_be_known_is_said_once(drawing: Page) -> None:
+def test_generation_status_is_shown_and_notices_appear_once(drawing: Page) -> None:
     page = drawing
     expect(part(page, "draw-state")).to_have_text("Drawing")
     expect(part(page, "draw-fps")).to_have_text("16 fps")
@@ -439,13 +439,16 @@ def test_how_drawing_goes_is_shown_and_what_is_to_be_known_is_said_once(drawing:
     expect(part(page, "easel")).to_be_hidden()
 
 
-def test_what_the_server_refuses_is_said_beside_the_controls_until_the_next_try(
+def test_a_refusal_is_shown_beside_the_controls_until_the_next_try(
     drawing: Page,
 ) -> None:
     page = drawing
     refused = "(error) => board.refused(error)"
-    said = {"message": "text: expected words for what to draw, got '🦆'", "event_id": "drawing_2"}
-    assert page.evaluate(refused, said) is True
+    refusal = {
+        "message": "text: expected words for what to draw, got '🦆'",
+        "event_id": "drawing_2",
+    }
+    assert page.evaluate(refused, refusal) is True
     expect(part(page, "draw-remarks")).to_contain_text("Text: expected words for what to draw")
     assert page.evaluate(refused, {"message": "another", "event_id": "question_1_item"}) is False
     assert page.evaluate(refused, {"message": "another", "event_id": None}) is False
@@ -475,7 +478,7 @@ def show(page: Page, count: int) -> None:
     )
 
 
-def test_what_is_returned_can_be_recorded_to_a_file(drawing: Page, tmp_path: Path) -> None:
+def test_returned_video_can_be_recorded_to_a_file(drawing: Page, tmp_path: Path) -> None:
     page = drawing
     part(page, "record").click()
     expect(part(page, "record")).to_have_text("Stop recording")

@@ -33,12 +33,12 @@ MOUNTED = """async () => {
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("model")
     tiny.files(folder)
-    brush = Worker("brush")
-    studio = GenerationService(generator=load(folder), worker=brush, slots=GenerationSlots(1))
+    thread = Worker("brush")
+    service_ = GenerationService(generator=load(folder), worker=thread, slots=GenerationSlots(1))
     settings = Settings(call_timeout=60, connect_timeout=60)  # a busy machine is no broken call
-    with scripted_models(generation=studio) as models, served(settings, models) as service:
+    with scripted_models(generation=service_) as models, served(settings, models) as service:
         yield service.http
-    brush.close()
+    thread.close()
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def wait_for_shape(page: Page, shape: str) -> None:
     )
 
 
-def test_a_prompt_and_a_hand_make_a_video_that_comes_back(page: Page) -> None:
+def test_a_prompt_and_a_drawn_path_return_a_video(page: Page) -> None:
     expect(part(page, "draw-state")).to_have_text("Drawing")
     expect(part(page, "draw-remarks")).to_contain_text("from the words: left")
     expect(part(page, "draw-fps")).to_have_text(re.compile(r"^[1-9]\d* fps$"))
@@ -113,7 +113,7 @@ def test_a_prompt_without_words_is_refused_beside_the_box_and_drawing_goes_on(pa
     expect(part(page, "draw-state")).to_have_text("Drawing")
 
 
-def test_what_is_drawn_goes_into_a_file_that_plays(page: Page, tmp_path: Path) -> None:
+def test_generated_video_is_saved_to_a_file_that_plays(page: Page, tmp_path: Path) -> None:
     part(page, "record").click()
     expect(part(page, "draw-pictures")).to_have_text(re.compile(r"^\d+$"))
     before = int(part(page, "draw-pictures").inner_text())

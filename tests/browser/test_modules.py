@@ -142,7 +142,7 @@ def test_a_call_after_a_break_goes_on_in_the_same_list(page: Page) -> None:
 @pytest.mark.parametrize(
     ("stable", "expected"), [(0, ("", "ask not what")), (2, ("ask not", " what"))]
 )
-def test_stable_words_are_told_from_words_that_may_change(
+def test_stable_words_are_marked_apart_from_words_that_may_change(
     page: Page, stable: int, expected: tuple[str, str]
 ) -> None:
     found = page.evaluate(
@@ -213,7 +213,7 @@ def shown(page: Page) -> Page:
     return page
 
 
-def test_a_server_that_does_not_answer_is_told_from_one_that_refuses(page: Page) -> None:
+def test_a_silent_server_is_distinguished_from_one_that_refuses(page: Page) -> None:
     tried = """async (url) => {
         const { EyelineClient } = await import("./eyeline.js");
         const client = new EyelineClient();

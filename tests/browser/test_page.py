@@ -141,7 +141,7 @@ def wait_for_sessions(page: Page, count: int) -> None:
     )
 
 
-def test_what_is_said_is_read_on_the_page_and_in_the_file_and_the_picture_returns(
+def test_captions_appear_on_the_page_and_in_the_file_and_video_returns(
     page: Page, url: str
 ) -> None:
     start(page)
@@ -191,7 +191,7 @@ def test_the_status_line_tells_frames_delay_and_rates(page: Page) -> None:
     expect(part(page, "hint-limits")).to_contain_text("nothing of actions")
 
 
-def test_what_was_shown_is_remembered_answers_lead_to_it_and_what_was_awaited_is_told(
+def test_moments_are_remembered_answers_link_to_them_and_requests_are_announced(
     watching: Page,
 ) -> None:
     page = watching

@@ -93,8 +93,8 @@ def done(id: str, status: str = "completed") -> dict[str, Any]:
 
 
 def evidence(id: str, *moments: dict[str, Any]) -> dict[str, Any]:
-    told = [{name: each[name] for name in ("number", "time", "text")} for each in moments]
-    return {"type": "eyeline.answer.evidence", "response_id": id, "moments": told}
+    reference = [{name: each[name] for name in ("number", "time", "text")} for each in moments]
+    return {"type": "eyeline.answer.evidence", "response_id": id, "moments": reference}
 
 
 def sent(page: Page) -> list[list[Any]]:
@@ -136,7 +136,7 @@ def test_moments_stand_in_order_of_time_with_the_newest_in_view(page: Page) -> N
     expect(page.locator("[data-part=moments-empty]")).to_be_hidden()
 
 
-def test_who_looks_at_earlier_moments_is_left_there_and_may_come_back(page: Page) -> None:
+def test_a_user_at_earlier_moments_stays_there_and_may_return(page: Page) -> None:
     receive(page, *[moment(n, 10.0 * n) for n in range(30)])
     page.evaluate("parts.moments.scrollLeft = 0")
     newest = page.locator("[data-part=moments-newest]")
@@ -193,7 +193,7 @@ def test_a_stretch_is_as_long_as_it_may_be_and_holds_what_it_is_around(page: Pag
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("reference", "expected"),
     [
         ({"number": 2, "time": 20.0, "text": "a dog"}, 2),  # the same
         ({"number": 1, "time": 20.4, "text": "a dog"}, 2),  # not remembered itself: a look later
@@ -201,11 +201,11 @@ def test_a_stretch_is_as_long_as_it_may_be_and_holds_what_it_is_around(page: Pag
         ({"number": 2, "time": 14.0, "text": "a rocket"}, None),
     ],
 )
-def test_a_look_that_is_not_remembered_is_shown_by_one_that_looked_the_same(
-    page: Page, told: dict[str, Any], expected: int | None
+def test_an_unstored_observation_is_represented_by_a_similar_entry(
+    page: Page, reference: dict[str, Any], expected: int | None
 ) -> None:
     receive(page, moment(1, 10.0, "a cup"), moment(2, 20.0, "a dog"), moment(3, 40.0, "a cup"))
-    found = page.evaluate("(told) => timeline.find(told)?.number ?? null", told)
+    found = page.evaluate("(told) => timeline.find(told)?.number ?? null", reference)
     assert found == expected
 
 
@@ -278,7 +278,7 @@ def test_an_answer_that_nobody_asked_for_now_is_marked_with_what_was_asked(page:
     expect(page.locator("[data-part=answers]")).to_have_attribute("aria-live", "polite")
 
 
-def test_what_is_asked_by_voice_is_shown_as_a_question(page: Page) -> None:
+def test_a_spoken_question_is_shown_as_a_question(page: Page) -> None:
     caption = {"type": "eyeline.caption", "text": "Is anyone there?", "final": True}
     receive(page, caption, created("r1"))
     spoken = "response.output_audio_transcript.delta"
@@ -335,7 +335,7 @@ def test_an_answer_in_progress_can_be_cancelled_and_so_can_its_sound(page: Page)
     expect(cancel).to_be_hidden()
 
 
-def test_what_is_watched_for_is_shown_and_can_be_taken_back(page: Page) -> None:
+def test_standing_requests_are_shown_and_can_be_cancelled(page: Page) -> None:
     draw = """async (requests) => {
         const { drawRequests } = await import("./requests.js");
         drawRequests(parts.requests, requests, (request) => sent.push([request]));
@@ -366,9 +366,7 @@ REQUESTS = (
 
 
 @pytest.mark.parametrize("request_", REQUESTS)
-def test_the_words_that_take_a_request_back_mean_what_it_was_about(
-    page: Page, request_: str
-) -> None:
+def test_the_words_of_a_cancelled_request_name_it(page: Page, request_: str) -> None:
     asked = parse_request(request_)
     assert isinstance(asked, Request)
     words = page.evaluate(

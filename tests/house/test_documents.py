@@ -30,7 +30,7 @@ def named(document: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_a_document_names_exists(document: Path) -> None:
+def test_every_name_in_a_document_exists(document: Path) -> None:
     missing = [path for path in named(document) if not path.exists()]
     assert [str(path.relative_to(ROOT)) for path in missing if "*" not in path.name] == []
 

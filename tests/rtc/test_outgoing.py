@@ -143,8 +143,10 @@ async def test_speech_waits_for_room_and_none_is_lost(worker: Worker) -> None:
             await asyncio.sleep(0)
     heard.append(await listen(track, 1))
     assert track.played == 3.0
-    said = np.concatenate(heard)
-    np.testing.assert_allclose(said[100:143_900], tone(440, 3, 48_000)[100:143_900], atol=1e-3)
+    speech_heard = np.concatenate(heard)
+    np.testing.assert_allclose(
+        speech_heard[100:143_900], tone(440, 3, 48_000)[100:143_900], atol=1e-3
+    )
 
 
 async def test_nothing_can_be_played_once_the_track_has_ended(worker: Worker) -> None:

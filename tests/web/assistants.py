@@ -39,8 +39,8 @@ class KeepingAssistant(ScriptedAssistant):
     def answer(
         self, state: tuple[list[Moment], list[str]], text: str, time: float
     ) -> AssistantAnswer:
-        said = super().answer(state, text, time)
-        return AssistantAnswer(said.pieces, said.moments, PROMPT_TOKENS)
+        reply = super().answer(state, text, time)
+        return AssistantAnswer(reply.pieces, reply.moments, PROMPT_TOKENS)
 
     def close(self, state: tuple[list[Moment], list[str]]) -> None:
         folder = self._folders.pop(id(state), None)

@@ -15,7 +15,7 @@ from web.config import read_settings
 from web.errors import SettingsError
 
 
-def test_what_was_streamed_causally_is_heard_again_when_the_turn_is_over() -> None:
+def test_a_causally_streamed_turn_is_transcribed_again_at_its_end() -> None:
     assert final_model(read_settings()) == NONE
     assert final_model(read_settings(asr="causal")) == "tiny.en"
     assert final_model(read_settings(asr="ancat")) == "tiny.en"
@@ -34,7 +34,7 @@ def test_what_was_streamed_causally_is_heard_again_when_the_turn_is_over() -> No
         ("offline", TurnEndOnly, type(None)),
     ],
 )
-def test_each_way_to_hear_is_put_together(asr: str, kind: type, final: type) -> None:
+def test_each_recognition_mode_is_assembled(asr: str, kind: type, final: type) -> None:
     torch.set_num_threads(1)
     made = load_asr(read_settings(asr=asr, asr_chunk=100, threads=1))
     assert isinstance(made.recognizer, kind)
@@ -51,7 +51,7 @@ def test_a_model_without_a_causal_adapter_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("EYELINE_ASR_CHUNK", "250", "EYELINE_ASR_CHUNK: expected 100, 300, 1000 milliseconds"),
         ("EYELINE_FINAL_MODEL", "huge", "EYELINE_FINAL_MODEL: expected tiny.en, base or the path"),
@@ -59,10 +59,10 @@ def test_a_model_without_a_causal_adapter_is_refused() -> None:
     ],
 )
 def test_settings_that_cannot_be_are_refused(
-    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(SettingsError, match=told):
+    with pytest.raises(SettingsError, match=message):
         read_settings()
 
 

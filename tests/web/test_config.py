@@ -31,7 +31,7 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("EYELINE_PORT", "high", "EYELINE_PORT: .*integer.*'high'"),
         ("EYELINE_PORT", "65536", "EYELINE_PORT: .*65535"),
@@ -51,16 +51,16 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name(
         ("EYELINE_TURN_URLS", "turn:a:1", "EYELINE_TURN_URLS needs EYELINE_TURN_SECRET"),
     ],
 )
-def test_a_bad_value_is_told_in_one_line_that_names_the_variable(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+def test_a_bad_value_is_one_error_line_that_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(SettingsError, match=told) as caught:
+    with pytest.raises(SettingsError, match=message) as caught:
         read_settings()
     assert "\n" not in str(caught.value)
 
 
-def test_a_bad_argument_is_told_by_its_option_not_by_a_variable() -> None:
+def test_a_bad_argument_error_names_its_option_not_a_variable() -> None:
     with pytest.raises(SettingsError, match=r"^--model: expected tiny\.en, base"):
         read_settings(asr_model="large")
 
@@ -87,7 +87,7 @@ def test_lists_are_comma_separated_and_empty_variables_count_as_not_set(
     assert settings.threads_in_use >= 1
 
 
-def test_settings_offer_nobody_elses_server_unless_told_to() -> None:
+def test_no_third_party_server_is_offered_unless_configured() -> None:
     settings = read_settings()
     assert settings.stun_urls == settings.turn_urls == ()
     assert settings.host == "127.0.0.1"
@@ -107,7 +107,7 @@ def test_the_page_of_settings_is_up_to_date() -> None:
     assert page == settings_page(), "run: .venv/bin/python -m web.settings_page > docs/settings.md"
 
 
-def test_what_sessions_and_calls_may_take_is_what_the_settings_say() -> None:
+def test_limits_of_sessions_and_calls_come_from_the_settings() -> None:
     settings = Settings(
         look_every=1.0,
         look_attentive=0.5,

@@ -28,13 +28,13 @@ def settings(*, stun: tuple[str, ...] = (), turn: tuple[str, ...] = (), ttl: int
 def test_a_credential_is_the_one_that_openssl_computes() -> None:
     username, credential = mint("north", session="abc", expires=1_700_000_600)
     assert username == "1700000600:abc"
-    said = subprocess.run(
+    result = subprocess.run(
         ["openssl", "dgst", "-sha1", "-hmac", "north", "-binary"],
         input=username.encode(),
         capture_output=True,
         check=True,
     )
-    assert base64.b64decode(credential) == said.stdout
+    assert base64.b64decode(credential) == result.stdout
 
 
 def test_a_credential_is_the_known_one() -> None:

@@ -28,7 +28,7 @@ def test_a_signal_ends_the_service_and_leaves_no_process(ending: signal.Signals)
 
 
 @pytest.mark.slow
-def test_a_port_in_use_is_told_before_models_are_loaded() -> None:
+def test_a_port_in_use_is_reported_before_models_are_loaded() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -114,7 +114,7 @@ def test_a_changed_requirement_installs_again(checkout: Path, changed: str) -> N
     assert len(installations(checkout)) == 2
 
 
-def test_a_failed_installation_is_told_without_noise_and_done_again(checkout: Path) -> None:
+def test_a_failed_installation_is_reported_briefly_and_tried_again(checkout: Path) -> None:
     failed = run(checkout, "version", PIP_FAILS="1")
     assert failed.returncode == 1
     assert "ERROR: no matching distribution" in failed.stderr
@@ -313,8 +313,8 @@ def test_help_imports_nothing_heavy() -> None:
         "try: main(['--help'])\nexcept SystemExit: pass\n"
         "print(sorted({'torch', 'gradio', 'numpy', 'av', 'fastapi', 'aiortc'} & set(sys.modules)))"
     )
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True
     ).stdout
-    assert said.endswith("[]\n")
-    assert "captions" in said
+    assert result.endswith("[]\n")
+    assert "captions" in result

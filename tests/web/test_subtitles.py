@@ -56,7 +56,7 @@ def test_json_has_every_word_with_its_times() -> None:
     assert read[0]["words"][1] == {"text": "so", "start": 0.3, "end": SPOKEN[1].end}
 
 
-def test_nothing_said_is_an_empty_file_of_the_format() -> None:
+def test_no_speech_gives_an_empty_file_of_the_format() -> None:
     assert format_cues([], "vtt") == "WEBVTT\n"
     assert format_cues([], "srt") == format_cues([], "text") == ""
     assert json.loads(format_cues([], "json")) == []

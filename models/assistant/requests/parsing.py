@@ -11,7 +11,7 @@ from models.assistant.requests.clauses import parse_clause
 from models.assistant.requests.targets import KNOWN, NO_CLOTHING, Target, parse_target
 from models.assistant.scene.query_parsing import parse_query
 from models.errors import TargetError
-from models.vision.colors import COLOURS
+from models.vision.colors import COLORS
 
 WHO = "I cannot tell people apart, so anyone counts."
 WHOSE = "I cannot tell whose it is."
@@ -136,8 +136,8 @@ def _is_question(order: re.Match[str]) -> bool:
     """Return whether a matched request is a question about the past or about now."""
     if PAST.search(order["clause"]):
         return True
-    telling = re.search(r"\btell (?:me|us)\b", order[0]) is not None
-    return telling and order["when"] == "if" and NOW.match(order["clause"]) is not None
+    tell_order = re.search(r"\btell (?:me|us)\b", order[0]) is not None
+    return tell_order and order["when"] == "if" and NOW.match(order["clause"]) is not None
 
 
 def _as_clause(clause: str) -> str:
@@ -177,7 +177,7 @@ def _request(clause: str, *, repeat: bool = False, word: str = "") -> Request | 
         what = parse_target(noun)
     except TargetError as error:
         return UnsupportedRequest(str(error))
-    if what.people and set(where.split()) & set(COLOURS):
+    if what.people and set(where.split()) & set(COLORS):
         return UnsupportedRequest(NO_CLOTHING)
     caveats = []
     if what.specific:

@@ -14,8 +14,8 @@ NOTHING_STANDS = "I am not watching for anything."
 
 def confirmation(request: Request) -> str:
     """Return the sentence that confirms `request`, followed by its caveats."""
-    says = f'say "{request.phrase}"' if request.phrase else "tell you"
-    return " ".join([f"I will {says} {condition(request)}.", *request.caveats])
+    action = f'say "{request.phrase}"' if request.phrase else "tell you"
+    return " ".join([f"I will {action} {condition(request)}.", *request.caveats])
 
 
 def condition(request: Request) -> str:

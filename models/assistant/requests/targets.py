@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from models.assistant.scene.query_parsing import find_name_ids, parse_query
 from models.errors import TargetError
 from models.vision.class_names import NAMES
-from models.vision.colors import COLOURS
+from models.vision.colors import COLORS
 
 KNOWN = "I know people and about 600 kinds of things, such as cups, dogs and cars"
 NO_CLOTHING = "I cannot tell what people wear. I can tell you when I see someone."
@@ -143,7 +143,7 @@ def _names_another(phrase: str, noun: str) -> bool:
 
 def _color(words: list[str]) -> str:
     plain = ["grey" if word == "gray" else word for word in words]
-    return next((word for word in plain if word in COLOURS), "")
+    return next((word for word in plain if word in COLORS), "")
 
 
 def _person_target(match: re.Match[str], *, specific: bool) -> Target:

@@ -100,7 +100,7 @@ def _item(draw: Callable[[], TrainingUtterance], longest: float, rng: Rng) -> Tr
     limit = rng.uniform(0.3, 1.0) * longest * RATE if rng.random() < 0.25 else 0.0
     parts: list[Samples] = []
     units: tuple[int, ...] = ()
-    said: list[Times] = []
+    unit_times: list[Times] = []
     count = 0
     while not parts or count < limit:
         drawn = draw()
@@ -109,11 +109,11 @@ def _item(draw: Callable[[], TrainingUtterance], longest: float, rng: Rng) -> Tr
         pause = int((rng.uniform(0.1, 1.0) if parts else rng.uniform(0, 0.6)) * RATE)
         sound = _spoken(drawn.sound, rng)
         # Shifted by the sound before it, and stretched by the change of speed.
-        said.append((count + pause) / RATE + drawn.times * (len(sound) / len(drawn.sound)))
+        unit_times.append((count + pause) / RATE + drawn.times * (len(sound) / len(drawn.sound)))
         parts += [np.zeros(pause, np.float32), sound]
         count += pause + len(sound)
         units += drawn.units
-    return TrainingUtterance(np.concatenate(parts), units, np.concatenate(said))
+    return TrainingUtterance(np.concatenate(parts), units, np.concatenate(unit_times))
 
 
 def _spoken(sound: Samples, rng: Rng) -> Samples:

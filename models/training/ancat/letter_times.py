@@ -37,29 +37,31 @@ def times(text: str, ends: list[tuple[int, int]] | None) -> Times:
     unknown = np.full(len(units), UNKNOWN)
     if not ends:
         return unknown
-    said: list[float] = []
+    unit_times: list[float] = []
     spell: list[int] = []
     spaced, letters, before = " " + text, 0, 0.0
     for until, frame in ends:
         word = to_units(spaced[letters:until])
         end = max(frame * FRAME_20MS, before)
         start = max(before, end - MAX_LETTER * len(word))
-        said += [start + (end - start) * (k + 1) / len(word) for k in range(len(word))]
+        unit_times += [start + (end - start) * (k + 1) / len(word) for k in range(len(word))]
         spell += word
         letters, before = until, end
-    return np.array(said) if spell == units else unknown
+    return np.array(unit_times) if spell == units else unknown
 
 
-def targets(units: tuple[int, ...], said: Times, frames: int, frame: float) -> list[int] | None:
+def targets(
+    units: tuple[int, ...], unit_times: Times, frames: int, frame: float
+) -> list[int] | None:
     """Return the unit that each of `frames` frames of `frame` seconds should write.
 
     Most write the blank, 0. There is room for one unit at a frame; it waits where that is taken.
     Where the times are not all known there is no answer.
     """
-    if np.isnan(said).any():
+    if np.isnan(unit_times).any():
         return None
     row, free = [0] * frames, 0
-    for unit, time in zip(units, said.tolist(), strict=True):
+    for unit, time in zip(units, unit_times.tolist(), strict=True):
         place = max(free, int(time / frame))
         if place >= frames:
             break

@@ -81,7 +81,7 @@ class AncatRun:
     clips: SpeechClips
     pools: dict[str, list[SpelledClip]]
     held: list[SpeechClip]
-    optimiser: torch.optim.AdamW
+    optimizer: torch.optim.AdamW
     average: dict[str, Tensor]
     step: int = 0
     cpu: float = 0.0
@@ -120,7 +120,7 @@ def open_run(
         clips=loaded,
         pools=_pools(config, loaded),
         held=[clip for clip in loaded.all if clip.engine in config.held_out],
-        optimiser=_optimiser(config, model, ctc),
+        optimizer=_optimizer(config, model, ctc),
         average={n: t.detach().clone() for n, t in trained_tensors(model).items()},
     )
     empty = [engine for engine, pool in run.pools.items() if not pool]
@@ -130,7 +130,7 @@ def open_run(
     return run
 
 
-def _optimiser(config: AncatTrainingConfig, model: Ancat, ctc: nn.Linear) -> torch.optim.AdamW:
+def _optimizer(config: AncatTrainingConfig, model: Ancat, ctc: nn.Linear) -> torch.optim.AdamW:
     known = [*model.layers.parameters(), *model.norm.parameters(), *model.pool.parameters()]
     fresh = [*model.transducer.parameters(), *model.schedulers.parameters(), *ctc.parameters()]
     groups = [
@@ -158,7 +158,7 @@ def _resume(run: AncatRun) -> None:
         tensor.copy_(kept["trained"][name])
         run.average[name].copy_(kept["average"][name])
     run.ctc.load_state_dict(kept["ctc"])
-    run.optimiser.load_state_dict(kept["optimiser"])
+    run.optimizer.load_state_dict(kept["optimiser"])
     run.step, run.cpu, run.sound = kept["step"], kept["cpu"], kept["sound"]
 
 
@@ -169,7 +169,7 @@ def save_run(run: AncatRun) -> None:
         "trained": trained_tensors(run.model),
         "average": run.average,
         "ctc": run.ctc.state_dict(),
-        "optimiser": run.optimiser.state_dict(),
+        "optimiser": run.optimizer.state_dict(),
         "step": run.step,
         "cpu": run.cpu,
         "sound": run.sound,
@@ -217,8 +217,8 @@ def _pools(config: AncatTrainingConfig, clips: SpeechClips) -> dict[str, list[Sp
             units = to_units(clip.text)
         except ValueError:
             continue  # a digit, or a letter of another language
-        said = letter_times.times(clip.text, ends.get(clip.path))
-        pools[clip.engine].append(SpelledClip(clip, tuple(units), said))
+        unit_times = letter_times.times(clip.text, ends.get(clip.path))
+        pools[clip.engine].append(SpelledClip(clip, tuple(units), unit_times))
     return pools
 
 

@@ -91,12 +91,12 @@ def advance(run: AncatRun) -> dict[str, object]:
         mode = ("causal", "fixed", "full")[rng.integers(3)]
         ahead = int(rng.integers(1, config.model.ahead + 1))
     loss, parts = losses(run, heard, mode, ahead)
-    run.optimiser.zero_grad(set_to_none=True)
+    run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
     norm = nn.utils.clip_grad_norm_(run.parameters, 2.0)
-    for group in run.optimiser.param_groups:
+    for group in run.optimizer.param_groups:
         group["lr"] = group["peak"] * factor(config, run.step)
-    run.optimiser.step()
+    run.optimizer.step()
     update_average(run)
     run.step += 1
     run.sound += heard.seconds
@@ -133,10 +133,10 @@ def losses(
     guide = max(0.0, 1 - run.step / config.guided)
     guessed = 0.0
     if guide and (heard.guide != IGNORED).any():
-        told = F.cross_entropy(
+        guide_loss = F.cross_entropy(
             aligned.float().flatten(0, 1), heard.guide.flatten(), ignore_index=IGNORED
         )
-        loss, guessed = loss + guide * told, told.item()
+        loss, guessed = loss + guide * guide_loss, guide_loss.item()
     parts: dict[str, object] = {
         "mode": mode or config.model.mode,
         "transducer": wrong.item() / letters,
@@ -170,8 +170,8 @@ def validate(run: AncatRun) -> None:
     model = averaged(run)
     for mode in modes:
         result = score_clips(model, pairs, mode=mode)
-        told = {"step": run.step, "cpu": round(run.cpu, 1), **result.as_dict()}
-        append_line(run, "validation.jsonl", told)
+        guide_loss = {"step": run.step, "cpu": round(run.cpu, 1), **result.as_dict()}
+        append_line(run, "validation.jsonl", guide_loss)
         logger.info("step %d, %s", run.step, result)
 
 

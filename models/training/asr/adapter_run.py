@@ -72,7 +72,7 @@ class AdapterRun:
     ends: WordEnds
     trained: list[nn.Parameter]
     names: tuple[str, ...]
-    optimiser: torch.optim.AdamW
+    optimizer: torch.optim.AdamW
     average: list[Tensor]
     pools: dict[str, list[SpeechClip]]
     step: int = 0
@@ -87,7 +87,7 @@ def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: 
     layers = student.model.projections(feed_forward=config.feed_forward)
     adapter = lora.attach(layers, rank=config.rank, alpha=config.rank, rng=rng)
     trained = list(adapter.values())
-    optimiser = torch.optim.AdamW(trained, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(trained, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
     loaded = load_clips(clips)
     aligner = load_whisper(config.aligner, weights)
     run = AdapterRun(
@@ -99,7 +99,7 @@ def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: 
         ends=WordEnds(loaded, aligner, clips / "ends.jsonl"),
         trained=trained,
         names=tuple(adapter),
-        optimiser=optimiser,
+        optimizer=optimizer,
         average=[parameter.detach().clone() for parameter in trained],
         pools=_pools(config, loaded),
     )
@@ -110,8 +110,8 @@ def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: 
             parameter.data.copy_(value)
         for mean, value in zip(run.average, kept["average"], strict=True):
             mean.copy_(value)
-        optimiser.load_state_dict(kept["optimiser"])
-        for group in optimiser.param_groups:
+        optimizer.load_state_dict(kept["optimiser"])
+        for group in optimizer.param_groups:
             group["lr"] = config.rate
         run.step, run.cpu = kept["step"], kept["cpu"]
     return run
@@ -133,7 +133,7 @@ def save_run(run: AdapterRun) -> None:
     state = {
         "trained": [parameter.data for parameter in run.trained],
         "average": run.average,
-        "optimiser": run.optimiser.state_dict(),
+        "optimiser": run.optimizer.state_dict(),
         "step": run.step,
         "cpu": run.cpu,
     }

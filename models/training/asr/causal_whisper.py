@@ -71,8 +71,10 @@ def items(run: AdapterRun, rng: np.random.Generator) -> list[TrainingItem]:
     def item(length: int) -> TrainingItem:
         before = None
         if rng.random() < config.prompted:
-            said = draw()
-            before = without_start(said, int(rng.integers(1, len(said.tokens) + 1)), config.prompt)
+            example = draw()
+            before = without_start(
+                example, int(rng.integers(1, len(example.tokens) + 1)), config.prompt
+            )
         return mix(
             draw,
             lambda: run.clips.samples(pick()),
@@ -104,12 +106,12 @@ def advance(run: AdapterRun) -> dict[str, float]:
     batch = items(run, rng)
     with Bfloat16Products():
         loss, parts = _loss(run, batch, blocks, rng)
-    run.optimiser.zero_grad(set_to_none=True)
+    run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
     norm = nn.utils.clip_grad_norm_(run.trained, 1.0)
-    for group in run.optimiser.param_groups:
+    for group in run.optimizer.param_groups:
         group["lr"] = rate(config, run.step)
-    run.optimiser.step()
+    run.optimizer.step()
     weight = min(config.average, run.step / (run.step + 10))
     for mean, parameter in zip(run.average, run.trained, strict=True):
         mean.lerp_(parameter.data, 1 - weight)

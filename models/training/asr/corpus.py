@@ -32,8 +32,8 @@ def plan(
     """Yield (number, engine, sentences) without end."""
     rng = np.random.default_rng(seed)
     names, odds = list(shares), np.array(list(shares.values()))
-    for number, said in enumerate(utterances(books, rng)):
-        yield number, names[rng.choice(len(names), p=odds / odds.sum())], said
+    for number, sentences in enumerate(utterances(books, rng)):
+        yield number, names[rng.choice(len(names), p=odds / odds.sum())], sentences
 
 
 def make(
@@ -59,10 +59,10 @@ def make(
     after = done[-1]["number"] + 1 if done else 0
     engines = {name: ENGINES[name]() for name in shares}
     with manifest.open("a") as out:
-        for number, engine, said in islice(plan(books, shares, seed), after, None):
+        for number, engine, sentences in islice(plan(books, shares, seed), after, None):
             if total >= seconds:
                 break
-            entry = _say(folder, number, engine, engines[engine], said, seed)
+            entry = _say(folder, number, engine, engines[engine], sentences, seed)
             if entry:
                 out.write(json.dumps(entry) + "\n")
                 out.flush()
@@ -73,10 +73,10 @@ def make(
 
 
 def _say(
-    folder: Path, number: int, engine: str, speak: Speak, said: tuple[Sentence, ...], seed: int
+    folder: Path, number: int, engine: str, speak: Speak, sentences: tuple[Sentence, ...], seed: int
 ) -> dict[str, object] | None:
     """Write one utterance and return its line of the manifest; None if it came out unusable."""
-    text = " ".join(sentence.text for sentence in said)
+    text = " ".join(sentence.text for sentence in sentences)
     spoken = speak(text, np.random.default_rng([seed, number]))
     if not usable(spoken, text):
         logger.warning("%s said %r in %d samples", engine, text, len(spoken.samples))
@@ -89,8 +89,8 @@ def _say(
         "path": path,
         "number": number,
         "text": text,
-        "source": sorted({sentence.source for sentence in said}),
-        "licence": sorted({sentence.licence for sentence in said}),
+        "source": sorted({sentence.source for sentence in sentences}),
+        "licence": sorted({sentence.licence for sentence in sentences}),
         "engine": engine,
         "voice": spoken.voice,
         "params": spoken.drawn,

@@ -116,11 +116,13 @@ def main() -> None:
             total, seconds = WordErrors(), 0.0
             for entry in entries:
                 samples = _sound(given.manifest.parent / entry["path"])
-                said = transcribe_clip(samples)
-                total += (one := score(entry["text"], said))
+                transcript = transcribe_clip(samples)
+                total += (one := score(entry["text"], transcript))
                 seconds += len(samples) / RATE
                 if given.verbose and one.errors:
-                    logger.info("  %s\n    wanted %s\n    heard  %s", one, entry["text"], said)
+                    logger.info(
+                        "  %s\n    wanted %s\n    heard  %s", one, entry["text"], transcript
+                    )
             used, before = _cpu(), used
             note = {"chunk": chunk, "group": group, "clips": len(entries), **asdict(total)}
             cost = (used - before) / seconds

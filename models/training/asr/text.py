@@ -110,12 +110,12 @@ def utterances(
         raise ValueError("no sentences found: install wordnet-base or fortunes, or say where")
     order: list[int] = []
     while True:
-        said: list[Sentence] = []
+        chosen: list[Sentence] = []
         wanted = int(rng.integers(8, 30))  # words
-        while len(said) < 3 and sum(len(s.text.split()) for s in said) < wanted:
+        while len(chosen) < 3 and sum(len(s.text.split()) for s in chosen) < wanted:
             if rng.random() < made_up:
-                said.append(template(rng))
+                chosen.append(template(rng))
             else:
                 order = order or rng.permutation(len(books)).tolist()
-                said.append(books[order.pop()])
-        yield tuple(said)
+                chosen.append(books[order.pop()])
+        yield tuple(chosen)

@@ -60,14 +60,14 @@ class NoticeScore:
 
     def row(self) -> str:
         """Return the columns of a table: events, missed, looks p50, seconds p50 and p95, alarms."""
-        said = f"{self.alarms} in {self.hours:.2f} h, {self.alarms_per_hour:.1f} an hour |"
+        text = f"{self.alarms} in {self.hours:.2f} h, {self.alarms_per_hour:.1f} an hour |"
         if not self.events:
-            return f"0 | | | | {said}"
+            return f"0 | | | | {text}"
         looks: list[float] = [*self.looks] or [math.nan]
         p50, p95 = np.percentile(looks, [50, 95])
         return (
             f"{self.events} | {100 * self.missed:.0f} % | {p50:.0f} | "
-            f"{p50 / RATE:.1f} / {p95 / RATE:.1f} | {said}"
+            f"{p50 / RATE:.1f} / {p95 / RATE:.1f} | {text}"
         )
 
 

@@ -43,7 +43,7 @@ class LabeledPicture:
     half: int
     objects: Sequence[Sequence[str]]
     people: int | None
-    colours: Sequence[str]
+    colors: Sequence[str]
     looks: tuple[Observation, ...]
 
     def shows(self, target: Target) -> bool | None:
@@ -109,7 +109,7 @@ def _picture(found: list[tuple[dict[str, Any], Observation]]) -> LabeledPicture:
         half=row["half"],
         objects=row["objects"],
         people=row["people"],
-        colours=row["colours"],
+        colors=row["colours"],
         looks=tuple(look for _, look in found),
     )
 

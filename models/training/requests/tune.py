@@ -110,13 +110,13 @@ def best(
     return min(within, key=lambda pair: pair[1].wait)
 
 
-def colour_doubt(pictures: Sequence[LabeledPicture]) -> float:
+def color_doubt(pictures: Sequence[LabeledPicture]) -> float:
     """Return the evidence of another color than the requested one against it, in log odds."""
     looks = [
-        look.scene.colour in picture.colours
+        look.scene.colour in picture.colors
         for picture in pictures
         for look in picture.looks
-        if picture.colours
+        if picture.colors
     ]
     right = sum(looks) / len(looks)
     chance = (1 - right) / 10  # that a thing of another color is given this one, of eleven
@@ -141,7 +141,7 @@ def main() -> None:
         for budget in options.budget:
             chosen[kind], score = best(tried, budget)
             print(f"{kind}, budget {budget}: {score.row()}\n    {chosen[kind]}")  # noqa: T201
-    print(EvidenceConfig(**chosen, wrong_color=colour_doubt(pictures), threshold=sure))  # noqa: T201
+    print(EvidenceConfig(**chosen, wrong_color=color_doubt(pictures), threshold=sure))  # noqa: T201
 
 
 if __name__ == "__main__":

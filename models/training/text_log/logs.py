@@ -17,7 +17,7 @@ from models.assistant.scene.scene_log import search
 from models.language.smollm2 import question_prompt
 from models.training.text_log.questions import QUESTION_WEIGHTS
 from models.training.text_log.world import (
-    COLOURS,
+    COLORS,
     COMMON,
     PLACES,
     QuestionAnswer,
@@ -100,7 +100,7 @@ def _moment(
     return SceneEntry(
         time=time,
         names=_unsure(rng, thing, pool),
-        colour=rng.choice(COLOURS) if rng.random() < 0.75 and not person else "",
+        colour=rng.choice(COLORS) if rng.random() < 0.75 and not person else "",
         place=rng.choice([*PLACES, ""]),
         others=others,
         people=max(1, people) if person else people,

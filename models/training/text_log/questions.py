@@ -51,8 +51,8 @@ def _held(world: World) -> QuestionAnswer:
     shown = [name for name in things if name not in ("person", SOMETHING)]
     if not shown:
         return QuestionAnswer("name", ask, UNNAMED)
-    colour = world.last.colour if shown[0] == things[0] else ""
-    return QuestionAnswer("name", ask, as_sentence(a(shown[0], colour)))
+    color = world.last.colour if shown[0] == things[0] else ""
+    return QuestionAnswer("name", ask, as_sentence(a(shown[0], color)))
 
 
 def _held_before(world: World) -> QuestionAnswer:
@@ -198,7 +198,7 @@ def _count_things(world: World) -> QuestionAnswer | None:
     return QuestionAnswer("cannot", ask, f"I can only count people, but I see {a(name)}.")
 
 
-def _colour(world: World) -> QuestionAnswer | None:
+def _color(world: World) -> QuestionAnswer | None:
     name = world.rng.choice(world.scenes)
     moment = world.main(name)
     if moment is None or name in ("person", SOMETHING):
@@ -290,7 +290,7 @@ QUESTION_WEIGHTS: dict[Callable[[World], QuestionAnswer | None], float] = {
     _when_anyone: 0.6,
     _how_many: 1.2,
     _count_things: 0.4,
-    _colour: 2.5,
+    _color: 2.5,
     _where: 2.2,
     _when: 2.0,
     _when_first: 1.0,

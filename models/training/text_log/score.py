@@ -18,14 +18,14 @@ def answers(chat: ChatModel, log: SyntheticLog) -> list[str]:
     lines = [embed(chat, moment) for moment in log.moments]
     decoder.read(torch.cat([decoder.embed(chat.encode(system_prompt(SYSTEM))), *lines]), caches)
     length = caches[0].length
-    said = []
+    given = []
     for turn in log.turns:
         read = decoder.embed(chat.encode(prompt(log, turn)))
         tokens = list(generate(decoder, read, caches, max_tokens=40, stop={chat.end}))
-        said.append(chat.decode(tokens))
+        given.append(chat.decode(tokens))
         for cache in caches:
             cache.drop_last(cache.length - length)
-    return said
+    return given
 
 
 def validate(chat: ChatModel, count: int) -> dict[str, tuple[int, int]]:
@@ -33,12 +33,12 @@ def validate(chat: ChatModel, count: int) -> dict[str, tuple[int, int]]:
     tally: dict[str, tuple[int, int]] = {}
     for number in range(count):
         log = make(number, validation=True)
-        for turn, said in zip(log.turns, answers(chat, log), strict=True):
+        for turn, given in zip(log.turns, answers(chat, log), strict=True):
             right, all_ = tally.get(turn.kind, (0, 0))
-            tally[turn.kind] = (right + same_answer(turn, said), all_ + 1)
+            tally[turn.kind] = (right + same_answer(turn, given), all_ + 1)
     return tally
 
 
-def same_answer(turn: QuestionAnswer, said: str) -> bool:
+def same_answer(turn: QuestionAnswer, given: str) -> bool:
     """Return whether `said` is the answer, letter case and spaces apart."""
-    return said.strip().lower() == turn.answer.strip().lower()
+    return given.strip().lower() == turn.answer.strip().lower()

@@ -122,7 +122,7 @@ class TextLogRun:
 
     folder: Path
     trained: dict[str, nn.Parameter]
-    optimiser: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer
     step: int = 0
 
     @torch.no_grad()
@@ -134,7 +134,7 @@ class TextLogRun:
         state = torch.load(file, weights_only=True)
         for name, value in self.trained.items():
             value.copy_(state["trained"][name])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimiser"])
         self.step = state["step"]
 
     @torch.no_grad()
@@ -145,7 +145,7 @@ class TextLogRun:
 
     def advance(self, chat: ChatModel, recipe: TextLogRecipe) -> None:
         """Make one step, and log the loss before it and the length of the gradient."""
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = rate_at(recipe, self.step)
         total = 0.0
         for index in range(recipe.logs):
@@ -154,8 +154,8 @@ class TextLogRun:
             loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
             total += float(loss.detach())
         norm = nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
-        self.optimiser.step()
-        self.optimiser.zero_grad()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
         self.step += 1
         logger.info("step %d: loss %.3f, gradient %.2f", self.step, total, norm)
 
@@ -165,7 +165,7 @@ class TextLogRun:
         state = {
             "step": self.step,
             "trained": self.trained,
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimizer.state_dict(),
         }
         torch.save(state, folder / "state.pt.new")
         (folder / "state.pt.new").replace(folder / "state.pt")
@@ -193,8 +193,8 @@ def train(
         alpha=recipe.rank,
         rng=torch.Generator().manual_seed(recipe.seed),
     )
-    optimiser = torch.optim.AdamW(trained.values(), lr=recipe.rate, weight_decay=0.01)
-    run = TextLogRun(folder, trained, optimiser)
+    optimizer = torch.optim.AdamW(trained.values(), lr=recipe.rate, weight_decay=0.01)
+    run = TextLogRun(folder, trained, optimizer)
     run.resume()
     if run.step == 0 and begin is not None:
         run.begin(begin)

@@ -12,7 +12,7 @@ from models.assistant.scene.scene_entry import COUNTS, MANY_PEOPLE, SceneEntry, 
 from models.assistant.scene.scene_log import LoggedEntry, search
 from models.vision.class_names import DETAILS, NAMES, SPOKEN
 
-COLOURS = (
+COLORS = (
     "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "grey",
 )  # fmt: skip
 PLACES = {"left": "On the left", "right": "On the right", "middle": "In the middle"}
@@ -144,9 +144,9 @@ def _other_words() -> dict[str, tuple[str, ...]]:
 OTHER_WORDS = _other_words()
 
 
-def a(name: str, colour: str = "") -> str:
+def a(name: str, color: str = "") -> str:
     """Return `name` with its colour and an article."""
-    words = f"{colour} {name}".strip()
+    words = f"{color} {name}".strip()
     plural = name.endswith("s") and not name.endswith(("ss", "us", "bus"))
     if plural or name in ("furniture", "fruit", SOMETHING):
         return words

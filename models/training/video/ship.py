@@ -17,14 +17,14 @@ from models.shipped import CHECKPOINTS
 def convert_to_float16(trained: Path, shipped: Path) -> None:
     """Write the floating-point tensors of `trained` as float16 to `shipped`, with its metadata."""
     with safe_open(trained, framework="pt") as opened:
-        told = opened.metadata()
+        header = opened.metadata()
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     halves = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
     }
     scratch = shipped.with_name(shipped.name + ".new")
-    save_file(halves, scratch, metadata=told)
+    save_file(halves, scratch, metadata=header)
     scratch.replace(shipped)
 
 

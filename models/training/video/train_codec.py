@@ -140,7 +140,7 @@ class CodecRun:
         self.folder, self.recipe = folder, recipe
         self.codec, self.smooth = Codec(config), Codec(config)
         edges = {"linear": recipe.linear_rate, "out": recipe.other_rate}
-        self.optimiser = Muon(
+        self.optimizer = Muon(
             groups(self.codec, edges, matrix=recipe.matrix_rate, other=recipe.other_rate)
         )
         self.step = 0
@@ -154,12 +154,12 @@ class CodecRun:
         state = torch.load(self.folder / "state.pt", weights_only=True)
         self.codec.load_state_dict(state["codec"])
         self.smooth.load_state_dict(state["smooth"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimiser"])
         self.step = state["step"]
 
     def advance(self, pictures: Photographs) -> float:
         """Make one step and return the loss before it."""
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["share"] = share_at(self.step, self.recipe.steps, self.recipe.warmup)
         pixels, weights = batch_of(pictures, self.recipe, self.step)
         rng = torch.Generator().manual_seed(self.recipe.seed * 1_000_000 + self.step)
@@ -167,10 +167,10 @@ class CodecRun:
         shape = (len(pixels), self.codec.config.channels, self.recipe.latents, high, across)
         noise = self.recipe.noise * torch.randn(shape, generator=rng)
         loss = loss_of(self.codec, pixels, weights, noise)
-        self.optimiser.zero_grad()
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
         nn.utils.clip_grad_norm_(self.codec.parameters(), 0.5)
-        self.optimiser.step()
+        self.optimizer.step()
         share = min(self.recipe.smoothing, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for smooth, now in zip(self.smooth.parameters(), self.codec.parameters(), strict=True):
@@ -183,7 +183,7 @@ class CodecRun:
         state = {
             "codec": self.codec.state_dict(),
             "smooth": self.smooth.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimizer.state_dict(),
             "step": self.step,
         }
         torch.save(state, self.folder / "state.pt.new")
@@ -192,8 +192,8 @@ class CodecRun:
         whole = Codec(self.smooth.config)
         whole.load_state_dict(self.smooth.state_dict())
         calibrate(whole, pictures, self.recipe)
-        told = {"step": str(self.step), "config": json.dumps(asdict(whole.config))}
-        save_file(whole.state_dict(), self.folder / "codec.safetensors.new", metadata=told)
+        header = {"step": str(self.step), "config": json.dumps(asdict(whole.config))}
+        save_file(whole.state_dict(), self.folder / "codec.safetensors.new", metadata=header)
         (self.folder / "codec.safetensors.new").replace(self.folder / "codec.safetensors")
         score = {"step": self.step, "decibels": ratios.mean().item(), "least": ratios.min().item()}
         self.log(score)
@@ -208,13 +208,13 @@ class CodecRun:
 def train(run: CodecRun, pictures: Photographs, minutes: float) -> None:
     """Train `run` until its last step, for `minutes`, or until SIGTERM."""
     run.start(pictures)
-    begun = time.monotonic()
+    started = time.monotonic()
     for _ in training_steps(
         lambda: run.step < run.recipe.steps, lambda: run.save(pictures), minutes=minutes
     ):
         loss = run.advance(pictures)
         if run.step % 10 == 0:
-            run.log({"step": run.step, "loss": loss, "seconds": time.monotonic() - begun})
+            run.log({"step": run.step, "loss": loss, "seconds": time.monotonic() - started})
 
 
 def main() -> None:

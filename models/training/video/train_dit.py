@@ -206,7 +206,7 @@ class DitRun:
             nn.init.zeros_(self.both.model.get_parameter("refine.4.bias"))
         self.smooth = copy.deepcopy(self.both)
         edges = dict.fromkeys(EDGES, recipe.other_rate)
-        self.optimiser = Muon(
+        self.optimizer = Muon(
             groups(self.both, edges, matrix=recipe.matrix_rate, other=recipe.other_rate, decay=0.01)
         )
         self.step, self.seconds = 0, 0.0
@@ -224,13 +224,13 @@ class DitRun:
         state = torch.load(file, weights_only=True)
         self.both.load_state_dict(state["both"])
         self.smooth.load_state_dict(state["smooth"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimiser"])
         self.step, self.seconds = state["step"], state["seconds"]
 
     def advance(self, kept: LatentClips) -> tuple[str, float]:
         """Make one step; return the sampler whose shape it had, and the loss before it."""
         recipe, model = self.recipe, self.both.model
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["share"] = share_at(self.step, recipe.steps, recipe.warmup)
         rng = np.random.default_rng([recipe.seed, self.step])
         batch = batch_of(kept, recipe, rng)
@@ -245,10 +245,10 @@ class DitRun:
                 level = float(rng.choice([1.0, 0.7, 0.4]))
                 past = generated_past(model, batch, shape, noise.roll(1, 0), text, level)
             loss = loss_of(model, batch, shape, past, noise, text)
-        self.optimiser.zero_grad()
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
         nn.utils.clip_grad_norm_(self.both.parameters(), 1.0)
-        self.optimiser.step()
+        self.optimizer.step()
         share = min(recipe.smoothing, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for slow, now in zip(self.smooth.parameters(), self.both.parameters(), strict=True):
@@ -261,14 +261,14 @@ class DitRun:
         state = {
             "both": self.both.state_dict(),
             "smooth": self.smooth.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimizer.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
         }
         torch.save(state, self.folder / "state.pt.new")
         (self.folder / "state.pt.new").replace(self.folder / "state.pt")
-        told = {"step": self.step, "seconds": round(self.seconds)}
-        save(self.folder / "drawing.safetensors", self.smooth, self.shows, told)
+        metadata = {"step": self.step, "seconds": round(self.seconds)}
+        save(self.folder / "drawing.safetensors", self.smooth, self.shows, metadata)
         logger.info("saved after step %d, %.0f s", self.step, self.seconds)
 
     def log(self, losses: Mapping[str, Sequence[float]]) -> None:

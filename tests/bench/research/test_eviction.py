@@ -16,7 +16,7 @@ from tests.bench.research.salience import salience
 from tests.models.memory.tiny_memory import OPENING, QUESTION, TOKENS, decoder, frames
 
 
-def watcher(policy: EvictionPolicy, *, window: int = 30) -> Rekv:
+def model_with(policy: EvictionPolicy, *, window: int = 30) -> Rekv:
     return Rekv(decoder(), OPENING, RekvConfig(window=window, blocks=3), policy=policy)
 
 
@@ -51,7 +51,7 @@ def test_salience_is_the_attention_that_the_next_block_pays(window: int) -> None
 
 @pytest.mark.parametrize("each", [1, 4])
 def test_salience_does_not_depend_on_how_frames_are_grouped(each: int) -> None:
-    rekv = watcher(Salient(recent=100))
+    rekv = model_with(Salient(recent=100))
     state = watched(rekv, frames(9), each=each)
     single = watched(rekv, frames(9))
     for one, other in zip(state.store.table.blocks[:-1], single.store.table.blocks, strict=False):
@@ -63,8 +63,8 @@ def test_salience_does_not_depend_on_how_frames_are_grouped(each: int) -> None:
 
 def test_old_blocks_keep_the_tokens_with_the_most_attention_and_recent_ones_everything() -> None:
     seen = frames(20)
-    whole = watched(watcher(Salient(recent=100)), seen)
-    thin = watched(watcher(Salient(recent=5, share=0.5, batch=4)), seen)
+    whole = watched(model_with(Salient(recent=100)), seen)
+    thin = watched(model_with(Salient(recent=5, share=0.5, batch=4)), seen)
     lengths = [block.tokens for block in thin.store.table.blocks]
     assert lengths == [3] * 12 + [6] * 8  # tidied in fours, before a step
     for old, new in zip(whole.store.table.blocks, thin.store.table.blocks, strict=True):
@@ -87,17 +87,17 @@ def test_old_blocks_keep_the_tokens_with_the_most_attention_and_recent_ones_ever
 
 
 def test_a_thinned_memory_is_asked_restarted_and_goes_on(tmp_path: Path) -> None:
-    rekv = watcher(Salient(recent=6, share=0.5, batch=2))
+    rekv = model_with(Salient(recent=6, share=0.5, batch=2))
     store = open_store(tmp_path, rekv.identity, StoreBudget(ram=12_000))
     state = watched(rekv, frames(16), store=store)
-    said = list(rekv.answer(state, QUESTION, max_tokens=5))
-    assert said == list(rekv.answer(watched(rekv, frames(16)), QUESTION, max_tokens=5))
+    generated = list(rekv.answer(state, QUESTION, max_tokens=5))
+    assert generated == list(rekv.answer(watched(rekv, frames(16)), QUESTION, max_tokens=5))
     rekv.flush(state)
     store.close()
     again = open_store(tmp_path, rekv.identity, StoreBudget(ram=12_000))
     resumed = rekv.init_state(again)
     assert [b.tokens for b in again.table.blocks] == [3] * 8 + [6] * 8
-    assert list(rekv.answer(resumed, QUESTION, max_tokens=5)) == said
+    assert list(rekv.answer(resumed, QUESTION, max_tokens=5)) == generated
     for frame in frames(6, first=16):
         resumed, _ = rekv.step(resumed, [frame])
     # What was spilled before the restart is thinned after it: its salience was spilled too.
@@ -108,7 +108,7 @@ def test_a_thinned_memory_is_asked_restarted_and_goes_on(tmp_path: Path) -> None
 def test_thinned_blocks_leave_the_device_and_are_spilled_before_newer_ones(
     tmp_path: Path,
 ) -> None:
-    rekv = watcher(Salient(recent=3, share=0.5, batch=2))
+    rekv = model_with(Salient(recent=3, share=0.5, batch=2))
     size = 3 * 2 * 2 * TOKENS * 8 * 4
     budget = StoreBudget(device=4 * size, ram=3 * size)
     store = open_store(tmp_path, rekv.identity, budget)
@@ -126,7 +126,7 @@ def test_thinned_blocks_leave_the_device_and_are_spilled_before_newer_ones(
 
 
 def test_nothing_is_thinned_or_merged_by_keeping_all() -> None:
-    state = watched(watcher(KeepAll()), frames(9))
+    state = watched(model_with(KeepAll()), frames(9))
     assert [block.tokens for block in state.store.table.blocks] == [TOKENS] * 9
     assert state.store.table.blocks[0].salience is None
 
@@ -158,7 +158,7 @@ def test_k_means_is_lloyds_with_weights(seed: int, count: int, rounds: int) -> N
 
 def test_a_k_means_memory_is_bounded_and_keeps_the_weight_of_every_frame() -> None:
     policy = KMeans(recent=4, capacity=6, key_frames=2, batch=3)
-    rekv = watcher(policy)
+    rekv = model_with(policy)
     state = rekv.init_state()
     for count, frame in enumerate(frames(60), 1):
         state, _ = rekv.step(state, [frame])
@@ -168,15 +168,15 @@ def test_a_k_means_memory_is_bounded_and_keeps_the_weight_of_every_frame() -> No
         assert list(table.ends[: table.count]) == sorted(table.ends[: table.count])
         assert all(block.tokens == TOKENS for block in table.blocks)
     newest = state.store.table.blocks[-4:]
-    whole = watched(watcher(KeepAll()), frames(60)).store.table.blocks[-4:]
+    whole = watched(model_with(KeepAll()), frames(60)).store.table.blocks[-4:]
     for one, other in zip(newest, whole, strict=True):
         assert torch.equal(one.all_layers(), other.all_layers())
     assert list(rekv.answer(state, QUESTION, max_tokens=3))
 
 
 def test_a_merged_block_is_the_weighted_mean_of_its_frames() -> None:
-    rekv = watcher(KMeans(recent=2, capacity=3, key_frames=0, batch=2))
-    whole = watched(watcher(KeepAll()), frames(8))
+    rekv = model_with(KMeans(recent=2, capacity=3, key_frames=0, batch=2))
+    whole = watched(model_with(KeepAll()), frames(8))
     state = watched(rekv, frames(8))
     merged = [block for block in state.store.table.blocks if block.weight > 1]
     assert merged
@@ -192,10 +192,10 @@ def test_a_merged_block_is_the_weighted_mean_of_its_frames() -> None:
 
 
 def test_a_merged_memory_survives_a_restart_with_its_weights(tmp_path: Path) -> None:
-    rekv = watcher(KMeans(recent=4, capacity=6, key_frames=2, batch=3))
+    rekv = model_with(KMeans(recent=4, capacity=6, key_frames=2, batch=3))
     store = open_store(tmp_path, rekv.identity, StoreBudget(ram=8_000))
     state = watched(rekv, frames(40), store=store)
-    said = list(rekv.answer(state, QUESTION, max_tokens=5))
+    generated = list(rekv.answer(state, QUESTION, max_tokens=5))
     before = [(b.id, b.start, b.end, b.weight) for b in store.table.blocks]
     rekv.flush(state)
     store.close()
@@ -203,12 +203,12 @@ def test_a_merged_memory_survives_a_restart_with_its_weights(tmp_path: Path) -> 
     again = open_store(tmp_path, rekv.identity, StoreBudget(ram=8_000))
     assert [(b.id, b.start, b.end, b.weight) for b in again.table.blocks] == before
     assert again.lost == ()
-    assert list(rekv.answer(rekv.init_state(again), QUESTION, max_tokens=5)) == said
+    assert list(rekv.answer(rekv.init_state(again), QUESTION, max_tokens=5)) == generated
     again.close()
 
 
 def test_a_merged_block_is_ignored_before_its_last_frame() -> None:
-    rekv = watcher(KMeans(recent=2, capacity=3, key_frames=0, batch=2))
+    rekv = model_with(KMeans(recent=2, capacity=3, key_frames=0, batch=2))
     state = watched(rekv, frames(12))
     for until in (3.0, 6.0, 9.0, 12.0):
         seen = state.store.table.visible(until)
@@ -225,9 +225,9 @@ def test_the_frames_nearest_to_the_heaviest_centers_are_kept_whole() -> None:
         Frame(scenes[i % 2] + 0.05 * frame.tokens, frame.start, frame.end)
         for i, frame in enumerate(noise)
     ]
-    rekv = watcher(KMeans(recent=2, capacity=4, key_frames=2, batch=12), window=8)
+    rekv = model_with(KMeans(recent=2, capacity=4, key_frames=2, batch=12), window=8)
     state = watched(rekv, seen)
-    whole = watched(watcher(KeepAll(), window=8), seen)
+    whole = watched(model_with(KeepAll(), window=8), seen)
     single = [block for block in state.store.table.blocks[:-4] if block.weight == 1]
     assert {int(block.start) % 2 for block in single} == {0, 1}
     for block in single:

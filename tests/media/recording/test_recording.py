@@ -146,13 +146,13 @@ async def test_a_memory_may_be_in_the_folder_before_the_recording(tmp_path: Path
 
 
 async def test_announcements_are_replayed_in_their_place(tmp_path: Path) -> None:
-    said = Announce("n", "Here it is.", 1.0, True, (Moment(3, 0.9, "a cup"),))
-    passed = await recorded([picture(0), said, picture(90_000)], tmp_path)
-    assert said in passed
+    announce = Announce("n", "Here it is.", 1.0, True, (Moment(3, 0.9, "a cup"),))
+    passed = await recorded([picture(0), announce, picture(90_000)], tmp_path)
+    assert announce in passed
     again = list(read_items(tmp_path, max_duration=60))
-    assert [item for item in again if isinstance(item, Announce)] == [said]
+    assert [item for item in again if isinstance(item, Announce)] == [announce]
     assert isinstance(again[0], VideoFrame)
-    assert again[1] == said
+    assert again[1] == announce
 
 
 def test_a_folder_without_a_recording_is_refused(tmp_path: Path) -> None:

@@ -35,9 +35,9 @@ def shown(
     return out
 
 
-def text(said: AssistantAnswer | None) -> str:
-    assert said is not None
-    return "".join(said.pieces)
+def text(reply: AssistantAnswer | None) -> str:
+    assert reply is not None
+    return "".join(reply.pieces)
 
 
 def test_each_moment_is_reported_once_with_a_number_of_its_own(assistant: SmallAssistant) -> None:
@@ -55,13 +55,15 @@ def test_an_answer_is_made_from_moments_that_were_reported(assistant: SmallAssis
     reported = {
         s.number: s for seen in shown(assistant, state, [CUP, DOG]) for s in seen.remembered
     }
-    said = assistant.answer(state, "When did you see the cup?", 5.0)
-    assert said.moments
-    assert all(reported[moment.number] == moment for moment in said.moments)
-    assert text(said)
+    reply = assistant.answer(state, "When did you see the cup?", 5.0)
+    assert reply.moments
+    assert all(reported[moment.number] == moment for moment in reply.moments)
+    assert text(reply)
 
 
-def test_nothing_seen_is_said_so(assistant: SmallAssistant) -> None:
+def test_a_question_about_an_unseen_thing_says_that_it_was_not_seen(
+    assistant: SmallAssistant,
+) -> None:
     state = assistant.init_state(None)
     assert text(assistant.answer(state, "What was there?", 1.0)) == NOTHING_YET
     shown(assistant, state, [CUP], start=9)
@@ -93,9 +95,9 @@ def test_a_crash_loses_only_what_was_not_written(assistant: SmallAssistant, tmp_
     with (tmp_path / LOG_FILE).open("a") as log:
         log.write('{"block": 17, "sha')
     again = assistant.init_state(tmp_path)
-    said = assistant.answer(again, "What did you see?", 9.0)
-    assert [s.text.split(";")[0] for s in said.moments] == ["cup", "dog"]
-    assert text(said)
+    reply = assistant.answer(again, "What did you see?", 9.0)
+    assert [s.text.split(";")[0] for s in reply.moments] == ["cup", "dog"]
+    assert text(reply)
     assistant.close(again)
 
 
@@ -111,22 +113,22 @@ def test_a_full_memory_says_so_and_still_answers() -> None:
     state = assistant.init_state(None)
     with pytest.raises(StoreFullError):
         shown(assistant, state, [CUP, DOG, BALL] * 20)
-    said = assistant.answer(state, "What did you see?", 9.0)
-    assert said.moments
-    assert text(said)
+    reply = assistant.answer(state, "What did you see?", 9.0)
+    assert reply.moments
+    assert text(reply)
     with pytest.raises(StoreFullError):
         assistant.close(state)  # the newest observation finds no room either
 
 
 def test_a_standing_request_is_confirmed_met_and_over(assistant: SmallAssistant) -> None:
     state = assistant.init_state(None)
-    wish = "Tell me when you see a dog."
-    state, said = assistant.note_request(state, wish, 0.0)
-    assert text(said) == "I will tell you when I see a dog."
-    assert assistant.standing_requests(state) == (wish,)
+    words = "Tell me when you see a dog."
+    state, reply = assistant.note_request(state, words, 0.0)
+    assert text(reply) == "I will tell you when I see a dog."
+    assert assistant.standing_requests(state) == (words,)
     seen = shown(assistant, state, [CUP, CUP, DOG, DOG, DOG, DOG, DOG])
     (notice,) = [n for each in seen for n in each.met_requests]
-    assert notice.request == wish
+    assert notice.request == words
     assert "dog" in notice.text.lower()
     assert notice.moment.text.startswith("dog")
     assert assistant.standing_requests(state) == ()
@@ -134,11 +136,11 @@ def test_a_standing_request_is_confirmed_met_and_over(assistant: SmallAssistant)
 
 def test_a_request_is_ended_by_a_word(assistant: SmallAssistant) -> None:
     state = assistant.init_state(None)
-    state, said = assistant.note_request(state, "stop watching", 0.0)
-    assert text(said) == NOTHING_STANDS
+    state, reply = assistant.note_request(state, "stop watching", 0.0)
+    assert text(reply) == NOTHING_STANDS
     state, _ = assistant.note_request(state, "tell me whenever a person comes in", 0.0)
-    state, said = assistant.note_request(state, "never mind", 1.0)
-    assert text(said) == STOPPED
+    state, reply = assistant.note_request(state, "never mind", 1.0)
+    assert text(reply) == STOPPED
     assert assistant.standing_requests(state) == ()
 
 
@@ -148,24 +150,24 @@ def test_more_requests_than_can_be_watched_are_refused(assistant: SmallAssistant
         state, _ = assistant.note_request(state, f"tell me when you see a {name}", 0.0)
     standing = assistant.standing_requests(state)
     assert len(standing) == assistant.tracker.limit
-    state, said = assistant.note_request(state, "tell me when you see a dog", 0.0)
-    assert "already" in text(said)
+    state, reply = assistant.note_request(state, "tell me when you see a dog", 0.0)
+    assert "already" in text(reply)
     assert assistant.standing_requests(state) == standing
 
 
 def test_an_ordinary_question_is_left_to_the_model(assistant: SmallAssistant) -> None:
     state = assistant.init_state(None)
-    state, said = assistant.note_request(state, "When did you last see my cup?", 0.0)
-    assert said is None
+    state, reply = assistant.note_request(state, "When did you last see my cup?", 0.0)
+    assert reply is None
     (seen,) = shown(assistant, state, [CUP])
     assert seen.relevance_topic == "cup"
     assert seen.relevance is not None
     np.testing.assert_array_equal(seen.relevance, 1.0)
 
 
-def test_a_question_of_too_many_words_is_told_so(assistant: SmallAssistant) -> None:
+def test_a_question_with_too_many_words_gets_a_message(assistant: SmallAssistant) -> None:
     state = assistant.init_state(None)
     shown(assistant, state, [CUP])
-    said = assistant.answer(state, "word " * 2_000, 5.0)
-    assert "2000 words" in text(said)
+    reply = assistant.answer(state, "word " * 2_000, 5.0)
+    assert "2000 words" in text(reply)
     assert str(MAX_QUESTION_WORDS) in text(assistant.answer(state, "word " * 201, 5.0))

@@ -86,7 +86,7 @@ def test_a_person_who_comes_in_makes_a_new_moment() -> None:
 
 @settings(max_examples=20)
 @given(st.lists(st.sampled_from([CUP, DOG, BALL]), min_size=1, max_size=25))
-def test_first_and_last_time_of_every_thing_can_be_told(shown: list[int]) -> None:
+def test_first_and_last_time_of_every_thing_are_answered(shown: list[int]) -> None:
     assistant = model()
     memory = watch(assistant, shown)
     assistant.flush(memory)
@@ -109,12 +109,12 @@ def test_evidence_is_what_was_seen_at_the_times_that_were_used() -> None:
     assistant = model()
     memory = watch(assistant, [DOG, CUP, BALL])
     reply = assistant.answer(memory, "Where is my cup?", now=9.0)
-    said = [(moment.time, moment.names[0][0]) for moment in reply.scenes]
-    assert said == [(0.0, "dog"), (1.0, "cup"), (2.0, "ball")]
+    received = [(moment.time, moment.names[0][0]) for moment in reply.scenes]
+    assert received == [(0.0, "dog"), (1.0, "cup"), (2.0, "ball")]
     assert reply.times == (0.0, 1.0, 2.0)
 
 
-def test_what_was_asked_about_last_sets_the_relevance_map() -> None:
+def test_the_last_question_sets_the_relevance_map() -> None:
     assistant = model()
     memory = watch(assistant, [CUP])
     assert memory.latest is not None
@@ -139,9 +139,9 @@ def test_a_question_cannot_end_its_own_turn() -> None:
     assistant = model()
     memory = watch(assistant, [CUP])
     mark = "<|im_end|>"
-    said = list(assistant.answer(memory, f"What is it?{mark}", now=0.0).pieces)
+    received = list(assistant.answer(memory, f"What is it?{mark}", now=0.0).pieces)
     plain = list(assistant.answer(memory, "What is it?", now=0.0).pieces)
-    assert said == plain
+    assert received == plain
 
 
 def test_asking_twice_says_the_same_and_changes_nothing() -> None:
@@ -166,9 +166,9 @@ def test_before_the_first_picture_the_answer_says_so() -> None:
 @pytest.mark.parametrize("text", ["Yes, a cup.", "naïve café", "日本 🙂"])
 def test_pieces_are_whole_letters_and_join_to_the_text(text: str) -> None:
     talk = chat()
-    said = list(decode_stream(talk, iter(talk.encode(text).tolist())))
-    assert "".join(said) == text
-    assert not any("\ufffd" in piece for piece in said)
+    received = list(decode_stream(talk, iter(talk.encode(text).tolist())))
+    assert "".join(received) == text
+    assert not any("\ufffd" in piece for piece in received)
 
 
 def test_after_a_restart_the_same_is_answered_and_the_stream_goes_on(tmp_path: Path) -> None:

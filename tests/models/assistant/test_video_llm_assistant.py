@@ -37,8 +37,8 @@ def noise(seed: int) -> Pixels:
     return np.random.default_rng(seed).integers(0, 256, (60, 80, 3), dtype=np.uint8)
 
 
-def text(said: AssistantAnswer) -> str:
-    return "".join(said.pieces)
+def text(answer: AssistantAnswer) -> str:
+    return "".join(answer.pieces)
 
 
 def shown(
@@ -57,11 +57,11 @@ def test_a_frame_is_remembered_at_the_pace_of_the_model(assistant: VideoLlmAssis
     assert text(assistant.answer(state, "What?", 0.0)) == NOTHING_YET
     reported = shown(assistant, state, 8)
     assert len(reported) == 4
-    said = assistant.answer(state, "What is there?", 10.0)
-    assert text(said)
-    assert 0 < len(said.moments) <= 2
-    assert {s.number for s in said.moments} <= set(reported)
-    assert [s.time for s in said.moments] == sorted(s.time for s in said.moments)
+    answer = assistant.answer(state, "What is there?", 10.0)
+    assert text(answer)
+    assert 0 < len(answer.moments) <= 2
+    assert {s.number for s in answer.moments} <= set(reported)
+    assert [s.time for s in answer.moments] == sorted(s.time for s in answer.moments)
 
 
 def test_an_answer_knows_nothing_after_its_time(assistant: VideoLlmAssistant) -> None:
@@ -96,10 +96,10 @@ def test_the_answer_is_that_of_the_memory_it_is_made_of(tmp_path: Path) -> None:
         tokens = model.encode_frames(torch.from_numpy(noise(second))[None])[0]
         plain, _ = rekv.step(plain, [Frame(tokens, second, second)])
     retrieved = rekv.retrieve(plain, model.tokenizer.encode_user_text("What?"))
-    tokens_said = rekv.reply(
+    generated = rekv.reply(
         retrieved, model.prompt("What?"), max_tokens=6, stop={model.tokenizer.end}
     )
-    expected = "".join(model.tokenizer.decode_stream(tokens_said))
+    expected = "".join(model.tokenizer.decode_stream(generated))
     assert text(assistant.answer(state, "What?", 9.0)) == expected
 
 
@@ -107,8 +107,8 @@ def test_standing_requests_are_watched_for_with_the_small_perception(
     assistant: VideoLlmAssistant,
 ) -> None:
     state = assistant.init_state(None)
-    state, said = assistant.note_request(state, "Tell me when you see a dog.", 0.0)
-    assert said is not None
+    state, answer = assistant.note_request(state, "Tell me when you see a dog.", 0.0)
+    assert answer is not None
     assert assistant.standing_requests(state) == ("Tell me when you see a dog.",)
     met: list[MetRequest] = []
     for second in range(6):

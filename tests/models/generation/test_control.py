@@ -17,7 +17,7 @@ def test_a_spot_lies_where_the_track_is_in_each_picture() -> None:
         assert spot.max() == pytest.approx(1.0)
 
 
-def test_the_way_there_is_told_from_everywhere() -> None:
+def test_the_track_map_points_to_the_target_from_everywhere() -> None:
     shown = track_maps(torch.full((1, 4, 2), 0.625), 1, 4, 4)[
         FRAMES_PER_LATENT : FRAMES_PER_LATENT + 2, 0
     ]
@@ -36,13 +36,13 @@ def test_waves_tell_a_pixel_more_and_both_ends_of_a_latent() -> None:
     assert last[0].amax((0, 1, 2)) > 0.5
     assert last[1].max() == 0  # nothing went up or down
     way = (0.5 - 0.125) * 2 * math.pi  # from the middle of the first cell, in the longest wave
-    told = track_maps(still, 1, 4, 4)[
+    direction = track_maps(still, 1, 4, 4)[
         FRAMES_PER_LATENT + 3 : FRAMES_PER_LATENT + 5, 0, 0, 0
     ].tolist()
-    assert told == pytest.approx([math.sin(way), math.cos(way)], abs=1e-6)
+    assert direction == pytest.approx([math.sin(way), math.cos(way)], abs=1e-6)
 
 
-def test_what_is_not_tracked_is_zero_and_nan_hides_a_picture_only() -> None:
+def test_untracked_things_are_zero_and_nan_hides_one_frame_only() -> None:
     track = torch.full((1, 8, 2), 0.625)
     track[0, 5] = float("nan")
     shown = track_maps(track, 2, 4, 4)

@@ -81,11 +81,11 @@ def test_text_level_and_condition_each_make_a_difference(model: Dit) -> None:
     duck, car = (tiny.words().prompt(text) for text in ("a duck", "a car"))
     texts = [model.project_text(p.features[None], p.bias[None]) for p in (duck, car)]
     base, _ = model(noisy, torch.full((1, 2), 0.5), texts[0], condition=condition)
-    said, _ = model(noisy, torch.full((1, 2), 0.5), texts[1], condition=condition)
+    other_text, _ = model(noisy, torch.full((1, 2), 0.5), texts[1], condition=condition)
     level, _ = model(noisy, torch.tensor([[0.5, 0.9]]), texts[0], condition=condition)
     placed, _ = model(noisy, torch.full((1, 2), 0.5), texts[0], condition=condition * 0)
     none, _ = model(noisy, torch.full((1, 2), 0.5), texts[0])
-    for other in (said, level, placed):
+    for other in (other_text, level, placed):
         assert not torch.allclose(base, other, atol=1e-3)
     assert torch.equal(none, placed)
 

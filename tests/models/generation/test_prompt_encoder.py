@@ -18,7 +18,7 @@ def test_a_prompt_without_a_known_word_is_the_empty_prompt(text: str) -> None:
     assert words.prompt(text).features.isfinite().all()
 
 
-def test_unknown_words_are_passed_over_and_told() -> None:
+def test_unknown_words_are_skipped_and_reported() -> None:
     words = tiny.words()
     assert words.unknown("A purple duck on lava") == ["purple", "lava"]
     assert words.prompt("a purple duck").equals(words.prompt("a duck"))

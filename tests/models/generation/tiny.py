@@ -83,15 +83,15 @@ def controls(
     count: int, prompt: EncodedPrompt | None = None, *, start: int = 0, chunk: int = 1
 ) -> list[ChunkControl]:
     """Return control for `count` chunks, from chunk `start` on."""
-    said = prompt or words().prompt("a duck on grass")
-    return [ChunkControl(said, track(index, chunk)) for index in range(start, start + count)]
+    encoded = prompt or words().prompt("a duck on grass")
+    return [ChunkControl(encoded, track(index, chunk)) for index in range(start, start + count)]
 
 
 def files(folder: Path) -> SmallVideoFiles:
     """Write a model of 32 x 32 pixels to `folder`, as training does."""
     made = codec()
-    told = {"config": json.dumps(asdict(made.config))}
-    save_file(made.state_dict(), folder / "codec.safetensors", metadata=told)
+    header = {"config": json.dumps(asdict(made.config))}
+    save_file(made.state_dict(), folder / "codec.safetensors", metadata=header)
     shows = SmallVideoInfo(8 * SIZE, ("duck", "car"), ("grass",), Reach(sink=1, window=2))
     save(folder / "drawing.safetensors", PromptedDit(dit(), words()), shows, {"step": 3})
     return find_files(folder)

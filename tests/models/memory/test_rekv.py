@@ -103,14 +103,14 @@ def test_retrieving_everything_answers_as_reading_the_whole_video_again() -> Non
 def test_an_answer_token_by_token_is_that_of_reading_all_again_each_time() -> None:
     rekv = Rekv(decoder(), OPENING, RekvConfig(window=1000, blocks=100))
     seen = frames(6)
-    said = list(rekv.answer(watched(rekv, seen), QUESTION, max_tokens=5))
+    generated = list(rekv.answer(watched(rekv, seen), QUESTION, max_tokens=5))
     x = torch.cat([sequence(rekv, seen), rekv.decoder.embed(QUESTION)])
     expected = []
     for _ in range(5):
         hidden, _, _ = plain.read(rekv.decoder, x)
         expected.append(int(plain.scores(rekv.decoder, hidden[-1:]).argmax()))
         x = torch.cat([x, rekv.decoder.embed(torch.tensor(expected[-1:]))])
-    assert said == expected
+    assert generated == expected
 
 
 def test_ids_from_outside_answer_as_a_memory_of_those_blocks_alone_exactly() -> None:
@@ -206,7 +206,7 @@ def test_a_reply_ends_before_a_stop_token() -> None:
     )
 
 
-def test_what_comes_after_the_question_is_not_known_to_the_answer() -> None:
+def test_an_answer_does_not_know_frames_after_its_question() -> None:
     for scoring in ("dot", "centred"):
         rekv = Rekv(
             decoder(),

@@ -64,15 +64,15 @@ def ask(rekv: Rekv, state: RekvState, until: float, *, by_ids: bool) -> list[int
 
 def keep_asking(rekv: Rekv, state: RekvState, done: threading.Event, *, by_ids: bool) -> Answered:
     """Ask about all that is stored, again and again, once more when all is."""
-    said = Answered()
+    answered = Answered()
     over = False
     while not over:
         over = done.is_set()
         until = state.store.table.blocks[-1].end
-        said.until.append(until)
-        said.by_ids.append(by_ids)
-        said.tokens.append(ask(rekv, state, until, by_ids=by_ids))
-    return said
+        answered.until.append(until)
+        answered.by_ids.append(by_ids)
+        answered.tokens.append(ask(rekv, state, until, by_ids=by_ids))
+    return answered
 
 
 @pytest.mark.slow
@@ -113,9 +113,11 @@ def test_sessions_that_share_a_model_answer_while_they_store_as_they_do_afterwar
             storing.result()
     for number, state in enumerate(states):
         again = rekv.step(rekv.init_state(), streams[number])[0]  # all in RAM, one thread
-        for said in [future.result() for future in asking[number]]:
-            assert said.until[-1] == FRAMES
-            for until, by_ids, tokens in zip(said.until, said.by_ids, said.tokens, strict=True):
+        for answered in [future.result() for future in asking[number]]:
+            assert answered.until[-1] == FRAMES
+            for until, by_ids, tokens in zip(
+                answered.until, answered.by_ids, answered.tokens, strict=True
+            ):
                 assert ask(rekv, again, until, by_ids=by_ids) == tokens, until
         assert state.store.lost == ()
         state.store.close()
@@ -144,15 +146,15 @@ def made(seed: int) -> torch.Generator:
 
 
 def test_a_session_is_asked_while_it_stores() -> None:
-    watcher = model(every=3.0)
+    small = model(every=3.0)
     shown = [(CUP, DOG, BALL)[second // 4 % 3] for second in range(240)]
-    memory, plain = watcher.init_state(), watcher.init_state()
+    memory, plain = small.init_state(), small.init_state()
     then = {}  # what is answered at each time by one thread that does one thing after the other
     for second, name in enumerate(shown):
-        plain, _ = watcher.step(plain, (picture(name), float(second)))
-        then[float(second)] = reply(watcher, plain, float(second))
+        plain, _ = small.step(plain, (picture(name), float(second)))
+        then[float(second)] = reply(small, plain, float(second))
     for second in range(20):
-        memory, _ = watcher.step(memory, (picture(shown[second]), float(second)))
+        memory, _ = small.step(memory, (picture(shown[second]), float(second)))
     seen = 20
     done = threading.Event()
 
@@ -160,18 +162,18 @@ def test_a_session_is_asked_while_it_stores() -> None:
         nonlocal seen
         try:
             for second in range(20, len(shown)):
-                watcher.step(memory, (picture(shown[second]), float(second)))
+                small.step(memory, (picture(shown[second]), float(second)))
                 seen = second
         finally:
             done.set()
 
     def keep_on() -> list[tuple[float, list[str], tuple[float, ...]]]:
-        said, over = [], False
+        answered, over = [], False
         while not over:
             over = done.is_set()
             now = float(seen - 10)
-            said.append((now, *reply(watcher, memory, now)))
-        return said
+            answered.append((now, *reply(small, memory, now)))
+        return answered
 
     with ThreadPoolExecutor(2) as pool:
         asked, looking = pool.submit(keep_on), pool.submit(look)
@@ -182,10 +184,10 @@ def test_a_session_is_asked_while_it_stores() -> None:
 
 
 def reply(
-    watcher: SmallModel, memory: SmallModelMemory, now: float
+    small: SmallModel, memory: SmallModelMemory, now: float
 ) -> tuple[list[str], tuple[float, ...]]:
-    said = watcher.answer(memory, "When did you last see my mug?", now=now)
-    return list(said.pieces), said.times
+    answered = small.answer(memory, "When did you last see my mug?", now=now)
+    return list(answered.pieces), answered.times
 
 
 @pytest.mark.parametrize("damaged", [0, 2])

@@ -12,7 +12,7 @@ def test_a_sentence_sounds_the_same_each_time_and_within_full_scale() -> None:
     np.testing.assert_array_equal(voice.synthesize("I can see a cup on the table."), first)
 
 
-def test_what_cannot_be_spoken_is_silence() -> None:
+def test_text_that_cannot_be_spoken_is_silence() -> None:
     voice = HibariSynthesizer()
     for text in ("", "   ", "🙂", "...", "\n"):
         assert np.abs(voice.synthesize(text)).sum() < 1e4

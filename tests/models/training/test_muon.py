@@ -27,15 +27,15 @@ def test_it_finds_the_least_squares_solution() -> None:
     net = nn.Sequential(nn.Linear(6, 8), nn.Linear(8, 3))
     x = torch.randn(64, 6)
     y = x @ torch.randn(6, 3) + 1
-    optimiser = Muon(groups(net, {}, matrix=0.05, other=0.02))
+    optimizer = Muon(groups(net, {}, matrix=0.05, other=0.02))
     loss = torch.tensor(1.0)
     for step in range(300):
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["share"] = share_at(step, 300, 10)
         loss = (net(x) - y).square().mean()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     assert loss < 1e-3
 
 

@@ -32,7 +32,7 @@ def test_a_run_ends_when_its_time_is_over() -> None:
     assert run.saved == [4]
 
 
-def test_a_run_that_is_told_to_end_ends_its_step_and_is_saved() -> None:
+def test_a_run_that_receives_a_signal_ends_its_step_and_is_saved() -> None:
     run = Run()
     for _ in training_steps(lambda: run.step < 100, run.save):
         if run.step == 2:

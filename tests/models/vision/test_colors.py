@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.vision.colors import COLOURS, classify_pixels, color_fractions, dominant_color
+from models.vision.colors import COLORS, classify_pixels, color_fractions, dominant_color
 
 CLEAR = {
     "black": (12, 12, 14), "white": (245, 244, 240), "grey": (128, 127, 130),
@@ -17,13 +17,13 @@ def patch(name: str, size: int = 36) -> torch.Tensor:
     return torch.tensor(CLEAR[name], dtype=torch.float32)[:, None, None].expand(3, size, size)
 
 
-@pytest.mark.parametrize("name", COLOURS)
+@pytest.mark.parametrize("name", COLORS)
 def test_a_clear_patch_has_its_name_in_brighter_and_darker_light(name: str) -> None:
     for light in (1.0, 0.92):
-        assert COLOURS[int(classify_pixels(patch(name) * light)[0, 0])] == name
+        assert COLORS[int(classify_pixels(patch(name) * light)[0, 0])] == name
 
 
-@pytest.mark.parametrize("name", COLOURS)
+@pytest.mark.parametrize("name", COLORS)
 @pytest.mark.parametrize("around", ["grey", "green", "black"])
 def test_a_thing_has_its_own_color_and_not_its_surroundings(name: str, around: str) -> None:
     pixels = patch(around).clone()
@@ -39,8 +39,8 @@ def test_shares_count_only_where_the_thing_is() -> None:
     on[:, :18] = 1.0
     on[:, 36:42] = 1.0
     found = color_fractions(pixels, on)
-    assert found[COLOURS.index("red")] == pytest.approx(0.75)
-    assert found[COLOURS.index("blue")] == pytest.approx(0.25)
+    assert found[COLORS.index("red")] == pytest.approx(0.75)
+    assert found[COLORS.index("blue")] == pytest.approx(0.25)
 
 
 def test_no_thing_has_no_color() -> None:

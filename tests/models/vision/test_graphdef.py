@@ -57,7 +57,7 @@ def test_one_number_stands_for_a_whole_tensor(tmp_path: Path) -> None:
     np.testing.assert_array_equal(constants(tmp_path / "x.pb")["b"], np.full((2, 3), 0.5))
 
 
-def test_a_missing_and_a_damaged_graph_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_and_a_damaged_graph_are_different_errors(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="cannot be read"):
         constants(tmp_path / "x.pb")
     whole = constant("a", np.arange(8, dtype=np.float32))

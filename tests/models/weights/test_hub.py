@@ -57,7 +57,7 @@ def names(folder: Path) -> set[str]:
     return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
 
 
-def test_what_we_read_is_fetched_and_verified_and_no_pickle(
+def test_needed_files_are_fetched_and_verified_and_no_pickle(
     small: SmallHub, tmp_path: Path
 ) -> None:
     seen: list[tuple[int, int]] = []
@@ -279,7 +279,7 @@ def test_without_a_network_the_error_says_what_to_do() -> None:
     ("status", "message"),
     [(403, "the hub refuses it"), (404, "does not have it"), (503, "answered 503; try again")],
 )
-def test_what_a_hub_refuses_is_explained(small: SmallHub, status: int, message: str) -> None:
+def test_a_refusal_of_the_hub_is_explained(small: SmallHub, status: int, message: str) -> None:
     small.status = status
     with pytest.raises(WeightsError, match=f"{MODEL.repository} at 'main'.*{message}"):
         find_release(MODEL, small.hub)
@@ -355,7 +355,9 @@ def test_an_index_that_names_a_file_that_the_hub_has_not_is_refused(
         model_folder(NAME, tmp_path)
 
 
-def test_what_is_no_hub_is_refused(small: SmallHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_no_hub_is_refused(
+    small: SmallHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         SmallHub, "listing", lambda *_: {"siblings": [{"rfilename": "config.json"}]}
     )

@@ -29,7 +29,7 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["replay", "nowhere.mp4"], "nowhere.mp4: no such file or folder"),
         (["captions", __file__, "-o", "no/such/folder/a.vtt"], "no such folder"),
@@ -38,27 +38,27 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
         (["serve", "--model", "huge"], "--model: expected tiny.en, base or the path"),
     ],
 )
-def test_bad_input_is_told_in_one_line_with_exit_status_2(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+def test_bad_input_is_one_error_line_with_exit_status_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     assert main(arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("eyeline: ")
-    assert told in said.err
-    assert said.err.count("\n") == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("eyeline: ")
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("arguments", [["sevre"], ["serve", "--port", "x"], ["captions"]])
-def test_a_mistyped_command_is_told_in_one_line_too(
+def test_a_mistyped_command_is_one_error_line_too(
     capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("eyeline: ")
-    assert said.count("\n") == 1
+    captured = capsys.readouterr().err
+    assert captured.startswith("eyeline: ")
+    assert captured.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -70,17 +70,17 @@ def test_a_mistyped_command_is_told_in_one_line_too(
         ("json", Path("a.vtt"), "json"),
     ],
 )
-def test_the_format_of_captions_is_asked_for_or_told_by_the_name(
+def test_the_format_of_captions_is_given_or_taken_from_the_file_name(
     asked: object, output: Path | None, expected: str
 ) -> None:
     assert caption_format(asked, output) == expected  # type: ignore[arg-type]  # parametrized
 
 
 def test_the_banner_says_which_models_there_are_and_that_they_are_small() -> None:
-    said = banner(read_settings(asr_model="base")).format(url="http://localhost:7860")
-    assert "http://localhost:7860" in said
-    assert "Whisper base" in said
-    assert said.count("a small model") == 2  # what answers, and what draws
+    captured = banner(read_settings(asr_model="base")).format(url="http://localhost:7860")
+    assert "http://localhost:7860" in captured
+    assert "Whisper base" in captured
+    assert captured.count("a small model") == 2  # what answers, and what draws
     larger = banner(read_settings(video_model="llava-onevision-0.5b", drawing_model="longlive"))
     assert "llava-onevision-0.5b" in larger
     assert "longlive" in larger
@@ -92,7 +92,7 @@ def _failing(error: BaseException) -> int:
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "told"),
+    ("error", "status", "message"),
     [
         (UsageError("do this"), 2, "eyeline: do this\n"),
         (UnreadableMediaError("a.mp4: no"), 2, "eyeline: a.mp4: no\n"),
@@ -102,10 +102,10 @@ def _failing(error: BaseException) -> int:
     ],
 )
 def test_every_error_has_an_exit_status_and_a_line(
-    capsys: pytest.CaptureFixture[str], error: BaseException, status: int, told: str
+    capsys: pytest.CaptureFixture[str], error: BaseException, status: int, message: str
 ) -> None:
     assert run_command(lambda: _failing(error), debug=False) == status
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_the_samplers_of_the_command_line_are_those_of_the_events() -> None:

@@ -44,19 +44,19 @@ def test_the_list_names_all_weights_and_says_which_are_here(
     assert "not for commercial use" in here[0]
 
 
-def test_the_licence_is_told_before_the_download_and_the_place_after(
+def test_the_licence_is_printed_before_the_download_and_the_folder_after(
     settings: Settings, small: SmallHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert pull(settings, NAME, revision=None) == 0
     assert small.received[0].path.endswith(small.commit(MODEL.repository))  # that of the catalog
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     commit = small.commit(MODEL.repository)
-    assert f"{MODEL.repository} at {commit[:12]}: 3 files" in said
-    assert "not for commercial use; the hub says: other, qwen-research" in said
-    assert said.index("licence:") < said.index(f"complete and verified in {tmp_path / NAME}")
+    assert f"{MODEL.repository} at {commit[:12]}: 3 files" in output
+    assert "not for commercial use; the hub says: other, qwen-research" in output
+    assert output.index("licence:") < output.index(f"complete and verified in {tmp_path / NAME}")
 
 
-def test_what_is_here_is_verified_without_asking_unless_a_revision_is_wanted(
+def test_local_files_are_verified_without_the_network_unless_a_revision_is_given(
     settings: Settings, small: SmallHub
 ) -> None:
     pull(settings, NAME, revision=None)
@@ -80,15 +80,15 @@ def test_damage_is_repaired_at_the_same_commit(
 
 
 @pytest.mark.parametrize(
-    ("name", "revision", "told"),
+    ("name", "revision", "message"),
     [
         ("tiny.en", "main", "tiny.en has no revisions"),
         ("huge", None, "no weights are named 'huge'; known: tiny.en, .*qwen2.5-vl-7b"),
         (None, "main", "--revision needs a NAME"),
     ],
 )
-def test_what_cannot_be_done_is_told(
-    settings: Settings, name: str | None, revision: str | None, told: str
+def test_an_impossible_pull_is_a_clear_error(
+    settings: Settings, name: str | None, revision: str | None, message: str
 ) -> None:
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         pull(settings, name, revision=revision)

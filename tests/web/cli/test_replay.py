@@ -78,7 +78,7 @@ async def test_a_minute_without_speech_has_no_captions_not_even_for_a_moment(
 
 
 @pytest.mark.slow
-def test_offline_captions_hear_the_whole_file(models: LoadedModels, settings: Settings) -> None:
+def test_offline_captions_use_the_whole_file(models: LoadedModels, settings: Settings) -> None:
     text = " ".join(cue.text for cue in offline_cues(models, settings, JFK, ProgressBar())).lower()
     assert "ask not what your country can do for you" in text
 
@@ -97,7 +97,7 @@ async def test_a_file_over_the_limit_is_refused(models: LoadedModels, tmp_path: 
     assert caught.group_contains(MediaTooLongError)
 
 
-async def test_what_comes_out_can_be_written_as_json_and_read_by_a_person(
+async def test_results_can_be_written_as_json_and_as_readable_text(
     models: LoadedModels, settings: Settings
 ) -> None:
     out: list[Output] = []

@@ -70,7 +70,7 @@ def test_the_page_has_a_title_an_icon_the_style_sheet_and_our_markup(client: Tes
     assert client.get("/favicon.ico").content == (STATIC / "icon.svg").read_bytes()
 
 
-def test_nothing_is_told_to_anybody(client: TestClient) -> None:
+def test_the_page_reports_nothing_to_third_parties(client: TestClient) -> None:
     config = client.get("/config").json()
     assert config["analytics_enabled"] is False
     assert config["footer_links"] == []

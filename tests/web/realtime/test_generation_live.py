@@ -79,8 +79,8 @@ async def test_a_new_prompt_shows_and_invalid_input_changes_nothing(service: Ser
         assert "motion-stream" in (await client.until("error"))["error"]["message"]
         await client.send("eyeline.prompt.set", text="x" * 150)
         for _ in range(200):
-            ((_, colour),) = await drawn(client, 1)
-            if abs(int(colour[1]) - 150) < 20:  # JPEG changes colours a little
+            ((_, color),) = await drawn(client, 1)
+            if abs(int(color[1]) - 150) < 20:  # JPEG changes colours a little
                 break
         else:
             pytest.fail("the new prompt never showed")

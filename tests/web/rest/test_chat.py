@@ -124,15 +124,17 @@ def test_the_chunks_of_a_stream_join_to_the_whole_answer(client: OpenAI) -> None
     chunks: list[ChatCompletionChunk] = list(
         ask(client, message, stream=True, stream_options={"include_usage": True})
     )
-    said = [chunk.choices[0].delta.content or "" for chunk in chunks[:-1]]
-    assert "".join(said) == whole.choices[0].message.content
-    assert len([piece for piece in said if piece]) > 3
+    received = [chunk.choices[0].delta.content or "" for chunk in chunks[:-1]]
+    assert "".join(received) == whole.choices[0].message.content
+    assert len([piece for piece in received if piece]) > 3
     assert chunks[0].choices[0].delta.role == "assistant"
-    assert [c.choices[0].finish_reason for c in chunks[:-1]] == [None] * (len(said) - 1) + ["stop"]
+    assert [c.choices[0].finish_reason for c in chunks[:-1]] == [None] * (len(received) - 1) + [
+        "stop"
+    ]
     assert len({chunk.id for chunk in chunks}) == 1
     assert chunks[-1].choices == []
     assert chunks[-1].usage == whole.usage
-    assert [chunk.usage for chunk in chunks[:-1]] == [None] * len(said)
+    assert [chunk.usage for chunk in chunks[:-1]] == [None] * len(received)
 
 
 def test_a_stream_ends_with_the_mark_that_clients_wait_for(service: Served) -> None:
@@ -163,14 +165,14 @@ def test_a_picture_without_a_word_is_asked_about(client: OpenAI) -> None:
     assert "What is in the picture?" in content
 
 
-def test_without_anything_to_look_at_a_sentence_says_what_to_send(client: OpenAI) -> None:
+def test_without_an_image_the_answer_asks_for_one(client: OpenAI) -> None:
     made = ask(client, {"role": "user", "content": "hello?"})
     assert made.choices[0].message.content == NO_INPUT
     assert made.usage.total_tokens == 0
     assert not made.choices[0].message.model_extra
 
 
-def test_what_cannot_change_an_answer_is_let_pass(client: OpenAI) -> None:
+def test_options_that_cannot_change_an_answer_are_accepted(client: OpenAI) -> None:
     tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
     made = ask(
         client,
@@ -262,7 +264,7 @@ SEEN = shown("what?", picture())
         ({"messages": [SEEN], "metadata": {"session_id": 3}}, "metadata.session_id", "/sessions"),
     ],
 )
-def test_what_cannot_be_met_is_refused_by_name(
+def test_a_request_that_cannot_be_met_is_refused_by_name(
     service: Served, body: Fields, param: str, message: str
 ) -> None:
     answer = posted(service, **body)
@@ -338,8 +340,8 @@ async def test_a_live_session_answers_about_a_picture_and_keeps_requests(
         about = ask(client, shown("and this?", picture()), metadata=metadata)
         assert "(1 seen, 0 to 0 s)" in about.choices[0].message.content
         assert about.choices[0].message.eyeline == {"evidence": []}
-        wish = {"role": "user", "content": "tell me when 60"}
-        assert ask(client, wish, metadata=metadata).choices[0].message.content == "I will."
+        standing = {"role": "user", "content": "tell me when 60"}
+        assert ask(client, standing, metadata=metadata).choices[0].message.content == "I will."
         assert (await stream.until("eyeline.requests"))["requests"] == ["tell me when 60"]
 
 
@@ -366,7 +368,7 @@ def test_a_session_that_never_was_is_not_found(client: OpenAI, id: str) -> None:
         ask(client, {"role": "user", "content": "what?"}, metadata={"session_id": id})
 
 
-async def test_a_memory_in_use_or_not_kept_is_told_apart(tmp_path: Path) -> None:
+async def test_a_memory_in_use_and_one_not_kept_are_different_errors(tmp_path: Path) -> None:
     assistant = KeepingAssistant()
     question = {"messages": [{"role": "user", "content": "what?"}]}
     with scripted_models(assistant=assistant) as models:
@@ -513,5 +515,5 @@ async def test_the_service_ends_though_it_thinks_and_the_stream_says_so() -> Non
             request = client.build_request("POST", url, json=body)
             answer = await client.send(request, stream=True)
             await started(assistant)
-        said = (await answer.aread()).decode()
-    assert '"code": "answer_cut_off"' in said
+        received = (await answer.aread()).decode()
+    assert '"code": "answer_cut_off"' in received

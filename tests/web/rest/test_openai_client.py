@@ -28,7 +28,7 @@ from web.model_loading import LoadedModels
 pytestmark = pytest.mark.slow
 
 CLIP = SPEECH / "LJ001-0006.flac"
-SAID = "fine typography"
+EXPECTED_WORDS = "fine typography"
 PICTURE = Path(gradio.__file__).parent / "media_assets" / "images" / "cheetah1.jpg"
 NAMED = "cheetah"
 
@@ -106,13 +106,13 @@ async def test_a_turn_is_found_transcribed_and_answered(service: Served, pcm: by
         stopped = await heard.until("input_audio_buffer.speech_stopped")
         committed = await heard.until("input_audio_buffer.committed")
         done = await heard.until("conversation.item.input_audio_transcription.completed")
-        assert SAID in done["transcript"].lower()
+        assert EXPECTED_WORDS in done["transcript"].lower()
         ids = {event["item_id"] for event in (started, stopped, committed, done)}
         assert len(ids) == 1
         assert 0 <= started["audio_start_ms"] < stopped["audio_end_ms"] <= 8_000
         answer = await heard.until("response.done")
-        said = answer["response"]["output"][0]["content"][0]["text"]
-        assert said == "I have not seen anything yet."
+        text = answer["response"]["output"][0]["content"][0]["text"]
+        assert text == "I have not seen anything yet."
 
 
 async def test_a_transcription_session_hears_what_is_committed(service: Served, pcm: bytes) -> None:
@@ -128,7 +128,7 @@ async def test_a_transcription_session_hears_what_is_committed(service: Served, 
         committed = await heard.until("input_audio_buffer.committed")
         done = await heard.until("conversation.item.input_audio_transcription.completed")
         assert done["item_id"] == committed["item_id"]
-        assert SAID in done["transcript"].lower()
+        assert EXPECTED_WORDS in done["transcript"].lower()
         deltas = heard.all("conversation.item.input_audio_transcription.delta")
         assert deltas
         assert done["transcript"].startswith(deltas[0]["delta"].split()[0])
@@ -170,7 +170,7 @@ async def shown(service: Served, question: str, **options: Any) -> ChatCompletio
     return made
 
 
-async def test_a_photograph_is_told_by_chat_completions(service: Served) -> None:
+async def test_chat_completions_describes_a_photograph(service: Served) -> None:
     made = await shown(service, "What is it?")
     content = made.choices[0].message.content
     assert content is not None

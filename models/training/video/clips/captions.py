@@ -39,8 +39,8 @@ def caption(rng: Rng, kinds: Sequence[str], motions: Sequence[str], background: 
     for kind, motion in zip(kinds, motions, strict=True):
         names = KINDS[kind].names
         thing = article(names[0] if rng.random() < 0.6 else _pick(rng, names))
-        told = rng.random() < (0.2 if motion == "free" else 0.65)
-        things.append(f"{thing} {_pick(rng, MOTION_WORDS[motion])}" if told else thing)
+        named = rng.random() < (0.2 if motion == "free" else 0.65)
+        things.append(f"{thing} {_pick(rng, MOTION_WORDS[motion])}" if named else thing)
     shown = _pick(rng, BOTH).join(things)
     grounds = BACKGROUNDS[background].names
     ground = grounds[0] if rng.random() < 0.6 else _pick(rng, grounds)

@@ -75,7 +75,7 @@ def compose(
     ]
     motions = tuple(thing.track.motion for thing in things)
     ground = backdrop(pictures, rng, background, size, held_out=held_out)
-    shown, masks = paint(ground, things)
+    shown, masks = composite(ground, things)
     return VideoClip(
         shown,
         masks,
@@ -138,7 +138,7 @@ def _soften(picture: Image.Image, deviation: float) -> Image.Image:
     return picture.filter(ImageFilter.GaussianBlur(deviation))
 
 
-def paint(ground: Floats, things: list[ComposedObject]) -> tuple[Pixels, Pixels]:
+def composite(ground: Floats, things: list[ComposedObject]) -> tuple[Pixels, Pixels]:
     """Return the frames, and the masks of the things; a later thing is in front."""
     size = len(ground)
     frames = len(things[0].track.points)

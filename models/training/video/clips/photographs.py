@@ -164,10 +164,10 @@ def _debian(package: PhotographPackage, folder: Path) -> Read:
                 f"is missing; put its .deb into {folder}"
             )
         command = ["apt-get", "download", "-qq", f"{package.name}={package.version}"]
-        said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         found = sorted(folder.glob(f"{package.name}_{package.version}_*.deb"))
         if not found:
-            raise WeightsError(f"{package.name} {package.version}: {said.stderr.strip()}")
+            raise WeightsError(f"{package.name} {package.version}: {result.stderr.strip()}")
     _check(package, found[0])
     unpacked = subprocess.run(
         ["dpkg-deb", "--fsys-tarfile", str(found[0])], capture_output=True, check=True

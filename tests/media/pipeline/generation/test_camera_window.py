@@ -29,5 +29,5 @@ def test_one_frame_fills_the_window_and_none_is_none() -> None:
     assert brightness(fed(16.0, 1)) == [0, 0, 0, 0]
 
 
-def test_what_is_frames_does_not_grow() -> None:
+def test_stored_frames_do_not_grow() -> None:
     assert len(fed(30.0, 500)._frames) == 4

@@ -26,16 +26,16 @@ def looks(frames: list[VideoFrame], *, attentive: bool = False) -> list[float]:
     return times
 
 
-def test_a_picture_that_stays_the_same_is_looked_at_seldom() -> None:
+def test_a_still_scene_is_analyzed_seldom() -> None:
     assert looks([frame(n / 10) for n in range(50)]) == [0, 2, 4]
 
 
-def test_a_picture_that_changes_is_looked_at_twice_a_second() -> None:
+def test_a_changing_scene_is_analyzed_twice_a_second() -> None:
     changing = [frame(n / 10, 5 * n % 256) for n in range(20)]
     assert looks(changing) == [0, 0.5, 1, 1.5]
 
 
-def test_somebody_who_waits_makes_even_a_still_picture_worth_looks() -> None:
+def test_a_waiting_question_makes_even_a_still_scene_analyzed() -> None:
     assert looks([frame(n / 20) for n in range(21)], attentive=True) == [0, 0.25, 0.5, 0.75, 1]
 
 
@@ -56,7 +56,7 @@ def test_noise_of_a_camera_is_no_change() -> None:
     st.lists(st.tuples(st.floats(0.001, 1), st.integers(0, 255)), min_size=1, max_size=60),
     st.booleans(),
 )
-def test_looks_are_never_closer_than_the_attentive_interval(
+def test_analyses_are_never_closer_than_the_attentive_interval(
     steps: list[tuple[float, int]], attentive: bool
 ) -> None:
     times = np.cumsum([step for step, _ in steps])

@@ -42,7 +42,7 @@ async def run(items: list[Input], services: Services, limits: Limits | None = No
     return out
 
 
-def said(out: list[Output], id: str) -> str:
+def answer_text(out: list[Output], id: str) -> str:
     return "".join(o.text for o in out if isinstance(o, Answer) and o.id == id)
 
 
@@ -75,13 +75,13 @@ async def test_an_answer_names_the_moments_that_it_is_made_from_before_its_first
     assert [m.time for m in evidence.moments] == [0, 1, 2]
 
 
-async def test_the_newest_picture_is_looked_at_for_a_question_though_no_look_was_due() -> None:
+async def test_the_newest_frame_is_analyzed_for_a_question_even_if_no_analysis_is_due() -> None:
     items: list[Input] = [picture(0), picture(9000, brightness=200), Question("q", "now?", 0.1)]
     with scripted_services() as services:
         live = await run(items, services, Limits(lossless=True))
         replay = await run(items, services)
-    assert "(2 seen" in said(live, "q")
-    assert "(1 seen" in said(replay, "q")
+    assert "(2 seen" in answer_text(live, "q")
+    assert "(1 seen" in answer_text(replay, "q")
 
 
 async def test_a_standing_request_is_confirmed_shown_and_met_once() -> None:
@@ -93,7 +93,7 @@ async def test_a_standing_request_is_confirmed_shown_and_met_once() -> None:
     ]
     with scripted_services() as services:
         out = await run(items, services)
-    assert said(out, "q") == "I will."
+    assert answer_text(out, "q") == "I will."
     requests = [o.requests for o in out if isinstance(o, StandingRequests)]
     assert requests == [("tell me when 60",), ()]
     (noticed,) = [o for o in out if isinstance(o, RequestMet)]
@@ -101,7 +101,7 @@ async def test_a_standing_request_is_confirmed_shown_and_met_once() -> None:
     assert noticed.request == "tell me when 60"
 
 
-async def test_while_a_request_stands_a_still_picture_is_looked_at_all_the_time() -> None:
+async def test_a_still_scene_is_analyzed_all_the_time_while_a_request_stands() -> None:
     still: list[Input] = [picture(n * SECOND // 4) for n in range(9)]
     with scripted_services() as services:
         out = await run([Question("q", "tell me when 200", 0.0), *still], services)
@@ -110,11 +110,11 @@ async def test_while_a_request_stands_a_still_picture_is_looked_at_all_the_time(
     assert len([o for o in idle if isinstance(o, Remembered)]) == 2
 
 
-async def test_what_is_to_be_said_is_said_as_it_is_with_its_moments() -> None:
+async def test_an_announcement_is_sent_unchanged_with_its_moments() -> None:
     moment = Moment(7, 3.0, "a cup")
     with scripted_services() as services:
         out = await run([Announce("n", "Here is a cup.", 3.0, True, (moment,))], services)
-    assert said(out, "n") == "Here is a cup."
+    assert answer_text(out, "n") == "Here is a cup."
     assert next(o for o in out if isinstance(o, Evidence)).moments == (moment,)
     assert [o.status for o in out if isinstance(o, Speech)][-1] == "completed"
 
@@ -125,7 +125,7 @@ async def test_a_full_memory_is_reported_once_and_still_answers() -> None:
         out = await run(items, services)
     (degraded,) = [o for o in out if isinstance(o, Degraded)]
     assert "no room" in degraded.message
-    assert "(2 seen, 0 to 1 s)" in said(out, "q")
+    assert "(2 seen, 0 to 1 s)" in answer_text(out, "q")
 
 
 def png(brightness: int) -> bytes:
@@ -138,7 +138,7 @@ async def test_a_question_with_pictures_is_about_these_alone() -> None:
     question = Question("q", "what?", 1.0, pictures=(png(10), png(200)))
     with scripted_services() as services:
         out = await run([*changing(2), question], services)
-    assert "(2 seen, 0 to 1 s)" in said(out, "q")
+    assert "(2 seen, 0 to 1 s)" in answer_text(out, "q")
     assert next(o for o in out if isinstance(o, Evidence)).moments == ()
     assert len([o for o in out if isinstance(o, Remembered)]) == 2
 
@@ -147,7 +147,7 @@ async def test_a_picture_that_cannot_be_read_is_answered_with_why() -> None:
     question = Question("q", "what?", 1.0, pictures=(b"no picture",))
     with scripted_services() as services:
         out = await run([question, *changing(1)], services)
-    assert "not a readable image" in said(out, "q")
+    assert "not a readable image" in answer_text(out, "q")
     assert any(isinstance(o, Remembered) for o in out)
 
 
@@ -224,7 +224,7 @@ async def test_a_sentence_that_is_ready_comes_word_by_word_and_can_be_cancelled(
         await run_session(source(), send, services=services, clock=Paused())
     pieces = [o.text for o in out if isinstance(o, Answer) and o.id == "whole"]
     assert pieces == ["I", " have", " not", " seen", " it.", ""]
-    assert said(out, "cut") in ("I", "I have")
+    assert answer_text(out, "cut") in ("I", "I have")
     assert [o.status for o in out if isinstance(o, Answer)][-1] == "cancelled"
     assert [o.read for o in out if isinstance(o, Evidence)] == [7, 7]
 
@@ -253,7 +253,7 @@ async def test_a_stream_that_is_resized_turned_and_black_is_remembered_all_along
     ]
     with scripted_services() as services:
         out = await run([*frames, Question("q", "what?", 9.0)], services)
-    assert "(5 seen, 0 to 4 s)" in said(out, "q")
+    assert "(5 seen, 0 to 4 s)" in answer_text(out, "q")
     assert not [o for o in out if isinstance(o, Degraded)]
 
 
@@ -261,8 +261,8 @@ async def test_without_video_and_before_the_first_picture_a_question_is_answered
     with scripted_services() as services:
         none = await run([Question("q", "what?", 5.0)], services)
         early = await run([Question("q", "what?", 0.0), *changing(3, start=1)], services)
-    assert "(nothing was seen)" in said(none, "q")
-    assert "(nothing was seen)" in said(early, "q")
+    assert "(nothing was seen)" in answer_text(none, "q")
+    assert "(nothing was seen)" in answer_text(early, "q")
     assert len([o for o in early if isinstance(o, Remembered)]) == 3
 
 
@@ -272,4 +272,4 @@ async def test_a_hundred_questions_at_once_are_all_answered_in_their_order() -> 
         out = await run([*changing(2), *questions], services)
     done = [o.id for o in out if isinstance(o, Answer) and o.status == "completed"]
     assert done == [f"q{n}" for n in range(100)]
-    assert all(f" {n} " in said(out, f"q{n}") for n in range(100))
+    assert all(f" {n} " in answer_text(out, f"q{n}") for n in range(100))

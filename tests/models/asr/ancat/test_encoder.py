@@ -44,7 +44,7 @@ def test_any_chunking_is_the_masked_pass_over_the_whole(
 
 
 @pytest.mark.parametrize("mode", STREAMED)
-def test_a_frame_leaves_when_the_last_one_it_looks_at_is_there_and_not_later(mode: Mode) -> None:
+def test_a_frame_is_emitted_once_its_look_ahead_has_arrived(mode: Mode) -> None:
     model = tiny_ancat(mode)
     encoder, mel = AncatEncoder(model), drawn_mel(80)
     state = encoder.init_state()

@@ -73,7 +73,7 @@ def test_letters_that_followed_come_before_others_and_far_ones_do_not_matter() -
     np.testing.assert_array_equal(read.log_probs(long), following)
 
 
-def test_what_came_too_seldom_is_dropped_and_leaves_its_share_to_shorter_runs() -> None:
+def test_rare_runs_are_dropped_and_leave_their_share_to_shorter_ones() -> None:
     all_runs, pruned = model(), model(seldom=(1, 1, 3, 3))
     assert len(pruned.ngrams[3].keys) < len(all_runs.ngrams[3].keys)
     assert pruned.ngrams[3].counts.min() >= 3

@@ -17,7 +17,7 @@ def test_blanks_say_nothing() -> None:
 
 
 @pytest.mark.parametrize("text", ["a 10 speed bicycle", "naïve", "50%"])
-def test_what_cannot_be_spelt_is_refused(text: str) -> None:
+def test_text_that_cannot_be_spelt_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="spell it in letters"):
         to_units(text)
 

@@ -87,7 +87,9 @@ def brute_arrivals(look: list[list[int]]) -> list[int]:
 
 
 @given(st.lists(st.lists(st.integers(0, 4), min_size=9, max_size=9), min_size=1, max_size=4))
-def test_arrival_is_the_latest_sound_that_any_chain_of_looks_reaches(look: list[list[int]]) -> None:
+def test_arrival_is_the_latest_audio_that_any_chain_of_layers_reaches(
+    look: list[list[int]],
+) -> None:
     arrival = torch.arange(9.0)[None]
     for layer in look:
         opened = torch.arange(1, 5) <= torch.tensor(layer)[:, None]
@@ -197,7 +199,7 @@ def test_it_begins_as_the_encoder_that_it_was_made_from() -> None:
         from_whisper(AncatConfig(layers=4), whisper)
 
 
-def test_looking_at_all_it_begins_as_whisper_does_with_pairs_of_frames_made_one() -> None:
+def test_with_full_attention_it_starts_as_whisper_with_pairs_of_frames_merged() -> None:
     whisper, mel = tiny_whisper(), drawn_mel(22).float()
     model = from_whisper(AncatConfig(mode="full", layers=2, joint=8, units=5), whisper)
     published = encode_masked(whisper, mel, None)
@@ -206,7 +208,7 @@ def test_looking_at_all_it_begins_as_whisper_does_with_pairs_of_frames_made_one(
     torch.testing.assert_close(model.encode(mel).hidden, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_unknown_modes_and_looks_of_nothing_are_refused() -> None:
+def test_unknown_modes_and_empty_look_ahead_are_refused() -> None:
     with pytest.raises(ValueError, match="known are causal"):
         AncatConfig(mode="clairvoyant")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least 1 frame"):

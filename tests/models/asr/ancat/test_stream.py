@@ -87,7 +87,7 @@ def test_within_one_window_the_stream_says_what_the_masked_clip_says(seed: int) 
     assert wanted.strip()
 
 
-def test_words_are_in_order_and_nothing_committed_is_said_again() -> None:
+def test_words_are_in_order_and_committed_words_are_not_repeated() -> None:
     model = AncatStream(babbling(), CONFIG)
     updates = streamed(model, np.split(sound(4.0), 10))
     words = [word for one in updates for word in one.committed]

@@ -85,7 +85,7 @@ def test_all_texts_of_one_frame_and_at_most_two_labels_have_the_chance_that_is_l
     assert total == pytest.approx(1.0)
 
 
-def test_what_lies_beyond_a_rows_own_length_changes_nothing() -> None:
+def test_values_beyond_a_rows_length_change_nothing() -> None:
     scores, labels = drawn(1, 2, 5, 4, 5)
     frames, counts = torch.tensor([3, 5]), torch.tensor([2, 4])
     before = transducer_loss(scores, labels, frames, counts)
@@ -134,13 +134,13 @@ def test_reading_label_by_label_says_what_reading_all_at_once_says() -> None:
 def test_following_the_gradient_finds_the_text() -> None:
     scores, labels = drawn(2, 1, 6, 3, 4)
     scores.requires_grad_()
-    optimiser = torch.optim.Adam([scores], 0.3)
+    optimizer = torch.optim.Adam([scores], 0.3)
     losses = []
     for _ in range(20):
         loss = transducer_loss(scores, labels, torch.tensor([6]), torch.tensor([3])).sum()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         torch.autograd.backward(loss)
-        optimiser.step()
+        optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.2
     assert all(after < before + 0.1 for before, after in pairwise(losses))

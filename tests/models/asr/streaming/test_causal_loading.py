@@ -24,7 +24,7 @@ from tests.models.asr.conftest import Clip
 from tests.models.asr.streaming.test_offline import in_order, wer
 
 
-def test_what_is_not_adapted_is_shared_with_the_offline_model(tiny_en: WhisperModel) -> None:
+def test_weights_without_adapters_are_shared_with_the_offline_model(tiny_en: WhisperModel) -> None:
     made = make_causal(tiny_en)
     own = {p.data_ptr() for p in tiny_en.model.parameters()}
     fresh = [p for p in made.model.parameters() if p.data_ptr() not in own]

@@ -61,7 +61,7 @@ def rounded(updates: list[TranscriptUpdate]) -> list[TranscriptUpdate]:
 @pytest.mark.slow
 @ROOMY
 @given(changed=st.integers(RATE, len(SOUND)))
-def test_later_sound_never_changes_what_was_said(model: CausalStream, changed: int) -> None:
+def test_later_audio_never_changes_earlier_words(model: CausalStream, changed: int) -> None:
     other = SOUND.copy()
     other[changed:] = 0.5 * np.sin(np.arange(len(SOUND) - changed) / 3)
     one, two = (model.step(model.init_state(), sound)[1] for sound in (SOUND, other))

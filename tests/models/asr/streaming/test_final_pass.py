@@ -29,11 +29,11 @@ def test_a_turn_longer_than_a_window_is_cut_where_it_is_quiet(
     final: WhisperFinalPass, jfk: Clip, concord: Clip
 ) -> None:
     pause = np.zeros(RATE, np.float32)
-    told = [jfk, concord, jfk, concord]
-    long = np.concatenate([part for clip in told for part in (clip.samples, pause)])  # 33 s
+    clips = [jfk, concord, jfk, concord]
+    long = np.concatenate([part for clip in clips for part in (clip.samples, pause)])  # 33 s
     words = final.transcribe(long)
     assert len(long) > MAX_PART
-    assert wer(Clip(" ".join(clip.text for clip in told), long), words) <= 0.1
+    assert wer(Clip(" ".join(clip.text for clip in clips), long), words) <= 0.1
     assert in_order(words, len(long))
 
 

@@ -1,7 +1,7 @@
 from models.asr.streaming.repetition import ends_in_repetition, without_repetition
 
 
-def test_a_phrase_said_again_and_again_is_a_loop() -> None:
+def test_a_phrase_repeated_many_times_is_a_loop() -> None:
     assert not ends_in_repetition([1, 2, 3, 1, 2, 3])
     assert ends_in_repetition([9, 1, 2, 3, 1, 2, 3, 1, 2, 3])
     assert not ends_in_repetition([9, 1, 2, 3, 1, 2, 3, 1, 2, 4])

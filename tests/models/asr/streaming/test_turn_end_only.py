@@ -10,7 +10,7 @@ from tests.models.asr.streaming.test_offline import wer
 
 
 @pytest.mark.slow
-def test_nothing_is_said_until_the_turn_is_over(tiny_en: WhisperModel, concord: Clip) -> None:
+def test_no_words_come_until_the_turn_is_over(tiny_en: WhisperModel, concord: Clip) -> None:
     model = TurnEndOnly(WhisperFinalPass(tiny_en))
     state = model.init_state()
     first, last = np.split(concord.samples, [20_000])

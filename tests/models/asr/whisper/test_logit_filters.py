@@ -11,7 +11,7 @@ def allowed(
     return set(filters.apply(given, tokens).isfinite().nonzero()[:, 0].tolist())
 
 
-def test_without_timestamps_no_time_and_no_mark_is_said(tiny_en: WhisperModel) -> None:
+def test_without_timestamps_no_time_and_no_mark_is_allowed(tiny_en: WhisperModel) -> None:
     t = tiny_en.tokenizer
     tokens = allowed(LogitFilters(t, timestamps=False), t.encode(" so"))
     assert max(tokens) == t.end

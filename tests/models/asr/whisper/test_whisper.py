@@ -45,7 +45,7 @@ def test_taken_rows_go_on_as_their_own_streams() -> None:
     torch.testing.assert_close(swapped[:1], expected, rtol=0, atol=1e-4)
 
 
-def test_a_token_looks_at_the_sound_only_through_what_came_before_it() -> None:
+def test_a_token_attends_to_the_audio_through_earlier_tokens_only() -> None:
     changed = TOKENS.clone()
     changed[0, -1] = (changed[0, -1] + 1) % SMALL.vocabulary
     scores = MODEL.cross_scores(TOKENS, SOUND, [(1, 0)])

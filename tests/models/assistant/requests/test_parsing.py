@@ -61,7 +61,7 @@ def test_a_request_is_understood(text: str, label: str, gone: bool, change: bool
     assert not request.repeat
 
 
-def test_columns_persons_and_colours_are_those_of_perception() -> None:
+def test_columns_persons_and_colors_are_those_of_perception() -> None:
     red = parsed("tell me when you see my red cup").target
     assert (red.name_ids, red.colour, red.people) == (find_name_ids("cup"), "red", 0)
     assert parsed("tell me when a dog or a person comes in").target.people == 1
@@ -115,7 +115,7 @@ def test_an_ordinary_question_is_no_request(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ("tell me when she smiles", "when someone comes into view"),
         ("tell me when you see a dog jumping", "when a dog comes into view"),
@@ -134,10 +134,12 @@ def test_an_ordinary_question_is_no_request(text: str) -> None:
         ("tell me when nobody comes in", "I cannot watch for that"),
     ],
 )
-def test_what_the_eyes_cannot_detect_is_refused_with_a_sentence(text: str, says: str) -> None:
+def test_requests_for_undetectable_things_are_refused_with_a_sentence(
+    text: str, expected: str
+) -> None:
     found = parse_request(text)
     assert isinstance(found, UnsupportedRequest)
-    assert says in found.reason
+    assert expected in found.reason
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_what_the_eyes_cannot_detect_is_refused_with_a_sentence(text: str, says:
         ("tell me when the cup is on the table", WHERE),
     ],
 )
-def test_what_is_ignored_is_said_in_the_confirmation(text: str, caveat: str) -> None:
+def test_ignored_words_are_named_in_the_confirmation(text: str, caveat: str) -> None:
     assert caveat in confirmation(parsed(text))
 
 

@@ -90,7 +90,7 @@ def test_someone_who_is_there_already_does_not_come_in() -> None:
     assert [note.time >= 30 for note in met] == [True]
 
 
-def test_what_is_seen_already_counts_when_seeing_is_asked_for() -> None:
+def test_a_thing_in_view_already_counts_if_seeing_it_is_requested() -> None:
     _, met = shown(tracking("let me know when you see my cup"), scene(0, 10, cup=0.9))
     assert [note.sentence for note in met] == ["A cup is in view."]
     assert met[0].time <= 1
@@ -112,7 +112,7 @@ def test_a_dog_that_leaves_must_have_been_seen() -> None:
     assert [note.sentence for note in met] == ["Stop! I no longer see the dog."]
 
 
-def test_nobody_is_said_at_once_or_only_after_somebody() -> None:
+def test_nobody_is_announced_at_once_or_only_after_somebody() -> None:
     _, met = shown(tracking("warn me if nobody is in the room"), scene(0, 20))
     assert [note.sentence for note in met] == ["Nobody is in view."]
     any_more = "warn me if nobody is in the room any more"
@@ -137,7 +137,7 @@ def test_two_people_are_more_than_one() -> None:
     assert [note.sentence for note in met] == ["Two people have come into view."]
 
 
-def test_a_cup_of_another_colour_is_not_the_red_cup() -> None:
+def test_a_cup_of_another_color_is_not_the_red_cup() -> None:
     blue = [observation(i / 2, cup=0.9, colour="blue") for i in range(20)]
     red = [observation(10 + i / 2, cup=0.9, colour="red") for i in range(20)]
     _, met = shown(tracking("tell me when you see a red cup"), blue + red)
@@ -285,19 +285,19 @@ def test_steps_speak_when_the_plain_reference_does(
     observations = world(drawn)
     _, met = shown(tracking(*TEXTS), observations)
     for number, text in enumerate(TEXTS, 1):
-        said = [note.time for note in met if note.id == number]
-        assert said == plainly(parsed(text), observations)
+        messages = [note.time for note in met if note.id == number]
+        assert messages == plainly(parsed(text), observations)
 
 
 @settings(max_examples=40)
 @given(WORLD, st.integers(0, 60))
-def test_later_observations_change_nothing_that_was_said_and_a_kept_state_goes_on_the_same(
+def test_later_observations_change_no_earlier_message_and_a_kept_state_continues_the_same(
     drawn: list[tuple[int, float, float, bool]], cut: int
 ) -> None:
     observations = world(drawn)
-    first, said = shown(tracking(*TEXTS), observations[:cut])
-    whole, all_said = shown(tracking(*TEXTS), observations)
-    assert all_said[: len(said)] == said
+    first, messages = shown(tracking(*TEXTS), observations[:cut])
+    whole, all_messages = shown(tracking(*TEXTS), observations)
+    assert all_messages[: len(messages)] == messages
     again, rest = shown(first, observations[cut:])
-    assert (again, said + rest) == (whole, all_said)
+    assert (again, messages + rest) == (whole, all_messages)
     assert STANDING.flush(again) == ()

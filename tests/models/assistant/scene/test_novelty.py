@@ -46,7 +46,7 @@ def kept(observations: list[Observation], *, every: float = EVERY) -> list[tuple
     return [(one.scene.time, one.scene.names[0][0] if one.scene.names else "") for one in found]
 
 
-def test_a_clear_change_counts_at_once_with_the_last_sight_of_what_was_there() -> None:
+def test_a_clear_change_counts_at_once_with_the_last_frame_of_the_old_scene() -> None:
     observations = [observation("cup", t) for t in (0.0, 0.5, 1.0)] + [observation("dog", 1.5)]
     assert kept(observations) == [(0.0, "cup"), (1.0, "cup"), (1.5, "dog")]
 

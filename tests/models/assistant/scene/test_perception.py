@@ -63,7 +63,9 @@ def test_a_cheetah_is_seen_and_nobody_with_it(real: Perception) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("shift", "place"), [(0, "left"), (1, "right")])
-def test_a_thing_at_one_side_is_said_to_be_there(real: Perception, shift: int, place: str) -> None:
+def test_a_thing_at_one_side_has_that_side_as_its_place(
+    real: Perception, shift: int, place: str
+) -> None:
     cheetah = np.array(Image.fromarray(photograph("cheetah1.jpg")).resize((240, 240)))
     wide = np.full((240, 520, 3), 128, np.uint8)
     wide[:, shift * 280 : shift * 280 + 240] = cheetah

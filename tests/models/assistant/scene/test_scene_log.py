@@ -38,7 +38,7 @@ def entries(things: list[tuple[str, int]]) -> list[LoggedEntry]:
 
 
 @given(THINGS, st.integers(1, 12), st.sampled_from(["Where is my cup?", "Who is there?", "Hm?"]))
-def test_what_is_chosen_is_in_order_of_time_and_not_too_much(
+def test_selected_entries_are_in_order_of_time_and_limited(
     things: list[tuple[str, int]], count: int, question: str
 ) -> None:
     chosen = select_entries(entries(things), parse_query(question), count=count)
@@ -49,7 +49,7 @@ def test_what_is_chosen_is_in_order_of_time_and_not_too_much(
 
 
 @given(THINGS, st.integers(8, 12))
-def test_first_and_last_sight_of_what_is_asked_about_are_among_them(
+def test_the_first_and_last_entry_of_the_subject_are_among_them(
     things: list[tuple[str, int]], count: int
 ) -> None:
     places = [index for index, (name, _) in enumerate(things) if name == "cup"]
@@ -60,7 +60,7 @@ def test_first_and_last_sight_of_what_is_asked_about_are_among_them(
     assert not places or {places[0], places[-1]} <= chosen
 
 
-def test_what_came_just_before_and_after_comes_along() -> None:
+def test_entries_just_before_and_after_are_included() -> None:
     things = (
         [("dog", 0)] * 20 + [("ball", 0)] + [("cup", 0)] * 3 + [("clock", 0)] + [("dog", 0)] * 20
     )
@@ -107,28 +107,28 @@ def test_words_of_a_question_are_known_by_other_names() -> None:
     assert parse_query("Who came in?").persons
 
 
-def said(question: str, things: list[tuple[str, int]]) -> list[str]:
+def prompt_text(question: str, things: list[tuple[str, int]]) -> list[str]:
     return [search_result_text(find) for find in search(entries(things), parse_query(question))]
 
 
-def test_a_search_says_first_and_last_sight_of_each_thing_that_is_asked_about() -> None:
+def test_a_search_returns_the_first_and_last_entry_of_each_thing_asked_about() -> None:
     things = [("dog", 0), ("cup", 0), ("dog", 0), ("cup", 2), ("ball", 0)]
-    assert said("When did you last see my mug?", things) == ["mug: cup 0:01 to 0:03"]
-    assert said("What came first, the dog or the ball?", things) == [
+    assert prompt_text("When did you last see my mug?", things) == ["mug: cup 0:01 to 0:03"]
+    assert prompt_text("What came first, the dog or the ball?", things) == [
         "dog 0:00 to 0:02",
         "ball now",
     ]
-    assert said("Is there an animal?", things) == ["animal: dog 0:00 to 0:02"]
-    assert said("Was anyone here?", things) == ["people 0:03"]
-    assert said("Is there a clock?", things) == ["clock not seen"]
-    assert said("What is this?", things) == []
+    assert prompt_text("Is there an animal?", things) == ["animal: dog 0:00 to 0:02"]
+    assert prompt_text("Was anyone here?", things) == ["people 0:03"]
+    assert prompt_text("Is there a clock?", things) == ["clock not seen"]
+    assert prompt_text("What is this?", things) == []
 
 
-def test_a_search_for_what_came_before_or_after_says_what_is_beside_the_last_sight() -> None:
+def test_a_search_for_before_or_after_returns_the_neighbors_of_the_last_entry() -> None:
     things = [("dog", 0), ("cup", 0), ("cup", 0), ("ball", 0), ("cup", 0), ("cup", 0)]
     beside = "cup 0:01 to now, before it ball, after it nothing"
-    assert said("What came before the cup?", things) == [beside]
-    assert said("What did I hold after the ball?", things) == [
+    assert prompt_text("What came before the cup?", things) == [beside]
+    assert prompt_text("What did I hold after the ball?", things) == [
         "ball 0:03, before it cup, after it cup"
     ]
 
@@ -148,13 +148,13 @@ def test_the_prompt_tells_finds_in_order_of_time_and_then_what_is_missing() -> N
     assert question_text("Hm?", 9.0) == "It is 0:09. Hm?"
 
 
-def test_a_word_outside_the_vocabulary_is_said_to_be_unknown() -> None:
-    assert said("Is there a giraffe in the picture?", [("dog", 0)]) == ["giraffe unknown"]
-    assert said("What came before my passport?", [("dog", 0)]) == ["passport unknown"]
-    assert said("What is in the picture?", [("dog", 0)]) == []
+def test_a_word_outside_the_vocabulary_is_reported_as_unknown() -> None:
+    assert prompt_text("Is there a giraffe in the picture?", [("dog", 0)]) == ["giraffe unknown"]
+    assert prompt_text("What came before my passport?", [("dog", 0)]) == ["passport unknown"]
+    assert prompt_text("What is in the picture?", [("dog", 0)]) == []
 
 
-def test_what_is_taken_for_granted_is_found_though_it_was_hardly_seen() -> None:
+def test_a_presupposed_thing_is_found_even_if_hardly_seen() -> None:
     things = entries([("dog", 0), ("ball", 0), ("dog", 0)])
     things[1].probabilities[NAMES.index("cup")] = 0.04
     (sure,) = search(things, parse_query("Did you see a cup?"))

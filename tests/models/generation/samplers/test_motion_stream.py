@@ -51,12 +51,12 @@ def test_six_chunks_are_two_and_then_four_exactly() -> None:
     stream = MotionStream(tiny.backbone())
     whole = list(run(stream, tiny.controls(6)))
     state = stream.init_state()
-    begun: list[Tensor] = []
+    first_part: list[Tensor] = []
     for control in tiny.controls(2):
         state, latents = stream.step(state, control)
-        begun += latents
+        first_part += latents
     rest = resumed(stream, deepcopy(state), tiny.controls(4, start=2))
-    assert torch.equal(torch.stack(whole), torch.stack(begun + rest))
+    assert torch.equal(torch.stack(whole), torch.stack(first_part + rest))
 
 
 def test_later_control_changes_no_earlier_chunk() -> None:
@@ -106,8 +106,8 @@ def test_all_weight_on_one_prompt_is_that_prompt_and_half_is_neither() -> None:
     duck, car = words.prompt("a duck on grass"), words.prompt("a car and stars")
 
     def made(weight: float) -> Tensor:
-        said = blend([(duck, weight), (car, 1 - weight)])
-        return torch.stack(list(run(stream, tiny.controls(3, said))))
+        encoded = blend([(duck, weight), (car, 1 - weight)])
+        return torch.stack(list(run(stream, tiny.controls(3, encoded))))
 
     assert torch.equal(made(1.0), torch.stack(list(run(stream, tiny.controls(3, duck)))))
     assert torch.equal(made(0.0), torch.stack(list(run(stream, tiny.controls(3, car)))))

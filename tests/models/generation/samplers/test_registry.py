@@ -16,7 +16,7 @@ from tests.models.generation import tiny
 
 @pytest.mark.parametrize("name", DEFAULT_STEPS)
 @pytest.mark.parametrize("most", [False, True])
-def test_every_sampler_draws_what_it_is_told_with_any_steps_it_takes(name: str, most: bool) -> None:
+def test_every_sampler_follows_its_controls_with_any_allowed_steps(name: str, most: bool) -> None:
     made = create_sampler(name, tiny.backbone(), steps=MAX_STEPS[name] if most else 1, seed=3)
     out = list(run(made, tiny.controls(3)))
     assert len(out) == 3
@@ -40,9 +40,11 @@ def test_levels_fall_from_pure_noise_and_those_of_a_ramp_were_trained(count: int
 
 
 @pytest.mark.parametrize(
-    ("name", "steps", "told"),
+    ("name", "steps", "message"),
     [("euler", None, "motion-stream, rolling"), ("rolling-forcing", 6, "1 to 5 steps, got 6")],
 )
-def test_what_no_sampler_can_do_is_refused(name: str, steps: int | None, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_names_and_steps_that_no_sampler_has_are_refused(
+    name: str, steps: int | None, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
         create_sampler(name, tiny.backbone(), steps=steps)

@@ -88,6 +88,6 @@ def test_pictures_with_strength_0_come_out_as_they_went_in() -> None:
     rolling = RollingForcing(tiny.backbone())
     rng = torch.Generator().manual_seed(1)
     starts: list[Tensor] = [torch.randn(4, 1, 4, 4, generator=rng) for _ in range(7)]
-    said = tiny.words().prompt("a duck")
-    out = list(run(rolling, [ChunkControl(said, start=start, strength=0.0) for start in starts]))
+    encoded = tiny.words().prompt("a duck")
+    out = list(run(rolling, [ChunkControl(encoded, start=start, strength=0.0) for start in starts]))
     assert torch.equal(torch.stack(out), torch.stack(starts))

@@ -100,6 +100,6 @@ def test_pictures_with_strength_0_come_out_as_they_went_in() -> None:
     stream = StreamDiT(tiny.backbone(sink=0, window=2), steps=2)
     rng = torch.Generator().manual_seed(1)
     starts = [torch.randn(4, 1, 4, 4, generator=rng) for _ in range(6)]
-    said = tiny.words().prompt("a duck")
-    out = list(run(stream, [ChunkControl(said, start=start, strength=0.0) for start in starts]))
+    encoded = tiny.words().prompt("a duck")
+    out = list(run(stream, [ChunkControl(encoded, start=start, strength=0.0) for start in starts]))
     torch.testing.assert_close(torch.stack(out), torch.stack(starts), rtol=0, atol=1e-5)

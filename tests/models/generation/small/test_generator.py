@@ -33,31 +33,31 @@ CAR = (("a car on stars", 1.0),)
 def written(folder: Path) -> Path:
     """Write a tiny model as training does."""
     codec = tiny.codec()
-    told = {"config": json.dumps(asdict(codec.config))}
-    save_file(codec.state_dict(), folder / "codec.safetensors", metadata=told)
+    header = {"config": json.dumps(asdict(codec.config))}
+    save_file(codec.state_dict(), folder / "codec.safetensors", metadata=header)
     shows = SmallVideoInfo(SIDE, ("duck", "car"), ("grass", "stars"), Reach(sink=1, window=2))
     save(folder / "drawing.safetensors", PromptedDit(tiny.dit(), tiny.words()), shows, {})
     return folder
 
 
 @pytest.fixture(scope="module")
-def painter(tmp_path_factory: pytest.TempPathFactory) -> SmallVideoGenerator:
+def generator(tmp_path_factory: pytest.TempPathFactory) -> SmallVideoGenerator:
     torch.set_num_threads(1)
     return load(written(tmp_path_factory.mktemp("drawing")))
 
 
-def painted(
-    painter: SmallVideoGenerator, name: str, wishes: Sequence[ChunkRequest], *, seed: int = 7
+def generate(
+    generator: SmallVideoGenerator, name: str, requests: Sequence[ChunkRequest], *, seed: int = 7
 ) -> list[Pixels]:
-    state = painter.init_state(name, seed)
+    state = generator.init_state(name, seed)
     out: list[Pixels] = []
-    for wish in wishes:
-        state, pictures = painter.step(state, wish)
+    for request in requests:
+        state, pictures = generator.step(state, request)
         out += pictures
     return out
 
 
-def wishes(count: int, name: str = NAMES[0], **changes: Any) -> list[ChunkRequest]:
+def requests(count: int, name: str = NAMES[0], **changes: Any) -> list[ChunkRequest]:
     steps = {"motion-stream": 2, "rolling-forcing": 5, "stream-dit": 1}[name]
     return [ChunkRequest(**{"prompt": DUCK, "steps": steps, **changes}) for _ in range(count)]
 
@@ -66,11 +66,11 @@ def flat(value: int) -> list[Pixels]:
     return [np.full((48, 64, 3), value, np.uint8) for _ in range(4)]
 
 
-def test_it_says_what_it_is_and_what_it_can_do(painter: SmallVideoGenerator) -> None:
-    assert painter.size == (SIDE, SIDE)
-    assert f"{SIDE} x {SIDE}" in painter.about
-    assert tuple(painter.samplers) == NAMES
-    assert {name: steps.default for name, steps in painter.samplers.items()} == {
+def test_it_says_what_it_is_and_what_it_can_do(generator: SmallVideoGenerator) -> None:
+    assert generator.size == (SIDE, SIDE)
+    assert f"{SIDE} x {SIDE}" in generator.about
+    assert tuple(generator.samplers) == NAMES
+    assert {name: steps.default for name, steps in generator.samplers.items()} == {
         "motion-stream": 2,
         "rolling-forcing": 5,
         "stream-dit": 1,
@@ -79,9 +79,9 @@ def test_it_says_what_it_is_and_what_it_can_do(painter: SmallVideoGenerator) -> 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_pictures_are_those_of_the_sampler_with_the_planned_track(
-    painter: SmallVideoGenerator, name: str
+    generator: SmallVideoGenerator, name: str
 ) -> None:
-    drawing = painter._model
+    drawing = generator._model
     made = FrameGenerator(create_sampler(name, drawing.backbone(), seed=7), drawing.codec)
     plan = planner.plan_motion(DUCK[0][0], drawing.info.things)
     state, expected = made.init_state(), []
@@ -91,21 +91,23 @@ def test_pictures_are_those_of_the_sampler_with_the_planned_track(
         track[:1] = plan.chunk(chunk)
         state, pictures = made.step(state, ChunkControl(prompt, track))
         expected += [picture for each in pictures for picture in each]
-    got = painted(painter, name, wishes(7, name))
-    assert len(got) == len(expected) == 4 * (7 - painter.lag(name, painter.samplers[name].default))
+    got = generate(generator, name, requests(7, name))
+    assert (
+        len(got) == len(expected) == 4 * (7 - generator.lag(name, generator.samplers[name].default))
+    )
     np.testing.assert_array_equal(got, expected)
     assert got[0].shape == (SIDE, SIDE, 3)
     assert got[0].dtype == np.uint8
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_same_wishes_give_the_same_pictures_and_another_seed_others(
-    painter: SmallVideoGenerator, name: str
+def test_the_same_requests_give_the_same_frames_and_another_seed_others(
+    generator: SmallVideoGenerator, name: str
 ) -> None:
-    asked = wishes(7, name)
-    one, again = painted(painter, name, asked), painted(painter, name, asked)
+    asked = requests(7, name)
+    one, again = generate(generator, name, asked), generate(generator, name, asked)
     np.testing.assert_array_equal(one, again)
-    assert not np.array_equal(one, painted(painter, name, asked, seed=8))
+    assert not np.array_equal(one, generate(generator, name, asked, seed=8))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -119,33 +121,33 @@ def test_the_same_wishes_give_the_same_pictures_and_another_seed_others(
         {"steps": 1},
     ],
 )
-def test_a_later_wish_leaves_earlier_pictures_and_changes_later_ones(
-    painter: SmallVideoGenerator, name: str, change: dict[str, Any]
+def test_a_later_request_keeps_earlier_frames_and_changes_later_ones(
+    generator: SmallVideoGenerator, name: str, change: dict[str, Any]
 ) -> None:
     if change == {"steps": 1} and name != "motion-stream":
         change = {"steps": 3}
-    before, after = wishes(6, name), wishes(8, name, **change)
-    plain = painted(painter, name, [*before, *wishes(8, name)])
-    other = painted(painter, name, [*before, *after])
-    done = 4 * (6 - painter.lag(name, painter.samplers[name].default))
+    before, after = requests(6, name), requests(8, name, **change)
+    plain = generate(generator, name, [*before, *requests(8, name)])
+    other = generate(generator, name, [*before, *after])
+    done = 4 * (6 - generator.lag(name, generator.samplers[name].default))
     np.testing.assert_array_equal(plain[:done], other[:done])
     assert not np.array_equal(plain[done:], other[done:][: len(plain) - done])
 
 
-def test_two_sessions_do_not_disturb_each_other(painter: SmallVideoGenerator) -> None:
-    alone = painted(painter, NAMES[0], wishes(4))
-    one, two = painter.init_state(NAMES[0], 7), painter.init_state("rolling-forcing", 1)
+def test_two_sessions_do_not_disturb_each_other(generator: SmallVideoGenerator) -> None:
+    alone = generate(generator, NAMES[0], requests(4))
+    one, two = generator.init_state(NAMES[0], 7), generator.init_state("rolling-forcing", 1)
     out: list[Pixels] = []
-    for first, second in zip(wishes(4), wishes(4, "rolling-forcing", prompt=CAR), strict=True):
-        one, pictures = painter.step(one, first)
-        two, _ = painter.step(two, second)
+    for first, second in zip(requests(4), requests(4, "rolling-forcing", prompt=CAR), strict=True):
+        one, pictures = generator.step(one, first)
+        two, _ = generator.step(two, second)
         out += pictures
     np.testing.assert_array_equal(out, alone)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_from_the_camera_strength_0_shows_it_and_more_leaves_less_of_it(
-    painter: SmallVideoGenerator, name: str, monkeypatch: pytest.MonkeyPatch
+    generator: SmallVideoGenerator, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = Dit.forward
 
@@ -160,15 +162,15 @@ def test_from_the_camera_strength_0_shows_it_and_more_leaves_less_of_it(
 
     def shown(strength: float) -> np.ndarray[Any, Any]:
         asked = [
-            wish
+            request
             for start in starts
-            for wish in wishes(1, name, start=start, strength=strength, prompt=DUCK)
+            for request in requests(1, name, start=start, strength=strength, prompt=DUCK)
         ]
-        return np.stack(painted(painter, name, asked)).astype(np.float64)
+        return np.stack(generate(generator, name, asked)).astype(np.float64)
 
-    codec, encoder, decoder, through = painter._model.codec, None, None, []
+    codec, encoder, decoder, through = generator._model.codec, None, None, []
     for start in starts:  # what the codec alone makes of the camera
-        pixels = torch.from_numpy(np.stack([fit(each, painter.size) for each in start]))
+        pixels = torch.from_numpy(np.stack([fit(each, generator.size) for each in start]))
         with torch.no_grad():
             latents, encoder = codec.encode(
                 pixels.permute(3, 0, 1, 2)[None].float() / 127.5 - 1, encoder
@@ -184,27 +186,27 @@ def test_from_the_camera_strength_0_shows_it_and_more_leaves_less_of_it(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_steps_may_change_from_chunk_to_chunk(painter: SmallVideoGenerator, name: str) -> None:
-    most = painter.samplers[name].maximum
-    state: SmallVideoState = painter.init_state(name, 0)
+def test_steps_may_change_from_chunk_to_chunk(generator: SmallVideoGenerator, name: str) -> None:
+    most = generator.samplers[name].maximum
+    state: SmallVideoState = generator.init_state(name, 0)
     count = 0
     for number in range(30):
         steps = most if number % 10 < 7 else max(1, most - 2)
-        state, pictures = painter.step(state, wishes(1, name, steps=steps)[0])
+        state, pictures = generator.step(state, requests(1, name, steps=steps)[0])
         assert all(np.isfinite(picture).all() for picture in pictures)
         count += len(pictures)
     assert count > 0
 
 
-def test_it_says_what_it_read_and_what_it_did_not(painter: SmallVideoGenerator) -> None:
-    assert painter.prompt_notices(DUCK) == ()
-    (motion,) = painter.prompt_notices((("a duck moving on grass to the left", 1.0),))[-1:]
+def test_it_says_what_it_read_and_what_it_did_not(generator: SmallVideoGenerator) -> None:
+    assert generator.prompt_notices(DUCK) == ()
+    (motion,) = generator.prompt_notices((("a duck moving on grass to the left", 1.0),))[-1:]
     assert motion.endswith("from the words: left")
-    (unknown,) = painter.prompt_notices((("a shimmering duck on a jetty", 1.0),))
+    (unknown,) = generator.prompt_notices((("a shimmering duck on a jetty", 1.0),))
     assert unknown.endswith("passed over: shimmering, jetty")
-    (nothing,) = painter.prompt_notices((("一只鸭子", 1.0),))
+    (nothing,) = generator.prompt_notices((("一只鸭子", 1.0),))
     assert "no word that the model knows" in nothing
-    (long,) = painter.prompt_notices((("a duck " * 40, 1.0),))
+    (long,) = generator.prompt_notices((("a duck " * 40, 1.0),))
     assert "first 24 words" in long
 
 

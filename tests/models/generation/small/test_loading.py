@@ -21,17 +21,17 @@ def write(folder: Path) -> tuple[Path, Path]:
     return files.codec, files.dit
 
 
-def test_what_was_saved_draws_the_same(tmp_path: Path) -> None:
+def test_a_saved_model_generates_the_same(tmp_path: Path) -> None:
     loaded = load(*write(tmp_path))
     assert loaded.info.things == ("duck", "car")
-    said = loaded.prompt_encoder.prompt("a duck on grass")
-    one = list(run(MotionStream(loaded.backbone()), tiny.controls(3, said)))
+    encoded = loaded.prompt_encoder.prompt("a duck on grass")
+    one = list(run(MotionStream(loaded.backbone()), tiny.controls(3, encoded)))
     two = list(run(MotionStream(tiny.backbone()), tiny.controls(3)))
     assert torch.equal(torch.stack(one), torch.stack(two))
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "pickle", "swapped", "no config"])
-def test_files_that_are_something_else_are_told(tmp_path: Path, damage: str) -> None:
+def test_files_of_another_kind_are_refused(tmp_path: Path, damage: str) -> None:
     codec, drawing = write(tmp_path)
     match damage:
         case "missing":
@@ -56,7 +56,7 @@ def test_a_folder_of_training_is_found_and_one_without_a_file_says_which(tmp_pat
         find_files(tmp_path)
 
 
-def test_without_a_folder_the_model_that_ships_is_looked_for(
+def test_without_a_folder_the_packaged_model_is_searched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.generation.small.loading.CHECKPOINTS", tmp_path)
@@ -65,7 +65,7 @@ def test_without_a_folder_the_model_that_ships_is_looked_for(
 
 
 @pytest.mark.parametrize("other", ["channels", "heads", "tensors", "text"])
-def test_sizes_that_do_not_go_together_are_told_in_a_line(tmp_path: Path, other: str) -> None:
+def test_sizes_that_do_not_fit_are_one_error_line(tmp_path: Path, other: str) -> None:
     codec, drawing = write(tmp_path)
     if other == "channels":
         made = Codec(CodecConfig(channels=8, wide=8, fine=8, finest=8))

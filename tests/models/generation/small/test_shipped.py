@@ -16,7 +16,7 @@ from tests.bench.bench_video_quality import track_error
 Shown = NDArray[np.uint8]
 
 LAPS = 4  # of each prompt
-COLOURS = {"an orange on a blue wall": (2, 0), "an apple on grass": (1, 2)}  # strongest, weakest
+COLORS = {"an orange on a blue wall": (2, 0), "an apple on grass": (1, 2)}  # strongest, weakest
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +29,9 @@ def drawn(drawing: SmallVideoModel, name: str) -> Shown:
     """Return laps of an orange on a blue wall, then as many of an apple on grass."""
     stream = FrameGenerator(create_sampler(name, drawing.backbone(), seed=3), drawing.codec)
     state, shown = stream.init_state(), []
-    for said, prompt in enumerate(map(drawing.prompt_encoder.prompt, COLOURS)):
+    for index, prompt in enumerate(map(drawing.prompt_encoder.prompt, COLORS)):
         for at in range(0, LAPS * LAP, 4):
-            track = torch.from_numpy(circle(said * LAPS * LAP + at, 4))[None]
+            track = torch.from_numpy(circle(index * LAPS * LAP + at, 4))[None]
             state, pictures = stream.step(state, ChunkControl(prompt, track))
             shown += list(pictures)
     shown += list(stream.flush(state))
@@ -40,8 +40,8 @@ def drawn(drawing: SmallVideoModel, name: str) -> Shown:
 
 def ground(picture: Shown) -> NDArray[np.float64]:
     """Return the colour of most of a picture, where the thing is not."""
-    colour: NDArray[np.float64] = np.median(picture.reshape(-1, 3), axis=0)
-    return colour
+    color: NDArray[np.float64] = np.median(picture.reshape(-1, 3), axis=0)
+    return color
 
 
 @pytest.mark.slow
@@ -58,9 +58,9 @@ def test_it_draws_the_prompt_along_the_path_lap_after_lap(
         off = track_error(lap, circle(0, LAP))
         assert off < 0.05 * size
         assert track_error(lap, circle(LAP // 2, LAP)) > 5 * off  # where it is not
-        strongest, weakest = COLOURS[list(COLOURS)[number // (LAPS - 1)]]
-        colour = ground(lap[LAP // 2])
-        assert colour.argmax() == strongest
-        assert colour.argmin() == weakest
+        strongest, weakest = COLORS[list(COLORS)[number // (LAPS - 1)]]
+        color = ground(lap[LAP // 2])
+        assert color.argmax() == strongest
+        assert color.argmin() == weakest
     for first, last in ((laps[0], laps[LAPS - 2]), (laps[LAPS - 1], laps[-1])):
         assert np.abs(ground(first[-1]) - ground(last[-1])).max() < 16  # of 255: no drift

@@ -23,7 +23,7 @@ def drawn(place: float | None = None, thing: int = 0) -> Tensor:
     return track
 
 
-def test_what_nobody_draws_is_as_planned() -> None:
+def test_things_without_a_track_follow_the_plan() -> None:
     moving, places = MotionState(), []
     for _ in range(5):
         moving, track = blend_tracks(moving, LEFT_RIGHT, drawn())

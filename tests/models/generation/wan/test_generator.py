@@ -27,16 +27,16 @@ def loaded(weights: Path, name: str) -> WanModel:
     return load(name, weights, device="cpu", dtype=torch.float32)
 
 
-def painter(wan: WanModel, name: str) -> WanVideoGenerator:
+def make_generator(wan: WanModel, name: str) -> WanVideoGenerator:
     return WanVideoGenerator(wan, name, width=WIDTH, height=HEIGHT)
 
 
-def painted(made: WanVideoGenerator, count: int, **changes: Any) -> list[Pixels]:
+def generate(made: WanVideoGenerator, count: int, **changes: Any) -> list[Pixels]:
     ((name, steps),) = made.samplers.items()
     state, out = made.init_state(name, 3), list[Pixels]()
     for _ in range(count):
-        wish = ChunkRequest(**{"prompt": DUCK, "steps": steps.default, **changes})
-        state, pictures = made.step(state, wish)
+        request = ChunkRequest(**{"prompt": DUCK, "steps": steps.default, **changes})
+        state, pictures = made.step(state, request)
         out += pictures
     return out
 
@@ -54,7 +54,7 @@ def test_pictures_are_those_of_the_generator(weights: Path, name: str) -> None:
     for _ in range(chunks):
         state, made = generator.step(state, ChunkControl(wan.prompt(DUCK[0][0])))
         expected += [picture for chunk in made for picture in chunk]
-    got = painted(painter(wan, name), chunks)
+    got = generate(make_generator(wan, name), chunks)
     np.testing.assert_array_equal(got, expected)
     assert len(got) == 9 + 12  # the first latent of a stream is one picture
     assert got[0].shape == (HEIGHT, WIDTH, 3)
@@ -69,13 +69,15 @@ def test_a_camera_is_shown_as_it_is_at_strength_0_and_less_so_above(
     chunks = len(wan.variant.levels) + 1 if wan.variant.rolling else 2
     ramp = [np.full((60, 80, 3), 20 * n, np.uint8) for n in range(12)]
     shown = [
-        np.stack(painted(painter(wan, name), chunks, start=ramp, strength=strength)).astype(float)
+        np.stack(generate(make_generator(wan, name), chunks, start=ramp, strength=strength)).astype(
+            float
+        )
         for strength in (0.0, 0.6, 1.0)
     ]
     assert len(shown[0]) == 21
-    again = np.stack(painted(painter(wan, name), chunks, start=ramp, strength=0.0))
+    again = np.stack(generate(make_generator(wan, name), chunks, start=ramp, strength=0.0))
     np.testing.assert_array_equal(shown[0], again)
-    other = np.stack(painted(painter(wan, name), chunks, start=ramp[::-1], strength=0.0))
+    other = np.stack(generate(make_generator(wan, name), chunks, start=ramp[::-1], strength=0.0))
     assert np.abs(shown[0] - other).mean() > 0.5  # it is the camera that is seen
     apart = [np.abs(each - shown[0]).mean() for each in shown[1:]]
     assert apart[0] > 0
@@ -83,7 +85,7 @@ def test_a_camera_is_shown_as_it_is_at_strength_0_and_less_so_above(
 
 
 def test_it_says_that_it_follows_no_tracks(weights: Path) -> None:
-    made = painter(loaded(weights, "longlive"), "longlive")
+    made = make_generator(loaded(weights, "longlive"), "longlive")
     assert not made.tracks
     assert "no tracks" in made.about
     assert tuple(made.samplers) == ("motion-stream",)

@@ -40,19 +40,23 @@ def dit_of(weights: Path, name: str) -> Dit:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_our_stream_is_the_one_that_the_authors_code_makes(name: str) -> None:
-    told = load_file(OFFICIAL)
-    state = {key.removeprefix("weights."): told[key] for key in told if key.startswith("weights.")}
+    official = load_file(OFFICIAL)
+    state = {
+        key.removeprefix("weights."): official[key]
+        for key in official
+        if key.startswith("weights.")
+    }
     model = Dit(infer_config(state, OFFICIAL, heads=2))
     model.load_state_dict(state)
-    method, latents = VARIANTS[name], told[name]
+    method, latents = VARIANTS[name], official[name]
     backbone = Backbone(model.eval(), latents.shape[2], latents.shape[3], method.reach, CHUNK)
     sampler: object = MotionStream(backbone, method.levels, seed=7)
     if method.rolling:
         sampler = RollingForcing(backbone, method.levels, seed=7)
     stream: Streaming[object, ChunkControl, Tensor] = sampler  # type: ignore[assignment]  # its own state
-    features = F.pad(told["text"], (0, 0, 0, 512 - len(told["text"])))
-    said = ChunkControl(EncodedPrompt(features, torch.zeros(512)))
-    made = torch.cat(list(run(stream, [said] * (latents.shape[1] // CHUNK))), 1)
+    features = F.pad(official["text"], (0, 0, 0, 512 - len(official["text"])))
+    encoded = ChunkControl(EncodedPrompt(features, torch.zeros(512)))
+    made = torch.cat(list(run(stream, [encoded] * (latents.shape[1] // CHUNK))), 1)
     torch.testing.assert_close(made, latents, rtol=0, atol=1e-5)  # float32, in another order
 
 
@@ -80,9 +84,9 @@ def test_a_track_is_refused_where_nothing_follows_it(weights: Path) -> None:
     backbone = Backbone(
         dit_of(weights, "self-forcing"), 4, 4, VARIANTS["self-forcing"].reach, CHUNK
     )
-    said = EncodedPrompt(torch.zeros(5, 24), torch.zeros(5))
+    encoded = EncodedPrompt(torch.zeros(5, 24), torch.zeros(5))
     with pytest.raises(ValueError, match="follows none, only words"):
-        backbone.prepare_control(ChunkControl(said, torch.rand(1, 12, 2)))
+        backbone.prepare_control(ChunkControl(encoded, torch.rand(1, 12, 2)))
 
 
 @pytest.mark.parametrize("name", ["rolling-forcing", "self-forcing"])
@@ -175,7 +179,7 @@ def changed(state: wan_made.State, name: str, *shape: int) -> dict[str, wan_made
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "message"),
     [
         ("cut", "truncated or damaged .* eyeline pull self-forcing"),
         ("empty", "not loaded|truncated"),
@@ -190,16 +194,16 @@ def changed(state: wan_made.State, name: str, *shape: int) -> dict[str, wan_made
         ("one more", "an unknown blocks.0.cross_attn.k_img.weight"),
     ],
 )
-def test_files_that_are_something_else_are_told(
+def test_files_of_another_kind_are_refused(
     weights: Path,
     tmp_path: Path,
     damage: str,
-    told: str,
+    message: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder, file = rewritten(weights, tmp_path)
     damaged(file, damage)
-    with pytest.raises(WeightsError, match=told):
+    with pytest.raises(WeightsError, match=message):
         load("self-forcing", folder, device="cpu", dtype=torch.float32)
     assert capsys.readouterr().out == ""
 
@@ -210,9 +214,9 @@ def test_missing_files_are_named_all_at_once_with_where_they_come_from(
     folder, _ = rewritten(weights, tmp_path)
     (folder / "wan2.1/Wan2.1_VAE.pth").unlink()
     (folder / "longlive/models/lora.pt").unlink()
-    with pytest.raises(WeightsError) as told:
+    with pytest.raises(WeightsError) as caught:
         load("longlive", folder, device="cpu")
-    message = str(told.value)
+    message = str(caught.value)
     assert f"{folder}/wan2.1/Wan2.1_VAE.pth (from Wan-AI/Wan2.1-T2V-1.3B" in message
     assert f"{folder}/longlive/models/lora.pt (from Efficient-Large-Model/LongLive" in message
     assert "eyeline pull wan2.1" in message
@@ -222,7 +226,7 @@ def test_missing_files_are_named_all_at_once_with_where_they_come_from(
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"blocks.0.self_attn.q.lora_A.weight": None}, "half a LoRA"),
         ({"blocks.0.self_attn.q.lora_A.weight": torch.zeros(4, 7)}, "its LoRA has other sizes"),
@@ -230,20 +234,20 @@ def test_missing_files_are_named_all_at_once_with_where_they_come_from(
         ({"blocks.0.self_attn.q.weight": torch.zeros(48, 4)}, "is not a LoRA matrix"),
     ],
 )
-def test_low_rank_changes_that_do_not_fit_are_told(
-    weights: Path, tmp_path: Path, changes: dict[str, Tensor | None], told: str
+def test_lora_weights_that_do_not_fit_are_refused(
+    weights: Path, tmp_path: Path, changes: dict[str, Tensor | None], message: str
 ) -> None:
     folder, _ = rewritten(weights, tmp_path)
     full = {f"base_model.model.{key}": value for key, value in changes.items()}
     parts = {**wan_made.lora(wan_made.dit()), **full}
     kept = {key: value for key, value in parts.items() if value is not None}
     torch.save(kept, folder / "longlive/models/lora.pt")  # without `generator_lora` above it
-    with pytest.raises(WeightsError, match=told):
+    with pytest.raises(WeightsError, match=message):
         dit_of(folder, "longlive")
 
 
 @pytest.mark.parametrize(
-    ("file", "told"),
+    ("file", "message"),
     [
         ("config.json", "not Wan's config.json; fetch it again from Wan-AI"),
         ("google/umt5-xxl/tokenizer.json", "not a tokenizer, or damaged"),
@@ -251,16 +255,16 @@ def test_low_rank_changes_that_do_not_fit_are_told(
         ("Wan2.1_VAE.pth", "not loaded|truncated"),
     ],
 )
-def test_damaged_parts_of_the_base_are_told(
-    weights: Path, tmp_path: Path, file: str, told: str
+def test_damaged_parts_of_the_base_are_refused(
+    weights: Path, tmp_path: Path, file: str, message: str
 ) -> None:
     folder, _ = rewritten(weights, tmp_path)
     (folder / "wan2.1" / file).write_bytes(b"{ damaged")
-    with pytest.raises(WeightsError, match=told):
+    with pytest.raises(WeightsError, match=message):
         load("self-forcing", folder, device="cpu", dtype=torch.float32)
 
 
-def test_a_text_encoder_of_another_size_is_told(weights: Path, tmp_path: Path) -> None:
+def test_a_text_encoder_of_another_size_is_refused(weights: Path, tmp_path: Path) -> None:
     folder, file = rewritten(weights, tmp_path)
     model = wan_made.dit().state_dict()
     model["text_embedding.0.weight"] = torch.zeros(48, 30)
@@ -296,8 +300,8 @@ def test_half_precision_stays_near(weights: Path) -> None:
         load("self-forcing", weights, device="cpu", dtype=kind)
         for kind in (torch.float32, torch.bfloat16)
     )
-    said = ChunkControl(exact.prompt("a duck on grass"))
-    one, two = (next(run(wan.sampler(seed=1, **SIDES), [said])) for wan in (exact, rough))
+    encoded = ChunkControl(exact.prompt("a duck on grass"))
+    one, two = (next(run(wan.sampler(seed=1, **SIDES), [encoded])) for wan in (exact, rough))
     assert two.dtype == torch.float32
     assert not torch.equal(one, two)
     assert (one - two).abs().mean() < 0.1 * one.abs().mean()  # 8 bits, four steps
@@ -311,6 +315,6 @@ def test_a_gpu_draws_what_a_cpu_draws(weights: Path) -> None:
         load("rolling-forcing", weights, device=device, dtype=torch.float32)
         for device in ("cpu", "cuda")
     )
-    said = ChunkControl(near.prompt("a duck on grass"))
-    one, two = (next(run(wan.sampler(seed=1, **SIDES), [said] * 5)) for wan in (near, far))
+    encoded = ChunkControl(near.prompt("a duck on grass"))
+    one, two = (next(run(wan.sampler(seed=1, **SIDES), [encoded] * 5)) for wan in (near, far))
     torch.testing.assert_close(one, two.cpu(), rtol=0, atol=1e-3)  # tf32 may be on

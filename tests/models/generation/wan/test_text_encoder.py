@@ -26,11 +26,11 @@ def test_a_prompt_has_512_tokens_of_which_those_after_its_end_are_zeros(
     text: WanTextEncoder,
 ) -> None:
     prompt = text.prompt("a duck on grass")
-    said = len(text.tokenizer.encode("a duck on grass").ids)
-    assert said == 5
+    length = len(text.tokenizer.encode("a duck on grass").ids)
+    assert length == 5
     assert prompt.features.shape == (MAX_TOKENS, 24)
-    assert (prompt.features[:said].abs().amax(1) > 0.1).all()
-    assert not prompt.features[said:].any()
+    assert (prompt.features[:length].abs().amax(1) > 0.1).all()
+    assert not prompt.features[length:].any()
     assert not prompt.bias.any()
 
 
@@ -42,7 +42,7 @@ def test_whatever_is_written_becomes_a_prompt(text: WanTextEncoder, words: str) 
     assert prompt.features[0].any()
 
 
-def test_what_is_too_long_is_cut_and_still_ends(text: WanTextEncoder) -> None:
+def test_a_text_that_is_too_long_is_cut_and_still_ends(text: WanTextEncoder) -> None:
     numbers = text.tokenizer.encode("duck " * 2000).ids
     assert len(numbers) == MAX_TOKENS
     assert numbers[-1] == 1

@@ -57,7 +57,7 @@ def test_embeddings_are_the_same_to_the_bit(both: tuple[ChatModel, ChatModel]) -
 
 
 def test_greedy_tokens_are_the_same_one_by_one(both: tuple[ChatModel, ChatModel]) -> None:
-    said = [
+    generated = [
         list(
             generate(
                 chat.decoder, chat.decoder.embed(PROMPT), chat.decoder.new_caches(9), max_tokens=20
@@ -65,8 +65,8 @@ def test_greedy_tokens_are_the_same_one_by_one(both: tuple[ChatModel, ChatModel]
         )
         for chat in both
     ]
-    assert said[0] == said[1]
-    assert len(set(said[0])) > 1
+    assert generated[0] == generated[1]
+    assert len(set(generated[0])) > 1
 
 
 def test_one_token_at_a_time_gives_what_all_at_once_give(both: tuple[ChatModel, ChatModel]) -> None:
@@ -79,7 +79,7 @@ def test_one_token_at_a_time_gives_what_all_at_once_give(both: tuple[ChatModel, 
     torch.testing.assert_close(one_by_one, scores(packed, PROMPT), rtol=1e-4, atol=1e-4)
 
 
-def test_what_a_memory_stores_is_what_unpacked_weights_store(
+def test_a_memory_of_packed_weights_equals_one_of_unpacked_weights(
     both: tuple[ChatModel, ChatModel],
 ) -> None:
     rng = torch.Generator().manual_seed(1)

@@ -43,7 +43,7 @@ def assert_holds(store: BlockStore, seconds: list[int]) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_what_is_spilled_comes_back_bit_by_bit(tmp_path: Path, dtype: torch.dtype) -> None:
+def test_spilled_blocks_come_back_bit_by_bit(tmp_path: Path, dtype: torch.dtype) -> None:
     store = open_store(tmp_path, IDENTITY, StoreBudget(ram=memory(0, dtype).nbytes))
     blocks = [store.append(memory(i, dtype), start=i, end=i + 1) for i in range(4)]
     assert [block.memory is None for block in blocks] == [True, True, True, False]
@@ -103,7 +103,7 @@ def test_a_saved_store_is_found_again_after_a_restart(tmp_path: Path) -> None:
     third.close()
 
 
-def test_what_was_spilled_survives_a_crash_without_a_save(tmp_path: Path) -> None:
+def test_spilled_blocks_survive_a_crash_without_a_save(tmp_path: Path) -> None:
     store = filled(open_store(tmp_path, IDENTITY, StoreBudget(ram=2 * SIZE)), 4)
     store.save()
     filled(store, 5, first=4)
@@ -313,7 +313,7 @@ def test_a_full_disk_refuses_the_frame_and_keeps_everything_else(
 ) -> None:
     store = open_store(tmp_path, rekv.identity, StoreBudget(ram=2 * SIZE))
     state = watched(rekv, store, 4)
-    said = list(rekv.answer(state, QUESTION, max_tokens=5))
+    generated = list(rekv.answer(state, QUESTION, max_tokens=5))
     (segment,) = tmp_path.glob("*.blocks")
     with files_of_at_most(segment.stat().st_size + 100):
         for _ in range(2):
@@ -322,7 +322,7 @@ def test_a_full_disk_refuses_the_frame_and_keeps_everything_else(
         with pytest.raises(StoreFullError):
             rekv.flush(state)
         assert store.table.count == 4
-        assert list(rekv.answer(state, QUESTION, max_tokens=5)) == said
+        assert list(rekv.answer(state, QUESTION, max_tokens=5)) == generated
     state, _ = rekv.step(state, frames(3, first=4)[:1])  # room again: the stream goes on
     whole = watched(rekv, BlockStore(), 5)
     for one, other in zip(store.table.blocks, whole.store.table.blocks, strict=True):
@@ -471,7 +471,7 @@ def test_one_thread_answers_while_another_stores(tmp_path: Path, rekv: Rekv) -> 
     store.close()
 
 
-def test_what_is_spilled_releases_memory_to_the_system(
+def test_spilling_releases_memory_to_the_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How much that is worth is measured: `tests.bench.bench_ask`, an hour against six."""

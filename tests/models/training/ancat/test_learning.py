@@ -43,7 +43,7 @@ def learn(model: Ancat, tones: Tones, steps: int, late: float) -> float:
     """Train `model`; return what a letter costs at the end."""
     head = nn.Linear(SIZES.audio_width, LETTERS + 1)
     weights = [w for w in (*model.parameters(), *head.parameters()) if w.requires_grad]
-    optimiser, rng = torch.optim.AdamW(weights, 3e-3), torch.Generator().manual_seed(1)
+    optimizer, rng = torch.optim.AdamW(weights, 3e-3), torch.Generator().manual_seed(1)
     costs = []
     for step in range(steps):
         mel, letters, guide = tones.draw(8, rng)
@@ -53,10 +53,10 @@ def learn(model: Ancat, tones: Tones, steps: int, late: float) -> float:
         wrong = transducer_loss(scores, letters, encoded.frames, counts).sum() / (8 * LENGTH)
         guessed = F.cross_entropy(head(encoded.hidden).flatten(0, 1), guide.flatten())
         guided = 4 * max(0.0, 1 - step / 100)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         torch.autograd.backward(wrong + guided * guessed + late * encoded.delays().mean())
         nn.utils.clip_grad_norm_(weights, 2.0)
-        optimiser.step()
+        optimizer.step()
         costs.append(wrong.item())
     return sum(costs[-20:]) / 20
 

@@ -63,8 +63,8 @@ def begin_run(tmp_path_factory: pytest.TempPathFactory) -> Begin:
     def started(name: str, start: str | None = None, **changed: object) -> AncatRun:
         (folder / name).mkdir(exist_ok=True)
         own = replace(config, **changed)  # type: ignore[arg-type]  # names are checked when called
-        begun = folder / start if start else None
-        return open_run(own, folder / "packed", folder / name, folder, start=begun)
+        from_folder = folder / start if start else None
+        return open_run(own, folder / "packed", folder / name, folder, start=from_folder)
 
     return started
 
@@ -120,7 +120,7 @@ def test_the_same_items_again_and_again_are_learnt(begin_run: Begin) -> None:
 
 
 @pytest.mark.slow
-def test_a_cost_of_looking_ahead_makes_it_look_less_far(begin_run: Begin) -> None:
+def test_a_look_ahead_cost_makes_the_look_ahead_shorter(begin_run: Begin) -> None:
     delays = []
     for late in (0.0, 5.0):
         run = begin_run(f"late {late}", fresh=0.1, late=late, cooling=10)
@@ -159,18 +159,18 @@ def test_the_kept_weights_are_the_average_and_say_what_they_are(begin_run: Begin
     )
 
 
-def test_validation_notes_errors_and_look_ahead_of_the_engines_held_out(begin_run: Begin) -> None:
+def test_validation_records_errors_and_look_ahead_of_the_held_out_engines(begin_run: Begin) -> None:
     run = begin_run("validated", shared=True)
     validate(run)
-    told = (run.folder / "validation.jsonl").read_text().splitlines()
-    lines = [json.loads(line) for line in told]
+    lines_read = (run.folder / "validation.jsonl").read_text().splitlines()
+    lines = [json.loads(line) for line in lines_read]
     assert [line["mode"] for line in lines] == ["causal", "fixed", "full"]
     assert all(line["words"] == 5 for line in lines)
     assert 0 == lines[0]["mean"] < lines[1]["mean"] < lines[2]["mean"]
     assert lines[1]["p95"] == pytest.approx(2 * FRAME / RATE)  # three of half a frame
 
 
-def test_the_score_counts_words_and_the_seconds_looked_ahead(begin_run: Begin) -> None:
+def test_the_score_counts_words_and_the_look_ahead_in_seconds(begin_run: Begin) -> None:
     run = begin_run("score_clips")
     pairs = [(run.clips.samples(spell.clip), spell.clip.text) for spell in run.pools["hum"]]
     result = score_clips(averaged(run), pairs, mode="full")
@@ -232,9 +232,9 @@ def test_a_batch_has_whole_utterances_one_or_more_and_silence_after_them() -> No
             text = to_text(row[:count])
             assert text == " a tone" * (count // 7)
             tones.add(count // 7)
-        for told, row in zip(heard.guide.tolist(), heard.labels.tolist(), strict=True):
-            assert len(told) * 4 == heard.mel.shape[2]
-            assert [unit for unit in told if unit] == [unit for unit in row if unit]
+        for lines_read, row in zip(heard.guide.tolist(), heard.labels.tolist(), strict=True):
+            assert len(lines_read) * 4 == heard.mel.shape[2]
+            assert [unit for unit in lines_read if unit] == [unit for unit in row if unit]
     assert {1, 2, 3} <= tones
     assert max(tones) <= 6
 

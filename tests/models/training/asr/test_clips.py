@@ -43,7 +43,7 @@ def test_packing_again_adds_only_what_is_new(tmp_path: Path) -> None:
     np.testing.assert_array_equal(packed.samples(packed.all[2]), want)
 
 
-def test_what_a_stop_left_half_written_is_written_again(tmp_path: Path) -> None:
+def test_a_half_written_file_is_written_again(tmp_path: Path) -> None:
     source = corpus(tmp_path / "corpus", [800, 1600])
     clips.pack_clips([source], tmp_path / "packed", print)
     index = tmp_path / "packed" / clips.INDEX

@@ -62,7 +62,7 @@ def test_the_seed_decides_everything() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_what_is_heard_is_sound_and_not_the_clean_one(seed: int) -> None:
+def test_mixed_audio_differs_from_the_clean_audio(seed: int) -> None:
     made = item(seed)
     assert made.augmented.dtype == np.float32
     assert np.abs(made.augmented).max() <= 1.0

@@ -1,7 +1,7 @@
 from models.training.asr.scoring import WordErrors, score
 
 
-def test_errors_are_told_apart() -> None:
+def test_kinds_of_errors_are_counted_separately() -> None:
     assert score("red cup stands right here", "bed cup right here now") == WordErrors(5, 1, 1, 1)
 
 

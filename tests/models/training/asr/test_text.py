@@ -41,20 +41,20 @@ def test_fortunes_lose_their_authors_poems_and_numbers(tmp_path: Path) -> None:
 
 def test_templates_leave_no_slot_open_and_vary() -> None:
     rng = np.random.default_rng(0)
-    said = {template(rng).text for _ in range(300)}
-    assert len(said) > 150
-    assert not any("{" in text or "}" in text for text in said)
-    assert all(text[0].isupper() and text[-1] in ".?!" for text in said)
+    texts = {template(rng).text for _ in range(300)}
+    assert len(texts) > 150
+    assert not any("{" in text or "}" in text for text in texts)
+    assert all(text[0].isupper() and text[-1] in ".?!" for text in texts)
 
 
 def test_books_are_read_through_before_any_sentence_comes_again() -> None:
     books = [Sentence(f"This is sentence number {'abcdefgh'[i]}.", "book", "own") for i in range(8)]
     drawn = islice(utterances(books, np.random.default_rng(1), made_up=0.0), 5)
-    said = [sentence.text for utterance in drawn for sentence in utterance]
-    assert len(set(said[:8])) == 8
+    texts = [sentence.text for utterance in drawn for sentence in utterance]
+    assert len(set(texts[:8])) == 8
 
 
-def test_the_seed_decides_what_is_said() -> None:
+def test_the_seed_decides_the_text() -> None:
     books = [Sentence(f"A line with the letter {c}.", "book", "own") for c in "abcdefgh"]
 
     def first(seed: int) -> list[tuple[Sentence, ...]]:
@@ -64,6 +64,6 @@ def test_the_seed_decides_what_is_said() -> None:
     assert first(1) != first(2)
 
 
-def test_without_any_book_it_is_said_what_to_install() -> None:
+def test_without_any_book_the_error_names_the_packages_to_install() -> None:
     with pytest.raises(ValueError, match="wordnet-base"):
         next(utterances([], np.random.default_rng(0)))

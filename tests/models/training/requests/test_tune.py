@@ -38,7 +38,7 @@ def picture(
 ) -> LabeledPicture:
     return LabeledPicture(
         id=name, clip=name.startswith("clip"), half=0, objects=objects, people=people,
-        colours=(), looks=tuple(looks),
+        colors=(), looks=tuple(looks),
     )  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_delays_misses_and_false_alarms_are_counted() -> None:
     assert score.hours == 6 / 3600
 
 
-def test_two_in_a_row_passes_over_one_odd_look() -> None:
+def test_two_in_a_row_ignores_a_single_odd_observation() -> None:
     looks = [look(share) for share in (0, 0.9, 0, 0.9, 0.9, 0, 0, 0)]
     assert in_a_row(1)(looks, CUP) == [(1, True), (2, False), (3, True), (5, False)]
     assert in_a_row(2)(looks, CUP) == [(4, True), (6, False)]
@@ -134,7 +134,7 @@ def test_the_best_setting_keeps_to_the_budget() -> None:
         best(pairs, 0.5)
 
 
-def test_the_sum_has_fewer_false_alarms_than_the_first_look_on_a_flickering_share() -> None:
+def test_the_sum_has_fewer_false_alarms_than_the_first_observation_on_a_flickering_share() -> None:
     rng = torch.Generator().manual_seed(1)
     flicker = [look(0.6 if float(torch.rand((), generator=rng)) < 0.15 else 0.0) for _ in range(40)]
     there = [look(0.6 if float(torch.rand((), generator=rng)) < 0.85 else 0.02) for _ in range(40)]

@@ -50,7 +50,7 @@ def test_moments_are_in_order_of_time_and_shares_sum_to_one(number: int) -> None
 
 
 @given(NUMBERS)
-def test_what_is_denied_was_never_shown_and_what_is_affirmed_was(number: int) -> None:
+def test_denied_things_were_never_shown_and_affirmed_ones_were(number: int) -> None:
     log = make(number)
     for turn in log.turns:
         if turn.kind in ("no", "not seen"):
@@ -72,7 +72,7 @@ def test_times_in_answers_are_times_of_moments(number: int) -> None:
 
 
 @given(NUMBERS)
-def test_the_later_of_two_things_is_said_to_come_last(number: int) -> None:
+def test_the_later_of_two_things_is_answered_as_the_last(number: int) -> None:
     log = make(number)
     mains = [moment.names[0][0] for moment in log.moments]
     for turn in log.turns:

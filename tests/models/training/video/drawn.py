@@ -14,15 +14,15 @@ def pictures() -> Photographs:
     for kind in KINDS.values():
         for name in (*kind.train, *kind.held_out):
             rng = np.random.default_rng(zlib.crc32(name.encode()))
-            objects[name] = np.dstack([_coloured(rng, 30, 40), np.full((30, 40, 1), 255, np.uint8)])
+            objects[name] = np.dstack([_colored(rng, 30, 40), np.full((30, 40, 1), 255, np.uint8)])
     for name, ground in BACKGROUNDS.items():
         if ground.picture:
             rng = np.random.default_rng(zlib.crc32(name.encode()))
-            grounds[name] = _coloured(rng, 64, 90)
+            grounds[name] = _colored(rng, 64, 90)
     return Photographs(objects, grounds)
 
 
-def _coloured(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
+def _colored(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
     """Return a picture of one colour, with some noise on it."""
-    colour = rng.integers(30, 225, 3)
-    return (colour + rng.integers(-30, 30, (height, width, 3))).astype(np.uint8)
+    color = rng.integers(30, 225, 3)
+    return (color + rng.integers(-30, 30, (height, width, 3))).astype(np.uint8)

@@ -18,9 +18,9 @@ def test_half_of_the_bytes_draw_the_same_but_for_rounding(tmp_path: Path) -> Non
     drawn = []
     for files in ((trained.codec, trained.dit), shipped):
         loaded = loading.load(*files)
-        said = loaded.prompt_encoder.prompt("a duck on grass")
+        encoded = loaded.prompt_encoder.prompt("a duck on grass")
         drawn.append(
-            torch.stack(list(run(MotionStream(loaded.backbone()), tiny.controls(3, said))))
+            torch.stack(list(run(MotionStream(loaded.backbone()), tiny.controls(3, encoded))))
         )
     assert shipped[1].stat().st_size < 0.7 * trained.dit.stat().st_size
     assert torch.allclose(drawn[0], drawn[1], atol=2e-2)

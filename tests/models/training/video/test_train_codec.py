@@ -31,7 +31,7 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(tmp_path: Path) -> No
         assert torch.equal(one, two)
 
 
-def test_what_is_saved_decodes_as_it_was_scored(tmp_path: Path) -> None:
+def test_saved_weights_decode_as_they_were_scored(tmp_path: Path) -> None:
     run = CodecRun(tmp_path, RECIPE, CONFIG)
     train(run, PICTURES, minutes=5)
     codec = load_codec(tmp_path / "codec.safetensors")

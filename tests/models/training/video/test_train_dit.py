@@ -137,8 +137,8 @@ def test_a_run_begins_with_the_weights_of_another(latents: Path, tmp_path: Path)
     second = fresh(tmp_path / "second")
     second.begin(tmp_path / "first" / "drawing.safetensors")
     assert second.step == 0
-    for begun in (second.both, second.smooth):
-        for one, two in zip(first.smooth.parameters(), begun.parameters(), strict=True):
+    for started in (second.both, second.smooth):
+        for one, two in zip(first.smooth.parameters(), started.parameters(), strict=True):
             assert torch.equal(one, two)
 
 

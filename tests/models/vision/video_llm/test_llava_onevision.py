@@ -196,7 +196,7 @@ def test_camera_frames_of_any_size_are_seen_and_answered_about(tmp_path: Path) -
     for second, size in enumerate([(48, 64), (90, 45), (45, 45), (1, 1)]):
         tokens = model.encode_frames(torch.full((1, *size, 3), 40 * second, dtype=torch.uint8))
         state, _ = rekv.step(state, [Frame(tokens[0], float(second), second + 1.0)])
-    said = list(
+    generated = list(
         rekv.answer(
             state,
             model.tokenizer.encode_user_text(QUESTION),
@@ -204,10 +204,10 @@ def test_camera_frames_of_any_size_are_seen_and_answered_about(tmp_path: Path) -
             max_tokens=5,
         )
     )
-    assert len(said) == 5
-    assert "".join(model.tokenizer.decode_stream(iter(said))) == model.tokenizer.special.decode(
-        said
-    )
+    assert len(generated) == 5
+    assert "".join(
+        model.tokenizer.decode_stream(iter(generated))
+    ) == model.tokenizer.special.decode(generated)
     assert state.store.table.count == 4
     for bad in (torch.zeros(1, 3, 45, 45), torch.zeros(45, 45, 3, dtype=torch.uint8)):
         with pytest.raises(ValueError, match="expected uint8"):

@@ -174,7 +174,7 @@ def test_text_goes_on_after_the_largest_position_of_a_grid() -> None:
     assert flat.text_position(5, [18] * 6) == 5 + 15 + 1
 
 
-def test_what_a_grid_cannot_do_is_refused(tmp_path: Path) -> None:
+def test_values_outside_the_grid_are_refused(tmp_path: Path) -> None:
     checkpoints.qwen25_vl(tmp_path)
     model = read(tmp_path)
     places = model.positions(1.0)

@@ -47,7 +47,7 @@ def stun_server() -> Iterator[int]:
         thread.join()
 
 
-def test_this_python_is_good_and_another_is_told_what_to_install(
+def test_this_python_passes_and_another_gets_advice_to_install_one(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert doctor.check_python(settings).status == "ok"
@@ -78,7 +78,7 @@ def test_a_missing_package_fails_and_an_untested_version_is_noted(
     assert "(tested: 0.0.1)" in finding.found
 
 
-def test_what_another_python_needs_is_neither_missing_nor_compared(
+def test_packages_for_another_python_are_neither_missing_nor_compared(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "CHECKOUT", tmp_path)
@@ -109,7 +109,7 @@ def test_damaged_weights_are_named(settings: Settings) -> None:
     assert "silero-vad: silero_vad.onnx" in doctor.check_weights(settings).found
 
 
-def test_weights_of_ones_own_are_not_looked_for_among_the_packaged_ones(tmp_path: Path) -> None:
+def test_a_users_own_weights_are_not_searched_among_the_packaged_ones(tmp_path: Path) -> None:
     own = tmp_path / "own.pt"
     own.touch()
     assert doctor.wanted_weights(Settings(asr_model=str(own))) == ["silero-vad"]
@@ -145,7 +145,7 @@ def test_on_this_machine_camera_key_and_turn_are_no_worry(host: str) -> None:
     assert [finding.status for finding in findings] == ["ok"] * 3
 
 
-def test_on_a_network_camera_key_and_turn_are_noted_with_what_to_do() -> None:
+def test_network_camera_key_and_turn_checks_have_advice() -> None:
     public = Settings(host="0.0.0.0")
     assert "TLS" in doctor.check_camera(public).advice
     assert "EYELINE_API_KEY" in doctor.check_key(public).advice
@@ -201,7 +201,7 @@ def test_a_turn_server_that_is_down_fails() -> None:
     assert "coturn" in finding.advice
 
 
-def test_chromium_is_looked_for_by_each_of_its_names(
+def test_chromium_is_searched_under_each_of_its_names(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

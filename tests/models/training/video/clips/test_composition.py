@@ -77,18 +77,18 @@ def test_every_word_of_a_caption_is_in_the_vocabulary() -> None:
     for _ in range(500):
         kinds = [str(kind) for kind in rng.choice(list(KINDS), 2, replace=False)]
         motions = [str(motion) for motion in rng.choice(MOTIONS, 2)]
-        said = caption(rng, kinds, motions, str(rng.choice(list(BACKGROUNDS))))
-        assert set(split_words(said)) <= known, said
+        text = caption(rng, kinds, motions, str(rng.choice(list(BACKGROUNDS))))
+        assert set(split_words(text)) <= known, text
 
 
 def test_a_caption_names_both_things_in_their_order() -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):
-        said = caption(rng, ["zebra", "elephant"], ["left", "free"], "white")
-        assert said.index("zebra") < said.index("elephant")
+        text = caption(rng, ["zebra", "elephant"], ["left", "free"], "white")
+        assert text.index("zebra") < text.index("elephant")
 
 
-def test_things_that_are_not_varied_look_one_way() -> None:
+def test_things_without_variation_have_one_appearance() -> None:
     areas: dict[str, list[float]] = {}
     for seed in range(200):
         clip = compose(PICTURES, seed, size=64, frames=4, varied=False)

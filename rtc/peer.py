@@ -1,7 +1,6 @@
 """One peer connection: receives media and messages, and sends video, speech and messages.
 
-A peer lasts from its offer until either side leaves. Then its iterators end, and nothing of it
-keeps running. It knows nothing of sessions: `web.realtime` connects the two.
+It lasts until either side leaves; then its iterators end. `web.realtime` joins it to a session.
 """
 
 import asyncio
@@ -64,14 +63,12 @@ class Peer:
 
     `media` has its video frames and its audio at 16 kHz, in session time; `messages` its text.
     `receives_video`, `receives_audio` and `receives_messages` say what it asked for in its offer.
-    `connected` is set when media can flow. `closed` is set when the peer has ended;
-    `end_reason` then says why.
+    `connected` is set when media can flow, `closed` when the peer has ended: see `end_reason`.
     """
 
     def __init__(
         self, connection: RTCPeerConnection, offer: Offer, *, clock: Clock, limits: PeerLimits
     ) -> None:
-        """Prepare a peer; use `accept`, which also connects it."""
         self.answer_sdp = ""
         self.end_reason = ""
         self.connected = asyncio.Event()
@@ -143,10 +140,6 @@ class Peer:
         peer._task.add_done_callback(_log_failure)
         return peer
 
-    async def send_message(self, text: str) -> None:
-        """Send `text` over the data channel; waits and raises as `Messages.send`."""
-        await self.messages.send(text)
-
     def show(self, frame: VideoFrame) -> None:
         """Send `frame`, in place of one that is still waiting; ignored if the peer takes no video.
 
@@ -199,7 +192,7 @@ class Peer:
             await asyncio.wait([self._task])
 
     def _apply_patches(self) -> None:
-        """Apply workarounds for aiortc, after it has read the offer and before it answers."""
+        # After aiortc has read the offer and before it answers.
         self._connection.on("datachannel", self.messages.add)
         self._connection.on("connectionstatechange", self._follow_state)
         aiortc_patches.tolerate_malformed(self._connection, self._datagrams)
@@ -207,7 +200,6 @@ class Peer:
             aiortc_patches.bound_decoder_queue(transceiver.receiver, transceiver.kind)
 
     def _follow_state(self) -> None:
-        """Follow the state of the connection; called by aiortc."""
         state = self._connection.connectionState
         if state == "connected":
             self.connected.set()
@@ -279,8 +271,7 @@ class Peer:
             due = self._clock.now() + period
             await self._clock.sleep_until(due)
             now = self._clock.now()
-            late = now > due + period
-            liveness = update(liveness, now, self._datagrams.datagrams, late=late)
+            liveness = update(liveness, now, self._datagrams.datagrams, late=now > due + period)
             if self.connected.is_set():
                 if silence(liveness) > limits.silence_timeout:
                     self._end(f"nothing arrived for {limits.silence_timeout:g} s")
@@ -305,6 +296,5 @@ class Peer:
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:
-    """Log the error that ended a peer."""
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.error("peer failed", exc_info=error)

@@ -24,8 +24,8 @@ from models.assistant.scene.scene_log import LoggedEntry, SceneLog, search, sele
 from models.language import smollm2
 from models.language.smollm2 import ChatModel, question_prompt, system_prompt
 from models.memory.kv_store.tiers import BlockStore
-from models.memory.prefill import RekvState
-from models.memory.rekv import Frame, Rekv, RekvConfig
+from models.memory.prefill import Frame, RekvState
+from models.memory.rekv import Rekv, RekvConfig
 from models.shipped import CHECKPOINTS
 
 ADAPTER = CHECKPOINTS / "text-log.safetensors"

@@ -25,8 +25,8 @@ from models.language.decoder import Decoder
 from models.language.tokenizer import ChatTokenizer
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
 from models.memory.positions import VideoPositions
-from models.memory.prefill import RekvState
-from models.memory.rekv import Frame, Rekv, RekvConfig
+from models.memory.prefill import Frame, RekvState
+from models.memory.rekv import Rekv, RekvConfig
 from models.vision.video_llm.llava_onevision import read_llava_onevision
 from models.vision.video_llm.qwen25_vl import read_qwen25_vl
 

@@ -12,11 +12,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
 from models.generation.chunk_request import MAX_THINGS
 from models.generation.control import MAP_CHANNELS
+from models.generation.dit_layers import (
+    Attention,
+    modulate,
+    per_latent,
+    scale,
+    sinusoids,
+    unpatch,
+)
 from models.rotary import apply_rotary_pairs, grid_rotation
 
 TIME_STEPS = 1000.0  # levels are scaled to Wan's 1000 time steps
@@ -73,44 +80,6 @@ class KeysValues:
 
     keys: Tensor
     values: Tensor
-
-
-class RMSNorm(nn.Module):
-    """Normalisation of queries and keys over all heads together."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(dim))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.weight.shape, self.weight, 1e-6)
-
-
-class Attention(nn.Module):
-    """The projections of an attention; the caller decides which keys are visible."""
-
-    def __init__(self, dim: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.q, self.k = nn.Linear(dim, dim), nn.Linear(dim, dim)
-        self.v, self.o = nn.Linear(dim, dim), nn.Linear(dim, dim)
-        self.norm_q, self.norm_k = RMSNorm(dim), RMSNorm(dim)
-
-    def split(self, x: Tensor) -> Tensor:
-        """Return (batch, tokens, dim) as (batch, heads, tokens, head_dim)."""
-        return torch.unflatten(x, -1, (self.heads, -1)).transpose(1, 2)
-
-    def query(self, x: Tensor) -> Tensor:
-        return self.split(self.norm_q(self.q(x)))
-
-    def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the keys and values of `x`."""
-        return self.split(self.norm_k(self.k(x))), self.split(self.v(x))
-
-    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        out: Tensor = self.o(mixed.transpose(1, 2).flatten(2))
-        return out
 
 
 class Block(nn.Module):
@@ -281,36 +250,3 @@ class Dit(nn.Module):
             shape = (len(noisy), self.config.condition, *noisy.shape[2:])
             condition = noisy.new_zeros(shape)
         return [per_latent(self.track_head, condition.to(noisy.dtype))]
-
-
-def modulate(x: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
-    """Return (batch, tokens, dim) times 1 + `gain`, plus `shift`: (batch, latents, dim) each."""
-    parts = torch.unflatten(x, 1, (gain.shape[1], -1))
-    return (parts * (1 + gain[:, :, None]) + shift[:, :, None]).flatten(1, 2)
-
-
-def scale(x: Tensor, factor: Tensor) -> Tensor:
-    """Return (batch, tokens, dim) times `factor` (batch, latents, dim)."""
-    return (torch.unflatten(x, 1, (factor.shape[1], -1)) * factor[:, :, None]).flatten(1, 2)
-
-
-def per_latent(layers: nn.Module, x: Tensor) -> Tensor:
-    """Apply 2D `layers` to each latent of (batch, channels, latents, h, w)."""
-    made = torch.unflatten(layers(x.transpose(1, 2).flatten(0, 1)), 0, (len(x), -1))
-    return made.transpose(1, 2)
-
-
-def sinusoids(positions: Tensor, count: int) -> Tensor:
-    """Return `count` cosines and sines of each of `positions`, as in the original transformer."""
-    half = torch.arange(count // 2, device=positions.device).double()
-    rates = 10_000 ** (-half / (count // 2))
-    angle = positions.double()[..., None] * rates
-    return torch.cat([angle.cos(), angle.sin()], -1).float()
-
-
-def unpatch(x: Tensor, patch: int, grid: tuple[int, int, int]) -> Tensor:
-    """Return tokens (batch, tokens, patch**2 * channels) as (batch, channels, latents, h, w)."""
-    latents, height, width = grid
-    cut = x.reshape(len(x), latents, height, width, patch, patch, -1)
-    moved = cut.permute(0, 6, 1, 2, 4, 3, 5)
-    return moved.reshape(len(x), -1, latents, height * patch, width * patch)

@@ -6,6 +6,7 @@ Source: ReKV, Di et al. 2025, section 3.2 (sliding-window attention with sinks).
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,10 +20,19 @@ from models.language.attention import (
 from models.language.decoder import Decoder
 from models.language.kv_cache import KeyValue, SlidingWindowCache
 from models.memory.eviction import MeasureSalience
-from models.memory.kv_store.blocks import Block
+from models.memory.kv_store.blocks import Block, BlockTable
 from models.memory.kv_store.tiers import BlockStore
 from models.memory.positions import VideoPositions
 from models.rotary import apply_rotary
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A frame, which becomes one block: embeddings (tokens, width), and its time in seconds."""
+
+    tokens: Tensor
+    start: float
+    end: float
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -40,6 +50,22 @@ class RekvState:
     position: int
     blocks: int = 0
     last: Block | None = None
+
+
+def check_frames(table: BlockTable, frames: Sequence[Frame], width: int) -> None:
+    """Check that `frames` have tokens of `width` and follow the blocks of `table` in time."""
+    before = float(table.ends[table.count - 1]) if table.count else -np.inf
+    for frame in frames:
+        if frame.tokens.dim() != 2 or not len(frame.tokens) or frame.tokens.shape[1] != width:
+            raise ValueError(
+                f"expected at least one token of width {width}, got {tuple(frame.tokens.shape)}"
+            )
+        if not before <= frame.start <= frame.end:
+            raise ValueError(
+                f"a frame from {frame.start} s to {frame.end} s cannot follow {before} s; "
+                "give frames in order of time"
+            )
+        before = frame.end
 
 
 def prefill_opening(

@@ -22,7 +22,7 @@ from models.language.kv_cache import kv_bytes
 from models.memory.eviction import EvictionPolicy, KeepAll
 from models.memory.kv_store.tiers import BlockStore
 from models.memory.positions import LinearPositions, VideoPositions
-from models.memory.prefill import RekvState, prefill_frames, prefill_opening
+from models.memory.prefill import Frame, RekvState, check_frames, prefill_frames, prefill_opening
 from models.memory.retrieval import Scoring, score_blocks, top_rows
 from models.memory.retrieved_context import (
     BlockMask,
@@ -48,15 +48,6 @@ class RekvConfig:
     dtype: torch.dtype | None = None
     internal: bool = True
     span: int = 32  # blocks of the local trend, for the scoring "centred"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """A frame, which becomes one block: embeddings (tokens, width), and its time in seconds."""
-
-    tokens: Tensor
-    start: float
-    end: float
 
 
 class Rekv:
@@ -132,7 +123,7 @@ class Rekv:
         if not frames:
             return state, ()
         config = self.decoder.config
-        self._check(state, frames)
+        check_frames(state.store.table, frames, config.width)
         self.policy.tidy(state.store)
         x = torch.cat([frame.tokens for frame in frames])
         needed = kv_bytes(config.layers, config.key_heads, config.head_width, len(x), self._dtype)
@@ -295,19 +286,3 @@ class Rekv:
 
     def _embedded(self, tokens: Tensor) -> Tensor:
         return tokens if tokens.is_floating_point() else self.decoder.embed(tokens)
-
-    def _check(self, state: RekvState, frames: Sequence[Frame]) -> None:
-        width = self.decoder.config.width
-        table = state.store.table
-        before = float(table.ends[table.count - 1]) if table.count else -np.inf
-        for frame in frames:
-            if frame.tokens.dim() != 2 or not len(frame.tokens) or frame.tokens.shape[1] != width:
-                raise ValueError(
-                    f"expected at least one token of width {width}, got {tuple(frame.tokens.shape)}"
-                )
-            if not before <= frame.start <= frame.end:
-                raise ValueError(
-                    f"a frame from {frame.start} s to {frame.end} s cannot follow {before} s; "
-                    "give frames in order of time"
-                )
-            before = frame.end

@@ -2,12 +2,15 @@
 
 import argparse
 import fcntl
+import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
+
+import torch
 
 SAVE_INTERVAL = 180.0  # seconds of CPU time between two saves
 
@@ -54,3 +57,16 @@ def lock_folder(folder: Path, parser: argparse.ArgumentParser) -> IO[str]:
     except OSError:
         parser.error(f"{folder} is in use by another training process: stop that one first")
     return lock
+
+
+def save_state(file: Path, state: Mapping[str, object]) -> None:
+    """Replace `file` with `state`; a stop at any moment leaves the old or the new one."""
+    new = file.with_name(f"{file.name}.new")
+    torch.save(state, new)
+    new.replace(file)
+
+
+def append_line(file: Path, line: Mapping[str, object]) -> None:
+    """Append a line of JSON to `file`."""
+    with file.open("a") as out:
+        out.write(json.dumps(line) + "\n")

@@ -35,7 +35,7 @@ from models.assistant.small_model import ADAPTER, SmallModel, SmallModelMemory
 from models.language import smollm2
 from models.language.smollm2 import question_prompt, system_prompt
 from models.memory.kv_store.tiers import StoreBudget, open_store
-from models.memory.rekv import Frame
+from models.memory.prefill import Frame
 from models.speech.hibari import HibariSynthesizer
 from tests.bench.synthetic_stream import (
     BLANK_FRAME,

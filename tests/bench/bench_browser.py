@@ -26,8 +26,8 @@ MEASURE = """async ({ seconds, questions }) => {
     const { EyelineClient } = await import("./eyeline.js");
     const now = () => performance.now() / 1000;
     const found = { captions: [], frames: [], stats: [], answers: [], spoken: null };
-    const begun = now();
-    const since = () => now() - begun;
+    const started = now();
+    const since = () => now() - started;
     const stream = await navigator.mediaDevices.getUserMedia({
         audio: true,
         video: { width: 640, height: 360, frameRate: 30 },

@@ -16,8 +16,8 @@ import torch
 
 from models.language.decoder import Decoder, DecoderConfig
 from models.memory.kv_store.tiers import StoreBudget, open_store
-from models.memory.prefill import RekvState
-from models.memory.rekv import Frame, Rekv, RekvConfig
+from models.memory.prefill import Frame, RekvState
+from models.memory.rekv import Rekv, RekvConfig
 
 SHAPE = DecoderConfig(
     vocabulary=1000,

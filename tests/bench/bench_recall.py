@@ -23,8 +23,8 @@ from torch import Tensor
 from models.language import smollm2
 from models.language.attention import causal_attention
 from models.language.smollm2 import ChatModel
-from models.memory.prefill import RekvState
-from models.memory.rekv import Frame, Rekv, RekvConfig
+from models.memory.prefill import Frame, RekvState
+from models.memory.rekv import Rekv, RekvConfig
 from models.rotary import apply_rotary
 from tests.bench.research.recall_probe import (
     Find,

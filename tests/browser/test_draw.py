@@ -141,7 +141,7 @@ def sent_soon(page: Page, count: int = 1) -> list[dict[str, Any]]:
 
 def picture(page: Page) -> dict[str, float]:
     """Return the box of the square picture in the middle of the canvas."""
-    box = part(page, "easel").bounding_box()
+    box = part(page, "path-canvas").bounding_box()
     assert box is not None
     side = min(box["width"], box["height"])
     left = box["x"] + (box["width"] - side) / 2
@@ -180,7 +180,7 @@ def test_without_a_generation_model_the_card_says_why_and_is_disabled(page: Page
     )
     for name in ("prompt", "draw-begin", "track-clear", "pause", "sampler", "seed", "record"):
         expect(part(page, name)).to_be_disabled()
-    expect(part(page, "easel")).to_be_hidden()
+    expect(part(page, "path-canvas")).to_be_hidden()
     assert sent(page) == []
 
 
@@ -242,7 +242,7 @@ def test_to_draw_is_to_begin_with_all_settings_and_then_the_prompt(page: Page) -
     part(page, "draw-end").click()
     assert sent(page) == [{"type": "eyeline.generation.update", "enabled": False}]
     receive(page, updated(enabled=False))
-    expect(part(page, "easel")).to_be_hidden()
+    expect(part(page, "path-canvas")).to_be_hidden()
     expect(part(page, "draw-begin")).to_have_text("Draw")
 
 
@@ -323,7 +323,7 @@ def test_quick_pointer_movements_are_sent_together(drawing: Page) -> None:
     page = drawing
     page.evaluate(
         """([x, y]) => {
-            const canvas = document.querySelector('[data-part=easel]');
+            const canvas = document.querySelector('[data-part=path-canvas]');
             const all = { pointerId: 1, bubbles: true, button: 0, clientY: y };
             const tell = (type, more) =>
                 canvas.dispatchEvent(new PointerEvent(type, { ...all, ...more }));
@@ -341,7 +341,7 @@ def test_quick_pointer_movements_are_sent_together(drawing: Page) -> None:
 
 def test_keys_choose_move_and_forget(drawing: Page) -> None:
     page = drawing
-    part(page, "easel").focus()
+    part(page, "path-canvas").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowUp")
     page.wait_for_function("sent.at(-1)?.points?.at(-1).y === 0.38")
@@ -436,7 +436,7 @@ def test_generation_status_is_shown_and_notices_appear_once(drawing: Page) -> No
     expect(part(page, "draw-state")).to_contain_text(
         "the maximum number of sessions is generating video"
     )
-    expect(part(page, "easel")).to_be_hidden()
+    expect(part(page, "path-canvas")).to_be_hidden()
 
 
 def test_a_refusal_is_shown_beside_the_controls_until_the_next_try(
@@ -501,7 +501,7 @@ def test_a_call_that_ends_ends_the_recording_with_its_file_and_the_drawing(drawi
     with page.expect_download() as download:
         page.evaluate("client.state = 'ended', board.detach()")
     assert download.value.suggested_filename == "eyeline-drawing.webm"
-    expect(part(page, "easel")).to_be_hidden()
+    expect(part(page, "path-canvas")).to_be_hidden()
     expect(part(page, "prompt")).to_be_disabled()
     expect(part(page, "prompt")).to_have_value("a duck and a car on grass")
     expect(part(page, "performance")).to_be_hidden()
@@ -529,7 +529,7 @@ def test_every_control_has_a_name_and_a_role(drawing: Page) -> None:
     for role, name in named:
         found = page.get_by_role(role, name=name, exact=False)  # type: ignore[arg-type]
         assert found.count() >= 1, (role, name)
-    expect(part(page, "easel")).to_have_attribute("tabindex", "0")
+    expect(part(page, "path-canvas")).to_have_attribute("tabindex", "0")
 
 
 def test_on_a_telephone_a_finger_draws_and_nothing_is_wider_than_the_screen(

@@ -33,10 +33,13 @@ MOUNTED = """async () => {
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("model")
     tiny.files(folder)
-    thread = Worker("brush")
-    service_ = GenerationService(generator=load(folder), worker=thread, slots=GenerationSlots(1))
+    thread = Worker("generation")
+    generation = GenerationService(generator=load(folder), worker=thread, slots=GenerationSlots(1))
     settings = Settings(call_timeout=60, connect_timeout=60)  # a busy machine is no broken call
-    with scripted_models(generation=service_) as models, served(settings, models) as service:
+    with (
+        scripted_models(generation=generation) as models,
+        served(settings, models) as service,
+    ):
         yield service.http
     thread.close()
 
@@ -91,7 +94,7 @@ def test_a_prompt_and_a_drawn_path_return_a_video(page: Page) -> None:
     expect(part(page, "draw-remarks")).to_contain_text("from the words: left")
     expect(part(page, "draw-fps")).to_have_text(re.compile(r"^[1-9]\d* fps$"))
     expect(part(page, "generated-what")).to_contain_text("a small model")
-    box = part(page, "easel").bounding_box()
+    box = part(page, "path-canvas").bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
@@ -102,7 +105,7 @@ def test_a_prompt_and_a_drawn_path_return_a_video(page: Page) -> None:
     expect(part(page, "draw-delay")).to_have_text(re.compile(r"^\d+ ms$"))
     part(page, "draw-end").click()
     wait_for_shape(page, "wide")
-    expect(part(page, "easel")).to_be_hidden()
+    expect(part(page, "path-canvas")).to_be_hidden()
 
 
 def test_a_prompt_without_words_is_refused_beside_the_box_and_drawing_goes_on(page: Page) -> None:

@@ -205,7 +205,7 @@ def test_an_unstored_observation_is_represented_by_a_similar_entry(
     page: Page, reference: dict[str, Any], expected: int | None
 ) -> None:
     receive(page, moment(1, 10.0, "a cup"), moment(2, 20.0, "a dog"), moment(3, 40.0, "a cup"))
-    found = page.evaluate("(told) => timeline.find(told)?.number ?? null", reference)
+    found = page.evaluate("(reference) => timeline.find(reference)?.number ?? null", reference)
     assert found == expected
 
 

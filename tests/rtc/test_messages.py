@@ -13,11 +13,11 @@ async def test_messages_go_both_ways_in_order() -> None:
     client = create_client(label="oai-events")
     assert client.channel is not None
     async with connected(client) as peer:
-        await peer.send_message("before it opens")
+        await peer.messages.send("before it opens")
         await client.opened.wait()
         for index in range(20):
             client.channel.send(f"from the client {index} é")
-            await peer.send_message(f"from the peer {index} é")
+            await peer.messages.send(f"from the peer {index} é")
         received = [await anext(peer.messages) for _ in range(20)]
         assert received == [f"from the client {index} é" for index in range(20)]
         assert await client.messages.get() == "before it opens"
@@ -25,14 +25,14 @@ async def test_messages_go_both_ways_in_order() -> None:
         assert replies == [f"from the peer {index} é" for index in range(20)]
     assert [message async for message in peer.messages] == []
     with pytest.raises(PeerClosedError):
-        await peer.send_message("too late")
+        await peer.messages.send("too late")
 
 
 async def test_every_channel_is_read_and_replies_go_to_the_events_channel() -> None:
     client = create_client(label="chat")
     async with connected(client) as peer:
         await client.opened.wait()
-        await peer.send_message("one")
+        await peer.messages.send("one")
         assert await client.messages.get() == "one"
         events = client.connection.createDataChannel("oai-events")
         replies = Mailbox()
@@ -44,7 +44,7 @@ async def test_every_channel_is_read_and_replies_go_to_the_events_channel() -> N
         assert client.channel is not None
         client.channel.send("by chat")
         assert {await anext(peer.messages), await anext(peer.messages)} == {"by events", "by chat"}
-        await peer.send_message("two")
+        await peer.messages.send("two")
         assert await replies.get() == "two"
 
 
@@ -60,7 +60,7 @@ async def test_binary_and_oversized_messages_are_ignored_and_counted() -> None:
         assert await anext(peer.messages) == "y" * 100
         assert peer.messages.ignored == 2
         with pytest.raises(MessageError, match="101 bytes; at most 100"):
-            await peer.send_message("z" * 101)
+            await peer.messages.send("z" * 101)
 
 
 async def test_a_client_that_writes_faster_than_it_is_read_is_disconnected() -> None:
@@ -79,7 +79,7 @@ async def test_a_client_that_writes_faster_than_it_is_read_is_disconnected() -> 
 async def test_a_message_to_a_client_without_a_data_channel_is_refused() -> None:
     async with connected(create_client(Microphone())) as peer:
         with pytest.raises(MessageError, match="no data channel"):
-            await peer.send_message("hello")
+            await peer.messages.send("hello")
 
 
 async def test_messages_that_wait_for_a_channel_are_bounded() -> None:
@@ -90,9 +90,9 @@ async def test_messages_that_wait_for_a_channel_are_bounded() -> None:
         limits=PeerLimits(messages=MessageLimits(count=3)),
     )
     for _ in range(3):
-        await peer.send_message("early")
+        await peer.messages.send("early")
     with pytest.raises(MessageError, match="wait for the client to open"):
-        await peer.send_message("one too many")
+        await peer.messages.send("one too many")
     await peer.close()
     await client.connection.close()
 
@@ -106,7 +106,7 @@ async def test_sending_to_a_client_that_does_not_read_times_out() -> None:
 
         async def flood() -> None:
             for _ in range(100):
-                await peer.send_message("x" * 5_000)
+                await peer.messages.send("x" * 5_000)
 
         with pytest.raises(MessageError, match=r"read no message for 0\.2 s"):
             await flood()

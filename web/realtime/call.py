@@ -143,7 +143,7 @@ class Call:
                 )
                 continue
             try:
-                await self._peer.send_message(text)
+                await self._peer.messages.send(text)
             except (MessageError, PeerClosedError) as error:
                 logger.info("session %s: the client takes no messages: %s", self._record.id, error)
                 connected = False

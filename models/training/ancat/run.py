@@ -1,6 +1,5 @@
 """A training run of an ANCAT: its configuration, its state, saving and resuming."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from models.asr.words import RATE
 from models.training.ancat import letter_times
 from models.training.ancat.letter_times import Times
 from models.training.asr.clips import SpeechClip, SpeechClips, load_clips
+from models.training.process import save_state
 
 WEIGHTS = "ancat.safetensors"
 
@@ -174,9 +174,7 @@ def save_run(run: AncatRun) -> None:
         "cpu": run.cpu,
         "sound": run.sound,
     }
-    fresh = run.folder / "run.pt.new"
-    torch.save(state, fresh)
-    fresh.replace(run.folder / "run.pt")
+    save_state(run.folder / "run.pt", state)
     about: About = {
         "step": run.step,
         "seed": run.config.seed,
@@ -198,12 +196,6 @@ def averaged(run: AncatRun) -> Ancat:
     """Return a model with the smoothed weights, in evaluation mode."""
     model = build_ancat(run.config.model, run.average, run.model.front, run.folder)
     return model.eval()
-
-
-def append_line(run: AncatRun, name: str, about: dict[str, object]) -> None:
-    """Add a line to the file `name` of the run."""
-    with (run.folder / name).open("a") as lines:
-        lines.write(json.dumps(about) + "\n")
 
 
 def _pools(config: AncatTrainingConfig, clips: SpeechClips) -> dict[str, list[SpelledClip]]:

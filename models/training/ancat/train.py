@@ -49,7 +49,6 @@ from models.training.ancat.batch import IGNORED, AncatBatch, TrainingUtterance, 
 from models.training.ancat.run import (
     AncatRun,
     AncatTrainingConfig,
-    append_line,
     averaged,
     draw_clip,
     open_run,
@@ -58,7 +57,7 @@ from models.training.ancat.run import (
 )
 from models.training.ancat.score import score_clips
 from models.training.bfloat16 import Bfloat16Products
-from models.training.process import lock_folder, training_steps
+from models.training.process import append_line, lock_folder, training_steps
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +152,7 @@ def train(run: AncatRun, steps: int, validate: Callable[[AncatRun], None], every
     for _ in training_steps(lambda: run.step < steps, lambda: save_run(run)):
         parts = advance(run)
         run.cpu, used = run.cpu + time.process_time() - used, time.process_time()
-        append_line(run, "log.jsonl", {**parts, "cpu": round(run.cpu, 1)})
+        append_line(run.folder / "log.jsonl", {**parts, "cpu": round(run.cpu, 1)})
         if run.step % every == 0:
             validate(run)
             used = time.process_time()
@@ -170,8 +169,8 @@ def validate(run: AncatRun) -> None:
     model = averaged(run)
     for mode in modes:
         result = score_clips(model, pairs, mode=mode)
-        guide_loss = {"step": run.step, "cpu": round(run.cpu, 1), **result.as_dict()}
-        append_line(run, "validation.jsonl", guide_loss)
+        line = {"step": run.step, "cpu": round(run.cpu, 1), **result.as_dict()}
+        append_line(run.folder / "validation.jsonl", line)
         logger.info("step %d, %s", run.step, result)
 
 

@@ -13,6 +13,7 @@ from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.whisper.whisper import Whisper
 from models.training.asr.clips import SpeechClip, SpeechClips, load_clips
 from models.training.asr.word_ends import WordEnds
+from models.training.process import save_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +138,7 @@ def save_run(run: AdapterRun) -> None:
         "step": run.step,
         "cpu": run.cpu,
     }
-    fresh = run.folder / "run.pt.new"
-    torch.save(state, fresh)
-    fresh.replace(run.folder / "run.pt")
+    save_state(run.folder / "run.pt", state)
     about: lora.Notes = {
         "model": run.config.model,
         "step": run.step,

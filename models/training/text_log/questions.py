@@ -1,7 +1,6 @@
-"""Questions about made-up logs, with their answers: one maker for each kind.
+"""Questions about synthetic logs, with their answers: one function for each kind.
 
-What was seen and when is taken from the same search as at run time, so that what the model
-learns to say is what the prompt will tell it.
+Answers come from the same search as at run time, so the model learns to answer from its prompt.
 """
 
 from collections.abc import Callable
@@ -65,7 +64,7 @@ def _held_before(world: World) -> QuestionAnswer:
 
 
 def _whether(world: World, word: str, ever: bool) -> QuestionAnswer:
-    """Return a question whether `word` is there, or was, with what the search says."""
+    """Ask whether `word` is there, or ever was."""
     now = (
         f"Is there {a(word)}?", f"Is there {a(word)} in the picture?", f"Can you see {a(word)}?",
         f"Do you see {a(word)} now?", f"Is that {a(word)}?", f"Do you see {a(word)}?",
@@ -124,7 +123,7 @@ def _unseen(world: World) -> QuestionAnswer:
 
 
 def _supposed(world: World, word: str) -> QuestionAnswer:
-    """Return a question that takes for granted that `word` was seen, which it was not."""
+    """Ask about `word` as if it had been seen; it was not."""
     ask = world.choose(
         f"When did you see the {word}?", f"When did you last see my {word}?",
         f"Where is the {word}?", f"Where was my {word}?", f"What colour is the {word}?",
@@ -137,6 +136,19 @@ def _supposed(world: World, word: str) -> QuestionAnswer:
     return QuestionAnswer("not seen", ask, f"I have not seen {a(word)}.")
 
 
+def _last_people(world: World, never: str, now: str, earlier: str) -> str:
+    """Return the answer about the last people: how many, and when unless they are there now."""
+    moment = next((each for each in reversed(world.moments) if each.people), None)
+    if moment is None:
+        return never
+    count = number_of(moment.people)
+    return (
+        now.format(count)
+        if moment is world.last
+        else earlier.format(count, format_time(moment.time))
+    )
+
+
 def _anyone(world: World) -> QuestionAnswer:
     ask = world.choose(
         "Is there anyone?", "Is there anyone in the picture?", "Is anybody in the room?",
@@ -144,13 +156,11 @@ def _anyone(world: World) -> QuestionAnswer:
         "Is there a person in the picture?", "Can you see anyone?", "Is there a man?",
         "Is there a woman in the picture?",
     )  # fmt: skip
-    met = [moment for moment in world.moments if moment.people]
-    if not met:
-        return QuestionAnswer("anyone", ask, "No, I have seen nobody.")
-    if met[-1] is world.last:
-        return QuestionAnswer("anyone", ask, f"Yes, {number_of(world.last.people)}.")
-    answer = f"No, but I saw {number_of(met[-1].people)} at {format_time(met[-1].time)}."
-    return QuestionAnswer("anyone", ask, answer)
+    return QuestionAnswer(
+        "anyone",
+        ask,
+        _last_people(world, "No, I have seen nobody.", "Yes, {}.", "No, but I saw {} at {}."),
+    )
 
 
 def _anyone_ever(world: World) -> QuestionAnswer:
@@ -158,13 +168,10 @@ def _anyone_ever(world: World) -> QuestionAnswer:
         "Was there anyone?", "Did you see anyone?", "Has anyone been here?",
         "Did somebody come in?", "Did you see a person?", "Did you see the person?",
     )  # fmt: skip
-    met = [moment for moment in world.moments if moment.people]
-    if not met:
-        return QuestionAnswer("anyone", ask, "No, I have seen nobody.")
-    if met[-1] is world.last:
-        return QuestionAnswer("anyone", ask, f"Yes, I see {number_of(world.last.people)}.")
     return QuestionAnswer(
-        "anyone", ask, f"Yes, {number_of(met[-1].people)} at {format_time(met[-1].time)}."
+        "anyone",
+        ask,
+        _last_people(world, "No, I have seen nobody.", "Yes, I see {}.", "Yes, {} at {}."),
     )
 
 
@@ -173,13 +180,11 @@ def _when_anyone(world: World) -> QuestionAnswer:
         "When did you last see a person?", "When did you last see the person?",
         "When did you last see anyone?", "When was somebody there?",
     )  # fmt: skip
-    met = [moment for moment in world.moments if moment.people]
-    if not met:
-        return QuestionAnswer("when", ask, "I have seen nobody.")
-    if met[-1] is world.last:
-        return QuestionAnswer("when", ask, f"I see {number_of(world.last.people)} now.")
-    answer = f"I last saw {number_of(met[-1].people)} at {format_time(met[-1].time)}."
-    return QuestionAnswer("when", ask, answer)
+    return QuestionAnswer(
+        "when",
+        ask,
+        _last_people(world, "I have seen nobody.", "I see {} now.", "I last saw {} at {}."),
+    )
 
 
 def _how_many(world: World) -> QuestionAnswer:
@@ -274,7 +279,7 @@ def _everything(world: World) -> QuestionAnswer:
     return QuestionAnswer("list", ask, as_sentence(join_words(things)))
 
 
-# How a turn is made, and how often it is tried.
+# The relative frequency of each kind.
 QUESTION_WEIGHTS: dict[Callable[[World], QuestionAnswer | None], float] = {
     _name: 2.4,
     _held: 1.0,

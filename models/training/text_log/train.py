@@ -25,7 +25,7 @@ from models.assistant.scene.scene_entry import SYSTEM
 from models.language.decoder import Decoder
 from models.language.smollm2 import ChatModel, load, system_prompt
 from models.rotary import apply_rotary
-from models.training.process import lock_folder, training_steps
+from models.training.process import lock_folder, save_state, training_steps
 from models.training.text_log.logs import SyntheticLog, make, prompt
 from models.training.text_log.score import validate
 
@@ -167,8 +167,7 @@ class TextLogRun:
             "trained": self.trained,
             "optimiser": self.optimizer.state_dict(),
         }
-        torch.save(state, folder / "state.pt.new")
-        (folder / "state.pt.new").replace(folder / "state.pt")
+        save_state(folder / "state.pt", state)
         lora.save(self.trained, folder / "adapter.safetensors", {"step": str(self.step)})
         logger.info("saved after step %d", self.step)
 

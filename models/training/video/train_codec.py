@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from models.generation.codec import PATCH, Codec, CodecConfig, fold
 from models.training.muon import Muon, groups, share_at
-from models.training.process import lock_folder, training_steps
+from models.training.process import append_line, lock_folder, save_state, training_steps
 from models.training.video.clips.composition import compose
 from models.training.video.clips.photographs import Photographs, load
 
@@ -186,8 +186,7 @@ class CodecRun:
             "optimiser": self.optimizer.state_dict(),
             "step": self.step,
         }
-        torch.save(state, self.folder / "state.pt.new")
-        (self.folder / "state.pt.new").replace(self.folder / "state.pt")
+        save_state(self.folder / "state.pt", state)
         ratios = decibels(self.smooth, pictures, self.recipe)
         whole = Codec(self.smooth.config)
         whole.load_state_dict(self.smooth.state_dict())
@@ -200,9 +199,7 @@ class CodecRun:
         logger.info("%s", score)
 
     def log(self, line: dict[str, float]) -> None:
-        """Append a line to the run's log."""
-        with (self.folder / "log.jsonl").open("a") as out:
-            out.write(json.dumps(line) + "\n")
+        append_line(self.folder / "log.jsonl", line)
 
 
 def train(run: CodecRun, pictures: Photographs, minutes: float) -> None:

@@ -15,7 +15,6 @@ Sources: Self Forcing, Huang et al. 2025; Diffusion Forcing, Chen et al. 2024.
 
 import argparse
 import copy
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -29,21 +28,19 @@ from torch import Tensor, nn
 
 from models.generation.context import Reach
 from models.generation.control import track_maps
-from models.generation.dit import Dit, DitConfig, TextKeysValues
+from models.generation.dit import Dit, DitConfig
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small.loading import PromptedDit, SmallVideoInfo, save
 from models.training.bfloat16 import Bfloat16Products
 from models.training.muon import Muon, groups, share_at
-from models.training.process import lock_folder, training_steps
+from models.training.process import append_line, lock_folder, save_state, training_steps
 from models.training.video import shapes
 from models.training.video.clips.captions import caption, vocabulary
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS
+from models.training.video.denoising import DitBatch, Past, generated_past, loss_of, switched_past
 from models.training.video.latents import LatentClips, read
-from models.training.video.shapes import Shape
 
 logger = logging.getLogger(__name__)
-
-LEAST = 0.05  # added to squared levels: without it, low noise would dominate the loss
 
 EDGES = (  # input and output layers
     "model.patch_embedding",
@@ -81,24 +78,6 @@ class DitRecipe:
     seed: int = 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DitBatch:
-    """The clips of a step as tensors; `weights` is (clips, 1, latents, h, w)."""
-
-    latents: Tensor
-    condition: Tensor
-    weights: Tensor
-    captions: list[str]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Past:
-    """The latents and the condition of a context, of the shapes of the batch."""
-
-    latents: Tensor
-    condition: Tensor
-
-
 def hide_tracks(rng: np.random.Generator, track: Tensor, recipe: DitRecipe) -> Tensor:
     """Return (MAX_THINGS, frames, 2) with some tracks hidden, entirely or for a while."""
     track = track.clone()
@@ -122,72 +101,6 @@ def batch_of(kept: LatentClips, recipe: DitRecipe, rng: np.random.Generator) -> 
     weights = 1 + recipe.weight * kept.weights[chosen].float()[:, None] / 255
     captions = [caption(rng, *kept.labels[index]) for index in chosen]
     return DitBatch(latents, condition, weights, captions)
-
-
-def loss_of(
-    model: Dit, batch: DitBatch, shape: Shape, past: Past, noise: Tensor, text: TextKeysValues
-) -> Tensor:
-    """Return the weighted squared error of the denoised latents.
-
-    Errors are weighted by the inverse squared noise level, as errors of the flow would be.
-    """
-    order = list(shape.order)
-    truth = batch.latents[:, :, order[shape.clean :]]
-    made = denoised(model, batch, shape, past, noise, text)
-    weights = batch.weights[:, :, order[shape.clean :]]
-    weights = weights / (shape.levels.square() + LEAST)[:, None, None]
-    return ((made - truth).square() * weights).mean() / weights.mean()
-
-
-def denoised(
-    model: Dit, batch: DitBatch, shape: Shape, past: Past, noise: Tensor, text: TextKeysValues
-) -> Tensor:
-    """Return the denoised latents of `shape`, after a context from `past`.
-
-    `noise` has the shape of the batch's latents.
-    """
-    order = list(shape.order)
-    clean, noisy = order[: shape.clean], order[shape.clean :]
-    level = shape.levels[:, None, None]
-    dirty = (1 - level) * batch.latents[:, :, noisy] + level * noise[:, :, noisy]
-    levels = torch.cat([torch.zeros(shape.clean), shape.levels]).expand(len(dirty), -1)
-    made: Tensor
-    made, _ = model(
-        torch.cat([past.latents[:, :, clean], dirty], 2),
-        levels,
-        text,
-        condition=torch.cat([past.condition[:, :, clean], batch.condition[:, :, noisy]], 2),
-        positions=shape.positions,
-        mask=shape.mask,
-    )
-    return made[:, :, shape.clean :]
-
-
-def switched(batch: DitBatch, shape: Shape, rng: np.random.Generator) -> Past:
-    """Return a past that is that of the next clip of the batch up to some point."""
-    latents, condition = batch.latents.clone(), batch.condition.clone()
-    if shape.clean:
-        strange = list(shape.order[: rng.integers(1, shape.clean + 1)])
-        latents[:, :, strange] = batch.latents.roll(1, 0)[:, :, strange]
-        condition[:, :, strange] = batch.condition.roll(1, 0)[:, :, strange]
-    return Past(latents, condition)
-
-
-@torch.no_grad()
-def generated_past(
-    model: Dit, batch: DitBatch, shape: Shape, noise: Tensor, text: TextKeysValues, level: float
-) -> Past:
-    """Return the batch's latents, with the model's own output in the context.
-
-    Each is denoised from `level` after the true ones before it: one step of a stream, for all
-    latents of the context in parallel.
-    """
-    past = Past(batch.latents.clone(), batch.condition)
-    clip = shape.order[: shape.clean]
-    if clip:
-        again = shapes.side_by_side(clip, [level] * len(clip))
-        past.latents[:, :, list(clip)] = denoised(model, batch, again, past, noise, text)
-    return past
 
 
 class DitRun:
@@ -240,7 +153,7 @@ class DitRun:
             text = model.project_text(*self.both.words(batch.captions))
             past = Past(batch.latents, batch.condition)
             if rng.random() < recipe.switched:
-                past = switched(batch, shape, rng)
+                past = switched_past(batch, shape, rng)
             elif self.step >= recipe.own_from * recipe.steps and rng.random() < recipe.own:
                 level = float(rng.choice([1.0, 0.7, 0.4]))
                 past = generated_past(model, batch, shape, noise.roll(1, 0), text, level)
@@ -265,8 +178,7 @@ class DitRun:
             "step": self.step,
             "seconds": self.seconds,
         }
-        torch.save(state, self.folder / "state.pt.new")
-        (self.folder / "state.pt.new").replace(self.folder / "state.pt")
+        save_state(self.folder / "state.pt", state)
         metadata = {"step": self.step, "seconds": round(self.seconds)}
         save(self.folder / "drawing.safetensors", self.smooth, self.shows, metadata)
         logger.info("saved after step %d, %.0f s", self.step, self.seconds)
@@ -274,8 +186,8 @@ class DitRun:
     def log(self, losses: Mapping[str, Sequence[float]]) -> None:
         """Append the mean losses of each sampler to the run's log."""
         means = {kind: round(sum(part) / len(part), 4) for kind, part in losses.items()}
-        with (self.folder / "log.jsonl").open("a") as out:
-            out.write(json.dumps({"step": self.step, "seconds": self.seconds, **means}) + "\n")
+        line = {"step": self.step, "seconds": self.seconds, **means}
+        append_line(self.folder / "log.jsonl", line)
 
 
 def train(run: DitRun, kept: LatentClips, minutes: float) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.memory.prefill import RekvState
-from models.memory.rekv import Frame, Rekv
+from models.memory.prefill import Frame, RekvState
+from models.memory.rekv import Rekv
 from models.memory.retrieval import Rows, score_blocks
 
 # From state and question, int64 (count,), to block ids: for each layer, or once for all.

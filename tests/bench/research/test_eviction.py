@@ -9,8 +9,8 @@ from torch import Tensor
 from models.language.attention import attend
 from models.memory.eviction import EvictionPolicy, KeepAll
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
-from models.memory.prefill import RekvState
-from models.memory.rekv import Frame, Rekv, RekvConfig
+from models.memory.prefill import Frame, RekvState
+from models.memory.rekv import Rekv, RekvConfig
 from tests.bench.research.eviction import KMeans, Salient, k_means
 from tests.bench.research.salience import salience
 from tests.models.memory.tiny_memory import OPENING, QUESTION, TOKENS, decoder, frames

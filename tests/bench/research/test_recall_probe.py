@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from models.language.decoder import DecoderConfig, DenseLayer
-from models.memory.rekv import Frame, Rekv, RekvConfig
+from models.memory.prefill import Frame
+from models.memory.rekv import Rekv, RekvConfig
 from tests.bench.research.recall_probe import (
     Recall,
     Trial,

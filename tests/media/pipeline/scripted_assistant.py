@@ -6,7 +6,7 @@ from media.pipeline.interfaces import Pixels
 from models.assistant.interface import AssistantAnswer, FrameAnalysis, MetRequest, Moment
 from models.errors import StoreFullError
 
-MARK = "[scripted watcher]"
+MARK = "[scripted assistant]"
 REQUEST = "tell me when "
 
 

@@ -16,7 +16,8 @@ from models.assistant.video_llm_assistant import (
     load,
 )
 from models.errors import WeightsError
-from models.memory.rekv import Frame, Rekv, RekvConfig
+from models.memory.prefill import Frame
+from models.memory.rekv import Rekv, RekvConfig
 from models.vision.video_llm.llava_onevision import read_llava_onevision
 from tests.models.assistant.test_small_model import DOG, Reading
 from tests.models.assistant.test_small_model import picture as drawn

@@ -38,7 +38,7 @@ def held(context: Context) -> list[int]:
     window=st.integers(0, 3),
     sizes=st.lists(st.integers(1, 3), max_size=6),
 )
-def test_the_current_scene_includes_the_first_and_the_last(
+def test_a_context_keeps_the_first_and_the_latest_latents(
     sink: int, window: int, sizes: list[int]
 ) -> None:
     context = empty_context(CONFIG, Reach(sink=sink, window=window), 4, 4)

@@ -4,7 +4,8 @@ from torch import Tensor
 
 from models.generation.chunk_request import MAX_THINGS
 from models.generation.control import MAP_CHANNELS
-from models.generation.dit import Dit, KeysValues, per_latent
+from models.generation.dit import Dit, KeysValues
+from models.generation.dit_layers import per_latent
 from models.rotary import apply_rotary_pairs, grid_rotation
 from tests.models.generation import tiny
 

@@ -12,8 +12,8 @@ from models.errors import EmptyMemoryError, StoreError
 from models.language.attention import causal_attention
 from models.language.kv_cache import kv_bytes
 from models.memory.kv_store.tiers import open_store
-from models.memory.prefill import RekvState
-from models.memory.rekv import Frame, Rekv, RekvConfig
+from models.memory.prefill import Frame, RekvState
+from models.memory.rekv import Rekv, RekvConfig
 from models.memory.retrieved_context import RetrievedContext
 from models.rotary import apply_rotary
 from tests.bench.research.eviction import KMeans

@@ -3,7 +3,7 @@
 import torch
 
 from models.language.decoder import Decoder, DecoderConfig
-from models.memory.rekv import Frame
+from models.memory.prefill import Frame
 
 TINY = DecoderConfig(
     vocabulary=61,

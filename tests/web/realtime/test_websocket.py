@@ -110,7 +110,7 @@ async def test_speech_becomes_a_turn_a_transcript_and_a_spoken_answer(service: S
         e["delta"] for e in client.events if e["type"] == "response.output_audio_transcript.delta"
     ]
     assert sound
-    assert "[scripted watcher]" in "".join(words)
+    assert "[scripted assistant]" in "".join(words)
     assert "one two three four" in "".join(words)
 
 

@@ -108,7 +108,9 @@ async def over(service: Served, id: str) -> None:
 def test_a_question_about_a_picture_is_answered_whole(client: OpenAI) -> None:
     made = ask(client, shown("what is it?", picture()))
     (choice,) = made.choices
-    assert choice.message.content == "[scripted watcher] You asked: what is it? (1 seen, 0 to 0 s)"
+    assert (
+        choice.message.content == "[scripted assistant] You asked: what is it? (1 seen, 0 to 0 s)"
+    )
     assert choice.message.role == "assistant"
     assert choice.finish_reason == "stop"
     assert made.model == "eyeline"
@@ -156,7 +158,7 @@ def test_the_last_message_is_the_question_and_earlier_pictures_count(client: Ope
         {"role": "assistant", "content": "Well:"},
     )
     assert made.choices[0].message.content == (
-        "[scripted watcher] You asked: which came first? (2 seen, 0 to 1 s)"
+        "[scripted assistant] You asked: which came first? (2 seen, 0 to 1 s)"
     )
 
 
@@ -200,7 +202,7 @@ def test_options_that_cannot_change_an_answer_are_accepted(client: OpenAI) -> No
 def test_an_answer_may_be_limited(client: OpenAI, name: str) -> None:
     message = shown("what is it?", picture())
     cut = ask(client, message, **{name: 2})
-    assert cut.choices[0].message.content == "[scripted watcher] You asked:"
+    assert cut.choices[0].message.content == "[scripted assistant] You asked:"
     assert cut.choices[0].finish_reason == "length"
     assert cut.usage.completion_tokens == 2
     assert ask(client, message, **{name: 6}).choices[0].finish_reason == "stop"

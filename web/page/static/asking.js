@@ -22,7 +22,7 @@ export class Conversation {
   /** @type {Map<string, HTMLElement>} answers in progress, by response id */ #open = new Map();
   /** @type {Asked[]} */ #waiting = [];
   /** @type {Asked | null} its response has not started */ #sent = null;
-  /** @type {{told: object, button: HTMLElement}[]} moments whose images have not arrived */ #pictureless = [];
+  /** @type {{reference: object, button: HTMLElement}[]} moments whose images have not arrived */ #pictureless = [];
   #heard = "";
   #playing = false;
   spoken = false; // whether answers are also spoken
@@ -56,7 +56,7 @@ export class Conversation {
     else if (event.type === "response.done") this.#finish(event.response);
     else if (event.type === "eyeline.caption" && event.final) this.#heard = event.text;
     else if (event.type in PLAYING) this.#playing = PLAYING[event.type];
-    this.#tell();
+    this.#updateCancel();
   }
 
   /**
@@ -83,15 +83,15 @@ export class Conversation {
     this.#waiting = [];
     this.#sent = null;
     this.#playing = false;
-    this.#tell();
+    this.#updateCancel();
   }
 
   #next() {
-    if (this.#sent || this.#open.size || !this.#waiting.length) return this.#tell();
+    if (this.#sent || this.#open.size || !this.#waiting.length) return this.#updateCancel();
     const asked = (this.#sent = this.#waiting.shift());
     if (asked.id) this.#client.respond(asked.id, { spoken: this.spoken });
     else asked.id = this.#client.ask(asked.text, { spoken: this.spoken });
-    this.#tell();
+    this.#updateCancel();
   }
 
   #begin({ id, metadata }) {
@@ -137,29 +137,29 @@ export class Conversation {
     if (!item || !moments.length) return;
     const list = element("ul", "", "evidence");
     list.ariaLabel = "Based on these moments";
-    list.append(...moments.map((told) => this.#evidence(told)));
+    list.append(...moments.map((reference) => this.#evidence(reference)));
     item.append(list);
     this.#follow();
   }
 
-  #evidence(told) {
+  #evidence(reference) {
     const item = document.createElement("li");
     const button = element("button", "");
-    const moment = this.#timeline.find(told);
+    const moment = this.#timeline.find(reference);
     button.type = "button";
-    button.title = told.text;
-    button.ariaLabel = `${clock(told.time)}, ${told.text}: show in memory`;
-    button.append(pictureOf(moment), element("time", clock(told.time)));
-    button.onclick = () => this.#timeline.show(told);
-    if (!moment) this.#pictureless.push({ told, button });
+    button.title = reference.text;
+    button.ariaLabel = `${clock(reference.time)}, ${reference.text}: show in memory`;
+    button.append(pictureOf(moment), element("time", clock(reference.time)));
+    button.onclick = () => this.#timeline.show(reference);
+    if (!moment) this.#pictureless.push({ reference, button });
     item.append(button);
     return item;
   }
 
   /** The image of a moment may arrive after the answer that refers to it. */
   #illustrate() {
-    this.#pictureless = this.#pictureless.filter(({ told, button }) => {
-      const moment = this.#timeline.find(told);
+    this.#pictureless = this.#pictureless.filter(({ reference, button }) => {
+      const moment = this.#timeline.find(reference);
       if (moment) button.firstElementChild.replaceWith(pictureOf(moment));
       return !moment && button.isConnected;
     });
@@ -180,7 +180,7 @@ export class Conversation {
     this.#follow();
   }
 
-  #tell() {
+  #updateCancel() {
     this.#page.cancel.hidden = !this.#open.size && !this.#playing;
   }
 

@@ -3,7 +3,7 @@
 const BATCH_MS = 50; // maximum time that points are collected before they are sent
 const FADE_MS = 1200; // lifetime of a trail
 const STRIDE = 0.04; // step of an arrow key as a share of the video; three times as much with Shift
-const MOST = 200; // maximum number of points in a batch
+const MAX_POINTS = 200; // maximum number of points in a batch
 const INKS = ["#2dd4bf", "#fb923c"];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -14,25 +14,25 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 export class PathCanvas {
   #canvas;
   #video;
-  #said;
+  #callbacks;
   #thing = 0;
-  #hand = -1; // id of the active pointer
+  #pointer = -1; // id of the active pointer
   /** @type {(Point | null)[]} the last position of each thing */ #places = [null, null];
   /** @type {Mark[][]} */ #trails = [[], []];
-  /** @type {Point[]} not sent yet */ #fresh = [];
+  /** @type {Point[]} not sent yet */ #pending = [];
   #batch = 0;
   #frame = 0;
 
   /**
    * @param {HTMLCanvasElement} canvas lies over `video`, of the same size
    * @param {HTMLVideoElement} video with object-fit: contain
-   * @param {{points: (thing: number, points: Point[]) => void, choose: (thing: number) => void, clear: (thing: number) => void}} said
+   * @param {{points: (thing: number, points: Point[]) => void, choose: (thing: number) => void, clear: (thing: number) => void}} callbacks
    *   called for new points, the selection of a thing by key, and a cleared path
    */
-  constructor(canvas, video, said) {
+  constructor(canvas, video, callbacks) {
     this.#canvas = canvas;
     this.#video = video;
-    this.#said = said;
+    this.#callbacks = callbacks;
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
@@ -68,8 +68,8 @@ export class PathCanvas {
   }
 
   #down(event) {
-    if (this.#hand >= 0 || event.button > 0) return;
-    this.#hand = event.pointerId;
+    if (this.#pointer >= 0 || event.button > 0) return;
+    this.#pointer = event.pointerId;
     this.#canvas.setPointerCapture(event.pointerId);
     this.#canvas.focus({ preventScroll: true });
     event.preventDefault();
@@ -77,25 +77,25 @@ export class PathCanvas {
   }
 
   #move(event) {
-    if (event.pointerId !== this.#hand) return;
+    if (event.pointerId !== this.#pointer) return;
     const between = event.getCoalescedEvents?.() ?? [];
     for (const each of between.length ? between : [event]) this.#add(this.#placeOf(each), false);
   }
 
   #up(event) {
-    if (event.pointerId === this.#hand) this.#release();
+    if (event.pointerId === this.#pointer) this.#release();
   }
 
   /** The pointer was released: send the last points. */
   #release() {
-    this.#hand = -1;
-    this.#handOn();
+    this.#pointer = -1;
+    this.#flush();
   }
 
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "1" || event.key === "2") this.#said.choose(Number(event.key) - 1);
-    else if (event.key === "Delete" || event.key === "Backspace") this.#said.clear(this.#thing);
+    if (event.key === "1" || event.key === "2") this.#callbacks.choose(Number(event.key) - 1);
+    else if (event.key === "Delete" || event.key === "Backspace") this.#callbacks.clear(this.#thing);
     else if (event.key in ARROWS) this.#stride(ARROWS[event.key], event.shiftKey ? 3 * STRIDE : STRIDE);
     else return;
     event.preventDefault();
@@ -110,17 +110,17 @@ export class PathCanvas {
   #add(place, begins) {
     this.#places[this.#thing] = place;
     this.#trails[this.#thing].push({ ...place, at: performance.now(), begins });
-    this.#fresh = [...this.#fresh, place].slice(-MOST);
-    this.#batch ||= setTimeout(() => this.#handOn(), BATCH_MS);
+    this.#pending = [...this.#pending, place].slice(-MAX_POINTS);
+    this.#batch ||= setTimeout(() => this.#flush(), BATCH_MS);
     this.#redraw();
   }
 
-  #handOn() {
+  #flush() {
     clearTimeout(this.#batch);
     this.#batch = 0;
-    const points = this.#fresh;
-    this.#fresh = [];
-    if (points.length) this.#said.points(this.#thing, points);
+    const points = this.#pending;
+    this.#pending = [];
+    if (points.length) this.#callbacks.points(this.#thing, points);
   }
 
   /** The rectangle of the canvas that the video fills, in CSS pixels. */
@@ -150,44 +150,44 @@ export class PathCanvas {
     if (canvas.hidden) return;
     const dots = devicePixelRatio || 1;
     [canvas.width, canvas.height] = [canvas.clientWidth * dots, canvas.clientHeight * dots];
-    const pen = canvas.getContext("2d");
+    const context = canvas.getContext("2d");
     const { left, top, width, height } = this.#picture();
     const on = ({ x, y }) => [left + x * width, top + y * height];
-    pen.scale(dots, dots);
+    context.scale(dots, dots);
     this.#places.forEach((place, thing) => {
-      this.#drawTrail(pen, thing, on);
-      if (place) drawPlace(pen, on(place), thing, thing === this.#thing);
+      this.#drawTrail(context, thing, on);
+      if (place) drawPlace(context, on(place), thing, thing === this.#thing);
     });
     if (this.#trails.some((trail) => trail.length)) this.#redraw();
   }
 
-  #drawTrail(pen, thing, on) {
+  #drawTrail(context, thing, on) {
     const now = performance.now();
     const trail = (this.#trails[thing] = this.#trails[thing].filter(({ at }) => now - at < FADE_MS));
-    Object.assign(pen, { lineWidth: 5, lineCap: "round", strokeStyle: INKS[thing] });
+    Object.assign(context, { lineWidth: 5, lineCap: "round", strokeStyle: INKS[thing] });
     trail.forEach((mark, index) => {
       if (!index || mark.begins) return;
-      pen.globalAlpha = 0.8 * (1 - (now - mark.at) / FADE_MS);
-      pen.beginPath();
-      pen.moveTo(...on(trail[index - 1]));
-      pen.lineTo(...on(mark));
-      pen.stroke();
+      context.globalAlpha = 0.8 * (1 - (now - mark.at) / FADE_MS);
+      context.beginPath();
+      context.moveTo(...on(trail[index - 1]));
+      context.lineTo(...on(mark));
+      context.stroke();
     });
-    pen.globalAlpha = 1;
+    context.globalAlpha = 1;
   }
 }
 
 const inside = (share) => Math.round(1e4 * Math.min(1, Math.max(0, share))) / 1e4;
 
 /** A ring with the thing's number, filled if it is selected. */
-function drawPlace(pen, [x, y], thing, chosen) {
-  pen.beginPath();
-  pen.arc(x, y, 11, 0, 2 * Math.PI);
-  pen.fillStyle = chosen ? INKS[thing] : "rgb(0 0 0 / 55%)";
-  pen.fill();
-  Object.assign(pen, { lineWidth: 2, strokeStyle: chosen ? "#ffffff" : INKS[thing] });
-  pen.stroke();
-  Object.assign(pen, { font: "600 13px system-ui, sans-serif", textAlign: "center", textBaseline: "middle" });
-  pen.fillStyle = chosen ? "#06231f" : "#ffffff";
-  pen.fillText(String(thing + 1), x, y + 0.5);
+function drawPlace(context, [x, y], thing, chosen) {
+  context.beginPath();
+  context.arc(x, y, 11, 0, 2 * Math.PI);
+  context.fillStyle = chosen ? INKS[thing] : "rgb(0 0 0 / 55%)";
+  context.fill();
+  Object.assign(context, { lineWidth: 2, strokeStyle: chosen ? "#ffffff" : INKS[thing] });
+  context.stroke();
+  Object.assign(context, { font: "600 13px system-ui, sans-serif", textAlign: "center", textBaseline: "middle" });
+  context.fillStyle = chosen ? "#06231f" : "#ffffff";
+  context.fillText(String(thing + 1), x, y + 0.5);
 }

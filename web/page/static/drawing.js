@@ -2,11 +2,11 @@
 
 import { PathCanvas } from "./canvas.js";
 import { PictureRecorder } from "./recorder.js";
-import { UNDRAWN, drawOffer, drawReport, drawThings } from "./drawing_view.js";
+import { UNAVAILABLE, drawOffer, drawReport, drawThings } from "./drawing_view.js";
 
 const SOON_MS = 100; // interval of the events of a dragged slider
 const EVENT = "drawing_"; // prefix of our event ids: errors refer to them
-const WHOLE = 100; // per cent
+const PERCENT = 100;
 
 /** @typedef {import("./eyeline.js").EyelineClient} EyelineClient */
 /** @typedef {import("./types.js").Draws} Draws */
@@ -32,12 +32,12 @@ export class DrawingBoard {
   /** @param {Record<string, any>} page its parts */
   constructor(page) {
     this.#page = page;
-    this.#canvas = new PathCanvas(page.easel, page.generated, {
+    this.#canvas = new PathCanvas(page["path-canvas"], page.generated, {
       points: (thing, points) => this.#send({ type: "eyeline.track.append", thing, points }),
       choose: (thing) => this.#choose(thing),
       clear: (thing) => this.#clear(thing),
     });
-    this.#recorder = new PictureRecorder((recording) => this.#tellRecording(recording));
+    this.#recorder = new PictureRecorder((recording) => this.#showRecording(recording));
     this.#listenToPrompts();
     this.#listenToSettings();
     page["draw-more"].open = !matchMedia("(max-width: 600px)").matches; // closed on phones
@@ -131,7 +131,7 @@ export class DrawingBoard {
   }
 
   get #strength() {
-    return Number(this.#page.strength.value) / WHOLE;
+    return Number(this.#page.strength.value) / PERCENT;
   }
 
   /** The number of steps; null is the default of the sampler. */
@@ -155,7 +155,7 @@ export class DrawingBoard {
   /** Send the prompt, or two prompts with their weights. */
   #say() {
     const page = this.#page;
-    const [text, second, share] = [this.#prompt, page["prompt-second"].value.trim(), Number(page.blend.value) / WHOLE];
+    const [text, second, share] = [this.#prompt, page["prompt-second"].value.trim(), Number(page.blend.value) / PERCENT];
     if (!text) return;
     /** @type {Part[]} */
     const blend = [{ text, weight: 1 - share }, { text: second, weight: share }];
@@ -209,11 +209,11 @@ export class DrawingBoard {
 
   #later(name, act) {
     if (this.#soon.has(name)) return;
-    const told = () => {
+    const send = () => {
       this.#soon.delete(name);
       act();
     };
-    this.#soon.set(name, setTimeout(told, SOON_MS));
+    this.#soon.set(name, setTimeout(send, SOON_MS));
   }
 
   #offered(session) {
@@ -234,7 +234,7 @@ export class DrawingBoard {
   }
 
   #notice(message) {
-    const why = UNDRAWN.exec(message);
+    const why = UNAVAILABLE.exec(message);
     if (!why) return;
     this.#reason = why[1];
     this.#offer();
@@ -257,7 +257,7 @@ export class DrawingBoard {
     else this.#recorder.start(this.#client.remote, "eyeline-drawing");
   }
 
-  #tellRecording(recording) {
+  #showRecording(recording) {
     this.#page.record.textContent = recording ? "Stop recording" : "Record";
     this.#page.record.ariaPressed = String(recording);
   }

@@ -17,7 +17,7 @@ const SAMPLERS = {
 const BEFORE =
   "Press Start, then enter a prompt and drag a path with mouse or finger: a small model generates the video live, if this server has one.";
 const NONE = "This server generates no video";
-export const UNDRAWN = /^no video is generated: (.+)$/; // the notice with the reason
+export const UNAVAILABLE = /^no video is generated: (.+)$/; // the notice with the reason
 const DOZEN = 12;
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -86,9 +86,9 @@ export function drawReport(page, status, { refusal, ...wished }) {
     if (status.degraded) remarks.push([behind(status, wished), "warning"]);
     remarks.push(...status.notices.map((notice) => [sentence(notice), ""]));
   }
-  const told = JSON.stringify(remarks);
-  if (page["draw-remarks"].dataset.told === told) return; // screen readers read it once, not each second
-  page["draw-remarks"].dataset.told = told;
+  const text = JSON.stringify(remarks);
+  if (page["draw-remarks"].dataset.shown === text) return; // screen readers read it once, not each second
+  page["draw-remarks"].dataset.shown = text;
   page["draw-remarks"].replaceChildren(...remarks.map(([text, level]) => element("li", `${text.replace(/\.$/, "")}.`, level)));
 }
 

@@ -42,7 +42,7 @@ export class EyelineClient extends EventTarget {
   #headers = {};
   #location = "";
   #muted = false;
-  #patience = 0;
+  #breakTimer = 0;
   #questions = 0;
   #leave = () => this.#hangUp();
 
@@ -198,12 +198,12 @@ export class EyelineClient extends EventTarget {
 
   /** Short interruptions recover by themselves; browsers report longer ones only after 30 s. */
   #watch(peer) {
-    clearTimeout(this.#patience);
+    clearTimeout(this.#breakTimer);
     const broken = () => {
       if (peer === this.#peer) this.#lose("The connection to the server broke.");
     };
     if (peer.connectionState === "failed") broken();
-    if (peer.connectionState === "disconnected") this.#patience = setTimeout(broken, BREAK_MS);
+    if (peer.connectionState === "disconnected") this.#breakTimer = setTimeout(broken, BREAK_MS);
   }
 
   #lose(reason, location = this.#location) {
@@ -215,7 +215,7 @@ export class EyelineClient extends EventTarget {
 
   /** Close the connection and end the call on the server, also while the page unloads. */
   #hangUp() {
-    clearTimeout(this.#patience);
+    clearTimeout(this.#breakTimer);
     removeEventListener("pagehide", this.#leave);
     const [peer, location] = [this.#peer, this.#location];
     this.#peer = this.#channel = null;
@@ -230,18 +230,18 @@ export class EyelineClient extends EventTarget {
   #receive(data) {
     const message = JSON.parse(data);
     const [kind, ...names] = message.type.split(".");
-    if (kind === "error") this.#tell("error", message.error);
-    if (kind === "eyeline") this.#tell(names.at(-1), message); // eyeline.memory.moment: moment
-    this.#tell("event", message);
+    if (kind === "error") this.#dispatch("error", message.error);
+    if (kind === "eyeline") this.#dispatch(names.at(-1), message); // eyeline.memory.moment: moment
+    this.#dispatch("event", message);
   }
 
   #change(state, reason = "") {
     if (this.state === state) return;
     this.state = state;
-    this.#tell("state", { state, reason });
+    this.#dispatch("state", { state, reason });
   }
 
-  #tell(name, detail) {
+  #dispatch(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }
@@ -291,8 +291,8 @@ async function reason(response) {
   const text = await response.text();
   try {
     const body = JSON.parse(text);
-    const said = body.detail ?? body.error?.message ?? body.title;
-    if (typeof said === "string") return said;
+    const detail = body.detail ?? body.error?.message ?? body.title;
+    if (typeof detail === "string") return detail;
   } catch {
     // not JSON: use the status
   }

@@ -47,17 +47,17 @@ export class MomentList {
   }
 
   /**
-   * The moment for `told`: the same one, else the nearest within a second, else the nearest with the
+   * The moment for `reference`: the same one, else the nearest within a second, else the nearest with the
    * same text. Answers may be based on frames that are not remembered as moments.
-   * @param {{number: number, time: number, text: string}} told
+   * @param {{number: number, time: number, text: string}} reference
    * @returns {Moment | null}
    */
-  find(told) {
-    const same = this.#moments.findLast((each) => each.number === told.number && each.time === told.time);
+  find(reference) {
+    const same = this.#moments.findLast((each) => each.number === reference.number && each.time === reference.time);
     if (same) return same;
-    const close = nearest(this.#moments, told.time);
-    if (close && Math.abs(close.time - told.time) <= NEAR) return close;
-    return nearest(this.#moments.filter(({ text }) => text === told.text), told.time);
+    const close = nearest(this.#moments, reference.time);
+    if (close && Math.abs(close.time - reference.time) <= NEAR) return close;
+    return nearest(this.#moments.filter(({ text }) => text === reference.text), reference.time);
   }
 
   /** @param {number} time @returns {Moment | null} the moment nearest to `time`, if there is any */

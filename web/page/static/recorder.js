@@ -11,11 +11,11 @@ const PIECE_MS = 1000; // maximum loss if the browser crashes
 /** Records one stream at a time. */
 export class PictureRecorder {
   /** @type {MediaRecorder | null} */ #recorder = null;
-  #told;
+  #onChange;
 
-  /** @param {(recording: boolean) => void} told called when recording starts or ends */
-  constructor(told) {
-    this.#told = told;
+  /** @param {(recording: boolean) => void} onChange called when recording starts or ends */
+  constructor(onChange) {
+    this.#onChange = onChange;
   }
 
   get recording() {
@@ -37,12 +37,12 @@ export class PictureRecorder {
     recorder.ondataavailable = ({ data }) => data.size && pieces.push(data);
     recorder.onstop = () => {
       this.#recorder = null;
-      this.#told(false);
+      this.#onChange(false);
       if (pieces.length) download(new Blob(pieces, { type: mimeType }), `${name}.${ending}`);
     };
     recorder.start(PIECE_MS);
     this.#recorder = recorder;
-    this.#told(true);
+    this.#onChange(true);
   }
 
   /** End the recording and download it. The end of the call does the same. */

@@ -52,9 +52,9 @@ export class RelevanceVeil {
     const shape = (this.#video.videoWidth || 16) / (this.#video.videoHeight || 9);
     // The same aspect ratio as the video, so that both have the same place.
     [this.#canvas.width, this.#canvas.height] = [Math.round(size[1] * shape), size[1]];
-    const pen = this.#canvas.getContext("2d");
-    pen.imageSmoothingQuality = "high";
-    pen.drawImage(tinted(values), 0, 0, this.#canvas.width, this.#canvas.height);
+    const context = this.#canvas.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.drawImage(tinted(values), 0, 0, this.#canvas.width, this.#canvas.height);
   }
 }
 

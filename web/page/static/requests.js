@@ -2,7 +2,7 @@
 
 import { element } from "./view.js";
 
-const TELLING =
+const TELL_REQUEST =
   /^.*?\b(?:tell|warn|alert|notify|inform|let|remind|ping|call|give) (?:me|us)\b.*?\b(when(?:ever)?|if|once|as soon as|every time|each time|the moment|next time|in case)\b\s*(.+)$/i;
 const LOOKING = /^.*?\b(?:watch|look|wait|keep an eye|looking|watching)(?: out)? for\b\s*(.+)$/i;
 
@@ -15,8 +15,8 @@ const NOBODY = /\b(?:nobody|no[ -]one|everybody|everyone)\b/i;
 export function stopping(request) {
   const words = request.trim().replace(/[\s.!?]+$/, "");
   if (NOBODY.test(words)) return "Stop watching for someone."; // also for requests about nobody being there
-  const told = TELLING.exec(words);
-  if (told) return `Stop telling me ${told[1].toLowerCase() === "if" ? "if" : "when"} ${told[2]}.`;
+  const match = TELL_REQUEST.exec(words);
+  if (match) return `Stop telling me ${match[1].toLowerCase() === "if" ? "if" : "when"} ${match[2]}.`;
   const looked = LOOKING.exec(words);
   return `Stop watching for ${looked ? looked[1] : words}.`;
 }

@@ -38,8 +38,8 @@ async function playing(clip) {
   try {
     await clip.play();
   } catch (error) {
-    const told = clip.error ? "this browser cannot load or play it" : error.message;
-    throw new Error(`the sample clip does not play: ${told}`);
+    const reason = clip.error ? "this browser cannot load or play it" : error.message;
+    throw new Error(`the sample clip does not play: ${reason}`);
   }
 }
 
@@ -50,7 +50,7 @@ function captured(clip) {
   }
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width: clip.videoWidth, height: clip.videoHeight });
-  const pen = canvas.getContext("2d");
-  const timer = setInterval(() => pen.drawImage(clip, 0, 0), 1000 / FPS);
+  const context = canvas.getContext("2d");
+  const timer = setInterval(() => context.drawImage(clip, 0, 0), 1000 / FPS);
   return { tracks: canvas.captureStream(FPS).getVideoTracks(), close: () => clearInterval(timer) };
 }

@@ -4,7 +4,7 @@ import { clock } from "./captions.js";
 import { MomentList, stretch } from "./moments.js";
 import { element } from "./view.js";
 
-const DRAWN = 500; // moments on the page at once
+const MAX_SHOWN = 500; // moments on the page at once
 const EDGE = 48; // distance in pixels from the end within which the row follows the newest moment
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
 
@@ -27,7 +27,7 @@ export class Timeline {
   constructor(page, suggest) {
     this.#page = page;
     page.moments.onkeydown = (event) => this.#steer(event);
-    page.moments.onscroll = () => this.#tellNewest();
+    page.moments.onscroll = () => this.#updateNewest();
     page["moments-earlier"].onclick = () => this.#turn(this.#from);
     page["moments-newest"].onclick = () => this.#follow(true);
     page["moment-before"].onclick = () => this.#openNext(-1);
@@ -51,19 +51,19 @@ export class Timeline {
     const newest = this.#list.add(moment);
     if (this.#list.dropped > dropped) this.#forgetFirst();
     if (!newest) this.#drawAround(this.#to); // out of order: it may be in the visible range
-    else if (complete && (following || this.#to - this.#from < DRAWN)) this.#append(moment);
+    else if (complete && (following || this.#to - this.#from < MAX_SHOWN)) this.#append(moment);
     if (following) this.#follow(false);
-    this.#tell();
+    this.#updateCount();
   }
 
-  /** The moment for `told`, with its image, or null. @param {{number: number, time: number}} told */
-  find(told) {
-    return this.#list.find(told);
+  /** The moment for `reference`, with its image, or null. @param {{number: number, time: number}} reference */
+  find(reference) {
+    return this.#list.find(reference);
   }
 
-  /** Bring a moment into view, or the one nearest to it in time. @param {{number: number, time: number}} told */
-  show(told) {
-    const moment = this.#list.find(told) ?? this.#list.nearest(told.time);
+  /** Bring a moment into view, or the one nearest to it in time. @param {{number: number, time: number}} reference */
+  show(reference) {
+    const moment = this.#list.find(reference) ?? this.#list.nearest(reference.time);
     if (!moment) return;
     const at = this.#list.all.indexOf(moment);
     if (at < this.#from || at >= this.#to) this.#drawAround(at);
@@ -71,7 +71,7 @@ export class Timeline {
     const button = this.#button(moment);
     button.scrollIntoView({ block: "nearest", inline: "center" });
     button.focus({ preventScroll: true });
-    this.#tell();
+    this.#updateCount();
   }
 
   clear() {
@@ -79,14 +79,14 @@ export class Timeline {
     this.#current = this.#marked = this.#opened = null;
     this.#page.moment.close();
     this.#drawAround(0);
-    this.#tell();
+    this.#updateCount();
   }
 
   #append(moment) {
     const row = this.#page.moments;
     row.append(this.#item(moment));
     this.#to += 1;
-    if (this.#to - this.#from <= DRAWN) return;
+    if (this.#to - this.#from <= MAX_SHOWN) return;
     row.firstElementChild.remove();
     this.#from += 1;
   }
@@ -99,7 +99,7 @@ export class Timeline {
   }
 
   #drawAround(at) {
-    const { from, to } = stretch(this.#list.all.length, DRAWN, at);
+    const { from, to } = stretch(this.#list.all.length, MAX_SHOWN, at);
     [this.#from, this.#to] = [from, to];
     this.#draw();
   }
@@ -119,7 +119,7 @@ export class Timeline {
     this.#drawAround(place);
     this.#reach(first);
     this.#button(first)?.scrollIntoView({ block: "nearest", inline: "start" });
-    this.#tell();
+    this.#updateCount();
   }
 
   #item(moment) {
@@ -201,19 +201,19 @@ export class Timeline {
     row.scrollLeft = row.scrollWidth;
     const newest = this.#list.all.at(-1) ?? null;
     if (asked || !row.contains(document.activeElement)) this.#reach(newest);
-    this.#tell();
+    this.#updateCount();
   }
 
-  #tell() {
+  #updateCount() {
     const count = this.#list.count;
     this.#page["moments-empty"].hidden = count > 0;
     this.#page["moments-count"].textContent = count ? `${count} ${count === 1 ? "moment" : "moments"}` : "";
     this.#page["moments-earlier"].hidden = this.#from === 0;
     this.#page["moments-earlier"].textContent = `${this.#from} earlier`;
-    this.#tellNewest();
+    this.#updateNewest();
   }
 
-  #tellNewest() {
+  #updateNewest() {
     const newest = this.#to === this.#list.all.length && this.#atEnd();
     this.#page["moments-newest"].hidden = newest;
   }

@@ -11,7 +11,8 @@ from models.language import smollm2
 from models.language.decoder import generate
 from models.language.smollm2 import FILE, ChatModel, question_prompt, system_prompt
 from models.lora import LoraAdapter
-from models.memory.rekv import Frame, Rekv, RekvConfig
+from models.memory.prefill import Frame
+from models.memory.rekv import Rekv, RekvConfig
 from tests.models.language.quantized import quantized_file
 from tests.models.packaged import folder
 

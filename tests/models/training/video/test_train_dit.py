@@ -16,22 +16,19 @@ from models.generation.samplers.registry import create_sampler
 from models.generation.small.loading import SmallVideoInfo, load
 from models.streaming import Streaming, run
 from models.training.video import shapes
-from models.training.video.latents import fill, read
-from models.training.video.shapes import Shape
-from models.training.video.train_codec import CodecRecipe, CodecRun
-from models.training.video.train_dit import (
-    LEAST,
+from models.training.video.denoising import (
+    LEVEL_OFFSET,
     DitBatch,
-    DitRecipe,
-    DitRun,
     Past,
-    batch_of,
     denoised,
     generated_past,
     loss_of,
-    switched,
-    train,
+    switched_past,
 )
+from models.training.video.latents import fill, read
+from models.training.video.shapes import Shape
+from models.training.video.train_codec import CodecRecipe, CodecRun
+from models.training.video.train_dit import DitRecipe, DitRun, batch_of, train
 from tests.models.generation import tiny
 from tests.models.training.video import drawn
 from tests.models.training.video.test_train_codec import CONFIG
@@ -155,7 +152,7 @@ def test_an_error_counts_the_more_the_less_noise_there_was(latents: Path) -> Non
             shape = shapes.side_by_side((0, 1), levels)
             noise = torch.zeros_like(batch.latents)
             loss = loss_of(trainer.both.model, even, shape, truth_of(batch), noise, text)
-            shares = [1 / (level**2 + LEAST) for level in levels]
+            shares = [1 / (level**2 + LEVEL_OFFSET) for level in levels]
             wanted = sum(s * float(e) for s, e in zip(shares, errors, strict=True)) / sum(shares)
             assert float(loss) == pytest.approx(wanted, rel=1e-4)
 
@@ -222,7 +219,7 @@ def test_after_another_prompt_the_context_is_another_clip_up_to_a_place(latents:
     shape = with_a_context(4)
     places = set()
     for seed in range(30):
-        past = switched(batch, shape, np.random.default_rng(seed))
+        past = switched_past(batch, shape, np.random.default_rng(seed))
         strange = [
             n for n in range(9) if not torch.equal(past.latents[:, :, n], batch.latents[:, :, n])
         ]
@@ -235,4 +232,4 @@ def test_after_another_prompt_the_context_is_another_clip_up_to_a_place(latents:
             assert torch.equal(one[:2, :, strange], other[[2, 0]][:, :, strange])
     assert places == set(range(1, shape.clean + 1))
     alone = shapes.side_by_side((0,), [1.0])
-    assert torch.equal(switched(batch, alone, np.random.default_rng(0)).latents, batch.latents)
+    assert torch.equal(switched_past(batch, alone, np.random.default_rng(0)).latents, batch.latents)

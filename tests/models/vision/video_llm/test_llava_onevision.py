@@ -9,7 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from models.errors import WeightsError
-from models.memory.rekv import Frame, Rekv, RekvConfig
+from models.memory.prefill import Frame
+from models.memory.rekv import Rekv, RekvConfig
 from models.vision.preprocessing import Normalization, preprocess, read_normalization
 from models.vision.video_llm.llava_onevision import (
     CLOSING,

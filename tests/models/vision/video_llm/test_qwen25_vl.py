@@ -8,7 +8,8 @@ from torch import Tensor
 
 from models.errors import WeightsError
 from models.memory.positions import GridPositions, LinearPositions
-from models.memory.rekv import Frame, Rekv, RekvConfig
+from models.memory.prefill import Frame
+from models.memory.rekv import Rekv, RekvConfig
 from models.vision.video_llm.qwen25_vl import Qwen25Vl, read_qwen25_vl
 from tests.bench.research.eviction import Salient
 from tests.models.language import plain
@@ -174,7 +175,7 @@ def test_text_goes_on_after_the_largest_position_of_a_grid() -> None:
     assert flat.text_position(5, [18] * 6) == 5 + 15 + 1
 
 
-def test_values_outside_the_grid_are_refused(tmp_path: Path) -> None:
+def test_grid_positions_refuse_eviction_and_other_frame_sizes(tmp_path: Path) -> None:
     checkpoints.qwen25_vl(tmp_path)
     model = read(tmp_path)
     places = model.positions(1.0)

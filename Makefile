@@ -12,9 +12,8 @@ test:   ## install, then run every test
 	./eyeline test
 lint:   ## formatting, lint, types and import rules
 	./eyeline lint
-bench:  ## install what the measurements need, then run them
+bench:  ## install what the commands in docs/benchmarks.md need
 	./eyeline install test,lint,bench
-	./eyeline test -m bench tests/bench
 lock:   ## pin what pyproject.toml has new; UPGRADE=--upgrade chooses every version anew
 	rm -rf $(LOCK)
 	python3 -m venv $(LOCK)

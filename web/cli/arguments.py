@@ -33,7 +33,7 @@ def make_parser() -> CommandParser:
     _add_generate(commands)
     _add_pull(commands)
     for name, summary in (
-        ("engines", "list the engines that can run models on this machine"),
+        ("engines", "list the GPUs and runtimes of models on this machine"),
         ("doctor", "check this machine and give advice; exit status 1 if a check fails"),
     ):
         command = commands.add_parser(name, help=summary, description=summary)

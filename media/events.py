@@ -107,7 +107,7 @@ class Clear:
 class Question:
     """A question about the video up to `time`; with `spoken` it is also answered as speech.
 
-    With `pictures`, image files as JPEG, PNG or WebP, it is about these instead.
+    With `pictures`, which are image files, it is about these instead.
     """
 
     id: str

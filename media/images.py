@@ -62,7 +62,6 @@ def upscale(pixels: Pixels, side: int) -> Pixels:
 
 
 def encode_jpeg(pixels: Pixels) -> bytes:
-    """Return `pixels` as a JPEG file."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=JPEG_QUALITY)
     return file.getvalue()

@@ -115,7 +115,6 @@ def as_json(found: DetectedHardware) -> str:
 
 
 def as_text(found: DetectedHardware) -> str:
-    """Return `found` as text for the console."""
     lines = [
         f"GPU           {gpu.name}, {gpu.memory / 2**30:.0f} GiB, SM {gpu.capability or 'unknown'},"
         f" driver {gpu.driver or 'unknown'}"

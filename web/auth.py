@@ -63,7 +63,6 @@ class Keys:
 
 
 def bearer_token(headers: Mapping[str, str]) -> str | None:
-    """Return the bearer token of the Authorization header."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" and key.strip() else None
 

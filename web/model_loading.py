@@ -64,7 +64,6 @@ def turn_detection(settings: Settings) -> TurnDetection:
 
 
 def session_limits(settings: Settings) -> Limits:
-    """Return the limits of a live session."""
     sampling = Sampling(
         interval=settings.look_every,
         attentive_interval=settings.look_attentive,
@@ -82,7 +81,6 @@ def session_limits(settings: Settings) -> Limits:
 
 
 def memory_budget(settings: Settings) -> StoreBudget:
-    """Return the memory budget of one session."""
     return StoreBudget(ram=settings.memory_ram << 20, disk=settings.memory_disk << 20)
 
 

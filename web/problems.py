@@ -38,7 +38,6 @@ class ProblemError(WebError):
 
 
 def problem_response(problem: ProblemError) -> Response:
-    """Return `problem` as a response."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,

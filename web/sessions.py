@@ -155,7 +155,6 @@ class SessionRecord:
             self._changed.notify_all()
 
     def summary(self, now: float) -> dict[str, Any]:
-        """Return the session as JSON for `/sessions`."""
         return {
             "id": self.id,
             "kind": self.kind,
@@ -228,7 +227,6 @@ class Sessions:
         return list(self._sessions.values())
 
     def end_all(self) -> None:
-        """Ask all sessions to end."""
         for record in self._sessions.values():
             record.end_requested.set()
 

@@ -45,7 +45,6 @@ def make_cues(words: Iterable[CaptionWord]) -> list[Cue]:
 
 
 def make_cue(words: Sequence[CaptionWord]) -> Cue:
-    """Return one cue with all of `words`, at least one."""
     text = "".join(word.text for word in words).strip()
     return Cue(words[0].start, max(words[0].start + 0.1, words[-1].end), text, tuple(words))
 
@@ -65,7 +64,6 @@ def _is_full(line: list[CaptionWord], word: CaptionWord) -> bool:
 
 
 def format_cues(cues: Sequence[Cue], format: SubtitleFormat) -> str:
-    """Return `cues` as a file of `format`."""
     match format:
         case "vtt":
             blocks = [

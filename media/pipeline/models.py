@@ -30,7 +30,6 @@ class GenerationSlots:
         return True
 
     def release(self) -> None:
-        """Return a slot."""
         self._taken -= 1
 
 

@@ -13,11 +13,9 @@ class OpenQuestions:
 
     @property
     def any(self) -> bool:
-        """Whether a question is open."""
         return bool(self._cancelled)
 
     def open(self, id: str) -> None:
-        """Add question `id`."""
         self._cancelled[id] = False
 
     def close(self, id: str) -> None:
@@ -33,5 +31,4 @@ class OpenQuestions:
                 self._cancelled[known] = True
 
     def cancelled(self, id: str) -> bool:
-        """Return whether question `id` was cancelled."""
         return self._cancelled.get(id, False)

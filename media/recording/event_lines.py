@@ -62,7 +62,6 @@ _LINES = {
 
 
 def format_line(event: RecordedInput | AudioGap, *, audio: int, video: int) -> str:
-    """Return the line of `event`, with its line break."""
     kind = next(name for name, kind in KINDS.items() if isinstance(event, kind))
     fields = asdict(event)
     if isinstance(event, Question):

@@ -63,7 +63,6 @@ class SmallModelMemory:
 
     @property
     def latest(self) -> Observation | None:
-        """The newest observation."""
         return self.recent[-1] if self.recent else None
 
 
@@ -129,7 +128,7 @@ class SmallModel:
         memory.attended = parse_query(question).name_ids
 
     def flush(self, memory: SmallModelMemory) -> tuple[()]:
-        """BlockStore the newest frame, and write what is only in RAM.
+        """Store the newest frame, and write what is only in RAM.
 
         Raises:
             StoreFullError, StoreError: as `step`.

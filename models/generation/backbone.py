@@ -60,7 +60,6 @@ class Backbone:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of a chunk."""
         return (1, self.model.config.channels, self.chunk, self.height, self.width)
 
     def cache_prompt(self, prompt: EncodedPrompt, cached: CachedPrompt | None) -> CachedPrompt:
@@ -131,7 +130,6 @@ class Backbone:
             )
 
     def empty_context(self) -> Context:
-        """Return an empty context."""
         return empty_context(
             self.model.config,
             self.reach,

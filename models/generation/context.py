@@ -51,7 +51,6 @@ class Context:
 
     @property
     def tokens(self) -> int:
-        """Tokens of a latent."""
         return self.keys.shape[3] // max(1, self.reach.latents)
 
     def past(self) -> KeysValues | None:

@@ -91,6 +91,5 @@ class PromptEncoder(nn.Module):
 
     @torch.no_grad()
     def prompt(self, text: str) -> EncodedPrompt:
-        """Return `text` encoded."""
         features, bias = self([text])
         return EncodedPrompt(features[0], bias[0])

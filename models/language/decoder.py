@@ -143,7 +143,6 @@ class Decoder(nn.Module):
 
     @property
     def layers(self) -> Iterator[DecoderLayer]:
-        """The layers in order."""
         for layer in self.blocks:
             yield cast("DecoderLayer", layer)
 

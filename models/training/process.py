@@ -67,6 +67,5 @@ def save_state(file: Path, state: Mapping[str, object]) -> None:
 
 
 def append_line(file: Path, line: Mapping[str, object]) -> None:
-    """Append a line of JSON to `file`."""
     with file.open("a") as out:
         out.write(json.dumps(line) + "\n")

@@ -1,7 +1,7 @@
 """A peer: Whisper as published, streamed by the AlignAtt policy of SimulStreaming.
 
-Every `interval` the whole sound so far is encoded again, and tokens follow those that were
-written until one looks at the newest `margin` frames: it waits for more sound.
+Every `interval` all audio so far is encoded again and decoding continues, until a token attends to
+the newest `margin` frames: it waits for more audio.
 
 Source: AlignAtt, Papi et al. 2023; SimulStreaming, Machacek and Polak 2025.
 """
@@ -25,7 +25,7 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class AlignAttState:
-    """The sound so far, until where it was processed to, and the tokens: `words` are out."""
+    """The audio so far, its processed length, and the tokens; `words` were emitted."""
 
     sound: Samples
     processed: int = 0

@@ -5,8 +5,8 @@
 95 % bootstrap interval, the mean and 95th percentile of look-ahead, and how long the run learnt.
 A frame itself adds 40 ms, and the convolutions and the mel filters 22.5 ms, to every row. With
 `--speech FOLDER` the clips are those of a manifest.jsonl instead. A run with a shared
-beginning has a row for each mode that it knows. Whether a shorter look-ahead is paid for in
-errors can be told only of rows with equal hours.
+beginning has a row for each of its modes. Whether a shorter look-ahead is paid for in
+errors can only be read from rows with equal hours.
 
 Looking ahead is one thing, writing late another: a transducer may wait though it has heard
 enough. `--follow N` streams N clips as they would come, and adds from where a word ends in the

@@ -46,8 +46,8 @@ from tests.bench.synthetic_stream import (
 )
 from tests.paths import SPEECH
 
-BATCH = 16  # moments that are read together where only their number matters
-READ_LIMIT = 600  # seconds of stream that are read in truth
+BATCH = 16  # moments read together if only their number matters
+READ_LIMIT = 600  # seconds of stream that are really read
 MIB = 1 << 20
 
 
@@ -63,7 +63,7 @@ class AnswerLatency:
 def ask(
     model: SmallModel, memory: SmallModelMemory, voice: HibariSynthesizer, question: str, now: float
 ) -> AnswerLatency:
-    """Ask, up to the first clause as sound."""
+    """Ask a question, until the first clause is spoken."""
     began, cpu = time.perf_counter(), time.thread_time()
     stream = model.answer(memory, question, now=now).pieces
     text = next(stream, "")
@@ -99,7 +99,7 @@ def dense(model: SmallModel, seconds: int, question: str) -> float:
 def remember(model: SmallModel, memory: SmallModelMemory, until: int) -> None:
     """Remember the moments up to `until` seconds: those after `READ_LIMIT` are copies of others.
 
-    What a block holds changes nothing about times and sizes.
+    The content of a block has no effect on times and sizes.
     """
     entries = memory.log.entries
     begin = int(entries[-1].scene.time) + INTERVAL if entries else 0
@@ -138,7 +138,7 @@ def encode(model: SmallModel, memory: SmallModelMemory, count: int) -> tuple[flo
 
 @contextlib.contextmanager
 def captions(weights: Path) -> Iterator[None]:
-    """Recognise speech in real time on another thread."""
+    """Recognize speech in real time on another thread."""
     streaming = LocalAgreement(load_whisper("tiny.en", weights))
     clip = np.concatenate(list(decode_audio(SPEECH / "jfk.flac", max_duration=60)))
     over = threading.Event()
@@ -177,7 +177,7 @@ def quantiles(values: list[float]) -> str:
 
 
 def measure(model: SmallModel, folder: Path, options: argparse.Namespace) -> None:
-    """Print a line for each length of stream, then what the folder costs."""
+    """Print a line for each length of stream, then the size of the folder."""
     voice = HibariSynthesizer()
     voice.synthesize("Yes, I have.")  # the first call makes room
     memory = model.init_state(

@@ -57,7 +57,7 @@ def frames(line: Line, *, rate: float = 2.0) -> Iterator[tuple[Pixels, float]]:
 
 
 def is_right(kind: str, expected: list[str], text_answered: str) -> bool:
-    """Return whether `said` answers as `expected`: one of these, as words of the answer."""
+    """Return whether the answer has one of the `expected` words."""
     words = re.findall(r"[a-z0-9:]+", text_answered.lower())
     if kind in ("yes", "yesno2", "no"):
         return next((word for word in words if word in ("yes", "no")), "") == expected[0]
@@ -98,7 +98,7 @@ def compositions(lines: list[Line], count: int, seed: int) -> Iterator[list[Line
 
 
 def composed_questions(shown: list[Line]) -> list[dict[str, Any]]:
-    """Return what is asked of a composition: order, when, and whether a thing was shown.
+    """Return the questions about a composition: order, time, and presence of a thing.
 
     `about` are the places of the pictures that must be recognized to answer.
     """
@@ -121,7 +121,7 @@ def composed_questions(shown: list[Line]) -> list[dict[str, Any]]:
 
 
 def recognized(memory: SmallModelMemory, shown: list[Line], places: tuple[int, ...]) -> bool:
-    """Return whether the eyes named the pictures at `places` of a composition correctly."""
+    """Return whether the classifier named the pictures at `places` correctly."""
     for place in places:
         begin, end = place * SHOWN_SECONDS, (place + 1) * SHOWN_SECONDS
         entries = [e for e in memory.log.entries if begin <= e.scene.time < end]
@@ -135,7 +135,7 @@ def recognized(memory: SmallModelMemory, shown: list[Line], places: tuple[int, .
 
 
 class CachedPerception(Perception):
-    """Eyes that do not look at a picture again that they have just seen: pictures stand still."""
+    """Perception that reuses the observation of an unchanged picture."""
 
     def __init__(self, real: Perception) -> None:
         super().__init__(real.classifier, real.detector)
@@ -150,7 +150,7 @@ class CachedPerception(Perception):
 
 
 class AnswerTally:
-    """Right and all, by media and kind; and seconds of each answer."""
+    """Number of right and of all answers, by media and kind, and the seconds of each."""
 
     def __init__(self, *, show: bool) -> None:
         self.show = show

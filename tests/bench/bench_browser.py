@@ -95,7 +95,7 @@ MEASURE = """async ({ seconds, questions }) => {
 
 
 def measure(url: str, seconds: float) -> dict[str, Any]:
-    """Hold one call of `seconds` with the service at `url`; return what the page saw."""
+    """Hold one call of `seconds` with the service at `url`; return the measures of the page."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         devices = Devices(camera_file(folder), microphone_file(folder, lead=LEAD), repeat=True)
@@ -110,7 +110,7 @@ def measure(url: str, seconds: float) -> dict[str, Any]:
 
 
 def rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return what `found` comes to, as rows of a table."""
+    """Return `found` as rows of a table."""
     worded = [each for each in found["captions"] if each["text"]]
     finals = [each for each in worded if each["final"]]
     lags = sorted(each["caption_lag"] for each in found["stats"] if each.get("caption_lag"))

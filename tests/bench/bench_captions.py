@@ -3,8 +3,8 @@
     python -m tests.bench.bench_captions --speech FOLDER --limit 40
 
 FOLDER holds sound files and a manifest.jsonl with `path` and `text`; with `--continuous` its
-clips are one stream of so many minutes instead, as somebody speaks who never stops, to see
-whether delay, cost or memory grow. What the columns mean is in `captions_scoring`.
+clips are one stream of that many minutes of continuous speech, to see whether delay, cost or
+memory grow. `captions_scoring` explains the columns.
 """
 
 import argparse
@@ -49,7 +49,7 @@ HEAD = (
 
 
 def systems(name: str, folder: Path, adapter: Path | None) -> dict[str, Hear]:
-    """Return what there is to measure; models are loaded here."""
+    """Load and return the systems to measure."""
     offline = load_whisper(name, folder, threads=1)
     made = make_causal(offline, adapter)
     streams: dict[str, Stream] = {
@@ -86,7 +86,7 @@ def followed(stream: Stream) -> Hear:
 
 
 def two_passes(stream: Stream, final: WhisperFinalPass) -> Hear:
-    """Return how a session hears; its final text may take streamed words back once more."""
+    """Return the recognizer of a session; its final text may still change streamed words."""
 
     def hear(clip: SpeechClip, ends: Placed) -> Followed:
         done = follow(stream, clip.samples, ends)
@@ -130,7 +130,7 @@ def percentiles(values: Sequence[float]) -> str:
 
 
 def continuous(stream: CausalStream, clips: Sequence[SpeechClip], minutes: float) -> None:
-    """Print what five minutes after five minutes of speech without an end cost."""
+    """Print the cost of each five minutes of continuous speech."""
     sys.stdout.write(
         "| minutes | lag p50 / p95 s | CPU-s per s | resident MiB |\n|---|---|---|---|\n"
     )

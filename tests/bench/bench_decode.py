@@ -58,7 +58,7 @@ def write_clip(path: Path, minutes: float) -> None:
 
 
 def in_one_go(path: Path, every: float, *, frame_threads: int = 1) -> Iterator[VideoFrame]:
-    """Decode every picture, and convert those that are far enough apart."""
+    """Decode every picture and convert those that are far enough apart."""
     last = None
     with av.open(str(path)) as container:
         stream = container.streams.video[0]

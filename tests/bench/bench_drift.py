@@ -45,9 +45,7 @@ from models.training.video.clips.photographs import load as load_pictures
 from tests.bench.bench_video_quality import moving_clips, track_error
 from tests.bench.video_probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
 
-SPAN = (
-    40  # pictures probe_measures together: once round the circle, so that what moves is never still
-)
+SPAN = 40  # pictures measured together: once round the circle, so that what moves is never still
 LATENTS = SPAN // FRAMES_PER_LATENT
 MINUTE = 60 * FRAME_RATE // SPAN  # spans
 STREAMS = (
@@ -66,7 +64,7 @@ Measures = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is drawn."""
+    """A prompt with its thing and background."""
 
     kind: str
     background: str
@@ -88,13 +86,13 @@ def scenes(count: int) -> list[Scene]:
 
 
 def circle(first: int, count: int) -> Way:
-    """Return where the thing is in pictures `first` to `first + count - 1`: (count, 2)."""
+    """Return the track of pictures `first` to `first + count - 1`: (count, 2)."""
     turn = 2 * math.pi * (first + np.arange(count)) / SPAN
     return (0.5 + 0.25 * np.stack([np.cos(turn), np.sin(turn)], 1)).astype(np.float32)
 
 
 def stream_reach(name: str, whole: Reach) -> Reach:
-    """Return how far back the stream `name` sees; `whole` is what the model was trained with."""
+    """Return the context of stream `name`; `whole` is the one that the model was trained with."""
     if name == "stream-dit" or name.endswith("no sink"):
         return Reach(sink=0, window=whole.window)
     if name.endswith("no window"):
@@ -124,7 +122,7 @@ def spans(
 
 
 def picture_statistics(pictures: Shown, before: Shown | None) -> Measures:
-    """Return what colour, sharpness, motion and seams `pictures` have, after the one `before`."""
+    """Return color, sharpness, motion and seams of `pictures`, after the one `before`."""
     numbers = pictures.astype(np.float32)
     red, green, blue = numbers.mean((0, 1, 2))
     steps = np.abs(np.diff(numbers, axis=0)).mean((1, 2, 3))
@@ -144,7 +142,7 @@ def picture_statistics(pictures: Shown, before: Shown | None) -> Measures:
 
 
 def probe_measures(probe: Probe | None, pictures: Shown, path: Way, scene: Scene) -> Measures:
-    """Return how often the probe is right, if there is one, and how far the thing is off."""
+    """Return the accuracy of the probe, if there is one, and the track error."""
     error = {"error": track_error(pictures, path)}
     if probe is None:
         return error
@@ -225,7 +223,7 @@ def share(measures: Measures, name: str) -> str:
 
 
 def drift(first: Measures, last: Measures) -> str:
-    """Return what became of a stream, in words."""
+    """Return the drift of a stream as text."""
     parts = [(first[part] - last[part]) ** 2 for part in ("red", "green", "blue")]
     sharper, faster = (last[part] / max(1e-6, first[part]) for part in ("sharpness", "motion"))
     return (
@@ -239,7 +237,7 @@ def drift(first: Measures, last: Measures) -> str:
 
 
 def load_probe(file: Path, pictures: Photographs, steps: int, size: int) -> Probe:
-    """Return the probe in `file`; where there is none, train it on pictures of `size`."""
+    """Return the probe in `file`; train it on pictures of `size` if the file is missing."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         save_file(train(pictures, size, steps).state_dict(), file)
@@ -251,7 +249,7 @@ def load_probe(file: Path, pictures: Photographs, steps: int, size: int) -> Prob
 def report(
     drawing: SmallVideoModel, probe: Probe | None, name: str, options: argparse.Namespace
 ) -> str:
-    """Print the rows of a stream, minute by minute, and return what became of it."""
+    """Print the rows of a stream, minute by minute, and return its drift."""
     latents = options.latents or round(options.minutes * MINUTE * LATENTS)
     streams = [
         measured(drawing, probe, name, scene, seed, latents)

@@ -10,7 +10,7 @@ without decoding, and of the same model without a cache (MotionStream that reads
 each call; a chunk of all latents in flight made at once, from nothing). `runtime` gives the
 processor time of one call of the transformer, which sees three latents and makes one, as PyTorch
 runs it and as ONNX Runtime does. All figures of a call come from one run, in turns. `bench_drift`
-tells whether a long stream stays as fast.
+measures whether a long stream stays as fast.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def random_prompt(model: Dit) -> EncodedPrompt:
 
 
 def stepping(stream: Streaming[object, ChunkControl, object], prompt: EncodedPrompt) -> Step:
-    """Return a function that makes one more chunk of `stream`, which is under way."""
+    """Return a function that generates the next chunk of the running `stream`."""
     state = stream.init_state()
     count = 0
 
@@ -101,7 +101,7 @@ def decoding(codec: Codec, side: int) -> Step:
 
 
 def cases(codec: Codec, model: Dit, side: int) -> dict[str, tuple[Step, int]]:
-    """Return what is measured: a function, and how many latents a call of it makes."""
+    """Return the functions to measure, and the number of latents of a call."""
     prompt = random_prompt(model)
     backbone = Backbone(model, side, side, REACH)
     moving = Backbone(model, side, side, Reach(sink=0, window=REACH.window))

@@ -4,7 +4,7 @@
     python -m tests.bench.bench_generation_live --seconds 20 --service
     python -m tests.bench.bench_generation_live --seconds 20 --random 128
 
-A live session draws while a hand moves a thing 30 times a second, and every two seconds the prompt
+A live session draws while a thing is moved 30 times a second, and every two seconds the prompt
 changes. The model is the one that ships, or that in `--model`, or one with random weights for
 `--random` pixels, which changes no time. With `--service` the models of the service run beside it:
 somebody speaks, a camera shows 15 pictures a second, and a question is asked every ten seconds.
@@ -60,7 +60,7 @@ from web.model_loading import load_models
 
 PROMPTS = ("a duck on grass", "a car on sand", "a ball on stars")
 WORDS = tuple(dict.fromkeys(" ".join(PROMPTS).split()))
-TICK = 1 / 30  # seconds between two moves of the hand
+TICK = 1 / 30  # seconds between two moves of the thing
 
 
 @dataclass
@@ -83,7 +83,7 @@ class SessionMeasures:
 
 
 def random_model(size: int) -> small_generator.SmallVideoGenerator:
-    """Return a small_generator of the shipped sizes with random weights."""
+    """Return a small generator of the shipped sizes with random weights."""
     torch.manual_seed(0)
     codec = Codec(CodecConfig()).eval()
     model = Dit(DitConfig(channels=codec.config.channels)).eval()

@@ -6,8 +6,8 @@ FOLDER holds SmolLM2-135M's file. Frames are lines of words, one names an object
 does; the control asks for an object that never appears. A finder is as good as its lift: recall
 less control.
 
-`dense` reads the question after all frames, and takes what it then looks at most. `external`
-asks no model: by words takes the frame with the word most like the question's noun, by cosine
+`dense` reads the question after all frames, and takes those with the most attention. `external`
+uses no model: by words takes the frame with the word most like the question's noun, by cosine
 compares the mean of the question's embeddings with the mean of each frame's, as an encoder of
 pictures and questions would (there is none in the packages).
 """
@@ -78,7 +78,7 @@ def table_of(chat: ChatModel) -> Tensor:
 
 
 def by_words(chat: ChatModel, made: Sequence[Trial]) -> Find:
-    """Return an external finder: the likeness of the words' embeddings, the model unasked."""
+    """Return an external finder by the similarity of word embeddings."""
     weight = torch.nn.functional.normalize(table_of(chat), dim=-1)
     asked = iter([trial for trial in made for _ in range(2)])
 
@@ -112,7 +112,7 @@ def by_cosine(chat: ChatModel, made: Sequence[Trial]) -> Find:
 
 
 def dense(rekv: Rekv) -> Find:
-    """Return the frames that each layer looks at most when everything is read."""
+    """Return the frames with the most attention in each layer when everything is read."""
 
     @torch.no_grad()
     def find(state: RekvState, question: Tensor) -> Sequence[Sequence[int]]:
@@ -136,7 +136,7 @@ def dense(rekv: Rekv) -> Find:
 
 
 def looks(query: Tensor, keys: Tensor) -> Tensor:
-    """Return how much the last positions look at each, (keys,), summed over heads."""
+    """Return the attention of the last positions to each key, (keys,), summed over heads."""
     heads, count, width = query.shape
     wide = keys.repeat_interleave(heads // len(keys), 0)
     scores = query @ wide.transpose(1, 2) * width**-0.5

@@ -59,7 +59,7 @@ def on_the_wire(samples: NDArray[np.float32]) -> bytes:
 
 
 async def session(url: str, samples: NDArray[np.float32], lags: Lags) -> None:
-    """Speak `samples` in real time and note how late the captions are."""
+    """Send `samples` in real time and record the lag of the captions."""
     wire = on_the_wire(samples)
     uri = url.replace("http", "ws") + "/v1/realtime?intent=transcription&eyeline=1"
     async with connect(uri, max_size=None) as socket, asyncio.TaskGroup() as group:
@@ -76,7 +76,7 @@ async def session(url: str, samples: NDArray[np.float32], lags: Lags) -> None:
 
 
 async def listen(socket: ClientConnection, origin: float, lags: Lags) -> None:
-    """Note the lag of each word of each caption when it is first shown, and first stable."""
+    """Record the lag of each word when it is first shown, and first stable."""
     seen: dict[int, tuple[int, int]] = {}
     async for message in socket:
         event: dict[str, Any] = json.loads(message)

@@ -1,9 +1,8 @@
 """When to speak, on the blind pictures: `python -m tests.bench.bench_standing looks`, then `score`.
 
-`looks` looks once at every picture and writes what was seen to `.cache/eyeline/standing`;
-`models.training.requests.tune` then chooses the numbers on half 0, and `score` measures
-either half.
-`language` asks whether the small language model's yes and no tell more than the eyes do.
+`looks` analyzes every picture once and writes the observations to `.cache/eyeline/standing`;
+`models.training.requests.tune` then chooses the parameters on half 0, and `score` measures either
+half. `language` compares yes and no of the small language model with the classifier.
 """
 
 import argparse
@@ -61,7 +60,7 @@ def colors(line: blind_set.Line) -> list[str]:
 
 
 def look_at_all(weights: Path) -> None:
-    """Write the looks at every picture, and what is in them."""
+    """Write the observations and labels of every picture."""
     sight = perception.load(weights)
     rows, shares = [], []
     for line in blind_set.labels():
@@ -88,7 +87,7 @@ def look_at_all(weights: Path) -> None:
 
 
 def score(half: int, timelines: int) -> None:
-    """Print what each way to decide misses, how long it takes, and its false alarms."""
+    """Print the misses, delays and false alarms of each detector."""
     pictures = [picture for picture in load() if picture.half == half]
     asked = targets(pictures)
     ways = {
@@ -115,7 +114,7 @@ def score(half: int, timelines: int) -> None:
 
 
 def cost(looks: int = 400) -> float:
-    """Return the median of seconds that `Standing.step` takes with eight requests."""
+    """Return the median seconds of a step with eight requests."""
     standing = RequestTracker()
     state = standing.init_state()
     for text in ("someone comes in", "you see a cup", "you see an animal", "the dog leaves") * 2:
@@ -133,7 +132,7 @@ def cost(looks: int = 400) -> float:
 
 
 def language(weights: Path, checkpoint: Path | None, half: int) -> None:
-    """Print how well the eyes and the model's yes against no tell what is there in one look."""
+    """Print how well the classifier and the language model recognize one observation."""
     chat = smollm2.load(weights / "smollm2-135m")
     if checkpoint:
         lora.merge(chat.decoder.projections(), lora.read(checkpoint))
@@ -157,7 +156,7 @@ def language(weights: Path, checkpoint: Path | None, half: int) -> None:
 
 @torch.no_grad()
 def yes(chat: smollm2.ChatModel, look: Observation, target: Target) -> float:
-    """Return the log odds of yes against no, asked of the line of `look` alone."""
+    """Return the log odds of yes against no for the line of one observation."""
     what = "Is there anyone?" if target.people else f"Is there {with_article(target.label)}?"
     parts = (
         chat.decoder.embed(chat.encode(smollm2.system_prompt(SYSTEM))),
@@ -177,7 +176,7 @@ def yes(chat: smollm2.ChatModel, look: Observation, target: Target) -> float:
 
 
 def area(rows: list[tuple[bool, float]]) -> float:
-    """Return the chance that what is there scores above what is not; ties count half."""
+    """Return the area under the ROC curve; ties count half."""
     there = np.array([value for truth, value in rows if truth])
     rest = np.array([value for truth, value in rows if not truth])
     above = there[:, None] - rest[None]

@@ -73,7 +73,7 @@ def shown(
 
 
 def found(pictures: Shown) -> NDArray[np.float64]:
-    """Return where what moves is in each picture, (pictures, 2): x and y in [0, 1]."""
+    """Return the position of the moving thing in each picture, (pictures, 2): x, y in [0, 1]."""
     still = np.median(pictures, 0)
     change = np.abs(pictures.astype(np.float64) - still).sum(3)
     change = np.clip(change - 60, 0, None)  # of 765: below it is noise and texture
@@ -86,7 +86,7 @@ def found(pictures: Shown) -> NDArray[np.float64]:
 
 
 def track_error(pictures: Shown, track: NDArray[np.float32]) -> float:
-    """Return the mean distance in pixels between `track` (pictures, 2) and what is found."""
+    """Return the mean distance in pixels between `track` (pictures, 2) and the found positions."""
     count = min(len(pictures), len(track))
     return float(
         np.linalg.norm(found(pictures[:count]) - track[:count], axis=1).mean() * pictures.shape[1]
@@ -106,7 +106,7 @@ def moving_clips(pictures: Photographs, count: int, size: int, seed: int = 0) ->
 
 
 def looks(made: Sequence[Shown], clips: Sequence[VideoClip], every: int) -> tuple[Tensor, Tensor]:
-    """Return the probe's views of each `every`-th picture but the first, where `clips` say."""
+    """Return the probe's crops of each `every`-th picture except the first."""
     parts = [
         views(pictures[frame], clip.tracks[0, frame])
         for pictures, clip in zip(made, clips, strict=True)
@@ -135,7 +135,7 @@ def score(
 ) -> dict[str, float]:
     """Return the scores of a sampler on the captions and tracks of `clips`, and its controls.
 
-    `others` are as many real clips, which tell how far apart such clips are.
+    `others` are as many real clips, for the distance between such clips.
     """
     made: list[Shown] = []
     other: list[Shown] = []

@@ -38,13 +38,13 @@ def half_of(name: str) -> int:
 
 
 def path(line: Line) -> Path:
-    """Return where the picture of `line` is, or will be."""
+    """Return the path of the picture of `line`."""
     name: str = line["id"]
     return FOLDER / (name + Path(line["member"].removesuffix(".gz")).suffix)
 
 
 def fetch() -> list[str]:
-    """Fetch what is missing; return one sentence for each package that could not be had."""
+    """Fetch missing pictures; return a sentence for each package that failed."""
     wanted: dict[tuple[str, str, str], list[Line]] = defaultdict(list)
     for line in labels():
         if not _good(path(line), line["sha256"]):

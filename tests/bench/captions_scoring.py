@@ -68,7 +68,7 @@ class Followed:
 
 
 def follow(model: Stream, samples: Samples, reference: Placed) -> Followed:
-    """Stream `samples` as they would come, and note when each word was there."""
+    """Stream `samples` in real time, and record the time of each word."""
     moments: list[Moment] = []
     committed: list[str] = []
     text = ""

@@ -24,9 +24,9 @@ Shown = NDArray[np.uint8]
 def after_switch(
     drawing: SmallVideoModel, name: str, first: VideoClip, then: VideoClip, *, seed: int
 ) -> Shown:
-    """Return the pictures that come once `first`'s caption became `then`'s; the track is its own.
+    """Return the pictures after a prompt change from `first` to `then`, with the track of `then`.
 
-    What is in flight when the prompt changes comes after the change: it is waited for too.
+    Latents in flight at the change count as after it.
     """
     stream = FrameGenerator(create_sampler(name, drawing.backbone(), seed=seed), drawing.codec)
     state, shown = stream.init_state(), []

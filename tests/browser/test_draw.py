@@ -292,7 +292,7 @@ def test_a_mouse_draws_the_path_of_the_chosen_thing_within_the_picture(drawing: 
     for share in (0.3, 0.5, 0.75):
         page.mouse.move(*at(page, share, 0.25))
     page.mouse.up()
-    path = points(sent(page), 0)  # what was left was told when the button came up
+    path = points(sent(page), 0)  # the rest was sent when the button came up
     assert path[0] == pytest.approx((0.25, 0.5), abs=0.01)
     assert path[-1] == pytest.approx((0.75, 0.25), abs=0.01)
     page.mouse.move(*at(page, 0.1, 0.1))

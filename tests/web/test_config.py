@@ -1,4 +1,4 @@
-"""Settings: what is read, what is refused, and how it is told."""
+"""Settings: reading, refusals and their messages."""
 
 from pathlib import Path
 

@@ -18,7 +18,6 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def make_parser() -> CommandParser:
-    """Return the parser of the command line."""
     parser = CommandParser(prog="eyeline", description="Self-hosted, real-time AI video chat.")
     parser.add_argument("--debug", action="store_true", help="log everything, show tracebacks")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")

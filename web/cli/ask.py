@@ -141,7 +141,6 @@ def answers_json(path: Path, watched: WatchedClip, answers: Sequence[AnsweredQue
 
 
 def answers_text(answers: Sequence[AnsweredQuestion]) -> str:
-    """Return the answers as text."""
     lines = []
     for each in answers:
         lines += [each.question, f"  {each.answer}"]

@@ -55,7 +55,6 @@ class VideoRequest:
 
     @property
     def has_tracks(self) -> bool:
-        """Whether a thing has a track."""
         return any(track is not None for track in self.tracks)
 
 
@@ -167,7 +166,6 @@ def schedule_prompts(
 
 
 def prompt_at(schedule: Sequence[ScheduledPrompt], time: float) -> ScheduledPrompt:
-    """Return the prompt that is active at `time`."""
     return schedule[max(0, sum(each.time <= time for each in schedule) - 1)]
 
 

@@ -130,7 +130,6 @@ def update(state: ConversationState, event: GenerationUpdate) -> None:
 
 
 def send_status(state: ConversationState, status: GenerationStatus) -> None:
-    """Send the state of generation."""
     if not state.eyeline_events:
         return
     state.send_event(
@@ -149,7 +148,6 @@ def send_status(state: ConversationState, status: GenerationStatus) -> None:
 
 
 def send_picture(state: ConversationState, picture: GeneratedImage) -> None:
-    """Send a generated picture."""
     state.send_picture(
         "eyeline.video.delta",
         number=picture.number,

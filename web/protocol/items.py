@@ -106,7 +106,6 @@ class ItemList:
         return ids
 
     def last_user_message(self) -> Item | None:
-        """Return the newest message of the user."""
         for id in reversed(self.order):
             if self.by_id[id].get("role") == "user":
                 return self.by_id[id]

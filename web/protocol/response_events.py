@@ -37,7 +37,6 @@ def send_response_event(
     status: ResponseStatus,
     reason: str | None = None,
 ) -> None:
-    """Send an event with the whole of `response`."""
     config = state.config
     assert isinstance(config, RealtimeConfig), "only realtime sessions respond"
     output = []
@@ -84,7 +83,6 @@ def send_audio(
 
 
 def response_item(response: ResponseState, status: str, *, content: list[dict[str, Any]]) -> Item:
-    """Return the conversation item of `response`."""
     return {
         "id": response.item_id,
         "object": "realtime.item",

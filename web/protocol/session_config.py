@@ -32,7 +32,7 @@ class GenerationCapabilities:
     """The video generation model and its limits.
 
     `size` is the width and height of its pictures and `rate` their number per second. `samplers`
-    have their default number of steps. `tracks` tells whether things follow tracks. A prompt has
+    have their default number of steps. `tracks` is true if things follow tracks. A prompt has
     at most `max_prompt_length` characters, a message at most `max_track_points` points.
     """
 

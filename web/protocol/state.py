@@ -132,7 +132,6 @@ class ConversationState:
         return max(position / SAMPLE_RATE, self.video_time, self.tracks.video_time)
 
     def new_id(self, kind: str) -> str:
-        """Return an id that is new in this conversation."""
         self.last_id += 1
         return f"{kind}_{self.id.removeprefix('sess_')}_{self.last_id}"
 

@@ -63,7 +63,6 @@ def send_relevance(state: ConversationState, output: Relevance) -> None:
 
 
 def send_requests(state: ConversationState, output: StandingRequests) -> None:
-    """Send the standing requests."""
     if state.eyeline_events:
         state.send_event("eyeline.requests", requests=list(output.requests))
 
@@ -74,5 +73,4 @@ def moment_fields(moment: Moment) -> dict[str, Any]:
 
 
 def data_url(jpeg: bytes) -> str:
-    """Return a JPEG file as a data URL."""
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"

@@ -39,7 +39,6 @@ class Controls:
     only_tracks: bool = True
 
     def apply(self, item: GenerationInput, now: float) -> None:
-        """Apply a control that came at `now`."""
         match item:
             case PromptChange():
                 if item.parts != self.prompt:

@@ -43,7 +43,6 @@ class Pace:
 
 
 def initial_pace(target: PaceTarget) -> Pace:
-    """Return the pace that meets `target`."""
     return Pace(steps=target.steps, rate=target.rate)
 
 

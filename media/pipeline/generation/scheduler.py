@@ -52,7 +52,6 @@ Action = Generate | ShowNext | Wait
 
 
 def schedule(state: ScheduleState, now: float) -> Action:
-    """Return what to do at `now`."""
     due = now >= state.due
     if state.allowed and not state.generating and (due or state.lead > 0):
         if state.replacing or replaces(state, now):

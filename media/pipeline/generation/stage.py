@@ -290,7 +290,6 @@ class GenerationStage:
         return worth_sending(self._new_status(), self._status, self._now() - self._status_time)
 
     async def _send_status(self) -> None:
-        """Send the status if it is due."""
         if self._status_due():
             self._status, self._status_time = self._new_status(), self._now()
             await self._context.send(self._status)

@@ -105,7 +105,6 @@ class TurnStage:
         await self._append(state, new)
 
     def _restart(self, state: TurnState, position: int) -> None:
-        """Restart detection at `position`."""
         state.position = position
         state.held = EMPTY
         state.vad = self._context.services.detector.init_state()

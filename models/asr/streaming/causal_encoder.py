@@ -31,7 +31,6 @@ class BlockSizes:
             raise ValueError(f"blocks hold at least one frame, not {self.first} and {self.chunk}")
 
     def ends(self, frames: int) -> list[int]:
-        """Return the ends of all blocks of a clip of `frames`."""
         inner = range(max(self.first, self.chunk), frames, self.chunk)
         return [*inner, frames]
 

@@ -60,7 +60,6 @@ def _apply(
     text: str,
     time: float,
 ) -> str:
-    """Apply a parsed request to `state`, and return the reply."""
     if isinstance(parsed, UnsupportedRequest):
         return parsed.reason
     if isinstance(parsed, StopRequest):

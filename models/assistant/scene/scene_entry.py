@@ -61,7 +61,6 @@ def describe(scene: SceneEntry) -> str:
 
 
 def people_text(count: int) -> str:
-    """Return a number of people as text."""
     return COUNTS[count] if count < len(COUNTS) else MANY_PEOPLE
 
 

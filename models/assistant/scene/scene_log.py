@@ -143,7 +143,6 @@ def matching_rows(entries: Sequence[LoggedEntry], term: QueryTerm, query: Parsed
 
 
 def _is_main(entry: LoggedEntry, term: QueryTerm) -> bool:
-    """Return whether `term` is the main thing of `entry`."""
     if term is PEOPLE:
         return entry.main == PERSON
     return entry.main in {term.word, *(NAMES[index] for index in term.name_ids)}

@@ -94,7 +94,6 @@ class RollingForcing:
         return RollingForcingState(context, going[1:], state.index, prompt), [parts[0][0]]
 
     def _next(self, block: RollingForcingChunk, clean: Tensor) -> RollingForcingChunk:
-        """Return `block` for the next call."""
         calls = block.calls + 1
         if calls == len(self.levels):
             return RollingForcingChunk(block.index, clean, block.control, calls)

@@ -55,7 +55,6 @@ class MotionPlan:
         return torch.tensor(lines)
 
     def chunk(self, index: int, latents: int = 1) -> Tensor:
-        """Return the track of chunk `index`, of `latents` latents."""
         count = FRAMES_PER_LATENT * latents
         return self.track(index * count, count)
 

@@ -97,7 +97,6 @@ class WanModel:
     codec: WanVae
 
     def prompt(self, text: str) -> EncodedPrompt:
-        """Return `text` as a prompt."""
         return self.text.prompt(text)
 
     def backbone(self, width: int = WIDTH, height: int = HEIGHT) -> Backbone:

@@ -60,7 +60,6 @@ class Record:
 
     @property
     def pieces(self) -> dict[str, RecordPiece]:
-        """The position of each piece."""
         ends = accumulate(self.lengths, initial=self.start)
         found = zip(self.names, ends, self.lengths, self.checksums, strict=False)
         return {

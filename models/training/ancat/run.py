@@ -215,7 +215,6 @@ def _pools(config: AncatTrainingConfig, clips: SpeechClips) -> dict[str, list[Sp
 
 
 def draw_clip(run: AncatRun, rng: np.random.Generator) -> SpelledClip:
-    """Return a random clip to train on."""
     names, shares = zip(*run.config.engines, strict=True)
     odds = np.array(shares) / sum(shares)
     pool = run.pools[names[rng.choice(len(names), p=odds)]]

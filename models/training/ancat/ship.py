@@ -29,7 +29,6 @@ def quantize(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def main() -> None:
-    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trained", type=Path, help="ancat.safetensors of a run")
     parser.add_argument("--to", type=Path, default=SHIPPED)

@@ -1,6 +1,8 @@
 """A training run of adapters: its configuration, its state, saving and resuming."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,8 +109,7 @@ def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: 
     file = folder / "run.pt"
     if file.exists():
         kept = torch.load(file, weights_only=True)
-        for parameter, value in zip(trained, kept["trained"], strict=True):
-            parameter.data.copy_(value)
+        _load(trained, kept["trained"])
         for mean, value in zip(run.average, kept["average"], strict=True):
             mean.copy_(value)
         optimizer.load_state_dict(kept["optimiser"])
@@ -148,19 +149,17 @@ def save_run(run: AdapterRun) -> None:
     lora.save(adapter, run.folder / "adapter.safetensors", lora.metadata(about, scale=1.0))
 
 
-class averaged:  # noqa: N801  (reads as a statement: with averaged(run))
+@contextmanager
+def averaged(run: AdapterRun) -> Iterator[None]:
     """Within the block, the model has the smoothed adapters."""
+    own = [parameter.data.clone() for parameter in run.trained]
+    _load(run.trained, run.average)
+    try:
+        yield
+    finally:
+        _load(run.trained, own)
 
-    def __init__(self, run: AdapterRun) -> None:
-        self.run = run
-        self.own = [parameter.data.clone() for parameter in run.trained]
 
-    def __enter__(self) -> None:
-        self._put(self.run.average)
-
-    def __exit__(self, *error: object) -> None:
-        self._put(self.own)
-
-    def _put(self, values: list[Tensor]) -> None:
-        for parameter, value in zip(self.run.trained, values, strict=True):
-            parameter.data.copy_(value)
+def _load(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
+    for parameter, value in zip(parameters, values, strict=True):
+        parameter.data.copy_(value)

@@ -90,7 +90,6 @@ def items(run: AdapterRun, rng: np.random.Generator) -> list[TrainingItem]:
 
 
 def rate(config: AdapterTrainingConfig, step: int) -> float:
-    """Return the learning rate of `step`."""
     rising = (step + 1) / config.warmup
     falling = (config.end - step) / (config.end - config.hold)
     return config.rate * max(0.01, min(1.0, rising, falling))

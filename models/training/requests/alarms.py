@@ -22,7 +22,7 @@ NoticeDetector = Callable[[Sequence[Observation], Target], Notices]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RequestTrial:
-    """A request: the observations, the target, and whether each shows it."""
+    """Observations, a target, and whether each observation shows it."""
 
     looks: Sequence[Observation]
     target: Target
@@ -54,7 +54,7 @@ class NoticeScore:
 
     @property
     def wait(self) -> float:
-        """Mean seconds from event to notice, a miss counting as `MISSED`."""
+        """Mean seconds from event to notice; a miss counts as `MISSED`."""
         missed = self.events - len(self.looks)
         return (sum(self.looks) / RATE + MISSED * missed) / max(self.events, 1)
 
@@ -88,7 +88,6 @@ def judge(score: NoticeScore, truth: Sequence[bool], notices: Notices) -> None:
 
 
 def scored(detect: NoticeDetector, trials: Iterable[RequestTrial]) -> NoticeScore:
-    """Return the score of `detect` over all `trials`."""
     score = NoticeScore()
     for trial in trials:
         judge(score, trial.truth, detect(trial.looks, trial.target))
@@ -96,7 +95,7 @@ def scored(detect: NoticeDetector, trials: Iterable[RequestTrial]) -> NoticeScor
 
 
 def trials(timelines: Iterable[ObservationTimeline], asked: Sequence[Target]) -> list[RequestTrial]:
-    """Return the requests for each timeline: people, the targets in it, and some of the rest."""
+    """Return the trials of each timeline: people, its targets, and some others."""
     out = []
     for index, timeline in enumerate(timelines):
         truths = [(target, timeline.truth(target)) for target in asked]
@@ -139,7 +138,7 @@ def in_a_row(count: int) -> NoticeDetector:
 
 
 def watched(standing: RequestTracker) -> NoticeDetector:
-    """Return the detector of the service: requests for coming and for going, each time."""
+    """Return the detector of the service, with requests for each arrival and each departure."""
 
     def detect(looks: Sequence[Observation], target: Target) -> Notices:
         state = standing.init_state()

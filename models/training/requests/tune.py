@@ -84,7 +84,6 @@ def crossings(shares: Sequence[float], weighing: LogOddsModel, sure: float) -> N
 def searched(
     slope: float, asked: Sequence[RequestTrial], sure: float
 ) -> list[tuple[LogOddsModel, NoticeScore]]:
-    """Return each setting with its score."""
     shares = [[share(look, trial.target) for look in trial.looks] for trial in asked]
     out = []
     for weighing in settings(slope):
@@ -124,7 +123,6 @@ def color_doubt(pictures: Sequence[LabeledPicture]) -> float:
 
 
 def main() -> None:
-    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--timelines", type=int, default=120)
     parser.add_argument("--budget", type=float, nargs="+", default=[BUDGET])

@@ -43,7 +43,7 @@ def held_out(name: str) -> bool:
 
 
 def make(number: int, *, validation: bool = False, turns: int = 10) -> SyntheticLog:
-    """Return the log with that number; training and validation logs have nothing in common."""
+    """Return log `number`; training and validation logs share no numbers."""
     rng = random.Random(f"{'validation' if validation else 'training'} {number}")
     pool = [name for name in NAMES if held_out(name) == validation]
     moments = _moments(rng, pool)
@@ -58,7 +58,7 @@ def make(number: int, *, validation: bool = False, turns: int = 10) -> Synthetic
 
 
 def prompt(log: SyntheticLog, turn: QuestionAnswer) -> str:
-    """Return what follows the lines of `log` when `turn` is asked, up to the answer."""
+    """Return the prompt for `turn` after the lines of `log`, up to the answer."""
     entries = [entry_of(index, moment) for index, moment in enumerate(log.moments)]
     return question_prompt(
         question_text(turn.question, log.now, search(entries, parse_query(turn.question)))
@@ -94,7 +94,7 @@ def _moment(
     people: int,
     pool: Sequence[str],
 ) -> SceneEntry:
-    """Return a look at a scene; its colour and place are not always told alike."""
+    """Return an observation of a scene; its color and place vary."""
     thing, others = scene
     person = thing == "person"
     return SceneEntry(
@@ -108,7 +108,7 @@ def _moment(
 
 
 def _apart(moments: Sequence[SceneEntry]) -> Iterator[SceneEntry]:
-    """Yield `moments` without possible names that are surely something else in the log."""
+    """Yield `moments` without the candidate names that are certain elsewhere in the log."""
     sure = {name for m in moments for name in (m.names[0][0], *m.others)}
     for moment in moments:
         first, *rest = moment.names
@@ -119,7 +119,7 @@ def _apart(moments: Sequence[SceneEntry]) -> Iterator[SceneEntry]:
 
 
 def _unsure(rng: random.Random, thing: str, pool: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """Return names as a classifier gives them: often sure, sometimes torn between some."""
+    """Return names with shares as from a classifier: often one, sometimes several."""
     rest = 0.0 if rng.random() < 0.4 else rng.uniform(0.0, 0.45)
     others = [name for name in rng.sample(pool, rng.choice([1, 2, 4])) if name != thing]
     if rest == 0.0 or thing not in NAMES or not others:

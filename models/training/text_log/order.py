@@ -1,11 +1,11 @@
-"""Questions about the order of things in made-up logs, with their answers."""
+"""Questions about the order of things in synthetic logs, with their answers."""
 
 from models.assistant.scene.perception import SOMETHING
 from models.training.text_log.world import QuestionAnswer, World, a, as_sentence
 
 
-def neighbour(world: World) -> QuestionAnswer | None:
-    """Ask what came just before or after a thing."""
+def neighbor(world: World) -> QuestionAnswer | None:
+    """Ask for the thing just before or after another."""
     names = world.once + ["person"] * (world.scenes.count("person") == 1)
     if len(world.scenes) < 2 or not names:
         return None

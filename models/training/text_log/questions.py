@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from models.assistant.scene.perception import SOMETHING
 from models.assistant.scene.scene_entry import format_time
-from models.training.text_log.order import ends, neighbour, which_first
+from models.training.text_log.order import ends, neighbor, which_first
 from models.training.text_log.world import (
     KINDS,
     PLACES,
@@ -299,7 +299,7 @@ QUESTION_WEIGHTS: dict[Callable[[World], QuestionAnswer | None], float] = {
     _where: 2.2,
     _when: 2.0,
     _when_first: 1.0,
-    neighbour: 4.0,
+    neighbor: 4.0,
     which_first: 2.0,
     ends: 0.8,
     _everything: 1.0,

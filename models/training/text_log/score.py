@@ -1,4 +1,4 @@
-"""How well a model answers about made-up logs whose things it never met in training."""
+"""The score of a model on logs whose things are not in its training data."""
 
 import torch
 
@@ -12,7 +12,6 @@ from models.training.text_log.world import QuestionAnswer
 
 @torch.no_grad()
 def answers(chat: ChatModel, log: SyntheticLog) -> list[str]:
-    """Return what the model answers to each question of `log`."""
     decoder = chat.decoder
     caches = decoder.new_caches(256)
     lines = [embed(chat, moment) for moment in log.moments]
@@ -29,7 +28,7 @@ def answers(chat: ChatModel, log: SyntheticLog) -> list[str]:
 
 
 def validate(chat: ChatModel, count: int) -> dict[str, tuple[int, int]]:
-    """Return how many answers about held-out logs are right, and of how many, by kind."""
+    """Return the number of right answers about held-out logs, and of all, by kind."""
     tally: dict[str, tuple[int, int]] = {}
     for number in range(count):
         log = make(number, validation=True)
@@ -40,5 +39,5 @@ def validate(chat: ChatModel, count: int) -> dict[str, tuple[int, int]]:
 
 
 def same_answer(turn: QuestionAnswer, given: str) -> bool:
-    """Return whether `said` is the answer, letter case and spaces apart."""
+    """Compare without letter case and outer spaces."""
     return given.strip().lower() == turn.answer.strip().lower()

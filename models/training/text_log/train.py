@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 class TextLogRecipe:
     """A run: `steps` in all, each over `logs` logs; `rate` rises over `warmup`, then falls.
 
-    `first` is the number of its first log: a run that begins with the adapter of another is to
-    learn from other logs.
+    `first` is the number of its first log, so that a run that starts from the adapter of another
+    can train on other logs.
     """
 
     steps: int = 120
@@ -53,8 +53,8 @@ class TextLogRecipe:
 class TrainingSequence:
     """A log and its questions as one sequence, for one pass.
 
-    `x` is (tokens, width); `targets` is int64 (tokens,), -100 where nothing is learnt; `branch`
-    is 0 for the log and 1, 2, ... for each question; positions go on from the log in each.
+    `x` is (tokens, width); `targets` is int64 (tokens,), -100 without a loss; `branch` is
+    0 for the log and 1, 2, ... for the questions; each continues the positions of the log.
     """
 
     x: Tensor
@@ -64,7 +64,6 @@ class TrainingSequence:
 
 
 def sequence(chat: ChatModel, log: SyntheticLog) -> TrainingSequence:
-    """Return `log` as one sequence."""
     with torch.no_grad():
         shown = torch.cat(
             [
@@ -118,7 +117,7 @@ def rate_at(recipe: TextLogRecipe, step: int) -> float:
 
 @dataclass(slots=True, eq=False)
 class TextLogRun:
-    """A training run in a folder: what is trained, the optimiser, the steps done."""
+    """A training run in a folder: the adapter, the optimizer and the number of steps."""
 
     folder: Path
     trained: dict[str, nn.Parameter]
@@ -127,7 +126,7 @@ class TextLogRun:
 
     @torch.no_grad()
     def resume(self) -> None:
-        """Take up the run in the folder, if there is one."""
+        """Resume the run in the folder, if there is one."""
         file = self.folder / "state.pt"
         if not file.exists():
             return
@@ -139,12 +138,11 @@ class TextLogRun:
 
     @torch.no_grad()
     def begin(self, file: Path) -> None:
-        """Copy the adapter in `file` into what is to be trained."""
         for name, value in lora.read(file).tensors.items():
             self.trained[name].copy_(value)
 
     def advance(self, chat: ChatModel, recipe: TextLogRecipe) -> None:
-        """Make one step, and log the loss before it and the length of the gradient."""
+        """Make one step; log the loss before it and the norm of the gradient."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(recipe, self.step)
         total = 0.0
@@ -160,7 +158,7 @@ class TextLogRun:
         logger.info("step %d: loss %.3f, gradient %.2f", self.step, total, norm)
 
     def save(self) -> None:
-        """Write the adapter (float16) and all that a later run needs to go on."""
+        """Save the state and the adapter (float16)."""
         folder = self.folder
         state = {
             "step": self.step,
@@ -181,7 +179,7 @@ def train(
     begin: Path | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Train until `recipe.steps`, or for `minutes`; save as it goes on and at the end.
+    """Train until `recipe.steps`, or for `minutes`; save regularly and at the end.
 
     A new run starts from the adapter `begin`, if one is given.
     """
@@ -204,7 +202,6 @@ def train(
 
 
 def main() -> None:
-    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
     parser.add_argument("--folder", type=Path, default=Path(".cache/eyeline/training/text-log"))

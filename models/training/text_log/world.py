@@ -1,4 +1,4 @@
-"""What a made-up log shows, as the makers of questions need it, and how things are said."""
+"""The content of a synthetic log, and the wording of questions and answers about it."""
 
 import random
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ COMMON = (
     "bird", "fish", "horse", "cow", "sheep", "screwdriver", "hammer", "glass", "sunglasses",
     "teddy bear", "house", "mountain", "lake", "beach", "coat", "guitar", "camera", "person",
 )  # fmt: skip
-# Things that people ask about and the eyes do not know.
+# Things that people ask about and the classifier does not know.
 UNKNOWN = (
     "giraffe", "tree", "key", "fork", "river", "map", "letter", "door", "window", "street", "star",
     "ladder", "passport", "coin", "ring", "toothbrush", "charger", "robot", "kite", "ghost",
@@ -46,7 +46,7 @@ def thing_of(rng: random.Random, pool: Sequence[str]) -> str:
 
 
 class World:
-    """What a log shows, as an answerer needs it."""
+    """The content of a log, with its search."""
 
     def __init__(
         self, rng: random.Random, moments: Sequence[SceneEntry], pool: Sequence[str]
@@ -67,7 +67,7 @@ class World:
 
     @property
     def once(self) -> list[str]:
-        """Main things of exactly one scene that are in no other."""
+        """Things that are the main thing of one scene and in no other."""
         beside = {name for moment in self.moments for name in moment.others}
         return [
             name
@@ -78,11 +78,11 @@ class World:
 
     @property
     def things(self) -> list[str]:
-        """All that was seen and has a name, persons apart."""
+        """All named things that were seen, except persons."""
         return [name for name in self.seen if name not in ("person", SOMETHING)]
 
     def find(self, question: str) -> SearchResult | None:
-        """Return what a search for the first thing of `question` finds, as it will at run time."""
+        """Return the search result for the first thing of `question`, as at run time."""
         finds = search(self.entries, parse_query(question))
         return finds[0] if finds else None
 
@@ -92,14 +92,14 @@ class World:
         return moment if moment.names[0][0] == name else None
 
     def perhaps(self, moment: SceneEntry) -> str:
-        """Return the main thing's name, or at times another that it may have."""
+        """Return the name of the main thing, sometimes another likely one."""
         likely = [name for name, share in moment.names[1:] if share >= 0.15]
         if likely and self.rng.random() < 0.3:
             return self.rng.choice(likely)
         return self.called(moment.names[0][0])
 
     def absent(self) -> str:
-        """Return a name that nothing in the log could be."""
+        """Return the name of a thing that is not in the log."""
         while True:
             name = thing_of(self.rng, self._pool)
             find = self.find(f"Where is the {name}?")
@@ -107,7 +107,7 @@ class World:
                 return name
 
     def called(self, name: str) -> str:
-        """Return `name`, or at times another word that people have for it."""
+        """Return `name`, sometimes a synonym."""
         others = OTHER_WORDS.get(name, ())
         return self.rng.choice(others) if others and self.rng.random() < 0.25 else name
 
@@ -116,7 +116,6 @@ class World:
 
 
 def entry_of(index: int, moment: SceneEntry) -> LoggedEntry:
-    """Return the entry of the diary that a moment like this has."""
     shares = np.zeros(len(NAMES), np.float32)
     for name, share in moment.names:
         if name in COARSE_KINDS:
@@ -145,7 +144,6 @@ OTHER_WORDS = _other_words()
 
 
 def a(name: str, color: str = "") -> str:
-    """Return `name` with its colour and an article."""
     words = f"{color} {name}".strip()
     plural = name.endswith("s") and not name.endswith(("ss", "us", "bus"))
     if plural or name in ("furniture", "fruit", SOMETHING):
@@ -154,15 +152,12 @@ def a(name: str, color: str = "") -> str:
 
 
 def as_sentence(text: str) -> str:
-    """Return `text` as a sentence."""
     return text[0].upper() + text[1:] + "."
 
 
 def join_words(parts: Sequence[str]) -> str:
-    """Return `parts` as a list in words."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def number_of(count: int) -> str:
-    """Return `count` persons in words."""
     return COUNTS[count] if count < len(COUNTS) else MANY_PEOPLE

@@ -1,7 +1,7 @@
 """Encode clips for training: `python -m models.training.video.latents --clips 8000`.
 
 Clip `n` is the composed clip of seed `n`, encoded by the codec in `--codec`. Each kind of thing
-has one appearance: of several, a small model learns the mean. A folder holds shards of 100 clips
+has one appearance: a small model learns the mean of several. A folder holds shards of 100 clips
 and the hash of their codec; a stopped run resumes at its shard, and more clips can be added later.
 """
 
@@ -31,11 +31,11 @@ SHARD = 100  # clips in a file
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LatentClips:
-    """Encoded clips to train on.
+    """Encoded clips.
 
     `latents` is float16 (clips, channels, latents, h, w); `tracks` float32 (clips, MAX_THINGS,
-    4 * latents, 2), NaN without a second thing; `weights` uint8 (clips, latents, h, w): how much of
-    a latent's pixels is covered by things, 255 for all; `labels` are kinds, motions and background.
+    4 * latents, 2), NaN without a second thing; `weights` uint8 (clips, latents, h, w) is the share
+    of pixels covered by things, 255 for all; `labels` are kinds, motions and background.
     """
 
     latents: Tensor
@@ -83,7 +83,6 @@ def fill(
 def _write(
     file: Path, codec: Codec, pictures: Photographs, shard: int, size: int, latents: int
 ) -> None:
-    """Write the clips of `shard`."""
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     labels = []
     for seed in range(shard * SHARD, (shard + 1) * SHARD):
@@ -122,7 +121,6 @@ def read(folder: Path) -> LatentClips:
 
 
 def main() -> None:
-    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     root = Path(".cache/eyeline/training")
     parser.add_argument("--folder", type=Path, default=root / "latents")

@@ -1,15 +1,16 @@
 """The shapes of context and window that inference uses, drawn for training.
 
 A model fails on a shape that it was not trained on, and a stream starts with the rarest: an empty
-context and a window that fills. So the shapes of each sampler are drawn, with warm-up and flush.
+context and a window that fills. So training draws the shapes of each sampler, with warm-up and
+flush.
 
-| sampler | clean latents | noisy latents | levels | who a noisy latent sees |
+| sampler | clean latents | noisy latents | levels | a noisy latent attends to |
 |---|---|---|---|---|
 | MotionStream | all but the last | all, side by side | any, one for each | earlier clean, itself |
 | Rolling Forcing | 0 to reach | 1 to T | the ramp | all |
 | StreamDiT | 0 to reach.window | 1 to N | the staircase | all |
 
-Clean latents see earlier clean ones; in StreamDiT, which remembers nothing, they see all.
+Clean latents attend to earlier clean ones; in StreamDiT, which has no cache, to all.
 """
 
 from collections.abc import Sequence
@@ -46,7 +47,6 @@ class Shape:
 
 
 def draw(rng: Rng, latents: int, reach: Reach) -> Shape:
-    """Return a shape for clips of `latents` latents."""
     kind = str(rng.choice(list(SHARES), p=list(SHARES.values())))
     if kind == "motion_stream":
         return motion_stream(rng, latents, reach)
@@ -56,13 +56,13 @@ def draw(rng: Rng, latents: int, reach: Reach) -> Shape:
 
 
 def motion_stream(rng: Rng, latents: int, reach: Reach) -> Shape:
-    """Return as many latents as a model sees and one more, each predicted from those before."""
+    """Return one latent more than the context holds, each predicted from those before."""
     count = min(latents, reach.latents + 1)
     return side_by_side(_with_gap(rng, latents, count, reach), [_level(rng) for _ in range(count)])
 
 
 def side_by_side(clip: tuple[int, ...], levels: Sequence[float]) -> Shape:
-    """Return the latents of `clip`, each noisy by its level, beside the clean ones before it."""
+    """Return the latents of `clip`, each with noise and after the clean ones before it."""
     count, clean = len(clip), len(clip) - 1
     order = (*clip[:-1], *clip)
     mask = torch.zeros(len(order), len(order), dtype=torch.bool)
@@ -74,7 +74,7 @@ def side_by_side(clip: tuple[int, ...], levels: Sequence[float]) -> Shape:
 
 
 def rolling_forcing(rng: Rng, latents: int, reach: Reach) -> Shape:
-    """Return a window that fills, that is full, or that runs empty."""
+    """Return a window that fills, is full, or empties."""
     depth = len(ROLLING_FORCING_LEVELS)
     state = rng.choice(["fills", "full", "empties"], p=[0.25, 0.6, 0.15])
     window = depth if state == "full" else int(rng.integers(1, depth))
@@ -89,7 +89,7 @@ def rolling_forcing(rng: Rng, latents: int, reach: Reach) -> Shape:
 
 
 def stream_dit(rng: Rng, latents: int, reach: Reach) -> Shape:
-    """Return a buffer that fills, that is full, or that runs empty, anywhere in a cycle."""
+    """Return a buffer that fills, is full, or empties, at any place in a cycle."""
     state = rng.choice(["fills", "full", "empties"], p=[0.25, 0.6, 0.15])
     window = CHUNKS if state == "full" else int(rng.integers(1, CHUNKS))
     clean = 0 if state == "fills" else int(rng.integers(0, reach.window + 1))
@@ -107,12 +107,12 @@ def stream_dit(rng: Rng, latents: int, reach: Reach) -> Shape:
 
 
 def _level(rng: Rng) -> float:
-    """Return a level: pure noise in a third of cases, else anything, more often high."""
+    """Return a level: pure noise in a third of the cases, else any, more often high."""
     return 1.0 if rng.random() < 0.33 else shift_level(float(rng.random()), 2.0)
 
 
 def _with_gap(rng: Rng, latents: int, count: int, reach: Reach) -> tuple[int, ...]:
-    """Return `count` latents of a clip, in half of cases with a gap after the sink."""
+    """Return `count` latents of a clip, in half of the cases with a gap after the sink."""
     sink = reach.sink
     if count <= sink or rng.random() < 0.5:
         return tuple(range(count))

@@ -29,7 +29,6 @@ def convert_to_float16(trained: Path, shipped: Path) -> None:
 
 
 def main() -> None:
-    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     root = Path(".cache/eyeline/training")
     parser.add_argument("--codec", type=Path, default=root / "codec" / "codec.safetensors")

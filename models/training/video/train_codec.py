@@ -35,9 +35,8 @@ logger = logging.getLogger(__name__)
 class CodecRecipe:
     """A run: `steps` over `clips` clips of `latents` latents; rates rise over `warmup`, then fall.
 
-    `noise` is the standard deviation of what is added to latents of unit size; `weight` is how
-    much more an object's pixel counts than the background's; `scored` is how many clips the
-    decibels are of.
+    `noise` is the standard deviation of noise in latents of unit size; `weight` is the additional
+    weight of an object's pixel; `scored` is the number of clips for the decibels.
     """
 
     steps: int = 8_000
@@ -76,8 +75,8 @@ def batch_of(pictures: Photographs, recipe: CodecRecipe, step: int) -> tuple[Ten
 def begin(codec: Codec, pictures: Photographs, recipe: CodecRecipe) -> None:
     """Set the linear part of `codec` to the principal components of the training pictures.
 
-    Latents are divided by the root of each component's deviation: large ones stay larger than
-    small ones, yet not so much that the small ones drown in noise.
+    Each component is divided by the root of its deviation: large ones stay larger than small ones,
+    but noise does not hide the small ones.
     """
     blocks = torch.cat(
         [
@@ -215,7 +214,6 @@ def train(run: CodecRun, pictures: Photographs, minutes: float) -> None:
 
 
 def main() -> None:
-    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path(".cache/eyeline/training/codec"))
     parser.add_argument("--pictures", type=Path, default=Path(".cache/eyeline/training/pictures"))

@@ -57,10 +57,10 @@ EDGES = (  # input and output layers
 class DitRecipe:
     """A run: `steps` over `clips` clips; rates rise over `warmup`, then fall.
 
-    `weight` is how much more an object's token counts. In the share `switched` of the steps the
-    prompt changed: the context is another clip's. Of the others, after the share `own_from` of all,
-    the share `own` sees a context that the model made. `hidden` and `cut` are the shares of tracks
-    that are hidden entirely, or for a while.
+    `weight` is the additional weight of an object's token. `switched` is the share of steps with a
+    changed prompt: the context is of another clip. After the share `own_from` of the steps, `own`
+    is the share of the other steps with a context that the model generated. `hidden` and `cut` are
+    the shares of tracks that are hidden entirely, or for a while.
     """
 
     steps: int = 30_000
@@ -92,7 +92,6 @@ def hide_tracks(rng: np.random.Generator, track: Tensor, recipe: DitRecipe) -> T
 
 
 def batch_of(kept: LatentClips, recipe: DitRecipe, rng: np.random.Generator) -> DitBatch:
-    """Return a batch drawn from `rng`."""
     chosen = rng.integers(len(kept.labels), size=recipe.clips)
     latents = kept.latents[chosen].float()
     count, height, width = latents.shape[2:]
@@ -206,14 +205,13 @@ def train(run: DitRun, kept: LatentClips, minutes: float) -> None:
 
 
 def shows(size: int) -> SmallVideoInfo:
-    """Return the info of a model of this data."""
+    """Return the info of a model trained on this data."""
     things = [name for kind in KINDS.values() for name in kind.names]
     grounds = [name for ground in BACKGROUNDS.values() for name in ground.names]
     return SmallVideoInfo(size, tuple(things), tuple(grounds), Reach(sink=2, window=1))
 
 
 def main() -> None:
-    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     root = Path(".cache/eyeline/training")
     parser.add_argument("--folder", type=Path, default=root / "dit")

@@ -1,4 +1,4 @@
-"""The embedded model as a session's assistant, with a tiny decoder and drawn eyes."""
+"""The small model as the assistant of a session, with a tiny decoder and scripted perception."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The small model's memory with a tiny decoder and drawn eyes: what is kept, and for how long."""
+"""The memory of the small model, with a tiny decoder and scripted perception."""
 
 from pathlib import Path
 

@@ -104,7 +104,7 @@ class HubHandler(BaseHTTPRequestHandler):
             self._error(404, "EntryNotFound")
 
     def _listing(self, repository: str, revision: str, blobs: bool) -> None:
-        assert blobs, "without them a hub tells neither size nor hash"
+        assert blobs, "without them a hub reports neither size nor hash"
         if repository not in self.hub.repositories:
             self._error(401, "RepoNotFound")  # as the real one does without a token
         elif revision not in (*self.hub.revisions, self.hub.commit(repository)):

@@ -392,7 +392,7 @@ async def test_a_memory_in_use_and_one_not_kept_are_different_errors(tmp_path: P
 
 @pytest.fixture
 def thinking() -> Iterator[tuple[Served, ThinkingAssistant]]:
-    """A service that takes two questions at once and thinks until it is told otherwise."""
+    """A service that takes two questions at once and answers when it is released."""
     assistant = ThinkingAssistant()
     with scripted_models(assistant=assistant) as models:
         try:

@@ -73,7 +73,6 @@ def checks() -> tuple[Check, ...]:
 
 
 def as_text(finding: Finding) -> str:
-    """Return a finding as lines of text."""
     line = f"{finding.status:<5} {finding.name:<10} {finding.found}\n"
     return line + (f"{'':17}-> {finding.advice}\n" if finding.advice else "")
 

@@ -25,7 +25,6 @@ BOTH = (" and ", " with ", " next to ", " beside ", " together with ")
 
 
 def article(noun: str) -> str:
-    """Return `noun` with its article."""
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
@@ -34,7 +33,7 @@ def _pick(rng: Rng, options: Sequence[str]) -> str:
 
 
 def caption(rng: Rng, kinds: Sequence[str], motions: Sequence[str], background: str) -> str:
-    """Return a sentence that names `kinds` in their order, `background`, and maybe the motions."""
+    """Return a sentence that names `kinds` in order, `background`, and sometimes the motions."""
     things = []
     for kind, motion in zip(kinds, motions, strict=True):
         names = KINDS[kind].names
@@ -48,13 +47,12 @@ def caption(rng: Rng, kinds: Sequence[str], motions: Sequence[str], background: 
 
 
 def _place(rng: Rng, shown: str, ground: str) -> str:
-    """Return `shown` before `ground`."""
     between = _pick(rng, BETWEEN)
     return shown + between.format(ground) if "{}" in between else shown + between + ground
 
 
 def vocabulary() -> tuple[str, ...]:
-    """Return every word that a caption can have, in alphabetical order."""
+    """Return all words of captions in alphabetical order."""
     lines: list[str] = [*BEFORE, *BETWEEN, *BOTH, "a an"]
     lines += [word for words in MOTION_WORDS.values() for word in words]
     lines += [name for kind in KINDS.values() for name in kind.names]

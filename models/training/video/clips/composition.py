@@ -1,8 +1,7 @@
 """Clips of photographed objects that move over backgrounds: a function of a seed.
 
-`compose(pictures, seed, ...)` gives the same clip for the same arguments. Held-out clips draw
-from other seeds, other photographs of an object where there are any, and the other side of each
-background's photograph.
+`compose(pictures, seed, ...)` is deterministic. Held-out clips have other seeds, other photographs
+of an object if there are any, and the other side of each background's photograph.
 """
 
 from dataclasses import dataclass
@@ -19,18 +18,18 @@ from models.training.video.clips.photographs import Photographs
 Pixels = NDArray[np.uint8]
 
 HELD_OUT_SEED = 1_000_003  # mixed into the seeds of held-out clips
-# a camera's optics: without them photographs made this small alias, pixel against pixel
-LENS = 0.6  # pixels of deviation that everything is softened by
-DEPTH = 0.8  # the same for backgrounds, which are further away than what the camera looks at
+# like a camera's optics: without it, photographs made this small alias
+LENS = 0.6  # standard deviation of the blur in pixels
+DEPTH = 0.8  # the same for backgrounds, which are out of focus
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoClip:
-    """A clip and all that is known about it.
+    """A clip with its labels.
 
     `frames` is uint8 (frames, size, size, 3); `tracks` float32 (objects, frames, 2), x and y of
-    each object's middle in [0, 1], in the order in which `caption` names them; `masks` uint8
-    (objects, frames, size, size) is how much of a pixel each object covers, 255 for all of it.
+    each object's center in [0, 1], in the order of `caption`; `masks` uint8 (objects, frames, size,
+    size) is the coverage of each pixel, 255 for all of it.
     """
 
     frames: Pixels
@@ -44,7 +43,7 @@ class VideoClip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComposedObject:
-    """An object as it is drawn: premultiplied RGBA at its final size, and its path."""
+    """An object as premultiplied RGBA at its final size, and its path."""
 
     kind: str
     sprite: Image.Image
@@ -60,10 +59,9 @@ def compose(
     held_out: bool = False,
     varied: bool = True,
 ) -> VideoClip:
-    """Return clip number `seed`, `size` pixels square: one object, or two in a third of clips.
+    """Return clip `seed`, `size` pixels square, with one object, or two in a third of the clips.
 
-    Objects that are not `varied` are always the first photograph of their kind, at one size, and
-    face the way they were photographed.
+    Unless `varied`, each kind has one photograph and one size, and is not mirrored.
     """
     rng = np.random.default_rng([seed, HELD_OUT_SEED] if held_out else [seed])
     background = str(rng.choice(list(BACKGROUNDS)))
@@ -100,7 +98,7 @@ def _thing(
     names = instances(kind, held_out=held_out)
     photograph = pictures.objects[str(rng.choice(names)) if varied else names[0]]
     height, width = photograph.shape[:2]
-    # as large in area whatever its shape, but never wider than most of the frame
+    # the same area for any shape, but not wider than most of the frame
     area = rng.uniform(0.34, 0.42) if varied else 0.4
     share = size * min(area / (height * width) ** 0.5, 0.6 / max(height, width))
     height, width = (max(2, round(side * share)) for side in (height, width))
@@ -113,7 +111,7 @@ def _thing(
 def backdrop(
     pictures: Photographs, rng: np.random.Generator, name: str, size: int, *, held_out: bool
 ) -> Floats:
-    """Return background `name` as float32 (size, size, 3) in [0, 255], its cut drawn from `rng`."""
+    """Return background `name`, cropped at random: float32 (size, size, 3) in [0, 255]."""
     ground = BACKGROUNDS[name]
     tint = np.array(ground.tint, np.float32)
     if ground.picture is None:
@@ -124,7 +122,7 @@ def backdrop(
     height, width = photograph.shape[:2]
     side = round(height * ground.crop * rng.uniform(0.85, 1.0))
     border = round(width * 0.68)
-    # the right third is for held-out clips; what is wider than it reaches over the border
+    # the right third is for held-out clips; wider crops cross the border
     left, right = (min(border, width - side), width - side) if held_out else (0, border - side)
     x = int(rng.integers(left, max(left, right) + 1))
     y = int(rng.integers(0, height - side + 1))
@@ -155,12 +153,12 @@ def composite(ground: Floats, things: list[ComposedObject]) -> tuple[Pixels, Pix
 
 
 def _placed(sprite: Image.Image, middle: Floats, size: int) -> tuple[tuple[slice, slice], Floats]:
-    """Return where `sprite` lies when its middle is at `middle` pixels, and float32 RGBA there."""
+    """Return the position of `sprite` centered at `middle` pixels, and its float32 RGBA there."""
     corner = middle - np.array(sprite.size) / 2
     whole = np.floor(corner).astype(int)
     part = corner - whole
     wide, high = sprite.width + 1, sprite.height + 1
-    # an edge of nothing around it, or resampling repeats the outermost pixels
+    # a transparent edge, or resampling repeats the outermost pixels
     padded = Image.new("RGBa", (wide + 2, high + 2))
     padded.paste(sprite, (1, 1))
     moved = padded.transform(

@@ -1,8 +1,8 @@
-"""What the composed clips show: objects and backgrounds, and the photographs they come from.
+"""Objects and backgrounds of the composed clips, and their photographs.
 
-An instance marked as held out is never in a training clip; a kind with too few photographs keeps
-all of them for training. Backgrounds are cut from the left of a photograph for training, and
-from its right for held-out clips.
+Held-out photographs are in no training clip; a kind with few photographs uses all of them for
+training. Backgrounds are cropped from the left of a photograph for training, and from its right
+for held-out clips.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of object: what captions call it, and the photographs (below `stamps/`) of it."""
+    """A kind of object: its names in captions, and its photographs (below `stamps/`)."""
 
     names: tuple[str, ...]
     train: tuple[str, ...]
@@ -19,10 +19,10 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """A background: what captions call it, and its photograph, or None for a plain colour.
+    """A background: its names in captions, and its photograph, or None for a plain color.
 
-    `crop` is the width of what is cut out, as a share of the photograph's height; `tint` is the
-    RGB (0..1) that the picture is multiplied with, or that fills the frame.
+    `crop` is the width of the crop as a share of the photograph's height; `tint` is RGB in [0, 1],
+    which multiplies the photograph or fills the frame.
     """
 
     names: tuple[str, ...]
@@ -127,7 +127,7 @@ BACKGROUNDS: dict[str, Background] = {
 
 
 def instances(kind: str, *, held_out: bool) -> tuple[str, ...]:
-    """Return the photographs of `kind` that a training or a held-out clip may show.
+    """Return the photographs of `kind` for training or held-out clips.
 
     A kind without held-out photographs shows the training ones in held-out clips too.
     """

@@ -1,4 +1,4 @@
-"""Paths that objects take in the composed clips, and the words for them."""
+"""Paths of objects in the composed clips, and the words for them."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from models.generation.chunk_request import FRAME_RATE
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.float32] | NDArray[np.float64]
 
-NEAR, FAR = 0.14, 0.86  # where an object's middle may be, as a share of the frame
+NEAR, FAR = 0.14, 0.86  # range of an object's center, as a share of the frame
 DIRECTIONS = {
     "left": (-1.0, 0.0),
     "right": (1.0, 0.0),
@@ -22,20 +22,20 @@ MOTIONS = (*DIRECTIONS, "circle", "bounce", "wave", "still", "free")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectPath:
-    """A path: its motion's name, and float32 (frames, 2), the middle's x and y in [0, 1]."""
+    """The name of a motion, and its path: float32 (frames, 2), x and y of the center in [0, 1]."""
 
     motion: str
     points: Floats
 
 
 def draw(rng: np.random.Generator, frames: int) -> ObjectPath:
-    """Return a path drawn from `rng`: free ones as often as all the named ones together."""
+    """Return a random path: free in half of the cases, else with a named motion."""
     motion = "free" if rng.random() < 0.5 else str(rng.choice(MOTIONS[:-1]))
     return ObjectPath(motion, path(motion, rng, frames))
 
 
 def path(motion: str, rng: np.random.Generator, frames: int) -> Floats:
-    """Return `motion` as float32 (frames, 2), with its place, speed and size drawn from `rng`."""
+    """Return `motion` as float32 (frames, 2), with random place, speed and size."""
     time = np.arange(frames, dtype=np.float32) / FRAME_RATE
     start = rng.uniform(0.25, 0.75, 2).astype(np.float32)
     if motion in DIRECTIONS:
@@ -57,7 +57,7 @@ def _clip(points: Numbers) -> Floats:
 
 
 def _straight(direction: Numbers, rng: np.random.Generator, time: Numbers) -> Floats:
-    """Cross the frame and stop at its edge, as a person's prompt would have it."""
+    """Cross the frame and stop at its edge."""
     start = 0.5 - 0.33 * direction + rng.uniform(-0.08, 0.08, 2)
     start = np.where(direction == 0, rng.uniform(0.3, 0.7, 2), start)
     return _clip(start + direction * time[:, None] * rng.uniform(0.2, 0.5))
@@ -83,7 +83,7 @@ def _wave(rng: np.random.Generator, time: Numbers) -> Floats:
 
 
 def _free(rng: np.random.Generator, time: Numbers) -> Floats:
-    """Glide between random places, as a hand does: a Catmull-Rom curve, a knot each half second.
+    """Move between random places as by hand: a Catmull-Rom curve with a knot each half second.
 
     A step between knots is short enough that 64 pixels do not blur; some knots stay in place.
     """

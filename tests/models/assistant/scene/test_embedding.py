@@ -1,4 +1,4 @@
-"""Pseudo-words: words where the eyes are sure, mixtures where they are not."""
+"""Pseudo-words: a word if the classifier is sure, else a mixture."""
 
 import torch
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The painter of live sessions, with tiny random weights read from files."""
+"""The video generator of live sessions, with tiny random weights read from files."""
 
 import json
 from collections.abc import Sequence

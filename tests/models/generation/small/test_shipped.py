@@ -1,4 +1,4 @@
-"""What ships draws what it is told, where and when it is told."""
+"""The packaged model follows prompts and tracks."""
 
 import numpy as np
 import pytest

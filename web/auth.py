@@ -39,10 +39,10 @@ class Keys:
         return secret
 
     def authenticate(self, key: str | None, *, now: float) -> Mapping[str, Any]:
-        """Return the session configuration of the client secret `given`, empty for the API key.
+        """Return the session configuration of the client secret `key`, empty for the API key.
 
         Raises:
-            ProblemError: there is an API key, and `given` is neither it nor a valid secret.
+            ProblemError: there is an API key, and `key` is neither it nor a valid secret.
         """
         secret = self._secrets.get(key or "")
         if secret is not None and secret.expires > now:

@@ -17,7 +17,7 @@ HUES_END = ((292, "purple"), (338, "pink"), (360, "red"))
 
 
 def classify_pixels(pixels: Tensor) -> Tensor:
-    """Return the index in `COLOURS` of each pixel of float32 (3, height, width), 0 to 255."""
+    """Return the index in `COLORS` of each pixel of float32 (3, height, width), 0 to 255."""
     top, bottom = pixels.amax(0), pixels.amin(0)
     span = top - bottom
     saturation = span / top.clamp(min=1)
@@ -36,7 +36,7 @@ def classify_pixels(pixels: Tensor) -> Tensor:
 
 
 def color_fractions(pixels: Tensor, weight: Tensor) -> Tensor:
-    """Return the fraction of each of `COLOURS`, weighted by `weight`, (height, width)."""
+    """Return the fraction of each of `COLORS`, weighted by `weight`, (height, width)."""
     counts = torch.zeros(len(COLORS)).index_add(
         0, classify_pixels(pixels).flatten(), weight.flatten()
     )

@@ -66,7 +66,7 @@ def read_state(file: Path, source: str, keys: tuple[str, ...] = ()) -> StateDict
     They are under the first of `keys` that the file has, else at the top.
 
     Raises:
-        WeightsError: as for `read_file`, or there are no tensors.
+        WeightsError: as for `read`, or there are no tensors.
     """
     found: Mapping[str, Any] = read(file, source)
     for key in keys:
@@ -95,7 +95,7 @@ def merge_lora(
 ) -> StateDict:
     """Return `state` with a LoRA merged: weight + alpha / rank * B A.
 
-    `source` names the LoRA in errors.
+    `what` names the LoRA in errors.
 
     Raises:
         WeightsError: a LoRA matrix has no partner, or no weight.
@@ -125,7 +125,7 @@ def load_weights(
     """Return `module`, created on the meta device, with the tensors of `state`.
 
     Raises:
-        WeightsError: a tensor is missing, unknown, or of another shape; `source` names the file.
+        WeightsError: a tensor is missing, unknown, or of another shape; `what` names the file.
     """
     moved = {name: tensor.to(device=device, dtype=dtype) for name, tensor in state.items()}
     return fill(module, moved, what)

@@ -34,7 +34,7 @@ PEOPLE = ("person", "people", "man", "woman")
 class LabeledPicture:
     """A photograph or clip with its observations and labels; `people` None is unknown.
 
-    `objects` are lists of synonyms of each thing, the main thing first; `colours` are its accepted
+    `objects` are lists of synonyms of each thing, the main thing first; `colors` are its accepted
     colors.
     """
 

@@ -5,7 +5,7 @@ order; a point is `[t, x, y]`: seconds, and a position in [0, 1] from the left a
 
     {"things": [[[0, 0.2, 0.5], [2, 0.8, 0.5]], [[0, 0.5, 0.2]]]}
 
-The points are checked by the same model as those of the Realtime protocol.
+The points are checked as those of the Realtime protocol, except that their times have no limit.
 """
 
 import math
@@ -94,13 +94,19 @@ def _point_fields(row: Any) -> dict[str, Any]:  # any JSON value
     return dict(zip(("t", "x", "y"), row, strict=True))
 
 
-FilePoint = Annotated[Point, BeforeValidator(_point_fields)]
+class FilePoint(Point):
+    """A point whose time has no upper limit, unlike that of a message."""
+
+    t: float = Field(ge=0, allow_inf_nan=False)
+
+
+FileRow = Annotated[FilePoint, BeforeValidator(_point_fields)]
 
 
 class TrackFile(BaseModel):
     """The content of a track file."""
 
-    things: list[Annotated[list[FilePoint], Field(max_length=MAX_POINTS)]] = Field(
+    things: list[Annotated[list[FileRow], Field(max_length=MAX_POINTS)]] = Field(
         min_length=1, max_length=MAX_THINGS
     )
 
@@ -140,8 +146,8 @@ def _problem(error: ValidationError) -> str:
     return f"{place}{reason}" if kind.startswith("too_") else f"{place}{reason}, got {value}"
 
 
-def _track(place: str, points: Sequence[Point]) -> TimedTrack | None:
-    times = [point.t or 0.0 for point in points]
+def _track(place: str, points: Sequence[FilePoint]) -> TimedTrack | None:
+    times = [point.t for point in points]
     for number, (before, after) in enumerate(pairwise(times), 2):
         if after <= before:
             raise UsageError(

@@ -34,6 +34,12 @@ def test_a_track_goes_straight_between_its_points_and_stays_at_its_ends(tmp_path
     )
 
 
+def test_a_track_may_end_long_after_the_video(tmp_path: Path) -> None:
+    (track,) = read_tracks(written(tmp_path, {"things": [[[0, 0, 0.5], [1_000_000, 1, 0.5]]]}))
+    assert track is not None
+    np.testing.assert_allclose(track.at(np.array([1000.0])), [[0.001, 0.5]])
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

@@ -5,6 +5,7 @@
 
 import base64
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ class EventLine(BaseModel):
     event: Any
 
 
+# Of a JSON text: an escaped backslash, a surrogate pair, or half of a pair (the group).
+_SURROGATES = re.compile(r"\\\\|\\u(?i:d[89ab]..\\ud[c-f]..|(d[89a-f]..))")
 _FIELDS: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 _LINES = {
     kind: create_model(kind, __base__=EventLine, event=event) for kind, event in KINDS.items()
@@ -72,9 +75,12 @@ def format_line(event: RecordedInput | AudioGap, *, audio: int, video: int) -> s
 def parse_line(text: str) -> EventLine:
     """Return the event of a line.
 
+    Half of a surrogate pair, which clients may send, becomes U+FFFD: pydantic refuses it.
+
     Raises:
         ValueError: the line is not JSON, or a field is missing, unknown or of another type.
     """
+    text = _SURROGATES.sub(lambda match: r"\ufffd" if match[1] else match[0], text)
     fields = _FIELDS.validate_json(text)
     kind = str(fields.pop("kind", None))
     if kind not in _LINES:

@@ -224,6 +224,14 @@ async def test_the_lines_of_a_recording_keep_their_format(tmp_path: Path) -> Non
     ]
 
 
+async def test_a_text_with_half_a_surrogate_pair_can_be_read(tmp_path: Path) -> None:
+    text = "a \ud83d b \udc4d c \U0001f44d d \\ud83d e \ud83d\ud83d"
+    await recorded([Question("q", text, 0.0)], tmp_path)
+    (question,) = read_items(tmp_path, max_duration=60)
+    assert isinstance(question, Question)
+    assert question.text == "a \ufffd b \ufffd c \U0001f44d d \\ud83d e \ufffd\ufffd"
+
+
 async def test_reading_follows_the_clock(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mkv")
     clock, worker = ReplayClock(), Worker("test")

@@ -7,7 +7,7 @@ from typing import Self
 DEFAULT_PORT, DEFAULT_TLS_PORT = 3478, 5349  # RFC 7064, RFC 7065
 URL = re.compile(
     r"(?P<scheme>stuns?|turns?):(?P<host>\[[0-9a-fA-F:]+\]|[^:/?\[\]]+)(:(?P<port>\d{1,5}))?"
-    r"(\?transport=(?P<transport>udp|tcp))?"
+    r"(\?transport=(?P<transport>(?i:udp|tcp)))?"
 )
 
 
@@ -39,7 +39,7 @@ class IceEndpoint:
             scheme=match["scheme"],
             host=match["host"].strip("[]"),
             port=int(match["port"] or (DEFAULT_TLS_PORT if tls else DEFAULT_PORT)),
-            transport=match["transport"] or ("tcp" if tls else "udp"),
+            transport=(match["transport"] or ("tcp" if tls else "udp")).lower(),
         )
 
     @property

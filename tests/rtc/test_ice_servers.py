@@ -9,6 +9,7 @@ from rtc.ice_servers import IceEndpoint, IceServer
         ("stun:a.example", IceEndpoint("stun", "a.example", 3478, "udp")),
         ("stun:a.example:19302", IceEndpoint("stun", "a.example", 19302, "udp")),
         ("turn:10.0.0.1:99?transport=tcp", IceEndpoint("turn", "10.0.0.1", 99, "tcp")),
+        ("turn:a.example?transport=UDP", IceEndpoint("turn", "a.example", 3478, "udp")),
         ("turns:a.example", IceEndpoint("turns", "a.example", 5349, "tcp")),
         ("turn:[2001:db8::1]:99", IceEndpoint("turn", "2001:db8::1", 99, "udp")),
     ],

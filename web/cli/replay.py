@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterable, AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from media.clock import Clock, LiveClock, ReplayClock
 from media.errors import UnreadableMediaError
 from media.events import (
+    Answer,
     Caption,
     CaptionWord,
     Degraded,
@@ -51,14 +52,15 @@ KINDS: dict[type, str] = {
 
 
 def replay(settings: Settings, path: Path, *, realtime: bool, as_json: bool) -> int:
-    """Run `path` through a session and print each output as a line; return 0.
+    """Run `path` through a session and print its outputs as lines; return 0.
 
     With `realtime`, time passes as in the recording and late media are dropped as in a live
     session. Without, nothing is dropped and the output is always the same.
     """
+    whole = WholeAnswers()
 
     async def show(output: Output) -> None:
-        line = json.dumps(as_fields(output)) if as_json else as_line(output)
+        line = json.dumps(as_fields(output)) if as_json else as_line(whole.join(output))
         if line:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
@@ -180,6 +182,23 @@ def caption_word(word: RecognizedWord) -> CaptionWord:
     return CaptionWord(word.text, word.start / RATE, word.end / RATE)
 
 
+class WholeAnswers:
+    """Joins the pieces of each answer."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def join(self, output: Output) -> Output:
+        """Return `output`; the last piece of an answer comes with all of its text."""
+        if not isinstance(output, Answer):
+            return output
+        text = self._texts.pop(output.id, "") + output.text
+        if output.status == "streaming":
+            self._texts[output.id] = text
+            return output
+        return replace(output, text=text)
+
+
 def as_fields(output: Output) -> dict[str, Any]:
     """Return `output` as JSON fields; frames and audio only with their times and sizes."""
     kind = KINDS.get(type(output), type(output).__name__)
@@ -207,6 +226,8 @@ def as_line(output: Output) -> str:
             return f"{output.start:8.2f} - {output.end:8.2f}  {output.text}"
         case Remembered():
             return f"{output.moment.time:8.2f}             saw: {output.moment.text}"
+        case Answer() if output.status != "streaming" and output.text:
+            return f"{output.time:8.2f}             answered: {output.text.strip()}"
         case RequestMet():
             return f"{output.moment.time:8.2f}             noticed: {output.text}"
         case Degraded():

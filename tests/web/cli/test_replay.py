@@ -6,11 +6,12 @@ import pytest
 from numpy.typing import NDArray
 
 from media.errors import MediaTooLongError, UnreadableMediaError
-from media.events import Caption, Output
+from media.events import Answer, Caption, Output
 from media.files.decoding import decode_audio
 from tests.media.media_files import write_sound
 from tests.paths import SPEECH
 from web.cli.replay import (
+    WholeAnswers,
     as_fields,
     as_line,
     captions,
@@ -111,3 +112,19 @@ async def test_results_can_be_written_as_json_and_as_readable_text(
     finals = [output for output in out if isinstance(output, Caption) and output.final]
     assert len(lines) == len([caption for caption in finals if caption.words])
     assert "do something" in lines[-1].lower()
+
+
+def test_an_answer_is_one_line_whatever_comes_between_its_pieces() -> None:
+    whole = WholeAnswers()
+    pieces = [
+        Answer("one", "A", 1.0),
+        Answer("two", "Yes.", 2.0),
+        Answer("one", " cup.", 1.0),
+        Answer("two", "", 2.0, "completed"),
+        Answer("one", "", 1.0, "cancelled"),
+    ]
+    lines = [line for piece in pieces if (line := as_line(whole.join(piece)))]
+    assert [line.split() for line in lines] == [
+        ["2.00", "answered:", "Yes."],
+        ["1.00", "answered:", "A", "cup."],
+    ]

@@ -12,7 +12,13 @@ CODE = ("media", "models", "rtc", "trt_engines", "web", "tests")
 FOLDERS = (*CODE, "docs")
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/*.md", "models/checkpoints/*.md")
+    for pattern in (
+        "*.md",
+        "docs/*.md",
+        "models/*/*.md",
+        "tests/data/*.md",
+        "tests/data/blind/*.md",
+    )
     for path in ROOT.glob(pattern)
 )
 NOW = [path for path in DOCUMENTS if path.name != "CHANGELOG.md"]  # which names former things too

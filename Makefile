@@ -10,7 +10,7 @@ demo:   ## install, then serve the page at http://localhost:7860
 	./eyeline demo
 test:   ## install, then run every test
 	./eyeline test
-lint:   ## formatting, lint, types and import rules
+lint:   ## formatting, lint, types, import rules and documents
 	./eyeline lint
 bench:  ## install what the commands in docs/benchmarks.md need
 	./eyeline install test,lint,bench

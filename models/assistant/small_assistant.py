@@ -49,15 +49,10 @@ class SmallAssistant:
         "fine detail"
     )
 
-    def __init__(
-        self,
-        model: SmallModel,
-        budget: StoreBudget | None = None,
-        tracker: RequestTracker | None = None,
-    ) -> None:
+    def __init__(self, model: SmallModel, budget: StoreBudget | None = None) -> None:
         self.model = model
         self.budget = budget or StoreBudget()
-        self.tracker = tracker or RequestTracker()
+        self.tracker = RequestTracker()
 
     def init_state(self, folder: Path | None) -> SmallAssistantState:
         """Return the memory in `folder`, or a new one; without a folder it stays in RAM.

@@ -87,7 +87,6 @@ class VideoLlmAssistant:
         *,
         positions: VideoPositions | None = None,
         budget: StoreBudget | None = None,
-        tracker: RequestTracker | None = None,
         name: str = "a Video-LLM",
     ) -> None:
         self.model = model
@@ -95,7 +94,7 @@ class VideoLlmAssistant:
         self.perception = perception
         self.config = config or VideoLlmConfig()
         self.budget = budget or StoreBudget()
-        self.tracker = tracker or RequestTracker()
+        self.tracker = RequestTracker()
         self.rekv = Rekv(model.decoder, model.opening, self.config.rekv, positions=positions)
 
     def init_state(self, folder: Path | None) -> VideoLlmState:

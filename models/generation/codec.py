@@ -1,8 +1,8 @@
 """A small causal video codec: 4 frames and 8x8 pixels to one latent of 24 channels, and back.
 
 Like Wan's it is causal, with 8x8 pixels and 4 frames to a latent and a cache of earlier features,
-but it has 24 channels instead of 16: frames this small have more detail in a block. Every latent is
-4 frames, the first too, and convolutions run once per latent: time within a latent is in channels.
+but it has 24 channels instead of 16: frames this small have more detail in a block. Every latent,
+also the first, is 4 frames. Convolutions run once per latent: time within a latent is in channels.
 A linear transform, initialized with the principal components of the training frames, carries most
 of the picture; convolutions add the rest.
 

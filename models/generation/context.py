@@ -19,9 +19,9 @@ from models.generation.dit import DitConfig, KeysValues
 class Reach:
     """How many latents a model sees of its past: the first `sink` and the last `window`.
 
-    `span` is for Rolling Forcing's own weights, which see two pasts. A call that makes latents sees
-    the sink and as many of the last as give `span` in all, with its own; the call that remembers
-    one sees the last `window`, the sink only while it is among them.
+    `span` is for Rolling Forcing's own weights, which use two contexts. A call that generates
+    latents sees `span` latents in all: the sink, the last ones and its own. A call that commits one
+    sees the last `window`, without the sink once it is older.
     """
 
     sink: int = 1

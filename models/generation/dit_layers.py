@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class RMSNorm(nn.Module):
-    """Normalisation of queries and keys over all heads together."""
+    """Normalization of queries and keys over all heads together."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ ROLLING_FORCING_LEVELS = (
 
 
 def shift_level(level: float, shift: float) -> float:
-    """Return `level` moved towards noise by `shift`; 1 leaves it.
+    """Return `level` moved toward noise by `shift`; 1 leaves it.
 
     Source: Esser et al. 2024, "Scaling rectified flow transformers", section 5.3.2.
     """

@@ -8,7 +8,7 @@ Source: Touvron et al. 2023 (Llama); Qwen2, Yang et al. 2024.
 """
 
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -211,14 +211,6 @@ class Decoder(nn.Module):
         return [KvCache(empty, empty, spare=spare) for _ in range(config.layers)]
 
 
-TokenSampler = Callable[[Tensor], int]  # scores (vocabulary,) to a token
-
-
-def greedy(scores: Tensor) -> int:
-    """Return the token with the highest score."""
-    return int(scores.argmax())
-
-
 def generate(
     decoder: Decoder,
     prompt: Tensor,
@@ -226,9 +218,8 @@ def generate(
     *,
     max_tokens: int,
     stop: Collection[int] = (),
-    sample: TokenSampler = greedy,
 ) -> Iterator[int]:
-    """Yield the tokens after `prompt`, embeddings (count, width), in the context of `caches`.
+    """Yield the likeliest tokens after `prompt`, embeddings (count, width), given `caches`.
 
     Generation ends at a token of `stop`, which is not yielded, or after `max_tokens` tokens.
     """
@@ -236,7 +227,7 @@ def generate(
     for _ in range(max_tokens):
         with torch.no_grad():
             hidden = decoder.read(x, caches)
-            token = sample(decoder.scores(hidden[-1]))
+            token = int(decoder.scores(hidden[-1]).argmax())
             if token in stop:
                 return
             x = decoder.embed(torch.tensor([token], device=x.device))

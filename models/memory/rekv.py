@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.language.decoder import Decoder, TokenSampler, generate, greedy
+from models.language.decoder import Decoder, generate
 from models.language.kv_cache import kv_bytes
 from models.memory.eviction import EvictionPolicy, KeepAll
 from models.memory.kv_store.tiers import BlockStore
@@ -47,7 +47,7 @@ class RekvConfig:
     scoring: Scoring = "dot"
     dtype: torch.dtype | None = None
     internal: bool = True
-    span: int = 32  # blocks of the local trend, for the scoring "centred"
+    span: int = 32  # blocks of the local trend, for the scoring "centered"
 
 
 class Rekv:
@@ -236,7 +236,6 @@ class Rekv:
         *,
         max_tokens: int = 128,
         stop: Collection[int] = (),
-        sample: TokenSampler = greedy,
     ) -> Iterator[int]:
         """Yield the tokens of the answer to `prompt`, which is everything after the video.
 
@@ -247,38 +246,10 @@ class Rekv:
         with torch.no_grad():
             x = self._embedded(prompt)
         try:
-            yield from generate(
-                self.decoder, x, retrieved.caches, max_tokens=max_tokens, stop=stop, sample=sample
-            )
+            yield from generate(self.decoder, x, retrieved.caches, max_tokens=max_tokens, stop=stop)
         finally:
             for cache, length in zip(retrieved.caches, lengths, strict=True):
                 cache.drop_last(cache.length - length)
-
-    def answer(
-        self,
-        state: RekvState,
-        question: Tensor,
-        *,
-        prompt: Tensor | None = None,
-        until: float | None = None,
-        ids: Collection[int] | None = None,
-        max_tokens: int = 128,
-        stop: Collection[int] = (),
-    ) -> Iterator[int]:
-        """Yield the tokens of an answer by greedy decoding; `state` does not change.
-
-        `prompt` is everything after the video, by default `question` itself. With `ids` these
-        blocks are used; otherwise each layer retrieves its own.
-
-        Raises:
-            ValueError, EmptyMemoryError: as `retrieve` and `fetch`; raised by the call itself.
-        """
-        if ids is None:
-            retrieved = self.retrieve(state, question, until=until)
-        else:
-            retrieved = self.fetch(state, ids, until=until)
-        read = question if prompt is None else prompt
-        return self.reply(retrieved, read, max_tokens=max_tokens, stop=stop)
 
     @property
     def _dtype(self) -> torch.dtype:

@@ -4,7 +4,7 @@ Scores drift with time, independent of the question, so raw products prefer late
 (MemStream, Agarwal et al. 2026) or early ones: with SmolLM2-135M over 192 frames of words, the
 rank correlation of score and time is -0.41 on average over layers if the window is 256 tokens,
 -0.76 if nothing leaves it, and 3 to 6 % of the 16 best blocks are from the later half.
-`centred` subtracts the local trend, and with it the drift. With a trend over 32 blocks the same
+`centered` subtracts the local trend, and with it the drift. With a trend over 32 blocks the same
 figures are 0.08, 0.07 and 54 to 55 %. A scene that lasts longer than that then has no weight.
 `tests.bench.bench_recall` measures the bias, and the recall.
 """
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Scoring = Literal["dot", "centred"]
+Scoring = Literal["dot", "centered"]
 Rows = NDArray[np.int64]
 
 
@@ -25,7 +25,7 @@ def score_blocks(representatives: Tensor, query: Tensor, *, scoring: Scoring, sp
 
     `representatives` is float32 (blocks, key heads * width), in order of time; `query` is
     (heads, width), the mean over the question's tokens, before rotation. The trend
-    that `centred` subtracts is a line through `span` blocks.
+    that `centered` subtracts is a line through `span` blocks.
 
     Source: ReKV, Di et al. 2025, section 3.3 (internal retrieval), for `dot`.
     """
@@ -33,7 +33,7 @@ def score_blocks(representatives: Tensor, query: Tensor, *, scoring: Scoring, sp
     shared = representatives.shape[1] // width
     asked = query.float().view(shared, heads // shared, width).sum(1).flatten()
     found = representatives @ asked.to(representatives.device)
-    if scoring == "centred":
+    if scoring == "centered":
         # The product is linear: its trend is the product with the representatives' trend.
         found = found - local_line(found, span)
     return found

@@ -179,9 +179,9 @@ def _shapes(level: int) -> list[tuple[float, float]]:
 
 def decode_boxes(differences: Tensor, around: Tensor) -> Tensor:
     """Return boxes (anchors, 4), top, left, bottom, right, of SSD's encoded offsets."""
-    centre = differences[:, :2] / 10 * around[:, 2:] + around[:, :2]
+    center = differences[:, :2] / 10 * around[:, 2:] + around[:, :2]
     size = (differences[:, 2:] / 5).exp() * around[:, 2:]
-    return torch.cat([centre - size / 2, centre + size / 2], 1).clamp(0, 1)
+    return torch.cat([center - size / 2, center + size / 2], 1).clamp(0, 1)
 
 
 def non_max_suppression(boxes: Tensor, scores: Tensor, *, max_iou: float = MAX_IOU) -> list[int]:

@@ -236,7 +236,7 @@ def main() -> None:
     parser.add_argument("--dense", type=int, default=10, help="up to so many minutes")
     parser.add_argument("--questions", type=int, default=18)
     parser.add_argument("--ram", type=int, default=64, help="MiB of RAM for keys and values")
-    parser.add_argument("--captions", action="store_true", help="recognise speech meanwhile")
+    parser.add_argument("--captions", action="store_true", help="recognize speech meanwhile")
     parser.add_argument("--adapter", type=Path, default=ADAPTER)
     options = parser.parse_args()
     torch.set_num_threads(1)

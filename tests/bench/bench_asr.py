@@ -182,8 +182,8 @@ def bench_streamed(
 
 
 def report(score: WordErrors, clips: list[SpeechClip]) -> str:
-    normalise = EnglishTextNormalizer()
-    pairs = [(normalise(c.text), normalise(t)) for c, t in zip(clips, score.texts, strict=True)]
+    normalize = EnglishTextNormalizer()
+    pairs = [(normalize(c.text), normalize(t)) for c, t in zip(clips, score.texts, strict=True)]
     errors = jiwer.process_words([r for r, _ in pairs], [h for _, h in pairs])
     counts = f"{errors.substitutions}/{errors.deletions}/{errors.insertions}"
     ranked = sorted(score.delays)

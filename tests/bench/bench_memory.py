@@ -18,6 +18,7 @@ from models.language.decoder import Decoder, DecoderConfig
 from models.memory.kv_store.tiers import StoreBudget, open_store
 from models.memory.prefill import Frame, RekvState
 from models.memory.rekv import Rekv, RekvConfig
+from tests.models.memory.answering import rekv_answer
 
 SHAPE = DecoderConfig(
     vocabulary=1000,
@@ -54,7 +55,7 @@ def frames(first: int, count: int) -> list[Frame]:
 
 def asked(rekv: Rekv, state: RekvState) -> float:
     """Return the seconds to the first token of an answer."""
-    return best(lambda: next(rekv.answer(state, torch.arange(20, 30))))
+    return best(lambda: next(rekv_answer(rekv, state, torch.arange(20, 30))))
 
 
 def dense(rekv: Rekv, count: int) -> float:

@@ -150,10 +150,10 @@ def measure(chat: ChatModel, count: int) -> None:
     opening = chat.encode(smollm2.system_prompt(SYSTEM))
     made = trials(chat, count, random.Random(7))
     raw = Rekv(chat.decoder, opening, RekvConfig(window=4000))
-    centred = Rekv(chat.decoder, opening, RekvConfig(window=4000, scoring="centred"))
+    centered = Rekv(chat.decoder, opening, RekvConfig(window=4000, scoring="centered"))
     finders: dict[str, Find] = {
         "internal, dot": internal(raw, TAKEN),
-        "internal, centred": internal(centred, TAKEN),
+        "internal, centered": internal(centered, TAKEN),
         "dense": dense(raw),
         "external, by words": by_words(chat, made),
         "external, by cosine": by_cosine(chat, made),
@@ -161,13 +161,13 @@ def measure(chat: ChatModel, count: int) -> None:
         "uniform": lambda state, question: [uniform(FRAMES, TAKEN).tolist()],
     }
     for name, find in finders.items():
-        found = recall(centred if "centred" in name else raw, made, find)
+        found = recall(centered if "centered" in name else raw, made, find)
         print(
             f"{name}: recall {found.mean:.2f}, absent object {found.control:.2f}, "
             f"lift {found.lift:+.2f}, chance {found.chance:.2f}"
         )
     question = chat.encode("Is there a dog?")
-    for name, rekv in (("dot", raw), ("centred", centred)):
+    for name, rekv in (("dot", raw), ("centered", centered)):
         state, _ = rekv.step(rekv.init_state(), frames(chat, lines(96, random.Random(1))))
         biases = layer_bias(rekv, state, question)
         print(f"{name}: position bias {sum(biases) / len(biases):+.2f} on average over layers")

@@ -28,7 +28,7 @@ from tests.service import service
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LEAD = 3.0  # seconds of silence before the speech: the call is live by then
-normalise = EnglishTextNormalizer()
+normalize = EnglishTextNormalizer()
 
 
 @pytest.fixture(scope="module")
@@ -161,15 +161,15 @@ def test_captions_appear_on_the_page_and_in_the_file_and_video_returns(
     )
     lines = finals(page)
     first_round = [text for time, text in lines if time < lines[0][0] + SPOKEN_END]
-    wer = jiwer.wer(normalise(SPOKEN), normalise(" ".join(first_round)))
+    wer = jiwer.wer(normalize(SPOKEN), normalize(" ".join(first_round)))
     # Live, by a small model, of a speaker who stops within sentences: offline it is 0.
     assert wer <= 0.25, (first_round, part(page, "dropped").inner_text())
     with page.expect_download() as download:
         part(page, "download").click()
     assert download.value.suggested_filename == "captions.vtt"
     cues = webvtt.from_buffer(io.StringIO(Path(download.value.path()).read_text()))
-    in_file = normalise(" ".join(cue.text for cue in cues.captions))
-    assert in_file.startswith(normalise(" ".join(first_round)))
+    in_file = normalize(" ".join(cue.text for cue in cues.captions))
+    assert in_file.startswith(normalize(" ".join(first_round)))
     wait_for_sessions(page, 1)
     part(page, "stop").click()
     wait_for_sessions(page, 0)

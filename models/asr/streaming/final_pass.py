@@ -28,9 +28,9 @@ LEVEL_WINDOW = RATE // 5  # samples over which the level is measured
 class WhisperFinalPass:
     """Transcribes whole turns; shared by all sessions."""
 
-    def __init__(self, recognizer: WhisperModel, *, language: str | None = None) -> None:
+    def __init__(self, recognizer: WhisperModel) -> None:
         self.recognizer = recognizer
-        self._config = DecodeConfig(language=language, silence=NO_SPEECH)
+        self._config = DecodeConfig(silence=NO_SPEECH)
 
     def transcribe(self, samples: Samples) -> list[RecognizedWord]:
         """Return the words of `samples`, float32 (n,) in [-1, 1] at 16 kHz."""

@@ -19,7 +19,7 @@ from models.asr.words import RATE
 
 WINDOW = 400  # samples: 25 ms
 HOP = 160  # samples: 10 ms
-MARGIN = WINDOW // 2  # samples of sound on each side of a frame's centre
+MARGIN = WINDOW // 2  # samples of sound on each side of a frame's center
 MIN_ENERGY = 1e-10  # energies are at least this
 DYNAMIC_RANGE = 8.0  # powers of ten below the loudest bin that are kept
 

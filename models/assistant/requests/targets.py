@@ -26,7 +26,7 @@ SPECIFIC_PERSONS = frozenset(
         "i", "me", "we", "he", "she", "they", "wife",
         "husband", "partner", "son", "kid", "daughter",
         "kids", "mother", "father", "mom", "mum", "dad", "sister", "brother", "friend", "baby",
-        "friends", "boss", "teacher", "colleague", "neighbour", "postman", "customer", "stranger",
+        "friends", "boss", "teacher", "colleague", "neighbor", "postman", "customer", "stranger",
         "grandma", "grandpa", "nurse", "driver", "thief", "burglar", "intruder", "toddler",
     }
 )  # fmt: skip

@@ -50,16 +50,10 @@ class StoreSizes:
 class BlockStore:
     """The blocks of one stream. `open_store` opens a store in a folder."""
 
-    def __init__(
-        self, budget: StoreBudget | None = None, *, disk: DiskTier | None = None, host: str = "cpu"
-    ) -> None:
-        """Start with the blocks of the tier `disk`, or empty.
-
-        `host` is the device of the RAM tier.
-        """
+    def __init__(self, budget: StoreBudget | None = None, *, disk: DiskTier | None = None) -> None:
+        """Start with the blocks of the tier `disk`, or empty."""
         self.budget = budget or StoreBudget()
         self._disk = disk
-        self._host = torch.device(host)
         found, representatives = disk.load() if disk else ([], [])
         self.table: BlockTable = blocks.make_table(found, representatives)
         self._next = 1 + max((block.id for block in found), default=-1)
@@ -131,7 +125,7 @@ class BlockStore:
         block = self.new_block(memory, start=start, end=end, salience=salience)
         self.reserve(block.size)
         representative = blocks.representative(memory if represented else memory[..., :0])
-        representative = representative.to(self._host)
+        representative = representative.cpu()
         if held.count:
             self.table = held.append(block, representative)
         else:
@@ -183,7 +177,7 @@ class BlockStore:
         self._ram = [block for block in self._ram if block.id not in gone]
         for block in made:
             assert block.memory is not None
-            block.memory = _to_host(block.memory, self._host)
+            block.memory = _to_host(block.memory)
         # They replace old blocks, so they are spilled before newer ones.
         self._ram = sorted([*self._ram, *made], key=lambda block: (block.end, block.start))
 
@@ -208,12 +202,12 @@ class BlockStore:
     def _admit(self, block: Block) -> None:
         """Add a block to the top tier, and move older ones down; `reserve` has made room."""
         assert block.memory is not None
-        on_device = block.memory.device != self._host or self.budget.device > 0
+        on_device = block.memory.device.type != "cpu" or self.budget.device > 0
         (self._device if on_device else self._ram).append(block)
         while _total(self._device) > self.budget.device:
             oldest = self._device.pop(0)
             assert oldest.memory is not None
-            oldest.memory = _to_host(oldest.memory, self._host)
+            oldest.memory = _to_host(oldest.memory)
             self._ram.append(oldest)
 
     def _pushed_down(self, size: int) -> int:
@@ -271,9 +265,9 @@ def _total(held: Sequence[Block]) -> int:
     return sum(block.size for block in held)
 
 
-def _to_host(memory: Tensor, host: torch.device) -> Tensor:
+def _to_host(memory: Tensor) -> Tensor:
     """Return `memory` in RAM; from a GPU it is pinned, for fast transfers back."""
     if memory.device.type != "cuda":
-        return memory.to(host)
-    pinned = torch.empty(memory.shape, dtype=memory.dtype, device=host, pin_memory=True)
+        return memory.cpu()
+    pinned = torch.empty(memory.shape, dtype=memory.dtype, pin_memory=True)
     return pinned.copy_(memory)

@@ -186,7 +186,7 @@ def save_run(run: AncatRun) -> None:
 
 
 def update_average(run: AncatRun) -> None:
-    """Move the average towards the weights."""
+    """Move the average toward the weights."""
     weight = min(run.config.average, run.step / (run.step + 10))
     for name, tensor in trained_tensors(run.model).items():
         run.average[name].lerp_(tensor, 1 - weight)

@@ -12,10 +12,9 @@ frames:
 
 The same command resumes a stopped run (SIGTERM saves it at once) with its original settings;
 `--steps` is the last step. The folder holds `run.pt` (the state, saved after every three minutes of
-work), `ancat.safetensors` (the smoothed
-weights), `log.jsonl` and `validation.jsonl`. Give the rows equal `--steps`, and "adaptive" a
-`--late` between 0.002 and 0.02: what a letter costs at the end is a few tenths, and a frame looks
-32 frames of 40 ms ahead at most; then
+work), `ancat.safetensors` (the smoothed weights), `log.jsonl` and `validation.jsonl`. Give the rows
+equal `--steps`, and "adaptive" a `--late` between 0.002 and 0.02: the loss of a letter ends at a
+few tenths, and look-ahead is at most 32 frames of 40 ms. Then
 
     python -m tests.bench.bench_ancat runs/*
 

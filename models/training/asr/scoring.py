@@ -1,4 +1,4 @@
-"""How well a recognizer writes: substitutions, deletions and insertions against a text.
+"""Word errors of a recognizer: substitutions, deletions and insertions.
 
 `python -m models.training.asr.scoring` streams a manifest's sounds through a causal model.
 """
@@ -72,7 +72,7 @@ def score(reference: str, heard: str) -> WordErrors:
 
 
 def stream(model: CausalStream, samples: Samples) -> list[TranscriptUpdate]:
-    """Hear `samples` in pieces of 100 ms, and half a second of silence after them."""
+    """Stream `samples` in chunks of 100 ms, and half a second of silence after them."""
     padded = np.pad(samples, (0, RATE // 2)).astype(np.float32)
     state, heard = model.init_state(), list[TranscriptUpdate]()
     for start in range(0, len(padded), RATE // 10):

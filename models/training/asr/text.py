@@ -40,7 +40,7 @@ def wordnet(folder: Path) -> Iterator[Sentence]:
 
 
 def definitions(folder: Path) -> Iterator[Sentence]:
-    """Yield the definitions in WordNet's `data.*` files, without what stands in brackets."""
+    """Yield the definitions in WordNet's `data.*` files, without text in brackets."""
     for file in sorted(folder.glob("data.*")):
         for line in file.read_text("latin-1").splitlines():
             gloss = EXAMPLE.sub("", line.partition(" | ")[2])
@@ -49,7 +49,7 @@ def definitions(folder: Path) -> Iterator[Sentence]:
 
 
 def fortunes(folder: Path) -> Iterator[Sentence]:
-    """Yield the sentences of all fortunes, less offensive jokes being Debian's choice of files."""
+    """Yield the sentences of all fortunes in Debian's files."""
     for file in sorted(path for path in folder.iterdir() if not path.suffix):
         for fortune in file.read_text("utf-8", "replace").split("\n%\n"):
             prose = fortune.partition("\n\t\t--")[0]

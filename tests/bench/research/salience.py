@@ -19,7 +19,7 @@ def salience(
     a key. All queries see all tokens of the block, so no position in the frame is preferred,
     unless the window is shorter than two blocks.
 
-    Source: vision-to-vision attention as in LiveVLM, Ning et al. 2025; here between neighbours.
+    Source: vision-to-vision attention as in LiveVLM, Ning et al. 2025; here between neighbors.
     """
     shared, positions, width = keys.shape
     ends = torch.tensor([0, *lengths]).cumsum(0) + positions - sum(lengths)

@@ -13,6 +13,7 @@ from models.memory.prefill import Frame, RekvState
 from models.memory.rekv import Rekv, RekvConfig
 from tests.bench.research.eviction import KMeans, Salient, k_means
 from tests.bench.research.salience import salience
+from tests.models.memory.answering import rekv_answer
 from tests.models.memory.tiny_memory import OPENING, QUESTION, TOKENS, decoder, frames
 
 
@@ -90,14 +91,14 @@ def test_a_thinned_memory_is_asked_restarted_and_goes_on(tmp_path: Path) -> None
     rekv = model_with(Salient(recent=6, share=0.5, batch=2))
     store = open_store(tmp_path, rekv.identity, StoreBudget(ram=12_000))
     state = watched(rekv, frames(16), store=store)
-    generated = list(rekv.answer(state, QUESTION, max_tokens=5))
-    assert generated == list(rekv.answer(watched(rekv, frames(16)), QUESTION, max_tokens=5))
+    generated = list(rekv_answer(rekv, state, QUESTION, max_tokens=5))
+    assert generated == list(rekv_answer(rekv, watched(rekv, frames(16)), QUESTION, max_tokens=5))
     rekv.flush(state)
     store.close()
     again = open_store(tmp_path, rekv.identity, StoreBudget(ram=12_000))
     resumed = rekv.init_state(again)
     assert [b.tokens for b in again.table.blocks] == [3] * 8 + [6] * 8
-    assert list(rekv.answer(resumed, QUESTION, max_tokens=5)) == generated
+    assert list(rekv_answer(rekv, resumed, QUESTION, max_tokens=5)) == generated
     for frame in frames(6, first=16):
         resumed, _ = rekv.step(resumed, [frame])
     # What was spilled before the restart is thinned after it: its salience was spilled too.
@@ -171,7 +172,7 @@ def test_a_k_means_memory_is_bounded_and_keeps_the_weight_of_every_frame() -> No
     whole = watched(model_with(KeepAll()), frames(60)).store.table.blocks[-4:]
     for one, other in zip(newest, whole, strict=True):
         assert torch.equal(one.all_layers(), other.all_layers())
-    assert list(rekv.answer(state, QUESTION, max_tokens=3))
+    assert list(rekv_answer(rekv, state, QUESTION, max_tokens=3))
 
 
 def test_a_merged_block_is_the_weighted_mean_of_its_frames() -> None:
@@ -195,7 +196,7 @@ def test_a_merged_memory_survives_a_restart_with_its_weights(tmp_path: Path) -> 
     rekv = model_with(KMeans(recent=4, capacity=6, key_frames=2, batch=3))
     store = open_store(tmp_path, rekv.identity, StoreBudget(ram=8_000))
     state = watched(rekv, frames(40), store=store)
-    generated = list(rekv.answer(state, QUESTION, max_tokens=5))
+    generated = list(rekv_answer(rekv, state, QUESTION, max_tokens=5))
     before = [(b.id, b.start, b.end, b.weight) for b in store.table.blocks]
     rekv.flush(state)
     store.close()
@@ -203,7 +204,7 @@ def test_a_merged_memory_survives_a_restart_with_its_weights(tmp_path: Path) -> 
     again = open_store(tmp_path, rekv.identity, StoreBudget(ram=8_000))
     assert [(b.id, b.start, b.end, b.weight) for b in again.table.blocks] == before
     assert again.lost == ()
-    assert list(rekv.answer(rekv.init_state(again), QUESTION, max_tokens=5)) == generated
+    assert list(rekv_answer(rekv, rekv.init_state(again), QUESTION, max_tokens=5)) == generated
     again.close()
 
 

@@ -43,17 +43,17 @@ def test_the_position_bias_of_a_decoder_is_measured_and_corrected() -> None:
     """A scene that does not change, in tiny decoders: what differs is the time only."""
     scene = normal(TOKENS, TINY.width, seed=5)
     seen = [Frame(scene + 0.5 * frame.tokens, frame.start, frame.end) for frame in frames(96)]
-    sizes: dict[str, list[float]] = {"dot": [], "centred": []}
+    sizes: dict[str, list[float]] = {"dot": [], "centered": []}
     for seed in range(3):
         for window in (60, 1000):
-            for scoring in ("dot", "centred"):
+            for scoring in ("dot", "centered"):
                 config = RekvConfig(window=window, scoring=scoring, span=16)
                 rekv = Rekv(decoder(seed=seed), OPENING, config)
                 state, _ = rekv.step(rekv.init_state(), seen)
                 sizes[scoring] += [abs(bias) for bias in layer_bias(rekv, state, QUESTION)]
-    raw, centred = (sum(found) / len(found) for found in sizes.values())
+    raw, centered = (sum(found) / len(found) for found in sizes.values())
     assert raw > 0.1
-    assert centred < raw / 3
+    assert centered < raw / 3
 
 
 PLAIN = DecoderConfig(

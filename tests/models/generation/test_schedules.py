@@ -24,7 +24,7 @@ def test_noise_depends_on_seed_latent_and_step_and_on_nothing_else() -> None:
     assert all(not torch.equal(one, other) for other in others)
 
 
-def test_neighbouring_numbers_are_mixed_into_different_ones() -> None:
+def test_neighboring_numbers_are_mixed_into_different_ones() -> None:
     numbers = {mix_seed(a, b, c) for a in range(12) for b in range(12) for c in range(12)}
     assert len(numbers) == 12**3
     assert min(numbers) >= 0
@@ -44,7 +44,7 @@ def test_the_levels_of_rolling_forcing_are_its_time_steps_shifted_by_five() -> N
     assert steps == pytest.approx(ROLLING_FORCING_LEVELS, abs=5e-4)
 
 
-def test_a_cycle_takes_each_chunk_to_where_its_neighbour_began() -> None:
+def test_a_cycle_takes_each_chunk_to_where_its_neighbor_began() -> None:
     for chunk in range(1, 4):
         assert partition_level(chunk, 3, 4, 3) == pytest.approx(partition_level(chunk - 1, 0, 4, 3))
     assert partition_level(3, 0, 4, 3) == 1

@@ -18,6 +18,7 @@ from models.memory.retrieved_context import RetrievedContext
 from models.rotary import apply_rotary
 from tests.bench.research.eviction import KMeans
 from tests.models.language import plain
+from tests.models.memory.answering import rekv_answer
 from tests.models.memory.tiny_memory import OPENING, QUESTION, TINY, TOKENS, decoder, frames
 
 
@@ -103,7 +104,7 @@ def test_retrieving_everything_answers_as_reading_the_whole_video_again() -> Non
 def test_an_answer_token_by_token_is_that_of_reading_all_again_each_time() -> None:
     rekv = Rekv(decoder(), OPENING, RekvConfig(window=1000, blocks=100))
     seen = frames(6)
-    generated = list(rekv.answer(watched(rekv, seen), QUESTION, max_tokens=5))
+    generated = list(rekv_answer(rekv, watched(rekv, seen), QUESTION, max_tokens=5))
     x = torch.cat([sequence(rekv, seen), rekv.decoder.embed(QUESTION)])
     expected = []
     for _ in range(5):
@@ -175,9 +176,9 @@ def test_asking_twice_says_the_same_and_changes_nothing() -> None:
     rekv = Rekv(decoder(), OPENING, RekvConfig(window=20, blocks=3))
     state = watched(rekv, frames(9))
     before = copy.deepcopy(state)
-    first = list(rekv.answer(state, QUESTION, max_tokens=8))
-    list(rekv.answer(state, torch.tensor([50]), max_tokens=3))
-    assert list(rekv.answer(state, QUESTION, max_tokens=8)) == first
+    first = list(rekv_answer(rekv, state, QUESTION, max_tokens=8))
+    list(rekv_answer(rekv, state, torch.tensor([50]), max_tokens=3))
+    assert list(rekv_answer(rekv, state, QUESTION, max_tokens=8)) == first
     assert torch.equal(stored(state), stored(before))
     more = frames(2, first=9)
     on, _ = rekv.step(state, more)
@@ -207,7 +208,7 @@ def test_a_reply_ends_before_a_stop_token() -> None:
 
 
 def test_an_answer_does_not_know_frames_after_its_question() -> None:
-    for scoring in ("dot", "centred"):
+    for scoring in ("dot", "centered"):
         rekv = Rekv(
             decoder(),
             OPENING,
@@ -274,7 +275,7 @@ def test_asking_a_longer_stream_costs_no_more_but_for_the_scores() -> None:
     for first in (0, 8):
         state, _ = rekv.step(state, frames(8 if first == 0 else 250, first=first))
         with FlopCounterMode(display=False) as counter:
-            list(rekv.answer(state, QUESTION, max_tokens=3))
+            list(rekv_answer(rekv, state, QUESTION, max_tokens=3))
         counts.append(counter.get_total_flops())
     assert counts[0] == counts[1] > 0
     before = state.store.table.representatives
@@ -298,10 +299,10 @@ def test_positions_in_the_millions_are_as_good_as_small_ones() -> None:
 def test_a_question_before_the_first_frame_is_an_error_that_says_so() -> None:
     rekv = Rekv(decoder(), OPENING)
     with pytest.raises(EmptyMemoryError, match="nothing has been seen yet"):
-        rekv.answer(rekv.init_state(), QUESTION)
+        rekv_answer(rekv, rekv.init_state(), QUESTION)
     state = watched(rekv, frames(3, first=10))
     with pytest.raises(EmptyMemoryError, match=r"at or before 10\.5 s"):
-        rekv.answer(state, QUESTION, until=10.5)
+        rekv_answer(rekv, state, QUESTION, until=10.5)
 
 
 def test_bad_frames_and_questions_are_refused_and_leave_the_memory_alone() -> None:
@@ -319,11 +320,11 @@ def test_bad_frames_and_questions_are_refused_and_leave_the_memory_alone() -> No
         with pytest.raises(ValueError, match=r"expected|order"):
             rekv.step(state, [Frame(tokens, start, end)])
     with pytest.raises(ValueError, match="no tokens"):
-        rekv.answer(state, QUESTION[:0])
+        rekv_answer(rekv, state, QUESTION[:0])
     with pytest.raises(ValueError, match=r"no blocks \[77\]"):
-        rekv.answer(state, QUESTION, ids=[1, 77])
+        rekv_answer(rekv, state, QUESTION, ids=[1, 77])
     with pytest.raises(ValueError, match=r"no blocks \[2\] end at or before 2"):
-        rekv.answer(state, QUESTION, ids=[2], until=2.0)
+        rekv_answer(rekv, state, QUESTION, ids=[2], until=2.0)
     assert torch.equal(stored(state), before)
     for opening in (OPENING[:0], OPENING.repeat(10)):
         with pytest.raises(ValueError, match="opening"):
@@ -347,9 +348,8 @@ def test_half_precision_encodes_and_answers() -> None:
     # 8 bits of mantissa through three layers: a hundredth of the values' spread.
     fine = stored(watched(exact, frames(8)))
     assert float((rough.float() - fine).abs().mean() / fine.abs().mean()) < 0.05
-    assert len(
-        list(rekv.answer(watched(rekv, frames(8, dtype=torch.bfloat16)), QUESTION, max_tokens=4))
-    )
+    state = watched(rekv, frames(8, dtype=torch.bfloat16))
+    assert list(rekv_answer(rekv, state, QUESTION, max_tokens=4))
 
 
 def test_blocks_stored_in_half_the_bits_take_half_the_room_and_find_the_same() -> None:
@@ -379,14 +379,14 @@ def test_a_memory_asked_by_ids_alone_keeps_no_representatives_and_answers_the_sa
     store = open_store(tmp_path, bare.identity)
     slim, _ = bare.step(bare.init_state(store), frames(6))
     ids = [1, 3, 4]
-    expected = list(full.answer(state, QUESTION, ids=ids, max_tokens=6))
-    assert list(bare.answer(slim, QUESTION, ids=ids, max_tokens=6)) == expected
+    expected = list(rekv_answer(full, state, QUESTION, ids=ids, max_tokens=6))
+    assert list(rekv_answer(bare, slim, QUESTION, ids=ids, max_tokens=6)) == expected
     assert store.sizes.table == 0 < state.store.sizes.table
     bare.flush(slim)
     store.close()
     again = open_store(tmp_path, bare.identity)
     resumed, _ = bare.step(bare.init_state(again), frames(2, first=6))
-    assert list(bare.answer(resumed, QUESTION, ids=ids, max_tokens=6)) == expected
+    assert list(rekv_answer(bare, resumed, QUESTION, ids=ids, max_tokens=6)) == expected
     assert again.lost == ()
     with pytest.raises(ValueError, match="give the ids of blocks"):
         bare.retrieve(resumed, QUESTION)

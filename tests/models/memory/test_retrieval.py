@@ -62,8 +62,8 @@ def test_a_drift_hides_what_is_asked_for_and_centring_shows_it() -> None:
     keys = 0.1 * normal(200, 16, seed=4) + torch.linspace(0, 8, 200)[:, None] * direction
     keys[60] += 2 * direction
     raw = score_blocks(keys, query, scoring="dot", span=32)
-    centred = score_blocks(keys, query, scoring="centred", span=32)
+    centered = score_blocks(keys, query, scoring="centered", span=32)
     assert 60 not in top_rows(raw, 40)
-    assert top_rows(centred, 1).tolist() == [60]
+    assert top_rows(centered, 1).tolist() == [60]
     assert position_bias(raw) > 0.9
-    assert abs(position_bias(centred)) < 0.2
+    assert abs(position_bias(centered)) < 0.2

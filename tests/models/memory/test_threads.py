@@ -22,6 +22,7 @@ from models.memory.prefill import RekvState
 from models.memory.rekv import Rekv, RekvConfig
 from tests.models.assistant.test_small_model import BALL, CUP, DOG, model, picture
 from tests.models.language.quantized import quantized_file
+from tests.models.memory.answering import rekv_answer
 from tests.models.memory.tiny_memory import OPENING, QUESTION, decoder, frames
 
 SESSIONS, ASKERS = 3, 2
@@ -59,7 +60,7 @@ def ask(rekv: Rekv, state: RekvState, until: float, *, by_ids: bool) -> list[int
     if by_ids:
         table = state.store.table
         ids = [block.id for block in table.blocks if block.end <= until][::3]
-    return list(rekv.answer(state, question, until=until, ids=ids, max_tokens=3))
+    return list(rekv_answer(rekv, state, question, until=until, ids=ids, max_tokens=3))
 
 
 def keep_asking(rekv: Rekv, state: RekvState, done: threading.Event, *, by_ids: bool) -> Answered:

@@ -111,8 +111,8 @@ def test_real_speech_is_committed_while_it_is_spoken(tiny_en: WhisperModel, jfk:
     recognizer = LocalAgreement(tiny_en)
     updates = list(run(recognizer, np.array_split(jfk.samples, 40)))
     words = [word for update in updates for word in update.committed]
-    normalise = EnglishTextNormalizer()
-    assert jiwer.wer(normalise(jfk.text), normalise(join_words(words))) <= 0.1
+    normalize = EnglishTextNormalizer()
+    assert jiwer.wer(normalize(jfk.text), normalize(join_words(words))) <= 0.1
     places = [place for word in words for place in (word.start, word.end)]
     assert places == sorted(places)
     assert places[0] >= 0

@@ -10,8 +10,8 @@ from tests.models.asr.conftest import Clip
 
 
 def wer(clip: Clip, words: list[RecognizedWord]) -> float:
-    normalise = EnglishTextNormalizer()
-    return float(jiwer.wer(normalise(clip.text), normalise(join_words(words))))
+    normalize = EnglishTextNormalizer()
+    return float(jiwer.wer(normalize(clip.text), normalize(join_words(words))))
 
 
 def in_order(words: list[RecognizedWord], limit: int) -> bool:

@@ -14,6 +14,7 @@ from models.lora import LoraAdapter
 from models.memory.prefill import Frame
 from models.memory.rekv import Rekv, RekvConfig
 from tests.models.language.quantized import quantized_file
+from tests.models.memory.answering import rekv_answer
 from tests.models.packaged import folder
 
 SEEN = ("cup", "dog", "guitar", "banana", "clock", "umbrella")
@@ -93,7 +94,7 @@ def test_a_memory_of_packed_weights_equals_one_of_unpacked_weights(
         rekv = Rekv(chat.decoder, PROMPT[:3], RekvConfig(window=20, blocks=3))
         state, _ = rekv.step(rekv.init_state(), frames)
         kept.append(torch.stack([block.all_layers() for block in state.store.table.blocks]))
-        answers.append(list(rekv.answer(state, PROMPT, max_tokens=8)))
+        answers.append(list(rekv_answer(rekv, state, PROMPT, max_tokens=8)))
     torch.testing.assert_close(kept[1], kept[0], rtol=1e-4, atol=1e-4)
     assert answers[0] == answers[1]
 

@@ -16,6 +16,7 @@ from models.memory.kv_store.record_log import LogSegment
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
 from models.memory.prefill import RekvState
 from models.memory.rekv import Rekv, RekvConfig
+from tests.models.memory.answering import rekv_answer
 from tests.models.memory.tiny_memory import OPENING, QUESTION, decoder, frames
 
 SHAPE = (3, 2, 2, 6, 8)  # layers, keys and values, key heads, tokens, width
@@ -242,8 +243,8 @@ def test_answers_from_disk_are_those_from_ram(tmp_path: Path, rekv: Rekv) -> Non
     spilled, whole = watched(rekv, store, 12), watched(rekv, BlockStore(), 12)
     for question in (QUESTION, torch.tensor([4, 44])):
         for until in (None, 5.0):
-            assert list(rekv.answer(spilled, question, until=until, max_tokens=6)) == list(
-                rekv.answer(whole, question, until=until, max_tokens=6)
+            assert list(rekv_answer(rekv, spilled, question, until=until, max_tokens=6)) == list(
+                rekv_answer(rekv, whole, question, until=until, max_tokens=6)
             )
     store.close()
 
@@ -263,8 +264,8 @@ def test_a_stream_goes_on_after_a_restart_as_if_it_had_not_stopped(
     ):
         torch.testing.assert_close(one.all_layers(), other.all_layers(), atol=2e-6, rtol=1e-5)
     assert resumed.position == never_stopped.position
-    assert list(rekv.answer(resumed, QUESTION, max_tokens=6)) == list(
-        rekv.answer(never_stopped, QUESTION, max_tokens=6)
+    assert list(rekv_answer(rekv, resumed, QUESTION, max_tokens=6)) == list(
+        rekv_answer(rekv, never_stopped, QUESTION, max_tokens=6)
     )
     store.close()
 
@@ -313,7 +314,7 @@ def test_a_full_disk_refuses_the_frame_and_keeps_everything_else(
 ) -> None:
     store = open_store(tmp_path, rekv.identity, StoreBudget(ram=2 * SIZE))
     state = watched(rekv, store, 4)
-    generated = list(rekv.answer(state, QUESTION, max_tokens=5))
+    generated = list(rekv_answer(rekv, state, QUESTION, max_tokens=5))
     (segment,) = tmp_path.glob("*.blocks")
     with files_of_at_most(segment.stat().st_size + 100):
         for _ in range(2):
@@ -322,7 +323,7 @@ def test_a_full_disk_refuses_the_frame_and_keeps_everything_else(
         with pytest.raises(StoreFullError):
             rekv.flush(state)
         assert store.table.count == 4
-        assert list(rekv.answer(state, QUESTION, max_tokens=5)) == generated
+        assert list(rekv_answer(rekv, state, QUESTION, max_tokens=5)) == generated
     state, _ = rekv.step(state, frames(3, first=4)[:1])  # room again: the stream goes on
     whole = watched(rekv, BlockStore(), 5)
     for one, other in zip(store.table.blocks, whole.store.table.blocks, strict=True):
@@ -355,7 +356,7 @@ def test_without_a_folder_a_full_ram_budget_refuses_and_keeps(rekv: Rekv) -> Non
     with pytest.raises(StoreFullError, match="fewer or smaller"):
         rekv.step(state, frames(4, first=3))
     assert state.store.table.count == 3
-    assert list(rekv.answer(state, QUESTION, max_tokens=2))
+    assert list(rekv_answer(rekv, state, QUESTION, max_tokens=2))
 
 
 def test_a_folder_is_used_by_one_memory_and_one_model(tmp_path: Path) -> None:
@@ -447,14 +448,14 @@ def test_a_block_of_a_longer_step_holds_its_own_bytes_only(rekv: Rekv) -> None:
 def test_one_thread_answers_while_another_stores(tmp_path: Path, rekv: Rekv) -> None:
     store = open_store(tmp_path, rekv.identity, StoreBudget(ram=2 * SIZE))
     state = watched(rekv, store, 6)
-    expected = list(rekv.answer(state, QUESTION, until=6.0, max_tokens=4))
+    expected = list(rekv_answer(rekv, state, QUESTION, until=6.0, max_tokens=4))
     problems: list[BaseException] = []
     done = threading.Event()
 
     def ask() -> None:
         try:
             while not done.is_set():
-                assert list(rekv.answer(state, QUESTION, until=6.0, max_tokens=4)) == expected
+                assert list(rekv_answer(rekv, state, QUESTION, until=6.0, max_tokens=4)) == expected
         except BaseException as error:  # noqa: BLE001  (handed to the test's own thread)
             problems.append(error)
 

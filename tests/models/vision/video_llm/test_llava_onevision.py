@@ -18,6 +18,7 @@ from models.vision.video_llm.llava_onevision import (
     LlavaOnevision,
     read_llava_onevision,
 )
+from tests.models.memory.answering import rekv_answer
 from tests.models.vision.video_llm import checkpoints
 
 VIDEO = 299
@@ -198,7 +199,8 @@ def test_camera_frames_of_any_size_are_seen_and_answered_about(tmp_path: Path) -
         tokens = model.encode_frames(torch.full((1, *size, 3), 40 * second, dtype=torch.uint8))
         state, _ = rekv.step(state, [Frame(tokens[0], float(second), second + 1.0)])
     generated = list(
-        rekv.answer(
+        rekv_answer(
+            rekv,
             state,
             model.tokenizer.encode_user_text(QUESTION),
             prompt=model.prompt(QUESTION),

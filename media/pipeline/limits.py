@@ -7,9 +7,9 @@ from models.generation.chunk_request import FRAME_RATE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """Seconds between two analyzed frames: while the picture changes, with attention, or still.
+    """Seconds between two analyzed frames: while the video changes, with attention, or still.
 
-    A picture is still while the mean difference of its values is below `threshold`, of 255.
+    It is still while the mean difference of its values is below `threshold`, of 255.
     """
 
     interval: float = 0.5

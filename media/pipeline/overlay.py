@@ -12,14 +12,14 @@ from media.events import Caption
 from media.frames import VideoFrame
 from media.pipeline.context import SessionContext
 
-CAPTION_SECONDS = 4.0  # that a final caption stays on the picture
+CAPTION_SECONDS = 4.0  # that a final caption stays on the frame
 MAX_LINES = 2  # the last ones are shown
-SHADE = 0.45  # brightness of the picture behind the text
+SHADE = 0.45  # brightness of the frame behind the text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextStrip:
-    """Text to lay over the bottom of a picture: `alpha` is float32 (height, width, 1) in [0, 1]."""
+    """Text to lay over the bottom of a frame: `alpha` is float32 (height, width, 1) in [0, 1]."""
 
     text: str
     alpha: NDArray[np.float32]

@@ -4,7 +4,7 @@ Like Wan's it is causal, with 8x8 pixels and 4 frames to a latent and a cache of
 but it has 24 channels instead of 16: frames this small have more detail in a block. Every latent,
 also the first, is 4 frames. Convolutions run once per latent: time within a latent is in channels.
 A linear transform, initialized with the principal components of the training frames, carries most
-of the picture; convolutions add the rest.
+of the frame; convolutions add the rest.
 
 Streaming and decoding at once are the same call, with and without cached features.
 
@@ -26,7 +26,7 @@ FeatureCache = tuple[Tensor, ...]  # for each causal block: its input at the lat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodecConfig:
-    """Sizes of a codec: `wide` channels at an eighth of the picture's side, `fine` at a quarter."""
+    """Sizes of a codec: `wide` channels at an eighth of the frame's side, `fine` at a quarter."""
 
     channels: int = 24
     wide: int = 128

@@ -50,8 +50,8 @@ class FrameGenerator(Generic[S]):
     ) -> tuple[GeneratorState[S], Sequence[NDArray[np.uint8]]]:
         """Return the new state, and the frames of the finished chunks."""
         sampler, latents = self.sampler.step(state.sampler, chunk)
-        memory, pictures = self._decode(state.decoder, latents)
-        return GeneratorState(sampler, memory), pictures
+        memory, frames = self._decode(state.decoder, latents)
+        return GeneratorState(sampler, memory), frames
 
     def flush(self, state: GeneratorState[S]) -> Sequence[NDArray[np.uint8]]:
         """Return the frames of the chunks in flight."""
@@ -60,15 +60,15 @@ class FrameGenerator(Generic[S]):
     def _decode(
         self, memory: FeatureCache | None, latents: Sequence[Tensor]
     ) -> tuple[FeatureCache | None, list[NDArray[np.uint8]]]:
-        pictures = []
+        frames = []
         for chunk in latents:
             with torch.no_grad():
                 shown, memory = self.codec.decode(chunk[None], memory)
-            pictures.append(to_pictures(shown))
-        return memory, pictures
+            frames.append(to_frames(shown))
+        return memory, frames
 
 
-def to_pictures(shown: Tensor) -> NDArray[np.uint8]:
+def to_frames(shown: Tensor) -> NDArray[np.uint8]:
     """Return (1, 3, n, height, width), about [-1, 1], as uint8 (n, height, width, 3)."""
     scaled = ((shown[0].permute(1, 2, 3, 0) + 1) * 127.5).round().clamp(0, 255)
     return scaled.byte().cpu().numpy()

@@ -46,7 +46,7 @@ def color_fractions(pixels: Tensor, weight: Tensor) -> Tensor:
 def dominant_color(pixels: Tensor, mask: Tensor, *, min_score: float = 0.1) -> str:
     """Return the color of the thing in `mask`, (height, width) in [0, 1]; empty if unclear.
 
-    Colors of the picture's edge have less weight, and chromatic colors more than black, grey and
+    Colors of the image's edge have less weight, and chromatic colors more than black, grey and
     white. The weights were chosen on photographs.
     """
     thing = color_fractions(pixels, mask.square())

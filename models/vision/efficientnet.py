@@ -95,9 +95,9 @@ class EfficientNet(nn.Module):
         self._bn1 = _norm(1280)
         self._fc = nn.Linear(1280, 1000)
 
-    def features(self, pictures: Tensor) -> Tensor:
+    def features(self, images: Tensor) -> Tensor:
         """Return features (batch, 1280, 7, 7) of float32 (batch, 3, 224, 224), RGB 0 to 255."""
-        x = (pictures - MEAN) / STD
+        x = (images - MEAN) / STD
         x = F.relu6(self._bn0(self._conv_stem(x)))
         for block in self._blocks:
             x = block(x)

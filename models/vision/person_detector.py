@@ -1,6 +1,6 @@
 """A person detector: SSDLite on MobileNetV2, for 300 x 300 pixels.
 
-The weights, from pictures of pedestrians, are read from a frozen TensorFlow graph.
+The weights, from images of pedestrians, are read from a frozen TensorFlow graph.
 
 Sources: Liu et al. 2016 (SSD); Sandler et al. 2018 (MobileNetV2, SSDLite).
 """
@@ -37,14 +37,14 @@ EXTRAS = (
     (64, 128),
 )  # channels of the 1 x 1 and the strided 3 x 3 convolution
 WIDTHS = (576, 1280, 512, 256, 256, 128)  # channels of the six feature maps
-SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # of the picture; the last is used for a mean only
+SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # of the frame; the last is used for a mean only
 RATIOS = (1.0, 2.0, 0.5, 3.0, 1 / 3)
 MAX_IOU = 0.6  # boxes with a higher IoU count as one, as in the graph
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A box in fractions of the picture's width and height, and its score, 0 to 1."""
+    """A box in fractions of the frame's width and height, and its score, 0 to 1."""
 
     left: float
     top: float
@@ -132,9 +132,9 @@ class SsdLite(nn.Module):
         self.boxes = nn.ModuleList(PredictionHead(width, 4 * count) for width, count in sized)
         self.classes = nn.ModuleList(PredictionHead(width, 2 * count) for width, count in sized)
 
-    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return offsets (anchors, 4) and scores (anchors,) of float32 (3, 300, 300), 0 to 255."""
-        maps = self._maps(picture[None] * (2 / 255) - 1)
+        maps = self._maps(image[None] * (2 / 255) - 1)
         boxes = [part(x) for part, x in zip(self.boxes, maps, strict=True)]
         classes = [part(x) for part, x in zip(self.classes, maps, strict=True)]
         flat = torch.cat([x[0].permute(1, 2, 0).reshape(-1, 4) for x in boxes])
@@ -208,8 +208,8 @@ class PersonDetector:
     @torch.no_grad()
     def detect(self, pixels: NDArray[np.uint8], *, min_score: float = 0.5) -> list[Person]:
         """Return the persons in uint8 (300, 300, 3) RGB with at least `min_score`."""
-        picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float()
-        differences, scores = self.network(picture)
+        image = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float()
+        differences, scores = self.network(image)
         sure = scores >= min_score
         boxes, scores = decode_boxes(differences[sure], self._anchors[sure]), scores[sure]
         found = []

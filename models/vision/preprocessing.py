@@ -1,4 +1,4 @@
-"""Preprocessing for vision towers: pictures are resized, scaled and normalized."""
+"""Preprocessing for vision towers: images are resized, scaled and normalized."""
 
 import json
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ def read_normalization(folder: Path) -> Normalization:
 def preprocess(pixels: Tensor, normalization: Normalization, *, size: tuple[int, int]) -> Tensor:
     """Return float32 pictures (count, 3, *size) of `pixels`, uint8 (count, h, w, 3) RGB.
 
-    The whole picture is resized to `size`, height and width, without keeping its aspect ratio.
-    Resized values are rounded, as if uint8 pictures were resized.
+    The whole image is resized to `size`, height and width, without keeping its aspect ratio.
+    Resized values are rounded, as if uint8 images were resized.
 
     Raises:
         ValueError: the pixels are of another shape or type.

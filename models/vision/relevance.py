@@ -14,7 +14,7 @@ from models.vision.efficientnet import EfficientNet
 from models.vision.person_detector import Person
 
 CELLS = 7  # the classifier's last layer: 224 pixels in steps of 32
-MIN_PROBABILITY = 0.02  # at which a thing may be in the picture
+MIN_PROBABILITY = 0.02  # at which a thing may be in the frame
 
 
 def relevance(
@@ -24,10 +24,10 @@ def relevance(
     attended: frozenset[int],
     persons: Sequence[Person],
 ) -> Tensor:
-    """Return the relevance map of one picture, float32 (7, 7) in [0, 1].
+    """Return the relevance map of one frame, float32 (7, 7) in [0, 1].
 
     `features` is (1, 1280, 7, 7), `by_class` the probability of each class, (1000,). The map shows
-    the columns `attended` of `NAMES`, or the main thing if none of them is in the picture, and
+    the columns `attended` of `NAMES`, or the main thing if none of them is in the frame, and
     `persons`.
     """
     weight = by_class.where(

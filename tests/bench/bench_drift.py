@@ -33,7 +33,7 @@ from models.generation.chunk_request import FRAME_RATE
 from models.generation.codec import FRAMES_PER_LATENT
 from models.generation.context import Reach
 from models.generation.control import ChunkControl
-from models.generation.generator import FrameGenerator, to_pictures
+from models.generation.generator import FrameGenerator, to_frames
 from models.generation.samplers.registry import create_sampler
 from models.generation.small.loading import SmallVideoModel, find_files, load
 from models.streaming import run
@@ -182,7 +182,7 @@ def real(
         if coded:
             pixels = torch.from_numpy(pictures.copy()).permute(3, 0, 1, 2)[None] / 127.5 - 1
             with torch.no_grad():
-                pictures = to_pictures(drawing.codec.decode(drawing.codec.encode(pixels)[0])[0])
+                pictures = to_frames(drawing.codec.decode(drawing.codec.encode(pixels)[0])[0])
         scene = Scene(clip.kinds[0], clip.background)
         each.append(
             picture_statistics(pictures, None)

@@ -59,9 +59,9 @@ def colors(line: blind_set.Line) -> list[str]:
     return [word for question in asked for word in question["expect"]]
 
 
-def look_at_all(weights: Path) -> None:
+def analyze_all(weights: Path) -> None:
     """Write the observations and labels of every picture."""
-    sight = perception.load(weights)
+    model = perception.load(weights)
     rows, shares = [], []
     for line in blind_set.labels():
         pictures = frames(line, rate=RATE)
@@ -73,13 +73,13 @@ def look_at_all(weights: Path) -> None:
         about = {key: line[key] for key in ("id", "media", "objects", "people")}
         about["colours"] = colors(line)
         for pixels, at in pictures:
-            look = sight.analyze(pixels, at)
+            observation = model.analyze(pixels, at)
             seen = {
-                "moment": asdict(look.scene),
-                "persons": [round(score, 3) for score in look.person_scores],
+                "moment": asdict(observation.scene),
+                "persons": [round(score, 3) for score in observation.person_scores],
             }
             rows.append(json.dumps(about | {"half": blind_set.half_of(line["id"])} | seen))
-            shares.append(look.probabilities.numpy().astype(np.float16))
+            shares.append(observation.probabilities.numpy().astype(np.float16))
         print(line["id"], len(rows), flush=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "looks.jsonl").write_text("\n".join(rows) + "\n")
@@ -113,7 +113,7 @@ def score(half: int, timelines: int) -> None:
     print("seconds a look with 8 requests:", cost())
 
 
-def cost(looks: int = 400) -> float:
+def cost(observations: int = 400) -> float:
     """Return the median seconds of a step with eight requests."""
     standing = RequestTracker()
     state = standing.init_state()
@@ -121,10 +121,12 @@ def cost(looks: int = 400) -> float:
         request = parse_request(f"tell me whenever {text}")
         assert isinstance(request, Request)
         state = standing.add(state, request, 0.0)
-    seen = [look for picture in load() for look in picture.looks][:looks]
+    seen = [observation for picture in load() for observation in picture.observations][
+        :observations
+    ]
     took = []
-    for index, look in enumerate(seen):
-        timed = replace(look, scene=replace(look.scene, time=index / RATE))
+    for index, observation in enumerate(seen):
+        timed = replace(observation, scene=replace(observation.scene, time=index / RATE))
         started = time.perf_counter()
         state, _ = standing.step(state, timed)
         took.append(time.perf_counter() - started)
@@ -146,8 +148,8 @@ def language(weights: Path, checkpoint: Path | None, half: int) -> None:
         rest = rng.sample([pair for pair in shown if pair[1] is False and pair[0].name_ids], 3)
         for target, truth in there + rest:
             if truth is not None:
-                look = rng.choice(picture.looks)
-                both = share(look, target), yes(chat, look, target)
+                observation = rng.choice(picture.observations)
+                both = share(observation, target), yes(chat, observation, target)
                 found["people" if target.people else "things"].append((truth, *both))
     for kind, rows in found.items():
         areas = [area([(row[0], row[at]) for row in rows]) for at in (1, 2)]
@@ -155,16 +157,16 @@ def language(weights: Path, checkpoint: Path | None, half: int) -> None:
 
 
 @torch.no_grad()
-def yes(chat: smollm2.ChatModel, look: Observation, target: Target) -> float:
+def yes(chat: smollm2.ChatModel, observation: Observation, target: Target) -> float:
     """Return the log odds of yes against no for the line of one observation."""
     what = "Is there anyone?" if target.people else f"Is there {with_article(target.label)}?"
     parts = (
         chat.decoder.embed(chat.encode(smollm2.system_prompt(SYSTEM))),
-        embed(chat, look.scene),
+        embed(chat, observation.scene),
         chat.decoder.embed(
             chat.encode(
                 smollm2.question_prompt(
-                    question_text(without_control_tokens(what), look.scene.time)
+                    question_text(without_control_tokens(what), observation.scene.time)
                 )
             )
         ),
@@ -194,7 +196,7 @@ def main() -> None:
     torch.set_num_threads(1)
     match options.command:
         case "looks":
-            look_at_all(options.weights)
+            analyze_all(options.weights)
         case "score":
             score(options.half, options.timelines)
         case _:

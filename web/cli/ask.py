@@ -27,7 +27,7 @@ COMPLETE = "whole.json"  # the file in a memory folder that marks a clip as anal
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedClip:
+class AnalyzedClip:
     """An analyzed clip: file name, size in bytes, length in seconds, number of analyzed frames."""
 
     name: str
@@ -67,16 +67,16 @@ def ask(
     state = assistant.init_state(folder)
     try:
         with ProgressBar(probe(clip).duration) as progress:
-            watched = watch(
+            analyzed = watch(
                 assistant, state, clip, folder, settings, progress, recorded=path.is_dir()
             )
-        until = watched.seconds if at is None else at
+        until = analyzed.seconds if at is None else at
         answers = [answer(assistant, state, text, until) for text in questions]
     finally:
         assistant.close(state)
     if folder is not None:
-        (folder / COMPLETE).write_text(json.dumps(asdict(watched)), encoding="utf-8")
-    sys.stdout.write(answers_json(path, watched, answers) if as_json else answers_text(answers))
+        (folder / COMPLETE).write_text(json.dumps(asdict(analyzed)), encoding="utf-8")
+    sys.stdout.write(answers_json(path, analyzed, answers) if as_json else answers_text(answers))
     return 0
 
 
@@ -89,7 +89,7 @@ def watch(
     progress: ProgressBar,
     *,
     recorded: bool,
-) -> WatchedClip:
+) -> AnalyzedClip:
     """Analyze `clip`, unless `folder` is its complete memory; return its description.
 
     The times of a `recorded` session are those of the session.
@@ -115,12 +115,12 @@ def watch(
         end = frame.time
         if end <= reached:  # analyzed before an interruption
             continue
-        looked = due(last, frame, sampling, attentive=False)
-        if looked is not None:
-            last = looked
+        chosen = due(last, frame, sampling, attentive=False)
+        if chosen is not None:
+            last = chosen
             looks += 1
             assistant.analyze_frame(state, frame.pixels, frame.time)
-    return WatchedClip(clip.name, clip.stat().st_size, end, looks)
+    return AnalyzedClip(clip.name, clip.stat().st_size, end, looks)
 
 
 def answer(assistant: VideoAssistant, state: Any, question: str, time: float) -> AnsweredQuestion:
@@ -129,12 +129,12 @@ def answer(assistant: VideoAssistant, state: Any, question: str, time: float) ->
     return AnsweredQuestion(question, "".join(result.pieces), result.moments)
 
 
-def answers_json(path: Path, watched: WatchedClip, answers: Sequence[AnsweredQuestion]) -> str:
+def answers_json(path: Path, analyzed: AnalyzedClip, answers: Sequence[AnsweredQuestion]) -> str:
     """Return the answers as a JSON document; times are in seconds of the clip."""
     body = {
         "clip": str(path),
-        "seconds": round(watched.seconds, 3),
-        "looks": watched.looks,
+        "seconds": round(analyzed.seconds, 3),
+        "looks": analyzed.looks,
         "answers": [asdict(each) for each in answers],
     }
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
@@ -148,19 +148,19 @@ def answers_text(answers: Sequence[AnsweredQuestion]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read_marker(folder: Path, clip: Path) -> WatchedClip | None:
+def _read_marker(folder: Path, clip: Path) -> AnalyzedClip | None:
     """Return the clip that `folder` is the complete memory of, None if it is not complete."""
     marker = folder / COMPLETE
     if not marker.is_file():
         return None
     try:
-        watched = WatchedClip(**json.loads(marker.read_text(encoding="utf-8")))
+        analyzed = AnalyzedClip(**json.loads(marker.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise UsageError(
             f"{marker}: damaged ({error}): delete it to analyze the clip again"
         ) from error
-    if (watched.name, watched.size) != (clip.name, clip.stat().st_size):
+    if (analyzed.name, analyzed.size) != (clip.name, clip.stat().st_size):
         raise UsageError(
-            f"{folder} is the memory of {watched.name}, not of {clip.name}: use another folder"
+            f"{folder} is the memory of {analyzed.name}, not of {clip.name}: use another folder"
         )
-    return watched
+    return analyzed

@@ -26,9 +26,9 @@ class CameraWindow:
         self._frames.append((span, frame))
 
     def chunk(self) -> list[Pixels] | None:
-        """Return the picture of each of the last spans, oldest first; None before any came.
+        """Return the frame of each of the last spans, oldest first; None before any came.
 
-        A span without a frame has the picture of the one before.
+        A span without a frame has that of the one before.
         """
         if not self._frames:
             return None

@@ -1,6 +1,6 @@
 """Which frames of a stream are analyzed: a pure function of frames in order of time.
 
-Analyzing a frame is slow, so a still picture is analyzed seldom. While a user speaks or waits for
+Analyzing a frame is slow, so still video is analyzed seldom. While a user speaks or waits for
 something, frames are analyzed regularly.
 """
 
@@ -33,7 +33,7 @@ def due(
 ) -> AnalyzedFrame | None:
     """Return the state after analyzing `frame`, or None if it is not to be analyzed.
 
-    With `attentive` a still picture is analyzed as often as another.
+    With `attentive` still video is analyzed as often as other video.
     """
     if last is not None and frame.time - last.time < sampling.attentive_interval:
         return None

@@ -158,7 +158,7 @@ class SmallVideoGenerator:
             prompt,
             motion,
         )
-        return after, [picture for chunk in chunks for picture in chunk]
+        return after, [frame for chunk in chunks for frame in chunk]
 
     def _generator(self, name: str, steps: int, seed: int, strength: float) -> FrameGenerator[Any]:
         """Return the sampler with the codec; with start frames, all steps are below `strength`."""
@@ -182,12 +182,12 @@ class SmallVideoGenerator:
         return plan_motion(max(parts, key=lambda part: part[1])[0], self._model.info.things)
 
     def _encode_start(
-        self, pictures: Sequence[Pixels] | None, memory: FeatureCache | None
+        self, frames: Sequence[Pixels] | None, memory: FeatureCache | None
     ) -> tuple[Tensor | None, FeatureCache | None]:
         """Return the latents of camera frames, and the encoder's cache."""
-        if pictures is None:
+        if frames is None:
             return None, None
-        fitted = np.stack([fit(picture, self.size) for picture in pictures])
+        fitted = np.stack([fit(frame, self.size) for frame in frames])
         pixels = torch.from_numpy(fitted).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
         with torch.no_grad():
             latents, memory = self._model.codec.encode(pixels, memory)

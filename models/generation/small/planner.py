@@ -47,8 +47,8 @@ class MotionPlan:
         starts = START_POSITIONS[len(self.motions)]
         lines = [
             [
-                position_at(motion, start, speed * picture / FRAME_RATE)
-                for picture in range(first, first + count)
+                position_at(motion, start, speed * frame / FRAME_RATE)
+                for frame in range(first, first + count)
             ]
             for motion, start, speed in zip(self.motions, starts, self.speeds, strict=True)
         ]

@@ -96,7 +96,7 @@ class WanVideoGenerator:
         control = ChunkControl(prompt, None, start, strength)
         stream, chunks = self._generator(state.seed, strength).step(state.stream, control)
         after = WanVideoState(state.seed, stream, encoder, request.prompt, prompt)
-        return after, [picture for chunk in chunks for picture in chunk]
+        return after, [frame for chunk in chunks for frame in chunk]
 
     def _generator(self, seed: int, strength: float) -> FrameGenerator[Any]:
         """Return the sampler with the decoder; start frames keep steps below `strength`."""
@@ -107,13 +107,13 @@ class WanVideoGenerator:
         return FrameGenerator(made, self._model.codec)
 
     def _encode_start(
-        self, pictures: Sequence[Pixels] | None, memory: FeatureCache | None
+        self, frames: Sequence[Pixels] | None, memory: FeatureCache | None
     ) -> tuple[Tensor | None, FeatureCache | None]:
         """Return the latents of camera frames, and the encoder's cache."""
-        if pictures is None:
+        if frames is None:
             return None, None
-        new = pictures[MISSING_FRAMES:] if memory is None else pictures
-        fitted = np.stack([fit(picture, self.size) for picture in new])
+        new = frames[MISSING_FRAMES:] if memory is None else frames
+        fitted = np.stack([fit(frame, self.size) for frame in new])
         pixels = torch.from_numpy(fitted).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
         with torch.no_grad():
             latents, memory = self._model.codec.encode(pixels, memory)

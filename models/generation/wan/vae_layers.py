@@ -105,10 +105,10 @@ class Attention(nn.Module):
 
     def run(self, x: Tensor, cache: CausalCache) -> Tensor:
         del cache  # it sees only its own frame
-        pictures = merge_time(x)
-        query, key, value = self.to_qkv(self.norm(pictures)).flatten(2).transpose(1, 2).chunk(3, 2)
+        frames = merge_time(x)
+        query, key, value = self.to_qkv(self.norm(frames)).flatten(2).transpose(1, 2).chunk(3, 2)
         mixed = F.scaled_dot_product_attention(query, key, value)
-        out = self.proj(mixed.transpose(1, 2).reshape(pictures.shape))
+        out = self.proj(mixed.transpose(1, 2).reshape(frames.shape))
         return x + split_time(out, len(x))
 
 
@@ -167,6 +167,6 @@ def merge_time(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(0, 1)
 
 
-def split_time(pictures: Tensor, batch: int) -> Tensor:
+def split_time(frames: Tensor, batch: int) -> Tensor:
     """Undo `merge_time`."""
-    return torch.unflatten(pictures, 0, (batch, -1)).transpose(1, 2)
+    return torch.unflatten(frames, 0, (batch, -1)).transpose(1, 2)

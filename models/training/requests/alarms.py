@@ -24,7 +24,7 @@ NoticeDetector = Callable[[Sequence[Observation], Target], Notices]
 class RequestTrial:
     """Observations, a target, and whether each observation shows it."""
 
-    looks: Sequence[Observation]
+    observations: Sequence[Observation]
     target: Target
     truth: Sequence[bool]
 
@@ -40,13 +40,13 @@ class NoticeScore:
     hours: float = 0.0
 
     @property
-    def looks(self) -> list[int]:
+    def observations(self) -> list[int]:
         return self.came + self.went
 
     @property
     def missed(self) -> float:
         """Share of events without a notice before their end."""
-        return 1 - len(self.looks) / self.events if self.events else math.nan
+        return 1 - len(self.observations) / self.events if self.events else math.nan
 
     @property
     def alarms_per_hour(self) -> float:
@@ -55,16 +55,16 @@ class NoticeScore:
     @property
     def wait(self) -> float:
         """Mean seconds from event to notice; a miss counts as `MISSED`."""
-        missed = self.events - len(self.looks)
-        return (sum(self.looks) / RATE + MISSED * missed) / max(self.events, 1)
+        missed = self.events - len(self.observations)
+        return (sum(self.observations) / RATE + MISSED * missed) / max(self.events, 1)
 
     def row(self) -> str:
         """Return the columns of a table: events, missed, looks p50, seconds p50 and p95, alarms."""
         text = f"{self.alarms} in {self.hours:.2f} h, {self.alarms_per_hour:.1f} an hour |"
         if not self.events:
             return f"0 | | | | {text}"
-        looks: list[float] = [*self.looks] or [math.nan]
-        p50, p95 = np.percentile(looks, [50, 95])
+        observations: list[float] = [*self.observations] or [math.nan]
+        p50, p95 = np.percentile(observations, [50, 95])
         return (
             f"{self.events} | {100 * self.missed:.0f} % | {p50:.0f} | "
             f"{p50 / RATE:.1f} / {p95 / RATE:.1f} | {text}"
@@ -90,7 +90,7 @@ def judge(score: NoticeScore, truth: Sequence[bool], notices: Notices) -> None:
 def scored(detect: NoticeDetector, trials: Iterable[RequestTrial]) -> NoticeScore:
     score = NoticeScore()
     for trial in trials:
-        judge(score, trial.truth, detect(trial.looks, trial.target))
+        judge(score, trial.truth, detect(trial.observations, trial.target))
     return score
 
 
@@ -104,16 +104,16 @@ def trials(timelines: Iterable[ObservationTimeline], asked: Sequence[Target]) ->
         rest = [pair for pair in known if not (any(pair[1]) or pair[0].people)]
         start = index % max(len(rest), 1)
         chosen = (first + rest[start:] + rest[:start])[:ASKED]
-        out += [RequestTrial(timeline.looks, target, truth) for target, truth in chosen]
+        out += [RequestTrial(timeline.observations, target, truth) for target, truth in chosen]
     return out
 
 
-def share(look: Observation, target: Target) -> float:
-    """Return the share of `target`, people or things, in `look`."""
+def share(observation: Observation, target: Target) -> float:
+    """Return the share of `target`, people or things, in `observation`."""
     return (
-        person_probability(look, target.people)
+        person_probability(observation, target.people)
         if target.people
-        else thing_probability(look, target.name_ids)
+        else thing_probability(observation, target.name_ids)
     )
 
 
@@ -123,12 +123,12 @@ def in_a_row(count: int) -> NoticeDetector:
     A count of 1 is the baseline: a notice at the first observation above one half.
     """
 
-    def detect(looks: Sequence[Observation], target: Target) -> Notices:
+    def detect(observations: Sequence[Observation], target: Target) -> Notices:
         out = []
-        now = share(looks[0], target) > 0.5
+        now = share(observations[0], target) > 0.5
         agree = 0
-        for index, look in enumerate(looks):
-            agree = agree + 1 if (share(look, target) > 0.5) is not now else 0
+        for index, observation in enumerate(observations):
+            agree = agree + 1 if (share(observation, target) > 0.5) is not now else 0
             if agree == count:
                 now, agree = not now, 0
                 out.append((index, now))
@@ -140,14 +140,14 @@ def in_a_row(count: int) -> NoticeDetector:
 def watched(standing: RequestTracker) -> NoticeDetector:
     """Return the detector of the service, with requests for each arrival and each departure."""
 
-    def detect(looks: Sequence[Observation], target: Target) -> Notices:
+    def detect(observations: Sequence[Observation], target: Target) -> Notices:
         state = standing.init_state()
         for gone in (False, True):
             request = Request(target=target, absent=gone, on_change=True, repeat=True)
-            state = standing.add(state, request, looks[0].scene.time)
+            state = standing.add(state, request, observations[0].scene.time)
         out = []
-        for index, look in enumerate(looks):
-            state, noticed = standing.step(state, look)
+        for index, observation in enumerate(observations):
+            state, noticed = standing.step(state, observation)
             out += [(index, notice.id == 1) for notice in noticed]
         return out
 

@@ -44,7 +44,7 @@ class LabeledPicture:
     objects: Sequence[Sequence[str]]
     people: int | None
     colors: Sequence[str]
-    looks: tuple[Observation, ...]
+    observations: tuple[Observation, ...]
 
     def shows(self, target: Target) -> bool | None:
         """Return whether it shows `target`; None if the labels do not say."""
@@ -71,7 +71,7 @@ class LabeledPicture:
 class ObservationTimeline:
     """Observations, and their scenes with first and last index."""
 
-    looks: tuple[Observation, ...]
+    observations: tuple[Observation, ...]
     scenes: tuple[tuple[int, int, LabeledPicture], ...]
 
     def truth(self, target: Target) -> list[bool] | None:
@@ -110,7 +110,7 @@ def _picture(found: list[tuple[dict[str, Any], Observation]]) -> LabeledPicture:
         objects=row["objects"],
         people=row["people"],
         colors=row["colours"],
-        looks=tuple(look for _, look in found),
+        observations=tuple(observation for _, observation in found),
     )
 
 
@@ -127,20 +127,20 @@ def compose(
     """Yield `count` timelines of `SCENES` different pictures each, or of all if there are fewer."""
     rng = random.Random(seed)
     for _ in range(count):
-        looks: list[Observation] = []
+        observations: list[Observation] = []
         scenes = []
         for picture in rng.sample(list(pictures), min(SCENES, len(pictures))):
             part = _scene(picture, rng)
-            scenes.append((len(looks), len(looks) + len(part), picture))
-            looks += part
-        yield ObservationTimeline(_timed(looks), tuple(scenes))
+            scenes.append((len(observations), len(observations) + len(part), picture))
+            observations += part
+        yield ObservationTimeline(_timed(observations), tuple(scenes))
 
 
-def _timed(looks: Sequence[Observation]) -> tuple[Observation, ...]:
-    """Return `looks` with times from 0, `RATE` a second."""
+def _timed(observations: Sequence[Observation]) -> tuple[Observation, ...]:
+    """Return `observations` with times from 0, `RATE` a second."""
     return tuple(
-        replace(look, scene=replace(look.scene, time=index / RATE))
-        for index, look in enumerate(looks)
+        replace(observation, scene=replace(observation.scene, time=index / RATE))
+        for index, observation in enumerate(observations)
     )
 
 
@@ -148,11 +148,11 @@ def _scene(picture: LabeledPicture, rng: random.Random) -> list[Observation]:
     """Return observations of `picture`: a part of a clip, or random views of a photograph."""
     count = rng.randint(*SHOWN)
     if picture.clip:
-        start = rng.randrange(max(len(picture.looks) - count, 0) + 1)
-        return list(picture.looks[start : start + count])
-    seen = [rng.choice(picture.looks)]
+        start = rng.randrange(max(len(picture.observations) - count, 0) + 1)
+        return list(picture.observations[start : start + count])
+    seen = [rng.choice(picture.observations)]
     while len(seen) < count:
-        seen.append(seen[-1] if rng.random() < STILL else rng.choice(picture.looks))
+        seen.append(seen[-1] if rng.random() < STILL else rng.choice(picture.observations))
     return seen
 
 
@@ -160,7 +160,9 @@ def whole(pictures: Sequence[LabeledPicture]) -> Iterator[ObservationTimeline]:
     """Yield each clip as it is, uncut."""
     for picture in pictures:
         if picture.clip:
-            yield ObservationTimeline(_timed(picture.looks), ((0, len(picture.looks), picture),))
+            yield ObservationTimeline(
+                _timed(picture.observations), ((0, len(picture.observations), picture),)
+            )
 
 
 def targets(pictures: Sequence[LabeledPicture]) -> list[Target]:

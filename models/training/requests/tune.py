@@ -40,8 +40,8 @@ def fitted(pictures: Sequence[LabeledPicture], asked: Sequence[Target]) -> tuple
     odds, there = [], []
     for picture, target in itertools.product(pictures, asked):
         shown = picture.shows(target)
-        for look in picture.looks if shown is not None else ():
-            part = min(max(share(look, target), MIN_PROBABILITY), 1 - MIN_PROBABILITY)
+        for observation in picture.observations if shown is not None else ():
+            part = min(max(share(observation, target), MIN_PROBABILITY), 1 - MIN_PROBABILITY)
             odds.append(math.log(part / (1 - part)))
             there.append(shown)
     return logistic(torch.tensor(odds), torch.tensor(there))
@@ -84,7 +84,9 @@ def crossings(shares: Sequence[float], weighing: LogOddsModel, sure: float) -> N
 def searched(
     slope: float, asked: Sequence[RequestTrial], sure: float
 ) -> list[tuple[LogOddsModel, NoticeScore]]:
-    shares = [[share(look, trial.target) for look in trial.looks] for trial in asked]
+    shares = [
+        [share(observation, trial.target) for observation in trial.observations] for trial in asked
+    ]
     out = []
     for weighing in settings(slope):
         score = NoticeScore()
@@ -111,13 +113,13 @@ def best(
 
 def color_doubt(pictures: Sequence[LabeledPicture]) -> float:
     """Return the evidence of another color than the requested one against it, in log odds."""
-    looks = [
-        look.scene.colour in picture.colors
+    matches = [
+        observation.scene.colour in picture.colors
         for picture in pictures
-        for look in picture.looks
+        for observation in picture.observations
         if picture.colors
     ]
-    right = sum(looks) / len(looks)
+    right = sum(matches) / len(matches)
     chance = (1 - right) / 10  # that a thing of another color is given this one, of eleven
     return math.log((1 - chance) / (1 - right))
 

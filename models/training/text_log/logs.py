@@ -77,11 +77,11 @@ def _moments(rng: random.Random, pool: Sequence[str]) -> tuple[SceneEntry, ...]:
         others = tuple(thing_of(rng, pool) for _ in range(rng.choice([0, 0, 0, 1, 1, 2])))
         people = rng.choice([0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 6])
         scene = (thing, tuple(dict.fromkeys(o for o in others if o not in (thing, "person"))))
-        look = _moment(rng, 0.0, scene, people, pool)
+        entry = _moment(rng, 0.0, scene, people, pool)
         for _ in range(rng.choice([1, 2, 2, 2, 3])):
             if rng.random() < 0.4:
-                look = _moment(rng, 0.0, scene, people, pool)
-            found.append(replace(look, time=float(time)))
+                entry = _moment(rng, 0.0, scene, people, pool)
+            found.append(replace(entry, time=float(time)))
             time += rng.choice([1, 1, 2, 3, 8, 10])
         time += rng.choice([0, 1, 1, 5, 30, rng.randrange(1, 500)])
     return tuple(_apart(found))

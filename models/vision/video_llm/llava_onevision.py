@@ -72,12 +72,12 @@ class LlavaOnevision:
         """
         weight = self.tower.positions.weight
         side = self.tower.config.side
-        pictures = preprocess(pixels.to(weight.device), self.normalization, size=(side, side))
-        return self.encode_pictures(pictures.to(weight.dtype))
+        images = preprocess(pixels.to(weight.device), self.normalization, size=(side, side))
+        return self.encode_images(images.to(weight.dtype))
 
-    def encode_pictures(self, pictures: Tensor) -> Tensor:
+    def encode_images(self, images: Tensor) -> Tensor:
         """Return the tokens of normalized pictures (count, 3, side, side)."""
-        features = self.projector(self.tower(pictures))
+        features = self.projector(self.tower(images))
         return pool(features, self.tower.config.grid)
 
     @torch.no_grad()

@@ -64,8 +64,8 @@ class Qwen25Vl:
         weight = self.tower.patches.weight
         cell = self.tower.config.cell
         size = (self.rows * cell, self.columns * cell)
-        pictures = preprocess(pixels.to(weight.device), self.normalization, size=size)
-        tokens: Tensor = self.tower(pictures.to(weight.dtype))
+        images = preprocess(pixels.to(weight.device), self.normalization, size=size)
+        tokens: Tensor = self.tower(images.to(weight.dtype))
         return tokens
 
     @torch.no_grad()

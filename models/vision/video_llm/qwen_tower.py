@@ -111,7 +111,7 @@ class QwenTowerLayer(nn.Module):
 class QwenTower(nn.Module):
     """Tokens (count, cells, out width) of normalized pictures (count, 3, height, width).
 
-    A picture is repeated for the length of a patch in time, as a still picture is in the model.
+    An image is repeated for the length of a patch in time, as a still image is in the model.
     """
 
     def __init__(self, config: QwenTowerConfig) -> None:
@@ -125,8 +125,8 @@ class QwenTower(nn.Module):
         self.merge_1 = nn.Linear(merged, merged)
         self.merge_2 = nn.Linear(merged, config.out_width)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        still = pictures[:, :, None].expand(-1, -1, self.config.frames, -1, -1)
+    def forward(self, images: Tensor) -> Tensor:
+        still = images[:, :, None].expand(-1, -1, self.config.frames, -1, -1)
         x = self.patches(still)[:, :, 0].permute(0, 2, 3, 1)  # (count, rows, columns, width)
         rows, columns = x.shape[1] // MERGE, x.shape[2] // MERGE
         cos_sin, mask = self._cos_sin(rows, columns, x), self._mask(rows, columns, x)
@@ -138,7 +138,7 @@ class QwenTower(nn.Module):
         return out
 
     def _cos_sin(self, rows: int, columns: int, like: Tensor) -> CosSin:
-        """Return the rotation of a picture's patches: half of each head by row, half by column."""
+        """Return the rotation of an image's patches: half of each head by row, half by column."""
         half = self.config.width // self.config.heads // 2
         rates = frequencies(half, THETA, device=like.device)
         places = torch.cartesian_prod(

@@ -104,8 +104,8 @@ class SiglipTower(nn.Module):
         self.positions = nn.Embedding(config.grid**2, config.width)
         self.layers = nn.ModuleList(SiglipLayer(config) for _ in range(config.layers))
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        x: Tensor = self.patches(pictures).flatten(2).transpose(1, 2) + self.positions.weight
+    def forward(self, images: Tensor) -> Tensor:
+        x: Tensor = self.patches(images).flatten(2).transpose(1, 2) + self.positions.weight
         for layer in self.layers:
             x = layer(x)
         return x

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from models.generation.control import ChunkControl
-from models.generation.generator import FrameGenerator, to_pictures
+from models.generation.generator import FrameGenerator, to_frames
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.rolling_forcing import RollingForcing
 from models.generation.samplers.stream_dit import StreamDiT
@@ -19,7 +19,7 @@ def test_pictures_of_a_stream_are_its_latents_decoded_whole(
     shown = torch.cat([torch.from_numpy(p) for p in run(FrameGenerator(sampler, codec), controls)])
     latents = torch.cat(list(run(sampler, controls)), 1)
     with torch.no_grad():
-        whole = to_pictures(codec.decode(latents[None])[0])
+        whole = to_frames(codec.decode(latents[None])[0])
     assert shown.shape == (32, 32, 32, 3)
     assert shown.dtype == torch.uint8
     assert (shown.int() - torch.from_numpy(whole).int()).abs().max() <= 1  # rounding at an edge
@@ -27,4 +27,4 @@ def test_pictures_of_a_stream_are_its_latents_decoded_whole(
 
 def test_black_and_white_stay_in_range() -> None:
     shown = torch.tensor([-3.0, -1.0, 0.0, 1.0, 3.0]).expand(1, 3, 1, 1, 5)
-    assert to_pictures(shown)[0, 0, :, 0].tolist() == [0, 0, 128, 255, 255]
+    assert to_frames(shown)[0, 0, :, 0].tolist() == [0, 0, 128, 255, 255]

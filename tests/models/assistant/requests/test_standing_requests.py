@@ -218,10 +218,10 @@ def test_a_cheetah_on_a_real_photograph_is_announced_within_two_seconds() -> Non
 
     home = folder("efficientnet-lite0").parent
     folder("persons")
-    sight = perception.load(home)
+    model = perception.load(home)
     pictures = Path(gradio.__file__).parent / "media_assets/images"
     tower, cheetah = (
-        sight.analyze(np.array(Image.open(pictures / name).convert("RGB")), 0.0)
+        model.analyze(np.array(Image.open(pictures / name).convert("RGB")), 0.0)
         for name in ("tower.jpg", "cheetah1.jpg")
     )
     shown_ = [tower] * 8 + [cheetah] * 8

@@ -55,8 +55,8 @@ def targets(
 ) -> list[int] | None:
     """Return the unit that each of `frames` frames of `frame` seconds should write.
 
-    Most write the blank, 0. There is room for one unit at a frame; it waits where that is taken.
-    Where the times are not all known there is no answer.
+    Most write the blank, 0. A frame has room for one unit; others move to later frames. Return None
+    unless all times are known.
     """
     if np.isnan(unit_times).any():
         return None

@@ -97,23 +97,23 @@ def _plural(noun: str) -> str:
 
 
 def utterances(
-    books: Sequence[Sentence], rng: np.random.Generator, *, made_up: float = 0.25
+    books: Sequence[Sentence], rng: np.random.Generator, *, synthetic: float = 0.25
 ) -> Iterator[tuple[Sentence, ...]]:
     """Yield utterances of one to three sentences, endlessly.
 
     Every sentence of `books` is used once, in random order, before any repeats.
 
     Raises:
-        ValueError: there are no books, and `made_up` is below 1.
+        ValueError: there are no books, and `synthetic` is below 1.
     """
-    if not books and made_up < 1:
-        raise ValueError("no sentences found: install wordnet-base or fortunes, or say where")
+    if not books and synthetic < 1:
+        raise ValueError("no sentences found: install wordnet-base or fortunes")
     order: list[int] = []
     while True:
         chosen: list[Sentence] = []
         wanted = int(rng.integers(8, 30))  # words
         while len(chosen) < 3 and sum(len(s.text.split()) for s in chosen) < wanted:
-            if rng.random() < made_up:
+            if rng.random() < synthetic:
                 chosen.append(template(rng))
             else:
                 order = order or rng.permutation(len(books)).tolist()

@@ -49,7 +49,7 @@ def test_templates_leave_no_slot_open_and_vary() -> None:
 
 def test_books_are_read_through_before_any_sentence_comes_again() -> None:
     books = [Sentence(f"This is sentence number {'abcdefgh'[i]}.", "book", "own") for i in range(8)]
-    drawn = islice(utterances(books, np.random.default_rng(1), made_up=0.0), 5)
+    drawn = islice(utterances(books, np.random.default_rng(1), synthetic=0.0), 5)
     texts = [sentence.text for utterance in drawn for sentence in utterance]
     assert len(set(texts[:8])) == 8
 

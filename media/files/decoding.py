@@ -40,7 +40,7 @@ def open_media(path: Path) -> Iterator[av.container.InputContainer]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaInfo:
-    """What the header of a file says; `duration` is in seconds, or None if unknown."""
+    """The header of a file; `duration` is in seconds, or None if unknown."""
 
     duration: float | None
     has_audio: bool
@@ -112,10 +112,10 @@ def decode(
 
 
 def check_duration(path: Path, seconds: float, max_duration: float) -> None:
-    """Check that `seconds` of `path` are within the limit.
+    """Check the duration of `path`.
 
     Raises:
-        MediaTooLongError: they are not.
+        MediaTooLongError: `seconds` are above the limit.
     """
     if seconds > max_duration:
         raise MediaTooLongError(

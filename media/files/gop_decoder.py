@@ -88,7 +88,7 @@ def _decoded(decoder: av.VideoCodecContext, gop: Gop) -> Iterator[av.VideoFrame]
     """Yield the wanted frames of `gop`, in presentation order.
 
     Raises:
-        _UncleanError: something in it is not as it would be after what comes before it.
+        _InconsistentGopError: it does not decode as it would after the GOPs before it.
     """
     wanted, given = set(gop.wanted), 0
     started = gop.start is None  # the file need not begin with a keyframe
@@ -113,7 +113,7 @@ def _is_first_frame(frame: av.VideoFrame, gop: Gop) -> bool:
     """Return whether `frame` is the first of `gop`; frames before it belong to another GOP.
 
     Raises:
-        _UncleanError: it does not begin with a keyframe.
+        _InconsistentGopError: it does not begin with a keyframe.
     """
     assert gop.start is not None
     if _pts(frame) < gop.start:

@@ -81,10 +81,10 @@ def _faster(pace: Pace, target: PaceTarget, cost: float) -> Pace:
 
 
 def lead_frames(pace: Pace, chunk: int) -> int:
-    """Return how many frames may still wait when the next chunk starts, so as to be in time.
+    """Return how many frames may still wait when the next chunk starts.
 
-    The later it starts, the newer are the controls it follows. It must be complete one frame
-    after those that wait.
+    The later it starts, the newer its controls are. It must be complete one frame after those that
+    wait.
     """
     if pace.cost is None:
         return chunk

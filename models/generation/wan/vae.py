@@ -149,8 +149,8 @@ class WanVae(nn.Module):
         count = pixels.shape[2] - first if pixels.ndim == 5 else -1
         if count < 0 or count % FRAMES_PER_LATENT or pixels.shape[1] != 3 or not pixels.shape[2]:
             raise ValueError(
-                "expected (batch, 3, frames, height, width), 1 + 4 n frames at the start of a stream "
-                f"and 4 n later, got {tuple(pixels.shape)}"
+                "expected (batch, 3, frames, height, width), 1 + 4 n frames at the start of a "
+                f"stream and 4 n later, got {tuple(pixels.shape)}"
             )
         if pixels.shape[3] % side or pixels.shape[4] % side:
             raise ValueError(f"expected sides in multiples of {side}, got {pixels.shape[3:]}")

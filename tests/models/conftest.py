@@ -7,7 +7,7 @@ import torch
 
 
 @pytest.fixture(autouse=True)
-def single() -> Iterator[None]:
+def single_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -103,6 +103,7 @@ def test_an_offer_over_the_limits_is_refused_before_it_is_parsed() -> None:
         read(CHROMIUM, OfferLimits(candidates=11))
 
 
+@pytest.mark.slow
 async def test_every_damaged_offer_raises_the_same_error() -> None:
     client = create_client(Camera(), Microphone(), label="oai-events")
     sources = [CHROMIUM, UNGATHERED, (await create_offer(client)).replace("\r", "")]

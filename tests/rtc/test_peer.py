@@ -124,6 +124,7 @@ async def test_speech_reaches_the_client_and_can_be_cleared() -> None:
     assert pitch(np.concatenate(heard), 48_000) == pytest.approx(440, abs=5)
 
 
+@pytest.mark.slow
 async def test_camera_and_microphone_arrive_while_video_is_returned() -> None:
     client = create_client(Camera(), Microphone(), label="oai-events")
     async with connected(client) as peer, asyncio.TaskGroup() as tasks:
@@ -149,6 +150,7 @@ async def test_camera_and_microphone_arrive_while_video_is_returned() -> None:
     assert state.frame_rate_out > 0
 
 
+@pytest.mark.slow
 async def test_unread_media_is_dropped_and_the_newest_is_kept() -> None:
     camera, microphone = Camera(rate=50), Microphone()
     client = create_client(camera, microphone)

@@ -75,6 +75,7 @@ async def test_the_servers_of_a_connection_are_those_given(
     await connection.close()
 
 
+@pytest.mark.slow
 async def test_damaged_offers_neither_break_a_peer_nor_leave_tasks() -> None:
     before = asyncio.all_tasks()
     unhandled: list[dict[str, Any]] = []

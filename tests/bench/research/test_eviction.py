@@ -30,6 +30,7 @@ def watched(
     return state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [100, 5])
 def test_salience_is_the_attention_that_the_next_block_pays(window: int) -> None:
     lengths, before = [3, 4, 2], 6  # the first block came before these queries

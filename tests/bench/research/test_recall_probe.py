@@ -39,6 +39,7 @@ def test_a_bias_is_the_rank_correlation_with_time() -> None:
     assert position_bias(shuffled) == pytest.approx(np.corrcoef([1, 4, 0, 3, 2], range(5))[0, 1])
 
 
+@pytest.mark.slow
 def test_the_position_bias_of_a_decoder_is_measured_and_corrected() -> None:
     """A scene that does not change, in tiny decoders: what differs is the time only."""
     scene = normal(TOKENS, TINY.width, seed=5)

@@ -79,6 +79,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("interval", [0.0, 0.33, 1.7])
 def test_parallel_equals_sequential_decoding_for_every_kind_of_file(
@@ -90,12 +91,14 @@ def test_parallel_equals_sequential_decoding_for_every_kind_of_file(
     assert "sequentially" not in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
 @pytest.mark.parametrize("threads", [1, 3])
 def test_parallel_equals_sequential_decoding_for_real_clips(path: Path, threads: int) -> None:
     assert_same(in_parallel(path, 0.5, threads=threads), sequentially(path, 0.5))
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     steps=st.lists(st.integers(20, 400), min_size=8, max_size=60),
@@ -268,6 +271,7 @@ def test_a_file_without_video_is_refused(tmp_path: Path) -> None:
         in_parallel(tmp_path / "notes.mp4", 0.5)
 
 
+@pytest.mark.slow
 def test_a_file_over_the_limit_is_refused(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", even_times(60))
     with pytest.raises(MediaTooLongError, match="cut it, or raise"):

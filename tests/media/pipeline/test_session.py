@@ -98,6 +98,7 @@ async def test_speech_becomes_turns_with_partial_and_final_captions() -> None:
     assert finals[0].words[-1].end == pytest.approx(2.0, abs=0.21)
 
 
+@pytest.mark.slow
 @given(cuts=st.lists(st.integers(0, len(SPOKEN)), max_size=20).map(sorted))
 @settings(max_examples=15)
 def test_captions_do_not_depend_on_how_the_sound_was_cut(cuts: list[int]) -> None:

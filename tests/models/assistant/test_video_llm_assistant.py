@@ -65,6 +65,7 @@ def test_a_frame_is_remembered_at_the_pace_of_the_model(assistant: VideoLlmAssis
     assert [s.time for s in answer.moments] == sorted(s.time for s in answer.moments)
 
 
+@pytest.mark.slow
 def test_an_answer_knows_nothing_after_its_time(assistant: VideoLlmAssistant) -> None:
     state = assistant.init_state(None)
     shown(assistant, state, 4)

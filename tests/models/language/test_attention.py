@@ -116,6 +116,7 @@ def test_causal_attention_sees_up_to_each_query(count: int) -> None:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     window=st.integers(1, 30),

@@ -78,6 +78,7 @@ def test_a_stream_over_several_windows_is_stored_as_the_written_out_mask_has_it(
     assert_near(kept[:, 1], torch.stack(values)[:, :, past:])
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(cuts=st.lists(st.integers(0, 12), max_size=5).map(sorted), window=st.integers(8, 60))
 def test_any_chunking_of_frames_stores_the_same(cuts: list[int], window: int) -> None:

@@ -146,6 +146,7 @@ def made(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+@pytest.mark.slow
 def test_a_session_is_asked_while_it_stores() -> None:
     small = model(every=3.0)
     shown = [(CUP, DOG, BALL)[second // 4 % 3] for second in range(240)]

@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 
 from models.speech.hibari import HibariSynthesizer
 
 
+@pytest.mark.slow
 def test_a_sentence_sounds_the_same_each_time_and_within_full_scale() -> None:
     voice = HibariSynthesizer()
     first = voice.synthesize("I can see a cup on the table.")
@@ -12,6 +14,7 @@ def test_a_sentence_sounds_the_same_each_time_and_within_full_scale() -> None:
     np.testing.assert_array_equal(voice.synthesize("I can see a cup on the table."), first)
 
 
+@pytest.mark.slow
 def test_text_that_cannot_be_spoken_is_silence() -> None:
     voice = HibariSynthesizer()
     for text in ("", "   ", "🙂", "...", "\n"):

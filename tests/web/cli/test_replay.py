@@ -91,6 +91,7 @@ def test_a_file_without_sound_is_refused_before_models_are_loaded(tmp_path: Path
         captions(read_settings(asr="offline"), path, output=None, format="vtt")
 
 
+@pytest.mark.slow
 async def test_a_file_over_the_limit_is_refused(models: LoadedModels, tmp_path: Path) -> None:
     short = read_settings(max_media_hours=1 / 3600)
     with pytest.raises(ExceptionGroup) as caught:
@@ -98,6 +99,7 @@ async def test_a_file_over_the_limit_is_refused(models: LoadedModels, tmp_path: 
     assert caught.group_contains(MediaTooLongError)
 
 
+@pytest.mark.slow
 async def test_results_can_be_written_as_json_and_as_readable_text(
     models: LoadedModels, settings: Settings
 ) -> None:

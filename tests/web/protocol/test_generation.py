@@ -298,6 +298,7 @@ FIELDS = st.dictionaries(
 TYPES = ["eyeline.prompt.set", "eyeline.track.append", "eyeline.track.clear"]
 
 
+@pytest.mark.slow
 @given(type=st.sampled_from([*TYPES, "eyeline.generation.update"]), fields=FIELDS)
 @settings(max_examples=50)
 def test_any_input_leaves_the_session_usable(type: str, fields: dict[str, Any]) -> None:

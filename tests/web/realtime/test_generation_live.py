@@ -66,6 +66,7 @@ async def test_pictures_come_while_captions_and_answers_run(service: Served) -> 
         assert status["state"] == "drawing"
 
 
+@pytest.mark.slow
 async def test_a_new_prompt_shows_and_invalid_input_changes_nothing(service: Served) -> None:
     async with talk(service, "?eyeline=1") as client:
         await begin(client, "x" * 50)

@@ -475,6 +475,7 @@ async def test_more_questions_than_may_be_are_sent_away_until_there_is_room(
     assert again.status_code == 200
 
 
+@pytest.mark.slow
 async def test_a_hundred_questions_at_once_are_answered_or_sent_away(service: Served) -> None:
     url = f"{service.http}/v1/chat/completions"
     body = {"messages": [shown("hm", picture())]}

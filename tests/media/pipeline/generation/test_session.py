@@ -142,6 +142,7 @@ CONTROLS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(controls=CONTROLS, cut=st.floats(0, 2))
 @settings(max_examples=20)
 def test_later_controls_never_change_earlier_frames_and_a_replay_is_the_same(

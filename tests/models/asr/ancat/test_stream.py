@@ -53,6 +53,7 @@ def committed(updates: list[TranscriptUpdate]) -> str:
     return join_words([word for one in updates for word in one.committed])
 
 
+@pytest.mark.slow
 @settings(max_examples=5)
 @given(
     seed=st.integers(0, 20),
@@ -107,6 +108,7 @@ def test_words_are_in_order_and_committed_words_are_not_repeated() -> None:
             assert one.committed[-1].end <= one.tentative[0].start
 
 
+@pytest.mark.slow
 def test_a_word_is_reported_when_it_is_complete() -> None:
     """What one draft says of ended words stands at once; of several, they may still choose."""
     greedy = streamed(AncatStream(babbling(), CONFIG), [sound(4.0)])

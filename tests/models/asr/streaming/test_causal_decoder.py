@@ -68,6 +68,7 @@ def test_a_wider_beam_finds_likelier_hypotheses(random_recognizer: WhisperModel)
     assert gained > 0
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_a_wide_beam_finds_the_best_of_all_hypotheses(
     random_recognizer: WhisperModel, monkeypatch: pytest.MonkeyPatch

@@ -46,6 +46,7 @@ def streamed(mel: Tensor, blocks: BlockSizes, cuts: list[int]) -> Tensor:
     return torch.cat([*done, *encoder.flush(state)])
 
 
+@pytest.mark.slow
 @given(blocks=SIZES, cuts=st.lists(st.integers(0, 101), max_size=9).map(sorted))
 def test_streamed_equals_masked_offline_however_it_is_cut(
     blocks: BlockSizes, cuts: list[int]

@@ -24,6 +24,7 @@ from tests.models.asr.conftest import Clip
 from tests.models.asr.streaming.test_offline import in_order, wer
 
 
+@pytest.mark.slow
 def test_weights_without_adapters_are_shared_with_the_offline_model(tiny_en: WhisperModel) -> None:
     made = make_causal(tiny_en)
     own = {p.data_ptr() for p in tiny_en.model.parameters()}

@@ -31,6 +31,7 @@ def parts_of(model: CausalStream, sound: Samples, cuts: list[int]) -> list[Trans
     return list(run(model, np.split(sound, cuts)))
 
 
+@pytest.mark.slow
 @ROOMY
 @given(cuts=st.lists(st.integers(0, len(SOUND)), max_size=10).map(sorted))
 def test_any_chunking_gives_the_same_updates(model: CausalStream, cuts: list[int]) -> None:

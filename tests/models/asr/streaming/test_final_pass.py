@@ -13,6 +13,7 @@ def final(tiny_en: WhisperModel) -> WhisperFinalPass:
     return WhisperFinalPass(tiny_en)
 
 
+@pytest.mark.slow
 def test_a_turn_is_transcribed_with_words_in_their_places(
     final: WhisperFinalPass, concord: Clip
 ) -> None:

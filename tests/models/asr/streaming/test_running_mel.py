@@ -13,6 +13,7 @@ RNG = np.random.default_rng(3)
 SOUND = (RNG.standard_normal(16_000) * np.linspace(0.001, 0.3, 16_000)).astype(np.float32)
 
 
+@pytest.mark.slow
 @given(cuts=st.lists(st.integers(0, len(SOUND)), max_size=12).map(sorted))
 def test_any_chunking_gives_the_same_frames(cuts: list[int]) -> None:
     parts = list(run(RunningMel(), np.split(SOUND, cuts)))

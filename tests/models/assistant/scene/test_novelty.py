@@ -3,6 +3,7 @@
 import itertools
 import random
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,6 +81,7 @@ def test_a_scene_that_lasts_is_remembered_now_and_then() -> None:
     assert kept(observations) == [(0.0, "cup"), (10.0, "cup"), (20.0, "cup"), (24.0, "cup")]
 
 
+@pytest.mark.slow
 def test_an_hour_of_flicker_is_remembered_no_more_than_now_and_then() -> None:
     rng = random.Random(5)
     for probability in (0.2, 0.9):  # what wavers, and a strobe between clear pictures

@@ -1,5 +1,6 @@
 from copy import deepcopy
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,6 +42,7 @@ def reference(
     return [chunk[0] for chunk in state]
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(
     references=st.integers(0, 3),

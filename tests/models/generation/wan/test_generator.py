@@ -45,6 +45,7 @@ def test_the_settings_know_all_weights() -> None:
     assert tuple(VARIANTS) == WAN_MODELS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WAN_MODELS)
 def test_pictures_are_those_of_the_generator(weights: Path, name: str) -> None:
     wan = loaded(weights, name)

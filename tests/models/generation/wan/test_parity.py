@@ -117,6 +117,7 @@ class Waves(torch.nn.Module):
         return torch.cat([angle.cos(), angle.sin()], 1).float()
 
 
+@pytest.mark.slow
 def test_only_the_precision_of_their_waves_was_changed(diffusers: Any) -> None:
     from diffusers.models.embeddings import Timesteps
 
@@ -148,6 +149,7 @@ LEVELS = {
 }
 
 
+@pytest.mark.slow
 @torch.no_grad()
 @pytest.mark.parametrize("levels", LEVELS.values(), ids=LEVELS)
 @pytest.mark.parametrize("window", [1, 3, 7])

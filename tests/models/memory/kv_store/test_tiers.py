@@ -445,6 +445,7 @@ def test_a_block_of_a_longer_step_holds_its_own_bytes_only(rekv: Rekv) -> None:
         assert block.memory.untyped_storage().nbytes() == block.size
 
 
+@pytest.mark.slow
 def test_one_thread_answers_while_another_stores(tmp_path: Path, rekv: Rekv) -> None:
     store = open_store(tmp_path, rekv.identity, StoreBudget(ram=2 * SIZE))
     state = watched(rekv, store, 6)

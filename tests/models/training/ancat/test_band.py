@@ -46,6 +46,7 @@ def test_a_band_of_all_letters_is_the_whole_lattice(seed: int, time: int, most: 
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(
     seed=st.integers(0, 99),

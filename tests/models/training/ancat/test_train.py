@@ -89,6 +89,7 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(begin_run: Begin) -> No
     assert [json.loads(line)["step"] for line in steps] == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_signal_to_end_writes_the_run_down(begin_run: Begin) -> None:
     run = begin_run("stopped")
     train(run, 50, lambda _: os.kill(os.getpid(), signal.SIGTERM), every=2)
@@ -130,6 +131,7 @@ def test_a_look_ahead_cost_makes_the_look_ahead_shorter(begin_run: Begin) -> Non
     assert delays[1] < 0.6 * delays[0]
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_the_smoothed_weights_of_another(begin_run: Begin) -> None:
     shared = begin_run("shared", shared=True)
     train(shared, 5, skip, every=100)

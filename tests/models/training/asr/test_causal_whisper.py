@@ -102,6 +102,7 @@ def test_the_same_items_again_and_again_are_learnt(begin_run: Begin) -> None:
     assert losses == sorted(losses, reverse=True)
 
 
+@pytest.mark.slow
 def test_the_kept_adapter_is_the_average_and_loads(begin_run: Begin) -> None:
     run = begin_run("kept")
     train(run, 3, skip, every=100)

@@ -87,6 +87,7 @@ def test_resampling_keeps_a_tone_at_its_place() -> None:
     np.testing.assert_allclose(tone, np.sin(2 * np.pi * 500 * np.arange(RATE) / RATE), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_hibari_speaks_the_same_for_the_same_draw() -> None:
     speak = voices.hibari()
     one, two = (speak("Where is the red cup?", np.random.default_rng(5)) for _ in range(2))

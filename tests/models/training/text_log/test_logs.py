@@ -23,6 +23,7 @@ def test_a_log_is_a_function_of_its_number(number: int) -> None:
     assert make(number) != make(number, validation=True)
 
 
+@pytest.mark.slow
 @given(NUMBERS)
 def test_names_kept_for_validation_are_in_no_training_log(number: int) -> None:
     names = {name for m in make(number).moments for name, _ in m.names}

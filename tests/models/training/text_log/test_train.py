@@ -85,6 +85,7 @@ def test_training_lowers_the_loss_of_what_it_was_shown(tmp_path: Path) -> None:
     assert loss_of(talk.decoder, made) < 0.8 * before
 
 
+@pytest.mark.slow
 def test_validation_counts_every_question_once() -> None:
     tally = validate(chat(), 2)
     assert sum(count for _, count in tally.values()) == 20

@@ -127,6 +127,7 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(latents: Path, tmp_pa
     assert drawing.backbone().height == 4
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_the_weights_of_another(latents: Path, tmp_path: Path) -> None:
     first = fresh(tmp_path / "first")
     first.advance(read(latents / "latents"))

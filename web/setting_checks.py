@@ -60,7 +60,11 @@ def urls_with_scheme(*schemes: str) -> AfterValidator:
 
     def check(urls: tuple[str, ...]) -> tuple[str, ...]:
         for url in urls:
-            if IceEndpoint.parse(url).scheme not in schemes:
+            try:
+                scheme = IceEndpoint.parse(url).scheme
+            except ValueError:
+                scheme = ""
+            if scheme not in schemes:
                 raise ValueError(f"expected {schemes[0]}:HOST:PORT, comma-separated")
         return urls
 

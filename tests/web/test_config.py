@@ -48,6 +48,11 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name(
         ("EYELINE_STUN_URLS", "http://a", "EYELINE_STUN_URLS: expected stun:HOST:PORT"),
         ("EYELINE_STUN_URLS", "stun:a:1,stun:", "EYELINE_STUN_URLS: expected stun:HOST:PORT"),
         ("EYELINE_TURN_URLS", "stun:a:1", "EYELINE_TURN_URLS: expected turn:HOST:PORT"),
+        (
+            "EYELINE_TURN_URLS",
+            "turn:a:b",
+            "EYELINE_TURN_URLS: expected turn:HOST:PORT, comma-separated, got 'turn:a:b'",
+        ),
         ("EYELINE_TURN_URLS", "turn:a:1", "EYELINE_TURN_URLS needs EYELINE_TURN_SECRET"),
     ],
 )

@@ -152,7 +152,7 @@ class AncatStream:
     def _next_window(
         self, state: AncatStreamState
     ) -> tuple[AncatStreamState, list[TranscriptUpdate]]:
-        """End the window and begin the next; the search goes on."""
+        """End the window and begin the next; the search continues."""
         state, updates = self._end_window(state, [])
         state = replace(
             state,

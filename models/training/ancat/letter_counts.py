@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, help="packed clips, to leave out those held out")
     parser.add_argument("--wordnet", type=Path, default=Path("/usr/share/wordnet"))
     parser.add_argument("--fortunes", type=Path, default=Path("/usr/share/games/fortunes"))
-    parser.add_argument("--questions", type=int, default=10_000, help="made-up ones to read")
+    parser.add_argument("--questions", type=int, default=10_000, help="synthetic ones to read")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     without: frozenset[tuple[int, ...]] = frozenset()

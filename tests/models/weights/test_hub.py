@@ -185,7 +185,7 @@ def test_broken_connections_are_taken_up_where_they_broke(small: SmallHub, tmp_p
     assert verify_model(NAME, tmp_path) == ()
 
 
-def test_an_interrupted_pull_goes_on_where_it_was(small: SmallHub, tmp_path: Path) -> None:
+def test_an_interrupted_pull_resumes_where_it_stopped(small: SmallHub, tmp_path: Path) -> None:
     release = find_release(MODEL, small.hub)
     small.cuts = [50_000]
 

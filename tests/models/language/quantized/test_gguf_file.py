@@ -72,7 +72,7 @@ def replaced(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
         (lambda _: b"", "empty file"),
     ],
 )
-def test_a_damaged_file_is_told_from_a_missing_one(
+def test_a_damaged_file_is_distinguished_from_a_missing_one(
     tmp_path: Path, damage: Callable[[bytes], bytes], message: str
 ) -> None:
     (tmp_path / "x.gguf").write_bytes(damage(whole_file(tmp_path)))

@@ -141,12 +141,8 @@ def _last_people(world: World, never: str, now: str, earlier: str) -> str:
     moment = next((each for each in reversed(world.moments) if each.people), None)
     if moment is None:
         return never
-    count = number_of(moment.people)
-    return (
-        now.format(count)
-        if moment is world.last
-        else earlier.format(count, format_time(moment.time))
-    )
+    form = now if moment is world.last else earlier
+    return form.format(number_of(moment.people), format_time(moment.time))
 
 
 def _anyone(world: World) -> QuestionAnswer:
@@ -156,11 +152,8 @@ def _anyone(world: World) -> QuestionAnswer:
         "Is there a person in the picture?", "Can you see anyone?", "Is there a man?",
         "Is there a woman in the picture?",
     )  # fmt: skip
-    return QuestionAnswer(
-        "anyone",
-        ask,
-        _last_people(world, "No, I have seen nobody.", "Yes, {}.", "No, but I saw {} at {}."),
-    )
+    answer = _last_people(world, "No, I have seen nobody.", "Yes, {}.", "No, but I saw {} at {}.")
+    return QuestionAnswer("anyone", ask, answer)
 
 
 def _anyone_ever(world: World) -> QuestionAnswer:
@@ -168,11 +161,8 @@ def _anyone_ever(world: World) -> QuestionAnswer:
         "Was there anyone?", "Did you see anyone?", "Has anyone been here?",
         "Did somebody come in?", "Did you see a person?", "Did you see the person?",
     )  # fmt: skip
-    return QuestionAnswer(
-        "anyone",
-        ask,
-        _last_people(world, "No, I have seen nobody.", "Yes, I see {}.", "Yes, {} at {}."),
-    )
+    answer = _last_people(world, "No, I have seen nobody.", "Yes, I see {}.", "Yes, {} at {}.")
+    return QuestionAnswer("anyone", ask, answer)
 
 
 def _when_anyone(world: World) -> QuestionAnswer:
@@ -180,11 +170,8 @@ def _when_anyone(world: World) -> QuestionAnswer:
         "When did you last see a person?", "When did you last see the person?",
         "When did you last see anyone?", "When was somebody there?",
     )  # fmt: skip
-    return QuestionAnswer(
-        "when",
-        ask,
-        _last_people(world, "I have seen nobody.", "I see {} now.", "I last saw {} at {}."),
-    )
+    answer = _last_people(world, "I have seen nobody.", "I see {} now.", "I last saw {} at {}.")
+    return QuestionAnswer("when", ask, answer)
 
 
 def _how_many(world: World) -> QuestionAnswer:

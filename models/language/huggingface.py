@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from models.errors import WeightsError
-from models.huggingface_files import fill, read_config, read_tensors, renamed
-from models.language.decoder import Decoder, DecoderConfig
+from models.huggingface_files import renamed
+from models.language.decoder import DecoderConfig
 
 Config = Mapping[str, Any]
 
@@ -78,21 +77,6 @@ def decoder_state(tensors: Mapping[str, Tensor], config: DecoderConfig) -> dict[
     if config.tied:
         state.pop("head.weight", None)  # equal to the embedding
     return state
-
-
-def read_decoder(
-    folder: Path, kind: str, *, device: str = "cpu", dtype: torch.dtype = torch.float32
-) -> Decoder:
-    """Return the text model of `kind`, "llama" or "qwen2", in `folder`.
-
-    Raises:
-        WeightsError: a file is missing, cut short, or of another kind of model.
-    """
-    config = read_decoder_config(folder, read_config(folder, kind))
-    tensors = read_tensors(folder, device=device, dtype=dtype)
-    with torch.device("meta"):
-        decoder = Decoder(config)
-    return fill(decoder, decoder_state(tensors, config), f"a {kind} decoder")
 
 
 def read_decoder_config(folder: Path, config: Config) -> DecoderConfig:

@@ -20,9 +20,10 @@ NEVER = float("-inf")
 def bands(aligned: Tensor, labels: Tensor, frames: Tensor, counts: Tensor, rows: int) -> Tensor:
     """Return the number of labels before each frame's band, int64 (batch, time).
 
-    `aligned`, (batch, time, units), are the scores of the CTC head; `labels`, `frames` and `counts`
-    are as in `transducer_loss`. A band has `rows` cells. It starts before the first label,
-    ends with the last, and moves by less than its size from frame to frame, so a path exists.
+    `aligned`, (batch, time, units), are the scores of the CTC head, `labels` int64 (batch, max
+    labels); `frames` and `counts` are as in `lattice_loss`. A band has `rows` cells. It starts
+    before the first label, ends with the last, and moves by less than its size from frame to
+    frame, so a path exists.
     """
     logs = aligned.detach().float().log_softmax(2)
     blank = logs[:, :, BLANK, None].expand(-1, -1, labels.shape[1] + 1).contiguous()
@@ -63,7 +64,7 @@ def banded_loss(
     counts: Tensor,
     rows: int,
 ) -> Tensor:
-    """Return `transducer_loss` over the paths within the band, (batch,).
+    """Return the transducer loss over the paths within the band, (batch,).
 
     With one more row than labels, it is the loss over all paths. `hidden` is
     (batch, time, width), `starts` what `bands` returned.

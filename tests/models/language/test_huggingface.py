@@ -6,10 +6,27 @@ import pytest
 import torch
 
 from models.errors import WeightsError
-from models.language.huggingface import read_decoder
+from models.huggingface_files import fill, read_config, read_tensors
+from models.language.decoder import Decoder
+from models.language.huggingface import decoder_state, read_decoder_config
 from tests.models.vision.video_llm import checkpoints
 
 TOKENS = torch.tensor([5, 280, 17, 17, 140, 3, 99, 222, 61])
+
+
+def read_decoder(
+    folder: Path, kind: str, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> Decoder:
+    """Return the text model of `kind`, "llama" or "qwen2", in `folder`.
+
+    Raises:
+        WeightsError: a file is missing, cut short, or of another kind of model.
+    """
+    config = read_decoder_config(folder, read_config(folder, kind))
+    tensors = read_tensors(folder, device=device, dtype=dtype)
+    with torch.device("meta"):
+        decoder = Decoder(config)
+    return fill(decoder, decoder_state(tensors, config), f"a {kind} decoder")
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from models.asr.ancat.letter_model import LetterModel
 from models.asr.ancat.search import ShallowFusion, TransducerSearch, TransducerSearchState
-from models.asr.ancat.transducer import BLANK, Transducer, TransducerConfig, transducer_loss
+from models.asr.ancat.transducer import BLANK, Transducer, TransducerConfig
 from models.training.ancat.letter_counts import count_runs
+from tests.models.asr.ancat.full_lattice import transducer_loss
 
 
 def tiny_transducer(units: int = 4, seed: int = 0) -> Transducer:

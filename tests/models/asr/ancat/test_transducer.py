@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.asr.ancat.transducer import BLANK, Transducer, TransducerConfig, transducer_loss
+from models.asr.ancat.transducer import BLANK, Transducer, TransducerConfig
+from tests.models.asr.ancat.full_lattice import transducer_loss
 
 NEVER = float("-inf")
 

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.asr.ancat.transducer import Transducer, TransducerConfig, transducer_loss
+from models.asr.ancat.transducer import Transducer, TransducerConfig
 from models.training.ancat.band import banded_loss, bands
+from tests.models.asr.ancat.full_lattice import transducer_loss
 
 UNITS, WIDTH = 6, 4
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from models.asr.ancat.encoder import AncatEncoder
 from models.asr.ancat.network import Ancat, AncatConfig
 from models.asr.ancat.search import TransducerSearch
-from models.asr.ancat.transducer import transducer_loss
 from models.asr.whisper.whisper import WhisperConfig
+from tests.models.asr.ancat.full_lattice import transducer_loss
 
 LETTERS, LENGTH, FRAMES = 5, 5, 50
 SIZES = WhisperConfig(

@@ -132,7 +132,7 @@ def _pins() -> dict[str, str]:
 
 
 def _of_this_python(lines: Iterable[str]) -> list[Requirement]:
-    """Return the requirements whose marker, if any, is true here; those of extras are not."""
+    """Return the requirements whose marker is true for this Python or absent, without extras."""
     found = [Requirement(line) for line in lines]
     return [each for each in found if each.marker is None or each.marker.evaluate()]
 

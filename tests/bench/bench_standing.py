@@ -27,10 +27,11 @@ from models.assistant.scene.perception import Observation, Pixels
 from models.assistant.scene.query_parsing import without_control_tokens
 from models.assistant.scene.scene_entry import SYSTEM, question_text
 from models.language import smollm2
-from models.training.requests.alarms import in_a_row, scored, share, trials, watched
+from models.training.requests.alarms import share, trials
 from models.training.requests.timelines import FOLDER, RATE, compose, load, targets, whole
 from tests.bench import blind_set
 from tests.bench.bench_blind import frames
+from tests.bench.notice_detectors import in_a_row, scored, watched
 
 VIEWS = 14  # of a photograph, as a camera in a hand would see it
 

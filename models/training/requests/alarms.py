@@ -1,14 +1,12 @@
 """Scores of notices: misses, delays and false alarms against labels."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from models.assistant.requests.evidence import person_probability, thing_probability
-from models.assistant.requests.parsing import Request
-from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
 from models.training.requests.timelines import RATE, ObservationTimeline
@@ -17,7 +15,6 @@ MISSED = 10.0  # seconds that a miss counts as
 ASKED = 12  # most requests for a timeline: all targets in it, and some that are not
 # Indices of a timeline's frames with a notice that the target came (True) or went (False).
 Notices = Sequence[tuple[int, bool]]
-NoticeDetector = Callable[[Sequence[Observation], Target], Notices]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,13 +84,6 @@ def judge(score: NoticeScore, truth: Sequence[bool], notices: Notices) -> None:
     score.alarms += sum(at not in used for at, _ in notices)
 
 
-def scored(detect: NoticeDetector, trials: Iterable[RequestTrial]) -> NoticeScore:
-    score = NoticeScore()
-    for trial in trials:
-        judge(score, trial.truth, detect(trial.observations, trial.target))
-    return score
-
-
 def trials(timelines: Iterable[ObservationTimeline], asked: Sequence[Target]) -> list[RequestTrial]:
     """Return the trials of each timeline: people, its targets, and some others."""
     out = []
@@ -115,40 +105,3 @@ def share(observation: Observation, target: Target) -> float:
         if target.people
         else thing_probability(observation, target.name_ids)
     )
-
-
-def in_a_row(count: int) -> NoticeDetector:
-    """Return a detector that needs `count` observations in a row on the other side of one half.
-
-    A count of 1 is the baseline: a notice at the first observation above one half.
-    """
-
-    def detect(observations: Sequence[Observation], target: Target) -> Notices:
-        out = []
-        now = share(observations[0], target) > 0.5
-        agree = 0
-        for index, observation in enumerate(observations):
-            agree = agree + 1 if (share(observation, target) > 0.5) is not now else 0
-            if agree == count:
-                now, agree = not now, 0
-                out.append((index, now))
-        return out
-
-    return detect
-
-
-def watched(standing: RequestTracker) -> NoticeDetector:
-    """Return the detector of the service, with requests for each arrival and each departure."""
-
-    def detect(observations: Sequence[Observation], target: Target) -> Notices:
-        state = standing.init_state()
-        for gone in (False, True):
-            request = Request(target=target, absent=gone, on_change=True, repeat=True)
-            state = standing.add(state, request, observations[0].scene.time)
-        out = []
-        for index, observation in enumerate(observations):
-            state, noticed = standing.step(state, observation)
-            out += [(index, notice.id == 1) for notice in noticed]
-        return out
-
-    return detect

@@ -14,10 +14,11 @@ from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
 from models.assistant.scene.query_parsing import find_name_ids
 from models.assistant.scene.scene_entry import SceneEntry
-from models.training.requests.alarms import NoticeScore, in_a_row, judge, scored, trials, watched
+from models.training.requests.alarms import NoticeScore, judge, trials
 from models.training.requests.timelines import LabeledPicture, compose, targets, whole
 from models.training.requests.tune import best, crossings, fitted, logistic
 from models.vision.class_names import NAMES
+from tests.bench.notice_detectors import in_a_row, scored, watched
 
 CUP = Target(label="a cup", name_ids=find_name_ids("cup"))
 SOMEONE = Target(label="someone", people=1)

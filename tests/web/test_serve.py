@@ -1,3 +1,4 @@
+import gc
 import os
 import re
 import signal
@@ -6,9 +7,14 @@ import subprocess
 import sys
 
 import pytest
+from fastapi import FastAPI
 
+import web.serve
 from tests.paths import ROOT
 from tests.patience import PATIENCE
+from tests.web.served import scripted_models
+from web.config import Settings
+from web.serve import EyelineServer, serve
 
 
 @pytest.mark.slow
@@ -44,3 +50,22 @@ def test_a_port_in_use_is_reported_before_models_are_loaded() -> None:
     assert done.returncode == 2
     assert "give --port" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_was_loaded_is_frozen_before_the_service_listens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A full collection of loaded models would stop the event loop for everybody."""
+    frozen: list[int] = []
+
+    async def listen(_: EyelineServer, **__: object) -> None:
+        frozen.append(gc.get_freeze_count())
+
+    monkeypatch.setattr(EyelineServer, "serve", listen)
+    monkeypatch.setattr(web.serve, "load_models", lambda _: scripted_models())
+    monkeypatch.setattr(web.serve, "create_app", lambda *_: FastAPI())
+    try:
+        assert serve(Settings(port=0), banner=None) == 0
+    finally:
+        gc.unfreeze()
+    assert frozen[0] > 0

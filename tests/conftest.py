@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.event_loop import LIMIT, slow_callbacks
 from web.config import Settings, read_settings
-from web.model_loading import LoadedModels, load_models
+from web.loading.models import LoadedModels, load_models
 
 # A busy machine is no failure.
 hypothesis_settings.register_profile(

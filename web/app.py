@@ -17,7 +17,7 @@ from web import problems
 from web.auth import Keys
 from web.config import Settings
 from web.context import ServiceContext, capabilities
-from web.model_loading import LoadedModels
+from web.loading.models import LoadedModels
 from web.realtime import calls
 from web.realtime import websocket as realtime
 from web.rest import chat, credentials, service_info, sessions, speech, transcriptions

@@ -16,7 +16,7 @@ from media.pipeline.models import GenerationService
 from media.worker import Worker
 from web.auth import Keys, bearer_token
 from web.config import Settings
-from web.model_loading import LoadedModels, turn_detection
+from web.loading.models import LoadedModels, turn_detection
 from web.protocol.session_config import Capabilities, GenerationCapabilities
 from web.sessions import Sessions
 

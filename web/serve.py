@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from web.app import create_app
 from web.config import Settings
 from web.errors import UsageError
-from web.model_loading import load_models
+from web.loading.models import load_models
 
 logger = logging.getLogger(__name__)
 

@@ -56,7 +56,7 @@ from models.generation.small.loading import SmallVideoModel as Model
 from tests.media.pipeline.scripted import scripted_services
 from tests.paths import SPEECH
 from web.config import Settings
-from web.model_loading import load_models
+from web.loading.models import load_models
 
 PROMPTS = ("a duck on grass", "a car on sand", "a ball on stars")
 WORDS = tuple(dict.fromkeys(" ".join(PROMPTS).split()))

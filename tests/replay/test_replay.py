@@ -20,7 +20,7 @@ from media.recording.reader import read_items
 from tests.media.pipeline.scripted import replayed
 from web.cli.replay import as_fields, run_recording
 from web.config import Settings, read_settings
-from web.model_loading import LoadedModels, load_models
+from web.loading.models import LoadedModels, load_models
 
 RECORDINGS = sorted((Path(__file__).parent / "recordings").iterdir())
 CLOSE = 0.05  # seconds: word times move by a frame or two with the processor's rounding

@@ -25,7 +25,7 @@ from tests.media.pipeline.scripted import scripted_services
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 from web.app import create_app
 from web.config import Settings
-from web.model_loading import LoadedModels
+from web.loading.models import LoadedModels
 from web.serve import EyelineServer
 
 WORD = 8_000  # samples of one word: half a second

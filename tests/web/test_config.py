@@ -8,7 +8,7 @@ from media.pipeline.limits import Limits
 from rtc.peer import PeerLimits
 from web.config import CHECKOUT, Settings, read_settings
 from web.errors import SettingsError
-from web.model_loading import session_limits
+from web.loading.models import session_limits
 from web.realtime.calls import peer_limits
 from web.settings_page import settings_page
 

@@ -20,8 +20,8 @@ from media.recording.layout import MEMORY_FOLDER, VIDEO_FILE
 from models.assistant.interface import Moment
 from web.config import Settings
 from web.errors import UsageError
-from web.model_loading import load_assistant
-from web.progress import ProgressBar
+from web.loading.models import load_assistant
+from web.loading.progress import ProgressBar
 
 COMPLETE = "whole.json"  # the file in a memory folder that marks a clip as analyzed to its end
 

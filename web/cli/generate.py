@@ -26,7 +26,7 @@ from web.cli import wan_video
 from web.cli.generation_inputs import TimedPrompt, TimedTrack
 from web.config import Settings
 from web.errors import INTERRUPTED, UsageError
-from web.progress import ProgressBar
+from web.loading.progress import ProgressBar
 
 MAX_SIDE = 2048  # pixels of a video
 

@@ -12,7 +12,7 @@ from models.weights.hub_http import Hub
 from models.weights.hub_release import Release, find_release
 from web.config import Settings
 from web.errors import UsageError
-from web.progress import download_progress
+from web.loading.progress import download_progress
 
 
 def pull(settings: Settings, name: str | None, *, revision: str | None) -> int:

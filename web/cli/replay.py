@@ -37,8 +37,8 @@ from media.worker import Worker
 from models.asr.streaming.offline import transcribe
 from models.asr.words import RATE, RecognizedWord
 from web.config import Settings
-from web.model_loading import LoadedModels, load_models, turn_detection
-from web.progress import ProgressBar
+from web.loading.models import LoadedModels, load_models, turn_detection
+from web.loading.progress import ProgressBar
 from web.subtitles import Cue, SubtitleFormat, format_cues, make_cues
 
 # `--json` names these outputs differently from their classes.

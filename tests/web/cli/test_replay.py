@@ -20,8 +20,8 @@ from web.cli.replay import (
     streamed_cues,
 )
 from web.config import Settings, read_settings
-from web.model_loading import LoadedModels
-from web.progress import ProgressBar
+from web.loading.models import LoadedModels
+from web.loading.progress import ProgressBar
 
 JFK = SPEECH / "jfk.flac"
 

@@ -20,7 +20,7 @@ from tests.models.generation.small.test_generator import written
 from tests.web.realtime.test_websocket import Client, talk
 from tests.web.served import Served, scripted_models, served, speech
 from web.config import Settings
-from web.model_loading import load_generator
+from web.loading.models import load_generator
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_without_files_generation_is_unavailable_and_the_reason_names_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded, "CHECKPOINTS", tmp_path)
-    monkeypatch.setattr("web.model_loading.CHECKPOINTS", tmp_path)
+    monkeypatch.setattr("web.loading.models.CHECKPOINTS", tmp_path)
     generator, why = load_generator(Settings())
     assert generator is None
     assert "models/checkpoints/codec.safetensors" in why

@@ -23,7 +23,7 @@ from tests.patience import PATIENCE
 from tests.web.openai_sdk import check
 from tests.web.served import Served, served
 from web.config import Settings
-from web.model_loading import LoadedModels
+from web.loading.models import LoadedModels
 
 pytestmark = pytest.mark.slow
 

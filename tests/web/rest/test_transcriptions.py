@@ -19,7 +19,7 @@ from tests.paths import SPEECH
 from tests.web.served import scripted_models
 from web.app import create_app
 from web.config import Settings
-from web.model_loading import LoadedModels
+from web.loading.models import LoadedModels
 
 CLIP = SPEECH / "LJ001-0002.flac"
 WORDS = ["being", "comparatively", "modern"]

@@ -10,9 +10,9 @@ from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.streaming.turn_end_only import TurnEndOnly
 from models.errors import WeightsError
 from models.weights.fetch import fetch_weights
-from web.asr_loading import NONE, asr_algorithm, final_model, load_asr
 from web.config import read_settings
 from web.errors import SettingsError
+from web.loading.asr import NONE, asr_algorithm, final_model, load_asr
 
 
 def test_a_causally_streamed_turn_is_transcribed_again_at_its_end() -> None:

@@ -23,9 +23,9 @@ from models.memory.kv_store.tiers import StoreBudget
 from models.shipped import CHECKPOINTS
 from models.speech.hibari import HibariSynthesizer
 from models.weights.fetch import fetch_weights
-from web.asr_loading import load_asr
 from web.config import PREFIX, Settings
-from web.progress import download_progress
+from web.loading.asr import load_asr
+from web.loading.progress import download_progress
 from web.setting_checks import SMALL, WAN_MODELS
 
 logger = logging.getLogger(__name__)

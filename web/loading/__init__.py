@@ -1,0 +1,1 @@
+"""From settings to loaded models: weights, workers, progress of downloads."""

@@ -16,7 +16,12 @@ from media.clock import Clock
 from media.frames import AudioChunk, VideoFrame
 from media.video import SizeLimits
 from media.worker import Worker
-from rtc import aiortc_patches
+from rtc.aiortc_patches.connection import transports
+from rtc.aiortc_patches.consent import probe
+from rtc.aiortc_patches.data_channels import unread_message_bytes
+from rtc.aiortc_patches.datagrams import DatagramCounters, count_datagrams, tolerate_malformed
+from rtc.aiortc_patches.decoder_queues import bound_decoder_queue
+from rtc.aiortc_patches.statistics import network_counters
 from rtc.errors import PeerClosedError
 from rtc.ice_servers import IceServer
 from rtc.incoming import read_audio, read_video
@@ -88,7 +93,7 @@ class Peer:
         self._limits = limits
         self._worker = Worker("rtc")
         self._counters = FrameCounters()
-        self._datagrams = aiortc_patches.DatagramCounters()
+        self._datagrams = DatagramCounters()
         self._round_trip: float | None = None
         self._video_track = VideoTrack(
             clock=clock,
@@ -133,8 +138,8 @@ class Peer:
         except BaseException:
             await peer._disconnect()
             raise
-        for transport in aiortc_patches.transports(connection):
-            aiortc_patches.count_datagrams(transport, peer._datagrams)
+        for transport in transports(connection):
+            count_datagrams(transport, peer._datagrams)
         # The peer outlives the request that created it: this task runs until `close`.
         peer._task = asyncio.create_task(peer._run(), name="peer")  # noqa: TID251
         peer._task.add_done_callback(_log_failure)
@@ -179,7 +184,7 @@ class Peer:
 
     async def stats(self) -> NetworkState:
         """Return the state of the network since the last call."""
-        after = await aiortc_patches.network_counters(
+        after = await network_counters(
             self._connection, self._counters, time=self._clock.now(), round_trip=self._round_trip
         )
         before, self._last_counters = self._last_counters, after
@@ -195,9 +200,9 @@ class Peer:
         # After aiortc has read the offer and before it answers.
         self._connection.on("datachannel", self.messages.add)
         self._connection.on("connectionstatechange", self._follow_state)
-        aiortc_patches.tolerate_malformed(self._connection, self._datagrams)
+        tolerate_malformed(self._connection, self._datagrams)
         for transceiver in self._connection.getTransceivers():
-            aiortc_patches.bound_decoder_queue(transceiver.receiver, transceiver.kind)
+            bound_decoder_queue(transceiver.receiver, transceiver.kind)
 
     def _follow_state(self) -> None:
         state = self._connection.connectionState
@@ -275,11 +280,11 @@ class Peer:
             if self.connected.is_set():
                 if silence(liveness) > limits.silence_timeout:
                     self._end(f"nothing arrived for {limits.silence_timeout:g} s")
-                transport = aiortc_patches.transports(self._connection)[0]
-                self._round_trip = await aiortc_patches.probe(transport) or self._round_trip
+                transport = transports(self._connection)[0]
+                self._round_trip = await probe(transport) or self._round_trip
             elif now - started > limits.connect_timeout:
                 self._end(f"not connected within {limits.connect_timeout:g} s")
-            if aiortc_patches.unread_message_bytes(self._connection) > MAX_UNFINISHED_BYTES:
+            if unread_message_bytes(self._connection) > MAX_UNFINISHED_BYTES:
                 self._end("the client began messages and did not finish them")
 
     async def _disconnect(self, max_wait: float = CLOSING_TIMEOUT) -> None:

@@ -15,7 +15,8 @@ from aiortc import (
 )
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 
-from rtc import aiortc_patches
+from rtc.aiortc_patches.connection import local_candidates, transports
+from rtc.aiortc_patches.gathering import offer_loopback
 from rtc.errors import BadOfferError, RtcError
 from rtc.ice_servers import IceEndpoint, IceServer
 from rtc.offer import MALFORMED, Offer, Section
@@ -82,13 +83,10 @@ async def create_answer(
         if sends:
             transceiver.sender.replaceTrack(track)
     if loopback:
-        for transport in aiortc_patches.transports(connection):
-            aiortc_patches.offer_loopback(transport.transport)
+        for transport in transports(connection):
+            offer_loopback(transport.transport)
     await connection.setLocalDescription()
-    if not any(
-        aiortc_patches.local_candidates(transport)
-        for transport in aiortc_patches.transports(connection)
-    ):
+    if not any(local_candidates(transport) for transport in transports(connection)):
         raise RtcError("this machine has no network address to answer with: connect a network")
     return connection.localDescription.sdp
 

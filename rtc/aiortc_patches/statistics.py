@@ -1,0 +1,68 @@
+"""Counters of a connection."""
+
+from aiortc import RTCPeerConnection
+from aiortc.rtcrtpreceiver import StreamStatistics
+from aiortc.stats import RTCRemoteInboundRtpStreamStats, RTCTransportStats
+
+from rtc.aiortc_patches.connection import transports
+from rtc.network import FrameCounters, NetworkCounters, Reception
+
+
+def receptions(connection: RTCPeerConnection) -> tuple[Reception, ...]:
+    """Return the reception of each incoming stream, without retransmission streams."""
+    found = []
+    for transceiver in connection.getTransceivers():
+        private = vars(transceiver.receiver)
+        retransmissions: dict[int, int] = private["_RTCRtpReceiver__rtx_ssrc"]
+        streams: dict[int, StreamStatistics] = private["_RTCRtpReceiver__remote_streams"]
+        found += [
+            Reception(
+                expected=stream.packets_expected,
+                received=stream.packets_received,
+                jitter=stream.jitter / transceiver._codecs[0].clockRate,
+            )
+            for ssrc, stream in streams.items()
+            if ssrc not in retransmissions
+        ]
+    return tuple(found)
+
+
+def transferred_bytes(connection: RTCPeerConnection) -> tuple[int, int]:
+    """Return the bytes received and sent, including DTLS and RTP headers."""
+    reports = [
+        stats
+        for transport in transports(connection)
+        for stats in transport._get_stats().values()
+        if isinstance(stats, RTCTransportStats)
+    ]
+    return sum(s.bytesReceived for s in reports), sum(s.bytesSent for s in reports)
+
+
+async def peer_report(connection: RTCPeerConnection) -> tuple[float, float | None]:
+    """Return the loss in [0, 1] and the round trip that the peer reports for our streams."""
+    reports = [
+        stats
+        for stats in (await connection.getStats()).values()
+        if isinstance(stats, RTCRemoteInboundRtpStreamStats)
+    ]
+    loss = max((s.fractionLost / 256 for s in reports), default=0.0)  # RFC 3550, section 6.4.1
+    trips: list[float | None] = [s.roundTripTime for s in reports]  # None before the second report
+    return loss, min((trip for trip in trips if trip is not None), default=None)
+
+
+async def network_counters(
+    connection: RTCPeerConnection, counters: FrameCounters, *, time: float, round_trip: float | None
+) -> NetworkCounters:
+    """Return the counters at `time`; a `round_trip` of None is taken from the peer's report."""
+    size_in, size_out = transferred_bytes(connection)
+    loss_out, reported_trip = await peer_report(connection)
+    return NetworkCounters(
+        time=time,
+        bytes_in=size_in,
+        bytes_out=size_out,
+        frames_in=counters.video_frames_in,
+        frames_out=counters.video_frames_out,
+        receptions=receptions(connection),
+        loss_out=loss_out,
+        round_trip=round_trip if round_trip is not None else reported_trip,
+    )

@@ -18,7 +18,8 @@ Send = Callable[[Output], Awaitable[None]]
 class SessionContext:
     """The output, models, clock, limits and counters of a session.
 
-    `memory` is the folder of the assistant's memory; None discards it when the session ends.
+    `memory` is the folder of the assistant's memory; None discards it when the session ends. With
+    `durable_memory` it is written as it grows, so that it survives the process.
     """
 
     send: Send
@@ -28,3 +29,4 @@ class SessionContext:
     questions: OpenQuestions
     counters: Counters
     memory: Path | None = None
+    durable_memory: bool = False

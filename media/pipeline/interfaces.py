@@ -49,14 +49,17 @@ class VideoAssistant(Protocol):
     One thread calls `analyze_frame`, `note_request` and `close`, which change the state; another
     may read the pieces of an `answer` from the same state at the same time.
 
-    `analyze_frame` raises StoreError if the memory is full; the state stays usable.
+    If a frame cannot be stored, `analyze_frame` says so in its result.
     """
 
     stand_in: bool
     about: str  # description for users: what it can do, and what it cannot
 
-    def init_state(self, folder: Path | None) -> Any:
-        """Open the memory in `folder`, or a new one; None keeps nothing after `close`."""
+    def init_state(self, folder: Path | None, *, durable: bool = False) -> Any:
+        """Open the memory in `folder`, or a new one; None keeps nothing after `close`.
+
+        A `durable` memory is written as it grows, so that it survives the process.
+        """
 
     def analyze_frame(
         self, state: Any, pixels: Pixels, time: float

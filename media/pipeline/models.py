@@ -63,14 +63,17 @@ class Services:
     final_pass: FinalPass | None = None
     generation: GenerationService | None = None
 
-    async def open_memory(self, folder: Path | None) -> Any:
+    async def open_memory(self, folder: Path | None, *, durable: bool = False) -> Any:
         """Open the memory in `folder`. If the caller is cancelled, it is closed again.
+
+        A `durable` memory survives the process, see `VideoAssistant`.
 
         Raises:
             StoreError: the memory cannot be opened, or is in use.
         """
         return await finish(
-            self.vision_worker.run(self.assistant.init_state, folder), self.close_memory
+            self.vision_worker.run(self.assistant.init_state, folder, durable=durable),
+            self.close_memory,
         )
 
     async def close_memory(self, memory: Any) -> None:

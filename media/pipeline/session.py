@@ -89,12 +89,13 @@ async def run_session(
     counters: Counters | None = None,
     return_video: bool = False,
     memory: Path | None = None,
+    durable_memory: bool = False,
 ) -> None:
     """Run `source` through the models and `send` the outputs, until the source ends.
 
     Several stages call `send` at the same time. With `return_video` each frame comes back with
-    its caption. The assistant's memory is kept in the folder `memory`, and resumed from it.
-    All input is processed before this returns.
+    its caption. The assistant's memory is kept in the folder `memory`, and resumed from it; with
+    `durable_memory` it is written as it grows, so that it survives the process. All input is processed before this returns.
 
     Raises:
         ExceptionGroup: a stage failed; the others were cancelled and have ended.
@@ -108,6 +109,7 @@ async def run_session(
         questions=OpenQuestions(cancellable=not limits.repeatable),
         counters=counters or Counters(),
         memory=memory,
+        durable_memory=durable_memory,
     )
     channels = Channels.make(limits, return_video=return_video)
 

@@ -5,6 +5,7 @@
 
 import base64
 import json
+import logging
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from media.generation_events import (
     PromptChange,
     TrackPoints,
 )
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +97,22 @@ def parse_line(text: str) -> EventLine:
 def read_lines(path: Path) -> list[EventLine]:
     """Return the lines of `events.jsonl`.
 
+    A last line that is cut short, because the process died while it was written, is left out.
+
     Raises:
         UnreadableMediaError: there is no such file, or a line in it is not valid.
     """
     if not path.is_file():
         raise UnreadableMediaError(f"{path.parent}: not a recording: it has no {path.name}")
     lines = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    content = path.read_bytes().decode(errors="replace")
+    for number, text in enumerate(content.splitlines(keepends=True), start=1):
         try:
             lines.append(parse_line(text))
         except ValueError as error:
+            if not text.endswith("\n"):
+                logger.warning("%s, line %d: cut short, left out", path, number)
+                break
             raise UnreadableMediaError(f"{path}, line {number}: {_message(error)}") from error
     return lines
 

@@ -1,13 +1,16 @@
 """Reads a recording as a source of a session; audio comes back sample by sample as it was."""
 
 import heapq
+import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from media.clock import Clock
+from media.errors import UnreadableMediaError
 from media.events import Announce, Cancel, Input, Question
 from media.files.decoding import decode
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
@@ -15,6 +18,10 @@ from media.generation_events import GenerationInput
 from media.recording.event_lines import AudioGap, EventLine, read_lines
 from media.recording.layout import AUDIO_FILE, EVENTS_FILE, VIDEO_FILE
 from media.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+MAX_HEADER = 16_384  # bytes; 8,192 of the header of FLAC are padding, that of Matroska is smaller
 
 
 async def read_paced(
@@ -57,7 +64,7 @@ def audio_items(
 ) -> Iterator[tuple[float, Input]]:
     """Yield the audio with its times, split at the events that apply to audio."""
     position = 0
-    chunks = decode(path, max_duration=max_duration, video=False) if path.is_file() else iter(())
+    chunks = _decode_track(path, max_duration=max_duration, video=False)
     samples: NDArray[np.float32] = np.zeros(0, np.float32)
     for line in [*(line for line in lines if not _applies_to_video(line)), None]:
         while line is None or position < line.audio:
@@ -83,16 +90,27 @@ def video_items(
 ) -> Iterator[tuple[float, Input]]:
     """Yield the frames with their times, and between them the events that apply to video."""
     events = [line for line in lines if _applies_to_video(line)]
-    if path.is_file():
-        frames = decode(path, max_duration=max_duration, audio=False, from_zero=False)
-    else:
-        frames = iter(())
-    for frame in frames:
+    for frame in _decode_track(path, max_duration=max_duration, audio=False, from_zero=False):
         assert isinstance(frame, VideoFrame)
         while events and events[0].video < frame.pts:
             yield _timed(events.pop(0))
         yield frame.time, frame
     yield from map(_timed, events)
+
+
+def _decode_track(path: Path, **options: Any) -> Iterator[AudioChunk | VideoFrame]:
+    """Yield the content of a track; nothing if there is no file, or only the start of its header.
+
+    That is what a process leaves that died within the first second of the track.
+    """
+    if not path.is_file():
+        return
+    try:
+        yield from decode(path, **options)
+    except UnreadableMediaError as error:
+        if path.stat().st_size > MAX_HEADER:
+            raise
+        logger.warning("left out a track that has no data yet: %s", error)
 
 
 def _timed(line: EventLine) -> tuple[float, Input]:

@@ -15,6 +15,11 @@ TICKS_PER_MS = (
 )  # of 90 kHz in a millisecond, the unit of Matroska's timestamps
 KEYFRAME_INTERVAL = 60  # frames
 
+# What was written reaches the file at once, so that a recording outlives its process: each FLAC
+# frame, and each cluster of Matroska, which begins when the cluster before it is written.
+FLUSH = {"flush_packets": "1"}
+CLUSTER_MS = 500
+
 
 class FlacWriter:
     """Appends mono float32 at 16 kHz to a FLAC file, created with the first sample.
@@ -32,7 +37,9 @@ class FlacWriter:
         if not len(samples):
             return
         if self._container is None or self._stream is None:
-            self._container = av.open(str(self._path), "w", format="flac")
+            self._container = av.open(
+                str(self._path), "w", format="flac", container_options=FLUSH
+            )
             self._stream = self._container.add_stream("flac", rate=SAMPLE_RATE, layout="mono")
         pcm = to_int16(samples)
         frame = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
@@ -43,8 +50,9 @@ class FlacWriter:
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Finish the file."""
-        _finish(self._container, self._stream)
+        """Finish the file, if it is open."""
+        container, self._container = self._container, None
+        _finish(container, self._stream)
 
 
 class MatroskaWriter:
@@ -75,7 +83,10 @@ class MatroskaWriter:
 
     def _open(self, frame: VideoFrame) -> None:
         height, width, _ = frame.pixels.shape
-        self._container = av.open(str(self._path), "w", format="matroska")
+        options = {**FLUSH, "cluster_time_limit": str(CLUSTER_MS)}
+        self._container = av.open(
+            str(self._path), "w", format="matroska", container_options=options
+        )
         options = {"preset": "ultrafast", "crf": "20", "tune": "zerolatency"}
         self._stream = self._container.add_stream("libx264", rate=30, options=options)
         self._stream.width, self._stream.height = max(2, width // 2 * 2), max(2, height // 2 * 2)
@@ -85,13 +96,17 @@ class MatroskaWriter:
         self._stream.gop_size = KEYFRAME_INTERVAL
 
     def close(self) -> None:
-        """Finish the file."""
-        _finish(self._container, self._stream)
+        """Finish the file, if it is open."""
+        container, self._container = self._container, None
+        _finish(container, self._stream)
 
 
 def _finish(
     container: av.container.OutputContainer | None, stream: av.AudioStream | av.VideoStream | None
 ) -> None:
-    if container is not None and stream is not None:
+    if container is None or stream is None:
+        return
+    try:
         container.mux(stream.encode(None))
+    finally:
         container.close()

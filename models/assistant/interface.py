@@ -28,6 +28,18 @@ class MetRequest:
     moment: Moment
 
 
+@dataclass(frozen=True, slots=True)
+class StorageProblem:
+    """Why a memory is not stored as it should be.
+
+    If `forgotten`, the frame is not remembered at all. Otherwise new moments are in RAM only, and
+    would be lost with the process.
+    """
+
+    forgotten: bool
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameAnalysis:
     """The result of analyzing one frame.
@@ -41,6 +53,7 @@ class FrameAnalysis:
     met_requests: tuple[MetRequest, ...] = ()
     relevance: NDArray[np.float32] | None = None
     relevance_topic: str = ""
+    problem: StorageProblem | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,36 +6,35 @@ stream that is interrupted can continue in the same folder, and can be asked abo
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
-from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment
+from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment, StorageProblem
 from models.assistant.requests.session_requests import (
     SessionRequests,
     check_requests,
     update_requests,
 )
 from models.assistant.requests.standing_requests import RequestTracker
+from models.assistant.scene.log_file import SceneLogFile
 from models.assistant.scene.perception import Pixels
 from models.assistant.scene.scene_entry import describe
-from models.assistant.scene.scene_log import LoggedEntry, from_lines, to_line
-from models.assistant.small_model import SmallModel, SmallModelMemory
-from models.errors import StoreError, StoreFullError
+from models.assistant.scene.scene_log import LoggedEntry
+from models.assistant.small_model import SmallModel, SmallModelMemory, newest_entry
+from models.errors import StoreError
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
 from models.vision.class_names import NAMES
 
 BLOCKS = "blocks"
-LOG_FILE = "diary.jsonl"
 NO_BLOCK = -1  # the number of a moment that is not stored
 MAX_QUESTION_WORDS = 200  # a longer question would take many seconds to read
 
 
 @dataclass(slots=True, eq=False)
 class SmallAssistantState:
-    """The state of one stream; the first `written` entries of its log have been reported."""
+    """The state of one stream; the first `reported` entries of its log have been reported."""
 
     memory: SmallModelMemory
-    written: int = 0
-    log_file: IO[str] | None = None
+    reported: int = 0
+    log_file: SceneLogFile | None = None
     requests: SessionRequests = field(default_factory=SessionRequests)
 
 
@@ -54,33 +53,36 @@ class SmallAssistant:
         self.budget = budget or StoreBudget()
         self.tracker = RequestTracker()
 
-    def init_state(self, folder: Path | None) -> SmallAssistantState:
+    def init_state(self, folder: Path | None, *, durable: bool = False) -> SmallAssistantState:
         """Return the memory in `folder`, or a new one; without a folder it stays in RAM.
+
+        A `durable` memory is written as it grows, so that it survives the process.
 
         Raises:
             StoreError: the folder cannot be used, or belongs to another model.
         """
         if folder is None:
             return SmallAssistantState(self.model.init_state(BlockStore(self.budget)))
-        store = open_store(folder / BLOCKS, self.model.rekv.identity, self.budget)
+        identity = self.model.rekv.identity
+        store = open_store(folder / BLOCKS, identity, self.budget, durable=durable)
         try:
-            file = (folder / LOG_FILE).open("a+", encoding="utf-8")
-        except OSError as error:
+            file = SceneLogFile(folder, durable=durable)
+        except StoreError:
             store.close()
-            raise StoreError(f"{folder}: cannot keep a memory there: {error}") from error
-        file.seek(0)
-        log = from_lines(file)
-        return SmallAssistantState(self.model.init_state(store, log), len(log.entries), file)
+            raise
+        log, newest = file.read()
+        memory = self.model.init_state(store, log, newest)
+        return SmallAssistantState(memory, len(log.entries), file)
 
     def analyze_frame(
         self, state: SmallAssistantState, pixels: Pixels, time: float
     ) -> tuple[SmallAssistantState, FrameAnalysis]:
-        """Analyze a frame, uint8 (height, width, 3) RGB, at `time` in seconds.
-
-        Raises:
-            StoreFullError, StoreError: there is no room to store it; earlier entries are kept.
-        """
-        memory, _ = self.model.step(state.memory, (pixels, time))
+        """Analyze a frame, uint8 (height, width, 3) RGB, at `time` in seconds."""
+        memory, problem = state.memory, None
+        try:
+            self.model.step(memory, (pixels, time))
+        except StoreError as error:
+            problem = StorageProblem(forgotten=True, reason=str(error))
         observation = memory.latest
         assert observation is not None
         added = self._write_new_entries(state)
@@ -91,6 +93,7 @@ class SmallAssistant:
             met_requests=check_requests(self.tracker, state.requests, observation, number),
             relevance=observation.relevance.numpy(),
             relevance_topic=", ".join(sorted(NAMES[index] for index in memory.attended)),
+            problem=problem or _unwritten(state),
         )
 
     def note_request(
@@ -118,9 +121,10 @@ class SmallAssistant:
         return AssistantAnswer(reply.pieces, tuple(moments), reply.prompt_tokens)
 
     def seen_until(self, state: SmallAssistantState) -> float:
-        """Return the time of the last stored entry, or -1.0 if there is none."""
-        entries = state.memory.log.entries
-        return entries[-1].scene.time if entries else -1.0
+        """Return the time of the newest observation, or -1.0 if there is none."""
+        entries, latest = state.memory.log.entries, state.memory.latest
+        stored = entries[-1].scene.time if entries else -1.0
+        return stored if latest is None else max(stored, latest.scene.time)
 
     def close(self, state: SmallAssistantState) -> None:
         """Write what is only in RAM to the folder, and release the folder.
@@ -139,15 +143,18 @@ class SmallAssistant:
 
     def _write_new_entries(self, state: SmallAssistantState) -> list[LoggedEntry]:
         """Append the new entries to the log file, and return them."""
-        added = state.memory.log.entries[state.written :]
-        state.written += len(added)
-        if state.log_file is not None and added:
-            try:
-                state.log_file.writelines(f"{to_line(entry)}\n" for entry in added)
-                state.log_file.flush()
-            except OSError as error:
-                raise StoreFullError(f"the scene log cannot be written: {error}") from error
+        added = state.memory.log.entries[state.reported :]
+        state.reported += len(added)
+        if state.log_file is not None:
+            state.log_file.write(added, newest_entry(state.memory))
         return added
+
+
+def _unwritten(state: SmallAssistantState) -> StorageProblem | None:
+    """Return why new moments are only in RAM, None if they are on disk as they should be."""
+    error = state.memory.rekv.store.write_error
+    reason = str(error) if error else state.log_file.error if state.log_file else ""
+    return StorageProblem(forgotten=False, reason=reason) if reason else None
 
 
 def _moment(entry: LoggedEntry) -> Moment:

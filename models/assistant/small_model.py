@@ -96,13 +96,22 @@ class SmallModel:
         self.rekv = Rekv(chat.decoder, system, RekvConfig(window=1024, internal=False))
 
     def init_state(
-        self, store: BlockStore | None = None, log: SceneLog | None = None
+        self,
+        store: BlockStore | None = None,
+        log: SceneLog | None = None,
+        newest: LoggedEntry | None = None,
     ) -> SmallModelMemory:
-        """Return the memory before the first frame, or after what `store` and `log` hold."""
+        """Return the memory before the first frame, or after what `store` and `log` hold.
+
+        `newest` is an observation after the last entry of `log`, see `newest_entry`.
+        """
         log = log or SceneLog()
-        seen = [Observation(e.scene, torch.from_numpy(e.probabilities)) for e in log.entries[-1:]]
+        seen = [_observation(entry) for entry in log.entries[-1:]]
         novelty = NoveltyState(seen[0], seen[0]) if seen else NoveltyState()
-        return SmallModelMemory(self.rekv.init_state(store), log, novelty=novelty)
+        memory = SmallModelMemory(self.rekv.init_state(store), log, novelty=novelty)
+        if seen and newest is not None:
+            memory.recent.append(_observation(newest))
+        return memory
 
     def step(
         self, memory: SmallModelMemory, chunk: tuple[Pixels, float]
@@ -200,6 +209,16 @@ def load(weights: Path, checkpoint: Path = ADAPTER) -> SmallModel:
     """
     chat = smollm2.load_quantized(weights / "smollm2-135m", lora.read(checkpoint).tensors)
     return SmallModel(chat, scene_perception.load(weights))
+
+
+def newest_entry(memory: SmallModelMemory) -> LoggedEntry | None:
+    """Return the newest observation, stored or not, as an entry without a block."""
+    latest = memory.latest
+    return None if latest is None else _entry(NOT_STORED, latest, latest.scene.time)
+
+
+def _observation(entry: LoggedEntry) -> Observation:
+    return Observation(entry.scene, torch.from_numpy(entry.probabilities))
 
 
 def _entry(block: int, observation: Observation, stored_at: float) -> LoggedEntry:

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment
+from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment, StorageProblem
 from models.assistant.requests.session_requests import (
     SessionRequests,
     check_requests,
@@ -19,7 +19,7 @@ from models.assistant.requests.session_requests import (
 )
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.scene.perception import Observation, Perception, Pixels
-from models.errors import EmptyMemoryError, WeightsError
+from models.errors import EmptyMemoryError, StoreError, WeightsError
 from models.huggingface_files import read_config
 from models.language.decoder import Decoder
 from models.language.tokenizer import ChatTokenizer
@@ -97,15 +97,17 @@ class VideoLlmAssistant:
         self.tracker = RequestTracker()
         self.rekv = Rekv(model.decoder, model.opening, self.config.rekv, positions=positions)
 
-    def init_state(self, folder: Path | None) -> VideoLlmState:
+    def init_state(self, folder: Path | None, *, durable: bool = False) -> VideoLlmState:
         """Return the memory in `folder`, or a new one; without a folder it stays in RAM.
+
+        A `durable` memory is written as it grows, so that it survives the process.
 
         Raises:
             StoreError: the folder cannot be used, or belongs to another model.
         """
         if folder is None:
             return VideoLlmState(self.rekv.init_state(BlockStore(self.budget)))
-        store = open_store(folder / BLOCKS, self.rekv.identity, self.budget)
+        store = open_store(folder / BLOCKS, self.rekv.identity, self.budget, durable=durable)
         state = VideoLlmState(self.rekv.init_state(store))
         blocks = store.table.blocks
         state.last = blocks[-1].end if blocks else None
@@ -114,24 +116,26 @@ class VideoLlmAssistant:
     def analyze_frame(
         self, state: VideoLlmState, pixels: Pixels, time: float
     ) -> tuple[VideoLlmState, FrameAnalysis]:
-        """Analyze a frame, uint8 (height, width, 3) RGB, at `time` in seconds.
-
-        Raises:
-            StoreFullError, StoreError: there is no room to store it; earlier frames are kept.
-        """
-        observation: Observation | None = None
-        if state.requests.standing:
-            observation = self.perception.analyze(pixels, time)
+        """Analyze a frame, uint8 (height, width, 3) RGB, at `time` in seconds."""
         remembered: tuple[Moment, ...] = ()
+        problem: StorageProblem | None = None
         if state.last is None or time - state.last >= self.config.interval:
             tokens = self.model.encode_frames(torch.from_numpy(pixels.copy())[None])[0]
-            state.rekv, _ = self.rekv.step(state.rekv, [Frame(tokens, time, time)])
-            state.last = time
-            remembered = (Moment(_newest(state), time, ""),)
-        if observation is None:
-            return state, FrameAnalysis(remembered)
+            try:
+                state.rekv, _ = self.rekv.step(state.rekv, [Frame(tokens, time, time)])
+                state.last = time
+                remembered = (Moment(_newest(state), time, ""),)
+            except StoreError as error:
+                problem = StorageProblem(forgotten=True, reason=str(error))
+        unwritten = state.rekv.store.write_error
+        if problem is None and unwritten is not None:
+            problem = StorageProblem(forgotten=False, reason=str(unwritten))
+        if not state.requests.standing:
+            return state, FrameAnalysis(remembered, problem=problem)
+        observation: Observation = self.perception.analyze(pixels, time)
         met = check_requests(self.tracker, state.requests, observation, _newest(state))
-        return state, FrameAnalysis(remembered, met, observation.relevance.numpy())
+        relevance = observation.relevance.numpy()
+        return state, FrameAnalysis(remembered, met, relevance, problem=problem)
 
     def note_request(
         self, state: VideoLlmState, text: str, time: float

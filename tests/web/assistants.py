@@ -21,7 +21,10 @@ class KeepingAssistant(ScriptedAssistant):
         self._folders: dict[int, Path] = {}
         self.used: set[Path] = set()
 
-    def init_state(self, folder: Path | None) -> tuple[list[Moment], list[str]]:
+    def init_state(
+        self, folder: Path | None, *, durable: bool = False
+    ) -> tuple[list[Moment], list[str]]:
+        del durable
         state: tuple[list[Moment], list[str]] = ([], [])
         if folder is None:
             return state

@@ -18,6 +18,7 @@ from media.pipeline.limits import Sampling
 from media.pipeline.vision.sampling import AnalyzedFrame, due
 from media.recording.layout import MEMORY_FOLDER, VIDEO_FILE
 from models.assistant.interface import Moment
+from models.errors import StoreError
 from web.config import Settings
 from web.errors import UsageError
 from web.loading.models import load_assistant
@@ -96,6 +97,7 @@ def watch(
 
     Raises:
         MediaError, UsageError: as `ask`.
+        StoreError: the memory is full, or cannot be written.
     """
     complete = None if folder is None else _read_marker(folder, clip)
     if complete is not None:
@@ -119,7 +121,9 @@ def watch(
         if chosen is not None:
             last = chosen
             looks += 1
-            assistant.analyze_frame(state, frame.pixels, frame.time)
+            _, analysis = assistant.analyze_frame(state, frame.pixels, frame.time)
+            if analysis.problem is not None:
+                raise StoreError(analysis.problem.reason)
     return AnalyzedClip(clip.name, clip.stat().st_size, end, looks)
 
 

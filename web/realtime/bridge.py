@@ -12,8 +12,8 @@ channel of their own, so no stage of the session waits for room in its own sourc
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import aclosing, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -181,14 +181,15 @@ class SessionBridge:
     ) -> None:
         """Run the session; with the setting `recordings`, record its inputs and keep its memory."""
         if settings.recordings is None:
-            with TemporaryDirectory(prefix="eyeline-", dir=settings.memory_folder) as folder:
-                await run_session(self.source, send, memory=Path(folder), **options)
+            with scratch_folder(settings.memory_folder) as folder:
+                await run_session(self.source, send, memory=folder, **options)
             return
         recorder = Worker("recorder")
         home = settings.recordings / self.record.id
+        kept = {"memory": home / MEMORY_FOLDER, "durable_memory": True}
         try:
-            async with aclosing(record(self.source, home, recorder)) as source:
-                await run_session(source, send, memory=home / MEMORY_FOLDER, **options)
+            async with aclosing(record(self.source, home, recorder, send)) as source:
+                await run_session(source, send, **kept, **options)
         finally:
             recorder.close()
 
@@ -262,6 +263,19 @@ class SessionBridge:
             except ChannelClosedError:
                 kind = type(item).__name__
                 logger.debug("session %s: dropped a %s, the client left", self.record.id, kind)
+
+
+@contextmanager
+def scratch_folder(parent: Path | None) -> Iterator[Path | None]:
+    """A folder in `parent` for a memory that is not kept; None if it cannot be made."""
+    try:
+        folder = TemporaryDirectory(prefix="eyeline-", dir=parent, ignore_cleanup_errors=True)
+    except OSError as error:
+        logger.warning("the memory of a session is limited to RAM: %s", error)
+        yield None
+        return
+    with folder:
+        yield Path(folder.name)
 
 
 def stats_fields(

@@ -32,7 +32,7 @@ from media.images import encode_thumbnail
 from media.pipeline.context import SessionContext
 from media.pipeline.vision.image_question import answer_about_images
 from media.pipeline.vision.sampling import AnalyzedFrame, due
-from models.assistant.interface import AssistantAnswer, FrameAnalysis
+from models.assistant.interface import AssistantAnswer, FrameAnalysis, StorageProblem
 from models.errors import StoreError
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 VisionItem = VideoFrame | Question | Announce
 WORD_BOUNDARY = re.compile(r"(?<=\S)(?=\s)")
 WORD_INTERVAL = 0.03  # seconds between the words of a ready answer: as a small model writes
+FORGOTTEN = "what is shown now is not remembered; what was seen before still is"
+NOT_KEPT = "what is seen from now on is remembered in RAM only, and would be lost with the service"
 MAX_THUMBNAILS = 16  # of the last analyzed frames: one may be remembered some frames later
 
 
@@ -65,7 +67,7 @@ class VisionStage:
         self._skipped: VideoFrame | None = None  # the newest frame, if it was not analyzed
         self._thumbnails: dict[float, bytes] = {}
         self._requests: tuple[str, ...] = ()
-        self._full = False
+        self._problem: StorageProblem | None = None  # the last one that was sent
 
     def note_speech(self, output: Output) -> None:
         """Sample frames with attention during a turn."""
@@ -74,7 +76,7 @@ class VisionStage:
 
     async def run(self, channel: Channel[VisionItem]) -> None:
         """Remember and answer until `channel` ends, then close the channel of answers."""
-        self._memory = await self._context.services.open_memory(self._context.memory)
+        self._memory = await self._open_memory()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receive(channel), name="frames")
@@ -82,6 +84,18 @@ class VisionStage:
         finally:
             await self._close()
         await self._answers.close()
+
+    async def _open_memory(self) -> Any:
+        """Open the memory in its folder, or, if that cannot be used, in RAM."""
+        context = self._context
+        try:
+            return await context.services.open_memory(
+                context.memory, durable=context.durable_memory
+            )
+        except StoreError as error:
+            logger.warning("the memory of a session is in RAM only: %s", error)
+            await context.send(Degraded(f"the memory of this session is not kept: {error}"))
+            return await context.services.open_memory(None)
 
     async def _receive(self, channel: Channel[VisionItem]) -> None:
         async for item in channel:
@@ -114,15 +128,11 @@ class VisionStage:
         self._thumbnails[frame.time] = await worker.run(encode_thumbnail, frame.pixels)
         while len(self._thumbnails) > MAX_THUMBNAILS:
             del self._thumbnails[min(self._thumbnails)]
-        try:
-            self._memory, analysis = await worker.run(
-                assistant.analyze_frame, self._memory, frame.pixels, frame.time
-            )
-        except StoreError as error:
-            await self._report_full(error)
-            return
-        self._full = False
+        self._memory, analysis = await worker.run(
+            assistant.analyze_frame, self._memory, frame.pixels, frame.time
+        )
         await self._send_analysis(analysis, frame.time)
+        await self._report(analysis.problem)
 
     async def _send_analysis(self, analysis: FrameAnalysis, time: float) -> None:
         send = self._context.send
@@ -142,13 +152,14 @@ class VisionStage:
             self._requests = requests
             await self._context.send(StandingRequests(requests))
 
-    async def _report_full(self, error: StoreError) -> None:
-        """Report once that the memory is full; questions about it are still answered."""
-        if not self._full:
-            self._full = True
-            logger.warning("the memory of a session is full: %s", error)
-            message = "what is shown now is not remembered; what was seen before still is"
-            await self._context.send(Degraded(f"{message}: {error}"))
+    async def _report(self, problem: StorageProblem | None) -> None:
+        """Report a new problem once; questions about the memory are still answered."""
+        last, self._problem = self._problem, problem
+        if problem is None or (last is not None and last.forgotten == problem.forgotten):
+            return
+        logger.warning("the memory of a session cannot be stored: %s", problem.reason)
+        message = FORGOTTEN if problem.forgotten else NOT_KEPT
+        await self._context.send(Degraded(f"{message}: {problem.reason}"))
 
     async def _ask(self, question: Question | Announce) -> None:
         """Queue `question`, once its memory holds all frames up to it."""

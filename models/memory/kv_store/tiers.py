@@ -2,7 +2,8 @@
 
 New blocks start in the top tier; when a tier exceeds its budget, its oldest blocks move down.
 Without a folder there is no disk, and a full RAM budget refuses new blocks. With a folder, all
-blocks survive a restart after `save`, and spilled blocks survive a crash.
+blocks survive a restart after `save`. Spilled blocks, and all blocks of a durable store, also
+survive the end of the process at any time.
 
 One thread stores; others may read `table` at any time, see `models.memory.kv_store.blocks`.
 """
@@ -50,9 +51,21 @@ class StoreSizes:
 class BlockStore:
     """The blocks of one stream. `open_store` opens a store in a folder."""
 
-    def __init__(self, budget: StoreBudget | None = None, *, disk: DiskTier | None = None) -> None:
-        """Start with the blocks of the tier `disk`, or empty."""
+    def __init__(
+        self,
+        budget: StoreBudget | None = None,
+        *,
+        disk: DiskTier | None = None,
+        durable: bool = False,
+    ) -> None:
+        """Start with the blocks of the tier `disk`, or empty.
+
+        A `durable` store also writes each block to the disk when it is appended. `write_error` is
+        why the newest blocks are only in RAM.
+        """
         self.budget = budget or StoreBudget()
+        self.write_error: StoreError | None = None
+        self._durable = durable
         self._disk = disk
         found, representatives = disk.load() if disk else ([], [])
         self.table: BlockTable = blocks.make_table(found, representatives)
@@ -131,6 +144,8 @@ class BlockStore:
         else:
             self.table = blocks.make_table([block], [representative])
         self._admit(block)
+        if self._durable:
+            self._write_through()
         return block
 
     def new_block(
@@ -189,15 +204,28 @@ class BlockStore:
         """
         if not self._disk:
             return
-        for row, block in enumerate(self.table.blocks):
-            if block.record is None and not block.lost:
-                self._write(block, row)
+        self._write_all()
         self._disk.commit(self.table.blocks)
 
     def close(self) -> None:
         """Release the folder. Blocks that were not saved or spilled are lost."""
         if self._disk:
             self._disk.close()
+
+    def _write_all(self) -> None:
+        """Write the blocks that are only in RAM."""
+        for row, block in enumerate(self.table.blocks):
+            if block.record is None and not block.lost:
+                self._write(block, row)
+
+    def _write_through(self) -> None:
+        """Write what is only in RAM. What fails stays there, and is tried again next time."""
+        try:
+            self._write_all()
+        except StoreError as error:
+            self.write_error = error
+        else:
+            self.write_error = None
 
     def _admit(self, block: Block) -> None:
         """Add a block to the top tier, and move older ones down; `reserve` has made room."""
@@ -241,7 +269,11 @@ class BlockStore:
 
 
 def open_store(
-    folder: Path, identity: Mapping[str, object], budget: StoreBudget | None = None
+    folder: Path,
+    identity: Mapping[str, object],
+    budget: StoreBudget | None = None,
+    *,
+    durable: bool = False,
 ) -> BlockStore:
     """Return the store in `folder`, or a new one if there is none.
 
@@ -252,7 +284,7 @@ def open_store(
     """
     disk = DiskTier(folder, identity)
     try:
-        store = BlockStore(budget, disk=disk)
+        store = BlockStore(budget, disk=disk, durable=durable)
     except StoreError:
         disk.close()
         raise

@@ -3,8 +3,13 @@
 from pathlib import Path
 
 from media.pipeline.interfaces import Pixels
-from models.assistant.interface import AssistantAnswer, FrameAnalysis, MetRequest, Moment
-from models.errors import StoreFullError
+from models.assistant.interface import (
+    AssistantAnswer,
+    FrameAnalysis,
+    MetRequest,
+    Moment,
+    StorageProblem,
+)
 
 MARK = "[scripted assistant]"
 REQUEST = "tell me when "
@@ -23,8 +28,10 @@ class ScriptedAssistant:
     def __init__(self, *, full: int = 1000) -> None:
         self._full = full
 
-    def init_state(self, folder: Path | None) -> tuple[list[Moment], list[str]]:
-        del folder
+    def init_state(
+        self, folder: Path | None, *, durable: bool = False
+    ) -> tuple[list[Moment], list[str]]:
+        del folder, durable
         return [], []
 
     def analyze_frame(
@@ -32,7 +39,8 @@ class ScriptedAssistant:
     ) -> tuple[tuple[list[Moment], list[str]], FrameAnalysis]:
         kept, requests = state
         if len(kept) >= self._full:
-            raise StoreFullError("no room")
+            problem = StorageProblem(forgotten=True, reason="no room")
+            return state, FrameAnalysis(problem=problem)
         brightness = 20 * round(float(pixels.mean()) / 20)  # a codec changes it a little
         moment = Moment(len(kept), time, f"brightness {brightness}")
         kept.append(moment)

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from media.clock import ReplayClock
-from media.errors import MediaError, UnreadableMediaError
+from media.errors import UnreadableMediaError
 from media.events import (
     Announce,
     Cancel,
     Caption,
     Clear,
     Commit,
+    Degraded,
     Input,
     ListeningConfig,
     Output,
@@ -39,13 +40,21 @@ from tests.media.pipeline.scripted import (
     tone,
 )
 
+TWO_QUESTIONS: list[Input] = [Question("q1", "what?", 0.0), Question("q2", "and now?", 0.0)]
 SPOKEN = np.concatenate([silence(0.5), tone(1), silence(1)])
 
 
-async def recorded(items: Sequence[Input], path: Path) -> list[Input]:
+async def recorded(
+    items: Sequence[Input], path: Path, reports: list[Degraded] | None = None
+) -> list[Input]:
     worker = Worker("test")
+
+    async def report(problem: Degraded) -> None:
+        assert reports is not None, problem
+        reports.append(problem)
+
     try:
-        return [item async for item in record(replayed(items), path, worker)]
+        return [item async for item in record(replayed(items), path, worker, report)]
     finally:
         worker.close()
 
@@ -134,9 +143,13 @@ async def test_an_empty_recording_can_be_read(tmp_path: Path) -> None:
 
 
 async def test_an_existing_recording_is_not_overwritten(tmp_path: Path) -> None:
-    await recorded([], tmp_path)
-    with pytest.raises(MediaError, match="cannot make a new recording"):
-        await recorded([], tmp_path)
+    await recorded(TWO_QUESTIONS, tmp_path)
+    before = (tmp_path / EVENTS_FILE).read_bytes()
+    reports: list[Degraded] = []
+    assert await recorded(TWO_QUESTIONS, tmp_path, reports) == TWO_QUESTIONS
+    (report,) = reports
+    assert "cannot make a new recording" in report.message
+    assert (tmp_path / EVENTS_FILE).read_bytes() == before
 
 
 async def test_a_memory_may_be_in_the_folder_before_the_recording(tmp_path: Path) -> None:

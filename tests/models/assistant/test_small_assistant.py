@@ -7,8 +7,8 @@ import pytest
 
 from models.assistant.interface import AssistantAnswer, FrameAnalysis
 from models.assistant.requests.phrases import NOTHING_STANDS, STOPPED
+from models.assistant.scene.log_file import LOG_FILE
 from models.assistant.small_assistant import (
-    LOG_FILE,
     MAX_QUESTION_WORDS,
     SmallAssistant,
     SmallAssistantState,
@@ -111,8 +111,10 @@ def test_a_folder_in_use_is_refused(assistant: SmallAssistant, tmp_path: Path) -
 def test_a_full_memory_says_so_and_still_answers() -> None:
     assistant = SmallAssistant(model(), StoreBudget(ram=20_000))
     state = assistant.init_state(None)
-    with pytest.raises(StoreFullError):
-        shown(assistant, state, [CUP, DOG, BALL] * 20)
+    problems = [seen.problem for seen in shown(assistant, state, [CUP, DOG, BALL] * 20)]
+    assert problems[0] is None
+    assert problems[-1] is not None
+    assert problems[-1].forgotten
     reply = assistant.answer(state, "What did you see?", 9.0)
     assert reply.moments
     assert text(reply)

@@ -27,10 +27,12 @@ class CountingAssistant(ScriptedAssistant):
         super().__init__()
         self.looks = 0
 
-    def init_state(self, folder: Path | None) -> tuple[list, list[str]]:  # type: ignore[type-arg]
+    def init_state(
+        self, folder: Path | None, *, durable: bool = False
+    ) -> tuple[list, list[str]]:  # type: ignore[type-arg]
         if folder is not None:
             folder.mkdir(exist_ok=True)
-        return super().init_state(folder)
+        return super().init_state(folder, durable=durable)
 
     def analyze_frame(self, state, pixels, time):  # type: ignore[no-untyped-def]  # as its base
         self.looks += 1

@@ -95,7 +95,8 @@ async def run_session(
 
     Several stages call `send` at the same time. With `return_video` each frame comes back with
     its caption. The assistant's memory is kept in the folder `memory`, and resumed from it; with
-    `durable_memory` it is written as it grows, so that it survives the process. All input is processed before this returns.
+    `durable_memory` it is written as it grows, so that it survives the process. All input is
+    processed before this returns.
 
     Raises:
         ExceptionGroup: a stage failed; the others were cancelled and have ended.

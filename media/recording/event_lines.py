@@ -23,7 +23,6 @@ from media.generation_events import (
     TrackPoints,
 )
 
-
 logger = logging.getLogger(__name__)
 
 

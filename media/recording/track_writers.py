@@ -37,9 +37,7 @@ class FlacWriter:
         if not len(samples):
             return
         if self._container is None or self._stream is None:
-            self._container = av.open(
-                str(self._path), "w", format="flac", container_options=FLUSH
-            )
+            self._container = av.open(str(self._path), "w", format="flac", container_options=FLUSH)
             self._stream = self._container.add_stream("flac", rate=SAMPLE_RATE, layout="mono")
         pcm = to_int16(samples)
         frame = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")

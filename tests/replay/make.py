@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from media.events import Input, ListeningConfig, Question
+from media.events import Degraded, Input, ListeningConfig, Question
 from media.files.decoding import decode_audio
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.recording.writer import record
@@ -86,10 +86,14 @@ def moved(name: str, time: float) -> NDArray[np.uint8]:
     return np.asarray(image.resize((256, 192), box=box), np.uint8)
 
 
+async def fail(problem: Degraded) -> None:
+    raise AssertionError(problem)
+
+
 async def main() -> None:
     worker = Worker("recorder")
     for name, source in (("speech", conversation()), ("shown", shown())):
-        async for _ in record(source, HERE / "recordings" / name, worker):
+        async for _ in record(source, HERE / "recordings" / name, worker, fail):
             pass
     worker.close()
 

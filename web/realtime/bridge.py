@@ -186,10 +186,10 @@ class SessionBridge:
             return
         recorder = Worker("recorder")
         home = settings.recordings / self.record.id
-        kept = {"memory": home / MEMORY_FOLDER, "durable_memory": True}
         try:
             async with aclosing(record(self.source, home, recorder, send)) as source:
-                await run_session(source, send, **kept, **options)
+                memory = home / MEMORY_FOLDER
+                await run_session(source, send, memory=memory, durable_memory=True, **options)
         finally:
             recorder.close()
 

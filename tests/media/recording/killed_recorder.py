@@ -45,7 +45,8 @@ async def main(folder: Path) -> None:
         if isinstance(item, VideoFrame) and item.time >= analyzed:
             analyzed += 1
             assistant.analyze_frame(state, item.pixels, item.time)
-            print(item.time, flush=True)
+            sys.stdout.write(f"{item.time}\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

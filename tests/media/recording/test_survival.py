@@ -1,6 +1,5 @@
 """What is left of a recording when its process, or its disk, gives out."""
 
-import os
 import random
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.events import Input, Question
+from media.events import Degraded, Input, Question
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.recording.layout import AUDIO_FILE, EVENTS_FILE, MEMORY_FOLDER, VIDEO_FILE
 from media.recording.reader import read_items
@@ -102,13 +101,14 @@ def test_a_killed_session_replays_and_can_be_asked(tmp_path: Path) -> None:
         assistant.close(memory)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has /dev/full")
 @pytest.mark.parametrize("track", [AUDIO_FILE, VIDEO_FILE])
 async def test_a_full_disk_stops_the_recording_and_not_the_session(
     track: str, tmp_path: Path
 ) -> None:
     (tmp_path / track).symlink_to("/dev/full")
-    items, reports = noisy(3), []
+    items = noisy(3)
+    reports: list[Degraded] = []
     assert await recorded(items, tmp_path, reports) == items
     (report,) = reports
     assert "no longer recorded" in report.message
@@ -119,6 +119,7 @@ async def test_a_full_disk_stops_the_recording_and_not_the_session(
 
 async def test_a_folder_that_cannot_be_written_does_not_end_the_session(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    items, reports = noisy(1), []
+    items = noisy(1)
+    reports: list[Degraded] = []
     assert await recorded(items, tmp_path / "file" / "recording", reports) == items
     assert "cannot make a new recording" in reports[0].message

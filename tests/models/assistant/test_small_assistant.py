@@ -1,5 +1,6 @@
 """The small model as the assistant of a session, with a tiny decoder and scripted perception."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from models.assistant.small_model import NOTHING_YET
 from models.errors import StoreError, StoreFullError
 from models.memory.kv_store.tiers import StoreBudget
 from models.vision.class_names import NAMES
+from tests.full_disk import files_of_at_most
 from tests.models.assistant.test_small_model import BALL, CUP, DOG, model, picture
 
 
@@ -99,6 +101,51 @@ def test_a_crash_loses_only_what_was_not_written(assistant: SmallAssistant, tmp_
     assert [s.text.split(";")[0] for s in reply.moments] == ["cup", "dog"]
     assert text(reply)
     assistant.close(again)
+
+
+def test_a_durable_memory_outlives_its_process_at_any_time(
+    assistant: SmallAssistant, tmp_path: Path
+) -> None:
+    state = assistant.init_state(tmp_path / "live", durable=True)
+    for second, name in enumerate([CUP, CUP, CUP, DOG, DOG, BALL, BALL]):
+        shown(assistant, state, [name], start=second)
+        left = tmp_path / str(second)
+        shutil.copytree(tmp_path / "live", left)  # as a killed process leaves it
+        again = assistant.init_state(left)
+        assert assistant.seen_until(again) == second
+        for question in ("What did you see?", "When did you last see the cup?"):
+            expected = assistant.answer(state, question, second)
+            reply = assistant.answer(again, question, second)
+            assert (reply.moments, text(reply)) == (expected.moments, text(expected))
+        assistant.close(again)
+    assistant.close(state)
+
+
+def test_a_disk_that_is_full_for_a_while_costs_a_durable_memory_nothing(
+    assistant: SmallAssistant, tmp_path: Path
+) -> None:
+    state = assistant.init_state(tmp_path, durable=True)
+    assert [seen.problem for seen in shown(assistant, state, [CUP])] == [None]
+    with files_of_at_most(100):
+        problems = [seen.problem for seen in shown(assistant, state, [DOG, BALL], start=1)]
+    assert [problem and problem.forgotten for problem in problems] == [False, False]
+    (seen,) = shown(assistant, state, [CUP], start=3)
+    assert seen.problem is None
+    before = assistant.answer(state, "What did you see?", 3.0)
+    assistant.close(state)
+    again = assistant.init_state(tmp_path)
+    assert assistant.answer(again, "What did you see?", 3.0).moments == before.moments
+    assistant.close(again)
+
+
+def test_a_full_memory_still_meets_requests() -> None:
+    assistant = SmallAssistant(model(), StoreBudget(ram=20_000))
+    state = assistant.init_state(None)
+    shown(assistant, state, [CUP, BALL] * 20)
+    state, _ = assistant.note_request(state, "Tell me when you see a dog.", 40.0)
+    seen = shown(assistant, state, [DOG] * 5, start=40)
+    assert all(each.problem for each in seen[:1])
+    assert [met.request for each in seen for met in each.met_requests]
 
 
 def test_a_folder_in_use_is_refused(assistant: SmallAssistant, tmp_path: Path) -> None:

@@ -27,9 +27,7 @@ class CountingAssistant(ScriptedAssistant):
         super().__init__()
         self.looks = 0
 
-    def init_state(
-        self, folder: Path | None, *, durable: bool = False
-    ) -> tuple[list, list[str]]:  # type: ignore[type-arg]
+    def init_state(self, folder: Path | None, *, durable: bool = False) -> tuple[list, list[str]]:  # type: ignore[type-arg]
         if folder is not None:
             folder.mkdir(exist_ok=True)
         return super().init_state(folder, durable=durable)

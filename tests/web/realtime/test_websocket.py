@@ -341,3 +341,23 @@ async def test_a_recorded_session_can_be_read(
     sound = [item for item in items if isinstance(item, AudioChunk)]
     assert sum(len(chunk.samples) for chunk in sound) == pytest.approx(2 * 16_000, abs=100)
     assert isinstance(items[0], ListeningConfig)
+
+
+async def test_a_session_that_cannot_be_recorded_says_so_and_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings = Settings(recordings=tmp_path / "file")
+    with scripted_models() as models, served(settings, models) as service:
+        async with talk(service, "?intent=transcription&eyeline=1") as client:
+            while "no longer recorded" not in (await client.until("eyeline.notice"))["message"]:
+                pass
+            await client.append(speech(1.0) + speech(1.0, loud=False))
+            await client.until("conversation.item.input_audio_transcription.completed")
+
+
+async def test_a_session_without_a_place_for_its_memory_goes_on(tmp_path: Path) -> None:
+    settings = Settings(memory_folder=tmp_path / "gone")
+    with scripted_models() as models, served(settings, models) as service:
+        async with talk(service) as client:
+            await client.until("session.created")
+            await client.append(speech(1.0) + speech(1.0, loud=False))
+            await client.until("response.done")

@@ -1,6 +1,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -24,6 +25,7 @@ from media.pipeline.limits import Limits
 from media.pipeline.models import Services
 from media.pipeline.session import run_session
 from models.assistant.interface import AssistantAnswer, Moment
+from models.errors import StoreError
 from tests.media.pipeline.scripted import picture, replayed, scripted_services
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 
@@ -126,6 +128,35 @@ async def test_a_full_memory_is_reported_once_and_still_answers() -> None:
     (degraded,) = [o for o in out if isinstance(o, Degraded)]
     assert "no room" in degraded.message
     assert "(2 seen, 0 to 1 s)" in answer_text(out, "q")
+
+
+async def test_a_memory_that_cannot_be_opened_is_kept_in_ram() -> None:
+    class Folderless(ScriptedAssistant):
+        def init_state(
+            self, folder: Path | None, *, durable: bool = False
+        ) -> tuple[list[Moment], list[str]]:
+            if folder is not None:
+                raise StoreError("no such disk")
+            return super().init_state(folder, durable=durable)
+
+    out: list[Output] = []
+
+    async def send(output: Output) -> None:
+        out.append(output)
+
+    items = [*changing(5), Question("q", "what?", 9.0)]
+    with scripted_services(assistant=Folderless()) as services:
+        await run_session(
+            replayed(items),
+            send,
+            services=services,
+            clock=ReplayClock(),
+            limits=Limits.replay(),
+            memory=Path("gone"),
+        )
+    (degraded,) = [o for o in out if isinstance(o, Degraded)]
+    assert "no such disk" in degraded.message
+    assert "(5 seen" in answer_text(out, "q")
 
 
 def png(brightness: int) -> bytes:

@@ -1,7 +1,5 @@
-import resource
+import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from models.memory.kv_store.record_log import LogSegment
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
 from models.memory.prefill import RekvState
 from models.memory.rekv import Rekv, RekvConfig
+from tests.full_disk import files_of_at_most
 from tests.models.memory.answering import rekv_answer
 from tests.models.memory.tiny_memory import OPENING, QUESTION, decoder, frames
 
@@ -298,17 +297,6 @@ def test_an_answer_does_without_a_damaged_block_and_reports_it(
     store.close()
 
 
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """Let the system refuse to write files past `size` bytes, as a full disk does."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_full_disk_refuses_the_frame_and_keeps_everything_else(
     tmp_path: Path, rekv: Rekv
 ) -> None:
@@ -329,6 +317,34 @@ def test_a_full_disk_refuses_the_frame_and_keeps_everything_else(
     for one, other in zip(store.table.blocks, whole.store.table.blocks, strict=True):
         assert torch.equal(one.all_layers(), other.all_layers())
     store.close()
+
+
+def test_a_durable_store_is_on_disk_after_each_block(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "one", IDENTITY, durable=True)
+    for count in range(1, 5):
+        filled(store, 1, first=count - 1)
+        shutil.copytree(tmp_path / "one", tmp_path / str(count))  # as a killed process leaves it
+        left = open_store(tmp_path / str(count), IDENTITY)
+        assert_holds(left, list(range(count)))
+        left.close()
+    assert store.sizes.ram == 4 * SIZE  # and still in RAM
+    store.close()
+
+
+def test_a_durable_store_keeps_what_a_full_disk_refuses_and_writes_it_later(tmp_path: Path) -> None:
+    store = open_store(tmp_path, IDENTITY, durable=True)
+    filled(store, 2)
+    (segment,) = tmp_path.glob("*.blocks")
+    with files_of_at_most(segment.stat().st_size + 100):
+        filled(store, 2, first=2)
+        assert "no room left" in str(store.write_error)
+        assert_holds(store, list(range(4)))
+    filled(store, 1, first=4)
+    assert not str(store.write_error or "")
+    store.close()
+    again = open_store(tmp_path, IDENTITY)
+    assert_holds(again, list(range(5)))
+    again.close()
 
 
 def test_a_device_without_space_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

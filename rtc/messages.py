@@ -33,7 +33,7 @@ class MessageLimits:
     size: int = 262_144
     count: int = 256
     buffered: int = 1 << 20
-    timeout: float = 5.0
+    timeout: float = 30.0
 
 
 class Messages:

@@ -16,11 +16,7 @@ from media.clock import Clock
 from media.frames import AudioChunk, VideoFrame
 from media.video import SizeLimits
 from media.worker import Worker
-from rtc.aiortc_patches.connection import transports
-from rtc.aiortc_patches.consent import probe
-from rtc.aiortc_patches.data_channels import unread_message_bytes
-from rtc.aiortc_patches.datagrams import DatagramCounters, count_datagrams, tolerate_malformed
-from rtc.aiortc_patches.decoder_queues import bound_decoder_queue
+from rtc.aiortc_patches.guards import Guards
 from rtc.aiortc_patches.statistics import network_counters
 from rtc.errors import PeerClosedError
 from rtc.ice_servers import IceServer
@@ -34,7 +30,7 @@ from rtc.signaling import accept_offer, create_answer, create_connection, receiv
 
 logger = logging.getLogger(__name__)
 
-PROBE_INTERVAL = 1.0  # seconds between two measurements of the round trip
+CHECK_INTERVAL = 1.0  # seconds between two consent checks, which measure the round trip
 CLOSING_TIMEOUT = 5.0  # seconds for the connection to shut down, TURN allocations included
 ABANDON_TIMEOUT = 0.5  # the same after cancellation, when tasks of aiortc may have ended already
 MAX_UNFINISHED_BYTES = 8 << 20  # of incomplete messages
@@ -46,9 +42,11 @@ class PeerLimits:
 
     `frame_size` applies to video in both directions, `frame_rate` to video sent. At most
     `queued_media` items wait to be read, of which `queued_frames` may be video frames, and
-    `queued_speech` seconds wait to be sent. The peer is closed if it has not connected after
-    `connect_timeout` seconds, or if nothing arrives from it for `silence_timeout` seconds.
-    `loopback` also offers 127.0.0.1, for a browser on this machine that has no other network.
+    `queued_speech` seconds wait to be sent. STUN servers have `gathering_timeout` seconds to tell
+    our addresses. The peer is closed if it has not connected after `connect_timeout` seconds, or
+    if nothing authentic comes from it for `silence_timeout` seconds, answers to consent checks
+    included (RFC 7675, section 5.1). `loopback` also offers 127.0.0.1, for a browser on this
+    machine that has no other network.
     """
 
     offer: OfferLimits = field(default_factory=OfferLimits)
@@ -58,8 +56,9 @@ class PeerLimits:
     queued_media: int = 256
     queued_frames: int = 4
     queued_speech: float = 30.0
+    gathering_timeout: float = 0.5
     connect_timeout: float = 20.0
-    silence_timeout: float = 10.0
+    silence_timeout: float = 30.0
     loopback: bool = True
 
 
@@ -93,8 +92,13 @@ class Peer:
         self._limits = limits
         self._worker = Worker("rtc")
         self._counters = FrameCounters()
-        self._datagrams = DatagramCounters()
-        self._round_trip: float | None = None
+        self._guards = Guards(
+            connection,
+            clock,
+            gathering=limits.gathering_timeout,
+            loopback=limits.loopback,
+            on_end=self._end,
+        )
         self._video_track = VideoTrack(
             clock=clock,
             worker=self._worker,
@@ -108,6 +112,8 @@ class Peer:
         self._ended = asyncio.Event()
         self._last_counters = NetworkCounters(time=clock.now())
         self._task: asyncio.Task[None] | None = None
+        connection.on("datachannel", self.messages.add)
+        connection.on("connectionstatechange", self._follow_state)
 
     @classmethod
     async def accept(
@@ -127,19 +133,18 @@ class Peer:
         limits = limits or PeerLimits()
         offer = read_offer(offer_sdp, limits.offer)
         connection = create_connection(ice_servers)
-        peer = cls(connection, offer, clock=clock, limits=limits)
         try:
             await accept_offer(connection, offer)
-            peer._apply_patches()
+        except BaseException:
+            await connection.close()
+            raise
+        peer = cls(connection, offer, clock=clock, limits=limits)
+        try:
             tracks = (peer._video_track, peer._speech_track)
-            peer.answer_sdp = await create_answer(
-                connection, offer, tracks, loopback=limits.loopback
-            )
+            peer.answer_sdp = await create_answer(connection, offer, tracks)
         except BaseException:
             await peer._disconnect()
             raise
-        for transport in transports(connection):
-            count_datagrams(transport, peer._datagrams)
         # The peer outlives the request that created it: this task runs until `close`.
         peer._task = asyncio.create_task(peer._run(), name="peer")  # noqa: TID251
         peer._task.add_done_callback(_log_failure)
@@ -185,7 +190,10 @@ class Peer:
     async def stats(self) -> NetworkState:
         """Return the state of the network since the last call."""
         after = await network_counters(
-            self._connection, self._counters, time=self._clock.now(), round_trip=self._round_trip
+            self._connection,
+            self._counters,
+            time=self._clock.now(),
+            round_trip=self._guards.round_trip,
         )
         before, self._last_counters = self._last_counters, after
         return network_state(before, after)
@@ -196,22 +204,9 @@ class Peer:
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    def _apply_patches(self) -> None:
-        # After aiortc has read the offer and before it answers.
-        self._connection.on("datachannel", self.messages.add)
-        self._connection.on("connectionstatechange", self._follow_state)
-        tolerate_malformed(self._connection, self._datagrams)
-        for transceiver in self._connection.getTransceivers():
-            bound_decoder_queue(transceiver.receiver, transceiver.kind)
-
     def _follow_state(self) -> None:
-        state = self._connection.connectionState
-        if state == "connected":
+        if self._connection.connectionState == "connected":
             self.connected.set()
-        elif state == "failed":
-            self._end("the connection failed: no network path to the client, or no DTLS")
-        elif state == "closed":
-            self._end("the client left")
 
     def _end(self, ending: str) -> None:
         """Start to close; the first reason is kept."""
@@ -241,10 +236,11 @@ class Peer:
             await self.media.close()
             self.closed.set()
             logger.info(
-                "peer ended after %.1f s: %s; %s, %d items dropped unread",
+                "peer ended after %.1f s: %s; %s, %s, %d items dropped unread",
                 self._clock.now(),
                 self.end_reason,
                 self._counters,
+                self._guards.counters,
                 self.media.dropped,
             )
 
@@ -269,22 +265,22 @@ class Peer:
     async def _monitor(self) -> None:
         """End the peer if it does not connect, falls silent, or sends too much."""
         limits = self._limits
-        period = min(PROBE_INTERVAL, limits.silence_timeout / 4)
+        period = min(CHECK_INTERVAL, limits.silence_timeout / 4)
         started = self._clock.now()
         liveness = Liveness(last_arrival=started, checked=started)
         while True:
             due = self._clock.now() + period
             await self._clock.sleep_until(due)
             now = self._clock.now()
-            liveness = update(liveness, now, self._datagrams.datagrams, late=now > due + period)
+            authentic = self._guards.counters.authentic
+            liveness = update(liveness, now, authentic, late=now > due + period)
             if self.connected.is_set():
                 if silence(liveness) > limits.silence_timeout:
-                    self._end(f"nothing arrived for {limits.silence_timeout:g} s")
-                transport = transports(self._connection)[0]
-                self._round_trip = await probe(transport) or self._round_trip
+                    self._end(f"nothing arrived from the client for {limits.silence_timeout:g} s")
+                self._guards.check_consent()
             elif now - started > limits.connect_timeout:
                 self._end(f"not connected within {limits.connect_timeout:g} s")
-            if unread_message_bytes(self._connection) > MAX_UNFINISHED_BYTES:
+            if self._guards.unread_message_bytes > MAX_UNFINISHED_BYTES:
                 self._end("the client began messages and did not finish them")
 
     async def _disconnect(self, max_wait: float = CLOSING_TIMEOUT) -> None:
@@ -292,11 +288,7 @@ class Peer:
         self._video_track.stop()
         self._speech_track.stop()
         self.messages.close()
-        try:
-            async with asyncio.timeout(max_wait):
-                await self._connection.close()
-        except TimeoutError:
-            logger.warning("peer connection was not closed within %g s", max_wait)
+        await self._guards.close(max_wait)
         self._worker.close()
 
 

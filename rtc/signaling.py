@@ -16,7 +16,6 @@ from aiortc import (
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 
 from rtc.aiortc_patches.connection import local_candidates, transports
-from rtc.aiortc_patches.gathering import offer_loopback
 from rtc.errors import BadOfferError, RtcError
 from rtc.ice_servers import IceEndpoint, IceServer
 from rtc.offer import MALFORMED, Offer, Section
@@ -59,17 +58,12 @@ async def accept_offer(connection: RTCPeerConnection, offer: Offer) -> None:
 
 
 async def create_answer(
-    connection: RTCPeerConnection,
-    offer: Offer,
-    tracks: Sequence[MediaStreamTrack],
-    *,
-    loopback: bool,
+    connection: RTCPeerConnection, offer: Offer, tracks: Sequence[MediaStreamTrack]
 ) -> str:
     """Return the answer to an accepted offer, with all candidates, and start to connect.
 
     Of each kind of media, the first suitable section is used for each direction; other sections
-    are answered as inactive. Of `tracks`, the first of a kind is sent. `loopback` also offers
-    127.0.0.1, for a client on this machine that has no other network.
+    are answered as inactive. Of `tracks`, the first of a kind is sent.
 
     Raises:
         RtcError: this machine has no network address.
@@ -82,9 +76,6 @@ async def create_answer(
         transceiver.direction = _direction(receives=receives, sends=sends)
         if sends:
             transceiver.sender.replaceTrack(track)
-    if loopback:
-        for transport in transports(connection):
-            offer_loopback(transport.transport)
     await connection.setLocalDescription()
     if not any(local_candidates(transport) for transport in transports(connection)):
         raise RtcError("this machine has no network address to answer with: connect a network")

@@ -150,8 +150,11 @@ class Settings(BaseSettings):
     """maximum frame rate of video sent back to the client of a call"""
     connect_timeout: float = Field(20.0, gt=0)
     """seconds within which a call must connect"""
-    call_timeout: float = Field(10.0, gt=0)
-    """seconds without packets from the peer after which a call ends"""
+    call_timeout: float = Field(30.0, gt=0)
+    """seconds without any packet from the peer after which a call ends; answers to consent checks
+    count, and packets of others do not"""
+    gathering_timeout: float = Field(0.5, gt=0, le=10)
+    """seconds that STUN servers have to tell the service its addresses before a call is answered"""
 
     @model_validator(mode="after")
     def _check_looks(self) -> Self:

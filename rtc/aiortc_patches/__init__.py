@@ -4,11 +4,15 @@ The library itself is not patched: each function changes objects of one connecti
 offer and its answer. They use private attributes, so they are all in this folder, and the project
 requires aiortc below 1.17.
 
-| limitation of aiortc | workaround |
+| limitation of aiortc and aioice | workaround in |
 |---|---|
-| the queue of a decoder thread is unbounded | `decoder_queues.bound_decoder_queue` |
-| a malformed REMB, SCTP or SDES packet ends the session | `datagrams.tolerate_malformed` |
-| 127.0.0.1 is never offered | `gathering.offer_loopback` |
-| a lost peer is noticed only after 30 s | `datagrams.count_datagrams`, `consent` |
-| statistics of a retransmission stream hide the media stream | `statistics.receptions` |
+| any datagram reaches parsers, and what raises there ends the connection | `datagrams` |
+| answers to consent checks that take more than 0.5 s count as none | `consent` |
+| a silent STUN server delays each answer by 5 s; 127.0.0.1 is never offered | `gathering` |
+| a peer may invent sources; decoder queues are unbounded | `receivers` |
+| a peer may open streams, skip ahead and acknowledge without limit | `data_channels` |
+| a connection whose tasks have failed cannot be closed | `closing` |
+| statistics of a retransmission stream hide the media stream | `statistics` |
+
+`guards` applies them.
 """

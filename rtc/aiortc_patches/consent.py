@@ -1,31 +1,66 @@
-"""Consent checks, which also measure the round trip."""
+"""Consent checks of RFC 7675, which also measure the round trip.
 
-import asyncio
+aioice takes an answer that comes after 0.5 s for none, and ends the connection after six. Here,
+answers count however late, and the peer's other packets too: `rtc.liveness` decides.
+"""
 
 from aioice import stun
 from aiortc import RTCDtlsTransport
 
+from media.clock import Clock
 from rtc.aiortc_patches.connection import ice_connection
 
+MAX_AGE = 30.0  # seconds for which an answer is waited for: RFC 7675, section 5.1
 
-async def probe(transport: RTCDtlsTransport) -> float | None:
-    """Measure the round trip to the peer in seconds; None if there is no answer in 0.5 s.
 
-    This is the consent check of RFC 7675, which every WebRTC peer answers.
-    """
-    connection = ice_connection(transport.transport)
-    pair = next(iter(connection._nominated.values()), None)
-    if pair is None or connection.remote_password is None:
-        return None
-    loop = asyncio.get_running_loop()
-    sent = loop.time()
-    try:
-        await pair.protocol.request(
-            connection.build_request(pair, nominate=False),
-            pair.remote_addr,
-            integrity_key=connection.remote_password.encode(),
-            retransmissions=0,
-        )
-    except stun.TransactionError:
-        return None
-    return loop.time() - sent
+class Consent:
+    """The checks of one transport; `round_trip` is the last measured one in seconds, or None."""
+
+    def __init__(self, transport: RTCDtlsTransport, clock: Clock) -> None:
+        self.round_trip: float | None = None
+        self._clock = clock
+        self._ice = ice_connection(transport.transport)
+        self._ice.query_consent = _leave_it_to_us  # type: ignore[method-assign]
+
+    def check(self) -> None:
+        """Send a check, if there is a path; its answer is taken when it comes."""
+        pair, password = next(iter(self._ice._nominated.values()), None), self._ice.remote_password
+        if pair is None or password is None:
+            return
+        request = self._ice.build_request(pair, nominate=False)
+        request.add_message_integrity(password.encode())
+        waiting = pair.protocol.transactions
+        now = self._clock.now()
+        for id, transaction in list(waiting.items()):
+            if isinstance(transaction, _Check) and now - transaction.sent > MAX_AGE:
+                del waiting[id]
+        waiting[request.transaction_id] = _Check(self, waiting, now)  # type: ignore[assignment]
+        pair.protocol.send_stun(request, pair.remote_addr)
+
+    def answered(self, message: stun.Message, sent: float) -> bool:
+        """Take the answer to a check; return whether it is authentic."""
+        password = self._ice.remote_password
+        if password is None or not message.check_message_integrity(password.encode()):
+            return False
+        if message.message_class == stun.Class.RESPONSE:
+            self.round_trip = self._clock.now() - sent
+        return True
+
+
+class _Check:
+    """A check that waits for its answer; has the one method of `stun.Transaction` that is used."""
+
+    def __init__(
+        self, consent: Consent, waiting: dict[bytes, stun.Transaction], sent: float
+    ) -> None:
+        self.sent = sent
+        self._consent = consent
+        self._waiting = waiting
+
+    def response_received(self, message: stun.Message, _address: tuple[str, int]) -> None:
+        if self._consent.answered(message, self.sent):
+            self._waiting.pop(message.transaction_id, None)
+
+
+async def _leave_it_to_us() -> None:
+    """Take the place of aioice's checks."""

@@ -177,9 +177,9 @@ async def test_a_lost_client_is_noticed_within_the_timeout() -> None:
         _ = [item async for item in peer.media]
         _ = [message async for message in peer.messages]
         await peer.closed.wait()
-        with pytest.raises(PeerClosedError, match=r"nothing arrived for 0\.8 s"):
+        with pytest.raises(PeerClosedError, match=r"nothing arrived from the client for 0\.8 s"):
             peer.show(VideoFrame(np.zeros((16, 16, 3), np.uint8), 0))
-    assert peer.end_reason == "nothing arrived for 0.8 s"
+    assert peer.end_reason == "nothing arrived from the client for 0.8 s"
 
 
 async def test_a_quiet_client_stays_connected() -> None:

@@ -24,14 +24,13 @@ async def test_the_answer_is_complete_and_names_one_transport(text: str) -> None
     offer = read_offer(text, OfferLimits())
     connection = create_connection([])
     await accept_offer(connection, offer)
-    sdp = await create_answer(connection, offer, [Camera()], loopback=True)
+    sdp = await create_answer(connection, offer, [Camera()])
     await connection.close()
     assert "a=group:BUNDLE 0 1 2" in sdp
     assert sdp.count("a=end-of-candidates") == 3
     assert "a=ice-lite" not in sdp
     assert len(set(re.findall(r"a=ice-ufrag:(\S+)", sdp))) == 1
     assert re.findall(r"a=(sendrecv|sendonly|recvonly|inactive)", sdp) == ["recvonly", "sendrecv"]
-    assert " 127.0.0.1 " in sdp
 
 
 @pytest.mark.parametrize("first", ["VP8", "H264"])
@@ -41,7 +40,7 @@ async def test_the_codec_that_the_offer_prefers_is_answered_first(first: str) ->
     offer = read_offer(text, OfferLimits())
     connection = create_connection([])
     await accept_offer(connection, offer)
-    sdp = await create_answer(connection, offer, [], loopback=True)
+    sdp = await create_answer(connection, offer, [])
     await connection.close()
     chosen = re.search(r"m=video \d+ \S+ (\d+)", sdp)
     assert chosen is not None

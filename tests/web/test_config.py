@@ -123,6 +123,7 @@ def test_limits_of_sessions_and_calls_come_from_the_settings() -> None:
         frame_rate=15,
         connect_timeout=5,
         call_timeout=6,
+        gathering_timeout=0.25,
     )
     limits, peer = session_limits(settings), peer_limits(settings)
     sampling = limits.sampling
@@ -133,7 +134,7 @@ def test_limits_of_sessions_and_calls_come_from_the_settings() -> None:
     )
     assert (limits.max_lag, limits.max_turn) == (3.0, 20.0)
     assert (peer.frame_size.longer, peer.frame_size.shorter, peer.frame_rate) == (640, 360, 15)
-    assert (peer.connect_timeout, peer.silence_timeout) == (5, 6)
+    assert (peer.connect_timeout, peer.silence_timeout, peer.gathering_timeout) == (5, 6, 0.25)
 
 
 def test_the_defaults_of_the_settings_are_those_of_the_code() -> None:

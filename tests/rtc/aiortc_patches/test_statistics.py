@@ -1,5 +1,3 @@
-from rtc.aiortc_patches.connection import transports
-from rtc.aiortc_patches.consent import probe
 from rtc.aiortc_patches.statistics import receptions, transferred_bytes
 from tests.rtc.client import Camera, Microphone, collect, connected, create_client
 
@@ -15,6 +13,3 @@ async def test_network_counters_match_the_traffic() -> None:
         size_in, size_out = transferred_bytes(peer._connection)
         assert size_in > sum(reception.received for reception in received) * 12
         assert size_out > 0
-        trip = await probe(transports(peer._connection)[0])
-        assert trip is not None
-        assert 0 < trip < 0.5

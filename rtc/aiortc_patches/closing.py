@@ -1,0 +1,36 @@
+"""Ends a connection that could not be closed in an orderly way."""
+
+import asyncio
+from typing import Any
+
+from aioice.ice import ICE_FAILED
+from aiortc import RTCPeerConnection
+
+from rtc.aiortc_patches.connection import ice_connection, transports
+
+
+def abort(connection: RTCPeerConnection) -> None:
+    """Close the sockets and end the tasks and threads of `connection`, without waiting."""
+    for transport in transports(connection):
+        ice = ice_connection(transport.transport)
+        ice._closing = ice._check_list_done = True
+        ice._check_list_state.put_nowait(ICE_FAILED)
+        ice._queue.put_nowait(None)
+        for protocol in ice._protocols:
+            getattr(protocol.transport, "abort", protocol.transport.close)()  # a relay has no abort
+        monitor = vars(transport.transport)["_RTCIceTransport__monitor_task"]
+        checks = [pair.task for pair in ice._check_list]
+        _cancel(transport._task, monitor, ice._query_consent_task, *checks)
+    for transceiver in connection.getTransceivers():
+        receiver, sender = vars(transceiver.receiver), vars(transceiver.sender)
+        receiver["_RTCRtpReceiver__decoder_queue"].put(None)
+        _cancel(receiver["_RTCRtpReceiver__rtcp_task"])
+        _cancel(sender["_RTCRtpSender__rtp_task"], sender["_RTCRtpSender__rtcp_task"])
+    if connection.sctp is not None:
+        connection.sctp._set_state(connection.sctp.State.CLOSED)
+
+
+def _cancel(*tasks: "asyncio.Future[Any] | None") -> None:
+    for task in tasks:
+        if task is not None:
+            task.cancel()

@@ -1,0 +1,104 @@
+"""Everything that guards one connection, from the client's offer to the end."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from aiortc import RTCDtlsTransport, RTCIceTransport, RTCPeerConnection
+
+from media.clock import Clock
+from rtc.aiortc_patches.closing import abort
+from rtc.aiortc_patches.connection import transports
+from rtc.aiortc_patches.consent import Consent
+from rtc.aiortc_patches.data_channels import (
+    guard_association,
+    lose_unsendable,
+    unread_message_bytes,
+)
+from rtc.aiortc_patches.datagrams import DatagramCounters, guard_transport, left_properly
+from rtc.aiortc_patches.gathering import Gatherer
+from rtc.aiortc_patches.receivers import (
+    bound_decoder_queue,
+    forget_source,
+    guard_receiver,
+    guard_sender,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Guards:
+    """Lets nothing that the peer or a stranger sends end a connection, or keep it from ending.
+
+    Create it after aiortc has read the offer and before it answers. Servers have `gathering`
+    seconds to tell our candidates; `loopback` adds 127.0.0.1. `on_end` is called with the reason
+    when a transport ends, possibly more than once. `counters` count what arrives.
+    """
+
+    def __init__(
+        self,
+        connection: RTCPeerConnection,
+        clock: Clock,
+        *,
+        gathering: float,
+        loopback: bool,
+        on_end: Callable[[str], None],
+    ) -> None:
+        self.counters = DatagramCounters()
+        self._connection = connection
+        found = transports(connection)
+        self._consents = [Consent(transport, clock) for transport in found]
+        self._gatherers = [
+            Gatherer(each.transport, self.counters, max_wait=gathering, loopback=loopback)
+            for each in found
+        ]
+        for transport in found:
+            guard_transport(transport, self.counters, partial(forget_source, connection, transport))
+            lose_unsendable(transport)
+            transport.on("statechange", partial(_follow_dtls, transport, on_end))
+            transport.transport.on("statechange", partial(_follow_ice, transport.transport, on_end))
+        guard_association(connection, self.counters)
+        for transceiver in connection.getTransceivers():
+            bound_decoder_queue(transceiver.receiver, transceiver.kind)
+            guard_receiver(transceiver.receiver)
+            guard_sender(transceiver.sender)
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds to the peer and back, by the last answer to a consent check."""
+        return self._consents[0].round_trip
+
+    @property
+    def unread_message_bytes(self) -> int:
+        """Bytes of messages that the peer has begun."""
+        return unread_message_bytes(self._connection)
+
+    def check_consent(self) -> None:
+        """Ask the peer for a sign of life; what it sends is in `counters`."""
+        for consent in self._consents:
+            consent.check()
+
+    async def close(self, max_wait: float) -> None:
+        """Close the connection, by force after `max_wait` seconds."""
+        try:
+            async with asyncio.timeout(max_wait):
+                for gatherer in self._gatherers:
+                    await gatherer.close()
+                await self._connection.close()
+        except TimeoutError:
+            logger.warning("a peer connection was not closed within %g s: cut off", max_wait)
+        finally:
+            abort(self._connection)
+
+
+def _follow_dtls(transport: RTCDtlsTransport, on_end: Callable[[str], None]) -> None:
+    if transport.state == "failed":
+        on_end("the DTLS handshake with the client failed")
+    elif transport.state == "closed":
+        on_end("the client left" if left_properly(transport) else "the path to the client broke")
+
+
+def _follow_ice(transport: RTCIceTransport, on_end: Callable[[str], None]) -> None:
+    if transport.state == "failed":
+        on_end("there is no network path to the client")

@@ -3,12 +3,16 @@
 WebError
     SettingsError       a setting is unknown, malformed or contradicts another
     UsageError          the command line asks for something impossible
+    OutputError         the output of a command cannot be written
 """
 
 import logging
 import os
+import signal
 import sys
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from media.errors import MediaError
 from models.errors import ModelError
@@ -16,6 +20,7 @@ from models.errors import ModelError
 logger = logging.getLogger(__name__)
 
 INTERRUPTED = 130  # exit status of a command ended by Ctrl-C: 128 + SIGINT
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # of kill, and of a terminal that closes
 
 
 class WebError(Exception):
@@ -30,15 +35,21 @@ class UsageError(WebError):
     """A command cannot do what it was asked to; the message says what to do instead."""
 
 
+class OutputError(WebError):
+    """The output of a command cannot be written; the message names it and the reason."""
+
+
 def run_command(command: Callable[[], int], *, debug: bool) -> int:
     """Return the exit status of `command`; an error is one line on standard error.
 
     Status 2 means wrong input, 1 an internal error; `debug` adds the traceback.
     """
+    received: list[int] = []
     try:
-        return command()
+        with _ended_like_ctrl_c(received):
+            return command()
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return 128 + received[0] if received else INTERRUPTED
     except BrokenPipeError:
         # The reader closed the pipe; without this, Python reports an error when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -49,6 +60,30 @@ def run_command(command: Callable[[], int], *, debug: bool) -> int:
         message, status = _message_and_status(error)
         sys.stderr.write(f"eyeline: {message}\n")
         return status
+
+
+@contextmanager
+def _ended_like_ctrl_c(received: list[int]) -> Iterator[None]:
+    """End at SIGTERM and SIGHUP as at Ctrl-C: what was made is kept, temporary files are deleted.
+
+    The number of the signal is added to `received`.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+
+    def end(number: int, _frame: object) -> None:
+        received.append(number)
+        signal.raise_signal(signal.SIGINT)
+
+    signals = [each for each in ENDING_SIGNALS if signal.getsignal(each) == signal.SIG_DFL]
+    for each in signals:  # others are ignored on purpose, as under nohup, or a test's
+        signal.signal(each, end)
+    try:
+        yield
+    finally:
+        for each in signals:
+            signal.signal(each, signal.SIG_DFL)
 
 
 async def failure_message(work: Awaitable[None], what: str) -> str | None:

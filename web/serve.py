@@ -16,6 +16,7 @@ from web.app import create_app
 from web.config import Settings
 from web.errors import UsageError
 from web.loading.models import load_models
+from web.temporary_folder import delete_abandoned
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ def serve(settings: Settings, *, banner: str | None) -> int:
     Raises:
         UsageError: the address is in use, or does not belong to this machine.
     """
+    delete_abandoned(settings.memory_folder)
     with bound_socket(settings) as listener, load_models(settings) as models:
         app = create_app(settings, models)
         # Without this, each full collection scans the loaded models and stops the loop for 0.2 s.

@@ -1,8 +1,9 @@
 """Captions as subtitle files: WebVTT, SubRip, JSON and plain text."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import indent
 from typing import Literal
 
 from media.events import CaptionWord
@@ -33,15 +34,20 @@ class Cue:
 def make_cues(words: Iterable[CaptionWord]) -> list[Cue]:
     """Return `words` as cues, split at pauses, ends of sentences and length limits."""
     cues: list[Cue] = []
-    line: list[CaptionWord] = []
+    line: tuple[CaptionWord, ...] = ()
     for word in words:
-        if line and _is_full(line, word):
-            cues.append(make_cue(line))
-            line = []
-        line.append(word)
-    if line:
-        cues.append(make_cue(line))
-    return cues
+        line, complete = add_word(line, word)
+        cues += complete
+    return [*cues, make_cue(line)] if line else cues
+
+
+def add_word(
+    line: tuple[CaptionWord, ...], word: CaptionWord
+) -> tuple[tuple[CaptionWord, ...], list[Cue]]:
+    """Return the words of the cue in progress after `word`, and the cue that it completes."""
+    if line and _is_full(line, word):
+        return (word,), [make_cue(line)]
+    return (*line, word), []
 
 
 def make_cue(words: Sequence[CaptionWord]) -> Cue:
@@ -49,7 +55,7 @@ def make_cue(words: Sequence[CaptionWord]) -> Cue:
     return Cue(words[0].start, max(words[0].start + 0.1, words[-1].end), text, tuple(words))
 
 
-def _is_full(line: list[CaptionWord], word: CaptionWord) -> bool:
+def _is_full(line: Sequence[CaptionWord], word: CaptionWord) -> bool:
     text = "".join(each.text for each in [*line, word]).strip()
     seconds = word.end - line[0].start
     sentence_over = (
@@ -64,22 +70,64 @@ def _is_full(line: list[CaptionWord], word: CaptionWord) -> bool:
 
 
 def format_cues(cues: Sequence[Cue], format: SubtitleFormat) -> str:
+    blocks = [format_cue(cue, number, format) for number, cue in enumerate(cues)]
+    return "".join([opening(format), *blocks, closing(len(cues), format)])
+
+
+def opening(format: SubtitleFormat) -> str:
+    """Return what a file has before its first cue."""
+    return {"vtt": "WEBVTT\n", "json": "["}.get(format, "")
+
+
+def format_cue(cue: Cue, number: int, format: SubtitleFormat) -> str:
+    """Return what cue `number`, counted from 0, adds to a file."""
     match format:
         case "vtt":
-            blocks = [
-                f"{_timestamp(c.start)} --> {_timestamp(c.end)}\n{_escaped(c.text)}\n" for c in cues
-            ]
-            return "\n".join(["WEBVTT\n", *blocks])
+            times = f"{_timestamp(cue.start)} --> {_timestamp(cue.end)}"
+            return f"\n{times}\n{_escaped(cue.text)}\n"
         case "srt":
-            blocks = [
-                f"{n}\n{_timestamp(c.start, ',')} --> {_timestamp(c.end, ',')}\n{c.text}\n"
-                for n, c in enumerate(cues, start=1)
-            ]
-            return "\n".join(blocks)
+            times = f"{_timestamp(cue.start, ',')} --> {_timestamp(cue.end, ',')}"
+            return ("\n" if number else "") + f"{number + 1}\n{times}\n{cue.text}\n"
         case "json":
-            return json.dumps([_fields(cue) for cue in cues], indent=1, ensure_ascii=False) + "\n"
+            fields = json.dumps(_fields(cue), indent=1, ensure_ascii=False)
+            return (",\n" if number else "\n") + indent(fields, " ")
         case "text":
-            return "".join(f"{cue.text}\n" for cue in cues)
+            return f"{cue.text}\n"
+
+
+def closing(count: int, format: SubtitleFormat) -> str:
+    """Return what a file with `count` cues has after the last."""
+    if format != "json":
+        return ""
+    return "\n]\n" if count else "]\n"
+
+
+class SubtitleWriter:
+    """Writes cues as their words come, with `write`; `end` is the time of the last one."""
+
+    def __init__(self, write: Callable[[str], object], format: SubtitleFormat) -> None:
+        self.count, self.end = 0, 0.0
+        self._write, self._format = write, format
+        self._line: tuple[CaptionWord, ...] = ()
+
+    def add(self, words: Iterable[CaptionWord]) -> None:
+        for word in words:
+            self._line, complete = add_word(self._line, word)
+            for cue in complete:
+                self._add_cue(cue)
+
+    def close(self) -> None:
+        """Write the cue in progress, and the end of the file."""
+        if self._line:
+            self._add_cue(make_cue(self._line))
+            self._line = ()
+        rest = closing(self.count, self._format)
+        self._write(rest if self.count else opening(self._format) + rest)
+
+    def _add_cue(self, cue: Cue) -> None:
+        before = "" if self.count else opening(self._format)
+        self._write(before + format_cue(cue, self.count, self._format))
+        self.count, self.end = self.count + 1, cue.end
 
 
 def _fields(cue: Cue) -> dict[str, object]:

@@ -17,10 +17,10 @@ BT601 = 6  # code point of ISO/IEC 23091-2 for SMPTE 170M: primaries, transfer a
 
 
 class Mp4Writer:
-    """Writes frames of one size, enlarged `scale` times, to a file.
+    """Writes frames of one size, enlarged `scale` times, to the file `path`.
 
-    A temporary file beside it replaces it when the block ends, also after Ctrl-C. After any other
-    error, or without frames, the temporary file is deleted and an older file stays as it was.
+    The file is finished when the block ends, also after an error: `playable` is set if the frames
+    so far can be played.
 
     Raises:
         MediaError: the file cannot be written.
@@ -28,14 +28,17 @@ class Mp4Writer:
 
     def __init__(self, path: Path, rate: int, scale: int = 1) -> None:
         self.frames = 0
+        self.playable = False
         self._path, self._rate, self._scale = path, rate, scale
-        self._partial = path.with_name(path.name + ".new")
         self._container: av.container.OutputContainer | None = None
         self._stream: av.VideoStream | None = None
 
     def __enter__(self) -> "Mp4Writer":
         options = {"movflags": "+faststart"}
-        self._container = av.open(str(self._partial), "w", format="mp4", options=options)
+        try:
+            self._container = av.open(str(self._path), "w", format="mp4", options=options)
+        except OSError as error:
+            raise MediaError(f"{self._path}: cannot be written: {error}") from error
         return self
 
     def write(self, pixels: NDArray[np.uint8]) -> None:
@@ -79,20 +82,11 @@ class Mp4Writer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        assert self._container is not None
         try:
-            kept = kind is None or issubclass(kind, KeyboardInterrupt)
-            if kept and self._finish():
-                self._partial.replace(self._path)
+            if self._stream is not None:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+            self.playable = self._stream is not None
         except OSError as write_error:
             raise MediaError(f"{self._path}: cannot be written: {write_error}") from write_error
-        finally:
-            self._partial.unlink(missing_ok=True)
-
-    def _finish(self) -> bool:
-        """Finish the temporary file; return whether it has frames."""
-        assert self._container is not None
-        if self._stream is None:
-            return False
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
-        return True

@@ -1,11 +1,20 @@
 import io
 import json
 from pathlib import Path
+from typing import get_args
 
+import pytest
 import webvtt
 
 from media.events import CaptionWord
-from web.subtitles import MAX_CHARACTERS, MAX_SECONDS, format_cues, make_cues
+from web.subtitles import (
+    MAX_CHARACTERS,
+    MAX_SECONDS,
+    SubtitleFormat,
+    SubtitleWriter,
+    format_cues,
+    make_cues,
+)
 
 
 def words(text: str, *, pace: float = 0.3, start: float = 0.0) -> list[CaptionWord]:
@@ -54,6 +63,21 @@ def test_json_has_every_word_with_its_times() -> None:
     read = json.loads(format_cues(make_cues(SPOKEN), "json"))
     assert sum(len(cue["words"]) for cue in read) == len(SPOKEN)
     assert read[0]["words"][1] == {"text": "so", "start": 0.3, "end": SPOKEN[1].end}
+
+
+@pytest.mark.parametrize("format", get_args(SubtitleFormat))
+@pytest.mark.parametrize("count", [0, 1, len(SPOKEN)])
+def test_captions_written_one_by_one_are_those_formatted_at_once(
+    format: SubtitleFormat, count: int
+) -> None:
+    written: list[str] = []
+    writer = SubtitleWriter(written.append, format)
+    for word in SPOKEN[:count]:
+        writer.add([word])
+    writer.close()
+    cues = make_cues(SPOKEN[:count])
+    assert "".join(written) == format_cues(cues, format)
+    assert (writer.count, writer.end) == (len(cues), cues[-1].end if cues else 0.0)
 
 
 def test_no_speech_gives_an_empty_file_of_the_format() -> None:

@@ -1,12 +1,14 @@
 """Questions about a whole file: `eyeline ask CLIP "question" ...`.
 
-Frames are decoded on their own threads while earlier ones are analyzed. With a memory folder, a
-clip is analyzed only once for any number of questions.
+Frames are decoded on their own threads while earlier ones are analyzed. What does not fit in RAM
+goes to a folder: a temporary one, or one that is kept, so that a clip is analyzed only once for any
+number of questions.
 """
 
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,18 +25,23 @@ from web.config import Settings
 from web.errors import UsageError
 from web.loading.models import load_assistant
 from web.loading.progress import ProgressBar
+from web.temporary_folder import delete_abandoned, temporary_folder
 
 COMPLETE = "whole.json"  # the file in a memory folder that marks a clip as analyzed to its end
 
 
 @dataclass(frozen=True, slots=True)
 class AnalyzedClip:
-    """An analyzed clip: file name, size in bytes, length in seconds, number of analyzed frames."""
+    """An analyzed clip: file name, size in bytes, length in seconds, number of analyzed frames.
+
+    `full` is the reason why frames after `seconds` were not analyzed, empty if all were.
+    """
 
     name: str
     size: int
     seconds: float
     looks: int
+    full: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +68,44 @@ def ask(
         MediaError: the file cannot be read, has no video, or is too long.
         UsageError: `memory` belongs to another clip.
     """
-    remembered = path.is_dir() and (path / MEMORY_FOLDER).is_dir()
-    folder = memory or (path / MEMORY_FOLDER if remembered else None)
+    delete_abandoned(settings.memory_folder)
+    kept = memory or (path / MEMORY_FOLDER if (path / MEMORY_FOLDER).is_dir() else None)
     clip = path / VIDEO_FILE if path.is_dir() else path
-    assistant = load_assistant(settings)
-    state = assistant.init_state(folder)
-    try:
-        with ProgressBar(probe(clip).duration) as progress:
+    duration = probe(clip).duration
+    with ExitStack() as stack:
+        folder = kept or stack.enter_context(temporary_folder(settings.memory_folder))
+        assistant = load_assistant(settings)
+        state = assistant.init_state(folder)
+        stack.callback(_close, assistant, state, kept=kept is not None)
+        with ProgressBar(duration) as progress:
             analyzed = watch(
                 assistant, state, clip, folder, settings, progress, recorded=path.is_dir()
             )
+        if analyzed.full:
+            sys.stderr.write(f"seen only up to {analyzed.seconds:.0f} s: {analyzed.full}\n")
         until = analyzed.seconds if at is None else at
         answers = [answer(assistant, state, text, until) for text in questions]
-    finally:
-        assistant.close(state)
-    if folder is not None:
-        (folder / COMPLETE).write_text(json.dumps(asdict(analyzed)), encoding="utf-8")
-    sys.stdout.write(answers_json(path, analyzed, answers) if as_json else answers_text(answers))
+        text = answers_json(path, analyzed, answers) if as_json else answers_text(answers)
+        sys.stdout.write(text)
+    if kept is not None and not analyzed.full:
+        (kept / COMPLETE).write_text(json.dumps(asdict(analyzed)), encoding="utf-8")
     return 0
+
+
+def _close(assistant: VideoAssistant, state: Any, *, kept: bool) -> None:
+    """Close the memory; one that is not kept need not be written in full."""
+    try:
+        assistant.close(state)
+    except StoreError:
+        if kept:
+            raise
 
 
 def watch(
     assistant: VideoAssistant,
     state: Any,  # of the assistant
     clip: Path,
-    folder: Path | None,
+    folder: Path,
     settings: Settings,
     progress: ProgressBar,
     *,
@@ -97,9 +117,8 @@ def watch(
 
     Raises:
         MediaError, UsageError: as `ask`.
-        StoreError: the memory is full, or cannot be written.
     """
-    complete = None if folder is None else _read_marker(folder, clip)
+    complete = _read_marker(folder, clip)
     if complete is not None:
         return complete
     sampling = Sampling()
@@ -122,8 +141,9 @@ def watch(
             last = chosen
             looks += 1
             _, analysis = assistant.analyze_frame(state, frame.pixels, frame.time)
-            if analysis.problem is not None:
-                raise StoreError(analysis.problem.reason)
+            if analysis.problem is not None and analysis.problem.forgotten:
+                full = analysis.problem.reason
+                return AnalyzedClip(clip.name, clip.stat().st_size, end, looks, full)
     return AnalyzedClip(clip.name, clip.stat().st_size, end, looks)
 
 
@@ -139,6 +159,7 @@ def answers_json(path: Path, analyzed: AnalyzedClip, answers: Sequence[AnsweredQ
         "clip": str(path),
         "seconds": round(analyzed.seconds, 3),
         "looks": analyzed.looks,
+        **({"full": analyzed.full} if analyzed.full else {}),
         "answers": [asdict(each) for each in answers],
     }
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"

@@ -24,8 +24,9 @@ from models.generation.small.track_blending import MotionState, blend_tracks
 from models.streaming import Streaming
 from web.cli import wan_video
 from web.cli.generation_inputs import TimedPrompt, TimedTrack
+from web.cli.output_file import open_output
 from web.config import Settings
-from web.errors import INTERRUPTED, UsageError
+from web.errors import UsageError
 from web.loading.progress import ProgressBar
 
 MAX_SIDE = 2048  # pixels of a video
@@ -68,12 +69,12 @@ class ScheduledPrompt:
 
 
 def generate(settings: Settings, request: VideoRequest, model: Path | None, output: Path) -> int:
-    """Write the requested video to `output`; return 0, or 130 if Ctrl-C ended it early.
+    """Write the requested video to `output`; return 0. Ctrl-C keeps the frames so far.
 
     Raises:
         ModelError: there is no model, or its files are damaged.
         MediaError: the video cannot be written.
-        UsageError: the sampler does not support so many steps.
+        UsageError: the output cannot be created, or the sampler does not support so many steps.
     """
     max_steps = MAX_STEPS[request.sampler]
     if request.steps is not None and not 1 <= request.steps <= max_steps:
@@ -81,19 +82,31 @@ def generate(settings: Settings, request: VideoRequest, model: Path | None, outp
             f"--steps: {request.sampler} takes 1 to {max_steps} steps, got {request.steps}"
         )
     torch.set_num_threads(settings.threads_in_use)
-    messages, frames, scale = start_generation(settings, request, model)
-    for message in messages:
-        sys.stderr.write(f"{message}\n")
-    writer, interrupted = Mp4Writer(output, FRAME_RATE, scale), False
+    writer: Mp4Writer | None = None
     try:
-        with writer, ProgressBar(request.seconds) as progress:
-            for frame in frames:
-                writer.write(frame)
-                progress.update(writer.frames / FRAME_RATE)
+        with open_output(output) as file:
+            messages, frames, scale = start_generation(settings, request, model)
+            for message in messages:
+                sys.stderr.write(f"{message}\n")
+            writer = Mp4Writer(file.partial, FRAME_RATE, scale)
+            try:
+                write_video(writer, frames, request.seconds)
+            finally:
+                file.worth_keeping = writer.playable
     except KeyboardInterrupt:
-        interrupted = True
-    sys.stderr.write(summary(writer.frames, output, interrupted=interrupted))
-    return INTERRUPTED if interrupted else 0
+        made = 0 if writer is None else writer.frames
+        sys.stderr.write(summary(made, output, interrupted=True))
+        raise
+    sys.stderr.write(summary(writer.frames, output, interrupted=False))
+    return 0
+
+
+def write_video(writer: Mp4Writer, frames: Iterator[Frame], seconds: float) -> None:
+    """Write `frames`, and show how many of `seconds` are done."""
+    with writer, ProgressBar(seconds) as progress:
+        for frame in frames:
+            writer.write(frame)
+            progress.update(writer.frames / FRAME_RATE)
 
 
 def start_generation(

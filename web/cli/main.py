@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from web.cli.arguments import make_parser
+from web.cli.output_file import check_output
 from web.config import CHECKOUT, Settings, read_settings
 from web.errors import UsageError, run_command
 from web.setting_checks import SMALL
@@ -135,10 +136,10 @@ def _replay(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _captions(settings: Settings, arguments: argparse.Namespace) -> int:
     path, output = _existing(arguments.path), arguments.output
-    if output is not None and not output.resolve().parent.is_dir():
-        raise UsageError(f"{output}: no such folder: create it first")
     wanted = caption_format(arguments.format, output)
-    from web.cli.replay import captions
+    if output is not None:
+        check_output(output, [path])
+    from web.cli.captions import captions
 
     return captions(settings, path, output=output, format=wanted)
 
@@ -176,8 +177,8 @@ def _generate(settings: Settings, arguments: argparse.Namespace) -> int:
         )
     if output.suffix.lower() != ".mp4":
         raise UsageError(f"{output}: expected a name that ends in .mp4")
-    if output.is_dir() or not output.resolve().parent.is_dir():
-        raise UsageError(f"{output}: no such folder: create it first, and name a file in it")
+    inputs = [each for each in (arguments.track, arguments.generation_model) if each is not None]
+    check_output(output, inputs)
     from web.cli.generation_inputs import parse_prompts, read_tracks
 
     prompts = parse_prompts(arguments.prompt, arguments.then, seconds)

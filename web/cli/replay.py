@@ -1,4 +1,7 @@
-"""Recordings and media files through the pipeline: `eyeline replay` and `eyeline captions`."""
+"""Recordings and media files through the pipeline: `eyeline replay`.
+
+`eyeline captions` uses the same session.
+"""
 
 import asyncio
 import json
@@ -8,14 +11,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from media.clock import Clock, LiveClock, ReplayClock
-from media.errors import UnreadableMediaError
 from media.events import (
     Answer,
     Caption,
-    CaptionWord,
     Degraded,
     Input,
     ListeningConfig,
@@ -26,7 +25,6 @@ from media.events import (
     Speech,
     StandingRequests,
 )
-from media.files.decoding import decode_audio, probe
 from media.frames import AudioChunk, VideoFrame
 from media.generation_events import GeneratedImage, GenerationStatus
 from media.pipeline.context import Send
@@ -34,12 +32,10 @@ from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from media.recording.reader import read_paced
 from media.worker import Worker
-from models.asr.streaming.offline import transcribe
-from models.asr.words import RATE, RecognizedWord
 from web.config import Settings
 from web.loading.models import LoadedModels, load_models, turn_detection
 from web.loading.progress import ProgressBar
-from web.subtitles import Cue, SubtitleFormat, format_cues, make_cues
+from web.temporary_folder import delete_abandoned, temporary_folder
 
 # `--json` names these outputs differently from their classes.
 KINDS: dict[type, str] = {
@@ -65,8 +61,9 @@ def replay(settings: Settings, path: Path, *, realtime: bool, as_json: bool) -> 
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
 
-    with load_models(settings) as models:
-        asyncio.run(run_recording(models, settings, path, show, realtime=realtime))
+    delete_abandoned(settings.memory_folder)
+    with temporary_folder(settings.memory_folder) as memory, load_models(settings) as models:
+        asyncio.run(run_recording(models, settings, path, show, realtime=realtime, memory=memory))
     return 0
 
 
@@ -78,9 +75,12 @@ async def run_recording(
     *,
     realtime: bool = False,
     video: bool = True,
+    memory: Path | None = None,
     progress: ProgressBar | None = None,
 ) -> None:
     """Feed the recording or media file at `path` to one session.
+
+    Without the folder `memory`, the session remembers only what fits in RAM: some minutes.
 
     Raises:
         MediaError: the file cannot be read, or is too long.
@@ -99,6 +99,7 @@ async def run_recording(
             services=models.services,
             clock=clock,
             limits=models.limits if realtime else Limits.replay(),
+            memory=memory,
         )
     finally:
         reader.close()
@@ -119,67 +120,6 @@ async def report_progress(
         if progress is not None and isinstance(item, AudioChunk):
             progress.update(item.end / item.rate)
         yield item
-
-
-def captions(
-    settings: Settings,
-    path: Path,
-    *,
-    output: Path | None,
-    format: SubtitleFormat,
-) -> int:
-    """Write captions of `path` to `output`, or to standard output; return 0.
-
-    Raises:
-        MediaError: the file cannot be read, has no audio, or is too long.
-    """
-    media = None if path.is_dir() else probe(path)
-    if media is not None and not media.has_audio:
-        raise UnreadableMediaError(f"{path}: has no audio")
-    duration = None if media is None else media.duration
-    with load_models(settings) as models, ProgressBar(duration) as progress:
-        if settings.asr == "offline":
-            cues = offline_cues(models, settings, path, progress)
-        else:
-            cues = asyncio.run(streamed_cues(models, settings, path, progress))
-    text = format_cues(cues, format)
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        output.write_text(text, encoding="utf-8")
-        sys.stderr.write(f"{len(cues)} captions in {output}\n")
-    return 0
-
-
-async def streamed_cues(
-    models: LoadedModels, settings: Settings, path: Path, progress: ProgressBar
-) -> list[Cue]:
-    """Return the final captions of a session, as cues."""
-    finals: list[Caption] = []
-
-    async def keep(output: Output) -> None:
-        if isinstance(output, Caption) and output.final and output.words:
-            finals.append(output)
-
-    await run_recording(models, settings, path, keep, video=False, progress=progress)
-    return make_cues([word for caption in finals for word in caption.words])
-
-
-def offline_cues(
-    models: LoadedModels, settings: Settings, path: Path, progress: ProgressBar
-) -> list[Cue]:
-    """Return the captions of the offline model, which transcribes the whole file at once."""
-    chunks = decode_audio(path, max_duration=settings.max_media_hours * 3600)
-    samples = np.concatenate([np.zeros(0, np.float32), *chunks])
-    words = transcribe(
-        models.whisper, samples, progress=lambda done, _: progress.update(done / RATE)
-    )
-    return make_cues([caption_word(word) for word in words])
-
-
-def caption_word(word: RecognizedWord) -> CaptionWord:
-    """Return `word` with its times in seconds."""
-    return CaptionWord(word.text, word.start / RATE, word.end / RATE)
 
 
 class WholeAnswers:

@@ -11,14 +11,24 @@ WIDTH = 40  # characters of a bar
 
 
 class ProgressBar:
-    """A progress bar, if standard error is a terminal; `total` is in `unit`, None if unknown."""
+    """A progress bar, if standard error is a terminal and it is not `hidden`.
 
-    def __init__(self, total: float | None = None, *, unit: str = "s", label: str = "") -> None:
+    `total` is in `unit`, None if unknown.
+    """
+
+    def __init__(
+        self,
+        total: float | None = None,
+        *,
+        unit: str = "s",
+        label: str = "",
+        hidden: bool = False,
+    ) -> None:
         self._total = total
         self._unit = unit
         self._label = f"{label} " if label else ""
         self._shown = ""
-        self._enabled = sys.stderr.isatty()
+        self._enabled = sys.stderr.isatty() and not hidden
 
     def __enter__(self) -> Self:
         return self

@@ -13,9 +13,8 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import ExitStack, aclosing, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from media.channel import Channel, ChannelClosedError
@@ -28,6 +27,7 @@ from media.pipeline.session import run_session
 from media.recording.layout import MEMORY_FOLDER
 from media.recording.writer import record
 from media.worker import Worker
+from models.errors import StoreError
 from rtc.network import NetworkState
 from web.config import Settings
 from web.context import ServiceContext
@@ -36,6 +36,7 @@ from web.protocol.protocol import RealtimeProtocol
 from web.protocol.response_events import OUTPUT_CLEARED
 from web.protocol.state import Event, PictureEvent
 from web.sessions import SessionRecord
+from web.temporary_folder import temporary_folder
 
 logger = logging.getLogger(__name__)
 
@@ -268,14 +269,13 @@ class SessionBridge:
 @contextmanager
 def scratch_folder(parent: Path | None) -> Iterator[Path | None]:
     """A folder in `parent` for a memory that is not kept; None if it cannot be made."""
-    try:
-        folder = TemporaryDirectory(prefix="eyeline-", dir=parent, ignore_cleanup_errors=True)
-    except OSError as error:
-        logger.warning("the memory of a session is limited to RAM: %s", error)
-        yield None
-        return
-    with folder:
-        yield Path(folder.name)
+    with ExitStack() as stack:
+        folder = None
+        try:
+            folder = stack.enter_context(temporary_folder(parent))
+        except StoreError as error:
+            logger.warning("the memory of a session is limited to RAM: %s", error)
+        yield folder
 
 
 def stats_fields(

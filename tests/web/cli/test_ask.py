@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import web.cli.ask
 from media.errors import MediaError
 from media.recording.layout import VIDEO_FILE
 from media.recording.track_writers import MatroskaWriter
+from models.assistant.interface import FrameAnalysis, StorageProblem
 from tests.media.pipeline.scripted import picture
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 from web.cli.ask import COMPLETE, ask
@@ -21,18 +23,21 @@ SECOND = 90_000
 
 
 class CountingAssistant(ScriptedAssistant):
-    """Counts analyzed frames, and creates its memory folder."""
+    """Counts analyzed frames, and fills its memory folder."""
 
     def __init__(self) -> None:
         super().__init__()
         self.looks = 0
+        self.folder: Path | None = None
 
     def init_state(self, folder: Path | None, *, durable: bool = False) -> tuple[list, list[str]]:  # type: ignore[type-arg]
-        if folder is not None:
-            folder.mkdir(exist_ok=True)
+        assert folder is not None, "without a folder a long clip does not fit into the memory"
+        folder.mkdir(exist_ok=True)
+        (folder / "blocks").touch()
+        self.folder = folder
         return super().init_state(folder, durable=durable)
 
-    def analyze_frame(self, state, pixels, time):  # type: ignore[no-untyped-def]  # as its base
+    def analyze_frame(self, state: Any, pixels: Any, time: float) -> Any:
         self.looks += 1
         return super().analyze_frame(state, pixels, time)
 
@@ -90,6 +95,49 @@ def test_a_clip_is_analyzed_once_if_its_memory_is_kept(
     again = run("what?", memory=tmp_path / "memory")
     assert assistant.looks == 6
     assert (again["seconds"], again["looks"]) == (first["seconds"], first["looks"])
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt(), ZeroDivisionError()])
+def test_without_a_folder_the_memory_is_in_a_temporary_one(
+    run: Run,
+    assistant: CountingAssistant,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    error: BaseException | None,
+) -> None:
+    monkeypatch.setenv("EYELINE_MEMORY_FOLDER", str(tmp_path / "memories"))
+
+    def analyze(state: Any, pixels: Any, time: float) -> Any:
+        assert assistant.folder is not None
+        assert (assistant.folder / "blocks").exists()
+        assert assistant.folder.parent == tmp_path / "memories"
+        if error is not None:
+            raise error
+        return CountingAssistant.analyze_frame(assistant, state, pixels, time)
+
+    monkeypatch.setattr(assistant, "analyze_frame", analyze)
+    with nullcontext() if error is None else pytest.raises(type(error)):
+        assert run("what?")["looks"] == 6
+    assert not list((tmp_path / "memories").iterdir())
+
+
+def test_a_full_memory_still_answers_from_what_was_seen(
+    run: Run,
+    assistant: CountingAssistant,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def analyze(state: Any, pixels: Any, time: float) -> Any:
+        if time > 2.5:
+            problem = StorageProblem(forgotten=True, reason="the disk budget is full")
+            return state, FrameAnalysis(problem=problem)
+        return CountingAssistant.analyze_frame(assistant, state, pixels, time)
+
+    monkeypatch.setattr(assistant, "analyze_frame", analyze)
+    result = run("what?", memory=tmp_path / "memory")
+    assert "(3 seen" in result["answers"][0]["answer"]
+    assert result["full"] == "the disk budget is full"
+    assert not (tmp_path / "memory" / COMPLETE).exists()
 
 
 def test_the_memory_of_another_clip_is_refused(run: Run, clip: Path, tmp_path: Path) -> None:

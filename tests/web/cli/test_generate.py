@@ -13,7 +13,6 @@ import pytest
 import torch
 
 import web.cli.generate
-from media.errors import MediaError
 from models.errors import WeightsError
 from models.generation.control import ChunkControl
 from models.generation.samplers.motion_stream import MotionStream
@@ -24,6 +23,7 @@ from web.cli.generate import VideoRequest, generate, generate_frames, notices
 from web.cli.generation_inputs import TimedPrompt, TimedTrack, parse_prompts
 from web.cli.main import main
 from web.config import Settings
+from web.errors import UsageError
 
 DUCK = "a duck on grass"
 
@@ -179,13 +179,14 @@ def test_ctrl_c_keeps_the_frames_so_far(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(web.cli.generate, "generate_frames", stopped)
-    assert generate(Settings(threads=1), request_video(), folder, output) == 130
+    command = ["generate", DUCK, "--model", str(folder), "-o", str(output)]
+    assert main(command) == 130
     assert f"interrupted: the first 0.5 s are in {output}" in capsys.readouterr().err
     with av.open(str(output)) as container:
         assert sum(1 for _ in container.decode(video=0)) == 8
     output.unlink()
     before.clear()
-    assert generate(Settings(threads=1), request_video(), folder, output) == 130
+    assert main(command) == 130
     assert "nothing was written" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
@@ -249,7 +250,7 @@ def test_without_a_model_both_files_are_named(
 
 
 def test_an_unwritable_output_is_an_error(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match="cannot be written"):
+    with pytest.raises(UsageError, match="no such folder"):
         generate(Settings(threads=1), request_video(), folder, tmp_path / "none" / "duck.mp4")
 
 

@@ -5,46 +5,41 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from media.errors import MediaTooLongError, UnreadableMediaError
+import web.cli.replay
 from media.events import Answer, Caption, Output
-from media.files.decoding import decode_audio
-from tests.media.media_files import write_sound
+from tests.media.media_files import write_clip, write_sound
+from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 from tests.paths import SPEECH
-from web.cli.replay import (
-    WholeAnswers,
-    as_fields,
-    as_line,
-    captions,
-    offline_cues,
-    run_recording,
-    streamed_cues,
-)
+from tests.web.cli.scripted_models import scripted_models
+from web.cli.replay import WholeAnswers, as_fields, as_line, replay, run_recording
 from web.config import Settings, read_settings
 from web.loading.models import LoadedModels
-from web.loading.progress import ProgressBar
-
-JFK = SPEECH / "jfk.flac"
 
 
-@pytest.mark.slow
-async def test_streamed_captions_of_a_real_speech(models: LoadedModels, settings: Settings) -> None:
-    cues = await streamed_cues(models, settings, JFK, ProgressBar())
-    text = " ".join(cue.text for cue in cues).lower()
-    assert "my fellow americans" in text
-    assert "what you can do for your country" in text
-    assert all(0 <= cue.start < cue.end <= 11.5 for cue in cues)
-    assert [cue.start for cue in cues] == sorted(cue.start for cue in cues)
-
-
-@pytest.mark.slow
-async def test_captions_of_eight_khz_stereo(
-    models: LoadedModels, settings: Settings, tmp_path: Path
+def test_a_replay_has_a_folder_for_its_memory_which_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A telephone's recording: a quarter of the samples, twice the channels."""
-    samples = np.concatenate(list(decode_audio(JFK, max_duration=60)))[: 6 * 16_000]
-    path = write_sound(tmp_path / "phone.wav", samples[::2], 8000, channels=2)
-    cues = await streamed_cues(models, settings, path, ProgressBar())
-    assert "fellow americans" in " ".join(cue.text for cue in cues).lower()
+    """Without one it would remember only some minutes."""
+    monkeypatch.setenv("EYELINE_MEMORY_FOLDER", str(tmp_path / "memories"))
+    opened: list[Path | None] = []
+
+    class Opening(ScriptedAssistant):
+        def init_state(
+            self, folder: Path | None, *, durable: bool = False
+        ) -> tuple[list, list[str]]:  # type: ignore[type-arg]
+            assert folder is not None
+            (folder / "blocks").touch()
+            opened.append(folder.parent)
+            return super().init_state(folder, durable=durable)
+
+    monkeypatch.setattr(
+        web.cli.replay, "load_models", lambda s: scripted_models(s, assistant=Opening())
+    )
+    clip = write_clip(tmp_path / "clip.mkv")
+    assert replay(read_settings(), clip, realtime=False, as_json=False) == 0
+    assert opened == [tmp_path / "memories"]
+    assert not list((tmp_path / "memories").iterdir())
+    assert "saw: brightness" in capsys.readouterr().out
 
 
 def music(seconds: int) -> NDArray[np.float64]:
@@ -76,27 +71,6 @@ async def test_a_minute_without_speech_has_no_captions_not_even_for_a_moment(
 
     await run_recording(models, settings, path, keep, video=False)
     assert [caption.text for caption in shown] == []
-
-
-@pytest.mark.slow
-def test_offline_captions_use_the_whole_file(models: LoadedModels, settings: Settings) -> None:
-    text = " ".join(cue.text for cue in offline_cues(models, settings, JFK, ProgressBar())).lower()
-    assert "ask not what your country can do for you" in text
-
-
-def test_a_file_without_sound_is_refused_before_models_are_loaded(tmp_path: Path) -> None:
-    path = tmp_path / "notes.mp3"
-    path.write_text("this is no music\n" * 100)
-    with pytest.raises(UnreadableMediaError, match="not audio or video"):
-        captions(read_settings(asr="offline"), path, output=None, format="vtt")
-
-
-@pytest.mark.slow
-async def test_a_file_over_the_limit_is_refused(models: LoadedModels, tmp_path: Path) -> None:
-    short = read_settings(max_media_hours=1 / 3600)
-    with pytest.raises(ExceptionGroup) as caught:
-        await streamed_cues(models, short, JFK, ProgressBar())
-    assert caught.group_contains(MediaTooLongError)
 
 
 @pytest.mark.slow

@@ -1,0 +1,16 @@
+"""Models for tests of commands, without weights."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from media.pipeline.limits import Limits
+from tests.media.pipeline.scripted import scripted_services
+from web.config import Settings
+from web.loading.models import LoadedModels
+
+
+@contextmanager
+def scripted_models(_settings: Settings, **changes: object) -> Iterator[LoadedModels]:
+    """Models whose recognizer writes `w0`, `w1`, ... for each 0.2 s of a loud turn."""
+    with scripted_services(**changes) as services:
+        yield LoadedModels(services=services, whisper=None, limits=Limits())  # type: ignore[arg-type]  # only used offline

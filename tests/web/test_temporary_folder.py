@@ -1,0 +1,50 @@
+import fcntl
+from pathlib import Path
+
+import pytest
+
+from models.errors import StoreError
+from web.temporary_folder import (
+    LOCK,
+    PREFIX,
+    delete_abandoned,
+    temporary_folder,
+)
+
+
+def test_a_temporary_folder_is_deleted_whatever_ends_its_block(tmp_path: Path) -> None:
+    def use(error: BaseException) -> None:
+        with temporary_folder(tmp_path / "new") as folder:
+            (folder / "blocks").mkdir()
+            (folder / "blocks" / "a").write_text("x")
+            raise error
+
+    for error in (ZeroDivisionError(), KeyboardInterrupt(), SystemExit()):
+        with pytest.raises(type(error)):
+            use(error)
+    assert not list((tmp_path / "new").iterdir())
+
+
+def test_what_a_killed_process_left_is_deleted_and_what_is_in_use_is_not(tmp_path: Path) -> None:
+    left = tmp_path / f"{PREFIX}left"
+    (left / "blocks").mkdir(parents=True)
+    (left / LOCK).touch()
+    (tmp_path / f"{PREFIX}no-lock").mkdir()
+    (tmp_path / f"{PREFIX}link").symlink_to(left)
+    (tmp_path / "other").mkdir()
+    with temporary_folder(tmp_path) as used:
+        assert delete_abandoned(tmp_path) == [left]
+        assert used.is_dir()
+        with (used / LOCK).open() as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"{PREFIX}link", f"{PREFIX}no-lock", "other"]
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_that_says_what_to_set(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(StoreError, match="EYELINE_MEMORY_FOLDER"),
+        temporary_folder(tmp_path / "file" / "inside"),
+    ):
+        pass

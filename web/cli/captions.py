@@ -1,0 +1,131 @@
+"""Captions of a media file or a recording: `eyeline captions TALK -o talk.vtt`.
+
+They are written as they come, so that a long file needs no more memory than a short one, and an
+interruption loses nothing.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from media.errors import UnreadableMediaError
+from media.events import Caption, CaptionWord, Output
+from media.files.decoding import decode_audio, probe
+from models.asr.streaming.offline import transcribe
+from models.asr.words import RATE, RecognizedWord
+from web.cli.output_file import check_standard_output, open_output
+from web.cli.replay import run_recording
+from web.config import Settings
+from web.loading.models import LoadedModels, load_models
+from web.loading.progress import ProgressBar
+from web.subtitles import SubtitleFormat, SubtitleWriter
+
+Take = Callable[[Sequence[CaptionWord]], None]  # takes the words of the next captions
+
+
+def captions(
+    settings: Settings,
+    path: Path,
+    *,
+    output: Path | None,
+    format: SubtitleFormat,
+) -> int:
+    """Write captions of `path` to `output`, or to standard output; return 0.
+
+    Raises:
+        MediaError: the file cannot be read, has no audio, or is too long.
+        UsageError: the output cannot be written, or is the input.
+    """
+    media = None if path.is_dir() else probe(path)
+    if media is not None and not media.has_audio:
+        raise UnreadableMediaError(f"{path}: has no audio")
+    duration = None if media is None else media.duration
+    with _open_writer(path, output, format) as writer:
+        bar = ProgressBar(duration, hidden=output is None and sys.stdout.isatty())
+        with load_models(settings) as models, bar as progress:
+            write_captions(models, settings, path, progress, writer.add)
+    if output is not None:
+        sys.stderr.write(f"{writer.count} captions in {output}\n")
+    return 0
+
+
+@contextmanager
+def _open_writer(
+    path: Path, output: Path | None, format: SubtitleFormat
+) -> Iterator[SubtitleWriter]:
+    """Yield a writer to `output`, or to standard output; after an error it keeps what it has."""
+    if output is None:
+        check_standard_output([path])
+        with _closed_at_the_end(SubtitleWriter(_print, format)) as writer:
+            yield writer
+        return
+    with open_output(output, [path]) as file:
+        writer = SubtitleWriter(file.write, format)
+        try:
+            with _closed_at_the_end(writer):
+                yield writer
+        except KeyboardInterrupt:
+            if writer.count:
+                reached = f"{writer.count} captions up to {writer.end:.0f} s are in {output}"
+                sys.stderr.write(f"interrupted: {reached}\n")
+            raise
+
+
+@contextmanager
+def _closed_at_the_end(writer: SubtitleWriter) -> Iterator[SubtitleWriter]:
+    """Close `writer` at the end of the block; after an error only if it has captions."""
+    try:
+        yield writer
+    except BaseException:
+        if writer.count:
+            writer.close()
+        raise
+    writer.close()
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def write_captions(
+    models: LoadedModels, settings: Settings, path: Path, progress: ProgressBar, take: Take
+) -> None:
+    """Call `take` with the words of each final caption of `path`, in order."""
+    if settings.asr == "offline":
+        offline_captions(models, settings, path, progress, take)
+    else:
+        asyncio.run(streamed_captions(models, settings, path, progress, take))
+
+
+async def streamed_captions(
+    models: LoadedModels, settings: Settings, path: Path, progress: ProgressBar, take: Take
+) -> None:
+    """Call `take` with the words of the final captions of a session."""
+
+    async def send(output: Output) -> None:
+        if isinstance(output, Caption) and output.final:
+            take(output.words)
+
+    await run_recording(models, settings, path, send, video=False, progress=progress)
+
+
+def offline_captions(
+    models: LoadedModels, settings: Settings, path: Path, progress: ProgressBar, take: Take
+) -> None:
+    """Call `take` with the words of the offline model, which transcribes the whole file at once."""
+    chunks = decode_audio(path, max_duration=settings.max_media_hours * 3600)
+    samples = np.concatenate([np.zeros(0, np.float32), *chunks])
+    words = transcribe(
+        models.whisper, samples, progress=lambda done, _: progress.update(done / RATE)
+    )
+    take([caption_word(word) for word in words])
+
+
+def caption_word(word: RecognizedWord) -> CaptionWord:
+    """Return `word` with its times in seconds."""
+    return CaptionWord(word.text, word.start / RATE, word.end / RATE)

@@ -1,0 +1,71 @@
+"""Temporary folders for memories that are not kept.
+
+A folder is deleted with its block. What a killed process left is deleted by the next one: each
+process locks its folders, and the system releases the lock whatever ends the process.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from models.errors import StoreError
+
+PREFIX = "eyeline-memory-"
+LOCK = ".in-use"
+
+
+@contextmanager
+def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
+    """Yield a new folder in `parent`, by default the system's temporary folder; delete it after.
+
+    Raises:
+        StoreError: it cannot be created.
+    """
+    try:
+        folder, held = _create(parent)
+    except OSError as error:
+        raise StoreError(
+            f"{error.filename}: cannot keep a memory there: {error.strerror}; set "
+            "EYELINE_MEMORY_FOLDER to another folder"
+        ) from error
+    with held:
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def delete_abandoned(parent: Path | None = None) -> list[Path]:
+    """Delete the folders in `parent` that no process uses any more, and return them."""
+    deleted = []
+    for folder in Path(parent or tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):  # somebody else's, or another process deletes it now
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                continue
+            with (folder / LOCK).open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+                deleted.append(folder)
+    return deleted
+
+
+def _create(parent: Path | None) -> tuple[Path, IO[str]]:
+    """Return a new folder, and the open file that locks it."""
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        lock = (folder / LOCK).open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()  # another process took it for abandoned before it was locked
+            continue
+        if (folder / LOCK).exists():
+            return folder, lock
+        lock.close()

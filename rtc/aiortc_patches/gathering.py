@@ -142,6 +142,7 @@ class Gatherer:
             return None
         candidate, relay = task.result()
         if relay is not None:
+            guard_relay(relay, self._counters)
             self._ice._protocols.append(relay)
         return candidate
 
@@ -154,6 +155,21 @@ class Gatherer:
         for remote in self._ice._remote_candidates:
             self._ice._pair_remote_candidate(remote)
         self._ice.sort_check_list()
+
+
+def guard_relay(relay: StunProtocol, counters: DatagramCounters) -> None:
+    """Drop what raises among the datagrams from the TURN server of `relay`."""
+    inner = vars(relay.transport)["_TurnTransport__inner_protocol"]
+    receive = inner.datagram_received
+
+    def receive_or_drop(data: bytes, addr: tuple[str, int]) -> None:
+        try:
+            receive(data, addr)
+        except Exception as error:  # noqa: BLE001  (as in `GuardedProtocol`)
+            counters.dropped += 1
+            logger.debug("a datagram of a relay raised %s: %s", type(error).__name__, error)
+
+    inner.datagram_received = receive_or_drop
 
 
 def reflexive_candidates(

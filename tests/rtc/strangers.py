@@ -48,5 +48,5 @@ async def no_complaints(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]
         gc.collect()  # a task's exception that nobody took is reported when the task is deleted
         await asyncio.sleep(0)
     loop.set_exception_handler(None)
-    assert not complaints
+    assert not complaints, complaints
     assert not caplog.records

@@ -23,10 +23,15 @@ from rtc.ice_servers import IceServer
 from rtc.incoming import read_audio, read_video
 from rtc.liveness import Liveness, silence, update
 from rtc.messages import MessageLimits, Messages
+from rtc.negotiation.offer import Offer, OfferLimits, read_offer
+from rtc.negotiation.signaling import (
+    accept_offer,
+    create_answer,
+    create_connection,
+    receiving_transceiver,
+)
 from rtc.network import FrameCounters, NetworkCounters, NetworkState, network_state
-from rtc.offer import Offer, OfferLimits, read_offer
 from rtc.outgoing import SpeechTrack, VideoTrack
-from rtc.signaling import accept_offer, create_answer, create_connection, receiving_transceiver
 
 logger = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ requires aiortc below 1.17.
 | limitation of aiortc and aioice | workaround in |
 |---|---|
 | any datagram reaches parsers, and what raises there ends the connection | `datagrams` |
+| only certificates with an ECDSA key are accepted | `certificate` |
 | answers to consent checks that take more than 0.5 s count as none | `consent` |
 | a silent STUN server delays each answer by 5 s; 127.0.0.1 is never offered | `gathering` |
 | a peer may invent sources; decoder queues are unbounded | `receivers` |

@@ -8,6 +8,7 @@ from functools import partial
 from aiortc import RTCDtlsTransport, RTCIceTransport, RTCPeerConnection
 
 from media.clock import Clock
+from rtc.aiortc_patches.certificate import handshake_failure
 from rtc.aiortc_patches.closing import abort
 from rtc.aiortc_patches.connection import transports
 from rtc.aiortc_patches.consent import Consent
@@ -94,7 +95,7 @@ class Guards:
 
 def _follow_dtls(transport: RTCDtlsTransport, on_end: Callable[[str], None]) -> None:
     if transport.state == "failed":
-        on_end("the DTLS handshake with the client failed")
+        on_end(handshake_failure(transport))
     elif transport.state == "closed":
         on_end("the client left" if left_properly(transport) else "the path to the client broke")
 

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from rtc.errors import BadOfferError
-from rtc.offer import Offer, OfferLimits, read_offer
+from rtc.negotiation.offer import Offer, OfferLimits, read_offer
 from tests.paths import DATA
 from tests.rtc.client import Camera, Microphone, create_client, create_offer
 from tests.rtc.mutations import mutated

@@ -15,10 +15,11 @@ from aiortc import (
 )
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 
+from rtc.aiortc_patches.certificate import use_certificate
 from rtc.aiortc_patches.connection import local_candidates, transports
 from rtc.errors import BadOfferError, RtcError
 from rtc.ice_servers import IceEndpoint, IceServer
-from rtc.offer import MALFORMED, Offer, Section
+from rtc.negotiation.offer import MALFORMED, Offer, Section
 
 REFUSALS = (*MALFORMED, InternalError, InvalidAccessError, InvalidStateError)
 CODECS = {"audio": "Opus, G.722 and G.711", "video": "VP8 and H.264 (baseline, mode 1)"}
@@ -38,7 +39,9 @@ def create_connection(ice_servers: Sequence[IceServer]) -> RTCPeerConnection:
         )
         for server in ice_servers
     ]
-    return RTCPeerConnection(RTCConfiguration(iceServers=servers))
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+    use_certificate(connection)
+    return connection
 
 
 async def accept_offer(connection: RTCPeerConnection, offer: Offer) -> None:

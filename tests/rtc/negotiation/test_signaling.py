@@ -9,12 +9,12 @@ import pytest
 from media.clock import LiveClock
 from rtc.errors import BadOfferError
 from rtc.ice_servers import IceServer
-from rtc.offer import OfferLimits, read_offer
+from rtc.negotiation.offer import OfferLimits, read_offer
+from rtc.negotiation.signaling import accept_offer, create_answer, create_connection
 from rtc.peer import Peer, PeerLimits
-from rtc.signaling import accept_offer, create_answer, create_connection
 from tests.rtc.client import Camera, assert_no_tasks_left, create_client, create_offer
 from tests.rtc.mutations import mutated
-from tests.rtc.test_offer import CHROMIUM, UNGATHERED
+from tests.rtc.negotiation.test_offer import CHROMIUM, UNGATHERED
 
 FUZZ_ROUNDS = 150
 

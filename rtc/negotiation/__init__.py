@@ -1,0 +1,1 @@
+"""What a client offers and what is answered: SDP, codecs and DTLS."""

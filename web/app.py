@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -14,14 +15,14 @@ from starlette.staticfiles import StaticFiles
 from media.clock import LiveClock
 from media.worker import Worker
 from web import problems
-from web.auth import Keys
+from web.access.auth import Caller, Keys
+from web.access.gate import Gate
 from web.config import Settings
 from web.context import ServiceContext, capabilities
 from web.loading.models import LoadedModels
 from web.realtime import calls
 from web.realtime import websocket as realtime
 from web.rest import chat, credentials, service_info, sessions, speech, transcriptions
-from web.rest.body_limit import BodyLimit
 from web.sessions import Sessions
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ CLOSE_TIMEOUT = 0.8  # seconds in which calls must end when the service does
 
 
 def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -> FastAPI:
-    """Return the service; `page` mounts the Gradio page at "/"."""
+    """Return the service; `page` adds the Gradio page at "/"."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -71,6 +72,7 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
         docs_url=None,  # they load scripts from another site
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,  # the table of routes has each path as it is
     )
     for endpoints in (
         realtime,
@@ -84,7 +86,7 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
     ):
         app.include_router(endpoints.router)
     problems.install_error_handlers(app)
-    app.add_middleware(BodyLimit, max_size=settings.max_upload_size)
+    app.add_middleware(Gate, settings=settings, authenticate=partial(_authenticate, app))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.origins),
@@ -96,5 +98,11 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
     if page:
         from web.page import gradio_page  # importing gradio takes seconds
 
-        gradio_page.mount(app)
+        gradio_page.add_routes(app)
     return app
+
+
+def _authenticate(app: FastAPI, key: str | None) -> Caller:
+    context = app.state.context
+    assert isinstance(context, ServiceContext)
+    return context.keys.authenticate(key, now=context.clock.now())

@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     """maximum size of a request body in bytes"""
     max_message_size: int = Field(16 * 1024 * 1024, ge=1024)
     """maximum size of a WebSocket message or chat completion request in bytes"""
+    body_timeout: float = Field(60.0, gt=0)
+    """seconds that the client may take to send a request body, and longer if it is large"""
+    body_pace: float = Field(16384.0, gt=0)
+    """bytes of a request body that give the client another second to send it"""
     max_media_hours: float = Field(4.0, gt=0)
     """maximum length of a media file that is transcribed or replayed, in hours"""
     captions_kept: float = Field(3600.0, ge=0)
@@ -98,6 +102,9 @@ class Settings(BaseSettings):
     """seconds before the start of speech that belong to the turn"""
     api_key: SecretStr | None = None
     """key that clients must send as Authorization: Bearer; no key is needed if not set"""
+    hosts: CommaSeparated = ()
+    """names of this service besides localhost and its address, comma-separated, as in the address
+    bar; without a key, requests under other names are refused"""
     origins: CommaSeparated = ()
     """web origins that may call from another site (CORS), comma-separated; * allows all"""
     stun_urls: Annotated[CommaSeparated, urls_with_scheme("stun", "stuns")] = ()
@@ -169,6 +176,11 @@ class Settings(BaseSettings):
         if self.turn_urls and self.turn_secret is None:
             raise ValueError(
                 f"{PREFIX}TURN_URLS needs {PREFIX}TURN_SECRET: the static-auth-secret of the server"
+            )
+        if self.turn_urls and self.api_key is None:
+            raise ValueError(
+                f"{PREFIX}TURN_URLS needs {PREFIX}API_KEY: anybody could relay through your TURN "
+                "server otherwise"
             )
         return self
 

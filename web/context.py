@@ -2,19 +2,16 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from fastapi import Request
 from starlette.requests import HTTPConnection
 
 from media.clock import Clock
 from media.pipeline.models import GenerationService
 from media.worker import Worker
-from web.auth import Keys, bearer_token
+from web.access.auth import Keys
 from web.config import Settings
 from web.loading.models import LoadedModels, turn_detection
 from web.protocol.session_config import Capabilities, GenerationCapabilities
@@ -94,16 +91,6 @@ def service_context(connection: HTTPConnection) -> ServiceContext:
     context = connection.app.state.context
     assert isinstance(context, ServiceContext)
     return context
-
-
-async def authenticate(request: Request) -> Mapping[str, Any]:
-    """Check the request's key; return the session of its client secret, if it has one.
-
-    Raises:
-        ProblemError: the request has no valid key.
-    """
-    context = service_context(request)
-    return context.keys.authenticate(bearer_token(request.headers), now=context.clock.now())
 
 
 def unix_time() -> int:

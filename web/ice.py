@@ -21,16 +21,17 @@ def mint(secret: str, *, session: str, expires: int) -> tuple[str, str]:
     Source: draft-uberti-behave-turn-rest-00, section 2.2; coturn's use-auth-secret.
     """
     if not session or ":" in session:
-        raise ValueError(f"expected a session id without a colon, got {session!r}")
+        raise ValueError(f"expected an id without a colon, got {session!r}")
     username = f"{expires}:{session}"
     digest = hmac.new(secret.encode(), username.encode(), hashlib.sha1).digest()
     return username, base64.b64encode(digest).decode()
 
 
-def ice_servers(settings: Settings, *, session: str, now: float) -> list[IceServer]:
+def ice_servers(settings: Settings, *, session: str, expires: int) -> list[IceServer]:
     """Return the servers in `settings`, with credentials for `session`; the default is none.
 
-    `now` is Unix time in seconds: the TURN server compares it with its clock.
+    `session` is the id of a session, or of who may open one. `expires` is Unix time in seconds:
+    the TURN server compares it with its clock.
     """
     servers = []
     if settings.stun_urls:
@@ -39,7 +40,7 @@ def ice_servers(settings: Settings, *, session: str, now: float) -> list[IceServ
         username, credential = mint(
             settings.turn_secret.get_secret_value(),
             session=session,
-            expires=int(now) + settings.turn_ttl,
+            expires=expires,
         )
         servers.append(IceServer(settings.turn_urls, username, credential))
     return servers

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from web.errors import WebError
@@ -59,6 +60,7 @@ def install_error_handlers(app: FastAPI) -> None:
     """Make every error of `app`'s routes a problem response."""
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _incomplete)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -78,6 +80,11 @@ async def _http(request: Request, error: Exception) -> Response:
         allowed = (error.headers or {}).get("Allow", "another method")
         detail = f"{request.method} is not allowed here: use {allowed}"
     return problem_response(ProblemError(error.status_code, detail, headers=error.headers))
+
+
+async def _incomplete(request: Request, error: Exception) -> Response:
+    del request, error
+    return problem_response(ProblemError(408, "the request body did not arrive completely"))
 
 
 async def _validation(request: Request, error: Exception) -> Response:

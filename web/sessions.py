@@ -15,6 +15,7 @@ from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
 from media.counters import Counters
 from media.events import Answer, Cancel, Caption, Evidence, Input, Output, Question, Remembered
+from web.access.auth import Caller
 from web.problems import ProblemError
 
 SessionKind = Literal["websocket", "call", "whip"]
@@ -44,13 +45,15 @@ class SessionRecord:
     """One session; times are on the service's clock. Set `end_requested` to end it.
 
     `captions` are the newest final captions with words; `dropped_captions` older ones are not
-    kept. `submit` puts an input into the session while it runs. `media_time` returns how far the
-    session's audio or video has come, in seconds.
+    kept. `owner` is the client secret that opened the session, None if it was the key. `submit`
+    puts an input into the session while it runs. `media_time` returns how far the session's audio
+    or video has come, in seconds.
     """
 
     id: str
     kind: SessionKind
     started: float
+    owner: str | None = None
     counters: Counters = field(default_factory=Counters)
     end_requested: asyncio.Event = field(default_factory=asyncio.Event)
     ended: float | None = None
@@ -183,8 +186,8 @@ class Sessions:
         """How many more sessions can start."""
         return self.capacity - self._in_use
 
-    def start(self, kind: SessionKind) -> SessionRecord:
-        """Return a new session; it counts until it ends.
+    def start(self, kind: SessionKind, caller: Caller) -> SessionRecord:
+        """Return a new session of `caller`; it counts until it ends.
 
         Raises:
             SessionsFullError: the limit is reached.
@@ -193,7 +196,9 @@ class Sessions:
             raise SessionsFullError(self.capacity)
         self._in_use += 1
         self._expire()
-        record = SessionRecord(f"sess_{secrets.token_hex(8)}", kind, self._clock.now())
+        record = SessionRecord(
+            f"sess_{secrets.token_hex(8)}", kind, self._clock.now(), caller.owner
+        )
         self._sessions[record.id] = record
         return record
 
@@ -203,28 +208,29 @@ class Sessions:
             self._in_use -= 1
         await record.end(self._clock.now())
 
-    def get(self, id: str) -> SessionRecord:
+    def get(self, id: str, caller: Caller) -> SessionRecord:
         """Return session `id`.
 
         Raises:
-            ProblemError: there is none, or it ended too long ago.
+            ProblemError: there is none that `caller` may reach, or it ended too long ago.
         """
-        record = self.find(id)
+        record = self.find(id, caller)
         if record is None:
             raise ProblemError(
                 404, f"no session {id[:80]!r}: it never existed or ended too long ago"
             )
         return record
 
-    def find(self, id: str) -> SessionRecord | None:
-        """Return session `id`, or None if there is none or it ended too long ago."""
+    def find(self, id: str, caller: Caller) -> SessionRecord | None:
+        """Return session `id`, or None where `get` raises."""
         self._expire()
-        return self._sessions.get(id)
+        record = self._sessions.get(id)
+        return record if record is not None and caller.reaches(record.owner) else None
 
-    def all(self) -> list[SessionRecord]:
-        """Return the sessions, oldest first."""
+    def all(self, caller: Caller) -> list[SessionRecord]:
+        """Return the sessions that `caller` may reach, oldest first."""
         self._expire()
-        return list(self._sessions.values())
+        return [each for each in self._sessions.values() if caller.reaches(each.owner)]
 
     def end_all(self) -> None:
         for record in self._sessions.values():

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from web.config import Settings
 from web.ice import ice_servers, mint
 
-NOW = 1_700_000_000.75
+NOW = 1_700_000_000
 
 
 def settings(*, stun: tuple[str, ...] = (), turn: tuple[str, ...] = (), ttl: int = 600) -> Settings:
@@ -21,6 +21,7 @@ def settings(*, stun: tuple[str, ...] = (), turn: tuple[str, ...] = (), ttl: int
         stun_urls=stun,
         turn_urls=turn,
         turn_secret=SecretStr("north") if turn else None,
+        api_key=SecretStr("sesame") if turn else None,
         turn_ttl=ttl,
     )
 
@@ -62,7 +63,7 @@ def test_servers_are_offered_in_the_shape_of_a_browsers_configuration() -> None:
     found = ice_servers(
         settings(stun=("stun:here:3478",), turn=("turn:here:3478?transport=udp", "turns:here:443")),
         session="s1",
-        now=NOW,
+        expires=NOW + 600,
     )
     stun, turn = (server.as_json() for server in found)
     assert stun == {"urls": ["stun:here:3478"]}
@@ -73,9 +74,9 @@ def test_servers_are_offered_in_the_shape_of_a_browsers_configuration() -> None:
 
 def test_two_sessions_get_two_credentials() -> None:
     ours = settings(turn=("turn:here:3478",))
-    first, second = (ice_servers(ours, session=name, now=NOW)[0] for name in ("a", "b"))
+    first, second = (ice_servers(ours, session=name, expires=NOW + 600)[0] for name in ("a", "b"))
     assert (first.username, first.credential) != (second.username, second.credential)
 
 
 def test_without_settings_no_server_is_offered() -> None:
-    assert ice_servers(settings(), session="s1", now=NOW) == []
+    assert ice_servers(settings(), session="s1", expires=NOW + 600) == []

@@ -16,6 +16,7 @@ from media.events import (
     Remembered,
 )
 from models.assistant.interface import Moment
+from web.access.auth import Caller
 from web.problems import ProblemError
 from web.sessions import (
     MAX_CAPTIONS,
@@ -34,9 +35,9 @@ def caption(turn: int) -> Caption:
 
 async def test_a_session_counts_until_its_end_and_only_once() -> None:
     sessions = Sessions(1, ReplayClock(), retention=60)
-    record = sessions.start("websocket")
+    record = sessions.start("websocket", Caller())
     with pytest.raises(SessionsFullError) as refused:
-        sessions.start("call")
+        sessions.start("call", Caller())
     assert refused.value.headers["Retry-After"]
     await sessions.end(record)
     await sessions.end(record)
@@ -46,15 +47,15 @@ async def test_a_session_counts_until_its_end_and_only_once() -> None:
 async def test_captions_are_kept_for_a_while_after_the_end() -> None:
     clock = ReplayClock()
     sessions = Sessions(1, clock, retention=60)
-    record = sessions.start("websocket")
+    record = sessions.start("websocket", Caller())
     await record.add_caption(caption(1))
     await sessions.end(record)
     await clock.sleep_until(60)
-    assert sessions.get(record.id).captions == [caption(1)]
+    assert sessions.get(record.id, Caller()).captions == [caption(1)]
     await clock.sleep_until(61)
     with pytest.raises(ProblemError):
-        sessions.get(record.id)
-    assert sessions.all() == []
+        sessions.get(record.id, Caller())
+    assert sessions.all(Caller()) == []
 
 
 async def test_a_reader_gets_every_caption_once_and_ends_with_the_session() -> None:

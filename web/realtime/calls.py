@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
@@ -19,8 +19,9 @@ from media.video import SizeLimits
 from rtc.errors import BadOfferError, RtcError
 from rtc.ice_servers import IceServer
 from rtc.peer import Peer, PeerLimits
+from web.access.gate import caller_of
 from web.config import Settings
-from web.context import ServiceContext, authenticate, service_context, unix_time
+from web.context import ServiceContext, service_context, unix_time
 from web.ice import ice_servers
 from web.problems import ProblemError
 from web.protocol.messages import ProtocolError
@@ -31,7 +32,6 @@ logger = logging.getLogger(__name__)
 router = APIRouter()
 
 SDP = "application/sdp"
-MAX_OFFER_SIZE = 262_144  # of a request with an offer and a session
 CALLS = "/v1/realtime/calls"
 WHIP = "/whip"
 
@@ -47,7 +47,7 @@ class CallRequest:
 @router.post(CALLS)
 async def call(request: Request) -> Response:
     """Answer the offer of an OpenAI client or of the page."""
-    patch = await authenticate(request)
+    patch = caller_of(request).session
     body = await _call_request(request)
     return await _accept(request, "call", body.sdp, CALLS, {**patch, **body.session})
 
@@ -55,9 +55,9 @@ async def call(request: Request) -> Response:
 @router.post(WHIP)
 async def whip(request: Request) -> Response:
     """Answer the offer of a publisher, which gets captions and no media back."""
-    patch = await authenticate(request)
+    patch = caller_of(request).session
     _check_type(request, SDP)
-    sdp = (await _body(request)).decode(errors="replace")
+    sdp = (await request.body()).decode(errors="replace")
     return await _accept(request, "whip", sdp, WHIP, patch)
 
 
@@ -67,14 +67,14 @@ async def options() -> Response:
     return Response(status_code=204, headers={"Accept-Post": SDP, "Allow": "OPTIONS, POST"})
 
 
-@router.delete(CALLS + "/{id}", dependencies=[Depends(authenticate)])
-@router.post(CALLS + "/{id}/hangup", dependencies=[Depends(authenticate)])
+@router.delete(CALLS + "/{id}")
+@router.post(CALLS + "/{id}/hangup")
 async def hang_up(request: Request, id: str) -> Response:
     """End a call."""
     return _end(request, "call", id)
 
 
-@router.delete(WHIP + "/{id}", dependencies=[Depends(authenticate)])
+@router.delete(WHIP + "/{id}")
 async def end_whip(request: Request, id: str) -> Response:
     """End a publication."""
     return _end(request, "whip", id)
@@ -85,8 +85,9 @@ async def _accept(
 ) -> Response:
     """Answer the offer and start the call; `Location` is where it can be ended."""
     context = service_context(request)
-    record = context.sessions.start(kind)
-    servers = ice_servers(context.settings, session=record.id, now=unix_time())
+    record = context.sessions.start(kind, caller_of(request))
+    expires = unix_time() + context.settings.turn_ttl
+    servers = ice_servers(context.settings, session=record.id, expires=expires)
     async with AsyncExitStack() as cleanup:
         cleanup.push_async_callback(context.sessions.end, record)
         clock = LiveClock()
@@ -149,7 +150,7 @@ def _create_call(
 
 
 def _end(request: Request, kind: SessionKind, id: str) -> Response:
-    record = service_context(request).sessions.get(id)
+    record = service_context(request).sessions.get(id, caller_of(request))
     if record.kind != kind:
         raise ProblemError(404, f"session {id[:80]!r} is no {kind}")
     record.end_requested.set()
@@ -159,10 +160,9 @@ def _end(request: Request, kind: SessionKind, id: str) -> Response:
 async def _call_request(request: Request) -> CallRequest:
     """Return the body of a request for a call: SDP, or a form of `sdp` and `session`."""
     if _content_type(request) == SDP:
-        return CallRequest((await _body(request)).decode(errors="replace"), {})
+        return CallRequest((await request.body()).decode(errors="replace"), {})
     if _content_type(request) != "multipart/form-data":
         _check_type(request, SDP)
-    _check_size(request)
     async with request.form(max_files=2, max_fields=8) as form:
         sdp, session = await _field(form, "sdp"), await _field(form, "session")
     if not sdp:
@@ -182,31 +182,6 @@ async def _field(form: FormData, name: str) -> str:
     if isinstance(value, UploadFile):
         return (await value.read()).decode(errors="replace")
     return value
-
-
-async def _body(request: Request) -> bytes:
-    """Return the body.
-
-    Raises:
-        ProblemError: it is too large.
-    """
-    _check_size(request)
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_OFFER_SIZE:
-            raise _too_large()
-    return body
-
-
-def _check_size(request: Request) -> None:
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > MAX_OFFER_SIZE:
-        raise _too_large()
-
-
-def _too_large() -> ProblemError:
-    return ProblemError(413, f"an offer may have {MAX_OFFER_SIZE} bytes", param="sdp")
 
 
 def _check_type(request: Request, expected: str) -> None:

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
@@ -14,10 +13,9 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from media.clock import LiveClock
 from media.events import Output
 from rtc.network import NetworkState
-from web.auth import bearer_token, subprotocol_key
+from web.access.gate import caller_of
 from web.context import ServiceContext, service_context
 from web.errors import failure_message
-from web.problems import ProblemError, problem_response
 from web.protocol.messages import ProtocolError
 from web.protocol.protocol import RealtimeProtocol
 from web.realtime.bridge import SessionBridge
@@ -37,26 +35,22 @@ NORMAL = 1000
 
 @router.websocket("/v1/realtime")
 async def realtime(websocket: WebSocket) -> None:
-    """Run a session, or refuse it before it is created."""
+    """Run a session of a client that the gate let through."""
     context = service_context(websocket)
-    try:
-        patch = _authenticate(context, websocket)
-    except ProblemError as problem:
-        await websocket.send_denial_response(problem_response(problem))
-        return
+    caller = caller_of(websocket)
     offered = websocket.scope["subprotocols"]
     await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
     if "openai-beta" in websocket.headers:
         await _refuse_beta(websocket)
         return
     try:
-        record = context.sessions.start("websocket")
+        record = context.sessions.start("websocket", caller)
     except SessionsFullError as error:
         await websocket.close(FULL, error.detail)
         return
     logger.info("session %s started over WebSocket", record.id)
     try:
-        await _run_session(context, record, websocket, patch)
+        await _run_session(context, record, websocket, caller.session)
     finally:
         await context.sessions.end(record)
         seconds = context.clock.now() - record.started
@@ -100,24 +94,6 @@ async def _run_session(
     if websocket.application_state is WebSocketState.CONNECTED:
         code = GOING_AWAY if context.closing.is_set() else NORMAL
         await _close(websocket, code if failure is None else FAILED)
-
-
-def _authenticate(context: ServiceContext, websocket: WebSocket) -> Mapping[str, Any]:
-    """Check the client's origin and key; return the session of its client secret.
-
-    Raises:
-        ProblemError: it is not allowed.
-    """
-    origin = websocket.headers.get("origin")
-    same_origin = origin is None or urlsplit(origin).netloc == websocket.headers.get("host")
-    allowed = context.settings.origins
-    if not same_origin and "*" not in allowed and origin not in allowed:
-        # a page of another site must not reach the service through its visitor's browser
-        raise ProblemError(
-            403, f"origin {str(origin)[:200]} is not allowed: add it to EYELINE_ORIGINS"
-        )
-    key = bearer_token(websocket.headers) or subprotocol_key(websocket.scope["subprotocols"])
-    return context.keys.authenticate(key, now=context.clock.now())
 
 
 async def _refuse_beta(websocket: WebSocket) -> None:

@@ -17,6 +17,7 @@ from media.pipeline.vision.image_question import answer_about_images
 from media.recording.layout import MEMORY_FOLDER
 from models.assistant.interface import AssistantAnswer
 from models.errors import StoreError
+from web.access.auth import Caller
 from web.context import ServiceContext
 from web.errors import failure_message
 from web.problems import ProblemError
@@ -40,8 +41,9 @@ class AnswerTask:
     The caller has acquired one of `context.question_slots`; the task releases it at its end.
     """
 
-    def __init__(self, context: ServiceContext, question: ChatQuestion) -> None:
+    def __init__(self, context: ServiceContext, question: ChatQuestion, caller: Caller) -> None:
         self._context = context
+        self._caller = caller
         self._outputs: Channel[AnswerOutput | ProblemError] = Channel(MAX_QUEUED)
         self._task = context.tasks.create_task(self._run(question), name="answer")
         # A task that is cancelled before it starts never reaches a `finally` of its own.
@@ -95,7 +97,7 @@ class AnswerTask:
 
     async def _forward(self, question: ChatQuestion) -> None:
         try:
-            async with aclosing(answer_question(self._context, question)) as outputs:
+            async with aclosing(answer_question(self._context, question, self._caller)) as outputs:
                 async for output in outputs:
                     if self._context.closing.is_set():
                         raise cut_off_problem()
@@ -114,19 +116,25 @@ def cut_off_problem() -> ProblemError:
     )
 
 
-def answer_question(context: ServiceContext, question: ChatQuestion) -> AnswerStream:
+def answer_question(
+    context: ServiceContext, question: ChatQuestion, caller: Caller
+) -> AnswerStream:
     """Return the answer from the session or the images that `question` is about.
 
     Raises:
-        ProblemError: the session does not exist, or its memory was not recorded.
+        ProblemError: the session does not exist for `caller`, or its memory was not recorded.
     """
     services = context.models.services
     if question.session_id is None:
+        if caller.secret is not None:
+            raise _needs_session()
         return answer_from_images(services, question) if question.images else answer_without_input()
-    session = context.sessions.find(question.session_id)
+    session = context.sessions.find(question.session_id, caller)
     if session is not None and session.ended is None:
         return answer_from_session(session, question)
-    memory = _recorded_memory(context, question.session_id)
+    # Whose a session was is forgotten with it: then only the key reaches its recording.
+    known = session is not None or caller.secret is None
+    memory = _recorded_memory(context, question.session_id) if known else None
     if memory is None:
         raise _unavailable_session(question.session_id, known=session is not None)
     if question.images:
@@ -199,6 +207,15 @@ async def _stream(services: Services, answer: AssistantAnswer) -> AnswerStream:
     while (piece := await services.answer_worker.run(next, answer.pieces, None)) is not None:
         yield Answer("", piece, 0.0)
     yield Answer("", "", 0.0, "completed")
+
+
+def _needs_session() -> ProblemError:
+    return ProblemError(
+        403,
+        "a client secret may only ask about its own sessions: name one in metadata.session_id",
+        code="secret_not_allowed",
+        param="metadata.session_id",
+    )
 
 
 def _recorded_memory(context: ServiceContext, id: str) -> Path | None:

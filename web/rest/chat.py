@@ -10,14 +10,15 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.sse import format_sse_event
-from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from media.events import Evidence
-from web.context import MODEL_NAME, ServiceContext, authenticate, service_context, unix_time
+from web.access.auth import Caller
+from web.access.gate import caller_of
+from web.context import MODEL_NAME, ServiceContext, service_context, unix_time
 from web.problems import ProblemError, error_fields, problem_response
 from web.rest.answers import AnswerTask, cut_off_problem
 from web.rest.chat_request import ChatQuestion, parse_chat_request
@@ -27,13 +28,12 @@ from web.sessions import RETRY_AFTER
 
 router = APIRouter()
 
-BODY_TIMEOUT = 60.0  # seconds in which a client must send its request
 SEND_TIMEOUT = 30.0  # seconds in which a client must read each part of the response
 
 Fields = dict[str, Any]
 
 
-@router.post("/v1/chat/completions", dependencies=[Depends(authenticate)])
+@router.post("/v1/chat/completions")
 async def create_chat_completion(request: Request) -> Response:
     """Answer the last user message, as one object or as server-sent events."""
     context = service_context(request)
@@ -47,37 +47,16 @@ async def create_chat_completion(request: Request) -> Response:
             code="too_many_questions",
             headers={"Retry-After": str(RETRY_AFTER)},
         )
+    caller = caller_of(request)
     await context.question_slots.acquire()
     try:
-        body = await _read_body(request, context.settings.max_message_size)
+        body = await request.body()
         question = await context.models.services.vision_worker.run(parse_chat_request, body)
-        answer = AnswerTask(context, question)
+        answer = AnswerTask(context, question, caller)
     except BaseException:
         context.question_slots.release()
         raise
-    return CompletionResponse(context, question, answer)
-
-
-async def _read_body(request: Request, max_size: int) -> bytes:
-    """Return the body of `request`.
-
-    Raises:
-        ProblemError: the body has more than `max_size` bytes, or does not arrive in time.
-    """
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            async for part in request.stream():
-                body += part
-                if len(body) > max_size:
-                    raise ProblemError(
-                        413,
-                        f"a request may have {max_size} bytes: send fewer or smaller images, "
-                        "or raise EYELINE_MAX_MESSAGE_SIZE",
-                    )
-    except (TimeoutError, ClientDisconnect) as error:
-        raise ProblemError(408, "the request body did not arrive completely") from error
-    return bytes(body)
+    return CompletionResponse(context, question, answer, caller)
 
 
 @dataclass(slots=True)
@@ -127,8 +106,11 @@ class ChatReply:
 class CompletionResponse(Response):
     """Sends the answer, and stops its task at the end or when the client disconnects."""
 
-    def __init__(self, context: ServiceContext, question: ChatQuestion, answer: AnswerTask) -> None:
+    def __init__(
+        self, context: ServiceContext, question: ChatQuestion, answer: AnswerTask, caller: Caller
+    ) -> None:
         super().__init__()
+        self._caller = caller
         self._context = context
         self._question = question
         self._answer = answer
@@ -166,7 +148,7 @@ class CompletionResponse(Response):
 
     def _moments(self, evidence: Evidence) -> list[Fields]:
         """Return the moments of `evidence`, with the paths of thumbnails that are kept."""
-        session = self._context.sessions.find(self._question.session_id or "")
+        session = self._context.sessions.find(self._question.session_id or "", self._caller)
         return [moment_json(moment, session) for moment in evidence.moments]
 
     async def _stream(self, reply: ChatReply, send: Send) -> None:

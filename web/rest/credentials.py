@@ -1,18 +1,20 @@
 """What a browser needs to connect: ICE servers and client secrets."""
 
+import math
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from web.context import authenticate, service_context, unix_time
+from web.access.gate import caller_of
+from web.context import service_context, unix_time
 from web.ice import ice_servers
 from web.problems import ProblemError
 from web.protocol.messages import ProtocolError
 from web.protocol.session_config import initial_config, session_object
 from web.protocol.session_update import update_config
 
-router = APIRouter(dependencies=[Depends(authenticate)])
+router = APIRouter()
 
 SECRET_LIFETIME = 600  # default, seconds
 
@@ -29,10 +31,20 @@ class ClientSecretRequest(BaseModel):
 
 @router.get("/ice-servers")
 async def get_ice_servers(request: Request) -> dict[str, Any]:
-    """Return STUN and TURN servers for an RTCPeerConnection, with new credentials."""
-    settings = service_context(request).settings
-    servers = ice_servers(settings, session="guest", now=unix_time())
-    return {"iceServers": [server.as_json() for server in servers], "ttl": settings.turn_ttl}
+    """Return STUN and TURN servers for an RTCPeerConnection, with new credentials.
+
+    Those of a client secret are valid as long as the secret can open a call.
+    """
+    context = service_context(request)
+    secret, lifetime = caller_of(request).secret, context.settings.turn_ttl
+    if secret is not None:
+        lifetime = min(lifetime, math.ceil(secret.expires - context.clock.now()))
+    servers = ice_servers(
+        context.settings,
+        session="guest" if secret is None else secret.owner,
+        expires=unix_time() + lifetime,
+    )
+    return {"iceServers": [server.as_json() for server in servers], "ttl": lifetime}
 
 
 @router.post("/v1/realtime/client_secrets")

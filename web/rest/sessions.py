@@ -8,14 +8,15 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from models.assistant.interface import Moment
-from web.context import authenticate, service_context
+from web.access.gate import caller_of
+from web.context import service_context
 from web.problems import ProblemError
 from web.protocol.speech_input import caption_fields
 from web.protocol.vision import moment_fields
 from web.sessions import SessionRecord
 from web.subtitles import MEDIA_TYPES, format_cues, make_cues
 
-router = APIRouter(prefix="/sessions", dependencies=[Depends(authenticate)])
+router = APIRouter(prefix="/sessions")
 
 IMMUTABLE = {"Cache-Control": "private, max-age=86400, immutable"}
 
@@ -24,9 +25,9 @@ async def session_record(request: Request, id: str) -> SessionRecord:
     """Return the session that the path names.
 
     Raises:
-        ProblemError: it does not exist, or ended too long ago.
+        ProblemError: there is none that the caller may reach, or it ended too long ago.
     """
-    return service_context(request).sessions.get(id)
+    return service_context(request).sessions.get(id, caller_of(request))
 
 
 Session = Annotated[SessionRecord, Depends(session_record)]
@@ -34,10 +35,11 @@ Session = Annotated[SessionRecord, Depends(session_record)]
 
 @router.get("")
 async def list_sessions(request: Request) -> dict[str, Any]:
-    """List the sessions that run or ended recently, with their counters."""
+    """List the caller's sessions that run or ended recently, with their counters."""
     context = service_context(request)
     now = context.clock.now()
-    return {"sessions": [session.summary(now) for session in context.sessions.all()]}
+    sessions = context.sessions.all(caller_of(request))
+    return {"sessions": [session.summary(now) for session in sessions]}
 
 
 @router.get("/{id}")

@@ -1,39 +1,41 @@
 """The page at "/": what is served, and what is not, without a browser."""
 
+import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
-from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient
 
-from web.page.gradio_page import STATIC, mount
+from tests.web.served import scripted_models
+from web.app import create_app
+from web.config import Settings
+from web.page.gradio_page import DESCRIPTION, STATIC
 
 pytestmark = pytest.mark.slow  # importing Gradio takes seconds
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
-    app = FastAPI()
-    app.mount("/static", StaticFiles(directory=STATIC, html=True))
-
-    @app.get("/v1/models")
-    def models() -> dict[str, str]:
-        return {"answered": "by the service"}
-
-    @app.get("/sessions")
-    def sessions() -> dict[str, str]:
-        return {"answered": "by the service"}
-
-    with TestClient(mount(app)) as client:
+    with (
+        scripted_models() as models,
+        TestClient(create_app(Settings(), models), base_url="http://localhost:7860") as client,
+    ):
         yield client
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/sessions"])
-def test_the_page_leaves_the_paths_of_the_service_alone(client: TestClient, path: str) -> None:
-    assert client.get(path).json() == {"answered": "by the service"}
+@pytest.fixture(scope="module")
+def html(client: TestClient) -> str:
+    return client.get("/").text
+
+
+def gradio_config(html: str) -> dict[str, Any]:
+    """Return the configuration that Gradio's frame starts with."""
+    _, start = html.split("window.gradio_config = ", 1)
+    config: dict[str, Any] = json.JSONDecoder().raw_decode(start)[0]
+    return config
 
 
 @pytest.mark.parametrize(
@@ -50,34 +52,86 @@ def test_the_client_s_files_are_ours_and_have_their_type(
     client: TestClient, name: str, kind: str
 ) -> None:
     answer = client.get(f"/static/{name}")
-    assert answer.headers["content-type"].split(";")[0] == kind
+    # The system's table of types may have JavaScript's older name.
+    type = answer.headers["content-type"].split(";")[0].replace("application/java", "text/java")
+    assert type == kind
     assert answer.content == (STATIC / (name or "index.html")).read_bytes()
 
 
-def test_gradio_finds_the_script_of_its_own_frame(client: TestClient) -> None:
-    answer = client.get("/static/js/iframeResizer.contentWindow.min.js")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/javascript")
+class Loaded(HTMLParser):
+    """Collects what a page loads, and its metadata."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+        self.meta: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "script" and "src" in given:
+            self.urls.append(given["src"])
+        if tag == "link":
+            self.urls.append(given["href"])
+        if tag == "meta":
+            name = given.get("property") or given.get("name") or ""
+            assert name not in self.meta, f"{name} twice"
+            self.meta[name] = given.get("content", "")
 
 
-def test_the_page_has_a_title_an_icon_the_style_sheet_and_our_markup(client: TestClient) -> None:
-    config = client.get("/config").json()
+def loaded(html: str) -> Loaded:
+    page = Loaded()
+    page.feed(html)
+    return page
+
+
+def test_everything_that_the_frame_loads_is_served(client: TestClient, html: str) -> None:
+    urls = [*loaded(html).urls, "static/page.css", "static/page.js", "theme.css", "favicon.ico"]
+    scripts = [url for url in urls if url.endswith(".js")]
+    assert len(scripts) >= 2
+    for url in (*urls, "static/js/iframeResizer.contentWindow.min.js"):
+        answer = client.get(f"/{url.removeprefix('./')}")
+        assert answer.status_code == 200, url
+        assert answer.content
+
+
+def test_a_link_preview_names_this_service(html: str) -> None:
+    assert "<title>eyeline</title>" in html
+    meta = loaded(html).meta
+    assert meta["og:title"] == "eyeline"
+    assert meta["description"] == meta["og:description"] == DESCRIPTION
+    shown = [value for name, value in meta.items() if name != "viewport"]
+    assert not any("gradio" in value.lower() for value in shown)
+    head = html[: html.index("<script")]
+    assert "gradio" not in head.lower()
+
+
+def test_the_page_has_a_title_an_icon_the_style_sheet_and_our_markup(
+    client: TestClient, html: str
+) -> None:
+    config = gradio_config(html)
     assert config["title"] == "eyeline"
     assert 'href="static/page.css"' in config["head"]
-    [html] = [each["props"] for each in config["components"] if each["type"] == "html"]
-    assert html["html_template"] == (STATIC / "page.html").read_text()
-    assert "static/page.js" in html["js_on_load"]
+    [part] = [each["props"] for each in config["components"] if each["type"] == "html"]
+    assert part["html_template"] == (STATIC / "page.html").read_text()
+    assert "static/page.js" in part["js_on_load"]
     assert client.get("/favicon.ico").content == (STATIC / "icon.svg").read_bytes()
 
 
-def test_the_page_reports_nothing_to_third_parties(client: TestClient) -> None:
-    config = client.get("/config").json()
+def test_the_page_reports_nothing_to_third_parties(html: str) -> None:
+    config = gradio_config(html)
     assert config["analytics_enabled"] is False
     assert config["footer_links"] == []
 
 
-def test_a_path_that_nobody_knows_is_not_found(client: TestClient) -> None:
-    assert client.get("/no/such/page").status_code == 404
+def test_behind_a_proxy_the_page_finds_its_files_under_the_public_name(client: TestClient) -> None:
+    headers = {"X-Forwarded-Host": "chat.example.org", "X-Forwarded-Proto": "https"}
+    assert (
+        gradio_config(client.get("/", headers=headers).text)["root"] == "https://chat.example.org"
+    )
+
+
+def test_a_query_does_not_reach_gradio(client: TestClient, html: str) -> None:
+    assert client.get("/?deep_link=x&__theme=dark").text == html
 
 
 class Parts(HTMLParser):

@@ -13,6 +13,7 @@ from media.frames import AudioChunk, VideoFrame
 from media.generation_events import GeneratedImage
 from media.worker import Worker
 from rtc.network import NetworkState
+from web.access.auth import Caller
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import Capabilities
 from web.realtime.bridge import EVENT_QUEUE, SessionBridge, stats_fields
@@ -29,7 +30,7 @@ def worker() -> Iterator[Worker]:
 @asynccontextmanager
 async def opened(worker: Worker) -> AsyncIterator[SessionBridge]:
     sessions = Sessions(1, LiveClock(), retention=60)
-    record = sessions.start("websocket")
+    record = sessions.start("websocket", Caller())
     protocol = RealtimeProtocol(record.id, Capabilities(model="m", recognizers=("r",)))
     bridge = SessionBridge(record, protocol, worker)
     await bridge.open()

@@ -96,7 +96,8 @@ def check_turn(settings: Settings) -> Finding:
     """Allocate a relay on each TURN server, with the credentials of a session."""
     if not settings.turn_urls:
         return _no_turn(settings)
-    minted = ice_servers(settings, session="doctor", now=time.time())[-1]  # noqa: TID251 - Unix time
+    expires = int(time.time()) + settings.turn_ttl  # noqa: TID251 - Unix time
+    minted = ice_servers(settings, session="doctor", expires=expires)[-1]
     assert minted.username is not None
     assert minted.credential is not None
     found = []

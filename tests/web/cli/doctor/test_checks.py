@@ -194,7 +194,9 @@ def test_a_turn_server_that_is_down_fails() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     settings = Settings(
-        turn_urls=(f"turn:127.0.0.1:{port}?transport=tcp",), turn_secret=SecretStr("north")
+        turn_urls=(f"turn:127.0.0.1:{port}?transport=tcp",),
+        turn_secret=SecretStr("north"),
+        api_key=SecretStr("sesame"),
     )
     finding = doctor_network.check_turn(settings)
     assert finding.status == "fail"

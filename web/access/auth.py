@@ -1,7 +1,8 @@
 """Authentication: the service's API key, and short-lived client secrets for browsers.
 
-A client secret replaces the key until it expires and carries the session configuration that it was
-created for, so that a page never gets the key. Without an API key every request is accepted.
+A client secret opens sessions with the configuration that it was created for, until it expires, and
+reaches those sessions alone, so that a page never gets the key. Without an API key every request
+that brings no secret counts as the key's.
 """
 
 import secrets
@@ -17,11 +18,36 @@ MAX_SECRETS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ClientSecret:
-    """A secret for sessions with the configuration `session`, until `expires` on the clock."""
+    """A secret for sessions with the configuration `session`, until `expires` on the clock.
+
+    `owner` names it in sessions and TURN credentials, which must not contain the secret itself.
+    """
 
     value: str
+    owner: str
     expires: float
     session: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request: the holder of the key, or of a client secret."""
+
+    secret: ClientSecret | None = None
+
+    @property
+    def owner(self) -> str | None:
+        """Return the owner of the sessions that this caller opens; None is the key."""
+        return None if self.secret is None else self.secret.owner
+
+    @property
+    def session(self) -> Mapping[str, Any]:
+        """Return the configuration with which its sessions start."""
+        return {} if self.secret is None else self.secret.session
+
+    def reaches(self, owner: str | None) -> bool:
+        """Return whether this caller may use the sessions of `owner`."""
+        return self.secret is None or self.secret.owner == owner
 
 
 class Keys:
@@ -34,21 +60,22 @@ class Keys:
     def mint(self, session: Mapping[str, Any], *, now: float, lifetime: float) -> ClientSecret:
         """Return a new client secret that expires after `lifetime` seconds."""
         self._drop_expired(now)
-        secret = ClientSecret(f"ek_{secrets.token_urlsafe(24)}", now + lifetime, session)
+        value, owner = f"ek_{secrets.token_urlsafe(24)}", f"secret_{secrets.token_hex(8)}"
+        secret = ClientSecret(value, owner, now + lifetime, session)
         self._secrets[secret.value] = secret
         return secret
 
-    def authenticate(self, key: str | None, *, now: float) -> Mapping[str, Any]:
-        """Return the session configuration of the client secret `key`, empty for the API key.
+    def authenticate(self, key: str | None, *, now: float) -> Caller:
+        """Return who sends `key`.
 
         Raises:
             ProblemError: there is an API key, and `key` is neither it nor a valid secret.
         """
         secret = self._secrets.get(key or "")
         if secret is not None and secret.expires > now:
-            return secret.session
-        if self._key is None or (key and secrets.compare_digest(key, self._key)):
-            return {}
+            return Caller(secret)
+        if self._key is None or (key and _equal(key, self._key)):
+            return Caller()
         raise ProblemError(
             401,
             "this service needs its API key: send it as `Authorization: Bearer KEY`",
@@ -60,6 +87,11 @@ class Keys:
         alive = [secret for secret in self._secrets.values() if secret.expires > now]
         kept = alive[-(MAX_SECRETS - 1) :]
         self._secrets = {secret.value: secret for secret in kept}
+
+
+def _equal(given: str, key: str) -> bool:
+    """Compare in constant time; text that is not ASCII is only comparable as bytes."""
+    return secrets.compare_digest(given.encode(), key.encode())
 
 
 def bearer_token(headers: Mapping[str, str]) -> str | None:

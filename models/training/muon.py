@@ -13,18 +13,17 @@ from typing import overload
 import torch
 from torch import Tensor, nn
 
+from models.training.precision import fast_dtype
+
 MOMENTUM = 0.9
 BETAS = (0.9, 0.98)
 TERMS = (3.4445, -4.7750, 2.0315)  # of the iteration: Jordan et al.
 
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
-    """Return approximately the nearest orthogonal matrix to `matrix`, in bfloat16.
-
-    CPUs with bfloat16 are twice as fast with it.
-    """
+    """Return approximately the nearest orthogonal matrix to `matrix`, in `fast_dtype`."""
     first, second, third = TERMS
-    x: Tensor = (matrix / (matrix.norm() + 1e-7)).bfloat16()
+    x: Tensor = (matrix / (matrix.norm() + 1e-7)).to(fast_dtype())
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = x.T

@@ -55,7 +55,7 @@ from models.training.ancat.run import (
     update_average,
 )
 from models.training.ancat.score import score_clips
-from models.training.bfloat16 import Bfloat16Products
+from models.training.precision import FastProducts
 from models.training.process import append_line, lock_folder, training_steps
 
 logger = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def losses(
     `mode` and `ahead` replace the model's own, unless they are None.
     """
     config, letters = run.config, max(1, int(heard.counts.sum()))
-    with Bfloat16Products():
+    with FastProducts():
         cooled = temperature(config, run.step)
         encoded = run.model.encode(heard.mel, temperature=cooled, mode=mode, ahead=ahead)
         aligned = run.ctc(encoded.hidden)

@@ -45,7 +45,7 @@ from models.training.asr.queries import (
     pack,
 )
 from models.training.asr.scoring import score_stream
-from models.training.bfloat16 import Bfloat16Products
+from models.training.precision import FastProducts
 from models.training.process import lock_folder, training_steps
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def advance(run: AdapterRun) -> dict[str, float]:
     chunk = int(rng.choice(sizes, p=np.array(odds) / sum(odds)))
     blocks = BlockSizes(chunk=chunk) if chunk else None
     batch = items(run, rng)
-    with Bfloat16Products():
+    with FastProducts():
         loss, parts = _loss(run, batch, blocks, rng)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it

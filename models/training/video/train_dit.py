@@ -31,8 +31,8 @@ from models.generation.control import track_maps
 from models.generation.dit import Dit, DitConfig
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small.loading import PromptedDit, SmallVideoInfo, save
-from models.training.bfloat16 import Bfloat16Products
 from models.training.muon import Muon, groups, share_at
+from models.training.precision import FastProducts
 from models.training.process import append_line, lock_folder, save_state, training_steps
 from models.training.video import shapes
 from models.training.video.clips.captions import caption, vocabulary
@@ -148,7 +148,7 @@ class DitRun:
         batch = batch_of(kept, recipe, rng)
         shape = shapes.draw(rng, batch.latents.shape[2], self.shows.reach)
         noise = torch.from_numpy(rng.standard_normal(batch.latents.shape, np.float32))
-        with Bfloat16Products():
+        with FastProducts():
             text = model.project_text(*self.both.words(batch.captions))
             past = Past(batch.latents, batch.condition)
             if rng.random() < recipe.switched:

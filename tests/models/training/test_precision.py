@@ -2,7 +2,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import nn
 
-from models.training.bfloat16 import Bfloat16Products
+from models.training.precision import FastProducts, fast_dtype
 
 
 def test_products_are_made_in_half_precision_and_all_else_is_as_it_was() -> None:
@@ -12,12 +12,12 @@ def test_products_are_made_in_half_precision_and_all_else_is_as_it_was() -> None
     whole = half = x
     for layer in layers:
         whole = layer(whole)
-        with Bfloat16Products():
+        with FastProducts(torch.bfloat16):
             half = layer(half)
     assert half.dtype == torch.float32
     assert not torch.equal(half, whole)
     torch.testing.assert_close(half, whole, rtol=0, atol=0.02)
-    with Bfloat16Products():
+    with FastProducts(torch.bfloat16):
         assert torch.equal(F.layer_norm(x, (8,)), F.layer_norm(x.clone(), (8,)))
         assert (x + 1e-4).sub(x).mean() > 0.9e-4  # lost in half precision
     half.square().sum().backward()  # type: ignore[no-untyped-call]  # PyTorch's own
@@ -30,3 +30,10 @@ def test_products_are_made_in_half_precision_and_all_else_is_as_it_was() -> None
         assert slope.dtype == torch.float32
         error = (slope - parameter.grad).norm() / parameter.grad.norm()
         assert error < 0.05
+
+
+def test_a_processor_without_bfloat16_multiplies_float32() -> None:
+    # test_processors.py runs this on a processor limited to AVX2, and to less.
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        assert fast_dtype() == torch.float32
+    assert fast_dtype() in (torch.float32, torch.bfloat16)

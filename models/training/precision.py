@@ -34,7 +34,7 @@ class FastProducts(TorchFunctionMode):
 
     def __init__(self, dtype: torch.dtype | None = None) -> None:
         """By default `dtype` is `fast_dtype`."""
-        super().__init__()  # type: ignore[no-untyped-call]  # PyTorch's own
+        super().__init__()
         self.dtype = dtype or fast_dtype()
 
     def __torch_function__(

@@ -45,23 +45,41 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted:
-    """Speech started at `time`."""
+    """A turn started at `time`.
+
+    `detected` is true if the voice activity detector heard speech, and false if all audio belongs
+    to the turn that a client commits.
+    """
 
     turn: int
     time: float
+    detected: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
     """The turn ended; its final caption follows.
 
-    `detected` is true if the voice activity detector ended it, and false if a client did.
+    `detected` is true if silence or the end of the audio ended it, and false if a client did.
     """
 
     turn: int
     start: float
     end: float
     detected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CommitResult:
+    """A `Commit` was processed: it ended `turn`, or none if `samples`, all there were, are few."""
+
+    turn: int | None
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A `Clear` was processed: the turn in progress, if any, has no end and no final caption."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +113,20 @@ class ListeningConfig:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """End the turn here, regardless of the detector."""
+    """End the turn here, regardless of the detector: a `CommitResult` follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """Discard the audio of the current turn."""
+    """Discard the audio that is not committed: `Cleared` follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPaused:
+    """No audio has come for a while: a detected turn ends where the audio does.
+
+    A session has no clock that ends turns, so that a replay of its inputs has the same turns.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +253,7 @@ Input = (
     | Cancel
     | Commit
     | Clear
+    | AudioPaused
     | ListeningConfig
     | GenerationInput
 )
@@ -235,6 +262,8 @@ Output = (
     Caption
     | TurnStarted
     | TurnEnded
+    | CommitResult
+    | Cleared
     | Answer
     | Speech
     | VideoFrame

@@ -149,6 +149,8 @@ class Settings(BaseSettings):
     """interval between analyzed frames in seconds, if the scene does not change"""
     longest_turn: float = Field(30.0, ge=5, le=30)
     """seconds of speech after which a short silence ends a turn"""
+    longest_gap: float = Field(1.0, gt=0, le=30)
+    """seconds without audio packets, or missing between two, after which a turn ends"""
     hurry: float = Field(1.5, gt=0)
     """caption lag in seconds above which interim captions are skipped"""
     video_size: int = Field(1280, ge=160, le=7680)

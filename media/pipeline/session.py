@@ -20,6 +20,7 @@ from media.counters import Counters
 from media.events import (
     Announce,
     Answer,
+    AudioPaused,
     Cancel,
     Caption,
     Clear,
@@ -149,7 +150,7 @@ async def route(source: AsyncIterable[Input], channels: Channels, context: Sessi
                 counters.frames_in += 1
                 await channels.vision.send(item)
                 await channels.generation.send(item)
-            case AudioChunk() | Commit() | Clear() | ListeningConfig():
+            case AudioChunk() | Commit() | Clear() | AudioPaused() | ListeningConfig():
                 await channels.audio.send(item)
                 if isinstance(item, AudioChunk) and context.limits.repeatable:
                     await channels.generation.send(StreamTime(item.end / item.rate))

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from media.errors import UnreadableMediaError
-from media.events import Announce, Cancel, Clear, Commit, ListeningConfig, Question
+from media.events import Announce, AudioPaused, Cancel, Clear, Commit, ListeningConfig, Question
 from media.generation_events import (
     ClearTrack,
     GenerationConfig,
@@ -33,7 +33,9 @@ class AudioGap:
     samples: int
 
 
-RecordedInput = Question | Announce | Cancel | Commit | Clear | ListeningConfig | GenerationInput
+RecordedInput = (
+    Question | Announce | Cancel | Commit | Clear | AudioPaused | ListeningConfig | GenerationInput
+)
 KINDS: dict[str, type[RecordedInput | AudioGap]] = {
     "hole": AudioGap,
     "question": Question,
@@ -41,6 +43,7 @@ KINDS: dict[str, type[RecordedInput | AudioGap]] = {
     "cancel": Cancel,
     "commit": Commit,
     "clear": Clear,
+    "pause": AudioPaused,
     "listening": ListeningConfig,
     "prompt": PromptChange,
     "track": TrackPoints,

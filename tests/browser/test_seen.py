@@ -280,7 +280,7 @@ def test_an_answer_that_nobody_asked_for_now_is_marked_with_what_was_asked(page:
 
 def test_a_spoken_question_is_shown_as_a_question(page: Page) -> None:
     caption = {"type": "eyeline.caption", "text": "Is anyone there?", "final": True}
-    receive(page, caption, created("r1"))
+    receive(page, created("r1"), caption)  # the answer to a turn starts before its transcript
     spoken = "response.output_audio_transcript.delta"
     receive(page, {"type": spoken, "response_id": "r1", "delta": "Nobody."}, done("r1"))
     expect(page.locator(".question")).to_have_text("Is anyone there?")

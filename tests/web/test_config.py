@@ -119,6 +119,7 @@ def test_limits_of_sessions_and_calls_come_from_the_settings() -> None:
         look_still=4.0,
         hurry=3.0,
         longest_turn=20.0,
+        longest_gap=2.0,
         video_size=640,
         frame_rate=15,
         connect_timeout=5,
@@ -132,7 +133,7 @@ def test_limits_of_sessions_and_calls_come_from_the_settings() -> None:
         0.5,
         4.0,
     )
-    assert (limits.max_lag, limits.max_turn) == (3.0, 20.0)
+    assert (limits.max_lag, limits.max_turn, limits.max_gap) == (3.0, 20.0, 2.0)
     assert (peer.frame_size.longer, peer.frame_size.shorter, peer.frame_rate) == (640, 360, 15)
     assert (peer.connect_timeout, peer.silence_timeout, peer.gathering_timeout) == (5, 6, 0.25)
 

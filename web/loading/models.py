@@ -75,6 +75,7 @@ def session_limits(settings: Settings) -> Limits:
     return Limits(
         max_lag=settings.hurry,
         max_turn=settings.longest_turn,
+        max_gap=settings.longest_gap,
         sampling=sampling,
         frame_output=frame_output,
     )

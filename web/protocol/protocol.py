@@ -13,6 +13,8 @@ from typing import Any
 from media.events import (
     Answer,
     Caption,
+    Cleared,
+    CommitResult,
     Degraded,
     Evidence,
     Input,
@@ -27,7 +29,15 @@ from media.events import (
 )
 from media.frames import AudioChunk, VideoFrame
 from media.generation_events import GeneratedImage, GenerationStatus
-from web.protocol import generation, item_commands, responses, session_update, speech_input, vision
+from web.protocol import (
+    generation,
+    item_commands,
+    response_events,
+    responses,
+    session_update,
+    speech_input,
+    vision,
+)
 from web.protocol.generation_messages import GenerationUpdate, PromptSet, TrackAppend, TrackClear
 from web.protocol.messages import (
     AudioAppend,
@@ -116,8 +126,17 @@ class RealtimeProtocol:
         inputs, self.state.inputs = self.state.inputs, []
         return inputs
 
+    @property
+    def ready(self) -> bool:
+        """Return whether the next client event can be handled.
+
+        Not while a commit or clear is on its way through the session: what follows it in a client's
+        order, such as `response.create`, is about a conversation that has its item.
+        """
+        return not self.state.speech_input.unprocessed
+
     def receive_message(self, text: str, *, now: float = 0.0) -> None:
-        """Handle a client event; an invalid one gives an `error` event and changes nothing.
+        """Handle a client event, once `ready`; an invalid one gives an `error` event only.
 
         `now` is the time of a picture without a time of its own, in seconds of the session.
         """
@@ -145,7 +164,6 @@ class RealtimeProtocol:
             tracks.video_time = max(tracks.video_time, item.time)
         else:
             tracks.position = item.end
-            tracks.samples += len(item.samples)
 
     def emit(self, output: Output) -> None:
         """Handle an output of the session; frames and speech on a track are the transport's."""
@@ -154,9 +172,9 @@ class RealtimeProtocol:
             self._emit_vision(output)
         responses.announce_next(self.state)
 
-    def playback_finished(self) -> None:
-        """Handle that the speech on the track was played to its end."""
-        responses.playback_finished(self.state)
+    def playback_finished(self, question_id: str) -> None:
+        """Handle that the speech of an answer was played on the track to its end."""
+        response_events.playback_finished(self.state, question_id)
 
     def send_eyeline_event(self, type: str, **fields: Any) -> None:
         """Add one of the service's own events, if the client takes them."""
@@ -201,21 +219,15 @@ class RealtimeProtocol:
 
     def _count_media(self) -> None:
         """Add what `receive_media` noted to the conversation's state."""
-        tracks = self.state.tracks
-        position, samples = tracks.position, tracks.samples
-        if samples != tracks.counted:
-            speech_input.advance(self.state, position, samples - tracks.counted)
-            tracks.counted = samples
+        audio, tracks = self.state.speech_input, self.state.tracks
+        audio.position = max(audio.position, tracks.position)
         self.state.video_time = max(self.state.video_time, tracks.video_time)
 
     def _emit_speech(self, output: Output) -> bool:
         """Handle `output` if it is about speech or an answer; return whether it is."""
         match output:
-            case TurnStarted():
-                if speech_input.turn_started(self.state, output):
-                    responses.interrupt(self.state)
-            case TurnEnded():
-                speech_input.turn_ended(self.state, output)
+            case TurnStarted() | TurnEnded() | CommitResult() | Cleared():
+                self._emit_turn(output)
             case Caption():
                 self._emit_caption(output)
             case Answer():
@@ -225,6 +237,23 @@ class RealtimeProtocol:
             case _:
                 return False
         return True
+
+    def _emit_turn(self, output: TurnStarted | TurnEnded | CommitResult | Cleared) -> None:
+        match output:
+            case TurnStarted():
+                speech_input.turn_started(self.state, output)
+                if output.detected:
+                    responses.interrupt(self.state)
+            case TurnEnded():
+                item_id = speech_input.turn_ended(self.state, output)
+                if output.detected:
+                    responses.answer_turn(self.state, item_id)
+            case CommitResult():
+                error = speech_input.receive_commit_result(self.state, output)
+                if error is not None:
+                    self.refuse(error)
+            case Cleared():
+                speech_input.receive_cleared(self.state)
 
     def _emit_caption(self, caption: Caption) -> None:
         if self.state.eyeline_events:

@@ -82,6 +82,32 @@ def send_audio(
             send_part_event(state, "response.output_audio.delta", response, delta=delta)
 
 
+def speech_queued(state: ConversationState, response: ResponseState) -> None:
+    """Note that speech of `response` was put on the track, and send it if none plays there."""
+    if not state.playing:
+        state.send_event("output_audio_buffer.started", response_id=response.id)
+    state.playing.setdefault(response.question_id, response.id)
+
+
+def playback_finished(state: ConversationState, question_id: str) -> None:
+    """Send that the speech of an answer was played to its end, and that the next one starts."""
+    response_id = state.playing.pop(question_id, None)
+    if response_id is None:
+        return
+    state.send_event("output_audio_buffer.stopped", response_id=response_id)
+    if state.playing:
+        following = next(iter(state.playing.values()))
+        state.send_event("output_audio_buffer.started", response_id=following)
+
+
+def clear_speech(state: ConversationState) -> None:
+    """Send that the speech on the track is cleared; the transport clears it with this event."""
+    if state.playing:
+        playing = next(iter(state.playing.values()))  # the others have not started
+        state.send_event(OUTPUT_CLEARED, response_id=playing)
+        state.playing.clear()
+
+
 def response_item(response: ResponseState, status: str, *, content: list[dict[str, Any]]) -> Item:
     return {
         "id": response.item_id,

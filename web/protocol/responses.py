@@ -19,14 +19,15 @@ from web.protocol.messages import (
     parse_item,
 )
 from web.protocol.response_events import (
-    OUTPUT_CLEARED,
     ResponseStatus,
+    clear_speech,
     response_content,
     response_item,
     response_part,
     send_audio,
     send_part_event,
     send_response_event,
+    speech_queued,
 )
 from web.protocol.session_config import RealtimeConfig, TranscriptionConfig, wants_speech
 from web.protocol.state import ConversationState, ResponseState
@@ -67,20 +68,23 @@ def create(state: ConversationState, event: ResponseCreate) -> None:
         _ask(state, response, text or "", state.media_time, message)
 
 
+def answer_turn(state: ConversationState, item_id: str) -> None:
+    """Start the response to a detected turn, if wanted; it waits for the turn's transcript."""
+    config = state.config
+    detection = config.audio.input.turn_detection
+    wanted = detection is not None and detection.create_response
+    if wanted and state.response is None and isinstance(config, RealtimeConfig):
+        response = _new_response(state, config, spoken=wants_speech(config))
+        response.awaited_item = item_id
+        send_response_event(state, "response.created", response, "in_progress")
+
+
 def receive_transcript(state: ConversationState, item_id: str, text: str, time: float) -> None:
-    """Ask the question of a turn of speech, if a response waits for it or turns are answered."""
+    """Ask the question of a turn of speech, if the response in progress waits for it."""
     response = state.response
-    message = state.items.by_id.get(item_id)
     if response is not None and response.awaited_item == item_id:
         response.awaited_item = None
-        _ask(state, response, text, time, message)
-        return
-    detection = state.config.audio.input.turn_detection
-    wanted = detection is not None and detection.create_response
-    if wanted and text and response is None and isinstance(state.config, RealtimeConfig):
-        response = _new_response(state, state.config, spoken=wants_speech(state.config))
-        send_response_event(state, "response.created", response, "in_progress")
-        _ask(state, response, text, time, message)
+        _ask(state, response, text, time, state.items.by_id.get(item_id))
 
 
 def announce_next(state: ConversationState) -> None:
@@ -106,7 +110,7 @@ def interrupt(state: ConversationState) -> None:
         return
     if state.response is not None:
         _cancel(state, state.response, "turn_detected")
-    _clear_speech(state)
+    clear_speech(state)
 
 
 def cancel(state: ConversationState, event: ResponseCancel) -> None:
@@ -133,14 +137,7 @@ def clear_output(state: ConversationState, _: OutputClear) -> None:
         raise ProtocolError(
             "output_audio_buffer.clear is for WebRTC: here the client plays the audio"
         )
-    _clear_speech(state)
-
-
-def playback_finished(state: ConversationState) -> None:
-    """Send that the speech on the track was played to its end."""
-    if state.playing is not None:
-        state.send_event("output_audio_buffer.stopped", response_id=state.playing)
-        state.playing = None
+    clear_speech(state)
 
 
 def receive_answer(state: ConversationState, answer: Answer) -> None:
@@ -171,9 +168,8 @@ def receive_speech(state: ConversationState, speech: Speech) -> None:
         state.speech_ms[response.item_id] = response.samples * 1000 // response.rate
         if not state.on_track:
             send_audio(state, response, speech.chunk.samples, last=False)
-        elif state.playing != response.id:
-            state.playing = response.id
-            state.send_event("output_audio_buffer.started", response_id=response.id)
+        else:
+            speech_queued(state, response)
     if speech.status == "completed":
         if not state.on_track:
             send_audio(state, response, np.zeros(0, np.float32), last=True)
@@ -233,13 +229,6 @@ def _cancel(state: ConversationState, response: ResponseState, reason: str) -> N
     _finish(state, response, "cancelled", reason)
 
 
-def _clear_speech(state: ConversationState) -> None:
-    """Send that the speech on the track is cleared; the transport clears it with this event."""
-    if state.playing is not None:
-        state.send_event(OUTPUT_CLEARED, response_id=state.playing)
-        state.playing = None
-
-
 def _start_item(state: ConversationState, response: ResponseState) -> None:
     """Announce the item of the answer, once."""
     if response.started:
@@ -267,8 +256,8 @@ def _finish(
     if response.started:
         _finish_item(state, response, "completed" if status == "completed" else "incomplete")
     send_response_event(state, "response.done", response, status, reason)
-    if status != "completed" and state.playing == response.id:
-        _clear_speech(state)
+    if status != "completed" and response.question_id in state.playing:
+        clear_speech(state)
 
 
 def _finish_item(state: ConversationState, response: ResponseState, status: str) -> None:

@@ -1,7 +1,7 @@
 """Audio input of a conversation: audio in, turns and transcripts out.
 
-A turn has one item id from `speech_started` to its transcript. When a client commits its audio
-itself, the item is announced at once, and the turn that the session detects there gets its id.
+A turn has one item id from `speech_started` to its transcript. The session alone knows the turns:
+it also processes the client's commits and clears, in their order among the audio.
 """
 
 import base64
@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.audio.pcm import PcmDecoder
-from media.events import Caption, Clear, Commit, TurnEnded, TurnStarted
+from media.events import Caption, Clear, Commit, CommitResult, TurnEnded, TurnStarted
 from media.frames import SAMPLE_RATE, AudioChunk
 from web.protocol.items import speech_item
 from web.protocol.messages import AudioAppend, AudioClear, AudioCommit, ProtocolError
-from web.protocol.state import FORMATS, CommitSegment, ConversationState, SpeechTurn
+from web.protocol.state import FORMATS, ConversationState, SpeechTurn
 
-MIN_COMMIT = SAMPLE_RATE // 10  # samples: 100 ms, as in OpenAI's service
 NO_SPEECH = "[no speech]"  # transcript of a detected turn without words
 MAX_CHUNK = SAMPLE_RATE // 2  # samples
 DECODERS = {
@@ -61,94 +60,66 @@ def flush_decoder(state: ConversationState) -> None:
     audio.decoder = None
 
 
-def advance(state: ConversationState, position: int, samples: int) -> None:
-    """Count `samples` more samples of audio, which end at `position` of the session."""
-    audio = state.speech_input
-    if _commits_itself(state) and _open_segment(state) is None:
-        audio.segments.append(CommitSegment(state.new_id("item")))
-    audio.position = position
-    audio.uncommitted += samples
-
-
-def commit(state: ConversationState, _: AudioCommit) -> None:
-    """End the turn here.
-
-    Raises:
-        ProtocolError: there are less than 100 ms of audio to commit.
-    """
+def commit(state: ConversationState, event: AudioCommit) -> None:
+    """Let the session end the turn here; its `CommitResult` says whether there was audio."""
     flush_decoder(state)
-    audio = state.speech_input
-    if audio.uncommitted < MIN_COMMIT:
-        raise ProtocolError(
-            "the buffer is too small to commit: expected at least 100 ms of audio, got "
-            f"{1000 * audio.uncommitted / SAMPLE_RATE:.0f} ms",
-            code="input_audio_buffer_commit_empty",
-        )
-    audio.uncommitted = 0
+    state.speech_input.unprocessed.append(event.event_id)
     state.inputs.append(Commit())
-    segment = _open_segment(state)
-    if segment is None:
-        return  # a detected turn: its end announces it
-    segment.end = audio.position
-    _add_item(state, segment.item_id)
-    for turn in audio.turns.values():
-        turn.announced = turn.announced or turn.item_id == segment.item_id
 
 
-def clear(state: ConversationState, _: AudioClear) -> None:
-    """Discard the audio that is not committed."""
+def clear(state: ConversationState, event: AudioClear) -> None:
+    """Let the session discard the audio that is not committed."""
     flush_decoder(state)
-    audio = state.speech_input
-    audio.uncommitted = 0
-    segment = _open_segment(state)
-    if segment is not None:
-        segment.end, segment.cleared = audio.position, True
-    _drop_unfinished_turns(state)
+    state.speech_input.unprocessed.append(event.event_id)
     state.inputs.append(Clear())
-    state.send_event("input_audio_buffer.cleared")
 
 
-def turn_started(state: ConversationState, output: TurnStarted) -> bool:
-    """Give the turn its item id; return whether voice activity detection started it."""
-    turns = state.speech_input.turns
-    _drop_unfinished_turns(state)
-    segment = _segment_at(state, round(output.time * SAMPLE_RATE))
-    if segment is not None:
-        if not segment.cleared:
-            announced = segment.end is not None
-            turns[output.turn] = SpeechTurn(segment.item_id, output.time, announced=announced)
-        return False
+def turn_started(state: ConversationState, output: TurnStarted) -> None:
+    """Give the turn its item id."""
     turn = SpeechTurn(state.new_id("item"), output.time)
-    turns[output.turn] = turn
-    if _commits_itself(state):
-        return False
-    state.send_event(
-        "input_audio_buffer.speech_started",
-        audio_start_ms=_ms(output.time),
-        item_id=turn.item_id,
-    )
-    return True
-
-
-def turn_ended(state: ConversationState, output: TurnEnded) -> None:
-    """Send the end of the turn and its item, unless a commit has already."""
-    audio = state.speech_input
-    turn = audio.turns.get(output.turn)
-    if turn is None:
-        return
-    turn.start, turn.end = output.start, output.end
-    turn.detected = output.detected
+    state.speech_input.turns[output.turn] = turn
     if output.detected:
-        after_turn = audio.position - round(output.end * SAMPLE_RATE)
-        audio.uncommitted = min(audio.uncommitted, after_turn)
+        state.send_event(
+            "input_audio_buffer.speech_started",
+            audio_start_ms=_ms(output.time),
+            item_id=turn.item_id,
+        )
+
+
+def turn_ended(state: ConversationState, output: TurnEnded) -> str:
+    """Send the end of the turn and its item, and return the item's id."""
+    turn = state.speech_input.turns[output.turn]
+    turn.start, turn.ended, turn.detected = output.start, True, output.detected
+    if output.detected:
         state.send_event(
             "input_audio_buffer.speech_stopped",
             audio_end_ms=_ms(output.end),
             item_id=turn.item_id,
         )
-    if not turn.announced:
-        turn.announced = True
-        _add_item(state, turn.item_id)
+    _add_item(state, turn.item_id)
+    return turn.item_id
+
+
+def receive_commit_result(state: ConversationState, output: CommitResult) -> ProtocolError | None:
+    """Handle that a commit was processed; return the error if there was too little audio."""
+    event_id = state.speech_input.unprocessed.popleft()
+    if output.turn is not None:
+        return None
+    return ProtocolError(
+        "the buffer is too small to commit: expected at least 100 ms of audio, got "
+        f"{1000 * output.samples / SAMPLE_RATE:.0f} ms",
+        code="input_audio_buffer_commit_empty",
+        event_id=event_id,
+    )
+
+
+def receive_cleared(state: ConversationState) -> None:
+    """Drop the turn in progress, which has no end and no final caption, and send that."""
+    audio = state.speech_input
+    audio.unprocessed.popleft()
+    for number in [number for number, turn in audio.turns.items() if not turn.ended]:
+        del audio.turns[number]
+    state.send_event("input_audio_buffer.cleared")
 
 
 def receive_caption(state: ConversationState, caption: Caption) -> tuple[str, str] | None:
@@ -204,7 +175,7 @@ def fail_transcripts(state: ConversationState, message: str) -> None:
     """Send that the transcripts in progress have failed."""
     turns = state.speech_input.turns
     for turn in turns.values():
-        if turn.announced:
+        if turn.ended:
             state.send_event(
                 "conversation.item.input_audio_transcription.failed",
                 item_id=turn.item_id,
@@ -226,7 +197,7 @@ def _receive_samples(state: ConversationState, samples: NDArray[np.float32]) -> 
     for start in range(0, len(samples), MAX_CHUNK):
         part = samples[start : start + MAX_CHUNK]
         chunk = AudioChunk(part, state.speech_input.position, SAMPLE_RATE)
-        advance(state, chunk.end, len(part))
+        state.speech_input.position = chunk.end
         state.inputs.append(chunk)
 
 
@@ -237,33 +208,6 @@ def _add_item(state: ConversationState, item_id: str) -> None:
     state.send_event("conversation.item.added", item=item, previous_item_id=previous)
     state.send_event("conversation.item.done", item=item, previous_item_id=previous)
     trim_items(state)
-
-
-def _commits_itself(state: ConversationState) -> bool:
-    """Return whether the client ends turns itself, without turn detection."""
-    return state.config.audio.input.turn_detection is None
-
-
-def _open_segment(state: ConversationState) -> CommitSegment | None:
-    segments = state.speech_input.segments
-    return segments[-1] if segments and segments[-1].end is None else None
-
-
-def _segment_at(state: ConversationState, position: int) -> CommitSegment | None:
-    """Return the segment of the turn that starts at sample `position`, if it has one."""
-    segments = state.speech_input.segments
-    while segments and segments[0].end is not None and segments[0].end <= position:
-        segments.popleft()
-    if not segments:
-        return None
-    return segments[0] if segments[0].end is None else segments.popleft()
-
-
-def _drop_unfinished_turns(state: ConversationState) -> None:
-    """Drop the turn in progress: it was cleared, so it has no end and no final caption."""
-    turns = state.speech_input.turns
-    for number in [n for n, turn in turns.items() if turn.end is None and not turn.announced]:
-        del turns[number]
 
 
 def _ms(time: float) -> int:

@@ -30,53 +30,39 @@ FORMATS: dict[str, tuple[PcmEncoding, int]] = {  # of audio in messages: encodin
 
 @dataclass(slots=True)
 class SpeechTurn:
-    """A turn of speech: its item, its start and end in seconds, and the transcript sent so far."""
+    """A turn of speech: its item, its start in seconds, and the transcript sent so far."""
 
     item_id: str
     start: float
-    end: float | None = None
-    announced: bool = False  # its item is in the conversation
+    ended: bool = False  # its item is in the conversation
     detected: bool = False  # voice activity detection ended it, not the client
     sent: str = ""
-
-
-@dataclass(slots=True)
-class CommitSegment:
-    """Audio between two commits of a client without turn detection; `end` is in samples."""
-
-    item_id: str
-    end: int | None = None  # None until it is committed or cleared
-    cleared: bool = False
 
 
 @dataclass(slots=True)
 class SpeechInputState:
     """Audio input: `position` is the number of samples since the session began.
 
-    `uncommitted` counts those that were neither committed nor cleared nor part of a detected
-    turn. `decoder` is the decoder's state, None until audio in the present format came.
+    `decoder` is the decoder's state, None until audio in the present format came. `unprocessed`
+    has the event ids of the commits and clears that the session has not processed.
     """
 
     position: int = 0
-    uncommitted: int = 0
     decoder: Any = None
     turns: dict[int, SpeechTurn] = field(default_factory=dict)
-    segments: deque[CommitSegment] = field(default_factory=deque)
+    unprocessed: deque[str | None] = field(default_factory=deque)
 
 
 @dataclass(slots=True)
 class TrackProgress:
-    """How much media came on WebRTC tracks: the only part written while a message is in work.
+    """How far media came on WebRTC tracks: the only part written while a message is in work.
 
-    `position` is the end of the newest audio chunk and `samples` the audio in all, both in
-    samples; `video_time` is the time of the newest frame in seconds. `counted` samples are in
-    the conversation's state already.
+    `position` is the end of the newest audio chunk in samples, `video_time` the time of the newest
+    frame in seconds.
     """
 
     position: int = 0
-    samples: int = 0
     video_time: float = 0.0
-    counted: int = 0
 
 
 @dataclass(slots=True)
@@ -114,7 +100,7 @@ class ConversationState:
     speech_input: SpeechInputState = field(default_factory=SpeechInputState)
     tracks: TrackProgress = field(default_factory=TrackProgress)
     response: ResponseState | None = None
-    playing: str | None = None  # id of the response whose speech is on the track
+    playing: dict[str, str] = field(default_factory=dict)  # on the track: response of each question
     video_time: float = 0.0  # of the newest frame, in seconds
     announcements: deque[RequestMet] = field(default_factory=deque)  # wait for their response
     prompt: tuple[tuple[str, float], ...] = ()  # of video generation: texts with their weights

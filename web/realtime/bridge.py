@@ -5,38 +5,34 @@ client -> receive_media -> source -> run_session
 run_session -> emit -> protocol -> outgoing -> client
 
 Media do not wait for the protocol, so a client that reads its events slowly still gets its audio
-and video into the session. Inputs that follow from outputs (the question of a turn, say) have a
-channel of their own, so no stage of the session waits for room in its own source.
+and video into the session; the inputs of its messages go in before their events are queued. Inputs
+that follow from outputs (the question of a turn, say) have a channel of their own, so no stage of
+the session waits for room in its own source.
 """
 
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import ExitStack, aclosing, contextmanager, suppress
-from pathlib import Path
-from typing import Any
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 
 from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
-from media.counters import Counters
-from media.events import Cancel, Caption, Input, Output, Remembered, Speech
+from media.events import AudioPaused, Cancel, Caption, Input, Output, Remembered, Speech
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.limits import Limits
-from media.pipeline.session import run_session
-from media.recording.layout import MEMORY_FOLDER
-from media.recording.writer import record
 from media.worker import Worker
-from models.errors import StoreError
 from rtc.network import NetworkState
-from web.config import Settings
 from web.context import ServiceContext
 from web.protocol.messages import ProtocolError
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.response_events import OUTPUT_CLEARED
 from web.protocol.state import Event, PictureEvent
+from web.realtime.audio_watch import TICK, AudioWatch
+from web.realtime.stats import stats_fields
+from web.realtime.storage import run_stored_session
 from web.sessions import SessionRecord
-from web.temporary_folder import temporary_folder
 
 logger = logging.getLogger(__name__)
 
@@ -75,35 +71,45 @@ class SessionBridge:
         self._clear_speech = clear_speech
         self._follow_ups: Channel[Input] = Channel(FOLLOW_UP_QUEUE)
         self._clock: Clock | None = None  # None until the session runs
-        self._lock = asyncio.Lock()  # one step of the protocol at a time, its events in order
+        self._audio = AudioWatch()
+        self._unsent: deque[Event] = deque()  # in order, taken from the protocol
+        self._ready = asyncio.Event()
+        self._lock = asyncio.Lock()  # one step of the protocol at a time
+        self._writing = asyncio.Lock()  # one writer of events at a time
 
     async def open(self) -> None:
         """Send the first events and inputs of the conversation."""
         async with self._lock:
-            inputs = await self._send_events()
-        await self._send_inputs(inputs)
+            inputs = self._take()
+        await self._send(inputs, self.source)
 
     async def receive_message(self, text: str) -> None:
         """Handle a message of the client."""
-        async with self._lock:
-            now = 0.0 if self._clock is None else self._clock.now()
-            if len(text) > LONG_MESSAGE:
-                await self._worker.run(self.protocol.receive_message, text, now=now)
-            else:
-                self.protocol.receive_message(text, now=now)
-            inputs = await self._send_events()
-        await self._send_inputs(inputs)
+        with self._audio.receiving():
+            await self._ready.wait()
+            async with self._lock:
+                now = 0.0 if self._clock is None else self._clock.now()
+                if len(text) > LONG_MESSAGE:
+                    await self._worker.run(self.protocol.receive_message, text, now=now)
+                else:
+                    self.protocol.receive_message(text, now=now)
+                inputs = self._take()
+            await self._send(inputs, self.source)
+        self._audio.arrived(sum(_audio_seconds(item) for item in inputs))
 
     async def receive_media(self, item: AudioChunk | VideoFrame) -> None:
         """Put media from a track into the session."""
         self.protocol.receive_media(item)
-        await self.source.send(item)
+        with self._audio.receiving():
+            await self.source.send(item)
+        self._audio.arrived(_audio_seconds(item))
 
     async def refuse(self, error: ProtocolError) -> None:
         """Send an error about a message that never reached the protocol."""
         async with self._lock:
             self.protocol.refuse(error)
-            await self._send_events()
+            inputs = self._take()
+        await self._send(inputs, self.source)
 
     async def emit(self, output: Output) -> bool:
         """Handle an output of the session; return whether it is speech to play.
@@ -115,26 +121,27 @@ class SessionBridge:
         async with self._lock:
             play = isinstance(output, Speech) and self.protocol.expects_speech(output)
             self.protocol.emit(output)
-            inputs = await self._send_events()
-        for item in inputs:
-            await self._follow_ups.send(item)
+            inputs = self._take()
+        await self._send(inputs, self._follow_ups)
         if isinstance(output, Caption) and output.final and output.words:
             await self.record.add_caption(output)
         if isinstance(output, Remembered):
             self.record.add_moment(output)
         return play
 
-    async def playback_finished(self) -> None:
-        """Handle that the speech on the track was played to its end."""
+    async def playback_finished(self, question_id: str) -> None:
+        """Handle that the speech of an answer was played on the track to its end."""
         async with self._lock:
-            self.protocol.playback_finished()
-            await self._send_events()
+            self.protocol.playback_finished(question_id)
+            inputs = self._take()
+        await self._send(inputs, self._follow_ups)
 
     async def fail(self, message: str) -> None:
         """Send that the session failed."""
         async with self._lock:
             self.protocol.fail(message)
-            await self._send_events()
+            self._take()
+        await self._send([], self._follow_ups)
 
     async def run(
         self,
@@ -162,9 +169,12 @@ class SessionBridge:
             reading = tasks.create_task(self._read(read), name="read")
             ending = tasks.create_task(self._end_on_request(reading), name="end on request")
             reporting = tasks.create_task(self._send_stats(clock, network_stats), name="stats")
+            watching = tasks.create_task(self._watch_audio(clock, limits.max_gap), name="audio")
             tasks.create_task(self._send_follow_ups(), name="follow up")
-            session = self._session(
+            session = run_stored_session(
                 context.settings,
+                self.record.id,
+                self.source,
                 send,
                 services=context.models.services,
                 clock=clock,
@@ -173,26 +183,9 @@ class SessionBridge:
                 return_video=return_video,
             )
             await self._drain(session, reading, context.closing)
-            ending.cancel()
-            reporting.cancel()
+            for task in (ending, reporting, watching):
+                task.cancel()
             await self._follow_ups.close()
-
-    async def _session(
-        self, settings: Settings, send: Callable[[Output], Awaitable[None]], **options: Any
-    ) -> None:
-        """Run the session; with the setting `recordings`, record its inputs and keep its memory."""
-        if settings.recordings is None:
-            with scratch_folder(settings.memory_folder) as folder:
-                await run_session(self.source, send, memory=folder, **options)
-            return
-        recorder = Worker("recorder")
-        home = settings.recordings / self.record.id
-        try:
-            async with aclosing(record(self.source, home, recorder, send)) as source:
-                memory = home / MEMORY_FOLDER
-                await run_session(source, send, memory=memory, durable_memory=True, **options)
-        finally:
-            recorder.close()
 
     async def _read(self, read: Callable[[], Awaitable[None]]) -> None:
         """Read until the client leaves, then cancel the answers and end the source."""
@@ -232,6 +225,16 @@ class SessionBridge:
         except TimeoutError:
             logger.info("session %s was cut off with work left to do", self.record.id)
 
+    async def _watch_audio(self, clock: Clock, max_gap: float) -> None:
+        """Put into the session that the client's audio has stopped."""
+        with suppress(ChannelClosedError):
+            while True:
+                await clock.sleep_until(clock.now() + TICK)
+                detection = self.protocol.state.config.audio.input.turn_detection
+                silence = 0.0 if detection is None else detection.silence_duration_ms / 1000
+                if self._audio.tick(max(silence, max_gap)):
+                    await self.source.send(AudioPaused())
+
     async def _send_stats(self, clock: Clock, network_stats: NetworkStats) -> None:
         """Send statistics of the session every second."""
         while True:
@@ -242,20 +245,28 @@ class SessionBridge:
                 stats = stats_fields(network, self.record.counters, seconds)
                 async with self._lock:
                     self.protocol.send_eyeline_event("eyeline.stats", **stats)
-                    await self._send_events()
+                    inputs = self._take()
+                await self._send(inputs, self._follow_ups)
 
-    async def _send_events(self) -> list[Input]:
-        """Queue the protocol's events for the client; return its inputs for the session."""
-        inputs, events = self.protocol.inputs_to_send(), self.protocol.events_to_send()
+    def _take(self) -> list[Input]:
+        """Take the events of the protocol's last step to be sent in order; return its inputs."""
+        events = self.protocol.events_to_send()
         if any(event["type"] == OUTPUT_CLEARED for event in events):
             self._clear_speech()
-        for event in events:
-            await self.outgoing.send(event)
-        return inputs
+        self._unsent.extend(events)
+        if self.protocol.ready:
+            self._ready.set()
+        else:
+            self._ready.clear()
+        return self.protocol.inputs_to_send()
 
-    async def _send_inputs(self, inputs: list[Input]) -> None:
+    async def _send(self, inputs: list[Input], channel: Channel[Input]) -> None:
+        """Send `inputs` to the session through `channel`, then the events that wait."""
         for item in inputs:
-            await self.source.send(item)
+            await channel.send(item)
+        async with self._writing:
+            while self._unsent:
+                await self.outgoing.send(self._unsent.popleft())
 
     async def _send_follow_ups(self) -> None:
         async for item in self._follow_ups:
@@ -266,33 +277,5 @@ class SessionBridge:
                 logger.debug("session %s: dropped a %s, the client left", self.record.id, kind)
 
 
-@contextmanager
-def scratch_folder(parent: Path | None) -> Iterator[Path | None]:
-    """A folder in `parent` for a memory that is not kept; None if it cannot be made."""
-    with ExitStack() as stack:
-        folder = None
-        try:
-            folder = stack.enter_context(temporary_folder(parent))
-        except StoreError as error:
-            logger.warning("the memory of a session is limited to RAM: %s", error)
-        yield folder
-
-
-def stats_fields(
-    network: NetworkState | None, counters: Counters, seconds: float
-) -> dict[str, object]:
-    """Return the fields of `eyeline.stats` in seconds, shares and bit/s; None is unknown."""
-    return {
-        "state": "live",
-        "fps_in": network and network.frame_rate_in,
-        "fps_out": network and network.frame_rate_out,
-        "round_trip": network and network.round_trip,
-        "loss": network and network.loss,
-        "jitter": network and network.jitter,
-        "bitrate_in": network and network.bitrate_in,
-        "bitrate_out": network and network.bitrate_out,
-        "caption_lag": counters.caption_lag,
-        "dropped_frames": counters.dropped_frames,
-        "dropped_audio": counters.dropped_audio,
-        "seconds": seconds,
-    }
+def _audio_seconds(item: Input) -> float:
+    return len(item.samples) / item.rate if isinstance(item, AudioChunk) else 0.0

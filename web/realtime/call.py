@@ -119,13 +119,14 @@ class Call:
         if speech.chunk is not None:
             await self._peer.play(speech.chunk, clear_count=clear_count)
         else:
-            self._tasks.create_task(self._report_playback(clear_count), name="report playback")
+            report = self._report_playback(speech.id, clear_count)
+            self._tasks.create_task(report, name="report playback")
 
-    async def _report_playback(self, clear_count: int) -> None:
+    async def _report_playback(self, question_id: str, clear_count: int) -> None:
         """Send that the utterance was played, once it was."""
         if await self._peer.wait_played(clear_count=clear_count):
             with suppress(ChannelClosedError):  # the session has ended meanwhile
-                await self._bridge.playback_finished()
+                await self._bridge.playback_finished(question_id)
 
     async def _write(self) -> None:
         """Send events over the data channel."""

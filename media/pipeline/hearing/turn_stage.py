@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 
 from media.channel import Channel
-from media.events import Clear, Commit, ListeningConfig, TurnEnded, TurnStarted
+from media.events import (
+    AudioPaused,
+    Clear,
+    Cleared,
+    Commit,
+    CommitResult,
+    ListeningConfig,
+    TurnEnded,
+    TurnStarted,
+)
 from media.frames import SAMPLE_RATE, AudioChunk
 from media.pipeline.context import SessionContext
 from media.pipeline.hearing.turn_rules import (
@@ -20,10 +29,11 @@ from media.pipeline.interfaces import Samples
 
 VAD_FRAME = 512  # samples for each probability of the detector
 PRE_ROLL = SAMPLE_RATE  # samples before the first speech of a turn that only a client ends
+MIN_COMMIT = SAMPLE_RATE // 10  # samples: 100 ms, as in OpenAI's service
 SPEECH = 0.35  # probability of speech in such a turn: less than starts a detected one
 EMPTY: Samples = np.zeros(0, np.float32)
 
-AudioItem = AudioChunk | Commit | Clear | ListeningConfig
+AudioItem = AudioChunk | Commit | Clear | AudioPaused | ListeningConfig
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,12 +60,14 @@ class TurnEnd:
 class TurnState:
     """State of the stage: `held` is the sound before `position` that was not sent on yet.
 
+    `uncommitted` counts the samples since the last turn ended, or was cleared.
     A turn without speech is not recognized at all, as a recognizer invents words for silence.
     """
 
     vad: Any
     config: ListeningConfig = field(default_factory=ListeningConfig)
     position: int = 0
+    uncommitted: int = 0
     held: Samples = field(default_factory=lambda: EMPTY)
     detection: TurnDetectionState = field(default_factory=TurnDetectionState)
     turn: int = 0  # number of the turn in progress, or of the last one
@@ -81,11 +93,11 @@ class TurnStage:
                 case ListeningConfig():
                     await self._configure(state, item)
                 case Commit():
-                    if state.start is None and len(state.held):
-                        await self._start(state, state.position - len(state.held))
-                    await self._end(state, state.position, detected=False)
+                    await self._commit(state)
                 case Clear():
                     await self._clear(state)
+                case AudioPaused():
+                    await self._pause(state)
         await self._end(state, state.position, detected=False)
         await self._turns.close()
 
@@ -95,14 +107,34 @@ class TurnStage:
             raise ValueError(f"expected audio at {SAMPLE_RATE} Hz, got {chunk.rate}: resample it")
         self._context.counters.audio_arrived(chunk.end / SAMPLE_RATE, self._context.clock.now())
         gap = chunk.start - state.position
-        if gap > self._context.limits.max_gap * SAMPLE_RATE:
-            await self._end(state, state.position, detected=True)
+        if gap > self._longest_gap(state):
+            if state.config.detection is None and state.has_speech:
+                await self._end(state, state.position, detected=False)
+            await self._pause(state)
             self._restart(state, chunk.start)
         elif gap > 0:
             await self._append(state, np.zeros(gap, np.float32))
         new = chunk.samples[max(0, -gap) :]  # sound that came before is not appended twice
         self._context.counters.audio_seconds += len(new) / SAMPLE_RATE
         await self._append(state, new)
+
+    def _longest_gap(self, state: TurnState) -> float:
+        """Return how many missing samples are taken for silence.
+
+        Only the client ends a turn without detection, unless so much is missing that the silence
+        would be most of its sound.
+        """
+        limits = self._context.limits
+        manual = state.config.detection is None and state.has_speech
+        return (limits.max_turn if manual else limits.max_gap) * SAMPLE_RATE
+
+    async def _pause(self, state: TurnState) -> None:
+        """End a detected turn where its sound stops; what follows is new to the detector."""
+        detection = state.config.detection
+        if detection is not None:
+            padded = state.detection.speech_end + round(detection.padding * SAMPLE_RATE)
+            await self._end(state, min(state.position, padded), detected=True)
+            self._restart(state, state.position)
 
     def _restart(self, state: TurnState, position: int) -> None:
         state.position = position
@@ -114,6 +146,7 @@ class TurnStage:
         """Process the next `samples` of the stream."""
         state.held = np.concatenate([state.held, samples])
         state.position += len(samples)
+        state.uncommitted += len(samples)
         detection = state.config.detection
         services = self._context.services
         state.vad, probabilities = await services.vad_worker.run(
@@ -133,10 +166,11 @@ class TurnStage:
             )
             match event:
                 case SpeechStart(start):
-                    await self._start(state, start)
+                    await self._start(state, start, detected=True)
                     state.has_speech = True
                 case SpeechEnd(end):
                     await self._end(state, end, detected=True)
+                    state.uncommitted = state.position - state.detection.position
                 case None:
                     pass
         if state.start is None:
@@ -151,7 +185,7 @@ class TurnStage:
     async def _append_manual(self, state: TurnState, probabilities: Sequence[float]) -> None:
         """Process sound of a turn that only a client ends."""
         if state.start is None and len(state.held):
-            await self._start(state, state.position - len(state.held))
+            await self._start(state, state.position - len(state.held), detected=False)
         for probability in probabilities:
             position = state.detection.position + VAD_FRAME
             state.detection = replace(state.detection, position=position)
@@ -163,14 +197,14 @@ class TurnStage:
         else:
             state.held = state.held[-(PRE_ROLL + VAD_FRAME) :]
 
-    async def _start(self, state: TurnState, start: int) -> None:
+    async def _start(self, state: TurnState, start: int, *, detected: bool) -> None:
         state.turn += 1
         state.start = max(start, state.position - len(state.held))
         state.held = state.held[len(state.held) - (state.position - state.start) :]
         self._context.counters.turns += 1
-        if state.config.interrupt:
+        if detected and state.config.interrupt:
             self._context.questions.cancel(None)
-        await self._context.send(TurnStarted(state.turn, state.start / SAMPLE_RATE))
+        await self._context.send(TurnStarted(state.turn, state.start / SAMPLE_RATE, detected))
 
     async def _send_audio(self, state: TurnState, until: int) -> None:
         """Send the turn's sound before `until` to the caption stage."""
@@ -192,6 +226,17 @@ class TurnStage:
         await self._turns.send(TurnEnd(state.turn, state.start, end, True, state.config))
         self._reset(state, end)
 
+    async def _commit(self, state: TurnState) -> None:
+        """End the turn in progress; without one, what came since the last is a turn."""
+        samples = state.uncommitted
+        if samples < MIN_COMMIT:
+            await self._context.send(CommitResult(None, samples))
+            return
+        if state.start is None:
+            await self._start(state, state.position - len(state.held), detected=False)
+        await self._end(state, state.position, detected=False)
+        await self._context.send(CommitResult(state.turn, samples))
+
     async def _clear(self, state: TurnState) -> None:
         """Discard the turn in progress."""
         if state.start is not None:
@@ -199,11 +244,13 @@ class TurnStage:
             await self._turns.send(end)
         state.held = EMPTY
         self._reset(state, state.position)
+        await self._context.send(Cleared())
 
     def _reset(self, state: TurnState, end: int) -> None:
         """Return to silence after a turn that ended at `end`."""
         state.start = state.sent_from = None
         state.has_speech = False
+        state.uncommitted = 0
         if state.detection.speaking:
             position = state.detection.position
             state.detection = TurnDetectionState(position=position, speech_end=end)

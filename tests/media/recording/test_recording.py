@@ -8,6 +8,7 @@ from media.clock import ReplayClock
 from media.errors import UnreadableMediaError
 from media.events import (
     Announce,
+    AudioPaused,
     Cancel,
     Caption,
     Clear,
@@ -89,6 +90,9 @@ async def test_a_recorded_session_replays_to_the_same_captions_and_answers(tmp_p
         *chunks(SPOKEN, start=12 * RATE),
         picture(9000 * 140),
         Question("q2", "and now?", 14.0),
+        *chunks(tone(0.5), start=18 * RATE),
+        AudioPaused(),
+        *chunks(tone(0.5), start=round(18.5 * RATE)),
     ]
     passed = await recorded(items, tmp_path / "one")
     assert passed == items
@@ -204,6 +208,7 @@ LINES = """\
 {"audio": 0, "video": 0, "kind": "cancel", "id": null}
 {"audio": 0, "video": 0, "kind": "commit"}
 {"audio": 0, "video": 0, "kind": "clear"}
+{"audio": 0, "video": 0, "kind": "pause"}
 {"audio": 0, "video": 0, "kind": "hole", "samples": 800}
 {"audio": 800, "video": 0, "kind": "prompt", "parts": [["a duck", 0.7]], "time": 0.0}
 {"audio": 800, "video": 0, "kind": "track", "thing": 1, "points": [[0.1, 0.2]], \
@@ -223,6 +228,7 @@ async def test_the_lines_of_a_recording_keep_their_format(tmp_path: Path) -> Non
         Cancel(),
         Commit(),
         Clear(),
+        AudioPaused(),
         AudioChunk(silence(0), 800, RATE),
         PromptChange((("a duck", 0.7),), 0.0),
         TrackPoints(1, ((0.1, 0.2),), (0.0,), 0.5),

@@ -8,15 +8,17 @@ import pytest
 
 from media.clock import LiveClock
 from media.counters import Counters
-from media.events import ListeningConfig
+from media.events import Clear, Commit, CommitResult, ListeningConfig, TurnEnded, TurnStarted
 from media.frames import AudioChunk, VideoFrame
 from media.generation_events import GeneratedImage
 from media.worker import Worker
 from rtc.network import NetworkState
+from tests.patience import PATIENCE
 from web.access.auth import Caller
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import Capabilities
-from web.realtime.bridge import EVENT_QUEUE, SessionBridge, stats_fields
+from web.realtime.bridge import EVENT_QUEUE, SessionBridge
+from web.realtime.stats import stats_fields
 from web.sessions import Sessions
 
 
@@ -95,12 +97,54 @@ async def test_a_long_message_is_parsed_on_the_worker_and_in_order(
     async with opened(worker) as bridge:
         append = {"type": "input_audio_buffer.append", "audio": "A" * 96_000}
         await bridge.receive_message(json.dumps(append))
-        await bridge.receive_message(
-            json.dumps({"type": "input_audio_buffer.clear", "event_id": "x"})
-        )
-        await bridge.outgoing.close()
-        types = [event["type"] async for event in bridge.outgoing]
-    assert types == ["session.created", "conversation.created", "input_audio_buffer.cleared"]
+        await bridge.receive_message(json.dumps({"type": "input_audio_buffer.clear"}))
+        *_, before, last = await bridge.source.receive_all()
+    assert isinstance(before, AudioChunk)
+    assert isinstance(last, Clear)
+
+
+async def test_a_commit_enters_the_session_before_its_client_has_read_anything(
+    worker: Worker,
+) -> None:
+    """A client that reads slowly commits the audio up to its commit, not what came meanwhile."""
+    commit = json.dumps({"type": "input_audio_buffer.commit"})
+    async with opened(worker) as bridge, asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+        await bridge.source.receive_all()
+        message = json.dumps({"type": "no.such.event"})
+        for _ in range(EVENT_QUEUE - 2):  # after session.created and conversation.created
+            await bridge.receive_message(message)
+        waiting = tasks.create_task(bridge.emit(TurnStarted(1, 0.0)))
+        await asyncio.sleep(0)  # let it begin to wait for room
+        committing = tasks.create_task(bridge.receive_message(commit))
+        assert await anext(bridge.source) == Commit()
+        assert not waiting.done()
+        await bridge.outgoing.receive_all()
+        await waiting
+        await committing
+
+
+async def test_what_follows_a_commit_waits_until_the_session_has_processed_it(
+    worker: Worker,
+) -> None:
+    commit, create = (
+        {"type": f"{name}"} for name in ("input_audio_buffer.commit", "response.create")
+    )
+    async with opened(worker) as bridge, asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+        await bridge.receive_message(json.dumps(commit))
+        await bridge.source.receive_all()
+        await bridge.outgoing.receive_all()
+        following = tasks.create_task(bridge.receive_message(json.dumps(create)))
+        for output in (TurnStarted(1, 0.0, False), TurnEnded(1, 0.0, 1.0, False)):
+            await bridge.emit(output)
+        await bridge.emit(CommitResult(1, 16_000))
+        await following
+        types = [event["type"] for event in await bridge.outgoing.receive_all()]
+    assert types == [
+        "input_audio_buffer.committed",
+        "conversation.item.added",
+        "conversation.item.done",
+        "response.created",
+    ]
 
 
 def test_stats_are_null_if_the_network_is_unknown() -> None:

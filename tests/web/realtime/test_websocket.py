@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from media.audio import g711
-from media.events import ListeningConfig
+from media.events import AudioPaused, ListeningConfig
 from media.frames import AudioChunk
 from media.recording.reader import read_items
 from tests.patience import PATIENCE
@@ -112,6 +112,25 @@ async def test_speech_becomes_a_turn_a_transcript_and_a_spoken_answer(service: S
     assert sound
     assert "[scripted assistant]" in "".join(words)
     assert "one two three four" in "".join(words)
+
+
+async def test_a_turn_whose_audio_stops_without_silence_is_answered(tmp_path: Path) -> None:
+    settings = Settings(recordings=tmp_path, longest_gap=0.2)
+    with scripted_models() as models, served(settings, models) as service:
+        async with talk(service) as client:
+            created = await client.until("session.created")
+            detection = {"type": "server_vad", "silence_duration_ms": 50}
+            audio = {"input": {"transcription": {"model": "x"}, "turn_detection": detection}}
+            await client.send("session.update", session={"type": "realtime", "audio": audio})
+            await client.append(speech(0.5, loud=False) + speech(1.0))
+            stopped = await client.until("input_audio_buffer.speech_stopped")
+            done = await client.until("conversation.item.input_audio_transcription.completed")
+            await client.until("response.done")
+        await fewer_than(1, service)
+    assert stopped["audio_end_ms"] == pytest.approx(1500, abs=50)
+    assert done["transcript"] == "one two three"
+    items = list(read_items(tmp_path / created["session"]["id"], max_duration=60))
+    assert items.count(AudioPaused()) == 1, "a replay ends the turn as the clock did"
 
 
 async def test_audio_sent_faster_than_real_time_is_all_transcribed(service: Served) -> None:

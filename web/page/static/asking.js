@@ -23,7 +23,7 @@ export class Conversation {
   /** @type {Asked[]} */ #waiting = [];
   /** @type {Asked | null} its response has not started */ #sent = null;
   /** @type {{reference: object, button: HTMLElement}[]} moments whose images have not arrived */ #pictureless = [];
-  #heard = "";
+  /** @type {HTMLElement[]} answers to speech whose words are not known yet */ #unheard = [];
   #playing = false;
   spoken = false; // whether answers are also spoken
 
@@ -54,7 +54,7 @@ export class Conversation {
     else if (event.type === "eyeline.answer.evidence") this.#show(event);
     else if (event.type === "eyeline.memory.moment") this.#illustrate();
     else if (event.type === "response.done") this.#finish(event.response);
-    else if (event.type === "eyeline.caption" && event.final) this.#heard = event.text;
+    else if (event.type === "eyeline.caption" && event.final) this.#hear(event.text);
     else if (event.type in PLAYING) this.#playing = PLAYING[event.type];
     this.#updateCancel();
   }
@@ -80,6 +80,7 @@ export class Conversation {
     const asked = [...(this.#sent ? [this.#sent] : []), ...this.#waiting].map(({ item }) => item);
     for (const item of [...this.#open.values(), ...asked]) this.#end(item, reason);
     this.#open.clear();
+    this.#unheard = [];
     this.#waiting = [];
     this.#sent = null;
     this.#playing = false;
@@ -101,8 +102,16 @@ export class Conversation {
       this.#open.set(id, this.#sent.item);
       this.#sent = null;
     } else {
-      this.#open.set(id, request ? this.#add("", request) : this.#add(this.#heard || "(by voice)"));
+      const item = request ? this.#add("", request) : this.#add("(by voice)");
+      if (!request) this.#unheard.push(item);
+      this.#open.set(id, item);
     }
+  }
+
+  /** The answer to speech begins before its words are known. @param {string} text */
+  #hear(text) {
+    const question = this.#unheard.shift()?.querySelector(".question");
+    if (question && text) question.textContent = text;
   }
 
   /** Add a question, or an answer to the standing `request`. */

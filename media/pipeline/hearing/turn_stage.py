@@ -130,10 +130,8 @@ class TurnStage:
 
     async def _pause(self, state: TurnState) -> None:
         """End a detected turn where its sound stops; what follows is new to the detector."""
-        detection = state.config.detection
-        if detection is not None:
-            padded = state.detection.speech_end + round(detection.padding * SAMPLE_RATE)
-            await self._end(state, min(state.position, padded), detected=True)
+        if state.config.detection is not None:
+            await self._end(state, state.position, detected=True)
             self._restart(state, state.position)
 
     def _restart(self, state: TurnState, position: int) -> None:

@@ -18,7 +18,7 @@ from web import problems
 from web.access.auth import Caller, Keys
 from web.access.gate import Gate
 from web.config import Settings
-from web.context import ServiceContext, capabilities
+from web.context import ServiceContext, capabilities, waiting_lines
 from web.loading.models import LoadedModels
 from web.realtime import calls
 from web.realtime import websocket as realtime
@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "page" / "static"
 EXPOSED_HEADERS = ("Location", "ETag", "Link", "Retry-After", "Accept-Post", "Accept-Patch")
-MAX_UPLOADS = 8  # files that are transcribed or wait for it
 CLOSE_TIMEOUT = 0.8  # seconds in which calls must end when the service does
 
 
@@ -54,8 +53,7 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
                     file_worker=file_worker,
                     tasks=tasks,
                     closing=threading.Event(),
-                    upload_slots=asyncio.Semaphore(MAX_UPLOADS),
-                    question_slots=asyncio.Semaphore(settings.questions),
+                    lines=waiting_lines(settings),
                     ended_session_lock=asyncio.Lock(),
                 )
                 yield

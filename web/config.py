@@ -84,6 +84,12 @@ class Settings(BaseSettings):
     """seconds without media or messages after which a session ends; 0 turns this off"""
     max_upload_size: int = Field(512 * 1024 * 1024, ge=1)
     """maximum size of a request body in bytes"""
+    upload_space: int = Field(2 * 1024 * 1024 * 1024, ge=1)
+    """bytes of uploaded files that are stored before their transcription; further uploads wait"""
+    uploads: int = Field(8, ge=1)
+    """maximum number of uploaded files transcribed at once; others wait in the order of arrival"""
+    waiting: int = Field(256, ge=0)
+    """maximum number of requests that wait for their turn, of each kind; others get HTTP 429"""
     max_message_size: int = Field(16 * 1024 * 1024, ge=1024)
     """maximum size of a WebSocket message or chat completion request in bytes"""
     body_timeout: float = Field(60.0, gt=0)
@@ -140,7 +146,8 @@ class Settings(BaseSettings):
     track_points: int = Field(2000, ge=1)
     """maximum number of track points in one message, and queued for one thing"""
     questions: int = Field(16, ge=1)
-    """maximum number of /v1/chat/completions questions answered at once; others get HTTP 429"""
+    """maximum number of /v1/chat/completions questions answered at once; others wait in the
+    order of arrival"""
     look_every: float = Field(0.5, gt=0)
     """minimum interval between analyzed frames in seconds, if the scene changes"""
     look_attentive: float = Field(0.5, gt=0)

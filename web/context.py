@@ -12,6 +12,7 @@ from media.clock import Clock
 from media.pipeline.models import GenerationService
 from media.worker import Worker
 from web.access.auth import Keys
+from web.access.waiting_line import WaitingLine
 from web.config import Settings
 from web.loading.models import LoadedModels, turn_detection
 from web.protocol.session_config import Capabilities, GenerationCapabilities
@@ -21,13 +22,30 @@ MODEL_NAME = "eyeline"  # of sessions in the API, whatever models are loaded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class WaitingLines:
+    """Limits of bytes of uploads, files in work, and answers outside conversations."""
+
+    storage: WaitingLine
+    files: WaitingLine
+    questions: WaitingLine
+
+
+def waiting_lines(settings: Settings) -> WaitingLines:
+    longest = settings.waiting
+    return WaitingLines(
+        storage=WaitingLine(settings.upload_space, longest=longest),
+        files=WaitingLine(settings.uploads, longest=longest),
+        questions=WaitingLine(settings.questions, longest=longest),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ServiceContext:
     """The service as its routes see it.
 
     `file_worker` reads and transcribes uploaded files, so that live sessions do not wait for them.
     `tasks` has the tasks that outlive the request that created them. `closing` is set when the
-    service ends. `upload_slots` limits the files in work, and `question_slots` the answers outside
-    sessions. `ended_session_lock` admits one question at a time about sessions that have ended.
+    service ends. `ended_session_lock` admits one question at a time about sessions that have ended.
     """
 
     settings: Settings
@@ -39,8 +57,7 @@ class ServiceContext:
     file_worker: Worker
     tasks: asyncio.TaskGroup
     closing: threading.Event
-    upload_slots: asyncio.Semaphore
-    question_slots: asyncio.Semaphore
+    lines: WaitingLines
     ended_session_lock: asyncio.Lock
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from media.clock import Clock
 from media.counters import Counters
 from media.events import Answer, Cancel, Caption, Evidence, Input, Output, Question, Remembered
 from web.access.auth import Caller
+from web.access.waiting_line import WaitingLine
 from web.problems import ProblemError
 
 SessionKind = Literal["websocket", "call", "whip"]
@@ -23,7 +24,8 @@ SessionKind = Literal["websocket", "call", "whip"]
 MAX_CAPTIONS = 10_000  # final captions kept of one session: a day of speech
 MAX_ENDED = 1_000  # ended sessions that are kept
 MAX_MOMENTS = 5_000  # moments kept of one session, with their small pictures: 20 MB
-MAX_QUESTIONS = 8  # in progress per session, from outside its conversation
+MAX_QUESTIONS = 8  # in progress per session, from outside its conversation; others wait
+MAX_WAITING = 256  # of those
 ANSWER_QUEUE = 256  # pieces
 RETRY_AFTER = 5  # seconds, for the header Retry-After
 
@@ -63,6 +65,9 @@ class SessionRecord:
     submit: Callable[[Input], Awaitable[None]] | None = None
     media_time: Callable[[], float] = lambda: 0.0
     _answers: dict[str, Channel[Answer | Evidence]] = field(default_factory=dict)
+    _line: WaitingLine = field(
+        default_factory=lambda: WaitingLine(MAX_QUESTIONS, longest=MAX_WAITING)
+    )
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def add_caption(self, caption: Caption) -> None:
@@ -88,22 +93,18 @@ class SessionRecord:
         the answer.
 
         Raises:
-            ProblemError: the session is over, or has too many questions in progress.
+            ProblemError: the session is over, or too many questions wait.
         """
         over = f"session {self.id} is over: it answers no more questions"
         if self.submit is None:
             raise ProblemError(409, over)
-        if len(self._answers) >= MAX_QUESTIONS:
-            raise ProblemError(
-                429,
-                f"{MAX_QUESTIONS} questions are being answered: try again in {RETRY_AFTER} s",
-                code="too_many_questions",
-                headers={"Retry-After": str(RETRY_AFTER)},
-            )
+        await self._line.enter()
         answers: Channel[Answer | Evidence] = Channel(ANSWER_QUEUE)
         self._answers[question.id] = answers
         finished = False
         try:
+            if self.submit is None:  # it ended while the question waited
+                raise ProblemError(409, over)
             try:
                 await self.submit(question)
             except ChannelClosedError:
@@ -115,6 +116,7 @@ class SessionRecord:
                     return
         finally:
             del self._answers[question.id]
+            self._line.leave()
             await answers.close()
             if not finished and self.submit is not None:
                 with suppress(ChannelClosedError):

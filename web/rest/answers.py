@@ -38,7 +38,7 @@ AnswerStream = AsyncGenerator[AnswerOutput, None]
 class AnswerTask:
     """A running answer: first its evidence, then its pieces. `stop` cancels it.
 
-    The caller has acquired one of `context.question_slots`; the task releases it at its end.
+    The caller has entered the line of questions; the task leaves it at its end.
     """
 
     def __init__(self, context: ServiceContext, question: ChatQuestion, caller: Caller) -> None:
@@ -47,7 +47,7 @@ class AnswerTask:
         self._outputs: Channel[AnswerOutput | ProblemError] = Channel(MAX_QUEUED)
         self._task = context.tasks.create_task(self._run(question), name="answer")
         # A task that is cancelled before it starts never reaches a `finally` of its own.
-        self._task.add_done_callback(lambda _: context.question_slots.release())
+        self._task.add_done_callback(lambda _: context.lines.questions.leave())
 
     def stop(self) -> None:
         """Cancel the answer: the client does not read it any more."""

@@ -24,7 +24,6 @@ from web.rest.answers import AnswerTask, cut_off_problem
 from web.rest.chat_request import ChatQuestion, parse_chat_request
 from web.rest.event_stream import event_stream, json_event
 from web.rest.sessions import moment_json
-from web.sessions import RETRY_AFTER
 
 router = APIRouter()
 
@@ -37,24 +36,16 @@ Fields = dict[str, Any]
 async def create_chat_completion(request: Request) -> Response:
     """Answer the last user message, as one object or as server-sent events."""
     context = service_context(request)
-    if context.closing.is_set():
-        raise cut_off_problem()
-    if context.question_slots.locked():
-        raise ProblemError(
-            429,
-            f"{context.settings.questions} questions are being answered: try again in "
-            f"{RETRY_AFTER} s, or raise EYELINE_QUESTIONS",
-            code="too_many_questions",
-            headers={"Retry-After": str(RETRY_AFTER)},
-        )
     caller = caller_of(request)
-    await context.question_slots.acquire()
+    await context.lines.questions.enter()
     try:
+        if context.closing.is_set():
+            raise cut_off_problem()
         body = await request.body()
         question = await context.models.services.vision_worker.run(parse_chat_request, body)
         answer = AnswerTask(context, question, caller)
     except BaseException:
-        context.question_slots.release()
+        context.lines.questions.leave()
         raise
     return CompletionResponse(context, question, answer, caller)
 

@@ -50,16 +50,18 @@ class TranscribedPart:
 async def create_transcription(request: Request) -> Response:
     """Transcribe the form's `file`; the fields are those of OpenAI's API."""
     context = service_context(request)
-    async with request.form(max_files=1, max_fields=64) as form:
+    size = request.headers.get("content-length", "")
+    stored = int(size) if size.isdecimal() else context.settings.max_upload_size
+    async with (
+        context.lines.storage.place(stored),
+        request.form(max_files=1, max_fields=64) as form,
+    ):
         upload = form.get("file")
         if not isinstance(upload, UploadFile):
             raise ProblemError(400, "file: expected an audio or video file", param="file")
         format, language = _response_format(form), _text_field(form, "language")
         streamed = _text_field(form, "stream").lower() in ("true", "1")
         word_times = "word" in form.getlist("timestamp_granularities[]")
-        if context.upload_slots.locked():
-            detail = "too many files are waiting for transcription: try again in 10 s"
-            raise ProblemError(503, detail, headers={"Retry-After": "10"})
         parts = transcribe_upload(context, upload, language)
         # Transcribed before the response starts: an unreadable file gets an error status.
         first = await anext(parts, TranscribedPart([], 0))
@@ -90,7 +92,7 @@ async def transcribe_upload(
         ProblemError: the file is not media, has no audio or is too long, or `language` is unknown.
     """
     name = Path(upload.filename or "file").name
-    async with context.upload_slots:
+    async with context.lines.files.place():
         path = await context.file_worker.run(_save, upload)
         try:
             pieces = split_audio(

@@ -2,9 +2,12 @@
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from functools import partial
 
 import av
+import httpx
 import numpy as np
 import pytest
 import webvtt
@@ -16,7 +19,8 @@ from media.audio.pcm import samples_to_av
 from media.files.decoding import decode_audio
 from models.asr.words import RATE
 from tests.paths import SPEECH
-from tests.web.served import scripted_models
+from tests.patience import PATIENCE
+from tests.web.served import scripted_models, served
 from web.app import create_app
 from web.config import Settings
 from web.loading.models import LoadedModels
@@ -74,6 +78,40 @@ def ten_hours() -> bytes:
             packet.pts = packet.dts = hours * 3_600_000
             container.mux(packet)
     return file.getvalue()
+
+
+def test_many_uploads_at_once_wait_and_are_all_transcribed() -> None:
+    """However many come, and though they are larger than what may be stored at once."""
+    quiet = encoded(np.zeros(RATE, np.float32), "wav", "pcm_s16le", RATE, "mono")
+    settings = Settings(uploads=2, upload_space=3 * len(quiet))
+
+    def upload(url: str, number: int) -> httpx.Response:
+        files = {"file": (f"{number}.wav", quiet)}
+        return httpx.post(
+            f"{url}/v1/audio/transcriptions", files=files, data={"language": "en"}, timeout=PATIENCE
+        )
+
+    with (
+        scripted_models() as models,
+        served(settings, models) as service,
+        ThreadPoolExecutor(24) as clients,
+    ):
+        answers = list(clients.map(partial(upload, service.http), range(24)))
+    assert [answer.status_code for answer in answers] == [200] * 24
+    assert {answer.json()["usage"]["seconds"] for answer in answers} == {1.0}
+
+
+def test_more_uploads_than_may_wait_are_asked_to_come_again() -> None:
+    with scripted_models() as models:
+        app = create_app(Settings(uploads=1, waiting=0), models, page=False)
+        with TestClient(app) as client:
+            held = app.state.context.lines.files
+            client.portal.call(held.enter)  # type: ignore[union-attr]  # it runs in the block
+            files = {"file": ("a.wav", CLIP.read_bytes())}
+            answer = client.post("/v1/audio/transcriptions", files=files)
+            client.portal.call(held.leave)  # type: ignore[union-attr]
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) > 0
 
 
 def test_a_ten_hour_file_is_refused_before_it_is_decoded(scripted_client: TestClient) -> None:

@@ -4,7 +4,6 @@ No other module deals with YUV, BGR, rotation flags or color ranges. A frame tha
 YUV format is taken as BT.601 with limited range, as WebRTC uses.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 import av
@@ -13,40 +12,11 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from numpy.typing import NDArray
 
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
+from media.sizes import SizeLimits, fit
 
 Pixels = NDArray[np.uint8]
 VIDEO_TIME_BASE = Fraction(1, VIDEO_CLOCK_HZ)
 QUARTER_TURN = 90  # degrees
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SizeLimits:
-    """The maximum pixels along the longer and the shorter side of an image.
-
-    Raises:
-        ValueError: a side below 16, or `longer` less than `shorter`.
-    """
-
-    longer: int = 1280
-    shorter: int = 720
-
-    def __post_init__(self) -> None:
-        if not 16 <= self.shorter <= self.longer:
-            raise ValueError(
-                f"expected 16 <= shorter <= longer, got {self.shorter} and {self.longer}"
-            )
-
-
-def fit(width: int, height: int, limits: SizeLimits | None) -> tuple[int, int]:
-    """Return the largest (width, height) of the same shape within `limits`; never enlarges."""
-    if limits is None:
-        return width, height
-    scale = min(
-        Fraction(1),
-        Fraction(limits.longer, max(width, height)),
-        Fraction(limits.shorter, min(width, height)),
-    )
-    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def frame_from_av(frame: av.VideoFrame, pts: int, limits: SizeLimits | None = None) -> VideoFrame:

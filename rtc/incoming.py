@@ -18,7 +18,8 @@ from media.audio.resampling import Resampler, ResamplerState, Samples
 from media.channel import Channel
 from media.clock import Clock
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
-from media.video import SizeLimits, frame_from_av
+from media.sizes import SizeLimits
+from media.video import frame_from_av
 from media.worker import Worker
 from rtc.network import FrameCounters
 

@@ -17,7 +17,8 @@ from media.audio.pcm import samples_to_av
 from media.audio.resampling import Resampler, ResamplerState, Samples
 from media.clock import Clock
 from media.frames import AudioChunk, VideoFrame
-from media.video import SizeLimits, check_pixels, frame_to_av
+from media.sizes import SizeLimits
+from media.video import check_pixels, frame_to_av
 from media.worker import Worker
 from rtc.errors import PeerClosedError
 from rtc.network import FrameCounters

@@ -14,7 +14,7 @@ from aiortc import RTCPeerConnection
 from media.channel import Channel
 from media.clock import Clock
 from media.frames import AudioChunk, VideoFrame
-from media.video import SizeLimits
+from media.sizes import SizeLimits
 from media.worker import Worker
 from rtc.aiortc_patches.guards import Guards
 from rtc.aiortc_patches.statistics import network_counters

@@ -18,8 +18,8 @@ TESTS = str(Path(__file__).parent)
 
 
 @contextmanager
-def slow_callbacks() -> Iterator[list[str]]:
-    """Yield a list that fills with a line for each callback over `LIMIT`."""
+def slow_callbacks(limit: float = LIMIT) -> Iterator[list[str]]:
+    """Yield a list that fills with a line for each callback over `limit` seconds."""
     slow: list[str] = []
     run = asyncio.Handle._run
     collecting = [0.0, 0.0]  # seconds in all, and when the present collection began
@@ -35,7 +35,7 @@ def slow_callbacks() -> Iterator[list[str]]:
         begin = time.thread_time() - collecting[0]
         run(handle)
         spent = time.thread_time() - collecting[0] - begin
-        if spent > LIMIT and not _is_of_a_test(handle):
+        if spent > limit and not _is_of_a_test(handle):
             slow.append(f"{spent:.2f} s: {_task(handle) or handle!r}")
 
     gc.callbacks.append(collected)

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "page" / "static"
 EXPOSED_HEADERS = ("Location", "ETag", "Link", "Retry-After", "Accept-Post", "Accept-Patch")
+MESSAGE_THREADS = 2  # one long message does not hold up those of everybody else
 CLOSE_TIMEOUT = 0.8  # seconds in which calls must end when the service does
 
 
@@ -38,7 +39,7 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         clock = LiveClock()
-        file_worker = Worker("files")
+        file_worker, message_worker = Worker("files"), Worker("messages", threads=MESSAGE_THREADS)
         key = settings.api_key.get_secret_value() if settings.api_key else None
         loop = asyncio.get_running_loop()
         try:
@@ -51,6 +52,7 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
                     keys=Keys(key),
                     clock=clock,
                     file_worker=file_worker,
+                    message_worker=message_worker,
                     tasks=tasks,
                     closing=threading.Event(),
                     lines=waiting_lines(settings),
@@ -63,6 +65,7 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
             logger.warning("cut off calls that had not ended after %.1f s", CLOSE_TIMEOUT)
         finally:
             file_worker.close()
+            message_worker.close()
 
     app = FastAPI(
         title="eyeline",

@@ -96,6 +96,14 @@ class Settings(BaseSettings):
     """seconds that the client may take to send a request body, and longer if it is large"""
     body_pace: float = Field(16384.0, gt=0)
     """bytes of a request body that give the client another second to send it"""
+    image_pixels: int = Field(64, ge=1, le=178)
+    """maximum size of an image file in millions of pixels"""
+    image_timeout: float = Field(10.0, gt=0)
+    """seconds within which an image file must be decoded"""
+    image_memory: int = Field(1024, ge=128)
+    """memory for decoding an image file in MB, for each decoder (on Linux)"""
+    image_decoders: int = Field(2, ge=1, le=64)
+    """processes that decode image files; each starts when it is first needed"""
     max_media_hours: float = Field(4.0, gt=0)
     """maximum length of a media file that is transcribed or replayed, in hours"""
     captions_kept: float = Field(3600.0, ge=0)

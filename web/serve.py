@@ -42,6 +42,8 @@ def serve(settings: Settings, *, banner: str | None) -> int:
             ws="websockets-sansio",
             # Messages over the limit get an error event; those over twice the limit are cut here.
             ws_max_size=2 * settings.max_message_size,
+            # Compressing and inflating messages would stop the loop, for audio that hardly shrinks.
+            ws_per_message_deflate=False,
             timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
             lifespan="on",
         )

@@ -26,7 +26,8 @@ from media.files.gop import MAX_GOP_BYTES, Gop, Packet, is_due, split_gops
 from media.files.gop_decoder import GopDecoder, GopJob
 from media.files.video_file import VideoFile, open_decoder, open_video, video_stream
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.video import SizeLimits, frame_from_av
+from media.sizes import SizeLimits
+from media.video import frame_from_av
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from media.errors import UnreadableMediaError
 from media.files.decoding import file_origin, open_media
 from media.files.gop import ToTicks
 from media.frames import VIDEO_CLOCK_HZ
-from media.video import SizeLimits
+from media.sizes import SizeLimits
 
 
 @dataclass(frozen=True, slots=True, eq=False)

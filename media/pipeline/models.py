@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from media.images.decoder import ImageDecoder
 from media.pipeline.interfaces import (
     FinalPass,
     SpeechRecognizer,
@@ -46,7 +47,8 @@ class GenerationService:
 class Services:
     """The models and their workers, shared by all sessions.
 
-    Calls on one worker wait for each other, so each kind of work has its own. Without `final_pass`
+    Calls on one worker wait for each other, so each kind of work has its own, and files of clients
+    are parsed by none of them: `images` decodes in processes of its own. Without `final_pass`
     the caption of a turn is the streamed transcript. Without `generation` no video is generated.
     """
 
@@ -60,6 +62,7 @@ class Services:
     answer_worker: Worker
     tts_worker: Worker
     overlay_worker: Worker
+    images: ImageDecoder
     final_pass: FinalPass | None = None
     generation: GenerationService | None = None
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.frames import VideoFrame
-from media.video import Pixels, SizeLimits, fit, frame_from_av, frame_to_av, resize
+from media.sizes import SizeLimits, fit
+from media.video import Pixels, frame_from_av, frame_to_av, resize
 
 
 def picture(width: int = 320, height: int = 180) -> Pixels:

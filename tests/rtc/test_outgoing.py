@@ -8,7 +8,7 @@ from media.audio.pcm import samples_from_av
 from media.audio.resampling import Samples
 from media.clock import ReplayClock
 from media.frames import AudioChunk, VideoFrame
-from media.video import SizeLimits
+from media.sizes import SizeLimits
 from media.worker import Worker
 from rtc.errors import PeerClosedError
 from rtc.network import FrameCounters

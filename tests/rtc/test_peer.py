@@ -12,7 +12,7 @@ from media.audio.pcm import samples_from_av
 from media.audio.resampling import Samples
 from media.clock import LiveClock
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
-from media.video import SizeLimits
+from media.sizes import SizeLimits
 from rtc.errors import BadOfferError, PeerClosedError
 from rtc.peer import Peer, PeerLimits
 from tests.rtc.client import (

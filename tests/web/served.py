@@ -121,6 +121,7 @@ def served(settings: Settings, models: LoadedModels) -> Iterator[Served]:
         log_config=None,
         ws="websockets-sansio",
         ws_max_size=2 * settings.max_message_size,
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=1,
         lifespan="on",
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 
 from media.events import TurnDetection
+from media.images.decoder import ImageDecoder
+from media.images.formats import ImageLimits
 from media.pipeline.interfaces import VideoAssistant, VideoGenerator
 from media.pipeline.limits import FrameOutput, Limits, Sampling
 from media.pipeline.models import GenerationService, GenerationSlots, Services
@@ -78,6 +80,15 @@ def session_limits(settings: Settings) -> Limits:
         max_gap=settings.longest_gap,
         sampling=sampling,
         frame_output=frame_output,
+    )
+
+
+def image_limits(settings: Settings) -> ImageLimits:
+    return ImageLimits(
+        pixels=settings.image_pixels * 1_000_000,
+        timeout=settings.image_timeout,
+        memory=settings.image_memory,
+        processes=settings.image_decoders,
     )
 
 
@@ -170,6 +181,8 @@ def load_models(settings: Settings) -> Iterator[LoadedModels]:
     assistant = load_assistant(settings)
     generator, generation_unavailable = load_generator(settings)
     with ExitStack() as stack:
+        images = ImageDecoder(image_limits(settings))
+        stack.callback(images.close)
 
         def worker(name: str, threads: int = 1) -> Worker:
             started = Worker(name, threads=threads)
@@ -195,6 +208,7 @@ def load_models(settings: Settings) -> Iterator[LoadedModels]:
             answer_worker=worker("answer"),
             tts_worker=worker("tts"),
             overlay_worker=worker("overlay"),
+            images=images,
         )
         yield LoadedModels(
             services=services,

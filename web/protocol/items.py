@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from media.errors import UnreadableMediaError
-from media.images import read_image
 from web.protocol.messages import (
     FunctionCallItem,
     FunctionCallOutputItem,
@@ -25,6 +23,19 @@ MAX_ITEMS = 1000
 MAX_PICTURES = 8  # of one question
 MAX_CHARACTERS = 32 * 1024 * 1024  # of all items; pictures are base64 text
 ROOT = "root"  # `previous_item_id` of an item that goes first
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPicture:
+    """A picture of an item: part `index` of its content, as a data URL."""
+
+    item_id: str
+    index: int
+    url: str
+
+    @property
+    def file(self) -> bytes:
+        return image_file(self.url, "image_url")
 
 
 @dataclass(slots=True)
@@ -111,8 +122,8 @@ class ItemList:
                 return self.by_id[id]
         return None
 
-    def pictures_of(self, message: Item | None, *, live: bool) -> tuple[bytes, ...]:
-        """Return the picture files of a question, the newest `MAX_PICTURES`.
+    def pictures_of(self, message: Item | None, *, live: bool) -> tuple[ItemPicture, ...]:
+        """Return the pictures of a question, the newest `MAX_PICTURES`.
 
         They are those in `message` and in the user's messages before it. If the session gets
         `live` video, only messages since the last answer count.
@@ -120,14 +131,14 @@ class ItemList:
         order = list(self.order)
         if message is not None and message["id"] in self.by_id:
             order = order[: order.index(message["id"])]
-        files = [] if message is None else _picture_files(message)
+        pictures = [] if message is None else _pictures(message)
         for id in reversed(order):
             item = self.by_id[id]
             if live and item.get("role") == "assistant":
                 break
             if item.get("role") == "user":
-                files = _picture_files(item) + files
-        return tuple(files[-MAX_PICTURES:])
+                pictures = _pictures(item) + pictures
+        return tuple(pictures[-MAX_PICTURES:])
 
 
 def item_from_client(
@@ -171,9 +182,12 @@ def question_text(message: Item) -> str | None:
     return " ".join(texts)
 
 
-def _picture_files(message: Item) -> list[bytes]:
-    urls = [part["image_url"] for part in message["content"] if part["type"] == "input_image"]
-    return [image_file(url, "item.content") for url in urls]
+def _pictures(message: Item) -> list[ItemPicture]:
+    return [
+        ItemPicture(message["id"], index, part["image_url"])
+        for index, part in enumerate(message["content"])
+        if part["type"] == "input_image"
+    ]
 
 
 def _content_part(part: ItemContentPart, role: str) -> dict[str, Any]:
@@ -189,7 +203,7 @@ def _content_part(part: ItemContentPart, role: str) -> dict[str, Any]:
             f"item.content: {part.type} does not go with role {role!r}", param="item.content"
         )
     if type == "input_image":
-        return _picture_part(part)
+        return {"type": type, "image_url": part.image_url, "detail": part.detail or "auto"}
     if type == "output_audio":
         return {"type": type, "transcript": part.transcript}
     if part.text is None:
@@ -199,20 +213,6 @@ def _content_part(part: ItemContentPart, role: str) -> dict[str, Any]:
             param="item.content",
         )
     return {"type": type, "text": part.text}
-
-
-def _picture_part(part: ItemContentPart) -> dict[str, Any]:
-    url = part.image_url or ""
-    if not url.startswith("data:image/"):
-        raise ProtocolError(
-            "item.content: expected `image_url` to be a data URL, data:image/...;base64,...",
-            param="item.content",
-        )
-    try:
-        read_image(image_file(url, "item.content"))
-    except UnreadableMediaError as error:
-        raise ProtocolError(f"item.content: {error}", param="item.content") from error
-    return {"type": "input_image", "image_url": part.image_url, "detail": part.detail or "auto"}
 
 
 def _size(item: Item) -> int:

@@ -5,14 +5,13 @@ The session's configuration is in `session_config`; what an event does, in `prot
 Source: the OpenAI Realtime API (GA), as openai 3.54.0's types describe it.
 """
 
-import base64
-import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from web.errors import WebError
+from web.protocol.encoded import decode_base64, parse_json
 from web.protocol.generation_messages import (
     GenerationUpdate,
     PromptSet,
@@ -65,7 +64,7 @@ class OutputClear(ClientMessage):
 
 
 class VideoAppend(ClientMessage):
-    """A video frame: a JPEG, PNG or WebP file as base64 or as a data URL.
+    """A video frame: an image file as base64 or as a data URL.
 
     `time` is in seconds of the session; by default, it is when the message arrives.
     """
@@ -205,11 +204,11 @@ def parse(text: str) -> ClientEvent:
         ProtocolError: it is not a JSON object, its type is unknown, or a field is wrong.
     """
     try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        raw = parse_json(text)
+    except ValueError as error:
         raise ProtocolError(
-            "expected a JSON object with a `type`; audio goes base64-encoded into the `audio` of "
-            "`input_audio_buffer.append`",
+            f"expected a JSON object with a `type` ({error}); audio goes base64-encoded into the "
+            "`audio` of `input_audio_buffer.append`",
             code="invalid_json",
         ) from error
     if not isinstance(raw, dict):
@@ -253,7 +252,7 @@ def image_file(text: str, param: str) -> bytes:
             f"{param}: expected data:image/...;base64,..., got {head[:40]!r}", param=param
         )
     try:
-        return base64.b64decode(body if comma else text, validate=True)
+        return decode_base64(body if comma else text)
     except ValueError as error:
         raise ProtocolError(f"{param}: not base64: {error}", param=param) from error
 

@@ -1,13 +1,14 @@
 """The OpenAI Realtime protocol without I/O, in the manner of websockets' `Protocol`.
 
-A transport (WebSocket, WebRTC, test) passes on what comes from the client and from the session,
-then takes `inputs_to_send` for the session and `events_to_send` for the client, in order.
+A transport (WebSocket, WebRTC, test) passes on what comes from the client, parsed and with its
+images decoded, and what comes from the session. Then it takes `inputs_to_send` for the session and
+`events_to_send` for the client, in order.
 The protocol has no clock.
 
 Source: the OpenAI Realtime API (GA), as openai 3.54.0 and agents-realtime 0.20.0 use it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from media.events import (
@@ -29,6 +30,7 @@ from media.events import (
 )
 from media.frames import AudioChunk, VideoFrame
 from media.generation_events import GeneratedImage, GenerationStatus
+from media.video import Pixels
 from web.protocol import (
     generation,
     item_commands,
@@ -53,8 +55,8 @@ from web.protocol.messages import (
     ResponseCreate,
     SessionUpdate,
     VideoAppend,
-    parse,
 )
+from web.protocol.received import ReceivedMessage
 from web.protocol.session_config import (
     Capabilities,
     TranscriptionConfig,
@@ -135,20 +137,20 @@ class RealtimeProtocol:
         """
         return not self.state.speech_input.unprocessed
 
-    def receive_message(self, text: str, *, now: float = 0.0) -> None:
+    def receive_message(
+        self, message: ReceivedMessage, images: Sequence[Pixels] = (), *, now: float = 0.0
+    ) -> None:
         """Handle a client event, once `ready`; an invalid one gives an `error` event only.
 
-        `now` is the time of a picture without a time of its own, in seconds of the session.
+        `images` are those of `message`, decoded. `now` is the time of a picture without a time of
+        its own, in seconds of the session.
         """
+        assert len(images) == len(message.images)
         self._count_media()
-        try:
-            event = parse(text)
-        except ProtocolError as error:
-            self.refuse(error)
-            return
+        event = message.event
         try:
             if isinstance(event, VideoAppend):
-                vision.append(self.state, event, now)
+                vision.append(self.state, event, images[0], now)
             else:
                 COMMANDS[type(event)](self.state, event)
         except ProtocolError as error:

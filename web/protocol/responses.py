@@ -216,7 +216,8 @@ def _new_response(
 def _ask(
     state: ConversationState, response: ResponseState, text: str, time: float, message: Item | None
 ) -> None:
-    pictures = state.items.pictures_of(message, live=state.video_time > 0)
+    shown = state.items.pictures_of(message, live=state.video_time > 0)
+    pictures = tuple(picture.file for picture in shown)
     if pictures and not text.strip():
         text = PICTURE_QUESTION
     state.inputs.append(Question(response.question_id, text, time, response.spoken, pictures))

@@ -4,8 +4,6 @@ A turn has one item id from `speech_started` to its transcript. The session alon
 it also processes the client's commits and clears, in their order among the audio.
 """
 
-import base64
-import binascii
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from media.audio.pcm import PcmDecoder
 from media.events import Caption, Clear, Commit, CommitResult, TurnEnded, TurnStarted
 from media.frames import SAMPLE_RATE, AudioChunk
+from web.protocol.encoded import decode_base64
 from web.protocol.items import speech_item
 from web.protocol.messages import AudioAppend, AudioClear, AudioCommit, ProtocolError
 from web.protocol.state import FORMATS, ConversationState, SpeechTurn
@@ -32,8 +31,8 @@ def append(state: ConversationState, event: AudioAppend) -> None:
         ProtocolError: it is not base64.
     """
     try:
-        coded = base64.b64decode(event.audio, validate=True)
-    except (binascii.Error, ValueError) as error:
+        coded = decode_base64(event.audio)
+    except ValueError as error:
         raise ProtocolError(
             "audio: expected base64 of audio in the session's input format "
             f"({state.config.audio.input.format.type})",

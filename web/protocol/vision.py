@@ -6,20 +6,19 @@ The events are the service's own: only clients that ask for them get them.
 import base64
 from typing import Any
 
-from media.errors import UnreadableMediaError
 from media.events import Evidence, Relevance, Remembered, StandingRequests
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.images import read_image
+from media.video import Pixels
 from models.assistant.interface import Moment
-from web.protocol.messages import ProtocolError, VideoAppend, image_file
+from web.protocol.messages import ProtocolError, VideoAppend
 from web.protocol.state import ConversationState
 
 
-def append(state: ConversationState, event: VideoAppend, now: float) -> None:
+def append(state: ConversationState, event: VideoAppend, pixels: Pixels, now: float) -> None:
     """Take a picture from the client as a frame, at its own time or at `now`, in seconds.
 
     Raises:
-        ProtocolError: it cannot be read, or is older than the last one.
+        ProtocolError: it is older than the last one.
     """
     time = max(now, state.video_time) if event.time is None else event.time
     if time < state.video_time:
@@ -27,10 +26,6 @@ def append(state: ConversationState, event: VideoAppend, now: float) -> None:
             f"time: pictures come in order, and {state.video_time:.3f} s was seen already",
             param="time",
         )
-    try:
-        pixels = read_image(image_file(event.image, "image"))
-    except UnreadableMediaError as error:
-        raise ProtocolError(f"image: {error}", param="image") from error
     frame = VideoFrame(pixels, round(time * VIDEO_CLOCK_HZ))
     state.video_time = max(state.video_time, frame.time)
     state.inputs.append(frame)

@@ -21,6 +21,7 @@ from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
 from media.events import AudioPaused, Cancel, Caption, Input, Output, Remembered, Speech
 from media.frames import AudioChunk, VideoFrame
+from media.images.decoder import ImageDecoder
 from media.pipeline.limits import Limits
 from media.worker import Worker
 from rtc.network import NetworkState
@@ -32,6 +33,7 @@ from web.protocol.state import Event, PictureEvent
 from web.realtime.audio_watch import TICK, AudioWatch
 from web.realtime.stats import stats_fields
 from web.realtime.storage import run_stored_session
+from web.realtime.text_messages import LONG_MESSAGE, event_text, parse_message
 from web.sessions import SessionRecord
 
 logger = logging.getLogger(__name__)
@@ -40,7 +42,6 @@ INPUT_QUEUE = 64  # inputs
 EVENT_QUEUE = 256  # events; when it is full, the session waits
 PICTURE_EVENTS = 4  # of those that may have a generated picture; older ones are dropped
 FOLLOW_UP_QUEUE = 64  # inputs that follow from outputs
-LONG_MESSAGE = 16_384  # characters from which a message is parsed on a worker: over 1 ms of work
 DRAIN_TIMEOUT = 5.0  # seconds for a session to finish after its client has left
 CLOSING_TIMEOUT = 0.5  # the same when the service ends
 
@@ -58,6 +59,7 @@ class SessionBridge:
         record: SessionRecord,
         protocol: RealtimeProtocol,
         worker: Worker,
+        images: ImageDecoder,
         *,
         clear_speech: Callable[[], object] = lambda: None,
     ) -> None:
@@ -68,6 +70,7 @@ class SessionBridge:
         )
         self.protocol = protocol
         self._worker = worker
+        self._images = images
         self._clear_speech = clear_speech
         self._follow_ups: Channel[Input] = Channel(FOLLOW_UP_QUEUE)
         self._clock: Clock | None = None  # None until the session runs
@@ -84,18 +87,28 @@ class SessionBridge:
         await self._send(inputs, self.source)
 
     async def receive_message(self, text: str) -> None:
-        """Handle a message of the client."""
+        """Handle a message of the client; its messages are handled one after another."""
+        now = 0.0 if self._clock is None else self._clock.now()
         with self._audio.receiving():
+            try:
+                message, images = await parse_message(text, self._worker, self._images)
+            except ProtocolError as error:
+                await self._ready.wait()
+                await self.refuse(error)
+                return
             await self._ready.wait()
             async with self._lock:
-                now = 0.0 if self._clock is None else self._clock.now()
                 if len(text) > LONG_MESSAGE:
-                    await self._worker.run(self.protocol.receive_message, text, now=now)
+                    await self._worker.run(self.protocol.receive_message, message, images, now=now)
                 else:
-                    self.protocol.receive_message(text, now=now)
+                    self.protocol.receive_message(message, images, now=now)
                 inputs = self._take()
             await self._send(inputs, self.source)
         self._audio.arrived(sum(_audio_seconds(item) for item in inputs))
+
+    async def text_of(self, event: Event) -> str:
+        """Return an event of `outgoing` as a message to the client."""
+        return await event_text(event, self._worker)
 
     async def receive_media(self, item: AudioChunk | VideoFrame) -> None:
         """Put media from a track into the session."""

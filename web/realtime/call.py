@@ -1,7 +1,6 @@
 """One WebRTC call: joins a peer's tracks and data channel to a session."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
@@ -59,8 +58,13 @@ class Call:
         self._peer = peer
         self._clock = clock
         self._tasks = asyncio.TaskGroup()
-        worker = context.models.services.vad_worker
-        self._bridge = SessionBridge(record, protocol, worker, clear_speech=peer.clear)
+        self._bridge = SessionBridge(
+            record,
+            protocol,
+            context.message_worker,
+            context.models.services.images,
+            clear_speech=peer.clear,
+        )
 
     async def run(self) -> None:
         """Run the call until the peer leaves or the session is asked to end."""
@@ -134,7 +138,7 @@ class Call:
         async for event in self._bridge.outgoing:
             if not connected:
                 continue
-            text = json.dumps(event)
+            text = await self._bridge.text_of(event)
             if len(text) > MessageLimits().size:  # ASCII: bytes are characters
                 logger.warning(
                     "session %s: dropped a %s of %d bytes, too large for the data channel",

@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
 from media.clock import Clock, LiveClock
-from media.video import SizeLimits
+from media.sizes import SizeLimits
 from rtc.errors import BadOfferError, RtcError
 from rtc.ice_servers import IceServer
 from rtc.peer import Peer, PeerLimits

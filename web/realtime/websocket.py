@@ -72,7 +72,7 @@ async def _run_session(
         transcription=query.get("intent") == "transcription",
         eyeline_events=query.get("eyeline") == "1",
     )
-    bridge = SessionBridge(record, protocol, context.models.services.vad_worker)
+    bridge = SessionBridge(record, protocol, context.message_worker, context.models.services.images)
     limits = replace(context.models.limits, lossless=True)  # audio may come faster than speech
 
     async def read() -> None:
@@ -147,7 +147,7 @@ async def _write(bridge: SessionBridge, websocket: WebSocket) -> None:
             continue
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
-                await websocket.send_text(json.dumps(event))
+                await websocket.send_text(await bridge.text_of(event))
         except (TimeoutError, WebSocketDisconnect, RuntimeError):  # RuntimeError: closed already
             connected = False
             bridge.record.end_requested.set()

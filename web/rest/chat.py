@@ -21,7 +21,7 @@ from web.access.gate import caller_of
 from web.context import MODEL_NAME, ServiceContext, service_context, unix_time
 from web.problems import ProblemError, error_fields, problem_response
 from web.rest.answers import AnswerTask, cut_off_problem
-from web.rest.chat_request import ChatQuestion, parse_chat_request
+from web.rest.chat_request import ChatQuestion, check_images, parse_chat_request
 from web.rest.event_stream import event_stream, json_event
 from web.rest.sessions import moment_json
 
@@ -42,7 +42,8 @@ async def create_chat_completion(request: Request) -> Response:
         if context.closing.is_set():
             raise cut_off_problem()
         body = await request.body()
-        question = await context.models.services.vision_worker.run(parse_chat_request, body)
+        question = await context.message_worker.run(parse_chat_request, body)
+        await check_images(context.models.services.images, question)
         answer = AnswerTask(context, question, caller)
     except BaseException:
         context.lines.questions.leave()

@@ -12,8 +12,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from media.errors import UnreadableMediaError
-from media.images import read_image
+from media.images.decoder import ImageDecoder
 from web.problems import ProblemError
+from web.protocol.encoded import check_json
 from web.protocol.items import MAX_PICTURES, Item, ItemList, question_text
 from web.protocol.messages import ProtocolError, image_file, invalid_field_error
 from web.protocol.responses import PICTURE_QUESTION
@@ -77,11 +78,13 @@ class ChatCompletionRequest(LenientModel):
 class ChatQuestion:
     """A question about `images` (encoded files), or about what the session `session_id` has seen.
 
+    `image_fields` are the paths of the images in the request.
     The answer has at most `max_tokens` tokens. With `include_usage` a stream ends with their count.
     """
 
     text: str
     images: tuple[bytes, ...] = ()
+    image_fields: tuple[str, ...] = ()
     session_id: str | None = None
     stream: bool = False
     include_usage: bool = False
@@ -89,12 +92,13 @@ class ChatQuestion:
 
 
 def parse_chat_request(body: bytes) -> ChatQuestion:
-    """Return the question in `body`. Its images are decoded once, to check that they can be.
+    """Return the question in `body`. Its images may be unreadable: see `check_images`.
 
     Raises:
         ProblemError: the body is not JSON, a field is wrong, or an option is not supported.
     """
     try:
+        check_json(body)
         request = ChatCompletionRequest.model_validate_json(body)
         _check_options(request)
         items = _items(request)
@@ -103,22 +107,37 @@ def parse_chat_request(body: bytes) -> ChatQuestion:
         if item is None:
             raise _invalid("messages", "expected at least one message of role user: the question")
         images = items.pictures_of(item, live=session is not None)
-        _check_images(images)
     except ValidationError as error:
         raise _validation_problem(error) from error
     except ProtocolError as error:
         raise ProblemError(400, error.message, code=error.code, param=error.param) from error
+    except ValueError as error:
+        raise ProblemError(400, str(error), code="invalid_json") from error
     text = question_text(item) or ""
     if not text.strip() and not images:
         raise _invalid(f"{item['id']}", "expected a question")
     return ChatQuestion(
         text=text if text.strip() else PICTURE_QUESTION,
-        images=images,
+        images=tuple(image.file for image in images),
+        image_fields=tuple(f"{image.item_id}[{image.index}].image_url.url" for image in images),
         session_id=session,
         stream=bool(request.stream),
         include_usage=request.stream_options is not None and request.stream_options.include_usage,
         max_tokens=request.max_completion_tokens or request.max_tokens,
     )
+
+
+async def check_images(decoder: ImageDecoder, question: ChatQuestion) -> None:
+    """Check that the images of `question` can be decoded.
+
+    Raises:
+        ProblemError: one cannot; it names its field.
+    """
+    for field, file in zip(question.image_fields, question.images, strict=True):
+        try:
+            await decoder.read(file)
+        except UnreadableMediaError as error:
+            raise _invalid(field, str(error)) from error
 
 
 def _check_options(request: ChatCompletionRequest) -> None:
@@ -191,14 +210,6 @@ def _image_url(part: ContentPart, place: str) -> str:
         )
     image_file(url, param)
     return url
-
-
-def _check_images(files: tuple[bytes, ...]) -> None:
-    for number, file in enumerate(files, start=1):
-        try:
-            read_image(file)
-        except UnreadableMediaError as error:
-            raise _invalid("messages", f"image {number} of {len(files)}: {error}") from error
 
 
 def _validation_problem(error: ValidationError) -> ProblemError:

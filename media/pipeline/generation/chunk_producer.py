@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from media.images import encode_jpeg, upscale
+from media.images.encoding import encode_jpeg, upscale
 from media.pipeline.generation.camera_window import CameraWindow
 from media.pipeline.generation.controls import Controls
 from media.pipeline.interfaces import Pixels

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from media.images import read_image
 from media.pipeline.models import Services
 from models.assistant.interface import AssistantAnswer
 
@@ -23,7 +22,7 @@ async def answer_about_images(
     time = 0.0
     for number, file in enumerate(files):
         time = float(number)
-        pixels = await vision.run(read_image, file)
+        pixels = await services.images.read(file)
         state, _ = await vision.run(assistant.analyze_frame, state, pixels, time)
     answer = await services.answer_worker.run(assistant.answer, state, text, time)
     return AssistantAnswer(answer.pieces, (), answer.prompt_tokens)

@@ -28,7 +28,7 @@ from media.events import (
     TurnStarted,
 )
 from media.frames import VideoFrame
-from media.images import encode_thumbnail
+from media.images.encoding import encode_thumbnail
 from media.pipeline.context import SessionContext
 from media.pipeline.vision.image_question import answer_about_images
 from media.pipeline.vision.sampling import AnalyzedFrame, due

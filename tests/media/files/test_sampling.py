@@ -20,7 +20,8 @@ from media.files.gop import Gop, split_gops
 from media.files.gop_decoder import GopDecoder
 from media.files.sampling import GOPS_PER_THREAD, sample_frames
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.video import SizeLimits, frame_from_av
+from media.sizes import SizeLimits
+from media.video import frame_from_av
 from tests.media.files.clips import even_times, write_audio_with_cover, write_video
 from tests.media.media_files import tone, write_sound
 from tests.paths import ROOT, SAMPLE

@@ -8,6 +8,7 @@ import numpy as np
 
 from media.events import Input
 from media.frames import AudioChunk, VideoFrame
+from media.images.decoder import ImageDecoder
 from media.pipeline.interfaces import Pixels, Samples
 from media.pipeline.models import Services
 from media.worker import Worker
@@ -105,10 +106,12 @@ def scripted_services(**changes: object) -> Iterator[Services]:
         answer_worker=workers["answer"],
         tts_worker=workers["tts"],
         overlay_worker=workers["overlay"],
+        images=ImageDecoder(),
     )
     try:
         yield replace(services, **changes)  # type: ignore[arg-type]  # names are checked at run time
     finally:
+        services.images.close()
         for worker in workers.values():
             worker.close()
 

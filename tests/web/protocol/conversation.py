@@ -41,6 +41,7 @@ from media.pipeline.questions import OpenQuestions
 from media.worker import Worker
 from tests.media.pipeline.scripted import scripted_services, silence, tone
 from tests.web.openai_sdk import check
+from web.protocol import received
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import Capabilities
 from web.protocol.state import Event
@@ -91,7 +92,7 @@ class Conversation:
         """Send a client event as soon as the protocol takes one; return the events of that step."""
         while not self.protocol.ready:
             await self.deliver(1)
-        self.protocol.receive_message(json.dumps({"type": type, **fields}))
+        self.protocol.receive_message(received.receive(json.dumps({"type": type, **fields})))
         return await self._take()
 
     async def speak(self, seconds: float, *, loud: bool) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.audio.pcm import encode_pcm
+from media.errors import UnreadableMediaError
 from media.events import (
     Answer,
     Cancel,
@@ -29,7 +30,12 @@ from media.events import (
     TurnStarted,
 )
 from media.frames import AudioChunk
+from media.images.decoding import decode_image
+from media.sizes import SizeLimits
+from media.video import Pixels
 from tests.web.openai_sdk import check
+from web.protocol import received
+from web.protocol.messages import ProtocolError
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import Capabilities
 from web.protocol.state import ConversationState, Event
@@ -41,6 +47,24 @@ PIXEL = (
 )
 MANUAL = {"audio": {"input": {"turn_detection": None, "transcription": {"model": "tiny.en"}}}}
 TRANSCRIBED = {"audio": {"input": {"transcription": {"model": "tiny.en"}}}}
+
+
+def decode(image: received.EncodedImage, event_id: str | None) -> Pixels:
+    try:
+        return np.asarray(decode_image(image.file, SizeLimits(), 10**8))
+    except UnreadableMediaError as error:
+        raise image.error(error, event_id) from error
+
+
+def receive(protocol: RealtimeProtocol, text: str, *, now: float = 0.0) -> None:
+    """Pass the message `text` on as a transport does."""
+    try:
+        message = received.receive(text)
+        images = [decode(image, message.event.event_id) for image in message.images]
+    except ProtocolError as error:
+        protocol.refuse(error)
+    else:
+        protocol.receive_message(message, images, now=now)
 
 
 class Talk:
@@ -70,7 +94,7 @@ class Talk:
         return self.send_text(json.dumps({"type": type, **fields}))
 
     def send_text(self, text: str) -> list[str]:
-        self.protocol.receive_message(text)
+        receive(self.protocol, text)
         return self.take()
 
     def emit(self, *outputs: Output) -> list[str]:
@@ -678,9 +702,7 @@ def test_the_oldest_of_many_items_are_deleted() -> None:
     content = [{"type": "input_text", "text": "A" * 12_000_000}]
     for n in range(3):
         item = {"type": "message", "role": "user", "content": content, "id": f"item{n}"}
-        talk.protocol.receive_message(
-            json.dumps({"type": "conversation.item.create", "item": item})
-        )
+        receive(talk.protocol, json.dumps({"type": "conversation.item.create", "item": item}))
     assert talk.state.items.order == ["item1", "item2"]
 
 

@@ -25,7 +25,7 @@ from media.events import (
 )
 from media.frames import VideoFrame
 from models.assistant.interface import Moment
-from tests.web.protocol.test_protocol import MANUAL, PIXEL, TURN, Talk, caption, chunk
+from tests.web.protocol.test_protocol import MANUAL, PIXEL, TURN, Talk, caption, chunk, receive
 
 CUP = Moment(7, 42.4999, "black cup, left; one person")
 REQUEST = "Tell me when someone comes in"
@@ -52,7 +52,7 @@ def test_a_picture_has_its_own_time_or_the_time_of_its_arrival() -> None:
     assert talk.send("eyeline.video.append", image=f"data:image/png;base64,{picture()}") == []
     assert [frame.time for frame in frames(talk)] == [2.5, 2.5]
     message = json.dumps({"type": "eyeline.video.append", "image": picture()})
-    talk.protocol.receive_message(message, now=4.0)
+    receive(talk.protocol, message, now=4.0)
     (late,) = talk.protocol.inputs_to_send()
     assert isinstance(late, VideoFrame)
     assert late.time == 4.0

@@ -11,6 +11,7 @@ from media.counters import Counters
 from media.events import Clear, Commit, CommitResult, ListeningConfig, TurnEnded, TurnStarted
 from media.frames import AudioChunk, VideoFrame
 from media.generation_events import GeneratedImage
+from media.images.decoder import ImageDecoder
 from media.worker import Worker
 from rtc.network import NetworkState
 from tests.patience import PATIENCE
@@ -30,11 +31,13 @@ def worker() -> Iterator[Worker]:
 
 
 @asynccontextmanager
-async def opened(worker: Worker) -> AsyncIterator[SessionBridge]:
+async def opened(
+    worker: Worker, decoder: ImageDecoder | None = None
+) -> AsyncIterator[SessionBridge]:
     sessions = Sessions(1, LiveClock(), retention=60)
     record = sessions.start("websocket", Caller())
     protocol = RealtimeProtocol(record.id, Capabilities(model="m", recognizers=("r",)))
-    bridge = SessionBridge(record, protocol, worker)
+    bridge = SessionBridge(record, protocol, worker, decoder or ImageDecoder())
     await bridge.open()
     yield bridge
     await sessions.end(record)

@@ -235,7 +235,7 @@ SEEN = shown("what?", picture())
         ),
         (
             {"messages": [shown("a", "data:image/png;base64,aGVsbG8=")]},
-            "messages",
+            "messages[0].content[0].image_url.url",
             "not a readable image",
         ),
         (

@@ -1,0 +1,60 @@
+"""A process that decodes image files, so that no file can harm the service.
+
+It reads requests from standard input and writes a reply to each to standard output, until the
+input ends. Its memory is limited on Linux. The process that started it limits the time.
+
+| | header | then |
+|---|---|---|
+| request | length of the file, longest and shortest side of the result | the file |
+| reply | 0, height, width | the pixels, RGB |
+| reply | 1, length of the message, 0 | the message of an UnreadableMediaError, UTF-8 |
+"""
+
+import struct
+import sys
+from typing import BinaryIO
+
+from media.errors import UnreadableMediaError
+from media.images.decoding import decode_image
+from media.sizes import SizeLimits
+from models.memory.kv_store.malloc_trim import release_free_memory
+
+REQUEST = struct.Struct("<QII")
+REPLY = struct.Struct("<BII")
+DECODED, UNREADABLE = 0, 1
+MEGABYTE = 1 << 20
+
+
+def serve(requests: BinaryIO, replies: BinaryIO, max_pixels: int) -> None:
+    """Answer `requests` until they end."""
+    while len(header := requests.read(REQUEST.size)) == REQUEST.size:
+        length, longer, shorter = REQUEST.unpack(header)
+        data = requests.read(length)
+        if len(data) < length:
+            return
+        try:
+            image = decode_image(data, SizeLimits(longer=longer, shorter=shorter), max_pixels)
+        except UnreadableMediaError as error:
+            message = str(error).encode()
+            replies.write(REPLY.pack(UNREADABLE, len(message), 0) + message)
+        else:
+            replies.write(REPLY.pack(DECODED, image.height, image.width))
+            replies.write(image.tobytes())
+        replies.flush()
+        release_free_memory()
+
+
+def limit_memory(megabytes: int) -> None:
+    """Let allocations above `megabytes` fail. macOS knows the limit, but does not enforce it."""
+    import resource  # not on Windows
+
+    limit = megabytes * MEGABYTE
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+if __name__ == "__main__":
+    max_pixels, megabytes = (int(argument) for argument in sys.argv[1:])
+    limit_memory(megabytes)
+    serve(sys.stdin.buffer, sys.stdout.buffer, max_pixels)

@@ -1,0 +1,54 @@
+"""Messages of a client to events with decoded images, and events to messages.
+
+What is long is done on a worker; images are decoded in processes of their own.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from media.errors import UnreadableMediaError
+from media.images.decoder import ImageDecoder, Pixels
+from media.worker import Worker
+from web.protocol.received import ReceivedMessage, receive
+from web.protocol.state import Event
+
+LONG_MESSAGE = 16_384  # characters from which a message takes over a millisecond
+
+
+async def parse_message(
+    text: str, worker: Worker, decoder: ImageDecoder
+) -> tuple[ReceivedMessage, Sequence[Pixels]]:
+    """Return the message in `text`, and its images decoded.
+
+    Raises:
+        ProtocolError: it is not a client event, or an image in it cannot be read.
+    """
+    message = await worker.run(receive, text) if len(text) > LONG_MESSAGE else receive(text)
+    images = []
+    for image in message.images:
+        try:
+            images.append(await decoder.read(image.file))
+        except UnreadableMediaError as error:
+            raise image.error(error, message.event.event_id) from error
+    return message, images
+
+
+async def event_text(event: Event, worker: Worker) -> str:
+    """Return `event` as JSON, in ASCII."""
+    if _characters(event) > LONG_MESSAGE:
+        return await worker.run(json.dumps, event)
+    return json.dumps(event)
+
+
+def _characters(value: Any) -> int:
+    """Return about how many characters the text in `value` has."""
+    match value:
+        case str():
+            return len(value)
+        case dict():
+            return sum(_characters(each) for each in value.values())
+        case list() | tuple():
+            return sum(_characters(each) for each in value)
+        case _:
+            return 1

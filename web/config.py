@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     """maximum number of concurrent sessions; others get HTTP 503 or close code 1013"""
     silence_timeout: float = Field(600.0, ge=0)
     """seconds without media or messages after which a session ends; 0 turns this off"""
+    websocket_timeout: float = Field(60.0, gt=0)
+    """seconds without anything from a WebSocket client, answers to pings included, or in which it
+    reads nothing, after which its connection is closed"""
     max_upload_size: int = Field(512 * 1024 * 1024, ge=1)
     """maximum size of a request body in bytes"""
     upload_space: int = Field(2 * 1024 * 1024 * 1024, ge=1)

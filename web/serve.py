@@ -16,6 +16,7 @@ from web.app import create_app
 from web.config import Settings
 from web.errors import UsageError
 from web.loading.models import load_models
+from web.realtime.keepalive import PING_INTERVAL, PatientProtocol
 from web.temporary_folder import delete_abandoned
 
 logger = logging.getLogger(__name__)
@@ -35,18 +36,7 @@ def serve(settings: Settings, *, banner: str | None) -> int:
         # Without this, each full collection scans the loaded models and stops the loop for 0.2 s.
         gc.collect()
         gc.freeze()
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            ws="websockets-sansio",
-            # Messages over the limit get an error event; those over twice the limit are cut here.
-            ws_max_size=2 * settings.max_message_size,
-            # Compressing and inflating messages would stop the loop, for audio that hardly shrinks.
-            ws_per_message_deflate=False,
-            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
-            lifespan="on",
-        )
+        config = server_config(app, settings)
         host, port = listener.getsockname()[:2]
         url = f"http://{'localhost' if host in ('127.0.0.1', '::1') else host}:{port}"
         server = EyelineServer(config)
@@ -56,6 +46,25 @@ def serve(settings: Settings, *, banner: str | None) -> int:
         logger.info("listening on %s", url)
         asyncio.run(server.serve(sockets=[listener]))
     return 0
+
+
+def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """Return how `app` is served."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        ws=PatientProtocol,
+        # Messages over the limit get an error event; those over twice the limit are cut here.
+        ws_max_size=2 * settings.max_message_size,
+        # Compressing and inflating messages would stop the loop, for audio that hardly shrinks, and
+        # a few bytes could become gigabytes before they are counted.
+        ws_per_message_deflate=False,
+        ws_ping_interval=PING_INTERVAL,
+        ws_ping_timeout=settings.websocket_timeout,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
+        lifespan="on",
+    )
 
 
 @contextmanager

@@ -44,7 +44,7 @@ class SessionsFullError(ProblemError):
 
 @dataclass(slots=True, eq=False)
 class SessionRecord:
-    """One session; times are on the service's clock. Set `end_requested` to end it.
+    """One session; times are on the service's clock. `request_end` ends it.
 
     `captions` are the newest final captions with words; `dropped_captions` older ones are not
     kept. `owner` is the client secret that opened the session, None if it was the key. `submit`
@@ -59,6 +59,7 @@ class SessionRecord:
     counters: Counters = field(default_factory=Counters)
     end_requested: asyncio.Event = field(default_factory=asyncio.Event)
     ended: float | None = None
+    end_reason: str = ""
     captions: list[Caption] = field(default_factory=list)
     dropped_captions: int = 0
     moments: dict[int, Remembered] = field(default_factory=dict)
@@ -69,6 +70,11 @@ class SessionRecord:
         default_factory=lambda: WaitingLine(MAX_QUESTIONS, longest=MAX_WAITING)
     )
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def request_end(self, reason: str) -> None:
+        """Ask the session to end; the first reason is kept."""
+        self.end_reason = self.end_reason or reason
+        self.end_requested.set()
 
     async def add_caption(self, caption: Caption) -> None:
         """Keep a final caption with words."""
@@ -164,6 +170,7 @@ class SessionRecord:
             "id": self.id,
             "kind": self.kind,
             "state": "live" if self.ended is None else "ended",
+            "end_reason": self.end_reason or None,
             "seconds": round((self.ended or now) - self.started, 3),
             "captions": self.dropped_captions + len(self.captions),
             **self.counters.snapshot(),
@@ -236,7 +243,7 @@ class Sessions:
 
     def end_all(self) -> None:
         for record in self._sessions.values():
-            record.end_requested.set()
+            record.request_end("the service ends")
 
     def _expire(self) -> None:
         """Delete sessions that ended too long ago, and the oldest if there are too many."""

@@ -26,7 +26,7 @@ from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 from web.app import create_app
 from web.config import Settings
 from web.loading.models import LoadedModels
-from web.serve import EyelineServer
+from web.serve import EyelineServer, server_config
 
 WORD = 8_000  # samples of one word: half a second
 WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -114,17 +114,8 @@ class _Server(EyelineServer):
 def served(settings: Settings, models: LoadedModels) -> Iterator[Served]:
     """Serve until the block ends; the server has its own thread and event loop."""
     app = create_app(settings, models, page=False)
-    config = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=0,
-        log_config=None,
-        ws="websockets-sansio",
-        ws_max_size=2 * settings.max_message_size,
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=1,
-        lifespan="on",
-    )
+    config = server_config(app, settings)
+    config.host, config.port = "127.0.0.1", 0
     server = _Server(config)
     server.app = app
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), name="server")

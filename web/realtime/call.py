@@ -80,7 +80,8 @@ class Call:
         finally:
             await self._peer.close()
             await self._context.sessions.end(self._record)
-            seconds, reason = self._clock.now(), self._peer.end_reason
+            self._record.end_reason = self._record.end_reason or self._peer.end_reason
+            seconds, reason = self._clock.now(), self._record.end_reason
             logger.info("session %s ended after %.1f s: %s", self._record.id, seconds, reason)
 
     async def _run(self) -> None:
@@ -152,4 +153,4 @@ class Call:
             except (MessageError, PeerClosedError) as error:
                 logger.info("session %s: the client takes no messages: %s", self._record.id, error)
                 connected = False
-                self._record.end_requested.set()
+                self._record.request_end(f"the client takes no messages: {error}")

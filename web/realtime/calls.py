@@ -153,7 +153,7 @@ def _end(request: Request, kind: SessionKind, id: str) -> Response:
     record = service_context(request).sessions.get(id, caller_of(request))
     if record.kind != kind:
         raise ProblemError(404, f"session {id[:80]!r} is no {kind}")
-    record.end_requested.set()
+    record.request_end("ended by a request")
     return Response(status_code=200)
 
 

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 router = APIRouter()
 
 SUBPROTOCOL = "realtime"
-SEND_TIMEOUT = 30.0  # seconds for a client to read what it is sent
+CLOSE_TIMEOUT = 10.0  # seconds for a client to take part in closing
 BETA_GONE = 4000  # close code of OpenAI's service for the same reason
 FULL = 1013  # "try again later", IANA registry of WebSocket close codes
 FAILED = 1011
@@ -54,7 +54,7 @@ async def realtime(websocket: WebSocket) -> None:
     finally:
         await context.sessions.end(record)
         seconds = context.clock.now() - record.started
-        logger.info("session %s ended after %.1f s", record.id, seconds)
+        logger.info("session %s ended after %.1f s: %s", record.id, seconds, record.end_reason)
 
 
 async def _run_session(
@@ -82,7 +82,8 @@ async def _run_session(
         await bridge.emit(output)
 
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_write(bridge, websocket), name="write")
+        timeout = context.settings.websocket_timeout
+        tasks.create_task(_write(bridge, websocket, timeout), name="write")
         await bridge.open()
         work = bridge.run(
             context, LiveClock(), read, send, network_stats=_no_network_stats, limits=limits
@@ -123,8 +124,10 @@ async def _read(context: ServiceContext, bridge: SessionBridge, websocket: WebSo
         except TimeoutError:
             reason = f"no message for {timeout:.0f} s: the session ends"
             await bridge.refuse(ProtocolError(reason, code="session_silent"))
+            bridge.record.end_reason = bridge.record.end_reason or reason
             return
         if message["type"] == "websocket.disconnect":
+            bridge.record.end_reason = bridge.record.end_reason or _describe(message)
             return
         text = message.get("text")
         if text is None:
@@ -139,23 +142,31 @@ async def _read(context: ServiceContext, bridge: SessionBridge, websocket: WebSo
             await bridge.receive_message(text)
 
 
-async def _write(bridge: SessionBridge, websocket: WebSocket) -> None:
-    """Send events; end the session when the client is gone or does not read."""
+def _describe(message: Mapping[str, Any]) -> str:
+    """Return why a client has left, as far as its last message says."""
+    return f"the client left, code {message.get('code')} {message.get('reason') or ''}".rstrip()
+
+
+async def _write(bridge: SessionBridge, websocket: WebSocket, timeout: float) -> None:  # noqa: ASYNC109
+    """Send events; end the session when the client is gone or reads nothing for `timeout` s."""
     connected = True
     async for event in bridge.outgoing:
         if not connected:
             continue
         try:
-            async with asyncio.timeout(SEND_TIMEOUT):
+            async with asyncio.timeout(timeout):
                 await websocket.send_text(await bridge.text_of(event))
-        except (TimeoutError, WebSocketDisconnect, RuntimeError):  # RuntimeError: closed already
+        except TimeoutError:
             connected = False
-            bridge.record.end_requested.set()
+            bridge.record.request_end(f"the client read nothing for {timeout:g} s")
+        except (WebSocketDisconnect, RuntimeError):  # RuntimeError: closed already
+            connected = False
+            bridge.record.request_end("the client left")
 
 
 async def _close(websocket: WebSocket, code: int) -> None:
     try:
-        async with asyncio.timeout(SEND_TIMEOUT):
+        async with asyncio.timeout(CLOSE_TIMEOUT):
             await websocket.close(code)
     except (TimeoutError, WebSocketDisconnect, RuntimeError):
         logger.debug("the client left before the connection was closed")

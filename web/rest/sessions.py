@@ -51,7 +51,7 @@ async def get_session(request: Request, session: Session) -> dict[str, Any]:
 @router.delete("/{id}", status_code=204)
 async def end_session(session: Session) -> None:
     """Ask a session to end."""
-    session.end_requested.set()
+    session.request_end("ended by a request")
 
 
 @router.get("/{id}/captions", response_class=EventSourceResponse)

@@ -1,0 +1,67 @@
+"""WebSocket connections that are given up only when the client is gone.
+
+uvicorn closes a connection with code 1011 if a ping is not answered in time. But it stops reading
+while a session is busy, so it does not see answers that have come, and a client that is busy
+itself may send audio and answer late. Clients have the same timer: most libraries end a
+connection whose ping waits for 20 s. So pings are read while a session is busy, up to a bound.
+"""
+
+from collections import deque
+
+from uvicorn._types import ASGIReceiveEvent
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+PING_INTERVAL = 20.0  # seconds, the default of uvicorn and of Python's websockets
+READ_AHEAD = 1 << 21  # bytes of messages before the session: 30 s of audio
+OVERHEAD = 1024  # bytes that a message counts beside its text
+
+
+class PatientProtocol(WebSocketsSansIOProtocol):
+    """Closes a connection from which nothing came for `ws_ping_timeout` seconds, though read."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self._heard = self.loop.time()
+        self._sizes: deque[int] = deque()  # of the messages in the queue
+        self._waiting = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the client; called by asyncio."""
+        self._heard = self.loop.time()
+        super().data_received(data)
+
+    def keepalive_timeout(self) -> None:
+        """Close the connection, or wait on; called when a ping was not answered in time."""
+        assert self.ping_timeout is not None
+        now = self.loop.time()
+        if self.read_paused:
+            self._heard = now
+        rest = self._heard + self.ping_timeout - now
+        if rest > 0:
+            self.pong_timer = self.loop.call_later(rest, self.keepalive_timeout)
+        else:
+            super().keepalive_timeout()
+
+    def send_receive_event_to_app(self) -> None:
+        """Queue a message; go on reading while there is room."""
+        size = sum(len(frame) for frame in self.frames) + OVERHEAD
+        queued = self.queue.qsize()
+        super().send_receive_event_to_app()
+        if self.queue.qsize() > queued:
+            self._sizes.append(size)
+            self._waiting += size
+        self._read_on()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """Return the next message; called by the application."""
+        message = await super().receive()
+        if message["type"] == "websocket.receive" and self._sizes:
+            self._waiting -= self._sizes.popleft()
+        self._heard = self.loop.time()
+        self._read_on()
+        return message
+
+    def _read_on(self) -> None:
+        if self.read_paused and self._waiting < READ_AHEAD:
+            self.read_paused = False
+            self.transport.resume_reading()

@@ -189,7 +189,7 @@ def _replace_turn_detection(detection: dict[str, Any], notices: list[str]) -> No
     eagerness = detection.pop("eagerness", None) or "auto"
     if detection.get("type") != "semantic_vad":
         return
-    if eagerness not in EAGERNESS_SILENCE_MS:
+    if not isinstance(eagerness, str) or eagerness not in EAGERNESS_SILENCE_MS:
         param = "session.audio.input.turn_detection.eagerness"
         raise _invalid(param, f"expected one of {', '.join(EAGERNESS_SILENCE_MS)}", eagerness)
     detection |= {"type": "server_vad", "silence_duration_ms": EAGERNESS_SILENCE_MS[eagerness]}

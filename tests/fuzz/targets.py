@@ -1,0 +1,132 @@
+"""What meets data from outside, each as a function of the bytes that a fuzzer chooses.
+
+A target fails by raising: its parser raised another error than it promises, or accepted what it
+cannot send, record or read again.
+"""
+
+import json
+import random
+from collections.abc import Callable
+from contextlib import suppress
+
+from media.frames import AudioChunk, VideoFrame
+from media.recording.event_lines import format_line, parse_line
+from rtc.errors import BadOfferError
+from rtc.negotiation.offer import OfferLimits, read_offer
+from tests.fuzz.choices import Choices
+from tests.paths import DATA, ROOT
+from tests.rtc.mutations import mutated
+from tests.web.openai_sdk import check
+from tests.web.protocol.test_generation import CAPABILITIES
+from tests.web.protocol.test_protocol_doc import EXAMPLES
+from web.protocol.messages import ProtocolError
+from web.protocol.protocol import RealtimeProtocol
+
+CLIENT_EVENTS = [example for example in EXAMPLES if "event_id" not in example]
+FULL_SESSION = {  # what clients send beside the examples of docs/protocol.md
+    "type": "realtime",
+    "model": "gpt-realtime",
+    "instructions": "Be brief.",
+    "output_modalities": ["audio"],
+    "audio": {
+        "input": {
+            "format": {"type": "audio/pcm", "rate": 24000},
+            "noise_reduction": {"type": "near_field"},
+            "transcription": {"model": "whisper-1", "language": "en-US", "prompt": "names"},
+            "turn_detection": {
+                "type": "semantic_vad",
+                "eagerness": "high",
+                "create_response": True,
+                "interrupt_response": False,
+                "idle_timeout_ms": 6000,
+            },
+        },
+        "output": {"format": {"type": "audio/pcmu"}, "voice": {"id": "heart"}, "speed": 1.5},
+    },
+    "tools": [{"type": "function", "name": "f", "parameters": {}}],
+    "tool_choice": "auto",
+    "tracing": {"workflow_name": "w"},
+    "max_output_tokens": 50,
+    "eyeline": {"events": True},
+}
+SESSIONS = [event["session"] for event in CLIENT_EVENTS if "session" in event] + [FULL_SESSION]
+LINES = [
+    json.loads(line)
+    for path in sorted((ROOT / "tests" / "replay" / "recordings").glob("*/events.jsonl"))
+    for line in path.read_text(encoding="utf-8").splitlines()
+]
+CLIENT_EVENTS.append({"type": "session.update", "session": FULL_SESSION})
+OFFERS = [path.read_text(encoding="utf-8") for path in sorted((DATA / "sdp").glob("*.sdp"))]
+
+
+def events(data: bytes) -> None:
+    """Send up to six damaged client events to one conversation."""
+    choices = Choices(data)
+    protocol = RealtimeProtocol("sess_fuzz", CAPABILITIES, eyeline_events=bool(choices.number(2)))
+    for _ in range(6):
+        event = choices.mutated(choices.one(CLIENT_EVENTS), CLIENT_EVENTS)
+        text = json.dumps(event)
+        if choices.number(8) == 0:
+            text = mutated(text, random.Random(choices.data()))
+        protocol.receive_message(text, now=1.0)
+        _check_output(protocol)
+        if not choices.left:
+            break
+
+
+def sessions(data: bytes) -> None:
+    """Open a conversation with a damaged session, as one that comes with an offer or a secret."""
+    choices = Choices(data)
+    patch = choices.mutated(choices.one(SESSIONS), SESSIONS)
+    if not isinstance(patch, dict):
+        return
+    try:
+        protocol = RealtimeProtocol("sess_fuzz", CAPABILITIES, patch=patch)
+    except ProtocolError:
+        return
+    _check_output(protocol)
+
+
+def _check_output(protocol: RealtimeProtocol) -> None:
+    """Check that the SDK reads the events, and that the inputs can be recorded."""
+    sent = protocol.events_to_send()
+    json.dumps(sent, allow_nan=False)
+    check(sent)
+    for item in protocol.inputs_to_send():
+        if not isinstance(item, AudioChunk | VideoFrame):
+            _check_line(format_line(item, audio=1, video=2))
+
+
+def offers(data: bytes) -> None:
+    """Read a damaged SDP offer."""
+    choices = Choices(data)
+    try:
+        read_offer(mutated(choices.one(OFFERS), random.Random(data)), OfferLimits())
+    except BadOfferError as error:
+        assert str(error)
+
+
+def recordings(data: bytes) -> None:
+    """Read a damaged line of a recording."""
+    choices = Choices(data)
+    text = json.dumps(choices.mutated(choices.one(LINES), LINES))
+    if choices.number(4) == 0:
+        text = mutated(text, random.Random(choices.data()))
+    with suppress(ValueError):
+        _check_line(text)
+
+
+def _check_line(text: str) -> None:
+    """Check that a line of a recording can be written again as it was read.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    line = parse_line(text)
+    again = parse_line(format_line(line.event, audio=line.audio, video=line.video))
+    assert repr(again) == repr(line)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    each.__name__: each for each in (events, sessions, offers, recordings)
+}

@@ -85,9 +85,11 @@ class Choices:
 
 def _parts(value: Any) -> list[Any]:
     """Return `value` and all values in it."""
-    parts = [value]
-    for each in (
-        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    ):
-        parts += _parts(each)
-    return parts
+    match value:
+        case dict():
+            inner = list(value.values())
+        case list():
+            inner = value
+        case _:
+            inner = []
+    return [value, *(part for each in inner for part in _parts(each))]

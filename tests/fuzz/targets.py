@@ -100,10 +100,8 @@ def _check_output(protocol: RealtimeProtocol) -> None:
 def offers(data: bytes) -> None:
     """Read a damaged SDP offer."""
     choices = Choices(data)
-    try:
+    with suppress(BadOfferError):
         read_offer(mutated(choices.one(OFFERS), random.Random(data)), OfferLimits())
-    except BadOfferError as error:
-        assert str(error)
 
 
 def recordings(data: bytes) -> None:

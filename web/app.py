@@ -22,7 +22,15 @@ from web.context import ServiceContext, capabilities, waiting_lines
 from web.loading.models import LoadedModels
 from web.realtime import calls
 from web.realtime import websocket as realtime
-from web.rest import chat, credentials, service_info, sessions, speech, transcriptions
+from web.rest import (
+    chat,
+    credentials,
+    openapi,
+    service_info,
+    sessions,
+    speech,
+    transcriptions,
+)
 from web.sessions import Sessions
 
 logger = logging.getLogger(__name__)
@@ -86,6 +94,7 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
         speech,
     ):
         app.include_router(endpoints.router)
+    openapi.install(app)
     problems.install_error_handlers(app)
     app.add_middleware(Gate, settings=settings, authenticate=partial(_authenticate, app))
     app.add_middleware(

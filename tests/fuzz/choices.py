@@ -10,7 +10,18 @@ T = TypeVar("T")
 
 TEXTS = ("", " ", "a" * 300, "\x00", "\ud800", "\u2028", "é\u0301", "auto", "none", "data:,", "٣")
 NUMBERS = (0, -1, 1, 2**31, 2**63, 10**30, 0.5, -0.0, 1e308, math.inf, -math.inf, math.nan)
-EMPTY = (None, True, False, [], {}, [[]], [None], {"type": None}, {"": ""}, [1] * 70)
+EMPTY: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    [],
+    {},
+    [[]],
+    [None],
+    {"type": None},
+    {"": ""},
+    [1] * 70,
+)
 
 
 class Choices:

@@ -169,7 +169,7 @@ async def _call_request(request: Request) -> CallRequest:
         raise ProblemError(400, "sdp: expected the offer in this field of the form", param="sdp")
     try:
         patch = json.loads(session or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProblemError(400, "session: expected JSON", param="session") from error
     if not isinstance(patch, dict):
         raise ProblemError(400, "session: expected a JSON object", param="session")

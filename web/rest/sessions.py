@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
@@ -55,14 +55,14 @@ async def end_session(session: Session) -> None:
 
 
 @router.get("/{id}/captions", response_class=EventSourceResponse)
-async def follow_captions(request: Request, session: Session) -> AsyncIterator[ServerSentEvent]:
+async def follow_captions(
+    session: Session, last_event_id: Annotated[int, Header(ge=-1, le=2**53)] = -1
+) -> AsyncIterator[ServerSentEvent]:
     """Stream final captions as server-sent events, from the first one kept until the end.
 
     A client that reconnects sends the number of the last one it has in `Last-Event-ID`.
     """
-    last = request.headers.get("last-event-id", "")
-    start = int(last) + 1 if last.isdecimal() else 0
-    async for number, caption in session.follow_captions(start):
+    async for number, caption in session.follow_captions(last_event_id + 1):
         yield ServerSentEvent(id=str(number), event="caption", data=caption_fields(caption))
     yield ServerSentEvent(event="end", data={})
 

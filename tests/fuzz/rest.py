@@ -1,0 +1,90 @@
+"""Requests that the OpenAPI document allows, and such that it forbids, to the real service.
+
+    python -m tests.fuzz.rest [--cases 10000]
+
+sends that many to each operation; the models are scripted. A fault is a status of 500, an answer
+that the document does not have, or a check of schemathesis's that fails.
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from websockets.sync.client import connect
+
+from tests.patience import PATIENCE
+from tests.web.served import Served, scripted_models, served
+from web.config import Settings
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+
+
+@schemathesis.serializer("application/sdp")
+def _as_text(_: schemathesis.SerializationContext, value: object) -> object:
+    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
+
+
+@contextlib.contextmanager
+def fuzzed_service() -> Iterator[tuple[Served, str]]:
+    """Yield a service, and the id of a session that has ended."""
+    with scripted_models() as models, served(Settings(), models) as service:
+        with connect(f"{service.ws}/v1/realtime") as client:
+            created = json.loads(client.recv(PATIENCE))
+        yield service, created["session"]["id"]
+
+
+def operations(service: Served) -> list[schemathesis.APIOperation]:
+    schema = schemathesis.openapi.from_url(f"{service.http}/openapi.json")
+    return [found.ok() for found in schema.get_all_operations()]
+
+
+def fuzz(operation: schemathesis.APIOperation, session: str, *, cases: int) -> None:
+    """Send `cases` requests to one operation, and check the responses."""
+    kinds = [operation.as_strategy(generation_mode=mode) for mode in GenerationMode]
+
+    @given(case=st.one_of(kinds), live=st.booleans())
+    @settings(
+        max_examples=cases,
+        deadline=None,
+        database=None,
+        derandomize=cases < 100,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    def send(case: schemathesis.Case, live: bool) -> None:
+        if live and "id" in case.path_parameters:
+            case.path_parameters["id"] = session
+        case.validate_response(case.call(timeout=PATIENCE), checks=CHECKS)
+
+    send()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="requests to every operation")
+    parser.add_argument("--cases", type=int, default=10_000)
+    cases = parser.parse_args().cases
+    with fuzzed_service() as (service, session):
+        for operation in operations(service):
+            fuzz(operation, session, cases=cases)
+            sys.stdout.write(f"{operation.label}: {cases} requests\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -4,13 +4,19 @@ A target fails by raising: its parser raised another error than it promises, or 
 cannot send, record or read again.
 """
 
+import io
 import json
 import random
 from collections.abc import Callable
 from contextlib import suppress
 
+from PIL import Image
+
+from media.errors import UnreadableMediaError
 from media.frames import AudioChunk, VideoFrame
+from media.images.decoding import decode_image
 from media.recording.event_lines import format_line, parse_line
+from media.sizes import SizeLimits
 from rtc.errors import BadOfferError
 from rtc.negotiation.offer import OfferLimits, read_offer
 from tests.fuzz.choices import Choices
@@ -18,9 +24,20 @@ from tests.paths import DATA, ROOT
 from tests.rtc.mutations import mutated
 from tests.web.openai_sdk import check
 from tests.web.protocol.test_generation import CAPABILITIES
+from tests.web.protocol.test_protocol import receive
 from tests.web.protocol.test_protocol_doc import EXAMPLES
 from web.protocol.messages import ProtocolError
 from web.protocol.protocol import RealtimeProtocol
+
+
+def image_file(format: str) -> bytes:
+    file = io.BytesIO()
+    ramp = Image.linear_gradient("L").resize((24, 16))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation
+    Image.merge("RGB", (ramp, ramp, ramp)).save(file, format, exif=exif)
+    return file.getvalue()
+
 
 CLIENT_EVENTS = [example for example in EXAMPLES if "event_id" not in example]
 FULL_SESSION = {  # what clients send beside the examples of docs/protocol.md
@@ -56,6 +73,7 @@ LINES = [
     for line in path.read_text(encoding="utf-8").splitlines()
 ]
 CLIENT_EVENTS.append({"type": "session.update", "session": FULL_SESSION})
+FILES = [image_file(format) for format in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "AVIF", "BMP")]
 OFFERS = [path.read_text(encoding="utf-8") for path in sorted((DATA / "sdp").glob("*.sdp"))]
 
 
@@ -68,9 +86,9 @@ def events(data: bytes) -> None:
         text = json.dumps(event)
         if choices.number(8) == 0:
             text = mutated(text, random.Random(choices.data()))
-        protocol.receive_message(text, now=1.0)
+        receive(protocol, text, now=1.0)
         _check_output(protocol)
-        if not choices.left:
+        if not (choices.left and protocol.ready):
             break
 
 
@@ -104,6 +122,20 @@ def offers(data: bytes) -> None:
         read_offer(mutated(choices.one(OFFERS), random.Random(data)), OfferLimits())
 
 
+def images(data: bytes) -> None:
+    """Decode a damaged image file."""
+    choices = Choices(data)
+    file = bytearray(choices.one(FILES))
+    for _ in range(choices.number(5)):
+        place = choices.number(len(file))
+        part = choices.data()[:8]
+        file[place : place + choices.number(12)] = part
+        if not file:
+            return
+    with suppress(UnreadableMediaError):
+        decode_image(bytes(file), SizeLimits(longer=64, shorter=64), 100_000)
+
+
 def recordings(data: bytes) -> None:
     """Read a damaged line of a recording."""
     choices = Choices(data)
@@ -126,5 +158,5 @@ def _check_line(text: str) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    each.__name__: each for each in (events, sessions, offers, recordings)
+    each.__name__: each for each in (events, sessions, offers, images, recordings)
 }

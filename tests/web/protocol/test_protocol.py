@@ -732,3 +732,12 @@ def test_audio_can_be_split_anywhere(parts: list[bytes]) -> None:
             assert after.start == before.end
         decoded.append(np.concatenate([np.zeros(0, np.float32), *(c.samples for c in chunks)]))
     np.testing.assert_array_equal(decoded[0], decoded[1])
+
+
+@pytest.mark.parametrize("eagerness", [[1], {"a": 1}, 5, "soon"])
+def test_an_eagerness_of_any_other_kind_is_an_error_of_the_client(eagerness: object) -> None:
+    talk = Talk()
+    detection = {"type": "semantic_vad", "eagerness": eagerness}
+    session = {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
+    talk.send("session.update", session=session)
+    assert talk.error["param"] == "session.audio.input.turn_detection.eagerness"

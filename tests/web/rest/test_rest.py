@@ -218,3 +218,20 @@ def test_the_browser_client_is_served(client: TestClient) -> None:
     answer = client.get("/static/eyeline.js")
     assert answer.status_code == 200
     assert "javascript" in answer.headers["content-type"]
+
+
+def test_a_number_of_5000_digits_is_an_error_of_the_client(client: TestClient) -> None:
+    many = "9" * 5000
+    with client.websocket_connect("/v1/realtime") as session:
+        path = f"/sessions/{session.receive_json()['session']['id']}"
+        headers = {"Last-Event-ID": many}
+        assert client.get(f"{path}/captions", headers=headers).status_code == 400
+        assert client.get(f"{path}/moments", params={"since": many}).status_code == 400
+        assert client.get(f"{path}/moments/{many}.jpg").status_code == 400
+
+
+def test_a_deeply_nested_session_of_a_call_is_an_error_of_the_client(client: TestClient) -> None:
+    form = {"sdp": (None, "v=0"), "session": (None, "[" * 200_000)}
+    response = client.post("/v1/realtime/calls", files=form)
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "session"

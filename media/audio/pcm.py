@@ -14,6 +14,8 @@ from media.audio.resampling import Resampler, ResamplerState, Samples
 
 PcmEncoding = Literal["pcm16", "float32", "ulaw", "alaw"]
 
+LOUDEST = 8.0  # of full scale: float formats may go over it
+
 SAMPLE_BYTES: dict[PcmEncoding, int] = {"pcm16": 2, "float32": 4, "ulaw": 1, "alaw": 1}
 
 
@@ -121,7 +123,9 @@ def samples_from_av(frame: av.AudioFrame) -> Samples:
     if np.issubdtype(samples.dtype, np.integer):
         scale = np.float32(2 ** (8 * samples.dtype.itemsize - 1))
         return downmix(samples.astype(np.float32) / scale)
-    return downmix(samples.astype(np.float32))
+    # Damaged floats may be infinite or no numbers, which would spoil the filters after this.
+    finite = np.nan_to_num(samples.astype(np.float32), posinf=0.0, neginf=0.0)
+    return downmix(np.clip(finite, -LOUDEST, LOUDEST))
 
 
 def samples_to_av(samples: Samples, rate: int, pts: int) -> av.AudioFrame:

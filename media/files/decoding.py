@@ -1,24 +1,32 @@
 """Decodes the audio and video of any file that FFmpeg reads, in the order of time."""
 
 import heapq
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
+from typing import TypeVar, cast
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-from media.audio.pcm import samples_from_av
 from media.errors import MediaTooLongError, UnreadableMediaError
+from media.files.audio_timeline import AudioTimeline
+from media.files.report import DecodingReport
+from media.files.tracks import AudioTrack, audio_stream, audio_tracks, video_stream
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.video import frame_from_av
 
-MIN_GAP = 0.1  # seconds: a timestamp further off its counted position marks a gap
 MAX_HELD = 64  # items held back while the other stream is behind
+MAX_SILENCE = 10 * SAMPLE_RATE  # samples of silence at once: a gap may last hours
+MAX_READ_ERRORS = 20  # in a row, after which the rest of a file is given up
+
+Stream = av.AudioStream | av.VideoStream
+S = TypeVar("S", av.AudioStream, av.VideoStream, Stream)
 
 
 @contextmanager
@@ -31,7 +39,7 @@ def open_media(path: Path) -> Iterator[av.container.InputContainer]:
     if not path.is_file():
         raise UnreadableMediaError(f"{path}: no such file")
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), metadata_errors="replace")
     except (av.FFmpegError, ValueError) as error:
         raise UnreadableMediaError(f"{path}: not audio or video that FFmpeg can read") from error
     with container:
@@ -43,8 +51,12 @@ class MediaInfo:
     """The header of a file; `duration` is in seconds, or None if unknown."""
 
     duration: float | None
-    has_audio: bool
+    audio: tuple[AudioTrack, ...]
     has_video: bool
+
+    @property
+    def has_audio(self) -> bool:
+        return bool(self.audio)
 
 
 def probe(path: Path) -> MediaInfo:
@@ -55,24 +67,32 @@ def probe(path: Path) -> MediaInfo:
     """
     with open_media(path) as container:
         return MediaInfo(
-            duration=None if container.duration is None else container.duration / av.time_base,
-            has_audio=bool(container.streams.audio),
-            has_video=bool(container.streams.video),
+            duration=media_duration(container),
+            audio=audio_tracks(container),
+            has_video=video_stream(container) is not None,
         )
 
 
-def decode_audio(path: Path, *, max_duration: float) -> Iterator[NDArray[np.float32]]:
-    """Yield the first audio stream as mono float32 (n,) at 16 kHz, with silence in its gaps.
+def decode_audio(
+    path: Path,
+    *,
+    max_duration: float,
+    track: int | None = None,
+    report: DecodingReport | None = None,
+) -> Iterator[NDArray[np.float32]]:
+    """Yield a sound track as mono float32 (n,) at 16 kHz, with silence in its gaps.
 
     Raises:
         UnreadableMediaError: not media, or it has no audio.
         MediaTooLongError: longer than `max_duration` seconds.
     """
     end = 0
-    for item in decode(path, max_duration=max_duration, video=False):
+    for item in decode(path, max_duration=max_duration, video=False, track=track, report=report):
         assert isinstance(item, AudioChunk)
-        if item.start > end:
-            yield np.zeros(item.start - end, np.float32)
+        while item.start > end:
+            silence = np.zeros(min(item.start - end, MAX_SILENCE), np.float32)
+            end += len(silence)
+            yield silence
         yield item.samples
         end = item.end
 
@@ -84,31 +104,57 @@ def decode(
     audio: bool = True,
     video: bool = True,
     from_zero: bool = True,
+    track: int | None = None,
+    report: DecodingReport | None = None,
 ) -> Iterator[AudioChunk | VideoFrame]:
     """Yield the audio and video of `path` in the order of their times.
 
-    Times start at 0; without `from_zero` they are those in the file. Damaged data is skipped. Audio
-    is mono float32 at 16 kHz.
+    Times start at 0; without `from_zero` they are those in the file. Audio is mono float32 at 16
+    kHz, of the sound track with the number `track`. Damaged data is left out, and counted in
+    `report`.
 
     Raises:
         UnreadableMediaError: not media, or it has none of the requested streams.
         MediaTooLongError: longer than `max_duration` seconds.
     """
+    report = DecodingReport() if report is None else report
     with open_media(path) as container:
-        streams: list[av.AudioStream | av.VideoStream] = []
-        if audio:
-            streams += container.streams.audio[:1]
-        if video:
-            streams += container.streams.video[:1]
+        sound = audio_stream(path, container, track) if audio else None
+        pictures = video_stream(container) if video else None
+        streams: list[Stream] = [each for each in (sound, pictures) if each is not None]
         if not streams:
             wanted = " or ".join(["audio"] * audio + ["video"] * video)
             raise UnreadableMediaError(f"{path}: it has no {wanted}")
-        if container.duration is not None:
-            check_duration(path, container.duration / av.time_base, max_duration)
+        latest = latest_time(path, container, max_duration)
         origin = file_origin(container) if from_zero else Fraction(0)
-        for item in _interleaved(_decoded(container, streams, origin), len(streams)):
+        decoded = _decoded(container, streams, origin, latest, report)
+        for item in _interleaved(decoded, len(streams)):
             check_duration(path, item.time, max_duration)
+            if isinstance(item, AudioChunk):
+                report.note_sound(item.samples)
             yield item
+
+
+def media_duration(container: av.container.InputContainer) -> float | None:
+    """Return the duration in the header, in seconds; None if there is none, or a damaged one."""
+    if container.duration is None or container.duration < 0:
+        return None
+    return container.duration / av.time_base
+
+
+def latest_time(path: Path, container: av.container.InputContainer, max_duration: float) -> float:
+    """Return the time after which timestamps are damaged, infinity if the header has no duration.
+
+    A header that is within the limit is more likely true than a timestamp beyond it.
+
+    Raises:
+        MediaTooLongError: the header says that it is longer than `max_duration` seconds.
+    """
+    duration = media_duration(container)
+    if duration is None:
+        return math.inf
+    check_duration(path, duration, max_duration)
+    return max_duration
 
 
 def check_duration(path: Path, seconds: float, max_duration: float) -> None:
@@ -129,68 +175,58 @@ def file_origin(container: av.container.InputContainer) -> Fraction:
     return Fraction(container.start_time or 0, av.time_base)
 
 
+def read_packets(
+    container: av.container.InputContainer, streams: "Sequence[S]", report: DecodingReport
+) -> "Iterator[av.Packet[S]]":
+    """Yield the packets of `streams`. Reading continues after an error, unless there are many."""
+    failed, reason = 0, ""
+    while failed < MAX_READ_ERRORS:
+        try:
+            for packet in container.demux(streams):
+                failed = 0
+                yield cast("av.Packet[S]", packet)
+        except (av.FFmpegError, ValueError) as error:
+            failed += 1
+            reason = str(error)
+        else:
+            return
+    report.ended = reason
+
+
+def packet_seconds(packet: "av.Packet[Stream]") -> float:
+    """Return the duration of `packet`, 0.0 if it is unknown."""
+    return float((packet.duration or 0) * (packet.time_base or 0))
+
+
 def _decoded(
     container: av.container.InputContainer,
-    streams: list[av.AudioStream | av.VideoStream],
+    streams: Sequence[Stream],
     origin: Fraction,
+    latest: float,
+    report: DecodingReport,
 ) -> Iterator[AudioChunk | VideoFrame]:
-    """Yield decoded items in file order, with times after `origin`."""
-    timeline = AudioTimeline(origin)
-    for packet in container.demux(streams):
+    """Yield decoded items in file order, with times after `origin` and up to `latest`."""
+    timeline = AudioTimeline(origin, latest)
+    for packet in read_packets(container, streams, report):
+        # Any error: decoders report damage by several, EPERM among them.
         try:
-            frames = packet.decode()
-        except av.error.InvalidDataError:
-            continue  # a damaged packet: later ones can still be decoded
-        for frame in frames:
-            if isinstance(frame, av.AudioFrame):
-                yield from timeline.convert(frame)
-            elif isinstance(frame, av.VideoFrame) and frame.pts is not None:
-                assert frame.time_base is not None
-                time = frame.pts * frame.time_base - origin
-                yield frame_from_av(frame, pts=max(0, round(time * VIDEO_CLOCK_HZ)))
+            for frame in packet.decode():
+                if isinstance(frame, av.AudioFrame):
+                    yield from timeline.convert(frame)
+                elif isinstance(frame, av.VideoFrame):
+                    yield from _picture(frame, origin, latest)
+        except (av.FFmpegError, ValueError):
+            report.note_damage(packet.stream.type, packet_seconds(packet))
     yield from timeline.flush()
 
 
-class AudioTimeline:
-    """Converts decoded audio frames to chunks with their position on the timeline.
-
-    Positions are counted in samples, so rounded timestamps cause no clicks. A timestamp that is
-    off by more than `MIN_GAP` marks a real gap, and sets the position.
-    """
-
-    def __init__(self, origin: Fraction) -> None:
-        self._origin = origin
-        self._end = 0  # index after the last sample yielded
-        self._due: Fraction | None = None  # expected time of the next input frame
-        self._resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-
-    def convert(self, frame: av.AudioFrame) -> Iterator[AudioChunk]:
-        """Yield the audio of `frame`; at a gap, first the rest of the audio before it."""
-        if frame.pts is not None and frame.time_base is not None:
-            time = frame.pts * frame.time_base - self._origin
-            if self._due is None or abs(time - self._due) > MIN_GAP:
-                yield from self.flush()
-                self._end = max(self._end, round(time * SAMPLE_RATE))
-                self._due = time
-        if self._due is not None:
-            self._due += Fraction(frame.samples, frame.sample_rate)
-        # Average the channels first: FFmpeg would add two equal ones to more than full scale.
-        mono = av.AudioFrame.from_ndarray(samples_from_av(frame)[None], format="flt", layout="mono")
-        mono.sample_rate = frame.sample_rate
-        for converted in self._resampler.resample(mono):
-            yield from self._chunks(converted)
-
-    def flush(self) -> Iterator[AudioChunk]:
-        """Yield what the resampler still holds, and reset it."""
-        for converted in self._resampler.resample(None):
-            yield from self._chunks(converted)
-        self._resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-
-    def _chunks(self, frame: av.AudioFrame) -> Iterator[AudioChunk]:
-        samples = np.clip(frame.to_ndarray().reshape(-1), -1.0, 1.0).astype(np.float32, copy=False)
-        if len(samples):
-            yield AudioChunk(samples, self._end, SAMPLE_RATE)
-            self._end += len(samples)
+def _picture(frame: av.VideoFrame, origin: Fraction, latest: float) -> Iterator[VideoFrame]:
+    """Yield `frame`, if it has a time."""
+    if frame.pts is None or not frame.time_base:
+        return
+    time = frame.pts * frame.time_base - origin
+    if time <= latest:
+        yield frame_from_av(frame, pts=max(0, round(time * VIDEO_CLOCK_HZ)))
 
 
 def _interleaved(

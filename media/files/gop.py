@@ -5,6 +5,7 @@ leading packets of the next GOP: frames that are shown before that GOP's keyfram
 cannot be split safely, the last GOP says why; the rest is then decoded sequentially.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -53,13 +54,20 @@ class Gop:
         return packets[: last + 1]
 
 
-def is_due(ticks: int, last: int | None, interval: int) -> bool:
-    """Return whether a frame at `ticks` is selected if the last selected one was at `last`."""
-    return last is None or ticks - last >= interval
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Frames at least `interval` ticks apart, up to `latest`: later timestamps are damaged."""
+
+    interval: int
+    latest: float = math.inf
+
+    def is_due(self, ticks: int, last: int | None) -> bool:
+        """Return whether a frame at `ticks` is selected if the last selected one was at `last`."""
+        return ticks <= self.latest and (last is None or ticks - last >= self.interval)
 
 
-def split_gops(packets: Iterator[Packet], to_ticks: ToTicks, interval: int) -> Iterator[Gop]:
-    """Yield the GOPs of a stream, and select frames that are at least `interval` ticks apart.
+def split_gops(packets: Iterator[Packet], to_ticks: ToTicks, selection: Selection) -> Iterator[Gop]:
+    """Yield the GOPs of a stream, and select frames.
 
     If the last GOP has a fallback reason, some of `packets` are left.
     """
@@ -69,11 +77,11 @@ def split_gops(packets: Iterator[Packet], to_ticks: ToTicks, interval: int) -> I
         if previous is not None:
             if not gop.fallback_reason:
                 previous.leading, previous.end = _leading_packets(gop), gop.start
-            last = _select(previous, to_ticks, last, interval)
+            last = _select(previous, to_ticks, last, selection)
             yield previous
         previous = gop
     if previous is not None:
-        _select(previous, to_ticks, last, interval)
+        _select(previous, to_ticks, last, selection)
         yield previous
 
 
@@ -126,12 +134,12 @@ def _leading_packets(gop: Gop) -> list[Packet]:
     return gop.packets[: before[-1] + 1] if before else []
 
 
-def _select(gop: Gop, to_ticks: ToTicks, last: int | None, interval: int) -> int | None:
+def _select(gop: Gop, to_ticks: ToTicks, last: int | None, selection: Selection) -> int | None:
     """Select frames of `gop`; return the ticks of the last selected frame."""
     if gop.fallback_reason:
         return last
     for pts in sorted(_pts(packet) for packet in _displayed(gop)):
-        if is_due(to_ticks(pts), last, interval):
+        if selection.is_due(to_ticks(pts), last):
             gop.wanted.append(pts)
             last = to_ticks(pts)
     return last

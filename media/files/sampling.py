@@ -21,11 +21,13 @@ from pathlib import Path
 import av
 
 from media.errors import UnreadableMediaError
-from media.files.decoding import check_duration, open_media
-from media.files.gop import MAX_GOP_BYTES, Gop, Packet, is_due, split_gops
+from media.files.decoding import check_duration, open_media, read_packets
+from media.files.gop import MAX_GOP_BYTES, Gop, Packet, split_gops
 from media.files.gop_decoder import GopDecoder, GopJob
-from media.files.video_file import VideoFile, open_decoder, open_video, video_stream
-from media.frames import VIDEO_CLOCK_HZ, VideoFrame
+from media.files.report import DecodingReport
+from media.files.tracks import video_stream
+from media.files.video_file import VideoFile, open_decoder, open_video
+from media.frames import VideoFrame
 from media.sizes import SizeLimits
 from media.video import frame_from_av
 
@@ -46,12 +48,14 @@ def sample_frames(
     limits: SizeLimits | None = ANALYSIS_SIZE,
     from_zero: bool = True,
     progress: Progress | None = None,
+    report: DecodingReport | None = None,
 ) -> Iterator[VideoFrame]:
     """Yield frames of `path` in order, at least `interval` seconds apart.
 
     Each is the next frame of the file that is far enough from the one before; with 0 that is every
     frame. Frames are upright and within `limits`. Times start at 0; without `from_zero` they are
-    those in the file. Decoding uses `threads` threads, with `GOPS_PER_THREAD` GOPs each.
+    those in the file. Decoding uses `threads` threads, with `GOPS_PER_THREAD` GOPs each. What is
+    damaged is left out, and counted in `report`.
 
     Raises:
         UnreadableMediaError: not media, or it has no video.
@@ -60,10 +64,10 @@ def sample_frames(
     """
     if interval < 0 or threads < 1:
         raise ValueError(f"expected interval >= 0 and threads >= 1, got {interval} and {threads}")
-    ticks = round(interval * VIDEO_CLOCK_HZ)
-    with open_video(path, ticks, limits, from_zero=from_zero) as file:
-        if file.container.duration is not None:
-            check_duration(path, file.container.duration / av.time_base, max_duration)
+    report = DecodingReport() if report is None else report
+    with open_video(
+        path, interval, limits, report, max_duration=max_duration, from_zero=from_zero
+    ) as file:
         yield from _checked(file, threads, max_duration, progress)
 
 
@@ -73,22 +77,18 @@ def _checked(
     """Yield the selected frames, check them and report progress.
 
     Raises:
-        UnreadableMediaError: there are none, or reading failed.
+        UnreadableMediaError: there are none.
         MediaTooLongError: longer than `max_duration` seconds.
     """
     empty = True
-    try:
-        with closing(
-            _in_parallel(file, GopDecoder(file, threads), GOPS_PER_THREAD * threads)
-        ) as frames:
-            for frame in frames:
-                empty = False
-                check_duration(file.path, frame.time, max_duration)
-                yield frame
-                if progress is not None:
-                    progress(frame.time)
-    except av.FFmpegError as error:
-        raise UnreadableMediaError(f"{file.path}: reading failed ({error})") from error
+    ahead = GOPS_PER_THREAD * threads
+    with closing(_in_parallel(file, GopDecoder(file, threads), ahead)) as frames:
+        for frame in frames:
+            empty = False
+            check_duration(file.path, frame.time, max_duration)
+            yield frame
+            if progress is not None:
+                progress(frame.time)
     if empty:
         raise UnreadableMediaError(
             f"{file.path}: its video has no frame that can be decoded, or no timestamps: "
@@ -98,8 +98,8 @@ def _checked(
 
 def _in_parallel(file: VideoFile, decoder: GopDecoder, ahead: int) -> Generator[VideoFrame]:
     """Yield the selected frames, decoding in parallel until a GOP gives a reason not to."""
-    packets = file.container.demux(file.stream)
-    gops = split_gops(packets, file.to_ticks, file.interval)
+    packets = read_packets(file.container, [file.stream], file.report)
+    gops = split_gops(packets, file.to_ticks, file.selection)
     jobs: deque[GopJob] = deque()
     backlog = _Backlog()
     last: int | None = None
@@ -146,7 +146,8 @@ def _restarted(file: VideoFile, last: int | None) -> Iterator[VideoFrame]:
     with open_media(file.path) as container:
         stream = video_stream(container)
         assert stream is not None
-        yield from _sequentially(file, container.demux(stream), last)
+        packets = read_packets(container, [stream], file.report)
+        yield from _sequentially(file, packets, last)
 
 
 def _sequentially(
@@ -154,7 +155,7 @@ def _sequentially(
 ) -> Iterator[VideoFrame]:
     """Yield the selected frames after pts `last`, with one decoder.
 
-    Damaged packets are skipped, and frames that the decoder marks as damaged are left out.
+    Damaged packets, and frames that the decoder marks as damaged, are left out and counted.
     """
     ticks = None if last is None else file.to_ticks(last)
     with open_decoder(file.path) as decoder:
@@ -162,13 +163,14 @@ def _sequentially(
             if packet is not None and packet.size == 0:
                 continue  # the demuxer's end-of-file marker: None stands for it
             try:
-                frames = decoder.decode(packet)
-            except av.error.InvalidDataError:
-                continue
-            for frame in frames:
-                pts = frame.pts
-                if frame.is_corrupt or pts is None or (last is not None and pts <= last):
-                    continue
-                if is_due(file.to_ticks(pts), ticks, file.interval):
-                    ticks = file.to_ticks(pts)
-                    yield frame_from_av(frame, ticks, file.limits)
+                for frame in decoder.decode(packet):
+                    pts = frame.pts
+                    if pts is None or (last is not None and pts <= last):
+                        continue
+                    if frame.is_corrupt:
+                        file.report.note_damage("video")
+                    elif file.selection.is_due(file.to_ticks(pts), ticks):
+                        ticks = file.to_ticks(pts)
+                        yield frame_from_av(frame, ticks, file.limits)
+            except (av.FFmpegError, ValueError):
+                file.report.note_damage("video")

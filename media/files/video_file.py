@@ -9,50 +9,56 @@ from pathlib import Path
 import av
 
 from media.errors import UnreadableMediaError
-from media.files.decoding import file_origin, open_media
-from media.files.gop import ToTicks
+from media.files.decoding import file_origin, latest_time, open_media
+from media.files.gop import Selection, ToTicks
+from media.files.report import DecodingReport
+from media.files.tracks import video_stream
 from media.frames import VIDEO_CLOCK_HZ
 from media.sizes import SizeLimits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoFile:
-    """An open file with the options for reading it: frames `interval` apart, within `limits`."""
+    """An open file with the options for reading it: frames of `selection`, within `limits`."""
 
     path: Path
     container: av.container.InputContainer
     stream: av.VideoStream
     to_ticks: ToTicks
-    interval: int  # least 90 kHz ticks between two frames
+    selection: Selection
     limits: SizeLimits | None
+    report: DecodingReport
 
 
 @contextmanager
 def open_video(
-    path: Path, interval: int, limits: SizeLimits | None, *, from_zero: bool = True
+    path: Path,
+    interval: float,
+    limits: SizeLimits | None,
+    report: DecodingReport,
+    *,
+    max_duration: float,
+    from_zero: bool = True,
 ) -> Iterator[VideoFile]:
-    """Open the video stream of `path`; its times are as for `decode`.
+    """Open the video stream of `path` for frames `interval` seconds apart; times as for `decode`.
 
     Raises:
         UnreadableMediaError: not media, or it has no video.
+        MediaTooLongError: longer than `max_duration` seconds.
     """
     with open_media(path) as container:
         stream = video_stream(container)
         if stream is None:
             raise UnreadableMediaError(f"{path}: it has no video")
+        latest = latest_time(path, container, max_duration) * VIDEO_CLOCK_HZ
         origin, base = file_origin(container) if from_zero else Fraction(0), stream.time_base
         assert base is not None
 
         def to_ticks(pts: int) -> int:
             return max(0, round((pts * base - origin) * VIDEO_CLOCK_HZ))
 
-        yield VideoFile(path, container, stream, to_ticks, interval, limits)
-
-
-def video_stream(container: av.container.InputContainer) -> av.VideoStream | None:
-    """Return the first video stream that is not cover art."""
-    cover = av.stream.Disposition.attached_pic
-    return next((each for each in container.streams.video if not each.disposition & cover), None)
+        selection = Selection(round(interval * VIDEO_CLOCK_HZ), latest)
+        yield VideoFile(path, container, stream, to_ticks, selection, limits, report)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from media.clock import Clock
 from media.errors import UnreadableMediaError
 from media.events import Announce, Cancel, Input, Question
 from media.files.decoding import decode
+from media.files.report import DecodingReport
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.generation_events import GenerationInput
 from media.recording.event_lines import AudioGap, EventLine, read_lines
@@ -25,17 +26,26 @@ MAX_HEADER = 16_384  # bytes; 8,192 of the header of FLAC are padding, that of M
 
 
 async def read_paced(
-    path: Path, clock: Clock, worker: Worker, *, max_duration: float, video: bool = True
+    path: Path,
+    clock: Clock,
+    worker: Worker,
+    *,
+    max_duration: float,
+    video: bool = True,
+    track: int | None = None,
+    report: DecodingReport | None = None,
 ) -> AsyncIterator[Input]:
     """Yield the items of a recording, or of a media file, at their times on `clock`.
 
-    Files are read on `worker`.
+    Files are read on `worker`. `track` and `report` are those of `decode`.
 
     Raises:
         UnreadableMediaError: neither a recording nor media.
         MediaTooLongError: longer than `max_duration` seconds.
     """
-    items = iter(read_items(path, max_duration=max_duration, video=video))
+    items = iter(
+        read_items(path, max_duration=max_duration, video=video, track=track, report=report)
+    )
     while (item := await worker.run(next, items, None)) is not None:
         match item:
             case AudioChunk():
@@ -47,33 +57,42 @@ async def read_paced(
         yield item
 
 
-def read_items(path: Path, *, max_duration: float, video: bool = True) -> Iterator[Input]:
+def read_items(
+    path: Path,
+    *,
+    max_duration: float,
+    video: bool = True,
+    track: int | None = None,
+    report: DecodingReport | None = None,
+) -> Iterator[Input]:
     """Yield the items of a recording, or of a media file, in order."""
     if not path.is_dir():
-        yield from decode(path, max_duration=max_duration, video=video)
+        yield from decode(path, max_duration=max_duration, video=video, track=track, report=report)
         return
     lines = read_lines(path / EVENTS_FILE)
-    tracks = [audio_items(path / AUDIO_FILE, lines, max_duration=max_duration)]
+    options = {"max_duration": max_duration, "report": report}
+    tracks = [audio_items(path / AUDIO_FILE, lines, **options)]
     if video:
-        tracks.append(video_items(path / VIDEO_FILE, lines, max_duration=max_duration))
+        tracks.append(video_items(path / VIDEO_FILE, lines, **options))
     yield from (item for _, item in heapq.merge(*tracks, key=lambda timed: timed[0]))
 
 
 def audio_items(
-    path: Path, lines: list[EventLine], *, max_duration: float
+    path: Path, lines: list[EventLine], **options: Any
 ) -> Iterator[tuple[float, Input]]:
-    """Yield the audio with its times, split at the events that apply to audio."""
+    """Yield the audio with its times, split at the events that apply to audio.
+
+    `options` are those of `decode`.
+    """
     position = 0
-    chunks = _decode_track(path, max_duration=max_duration, video=False)
+    chunks = _whole(_decode_track(path, video=False, **options))
     samples: NDArray[np.float32] = np.zeros(0, np.float32)
     for line in [*(line for line in lines if not _applies_to_video(line)), None]:
         while line is None or position < line.audio:
             if not len(samples):
-                chunk = next(chunks, None)
-                if chunk is None:
+                samples = next(chunks, samples)
+                if not len(samples):
                     break
-                assert isinstance(chunk, AudioChunk)
-                samples = chunk.samples
             count = len(samples) if line is None else min(len(samples), line.audio - position)
             yield position / SAMPLE_RATE, AudioChunk(samples[:count], position, SAMPLE_RATE)
             samples, position = samples[count:], position + count
@@ -85,12 +104,21 @@ def audio_items(
             yield position / SAMPLE_RATE, line.event
 
 
+def _whole(chunks: Iterator[AudioChunk | VideoFrame]) -> Iterator[NDArray[np.float32]]:
+    """Yield the samples of `chunks`, with silence for damaged ones: later ones keep their place."""
+    end = 0
+    for chunk in chunks:
+        assert isinstance(chunk, AudioChunk)
+        yield np.concatenate([np.zeros(chunk.start - end, np.float32), chunk.samples])
+        end = chunk.end
+
+
 def video_items(
-    path: Path, lines: list[EventLine], *, max_duration: float
+    path: Path, lines: list[EventLine], **options: Any
 ) -> Iterator[tuple[float, Input]]:
     """Yield the frames with their times, and between them the events that apply to video."""
     events = [line for line in lines if _applies_to_video(line)]
-    for frame in _decode_track(path, max_duration=max_duration, audio=False, from_zero=False):
+    for frame in _decode_track(path, audio=False, from_zero=False, **options):
         assert isinstance(frame, VideoFrame)
         while events and events[0].video < frame.pts:
             yield _timed(events.pop(0))

@@ -51,12 +51,22 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", help="speech recognition: tiny.en (default), base or a path")
 
 
+def _add_track(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--track",
+        type=_track,
+        metavar="NUMBER",
+        help="sound track to hear, from 1 (the default one, else the one with speech)",
+    )
+
+
 def _add_replay(commands: "argparse._SubParsersAction[CommandParser]") -> None:
     summary = "run a clip or a recorded session through the pipeline and print its events"
     command = commands.add_parser("replay", help=summary, description=summary)
     command.add_argument("path", type=Path, metavar="CLIP|RECORDING")
     command.add_argument("--realtime", action="store_true", help="at the speed of the recording")
     command.add_argument("--json", action="store_true", help="one JSON object a line")
+    _add_track(command)
     _add_model(command)
 
 
@@ -82,6 +92,7 @@ def _add_captions(commands: "argparse._SubParsersAction[CommandParser]") -> None
         choices=(100, 300, 1000),
         help="chunk size of causal in milliseconds (300)",
     )
+    _add_track(command)
     _add_model(command)
 
 
@@ -157,6 +168,12 @@ def _add_generate(commands: "argparse._SubParsersAction[CommandParser]") -> None
         help="folder with codec.safetensors and drawing.safetensors (the one of eyeline), or, on a "
         "GPU, rolling-forcing, self-forcing or longlive, downloaded by eyeline pull",
     )
+
+
+def _track(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 999:
+        raise argparse.ArgumentTypeError(f"expected the number of a track, from 1, got {text}")
+    return int(text)
 
 
 def _seed(text: str) -> int:

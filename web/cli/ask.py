@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from media.files.decoding import probe
+from media.files.report import DecodingReport
 from media.files.sampling import sample_frames
 from media.pipeline.interfaces import VideoAssistant
 from media.pipeline.limits import Sampling
@@ -21,6 +22,7 @@ from media.pipeline.vision.sampling import AnalyzedFrame, due
 from media.recording.layout import MEMORY_FOLDER, VIDEO_FILE
 from models.assistant.interface import Moment
 from models.errors import StoreError
+from web.cli.sound_track import tell
 from web.config import Settings
 from web.errors import UsageError
 from web.loading.models import load_assistant
@@ -122,6 +124,7 @@ def watch(
     if complete is not None:
         return complete
     sampling = Sampling()
+    report = DecodingReport()
     last: AnalyzedFrame | None = None
     reached = assistant.seen_until(state)
     end, looks = 0.0, 0
@@ -132,6 +135,7 @@ def watch(
         from_zero=not recorded,
         threads=settings.threads_in_use,
         progress=progress.update,
+        report=report,
     ):
         end = frame.time
         if end <= reached:  # analyzed before an interruption
@@ -144,6 +148,7 @@ def watch(
             if analysis.problem is not None and analysis.problem.forgotten:
                 full = analysis.problem.reason
                 return AnalyzedClip(clip.name, clip.stat().st_size, end, looks, full)
+    tell(report.left_out)
     return AnalyzedClip(clip.name, clip.stat().st_size, end, looks)
 
 

@@ -8,6 +8,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,26 @@ import numpy as np
 from media.errors import UnreadableMediaError
 from media.events import Caption, CaptionWord, Output
 from media.files.decoding import decode_audio, probe
+from media.files.report import DecodingReport
 from models.asr.streaming.offline import transcribe
 from models.asr.words import RATE, RecognizedWord
 from web.cli.output_file import check_standard_output, open_output
 from web.cli.replay import run_recording
+from web.cli.sound_track import heard_track, tell
 from web.config import Settings
 from web.loading.models import LoadedModels, load_models
 from web.loading.progress import ProgressBar
 from web.subtitles import SubtitleFormat, SubtitleWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """The sound that gets captions: the track of a file, None the default one, and its report."""
+
+    path: Path
+    track: int | None = None
+    report: DecodingReport = field(default_factory=DecodingReport)
+
 
 Take = Callable[[Sequence[CaptionWord]], None]  # takes the words of the next captions
 
@@ -33,8 +46,11 @@ def captions(
     *,
     output: Path | None,
     format: SubtitleFormat,
+    track: int | None = None,
 ) -> int:
     """Write captions of `path` to `output`, or to standard output; return 0.
+
+    `track` is the number of the sound track, None chooses one.
 
     Raises:
         MediaError: the file cannot be read, has no audio, or is too long.
@@ -42,14 +58,19 @@ def captions(
     """
     media = None if path.is_dir() else probe(path)
     if media is not None and not media.has_audio:
-        raise UnreadableMediaError(f"{path}: has no audio")
-    duration = None if media is None else media.duration
+        raise UnreadableMediaError(f"{path}: it has no sound that can be decoded")
+    duration, report = None if media is None else media.duration, DecodingReport()
     with _open_writer(path, output, format) as writer:
         bar = ProgressBar(duration, hidden=output is None and sys.stdout.isatty())
         with load_models(settings) as models, bar as progress:
-            write_captions(models, settings, path, progress, writer.add)
+            number = track or heard_track(models.services.detector, path)
+            sound = Sound(path, number, report)
+            write_captions(models, settings, sound, progress, writer.add)
+    tell(report.left_out)
+    if not writer.count:
+        tell(f"no captions: {report.why_no_words}")
     if output is not None:
-        sys.stderr.write(f"{writer.count} captions in {output}\n")
+        tell(f"{writer.count} captions in {output}")
     return 0
 
 
@@ -93,17 +114,17 @@ def _print(text: str) -> None:
 
 
 def write_captions(
-    models: LoadedModels, settings: Settings, path: Path, progress: ProgressBar, take: Take
+    models: LoadedModels, settings: Settings, sound: Sound, progress: ProgressBar, take: Take
 ) -> None:
-    """Call `take` with the words of each final caption of `path`, in order."""
+    """Call `take` with the words of each final caption of `sound`, in order."""
     if settings.asr == "offline":
-        offline_captions(models, settings, path, progress, take)
+        offline_captions(models, settings, sound, progress, take)
     else:
-        asyncio.run(streamed_captions(models, settings, path, progress, take))
+        asyncio.run(streamed_captions(models, settings, sound, progress, take))
 
 
 async def streamed_captions(
-    models: LoadedModels, settings: Settings, path: Path, progress: ProgressBar, take: Take
+    models: LoadedModels, settings: Settings, sound: Sound, progress: ProgressBar, take: Take
 ) -> None:
     """Call `take` with the words of the final captions of a session."""
 
@@ -111,14 +132,24 @@ async def streamed_captions(
         if isinstance(output, Caption) and output.final:
             take(output.words)
 
-    await run_recording(models, settings, path, send, video=False, progress=progress)
+    await run_recording(
+        models,
+        settings,
+        sound.path,
+        send,
+        video=False,
+        progress=progress,
+        track=sound.track,
+        report=sound.report,
+    )
 
 
 def offline_captions(
-    models: LoadedModels, settings: Settings, path: Path, progress: ProgressBar, take: Take
+    models: LoadedModels, settings: Settings, sound: Sound, progress: ProgressBar, take: Take
 ) -> None:
     """Call `take` with the words of the offline model, which transcribes the whole file at once."""
-    chunks = decode_audio(path, max_duration=settings.max_media_hours * 3600)
+    longest = settings.max_media_hours * 3600
+    chunks = decode_audio(sound.path, max_duration=longest, track=sound.track, report=sound.report)
     samples = np.concatenate([np.zeros(0, np.float32), *chunks])
     words = transcribe(
         models.whisper, samples, progress=lambda done, _: progress.update(done / RATE)

@@ -131,7 +131,13 @@ def _replay(settings: Settings, arguments: argparse.Namespace) -> int:
     path = _existing(arguments.path)
     from web.cli.replay import replay
 
-    return replay(settings, path, realtime=arguments.realtime, as_json=arguments.json)
+    return replay(
+        settings,
+        path,
+        track=arguments.track,
+        realtime=arguments.realtime,
+        as_json=arguments.json,
+    )
 
 
 def _captions(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -141,7 +147,7 @@ def _captions(settings: Settings, arguments: argparse.Namespace) -> int:
         check_output(output, [path])
     from web.cli.captions import captions
 
-    return captions(settings, path, output=output, format=wanted)
+    return captions(settings, path, output=output, format=wanted, track=arguments.track)
 
 
 def _pull(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -25,6 +25,7 @@ from media.events import (
     Speech,
     StandingRequests,
 )
+from media.files.report import DecodingReport
 from media.frames import AudioChunk, VideoFrame
 from media.generation_events import GeneratedImage, GenerationStatus
 from media.pipeline.context import Send
@@ -32,6 +33,7 @@ from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from media.recording.reader import read_paced
 from media.worker import Worker
+from web.cli.sound_track import heard_track, tell
 from web.config import Settings
 from web.loading.models import LoadedModels, load_models, turn_detection
 from web.loading.progress import ProgressBar
@@ -47,11 +49,14 @@ KINDS: dict[type, str] = {
 }
 
 
-def replay(settings: Settings, path: Path, *, realtime: bool, as_json: bool) -> int:
+def replay(
+    settings: Settings, path: Path, *, track: int | None = None, realtime: bool, as_json: bool
+) -> int:
     """Run `path` through a session and print its outputs as lines; return 0.
 
-    With `realtime`, time passes as in the recording and late media are dropped as in a live
-    session. Without, nothing is dropped and the output is always the same.
+    `track` is the number of the sound track, None chooses one. With `realtime`, time passes as in
+    the recording and late media are dropped as in a live session. Without, nothing is dropped and
+    the output is always the same.
     """
     whole = WholeAnswers()
 
@@ -62,8 +67,22 @@ def replay(settings: Settings, path: Path, *, realtime: bool, as_json: bool) -> 
             sys.stdout.flush()
 
     delete_abandoned(settings.memory_folder)
+    report = DecodingReport()
     with temporary_folder(settings.memory_folder) as memory, load_models(settings) as models:
-        asyncio.run(run_recording(models, settings, path, show, realtime=realtime, memory=memory))
+        track = track or heard_track(models.services.detector, path)
+        asyncio.run(
+            run_recording(
+                models,
+                settings,
+                path,
+                show,
+                realtime=realtime,
+                memory=memory,
+                track=track,
+                report=report,
+            )
+        )
+    tell(report.left_out)
     return 0
 
 
@@ -77,6 +96,8 @@ async def run_recording(
     video: bool = True,
     memory: Path | None = None,
     progress: ProgressBar | None = None,
+    track: int | None = None,
+    report: DecodingReport | None = None,
 ) -> None:
     """Feed the recording or media file at `path` to one session.
 
@@ -88,7 +109,9 @@ async def run_recording(
     clock: Clock = LiveClock() if realtime else ReplayClock()
     reader = Worker("reader")
     longest = settings.max_media_hours * 3600
-    source = read_paced(path, clock, reader, max_duration=longest, video=video)
+    source = read_paced(
+        path, clock, reader, max_duration=longest, video=video, track=track, report=report
+    )
     try:
         await run_session(
             prepend(

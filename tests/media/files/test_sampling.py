@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from media.errors import MediaTooLongError, UnreadableMediaError
 from media.files import gop_decoder, sampling
-from media.files.gop import Gop, split_gops
+from media.files.gop import Gop, Selection, split_gops
 from media.files.gop_decoder import GopDecoder
 from media.files.sampling import GOPS_PER_THREAD, sample_frames
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
@@ -347,7 +347,9 @@ def test_packets_that_no_wanted_frame_needs_are_not_decoded(tmp_path: Path) -> N
         assert stream.time_base is not None
         base = stream.time_base
         for gop in split_gops(
-            container.demux(stream), lambda pts: round(pts * base * VIDEO_CLOCK_HZ), 3 * 90_000
+            container.demux(stream),
+            lambda pts: round(pts * base * VIDEO_CLOCK_HZ),
+            Selection(3 * VIDEO_CLOCK_HZ),
         ):
             fed += len(gop.needed())
     assert fed == 4  # at 0, 3, 6 and 9 s, where keyframes are

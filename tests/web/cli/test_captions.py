@@ -12,11 +12,12 @@ import web.cli.captions
 from media.errors import MediaTooLongError, UnreadableMediaError
 from media.events import CaptionWord
 from media.files.decoding import decode_audio
+from tests.media.files.damage import Track, refused_byte, write_media, write_tracks
 from tests.media.media_files import write_sound
 from tests.media.pipeline.scripted import BlockRecognizer, silence, tone
 from tests.paths import SPEECH
 from tests.web.cli.scripted_models import scripted_models
-from web.cli.captions import captions, offline_captions, streamed_captions
+from web.cli.captions import Sound, captions, offline_captions, streamed_captions
 from web.cli.main import main
 from web.config import Settings, read_settings
 from web.errors import run_command
@@ -107,6 +108,34 @@ def test_without_an_output_captions_go_to_standard_output(
     assert capsys.readouterr().out.splitlines()[0].split()[:2] == ["w0", "w1"]
 
 
+def test_the_track_with_speech_is_heard_and_named(
+    scripted: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loud = Track(title="Mic", level=0.9)
+    path = write_tracks(tmp_path / "screen.mkv", Track(title="Desktop", level=0.0), loud)
+    assert captions(Settings(), path, output=None, format="text") == 0
+    told = capsys.readouterr()
+    assert "w1" in told.out
+    assert 'hearing track 2 ("Mic", aac, mono), with the most speech' in told.err
+    assert 'not track 1 ("Desktop", aac, mono): choose with --track' in told.err
+    assert captions(Settings(), path, output=None, format="text", track=1) == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == "no captions: the sound is silent\n"
+
+
+def test_damage_is_passed_over_and_told(
+    scripted: None, talk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_media(tmp_path, "a.mp4")
+    place, value = refused_byte(path)
+    data = bytearray(path.read_bytes())
+    data[place] = value
+    path.write_bytes(data)
+    assert captions(Settings(), path, output=tmp_path / "a.txt", format="text") == 0
+    assert "left out 1 damaged packet of sound" in capsys.readouterr().err
+
+
 class Words:
     """Collects the words of captions."""
 
@@ -124,7 +153,7 @@ class Words:
 @pytest.mark.slow
 async def test_streamed_captions_of_a_real_speech(models: LoadedModels, settings: Settings) -> None:
     heard = Words()
-    await streamed_captions(models, settings, JFK, ProgressBar(), heard.add)
+    await streamed_captions(models, settings, Sound(JFK), ProgressBar(), heard.add)
     assert "my fellow americans" in heard.text
     assert "what you can do for your country" in heard.text
     starts = [word.start for word in heard.words]
@@ -140,14 +169,14 @@ async def test_captions_of_eight_khz_stereo(
     samples = np.concatenate(list(decode_audio(JFK, max_duration=60)))[: 6 * 16_000]
     path = write_sound(tmp_path / "phone.wav", samples[::2], 8000, channels=2)
     heard = Words()
-    await streamed_captions(models, settings, path, ProgressBar(), heard.add)
+    await streamed_captions(models, settings, Sound(path), ProgressBar(), heard.add)
     assert "fellow americans" in heard.text
 
 
 @pytest.mark.slow
 def test_offline_captions_use_the_whole_file(models: LoadedModels, settings: Settings) -> None:
     heard = Words()
-    offline_captions(models, settings, JFK, ProgressBar(), heard.add)
+    offline_captions(models, settings, Sound(JFK), ProgressBar(), heard.add)
     assert "ask not what your country can do for you" in heard.text
 
 
@@ -161,5 +190,5 @@ def test_a_file_without_sound_is_refused_before_models_are_loaded(tmp_path: Path
 async def test_a_file_over_the_limit_is_refused(settings: Settings) -> None:
     short = read_settings(max_media_hours=1 / 3600)
     with scripted_models(settings) as models, pytest.raises(ExceptionGroup) as caught:
-        await streamed_captions(models, short, JFK, ProgressBar(), Words().add)
+        await streamed_captions(models, short, Sound(JFK), ProgressBar(), Words().add)
     assert caught.group_contains(MediaTooLongError)

@@ -1,7 +1,10 @@
 """Counters of a session, for monitoring."""
 
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+
+from media.frames import AudioChunk
 
 MAX_ARRIVALS = 512  # 10 s of audio in chunks of 20 ms
 
@@ -15,6 +18,7 @@ class Counters:
     `dropped_frames` were not returned to the client because the overlay was behind; frames that
     are only skipped by the analysis do not count. `drawn` counts generated frames, and
     `draw_delay` is the time from the last control to the first frame generated with it.
+    `dropped_audio` counts chunks, and `unheard` their seconds: speech in them has no caption.
     """
 
     frames_in: int = 0
@@ -22,15 +26,38 @@ class Counters:
     audio_seconds: float = 0.0
     dropped_frames: int = 0
     dropped_audio: int = 0
+    unheard: float = 0.0
     turns: int = 0
     looks: int = 0
     remembered: int = 0
     caption_lag: float | None = None
     drawn: int = 0
     draw_delay: float | None = None
+    _caption_delay: Callable[[], float] = lambda: 0.0
+    _look_delay: Callable[[], float] = lambda: 0.0
     _arrivals: deque[tuple[float, float]] = field(
         default_factory=lambda: deque(maxlen=MAX_ARRIVALS)
     )
+
+    @property
+    def caption_delay(self) -> float:
+        """How long the oldest audio that is not transcribed has waited, in seconds."""
+        return self._caption_delay()
+
+    @property
+    def look_delay(self) -> float:
+        """How long the oldest frame that is not looked at has waited, in seconds."""
+        return self._look_delay()
+
+    def measure_delays(self, captions: Callable[[], float], looks: Callable[[], float]) -> None:
+        """Ask these for the delays, while the session runs."""
+        self._caption_delay, self._look_delay = captions, looks
+
+    def audio_dropped(self, item: object) -> None:
+        """Note that `item`, if it is audio, is not heard."""
+        if isinstance(item, AudioChunk):
+            self.dropped_audio += 1
+            self.unheard += len(item.samples) / item.rate
 
     def audio_arrived(self, until: float, now: float) -> None:
         """Note that audio up to media time `until` arrived at `now`."""
@@ -45,6 +72,5 @@ class Counters:
 
     def snapshot(self) -> dict[str, float | int | None]:
         """Return the counts by name."""
-        counts = asdict(self)
-        del counts["_arrivals"]
-        return counts
+        names = [each.name for each in fields(self) if not each.name.startswith("_")]
+        return {name: getattr(self, name) for name in names}

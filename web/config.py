@@ -171,6 +171,8 @@ class Settings(BaseSettings):
     """seconds without audio packets, or missing between two, after which a turn ends"""
     hurry: float = Field(1.5, gt=0)
     """caption lag in seconds above which interim captions are skipped"""
+    late: float = Field(3.0, gt=0)
+    """delay of captions or of the analysis of video in seconds, from which clients are told"""
     video_size: int = Field(1280, ge=160, le=7680)
     """maximum longer side of video frames in a call, in pixels; larger frames are scaled down"""
     frame_rate: float = Field(30.0, ge=1, le=60)

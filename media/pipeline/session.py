@@ -59,20 +59,33 @@ class Channels:
     overlay: Channel[VideoFrame | Caption] | None
 
     @classmethod
-    def make(cls, limits: Limits, *, return_video: bool) -> "Channels":
+    def make(cls, context: SessionContext, *, return_video: bool) -> "Channels":
         """Media that wait for a model may be dropped; text and the sound of turns may not."""
+        limits, clock = context.limits, context.clock
         media: tuple[type, ...] = () if limits.lossless else (VideoFrame, AudioChunk)
         newest: dict[type, int] | None = None if limits.lossless else {VideoFrame: OVERLAY_FRAMES}
         return cls(
-            audio=Channel(limits.audio, droppable=media),
-            turns=Channel(limits.turns),
-            vision=Channel(limits.vision, droppable=media),
+            audio=Channel(
+                limits.audio,
+                droppable=media,
+                clock=clock,
+                on_drop=context.counters.audio_dropped,
+            ),
+            turns=Channel(limits.turns, clock=clock),
+            vision=Channel(limits.vision, droppable=media, clock=clock),
             answers=Channel(limits.answers),
             generation=Channel(limits.vision, droppable=media),
             overlay=Channel(limits.vision, droppable=media, max_waiting=newest)
             if return_video
             else None,
         )
+
+    def caption_delay(self) -> float:
+        """Return how long audio waits to be transcribed: first for its turn, then as part of it."""
+        return self.audio.delay + self.turns.delay
+
+    def look_delay(self) -> float:
+        return self.vision.delay
 
     async def show(self, item: VideoFrame | Caption) -> None:
         """Send `item` to the overlay, if there is one."""
@@ -102,18 +115,18 @@ async def run_session(
     Raises:
         ExceptionGroup: a stage failed; the others were cancelled and have ended.
     """
-    limits = limits or Limits()
     context = SessionContext(
         send=send,
         services=services,
         clock=clock,
-        limits=limits,
-        questions=OpenQuestions(cancellable=not limits.repeatable),
+        limits=limits or Limits(),
+        questions=OpenQuestions(cancellable=limits is None or not limits.repeatable),
         counters=counters or Counters(),
         memory=memory,
         durable_memory=durable_memory,
     )
-    channels = Channels.make(limits, return_video=return_video)
+    channels = Channels.make(context, return_video=return_video)
+    context.counters.measure_delays(channels.caption_delay, channels.look_delay)
 
     async def send_caption(output: Output) -> None:
         if isinstance(output, Caption):
@@ -164,7 +177,6 @@ async def route(source: AsyncIterable[Input], channels: Channels, context: Sessi
                 assert_never(item)
         not_shown = 0 if channels.overlay is None else channels.overlay.dropped
         counters.dropped_frames = not_shown + channels.generation.dropped
-        counters.dropped_audio = channels.audio.dropped
     await channels.generation.close()
     await channels.audio.close()
 

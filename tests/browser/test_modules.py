@@ -282,3 +282,76 @@ def test_a_call_that_is_stopped_while_it_connects_is_no_problem(page: Page) -> N
     expect(part("[data-part=start]")).to_be_enabled()
     expect(part("[data-part=problem]")).to_be_hidden()
     page.unroute("**/ice-servers")
+
+
+ANSWERED = """async () => {
+    const { CallError, EyelineClient } = await import("./eyeline.js");
+    const say = (client, name, detail) => client.dispatchEvent(new CustomEvent(name, { detail }));
+    EyelineClient.prototype.connect = async function () {
+        if (window.gone) throw new CallError("gone");
+        window.client = this;
+        window.say = (name, detail) => say(this, name, detail);
+        window.change = (state, reason = "") => {
+            this.state = state;
+            say(this, "state", { state, reason });
+        };
+        change("live");
+    };
+    EyelineClient.prototype.stop = async () => change("ended");
+}"""
+
+
+def test_a_call_that_is_behind_is_not_live_and_says_why(page: Page) -> None:
+    part = shown(page).locator
+    page.evaluate(ANSWERED)
+    part("[data-part=start]").click()
+    expect(part("[data-part=state]")).to_have_text("Live")
+    expect(part("[data-part=late]")).to_be_hidden()
+    message = "captions are 4 s late: the server does not keep up"
+    page.evaluate("(message) => say('delay', { state: 'behind', message })", message)
+    expect(part("[data-part=state]")).to_have_text("Behind")
+    expect(part("[data-part=late]")).to_have_text(
+        "Captions are 4 s late: the server does not keep up."
+    )
+    part("[data-part=mute]").click()
+    expect(part("[data-part=state]")).to_have_text("Behind, muted")
+    page.evaluate("say('delay', { state: 'live', message: 'again' })")
+    expect(part("[data-part=state]")).to_have_text("Live, muted")
+    expect(part("[data-part=late]")).to_be_hidden()
+    page.evaluate("say('delay', { state: 'behind', message: 'late' })")
+    part("[data-part=stop]").click()
+    expect(part("[data-part=state]")).to_have_text("Stopped")
+    expect(part("[data-part=late]")).to_be_hidden()
+
+
+@pytest.mark.parametrize("button", ["reconnect", "start"])
+def test_a_lost_call_can_be_tried_again_and_again_and_its_captions_stay(
+    page: Page, button: str
+) -> None:
+    part = shown(page).locator
+    page.evaluate(ANSWERED)
+    part("[data-part=start]").click()
+    expect(part("[data-part=state]")).to_have_text("Live")
+    page.evaluate("(caption) => say('caption', caption)", caption(1, "before"))
+    page.evaluate("window.gone = true, change('lost', 'The server is gone.')")
+    for _ in range(3):
+        expect(part("[data-part=reconnect]")).to_be_visible()
+        part(f"[data-part={button}]").click()
+        expect(part("[data-part=problem]")).to_contain_text("The call failed")
+        expect(part("[data-part=state]")).to_have_text("Not connected")
+        expect(part(".captions .final p")).to_have_text(["before"])
+    page.evaluate("window.gone = false")
+    part(f"[data-part={button}]").click()
+    expect(part("[data-part=state]")).to_have_text("Live")
+    expect(part("[data-part=problem]")).to_be_hidden()
+    page.evaluate("(caption) => say('caption', caption)", caption(1, "after"))
+    expect(part(".captions .final p")).to_have_text(["before", "after"])
+    part("[data-part=stop]").click()
+    page.evaluate("window.gone = true")
+    part("[data-part=start]").click()
+    expect(part("[data-part=problem]")).to_contain_text("The call failed")
+    expect(part(".captions .final p")).to_have_text(["before", "after"])
+    page.evaluate("window.gone = false")
+    part("[data-part=start]").click()
+    expect(part("[data-part=state]")).to_have_text("Live")
+    expect(part(".captions .final")).to_have_count(0)

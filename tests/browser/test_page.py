@@ -227,7 +227,7 @@ def ask(page: Page, question: str) -> None:
 def test_a_muted_microphone_gives_no_captions_until_it_is_unmuted(page: Page) -> None:
     start(page)
     part(page, "mute").click()
-    expect(part(page, "state")).to_have_text("Live, muted")
+    expect(part(page, "state")).to_have_text(re.compile("^(Live|Behind), muted$"))
     # The microphone speaks LEAD seconds after it was opened, which was before the call.
     page.wait_for_function(
         "end => Number(document.querySelector('[data-part=time]').innerText.split(':')[1]) >= end",
@@ -235,7 +235,7 @@ def test_a_muted_microphone_gives_no_captions_until_it_is_unmuted(page: Page) ->
     )
     assert page.locator(".captions li").count() == 0
     part(page, "mute").click()
-    expect(part(page, "state")).to_have_text("Live")
+    expect(part(page, "state")).to_have_text(re.compile("^(Live|Behind)$"))
     page.locator(".captions li").first.wait_for()
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from media.channel import Channel, ChannelClosedError
+from media.clock import ReplayClock
 from media.events import Question
 from media.frames import VideoFrame
 
@@ -55,3 +56,28 @@ async def test_only_the_newest_items_of_a_limited_type_wait() -> None:
 def test_a_limit_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1, not 0"):
         Channel[VideoFrame](4, max_waiting={VideoFrame: 0})
+
+
+async def test_the_delay_is_the_age_of_the_oldest_unfinished_item() -> None:
+    clock = ReplayClock()
+    dropped: list[VideoFrame | int] = []
+    channel = Channel[VideoFrame | int](
+        2, droppable=VideoFrame, clock=clock, on_drop=dropped.append
+    )
+    assert channel.delay == 0.0
+    await channel.send(frame(0))
+    await clock.sleep_until(1.0)
+    await channel.send(1)
+    assert channel.delay == 1.0
+    await channel.send(2)
+    assert [type(item) for item in dropped] == [VideoFrame]
+    await clock.sleep_until(3.0)
+    assert channel.delay == 2.0
+    assert await anext(channel) == 1
+    assert channel.delay == 2.0, "the receiver has not finished it"
+    assert await channel.receive_all() == [2]
+    await clock.sleep_until(4.0)
+    assert channel.delay == 3.0
+    await channel.close()
+    assert await channel.receive_all() == []
+    assert channel.delay == 0.0

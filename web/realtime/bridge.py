@@ -31,7 +31,7 @@ from web.protocol.protocol import RealtimeProtocol
 from web.protocol.response_events import OUTPUT_CLEARED
 from web.protocol.state import Event, PictureEvent
 from web.realtime.audio_watch import TICK, AudioWatch
-from web.realtime.stats import stats_fields
+from web.realtime.stats import Punctuality, delay_fields, stats_fields
 from web.realtime.storage import run_stored_session
 from web.realtime.text_messages import LONG_MESSAGE, event_text, parse_message
 from web.sessions import SessionRecord
@@ -181,7 +181,9 @@ class SessionBridge:
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._read(read), name="read")
             ending = tasks.create_task(self._end_on_request(reading), name="end on request")
-            reporting = tasks.create_task(self._send_stats(clock, network_stats), name="stats")
+            punctuality = Punctuality(context.settings.late)
+            stats = self._send_stats(clock, network_stats, punctuality)
+            reporting = tasks.create_task(stats, name="stats")
             watching = tasks.create_task(self._watch_audio(clock, limits.max_gap), name="audio")
             tasks.create_task(self._send_follow_ups(), name="follow up")
             session = run_stored_session(
@@ -248,16 +250,26 @@ class SessionBridge:
                 if self._audio.tick(max(silence, max_gap)):
                     await self.source.send(AudioPaused())
 
-    async def _send_stats(self, clock: Clock, network_stats: NetworkStats) -> None:
-        """Send statistics of the session every second."""
+    async def _send_stats(
+        self, clock: Clock, network_stats: NetworkStats, punctuality: Punctuality
+    ) -> None:
+        """Send statistics of the session every second, and whether it keeps up."""
+        counters = self.record.counters
         while True:
             await clock.sleep_until(int(clock.now()) + 1)
+            before = punctuality.state
+            told = punctuality.update(counters, clock.now())
+            delay = delay_fields(punctuality.state, counters)
+            if punctuality.state != before:
+                logger.warning("session %s: %s", self.record.id, delay["message"])
             if self.protocol.state.eyeline_events:
                 network = await network_stats()
                 seconds = round(clock.now(), 3)
-                stats = stats_fields(network, self.record.counters, seconds)
+                stats = stats_fields(network, counters, seconds, punctuality.state)
                 async with self._lock:
                     self.protocol.send_eyeline_event("eyeline.stats", **stats)
+                    if told:
+                        self.protocol.send_eyeline_event("eyeline.delay", **delay)
                     inputs = self._take()
                 await self._send(inputs, self._follow_ups)
 

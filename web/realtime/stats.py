@@ -1,15 +1,72 @@
-"""The statistics of a session, as its client gets them."""
+"""The statistics of a session, and whether it keeps up with its client, as its client gets them."""
+
+from typing import Literal
 
 from media.counters import Counters
 from rtc.network import NetworkState
 
+CALM = 5.0  # seconds without lost sound after which a session keeps up again
+
+State = Literal["live", "behind"]
+
+
+class Punctuality:
+    """Whether a session keeps up: neither captions nor looks are late, and all sound is heard.
+
+    It is behind from a delay of `late` seconds on, until delays are half as long.
+    """
+
+    def __init__(self, late: float) -> None:
+        self.state: State = "live"
+        self._late = late
+        self._unheard = 0.0
+        self._lost_at = -CALM
+
+    def update(self, counters: Counters, now: float) -> bool:
+        """Note the state at `now`, in seconds; return whether the client must be told."""
+        before = self.state
+        if counters.unheard > self._unheard:
+            self._unheard, self._lost_at = counters.unheard, now
+        allowed = self._late if before == "live" else self._late / 2
+        delayed = max(counters.caption_delay, counters.look_delay) > allowed
+        self.state = "behind" if delayed or now < self._lost_at + CALM else "live"
+        return self.state == "behind" or self.state != before
+
+
+def delay_fields(state: State, counters: Counters) -> dict[str, object]:
+    """Return the fields of `eyeline.delay`; `message` is for the user."""
+    return {
+        "state": state,
+        "caption_delay": round(counters.caption_delay, 1),
+        "look_delay": round(counters.look_delay, 1),
+        "unheard": round(counters.unheard, 1),
+        "message": delay_message(state, counters),
+    }
+
+
+def delay_message(state: State, counters: Counters) -> str:
+    if state == "live":
+        return "captions and video analysis keep up again"
+    parts = [
+        f"{what} {delay:.0f} s late"
+        for what, delay in (
+            ("captions are", counters.caption_delay),
+            ("video analysis is", counters.look_delay),
+        )
+        if delay >= 1
+    ]
+    if counters.unheard:
+        parts.append(f"{counters.unheard:.0f} s of sound were not heard")
+    reason = ", ".join(parts) or "captions and video analysis were late"
+    return f"{reason}: the server does not keep up"
+
 
 def stats_fields(
-    network: NetworkState | None, counters: Counters, seconds: float
+    network: NetworkState | None, counters: Counters, seconds: float, state: State
 ) -> dict[str, object]:
     """Return the fields of `eyeline.stats` in seconds, shares and bit/s; None is unknown."""
     return {
-        "state": "live",
+        "state": state,
         "fps_in": network and network.frame_rate_in,
         "fps_out": network and network.frame_rate_out,
         "round_trip": network and network.round_trip,

@@ -7,19 +7,16 @@ import numpy as np
 import pytest
 
 from media.clock import LiveClock
-from media.counters import Counters
 from media.events import Clear, Commit, CommitResult, ListeningConfig, TurnEnded, TurnStarted
 from media.frames import AudioChunk, VideoFrame
 from media.generation_events import GeneratedImage
 from media.images.decoder import ImageDecoder
 from media.worker import Worker
-from rtc.network import NetworkState
 from tests.patience import PATIENCE
 from web.access.auth import Caller
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import Capabilities
 from web.realtime.bridge import EVENT_QUEUE, SessionBridge
-from web.realtime.stats import stats_fields
 from web.sessions import Sessions
 
 
@@ -148,25 +145,6 @@ async def test_what_follows_a_commit_waits_until_the_session_has_processed_it(
         "conversation.item.done",
         "response.created",
     ]
-
-
-def test_stats_are_null_if_the_network_is_unknown() -> None:
-    network = NetworkState(
-        round_trip=0.02,
-        loss=0.01,
-        loss_out=0.0,
-        jitter=0.003,
-        bitrate_in=8e5,
-        bitrate_out=7e5,
-        frame_rate_in=30.0,
-        frame_rate_out=29.0,
-    )
-    known = stats_fields(network, Counters(dropped_frames=2), 1.5)
-    assert (known["fps_in"], known["loss"], known["dropped_frames"]) == (30.0, 0.01, 2)
-    unknown = stats_fields(None, Counters(), 1.5)
-    assert known.keys() == unknown.keys()
-    assert unknown["round_trip"] is None
-    assert unknown["seconds"] == 1.5
 
 
 async def test_a_slow_client_gets_the_newest_pictures_and_all_other_events(

@@ -3,7 +3,8 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,19 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from media.audio import g711
 from media.events import AudioPaused, ListeningConfig
 from media.frames import AudioChunk
+from media.pipeline.interfaces import Samples
 from media.recording.reader import read_items
+from models.asr.words import TranscriptUpdate
 from tests.patience import PATIENCE
 from tests.web.openai_sdk import check
-from tests.web.served import BrokenRecognizer, Served, scripted_models, served, speech
+from tests.web.served import (
+    BrokenRecognizer,
+    CountingRecognizer,
+    Served,
+    scripted_models,
+    served,
+    speech,
+)
 from web.config import Settings
 
 
@@ -29,6 +39,19 @@ def service() -> Iterator[Served]:
     settings = Settings(sessions=3, max_message_size=200_000)
     with scripted_models() as models, served(settings, models) as service:
         yield service
+
+
+class HeldRecognizer(CountingRecognizer):
+    """Recognizes nothing until it is released."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+
+    def step(
+        self, state: int, chunk: Samples, *, skip_interim: bool = False
+    ) -> tuple[int, Sequence[TranscriptUpdate]]:
+        assert self.released.wait(PATIENCE)
+        return super().step(state, chunk, skip_interim=skip_interim)
 
 
 class Client:
@@ -68,7 +91,7 @@ class Client:
 @asynccontextmanager
 async def talk(service: Served, query: str = "", **options: Any) -> AsyncIterator[Client]:
     url = f"{service.ws}/v1/realtime{query}"
-    async with connect(url, max_size=None, **options) as connection:
+    async with connect(url, max_size=None, open_timeout=PATIENCE, **options) as connection:
         client = Client(connection)
         yield client
         check(client.events)
@@ -131,6 +154,25 @@ async def test_a_turn_whose_audio_stops_without_silence_is_answered(tmp_path: Pa
     assert done["transcript"] == "one two three"
     items = list(read_items(tmp_path / created["session"]["id"], max_duration=60))
     assert items.count(AudioPaused()) == 1, "a replay ends the turn as the clock did"
+
+
+async def test_a_client_is_told_while_captions_are_late_and_when_they_no_longer_are() -> None:
+    recognizer = HeldRecognizer()
+    with (
+        scripted_models(recognizer) as models,
+        served(Settings(late=0.1), models) as service,
+    ):
+        async with talk(service, "?eyeline=1") as client:
+            await client.append(speech(2.0))
+            behind = await client.until("eyeline.delay")
+            stats = await client.until("eyeline.stats")
+            recognizer.released.set()
+            while (event := await client.until("eyeline.delay"))["state"] == "behind":
+                pass
+    assert (behind["state"], stats["state"]) == ("behind", "behind")
+    assert behind["caption_delay"] > 0
+    assert "does not keep up" in behind["message"]
+    assert "keep up again" in event["message"]
 
 
 async def test_audio_sent_faster_than_real_time_is_all_transcribed(service: Served) -> None:
@@ -240,7 +282,7 @@ async def test_eyeline_events_are_sent_if_the_url_asks_for_them(service: Served)
         caption = await client.until("eyeline.caption")
         stats = await client.until("eyeline.stats")
     assert caption["words"][0]["text"] == " one"
-    assert stats["state"] == "live"
+    assert stats["state"] in ("live", "behind")
     assert stats["round_trip"] is None
     assert "eyeline.notice" in [event["type"] for event in client.events]
 

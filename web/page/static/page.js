@@ -10,17 +10,8 @@ import { RelevanceVeil } from "./relevance.js";
 import { drawRequests, stopping } from "./requests.js";
 import { openSample } from "./sample.js";
 import { Timeline } from "./timeline.js";
-import { drawCaptions, drawModel, drawNotices, drawProblem, drawStats, element, partsOf } from "./view.js";
+import { drawCaptions, drawModel, drawNotices, drawProblem, drawState, drawStats, element, partsOf } from "./view.js";
 
-const STATES = {
-  idle: "Ready",
-  opening: "Opening the camera",
-  connecting: "Connecting",
-  live: "Live",
-  muted: "Live, muted",
-  lost: "Connection lost",
-  ended: "Stopped",
-};
 const QUESTIONS = ["What do you see?", "Is anyone there?", "What did you see first?"];
 const PAUSE_MS = 1000; // turns end late, so that sentences stay in one caption
 const CREDIT = "Big Buck Bunny © Blender Foundation, CC BY 3.0";
@@ -39,6 +30,8 @@ class Page {
   #notices = new Map();
   #key = "";
   #began = 0; // start of the caption list on the browser's clock
+  #continued = false; // the next call continues the list: the user has not stopped the last one
+  #late = ""; // what the server says while it does not keep up
   /** @type {EyelineClient | null} */ #client = null;
   /** @type {import("./sample.js").Source | null} */ #source = null;
   /** @type {Conversation | null} */ #conversation = null;
@@ -50,8 +43,7 @@ class Page {
     this.#root = root;
     const page = (this.#page = partsOf(root));
     page.icon.src = new URL("icon.svg", import.meta.url).href;
-    page.start.onclick = () => this.#start({ again: false });
-    page.reconnect.onclick = () => this.#start({ again: true });
+    page.start.onclick = page.reconnect.onclick = () => this.#start();
     page.stop.onclick = () => this.#client?.stop();
     page.sample.onchange = () => this.#nameSource();
     page.mute.onclick = () => this.#mute(!this.#client.muted);
@@ -69,12 +61,10 @@ class Page {
     this.#show("idle"); // enables Start
   }
 
-  async #start({ again }) {
+  /** Open a call. What is on the page stays until it is live. */
+  async #start() {
     drawProblem(this.#page, null);
     this.#show("opening");
-    if (again) this.#captions.continueAt((performance.now() - this.#began) / 1000);
-    else this.#forget();
-    this.#forgetSeen();
     const client = (this.#client = new EyelineClient());
     try {
       this.#source = this.#page.sample.checked ? await openSample() : await this.#openCamera();
@@ -89,7 +79,7 @@ class Page {
 
   #startSample() {
     this.#page.sample.checked = true;
-    this.#start({ again: false });
+    this.#start();
   }
 
   async #openCamera() {
@@ -109,6 +99,7 @@ class Page {
     on("state", (detail) => this.#change(detail));
     on("caption", (caption) => this.#captions.apply(caption) && this.#drawCaptions());
     on("stats", (stats) => this.#client === client && this.#drawStats(stats));
+    on("delay", (delay) => this.#client === client && this.#keepUp(delay));
     on("notice", ({ message, level }) => this.#notice(message, level));
     on("moment", (moment) => this.#timeline.add(moment));
     on("relevance", (relevance) => this.#veil.receive(relevance));
@@ -121,14 +112,29 @@ class Page {
   }
 
   #change({ state, reason }) {
+    const before = this.#root.dataset.state;
+    if (state === "live") this.#begin();
     this.#show(state);
-    if (state === "live" && !this.#captions.lines.length) this.#began = performance.now();
     if (state !== "lost" && state !== "ended") return;
+    if (state === "lost" || before === "live" || before === "muted") this.#continued = state === "lost";
     this.#conversation.close("(the call ended)");
     this.#drawRequests([]);
     this.#closeSource();
     if (state !== "lost") return;
     drawProblem(this.#page, { what: reason, advice: "The captions so far are kept.", offer: "reconnect" });
+  }
+
+  /** The call is live: continue the captions of one that was lost, or begin anew. */
+  #begin() {
+    this.#forgetSeen();
+    if (!this.#continued) this.#forget();
+    if (this.#captions.lines.length) this.#captions.continueAt((performance.now() - this.#began) / 1000);
+    else this.#began = performance.now();
+  }
+
+  #keepUp({ state, message }) {
+    this.#late = state === "behind" ? message : "";
+    this.#show(this.#root.dataset.state);
   }
 
   /** Show `state` and enable its controls. */
@@ -137,7 +143,9 @@ class Page {
     const live = state === "live" || state === "muted";
     const busy = live || state === "opening" || state === "connecting";
     this.#root.dataset.state = state;
-    page.state.textContent = STATES[state];
+    if (!live) this.#late = "";
+    this.#root.dataset.behind = String(this.#late !== "");
+    drawState(page, state, this.#late);
     page.start.disabled = page.sample.disabled = busy;
     page.mute.disabled = page.question.disabled = page.send.disabled = !live;
     for (const { firstElementChild: button } of page.suggestions.children) button.disabled = !live;
@@ -229,7 +237,7 @@ class Page {
   #useKey(event) {
     event.preventDefault();
     this.#key = this.#page.key.value;
-    this.#start({ again: false });
+    this.#start();
   }
 
   #download() {
@@ -265,8 +273,9 @@ class Page {
   #fail(error) {
     if (error.name === "AbortError") return; // stopped by the user: `#change` handles it
     this.#closeSource();
-    this.#show("idle");
-    drawProblem(this.#page, problemOf(error, this.#key));
+    this.#show(this.#continued ? "failed" : "idle");
+    const offer = this.#continued ? "reconnect" : undefined;
+    drawProblem(this.#page, { offer, ...problemOf(error, this.#key) });
     if (!(error instanceof CameraError || error instanceof CallError)) throw error;
   }
 }

@@ -15,7 +15,7 @@
 /**
  * Statistics, once a second; fields that are not known yet are null.
  * @typedef {object} Stats
- * @property {string} state
+ * @property {"live" | "behind"} state
  * @property {number} fps_in frames per second received by the server
  * @property {number} fps_out frames per second sent by the server
  * @property {number} round_trip seconds

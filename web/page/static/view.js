@@ -2,6 +2,16 @@
 
 import { clock, parts } from "./captions.js";
 
+const STATES = {
+  idle: "Ready",
+  opening: "Opening the camera",
+  connecting: "Connecting",
+  live: "Live",
+  muted: "Live, muted",
+  lost: "Connection lost",
+  failed: "Not connected",
+  ended: "Stopped",
+};
 const NONE = "–";
 const known = (value) => value !== null && value !== undefined && Number.isFinite(value);
 const shown = (value, write) => (known(value) ? write(value) : NONE);
@@ -27,6 +37,16 @@ export function drawStats(page, stats) {
   page.lag.textContent = shown(stats.caption_lag, (value) => `${value.toFixed(1)} s`);
   page.dropped.textContent = droppedText(stats);
   page.time.textContent = shown(stats.seconds, clock);
+}
+
+/**
+ * Show the state of the call; a call that is `late`, in the server's words, is not live.
+ * @param {Record<string, HTMLElement>} page @param {string} state @param {string} late
+ */
+export function drawState(page, state, late) {
+  page.state.textContent = late ? STATES[state].replace("Live", "Behind") : STATES[state];
+  page.late.hidden = !late;
+  page.late.textContent = late && `${sentence(late)}.`;
 }
 
 function droppedText({ dropped_frames: frames, dropped_audio: sound }) {

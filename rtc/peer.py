@@ -71,7 +71,8 @@ class Peer:
     """A connected client; created by `accept`.
 
     `media` has its video frames and its audio at 16 kHz, in session time; `messages` its text.
-    `receives_video`, `receives_audio` and `receives_messages` say what it asked for in its offer.
+    `receives_video`, `receives_audio` and `receives_messages` say what it asked for in its offer,
+    and `refusals` what of it cannot be met.
     `connected` is set when media can flow, `closed` when the peer has ended: see `end_reason`.
     """
 
@@ -85,6 +86,7 @@ class Peer:
         self.receives_video = offer.receiving("video") is not None
         self.receives_audio = offer.receiving("audio") is not None
         self.receives_messages = offer.has_messages
+        self.refusals = offer.refusals
         self.media: Channel[VideoFrame | AudioChunk] = Channel(
             limits.queued_media,
             droppable=(VideoFrame, AudioChunk),

@@ -11,6 +11,8 @@ requires aiortc below 1.17.
 | answers to consent checks that take more than 0.5 s count as none | `consent` |
 | a silent STUN server delays each answer by 5 s; 127.0.0.1 is never offered | `gathering` |
 | a peer may invent sources; decoder queues are unbounded | `receivers` |
+| B-frames are taken for timestamps that have wrapped | `receivers` |
+| few forms of H.264 are agreed on, and payload types below 96 renumbered | `transceivers` |
 | a peer may open streams, skip ahead and acknowledge without limit | `data_channels` |
 | a connection whose tasks have failed cannot be closed | `closing` |
 | statistics of a retransmission stream hide the media stream | `statistics` |

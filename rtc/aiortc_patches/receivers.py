@@ -32,6 +32,26 @@ class BoundedNackGenerator(NackGenerator):
         return super().add(packet)
 
 
+class ReorderedTimestamps:
+    """Extends RTP timestamps of 32 bits; frames come in the order of decoding.
+
+    aiortc takes a timestamp below the last for one that has wrapped, which B-frames have all the
+    time.
+    """
+
+    def __init__(self) -> None:
+        self._origin: int | None = None
+        self._last = 0
+
+    def map(self, timestamp: int) -> int:
+        """Return the ticks since the first timestamp."""
+        if self._origin is None:
+            self._origin = self._last = timestamp
+        ahead = (timestamp - self._last + (1 << 31)) % (1 << 32) - (1 << 31)
+        self._last += ahead
+        return self._last - self._origin
+
+
 def bound_decoder_queue(receiver: RTCRtpReceiver, kind: str) -> DecodingQueue:
     """Replace the decoder queue of `receiver` by a bounded one; call before it receives."""
     private = vars(receiver)
@@ -44,10 +64,11 @@ def bound_decoder_queue(receiver: RTCRtpReceiver, kind: str) -> DecodingQueue:
 
 
 def guard_receiver(receiver: RTCRtpReceiver) -> None:
-    """Bound the work for a gap in the sequence numbers; let reports go on after any error."""
+    """Bound the work for a gap, take frames in any order, let reports go on after any error."""
     private = vars(receiver)
     if private["_RTCRtpReceiver__nack_generator"] is not None:
         private["_RTCRtpReceiver__nack_generator"] = BoundedNackGenerator()
+    private["_RTCRtpReceiver__timestamp_mapper"] = ReorderedTimestamps()
     _report_on(receiver, private["_RTCRtpReceiver__rtcp_exited"])
 
 

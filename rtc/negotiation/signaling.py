@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from aiortc import (
     MediaStreamTrack,
+    RTCBundlePolicy,
     RTCConfiguration,
     RTCIceServer,
     RTCPeerConnection,
@@ -17,12 +18,20 @@ from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateErr
 
 from rtc.aiortc_patches.certificate import use_certificate
 from rtc.aiortc_patches.connection import local_candidates, transports
+from rtc.aiortc_patches.transceivers import agree
 from rtc.errors import BadOfferError, RtcError
 from rtc.ice_servers import IceEndpoint, IceServer
-from rtc.negotiation.offer import MALFORMED, Offer, Section
+from rtc.negotiation.answer import complete
+from rtc.negotiation.offer import MALFORMED, Offer
+from rtc.negotiation.sections import Section
 
-REFUSALS = (*MALFORMED, InternalError, InvalidAccessError, InvalidStateError)
-CODECS = {"audio": "Opus, G.722 and G.711", "video": "VP8 and H.264 (baseline, mode 1)"}
+REFUSALS = (
+    *MALFORMED,
+    InternalError,
+    InvalidAccessError,
+    InvalidStateError,
+    OperationError,
+)
 
 
 def create_connection(ice_servers: Sequence[IceServer]) -> RTCPeerConnection:
@@ -39,25 +48,28 @@ def create_connection(ice_servers: Sequence[IceServer]) -> RTCPeerConnection:
         )
         for server in ice_servers
     ]
-    connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+    # With aiortc's default, sections of one kind share a transport before the bundle is looked at,
+    # and the transport of a bundle whose first section is not the first of its kind is closed.
+    configuration = RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_COMPAT)
+    connection = RTCPeerConnection(configuration)
     use_certificate(connection)
     return connection
 
 
 async def accept_offer(connection: RTCPeerConnection, offer: Offer) -> None:
-    """Apply `offer`; then the connection has a transceiver for each media section.
+    """Apply `offer`; then the connection has a transceiver for each section that can be met.
 
     Raises:
         BadOfferError: the offer cannot be answered.
     """
     try:
         await connection.setRemoteDescription(RTCSessionDescription(offer.text, "offer"))
-    except OperationError as error:
-        kinds = [kind for kind in CODECS if kind in str(error)]
-        known = "; ".join(f"{CODECS[kind]} for {kind}" for kind in kinds or CODECS)
-        raise BadOfferError(f"the offer has no supported codec: expected {known}") from error
     except REFUSALS as error:
         raise BadOfferError(f"the offer cannot be used: {type(error).__name__} {error}") from error
+    for section in offer.sections:
+        for transceiver in connection.getTransceivers():
+            if _matches(transceiver, section):
+                agree(transceiver, section.codecs, section.extensions)
 
 
 async def create_answer(
@@ -66,7 +78,8 @@ async def create_answer(
     """Return the answer to an accepted offer, with all candidates, and start to connect.
 
     Of each kind of media, the first suitable section is used for each direction; other sections
-    are answered as inactive. Of `tracks`, the first of a kind is sent.
+    are answered as inactive, and those that cannot be met with port 0. Of `tracks`, the first of a
+    kind is sent.
 
     Raises:
         RtcError: this machine has no network address.
@@ -82,7 +95,7 @@ async def create_answer(
     await connection.setLocalDescription()
     if not any(local_candidates(transport) for transport in transports(connection)):
         raise RtcError("this machine has no network address to answer with: connect a network")
-    return connection.localDescription.sdp
+    return complete(connection.localDescription.sdp, offer)
 
 
 def receiving_transceiver(
@@ -95,7 +108,7 @@ def receiving_transceiver(
 
 def _matches(transceiver: RTCRtpTransceiver, section: Section | None) -> bool:
     return (
-        section is not None and transceiver.kind == section.kind and transceiver.mid == section.mid
+        section is not None and transceiver.kind == section.kind and transceiver.mid == section.name
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from media.channel import ChannelClosedError
 from media.clock import Clock
-from media.events import Output, Speech
+from media.events import Degraded, Output, Speech
 from media.frames import VideoFrame
 from rtc.errors import MessageError, PeerClosedError
 from rtc.messages import MessageLimits
@@ -72,6 +72,8 @@ class Call:
             async with self._tasks as tasks:
                 tasks.create_task(self._write(), name="write")
                 await self._bridge.open()
+                for refusal in self._peer.refusals:
+                    await self._bridge.emit(Degraded(f"{refusal}; the rest of the offer is used"))
                 failure = await failure_message(self._run(), f"session {self._record.id}")
                 if failure is not None:
                     await self._bridge.fail(failure)

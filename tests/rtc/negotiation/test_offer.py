@@ -28,16 +28,6 @@ def test_a_browsers_offer_is_read(text: str) -> None:
     assert offer.sending("video") == offer.receiving("video") == offer.sections[1]
 
 
-def test_codecs_have_the_order_of_the_media_line_with_retransmission_last() -> None:
-    formats = "102 103 96 97"  # H.264 before VP8, each with its retransmission
-    text = re.sub(r"(m=video \d+ [A-Z/]+) .*", rf"\1 {formats}", CHROMIUM)
-    video = read(text).text.split("m=video")[1].split("m=application")[0]
-    order = re.findall(r"a=rtpmap:(\d+) ([\w-]+)", video)
-    assert [name for _, name in order[:2]] == ["H264", "VP8"]
-    names = [name for _, name in order]
-    assert names.index("rtx") > max(i for i, name in enumerate(names) if name != "rtx")
-
-
 @pytest.mark.parametrize("direction", ["sendonly", "recvonly", "inactive"])
 def test_the_direction_of_the_session_applies_to_its_sections(direction: str) -> None:
     bare = re.sub(r"a=(sendrecv|sendonly|recvonly|inactive)\n", "", CHROMIUM)
@@ -56,7 +46,7 @@ def test_unusable_candidates_and_the_end_of_candidates_are_removed() -> None:
     bare = re.sub(r"a=candidate:.*\n", "", CHROMIUM)
     text = bare.replace("a=mid:0\n", f"a=mid:0\n{host}{mdns}{rtcp}a=end-of-candidates\n")
     kept = re.findall(r"a=candidate:.*", read(text).text)
-    assert [line.strip() for line in kept] == [host.strip()]
+    assert {line.strip() for line in kept} == {host.strip()}
     assert "end-of-candidates" not in read(text).text
 
 
@@ -74,19 +64,17 @@ def without(pattern: str) -> str:
         (without(r"a=fingerprint.*\n"), "no a=fingerprint"),
         (CHROMIUM.replace("sha-256", "md5"), "no a=fingerprint"),
         (without(r"a=setup.*\n"), "no a=setup"),
-        (CHROMIUM.replace("actpass", "holdconn"), "not valid SDP"),
+        (CHROMIUM.replace("actpass", "holdconn"), "no a=setup: expected actpass"),
         (without(r"a=ice-ufrag.*\n"), "no valid a=ice-ufrag"),
         (without(r"a=ice-pwd.*\n"), "no valid a=ice-pwd"),
-        (without(r"a=rtcp-mux\n"), "no a=rtcp-mux"),
-        (without(r"a=mid.*\n"), "an a=mid each"),
-        (CHROMIUM.replace("a=mid:1", "a=mid:0"), "an a=mid each"),
+        (without(r"a=mid.*\n"), "lacks: 0 1 2"),
+        (CHROMIUM.replace("a=mid:1", "a=mid:0"), "an a=mid that is not unique"),
         (CHROMIUM.replace("BUNDLE 0 1 2", "BUNDLE 7 8"), "lacks: 7 8"),
-        (without(r"a=sctp-port.*\n"), "no a=sctp-port"),
-        (CHROMIUM.replace("a=sctp-port:5000", "a=sctp-port:70000"), "no a=sctp-port"),
-        (CHROMIUM.replace("m=audio", "m=text"), "cannot be answered"),
         (CHROMIUM.replace("m=audio 3", "m=audio three"), "not valid SDP"),
         (CHROMIUM.replace(" 33698 typ", " 99999 typ"), "port or priority too large"),
-        (CHROMIUM + CHROMIUM[CHROMIUM.index("m=application") :], "an a=mid each"),
+        (CHROMIUM + CHROMIUM[CHROMIUM.index("m=application") :], "an a=mid that is not unique"),
+        (re.sub(r"(?m)^m=(\w+) \d+", r"m=\1 0", CHROMIUM), "the audio section is stopped"),
+        (re.sub(r"(?m)^m=\w+", "m=text", CHROMIUM), "of an unknown kind"),
     ],
 )
 def test_a_bad_offer_is_refused_with_a_reason(text: str, complaint: str) -> None:

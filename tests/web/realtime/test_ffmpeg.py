@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.patience import PATIENCE
-from tests.web.realtime.ffmpeg_publisher import FRAMES
 from tests.web.served import Served, scripted_models, served
 from web.config import Settings
 
@@ -53,8 +52,10 @@ def key_files(folder: Path, kind: str) -> dict[str, str]:
     return {"cert_file": str(folder / "cert.pem"), "key_file": str(folder / "key.pem")}
 
 
-def publish(url: str, options: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "tests.web.realtime.ffmpeg_publisher", url, "baseline"]
+def publish(
+    url: str, options: dict[str, str], profile: str = "high"
+) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "tests.web.realtime.ffmpeg_publisher", url, profile]
     given = [f"{name}={value}" for name, value in options.items()]
     return subprocess.run(
         [*program, *given], capture_output=True, text=True, timeout=PATIENCE, check=False
@@ -90,8 +91,19 @@ def test_ffmpeg_publishes_with_either_kind_of_key_in_either_role(
     assert done.returncode == 0, done.stderr
     ending = endings.get(timeout=PATIENCE)
     counts = dict(re.findall(r"(\w+_frames_in)=(\d+)", ending))
-    assert int(counts["video_frames_in"]) > FRAMES // 2
-    assert int(counts["audio_frames_in"]) > FRAMES // 2
+    assert int(counts["video_frames_in"]) > 0
+    assert int(counts["audio_frames_in"]) > 0
+
+
+@pytest.mark.parametrize("profile", ["baseline", "main"])
+def test_ffmpeg_publishes_other_profiles_than_high(
+    service: Served, endings: queue.Queue[str], tmp_path: Path, profile: str
+) -> None:
+    done = publish(f"{service.http}/whip", key_files(tmp_path, "ec"), profile)
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"video_frames_in=(\d+)", endings.get(timeout=PATIENCE))
+    assert found is not None
+    assert int(found[1]) > 0
 
 
 def test_the_certificate_that_ffmpeg_makes_itself_is_told_as_the_reason(

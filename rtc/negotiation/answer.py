@@ -1,0 +1,50 @@
+"""The answer to a whole offer, from aiortc's answer to the sections that can be met."""
+
+from collections.abc import Iterator, Sequence
+
+from rtc.negotiation.offer import BUNDLE, Offer
+from rtc.negotiation.sections import Section
+from rtc.negotiation.simulcast import answer_lines
+
+
+def complete(text: str, offer: Offer) -> str:
+    """Return the answer to all sections of `offer`; `text` is aiortc's."""
+    session, *parts = _sections(text)
+    met = iter(parts)
+    lines = _with_bundle(session, offer.bundle)
+    for section in offer.sections:
+        lines += _refused(section) if section.refusal else _met(section, next(met))
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+def _sections(text: str) -> list[list[str]]:
+    parts: list[list[str]] = [[]]
+    for line in text.splitlines():
+        if line.startswith("m="):
+            parts.append([])
+        parts[-1].append(line)
+    return parts
+
+
+def _with_bundle(session: Sequence[str], bundle: Sequence[str]) -> list[str]:
+    """Name the bundle that was offered; aiortc names one of all sections, offered or not."""
+    lines = [line for line in session if not line.startswith(BUNDLE)]
+    return [*lines, f"{BUNDLE} {' '.join(bundle)}"] if bundle else lines
+
+
+def _met(section: Section, lines: Sequence[str]) -> list[str]:
+    """Return aiortc's answer to a section with the client's protocol and identifier."""
+    kind, port, _, formats = lines[0].split(" ", 3)
+    rest = [line for line in lines[1:] if section.mid or not line.startswith("a=mid:")]
+    head = f"{kind} {port} {section.media.protocol} {formats}"
+    return [head, *rest, *answer_lines(section.layers)]
+
+
+def _refused(section: Section) -> Iterator[str]:
+    """Yield the answer to a section that is not used: RFC 3264, section 6."""
+    media = section.media
+    yield f"m={media.kind} 0 {media.protocol} {media.formats}"
+    yield "c=IN IP4 0.0.0.0"
+    yield "a=inactive"
+    if section.mid:
+        yield f"a=mid:{section.mid}"

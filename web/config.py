@@ -95,6 +95,12 @@ class Settings(BaseSettings):
     """maximum number of requests that wait for their turn, of each kind; others get HTTP 429"""
     max_message_size: int = Field(16 * 1024 * 1024, ge=1024)
     """maximum size of a WebSocket message or chat completion request in bytes"""
+    connections: int = Field(1000, ge=1)
+    """maximum number of open HTTP and WebSocket connections; idle ones make room for new ones"""
+    head_timeout: float = Field(10.0, gt=0)
+    """seconds in which a client must send the head of a request"""
+    read_timeout: float = Field(30.0, gt=0)
+    """seconds in which a client must go on to read a response"""
     body_timeout: float = Field(60.0, gt=0)
     """seconds that the client may take to send a request body, and longer if it is large"""
     body_pace: float = Field(16384.0, gt=0)

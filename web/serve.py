@@ -3,25 +3,18 @@
 import asyncio
 import gc
 import logging
-import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import uvicorn
-from fastapi import FastAPI
 
 from web.app import create_app
 from web.config import Settings
 from web.errors import UsageError
 from web.loading.models import load_models
-from web.realtime.keepalive import PING_INTERVAL, PatientProtocol
+from web.serving.server import EyelineServer
 from web.temporary_folder import delete_abandoned
 
 logger = logging.getLogger(__name__)
-
-SHUTDOWN_TIMEOUT = 1  # seconds in which open connections must end after Ctrl-C
 
 
 def serve(settings: Settings, *, banner: str | None) -> int:
@@ -36,11 +29,9 @@ def serve(settings: Settings, *, banner: str | None) -> int:
         # Without this, each full collection scans the loaded models and stops the loop for 0.2 s.
         gc.collect()
         gc.freeze()
-        config = server_config(app, settings)
         host, port = listener.getsockname()[:2]
         url = f"http://{'localhost' if host in ('127.0.0.1', '::1') else host}:{port}"
-        server = EyelineServer(config)
-        server.app = app
+        server = EyelineServer(app, settings)
         if banner is not None:
             server.banner = banner.format(url=url)
         logger.info("listening on %s", url)
@@ -83,28 +74,3 @@ def bound_socket(settings: Settings) -> Iterator[socket.socket]:
         ) from error
     with listener:
         yield listener
-
-
-class EyelineServer(uvicorn.Server):
-    """Prints a banner when it listens; a second Ctrl-C does not wait for connections."""
-
-    banner = ""
-    app: FastAPI | None = None
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started and self.banner:
-            sys.stdout.write(self.banner)
-            sys.stdout.flush()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ask sessions to end before their connections are closed."""
-        if self.app is not None:
-            self.app.state.context.close()
-        await super().shutdown(sockets)
-
-    def handle_exit(self, sig: int, frame: object) -> None:
-        """Shut down at the first signal, without raising it again as uvicorn does."""
-        if self.should_exit and sig == signal.SIGINT:
-            self.force_exit = True
-        self.should_exit = True

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
-import uvicorn
+from fastapi import FastAPI
 
 from media.pipeline.interfaces import Samples
 from media.pipeline.limits import Limits
@@ -26,7 +26,8 @@ from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 from web.app import create_app
 from web.config import Settings
 from web.loading.models import LoadedModels
-from web.serve import EyelineServer, server_config
+from web.serve import bound_socket
+from web.serving.server import EyelineServer
 
 WORD = 8_000  # samples of one word: half a second
 WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -98,8 +99,8 @@ class Served:
 
 
 class _Server(EyelineServer):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        super().__init__(app, settings)
         self.ready = threading.Event()
         self.port = 0
 
@@ -111,14 +112,21 @@ class _Server(EyelineServer):
 
 
 @contextmanager
-def served(settings: Settings, models: LoadedModels) -> Iterator[Served]:
-    """Serve until the block ends; the server has its own thread and event loop."""
-    app = create_app(settings, models, page=False)
-    config = server_config(app, settings)
-    config.host, config.port = "127.0.0.1", 0
-    server = _Server(config)
-    server.app = app
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), name="server")
+def served(settings: Settings, models: LoadedModels, *, page: bool = False) -> Iterator[Served]:
+    """Serve as `eyeline serve` does, until the block ends; it has a thread and event loop.
+
+    Without `page`, which takes seconds to import, Gradio's routes are missing.
+    """
+    settings = settings.model_copy(update={"port": 0})
+    with bound_socket(settings) as listener:
+        server = _Server(create_app(settings, models, page=page), settings)
+        yield from _run(server, listener)
+
+
+def _run(server: "_Server", listener: socket.socket) -> Iterator[Served]:
+    thread = threading.Thread(
+        target=lambda: asyncio.run(server.serve(sockets=[listener])), name="server"
+    )
     thread.start()
     try:
         assert server.ready.wait(30)

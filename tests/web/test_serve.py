@@ -14,7 +14,8 @@ from tests.paths import ROOT
 from tests.patience import PATIENCE
 from tests.web.served import scripted_models
 from web.config import Settings
-from web.serve import EyelineServer, serve
+from web.serve import serve
+from web.serving.server import EyelineServer
 
 
 @pytest.mark.slow

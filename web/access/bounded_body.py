@@ -12,7 +12,6 @@ from starlette.types import Message, Receive
 from web.problems import ProblemError
 
 DISCONNECT: Message = {"type": "http.disconnect"}
-CLOSE = {"Connection": "close"}  # the rest of the body is not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class BoundedBody:
     `problem` is then the answer, whatever the application makes of the part that it has.
     """
 
-    def __init__(self, receive: Receive, limits: BodyLimits, declared: str) -> None:
+    def __init__(self, receive: Receive, limits: BodyLimits, *, declared: str) -> None:
         self.problem: ProblemError | None = None
         self._receive = receive
         self._limits = limits
@@ -76,7 +75,6 @@ class BoundedBody:
             f"the body is larger than the limit of {self._limits.size} bytes: "
             f"{self._limits.advice}",
             code="body_too_large",
-            headers=CLOSE,
         )
 
     def _too_slow(self) -> ProblemError:
@@ -85,7 +83,6 @@ class BoundedBody:
             f"the body did not arrive in time: after {self._limits.time:g} s, at least "
             f"{self._limits.pace:g} bytes/s are expected",
             code="body_too_slow",
-            headers=CLOSE,
         )
 
 

@@ -76,7 +76,8 @@ class Gate:
         size, advice = max_body(self._settings, rule.body)
         settings = self._settings
         limits = BodyLimits(size, advice, settings.body_timeout, settings.body_pace)
-        body = BoundedBody(receive, limits, Headers(scope=scope).get("content-length", ""))
+        declared = Headers(scope=scope).get("content-length", "")
+        body = BoundedBody(receive, limits, declared=declared)
         started = False
 
         async def answer(message: Message) -> None:

@@ -16,6 +16,7 @@ from web.cli.arguments import make_parser
 from web.cli.output_file import check_output
 from web.config import CHECKOUT, Settings, read_settings
 from web.errors import UsageError, run_command
+from web.serving.log_limit import RepeatLimit
 from web.setting_checks import SMALL
 
 if TYPE_CHECKING:  # slow to import
@@ -93,6 +94,8 @@ def _configure_logging(level: str) -> None:
         stream=sys.stderr,
         force=True,
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RepeatLimit())
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
 

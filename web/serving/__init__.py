@@ -1,0 +1,1 @@
+"""The HTTP server: connections with limits in number and time, and its log."""

@@ -1,0 +1,67 @@
+"""The server process's uvicorn, as `eyeline serve` runs it."""
+
+import signal
+import socket
+import sys
+
+import uvicorn
+from fastapi import FastAPI
+
+from web.config import Settings
+from web.realtime.keepalive import PING_INTERVAL, PatientProtocol
+from web.serving.connections import Connections, connection_limit
+from web.serving.http_protocol import TimeLimits, http_protocol
+
+SHUTDOWN_TIMEOUT = 1  # seconds in which open connections must end after Ctrl-C
+BACKLOG = 128  # connections that the system keeps until the service takes them
+
+
+def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """Return how `app` is served."""
+    limits = TimeLimits(head=settings.head_timeout, read=settings.read_timeout)
+    connections = Connections(connection_limit(settings.connections, settings.sessions))
+    return uvicorn.Config(
+        app,
+        http=http_protocol(limits, connections),
+        log_config=None,
+        access_log=False,
+        ws=PatientProtocol,
+        # Messages over the limit get an error event; those over twice the limit are cut here.
+        ws_max_size=2 * settings.max_message_size,
+        # Compressing and inflating messages would stop the loop, for audio that hardly shrinks, and
+        # a few bytes could become gigabytes before they are counted.
+        ws_per_message_deflate=False,
+        ws_ping_interval=PING_INTERVAL,
+        ws_ping_timeout=settings.websocket_timeout,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
+        backlog=BACKLOG,
+        server_header=False,
+        lifespan="on",
+    )
+
+
+class EyelineServer(uvicorn.Server):
+    """Prints a banner when it listens; a second Ctrl-C does not wait for connections."""
+
+    banner = ""
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        super().__init__(server_config(app, settings))
+        self.app = app
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self.banner:
+            sys.stdout.write(self.banner)
+            sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ask sessions to end before their connections are closed."""
+        self.app.state.context.close()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """Shut down at the first signal, without raising it again as uvicorn does."""
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True

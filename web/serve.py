@@ -39,25 +39,6 @@ def serve(settings: Settings, *, banner: str | None) -> int:
     return 0
 
 
-def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    """Return how `app` is served."""
-    return uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        ws=PatientProtocol,
-        # Messages over the limit get an error event; those over twice the limit are cut here.
-        ws_max_size=2 * settings.max_message_size,
-        # Compressing and inflating messages would stop the loop, for audio that hardly shrinks, and
-        # a few bytes could become gigabytes before they are counted.
-        ws_per_message_deflate=False,
-        ws_ping_interval=PING_INTERVAL,
-        ws_ping_timeout=settings.websocket_timeout,
-        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
-        lifespan="on",
-    )
-
-
 @contextmanager
 def bound_socket(settings: Settings) -> Iterator[socket.socket]:
     """Bind the socket before models are loaded: a port in use is an error at once."""

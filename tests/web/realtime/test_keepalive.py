@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 import web.realtime.keepalive
-import web.serve
+import web.serving.server
 from tests.patience import PATIENCE
 from tests.web.served import Served, scripted_models, served
 from web.config import Settings
@@ -25,7 +25,7 @@ LONG_MESSAGE = json.dumps({"type": "input_audio_buffer.append", "audio": "A" * 1
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    monkeypatch.setattr(web.serve, "PING_INTERVAL", 0.05)
+    monkeypatch.setattr(web.serving.server, "PING_INTERVAL", 0.05)
     with (
         scripted_models() as models,
         served(Settings(websocket_timeout=TIMEOUT), models) as service,

@@ -60,11 +60,10 @@ class BlockStore:
     ) -> None:
         """Start with the blocks of the tier `disk`, or empty.
 
-        A `durable` store also writes each block to the disk when it is appended. `write_error` is
-        why the newest blocks are only in RAM.
+        A `durable` store also writes each block to the disk when it is appended.
         """
         self.budget = budget or StoreBudget()
-        self.write_error: StoreError | None = None
+        self.write_error: StoreError | None = None  # why the newest blocks are in RAM alone
         self._durable = durable
         self._disk = disk
         found, representatives = disk.load() if disk else ([], [])
@@ -202,10 +201,9 @@ class BlockStore:
         Raises:
             StoreFullError, StoreError: not all could be written; it is all still in RAM.
         """
-        if not self._disk:
-            return
-        self._write_all()
-        self._disk.commit(self.table.blocks)
+        if self._disk:
+            self._write_all()
+            self._disk.commit(self.table.blocks)
 
     def close(self) -> None:
         """Release the folder. Blocks that were not saved or spilled are lost."""
@@ -222,10 +220,9 @@ class BlockStore:
         """Write what is only in RAM. What fails stays there, and is tried again next time."""
         try:
             self._write_all()
+            self.write_error = None
         except StoreError as error:
             self.write_error = error
-        else:
-            self.write_error = None
 
     def _admit(self, block: Block) -> None:
         """Add a block to the top tier, and move older ones down; `reserve` has made room."""

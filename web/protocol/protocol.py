@@ -58,6 +58,7 @@ from web.protocol.messages import (
 )
 from web.protocol.received import ReceivedMessage
 from web.protocol.session_config import (
+    UNANSWERED,
     Capabilities,
     TranscriptionConfig,
     initial_config,
@@ -88,7 +89,8 @@ class RealtimeProtocol:
     """One conversation: `session.created` is the first of its `events_to_send`.
 
     `model` is the name in the client's URL, and `patch` the session that came with a client
-    secret or an SDP offer. `on_track` is WebRTC: speech goes to a track.
+    secret or an SDP offer. `on_track` is WebRTC: speech goes to a track. Without `answers`, turns
+    are answered only if `patch` wants it.
 
     One thread at a time may call it; only `receive_media` may be called beside another method.
 
@@ -106,15 +108,21 @@ class RealtimeProtocol:
         transcription: bool = False,
         eyeline_events: bool = False,
         on_track: bool = False,
+        answers: bool = True,
     ) -> None:
         config = initial_config(capabilities, transcription=transcription)
         notices = capabilities.notices
-        changes = [{"model": model}] if model is not None and not transcription else []
-        for each in (*changes, patch or {}):
+        fields, events = session_update.split_own(patch or {})
+        named = {"model": model} if model is not None and not transcription else {}
+        for each in ({} if answers else UNANSWERED, named, fields):
             config, more = session_update.update_config(config, each, capabilities)
             notices += more
         self.state = ConversationState(
-            id, capabilities, config, on_track=on_track, eyeline_events=eyeline_events
+            id,
+            capabilities,
+            config,
+            on_track=on_track,
+            eyeline_events=eyeline_events or events is True,
         )
         self._open(notices)
 
@@ -212,8 +220,7 @@ class RealtimeProtocol:
         state = self.state
         state.send_event("session.created", session=session_update.session_fields(state))
         if not isinstance(state.config, TranscriptionConfig):
-            id = f"conv_{state.id.removeprefix('sess_')}"
-            conversation = {"id": id, "object": "realtime.conversation"}
+            conversation = {"id": state.conversation_id, "object": "realtime.conversation"}
             state.send_event("conversation.created", conversation=conversation)
         state.inputs.append(listening_config(state.config))
         for message in notices:

@@ -43,14 +43,13 @@ def send_response_event(
     if response.started and status != "in_progress":
         item_status = "completed" if status == "completed" else "incomplete"
         output.append(response_item(response, item_status, content=[response_content(response)]))
-    conversation = f"conv_{state.id.removeprefix('sess_')}"
     fields = {
         "object": "realtime.response",
         "id": response.id,
         "status": status,
         "status_details": _status_details(status, reason),
         "output": output,
-        "conversation_id": conversation if response.in_conversation else None,
+        "conversation_id": state.conversation_id if response.in_conversation else None,
         "output_modalities": ["audio" if response.spoken else "text"],
         "max_output_tokens": "inf",
         "audio": {

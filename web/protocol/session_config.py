@@ -25,6 +25,7 @@ UNSUPPORTED: dict[str, Any] = {  # fields of the API without effect here, with t
     "tracing": None,
     "truncation": "auto",
 }
+UNANSWERED = {"audio": {"input": {"turn_detection": {"create_response": False}}}}  # a patch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

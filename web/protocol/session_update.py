@@ -38,6 +38,9 @@ _CONFIG: TypeAdapter[SessionConfig] = TypeAdapter(
 _TAGS = ("realtime", "transcription", "server_vad", "audio/pcm", "audio/pcmu", "audio/pcma")
 
 
+READ_ONLY = ("id", "object", "expires_at", "client_secret")  # of a session that a client echoes
+
+
 def update_session(state: ConversationState, event: SessionUpdate) -> None:
     """Change the session's configuration and send the one in effect.
 
@@ -45,13 +48,7 @@ def update_session(state: ConversationState, event: SessionUpdate) -> None:
         ProtocolError: a field is unknown or wrong, or cannot change while a response is in
             progress.
     """
-    patch = dict(event.session)
-    own = patch.pop("eyeline", None)
-    if own is not None and not (isinstance(own, dict) and isinstance(own.get("events"), bool)):
-        raise ProtocolError(
-            'session.eyeline: expected {"events": true} or {"events": false}',
-            param="session.eyeline",
-        )
+    patch, events = split_own(event.session)
     before = state.config
     after, notices = update_config(before, patch, state.capabilities)
     if after.type != before.type and state.response is not None:
@@ -61,15 +58,36 @@ def update_session(state: ConversationState, event: SessionUpdate) -> None:
     if after.audio.input.format != before.audio.input.format:
         speech_input.flush_decoder(state)
     state.config = after
-    if own is not None:
-        if own["events"] and not state.eyeline_events:
+    if events is not None:
+        if events and not state.eyeline_events:
             notices = (*state.capabilities.notices, *notices)
-        state.eyeline_events = own["events"]
+        state.eyeline_events = events
     if listening_config(after) != listening_config(before):
         state.inputs.append(listening_config(after))
     state.send_event("session.updated", session=session_fields(state))
     for message in notices:
         state.send_notice(message)
+
+
+def split_own(session: Mapping[str, Any]) -> tuple[dict[str, Any], bool | None]:
+    """Return the API's fields of `session`, and whether the client wants the service's own events.
+
+    That is None if the client does not say. What only the service sets is left out.
+
+    Raises:
+        ProtocolError: `session.eyeline` is not what the service sends there.
+    """
+    fields = {name: value for name, value in session.items() if name not in READ_ONLY}
+    own = fields.pop("eyeline", None)
+    if own is None:
+        return fields, None
+    events = own.get("events") if isinstance(own, dict) else own
+    if not isinstance(own, dict) or not isinstance(events, bool | None):
+        raise ProtocolError(
+            'session.eyeline: expected {"events": true} or {"events": false}',
+            param="session.eyeline",
+        )
+    return fields, events
 
 
 def session_fields(state: ConversationState) -> dict[str, Any]:

@@ -117,6 +117,10 @@ class ConversationState:
         position = max(self.speech_input.position, self.tracks.position)
         return max(position / SAMPLE_RATE, self.video_time, self.tracks.video_time)
 
+    @property
+    def conversation_id(self) -> str:
+        return f"conv_{self.id.removeprefix('sess_')}"
+
     def new_id(self, kind: str) -> str:
         self.last_id += 1
         return f"{kind}_{self.id.removeprefix('sess_')}_{self.last_id}"

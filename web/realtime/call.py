@@ -42,16 +42,17 @@ class Call:
         eyeline_events: bool,
     ) -> None:
         capabilities = context.capabilities
-        if not peer.receives_audio:
+        publisher = record.kind == "whip"  # which neither hears answers nor reads them
+        if publisher or not peer.receives_audio:
             capabilities = replace(capabilities, voices=())
-        own = patch.get("eyeline")
         protocol = RealtimeProtocol(
             record.id,
             capabilities,
             model=model,
-            patch={name: value for name, value in patch.items() if name != "eyeline"},
-            eyeline_events=eyeline_events or (isinstance(own, dict) and own.get("events") is True),
+            patch=patch,
+            eyeline_events=eyeline_events,
             on_track=True,
+            answers=not publisher,
         )
         self._context = context
         self._record = record

@@ -12,7 +12,7 @@ from web.ice import ice_servers
 from web.problems import ProblemError
 from web.protocol.messages import ProtocolError
 from web.protocol.session_config import initial_config, session_object
-from web.protocol.session_update import update_config
+from web.protocol.session_update import split_own, update_config
 
 router = APIRouter()
 
@@ -53,12 +53,14 @@ async def create_client_secret(request: Request, body: ClientSecretRequest) -> d
     context = service_context(request)
     transcription = body.session.get("type", "realtime") == "transcription"
     config = initial_config(context.capabilities, transcription=transcription)
-    fields = {name: value for name, value in body.session.items() if name != "eyeline"}
     try:
+        fields, events = split_own(body.session)
         config, _ = update_config(config, fields, context.capabilities)
     except ProtocolError as error:
         raise ProblemError(400, error.message, code=error.code, param=error.param) from error
     lifetime = body.expires_after.seconds
+    if events is not None:
+        fields["eyeline"] = {"events": events}
     secret = context.keys.mint(fields, now=context.clock.now(), lifetime=lifetime)
     session = session_object(config, f"sess_{secret.value[3:19]}")
     return {"value": secret.value, "expires_at": unix_time() + lifetime, "session": session}

@@ -268,6 +268,32 @@ async def test_an_invalid_offer_gets_a_problem_and_never_a_traceback(
     await no_session_left(service)
 
 
+async def test_a_turn_ends_when_a_call_sends_no_more_sound(service: Served) -> None:
+    """As with `replaceTrack(null)` or an unplugged microphone: no silence comes, but nothing."""
+    async with calling(service, Sound(60.0)) as caller:
+        transcription = {"input": {"transcription": {"model": "whisper-1"}}}
+        caller.send("session.update", session={"type": "realtime", "audio": transcription})
+        await caller.until("conversation.item.input_audio_transcription.delta")
+        [sender] = caller.connection.getSenders()
+        sender.replaceTrack(None)
+        await caller.until("input_audio_buffer.speech_stopped")
+        done = await caller.until("conversation.item.input_audio_transcription.completed")
+        assert done["transcript"].startswith("one")
+        assert (await caller.until("response.done"))["response"]["status"] == "completed"
+    await no_session_left(service)
+
+
+async def test_nobody_is_answered_who_only_publishes(service: Served) -> None:
+    async with calling(service, Sound(1.0), path="/whip") as caller:
+        created = await caller.until("session.created")
+        await caller.until("input_audio_buffer.committed")
+        types = [event["type"] for event in caller.events]
+    assert created["session"]["output_modalities"] == ["text"]
+    assert created["session"]["audio"]["input"]["turn_detection"]["create_response"] is False
+    assert not any(type.startswith("response.") for type in types)
+    await no_session_left(service)
+
+
 async def test_a_whip_publisher_is_captioned(service: Served) -> None:
     connection = RTCPeerConnection()
     try:

@@ -3,14 +3,16 @@
 A runtime counts only if its library can be loaded: an installed package may lack it.
 """
 
+import ctypes
 import importlib
-import importlib.metadata
 import importlib.util
 import json
+import runpy
 import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import ModuleType
 
 SMI_QUERY = "name,memory.total,compute_cap,driver_version"
@@ -45,14 +47,15 @@ class DetectedHardware:
 
 
 def detect() -> DetectedHardware:
-    """Detect GPUs and runtimes; importing the installed runtimes takes seconds."""
+    """Detect GPUs and runtimes. With a GPU this imports PyTorch, which takes seconds."""
+    found = gpus()
     runtimes = (
         _runtime("TensorRT", "tensorrt", _tensorrt_detail),
         _runtime("TensorRT-RTX", "tensorrt_rtx", _tensorrt_detail),
         _runtime("ONNX Runtime", "onnxruntime", _onnxruntime_detail),
-        _runtime("PyTorch", "torch", _torch_detail),
+        _runtime("PyTorch", "torch", _torch_detail) if found else _torch_without_gpu(),
     )
-    return DetectedHardware(gpus(), runtimes)
+    return DetectedHardware(found, runtimes)
 
 
 def gpus() -> tuple[Gpu, ...]:
@@ -90,6 +93,25 @@ def _runtime(name: str, module: str, detail: Callable[[ModuleType], str]) -> Run
         return Runtime(name, None, f"installed, but does not load: {_first_line(error)}")
 
 
+def _torch_without_gpu() -> Runtime:
+    """Describe PyTorch without importing it: without a GPU, its build says all that it can do."""
+    place = importlib.util.find_spec("torch")
+    if place is None or place.origin is None:
+        return Runtime("PyTorch", None, "not installed")
+    home = Path(place.origin).parent
+    try:
+        build = runpy.run_path(str(home / "version.py"))
+        for library in (home / "lib").glob("libtorch_cpu.*"):
+            ctypes.CDLL(str(library))
+        return Runtime("PyTorch", str(build["__version__"]), _build_detail(build["cuda"]))
+    except (OSError, KeyError) as error:
+        return Runtime("PyTorch", None, f"installed, but does not load: {_first_line(error)}")
+
+
+def _build_detail(cuda: str | None) -> str:
+    return "CPU only" if cuda is None else f"CUDA {cuda}, no GPU"
+
+
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
@@ -104,7 +126,7 @@ def _onnxruntime_detail(module: ModuleType) -> str:
 
 def _torch_detail(module: ModuleType) -> str:
     if not module.cuda.is_available():
-        return "CPU only" if module.version.cuda is None else f"CUDA {module.version.cuda}, no GPU"
+        return _build_detail(module.version.cuda)
     capability = ".".join(str(part) for part in module.cuda.get_device_capability())
     return f"CUDA {module.version.cuda}, {module.cuda.get_device_name()}, SM {capability}"
 

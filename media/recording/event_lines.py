@@ -22,6 +22,7 @@ from media.generation_events import (
     PromptChange,
     TrackPoints,
 )
+from media.recording.layout import check_recording
 
 logger = logging.getLogger(__name__)
 
@@ -104,8 +105,7 @@ def read_lines(path: Path) -> list[EventLine]:
     Raises:
         UnreadableMediaError: there is no such file, or a line in it is not valid.
     """
-    if not path.is_file():
-        raise UnreadableMediaError(f"{path.parent}: not a recording: it has no {path.name}")
+    check_recording(path.parent)
     lines = []
     content = path.read_bytes().decode(errors="replace")
     for number, text in enumerate(content.splitlines(keepends=True), start=1):

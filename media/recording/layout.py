@@ -6,7 +6,24 @@ events.jsonl   all other inputs and the gaps in the audio, one JSON object a lin
 memory/        what the session remembered, written by its assistant
 """
 
+from pathlib import Path
+
+from media.errors import UnreadableMediaError
+
 AUDIO_FILE = "sound.flac"
 VIDEO_FILE = "pictures.mkv"
 EVENTS_FILE = "events.jsonl"
 MEMORY_FOLDER = "memory"
+
+
+def check_recording(folder: Path) -> None:
+    """Check that `folder` is a recording.
+
+    Raises:
+        UnreadableMediaError: it is not.
+    """
+    if not (folder / EVENTS_FILE).is_file():
+        raise UnreadableMediaError(
+            f"{folder}: is not a recording: it has no {EVENTS_FILE}; name a media file, or the "
+            "folder of one session"
+        )

@@ -1,13 +1,26 @@
 """Detection with real packages, and with the output of a scripted nvidia-smi."""
 
+import importlib.util
 import json
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import torch
 
-from trt_engines.detect import DetectedHardware, Gpu, Runtime, as_json, as_text, detect, gpus
+from tests.paths import ROOT
+from trt_engines.detect import (
+    DetectedHardware,
+    Gpu,
+    Runtime,
+    _torch_without_gpu,
+    as_json,
+    as_text,
+    detect,
+    gpus,
+)
 
 
 def driver(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -24,6 +37,41 @@ def test_runtimes_have_the_versions_that_are_installed() -> None:
     assert "CPUExecutionProvider" in found["ONNX Runtime"].detail
     assert found["PyTorch"].version is not None
     assert found["PyTorch"].version.startswith(version("torch").partition("+")[0])
+
+
+def test_without_a_gpu_pytorch_is_described_without_importing_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its import takes seconds."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code = (
+        "import sys; from trt_engines.detect import detect; found = detect(); "
+        "assert 'torch' not in sys.modules; print(found.runtimes[-1])"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    detail = "CPU only" if torch.version.cuda is None else f"CUDA {torch.version.cuda}, no GPU"
+    assert printed.strip() == str(Runtime("PyTorch", torch.__version__, detail))
+
+
+@pytest.mark.parametrize("name", ["version.py", "lib/libtorch_cpu.so"])
+def test_a_damaged_pytorch_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    home = tmp_path / "torch"
+    (home / "lib").mkdir(parents=True)
+    (home / "__init__.py").touch()
+    (home / "version.py").write_text("__version__ = '2.0'\ncuda = None\n")
+    if name == "version.py":
+        (home / name).unlink()
+    else:
+        (home / name).write_text("no library")
+    spec = importlib.util.spec_from_file_location("torch", home / "__init__.py")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda wanted: spec)
+    found = _torch_without_gpu()
+    assert found.version is None
+    assert "does not load" in found.detail
 
 
 def test_gpus_are_read_from_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

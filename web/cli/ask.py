@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from media.errors import UnreadableMediaError
 from media.files.decoding import probe
 from media.files.report import DecodingReport
 from media.files.sampling import sample_frames
@@ -73,6 +74,8 @@ def ask(
     delete_abandoned(settings.memory_folder)
     kept = memory or (path / MEMORY_FOLDER if (path / MEMORY_FOLDER).is_dir() else None)
     clip = path / VIDEO_FILE if path.is_dir() else path
+    if path.is_dir() and not clip.is_file():
+        raise UnreadableMediaError(f"{path}: there are no pictures in this recording")
     duration = probe(clip).duration
     with ExitStack() as stack:
         folder = kept or stack.enter_context(temporary_folder(settings.memory_folder))

@@ -62,7 +62,7 @@ def captions(
     duration, report = None if media is None else media.duration, DecodingReport()
     with _open_writer(path, output, format) as writer:
         bar = ProgressBar(duration, hidden=output is None and sys.stdout.isatty())
-        with load_models(settings) as models, bar as progress:
+        with load_models(settings, "captions") as models, bar as progress:
             number = track or heard_track(models.services.detector, path)
             sound = Sound(path, number, report)
             write_captions(models, settings, sound, progress, writer.add)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from media.recording.layout import check_recording
 from web.cli.arguments import make_parser
 from web.cli.output_file import check_output
 from web.config import CHECKOUT, Settings, read_settings
@@ -118,7 +119,17 @@ def banner(settings: Settings) -> str:
     )
 
 
+def loading(settings: Settings) -> str:
+    """Return what `demo` prints before its models are loaded, which takes seconds."""
+    models = [f"Whisper {settings.asr_model}", f"video model {settings.video_model}"]
+    if settings.drawing_model != "none":
+        models.append(f"generation model {settings.drawing_model}")
+    return f"loading {', '.join(models)} ...\n"
+
+
 def _demo(settings: Settings, _arguments: argparse.Namespace) -> int:
+    sys.stdout.write(loading(settings))
+    sys.stdout.flush()
     from web.serve import serve
 
     return serve(settings, banner=banner(settings))
@@ -220,8 +231,15 @@ def caption_format(requested: "SubtitleFormat | None", output: Path | None) -> "
 
 
 def _existing(path: Path) -> Path:
+    """Return `path`, which is a file or the folder of a recording.
+
+    Raises:
+        UsageError, UnreadableMediaError: there is nothing, or another folder.
+    """
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
+    if path.is_dir():
+        check_recording(path)
     return path
 
 

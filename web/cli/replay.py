@@ -68,7 +68,10 @@ def replay(
 
     delete_abandoned(settings.memory_folder)
     report = DecodingReport()
-    with temporary_folder(settings.memory_folder) as memory, load_models(settings) as models:
+    with (
+        temporary_folder(settings.memory_folder) as memory,
+        load_models(settings, "replay") as models,
+    ):
         track = track or heard_track(models.services.detector, path)
         asyncio.run(
             run_recording(

@@ -7,11 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.errors import WeightsError
 from models.generation.chunk_request import FRAME_RATE
 from models.generation.control import ChunkControl
 from models.generation.wan.model import HEIGHT, VARIANTS, WIDTH, WanModel, load
 from web.cli.generation_inputs import TimedPrompt
 from web.errors import UsageError
+from web.loading.needs import WAN_BASE, pulled_problems
 
 
 def is_wan(model: Path) -> bool:
@@ -37,6 +39,8 @@ def load_on_gpu(name: str, weights: Path, *, tracked: bool, steps: int | None) -
             f"{name} needs a CUDA GPU, and PyTorch finds none on this machine; without "
             "--model, a small model generates video on any machine"
         )
+    if problems := pulled_problems((WAN_BASE, name), weights):
+        raise WeightsError("; ".join(problems))
     return load(name, weights)
 
 

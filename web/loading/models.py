@@ -18,6 +18,7 @@ from media.worker import Worker
 from models.asr.vad import SileroVad
 from models.asr.whisper.loading import WhisperModel
 from models.assistant import small_model
+from models.assistant.blind import BlindAssistant
 from models.assistant.scene import perception
 from models.assistant.small_assistant import SmallAssistant
 from models.errors import WeightsError
@@ -27,6 +28,7 @@ from models.speech.hibari import HibariSynthesizer
 from models.weights.fetch import fetch_weights
 from web.config import PREFIX, Settings
 from web.loading.asr import load_asr
+from web.loading.needs import Command, fetch, generating, needs, seeing
 from web.loading.progress import download_progress
 from web.setting_checks import SMALL, WAN_MODELS
 
@@ -102,15 +104,10 @@ def load_assistant(settings: Settings) -> VideoAssistant:
     Raises:
         ModelError: weights cannot be downloaded or are damaged.
     """
-    for name in small_model.WEIGHTS:
-        fetch_weights(name, settings.weights, progress=download_progress(name))
+    fetch(seeing(settings), settings)
     if settings.video_model == SMALL:
         return SmallAssistant(small_model.load(settings.weights), memory_budget(settings))
     folder = settings.video_model_folder
-    if not folder.is_dir():
-        raise WeightsError(
-            f"{folder}: no such folder; download it first: eyeline pull {settings.video_model}"
-        )
     from models.assistant import video_llm_assistant  # slow to import
 
     gpu = torch.cuda.is_available()
@@ -165,21 +162,28 @@ def load_wan_generator(settings: Settings) -> VideoGenerator:
     from models.generation.wan import model  # slow to import
     from models.generation.wan.generator import WanVideoGenerator
 
+    fetch(generating(settings), settings)
     logger.info("loading %s on the GPU", name)
     return WanVideoGenerator(model.load(name, settings.weights), name)
 
 
 @contextmanager
-def load_models(settings: Settings) -> Iterator[LoadedModels]:
-    """Load the models that `settings` name; their workers end with the block.
+def load_models(settings: Settings, command: Command = "serve") -> Iterator[LoadedModels]:
+    """Load the models that `command` needs with `settings`; their workers end with the block.
+
+    Captions are only heard: no assistant is loaded for them, and nothing that speaks or generates.
 
     Raises:
         ModelError: weights cannot be downloaded or are damaged.
     """
+    heard_only = command == "captions"
+    fetch(needs(settings, command), settings)
     asr = load_asr(settings, download_progress(settings.asr_model))
     vad = fetch_weights("silero-vad", settings.weights, progress=download_progress("silero-vad"))
-    assistant = load_assistant(settings)
-    generator, generation_unavailable = load_generator(settings)
+    assistant = BlindAssistant() if heard_only else load_assistant(settings)
+    generator, generation_unavailable = (
+        (None, "captions need none") if heard_only else load_generator(settings)
+    )
     with ExitStack() as stack:
         images = ImageDecoder(image_limits(settings))
         stack.callback(images.close)
@@ -201,7 +205,7 @@ def load_models(settings: Settings) -> Iterator[LoadedModels]:
             recognizer=asr.recognizer,
             final_pass=asr.final_pass,
             assistant=assistant,
-            synthesizer=HibariSynthesizer(),
+            synthesizer=None if heard_only else HibariSynthesizer(),
             vad_worker=worker("vad"),
             asr_worker=worker("asr", settings.asr_workers),
             vision_worker=worker("vision"),

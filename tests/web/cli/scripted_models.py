@@ -10,7 +10,9 @@ from web.loading.models import LoadedModels
 
 
 @contextmanager
-def scripted_models(_settings: Settings, **changes: object) -> Iterator[LoadedModels]:
+def scripted_models(
+    _settings: Settings, _command: str = "", **changes: object
+) -> Iterator[LoadedModels]:
     """Models whose recognizer writes `w0`, `w1`, ... for each 0.2 s of a loud turn."""
     with scripted_services(**changes) as services:
         yield LoadedModels(services=services, whisper=None, limits=Limits())  # type: ignore[arg-type]  # only used offline

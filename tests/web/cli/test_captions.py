@@ -52,7 +52,9 @@ def test_captions_are_written_as_they_come(
 
     recognizer = Watching()
     monkeypatch.setattr(
-        web.cli.captions, "load_models", lambda s: scripted_models(s, recognizer=recognizer)
+        web.cli.captions,
+        "load_models",
+        lambda *given: scripted_models(*given, recognizer=recognizer),
     )
     assert captions(Settings(), talk, output=output, format="json") == 0
     assert seen[0] == 0
@@ -80,7 +82,7 @@ def test_any_signal_keeps_the_captions_so_far(
             return super().init_state()
 
     monkeypatch.setattr(
-        web.cli.captions, "load_models", lambda s: scripted_models(s, recognizer=Ending())
+        web.cli.captions, "load_models", lambda *given: scripted_models(*given, recognizer=Ending())
     )
     output = tmp_path / f"talk.{format}"
     command = lambda: captions(Settings(), talk, output=output, format=format)  # type: ignore[arg-type] # noqa: E731

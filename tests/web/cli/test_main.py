@@ -1,6 +1,8 @@
 """The command line: what is refused, in one line, and what the rest is handed."""
 
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from media.errors import UnreadableMediaError
 from media.generation_events import SAMPLERS
+from tests.paths import ROOT
 from web.cli import arguments
 from web.cli.main import banner, caption_format, main
 from web.config import read_settings
@@ -47,6 +50,51 @@ def test_bad_input_is_one_error_line_with_exit_status_2(
     assert captured.err.startswith("eyeline: ")
     assert message in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_a_folder_that_is_no_recording_gives_the_same_error_to_every_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = set()
+    for command in (["ask", str(tmp_path), "what?"], ["captions", str(tmp_path)]):
+        assert main(command) == 2
+        told.add(capsys.readouterr().err)
+    assert main(["replay", str(tmp_path)]) == 2
+    told.add(capsys.readouterr().err)
+    assert told == {
+        f"eyeline: {tmp_path}: is not a recording: it has no events.jsonl; name a media file, or "
+        "the folder of one session\n"
+    }
+
+
+def test_demo_says_at_once_what_it_loads(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the imports, which take seconds."""
+    monkeypatch.setitem(sys.modules, "web.serve", None)  # an import of it fails
+    assert main(["demo"]) == 1
+    assert capsys.readouterr().out.startswith("loading Whisper tiny.en, video model small, ")
+
+
+HEAVY = ("torch", "av", "aiortc", "gradio", "fastapi", "onnxruntime", "numpy")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["captions", "--help"], ["version"], ["captions", "nowhere.mp4"], ["sevre"]],
+)
+def test_help_and_errors_import_no_heavy_library(arguments: list[str]) -> None:
+    """Their imports take seconds, and nobody waits for a typing error."""
+    code = (
+        f"import sys; sys.argv = ['eyeline', *{arguments!r}]\n"
+        "from web.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print('loaded:', sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.splitlines()[-1] == "loaded: []"
 
 
 @pytest.mark.parametrize("arguments", [["sevre"], ["serve", "--port", "x"], ["captions"]])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from media.recording.layout import EVENTS_FILE
 from web.cli.main import main
 from web.cli.output_file import check_standard_output, open_output
 from web.errors import OutputError, UsageError
@@ -45,6 +46,7 @@ def test_no_command_writes_to_its_input_however_it_is_spelled(
 ) -> None:
     film = tmp_path / "film.mp4"
     film.write_bytes(b"a film")
+    (tmp_path / EVENTS_FILE).touch()  # a recording, which has other files, too
     output = str(spelled(film))
     assert main(["captions", str(film), "-o", output, "--format", "srt"]) == 2
     assert "is the input" in capsys.readouterr().err

@@ -33,7 +33,7 @@ def test_a_replay_has_a_folder_for_its_memory_which_is_deleted(
             return super().init_state(folder, durable=durable)
 
     monkeypatch.setattr(
-        web.cli.replay, "load_models", lambda s: scripted_models(s, assistant=Opening())
+        web.cli.replay, "load_models", lambda *given: scripted_models(*given, assistant=Opening())
     )
     clip = write_clip(tmp_path / "clip.mkv")
     assert replay(read_settings(), clip, realtime=False, as_json=False) == 0

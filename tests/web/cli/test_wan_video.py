@@ -86,11 +86,16 @@ def test_on_a_gpu_the_weights_decide_how_it_is_sampled(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(wan_video, "load", lambda name, folder: model)
+    verified: list[str] = []
+    monkeypatch.setattr(
+        wan_video, "pulled_problems", lambda names, folder: verified.extend(names) or []
+    )
     monkeypatch.setattr(wan_video.generate_frames, "__kwdefaults__", SIDES)
     request = VideoRequest(prompts=parse_prompts("a duck", (), 2.0), seconds=2.0, seed=3)
     messages, frames, scale = start_generation(
         Settings(weights=weights), request, Path("self-forcing")
     )
+    assert verified == ["wan2.1", "self-forcing"]
     assert "832 x 480" in messages[0]
     assert scale == 1
     assert (np.stack(list(islice(frames, 9))) == generated(model, "a duck", count=9)).all()

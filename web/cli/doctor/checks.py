@@ -24,6 +24,7 @@ from trt_engines.detect import detect
 from web.cli.doctor.finding import Finding, is_loopback
 from web.cli.doctor.network import check_port, check_stun, check_turn, check_udp
 from web.config import CHECKOUT, Settings
+from web.loading.needs import needs, pulled_problems
 
 CHROMIUMS = (
     "chromium",
@@ -141,19 +142,26 @@ def _canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def wanted_weights(settings: Settings) -> list[str]:
-    """Return the names of the packaged weights that sessions use with these settings."""
-    return [name for name in (settings.asr_model, "silero-vad") if name in WEIGHTS]
-
-
 def check_weights(settings: Settings) -> Finding:
-    names = wanted_weights(settings)
+    """Verify what the service needs, which is all that other commands need, too."""
+    wanted = needs(settings, "serve")
     try:
-        bad = {name: files for name in names if (files := verify_weights(name, settings.weights))}
+        bad = {
+            name: files
+            for name in wanted.packaged
+            if (files := verify_weights(name, settings.weights))
+        }
     except WeightsError as error:
         return Finding("weights", "fail", str(error), "check the folder's owner and permissions")
+    failed = pulled_problems(wanted.pulled, settings.weights)
+    failed += [f"{file} is missing" for file in wanted.shipped if not file.is_file()]
+    if failed:
+        missing = any(not file.is_file() for file in wanted.shipped)
+        advice = "install eyeline again" if missing else "run the eyeline pull that is named"
+        return Finding("weights", "fail", "; ".join(failed), advice)
     if not bad:
-        return Finding("weights", "ok", f"{', '.join(names)} verified in {settings.weights}")
+        names = ", ".join((*wanted.packaged, *wanted.pulled))
+        return Finding("weights", "ok", f"{names} verified in {settings.weights}")
     size = sum(WEIGHTS[name].size for name in bad) / 1e6
     what = "; ".join(f"{name}: {', '.join(files)}" for name, files in bad.items())
     return Finding(
@@ -170,12 +178,11 @@ def check_disk(settings: Settings) -> Finding:
     found = f"{free / 1e9:.1f} GB free at {folder}"
     if not os.access(folder, os.W_OK):
         return Finding("disk", "fail", f"{folder} is not writable", "set EYELINE_WEIGHTS")
+    wanted = needs(settings, "serve").packaged
     try:
-        names = [
-            name for name in wanted_weights(settings) if verify_weights(name, settings.weights)
-        ]
+        names = [name for name in wanted if verify_weights(name, settings.weights)]
     except WeightsError:
-        names = wanted_weights(settings)
+        names = list(wanted)
     needed = 2 * sum(WEIGHTS[name].size for name in names)  # the package, and its extracted files
     if free < needed:
         return Finding("disk", "fail", found, f"free space: the weights need {needed / 1e6:.0f} MB")

@@ -12,11 +12,15 @@ import numpy
 import pytest
 from pydantic import SecretStr
 
+from models.assistant import small_model
+from models.errors import WeightsError
 from models.weights.catalog import WEIGHTS
+from models.weights.hub import MANIFEST
 from web.cli.doctor import checks as doctor
 from web.cli.doctor import network as doctor_network
 from web.cli.doctor.finding import Finding
 from web.config import Settings
+from web.loading.needs import fetch, hearing, seeing
 
 
 @pytest.fixture
@@ -98,7 +102,10 @@ def test_missing_weights_are_noted_with_the_size_of_what_will_be_fetched(
     finding = doctor.check_weights(settings)
     assert finding.status == "warn"
     assert "tiny.en: model.bin" in finding.found
-    size = sum(WEIGHTS[name].size for name in ("tiny.en", "silero-vad"))
+    for name in ("silero-vad", "smollm2-135m", "efficientnet-lite0", "persons"):
+        assert f"; {name}: " in finding.found
+    names = ("tiny.en", "silero-vad", "smollm2-135m", "efficientnet-lite0", "persons")
+    size = sum(WEIGHTS[name].size for name in names)
     assert f"{size / 1e6:.0f} MB" in finding.advice
 
 
@@ -112,7 +119,33 @@ def test_damaged_weights_are_named(settings: Settings) -> None:
 def test_a_users_own_weights_are_not_searched_among_the_packaged_ones(tmp_path: Path) -> None:
     own = tmp_path / "own.pt"
     own.touch()
-    assert doctor.wanted_weights(Settings(asr_model=str(own))) == ["silero-vad"]
+    assert hearing(Settings(asr_model=str(own))).packaged == ("silero-vad",)
+
+
+def test_a_model_of_the_hub_that_is_missing_or_damaged_fails(settings: Settings) -> None:
+    larger = settings.model_copy(update={"video_model": "llava-onevision-0.5b"})
+    finding = doctor.check_weights(larger)
+    assert finding.status == "fail"
+    assert "eyeline pull llava-onevision-0.5b" in finding.found
+    folder = settings.weights / "llava-onevision-0.5b"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"damaged")
+    (folder / MANIFEST).write_text(
+        json.dumps({"commit": "a", "files": {"model.safetensors": [7, "0" * 64]}})
+    )
+    assert "model.safetensors missing or damaged" in doctor.check_weights(larger).found
+    with pytest.raises(WeightsError, match=r"model\.safetensors missing or damaged"):
+        fetch(seeing(larger), larger)
+
+
+def test_a_missing_part_of_the_program_fails(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(small_model, "ADAPTER", tmp_path / "text-log.safetensors")
+    finding = doctor.check_weights(settings)
+    assert finding.status == "fail"
+    assert "text-log.safetensors is missing" in finding.found
+    assert "install" in finding.advice
 
 
 def test_disk_is_measured_where_the_weights_will_be(settings: Settings, tmp_path: Path) -> None:

@@ -87,9 +87,12 @@ def test_on_a_gpu_the_weights_decide_how_it_is_sampled(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(wan_video, "load", lambda name, folder: model)
     verified: list[str] = []
-    monkeypatch.setattr(
-        wan_video, "pulled_problems", lambda names, folder: verified.extend(names) or []
-    )
+
+    def problems(names: tuple[str, ...], folder: Path) -> list[str]:
+        verified.extend(names)
+        return []
+
+    monkeypatch.setattr(wan_video, "pulled_problems", problems)
     monkeypatch.setattr(wan_video.generate_frames, "__kwdefaults__", SIDES)
     request = VideoRequest(prompts=parse_prompts("a duck", (), 2.0), seconds=2.0, seed=3)
     messages, frames, scale = start_generation(

@@ -70,7 +70,7 @@ class WaitingLine:
         except asyncio.CancelledError:
             if turn in self._waiting:
                 self._waiting.remove(turn)
-            else:
+            elif not turn[1].cancelled():
                 self._free += weight  # it was let in at the same moment
             self._let_in()
             raise
@@ -83,5 +83,6 @@ class WaitingLine:
     def _let_in(self) -> None:
         while self._waiting and self._waiting[0][0] <= self._free:
             weight, turn = self._waiting.popleft()
-            self._free -= weight
-            turn.set_result(None)
+            if not turn.cancelled():  # its task may not know yet
+                self._free -= weight
+                turn.set_result(None)

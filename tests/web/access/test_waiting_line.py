@@ -25,13 +25,18 @@ class Crowd:
 
     async def step(self, action: str, amount: int) -> None:
         if action == "enter":
+            await self._settle()  # those that were let in notice it before the next one asks
             self._weights.append(amount)
             self.requests.append(self._tasks.create_task(self._enter(len(self.requests))))
         elif action == "leave" and self.inside:
             self.leave(amount % len(self.inside))
         elif action == "cancel" and self.requests:
             self.requests[amount % len(self.requests)].cancel()  # perhaps as it is let in
-        for _ in range(amount % 2 * 2):
+        if action == "enter" or amount % 2:
+            await self._settle()
+
+    async def _settle(self) -> None:
+        for _ in range(2):
             await asyncio.sleep(0)
 
     def leave(self, index: int) -> None:

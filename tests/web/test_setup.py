@@ -8,21 +8,17 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # its types are a package of their own
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from models.weights.catalog import WEIGHTS
 from web.cli.doctor import checks
-from web.config import CHECKOUT, Settings
+from web.config import CHECKOUT
 
 SCRIPT = CHECKOUT / "eyeline"
-TURN = {"EYELINE_TURN_SECRET": "s" * 32, "PUBLIC_HOST": "here.example"}
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 TOOLS = ("cat", "chmod", "cksum", "cp", "dirname", "grep", "mkdir", "readlink", "rm", "sed", "sh")
 SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
@@ -206,56 +202,6 @@ def test_every_place_supports_the_same_pythons() -> None:
     script = SCRIPT.read_text()
     assert script.count("(3, 11) <= sys.version_info < (3, 15)") == 2
     assert all(f" python{version}" in script for version in PYTHONS)
-
-
-def compose_file() -> dict[str, Any]:
-    return yaml.safe_load((CHECKOUT / "compose.yaml").read_text())  # type: ignore[no-any-return]
-
-
-def test_compose_has_the_service_a_gpu_profile_and_a_turn_server() -> None:
-    services = compose_file()["services"]
-    assert set(services) == {"eyeline", "eyeline-gpu", "coturn"}
-    assert services["eyeline-gpu"]["profiles"] == ["gpu"]
-    assert "--use-auth-secret" in services["coturn"]["command"]
-    assert all("healthcheck" in service for service in services.values())
-
-
-def test_compose_sets_only_settings_that_exist() -> None:
-    known = {f"EYELINE_{name.upper()}" for name in Settings.model_fields}
-    for service in compose_file()["services"].values():
-        assert set(service.get("environment", {})) <= known
-
-
-def test_compose_gives_no_secret_a_default() -> None:
-    text = (CHECKOUT / "compose.yaml").read_text()
-    uses = re.findall(r"\$\{EYELINE_TURN_SECRET([^}]*)\}", text)
-    assert uses
-    assert all(use.startswith(":?") for use in uses)
-
-
-def docker_compose(variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    command = ["docker", "compose", "--profile", "gpu", "config"]
-    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **variables}  # noqa: TID251 - of docker's own
-    return subprocess.run(
-        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False
-    )
-
-
-def has_docker_compose() -> bool:
-    if shutil.which("docker") is None:
-        return False
-    asked = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
-    return asked.returncode == 0
-
-
-@pytest.mark.skipif(not has_docker_compose(), reason="docker compose is not installed")
-def test_docker_compose_accepts_the_file_and_insists_on_the_secret() -> None:
-    accepted = docker_compose(TURN)
-    assert accepted.returncode == 0, accepted.stderr
-    assert "turn:here.example:3478" in accepted.stdout
-    refused = docker_compose({"PUBLIC_HOST": "here.example"})
-    assert refused.returncode != 0
-    assert "EYELINE_TURN_SECRET" in refused.stderr
 
 
 def test_the_image_is_made_by_the_same_script_and_runs_as_nobody_special() -> None:

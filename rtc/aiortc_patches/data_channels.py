@@ -6,6 +6,7 @@ messages and never finish them. aiortc would compute or remember as much as it i
 
 import logging
 from collections.abc import Callable, Coroutine
+from struct import unpack_from
 from typing import Any, TypeVar
 
 from aiortc import RTCDtlsTransport, RTCPeerConnection, RTCSctpTransport
@@ -19,6 +20,10 @@ C = TypeVar("C")
 MAX_AHEAD = 1024  # chunks after a gap: more than the receiver window has room for
 MAX_UNFINISHED = 2048  # chunks of one stream: ten of the longest messages
 MAX_STREAMS = 64  # incoming
+COMMON_HEADER, HEADER = 12, 4  # bytes: of a packet, and of a chunk or parameter; RFC 9260 section 3
+# Bytes before the parameters, by the type of chunk: INIT, INIT ACK, HEARTBEAT, HEARTBEAT ACK,
+# ABORT, ERROR, RE-CONFIG; RFC 9260 section 3.3, RFC 6525 section 3.1
+FIXED_PART = {1: 16, 2: 16, 4: 0, 5: 0, 6: 0, 9: 0, 130: 0}
 
 
 def guard_association(connection: RTCPeerConnection, counters: DatagramCounters) -> None:
@@ -31,6 +36,7 @@ def guard_association(connection: RTCPeerConnection, counters: DatagramCounters)
 
     async def handle_and_count(data: bytes) -> None:
         counters.authentic += 1
+        check_parameters(data)
         await handle(data)
 
     async def transmit_unless_closed() -> None:
@@ -41,6 +47,26 @@ def guard_association(connection: RTCPeerConnection, counters: DatagramCounters)
     sctp._transmit = transmit_unless_closed  # type: ignore[method-assign]
     sctp._receive_data_chunk = _checked(receive_data, sctp, _asks_too_much, counters)  # type: ignore[method-assign, assignment]
     sctp._receive_sack_chunk = _checked(receive_sack, sctp, _acknowledges_unsent, counters)  # type: ignore[method-assign, assignment]
+
+
+def check_parameters(packet: bytes) -> None:
+    """Check the lengths of the parameters in an SCTP packet, with which aiortc goes on in a loop.
+
+    Raises:
+        ValueError: a parameter is shorter than its own header, RFC 9260 section 3.2.1.
+    """
+    place = COMMON_HEADER
+    while place + HEADER <= len(packet):
+        kind, _, length = unpack_from("!BBH", packet, place)
+        if kind in FIXED_PART:
+            end = min(len(packet), place + length)
+            parameter = place + HEADER + FIXED_PART[kind]
+            while parameter + HEADER <= end:
+                size = unpack_from("!H", packet, parameter + 2)[0]
+                if size < HEADER:
+                    raise ValueError(f"a parameter of an SCTP chunk has {size} bytes")
+                parameter += -(-size // 4) * 4
+        place += max(HEADER, -(-length // 4) * 4)
 
 
 def lose_unsendable(transport: RTCDtlsTransport) -> None:

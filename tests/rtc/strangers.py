@@ -49,4 +49,5 @@ async def no_complaints(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]
         await asyncio.sleep(0)
     loop.set_exception_handler(None)
     assert not complaints, complaints
-    assert not caplog.records
+    # that a picture cannot be decoded is no fault of ours
+    assert not [each for each in caplog.messages if "failed to decode" not in each]

@@ -3,7 +3,6 @@
 Source: the OpenAI Realtime API (POST /v1/realtime/calls) and RFC 9725 (WHIP).
 """
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -24,6 +23,7 @@ from web.config import Settings
 from web.context import ServiceContext, service_context, unix_time
 from web.ice import ice_servers
 from web.problems import ProblemError
+from web.protocol.encoded import parse_json
 from web.protocol.messages import ProtocolError
 from web.realtime.call import Call
 from web.sessions import SessionKind, SessionRecord
@@ -168,8 +168,8 @@ async def _call_request(request: Request) -> CallRequest:
     if not sdp:
         raise ProblemError(400, "sdp: expected the offer in this field of the form", param="sdp")
     try:
-        patch = json.loads(session or "{}")
-    except (ValueError, RecursionError) as error:
+        patch = parse_json(session or "{}")
+    except ValueError as error:
         raise ProblemError(400, "session: expected JSON", param="session") from error
     if not isinstance(patch, dict):
         raise ProblemError(400, "session: expected a JSON object", param="session")

@@ -1,41 +1,133 @@
 """Conversion of video frames: PyAV frames of any format to RGB arrays, and back to YUV.
 
-No other module deals with YUV, BGR, rotation flags or color ranges. A frame that does not name its
-YUV format is taken as BT.601 with limited range, as WebRTC uses.
+No other module deals with YUV, BGR, rotation flags or color ranges.
 """
 
 from fractions import Fraction
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.filter import Graph
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 from numpy.typing import NDArray
 
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.sizes import SizeLimits, fit
+from media.tone_mapping import Primaries, Transfer, to_srgb
 
 Pixels = NDArray[np.uint8]
 VIDEO_TIME_BASE = Fraction(1, VIDEO_CLOCK_HZ)
 QUARTER_TURN = 90  # degrees
+SQUARE = Fraction(1)
+MAX_PIXEL_ASPECT = 10  # width over height of one pixel, or the inverse; more is damage
+WHITE = 255
+# By the value of AVColorSpace, ITU-T H.273 table 4; others that FFmpeg's scaler lacks are close.
+MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+TRANSFERS = {ColorTrc.SMPTE2084: Transfer.PQ, ColorTrc.ARIB_STD_B67: Transfer.HLG}
+PRIMARIES = {
+    ColorPrimaries.BT2020: Primaries.BT2020,
+    ColorPrimaries.SMPTE431: Primaries.P3,
+    ColorPrimaries.SMPTE432: Primaries.P3,
+}
+HD_WIDTH, SD_HEIGHT = 1280, 576  # from this width or above this height, video is BT.709 by default
 
 
-def frame_from_av(frame: av.VideoFrame, pts: int, limits: SizeLimits | None = None) -> VideoFrame:
-    """Convert a decoded frame: upright and within `limits`, at `pts` (90 kHz).
+def frame_from_av(
+    frame: av.VideoFrame,
+    pts: int,
+    limits: SizeLimits | None = None,
+    *,
+    aspect: Fraction = SQUARE,
+    webrtc: bool = False,
+) -> VideoFrame:
+    """Convert a decoded frame to what a player shows: within `limits`, at `pts` (90 kHz).
 
-    The pixels are a copy, in RGB with full range.
+    It is upright, with square pixels (those of `frame` have the shape `aspect`, width over height),
+    in sRGB with high dynamic range mapped to it, and white where it is transparent. Of an
+    interlaced frame one field is shown. Colors that the frame does not specify are those of its
+    size; with `webrtc` they are BT.601. The pixels are a copy, in RGB with full range.
     """
-    width, height = fit(frame.width, frame.height, limits)
-    scaled = frame.reformat(
+    width, height = fit(*_display_size(frame, aspect), limits)
+    shown = _rgb(frame, width, height, webrtc=webrtc)
+    turns = round(frame.rotation / QUARTER_TURN) % 4  # counter-clockwise
+    upright = np.rot90(shown, turns) if turns else shown
+    return VideoFrame(np.ascontiguousarray(upright, dtype=np.uint8), pts)
+
+
+def _display_size(frame: av.VideoFrame, aspect: Fraction) -> tuple[int, int]:
+    """Return the size with square pixels; nothing gets smaller."""
+    if not Fraction(1, MAX_PIXEL_ASPECT) <= aspect <= MAX_PIXEL_ASPECT:
+        return frame.width, frame.height
+    if aspect >= 1:
+        return round(frame.width * aspect), frame.height
+    return frame.width, round(frame.height / aspect)
+
+
+def _rgb(frame: av.VideoFrame, width: int, height: int, *, webrtc: bool) -> Pixels:
+    """Return `frame` in sRGB: uint8 (height, width, 3)."""
+    transfer = TRANSFERS.get(ColorTrc(frame.color_trc), Transfer.GAMMA)
+    default = Primaries.BT709 if transfer is Transfer.GAMMA else Primaries.BT2020
+    primaries = PRIMARIES.get(ColorPrimaries(frame.color_primaries), default)
+    wide = (transfer, primaries) != (Transfer.GAMMA, Primaries.BT709)
+    transparent = any(component.is_alpha for component in frame.format.components)
+    source = _field(frame) if frame.interlaced_frame else frame
+    scaled = source.reformat(
         width=width,
         height=height,
-        format="rgb24",
+        format="rgb48le" if wide else "rgba" if transparent else "rgb24",
+        src_colorspace=_matrix(frame, transfer, webrtc=webrtc),
         dst_color_range=ColorRange.JPEG,
         interpolation=_interpolation(frame, width, height),
         threads=1,  # sessions run in parallel: threads for one frame only add overhead
+    ).to_ndarray()
+    if wide:
+        return to_srgb(scaled.astype(np.uint16, copy=False), transfer, primaries)
+    return _on_white(scaled) if transparent else scaled.astype(np.uint8, copy=False)
+
+
+def _matrix(frame: av.VideoFrame, transfer: Transfer, *, webrtc: bool) -> Colorspace | None:
+    """Return the matrix from YUV to RGB; if the frame names none, that of its kind, as players."""
+    if frame.format.is_rgb:
+        return None
+    matrix = MATRICES.get(frame.colorspace)
+    if matrix is not None:
+        return matrix
+    if transfer is not Transfer.GAMMA:
+        return Colorspace.BT2020
+    small = frame.width < HD_WIDTH and frame.height <= SD_HEIGHT
+    return Colorspace.ITU601 if webrtc or small else Colorspace.ITU709
+
+
+def _field(frame: av.VideoFrame) -> av.VideoFrame:
+    """Return every second line: in both fields together, what moves has the teeth of a comb."""
+    graph = Graph()
+    source = graph.add_buffer(
+        width=frame.width,
+        height=frame.height,
+        format=frame.format,
+        time_base=frame.time_base or VIDEO_TIME_BASE,
     )
-    turns = round(frame.rotation / QUARTER_TURN) % 4  # counter-clockwise
-    upright = np.rot90(scaled.to_ndarray(), turns) if turns else scaled.to_ndarray()
-    return VideoFrame(np.ascontiguousarray(upright, dtype=np.uint8), pts)
+    graph.link_nodes(source, graph.add("field"), graph.add("buffersink")).configure()
+    graph.push(frame)
+    field = graph.pull()
+    assert isinstance(field, av.VideoFrame)
+    field.color_range, field.colorspace = frame.color_range, frame.colorspace
+    return field
+
+
+def _on_white(pixels: NDArray[np.generic]) -> Pixels:
+    """Return RGBA `pixels` (height, width, 4) as RGB on white."""
+    color, alpha = pixels[..., :3].astype(np.uint16), pixels[..., 3:].astype(np.uint16)
+    shown = (color * alpha + WHITE * (WHITE - alpha) + WHITE // 2) // WHITE
+    return shown.astype(np.uint8)
 
 
 def frame_to_av(frame: VideoFrame, limits: SizeLimits | None = None) -> av.VideoFrame:

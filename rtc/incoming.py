@@ -13,7 +13,7 @@ import av
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
-from media.audio.pcm import samples_from_av
+from media.audio.downmix import DownmixState, mono_from_av
 from media.audio.resampling import Resampler, ResamplerState, Samples
 from media.channel import Channel
 from media.clock import Clock
@@ -106,15 +106,16 @@ async def read_audio(
     counters: FrameCounters,
 ) -> None:
     """Send the audio of `track` to `media` until the track ends."""
-    state = IncomingAudio()
+    state, downmix = IncomingAudio(), DownmixState()
     while (frame := await _next_frame(track)) is not None:
         if not isinstance(frame, av.AudioFrame) or frame.pts is None:
             continue
         counters.audio_frames_in += 1
         pts = int(frame.pts * _time_base(frame) * frame.sample_rate)
+        downmix, samples = mono_from_av(downmix, frame)
         state, chunks = receive_audio(
             state,
-            samples_from_av(frame),
+            samples,
             pts=pts,
             rate=frame.sample_rate,
             arrival=clock.now(),
@@ -155,7 +156,7 @@ async def read_video(
     async def convert() -> None:
         async for frame in waiting:
             assert frame.pts is not None
-            await media.send(await worker.run(frame_from_av, frame, frame.pts, limits))
+            await media.send(await worker.run(frame_from_av, frame, frame.pts, limits, webrtc=True))
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(drain(), name="drain video")

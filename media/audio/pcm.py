@@ -15,7 +15,7 @@ from media.audio.resampling import Resampler, ResamplerState, Samples
 PcmEncoding = Literal["pcm16", "float32", "ulaw", "alaw"]
 
 LOUDEST = 8.0  # of full scale: float formats may go over it
-
+MAX_PLANES = 8  # with so many or more, PyAV 18 reads memory beyond them, and may crash
 SAMPLE_BYTES: dict[PcmEncoding, int] = {"pcm16": 2, "float32": 4, "ulaw": 1, "alaw": 1}
 
 
@@ -113,19 +113,23 @@ def downmix(samples: Samples) -> Samples:
     return mono
 
 
-def samples_from_av(frame: av.AudioFrame) -> Samples:
-    """Return a decoded frame of any format and layout as mono samples (n,) in [-1, 1]."""
+def channels_from_av(frame: av.AudioFrame) -> Samples:
+    """Return a decoded frame of any format as samples (n, channels) in [-1, 1]."""
+    if frame.format.is_planar and frame.layout.nb_channels >= MAX_PLANES:
+        packed = frame.format.packed
+        frame = av.AudioResampler(packed, frame.layout, frame.sample_rate).resample(frame)[0]
     samples = frame.to_ndarray()
     channels = frame.layout.nb_channels
     samples = samples.T if frame.format.is_planar else samples.reshape(-1, channels)
     if samples.dtype == np.uint8:
-        return downmix((samples.astype(np.float32) - 128) / np.float32(128))
+        return (samples.astype(np.float32) - np.float32(128)) / np.float32(128)
     if np.issubdtype(samples.dtype, np.integer):
         scale = np.float32(2 ** (8 * samples.dtype.itemsize - 1))
-        return downmix(samples.astype(np.float32) / scale)
+        return samples.astype(np.float32) / scale
     # Damaged floats may be infinite or no numbers, which would spoil the filters after this.
     finite = np.nan_to_num(samples.astype(np.float32), posinf=0.0, neginf=0.0)
-    return downmix(np.clip(finite, -LOUDEST, LOUDEST))
+    clipped: Samples = np.clip(finite, -LOUDEST, LOUDEST)
+    return clipped
 
 
 def samples_to_av(samples: Samples, rate: int, pts: int) -> av.AudioFrame:

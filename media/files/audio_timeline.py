@@ -10,7 +10,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from media.audio.pcm import samples_from_av
+from media.audio.downmix import DownmixState, mono_from_av
 from media.frames import SAMPLE_RATE, AudioChunk
 
 MIN_GAP = 0.1  # seconds: a timestamp further off its counted position marks a gap
@@ -30,6 +30,7 @@ class AudioTimeline:
         self._latest = latest
         self._end = 0  # index after the last sample yielded
         self._due: Fraction | None = None  # expected time of the next input frame
+        self._downmix = DownmixState()
         self._rate = SAMPLE_RATE  # Hz of the frames that `_resampler` takes
         self._resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
 
@@ -41,8 +42,7 @@ class AudioTimeline:
         """
         if not MIN_RATE_HZ <= frame.sample_rate <= MAX_RATE_HZ:
             raise ValueError(f"a sample rate of {frame.sample_rate} Hz")
-        # Average the channels first: FFmpeg would add two equal ones to more than full scale.
-        samples = samples_from_av(frame)
+        self._downmix, samples = mono_from_av(self._downmix, frame)
         time = self._time(frame)
         if time is not None and (self._due is None or abs(time - self._due) > MIN_GAP):
             yield from self.flush()

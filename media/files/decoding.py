@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from media.errors import MediaTooLongError, UnreadableMediaError
 from media.files.audio_timeline import AudioTimeline
 from media.files.report import DecodingReport
-from media.files.tracks import AudioTrack, audio_stream, audio_tracks, video_stream
+from media.files.tracks import AudioTrack, audio_stream, audio_tracks, pixel_aspect, video_stream
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.video import frame_from_av
 
@@ -214,19 +214,22 @@ def _decoded(
                 if isinstance(frame, av.AudioFrame):
                     yield from timeline.convert(frame)
                 elif isinstance(frame, av.VideoFrame):
-                    yield from _picture(frame, origin, latest)
+                    yield from _picture(frame, packet.stream, origin, latest)
         except (av.FFmpegError, ValueError):
             report.note_damage(packet.stream.type, packet_seconds(packet))
     yield from timeline.flush()
 
 
-def _picture(frame: av.VideoFrame, origin: Fraction, latest: float) -> Iterator[VideoFrame]:
+def _picture(
+    frame: av.VideoFrame, stream: Stream, origin: Fraction, latest: float
+) -> Iterator[VideoFrame]:
     """Yield `frame`, if it has a time."""
     if frame.pts is None or not frame.time_base:
         return
     time = frame.pts * frame.time_base - origin
     if time <= latest:
-        yield frame_from_av(frame, pts=max(0, round(time * VIDEO_CLOCK_HZ)))
+        ticks = max(0, round(time * VIDEO_CLOCK_HZ))
+        yield frame_from_av(frame, ticks, aspect=pixel_aspect(stream))
 
 
 def _interleaved(

@@ -14,7 +14,6 @@ import av
 from media.files.gop import Gop
 from media.files.video_file import VideoFile, open_decoder
 from media.frames import VideoFrame
-from media.video import frame_from_av
 
 MAX_QUEUED_FRAMES = 16  # for each GOP: 11 MB in RGB at 640 x 360
 
@@ -74,7 +73,7 @@ class GopDecoder:
                 if self._stopped.is_set():
                     return
                 pts = _pts(frame)
-                converted = frame_from_av(frame, self._file.to_ticks(pts), self._file.limits)
+                converted = self._file.convert(frame, pts)
                 job.frames.put((pts, converted))
             reason = ""
         except (_InconsistentGopError, av.FFmpegError) as error:

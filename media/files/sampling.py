@@ -29,7 +29,6 @@ from media.files.tracks import video_stream
 from media.files.video_file import VideoFile, open_decoder, open_video
 from media.frames import VideoFrame
 from media.sizes import SizeLimits
-from media.video import frame_from_av
 
 logger = logging.getLogger(__name__)
 
@@ -171,6 +170,6 @@ def _sequentially(
                         file.report.note_damage("video")
                     elif file.selection.is_due(file.to_ticks(pts), ticks):
                         ticks = file.to_ticks(pts)
-                        yield frame_from_av(frame, ticks, file.limits)
+                        yield file.convert(frame, pts)
             except (av.FFmpegError, ValueError):
                 file.report.note_damage("video")

@@ -6,6 +6,7 @@ flags is heard if there is speech in it, else the one with the most speech.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.errors import UnreadableMediaError
+from media.video import SQUARE
 
 Samples = NDArray[np.float32]
 SpeechSeconds = Callable[[Samples], float]  # of mono sound at 16 kHz
@@ -98,6 +100,12 @@ def video_stream(container: av.container.InputContainer) -> av.VideoStream | Non
     ]
     flagged = [each for each in streams if each.disposition & disposition.default]
     return next(iter([*flagged, *streams]), None)
+
+
+def pixel_aspect(stream: av.AudioStream | av.VideoStream) -> Fraction:
+    """Return the width of a pixel over its height."""
+    assert isinstance(stream, av.VideoStream)
+    return stream.sample_aspect_ratio or SQUARE
 
 
 def _has_decoder(stream: av.AudioStream | av.VideoStream) -> bool:

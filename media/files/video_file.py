@@ -12,9 +12,10 @@ from media.errors import UnreadableMediaError
 from media.files.decoding import file_origin, latest_time, open_media
 from media.files.gop import Selection, ToTicks
 from media.files.report import DecodingReport
-from media.files.tracks import video_stream
-from media.frames import VIDEO_CLOCK_HZ
+from media.files.tracks import pixel_aspect, video_stream
+from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.sizes import SizeLimits
+from media.video import frame_from_av
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +29,11 @@ class VideoFile:
     selection: Selection
     limits: SizeLimits | None
     report: DecodingReport
+
+    def convert(self, frame: av.VideoFrame, pts: int) -> VideoFrame:
+        """Return `frame`, which is at `pts` of the stream, as it is shown."""
+        aspect = pixel_aspect(self.stream)
+        return frame_from_av(frame, self.to_ticks(pts), self.limits, aspect=aspect)
 
 
 @contextmanager

@@ -1,12 +1,14 @@
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.files.decoding import decode
 from media.frames import VideoFrame
 from media.sizes import SizeLimits, fit
 from media.video import Pixels, frame_from_av, frame_to_av, resize
@@ -111,3 +113,143 @@ def test_invalid_pixels_are_refused(pixels: Pixels) -> None:
 def test_invalid_size_limits_are_refused() -> None:
     with pytest.raises(ValueError, match="16 <= shorter <= longer"):
         SizeLimits(longer=100, shorter=200)
+
+
+def coded(levels: list[int], *, format: str = "yuv444p", **properties: int) -> av.VideoFrame:
+    """Return a frame of gray columns, 16 pixels wide each, with the luma `levels`."""
+    luma = np.repeat(np.array(levels, np.uint8), 16)[None].repeat(32, axis=0)
+    frame = av.VideoFrame.from_ndarray(np.stack([luma, luma * 0 + 128, luma * 0 + 128]), format)
+    for name, value in properties.items():
+        setattr(frame, name, value)
+    return frame
+
+
+def columns(frame: av.VideoFrame, **options: object) -> list[int]:
+    pixels = frame_from_av(frame, 0, **options).pixels  # type: ignore[arg-type]  # for any option
+    return [int(value) for value in pixels[16, 8::16, 1]]
+
+
+def test_limited_and_full_range_are_told_apart() -> None:
+    levels = [0, 16, 126, 235, 255]
+    assert columns(coded(levels, color_range=ColorRange.MPEG)) == [0, 0, 128, 255, 255]
+    assert columns(coded(levels, color_range=ColorRange.JPEG)) == levels
+    assert columns(coded(levels)) == [0, 0, 128, 255, 255]
+
+
+@pytest.mark.parametrize(
+    ("size", "webrtc", "expected"),
+    [
+        ((640, 480), False, Colorspace.ITU601),
+        ((720, 576), False, Colorspace.ITU601),
+        ((1280, 720), False, Colorspace.ITU709),
+        ((608, 1080), False, Colorspace.ITU709),
+        ((1280, 720), True, Colorspace.ITU601),
+    ],
+)
+def test_colors_that_a_frame_does_not_specify_are_those_of_its_size(
+    size: tuple[int, int], webrtc: bool, expected: Colorspace
+) -> None:
+    red = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), (200, 40, 30), np.uint8))
+    frame = red.reformat(format="yuv420p", dst_colorspace=expected)
+    frame.colorspace = 2  # not specified
+    pixels = frame_from_av(frame, 0, webrtc=webrtc).pixels
+    assert np.abs(pixels[8, 8].astype(int) - (200, 40, 30)).max() <= 3
+
+
+@pytest.mark.parametrize("colorspace", [0, 2, 8, 10, 11, 12, 14, 15])
+def test_a_rare_color_space_is_shown_all_the_same(colorspace: int) -> None:
+    assert columns(coded([16, 126, 235], colorspace=colorspace)) == [0, 128, 255]
+
+
+@pytest.mark.parametrize("transfer", [ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67])
+def test_high_dynamic_range_is_mapped(transfer: ColorTrc) -> None:
+    """Without it, what is as bright as white paper is a middle gray: codes of PQ and HLG are."""
+    code = {ColorTrc.SMPTE2084: 0.581, ColorTrc.ARIB_STD_B67: 0.75}[transfer]
+    level = round(16 + 219 * code)
+    properties = {"color_trc": transfer, "color_primaries": 9, "colorspace": 9}
+    shown = columns(coded([16, level, 235], **properties))
+    assert shown[0] == 0
+    assert 220 < shown[1] < 240
+    assert shown[2] == 255
+
+
+def test_wide_primaries_are_converted() -> None:
+    """The green of BT.2020 is beyond that of sRGB: a leaf in it would look gray."""
+    green = av.VideoFrame.from_ndarray(np.full((32, 32, 3), (90, 180, 90), np.uint8))
+    green.color_primaries, green.color_trc = ColorPrimaries.BT2020, ColorTrc.BT709
+    red, green_, blue = frame_from_av(green, 0).pixels[16, 16].astype(int)
+    assert green_ - max(red, blue) > 100
+
+
+@pytest.mark.parametrize("format", ["rgba", "bgra", "yuva420p", "ya8", "gbrap", "rgba64le"])
+def test_transparent_video_is_on_white(format: str) -> None:
+    pixels = np.zeros((32, 32, 4), np.uint8)
+    pixels[:, 16:, 3] = 255
+    frame = av.VideoFrame.from_ndarray(pixels, format="rgba").reformat(format=format)
+    shown = frame_from_av(frame, 0).pixels
+    assert shown[16, 4].min() >= 254
+    assert shown[16, 28].max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("aspect", "size"),
+    [
+        (Fraction(16, 11), (931, 576)),
+        (Fraction(8, 9), (640, 648)),
+        (Fraction(1), (640, 576)),
+        (Fraction(0), (640, 576)),
+        (Fraction(1000), (640, 576)),
+    ],
+)
+def test_pixels_that_are_not_square_are_stretched(aspect: Fraction, size: tuple[int, int]) -> None:
+    frame = av.VideoFrame.from_ndarray(picture(640, 576), format="rgb24")
+    shown = frame_from_av(frame, 0, aspect=aspect).pixels
+    assert shown.shape == (size[1], size[0], 3)
+    reduced = frame_from_av(frame, 0, SizeLimits(longer=320, shorter=320), aspect=aspect).pixels
+    assert reduced.shape[1] / reduced.shape[0] == pytest.approx(size[0] / size[1], rel=0.01)
+
+
+@pytest.mark.parametrize("format", ["gray", "gray16le", "gray10le", "monob", "pal8", "rgb48le"])
+def test_gray_of_any_depth_keeps_its_shades(format: str) -> None:
+    ramp = np.arange(256, dtype=np.uint8)[None, :, None].repeat(32, 0).repeat(3, 2)
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(ramp), format="rgb24")
+    if format == "pal8":
+        frame = av.VideoFrame.from_ndarray(
+            (
+                ramp[..., 0].copy(),
+                np.stack([ramp[0, :, 0] * 0 + 255] + [ramp[0, :, 0]] * 3, axis=1),
+            ),
+            format="pal8",
+        )
+    else:
+        frame = frame.reformat(format=format, dst_color_range=ColorRange.JPEG)
+    shown = frame_from_av(frame, 0).pixels[:, :, 0].astype(int)
+    if format == "monob":  # dithered: right on the average
+        assert np.abs(shown.reshape(32, 8, 32).mean((0, 2)) - np.arange(16, 256, 32)).max() < 12
+    else:
+        assert np.abs(shown - ramp[..., 0]).max() <= 2
+
+
+def test_of_interlaced_video_one_field_is_shown(tmp_path: Path) -> None:
+    """A bar that moved between the fields would have the teeth of a comb."""
+    path = tmp_path / "interlaced.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(
+            "libx264", rate=25, options={"x264-params": "tff=1", "qp": "1"}
+        )
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(2)
+        for number in range(4):
+            image = np.full((64, 64, 3), 20, np.uint8)
+            image[0::2, 8 * number : 8 * number + 16] = 230
+            image[1::2, 8 * number + 4 : 8 * number + 20] = 230
+            frame = frame_to_av(VideoFrame(image, number * 3600))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    frames = [item for item in decode(path, max_duration=10) if isinstance(item, VideoFrame)]
+    assert len(frames) == 4
+    for frame in frames:
+        assert frame.pixels.shape == (64, 128, 3)
+        lines = frame.pixels[8:56].astype(int)
+        assert np.abs(np.diff(lines, axis=0)).max() < 60  # with both fields it is over 200
+        assert np.ptp(lines, axis=1).min() > 150

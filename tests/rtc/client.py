@@ -25,12 +25,13 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 
-from media.audio.pcm import samples_from_av, samples_to_av
+from media.audio.pcm import samples_to_av
 from media.audio.resampling import Samples
 from media.clock import LiveClock
 from media.frames import AudioChunk, VideoFrame
 from rtc.aiortc_patches.connection import ice_connection, transports
 from rtc.peer import Peer, PeerLimits
+from tests.media.audio.frames import samples_from_av
 from tests.paths import SAMPLE
 from tests.patience import PATIENCE
 

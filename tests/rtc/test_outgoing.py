@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from media.audio.pcm import samples_from_av
 from media.audio.resampling import Samples
 from media.clock import ReplayClock
 from media.frames import AudioChunk, VideoFrame
@@ -13,6 +12,7 @@ from media.worker import Worker
 from rtc.errors import PeerClosedError
 from rtc.network import FrameCounters
 from rtc.outgoing import FRAME_SAMPLES, SpeechTrack, VideoTrack
+from tests.media.audio.frames import samples_from_av
 from tests.rtc.client import pitch, tone
 
 

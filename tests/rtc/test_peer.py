@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 
-from media.audio.pcm import samples_from_av
 from media.audio.resampling import Samples
 from media.clock import LiveClock
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.sizes import SizeLimits
 from rtc.errors import BadOfferError, PeerClosedError
 from rtc.peer import Peer, PeerLimits
+from tests.media.audio.frames import samples_from_av
 from tests.rtc.client import (
     Camera,
     Microphone,

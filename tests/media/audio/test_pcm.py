@@ -14,11 +14,11 @@ from media.audio.pcm import (
     PcmEncoding,
     decode_pcm,
     encode_pcm,
-    samples_from_av,
     samples_to_av,
     to_int16,
 )
 from media.audio.resampling import Samples
+from tests.media.audio.frames import samples_from_av
 
 ENCODINGS: list[PcmEncoding] = ["pcm16", "float32", "ulaw", "alaw"]
 NOISE = np.random.default_rng(1).uniform(-0.8, 0.8, 6_000).astype(np.float32)

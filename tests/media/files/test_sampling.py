@@ -308,12 +308,12 @@ def test_a_slow_caller_pauses_the_decoding(
         submitted.append(gop)
         return submit(decoder, gop)
 
-    def converted(frame: av.VideoFrame, pts: int, limits: SizeLimits | None) -> VideoFrame:
+    def converted(frame: av.VideoFrame, pts: int, *options: Any, **more: Any) -> VideoFrame:
         decoded.append(pts)
-        return convert(frame, pts, limits)
+        return convert(frame, pts, *options, **more)
 
     monkeypatch.setattr(GopDecoder, "submit", counted)
-    monkeypatch.setattr(gop_decoder, "frame_from_av", converted)
+    monkeypatch.setattr(video_file, "frame_from_av", converted)
     monkeypatch.setattr(gop_decoder, "MAX_QUEUED_FRAMES", 4)
     path = write_video(tmp_path / "a.mkv", even_times(140), options={"g": "20"})
     frames = sample_frames(path, max_duration=DAY, interval=0, threads=threads)

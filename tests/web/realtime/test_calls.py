@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 
-from media.audio.pcm import samples_from_av, samples_to_av
+from media.audio.pcm import samples_to_av
 from media.pipeline.models import GenerationService, GenerationSlots
 from media.worker import Worker
+from tests.media.audio.frames import samples_from_av
 from tests.media.pipeline.generation.scripted_generator import ScriptedGenerator
 from tests.patience import PATIENCE
 from tests.web.openai_sdk import check

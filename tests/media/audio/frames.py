@@ -1,0 +1,10 @@
+"""Audio frames of PyAV as arrays."""
+
+import av
+
+from media.audio.pcm import Samples, channels_from_av, downmix
+
+
+def samples_from_av(frame: av.AudioFrame) -> Samples:
+    """Return the mean of the channels of `frame`: (n,) in [-1, 1]."""
+    return downmix(channels_from_av(frame))

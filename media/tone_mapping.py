@@ -9,6 +9,7 @@ ITU-R BT.2408-5, section 2.2 (the level of white); SMPTE RP 177 (matrices of pri
 
 from enum import Enum
 from functools import lru_cache
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,8 @@ def _light(transfer: Transfer) -> NDArray[np.float32]:
             light = _compressed(pq_to_nits(codes)) / WHITE
         case Transfer.HLG:
             light = _compressed(PEAK * _hlg_to_linear(codes) ** HLG_GAMMA) / WHITE
+        case _:
+            assert_never(transfer)
     return light.astype(np.float32)
 
 
@@ -109,7 +112,8 @@ def _encoded() -> NDArray[np.uint8]:
     """Return the sRGB value of each step of linear light: uint8 (SRGB_STEPS,)."""
     light = np.arange(SRGB_STEPS) / (SRGB_STEPS - 1)
     codes = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.rint(codes * 255).astype(np.uint8)
+    encoded: NDArray[np.uint8] = np.rint(codes * 255).astype(np.uint8)
+    return encoded
 
 
 @lru_cache(maxsize=2)

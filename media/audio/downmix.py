@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
-from media.audio.pcm import Samples, channels_from_av
+from media.audio.pcm import channels_from_av
+from media.audio.resampling import Samples
 
 HALF_POWER = 0.5**0.5
 GAINS = {  # of a loudspeaker in the mean of left and right; the bass effects are left out

@@ -2,7 +2,8 @@
 
 import av
 
-from media.audio.pcm import Samples, channels_from_av, downmix
+from media.audio.pcm import channels_from_av, downmix
+from media.audio.resampling import Samples
 
 
 def samples_from_av(frame: av.AudioFrame) -> Samples:

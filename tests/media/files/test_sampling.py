@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import av
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.errors import MediaTooLongError, UnreadableMediaError
-from media.files import gop_decoder, sampling
+from media.files import gop_decoder, sampling, video_file
 from media.files.gop import Gop, Selection, split_gops
 from media.files.gop_decoder import GopDecoder
 from media.files.sampling import GOPS_PER_THREAD, sample_frames

@@ -4,17 +4,8 @@ import sys
 from pathlib import Path
 
 from media.files.track_choice import choose_track
-from media.frames import SAMPLE_RATE
-from media.pipeline.hearing.turn_stage import VAD_FRAME
-from media.pipeline.interfaces import Samples, VoiceActivityDetector
-
-SPEECH = 0.5  # probability: Silero's default
-
-
-def speech_seconds(detector: VoiceActivityDetector, samples: Samples) -> float:
-    """Return how much of `samples`, mono at 16 kHz, is speech."""
-    _, probabilities = detector.step(detector.init_state(), samples)
-    return sum(each > SPEECH for each in probabilities) * VAD_FRAME / SAMPLE_RATE
+from media.pipeline.hearing.speech_measure import speech_seconds
+from media.pipeline.interfaces import VoiceActivityDetector
 
 
 def heard_track(detector: VoiceActivityDetector, path: Path) -> int | None:

@@ -65,6 +65,7 @@ UPLOAD: Fields = {
                 "language": TEXT,
                 "response_format": {**TEXT, "enum": list(get_args(ResponseFormat))},
                 "stream": {**TEXT, "enum": ["true", "false"]},
+                "track": {**TEXT, "pattern": "^[1-9][0-9]{0,2}$"},
                 "timestamp_granularities[]": {
                     "type": "array",
                     "items": {**TEXT, "enum": ["word", "segment"]},

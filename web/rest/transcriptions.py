@@ -7,7 +7,7 @@ its length, live sessions keep their own workers, and a disconnected client ends
 import shutil
 import tempfile
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,13 +20,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from media.errors import MediaError, MediaTooLongError
 from media.events import CaptionWord
-from media.files.decoding import decode_audio
 from models.asr.streaming.offline import transcribe
 from models.asr.words import RATE, RecognizedWord, join_words
 from web.context import ServiceContext, service_context
 from web.problems import ProblemError
 from web.rest.chunking import Samples, speech_regions, split_audio
 from web.rest.event_stream import event_stream, json_event
+from web.rest.uploaded_sound import UploadedSound, parse_track
 from web.subtitles import MEDIA_TYPES, format_cues, make_cues
 
 router = APIRouter()
@@ -62,11 +62,12 @@ async def create_transcription(request: Request) -> Response:
         format, language = _response_format(form), _text_field(form, "language")
         streamed = _text_field(form, "stream").lower() in ("true", "1")
         word_times = "word" in form.getlist("timestamp_granularities[]")
-        parts = transcribe_upload(context, upload, language)
+        sound = UploadedSound(parse_track(_text_field(form, "track")))
+        parts = transcribe_upload(context, upload, language, sound)
         # Transcribed before the response starts: an unreadable file gets an error status.
         first = await anext(parts, TranscribedPart([], 0))
     if streamed:
-        return event_stream(_events(first, parts))
+        return event_stream(_events(first, parts, sound))
     transcribed = [first]
     async with aclosing(parts):
         async for part in parts:
@@ -80,11 +81,12 @@ async def create_transcription(request: Request) -> Response:
         format,
         language=language or _language(context),
         word_times=word_times,
+        notes=sound.notes(empty=not words),
     )
 
 
 async def transcribe_upload(
-    context: ServiceContext, upload: UploadFile, language: str
+    context: ServiceContext, upload: UploadFile, language: str, sound: UploadedSound
 ) -> AsyncGenerator[TranscribedPart, None]:
     """Yield the words of an uploaded file, part by part; `upload` may be closed after the first.
 
@@ -95,9 +97,9 @@ async def transcribe_upload(
     async with context.lines.files.place():
         path = await context.file_worker.run(_save, upload)
         try:
-            pieces = split_audio(
-                decode_audio(path, max_duration=context.settings.max_media_hours * 3600)
-            )
+            longest = context.settings.max_media_hours * 3600
+            detector = context.models.services.detector
+            pieces = split_audio(sound.chunks(path, detector, max_duration=longest))
             start = 0
             while (
                 piece := await context.file_worker.run(_next_piece, pieces, path, name)
@@ -117,8 +119,9 @@ def transcript_response(
     *,
     language: str,
     word_times: bool,
+    notes: Mapping[str, Any],
 ) -> Response:
-    """Return the transcript of `end` samples in the requested format."""
+    """Return the transcript of `end` samples in the requested format; JSON has `notes`, too."""
     timed = [CaptionWord(word.text, word.start / RATE, word.end / RATE) for word in words]
     seconds = round(end / RATE, 3)
     match format:
@@ -127,7 +130,7 @@ def transcript_response(
         case "srt" | "vtt":
             return Response(format_cues(make_cues(timed), format), media_type=MEDIA_TYPES[format])
         case "json":
-            return JSONResponse({"text": join_words(words), "usage": _usage(seconds)})
+            return JSONResponse({"text": join_words(words), "usage": _usage(seconds), **notes})
         case "verbose_json":
             body = {
                 "task": "transcribe",
@@ -136,6 +139,7 @@ def transcript_response(
                 "text": join_words(words),
                 "segments": verbose_segments(words),
                 "usage": _usage(seconds),
+                **notes,
             }
             if word_times:
                 body["words"] = [
@@ -177,7 +181,7 @@ def verbose_segments(words: list[RecognizedWord]) -> list[dict[str, Any]]:
 
 
 async def _events(
-    first: TranscribedPart, parts: AsyncGenerator[TranscribedPart, None]
+    first: TranscribedPart, parts: AsyncGenerator[TranscribedPart, None], sound: UploadedSound
 ) -> AsyncIterator[bytes]:
     """Yield server-sent events: the text of each part, then all of it."""
     text, end = "", 0
@@ -189,7 +193,8 @@ async def _events(
             if added:
                 yield json_event({"type": "transcript.text.delta", "delta": added})
     usage = _usage(round(end / RATE, 3))
-    yield json_event({"type": "transcript.text.done", "text": text, "usage": usage})
+    notes = sound.notes(empty=not text)
+    yield json_event({"type": "transcript.text.done", "text": text, "usage": usage, **notes})
 
 
 async def _prepend(

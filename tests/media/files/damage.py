@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tests.media.media_files import tone
 
@@ -131,13 +132,14 @@ SPOKEN = 3.0  # seconds of a file with several tracks
 
 @dataclass(frozen=True)
 class Track:
-    """A sound track: a tone of `level` in the seconds of `speech`, silence elsewhere."""
+    """A sound track: `samples` at 8 kHz, or a tone of `level` in the seconds of `speech`."""
 
     title: str = ""
     language: str = ""
     level: float = 0.5
     flagged: bool = False
     speech: tuple[float, float] = (0.0, 1e9)
+    samples: NDArray[np.float32] | None = None
 
 
 def write_tracks(path: Path, *tracks: Track, seconds: float = SPOKEN) -> Path:
@@ -156,11 +158,15 @@ def write_tracks(path: Path, *tracks: Track, seconds: float = SPOKEN) -> Path:
         wave = np.sin(2 * np.pi * 440 * time)
         sounds = [
             np.where((time >= each.speech[0]) & (time < each.speech[1]), each.level * wave, 0)
+            if each.samples is None
+            else each.samples
             for each in tracks
         ]
         for start in range(0, len(time), size):
             for sound, stream in zip(sounds, streams, strict=True):
                 block = np.ascontiguousarray(sound[None, start : start + size], np.float32)
+                if not block.size:
+                    continue
                 frame = av.AudioFrame.from_ndarray(block, "fltp", "mono")
                 frame.sample_rate, frame.pts = rate, start
                 container.mux(stream.encode(frame))

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import av
 import httpx
@@ -18,6 +20,7 @@ from starlette.testclient import TestClient
 from media.audio.pcm import samples_to_av
 from media.files.decoding import decode_audio
 from models.asr.words import RATE
+from tests.media.files.damage import Track, refused_byte, write_media, write_tracks
 from tests.paths import SPEECH
 from tests.patience import PATIENCE
 from tests.web.served import scripted_models, served
@@ -220,3 +223,53 @@ class TestRealWeights:
         assert isinstance(answer, TranscriptionVerbose)
         assert answer.text == ""
         assert answer.duration == pytest.approx(2.0, abs=0.01)
+
+
+def test_a_damaged_packet_is_passed_over_and_told(models: LoadedModels, tmp_path: Path) -> None:
+    path = write_media(tmp_path, "a.mp4")
+    place, value = refused_byte(path)
+    data = bytearray(path.read_bytes())
+    data[place] = value
+    with TestClient(create_app(Settings(), models, page=False)) as client:
+        for fields in ({}, {"response_format": "verbose_json"}):
+            response = client.post(
+                "/v1/audio/transcriptions", files={"file": bytes(data)}, data=fields
+            )
+            assert response.status_code == 200
+            told = response.json()["eyeline"]
+            assert told["left_out"].startswith("left out 1 damaged packet of sound")
+            assert told["empty"].startswith("no speech was recognized in 1 s")
+        events = client.post(
+            "/v1/audio/transcriptions", files={"file": bytes(data)}, data={"stream": "true"}
+        ).text
+        assert "left out 1 damaged packet" in events
+
+
+def test_the_track_with_speech_is_heard_and_another_can_be_named(
+    models: LoadedModels, tmp_path: Path
+) -> None:
+    spoken = np.concatenate(list(decode_audio(CLIP, max_duration=60)))
+    tracks = Track(title="Desktop", level=0.0), Track(title="Mic", samples=spoken[::2])
+    data = write_tracks(tmp_path / "screen.mkv", *tracks).read_bytes()
+    with TestClient(create_app(Settings(), models, page=False)) as client:
+
+        def post(**fields: str) -> Any:
+            return client.post("/v1/audio/transcriptions", files={"file": data}, data=fields)
+
+        heard = post().json()
+        assert all(word in heard["text"] for word in WORDS)
+        assert heard["eyeline"]["track"].startswith('hearing track 2 ("Mic"')
+        silent = post(track="1").json()
+        assert (silent["text"], silent["eyeline"]) == ("", {"empty": "the sound is silent"})
+        missing = post(track="3")
+        assert missing.status_code == 400
+        assert "no sound track 3" in missing.json()["detail"]
+
+
+@pytest.mark.parametrize("track", ["0", "x", "-1", "1.5", "9" * 5000, "0001" + "9" * 5000, "²"])
+def test_a_track_that_is_no_number_is_refused(scripted_client: TestClient, track: str) -> None:
+    response = scripted_client.post(
+        "/v1/audio/transcriptions", files={"file": b"sound"}, data={"track": track}
+    )
+    assert response.status_code == 400
+    assert response.json()["detail"].startswith("track: expected the number")

@@ -79,7 +79,10 @@ def scripted_models(
         assistant=assistant or ScriptedAssistant(),
         generation=generation,
     ) as services:
-        whisper = cast("WhisperModel", SimpleNamespace(name="scripted"))  # transcribes no files
+        english = SimpleNamespace(config=SimpleNamespace(multilingual=False))
+        whisper = cast(
+            "WhisperModel", SimpleNamespace(name="scripted", model=english)
+        )  # transcribes no files
         yield LoadedModels(services=services, whisper=whisper, limits=Limits())
 
 

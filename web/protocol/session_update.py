@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from web.languages import language_code
 from web.protocol import speech_input
 from web.protocol.generation import capabilities_fields
 from web.protocol.messages import ProtocolError, SessionUpdate, invalid_field_error
@@ -191,9 +192,10 @@ def _replace_input(
         transcription["model"] = _available("transcription model", model, recognizers, notices)
         language = transcription.get("language")
         if isinstance(language, str):
-            code = language.lower().split("-")[0]
-            transcription["language"] = _available(
-                "language", code, capabilities.languages, notices
+            code = language_code(language)
+            wanted = language if code is None else code or None
+            transcription["language"] = wanted and _available(
+                "language", wanted, capabilities.languages, notices
             )
     detection = _copied(audio_input, "turn_detection")
     if detection is not None:

@@ -31,28 +31,33 @@ async def health(request: Request) -> dict[str, Any]:
 
 @router.get("/v1/models")
 async def list_models(request: Request) -> dict[str, Any]:
-    """List the model names of this service. Requests with other names are served by these."""
-    context = service_context(request)
-    data = [_model_fields(context, name) for name in _model_names(context)]
-    return {"object": "list", "data": data}
+    """List the models to converse with: programs offer all that are listed as chat models.
+
+    Requests with other names are served by these, too.
+    """
+    return {"object": "list", "data": [_model_fields(service_context(request), MODEL_NAME)]}
 
 
 @router.get("/v1/models/{name}")
 async def get_model(request: Request, name: str) -> dict[str, Any]:
-    """Describe one model."""
+    """Describe one model, also one that only transcribes or speaks."""
     context = service_context(request)
-    if name not in _model_names(context):
+    capabilities = context.capabilities
+    if name not in (MODEL_NAME, *capabilities.recognizers, *capabilities.voices):
         raise ProblemError(404, f"no model {name[:80]!r} here", code="model_not_found")
     return _model_fields(context, name)
 
 
-def _model_names(context: ServiceContext) -> list[str]:
-    return [MODEL_NAME, *context.capabilities.recognizers, *context.capabilities.voices]
-
-
 def _model_fields(context: ServiceContext, name: str) -> dict[str, Any]:
+    """Return the fields of a model: `eyeline` has its endpoints, and what it can do."""
     fields = {"id": name, "object": "model", "created": 0, "owned_by": "eyeline"}
-    return {**fields, "eyeline": _assistant_fields(context)} if name == MODEL_NAME else fields
+    if name == MODEL_NAME:
+        own = {"endpoints": ["/v1/chat/completions", "/v1/realtime"], **_assistant_fields(context)}
+    elif name in context.capabilities.recognizers:
+        own = {"endpoints": ["/v1/audio/transcriptions", "/v1/realtime"]}
+    else:
+        own = {"endpoints": ["/v1/audio/speech", "/v1/realtime"]}
+    return {**fields, "eyeline": own}
 
 
 def _assistant_fields(context: ServiceContext) -> dict[str, Any]:

@@ -1,24 +1,38 @@
 """POST /v1/audio/speech: text to speech with the service's voice."""
 
+import base64
 import io
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
+from media.audio.encoding import AudioEncoder
 from media.audio.pcm import encode_pcm
 from media.audio.resampling import Resampler
+from media.pipeline.interfaces import Samples
+from media.pipeline.models import Services
 from media.pipeline.speech.clauses import split_clauses
 from web.context import service_context
 from web.problems import ProblemError
+from web.rest.event_stream import event_stream, json_event
 
 router = APIRouter()
 
 RATE = 24_000  # Hz of the response, as OpenAI's pcm
-SUPPORTED_FORMATS = ("wav", "pcm")
+SpeechFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
+MEDIA_TYPES: dict[SpeechFormat, str] = {
+    "mp3": "audio/mpeg",
+    "opus": "audio/ogg",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "pcm": f"audio/pcm;rate={RATE}",
+}
 
 
 class SpeechRequest(BaseModel):
@@ -27,48 +41,66 @@ class SpeechRequest(BaseModel):
     input: str = Field(min_length=1, max_length=4096)
     model: str = ""
     voice: str | dict[str, str] = ""
-    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "wav"
-    stream_format: Literal["audio"] = "audio"
+    response_format: SpeechFormat = "mp3"
+    stream_format: Literal["audio", "sse"] = "audio"
     speed: float = Field(1.0, ge=0.25, le=4.0)
 
 
 @router.post("/v1/audio/speech")
 async def create_speech(request: Request, body: SpeechRequest) -> Response:
-    """Return `input` as speech: mono, 16 bits, 24 kHz; pcm is streamed clause by clause."""
+    """Return `input` as speech: mono, 24 kHz, streamed clause by clause except as WAV."""
     services = service_context(request).models.services
-    synthesizer, worker = services.synthesizer, services.tts_worker
-    if synthesizer is None:
+    if services.synthesizer is None:
         raise ProblemError(503, "no speech synthesizer is loaded: this service cannot speak")
-    _check(body)
-    clauses, _ = split_clauses(body.input, last=True)
-    resampler = Resampler(synthesizer.rate, RATE)
-
-    async def pieces() -> AsyncIterator[bytes]:
-        state = resampler.init_state()
-        for clause in clauses:
-            state, made = resampler.step(state, await worker.run(synthesizer.synthesize, clause))
-            for samples in made:
-                yield encode_pcm(samples, "pcm16")
-        for samples in resampler.flush(state):
-            yield encode_pcm(samples, "pcm16")
-
-    if body.response_format == "pcm":
-        return StreamingResponse(pieces(), media_type=f"audio/pcm;rate={RATE}")
-    pcm = b"".join([piece async for piece in pieces()])
-    return Response(wav_file(pcm), media_type="audio/wav")
-
-
-def _check(body: SpeechRequest) -> None:
-    """Refuse options that would be ignored otherwise."""
-    if body.response_format not in SUPPORTED_FORMATS:
-        raise ProblemError(
-            400,
-            f"response_format {body.response_format!r} is not supported: "
-            f"use {' or '.join(SUPPORTED_FORMATS)}",
-            param="response_format",
-        )
     if body.speed != 1.0:
         raise ProblemError(400, "speed is not supported: omit it", param="speed")
+    parts = file_parts(services, body.input, body.response_format)
+    if body.stream_format == "sse":
+        return event_stream(_events(parts))
+    if body.response_format != "wav":
+        return StreamingResponse(parts, media_type=MEDIA_TYPES[body.response_format])
+    return Response(b"".join([part async for part in parts]), media_type=MEDIA_TYPES["wav"])
+
+
+async def speak(services: Services, text: str) -> AsyncGenerator[Samples, None]:
+    """Yield `text` as speech at `RATE`, clause by clause."""
+    synthesizer, worker = services.synthesizer, services.tts_worker
+    assert synthesizer is not None, "checked by the caller"
+    resampler = Resampler(synthesizer.rate, RATE)
+    state = resampler.init_state()
+    clauses, _ = split_clauses(text, last=True)
+    for clause in clauses:
+        state, blocks = resampler.step(state, await worker.run(synthesizer.synthesize, clause))
+        for samples in blocks:
+            yield samples
+    for samples in resampler.flush(state):
+        yield samples
+
+
+async def file_parts(services: Services, text: str, format: SpeechFormat) -> AsyncIterator[bytes]:
+    """Yield the parts of a file of `format`; a WAV file, which begins with its length, is one."""
+    async with aclosing(speak(services, text)) as speech:
+        match format:
+            case "pcm":
+                async for samples in speech:
+                    yield encode_pcm(samples, "pcm16")
+            case "wav":
+                yield wav_file(b"".join([encode_pcm(each, "pcm16") async for each in speech]))
+            case _:
+                encoder = await services.tts_worker.run(AudioEncoder, format, RATE)
+                async for samples in speech:
+                    yield await services.tts_worker.run(encoder.encode, samples)
+                yield await services.tts_worker.run(encoder.finish)
+
+
+async def _events(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield server-sent events: the parts of the file, then that it is complete."""
+    async for part in parts:
+        if part:
+            audio = base64.b64encode(part).decode()
+            yield json_event({"type": "speech.audio.delta", "audio": audio})
+    usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    yield json_event({"type": "speech.audio.done", "usage": usage})
 
 
 def wav_file(pcm: bytes) -> bytes:

@@ -11,11 +11,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from media.errors import MediaError, MediaTooLongError
@@ -26,12 +26,11 @@ from web.context import ServiceContext, service_context
 from web.problems import ProblemError
 from web.rest.chunking import Samples, speech_regions, split_audio
 from web.rest.event_stream import event_stream, json_event
-from web.rest.uploaded_sound import UploadedSound, parse_track
+from web.rest.transcription_fields import ResponseFormat, parse_fields
+from web.rest.uploaded_sound import UploadedSound
 from web.subtitles import MEDIA_TYPES, format_cues, make_cues
 
 router = APIRouter()
-
-ResponseFormat = Literal["json", "text", "verbose_json", "srt", "vtt"]
 
 
 class ClosingError(Exception):
@@ -59,14 +58,12 @@ async def create_transcription(request: Request) -> Response:
         upload = form.get("file")
         if not isinstance(upload, UploadFile):
             raise ProblemError(400, "file: expected an audio or video file", param="file")
-        format, language = _response_format(form), _text_field(form, "language")
-        streamed = _text_field(form, "stream").lower() in ("true", "1")
-        word_times = "word" in form.getlist("timestamp_granularities[]")
-        sound = UploadedSound(parse_track(_text_field(form, "track")))
-        parts = transcribe_upload(context, upload, language, sound)
+        fields = parse_fields(form)
+        sound = UploadedSound(fields.track)
+        parts = transcribe_upload(context, upload, fields.language, sound)
         # Transcribed before the response starts: an unreadable file gets an error status.
         first = await anext(parts, TranscribedPart([], 0))
-    if streamed:
+    if fields.streamed:
         return event_stream(_events(first, parts, sound))
     transcribed = [first]
     async with aclosing(parts):
@@ -78,9 +75,9 @@ async def create_transcription(request: Request) -> Response:
     return transcript_response(
         words,
         transcribed[-1].end,
-        format,
-        language=language or _language(context),
-        word_times=word_times,
+        fields.format,
+        language=_language(context, fields.language),
+        word_times=fields.word_times,
         notes=sound.notes(empty=not words),
     )
 
@@ -255,23 +252,7 @@ def _transcribe_piece(
     return words
 
 
-def _language(context: ServiceContext) -> str:
-    """Return the language of a transcript if the request names none."""
-    return "unknown" if context.models.whisper.model.config.multilingual else "en"
-
-
-def _response_format(form: FormData) -> ResponseFormat:
-    format = _text_field(form, "response_format") or "json"
-    if format not in get_args(ResponseFormat):
-        expected = ", ".join(get_args(ResponseFormat))
-        raise ProblemError(
-            400,
-            f"response_format: expected one of {expected}, got {format[:40]!r}",
-            param="response_format",
-        )
-    return cast("ResponseFormat", format)
-
-
-def _text_field(form: FormData, name: str) -> str:
-    value = form.get(name, "")
-    return value if isinstance(value, str) else ""
+def _language(context: ServiceContext, asked: str) -> str:
+    """Return the language of a transcript: an English-only model knows no other."""
+    multilingual = context.models.whisper.model.config.multilingual
+    return asked or "unknown" if multilingual else "en"

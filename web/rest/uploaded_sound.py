@@ -1,6 +1,5 @@
 """The sound of an uploaded file: the track that is heard, and what the client is told about it."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,6 @@ from media.files.report import DecodingReport
 from media.files.track_choice import choose_track
 from media.pipeline.hearing.speech_measure import speech_seconds
 from media.pipeline.interfaces import Samples, VoiceActivityDetector
-from web.problems import ProblemError
 
 
 @dataclass(slots=True)
@@ -45,20 +43,3 @@ class UploadedSound:
         known = {"track": self.heard, "left_out": self.report.left_out, "empty": why}
         told = {name: text for name, text in known.items() if text}
         return {"eyeline": told} if told else {}
-
-
-def parse_track(text: str) -> int | None:
-    """Return the number in the form's field `track`, None without one.
-
-    Raises:
-        ProblemError: it is no number of a track.
-    """
-    if not text:
-        return None
-    if not re.fullmatch("[1-9][0-9]{0,2}", text):
-        raise ProblemError(
-            400,
-            f"track: expected the number of a sound track, from 1, got {text[:40]!r}",
-            param="track",
-        )
-    return int(text)

@@ -2,10 +2,12 @@
 
 import base64
 import io
+import json
 import wave
 from collections.abc import Iterator
 from typing import Literal
 
+import av
 import numpy as np
 import pytest
 from openai import OpenAI
@@ -65,14 +67,20 @@ def test_the_small_model_is_described(client: TestClient) -> None:
         "about": SmallAssistant.about,
     }
     assert "small" in SmallAssistant.about
-    assert listed[0] == one
-    assert one["eyeline"] == health
-    assert all("eyeline" not in other for other in listed[1:])
+    assert listed == [one]
+    assert one["eyeline"].items() >= health.items()
+    assert "/v1/chat/completions" in one["eyeline"]["endpoints"]
 
 
 def test_models_are_listed_for_an_openai_client(openai: OpenAI) -> None:
-    assert [model.id for model in openai.models.list()] == ["eyeline", "scripted", "tone"]
-    assert openai.models.retrieve("eyeline").owned_by == "eyeline"
+    """Those that transcribe or speak are not: programs offer what is listed for chat."""
+    assert [model.id for model in openai.models.list()] == ["eyeline"]
+    for name in ("eyeline", "scripted", "tone"):
+        model = openai.models.retrieve(name)
+        assert model.owned_by == "eyeline"
+        assert ("/v1/chat/completions" in model.model_dump()["eyeline"]["endpoints"]) == (
+            name == "eyeline"
+        )
 
 
 def test_a_client_secret_has_the_session_of_its_request(openai: OpenAI) -> None:
@@ -108,11 +116,50 @@ def test_speech_is_24_khz_mono_for_any_voice(
 
 
 @pytest.mark.parametrize(
+    ("format", "container", "kind"),
+    [
+        (None, "mp3", "audio/mpeg"),
+        ("mp3", "mp3", "audio/mpeg"),
+        ("opus", "ogg", "audio/ogg"),
+        ("aac", "aac", "audio/aac"),
+        ("flac", "flac", "audio/flac"),
+        ("wav", "wav", "audio/wav"),
+    ],
+)
+def test_speech_comes_in_every_format_of_the_api_and_as_mp3_by_default(
+    client: TestClient, format: str | None, container: str, kind: str
+) -> None:
+    text = "hello, there is some more to say"
+    body = {"input": text, "model": "tts-1", "voice": "alloy"}
+    answer = client.post(
+        "/v1/audio/speech", json=body | ({"response_format": format} if format else {})
+    )
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == kind
+    with av.open(io.BytesIO(answer.content), "r") as file:
+        assert file.format.name == container
+        seconds = sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0))
+    assert seconds == pytest.approx(len(text) / 50, abs=0.15)  # of the scripted voice
+    events = client.post(
+        "/v1/audio/speech",
+        json={**body, "response_format": format or "mp3", "stream_format": "sse"},
+    )
+    *deltas, done = (
+        json.loads(line.removeprefix("data: "))
+        for line in events.text.splitlines()
+        if line.startswith("data: ")
+    )
+    assert b"".join(base64.b64decode(each["audio"]) for each in deltas) == answer.content
+    assert done["type"] == "speech.audio.done"
+
+
+@pytest.mark.parametrize(
     ("body", "param"),
     [
         ({"input": ""}, "input"),
         ({"input": "a" * 5000}, "input"),
-        ({"input": "a", "response_format": "mp3"}, "response_format"),
+        ({"input": "a", "response_format": "ogg"}, "response_format"),
+        ({"input": "a", "stream_format": "ws"}, "stream_format"),
         ({"input": "a", "speed": 2.0}, "speed"),
         ({}, "input"),
     ],

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from media.audio.encoding import AUDIO_FILE_FORMATS, AudioEncoder, AudioFileFormat
-from media.audio.pcm import samples_from_av
+from tests.media.audio.frames import samples_from_av
 
 RATE = 24_000
 SIGNATURES = {"mp3": b"ID3", "opus": b"OggS", "aac": b"\xff\xf1", "flac": b"fLaC"}

@@ -26,6 +26,7 @@ from rtc.messages import MessageLimits, Messages
 from rtc.negotiation.offer import Offer, OfferLimits, read_offer
 from rtc.negotiation.signaling import (
     accept_offer,
+    choose_layers,
     create_answer,
     create_connection,
     receiving_transceiver,
@@ -106,6 +107,7 @@ class Peer:
             loopback=limits.loopback,
             on_end=self._end,
         )
+        choose_layers(connection, offer, limits.frame_size)
         self._video_track = VideoTrack(
             clock=clock,
             worker=self._worker,

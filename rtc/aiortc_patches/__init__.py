@@ -13,6 +13,7 @@ requires aiortc below 1.17.
 | a peer may invent sources; decoder queues are unbounded | `receivers` |
 | B-frames are taken for timestamps that have wrapped | `receivers` |
 | few forms of H.264 are agreed on, and payload types below 96 renumbered | `transceivers` |
+| packets of all layers of a simulcast go into one jitter buffer | `simulcast` |
 | a peer may open streams, skip ahead and acknowledge without limit | `data_channels` |
 | a connection whose tasks have failed cannot be closed | `closing` |
 | statistics of a retransmission stream hide the media stream | `statistics` |

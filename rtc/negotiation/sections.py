@@ -1,8 +1,8 @@
 """One media section of an offer: what it asks for, and whether that can be met."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
 from aiortc.sdp import DIRECTIONS
@@ -22,6 +22,7 @@ KEPT = (  # of what describes the media, the lines that aiortc reads
     re.compile(r"a=ssrc-group:\w+(?: \d{1,10})+", re.ASCII),
     re.compile(r"a=msid:\S+ \S+", re.ASCII),
 )
+RETRANSMISSION = re.compile(r"a=ssrc-group:FID (\d{1,10}) (\d{1,10})", re.ASCII)
 LAYER_EXTENSIONS = (
     "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
     "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
@@ -58,7 +59,8 @@ class Section:
 
     `refusal` says why it cannot be met, and is empty if it can; `stopped` that the client has
     given it up. `name` identifies it to aiortc; it is `mid`, if the client gave one. `lines` are
-    the section as aiortc reads it. `layers` and `extensions` belong to simulcast.
+    the section as aiortc reads it. `layers` and `extensions` belong to simulcast, and
+    `retransmissions` maps SSRCs to those of their originals.
     """
 
     media: Media
@@ -71,6 +73,7 @@ class Section:
     codecs: tuple[RTCRtpCodecParameters, ...] = ()
     layers: tuple[str, ...] = ()
     extensions: tuple[RTCRtpHeaderExtensionParameters, ...] = ()
+    retransmissions: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -127,7 +130,7 @@ def read_section(
         name=name,
         direction=direction,
         lines=(*_for_aiortc(media, lines, name, direction), *transport),
-        codecs=agreed,
+        codecs=simulcast.for_layers(agreed) if layers else agreed,
         layers=layers,
         extensions=tuple(
             RTCRtpHeaderExtensionParameters(id=int(found[1]), uri=found[2])

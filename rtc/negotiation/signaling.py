@@ -16,8 +16,10 @@ from aiortc import (
 )
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 
+from media.sizes import SizeLimits
 from rtc.aiortc_patches.certificate import use_certificate
 from rtc.aiortc_patches.connection import local_candidates, transports
+from rtc.aiortc_patches.simulcast import SimulcastReceiver
 from rtc.aiortc_patches.transceivers import agree
 from rtc.errors import BadOfferError, RtcError
 from rtc.ice_servers import IceEndpoint, IceServer
@@ -70,6 +72,19 @@ async def accept_offer(connection: RTCPeerConnection, offer: Offer) -> None:
         for transceiver in connection.getTransceivers():
             if _matches(transceiver, section):
                 agree(transceiver, section.codecs, section.extensions)
+
+
+def choose_layers(connection: RTCPeerConnection, offer: Offer, limits: SizeLimits) -> None:
+    """Receive of each video the largest layer within `limits`; call after `accept_offer`."""
+    for section in offer.sections:
+        for transceiver in connection.getTransceivers():
+            if section.kind == "video" and _matches(transceiver, section):
+                SimulcastReceiver(
+                    transceiver.receiver,
+                    limits,
+                    layers=[layer.removeprefix("~") for layer in section.layers],
+                    retransmissions=section.retransmissions,
+                )
 
 
 async def create_answer(

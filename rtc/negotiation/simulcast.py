@@ -6,10 +6,15 @@ arrive.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 RID = re.compile(r"a=rid:([A-Za-z0-9_-]{1,255}) send\b.*")  # RFC 8851, section 10
 STREAMS = re.compile(r"a=simulcast:(?:.* )?send (\S+)(?: .*)?")
-MAX_LAYERS = 0
+MAX_LAYERS = 8
+ESTIMATE = "goog-remb"
+START_BITRATE = 1500  # kbit/s, from which Chromium sends three layers up to 1280 x 720
 
 
 def offered_layers(lines: Sequence[str]) -> tuple[str, ...]:
@@ -21,6 +26,23 @@ def offered_layers(lines: Sequence[str]) -> tuple[str, ...]:
     sent = next((found[1] for line in lines if (found := STREAMS.fullmatch(line))), "")
     firsts = dict.fromkeys(alternatives.split(",")[0] for alternatives in sent.split(";"))
     return tuple(each for each in firsts if each.removeprefix("~") in known)[:MAX_LAYERS]
+
+
+def for_layers(codecs: Sequence[RTCRtpCodecParameters]) -> tuple[RTCRtpCodecParameters, ...]:
+    """Return `codecs` so that a client starts its larger layers: without `goog-remb`.
+
+    `rtc.aiortc_patches.simulcast` says why. Chromium starts at the bitrate that it is told.
+    """
+    return tuple(
+        codec
+        if codec.name == "rtx"
+        else replace(
+            codec,
+            rtcpFeedback=[each for each in codec.rtcpFeedback if each.type != ESTIMATE],
+            parameters={**codec.parameters, "x-google-start-bitrate": str(START_BITRATE)},
+        )
+        for codec in codecs
+    )
 
 
 def answer_lines(layers: Sequence[str]) -> list[str]:

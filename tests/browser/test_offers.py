@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.chromium import Devices, camera_file, chromium, microphone_file, new_page
+from tests.browser.chromium import Devices, chromium, microphone_file, new_page
 from tests.rtc.peer_server import PeerServer, peer_server
 from tests.web.served import scripted_models, served
 from web.config import Settings
 
 pytestmark = pytest.mark.browser
+
+SIZE, HALF = (960, 540), (480, 270)
 
 # Connects with what `options` ask for and returns the answer and the states of what was agreed.
 CALL = """async (options) => {
@@ -24,7 +27,7 @@ CALL = """async (options) => {
   }
   const pc = window.pc = new RTCPeerConnection(configuration);
   const media = await navigator.mediaDevices.getUserMedia(
-    {audio: true, video: {width: 640, height: 360}});
+    {audio: true, video: {width: {ideal: 4096}, height: {ideal: 2160}}});
   window.messages = [];
   const open = () => {
     pc.createDataChannel("oai-events").onmessage = ({data}) => messages.push(JSON.parse(data));
@@ -64,10 +67,23 @@ def server() -> Iterator[PeerServer]:
         yield server
 
 
+def moving_file(folder: Path) -> Path:
+    """Return a Y4M of moving stripes, large enough that Chromium sends three layers of it."""
+    path = folder / "stripes.y4m"
+    width, height = SIZE
+    stripes = np.add.outer(np.arange(height), np.arange(width)).astype(np.uint8)
+    with path.open("wb") as file:
+        file.write(f"YUV4MPEG2 W{width} H{height} F10:1 Ip A1:1 C420\n".encode())
+        for index in range(10):
+            luma = np.roll(stripes, 8 * index, axis=1).tobytes()
+            file.write(b"FRAME\n" + luma + bytes([128]) * (width * height // 2))
+    return path
+
+
 @pytest.fixture(scope="module")
 def page(server: PeerServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     folder: Path = tmp_path_factory.mktemp("devices")
-    devices = Devices(camera_file(folder), microphone_file(folder, lead=0.0), repeat=True)
+    devices = Devices(moving_file(folder), microphone_file(folder, lead=0.0), repeat=True)
     with chromium(devices) as browser:
         page, _ = new_page(browser, allowed=True)
         page.goto(server.url)
@@ -129,3 +145,38 @@ def test_the_client_is_told_what_is_refused(page: Page, server: PeerServer) -> N
         )
         hang_up(page)
     page.goto(server.url)
+
+
+LAYERS = [
+    {"rid": "q", "scaleResolutionDownBy": 4},
+    {"rid": "h", "scaleResolutionDownBy": 2},
+    {"rid": "f"},
+]
+
+
+@pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
+def test_the_largest_layer_of_a_simulcast_is_received(
+    page: Page, server: PeerServer, codec: str
+) -> None:
+    call(page, encodings=LAYERS, codec=codec, format="" if codec == "video/VP8" else "mode=1")
+    server.received[-1].wait(frames=20, size=SIZE)
+    hang_up(page)
+
+
+def test_another_layer_takes_the_place_of_one_that_is_switched_off(
+    page: Page, server: PeerServer
+) -> None:
+    call(page, encodings=LAYERS)
+    received = server.received[-1]
+    received.wait(frames=5, size=SIZE)
+    switch = """async (active) => {
+      const sender = pc.getTransceivers()[1].sender;
+      const parameters = sender.getParameters();
+      parameters.encodings[2].active = active;
+      await sender.setParameters(parameters);
+    }"""
+    page.evaluate(switch, False)
+    received.wait(frames=received.sizes[HALF] + 5, size=HALF)
+    page.evaluate(switch, True)
+    received.wait(frames=received.sizes[SIZE] + 5, size=SIZE)
+    hang_up(page)

@@ -11,6 +11,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from models.assistant.small_model import SmallModel, SmallModelMemory
 from models.language import smollm2
 from models.vision.class_names import NAMES
 from tests.bench import blind_set
+from web.cli.output_file import open_output
 
 Line = blind_set.Line
 DIGITS = {
@@ -224,6 +226,16 @@ def main() -> None:
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    with ExitStack() as stack:
+        out = stack.enter_context(open_output(options.out)) if options.out else None
+        score = run(options)
+        print(json.dumps(score.summary(), indent=1))
+        if out is not None:
+            out.write(json.dumps(score.summary()) + "\n")
+
+
+def run(options: argparse.Namespace) -> AnswerTally:
+    """Return the score of what the command line asks for."""
     torch.set_num_threads(options.threads)
     changes = load_file(options.adapter) if options.adapter else None
     chat = smollm2.load_quantized(options.weights / "smollm2-135m", changes)
@@ -240,9 +252,7 @@ def main() -> None:
         questions = composed_questions(shown)
         asked = {"id": f"composed {index}", "questions": questions, "shown": shown}
         score.ask(model, memory, "composed", asked, now)
-    print(json.dumps(score.summary(), indent=1))
-    if options.out:
-        options.out.write_text(json.dumps(score.summary()) + "\n")
+    return score
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from playwright.sync_api import Page
 
 from tests.browser.chromium import Devices, chromium, microphone_file, new_page, slides_file
 from tests.service import service
+from web.cli.output_file import open_output
 
 SHOWN = 7.0  # seconds a photograph
 WIDTH, HEIGHT = 1080, 1440  # of the page, in pixels
@@ -49,6 +50,14 @@ def record(page: Page) -> Iterator[tuple[float, Image.Image]]:
 def main() -> None:
     """Run the command line."""
     target, *photographs = map(Path, sys.argv[1:])
+    with open_output(target, photographs) as output:
+        count = write(output.partial, photographs)
+        output.worth_keeping = True
+    sys.stdout.write(f"{target}: {count} frames, {target.stat().st_size / 1e6:.1f} MB\n")
+
+
+def write(target: Path, photographs: list[Path]) -> int:
+    """Write the picture to `target`, and return the number of its frames."""
     with tempfile.TemporaryDirectory() as scratch, service() as running:
         folder = Path(scratch)
         slides = slides_file(folder, photographs, seconds=SHOWN)
@@ -63,6 +72,7 @@ def main() -> None:
     first, *rest = frames
     first.save(
         target,
+        format="webp",
         save_all=True,
         append_images=rest,
         duration=[*durations, 3000],
@@ -70,7 +80,7 @@ def main() -> None:
         quality=QUALITY,
         method=6,
     )
-    sys.stdout.write(f"{target}: {len(frames)} frames, {target.stat().st_size / 1e6:.1f} MB\n")
+    return len(frames)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ from typing import Self
 
 logger = logging.getLogger(__name__)
 
+LONG = 600.0  # seconds of media, or MB
 WIDTH = 40  # characters of a bar
 
 
 class ProgressBar:
-    """A progress bar, if standard error is a terminal and it is not `hidden`.
+    """A progress bar on a terminal; elsewhere a line for each tenth of work of `LONG` and more.
 
-    `total` is in `unit`, None if unknown.
+    `total` is in `unit`, None if unknown. A `hidden` one shows nothing on a terminal.
     """
 
     def __init__(
@@ -28,7 +29,9 @@ class ProgressBar:
         self._unit = unit
         self._label = f"{label} " if label else ""
         self._shown = ""
-        self._enabled = sys.stderr.isatty() and not hidden
+        self._tenths = 0
+        self._terminal = sys.stderr.isatty()
+        self._hidden = hidden
 
     def __enter__(self) -> Self:
         return self
@@ -38,8 +41,12 @@ class ProgressBar:
 
     def update(self, done: float, total: float | None = None) -> None:
         """Show that `done` is reached; `total` is for those that were created without one."""
-        line = self._line(done, total or self._total)
-        if self._enabled and line != self._shown:
+        total = total or self._total
+        if not self._terminal:
+            self._tell_tenths(done, total)
+            return
+        line = self._line(done, total)
+        if not self._hidden and line != self._shown:
             self._shown = line
             sys.stderr.write(f"\r{line}")
             sys.stderr.flush()
@@ -49,6 +56,13 @@ class ProgressBar:
         if self._shown:
             self._shown = ""
             sys.stderr.write("\n")
+
+    def _tell_tenths(self, done: float, total: float | None) -> None:
+        tenths = int(10 * min(1.0, done / total)) if total and total >= LONG else 0
+        if tenths > self._tenths:
+            self._tenths = tenths
+            shown = f"{self._label}{tenths * 10} %: {done:.0f} of {total:.0f} {self._unit}"
+            sys.stderr.write(f"{shown}\n")
 
     def _line(self, done: float, total: float | None) -> str:
         if not total:

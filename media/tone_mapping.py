@@ -43,6 +43,19 @@ class Primaries(Enum):
     P3 = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
 
 
+# By their code points in ITU-T H.273, which FFmpeg, PNG, HEIC and AVIF use.
+TRANSFERS = {16: Transfer.PQ, 18: Transfer.HLG}
+PRIMARIES = {9: Primaries.BT2020, 11: Primaries.P3, 12: Primaries.P3}
+
+
+def coding_of(primaries: int, transfer: int) -> tuple[Transfer, Primaries] | None:
+    """Return what `to_srgb` needs for the code points of a frame; None if it is sRGB as it is."""
+    light = TRANSFERS.get(transfer, Transfer.GAMMA)
+    default = Primaries.BT709 if light is Transfer.GAMMA else Primaries.BT2020
+    colors = PRIMARIES.get(primaries, default)
+    return None if (light, colors) == (Transfer.GAMMA, Primaries.BT709) else (light, colors)
+
+
 def to_srgb(
     values: NDArray[np.uint16], transfer: Transfer, primaries: Primaries
 ) -> NDArray[np.uint8]:

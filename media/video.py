@@ -8,12 +8,12 @@ from fractions import Fraction
 import av
 import numpy as np
 from av.filter import Graph
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from numpy.typing import NDArray
 
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.sizes import SizeLimits, fit
-from media.tone_mapping import Primaries, Transfer, to_srgb
+from media.tone_mapping import TRANSFERS, coding_of, to_srgb
 
 Pixels = NDArray[np.uint8]
 VIDEO_TIME_BASE = Fraction(1, VIDEO_CLOCK_HZ)
@@ -30,12 +30,6 @@ MATRICES = {
     7: Colorspace.SMPTE240M,
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
-}
-TRANSFERS = {ColorTrc.SMPTE2084: Transfer.PQ, ColorTrc.ARIB_STD_B67: Transfer.HLG}
-PRIMARIES = {
-    ColorPrimaries.BT2020: Primaries.BT2020,
-    ColorPrimaries.SMPTE431: Primaries.P3,
-    ColorPrimaries.SMPTE432: Primaries.P3,
 }
 HD_WIDTH, SD_HEIGHT = 1280, 576  # from this width or above this height, video is BT.709 by default
 
@@ -73,34 +67,31 @@ def _display_size(frame: av.VideoFrame, aspect: Fraction) -> tuple[int, int]:
 
 def _rgb(frame: av.VideoFrame, width: int, height: int, *, webrtc: bool) -> Pixels:
     """Return `frame` in sRGB: uint8 (height, width, 3)."""
-    transfer = TRANSFERS.get(ColorTrc(frame.color_trc), Transfer.GAMMA)
-    default = Primaries.BT709 if transfer is Transfer.GAMMA else Primaries.BT2020
-    primaries = PRIMARIES.get(ColorPrimaries(frame.color_primaries), default)
-    wide = (transfer, primaries) != (Transfer.GAMMA, Primaries.BT709)
+    coding = coding_of(frame.color_primaries, frame.color_trc)
     transparent = any(component.is_alpha for component in frame.format.components)
     source = _field(frame) if frame.interlaced_frame else frame
     scaled = source.reformat(
         width=width,
         height=height,
-        format="rgb48le" if wide else "rgba" if transparent else "rgb24",
-        src_colorspace=_matrix(frame, transfer, webrtc=webrtc),
+        format="rgb48le" if coding else "rgba" if transparent else "rgb24",
+        src_colorspace=_matrix(frame, webrtc=webrtc),
         dst_color_range=ColorRange.JPEG,
         interpolation=_interpolation(frame, width, height),
         threads=1,  # sessions run in parallel: threads for one frame only add overhead
     ).to_ndarray()
-    if wide:
-        return to_srgb(scaled.astype(np.uint16, copy=False), transfer, primaries)
+    if coding is not None:
+        return to_srgb(scaled.astype(np.uint16, copy=False), *coding)
     return _on_white(scaled) if transparent else scaled.astype(np.uint8, copy=False)
 
 
-def _matrix(frame: av.VideoFrame, transfer: Transfer, *, webrtc: bool) -> Colorspace | None:
+def _matrix(frame: av.VideoFrame, *, webrtc: bool) -> Colorspace | None:
     """Return the matrix from YUV to RGB; if the frame names none, that of its kind, as players."""
     if frame.format.is_rgb:
         return None
     matrix = MATRICES.get(frame.colorspace)
     if matrix is not None:
         return matrix
-    if transfer is not Transfer.GAMMA:
+    if frame.color_trc in TRANSFERS:
         return Colorspace.BT2020
     small = frame.width < HD_WIDTH and frame.height <= SD_HEIGHT
     return Colorspace.ITU601 if webrtc or small else Colorspace.ITU709

@@ -18,6 +18,7 @@ from media.errors import UnreadableMediaError
 from media.images.decoder_process import DECODED, REPLY, REQUEST
 from media.images.formats import ImageLimits
 from media.sizes import SizeLimits
+from media.tone_mapping import coding_of, to_srgb
 from media.worker import Worker
 
 Pixels = NDArray[np.uint8]
@@ -146,13 +147,15 @@ class _Process:
         header = self._process.stdout.read(REPLY.size)
         if len(header) < REPLY.size:
             return None
-        kind, first, second = REPLY.unpack(header)
+        kind, first, second, primaries, transfer = REPLY.unpack(header)
         size = first * second * 3 if kind == DECODED else first
         body = self._process.stdout.read(size)
         if len(body) < size:
             return None
         if kind == DECODED:
-            return np.frombuffer(body, np.uint8).reshape(first, second, 3)
+            pixels = np.frombuffer(bytearray(body), np.uint8).reshape(first, second, 3)
+            coding = coding_of(primaries, transfer)
+            return to_srgb(pixels * np.uint16(257), *coding) if coding else pixels
         return UnreadableMediaError(body.decode())
 
     def _time_out(self) -> None:

@@ -6,8 +6,8 @@ input ends. Its memory is limited on Linux. The process that started it limits t
 | | header | then |
 |---|---|---|
 | request | length of the file, longest and shortest side of the result | the file |
-| reply | 0, height, width | the pixels, RGB |
-| reply | 1, length of the message, 0 | the message of an UnreadableMediaError, UTF-8 |
+| reply | 0, height, width, code points of its colors | the pixels, RGB |
+| reply | 1, length of the message, 0, 0, 0 | the message of an UnreadableMediaError, UTF-8 |
 """
 
 import struct
@@ -20,7 +20,7 @@ from media.sizes import SizeLimits
 from models.memory.kv_store.malloc_trim import release_free_memory
 
 REQUEST = struct.Struct("<QII")
-REPLY = struct.Struct("<BII")
+REPLY = struct.Struct("<BIIHH")
 DECODED, UNREADABLE = 0, 1
 MEGABYTE = 1 << 20
 
@@ -33,12 +33,14 @@ def serve(requests: BinaryIO, replies: BinaryIO, max_pixels: int) -> None:
         if len(data) < length:
             return
         try:
-            image = decode_image(data, SizeLimits(longer=longer, shorter=shorter), max_pixels)
+            decoded = decode_image(data, SizeLimits(longer=longer, shorter=shorter), max_pixels)
         except UnreadableMediaError as error:
             message = str(error).encode()
-            replies.write(REPLY.pack(UNREADABLE, len(message), 0) + message)
+            replies.write(REPLY.pack(UNREADABLE, len(message), 0, 0, 0) + message)
         else:
-            replies.write(REPLY.pack(DECODED, image.height, image.width))
+            image = decoded.image
+            colors = (decoded.primaries, decoded.transfer)
+            replies.write(REPLY.pack(DECODED, image.height, image.width, *colors))
             replies.write(image.tobytes())
         replies.flush()
         release_free_memory()

@@ -5,10 +5,11 @@ Only Pillow is used: this runs in the small processes of `media.images.decoder`.
 
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from PIL import Image, ImageCms
 
-from media.images.formats import open_image
+from media.images.formats import HIGH_RANGE, SRGB_PRIMARIES, color_code_points, open_image
 from media.sizes import SizeLimits, fit
 
 MIN_SIDE = 2  # pixels: frames have at least two rows and columns
@@ -32,8 +33,17 @@ ALPHA_MODES = ("LA", "La", "PA", "RGBa")
 Convert = Callable[[Image.Image], Image.Image]
 
 
-def decode_image(data: bytes, limits: SizeLimits, max_pixels: int) -> Image.Image:
-    """Decode the image file `data` within `limits`: mode RGB, at least 2 by 2 pixels.
+@dataclass(frozen=True, slots=True)
+class DecodedImage:
+    """An image of mode RGB, and the code points of its colors: see `media.tone_mapping`."""
+
+    image: Image.Image
+    primaries: int
+    transfer: int
+
+
+def decode_image(data: bytes, limits: SizeLimits, max_pixels: int) -> DecodedImage:
+    """Decode the image file `data` within `limits`: at least 2 by 2 pixels.
 
     Raises:
         UnreadableMediaError: not an image of a format that is taken, damaged, or too large.
@@ -43,10 +53,16 @@ def decode_image(data: bytes, limits: SizeLimits, max_pixels: int) -> Image.Imag
         image.load()
         size = fit(image.width, image.height, limits)
         small = _reduced(image, _converter(image), size)
-        shown = _on_white(small, image.info.get("icc_profile"))
+        primaries, transfer = color_code_points(data, image.format)
+        profile = image.info.get("icc_profile")
+        if profile and transfer not in HIGH_RANGE:
+            primaries = SRGB_PRIMARIES  # once the profile is applied
+        elif transfer in HIGH_RANGE:
+            profile = None
+        shown = _on_white(small, profile)
         turn = TRANSPOSED.get(image.getexif().get(ORIENTATION, 1))
         upright = shown if turn is None else shown.transpose(turn)
-    return _padded(upright)
+    return DecodedImage(_padded(upright), primaries, transfer)
 
 
 def _reduced(image: Image.Image, convert: Convert, size: tuple[int, int]) -> Image.Image:

@@ -37,6 +37,9 @@ NOT_IMAGES = (  # how other files begin that people send, and what to do with th
 )
 VIDEO_BRANDS = (b"isom", b"mp41", b"mp42", b"qt  ", b"iso2", b"iso4", b"iso5", b"iso6", b"avc1")
 SNIFFED = 512  # bytes
+MAX_HEAD = 1 << 18  # bytes before the pixels of a file that are searched for its colors
+SRGB_PRIMARIES, SRGB_TRANSFER = 1, 13  # ITU-T H.273, tables 2 and 3
+HIGH_RANGE = (16, 18)  # PQ and HLG, table 3
 
 pi_heif.register_heif_opener(thumbnails=False, decode_threads=1)
 
@@ -79,6 +82,23 @@ def open_image(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
     except (ArithmeticError, LookupError, TypeError, AttributeError, RuntimeError) as error:
         # Pillow's parsers of headers raise what the Python in them happens to raise.
         raise UnreadableMediaError(f"not a readable image: it is damaged ({error!r})") from error
+
+
+def color_code_points(data: bytes, format: str | None) -> tuple[int, int]:
+    """Return the primaries and the transfer function that a file names beside its profile.
+
+    They are code points of ITU-T H.273; Pillow reads none of them.
+    """
+    if format in ("AVIF", "HEIF"):
+        place, size = data.find(b"colrnclx", 0, MAX_HEAD) + 8, 2  # ISO/IEC 14496-12, 12.1.5
+    elif format == "PNG":
+        place, size = data.find(b"\0\0\0\x04cICP", 0, MAX_HEAD) + 8, 1  # PNG 3, 11.3.2.6
+    else:
+        return SRGB_PRIMARIES, SRGB_TRANSFER
+    if place < 8 or len(data) < place + 2 * size:
+        return SRGB_PRIMARIES, SRGB_TRANSFER
+    first, second = data[place : place + size], data[place + size : place + 2 * size]
+    return int.from_bytes(first), int.from_bytes(second)
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:

@@ -23,9 +23,14 @@ BUNDLE = "a=group:BUNDLE"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferLimits:
-    """Limits of an offer: `size` in bytes, media `sections`, and ICE `candidates` in total."""
+    """Limits of an offer: `size` in bytes, `lines`, media `sections`, and all ICE `candidates`.
+
+    Offers of browsers have 100 lines for each section. Each costs some microseconds of the event
+    loop, and those that are about all codecs more.
+    """
 
     size: int = 65_536
+    lines: int = 1_500
     sections: int = 8
     candidates: int = 128
 
@@ -94,6 +99,8 @@ def _split(text: str, limits: OfferLimits) -> tuple[list[str], list[list[str]]]:
     if size > limits.size:
         raise BadOfferError(f"the offer has {size} bytes; at most {limits.size} are read")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > limits.lines:
+        raise BadOfferError(f"the offer has {len(lines)} lines; at most {limits.lines} are read")
     if not lines or lines[0] != "v=0":
         raise BadOfferError("the offer is not SDP: expected its first line to be v=0")
     lines = [line for line in lines if not _is_unwanted(line)]

@@ -1,6 +1,8 @@
 import asyncio
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -38,7 +40,7 @@ def hostile(monkeypatch: pytest.MonkeyPatch) -> Iterator[ImageDecoder]:
 
 async def test_pixels_and_errors_are_those_of_the_process(decoder: ImageDecoder) -> None:
     limits = SizeLimits(longer=64, shorter=64)
-    expected = np.asarray(decode_image(FILE, limits, 10**6))
+    expected = np.asarray(decode_image(FILE, limits, 10**6).image)
     for _ in range(3):
         np.testing.assert_array_equal(await decoder.read(FILE, limits), expected)
         with pytest.raises(UnreadableMediaError, match="SVG"):
@@ -118,3 +120,23 @@ def test_the_processes_import_neither_models_nor_ffmpeg() -> None:
     imported = subprocess.run([sys.executable, "-c", names], capture_output=True, check=True).stdout
     assert b"PIL.Image" in imported.split()
     assert not {b"torch", b"onnxruntime", b"av", b"numpy", b"pydantic"} & set(imported.split())
+
+
+def with_code_points(gray: int, kind: str, primaries: int, transfer: int) -> bytes:
+    """Return an image file that names these colors, ITU-T H.273."""
+    file = image_file(Image.new("RGB", (64, 64), (gray,) * 3), kind)
+    if kind == "PNG":
+        chunk = b"cICP" + bytes((primaries, transfer, 0, 1))
+        coded = (4).to_bytes(4) + chunk + zlib.crc32(chunk).to_bytes(4)
+        return file[:33] + coded + file[33:]  # after the header
+    place = file.index(b"colrnclx") + 8
+    return file[:place] + struct.pack(">HH", primaries, transfer) + file[place + 4 :]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "AVIF", "HEIF"])
+async def test_high_dynamic_range_is_mapped(decoder: ImageDecoder, kind: str) -> None:
+    """White paper is 58 % in PQ and 75 % in HLG: shown as it is, it would be gray."""
+    for transfer, code in ((16, 0.581), (18, 0.75)):
+        shown = await decoder.read(with_code_points(round(255 * code), kind, 9, transfer))
+        assert 220 < shown.mean() < 240
+    assert (await decoder.read(with_code_points(148, kind, 1, 13))).mean() == pytest.approx(148, 2)

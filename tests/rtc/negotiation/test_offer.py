@@ -85,6 +85,8 @@ def test_a_bad_offer_is_refused_with_a_reason(text: str, complaint: str) -> None
 def test_an_offer_over_the_limits_is_refused_before_it_is_parsed() -> None:
     with pytest.raises(BadOfferError, match="at most 1000 are read"):
         read(CHROMIUM, OfferLimits(size=1_000))
+    with pytest.raises(BadOfferError, match="lines; at most 50"):
+        read(CHROMIUM, OfferLimits(lines=50))
     with pytest.raises(BadOfferError, match="3 media sections; at most 2"):
         read(CHROMIUM, OfferLimits(sections=2))
     with pytest.raises(BadOfferError, match="12 ICE candidates; at most 11"):

@@ -51,7 +51,7 @@ TRANSCRIBED = {"audio": {"input": {"transcription": {"model": "tiny.en"}}}}
 
 def decode(image: received.EncodedImage, event_id: str | None) -> Pixels:
     try:
-        return np.asarray(decode_image(image.file, SizeLimits(), 10**8))
+        return np.asarray(decode_image(image.file, SizeLimits(), 10**8).image)
     except UnreadableMediaError as error:
         raise image.error(error, event_id) from error
 

@@ -111,7 +111,9 @@ def banner(settings: Settings) -> str:
         )
     generation = f"  generation  {settings.drawing_model}\n"
     if settings.drawing_model == SMALL:
-        generation = "  generation  20 things on 12 backgrounds by a small model: rough shapes\n"
+        generation = (
+            "  generation  37 names of things, 25 of backgrounds; a small model: rough shapes\n"
+        )
     return (
         "\n  eyeline is at {url}   (stop it with Ctrl-C)\n\n"
         f"  captions    Whisper {settings.asr_model}, on this machine\n"

@@ -25,6 +25,8 @@ from rtc.network import FrameCounters
 
 MAX_SKEW = 5.0  # seconds between a frame's timestamp and its arrival; more means a restarted clock
 MIN_GAP = 0.0025  # seconds: the shortest Opus frame, RFC 6716 section 2; less is rounding
+OPENING = 2.0  # seconds after which black is taken for what the camera shows
+BLACK = 16  # of 255: black, but for traces of compression
 MAX_WAITING_FRAMES = 2  # decoded frames between the track and the conversion
 
 
@@ -126,6 +128,25 @@ async def read_audio(
         await media.send(chunk)
 
 
+@dataclass(frozen=True, slots=True)
+class CameraOpening:
+    """Whether a track shows its camera: a camera that opens, or a browser before it, sends black.
+
+    `first` is the time of the first frame; `over` is True from the first frame on that is shown.
+    """
+
+    first: float | None = None
+    over: bool = False
+
+    def after(self, frame: VideoFrame) -> "CameraOpening":
+        """Return the state after `frame`."""
+        if self.over:
+            return self
+        first = frame.time if self.first is None else self.first
+        black = bool(frame.pixels[::8, ::8].max() <= BLACK)
+        return CameraOpening(first, not black or frame.time - first >= OPENING)
+
+
 async def read_video(
     track: MediaStreamTrack,
     media: Channel[VideoFrame | AudioChunk],
@@ -154,9 +175,13 @@ async def read_video(
         await waiting.close()
 
     async def convert() -> None:
+        opening = CameraOpening()
         async for frame in waiting:
             assert frame.pts is not None
-            await media.send(await worker.run(frame_from_av, frame, frame.pts, limits, webrtc=True))
+            converted = await worker.run(frame_from_av, frame, frame.pts, limits, webrtc=True)
+            opening = opening.after(converted)
+            if opening.over:
+                await media.send(converted)
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(drain(), name="drain video")

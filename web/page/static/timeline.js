@@ -223,6 +223,6 @@ export class Timeline {
 export function pictureOf(moment) {
   if (!moment?.image) return element("span", "", "no-picture");
   const picture = document.createElement("img");
-  Object.assign(picture, { src: moment.image, alt: "", loading: "lazy", draggable: false });
+  Object.assign(picture, { src: moment.image, alt: "", decoding: "async", draggable: false });
   return picture;
 }

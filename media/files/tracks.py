@@ -82,12 +82,21 @@ def audio_stream(
     """
     tracks, streams = audio_tracks(container), audio_streams(container)
     if number is not None:
-        if not 1 <= number <= len(streams):
-            there = ", ".join(map(str, tracks)) or "none"
-            raise UnreadableMediaError(f"{path}: has no sound track {number}; it has: {there}")
+        check_track(path, tracks, number)
         return streams[number - 1]
     flagged = [stream for stream, track in zip(streams, tracks, strict=True) if track.flagged]
     return next(iter([*flagged, *streams]), None)
+
+
+def check_track(path: Path, tracks: Sequence[AudioTrack], number: int) -> None:
+    """Check that `number` is one of `tracks` of `path`.
+
+    Raises:
+        UnreadableMediaError: it is not; the message lists them.
+    """
+    if not 1 <= number <= len(tracks):
+        there = ", ".join(map(str, tracks)) or "none"
+        raise UnreadableMediaError(f"{path}: has no sound track {number}; it has: {there}")
 
 
 def video_stream(container: av.container.InputContainer) -> av.VideoStream | None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from media.errors import UnreadableMediaError
-from media.files.decoding import probe
 from media.files.report import DecodingReport
 from media.files.sampling import sample_frames
 from media.pipeline.interfaces import VideoAssistant
@@ -23,7 +22,7 @@ from media.pipeline.vision.sampling import AnalyzedFrame, due
 from media.recording.layout import MEMORY_FOLDER, VIDEO_FILE
 from models.assistant.interface import Moment
 from models.errors import StoreError
-from web.cli.sound_track import tell
+from web.cli.sound_track import checked_media, tell
 from web.config import Settings
 from web.errors import UsageError
 from web.loading.models import load_assistant
@@ -76,7 +75,9 @@ def ask(
     clip = path / VIDEO_FILE if path.is_dir() else path
     if path.is_dir() and not clip.is_file():
         raise UnreadableMediaError(f"{path}: there are no pictures in this recording")
-    duration = probe(clip).duration
+    longest = settings.max_media_hours * 3600
+    media = checked_media(clip, max_duration=longest, needs="video")
+    duration = None if media is None else media.duration
     with ExitStack() as stack:
         folder = kept or stack.enter_context(temporary_folder(settings.memory_folder))
         assistant = load_assistant(settings)

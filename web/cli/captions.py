@@ -13,15 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from media.errors import UnreadableMediaError
 from media.events import Caption, CaptionWord, Output
-from media.files.decoding import decode_audio, probe
+from media.files.decoding import decode_audio
 from media.files.report import DecodingReport
 from models.asr.streaming.offline import transcribe
 from models.asr.words import RATE, RecognizedWord
 from web.cli.output_file import check_standard_output, open_output
 from web.cli.replay import run_recording
-from web.cli.sound_track import heard_track, tell
+from web.cli.sound_track import checked_media, heard_track, tell
 from web.config import Settings
 from web.loading.models import LoadedModels, load_models
 from web.loading.progress import ProgressBar
@@ -56,9 +55,8 @@ def captions(
         MediaError: the file cannot be read, has no audio, or is too long.
         UsageError: the output cannot be written, or is the input.
     """
-    media = None if path.is_dir() else probe(path)
-    if media is not None and not media.has_audio:
-        raise UnreadableMediaError(f"{path}: it has no sound that can be decoded")
+    longest = settings.max_media_hours * 3600
+    media = checked_media(path, max_duration=longest, track=track, needs="audio")
     duration, report = None if media is None else media.duration, DecodingReport()
     with _open_writer(path, output, format) as writer:
         bar = ProgressBar(duration, hidden=output is None and sys.stdout.isatty())

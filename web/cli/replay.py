@@ -33,7 +33,7 @@ from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from media.recording.reader import read_paced
 from media.worker import Worker
-from web.cli.sound_track import heard_track, tell
+from web.cli.sound_track import checked_media, heard_track, tell
 from web.config import Settings
 from web.loading.models import LoadedModels, load_models, turn_detection
 from web.loading.progress import ProgressBar
@@ -58,6 +58,7 @@ def replay(
     the recording and late media are dropped as in a live session. Without, nothing is dropped and
     the output is always the same.
     """
+    checked_media(path, max_duration=settings.max_media_hours * 3600, track=track)
     whole = WholeAnswers()
 
     async def show(output: Output) -> None:

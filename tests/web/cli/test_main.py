@@ -10,7 +10,7 @@ import pytest
 
 from media.errors import UnreadableMediaError
 from media.generation_events import SAMPLERS
-from tests.paths import ROOT
+from tests.paths import ROOT, SPEECH
 from web.cli import arguments
 from web.cli.main import banner, caption_format, main
 from web.config import read_settings
@@ -74,6 +74,34 @@ def test_demo_says_at_once_what_it_loads(
     monkeypatch.setitem(sys.modules, "web.serve", None)  # an import of it fails
     assert main(["demo"]) == 1
     assert capsys.readouterr().out.startswith("loading Whisper tiny.en, video model small, ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["replay", __file__], "not audio or video"),
+        (["captions", __file__], "not audio or video"),
+        (["ask", __file__, "what?"], "not audio or video"),
+        (["ask", str(SPEECH / "jfk.flac"), "what?"], "it has no video"),
+        (["captions", str(SPEECH / "jfk.flac"), "--track", "2"], "no sound track 2; it has"),
+        (["replay", str(SPEECH / "jfk.flac"), "--track", "2"], "no sound track 2; it has"),
+    ],
+)
+def test_a_file_that_will_not_do_is_refused_before_models_are_loaded(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    message: str,
+) -> None:
+    def load(*_: object) -> None:
+        pytest.fail("models were loaded")
+
+    monkeypatch.setattr("web.loading.models.load_asr", load)
+    monkeypatch.setattr("web.loading.models.small_model.load", load)
+    assert main(arguments) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
 
 
 HEAVY = ("torch", "av", "aiortc", "gradio", "fastapi", "onnxruntime", "numpy")

@@ -146,8 +146,8 @@ class Settings(BaseSettings):
     memory_disk: int = Field(4096, ge=0)
     """disk space for one session's memory in MB; when it is full, nothing more is remembered"""
     memory_folder: Path | None = None
-    """folder for the memories of running sessions that are not recorded; the system's temporary
-    folder if not set"""
+    """folder for memories that are not kept: of running sessions that are not recorded, and of
+    `eyeline ask` and `eyeline replay`; the system's temporary folder if not set"""
     drawing_model: Annotated[str, AfterValidator(known_generation_model)] = SMALL
     """video generation model: small, if its files are there; none; a folder with codec.safetensors
     and drawing.safetensors; or, on a GPU, rolling-forcing, self-forcing or longlive, downloaded by

@@ -22,6 +22,7 @@ from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.video import frame_from_av
 
 MAX_HELD = 64  # items held back while the other stream is behind
+MAX_HELD_BYTES = 128 << 20  # of these items: five frames of 4K
 MAX_SILENCE = 10 * SAMPLE_RATE  # samples of silence at once: a gap may last hours
 MAX_READ_ERRORS = 20  # in a row, after which the rest of a file is given up
 
@@ -237,13 +238,21 @@ def _interleaved(
 ) -> Iterator[AudioChunk | VideoFrame]:
     """Yield `items` in the order of time; an item waits until the other stream has passed it."""
     held: list[tuple[float, int, AudioChunk | VideoFrame]] = []
+    size = 0  # bytes in `held`
     reached: dict[type, float] = {}
     order = count()
     for item in items:
         heapq.heappush(held, (item.time, next(order), item))
+        size += _bytes(item)
         reached[type(item)] = item.time
         passed = min(reached.values()) if len(reached) == streams else -1.0
-        while held and (held[0][0] <= passed or len(held) > MAX_HELD):
-            yield heapq.heappop(held)[2]
+        while held and (held[0][0] <= passed or len(held) > MAX_HELD or size > MAX_HELD_BYTES):
+            first = heapq.heappop(held)[2]
+            size -= _bytes(first)
+            yield first
     while held:
         yield heapq.heappop(held)[2]
+
+
+def _bytes(item: AudioChunk | VideoFrame) -> int:
+    return item.samples.nbytes if isinstance(item, AudioChunk) else item.pixels.nbytes

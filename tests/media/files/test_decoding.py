@@ -1,4 +1,5 @@
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from media.errors import MediaTooLongError, UnreadableMediaError
+from media.files import decoding
 from media.files.decoding import MediaInfo, decode, decode_audio, probe
 from media.files.report import DecodingReport
 from media.files.sampling import sample_frames
@@ -179,3 +181,21 @@ def test_cover_art_is_no_video_and_odd_letters_in_tags_are_no_error(tmp_path: Pa
     path.write_bytes(path.read_bytes().replace(b"Lavf", b"La\xffv"))
     assert not probe(path).has_video
     assert all(isinstance(item, AudioChunk) for item in decode(path, max_duration=60))
+
+
+@pytest.mark.parametrize(("side", "most"), [(16, 65), (2048, 11)])
+def test_frames_that_wait_for_sound_that_does_not_come_take_bounded_memory(
+    side: int, most: int
+) -> None:
+    taken = 0
+
+    def frames() -> Iterator[AudioChunk | VideoFrame]:
+        nonlocal taken
+        for n in range(100):
+            taken += 1
+            yield VideoFrame(np.broadcast_to(np.uint8(0), (side, side, 3)), n)
+
+    items = decoding._interleaved(frames(), streams=2)
+    for given, _ in enumerate(items):
+        assert taken - given <= most
+    assert taken == 100

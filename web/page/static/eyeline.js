@@ -13,7 +13,7 @@
 
 const CHANNEL = "oai-events"; // the data channel's name in the OpenAI Realtime protocol
 const GATHERING_MS = 1000; // maximum wait for relay candidates before the offer is sent
-const BREAK_MS = 4000; // maximum interruption of a connection
+const BREAK_MS = 15000; // maximum interruption of a connection; the service waits for 30 s
 const OPENING_MS = 15000; // maximum wait for a connection after the answer
 
 /** State of the client: `lost` after an interrupted call, `ended` after a stopped one. */

@@ -1,0 +1,239 @@
+"""An hour of use: do memory, descriptors, threads and the lag of captions stay flat?
+
+    nice python -m tests.bench.bench_soak --minutes 60
+
+Four WebSocket sessions speak without end, and one call sends video and sound and asks a question
+every 30 s. Each minute prints the service's memory, descriptors and threads, the lag of words when
+first shown and when first stable, the number of answers and the longest wait for one, and what was
+lost. At the end, the last third of the minutes is compared with the second; the first warms up.
+"""
+
+import argparse
+import asyncio
+import base64
+import itertools
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import psutil
+from aiortc import RTCSessionDescription
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.bench.bench_sessions import PIECE, WIRE_RATE, Lags, listen, on_the_wire, spoken
+from tests.rtc.client import Camera, Client, Microphone, create_client, create_offer
+from tests.service import service
+
+SPEAKERS = 4
+SPEECH = 180.0  # seconds of speech that a speaker repeats
+QUESTION_EVERY = 30.0  # seconds
+QUESTIONS = ("What do you see?", "Is anyone there?", "What did you see first?")
+ANSWER_WAIT = 60.0  # seconds after which an answer counts as missing
+TOLERANCES = {  # what the last third may have more than the second: share, and absolute
+    "memory": (0.03, 16.0),  # MiB
+    "descriptors": (0.0, 4.0),
+    "threads": (0.0, 4.0),
+    "shown": (0.25, 0.5),  # s
+    "stable": (0.25, 0.5),  # s
+}
+
+
+@dataclass
+class Minute:
+    """What was measured since the last minute began; lags and answer times in seconds."""
+
+    lags: Lags = field(default_factory=Lags)
+    answers: list[float] = field(default_factory=list)
+    missing: int = 0
+    lost: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Soak:
+    """The state that the clients share; `minute` is replaced every minute."""
+
+    url: str
+    end: float
+    minute: Minute = field(default_factory=Minute)
+
+    @property
+    def running(self) -> bool:
+        return time.monotonic() < self.end
+
+
+def pieces(offset: int) -> Iterator[str]:
+    """Yield messages of PIECE seconds of speech, without end."""
+    wire = on_the_wire(spoken(SPEECH, offset))
+    size = round(PIECE * WIRE_RATE) * 2
+    for start in itertools.cycle(range(0, len(wire), size)):
+        audio = base64.b64encode(wire[start : start + size]).decode()
+        yield json.dumps({"type": "input_audio_buffer.append", "audio": audio})
+
+
+async def keep_speaking(soak: Soak, number: int) -> None:
+    """Speak in sessions, one after another if they are lost."""
+    while soak.running:
+        try:
+            await speak(soak, number)
+        except* (ConnectionClosed, OSError) as errors:
+            soak.minute.lost.append(f"speaker {number}: {errors.exceptions[0]}")
+
+
+async def speak(soak: Soak, number: int) -> None:
+    uri = soak.url.replace("http", "ws") + "/v1/realtime?intent=transcription&eyeline=1"
+    async with connect(uri, max_size=None) as socket, asyncio.TaskGroup() as group:
+        await anext(aiter(socket))
+        origin = time.monotonic()
+        group.create_task(listen(socket, origin, soak.minute.lags))
+        for count, message in enumerate(pieces(number)):
+            await asyncio.sleep(max(0.0, origin + (count + 1) * PIECE - time.monotonic()))
+            await socket.send(message)
+            if not soak.running:
+                await socket.close()
+                return
+
+
+async def keep_calling(soak: Soak) -> None:
+    """Hold calls, one after another if they are lost."""
+    while soak.running:
+        try:
+            await call(soak)
+        except (httpx.HTTPError, ConnectionError, TimeoutError) as error:
+            soak.minute.lost.append(f"call: {error!r}")
+            await asyncio.sleep(1)
+
+
+async def call(soak: Soak) -> None:
+    """Hold a call and ask a question every QUESTION_EVERY seconds."""
+    client = create_client(Camera(), Microphone(), label="oai-events")
+    try:
+        async with httpx.AsyncClient(timeout=60) as http:
+            answer = await http.post(
+                f"{soak.url}/v1/realtime/calls",
+                content=await create_offer(client),
+                headers={"Content-Type": "application/sdp"},
+            )
+        answer.raise_for_status()
+        await client.connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+        async with asyncio.timeout(60):
+            await client.opened.wait()
+        for question in itertools.cycle(QUESTIONS):
+            begun = time.monotonic()
+            if not soak.running:
+                return
+            await ask(client, question, soak)
+            await asyncio.sleep(max(0.0, begun + QUESTION_EVERY - time.monotonic()))
+    finally:
+        await client.connection.close()
+
+
+async def ask(client: Client, question: str, soak: Soak) -> None:
+    """Ask and wait for the end of the answer.
+
+    Raises:
+        ConnectionError: the call is over.
+    """
+    assert client.channel is not None
+    if client.connection.connectionState != "connected" or client.channel.readyState != "open":
+        raise ConnectionError(f"the call is {client.connection.connectionState}")
+    begun = time.monotonic()
+    item = {
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_text", "text": question}],
+    }
+    client.channel.send(json.dumps({"type": "conversation.item.create", "item": item}))
+    response = {"output_modalities": ["text"]}
+    client.channel.send(json.dumps({"type": "response.create", "response": response}))
+    try:
+        async with asyncio.timeout(ANSWER_WAIT):
+            while True:
+                event: dict[str, Any] = json.loads(await client.messages.get())
+                if event["type"] == "response.done" and event["response"]["status"] == "completed":
+                    soak.minute.answers.append(time.monotonic() - begun)
+                    return
+    except TimeoutError:
+        soak.minute.missing += 1
+
+
+async def report(soak: Soak, server: psutil.Process, rows: list[dict[str, float]]) -> None:
+    """Print a row each minute, and keep it."""
+    print(
+        "minute  MiB  fds  threads  load    shown p50/p95   stable p50/p95   answers  missing  lost"
+    )
+    for number in itertools.count(1):
+        cpu = sum(server.cpu_times()[:2])
+        await asyncio.sleep(min(60.0, max(1.0, soak.end - time.monotonic())))
+        past, soak.minute = soak.minute, Minute(lags=soak.minute.lags)
+        shown, stable = sorted(past.lags.shown), sorted(past.lags.stable)
+        past.lags.shown.clear()
+        past.lags.stable.clear()
+        row = {
+            "memory": server.memory_full_info().uss / 2**20,
+            "descriptors": float(server.num_fds()),
+            "threads": float(server.num_threads()),
+            "shown": quantile(shown, 0.95),
+            "stable": quantile(stable, 0.95),
+        }
+        rows.append(row)
+        print(
+            f"{number:6} {row['memory']:4.0f} {row['descriptors']:4.0f} {row['threads']:8.0f}"
+            f" {(sum(server.cpu_times()[:2]) - cpu) / 60:5.2f}"
+            f" {quantile(shown, 0.5):8.2f} / {row['shown']:5.2f}"
+            f" {quantile(stable, 0.5):8.2f} / {row['stable']:5.2f}"
+            f" {len(past.answers):4} {max(past.answers, default=0.0):4.1f}"
+            f" {past.missing:8} {'; '.join(past.lost) or '-'}",
+            flush=True,
+        )
+        if not soak.running:
+            return
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    return values[int(share * (len(values) - 1))] if values else float("nan")
+
+
+def verdict(rows: Sequence[dict[str, float]]) -> Iterator[str]:
+    """Yield whether each measure of the last third is that of the second."""
+    third = len(rows) // 3
+    if third == 0:
+        yield "too short to compare thirds"
+        return
+    for name, (share, absolute) in TOLERANCES.items():
+        before = statistics.median(row[name] for row in rows[third : 2 * third])
+        after = statistics.median(row[name] for row in rows[-third:])
+        flat = after <= before * (1 + share) + absolute
+        yield f"{name}: {before:.2f} -> {after:.2f}: {'flat' if flat else 'GROWS'}"
+
+
+async def run(url: str, server: psutil.Process, minutes: float) -> list[dict[str, float]]:
+    """Run all clients for `minutes`; return the rows."""
+    soak = Soak(url, time.monotonic() + 60 * minutes)
+    rows: list[dict[str, float]] = []
+    async with asyncio.TaskGroup() as group:
+        for number in range(SPEAKERS):
+            group.create_task(keep_speaking(soak, number))
+        group.create_task(keep_calling(soak))
+        group.create_task(report(soak, server, rows))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=60.0)
+    options = parser.parse_args()
+    with service() as running:
+        rows = asyncio.run(run(running.url, psutil.Process(running.pid), options.minutes))
+    with suppress(BrokenPipeError):
+        sys.stdout.writelines(f"{line}\n" for line in verdict(rows))
+
+
+if __name__ == "__main__":
+    main()

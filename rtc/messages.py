@@ -27,11 +27,13 @@ MAX_CHANNELS = 8  # that one client may open
 class MessageLimits:
     """At most `size` bytes a message, `count` waiting messages, and `buffered` bytes to send.
 
-    `timeout` is how many seconds `send` waits for the client to read.
+    `unread` bytes of the client may wait for a session that is busy. `timeout` is how many seconds
+    `send` waits for the client to read.
     """
 
     size: int = 262_144
-    count: int = 256
+    count: int = 4_096
+    unread: int = 4 << 20
     buffered: int = 1 << 20
     timeout: float = 30.0
 
@@ -53,6 +55,7 @@ class Messages:
         self._channels: list[RTCDataChannel] = []
         self._outgoing: RTCDataChannel | None = None
         self._received: deque[str] = deque()
+        self._unread = 0  # bytes in it
         self._unsent: deque[str] = deque()
         self._changed = asyncio.Event()
         self._drained = asyncio.Event()
@@ -114,7 +117,9 @@ class Messages:
                 raise StopAsyncIteration
             self._changed.clear()
             await self._changed.wait()
-        return self._received.popleft()
+        message = self._received.popleft()
+        self._unread -= len(message.encode())
+        return message
 
     def _receive(self, message: str | bytes) -> None:
         """Queue a message; called by aiortc."""
@@ -125,10 +130,14 @@ class Messages:
                 logger.warning(
                     "ignored a %s message; later ones are ignored without a warning", kind
                 )
-        elif len(self._received) >= self._limits.count:
+            return
+        size = len(message.encode())
+        full = self._unread + size > self._limits.unread
+        if full or len(self._received) >= self._limits.count:
             self._on_overflow("the client sent messages faster than they were read")
         else:
             self._received.append(message)
+            self._unread += size
             self._changed.set()
 
     def _check(self, size: int) -> None:

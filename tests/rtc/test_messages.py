@@ -63,9 +63,12 @@ async def test_binary_and_oversized_messages_are_ignored_and_counted() -> None:
             await peer.messages.send("z" * 101)
 
 
-async def test_a_client_that_writes_faster_than_it_is_read_is_disconnected() -> None:
+@pytest.mark.parametrize("limit", [MessageLimits(count=10), MessageLimits(unread=10)])
+async def test_a_client_that_writes_faster_than_it_is_read_is_disconnected(
+    limit: MessageLimits,
+) -> None:
     client = create_client(label="oai-events")
-    limits = PeerLimits(messages=MessageLimits(count=10))
+    limits = PeerLimits(messages=limit)
     async with connected(client, limits) as peer:
         await client.opened.wait()
         assert client.channel is not None

@@ -6,8 +6,11 @@ from collections import deque
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
+from rtc.picture_size import frame_sizes
+
 START_CODE = b"\x00\x00\x00\x01"
 H264_IDR, H264_SPS = 5, 7  # NAL unit types that start a keyframe, H.264 table 7-1
+MAX_PIXELS = 36_864 * 256  # of a frame: 9.4 megapixels, H.264 level 5.1, table A-1
 KEYFRAME_RETRY = 30  # dropped frames after which the keyframe is requested again
 
 Decodable = tuple[RTCRtpCodecParameters, JitterFrame]
@@ -18,7 +21,9 @@ class DecodingQueue:
 
     When the decoder falls behind, the oldest audio packets are dropped. Video cannot be decoded
     with a frame missing: all queued frames are dropped, and then all frames until the next
-    keyframe, which is requested by setting `keyframe_wanted`. The event is None for audio.
+    keyframe, which is requested by setting `keyframe_wanted`. The event is None for audio. Frames
+    that claim more than MAX_PIXELS are dropped: a hundred bytes of VP8 can claim 268 megapixels,
+    which take a decoder 4 s and 900 MB.
     """
 
     def __init__(self, capacity: int, keyframe_wanted: threading.Event | None) -> None:
@@ -60,13 +65,24 @@ class DecodingQueue:
             self._items.clear()
             self._waiting_for_keyframe = True
             keyframe_wanted.set()
-        if self._waiting_for_keyframe and not is_keyframe(item[0].name, item[1].data):
+        codec, data = item[0].name, item[1].data
+        oversized = is_oversized(codec, data)
+        if oversized or (self._waiting_for_keyframe and not is_keyframe(codec, data)):
+            self._waiting_for_keyframe = True
             self.dropped += 1
             if self.dropped % KEYFRAME_RETRY == 0:
                 keyframe_wanted.set()
             return
         self._waiting_for_keyframe = False
         self._items.append(item)
+
+
+def is_oversized(codec: str, data: bytes) -> bool:
+    """Return whether an encoded frame sets a size over MAX_PIXELS, or one that cannot be read."""
+    try:
+        return any(width * height > MAX_PIXELS for width, height in frame_sizes(codec, data))
+    except ValueError:
+        return True
 
 
 def is_keyframe(codec: str, data: bytes) -> bool:

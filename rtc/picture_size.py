@@ -1,4 +1,4 @@
-"""The size of a picture, read from the first RTP packet of a keyframe."""
+"""The size of a picture, read from the first RTP packet of a keyframe or from an encoded frame."""
 
 import struct
 
@@ -10,6 +10,7 @@ VP8_SIZE = 0x3FFF  # the upper two bits scale the picture for display
 SPS, STAP_A = 7, 24  # H.264 table 7-1 and RFC 6184 table 1
 WITH_CHROMA = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)  # H.264, 7.3.2.1.1
 MACROBLOCK = 16
+START_CODE = b"\x00\x00\x01"  # H.264, annex B
 MAX_SPS = 512  # bytes that are read; real ones have 20 to 60
 
 
@@ -24,12 +25,31 @@ def keyframe_size(codec: str, payload: bytes) -> Size | None:
         return None
 
 
+def frame_sizes(codec: str, frame: bytes) -> list[Size]:
+    """Return the sizes that an encoded VP8 or H.264 frame sets, if it sets any.
+
+    Raises:
+        ValueError: a size cannot be read.
+    """
+    try:
+        if codec.upper() == "VP8":
+            return [] if not frame or frame[0] & 1 else [_vp8_header_size(frame)]
+        units = frame.split(START_CODE)
+        return [_sps_size(unit) for unit in units if unit and unit[0] & 0x1F == SPS]
+    except (IndexError, struct.error) as error:
+        raise ValueError(f"a {codec} frame whose size cannot be read: {error}") from error
+
+
 def _vp8_size(payload: bytes) -> Size | None:
     descriptor, data = VpxPayloadDescriptor.parse(payload)
     starts = descriptor.partition_start and descriptor.partition_id == 0
     if not starts or data[0] & 1 or data[3:6] != VP8_START:
         return None
-    width, height = struct.unpack_from("<HH", data, 6)
+    return _vp8_header_size(data)
+
+
+def _vp8_header_size(frame: bytes) -> Size:
+    width, height = struct.unpack_from("<HH", frame, 6)
     return width & VP8_SIZE, height & VP8_SIZE
 
 

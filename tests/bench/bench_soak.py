@@ -14,13 +14,13 @@ import base64
 import itertools
 import json
 import statistics
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import aioice.ice
 import httpx
 import psutil
 from aiortc import RTCSessionDescription
@@ -110,6 +110,15 @@ async def keep_calling(soak: Soak) -> None:
             await asyncio.sleep(1)
 
 
+async def ended(soak: Soak, known: set[str]) -> list[str]:
+    """Return why sessions ended that are not `known` to have ended, and add them."""
+    async with httpx.AsyncClient(timeout=60) as http:
+        sessions = (await http.get(f"{soak.url}/sessions")).json()["sessions"]
+    gone = [each for each in sessions if each["state"] == "ended" and each["id"] not in known]
+    known.update(each["id"] for each in gone)
+    return [f"{each['kind']}: {each['end_reason']}" for each in gone]
+
+
 async def call(soak: Soak) -> None:
     """Hold a call and ask a question every QUESTION_EVERY seconds."""
     client = create_client(Camera(), Microphone(), label="oai-events")
@@ -168,6 +177,7 @@ async def report(soak: Soak, server: psutil.Process, rows: list[dict[str, float]
     print(
         "minute  MiB  fds  threads  load    shown p50/p95   stable p50/p95   answers  missing  lost"
     )
+    known: set[str] = set()
     for number in itertools.count(1):
         cpu = sum(server.cpu_times()[:2])
         await asyncio.sleep(min(60.0, max(1.0, soak.end - time.monotonic())))
@@ -175,6 +185,8 @@ async def report(soak: Soak, server: psutil.Process, rows: list[dict[str, float]
         shown, stable = sorted(past.lags.shown), sorted(past.lags.stable)
         past.lags.shown.clear()
         past.lags.stable.clear()
+        with suppress(httpx.HTTPError):
+            past.lost += await ended(soak, known)
         row = {
             "memory": server.memory_full_info().uss / 2**20,
             "descriptors": float(server.num_fds()),
@@ -229,10 +241,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=60.0)
     options = parser.parse_args()
+    aioice.ice.CONSENT_FAILURES = 1_000_000  # else the client gives up when answers take 0.5 s
     with service() as running:
         rows = asyncio.run(run(running.url, psutil.Process(running.pid), options.minutes))
-    with suppress(BrokenPipeError):
-        sys.stdout.writelines(f"{line}\n" for line in verdict(rows))
+        print(*verdict(rows), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

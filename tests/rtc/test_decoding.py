@@ -1,3 +1,4 @@
+import struct
 import threading
 from fractions import Fraction
 
@@ -6,12 +7,14 @@ import pytest
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
-from rtc.decoding import Decodable, DecodingQueue, is_keyframe
+from rtc.decoding import MAX_PIXELS, Decodable, DecodingQueue, is_keyframe, is_oversized
+from rtc.picture_size import frame_sizes
 from tests.rtc.client import clip
 
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000)
 OPUS = RTCRtpCodecParameters(mimeType="audio/opus", clockRate=48_000, channels=2)
-KEY, DELTA = b"\x10\x00", b"\x11\x00"  # first bytes of VP8 frames, RFC 6386 section 9.1
+KEY = b"\x10\x00\x00\x9d\x01\x2a" + struct.pack("<HH", 320, 180)  # RFC 6386, section 9.1
+DELTA = b"\x11\x00"
 
 
 def item(codec: RTCRtpCodecParameters, data: bytes, number: int) -> Decodable:
@@ -75,6 +78,39 @@ def test_a_missing_keyframe_is_requested_again() -> None:
     for number in range(4, 40):
         queue.put(item(VP8, DELTA, number))
     assert lost.is_set()
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+def test_sizes_of_ordinary_frames_pass(codec: str) -> None:
+    assert not any(is_oversized(codec, frame) for frame in encoded(codec, 3))
+
+
+def test_a_small_keyframe_of_a_huge_picture_is_not_decoded() -> None:
+    """libvpx takes 4 s and 900 MB for it."""
+    huge = KEY[:6] + struct.pack("<HH", 16_383, 16_383)
+    assert is_oversized("VP8", huge)
+    lost = threading.Event()
+    queue = DecodingQueue(3, lost)
+    for number, data in enumerate([KEY, huge, DELTA, KEY, DELTA]):
+        queue.put(item(VP8, data, number))
+    assert numbers(queue) == [0, 3, 4]
+
+
+def test_a_parameter_set_of_a_huge_picture_is_not_decoded() -> None:
+    """Profile 66, and 2,000 by 2,000 macroblocks."""
+    numbers_before = golomb(0) + golomb(0) + golomb(2) + golomb(1) + "0"  # up to the size
+    bits = f"{66:08b}{0:08b}{51:08b}" + numbers_before + golomb(1_999) * 2 + "110" + "0"
+    unit = b"\x67" + int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8))
+    assert frame_sizes("H264", b"\x00\x00\x00\x01" + unit) == [(32_000, 32_000)]
+    assert MAX_PIXELS < 32_000**2
+    assert is_oversized("H264", b"\x00\x00\x00\x01" + unit)
+    assert is_oversized("H264", b"\x00\x00\x00\x01\x67")  # cannot be read
+
+
+def golomb(number: int) -> str:
+    """Return an unsigned number in the code of H.264, section 9.1."""
+    digits = f"{number + 1:b}"
+    return "0" * (len(digits) - 1) + digits
 
 
 def test_audio_keeps_the_newest_packets() -> None:

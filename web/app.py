@@ -56,7 +56,12 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
                     settings=settings,
                     models=models,
                     capabilities=capabilities(settings, models),
-                    sessions=Sessions(settings.sessions, clock, retention=settings.captions_kept),
+                    sessions=Sessions(
+                        settings.sessions,
+                        clock,
+                        retention=settings.captions_kept,
+                        per_secret=settings.secret_sessions,
+                    ),
                     keys=Keys(key),
                     clock=clock,
                     file_worker=file_worker,
@@ -108,7 +113,7 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
     if page:
         from web.page import gradio_page  # importing gradio takes seconds
 
-        gradio_page.add_routes(app)
+        gradio_page.add_routes(app, settings.origins)
     return app
 
 

@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     """CPU threads of each model; half of the cores if not set"""
     sessions: int = Field(100, ge=1)
     """maximum number of concurrent sessions; others get HTTP 503 or close code 1013"""
+    secret_sessions: int = Field(4, ge=1)
+    """maximum number of concurrent sessions of one client secret; others get HTTP 429 or close code
+    1013"""
     silence_timeout: float = Field(600.0, ge=0)
     """seconds without media or messages after which a session ends; 0 turns this off"""
     websocket_timeout: float = Field(60.0, gt=0)

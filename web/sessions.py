@@ -31,12 +31,12 @@ RETRY_AFTER = 5  # seconds, for the header Retry-After
 
 
 class SessionsFullError(ProblemError):
-    """The limit of live sessions is reached."""
+    """The limit of live sessions, of all clients or of one client secret, is reached."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, detail: str, *, status: int = 503) -> None:
         super().__init__(
-            503,
-            f"all {capacity} sessions are in use: try again in {RETRY_AFTER} s",
+            status,
+            f"{detail}: try again in {RETRY_AFTER} s",
             code="sessions_full",
             headers={"Retry-After": str(RETRY_AFTER)},
         )
@@ -181,10 +181,16 @@ class SessionRecord:
 
 
 class Sessions:
-    """All sessions by id; ended ones are kept for `retention` seconds, for their captions."""
+    """All sessions by id; ended ones are kept for `retention` seconds, for their captions.
 
-    def __init__(self, capacity: int, clock: Clock, *, retention: float) -> None:
+    A client secret may have `per_secret` live sessions.
+    """
+
+    def __init__(
+        self, capacity: int, clock: Clock, *, retention: float, per_secret: int = 1
+    ) -> None:
         self.capacity = capacity
+        self._per_secret = per_secret
         self._clock = clock
         self._retention = retention
         self._sessions: dict[str, SessionRecord] = {}
@@ -202,7 +208,10 @@ class Sessions:
             SessionsFullError: the limit is reached.
         """
         if self._in_use >= self.capacity:
-            raise SessionsFullError(self.capacity)
+            raise SessionsFullError(f"all {self.capacity} sessions are in use")
+        if caller.owner is not None and self._live(caller.owner) >= self._per_secret:
+            detail = f"this client secret has {self._per_secret} sessions, as many as it may"
+            raise SessionsFullError(detail, status=429)
         self._in_use += 1
         self._expire()
         record = SessionRecord(
@@ -244,6 +253,10 @@ class Sessions:
     def end_all(self) -> None:
         for record in self._sessions.values():
             record.request_end("the service ends")
+
+    def _live(self, owner: str) -> int:
+        """Return how many live sessions `owner` has."""
+        return sum(each.owner == owner and each.ended is None for each in self._sessions.values())
 
     def _expire(self) -> None:
         """Delete sessions that ended too long ago, and the oldest if there are too many."""

@@ -8,6 +8,7 @@ frame and its style sheet, and the rest of what the page loads are files.
 
 import asyncio
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -50,13 +51,19 @@ OWN_TAGS = f"""<title>{TITLE}</title>
 FORWARDED = ("x-forwarded-host", "x-forwarded-proto")  # the page's address behind a proxy
 
 
-def add_routes(app: FastAPI) -> None:
-    """Add the page and what it loads to `app`."""
+def add_routes(app: FastAPI, origins: Sequence[str]) -> None:
+    """Add the page and what it loads to `app`; pages of `origins` may have it in a frame.
+
+    Others could make a user click on it.
+    """
+    framing = " ".join(["frame-ancestors 'self'", *origins])
     frame = httpx.ASGITransport(app=_frame())
 
     async def page(request: Request) -> Response:
         answer = await _ask(frame, request)
-        return Response(own_head(answer.text), answer.status_code, media_type="text/html")
+        headers = {"Content-Security-Policy": framing}
+        html = own_head(answer.text)
+        return Response(html, answer.status_code, headers, media_type="text/html")
 
     async def theme(request: Request) -> Response:
         answer = await _ask(frame, request)

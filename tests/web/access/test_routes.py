@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from fastapi import FastAPI
@@ -167,6 +167,24 @@ def test_the_key_lists_every_session(client: TestClient) -> None:
     with session(client, KEY) as first, session(client, mint(client)) as second:
         listed = client.get("/sessions", headers=bearer(KEY)).json()["sessions"]
         assert {first, second} <= {each["id"] for each in listed}
+
+
+def test_a_client_secret_has_so_many_sessions_and_no_more(client: TestClient) -> None:
+    secret = mint(client)
+    with ExitStack() as opened:
+        for _ in range(Settings().secret_sessions):
+            opened.enter_context(session(client, secret))
+        with client.websocket_connect("/v1/realtime", headers=bearer(secret)) as refused:
+            assert refused.receive()["code"] == 1013
+        offer = client.post(
+            "/whip",
+            content="v=0",
+            headers={**bearer(secret), "Content-Type": "application/sdp"},
+        )
+        assert offer.status_code == 429
+        opened.enter_context(session(client, mint(client)))  # others have theirs
+    with session(client, secret):  # and so has it, once one has ended
+        pass
 
 
 def chat(client: TestClient, key: str, id: str | None) -> int:

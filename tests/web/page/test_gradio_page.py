@@ -19,9 +19,10 @@ pytestmark = pytest.mark.slow  # importing Gradio takes seconds
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
+    settings = Settings(origins=("https://app.example",))
     with (
         scripted_models() as models,
-        TestClient(create_app(Settings(), models), base_url="http://localhost:7860") as client,
+        TestClient(create_app(settings, models), base_url="http://localhost:7860") as client,
     ):
         yield client
 
@@ -121,6 +122,11 @@ def test_the_page_reports_nothing_to_third_parties(html: str) -> None:
     config = gradio_config(html)
     assert config["analytics_enabled"] is False
     assert config["footer_links"] == []
+
+
+def test_only_pages_of_allowed_sites_may_frame_the_page(client: TestClient) -> None:
+    policy = client.get("/").headers["content-security-policy"]
+    assert policy == "frame-ancestors 'self' https://app.example"
 
 
 def test_behind_a_proxy_the_page_finds_its_files_under_the_public_name(client: TestClient) -> None:

@@ -21,6 +21,7 @@ QUARTER_TURN = 90  # degrees
 SQUARE = Fraction(1)
 MAX_PIXEL_ASPECT = 10  # width over height of one pixel, or the inverse; more is damage
 WHITE = 255
+BT601 = 6  # code point of ISO/IEC 23091-2 for SMPTE 170M: primaries, transfer and matrix
 # By the value of AVColorSpace, ITU-T H.273 table 4; others that FFmpeg's scaler lacks are close.
 MATRICES = {
     1: Colorspace.ITU709,
@@ -146,6 +147,13 @@ def frame_to_av(frame: VideoFrame, limits: SizeLimits | None = None) -> av.Video
     yuv.pts = frame.pts
     yuv.time_base = VIDEO_TIME_BASE
     return yuv
+
+
+def name_colors(stream: av.VideoStream) -> None:
+    """Note in `stream` the colors of what `frame_to_av` made, which players guess otherwise."""
+    context = stream.codec_context
+    context.colorspace = context.color_primaries = context.color_trc = BT601
+    context.color_range = ColorRange.MPEG
 
 
 def resize(pixels: Pixels, limits: SizeLimits) -> Pixels:

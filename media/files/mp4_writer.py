@@ -10,10 +10,10 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from numpy.typing import NDArray
 
 from media.errors import MediaError
+from media.video import name_colors
 
 CRF = "16"  # constant rate factor: at the default, 23, small frames show their blocks
 KEYFRAME_SECONDS = 2  # between keyframes, at most: players seek to them
-BT601 = 6  # code point of ISO/IEC 23091-2 for SMPTE 170M: primaries, transfer and matrix
 
 
 class Mp4Writer:
@@ -71,9 +71,7 @@ class Mp4Writer:
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, self._rate)
         stream.gop_size = KEYFRAME_SECONDS * self._rate
-        context = stream.codec_context
-        context.colorspace = context.color_primaries = context.color_trc = BT601
-        context.color_range = ColorRange.MPEG
+        name_colors(stream)
         return stream
 
     def __exit__(

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
 from media.audio.pcm import to_int16
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, VideoFrame
+from media.video import name_colors
 
 TICKS_PER_MS = (
     VIDEO_CLOCK_HZ // 1000
@@ -73,7 +75,11 @@ class MatroskaWriter:
         assert self._container is not None
         assert self._stream is not None
         image = av.VideoFrame.from_ndarray(frame.pixels, format="rgb24").reformat(
-            self._stream.width, self._stream.height, "yuv420p"
+            self._stream.width,
+            self._stream.height,
+            "yuv420p",
+            dst_colorspace=Colorspace.ITU601,
+            dst_color_range=ColorRange.MPEG,
         )
         image.pts = time
         image.time_base = Fraction(1, 1000)
@@ -92,6 +98,7 @@ class MatroskaWriter:
         self._stream.time_base = Fraction(1, 1000)
         self._stream.codec_context.time_base = Fraction(1, 1000)
         self._stream.gop_size = KEYFRAME_INTERVAL
+        name_colors(self._stream)
 
     def close(self) -> None:
         """Finish the file, if it is open."""

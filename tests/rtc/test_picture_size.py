@@ -23,6 +23,8 @@ def encoded(codec: str, size: tuple[int, int], pixels: str, **options: str) -> l
     packets = []
     for index in range(2):
         frame = av.VideoFrame(*size, pixels)
+        for plane in frame.planes:  # x264 aborts on values of more than 10 bits
+            plane.update(bytes(plane.buffer_size))
         frame.pts, frame.time_base = index, Fraction(1, 25)
         packets += encoder.encode(frame)
     return [bytes(packet) for packet in packets + encoder.encode(None)]

@@ -6,14 +6,17 @@ from rtc.negotiation.offer import BUNDLE, Offer
 from rtc.negotiation.sections import Section
 from rtc.negotiation.simulcast import answer_lines
 
+TRANSPORT = ("a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:")
+
 
 def complete(text: str, offer: Offer) -> str:
     """Return the answer to all sections of `offer`; `text` is aiortc's."""
     session, *parts = _sections(text)
     met = iter(parts)
+    transport = [line for line in parts[0] if line.startswith(TRANSPORT)]
     lines = _with_bundle(session, offer.bundle)
     for section in offer.sections:
-        lines += _refused(section) if section.refusal else _met(section, next(met))
+        lines += _refused(section, transport) if section.refusal else _met(section, next(met))
     return "".join(f"{line}\r\n" for line in lines)
 
 
@@ -36,15 +39,22 @@ def _met(section: Section, lines: Sequence[str]) -> list[str]:
     """Return aiortc's answer to a section with the client's protocol and identifier."""
     kind, port, _, formats = lines[0].split(" ", 3)
     rest = [line for line in lines[1:] if section.mid or not line.startswith("a=mid:")]
+    for number in section.one_way:
+        plain = f"a=extmap:{number} "
+        rest = [line.replace(plain, f"a=extmap:{number}/recvonly ") for line in rest]
     head = f"{kind} {port} {section.media.protocol} {formats}"
     return [head, *rest, *answer_lines(section.layers)]
 
 
-def _refused(section: Section) -> Iterator[str]:
-    """Yield the answer to a section that is not used: RFC 3264, section 6."""
+def _refused(section: Section, transport: Sequence[str]) -> Iterator[str]:
+    """Yield the answer to a section that is not used: RFC 3264, section 6.
+
+    It needs no transport, but GStreamer refuses an answer with a section that has none.
+    """
     media = section.media
     yield f"m={media.kind} 0 {media.protocol} {media.formats}"
     yield "c=IN IP4 0.0.0.0"
     yield "a=inactive"
     if section.mid:
         yield f"a=mid:{section.mid}"
+    yield from transport

@@ -15,9 +15,9 @@ DATA_PROTOCOLS = ("UDP/DTLS/SCTP", "TCP/DTLS/SCTP", "DTLS/SCTP")
 KINDS = ("audio", "video", "application")
 # One codec of each kind that aiortc knows: what is agreed on takes its place afterwards.
 PLACEHOLDERS = {"audio": "a=rtpmap:96 opus/48000/2", "video": "a=rtpmap:96 VP8/90000"}
-EXTENSION = re.compile(r"a=extmap:(\d{1,3}) (\S+)", re.ASCII)
+# Extensions that the client sends, whether or not it takes them: RFC 8285, section 5.
+EXTENSION = re.compile(r"a=extmap:(\d{1,3})(/sendonly|/sendrecv|) (\S+)", re.ASCII)
 KEPT = (  # of what describes the media, the lines that aiortc reads
-    EXTENSION,
     re.compile(r"a=ssrc:\d{1,10} \w+:.*", re.ASCII),
     re.compile(r"a=ssrc-group:\w+(?: \d{1,10})+", re.ASCII),
     re.compile(r"a=msid:\S+ \S+", re.ASCII),
@@ -59,8 +59,9 @@ class Section:
 
     `refusal` says why it cannot be met, and is empty if it can; `stopped` that the client has
     given it up. `name` identifies it to aiortc; it is `mid`, if the client gave one. `lines` are
-    the section as aiortc reads it. `layers` and `extensions` belong to simulcast, and
-    `retransmissions` maps SSRCs to those of their originals.
+    the section as aiortc reads it. `layers` and `extensions` belong to simulcast,
+    `retransmissions` maps SSRCs to those of their originals, and `one_way` has the numbers of
+    header extensions that the client only sends.
     """
 
     media: Media
@@ -74,6 +75,7 @@ class Section:
     layers: tuple[str, ...] = ()
     extensions: tuple[RTCRtpHeaderExtensionParameters, ...] = ()
     retransmissions: Mapping[int, int] = field(default_factory=dict)
+    one_way: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> str:
@@ -124,6 +126,7 @@ def read_section(
         )
     layers = simulcast.offered_layers(lines) if media.kind == "video" else ()
     wanted = LAYER_EXTENSIONS if layers else ()
+    extensions = [found for line in lines if (found := EXTENSION.fullmatch(line))]
     return Section(
         media=media,
         mid=mid,
@@ -133,10 +136,16 @@ def read_section(
         codecs=simulcast.for_layers(agreed) if layers else agreed,
         layers=layers,
         extensions=tuple(
-            RTCRtpHeaderExtensionParameters(id=int(found[1]), uri=found[2])
-            for line in lines
-            if (found := EXTENSION.fullmatch(line)) and found[2] in wanted and int(found[1]) > 0
+            RTCRtpHeaderExtensionParameters(id=int(found[1]), uri=found[3])
+            for found in extensions
+            if found[3] in wanted and int(found[1]) > 0
         ),
+        retransmissions={
+            int(found[2]): int(found[1])
+            for line in lines
+            if (found := RETRANSMISSION.fullmatch(line))
+        },
+        one_way=frozenset(found[1] for found in extensions if found[2] == "/sendonly"),
     )
 
 
@@ -173,6 +182,7 @@ def _for_aiortc(media: Media, lines: Sequence[str], name: str, direction: str) -
     if media.kind == "application":
         return [*_sctp_lines(media, lines), f"a=mid:{name}"]
     kept = [line for line in lines if any(each.fullmatch(line) for each in KEPT)]
+    kept += [f"a=extmap:{e[1]} {e[3]}" for line in lines if (e := EXTENSION.fullmatch(line))]
     head = f"m={media.kind} 9 UDP/TLS/RTP/SAVPF 96"
     return [head, f"a=mid:{name}", f"a={direction}", PLACEHOLDERS[media.kind], *kept]
 

@@ -15,7 +15,7 @@ from tests.rtc.negotiation.reshaping import reshaped
 
 OFFERS = {path.stem: path.read_text() for path in sorted((DATA / "sdp").glob("*.sdp"))}
 CHROMIUM = OFFERS["chromium"]
-ROUNDS = 150
+ROUNDS = 100
 H264 = "a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f"
 
 

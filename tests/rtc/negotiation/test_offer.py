@@ -28,6 +28,10 @@ def test_a_browsers_offer_is_read(text: str) -> None:
     assert offer.sending("video") == offer.receiving("video") == offer.sections[1]
 
 
+def test_retransmissions_are_known_by_their_originals() -> None:
+    assert read(CHROMIUM).sections[1].retransmissions == {1113024703: 2904143571}
+
+
 @pytest.mark.parametrize("direction", ["sendonly", "recvonly", "inactive"])
 def test_the_direction_of_the_session_applies_to_its_sections(direction: str) -> None:
     bare = re.sub(r"a=(sendrecv|sendonly|recvonly|inactive)\n", "", CHROMIUM)

@@ -28,8 +28,9 @@ def test_layers_are_accepted_in_their_order_and_paused_ones_stay_paused() -> Non
     assert answer_lines(("q", "~h")) == ["a=rid:q recv", "a=rid:h recv", "a=simulcast:recv q;~h"]
 
 
-async def test_all_layers_are_accepted_with_the_extensions_that_name_them() -> None:
-    video = sections(await answer_to(OFFERS["chromium_simulcast"]))[1][1]
+@pytest.mark.parametrize("browser", ["chromium", "firefox"])
+async def test_all_layers_are_accepted_with_the_extensions_that_name_them(browser: str) -> None:
+    video = sections(await answer_to(OFFERS[f"{browser}_simulcast"]))[1][1]
     assert values(video, "simulcast") == ["recv q;h;f"]
     names = [value.rsplit(":", 1)[-1] for value in values(video, "extmap")]
     assert {"rtp-stream-id", "repaired-rtp-stream-id"} <= set(names)

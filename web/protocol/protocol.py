@@ -150,10 +150,10 @@ class RealtimeProtocol:
     ) -> None:
         """Handle a client event, once `ready`; an invalid one gives an `error` event only.
 
-        `images` are those of `message`, decoded. `now` is the time of a picture without a time of
-        its own, in seconds of the session.
+        `images` are those of `message`, decoded. `now` is the session's clock, in seconds.
         """
         assert len(images) == len(message.images)
+        self.state.now = max(self.state.now, now)
         self._count_media()
         event = message.event
         try:

@@ -102,6 +102,7 @@ class ConversationState:
     response: ResponseState | None = None
     playing: dict[str, str] = field(default_factory=dict)  # on the track: response of each question
     video_time: float = 0.0  # of the newest frame, in seconds
+    now: float = 0.0  # on the session's clock, when its client last sent an event
     announcements: deque[RequestMet] = field(default_factory=deque)  # wait for their response
     prompt: tuple[tuple[str, float], ...] = ()  # of video generation: texts with their weights
     generation: GenerationConfig | None = None  # None until the client sets it
@@ -113,9 +114,12 @@ class ConversationState:
 
     @property
     def media_time(self) -> float:
-        """Seconds of audio or video that the session has received, whichever is further."""
+        """The time of the session: of its audio, video or clock, whichever is furthest.
+
+        Audio may come faster than real time, and time goes on without media.
+        """
         position = max(self.speech_input.position, self.tracks.position)
-        return max(position / SAMPLE_RATE, self.video_time, self.tracks.video_time)
+        return max(position / SAMPLE_RATE, self.video_time, self.tracks.video_time, self.now)
 
     @property
     def conversation_id(self) -> str:

@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 
 from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
@@ -24,14 +25,13 @@ from media.frames import AudioChunk, VideoFrame
 from media.images.decoder import ImageDecoder
 from media.pipeline.limits import Limits
 from media.worker import Worker
-from rtc.network import NetworkState
 from web.context import ServiceContext
 from web.protocol.messages import ProtocolError
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.response_events import OUTPUT_CLEARED
 from web.protocol.state import Event, PictureEvent
 from web.realtime.audio_watch import TICK, AudioWatch
-from web.realtime.stats import Punctuality, delay_fields, stats_fields
+from web.realtime.stats import NetworkStats, report_stats
 from web.realtime.storage import run_stored_session
 from web.realtime.text_messages import LONG_MESSAGE, event_text, parse_message
 from web.sessions import SessionRecord
@@ -44,8 +44,6 @@ PICTURE_EVENTS = 4  # of those that may have a generated picture; older ones are
 FOLLOW_UP_QUEUE = 64  # inputs that follow from outputs
 DRAIN_TIMEOUT = 5.0  # seconds for a session to finish after its client has left
 CLOSING_TIMEOUT = 0.5  # the same when the service ends
-
-NetworkStats = Callable[[], Awaitable[NetworkState | None]]
 
 
 class SessionBridge:
@@ -82,9 +80,7 @@ class SessionBridge:
 
     async def open(self) -> None:
         """Send the first events and inputs of the conversation."""
-        async with self._lock:
-            inputs = self._take()
-        await self._send(inputs, self.source)
+        await self._do(lambda: None, self.source)
 
     async def receive_message(self, text: str) -> None:
         """Handle a message of the client; its messages are handled one after another."""
@@ -119,10 +115,7 @@ class SessionBridge:
 
     async def refuse(self, error: ProtocolError) -> None:
         """Send an error about a message that never reached the protocol."""
-        async with self._lock:
-            self.protocol.refuse(error)
-            inputs = self._take()
-        await self._send(inputs, self.source)
+        await self._do(partial(self.protocol.refuse, error), self.source)
 
     async def emit(self, output: Output) -> bool:
         """Handle an output of the session; return whether it is speech to play.
@@ -144,17 +137,11 @@ class SessionBridge:
 
     async def playback_finished(self, question_id: str) -> None:
         """Handle that the speech of an answer was played on the track to its end."""
-        async with self._lock:
-            self.protocol.playback_finished(question_id)
-            inputs = self._take()
-        await self._send(inputs, self._follow_ups)
+        await self._do(partial(self.protocol.playback_finished, question_id), self._follow_ups)
 
     async def fail(self, message: str) -> None:
         """Send that the session failed."""
-        async with self._lock:
-            self.protocol.fail(message)
-            self._take()
-        await self._send([], self._follow_ups)
+        await self._do(partial(self.protocol.fail, message), self._follow_ups)
 
     async def run(
         self,
@@ -177,12 +164,19 @@ class SessionBridge:
         """
         self._clock = clock
         self.record.submit = self.source.send
-        self.record.media_time = lambda: self.protocol.state.media_time
+        self.record.media_time = lambda: max(self.protocol.state.media_time, clock.now())
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._read(read), name="read")
             ending = tasks.create_task(self._end_on_request(reading), name="end on request")
-            punctuality = Punctuality(context.settings.late)
-            stats = self._send_stats(clock, network_stats, punctuality)
+            stats = report_stats(
+                self.record.id,
+                self.record.counters,
+                clock,
+                network_stats,
+                late=context.settings.late,
+                wanted=lambda: self.protocol.state.eyeline_events,
+                send=self._report,
+            )
             reporting = tasks.create_task(stats, name="stats")
             watching = tasks.create_task(self._watch_audio(clock, limits.max_gap), name="audio")
             tasks.create_task(self._send_follow_ups(), name="follow up")
@@ -250,28 +244,16 @@ class SessionBridge:
                 if self._audio.tick(max(silence, max_gap)):
                     await self.source.send(AudioPaused())
 
-    async def _send_stats(
-        self, clock: Clock, network_stats: NetworkStats, punctuality: Punctuality
-    ) -> None:
-        """Send statistics of the session every second, and whether it keeps up."""
-        counters = self.record.counters
-        while True:
-            await clock.sleep_until(int(clock.now()) + 1)
-            before = punctuality.state
-            told = punctuality.update(counters, clock.now())
-            delay = delay_fields(punctuality.state, counters)
-            if punctuality.state != before:
-                logger.warning("session %s: %s", self.record.id, delay["message"])
-            if self.protocol.state.eyeline_events:
-                network = await network_stats()
-                seconds = round(clock.now(), 3)
-                stats = stats_fields(network, counters, seconds, punctuality.state)
-                async with self._lock:
-                    self.protocol.send_eyeline_event("eyeline.stats", **stats)
-                    if told:
-                        self.protocol.send_eyeline_event("eyeline.delay", **delay)
-                    inputs = self._take()
-                await self._send(inputs, self._follow_ups)
+    async def _report(self, type: str, fields: dict[str, object]) -> None:
+        step = partial(self.protocol.send_eyeline_event, type, **fields)
+        await self._do(step, self._follow_ups)
+
+    async def _do(self, step: Callable[[], object], channel: Channel[Input]) -> None:
+        """Do a step of the protocol, and send what it gives: its inputs through `channel`."""
+        async with self._lock:
+            step()
+            inputs = self._take()
+        await self._send(inputs, channel)
 
     def _take(self) -> list[Input]:
         """Take the events of the protocol's last step to be sent in order; return its inputs."""

@@ -54,6 +54,7 @@ class Call:
             on_track=True,
             answers=not publisher,
         )
+        peer.media.on_drop = record.counters.audio_dropped
         self._context = context
         self._record = record
         self._peer = peer

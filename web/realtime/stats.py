@@ -1,13 +1,19 @@
 """The statistics of a session, and whether it keeps up with its client, as its client gets them."""
 
-from typing import Literal
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Literal, Never
 
+from media.clock import Clock
 from media.counters import Counters
 from rtc.network import NetworkState
 
 CALM = 5.0  # seconds without lost sound after which a session keeps up again
 
+logger = logging.getLogger(__name__)
+
 State = Literal["live", "behind"]
+NetworkStats = Callable[[], Awaitable[NetworkState | None]]
 
 
 class Punctuality:
@@ -31,6 +37,33 @@ class Punctuality:
         delayed = max(counters.caption_delay, counters.look_delay) > allowed
         self.state = "behind" if delayed or now < self._lost_at + CALM else "live"
         return self.state == "behind" or self.state != before
+
+
+async def report_stats(
+    session: str,
+    counters: Counters,
+    clock: Clock,
+    network_stats: NetworkStats,
+    *,
+    late: float,
+    wanted: Callable[[], bool],
+    send: Callable[[str, dict[str, object]], Awaitable[None]],
+) -> Never:
+    """Send the statistics of `session` every second if they are `wanted`, and its delays."""
+    punctuality = Punctuality(late)
+    while True:
+        await clock.sleep_until(int(clock.now()) + 1)
+        before = punctuality.state
+        told = punctuality.update(counters, clock.now())
+        delay = delay_fields(punctuality.state, counters)
+        if punctuality.state != before:
+            logger.warning("session %s: %s", session, delay["message"])
+        if wanted():
+            network = await network_stats()
+            seconds = round(clock.now(), 3)
+            await send("eyeline.stats", stats_fields(network, counters, seconds, punctuality.state))
+            if told:
+                await send("eyeline.delay", delay)
 
 
 def delay_fields(state: State, counters: Counters) -> dict[str, object]:

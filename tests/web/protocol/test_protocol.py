@@ -93,8 +93,8 @@ class Talk:
     def send(self, type: str, **fields: Any) -> list[str]:
         return self.send_text(json.dumps({"type": type, **fields}))
 
-    def send_text(self, text: str) -> list[str]:
-        receive(self.protocol, text)
+    def send_text(self, text: str, *, now: float = 0.0) -> list[str]:
+        receive(self.protocol, text, now=now)
         return self.take()
 
     def emit(self, *outputs: Output) -> list[str]:
@@ -472,6 +472,18 @@ def test_a_client_can_turn_interruption_off() -> None:
     assert len(talk.all("response.created")) == 1
     talk.emit(Answer(question.id, "Hello", 0))
     assert talk.new[-1] == "response.output_audio_transcript.delta"
+
+
+def test_the_time_of_a_question_goes_on_without_media() -> None:
+    talk = Talk()
+    for now, time in ((0.0, 0.0), (9.0, 9.0), (8.0, 9.0)):
+        create = {"type": "response.create", "response": {"instructions": "What do you see?"}}
+        talk.send_text(json.dumps(create), now=now)
+        assert talk.question.time == time
+        talk.send("response.cancel")
+    talk.append(10.0)
+    talk.ask("And now?")
+    assert talk.question.time == pytest.approx(10.0, abs=0.01)  # a resampler holds the rest
 
 
 def test_one_response_at_a_time_and_cancel_makes_room() -> None:

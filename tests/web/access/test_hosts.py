@@ -162,11 +162,11 @@ def test_a_page_of_an_allowed_origin_reads_refusals_too(client: TestClient) -> N
     assert answer.headers["access-control-allow-origin"] == "https://app.example"
 
 
-@pages
 def test_with_a_key_any_name_is_served_but_no_foreign_page() -> None:
+    settings = Settings(api_key="sesame")
     with (
         scripted_models() as models,
-        TestClient(create_app(Settings(api_key="sesame"), models)) as client,
+        TestClient(create_app(settings, models, page=False)) as client,
     ):
         key = {"Authorization": "Bearer sesame", "Host": "chat.example.org"}
         assert client.get("/sessions", headers=key).status_code == 200

@@ -17,14 +17,6 @@ Pixels = NDArray[np.uint8]
 # Each model has a state type of its own, which only the model reads: hence Any below.
 
 
-class VoiceActivityDetector(Protocol):
-    """Voice activity detection: mono float32 at 16 kHz to a speech probability for each frame."""
-
-    def init_state(self) -> Any: ...
-
-    def step(self, state: Any, chunk: Samples) -> tuple[Any, Sequence[float]]: ...
-
-
 class SpeechRecognizer(Protocol):
     """Streaming speech recognition of one turn: mono float32 at 16 kHz."""
 

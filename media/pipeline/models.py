@@ -11,9 +11,9 @@ from media.pipeline.interfaces import (
     SpeechSynthesizer,
     VideoAssistant,
     VideoGenerator,
-    VoiceActivityDetector,
 )
 from media.worker import Worker, finish
+from models.asr.speech_activity import VoiceActivityDetector
 
 
 class GenerationSlots:

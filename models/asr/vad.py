@@ -1,8 +1,8 @@
 """Silero's voice activity detector, run by ONNX Runtime.
 
 The network is recurrent and takes frames of 32 ms with 4 ms of audio before them. Its recurrent
-state is part of `VadState`, so one detector serves every session. The pipeline decides when
-speech starts and ends.
+state is part of `VadState`, so one detector serves every session. `speech_activity` decides what
+is speech, the pipeline when a turn starts and ends.
 
 Source: Silero VAD 6, github.com/snakers4/silero-vad.
 """
@@ -14,10 +14,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from models.asr.speech_activity import FRAME
 from models.asr.words import RATE
 from models.errors import WeightsError
+from models.weights.fetch import Progress, fetch_weights
 
-FRAME = 512  # samples: 32 ms, the only size that the network accepts at 16 kHz
 CONTEXT = 64  # samples before a frame that the network takes too
 
 Floats = NDArray[np.float32]
@@ -33,7 +34,7 @@ class VadState:
 
 
 class SileroVad:
-    """Probability of speech in [0, 1] for each FRAME of audio.
+    """Probability of speech in [0, 1] for each FRAME of audio, the only size it accepts at 16 kHz.
 
     `file` is the ONNX network.
 
@@ -82,3 +83,12 @@ class SileroVad:
     def flush(self, state: VadState) -> list[float]:
         """Return nothing: less than a frame is left."""
         return []
+
+
+def load_silero(folder: Path, progress: Progress | None = None) -> SileroVad:
+    """Return the detector with the packaged weights, which are fetched into `folder`.
+
+    Raises:
+        WeightsError: they cannot be downloaded, or are damaged.
+    """
+    return SileroVad(fetch_weights("silero-vad", folder, progress=progress) / "silero_vad.onnx")

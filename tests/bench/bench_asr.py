@@ -29,8 +29,10 @@ from faster_whisper import WhisperModel as FasterWhisper
 from numpy.typing import NDArray
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from models.asr.offline.transcription import transcribe
 from models.asr.streaming.local_agreement import LocalAgreement, LocalAgreementConfig
-from models.asr.streaming.offline import transcribe
+from models.asr.vad import SileroVad, load_silero
+from models.asr.whisper.decode import DecodeConfig
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.words import RATE, TranscriptUpdate
 from models.weights.fetch import fetch_weights
@@ -143,20 +145,26 @@ def peer_offline(peer: FasterWhisper, samples: Samples, beam: int) -> list[Piece
     return [([word.word], word.end) for segment in segments for word in segment.words or ()]
 
 
-def our_offline(ours: WhisperModel, samples: Samples, beam: int) -> list[Piece]:
-    words = transcribe(ours, samples, beam=beam, language="en")
+def our_offline(
+    ours: WhisperModel, detector: SileroVad, samples: Samples, beam: int
+) -> list[Piece]:
+    words = transcribe(ours, detector, samples, config=DecodeConfig(beam=beam, language="en"))
     return [([word.text], word.end / RATE) for word in words]
 
 
 def bench_offline(
-    ours: WhisperModel, peer: FasterWhisper, clips: list[SpeechClip], beam: int
+    ours: WhisperModel,
+    detector: SileroVad,
+    peer: FasterWhisper,
+    clips: list[SpeechClip],
+    beam: int,
 ) -> tuple[list[WordErrors], list[list[Piece]]]:
     """Return both scores, and the peer's words with their ends for each clip."""
     mine = WordErrors(f"{ours.name} offline, eyeline")
     theirs = WordErrors(f"{ours.name} offline, faster-whisper")
     references = []
     for clip in clips:
-        measure(mine, clip, partial(our_offline, ours, clip.samples, beam))
+        measure(mine, clip, partial(our_offline, ours, detector, clip.samples, beam))
         pieces = measure(theirs, clip, partial(peer_offline, peer, clip.samples, beam))
         references.append(pieces)
     return [mine, theirs], references
@@ -206,6 +214,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["offline", "streamed"], help="leave out the other")
     parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
     options = parser.parse_args()
+    detector = load_silero(options.weights)
     clips = read_clips(options.speech, options.limit)
     torch.set_num_threads(1)
     out = sys.stdout
@@ -216,7 +225,7 @@ def main() -> None:
         for name in options.models:
             ours = load_whisper(name, options.weights, threads=1)
             peer = peer_model(name, options.weights, Path(scratch))
-            scores, references = bench_offline(ours, peer, clips, options.beam)
+            scores, references = bench_offline(ours, detector, peer, clips, options.beam)
             if options.only != "offline":
                 scores += bench_streamed(ours, peer, clips, references, options.interval)
             out.writelines(report(score, clips) for score in scores)

@@ -20,11 +20,12 @@ import psutil
 import torch
 
 from models.asr.ancat.loading import load_shipped
+from models.asr.offline.final_pass import WhisperFinalPass
+from models.asr.offline.transcription import transcribe
 from models.asr.streaming.causal_loading import CHUNK_FRAMES, make_causal
 from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig
-from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.streaming.local_agreement import LocalAgreement
-from models.asr.streaming.offline import transcribe
+from models.asr.vad import load_silero
 from models.asr.whisper.loading import load_whisper
 from models.asr.words import RATE, RecognizedWord, join_words
 from models.training.asr.scoring import NORMAL, WordErrors, score
@@ -52,6 +53,7 @@ def systems(name: str, folder: Path, adapter: Path | None) -> dict[str, Hear]:
     """Load and return the systems to measure."""
     offline = load_whisper(name, folder, threads=1)
     made = make_causal(offline, adapter)
+    detector = load_silero(folder)
     streams: dict[str, Stream] = {
         f"causal {ms} ms": CausalStream(made, CausalStreamConfig(chunk=chunk))
         for ms, chunk in CHUNK_FRAMES.items()
@@ -65,12 +67,12 @@ def systems(name: str, folder: Path, adapter: Path | None) -> dict[str, Hear]:
         "pocketsphinx": PocketSphinxStream(),
     }
     found: dict[str, Hear] = {
-        "offline, beam 5": lambda clip, _: whole(clip, lambda s: transcribe(offline, s)),
-        "final pass": lambda clip, _: whole(clip, WhisperFinalPass(offline).transcribe),
+        "offline, beam 5": lambda clip, _: whole(clip, lambda s: transcribe(offline, detector, s)),
+        "final pass": lambda clip, _: whole(clip, WhisperFinalPass(offline, detector).transcribe),
     }
     found |= {label: followed(stream) for label, stream in streams.items()}
     found["causal 300 ms, then final pass"] = two_passes(
-        streams["causal 300 ms"], WhisperFinalPass(offline)
+        streams["causal 300 ms"], WhisperFinalPass(offline, detector)
     )
     return found
 

@@ -11,12 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from media.events import Caption, CaptionWord, Output
 from media.files.decoding import decode_audio
 from media.files.report import DecodingReport
-from models.asr.streaming.offline import transcribe
+from models.asr.offline.transcription import transcribe_chunks
 from models.asr.words import RATE, RecognizedWord
 from web.cli.output_file import check_standard_output, open_output
 from web.cli.replay import run_recording
@@ -145,14 +143,12 @@ async def streamed_captions(
 def offline_captions(
     models: LoadedModels, settings: Settings, sound: Sound, progress: ProgressBar, take: Take
 ) -> None:
-    """Call `take` with the words of the offline model, which transcribes the whole file at once."""
+    """Call `take` with the words of the offline model, window by window."""
     longest = settings.max_media_hours * 3600
     chunks = decode_audio(sound.path, max_duration=longest, track=sound.track, report=sound.report)
-    samples = np.concatenate([np.zeros(0, np.float32), *chunks])
-    words = transcribe(
-        models.whisper, samples, progress=lambda done, _: progress.update(done / RATE)
-    )
-    take([caption_word(word) for word in words])
+    for part in transcribe_chunks(models.whisper, models.services.detector, chunks):
+        take([caption_word(word) for word in part.words])
+        progress.update(part.end / RATE)
 
 
 def caption_word(word: RecognizedWord) -> CaptionWord:

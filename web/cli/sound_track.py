@@ -8,7 +8,7 @@ from media.files.decoding import MediaInfo, check_duration, probe
 from media.files.track_choice import choose_track
 from media.files.tracks import check_track
 from media.pipeline.hearing.speech_measure import speech_seconds
-from media.pipeline.interfaces import VoiceActivityDetector
+from models.asr.speech_activity import VoiceActivityDetector
 
 
 def heard_track(detector: VoiceActivityDetector, path: Path) -> int | None:

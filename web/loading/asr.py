@@ -5,12 +5,13 @@ from pathlib import Path
 
 from media.pipeline.interfaces import SpeechRecognizer
 from models.asr.ancat.loading import load_shipped
+from models.asr.offline.final_pass import WhisperFinalPass
+from models.asr.offline.turn_end_only import TurnEndOnly
 from models.asr.streaming.carelesswhisper_checkpoint import is_carelesswhisper
 from models.asr.streaming.causal_loading import CHUNK_FRAMES, load_carelesswhisper, make_causal
 from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig
-from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.streaming.local_agreement import LocalAgreement
-from models.asr.streaming.turn_end_only import TurnEndOnly
+from models.asr.vad import SileroVad, load_silero
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.weights.fetch import Progress
 from web.config import Settings
@@ -20,8 +21,12 @@ NONE = "none"  # this final model means that there is no final pass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedAsr:
-    """`whisper` transcribes whole files, `recognizer` sessions, `final_pass` finished turns."""
+    """`whisper` transcribes whole files, `recognizer` sessions, `final_pass` finished turns.
 
+    `detector` says what is speech.
+    """
+
+    detector: SileroVad
     whisper: WhisperModel
     recognizer: SpeechRecognizer
     final_pass: WhisperFinalPass | None
@@ -34,9 +39,12 @@ def load_asr(settings: Settings, progress: Progress | None = None) -> LoadedAsr:
         WeightsError: a model cannot be downloaded or read, or is not causal but must be.
     """
     whisper = _load_whisper(settings, progress)
-    final_pass = _load_final_pass(settings, whisper, progress)
+    detector = load_silero(settings.weights, progress)
     return LoadedAsr(
-        whisper=whisper, recognizer=_load_recognizer(settings, whisper), final_pass=final_pass
+        detector=detector,
+        whisper=whisper,
+        recognizer=_load_recognizer(settings, whisper, detector),
+        final_pass=_load_final_pass(settings, whisper, detector, progress),
     )
 
 
@@ -62,12 +70,14 @@ def _load_whisper(settings: Settings, progress: Progress | None) -> WhisperModel
     return load_whisper(name, settings.weights, threads=settings.threads_in_use, progress=progress)
 
 
-def _load_recognizer(settings: Settings, whisper: WhisperModel) -> SpeechRecognizer:
+def _load_recognizer(
+    settings: Settings, whisper: WhisperModel, detector: SileroVad
+) -> SpeechRecognizer:
     kind = asr_algorithm(settings)
     if kind == "local-agreement":
         return LocalAgreement(whisper)
     if kind == "offline":
-        return TurnEndOnly(WhisperFinalPass(whisper))
+        return TurnEndOnly(WhisperFinalPass(whisper, detector))
     if kind == "ancat":
         return load_shipped(settings.weights)
     config = CausalStreamConfig(chunk=CHUNK_FRAMES[settings.asr_chunk])
@@ -78,11 +88,12 @@ def _load_recognizer(settings: Settings, whisper: WhisperModel) -> SpeechRecogni
 
 
 def _load_final_pass(
-    settings: Settings, whisper: WhisperModel, progress: Progress | None
+    settings: Settings, whisper: WhisperModel, detector: SileroVad, progress: Progress | None
 ) -> WhisperFinalPass | None:
     name = final_model(settings)
     if name == NONE or (asr_algorithm(settings) == "offline" and settings.final_model is None):
         return None
     if name == whisper.name or _is_careless_whisper(name):
-        return WhisperFinalPass(whisper)
-    return WhisperFinalPass(load_whisper(name, settings.weights, progress=progress))
+        return WhisperFinalPass(whisper, detector)
+    recognizer = load_whisper(name, settings.weights, progress=progress)
+    return WhisperFinalPass(recognizer, detector)

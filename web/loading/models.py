@@ -15,7 +15,6 @@ from media.pipeline.interfaces import VideoAssistant, VideoGenerator
 from media.pipeline.limits import FrameOutput, Limits, Sampling
 from media.pipeline.models import GenerationService, GenerationSlots, Services
 from media.worker import Worker
-from models.asr.vad import SileroVad
 from models.asr.whisper.loading import WhisperModel
 from models.assistant import small_model
 from models.assistant.blind import BlindAssistant
@@ -25,7 +24,6 @@ from models.errors import WeightsError
 from models.memory.kv_store.tiers import StoreBudget
 from models.shipped import CHECKPOINTS
 from models.speech.hibari import HibariSynthesizer
-from models.weights.fetch import fetch_weights
 from web.config import PREFIX, Settings
 from web.loading.asr import load_asr
 from web.loading.needs import Command, fetch, generating, needs, seeing
@@ -179,7 +177,6 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
     heard_only = command == "captions"
     fetch(needs(settings, command), settings)
     asr = load_asr(settings, download_progress(settings.asr_model))
-    vad = fetch_weights("silero-vad", settings.weights, progress=download_progress("silero-vad"))
     assistant = BlindAssistant() if heard_only else load_assistant(settings)
     generator, generation_unavailable = (
         (None, "captions need none") if heard_only else load_generator(settings)
@@ -201,7 +198,7 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
             )
         services = Services(
             generation=generation,
-            detector=SileroVad(vad / "silero_vad.onnx"),
+            detector=asr.detector,
             recognizer=asr.recognizer,
             final_pass=asr.final_pass,
             assistant=assistant,

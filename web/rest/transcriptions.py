@@ -9,7 +9,6 @@ import tempfile
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from media.errors import MediaError, MediaTooLongError
 from media.events import CaptionWord
-from models.asr.streaming.offline import transcribe
+from models.asr.offline.transcription import TranscribedPart, transcribe_chunks
+from models.asr.whisper.decode import DecodeConfig
 from models.asr.words import RATE, RecognizedWord, join_words
 from web.context import ServiceContext, service_context
 from web.problems import ProblemError
-from web.rest.chunking import Samples, speech_regions, split_audio
 from web.rest.event_stream import event_stream, json_event
 from web.rest.transcription_fields import ResponseFormat, parse_fields
 from web.rest.uploaded_sound import UploadedSound
@@ -35,14 +34,6 @@ router = APIRouter()
 
 class ClosingError(Exception):
     """The service closes while a file is transcribed."""
-
-
-@dataclass(frozen=True, slots=True)
-class TranscribedPart:
-    """The words of a part of a file, and its end in samples of the file."""
-
-    words: list[RecognizedWord]
-    end: int
 
 
 @router.post("/v1/audio/transcriptions")
@@ -96,15 +87,16 @@ async def transcribe_upload(
         try:
             longest = context.settings.max_media_hours * 3600
             detector = context.models.services.detector
-            pieces = split_audio(sound.chunks(path, detector, max_duration=longest))
-            start = 0
+            parts = transcribe_chunks(
+                context.models.whisper,
+                detector,
+                sound.chunks(path, detector, max_duration=longest),
+                config=DecodeConfig(language=language or None),
+            )
             while (
-                piece := await context.file_worker.run(_next_piece, pieces, path, name)
+                part := await context.file_worker.run(_next_part, context, parts, path, name)
             ) is not None:
-                words = await context.file_worker.run(_transcribe_piece, context, piece, language)
-                timed = [replace(w, start=w.start + start, end=w.end + start) for w in words]
-                start += len(piece)
-                yield TranscribedPart(timed, start)
+                yield part
         finally:
             _remove(path)
 
@@ -218,38 +210,19 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _next_piece(pieces: Iterator[Samples], path: Path, name: str) -> Samples | None:
-    """Return the next piece. Errors name the file as the client does, not by its path."""
+def _next_part(
+    context: ServiceContext, parts: Iterator[TranscribedPart], path: Path, name: str
+) -> TranscribedPart | None:
+    """Return the next part. Errors name the file as the client does, not by its path."""
+    if context.closing.is_set():
+        raise ClosingError
     try:
-        return next(pieces, None)
+        return next(parts, None)
     except MediaError as error:
         status = 413 if isinstance(error, MediaTooLongError) else 400
         raise ProblemError(status, str(error).replace(str(path), name), param="file") from error
-
-
-def _transcribe_piece(
-    context: ServiceContext, piece: Samples, language: str
-) -> list[RecognizedWord]:
-    """Return the words in the speech regions of `piece`."""
-
-    def check_closing(done: int, total: int) -> None:
-        del done, total
-        if context.closing.is_set():
-            raise ClosingError
-
-    detector = context.models.services.detector
-    _, probabilities = detector.step(detector.init_state(), piece)
-    whisper = context.models.whisper
-    words: list[RecognizedWord] = []
-    try:
-        for start, end in speech_regions(probabilities, len(piece)):
-            found = transcribe(
-                whisper, piece[start:end], language=language or None, progress=check_closing
-            )
-            words += [replace(w, start=w.start + start, end=w.end + start) for w in found]
     except ValueError as error:
         raise ProblemError(400, str(error), param="language") from error
-    return words
 
 
 def _language(context: ServiceContext, asked: str) -> str:

@@ -9,7 +9,7 @@ from media.files.decoding import decode_audio
 from media.files.report import DecodingReport
 from media.files.track_choice import choose_track
 from media.pipeline.hearing.speech_measure import speech_seconds
-from media.pipeline.interfaces import Samples, VoiceActivityDetector
+from models.asr.speech_activity import Samples, VoiceActivityDetector
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from media.frames import SAMPLE_RATE
 from media.pipeline.hearing.turn_stage import VAD_FRAME
-from media.pipeline.interfaces import Samples, VoiceActivityDetector
+from models.asr.speech_activity import Samples, VoiceActivityDetector
 
 SPEECH = 0.5  # probability: Silero's default
 

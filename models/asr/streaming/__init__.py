@@ -1,1 +1,1 @@
-"""Streaming recognition with Whisper: LocalAgreement-2, causal Whisper, the final pass."""
+"""Streaming recognition with Whisper: LocalAgreement-2 and causal Whisper."""

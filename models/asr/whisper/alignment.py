@@ -9,6 +9,7 @@ Chiba 1978.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from models.asr.words import RATE
 FRAME = 320  # samples of an encoder frame: 20 ms
 MEDIAN_WIDTH = 7  # frames over which attention is smoothed
 MAX_LENGTH = 2.0  # of a word beside a pause, in median word lengths
+MAX_STRAY = 15  # frames beyond a pause that belong to the neighboring word
 MAX_MEDIAN = 0.7 * RATE / FRAME  # frames of a median word: slower speech is a wrong alignment
 
 
@@ -43,11 +45,14 @@ def align(
     words: Sequence[Sequence[int]],
     *,
     frames: int,
+    delay: int = 0,
+    speech: NDArray[np.bool_] | None = None,
     language: str | None = None,
 ) -> list[WordSpan]:
     """Return the span of each of `words`, groups of text tokens, in the first `frames` frames.
 
-    `state` is any decoder state over the window. Spans are in order and do not overlap.
+    `state` is any decoder state over the window. With `speech`, (frames,), words are placed in
+    the frames where it is True only. Spans are in order and do not overlap.
     """
     tokens = [token for word in words for token in word]
     if not tokens:
@@ -55,6 +60,8 @@ def align(
     opening = tokenizer.opening(language, timestamps=False)
     read = torch.tensor([[*opening, *tokens]], device=state.sound[0][0].device)
     scores = model.cross_scores(read, state, heads)[:, :, :frames]
+    if speech is not None:
+        scores = scores[:, :, torch.from_numpy(np.flatnonzero(speech)).to(scores.device)]
     attention = _smoothed(scores.softmax(2))[len(opening) - 1 :]
     starts = token_starts(attention.cpu().numpy())
     spans, first = [], 0
@@ -62,7 +69,7 @@ def align(
         end = first + tokenizer.core_length(word)
         spans.append(WordSpan(tuple(word), int(starts[first]), int(starts[end])))
         first += len(word)
-    return _without_pauses(spans)
+    return _without_pauses(spans) if speech is None else _in_speech(spans, speech, delay)
 
 
 def _smoothed(attention: Tensor) -> Tensor:
@@ -119,3 +126,37 @@ def _without_pauses(spans: list[WordSpan]) -> list[WordSpan]:
                 end = start + longest
         kept.append(WordSpan(span.tokens, start, end))
     return kept
+
+
+def _in_speech(spans: list[WordSpan], speech: NDArray[np.bool_], delay: int) -> list[WordSpan]:
+    """Turn spans of frames with `speech` into spans of all frames, none of them over a pause.
+
+    The path may enter a word a few frames before or after a pause. A word that it places on both
+    sides belongs to the side with more of it, and the words beside a pause extend to it.
+    """
+    frames = np.flatnonzero(speech)
+    first_after_pause = np.flatnonzero(np.diff(frames) > 1) + 1
+    bounds = [0, *first_after_pause.tolist(), len(frames)]
+    lead = min(0, delay)
+    sides = [_side(WordSpan((), span.start - lead, span.end - lead), bounds) for span in spans]
+    placed = []
+    for index, (span, (first, last)) in enumerate(zip(spans, sides, strict=True)):
+        start, end = max(first, span.start - delay), min(last, span.end - delay)
+        if start - first <= MAX_STRAY and (index == 0 or sides[index - 1] != (first, last)):
+            start = first
+        if last - end <= MAX_STRAY and (index + 1 == len(spans) or sides[index + 1][0] != first):
+            end = last
+        begin = int(frames[min(start, len(frames) - 1)])
+        placed.append(
+            WordSpan(span.tokens, begin, int(frames[end - 1]) + 1 if end > start else begin)
+        )
+    return placed
+
+
+def _side(span: WordSpan, bounds: Sequence[int]) -> tuple[int, int]:
+    """Return the two neighboring `bounds` between which most of `span` is."""
+    sides = [
+        (min(last, span.end) - max(first, span.start), first, last)
+        for first, last in pairwise(bounds)
+    ]
+    return max(sides, key=lambda side: side[0])[1:]

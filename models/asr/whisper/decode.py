@@ -1,6 +1,6 @@
 """Decode one window: greedy, sampling or beam search, with temperature fallback.
 
-Word times come from `alignment`; whole recordings are transcribed in `streaming.offline`.
+Word times come from `alignment`; whole recordings are transcribed in `asr.offline`.
 
 Source: Radford et al. 2022, section 4.5.
 """

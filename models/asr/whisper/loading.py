@@ -19,12 +19,16 @@ DEFAULT = "tiny.en"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WhisperModel:
-    """A loaded model; all sessions share it."""
+    """A loaded model; all sessions share it.
+
+    `delay` is by how many encoder frames its alignment heads are late; some are early.
+    """
 
     name: str
     model: Whisper
     tokenizer: WhisperTokenizer
     heads: AlignmentHeads
+    delay: int = 0
 
 
 def load_whisper(
@@ -76,6 +80,7 @@ def assemble(
         model=checkpoint.build(),
         tokenizer=tokenizer.load(tokenizer_file, checkpoint.config),
         heads=checkpoint.heads(),
+        delay=checkpoint.delay(),
     )
 
 

@@ -16,9 +16,11 @@ import numpy as np
 import torch
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from models.asr.offline.transcription import transcribe
 from models.asr.streaming.causal_loading import add_adapter
 from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig
-from models.asr.streaming.offline import transcribe
+from models.asr.vad import load_silero
+from models.asr.whisper.decode import DecodeConfig
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE, TranscriptUpdate, join_words
@@ -109,7 +111,9 @@ def main() -> None:
         logger.info("%s", add_adapter(recognizer.model, given.adapter))
     for chunk in given.chunk if given.adapter else [0]:
         transcribe_clip = (
-            _streaming(recognizer, chunk, given.patience) if chunk else _offline(recognizer)
+            _streaming(recognizer, chunk, given.patience)
+            if chunk
+            else _offline(recognizer, given.weights)
         )
         used = _cpu()
         for group, entries in _groups(given.manifest, given.engines, given.most).items():
@@ -133,8 +137,9 @@ def _sound(path: Path) -> Samples:
     return read_sound(path).astype(np.float32) / np.float32(32768)
 
 
-def _offline(recognizer: WhisperModel) -> Callable[[Samples], str]:
-    return lambda samples: join_words(transcribe(recognizer, samples, beam=1, language="en"))
+def _offline(recognizer: WhisperModel, weights: Path) -> Callable[[Samples], str]:
+    detector, config = load_silero(weights), DecodeConfig(beam=1, language="en")
+    return lambda samples: join_words(transcribe(recognizer, detector, samples, config=config))
 
 
 def _streaming(recognizer: WhisperModel, chunk: int, end_bias: float) -> Callable[[Samples], str]:

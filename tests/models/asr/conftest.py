@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from models.asr.vad import SileroVad
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.words import RATE
 from models.weights.fetch import fetch_weights
@@ -46,6 +47,11 @@ def tiny_en(weights_folder: Path) -> WhisperModel:
 @pytest.fixture(scope="session")
 def silero(weights_folder: Path) -> Path:
     return fetch_weights("silero-vad", weights_folder) / "silero_vad.onnx"
+
+
+@pytest.fixture(scope="session")
+def detector(silero: Path) -> SileroVad:
+    return SileroVad(silero)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.asr.vad import FRAME, SileroVad
+from models.asr.speech_activity import FRAME
+from models.asr.vad import SileroVad
 from models.asr.words import RATE
 from models.errors import WeightsError
 from models.streaming import run

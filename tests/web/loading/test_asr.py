@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from models.asr.ancat.stream import AncatStream
+from models.asr.offline.final_pass import WhisperFinalPass
+from models.asr.offline.turn_end_only import TurnEndOnly
 from models.asr.streaming.causal_stream import CausalStream
-from models.asr.streaming.final_pass import WhisperFinalPass
 from models.asr.streaming.local_agreement import LocalAgreement
-from models.asr.streaming.turn_end_only import TurnEndOnly
 from models.errors import WeightsError
 from models.weights.fetch import fetch_weights
 from web.config import read_settings

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from models import lora
+from models.asr.offline.final_pass import WhisperFinalPass
 from models.asr.streaming.causal_loading import (
     CHUNK_FRAMES,
     adapted_models,
@@ -14,14 +15,14 @@ from models.asr.streaming.causal_loading import (
     make_causal,
 )
 from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig
-from models.asr.streaming.final_pass import WhisperFinalPass
+from models.asr.vad import SileroVad
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.whisper import Whisper
 from models.asr.words import RATE, TranscriptUpdate
 from models.errors import WeightsError
 from models.streaming import run
 from tests.models.asr.conftest import Clip
-from tests.models.asr.streaming.test_offline import in_order, wer
+from tests.models.asr.offline.test_transcription import in_order, wer
 
 
 @pytest.mark.slow
@@ -91,13 +92,15 @@ def test_real_speech_is_written_while_it_is_spoken(
 
 @pytest.mark.slow
 def test_word_times_are_finer_than_the_chunk(
-    tiny_en: WhisperModel, streamed: list[TranscriptUpdate], concord: Clip
+    tiny_en: WhisperModel,
+    detector: SileroVad,
+    streamed: list[TranscriptUpdate],
+    concord: Clip,
 ) -> None:
     """Against the offline aligner: half of the places are within 0.15 s, and a chunk is 1 s."""
     words = [word for heard in streamed for word in heard.committed]
-    placed = {
-        word.text.lower(): word for word in WhisperFinalPass(tiny_en).transcribe(concord.samples)
-    }
+    final = WhisperFinalPass(tiny_en, detector)
+    placed = {word.text.lower(): word for word in final.transcribe(concord.samples)}
     errors = [
         abs(one - two) / RATE
         for word in words

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.asr.streaming.final_pass import WhisperFinalPass
+from models.asr.offline.final_pass import WhisperFinalPass
 from models.asr.whisper.mel import Samples
 from models.asr.words import TranscriptUpdate
 

@@ -1,16 +1,18 @@
 import numpy as np
 import pytest
 
-from models.asr.streaming.final_pass import MAX_PART, WhisperFinalPass
+from models.asr.offline.final_pass import WhisperFinalPass
+from models.asr.offline.windows import MAX_WINDOW
+from models.asr.vad import SileroVad
 from models.asr.whisper.loading import WhisperModel
 from models.asr.words import RATE, join_words
 from tests.models.asr.conftest import Clip
-from tests.models.asr.streaming.test_offline import in_order, wer
+from tests.models.asr.offline.test_transcription import in_order, wer
 
 
 @pytest.fixture(scope="module")
-def final(tiny_en: WhisperModel) -> WhisperFinalPass:
-    return WhisperFinalPass(tiny_en)
+def final(tiny_en: WhisperModel, detector: SileroVad) -> WhisperFinalPass:
+    return WhisperFinalPass(tiny_en, detector)
 
 
 @pytest.mark.slow
@@ -33,7 +35,7 @@ def test_a_turn_longer_than_a_window_is_cut_where_it_is_quiet(
     clips = [jfk, concord, jfk, concord]
     long = np.concatenate([part for clip in clips for part in (clip.samples, pause)])  # 33 s
     words = final.transcribe(long)
-    assert len(long) > MAX_PART
+    assert len(long) > MAX_WINDOW
     assert wer(Clip(" ".join(clip.text for clip in clips), long), words) <= 0.1
     assert in_order(words, len(long))
 

@@ -61,13 +61,13 @@ async def test_answers_that_come_after_half_a_second_keep_the_call(
     assert peer.end_reason == "closed by this end"
 
 
-@pytest.mark.slow
 async def test_media_counts_when_no_check_is_answered() -> None:
     client = create_client(Microphone())
-    async with connected(client, PeerLimits(silence_timeout=0.5)) as peer:
+    async with connected(client) as peer:
         LateAnswers(client, behind=10_000)
-        await collect(peer, sounds=100)
-        assert not peer.closed.is_set()
+        before = peer._guards.counters.authentic
+        await collect(peer, sounds=20)
+        assert peer._guards.counters.authentic >= before + 20
 
 
 async def test_packets_of_strangers_do_not_keep_a_call() -> None:

@@ -60,9 +60,9 @@ def test_a_screen_recording_whose_desktop_comes_first_is_heard_at_its_microphone
 
 
 def test_speech_is_found_wherever_it_is_in_a_long_file(tmp_path: Path) -> None:
-    """Ten minutes, of which the second track has two at the end."""
-    late = Track(speech=(480.0, 600.0))
-    path = write_tracks(tmp_path / "long.mkv", Track(level=0.0), late, seconds=600)
+    """Three minutes, of which the second track has half of one at the end."""
+    late = Track(speech=(150.0, 180.0))
+    path = write_tracks(tmp_path / "long.mkv", Track(level=0.0), late, seconds=180)
     chosen = choose_track(path, loud_seconds)
     assert chosen is not None
     assert chosen.track.number == 2

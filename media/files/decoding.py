@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from media.errors import MediaTooLongError, UnreadableMediaError
 from media.files.audio_timeline import AudioTimeline
 from media.files.report import DecodingReport
+from media.files.restarts import Restarts
 from media.files.tracks import AudioTrack, audio_stream, audio_tracks, pixel_aspect, video_stream
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.video import frame_from_av
@@ -129,10 +130,16 @@ def decode(
         latest = latest_time(path, container, max_duration)
         origin = file_origin(container) if from_zero else Fraction(0)
         decoded = _decoded(container, streams, origin, latest, report)
+        shown = -1  # pts of the last frame
         for item in _interleaved(decoded, len(streams)):
             check_duration(path, item.time, max_duration)
             if isinstance(item, AudioChunk):
                 report.note_sound(item.samples)
+            elif item.pts <= shown:
+                report.note_damage("video")  # a damaged timestamp: time does not go back
+                continue
+            else:
+                shown = item.pts
             yield item
 
 
@@ -181,10 +188,12 @@ def read_packets(
 ) -> "Iterator[av.Packet[S]]":
     """Yield the packets of `streams`. Reading continues after an error, unless there are many."""
     failed, reason = 0, ""
+    restarts = Restarts()
     while failed < MAX_READ_ERRORS:
         try:
             for packet in container.demux(streams):
                 failed = 0
+                restarts.correct(packet)
                 yield cast("av.Packet[S]", packet)
         except (av.FFmpegError, ValueError) as error:
             failed += 1

@@ -79,11 +79,13 @@ def _checked(
         UnreadableMediaError: there are none.
         MediaTooLongError: longer than `max_duration` seconds.
     """
-    empty = True
+    empty, shown = True, -1  # pts of the last frame
     ahead = GOPS_PER_THREAD * threads
     with closing(_in_parallel(file, GopDecoder(file, threads), ahead)) as frames:
         for frame in frames:
-            empty = False
+            if frame.pts <= shown:
+                continue  # a damaged timestamp: time does not go back
+            empty, shown = False, frame.pts
             check_duration(file.path, frame.time, max_duration)
             yield frame
             if progress is not None:

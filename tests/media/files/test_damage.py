@@ -29,17 +29,23 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def read(path: Path) -> tuple[int, DecodingReport]:
     """Decode all of `path`; return the samples and the report. Errors are those that users see."""
     report, samples = DecodingReport(), 0
+    reached = -1.0
     try:
         for item in decode(path, max_duration=LIMIT, report=report):
             assert 0 <= item.time <= LIMIT
             if isinstance(item, AudioChunk):
                 assert np.abs(item.samples).max() <= 1  # and no NaN
                 samples += len(item.samples)
+            else:
+                assert item.time > reached
+                reached = item.time
     except MediaError:
         pass
+    reached = -1.0
     try:
         for frame in sample_frames(path, max_duration=LIMIT, interval=0.2, threads=1):
-            assert 0 <= frame.time <= LIMIT
+            assert reached < frame.time <= LIMIT
+            reached = frame.time
     except MediaError:
         pass
     return samples, report

@@ -135,6 +135,21 @@ def test_rate_channels_size_and_pixel_format_may_change_in_the_middle(tmp_path: 
     assert [frame.pixels.shape[1] for frame in sampled] == [each.pixels.shape[1] for each in frames]
 
 
+def test_timestamps_that_begin_again_go_on(tmp_path: Path) -> None:
+    """Joined MPEG-TS: each part begins at 0. A memory refuses frames that go back in time."""
+    one = part(tmp_path / "one.ts", rate=48_000, layout="mono", width=64, pixels="yuv420p", start=0)
+    path = tmp_path / "joined.ts"
+    path.write_bytes(3 * one)
+    items = list(decode(path, max_duration=60))
+    times = [item.time for item in items if isinstance(item, VideoFrame)]
+    assert len(times) == 30
+    assert all(0.05 < after - before < 0.2 for before, after in pairwise(times))
+    heard = [item.end for item in items if isinstance(item, AudioChunk)]
+    assert heard[-1] / SAMPLE_RATE == pytest.approx(times[-1], abs=0.2)
+    sampled = [frame.time for frame in sample_frames(path, max_duration=60, interval=0.2)]
+    assert sampled == pytest.approx(times[::2], abs=0.11)
+
+
 @pytest.mark.parametrize("kind", ["mp3", "aac"])
 def test_joined_files_of_several_rates_are_heard_whole(tmp_path: Path, kind: str) -> None:
     """As `cat a.mp3 b.mp3` makes them; broadcasts do so, too."""

@@ -54,14 +54,8 @@ def connection_limit(wanted: int, sessions: int) -> int:
 
     Raises the process's limit of descriptors as far as it may.
     """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = RESERVED_DESCRIPTORS + SESSION_DESCRIPTORS * sessions + wanted
-    if hard == resource.RLIM_INFINITY or soft >= needed:
-        granted = max(soft, needed)
-    else:
-        granted = min(hard, needed)
-    if granted > soft:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
+    granted = _raised_limit(needed)
     if granted >= needed:
         return wanted
     limit = max(MIN_CONNECTIONS, wanted - (needed - granted))
@@ -74,3 +68,17 @@ def connection_limit(wanted: int, sessions: int) -> int:
         limit,
     )
     return limit
+
+
+def _raised_limit(needed: int) -> int:
+    """Return the process's limit of descriptors, raised to `needed` as far as it may be."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = (needed if each == resource.RLIM_INFINITY else each for each in limits)
+    wanted = min(hard, needed)
+    if soft >= wanted:
+        return soft
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, limits[1]))
+    except (OSError, ValueError):  # macOS has a lower limit of its own
+        return soft
+    return wanted

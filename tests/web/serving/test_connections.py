@@ -93,6 +93,15 @@ def test_the_limit_of_descriptors_is_raised_as_far_as_needed_or_connections_are_
     assert ("too few" in caplog.text) == (limit < 1000)
 
 
+def test_a_limit_that_the_system_does_not_raise_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int, limits: tuple[int, int]) -> None:
+        raise ValueError(limits)
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    assert connection_limit(1000, sessions=10) == 1024 - 256 - 240
+
+
 @pytest.mark.slow
 def test_a_full_table_of_descriptors_fills_no_log_and_the_service_goes_on() -> None:
     with (

@@ -62,6 +62,13 @@ def test_other_lines_are_not_held_back(log: tuple[logging.Logger, Lines]) -> Non
     assert handler.lines[-1] == "another line"
 
 
+def test_debugging_shows_every_line(log: tuple[logging.Logger, Lines]) -> None:
+    logger, handler = log
+    for _ in range(100):
+        logger.debug("this repeats")
+    assert len(handler.lines) == 100
+
+
 def test_a_flood_of_kinds_takes_bounded_memory(log: tuple[logging.Logger, Lines]) -> None:
     logger, handler = log
     for number in range(3 * MAX_KINDS):

@@ -54,6 +54,16 @@ def test_half_of_a_body_is_refused_after_its_time(service: Served, path: str, le
     assert json.loads(answer)["error"]["code"] == "body_too_slow"
 
 
+def test_no_body_is_waited_for_that_is_not_allowed() -> None:
+    with scripted_models() as models, served(Settings(api_key="sesame"), models) as service:
+        for path in WITH_BODY:
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n"
+            assert send(service, head.encode() + b"half")[0] == 401
+        head = f"POST {WITH_BODY[0]} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999\r\n"
+        key = "Authorization: Bearer sesame\r\n\r\n"
+        assert send(service, (head + key).encode())[0] == 413
+
+
 def test_half_of_a_head_is_refused_after_its_time(service: Served) -> None:
     assert send(service, b"GET /health HTTP/1.1\r\nHost: ")[0] == 408
 

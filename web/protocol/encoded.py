@@ -31,7 +31,10 @@ def parse_json(text: str) -> Any:
         ValueError: it is not JSON, or has too many values or levels.
     """
     check_json(text)
-    return from_json(text)
+    try:
+        return from_json(text)
+    except TypeError as error:
+        raise ValueError("half of a character") from error  # a surrogate that is alone
 
 
 def decode_base64(text: str) -> bytes:

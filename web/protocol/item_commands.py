@@ -63,6 +63,8 @@ def truncate(state: ConversationState, event: ItemTruncate) -> None:
     state.speech_ms[event.item_id] = event.audio_end_ms
     content = [{"type": "output_audio", "transcript": None}]
     state.items.replace(item | {"content": content})
+    if state.response is not None and state.response.item_id == event.item_id:
+        state.response.truncated = True
     state.send_event(
         "conversation.item.truncated",
         item_id=event.item_id,

@@ -277,5 +277,7 @@ def _finish_item(state: ConversationState, response: ResponseState, status: str)
     )
     if response.in_conversation and item["id"] in state.items.by_id:
         previous = state.items.before(item["id"])
+        if response.truncated:
+            item = item | {"content": state.items.by_id[item["id"]]["content"]}
         state.items.replace(item)
         state.send_event("conversation.item.done", item=item, previous_item_id=previous)

@@ -78,6 +78,7 @@ class ResponseState:
     metadata: dict[str, str] | None = None
     awaited_item: str | None = None  # the item whose transcript is the question
     started: bool = False  # its item was announced
+    truncated: bool = False  # by the client, so its item has no transcript
     text: str = ""
     samples: int = 0  # of speech, at `rate`
     rate: int = 24_000

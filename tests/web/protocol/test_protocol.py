@@ -695,6 +695,24 @@ def test_truncation_removes_the_transcript() -> None:
     assert kept == [{"type": "output_audio", "transcript": None}]
 
 
+@pytest.mark.parametrize("end", ["completed", "cancelled"])
+def test_an_answer_that_is_truncated_while_it_comes_keeps_no_transcript(end: str) -> None:
+    talk = Talk()
+    question = talk.ask("Say hello!")
+    talk.emit(Answer(question.id, "Hello you", 0), Speech(question.id, chunk(24_000, 0)))
+    item = talk.last("response.output_item.added")["item"]["id"]
+    place = {"item_id": item, "content_index": 0, "audio_end_ms": 400}
+    assert talk.send("conversation.item.truncate", **place) == ["conversation.item.truncated"]
+    if end == "completed":
+        talk.emit(Answer(question.id, "", 0, "completed"), Speech(question.id, None, "completed"))
+    else:
+        talk.send("response.cancel")
+    talk.send("conversation.item.retrieve", item_id=item)
+    kept = talk.last("conversation.item.retrieved")["item"]
+    assert kept["content"] == [{"type": "output_audio", "transcript": None}]
+    assert kept["status"] == ("completed" if end == "completed" else "incomplete")
+
+
 def test_eyeline_events_go_only_to_clients_that_ask_for_them() -> None:
     talk = Talk(
         capabilities=Capabilities(model="m", recognizers=("tiny.en",), notices=("it is an echo",))

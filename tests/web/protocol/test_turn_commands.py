@@ -164,8 +164,8 @@ def message(talk: Conversation, command: str, amount: int) -> tuple[str, dict[st
     """Return the client event of `command` and its fields."""
     match command:
         case "truncate":
-            done = talk.all("response.output_item.done")
-            item = done[-1]["item"]["id"] if done else "none"
+            added = talk.all("response.output_item.added")
+            item = added[-1]["item"]["id"] if added else "none"
             fields = {"item_id": item, "content_index": 0, "audio_end_ms": 0}
             return "conversation.item.truncate", fields
         case "type":
@@ -243,6 +243,13 @@ def check_responses(talk: Conversation) -> None:
         )
 
 
+def check_truncated(talk: Conversation) -> None:
+    """A truncated answer has no transcript, also if it was still coming."""
+    for event in talk.all("conversation.item.truncated"):
+        (part,) = talk.protocol.state.items.by_id[event["item_id"]]["content"]
+        assert part == {"type": "output_audio", "transcript": None}
+
+
 @pytest.mark.slow
 @given(st.lists(STEPS, max_size=40))
 @settings(max_examples=150)
@@ -257,5 +264,6 @@ def test_in_every_phase_of_a_turn_commands_do_only_what_they_say(
         check_speech_events(talk)
         check_commits(talk, [command for command, _ in steps].count("commit"))
         check_responses(talk)
+        check_truncated(talk)
 
     asyncio.run(talk_and_check())

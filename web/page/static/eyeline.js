@@ -33,7 +33,7 @@ export class CallError extends Error {
  * One call. Events, each with its payload in `detail`:
  *   state {state: CallState, reason: string}; caption Caption; stats Stats; moment Moment;
  *   evidence Evidence; relevance Relevance; requests {requests: string[]}; notice {level, message};
- *   delay {state: "live" | "behind", message};
+ *   delay Delay;
  *   error {message, code, event_id}; event: every message of the server.
  */
 export class EyelineClient extends EventTarget {

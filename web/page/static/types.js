@@ -30,6 +30,16 @@
  */
 
 /**
+ * Whether the server keeps up.
+ * @typedef {object} Delay
+ * @property {"live" | "behind"} state
+ * @property {number} caption_delay seconds that the oldest sound without a caption has waited
+ * @property {number} look_delay seconds that the oldest frame to be analyzed has waited
+ * @property {number} unheard seconds of sound that were dropped
+ * @property {string} message for the user
+ */
+
+/**
  * A remembered moment of the video.
  * @typedef {object} Moment
  * @property {number} number unique in its session

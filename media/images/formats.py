@@ -113,7 +113,8 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         millions = max_pixels / 1_000_000
         raise UnreadableMediaError(
-            f"an image may have {millions:g} million pixels, {size}: send a smaller one"
+            f"an image may have {millions:g} million pixels, {size}: send a smaller one, or raise "
+            "EYELINE_IMAGE_PIXELS"
         )
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise UnreadableMediaError(

@@ -19,6 +19,7 @@ from PIL import Image
 from websockets.asyncio.client import ClientConnection, connect
 
 from media.worker import Worker
+from tests.media.images.files import SLOPE, image_file
 from tests.patience import PATIENCE
 from tests.web.assistants import PROMPT_TOKENS, KeepingAssistant, ThinkingAssistant
 from tests.web.served import Served, scripted_models, served
@@ -118,6 +119,13 @@ def test_a_question_about_a_picture_is_answered_whole(client: OpenAI) -> None:
     assert made.usage.prompt_tokens == PROMPT_TOKENS
     assert made.usage.completion_tokens == 6
     assert made.usage.total_tokens == PROMPT_TOKENS + 6
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF", "TIFF"])
+def test_pictures_of_phones_and_scanners_are_taken(client: OpenAI, kind: str) -> None:
+    file = base64.b64encode(image_file(SLOPE, kind)).decode()
+    made = ask(client, shown("what is it?", f"data:image/{kind.lower()};base64,{file}"))
+    assert "(1 seen, 0 to 0 s)" in made.choices[0].message.content
 
 
 def test_the_chunks_of_a_stream_join_to_the_whole_answer(client: OpenAI) -> None:

@@ -130,17 +130,27 @@ def decode(
         latest = latest_time(path, container, max_duration)
         origin = file_origin(container) if from_zero else Fraction(0)
         decoded = _decoded(container, streams, origin, latest, report)
-        shown = -1  # pts of the last frame
-        for item in _interleaved(decoded, len(streams)):
-            check_duration(path, item.time, max_duration)
-            if isinstance(item, AudioChunk):
-                report.note_sound(item.samples)
-            elif item.pts <= shown:
-                report.note_damage("video")  # a damaged timestamp: time does not go back
-                continue
-            else:
-                shown = item.pts
-            yield item
+        yield from _in_order(path, _interleaved(decoded, len(streams)), max_duration, report)
+
+
+def _in_order(
+    path: Path,
+    items: Iterator[AudioChunk | VideoFrame],
+    max_duration: float,
+    report: DecodingReport,
+) -> Iterator[AudioChunk | VideoFrame]:
+    """Yield `items` without frames that go back in time, which have a damaged timestamp."""
+    shown = -1  # pts of the last frame
+    for item in items:
+        check_duration(path, item.time, max_duration)
+        if isinstance(item, AudioChunk):
+            report.note_sound(item.samples)
+        elif item.pts <= shown:
+            report.note_damage("video")
+            continue
+        else:
+            shown = item.pts
+        yield item
 
 
 def media_duration(container: av.container.InputContainer) -> float | None:

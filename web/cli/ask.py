@@ -75,15 +75,13 @@ def ask(
     clip = path / VIDEO_FILE if path.is_dir() else path
     if path.is_dir() and not clip.is_file():
         raise UnreadableMediaError(f"{path}: there are no pictures in this recording")
-    longest = settings.max_media_hours * 3600
-    media = checked_media(clip, max_duration=longest, needs="video")
-    duration = None if media is None else media.duration
+    media = checked_media(clip, max_duration=settings.max_media_hours * 3600, needs="video")
     with ExitStack() as stack:
         folder = kept or stack.enter_context(temporary_folder(settings.memory_folder))
         assistant = load_assistant(settings)
         state = assistant.init_state(folder)
         stack.callback(_close, assistant, state, kept=kept is not None)
-        with ProgressBar(duration) as progress:
+        with ProgressBar(None if media is None else media.duration) as progress:
             analyzed = watch(
                 assistant, state, clip, folder, settings, progress, recorded=path.is_dir()
             )
@@ -127,11 +125,10 @@ def watch(
     complete = _read_marker(folder, clip)
     if complete is not None:
         return complete
-    sampling = Sampling()
-    report = DecodingReport()
+    sampling, report = Sampling(), DecodingReport()
     last: AnalyzedFrame | None = None
     reached = assistant.seen_until(state)
-    end, looks = 0.0, 0
+    end, looks, full = 0.0, 0, ""
     for frame in sample_frames(
         clip,
         max_duration=settings.max_media_hours * 3600,
@@ -142,18 +139,15 @@ def watch(
         report=report,
     ):
         end = frame.time
-        if end <= reached:  # analyzed before an interruption
-            continue
-        chosen = due(last, frame, sampling, attentive=False)
-        if chosen is not None:
-            last = chosen
-            looks += 1
+        chosen = due(last, frame, sampling, attentive=False) if end > reached else None
+        if chosen is not None:  # and not analyzed before an interruption
+            last, looks = chosen, looks + 1
             _, analysis = assistant.analyze_frame(state, frame.pixels, frame.time)
             if analysis.problem is not None and analysis.problem.forgotten:
                 full = analysis.problem.reason
-                return AnalyzedClip(clip.name, clip.stat().st_size, end, looks, full)
+                break
     tell(report.left_out)
-    return AnalyzedClip(clip.name, clip.stat().st_size, end, looks)
+    return AnalyzedClip(clip.name, clip.stat().st_size, end, looks, full)
 
 
 def answer(assistant: VideoAssistant, state: Any, question: str, time: float) -> AnsweredQuestion:

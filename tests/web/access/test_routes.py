@@ -6,6 +6,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 from fastapi import FastAPI
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute, compile_path
 from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
 
@@ -257,6 +259,29 @@ def test_an_unknown_path_is_a_problem_whoever_asks(client: TestClient, path: str
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/problem+json"
         assert method == "HEAD" or answer.json()["status"] == 404
+
+
+PARTS = ("static", "assets", "health", "sessions", "v1", "models", "realtime", "calls", "js", "x")
+SPELLINGS = ("", ".", "..", "%2e%2e", "%2f", "%00", "%0a", ";a=b", "\\", "sessions%2fx", "é")
+
+
+@settings(max_examples=50)
+@given(
+    parts=st.lists(st.sampled_from((*PARTS, *SPELLINGS)), max_size=6),
+    method=st.sampled_from(["GET", "POST", "DELETE", "HEAD"]),
+)
+def test_no_spelling_of_a_path_gets_around_the_key(
+    client: TestClient, parts: list[str], method: str
+) -> None:
+    """What is served without the key has exactly the path of an entry for anybody."""
+    url = "http://testserver/" + "/".join(parts)
+    answer = client.request(method, url, follow_redirects=False)
+    path = answer.request.url.path or "/"
+    open_to_all = [rule.path for rule in RULES if rule.access is Access.ANYBODY]
+    served = any(compile_path(each)[0].match(path) for each in open_to_all)
+    assert served or answer.status_code in (401, 404, 405, 426)
+    if answer.status_code < 400:
+        assert path.partition("/")[2].partition("/")[0] in ("", "static", "assets", "health")
 
 
 def test_an_unknown_websocket_is_refused(client: TestClient) -> None:

@@ -12,7 +12,7 @@ from uvicorn._types import ASGIReceiveEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 PING_INTERVAL = 20.0  # seconds, the default of uvicorn and of Python's websockets
-READ_AHEAD = 1 << 21  # bytes of messages before the session: 30 s of audio
+READ_AHEAD = 1 << 23  # bytes of messages before the session: two minutes of audio
 OVERHEAD = 1024  # bytes that a message counts beside its text
 
 

@@ -16,6 +16,7 @@ def abort(connection: RTCPeerConnection) -> None:
         ice._closing = ice._check_list_done = True
         ice._check_list_state.put_nowait(ICE_FAILED)
         ice._queue.put_nowait(None)
+        ice._nominated.clear()  # what is still to be sent is told that the connection is gone
         for protocol in ice._protocols:
             getattr(protocol.transport, "abort", protocol.transport.close)()  # a relay has no abort
         monitor = vars(transport.transport)["_RTCIceTransport__monitor_task"]

@@ -141,8 +141,14 @@ class Client:
 
     def drop_transport(self) -> None:
         """Go away without a word: nothing is sent or received any more."""
+
+        async def send_nothing(*_: object) -> None:
+            pass
+
         for protocol in ice_connection(self.transport.transport)._protocols:
-            protocol.transport.abort()
+            protocol.send_data = send_nothing  # type: ignore[method-assign, assignment]
+            protocol.send_stun = lambda *_: None  # type: ignore[method-assign]
+            protocol.datagram_received = lambda *_: None  # type: ignore[method-assign]
 
 
 def create_client(

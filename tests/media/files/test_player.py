@@ -16,13 +16,13 @@ from tests.media.media_files import tone
 RATE = 48_000
 
 
-def write_surround(path: Path, layout: str, codec: str, loud: dict[str, float]) -> Path:
+def write_surround(path: Path, layout: str, loud: dict[str, float]) -> Path:
     """Write a second of a tone from some loudspeakers, with a gain for each."""
     names = [channel.name for channel in av.AudioLayout(layout).channels]
     sound = tone(1.0, RATE)
     packed = np.stack([sound * np.float32(loud.get(name, 0)) for name in names], axis=1)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=RATE, layout=layout)
+        stream = container.add_stream("aac", rate=RATE, layout=layout)
         frame = av.AudioFrame.from_ndarray(packed.reshape(1, -1), format="flt", layout=layout)
         frame.sample_rate, frame.pts = RATE, 0
         container.mux(stream.encode(frame))
@@ -30,7 +30,6 @@ def write_surround(path: Path, layout: str, codec: str, loud: dict[str, float]) 
     return path
 
 
-@pytest.mark.parametrize("codec", ["aac", "pcm_f32le"])
 @pytest.mark.parametrize(
     ("layout", "loud", "gain"),
     [
@@ -43,9 +42,9 @@ def write_surround(path: Path, layout: str, codec: str, loud: dict[str, float]) 
     ],
 )
 def test_sound_is_as_loud_as_in_a_player(
-    tmp_path: Path, codec: str, layout: str, loud: dict[str, float], gain: float
+    tmp_path: Path, layout: str, loud: dict[str, float], gain: float
 ) -> None:
-    path = write_surround(tmp_path / "sound.mkv", layout, codec, loud)
+    path = write_surround(tmp_path / "sound.mkv", layout, loud)
     heard = np.concatenate(list(decode_audio(path, max_duration=10)))[4_000:12_000]
     assert np.std(heard) == pytest.approx(gain * np.std(tone(1.0)), abs=0.02)
 

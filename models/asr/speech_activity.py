@@ -6,6 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.asr.words import RATE, RecognizedWord
+
 Samples = NDArray[np.float32]
 Region = tuple[int, int]  # first sample, and the one after the last
 
@@ -13,6 +15,8 @@ FRAME = 512  # samples for each probability: 32 ms
 THRESHOLD = 0.2  # probability of a frame with speech: singing gets little
 MIN_SPEECH = 3  # frames: less is a click; the shortest words have about five
 MIN_PAUSE = 3  # frames: less is the closure of a plosive
+
+MAX_LATE = RATE // 2  # samples by which a streaming recognizer may place a word late or early
 
 
 class VoiceActivityDetector(Protocol):
@@ -45,6 +49,22 @@ def speech_regions(probabilities: Sequence[float]) -> list[Region]:
         else:
             regions.append((start, end))
     return [region for region in regions if region[1] - region[0] >= MIN_SPEECH * FRAME]
+
+
+def spoken_words(
+    words: Iterable[RecognizedWord], probabilities: Sequence[float]
+) -> list[RecognizedWord]:
+    """Return those of `words` that have speech at most `MAX_LATE` away.
+
+    `probabilities` are those of the frames since the first sample. Recognizers invent words for
+    silence, noise and music.
+    """
+    frames = np.flatnonzero(np.asarray(probabilities) >= THRESHOLD) * FRAME
+    return [
+        word
+        for word in words
+        if ((frames > word.start - MAX_LATE - FRAME) & (frames < word.end + MAX_LATE)).any()
+    ]
 
 
 def clipped(regions: Iterable[Region], start: int, end: int) -> list[Region]:

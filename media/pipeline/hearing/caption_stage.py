@@ -14,6 +14,7 @@ from media.frames import SAMPLE_RATE
 from media.pipeline.context import SessionContext
 from media.pipeline.hearing.turn_stage import TurnAudio, TurnEnd
 from media.pipeline.interfaces import Samples
+from models.asr.speech_activity import spoken_words
 from models.asr.words import RecognizedWord, TranscriptUpdate
 
 MAX_UNSTREAMED = 15.0  # seconds at the end of a turn that may have no interim caption
@@ -21,20 +22,26 @@ MAX_UNSTREAMED = 15.0  # seconds at the end of a turn that may have no interim c
 
 @dataclass(slots=True, eq=False)
 class TurnTranscript:
-    """The transcript of a turn in progress; `committed` words are stable, `tentative` are not."""
+    """The transcript of a turn in progress; `committed` words are stable, `tentative` are not.
+
+    `speech` are the detector's probabilities of the turn so far, and `vad` its state: no word is
+    shown where it hears no speech.
+    """
 
     turn: int
     start: int
     asr: Any
+    vad: Any
     position: int  # in the stream, up to which sound was recognized
     last: Samples | None = None  # sound left for the end of the turn
     audio: list[Samples] = field(default_factory=list)  # all of it, for a final pass
+    speech: list[float] = field(default_factory=list)
     committed: list[RecognizedWord] = field(default_factory=list)
     tentative: tuple[RecognizedWord, ...] = ()
 
     def update(self, update: TranscriptUpdate) -> None:
-        self.committed += update.committed
-        self.tentative = update.tentative
+        self.committed += spoken_words(update.committed, self.speech)
+        self.tentative = tuple(spoken_words(update.tentative, self.speech))
         self.position = max(self.position, self.start + update.position)
 
     def caption(self, *, end: int | None) -> Caption:
@@ -70,21 +77,20 @@ class CaptionStage:
             joined = _joined(items)
             for item, following in zip_longest(joined, joined[1:]):
                 if transcript is None or transcript.turn != item.turn:
-                    state = self._context.services.recognizer.init_state()
-                    transcript = TurnTranscript(item.turn, item.start, state, item.start)
+                    transcript = self._begin(item)
                 if isinstance(item, TurnEnd):
                     await self._end(transcript, item)
                     transcript = None
                 elif isinstance(following, TurnEnd) and self._behind(item, MAX_UNSTREAMED):
                     transcript.last = item.samples
-                    self._keep(transcript, item.samples)
+                    await self._keep(transcript, item.samples)
                 else:
                     await self._step(transcript, item)
 
     async def _step(self, transcript: TurnTranscript, audio: TurnAudio) -> None:
         """Recognize `audio`, and send an interim caption for each update that has words."""
         services = self._context.services
-        self._keep(transcript, audio.samples)
+        await self._keep(transcript, audio.samples)
         transcript.asr, updates = await services.asr_worker.run(
             services.recognizer.step,
             transcript.asr,
@@ -121,9 +127,24 @@ class CaptionStage:
             question = Question(f"turn-{turn.turn}", caption.text, caption.end, turn.config.spoken)
             await self._ask(question)
 
-    def _keep(self, transcript: TurnTranscript, samples: Samples) -> None:
-        if self._context.services.final_pass is not None:
+    def _begin(self, item: TurnAudio | TurnEnd) -> TurnTranscript:
+        services = self._context.services
+        return TurnTranscript(
+            item.turn,
+            item.start,
+            asr=services.recognizer.init_state(),
+            vad=services.detector.init_state(),
+            position=item.start,
+        )
+
+    async def _keep(self, transcript: TurnTranscript, samples: Samples) -> None:
+        services = self._context.services
+        if services.final_pass is not None:
             transcript.audio.append(samples)
+        transcript.vad, probabilities = await services.vad_worker.run(
+            services.detector.step, transcript.vad, samples
+        )
+        transcript.speech += probabilities
 
     async def _finish(self, transcript: TurnTranscript) -> None:
         """Recognize the rest of the turn, or all of it again if there is a final pass."""

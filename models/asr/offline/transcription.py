@@ -24,6 +24,7 @@ TranscribeWindow = Callable[[Samples, Sequence[Region], str], list[RecognizedWor
 
 BREAK_SEARCH = 8 * RATE  # samples before the end of a broken window in which to break it
 BREAK_CONTEXT = RATE  # samples that the last word before a break has after it
+MIN_HEARD = RATE * 4 // 25  # samples of speech in a window: less is no word, but may sound like one
 MIN_MISSED = RATE  # samples of speech without a word that are transcribed again
 MIN_MISSED_ALONE = RATE // 4  # the same for speech with pauses on both sides
 
@@ -114,7 +115,7 @@ def _all_words(
     hear: TranscribeWindow, samples: Samples, speech: Sequence[Region], prompt: str = ""
 ) -> list[RecognizedWord]:
     """Return the words of a window; speech between them that holds none is transcribed again."""
-    words = hear(samples, speech, prompt)
+    words = hear(samples, speech, prompt) if total(speech) >= MIN_HEARD else []
     found: list[RecognizedWord] = []
     edges = [0, *(place for word in words for place in (word.start, word.end)), len(samples)]
     for index in range(0, len(edges), 2):

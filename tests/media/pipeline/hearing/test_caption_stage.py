@@ -1,14 +1,24 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from media.clock import ReplayClock
-from media.events import Caption, ListeningConfig, Output
+from media.events import Caption, Commit, ListeningConfig, Output
 from media.pipeline.interfaces import Samples
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from models.asr.words import RecognizedWord
-from tests.media.pipeline.scripted import RATE, chunks, replayed, scripted_services, silence, tone
+from tests.media.pipeline.scripted import (
+    RATE,
+    BlockRecognizer,
+    chunks,
+    replayed,
+    scripted_services,
+    silence,
+    tone,
+)
 
 
 class CountingFinalPass:
@@ -49,3 +59,31 @@ async def test_words_of_a_final_pass_lie_in_their_turn() -> None:
         if caption.final:
             (word,) = caption.words
             assert caption.start <= word.start < word.end <= caption.end + 1e-6
+
+
+class InventingRecognizer(BlockRecognizer):
+    """Recognizes a word in each block of 0.2 s, loud or not."""
+
+    def _words(self, samples: Samples, count: int) -> tuple[RecognizedWord, ...]:
+        return super()._words(np.ones_like(samples), count)
+
+
+@pytest.mark.parametrize("lag", [None, 0.01])
+async def test_no_word_is_shown_where_the_detector_hears_no_speech(lag: float | None) -> None:
+    sound = np.concatenate([silence(3.0), tone(1.0), silence(4.0), tone(1.0), silence(3.0)])
+    shown: list[Caption] = []
+
+    async def keep(output: Output) -> None:
+        if isinstance(output, Caption):
+            shown.append(output)
+
+    with scripted_services(recognizer=InventingRecognizer()) as services:
+        source = replayed([ListeningConfig(detection=None), *chunks(sound), Commit()])
+        limits = replace(Limits.replay(), max_lag=lag)
+        await run_session(source, keep, services=services, clock=ReplayClock(), limits=limits)
+    assert shown[-1].final
+    assert len(shown[-1].words) >= 10
+    for word in (word for caption in shown for word in caption.words):
+        assert any(
+            word.end > start - 0.6 and word.start < end + 0.6 for start, end in ((3, 4), (8, 9))
+        )

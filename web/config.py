@@ -150,7 +150,7 @@ class Settings(BaseSettings):
     """disk space for one session's memory in MB; when it is full, nothing more is remembered"""
     memory_folder: Path | None = None
     """folder for memories that are not kept: of running sessions that are not recorded, and of
-    `eyeline ask` and `eyeline replay`; the system's temporary folder if not set"""
+    `eyeline ask` and `eyeline replay`; if not set, /var/tmp, or the folder that TMPDIR names"""
     drawing_model: Annotated[str, AfterValidator(known_generation_model)] = SMALL
     """video generation model: small, if its files are there; none; a folder with codec.safetensors
     and drawing.safetensors; or, on a GPU, rolling-forcing, self-forcing or longlive, downloaded by

@@ -17,11 +17,12 @@ from models.errors import StoreError
 
 PREFIX = "eyeline-memory-"
 LOCK = ".in-use"
+LARGE = Path("/var/tmp")  # file-hierarchy(7): for large temporary files, on a disk
 
 
 @contextmanager
 def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Yield a new folder in `parent`, by default the system's temporary folder; delete it after.
+    """Yield a new folder in `parent`, by default `default_parent`; delete it after.
 
     Raises:
         StoreError: it cannot be created.
@@ -43,7 +44,7 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
 def delete_abandoned(parent: Path | None = None) -> list[Path]:
     """Delete the folders in `parent` that no process uses any more, and return them."""
     deleted = []
-    for folder in Path(parent or tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for folder in (parent or default_parent()).glob(f"{PREFIX}*"):
         with suppress(OSError):  # somebody else's, or another process deletes it now
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
                 continue
@@ -54,10 +55,17 @@ def delete_abandoned(parent: Path | None = None) -> list[Path]:
     return deleted
 
 
+def default_parent() -> Path:
+    """Return the system's folder for large temporary files: on many systems /tmp is in RAM."""
+    named = Path(tempfile.gettempdir())
+    on_disk = named == Path("/tmp") and LARGE.is_dir() and os.access(LARGE, os.W_OK | os.X_OK)
+    return LARGE if on_disk else named
+
+
 def _create(parent: Path | None) -> tuple[Path, IO[str]]:
     """Return a new folder, and the open file that locks it."""
-    if parent is not None:
-        parent.mkdir(parents=True, exist_ok=True)
+    parent = parent or default_parent()
+    parent.mkdir(parents=True, exist_ok=True)
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         lock = (folder / LOCK).open("w")

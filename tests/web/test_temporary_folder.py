@@ -1,4 +1,5 @@
 import fcntl
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from models.errors import StoreError
 from web.temporary_folder import (
     LOCK,
     PREFIX,
+    default_parent,
     delete_abandoned,
     temporary_folder,
 )
@@ -48,3 +50,17 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_says_what_to_set(tmp_path
         temporary_folder(tmp_path / "file" / "inside"),
     ):
         pass
+
+
+def test_large_files_go_to_a_disk_unless_the_system_names_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.temporary_folder.LARGE", tmp_path / "large")
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+    assert default_parent() == Path("/tmp")
+    (tmp_path / "large").mkdir()
+    assert default_parent() == tmp_path / "large"
+    with temporary_folder() as folder:
+        assert folder.parent == tmp_path / "large"
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # as TMPDIR does
+    assert default_parent() == tmp_path

@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
@@ -58,6 +58,7 @@ def test_a_large_image_is_scaled_down() -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "I;16", "CMYK"])
+@settings(max_examples=25)
 @given(height=st.integers(17, 700), width=st.integers(17, 700), cut=st.floats(0.2, 0.8))
 def test_an_image_that_is_scaled_down_keeps_its_brightness_and_edges(
     mode: str, height: int, width: int, cut: float
@@ -174,6 +175,7 @@ def test_a_file_that_is_cut_off_is_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF"])
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_damaged_file_is_decoded_or_refused(kind: str, data: st.DataObject) -> None:
     changed = bytearray(image_file(SLOPE[:32, :48], kind))

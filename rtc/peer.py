@@ -73,8 +73,8 @@ class Peer:
 
     `media` has its video frames and its audio at 16 kHz, in session time; `messages` its text.
     `receives_video`, `receives_audio` and `receives_messages` say what it asked for in its offer,
-    and `refusals` what of it cannot be met.
-    `connected` is set when media can flow, `closed` when the peer has ended: see `end_reason`.
+    and `refusals` what of it cannot be met. `connected` is set when media can flow, `closed` when
+    the peer has ended: see `end_reason`.
     """
 
     def __init__(
@@ -100,12 +100,9 @@ class Peer:
         self._limits = limits
         self._worker = Worker("rtc")
         self._counters = FrameCounters()
+        gathering, loopback = limits.gathering_timeout, limits.loopback
         self._guards = Guards(
-            connection,
-            clock,
-            gathering=limits.gathering_timeout,
-            loopback=limits.loopback,
-            on_end=self._end,
+            connection, clock, gathering=gathering, loopback=loopback, on_end=self._end
         )
         choose_layers(connection, offer, limits.frame_size)
         self._video_track = VideoTrack(
@@ -115,9 +112,8 @@ class Peer:
             limits=limits.frame_size,
             counters=self._counters,
         )
-        self._speech_track = SpeechTrack(
-            clock=clock, worker=self._worker, capacity=limits.queued_speech
-        )
+        speech = limits.queued_speech
+        self._speech_track = SpeechTrack(clock=clock, worker=self._worker, capacity=speech)
         self._ended = asyncio.Event()
         self._last_counters = NetworkCounters(time=clock.now())
         self._task: asyncio.Task[None] | None = None
@@ -230,11 +226,9 @@ class Peer:
         """Run the peer until it ends, then close everything."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                running = [
-                    tasks.create_task(self._read("audio"), name="read audio"),
-                    tasks.create_task(self._read("video"), name="read video"),
-                    tasks.create_task(self._monitor(), name="monitor peer"),
-                ]
+                kinds = ("audio", "video")
+                running = [tasks.create_task(self._read(k), name=f"read {k}") for k in kinds]
+                running.append(tasks.create_task(self._monitor(), name="monitor peer"))
                 await self._ended.wait()
                 for task in running:
                     task.cancel()
@@ -261,15 +255,15 @@ class Peer:
         track = transceiver.receiver.track
         if kind == "audio":
             await read_audio(track, self.media, clock=self._clock, counters=self._counters)
-        else:
-            await read_video(
-                track,
-                self.media,
-                clock=self._clock,
-                worker=self._worker,
-                limits=self._limits.frame_size,
-                counters=self._counters,
-            )
+            return
+        await read_video(
+            track,
+            self.media,
+            clock=self._clock,
+            worker=self._worker,
+            limits=self._limits.frame_size,
+            counters=self._counters,
+        )
 
     async def _monitor(self) -> None:
         """End the peer if it does not connect, falls silent, or sends too much."""

@@ -118,7 +118,7 @@ class BlockStore:
         salience: Tensor | None = None,
         represented: bool = True,
     ) -> Block:
-        """BlockStore one block, later than all before, and return it.
+        """Store one block, later than all before, and return it.
 
         `memory` is (layers, 2, key heads, tokens, width), and is owned by the store from now on;
         times are in seconds. Either all blocks of a store are `represented`, or none; without
@@ -136,8 +136,7 @@ class BlockStore:
             )
         block = self.new_block(memory, start=start, end=end, salience=salience)
         self.reserve(block.size)
-        representative = blocks.representative(memory if represented else memory[..., :0])
-        representative = representative.cpu()
+        representative = blocks.representative(memory if represented else memory[..., :0]).cpu()
         if held.count:
             self.table = held.append(block, representative)
         else:
@@ -247,8 +246,7 @@ class BlockStore:
 
     def _spill(self, block: Block) -> None:
         if block.record is None:
-            rows = enumerate(self.table.rows)
-            self._write(block, next(row for row, held in rows if held is block))
+            self._write(block, next(n for n, held in enumerate(self.table.rows) if held is block))
         block.memory = block.salience = None
         self._spilled += block.size
         if self._spilled >= RELEASE_INTERVAL:

@@ -27,6 +27,7 @@ BREAK_CONTEXT = RATE  # samples that the last word before a break has after it
 MIN_HEARD = RATE * 4 // 25  # samples of speech in a window: less is no word, but may sound like one
 MIN_MISSED = RATE  # samples of speech without a word that are transcribed again
 MIN_MISSED_ALONE = RATE // 4  # the same for speech with pauses on both sides
+MIN_PROBABILITY = 0.5  # mean of the words found so: those invented for breath were below 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +126,10 @@ def _all_words(
             again = _all_words(
                 hear, samples[first:last], [(a - first, b - first) for a, b in missed]
             )
-            found += [
-                replace(word, start=word.start + first, end=word.end + first) for word in again
-            ]
+            if again and np.mean([word.probability for word in again]) >= MIN_PROBABILITY:
+                found += [
+                    replace(word, start=word.start + first, end=word.end + first) for word in again
+                ]
         found += words[index // 2 : index // 2 + 1]
     return found
 

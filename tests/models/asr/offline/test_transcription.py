@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import jiwer
 import numpy as np
@@ -110,6 +111,19 @@ def test_a_sentence_that_the_model_skips_is_transcribed_by_itself(skipped: int) 
     assert [word.text for word in found] == [word.text for word in words]
 
 
+def test_breath_beside_words_gives_none() -> None:
+    samples, words = spoken([(20, 30), (20, 30)])
+
+    def inventing(samples: Samples, speech: Sequence[Region], prompt: str) -> list[RecognizedWord]:
+        found = hear(samples, speech, prompt)
+        alone = [replace(word, text=" Thank you.", probability=0.4) for word in found]
+        return found[:1] if len(found) == 2 else alone
+
+    audio = SpeechAudio(LoudnessDetector(), iter([samples]))
+    found = [word for part in transcribe_windows(inventing, audio) for word in part.words]
+    assert [word.text for word in found] == [words[0].text]
+
+
 def test_speech_that_holds_no_words_for_the_model_ends_the_search() -> None:
     samples, _ = spoken([(50, 30)] * 3)
     asked: list[int] = []
@@ -144,6 +158,72 @@ def test_a_recording_longer_than_a_window_is_transcribed_whole(
     words = transcribe(tiny_en, detector, long, config=DecodeConfig(beam=1))
     assert wer(Clip(" ".join([jfk.text] * 3), long), words) <= 0.05
     assert in_order(words, len(long))
+
+
+# Where pocketsphinx's forced alignment puts the words of jfk.flac, in seconds.
+JFK_STARTS = [
+    0.29, 0.63, 0.97, 1.24, 1.63, 3.25, 3.99, 5.37, 5.61, 5.86, 6.42, 6.66, 6.91, 7.05, 8.15, 8.53,
+    8.82, 9.2, 9.37, 9.63, 9.78, 9.99,
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_words_after_pauses_start_where_they_are_spoken_and_silence_has_none(
+    tiny_en: WhisperModel, detector: SileroVad, jfk: Clip
+) -> None:
+    noise = np.random.default_rng(0).standard_normal(5 * RATE).astype(np.float32) * 2e-4
+    words = transcribe(
+        tiny_en, detector, np.concatenate([noise[: 3 * RATE], jfk.samples, noise[: 2 * RATE]])
+    )
+    assert wer(jfk, words) == 0
+    errors = [
+        abs(word.start / RATE - 3 - start) for word, start in zip(words, JFK_STARTS, strict=True)
+    ]
+    assert max(errors[n] for n in (0, 5, 7, 14)) <= 0.2  # the first words after pauses
+    assert np.percentile(errors, 90) <= 0.2
+    assert max(errors) <= 0.4  # tiny.en hears the beginning of "my" late
+
+
+def music(rate: int = RATE) -> Samples:
+    time = np.arange(8 * rate) / rate
+    notes = 220 * 2 ** (np.array([0, 4, 7, 12, 7, 4, 0, 5])[(2 * time).astype(int) % 8] / 12)
+    sound = np.sum([np.sin(2 * np.pi * notes * n * time) / n for n in (1, 2, 3, 4)], axis=0)
+    return np.asarray(0.2 * sound * np.exp(-4 * (time % 0.5)), np.float32)
+
+
+def digits(rate: int = RATE) -> Samples:
+    time = np.arange(rate // 10) / rate
+    tones = [(697, 1209), (770, 1336), (852, 1477), (941, 1336)] * 8
+    pairs = [sum(np.sin(2 * np.pi * f * time) for f in pair) * 0.3 for pair in tones]
+    return np.concatenate([np.pad(pair, (0, len(time))) for pair in pairs]).astype(np.float32)
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.5, 20])
+@pytest.mark.parametrize("level", [0.0, 1e-3, 0.1])
+def test_silence_and_noise_hold_no_words(
+    tiny_en: WhisperModel, detector: SileroVad, seconds: float, level: float
+) -> None:
+    noise = np.random.default_rng(0).standard_normal(round(seconds * RATE)) * level
+    assert transcribe(tiny_en, detector, noise.astype(np.float32)) == []
+
+
+@pytest.mark.parametrize("sound", [music(), digits()], ids=["music", "dialled digits"])
+def test_music_and_tones_hold_no_words(
+    tiny_en: WhisperModel, detector: SileroVad, sound: Samples
+) -> None:
+    assert transcribe(tiny_en, detector, sound) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("until", [1.85, 4.4])
+def test_a_cut_in_a_word_invents_no_sentence(
+    tiny_en: WhisperModel, detector: SileroVad, jfk: Clip, until: float
+) -> None:
+    cut = np.concatenate([jfk.samples[: round(until * RATE)], np.zeros(2 * RATE, np.float32)])
+    words = transcribe(tiny_en, detector, cut)
+    assert "thank" not in join_words(words).lower()
+    assert len(words) <= 2 + sum(start < until for start in JFK_STARTS)  # pieces of the cut word
+    assert in_order(words, round((until + 0.1) * RATE))
 
 
 def test_sound_that_is_not_mono_is_refused(tiny_en: WhisperModel, detector: SileroVad) -> None:

@@ -26,7 +26,7 @@ from tests.web.openai_sdk import check
 from tests.web.protocol.test_generation import CAPABILITIES
 from tests.web.protocol.test_protocol import receive
 from tests.web.protocol.test_protocol_doc import EXAMPLES
-from web.protocol.messages import ProtocolError
+from web.protocol.client_events.messages import ProtocolError
 from web.protocol.protocol import RealtimeProtocol
 
 

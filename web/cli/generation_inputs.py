@@ -21,7 +21,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from models.generation.chunk_request import MAX_THINGS
 from web.errors import UsageError
-from web.protocol.generation_messages import MAX_POINTS, Point
+from web.protocol.client_events.generation_messages import MAX_POINTS, Point
 
 MAX_SIZE = 4_000_000  # bytes of a track file
 MAX_PROMPT = 1000  # characters

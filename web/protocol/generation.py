@@ -18,13 +18,13 @@ from media.generation_events import (
     Sampler,
     TrackPoints,
 )
-from web.protocol.generation_messages import (
+from web.protocol.client_events.generation_messages import (
     GenerationUpdate,
     PromptSet,
     TrackAppend,
     TrackClear,
 )
-from web.protocol.messages import ProtocolError
+from web.protocol.client_events.messages import ProtocolError
 from web.protocol.session_config import GenerationCapabilities
 from web.protocol.state import ConversationState
 from web.protocol.vision import data_url

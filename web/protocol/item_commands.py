@@ -1,8 +1,14 @@
 """Client events that create, retrieve, delete and truncate conversation items."""
 
 from web.protocol import speech_input
+from web.protocol.client_events.messages import (
+    ItemCreate,
+    ItemDelete,
+    ItemRetrieve,
+    ItemTruncate,
+    ProtocolError,
+)
 from web.protocol.items import item_from_client
-from web.protocol.messages import ItemCreate, ItemDelete, ItemRetrieve, ItemTruncate, ProtocolError
 from web.protocol.session_config import TranscriptionConfig
 from web.protocol.state import ConversationState
 

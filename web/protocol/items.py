@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from web.protocol.messages import (
+from web.protocol.client_events.messages import (
     FunctionCallItem,
     FunctionCallOutputItem,
     ItemContentPart,

@@ -40,8 +40,13 @@ from web.protocol import (
     speech_input,
     vision,
 )
-from web.protocol.generation_messages import GenerationUpdate, PromptSet, TrackAppend, TrackClear
-from web.protocol.messages import (
+from web.protocol.client_events.generation_messages import (
+    GenerationUpdate,
+    PromptSet,
+    TrackAppend,
+    TrackClear,
+)
+from web.protocol.client_events.messages import (
     AudioAppend,
     AudioClear,
     AudioCommit,
@@ -56,7 +61,7 @@ from web.protocol.messages import (
     SessionUpdate,
     VideoAppend,
 )
-from web.protocol.received import ReceivedMessage
+from web.protocol.client_events.received import ReceivedMessage
 from web.protocol.session_config import (
     UNANSWERED,
     Capabilities,

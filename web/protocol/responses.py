@@ -9,8 +9,7 @@ response.output_item.done, conversation.item.done, response.done.
 import numpy as np
 
 from media.events import Announce, Answer, Cancel, Question, Speech
-from web.protocol.items import Item, item_from_client, question_text
-from web.protocol.messages import (
+from web.protocol.client_events.messages import (
     OutputClear,
     ProtocolError,
     ResponseCancel,
@@ -18,6 +17,7 @@ from web.protocol.messages import (
     ResponseCreate,
     parse_item,
 )
+from web.protocol.items import Item, item_from_client, question_text
 from web.protocol.response_events import (
     ResponseStatus,
     clear_speech,

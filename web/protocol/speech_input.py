@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from media.audio.pcm import PcmDecoder
 from media.events import Caption, Clear, Commit, CommitResult, TurnEnded, TurnStarted
 from media.frames import SAMPLE_RATE, AudioChunk
-from web.protocol.encoded import decode_base64
+from web.protocol.client_events.encoded import decode_base64
+from web.protocol.client_events.messages import AudioAppend, AudioClear, AudioCommit, ProtocolError
 from web.protocol.items import speech_item
-from web.protocol.messages import AudioAppend, AudioClear, AudioCommit, ProtocolError
 from web.protocol.state import FORMATS, ConversationState, SpeechTurn
 
 NO_SPEECH = "[no speech]"  # transcript of a detected turn without words

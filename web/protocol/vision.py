@@ -10,7 +10,7 @@ from media.events import Evidence, Relevance, Remembered, StandingRequests
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.video import Pixels
 from models.assistant.interface import Moment
-from web.protocol.messages import ProtocolError, VideoAppend
+from web.protocol.client_events.messages import ProtocolError, VideoAppend
 from web.protocol.state import ConversationState
 
 

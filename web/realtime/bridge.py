@@ -26,7 +26,7 @@ from media.images.decoder import ImageDecoder
 from media.pipeline.limits import Limits
 from media.worker import Worker
 from web.context import ServiceContext
-from web.protocol.messages import ProtocolError
+from web.protocol.client_events.messages import ProtocolError
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.response_events import OUTPUT_CLEARED
 from web.protocol.state import Event, PictureEvent

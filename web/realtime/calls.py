@@ -23,8 +23,8 @@ from web.config import Settings
 from web.context import ServiceContext, service_context, unix_time
 from web.ice import ice_servers
 from web.problems import ProblemError
-from web.protocol.encoded import parse_json
-from web.protocol.messages import ProtocolError
+from web.protocol.client_events.encoded import parse_json
+from web.protocol.client_events.messages import ProtocolError
 from web.realtime.call import Call
 from web.sessions import SessionKind, SessionRecord
 

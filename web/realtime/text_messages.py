@@ -10,7 +10,7 @@ from typing import Any
 from media.errors import UnreadableMediaError
 from media.images.decoder import ImageDecoder, Pixels
 from media.worker import Worker
-from web.protocol.received import ReceivedMessage, receive
+from web.protocol.client_events.received import ReceivedMessage, receive
 from web.protocol.state import Event
 
 LONG_MESSAGE = 16_384  # characters from which a message takes over a millisecond

@@ -16,7 +16,7 @@ from rtc.network import NetworkState
 from web.access.gate import caller_of
 from web.context import ServiceContext, service_context
 from web.errors import failure_message
-from web.protocol.messages import ProtocolError
+from web.protocol.client_events.messages import ProtocolError
 from web.protocol.protocol import RealtimeProtocol
 from web.realtime.bridge import SessionBridge
 from web.sessions import SessionRecord, SessionsFullError

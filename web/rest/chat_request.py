@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from media.errors import UnreadableMediaError
 from media.images.decoder import ImageDecoder
 from web.problems import ProblemError
-from web.protocol.encoded import check_json
+from web.protocol.client_events.encoded import check_json
+from web.protocol.client_events.messages import ProtocolError, image_file, invalid_field_error
 from web.protocol.items import MAX_PICTURES, Item, ItemList, question_text
-from web.protocol.messages import ProtocolError, image_file, invalid_field_error
 from web.protocol.responses import PICTURE_QUESTION
 
 MAX_MESSAGES = 1000

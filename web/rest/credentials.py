@@ -10,7 +10,7 @@ from web.access.gate import caller_of
 from web.context import service_context, unix_time
 from web.ice import ice_servers
 from web.problems import ProblemError
-from web.protocol.messages import ProtocolError
+from web.protocol.client_events.messages import ProtocolError
 from web.protocol.session_config import initial_config, session_object
 from web.protocol.session_update import split_own, update_config
 

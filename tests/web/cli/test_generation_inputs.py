@@ -14,7 +14,7 @@ from web.cli.generation_inputs import (
     read_tracks,
 )
 from web.errors import UsageError
-from web.protocol.generation_messages import MAX_POINTS
+from web.protocol.client_events.generation_messages import MAX_POINTS
 
 
 def written(folder: Path, content: object) -> Path:

@@ -41,7 +41,7 @@ from media.pipeline.questions import OpenQuestions
 from media.worker import Worker
 from tests.media.pipeline.scripted import scripted_services, silence, tone
 from tests.web.openai_sdk import check
-from web.protocol import received
+from web.protocol.client_events import received
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import Capabilities
 from web.protocol.state import Event

@@ -34,8 +34,8 @@ from media.images.decoding import decode_image
 from media.sizes import SizeLimits
 from media.video import Pixels
 from tests.web.openai_sdk import check
-from web.protocol import received
-from web.protocol.messages import ProtocolError
+from web.protocol.client_events import received
+from web.protocol.client_events.messages import ProtocolError
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import Capabilities
 from web.protocol.state import ConversationState, Event

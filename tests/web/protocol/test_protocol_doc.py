@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute, APIWebSocketRoute
 
 from tests.paths import ROOT
 from tests.web.openai_sdk import MODELS, check
-from web.protocol.messages import TYPES, parse
+from web.protocol.client_events.messages import TYPES, parse
 from web.realtime import calls
 from web.realtime import websocket as realtime
 from web.rest import chat, credentials, service_info, sessions, speech, transcriptions

@@ -7,7 +7,7 @@ A transport parses a message, has its images decoded, and passes both to
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from web.protocol.messages import (
+from web.protocol.client_events.messages import (
     ClientEvent,
     FunctionCallItem,
     FunctionCallOutputItem,

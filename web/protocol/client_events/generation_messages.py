@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.generation.chunk_request import MAX_THINGS
-from web.protocol.message import ClientMessage
+from web.protocol.client_events.message import ClientMessage
 
 MAX_BLENDED_PROMPTS = 2
 MAX_STEPS = 8

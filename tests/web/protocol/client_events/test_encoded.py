@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from web.protocol import encoded
-from web.protocol.encoded import MAX_COMMAS, decode_base64, parse_json
+from web.protocol.client_events import encoded
+from web.protocol.client_events.encoded import MAX_COMMAS, decode_base64, parse_json
 
 PIECE = 8  # characters in these tests, so that short texts have many pieces
 JSON = st.recursive(

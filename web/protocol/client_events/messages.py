@@ -11,14 +11,14 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from web.errors import WebError
-from web.protocol.encoded import decode_base64, parse_json
-from web.protocol.generation_messages import (
+from web.protocol.client_events.encoded import decode_base64, parse_json
+from web.protocol.client_events.generation_messages import (
     GenerationUpdate,
     PromptSet,
     TrackAppend,
     TrackClear,
 )
-from web.protocol.message import ClientMessage
+from web.protocol.client_events.message import ClientMessage
 
 MAX_ID_LENGTH = 64  # characters of an id that a client chooses
 

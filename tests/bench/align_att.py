@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from models.asr.streaming.causal_decoder import attended_frames
-from models.asr.streaming.repetition import ends_in_repetition
 from models.asr.streaming.short_window import ShortWindow
 from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import LogitFilters
+from models.asr.whisper.repetition import ends_in_repetition
 from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
 Samples = NDArray[np.float32]

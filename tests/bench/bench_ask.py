@@ -26,6 +26,7 @@ from media.frames import SAMPLE_RATE
 from media.pipeline.speech.clauses import split_clauses
 from models import lora
 from models.asr.streaming.local_agreement import LocalAgreement
+from models.asr.vad import load_silero
 from models.asr.whisper.loading import load_whisper
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.perception import Observation
@@ -139,7 +140,7 @@ def encode(model: SmallModel, memory: SmallModelMemory, count: int) -> tuple[flo
 @contextlib.contextmanager
 def captions(weights: Path) -> Iterator[None]:
     """Recognize speech in real time on another thread."""
-    streaming = LocalAgreement(load_whisper("tiny.en", weights))
+    streaming = LocalAgreement(load_whisper("tiny.en", weights), load_silero(weights))
     clip = np.concatenate(list(decode_audio(SPEECH / "jfk.flac", max_duration=60)))
     over = threading.Event()
 

@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from models.asr.offline.transcription import transcribe
-from models.asr.streaming.local_agreement import LocalAgreement, LocalAgreementConfig
+from models.asr.streaming.agreement_window import LocalAgreementConfig
+from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.vad import SileroVad, load_silero
 from models.asr.whisper.decode import DecodeConfig
 from models.asr.whisper.loading import WhisperModel, load_whisper
@@ -172,6 +173,7 @@ def bench_offline(
 
 def bench_streamed(
     ours: WhisperModel,
+    detector: SileroVad,
     peer: FasterWhisper,
     clips: list[SpeechClip],
     references: list[list[Piece]],
@@ -179,7 +181,7 @@ def bench_streamed(
 ) -> list[WordErrors]:
     mine = WordErrors(f"{ours.name} streamed, eyeline")
     theirs = WordErrors(f"{ours.name} streamed, whisper_streaming on faster-whisper")
-    recognizer = LocalAgreement(ours, LocalAgreementConfig(interval=interval))
+    recognizer = LocalAgreement(ours, detector, LocalAgreementConfig(interval=interval))
     for clip, reference in zip(clips, references, strict=True):
         pieces = measure(mine, clip, partial(stream, recognizer, clip.samples))
         mine.delays += delays(pieces, reference)
@@ -227,7 +229,7 @@ def main() -> None:
             peer = peer_model(name, options.weights, Path(scratch))
             scores, references = bench_offline(ours, detector, peer, clips, options.beam)
             if options.only != "offline":
-                scores += bench_streamed(ours, peer, clips, references, options.interval)
+                scores += bench_streamed(ours, detector, peer, clips, references, options.interval)
             out.writelines(report(score, clips) for score in scores)
             out.flush()
 

@@ -60,7 +60,7 @@ def systems(name: str, folder: Path, adapter: Path | None) -> dict[str, Hear]:
     }
     streams |= {
         "causal 300 ms, beam 3": CausalStream(made, CausalStreamConfig(beam=3)),
-        "LocalAgreement-2, 1 s": LocalAgreement(offline),
+        "LocalAgreement-2, 1 s": LocalAgreement(offline, detector),
         "ANCAT, beam 8 and letters": load_shipped(folder),
         "AlignAtt, 300 ms": AlignAtt(offline, interval=0.3),
         "AlignAtt, 1 s": AlignAtt(offline, interval=1.0),

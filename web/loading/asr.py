@@ -75,7 +75,7 @@ def _load_recognizer(
 ) -> SpeechRecognizer:
     kind = asr_algorithm(settings)
     if kind == "local-agreement":
-        return LocalAgreement(whisper)
+        return LocalAgreement(whisper, detector)
     if kind == "offline":
         return TurnEndOnly(WhisperFinalPass(whisper, detector))
     if kind == "ancat":

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from models.asr.streaming.repetition import ends_in_repetition
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import NEVER
+from models.asr.whisper.repetition import ends_in_repetition
 from models.asr.whisper.whisper import DecoderLayer, DecoderState, KeyValue
 
 AudioCache = tuple[KeyValue, ...]  # one layer's cross-attention keys and values each

@@ -2,91 +2,65 @@
 
 After every `interval` of new audio, the audio since the last cut is transcribed again. Words that
 two transcripts in a row agree on are committed and forced in the next one, so a committed word
-never changes and the text after it fits it. Long audio is cut after a committed word; the text
-before the cut becomes the prompt.
+never changes and the text after it fits it. `agreement_window` cuts long audio.
+
+Whisper stops after a sentence or skips one. So words are compared with the speech that the
+detector hears: a part that was skipped, and at the end of the turn the speech after the last
+word, are transcribed by themselves.
 
 Source: LocalAgreement-2, Liu et al. 2020; whisper_streaming, Machacek et al. 2023.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import takewhile
 
 import numpy as np
 import torch
 
+from models.asr.speech_activity import Region, VoiceActivityDetector, detect_speech
+from models.asr.streaming.agreement_window import (
+    LocalAgreementConfig,
+    LocalAgreementState,
+    WindowCutter,
+    cuts_after,
+)
 from models.asr.streaming.common_prefix import common_prefix, comparable
-from models.asr.streaming.repetition import without_repetition
 from models.asr.streaming.short_window import ShortWindow
+from models.asr.unheard import are_likely, is_better, skipped_parts, unheard_after
 from models.asr.whisper.alignment import FRAME, WordSpan, align
 from models.asr.whisper.greedy import GreedyResult, greedy
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import LogitFilters
 from models.asr.whisper.mel import Samples
+from models.asr.whisper.repetition import without_repetition
 from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
 MIN_SAMPLES = RATE // 5  # shorter audio is not transcribed
-SENTENCE_ENDS = (".", "?", "!", "。", "？", "！")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalAgreementConfig:
-    """When to transcribe and what to keep; times are in seconds.
-
-    `interval` counts from the start of the stream. With tiny.en on 29 clips, 1 s commits words
-    1.3 s after their end (median) for 0.27 CPU-seconds per second, and 0.5 s commits them after
-    0.5 s for 0.53, with as many errors. Audio is cut once it is longer than `trim`, or if no word
-    came for `stall`: Whisper tends to stop after a sentence that was forced, and transcribes the
-    rest once that sentence is cut off. `prompt` is the number of tokens of earlier text that the
-    decoder gets. Above a "no speech" probability of `no_speech` there are no words: silence,
-    noise and tones were above 0.85, speech below 0.55. `max_token_rate` limits a transcript, in
-    tokens per second of audio.
-    """
-
-    interval: float = 1.0
-    trim: float = 12.0
-    prompt: int = 60
-    stall: float = 2.0
-    no_speech: float = 0.7
-    max_token_rate: float = 8.0
-    language: str | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LocalAgreementState:
-    """The state of a stream; positions are samples since the stream began.
-
-    `sound`, float32 (n,), begins at `start`. The tokens `context` come before it, and the words
-    `committed` belong to it; it can be cut after each of them, at `cuts`. `hypothesis` is the
-    rest of the last transcript, `tentative` the same as words. `transcribed` is the end of the
-    audio that was transcribed, `committed_end` that of the last committed word.
-    """
-
-    sound: Samples
-    start: int
-    transcribed: int
-    committed_end: int
-    context: tuple[int, ...] = ()
-    committed: tuple[tuple[int, ...], ...] = ()
-    cuts: tuple[int, ...] = ()
-    hypothesis: tuple[tuple[int, ...], ...] = ()
-    tentative: tuple[RecognizedWord, ...] = ()
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.sound)
+MARGIN = RATE // 10  # samples before speech: the detector may hear a soft onset late
 
 
 class LocalAgreement:
     """A streaming recognizer: one `TranscriptUpdate` for each transcript."""
 
     def __init__(
-        self, recognizer: WhisperModel, config: LocalAgreementConfig | None = None
+        self,
+        recognizer: WhisperModel,
+        detector: VoiceActivityDetector,
+        config: LocalAgreementConfig | None = None,
     ) -> None:
         self.config = config or LocalAgreementConfig()
         self.recognizer = recognizer
+        self._detector = detector
         self._window = ShortWindow(recognizer.model)
         self._filters = LogitFilters(recognizer.tokenizer, timestamps=False)
+        self._cutter = WindowCutter(
+            self.config, recognizer.tokenizer, recognizer.model.config.text_context
+        )
         self._interval = round(self.config.interval * RATE)
+        # Whole intervals; a window has room for twice `trim`, after which it is cut in any case.
+        longest = min(2 * self.config.trim * RATE, recognizer.model.config.audio_context * FRAME)
+        self._max_window = max(1, int(longest) // self._interval) * self._interval
 
     def init_state(self, start: int = 0) -> LocalAgreementState:
         """Return the state before any sound; its first sample will be sample `start`."""
@@ -99,46 +73,112 @@ class LocalAgreement:
     ) -> tuple[LocalAgreementState, list[TranscriptUpdate]]:
         """Consume float32 (n,) in [-1, 1] at 16 kHz, and transcribe after each interval.
 
-        With `skip_interim` it transcribes once at most, at the newest position, to catch up.
+        With `skip_interim` it transcribes once for each window at most, to catch up.
         """
         state = replace(state, sound=np.concatenate([state.sound, samples], dtype=np.float32))
-        updates: list[TranscriptUpdate] = []
-        due = (state.end - state.transcribed) // self._interval
-        for number in [due] if skip_interim and due else [1] * due:
-            state, update = self._transcribe_to(state, state.transcribed + number * self._interval)
-            updates.append(update)
-        return state, updates
+        due = (state.end - state.transcribed) // self._interval * self._interval
+        return self._transcribe_until(
+            state, state.transcribed + due, self._max_window if skip_interim else self._interval
+        )
 
     def flush(
         self, state: LocalAgreementState, last: Samples | None = None
     ) -> list[TranscriptUpdate]:
-        """Transcribe the rest of the audio and commit all words; `last` is appended to it."""
+        """Transcribe the rest of the audio and commit all words; `last` is appended to it.
+
+        Speech after the last word, where the transcript stopped early, is transcribed by itself.
+        """
         if last is not None:
             state = replace(state, sound=np.concatenate([state.sound, last], dtype=np.float32))
-        if state.end == state.transcribed:
-            return [TranscriptUpdate(state.tentative, (), state.end)]
-        after, update = self._transcribe_to(state, state.end)
-        committed = update.committed + update.tentative
-        if after.start > state.start and not after.hypothesis:  # cut: transcribe what follows
-            _, update = self._transcribe_to(after, state.end)
-            committed += update.committed + update.tentative
-        return [TranscriptUpdate(committed, (), state.end)]
+        end = state.end
+        state, updates = self._transcribe_until(state, end, self._max_window)
+        words = [word for update in updates for word in update.committed] + [*state.tentative]
+        speech = self._speech(state, end)
+        heard = words[-1].end if words else state.committed_end
+        while rest := unheard_after(speech, heard):
+            start = max(heard, rest[0] - MARGIN)
+            _, update = self._transcribe_to(state.from_sample(start, heard), end)
+            found = update.committed + update.tentative
+            if are_likely(found):
+                words += found
+                heard = max(rest[0] + MIN_SAMPLES, found[-1].end)
+            else:
+                heard = rest[1]
+        return [TranscriptUpdate(tuple(words), (), end)]
 
-    @torch.inference_mode()
+    def _transcribe_until(
+        self, state: LocalAgreementState, until: int, step: int
+    ) -> tuple[LocalAgreementState, list[TranscriptUpdate]]:
+        """Transcribe up to sample `until`, in steps that a window has room for."""
+        updates: list[TranscriptUpdate] = []
+        while state.transcribed < until:
+            room = max(self._interval, state.start + self._max_window - state.transcribed)
+            state, update = self._transcribe_to(
+                state, min(until, state.transcribed + min(step, room))
+            )
+            updates.append(update)
+        return state, updates
+
+    def _speech(self, state: LocalAgreementState, until: int) -> list[Region]:
+        """Return where there is speech between the last committed word and sample `until`."""
+        first = max(state.start, state.committed_end)
+        sound = state.sound[first - state.start : until - state.start]
+        return [(first + a, first + b) for a, b in detect_speech(self._detector, sound)]
+
     def _transcribe_to(
         self, state: LocalAgreementState, until: int
+    ) -> tuple[LocalAgreementState, TranscriptUpdate]:
+        """Transcribe the audio up to sample `until`; a part that was skipped is one by itself."""
+        committed: list[RecognizedWord] = []
+        speech = self._speech(state, until)
+        while True:
+            after, update = self._transcribe_once(state, until, speech)
+            words = [*update.committed, *update.tentative]
+            parts = skipped_parts(speech, words, state.committed_end)
+            part, found = self._first_better(state, parts, words)
+            if part is None:
+                return after, replace(update, committed=(*committed, *update.committed))
+            committed += [word for word in words if word.start + word.end < 2 * part[0]]
+            committed += found
+            state = state.from_sample(part[1], found[-1].end)
+            speech = [region for region in speech if region[0] >= part[1]]
+
+    def _first_better(
+        self,
+        state: LocalAgreementState,
+        parts: Sequence[Region],
+        words: Sequence[RecognizedWord],
+    ) -> tuple[Region | None, list[RecognizedWord]]:
+        """Return the first of `parts` that holds more by itself than in `words`, and its words."""
+        for part in parts:
+            found = self._transcribe_part(state, part)
+            if is_better(found, [word for word in words if _within(word, part)]):
+                return part, found
+        return None, []
+
+    def _transcribe_part(self, state: LocalAgreementState, part: Region) -> list[RecognizedWord]:
+        """Return the words of `part` of the sound by itself."""
+        start = max(state.start, state.committed_end, part[0] - MARGIN)
+        alone = state.from_sample(start, max(start, part[0]))
+        _, update = self._transcribe_once(alone, part[1], [part])
+        return [*update.committed, *update.tentative]
+
+    @torch.inference_mode()
+    def _transcribe_once(
+        self, state: LocalAgreementState, until: int, speech: Sequence[Region]
     ) -> tuple[LocalAgreementState, TranscriptUpdate]:
         """Transcribe the audio up to sample `until`, and commit the words that agree."""
         sound = state.sound[: until - state.start]
         if len(sound) < MIN_SAMPLES:
             return replace(state, transcribed=until), TranscriptUpdate((), state.tentative, until)
-        forced = [token for word in state.committed for token in word]
-        result = self._transcribe(state, sound, forced)
+        result = self._transcribe(state, sound, state.forced)
         silent = result.no_speech > self.config.no_speech
         tail = [] if silent else without_repetition(result.tokens)
         now = self.recognizer.tokenizer.words(tail, self.config.language)
+        if not speech:
+            now = list(takewhile(lambda word: not self._is_word(word), now))
         new = self._words_to_commit(state, now, until)
-        later = tail[sum(map(len, new)) :]
+        later = [token for word in now for token in word][sum(map(len, new)) :]
         rest = self.recognizer.tokenizer.words(later, self.config.language)
         old = len(state.committed)
         spans = self._align(result, [*state.committed, *new, *rest], len(sound))
@@ -149,11 +189,11 @@ class LocalAgreement:
             transcribed=until,
             committed_end=committed[-1].end if committed else state.committed_end,
             committed=(*state.committed, *map(tuple, new)),
-            cuts=_cuts(spans, old + len(new), state.start),
+            cuts=cuts_after(spans, old + len(new), state.start),
             hypothesis=tuple(map(tuple, rest)),
             tentative=tentative,
         )
-        return self._cut(state), TranscriptUpdate(committed, tentative, until)
+        return self._cutter.cut(state, speech), TranscriptUpdate(committed, tentative, until)
 
     def _transcribe(
         self, state: LocalAgreementState, sound: Samples, forced: list[int]
@@ -177,7 +217,7 @@ class LocalAgreement:
     ) -> list[list[int]]:
         """Return the words of `now` to commit; punctuation alone waits for a word or the stall."""
         if not state.committed and until - state.start > 2 * self.config.trim * RATE:
-            return now[:-1]  # no two transcripts agreed for long: commit this one before it is cut
+            return now[:-1] or now  # no two transcripts agreed for long: commit before it is cut
         if state.committed and not any(map(self._is_word, now)):
             return now if until - state.committed_end > self.config.stall * RATE else []
         return common_prefix(self.recognizer.tokenizer, list(map(list, state.hypothesis)), now)
@@ -189,7 +229,8 @@ class LocalAgreement:
     def _align(
         self, result: GreedyResult, words: Sequence[Sequence[int]], length: int
     ) -> list[WordSpan]:
-        return align(
+        """Return the spans of `words`; punctuation takes no time, so no sound is cut with it."""
+        spans = align(
             self.recognizer.model,
             self.recognizer.tokenizer,
             self.recognizer.heads,
@@ -198,6 +239,11 @@ class LocalAgreement:
             frames=-(-length // FRAME),
             language=self.config.language,
         )
+        kept: list[WordSpan] = []
+        for span in spans:
+            end = kept[-1].end if kept else span.start
+            kept.append(span if self._is_word(span.tokens) else WordSpan(span.tokens, end, end))
+        return kept
 
     def _words(
         self,
@@ -218,52 +264,6 @@ class LocalAgreement:
             first = last
         return words
 
-    def _cut(self, state: LocalAgreementState) -> LocalAgreementState:
-        """Return the state without its oldest audio, if it is long or stalled."""
-        # Audio not transcribed yet does not count: its length depends on the chunks.
-        long = state.transcribed - state.start > self.config.trim * RATE
-        silent = (
-            state.transcribed - state.committed_end > self.config.stall * RATE
-            and not state.hypothesis
-        )
-        if not (long or (silent and state.committed)):
-            return state
-        if not state.committed:
-            return self._without_wordless_sound(state)
-        count = (0 if silent else self._last_sentence(state)) or len(state.committed)
-        start = min(state.cuts[count - 1], state.transcribed)
-        gone = tuple(token for word in state.committed[:count] for token in word)
-        return replace(
-            state,
-            sound=state.sound[start - state.start :],
-            start=start,
-            context=(*state.context, *gone)[-self.recognizer.model.config.text_context :],
-            committed=state.committed[count:],
-            cuts=state.cuts[count:],
-        )
 
-    def _without_wordless_sound(self, state: LocalAgreementState) -> LocalAgreementState:
-        """Return the state without audio that held no words, or no agreement for too long."""
-        if state.hypothesis and state.transcribed - state.start <= 2 * self.config.trim * RATE:
-            return state
-        start = max(state.start, state.transcribed - RATE)  # a word may have started
-        sound = state.sound[start - state.start :]
-        return replace(state, sound=sound, start=start, hypothesis=(), tentative=())
-
-    def _last_sentence(self, state: LocalAgreementState) -> int:
-        """Return how many committed words end with the last sentence, or 0 if that is too early."""
-        for count in range(len(state.committed), 0, -1):
-            text = self.recognizer.tokenizer.decode(state.committed[count - 1])
-            if text.endswith(SENTENCE_ENDS):
-                long = state.cuts[count - 1] - state.start > self.config.trim * RATE / 3
-                return count if long else 0
-        return 0
-
-
-def _cuts(spans: list[WordSpan], count: int, start: int) -> tuple[int, ...]:
-    """Return where to cut after each of the first `count` words: the middle of the pause."""
-    cuts = []
-    for index, span in enumerate(spans[:count]):
-        later = spans[index + 1].start if index + 1 < len(spans) else span.end
-        cuts.append(start + (span.end + later) // 2 * FRAME)
-    return tuple(cuts)
+def _within(word: RecognizedWord, part: Region) -> bool:
+    return part[0] <= (word.start + word.end) / 2 < part[1]

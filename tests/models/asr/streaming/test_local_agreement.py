@@ -8,8 +8,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from models.asr.streaming.local_agreement import LocalAgreement, LocalAgreementConfig
+from models.asr.speech_activity import FRAME
+from models.asr.streaming.agreement_window import LocalAgreementConfig
+from models.asr.streaming.local_agreement import LocalAgreement
+from models.asr.vad import SileroVad
 from models.asr.whisper.loading import WhisperModel
+from models.asr.whisper.mel import Samples
 from models.asr.words import RATE, TranscriptUpdate, join_words
 from models.streaming import run
 from tests.models.asr.conftest import Clip
@@ -18,9 +22,19 @@ SOUND = np.random.default_rng(0).standard_normal(3 * RATE).astype(np.float32) * 
 QUICK = LocalAgreementConfig(interval=0.5, trim=1.2, max_token_rate=3.0, no_speech=1.0)
 
 
+class Talkative:
+    """Takes every frame for speech."""
+
+    def init_state(self) -> int:
+        return 0
+
+    def step(self, state: int, chunk: Samples) -> tuple[int, list[float]]:
+        return 0, [1.0] * (len(chunk) // FRAME)
+
+
 @pytest.fixture(scope="module")
 def quick(random_recognizer: WhisperModel) -> LocalAgreement:
-    return LocalAgreement(random_recognizer, QUICK)
+    return LocalAgreement(random_recognizer, Talkative(), QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +83,7 @@ def test_the_sound_that_is_kept_stays_bounded(
     config = replace(
         QUICK, max_token_rate=max_token_rate
     )  # at rate 0 transcripts are short, and rarely agree
-    recognizer = LocalAgreement(random_recognizer, config)
+    recognizer = LocalAgreement(random_recognizer, Talkative(), config)
     state = recognizer.init_state()
     for seed in range(8):
         noise = np.random.default_rng(seed).standard_normal(RATE).astype(np.float32)
@@ -107,8 +121,10 @@ def test_an_empty_stream_holds_no_words(quick: LocalAgreement) -> None:
 
 
 @pytest.mark.slow
-def test_real_speech_is_committed_while_it_is_spoken(tiny_en: WhisperModel, jfk: Clip) -> None:
-    recognizer = LocalAgreement(tiny_en)
+def test_real_speech_is_committed_while_it_is_spoken(
+    tiny_en: WhisperModel, detector: SileroVad, jfk: Clip
+) -> None:
+    recognizer = LocalAgreement(tiny_en, detector)
     updates = list(run(recognizer, np.array_split(jfk.samples, 40)))
     words = [word for update in updates for word in update.committed]
     normalize = EnglishTextNormalizer()
@@ -125,9 +141,9 @@ def test_real_speech_is_committed_while_it_is_spoken(tiny_en: WhisperModel, jfk:
 
 @pytest.mark.slow
 def test_after_a_silence_the_words_are_committed_and_their_sound_is_gone(
-    tiny_en: WhisperModel, concord: Clip
+    tiny_en: WhisperModel, detector: SileroVad, concord: Clip
 ) -> None:
-    recognizer = LocalAgreement(tiny_en)
+    recognizer = LocalAgreement(tiny_en, detector)
     pause = np.zeros(4 * RATE, np.float32)
     state, updates = recognizer.step(
         recognizer.init_state(), np.concatenate([concord.samples, pause])
@@ -140,7 +156,9 @@ def test_after_a_silence_the_words_are_committed_and_their_sound_is_gone(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loudness", [0.0, 0.005, 0.1])
-def test_silence_and_noise_hold_no_words(loudness: float, tiny_en: WhisperModel) -> None:
+def test_silence_and_noise_hold_no_words(
+    loudness: float, tiny_en: WhisperModel, detector: SileroVad
+) -> None:
     noise = np.random.default_rng(1).standard_normal(4 * RATE).astype(np.float32) * loudness
-    updates = list(run(LocalAgreement(tiny_en), [noise]))
+    updates = list(run(LocalAgreement(tiny_en, detector), [noise]))
     assert [join_words(update.committed) for update in updates] == [""] * 5

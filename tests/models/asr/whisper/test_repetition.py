@@ -1,4 +1,4 @@
-from models.asr.streaming.repetition import ends_in_repetition, without_repetition
+from models.asr.whisper.repetition import ends_in_repetition, without_repetition
 
 
 def test_a_phrase_repeated_many_times_is_a_loop() -> None:

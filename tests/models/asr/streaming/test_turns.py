@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from models.asr.ancat.loading import load_shipped
+from models.asr.offline.final_pass import WhisperFinalPass
 from models.asr.streaming.causal_loading import make_causal
 from models.asr.streaming.causal_stream import CausalStream
-from models.asr.offline.final_pass import WhisperFinalPass
 from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.vad import SileroVad
 from models.asr.whisper.alignment import FRAME

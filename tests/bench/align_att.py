@@ -17,7 +17,7 @@ from models.asr.streaming.short_window import ShortWindow
 from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import LogitFilters
-from models.asr.whisper.repetition import ends_in_repetition
+from models.asr.whisper.repetition import ends_in_loop
 from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
 Samples = NDArray[np.float32]
@@ -77,7 +77,8 @@ class AlignAtt:
             sound = [(keys[:, :, :known], values) for keys, values in text.sound]
             last = [each[:, -1:] for each in asked]
             (frame,) = attended_frames(self._recognizer, last, sound)
-            ended = token == tokenizer.end or ends_in_repetition([*tokens, token])
+            known_tokens = [*tokens, token]
+            ended = token == tokenizer.end or ends_in_loop(known_tokens, [0] * len(known_tokens))
             if ended or (not done and known - frame < self._margin):
                 break
             tokens.append(token)

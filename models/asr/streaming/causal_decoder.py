@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import NEVER
-from models.asr.whisper.repetition import ends_in_repetition
+from models.asr.whisper.repetition import ends_in_loop
 from models.asr.whisper.whisper import DecoderLayer, DecoderState, KeyValue
 
 AudioCache = tuple[KeyValue, ...]  # one layer's cross-attention keys and values each
@@ -65,7 +65,9 @@ class OpenHypothesis:
 
     def ends_with(self, token: int, end: int) -> bool:
         """Return whether decoding stops at `token`: it is the end of text, or closes a loop."""
-        return token == end or ends_in_repetition([*(each.token for each in self.tokens), token])
+        tokens = [*(each.token for each in self.tokens), token]
+        frames = [*(each.frame for each in self.tokens), self.frame]
+        return token == end or ends_in_loop(tokens, frames)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,7 +33,7 @@ from models.asr.whisper.greedy import GreedyResult, greedy
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import LogitFilters
 from models.asr.whisper.mel import Samples
-from models.asr.whisper.repetition import without_repetition
+from models.asr.whisper.repetition import may_be_loop, spoken_words
 from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
 MIN_SAMPLES = RATE // 5  # shorter audio is not transcribed
@@ -173,8 +173,8 @@ class LocalAgreement:
             return replace(state, transcribed=until), TranscriptUpdate((), state.tentative, until)
         result = self._transcribe(state, sound, state.forced)
         silent = result.no_speech > self.config.no_speech
-        tail = [] if silent else without_repetition(result.tokens)
-        now = self.recognizer.tokenizer.words(tail, self.config.language)
+        tokens = [] if silent else list(result.tokens)
+        now = self._spoken(state, result, len(sound), tokens)
         if not speech:
             now = list(takewhile(lambda word: not self._is_word(word), now))
         new = self._words_to_commit(state, now, until)
@@ -211,6 +211,17 @@ class LocalAgreement:
             draft=[token for word in state.hypothesis for token in word],
             max_tokens=max(1, max_tokens),
         )
+
+    def _spoken(
+        self, state: LocalAgreementState, result: GreedyResult, length: int, tokens: list[int]
+    ) -> list[list[int]]:
+        """Return `tokens` as words, without the repetitions that there is no sound for."""
+        words = self.recognizer.tokenizer.words(tokens, self.config.language)
+        texts = [comparable(self.recognizer.tokenizer, word) for word in words]
+        if not may_be_loop(texts):
+            return words
+        spans = self._align(result, [*state.committed, *words], length)[len(state.committed) :]
+        return words[: spoken_words(texts, [span.start for span in spans])]
 
     def _words_to_commit(
         self, state: LocalAgreementState, now: list[list[int]], until: int

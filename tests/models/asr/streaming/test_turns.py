@@ -1,6 +1,7 @@
 """No sentence of a turn is lost: however long they are, and at whatever pace they arrive."""
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from models.asr.ancat.loading import load_shipped
 from models.asr.offline.final_pass import WhisperFinalPass
+from models.asr.speech_activity import detect_speech
 from models.asr.streaming.causal_loading import make_causal
 from models.asr.streaming.causal_stream import CausalStream
 from models.asr.streaming.local_agreement import LocalAgreement
@@ -16,6 +18,7 @@ from models.asr.vad import SileroVad
 from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.loading import WhisperModel
 from models.asr.words import RATE, join_words
+from models.speech.hibari import HibariSynthesizer
 from tests.models.asr.conftest import read_clip
 from tests.models.asr.turns import ARRIVALS, NamedClip, Recognizer, drawn, joined, lost_in_a_row
 from tests.paths import SPEECH
@@ -114,3 +117,19 @@ def test_the_rest_of_a_word_before_silence_is_no_other_word(
         LocalAgreement(tiny_en, detector), np.concatenate([samples, silence])
     )
     assert len(words) <= len(text.split()) + 1, join_words(words)  # one for a period by itself
+
+
+@pytest.mark.slow
+def test_a_word_is_written_as_often_as_it_is_said(
+    recognizers: dict[str, Recognizer], detector: SileroVad
+) -> None:
+    """A word that is cut from a clip and said seven times, as loops of Whisper are dropped."""
+    synthesizer = HibariSynthesizer()
+    spoken = synthesizer.synthesize("No.")
+    times = np.arange(0, len(spoken), synthesizer.rate / RATE)
+    sound = np.interp(times, np.arange(len(spoken)), spoken).astype(np.float32)
+    ((start, end),) = detect_speech(detector, sound)
+    word = np.concatenate([sound[start:end], np.zeros(RATE // 10, np.float32)])
+    words = ARRIVALS["one burst"](recognizers["local agreement"], np.tile(word, 7))
+    found = [text for text in re.findall(r"\w+", join_words(words).lower()) if text == "no"]
+    assert 7 <= len(found) <= 9, join_words(words)  # tiny.en alone says it without end

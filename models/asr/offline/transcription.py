@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from models.asr.offline.speech_audio import SpeechAudio
-from models.asr.offline.window_transcript import WindowTranscriber
+from models.asr.offline.window_transcript import WindowTranscriber, is_spelled, longest
 from models.asr.offline.windows import MAX_WINDOW, Window
 from models.asr.speech_activity import Region, Samples, VoiceActivityDetector, clipped, total
 from models.asr.whisper.decode import DecodeConfig
@@ -118,7 +118,11 @@ def _all_words(
     """Return the words of a window; speech between them that holds none is transcribed again."""
     words = hear(samples, speech, prompt) if total(speech) >= MIN_HEARD else []
     found: list[RecognizedWord] = []
-    edges = [0, *(place for word in words for place in (word.start, word.end)), len(samples)]
+    edges = [
+        0,
+        *(place for word in words for place in (word.start, _heard_until(word))),
+        len(samples),
+    ]
     for index in range(0, len(edges), 2):
         first, last = edges[index], edges[index + 1]
         missed = clipped(speech, first, last)
@@ -132,6 +136,11 @@ def _all_words(
                 ]
         found += words[index // 2 : index // 2 + 1]
     return found
+
+
+def _heard_until(word: RecognizedWord) -> int:
+    """Return the end of what may be `word`: a number or an address has pauses in it."""
+    return max(word.end, word.start + longest(word.text)) if is_spelled(word.text) else word.end
 
 
 def _is_missed(gap: Sequence[Region], speech: Sequence[Region]) -> bool:

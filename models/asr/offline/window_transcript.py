@@ -94,9 +94,9 @@ class WindowTranscriber:
         """Return `span` as a word; speech that is too long for it is beside it."""
         text = self.recognizer.tokenizer.decode(span.tokens)
         start, end = min(length, span.start * FRAME), min(length, span.end * FRAME)
-        longest = _longest(text)
-        if end - start > longest:
-            start, end = (end - longest, end) if opens else (start, start + longest)
+        limit = longest(text)
+        if end - start > limit:
+            start, end = (end - limit, end) if opens else (start, start + limit)
         return RecognizedWord(text, start, end, float(np.mean(probabilities)))
 
     def _probabilities(self, state: DecoderState, tokens: list[int]) -> list[float]:
@@ -110,7 +110,12 @@ class WindowTranscriber:
         return probabilities[torch.arange(len(tokens)), torch.tensor(tokens)].tolist()
 
 
-def _longest(word: str) -> int:
+def is_spelled(word: str) -> bool:
+    """Return whether more is spoken than the letters of `word`: 1455, www.example.org."""
+    return not all(letter.isalpha() for letter in word.strip(BESIDE_WORDS))
+
+
+def longest(word: str) -> int:
     """Return how many samples `word` takes at most."""
     seconds = (
         LONGEST_LETTER if letter.isalpha() else LONGEST_SIGN for letter in word.strip(BESIDE_WORDS)

@@ -43,7 +43,7 @@ def spoken(layout: list[tuple[int, int]]) -> tuple[Samples, list[RecognizedWord]
     """Return sound in which word n has the level 0.1 + n / 1000, and the words."""
     sound, words, place = [np.zeros(TICK * 5, np.float32)], list[RecognizedWord](), TICK * 5
     for number, (length, pause) in enumerate(layout):
-        words.append(RecognizedWord(f" w{number}", place, place + length * TICK))
+        words.append(RecognizedWord(f" {chr(97 + number)}", place, place + length * TICK))
         sound += [
             np.full(length * TICK, 0.1 + number / 1000, np.float32),
             np.zeros(pause * TICK, np.float32),
@@ -61,7 +61,9 @@ def hear(samples: Samples, speech: Sequence[Region], prompt: str = "") -> list[R
     for first, last in itertools.pairwise(edges):
         if levels[first] >= 0:
             whole = last - first >= 10 * TICK
-            words.append(RecognizedWord(f" w{levels[first]}" if whole else " uh", first, last))
+            words.append(
+                RecognizedWord(f" {chr(97 + levels[first])}" if whole else " uh", first, last)
+            )
     return words
 
 
@@ -96,6 +98,19 @@ def test_a_long_recording_is_read_as_it_is_needed() -> None:
     held = [(part.end, audio.held) for part in transcribe_windows(hear, audio)]
     assert held[-1][0] == read == 4 * 3600 * RATE
     assert max(count for _, count in held) < 60 * RATE
+
+
+def test_an_address_may_have_pauses_in_it() -> None:
+    samples, words = spoken([(20, 30)] * 4)
+
+    def address(samples: Samples, speech: Sequence[Region], prompt: str) -> list[RecognizedWord]:
+        return [
+            replace(word, text=" www.example.org") for word in hear(samples, speech, prompt)[:1]
+        ]
+
+    audio = SpeechAudio(LoudnessDetector(), iter([samples]))
+    found = [word for part in transcribe_windows(address, audio) for word in part.words]
+    assert [word.start for word in found] == [words[0].start]
 
 
 @given(skipped=st.integers(0, 5))

@@ -74,6 +74,9 @@ def _ended_like_ctrl_c(received: list[int]) -> Iterator[None]:
 
     def end(number: int, _frame: object) -> None:
         received.append(number)
+        if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, signal.SIG_DFL):
+            # Shells start background commands with SIGINT ignored.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.raise_signal(signal.SIGINT)
 
     signals = [each for each in ENDING_SIGNALS if signal.getsignal(each) == signal.SIG_DFL]

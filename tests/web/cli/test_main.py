@@ -1,6 +1,7 @@
 """The command line: what is refused, in one line, and what the rest is handed."""
 
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -102,6 +103,20 @@ def test_a_file_that_will_not_do_is_refused_before_models_are_loaded(
     told = capsys.readouterr().err
     assert message in told
     assert told.count("\n") == 1
+
+
+def test_sigterm_ends_a_command_that_was_started_in_the_background() -> None:
+    """Shells let such commands ignore SIGINT."""
+
+    def command() -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return 0
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run_command(command, debug=False) == 128 + signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 HEAVY = ("torch", "av", "aiortc", "gradio", "fastapi", "onnxruntime", "numpy")

@@ -111,7 +111,7 @@ class RouteTable:
 
 
 def _matches(pattern: re.Pattern[str], path: str) -> bool:
-    return pattern.match(path) is not None
+    return pattern.fullmatch(path) is not None  # `$` also matches before a last line break
 
 
 def max_body(settings: Settings, body: Body) -> tuple[int, str]:

@@ -86,7 +86,11 @@ def test_any_signal_keeps_the_captions_so_far(
     )
     output = tmp_path / f"talk.{format}"
     command = lambda: captions(Settings(), talk, output=output, format=format)  # type: ignore[arg-type] # noqa: E731
-    assert run_command(command, debug=False) == 128 + number
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & ignores it
+    try:
+        assert run_command(command, debug=False) == 128 + number
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert f"captions up to 4 s are in {output}" in capsys.readouterr().err
     text = output.read_text()
     assert "w0" in text

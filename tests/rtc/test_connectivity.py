@@ -21,6 +21,7 @@ from rtc.connectivity import (
     relayed_address,
 )
 from rtc.ice_servers import IceEndpoint
+from tests.patience import PATIENCE, until_listening
 from web.ice import mint
 
 MAX_WAIT = 5.0  # far more than an answer from this machine takes
@@ -185,8 +186,8 @@ async def test_coturn_accepts_a_minted_credential(tmp_path: Path) -> None:
     )
     server = IceEndpoint("turn", "127.0.0.1", port, "tcp")
     try:
-        async with asyncio.timeout(30):
-            await _until_it_listens(port)
+        async with asyncio.timeout(PATIENCE):
+            await until_listening(port)
             username, credential = mint("north", session="s1", expires=2**31 - 1)
             host, _ = await relayed_address(
                 server, username=username, credential=credential, max_wait=MAX_WAIT
@@ -195,15 +196,3 @@ async def test_coturn_accepts_a_minted_credential(tmp_path: Path) -> None:
         coturn.kill()
         await coturn.wait()
     assert host == "127.0.0.1"
-
-
-async def _until_it_listens(port: int) -> None:
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except ConnectionRefusedError:
-            await asyncio.sleep(0)
-            continue
-        writer.close()
-        await writer.wait_closed()
-        return

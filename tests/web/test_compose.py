@@ -20,7 +20,7 @@ from aioice.turn import TurnTransport, create_turn_endpoint
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until_listening
 from web.config import CHECKOUT, Settings
 from web.ice import mint
 
@@ -183,23 +183,11 @@ async def coturn(folder: Path) -> AsyncIterator[int]:
     )
     try:
         async with asyncio.timeout(PATIENCE):
-            await _listening(port)
+            await until_listening(port)
         yield port
     finally:
         process.kill()
         await process.wait()
-
-
-async def _listening(port: int) -> None:
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except ConnectionRefusedError:
-            await asyncio.sleep(0)
-            continue
-        writer.close()
-        await writer.wait_closed()
-        return
 
 
 async def permission(transport: TurnTransport, address: str) -> int:

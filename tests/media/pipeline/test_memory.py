@@ -1,9 +1,7 @@
 """A session with a real memory on disk, where the disk fails it: nothing remembered is lost."""
 
 import asyncio
-import resource
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +21,7 @@ from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from models.assistant.small_assistant import SmallAssistant
 from models.memory.kv_store.tiers import StoreBudget
+from tests.full_disk import files_of_at_most
 from tests.media.pipeline.scripted import replayed, scripted_services
 from tests.models.assistant.test_small_model import BALL, CUP, DOG, model, picture
 
@@ -82,17 +81,6 @@ def answer(out: list[Output], id: str) -> str:
 
 def times(out: list[Output], id: str) -> list[float]:
     return [m.time for o in out if isinstance(o, Evidence) and o.id == id for m in o.moments]
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """Let the system refuse to write files past `size` bytes, as a full disk does."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 async def test_a_full_disk_is_reported_once_and_the_session_lives_on(tmp_path: Path) -> None:

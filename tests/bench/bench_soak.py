@@ -35,6 +35,10 @@ SPEAKERS = 4
 SPEECH = 180.0  # seconds of speech that a speaker repeats
 QUESTION_EVERY = 30.0  # seconds
 QUESTIONS = ("What do you see?", "Is anyone there?", "What did you see first?")
+SESSION = {  # what is spoken in the call is captioned and not answered: the questions are
+    "type": "realtime",
+    "audio": {"input": {"turn_detection": {"type": "server_vad", "create_response": False}}},
+}
 ANSWER_WAIT = 60.0  # seconds after which an answer counts as missing
 TOLERANCES = {  # what the last third may have more than the second: share, and absolute
     "memory": (0.03, 16.0),  # MiB
@@ -133,6 +137,8 @@ async def call(soak: Soak) -> None:
         await client.connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
         async with asyncio.timeout(60):
             await client.opened.wait()
+        assert client.channel is not None
+        client.channel.send(json.dumps({"type": "session.update", "session": SESSION}))
         for question in itertools.cycle(QUESTIONS):
             begun = time.monotonic()
             if not soak.running:
@@ -159,13 +165,14 @@ async def ask(client: Client, question: str, soak: Soak) -> None:
         "content": [{"type": "input_text", "text": question}],
     }
     client.channel.send(json.dumps({"type": "conversation.item.create", "item": item}))
-    response = {"output_modalities": ["text"]}
+    metadata = {"asked": f"{begun:.3f}"}
+    response = {"output_modalities": ["text"], "metadata": metadata}
     client.channel.send(json.dumps({"type": "response.create", "response": response}))
     try:
         async with asyncio.timeout(ANSWER_WAIT):
             while True:
                 event: dict[str, Any] = json.loads(await client.messages.get())
-                if event["type"] == "response.done" and event["response"]["status"] == "completed":
+                if event["type"] == "response.done" and event["response"]["metadata"] == metadata:
                     soak.minute.answers.append(time.monotonic() - begun)
                     return
     except TimeoutError:

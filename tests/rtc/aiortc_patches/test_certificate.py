@@ -1,14 +1,11 @@
 """Certificates of any kind that WebRTC peers show, with stock aiortc as the other side."""
 
 import asyncio
-import datetime
 from dataclasses import dataclass
 
 import pytest
 from aiortc import RTCSessionDescription
 from aiortc.rtcdtlstransport import RTCCertificate, SRTPProtectionProfile
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import SSL
 
@@ -16,6 +13,7 @@ from media.clock import LiveClock
 from rtc.peer import Peer
 from tests.patience import PATIENCE
 from tests.rtc.client import Client, connected, create_client, create_offer
+from tests.rtc.self_signed import self_signed
 
 
 @dataclass
@@ -45,16 +43,7 @@ class PeerCertificate(RTCCertificate):
 
 def certificate(key: Key) -> PeerCertificate:
     private = key.create()
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "peer")])
-    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    builder = (
-        x509.CertificateBuilder(name, name)
-        .public_key(private.public_key())
-        .serial_number(1)
-        .not_valid_before(start)
-        .not_valid_after(start + datetime.timedelta(days=36_500))
-    )
-    return PeerCertificate(private, builder.sign(private, hashes.SHA256()))  # type: ignore[arg-type]
+    return PeerCertificate(private, self_signed(private))  # type: ignore[arg-type]
 
 
 async def client_with(key: Key) -> tuple[Client, str]:

@@ -1,12 +1,11 @@
 """Where a session keeps its memory, and its inputs if sessions are recorded."""
 
 import logging
-from collections.abc import AsyncIterable, Iterator
-from contextlib import ExitStack, aclosing, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterable
+from contextlib import ExitStack, aclosing
 from typing import Any
 
-from media.events import Input
+from media.events import Degraded, Input
 from media.pipeline.context import Send
 from media.pipeline.session import run_session
 from media.recording.layout import MEMORY_FOLDER
@@ -28,7 +27,13 @@ async def run_stored_session(
         ExceptionGroup: a stage failed.
     """
     if settings.recordings is None:
-        with scratch_folder(settings.memory_folder) as folder:
+        with ExitStack() as stack:
+            folder = None
+            try:
+                folder = stack.enter_context(temporary_folder(settings.memory_folder))
+            except StoreError as error:
+                logger.warning("the memory of a session is limited to RAM: %s", error)
+                await send(Degraded(f"the memory of this session is limited to RAM: {error}"))
             await run_session(source, send, memory=folder, **options)
         return
     recorder = Worker("recorder")
@@ -39,15 +44,3 @@ async def run_stored_session(
             await run_session(recorded, send, memory=memory, durable_memory=True, **options)
     finally:
         recorder.close()
-
-
-@contextmanager
-def scratch_folder(parent: Path | None) -> Iterator[Path | None]:
-    """A folder in `parent` for a memory that is not kept; None if it cannot be made."""
-    with ExitStack() as stack:
-        folder = None
-        try:
-            folder = stack.enter_context(temporary_folder(parent))
-        except StoreError as error:
-            logger.warning("the memory of a session is limited to RAM: %s", error)
-        yield folder

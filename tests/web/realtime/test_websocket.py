@@ -416,9 +416,11 @@ async def test_a_session_that_cannot_be_recorded_says_so_and_goes_on(tmp_path: P
 
 
 async def test_a_session_without_a_place_for_its_memory_goes_on(tmp_path: Path) -> None:
-    settings = Settings(memory_folder=tmp_path / "gone")
+    (tmp_path / "file").touch()
+    settings = Settings(memory_folder=tmp_path / "file" / "gone")
     with scripted_models() as models, served(settings, models) as service:
-        async with talk(service) as client:
-            await client.until("session.created")
+        async with talk(service, "?eyeline=1") as client:
+            while "limited to RAM" not in (await client.until("eyeline.notice"))["message"]:
+                pass
             await client.append(speech(1.0) + speech(1.0, loud=False))
             await client.until("response.done")

@@ -228,7 +228,8 @@ class Peer:
             async with asyncio.TaskGroup() as tasks:
                 kinds = ("audio", "video")
                 running = [tasks.create_task(self._read(k), name=f"read {k}") for k in kinds]
-                running.append(tasks.create_task(self._monitor(), name="monitor peer"))
+                others = (self._monitor(), self._guards.report())
+                running += [tasks.create_task(each, name=each.__name__) for each in others]
                 await self._ended.wait()
                 for task in running:
                     task.cancel()

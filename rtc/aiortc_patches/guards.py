@@ -18,6 +18,7 @@ from rtc.aiortc_patches.data_channels import (
     unread_message_bytes,
 )
 from rtc.aiortc_patches.datagrams import DatagramCounters, guard_transport, left_properly
+from rtc.aiortc_patches.feedback import TransportFeedback
 from rtc.aiortc_patches.gathering import Gatherer
 from rtc.aiortc_patches.receivers import (
     bound_decoder_queue,
@@ -25,6 +26,7 @@ from rtc.aiortc_patches.receivers import (
     guard_receiver,
     guard_sender,
 )
+from rtc.congestion.arrivals import INTERVAL
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +50,10 @@ class Guards:
     ) -> None:
         self.counters = DatagramCounters()
         self._connection = connection
+        self._clock = clock
         found = transports(connection)
         self._consents = [Consent(transport, clock) for transport in found]
+        self._feedback = [TransportFeedback(transport, clock) for transport in found]
         self._gatherers = [
             Gatherer(each.transport, self.counters, max_wait=gathering, loopback=loopback)
             for each in found
@@ -79,6 +83,13 @@ class Guards:
         """Ask the peer for a sign of life; what it sends is in `counters`."""
         for consent in self._consents:
             consent.check()
+
+    async def report(self) -> None:
+        """Report what arrives, until it is cancelled."""
+        while True:
+            await self._clock.sleep_until(self._clock.now() + INTERVAL)
+            for feedback in self._feedback:
+                await feedback.send()
 
     async def close(self, max_wait: float) -> None:
         """Close the connection, by force after `max_wait` seconds."""

@@ -7,7 +7,7 @@ depacketizer mode 0, which is a part of mode 1.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpCodecParameters
 
@@ -28,7 +28,9 @@ KNOWN: dict[str, dict[tuple[str, int], tuple[str, int | None]]] = {
     "video": {("vp8", 90_000): ("VP8", None), ("h264", 90_000): ("H264", None)},
 }
 NAMES = {"audio": "Opus, G.722 or G.711", "video": "VP8 or H.264"}
-FEEDBACK = (("nack", None), ("nack", "pli"), ("goog-remb", None))  # what aiortc sends and reads
+TRANSPORT_WIDE = "transport-cc"
+# What is sent and read of RTCP feedback.
+FEEDBACK = (("nack", None), ("nack", "pli"), ("goog-remb", None), (TRANSPORT_WIDE, None))
 MODES = ("0", "1")  # of H.264 packetization, RFC 6184 section 6: 2 is interleaved
 BASELINE = "42e01f"  # what no profile-level-id means to WebRTC
 PROFILE = re.compile(r"[0-9A-Fa-f]{6}")
@@ -61,6 +63,21 @@ def agreed_codecs(kind: str, lines: Sequence[str]) -> tuple[RTCRtpCodecParameter
 def can_send(codec: RTCRtpCodecParameters) -> bool:
     """Return whether aiortc's packetizer keeps to `codec`: it always fragments, as in mode 1."""
     return codec.name != "H264" or codec.parameters.get("packetization-mode") == "1"
+
+
+def is_transport_wide(codecs: Sequence[RTCRtpCodecParameters]) -> bool:
+    """Return whether a codec agrees on transport-wide congestion control."""
+    return any(each.type == TRANSPORT_WIDE for codec in codecs for each in codec.rtcpFeedback)
+
+
+def without(
+    feedback: str, codecs: Sequence[RTCRtpCodecParameters]
+) -> tuple[RTCRtpCodecParameters, ...]:
+    """Return `codecs` that do not agree on a kind of feedback."""
+    return tuple(
+        replace(codec, rtcpFeedback=[each for each in codec.rtcpFeedback if each.type != feedback])
+        for codec in codecs
+    )
 
 
 def _offered(lines: Sequence[str]) -> list[OfferedCodec]:

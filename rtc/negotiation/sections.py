@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
 from aiortc.sdp import DIRECTIONS
 
+from rtc.congestion.feedback import URI as TRANSPORT_WIDE_URI
 from rtc.errors import BadOfferError
 from rtc.negotiation import codecs, simulcast, transports
 
@@ -59,9 +60,9 @@ class Section:
 
     `refusal` says why it cannot be met, and is empty if it can; `stopped` that the client has
     given it up. `name` identifies it to aiortc; it is `mid`, if the client gave one. `lines` are
-    the section as aiortc reads it. `layers` and `extensions` belong to simulcast,
-    `retransmissions` maps SSRCs to those of their originals, and `one_way` has the numbers of
-    header extensions that the client only sends.
+    the section as aiortc reads it. `layers` belong to simulcast. `extensions` are those
+    that aiortc does not agree on by itself, `one_way` the numbers of those that the client only
+    sends. `retransmissions` maps SSRCs to those of their originals.
     """
 
     media: Media
@@ -125,8 +126,13 @@ def read_section(
             refusal=f"the {media.kind[:20]} section is stopped" if stopped else refusal,
         )
     layers = simulcast.offered_layers(lines) if media.kind == "video" else ()
-    wanted = LAYER_EXTENSIONS if layers else ()
     extensions = [found for line in lines if (found := EXTENSION.fullmatch(line))]
+    if not any(found[3] == TRANSPORT_WIDE_URI for found in extensions):
+        agreed = codecs.without(codecs.TRANSPORT_WIDE, agreed)
+    wanted = (
+        *(LAYER_EXTENSIONS if layers else ()),
+        *((TRANSPORT_WIDE_URI,) if codecs.is_transport_wide(agreed) else ()),
+    )
     return Section(
         media=media,
         mid=mid,

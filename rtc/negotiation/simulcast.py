@@ -31,7 +31,8 @@ def offered_layers(lines: Sequence[str]) -> tuple[str, ...]:
 def for_layers(codecs: Sequence[RTCRtpCodecParameters]) -> tuple[RTCRtpCodecParameters, ...]:
     """Return `codecs` so that a client starts its larger layers: without `goog-remb`.
 
-    `rtc.aiortc_patches.simulcast` says why. Chromium starts at the bitrate that it is told.
+    `rtc.aiortc_patches.simulcast` says why. Chromium starts at the bitrate that it is told, and
+    goes on by its own estimate.
     """
     return tuple(
         codec

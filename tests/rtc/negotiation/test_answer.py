@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from rtc.congestion.feedback import URI
 from rtc.errors import BadOfferError
 from rtc.negotiation.offer import OfferLimits, read_offer
 from rtc.negotiation.signaling import accept_offer, create_answer, create_connection
@@ -49,6 +50,19 @@ async def test_the_answer_to_a_real_offer_is_valid(name: str) -> None:
     answer = await answer_to(OFFERS[name])
     check_answer(OFFERS[name], answer)
     assert any(ports(answer))
+
+
+@pytest.mark.parametrize("name", ["chromium", "chromium_simulcast", "firefox"])
+async def test_packets_are_numbered_and_reported_or_neither(name: str) -> None:
+    media = [part for part in sections(await answer_to(OFFERS[name]))[1] if values(part, "rtpmap")]
+    for part in media:
+        assert any(URI in value for value in values(part, "extmap"))
+        assert any("transport-cc" in value for value in values(part, "rtcp-fb"))
+    for left_out in (URI, "transport-cc"):
+        kept = [line for line in OFFERS[name].splitlines() if left_out not in line]
+        answer = await answer_to("\r\n".join(kept))
+        assert URI not in answer
+        assert "transport-cc" not in answer
 
 
 @pytest.mark.slow

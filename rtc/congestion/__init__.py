@@ -1,0 +1,1 @@
+"""What a path carries, in both directions: wire formats, estimates and feedback, without I/O."""

@@ -228,8 +228,8 @@ class Peer:
             async with asyncio.TaskGroup() as tasks:
                 kinds = ("audio", "video")
                 running = [tasks.create_task(self._read(k), name=f"read {k}") for k in kinds]
-                others = (self._monitor(), self._guards.report())
-                running += [tasks.create_task(each, name=each.__name__) for each in others]
+                others = {"monitor peer": self._monitor(), "report": self._guards.report()}
+                running += [tasks.create_task(task, name=name) for name, task in others.items()]
                 await self._ended.wait()
                 for task in running:
                     task.cancel()

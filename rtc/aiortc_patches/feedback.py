@@ -4,6 +4,7 @@ A browser that counts its packets (`transport-cc`) is told when each arrived, te
 """
 
 from aiortc import RTCDtlsTransport
+from aiortc.rtcdtlstransport import RtpReceiver
 from aiortc.rtp import RtpPacket
 
 from media.clock import Clock
@@ -31,7 +32,7 @@ class TransportFeedback:
             except ConnectionError:
                 return
 
-    def _route_and_note(self, packet: RtpPacket) -> object:
+    def _route_and_note(self, packet: RtpPacket) -> RtpReceiver | None:
         number = packet.extensions.transport_sequence_number
         if number is not None:
             self._log.add(number, self._clock.now())

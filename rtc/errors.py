@@ -8,6 +8,7 @@ class RtcError(Exception):
     +- BadOfferError      the SDP offer of the client cannot be answered; the message says why
     +- PeerClosedError    the peer left, or was closed here
     +- MessageError       a message cannot be sent over the data channel
+    +- EncoderError       a frame cannot be encoded
     """
 
 
@@ -21,3 +22,7 @@ class PeerClosedError(RtcError):
 
 class MessageError(RtcError):
     """The message is too long, there is no data channel, or the client does not keep up."""
+
+
+class EncoderError(RtcError):
+    """The encoder does not take the frame; the message says which."""

@@ -1,0 +1,1 @@
+"""What we send: encoders, pacing, history and the sender that joins them."""

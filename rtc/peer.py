@@ -6,7 +6,6 @@ It lasts until either side leaves; then its iterators end. `web.realtime` joins 
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Self
 
 from aiortc import RTCPeerConnection
@@ -14,16 +13,16 @@ from aiortc import RTCPeerConnection
 from media.channel import Channel
 from media.clock import Clock
 from media.frames import AudioChunk, VideoFrame
-from media.sizes import SizeLimits
 from media.worker import Worker
 from rtc.aiortc_patches.guards import Guards
 from rtc.aiortc_patches.statistics import network_counters
 from rtc.errors import PeerClosedError
 from rtc.ice_servers import IceServer
 from rtc.incoming import read_audio, read_video
+from rtc.limits import PeerLimits
 from rtc.liveness import Liveness, silence, update
-from rtc.messages import MessageLimits, Messages
-from rtc.negotiation.offer import Offer, OfferLimits, read_offer
+from rtc.messages import Messages
+from rtc.negotiation.offer import Offer, read_offer
 from rtc.negotiation.signaling import (
     accept_offer,
     choose_layers,
@@ -33,6 +32,7 @@ from rtc.negotiation.signaling import (
 )
 from rtc.network import FrameCounters, NetworkCounters, NetworkState, network_state
 from rtc.outgoing import SpeechTrack, VideoTrack
+from rtc.receiving.link import Link
 
 logger = logging.getLogger(__name__)
 
@@ -40,32 +40,6 @@ CHECK_INTERVAL = 1.0  # seconds between two consent checks, which measure the ro
 CLOSING_TIMEOUT = 5.0  # seconds for the connection to shut down, TURN allocations included
 ABANDON_TIMEOUT = 0.5  # the same after cancellation, when tasks of aiortc may have ended already
 MAX_UNFINISHED_BYTES = 8 << 20  # of incomplete messages
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerLimits:
-    """Limits of one peer.
-
-    `frame_size` applies to video in both directions, `frame_rate` to video sent. At most
-    `queued_media` items wait to be read, of which `queued_frames` may be video frames, and
-    `queued_speech` seconds wait to be sent. STUN servers have `gathering_timeout` seconds to tell
-    our addresses. The peer is closed if it has not connected after `connect_timeout` seconds, or
-    if nothing authentic comes from it for `silence_timeout` seconds, answers to consent checks
-    included (RFC 7675, section 5.1). `loopback` also offers 127.0.0.1, for a browser on this
-    machine that has no other network.
-    """
-
-    offer: OfferLimits = field(default_factory=OfferLimits)
-    messages: MessageLimits = field(default_factory=MessageLimits)
-    frame_size: SizeLimits = field(default_factory=SizeLimits)
-    frame_rate: float = 30.0
-    queued_media: int = 256
-    queued_frames: int = 4
-    queued_speech: float = 30.0
-    gathering_timeout: float = 0.5
-    connect_timeout: float = 20.0
-    silence_timeout: float = 30.0
-    loopback: bool = True
 
 
 class Peer:
@@ -78,7 +52,7 @@ class Peer:
     """
 
     def __init__(
-        self, connection: RTCPeerConnection, offer: Offer, *, clock: Clock, limits: PeerLimits
+        self, connection: RTCPeerConnection, offer: Offer, *, link: Link, limits: PeerLimits
     ) -> None:
         self.answer_sdp = ""
         self.end_reason = ""
@@ -96,15 +70,19 @@ class Peer:
         self.messages = Messages(limits.messages, offered=offer.has_messages, on_overflow=self._end)
         self._connection = connection
         self._offer = offer
-        self._clock = clock
+        self._link = link
+        self._clock = clock = link.clock
         self._limits = limits
         self._worker = Worker("rtc")
         self._counters = FrameCounters()
-        gathering, loopback = limits.gathering_timeout, limits.loopback
         self._guards = Guards(
-            connection, clock, gathering=gathering, loopback=loopback, on_end=self._end
+            connection,
+            link,
+            gathering=limits.gathering_timeout,
+            loopback=limits.loopback,
+            on_end=self._end,
         )
-        choose_layers(connection, offer, limits.frame_size)
+        choose_layers(connection, offer, link, limits.frame_size)
         self._video_track = VideoTrack(
             clock=clock,
             worker=self._worker,
@@ -112,8 +90,9 @@ class Peer:
             limits=limits.frame_size,
             counters=self._counters,
         )
-        speech = limits.queued_speech
-        self._speech_track = SpeechTrack(clock=clock, worker=self._worker, capacity=speech)
+        self._speech_track = SpeechTrack(
+            clock=clock, worker=self._worker, capacity=limits.queued_speech
+        )
         self._ended = asyncio.Event()
         self._last_counters = NetworkCounters(time=clock.now())
         self._task: asyncio.Task[None] | None = None
@@ -137,13 +116,14 @@ class Peer:
         """
         limits = limits or PeerLimits()
         offer = read_offer(offer_sdp, limits.offer)
-        connection = create_connection(ice_servers)
+        link = Link(clock)
+        connection = create_connection(ice_servers, link)
         try:
             await accept_offer(connection, offer)
         except BaseException:
             await connection.close()
             raise
-        peer = cls(connection, offer, clock=clock, limits=limits)
+        peer = cls(connection, offer, link=link, limits=limits)
         try:
             tracks = (peer._video_track, peer._speech_track)
             peer.answer_sdp = await create_answer(connection, offer, tracks)
@@ -198,7 +178,7 @@ class Peer:
             self._connection,
             self._counters,
             time=self._clock.now(),
-            round_trip=self._guards.round_trip,
+            round_trip=self._link.round_trip,
         )
         before, self._last_counters = self._last_counters, after
         return network_state(before, after)

@@ -10,14 +10,13 @@ requires aiortc below 1.17.
 | only certificates with an ECDSA key are accepted | `certificate` |
 | answers to consent checks that take more than 0.5 s count as none | `consent` |
 | a silent STUN server delays each answer by 5 s; 127.0.0.1 is never offered | `gathering` |
-| a peer may invent sources; decoder queues are unbounded | `receivers` |
-| B-frames are taken for timestamps that have wrapped | `receivers` |
+| retransmissions are repeated as often as they are asked for | `senders` |
 | few forms of H.264 are agreed on, and payload types below 96 renumbered | `transceivers` |
-| packets of all layers of a simulcast go into one jitter buffer | `simulcast` |
 | a peer may open streams, skip ahead and acknowledge without limit | `data_channels` |
 | nothing tells a sender when its packets arrived | `feedback` |
 | a connection whose tasks have failed cannot be closed | `closing` |
 | statistics of a retransmission stream hide the media stream | `statistics` |
 
-`guards` applies them.
+`guards` applies them, and `version` checks that aiortc has what they use. Receivers are our own
+(`rtc.receiving`): `transceivers` puts them in the place of aiortc's.
 """

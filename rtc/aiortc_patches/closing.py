@@ -7,6 +7,7 @@ from aioice.ice import ICE_FAILED
 from aiortc import RTCPeerConnection
 
 from rtc.aiortc_patches.connection import ice_connection, transports
+from rtc.aiortc_patches.transceivers import receiver_of
 
 
 def abort(connection: RTCPeerConnection) -> None:
@@ -23,9 +24,8 @@ def abort(connection: RTCPeerConnection) -> None:
         checks = [pair.task for pair in ice._check_list]
         _cancel(transport._task, monitor, ice._query_consent_task, *checks)
     for transceiver in connection.getTransceivers():
-        receiver, sender = vars(transceiver.receiver), vars(transceiver.sender)
-        receiver["_RTCRtpReceiver__decoder_queue"].put(None)
-        _cancel(receiver["_RTCRtpReceiver__rtcp_task"])
+        receiver_of(transceiver).abort()
+        sender = vars(transceiver.sender)
         _cancel(sender["_RTCRtpSender__rtp_task"], sender["_RTCRtpSender__rtcp_task"])
     if connection.sctp is not None:
         connection.sctp._set_state(connection.sctp.State.CLOSED)

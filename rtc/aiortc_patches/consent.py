@@ -7,18 +7,18 @@ answers count however late, and the peer's other packets too: `rtc.liveness` dec
 from aioice import stun
 from aiortc import RTCDtlsTransport
 
-from media.clock import Clock
 from rtc.aiortc_patches.connection import ice_connection
+from rtc.receiving.link import Link
 
 MAX_AGE = 30.0  # seconds for which an answer is waited for: RFC 7675, section 5.1
 
 
 class Consent:
-    """The checks of one transport; `round_trip` is the last measured one in seconds, or None."""
+    """The checks of one transport; `link` gets the round trip of each."""
 
-    def __init__(self, transport: RTCDtlsTransport, clock: Clock) -> None:
-        self.round_trip: float | None = None
-        self._clock = clock
+    def __init__(self, transport: RTCDtlsTransport, link: Link) -> None:
+        self._link = link
+        self._clock = link.clock
         self._ice = ice_connection(transport.transport)
         self._ice.query_consent = _leave_it_to_us  # type: ignore[method-assign]
 
@@ -43,7 +43,7 @@ class Consent:
         if password is None or not message.check_message_integrity(password.encode()):
             return False
         if message.message_class == stun.Class.RESPONSE:
-            self.round_trip = self._clock.now() - sent
+            self._link.round_trip = self._clock.now() - sent
         return True
 
 

@@ -7,7 +7,6 @@ from functools import partial
 
 from aiortc import RTCDtlsTransport, RTCIceTransport, RTCPeerConnection
 
-from media.clock import Clock
 from rtc.aiortc_patches.certificate import handshake_failure
 from rtc.aiortc_patches.closing import abort
 from rtc.aiortc_patches.connection import transports
@@ -20,13 +19,10 @@ from rtc.aiortc_patches.data_channels import (
 from rtc.aiortc_patches.datagrams import DatagramCounters, guard_transport, left_properly
 from rtc.aiortc_patches.feedback import TransportFeedback
 from rtc.aiortc_patches.gathering import Gatherer
-from rtc.aiortc_patches.receivers import (
-    bound_decoder_queue,
-    forget_source,
-    guard_receiver,
-    guard_sender,
-)
+from rtc.aiortc_patches.senders import guard_sender
+from rtc.aiortc_patches.transceivers import receiver_of
 from rtc.congestion.arrivals import INTERVAL
+from rtc.receiving.link import Link
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +38,7 @@ class Guards:
     def __init__(
         self,
         connection: RTCPeerConnection,
-        clock: Clock,
+        link: Link,
         *,
         gathering: float,
         loopback: bool,
@@ -50,29 +46,22 @@ class Guards:
     ) -> None:
         self.counters = DatagramCounters()
         self._connection = connection
-        self._clock = clock
+        self._link = link
         found = transports(connection)
-        self._consents = [Consent(transport, clock) for transport in found]
-        self._feedback = [TransportFeedback(transport, clock) for transport in found]
+        self._consents = [Consent(transport, link) for transport in found]
+        self._feedback = [TransportFeedback(transport, link.clock) for transport in found]
         self._gatherers = [
             Gatherer(each.transport, self.counters, max_wait=gathering, loopback=loopback)
             for each in found
         ]
         for transport in found:
-            guard_transport(transport, self.counters, partial(forget_source, connection, transport))
+            guard_transport(transport, self.counters, partial(self._forget, transport))
             lose_unsendable(transport)
             transport.on("statechange", partial(_follow_dtls, transport, on_end))
             transport.transport.on("statechange", partial(_follow_ice, transport.transport, on_end))
         guard_association(connection, self.counters)
         for transceiver in connection.getTransceivers():
-            bound_decoder_queue(transceiver.receiver, transceiver.kind)
-            guard_receiver(transceiver.receiver)
             guard_sender(transceiver.sender)
-
-    @property
-    def round_trip(self) -> float | None:
-        """Seconds to the peer and back, by the last answer to a consent check."""
-        return self._consents[0].round_trip
 
     @property
     def unread_message_bytes(self) -> int:
@@ -86,10 +75,19 @@ class Guards:
 
     async def report(self) -> None:
         """Report what arrives, until it is cancelled."""
+        clock = self._link.clock
         while True:
-            await self._clock.sleep_until(self._clock.now() + INTERVAL)
+            await clock.sleep_until(clock.now() + INTERVAL)
             for feedback in self._feedback:
                 await feedback.send()
+
+    def _forget(self, transport: RTCDtlsTransport, ssrc: int) -> None:
+        """Delete what is kept about an SSRC that is not heard any more."""
+        transport._rtp_router.ssrc_table.pop(ssrc, None)
+        for transceiver in self._connection.getTransceivers():
+            receiver_of(transceiver).forget(ssrc)
+        for listener in self._link.listeners:
+            listener.forget(ssrc)
 
     async def close(self, max_wait: float) -> None:
         """Close the connection, by force after `max_wait` seconds."""

@@ -1,10 +1,10 @@
 """Counters of a connection."""
 
 from aiortc import RTCPeerConnection
-from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.stats import RTCRemoteInboundRtpStreamStats, RTCTransportStats
 
 from rtc.aiortc_patches.connection import transports
+from rtc.aiortc_patches.transceivers import receiver_of
 from rtc.network import FrameCounters, NetworkCounters, Reception
 
 
@@ -12,17 +12,15 @@ def receptions(connection: RTCPeerConnection) -> tuple[Reception, ...]:
     """Return the reception of each incoming stream, without retransmission streams."""
     found = []
     for transceiver in connection.getTransceivers():
-        private = vars(transceiver.receiver)
-        retransmissions: dict[int, int] = private["_RTCRtpReceiver__rtx_ssrc"]
-        streams: dict[int, StreamStatistics] = private["_RTCRtpReceiver__remote_streams"]
+        receiver = receiver_of(transceiver)
         found += [
             Reception(
-                expected=stream.packets_expected,
-                received=stream.packets_received,
-                jitter=stream.jitter / transceiver._codecs[0].clockRate,
+                expected=source.expected,
+                received=source.received,
+                jitter=source.jitter / source.rate,
             )
-            for ssrc, stream in streams.items()
-            if ssrc not in retransmissions
+            for ssrc, source in receiver.sources
+            if ssrc not in receiver.retransmissions
         ]
     return tuple(found)
 

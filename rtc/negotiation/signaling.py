@@ -4,6 +4,7 @@ The answer is complete, with all ICE candidates (no trickle).
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from aiortc import (
     MediaStreamTrack,
@@ -19,13 +20,17 @@ from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateErr
 from media.sizes import SizeLimits
 from rtc.aiortc_patches.certificate import use_certificate
 from rtc.aiortc_patches.connection import local_candidates, transports
-from rtc.aiortc_patches.simulcast import SimulcastReceiver
-from rtc.aiortc_patches.transceivers import agree
+from rtc.aiortc_patches.transceivers import agree, receiver_of, use_receivers
+from rtc.aiortc_patches.version import check_version
 from rtc.errors import BadOfferError, RtcError
 from rtc.ice_servers import IceEndpoint, IceServer
 from rtc.negotiation.answer import complete
 from rtc.negotiation.offer import MALFORMED, Offer
 from rtc.negotiation.sections import Section
+from rtc.receiving.bitrate_estimate import BitrateEstimate
+from rtc.receiving.layer_choice import LayerChoice
+from rtc.receiving.link import Link
+from rtc.receiving.receiver import Receiver
 
 REFUSALS = (
     *MALFORMED,
@@ -36,12 +41,15 @@ REFUSALS = (
 )
 
 
-def create_connection(ice_servers: Sequence[IceServer]) -> RTCPeerConnection:
+def create_connection(ice_servers: Sequence[IceServer], link: Link) -> RTCPeerConnection:
     """Return a connection that uses these ICE servers and no others.
+
+    Its receivers share `link`.
 
     Servers at an IPv6 address are for clients only: aiortc cannot read their URLs, and this end
     needs no server to learn an IPv6 address, which has no NAT.
     """
+    check_version()
     servers = [
         RTCIceServer(
             [url for url in server.urls if ":" not in IceEndpoint.parse(url).host],
@@ -55,6 +63,7 @@ def create_connection(ice_servers: Sequence[IceServer]) -> RTCPeerConnection:
     configuration = RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_COMPAT)
     connection = RTCPeerConnection(configuration)
     use_certificate(connection)
+    use_receivers(connection, partial(Receiver, link=link))
     return connection
 
 
@@ -74,17 +83,25 @@ async def accept_offer(connection: RTCPeerConnection, offer: Offer) -> None:
                 agree(transceiver, section.codecs, section.extensions)
 
 
-def choose_layers(connection: RTCPeerConnection, offer: Offer, limits: SizeLimits) -> None:
-    """Receive of each video the largest layer within `limits`; call after `accept_offer`."""
-    for section in offer.sections:
+def choose_layers(
+    connection: RTCPeerConnection, offer: Offer, link: Link, limits: SizeLimits
+) -> None:
+    """Receive of each video the largest layer within `limits`; call after `accept_offer`.
+
+    aiortc's estimate of the bitrate stays within 1.5 times of what arrives, which is less than a
+    larger layer needs to start, so a client that sends simulcast gets none and goes by loss.
+    """
+    videos = [section for section in offer.sections if section.kind == "video"]
+    for section in videos:
         for transceiver in connection.getTransceivers():
-            if section.kind == "video" and _matches(transceiver, section):
-                SimulcastReceiver(
-                    transceiver.receiver,
+            if _matches(transceiver, section):
+                receiver_of(transceiver).layers = LayerChoice(
                     limits,
                     layers=[layer.removeprefix("~") for layer in section.layers],
                     retransmissions=section.retransmissions,
                 )
+    if not any(section.layers for section in videos):
+        link.listeners.append(BitrateEstimate())
 
 
 async def create_answer(

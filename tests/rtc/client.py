@@ -30,7 +30,8 @@ from media.audio.resampling import Samples
 from media.clock import LiveClock
 from media.frames import AudioChunk, VideoFrame
 from rtc.aiortc_patches.connection import ice_connection, transports
-from rtc.peer import Peer, PeerLimits
+from rtc.limits import PeerLimits
+from rtc.peer import Peer
 from tests.media.audio.frames import samples_from_av
 from tests.paths import SAMPLE
 from tests.patience import PATIENCE

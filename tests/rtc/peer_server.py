@@ -20,7 +20,8 @@ from starlette.routing import Route
 from media.clock import LiveClock
 from media.frames import VideoFrame
 from rtc.errors import BadOfferError
-from rtc.peer import Peer, PeerLimits
+from rtc.limits import PeerLimits
+from rtc.peer import Peer
 from tests.patience import PATIENCE
 
 PAGE = "<!doctype html><title>An empty page</title>"

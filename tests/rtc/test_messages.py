@@ -4,8 +4,9 @@ import pytest
 
 from media.clock import LiveClock
 from rtc.errors import MessageError, PeerClosedError
+from rtc.limits import PeerLimits
 from rtc.messages import MessageLimits
-from rtc.peer import Peer, PeerLimits
+from rtc.peer import Peer
 from tests.rtc.client import Mailbox, Microphone, connected, create_client, create_offer
 
 

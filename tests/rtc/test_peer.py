@@ -13,7 +13,8 @@ from media.clock import LiveClock
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.sizes import SizeLimits
 from rtc.errors import BadOfferError, PeerClosedError
-from rtc.peer import Peer, PeerLimits
+from rtc.limits import PeerLimits
+from rtc.peer import Peer
 from tests.media.audio.frames import samples_from_av
 from tests.rtc.client import (
     Camera,

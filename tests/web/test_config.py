@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from media.pipeline.limits import Limits
-from rtc.peer import PeerLimits
+from rtc.limits import PeerLimits
 from web.config import CHECKOUT, Settings, read_settings
 from web.errors import SettingsError
 from web.loading.models import session_limits

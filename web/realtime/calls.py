@@ -17,7 +17,8 @@ from media.clock import Clock, LiveClock
 from media.sizes import SizeLimits
 from rtc.errors import BadOfferError, RtcError
 from rtc.ice_servers import IceServer
-from rtc.peer import Peer, PeerLimits
+from rtc.limits import PeerLimits
+from rtc.peer import Peer
 from web.access.gate import caller_of
 from web.config import Settings
 from web.context import ServiceContext, service_context, unix_time

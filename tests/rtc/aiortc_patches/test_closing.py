@@ -11,7 +11,8 @@ from aiortc.rtcsctptransport import SCTP_RTO_MIN
 import rtc.peer
 from rtc.aiortc_patches.connection import ice_connection, transports
 from rtc.errors import MessageError, PeerClosedError
-from rtc.peer import Peer, PeerLimits
+from rtc.limits import PeerLimits
+from rtc.peer import Peer
 from tests.rtc.client import Camera, Client, Microphone, collect, connected, create_client
 from tests.rtc.strangers import no_complaints
 

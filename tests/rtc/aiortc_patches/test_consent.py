@@ -11,7 +11,7 @@ from aioice import stun
 
 import rtc.peer
 from rtc.aiortc_patches.connection import ice_connection
-from rtc.peer import PeerLimits
+from rtc.limits import PeerLimits
 from tests.rtc.client import Client, Microphone, collect, connected, create_client
 from tests.rtc.strangers import send_from_elsewhere
 

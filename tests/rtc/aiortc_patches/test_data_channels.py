@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import rtc.peer
 from rtc.aiortc_patches.data_channels import check_parameters
-from rtc.peer import PeerLimits
+from rtc.limits import PeerLimits
 from tests.rtc.client import connected, create_client
 
 

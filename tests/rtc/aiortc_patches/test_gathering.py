@@ -15,7 +15,8 @@ from rtc.aiortc_patches.connection import ice_connection, transports
 from rtc.aiortc_patches.gathering import LOOPBACK
 from rtc.connectivity import Address
 from rtc.ice_servers import IceServer
-from rtc.peer import Peer, PeerLimits
+from rtc.limits import PeerLimits
+from rtc.peer import Peer
 from tests.rtc.client import (
     Microphone,
     assert_no_tasks_left,

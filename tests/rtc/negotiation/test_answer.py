@@ -5,10 +5,15 @@ import re
 
 import pytest
 
+<<<<<<< HEAD
 from rtc.congestion.feedback import URI
+=======
+from media.clock import LiveClock
+>>>>>>> 2950982 (Receivers of our own take the place of aiortc's, so that what decides about packets can be replaced; one module checks what is used of aiortc)
 from rtc.errors import BadOfferError
 from rtc.negotiation.offer import OfferLimits, read_offer
 from rtc.negotiation.signaling import accept_offer, create_answer, create_connection
+from rtc.receiving.link import Link
 from tests.paths import DATA
 from tests.rtc.client import Camera, Microphone
 from tests.rtc.negotiation.answers import check_answer, sections, values
@@ -22,7 +27,7 @@ H264 = "a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-
 
 async def answer_to(text: str) -> str:
     offer = read_offer(text, OfferLimits())
-    connection = create_connection([])
+    connection = create_connection([], Link(LiveClock()))
     try:
         await accept_offer(connection, offer)
         return await create_answer(connection, offer, [Camera(), Microphone()])

@@ -9,9 +9,11 @@ import pytest
 from media.clock import LiveClock
 from rtc.errors import BadOfferError
 from rtc.ice_servers import IceServer
+from rtc.limits import PeerLimits
 from rtc.negotiation.offer import OfferLimits, read_offer
 from rtc.negotiation.signaling import accept_offer, create_answer, create_connection
-from rtc.peer import Peer, PeerLimits
+from rtc.peer import Peer
+from rtc.receiving.link import Link
 from tests.rtc.client import Camera, assert_no_tasks_left, create_client, create_offer
 from tests.rtc.mutations import mutated
 from tests.rtc.negotiation.test_offer import CHROMIUM, UNGATHERED
@@ -22,7 +24,7 @@ FUZZ_ROUNDS = 150
 @pytest.mark.parametrize("text", [CHROMIUM, UNGATHERED])
 async def test_the_answer_is_complete_and_names_one_transport(text: str) -> None:
     offer = read_offer(text, OfferLimits())
-    connection = create_connection([])
+    connection = create_connection([], Link(LiveClock()))
     await accept_offer(connection, offer)
     sdp = await create_answer(connection, offer, [Camera()])
     await connection.close()
@@ -38,7 +40,7 @@ async def test_the_codec_that_the_offer_prefers_is_answered_first(first: str) ->
     formats = "96 102" if first == "VP8" else "102 96"
     text = re.sub(r"(m=video \d+ [A-Z/]+) .*", rf"\1 {formats}", CHROMIUM)
     offer = read_offer(text, OfferLimits())
-    connection = create_connection([])
+    connection = create_connection([], Link(LiveClock()))
     await accept_offer(connection, offer)
     sdp = await create_answer(connection, offer, [])
     await connection.close()
@@ -59,7 +61,7 @@ async def test_the_codec_that_the_offer_prefers_is_answered_first(first: str) ->
 async def test_the_servers_of_a_connection_are_those_given(
     urls: tuple[str, ...], used: tuple[str, int] | None
 ) -> None:
-    connection = create_connection([IceServer(urls)])
+    connection = create_connection([IceServer(urls)], Link(LiveClock()))
     transceiver = connection.addTransceiver("audio")
     gatherer = transceiver.receiver.transport.transport.iceGatherer
     assert gatherer._connection.stun_server == used

@@ -1,0 +1,10 @@
+"""The stream of each kind of media: here a receiver gets what decides about its packets."""
+
+from rtc.receiving.link import Link
+from rtc.receiving.stock_stream import StockStream
+from rtc.receiving.stream import Deliver, Stream
+
+
+def create_stream(kind: str, link: Link, deliver: Deliver) -> Stream:
+    """Return a stream of `kind`, audio or video, for the packets of one receiver."""
+    return StockStream(kind, deliver)

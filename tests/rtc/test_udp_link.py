@@ -7,7 +7,8 @@ from aiortc import RTCSessionDescription
 
 from media.clock import LiveClock
 from media.frames import VideoFrame
-from rtc.peer import Peer, PeerLimits
+from rtc.limits import PeerLimits
+from rtc.peer import Peer
 from tests.paths import DATA
 from tests.patience import PATIENCE
 from tests.rtc.client import Camera, Client, collect, create_client, create_offer

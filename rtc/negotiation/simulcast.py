@@ -31,12 +31,8 @@ def offered_layers(lines: Sequence[str]) -> tuple[str, ...]:
 def for_layers(codecs: Sequence[RTCRtpCodecParameters]) -> tuple[RTCRtpCodecParameters, ...]:
     """Return `codecs` so that a client starts its larger layers: without `goog-remb`.
 
-<<<<<<< HEAD
-    `rtc.aiortc_patches.simulcast` says why. Chromium starts at the bitrate that it is told, and
+    `choose_layers` in `signaling` says why. Chromium starts at the bitrate that it is told, and
     goes on by its own estimate.
-=======
-    `choose_layers` in `signaling` says why. Chromium starts at the bitrate that it is told.
->>>>>>> 2950982 (Receivers of our own take the place of aiortc's, so that what decides about packets can be replaced; one module checks what is used of aiortc)
     """
     return tuple(
         codec

@@ -5,11 +5,8 @@ import re
 
 import pytest
 
-<<<<<<< HEAD
-from rtc.congestion.feedback import URI
-=======
 from media.clock import LiveClock
->>>>>>> 2950982 (Receivers of our own take the place of aiortc's, so that what decides about packets can be replaced; one module checks what is used of aiortc)
+from rtc.congestion.feedback import URI
 from rtc.errors import BadOfferError
 from rtc.negotiation.offer import OfferLimits, read_offer
 from rtc.negotiation.signaling import accept_offer, create_answer, create_connection

@@ -208,8 +208,7 @@ class Peer:
             async with asyncio.TaskGroup() as tasks:
                 kinds = ("audio", "video")
                 running = [tasks.create_task(self._read(k), name=f"read {k}") for k in kinds]
-                others = {"monitor peer": self._monitor(), "report": self._guards.report()}
-                running += [tasks.create_task(task, name=name) for name, task in others.items()]
+                running.append(tasks.create_task(self._monitor(), name="monitor peer"))
                 await self._ended.wait()
                 for task in running:
                     task.cancel()

@@ -17,11 +17,9 @@ from rtc.aiortc_patches.data_channels import (
     unread_message_bytes,
 )
 from rtc.aiortc_patches.datagrams import DatagramCounters, guard_transport, left_properly
-from rtc.aiortc_patches.feedback import TransportFeedback
 from rtc.aiortc_patches.gathering import Gatherer
 from rtc.aiortc_patches.senders import guard_sender
 from rtc.aiortc_patches.transceivers import receiver_of
-from rtc.congestion.arrivals import INTERVAL
 from rtc.receiving.link import Link
 
 logger = logging.getLogger(__name__)
@@ -49,7 +47,6 @@ class Guards:
         self._link = link
         found = transports(connection)
         self._consents = [Consent(transport, link) for transport in found]
-        self._feedback = [TransportFeedback(transport, link.clock) for transport in found]
         self._gatherers = [
             Gatherer(each.transport, self.counters, max_wait=gathering, loopback=loopback)
             for each in found
@@ -72,14 +69,6 @@ class Guards:
         """Ask the peer for a sign of life; what it sends is in `counters`."""
         for consent in self._consents:
             consent.check()
-
-    async def report(self) -> None:
-        """Report what arrives, until it is cancelled."""
-        clock = self._link.clock
-        while True:
-            await clock.sleep_until(clock.now() + INTERVAL)
-            for feedback in self._feedback:
-                await feedback.send()
 
     def _forget(self, transport: RTCDtlsTransport, ssrc: int) -> None:
         """Delete what is kept about an SSRC that is not heard any more."""

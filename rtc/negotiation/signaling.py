@@ -27,10 +27,10 @@ from rtc.ice_servers import IceEndpoint, IceServer
 from rtc.negotiation.answer import complete
 from rtc.negotiation.offer import MALFORMED, Offer
 from rtc.negotiation.sections import Section
-from rtc.receiving.bitrate_estimate import BitrateEstimate
 from rtc.receiving.layer_choice import LayerChoice
 from rtc.receiving.link import Link
 from rtc.receiving.receiver import Receiver
+from rtc.receiving.transport_feedback import TransportFeedback
 
 REFUSALS = (
     *MALFORMED,
@@ -86,11 +86,7 @@ async def accept_offer(connection: RTCPeerConnection, offer: Offer) -> None:
 def choose_layers(
     connection: RTCPeerConnection, offer: Offer, link: Link, limits: SizeLimits
 ) -> None:
-    """Receive of each video the largest layer within `limits`; call after `accept_offer`.
-
-    aiortc's estimate of the bitrate stays within 1.5 times of what arrives, which is less than a
-    larger layer needs to start, so a client that sends simulcast gets none and goes by loss.
-    """
+    """Receive of each video the largest layer within `limits`; call after `accept_offer`."""
     videos = [section for section in offer.sections if section.kind == "video"]
     for section in videos:
         for transceiver in connection.getTransceivers():
@@ -100,8 +96,8 @@ def choose_layers(
                     layers=[layer.removeprefix("~") for layer in section.layers],
                     retransmissions=section.retransmissions,
                 )
-    if not any(section.layers for section in videos):
-        link.listeners.append(BitrateEstimate())
+    layered = any(section.layers for section in videos)
+    link.listeners.append(TransportFeedback(layered=layered))
 
 
 async def create_answer(

@@ -13,7 +13,6 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 RID = re.compile(r"a=rid:([A-Za-z0-9_-]{1,255}) send\b.*")  # RFC 8851, section 10
 STREAMS = re.compile(r"a=simulcast:(?:.* )?send (\S+)(?: .*)?")
 MAX_LAYERS = 8
-ESTIMATE = "goog-remb"
 START_BITRATE = 1500  # kbit/s, from which Chromium sends three layers up to 1280 x 720
 
 
@@ -29,19 +28,10 @@ def offered_layers(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def for_layers(codecs: Sequence[RTCRtpCodecParameters]) -> tuple[RTCRtpCodecParameters, ...]:
-    """Return `codecs` so that a client starts its larger layers: without `goog-remb`.
-
-    `choose_layers` in `signaling` says why. Chromium starts at the bitrate that it is told, and
-    goes on by its own estimate.
-    """
+    """Return `codecs` so that Chromium starts its larger layers: at the bitrate that it is told."""
+    start = {"x-google-start-bitrate": str(START_BITRATE)}
     return tuple(
-        codec
-        if codec.name == "rtx"
-        else replace(
-            codec,
-            rtcpFeedback=[each for each in codec.rtcpFeedback if each.type != ESTIMATE],
-            parameters={**codec.parameters, "x-google-start-bitrate": str(START_BITRATE)},
-        )
+        codec if codec.name == "rtx" else replace(codec, parameters={**codec.parameters, **start})
         for codec in codecs
     )
 

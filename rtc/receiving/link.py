@@ -1,9 +1,8 @@
 """What the receivers of one connection share: the time, the round trip, and who watches packets."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Protocol
-
-from aiortc.rtp import AnyRtcpPacket
+from typing import Protocol, SupportsBytes
 
 from media.clock import Clock
 
@@ -14,16 +13,19 @@ DEFAULT_ROUND_TRIP = 0.1  # seconds, until it is measured
 class Arrival:
     """An RTP packet that has arrived at `time`, retransmissions and padding included.
 
-    `size` is that of the header without extensions, the payload and the padding, in bytes.
-    `transport_sequence` is the transport-wide sequence number, and `send_time` the absolute send
-    time in units of 2^-18 s (24 bits), each None if the packet does not have it. `rtcp_ssrc` is the
-    source of our feedback.
+    `sequence` is its RTP sequence number, and `transport` stands for what it came over. `size`
+    is that of the header without extensions, the payload and the padding, in bytes.
+    `transport_sequence` is the transport-wide sequence number, and `send_time` the absolute
+    send time in units of 2^-18 s (24 bits), each None if the packet does not have it.
+    `rtcp_ssrc` is the source of our feedback.
     """
 
     time: float
     size: int
     ssrc: int
+    sequence: int
     kind: str
+    transport: Hashable
     transport_sequence: int | None
     send_time: int | None
     rtcp_ssrc: int
@@ -32,8 +34,8 @@ class Arrival:
 class PacketListener(Protocol):
     """Watches the packets of a connection, before anything is decided about them."""
 
-    def arrived(self, arrival: Arrival) -> AnyRtcpPacket | None:
-        """Take a packet; what is returned is sent to the peer at once."""
+    def arrived(self, arrival: Arrival) -> SupportsBytes | None:
+        """Take a packet; what is returned is sent to the peer at once, as RTCP."""
         ...
 
     def forget(self, ssrc: int) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping
+from typing import SupportsBytes
 
 import av
 from aiortc import RTCDtlsTransport
@@ -168,7 +169,9 @@ class Receiver:
             time=now,
             size=RTP_HEADER_LENGTH + len(packet.payload) + packet.padding_size,
             ssrc=packet.ssrc,
+            sequence=packet.sequence_number,
             kind=self.kind,
+            transport=self.transport,
             transport_sequence=packet.extensions.transport_sequence_number,
             send_time=packet.extensions.abs_send_time,
             rtcp_ssrc=self._rtcp_ssrc,
@@ -251,7 +254,7 @@ class Receiver:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(max(0.0, due - now), self._wake.set)
 
-    async def _send(self, packet: AnyRtcpPacket) -> None:
+    async def _send(self, packet: SupportsBytes) -> None:
         """Send a report or a request; without a connection it is lost."""
         try:
             await self.transport._send_rtp(bytes(packet))

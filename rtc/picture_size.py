@@ -20,9 +20,10 @@ def keyframe_size(codec: str, payload: bytes) -> Size | None:
     None as well for what cannot be read.
     """
     try:
-        return _vp8_size(payload) if codec == "VP8" else _h264_size(payload)
+        size = _vp8_size(payload) if codec == "VP8" else _h264_size(payload)
     except (IndexError, ValueError, struct.error):
         return None
+    return size if size is not None and min(size) > 0 else None
 
 
 def frame_sizes(codec: str, frame: bytes) -> list[Size]:
@@ -33,11 +34,15 @@ def frame_sizes(codec: str, frame: bytes) -> list[Size]:
     """
     try:
         if codec.upper() == "VP8":
-            return [] if not frame or frame[0] & 1 else [_vp8_header_size(frame)]
-        units = frame.split(START_CODE)
-        return [_sps_size(unit) for unit in units if unit and unit[0] & 0x1F == SPS]
+            sizes = [] if not frame or frame[0] & 1 else [_vp8_header_size(frame)]
+        else:
+            units = frame.split(START_CODE)
+            sizes = [_sps_size(unit) for unit in units if unit and unit[0] & 0x1F == SPS]
     except (IndexError, struct.error) as error:
         raise ValueError(f"a {codec} frame whose size cannot be read: {error}") from error
+    if any(min(size) <= 0 for size in sizes):
+        raise ValueError(f"a {codec} frame without a picture: {sizes}")
+    return sizes
 
 
 def _vp8_size(payload: bytes) -> Size | None:

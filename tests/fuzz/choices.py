@@ -52,6 +52,31 @@ class Choices:
         self._next += size
         return taken
 
+    def damaged(self, packet: bytes) -> bytes:
+        """Return `packet` with up to four changes in it."""
+        made = bytearray(packet)
+        for _ in range(self.number(5)):
+            place = self.number(len(made) + 1)
+            match self.number(6):
+                case 0:
+                    made[place : place + 1] = self._bytes(1)
+                case 1:  # a length, a count or a number
+                    made[place : place + 2] = self.one((b"\0\0", b"\xff\xff", b"\0\1", b"\x7f\xff"))
+                case 2:
+                    del made[place:]
+                case 3:
+                    del made[place : place + 1 + self.number(20)]
+                case 4:
+                    made[place:place] = self._bytes(self.number(20))
+                case _:
+                    made += made[place:] * self.number(3)
+        return bytes(made[:1500])
+
+    def _bytes(self, size: int) -> bytes:
+        taken = self._data[self._next : self._next + size]
+        self._next += size
+        return taken.ljust(size, b"\0")
+
     def value(self, others: Sequence[Any]) -> Any:
         """Return a JSON value of its own: an odd one, or a part of `others`."""
         return copy.deepcopy(self._value(others))

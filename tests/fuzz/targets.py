@@ -20,6 +20,7 @@ from media.sizes import SizeLimits
 from rtc.errors import BadOfferError
 from rtc.negotiation.offer import OfferLimits, read_offer
 from tests.fuzz.choices import Choices
+from tests.fuzz.packets import feedback, sctp, stun_checks, video_payloads
 from tests.paths import DATA, ROOT
 from tests.rtc.mutations import mutated
 from tests.web.openai_sdk import check
@@ -158,5 +159,16 @@ def _check_line(text: str) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    each.__name__: each for each in (events, sessions, offers, images, recordings)
+    each.__name__: each
+    for each in (
+        events,
+        sessions,
+        offers,
+        images,
+        recordings,
+        stun_checks,
+        feedback,
+        video_payloads,
+        sctp,
+    )
 }

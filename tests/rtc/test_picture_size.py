@@ -1,3 +1,4 @@
+import struct
 from fractions import Fraction
 
 import av
@@ -7,7 +8,7 @@ from aiortc.codecs.vpx import VpxPayloadDescriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtc.picture_size import keyframe_size
+from rtc.picture_size import frame_sizes, keyframe_size
 
 SIZES = [(16, 16), (322, 180), (640, 360), (1280, 720), (1920, 1080)]
 
@@ -71,3 +72,13 @@ def test_any_payload_has_a_size_or_none(codec: str, payload: bytes) -> None:
     for prefix in (b"", b"\x67", b"\x18\x00\x30\x67\x64"):
         size = keyframe_size(codec, prefix + payload)
         assert size is None or len(size) == 2
+
+
+@pytest.mark.parametrize("size", [(0, 180), (320, 0), (0, 0)])
+def test_a_picture_without_pixels_is_none(size: tuple[int, int]) -> None:
+    """Layers of a simulcast are compared by the scale that fits them."""
+    frame = b"\x10\x00\x00\x9d\x01\x2a" + struct.pack("<HH", *size) + bytes(20)
+    start = bytes(VpxPayloadDescriptor(partition_start=1, partition_id=0, picture_id=5))
+    assert keyframe_size("VP8", start + frame) is None
+    with pytest.raises(ValueError, match="without a picture"):
+        frame_sizes("VP8", frame)

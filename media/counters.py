@@ -19,6 +19,8 @@ class Counters:
     are only skipped by the analysis do not count. `drawn` counts generated frames, and
     `draw_delay` is the time from the last control to the first frame generated with it.
     `dropped_audio` counts chunks, and `unheard` their seconds: speech in them has no caption.
+    `concealed` are seconds of sound that did not arrive and were made up, `missing` those that
+    were not.
     """
 
     frames_in: int = 0
@@ -27,6 +29,8 @@ class Counters:
     dropped_frames: int = 0
     dropped_audio: int = 0
     unheard: float = 0.0
+    concealed: float = 0.0
+    missing: float = 0.0
     turns: int = 0
     looks: int = 0
     remembered: int = 0
@@ -58,6 +62,13 @@ class Counters:
         if isinstance(item, AudioChunk):
             self.dropped_audio += 1
             self.unheard += len(item.samples) / item.rate
+
+    def audio_lost(self, seconds: float, *, concealed: bool) -> None:
+        """Note that `seconds` of sound did not arrive."""
+        if concealed:
+            self.concealed += seconds
+        else:
+            self.missing += seconds
 
     def audio_arrived(self, until: float, now: float) -> None:
         """Note that audio up to media time `until` arrived at `now`."""

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from media.frames import AudioChunk, VideoFrame
+from media.frames import AudioChunk, Gap, VideoFrame
 from media.generation_events import GenerationInput, GenerationOutput
 from models.assistant.interface import Moment
 
@@ -254,6 +254,7 @@ Input = (
     | Commit
     | Clear
     | AudioPaused
+    | Gap
     | ListeningConfig
     | GenerationInput
 )
@@ -266,6 +267,7 @@ Output = (
     | Cleared
     | Answer
     | Speech
+    | Gap
     | VideoFrame
     | VisionOutput
     | GenerationOutput

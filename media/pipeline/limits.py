@@ -48,6 +48,7 @@ class Limits:
     max_lag: float | None = 1.5  # seconds of waiting sound above which interim captions are skipped
     max_turn: float = 30.0  # a longer turn ends at the next brief silence
     max_gap: float = 1.0  # sound that is missing for longer ends the turn
+    reported_gap: float = 0.1  # media that are missing for as long are reported: a short word
     sampling: Sampling = field(default_factory=Sampling)
     frame_output: FrameOutput = field(default_factory=FrameOutput)
 

@@ -30,7 +30,7 @@ from media.events import (
     Output,
     Question,
 )
-from media.frames import AudioChunk, VideoFrame
+from media.frames import AudioChunk, Gap, VideoFrame
 from media.generation_events import ClearTrack, GenerationConfig, PromptChange, TrackPoints
 from media.pipeline.context import Send, SessionContext
 from media.pipeline.generation.passthrough import GenerationItem, Passthrough, StreamTime
@@ -163,10 +163,8 @@ async def route(source: AsyncIterable[Input], channels: Channels, context: Sessi
                 counters.frames_in += 1
                 await channels.vision.send(item)
                 await channels.generation.send(item)
-            case AudioChunk() | Commit() | Clear() | AudioPaused() | ListeningConfig():
-                await channels.audio.send(item)
-                if isinstance(item, AudioChunk) and context.limits.repeatable:
-                    await channels.generation.send(StreamTime(item.end / item.rate))
+            case AudioChunk() | Gap() | Commit() | Clear() | AudioPaused() | ListeningConfig():
+                await route_audio(item, channels, context)
             case Question() | Announce():
                 await ask(item, context, channels)
             case Cancel():
@@ -179,6 +177,24 @@ async def route(source: AsyncIterable[Input], channels: Channels, context: Sessi
         counters.dropped_frames = not_shown + channels.generation.dropped
     await channels.generation.close()
     await channels.audio.close()
+
+
+async def route_audio(item: AudioItem, channels: Channels, context: SessionContext) -> None:
+    """Send audio, and what belongs to its places, to the turn stage; report a gap in any media."""
+    if isinstance(item, Gap):
+        await report_gap(item, context)
+    if not isinstance(item, Gap) or item.media == "audio":
+        await channels.audio.send(item)
+    if isinstance(item, AudioChunk) and context.limits.repeatable:
+        await channels.generation.send(StreamTime(item.end / item.rate))
+
+
+async def report_gap(gap: Gap, context: SessionContext) -> None:
+    """Count a gap, and send it to the client unless it is short."""
+    if gap.media == "audio":
+        context.counters.audio_lost(gap.end - gap.start, concealed=gap.concealed)
+    if gap.end - gap.start >= context.limits.reported_gap:
+        await context.send(gap)
 
 
 async def ask(question: Question | Announce, context: SessionContext, channels: Channels) -> None:

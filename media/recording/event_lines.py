@@ -14,7 +14,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from media.errors import UnreadableMediaError
-from media.events import Announce, AudioPaused, Cancel, Clear, Commit, ListeningConfig, Question
+from media.events import (
+    Announce,
+    AudioPaused,
+    Cancel,
+    Clear,
+    Commit,
+    ListeningConfig,
+    Question,
+)
+from media.frames import Gap
 from media.generation_events import (
     ClearTrack,
     GenerationConfig,
@@ -35,7 +44,15 @@ class AudioGap:
 
 
 RecordedInput = (
-    Question | Announce | Cancel | Commit | Clear | AudioPaused | ListeningConfig | GenerationInput
+    Question
+    | Announce
+    | Cancel
+    | Commit
+    | Clear
+    | AudioPaused
+    | Gap
+    | ListeningConfig
+    | GenerationInput
 )
 KINDS: dict[str, type[RecordedInput | AudioGap]] = {
     "hole": AudioGap,
@@ -45,6 +62,7 @@ KINDS: dict[str, type[RecordedInput | AudioGap]] = {
     "commit": Commit,
     "clear": Clear,
     "pause": AudioPaused,
+    "gap": Gap,
     "listening": ListeningConfig,
     "prompt": PromptChange,
     "track": TrackPoints,

@@ -14,7 +14,7 @@ from media.errors import UnreadableMediaError
 from media.events import Announce, Cancel, Input, Question
 from media.files.decoding import decode
 from media.files.report import DecodingReport
-from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
+from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, Gap, VideoFrame
 from media.generation_events import GenerationInput
 from media.recording.event_lines import AudioGap, EventLine, read_lines
 from media.recording.layout import AUDIO_FILE, EVENTS_FILE, VIDEO_FILE
@@ -146,4 +146,6 @@ def _timed(line: EventLine) -> tuple[float, Input]:
 
 
 def _applies_to_video(line: EventLine) -> bool:
+    if isinstance(line.event, Gap):
+        return line.event.media == "video"
     return isinstance(line.event, Question | Announce | Cancel | GenerationInput)

@@ -26,7 +26,7 @@ from media.events import (
     StandingRequests,
 )
 from media.files.report import DecodingReport
-from media.frames import AudioChunk, VideoFrame
+from media.frames import AudioChunk, Gap, VideoFrame
 from media.generation_events import GeneratedImage, GenerationStatus
 from media.pipeline.context import Send
 from media.pipeline.limits import Limits
@@ -197,6 +197,8 @@ def as_line(output: Output) -> str:
             return f"{output.time:8.2f}             answered: {output.text.strip()}"
         case RequestMet():
             return f"{output.moment.time:8.2f}             noticed: {output.text}"
+        case Gap() if not output.concealed:
+            return f"{output.start:8.2f} - {output.end:8.2f}  {output.media} missing"
         case Degraded():
             return f"                     trouble: {output.message}"
         case _:

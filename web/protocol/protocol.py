@@ -28,7 +28,7 @@ from media.events import (
     TurnEnded,
     TurnStarted,
 )
-from media.frames import AudioChunk, VideoFrame
+from media.frames import AudioChunk, Gap, VideoFrame
 from media.generation_events import GeneratedImage, GenerationStatus
 from media.video import Pixels
 from web.protocol import (
@@ -87,6 +87,16 @@ COMMANDS: dict[type, Callable[[ConversationState, Any], None]] = {
     ItemTruncate: item_commands.truncate,
     ResponseCreate: responses.create,
     ResponseCancel: responses.cancel,
+}
+
+EVENTS: dict[type, Callable[[ConversationState, Any], None]] = {
+    Evidence: vision.send_evidence,
+    Remembered: vision.send_moment,
+    Relevance: vision.send_relevance,
+    StandingRequests: vision.send_requests,
+    Gap: vision.send_gap,
+    GenerationStatus: generation.send_status,
+    GeneratedImage: generation.send_picture,
 }
 
 
@@ -183,8 +193,8 @@ class RealtimeProtocol:
     def emit(self, output: Output) -> None:
         """Handle an output of the session; frames and speech on a track are the transport's."""
         self._count_media()
-        if not (self._emit_speech(output) or self._emit_generation(output)):
-            self._emit_vision(output)
+        if not self._emit_speech(output):
+            self._emit_event(output)
         responses.announce_next(self.state)
 
     def playback_finished(self, question_id: str) -> None:
@@ -276,27 +286,11 @@ class RealtimeProtocol:
         if complete is not None:
             responses.receive_transcript(self.state, *complete, caption.end)
 
-    def _emit_generation(self, output: Output) -> bool:
-        """Handle `output` if it is about generation; return whether it is."""
+    def _emit_event(self, output: Output) -> None:
+        """Add the service's own event for `output`."""
         match output:
-            case GenerationStatus():
-                generation.send_status(self.state, output)
-            case GeneratedImage():
-                generation.send_picture(self.state, output)
-            case _:
-                return False
-        return True
-
-    def _emit_vision(self, output: Output) -> None:
-        match output:
-            case Evidence():
-                vision.send_evidence(self.state, output)
-            case Remembered():
-                vision.send_moment(self.state, output)
-            case Relevance():
-                vision.send_relevance(self.state, output)
-            case StandingRequests():
-                vision.send_requests(self.state, output)
+            case _ if (event := EVENTS.get(type(output))) is not None:
+                event(self.state, output)
             case RequestMet():
                 self.state.announcements.append(output)
             case Degraded():

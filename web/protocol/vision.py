@@ -7,7 +7,7 @@ import base64
 from typing import Any
 
 from media.events import Evidence, Relevance, Remembered, StandingRequests
-from media.frames import VIDEO_CLOCK_HZ, VideoFrame
+from media.frames import VIDEO_CLOCK_HZ, Gap, VideoFrame
 from media.video import Pixels
 from models.assistant.interface import Moment
 from web.protocol.client_events.messages import ProtocolError, VideoAppend
@@ -60,6 +60,18 @@ def send_relevance(state: ConversationState, output: Relevance) -> None:
 def send_requests(state: ConversationState, output: StandingRequests) -> None:
     if state.eyeline_events:
         state.send_event("eyeline.requests", requests=list(output.requests))
+
+
+def send_gap(state: ConversationState, output: Gap) -> None:
+    """Send that sound or pictures did not arrive."""
+    if state.eyeline_events:
+        state.send_event(
+            "eyeline.gap",
+            media=output.media,
+            start=round(output.start, 3),
+            end=round(output.end, 3),
+            concealed=output.concealed,
+        )
 
 
 def moment_fields(moment: Moment) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from functools import partial
 from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
 from media.events import AudioPaused, Cancel, Caption, Input, Output, Remembered, Speech
-from media.frames import AudioChunk, VideoFrame
+from media.frames import AudioChunk, Gap, VideoFrame
 from media.images.decoder import ImageDecoder
 from media.pipeline.limits import Limits
 from media.worker import Worker
@@ -106,9 +106,10 @@ class SessionBridge:
         """Return an event of `outgoing` as a message to the client."""
         return await event_text(event, self._worker)
 
-    async def receive_media(self, item: AudioChunk | VideoFrame) -> None:
+    async def receive_media(self, item: AudioChunk | VideoFrame | Gap) -> None:
         """Put media from a track into the session."""
-        self.protocol.receive_media(item)
+        if not isinstance(item, Gap):
+            self.protocol.receive_media(item)
         with self._audio.receiving():
             await self.source.send(item)
         self._audio.arrived(_audio_seconds(item))

@@ -12,9 +12,10 @@ from media.channel import Channel
 from media.events import Caption, CaptionWord, Question
 from media.frames import SAMPLE_RATE
 from media.pipeline.context import SessionContext
+from media.pipeline.hearing.made_up import without_made_up
 from media.pipeline.hearing.turn_stage import TurnAudio, TurnEnd
 from media.pipeline.interfaces import Samples
-from models.asr.speech_activity import spoken_words
+from models.asr.speech_activity import FRAME, spoken_words
 from models.asr.words import RecognizedWord, TranscriptUpdate
 
 MAX_UNSTREAMED = 15.0  # seconds at the end of a turn that may have no interim caption
@@ -83,14 +84,14 @@ class CaptionStage:
                     transcript = None
                 elif isinstance(following, TurnEnd) and self._behind(item, MAX_UNSTREAMED):
                     transcript.last = item.samples
-                    await self._keep(transcript, item.samples)
+                    await self._keep(transcript, item)
                 else:
                     await self._step(transcript, item)
 
     async def _step(self, transcript: TurnTranscript, audio: TurnAudio) -> None:
         """Recognize `audio`, and send an interim caption for each update that has words."""
         services = self._context.services
-        await self._keep(transcript, audio.samples)
+        await self._keep(transcript, audio)
         transcript.asr, updates = await services.asr_worker.run(
             services.recognizer.step,
             transcript.asr,
@@ -137,14 +138,15 @@ class CaptionStage:
             position=item.start,
         )
 
-    async def _keep(self, transcript: TurnTranscript, samples: Samples) -> None:
-        services = self._context.services
+    async def _keep(self, transcript: TurnTranscript, audio: TurnAudio) -> None:
+        services, samples = self._context.services, audio.samples
         if services.final_pass is not None:
             transcript.audio.append(samples)
         transcript.vad, probabilities = await services.vad_worker.run(
             services.detector.step, transcript.vad, samples
         )
-        transcript.speech += probabilities
+        first = transcript.start + len(transcript.speech) * FRAME
+        transcript.speech += without_made_up(probabilities, first, audio.made_up)
 
     async def _finish(self, transcript: TurnTranscript) -> None:
         """Recognize the rest of the turn, or all of it again if there is a final pass."""
@@ -167,7 +169,7 @@ def _joined(items: Sequence[TurnAudio | TurnEnd]) -> list[TurnAudio | TurnEnd]:
         last = joined[-1] if joined else None
         if isinstance(item, TurnAudio) and isinstance(last, TurnAudio) and last.turn == item.turn:
             samples = np.concatenate([last.samples, item.samples])
-            joined[-1] = TurnAudio(item.turn, item.start, samples)
+            joined[-1] = TurnAudio(item.turn, item.start, samples, item.made_up)
         else:
             joined.append(item)
     return joined

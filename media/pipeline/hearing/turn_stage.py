@@ -17,8 +17,9 @@ from media.events import (
     TurnEnded,
     TurnStarted,
 )
-from media.frames import SAMPLE_RATE, AudioChunk
+from media.frames import SAMPLE_RATE, AudioChunk, Gap
 from media.pipeline.context import SessionContext
+from media.pipeline.hearing.made_up import with_gap, without_made_up
 from media.pipeline.hearing.turn_rules import (
     SpeechEnd,
     SpeechStart,
@@ -26,6 +27,7 @@ from media.pipeline.hearing.turn_rules import (
     next_turn,
 )
 from media.pipeline.interfaces import Samples
+from models.asr.speech_activity import Region
 
 VAD_FRAME = 512  # samples for each probability of the detector
 PRE_ROLL = SAMPLE_RATE  # samples before the first speech of a turn that only a client ends
@@ -33,16 +35,20 @@ MIN_COMMIT = SAMPLE_RATE // 10  # samples: 100 ms, as in OpenAI's service
 SPEECH = 0.35  # probability of speech in such a turn: less than starts a detected one
 EMPTY: Samples = np.zeros(0, np.float32)
 
-AudioItem = AudioChunk | Commit | Clear | AudioPaused | ListeningConfig
+AudioItem = AudioChunk | Commit | Clear | AudioPaused | Gap | ListeningConfig
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TurnAudio:
-    """Sound of a turn in progress; `start` is the turn's first sample in the stream."""
+    """Sound of a turn in progress; `start` is the turn's first sample in the stream.
+
+    `made_up` are regions of the stream in which the sound is made up.
+    """
 
     turn: int
     start: int
     samples: Samples
+    made_up: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class TurnState:
     start: int | None = None  # first sample of the turn in progress
     has_speech: bool = False
     sent_from: int | None = None  # first sample of the turn that was sent on
+    made_up: tuple[Region, ...] = ()  # regions of the stream whose sound did not arrive
 
 
 class TurnStage:
@@ -98,6 +105,8 @@ class TurnStage:
                     await self._clear(state)
                 case AudioPaused():
                     await self._pause(state)
+                case Gap():
+                    state.made_up = with_gap(state.made_up, item)
         await self._end(state, state.position, detected=False)
         await self._turns.close()
 
@@ -150,6 +159,9 @@ class TurnStage:
         state.vad, probabilities = await services.vad_worker.run(
             services.detector.step, state.vad, samples
         )
+        if detection is None or not state.detection.speaking:
+            first = state.detection.position
+            probabilities = without_made_up(probabilities, first, state.made_up)
         if detection is None:
             await self._append_manual(state, probabilities)
             return
@@ -210,7 +222,8 @@ class TurnStage:
         if state.start is not None and state.has_speech and count > 0:
             if state.sent_from is None:
                 state.sent_from = state.position - len(state.held)
-            await self._turns.send(TurnAudio(state.turn, state.sent_from, state.held[:count]))
+            samples = state.held[:count]
+            await self._turns.send(TurnAudio(state.turn, state.sent_from, samples, state.made_up))
             state.held = state.held[count:]
 
     async def _end(self, state: TurnState, end: int, *, detected: bool) -> None:

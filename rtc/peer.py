@@ -12,13 +12,13 @@ from aiortc import RTCPeerConnection
 
 from media.channel import Channel
 from media.clock import Clock
-from media.frames import AudioChunk, VideoFrame
+from media.frames import AudioChunk, Gap, VideoFrame
 from media.worker import Worker
 from rtc.aiortc_patches.guards import Guards
 from rtc.aiortc_patches.statistics import network_counters
 from rtc.errors import PeerClosedError
 from rtc.ice_servers import IceServer
-from rtc.incoming import read_audio, read_video
+from rtc.incoming import ReceivedMedia, read_audio, read_video
 from rtc.limits import PeerLimits
 from rtc.liveness import Liveness, silence, update
 from rtc.messages import Messages
@@ -62,9 +62,9 @@ class Peer:
         self.receives_audio = offer.receiving("audio") is not None
         self.receives_messages = offer.has_messages
         self.refusals = offer.refusals
-        self.media: Channel[VideoFrame | AudioChunk] = Channel(
+        self.media: Channel[ReceivedMedia] = Channel(
             limits.queued_media,
-            droppable=(VideoFrame, AudioChunk),
+            droppable=(VideoFrame, AudioChunk, Gap),
             max_waiting={VideoFrame: limits.queued_frames},
         )
         self.messages = Messages(limits.messages, offered=offer.has_messages, on_overflow=self._end)
@@ -116,7 +116,7 @@ class Peer:
         """
         limits = limits or PeerLimits()
         offer = read_offer(offer_sdp, limits.offer)
-        link = Link(clock)
+        link = Link(clock, audio_wait=limits.audio_wait)
         connection = create_connection(ice_servers, link)
         try:
             await accept_offer(connection, offer)
@@ -234,7 +234,7 @@ class Peer:
             return
         track = transceiver.receiver.track
         if kind == "audio":
-            await read_audio(track, self.media, clock=self._clock, counters=self._counters)
+            await read_audio(track, self.media, counters=self._counters)
             return
         await read_video(
             track,

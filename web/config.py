@@ -178,6 +178,9 @@ class Settings(BaseSettings):
     """seconds of speech after which a short silence ends a turn"""
     longest_gap: float = Field(1.0, gt=0, le=30)
     """seconds without audio packets, or missing between two, after which a turn ends"""
+    audio_wait: float = Field(0.3, ge=0, le=2)
+    """seconds that a call waits at most for audio packets that are late or asked for again; where
+    none is missing, it never waits"""
     hurry: float = Field(1.5, gt=0)
     """caption lag in seconds above which interim captions are skipped"""
     late: float = Field(3.0, gt=0)

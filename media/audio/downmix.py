@@ -49,11 +49,11 @@ def mono_from_av(state: DownmixState, frame: av.AudioFrame) -> tuple[DownmixStat
     if channels == 1 or not len(samples):
         return state, samples.reshape(-1)[: len(samples)]
     if channels == 2:
-        return _mix_stereo(state, samples)
+        return mix_stereo(state, samples)
     return state, samples @ _gains([channel.name for channel in frame.layout.channels], channels)
 
 
-def _mix_stereo(state: DownmixState, samples: Samples) -> tuple[DownmixState, Samples]:
+def mix_stereo(state: DownmixState, samples: Samples) -> tuple[DownmixState, Samples]:
     """Mix left and right; if the weights change, they do so over the whole of `samples`."""
     left, right = np.mean(samples**2, axis=0)
     product = np.mean(samples[:, 0] * samples[:, 1])

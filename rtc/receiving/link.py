@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, SupportsBytes
 
 from media.clock import Clock
+from rtc.receiving.alignment import Alignment
 
 DEFAULT_ROUND_TRIP = 0.1  # seconds, until it is measured
 
@@ -45,11 +46,16 @@ class PacketListener(Protocol):
 
 @dataclass(slots=True)
 class Link:
-    """`round_trip` is the last measured one in seconds, None before the first measurement."""
+    """`round_trip` is the last measured one in seconds, None before the first measurement.
+
+    Missing audio is waited for at most `audio_wait` seconds.
+    """
 
     clock: Clock
+    audio_wait: float = 0.3
     round_trip: float | None = None
     listeners: list[PacketListener] = field(default_factory=list)
+    alignment: Alignment = field(default_factory=Alignment)
 
     @property
     def expected_round_trip(self) -> float:

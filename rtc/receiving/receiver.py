@@ -6,7 +6,6 @@ import random
 from collections.abc import Mapping
 from typing import SupportsBytes
 
-import av
 from aiortc import RTCDtlsTransport
 from aiortc.clock import current_datetime
 from aiortc.codecs import is_rtx
@@ -31,7 +30,7 @@ from rtc.layers import Verdict
 from rtc.receiving.layer_choice import LayerChoice
 from rtc.receiving.link import Arrival, Link
 from rtc.receiving.sources import Sources
-from rtc.receiving.stream import Feedback, SenderReport, Stream
+from rtc.receiving.stream import Delivered, Feedback, SenderReport, Stream
 from rtc.receiving.streams import create_stream
 
 logger = logging.getLogger(__name__)
@@ -261,6 +260,6 @@ class Receiver:
         except ConnectionError as error:
             logger.debug("lost a %s: %s", type(packet).__name__, error)
 
-    def _deliver(self, frame: av.AudioFrame | av.VideoFrame | None) -> None:
+    def _deliver(self, frame: Delivered | None) -> None:
         assert self._track is not None, "aiortc makes the track before it starts the receiver"
         self._track._queue.put_nowait(frame)

@@ -8,7 +8,10 @@ import av
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
 
-Deliver = Callable[[av.AudioFrame | av.VideoFrame | None], None]
+from media.frames import AudioChunk, Gap
+
+Delivered = av.AudioFrame | av.VideoFrame | AudioChunk | Gap
+Deliver = Callable[[Delivered | None], None]
 """Takes what a stream has decoded, on the event loop; None is the end."""
 
 

@@ -28,7 +28,7 @@ from aiortc.mediastreams import MediaStreamError
 from media.audio.pcm import samples_to_av
 from media.audio.resampling import Samples
 from media.clock import LiveClock
-from media.frames import AudioChunk, VideoFrame
+from media.frames import AudioChunk, Gap, VideoFrame
 from rtc.aiortc_patches.connection import ice_connection, transports
 from rtc.limits import PeerLimits
 from rtc.peer import Peer
@@ -209,6 +209,8 @@ async def collect(
     """Return the peer's media until that many video frames and audio chunks have arrived."""
     items: list[VideoFrame | AudioChunk] = []
     async for item in peer.media:
+        if isinstance(item, Gap):
+            continue
         items.append(item)
         seen = sum(isinstance(item, VideoFrame) for item in items)
         if seen >= pictures and len(items) - seen >= sounds:

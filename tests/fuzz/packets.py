@@ -49,24 +49,26 @@ PASSWORD = "a" * 22
 ADDRESSES = (("192.0.2.1", 4000), ("192.0.2.2", 4001), ("198.51.100.7", 3478))
 
 
-def reports() -> list[bytes]:
-    """Return an RTCP packet of each kind that clients send."""
+def reports(own: int = 1, other: int = 2) -> list[bytes]:
+    """Return an RTCP packet of each kind that clients send, from one SSRC about another."""
     sender = RtcpSenderInfo(
         ntp_timestamp=2**63 + 12345, rtp_timestamp=7, packet_count=3, octet_count=4
     )
     block = RtcpReceiverInfo(
-        ssrc=2, fraction_lost=10, packets_lost=-1, highest_sequence=9, jitter=1, lsr=2, dlsr=3
+        ssrc=other, fraction_lost=10, packets_lost=-1, highest_sequence=9, jitter=1, lsr=2, dlsr=3
     )
-    source = RtcpSourceInfo(ssrc=1, items=[(1, b"a name"), (2, b""), (8, b"\x03abcdef")])
+    source = RtcpSourceInfo(ssrc=own, items=[(1, b"a name"), (2, b""), (8, b"\x03abcdef")])
     made: list[AnyRtcpPacket] = [
-        RtcpSrPacket(ssrc=1, sender_info=sender, reports=[block]),
-        RtcpRrPacket(ssrc=1, reports=[block, block]),
+        RtcpSrPacket(ssrc=own, sender_info=sender, reports=[block]),
+        RtcpRrPacket(ssrc=own, reports=[block, block]),
         RtcpSdesPacket(chunks=[source, source]),
-        RtcpByePacket(sources=[1, 2]),
-        RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=1, media_ssrc=2, lost=[1, 5, 300]),
-        RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=1, media_ssrc=2),
-        RtcpPsfbPacket(fmt=RTCP_PSFB_FIR, ssrc=1, media_ssrc=0, fci=bytes(4) + b"\x07\0\0\0"),
-        RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=pack_remb_fci(400_000, [2, 3])),
+        RtcpByePacket(sources=[own, 2]),
+        RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=own, media_ssrc=other, lost=[1, 5, 300]),
+        RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=own, media_ssrc=other),
+        RtcpPsfbPacket(fmt=RTCP_PSFB_FIR, ssrc=own, media_ssrc=0, fci=bytes(4) + b"\x07\0\0\0"),
+        RtcpPsfbPacket(
+            fmt=RTCP_PSFB_APP, ssrc=own, media_ssrc=0, fci=pack_remb_fci(400_000, [other, 3])
+        ),
     ]
     arrivals: list[tuple[int | None, ...]] = [
         (4, 9, None, 300, 20),
@@ -74,7 +76,7 @@ def reports() -> list[bytes]:
         (*range(40), -3, None),
     ]
     feedback = [
-        Feedback(sender_ssrc=1, media_ssrc=2, number=3, base=65_530, arrivals=each)
+        Feedback(sender_ssrc=own, media_ssrc=other, number=3, base=65_530, arrivals=each)
         for each in arrivals
     ]
     return [bytes(each) for each in (*made, *feedback)]

@@ -20,6 +20,7 @@ from media.sizes import SizeLimits
 from rtc.errors import BadOfferError
 from rtc.negotiation.offer import OfferLimits, read_offer
 from tests.fuzz.choices import Choices
+from tests.fuzz.controllers import incoming_rate, outgoing_rate
 from tests.fuzz.packets import feedback, sctp, stun_checks, video_payloads
 from tests.paths import DATA, ROOT
 from tests.rtc.mutations import mutated
@@ -170,5 +171,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         feedback,
         video_payloads,
         sctp,
+        outgoing_rate,
+        incoming_rate,
     )
 }

@@ -20,10 +20,19 @@ from OpenSSL import SSL
 from rtc.aiortc_patches.connection import ice_connection, transports
 from rtc.aiortc_patches.datagrams import GuardedProtocol
 from rtc.peer import Peer
+from tests.fuzz.packets import reports
 from tests.rtc.client import Client, collect
 
 SEEDS_KEPT = 200  # packets of each kind
 SCTP_CHUNKS = (*range(15), 64, 130, 192)  # RFC 9260 section 3.2, RFC 6525, RFC 3758
+KINDS = ("stranger", "stun", "dtls", "rtp", "rtcp", "feedback", "sctp", "message")
+PROTOCOLS = (50, 51, 53, 54, 55, 56, 57, 0)  # of messages: RFC 8831 section 8
+MESSAGES = (
+    b"\x03\x00" + bytes(7) + b"\x05\x00\x00label",  # opens a channel: RFC 8832, section 5
+    b"\x02",
+    b'{"type": "session.update", "session": {"type": "realtime"}}',
+    "\u00e9\u2028\U0001f600".encode(),
+)
 BATCH = 50  # cases between two turns of the event loop
 STRANGER = ("198.51.100.9", 4_000)
 
@@ -103,7 +112,8 @@ class DatagramFuzzer:
     """
 
     def __init__(self, client: Client, peer: Peer, seeds: Seeds, rng: random.Random) -> None:
-        self.counts = dict.fromkeys(("stranger", "stun", "dtls", "rtp", "rtcp", "sctp"), 0)
+        self.counts = dict.fromkeys(KINDS, 0)
+        self._messages = 0
         self._rng = rng
         self._client = client
         self._peer = peer
@@ -125,8 +135,13 @@ class DatagramFuzzer:
             "dtls": self._dtls,
             "rtp": self._rtp,
             "rtcp": self._rtcp,
+            "feedback": self._feedback,
             "sctp": self._sctp,
+            "message": self._message,
         }
+        senders = (client.connection.getSenders(), peer._connection.getSenders())
+        own, other = (next((s._ssrc for s in each if s.kind == "video"), 1) for each in senders)
+        self._reports = reports(own, other)
 
     async def run(self, cases: int) -> None:
         """Send `cases` datagrams; the peer reads them before this returns."""
@@ -147,6 +162,9 @@ class DatagramFuzzer:
         while self._ours._queue.qsize() and not self._peer.closed.is_set():  # noqa: ASYNC110
             await asyncio.sleep(0)
         await asyncio.sleep(0)
+        self._messages = 0
+        while self._peer.messages._received:  # nobody else reads them
+            await anext(self._peer.messages)
 
     def _anything(self) -> bytes:
         rng = self._rng
@@ -188,6 +206,11 @@ class DatagramFuzzer:
     def _rtcp(self) -> bytes:
         return self._protected(self._seeds.rtcp, self._client.transport._tx_srtp.protect_rtcp)
 
+    def _feedback(self) -> bytes:
+        """Return reports of every kind about the peer's own video, in one damaged packet."""
+        chosen = self._rng.choices(self._reports, k=self._rng.randint(1, 3))
+        return self._protected([b"".join(chosen)], self._client.transport._tx_srtp.protect_rtcp)
+
     def _protected(self, seeds: list[bytes], protect: Callable[[bytes], bytes]) -> bytes:
         packet = damaged(self._rng.choice(seeds), self._rng)
         packet = bytes([0x80 | packet[0] & 0x3F, *packet[1:]]) if packet else b""
@@ -205,6 +228,27 @@ class DatagramFuzzer:
             chunks = pack("!BBH", rng.choice(SCTP_CHUNKS), rng.randrange(8), len(body) + 4) + body
         if chunks and chunks[0] in (6, 7, 14) and rng.random() < 0.99:  # would end the association
             chunks = bytes([0]) + chunks[1:]
+        return self._associated(chunks)
+
+    def _message(self) -> bytes:
+        """Return an encrypted packet with the next message, damaged, of a kind that may not fit."""
+        rng = self._rng
+        sctp = self._peer._connection.sctp
+        assert sctp is not None
+        body = damaged(rng.choice(MESSAGES), rng)
+        self._messages += 1  # since the peer last had its turn
+        number = ((sctp._last_received_tsn or 0) + self._messages) % (1 << 32)
+        channel = self._client.channel
+        assert channel is not None
+        assert channel.id is not None
+        stream = rng.choice([channel.id, rng.randrange(20)])
+        head = pack("!LHHL", number, stream, 0, rng.choice(PROTOCOLS))
+        flags = 7  # unordered, a whole message: RFC 9260, section 3.3.1
+        chunk = pack("!BBH", 0, flags, 16 + len(body)) + head + body
+        return self._associated(chunk + bytes(-len(chunk) % 4))
+
+    def _associated(self, chunks: bytes) -> bytes:
+        """Return chunks as an encrypted packet of the association."""
         sctp = self._peer._connection.sctp
         assert sctp is not None
         tag = 0 if chunks[:1] == b"\x01" else sctp._local_verification_tag

@@ -16,15 +16,17 @@ async def test_damaged_datagrams_do_not_end_a_call_or_keep_it_from_ending(
     seed: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = create_client(Camera(), Microphone(), label="oai-events")
-    async with no_complaints(caplog), connected(client) as peer:
+    expected = ("ignored a binary message", "ignored a too long message", "closed data channel")
+    async with no_complaints(caplog, expected=expected), connected(client) as peer:
         seeds = await seeds_of(client, peer)
         fuzzer = DatagramFuzzer(client, peer, seeds, random.Random(seed))
-        await fuzzer.run(3_000)
+        await fuzzer.run(3_200)
         assert not peer.closed.is_set()
         assert transports(peer._connection)[0].state == "connected"
         counters = peer._guards.counters
         assert counters.dropped > 500
         assert counters.malformed > 30
         assert counters.authentic > 500
+        assert peer.messages.ignored > 20
     assert peer.end_reason == "closed by this end"
-    assert min(fuzzer.counts.values()) >= 500
+    assert min(fuzzer.counts.values()) >= 400

@@ -14,6 +14,8 @@ from models.asr.whisper.alignment import FRAME, WordSpan, align
 from models.asr.whisper.decode import DecodeConfig, decode, detect_language
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import log_mel
+from models.asr.whisper.repetition import may_be_loop, spoken_words
+from models.asr.whisper.tokenizer import comparable
 from models.asr.whisper.whisper import DecoderState
 from models.asr.words import RATE, RecognizedWord
 
@@ -52,6 +54,8 @@ class WindowTranscriber:
         if self._config.language is None:
             spoken = detect_language(model, tokenizer, encoded)
             self._config = replace(self._config, language=spoken)
+        state = model.init_state(encoded)
+        frames = speech_frames(speech, len(samples))
         result = decode(
             model,
             tokenizer,
@@ -59,27 +63,46 @@ class WindowTranscriber:
             self._config,
             prompt=tokenizer.encode(prompt),
             rng=torch.Generator().manual_seed(0),
+            spoken=lambda tokens: self._spoken(state, tokens, frames),
         )
         tokens = [token for token in result.tokens if token < tokenizer.end]
         if result.is_silent(self._config) or not tokens:
             return []
-        return self._placed(model.init_state(encoded), tokens, speech, len(samples))
+        return self._placed(state, tokens, frames, len(samples))
 
-    def _placed(
-        self, state: DecoderState, tokens: list[int], speech: Sequence[Region], length: int
-    ) -> list[RecognizedWord]:
+    def _spoken(
+        self, state: DecoderState, tokens: Sequence[int], frames: NDArray[np.bool_]
+    ) -> tuple[int, ...]:
+        """Return the text of `tokens` that there is sound for; none if nothing is said again."""
+        tokenizer = self.recognizer.tokenizer
+        text = [token for token in tokens if token < tokenizer.end]
+        spans = self._align(state, text, frames)
+        words = [comparable(tokenizer, span.tokens) for span in spans]
+        kept = spoken_words(words, [span.start for span in spans])
+        if not may_be_loop([words[index] for index in kept]):
+            return ()
+        return tuple(token for index in kept for token in spans[index].tokens)
+
+    def _align(
+        self, state: DecoderState, tokens: Sequence[int], frames: NDArray[np.bool_]
+    ) -> list[WordSpan]:
         language = self._config.language
-        spans = align(
+        return align(
             self.recognizer.model,
             self.recognizer.tokenizer,
             self.recognizer.heads,
             state,
             self.recognizer.tokenizer.words(tokens, language),
-            frames=-(-length // FRAME),
-            speech=speech_frames(speech, length),
+            frames=len(frames),
+            speech=frames,
             delay=self.recognizer.delay,
             language=language,
         )
+
+    def _placed(
+        self, state: DecoderState, tokens: list[int], frames: NDArray[np.bool_], length: int
+    ) -> list[RecognizedWord]:
+        spans = self._align(state, tokens, frames)
         probabilities = self._probabilities(state, tokens)
         words, first = [], 0
         for index, span in enumerate(spans):

@@ -25,7 +25,7 @@ from models.asr.streaming.agreement_window import (
     WindowCutter,
     cuts_after,
 )
-from models.asr.streaming.common_prefix import common_prefix, comparable
+from models.asr.streaming.common_prefix import common_prefix
 from models.asr.streaming.short_window import ShortWindow
 from models.asr.unheard import are_likely, is_better, skipped_parts, unheard_after
 from models.asr.whisper.alignment import FRAME, WordSpan, align
@@ -34,6 +34,7 @@ from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import LogitFilters
 from models.asr.whisper.mel import Samples
 from models.asr.whisper.repetition import may_be_loop, spoken_words
+from models.asr.whisper.tokenizer import comparable
 from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
 MIN_SAMPLES = RATE // 5  # shorter audio is not transcribed
@@ -221,7 +222,8 @@ class LocalAgreement:
         if not may_be_loop(texts):
             return words
         spans = self._align(result, [*state.committed, *words], length)[len(state.committed) :]
-        return words[: spoken_words(texts, [span.start for span in spans])]
+        kept = spoken_words(texts, [span.start for span in spans])
+        return [words[index] for index in kept]
 
     def _words_to_commit(
         self, state: LocalAgreementState, now: list[list[int]], until: int

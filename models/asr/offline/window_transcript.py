@@ -2,28 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from string import punctuation
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.asr.speech_activity import FRAME as DETECTOR_FRAME
-from models.asr.speech_activity import Region, Samples, widened
-from models.asr.whisper.alignment import FRAME, WordSpan, align
+from models.asr.speech_activity import Region, Samples
+from models.asr.whisper.alignment import FRAME, WordSpan, align, speech_frames
 from models.asr.whisper.decode import DecodeConfig, decode, detect_language
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import log_mel
 from models.asr.whisper.repetition import may_be_loop, spoken_words
 from models.asr.whisper.tokenizer import comparable
 from models.asr.whisper.whisper import DecoderState
-from models.asr.words import RATE, RecognizedWord
-
-# Seconds that a word takes at most: speech beyond that is not its own.
-LONGEST_WORD = 0.4
-LONGEST_LETTER = 0.15  # more for each letter
-BESIDE_WORDS = f" {punctuation}"
-LONGEST_SIGN = 0.6  # more for each digit, and signs that are spoken: 1455, www.example.org
+from models.asr.words import RecognizedWord, longest
 
 
 class WindowTranscriber:
@@ -131,27 +123,3 @@ class WindowTranscriber:
         scores = model.logits(hidden[0, len(opening) - 1 : -1])
         probabilities = scores[:, : tokenizer.end].softmax(1)
         return probabilities[torch.arange(len(tokens)), torch.tensor(tokens)].tolist()
-
-
-def is_spelled(word: str) -> bool:
-    """Return whether more is spoken than the letters of `word`: 1455, www.example.org."""
-    return not all(letter.isalpha() for letter in word.strip(BESIDE_WORDS))
-
-
-def longest(word: str) -> int:
-    """Return how many samples `word` takes at most."""
-    seconds = (
-        LONGEST_LETTER if letter.isalpha() else LONGEST_SIGN for letter in word.strip(BESIDE_WORDS)
-    )
-    return round((LONGEST_WORD + sum(seconds)) * RATE)
-
-
-def speech_frames(speech: Sequence[Region], length: int) -> NDArray[np.bool_]:
-    """Return which encoder frames of `length` samples hold `speech`, bool (frames,).
-
-    The detector notices speech a frame of its own late.
-    """
-    frames = np.zeros(-(-length // FRAME), np.bool_)
-    for start, end in widened(speech, DETECTOR_FRAME, length):
-        frames[start // FRAME : -(-end // FRAME)] = True
-    return frames

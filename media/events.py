@@ -168,7 +168,8 @@ AnswerStatus = Literal["streaming", "completed", "cancelled"]
 class Answer:
     """A piece of the answer to question `id`; only the last has a status other than streaming.
 
-    `stand_in` means that a placeholder answered instead of a model.
+    `stand_in` means that a placeholder answered instead of a model. The last piece says how sure
+    the model is of the whole answer: `confidence` in [0, 1], or None if it does not know.
     """
 
     id: str
@@ -176,6 +177,7 @@ class Answer:
     time: float
     status: AnswerStatus = "streaming"
     stand_in: bool = False
+    confidence: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -214,12 +216,14 @@ class Evidence:
 class Relevance:
     """The relevance of each part of the frame at `time`: float32 (rows, columns) in [0, 1].
 
-    `about` is the query that it is relevant to, or empty.
+    `about` is the query that it is relevant to, or empty. `confidence` is how sure the model is of
+    what the frame shows, in [0, 1], or None if it does not say.
     """
 
     time: float
     values: NDArray[np.float32]
     about: str
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,6 +189,15 @@ class Settings(BaseSettings):
     """maximum longer side of video frames in a call, in pixels; larger frames are scaled down"""
     frame_rate: float = Field(30.0, ge=1, le=60)
     """maximum frame rate of video sent back to the client of a call"""
+    steering: bool = True
+    """tell clients of calls how many bits and frames to send, and where in the picture"""
+    client_bitrate: int = Field(3_150_000, ge=30_000)
+    """highest bitrate in bit/s that clients of calls are asked to send video with"""
+    returned_frame_rate: float = Field(15.0, ge=1, le=60)
+    """lowest frame rate that clients are asked for whose video is returned; others send what the
+    analysis needs"""
+    usable_frames: float = Field(0.98, gt=0, lt=1)
+    """chance of a usable frame for each analysis, from which the frame rate follows under loss"""
     connect_timeout: float = Field(20.0, gt=0)
     """seconds within which a call must connect"""
     call_timeout: float = Field(30.0, gt=0)

@@ -1,6 +1,6 @@
 """The values that a video assistant gives to a session, independent of the model."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,13 +46,15 @@ class FrameAnalysis:
 
     `remembered` are the moments that were stored, in order of time. `relevance` is float32
     (rows, columns) in [0, 1], or None if unknown: where `relevance_topic` was seen, or, if that
-    is empty, the main thing.
+    is empty, the main thing. `confidence` is how sure the model is of what the frame shows, in
+    [0, 1], or None if it does not say.
     """
 
     remembered: tuple[Moment, ...] = ()
     met_requests: tuple[MetRequest, ...] = ()
     relevance: NDArray[np.float32] | None = None
     relevance_topic: str = ""
+    confidence: float | None = None
     problem: StorageProblem | None = None
 
 
@@ -61,9 +63,11 @@ class AssistantAnswer:
     """An answer: `pieces` of text as they are generated, and the moments it is based on.
 
     `moments` are in order of time. `prompt_tokens` counts the tokens that the model reads,
-    memory included; it is 0 for answers without a model.
+    memory included; it is 0 for answers without a model. `confidence` says how sure the model is
+    of the pieces that were read so far, in [0, 1], or None if it does not know.
     """
 
     pieces: Iterator[str]
     moments: tuple[Moment, ...] = ()
     prompt_tokens: int = 0
+    confidence: Callable[[], float | None] = lambda: None

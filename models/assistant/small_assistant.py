@@ -93,6 +93,7 @@ class SmallAssistant:
             met_requests=check_requests(self.tracker, state.requests, observation, number),
             relevance=observation.relevance.numpy(),
             relevance_topic=", ".join(sorted(NAMES[index] for index in memory.attended)),
+            confidence=observation.confidence,
             problem=problem or _unwritten(state),
         )
 
@@ -118,7 +119,10 @@ class SmallAssistant:
         reply = self.model.answer(state.memory, text, now=time)
         numbers = {entry.scene.time: entry.block for entry in state.memory.log.entries}
         moments = (Moment(numbers[s.time], s.time, describe(s)) for s in reply.scenes)
-        return AssistantAnswer(reply.pieces, tuple(moments), reply.prompt_tokens)
+        confidence = reply.confidence
+        return AssistantAnswer(
+            reply.pieces, tuple(moments), reply.prompt_tokens, lambda: confidence.value
+        )
 
     def seen_until(self, state: SmallAssistantState) -> float:
         """Return the time of the newest observation, or -1.0 if there is none."""

@@ -22,6 +22,7 @@ from models.assistant.scene.query_parsing import parse_query, without_control_to
 from models.assistant.scene.scene_entry import SYSTEM, SceneEntry, question_text
 from models.assistant.scene.scene_log import LoggedEntry, SceneLog, search, select_entries
 from models.language import smollm2
+from models.language.decoder import TokenConfidence
 from models.language.smollm2 import ChatModel, question_prompt, system_prompt
 from models.memory.kv_store.tiers import BlockStore
 from models.memory.prefill import Frame, RekvState
@@ -71,11 +72,13 @@ class SmallModelReply:
     """Pieces of the answer as they are generated, and the scenes it is based on.
 
     `prompt_tokens` counts the tokens that the model reads; it is 0 if the model is not used.
+    `confidence` is that of the pieces read so far.
     """
 
     pieces: Iterator[str]
     scenes: tuple[SceneEntry, ...]
     prompt_tokens: int = 0
+    confidence: TokenConfidence = field(default_factory=TokenConfidence)
 
     @property
     def times(self) -> tuple[float, ...]:
@@ -173,12 +176,18 @@ class SmallModel:
         if newest is not None:
             prompt = torch.cat([embed(self.chat, newest.scene), prompt])
         retrieved = self.rekv.fetch(state, [entry.block for entry in stored])
+        confidence = TokenConfidence()
         tokens = self.rekv.reply(
-            retrieved, prompt, max_tokens=self.config.max_tokens, stop={self.chat.end}
+            retrieved,
+            prompt,
+            max_tokens=self.config.max_tokens,
+            stop={self.chat.end},
+            confidence=confidence,
         )
         prompt_tokens = retrieved.caches[0].length + len(prompt)
         scenes = tuple(entry.scene for entry in stored)
-        return SmallModelReply(decode_stream(self.chat, tokens), scenes, prompt_tokens)
+        pieces = decode_stream(self.chat, tokens)
+        return SmallModelReply(pieces, scenes, prompt_tokens, confidence)
 
     def _store(self, memory: SmallModelMemory, observation: Observation, now: float) -> None:
         scene = observation.scene

@@ -21,7 +21,7 @@ from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.scene.perception import Observation, Perception, Pixels
 from models.errors import EmptyMemoryError, StoreError, WeightsError
 from models.huggingface_files import read_config
-from models.language.decoder import Decoder
+from models.language.decoder import Decoder, TokenConfidence
 from models.language.tokenizer import ChatTokenizer
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
 from models.memory.positions import VideoPositions
@@ -134,8 +134,13 @@ class VideoLlmAssistant:
             return state, FrameAnalysis(remembered, problem=problem)
         observation: Observation = self.perception.analyze(pixels, time)
         met = check_requests(self.tracker, state.requests, observation, _newest(state))
-        relevance = observation.relevance.numpy()
-        return state, FrameAnalysis(remembered, met, relevance, problem=problem)
+        return state, FrameAnalysis(
+            remembered,
+            met,
+            observation.relevance.numpy(),
+            confidence=observation.confidence,
+            problem=problem,
+        )
 
     def note_request(
         self, state: VideoLlmState, text: str, time: float
@@ -157,13 +162,19 @@ class VideoLlmAssistant:
             return AssistantAnswer(iter([NOTHING_YET]))
         prompt = self.model.prompt(text)
         prompt_tokens = retrieved.caches[0].length + len(prompt)
+        confidence = TokenConfidence()
         tokens = self.rekv.reply(
-            retrieved, prompt, max_tokens=self.config.max_tokens, stop={tokenizer.end}
+            retrieved,
+            prompt,
+            max_tokens=self.config.max_tokens,
+            stop={tokenizer.end},
+            confidence=confidence,
         )
         most = [block for block, _ in retrieved.ranked_blocks()[: self.config.max_moments]]
         most.sort(key=lambda block: block.start)
         moments = tuple(Moment(block.id, block.start, "") for block in most)
-        return AssistantAnswer(tokenizer.decode_stream(tokens), moments, prompt_tokens)
+        pieces = tokenizer.decode_stream(tokens)
+        return AssistantAnswer(pieces, moments, prompt_tokens, lambda: confidence.value)
 
     def seen_until(self, state: VideoLlmState) -> float:
         """Return the time of the last stored frame, or -1.0 if there is none."""

@@ -7,6 +7,7 @@ no state of a stream. There is no batch: a stream is one sequence.
 Source: Touvron et al. 2023 (Llama); Qwen2, Yang et al. 2024.
 """
 
+import math
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -211,6 +212,22 @@ class Decoder(nn.Module):
         return [KvCache(empty, empty, spare=spare) for _ in range(config.layers)]
 
 
+@dataclass(slots=True)
+class TokenConfidence:
+    """How sure a model is of the tokens that it generated so far."""
+
+    tokens: int = 0
+    log_probability: float = 0.0
+
+    @property
+    def value(self) -> float | None:
+        """The geometric mean of the tokens' probabilities, in [0, 1]; None before the first.
+
+        Source: Malinin and Gales 2021, arXiv 2002.07650: length-normalized likelihood.
+        """
+        return math.exp(self.log_probability / self.tokens) if self.tokens else None
+
+
 def generate(
     decoder: Decoder,
     prompt: Tensor,
@@ -218,17 +235,23 @@ def generate(
     *,
     max_tokens: int,
     stop: Collection[int] = (),
+    confidence: TokenConfidence | None = None,
 ) -> Iterator[int]:
     """Yield the likeliest tokens after `prompt`, embeddings (count, width), given `caches`.
 
     Generation ends at a token of `stop`, which is not yielded, or after `max_tokens` tokens.
+    `confidence` is updated before each token is yielded.
     """
     x = prompt
     for _ in range(max_tokens):
         with torch.no_grad():
             hidden = decoder.read(x, caches)
-            token = int(decoder.scores(hidden[-1]).argmax())
+            scores = decoder.scores(hidden[-1])
+            token = int(scores.argmax())
             if token in stop:
                 return
+            if confidence is not None:
+                confidence.tokens += 1
+                confidence.log_probability += float(scores.float().log_softmax(-1)[token])
             x = decoder.embed(torch.tensor([token], device=x.device))
         yield token

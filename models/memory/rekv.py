@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.language.decoder import Decoder, generate
+from models.language.decoder import Decoder, TokenConfidence, generate
 from models.language.kv_cache import kv_bytes
 from models.memory.eviction import EvictionPolicy, KeepAll
 from models.memory.kv_store.tiers import BlockStore
@@ -236,6 +236,7 @@ class Rekv:
         *,
         max_tokens: int = 128,
         stop: Collection[int] = (),
+        confidence: TokenConfidence | None = None,
     ) -> Iterator[int]:
         """Yield the tokens of the answer to `prompt`, which is everything after the video.
 
@@ -246,7 +247,14 @@ class Rekv:
         with torch.no_grad():
             x = self._embedded(prompt)
         try:
-            yield from generate(self.decoder, x, retrieved.caches, max_tokens=max_tokens, stop=stop)
+            yield from generate(
+                self.decoder,
+                x,
+                retrieved.caches,
+                max_tokens=max_tokens,
+                stop=stop,
+                confidence=confidence,
+            )
         finally:
             for cache, length in zip(retrieved.caches, lengths, strict=True):
                 cache.drop_last(cache.length - length)

@@ -54,7 +54,14 @@ def send_relevance(state: ConversationState, output: Relevance) -> None:
     """Send how relevant each part of a frame is."""
     if state.eyeline_events:
         rows = [[round(float(value), 3) for value in row] for row in output.values]
-        state.send_event("eyeline.relevance", time=output.time, about=output.about, values=rows)
+        sure = output.confidence
+        state.send_event(
+            "eyeline.relevance",
+            time=output.time,
+            about=output.about,
+            confidence=None if sure is None else round(sure, 3),
+            values=rows,
+        )
 
 
 def send_requests(state: ConversationState, output: StandingRequests) -> None:

@@ -176,7 +176,7 @@ class SessionBridge:
                 network_stats,
                 late=context.settings.late,
                 wanted=lambda: self.protocol.state.eyeline_events,
-                send=self._report,
+                send=self.report,
             )
             reporting = tasks.create_task(stats, name="stats")
             watching = tasks.create_task(self._watch_audio(clock, limits.max_gap), name="audio")
@@ -245,7 +245,8 @@ class SessionBridge:
                 if self._audio.tick(max(silence, max_gap)):
                     await self.source.send(AudioPaused())
 
-    async def _report(self, type: str, fields: dict[str, object]) -> None:
+    async def report(self, type: str, fields: dict[str, object]) -> None:
+        """Send one of the service's own events, if the client takes them."""
         step = partial(self.protocol.send_eyeline_event, type, **fields)
         await self._do(step, self._follow_ups)
 

@@ -13,11 +13,13 @@ from media.events import Degraded, Output, Speech
 from media.frames import VideoFrame
 from rtc.errors import MessageError, PeerClosedError
 from rtc.messages import MessageLimits
+from rtc.network import NetworkState
 from rtc.peer import Peer
 from web.context import ServiceContext
 from web.errors import failure_message
 from web.protocol.protocol import RealtimeProtocol
 from web.realtime.bridge import SessionBridge
+from web.realtime.steering import CallSteering, steering_rule
 from web.sessions import SessionRecord
 
 logger = logging.getLogger(__name__)
@@ -67,6 +69,10 @@ class Call:
             context.models.services.images,
             clear_speech=peer.clear,
         )
+        rule = steering_rule(
+            context.settings, returns_video=peer.receives_video, publisher=publisher
+        )
+        self._steering = CallSteering(rule, clock, context.message_worker, self._bridge.report)
 
     async def run(self) -> None:
         """Run the call until the peer leaves or the session is asked to end."""
@@ -94,10 +100,17 @@ class Call:
             self._clock,
             self._read,
             self._send,
-            network_stats=self._peer.stats,
+            network_stats=self._network_stats,
             limits=self._context.models.limits,
             return_video=self._peer.receives_video,
         )
+
+    async def _network_stats(self) -> NetworkState:
+        """Return the state of the network, by which the client is steered."""
+        network = await self._peer.stats()
+        if self._context.settings.steering:
+            await self._steering.measured(network)
+        return network
 
     async def _read(self) -> None:
         """Pass on media and messages of the peer until it leaves."""
@@ -107,6 +120,8 @@ class Call:
 
     async def _read_media(self) -> None:
         async for item in self._peer.media:
+            if isinstance(item, VideoFrame):
+                self._steering.size = (item.pixels.shape[1], item.pixels.shape[0])
             await self._bridge.receive_media(item)
 
     async def _read_messages(self) -> None:
@@ -119,8 +134,11 @@ class Call:
         try:
             if isinstance(output, VideoFrame):
                 self._peer.show(output)
-            elif await self._bridge.emit(output) and isinstance(output, Speech):
+                return
+            if await self._bridge.emit(output) and isinstance(output, Speech):
                 await self._play(output, clear_count)
+            if self._context.settings.steering:
+                await self._steering.note(output)
         except PeerClosedError:
             logger.debug("session %s: media came after the peer left", self._record.id)
 

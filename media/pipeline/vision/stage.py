@@ -140,7 +140,8 @@ class VisionStage:
             self._context.counters.remembered += 1
             await send(Remembered(moment, self._thumbnails.get(moment.time)))
         if analysis.relevance is not None:
-            await send(Relevance(time, analysis.relevance, analysis.relevance_topic))
+            topic, confidence = analysis.relevance_topic, analysis.confidence
+            await send(Relevance(time, analysis.relevance, topic, confidence))
         for met in analysis.met_requests:
             await send(RequestMet(met.request, met.text, met.moment))
         await self._send_requests()
@@ -193,7 +194,7 @@ class VisionStage:
                 await self._send_piece(question, piece)
             else:
                 break
-        await self._send(question, "", status)
+        await self._send(question, "", status, answer.confidence())
         if not question.spoken:
             self._context.questions.close(question.id)
 
@@ -228,9 +229,15 @@ class VisionStage:
                 return
             await self._send(question, word, "streaming")
 
-    async def _send(self, question: Question | Announce, text: str, status: AnswerStatus) -> None:
+    async def _send(
+        self,
+        question: Question | Announce,
+        text: str,
+        status: AnswerStatus,
+        confidence: float | None = None,
+    ) -> None:
         stand_in = self._context.services.assistant.stand_in
-        answer = Answer(question.id, text, question.time, status, stand_in)
+        answer = Answer(question.id, text, question.time, status, stand_in, confidence)
         await self._context.send(answer)
         if question.spoken:
             await self._answers.send(answer)

@@ -50,6 +50,16 @@ class Observation:
     relevance: Tensor = field(default_factory=lambda: torch.zeros(CELLS, CELLS))
     person_scores: tuple[float, ...] = ()
 
+    @property
+    def confidence(self) -> float | None:
+        """The probability of the likeliest thing, or the score of a person if that is higher.
+
+        A frame that shows nothing, as of a covered camera, has none.
+        """
+        if not self.scene.names:
+            return None
+        return max(float(self.probabilities.max()), *self.person_scores, 0.0)
+
 
 class Perception:
     """The classifier and the detector; one pair serves every session."""

@@ -60,7 +60,11 @@ def test_an_answer_is_made_from_moments_that_were_reported(assistant: SmallAssis
     reply = assistant.answer(state, "When did you see the cup?", 5.0)
     assert reply.moments
     assert all(reported[moment.number] == moment for moment in reply.moments)
+    assert reply.confidence() is None, "nothing was said yet"
     assert text(reply)
+    confidence = reply.confidence()
+    assert confidence is not None
+    assert 0 < confidence <= 1
 
 
 def test_a_question_about_an_unseen_thing_says_that_it_was_not_seen(

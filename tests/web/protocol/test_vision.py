@@ -123,10 +123,10 @@ def test_a_moment_comes_with_its_picture_or_without() -> None:
 
 def test_relevance_comes_in_rows_and_names_its_subject() -> None:
     talk = Talk(eyeline_events=True)
-    talk.emit(Relevance(43.0, np.array([[0, 0.12345], [1, 0.5]], np.float32), "cup"))
+    talk.emit(Relevance(43.0, np.array([[0, 0.12345], [1, 0.5]], np.float32), "cup", 0.12345))
     event = talk.last("eyeline.relevance")
     assert event["values"] == [[0.0, 0.123], [1.0, 0.5]]
-    assert (event["time"], event["about"]) == (43.0, "cup")
+    assert (event["time"], event["about"], event["confidence"]) == (43.0, "cup", 0.123)
 
 
 def test_evidence_names_the_response_that_it_belongs_to() -> None:

@@ -191,12 +191,14 @@ async def test_a_call_gets_a_transcript_its_video_and_a_spoken_answer(
         await caller.until("response.done")
         await caller.until("output_audio_buffer.stopped")
         stats = await caller.until("eyeline.stats")
+        steering = await caller.until("eyeline.steering")
     types = [event["type"] for event in caller.events]
     assert types[0] == "session.created"
     assert "response.output_audio.delta" not in types
     assert types.index("response.done") < types.index("output_audio_buffer.stopped")
     assert stats["fps_in"] is not None
     assert stats["bitrate_in"] > 0
+    assert steering["encoding"]["maxFramerate"] == 15.0  # its video is returned
     await no_session_left(service)
 
 

@@ -7,9 +7,12 @@
  *     await client.connect({ stream: await navigator.mediaDevices.getUserMedia({ audio: true, video: true }) });
  *     video.srcObject = client.remote;
  *
- * It needs no build step and no other file, and does not touch the page. For a page on another
- * site, add its origin to the server's setting EYELINE_ORIGINS.
+ * It needs no build step, loads what it needs from its own folder, and does not touch the page. For
+ * a page on another site, add its origin to the server's setting EYELINE_ORIGINS.
  */
+
+import { readStats } from "./browser_stats.js";
+import { Steering } from "./steering.js";
 
 const CHANNEL = "oai-events"; // the data channel's name in the OpenAI Realtime protocol
 const GATHERING_MS = 1000; // maximum wait for relay candidates before the offer is sent
@@ -33,13 +36,14 @@ export class CallError extends Error {
  * One call. Events, each with its payload in `detail`:
  *   state {state: CallState, reason: string}; caption Caption; stats Stats; moment Moment;
  *   evidence Evidence; relevance Relevance; requests {requests: string[]}; notice {level, message};
- *   delay Delay;
+ *   delay Delay; steering SteeringEvent, which the client follows by itself;
  *   error {message, code, event_id}; event: every message of the server.
  */
 export class EyelineClient extends EventTarget {
   /** @type {RTCPeerConnection | null} */ #peer = null;
   /** @type {RTCDataChannel | null} */ #channel = null;
   /** @type {MediaStream | null} */ #stream = null;
+  /** @type {Steering | null} */ #steering = null;
   #headers = {};
   #location = "";
   #muted = false;
@@ -128,22 +132,12 @@ export class EyelineClient extends EventTarget {
   }
 
   /**
-   * Statistics of the browser: frame rate and size of the returned video, round trip time.
-   * @returns {Promise<{fps: number | null, width: number, height: number, roundTrip: number | null}>}
+   * Statistics of the browser, and what the server's steering led to.
+   * @returns {Promise<import("./browser_stats.js").Measured & {done: {focused: boolean, lacking: Set<string>}}>}
    */
   async measure() {
-    const found = { fps: null, width: 0, height: 0, roundTrip: null };
-    const report = this.#peer ? await this.#peer.getStats() : [];
-    report.forEach((entry) => {
-      if (entry.type === "inbound-rtp" && entry.kind === "video") {
-        found.fps = entry.framesPerSecond ?? 0;
-        found.width = entry.frameWidth ?? 0;
-        found.height = entry.frameHeight ?? 0;
-      } else if (entry.type === "candidate-pair" && entry.nominated) {
-        found.roundTrip = entry.currentRoundTripTime ?? null;
-      }
-    });
-    return found;
+    const { focused = false, lacking = new Set() } = this.#steering ?? {};
+    return { ...(await readStats(this.#peer)), done: { focused, lacking } };
   }
 
   #open(iceServers, session) {
@@ -151,8 +145,9 @@ export class EyelineClient extends EventTarget {
     this.#peer = peer;
     for (const kind of ["audio", "video"]) {
       const [track] = this.#stream.getTracks().filter((each) => each.kind === kind);
-      if (track) peer.addTransceiver(track, { direction: "sendrecv", streams: [this.#stream] });
-      else if (kind === "audio") peer.addTransceiver(kind, { direction: "recvonly" });
+      const sends = track && peer.addTransceiver(track, { direction: "sendrecv", streams: [this.#stream] });
+      if (track && kind === "video") this.#steering = new Steering(sends.sender, track);
+      if (!track && kind === "audio") peer.addTransceiver(kind, { direction: "recvonly" });
     }
     peer.addEventListener("track", ({ track }) => this.remote.addTrack(track));
     peer.addEventListener("connectionstatechange", () => this.#watch(peer));
@@ -219,7 +214,8 @@ export class EyelineClient extends EventTarget {
     clearTimeout(this.#breakTimer);
     removeEventListener("pagehide", this.#leave);
     const [peer, location] = [this.#peer, this.#location];
-    this.#peer = this.#channel = null;
+    this.#steering?.stop();
+    this.#peer = this.#channel = this.#steering = null;
     this.#location = "";
     peer?.close();
     this.remote.getTracks().forEach((track) => this.remote.removeTrack(track));
@@ -232,6 +228,7 @@ export class EyelineClient extends EventTarget {
     const message = JSON.parse(data);
     const [kind, ...names] = message.type.split(".");
     if (kind === "error") this.#dispatch("error", message.error);
+    if (message.type === "eyeline.steering") this.#steering?.apply(message);
     if (kind === "eyeline") this.#dispatch(names.at(-1), message); // eyeline.memory.moment: moment
     this.#dispatch("event", message);
   }

@@ -9,6 +9,7 @@ import { download } from "./recorder.js";
 import { RelevanceVeil } from "./relevance.js";
 import { drawRequests, stopping } from "./requests.js";
 import { openSample } from "./sample.js";
+import { SpendingLine } from "./spending.js";
 import { Timeline } from "./timeline.js";
 import { drawCaptions, drawModel, drawNotices, drawProblem, drawState, drawStats, element, partsOf } from "./view.js";
 
@@ -31,6 +32,7 @@ class Page {
   #key = "";
   #began = 0; // start of the caption list on the browser's clock
   #continued = false; // the next call continues the list: the user has not stopped the last one
+  #spending;
   #late = ""; // what the server says while it does not keep up
   /** @type {EyelineClient | null} */ #client = null;
   /** @type {import("./sample.js").Source | null} */ #source = null;
@@ -53,7 +55,8 @@ class Page {
     page.ask.onsubmit = (event) => this.#submit(event);
     page.cancel.onclick = () => this.#conversation?.cancel();
     page.talk.onchange = () => this.#talk();
-    page.look.onchange = () => this.#veil.show(page.look.checked);
+    page.look.onchange = () => this.#look(page.look.checked);
+    this.#spending = new SpendingLine(page.spending);
     this.#timeline = new Timeline(page, (question) => this.#suggest(question));
     this.#veil = new RelevanceVeil(page.veil, page.camera, page["veil-about"]);
     this.#board = new DrawingBoard(page);
@@ -103,6 +106,7 @@ class Page {
     on("notice", ({ message, level }) => this.#notice(message, level));
     on("moment", (moment) => this.#timeline.add(moment));
     on("relevance", (relevance) => this.#veil.receive(relevance));
+    on("steering", (steering) => (this.#veil.divide(steering), this.#spending.steer(steering)));
     on("requests", ({ requests }) => this.#drawRequests(requests));
     on("event", (event) => (conversation.receive(event), this.#board.receive(event)));
     on("error", (error) => {
@@ -170,8 +174,14 @@ class Page {
     this.#show(muted ? "muted" : "live");
   }
 
+  #look(shown) {
+    this.#veil.show(shown);
+    this.#spending.show(shown);
+  }
+
   async #drawStats(stats) {
     const own = await this.#client.measure();
+    this.#spending.measured(own);
     drawStats(this.#page, { ...stats, round_trip: stats.round_trip ?? own.roundTrip });
   }
 
@@ -267,6 +277,7 @@ class Page {
     this.#source?.close();
     this.#source = null;
     this.#page.camera.srcObject = this.#page.generated.srcObject = null;
+    this.#spending.clear();
     this.#veil.clear();
   }
 

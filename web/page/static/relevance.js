@@ -1,18 +1,23 @@
-/** The relevance map of the model as an overlay on the sent video. */
+/** The relevance map of the model as an overlay on the sent video, and the regions made of it. */
 
-const CELL = 32; // canvas pixels for each cell of the map, for smooth edges
+const CELL = 64; // canvas pixels for each cell of the map, for smooth edges
 const TINT = [45, 212, 191];
 const STRONGEST = 0.5; // opacity where the map is 1
 
-/** @typedef {import("./types.js").Relevance} Relevance */
+const LINE = "rgb(255 255 255 / 70%)";
+const FONT = "18px system-ui, sans-serif";
 
-/** Draws the newest map over a video, if it is switched on. */
+/** @typedef {import("./types.js").Relevance} Relevance */
+/** @typedef {import("./types.js").Region} Region */
+
+/** Draws the newest map and regions over a video, if it is switched on. */
 export class RelevanceVeil {
   #canvas;
   #video;
   #about;
   #shown = false;
   /** @type {Relevance | null} */ #newest = null;
+  /** @type {readonly Region[]} */ #regions = [];
 
   /**
    * @param {HTMLCanvasElement} canvas lies over `video` with the same object-fit
@@ -37,8 +42,15 @@ export class RelevanceVeil {
     this.#draw();
   }
 
+  /** Show the regions by which bits are spent. @param {{regions: readonly Region[]}} steering */
+  divide({ regions }) {
+    this.#regions = regions;
+    this.#draw();
+  }
+
   clear() {
     this.#newest = null;
+    this.#regions = [];
     this.#draw();
   }
 
@@ -55,7 +67,20 @@ export class RelevanceVeil {
     const context = this.#canvas.getContext("2d");
     context.imageSmoothingQuality = "high";
     context.drawImage(tinted(values), 0, 0, this.#canvas.width, this.#canvas.height);
+    for (const region of [...this.#regions].reverse()) outline(context, region);
   }
+}
+
+/** Draw the edge of a region and what is added to its quantizer, over the regions behind it. */
+function outline(context, { left, top, right, bottom, offset }) {
+  const { width, height } = context.canvas;
+  const [x, y] = [left * width, top * height];
+  context.strokeStyle = context.fillStyle = LINE;
+  context.lineWidth = 2;
+  context.strokeRect(x + 1, y + 1, (right - left) * width - 2, (bottom - top) * height - 2);
+  context.font = FONT;
+  context.textBaseline = "bottom";
+  context.fillText(offset ? `QP +${offset}` : "best", x + 6, bottom * height - 4);
 }
 
 /** A small picture with a pixel for each cell. @param {number[][]} values rows, 0 to 1 */

@@ -61,7 +61,24 @@
  * @typedef {object} Relevance
  * @property {number} time seconds of the session
  * @property {string} about the subject of the map; empty without a question
+ * @property {number | null} confidence how sure the model is of what the frame shows, 0 to 1
  * @property {number[][]} values rows from the top, each from the left, 0 to 1
+ */
+
+/**
+ * A part of the frame, in fractions from the left and the top, and what is added to its quantizer.
+ * @typedef {{left: number, top: number, right: number, bottom: number, offset: number}} Region
+ */
+
+/**
+ * What the client is asked to send; of regions that overlap, the first applies.
+ * @typedef {object} SteeringEvent
+ * @property {{maxBitrate: number, maxFramerate: number, scaleResolutionDownBy: number, scalabilityMode: string}} encoding
+ * @property {Region[]} regions
+ * @property {boolean} focus whether bits are scarce and belong to the regions with a low offset
+ * @property {"network" | "unknown" | "sure" | "unsure" | "saturated"} reason
+ * @property {number | null} confidence
+ * @property {string} message the reason in words
  */
 
 /**

@@ -1,0 +1,127 @@
+"""Tells a client over WebRTC what to send: `eyeline.steering`, see `rtc.allocation.steering`.
+
+The link is measured with the statistics of the call; pictures and answers say what is relevant in
+the frame, and how sure the model is.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from media.clock import Clock
+from media.events import Answer, Evidence, Output, Relevance
+from media.worker import Worker
+from rtc.allocation import steering
+from rtc.allocation.frame_rate import FrameRateRule, LinkState
+from rtc.allocation.qp_map import relevant_boxes
+from rtc.allocation.steering import Steering, SteeringRule
+from rtc.network import NetworkState
+from web.config import Settings
+
+Report = Callable[[str, dict[str, object]], Awaitable[None]]
+ROUND_TRIP = 0.2  # seconds, before the first is measured
+
+
+class CallSteering:
+    """The steering of one client; `size` is the width and height of its newest frame."""
+
+    def __init__(self, rule: SteeringRule, clock: Clock, worker: Worker, report: Report) -> None:
+        self.size = (0, 0)
+        self._rule = rule
+        self._clock = clock
+        self._worker = worker
+        self._report = report
+        self._state = steering.init_state(rule)
+        self._sent: Steering | None = None
+        self._lock = asyncio.Lock()  # one step at a time
+
+    async def measured(self, network: NetworkState) -> None:
+        """Steer by the network of the last second."""
+        trip = ROUND_TRIP if network.round_trip is None else network.round_trip
+        link = LinkState(loss=network.loss, round_trip=trip, bitrate=network.bitrate_in)
+        if self.size == (0, 0):
+            return  # no video arrives
+        async with self._lock:
+            self._state = await self._worker.run(
+                steering.step, self._state, self._clock.now(), self._rule, link=link, size=self.size
+            )
+            await self._send()
+
+    async def note(self, output: Output) -> None:
+        """Steer by what an output of the session says about pictures and answers."""
+        now = self._clock.now()
+        match output:
+            case Relevance():
+                async with self._lock:
+                    boxes = relevant_boxes(output.values)
+                    self._state = steering.look(self._state, now, boxes, output.confidence)
+                    await self._send()
+            case Evidence():  # of an answer that begins
+                async with self._lock:
+                    self._state = steering.ask(self._state, now)
+            case Answer(status="completed", confidence=float(confidence)):
+                async with self._lock:
+                    self._state = steering.answered(self._state, now, confidence)
+            case _:
+                pass  # it says nothing about bits
+
+    async def _send(self) -> None:
+        """Send what the client is asked to do, if that changed."""
+        wanted = await self._worker.run(steering.steering, self._state)
+        if wanted != self._sent and self.size != (0, 0):
+            self._sent = wanted
+            await self._report("eyeline.steering", steering_fields(wanted))
+
+
+def steering_rule(settings: Settings, *, returns_video: bool, publisher: bool) -> SteeringRule:
+    """Return the rule for a client, whose video is returned or only seen by the model."""
+    interval = settings.look_attentive
+    needed = 1 / interval
+    lowest = max(needed, settings.returned_frame_rate) if returns_video else needed
+    highest = max(lowest, settings.frame_rate)
+    frames = FrameRateRule(
+        interval=interval,
+        target=settings.usable_frames,
+        lowest=lowest,
+        highest=highest,
+        layered=not publisher,
+    )
+    return SteeringRule(frames=frames, highest_bitrate=settings.client_bitrate)
+
+
+def steering_fields(wanted: Steering) -> dict[str, object]:
+    """Return the fields of `eyeline.steering`; `encoding` has the names of RTCRtpSender."""
+    sure = wanted.confidence
+    return {
+        "encoding": {
+            "maxBitrate": wanted.bitrate,
+            "maxFramerate": round(wanted.frame_rate, 3),
+            "scaleResolutionDownBy": wanted.scale,
+            "scalabilityMode": f"L1T{wanted.layers}",
+        },
+        "regions": [
+            {
+                "left": round(region.box.left, 4),
+                "top": round(region.box.top, 4),
+                "right": round(region.box.right, 4),
+                "bottom": round(region.box.bottom, 4),
+                "offset": region.offset,
+            }
+            for region in wanted.regions
+        ],
+        "focus": wanted.focus,
+        "reason": wanted.reason,
+        "confidence": None if sure is None else round(sure, 2),
+        "message": steering_message(wanted),
+    }
+
+
+def steering_message(wanted: Steering) -> str:
+    """Return the reason for the cap of the bitrate, for the user."""
+    sure = "" if wanted.confidence is None else f" ({100 * wanted.confidence:.0f} %)"
+    return {
+        "network": "the network allows no more",
+        "unknown": "no answer yet",
+        "sure": f"the model is sure{sure}",
+        "unsure": f"more bits may make the model surer{sure}",
+        "saturated": f"more bits did not make the model surer{sure}",
+    }[wanted.reason]

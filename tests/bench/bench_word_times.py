@@ -4,7 +4,8 @@
 
 A talk is made of clips of FOLDER with pauses between them. PocketSphinx aligns each clip with its
 text; clips with words that it does not know are left out. "off" are starts or ends of the words
-found that are more than 0.2 s from the alignment.
+found that are more than 0.2 s from the alignment. `--live` asks LocalAgreement, at the pace of
+speech, instead of the offline method. `--worst N` prints the words that are furthest off.
 """
 
 import argparse
@@ -20,11 +21,14 @@ import torch
 from numpy.typing import NDArray
 
 from models.asr.offline.transcription import transcribe
+from models.asr.streaming.agreement_window import LocalAgreementConfig
+from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.vad import load_silero
 from models.asr.whisper.decode import DecodeConfig
 from models.asr.whisper.loading import load_whisper
 from models.asr.words import RATE
 from tests.bench.bench_asr import SpeechClip, plain, read_clips
+from tests.models.asr.turns import ARRIVALS
 
 PAUSES = (0.1, 0.3, 0.7, 1.5, 3.0, 8.0)  # seconds between two clips
 HISS = 2e-4  # level of the noise over all of a talk
@@ -67,15 +71,16 @@ def make_talk(
     return (np.concatenate(parts) + noise).astype(np.float32), placed
 
 
-def errors(found: Placed, placed: Placed) -> list[float]:
-    """Return how far starts and ends of the words in both are apart."""
+def errors(found: Placed, placed: Placed) -> list[tuple[float, str, float]]:
+    """Return how far starts and ends of the words in both are apart, the words and their places."""
     matcher = difflib.SequenceMatcher(
         None, [plain(word) for word, _, _ in found], [word for word, _, _ in placed], False
     )
     return [
-        found[block.a + i][edge] - placed[block.b + i][edge]  # type: ignore[operator]  # 1 and 2
+        (one[edge] - other[edge], one[0], one[edge])  # type: ignore[operator,misc]  # 1 and 2
         for block in matcher.get_matching_blocks()
         for i in range(block.size)
+        for one, other in [(found[block.a + i], placed[block.b + i])]
         for edge in (1, 2)
     ]
 
@@ -85,6 +90,8 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, default=Path(__file__).parents[1] / "data/speech")
     parser.add_argument("--models", nargs="+", default=["tiny.en"])
     parser.add_argument("--talks", type=int, default=4)
+    parser.add_argument("--live", action="store_true")
+    parser.add_argument("--worst", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=100.0)
     parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
     options = parser.parse_args()
@@ -98,17 +105,27 @@ def main() -> None:
     sys.stdout.write("|---|---|---|---|---|---|---|\n")
     for name in options.models:
         model = load_whisper(name, options.weights, threads=1)
-        apart: list[float] = []
+        config = DecodeConfig(language="en")
+        live = LocalAgreement(model, detector, LocalAgreementConfig(language="en"))
+        off: list[tuple[float, str, float]] = []
         for samples, placed in talks:
-            words = transcribe(model, detector, samples, config=DecodeConfig(language="en"))
+            words = (
+                ARRIVALS["at pace"](live, samples)
+                if options.live
+                else transcribe(model, detector, samples, config=config)
+            )
             found = [(word.text, word.start / RATE, word.end / RATE) for word in words]
-            apart += errors(found, placed)
+            off += errors(found, placed)
+        apart = [seconds for seconds, _, _ in off]
         count, size = sum(len(placed) for _, placed in talks), np.abs(apart)
         sys.stdout.write(
             f"| {name} | {count} | {count - len(apart) // 2} | {np.median(apart):+.2f} "
             f"| {np.percentile(size, 95):.2f} | {size.max():.2f} "
             f"| {100 * np.mean(size > ALLOWED):.1f} |\n"
         )
+        off.sort(key=lambda each: -abs(each[0]))
+        for seconds, word, place in off[: options.worst]:
+            sys.stdout.write(f"  {word.strip()} at {place:.2f} s: {seconds:+.2f}\n")
         sys.stdout.flush()
 
 

@@ -124,14 +124,16 @@ def test_sound_is_put_where_it_was_said_and_what_is_missing_is_counted(rate: int
     packet = SAMPLE_RATE // 50
     packets = len(spoken.samples) // packet
     times = [100.0 + 0.02 * number for number in range(packets)]
-    heard = []
+    heard, concealed = [], []
     for number in range(10, packets):
         part = np.repeat(spoken.samples[number * packet :][:packet], rate // SAMPLE_RATE)
         start = (number + 1000) * packet * (rate // SAMPLE_RATE)
         if number % 10 != 3:
             late = times[number] + 0.05 + 0.03
-            heard.append(HeardSound(late, start, rate, part, concealed=number % 10 == 4))
-    received = place(heard, spoken.samples)
+            heard.append(HeardSound(late, start, rate, part))
+        if number % 10 == 4:
+            concealed.append((start / rate, start / rate + 0.02))
+    received = place(heard, spoken.samples, concealed)
     assert received.offset == pytest.approx(-1000 * packet, abs=3)
     figures = sound_figures(heard, received, times, begin=102.0, end=110.0, delay=0.05)
     assert figures.delivered == pytest.approx(0.8, abs=0.01)

@@ -12,12 +12,12 @@ from itertools import pairwise
 import numpy as np
 
 from models.asr.offline.speech_audio import SpeechAudio
-from models.asr.offline.window_transcript import WindowTranscriber, is_spelled, longest
+from models.asr.offline.window_transcript import WindowTranscriber
 from models.asr.offline.windows import MAX_WINDOW, Window
 from models.asr.speech_activity import Region, Samples, VoiceActivityDetector, clipped, total
 from models.asr.whisper.decode import DecodeConfig
 from models.asr.whisper.loading import WhisperModel
-from models.asr.words import RATE, RecognizedWord, join_words
+from models.asr.words import RATE, RecognizedWord, is_spelled, join_words, longest
 
 # Takes samples, the regions of them that hold speech, and the text before; returns their words.
 TranscribeWindow = Callable[[Samples, Sequence[Region], str], list[RecognizedWord]]

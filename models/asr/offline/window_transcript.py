@@ -2,26 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from string import punctuation
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.asr.speech_activity import FRAME as DETECTOR_FRAME
-from models.asr.speech_activity import Region, Samples, widened
-from models.asr.whisper.alignment import FRAME, WordSpan, align
+from models.asr.speech_activity import Region, Samples
+from models.asr.whisper.alignment import FRAME, WordSpan, align, speech_frames
 from models.asr.whisper.decode import DecodeConfig, decode, detect_language
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import log_mel
+from models.asr.whisper.repetition import may_be_loop, spoken_words
+from models.asr.whisper.tokenizer import comparable
 from models.asr.whisper.whisper import DecoderState
-from models.asr.words import RATE, RecognizedWord
-
-# Seconds that a word takes at most: speech beyond that is not its own.
-LONGEST_WORD = 0.4
-LONGEST_LETTER = 0.15  # more for each letter
-BESIDE_WORDS = f" {punctuation}"
-LONGEST_SIGN = 0.6  # more for each digit, and signs that are spoken: 1455, www.example.org
+from models.asr.words import RecognizedWord, longest
 
 
 class WindowTranscriber:
@@ -52,6 +46,8 @@ class WindowTranscriber:
         if self._config.language is None:
             spoken = detect_language(model, tokenizer, encoded)
             self._config = replace(self._config, language=spoken)
+        state = model.init_state(encoded)
+        frames = speech_frames(speech, len(samples))
         result = decode(
             model,
             tokenizer,
@@ -59,27 +55,46 @@ class WindowTranscriber:
             self._config,
             prompt=tokenizer.encode(prompt),
             rng=torch.Generator().manual_seed(0),
+            spoken=lambda tokens: self._spoken(state, tokens, frames),
         )
         tokens = [token for token in result.tokens if token < tokenizer.end]
         if result.is_silent(self._config) or not tokens:
             return []
-        return self._placed(model.init_state(encoded), tokens, speech, len(samples))
+        return self._placed(state, tokens, frames, len(samples))
 
-    def _placed(
-        self, state: DecoderState, tokens: list[int], speech: Sequence[Region], length: int
-    ) -> list[RecognizedWord]:
+    def _spoken(
+        self, state: DecoderState, tokens: Sequence[int], frames: NDArray[np.bool_]
+    ) -> tuple[int, ...]:
+        """Return the text of `tokens` that there is sound for; none if nothing is said again."""
+        tokenizer = self.recognizer.tokenizer
+        text = [token for token in tokens if token < tokenizer.end]
+        spans = self._align(state, text, frames)
+        words = [comparable(tokenizer, span.tokens) for span in spans]
+        kept = spoken_words(words, [span.start for span in spans])
+        if not may_be_loop([words[index] for index in kept]):
+            return ()
+        return tuple(token for index in kept for token in spans[index].tokens)
+
+    def _align(
+        self, state: DecoderState, tokens: Sequence[int], frames: NDArray[np.bool_]
+    ) -> list[WordSpan]:
         language = self._config.language
-        spans = align(
+        return align(
             self.recognizer.model,
             self.recognizer.tokenizer,
             self.recognizer.heads,
             state,
             self.recognizer.tokenizer.words(tokens, language),
-            frames=-(-length // FRAME),
-            speech=speech_frames(speech, length),
+            frames=len(frames),
+            speech=frames,
             delay=self.recognizer.delay,
             language=language,
         )
+
+    def _placed(
+        self, state: DecoderState, tokens: list[int], frames: NDArray[np.bool_], length: int
+    ) -> list[RecognizedWord]:
+        spans = self._align(state, tokens, frames)
         probabilities = self._probabilities(state, tokens)
         words, first = [], 0
         for index, span in enumerate(spans):
@@ -108,27 +123,3 @@ class WindowTranscriber:
         scores = model.logits(hidden[0, len(opening) - 1 : -1])
         probabilities = scores[:, : tokenizer.end].softmax(1)
         return probabilities[torch.arange(len(tokens)), torch.tensor(tokens)].tolist()
-
-
-def is_spelled(word: str) -> bool:
-    """Return whether more is spoken than the letters of `word`: 1455, www.example.org."""
-    return not all(letter.isalpha() for letter in word.strip(BESIDE_WORDS))
-
-
-def longest(word: str) -> int:
-    """Return how many samples `word` takes at most."""
-    seconds = (
-        LONGEST_LETTER if letter.isalpha() else LONGEST_SIGN for letter in word.strip(BESIDE_WORDS)
-    )
-    return round((LONGEST_WORD + sum(seconds)) * RATE)
-
-
-def speech_frames(speech: Sequence[Region], length: int) -> NDArray[np.bool_]:
-    """Return which encoder frames of `length` samples hold `speech`, bool (frames,).
-
-    The detector notices speech a frame of its own late.
-    """
-    frames = np.zeros(-(-length // FRAME), np.bool_)
-    for start, end in widened(speech, DETECTOR_FRAME, length):
-        frames[start // FRAME : -(-end // FRAME)] = True
-    return frames

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from models.asr.whisper.alignment import align
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import NEVER
-from models.asr.whisper.repetition import ends_in_loop
+from models.asr.whisper.repetition import ends_in_loop, spoken_words
+from models.asr.whisper.tokenizer import comparable
 from models.asr.whisper.whisper import DecoderLayer, DecoderState, KeyValue
 
 AudioCache = tuple[KeyValue, ...]  # one layer's cross-attention keys and values each
@@ -63,11 +65,11 @@ class OpenHypothesis:
     def total(self) -> float:
         return sum(each.log_probability for each in self.tokens)
 
-    def ends_with(self, token: int, end: int) -> bool:
-        """Return whether decoding stops at `token`: it is the end of text, or closes a loop."""
+    def may_close_loop(self, token: int) -> bool:
+        """Return whether `token` ends a phrase that repeats at one place of the audio."""
         tokens = [*(each.token for each in self.tokens), token]
         frames = [*(each.frame for each in self.tokens), self.frame]
-        return token == end or ends_in_loop(tokens, frames)
+        return ends_in_loop(tokens, frames)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +124,7 @@ class CausalDecoder:
         best = scored.at(stable, tuple(tokens), len(hypothesis.opening) + first + stable)
         while len(best.tokens) < limit:
             token = int(best.log_probs.argmax())
-            if best.ends_with(token, self._end):
+            if self._stops(best, token):
                 break
             (best,) = self._extend([(best, token)])
         return self._finish(best)
@@ -139,9 +141,7 @@ class CausalDecoder:
         beam = [scored.at(0, hypothesis.tokens[:first], len(hypothesis.opening) + first)]
         while len(beam[0].tokens) < limit:
             options = self._options(beam)
-            extended = [
-                (one, token) for one, token in options if not one.ends_with(token, self._end)
-            ]
+            extended = [(one, token) for one, token in options if not self._stops(one, token)]
             best, token = options[0]
             if token == self._end or not extended:
                 return self._finish(best)
@@ -201,6 +201,28 @@ class CausalDecoder:
                 OpenHypothesis(tokens, DecoderState(audio, own), log_probs[index], frames[index])
             )
         return extended
+
+    def _stops(self, one: OpenHypothesis, token: int) -> bool:
+        """Return whether `one` ends at `token`: it is the end of text, or closes a loop.
+
+        Where equal words are spoken, attention may stay at one of them. Then the best path of all
+        tokens through the audio tells whether there is sound for each.
+        """
+        if token == self._end or not one.may_close_loop(token):
+            return token == self._end
+        tokenizer = self._recognizer.tokenizer
+        words = tokenizer.words([*(each.token for each in one.tokens), token])
+        state = DecoderState(one.state.sound, ())
+        spans = align(
+            self._model,
+            tokenizer,
+            self._recognizer.heads,
+            state,
+            words,
+            frames=state.sound[0][0].shape[-2],
+        )
+        texts = [comparable(tokenizer, span.tokens) for span in spans]
+        return len(spoken_words(texts, [span.start for span in spans])) < len(words)
 
     def _finish(self, best: OpenHypothesis) -> CausalHypothesis:
         total = best.total + float(best.log_probs[self._end])

@@ -4,12 +4,9 @@ Source: LocalAgreement-2, Liu et al. 2020 ("Low-latency sequence-to-sequence spe
 recognition"), as used for Whisper by Machacek et al. 2023.
 """
 
-import string
 from collections.abc import Sequence
 
-from models.asr.whisper.tokenizer import APPENDED, PREPENDED, WhisperTokenizer
-
-MARKS = string.punctuation + APPENDED + PREPENDED + " …"
+from models.asr.whisper.tokenizer import WhisperTokenizer, comparable
 
 WordTokens = list[int]
 
@@ -37,8 +34,3 @@ def common_prefix(
     if found and (matched == len(spoken) or count == len(now)):
         found[-1] = found[-1][: tokenizer.core_length(found[-1])]
     return found
-
-
-def comparable(tokenizer: WhisperTokenizer, word: Sequence[int]) -> str:
-    """Return the part of `word` that is compared; "" if it is only punctuation."""
-    return tokenizer.decode(word).lower().strip(MARKS)

@@ -17,6 +17,7 @@ from itertools import takewhile
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.asr.speech_activity import Region, VoiceActivityDetector, detect_speech
 from models.asr.streaming.agreement_window import (
@@ -25,16 +26,17 @@ from models.asr.streaming.agreement_window import (
     WindowCutter,
     cuts_after,
 )
-from models.asr.streaming.common_prefix import common_prefix, comparable
+from models.asr.streaming.common_prefix import common_prefix
 from models.asr.streaming.short_window import ShortWindow
 from models.asr.unheard import are_likely, is_better, skipped_parts, unheard_after
-from models.asr.whisper.alignment import FRAME, WordSpan, align
+from models.asr.whisper.alignment import FRAME, WordSpan, align, speech_frames
 from models.asr.whisper.greedy import GreedyResult, greedy
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import LogitFilters
 from models.asr.whisper.mel import Samples
 from models.asr.whisper.repetition import may_be_loop, spoken_words
-from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
+from models.asr.whisper.tokenizer import comparable
+from models.asr.words import RATE, RecognizedWord, TranscriptUpdate, longest
 
 MIN_SAMPLES = RATE // 5  # shorter audio is not transcribed
 MARGIN = RATE // 10  # samples before speech: the detector may hear a soft onset late
@@ -174,14 +176,15 @@ class LocalAgreement:
         result = self._transcribe(state, sound, state.forced)
         silent = result.no_speech > self.config.no_speech
         tokens = [] if silent else list(result.tokens)
-        now = self._spoken(state, result, len(sound), tokens)
+        frames = _speech_frames(state, speech, len(sound))
+        now = self._spoken(state, result, frames, tokens)
         if not speech:
             now = list(takewhile(lambda word: not self._is_word(word), now))
         new = self._words_to_commit(state, now, until)
         later = [token for word in now for token in word][sum(map(len, new)) :]
         rest = self.recognizer.tokenizer.words(later, self.config.language)
         old = len(state.committed)
-        spans = self._align(result, [*state.committed, *new, *rest], len(sound))
+        spans = self._align(result, [*state.committed, *new, *rest], frames)
         words = self._words(spans[old:], result.log_probs, state, until)
         committed, tentative = tuple(words[: len(new)]), tuple(words[len(new) :])
         state = replace(
@@ -213,15 +216,20 @@ class LocalAgreement:
         )
 
     def _spoken(
-        self, state: LocalAgreementState, result: GreedyResult, length: int, tokens: list[int]
+        self,
+        state: LocalAgreementState,
+        result: GreedyResult,
+        frames: NDArray[np.bool_],
+        tokens: list[int],
     ) -> list[list[int]]:
         """Return `tokens` as words, without the repetitions that there is no sound for."""
         words = self.recognizer.tokenizer.words(tokens, self.config.language)
         texts = [comparable(self.recognizer.tokenizer, word) for word in words]
         if not may_be_loop(texts):
             return words
-        spans = self._align(result, [*state.committed, *words], length)[len(state.committed) :]
-        return words[: spoken_words(texts, [span.start for span in spans])]
+        spans = self._align(result, [*state.committed, *words], frames)[len(state.committed) :]
+        kept = spoken_words(texts, [span.start for span in spans])
+        return [words[index] for index in kept]
 
     def _words_to_commit(
         self, state: LocalAgreementState, now: list[list[int]], until: int
@@ -238,7 +246,10 @@ class LocalAgreement:
         return bool(comparable(self.recognizer.tokenizer, word))
 
     def _align(
-        self, result: GreedyResult, words: Sequence[Sequence[int]], length: int
+        self,
+        result: GreedyResult,
+        words: Sequence[Sequence[int]],
+        frames: NDArray[np.bool_],
     ) -> list[WordSpan]:
         """Return the spans of `words`; punctuation takes no time, so no sound is cut with it."""
         spans = align(
@@ -247,7 +258,9 @@ class LocalAgreement:
             self.recognizer.heads,
             result.state,
             words,
-            frames=-(-length // FRAME),
+            frames=len(frames),
+            speech=frames if frames.any() else None,
+            delay=self.recognizer.delay,
             language=self.config.language,
         )
         kept: list[WordSpan] = []
@@ -270,10 +283,21 @@ class LocalAgreement:
             start = min(until, max(committed_end, state.start + span.start * FRAME))
             committed_end = min(until, max(start, state.start + span.end * FRAME))
             text = self.recognizer.tokenizer.decode(span.tokens)
+            committed_end = min(committed_end, start + longest(text))
             probability = float(np.exp(log_probs[first:last]).mean())
             words.append(RecognizedWord(text, start, committed_end, probability))
             first = last
         return words
+
+
+def _speech_frames(
+    state: LocalAgreementState, speech: Sequence[Region], length: int
+) -> NDArray[np.bool_]:
+    """Return which frames of the window, `length` samples, hold speech or committed words."""
+    regions = [(first - state.start, last - state.start) for first, last in speech]
+    frames = speech_frames(regions, length)
+    frames[: max(0, state.committed_end - state.start) // FRAME] = True
+    return frames
 
 
 def _within(word: RecognizedWord, part: Region) -> bool:

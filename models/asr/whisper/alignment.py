@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.asr.speech_activity import FRAME as DETECTOR_FRAME
+from models.asr.speech_activity import Region, widened
 from models.asr.whisper.checkpoint import AlignmentHeads
 from models.asr.whisper.tokenizer import WhisperTokenizer
 from models.asr.whisper.whisper import DecoderState, Whisper
@@ -70,6 +72,17 @@ def align(
         spans.append(WordSpan(tuple(word), int(starts[first]), int(starts[end])))
         first += len(word)
     return _without_pauses(spans) if speech is None else _in_speech(spans, speech, delay)
+
+
+def speech_frames(speech: Sequence[Region], length: int) -> NDArray[np.bool_]:
+    """Return which encoder frames of `length` samples hold `speech`, bool (frames,).
+
+    The detector notices speech a frame of its own late.
+    """
+    frames = np.zeros(-(-length // FRAME), np.bool_)
+    for start, end in widened(speech, DETECTOR_FRAME, length):
+        frames[start // FRAME : -(-end // FRAME)] = True
+    return frames
 
 
 def _smoothed(attention: Tensor) -> Tensor:

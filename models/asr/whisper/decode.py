@@ -6,7 +6,7 @@ Source: Radford et al. 2022, section 4.5.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,13 +16,17 @@ from models.asr.whisper.logit_filters import NEVER, LogitFilters
 from models.asr.whisper.tokenizer import WhisperTokenizer
 from models.asr.whisper.whisper import DecoderState, Whisper
 
+# Takes tokens that repeat; returns those that there is sound for, none if it is a loop.
+SpokenTokens = Callable[[Sequence[int]], tuple[int, ...]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeConfig:
     """How to decode. The defaults are those of the published decoder.
 
     A transcript is decoded again at the next of `temperatures` if its compression ratio is above
-    `max_compression_ratio`, or its mean log-probability below `min_log_prob`. It is dropped if
+    `max_compression_ratio`, unless what repeats is spoken, or its mean log-probability below
+    `min_log_prob`. It is dropped if
     the probability of "no speech" is above `silence`, or if that is above `no_speech` and the
     log-probability is too low.
     """
@@ -84,10 +88,12 @@ def decode(
     *,
     prompt: Sequence[int] = (),
     rng: torch.Generator,
+    spoken: SpokenTokens | None = None,
 ) -> DecodingResult:
     """Return the best transcript of `encoded`, float32 (1, frames, width).
 
-    `prompt` are the tokens before the window. Temperatures above 0 draw from `rng`.
+    `prompt` are the tokens before the window. Temperatures above 0 draw from `rng`. `spoken` finds
+    the repetitions that are no loops.
 
     Raises:
         ValueError: the model does not know the configured language.
@@ -101,9 +107,11 @@ def decode(
             found = _sample(model, filters, state, scores, config, temperature, rng)
         else:
             found = _beam_search(model, filters, state, scores, config)
-        ratio = compression_ratio(tokenizer.decode(found.tokens))
-        decoded = DecodingResult(found.tokens, found.mean, no_speech, ratio, temperature)
-        plausible = ratio <= config.max_compression_ratio and found.mean >= config.min_log_prob
+        ratio, tokens = compression_ratio(tokenizer.decode(found.tokens)), found.tokens
+        repeated = spoken(tokens) if spoken and ratio > config.max_compression_ratio else ()
+        decoded = DecodingResult(repeated or tokens, found.mean, no_speech, ratio, temperature)
+        varied = bool(repeated) or ratio <= config.max_compression_ratio
+        plausible = varied and found.mean >= config.min_log_prob
         if plausible or decoded.is_silent(config):
             break
     if decoded is None:

@@ -1,4 +1,4 @@
-"""Repetition loops at the end of a transcript, a known failure of Whisper's decoder.
+"""Repetition loops, a known failure of Whisper's decoder.
 
 People repeat themselves, too. In a loop, repeated tokens attend to the same sound: their places are
 0 to 0.04 s apart, those of "no, no, no" that is spoken 0.12 s and more.
@@ -30,20 +30,37 @@ def ends_in_loop(tokens: Sequence[int], frames: Sequence[int]) -> bool:
 
 
 def may_be_loop(words: Sequence[str]) -> bool:
-    """Return whether `words` end in a phrase that occurs REPEATS times in a row."""
-    return any(_repeats(words, length) >= REPEATS for length in _lengths(words))
+    """Return whether `words` hold a phrase REPEATS times in a row."""
+    return any(_run(words, first)[1] >= REPEATS for first in range(len(words)))
 
 
-def spoken_words(words: Sequence[str], starts: Sequence[int]) -> int:
-    """Return how many of `words` there is sound for, if they may end in a loop.
+def spoken_words(words: Sequence[str], starts: Sequence[int]) -> list[int]:
+    """Return the indices of `words` without the repetitions that there is no sound for.
 
     `starts` are the frames where attention has their starts.
     """
-    for length in _lengths(words):
-        if (times := _repeats(words, length)) >= REPEATS:
-            first = len(words) - length * times
-            return first + length * _spoken(starts[first::length], length * MIN_SPACING)
-    return len(words)
+    kept: list[int] = []
+    first = 0
+    while first < len(words):
+        length, times = _run(words, first)
+        spoken = times
+        if times >= REPEATS:
+            places = starts[first : first + length * times : length]
+            spoken = _spoken(places, length * MIN_SPACING)
+        kept += range(first, first + length * spoken)
+        first += length * times
+    return kept
+
+
+def _run(words: Sequence[str], first: int) -> tuple[int, int]:
+    """Return the shortest phrase at `first` that may be a loop, and its times; else one word."""
+    for length in _lengths(words[first:]):
+        phrase, times = words[first : first + length], 1
+        while words[first + length * times : first + length * (times + 1)] == phrase:
+            times += 1
+        if times >= REPEATS:
+            return length, times
+    return 1, 1
 
 
 def _spoken(places: Sequence[int], spacing: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from string import punctuation
 
 import tokenizers
 
@@ -26,6 +27,7 @@ MUSIC = tuple("♩♪♫♬♭♮♯")  # suppressed by their first byte too
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})  # written without spaces
 PREPENDED = "\"'“¿([{-"
 APPENDED = "\"'.。,，!！?？:：”)]}、…"
+MARKS = punctuation + APPENDED + PREPENDED + " …"
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,11 @@ class WhisperTokenizer:
 def _closes(text: str) -> bool:
     """Return whether `text` consists of closing punctuation only."""
     return set(text) <= set(APPENDED)
+
+
+def comparable(tokenizer: WhisperTokenizer, word: Sequence[int]) -> str:
+    """Return the part of `word` that is compared with others; "" if it is only punctuation."""
+    return tokenizer.decode(word).lower().strip(MARKS)
 
 
 def load(file: Path, config: WhisperConfig) -> WhisperTokenizer:

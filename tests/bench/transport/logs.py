@@ -51,15 +51,15 @@ class HeardSound:
     start: int
     rate: int
     samples: Samples
-    concealed: bool = False
 
 
 @dataclass(slots=True)
 class SideLog:
     """What one side did; `packets` are its RTP packets of video, before encryption.
 
-    `captured` has the time of each frame, and `spoken` of each 20 ms of sound. `cpu` are seconds,
-    of the window that is measured.
+    `captured` has the time of each frame, and `spoken` of each 20 ms of sound. `concealed` has the
+    spans of the receiver's timeline in which the sound is made up, in seconds. `cpu` are seconds of
+    the window that is measured.
     """
 
     captured: dict[int, float] = field(default_factory=dict)
@@ -68,6 +68,7 @@ class SideLog:
     codec: tuple[str, int] = ("", 0)  # name and payload type of the video that is sent
     seen: list[SeenFrame] = field(default_factory=list)
     heard: list[HeardSound] = field(default_factory=list)
+    concealed: list[tuple[float, float]] = field(default_factory=list)
     notices: list[tuple[float, str]] = field(default_factory=list)
     cpu: float = 0.0
 

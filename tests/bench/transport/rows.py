@@ -80,7 +80,7 @@ def video(run: Run) -> Figures:
 
 def placed(run: Run) -> tuple[Speech, Received]:
     spoken = speech(run.plan.speech, run.plan.seed)
-    return spoken, place(run.receiver.heard, spoken.samples)
+    return spoken, place(run.receiver.heard, spoken.samples, run.receiver.concealed)
 
 
 def sound(run: Run) -> Figures:

@@ -18,7 +18,7 @@ from aiortc.mediastreams import MediaStreamError
 
 from media.audio.downmix import DownmixState, mono_from_av
 from media.clock import LiveClock
-from media.frames import VideoFrame
+from media.frames import AudioChunk, VideoFrame
 from media.video import frame_from_av
 from tests.bench.transport.logs import HeardSound, Plan, SeenFrame, SideLog
 from tests.bench.transport.scene import TimedCamera, TimedMicrophone, speech
@@ -154,8 +154,10 @@ class OurSide:
                 now = time.monotonic()
                 if isinstance(item, VideoFrame):
                     self._log.seen.append(SeenFrame.of(now, item))
-                else:
+                elif isinstance(item, AudioChunk):
                     self._log.heard.append(HeardSound(now, item.start, item.rate, item.samples))
+                elif item.media == "audio" and item.concealed:
+                    self._log.concealed.append((item.start, item.end))
             await asyncio.Event().wait()
 
     async def close(self) -> None:

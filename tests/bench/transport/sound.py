@@ -46,8 +46,13 @@ class SoundFigures:
     last: float
 
 
-def place(heard: Sequence[HeardSound], speech: Samples) -> Received:
-    """Put what was heard on the timeline of `speech`, by the best correlation of the two."""
+def place(
+    heard: Sequence[HeardSound], speech: Samples, concealed: Sequence[tuple[float, float]] = ()
+) -> Received:
+    """Put what was heard on the timeline of `speech`, by the best correlation of the two.
+
+    `concealed` are spans of the receiver's timeline, in seconds.
+    """
     rate = heard[0].rate
     origin = min(piece.start for piece in heard)
     size = max(piece.start + len(piece.samples) for piece in heard) - origin
@@ -55,7 +60,10 @@ def place(heard: Sequence[HeardSound], speech: Samples) -> Received:
     for piece in heard:
         start = piece.start - origin
         whole[start : start + len(piece.samples)] = piece.samples
-        came[start : start + len(piece.samples)] = 2 if piece.concealed else 1
+        came[start : start + len(piece.samples)] = 1
+    for begun, ended in concealed:
+        made_up = came[max(0, round(begun * rate) - origin) : max(0, round(ended * rate) - origin)]
+        made_up[made_up == 1] = 2
     if rate != SAMPLE_RATE:
         whole = resampled(whole, rate, SAMPLE_RATE)[0].astype(np.float32)
         places = np.arange(len(whole)) * rate // SAMPLE_RATE

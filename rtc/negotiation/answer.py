@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from rtc.negotiation.codecs import RED
 from rtc.negotiation.offer import BUNDLE, Offer
 from rtc.negotiation.sections import Section
 from rtc.negotiation.simulcast import answer_lines
@@ -42,8 +43,22 @@ def _met(section: Section, lines: Sequence[str]) -> list[str]:
     for number in section.one_way:
         plain = f"a=extmap:{number} "
         rest = [line.replace(plain, f"a=extmap:{number}/recvonly ") for line in rest]
-    head = f"{kind} {port} {section.media.protocol} {formats}"
-    return [head, *rest, *answer_lines(section.layers)]
+    redundant = [str(codec.payloadType) for codec in section.codecs if codec.name == RED]
+    numbers = [*redundant, *(number for number in formats.split() if number not in redundant)]
+    head = f"{kind} {port} {section.media.protocol} {' '.join(numbers)}"
+    return [head, *_first(redundant, rest), *answer_lines(section.layers)]
+
+
+def _first(numbers: Sequence[str], lines: Sequence[str]) -> list[str]:
+    """Return `lines` with those about these payload types before those about others.
+
+    A client sends what an answer names first. aiortc would send that, too, so it has another order.
+    """
+    about = [f"a={name}:{number} " for number in numbers for name in ("rtpmap", "rtcp-fb", "fmtp")]
+    moved = [line for line in lines if line.startswith(tuple(about))]
+    rest = [line for line in lines if line not in moved]
+    start = next((n for n, line in enumerate(rest) if line.startswith("a=rtpmap:")), len(rest))
+    return [*rest[:start], *moved, *rest[start:]]
 
 
 def _refused(section: Section, transport: Sequence[str]) -> Iterator[str]:

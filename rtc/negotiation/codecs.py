@@ -34,6 +34,8 @@ FEEDBACK = (("nack", None), ("nack", "pli"), ("goog-remb", None), (TRANSPORT_WID
 MODES = ("0", "1")  # of H.264 packetization, RFC 6184 section 6: 2 is interleaved
 BASELINE = "42e01f"  # what no profile-level-id means to WebRTC
 PROFILE = re.compile(r"[0-9A-Fa-f]{6}")
+RED = "red"  # redundant audio, RFC 2198
+RED_LEVELS = re.compile(r"\d{1,3}(?:/\d{1,3})*", re.ASCII)  # payload types of its blocks
 
 
 @dataclass(slots=True)
@@ -50,14 +52,19 @@ class OfferedCodec:
 def agreed_codecs(kind: str, lines: Sequence[str]) -> tuple[RTCRtpCodecParameters, ...]:
     """Return the codecs of a section that are answered, from its `lines`.
 
-    They have the client's order, but those come first that can be sent as well as received, and
-    retransmission comes last.
+    They have the client's order, but those come first that can be sent as well as received, then
+    redundant audio, which is only received, and then retransmission.
     """
     offered = _offered(lines)
     media = [codec for each in offered if (codec := _agreed(kind, each)) is not None]
     media.sort(key=lambda codec: not can_send(codec))
     rates = {codec.payloadType: codec.clockRate for codec in media}
-    return (*media, *(_retransmission(each) for each in offered if _repeats(each, rates)))
+    opus = {codec.payloadType for codec in media if codec.name == "opus"}
+    return (
+        *media,
+        *(codec for each in offered if (codec := _redundancy(each, opus)) is not None),
+        *(_retransmission(each) for each in offered if _repeats(each, rates)),
+    )
 
 
 def can_send(codec: RTCRtpCodecParameters) -> bool:
@@ -116,7 +123,7 @@ def _agreed(kind: str, offered: OfferedCodec) -> RTCRtpCodecParameters | None:
     if known is None:
         return None
     name, channels = known
-    parameters = _h264_parameters(offered.parameters) if name == "H264" else {}
+    parameters = _parameters(name, offered.parameters)
     if parameters is None:
         return None
     return RTCRtpCodecParameters(
@@ -131,6 +138,13 @@ def _agreed(kind: str, offered: OfferedCodec) -> RTCRtpCodecParameters | None:
         ],
         parameters=parameters,
     )
+
+
+def _parameters(name: str, offered: dict[str, str]) -> dict[str, int | str | None] | None:
+    """Return the parameters of the answer, None for a codec that cannot be met."""
+    if name == "H264":
+        return _h264_parameters(offered)
+    return {"useinbandfec": "1"} if name == "opus" else {}  # RFC 7587, section 6.1: we read it
 
 
 def _h264_parameters(offered: dict[str, str]) -> dict[str, int | str | None] | None:
@@ -149,6 +163,22 @@ def _h264_parameters(offered: dict[str, str]) -> dict[str, int | str | None] | N
     if offered.get("level-asymmetry-allowed") == "1":
         answer = {"level-asymmetry-allowed": "1", **answer}
     return answer
+
+
+def _redundancy(offered: OfferedCodec, opus: set[int | None]) -> RTCRtpCodecParameters | None:
+    """Return how redundant audio is answered, or None if its blocks are not Opus that is agreed."""
+    levels = next(iter(offered.parameters), "")
+    if (offered.name.lower(), offered.rate) != (RED, 48_000) or not RED_LEVELS.fullmatch(levels):
+        return None
+    if not {int(level) for level in levels.split("/")} <= opus:
+        return None
+    return RTCRtpCodecParameters(
+        mimeType=f"audio/{RED}",
+        clockRate=offered.rate,
+        channels=2,
+        payloadType=offered.payload_type,
+        parameters={levels: None},
+    )
 
 
 def _repeats(offered: OfferedCodec, rates: dict[int | None, int]) -> bool:

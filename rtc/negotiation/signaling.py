@@ -27,6 +27,7 @@ from rtc.ice_servers import IceEndpoint, IceServer
 from rtc.negotiation.answer import complete
 from rtc.negotiation.offer import MALFORMED, Offer
 from rtc.negotiation.sections import Section
+from rtc.receiving.audio.opus import libopus
 from rtc.receiving.layer_choice import LayerChoice
 from rtc.receiving.link import Link
 from rtc.receiving.receiver import Receiver
@@ -50,6 +51,7 @@ def create_connection(ice_servers: Sequence[IceServer], link: Link) -> RTCPeerCo
     needs no server to learn an IPv6 address, which has no NAT.
     """
     check_version()
+    libopus()
     servers = [
         RTCIceServer(
             [url for url in server.urls if ":" not in IceEndpoint.parse(url).host],

@@ -108,6 +108,9 @@ def _parameters(lines: list[str]) -> dict[str, dict[str, str]]:
 def _check_parameters(asked: list[str], given: list[str], formats: list[str]) -> None:
     wanted = _parameters(asked)
     for number, parameters in _parameters(given).items():
+        if f"{number} red/48000/2" in values(given, "rtpmap"):
+            assert parameters == wanted[number]
+            assert {level for name in parameters for level in name.split("/")} <= {*formats}
         if "apt" in parameters:
             assert parameters["apt"] in formats
             assert parameters["apt"] == wanted[number]["apt"]

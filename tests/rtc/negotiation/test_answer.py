@@ -162,3 +162,33 @@ async def test_the_second_section_for_data_channels_is_refused() -> None:
     answer = await answer_to(text)
     check_answer(text, answer)
     assert ports(answer) == [True, True, True, False]
+
+
+async def test_a_client_is_to_send_redundant_opus_if_it_can_and_fec_in_any_case() -> None:
+    answer = await answer_to(CHROMIUM)
+    check_answer(CHROMIUM, answer)
+    audio = sections(answer)[1][0]
+    assert audio[0].split()[3:5] == ["63", "111"]
+    assert [value for value in values(audio, "fmtp") if value.startswith(("63", "111"))] == [
+        "63 111/111",
+        "111 useinbandfec=1",
+    ]
+
+
+@pytest.mark.parametrize("levels", ["99/99", "111/99", "", "111/", "minptime=10", "9" * 1000])
+async def test_redundant_audio_of_anything_but_agreed_opus_is_not_answered(levels: str) -> None:
+    text = CHROMIUM.replace("a=fmtp:63 111/111", f"a=fmtp:63 {levels}" if levels else "a=x")
+    answer = await answer_to(text)
+    check_answer(text, answer)
+    assert sections(answer)[1][0][0].split()[3] == "111"
+
+
+@pytest.mark.parametrize("offered", [True, False])
+async def test_audio_is_asked_for_again_if_the_client_offers_to_retransmit_it(
+    offered: bool,
+) -> None:
+    line = "a=rtpmap:111 opus/48000/2"
+    text = CHROMIUM.replace(line, f"{line}\na=rtcp-fb:111 nack") if offered else CHROMIUM
+    answer = await answer_to(text)
+    check_answer(text, answer)
+    assert ("111 nack" in values(sections(answer)[1][0], "rtcp-fb")) == offered

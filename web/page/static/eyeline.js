@@ -77,7 +77,7 @@ export class EyelineClient extends EventTarget {
       const { iceServers } = await this.#getJson(new URL("ice-servers", root));
       if (this.state !== "connecting") throw stopped();
       const peer = this.#open(iceServers ?? [], session);
-      await peer.setLocalDescription();
+      await peer.setLocalDescription(withSoundAgain(await peer.createOffer()));
       if (iceServers?.length) await gathered(peer);
       await peer.setRemoteDescription({ type: "answer", sdp: await this.#offer(peer, root) });
       await this.#live();
@@ -260,6 +260,12 @@ function opening(session) {
 
 function stopped() {
   return new DOMException("the call was stopped", "AbortError");
+}
+
+/** Return an offer that offers to send lost sound again, which browsers do only if they are asked. */
+function withSoundAgain({ type, sdp }) {
+  const again = sdp.replace(/^a=rtpmap:(\d+) opus\/48000\/2\r\n/gm, "$&a=rtcp-fb:$1 nack\r\n");
+  return { type, sdp: again };
 }
 
 /** Return when the offer has all candidates, or after a timeout: a TURN server may not answer. */

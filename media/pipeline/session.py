@@ -193,7 +193,7 @@ async def report_gap(gap: Gap, context: SessionContext) -> None:
     """Count a gap, and send it to the client unless it is short."""
     if gap.media == "audio":
         context.counters.audio_lost(gap.end - gap.start, concealed=gap.concealed)
-    if gap.end - gap.start >= context.limits.reported_gap:
+    if round(gap.end - gap.start, 6) >= context.limits.reported_gap:
         await context.send(gap)
 
 

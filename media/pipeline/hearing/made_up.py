@@ -1,7 +1,8 @@
 """Which sound did not arrive and was made up, and what the detector heard without it: pure.
 
 Concealed sound continues the sound before it: after the start of a word it sounds like speech that
-nobody has said. So it starts no turn, and no word is kept that has no other speech near it.
+nobody has said. So it starts no turn, and no word is kept that has no other speech near it. A few
+milliseconds are too short for that, and at a high loss they are everywhere: they count as heard.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from media.frames import SAMPLE_RATE, Gap
 from models.asr.speech_activity import FRAME, Region
 
+MIN_LENGTH = SAMPLE_RATE * 60 // 1000  # samples, 60 ms: two frames of the detector, as an onset has
 MAX_REGIONS = 64  # kept of a stream: the newest
 
 
@@ -25,13 +27,14 @@ def with_gap(regions: tuple[Region, ...], gap: Gap) -> tuple[Region, ...]:
 def without_made_up(
     probabilities: Sequence[float], start: int, regions: Sequence[Region]
 ) -> list[float]:
-    """Return `probabilities` with 0 for each frame that is made up as a whole.
+    """Return `probabilities` with 0 for each frame that has some of a longer region.
 
     `start` is the position of the first frame.
     """
     heard = list(probabilities)
-    for number in range(len(heard) if regions else 0):
+    longer = [region for region in regions if region[1] - region[0] >= MIN_LENGTH]
+    for number in range(len(heard) if longer else 0):
         first = start + number * FRAME
-        if any(begin <= first and first + FRAME <= end for begin, end in regions):
+        if any(begin < first + FRAME and first < end for begin, end in longer):
             heard[number] = 0.0
     return heard

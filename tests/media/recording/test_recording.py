@@ -20,7 +20,7 @@ from media.events import (
     Question,
     TurnDetection,
 )
-from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
+from media.frames import VIDEO_CLOCK_HZ, AudioChunk, Gap, VideoFrame
 from media.generation_events import ClearTrack, GenerationConfig, PromptChange, TrackPoints
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
@@ -92,12 +92,18 @@ async def test_a_recorded_session_replays_to_the_same_captions_and_answers(tmp_p
         Question("q2", "and now?", 14.0),
         *chunks(tone(0.5), start=18 * RATE),
         AudioPaused(),
+        Gap("audio", 18.5, 18.6, concealed=True),
         *chunks(tone(0.5), start=round(18.5 * RATE)),
+        Gap("audio", 19.0, 20.5),
+        Gap("video", 14.0, 20.6),
+        *chunks(tone(0.5), start=round(20.5 * RATE)),
     ]
     passed = await recorded(items, tmp_path / "one")
     assert passed == items
     again = list(read_items(tmp_path / "one", max_duration=60))
     assert await captions(again) == await captions(items)
+    kept = [item for item in items if isinstance(item, Gap)]
+    assert sorted(map(str, (i for i in again if isinstance(i, Gap)))) == sorted(map(str, kept))
     assert any(isinstance(output, Caption) and output.words for output in await captions(again))
 
 

@@ -23,7 +23,7 @@ from media.events import (
     TurnEnded,
     TurnStarted,
 )
-from media.frames import VideoFrame
+from media.frames import Gap, VideoFrame
 from models.assistant.interface import Moment
 from tests.web.protocol.test_protocol import MANUAL, PIXEL, TURN, Talk, caption, chunk, receive
 
@@ -101,6 +101,7 @@ def test_events_of_vision_go_only_to_clients_that_ask_for_them() -> None:
         Remembered(CUP, b"jpeg"),
         Relevance(1.0, np.eye(2, dtype=np.float32), "cup"),
         StandingRequests((REQUEST,)),
+        Gap("audio", 1.0, 2.0),
         Degraded("the store is full"),
     )
     assert Talk().emit(*outputs) == []
@@ -108,6 +109,7 @@ def test_events_of_vision_go_only_to_clients_that_ask_for_them() -> None:
         "eyeline.memory.moment",
         "eyeline.relevance",
         "eyeline.requests",
+        "eyeline.gap",
         "eyeline.notice",
     ]
 
@@ -145,6 +147,18 @@ def test_evidence_of_a_cancelled_answer_is_not_sent() -> None:
     question = talk.ask("Where is my cup?")
     talk.send("response.cancel")
     assert talk.emit(Evidence(question.id, (CUP,)), Evidence("another", (CUP,))) == []
+
+
+def test_a_gap_says_what_is_missing_and_when() -> None:
+    talk = Talk(eyeline_events=True)
+    talk.emit(Gap("video", 1.00049, 2.5, concealed=True))
+    event = talk.last("eyeline.gap")
+    assert {name: event[name] for name in ("media", "start", "end", "concealed")} == {
+        "media": "video",
+        "start": 1.0,
+        "end": 2.5,
+        "concealed": True,
+    }
 
 
 def test_a_full_memory_is_a_warning() -> None:

@@ -15,6 +15,7 @@ import { readStats } from "./browser_stats.js";
 import { Steering } from "./steering.js";
 
 const CHANNEL = "oai-events"; // the data channel's name in the OpenAI Realtime protocol
+const OPUS = /^a=rtpmap:(\d+) opus\/48000\/2\r\n/gm; // the browser is asked to send lost sound again
 const GATHERING_MS = 1000; // maximum wait for relay candidates before the offer is sent
 const BREAK_MS = 15000; // maximum interruption of a connection; the service waits for 30 s
 const OPENING_MS = 15000; // maximum wait for a connection after the answer
@@ -77,7 +78,8 @@ export class EyelineClient extends EventTarget {
       const { iceServers } = await this.#getJson(new URL("ice-servers", root));
       if (this.state !== "connecting") throw stopped();
       const peer = this.#open(iceServers ?? [], session);
-      await peer.setLocalDescription(withSoundAgain(await peer.createOffer()));
+      const { type, sdp } = await peer.createOffer();
+      await peer.setLocalDescription({ type, sdp: sdp.replace(OPUS, "$&a=rtcp-fb:$1 nack\r\n") });
       if (iceServers?.length) await gathered(peer);
       await peer.setRemoteDescription({ type: "answer", sdp: await this.#offer(peer, root) });
       await this.#live();
@@ -262,12 +264,6 @@ function stopped() {
   return new DOMException("the call was stopped", "AbortError");
 }
 
-/** Return an offer that offers to send lost sound again, which browsers do only if they are asked. */
-function withSoundAgain({ type, sdp }) {
-  const again = sdp.replace(/^a=rtpmap:(\d+) opus\/48000\/2\r\n/gm, "$&a=rtcp-fb:$1 nack\r\n");
-  return { type, sdp: again };
-}
-
 /** Return when the offer has all candidates, or after a timeout: a TURN server may not answer. */
 function gathered(peer) {
   return new Promise((resolve) => {
@@ -280,12 +276,9 @@ function gathered(peer) {
 }
 
 async function request(target, options) {
-  let response;
-  try {
-    response = await fetch(target, options);
-  } catch {
+  const response = await fetch(target, options).catch(() => {
     throw new CallError(`${target.origin} does not answer: is the server running?`);
-  }
+  });
   if (response.ok) return response;
   throw new CallError(await reason(response), response.status);
 }

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from media.clock import ReplayClock
+from media.counters import Counters
 from media.events import (
     AudioPaused,
     Caption,
@@ -18,7 +19,7 @@ from media.events import (
     TurnEnded,
     TurnStarted,
 )
-from media.frames import AudioChunk
+from media.frames import AudioChunk, Gap
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from tests.media.pipeline.scripted import RATE, chunks, replayed, scripted_services, silence, tone
@@ -108,3 +109,54 @@ async def test_the_audio_of_a_detected_turn_is_not_committed_again() -> None:
 async def test_a_clear_discards_what_was_not_committed() -> None:
     out = await hear(chunks(tone(1)), Clear(), Commit())
     assert of_turns(out) == [TurnStarted(1, 0.0, True), Cleared(), CommitResult(None, 0)]
+
+
+def with_made_up(*regions: tuple[float, float], until: float = 2.0) -> list[Input]:
+    """Return a tone in `regions`, in seconds, each of which is reported as made up, in silence."""
+    items: list[Input] = []
+    position = 0.0
+    for start, end in regions:
+        items += chunks(silence(start - position), start=round(position * RATE))
+        items.append(Gap("audio", start, end, concealed=True))
+        items += chunks(tone(end - start), start=round(start * RATE))
+        position = end
+    return [*items, *chunks(silence(until - position), start=round(position * RATE))]
+
+
+async def test_sound_that_was_made_up_starts_no_turn_and_is_no_speech() -> None:
+    regions = ((0.5, 0.6), (0.8, 0.9), (1.2, 1.3))
+    assert await hear(*with_made_up(*regions)) == []
+    heard = [item for item in with_made_up(*regions) if not isinstance(item, Gap)]
+    assert any(isinstance(output, TurnStarted) for output in await hear(*heard)), "as speech would"
+    (caption,) = [o for o in await hear(MANUAL, *with_made_up(*regions)) if isinstance(o, Caption)]
+    assert caption.words == ()
+
+
+async def test_made_up_sound_within_speech_changes_nothing() -> None:
+    spoken = [*chunks(tone(1)), *chunks(silence(1), start=RATE)]
+    gap = Gap("audio", 0.4, 0.5, concealed=True)
+    assert await hear(*spoken[:2], gap, *spoken[2:]) == await hear(*spoken)
+
+
+async def test_gaps_are_counted_and_longer_ones_reported() -> None:
+    gaps = [
+        Gap("audio", 0.2, 0.22, concealed=True),
+        Gap("audio", 0.5, 0.6, concealed=True),
+        Gap("audio", 0.6, 1.0),
+        Gap("video", 1.0, 2.0),
+    ]
+    counters, out = Counters(), list[Output]()
+
+    async def keep(output: Output) -> None:
+        out.append(output)
+
+    with scripted_services() as services:
+        await run_session(
+            replayed([*gaps, *chunks(silence(1), start=RATE)]),
+            keep,
+            services=services,
+            clock=ReplayClock(),
+            counters=counters,
+        )
+    assert [output for output in out if isinstance(output, Gap)] == gaps[1:]
+    assert (counters.concealed, counters.missing) == pytest.approx((0.12, 0.4))

@@ -23,7 +23,8 @@ class DecodingQueue:
     with a frame missing: all queued frames are dropped, and then all frames until the next
     keyframe, which is requested by setting `keyframe_wanted`. The event is None for audio. Frames
     that claim more than MAX_PIXELS are dropped: a hundred bytes of VP8 can claim 268 megapixels,
-    which take a decoder 4 s and 900 MB.
+    which take a decoder 4 s and 900 MB. An empty frame is dropped: to FFmpeg it is the end of the
+    stream, after which it decodes nothing.
     """
 
     def __init__(self, capacity: int, keyframe_wanted: threading.Event | None) -> None:
@@ -40,6 +41,8 @@ class DecodingQueue:
             if item is None:
                 self._items.clear()
                 self._items.append(None)
+            elif not item[1].data:
+                self.dropped += 1
             elif self._keyframe_wanted is None:
                 self._put_audio(item)
             else:

@@ -135,3 +135,12 @@ def test_a_waiting_thread_is_woken() -> None:
     queue.put(item(OPUS, b"sound", 7))
     thread.join(timeout=5)
     assert [entry and entry[1].timestamp for entry in taken] == [7]
+
+
+def test_an_empty_frame_is_not_decoded() -> None:
+    """FFmpeg takes it for the end of the stream."""
+    queue = DecodingQueue(3, threading.Event())
+    queue.put(item(VP8, b"", 0))
+    queue.put(item(VP8, KEY, 1))
+    assert numbers(queue) == [1]
+    assert queue.dropped == 1

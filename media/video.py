@@ -41,6 +41,7 @@ def frame_from_av(
     limits: SizeLimits | None = None,
     *,
     aspect: Fraction = SQUARE,
+    turns: int = 0,
     webrtc: bool = False,
 ) -> VideoFrame:
     """Convert a decoded frame to what a player shows: within `limits`, at `pts` (90 kHz).
@@ -48,12 +49,13 @@ def frame_from_av(
     It is upright, with square pixels (those of `frame` have the shape `aspect`, width over height),
     in sRGB with high dynamic range mapped to it, and white where it is transparent. Of an
     interlaced frame one field is shown. Colors that the frame does not specify are those of its
-    size; with `webrtc` they are BT.601. The pixels are a copy, in RGB with full range.
+    size; with `webrtc` they are BT.601. It is turned clockwise by `turns` quarters beside what it
+    says of itself. The pixels are a copy, in RGB with full range.
     """
     width, height = fit(*_display_size(frame, aspect), limits)
     shown = _rgb(frame, width, height, webrtc=webrtc)
-    turns = round(frame.rotation / QUARTER_TURN) % 4  # counter-clockwise
-    upright = np.rot90(shown, turns) if turns else shown
+    back = (round(frame.rotation / QUARTER_TURN) - turns) % 4  # counter-clockwise
+    upright = np.rot90(shown, back) if back else shown
     return VideoFrame(np.ascontiguousarray(upright, dtype=np.uint8), pts)
 
 

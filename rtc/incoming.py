@@ -20,6 +20,7 @@ from media.video import frame_from_av
 from media.worker import Worker
 from rtc.network import FrameCounters
 from rtc.receiving.audio.placement import map_timestamp
+from rtc.receiving.stream import Picture
 
 OPENING = 2.0  # seconds after which black is taken for what the camera shows
 BLACK = 16  # of 255: black, but for traces of compression
@@ -71,28 +72,32 @@ async def read_video(
     counters: FrameCounters,
 ) -> None:
     """Send the frames of `track` to `media` until the track ends; frames are dropped under load."""
-    waiting = Channel[av.VideoFrame](MAX_WAITING_FRAMES, droppable=av.VideoFrame)
+    waiting = Channel[Picture](MAX_WAITING_FRAMES, droppable=Picture)
 
     async def drain() -> None:
         offset, last = None, -1
-        while (frame := await _next_frame(track)) is not None:
-            if not isinstance(frame, av.VideoFrame) or frame.pts is None:
+        while (picture := await _next_frame(track)) is not None:
+            if not isinstance(picture, Picture) or picture.frame.pts is None:
                 continue
+            frame = picture.frame
             counters.video_frames_in += 1
-            pts = int(frame.pts * _time_base(frame) * VIDEO_CLOCK_HZ)
+            pts = int(picture.frame.pts * _time_base(frame) * VIDEO_CLOCK_HZ)
             arrival = round(clock.now() * VIDEO_CLOCK_HZ)
             offset, position = map_timestamp(offset, pts, arrival, VIDEO_CLOCK_HZ)
             last = max(position, last + 1)
             frame.pts = last
-            await waiting.send(frame)
+            await waiting.send(picture)
             counters.video_frames_skipped = waiting.dropped
         await waiting.close()
 
     async def convert() -> None:
         opening = CameraOpening()
-        async for frame in waiting:
-            assert frame.pts is not None
-            converted = await worker.run(frame_from_av, frame, frame.pts, limits, webrtc=True)
+        async for picture in waiting:
+            pts = picture.frame.pts
+            assert pts is not None
+            converted = await worker.run(
+                frame_from_av, picture.frame, pts, limits, turns=picture.turns, webrtc=True
+            )
             opening = opening.after(converted)
             if opening.over:
                 await media.send(converted)

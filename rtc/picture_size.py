@@ -11,6 +11,7 @@ SPS, STAP_A = 7, 24  # H.264 table 7-1 and RFC 6184 table 1
 WITH_CHROMA = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)  # H.264, 7.3.2.1.1
 MACROBLOCK = 16
 START_CODE = b"\x00\x00\x01"  # H.264, annex B
+MAX_NUMBER_BITS = 16  # of frame_num, H.264 section 7.4.2.1.1
 MAX_SPS = 512  # bytes that are read; real ones have 20 to 60
 
 
@@ -72,14 +73,34 @@ def _h264_size(payload: bytes) -> Size | None:
     return None
 
 
-def _sps_size(unit: bytes) -> Size:
-    """Return the size that a sequence parameter set describes: H.264, section 7.3.2.1.1."""
-    bits = _Bits(unit[1:MAX_SPS].replace(b"\x00\x00\x03", b"\x00\x00"))
+def frame_number_bits(unit: bytes) -> int:
+    """Return the length of frame_num that a sequence parameter set tells: H.264, section 7.4.2.1.1.
+
+    Raises:
+        IndexError: it is cut off.
+        ValueError: the length is none, or slices have the number of a color plane before it.
+    """
+    size, _, (_, separate) = _to_frame_number(unit)
+    if separate:
+        raise ValueError("separate color planes are not expected of a camera")
+    if size > MAX_NUMBER_BITS:
+        raise ValueError(f"frame_num has at most {MAX_NUMBER_BITS} bits, not {size}")
+    return size
+
+
+def _to_frame_number(unit: bytes) -> tuple[int, "Bits", tuple[int, int]]:
+    """Return the bits of frame_num, what follows it, and the chroma format and its planes."""
+    bits = Bits(unit[1:MAX_SPS].replace(b"\x00\x00\x03", b"\x00\x00"))
     profile = bits.read(8)
     bits.read(16)  # constraints and level
     bits.exp_golomb()  # the identifier
-    chroma, separate = _skip_chroma(bits) if profile in WITH_CHROMA else (1, 0)
-    bits.exp_golomb()  # log2_max_frame_num
+    chroma = _skip_chroma(bits) if profile in WITH_CHROMA else (1, 0)
+    return bits.exp_golomb() + 4, bits, chroma
+
+
+def _sps_size(unit: bytes) -> Size:
+    """Return the size that a sequence parameter set describes: H.264, section 7.3.2.1.1."""
+    _, bits, (chroma, separate) = _to_frame_number(unit)
     order = bits.exp_golomb()
     if order == 0:
         bits.exp_golomb()
@@ -106,7 +127,7 @@ def _sps_size(unit: bytes) -> Size:
     )
 
 
-def _skip_chroma(bits: "_Bits") -> tuple[int, int]:
+def _skip_chroma(bits: "Bits") -> tuple[int, int]:
     """Return the chroma format and whether planes are separate; skip what follows for High."""
     chroma = bits.exp_golomb()
     separate = bits.read(1) if chroma == 3 else 0
@@ -120,7 +141,7 @@ def _skip_chroma(bits: "_Bits") -> tuple[int, int]:
     return chroma, separate
 
 
-def _skip_scaling_list(bits: "_Bits", size: int) -> None:
+def _skip_scaling_list(bits: "Bits", size: int) -> None:
     last = following = 8
     for _ in range(size):
         if following:
@@ -130,8 +151,8 @@ def _skip_scaling_list(bits: "_Bits", size: int) -> None:
         last = following or last
 
 
-class _Bits:
-    """Reads bits from the left."""
+class Bits:
+    """Reads bits of H.264 from the left."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data)

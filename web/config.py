@@ -181,6 +181,9 @@ class Settings(BaseSettings):
     audio_wait: float = Field(0.3, ge=0, le=2)
     """seconds that a call waits at most for audio packets that are late or asked for again; where
     none is missing, it never waits"""
+    video_wait: float = Field(0.4, ge=0, le=1)
+    """seconds that a call waits at most for video packets that are late or asked for again, before
+    it asks for a keyframe and goes on with that; where none is missing, it never waits"""
     hurry: float = Field(1.5, gt=0)
     """caption lag in seconds above which interim captions are skipped"""
     late: float = Field(3.0, gt=0)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from aiortc.codecs import get_decoder
 from aiortc.codecs.base import Decoder
@@ -11,7 +12,6 @@ from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from rtc.decoding import DecodingQueue
-from rtc.receiving.stream import Deliver
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class DecodingThread:
     """
 
     def __init__(
-        self, kind: str, capacity: int, deliver: Deliver, on_error: Callable[[], None]
+        self, kind: str, capacity: int, deliver: Callable[[Any], None], on_error: Callable[[], None]
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._deliver = deliver

@@ -48,11 +48,12 @@ class PacketListener(Protocol):
 class Link:
     """`round_trip` is the last measured one in seconds, None before the first measurement.
 
-    Missing audio is waited for at most `audio_wait` seconds.
+    Missing audio is waited for at most `audio_wait` seconds, and video for `video_wait` seconds.
     """
 
     clock: Clock
     audio_wait: float = 0.3
+    video_wait: float = 0.4
     round_trip: float | None = None
     listeners: list[PacketListener] = field(default_factory=list)
     alignment: Alignment = field(default_factory=Alignment)

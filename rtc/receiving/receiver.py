@@ -260,6 +260,6 @@ class Receiver:
         except ConnectionError as error:
             logger.debug("lost a %s: %s", type(packet).__name__, error)
 
-    def _deliver(self, frame: Delivered | None) -> None:
+    def _deliver(self, item: Delivered | None) -> None:
         assert self._track is not None, "aiortc makes the track before it starts the receiver"
-        self._track._queue.put_nowait(frame)
+        self._track._queue.put_nowait(item)

@@ -10,7 +10,16 @@ from aiortc.rtp import RtpPacket
 
 from media.frames import AudioChunk, Gap
 
-Delivered = av.AudioFrame | av.VideoFrame | AudioChunk | Gap
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded frame; `turns` clockwise quarter turns make it upright."""
+
+    frame: av.VideoFrame
+    turns: int
+
+
+Delivered = Picture | AudioChunk | Gap
 Deliver = Callable[[Delivered | None], None]
 """Takes what a stream has decoded, on the event loop; None is the end."""
 

@@ -111,6 +111,7 @@ def peer_limits(settings: Settings) -> PeerLimits:
         frame_size=SizeLimits(longer=side, shorter=side * 9 // 16),
         frame_rate=settings.frame_rate,
         audio_wait=settings.audio_wait,
+        video_wait=settings.video_wait,
         gathering_timeout=settings.gathering_timeout,
         connect_timeout=settings.connect_timeout,
         silence_timeout=settings.call_timeout,

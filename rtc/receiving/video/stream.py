@@ -1,0 +1,100 @@
+"""The video of one receiver: packets in, pictures out."""
+
+import av
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+from aiortc.rtp import RtpPacket
+
+from rtc.receiving.decoding_thread import DecodingThread
+from rtc.receiving.link import Link
+from rtc.receiving.stream import Deliver, Feedback, Picture, SenderReport
+from rtc.receiving.video.buffer import VideoBuffer, VideoStep
+from rtc.receiving.video.packet import EncodedFrame
+from rtc.receiving.video.reader import PacketReader
+
+DECODER_CAPACITY = 60  # frames: 2 s
+SEQUENCES = 1 << 16
+PATIENCE_WITHOUT_NACK = 0.05  # seconds: for packets that are out of order
+MAX_WAITING = 128  # frames in the decoder
+
+
+class VideoStream:
+    """Decodes the frames that the buffer releases; waits `patience` seconds for a lost packet."""
+
+    def __init__(self, link: Link, deliver: Deliver, patience: float) -> None:
+        self._link = link
+        self._deliver = deliver
+        self._patience = patience
+        self._codec: RTCRtpCodecParameters | None = None
+        self._reader = PacketReader()
+        self._buffer = VideoBuffer(patience)
+        self._turns = 0
+        self._waiting: dict[int, int] = {}  # quarter turns by the timestamps of frames
+        self._thread = DecodingThread("video", DECODER_CAPACITY, self._show, self._lose)
+
+    def receive(
+        self, packet: RtpPacket, codec: RTCRtpCodecParameters, now: float, *, repeated: bool
+    ) -> Feedback:
+        """Take a packet, and decode what can be decoded with it."""
+        if self._codec is None or codec.name != self._codec.name:
+            self._codec = codec
+            self.restart()
+        restarts = self._reader.restarts
+        read = self._reader.read(packet, codec)
+        if self._reader.restarts != restarts:
+            self._buffer = VideoBuffer(self._patience_for(codec))
+        if read is None:
+            return self.poll(now)
+        trip = self._link.expected_round_trip
+        return self._follow(self._buffer.add(read, now, trip, repeated=repeated))
+
+    def poll(self, now: float) -> Feedback:
+        """Do what is due: give up a gap, or ask once more."""
+        return self._follow(self._buffer.poll(now, self._link.expected_round_trip))
+
+    def restart(self) -> None:
+        """Begin anew with another source."""
+        self._reader = PacketReader()
+        self._buffer = VideoBuffer(self._patience_for(self._codec))
+
+    def report(self, report: SenderReport, now: float) -> None:
+        """Do nothing yet: frames are placed by their arrival."""
+
+    def stop(self) -> None:
+        self._thread.stop()
+
+    async def stopped(self) -> None:
+        await self._thread.stopped()
+
+    def _patience_for(self, codec: RTCRtpCodecParameters | None) -> float:
+        return self._patience if codec is None or _repeats(codec) else PATIENCE_WITHOUT_NACK
+
+    def _follow(self, step: VideoStep) -> Feedback:
+        """Decode the frames of `step`, and return what it asks for."""
+        for frame in step.frames:
+            self._decode(frame)
+        repeats = self._codec is not None and _repeats(self._codec)
+        missing = [each % SEQUENCES for each in step.missing] if repeats else []
+        return Feedback(missing, step.keyframe, step.due)
+
+    def _decode(self, frame: EncodedFrame) -> None:
+        assert self._codec is not None, "frames are of packets"
+        self._turns = self._turns if frame.orientation is None else frame.orientation
+        self._waiting[frame.timestamp] = self._turns
+        if len(self._waiting) > MAX_WAITING:
+            del self._waiting[next(iter(self._waiting))]
+        self._thread.put(self._codec, frame.data, frame.timestamp)
+
+    def _show(self, frame: av.AudioFrame | av.VideoFrame | None) -> None:
+        if frame is None:
+            self._deliver(None)
+        elif isinstance(frame, av.VideoFrame):
+            turns = self._waiting.pop(frame.pts or 0, self._turns)
+            self._deliver(Picture(frame, turns))
+
+    def _lose(self) -> None:
+        self._buffer.lose()
+
+
+def _repeats(codec: RTCRtpCodecParameters) -> bool:
+    """Return whether the sender repeats lost packets on request."""
+    return any(each.type == "nack" and not each.parameter for each in codec.rtcpFeedback)

@@ -30,7 +30,7 @@ from rtc.layers import Verdict
 from rtc.receiving.layer_choice import LayerChoice
 from rtc.receiving.link import Arrival, Link
 from rtc.receiving.sources import Sources
-from rtc.receiving.stream import Delivered, Feedback, SenderReport, Stream
+from rtc.receiving.stream import Delivered, SenderReport, Stream, StreamFeedback
 from rtc.receiving.streams import create_stream
 
 logger = logging.getLogger(__name__)
@@ -215,7 +215,7 @@ class Receiver:
             return
         await self._follow(feedback, now)
 
-    async def _follow(self, feedback: Feedback, now: float) -> None:
+    async def _follow(self, feedback: StreamFeedback, now: float) -> None:
         """Send what a stream wants of the peer, and set the time for what is due."""
         if feedback.missing:
             nack = RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._rtcp_ssrc, self._ssrc)

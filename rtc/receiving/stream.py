@@ -25,7 +25,7 @@ Deliver = Callable[[Delivered | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Feedback:
+class StreamFeedback:
     """What a stream wants after it was given a packet, or the time.
 
     The sequence numbers in `missing` are requested from the sender, and with `keyframe` a keyframe.
@@ -55,7 +55,7 @@ class Stream(Protocol):
 
     def receive(
         self, packet: RtpPacket, codec: RTCRtpCodecParameters, now: float, *, repeated: bool
-    ) -> Feedback:
+    ) -> StreamFeedback:
         """Take a packet; `repeated` means that it came on a retransmission stream.
 
         Raises:
@@ -63,7 +63,7 @@ class Stream(Protocol):
         """
         ...
 
-    def poll(self, now: float) -> Feedback:
+    def poll(self, now: float) -> StreamFeedback:
         """Do what is due at `now`."""
         ...
 

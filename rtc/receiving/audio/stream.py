@@ -15,7 +15,7 @@ from rtc.receiving.audio.placement import AudioPlacement
 from rtc.receiving.audio.red import RedBlock, parse_red
 from rtc.receiving.audio.sound import DecodedSound, Hole, SoundDecoder
 from rtc.receiving.link import Link
-from rtc.receiving.stream import Feedback, SenderReport
+from rtc.receiving.stream import SenderReport, StreamFeedback
 
 AudioOutput = AudioChunk | Gap
 DeliverAudio = Callable[[AudioOutput | None], None]
@@ -52,7 +52,7 @@ class AudioStream:
 
     def receive(
         self, packet: RtpPacket, codec: RTCRtpCodecParameters, now: float, *, repeated: bool
-    ) -> Feedback:
+    ) -> StreamFeedback:
         """Take a packet, and deliver what is in order.
 
         Raises:
@@ -76,10 +76,10 @@ class AudioStream:
             source.buffer.add(sound, now)
         return self._advance(source, now)
 
-    def poll(self, now: float) -> Feedback:
+    def poll(self, now: float) -> StreamFeedback:
         """Give up what is overdue, and ask again for what is missing."""
         if self._source is None or self._stopped:
-            return Feedback()
+            return StreamFeedback()
         return self._advance(self._source, now)
 
     def restart(self) -> None:
@@ -127,10 +127,10 @@ class AudioStream:
         )
         return self._source
 
-    def _advance(self, source: AudioSource, now: float) -> Feedback:
+    def _advance(self, source: AudioSource, now: float) -> StreamFeedback:
         """Deliver what is in order or given up; return what is missing, and when to go on."""
         if self._stopped:
-            return Feedback()
+            return StreamFeedback()
         for item in source.buffer.take(now):
             if isinstance(item, Missing):
                 self._place(source, source.sound.fill(item), now)
@@ -138,7 +138,7 @@ class AudioStream:
                 self._place(source, source.sound.decode(item), now)
         missing = source.patience.requests(now)
         times = (source.buffer.deadline(), source.patience.next_request())
-        return Feedback(missing, due=min((t for t in times if t is not None), default=None))
+        return StreamFeedback(missing, due=min((t for t in times if t is not None), default=None))
 
     def _place(
         self, source: AudioSource, sounds: Iterable[DecodedSound | Hole], now: float

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from rtc.receiving.video.packet import EncodedFrame, VideoPacket
+from rtc.receiving.video.packet import CodedFrame, VideoPacket
 
 
 class Assembly:
@@ -19,7 +19,7 @@ class Assembly:
         self._passed = False  # whether anything is done with
         self._before: VideoPacket | None = None  # the last packet that is done with, if it came
         self._packets: dict[int, VideoPacket] = {}
-        self._complete: dict[int, EncodedFrame] = {}  # by their first packets
+        self._complete: dict[int, CodedFrame] = {}  # by their first packets
 
     def __len__(self) -> int:
         return len(self._packets)
@@ -47,13 +47,13 @@ class Assembly:
     def has_complete(self) -> bool:
         return bool(self._complete)
 
-    def head(self) -> EncodedFrame | None:
+    def head(self) -> CodedFrame | None:
         """Return the next frame, if it is complete and nothing is missing before it."""
         while self.next in self._packets and self._packets[self.next].is_padding:
             self.pass_to(self.next + 1)
         return self._complete.get(self.next) if self.next is not None else None
 
-    def complete(self) -> list[EncodedFrame]:
+    def complete(self) -> list[CodedFrame]:
         """Return all complete frames in order."""
         return [self._complete[first] for first in sorted(self._complete)]
 
@@ -133,11 +133,11 @@ class Assembly:
         after = self._packets.get(sequence + 1)
         return self._packets[sequence].ends or (after is not None and not after.is_padding)
 
-    def _join(self, first: int, last: int) -> EncodedFrame:
+    def _join(self, first: int, last: int) -> CodedFrame:
         packets = [self._packets[sequence] for sequence in range(first, last + 1)]
         shown = [packet.info for packet in packets if packet.shows] or [packets[0].info]
         turns = (packet.orientation for packet in packets if packet.orientation is not None)
-        return EncodedFrame(
+        return CodedFrame(
             first=first,
             last=last,
             timestamp=packets[0].timestamp,

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rtc.receiving.video.assembly import Assembly
-from rtc.receiving.video.packet import EncodedFrame, VideoPacket
+from rtc.receiving.video.packet import CodedFrame, VideoPacket
 from rtc.receiving.video.references import References
 from rtc.receiving.video.requests import SLACK, KeyframeRequests, Retransmissions
 from rtc.receiving.video.tail import Tail
@@ -35,7 +35,7 @@ STUCK_ROUND_TRIPS = 2.0
 class VideoStep:
     """Frames to decode, packets to request, whether to request a keyframe, and what is due when."""
 
-    frames: Sequence[EncodedFrame] = ()
+    frames: Sequence[CodedFrame] = ()
     missing: Sequence[int] = ()
     keyframe: bool = False
     due: float | None = None
@@ -142,9 +142,9 @@ class VideoBuffer:
     def _patience_at(self, round_trip: float) -> float:
         return min(MAX_PATIENCE, max(self._patience, round_trip + MARGIN))
 
-    def _advance(self, now: float, round_trip: float) -> list[EncodedFrame]:
+    def _advance(self, now: float, round_trip: float) -> list[CodedFrame]:
         """Return the frames that are released, in order, and give up what has no time left."""
-        released: list[EncodedFrame] = []
+        released: list[CodedFrame] = []
         while self._assembly.next is not None:
             head = self._assembly.head()
             if head is not None:
@@ -161,7 +161,7 @@ class VideoBuffer:
             self._stuck = now
         return released
 
-    def _take(self, frame: EncodedFrame) -> list[EncodedFrame]:
+    def _take(self, frame: CodedFrame) -> list[CodedFrame]:
         """Return the next frame if it can be decoded; be done with it."""
         self._pass(frame.last + 1)
         if not frame.shows:  # parameter sets alone
@@ -193,7 +193,7 @@ class VideoBuffer:
             return self._assembly.first_after(hole) or self._highest[0] + 1
         return None
 
-    def _decodable(self) -> EncodedFrame | None:
+    def _decodable(self) -> CodedFrame | None:
         """Return the newest complete keyframe, else the first frame that needs none of the gap."""
         frames = self._assembly.complete()
         for frame in reversed(frames):

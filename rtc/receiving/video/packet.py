@@ -52,7 +52,7 @@ class VideoPacket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EncodedFrame:
+class CodedFrame:
     """A complete frame, of the packets from `first` to `last`."""
 
     first: int

@@ -7,7 +7,7 @@ by nothing but the order of packets otherwise.
 
 from collections import OrderedDict
 
-from rtc.receiving.video.packet import EncodedFrame, FrameInfo
+from rtc.receiving.video.packet import CodedFrame, FrameInfo
 
 BASES = 256  # values of the index of layer 0: RFC 7741, section 4.2
 REMEMBERED = 64  # pictures; references of live video are closer
@@ -32,7 +32,7 @@ class References:
             if len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
 
-    def ready(self, frame: EncodedFrame, *, contiguous: bool) -> bool:
+    def ready(self, frame: CodedFrame, *, contiguous: bool) -> bool:
         """Return whether all references of a complete `frame` were decoded.
 
         With `contiguous`, no frame of reference lies between it and the last decoded one.
@@ -55,7 +55,7 @@ class References:
             return near and info.number == following
         return self._may_follow(self._last, info, discardable_layers=False)
 
-    def decoded(self, frame: EncodedFrame) -> None:
+    def decoded(self, frame: CodedFrame) -> None:
         """Note that `frame` goes to the decoder."""
         info = frame.info
         if info.keyframe:

@@ -6,9 +6,9 @@ from aiortc.rtp import RtpPacket
 
 from rtc.receiving.decoding_thread import DecodingThread
 from rtc.receiving.link import Link
-from rtc.receiving.stream import Deliver, Feedback, Picture, SenderReport
+from rtc.receiving.stream import Deliver, Picture, SenderReport, StreamFeedback
 from rtc.receiving.video.buffer import VideoBuffer, VideoStep
-from rtc.receiving.video.packet import EncodedFrame
+from rtc.receiving.video.packet import CodedFrame
 from rtc.receiving.video.reader import PacketReader
 
 DECODER_CAPACITY = 60  # frames: 2 s
@@ -33,7 +33,7 @@ class VideoStream:
 
     def receive(
         self, packet: RtpPacket, codec: RTCRtpCodecParameters, now: float, *, repeated: bool
-    ) -> Feedback:
+    ) -> StreamFeedback:
         """Take a packet, and decode what can be decoded with it."""
         if self._codec is None or codec.name != self._codec.name:
             self._codec = codec
@@ -47,7 +47,7 @@ class VideoStream:
         trip = self._link.expected_round_trip
         return self._follow(self._buffer.add(read, now, trip, repeated=repeated))
 
-    def poll(self, now: float) -> Feedback:
+    def poll(self, now: float) -> StreamFeedback:
         """Do what is due: give up a gap, or ask once more."""
         return self._follow(self._buffer.poll(now, self._link.expected_round_trip))
 
@@ -68,15 +68,15 @@ class VideoStream:
     def _patience_for(self, codec: RTCRtpCodecParameters | None) -> float:
         return self._patience if codec is None or _repeats(codec) else PATIENCE_WITHOUT_NACK
 
-    def _follow(self, step: VideoStep) -> Feedback:
+    def _follow(self, step: VideoStep) -> StreamFeedback:
         """Decode the frames of `step`, and return what it asks for."""
         for frame in step.frames:
             self._decode(frame)
         repeats = self._codec is not None and _repeats(self._codec)
         missing = [each % SEQUENCES for each in step.missing] if repeats else []
-        return Feedback(missing, step.keyframe, step.due)
+        return StreamFeedback(missing, step.keyframe, step.due)
 
-    def _decode(self, frame: EncodedFrame) -> None:
+    def _decode(self, frame: CodedFrame) -> None:
         assert self._codec is not None, "frames are of packets"
         self._turns = self._turns if frame.orientation is None else frame.orientation
         self._waiting[frame.timestamp] = self._turns

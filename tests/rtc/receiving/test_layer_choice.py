@@ -17,7 +17,7 @@ from rtc.receiving import receiver as receiver_module
 from rtc.receiving.layer_choice import LayerChoice
 from rtc.receiving.link import Link
 from rtc.receiving.receiver import Receiver
-from rtc.receiving.stream import Deliver, Feedback, SenderReport, Stream
+from rtc.receiving.stream import Deliver, SenderReport, Stream, StreamFeedback
 
 VP8, RTX = 96, 97
 SMALL, LARGE = 1000, 2000  # SSRCs
@@ -41,12 +41,12 @@ class Noted:
 
     def receive(
         self, packet: RtpPacket, codec: RTCRtpCodecParameters, now: float, *, repeated: bool
-    ) -> Feedback:
+    ) -> StreamFeedback:
         self.taken.append((packet.ssrc, repeated))
-        return Feedback()
+        return StreamFeedback()
 
-    def poll(self, now: float) -> Feedback:
-        return Feedback()
+    def poll(self, now: float) -> StreamFeedback:
+        return StreamFeedback()
 
     def restart(self) -> None:
         self.restarts += 1

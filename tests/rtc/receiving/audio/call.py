@@ -17,7 +17,7 @@ from media.clock import ReplayClock
 from media.frames import SAMPLE_RATE, AudioChunk, Gap
 from rtc.receiving.audio.stream import AudioOutput, AudioStream
 from rtc.receiving.link import Link
-from rtc.receiving.stream import Feedback
+from rtc.receiving.stream import StreamFeedback
 from tests.rtc.link import Change, Conditions, Line
 
 PACKET = 0.02  # seconds
@@ -178,7 +178,7 @@ class Call:
                 if sequence in self._history and self._retransmits:
                     self._there.send(self._now, self._history[sequence])
 
-    def _follow(self, feedback: Feedback) -> None:
+    def _follow(self, feedback: StreamFeedback) -> None:
         self._due = feedback.due
         if feedback.missing:
             self.heard.requested += feedback.missing

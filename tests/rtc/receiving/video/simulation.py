@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from rtc.receiving.video.buffer import VideoBuffer, VideoStep
-from rtc.receiving.video.packet import EncodedFrame, FrameInfo, VideoPacket
+from rtc.receiving.video.packet import CodedFrame, FrameInfo, VideoPacket
 
 CLOCK = 90_000
 PACING = 0.0005  # seconds between packets of a frame
@@ -100,7 +100,7 @@ class Camera:
         return tuple(made)
 
 
-def number_of(frame: EncodedFrame) -> int:
+def number_of(frame: CodedFrame) -> int:
     return int.from_bytes(frame.data[:4], "big")
 
 
@@ -125,7 +125,7 @@ class Run:
     """What came of a simulation: when frames were released, and what was requested."""
 
     camera: Camera
-    shown: list[tuple[float, EncodedFrame]] = field(default_factory=list)
+    shown: list[tuple[float, CodedFrame]] = field(default_factory=list)
     requests: list[tuple[float, int]] = field(default_factory=list)
     keyframes: list[float] = field(default_factory=list)
 

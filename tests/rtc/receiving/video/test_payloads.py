@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rtc.receiving.video.h264 import H264Reader
 from rtc.receiving.video.numbering import Numbering
-from rtc.receiving.video.packet import EncodedFrame
+from rtc.receiving.video.packet import CodedFrame
 from rtc.receiving.video.references import References
 from rtc.receiving.video.vp8 import read_vp8
 from tests.rtc.client import clip
@@ -63,7 +63,7 @@ def test_any_h264_payload_is_read_or_refused(payloads: list[bytes]) -> None:
             assert len(reader.read(payload).data) <= len(payload) + 8 * 4  # start codes
 
 
-def h264_frames(b_frames: int = 0, count: int = 24) -> list[EncodedFrame]:
+def h264_frames(b_frames: int = 0, count: int = 24) -> list[CodedFrame]:
     """Return frames of the clip as the reader sees them in the payloads of aiortc."""
     encoder = av.CodecContext.create("libx264", "w")
     assert isinstance(encoder, av.VideoCodecContext)
@@ -87,7 +87,7 @@ def h264_frames(b_frames: int = 0, count: int = 24) -> list[EncodedFrame]:
         info = next(each.info for each in read if each.shows)
         last = first + len(read) - 1
         frames.append(
-            EncodedFrame(
+            CodedFrame(
                 first=first,
                 last=last,
                 timestamp=0,

@@ -36,6 +36,7 @@ SEAMS: dict[type, tuple[str, ...]] = {
         "_setCurrentDirection",
     ),
     RTCRtpSender: (
+        "_RTCRtpSender__encoder",
         "_RTCRtpSender__rtcp_exited",
         "_RTCRtpSender__rtcp_task",
         "_RTCRtpSender__rtp_task",

@@ -36,7 +36,6 @@ SEAMS: dict[type, tuple[str, ...]] = {
         "_setCurrentDirection",
     ),
     RTCRtpSender: (
-        "_RTCRtpSender__encoder",
         "_RTCRtpSender__rtcp_exited",
         "_RTCRtpSender__rtcp_task",
         "_RTCRtpSender__rtp_task",

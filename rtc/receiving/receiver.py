@@ -219,7 +219,7 @@ class Receiver:
         """Send what a stream wants of the peer, and set the time for what is due."""
         if feedback.missing:
             nack = RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._rtcp_ssrc, self._ssrc)
-            nack.lost = list(feedback.missing)
+            nack.lost = sorted(feedback.missing)  # aiortc cannot write them where they wrap
             await self._send(nack)
         if feedback.keyframe:
             await self._ask_for_keyframe(self._ssrc)

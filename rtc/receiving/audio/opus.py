@@ -76,7 +76,7 @@ def has_fec(payload: bytes) -> bool:
 
 
 class OpusDecoder:
-    """Decodes one stream to mono at SAMPLE_RATE. A step takes some 50 us, so it needs no thread.
+    """Decodes one stream to mono at SAMPLE_RATE. A step takes some 30 us, so it needs no thread.
 
     Durations are in ticks of CLOCK_HZ, and multiples of STEP_TICKS.
     """

@@ -8,7 +8,14 @@ from aiortc.rtp import RtpPacket
 
 from media.frames import SAMPLE_RATE, AudioChunk, Gap
 from rtc.receiving.alignment import SenderClock
-from rtc.receiving.audio.buffer import TIMESTAMPS, AudioBuffer, AudioPacket, Missing, unwrap
+from rtc.receiving.audio.buffer import (
+    SEQUENCES,
+    TIMESTAMPS,
+    AudioBuffer,
+    AudioPacket,
+    Missing,
+    unwrap,
+)
 from rtc.receiving.audio.decoders import duration
 from rtc.receiving.audio.patience import Patience
 from rtc.receiving.audio.placement import AudioPlacement
@@ -136,7 +143,7 @@ class AudioStream:
                 self._place(source, source.sound.fill(item), now)
             else:
                 self._place(source, source.sound.decode(item), now)
-        missing = source.patience.requests(now)
+        missing = [number % SEQUENCES for number in source.patience.requests(now)]
         times = (source.buffer.deadline(), source.patience.next_request())
         return StreamFeedback(missing, due=min((t for t in times if t is not None), default=None))
 

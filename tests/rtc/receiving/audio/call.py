@@ -1,6 +1,5 @@
 """A call in simulated time: sound as Opus packets over a lossy path into an `AudioStream`."""
 
-import json
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpCodecParameters
-from aiortc.rtp import RtpPacket
+from aiortc.rtp import RTCP_RTPFB_NACK, RtcpPacket, RtcpRtpfbPacket, RtpPacket
 
 from media.audio.pcm import to_int16
 from media.audio.resampling import Resampler, Samples
@@ -173,8 +172,10 @@ class Call:
             self._there.send(self._now, self._history[sequence])
 
     def _answer(self) -> None:
-        for request in self._back.receive(self._now):
-            for sequence in json.loads(request):
+        for data in self._back.receive(self._now):
+            (request,) = RtcpPacket.parse(data)
+            assert isinstance(request, RtcpRtpfbPacket)
+            for sequence in request.lost:
                 if sequence in self._history and self._retransmits:
                     self._there.send(self._now, self._history[sequence])
 
@@ -182,8 +183,9 @@ class Call:
         self._due = feedback.due
         if feedback.missing:
             self.heard.requested += feedback.missing
-            request = json.dumps([number % 2**16 for number in feedback.missing])
-            self._back.send(self._now, request.encode())
+            request = RtcpRtpfbPacket(RTCP_RTPFB_NACK, ssrc=2, media_ssrc=1)
+            request.lost = sorted(feedback.missing)
+            self._back.send(self._now, bytes(request))
 
     def _deliver(self, output: AudioOutput | None) -> None:
         if output is not None:

@@ -1,1 +1,0 @@
-"""A publisher: sends a clip or a camera to a WHIP endpoint, and follows its steering."""

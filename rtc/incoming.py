@@ -5,7 +5,7 @@ bounded, and keep the newest items.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
@@ -19,8 +19,10 @@ from media.sizes import SizeLimits
 from media.video import frame_from_av
 from media.worker import Worker
 from rtc.network import FrameCounters
+from rtc.receiving.alignment import Alignment
 from rtc.receiving.audio.placement import map_timestamp
 from rtc.receiving.stream import Picture
+from rtc.substitution import Substitution
 
 OPENING = 2.0  # seconds after which black is taken for what the camera shows
 BLACK = 16  # of 255: black, but for traces of compression
@@ -62,6 +64,61 @@ class CameraOpening:
         return CameraOpening(first, not black or frame.time - first >= OPENING)
 
 
+class ShownFrames:
+    """Gives a session the frames of one track in order, and substitutes for those that are late.
+
+    `period` is that of `Substitution`.
+    """
+
+    def __init__(
+        self,
+        media: Channel[ReceivedMedia],
+        *,
+        clock: Clock,
+        period: float,
+        counters: FrameCounters,
+    ) -> None:
+        self._media = media
+        self._clock = clock
+        self._counters = counters
+        self._state = Substitution(period)
+        self._newest: VideoFrame | None = None
+        self._came = asyncio.Event()
+
+    async def show(self, frame: VideoFrame, *, follows: bool) -> None:
+        """Send `frame`, and the gap before it; keep it back if a substitute has its place."""
+        self._newest = frame
+        self._came.set()
+        if not self._state.takes(frame.pts):
+            self._state = self._state.late(frame.pts)
+            self._counters.video_frames_late += 1
+            return
+        self._state, gap = self._state.after(frame.pts, follows=follows)
+        if gap is not None:
+            await self._media.send(gap)
+        await self._media.send(frame)
+
+    async def stand_in(self) -> None:
+        """Send a substitute whenever one is due, until it is cancelled."""
+        while True:
+            due = self._state.due()
+            if due is None:
+                self._came.clear()
+                await self._came.wait()
+            elif self._clock.now() < due:
+                await self._clock.sleep_until(due)
+            else:
+                await self._substitute()
+
+    async def _substitute(self) -> None:
+        assert self._newest is not None, "what stands in has come"
+        self._state = self._state.substituted()
+        self._counters.video_substitutes += 1
+        await self._media.send(
+            replace(self._newest, pts=self._state.shown, captured=self._newest.pts)
+        )
+
+
 async def read_video(
     track: MediaStreamTrack,
     media: Channel[ReceivedMedia],
@@ -69,21 +126,30 @@ async def read_video(
     clock: Clock,
     worker: Worker,
     limits: SizeLimits,
+    period: float,
+    alignment: Alignment,
     counters: FrameCounters,
 ) -> None:
-    """Send the frames of `track` to `media` until the track ends; frames are dropped under load."""
+    """Send the frames of `track` to `media` until the track ends; frames are dropped under load.
+
+    If none comes for `period` seconds, the last one stands in.
+    """
     waiting = Channel[Picture](MAX_WAITING_FRAMES, droppable=Picture)
+    shown = ShownFrames(media, clock=clock, period=period, counters=counters)
 
     async def drain() -> None:
         offset, last = None, -1
         while (picture := await _next_frame(track)) is not None:
             if not isinstance(picture, Picture) or picture.frame.pts is None:
                 continue
-            frame = picture.frame
+            frame, now = picture.frame, clock.now()
             counters.video_frames_in += 1
             pts = int(picture.frame.pts * _time_base(frame) * VIDEO_CLOCK_HZ)
-            arrival = round(clock.now() * VIDEO_CLOCK_HZ)
+            arrival = round(now * VIDEO_CLOCK_HZ)
             offset, position = map_timestamp(offset, pts, arrival, VIDEO_CLOCK_HZ)
+            aligned = alignment.place_video(picture.sent, now)
+            if aligned is not None:
+                position = round(aligned * VIDEO_CLOCK_HZ)
             last = max(position, last + 1)
             frame.pts = last
             await waiting.send(picture)
@@ -100,11 +166,13 @@ async def read_video(
             )
             opening = opening.after(converted)
             if opening.over:
-                await media.send(converted)
+                await shown.show(converted, follows=picture.follows)
 
     async with asyncio.TaskGroup() as tasks:
+        standing = tasks.create_task(shown.stand_in(), name="stand in for late video")
         tasks.create_task(drain(), name="drain video")
-        tasks.create_task(convert(), name="convert video")
+        await convert()
+        standing.cancel()
 
 
 async def _next_frame(track: MediaStreamTrack) -> object | None:

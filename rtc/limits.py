@@ -14,7 +14,8 @@ class PeerLimits:
     `frame_size` applies to video in both directions, `frame_rate` to video sent. At most
     `queued_media` items wait to be read, of which `queued_frames` may be video frames, and
     `queued_speech` seconds wait to be sent. Missing audio is waited for at most `audio_wait`
-    seconds, and video for `video_wait`. STUN servers have `gathering_timeout` seconds to tell our
+    seconds, and video for `video_wait`; where no frame comes for `substitute_after` seconds, the
+    last one stands in. STUN servers have `gathering_timeout` seconds to tell our
     addresses. The peer is closed if it has not connected after `connect_timeout` seconds, or
     if nothing authentic comes from it for `silence_timeout` seconds, answers to consent checks
     included (RFC 7675, section 5.1). `loopback` also offers 127.0.0.1, for a browser on this
@@ -30,6 +31,7 @@ class PeerLimits:
     queued_speech: float = 30.0
     audio_wait: float = 0.3
     video_wait: float = 0.4
+    substitute_after: float = 0.25
     gathering_timeout: float = 0.5
     connect_timeout: float = 20.0
     silence_timeout: float = 30.0

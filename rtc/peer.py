@@ -242,6 +242,8 @@ class Peer:
             clock=self._clock,
             worker=self._worker,
             limits=self._limits.frame_size,
+            period=self._limits.substitute_after,
+            alignment=self._link.alignment,
             counters=self._counters,
         )
 

@@ -43,6 +43,14 @@ class AudioGap:
     samples: int
 
 
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """The frame here is a substitute: an earlier one, of `captured` in ticks of 90 kHz."""
+
+    captured: int
+
+
+RecordedMark = AudioGap | StandIn  # of what is in the files of media
 RecordedInput = (
     Question
     | Announce
@@ -54,8 +62,9 @@ RecordedInput = (
     | ListeningConfig
     | GenerationInput
 )
-KINDS: dict[str, type[RecordedInput | AudioGap]] = {
+KINDS: dict[str, type[RecordedInput | RecordedMark]] = {
     "hole": AudioGap,
+    "substitute": StandIn,
     "question": Question,
     "say": Announce,
     "cancel": Cancel,
@@ -72,7 +81,7 @@ KINDS: dict[str, type[RecordedInput | AudioGap]] = {
 
 
 class EventLine(BaseModel):
-    """One line: an input, or a gap in the audio, with its position."""
+    """One line: an input, a gap in the audio, or a mark of a frame, with its position."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, val_json_bytes="base64")
 
@@ -89,7 +98,7 @@ _LINES = {
 }
 
 
-def format_line(event: RecordedInput | AudioGap, *, audio: int, video: int) -> str:
+def format_line(event: RecordedInput | RecordedMark, *, audio: int, video: int) -> str:
     kind = next(name for name, kind in KINDS.items() if isinstance(event, kind))
     fields = asdict(event)
     if isinstance(event, Question):

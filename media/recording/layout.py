@@ -2,7 +2,8 @@
 
 sound.flac     the audio at 16 kHz, without its gaps
 pictures.mkv   the video frames (H.264, with their timestamps)
-events.jsonl   all other inputs and the gaps in the audio, one JSON object a line
+events.jsonl   all other inputs, the gaps in the audio and which frames are substitutes, one JSON
+               object a line
 memory/        what the session remembered, written by its assistant
 """
 

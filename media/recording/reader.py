@@ -3,6 +3,7 @@
 import heapq
 import logging
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from media.files.decoding import decode
 from media.files.report import DecodingReport
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, Gap, VideoFrame
 from media.generation_events import GenerationInput
-from media.recording.event_lines import AudioGap, EventLine, read_lines
+from media.recording.event_lines import AudioGap, EventLine, StandIn, read_lines
 from media.recording.layout import AUDIO_FILE, EVENTS_FILE, VIDEO_FILE
+from media.recording.track_writers import TICKS_PER_MS
 from media.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -87,7 +89,10 @@ def audio_items(
     position = 0
     chunks = _whole(_decode_track(path, video=False, **options))
     samples: NDArray[np.float32] = np.zeros(0, np.float32)
-    for line in [*(line for line in lines if not _applies_to_video(line)), None]:
+    others = [
+        line for line in lines if not (_applies_to_video(line) or isinstance(line.event, StandIn))
+    ]
+    for line in [*others, None]:
         while line is None or position < line.audio:
             if not len(samples):
                 samples = next(chunks, samples)
@@ -118,11 +123,17 @@ def video_items(
 ) -> Iterator[tuple[float, Input]]:
     """Yield the frames with their times, and between them the events that apply to video."""
     events = [line for line in lines if _applies_to_video(line)]
+    substitutes = {
+        line.video // TICKS_PER_MS: line.event.captured // TICKS_PER_MS * TICKS_PER_MS
+        for line in lines
+        if isinstance(line.event, StandIn)
+    }
     for frame in _decode_track(path, audio=False, from_zero=False, **options):
         assert isinstance(frame, VideoFrame)
         while events and events[0].video < frame.pts:
             yield _timed(events.pop(0))
-        yield frame.time, frame
+        captured = substitutes.get(frame.pts // TICKS_PER_MS)
+        yield frame.time, frame if captured is None else replace(frame, captured=captured)
     yield from map(_timed, events)
 
 

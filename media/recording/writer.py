@@ -11,7 +11,13 @@ import av
 from media.errors import MediaError
 from media.events import Degraded, Input
 from media.frames import AudioChunk, VideoFrame
-from media.recording.event_lines import AudioGap, RecordedInput, format_line
+from media.recording.event_lines import (
+    AudioGap,
+    RecordedInput,
+    RecordedMark,
+    StandIn,
+    format_line,
+)
 from media.recording.layout import AUDIO_FILE, EVENTS_FILE, VIDEO_FILE
 from media.recording.track_writers import FlacWriter, MatroskaWriter
 from media.worker import Worker
@@ -89,6 +95,8 @@ class RecordingWriter:
                 case VideoFrame():
                     self._matroska.write(item)
                     self._video = max(self._video, item.pts)
+                    if item.captured is not None:
+                        self._write_event(StandIn(item.captured))
                 case AudioChunk():
                     self._write_audio(item)
                 case _:
@@ -104,7 +112,7 @@ class RecordingWriter:
         self._flac.write(new)
         self._audio += max(0, gap) + len(new)
 
-    def _write_event(self, event: RecordedInput | AudioGap) -> None:
+    def _write_event(self, event: RecordedInput | RecordedMark) -> None:
         assert self._events is not None
         self._events.write(format_line(event, audio=self._audio, video=self._video))
         self._events.flush()

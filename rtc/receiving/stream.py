@@ -13,10 +13,16 @@ from media.frames import AudioChunk, Gap
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded frame; `turns` clockwise quarter turns make it upright."""
+    """A decoded frame; `turns` clockwise quarter turns make it upright.
+
+    With `follows`, no frame was lost between it and the one before. It was captured when the
+    sender's clock showed `sent` seconds, None if that is not known.
+    """
 
     frame: av.VideoFrame
-    turns: int
+    turns: int = 0
+    follows: bool = True
+    sent: float | None = None
 
 
 Delivered = Picture | AudioChunk | Gap

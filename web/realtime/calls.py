@@ -112,6 +112,8 @@ def peer_limits(settings: Settings) -> PeerLimits:
         frame_rate=settings.frame_rate,
         audio_wait=settings.audio_wait,
         video_wait=settings.video_wait,
+        # So a frame is analyzed half an interval late at most.
+        substitute_after=min(settings.look_every, settings.look_attentive) / 2,
         gathering_timeout=settings.gathering_timeout,
         connect_timeout=settings.connect_timeout,
         silence_timeout=settings.call_timeout,

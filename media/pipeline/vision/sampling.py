@@ -17,15 +17,19 @@ GRID = 24  # rows and columns, about, of the points by which two frames are comp
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalyzedFrame:
-    """The last analyzed frame: its time and a grid of its points, int16 (rows, columns, 3)."""
+    """The last analyzed frame: its times and a grid of its points, int16 (rows, columns, 3).
+
+    `time` is its place in the stream; a substitute was `captured` before.
+    """
 
     time: float
+    captured: float
     points: NDArray[np.int16]
 
     @classmethod
     def at(cls, frame: VideoFrame) -> "AnalyzedFrame":
         """Return the state after `frame` was analyzed."""
-        return cls(frame.time, _points(frame.pixels))
+        return cls(frame.time, frame.capture_time, _points(frame.pixels))
 
 
 def due(

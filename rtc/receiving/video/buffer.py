@@ -174,11 +174,11 @@ class VideoBuffer:
             self._broken = self._broken or not info.layer
             return []
         self._references.decoded(frame)
-        self._contiguous = True
+        follows, self._contiguous = self._contiguous, True
         self._broken = self._broken and bool(info.layer)
         self.counters.released += 1
         prefix, self._prefix = self._prefix, b""
-        return [replace(frame, data=prefix + frame.data) if prefix else frame]
+        return [replace(frame, data=prefix + frame.data, follows=follows)]
 
     def _beyond_gap(self, now: float, round_trip: float) -> int | None:
         """Return where to go on if the gap before the complete frames is given up now."""

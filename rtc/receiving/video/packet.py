@@ -53,7 +53,10 @@ class VideoPacket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodedFrame:
-    """A complete frame, of the packets from `first` to `last`."""
+    """A complete frame, of the packets from `first` to `last`.
+
+    With `follows`, no frame was lost between it and the one released before it.
+    """
 
     first: int
     last: int
@@ -63,3 +66,4 @@ class CodedFrame:
     shows: bool
     malformed: bool
     orientation: int | None
+    follows: bool = False

@@ -22,6 +22,10 @@ class PacketReader:
     def restarts(self) -> int:
         return self._numbering.restarts
 
+    def extend(self, timestamp: int) -> int:
+        """Return a timestamp of the source as the packets that are read have it."""
+        return self._timestamps.map(timestamp)
+
     def read(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> VideoPacket | None:
         """Return what `packet` says, None if it seems to belong to something else."""
         sequence = self._numbering.extend(packet.sequence_number)

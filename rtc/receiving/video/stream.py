@@ -4,6 +4,8 @@ import av
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
 
+from media.frames import VIDEO_CLOCK_HZ
+from rtc.receiving.alignment import SenderClock
 from rtc.receiving.decoding_thread import DecodingThread
 from rtc.receiving.link import Link
 from rtc.receiving.stream import Deliver, Picture, SenderReport, StreamFeedback
@@ -25,10 +27,12 @@ class VideoStream:
         self._deliver = deliver
         self._patience = patience
         self._codec: RTCRtpCodecParameters | None = None
+        self._ssrc: int | None = None
         self._reader = PacketReader()
         self._buffer = VideoBuffer(patience)
+        self._clock = SenderClock(VIDEO_CLOCK_HZ)
         self._turns = 0
-        self._waiting: dict[int, int] = {}  # quarter turns by the timestamps of frames
+        self._waiting: dict[int, tuple[int, bool]] = {}  # turns, and whether a frame follows
         self._thread = DecodingThread("video", DECODER_CAPACITY, self._show, self._lose)
 
     def receive(
@@ -38,6 +42,7 @@ class VideoStream:
         if self._codec is None or codec.name != self._codec.name:
             self._codec = codec
             self.restart()
+        self._ssrc = packet.ssrc
         restarts = self._reader.restarts
         read = self._reader.read(packet, codec)
         if self._reader.restarts != restarts:
@@ -54,10 +59,13 @@ class VideoStream:
     def restart(self) -> None:
         """Begin anew with another source."""
         self._reader = PacketReader()
+        self._clock.forget()
         self._buffer = VideoBuffer(self._patience_for(self._codec))
 
     def report(self, report: SenderReport, now: float) -> None:
-        """Do nothing yet: frames are placed by their arrival."""
+        """Take a report about the source that is received."""
+        if report.ssrc == self._ssrc:
+            self._clock.note(report.sent, self._reader.extend(report.timestamp))
 
     def stop(self) -> None:
         self._thread.stop()
@@ -79,7 +87,7 @@ class VideoStream:
     def _decode(self, frame: CodedFrame) -> None:
         assert self._codec is not None, "frames are of packets"
         self._turns = self._turns if frame.orientation is None else frame.orientation
-        self._waiting[frame.timestamp] = self._turns
+        self._waiting[frame.timestamp] = self._turns, frame.follows
         if len(self._waiting) > MAX_WAITING:
             del self._waiting[next(iter(self._waiting))]
         self._thread.put(self._codec, frame.data, frame.timestamp)
@@ -88,8 +96,9 @@ class VideoStream:
         if frame is None:
             self._deliver(None)
         elif isinstance(frame, av.VideoFrame):
-            turns = self._waiting.pop(frame.pts or 0, self._turns)
-            self._deliver(Picture(frame, turns))
+            place = frame.pts or 0
+            turns, follows = self._waiting.pop(place, (self._turns, False))
+            self._deliver(Picture(frame, turns, follows, self._clock.time(place)))
 
     def _lose(self) -> None:
         self._buffer.lose()

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -287,3 +288,18 @@ async def test_generation_controls_are_replayed_in_their_place(tmp_path: Path) -
     places = [i.pts if isinstance(i, VideoFrame) else type(i) for i in again]
     track = places.index(TrackPoints)
     assert places.index(VIDEO_CLOCK_HZ // 2) < track < places.index(VIDEO_CLOCK_HZ)
+
+
+async def test_a_substitute_is_one_in_the_recording_too(tmp_path: Path) -> None:
+    frames = [picture(9000 * number, brightness=10 * number) for number in range(4)]
+    frames[2] = replace(frames[1], pts=18_045, captured=9000)  # between two milliseconds
+    await recorded([frames[0], AudioPaused(), *frames[1:]], tmp_path / "s")
+    read = list(read_items(tmp_path / "s", max_duration=60))
+    shown = [item for item in read if isinstance(item, VideoFrame)]
+    assert [(frame.pts, frame.captured) for frame in shown] == [
+        (0, None),
+        (9000, None),
+        (18_000, 9000),
+        (27_000, None),
+    ]
+    assert sum(isinstance(item, AudioPaused) for item in read) == len(read) - 4 == 1

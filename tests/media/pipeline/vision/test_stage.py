@@ -1,6 +1,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from media.events import (
     Speech,
     StandingRequests,
 )
+from media.frames import VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.models import Services
 from media.pipeline.session import run_session
@@ -304,3 +306,20 @@ async def test_a_hundred_questions_at_once_are_all_answered_in_their_order() -> 
     done = [o.id for o in out if isinstance(o, Answer) and o.status == "completed"]
     assert done == [f"q{n}" for n in range(100)]
     assert all(f" {n} " in answer_text(out, f"q{n}") for n in range(100))
+
+
+async def test_a_substitute_is_analyzed_once_and_as_of_its_capture() -> None:
+    def stands_in(pts: int, captured: int, brightness: int) -> VideoFrame:
+        return replace(picture(pts, brightness=brightness), captured=captured)
+
+    items: list[Input] = [
+        picture(0),
+        picture(30_000, brightness=200),  # too early to be analyzed
+        stands_in(SECOND, 30_000, 200),
+        stands_in(2 * SECOND, 30_000, 200),  # shows nothing new
+        picture(3 * SECOND, brightness=90),
+    ]
+    with scripted_services() as services:
+        out = await run(items, services)
+    times = [o.moment.time for o in out if isinstance(o, Remembered)]
+    assert times == [0, 30_000 / SECOND, 3]

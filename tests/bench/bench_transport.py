@@ -3,10 +3,10 @@
     python -m tests.bench.bench_transport [--only loss cap] [--seeds 5]
 
 A stock aiortc client sends a clip with time codes in its pictures and real speech; a stock aiortc
-connection receives it in one run, and a peer of `rtc` in the next. In the rows "sending" they send,
-and the client receives. Each side is a process of its own; the path between them is
-`tests.rtc.link`. Every figure is a median over the seeds, but for word errors, which are added up.
-`--only` takes beginnings of names of rows.
+connection receives it, and a peer of `rtc` does at the same time from another client, so that other
+work on the machine meets both. In the rows "sending" they send, and the client receives. Each side
+is a process of its own; the path between them is `tests.rtc.link`. Every figure is a median over
+the seeds, but for word errors, which are added up. `--only` takes beginnings of names of rows.
 """
 
 import argparse
@@ -23,7 +23,6 @@ from tests.bench.transport.rows import ROWS, Figures, Row, Words, words
 from tests.bench.transport.run import run
 from tests.paths import WEIGHTS
 
-SYSTEMS = ("stock", "ours")
 SIZES = {"large": ((640, 360), 30.0), "small": ((320, 180), 15.0)}
 WORD_ERRORS = "word errors, %"
 
@@ -44,19 +43,31 @@ async def measure(
     row: Row, options: argparse.Namespace, label: str
 ) -> tuple[Found, dict[str, list[Words]]]:
     """Run a row for each seed and system."""
-    found: Found = {system: [] for system in SYSTEMS}
-    heard: dict[str, list[Words]] = {system: [] for system in SYSTEMS}
+    found: Found = {system: [] for system in row.systems}
+    heard: dict[str, list[Words]] = {system: [] for system in row.systems}
     size, rate = SIZES[options.size]
+    seconds = row.seconds or options.seconds
     for seed in range(options.seeds):
-        for system in SYSTEMS:
-            begun = time.monotonic()
-            plan = row.plan(system, seed, size=size, rate=rate)
-            result = await run(plan, row.schedule, row.seconds or options.seconds, delay=row.delay)
-            found[system].append(row.read(result))
+        begun = time.monotonic()
+        async with asyncio.TaskGroup() as both:
+            running = {
+                system: both.create_task(
+                    run(
+                        row.plan(system, seed, size=size, rate=rate),
+                        row.schedule,
+                        seconds,
+                        delay=row.delay,
+                        early=row.early,
+                    )
+                )
+                for system in row.systems
+            }
+        for system, task in running.items():
+            found[system].append(row.read(task.result()))
             if row.words and not options.no_words:
-                heard[system].append(words(result))
-            took = time.monotonic() - begun
-            print(f"{label}, seed {seed}, {system}: {took:.0f} s", file=sys.stderr, flush=True)
+                heard[system].append(words(task.result()))
+        took = time.monotonic() - begun
+        print(f"{label}, seed {seed}: {took:.0f} s", file=sys.stderr, flush=True)
     return found, heard
 
 
@@ -85,14 +96,13 @@ def table(found: Found, targets: Mapping[str, float], rates: Mapping[str, float]
     if rates:
         for system, rate in rates.items():
             medians[system][WORD_ERRORS] = rate
-    lines = ["| | stock | ours | ratio | target |", "|---|---|---|---|---|"]
-    for name, stock in medians["stock"].items():
-        ours = medians["ours"][name]
-        ratio = f"{ours / stock:.2f}" if stock and math.isfinite(ours / stock) else ""
-        target = targets.get(name)
-        lines.append(
-            f"| {name} | {_number(stock)} | {_number(ours)} | {ratio} | {_verdict(target, ours)} |"
-        )
+    base, other = found
+    lines = [f"| | {base} | {other} | ratio | target |", "|---|---|---|---|---|"]
+    for name, before in medians[base].items():
+        after = medians[other][name]
+        ratio = f"{after / before:.2f}" if before and math.isfinite(after / before) else ""
+        verdict = _verdict(targets.get(name), after)
+        lines.append(f"| {name} | {_number(before)} | {_number(after)} | {ratio} | {verdict} |")
     return lines
 
 
@@ -128,7 +138,7 @@ def main() -> None:
     for label, row in ROWS.items():
         if label.startswith(tuple(options.only)):
             found, heard = asyncio.run(measure(row, options, label))
-            rates = recognized(options.model, heard) if heard["stock"] else {}
+            rates = recognized(options.model, heard) if any(heard.values()) else {}
             print(f"\n{label}, {options.seeds} seeds\n")
             print("\n".join(table(found, row.targets, rates)), flush=True)
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
+from rtc.allocation.frame_rate import FrameRateRule, LinkState, best_plan
 from tests.bench.transport.figures import time_to_settle, usable, video_figures
 from tests.bench.transport.logs import Plan, Samples
 from tests.bench.transport.run import Run
@@ -13,11 +15,16 @@ from tests.bench.transport.sound import Received, place, said, sound_figures
 from tests.rtc.link import Burst, Change, Conditions, outage
 
 MS, PERCENT, KBIT = 1_000, 100, 1_000
+STOCK, OURS = "stock", "ours"
+FIXED, ADAPTIVE = "30 a second", "adaptive"
+BITRATE = 900_000  # bit/s of the client's encoder, for the rule of the frame rate
 HALF_TRIP = 0.05  # seconds: a round trip of 100 ms
 OUTAGE_START, OUTAGE = 6.0, 2.0  # seconds
 CAP = 400_000  # bit/s
 SAMPLING = 0.5  # seconds between two frames that a model takes, docs/architecture.md
 DEAD_FOR = 45.0  # seconds in which a dead peer must be noticed
+
+CALLEES: Mapping[str, Mapping[str, Any]] = {STOCK: {"callee": STOCK}, OURS: {}}
 
 Figures = dict[str, float]
 
@@ -27,16 +34,18 @@ class Row:
     """Conditions from the beginning of the window on, and what is read from the run.
 
     `targets` has the limit of a figure: at least a positive number, at most a negative one's
-    amount.
+    amount. With `early` the conditions hold from the start. `systems` are the two that are compared, and how each changes the plan of a run.
     """
 
     conditions: Conditions = field(default_factory=Conditions)
     changes: tuple[Change, ...] = ()
     seconds: float | None = None
     up: bool = True
+    early: bool = False
     words: bool = False
     read: Callable[[Run], Figures]
-    targets: Mapping[str, float]
+    targets: Mapping[str, float] = field(default_factory=dict)
+    systems: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: CALLEES)
 
     @property
     def schedule(self) -> tuple[Change, ...]:
@@ -46,8 +55,9 @@ class Row:
     def delay(self) -> float:
         return self.conditions.delay
 
-    def plan(self, callee: str, seed: int, *, size: tuple[int, int], rate: float) -> Plan:
-        return Plan(callee=callee, up=self.up, size=size, rate=rate, seed=seed, speech=60.0)
+    def plan(self, system: str, seed: int, *, size: tuple[int, int], rate: float) -> Plan:
+        plan = Plan(callee=OURS, up=self.up, size=size, rate=rate, seed=seed, speech=60.0)
+        return replace(plan, **self.systems[system])
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +149,18 @@ def noticed(run: Run) -> Figures:
     return {"dead peer noticed after, s": min(times, default=run.end + 1) - run.begin}
 
 
+def _rates(loss: float) -> Row:
+    """Return a row that compares the rate of `rtc.allocation.frame_rate` with a fixed one."""
+    link = LinkState(loss=loss, round_trip=2 * HALF_TRIP, bitrate=BITRATE)
+    rate = best_plan(link, FrameRateRule(layered=False)).rate
+    return Row(
+        conditions=_lossy(loss),
+        read=video,
+        systems={FIXED: {}, ADAPTIVE: {"rate": rate}},
+        targets={"sampling moments with a new frame, %": 95.0},
+    )
+
+
 def _lossy(share: float) -> Conditions:
     return Conditions(loss=share, delay=HALF_TRIP)
 
@@ -167,7 +189,7 @@ ROWS: dict[str, Row] = {
             **_sound_targets,
         },
     ),
-    "loss 20 %": _lossy_row(conditions=_lossy(0.2), targets={}),
+    "loss 20 %": _lossy_row(conditions=_lossy(0.2)),
     "bursts 10 %": _lossy_row(conditions=replace(_trip, burst=Burst.of(0.1, 5.0)), targets={}),
     "jitter": _lossy_row(
         conditions=replace(_trip, jitter=0.03, reordered=0.02, duplicated=0.01), targets={}
@@ -179,13 +201,19 @@ ROWS: dict[str, Row] = {
         read=after_outage,
         targets={"extra freeze, ms": -300.0, "late after it for, ms": -1_000.0},
     ),
+    "drop to 400 kbit/s": Row(conditions=_cap, read=capped, targets={P95: -300.0}),
     "cap 400 kbit/s": Row(
-        conditions=_cap, read=capped, targets={"sent, of the cap": -1.1, P95: -300.0}
+        early=True, conditions=_cap, read=capped, targets={"sent, of the cap": -1.1, P95: -300.0}
     ),
-    "sending, clean": Row(up=False, read=video, targets={}),
-    "sending, loss 10 %": Row(up=False, conditions=_lossy(0.1), read=video, targets={}),
+    **{f"frame rate, loss {loss} %": _rates(loss / 100) for loss in (0, 5, 10, 20)},
+    "sending, clean": Row(up=False, read=video),
+    "sending, loss 10 %": Row(up=False, conditions=_lossy(0.1), read=video),
+    "sending, drop to 400 kbit/s": Row(
+        up=False, conditions=_cap, read=capped, targets={P95: -300.0}
+    ),
     "sending, cap 400 kbit/s": Row(
         up=False,
+        early=True,
         conditions=_cap,
         read=capped,
         targets={"sent, of the cap": -1.1, P95: -300.0},

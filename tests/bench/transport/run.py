@@ -62,13 +62,20 @@ class _Child:
         self._pipe.close()
 
 
-async def run(plan: Plan, changes: Sequence[Change], seconds: float, *, delay: float = 0.0) -> Run:
+async def run(
+    plan: Plan,
+    changes: Sequence[Change],
+    seconds: float,
+    *,
+    delay: float = 0.0,
+    early: bool = False,
+) -> Run:
     """Return what happened in `seconds` under `changes`, which apply in both directions.
 
-    Before that, the path only has the delay of the first change.
+    Before that, the path only has the delay; with `early` the first change applies from the start.
     """
-    clean = Conditions(delay=delay)
-    async with udp_link(clean, clean, seed=plan.seed) as link:
+    before = changes[0][1] if early else Conditions(delay=delay)
+    async with udp_link(before, before, seed=plan.seed) as link:
         children = [_Child(plan, caller=True), _Child(plan, caller=False)]
         try:
             return await _measured(plan, link, children, changes, seconds, delay)

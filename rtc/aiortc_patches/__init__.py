@@ -13,6 +13,7 @@ requires aiortc below 1.17.
 | retransmissions are repeated as often as they are asked for | `senders` |
 | few forms of H.264 are agreed on, and payload types below 96 renumbered | `transceivers` |
 | a peer may open streams, skip ahead and acknowledge without limit | `data_channels` |
+| how a picture is turned is not read | `orientation` |
 | a connection whose tasks have failed cannot be closed | `closing` |
 | statistics of a retransmission stream hide the media stream | `statistics` |
 

@@ -48,6 +48,7 @@ SEAMS: dict[type, tuple[str, ...]] = {
         "_get_stats",
         "_recv_next",
         "_register_rtp_receiver",
+        "_rtp_header_extensions_map",
         "_rtp_router",
         "_rx_srtp",
         "_send_data",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
 from aiortc.sdp import DIRECTIONS
 
+from rtc.aiortc_patches.orientation import URI as ORIENTATION_URI
 from rtc.congestion.feedback import URI as TRANSPORT_WIDE_URI
 from rtc.errors import BadOfferError
 from rtc.negotiation import codecs, simulcast, transports
@@ -130,6 +131,7 @@ def read_section(
     if not any(found[3] == TRANSPORT_WIDE_URI for found in extensions):
         agreed = codecs.without(codecs.TRANSPORT_WIDE, agreed)
     wanted = (
+        *((ORIENTATION_URI,) if media.kind == "video" else ()),
         *(LAYER_EXTENSIONS if layers else ()),
         *((TRANSPORT_WIDE_URI,) if codecs.is_transport_wide(agreed) else ()),
     )

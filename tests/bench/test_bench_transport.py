@@ -79,6 +79,7 @@ def test_missing_damaged_repeated_and_unreadable_frames_are_told_apart() -> None
     assert figures.intact == pytest.approx(88 / 180)
     assert figures.corrupt == pytest.approx(2 / 91)
     assert figures.gap == pytest.approx(7.0 - CAPTURED[119] - 0.05)
+    assert figures.pause == pytest.approx(7.0 - 4.5)
 
 
 def test_nothing_received_is_no_delay_and_one_long_gap() -> None:

@@ -15,8 +15,9 @@ SETTLED = 0.1  # seconds above the usual delay within which a stream is not behi
 class VideoFigures:
     """How the frames of a window arrived.
 
-    `p50` and `p95` are seconds from capture to the receiver's hands, of the frames that came; `gap`
-    the longest time without a new frame. `intact` is the share of the captured frames that came as
+    `p50` and `p95` are seconds from capture to the receiver's hands, of the frames that came. `gap`
+    is the longest time without a new frame, `pause` that without any: a frame may come again, as a
+    substitute. `intact` is the share of the captured frames that came as
     they were sent, `corrupt` that of the received frames that differ or cannot be read.
     """
 
@@ -24,6 +25,7 @@ class VideoFigures:
     p50: float
     p95: float
     gap: float
+    pause: float
     intact: float
     corrupt: float
 
@@ -54,6 +56,7 @@ def video_figures(
         p50=quantile(delays, 0.5),
         p95=quantile(delays, 0.95),
         gap=longest_gap([frame.time for frame in new.values()], begin, end),
+        pause=longest_gap([frame.time for frame in seen], begin, end),
         intact=right / len(wanted) if wanted else math.nan,
         corrupt=wrong / len(shown) if shown else math.nan,
     )

@@ -34,7 +34,8 @@ class Row:
     """Conditions from the beginning of the window on, and what is read from the run.
 
     `targets` has the limit of a figure: at least a positive number, at most a negative one's
-    amount. With `early` the conditions hold from the start. `systems` are the two that are compared, and how each changes the plan of a run.
+    amount. With `early` the conditions hold from the start. `systems` are the two that are
+    compared, and how each changes the plan of a run.
     """
 
     conditions: Conditions = field(default_factory=Conditions)
@@ -77,6 +78,7 @@ def video(run: Run) -> Figures:
         "capture to seen p50, ms": MS * found.p50,
         "capture to seen p95, ms": MS * found.p95,
         "longest gap, ms": MS * found.gap,
+        "longest time without any frame, ms": MS * found.pause,
         "frames captured a second": found.captured / seconds,
         "intact frames, %": PERCENT * found.intact,
         "of those shown, damaged, %": PERCENT * found.corrupt,

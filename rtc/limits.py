@@ -29,7 +29,7 @@ class PeerLimits:
     queued_media: int = 256
     queued_frames: int = 4
     queued_speech: float = 30.0
-    audio_wait: float = 0.3
+    audio_wait: float = 0.5
     video_wait: float = 0.4
     substitute_after: float = 0.25
     gathering_timeout: float = 0.5

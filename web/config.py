@@ -178,7 +178,7 @@ class Settings(BaseSettings):
     """seconds of speech after which a short silence ends a turn"""
     longest_gap: float = Field(1.0, gt=0, le=30)
     """seconds without audio packets, or missing between two, after which a turn ends"""
-    audio_wait: float = Field(0.3, ge=0, le=2)
+    audio_wait: float = Field(0.5, ge=0, le=2)
     """seconds that a call waits at most for audio packets that are late or asked for again; where
     none is missing, it never waits"""
     video_wait: float = Field(0.4, ge=0, le=1)

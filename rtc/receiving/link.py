@@ -52,7 +52,7 @@ class Link:
     """
 
     clock: Clock
-    audio_wait: float = 0.3
+    audio_wait: float = 0.5
     video_wait: float = 0.4
     round_trip: float | None = None
     listeners: list[PacketListener] = field(default_factory=list)

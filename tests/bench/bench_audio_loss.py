@@ -183,7 +183,7 @@ def main() -> None:
     parser.add_argument("--loss", type=float, nargs="+", default=[0.0, 0.05, 0.1, 0.2])
     parser.add_argument("--senders", nargs="+", default=[sender.name for sender in SENDERS])
     parser.add_argument("--clips", type=int, help="only that many")
-    parser.add_argument("--limit", type=float, default=0.3, help="seconds, EYELINE_AUDIO_WAIT")
+    parser.add_argument("--limit", type=float, default=0.5, help="seconds, EYELINE_AUDIO_WAIT")
     options = parser.parse_args()
     torch.set_num_threads(1)
     model = load_whisper(options.model, WEIGHTS)

@@ -199,7 +199,7 @@ def listen(
     *,
     seed: int = 0,
     codec: RTCRtpCodecParameters = OPUS,
-    limit: float = 0.3,
+    limit: float = 0.5,
     retransmits: bool = True,
     silent: Sequence[int] = (),
 ) -> Heard:

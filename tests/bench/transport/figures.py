@@ -103,10 +103,10 @@ def usable(
     end: float,
     interval: float,
 ) -> float:
-    """Return the share of sampling moments with a new frame that a model can use.
+    """Return the share of sampling moments at which a model has a frame that it can use.
 
-    A model samples every `interval` seconds; it can use an intact frame that has come since it last
-    sampled and was captured at most one interval before that.
+    It samples every `interval` seconds, and can use an intact frame that was captured since it last
+    sampled, as `rtc.allocation.frame_rate` has it.
     """
     good = [
         (frame.time, captured[frame.number])
@@ -118,8 +118,8 @@ def usable(
     count = int((end - begin) / interval)
     met = 0
     for place in range(count):
-        start, stop = begin + place * interval, begin + (place + 1) * interval
-        met += any(start < time <= stop and taken > start - interval for time, taken in good)
+        stop = begin + (place + 1) * interval
+        met += any(time <= stop and taken > stop - interval for time, taken in good)
     return met / count if count else math.nan
 
 

@@ -27,7 +27,6 @@ from tests.rtc.client import (
     create_offer,
     offer_only,
 )
-from tests.rtc.negotiation.test_answer import OFFERS, answer_to
 
 Kinds = tuple[str, ...]
 OFFERED: list[Kinds] = [
@@ -115,12 +114,6 @@ async def test_an_offer_of_video_in_other_codecs_alone_is_refused_with_the_reaso
     await client.connection.close()
     with pytest.raises(BadOfferError, match=r"expected VP8 or H\.264"):
         read_offer(offer, OfferLimits())
-
-
-@pytest.mark.parametrize("name", OFFERS)
-async def test_a_camera_that_turns_is_asked_to_turn_its_pictures(name: str) -> None:
-    """Without an agreement on the orientation of video, clients send upright pictures."""
-    assert "video-orientation" not in await answer_to(OFFERS[name])
 
 
 @pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])

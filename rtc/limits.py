@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from media.sizes import SizeLimits
+from rtc.congestion.rate_control import RateLimits
 from rtc.messages import MessageLimits
 from rtc.negotiation.offer import OfferLimits
 
@@ -11,7 +12,8 @@ from rtc.negotiation.offer import OfferLimits
 class PeerLimits:
     """Limits of one peer.
 
-    `frame_size` applies to video in both directions, `frame_rate` to video sent. At most
+    `frame_size` applies to video in both directions, `frame_rate` to video sent, and `bitrates`
+    to all that is sent on one transport. At most
     `queued_media` items wait to be read, of which `queued_frames` may be video frames, and
     `queued_speech` seconds wait to be sent. Missing audio is waited for at most `audio_wait`
     seconds, and video for `video_wait`; where no frame comes for `substitute_after` seconds, the
@@ -26,6 +28,7 @@ class PeerLimits:
     messages: MessageLimits = field(default_factory=MessageLimits)
     frame_size: SizeLimits = field(default_factory=SizeLimits)
     frame_rate: float = 30.0
+    bitrates: RateLimits = field(default_factory=RateLimits)
     queued_media: int = 256
     queued_frames: int = 4
     queued_speech: float = 30.0

@@ -117,7 +117,7 @@ class Peer:
         limits = limits or PeerLimits()
         offer = read_offer(offer_sdp, limits.offer)
         link = Link(clock, audio_wait=limits.audio_wait, video_wait=limits.video_wait)
-        connection = create_connection(ice_servers, link)
+        connection = create_connection(ice_servers, link, limits.bitrates)
         try:
             await accept_offer(connection, offer)
         except BaseException:

@@ -7,7 +7,7 @@ from aioice.ice import ICE_FAILED
 from aiortc import RTCPeerConnection
 
 from rtc.aiortc_patches.connection import ice_connection, transports
-from rtc.aiortc_patches.transceivers import receiver_of
+from rtc.aiortc_patches.transceivers import receiver_of, sender_of
 
 
 def abort(connection: RTCPeerConnection) -> None:
@@ -25,8 +25,7 @@ def abort(connection: RTCPeerConnection) -> None:
         _cancel(transport._task, monitor, ice._query_consent_task, *checks)
     for transceiver in connection.getTransceivers():
         receiver_of(transceiver).abort()
-        sender = vars(transceiver.sender)
-        _cancel(sender["_RTCRtpSender__rtp_task"], sender["_RTCRtpSender__rtcp_task"])
+        sender_of(transceiver).abort()
     if connection.sctp is not None:
         connection.sctp._set_state(connection.sctp.State.CLOSED)
 

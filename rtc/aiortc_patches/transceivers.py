@@ -6,8 +6,10 @@ from aiortc import MediaStreamTrack, RTCDtlsTransport, RTCPeerConnection, RTCRtp
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
 
 from rtc.receiving.receiver import Receiver
+from rtc.sending.sender import Sender
 
 CreateReceiver = Callable[[str, RTCDtlsTransport], Receiver]
+CreateSender = Callable[[MediaStreamTrack | str, RTCDtlsTransport], Sender]
 
 
 def agree(
@@ -20,7 +22,9 @@ def agree(
     transceiver._headerExtensions = [*transceiver._headerExtensions, *extensions]
 
 
-def use_receivers(connection: RTCPeerConnection, create: CreateReceiver) -> None:
+def use_own(
+    connection: RTCPeerConnection, create_receiver: CreateReceiver, create_sender: CreateSender
+) -> None:
     """Give each transceiver that `connection` will have a receiver of ours."""
     private = vars(connection)
     construct = connection._RTCPeerConnection__createTransceiver  # type: ignore[attr-defined]
@@ -29,9 +33,13 @@ def use_receivers(connection: RTCPeerConnection, create: CreateReceiver) -> None
         direction: str, kind: str, sender_track: MediaStreamTrack | None = None
     ) -> RTCRtpTransceiver:
         transceiver: RTCRtpTransceiver = construct(direction, kind, sender_track)
-        receiver = create(kind, transceiver.receiver.transport)
-        receiver._set_rtcp_ssrc(transceiver.sender._ssrc)
-        vars(transceiver)["_RTCRtpTransceiver__receiver"] = receiver
+        receiver = create_receiver(kind, transceiver.receiver.transport)
+        sender = create_sender(sender_track or kind, transceiver.sender.transport)
+        sender._stream_id = transceiver.sender._stream_id
+        receiver._set_rtcp_ssrc(sender._ssrc)
+        private = vars(transceiver)
+        private["_RTCRtpTransceiver__receiver"] = receiver
+        private["_RTCRtpTransceiver__sender"] = sender
         return transceiver
 
     private["_RTCPeerConnection__createTransceiver"] = create_transceiver
@@ -40,5 +48,12 @@ def use_receivers(connection: RTCPeerConnection, create: CreateReceiver) -> None
 def receiver_of(transceiver: RTCRtpTransceiver) -> Receiver:
     """Return the receiver, which is ours."""
     receiver: object = transceiver.receiver
-    assert isinstance(receiver, Receiver), "`use_receivers` comes before the transceivers"
+    assert isinstance(receiver, Receiver), "`use_own` comes before the transceivers"
     return receiver
+
+
+def sender_of(transceiver: RTCRtpTransceiver) -> Sender:
+    """Return the sender, which is ours."""
+    sender: object = transceiver.sender
+    assert isinstance(sender, Sender), "`use_own` comes before the transceivers"
+    return sender

@@ -10,7 +10,7 @@ Source: draft-alvestrand-rmcat-remb-03; the extension at webrtc.org/experiments/
 from dataclasses import dataclass
 
 from rtc.congestion.delay import DelayDetector, Usage
-from rtc.congestion.loss import MIN_PACKETS, MIN_TIME, LossBound, Observation
+from rtc.congestion.loss import MIN_PACKETS, MIN_TIME, LossBound, LossObservation
 from rtc.congestion.rate_control import RateControl, RateLimits
 from rtc.congestion.sequence import Unwrapper
 from rtc.congestion.throughput import BITS, Throughput
@@ -24,7 +24,7 @@ REMINDER = 2.0  # seconds after which the same is said again: messages get lost
 
 
 @dataclass(slots=True)
-class _Stream:
+class _Numbered:
     """Sequence numbers of one SSRC since the last observation."""
 
     numbers: Unwrapper
@@ -45,7 +45,7 @@ class IncomingRate:
         self._losses = LossBound()
         self._through = Throughput()
         self._audio = Throughput(2.0)
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, _Numbered] = {}
         self._origin: tuple[int, int] | None = None  # the last time of sending, and its wraps
         self._observed = 0.0
         self._bytes = 0
@@ -104,7 +104,7 @@ class IncomingRate:
     def _count(self, ssrc: int, number: int) -> None:
         stream = self._streams.get(ssrc)
         if stream is None:
-            stream = self._streams[ssrc] = _Stream(Unwrapper(), number)
+            stream = self._streams[ssrc] = _Numbered(Unwrapper(), number)
             stream.highest = stream.numbers.unwrap(number) - 1
         value = stream.numbers.unwrap(number)
         stream.expected += max(0, min(value - stream.highest, 1000))  # a jump is no loss
@@ -118,7 +118,7 @@ class IncomingRate:
             return
         received = min(expected, sum(stream.received for stream in self._streams.values()))
         bitrate = BITS * self._bytes / elapsed * expected / max(1, received)
-        self._losses.add(Observation(bitrate, expected, expected - received))
+        self._losses.add(LossObservation(bitrate, expected, expected - received))
         for stream in self._streams.values():
             stream.expected = stream.received = 0
         self._observed, self._bytes = time, 0

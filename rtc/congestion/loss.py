@@ -33,7 +33,7 @@ OUTAGE = 0.95  # loss above which an observation says nothing about capacity
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class LossObservation:
     """Packets sent at a bitrate, and how many of them were lost."""
 
     bitrate: float
@@ -47,9 +47,9 @@ class LossBound:
     def __init__(self) -> None:
         self.bound = math.inf
         self.random_share = 0.0  # of packets that are lost at any bitrate
-        self._observations: deque[Observation] = deque(maxlen=OBSERVATIONS)
+        self._observations: deque[LossObservation] = deque(maxlen=OBSERVATIONS)
 
-    def add(self, observation: Observation) -> float:
+    def add(self, observation: LossObservation) -> float:
         """Take an observation, and return the bound."""
         if observation.lost > OUTAGE * observation.packets:
             return self.bound

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rtc.congestion.delay import DelayDetector, Usage
 from rtc.congestion.feedback import DELTA, Feedback
-from rtc.congestion.loss import MIN_PACKETS, MIN_TIME, LossBound, Observation
+from rtc.congestion.loss import MIN_PACKETS, MIN_TIME, LossBound, LossObservation
 from rtc.congestion.rate_control import RateControl, RateLimits
 from rtc.congestion.sequence import Unwrapper
 from rtc.congestion.throughput import BITS, Throughput
@@ -18,6 +18,7 @@ from rtc.congestion.throughput import BITS, Throughput
 HISTORY = 10.0  # seconds for which a sent packet is remembered
 REORDERING = 0.1  # seconds after which a packet that is reported missing counts as lost
 NO_NEWS = 1.0  # seconds without a report, beyond the round trip, after which the target is halved
+LOSS_SMOOTHING = 0.15  # weight of an observation of losses, of which there are four a second
 FRACTION = 256  # unit of a fraction lost, RFC 3550 section 6.4.1
 
 
@@ -33,7 +34,7 @@ class OutgoingRate:
 
     def __init__(self, limits: RateLimits) -> None:
         self.round_trip = 0.1
-        self.loss = 0.0  # share of the packets of the last observation
+        self.loss = 0.0  # share of the packets, over some seconds
         self._control = RateControl(limits)
         self._detector = DelayDetector()
         self._losses = LossBound()
@@ -49,8 +50,11 @@ class OutgoingRate:
 
     @property
     def target(self) -> float:
-        """What may be sent, in bit/s, at the last call."""
-        return min(self._control.target, self._estimate)
+        """What may be sent, in bit/s, at the last call.
+
+        The estimate of a peer that reports each packet is not asked for: ours sees the same.
+        """
+        return self._control.target if self._numbered else min(self._control.target, self._estimate)
 
     def sent(self, size: int, time: float, number: int | None = None) -> None:
         """Note a sent packet of `size` bytes; `number` is transport-wide, None if not counted."""
@@ -101,11 +105,11 @@ class OutgoingRate:
             return
         self._heard = time
         share = fraction_lost / FRACTION
-        self.loss = share
+        self.loss += LOSS_SMOOTHING * (share - self.loss)
         rate = self._sending.rate(time)
         if rate is None:
             return
-        self._losses.add(Observation(rate, packets, round(share * packets)))
+        self._losses.add(LossObservation(rate, packets, round(share * packets)))
         self._update(Usage.NORMAL, time, rate * (1 - share))
 
     def estimate(self, bitrate: float) -> None:
@@ -145,8 +149,8 @@ class OutgoingRate:
         elapsed = time - self._observed
         if packets < MIN_PACKETS or elapsed < MIN_TIME:
             return
-        self._losses.add(Observation(BITS * size / elapsed, packets, lost))
-        self.loss = lost / packets
+        self._losses.add(LossObservation(BITS * size / elapsed, packets, lost))
+        self.loss += LOSS_SMOOTHING * (lost / packets - self.loss)
         self._counted, self._observed = [0, 0, 0], time
 
     def _update(self, usage: Usage, time: float, through: float | None) -> None:

@@ -20,8 +20,9 @@ from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateErr
 from media.sizes import SizeLimits
 from rtc.aiortc_patches.certificate import use_certificate
 from rtc.aiortc_patches.connection import local_candidates, transports
-from rtc.aiortc_patches.transceivers import agree, receiver_of, use_receivers
+from rtc.aiortc_patches.transceivers import agree, receiver_of, use_own
 from rtc.aiortc_patches.version import check_version
+from rtc.congestion.rate_control import RateLimits
 from rtc.errors import BadOfferError, RtcError
 from rtc.ice_servers import IceEndpoint, IceServer
 from rtc.negotiation.answer import complete
@@ -32,6 +33,8 @@ from rtc.receiving.layer_choice import LayerChoice
 from rtc.receiving.link import Link
 from rtc.receiving.receiver import Receiver
 from rtc.receiving.transport_feedback import TransportFeedback
+from rtc.sending.outlets import Outlets
+from rtc.sending.sender import Sender
 
 REFUSALS = (
     *MALFORMED,
@@ -42,10 +45,12 @@ REFUSALS = (
 )
 
 
-def create_connection(ice_servers: Sequence[IceServer], link: Link) -> RTCPeerConnection:
+def create_connection(
+    ice_servers: Sequence[IceServer], link: Link, bitrates: RateLimits | None = None
+) -> RTCPeerConnection:
     """Return a connection that uses these ICE servers and no others.
 
-    Its receivers share `link`.
+    Its receivers share `link`; `bitrates` are for each transport on which it sends.
 
     Servers at an IPv6 address are for clients only: aiortc cannot read their URLs, and this end
     needs no server to learn an IPv6 address, which has no NAT.
@@ -65,7 +70,8 @@ def create_connection(ice_servers: Sequence[IceServer], link: Link) -> RTCPeerCo
     configuration = RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_COMPAT)
     connection = RTCPeerConnection(configuration)
     use_certificate(connection)
-    use_receivers(connection, partial(Receiver, link=link))
+    outlets = Outlets(link.clock, bitrates or RateLimits())
+    use_own(connection, partial(Receiver, link=link), partial(Sender, outlets=outlets))
     return connection
 
 

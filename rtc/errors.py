@@ -8,6 +8,7 @@ class RtcError(Exception):
     +- BadOfferError      the SDP offer of the client cannot be answered; the message says why
     +- PeerClosedError    the peer left, or was closed here
     +- MessageError       a message cannot be sent over the data channel
+       +- PeerSilentError the peer is silent: the message can be sent once it is heard again
     +- EncoderError       a frame cannot be encoded
     """
 
@@ -26,3 +27,7 @@ class MessageError(RtcError):
 
 class EncoderError(RtcError):
     """The encoder does not take the frame; the message says which."""
+
+
+class PeerSilentError(MessageError):
+    """The peer is silent: it may be gone, or its network."""

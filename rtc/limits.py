@@ -20,8 +20,8 @@ class PeerLimits:
     last one stands in. STUN servers have `gathering_timeout` seconds to tell our
     addresses. The peer is closed if it has not connected after `connect_timeout` seconds, or
     if nothing authentic comes from it for `silence_timeout` seconds, answers to consent checks
-    included (RFC 7675, section 5.1). `loopback` also offers 127.0.0.1, for a browser on this
-    machine that has no other network.
+    included (RFC 7675, section 5.1); after `lost_timeout` seconds of that it is `silent`.
+    `loopback` also offers 127.0.0.1, for a browser on this machine that has no other network.
     """
 
     offer: OfferLimits = field(default_factory=OfferLimits)
@@ -37,5 +37,6 @@ class PeerLimits:
     substitute_after: float = 0.25
     gathering_timeout: float = 0.5
     connect_timeout: float = 20.0
+    lost_timeout: float = 2.5
     silence_timeout: float = 30.0
     loopback: bool = True

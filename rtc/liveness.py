@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-
 @dataclass(frozen=True, slots=True)
 class Liveness:
     """`last_arrival`: when a datagram last arrived, as far as known at time `checked`."""
@@ -25,3 +24,12 @@ def update(state: Liveness, now: float, datagrams: int, *, late: bool) -> Livene
 def silence(state: Liveness) -> float:
     """Return the seconds since the last datagram."""
     return state.checked - state.last_arrival
+
+
+def check_due(state: Liveness, last_check: float, interval: float) -> bool:
+    """Return whether the peer must be asked for a sign of life; the last time was `last_check`.
+
+    A peer that is silent for `interval` seconds is asked each time, so that it is taken for lost
+    only if many packets are.
+    """
+    return max(silence(state), state.checked - last_check) >= interval

@@ -15,7 +15,7 @@ from typing import Self
 from aiortc import RTCDataChannel
 from aiortc.exceptions import InvalidStateError
 
-from rtc.errors import MessageError, PeerClosedError
+from rtc.errors import MessageError, PeerClosedError, PeerSilentError
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +61,7 @@ class Messages:
         self._drained = asyncio.Event()
         self._sending = asyncio.Lock()
         self._closed = False
+        self._paused = False
 
     def add(self, channel: RTCDataChannel) -> None:
         """Add `channel`, which the client has opened."""
@@ -86,6 +87,7 @@ class Messages:
         Raises:
             MessageError: the message is too long, the offer had no data channel, too many
                 messages wait for it to open, or the client does not keep up.
+            PeerSilentError: sending is paused, before or while it waits.
             PeerClosedError: the data channel is closed.
         """
         size = len(text.encode())
@@ -95,12 +97,19 @@ class Messages:
                 self._hold(text, size)
                 return
             await self._drain(self._outgoing, size)
+            if self._paused and not self._closed:
+                raise PeerSilentError("the client is silent")
             try:
                 self._outgoing.send(text)
             except InvalidStateError as error:
                 raise PeerClosedError("the client has closed the data channel") from error
             except ValueError as error:
                 raise MessageError(str(error)) from error
+
+    def pause(self, paused: bool) -> None:
+        """Stop sending while the peer is silent, or resume."""
+        self._paused = paused
+        self._drained.set()
 
     def close(self) -> None:
         """Stop sending; received messages can still be read."""
@@ -162,7 +171,7 @@ class Messages:
         try:
             async with asyncio.timeout(self._limits.timeout):
                 while 0 < channel.bufferedAmount > self._limits.buffered - size:
-                    if self._closed or channel.readyState != "open":
+                    if self._closed or self._paused or channel.readyState != "open":
                         break
                     self._drained.clear()
                     await self._drained.wait()

@@ -5,7 +5,7 @@ It lasts until either side leaves; then its iterators end. `web.realtime` joins 
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from aiortc import RTCPeerConnection
@@ -20,8 +20,8 @@ from rtc.errors import PeerClosedError
 from rtc.ice_servers import IceServer
 from rtc.incoming import ReceivedMedia, read_audio, read_video
 from rtc.limits import PeerLimits
-from rtc.liveness import Liveness, silence, update
 from rtc.messages import Messages
+from rtc.monitor import Monitor
 from rtc.negotiation.offer import Offer, read_offer
 from rtc.negotiation.signaling import (
     accept_offer,
@@ -36,10 +36,8 @@ from rtc.receiving.link import Link
 
 logger = logging.getLogger(__name__)
 
-CHECK_INTERVAL = 1.0  # seconds between two consent checks, which measure the round trip
 CLOSING_TIMEOUT = 5.0  # seconds for the connection to shut down, TURN allocations included
 ABANDON_TIMEOUT = 0.5  # the same after cancellation, when tasks of aiortc may have ended already
-MAX_UNFINISHED_BYTES = 8 << 20  # of incomplete messages
 
 
 class Peer:
@@ -48,7 +46,8 @@ class Peer:
     `media` has its video frames and its audio at 16 kHz, in session time; `messages` its text.
     `receives_video`, `receives_audio` and `receives_messages` say what it asked for in its offer,
     and `refusals` what of it cannot be met. `connected` is set when media can flow, `closed` when
-    the peer has ended: see `end_reason`.
+    the peer has ended: see `end_reason`; `lost` means that its client did not end it, and may come
+    back as another peer. `on_silence` is called when the peer falls silent or is heard again.
     """
 
     def __init__(
@@ -56,6 +55,8 @@ class Peer:
     ) -> None:
         self.answer_sdp = ""
         self.end_reason = ""
+        self.lost = False
+        self.on_silence: Callable[[bool], None] = lambda silent: None
         self.connected = asyncio.Event()
         self.closed = asyncio.Event()
         self.receives_video = offer.receiving("video") is not None
@@ -94,8 +95,17 @@ class Peer:
             clock=clock, worker=self._worker, capacity=limits.queued_speech
         )
         self._ended = asyncio.Event()
+        self._settled = asyncio.Event()  # connected, or ended before
         self._last_counters = NetworkCounters(time=clock.now())
         self._task: asyncio.Task[None] | None = None
+        self._monitor = Monitor(
+            self._guards,
+            clock,
+            limits,
+            self.connected,
+            on_silence=self._fall_silent,
+            on_end=self._end,
+        )
         connection.on("datachannel", self.messages.add)
         connection.on("connectionstatechange", self._follow_state)
 
@@ -146,6 +156,11 @@ class Peer:
         if self.receives_video:
             self._video_track.show(frame)
 
+    async def wait_connected(self) -> bool:
+        """Wait until media can flow or the peer has ended; return whether it is connected."""
+        await self._settled.wait()
+        return not self._ended.is_set()
+
     async def play(self, chunk: AudioChunk, *, clear_count: int | None = None) -> None:
         """Queue `chunk` of speech; a chunk that starts at 0 begins an utterance.
 
@@ -172,6 +187,11 @@ class Peer:
         """How many times queued speech was cleared."""
         return self._speech_track.clear_count
 
+    @property
+    def ended(self) -> bool:
+        """Whether the peer closes, or is closed."""
+        return self._ended.is_set()
+
     async def stats(self) -> NetworkState:
         """Return the state of the network since the last call."""
         after = await network_counters(
@@ -192,11 +212,18 @@ class Peer:
     def _follow_state(self) -> None:
         if self._connection.connectionState == "connected":
             self.connected.set()
+            self._settled.set()
 
-    def _end(self, ending: str) -> None:
-        """Start to close; the first reason is kept."""
-        self.end_reason = self.end_reason or ending
-        self._ended.set()
+    def _fall_silent(self, silent: bool) -> None:
+        self.messages.pause(silent)
+        self.on_silence(silent)
+
+    def _end(self, ending: str, lost: bool = False) -> None:
+        """Start to close; the first reason is kept, and whether the client is lost by it."""
+        if not self._ended.is_set():
+            self.end_reason, self.lost = ending, lost
+            self._ended.set()
+            self._settled.set()
 
     def _check_open(self) -> None:
         if self._ended.is_set():
@@ -208,7 +235,7 @@ class Peer:
             async with asyncio.TaskGroup() as tasks:
                 kinds = ("audio", "video")
                 running = [tasks.create_task(self._read(k), name=f"read {k}") for k in kinds]
-                running.append(tasks.create_task(self._monitor(), name="monitor peer"))
+                running.append(tasks.create_task(self._monitor.run(), name="monitor peer"))
                 await self._ended.wait()
                 for task in running:
                     task.cancel()
@@ -246,27 +273,6 @@ class Peer:
             alignment=self._link.alignment,
             counters=self._counters,
         )
-
-    async def _monitor(self) -> None:
-        """End the peer if it does not connect, falls silent, or sends too much."""
-        limits = self._limits
-        period = min(CHECK_INTERVAL, limits.silence_timeout / 4)
-        started = self._clock.now()
-        liveness = Liveness(last_arrival=started, checked=started)
-        while True:
-            due = self._clock.now() + period
-            await self._clock.sleep_until(due)
-            now = self._clock.now()
-            authentic = self._guards.counters.authentic
-            liveness = update(liveness, now, authentic, late=now > due + period)
-            if self.connected.is_set():
-                if silence(liveness) > limits.silence_timeout:
-                    self._end(f"nothing arrived from the client for {limits.silence_timeout:g} s")
-                self._guards.check_consent()
-            elif now - started > limits.connect_timeout:
-                self._end(f"not connected within {limits.connect_timeout:g} s")
-            if self._guards.unread_message_bytes > MAX_UNFINISHED_BYTES:
-                self._end("the client began messages and did not finish them")
 
     async def _disconnect(self, max_wait: float = CLOSING_TIMEOUT) -> None:
         """Close the connection and the tracks; received items can still be read."""

@@ -61,6 +61,7 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
                         clock,
                         retention=settings.captions_kept,
                         per_secret=settings.secret_sessions,
+                        patience=settings.resume_timeout,
                     ),
                     keys=Keys(key),
                     clock=clock,

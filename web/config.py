@@ -204,8 +204,13 @@ class Settings(BaseSettings):
     connect_timeout: float = Field(20.0, gt=0)
     """seconds within which a call must connect"""
     call_timeout: float = Field(30.0, gt=0)
-    """seconds without any packet from the peer after which a call ends; answers to consent checks
-    count, and packets of others do not"""
+    """seconds without any packet from the peer after which the connection of a call ends; answers
+    to consent checks count, and packets of others do not"""
+    lost_timeout: float = Field(2.5, gt=0)
+    """the same after which the client of a call counts as lost, within half a second"""
+    resume_timeout: float = Field(60.0, ge=0, le=3600)
+    """seconds for which a session whose client is lost waits for it to come back; with 0 it ends
+    with the connection. Sessions that wait count as concurrent"""
     gathering_timeout: float = Field(0.5, gt=0, le=10)
     """seconds that STUN servers have to tell the service its addresses before a call is answered"""
 

@@ -17,6 +17,7 @@ from media.counters import Counters
 from media.events import Answer, Cancel, Caption, Evidence, Input, Output, Question, Remembered
 from web.access.auth import Caller
 from web.access.waiting_line import WaitingLine
+from web.attendance import Attendance, attendance_fields
 from web.problems import ProblemError
 
 SessionKind = Literal["websocket", "call", "whip"]
@@ -48,8 +49,9 @@ class SessionRecord:
 
     `captions` are the newest final captions with words; `dropped_captions` older ones are not
     kept. `owner` is the client secret that opened the session, None if it was the key. `submit`
-    puts an input into the session while it runs. `media_time` returns how far the session's audio
-    or video has come, in seconds.
+    puts an input into the session while it runs, and `live` is what runs it. `media_time` returns
+    how far the session's audio or video has come, in seconds. A client that is away has `patience`
+    seconds to come back.
     """
 
     id: str
@@ -63,7 +65,10 @@ class SessionRecord:
     captions: list[Caption] = field(default_factory=list)
     dropped_captions: int = 0
     moments: dict[int, Remembered] = field(default_factory=dict)
+    patience: float = 0.0
+    attendance: Attendance = field(default_factory=Attendance)
     submit: Callable[[Input], Awaitable[None]] | None = None
+    live: object | None = None
     media_time: Callable[[], float] = lambda: 0.0
     _answers: dict[str, Channel[Answer | Evidence]] = field(default_factory=dict)
     _line: WaitingLine = field(
@@ -159,7 +164,7 @@ class SessionRecord:
     async def end(self, now: float) -> None:
         """Mark the session as ended at `now`, and end what waits for it."""
         self.ended = now
-        self.submit = None
+        self.submit = self.live = None
         for answers in list(self._answers.values()):
             await answers.close()
         async with self._changed:
@@ -172,6 +177,7 @@ class SessionRecord:
             "state": "live" if self.ended is None else "ended",
             "end_reason": self.end_reason or None,
             "seconds": round((self.ended or now) - self.started, 3),
+            **attendance_fields(self.attendance, self.patience, self.ended or now),
             "captions": self.dropped_captions + len(self.captions),
             **self.counters.snapshot(),
         }
@@ -183,14 +189,22 @@ class SessionRecord:
 class Sessions:
     """All sessions by id; ended ones are kept for `retention` seconds, for their captions.
 
-    A client secret may have `per_secret` live sessions.
+    A client secret may have `per_secret` live sessions. A session whose client is away for less
+    than `patience` seconds is live.
     """
 
     def __init__(
-        self, capacity: int, clock: Clock, *, retention: float, per_secret: int = 1
+        self,
+        capacity: int,
+        clock: Clock,
+        *,
+        retention: float,
+        per_secret: int = 1,
+        patience: float = 0.0,
     ) -> None:
         self.capacity = capacity
         self._per_secret = per_secret
+        self._patience = patience
         self._clock = clock
         self._retention = retention
         self._sessions: dict[str, SessionRecord] = {}
@@ -215,7 +229,11 @@ class Sessions:
         self._in_use += 1
         self._expire()
         record = SessionRecord(
-            f"sess_{secrets.token_hex(8)}", kind, self._clock.now(), caller.owner
+            f"sess_{secrets.token_hex(8)}",
+            kind,
+            self._clock.now(),
+            caller.owner,
+            patience=self._patience,
         )
         self._sessions[record.id] = record
         return record

@@ -24,13 +24,16 @@ from rtc.receiving.link import Link
 
 logger = logging.getLogger(__name__)
 
+OnEnd = Callable[[str, bool], None]
+
 
 class Guards:
     """Lets nothing that the peer or a stranger sends end a connection, or keep it from ending.
 
     Create it after aiortc has read the offer and before it answers. Servers have `gathering`
     seconds to tell our candidates; `loopback` adds 127.0.0.1. `on_end` is called with the reason
-    when a transport ends, possibly more than once. `counters` count what arrives.
+    when a transport ends, and whether the client is lost rather than has left, possibly more than
+    once. `counters` count what arrives.
     """
 
     def __init__(
@@ -40,7 +43,7 @@ class Guards:
         *,
         gathering: float,
         loopback: bool,
-        on_end: Callable[[str], None],
+        on_end: OnEnd,
     ) -> None:
         self.counters = DatagramCounters()
         self._connection = connection
@@ -90,13 +93,14 @@ class Guards:
             abort(self._connection)
 
 
-def _follow_dtls(transport: RTCDtlsTransport, on_end: Callable[[str], None]) -> None:
+def _follow_dtls(transport: RTCDtlsTransport, on_end: OnEnd) -> None:
     if transport.state == "failed":
-        on_end(handshake_failure(transport))
+        on_end(handshake_failure(transport), False)
     elif transport.state == "closed":
-        on_end("the client left" if left_properly(transport) else "the path to the client broke")
+        left = left_properly(transport)
+        on_end("the client left" if left else "the path to the client broke", not left)
 
 
-def _follow_ice(transport: RTCIceTransport, on_end: Callable[[str], None]) -> None:
+def _follow_ice(transport: RTCIceTransport, on_end: OnEnd) -> None:
     if transport.state == "failed":
-        on_end("there is no network path to the client")
+        on_end("there is no network path to the client", True)

@@ -7,7 +7,7 @@ both sides to the test.
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -142,14 +142,30 @@ class Client:
 
     def drop_transport(self) -> None:
         """Go away without a word: nothing is sent or received any more."""
+        cut_off(self.connection)
 
-        async def send_nothing(*_: object) -> None:
-            pass
 
-        for protocol in ice_connection(self.transport.transport)._protocols:
-            protocol.send_data = send_nothing  # type: ignore[method-assign, assignment]
-            protocol.send_stun = lambda *_: None  # type: ignore[method-assign]
-            protocol.datagram_received = lambda *_: None  # type: ignore[method-assign]
+def cut_off(connection: RTCPeerConnection) -> Callable[[], None]:
+    """Cut the network of `connection` off; return what mends it."""
+    protocols = [
+        protocol
+        for transport in transports(connection)
+        for protocol in ice_connection(transport.transport)._protocols
+    ]
+
+    async def send_nothing(*_: object) -> None:
+        pass
+
+    for protocol in protocols:
+        protocol.send_data = send_nothing  # type: ignore[method-assign, assignment]
+        protocol.send_stun = lambda *_: None  # type: ignore[method-assign]
+        protocol.datagram_received = lambda *_: None  # type: ignore[method-assign]
+
+    def mend() -> None:
+        for protocol in protocols:
+            del protocol.send_data, protocol.send_stun, protocol.datagram_received
+
+    return mend
 
 
 def create_client(

@@ -12,10 +12,11 @@ from media.audio.resampling import Samples
 from media.clock import LiveClock
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.sizes import SizeLimits
-from rtc.errors import BadOfferError, PeerClosedError
+from rtc.errors import BadOfferError, PeerClosedError, PeerSilentError
 from rtc.limits import PeerLimits
 from rtc.peer import Peer
 from tests.media.audio.frames import samples_from_av
+from tests.patience import PATIENCE
 from tests.rtc.client import (
     Camera,
     Microphone,
@@ -25,6 +26,7 @@ from tests.rtc.client import (
     connected,
     create_client,
     create_offer,
+    cut_off,
     offer_only,
     pitch,
     tone,
@@ -181,6 +183,27 @@ async def test_a_lost_client_is_noticed_within_the_timeout() -> None:
         with pytest.raises(PeerClosedError, match=r"nothing arrived from the client for 0\.8 s"):
             peer.show(VideoFrame(np.zeros((16, 16, 3), np.uint8), 0))
     assert peer.end_reason == "nothing arrived from the client for 0.8 s"
+    assert peer.lost
+
+
+async def test_a_client_that_falls_silent_is_noticed_before_and_heard_again() -> None:
+    client = create_client(Microphone(), label="oai-events")
+    limits = PeerLimits(lost_timeout=0.4, silence_timeout=PATIENCE)
+    async with connected(client, limits) as peer:
+        silent, heard = asyncio.Event(), asyncio.Event()
+        peer.on_silence = lambda is_silent: (silent if is_silent else heard).set()
+        await client.opened.wait()
+        mend = cut_off(client.connection)
+        await silent.wait()
+        assert not heard.is_set()
+        with pytest.raises(PeerSilentError):
+            await peer.messages.send("who is there?")
+        mend()
+        await heard.wait()
+        await peer.messages.send("welcome back")
+        assert await client.messages.get() == "welcome back"
+        assert not peer.ended
+    assert not peer.lost
 
 
 async def test_a_quiet_client_stays_connected() -> None:
@@ -198,6 +221,7 @@ async def test_a_client_that_leaves_ends_the_peer() -> None:
         _ = [item async for item in peer.media]
         await peer.closed.wait()
     assert peer.end_reason == "the client left"
+    assert not peer.lost
 
 
 async def test_a_client_that_never_connects_is_closed() -> None:

@@ -31,6 +31,7 @@ from web.protocol.protocol import RealtimeProtocol
 from web.protocol.response_events import OUTPUT_CLEARED
 from web.protocol.state import Event, PictureEvent
 from web.realtime.audio_watch import TICK, AudioWatch
+from web.realtime.media_order import MediaOrder, onward
 from web.realtime.stats import NetworkStats, report_stats
 from web.realtime.storage import run_stored_session
 from web.realtime.text_messages import LONG_MESSAGE, event_text, parse_message
@@ -73,6 +74,7 @@ class SessionBridge:
         self._follow_ups: Channel[Input] = Channel(FOLLOW_UP_QUEUE)
         self._clock: Clock | None = None  # None until the session runs
         self._audio = AudioWatch()
+        self._order = MediaOrder()
         self._unsent: deque[Event] = deque()  # in order, taken from the protocol
         self._ready = asyncio.Event()
         self._lock = asyncio.Lock()  # one step of the protocol at a time
@@ -107,8 +109,12 @@ class SessionBridge:
         return await event_text(event, self._worker)
 
     async def receive_media(self, item: AudioChunk | VideoFrame | Gap) -> None:
-        """Put media from a track into the session."""
+        """Put media from a track into the session, unless earlier media overlap them."""
         if not isinstance(item, Gap):
+            self._order, ordered = onward(self._order, item)
+            if ordered is None:
+                return
+            item = ordered
             self.protocol.receive_media(item)
         with self._audio.receiving():
             await self.source.send(item)

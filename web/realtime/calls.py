@@ -27,6 +27,7 @@ from web.problems import ProblemError
 from web.protocol.client_events.encoded import parse_json
 from web.protocol.client_events.messages import ProtocolError
 from web.realtime.call import Call
+from web.realtime.delivery import event_number
 from web.sessions import SessionKind, SessionRecord
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,18 @@ async def options() -> Response:
     return Response(status_code=204, headers={"Accept-Post": SDP, "Allow": "OPTIONS, POST"})
 
 
+@router.post(CALLS + "/{id}")
+async def resume_call(request: Request, id: str) -> Response:
+    """Go on with a call over a new connection."""
+    return await _resume(request, "call", id)
+
+
+@router.post(WHIP + "/{id}")
+async def resume_whip(request: Request, id: str) -> Response:
+    """Go on with a publication over a new connection."""
+    return await _resume(request, "whip", id)
+
+
 @router.delete(CALLS + "/{id}")
 @router.post(CALLS + "/{id}/hangup")
 async def hang_up(request: Request, id: str) -> Response:
@@ -84,24 +97,51 @@ async def end_whip(request: Request, id: str) -> Response:
 async def _accept(
     request: Request, kind: SessionKind, sdp: str, path: str, patch: Mapping[str, Any]
 ) -> Response:
-    """Answer the offer and start the call; `Location` is where it can be ended."""
+    """Answer the offer and start the call; `Location` is where it can be resumed and ended."""
     context = service_context(request)
     record = context.sessions.start(kind, caller_of(request))
-    expires = unix_time() + context.settings.turn_ttl
-    servers = ice_servers(context.settings, session=record.id, expires=expires)
     async with AsyncExitStack() as cleanup:
         cleanup.push_async_callback(context.sessions.end, record)
         clock = LiveClock()
-        peer = await _accept_peer(sdp, clock, servers, peer_limits(context.settings))
+        peer = await _accept_peer(context.settings, sdp, clock)
         cleanup.push_async_callback(peer.close)
         call = _create_call(context, record, peer, clock, patch, request.query_params)
         context.tasks.create_task(call.run(), name=f"call {record.id}")
         cleanup.pop_all()
     logger.info("session %s started over WebRTC (%s)", record.id, kind)
-    headers = {"Location": f"{path}/{record.id}", "ETag": f'"{record.id}"'}
-    if kind == "whip" and servers:
-        headers["Link"] = ", ".join(_links(servers))
+    headers = {"Location": f"{path}/{record.id}", **_headers(context, record, call)}
     return Response(peer.answer_sdp, 201, headers, media_type=SDP)
+
+
+async def _resume(request: Request, kind: SessionKind, id: str) -> Response:
+    """Answer the offer of a client that comes back to its session."""
+    context = service_context(request)
+    record = _session(request, kind, id)
+    call = record.live
+    if not isinstance(call, Call):
+        raise ProblemError(409, f"session {record.id} is over", code="session_over")
+    _check_type(request, SDP)
+    _check_tag(request, call)
+    after = _last_event(request)
+    sdp = (await request.body()).decode(errors="replace")
+    async with AsyncExitStack() as cleanup:
+        peer = await _accept_peer(context.settings, sdp, call.clock)
+        cleanup.push_async_callback(peer.close)
+        if not call.resume(peer, after=after):
+            raise ProblemError(409, f"session {record.id} is just ending", code="session_over")
+        cleanup.pop_all()
+    logger.info("session %s: its client makes another connection", record.id)
+    return Response(peer.answer_sdp, 200, _headers(context, record, call), media_type=SDP)
+
+
+def _headers(context: ServiceContext, record: SessionRecord, call: Call) -> dict[str, str]:
+    """Return the headers of an answer."""
+    headers = {"ETag": call.tag}
+    expires = unix_time() + context.settings.turn_ttl
+    servers = ice_servers(context.settings, session=record.id, expires=expires)
+    if record.kind == "whip" and servers:
+        headers["Link"] = ", ".join(_links(servers))
+    return headers
 
 
 def peer_limits(settings: Settings) -> PeerLimits:
@@ -116,14 +156,14 @@ def peer_limits(settings: Settings) -> PeerLimits:
         substitute_after=min(settings.look_every, settings.look_attentive) / 2,
         gathering_timeout=settings.gathering_timeout,
         connect_timeout=settings.connect_timeout,
+        lost_timeout=settings.lost_timeout,
         silence_timeout=settings.call_timeout,
     )
 
 
-async def _accept_peer(
-    sdp: str, clock: Clock, servers: list[IceServer], limits: PeerLimits
-) -> Peer:
-    stun = [server for server in servers if server.username is None]
+async def _accept_peer(settings: Settings, sdp: str, clock: Clock) -> Peer:
+    stun = [IceServer(settings.stun_urls)] if settings.stun_urls else []
+    limits = peer_limits(settings)
     try:
         return await Peer.accept(sdp, clock=clock, ice_servers=stun, limits=limits)
     except BadOfferError as error:
@@ -155,11 +195,39 @@ def _create_call(
 
 
 def _end(request: Request, kind: SessionKind, id: str) -> Response:
+    _session(request, kind, id).request_end("ended by a request")
+    return Response(status_code=200)
+
+
+def _session(request: Request, kind: SessionKind, id: str) -> SessionRecord:
     record = service_context(request).sessions.get(id, caller_of(request))
     if record.kind != kind:
         raise ProblemError(404, f"session {id[:80]!r} is no {kind}")
-    record.request_end("ended by a request")
-    return Response(status_code=200)
+    return record
+
+
+def _check_tag(request: Request, call: Call) -> None:
+    """Check the precondition of a request, if it has one: RFC 9110, section 13.1.1."""
+    tags = request.headers.get("if-match", "*").split(",")
+    if not {"*", call.tag} & {tag.strip() for tag in tags}:
+        raise ProblemError(
+            412,
+            "the session has another connection since: If-Match names an older one",
+            code="precondition_failed",
+        )
+
+
+def _last_event(request: Request) -> int | None:
+    """Return the number of the last event that the client has, if it says so."""
+    id = request.headers.get("last-event-id", "")
+    if not id:
+        return None
+    try:
+        return event_number(id)
+    except ValueError as error:
+        raise ProblemError(
+            400, "Last-Event-ID: expected the event_id of an event", param="Last-Event-ID"
+        ) from error
 
 
 async def _call_request(request: Request) -> CallRequest:

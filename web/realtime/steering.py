@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from media.clock import Clock
 from media.events import Answer, Evidence, Output, Relevance
+from media.frames import VideoFrame
 from media.worker import Worker
 from rtc.allocation import steering
 from rtc.allocation.frame_rate import FrameRateRule, LinkState
@@ -33,6 +34,10 @@ class CallSteering:
         self._state = steering.init_state(rule)
         self._sent: Steering | None = None
         self._lock = asyncio.Lock()  # one step at a time
+
+    def see(self, frame: VideoFrame) -> None:
+        """Note the size of a frame of the client."""
+        self.size = (frame.pixels.shape[1], frame.pixels.shape[0])
 
     async def measured(self, network: NetworkState) -> None:
         """Steer by the network of the last second."""

@@ -82,7 +82,9 @@ JSON_OBJECT: Fields = {"application/json": {"schema": OBJECT}}
 # By method and path: the body of a request, and the successful response.
 BODIES: dict[tuple[str, str], Fields] = {
     ("post", "/v1/realtime/calls"): CALL,
+    ("post", "/v1/realtime/calls/{id}"): OFFER,
     ("post", "/whip"): OFFER,
+    ("post", "/whip/{id}"): OFFER,
     ("post", "/v1/chat/completions"): CHAT,
     ("post", "/v1/audio/transcriptions"): UPLOAD,
 }
@@ -90,6 +92,8 @@ RESPONSES: dict[tuple[str, str], tuple[str, Fields]] = {
     ("post", "/v1/realtime/calls"): ("201", OFFER),
     ("post", "/whip"): ("201", OFFER),
     ("options", "/whip"): ("204", {}),
+    ("post", "/v1/realtime/calls/{id}"): ("200", OFFER),
+    ("post", "/whip/{id}"): ("200", OFFER),
     ("post", "/v1/realtime/calls/{id}/hangup"): ("200", {}),
     ("delete", "/v1/realtime/calls/{id}"): ("200", {}),
     ("delete", "/whip/{id}"): ("200", {}),

@@ -14,7 +14,7 @@ from google_crc32c import value as crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-import rtc.peer
+import rtc.monitor
 from rtc.aiortc_patches.data_channels import check_parameters
 from rtc.limits import PeerLimits
 from tests.rtc.client import connected, create_client
@@ -23,7 +23,7 @@ from tests.rtc.client import connected, create_client
 async def test_incomplete_messages_are_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rtc.peer, "MAX_UNFINISHED_BYTES", 20_000)
+    monkeypatch.setattr(rtc.monitor, "MAX_UNFINISHED_BYTES", 20_000)
     client = create_client(label="oai-events")
     async with connected(client, PeerLimits(silence_timeout=0.8)) as peer:
         await client.opened.wait()

@@ -1,0 +1,91 @@
+"""Sends the events of a session to its client, in order and each once, over whatever connection.
+
+What a lost connection has swallowed is sent again over the next one: a client that comes back says
+which event was the last that it got.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterable, Awaitable, Callable
+
+from web.protocol.state import Event, PictureEvent
+from web.realtime.event_log import EventLog
+from web.realtime.line import Line, LineBrokenError, LineRefusedError
+
+logger = logging.getLogger(__name__)
+
+OF_THE_MOMENT = ("eyeline.stats", "eyeline.relevance")  # of no use to a client that was away
+
+
+class Delivery:
+    """The events of one session; `on_refusal` is called if its client takes none."""
+
+    def __init__(
+        self, text_of: Callable[[Event], Awaitable[str]], *, on_refusal: Callable[[str], None]
+    ) -> None:
+        self._text_of = text_of
+        self._on_refusal = on_refusal
+        self._log = EventLog()
+        self._line: Line | None = None
+        self._sent = 0  # the number of the last event that was sent
+        self._sending = asyncio.Lock()
+
+    async def run(self, events: AsyncIterable[Event]) -> None:
+        """Deliver `events` until they end."""
+        async for event in events:
+            text = await self._text_of(event)
+            if isinstance(event, PictureEvent) or event["type"] in OF_THE_MOMENT:
+                await self._send_now(text)
+            else:
+                self._log.add(event_number(str(event["event_id"])), text)
+                await self.resume()
+
+    async def attach(self, line: Line | None, *, after: int | None = None) -> bool:
+        """Send over `line` from now on; return whether events are missing.
+
+        `after` is the number of the last event that the client has; None: the last that was sent.
+        """
+        async with self._sending:
+            self._line = line
+            if after is not None:
+                self._sent = min(after, self._sent)
+            missing = self._log.misses(self._sent)
+        await self.resume()
+        return missing
+
+    async def resume(self) -> None:
+        """Send what waits."""
+        async with self._sending:
+            while self._line is not None and (entry := self._log.after(self._sent)) is not None:
+                number, text = entry
+                if not await self._send(self._line, text):
+                    return
+                self._sent = number
+
+    async def _send_now(self, text: str) -> None:
+        """Send an event that is not kept, unless others wait before it."""
+        async with self._sending:
+            if self._line is not None and self._log.after(self._sent) is None:
+                await self._send(self._line, text)
+
+    async def _send(self, line: Line, text: str) -> bool:
+        """Send an event; return whether more can be sent."""
+        try:
+            await line.send(text)
+        except LineBrokenError as error:
+            logger.debug("an event waits for the client: %s", error)
+            return False
+        except LineRefusedError as error:
+            self._line = None
+            self._on_refusal(str(error))
+            return False
+        return True
+
+
+def event_number(id: str) -> int:
+    """Return the number of an event from its id, in which it is last.
+
+    Raises:
+        ValueError: there is none.
+    """
+    return int(id.rpartition("_")[2])

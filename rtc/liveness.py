@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+
 @dataclass(frozen=True, slots=True)
 class Liveness:
     """`last_arrival`: when a datagram last arrived, as far as known at time `checked`."""

@@ -9,7 +9,7 @@ import aioice.ice
 import pytest
 from aioice import stun
 
-import rtc.peer
+import rtc.monitor
 from rtc.aiortc_patches.connection import ice_connection
 from rtc.limits import PeerLimits
 from tests.rtc.client import Client, Microphone, collect, connected, create_client
@@ -49,7 +49,7 @@ async def test_answers_that_come_after_half_a_second_keep_the_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(aioice.ice, "CONSENT_INTERVAL", 0.05)  # s; six failures took 3.3 s
-    monkeypatch.setattr(rtc.peer, "CHECK_INTERVAL", 0.1)
+    monkeypatch.setattr(rtc.monitor, "CHECK_INTERVAL", 0.1)
     client = create_client(label="oai-events")
     async with connected(client) as peer:
         answers = LateAnswers(client, behind=8)

@@ -73,6 +73,7 @@ class Caller:
 
     connection: RTCPeerConnection
     location: str = ""
+    tag: str = ""
     events: list[dict[str, Any]] = field(default_factory=list)
     tracks: dict[str, MediaStreamTrack] = field(default_factory=dict)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
@@ -92,14 +93,25 @@ class Caller:
             self.events.append(json.loads(text))
             self._came.notify_all()
 
+    @property
+    def last(self) -> str:
+        """The id of the last event."""
+        id: str = self.events[-1]["event_id"]
+        return id
+
     def send(self, type: str, **fields: Any) -> None:
         self._channel.send(json.dumps({"type": type, **fields}))
 
-    async def until(self, type: str) -> dict[str, Any]:
-        """Return the last event of `type`, once there is one."""
+    async def until(self, type: str, **fields: Any) -> dict[str, Any]:
+        """Return the last event of `type` with these fields, once there is one."""
+
+        def found() -> list[dict[str, Any]]:
+            wanted = {"type": type, **fields}
+            return [each for each in self.events if each.items() >= wanted.items()]
+
         async with asyncio.timeout(PATIENCE), self._came:
-            await self._came.wait_for(lambda: any(e["type"] == type for e in self.events))
-        return [event for event in self.events if event["type"] == type][-1]
+            await self._came.wait_for(found)
+        return found()[-1]
 
 
 async def offer_of(connection: RTCPeerConnection) -> str:
@@ -109,7 +121,10 @@ async def offer_of(connection: RTCPeerConnection) -> str:
 
 @asynccontextmanager
 async def calling(
-    service: Served, *tracks: MediaStreamTrack, path: str = "/v1/realtime/calls"
+    service: Served,
+    *tracks: MediaStreamTrack,
+    path: str = "/v1/realtime/calls",
+    key: str = "any",
 ) -> AsyncIterator[Caller]:
     """Make a call that sends `tracks`, and end it with the block."""
     caller = Caller(RTCPeerConnection())
@@ -119,11 +134,11 @@ async def calling(
             caller.connection.addTrack(track)
         async with httpx.AsyncClient(base_url=service.http) as web:
             sdp = await offer_of(caller.connection)
-            headers = {"Content-Type": "application/sdp"}
+            headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {key}"}
             answer = await web.post(path, content=sdp, headers=headers)
         assert answer.status_code == 201, answer.text
         assert answer.headers["content-type"] == "application/sdp"
-        caller.location = answer.headers["location"]
+        caller.location, caller.tag = answer.headers["location"], answer.headers["etag"]
         description = RTCSessionDescription(answer.text, "answer")
         await caller.connection.setRemoteDescription(description)
         async with asyncio.timeout(PATIENCE):

@@ -8,47 +8,44 @@
  *     video.srcObject = client.remote;
  *
  * It needs no build step, loads what it needs from its own folder, and does not touch the page. For
- * a page on another site, add its origin to the server's setting EYELINE_ORIGINS.
+ * a page on another site, add its origin to the server's setting EYELINE_ORIGINS. When the connection
+ * breaks, it makes another one, and the session goes on: the server keeps it for a while.
  */
 
 import { readStats } from "./browser_stats.js";
-import { Steering } from "./steering.js";
+import { Connection } from "./connection.js";
+import { CallError, request } from "./signaling.js";
 
-const CHANNEL = "oai-events"; // the data channel's name in the OpenAI Realtime protocol
-const OPUS = /^a=rtpmap:(\d+) opus\/48000\/2\r\n/gm; // the browser is asked to send lost sound again
-const GATHERING_MS = 1000; // maximum wait for relay candidates before the offer is sent
-const BREAK_MS = 15000; // maximum interruption of a connection; the service waits for 30 s
-const OPENING_MS = 15000; // maximum wait for a connection after the answer
+export { CallError };
 
-/** State of the client: `lost` after an interrupted call, `ended` after a stopped one. */
-/** @typedef {"idle" | "connecting" | "live" | "lost" | "ended"} CallState */
+const WAIT_MS = 60000; // for which a server keeps a session, unless it says so
+const PAUSES_MS = [0, 500, 1000, 2000, 4000]; // before each try to continue a call, then the last
+const FINAL = [401, 403, 404, 409, 410]; // statuses after which there is nothing to continue
+
+/**
+ * State of the client: `reconnecting` while an interrupted call is continued, `lost` if that failed,
+ * `ended` after a stopped one.
+ */
+/** @typedef {"idle" | "connecting" | "live" | "reconnecting" | "lost" | "ended"} CallState */
 /** @typedef {import("./types.js").Caption} Caption, and so the others that are named below */
-/** The call failed; `status` is the HTTP status, 0 without an answer. */
-export class CallError extends Error {
-  /** @param {string} message @param {number} [status] */
-  constructor(message, status = 0) {
-    super(message);
-    this.name = "CallError";
-    this.status = status;
-  }
-}
 
 /**
  * One call. Events, each with its payload in `detail`:
  *   state {state: CallState, reason: string}; caption Caption; stats Stats; moment Moment;
  *   evidence Evidence; relevance Relevance; requests {requests: string[]}; notice {level, message};
- *   delay Delay; steering SteeringEvent, which the client follows by itself;
+ *   delay Delay; steering SteeringEvent, which the client follows by itself; connection Presence;
  *   error {message, code, event_id}; event: every message of the server.
  */
 export class EyelineClient extends EventTarget {
-  /** @type {RTCPeerConnection | null} */ #peer = null;
-  /** @type {RTCDataChannel | null} */ #channel = null;
+  /** @type {Connection | null} */ #connection = null;
   /** @type {MediaStream | null} */ #stream = null;
-  /** @type {Steering | null} */ #steering = null;
   #headers = {};
+  #root = new URL(import.meta.url);
   #location = "";
+  #lastEvent = "";
+  #waits = WAIT_MS;
+  /** @type {import("./types.js").SteeringEvent | null} the newest */ #steering = null;
   #muted = false;
-  #breakTimer = 0;
   #questions = 0;
   #leave = () => this.#hangUp();
 
@@ -67,22 +64,21 @@ export class EyelineClient extends EventTarget {
    * @throws {DOMException} AbortError: `stop` was called meanwhile
    */
   async connect({ stream, url = new URL("../", import.meta.url).href, key = "", session = {} }) {
-    if (this.state === "connecting" || this.state === "live") {
+    if (["connecting", "live", "reconnecting"].includes(this.state)) {
       throw new CallError("this client is in a call already: stop it first");
     }
-    const root = new URL(url.endsWith("/") ? url : `${url}/`, document.baseURI);
+    this.#root = new URL(url.endsWith("/") ? url : `${url}/`, document.baseURI);
     this.#headers = key ? { Authorization: `Bearer ${key}` } : {};
     this.#stream = stream;
+    this.#lastEvent = "";
+    this.#steering = null;
     this.#change("connecting");
+    addEventListener("pagehide", this.#leave);
     try {
-      const { iceServers } = await this.#getJson(new URL("ice-servers", root));
+      await this.#open(new URL("v1/realtime/calls?eyeline=1", this.#root));
       if (this.state !== "connecting") throw stopped();
-      const peer = this.#open(iceServers ?? [], session);
-      const { type, sdp } = await peer.createOffer();
-      await peer.setLocalDescription({ type, sdp: sdp.replace(OPUS, "$&a=rtcp-fb:$1 nack\r\n") });
-      if (iceServers?.length) await gathered(peer);
-      await peer.setRemoteDescription({ type: "answer", sdp: await this.#offer(peer, root) });
-      await this.#live();
+      this.send(opening(session));
+      this.#change("live");
     } catch (error) {
       this.#hangUp();
       if (this.state === "ended") throw stopped(); // the failure is a consequence of stop()
@@ -103,8 +99,8 @@ export class EyelineClient extends EventTarget {
 
   /** Send a client event of the Realtime protocol. @param {object} event */
   send(event) {
-    if (this.#channel?.readyState !== "open") throw new CallError("no call is live");
-    this.#channel.send(JSON.stringify(event));
+    if (!this.#connection?.open) throw new CallError("no call is live");
+    this.#connection.send(JSON.stringify(event));
   }
 
   /**
@@ -127,7 +123,7 @@ export class EyelineClient extends EventTarget {
 
   /** End the call, here and on the server. */
   async stop() {
-    if (this.state !== "connecting" && this.state !== "live") return;
+    if (!["connecting", "live", "reconnecting"].includes(this.state)) return;
     const ended = this.#hangUp();
     this.#change("ended");
     await ended;
@@ -138,88 +134,72 @@ export class EyelineClient extends EventTarget {
    * @returns {Promise<import("./browser_stats.js").Measured & {done: {focused: boolean, lacking: Set<string>}}>}
    */
   async measure() {
-    const { focused = false, lacking = new Set() } = this.#steering ?? {};
-    return { ...(await readStats(this.#peer)), done: { focused, lacking } };
+    const { focused = false, lacking = new Set() } = this.#connection?.steering ?? {};
+    return { ...(await readStats(this.#connection)), done: { focused, lacking } };
   }
 
-  #open(iceServers, session) {
-    const peer = new RTCPeerConnection({ iceServers });
-    this.#peer = peer;
-    for (const kind of ["audio", "video"]) {
-      const [track] = this.#stream.getTracks().filter((each) => each.kind === kind);
-      const sends = track && peer.addTransceiver(track, { direction: "sendrecv", streams: [this.#stream] });
-      if (track && kind === "video") this.#steering = new Steering(sends.sender, track);
-      if (!track && kind === "audio") peer.addTransceiver(kind, { direction: "recvonly" });
+  /** Make a connection and use it, in place of an earlier one. @param {URL | string} target for the offer */
+  async #open(target) {
+    const { iceServers } = await (await request(new URL("ice-servers", this.#root), { headers: this.#headers })).json();
+    if (this.state === "ended") throw stopped();
+    const connection = new Connection(iceServers ?? [], this.#stream);
+    const on = (name, act) => connection.addEventListener(name, ({ detail }) => act(detail));
+    on("message", ({ data }) => this.#receive(data));
+    on("broken", ({ reason }) => this.#interrupt(connection, reason, this.#waits));
+    on("closed", () => this.#interrupt(connection, "The server ended the call.", 0));
+    const before = this.#connection;
+    this.#connection ??= connection; // it can be stopped
+    try {
+      await connection.connect((sdp) => this.#offer(target, sdp));
+      if (this.state === "ended") throw stopped();
+    } catch (error) {
+      connection.close();
+      throw error;
     }
-    peer.addEventListener("track", ({ track }) => this.remote.addTrack(track));
-    peer.addEventListener("connectionstatechange", () => this.#watch(peer));
-    this.#channel = peer.createDataChannel(CHANNEL);
-    this.#channel.addEventListener("open", () => this.send(opening(session)));
-    this.#channel.addEventListener("message", ({ data }) => this.#receive(data));
-    this.#channel.addEventListener("close", () => this.#lose("The server ended the call.", ""));
-    addEventListener("pagehide", this.#leave);
-    return peer;
+    this.#connection = connection; // before the other one is closed
+    before?.close();
+    this.remote.getTracks().forEach((track) => this.remote.removeTrack(track));
+    connection.tracks.forEach((track) => this.remote.addTrack(track));
+    if (this.#steering) connection.steering?.apply(this.#steering);
   }
 
-  async #offer(peer, root) {
-    const target = new URL("v1/realtime/calls?eyeline=1", root);
+  async #offer(target, body) {
     const headers = { ...this.#headers, "Content-Type": "application/sdp" };
-    const body = peer.localDescription.sdp;
+    if (this.#lastEvent) headers["Last-Event-ID"] = this.#lastEvent;
     const response = await request(target, { method: "POST", headers, body });
     const location = response.headers.get("Location");
     if (location) this.#location = new URL(location, target).href;
     return response.text();
   }
 
-  async #getJson(target) {
-    return (await request(target, { headers: this.#headers })).json();
-  }
-
-  /** Return when media flow and the data channel is open. */
-  #live() {
-    const channel = this.#channel;
-    return new Promise((resolve, reject) => {
-      const giveUp = setTimeout(() => {
-        const way = "UDP between this browser and the server is blocked; a TURN server avoids that";
-        reject(new CallError(`no connection after ${OPENING_MS / 1000} s: ${way}`));
-      }, OPENING_MS);
-      this.addEventListener("state", ({ detail }) => {
-        clearTimeout(giveUp);
-        if (detail.state === "live") resolve();
-        else reject(new CallError(detail.reason || "the call was stopped before it was live"));
-      }, { once: true });
-      const ready = () => this.#change("live");
-      if (channel.readyState === "open") ready();
-      else channel.addEventListener("open", ready, { once: true });
-    });
-  }
-
-  /** Short interruptions recover by themselves; browsers report longer ones only after 30 s. */
-  #watch(peer) {
-    clearTimeout(this.#breakTimer);
-    const broken = () => {
-      if (peer === this.#peer) this.#lose("The connection to the server broke.");
-    };
-    if (peer.connectionState === "failed") broken();
-    if (peer.connectionState === "disconnected") this.#breakTimer = setTimeout(broken, BREAK_MS);
-  }
-
-  #lose(reason, location = this.#location) {
-    if (!this.#peer) return;
-    this.#location = location; // empty if the server has ended the call
-    this.#hangUp();
-    this.#change("lost", reason);
+  /** The connection broke: continue the call over another one, or lose it after some tries. */
+  async #interrupt(connection, reason, patience) {
+    if (connection !== this.#connection || this.state !== "live") return;
+    this.#change("reconnecting", reason);
+    const end = performance.now() + patience;
+    for (let tries = 0; this.state === "reconnecting"; tries += 1) {
+      await pause(PAUSES_MS[Math.min(tries, PAUSES_MS.length - 1)]);
+      if (this.state !== "reconnecting") return;
+      try {
+        await this.#open(this.#location);
+        this.#change("live");
+      } catch (error) {
+        if (FINAL.includes(error.status)) this.#location = ""; // the server has ended the call
+        else if (performance.now() < end) continue;
+        if (this.state !== "reconnecting") return; // stopped meanwhile
+        this.#hangUp();
+        this.#change("lost", reason);
+      }
+    }
   }
 
   /** Close the connection and end the call on the server, also while the page unloads. */
   #hangUp() {
-    clearTimeout(this.#breakTimer);
     removeEventListener("pagehide", this.#leave);
-    const [peer, location] = [this.#peer, this.#location];
-    this.#steering?.stop();
-    this.#peer = this.#channel = this.#steering = null;
+    const [connection, location] = [this.#connection, this.#location];
+    this.#connection = null;
     this.#location = "";
-    peer?.close();
+    connection?.close();
     this.remote.getTracks().forEach((track) => this.remote.removeTrack(track));
     if (!location) return Promise.resolve();
     const options = { method: "DELETE", keepalive: true, headers: this.#headers };
@@ -228,11 +208,20 @@ export class EyelineClient extends EventTarget {
 
   #receive(data) {
     const message = JSON.parse(data);
+    const number = numberOf(message.event_id);
+    if (number <= numberOf(this.#lastEvent)) return; // sent again over another connection
+    this.#lastEvent = message.event_id ?? this.#lastEvent;
     const [kind, ...names] = message.type.split(".");
     if (kind === "error") this.#dispatch("error", message.error);
-    if (message.type === "eyeline.steering") this.#steering?.apply(message);
+    if (message.type === "eyeline.steering") this.#steer(message);
+    if (message.type === "eyeline.connection") this.#waits = 1000 * message.waits;
     if (kind === "eyeline") this.#dispatch(names.at(-1), message); // eyeline.memory.moment: moment
     this.#dispatch("event", message);
+  }
+
+  #steer(steering) {
+    this.#steering = steering;
+    this.#connection?.steering?.apply(steering);
   }
 
   #change(state, reason = "") {
@@ -260,38 +249,19 @@ function opening(session) {
   };
 }
 
+/** The number of an event, which grows in a session. @param {string | undefined} id */
+function numberOf(id) {
+  return id ? Number(id.slice(id.lastIndexOf("_") + 1)) : NaN;
+}
+
 function stopped() {
   return new DOMException("the call was stopped", "AbortError");
 }
 
-/** Return when the offer has all candidates, or after a timeout: a TURN server may not answer. */
-function gathered(peer) {
+/** Wait, but no longer than until the browser has a network again. @param {number} ms */
+function pause(ms) {
   return new Promise((resolve) => {
-    if (peer.iceGatheringState === "complete") return resolve();
-    setTimeout(resolve, GATHERING_MS);
-    return peer.addEventListener("icegatheringstatechange", () => {
-      if (peer.iceGatheringState === "complete") resolve();
-    });
+    setTimeout(resolve, ms);
+    addEventListener("online", resolve, { once: true });
   });
-}
-
-async function request(target, options) {
-  const response = await fetch(target, options).catch(() => {
-    throw new CallError(`${target.origin} does not answer: is the server running?`);
-  });
-  if (response.ok) return response;
-  throw new CallError(await reason(response), response.status);
-}
-
-/** The error message of a response: from problem JSON, from an OpenAI error, or its status. */
-async function reason(response) {
-  const text = await response.text();
-  try {
-    const body = JSON.parse(text);
-    const detail = body.detail ?? body.error?.message ?? body.title;
-    if (typeof detail === "string") return detail;
-  } catch {
-    // not JSON: use the status
-  }
-  return `the server answered ${response.status} ${response.statusText}`.trim();
 }

@@ -16,6 +16,7 @@ import { drawCaptions, drawModel, drawNotices, drawProblem, drawState, drawStats
 const QUESTIONS = ["What do you see?", "Is anyone there?", "What did you see first?"];
 const PAUSE_MS = 1000; // turns end late, so that sentences stay in one caption
 const CREDIT = "Big Buck Bunny © Blender Foundation, CC BY 3.0";
+const WAITING = "The session is kept for a while, with all it knows: trying to get back to it.";
 const FULL = "All sessions of this server are in use. Try again later.";
 
 /** Start the page in `root`; its markup is page.html. @param {HTMLElement} root */
@@ -117,10 +118,12 @@ class Page {
 
   #change({ state, reason }) {
     const before = this.#root.dataset.state;
-    if (state === "live") this.#begin();
-    this.#show(state);
+    if (before === "reconnecting") drawProblem(this.#page, null);
+    else if (state === "live") this.#begin();
+    this.#show(state === "live" && this.#client.muted ? "muted" : state);
+    if (state === "reconnecting") drawProblem(this.#page, { what: reason, advice: WAITING });
     if (state !== "lost" && state !== "ended") return;
-    if (state === "lost" || before === "live" || before === "muted") this.#continued = state === "lost";
+    if (state === "lost" || ["live", "muted", "reconnecting"].includes(before)) this.#continued = state === "lost";
     this.#conversation.close("(the call ended)");
     this.#drawRequests([]);
     this.#closeSource();
@@ -145,7 +148,8 @@ class Page {
   #show(state) {
     const page = this.#page;
     const live = state === "live" || state === "muted";
-    const busy = live || state === "opening" || state === "connecting";
+    const away = state === "reconnecting";
+    const busy = live || away || state === "opening" || state === "connecting";
     this.#root.dataset.state = state;
     if (!live) this.#late = "";
     this.#root.dataset.behind = String(this.#late !== "");
@@ -153,10 +157,10 @@ class Page {
     page.start.disabled = page.sample.disabled = busy;
     page.mute.disabled = page.question.disabled = page.send.disabled = !live;
     for (const { firstElementChild: button } of page.suggestions.children) button.disabled = !live;
-    page.stop.disabled = !(live || state === "connecting");
+    page.stop.disabled = !(live || away || state === "connecting");
     page.mute.textContent = state === "muted" ? "Unmute" : "Mute";
     page.mute.ariaPressed = String(state === "muted");
-    page["camera-empty"].hidden = page["generated-empty"].hidden = live;
+    page["camera-empty"].hidden = page["generated-empty"].hidden = live || away;
     this.#nameSource();
   }
 

@@ -40,6 +40,17 @@
  */
 
 /**
+ * How the connection of this client is, as the server sees it.
+ * @typedef {object} Presence
+ * @property {"connected" | "away"} client
+ * @property {number | null} ends_in seconds after which the session ends unless the client is back
+ * @property {number} losses how often the client was away
+ * @property {number} returns how often it came back
+ * @property {number} waits seconds for which the server keeps a session whose client is away
+ * @property {boolean} events_lost events of the time away are not kept any more
+ */
+
+/**
  * A remembered moment of the video.
  * @typedef {object} Moment
  * @property {number} number unique in its session

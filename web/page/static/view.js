@@ -8,6 +8,7 @@ const STATES = {
   connecting: "Connecting",
   live: "Live",
   muted: "Live, muted",
+  reconnecting: "Reconnecting",
   lost: "Connection lost",
   failed: "Not connected",
   ended: "Stopped",

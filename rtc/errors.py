@@ -9,6 +9,7 @@ class RtcError(Exception):
     +- PeerClosedError    the peer left, or was closed here
     +- MessageError       a message cannot be sent over the data channel
        +- PeerSilentError the peer is silent: the message can be sent once it is heard again
+    +- PathError          ICE cannot be restarted; the message says why
     +- EncoderError       a frame cannot be encoded
     """
 
@@ -27,6 +28,10 @@ class MessageError(RtcError):
 
 class EncoderError(RtcError):
     """The encoder does not take the frame; the message says which."""
+
+
+class PathError(RtcError):
+    """ICE cannot be restarted, so the connection keeps its path."""
 
 
 class PeerSilentError(MessageError):

@@ -22,6 +22,7 @@ from rtc.incoming import ReceivedMedia, read_audio, read_video
 from rtc.limits import PeerLimits
 from rtc.messages import Messages
 from rtc.monitor import Monitor
+from rtc.negotiation.fragment import read_fragment
 from rtc.negotiation.offer import Offer, read_offer
 from rtc.negotiation.signaling import (
     accept_offer,
@@ -160,6 +161,17 @@ class Peer:
         """Wait until media can flow or the peer has ended; return whether it is connected."""
         await self._settled.wait()
         return not self._ended.is_set()
+
+    async def change_path(self, fragment_sdp: str) -> str | None:
+        """Take late candidates, or restart ICE; return the fragment that answers a restart.
+
+        Raises:
+            BadOfferError: the fragment is not valid; the message is meant for the client.
+            PathError: ICE cannot be restarted; the connection stays as it is.
+            PeerClosedError: the peer has left.
+        """
+        self._check_open()
+        return await self._guards.change_path(read_fragment(fragment_sdp, self._limits.offer))
 
     async def play(self, chunk: AudioChunk, *, clear_count: int | None = None) -> None:
         """Queue `chunk` of speech; a chunk that starts at 0 begins an utterance.

@@ -4,7 +4,7 @@ aioice takes an answer that comes after 0.5 s for none, and ends the connection 
 answers count however late, and the peer's other packets too: `rtc.liveness` decides.
 """
 
-from aioice import stun
+from aioice import Connection, stun
 from aiortc import RTCDtlsTransport
 
 from rtc.aiortc_patches.connection import ice_connection
@@ -19,8 +19,11 @@ class Consent:
     def __init__(self, transport: RTCDtlsTransport, link: Link) -> None:
         self._link = link
         self._clock = link.clock
-        self._ice = ice_connection(transport.transport)
-        self._ice.query_consent = _leave_it_to_us  # type: ignore[method-assign]
+        self._transport = transport.transport
+
+    @property
+    def _ice(self) -> Connection:
+        return ice_connection(self._transport)
 
     def check(self) -> None:
         """Send a check, if there is a path; its answer is taken when it comes."""
@@ -60,6 +63,11 @@ class _Check:
     def response_received(self, message: stun.Message, _address: tuple[str, int]) -> None:
         if self._consent.answered(message, self.sent):
             self._waiting.pop(message.transaction_id, None)
+
+
+def replace_checks(ice: Connection) -> None:
+    """Keep aioice from checking by itself; it asks for that when it has connected."""
+    ice.query_consent = _leave_it_to_us  # type: ignore[method-assign]
 
 
 async def _leave_it_to_us() -> None:

@@ -12,13 +12,11 @@ import socket
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from aioice import Candidate
+from aioice import Candidate, Connection
 from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import StunProtocol, relayed_candidate, server_reflexive_candidate
 from aioice.turn import UDP_SOCKET_BUFFER_SIZE
-from aiortc import RTCIceTransport
 
-from rtc.aiortc_patches.connection import ice_connection
 from rtc.aiortc_patches.datagrams import DatagramCounters, GuardedProtocol
 
 logger = logging.getLogger(__name__)
@@ -28,7 +26,7 @@ Found = tuple[Candidate, StunProtocol | None]
 
 
 class Gatherer:
-    """Gathers the candidates of one ICE transport, in place of aioice's own method.
+    """Gathers the candidates of one ICE connection, in place of aioice's own method.
 
     Candidates of servers that take more than `max_wait` seconds are not in the answer. `loopback`
     also offers 127.0.0.1, which aiortc never does. `close` ends what still waits for a server.
@@ -36,13 +34,13 @@ class Gatherer:
 
     def __init__(
         self,
-        transport: RTCIceTransport,
+        ice: Connection,
         counters: DatagramCounters,
         *,
         max_wait: float,
         loopback: bool,
     ) -> None:
-        self._ice = ice_connection(transport)
+        self._ice = ice
         self._counters = counters
         self._max_wait = max_wait
         self._loopback = [LOOPBACK] if loopback else []

@@ -5,12 +5,13 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
+from aioice import Connection
 from aiortc import RTCDtlsTransport, RTCIceTransport, RTCPeerConnection
 
 from rtc.aiortc_patches.certificate import handshake_failure
 from rtc.aiortc_patches.closing import abort
 from rtc.aiortc_patches.connection import transports
-from rtc.aiortc_patches.consent import Consent
+from rtc.aiortc_patches.consent import Consent, replace_checks
 from rtc.aiortc_patches.data_channels import (
     guard_association,
     lose_unsendable,
@@ -19,7 +20,10 @@ from rtc.aiortc_patches.data_channels import (
 from rtc.aiortc_patches.datagrams import DatagramCounters, guard_transport, left_properly
 from rtc.aiortc_patches.gathering import Gatherer
 from rtc.aiortc_patches.orientation import read_orientation
+from rtc.aiortc_patches.ice_path import IcePath
 from rtc.aiortc_patches.transceivers import receiver_of
+from rtc.errors import PathError
+from rtc.negotiation.fragment import Fragment, write_fragment
 from rtc.receiving.link import Link
 
 logger = logging.getLogger(__name__)
@@ -50,10 +54,11 @@ class Guards:
         self._link = link
         found = transports(connection)
         self._consents = [Consent(transport, link) for transport in found]
-        self._gatherers = [
-            Gatherer(each.transport, self.counters, max_wait=gathering, loopback=loopback)
-            for each in found
-        ]
+        self._gatherers: list[Gatherer] = []
+        self._gather = partial(
+            Gatherer, counters=self.counters, max_wait=gathering, loopback=loopback
+        )
+        self._paths = [IcePath(each.transport, self._prepare) for each in found]
         for transport in found:
             guard_transport(transport, self.counters, partial(self._forget, transport))
             lose_unsendable(transport)
@@ -72,6 +77,27 @@ class Guards:
         for consent in self._consents:
             consent.check()
 
+    async def change_path(self, fragment: Fragment) -> str | None:
+        """Take late candidates, or restart ICE; return the fragment that answers a restart.
+
+        Raises:
+            PathError: ICE cannot be restarted now, or not on this connection.
+        """
+        if len(self._paths) != 1:
+            raise PathError("the sections of the offer have transports of their own")
+        [path] = self._paths
+        if path.newest.remote_username in (fragment.username, None):
+            await path.add(fragment.candidates)
+            return None
+        made = await path.restart(fragment.username, fragment.password, fragment.candidates)
+        return write_fragment(
+            fragment.frame, made.local_username, made.local_password, made.local_candidates
+        )
+
+    def _prepare(self, ice: Connection) -> None:
+        replace_checks(ice)
+        self._gatherers.append(self._gather(ice))
+
     def _forget(self, transport: RTCDtlsTransport, ssrc: int) -> None:
         """Delete what is kept about an SSRC that is not heard any more."""
         transport._rtp_router.ssrc_table.pop(ssrc, None)
@@ -84,6 +110,8 @@ class Guards:
         """Close the connection, by force after `max_wait` seconds."""
         try:
             async with asyncio.timeout(max_wait):
+                for path in self._paths:
+                    await path.close()
                 for gatherer in self._gatherers:
                     await gatherer.close()
                 await self._connection.close()

@@ -11,6 +11,7 @@ from aioice import Connection
 from aioice.ice import StunProtocol
 from aiortc import (
     RTCDtlsTransport,
+    RTCIceGatherer,
     RTCIceTransport,
     RTCPeerConnection,
     RTCRtpSender,
@@ -57,7 +58,14 @@ SEAMS: dict[type, tuple[str, ...]] = {
         "_unregister_rtp_sender",
     ),
     RtpRouter: ("ssrc_table",),
-    RTCIceTransport: ("_RTCIceTransport__monitor_task", "_connection"),
+    RTCIceGatherer: ("_connection",),
+    RTCIceTransport: (
+        "_RTCIceTransport__monitor_task",
+        "_connection",
+        "_monitor",
+        "_recv",
+        "_send",
+    ),
     RTCSctpTransport: (
         "_association_state",
         "_handle_data",

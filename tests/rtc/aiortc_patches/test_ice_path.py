@@ -100,7 +100,7 @@ async def test_candidates_that_come_after_the_offer_are_used() -> None:
     bare = re.sub(r"a=(candidate|end-of-candidates).*\r\n", "", offer)
     peer = await Peer.accept(bare, clock=LiveClock())
     [path] = peer._guards._paths
-    while path.newest.remote_username is None:
+    while path.newest.remote_username is None:  # noqa: ASYNC110  (it has no event)
         await asyncio.sleep(0)
     with pytest.raises(PathError, match="no path yet"):
         await peer.change_path(fragment("abcd", "p" * 24, []))

@@ -5,6 +5,7 @@ import { CameraError, openCamera } from "./camera.js";
 import { CaptionList } from "./captions.js";
 import { DrawingBoard } from "./drawing.js";
 import { CallError, EyelineClient } from "./eyeline.js";
+import { problemOf } from "./problems.js";
 import { download } from "./recorder.js";
 import { RelevanceVeil } from "./relevance.js";
 import { drawRequests, stopping } from "./requests.js";
@@ -17,7 +18,6 @@ const QUESTIONS = ["What do you see?", "Is anyone there?", "What did you see fir
 const PAUSE_MS = 1000; // turns end late, so that sentences stay in one caption
 const CREDIT = "Big Buck Bunny © Blender Foundation, CC BY 3.0";
 const WAITING = "The session is kept for a while, with all it knows: trying to get back to it.";
-const FULL = "All sessions of this server are in use. Try again later.";
 
 /** Start the page in `root`; its markup is page.html. @param {HTMLElement} root */
 export function mount(root) {
@@ -293,15 +293,4 @@ class Page {
     drawProblem(this.#page, { offer, ...problemOf(error, this.#key) });
     if (!(error instanceof CameraError || error instanceof CallError)) throw error;
   }
-}
-
-function problemOf(error, key) {
-  if (error instanceof CameraError) return { what: error.message, advice: error.advice, offer: "sample" };
-  const status = error instanceof CallError ? error.status : 0;
-  if (status === 401) {
-    const what = key ? "This server does not accept that key." : "This server needs an API key.";
-    return { what, offer: "key" };
-  }
-  if (status === 503) return { what: FULL, advice: error.message };
-  return { what: "The call failed.", advice: error.message };
 }

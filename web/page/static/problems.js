@@ -1,0 +1,21 @@
+/** What the page says about a call that failed, and what it offers to do. */
+
+import { CameraError } from "./camera.js";
+import { CallError } from "./signaling.js";
+
+const FULL = "All sessions of this server are in use. Try again later.";
+
+/**
+ * @param {Error} error @param {string} key the key that was sent, empty if none was
+ * @returns {{what: string, advice?: string, offer?: "sample" | "reconnect" | "key"}}
+ */
+export function problemOf(error, key) {
+  if (error instanceof CameraError) return { what: error.message, advice: error.advice, offer: "sample" };
+  const status = error instanceof CallError ? error.status : 0;
+  if (status === 401) {
+    const what = key ? "This server does not accept that key." : "This server needs an API key.";
+    return { what, offer: "key" };
+  }
+  if (status === 503) return { what: FULL, advice: error.message };
+  return { what: "The call failed.", advice: error.message };
+}

@@ -19,8 +19,8 @@ from rtc.aiortc_patches.data_channels import (
 )
 from rtc.aiortc_patches.datagrams import DatagramCounters, guard_transport, left_properly
 from rtc.aiortc_patches.gathering import Gatherer
-from rtc.aiortc_patches.orientation import read_orientation
 from rtc.aiortc_patches.ice_path import IcePath
+from rtc.aiortc_patches.orientation import read_orientation
 from rtc.aiortc_patches.transceivers import receiver_of
 from rtc.errors import PathError
 from rtc.negotiation.fragment import Fragment, write_fragment
@@ -66,6 +66,8 @@ class Guards:
             transport.on("statechange", partial(_follow_dtls, transport, on_end))
             transport.transport.on("statechange", partial(_follow_ice, transport.transport, on_end))
         guard_association(connection, self.counters)
+        for transceiver in connection.getTransceivers():
+            guard_sender(transceiver.sender)
 
     @property
     def unread_message_bytes(self) -> int:

@@ -66,8 +66,6 @@ class Guards:
             transport.on("statechange", partial(_follow_dtls, transport, on_end))
             transport.transport.on("statechange", partial(_follow_ice, transport.transport, on_end))
         guard_association(connection, self.counters)
-        for transceiver in connection.getTransceivers():
-            guard_sender(transceiver.sender)
 
     @property
     def unread_message_bytes(self) -> int:

@@ -74,9 +74,7 @@ class VideoEncoding:
         self, codec: RTCRtpCodecParameters, outlet: Outlet, clock: Clock, max_bitrate: int
     ) -> None:
         self.regions: tuple[Region, ...] = ()
-        self._codec = (
-            Vp8Encoding(max_bitrate) if codec.name == "VP8" else H264Encoding(max_bitrate)
-        )
+        self._codec = Vp8Encoding(max_bitrate) if codec.name == "VP8" else H264Encoding(max_bitrate)
         self._outlet = outlet
         self._clock = clock
         self._worker = Worker("send video")

@@ -135,11 +135,24 @@ def test_sound_is_put_where_it_was_said_and_what_is_missing_is_counted(rate: int
         if number % 10 == 4:
             concealed.append((start / rate, start / rate + 0.02))
     received = place(heard, spoken.samples, concealed)
-    assert received.offset == pytest.approx(-1000 * packet, abs=3)
+    places = [received.moved(number * packet) for number in range(1_010, packets + 1_000, 40)]
+    assert places == pytest.approx(list(range(10 * packet, packets * packet, 40 * packet)), abs=3)
     figures = sound_figures(heard, received, times, begin=102.0, end=110.0, delay=0.05)
     assert figures.delivered == pytest.approx(0.8, abs=0.01)
     assert figures.concealed == pytest.approx(0.1, abs=0.01)
     assert [figures.p50, figures.last] == pytest.approx([0.03, 0.03])
+
+
+def test_sound_whose_place_moves_is_found_in_each_part() -> None:
+    """A receiver that corrects its clock stretches the sound by a three hundredth."""
+    spoken = speech(20.0, 1)
+    count = len(spoken.samples)
+    stretched = np.interp(
+        np.arange(count * 301 // 300) * (300 / 301), np.arange(count), spoken.samples
+    ).astype(np.float32)
+    received = place([HeardSound(0.0, 500, SAMPLE_RATE, stretched)], spoken.samples)
+    for position in range(SAMPLE_RATE, len(stretched) - SAMPLE_RATE, SAMPLE_RATE):
+        assert received.moved(500 + position) == pytest.approx(position * 300 / 301, abs=200)
 
 
 def test_words_are_those_of_clips_that_were_said_whole() -> None:

@@ -14,6 +14,10 @@ from tests.bench.transport.logs import HeardSound, Samples
 from tests.bench.transport.scene import PACKET, RATE, Speech, resampled
 
 PACKET_SECONDS = PACKET / RATE
+ENVELOPE = SAMPLE_RATE // 100  # samples: 10 ms
+BLOCK = 2 * SAMPLE_RATE  # samples by which the place of sound is found
+NEAR = SAMPLE_RATE // 5  # samples: how far the place of a block may be from that of the whole
+QUIET = 1e-6  # mean square of sound in which nothing can be recognized
 Kind = TypeVar("Kind", bound=np.generic)
 
 
@@ -22,13 +26,20 @@ class Received:
     """Received sound on the timeline of what was sent, at 16 kHz.
 
     `covered` says for each sample whether it came, `concealed` whether it was made up instead.
-    `offset` is the index on that timeline of the first sample of the receiver's.
+    `offsets` are the indexes on that timeline of the receiver's first sample, by the sound of each
+    BLOCK since `origin`, in samples: a receiver that corrects its clock moves them.
     """
 
     samples: Samples
     covered: NDArray[np.bool_]
     concealed: NDArray[np.bool_]
-    offset: int
+    origin: int
+    offsets: tuple[int, ...]
+
+    def moved(self, position: int) -> int:
+        """Return where a position of the receiver's timeline, in samples, is on the sender's."""
+        block = (position - self.origin) // BLOCK
+        return position + self.offsets[min(max(0, block), len(self.offsets) - 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +79,36 @@ def place(
         whole = resampled(whole, rate, SAMPLE_RATE)[0].astype(np.float32)
         places = np.arange(len(whole)) * rate // SAMPLE_RATE
         came = came[np.minimum(places, size - 1)]
-    offset = best_offset(whole, speech)
-    first = offset - round(origin * SAMPLE_RATE / rate)
+    offset = ENVELOPE * best_offset(envelope(whole), envelope(speech))
+    first = round(origin * SAMPLE_RATE / rate)
     return Received(
         shifted(whole, offset, len(speech)),
         shifted(came == 1, offset, len(speech)),
         shifted(came == 2, offset, len(speech)),
         first,
+        tuple(each - first for each in _block_offsets(whole, speech, offset)),
     )
+
+
+def _block_offsets(whole: Samples, speech: Samples, offset: int) -> list[int]:
+    """Return where `whole` begins in `speech` by each block of it; `offset` is nearly right."""
+    found: list[int] = []
+    for start in range(0, max(1, len(whole)), BLOCK):
+        block = whole[start : start + BLOCK]
+        around = shifted(speech, NEAR - start - offset, len(block) + 2 * NEAR)
+        loud = float(np.square(block).mean()) > QUIET and float(np.square(around).mean()) > QUIET
+        here = best_offset(block, around) - NEAR if loud else NEAR + 1
+        known = found[-1] if found else offset
+        found.append(offset + here if abs(here) <= NEAR else known)
+    return found
+
+
+def envelope(samples: Samples) -> Samples:
+    """Return the loudness of each ENVELOPE samples, without its mean."""
+    count = len(samples) // ENVELOPE
+    loudness = np.abs(samples[: count * ENVELOPE]).reshape(count, ENVELOPE).mean(axis=1)
+    centered: Samples = (loudness - loudness.mean()).astype(np.float32)
+    return centered
 
 
 def best_offset(part: Samples, whole: Samples) -> int:
@@ -109,9 +142,8 @@ def sound_figures(
     inside = slice(numbers[0] * samples, (numbers[-1] + 1) * samples)
     late: list[tuple[float, float]] = []
     for piece in heard:
-        last = received.offset + round(
-            (piece.start + len(piece.samples)) * SAMPLE_RATE / piece.rate
-        )
+        end_at = (piece.start + len(piece.samples)) * SAMPLE_RATE // piece.rate
+        last = received.moved(end_at)
         number = max(0, (last - 1) // samples)
         if number < len(spoken) and begin <= spoken[number] < end:
             late.append((piece.time, piece.time - spoken[number] - delay))

@@ -86,13 +86,9 @@ class ShownFrames:
         self._came = asyncio.Event()
 
     async def show(self, frame: VideoFrame, *, follows: bool) -> None:
-        """Send `frame`, and the gap before it; keep it back if a substitute has its place."""
+        """Send `frame`, and the gap before it."""
         self._newest = frame
         self._came.set()
-        if not self._state.takes(frame.pts):
-            self._state = self._state.late(frame.pts)
-            self._counters.video_frames_late += 1
-            return
         self._state, gap = self._state.after(frame.pts, follows=follows)
         if gap is not None:
             await self._media.send(gap)
@@ -114,9 +110,7 @@ class ShownFrames:
         assert self._newest is not None, "what stands in has come"
         self._state = self._state.substituted()
         self._counters.video_substitutes += 1
-        await self._media.send(
-            replace(self._newest, pts=self._state.shown, captured=self._newest.pts)
-        )
+        await self._media.send(replace(self._newest, stands_at=self._state.shown))
 
 
 async def read_video(

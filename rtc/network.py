@@ -13,7 +13,6 @@ class FrameCounters:
     video_frames_in: int = 0
     video_frames_out: int = 0
     video_frames_skipped: int = 0
-    video_frames_late: int = 0
     video_substitutes: int = 0
 
 

@@ -2,8 +2,8 @@
 
 A Video-LLM samples a stream at certain moments. Where a frame does not come in time, because its
 packets are requested again or a keyframe is, the model does not wait: at least every `period`
-seconds the session gets a frame, the newest complete one if need be, which says when it was really
-captured. What is captured before such a moment and arrives after it comes too late.
+seconds the session gets a frame, the newest complete one if need be. That says for which moment it
+stands, and keeps the time of its capture, so frames that come later still have their places.
 """
 
 from dataclasses import dataclass, replace
@@ -20,17 +20,14 @@ GRACE = 0.02  # seconds that a frame may be later than its moment
 class Substitution:
     """What a session has got of a stream, in ticks of 90 kHz; None before the first frame.
 
-    `newest` is the capture of the newest frame, `shown` the place of the last frame or substitute.
+    `newest` is the capture of the newest frame, `shown` the newest moment with a frame or
+    substitute.
     """
 
     period: float
     newest: int | None = None
     shown: int = -1
     intervals: tuple[float, ...] = ()
-
-    def takes(self, pts: int) -> bool:
-        """Return whether a frame of this time still comes in time."""
-        return pts > self.shown
 
     def after(self, pts: int, *, follows: bool) -> tuple["Substitution", Gap | None]:
         """Return the state after a frame, and what is missing before it.
@@ -41,7 +38,7 @@ class Substitution:
             return replace(self, newest=pts, shown=pts), None
         interval = (pts - self.newest) / VIDEO_CLOCK_HZ
         usual = max(self.intervals, default=0.0)
-        state = replace(self, newest=pts, shown=pts)
+        state = replace(self, newest=pts, shown=max(pts, self.shown))
         if follows:
             intervals = (*self.intervals, interval)[-INTERVALS:]
             return replace(state, intervals=intervals), None
@@ -49,10 +46,6 @@ class Substitution:
             return state, None
         start, end = self.newest / VIDEO_CLOCK_HZ + usual, pts / VIDEO_CLOCK_HZ
         return state, Gap("video", start, end, concealed=self.shown > self.newest)
-
-    def late(self, pts: int) -> "Substitution":
-        """Return the state after a frame that came too late; it may stand in from now on."""
-        return replace(self, newest=pts)
 
     def due(self) -> float | None:
         """Return the session time at which a substitute is due if nothing comes, None if never."""
@@ -63,7 +56,7 @@ class Substitution:
         return due if due - newest <= MAX_AGE else None
 
     def substituted(self) -> "Substitution":
-        """Return the state after a substitute, which has the place `shown`."""
+        """Return the state after a substitute, which stands at `shown`."""
         return replace(self, shown=self._moment())
 
     def _moment(self) -> int:

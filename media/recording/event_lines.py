@@ -45,12 +45,12 @@ class AudioGap:
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """The frame here is a substitute: an earlier one, of `captured` in ticks of 90 kHz."""
+    """The frame before is repeated here as a substitute; `stands_at` counts ticks of 90 kHz."""
 
-    captured: int
+    stands_at: int
 
 
-RecordedMark = AudioGap | StandIn  # of what is in the files of media
+RecordedMark = AudioGap | StandIn  # of what is not in the files of media
 RecordedInput = (
     Question
     | Announce
@@ -81,7 +81,7 @@ KINDS: dict[str, type[RecordedInput | RecordedMark]] = {
 
 
 class EventLine(BaseModel):
-    """One line: an input, a gap in the audio, or a mark of a frame, with its position."""
+    """One line: an input, a gap in the audio or a repeated frame, with its position."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, val_json_bytes="base64")
 

@@ -2,7 +2,7 @@
 
 sound.flac     the audio at 16 kHz, without its gaps
 pictures.mkv   the video frames (H.264, with their timestamps)
-events.jsonl   all other inputs, the gaps in the audio and which frames are substitutes, one JSON
+events.jsonl   all other inputs, the gaps in the audio and which frames are repeated, one JSON
                object a line
 memory/        what the session remembered, written by its assistant
 """

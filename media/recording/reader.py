@@ -19,7 +19,6 @@ from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, Gap, VideoFram
 from media.generation_events import GenerationInput
 from media.recording.event_lines import AudioGap, EventLine, StandIn, read_lines
 from media.recording.layout import AUDIO_FILE, EVENTS_FILE, VIDEO_FILE
-from media.recording.track_writers import TICKS_PER_MS
 from media.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -53,7 +52,7 @@ async def read_paced(
             case AudioChunk():
                 await clock.sleep_until(item.end / item.rate)
             case VideoFrame():
-                await clock.sleep_until(item.time)
+                await clock.sleep_until(item.moment)
             case _:
                 pass
         yield item
@@ -89,10 +88,7 @@ def audio_items(
     position = 0
     chunks = _whole(_decode_track(path, video=False, **options))
     samples: NDArray[np.float32] = np.zeros(0, np.float32)
-    others = [
-        line for line in lines if not (_applies_to_video(line) or isinstance(line.event, StandIn))
-    ]
-    for line in [*others, None]:
+    for line in [*(line for line in lines if not _applies_to_video(line)), None]:
         while line is None or position < line.audio:
             if not len(samples):
                 samples = next(chunks, samples)
@@ -123,18 +119,14 @@ def video_items(
 ) -> Iterator[tuple[float, Input]]:
     """Yield the frames with their times, and between them the events that apply to video."""
     events = [line for line in lines if _applies_to_video(line)]
-    substitutes = {
-        line.video // TICKS_PER_MS: line.event.captured // TICKS_PER_MS * TICKS_PER_MS
-        for line in lines
-        if isinstance(line.event, StandIn)
-    }
+    last: VideoFrame | None = None
     for frame in _decode_track(path, audio=False, from_zero=False, **options):
         assert isinstance(frame, VideoFrame)
         while events and events[0].video < frame.pts:
-            yield _timed(events.pop(0))
-        captured = substitutes.get(frame.pts // TICKS_PER_MS)
-        yield frame.time, frame if captured is None else replace(frame, captured=captured)
-    yield from map(_timed, events)
+            yield from _timed(events.pop(0), last)
+        yield frame.time, frame
+        last = frame
+    yield from (each for line in events for each in _timed(line, last))
 
 
 def _decode_track(path: Path, **options: Any) -> Iterator[AudioChunk | VideoFrame]:
@@ -152,11 +144,17 @@ def _decode_track(path: Path, **options: Any) -> Iterator[AudioChunk | VideoFram
         logger.warning("left out a track that has no data yet: %s", error)
 
 
-def _timed(line: EventLine) -> tuple[float, Input]:
-    return max(line.video / VIDEO_CLOCK_HZ, line.audio / SAMPLE_RATE), line.event
+def _timed(line: EventLine, last: VideoFrame | None) -> Iterator[tuple[float, Input]]:
+    """Yield the event of `line`; `last` is the frame before it, which may stand in here."""
+    time = max(line.video / VIDEO_CLOCK_HZ, line.audio / SAMPLE_RATE)
+    if not isinstance(line.event, StandIn):
+        yield time, line.event
+    elif last is not None:
+        stands_at = line.event.stands_at
+        yield max(time, stands_at / VIDEO_CLOCK_HZ), replace(last, stands_at=stands_at)
 
 
 def _applies_to_video(line: EventLine) -> bool:
     if isinstance(line.event, Gap):
         return line.event.media == "video"
-    return isinstance(line.event, Question | Announce | Cancel | GenerationInput)
+    return isinstance(line.event, StandIn | Question | Announce | Cancel | GenerationInput)

@@ -92,11 +92,11 @@ class RecordingWriter:
         """
         try:
             match item:
+                case VideoFrame(stands_at=int(moment)):
+                    self._write_event(StandIn(moment))
                 case VideoFrame():
                     self._matroska.write(item)
                     self._video = max(self._video, item.pts)
-                    if item.captured is not None:
-                        self._write_event(StandIn(item.captured))
                 case AudioChunk():
                     self._write_audio(item)
                 case _:

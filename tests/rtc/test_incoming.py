@@ -60,7 +60,7 @@ class HandClock:
             await asyncio.sleep(0)
 
 
-async def test_the_last_frame_stands_in_for_a_late_one_which_then_has_no_place() -> None:
+async def test_the_last_frame_stands_in_for_a_late_one_which_then_has_its_own_place() -> None:
     clock, media, counters = HandClock(), Channel[ReceivedMedia](64), FrameCounters()
     shown = ShownFrames(media, clock=clock, period=0.25, counters=counters)
 
@@ -74,28 +74,25 @@ async def test_the_last_frame_stands_in_for_a_late_one_which_then_has_no_place()
             await shown.show(frame(time), follows=True)
         for time in (0.46, 0.48, 0.6):
             await clock.move(time)
-        await shown.show(frame(0.3), follows=True)  # too late
+        await shown.show(frame(0.3), follows=True)  # late, and the newest now
         await clock.move(0.73)
         await shown.show(frame(0.9), follows=False)
         standing.cancel()
     await media.close()
     got = [item async for item in media]
     frames = [item for item in got if isinstance(item, VideoFrame)]
-    assert [(round(f.time, 3), round(f.capture_time, 3)) for f in frames] == [
+    assert [(round(f.time, 3), round(f.moment, 3)) for f in frames] == [
         (0.0, 0.0),
         (0.1, 0.1),
         (0.2, 0.2),
-        (0.45, 0.2),
-        (0.7, 0.3),  # the late one is the newest now
+        (0.2, 0.45),
+        (0.3, 0.3),
+        (0.3, 0.7),
         (0.9, 0.9),
     ]
-    assert [f.captured is not None for f in frames] == [False] * 3 + [True] * 2 + [False]
-    assert frames[4].pixels[0, 0, 0] == 30
+    assert [f.stands_at is not None for f in frames] == [*[False] * 3, True, False, True, False]
+    assert [f.pixels[0, 0, 0] for f in frames] == [0, 10, 20, 20, 30, 30, 90]
     (gap,) = (item for item in got if isinstance(item, Gap))
-    assert (gap.media, round(gap.start, 3), round(gap.end, 3), gap.concealed) == (
-        "video",
-        0.4,
-        0.9,
-        True,
-    )
-    assert (counters.video_substitutes, counters.video_frames_late) == (2, 1)
+    assert (gap.media, gap.concealed) == ("video", True)
+    assert (round(gap.start, 3), round(gap.end, 3)) == (0.4, 0.9)
+    assert counters.video_substitutes == 2

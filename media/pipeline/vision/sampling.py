@@ -19,7 +19,7 @@ GRID = 24  # rows and columns, about, of the points by which two frames are comp
 class AnalyzedFrame:
     """The last analyzed frame: its times and a grid of its points, int16 (rows, columns, 3).
 
-    `time` is its place in the stream; a substitute was `captured` before.
+    `time` is the moment that it stood for, `captured` when it was captured.
     """
 
     time: float
@@ -29,7 +29,7 @@ class AnalyzedFrame:
     @classmethod
     def at(cls, frame: VideoFrame) -> "AnalyzedFrame":
         """Return the state after `frame` was analyzed."""
-        return cls(frame.time, frame.capture_time, _points(frame.pixels))
+        return cls(frame.moment, frame.time, _points(frame.pixels))
 
 
 def due(
@@ -39,12 +39,12 @@ def due(
 
     With `attentive` still video is analyzed as often as other video.
     """
-    if last is not None and frame.time - last.time < sampling.attentive_interval:
+    if last is not None and frame.moment - last.time < sampling.attentive_interval:
         return None
-    if last is not None and not attentive and frame.time - last.time < sampling.interval:
+    if last is not None and not attentive and frame.moment - last.time < sampling.interval:
         return None
     analyzed = AnalyzedFrame.at(frame)
-    if last is None or attentive or frame.time - last.time >= sampling.still_interval:
+    if last is None or attentive or frame.moment - last.time >= sampling.still_interval:
         return analyzed
     return analyzed if _differs(last.points, analyzed.points, sampling.threshold) else None
 

@@ -111,7 +111,7 @@ class VisionStage:
 
     async def _sample(self, frame: VideoFrame) -> None:
         """Analyze `frame` if it is due; a substitute only if what it shows was not analyzed."""
-        if self._last is not None and frame.capture_time <= self._last.captured:
+        if self._last is not None and frame.time <= self._last.captured:
             return
         limits = self._context.limits
         waiting = self._speaking or self._context.questions.any
@@ -127,14 +127,13 @@ class VisionStage:
         worker = self._context.services.vision_worker
         self._last, self._skipped = analyzed, None
         self._context.counters.looks += 1
-        time = frame.capture_time
-        self._thumbnails[time] = await worker.run(encode_thumbnail, frame.pixels)
+        self._thumbnails[frame.time] = await worker.run(encode_thumbnail, frame.pixels)
         while len(self._thumbnails) > MAX_THUMBNAILS:
             del self._thumbnails[min(self._thumbnails)]
         self._memory, analysis = await worker.run(
-            assistant.analyze_frame, self._memory, frame.pixels, time
+            assistant.analyze_frame, self._memory, frame.pixels, frame.time
         )
-        await self._send_analysis(analysis, time)
+        await self._send_analysis(analysis, frame.time)
         await self._report(analysis.problem)
 
     async def _send_analysis(self, analysis: FrameAnalysis, time: float) -> None:

@@ -152,6 +152,8 @@ class OurSide:
                 tasks.create_task(self._show())
             async for item in self._peer.media:
                 now = time.monotonic()
+                if isinstance(item, VideoFrame) and item.stands_at is not None:
+                    continue  # a substitute
                 if isinstance(item, VideoFrame):
                     self._log.seen.append(SeenFrame.of(now, item))
                 elif isinstance(item, AudioChunk):

@@ -291,15 +291,16 @@ async def test_generation_controls_are_replayed_in_their_place(tmp_path: Path) -
 
 
 async def test_a_substitute_is_one_in_the_recording_too(tmp_path: Path) -> None:
-    frames = [picture(9000 * number, brightness=10 * number) for number in range(4)]
-    frames[2] = replace(frames[1], pts=18_045, captured=9000)  # between two milliseconds
+    frames = [picture(9045 * number, brightness=10 * number) for number in range(4)]
+    frames[2] = replace(frames[1], stands_at=18_000)  # at a moment of its own
     await recorded([frames[0], AudioPaused(), *frames[1:]], tmp_path / "s")
     read = list(read_items(tmp_path / "s", max_duration=60))
     shown = [item for item in read if isinstance(item, VideoFrame)]
-    assert [(frame.pts, frame.captured) for frame in shown] == [
+    assert [(frame.pts, frame.stands_at) for frame in shown] == [
         (0, None),
-        (9000, None),
-        (18_000, 9000),
-        (27_000, None),
+        (9000, None),  # in milliseconds
+        (9000, 18_000),
+        (27_090, None),
     ]
+    assert (shown[1].pixels == shown[2].pixels).all()
     assert sum(isinstance(item, AudioPaused) for item in read) == len(read) - 4 == 1

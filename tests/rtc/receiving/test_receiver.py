@@ -52,7 +52,7 @@ async def test_b_frames_keep_their_times() -> None:
     offer_only(client, "video", "video/H264")
     async with connected(client) as peer:
         frames = [item for item in await collect(peer, pictures=30) if isinstance(item, VideoFrame)]
-    frames = [frame for frame in frames if frame.captured is None]
+    frames = [frame for frame in frames if frame.stands_at is None]
     steps = [after.pts - before.pts for before, after in itertools.pairwise(frames)]
     # 25 frames a second, in ticks of 90 kHz; a busy machine may leave some out.
     assert all(step > 0 and step % 3600 == 0 for step in steps)

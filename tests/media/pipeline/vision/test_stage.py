@@ -22,7 +22,6 @@ from media.events import (
     Speech,
     StandingRequests,
 )
-from media.frames import VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.models import Services
 from media.pipeline.session import run_session
@@ -309,14 +308,12 @@ async def test_a_hundred_questions_at_once_are_all_answered_in_their_order() -> 
 
 
 async def test_a_substitute_is_analyzed_once_and_as_of_its_capture() -> None:
-    def stands_in(pts: int, captured: int, brightness: int) -> VideoFrame:
-        return replace(picture(pts, brightness=brightness), captured=captured)
-
+    bright = picture(30_000, brightness=200)
     items: list[Input] = [
         picture(0),
-        picture(30_000, brightness=200),  # too early to be analyzed
-        stands_in(SECOND, 30_000, 200),
-        stands_in(2 * SECOND, 30_000, 200),  # shows nothing new
+        bright,  # too early to be analyzed
+        replace(bright, stands_at=SECOND),
+        replace(bright, stands_at=2 * SECOND),  # shows nothing new
         picture(3 * SECOND, brightness=90),
     ]
     with scripted_services() as services:

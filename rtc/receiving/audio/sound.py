@@ -52,16 +52,19 @@ class SoundDecoder:
 
     def fill(self, gap: Missing) -> Iterator[DecodedSound | Hole]:
         """Yield what takes the place of lost sound: before the packet after it is decoded."""
-        start = gap.end - gap.lost
-        following = gap.following.payload
-        recovered = 0
-        if isinstance(self._decoder, OpusDecoder) and has_fec(following):
-            recovered = _whole(min(gap.lost, gap.following.duration))
-        if gap.lost > recovered:
-            yield from self._replace(start, gap.lost - recovered, concealable=not gap.pause)
-        if recovered and isinstance(self._decoder, OpusDecoder):
-            samples = self._decoder.recover(following, recovered)
-            yield DecodedSound(samples, self._decoder.rate, gap.end - recovered)
+        covered = self._covered(gap)
+        if gap.lost > covered:
+            start = gap.end - gap.lost
+            yield from self._replace(start, gap.lost - covered, concealable=not gap.pause)
+        if covered and isinstance(self._decoder, OpusDecoder):
+            samples = self._decoder.recover(gap.following.payload, covered)
+            yield DecodedSound(samples, self._decoder.rate, gap.end - covered)
+
+    def _covered(self, gap: Missing) -> int:
+        """Return the ticks at the end of a gap that the FEC after it covers: as its packet has."""
+        payload, ticks = gap.following.payload, gap.following.duration
+        covers = isinstance(self._decoder, OpusDecoder) and has_fec(payload)
+        return ticks if covers and ticks <= gap.lost else 0
 
     def _replace(
         self, start: int, ticks: int, *, concealable: bool = True

@@ -65,6 +65,8 @@ class AudioStream:
         Raises:
             ValueError: the payload is malformed.
         """
+        if self._stopped:
+            return StreamFeedback()
         name = codec.name.lower()
         blocks = [RedBlock(packet.payload_type, 0, packet.payload)]
         if name == "red":
@@ -136,8 +138,6 @@ class AudioStream:
 
     def _advance(self, source: AudioSource, now: float) -> StreamFeedback:
         """Deliver what is in order or given up; return what is missing, and when to go on."""
-        if self._stopped:
-            return StreamFeedback()
         for item in source.buffer.take(now):
             if isinstance(item, Missing):
                 self._place(source, source.sound.fill(item), now)

@@ -113,3 +113,11 @@ def test_recovery_from_any_bytes_gives_what_was_asked_for_or_is_refused(
     except ValueError:
         return
     assert samples.shape == (ticks // 3,)
+
+
+@given(st.integers(0, 127), st.binary(min_size=1, max_size=60))
+def test_from_any_packet_that_has_fec_sound_is_recovered(first: int, rest: bytes) -> None:
+    payload = bytes([first]) + rest
+    if has_fec(payload):
+        ticks = packet_ticks(payload)
+        assert OpusDecoder().recover(payload, ticks).shape == (ticks // 3,)

@@ -85,3 +85,15 @@ def test_telephone_codecs_are_decoded_and_their_gaps_left_empty(codec: str, rate
     assert np.abs(sound.samples).max() <= 1
     after = AudioPacket(2, 320, 160, payload)
     assert list(decoder.fill(Missing(320, 160, 0, after))) == [Hole(160, 160)]
+
+
+def test_fec_of_a_packet_that_is_longer_than_the_gap_is_not_used() -> None:
+    payloads = packets(fec=True)
+    number = next(n for n in range(80, len(payloads)) if has_fec(payloads[n]))
+    decoder = SoundDecoder("opus")
+    half = TICKS // 2
+    for each in range(number):
+        list(decoder.decode(packet(each, payloads[each])))
+    (made,) = decoder.fill(Missing(half, half, 0, AudioPacket(9, half, TICKS, payloads[number])))
+    assert isinstance(made, DecodedSound)
+    assert made.concealed

@@ -16,6 +16,8 @@ from media.frames import AudioChunk, Gap, VideoFrame
 from media.worker import Worker
 from rtc.aiortc_patches.guards import Guards
 from rtc.aiortc_patches.statistics import network_counters
+from rtc.aiortc_patches.transceivers import favour
+from rtc.allocation.regions import Region
 from rtc.errors import PeerClosedError
 from rtc.ice_servers import IceServer
 from rtc.incoming import ReceivedMedia, read_audio, read_video
@@ -77,12 +79,9 @@ class Peer:
         self._limits = limits
         self._worker = Worker("rtc")
         self._counters = FrameCounters()
+        gathering, loopback = limits.gathering_timeout, limits.loopback
         self._guards = Guards(
-            connection,
-            link,
-            gathering=limits.gathering_timeout,
-            loopback=limits.loopback,
-            on_end=self._end,
+            connection, link, gathering=gathering, loopback=loopback, on_end=self._end
         )
         choose_layers(connection, offer, link, limits.frame_size)
         self._video_track = VideoTrack(
@@ -92,20 +91,15 @@ class Peer:
             limits=limits.frame_size,
             counters=self._counters,
         )
-        self._speech_track = SpeechTrack(
-            clock=clock, worker=self._worker, capacity=limits.queued_speech
-        )
+        speech = limits.queued_speech
+        self._speech_track = SpeechTrack(clock=clock, worker=self._worker, capacity=speech)
         self._ended = asyncio.Event()
         self._settled = asyncio.Event()  # connected, or ended before
         self._last_counters = NetworkCounters(time=clock.now())
         self._task: asyncio.Task[None] | None = None
+        silent, ended = self._fall_silent, self._end
         self._monitor = Monitor(
-            self._guards,
-            clock,
-            limits,
-            self.connected,
-            on_silence=self._fall_silent,
-            on_end=self._end,
+            self._guards, clock, limits, self.connected, on_silence=silent, on_end=ended
         )
         connection.on("datachannel", self.messages.add)
         connection.on("connectionstatechange", self._follow_state)
@@ -172,6 +166,10 @@ class Peer:
         """
         self._check_open()
         return await self._guards.change_path(read_fragment(fragment_sdp, self._limits.offer))
+
+    def favour(self, regions: tuple[Region, ...]) -> None:
+        """Send the frames from now on with more quality in some `regions` than in others."""
+        favour(self._connection, regions)
 
     async def play(self, chunk: AudioChunk, *, clear_count: int | None = None) -> None:
         """Queue `chunk` of speech; a chunk that starts at 0 begins an utterance.

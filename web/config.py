@@ -194,6 +194,8 @@ class Settings(BaseSettings):
     """maximum frame rate of video sent back to the client of a call"""
     steering: bool = True
     """tell clients of calls how many bits and frames to send, and where in the picture"""
+    send_bitrate: int = Field(2_500_000, ge=100_000)
+    """highest bitrate in bit/s of all that is sent to a client of a call"""
     client_bitrate: int = Field(3_150_000, ge=30_000)
     """highest bitrate in bit/s that clients of calls are asked to send video with"""
     returned_frame_rate: float = Field(15.0, ge=1, le=60)

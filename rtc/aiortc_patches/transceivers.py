@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from aiortc import MediaStreamTrack, RTCDtlsTransport, RTCPeerConnection, RTCRtpTransceiver
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
 
+from rtc.allocation.regions import Region
 from rtc.receiving.receiver import Receiver
 from rtc.sending.sender import Sender
+from rtc.sending.video_encoding import VideoEncoding
 
 CreateReceiver = Callable[[str, RTCDtlsTransport], Receiver]
 CreateSender = Callable[[MediaStreamTrack | str, RTCDtlsTransport], Sender]
@@ -57,3 +59,11 @@ def sender_of(transceiver: RTCRtpTransceiver) -> Sender:
     sender: object = transceiver.sender
     assert isinstance(sender, Sender), "`use_own` comes before the transceivers"
     return sender
+
+
+def favour(connection: RTCPeerConnection, regions: tuple[Region, ...]) -> None:
+    """Encode what `connection` sends with more quality in some `regions` than in others."""
+    for transceiver in connection.getTransceivers():
+        encoding = sender_of(transceiver).encoding
+        if isinstance(encoding, VideoEncoding):
+            encoding.regions = regions

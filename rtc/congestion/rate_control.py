@@ -32,6 +32,11 @@ class RateLimits:
     highest: float = 2_500_000.0
 
 
+def send_limits(highest: float) -> RateLimits:
+    """Return limits up to `highest`, which the start does not exceed."""
+    return RateLimits(start=min(RateLimits().start, highest), highest=highest)
+
+
 class RateControl:
     """Holds the target in `target`; `follow_media` keeps it near what really gets through."""
 

@@ -8,7 +8,7 @@ from collections import deque
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-FACTOR = 1.5  # times the target at which packets leave: frames differ in size
+FACTOR = 2.5  # times the target at which packets leave, as in libwebrtc: frames differ in size
 BURST = 0.005  # seconds at the pace that may leave together: timers are not exact
 MAX_DEBT = 0.1  # seconds by which urgent packets can hold up the others
 BITS = 8  # in a byte

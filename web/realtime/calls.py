@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from media.clock import Clock, LiveClock
 from media.sizes import SizeLimits
+from rtc.congestion.rate_control import send_limits
 from rtc.errors import BadOfferError, RtcError
 from rtc.ice_servers import IceServer
 from rtc.limits import PeerLimits
@@ -150,6 +151,7 @@ def peer_limits(settings: Settings) -> PeerLimits:
     return PeerLimits(
         frame_size=SizeLimits(longer=side, shorter=side * 9 // 16),
         frame_rate=settings.frame_rate,
+        bitrates=send_limits(settings.send_bitrate),
         audio_wait=settings.audio_wait,
         video_wait=settings.video_wait,
         # So a frame is analyzed half an interval late at most.

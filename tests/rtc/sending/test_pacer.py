@@ -53,7 +53,7 @@ def test_a_frame_is_spread_over_time() -> None:
         pacer.put(index, 1250, Priority.NORMAL)
     assert abs(pacer.delay(100e3) - 100e3 / (FACTOR * 100e3)) < 1e-9
     left = drain(pacer, 100e3)
-    assert 0.5 <= left[-1][0] <= 0.7
+    assert 0.3 <= left[-1][0] <= 0.4  # nine tenths of 1 s at 2.5 times the pace
     pacer.put(1, 1, Priority.NORMAL)
     pacer.clear()
     assert pacer.next_time(9.0) is None

@@ -20,10 +20,11 @@ from aiortc.rtp import (
 
 from media.frames import VideoFrame
 from rtc.aiortc_patches.transceivers import sender_of
+from rtc.allocation.regions import Box, Region
 from rtc.congestion.feedback import URI, Feedback
 from rtc.peer import Peer
 from rtc.sending.sender import Sender
-from rtc.sending.video_encoding import VideoEncoding
+from rtc.sending.video_encoding import VideoEncoding, Vp8Encoding
 from tests.rtc.client import Client, clip, connected, create_client, create_offer, offer_only
 from tests.rtc.congestion.numbering import EXTENSION, with_numbers
 
@@ -181,3 +182,22 @@ async def test_a_damaged_report_is_dropped_and_the_call_goes_on() -> None:
         await client.transport._send_rtp(broken[:-8] + bytes(2) + broken[-6:])
         await heard.until(lambda: len(heard.packets) >= 20)
         assert not peer.closed.is_set()
+
+
+async def test_regions_reach_the_encoder() -> None:
+    client = create_client(listens=["video"])
+    region = Region(Box(0, 0, 0.5, 0.5), 0)
+    async with connected(client) as peer:
+        heard, sender = Heard(client), video_sender(peer)
+        await show(peer, 1)
+        await heard.until(lambda: any(packet.marker for packet in heard.packets))
+        peer.favour((region, Region(Box(0, 0, 1, 1), 20)))
+        before = len(heard.packets)
+        await show(peer, 1, first=1)
+        await heard.until(lambda: len(heard.packets) > before)
+        encoding = sender.encoding
+        assert isinstance(encoding, VideoEncoding)
+        assert isinstance(encoding._codec, Vp8Encoding)
+        levels = encoding._codec.encoder._levels
+        assert levels is not None
+        assert set(levels.flat) == {0, 20}

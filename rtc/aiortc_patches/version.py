@@ -37,7 +37,7 @@ SEAMS: dict[type, tuple[str, ...]] = {
         "_headerExtensions",
         "_setCurrentDirection",
     ),
-    RTCRtpSender: ("_stream_id",),
+    RTCRtpSender: ("_RTCRtpSender__encoder", "_stream_id"),
     RTCDtlsTransport: (
         "_RTCDtlsTransport__local_certificate",
         "_get_stats",

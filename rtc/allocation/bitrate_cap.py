@@ -74,8 +74,8 @@ def step(
 
 def _chosen(state: CapState, now: float, tiers: list[int]) -> CapState:
     """Return the state with the tier that the answers need."""
-    if state.confidence is None:
-        return replace(state, reason="unknown")
+    if state.confidence is None:  # at this tier, which was taken for a reason
+        return state if state.found else replace(state, reason="unknown")
     found = {
         tier: confidence
         for tier, (confidence, time) in state.found.items()

@@ -3,6 +3,7 @@
 Each goes to the code of ours that reads it first, as the target's name says.
 """
 
+import asyncio
 import struct
 from contextlib import suppress
 from typing import Any
@@ -149,7 +150,10 @@ class _NoSocket:
 
 def stun_checks(data: bytes) -> None:
     """Give a socket damaged STUN messages, of strangers and with the right password."""
-    choices = Choices(data)
+    asyncio.run(_give_checks(Choices(data)))
+
+
+async def _give_checks(choices: Choices) -> None:
     counters = DatagramCounters()
     connection = Connection(ice_controlling=False, local_username="ours", local_password=PASSWORD)
     connection.remote_password = PASSWORD

@@ -13,7 +13,10 @@ from media.frames import AudioChunk
 from rtc.receiving.audio.stream import AudioOutput, AudioStream
 from rtc.receiving.link import Link
 from rtc.receiving.stream import SenderReport
+from rtc.receiving.video.buffer import VideoBuffer
+from rtc.receiving.video.reader import PacketReader
 from tests.fuzz.choices import Choices
+from tests.fuzz.packets import PAYLOADS
 
 PAUSES = (0.02, 0.0, 0.005, 0.3, 7.0, 100_000.0)  # seconds
 STEPS = (1, 1, 1, 0, 2, 65_535, 5, 200, 4_000, 32_768)  # of a sequence number
@@ -81,9 +84,47 @@ def audio_stream(data: bytes) -> None:
             due = stream.receive(packet, codec(kind), now, repeated=False).due
         if choices.number(16) == 0:
             stream.report(SenderReport(1, choices.one((0.0, 3e9)), choices.number(1 << 32)), now)
+        again = stream.poll(now).due
+        assert again is None or again > now, "what is due was done"
     stream.stop()
     assert delivered[-1] is None
     _check_order(delivered)
+
+
+def video_buffer(data: bytes) -> None:
+    """Give a buffer of video damaged packets; frames leave in order, and waits have an end."""
+    choices = Choices(data)
+    name = choices.one(("VP8", "H264"))
+    parameters = RTCRtpCodecParameters(f"video/{name}", 90_000, None, 97)
+    seeds = [payload for kind, payload in PAYLOADS if kind == name]
+    reader, buffer = PacketReader(), VideoBuffer(0.3)
+    now, number, timestamp, last = 0.0, 0, 0, -1
+    due: float | None = None
+    while choices.left:
+        now += choices.one(PAUSES)
+        step = choices.one(STEPS)
+        number = (number + step) % 65_536
+        timestamp = (timestamp + choices.one(TICKS) * choices.number(2)) % (1 << 32)
+        payload = choices.one(seeds)
+        if choices.number(3) == 0:
+            payload = choices.damaged(payload)
+        packet = RtpPacket(97, choices.number(2), number, timestamp, 1, payload)
+        restarts = reader.restarts
+        read = reader.read(packet, parameters)
+        if reader.restarts != restarts:
+            buffer, last = VideoBuffer(0.3), -1
+        steps = [buffer.poll(now, 0.1)] if due is not None and due <= now else []
+        if read is not None:
+            trip = choices.one((0.1, 0.0, 3.0))
+            steps.append(buffer.add(read, now, trip, repeated=choices.number(5) == 0))
+        for each in steps:
+            for frame in each.frames:
+                assert frame.first > last or last == -1
+                last = frame.last
+            assert len(each.missing) <= 512
+            due = each.due
+        again = buffer.poll(now, 0.1).due
+        assert again is None or again > now, "what is due was done"
 
 
 def _check_order(delivered: list[AudioOutput | None]) -> None:

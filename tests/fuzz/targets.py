@@ -22,7 +22,7 @@ from rtc.negotiation.offer import OfferLimits, read_offer
 from tests.fuzz.choices import Choices
 from tests.fuzz.controllers import incoming_rate, outgoing_rate
 from tests.fuzz.packets import feedback, sctp, stun_checks, video_payloads
-from tests.fuzz.streams import audio_stream
+from tests.fuzz.streams import audio_stream, video_buffer
 from tests.paths import DATA, ROOT
 from tests.rtc.mutations import mutated
 from tests.web.openai_sdk import check
@@ -175,5 +175,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         outgoing_rate,
         incoming_rate,
         audio_stream,
+        video_buffer,
     )
 }

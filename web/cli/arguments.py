@@ -4,6 +4,7 @@ Imports of this module are cheap, so that `--help` is quick.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -30,6 +31,7 @@ def make_parser() -> CommandParser:
     _add_captions(commands)
     _add_ask(commands)
     _add_generate(commands)
+    _add_publish(commands)
     _add_pull(commands)
     for name, summary in (
         ("engines", "list the GPUs and runtimes of models on this machine"),
@@ -94,6 +96,37 @@ def _add_captions(commands: "argparse._SubParsersAction[CommandParser]") -> None
     )
     _add_track(command)
     _add_model(command)
+
+
+def _add_publish(commands: "argparse._SubParsersAction[CommandParser]") -> None:
+    summary = "send a clip or a camera to a service, over WHIP"
+    command = commands.add_parser("publish", help=summary, description=summary)
+    command.add_argument("path", type=Path, metavar="CLIP|DEVICE", help="such as /dev/video0")
+    command.add_argument(
+        "--to", required=True, metavar="URL", help="such as http://localhost:7860, or its WHIP URL"
+    )
+    command.add_argument("--key", help="key of the service (EYELINE_API_KEY)")
+    command.add_argument(
+        "--ca", type=Path, metavar="FILE.pem", help="authority of the service's certificate"
+    )
+    command.add_argument(
+        "--insecure", action="store_true", help="do not check the service's certificate"
+    )
+    command.add_argument(
+        "--bitrate", type=_number(30, 50_000), default=2500, help="at most, in kbit/s (%(default)s)"
+    )
+    command.add_argument(
+        "--frame-rate", type=_number(1, 60), default=30, help="at most (%(default)s)"
+    )
+    command.add_argument(
+        "--size",
+        type=_number(32, 3840),
+        default=1280,
+        help="longer side at most, in pixels (%(default)s)",
+    )
+    command.add_argument("--seconds", type=_seconds, help="end after so many (the end of the clip)")
+    command.add_argument("--loop", action="store_true", help="play the clip again and again")
+    command.add_argument("--no-audio", action="store_true", help="send the video alone")
 
 
 def _add_pull(commands: "argparse._SubParsersAction[CommandParser]") -> None:
@@ -180,4 +213,22 @@ def _seed(text: str) -> int:
     number = int(text)
     if not 0 <= number < 2**53:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 2^53 - 1, got {text}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected more than 0 seconds, got {text}")
+    return seconds
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    """Return what reads a number from `low` to `high`."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"expected {low} to {high}, got {text}")
+        return int(text)
+
     return number

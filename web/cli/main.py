@@ -80,6 +80,7 @@ def _run(arguments: argparse.Namespace) -> int:
         "captions": _captions,
         "ask": _ask,
         "generate": _generate,
+        "publish": _publish,
         "pull": _pull,
         "engines": _engines,
         "doctor": _doctor,
@@ -164,6 +165,12 @@ def _captions(settings: Settings, arguments: argparse.Namespace) -> int:
     from web.cli.captions import captions
 
     return captions(settings, path, output=output, format=wanted, track=arguments.track)
+
+
+def _publish(settings: Settings, arguments: argparse.Namespace) -> int:
+    from web.cli.publish import publish, publish_request
+
+    return publish(publish_request(settings, arguments))
 
 
 def _pull(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -136,6 +136,7 @@ class OurSide:
         from rtc.peer import Peer
 
         self._peer = await Peer.accept(offer, clock=LiveClock())
+        self._peer.on_silence = self._note_silence
         if not self._plan.up:
             keep_packets(transports(self._peer._connection)[0], self._log.packets)
             self._log.codec = codec_of(self._peer._connection)
@@ -164,6 +165,9 @@ class OurSide:
 
     async def close(self) -> None:
         await self._peer.close()
+
+    def _note_silence(self, silent: bool) -> None:
+        self._log.notices.append((time.monotonic(), "silent" if silent else "heard again"))
 
     async def _note_end(self) -> None:
         await self._peer.closed.wait()

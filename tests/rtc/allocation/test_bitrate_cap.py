@@ -48,6 +48,8 @@ def test_an_unsure_answer_goes_to_the_lowest_tier_that_makes_it_sure() -> None:
     states = run(lambda cap: 0.85 if cap >= 1_710_000 else 0.6, seconds=19)
     assert [state.cap for state in states][-1] == 1_710_000
     assert {state.cap for state in states} == {START, 1_710_000}
+    assert {state.reason for state in states if state.cap == START} == {"unknown"}
+    assert {state.reason for state in states if state.cap != START} == {"unsure", "sure"}
     assert states[-1].reason == "sure"
 
 

@@ -41,9 +41,9 @@ from media.sizes import SizeLimits
 from rtc.aiortc_patches.data_channels import check_parameters
 from rtc.aiortc_patches.datagrams import DatagramCounters, GuardedProtocol
 from rtc.congestion.feedback import Feedback, split_reports
-from rtc.decoding import is_keyframe, is_oversized
 from rtc.layers import LayerSelector
 from rtc.picture_size import frame_sizes, keyframe_size
+from rtc.receiving.video.decoder import is_oversized
 from tests.fuzz.choices import Choices
 
 PASSWORD = "a" * 22
@@ -222,7 +222,6 @@ def video_payloads(data: bytes) -> None:
         frame = payload[choices.number(4) :]
         with suppress(ValueError):
             frame_sizes(codec, frame)
-        is_keyframe(codec, frame)
         is_oversized(codec, frame)
         if not choices.left:
             break

@@ -6,14 +6,13 @@ from aiortc.rtp import RtpPacket
 
 from media.frames import VIDEO_CLOCK_HZ
 from rtc.receiving.alignment import SenderClock
-from rtc.receiving.decoding_thread import DecodingThread
 from rtc.receiving.link import Link
 from rtc.receiving.stream import Deliver, Picture, SenderReport, StreamFeedback
 from rtc.receiving.video.buffer import VideoBuffer, VideoStep
+from rtc.receiving.video.decoder import FrameDecoder
 from rtc.receiving.video.packet import CodedFrame
 from rtc.receiving.video.reader import PacketReader
 
-DECODER_CAPACITY = 60  # frames: 2 s
 SEQUENCES = 1 << 16
 PATIENCE_WITHOUT_NACK = 0.05  # seconds: for packets that are out of order
 MAX_WAITING = 128  # frames in the decoder
@@ -31,9 +30,10 @@ class VideoStream:
         self._reader = PacketReader()
         self._buffer = VideoBuffer(patience)
         self._clock = SenderClock(VIDEO_CLOCK_HZ)
+        self._refused = False  # the last frame, as are those after it up to a keyframe
         self._turns = 0
         self._waiting: dict[int, tuple[int, bool]] = {}  # turns, and whether a frame follows
-        self._thread = DecodingThread("video", DECODER_CAPACITY, self._show, self._lose)
+        self._decoder = FrameDecoder(self._show, self._lose)
 
     def receive(
         self, packet: RtpPacket, codec: RTCRtpCodecParameters, now: float, *, repeated: bool
@@ -68,10 +68,10 @@ class VideoStream:
             self._clock.note(report.sent, self._reader.extend(report.timestamp))
 
     def stop(self) -> None:
-        self._thread.stop()
+        self._decoder.stop()
 
     async def stopped(self) -> None:
-        await self._thread.stopped()
+        await self._decoder.stopped()
 
     def _patience_for(self, codec: RTCRtpCodecParameters | None) -> float:
         return self._patience if codec is None or _repeats(codec) else PATIENCE_WITHOUT_NACK
@@ -86,11 +86,15 @@ class VideoStream:
 
     def _decode(self, frame: CodedFrame) -> None:
         assert self._codec is not None, "frames are of packets"
+        if self._refused and not frame.info.keyframe:
+            return
         self._turns = self._turns if frame.orientation is None else frame.orientation
         self._waiting[frame.timestamp] = self._turns, frame.follows
         if len(self._waiting) > MAX_WAITING:
             del self._waiting[next(iter(self._waiting))]
-        self._thread.put(self._codec, frame.data, frame.timestamp)
+        self._refused = not self._decoder.put(self._codec, frame)
+        if self._refused:
+            self._buffer.lose()
 
     def _show(self, frame: av.AudioFrame | av.VideoFrame | None) -> None:
         if frame is None:

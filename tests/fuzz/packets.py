@@ -150,7 +150,9 @@ class _NoSocket:
 
 def stun_checks(data: bytes) -> None:
     """Give a socket damaged STUN messages, of strangers and with the right password."""
-    asyncio.run(_give_checks(Choices(data)))
+    loop = asyncio.new_event_loop()  # the socket makes a future
+    loop.run_until_complete(_give_checks(Choices(data)))
+    loop.close()
 
 
 async def _give_checks(choices: Choices) -> None:

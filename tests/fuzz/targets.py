@@ -18,6 +18,7 @@ from media.images.decoding import decode_image
 from media.recording.event_lines import format_line, parse_line
 from media.sizes import SizeLimits
 from rtc.errors import BadOfferError
+from rtc.negotiation.fragment import Fragment, read_fragment, write_fragment
 from rtc.negotiation.offer import OfferLimits, read_offer
 from tests.fuzz.choices import Choices
 from tests.fuzz.controllers import incoming_rate, outgoing_rate
@@ -79,6 +80,12 @@ CLIENT_EVENTS.append({"type": "session.update", "session": FULL_SESSION})
 FILES = [image_file(format) for format in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "AVIF", "BMP")]
 OFFERS = [path.read_text(encoding="utf-8") for path in sorted((DATA / "sdp").glob("*.sdp"))]
 
+FRAGMENT = ("a=group:BUNDLE", "m=", "a=mid:", "a=ice-", "a=candidate:", "a=end-of-candidates")
+FRAGMENTS = [
+    "".join(f"{line}\r\n" for line in offer.splitlines() if line.startswith(FRAGMENT))
+    for offer in OFFERS
+]
+
 
 def events(data: bytes) -> None:
     """Send up to six damaged client events to one conversation."""
@@ -125,6 +132,24 @@ def offers(data: bytes) -> None:
         read_offer(mutated(choices.one(OFFERS), random.Random(data)), OfferLimits())
 
 
+def fragments(data: bytes) -> None:
+    """Read a damaged SDP fragment; what is read can be written, and is read as the same again."""
+    choices = Choices(data)
+    text = mutated(choices.one(FRAGMENTS), random.Random(data))
+    with suppress(BadOfferError):
+        found = read_fragment(text, OfferLimits())
+        assert _lines(read_fragment(_written(found), OfferLimits())) == _lines(found)
+
+
+def _written(fragment: Fragment) -> str:
+    return write_fragment(fragment.frame, fragment.username, fragment.password, fragment.candidates)
+
+
+def _lines(fragment: Fragment) -> set[str]:
+    """Return the lines of a fragment; a candidate that comes twice is one."""
+    return set(_written(fragment).splitlines())
+
+
 def images(data: bytes) -> None:
     """Decode a damaged image file."""
     choices = Choices(data)
@@ -166,6 +191,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         events,
         sessions,
         offers,
+        fragments,
         images,
         recordings,
         stun_checks,

@@ -6,6 +6,7 @@ from media.sizes import SizeLimits
 from rtc.congestion.rate_control import RateLimits
 from rtc.messages import MessageLimits
 from rtc.negotiation.offer import OfferLimits
+from rtc.ports import PortRange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class PeerLimits:
     if nothing authentic comes from it for `silence_timeout` seconds, answers to consent checks
     included (RFC 7675, section 5.1); after `lost_timeout` seconds of that it is `silent`.
     `loopback` also offers 127.0.0.1, for a browser on this machine that has no other network.
+    Sockets are bound to `ports`, or to any.
     """
 
     offer: OfferLimits = field(default_factory=OfferLimits)
@@ -40,3 +42,4 @@ class PeerLimits:
     lost_timeout: float = 2.5
     silence_timeout: float = 30.0
     loopback: bool = True
+    ports: PortRange | None = None

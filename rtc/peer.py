@@ -79,10 +79,7 @@ class Peer:
         self._limits = limits
         self._worker = Worker("rtc")
         self._counters = FrameCounters()
-        gathering, loopback = limits.gathering_timeout, limits.loopback
-        self._guards = Guards(
-            connection, link, gathering=gathering, loopback=loopback, on_end=self._end
-        )
+        self._guards = Guards(connection, link, limits, on_end=self._end)
         choose_layers(connection, offer, link, limits.frame_size)
         self._video_track = VideoTrack(
             clock=clock,

@@ -20,7 +20,6 @@ from web.access.gate import Gate
 from web.config import Settings
 from web.context import ServiceContext, capabilities, waiting_lines
 from web.loading.models import LoadedModels
-from web.realtime import calls
 from web.realtime import websocket as realtime
 from web.rest import (
     chat,
@@ -32,6 +31,7 @@ from web.rest import (
     transcriptions,
 )
 from web.sessions import Sessions
+from web.signaling import calls, whep, whip
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +92,8 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
     for endpoints in (
         realtime,
         calls,
+        whip,
+        whep,
         service_info,
         credentials,
         sessions,

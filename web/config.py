@@ -21,6 +21,7 @@ from web.setting_checks import (
     known_generation_model,
     known_model,
     known_video_model,
+    port_range,
     urls_with_scheme,
 )
 
@@ -83,6 +84,8 @@ class Settings(BaseSettings):
     secret_sessions: int = Field(4, ge=1)
     """maximum number of concurrent sessions of one client secret; others get HTTP 429 or close code
     1013"""
+    viewers: int = Field(8, ge=0)
+    """maximum number of viewers of one session (WHEP); others get HTTP 503"""
     silence_timeout: float = Field(600.0, ge=0)
     """seconds without media or messages after which a session ends; 0 turns this off"""
     websocket_timeout: float = Field(60.0, gt=0)
@@ -213,6 +216,9 @@ class Settings(BaseSettings):
     resume_timeout: float = Field(60.0, ge=0, le=3600)
     """seconds for which a session whose client is lost waits for it to come back; with 0 it ends
     with the connection. Sessions that wait count as concurrent"""
+    media_ports: Annotated[str, AfterValidator(port_range)] | None = None
+    """UDP ports for media, for firewalls and containers: FIRST-LAST; if not set, any. A call takes
+    one for each address of the machine, a viewer too"""
     gathering_timeout: float = Field(0.5, gt=0, le=10)
     """seconds that STUN servers have to tell the service its addresses before a call is answered"""
 

@@ -8,6 +8,7 @@ from pydantic_settings import NoDecode
 
 from models.weights.hub_catalog import VIDEO_LLMS
 from rtc.ice_servers import IceEndpoint
+from rtc.ports import PortRange
 
 ASR_MODELS = ("tiny.en", "base")
 WAN_MODELS = ("rolling-forcing", "self-forcing", "longlive")  # Wan2.1 models, for a GPU
@@ -69,6 +70,12 @@ def urls_with_scheme(*schemes: str) -> AfterValidator:
         return urls
 
     return AfterValidator(check)
+
+
+def port_range(text: str) -> str:
+    """Check that `text` is a range of ports."""
+    PortRange.parse(text)
+    return text
 
 
 def http_url(url: str) -> str:

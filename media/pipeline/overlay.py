@@ -26,10 +26,11 @@ class TextStrip:
 
 
 class CaptionOverlay:
-    """The overlay stage: sends each frame with the current caption."""
+    """The overlay stage: sends each frame with the current caption, while it is `watched`."""
 
-    def __init__(self, context: SessionContext) -> None:
+    def __init__(self, context: SessionContext, watched: Callable[[], bool] = lambda: True) -> None:
         self._context = context
+        self._watched = watched
 
     async def run(self, channel: Channel[VideoFrame | Caption]) -> None:
         """Send frames until `channel` ends."""
@@ -40,6 +41,8 @@ class CaptionOverlay:
         async for item in channel:
             if isinstance(item, Caption):
                 caption = item if item.words else None
+                continue
+            if not self._watched():
                 continue
             if caption is not None and strip is not None and strip.text == caption.text:
                 if caption.final and item.time - changed > CAPTION_SECONDS:

@@ -8,7 +8,7 @@ every stage -> send
 """
 
 import asyncio
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -102,15 +102,16 @@ async def run_session(
     limits: Limits | None = None,
     counters: Counters | None = None,
     return_video: bool = False,
+    watched: Callable[[], bool] = lambda: True,
     memory: Path | None = None,
     durable_memory: bool = False,
 ) -> None:
     """Run `source` through the models and `send` the outputs, until the source ends.
 
     Several stages call `send` at the same time. With `return_video` each frame comes back with
-    its caption. The assistant's memory is kept in the folder `memory`, and resumed from it; with
-    `durable_memory` it is written as it grows, so that it survives the process. All input is
-    processed before this returns.
+    its caption while `watched`. The assistant's memory is kept in the folder `memory`, and resumed
+    from it; with `durable_memory` it is written as it grows, so that it survives the process. All
+    input is processed before this returns.
 
     Raises:
         ExceptionGroup: a stage failed; the others were cancelled and have ended.
@@ -151,7 +152,9 @@ async def run_session(
         stages.create_task(vision.run(channels.vision), name="vision")
         stages.create_task(SpeechStage(context).run(channels.answers), name="speech")
         if channels.overlay is not None:
-            stages.create_task(CaptionOverlay(context).run(channels.overlay), name="overlay")
+            stages.create_task(
+                CaptionOverlay(context, watched).run(channels.overlay), name="overlay"
+            )
 
 
 async def route(source: AsyncIterable[Input], channels: Channels, context: SessionContext) -> None:

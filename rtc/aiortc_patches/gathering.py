@@ -18,6 +18,7 @@ from aioice.ice import StunProtocol, relayed_candidate, server_reflexive_candida
 from aioice.turn import UDP_SOCKET_BUFFER_SIZE
 
 from rtc.aiortc_patches.datagrams import DatagramCounters, GuardedProtocol
+from rtc.ports import PortRange, bind
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ class Gatherer:
     """Gathers the candidates of one ICE connection, in place of aioice's own method.
 
     Candidates of servers that take more than `max_wait` seconds are not in the answer. `loopback`
-    also offers 127.0.0.1, which aiortc never does. `close` ends what still waits for a server.
+    also offers 127.0.0.1, which aiortc never does. Sockets have ports of `ports`, if there is one.
+    `close` ends what still waits for a server.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class Gatherer:
         *,
         max_wait: float,
         loopback: bool,
+        ports: PortRange | None = None,
     ) -> None:
         self._ice = ice
         self._counters = counters
         self._max_wait = max_wait
+        self._ports = ports
         self._loopback = [LOOPBACK] if loopback else []
         self._late: set[asyncio.Task[Found]] = set()
         self._ice.get_component_candidates = self._gather  # type: ignore[method-assign]
@@ -81,8 +85,8 @@ class Gatherer:
     async def _bind(self, component: int, address: str) -> GuardedProtocol | None:
         """Return a socket at `address` with its host candidate."""
         try:
-            transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: GuardedProtocol(self._ice, self._counters), local_addr=(address, 0)
+            transport, protocol = await bind(
+                lambda: GuardedProtocol(self._ice, self._counters), address, self._ports
             )
         except OSError as error:
             logger.info("cannot receive at %s: %s", address, error)

@@ -23,6 +23,7 @@ from rtc.aiortc_patches.ice_path import IcePath
 from rtc.aiortc_patches.orientation import read_orientation
 from rtc.aiortc_patches.transceivers import receiver_of
 from rtc.errors import PathError
+from rtc.limits import PeerLimits
 from rtc.negotiation.fragment import Fragment, write_fragment
 from rtc.receiving.link import Link
 
@@ -34,19 +35,17 @@ OnEnd = Callable[[str, bool], None]
 class Guards:
     """Lets nothing that the peer or a stranger sends end a connection, or keep it from ending.
 
-    Create it after aiortc has read the offer and before it answers. Servers have `gathering`
-    seconds to tell our candidates; `loopback` adds 127.0.0.1. `on_end` is called with the reason
-    when a transport ends, and whether the client is lost rather than has left, possibly more than
-    once. `counters` count what arrives.
+    Create it after aiortc has read the offer and before it answers. `on_end` is called with the
+    reason when a transport ends, and whether the client is lost rather than has left, possibly more
+    than once. `counters` count what arrives.
     """
 
     def __init__(
         self,
         connection: RTCPeerConnection,
         link: Link,
+        limits: PeerLimits,
         *,
-        gathering: float,
-        loopback: bool,
         on_end: OnEnd,
     ) -> None:
         self.counters = DatagramCounters()
@@ -55,9 +54,7 @@ class Guards:
         found = transports(connection)
         self._consents = [Consent(transport, link) for transport in found]
         self._gatherers: list[Gatherer] = []
-        self._gather = partial(
-            Gatherer, counters=self.counters, max_wait=gathering, loopback=loopback
-        )
+        self._limits = limits
         self._paths = [IcePath(each.transport, self._prepare) for each in found]
         for transport in found:
             guard_transport(transport, self.counters, partial(self._forget, transport))
@@ -96,7 +93,15 @@ class Guards:
 
     def _prepare(self, ice: Connection) -> None:
         replace_checks(ice)
-        self._gatherers.append(self._gather(ice))
+        limits = self._limits
+        gatherer = Gatherer(
+            ice,
+            self.counters,
+            max_wait=limits.gathering_timeout,
+            loopback=limits.loopback,
+            ports=limits.ports,
+        )
+        self._gatherers.append(gatherer)
 
     def _forget(self, transport: RTCDtlsTransport, ssrc: int) -> None:
         """Delete what is kept about an SSRC that is not heard any more."""

@@ -6,7 +6,7 @@ By hand: install `firefox-esr` and what tests/bench/gstreamer_peer.py names, the
 
 Prints a row for each call: the client, what it offers, and the frames and chunks of sound that came
 in five seconds. `--offers` writes the offers to FOLDER, as those in tests/data/sdp. Chromium and
-FFmpeg are in the tests: tests/browser/test_offers.py, tests/web/realtime/test_ffmpeg.py.
+FFmpeg are in the tests: tests/browser/test_offers.py, tests/web/signaling/test_ffmpeg.py.
 """
 
 import argparse

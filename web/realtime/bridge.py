@@ -160,6 +160,7 @@ class SessionBridge:
         network_stats: NetworkStats,
         limits: Limits,
         return_video: bool = False,
+        watched: Callable[[], bool] = lambda: True,
     ) -> None:
         """Run the session while `read` runs, and until the client's input is dealt with.
 
@@ -197,6 +198,7 @@ class SessionBridge:
                 limits=limits,
                 counters=self.record.counters,
                 return_video=return_video,
+                watched=watched,
             )
             await self._drain(session, reading, context.closing)
             for task in (ending, reporting, watching):

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +17,7 @@ from rtc.peer import Peer
 from web.context import ServiceContext
 from web.errors import failure_message
 from web.protocol.protocol import RealtimeProtocol
+from web.realtime.audience import Audience, Viewer
 from web.realtime.bridge import SessionBridge
 from web.realtime.delivery import Delivery
 from web.realtime.peer_line import PeerLine
@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 class Call:
     """The session of a client that comes on `peer`, and may come back on others.
 
-    `patch` is the session that came with the offer. `clock` is that of its peers. `tag` names the
-    ICE session of the newest peer, as an entity tag (RFC 9725, section 4.3.1).
+    `patch` is the session that came with the offer. `clock` is that of its peers, of which `newest`
+    is the last that came; viewers are in `audience`.
 
     Raises:
         ProtocolError: `patch` is not a valid change of a session.
@@ -63,11 +63,10 @@ class Call:
             answers=not publisher,
         )
         self.clock = clock
-        self.tag = ""
-        self.newest = peer
+        self.audience = Audience(context.settings.viewers)
         self._context = context
         self._record = record
-        self._returns_video = peer.receives_video
+        self._returns_video = publisher or peer.receives_video  # a publisher may have viewers
         self._tasks = asyncio.TaskGroup()
         self._bridge = SessionBridge(
             record,
@@ -81,15 +80,24 @@ class Call:
         )
         self._steering = CallSteering(rule, clock, context.message_worker, self._bridge.report)
         self._delivery = Delivery(self._bridge.text_of, on_refusal=record.request_end)
-        line = self._line(peer)
-        self._visits = Visits(record, context.clock, line, self._delivery, self._tell)
+        self.newest = self._line(peer)
+        self._visits = Visits(record, context.clock, self.newest, self._delivery, self._tell)
 
     def resume(self, peer: Peer, *, after: int | None) -> bool:
         """Go on with `peer` once it is connected; return whether the session still takes one.
 
         `after` is the number of the last event that the client has, if it says so.
         """
-        return self._visits.attach(self._line(peer), after=after)
+        self.newest = self._line(peer)
+        return self._visits.attach(self.newest, after=after)
+
+    def watch(self, viewer: Viewer) -> bool:
+        """Let `viewer` see and hear the session; return whether there is room for it."""
+        if self._record.live is not self or not self.audience.add(viewer):
+            return False
+        for work in (viewer.run(), self.audience.follow(viewer)):
+            self._tasks.create_task(work, name="viewer")
+        return True
 
     async def run(self) -> None:
         """Run the call until its client leaves or stays away, or the session is asked to end."""
@@ -99,15 +107,19 @@ class Call:
             async with self._tasks as tasks:
                 tasks.create_task(self._delivery.run(self._bridge.outgoing), name="deliver")
                 await self._bridge.open()
-                for refusal in self.newest.refusals:
+                for refusal in self.newest.peer.refusals:
                     await self._bridge.emit(Degraded(f"{refusal}; the rest of the offer is used"))
                 failure = await failure_message(self._run(), f"session {record.id}")
                 if failure is not None:
                     await self._bridge.fail(failure)
+                record.live = None  # no more viewers
                 self._clear_speech()  # ends the tasks that wait for it
                 await self._bridge.outgoing.close()
+                await self.audience.close()
         finally:
+            record.live = None
             await self._visits.close()
+            await self.audience.close()
             await self._context.sessions.end(record)
             seconds = self.clock.now()
             logger.info("session %s ended after %.1f s: %s", record.id, seconds, record.end_reason)
@@ -121,13 +133,13 @@ class Call:
             network_stats=self._network_stats,
             limits=self._context.models.limits,
             return_video=self._returns_video,
+            watched=self._is_watched,
         )
 
     def _line(self, peer: Peer) -> PeerLine:
         peer.media.on_drop = self._record.counters.audio_dropped
         line = PeerLine(peer, self._bridge, self._record.id, on_frame=self._steering.see)
         peer.on_silence = lambda silent: self._visits.hear(line, silent)
-        self.newest, self.tag = peer, f'"{secrets.token_hex(8)}"'
         return line
 
     @property
@@ -147,7 +159,12 @@ class Call:
             await self._steering.measured(network)
         return network
 
+    def _is_watched(self) -> bool:
+        """Return whether anybody sees the video that the session returns."""
+        return len(self.audience) > 0 or (self._peer is not None and self._peer.receives_video)
+
     def _clear_speech(self) -> None:
+        self.audience.clear_speech()
         if self._peer is not None:
             self._peer.clear()
 
@@ -157,6 +174,7 @@ class Call:
         clear_count = 0 if peer is None else peer.clear_count  # later clearings drop the speech
         try:
             if isinstance(output, VideoFrame):
+                self.audience.show(output)
                 if peer is not None:
                     peer.show(output)
                 return
@@ -171,7 +189,9 @@ class Call:
         if speech.chunk is None:
             report = self._report_playback(peer, speech.id, clear_count)
             self._tasks.create_task(report, name="report playback")
-        elif peer is not None:
+            return
+        await self.audience.hear(speech.chunk)
+        if peer is not None:
             await peer.play(speech.chunk, clear_count=clear_count)
 
     async def _report_playback(self, peer: Peer | None, question_id: str, clear_count: int) -> None:

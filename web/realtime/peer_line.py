@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable
 
 from media.frames import VideoFrame
@@ -14,10 +15,15 @@ from web.realtime.line import LineBrokenError, LineEnd, LineRefusedError
 logger = logging.getLogger(__name__)
 
 
+def new_tag() -> str:
+    """Return an entity tag for an ICE session: RFC 9725, section 4.3.1."""
+    return f'"{secrets.token_hex(8)}"'
+
+
 class PeerLine:
     """Passes media and messages of `peer` to `bridge`, and events to its data channel, if any.
 
-    `on_frame` is called with each frame that arrives.
+    `on_frame` is called with each frame that arrives. `tag` names the peer's ICE session.
     """
 
     def __init__(
@@ -29,6 +35,7 @@ class PeerLine:
         on_frame: Callable[[VideoFrame], None],
     ) -> None:
         self.peer = peer
+        self.tag = new_tag()
         self._on_frame = on_frame
         self._bridge = bridge
         self._session = session

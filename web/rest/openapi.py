@@ -44,6 +44,7 @@ PROBLEM: Fields = {
     },
 }
 OFFER: Fields = {"application/sdp": {"schema": TEXT}}
+PATH: Fields = {"application/trickle-ice-sdpfrag": {"schema": TEXT}}
 CALL: Fields = {
     **OFFER,
     "multipart/form-data": {
@@ -85,6 +86,10 @@ BODIES: dict[tuple[str, str], Fields] = {
     ("post", "/v1/realtime/calls/{id}"): OFFER,
     ("post", "/whip"): OFFER,
     ("post", "/whip/{id}"): OFFER,
+    ("post", "/whep/{id}"): OFFER,
+    ("patch", "/v1/realtime/calls/{id}"): PATH,
+    ("patch", "/whip/{id}"): PATH,
+    ("patch", "/whep/{id}/{viewer}"): PATH,
     ("post", "/v1/chat/completions"): CHAT,
     ("post", "/v1/audio/transcriptions"): UPLOAD,
 }
@@ -92,6 +97,12 @@ RESPONSES: dict[tuple[str, str], tuple[str, Fields]] = {
     ("post", "/v1/realtime/calls"): ("201", OFFER),
     ("post", "/whip"): ("201", OFFER),
     ("options", "/whip"): ("204", {}),
+    ("post", "/whep/{id}"): ("201", OFFER),
+    ("options", "/whep/{id}"): ("204", {}),
+    ("patch", "/v1/realtime/calls/{id}"): ("200", PATH),
+    ("patch", "/whip/{id}"): ("200", PATH),
+    ("patch", "/whep/{id}/{viewer}"): ("200", PATH),
+    ("delete", "/whep/{id}/{viewer}"): ("200", {}),
     ("post", "/v1/realtime/calls/{id}"): ("200", OFFER),
     ("post", "/whip/{id}"): ("200", OFFER),
     ("post", "/v1/realtime/calls/{id}/hangup"): ("200", {}),

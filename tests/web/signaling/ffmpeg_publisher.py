@@ -1,7 +1,7 @@
 """Publishes a second of a gray picture and of silence with FFmpeg's WHIP muxer.
 
 A program of its own, because PyAV holds Python's lock while the muxer waits for the answer:
-`python -m tests.web.realtime.ffmpeg_publisher URL PROFILE [OPTION=VALUE ...]`
+`python -m tests.web.signaling.ffmpeg_publisher URL PROFILE [OPTION=VALUE ...]`
 """
 
 import sys

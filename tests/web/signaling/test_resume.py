@@ -11,8 +11,8 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from tests.patience import PATIENCE
 from tests.rtc.client import cut_off
-from tests.web.realtime.calling import Caller, Sound, calling, no_session_left, offer_of
 from tests.web.served import Served, scripted_models, served
+from tests.web.signaling.calling import Caller, Sound, calling, no_session_left, offer_of
 from web.config import Settings
 
 pytestmark = pytest.mark.slow

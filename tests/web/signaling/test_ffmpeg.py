@@ -44,7 +44,7 @@ def key_files(folder: Path, kind: str) -> dict[str, str]:
 def publish(
     url: str, options: dict[str, str], profile: str = "high"
 ) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "tests.web.realtime.ffmpeg_publisher", url, profile]
+    program = [sys.executable, "-m", "tests.web.signaling.ffmpeg_publisher", url, profile]
     given = [f"{name}={value}" for name, value in options.items()]
     return subprocess.run(
         [*program, *given], capture_output=True, text=True, timeout=PATIENCE, check=False

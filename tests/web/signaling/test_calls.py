@@ -16,7 +16,8 @@ from media.worker import Worker
 from tests.media.audio.frames import samples_from_av
 from tests.media.pipeline.generation.scripted_generator import ScriptedGenerator
 from tests.patience import PATIENCE
-from tests.web.realtime.calling import (
+from tests.web.served import Served, scripted_models, served
+from tests.web.signaling.calling import (
     Picture,
     Sound,
     alive,
@@ -24,7 +25,6 @@ from tests.web.realtime.calling import (
     no_session_left,
     offer_of,
 )
-from tests.web.served import Served, scripted_models, served
 from web.config import Settings
 
 pytestmark = pytest.mark.slow
@@ -185,7 +185,7 @@ async def test_a_whip_publisher_is_captioned(service: Served) -> None:
             assert answer.headers["etag"]
             place = answer.headers["location"]
             await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
-            assert (await web.patch(place, content=b"")).status_code == 405
+            assert (await web.patch(place, content=b"")).status_code == 415
             text = ""
             async with web.stream("GET", f"/sessions/{place.split('/')[-1]}/captions") as stream:
                 async for line in stream.aiter_lines():

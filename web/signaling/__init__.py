@@ -1,0 +1,1 @@
+"""WebRTC over HTTP: offers and answers of calls, publishers and viewers."""

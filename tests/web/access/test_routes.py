@@ -20,7 +20,11 @@ from web.problems import ProblemError
 KEY = "sesame"
 TURN_TTL = 3600
 EACH = [(method, rule) for rule in RULES for method in rule.methods.split()]
-OF_A_SESSION = [(method, rule) for method, rule in EACH if "{id}" in rule.path]
+OF_A_SESSION = [  # what is for anybody says the same of each session
+    (method, rule)
+    for method, rule in EACH
+    if "{id}" in rule.path and rule.access is not Access.ANYBODY
+]
 
 
 def name(value: object) -> str | None:

@@ -124,10 +124,11 @@ async def test_a_publisher_has_viewers_and_late_candidates_of_both_are_taken(
                     ):
                         answer = await web.patch(client.location, content=body, headers=headers)
                         assert answer.status_code == status, answer.text
-                assert answer.headers["content-type"] == kind
-                assert answer.headers["etag"] != client.tag
-                assert "a=ice-ufrag:" in answer.text
-                assert "a=candidate:" in answer.text
+                        if status == 200:
+                            assert answer.headers["content-type"] == kind
+                            assert answer.headers["etag"] != client.tag
+                            assert "a=ice-ufrag:" in answer.text
+                            assert "a=candidate:" in answer.text
             await picture(viewer)
     await no_session_left(service)
 
@@ -140,8 +141,8 @@ async def test_the_end_of_a_session_ends_its_viewers(service: Served) -> None:
             async with httpx.AsyncClient(base_url=service.http, timeout=PATIENCE) as web:
                 await web.delete(caller.location)
             with suppress(MediaStreamError):
-                while await picture(viewer):
-                    pass
+                while True:
+                    await picture(viewer)
         connection = RTCPeerConnection()
         connection.addTransceiver("video", direction="recvonly")
         late = await post(service, f"/whep/{session}", await offer_of(connection))

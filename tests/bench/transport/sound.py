@@ -123,7 +123,8 @@ def shifted(values: NDArray[Kind], offset: int, size: int) -> NDArray[Kind]:
     """Return `values` from `offset` on among `size` zeros."""
     result = np.zeros(size, values.dtype)
     start, stop = max(0, offset), min(size, offset + len(values))
-    result[start:stop] = values[start - offset : stop - offset]
+    if start < stop:
+        result[start:stop] = values[start - offset : stop - offset]
     return result
 
 

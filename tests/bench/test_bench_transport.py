@@ -143,6 +143,18 @@ def test_sound_is_put_where_it_was_said_and_what_is_missing_is_counted(rate: int
     assert [figures.p50, figures.last] == pytest.approx([0.03, 0.03])
 
 
+def test_sound_of_which_most_is_missing_is_found() -> None:
+    spoken, packet = speech(20.0, 2), SAMPLE_RATE // 50
+    came = np.random.default_rng(3).random(len(spoken.samples) // packet) < 0.3
+    heard = [
+        HeardSound(0.0, 7_000 + n * packet, SAMPLE_RATE, spoken.samples[n * packet :][:packet])
+        for n in np.flatnonzero(came).tolist()
+    ]
+    received = place(heard, spoken.samples)
+    assert {received.moved(7_000 + n * packet) - n * packet for n in range(10, 900)} == {0}
+    assert received.covered.mean() == pytest.approx(came.mean(), abs=0.01)
+
+
 def test_sound_whose_place_moves_is_found_in_each_part() -> None:
     """A receiver that corrects its clock stretches the sound by a three hundredth."""
     spoken = speech(20.0, 1)

@@ -17,6 +17,7 @@ PACKET_SECONDS = PACKET / RATE
 ENVELOPE = SAMPLE_RATE // 100  # samples: 10 ms
 BLOCK = 2 * SAMPLE_RATE  # samples by which the place of sound is found
 NEAR = SAMPLE_RATE // 5  # samples: how far the place of a block may be from that of the whole
+EARLY, LATE = SAMPLE_RATE, 5 * SAMPLE_RATE  # samples between which the first sound was sent
 QUIET = 1e-6  # mean square of sound in which nothing can be recognized
 Kind = TypeVar("Kind", bound=np.generic)
 
@@ -79,7 +80,8 @@ def place(
         whole = resampled(whole, rate, SAMPLE_RATE)[0].astype(np.float32)
         places = np.arange(len(whole)) * rate // SAMPLE_RATE
         came = came[np.minimum(places, size - 1)]
-    offset = ENVELOPE * best_offset(envelope(whole), envelope(speech))
+    loudness = envelope(whole, came > 0), envelope(speech, np.ones(len(speech), np.bool_))
+    offset = ENVELOPE * best_offset(*loudness, range(-EARLY // ENVELOPE, LATE // ENVELOPE))
     first = round(origin * SAMPLE_RATE / rate)
     return Received(
         shifted(whole, offset, len(speech)),
@@ -97,26 +99,28 @@ def _block_offsets(whole: Samples, speech: Samples, offset: int) -> list[int]:
         block = whole[start : start + BLOCK]
         around = shifted(speech, NEAR - start - offset, len(block) + 2 * NEAR)
         loud = float(np.square(block).mean()) > QUIET and float(np.square(around).mean()) > QUIET
-        here = best_offset(block, around) - NEAR if loud else NEAR + 1
         known = found[-1] if found else offset
-        found.append(offset + here if abs(here) <= NEAR else known)
+        if loud:
+            known = offset + best_offset(block, around, range(2 * NEAR)) - NEAR
+        found.append(known)
     return found
 
 
-def envelope(samples: Samples) -> Samples:
-    """Return the loudness of each ENVELOPE samples, without its mean."""
+def envelope(samples: Samples, known: NDArray[np.bool_]) -> Samples:
+    """Return the loudness of each ENVELOPE samples beside its mean, 0 where not all are known."""
     count = len(samples) // ENVELOPE
     loudness = np.abs(samples[: count * ENVELOPE]).reshape(count, ENVELOPE).mean(axis=1)
-    centered: Samples = (loudness - loudness.mean()).astype(np.float32)
-    return centered
+    whole = known[: count * ENVELOPE].reshape(count, ENVELOPE).all(axis=1)
+    mean = loudness[whole].mean() if whole.any() else 0.0
+    return np.where(whole, loudness - mean, 0.0).astype(np.float32)
 
 
-def best_offset(part: Samples, whole: Samples) -> int:
-    """Return where `part` begins in `whole`; negative if before it."""
+def best_offset(part: Samples, whole: Samples, offsets: range) -> int:
+    """Return where `part` begins in `whole`, of `offsets`; negative is before it."""
     size = 1 << (len(part) + len(whole)).bit_length()
     product = np.fft.rfft(whole, size) * np.conj(np.fft.rfft(part, size))
-    found = int(np.argmax(np.fft.irfft(product, size)))
-    return found if found <= size // 2 else found - size
+    likeness = np.fft.irfft(product, size)
+    return offsets[int(np.argmax(likeness[np.arange(offsets.start, offsets.stop) % size]))]
 
 
 def shifted(values: NDArray[Kind], offset: int, size: int) -> NDArray[Kind]:

@@ -21,7 +21,7 @@ SETTLE = 3.0  # seconds at a tier before its confidence counts: the encoder's an
 SMOOTHING = 2.0  # seconds over which confidence is averaged
 REMEMBERED = 60.0  # seconds for which what was found at a tier holds
 LOWER_AFTER = 20.0  # seconds of high confidence after which a lower tier is tried
-AS_GOOD = 0.05  # below the best confidence, which is still as good
+AS_GOOD = 0.1  # below the best confidence, which is still as good: pictures differ by as much
 
 Reason = Literal["network", "unknown", "sure", "unsure", "saturated"]
 

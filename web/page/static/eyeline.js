@@ -214,6 +214,7 @@ export class EyelineClient extends EventTarget {
     const [kind, ...names] = message.type.split(".");
     if (kind === "error") this.#dispatch("error", message.error);
     if (message.type === "eyeline.steering") this.#steer(message);
+    if (message.type === "eyeline.stats") this.#connection?.steering?.check();
     if (message.type === "eyeline.connection") this.#waits = 1000 * message.waits;
     if (kind === "eyeline") this.#dispatch(names.at(-1), message); // eyeline.memory.moment: moment
     this.#dispatch("event", message);

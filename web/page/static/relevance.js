@@ -4,7 +4,10 @@ const CELL = 64; // canvas pixels for each cell of the map, for smooth edges
 const TINT = [45, 212, 191];
 const STRONGEST = 0.5; // opacity where the map is 1
 
-const LINE = "rgb(255 255 255 / 70%)";
+const DARKEST = 0.5; // opacity over the part that gets the fewest bits
+const MAX_OFFSET = 25; // of a quantizer
+const LINE = "rgb(255 255 255 / 45%)";
+const TEXT = "white";
 const FONT = "18px system-ui, sans-serif";
 
 /** @typedef {import("./types.js").Relevance} Relevance */
@@ -66,21 +69,33 @@ export class RelevanceVeil {
     [this.#canvas.width, this.#canvas.height] = [Math.round(size[1] * shape), size[1]];
     const context = this.#canvas.getContext("2d");
     context.imageSmoothingQuality = "high";
+    shade(context, this.#regions);
     context.drawImage(tinted(values), 0, 0, this.#canvas.width, this.#canvas.height);
-    for (const region of [...this.#regions].reverse()) outline(context, region);
+    outline(context, this.#regions);
   }
 }
 
-/** Draw the edge of a region and what is added to its quantizer, over the regions behind it. */
-function outline(context, { left, top, right, bottom, offset }) {
+/** Shade regions by what is added to their quantizers; the first apply where they overlap. */
+function shade(context, regions) {
   const { width, height } = context.canvas;
-  const [x, y] = [left * width, top * height];
-  context.strokeStyle = context.fillStyle = LINE;
-  context.lineWidth = 2;
-  context.strokeRect(x + 1, y + 1, (right - left) * width - 2, (bottom - top) * height - 2);
-  context.font = FONT;
-  context.textBaseline = "bottom";
-  context.fillText(offset ? `QP +${offset}` : "best", x + 6, bottom * height - 4);
+  for (const { left, top, right, bottom, offset } of [...regions].reverse()) {
+    const box = [left * width, top * height, (right - left) * width, (bottom - top) * height];
+    context.clearRect(...box);
+    context.fillStyle = `rgb(0 0 0 / ${DARKEST * (offset / MAX_OFFSET)})`;
+    context.fillRect(...box);
+  }
+}
+
+/** Draw the edges of regions, and their quantizers where these are seen. */
+function outline(context, regions) {
+  const { width, height } = context.canvas;
+  Object.assign(context, { strokeStyle: LINE, fillStyle: TEXT, lineWidth: 1, font: FONT });
+  Object.assign(context, { textAlign: "right", textBaseline: "bottom" });
+  regions.forEach(({ left, top, right, bottom, offset }, index) => {
+    context.strokeRect(left * width + 0.5, top * height + 0.5, (right - left) * width - 1, (bottom - top) * height - 1);
+    const hidden = regions.slice(0, index).some((other) => other.right >= right && other.bottom >= bottom);
+    if (!hidden) context.fillText(offset ? `QP +${offset}` : "best", right * width - 6, bottom * height - 4);
+  });
 }
 
 /** A small picture with a pixel for each cell. @param {number[][]} values rows, 0 to 1 */

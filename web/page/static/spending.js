@@ -67,7 +67,7 @@ export function spendingText(sent, bitrate, steering, { focused, lacking }) {
   if (focused) notes.push("blurs what is not relevant");
   for (const name of lacking) if (name !== "focus" || steering?.focus) notes.push(LACKS[name]);
   const sending = parts.filter(Boolean).join(", ");
-  return notes.length ? `${sending} (${notes.join("; ")})` : sending;
+  return notes.length ? `Sends ${sending}: ${notes.join("; ")}.` : `Sends ${sending}.`;
 }
 
 function limited(value, most, unit) {

@@ -4,12 +4,17 @@ import { canFocus, FocusFilter } from "./focus.js";
 
 /** @typedef {import("./types.js").SteeringEvent} SteeringEvent */
 
+const SCARCE = 0.12; // bits for each pixel below which the regions matter, as in rtc/allocation/steering.py
+const PLENTY = 0.16; // above which they do not any more
+
 /** Steers one video sender; `lacking` names what this browser cannot do of what was asked. */
 export class Steering {
   #sender;
   #track;
   /** @type {FocusFilter | null} */ #filter = null;
   /** @type {SteeringEvent | null} */ #next = null;
+  /** @type {SteeringEvent | null} */ #last = null;
+  #scarce = false;
   #busy = false;
   #layered = false;
   #stopped = false;
@@ -33,14 +38,26 @@ export class Steering {
     this.#busy = true;
     try {
       while (this.#next && !this.#stopped) {
-        const { encoding, regions, focus } = this.#next;
+        const { encoding, regions, focus } = (this.#last = this.#next);
         this.#next = null;
         await this.#limit(encoding);
-        await this.#focus(focus ? regions : []);
+        await this.#focus(focus || this.#scarce ? regions : []);
       }
     } finally {
       this.#busy = false;
     }
+  }
+
+  /** Look at what the network leaves: it may be less than the server asks for. */
+  async check() {
+    const report = await this.#sender.getStats();
+    const sent = [...report.values()].find((entry) => entry.type === "outbound-rtp" && entry.kind === "video");
+    const pixels = (sent?.frameWidth ?? 0) * (sent?.frameHeight ?? 0) * (sent?.framesPerSecond ?? 0);
+    if (!pixels || !sent.targetBitrate) return;
+    const scarce = sent.targetBitrate / pixels < (this.#scarce ? PLENTY : SCARCE);
+    if (scarce === this.#scarce) return;
+    this.#scarce = scarce;
+    if (this.#last && !this.#busy) await this.apply(this.#last);
   }
 
   /** Filter no more; the sender is about to close. */

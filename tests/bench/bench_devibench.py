@@ -17,6 +17,7 @@ import argparse
 import random
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -122,8 +123,9 @@ def default_clips() -> Iterator[Clip]:
     for name in VIDEOS:
         yield read_video(GRADIO / "videos" / name)
     for name in PHOTOGRAPHS:
-        yield photographed(GRADIO / "images" / name)
         yield photographed(GRADIO / "images" / name, sample)
+    for name in PHOTOGRAPHS:
+        yield photographed(GRADIO / "images" / name)
 
 
 class Channel:
@@ -165,7 +167,7 @@ class Channel:
 
 def questions(pristine: Sequence[Observation]) -> tuple[str, ...]:
     """Return what is asked about a clip: about its main thing, in general, and about persons."""
-    names = [seen.scene.names[0][0] for seen in pristine if seen.scene.names]
+    names = [name for seen in pristine if (name := main_thing(seen))]
     thing = max(set(names), key=names.count) if names else "cup"
     return (f"Where is the {thing}?", "What do you see?", "How many people are there?")
 
@@ -204,8 +206,8 @@ def watch(
 
 
 def _error(pixels: Pixels, shown: Pixels, boxes: Sequence[Box]) -> float:
-    mask = np.zeros(pixels.shape[:2], bool)
-    height, width = mask.shape
+    width, height = SIZE
+    mask = np.zeros((height, width), bool)
     for box in boxes:
         rows = slice(round(box.top * height), round(box.bottom * height))
         mask[rows, round(box.left * width) : round(box.right * width)] = True
@@ -214,7 +216,8 @@ def _error(pixels: Pixels, shown: Pixels, boxes: Sequence[Box]) -> float:
 
 
 def main_thing(observation: Observation) -> str:
-    return observation.scene.names[0][0] if observation.scene.names else ""
+    """Return the name of the thing that is seen, or nothing."""
+    return next((name for name, _ in observation.scene.names), "")
 
 
 def compare(pristine: Received, received: Received, tally: Tally) -> None:
@@ -230,8 +233,12 @@ def compare(pristine: Received, received: Received, tally: Tally) -> None:
         tally.answers_changed += " ".join(before.split()) != " ".join(after.split())
 
 
-def measure(model: SmallModel, clips: Sequence[Clip], arguments: argparse.Namespace) -> None:
-    tallies: dict[tuple[int, bool], Tally] = {}
+def measure(
+    model: SmallModel,
+    clips: Sequence[Clip],
+    arguments: argparse.Namespace,
+    tallies: dict[tuple[int, bool], Tally],
+) -> None:
     for clip in clips:
         began = time.perf_counter()
         plain = watch(model, clip, None, (), focused=False, tally=Tally())
@@ -248,7 +255,6 @@ def measure(model: SmallModel, clips: Sequence[Clip], arguments: argparse.Namesp
                     tally.seconds += len(clip.frames) / RATE
                     compare(pristine, received, tally)
         print(f"{clip.name}: {time.perf_counter() - began:.0f} s", flush=True)
-    report(tallies, arguments.loss)
 
 
 def report(tallies: dict[tuple[int, bool], Tally], loss: float) -> None:
@@ -283,7 +289,10 @@ def main() -> None:
     random.seed(1)
     model = small_model.load(WEIGHTS)
     clips = [read_video(path) for path in arguments.clips] or list(default_clips())
-    measure(model, clips, arguments)
+    tallies: dict[tuple[int, bool], Tally] = {}
+    with suppress(KeyboardInterrupt):  # what was measured by then is reported
+        measure(model, clips, arguments, tallies)
+    report(tallies, arguments.loss)
 
 
 if __name__ == "__main__":

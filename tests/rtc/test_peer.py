@@ -172,6 +172,25 @@ async def test_unread_media_is_dropped_and_the_newest_is_kept() -> None:
     assert pictures[-1].time > first[0].time + 1
 
 
+async def test_the_last_picture_stands_in_while_nothing_arrives() -> None:
+    client = create_client(Camera())
+    async with connected(client, PeerLimits(substitute_after=0.1)) as peer:
+        frames = [item for item in await collect(peer, pictures=5) if isinstance(item, VideoFrame)]
+        client.drop_transport()
+        last, substitutes = frames[-1], list[VideoFrame]()
+        async for item in peer.media:
+            if isinstance(item, VideoFrame) and item.stands_at is None:
+                last, substitutes = item, []  # was on its way
+            elif isinstance(item, VideoFrame):
+                substitutes.append(item)
+            if len(substitutes) == 3:
+                break
+    moments = [each.moment - last.time for each in substitutes]
+    assert moments == pytest.approx([0.1, 0.2, 0.3], abs=1e-4)  # ticks of 90 kHz
+    assert all(each.time == last.time for each in substitutes)
+    assert all((each.pixels == last.pixels).all() for each in substitutes)
+
+
 async def test_a_lost_client_is_noticed_within_the_timeout() -> None:
     client = create_client(Camera(), Microphone(), label="oai-events")
     async with connected(client, PeerLimits(silence_timeout=0.8)) as peer:

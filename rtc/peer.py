@@ -201,7 +201,7 @@ class Peer:
 
     async def stats(self) -> NetworkState:
         """Return the state of the network since the last call."""
-        after = await network_counters(
+        after = network_counters(
             self._connection,
             self._counters,
             time=self._clock.now(),

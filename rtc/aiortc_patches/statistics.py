@@ -1,11 +1,12 @@
 """Counters of a connection."""
 
 from aiortc import RTCPeerConnection
-from aiortc.stats import RTCRemoteInboundRtpStreamStats, RTCTransportStats
+from aiortc.stats import RTCTransportStats
 
 from rtc.aiortc_patches.connection import transports
-from rtc.aiortc_patches.transceivers import receiver_of
+from rtc.aiortc_patches.transceivers import receiver_of, sender_of
 from rtc.network import FrameCounters, NetworkCounters, Reception
+from rtc.sending.reports import FRACTION
 
 
 def receptions(connection: RTCPeerConnection) -> tuple[Reception, ...]:
@@ -36,24 +37,20 @@ def transferred_bytes(connection: RTCPeerConnection) -> tuple[int, int]:
     return sum(s.bytesReceived for s in reports), sum(s.bytesSent for s in reports)
 
 
-async def peer_report(connection: RTCPeerConnection) -> tuple[float, float | None]:
+def peer_report(connection: RTCPeerConnection) -> tuple[float, float | None]:
     """Return the loss in [0, 1] and the round trip that the peer reports for our streams."""
-    reports = [
-        stats
-        for stats in (await connection.getStats()).values()
-        if isinstance(stats, RTCRemoteInboundRtpStreamStats)
-    ]
-    loss = max((s.fractionLost / 256 for s in reports), default=0.0)  # RFC 3550, section 6.4.1
-    trips: list[float | None] = [s.roundTripTime for s in reports]  # None before the second report
+    senders = [sender_of(transceiver) for transceiver in connection.getTransceivers()]
+    loss = max((sender.reports.fraction_lost / FRACTION for sender in senders), default=0.0)
+    trips = [sender.reports.round_trip for sender in senders]  # None before the second report
     return loss, min((trip for trip in trips if trip is not None), default=None)
 
 
-async def network_counters(
+def network_counters(
     connection: RTCPeerConnection, counters: FrameCounters, *, time: float, round_trip: float | None
 ) -> NetworkCounters:
     """Return the counters at `time`; a `round_trip` of None is taken from the peer's report."""
     size_in, size_out = transferred_bytes(connection)
-    loss_out, reported_trip = await peer_report(connection)
+    loss_out, reported_trip = peer_report(connection)
     return NetworkCounters(
         time=time,
         bytes_in=size_in,

@@ -52,7 +52,6 @@ SEAMS: dict[type, tuple[str, ...]] = {
         "_send_rtp",
         "_setup_srtp",
         "_ssl",
-        "_stats_id",
         "_task",
         "_unregister_rtp_receiver",
         "_unregister_rtp_sender",

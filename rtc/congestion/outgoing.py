@@ -36,6 +36,7 @@ class OutgoingRate:
         self.round_trip = 0.1
         self.loss = 0.0  # share of the packets, over some seconds
         self._control = RateControl(limits)
+        self._lowest = limits.lowest
         self._detector = DelayDetector()
         self._losses = LossBound()
         self._through = Throughput()
@@ -54,7 +55,9 @@ class OutgoingRate:
 
         The estimate of a peer that reports each packet is not asked for: ours sees the same.
         """
-        return self._control.target if self._numbered else min(self._control.target, self._estimate)
+        if self._numbered:
+            return self._control.target
+        return min(self._control.target, max(self._estimate, self._lowest))
 
     def sent(self, size: int, time: float, number: int | None = None) -> None:
         """Note a sent packet of `size` bytes; `number` is transport-wide, None if not counted."""

@@ -25,9 +25,13 @@ LOSS_MARGIN = 0.95  # of the bound from losses
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimits:
-    """Bitrates in bit/s between which a target stays, and where it starts."""
+    """Bitrates in bit/s between which a target stays, and where it starts.
 
-    lowest: float = 50_000.0
+    Below the lowest, sound and a picture now and then do not fit, and an estimate that is wrong,
+    as on a machine without time for packets, would not recover by itself.
+    """
+
+    lowest: float = 150_000.0
     start: float = 400_000.0
     highest: float = 2_500_000.0
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import SupportsBytes
 
 from aiortc import RTCDtlsTransport
-from aiortc.clock import current_datetime
 from aiortc.codecs import is_rtx
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpReceiveParameters
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
@@ -24,7 +23,6 @@ from aiortc.rtp import (
     RtpPacket,
     unwrap_rtx,
 )
-from aiortc.stats import RTCInboundRtpStreamStats, RTCStatsReport
 
 from rtc.layers import Verdict
 from rtc.receiving.layer_choice import LayerChoice
@@ -112,26 +110,6 @@ class Receiver:
     def forget(self, ssrc: int) -> None:
         """Delete what is kept about a source that is not heard any more."""
         self.sources.forget(ssrc)
-
-    async def getStats(self) -> RTCStatsReport:  # noqa: N802
-        """Return the statistics that aiortc's connection reports."""
-        stats = RTCStatsReport()
-        for ssrc, source in self.sources:
-            stats.add(
-                RTCInboundRtpStreamStats(
-                    timestamp=current_datetime(),
-                    type="inbound-rtp",
-                    id=f"inbound-rtp_{ssrc}",
-                    ssrc=ssrc,
-                    kind=self.kind,
-                    transportId=self.transport._stats_id,
-                    packetsReceived=source.received,
-                    packetsLost=source.expected - source.received,
-                    jitter=int(source.jitter),
-                )
-            )
-        stats.update(self.transport._get_stats())
-        return stats
 
     def _set_rtcp_ssrc(self, ssrc: int) -> None:
         self._rtcp_ssrc = ssrc

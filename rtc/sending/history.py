@@ -9,8 +9,8 @@ from aiortc.rtp import RtpPacket
 MAX_AGE = 5.0  # seconds: stock aiortc waits for a packet until it has it
 MAX_PACKETS = 2048
 MAX_REQUESTED = 256  # sequence numbers in one request that are looked at
-MAX_TIMES = 4  # that a packet is repeated
-SHARE = 0.5  # of the bitrate for repeated packets
+MAX_TIMES = 8  # that a packet is repeated
+SHARE = 1.0  # times the bitrate for repeated packets: stock aiortc shows nothing without them
 BITS = 8  # in a byte
 
 
@@ -26,7 +26,7 @@ class SentHistory:
     """Remembers packets by sequence number; times in seconds, bitrates in bit/s.
 
     A packet is repeated once in a round trip: a second request in that time has not seen the answer
-    to the first. What is repeated takes no more than a share of the bitrate.
+    to the first. What is repeated takes no more than `SHARE` of the bitrate.
     """
 
     def __init__(self) -> None:

@@ -16,8 +16,7 @@ MAX_JUMP = 10_000  # packets between two reports; more is a damaged report
 class StreamReports:
     """Counts what was sent of one stream, and keeps what the peer reports of it.
 
-    `loss` is the share lost in the last interval, `jitter` in ticks, `round_trip` in seconds or
-    None; `lost` are packets since the start.
+    `fraction_lost` is of the last interval, in units of 1/256; `round_trip` in seconds, or None.
     """
 
     packets: int = 0
@@ -25,10 +24,7 @@ class StreamReports:
     ntp_time: int = 0  # of the last frame,
     rtp_time: int = 0  # and its timestamp
     fraction_lost: int = 0
-    lost: int = 0
-    jitter: int = 0
     round_trip: float | None = None
-    reported: bool = False
     _highest: int | None = None
     _sent: tuple[tuple[int, float], ...] = ()  # middle of the NTP time, and when
 
@@ -44,8 +40,7 @@ class StreamReports:
 
     def take(self, report: RtcpReceiverInfo, time: float) -> int:
         """Take the peer's report; return how many packets it is about."""
-        self.fraction_lost, self.lost = report.fraction_lost, report.packets_lost
-        self.jitter, self.reported = report.jitter, True
+        self.fraction_lost = report.fraction_lost
         for middle, sent in self._sent:
             if middle == report.lsr and report.dlsr:
                 self.round_trip = max(0.0, time - sent - report.dlsr / NTP_UNIT)

@@ -8,7 +8,7 @@ import struct
 import uuid
 
 from aiortc import MediaStreamTrack, RTCDtlsTransport
-from aiortc.clock import current_datetime, current_ntp_time
+from aiortc.clock import current_ntp_time
 from aiortc.codecs import is_rtx
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
@@ -31,11 +31,6 @@ from aiortc.rtp import (
     RtpPacket,
     unpack_remb_fci,
     wrap_rtx,
-)
-from aiortc.stats import (
-    RTCOutboundRtpStreamStats,
-    RTCRemoteInboundRtpStreamStats,
-    RTCStatsReport,
 )
 
 from rtc.congestion.feedback import URI
@@ -148,41 +143,6 @@ class Sender:
             task.cancel()
         if self.encoding is not None:
             self.encoding.close()
-
-    async def getStats(self) -> RTCStatsReport:  # noqa: N802
-        """Return the statistics that aiortc's connection reports."""
-        stats, reports = RTCStatsReport(), self.reports
-        stats.add(
-            RTCOutboundRtpStreamStats(
-                timestamp=current_datetime(),
-                type="outbound-rtp",
-                id=f"outbound-rtp_{id(self)}",
-                ssrc=self._ssrc,
-                kind=self.kind,
-                transportId=self.transport._stats_id,
-                packetsSent=reports.packets,
-                bytesSent=reports.octets,
-                trackId=str(id(self.track)),
-            )
-        )
-        if reports.reported:
-            stats.add(
-                RTCRemoteInboundRtpStreamStats(
-                    timestamp=current_datetime(),
-                    type="remote-inbound-rtp",
-                    id=f"remote-inbound-rtp_{id(self)}",
-                    ssrc=self._ssrc,
-                    kind=self.kind,
-                    transportId=self.transport._stats_id,
-                    packetsReceived=reports.packets - reports.lost,
-                    packetsLost=reports.lost,
-                    jitter=reports.jitter,
-                    roundTripTime=reports.round_trip,  # type: ignore[arg-type]  # None, as aiortc's
-                    fractionLost=reports.fraction_lost,
-                )
-            )
-        stats.update(self.transport._get_stats())
-        return stats
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         """Take a report or a request of the peer."""

@@ -15,7 +15,7 @@ LIMITS = RateLimits(highest=HIGHEST)
 @pytest.mark.parametrize("capacity", [150e3, 400e3, 900e3])
 @pytest.mark.parametrize("queue", [0.1, 0.3])
 def test_it_settles_at_what_the_path_carries(capacity: float, queue: float) -> None:
-    limits = RateLimits(highest=2e6, start=min(400e3, 2 * capacity))
+    limits = RateLimits(lowest=50e3, highest=2e6, start=min(400e3, 2 * capacity))
     path = Conditions(rate=capacity, queue=queue, delay=0.02)
     run = simulate([(0, path)], 30, limits=limits)
     assert 0.8 * capacity <= run.rate(10, 30) <= capacity
@@ -109,8 +109,10 @@ def test_a_peer_that_only_reports_losses_is_believed() -> None:
 
 def test_the_estimate_of_the_peer_is_a_bound() -> None:
     rate = OutgoingRate(LIMITS)
-    rate.estimate(120e3)
-    assert rate.target == 120e3
+    rate.estimate(220e3)
+    assert rate.target == 220e3
+    rate.estimate(20e3)
+    assert rate.target == LIMITS.lowest
     rate.estimate(5e6)
     assert rate.target == LIMITS.start
 

@@ -20,7 +20,7 @@ def filled(count: int, size: int = 100) -> SentHistory:
 
 def test_a_request_is_answered_once_in_a_round_trip_and_a_few_times_in_all() -> None:
     history, answers = filled(10), []
-    for step in range(12):
+    for step in range(30):
         found = history.requested([3, 3, 5, 99], 1 + step / 20, round_trip=0.1, bitrate=FAST)
         answers.append([each.sequence_number for each in found])
     assert answers[0] == [3, 5]

@@ -140,12 +140,12 @@ async def test_the_estimate_of_the_client_bounds_the_encoder() -> None:
     client = create_client(listens=["video", "audio"])
     async with connected(client) as peer:
         heard, sender = Heard(client), video_sender(peer)
-        remb = feedback(sender, RTCP_PSFB_APP, pack_remb_fci(123_000, [sender._ssrc]))
+        remb = feedback(sender, RTCP_PSFB_APP, pack_remb_fci(173_000, [sender._ssrc]))
         await client.transport._send_rtp(remb)
         encoding = sender.encoding
         assert isinstance(encoding, VideoEncoding)
         first = 0
-        while encoding._codec.encoder.bitrate > 123_000:
+        while encoding._codec.encoder.bitrate > 173_000:
             await show(peer, 1, first)
             first += 1
             await heard.next()

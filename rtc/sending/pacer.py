@@ -11,6 +11,7 @@ T = TypeVar("T")
 FACTOR = 2.5  # times the target at which packets leave, as in libwebrtc: frames differ in size
 BURST = 0.005  # seconds at the pace that may leave together: timers are not exact
 MAX_DEBT = 0.1  # seconds by which urgent packets can hold up the others
+MAX_COPIES = 32  # packets
 BITS = 8  # in a byte
 
 
@@ -32,9 +33,12 @@ class Pacer(Generic[T]):
         self._free_at = 0.0  # when the next packet may leave
 
     def put(self, packet: T, size: int, priority: Priority) -> None:
-        """Let `packet` wait behind those of its priority."""
-        self._queues[priority].append((packet, size))
+        """Let `packet` wait behind those of its priority; of copies only the newest wait."""
+        queue = self._queues[priority]
+        queue.append((packet, size))
         self.waiting += size
+        if priority is Priority.EXTRA and len(queue) > MAX_COPIES:
+            self.waiting -= queue.popleft()[1]
 
     def take(self, time: float, bitrate: float) -> list[T]:
         """Return the packets that leave at `time`."""
@@ -56,8 +60,9 @@ class Pacer(Generic[T]):
         return max(time, self._free_at) if self.waiting else None
 
     def delay(self, bitrate: float) -> float:
-        """Return the seconds that what waits will take to leave."""
-        return BITS * self.waiting / (FACTOR * bitrate)
+        """Return the seconds that what waits will take to leave, without copies."""
+        copies = sum(size for _, size in self._queues[Priority.EXTRA])
+        return BITS * (self.waiting - copies) / (FACTOR * bitrate)
 
     def clear(self) -> None:
         """Drop what waits."""

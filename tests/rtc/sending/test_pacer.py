@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtc.sending.pacer import BURST, FACTOR, MAX_DEBT, Pacer, Priority
+from rtc.sending.pacer import BURST, FACTOR, MAX_COPIES, MAX_DEBT, Pacer, Priority
 
 
 def drain(pacer: Pacer[int], bitrate: float, start: float = 0.0) -> list[tuple[float, int]]:
@@ -23,9 +23,10 @@ def test_all_leave_in_order_of_priority_and_no_faster_than_the_pace(
     pacer: Pacer[int] = Pacer()
     for index, (size, priority) in enumerate(packets):
         pacer.put(index, size, priority)
-    assert pacer.waiting == sum(size for size, _ in packets)
     left = drain(pacer, bitrate)
-    order = sorted(range(len(packets)), key=lambda index: (packets[index][1], index))
+    copies = [index for index, (_, each) in enumerate(packets) if each is Priority.EXTRA]
+    kept = set(range(len(packets))) - set(copies[:-MAX_COPIES])
+    order = sorted(kept, key=lambda index: (packets[index][1], index))
     assert [index for _, index in left] == order
     assert pacer.waiting == 0
     paced = [(time, packets[i][0]) for time, i in left if packets[i][1] is not Priority.URGENT]
@@ -57,3 +58,12 @@ def test_a_frame_is_spread_over_time() -> None:
     pacer.put(1, 1, Priority.NORMAL)
     pacer.clear()
     assert pacer.next_time(9.0) is None
+
+
+def test_copies_hold_up_no_new_frame_and_old_ones_are_dropped() -> None:
+    pacer: Pacer[int] = Pacer()
+    for index in range(MAX_COPIES + 5):
+        pacer.put(index, 1000, Priority.EXTRA)
+    assert pacer.delay(100e3) == 0
+    assert pacer.waiting == 1000 * MAX_COPIES
+    assert [index for _, index in drain(pacer, 100e3)] == list(range(5, MAX_COPIES + 5))

@@ -12,6 +12,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from media.clock import Clock
 from media.worker import Worker
 from rtc.allocation.regions import Region
+from rtc.allocation.steering import SCARCE_BITS_PER_PIXEL
 from rtc.errors import EncoderError
 from rtc.sending.h264_encoder import X264Encoder
 from rtc.sending.outlet import Outlet
@@ -100,7 +101,7 @@ class VideoEncoding:
         keyframe = self._keyframes.due(now)
         try:
             found = await self._worker.run(
-                self._codec.encode, frame, keyframe=keyframe, regions=self.regions
+                self._codec.encode, frame, keyframe=keyframe, regions=self._regions(frame, bitrate)
             )
         except EncoderError as error:
             logger.warning("a frame was not sent: %s", error)
@@ -119,6 +120,11 @@ class VideoEncoding:
         if self._coming is not None:
             self._coming.cancel()
         self._worker.close()
+
+    def _regions(self, frame: av.VideoFrame, bitrate: float) -> tuple[Region, ...]:
+        """Return the regions if bits are scarce: else all of the frame is good."""
+        bits_per_pixel = bitrate / (frame.width * frame.height * MAX_FRAME_RATE)
+        return self.regions if bits_per_pixel < SCARCE_BITS_PER_PIXEL else ()
 
     @property
     def _layered(self) -> bool:

@@ -11,6 +11,7 @@ from media.channel import ChannelClosedError
 from media.clock import Clock
 from media.events import Degraded, Output, Speech
 from media.frames import VideoFrame
+from rtc.allocation.regions import Region
 from rtc.errors import PeerClosedError
 from rtc.network import NetworkState
 from rtc.peer import Peer
@@ -21,7 +22,7 @@ from web.realtime.audience import Audience, Viewer
 from web.realtime.bridge import SessionBridge
 from web.realtime.delivery import Delivery
 from web.realtime.peer_line import PeerLine
-from web.realtime.steering import CallSteering, steering_rule
+from web.realtime.steering import CallSteering, steering_rules
 from web.realtime.visits import Visits
 from web.sessions import SessionRecord
 
@@ -75,10 +76,9 @@ class Call:
             context.models.services.images,
             clear_speech=self._clear_speech,
         )
-        rule = steering_rule(
-            context.settings, returns_video=peer.receives_video, publisher=publisher
-        )
-        self._steering = CallSteering(rule, clock, context.message_worker, self._bridge.report)
+        rules = steering_rules(context.settings, publisher=publisher)
+        report, worker = self._bridge.report, context.message_worker
+        self._steering = CallSteering(rules, clock, worker, report, self._favour)
         self._delivery = Delivery(self._bridge.text_of, on_refusal=record.request_end)
         self.newest = self._line(peer)
         self._visits = Visits(record, context.clock, self.newest, self._delivery, self._tell)
@@ -156,12 +156,16 @@ class Call:
             return None
         network = await self._peer.stats()
         if self._context.settings.steering:
-            await self._steering.measured(network)
+            await self._steering.measured(network, watched=self._is_watched())
         return network
 
     def _is_watched(self) -> bool:
         """Return whether anybody sees the video that the session returns."""
         return len(self.audience) > 0 or (self._peer is not None and self._peer.receives_video)
+
+    def _favour(self, regions: tuple[Region, ...]) -> None:
+        if self._peer is not None:
+            self._peer.favour(regions)
 
     def _clear_speech(self) -> None:
         self.audience.clear_speech()

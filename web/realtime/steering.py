@@ -6,32 +6,53 @@ the frame, and how sure the model is.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from media.clock import Clock
 from media.events import Answer, Evidence, Output, Relevance
 from media.frames import VideoFrame
+from media.generation_events import GenerationStatus
 from media.worker import Worker
 from rtc.allocation import steering
 from rtc.allocation.frame_rate import FrameRateRule, LinkState
 from rtc.allocation.qp_map import relevant_boxes
+from rtc.allocation.regions import Region
 from rtc.allocation.steering import Steering, SteeringRule
 from rtc.network import NetworkState
 from web.config import Settings
 
 Report = Callable[[str, dict[str, object]], Awaitable[None]]
+Favour = Callable[[tuple[Region, ...]], None]
+NOT_GENERATED = ("off", "full")  # states of generation in which the camera is sent back
 ROUND_TRIP = 0.2  # seconds, before the first is measured
 
 
-class CallSteering:
-    """The steering of one client; `size` is the width and height of its newest frame."""
+@dataclass(frozen=True, slots=True)
+class SteeringRules:
+    """The rules for video that a person watches too, and for video that only the model sees."""
 
-    def __init__(self, rule: SteeringRule, clock: Clock, worker: Worker, report: Report) -> None:
+    watched: SteeringRule
+    seen: SteeringRule
+
+
+class CallSteering:
+    """The steering of one client; `size` is the width and height of its newest frame.
+
+    `rules` are for video that somebody watches, and for video that only the model sees. `favour`
+    is called with the regions of what is sent back: none while it is generated.
+    """
+
+    def __init__(
+        self, rules: SteeringRules, clock: Clock, worker: Worker, report: Report, favour: Favour
+    ) -> None:
         self.size = (0, 0)
-        self._rule = rule
+        self._rules = rules
+        self._favour = favour
+        self._generated = False
         self._clock = clock
         self._worker = worker
         self._report = report
-        self._state = steering.init_state(rule)
+        self._state = steering.init_state(rules.seen)
         self._sent: Steering | None = None
         self._lock = asyncio.Lock()  # one step at a time
 
@@ -39,15 +60,16 @@ class CallSteering:
         """Note the size of a frame of the client."""
         self.size = (frame.pixels.shape[1], frame.pixels.shape[0])
 
-    async def measured(self, network: NetworkState) -> None:
-        """Steer by the network of the last second."""
+    async def measured(self, network: NetworkState, *, watched: bool) -> None:
+        """Steer by the network of the last second; `watched` is whether a person sees the video."""
+        rule = self._rules.watched if watched else self._rules.seen
         trip = ROUND_TRIP if network.round_trip is None else network.round_trip
         link = LinkState(loss=network.loss, round_trip=trip, bitrate=network.bitrate_in)
         if self.size == (0, 0):
             return  # no video arrives
         async with self._lock:
             self._state = await self._worker.run(
-                steering.step, self._state, self._clock.now(), self._rule, link=link, size=self.size
+                steering.step, self._state, self._clock.now(), rule, link=link, size=self.size
             )
             await self._send()
 
@@ -66,31 +88,36 @@ class CallSteering:
             case Answer(status="completed", confidence=float(confidence)):
                 async with self._lock:
                     self._state = steering.answered(self._state, now, confidence)
+            case GenerationStatus():
+                self._generated = output.state not in NOT_GENERATED
             case _:
                 pass  # it says nothing about bits
 
     async def _send(self) -> None:
         """Send what the client is asked to do, if that changed."""
         wanted = await self._worker.run(steering.steering, self._state)
+        self._favour(() if self._generated else wanted.regions)
         if wanted != self._sent and self.size != (0, 0):
             self._sent = wanted
             await self._report("eyeline.steering", steering_fields(wanted))
 
 
-def steering_rule(settings: Settings, *, returns_video: bool, publisher: bool) -> SteeringRule:
-    """Return the rule for a client, whose video is returned or only seen by the model."""
+def steering_rules(settings: Settings, *, publisher: bool) -> SteeringRules:
+    """Return the rules for a client."""
     interval = settings.look_attentive
     needed = 1 / interval
-    lowest = max(needed, settings.returned_frame_rate) if returns_video else needed
-    highest = max(lowest, settings.frame_rate)
-    frames = FrameRateRule(
-        interval=interval,
-        target=settings.usable_frames,
-        lowest=lowest,
-        highest=highest,
-        layered=not publisher,
-    )
-    return SteeringRule(frames=frames, highest_bitrate=settings.client_bitrate)
+
+    def rule(lowest: float) -> SteeringRule:
+        frames = FrameRateRule(
+            interval=interval,
+            target=settings.usable_frames,
+            lowest=lowest,
+            highest=max(lowest, settings.frame_rate),
+            layered=not publisher,
+        )
+        return SteeringRule(frames=frames, highest_bitrate=settings.client_bitrate)
+
+    return SteeringRules(rule(max(needed, settings.returned_frame_rate)), rule(needed))
 
 
 def steering_fields(wanted: Steering) -> dict[str, object]:

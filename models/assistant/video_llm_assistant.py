@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from models.assistant import located
 from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment, StorageProblem
 from models.assistant.requests.session_requests import (
     SessionRequests,
@@ -27,6 +30,7 @@ from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
 from models.memory.positions import VideoPositions
 from models.memory.prefill import Frame, RekvState
 from models.memory.rekv import Rekv, RekvConfig
+from models.memory.retrieved_context import RetrievedContext
 from models.vision.video_llm.llava_onevision import read_llava_onevision
 from models.vision.video_llm.qwen25_vl import read_qwen25_vl
 
@@ -47,6 +51,9 @@ class VideoLlm(Protocol):
     @property
     def opening(self) -> Tensor: ...
 
+    @property
+    def located_in(self) -> tuple[int, int] | None: ...
+
     def encode_frames(self, pixels: Tensor) -> Tensor: ...
 
     def prompt(self, question: str) -> Tensor: ...
@@ -56,12 +63,14 @@ class VideoLlm(Protocol):
 class VideoLlmConfig:
     """A frame is stored every `interval` seconds; an answer has at most `max_tokens` tokens.
 
-    An answer names at most `max_moments` of the retrieved moments: those that most layers use.
+    An answer names at most `max_moments` of the retrieved moments: those that most layers use. The
+    boxes around its subject take at most `box_tokens`.
     """
 
     interval: float = 2.0  # ReKV's 0.5 frames a second
     max_tokens: int = 128
     max_moments: int = 8
+    box_tokens: int = 64
     rekv: RekvConfig = field(default_factory=RekvConfig)
 
 
@@ -174,7 +183,26 @@ class VideoLlmAssistant:
         most.sort(key=lambda block: block.start)
         moments = tuple(Moment(block.id, block.start, "") for block in most)
         pieces = tokenizer.decode_stream(tokens)
-        return AssistantAnswer(pieces, moments, prompt_tokens, lambda: confidence.value)
+        return AssistantAnswer(
+            pieces,
+            moments,
+            prompt_tokens,
+            confidence=lambda: confidence.value,
+            locate=lambda: self._locate(retrieved, text),
+        )
+
+    def _locate(self, retrieved: RetrievedContext, question: str) -> NDArray[np.float32] | None:
+        """Ask the model for boxes around what `question` is about; None if it writes none."""
+        size = self.model.located_in
+        if size is None:
+            return None
+        tokenizer = self.model.tokenizer
+        prompt = self.model.prompt(located.PROMPT.format(question=question))
+        tokens = self.rekv.reply(
+            retrieved, prompt, max_tokens=self.config.box_tokens, stop={tokenizer.end}
+        )
+        reply = "".join(tokenizer.decode_stream(tokens))
+        return located.relevance_of_boxes(reply, size)
 
     def seen_until(self, state: VideoLlmState) -> float:
         """Return the time of the last stored frame, or -1.0 if there is none."""

@@ -199,6 +199,15 @@ class VisionStage:
         await self._send(question, "", status, answer.confidence())
         if not question.spoken:
             self._context.questions.close(question.id)
+        if status == "completed":
+            await self._locate(question, answer)
+
+    async def _locate(self, question: Question | Announce, answer: AssistantAnswer) -> None:
+        """Send where in the picture the subject of `answer` is, if the model can say."""
+        found = await self._context.services.answer_worker.run(answer.locate)
+        if found is not None:
+            output = Relevance(question.time, found, question.text, answer.confidence())
+            await self._context.send(output)
 
     async def _begin_answer(self, pending: PendingQuestion) -> AssistantAnswer:
         """Return the answer; its pieces are generated when they are read."""

@@ -61,6 +61,11 @@ class LlavaOnevision:
         """The tokens before the video, int64 (count,)."""
         return self.tokenizer.encode_template(OPENING)
 
+    @property
+    def located_in(self) -> None:
+        """It was not trained to write boxes."""
+        return
+
     @torch.no_grad()
     def encode_frames(self, pixels: Tensor) -> Tensor:
         """Return the tokens of frames, (count, tokens a frame, width).

@@ -46,6 +46,12 @@ class Qwen25Vl:
         """The tokens before the video, int64 (count,)."""
         return self.tokenizer.encode_template(OPENING)
 
+    @property
+    def located_in(self) -> tuple[int, int]:
+        """The width and height, in pixels, that the boxes in its answers refer to."""
+        cell = self.tower.config.cell
+        return self.columns * cell, self.rows * cell
+
     def positions(self, interval: float) -> GridPositions:
         """Return the positions of a video with a frame every `interval` seconds."""
         return GridPositions(

@@ -122,6 +122,25 @@ def test_standing_requests_are_watched_for_with_the_small_perception(
     assert assistant.standing_requests(state) == ()
 
 
+@pytest.mark.slow
+def test_the_subject_of_an_answer_is_where_the_model_says(
+    assistant: VideoLlmAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = assistant.init_state(None)
+    shown(assistant, state, 3)
+    reply = assistant.answer(state, "where is it?", 5.0)
+    assert text(reply)
+    assert reply.locate() is None, "random weights write no boxes"
+    said = iter(['[{"bbox_2d": [0, 0, 20, 20]}]'])
+    monkeypatch.setattr(type(assistant.model.tokenizer), "decode_stream", lambda *_: said)
+    found = reply.locate()
+    if assistant.model.located_in is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert found[0, 0] == 1
+
+
 def test_a_folder_of_another_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(WeightsError, match="gpt2"):

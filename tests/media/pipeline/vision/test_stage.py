@@ -17,6 +17,7 @@ from media.events import (
     Input,
     Output,
     Question,
+    Relevance,
     Remembered,
     RequestMet,
     Speech,
@@ -76,6 +77,29 @@ async def test_an_answer_names_the_moments_that_it_is_made_from_before_its_first
     evidence = next(o for o in out if isinstance(o, Evidence))
     assert evidence.id == "q"
     assert [m.time for m in evidence.moments] == [0, 1, 2]
+
+
+class Locating(ScriptedAssistant):
+    """Says that the subject of each answer is in the first cell, and is sure of it."""
+
+    def answer(
+        self, state: tuple[list[Moment], list[str]], text: str, time: float
+    ) -> AssistantAnswer:
+        answer = super().answer(state, text, time)
+        found = np.eye(2, dtype=np.float32)
+        return replace(answer, confidence=lambda: 0.75, locate=lambda: found)
+
+
+async def test_after_an_answer_its_subject_is_relevant_and_its_confidence_is_known() -> None:
+    question = Question("q", "where is it?", 2.5)
+    with scripted_services() as services:
+        out = await run([*changing(4), question], replace(services, assistant=Locating()))
+    last = [o for o in out if isinstance(o, Answer)][-1]
+    (relevance,) = [o for o in out if isinstance(o, Relevance)]
+    assert out.index(relevance) > out.index(last)
+    assert (last.status, last.confidence) == ("completed", 0.75)
+    assert (relevance.about, relevance.time, relevance.confidence) == ("where is it?", 2.5, 0.75)
+    np.testing.assert_array_equal(relevance.values, np.eye(2))
 
 
 async def test_the_newest_frame_is_analyzed_for_a_question_even_if_no_analysis_is_due() -> None:

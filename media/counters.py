@@ -20,10 +20,12 @@ class Counters:
     `draw_delay` is the time from the last control to the first frame generated with it.
     `dropped_audio` counts chunks, and `unheard` their seconds: speech in them has no caption.
     `concealed` are seconds of sound that did not arrive and were made up, `missing` those that
-    were not.
+    were not. `substitutes` counts frames that were repeated for one that was late; they are not
+    among `frames_in`.
     """
 
     frames_in: int = 0
+    substitutes: int = 0
     frames_out: int = 0
     audio_seconds: float = 0.0
     dropped_frames: int = 0

@@ -163,7 +163,10 @@ async def route(source: AsyncIterable[Input], channels: Channels, context: Sessi
     async for item in source:
         match item:
             case VideoFrame():
-                counters.frames_in += 1
+                if item.stands_at is None:
+                    counters.frames_in += 1
+                else:
+                    counters.substitutes += 1
                 await channels.vision.send(item)
                 await channels.generation.send(item)
             case AudioChunk() | Gap() | Commit() | Clear() | AudioPaused() | ListeningConfig():

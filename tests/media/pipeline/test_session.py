@@ -1,6 +1,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TypeVar
 
@@ -274,6 +275,15 @@ async def test_frames_are_returned_with_their_caption() -> None:
     assert counters.frames_in == counters.frames_out == 40
     assert counters.turns == 1
     assert counters.audio_seconds == pytest.approx(1.0)
+
+
+async def test_substitutes_are_returned_and_counted_by_themselves() -> None:
+    counters, frame = Counters(), picture(9000)
+    frames = [picture(0), frame, replace(frame, stands_at=30_000), picture(40_000)]
+    with scripted_services() as services:
+        out = await session(list(frames), services, return_video=True, counters=counters)
+    assert [f.pts for f in of(VideoFrame, out)] == [0, 9000, 9000, 40_000]
+    assert (counters.frames_in, counters.substitutes, counters.frames_out) == (3, 1, 4)
 
 
 class Blocked(BlockRecognizer):

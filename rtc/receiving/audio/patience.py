@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from math import inf
 
 MIN_WAIT = 0.02  # seconds: one packet overtakes another
-MARGIN = 0.01  # seconds that an answer may take longer than the last ones
+MARGIN = 0.01  # seconds that an answer may take longer than the mean, at least
+DEVIATIONS = 2  # mean deviations that it may take longer, if that is more
 MAX_REQUESTS = 3  # of one packet
 MAX_REQUESTED = 64  # packets of one gap, the newest: half of what aiortc keeps
 MAX_GAP = 128  # packets: a longer gap is not waited for, as senders keep no more
 PROBES = 6  # gaps without an answer after which a sender that did not agree to it is not asked
 PROBES_AGREED = 60  # the same for one that did
-EARLIEST = 0.8  # of the mean response time: what comes sooner is no answer
+EARLIEST = 0.5  # of the mean response time: what comes sooner is no answer
 FORGET = 10.0  # seconds in which the lateness of packets counts half
 SMOOTHING = 0.2  # share of the newest response time in their mean
 MAX_KEPT = 512  # packets that were given up and may still come
@@ -47,6 +48,7 @@ class Patience:
         self._given_up: dict[int, Absence] = {}
         self._unanswered = 0
         self._response: float | None = None  # mean seconds from a request to its answer
+        self._deviation = 0.0  # mean of the seconds by which answers are off that
         self._lateness = 0.0  # seconds by which packets were late by themselves, at `_late_at`
         self._late_at = 0.0
 
@@ -58,7 +60,7 @@ class Patience:
     @property
     def response(self) -> float:
         """Expected seconds from a request to its answer, at most."""
-        return self._mean_response + MARGIN
+        return self._mean_response + max(MARGIN, DEVIATIONS * self._deviation)
 
     def noticed(self, numbers: range, now: float) -> None:
         """Note that packets are missing."""
@@ -72,14 +74,13 @@ class Patience:
         absence = self._missing.pop(number, None) or self._given_up.pop(number, None)
         if absence is None or copy:
             return
-        requests = absence.requests
-        if not requests or now - requests[0] < EARLIEST * self._mean_response:
+        earliest = EARLIEST * self._mean_response
+        answered = [now - time for time in absence.requests if now - time >= earliest]
+        if answered:
+            self._unanswered = 0
+            self._note_response(answered[-1])
+        else:
             self._note_lateness(now - absence.noticed, now)
-            return
-        self._unanswered = 0
-        if len(requests) == 1:
-            before = self._mean_response
-            self._response = before + SMOOTHING * (min(now - requests[0], 2 * before) - before)
 
     def gave_up(self, numbers: range) -> None:
         """Note that packets are not waited for any more; they may still come."""
@@ -137,6 +138,13 @@ class Patience:
         if not self.retransmits:
             return 0
         return min(MAX_REQUESTS, int((self._limit - self._hold(absence)) / self.response))
+
+    def _note_response(self, seconds: float) -> None:
+        """Learn from an answer, to the last request that it can be an answer to."""
+        mean = self._mean_response
+        off = min(seconds, 2 * mean) - mean
+        self._response = mean + SMOOTHING * off
+        self._deviation += SMOOTHING * (abs(off) - self._deviation)
 
     def _note_lateness(self, seconds: float, now: float) -> None:
         self._lateness = max(min(seconds, self._limit), self._lateness_at(now))

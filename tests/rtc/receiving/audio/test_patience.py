@@ -133,3 +133,14 @@ def test_a_copy_teaches_nothing() -> None:
     asked.arrived(1, 0.05, copy=True)
     asked.noticed(range(5, 6), 0.1)
     assert asked.next_request() == 0.1
+
+
+def test_the_response_time_is_learned_from_slow_answers_too() -> None:
+    """Each is asked for twice before the answer to the first request comes."""
+    asked = patience(round_trip=0.1, limit=0.5)
+    for number in range(20):
+        asked.noticed(range(number, number + 1), number)
+        asked.requests(number)
+        asked.requests(number + 0.13)
+        asked.arrived(number, number + 0.15, copy=False)
+    assert asked.response == pytest.approx(0.15 + MARGIN, abs=0.01)

@@ -94,6 +94,15 @@ def test_what_redundant_packets_bring_back_is_the_sound_itself() -> None:
     np.testing.assert_array_equal(clean.samples(), heard.samples())
 
 
+def test_answers_that_take_longer_are_awaited_before_the_next_request() -> None:
+    conditions = Conditions(loss=0.1, delay=HALF_TRIP, jitter=0.03)
+    answered = Conditions(delay=HALF_TRIP)
+    heard = listen(packets(10.0), conditions, answered, seed=2, codec=OPUS_NACK)
+    again = len(heard.requested) - len(set(heard.requested))
+    # A tenth of the answers is lost, and the first ones are later than expected.
+    assert again < 0.25 * len(set(heard.requested))
+
+
 def test_bursts_are_retransmitted_too() -> None:
     conditions = Conditions(burst=Burst.of(0.1, 5), delay=HALF_TRIP)
     heard = listen(packets(10.0), conditions, lossy(0.0), seed=3, codec=OPUS_NACK)

@@ -1,0 +1,143 @@
+"""Chromium loses the path to the service, and the page gets back to its session by itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aioice.ice import StunProtocol
+from playwright.sync_api import Page, Route, expect
+
+from rtc.aiortc_patches.datagrams import GuardedProtocol
+from tests.browser.chromium import Devices, camera_file, chromium, microphone_file, new_page
+from tests.patience import PATIENCE
+from tests.web.served import Served, scripted_models, served
+from web.config import Settings
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Served]:
+    settings = Settings(resume_timeout=PATIENCE, call_timeout=PATIENCE)
+    with scripted_models() as models, served(settings, models) as service:
+        yield service
+
+
+@pytest.fixture
+def page(service: Served, tmp_path: Path) -> Iterator[Page]:
+    devices = Devices(camera_file(tmp_path), microphone_file(tmp_path, lead=0.5), repeat=True)
+    with chromium(devices) as browser:
+        page, witness = new_page(browser, allowed=True, base_url=service.http)
+        page.goto("/static/index.html")
+        page.evaluate(
+            """async () => {
+                document.body.innerHTML = await (await fetch("page.html")).text();
+                (await import("./page.js")).mount(document.body);
+            }"""
+        )
+        yield page
+        page.context.close()
+        assert witness.errors == []
+
+
+class Network:
+    """The network of the service: the sockets in `dead` send and receive nothing."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sockets: set[StunProtocol] = set()
+        self.dead: set[StunProtocol] = set()
+        receive, send, send_stun, made = (
+            GuardedProtocol.datagram_received,
+            StunProtocol.send_data,
+            StunProtocol.send_stun,
+            StunProtocol.connection_made,
+        )
+
+        def note(protocol: StunProtocol, *arguments: Any) -> None:
+            self.sockets.add(protocol)
+            made(protocol, *arguments)
+
+        def take(protocol: GuardedProtocol, *arguments: Any) -> None:
+            if protocol not in self.dead:
+                receive(protocol, *arguments)
+
+        async def send_unless_dead(protocol: StunProtocol, *arguments: Any) -> None:
+            if protocol not in self.dead:
+                await send(protocol, *arguments)
+
+        def send_stun_unless_dead(protocol: StunProtocol, *arguments: Any) -> None:
+            if protocol not in self.dead:
+                send_stun(protocol, *arguments)
+
+        monkeypatch.setattr(StunProtocol, "connection_made", note)
+        monkeypatch.setattr(GuardedProtocol, "datagram_received", take)
+        monkeypatch.setattr(StunProtocol, "send_data", send_unless_dead)
+        monkeypatch.setattr(StunProtocol, "send_stun", send_stun_unless_dead)
+
+    def cut(self) -> None:
+        """Cut every path that there is; what connects later has another one."""
+        self.dead |= self.sockets
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    return Network(monkeypatch)
+
+
+def state(page: Page, expected: str) -> None:
+    expect(page.locator(".eyeline")).to_have_attribute("data-state", expected)
+
+
+def session(page: Page) -> dict[str, Any]:
+    [found] = page.request.get("/sessions").json()["sessions"]
+    return found  # type: ignore[no-any-return]
+
+
+@contextmanager
+def live(page: Page) -> Iterator[None]:
+    page.locator("[data-part=start]").click()
+    state(page, "live")
+    page.locator(".captions .final").first.wait_for()
+    yield
+    page.locator("[data-part=stop]").click()
+    state(page, "ended")
+
+
+def test_the_page_gets_back_to_its_session_and_keeps_what_it_shows(
+    page: Page, network: Network
+) -> None:
+    with live(page):
+        before = page.locator(".captions .final").all_inner_texts()
+        held: list[Route] = []  # the offer of the page: it is not back before that is seen
+        page.route("**/v1/realtime/calls/*", lambda route: held.append(route))  # noqa: PLW0108
+        network.cut()
+        state(page, "reconnecting")
+        expect(page.locator("[data-part=problem]")).to_contain_text("session is kept")
+        while not held:
+            page.wait_for_timeout(50)  # lets Playwright handle the route
+        held[0].continue_()
+        page.unroute("**/v1/realtime/calls/*")
+        state(page, "live")
+        expect(page.locator("[data-part=problem]")).to_be_hidden()
+        found = session(page)
+        assert (found["state"], found["client"], found["returns"]) == ("live", "connected", 1)
+        page.wait_for_function(
+            "n => document.querySelectorAll('.captions .final').length > n", arg=len(before)
+        )
+        after = page.locator(".captions .final").all_inner_texts()
+        assert after[: len(before)] == before
+        page.locator("[data-part=question]").fill("what is there?")
+        page.locator("[data-part=send]").click()
+        expect(page.locator("[data-part=answers]")).to_contain_text("what is there?")
+
+
+def test_a_call_can_be_stopped_while_it_is_interrupted(page: Page, network: Network) -> None:
+    with live(page):
+        held: list[Route] = []
+        page.route("**/v1/realtime/calls/*", lambda route: held.append(route))  # noqa: PLW0108
+        network.cut()
+        state(page, "reconnecting")
+        expect(page.locator("[data-part=stop]")).to_be_enabled()
+        page.unroute("**/v1/realtime/calls/*")

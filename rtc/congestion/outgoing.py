@@ -44,7 +44,7 @@ class OutgoingRate:
         self._sent: OrderedDict[int, _Sent] = OrderedDict()
         self._numbers = Unwrapper()
         self._estimate = math.inf  # the peer's
-        self._heard: float | None = None  # when a report came, or sending began
+        self._waiting: float | None = None  # since when packets wait for a report
         self._counted = [0, 0, 0]  # packets, lost ones and bytes since the last observation
         self._observed = 0.0
         self._numbered = False
@@ -64,7 +64,7 @@ class OutgoingRate:
         self._sending.add(size, time)
         if number is None:
             return
-        self._heard = time if self._heard is None else self._heard
+        self._waiting = time if self._waiting is None else self._waiting
         self._sent[self._numbers.unwrap(number)] = _Sent(size, time)
         while self._sent and next(iter(self._sent.values())).time < time - HISTORY:
             self._sent.popitem(last=False)
@@ -89,7 +89,7 @@ class OutgoingRate:
             self._count(packet, lost=False)
         if not arrived:
             usage = self._detector.usage
-        self._numbered, self._heard = True, time
+        self._numbered, self._waiting = True, None
         if arrived:
             newest = max(packet.time for _, packet in arrived)
             self.round_trip += 0.1 * (time - newest - self.round_trip)
@@ -106,7 +106,6 @@ class OutgoingRate:
             self.round_trip = round_trip
         if self._numbered or packets <= 0:
             return
-        self._heard = time
         share = fraction_lost / FRACTION
         self.loss += LOSS_SMOOTHING * (share - self.loss)
         rate = self._sending.rate(time)
@@ -120,11 +119,11 @@ class OutgoingRate:
         self._estimate = max(1.0, bitrate)
 
     def tick(self, time: float) -> None:
-        """Let time pass: without news of numbered packets, less is sent."""
-        if self._heard is None or not self._sent:
+        """Let time pass: less is sent when a peer that has reported packets no longer does."""
+        if not self._numbered or self._waiting is None:
             return
-        if time - self._heard > NO_NEWS + self.round_trip:
-            self._heard = time
+        if time - self._waiting > NO_NEWS + self.round_trip:
+            self._waiting = time
             self._control.halve()
 
     def _number(self, base: int) -> int:

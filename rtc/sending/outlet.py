@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pylibsrtp
 from aiortc import RTCDtlsTransport
 from aiortc.clock import current_ntp_time
 from aiortc.rtp import HeaderExtensionsMap, RtpPacket
@@ -140,7 +141,7 @@ class Outlet:
         data = packet.serialize(waiting.extensions)
         try:
             await self._transport._send_rtp(data)
-        except ConnectionError as error:
+        except (ConnectionError, pylibsrtp.Error) as error:
             logger.debug("lost a packet: %s", error)
             return
         self._number = (self._number + (number is not None)) % NUMBERS

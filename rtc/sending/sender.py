@@ -120,6 +120,7 @@ class Sender:
         # They run until `stop`, which aiortc's connection calls.
         for name, run in (("send", self._run), ("report", self._report)):
             task = asyncio.create_task(run(), name=f"{name} {self.kind}")  # noqa: TID251
+            task.add_done_callback(_log_failure)
             self._tasks.append(task)
 
     async def stop(self) -> None:
@@ -256,3 +257,8 @@ class Sender:
             await self.transport._send_rtp(data)
         except ConnectionError as error:
             logger.debug("lost a report: %s", error)
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("%s failed", task.get_name(), exc_info=error)

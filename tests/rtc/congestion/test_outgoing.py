@@ -117,11 +117,19 @@ def test_the_estimate_of_the_peer_is_a_bound() -> None:
     assert rate.target == LIMITS.start
 
 
-def test_time_alone_changes_nothing_unless_packets_wait_for_a_report() -> None:
+def test_time_alone_changes_nothing_unless_a_peer_that_reports_falls_silent() -> None:
     rate = OutgoingRate(LIMITS)
     rate.sent(1000, 0.0)
-    rate.tick(100.0)
+    rate.sent(1000, 0.0, 0)
+    rate.tick(100.0)  # it agreed on reports, and has never sent one
     assert rate.target == LIMITS.start
-    rate.sent(1000, 100.0, 0)
-    rate.tick(100.0 + NO_NEWS + 0.2)
-    assert rate.target == LIMITS.start / 2
+    first = Feedback(sender_ssrc=1, media_ssrc=2, number=0, base=0, arrivals=(1,))
+    rate.feedback(first, 100.0)
+    before = rate.target
+    rate.tick(200.0)  # nothing was sent since
+    assert rate.target == before
+    rate.sent(1000, 200.0, 1)
+    rate.tick(200.1)
+    assert rate.target == before
+    rate.tick(200.0 + NO_NEWS + rate.round_trip + 0.1)
+    assert rate.target == max(LIMITS.lowest, before / 2)

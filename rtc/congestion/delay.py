@@ -51,17 +51,17 @@ class RecentMinimum:
 
     def __init__(self, memory: float) -> None:
         self._slot = memory / SLOTS
-        self._slots: deque[tuple[float, float]] = deque()  # start of the slot, smallest value
+        self._slots: deque[tuple[int, float]] = deque()  # number of the slot, smallest value
 
     def add(self, value: float, time: float) -> float:
         """Note `value` at `time`, and return the smallest."""
-        start = time // self._slot * self._slot
-        if self._slots and self._slots[-1][0] >= start:
+        number = int(time // self._slot)
+        if self._slots and self._slots[-1][0] >= number:
             last, least = self._slots[-1]
             self._slots[-1] = (last, min(least, value))
         else:
-            self._slots.append((start, value))
-        while self._slots[0][0] < start - SLOTS * self._slot:
+            self._slots.append((number, value))
+        while self._slots[0][0] < number - SLOTS:
             self._slots.popleft()
         return min(least for _, least in self._slots)
 
@@ -136,7 +136,7 @@ class DelayDetector:
         group = self._group
         if group is None:
             self._group = _Group(sent, sent, arrived)
-        elif sent - group.first_sent <= BURST or sent <= group.last_sent:
+        elif sent - group.first_sent <= BURST or _in_burst(group, sent, arrived):
             if sent >= group.first_sent:
                 group.last_sent = max(sent, group.last_sent)
                 group.arrived = max(arrived, group.arrived)
@@ -154,6 +154,15 @@ class DelayDetector:
             self._trend = Trend()
             return
         self._trend.add(sent_delta, arrived_delta - sent_delta, group.arrived)
+
+
+def _in_burst(group: _Group, sent: float, arrived: float) -> bool:
+    """Return whether a packet came with `group`, though it was sent later: something had held both.
+
+    Packets that were overtaken count, too.
+    """
+    gap = arrived - group.arrived
+    return sent <= group.last_sent or (gap <= BURST and gap < sent - group.last_sent)
 
 
 def _slope(points: deque[tuple[float, float]]) -> float:

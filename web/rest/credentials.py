@@ -1,6 +1,7 @@
 """What a browser needs to connect: ICE servers and client secrets."""
 
 import math
+import secrets
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -31,7 +32,7 @@ class ClientSecretRequest(BaseModel):
 
 @router.get("/ice-servers")
 async def get_ice_servers(request: Request) -> dict[str, Any]:
-    """Return STUN and TURN servers for an RTCPeerConnection, with new credentials.
+    """Return STUN and TURN servers for an RTCPeerConnection, with credentials for one call.
 
     Those of a client secret are valid as long as the secret can open a call.
     """
@@ -41,7 +42,7 @@ async def get_ice_servers(request: Request) -> dict[str, Any]:
         lifetime = min(lifetime, math.ceil(secret.expires - context.clock.now()))
     servers = ice_servers(
         context.settings,
-        session="guest" if secret is None else secret.owner,
+        session=f"{'guest' if secret is None else secret.owner}-{secrets.token_hex(4)}",
         expires=unix_time() + lifetime,
     )
     return {"iceServers": [server.as_json() for server in servers], "ttl": lifetime}

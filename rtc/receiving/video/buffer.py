@@ -28,6 +28,7 @@ MAX_PATIENCE = 1.0  # seconds
 MARGIN = 0.1  # seconds beyond a round trip, for which a gap is waited for at least
 SKIPPABLE = 0.15  # seconds, up to which a gap that nothing needs is waited for
 STUCK = 0.2  # seconds without a frame after which a keyframe is requested beside retransmissions
+STALL, MAX_STALL = 0.05, 1.0  # seconds that something was done late, for which it is postponed
 STUCK_ROUND_TRIPS = 2.0
 
 
@@ -66,11 +67,13 @@ class VideoBuffer:
         self._heard = False  # a packet has come since a keyframe was requested
         self._prefix = b""
         self._tail = Tail()
+        self._due = math.inf  # what was returned last
 
     def add(
         self, packet: VideoPacket, now: float, round_trip: float, *, repeated: bool = False
     ) -> VideoStep:
         """Take a packet that has arrived."""
+        self._allow_for_stall(now)
         self._heard = True
         self._lost.arrived(packet.sequence, now, round_trip, repeated=repeated)
         start = self._assembly.next
@@ -89,6 +92,7 @@ class VideoBuffer:
 
     def poll(self, now: float, round_trip: float) -> VideoStep:
         """Return what is to be done at `now`."""
+        self._allow_for_stall(now)
         if now >= self._tail.due:
             self._guess_tail(now, round_trip)
         frames = self._advance(now, round_trip)
@@ -97,18 +101,33 @@ class VideoBuffer:
         if keyframe:
             self._keyframes.requested(now)
             self._heard = False
-        due = min(self._lost.due(), self._gap_due(round_trip), self._keyframe_due(now, round_trip))
+        self._due = min(
+            self._lost.due(),
+            self._tail.due,
+            self._gap_due(round_trip),
+            self._keyframe_due(now, round_trip),
+        )
         return VideoStep(
             frames=frames,
             missing=missing,
             keyframe=keyframe,
-            due=None if math.isinf(due) else due,
+            due=None if math.isinf(self._due) else self._due,
         )
 
     def lose(self) -> None:
         """Release nothing before the next keyframe, which is requested."""
         self._references.lose()
         self._broken, self._contiguous = True, False
+
+    def _allow_for_stall(self, now: float) -> None:
+        """Postpone everything if this end was busy: what it waits for may have come meanwhile."""
+        late = min(now - self._due, MAX_STALL)
+        self._due = math.inf
+        if late > STALL:
+            late += SLACK
+            self._lost.postpone(late)
+            self._tail.due += late
+            self._stuck = None if self._stuck is None else self._stuck + late
 
     def _expect_start(self, start: int, now: float, round_trip: float) -> None:
         """Note what is missing before `start`, with which the stream seemed to begin."""

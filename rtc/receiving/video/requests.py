@@ -81,6 +81,13 @@ class Retransmissions:
         for each in [each for each in self._lost if each < sequence]:
             del self._lost[each]
 
+    def postpone(self, seconds: float) -> None:
+        """Wait so much longer for all that is lost."""
+        for lost in self._lost.values():
+            lost.detected += seconds
+            lost.deadline += seconds
+            lost.due += seconds
+
     def due(self) -> float:
         """Return when the next request is due."""
         return min((lost.due for lost in self._lost.values()), default=math.inf)

@@ -168,6 +168,28 @@ def test_a_backlog_drains_at_once_when_the_lost_packet_comes() -> None:
     assert [number_of(frame) for frame in step.frames] == [1, 2, 3, 4, 5]
 
 
+def test_a_busy_machine_does_not_take_its_own_delay_for_loss() -> None:
+    buffer = VideoBuffer(patience=0.4)
+    buffer.add(packet(1, 0, keyframe=True), 0.0, 0.1)
+    step = buffer.add(packet(3, 2), 0.03, 0.1)
+    assert step.missing == [2]
+    # For 0.9 s nothing is read; then all that has come meanwhile is.
+    steps = [buffer.add(packet(4 + index, 3 + index), 0.93, 0.1) for index in range(20)]
+    steps.append(buffer.poll(0.93, 0.1))
+    steps.append(buffer.add(packet(2, 1), 0.94, 0.1, repeated=True))
+    assert [number_of(frame) for each in steps for frame in each.frames] == list(range(1, 23))
+    assert not any(each.keyframe or each.missing for each in steps)
+
+
+def test_the_lost_end_of_a_frame_is_requested_before_the_next_frame_comes() -> None:
+    buffer = VideoBuffer(patience=0.4)
+    buffer.add(packet(1, 0, keyframe=True), 0.0, 0.1)
+    step = buffer.add(packet(2, 1, ends=False), 0.1, 0.1)
+    assert step.due is not None
+    assert step.due < 0.12
+    assert buffer.poll(step.due, 0.1).missing == [3]
+
+
 def test_no_packet_is_requested_that_would_come_too_late() -> None:
     buffer = VideoBuffer(patience=0.4)
     buffer.add(packet(1, 0, keyframe=True), 0.0, 0.35)

@@ -122,11 +122,10 @@ class DelayDetector:
     def add(self, sent: float, arrived: float) -> Usage:
         """Take a packet; times in seconds, each by the clock of its end."""
         delay = arrived - sent
-        before = self.queue
         self.queue = self._recent.add(delay, arrived) - self._base.add(delay, arrived)
         usage = self._by_trend(sent, arrived)
-        if self.queue > MAX_QUEUE and self.queue >= before:
-            usage = Usage.HIGH
+        if self.queue > MAX_QUEUE:
+            usage = Usage.LOW if usage is Usage.LOW else Usage.HIGH  # unless it drains
         elif usage is Usage.HIGH and self.queue < MIN_QUEUE:
             usage = Usage.NORMAL  # jitter
         self.usage = usage

@@ -25,6 +25,7 @@ from starlette.routing import Route
 
 from media.clock import LiveClock
 from media.frames import VideoFrame
+from rtc.aiortc_patches.transceivers import sender_of
 from rtc.peer import Peer
 from tests.browser.chromium import Devices, camera_file, chromium, microphone_file, new_page
 from tests.rtc.link import Conditions
@@ -98,6 +99,10 @@ class Service:
             routes=[Route("/", self._page), Route("/", self._answer, methods=["POST"])]
         )
 
+    def target(self) -> float:
+        """Return the target of what we send, in kbit/s."""
+        return min(o.rate.target for o in self.outlets[0]._outlets.values()) / 1000
+
     async def _page(self, _request: Request) -> Response:
         return HTMLResponse("<!doctype html><title>An empty page</title>")
 
@@ -113,6 +118,7 @@ class Service:
             self.link = link
             self.delays = [Delays(link, number) for number in range(2)]
             peer = await Peer.accept(link.towards_callee(offer), clock=LiveClock())
+            self.outlets = [sender_of(t)._outlets for t in peer._connection.getTransceivers()]
             answered.set_result(link.towards_caller(peer.answer_sdp))
             async for item in peer.media:
                 if isinstance(item, VideoFrame):
@@ -160,7 +166,8 @@ def watch(page: Any, service: Service, loop: asyncio.AbstractEventLoop, options:
         print(
             f"{second:3d} s  up {rates[0]:6.0f} kbit/s, p95 {late[0]:4.0f} ms,"
             f" {service.frames - seen:2d} frames  down {rates[1]:6.0f} kbit/s, p95 {late[1]:4.0f}"
-            f" ms, {stats.get('decoded', 0) - decoded:2d} frames  {stats}",
+            f" ms, {stats.get('decoded', 0) - decoded:2d} frames, target {service.target():5.0f}"
+            f"  {stats}",
             flush=True,
         )
         if second >= WARM_UP + 2:

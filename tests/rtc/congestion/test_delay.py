@@ -35,7 +35,7 @@ def test_a_queue_that_is_full_and_grows_no_more_is_seen() -> None:
 
 def test_a_queue_that_drains_is_left_to_drain() -> None:
     delays = [0.02] * 100 + [0.2 - 0.3 * PERIOD * index for index in range(60)]
-    assert Usage.HIGH not in usages(delays)[130:]
+    assert Usage.HIGH not in usages(delays)[135:]
 
 
 def test_a_receiver_that_looks_late_sees_no_queue() -> None:

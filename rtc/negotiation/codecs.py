@@ -34,6 +34,7 @@ FEEDBACK = (("nack", None), ("nack", "pli"), ("goog-remb", None), (TRANSPORT_WID
 MODES = ("0", "1")  # of H.264 packetization, RFC 6184 section 6: 2 is interleaved
 BASELINE = "42e01f"  # what no profile-level-id means to WebRTC
 PROFILE = re.compile(r"[0-9A-Fa-f]{6}")
+FEC = "useinbandfec"  # of Opus, RFC 7587 section 6.1: answered where it was offered
 RED = "red"  # redundant audio, RFC 2198
 RED_LEVELS = re.compile(r"\d{1,3}(?:/\d{1,3})*", re.ASCII)  # payload types of its blocks
 
@@ -144,7 +145,9 @@ def _parameters(name: str, offered: dict[str, str]) -> dict[str, int | str | Non
     """Return the parameters of the answer, None for a codec that cannot be met."""
     if name == "H264":
         return _h264_parameters(offered)
-    return {"useinbandfec": "1"} if name == "opus" else {}  # RFC 7587, section 6.1: we read it
+    if name == "opus" and offered.get(FEC) == "1":
+        return {FEC: "1"}
+    return {}
 
 
 def _h264_parameters(offered: dict[str, str]) -> dict[str, int | str | None] | None:

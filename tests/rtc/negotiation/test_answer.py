@@ -164,7 +164,7 @@ async def test_the_second_section_for_data_channels_is_refused() -> None:
     assert ports(answer) == [True, True, True, False]
 
 
-async def test_a_client_is_to_send_redundant_opus_if_it_can_and_fec_in_any_case() -> None:
+async def test_a_client_that_can_is_asked_for_redundant_opus_and_fec() -> None:
     answer = await answer_to(CHROMIUM)
     check_answer(CHROMIUM, answer)
     audio = sections(answer)[1][0]
@@ -192,3 +192,10 @@ async def test_audio_is_asked_for_again_if_the_client_offers_to_retransmit_it(
     answer = await answer_to(text)
     check_answer(text, answer)
     assert ("111 nack" in values(sections(answer)[1][0], "rtcp-fb")) == offered
+
+
+async def test_fec_is_asked_for_only_if_it_was_offered() -> None:
+    text = CHROMIUM.replace("minptime=10;useinbandfec=1", "minptime=10")
+    answer = await answer_to(text)
+    check_answer(text, answer)
+    assert not any(value.startswith("111") for value in values(sections(answer)[1][0], "fmtp"))

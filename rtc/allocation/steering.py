@@ -17,7 +17,7 @@ from rtc.allocation.regions import Box, Region
 
 SCALES = (1.0, 1.5, 2.0, 3.0, 4.0)  # of which one is asked for: width and height are divided by it
 MIN_BITS_PER_PIXEL = 0.03  # below it a smaller picture shows more; measured, docs/transport.md
-SCARCE_BITS_PER_PIXEL = 0.12  # below it what matters is better at the cost of the rest
+SCARCE_BITS_PER_PIXEL = 0.05  # below it what matters is better at the cost of the rest; measured
 KEEP = 1.25  # how much better the bits per pixel must be before the picture grows again
 
 

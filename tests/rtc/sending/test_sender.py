@@ -184,13 +184,14 @@ async def test_a_damaged_report_is_dropped_and_the_call_goes_on() -> None:
         assert not peer.closed.is_set()
 
 
-async def test_regions_reach_the_encoder() -> None:
+async def test_regions_reach_the_encoder_where_bits_are_scarce() -> None:
     client = create_client(listens=["video"])
     region = Region(Box(0, 0, 0.5, 0.5), 0)
     async with connected(client) as peer:
         heard, sender = Heard(client), video_sender(peer)
         await show(peer, 1)
         await heard.until(lambda: any(packet.marker for packet in heard.packets))
+        sender._outlet.rate.estimate(60_000)
         peer.favour((region, Region(Box(0, 0, 1, 1), 20)))
         before = len(heard.packets)
         await show(peer, 1, first=1)

@@ -4,8 +4,8 @@ import { canFocus, FocusFilter } from "./focus.js";
 
 /** @typedef {import("./types.js").SteeringEvent} SteeringEvent */
 
-const SCARCE = 0.12; // bits for each pixel below which the regions matter, as in rtc/allocation/steering.py
-const PLENTY = 0.16; // above which they do not any more
+const SCARCE = 0.05; // bits for each pixel below which the regions matter, as in rtc/allocation/steering.py
+const PLENTY = 0.065; // above which they do not any more
 
 /** Steers one video sender; `lacking` names what this browser cannot do of what was asked. */
 export class Steering {

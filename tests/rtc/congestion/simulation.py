@@ -16,6 +16,7 @@ from tests.rtc.link import Change, Line
 
 FRAME = 1 / 30
 PACKET = 1200
+BACK = 0.02  # seconds
 STEP = 0.005  # seconds between two looks at the line
 
 
@@ -53,12 +54,10 @@ def simulate(
     *,
     limits: RateLimits | None = None,
     seed: int = 1,
-    back: float = 0.02,
 ) -> Run:
-    """Return the run of one sender over `schedule`; reports take `back` seconds."""
+    """Return the run of one sender over `schedule`; reports take BACK seconds."""
     rng, run = random.Random(seed), Run()
     line, log, rate = Line(schedule, seed=seed), ArrivalLog(), OutgoingRate(limits or RateLimits())
-    sizes: dict[int, int] = {}
     leaving: list[tuple[float, int]] = []
     reports: list[tuple[float, bytes]] = []
     number, frame_due, report_due, now = 0, 0.0, 0.0, 0.0
@@ -75,7 +74,6 @@ def simulate(
             line.send(now, data)
             rate.sent(size, now, number % 65536)
             run.sent.append((now, size))
-            sizes[number] = size
             number += 1
         for data in line.receive(now):
             value, sent = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:12], "big") / 1e6
@@ -84,7 +82,7 @@ def simulate(
             run.delivered.append((now, len(data)))
         if now >= report_due:
             report_due += INTERVAL
-            reports += [(now + back, bytes(each)) for each in log.reports(1, 2, now)]
+            reports += [(now + BACK, bytes(each)) for each in log.reports(1, 2, now)]
         while reports and reports[0][0] <= now:
             rate.feedback(Feedback.parse(reports.pop(0)[1]), now)
         rate.tick(now)

@@ -191,6 +191,7 @@ async def test_regions_reach_the_encoder_where_bits_are_scarce() -> None:
         heard, sender = Heard(client), video_sender(peer)
         await show(peer, 1)
         await heard.until(lambda: any(packet.marker for packet in heard.packets))
+        assert sender._outlet is not None
         sender._outlet.rate.estimate(60_000)
         peer.favour((region, Region(Box(0, 0, 1, 1), 20)))
         before = len(heard.packets)

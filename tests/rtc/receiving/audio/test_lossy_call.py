@@ -27,7 +27,7 @@ async def test_sound_that_is_lost_on_its_way_is_sent_again() -> None:
         answer = RTCSessionDescription(link.towards_caller(peer.answer_sdp), "answer")
         await client.connection.setRemoteDescription(answer)
         await peer.connected.wait()
-        link.change(up=[(0.0, Conditions(loss=0.1, delay=0.02))])
+        link.change(up=[(0.0, Conditions(loss=0.2, delay=0.02))])
         chunks: list[AudioChunk] = []
         concealed = 0.0
         async for item in peer.media:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from tests.bench.transport.logs import SeenFrame
 
 SETTLED = 0.1  # seconds above the usual delay within which a stream is not behind
+CALM = 1.0  # seconds without a late frame, after which it has settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +79,8 @@ def time_to_settle(
 ) -> float:
     """Return how long after `over` frames were later than usual, in seconds.
 
-    Usual is the median delay of frames seen between `begin` and `cut`. Infinite if they were late
-    to the end, or if none came.
+    Usual is the median delay of frames seen between `begin` and `cut`. It ends with the first
+    second in which no frame is late; infinite if there is none.
     """
     arrived = sorted(
         (frame.time, frame.time - captured[frame.number])
@@ -87,12 +88,12 @@ def time_to_settle(
         if frame.number is not None and frame.number in captured
     )
     usual = statistics.median(delay for time, delay in arrived if begin <= time < cut)
-    after = [(time, delay) for time, delay in arrived if time >= over]
-    late = [time for time, delay in after if delay > usual + SETTLED]
-    if not after or (late and late[-1] == after[-1][0]):
-        return math.inf
-    settled = next(time for time, _ in after if not late or time > late[-1])
-    return max(0.0, settled - over)
+    after = [(time, delay > usual + SETTLED) for time, delay in arrived if time >= over]
+    for time, late in after:
+        second = [each for at, each in after if time <= at < time + CALM]
+        if not late and not any(second) and after[-1][0] >= time + CALM:
+            return max(0.0, time - over)
+    return math.inf
 
 
 def usable(

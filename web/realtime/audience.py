@@ -7,7 +7,7 @@ from media.channel import Channel, ChannelClosedError
 from media.frames import AudioChunk, VideoFrame
 from rtc.errors import PeerClosedError
 from rtc.peer import Peer
-from web.realtime.peer_line import new_tag
+from web.realtime.lines.peer_line import new_tag
 
 SPEECH_CHUNKS = 256  # that wait for one viewer; the oldest are dropped
 

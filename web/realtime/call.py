@@ -20,10 +20,10 @@ from web.errors import failure_message
 from web.protocol.protocol import RealtimeProtocol
 from web.realtime.audience import Audience, Viewer
 from web.realtime.bridge import SessionBridge
-from web.realtime.delivery import Delivery
-from web.realtime.peer_line import PeerLine
+from web.realtime.lines.delivery import Delivery
+from web.realtime.lines.peer_line import PeerLine
+from web.realtime.lines.visits import Visits
 from web.realtime.steering import CallSteering, steering_rules
-from web.realtime.visits import Visits
 from web.sessions import SessionRecord
 
 logger = logging.getLogger(__name__)

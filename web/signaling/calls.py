@@ -21,7 +21,7 @@ from web.problems import ProblemError
 from web.protocol.client_events.encoded import parse_json
 from web.protocol.client_events.messages import ProtocolError
 from web.realtime.call import Call
-from web.realtime.delivery import event_number
+from web.realtime.lines.delivery import event_number
 from web.sessions import SessionKind, SessionRecord
 from web.signaling.offers import (
     SDP,

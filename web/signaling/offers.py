@@ -20,7 +20,7 @@ from web.context import ServiceContext, service_context, unix_time
 from web.ice import ice_servers
 from web.problems import ProblemError
 from web.realtime.call import Call
-from web.realtime.peer_line import new_tag
+from web.realtime.lines.peer_line import new_tag
 from web.sessions import SessionKind, SessionRecord
 
 SDP = "application/sdp"

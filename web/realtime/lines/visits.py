@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar
 
 from media.clock import Clock
 from web.attendance import arrived, attendance_fields, deadline, disconnected, fell_silent
-from web.realtime.delivery import Delivery
-from web.realtime.line import Line
+from web.realtime.lines.delivery import Delivery
+from web.realtime.lines.line import Line
 from web.sessions import SessionRecord
 
 logger = logging.getLogger(__name__)

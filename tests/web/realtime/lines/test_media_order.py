@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.frames import SAMPLE_RATE, AudioChunk, VideoFrame
-from web.realtime.media_order import MediaOrder, onward
+from web.realtime.lines.media_order import MediaOrder, onward
 
 TRUTH = np.arange(100, dtype=np.float32)
 

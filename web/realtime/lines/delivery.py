@@ -9,8 +9,8 @@ import logging
 from collections.abc import AsyncIterable, Awaitable, Callable
 
 from web.protocol.state import Event, PictureEvent
-from web.realtime.event_log import EventLog
-from web.realtime.line import Line, LineBrokenError, LineRefusedError
+from web.realtime.lines.event_log import EventLog
+from web.realtime.lines.line import Line, LineBrokenError, LineRefusedError
 
 logger = logging.getLogger(__name__)
 

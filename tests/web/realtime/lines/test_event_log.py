@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.realtime.event_log import EventLog
+from web.realtime.lines.event_log import EventLog
 
 
 def replay(log: EventLog, number: int) -> list[int]:

@@ -10,7 +10,7 @@ from rtc.errors import MessageError, PeerClosedError, PeerSilentError
 from rtc.messages import MessageLimits
 from rtc.peer import Peer
 from web.realtime.bridge import SessionBridge
-from web.realtime.line import LineBrokenError, LineEnd, LineRefusedError
+from web.realtime.lines.line import LineBrokenError, LineEnd, LineRefusedError
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 from media.channel import Channel
 from web.protocol.state import Event
-from web.realtime.delivery import Delivery, event_number
-from web.realtime.line import LineBrokenError, LineEnd, LineRefusedError
+from web.realtime.lines.delivery import Delivery, event_number
+from web.realtime.lines.line import LineBrokenError, LineEnd, LineRefusedError
 
 
 class FlakyLine:

@@ -3,18 +3,17 @@
 A packet is requested as soon as one after it arrives, or as much later as packets have lately come
 out of order; again after each round trip without an answer, at most three times, and only while an
 answer would still arrive before the deadline of its frame. Where many packets are lost, so are
-requests and answers, which costs a round trip each: there the first request is sent twice, and
-counts as two of the three.
+requests and answers, which costs a round trip each: there a request is sent twice.
 """
 
 import math
 from dataclasses import dataclass
 
-MAX_REQUESTS = 3  # of one packet
+MAX_REQUESTS = 3  # of one packet, without copies
 MAX_TRACKED = 512  # lost packets
 SLACK = 0.01  # seconds that an answer may take longer than a round trip
 COPY_SPACING = 0.01  # seconds between a request and its copy: a burst of losses may be over
-COPIES_FROM = 0.02  # fraction of packets lost from which the first request is sent twice
+COPIES_FROM = 0.02  # fraction of packets lost from which a request is sent twice
 SMOOTHING = 256  # packets, of that fraction
 REORDERED = 0.7  # round trips within which a packet came by itself
 MAX_REORDERING = 0.05  # seconds
@@ -27,8 +26,8 @@ MIN_INTERVAL, INTERVAL_ROUND_TRIPS = 0.1, 1.25  # seconds between requests of a 
 class Lost:
     """A lost packet: `deadline` is that of its frame, `due` when it is requested again, or never.
 
-    With `guessed`, it may not have been sent yet; with `copying`, a copy of the first request is
-    due.
+    `sent` counts its requests. With `guessed`, it may not have been sent yet; with `copying`, a copy
+    of the last request is due.
     """
 
     detected: float
@@ -99,11 +98,12 @@ class Retransmissions:
 
     def _request(self, lost: Lost, now: float, round_trip: float) -> bool:
         """Return whether a packet for which something is due is requested."""
-        if lost.sent >= MAX_REQUESTS or now + round_trip > lost.deadline:
+        ended = lost.sent >= MAX_REQUESTS and not lost.copying
+        if ended or now + round_trip > lost.deadline:
             lost.due = math.inf
             return False
-        lost.sent += 1
-        lost.copying = lost.sent == 1 and self.loss > COPIES_FROM
+        lost.sent += not lost.copying
+        lost.copying = not lost.copying and self.loss > COPIES_FROM
         lost.due = now + (COPY_SPACING if lost.copying else round_trip + SLACK)
         return True
 

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -61,13 +60,14 @@ def test_no_frame_is_released_before_its_references(
 ) -> None:
     run = simulate(seed, seconds=3, layers=layers, named=named, loss=loss, jitter=jitter)
     check_order_and_references(run)
-    for sequence, count in Counter(sequence for _, sequence in run.requests).items():
-        assert count <= MAX_REQUESTS
+    for sequence in {sequence for _, sequence in run.requests}:
         times = [time for time, each in run.requests if each == sequence]
         waits = [after - before for before, after in itertools.pairwise(times)]
-        # Again after a round trip, and at most one copy of the first.
-        assert all(wait >= 0.1 for wait in waits[1:])
-        assert all(wait >= COPY_SPACING - 1e-9 for wait in waits[:1])
+        copies = [wait for wait in waits if wait < 0.1]
+        assert len(times) - len(copies) <= MAX_REQUESTS
+        assert all(wait >= COPY_SPACING - 1e-9 for wait in copies)
+        # Again after a round trip, and at most one copy of each.
+        assert all(max(pair) >= 0.1 for pair in itertools.pairwise(waits))
     waits = [after - before for before, after in itertools.pairwise(run.keyframes)]
     assert all(wait >= MIN_INTERVAL + 0.1 for wait in waits)
 
@@ -133,7 +133,7 @@ def test_a_tenth_of_the_packets_lost_costs_little() -> None:
         assert np.percentile([delay for run in runs for delay in run.delays], 95) <= 0.2
         assert sum(len(run.shown) for run in runs) >= 0.95 * sum(len(r.camera.frames) for r in runs)
         longest = np.median([max(run.gaps) for run in runs])
-        assert longest <= (0.5 if layers == 1 else 0.25)
+        assert longest <= (0.3 if layers == 1 else 0.25)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

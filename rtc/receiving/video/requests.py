@@ -26,8 +26,8 @@ MIN_INTERVAL, INTERVAL_ROUND_TRIPS = 0.1, 1.25  # seconds between requests of a 
 class Lost:
     """A lost packet: `deadline` is that of its frame, `due` when it is requested again, or never.
 
-    `sent` counts its requests. With `guessed`, it may not have been sent yet; with `copying`, a copy
-    of the last request is due.
+    `sent` counts its requests. With `guessed`, it may not have been sent yet; with `copying`, a
+    copy of the last request is due.
     """
 
     detected: float

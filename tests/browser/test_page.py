@@ -285,7 +285,10 @@ def test_two_tabs_are_two_sessions_and_leaving_one_leaves_the_other(
     other.context.close()
 
 
-def test_a_call_that_the_server_ends_can_be_taken_up_again(page: Page, url: str) -> None:
+def test_a_call_that_the_server_ends_can_be_taken_up_again(
+    tab: tuple[Page, Witness], url: str
+) -> None:
+    page, witness = tab
     others = live_sessions(page, url)  # of pages that were closed without a word
     start(page)
     page.locator(".captions .final").first.wait_for()
@@ -299,6 +302,10 @@ def test_a_call_that_the_server_ends_can_be_taken_up_again(page: Page, url: str)
     after = finals(page)
     assert after[: len(before)] == before
     assert after[len(before)][0] > before[-1][0]
+    # The page asks whether the session waits for it; the browser itself logs the refusal.
+    (refused,) = witness.errors
+    assert "409" in refused
+    witness.errors.clear()
 
 
 def test_the_bare_client_shows_captions_and_the_returned_picture(

@@ -21,6 +21,7 @@ WITH_BODY = [
 KINDS = {
     "/v1/realtime/calls": "application/sdp",
     "/whip": "application/sdp",
+    "/whep/{id}": "application/sdp",
     "/v1/audio/transcriptions": "multipart/form-data; boundary=x",
 }
 

@@ -125,7 +125,11 @@ def _verdict(target: float | None, ours: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
-        "--only", nargs="*", default=[""], metavar="ROW", help="of: " + ", ".join(ROWS).replace("%", "%%")
+        "--only",
+        nargs="*",
+        default=[""],
+        metavar="ROW",
+        help="of: " + ", ".join(ROWS).replace("%", "%%"),
     )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=20.0, help="that are measured in a run")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.weights.hub_catalog import HUB_MODELS
@@ -292,11 +291,6 @@ def _describe(error: ValidationError, overridden: frozenset[str]) -> str:
         return reason
     field = str(problem["loc"][0])
     name = OPTION_NAMES.get(field, f"--{field}") if field in overridden else PREFIX + field.upper()
-    value = (
-        "the value given" if _is_secret(Settings.model_fields[field]) else repr(problem["input"])
-    )
+    secret = "SecretStr" in str(Settings.model_fields[field].annotation)
+    value = "the value given" if secret else repr(problem["input"])
     return f"{name}: {reason}, got {value}"
-
-
-def _is_secret(field: FieldInfo) -> bool:
-    return "SecretStr" in str(field.annotation)

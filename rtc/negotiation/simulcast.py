@@ -1,7 +1,7 @@
 """Simulcast in SDP (RFC 8853): a client offers the same video in several sizes.
 
-All are accepted, because SDP does not say which is the largest; `rtc.layers` picks one as they
-arrive.
+All are accepted, because SDP does not say which is the largest; `rtc.receiving.layers` picks one as
+they arrive.
 """
 
 import re

@@ -24,8 +24,8 @@ from aiortc.rtp import (
     unwrap_rtx,
 )
 
-from rtc.layers import Verdict
 from rtc.receiving.layer_choice import LayerChoice
+from rtc.receiving.layers import Verdict
 from rtc.receiving.link import Arrival, Link
 from rtc.receiving.sources import Sources
 from rtc.receiving.stream import Delivered, SenderReport, Stream, StreamFeedback

@@ -7,9 +7,12 @@ the cut becomes the prompt.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.asr.speech_activity import Region
 from models.asr.unheard import unheard_after
-from models.asr.whisper.alignment import FRAME, WordSpan
+from models.asr.whisper.alignment import FRAME, WordSpan, speech_frames
 from models.asr.whisper.mel import Samples
 from models.asr.whisper.tokenizer import WhisperTokenizer
 from models.asr.words import RATE, RecognizedWord
@@ -73,6 +76,13 @@ class LocalAgreementState:
         """Return a new stream over the sound from sample `start`."""
         sound = self.sound[start - self.start :]
         return LocalAgreementState(sound, start, self.transcribed, committed_end)
+
+    def speech_frames(self, speech: Sequence[Region], length: int) -> NDArray[np.bool_]:
+        """Return which frames of `length` samples hold `speech` or committed words."""
+        regions = [(first - self.start, last - self.start) for first, last in speech]
+        frames = speech_frames(regions, length)
+        frames[: max(0, self.committed_end - self.start) // FRAME] = True
+        return frames
 
 
 class WindowCutter:

@@ -29,7 +29,7 @@ from models.asr.streaming.agreement_window import (
 from models.asr.streaming.common_prefix import common_prefix
 from models.asr.streaming.short_window import ShortWindow
 from models.asr.unheard import are_likely, is_better, skipped_parts, unheard_after
-from models.asr.whisper.alignment import FRAME, WordSpan, align, speech_frames
+from models.asr.whisper.alignment import FRAME, WordSpan, align
 from models.asr.whisper.greedy import GreedyResult, greedy
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import LogitFilters
@@ -176,7 +176,7 @@ class LocalAgreement:
         result = self._transcribe(state, sound, state.forced)
         silent = result.no_speech > self.config.no_speech
         tokens = [] if silent else list(result.tokens)
-        frames = _speech_frames(state, speech, len(sound))
+        frames = state.speech_frames(speech, len(sound))
         now = self._spoken(state, result, frames, tokens)
         if not speech:
             now = list(takewhile(lambda word: not self._is_word(word), now))
@@ -288,16 +288,6 @@ class LocalAgreement:
             words.append(RecognizedWord(text, start, committed_end, probability))
             first = last
         return words
-
-
-def _speech_frames(
-    state: LocalAgreementState, speech: Sequence[Region], length: int
-) -> NDArray[np.bool_]:
-    """Return which frames of the window, `length` samples, hold speech or committed words."""
-    regions = [(first - state.start, last - state.start) for first, last in speech]
-    frames = speech_frames(regions, length)
-    frames[: max(0, state.committed_end - state.start) // FRAME] = True
-    return frames
 
 
 def _within(word: RecognizedWord, part: Region) -> bool:

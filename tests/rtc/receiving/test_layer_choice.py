@@ -12,9 +12,9 @@ from aiortc.rtp import RTCP_PSFB_PLI, RtcpPacket, RtcpPsfbPacket, RtpPacket
 
 from media.clock import LiveClock
 from media.sizes import SizeLimits
-from rtc.layers import REQUEST_INTERVAL
 from rtc.receiving import receiver as receiver_module
 from rtc.receiving.layer_choice import LayerChoice
+from rtc.receiving.layers import REQUEST_INTERVAL
 from rtc.receiving.link import Link
 from rtc.receiving.receiver import Receiver
 from rtc.receiving.stream import Deliver, SenderReport, Stream, StreamFeedback

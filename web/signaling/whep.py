@@ -35,9 +35,9 @@ VIEWER = WHEP + "/{viewer}"
 @router.post(WHEP)
 async def whep(request: Request, id: str) -> Response:
     """Answer the offer of a viewer."""
-    sdp = await read_sdp(request)
     call = _call(request, id)
     context = service_context(request)
+    sdp = await read_sdp(request)
     async with AsyncExitStack() as cleanup:
         peer = await accept_peer(context.settings, sdp, call.clock)
         cleanup.push_async_callback(peer.close)

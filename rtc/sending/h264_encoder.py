@@ -16,10 +16,9 @@ from av.video.frame import PictureType
 from rtc.allocation.qp_map import HIGHEST_QP
 from rtc.allocation.regions import Region
 from rtc.errors import EncoderError
+from rtc.sending.stream import CLOCK, VideoEncoder
 
-CLOCK = Fraction(1, 90_000)  # seconds, RFC 6184 section 5.1
 PROFILE = "Constrained Baseline"  # what every WebRTC client decodes, RFC 7742 section 6.2
-MIN_BITRATE = 30_000  # bit/s; x264's rate control fails below some 10 kbit/s
 BUFFER = 0.25  # seconds at the highest bitrate that a frame may be larger than its share
 MAX_BUFFER = 200_000  # bits: a keyframe may not take much longer than other frames at low rates
 GRAPHS = 4  # filter graphs that are kept: building one takes a millisecond
@@ -34,7 +33,7 @@ class EncodedPicture:
     keyframe: bool
 
 
-class X264Encoder:
+class X264Encoder(VideoEncoder):
     """Encodes frames one by one, without delay; for one thread at a time.
 
     `max_bitrate` is the highest that is ever asked for, `frame_rate` the usual one, by which a
@@ -44,22 +43,11 @@ class X264Encoder:
     def __init__(
         self, *, max_bitrate: int, frame_rate: float = 30.0, preset: str = "veryfast"
     ) -> None:
-        self._max_bitrate = max(max_bitrate, MIN_BITRATE)
+        super().__init__(max_bitrate)
         self._frame_rate = Fraction(frame_rate).limit_denominator(1000)
         self._preset = preset
-        self._bitrate = self._max_bitrate
         self._codec: av.VideoCodecContext | None = None
-        self._last_pts = -1
         self._graphs: OrderedDict[object, av.filter.Graph] = OrderedDict()
-
-    @property
-    def bitrate(self) -> int:
-        """The target in bit/s; a new one applies from the next frame on, without a keyframe."""
-        return self._bitrate
-
-    @bitrate.setter
-    def bitrate(self, bitrate: int) -> None:
-        self._bitrate = min(max(bitrate, MIN_BITRATE), self._max_bitrate)
 
     def encode(
         self, frame: av.VideoFrame, *, keyframe: bool = False, regions: Sequence[Region] = ()
@@ -71,10 +59,8 @@ class X264Encoder:
         Raises:
             EncoderError: x264 does not take the frame.
         """
-        if frame.pts is None or frame.time_base is None:
-            raise EncoderError("expected a frame with a timestamp")
-        pts = round(frame.pts * frame.time_base / CLOCK)
-        if pts <= self._last_pts:
+        pts = self._newer_pts(frame)
+        if pts is None:
             return None
         try:
             if self._codec is None or (frame.width, frame.height) != (

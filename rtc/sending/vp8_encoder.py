@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from rtc.allocation.qp_map import HIGHEST_QP
 from rtc.allocation.regions import Region
-from rtc.errors import EncoderError
-from rtc.sending.h264_encoder import CLOCK, MIN_BITRATE
 from rtc.sending.libvpx import CBR, I420, VpxConfig, VpxImage, VpxRegions, check, libvpx
+from rtc.sending.stream import CLOCK, VideoEncoder
 
 PATTERN = (0, 2, 1, 2)
 SHARES = (0.4, 0.6, 1.0)  # of the bitrate up to each layer, as libwebrtc has them
@@ -58,16 +57,14 @@ class LayeredPicture:
     sync: bool
 
 
-class Vp8Encoder:
+class Vp8Encoder(VideoEncoder):
     """Encodes frames one by one, without delay; for one thread at a time."""
 
     def __init__(self, *, max_bitrate: int) -> None:
         self._library = libvpx()
-        self._max_bitrate = max(max_bitrate, MIN_BITRATE)
-        self._bitrate = self._max_bitrate
+        super().__init__(max_bitrate)
         self._context: ctypes.Array[ctypes.c_char] | None = None
         self._config: VpxConfig | None = None
-        self._last_pts = -1
         self._interval, self._time = float(INTERVAL), 0  # by libvpx's clock, which is even
         self._place = 0  # in the pattern
         self._levels: NDArray[np.uint8] | None = None
@@ -81,15 +78,6 @@ class Vp8Encoder:
             self._library.destroy(self._context)
         self._context = self._levels = None
 
-    @property
-    def bitrate(self) -> int:
-        """The target in bit/s; a new one applies from the next frame on, without a keyframe."""
-        return self._bitrate
-
-    @bitrate.setter
-    def bitrate(self, bitrate: int) -> None:
-        self._bitrate = min(max(bitrate, MIN_BITRATE), self._max_bitrate)
-
     def encode(
         self, frame: av.VideoFrame, *, keyframe: bool = False, regions: Sequence[Region] = ()
     ) -> LayeredPicture | None:
@@ -98,10 +86,8 @@ class Vp8Encoder:
         Raises:
             EncoderError: libvpx does not take the frame.
         """
-        if frame.pts is None or frame.time_base is None:
-            raise EncoderError("expected a frame with a timestamp")
-        pts = round(frame.pts * frame.time_base / CLOCK)
-        if pts <= self._last_pts:
+        pts = self._newer_pts(frame)
+        if pts is None:
             return None
         frame = frame.reformat(format="yuv420p")
         context = self._prepare(frame.width, frame.height)

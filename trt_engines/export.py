@@ -1,0 +1,126 @@
+"""Exports a network to an ONNX file: the same file for ONNX Runtime and for TensorRT.
+
+Caches are updated by TensorScatter and read by Attention, both of opset 24, so TensorRT builds its
+own KV-cache layers of them. The inputs and outputs have the names of the spec; the output that
+updates the cache `k` is `k.next`.
+"""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+
+from models.engine import (
+    OPSET,
+    EngineSpec,
+    ExportableNetwork,
+    TensorSpec,
+    dimension_names,
+    example_inputs,
+)
+from models.errors import EngineError
+
+
+def export(network: ExportableNetwork, path: Path) -> None:
+    """Write `network` with its weights to `path`; takes seconds, minutes for a large network.
+
+    Weights of 2 GB and more go to a second file, `path` with ".data" added.
+
+    Raises:
+        EngineError: the network cannot be exported, or its file differs from its spec.
+    """
+    spec = network.spec
+    if missing := dimension_names((*spec.inputs, *spec.state)) - spec.ranges.keys():
+        raise EngineError(f"{spec.name}: no profile says how long {sorted(missing)} may be")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # of the exporter, about itself
+            program = torch.onnx.export(
+                network.eval(),
+                tuple(each.to(network.device) for each in example_inputs(spec)),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[each.name for each in (*spec.inputs, *spec.state)],
+                output_names=spec.output_names,
+                dynamic_shapes=_dynamic_shapes(spec),
+                verbose=False,
+            )
+    except Exception as error:  # whatever a network makes the exporter raise
+        raise EngineError(f"{spec.name} cannot be exported: {error}") from error
+    if program is None:
+        raise EngineError(f"{spec.name} cannot be exported")
+    program.save(str(path), external_data=weight_bytes(network) >= 2**31 - 2**24)
+    check_file(path, spec)
+
+
+def weight_bytes(network: ExportableNetwork) -> int:
+    """Return the bytes of the parameters and buffers of `network`."""
+    tensors = [*network.parameters(), *network.buffers()]
+    return sum(each.numel() * each.element_size() for each in tensors)
+
+
+def check_file(path: Path, spec: EngineSpec) -> None:
+    """Compare the inputs and outputs of the file with `spec`.
+
+    Raises:
+        EngineError: a name, type or shape differs.
+    """
+    graph = onnx.load(path, load_external_data=False).graph
+    state = [TensorSpec(each.name, each.dtype, each.shape) for each in spec.state]
+    _compare(spec.name, graph.input, [*spec.inputs, *state])
+    names = spec.output_names
+    outputs = [*spec.outputs, *state]
+    renamed = [
+        TensorSpec(name, each.dtype, each.shape) for name, each in zip(names, outputs, strict=True)
+    ]
+    _compare(spec.name, graph.output, renamed)
+
+
+def _compare(name: str, found: Sequence[Any], wanted: Sequence[TensorSpec]) -> None:
+    if [each.name for each in found] != [each.name for each in wanted]:
+        raise EngineError(
+            f"{name}: the file has {[each.name for each in found]}, expected "
+            f"{[each.name for each in wanted]}"
+        )
+    for value, spec in zip(found, wanted, strict=True):
+        kind = value.type.tensor_type
+        lengths = [each.dim_value or None for each in kind.shape.dim]
+        fits = len(lengths) == len(spec.shape) and all(
+            length == (part if isinstance(part, int) else None)
+            for length, part in zip(lengths, spec.shape, strict=True)
+        )
+        if kind.elem_type != ONNX_TYPES[spec.dtype] or not fits:
+            raise EngineError(f"{name}: {spec.name} is {lengths} in the file, not {spec.shape}")
+
+
+ONNX_TYPES = {
+    torch.float32: onnx.TensorProto.FLOAT,
+    torch.float16: onnx.TensorProto.FLOAT16,
+    torch.bfloat16: onnx.TensorProto.BFLOAT16,
+    torch.int64: onnx.TensorProto.INT64,
+    torch.int32: onnx.TensorProto.INT32,
+    torch.uint8: onnx.TensorProto.UINT8,
+    torch.bool: onnx.TensorProto.BOOL,
+}
+
+
+def _dynamic_shapes(spec: EngineSpec) -> tuple[dict[int, Any], ...]:
+    """Return the named dimensions of each argument, as the exporter takes them."""
+    dims = {
+        name: torch.export.Dim(name, min=each.minimum, max=each.maximum)
+        for name, each in spec.ranges.items()
+    }
+    shapes = []
+    for each in (*spec.inputs, *spec.state):
+        shape: dict[int, Any] = {}
+        for axis, part in enumerate(each.shape):
+            if isinstance(part, str):
+                factor, star, name = part.partition("*")
+                shape[axis] = int(factor) * dims[name] if star else dims[part]
+        shapes.append(shape)
+    return tuple(shapes)

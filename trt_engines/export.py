@@ -13,6 +13,7 @@ from typing import Any
 
 import onnx
 import torch
+from torch import Tensor, nn
 
 from models.engine import (
     OPSET,
@@ -41,13 +42,13 @@ def export(network: ExportableNetwork, path: Path) -> None:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # of the exporter, about itself
             program = torch.onnx.export(
-                network.eval(),
+                _Positional(network.eval()),
                 tuple(each.to(network.device) for each in example_inputs(spec)),
                 dynamo=True,
                 opset_version=OPSET,
                 input_names=[each.name for each in (*spec.inputs, *spec.state)],
                 output_names=spec.output_names,
-                dynamic_shapes=_dynamic_shapes(spec),
+                dynamic_shapes=(_dynamic_shapes(spec),),
                 verbose=False,
             )
     except Exception as error:  # whatever a network makes the exporter raise
@@ -56,6 +57,18 @@ def export(network: ExportableNetwork, path: Path) -> None:
         raise EngineError(f"{spec.name} cannot be exported")
     program.save(str(path), external_data=weight_bytes(network) >= 2**31 - 2**24)
     check_file(path, spec)
+
+
+class _Positional(nn.Module):
+    """Takes all tensors as `*tensors`, so a network may name its arguments or not."""
+
+    def __init__(self, network: ExportableNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *tensors: Tensor) -> Tensor | tuple[Tensor, ...]:
+        made: Tensor | tuple[Tensor, ...] = self.network(*tensors)
+        return made
 
 
 def weight_bytes(network: ExportableNetwork) -> int:

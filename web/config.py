@@ -32,11 +32,10 @@ OPTION_NAMES = {
 }  # options not named as their setting
 
 
-def default_weights() -> Path:
-    """Return `.cache/eyeline/weights` in the checkout, or in the home folder if installed."""
-    if (CHECKOUT / "pyproject.toml").is_file():
-        return CHECKOUT / ".cache" / "eyeline" / "weights"
-    return Path.home() / ".cache" / "eyeline" / "weights"
+def default_cache() -> Path:
+    """Return `.cache/eyeline` in the checkout, or in the home folder if installed."""
+    home = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.home()
+    return home / ".cache" / "eyeline"
 
 
 class Settings(BaseSettings):
@@ -56,8 +55,12 @@ class Settings(BaseSettings):
     """TCP port of HTTP and WebSocket; 0 picks a free port"""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """lowest level that is logged"""
-    weights: Path = Field(default_factory=default_weights)
+    weights: Path = Field(default_factory=lambda: default_cache() / "weights")
     """folder of downloaded weights"""
+    engines: Path = Field(default_factory=lambda: default_cache() / "engines")
+    """folder of networks that were exported or compiled at an earlier start"""
+    backend: Literal["auto", "torch", "onnxruntime"] = "auto"
+    """what runs the networks: torch, onnxruntime, or auto, which picks the best that runs"""
     hub: Annotated[str, AfterValidator(http_url)] = "https://huggingface.co"
     """model hub that `eyeline pull` downloads from, or its mirror"""
     hub_token: SecretStr | None = None

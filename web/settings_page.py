@@ -32,8 +32,8 @@ def _row(name: str, field: FieldInfo) -> str:
 
 
 def _default(name: str, field: FieldInfo) -> str:
-    if name == "weights":
-        return "`.cache/eyeline/weights`"
+    if name in ("weights", "engines"):
+        return f"`.cache/eyeline/{name}`"
     return "not set" if field.default in (None, ()) else f"`{field.default}`"
 
 

@@ -25,6 +25,7 @@ from models.errors import StoreError
 from web.cli.sound_track import checked_media, tell
 from web.config import Settings
 from web.errors import UsageError
+from web.loading.engines import stored_engines
 from web.loading.models import load_assistant
 from web.loading.progress import ProgressBar
 from web.temporary_folder import delete_abandoned, temporary_folder
@@ -78,7 +79,8 @@ def ask(
     media = checked_media(clip, max_duration=settings.max_media_hours * 3600, needs="video")
     with ExitStack() as stack:
         folder = kept or stack.enter_context(temporary_folder(settings.memory_folder))
-        assistant = load_assistant(settings)
+        with stored_engines(settings) as load_engine:
+            assistant = load_assistant(settings, load_engine)
         state = assistant.init_state(folder)
         stack.callback(_close, assistant, state, kept=kept is not None)
         with ProgressBar(None if media is None else media.duration) as progress:

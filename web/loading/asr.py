@@ -13,6 +13,7 @@ from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig
 from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.vad import SileroVad, load_silero
 from models.asr.whisper.loading import WhisperModel, load_whisper
+from models.engine import EngineLoader
 from models.weights.fetch import Progress
 from web.config import Settings
 
@@ -32,19 +33,21 @@ class LoadedAsr:
     final_pass: WhisperFinalPass | None
 
 
-def load_asr(settings: Settings, progress: Progress | None = None) -> LoadedAsr:
+def load_asr(
+    settings: Settings, load_engine: EngineLoader, progress: Progress | None = None
+) -> LoadedAsr:
     """Load the speech recognition models.
 
     Raises:
         WeightsError: a model cannot be downloaded or read, or is not causal but must be.
     """
-    whisper = _load_whisper(settings, progress)
+    whisper = _load_whisper(settings, load_engine, progress)
     detector = load_silero(settings.weights, progress)
     return LoadedAsr(
         detector=detector,
         whisper=whisper,
-        recognizer=_load_recognizer(settings, whisper, detector),
-        final_pass=_load_final_pass(settings, whisper, detector, progress),
+        recognizer=_load_recognizer(settings, load_engine, whisper, detector),
+        final_pass=_load_final_pass(settings, load_engine, whisper, detector, progress),
     )
 
 
@@ -64,14 +67,16 @@ def _is_careless_whisper(name: str) -> bool:
     return is_carelesswhisper(Path(name))
 
 
-def _load_whisper(settings: Settings, progress: Progress | None) -> WhisperModel:
+def _load_whisper(
+    settings: Settings, load_engine: EngineLoader, progress: Progress | None
+) -> WhisperModel:
     """Load the model for whole files: tiny.en if the setting is a causal checkpoint."""
     name = "tiny.en" if _is_careless_whisper(settings.asr_model) else settings.asr_model
     return load_whisper(name, settings.weights, threads=settings.threads_in_use, progress=progress)
 
 
 def _load_recognizer(
-    settings: Settings, whisper: WhisperModel, detector: SileroVad
+    settings: Settings, load_engine: EngineLoader, whisper: WhisperModel, detector: SileroVad
 ) -> SpeechRecognizer:
     kind = asr_algorithm(settings)
     if kind == "local-agreement":
@@ -88,7 +93,11 @@ def _load_recognizer(
 
 
 def _load_final_pass(
-    settings: Settings, whisper: WhisperModel, detector: SileroVad, progress: Progress | None
+    settings: Settings,
+    load_engine: EngineLoader,
+    whisper: WhisperModel,
+    detector: SileroVad,
+    progress: Progress | None,
 ) -> WhisperFinalPass | None:
     name = final_model(settings)
     if name == NONE or (asr_algorithm(settings) == "offline" and settings.final_model is None):

@@ -20,12 +20,15 @@ from models.assistant import small_model
 from models.assistant.blind import BlindAssistant
 from models.assistant.scene import perception
 from models.assistant.small_assistant import SmallAssistant
+from models.engine import EngineLoader
 from models.errors import WeightsError
 from models.memory.kv_store.tiers import StoreBudget
 from models.shipped import CHECKPOINTS
 from models.speech.hibari import HibariSynthesizer
+from trt_engines.loading import LoadedEngine
 from web.config import PREFIX, Settings
 from web.loading.asr import load_asr
+from web.loading.engines import stored_engines, summaries
 from web.loading.needs import Command, fetch, generating, needs, seeing
 from web.loading.progress import download_progress
 from web.setting_checks import SMALL, WAN_MODELS
@@ -41,6 +44,7 @@ class LoadedModels:
     whisper: WhisperModel
     limits: Limits
     generation_unavailable: str = "no generation model is loaded"  # the reason, if there is none
+    engines: tuple[LoadedEngine, ...] = ()
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -49,6 +53,7 @@ class LoadedModels:
         generation = self.services.generation
         return (
             asr,
+            *summaries(self.engines),
             self.services.assistant.about,
             f"no video is generated: {self.generation_unavailable}"
             if generation is None
@@ -96,7 +101,7 @@ def memory_budget(settings: Settings) -> StoreBudget:
     return StoreBudget(ram=settings.memory_ram << 20, disk=settings.memory_disk << 20)
 
 
-def load_assistant(settings: Settings) -> VideoAssistant:
+def load_assistant(settings: Settings, load_engine: EngineLoader) -> VideoAssistant:
     """Load the model that answers questions about video.
 
     Raises:
@@ -119,7 +124,9 @@ def load_assistant(settings: Settings) -> VideoAssistant:
     )
 
 
-def load_generator(settings: Settings) -> tuple[VideoGenerator | None, str]:
+def load_generator(
+    settings: Settings, load_engine: EngineLoader
+) -> tuple[VideoGenerator | None, str]:
     """Return the video generation model, or None and the reason.
 
     Raises:
@@ -176,11 +183,12 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
     """
     heard_only = command == "captions"
     fetch(needs(settings, command), settings)
-    asr = load_asr(settings, download_progress(settings.asr_model))
-    assistant = BlindAssistant() if heard_only else load_assistant(settings)
-    generator, generation_unavailable = (
-        (None, "captions need none") if heard_only else load_generator(settings)
-    )
+    with stored_engines(settings) as load_engine:
+        asr = load_asr(settings, load_engine, download_progress(settings.asr_model))
+        assistant = BlindAssistant() if heard_only else load_assistant(settings, load_engine)
+        generator, generation_unavailable = (
+            (None, "captions need none") if heard_only else load_generator(settings, load_engine)
+        )
     with ExitStack() as stack:
         images = ImageDecoder(image_limits(settings))
         stack.callback(images.close)
@@ -216,4 +224,5 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
             whisper=asr.whisper,
             limits=session_limits(settings),
             generation_unavailable=generation_unavailable,
+            engines=tuple(load_engine.loaded),
         )

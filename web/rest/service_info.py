@@ -25,6 +25,7 @@ async def health(request: Request) -> dict[str, Any]:
         },
         "models": list(context.capabilities.recognizers),
         "answers": _assistant_fields(context),
+        "engines": {each.name: each.backend for each in context.models.engines},
         "notices": list(context.capabilities.notices),
     }
 

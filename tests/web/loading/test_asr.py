@@ -8,6 +8,7 @@ from models.asr.offline.final_pass import WhisperFinalPass
 from models.asr.offline.turn_end_only import TurnEndOnly
 from models.asr.streaming.causal_stream import CausalStream
 from models.asr.streaming.local_agreement import LocalAgreement
+from models.engine import load_in_torch
 from models.errors import WeightsError
 from models.weights.fetch import fetch_weights
 from web.config import read_settings
@@ -36,7 +37,7 @@ def test_a_causally_streamed_turn_is_transcribed_again_at_its_end() -> None:
 )
 def test_each_recognition_mode_is_assembled(asr: str, kind: type, final: type) -> None:
     torch.set_num_threads(1)
-    made = load_asr(read_settings(asr=asr, asr_chunk=100, threads=1))
+    made = load_asr(read_settings(asr=asr, asr_chunk=100, threads=1), load_in_torch)
     assert isinstance(made.recognizer, kind)
     assert isinstance(made.final_pass, final)
     assert made.whisper.name == "tiny.en"
@@ -47,7 +48,7 @@ def test_each_recognition_mode_is_assembled(asr: str, kind: type, final: type) -
 def test_a_model_without_a_causal_adapter_is_refused() -> None:
     own = fetch_weights("tiny.en", read_settings().weights)  # a model by its folder is another one
     with pytest.raises(WeightsError, match=r"has no causal adapter.*base, tiny\.en"):
-        load_asr(read_settings(asr="causal", asr_model=str(own), threads=1))
+        load_asr(read_settings(asr="causal", asr_model=str(own), threads=1), load_in_torch)
 
 
 @pytest.mark.parametrize(

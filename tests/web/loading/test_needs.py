@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import models.weights.fetch
+from models.engine import load_in_torch
 from models.errors import WeightsError
 from models.weights.catalog import WEIGHTS
 from web.config import Settings, read_settings
@@ -33,7 +34,7 @@ def test_speech_recognition_takes_what_the_list_says_and_no_more(
     verified: list[str], asr: str
 ) -> None:
     settings = read_settings(asr=asr)
-    load_asr(settings)
+    load_asr(settings, load_in_torch)
     assert set(verified) <= set(hearing(settings).packaged)
     assert set(hearing(settings).packaged) - set(verified) <= {"silero-vad"}  # loaded apart
     assert all(file.is_file() for file in hearing(settings).shipped)
@@ -42,7 +43,7 @@ def test_speech_recognition_takes_what_the_list_says_and_no_more(
 @pytest.mark.slow
 def test_the_assistant_takes_what_the_list_says_and_no_more(verified: list[str]) -> None:
     settings = read_settings()
-    load_assistant(settings)
+    load_assistant(settings, load_in_torch)
     assert set(verified) == set(seeing(settings).packaged)
     assert all(file.is_file() for file in seeing(settings).shipped)
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from media.pipeline.models import GenerationService, GenerationSlots
 from media.worker import Worker
+from models.engine import load_in_torch
 from models.errors import WeightsError
 from models.generation.small import loading as embedded
 from tests.media.pipeline.generation.scripted_generator import ScriptedGenerator
@@ -105,23 +106,26 @@ def test_without_files_generation_is_unavailable_and_the_reason_names_them(
 ) -> None:
     monkeypatch.setattr(embedded, "CHECKPOINTS", tmp_path)
     monkeypatch.setattr("web.loading.models.CHECKPOINTS", tmp_path)
-    generator, why = load_generator(Settings())
+    generator, why = load_generator(Settings(), load_in_torch)
     assert generator is None
     assert "models/checkpoints/codec.safetensors" in why
     assert str(tmp_path) not in why  # a path is nobody else's business
-    assert load_generator(Settings(drawing_model="none")) == (None, "EYELINE_DRAWING_MODEL is none")
+    assert load_generator(Settings(drawing_model="none"), load_in_torch) == (
+        None,
+        "EYELINE_DRAWING_MODEL is none",
+    )
 
 
 def test_weights_for_a_gpu_are_refused_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(WeightsError, match="longlive needs a CUDA GPU"):
-        load_generator(Settings(drawing_model="longlive"))
+        load_generator(Settings(drawing_model="longlive"), load_in_torch)
 
 
 def test_a_folder_is_loaded_and_one_without_files_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"drawing\.safetensors"):
-        load_generator(Settings(drawing_model=str(tmp_path)))
+        load_generator(Settings(drawing_model=str(tmp_path)), load_in_torch)
     written(tmp_path)
-    generator, _ = load_generator(Settings(drawing_model=str(tmp_path)))
+    generator, _ = load_generator(Settings(drawing_model=str(tmp_path)), load_in_torch)
     assert generator is not None
     assert generator.size == (32, 32)

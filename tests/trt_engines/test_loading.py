@@ -1,0 +1,160 @@
+"""The loader of engines: exported once, then stored; damage, and an exporter that dies."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.engine import Engine, ExportableNetwork, NetworkSource, TorchEngine, example_inputs
+from models.errors import EngineError
+from tests.full_disk import files_of_at_most
+from tests.trt_engines.tiny_network import TinyAttention
+from trt_engines.choice import Backend, choose
+from trt_engines.loading import StoredEngines
+from trt_engines.store.folder import EngineFolder
+
+pytestmark = pytest.mark.slow
+
+
+def source(build: Callable[[], ExportableNetwork] = TinyAttention) -> NetworkSource:
+    return NetworkSource(spec=TinyAttention().spec, weights="seed 0", build=build)
+
+
+def loader(folder: Path, backend: Backend = "onnxruntime") -> StoredEngines:
+    return StoredEngines(EngineFolder(folder), choose(backend))
+
+
+def not_built() -> ExportableNetwork:
+    pytest.fail("the network was built")
+
+
+def same_code(build: Callable[[], ExportableNetwork]) -> Callable[[], ExportableNetwork]:
+    """Return `build` as if it were in the module of the network, so that its key is the same."""
+    build.__module__ = TinyAttention.__module__
+    return build
+
+
+def outputs(engine: Engine) -> Tensor:
+    spec = engine.spec
+    names = [each.name for each in spec.inputs]
+    made = example_inputs(spec, torch.Generator().manual_seed(1))
+    return engine.run(dict(zip(names, made, strict=False)), engine.new_state(batch=2))["y"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the tiny network."""
+    folder = tmp_path_factory.mktemp("engines")
+    with loader(folder) as load_engine:
+        load_engine(source())
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    copy = tmp_path / "engines" / "tiny-attention"
+    copy.mkdir(parents=True)
+    for file in (made / "tiny-attention").iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    return copy.parent
+
+
+def test_a_stored_engine_is_loaded_without_building_the_network(made: Path) -> None:
+    with loader(made) as load_engine:
+        engine = load_engine(source(same_code(not_built)))
+        assert load_engine.loaded[0].backend == engine.backend == "onnxruntime"
+    assert torch.allclose(outputs(engine), outputs(TorchEngine(TinyAttention())), atol=1e-5)
+
+
+def test_in_torch_nothing_is_stored(tmp_path: Path) -> None:
+    with loader(tmp_path, "torch") as load_engine:
+        assert load_engine(source()).backend == load_engine.loaded[0].backend == "torch"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flipped_byte_and_other_weights_make_it_again(folder: Path) -> None:
+    file = next(folder.glob("*/*.onnx"))
+    content = bytearray(file.read_bytes())
+    content[-100] ^= 1
+    file.write_bytes(content)
+    others = NetworkSource(
+        spec=TinyAttention().spec, weights="seed 1", build=lambda: TinyAttention(seed=1)
+    )
+    with loader(folder) as load_engine:
+        engine, other = load_engine(source()), load_engine(others)
+    assert torch.allclose(outputs(engine), outputs(TorchEngine(TinyAttention())), atol=1e-5)
+    assert torch.allclose(outputs(other), outputs(TorchEngine(TinyAttention(seed=1))), atol=1e-5)
+    assert (file.parent / f"{file.name}.bad").read_bytes() == content
+    assert file.read_bytes() != content
+    assert len(list(folder.glob("*/*.onnx"))) == 2
+
+
+def test_a_file_that_does_not_load_is_made_again_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its checksum is right: the runtime does not read this version of the format."""
+    store, file = EngineFolder(folder), next(folder.glob("*/*.onnx"))
+    with store.scratch("tiny-attention") as scratch:
+        (scratch / file.name).write_bytes(b"another format")
+        store.add("tiny-attention", file.stem, scratch, {})
+    with loader(folder) as load_engine:
+        assert load_engine(source()).backend == "onnxruntime"
+        assert file.stat().st_size > 1000
+        monkeypatch.setattr("trt_engines.loading.OrtEngine", unreadable)
+        with pytest.raises(EngineError, match="cannot load"):
+            load_engine(source())
+
+
+def unreadable(*_given: object, **_named: object) -> Engine:
+    raise EngineError("ONNX Runtime cannot load it")
+
+
+def suffixes(folder: Path) -> list[str]:
+    return [each.suffix for each in folder.rglob("*") if each.is_file()]
+
+
+class Deadly(TinyAttention):
+    """Ends the process that exports it, as the system does where memory runs out."""
+
+    def forward(
+        self, x: Tensor, start: Tensor, mask: Tensor, keys: Tensor, values: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return super().forward(x, start, mask, keys, values)
+
+
+def test_a_killed_export_or_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    with loader(tmp_path) as load_engine:
+        with pytest.raises(EngineError, match="was ended by signal 9"):
+            load_engine(source(Deadly))
+        assert set(suffixes(tmp_path)) <= {".lock"}
+        with files_of_at_most(10_000), pytest.raises(EngineError, match="cannot be written"):
+            load_engine(source())
+        assert set(suffixes(tmp_path)) <= {".lock"}
+        assert load_engine(source()).backend == "onnxruntime"  # in a new process
+
+
+class Branching(TinyAttention):
+    """Cannot be exported: it branches on a value."""
+
+    def forward(
+        self, x: Tensor, start: Tensor, mask: Tensor, keys: Tensor, values: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        if x.sum() > 0:
+            start = start + 1
+        return super().forward(x, start, mask, keys, values)
+
+
+def test_what_cannot_be_exported_is_an_error(tmp_path: Path) -> None:
+    with loader(tmp_path) as load_engine:
+        with pytest.raises(EngineError, match="tiny-attention cannot be exported"):
+            load_engine(source(Branching))
+        unpicklable = TinyAttention()
+        unpicklable.register_forward_hook(lambda *_: None)
+        with pytest.raises(EngineError, match="tiny-attention cannot be pickled"):
+            load_engine(source(lambda: unpicklable))

@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     path of a LLaVA-OneVision or Qwen2.5-VL folder from Hugging Face"""
     threads: int | None = Field(None, ge=1, le=1024)
     """CPU threads of each model; half of the cores if not set"""
+    computations: int | None = Field(None, ge=1, le=1024)
+    """computations of models on the CPU at the same time, each on `threads` threads; others wait,
+    the most urgent first; as many as the cores can run if not set"""
     sessions: int = Field(100, ge=1)
     """maximum number of concurrent sessions; others get HTTP 503 or close code 1013"""
     secret_sessions: int = Field(4, ge=1)
@@ -258,9 +261,9 @@ class Settings(BaseSettings):
         return self.threads or max(1, (os.cpu_count() or 1) // 2)
 
     @property
-    def asr_workers(self) -> int:
-        """Sessions whose speech is recognized in parallel, each on `threads_in_use` threads."""
-        return max(1, (os.cpu_count() or 1) // self.threads_in_use)
+    def computations_in_use(self) -> int:
+        """Computations of models at once, each on `threads_in_use` threads."""
+        return self.computations or max(1, (os.cpu_count() or 1) // self.threads_in_use)
 
 
 def read_settings(**overrides: object) -> Settings:

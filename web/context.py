@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.requests import HTTPConnection
 
 from media.clock import Clock
-from media.pipeline.models import GenerationService
+from media.pipeline.models.generation import GenerationServer
 from media.worker import Worker
 from web.access.auth import Keys
 from web.access.waiting_line import WaitingLine
@@ -76,7 +76,7 @@ def capabilities(settings: Settings, models: LoadedModels) -> Capabilities:
         model=MODEL_NAME,
         recognizers=(recognizer,),
         languages=("en",),
-        voices=() if synthesizer is None else (getattr(synthesizer, "name", "default"),),
+        voices=() if synthesizer is None else (synthesizer.voice,),
         turn_detection=turn_detection(settings),
         notices=models.notices,
         generation=generation_capabilities(settings, models.services.generation),
@@ -85,7 +85,7 @@ def capabilities(settings: Settings, models: LoadedModels) -> Capabilities:
 
 
 def generation_capabilities(
-    settings: Settings, generation: GenerationService | None
+    settings: Settings, generation: GenerationServer | None
 ) -> GenerationCapabilities | None:
     """Return what sessions can use of the generation model."""
     if generation is None:

@@ -8,7 +8,7 @@ from media.clock import Clock
 from media.counters import Counters
 from media.events import Output
 from media.pipeline.limits import Limits
-from media.pipeline.models import Services
+from media.pipeline.models.services import Services
 from media.pipeline.questions import OpenQuestions
 
 Send = Callable[[Output], Awaitable[None]]

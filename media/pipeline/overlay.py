@@ -34,7 +34,7 @@ class CaptionOverlay:
 
     async def run(self, channel: Channel[VideoFrame | Caption]) -> None:
         """Send frames until `channel` ends."""
-        worker, counters = self._context.services.overlay_worker, self._context.counters
+        worker, counters = self._context.services.media_worker, self._context.counters
         caption: Caption | None = None
         strip: TextStrip | None = None
         changed = 0.0

@@ -38,7 +38,7 @@ from media.pipeline.generation.stage import GenerationStage
 from media.pipeline.hearing.caption_stage import CaptionStage
 from media.pipeline.hearing.turn_stage import AudioItem, TurnAudio, TurnEnd, TurnStage
 from media.pipeline.limits import Limits
-from media.pipeline.models import Services
+from media.pipeline.models.services import Services
 from media.pipeline.overlay import CaptionOverlay
 from media.pipeline.questions import OpenQuestions
 from media.pipeline.speech.stage import SpeechStage
@@ -212,10 +212,8 @@ async def ask(question: Question | Announce, context: SessionContext, channels: 
 async def run_generation(context: SessionContext, channels: Channels) -> None:
     """Run the generation stage, or pass frames on if no generator is loaded."""
     show = None if channels.overlay is None else channels.show
-    service = context.services.generation
-    stage = (
-        Passthrough(context, show) if service is None else GenerationStage(context, service, show)
-    )
+    server = context.services.generation
+    stage = Passthrough(context, show) if server is None else GenerationStage(context, server, show)
     await stage.run(channels.generation)
 
 

@@ -7,6 +7,7 @@ is speech, the pipeline when a turn starts and ends.
 Source: Silero VAD 6, github.com/snakers4/silero-vad.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,8 @@ class SileroVad:
         WeightsError: the file is missing or is not that network.
     """
 
+    max_batch = 64  # streams at once
+
     def __init__(self, file: Path) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -65,20 +68,34 @@ class SileroVad:
 
     def step(self, state: VadState, samples: Floats) -> tuple[VadState, list[float]]:
         """Consume float32 (n,) in [-1, 1] at 16 kHz."""
-        sound = np.concatenate([state.context, state.rest, samples], dtype=np.float32)
-        memory, probabilities = state.memory, []
-        count = (len(sound) - CONTEXT) // FRAME
-        for start in range(0, count * FRAME, FRAME):
-            feeds = {
-                "input": sound[None, start : start + CONTEXT + FRAME],
-                "state": memory,
-                "sr": np.array(RATE, np.int64),
-            }
-            output, memory = self._network.run(["output", "stateN"], feeds)
-            probabilities.append(float(output[0, 0]))
-        done = count * FRAME
-        context, rest = sound[done : done + CONTEXT], sound[done + CONTEXT :]
-        return VadState(memory, context, rest), probabilities
+        return self.step_many([state], [samples])[0]
+
+    def step_many(
+        self, states: Sequence[VadState], chunks: Sequence[Floats]
+    ) -> list[tuple[VadState, list[float]]]:
+        """Consume the next samples of several streams; frame by frame, those that have one."""
+        sounds = [
+            np.concatenate([state.context, state.rest, samples], dtype=np.float32)
+            for state, samples in zip(states, chunks, strict=True)
+        ]
+        counts = [(len(sound) - CONTEXT) // FRAME for sound in sounds]
+        memory = np.concatenate([state.memory for state in states], axis=1)
+        found: list[list[float]] = [[] for _ in states]
+        for start in range(0, max(counts, default=0) * FRAME, FRAME):
+            rows = [row for row, count in enumerate(counts) if start < count * FRAME]
+            frames = np.stack([sounds[row][start : start + CONTEXT + FRAME] for row in rows])
+            feeds = {"input": frames, "state": memory[:, rows], "sr": np.array(RATE, np.int64)}
+            output, memory[:, rows] = self._network.run(["output", "stateN"], feeds)
+            for row, probability in zip(rows, output[:, 0].tolist(), strict=True):
+                found[row].append(probability)
+        made = []
+        for row, (sound, count) in enumerate(zip(sounds, counts, strict=True)):
+            done = count * FRAME
+            state = VadState(
+                memory[:, row : row + 1], sound[done : done + CONTEXT], sound[done + CONTEXT :]
+            )
+            made.append((state, found[row]))
+        return made
 
     def flush(self, state: VadState) -> list[float]:
         """Return nothing: less than a frame is left."""

@@ -1,7 +1,8 @@
 """The values that a video assistant gives to a session, independent of the model."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,7 @@ class FrameAnalysis:
 class AssistantAnswer:
     """An answer: `pieces` of text as they are generated, and the moments it is based on.
 
+    A piece is empty if only a part of a long prompt was read: others get their turn then.
     `moments` are in order of time. `prompt_tokens` counts the tokens that the model reads,
     memory included; it is 0 for answers without a model. `confidence` says how sure the model is
     of the pieces that were read so far, in [0, 1], or None if it does not know. `locate` says
@@ -74,3 +76,23 @@ class AssistantAnswer:
     prompt_tokens: int = 0
     confidence: Callable[[], float | None] = lambda: None
     locate: Callable[[], NDArray[np.float32] | None] = lambda: None
+
+
+class AnswersTogether(Protocol):
+    """An assistant that generates the next pieces of up to `max_answers` answers at once."""
+
+    max_answers: int
+
+    def next_pieces(self, answers: Sequence[AssistantAnswer]) -> Sequence[str | None]:
+        """Return the next piece of each answer, or None if it is complete.
+
+        If it raises, no answer has changed.
+        """
+        ...
+
+
+def next_pieces(assistant: object, answers: Sequence[AssistantAnswer]) -> Sequence[str | None]:
+    """Return the next piece of each answer: at once if `assistant` can, else one by one."""
+    if len(answers) > 1 and hasattr(assistant, "next_pieces"):
+        return cast("AnswersTogether", assistant).next_pieces(answers)
+    return [next(answer.pieces, None) for answer in answers]

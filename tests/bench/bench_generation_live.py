@@ -42,10 +42,12 @@ from media.generation_events import (
     Sampler,
     TrackPoints,
 )
+from media.pipeline.interfaces import VideoGenerator
 from media.pipeline.limits import Limits
-from media.pipeline.models import GenerationService, GenerationSlots, Services
+from media.pipeline.models.generation import GenerationServer, GenerationSlots
+from media.pipeline.models.services import Services
 from media.pipeline.session import run_session
-from media.worker import Worker
+from media.servers.device import JobQueue
 from models.generation.codec import Codec, CodecConfig
 from models.generation.context import Reach
 from models.generation.dit import Dit, DitConfig
@@ -140,16 +142,18 @@ async def run(
 
 
 @contextmanager
-def models(service: bool, generation: GenerationService) -> Iterator[Services]:
+def models(service: bool, generator: VideoGenerator) -> Iterator[Services]:
     """Yield the models of the service, or scripted ones that take no time, and what draws."""
     if not service:
-        with scripted_services(generation=generation) as services:
+        with scripted_services(generator=generator) as services:
             yield services
         return
     from dataclasses import replace
 
     with load_models(Settings(drawing_model="none")) as models:
-        yield replace(models.services, generation=generation)
+        queue = JobQueue(models.services.recognizer.queue.device, "generation")
+        server = GenerationServer(generator, queue, GenerationSlots(1))
+        yield replace(models.services, generation=server)
 
 
 def measure(services: Services, sampler: Sampler, options: argparse.Namespace) -> str:
@@ -188,15 +192,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
     made = random_model(options.random) if options.random else small_generator.load(options.model)
-    worker = Worker("generation")
-    generation = GenerationService(generator=made, worker=worker, slots=GenerationSlots(1))
     print("| sampler | first, s | frames/s | gap, s | delay, ms | cores | MB | steps |")
     print("|---|---|---|---|---|---|---|---|")
-    with models(options.service, generation) as services:
+    with models(options.service, made) as services:
         torch.set_num_threads(options.threads)
         for sampler in options.samplers:
             print(measure(services, sampler, options), flush=True)
-    worker.close()
 
 
 if __name__ == "__main__":

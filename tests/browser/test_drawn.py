@@ -9,8 +9,6 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from media.pipeline.models import GenerationService, GenerationSlots
-from media.worker import Worker
 from models.generation.small.generator import load
 from tests.browser.chromium import Devices, chromium, microphone_file, new_page, slides_file
 from tests.models.generation import tiny
@@ -33,15 +31,12 @@ MOUNTED = """async () => {
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("model")
     tiny.files(folder)
-    thread = Worker("generation")
-    generation = GenerationService(generator=load(folder), worker=thread, slots=GenerationSlots(1))
     settings = Settings(call_timeout=60, connect_timeout=60)  # a busy machine is no broken call
     with (
-        scripted_models(generation=generation) as models,
+        scripted_models(generator=load(folder)) as models,
         served(settings, models) as service,
     ):
         yield service.http
-    thread.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,43 +13,60 @@ from typing import Any
 import pytest
 
 from media.clock import ReplayClock
-from media.events import Output
+from media.events import ListeningConfig, Output
 from media.frames import VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from media.recording.reader import read_items
 from tests.media.pipeline.scripted import replayed
-from web.cli.replay import as_fields, run_recording
+from web.cli.replay import as_fields, prepend, run_recording
 from web.config import Settings, read_settings
-from web.loading.models import LoadedModels, load_models
+from web.loading.models import LoadedModels, load_models, turn_detection
 
 RECORDINGS = sorted((Path(__file__).parent / "recordings").iterdir())
 CLOSE = 0.05  # seconds: word times move by a frame or two with the processor's rounding
 
 
-async def events(models: LoadedModels, settings: Settings, recording: Path) -> dict[str, Any]:
+async def replay_all(models: LoadedModels, settings: Settings) -> dict[str, list[Output]]:
+    """Return the outputs of each recording; all run at the same time, so models take batches."""
+    outputs: dict[str, list[Output]] = {recording.name: [] for recording in RECORDINGS}
+
+    async def replay(recording: Path) -> None:
+        async def collect(output: Output) -> None:
+            if not isinstance(output, VideoFrame):
+                outputs[recording.name].append(output)
+
+        await run_recording(models, settings, recording, collect)
+
+    async with asyncio.TaskGroup() as tasks:
+        for recording in RECORDINGS:
+            tasks.create_task(replay(recording), name=recording.name)
+    return outputs
+
+
+@pytest.fixture(scope="module")
+def together(models: LoadedModels, settings: Settings) -> dict[str, list[Output]]:
+    return asyncio.run(replay_all(models, settings))
+
+
+def events(outputs: Iterable[Output]) -> dict[str, Any]:
     """Return the outputs of a replay by kind, as stages run side by side and kinds mix.
 
     Evidence is in order of question ids: typed and spoken questions come from different stages.
     """
-    outputs: dict[str, list[Any]] = {}
-
-    async def collect(output: Output) -> None:
-        if isinstance(output, VideoFrame):
-            return
+    kinds: dict[str, list[Any]] = {}
+    for output in outputs:
         fields = as_fields(output)
         fields.pop("values", None)  # of a relevance map: tests/models/vision/test_relevance.py
-        outputs.setdefault(fields.pop("kind"), []).append(fields)
-
-    await run_recording(models, settings, recording, collect)
-    captions = outputs.pop("Caption", [])
-    evidence = sorted(outputs.pop("Evidence", []), key=lambda fields: str(fields["id"]))
+        kinds.setdefault(fields.pop("kind"), []).append(fields)
+    captions = kinds.pop("Caption", [])
+    evidence = sorted(kinds.pop("Evidence", []), key=lambda fields: str(fields["id"]))
     return {
-        **outputs,
+        **kinds,
         "Evidence": evidence,
         "partial": [" ".join(w["text"].strip() for w in c["words"]) for c in captions],
         "final": [caption for caption in captions if caption["final"]],
-        "Answer": joined(outputs.pop("Answer", [])),
+        "Answer": joined(kinds.pop("Answer", [])),
     }
 
 
@@ -78,45 +96,53 @@ def assert_close(found: Any, golden: Any, where: str = "") -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name)
-async def test_a_recording_replays_to_its_golden_events(
-    models: LoadedModels, settings: Settings, recording: Path
+def test_a_recording_replays_to_its_golden_events(
+    together: dict[str, list[Output]], recording: Path
 ) -> None:
     golden = json.loads((recording / "golden.json").read_text(encoding="utf-8"))
-    assert_close(await events(models, settings, recording), golden)
+    assert_close(events(together[recording.name]), golden)
 
 
 @pytest.mark.slow
-async def test_a_replay_is_the_same_with_the_sound_in_other_chunks(
-    models: LoadedModels, settings: Settings
+async def test_a_replay_is_the_same_alone_and_with_the_sound_in_other_chunks(
+    together: dict[str, list[Output]], models: LoadedModels, settings: Settings
 ) -> None:
-    """Whole, as it was recorded, and with channels of one item: the machine at other speeds."""
+    """Beside others, in batches, and alone with channels of one item: the machine at other speeds.
+
+    Not even the last digit differs.
+    """
     recording = RECORDINGS[0]
-    finals = []
-    for limits in (Limits.replay(), replace(Limits.replay(), audio=1, turns=1, vision=1)):
-        captions: list[str] = []
+    alone: list[str] = []
 
-        async def collect(output: Output, captions: list[str] = captions) -> None:
-            if not isinstance(output, VideoFrame):
-                captions.append(json.dumps(as_fields(output), sort_keys=True))
+    async def collect(output: Output) -> None:
+        if not isinstance(output, VideoFrame):
+            alone.append(line(output))
 
-        await run_session(
-            replayed(read_items(recording, max_duration=60)),
-            collect,
-            services=models.services,
-            clock=ReplayClock(),
-            limits=limits,
-        )
-        finals.append(sorted(captions))
-    assert finals[0] == finals[1]
+    source = replayed(read_items(recording, max_duration=60))
+    await run_session(
+        prepend(ListeningConfig(detection=turn_detection(settings)), source),
+        collect,
+        services=models.services,
+        clock=ReplayClock(),
+        limits=replace(Limits.replay(), audio=1, turns=1, vision=1),
+    )
+    assert models.services.detector.queue.stats.largest_batch > 1
+    assert sorted(alone) == sorted(map(line, together[recording.name]))
+
+
+def line(output: Output) -> str:
+    return json.dumps(as_fields(output), sort_keys=True)
 
 
 def main() -> None:
     settings = read_settings()
     with load_models(settings) as models:
-        for recording in RECORDINGS:
-            outputs = asyncio.run(events(models, settings, recording))
-            text = json.dumps(outputs, indent=1, ensure_ascii=False, sort_keys=True)
-            (recording / "golden.json").write_text(text + "\n", encoding="utf-8")
+        outputs = asyncio.run(replay_all(models, settings))
+    for recording in RECORDINGS:
+        text = json.dumps(
+            events(outputs[recording.name]), indent=1, ensure_ascii=False, sort_keys=True
+        )
+        (recording / "golden.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

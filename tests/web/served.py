@@ -16,9 +16,8 @@ from typing import cast
 import numpy as np
 from fastapi import FastAPI
 
-from media.pipeline.interfaces import Samples
+from media.pipeline.interfaces import Samples, VideoGenerator
 from media.pipeline.limits import Limits
-from media.pipeline.models import GenerationService
 from models.asr.whisper.loading import WhisperModel
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from tests.media.pipeline.scripted import scripted_services
@@ -73,13 +72,13 @@ class BrokenRecognizer(CountingRecognizer):
 def scripted_models(
     recognizer: CountingRecognizer | None = None,
     assistant: ScriptedAssistant | None = None,
-    generation: GenerationService | None = None,
+    generator: VideoGenerator | None = None,
 ) -> Iterator[LoadedModels]:
     """Yield models that need no weights."""
     with scripted_services(
         recognizer=recognizer or CountingRecognizer(),
         assistant=assistant or ScriptedAssistant(),
-        generation=generation,
+        generator=generator,
     ) as services:
         english = SimpleNamespace(config=SimpleNamespace(multilingual=False))
         whisper = cast(

@@ -59,7 +59,7 @@ def captions(
     with _open_writer(path, output, format) as writer:
         bar = ProgressBar(duration, hidden=output is None and sys.stdout.isatty())
         with load_models(settings, "captions") as models, bar as progress:
-            number = track or heard_track(models.services.detector, path)
+            number = track or heard_track(models.services.detector.model, path)
             sound = Sound(path, number, report)
             write_captions(models, settings, sound, progress, writer.add)
     tell(report.left_out)
@@ -146,7 +146,7 @@ def offline_captions(
     """Call `take` with the words of the offline model, window by window."""
     longest = settings.max_media_hours * 3600
     chunks = decode_audio(sound.path, max_duration=longest, track=sound.track, report=sound.report)
-    for part in transcribe_chunks(models.whisper, models.services.detector, chunks):
+    for part in transcribe_chunks(models.whisper, models.services.detector.model, chunks):
         take([caption_word(word) for word in part.words])
         progress.update(part.end / RATE)
 

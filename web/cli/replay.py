@@ -73,7 +73,7 @@ def replay(
         temporary_folder(settings.memory_folder) as memory,
         load_models(settings, "replay") as models,
     ):
-        track = track or heard_track(models.services.detector, path)
+        track = track or heard_track(models.services.detector.model, path)
         asyncio.run(
             run_recording(
                 models,

@@ -1,4 +1,4 @@
-"""Loading of the models that the settings name, and the workers that run them."""
+"""Loading of the models that the settings name, and the devices that run them."""
 
 import logging
 from collections.abc import Iterator
@@ -13,7 +13,8 @@ from media.images.decoder import ImageDecoder
 from media.images.formats import ImageLimits
 from media.pipeline.interfaces import VideoAssistant, VideoGenerator
 from media.pipeline.limits import FrameOutput, Limits, Sampling
-from media.pipeline.models import GenerationService, GenerationSlots, Services
+from media.pipeline.models.services import Devices, Models, Services, make_services
+from media.servers.device import Device
 from media.worker import Worker
 from models.asr.whisper.loading import WhisperModel
 from models.assistant import small_model
@@ -35,6 +36,8 @@ from web.setting_checks import SMALL, WAN_MODELS
 
 logger = logging.getLogger(__name__)
 
+GPU_SLOTS = 3  # computations at once on a GPU: a look, an answer, generated frames
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModels:
@@ -54,7 +57,7 @@ class LoadedModels:
         return (
             asr,
             *summaries(self.engines),
-            self.services.assistant.about,
+            self.services.assistant.model.about,
             f"no video is generated: {self.generation_unavailable}"
             if generation is None
             else generation.generator.about,
@@ -174,7 +177,7 @@ def load_wan_generator(settings: Settings) -> VideoGenerator:
 
 @contextmanager
 def load_models(settings: Settings, command: Command = "serve") -> Iterator[LoadedModels]:
-    """Load the models that `command` needs with `settings`; their workers end with the block.
+    """Load the models that `command` needs with `settings`; their devices end with the block.
 
     Captions are only heard: no assistant is loaded for them, and nothing that speaks or generates.
 
@@ -189,35 +192,25 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
         generator, generation_unavailable = (
             (None, "captions need none") if heard_only else load_generator(settings, load_engine)
         )
+    models = Models(
+        detector=asr.detector,
+        recognizer=asr.recognizer,
+        assistant=assistant,
+        final_pass=asr.final_pass,
+        synthesizer=None if heard_only else HibariSynthesizer(),
+        generator=generator,
+    )
     with ExitStack() as stack:
         images = ImageDecoder(image_limits(settings))
         stack.callback(images.close)
-
-        def worker(name: str, threads: int = 1) -> Worker:
-            started = Worker(name, threads=threads)
-            stack.callback(started.close)
-            return started
-
-        generation = None
-        if generator is not None:
-            slots = GenerationSlots(settings.drawings)
-            generation = GenerationService(
-                generator=generator, worker=worker("generation"), slots=slots
-            )
-        services = Services(
-            generation=generation,
-            detector=asr.detector,
-            recognizer=asr.recognizer,
-            final_pass=asr.final_pass,
-            assistant=assistant,
-            synthesizer=None if heard_only else HibariSynthesizer(),
-            vad_worker=worker("vad"),
-            asr_worker=worker("asr", settings.asr_workers),
-            vision_worker=worker("vision"),
-            answer_worker=worker("answer"),
-            tts_worker=worker("tts"),
-            overlay_worker=worker("overlay"),
+        media_worker = Worker("media")
+        stack.callback(media_worker.close)
+        services = make_services(
+            models,
+            start_devices(settings, stack),
+            media_worker=media_worker,
             images=images,
+            drawings=settings.drawings,
         )
         yield LoadedModels(
             services=services,
@@ -226,3 +219,27 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
             generation_unavailable=generation_unavailable,
             engines=tuple(load_engine.loaded),
         )
+
+
+def start_devices(settings: Settings, stack: ExitStack) -> Devices:
+    """Return what runs the models; `stack` closes them.
+
+    A model that runs on a GPU does not take a place among the computations of the CPU.
+    """
+
+    def device(name: str, slots: int) -> Device:
+        started = Device(name, slots=slots)
+        stack.callback(started.close)
+        return started
+
+    slots = settings.computations_in_use
+    cpu = device("cpu", slots)
+    gpu = device("gpu", GPU_SLOTS) if torch.cuda.is_available() else cpu
+    return Devices(
+        detection=device("detection", 1),
+        synthesis=device("synthesis", 1),
+        recognition=cpu,
+        assistant=cpu if settings.video_model == SMALL else gpu,
+        generation=gpu if settings.drawing_model in WAN_MODELS else cpu,
+        recognitions=slots,
+    )

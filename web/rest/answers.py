@@ -12,10 +12,10 @@ from pathlib import Path
 from media.channel import Channel
 from media.errors import UnreadableMediaError
 from media.events import Answer, Evidence, Question
-from media.pipeline.models import Services
+from media.pipeline.models.answering import AnswerHandle
+from media.pipeline.models.services import Services
 from media.pipeline.vision.image_question import answer_about_images
 from media.recording.layout import MEMORY_FOLDER
-from models.assistant.interface import AssistantAnswer
 from models.errors import StoreError
 from web.access.auth import Caller
 from web.context import ServiceContext
@@ -171,7 +171,7 @@ async def answer_from_images(services: Services, question: ChatQuestion) -> Answ
         answer = await answer_about_images(services, question.images, question.text)
     except UnreadableMediaError as error:
         raise ProblemError(400, f"messages: {error}", param="messages") from error
-    async with aclosing(_stream(services, answer)) as outputs:
+    async with aclosing(_stream(answer)) as outputs:
         async for output in outputs:
             yield output
 
@@ -184,27 +184,24 @@ async def answer_from_memory(
     Raises:
         ProblemError: the memory cannot be opened.
     """
-    services = context.models.services
-    assistant, worker = services.assistant, services.answer_worker
     async with context.ended_session_lock:
         try:
-            state = await services.open_memory(memory)
+            kept = await context.models.services.assistant.open(memory)
         except StoreError as error:
             reason = f"the memory of session {question.session_id} cannot be opened: {error}"
             raise ProblemError(409, reason, code="memory_in_use") from error
         try:
-            time = max(0.0, assistant.seen_until(state))
-            answer = await worker.run(assistant.answer, state, question.text, time)
-            async with aclosing(_stream(services, answer)) as outputs:
+            answer = await kept.answer(question.text, max(0.0, kept.seen_until()))
+            async with aclosing(_stream(answer)) as outputs:
                 async for output in outputs:
                     yield output
         finally:
-            await services.close_memory(state)
+            await kept.close()
 
 
-async def _stream(services: Services, answer: AssistantAnswer) -> AnswerStream:
+async def _stream(answer: AnswerHandle) -> AnswerStream:
     yield Evidence("", answer.moments, answer.prompt_tokens)
-    while (piece := await services.answer_worker.run(next, answer.pieces, None)) is not None:
+    async for piece in answer:
         yield Answer("", piece, 0.0)
     yield Answer("", "", 0.0, "completed")
 

@@ -26,6 +26,9 @@ async def health(request: Request) -> dict[str, Any]:
         "models": list(context.capabilities.recognizers),
         "answers": _assistant_fields(context),
         "engines": {each.name: each.backend for each in context.models.engines},
+        "queues": {
+            name: queue.snapshot() for name, queue in context.models.services.queues.items()
+        },
         "notices": list(context.capabilities.notices),
     }
 
@@ -63,7 +66,7 @@ def _model_fields(context: ServiceContext, name: str) -> dict[str, Any]:
 
 def _assistant_fields(context: ServiceContext) -> dict[str, Any]:
     """Return which model answers questions, and what it can do."""
-    assistant = context.models.services.assistant
+    assistant = context.models.services.assistant.model
     name = Path(context.settings.video_model).name  # clients need not know the path
     return {
         "model": None if assistant.stand_in else name,

@@ -15,7 +15,7 @@ from media.audio.encoding import AudioEncoder
 from media.audio.pcm import encode_pcm
 from media.audio.resampling import Resampler
 from media.pipeline.interfaces import Samples
-from media.pipeline.models import Services
+from media.pipeline.models.services import Services
 from media.pipeline.speech.clauses import split_clauses
 from web.context import service_context
 from web.problems import ProblemError
@@ -64,13 +64,13 @@ async def create_speech(request: Request, body: SpeechRequest) -> Response:
 
 async def speak(services: Services, text: str) -> AsyncGenerator[Samples, None]:
     """Yield `text` as speech at `RATE`, clause by clause."""
-    synthesizer, worker = services.synthesizer, services.tts_worker
+    synthesizer = services.synthesizer
     assert synthesizer is not None, "checked by the caller"
     resampler = Resampler(synthesizer.rate, RATE)
     state = resampler.init_state()
     clauses, _ = split_clauses(text, last=True)
     for clause in clauses:
-        state, blocks = resampler.step(state, await worker.run(synthesizer.synthesize, clause))
+        state, blocks = resampler.step(state, await synthesizer.synthesize(clause))
         for samples in blocks:
             yield samples
     for samples in resampler.flush(state):
@@ -87,10 +87,10 @@ async def file_parts(services: Services, text: str, format: SpeechFormat) -> Asy
             case "wav":
                 yield wav_file(b"".join([encode_pcm(each, "pcm16") async for each in speech]))
             case _:
-                encoder = await services.tts_worker.run(AudioEncoder, format, RATE)
+                encoder = await services.media_worker.run(AudioEncoder, format, RATE)
                 async for samples in speech:
-                    yield await services.tts_worker.run(encoder.encode, samples)
-                yield await services.tts_worker.run(encoder.finish)
+                    yield await services.media_worker.run(encoder.encode, samples)
+                yield await services.media_worker.run(encoder.finish)
 
 
 async def _events(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

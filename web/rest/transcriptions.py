@@ -86,7 +86,7 @@ async def transcribe_upload(
         path = await context.file_worker.run(_save, upload)
         try:
             longest = context.settings.max_media_hours * 3600
-            detector = context.models.services.detector
+            detector = context.models.services.detector.model
             parts = transcribe_chunks(
                 context.models.whisper,
                 detector,

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from media.images.encoding import encode_jpeg, upscale
 from media.pipeline.generation.camera_window import CameraWindow
 from media.pipeline.generation.controls import Controls
 from media.pipeline.interfaces import Pixels
 from media.pipeline.limits import FrameOutput
-from media.pipeline.models import GenerationService
+from media.pipeline.models.generation import ChunkOrder, GeneratedChunk, GenerationServer
+from media.servers.server import ModelHandle
 from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
 
 NO_CAMERA = "no camera frame has come yet: the video is generated from the prompt alone"
@@ -30,21 +30,21 @@ class GeneratedFrame:
 class ChunkProducer:
     """Generates what the controls ask for, a chunk at a time; uses no clock."""
 
-    def __init__(self, service: GenerationService, output: FrameOutput, controls: Controls) -> None:
-        self._service = service
+    def __init__(self, server: GenerationServer, output: FrameOutput, controls: Controls) -> None:
+        self._server = server
         self._min_side = output.min_side
         self._controls = controls
-        self._state: Any = None
+        self._video: ModelHandle[Any, ChunkOrder, GeneratedChunk] | None = None
         self._prompt: WeightedPrompts = ()  # that the notices are about
         self._notices: tuple[str, ...] = ()
         self._step = 0
         self._pending: list[tuple[int, float]] = []  # steps whose frames follow a control first
-        self.camera = CameraWindow(service.generator.chunk, output.rate)
+        self.camera = CameraWindow(server.generator.chunk, output.rate)
 
     @property
     def steps(self) -> StepRange:
         """Return the step range of the chosen sampler."""
-        return self._service.generator.samplers[self._controls.config.sampler]
+        return self._server.generator.samplers[self._controls.config.sampler]
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ class ChunkProducer:
 
     def clear(self) -> None:
         """Discard the video; the next chunk starts another."""
-        self._state = None
+        self._video = None
         self._controls.restart = True
         self._pending.clear()
         self.camera.clear()
@@ -62,8 +62,9 @@ class ChunkProducer:
     async def generate(self, steps: int) -> list[GeneratedFrame]:
         """Return the frames that the next chunk completes; the first chunks may complete none."""
         controls, config = self._controls, self._controls.config
-        generator = self._service.generator
-        state = None if controls.restart else self._state
+        generator = self._server.generator
+        if controls.restart or self._video is None:
+            self._video = await self._server.open()
         control_time, only_tracks = controls.take()
         if control_time is not None:
             lag = generator.lag(config.sampler, steps) if only_tracks else 0
@@ -75,34 +76,18 @@ class ChunkProducer:
             start=self.camera.chunk() if config.camera else None,
             strength=config.strength,
         )
-        new_prompt = None if request.prompt == self._prompt else request.prompt
-        self._state, frames, notices = await self._service.worker.run(
-            self._run, state, request, new_prompt, config.sampler, config.seed, config.pictures
+        order = ChunkOrder(
+            request=request,
+            sampler=config.sampler,
+            seed=config.seed,
+            min_side=self._min_side,
+            files=config.pictures,
+            new_prompt=None if request.prompt == self._prompt else request.prompt,
         )
-        if notices is not None:
-            self._prompt, self._notices = request.prompt, notices
-        return self._marked(frames)
-
-    def _run(
-        self,
-        state: Any,
-        request: ChunkRequest,
-        new_prompt: WeightedPrompts | None,
-        sampler: str,
-        seed: int,
-        files: bool,
-    ) -> tuple[Any, list[GeneratedFrame], tuple[str, ...] | None]:
-        """Generate on the worker's thread; return the notices of a new prompt, too."""
-        generator = self._service.generator
-        notices = None if new_prompt is None else generator.prompt_notices(new_prompt)
-        if state is None:
-            state = generator.init_state(sampler, seed)
-        state, pictures = generator.step(state, request)
-        shown = [upscale(pixels, self._min_side) for pixels in pictures]
-        frames = [
-            GeneratedFrame(pixels, encode_jpeg(pixels) if files else None) for pixels in shown
-        ]
-        return state, frames, notices
+        (chunk,) = await self._video.step(order)
+        if chunk.notices is not None:
+            self._prompt, self._notices = request.prompt, chunk.notices
+        return self._marked([GeneratedFrame(*frame) for frame in chunk.frames])
 
     def _marked(self, frames: Sequence[GeneratedFrame]) -> list[GeneratedFrame]:
         """Set the control time of the first of `frames`, if they are the first to follow one."""

@@ -15,6 +15,9 @@ from media.pipeline.context import SessionContext
 from media.pipeline.hearing.made_up import without_made_up
 from media.pipeline.hearing.turn_stage import TurnAudio, TurnEnd
 from media.pipeline.interfaces import Samples
+from media.pipeline.models.hearing import SpeechChunk
+from media.servers.server import ModelHandle
+from media.servers.urgency import Urgency
 from models.asr.speech_activity import FRAME, spoken_words
 from models.asr.words import RecognizedWord, TranscriptUpdate
 
@@ -31,8 +34,8 @@ class TurnTranscript:
 
     turn: int
     start: int
-    asr: Any
-    vad: Any
+    asr: ModelHandle[Any, SpeechChunk, TranscriptUpdate]
+    vad: ModelHandle[Any, Samples, float]
     position: int  # in the stream, up to which sound was recognized
     last: Samples | None = None  # sound left for the end of the turn
     audio: list[Samples] = field(default_factory=list)  # all of it, for a final pass
@@ -78,7 +81,7 @@ class CaptionStage:
             joined = _joined(items)
             for item, following in zip_longest(joined, joined[1:]):
                 if transcript is None or transcript.turn != item.turn:
-                    transcript = self._begin(item)
+                    transcript = await self._begin(item)
                 if isinstance(item, TurnEnd):
                     await self._end(transcript, item)
                     transcript = None
@@ -90,15 +93,9 @@ class CaptionStage:
 
     async def _step(self, transcript: TurnTranscript, audio: TurnAudio) -> None:
         """Recognize `audio`, and send an interim caption for each update that has words."""
-        services = self._context.services
         await self._keep(transcript, audio)
-        transcript.asr, updates = await services.asr_worker.run(
-            services.recognizer.step,
-            transcript.asr,
-            audio.samples,
-            skip_interim=self._behind(audio),
-        )
-        for update in updates:
+        chunk = SpeechChunk(audio.samples, skip_interim=self._behind(audio))
+        for update in await transcript.asr.step(chunk):
             transcript.update(update)
             caption = transcript.caption(end=None)
             if caption.words:
@@ -128,13 +125,13 @@ class CaptionStage:
             question = Question(f"turn-{turn.turn}", caption.text, caption.end, turn.config.spoken)
             await self._ask(question)
 
-    def _begin(self, item: TurnAudio | TurnEnd) -> TurnTranscript:
+    async def _begin(self, item: TurnAudio | TurnEnd) -> TurnTranscript:
         services = self._context.services
         return TurnTranscript(
             item.turn,
             item.start,
-            asr=services.recognizer.init_state(),
-            vad=services.detector.init_state(),
+            asr=await services.recognizer.open(),
+            vad=await services.detector.open(),
             position=item.start,
         )
 
@@ -142,23 +139,20 @@ class CaptionStage:
         services, samples = self._context.services, audio.samples
         if services.final_pass is not None:
             transcript.audio.append(samples)
-        transcript.vad, probabilities = await services.vad_worker.run(
-            services.detector.step, transcript.vad, samples
-        )
+        probabilities = await transcript.vad.step(samples)
         first = transcript.start + len(transcript.speech) * FRAME
         transcript.speech += without_made_up(probabilities, first, audio.made_up)
 
     async def _finish(self, transcript: TurnTranscript) -> None:
         """Recognize the rest of the turn, or all of it again if there is a final pass."""
-        services = self._context.services
-        if services.final_pass is None:
-            for update in await services.asr_worker.run(
-                services.recognizer.flush, transcript.asr, transcript.last
-            ):
+        final_pass = self._context.services.final_pass
+        if final_pass is None:
+            end = SpeechChunk(transcript.last, last=True)
+            for update in await transcript.asr.step(end, Urgency.FINAL_CAPTION):
                 transcript.update(update)
             return
         audio = np.concatenate([np.zeros(0, np.float32), *transcript.audio])
-        words = await services.asr_worker.run(services.final_pass.transcribe, audio)
+        (words,) = await final_pass.run(audio)
         transcript.committed, transcript.tentative = list(words), ()
 
 

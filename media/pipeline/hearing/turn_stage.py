@@ -27,6 +27,7 @@ from media.pipeline.hearing.turn_rules import (
     next_turn,
 )
 from media.pipeline.interfaces import Samples
+from media.servers.server import ModelHandle
 from models.asr.speech_activity import Region
 
 VAD_FRAME = 512  # samples for each probability of the detector
@@ -70,7 +71,7 @@ class TurnState:
     A turn without speech is not recognized at all, as a recognizer invents words for silence.
     """
 
-    vad: Any
+    vad: ModelHandle[Any, Samples, float]
     config: ListeningConfig = field(default_factory=ListeningConfig)
     position: int = 0
     uncommitted: int = 0
@@ -92,7 +93,7 @@ class TurnStage:
 
     async def run(self, audio: Channel[AudioItem]) -> None:
         """Read `audio` until it ends, then end the turn in progress and close `turns`."""
-        state = TurnState(self._context.services.detector.init_state())
+        state = TurnState(await self._context.services.detector.open())
         async for item in audio:
             match item:
                 case AudioChunk():
@@ -146,7 +147,7 @@ class TurnStage:
     def _restart(self, state: TurnState, position: int) -> None:
         state.position = position
         state.held = EMPTY
-        state.vad = self._context.services.detector.init_state()
+        state.vad.restart()
         state.detection = TurnDetectionState(position=position, speech_end=position)
 
     async def _append(self, state: TurnState, samples: Samples) -> None:
@@ -155,10 +156,7 @@ class TurnStage:
         state.position += len(samples)
         state.uncommitted += len(samples)
         detection = state.config.detection
-        services = self._context.services
-        state.vad, probabilities = await services.vad_worker.run(
-            services.detector.step, state.vad, samples
-        )
+        probabilities = await state.vad.step(samples)
         if detection is None or not state.detection.speaking:
             first = state.detection.position
             probabilities = without_made_up(probabilities, first, state.made_up)

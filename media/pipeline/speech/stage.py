@@ -31,7 +31,7 @@ class SpeechStage:
         synthesizer = services.synthesizer
         if synthesizer is None or questions.cancelled(id):
             return start
-        samples = await services.tts_worker.run(synthesizer.synthesize, clause)
+        samples = await synthesizer.synthesize(clause)
         if len(samples) and not questions.cancelled(id):
             await self._context.send(Speech(id, AudioChunk(samples, start, synthesizer.rate)))
             start += len(samples)

@@ -1,6 +1,6 @@
 """Frames to memory, questions to answers: the vision stage.
 
-Analyzing frames and answering are two tasks on two workers, so no frame is missed while an answer
+Analyzing frames and answering are two tasks in two queues, so no frame is missed while an answer
 is generated. A question is about what was seen up to its time, so the memory may grow meanwhile.
 """
 
@@ -8,7 +8,6 @@ import asyncio
 import logging
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from media.channel import Channel
 from media.errors import UnreadableMediaError
@@ -30,9 +29,10 @@ from media.events import (
 from media.frames import VideoFrame
 from media.images.encoding import encode_thumbnail
 from media.pipeline.context import SessionContext
+from media.pipeline.models.answering import AnswerHandle, AssistantHandle
 from media.pipeline.vision.image_question import answer_about_images
 from media.pipeline.vision.sampling import AnalyzedFrame, due
-from models.assistant.interface import AssistantAnswer, FrameAnalysis, StorageProblem
+from models.assistant.interface import FrameAnalysis, StorageProblem
 from models.errors import StoreError
 
 logger = logging.getLogger(__name__)
@@ -50,8 +50,8 @@ class PendingQuestion:
     """A question about `memory`; `answer` is set if it is known already."""
 
     question: Question | Announce
-    memory: Any
-    answer: AssistantAnswer | None = None
+    memory: AssistantHandle
+    answer: AnswerHandle | None = None
 
 
 class VisionStage:
@@ -62,7 +62,6 @@ class VisionStage:
         self._answers = answers
         self._pending: Channel[PendingQuestion] = Channel(context.limits.answers)
         self._speaking = False
-        self._memory: Any = None
         self._last: AnalyzedFrame | None = None
         self._skipped: VideoFrame | None = None  # the newest frame, if it was not analyzed
         self._thumbnails: dict[float, bytes] = {}
@@ -76,40 +75,38 @@ class VisionStage:
 
     async def run(self, channel: Channel[VisionItem]) -> None:
         """Remember and answer until `channel` ends, then close the channel of answers."""
-        self._memory = await self._open_memory()
+        memory = await self._open_memory()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._receive(channel), name="frames")
+                tasks.create_task(self._receive(channel, memory), name="frames")
                 tasks.create_task(self._answer_pending(), name="answers")
         finally:
-            await self._close()
+            await self._close(memory)
         await self._answers.close()
 
-    async def _open_memory(self) -> Any:
+    async def _open_memory(self) -> AssistantHandle:
         """Open the memory in its folder, or, if that cannot be used, in RAM."""
-        context = self._context
+        context, assistant = self._context, self._context.services.assistant
         try:
-            return await context.services.open_memory(
-                context.memory, durable=context.durable_memory
-            )
+            return await assistant.open(context.memory, durable=context.durable_memory)
         except StoreError as error:
             logger.warning("the memory of a session is in RAM only: %s", error)
             await context.send(Degraded(f"the memory of this session is not kept: {error}"))
-            return await context.services.open_memory(None)
+            return await assistant.open(None)
 
-    async def _receive(self, channel: Channel[VisionItem]) -> None:
+    async def _receive(self, channel: Channel[VisionItem], memory: AssistantHandle) -> None:
         async for item in channel:
             if isinstance(item, VideoFrame):
-                await self._sample(item)
+                await self._sample(item, memory)
             else:
-                await self._ask(item)
+                await self._ask(item, memory)
         await self._pending.close()
 
     async def _answer_pending(self) -> None:
         async for pending in self._pending:
             await self._answer(pending)
 
-    async def _sample(self, frame: VideoFrame) -> None:
+    async def _sample(self, frame: VideoFrame, memory: AssistantHandle) -> None:
         """Analyze `frame` if it is due; a substitute only if what it shows was not analyzed."""
         if self._last is not None and frame.time <= self._last.captured:
             return
@@ -120,20 +117,20 @@ class VisionStage:
         if analyzed is None:
             self._skipped = frame
         else:
-            await self._analyze(frame, analyzed)
+            await self._analyze(frame, analyzed, memory)
 
-    async def _analyze(self, frame: VideoFrame, analyzed: AnalyzedFrame) -> None:
-        assistant = self._context.services.assistant
-        worker = self._context.services.vision_worker
+    async def _analyze(
+        self, frame: VideoFrame, analyzed: AnalyzedFrame, memory: AssistantHandle
+    ) -> None:
+        worker = self._context.services.media_worker
         self._last, self._skipped = analyzed, None
         self._context.counters.looks += 1
         self._thumbnails[frame.time] = await worker.run(encode_thumbnail, frame.pixels)
         while len(self._thumbnails) > MAX_THUMBNAILS:
             del self._thumbnails[min(self._thumbnails)]
-        self._memory, analysis = await worker.run(
-            assistant.analyze_frame, self._memory, frame.pixels, frame.time
-        )
+        analysis = await memory.analyze_frame(frame.pixels, frame.time)
         await self._send_analysis(analysis, frame.time)
+        await self._send_requests(memory)
         await self._report(analysis.problem)
 
     async def _send_analysis(self, analysis: FrameAnalysis, time: float) -> None:
@@ -146,11 +143,10 @@ class VisionStage:
             await send(Relevance(time, analysis.relevance, topic, confidence))
         for met in analysis.met_requests:
             await send(RequestMet(met.request, met.text, met.moment))
-        await self._send_requests()
 
-    async def _send_requests(self) -> None:
+    async def _send_requests(self, memory: AssistantHandle) -> None:
         """Send the standing requests if they changed."""
-        requests = self._context.services.assistant.standing_requests(self._memory)
+        requests = memory.standing_requests()
         if requests != self._requests:
             self._requests = requests
             await self._context.send(StandingRequests(requests))
@@ -164,20 +160,17 @@ class VisionStage:
         message = FORGOTTEN if problem.forgotten else NOT_KEPT
         await self._context.send(Degraded(f"{message}: {problem.reason}"))
 
-    async def _ask(self, question: Question | Announce) -> None:
+    async def _ask(self, question: Question | Announce, memory: AssistantHandle) -> None:
         """Queue `question`, once its memory holds all frames up to it."""
-        assistant = self._context.services.assistant
-        worker, repeatable = self._context.services.vision_worker, self._context.limits.repeatable
+        repeatable = self._context.limits.repeatable
         answer = None
         if isinstance(question, Question) and not question.pictures:
             newest = self._skipped
             if newest is not None and newest.time <= question.time and not repeatable:
-                await self._analyze(newest, AnalyzedFrame.at(newest))
-            self._memory, answer = await worker.run(
-                assistant.note_request, self._memory, question.text, question.time
-            )
-            await self._send_requests()
-        pending = PendingQuestion(question, self._memory, answer)
+                await self._analyze(newest, AnalyzedFrame.at(newest), memory)
+            answer = await memory.note_request(question.text, question.time)
+            await self._send_requests(memory)
+        pending = PendingQuestion(question, memory.snapshot(), answer)
         if repeatable:
             await self._answer(pending)
         else:
@@ -185,45 +178,43 @@ class VisionStage:
 
     async def _answer(self, pending: PendingQuestion) -> None:
         """Send the pieces of the answer as they come, until the last or a cancellation."""
-        question, worker = pending.question, self._context.services.answer_worker
+        question = pending.question
         status: AnswerStatus = "completed"
         answer = await self._begin_answer(pending)
         await self._context.send(Evidence(question.id, answer.moments, answer.prompt_tokens))
         while status != "cancelled":
             if self._context.questions.cancelled(question.id):  # perhaps before the first piece
                 status = "cancelled"
-            elif (piece := await worker.run(next, answer.pieces, None)) is not None:
-                await self._send_piece(question, piece)
-            else:
+            elif (piece := await anext(answer, None)) is None:
                 break
+            elif piece:
+                await self._send_piece(question, piece)
         await self._send(question, "", status, answer.confidence())
         if not question.spoken:
             self._context.questions.close(question.id)
         if status == "completed":
             await self._locate(question, answer)
 
-    async def _locate(self, question: Question | Announce, answer: AssistantAnswer) -> None:
+    async def _locate(self, question: Question | Announce, answer: AnswerHandle) -> None:
         """Send where in the picture the subject of `answer` is, if the model can say."""
-        found = await self._context.services.answer_worker.run(answer.locate)
+        found = await answer.locate()
         if found is not None:
             output = Relevance(question.time, found, question.text, answer.confidence())
             await self._context.send(output)
 
-    async def _begin_answer(self, pending: PendingQuestion) -> AssistantAnswer:
+    async def _begin_answer(self, pending: PendingQuestion) -> AnswerHandle:
         """Return the answer; its pieces are generated when they are read."""
         question, services = pending.question, self._context.services
         if isinstance(question, Announce):
-            return AssistantAnswer(iter([question.text]), question.moments)
+            return services.assistant.ready_answer(question.text, question.moments)
         if pending.answer is not None:
             return pending.answer
         if not question.pictures:
-            return await services.answer_worker.run(
-                services.assistant.answer, pending.memory, question.text, question.time
-            )
+            return await pending.memory.answer(question.text, question.time)
         try:
             return await answer_about_images(services, question.pictures, question.text)
         except UnreadableMediaError as error:
-            return AssistantAnswer(iter([f"I cannot look at that: {error}"]))
+            return services.assistant.ready_answer(f"I cannot look at that: {error}")
 
     async def _send_piece(self, question: Question | Announce, piece: str) -> None:
         """Send `piece`; a ready sentence is sent word by word, so that it can be cancelled.
@@ -247,14 +238,14 @@ class VisionStage:
         status: AnswerStatus,
         confidence: float | None = None,
     ) -> None:
-        stand_in = self._context.services.assistant.stand_in
+        stand_in = self._context.services.assistant.model.stand_in
         answer = Answer(question.id, text, question.time, status, stand_in, confidence)
         await self._context.send(answer)
         if question.spoken:
             await self._answers.send(answer)
 
-    async def _close(self) -> None:
+    async def _close(self, memory: AssistantHandle) -> None:
         try:
-            await self._context.services.close_memory(self._memory)
+            await memory.close()
         except StoreError as error:
             logger.warning("the last moments of a session were not written: %s", error)

@@ -1,7 +1,7 @@
 """Models whose output can be worked out by hand, for tests of the pipeline around them."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,7 +10,8 @@ from media.events import Input
 from media.frames import AudioChunk, VideoFrame
 from media.images.decoder import ImageDecoder
 from media.pipeline.interfaces import Pixels, Samples
-from media.pipeline.models import Services
+from media.pipeline.models.services import Devices, Models, Services, make_services
+from media.servers.device import Device
 from media.worker import Worker
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from models.assistant.interface import FrameAnalysis
@@ -91,29 +92,47 @@ class BrokenAssistant(ScriptedAssistant):
         raise RuntimeError("no")
 
 
-@contextmanager
-def scripted_services(**changes: object) -> Iterator[Services]:
-    names = ("vad", "asr", "vision", "answer", "tts", "overlay")
-    workers = {name: Worker(name) for name in names}
-    services = Services(
+def scripted(**changes: object) -> Models:
+    models = Models(
         detector=LoudnessDetector(),
         recognizer=BlockRecognizer(),
         assistant=ScriptedAssistant(),
         synthesizer=ToneSynthesizer(),
-        vad_worker=workers["vad"],
-        asr_worker=workers["asr"],
-        vision_worker=workers["vision"],
-        answer_worker=workers["answer"],
-        tts_worker=workers["tts"],
-        overlay_worker=workers["overlay"],
-        images=ImageDecoder(),
     )
-    try:
-        yield replace(services, **changes)  # type: ignore[arg-type]  # names are checked at run time
-    finally:
-        services.images.close()
-        for worker in workers.values():
-            worker.close()
+    return replace(models, **changes)  # type: ignore[arg-type]  # names are checked at run time
+
+
+@contextmanager
+def scripted_services(
+    devices: Devices | None = None, *, drawings: int = 1, **models: object
+) -> Iterator[Services]:
+    """Yield services with scripted models, except for `models`."""
+    with ExitStack() as stack:
+        images, worker = ImageDecoder(), Worker("media")
+        stack.callback(images.close)
+        stack.callback(worker.close)
+        yield make_services(
+            scripted(**models),
+            devices or scripted_devices(stack),
+            media_worker=worker,
+            images=images,
+            drawings=drawings,
+        )
+
+
+def scripted_devices(stack: ExitStack) -> Devices:
+    def device(name: str, slots: int = 1) -> Device:
+        started = Device(name, slots=slots)
+        stack.callback(started.close)
+        return started
+
+    return Devices(
+        detection=device("detection"),
+        synthesis=device("synthesis"),
+        recognition=device("recognition"),
+        assistant=device("assistant", 2),
+        generation=device("generation"),
+    )
 
 
 def silence(seconds: float) -> Samples:

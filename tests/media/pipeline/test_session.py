@@ -30,7 +30,7 @@ from media.events import (
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.interfaces import Samples
 from media.pipeline.limits import Limits
-from media.pipeline.models import Services
+from media.pipeline.models.services import Services
 from media.pipeline.session import run_session
 from models.asr.words import TranscriptUpdate
 from tests.media.pipeline.scripted import (

@@ -51,3 +51,22 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
     (tmp_path / "silero_vad.onnx").write_bytes(b"text")
     with pytest.raises(WeightsError, match="fetch silero-vad again"):
         SileroVad(tmp_path / "silero_vad.onnx")
+
+
+@given(
+    cuts=st.lists(st.lists(st.integers(0, 6000), max_size=3).map(sorted), min_size=2, max_size=4)
+)
+@settings(max_examples=20)
+def test_streams_in_a_batch_get_what_each_gets_alone(
+    cuts: list[list[int]], vad: SileroVad, jfk: Clip
+) -> None:
+    sounds = [jfk.samples[8000 * n : 8000 * n + 6000] for n in range(len(cuts))]
+    waiting = [np.split(sound, where) for sound, where in zip(sounds, cuts, strict=True)]
+    states, found = [vad.init_state() for _ in sounds], [list[float]() for _ in sounds]
+    while rows := [row for row, parts in enumerate(waiting) if parts]:
+        chunks = [waiting[row].pop(0) for row in rows]
+        made = vad.step_many([states[row] for row in rows], chunks)
+        for row, (state, probabilities) in zip(rows, made, strict=True):
+            states[row] = state
+            found[row] += probabilities
+    assert found == [list(run(vad, [sound])) for sound in sounds]

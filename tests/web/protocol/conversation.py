@@ -8,10 +8,9 @@ import asyncio
 import base64
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -36,29 +35,19 @@ from media.pipeline.context import SessionContext
 from media.pipeline.hearing.caption_stage import CaptionStage
 from media.pipeline.hearing.turn_stage import AudioItem, TurnAudio, TurnEnd, TurnStage
 from media.pipeline.limits import Limits
-from media.pipeline.models import Services
+from media.pipeline.models.services import Devices, Services
 from media.pipeline.questions import OpenQuestions
-from media.worker import Worker
 from tests.media.pipeline.scripted import scripted_services, silence, tone
+from tests.media.stepped import InlineDevice
 from tests.web.openai_sdk import check
 from web.protocol.client_events import received
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import Capabilities
 from web.protocol.state import Event
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 CAPABILITIES = Capabilities(model="eyeline", recognizers=("tiny.en",), voices=("heart",))
 RATE = 24_000  # Hz of what the client sends
 QUIET_STEPS = 30  # steps of the event loop in which both stages have nothing to do
-
-
-class InlineWorker(Worker):
-    """Runs calls in the event loop."""
-
-    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return call(*args, **kwargs)
 
 
 class Conversation:
@@ -169,15 +158,19 @@ class Conversation:
 @asynccontextmanager
 async def conversation(**session: Any) -> AsyncIterator[Conversation]:
     """Yield a conversation with the settings `session`; at its end all outputs are delivered."""
-    with scripted_services() as services:
-        inline = InlineWorker("inline")
-        talk = Conversation(replace(services, vad_worker=inline, asr_worker=inline))
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(talk.run())
-                await talk.send("session.update", session={"type": "realtime", **session})
-                yield talk
-                await talk.audio.close()
-            await talk.deliver_all()
-        finally:
-            inline.close()
+    inline = InlineDevice()
+    devices = Devices(
+        detection=inline,
+        synthesis=inline,
+        recognition=inline,
+        assistant=inline,
+        generation=inline,
+    )
+    with scripted_services(devices) as services:
+        talk = Conversation(services)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(talk.run())
+            await talk.send("session.update", session={"type": "realtime", **session})
+            yield talk
+            await talk.audio.close()
+        await talk.deliver_all()

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from media.pipeline.models import GenerationService, GenerationSlots
-from media.worker import Worker
 from models.engine import load_in_torch
 from models.errors import WeightsError
 from models.generation.small import loading as embedded
@@ -27,13 +25,11 @@ from web.loading.models import load_generator
 @pytest.fixture(scope="module")
 def service() -> Iterator[Served]:
     settings = Settings(sessions=3, prompt_length=500, track_points=100)
-    worker = Worker("generation")
-    generation = GenerationService(
-        generator=ScriptedGenerator(), worker=worker, slots=GenerationSlots(1)
-    )
-    with scripted_models(generation=generation) as models, served(settings, models) as service:
+    with (
+        scripted_models(generator=ScriptedGenerator()) as models,
+        served(settings, models) as service,
+    ):
         yield service
-    worker.close()
 
 
 async def drawn(client: Client, count: int) -> list[tuple[int, np.ndarray[Any, Any]]]:

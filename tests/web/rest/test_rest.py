@@ -52,7 +52,7 @@ def test_health_reports_free_sessions(client: TestClient) -> None:
 
 
 def test_the_small_model_is_described(client: TestClient) -> None:
-    assistant = client.app.state.context.models.services.assistant  # type: ignore[attr-defined]  # FastAPI
+    assistant = client.app.state.context.models.services.assistant.model  # type: ignore[attr-defined]  # FastAPI
     assistant.stand_in, assistant.about = False, SmallAssistant.about
     try:
         health = client.get("/health").json()["answers"]

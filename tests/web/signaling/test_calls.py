@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
 
-from media.pipeline.models import GenerationService, GenerationSlots
-from media.worker import Worker
 from tests.media.audio.frames import samples_from_av
 from tests.media.pipeline.generation.scripted_generator import ScriptedGenerator
 from tests.patience import PATIENCE
@@ -32,16 +30,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Served]:
-    worker = Worker("generation")
-    generation = GenerationService(
-        generator=ScriptedGenerator(), worker=worker, slots=GenerationSlots(1)
-    )
     with (
-        scripted_models(generation=generation) as models,
+        scripted_models(generator=ScriptedGenerator()) as models,
         served(Settings(sessions=2), models) as service,
     ):
         yield service
-    worker.close()
 
 
 async def test_a_call_gets_a_transcript_its_video_and_a_spoken_answer(

@@ -1,10 +1,8 @@
-"""A generator whose frames show what they follow, a clock, and a worker that takes no time."""
+"""A generator whose frames show what they follow, and a stage that draws with it."""
 
 import asyncio
-import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import Any, cast
 
 import numpy as np
@@ -19,10 +17,13 @@ from media.pipeline.generation.passthrough import GenerationItem
 from media.pipeline.generation.stage import GenerationStage
 from media.pipeline.interfaces import Pixels
 from media.pipeline.limits import FrameOutput, Limits
-from media.pipeline.models import GenerationService, GenerationSlots, Services
+from media.pipeline.models.generation import GenerationServer, GenerationSlots
+from media.pipeline.models.services import Services
 from media.pipeline.questions import OpenQuestions
-from media.worker import Worker
+from media.servers.backlog import Batch
+from media.servers.device import JobQueue
 from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
+from tests.media.stepped import SteppedClock, SteppedDevice, settled
 
 SIDE = 16
 CHUNK = 4
@@ -98,54 +99,6 @@ def plain(red: int, green: int, blue: int) -> Pixels:
     return np.full((SIDE, SIDE, 3), (red % 256, green % 256, blue), np.uint8)
 
 
-class SteppedClock:
-    """Time goes on only by `go`, from one waiting task to the next."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-        self._order = count()
-        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
-
-    def now(self) -> float:
-        return self._now
-
-    async def sleep_until(self, time: float) -> None:
-        if time <= self._now:
-            return
-        waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (time, next(self._order), waited))
-        await waited
-
-    async def go(self, until: float) -> None:
-        """Let all that is due before `until` happen, in order."""
-        await settled()
-        while self._waiting and self._waiting[0][0] <= until:
-            self._now, _, waited = heapq.heappop(self._waiting)
-            if not waited.cancelled():
-                waited.set_result(None)
-            await settled()
-        self._now = until
-
-
-async def settled() -> None:
-    """Let every task run until it waits for time; nothing here runs on a thread."""
-    for _ in range(60):
-        await asyncio.sleep(0)
-
-
-class TimedWorker:
-    """A worker whose calls take `cost(steps)` seconds of a stepped clock."""
-
-    def __init__(self, clock: SteppedClock, cost: Callable[[int], float]) -> None:
-        self.clock = clock
-        self.cost = cost
-
-    async def run(self, call: Callable[..., Any], *args: Any) -> Any:
-        steps = next(each.steps for each in args if isinstance(each, ChunkRequest))
-        await self.clock.sleep_until(self.clock.now() + self.cost(steps))
-        return call(*args)
-
-
 class RunningStage:
     """A live stage that draws, under a stepped clock: what went in, what came out and when."""
 
@@ -160,12 +113,10 @@ class RunningStage:
         self.reading = asyncio.Event()
         self.reading.set()
         self.counters = Counters()
-        took = cost if callable(cost) else lambda _: cost
-        self.worker = TimedWorker(self.clock, cast("Callable[[int], float]", took))
-        self.service = GenerationService(
-            generator=self.generator,
-            worker=cast("Worker", self.worker),
-            slots=slots or GenerationSlots(2),
+        self.cost: Callable[[int], float] = cost if callable(cost) else lambda _: cost
+        device = SteppedDevice(self.clock, self._seconds, slots=2)
+        self.server = GenerationServer(
+            self.generator, JobQueue(device, "generation"), slots or GenerationSlots(2)
         )
         limits = Limits(frame_output=FrameOutput(min_side=SIDE))
         context = SessionContext(
@@ -176,8 +127,12 @@ class RunningStage:
             questions=OpenQuestions(),
             counters=self.counters,
         )
-        self.stage = GenerationStage(context, self.service, self._show)
+        self.stage = GenerationStage(context, self.server, self._show)
         self.task = asyncio.get_running_loop().create_task(self.stage.run(self.inbox))
+
+    def _seconds(self, batch: Batch) -> float:
+        _, order = batch.jobs[0].item
+        return self.cost(order.request.steps)
 
     async def _show(self, frame: VideoFrame) -> None:
         await self.reading.wait()

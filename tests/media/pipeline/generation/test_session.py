@@ -23,9 +23,8 @@ from media.generation_events import (
     TrackPoints,
 )
 from media.pipeline.limits import FrameOutput, Limits
-from media.pipeline.models import GenerationService, GenerationSlots, Services
+from media.pipeline.models.services import Services
 from media.pipeline.session import run_session
-from media.worker import Worker
 from tests.media.pipeline.generation.scripted_generator import (
     SIDE,
     ScriptedGenerator,
@@ -48,15 +47,8 @@ LIMITS = Limits(
 
 @contextmanager
 def generation_services() -> Iterator[Services]:
-    worker = Worker("generation")
-    generation = GenerationService(
-        generator=ScriptedGenerator(), worker=worker, slots=GenerationSlots(1)
-    )
-    try:
-        with scripted_services(generation=generation) as services:
-            yield services
-    finally:
-        worker.close()
+    with scripted_services(generator=ScriptedGenerator()) as services:
+        yield services
 
 
 def prompt(text: str, time: float = 0.0) -> PromptChange:

@@ -9,7 +9,7 @@ import pytest
 
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.generation_events import ClearTrack, PromptChange, TrackPoints
-from media.pipeline.models import GenerationSlots
+from media.pipeline.models.generation import GenerationSlots
 from tests.media.pipeline.generation.scripted_generator import CHUNK, RunningStage, colors, config
 from tests.media.pipeline.scripted import picture
 
@@ -128,7 +128,7 @@ async def test_a_slow_generator_gets_fewer_steps_then_fewer_frames_and_reports_i
         fewer = stage.reports[-1]
         assert (fewer.steps, fewer.rate, fewer.degraded) == (1, 16.0, True)
         assert fewer.fps == pytest.approx(16, abs=1)
-        stage.worker.cost = lambda _: 0.5
+        stage.cost = lambda _: 0.5
         await stage.clock.go(15.0)
         slower = stage.reports[-1]
         assert slower.steps == 1
@@ -139,7 +139,7 @@ async def test_a_slow_generator_gets_fewer_steps_then_fewer_frames_and_reports_i
         delay = stage.counters.draw_delay
         assert delay is not None
         assert delay <= 2 * 0.5 + 1 / slower.rate  # what waits is not added
-        stage.worker.cost = lambda steps: 0.02 * (steps + 1)
+        stage.cost = lambda steps: 0.02 * (steps + 1)
         await stage.clock.go(60.0)
         well = stage.reports[-1]
     assert (well.steps, well.rate, well.degraded) == (2, 16.0, False)

@@ -24,7 +24,7 @@ from media.events import (
     StandingRequests,
 )
 from media.pipeline.limits import Limits
-from media.pipeline.models import Services
+from media.pipeline.models.services import Services
 from media.pipeline.session import run_session
 from models.assistant.interface import AssistantAnswer, Moment
 from models.errors import StoreError
@@ -92,8 +92,8 @@ class Locating(ScriptedAssistant):
 
 async def test_after_an_answer_its_subject_is_relevant_and_its_confidence_is_known() -> None:
     question = Question("q", "where is it?", 2.5)
-    with scripted_services() as services:
-        out = await run([*changing(4), question], replace(services, assistant=Locating()))
+    with scripted_services(assistant=Locating()) as services:
+        out = await run([*changing(4), question], services)
     last = [o for o in out if isinstance(o, Answer)][-1]
     (relevance,) = [o for o in out if isinstance(o, Relevance)]
     assert out.index(relevance) > out.index(last)

@@ -1,0 +1,1 @@
+"""The loaded models as servers that all sessions share, one for each capability."""

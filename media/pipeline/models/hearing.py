@@ -1,0 +1,42 @@
+"""Speech recognition as a model that is stepped like any other: the end of a turn is a step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from media.pipeline.interfaces import Samples, SpeechRecognizer
+from media.servers.server import ModelServer
+from models.asr.words import RecognizedWord, TranscriptUpdate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeechChunk:
+    """The next sound of a turn, mono float32 at 16 kHz; with `last` the turn ends after it.
+
+    Only the last chunk may have no samples.
+    """
+
+    samples: Samples | None
+    skip_interim: bool = False
+    last: bool = False
+
+
+class TurnRecognizer:
+    """A speech recognizer whose streams are turns."""
+
+    def __init__(self, recognizer: SpeechRecognizer) -> None:
+        self._recognizer = recognizer
+
+    def init_state(self) -> Any:  # of the recognizer
+        return self._recognizer.init_state()
+
+    def step(self, state: Any, chunk: SpeechChunk) -> tuple[Any, Sequence[TranscriptUpdate]]:
+        if chunk.last:
+            return state, self._recognizer.flush(state, chunk.samples)
+        assert chunk.samples is not None
+        return self._recognizer.step(state, chunk.samples, skip_interim=chunk.skip_interim)
+
+
+RecognitionServer = ModelServer[Any, SpeechChunk, TranscriptUpdate]
+FinalPassServer = ModelServer[None, Samples, Sequence[RecognizedWord]]
+DetectionServer = ModelServer[Any, Samples, float]

@@ -1,0 +1,18 @@
+"""How urgent a computation is."""
+
+from enum import IntEnum
+
+
+class Urgency(IntEnum):
+    """The order in which computations that wait are started: the smallest first.
+
+    Speech comes before looks, final captions before interim ones, answers before generation. An
+    interim caption waits for an answer: the next one stands in for it, and nothing for the answer.
+    """
+
+    TURNS = 0
+    FINAL_CAPTION = 1
+    ANSWER = 2
+    INTERIM_CAPTION = 3
+    LOOK = 4
+    GENERATION = 5

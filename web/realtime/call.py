@@ -1,6 +1,5 @@
 """One WebRTC call: joins the tracks and data channels of a client's peers to a session."""
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,24 +15,22 @@ from rtc.errors import PeerClosedError
 from rtc.network import NetworkState
 from rtc.peer import Peer
 from web.context import ServiceContext
-from web.errors import failure_message
 from web.protocol.protocol import RealtimeProtocol
 from web.realtime.audience import Audience, Viewer
 from web.realtime.bridge import SessionBridge
-from web.realtime.lines.delivery import Delivery
 from web.realtime.lines.peer_line import PeerLine
-from web.realtime.lines.visits import Visits
+from web.realtime.resumable_session import ResumableSession
 from web.realtime.steering import CallSteering, steering_rules
 from web.sessions import SessionRecord
 
 logger = logging.getLogger(__name__)
 
 
-class Call:
+class Call(ResumableSession[PeerLine]):
     """The session of a client that comes on `peer`, and may come back on others.
 
-    `patch` is the session that came with the offer. `clock` is that of its peers, of which `newest`
-    is the last that came; viewers are in `audience`.
+    `patch` is the session that came with the offer. `clock` is that of its peers; viewers are in
+    `audience`.
 
     Raises:
         ProtocolError: `patch` is not a valid change of a session.
@@ -63,33 +60,20 @@ class Call:
             on_track=True,
             answers=not publisher,
         )
-        self.clock = clock
-        self.audience = Audience(context.settings.viewers)
-        self._context = context
-        self._record = record
-        self._returns_video = publisher or peer.receives_video  # a publisher may have viewers
-        self._tasks = asyncio.TaskGroup()
-        self._bridge = SessionBridge(
+        bridge = SessionBridge(
             record,
             protocol,
             context.message_worker,
             context.models.services.images,
             clear_speech=self._clear_speech,
         )
+        super().__init__(context, record, bridge, clock)
+        self.audience = Audience(context.settings.viewers)
+        self._returns_video = publisher or peer.receives_video  # a publisher may have viewers
         rules = steering_rules(context.settings, publisher=publisher)
         report, worker = self._bridge.report, context.message_worker
         self._steering = CallSteering(rules, clock, worker, report, self._favour)
-        self._delivery = Delivery(self._bridge.text_of, on_refusal=record.request_end)
-        self.newest = self._line(peer)
-        self._visits = Visits(record, context.clock, self.newest, self._delivery, self._tell)
-
-    def resume(self, peer: Peer, *, after: int | None) -> bool:
-        """Go on with `peer` once it is connected; return whether the session still takes one.
-
-        `after` is the number of the last event that the client has, if it says so.
-        """
-        self.newest = self._line(peer)
-        return self._visits.attach(self.newest, after=after)
+        self.begin(self.line(peer))
 
     def watch(self, viewer: Viewer) -> bool:
         """Let `viewer` see and hear the session; return whether there is room for it."""
@@ -99,30 +83,22 @@ class Call:
             self._tasks.create_task(work, name="viewer")
         return True
 
+    async def _open(self) -> None:
+        await super()._open()
+        for refusal in self.newest.peer.refusals:
+            await self._bridge.emit(Degraded(f"{refusal}; the rest of the offer is used"))
+
+    async def _finish(self, *, failed: bool) -> None:
+        self._clear_speech()  # ends the tasks that wait for it
+        await super()._finish(failed=failed)
+        await self.audience.close()
+
     async def run(self) -> None:
-        """Run the call until its client leaves or stays away, or the session is asked to end."""
-        record = self._record
-        record.live = self
+        """Run the call as its base does; viewers leave with it, however it ends."""
         try:
-            async with self._tasks as tasks:
-                tasks.create_task(self._delivery.run(self._bridge.outgoing), name="deliver")
-                await self._bridge.open()
-                for refusal in self.newest.peer.refusals:
-                    await self._bridge.emit(Degraded(f"{refusal}; the rest of the offer is used"))
-                failure = await failure_message(self._run(), f"session {record.id}")
-                if failure is not None:
-                    await self._bridge.fail(failure)
-                record.live = None  # no more viewers
-                self._clear_speech()  # ends the tasks that wait for it
-                await self._bridge.outgoing.close()
-                await self.audience.close()
+            await super().run()
         finally:
-            record.live = None
-            await self._visits.close()
             await self.audience.close()
-            await self._context.sessions.end(record)
-            seconds = self.clock.now()
-            logger.info("session %s ended after %.1f s: %s", record.id, seconds, record.end_reason)
 
     async def _run(self) -> None:
         await self._bridge.run(
@@ -136,7 +112,8 @@ class Call:
             watched=self._is_watched,
         )
 
-    def _line(self, peer: Peer) -> PeerLine:
+    def line(self, peer: Peer) -> PeerLine:
+        """Return `peer` as a connection of this call."""
         peer.media.on_drop = self._record.counters.audio_dropped
         line = PeerLine(peer, self._bridge, self._record.id, on_frame=self._steering.see)
         peer.on_silence = lambda silent: self._visits.hear(line, silent)
@@ -146,9 +123,6 @@ class Call:
     def _peer(self) -> Peer | None:
         """The peer in use, None while the client has none."""
         return None if self._visits.current is None else self._visits.current.peer
-
-    async def _tell(self, fields: dict[str, Any]) -> None:
-        await self._bridge.report("eyeline.connection", fields)
 
     async def _network_stats(self) -> NetworkState | None:
         """Return the state of the network, by which the client is steered."""

@@ -4,6 +4,9 @@ uvicorn closes a connection with code 1011 if a ping is not answered in time. Bu
 while a session is busy, so it does not see answers that have come, and a client that is busy
 itself may send audio and answer late. Clients have the same timer: most libraries end a
 connection whose ping waits for 20 s. So pings are read while a session is busy, up to a bound.
+
+A client that breaks the protocol is told why before its connection ends: a socket that is closed
+while the client still sends resets the connection, and the close frame is lost.
 """
 
 from collections import deque
@@ -27,6 +30,8 @@ class PatientProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the client; called by asyncio."""
+        if self.conn.parser_exc is not None:
+            return  # after the close frame
         self._heard = self.loop.time()
         super().data_received(data)
 
@@ -41,6 +46,18 @@ class PatientProtocol(WebSocketsSansIOProtocol):
             self.pong_timer = self.loop.call_later(rest, self.keepalive_timeout)
         else:
             super().keepalive_timeout()
+
+    def handle_parser_exception(self) -> None:
+        """Send the close frame, and drop what follows until the client has closed."""
+        assert self.conn.close_sent is not None
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
 
     def send_receive_event_to_app(self) -> None:
         """Queue a message; go on reading while there is room."""

@@ -106,7 +106,7 @@ async def resume_call(request: Request, record: SessionRecord) -> Response:
     async with AsyncExitStack() as cleanup:
         peer = await accept_peer(context.settings, sdp, call.clock)
         cleanup.push_async_callback(peer.close)
-        if not call.resume(peer, after=after):
+        if not call.resume(call.line(peer), after=after):
             raise ProblemError(409, f"session {record.id} is just ending", code="session_over")
         cleanup.pop_all()
     logger.info("session %s: its client makes another connection", record.id)

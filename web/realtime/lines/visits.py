@@ -122,12 +122,13 @@ class Visits(Generic[L]):
         if end.lost and record.patience > 0:
             record.attendance = disconnected(record.attendance, self._clock.now())
             logger.info("session %s: %s", record.id, end.reason)
-        else:
+            self._changed.set()
+            await self._delivery.attach(None)
+            await self._close(line)
+        else:  # the last events are sent over it, if it still takes them
             record.end_reason = record.end_reason or end.reason
             self._left = True
-        self._changed.set()
-        await self._delivery.attach(None)
-        await self._close(line)
+            self._changed.set()
 
     async def _close(self, line: L) -> None:
         await line.close()

@@ -1,0 +1,50 @@
+"""A session over WebSockets: what a client sends and gets are events alone."""
+
+from dataclasses import replace
+
+from media.events import Output
+from rtc.network import NetworkState
+from web.context import ServiceContext
+from web.protocol.protocol import RealtimeProtocol
+from web.realtime.bridge import SessionBridge
+from web.realtime.lines.websocket_line import FAILED, GOING_AWAY, NORMAL, WebSocketLine
+from web.realtime.resumable_session import ResumableSession
+from web.sessions import SessionRecord
+
+
+class WebSocketSession(ResumableSession[WebSocketLine]):
+    """The session of a client that comes over a WebSocket, and may come back over others."""
+
+    def __init__(
+        self, context: ServiceContext, record: SessionRecord, protocol: RealtimeProtocol
+    ) -> None:
+        bridge = SessionBridge(
+            record, protocol, context.message_worker, context.models.services.images
+        )
+        super().__init__(context, record, bridge)
+        self.bridge = bridge
+
+    async def _run(self) -> None:
+        limits = replace(self._context.models.limits, lossless=True)  # audio may come faster
+
+        async def send(output: Output) -> None:
+            await self._bridge.emit(output)  # speech is in its events, not on a track
+
+        await self._bridge.run(
+            self._context,
+            self.clock,
+            self._visits.serve,
+            send,
+            network_stats=_no_network_stats,
+            limits=limits,
+        )
+
+    async def _finish(self, *, failed: bool) -> None:
+        code = GOING_AWAY if self._context.closing.is_set() else NORMAL
+        self.newest.close_code = FAILED if failed else code
+        await super()._finish(failed=failed)
+
+
+async def _no_network_stats() -> NetworkState | None:
+    """Return None: the state of the network is unknown over a WebSocket."""
+    return None

@@ -21,6 +21,7 @@ from models.assistant.scene.perception import Observation, Perception, Pixels
 from models.assistant.scene.query_parsing import parse_query, without_control_tokens
 from models.assistant.scene.scene_entry import SYSTEM, SceneEntry, question_text
 from models.assistant.scene.scene_log import LoggedEntry, SceneLog, search, select_entries
+from models.engine import EngineLoader, load_in_torch
 from models.language import smollm2
 from models.language.decoder import TokenConfidence
 from models.language.smollm2 import ChatModel, question_prompt, system_prompt
@@ -210,14 +211,17 @@ def decode_stream(chat: ChatModel, tokens: Iterator[int]) -> Iterator[str]:
             sent = len(text)
 
 
-def load(weights: Path, checkpoint: Path = ADAPTER) -> SmallModel:
+def load(
+    weights: Path, checkpoint: Path = ADAPTER, load_engine: EngineLoader = load_in_torch
+) -> SmallModel:
     """Return the model with the packaged weights in `weights` and the adapter `checkpoint`.
 
     Raises:
         WeightsError: a file is missing, damaged, or from another network.
+        EngineError: an engine cannot be built or loaded.
     """
     chat = smollm2.load_quantized(weights / "smollm2-135m", lora.read(checkpoint).tensors)
-    return SmallModel(chat, scene_perception.load(weights))
+    return SmallModel(chat, scene_perception.load(weights, load_engine))
 
 
 def newest_entry(memory: SmallModelMemory) -> LoggedEntry | None:

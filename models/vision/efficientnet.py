@@ -4,6 +4,7 @@ Source: Tan and Le 2019 (EfficientNet), in its Lite form without squeeze-and-exc
 """
 
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
+CHANNELS, CLASSES = 1280, 1000
 EPSILON = 1e-3  # of batch normalization, as in the TensorFlow original
 
 
@@ -80,20 +82,20 @@ class MBConvBlock(nn.Module):
 class EfficientNet(nn.Module):
     """The classifier; attribute names are those of the stored weights."""
 
-    def __init__(self) -> None:
+    def __init__(self, stages: Sequence[tuple[int, int, int, int, int]] = STAGES) -> None:
         super().__init__()
         self._conv_stem = SamePaddingConv2d(3, 32, 3, 2)
         self._bn0 = _norm(32)
         blocks, inside = [], 32
-        for count, kernel, stride, expansion, outside in STAGES:
+        for count, kernel, stride, expansion, outside in stages:
             for index in range(count):
                 step = stride if index == 0 else 1
                 blocks.append(MBConvBlock(inside, outside, kernel, step, expansion))
                 inside = outside
         self._blocks = nn.ModuleList(blocks)
-        self._conv_head = SamePaddingConv2d(inside, 1280, 1)
-        self._bn1 = _norm(1280)
-        self._fc = nn.Linear(1280, 1000)
+        self._conv_head = SamePaddingConv2d(inside, CHANNELS, 1)
+        self._bn1 = _norm(CHANNELS)
+        self._fc = nn.Linear(CHANNELS, CLASSES)
 
     def features(self, images: Tensor) -> Tensor:
         """Return features (batch, 1280, 7, 7) of float32 (batch, 3, 224, 224), RGB 0 to 255."""
@@ -110,20 +112,20 @@ class EfficientNet(nn.Module):
         return scores.softmax(-1)
 
     def activation_maps(self, features: Tensor, classes: Tensor) -> Tensor:
-        """Return the activation maps, (batch, 7, 7), of `classes`, int64 (batch,).
+        """Return the activation maps, (batch, count, 7, 7), of `classes`, int64 (batch, count).
 
         Source: Zhou et al. 2016 (class activation maps).
         """
-        return torch.einsum("bchw,bc->bhw", features, self._fc.weight[classes])
+        maps = self._fc.weight[classes] @ features.flatten(2)
+        return maps.unflatten(2, features.shape[2:])
 
 
-def load(folder: Path) -> EfficientNet:
-    """Return the classifier with the weights in `folder`, without gradients.
+def read(file: Path) -> EfficientNet:
+    """Return the network with the weights in `file`, without gradients.
 
     Raises:
         WeightsError: the file is missing, damaged, or from another network.
     """
-    file = folder / FILE
     model = EfficientNet()
     try:
         model.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))

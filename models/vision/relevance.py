@@ -10,34 +10,35 @@ import torch
 from torch import Tensor
 
 from models.vision.class_names import COLUMNS
-from models.vision.efficientnet import EfficientNet
+from models.vision.classifier import CELLS
 from models.vision.person_detector import Person
 
-CELLS = 7  # the classifier's last layer: 224 pixels in steps of 32
+SHOWN = 3  # classes
 MIN_PROBABILITY = 0.02  # at which a thing may be in the frame
 
 
-def relevance(
-    classifier: EfficientNet,
-    features: Tensor,
-    by_class: Tensor,
-    attended: frozenset[int],
-    persons: Sequence[Person],
-) -> Tensor:
-    """Return the relevance map of one frame, float32 (7, 7) in [0, 1].
+def relevant_classes(by_class: Tensor, attended: frozenset[int]) -> tuple[Tensor, Tensor]:
+    """Return the classes that a frame's map shows, int64 (3,), and the weight of each.
 
-    `features` is (1, 1280, 7, 7), `by_class` the probability of each class, (1000,). The map shows
-    the columns `attended` of `NAMES`, or the main thing if none of them is in the frame, and
-    `persons`.
+    `by_class` has the probability of each class, (1000,). The classes are those of the columns
+    `attended` of `NAMES`, or of the main thing if none of them is in the frame.
     """
     weight = by_class.where(
         torch.isin(COLUMNS, torch.tensor(sorted(attended), dtype=torch.long)), 0
     )
     if float(weight.sum()) < MIN_PROBABILITY:
-        weight = by_class.where(torch.isin(COLUMNS, COLUMNS[by_class.argmax()]), 0)
-    classes = weight.topk(3).indices
-    maps = classifier.activation_maps(features.expand(3, -1, -1, -1), classes)
-    shown = normalized((maps * weight[classes, None, None]).sum(0))
+        weight = by_class.where(COLUMNS[by_class.argmax()] == COLUMNS, 0)
+    top = weight.topk(SHOWN)
+    return top.indices, top.values
+
+
+def relevance(maps: Tensor, weights: Tensor, persons: Sequence[Person]) -> Tensor:
+    """Return the relevance map of one frame, float32 (7, 7) in [0, 1].
+
+    `maps` (3, 7, 7) are the activation maps of its relevant classes, with their `weights` (3,).
+    `persons` are shown too.
+    """
+    shown = normalized((maps * weights[:, None, None]).sum(0))
     for person in persons:
         shown = torch.maximum(shown, coverage(person))
     return shown

@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from models.errors import WeightsError
+
 VERIFIED = "verified.json"  # size, time of change and SHA-256 of each verified file
 BLOCK = 1 << 20  # bytes read at a time
 
@@ -20,6 +22,20 @@ def sha256(file: Path, start: int = 0) -> str:
         while block := source.read(BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def weights_digest(*files: Path) -> str:
+    """Return the SHA-256 of each of `files`, joined: what engines of these weights are stored by.
+
+    Files that were verified, and did not change since, are not read.
+
+    Raises:
+        WeightsError: a file is missing or cannot be read.
+    """
+    try:
+        return "+".join(_known_digest(file) or sha256(file) for file in files)
+    except OSError as error:
+        raise WeightsError(f"{error.filename}: weights cannot be read ({error})") from error
 
 
 def find_damaged(folder: Path, expected: Mapping[str, tuple[int, str]]) -> tuple[str, ...]:
@@ -47,6 +63,13 @@ def mark_verified(folder: Path, expected: Mapping[str, tuple[int, str]]) -> None
     """
     entries = {name: _entry(folder / name, *file) for name, file in expected.items()}
     _write_record(folder, {name: entry for name, entry in entries.items() if entry})
+
+
+def _known_digest(file: Path) -> str | None:
+    """Return the digest of `file` if it was verified and did not change since."""
+    entry = _read_record(file.parent).get(file.name)
+    known = str(entry[2]) if isinstance(entry, list) and len(entry) == 3 else ""
+    return known if known and entry == _entry(file, file.stat().st_size, known) else None
 
 
 def _entry(file: Path, size: int, digest: str) -> VerifiedEntry | None:

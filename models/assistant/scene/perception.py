@@ -1,9 +1,10 @@
-"""Analysis of one frame by a classifier and a person detector.
+"""Analysis of frames by a classifier and a person detector.
 
 They recognize the 1,000 classes of ImageNet, persons, colors and places: no actions, no text, no
-faces. A frame takes about 0.12 CPU seconds.
+faces. Frames of several sessions can be analyzed together.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from torch import Tensor
 
 from models.assistant.scene.query_parsing import find_name_ids
 from models.assistant.scene.scene_entry import SceneEntry
-from models.vision import efficientnet, person_detector
-from models.vision.class_names import NAMES, SPOKEN, grouped
+from models.engine import EngineLoader, load_in_torch
+from models.vision import classifier, efficientnet, person_detector, ssdlite
+from models.vision.class_names import COLUMNS, NAMES, grouped
+from models.vision.classifier import CELLS, Classifier
 from models.vision.colors import dominant_color
 from models.vision.person_detector import Person, PersonDetector
-from models.vision.relevance import CELLS, relevance
+from models.vision.relevance import relevance, relevant_classes
 
 Pixels = NDArray[np.uint8]  # (height, width, 3) RGB
 
@@ -61,48 +64,111 @@ class Observation:
         return max(float(self.probabilities.max()), *self.person_scores, 0.0)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """One frame to analyze: `pixels` at `time`, in seconds since the start of its stream.
+
+    Its relevance map shows the columns `attended` of `NAMES`, by default the main thing.
+    """
+
+    pixels: Pixels
+    time: float
+    attended: frozenset[int] = frozenset()
+
+
 class Perception:
     """The classifier and the detector; one pair serves every session."""
 
-    def __init__(self, classifier: efficientnet.EfficientNet, detector: PersonDetector) -> None:
+    def __init__(self, classifier: Classifier, detector: PersonDetector) -> None:
         self.classifier = classifier
         self.detector = detector
 
-    @torch.no_grad()
     def analyze(
         self, pixels: Pixels, time: float, attended: frozenset[int] = frozenset()
     ) -> Observation:
-        """Return what `pixels` show at `time`, in seconds since the start of the stream.
+        """Return what one frame shows, see `Look`."""
+        return self.analyze_many([Look(pixels, time, attended)])[0]
 
-        The relevance map shows the columns `attended` of `NAMES`, by default the main thing.
-        """
-        frame = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float()
-        small = _resized(frame, efficientnet.SIDE)
-        if float(small.std()) < MIN_CONTRAST:
-            return Observation(SceneEntry(time=time, names=()), torch.zeros(len(NAMES)))
-        features = self.classifier.features(small[None])
-        by_class = self.classifier.probabilities(features)[0]
-        by_name = grouped(by_class.where(by_class >= NOISE_PROBABILITY, 0))
-        resized = _to_pixels(_resized(frame, person_detector.SIDE))
-        possible = self.detector.detect(resized, min_score=POSSIBLE_PERSON_SCORE)
-        persons = [person for person in possible if person.score >= PERSON_SCORE]
-        scores = tuple(person.score for person in possible)
-        relevant = relevance(self.classifier, features, by_class, attended, persons)
-        if persons and float(by_name.max()) < MAIN_PROBABILITY:
-            return Observation(_person_entry(persons, by_name, time), by_name, relevant, scores)
-        classes = _classes_of(int(by_name.argmax()))
-        best = int(by_class.where(classes, torch.tensor(0.0)).argmax())
-        mask = _soft_mask(self.classifier.activation_maps(features, torch.tensor([best])))
-        columns = torch.linspace(0, 1, mask.shape[1])
-        scene = SceneEntry(
-            time=time,
-            names=name_candidates(by_name),
-            colour=dominant_color(small, mask),
-            place=_place(float((mask.sum(0) * columns).sum() / mask.sum())),
-            others=_others(by_name),
-            people=len(persons),
+    def analyze_many(self, looks: Sequence[Look]) -> list[Observation]:
+        """Return what each frame shows; at most `MAX_BATCH` frames, each of any size."""
+        frames = [torch.from_numpy(look.pixels.copy()).permute(2, 0, 1).float() for look in looks]
+        small = [_resized(frame, efficientnet.SIDE) for frame in frames]
+        plain = [float(image.std()) < MIN_CONTRAST for image in small]
+        visible = [index for index, blank in enumerate(plain) if not blank]
+        found = iter(
+            self._recognize(
+                [looks[index] for index in visible],
+                torch.stack([small[index] for index in visible]),
+                torch.stack([_resized(frames[i], ssdlite.SIDE).round() for i in visible]),
+            )
+            if visible
+            else ()
         )
-        return Observation(scene, by_name, relevant, scores)
+        return [
+            Observation(SceneEntry(time=look.time, names=()), torch.zeros(len(NAMES)))
+            if blank
+            else next(found)
+            for look, blank in zip(looks, plain, strict=True)
+        ]
+
+    def _recognize(
+        self, looks: Sequence[Look], small: Tensor, wide: Tensor
+    ) -> Iterator[Observation]:
+        """Yield what frames show: `small` for the classifier, `wide` for the detector."""
+        classified = self.classifier.classify(small)
+        detected = self.detector.detect(wide, min_score=POSSIBLE_PERSON_SCORE)
+        things = [_named(probabilities) for probabilities in classified.probabilities]
+        relevant = [
+            relevant_classes(by_class, look.attended)
+            for by_class, look in zip(classified.probabilities, looks, strict=True)
+        ]
+        classes = [
+            torch.cat([thing.best, shown])
+            for thing, (shown, _) in zip(things, relevant, strict=True)
+        ]
+        maps = self.classifier.activation_maps(classified.features, torch.stack(classes))
+        for index, look in enumerate(looks):
+            persons = [each for each in detected[index] if each.score >= PERSON_SCORE]
+            thing = things[index]
+            yield Observation(
+                _scene(look.time, small[index], thing, maps[index, 0], persons),
+                thing.by_name,
+                relevance(maps[index, 1:], relevant[index][1], persons),
+                tuple(person.score for person in detected[index]),
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _MainThing:
+    """The probability of each name, and the likeliest class of the likeliest name, int64 (1,)."""
+
+    by_name: Tensor
+    best: Tensor
+
+
+def _named(by_class: Tensor) -> _MainThing:
+    by_name = grouped(by_class.where(by_class >= NOISE_PROBABILITY, 0))
+    best = by_class.where(by_name.argmax() == COLUMNS, 0).argmax()
+    return _MainThing(by_name, best[None])
+
+
+def _scene(
+    time: float, image: Tensor, thing: _MainThing, activation: Tensor, persons: list[Person]
+) -> SceneEntry:
+    """Return the scene of an image (3, 224, 224), whose main thing has the map `activation`."""
+    by_name = thing.by_name
+    if persons and float(by_name.max()) < MAIN_PROBABILITY:
+        return _person_entry(persons, by_name, time)
+    mask = _soft_mask(activation)
+    columns = torch.linspace(0, 1, mask.shape[1])
+    return SceneEntry(
+        time=time,
+        names=name_candidates(by_name),
+        colour=dominant_color(image, mask),
+        place=_place(float((mask.sum(0) * columns).sum() / mask.sum())),
+        others=_others(by_name),
+        people=len(persons),
+    )
 
 
 def name_candidates(by_name: Tensor, count: int = 5) -> tuple[tuple[str, float], ...]:
@@ -132,14 +198,16 @@ def _kind(by_name: Tensor) -> str | None:
     return SOMETHING if best < UNKNOWN_PROBABILITY else None
 
 
-def load(folder: Path) -> Perception:
+def load(folder: Path, load_engine: EngineLoader = load_in_torch) -> Perception:
     """Return the classifier and the detector with the weights in `folder`.
 
     Raises:
         WeightsError: a file is missing, damaged, or from another network.
+        EngineError: an engine cannot be built or loaded.
     """
     return Perception(
-        efficientnet.load(folder / "efficientnet-lite0"), person_detector.load(folder / "persons")
+        classifier.load(folder / "efficientnet-lite0", load_engine),
+        person_detector.load(folder / "persons", load_engine),
     )
 
 
@@ -169,15 +237,12 @@ def _place(x: float) -> str:
     return "left" if x < 0.5 else "right"
 
 
-def _classes_of(name: int) -> Tensor:
-    """Return which classes have the name `NAMES[name]`, bool (1000,)."""
-    return torch.tensor([spoken == NAMES[name] for spoken in SPOKEN])
-
-
 def _soft_mask(activation: Tensor) -> Tensor:
-    """Return a mask of the thing, (224, 224) in [0, 1], from its map (1, 7, 7)."""
+    """Return a mask of the thing, (224, 224) in [0, 1], from its map (7, 7)."""
     side = efficientnet.SIDE
-    wide = F.interpolate(activation[None], (side, side), mode="bicubic", align_corners=False)[0, 0]
+    wide = F.interpolate(activation[None, None], (side, side), mode="bicubic", align_corners=False)[
+        0, 0
+    ]
     low, high = wide.mean(), wide.max()
     return ((wide - low) / (high - low).clamp(min=1e-3)).clamp(0, 1)
 
@@ -185,8 +250,3 @@ def _soft_mask(activation: Tensor) -> Tensor:
 def _resized(frame: Tensor, side: int) -> Tensor:
     small = F.interpolate(frame[None], (side, side), mode="bilinear", antialias=True)
     return small[0].clamp(0, 255)
-
-
-def _to_pixels(frame: Tensor) -> Pixels:
-    pixels: Pixels = frame.round().byte().permute(1, 2, 0).numpy()
-    return pixels

@@ -8,15 +8,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.engine import TorchEngine
 from models.errors import WeightsError
 from models.vision.person_detector import (
+    FILE,
     PersonDetector,
-    SsdLite,
+    PersonDetectorNetwork,
     anchors,
     decode_boxes,
     load,
     non_max_suppression,
 )
+from models.vision.ssdlite import SsdLite, read
 from tests.models.packaged import folder
 from tests.models.vision.test_graphdef import constant
 
@@ -24,8 +27,10 @@ GOLDEN = Path(__file__).parent / "persons_tensorflow.npz"
 
 
 def test_there_are_as_many_anchors_as_scores() -> None:
-    differences, scores = SsdLite().eval()(torch.zeros(3, 300, 300))
-    assert len(anchors()) == len(differences) == len(scores) == 1917  # Liu et al., at 300 pixels
+    offsets, scores = SsdLite().eval()(torch.zeros(1, 3, 300, 300))
+    assert len(anchors()) == 1917  # Liu et al., at 300 pixels
+    assert offsets.shape == (1, 1917, 4)
+    assert scores.shape == (1, 1917)
 
 
 @given(st.integers(0, 1916))
@@ -46,16 +51,14 @@ def test_of_boxes_over_each_other_the_surest_stays() -> None:
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "frozen_inference_graph.pb").write_bytes(constant("a", np.zeros(4, np.float32)))
+    (tmp_path / FILE).write_bytes(constant("a", np.zeros(4, np.float32)))
     with pytest.raises(WeightsError, match="not the weights of this detector"):
         load(tmp_path)
 
 
 def test_nothing_is_found_where_nothing_is_sure() -> None:
-    assert (
-        PersonDetector(SsdLite().eval()).detect(np.zeros((300, 300, 3), np.uint8), min_score=1.1)
-        == []
-    )
+    detector = PersonDetector(TorchEngine(PersonDetectorNetwork(SsdLite())))
+    assert detector.detect(torch.zeros(2, 3, 300, 300), min_score=1.1) == [[], []]
 
 
 def scene() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -79,8 +82,8 @@ def test_boxes_and_scores_are_those_of_tensorflow() -> None:
     """Golden: TensorFlow 2.21 running the same graph on `scene`, 80 anchors of 1,917."""
     golden = np.load(GOLDEN)
     picture = torch.from_numpy(scene()).permute(2, 0, 1).float()
-    differences, scores = load(folder("persons")).network(picture)
+    offsets, scores = read(folder("persons") / FILE)(picture[None])
     places = golden["index"].astype(int)
     # float32 through 60 layers, summed in another order
-    np.testing.assert_allclose(differences[places], golden["boxes"], atol=2e-4)
-    np.testing.assert_allclose(scores.logit()[places], golden["logits"], atol=2e-4)
+    np.testing.assert_allclose(offsets[0, places], golden["boxes"], atol=2e-4)
+    np.testing.assert_allclose(scores[0].logit()[places], golden["logits"], atol=2e-4)

@@ -10,9 +10,8 @@ from PIL import Image
 from models.assistant.scene import perception
 from models.assistant.scene.perception import Perception
 from models.vision.class_names import NAMES, SPOKEN
-from models.vision.efficientnet import EfficientNet
 from models.vision.person_detector import Person
-from models.vision.relevance import coverage, normalized, relevance
+from models.vision.relevance import coverage, normalized, relevance, relevant_classes
 from tests.models.assistant.scene.test_perception import photograph
 from tests.models.packaged import folder
 
@@ -21,17 +20,17 @@ CUP, DOG = SPOKEN.index("cup"), SPOKEN.index("dog")
 NOTHING: frozenset[int] = frozenset()
 
 
-def two_things() -> tuple[EfficientNet, torch.Tensor, torch.Tensor]:
-    """Return a network that sees a cup on the left and, less surely, a dog on the right."""
-    network = EfficientNet().requires_grad_(False)
-    weight = torch.zeros_like(network._fc.weight)
-    weight[CUP, 0], weight[DOG, 1] = 1.0, 1.0
-    network._fc.weight.copy_(weight)
-    features = torch.zeros(1, 1280, 7, 7)
-    features[0, 0, 3, 0], features[0, 1, 3, 6] = 1.0, 1.0
-    shares = torch.zeros(1000)
-    shares[CUP], shares[DOG] = 0.6, 0.3
-    return network, features, shares
+def shown(attended: frozenset[int], persons: list[Person]) -> torch.Tensor:
+    """Return the map of a frame with a cup on the left and, less surely, a dog on the right."""
+    at = {CUP: 0, DOG: 6}
+    by_class = torch.zeros(1000)
+    by_class[CUP], by_class[DOG] = 0.6, 0.3
+    classes, weights = relevant_classes(by_class, attended)
+    maps = torch.zeros(3, 7, 7)
+    for each, found in zip(maps, classes.tolist(), strict=True):
+        if found in at:
+            each[3, at[found]] = 1.0
+    return relevance(maps, weights, persons)
 
 
 def highest(shown: torch.Tensor) -> int:
@@ -39,18 +38,17 @@ def highest(shown: torch.Tensor) -> int:
 
 
 def test_the_thing_asked_about_matters_and_without_a_question_the_main_thing() -> None:
-    seen = two_things()
-    assert highest(relevance(*seen, NOTHING, [])) == 0
-    assert highest(relevance(*seen, frozenset({NAMES.index("dog")}), [])) == 6
-    assert highest(relevance(*seen, frozenset({NAMES.index("banana")}), [])) == 0
+    assert highest(shown(NOTHING, [])) == 0
+    assert highest(shown(frozenset({NAMES.index("dog")}), [])) == 6
+    assert highest(shown(frozenset({NAMES.index("banana")}), [])) == 0
 
 
 def test_a_person_matters_besides_the_thing() -> None:
     person = Person(3 / 7, 0.0, 4 / 7, 1.0, 0.9)
-    shown = relevance(*two_things(), NOTHING, [person])
-    assert float(shown[:, 3].min()) == pytest.approx(1.0)
-    assert float(shown[3, 0]) == 1.0
-    assert float(shown[0, 5]) == 0.0
+    relevant = shown(NOTHING, [person])
+    assert float(relevant[:, 3].min()) == pytest.approx(1.0)
+    assert float(relevant[3, 0]) == 1.0
+    assert float(relevant[0, 5]) == 0.0
 
 
 @given(EDGES, EDGES)
@@ -58,9 +56,9 @@ def test_a_box_covers_as_much_of_the_map_as_of_the_picture(
     across: list[float], down: list[float]
 ) -> None:
     box = Person(across[0], down[0], across[1], down[1], 1.0)
-    shown = coverage(box)
-    assert 0 <= float(shown.min()) <= float(shown.max()) <= 1
-    assert float(shown.mean()) == pytest.approx(box.area, abs=1e-5)  # float32
+    covered = coverage(box)
+    assert 0 <= float(covered.min()) <= float(covered.max()) <= 1
+    assert float(covered.mean()) == pytest.approx(box.area, abs=1e-5)  # float32
 
 
 def test_a_map_without_any_difference_matters_nowhere() -> None:
@@ -76,7 +74,7 @@ def test_a_real_cheetah_matters_where_it_is(shift: int, side: slice) -> None:
     cheetah = np.array(Image.fromarray(photograph("cheetah1.jpg")).resize((240, 240)))
     wide = np.full((240, 520, 3), 128, np.uint8)
     wide[:, shift * 280 : shift * 280 + 240] = cheetah
-    shown = real.analyze(wide, 0.0).relevance
-    assert shown.shape == (7, 7)
-    assert float(shown.max()) == pytest.approx(1.0)
-    assert float(shown[:, side].sum()) > 0.8 * float(shown.sum())
+    relevant = real.analyze(wide, 0.0).relevance
+    assert relevant.shape == (7, 7)
+    assert float(relevant.max()) == pytest.approx(1.0)
+    assert float(relevant[:, side].sum()) > 0.8 * float(relevant.sum())

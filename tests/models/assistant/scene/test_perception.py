@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from models.assistant.scene import perception
-from models.assistant.scene.perception import Perception, Pixels, name_candidates
+from models.assistant.scene.perception import Look, Perception, Pixels, name_candidates
 from models.vision.class_names import NAMES
 from tests.models.packaged import folder
 
@@ -87,3 +87,27 @@ def test_any_size_of_picture_can_be_analyzed(real: Perception, size: tuple[int, 
     rng = np.random.default_rng(2)
     pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
     assert real.analyze(pixels, 0.0).scene.time == 0.0
+
+
+@pytest.mark.slow
+def test_frames_that_are_analyzed_together_show_what_each_shows_alone(real: Perception) -> None:
+    cheetah, tower = photograph("cheetah1.jpg"), photograph("tower.jpg")
+    looks = [
+        Look(cheetah, 1.0),
+        Look(np.zeros((90, 160, 3), np.uint8), 2.0),
+        Look(tower, 3.0, frozenset({NAMES.index("castle")})),
+        Look(cheetah[:, ::-1], 4.0),
+    ]
+    together = real.analyze_many(looks)
+    assert len(together) == len(looks)
+    for look, observation in zip(looks, together, strict=True):
+        alone = real.analyze(look.pixels, look.time, look.attended)
+        assert [name for name, _ in observation.scene.names] == [n for n, _ in alone.scene.names]
+        assert observation.scene.place == alone.scene.place
+        assert observation.scene.colour == alone.scene.colour
+        # float32, in batches of another size
+        torch.testing.assert_close(observation.relevance, alone.relevance, atol=1e-3, rtol=0)
+        torch.testing.assert_close(
+            observation.probabilities, alone.probabilities, atol=1e-4, rtol=0
+        )
+    assert real.analyze_many([]) == []

@@ -1,0 +1,105 @@
+"""The classifier, its maps and the person detector: small variants in ONNX Runtime.
+
+Weights and statistics of batch normalization are random; the images are noise.
+"""
+
+import pytest
+import torch
+from torch import nn
+
+from models.engine import Engine, ExportableNetwork, TorchEngine
+from models.errors import EngineError
+from models.vision.classifier import ActivationMapNetwork, ClassifierNetwork
+from models.vision.efficientnet import EfficientNet
+from models.vision.person_detector import PersonDetectorNetwork
+from models.vision.ssdlite import SsdLite, SsdSizes
+from trt_engines.backends.onnx_runtime import OrtEngine
+from trt_engines.export import export
+
+pytestmark = pytest.mark.slow
+
+# Blocks, kernel, stride, expansion, channels; as in the whole network a cell is 32 pixels.
+STAGES = ((1, 3, 2, 1, 8), (1, 5, 2, 2, 8), (2, 3, 2, 2, 8), (1, 3, 2, 2, 16))
+SIZES = SsdSizes(
+    residuals=((1, 8, 2), (2, 8, 2), (2, 8, 2), (2, 8, 1), (2, 16, 2)),
+    tap=4,
+    last=32,
+    extras=((8, 16),) * 4,
+)
+BATCHES = (1, 3)
+
+
+def shaken(module: nn.Module) -> nn.Module:
+    """Return `module` with batch normalization as after training."""
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            nn.init.normal_(part.running_mean, std=0.3)
+            nn.init.uniform_(part.running_var, 0.5, 2.0)
+            nn.init.uniform_(part.weight, 0.5, 1.5)
+            nn.init.normal_(part.bias, std=0.3)
+    return module.requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Engine, Engine]]:
+    """Return the reference and the exported engine of each network."""
+    torch.manual_seed(0)
+    classifier, detector = EfficientNet(STAGES), SsdLite(SIZES)
+    shaken(classifier)
+    shaken(detector)
+    networks: tuple[ExportableNetwork, ...] = (
+        ClassifierNetwork(classifier),
+        ActivationMapNetwork(classifier),
+        PersonDetectorNetwork(detector),
+    )
+    folder = tmp_path_factory.mktemp("onnx")
+    made: dict[str, tuple[Engine, Engine]] = {}
+    for network in networks:
+        file = folder / f"{network.spec.name}.onnx"
+        export(network, file)
+        made[network.spec.name] = (TorchEngine(network), OrtEngine(network.spec, file))
+    return made
+
+
+def images(batch: int, side: int) -> torch.Tensor:
+    rng = torch.Generator().manual_seed(batch)
+    return torch.rand(batch, 3, side, side, generator=rng) * 255
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+def test_each_network_computes_the_same_in_onnx_runtime(
+    pairs: dict[str, tuple[Engine, Engine]], batch: int
+) -> None:
+    inputs = {
+        "classifier": {"images": images(batch, 224)},
+        "activation-maps": {
+            "features": torch.rand(batch, 1280, 7, 7),
+            "classes": torch.arange(4 * batch).view(batch, 4) * 80,
+        },
+        "person-detector": {"images": images(batch, 300)},
+    }
+    for name, (reference, engine) in pairs.items():
+        wanted, found = reference.run(inputs[name]), engine.run(inputs[name])
+        assert wanted.keys() == found.keys()
+        for output, tensor in wanted.items():
+            # float32, summed in another order
+            torch.testing.assert_close(found[output], tensor, atol=1e-4, rtol=1e-4)
+
+
+def test_an_image_gives_the_same_in_a_batch_as_alone(
+    pairs: dict[str, tuple[Engine, Engine]],
+) -> None:
+    for name, side in (("classifier", 224), ("person-detector", 300)):
+        for engine in pairs[name]:
+            together = engine.run({"images": images(3, side)})
+            alone = engine.run({"images": images(3, side)[1:2]})
+            for output, tensor in alone.items():
+                torch.testing.assert_close(together[output][1:2], tensor, atol=1e-4, rtol=1e-4)
+
+
+def test_a_larger_batch_than_the_engine_was_made_for_is_refused(
+    pairs: dict[str, tuple[Engine, Engine]],
+) -> None:
+    for engine in pairs["classifier"]:
+        with pytest.raises(EngineError, match="a batch of 1 to 16, got 17"):
+            engine.run({"images": torch.zeros(17, 3, 224, 224)})

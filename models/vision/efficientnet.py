@@ -117,7 +117,7 @@ class EfficientNet(nn.Module):
         Source: Zhou et al. 2016 (class activation maps).
         """
         maps = self._fc.weight[classes] @ features.flatten(2)
-        return maps.unflatten(2, features.shape[2:])
+        return maps.view(*classes.shape, *features.shape[2:])
 
 
 def read(file: Path) -> EfficientNet:

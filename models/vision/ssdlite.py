@@ -158,7 +158,7 @@ class SsdLite(nn.Module):
 
 def _by_anchor(maps: Sequence[Tensor], count: int) -> Tensor:
     """Return (batch, anchors, count) of outputs at the positions of each map."""
-    return torch.cat([x.permute(0, 2, 3, 1).flatten(1).unflatten(1, (-1, count)) for x in maps], 1)
+    return torch.cat([x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, count) for x in maps], 1)
 
 
 def read(file: Path) -> SsdLite:

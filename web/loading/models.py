@@ -112,7 +112,8 @@ def load_assistant(settings: Settings, load_engine: EngineLoader) -> VideoAssist
     """
     fetch(seeing(settings), settings)
     if settings.video_model == SMALL:
-        return SmallAssistant(small_model.load(settings.weights), memory_budget(settings))
+        small = small_model.load(settings.weights, load_engine=load_engine)
+        return SmallAssistant(small, memory_budget(settings))
     folder = settings.video_model_folder
     from models.assistant import video_llm_assistant  # slow to import
 
@@ -120,7 +121,7 @@ def load_assistant(settings: Settings, load_engine: EngineLoader) -> VideoAssist
     logger.info("loading %s on the %s", folder, "GPU" if gpu else "CPU")
     return video_llm_assistant.load(
         folder,
-        perception.load(settings.weights),
+        perception.load(settings.weights, load_engine),
         device="cuda" if gpu else "cpu",
         dtype=torch.bfloat16 if gpu else torch.float32,
         budget=memory_budget(settings),

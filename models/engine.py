@@ -177,6 +177,8 @@ class Engine(Protocol):
     ) -> dict[str, Tensor]:
         """Return the outputs by name; the buffers of `state` are updated in place.
 
+        Inputs may be on another device than the engine; the outputs are where the inputs are.
+
         Raises:
             EngineError: a tensor does not fit the spec, or the run failed.
         """
@@ -218,6 +220,9 @@ class TorchEngine:
         buffers = state.buffers if state is not None else {}
         given = {**inputs, **buffers}
         self.spec.dimensions(given)
+        device = self._network.device
+        home = inputs[self.spec.inputs[0].name].device if self.spec.inputs else device
+        given = {name: tensor.to(device) for name, tensor in given.items()}
         arguments = [given[each.name] for each in (*self.spec.inputs, *self.spec.state)]
         with torch.no_grad():
             made = self._network(*arguments)
@@ -225,7 +230,10 @@ class TorchEngine:
         for spec, updated in zip(self.spec.state, tensors[len(self.spec.outputs) :], strict=True):
             if updated is not buffers[spec.name]:
                 buffers[spec.name].copy_(updated)
-        return {spec.name: tensor for spec, tensor in zip(self.spec.outputs, tensors, strict=False)}
+        return {
+            spec.name: tensor.to(home)
+            for spec, tensor in zip(self.spec.outputs, tensors, strict=False)
+        }
 
 
 def zero_state(

@@ -16,6 +16,7 @@ from web.setting_checks import (
     CommaSeparated,
     http_url,
     known_chunk,
+    known_device,
     known_final_model,
     known_generation_model,
     known_model,
@@ -59,8 +60,11 @@ class Settings(BaseSettings):
     """folder of downloaded weights"""
     engines: Path = Field(default_factory=lambda: default_cache() / "engines")
     """folder of networks that were exported or compiled at an earlier start"""
-    backend: Literal["auto", "torch", "onnxruntime"] = "auto"
-    """what runs the networks: torch, onnxruntime, or auto, which picks the best that runs"""
+    backend: Literal["auto", "torch", "onnxruntime", "tensorrt", "tensorrt_rtx"] = "auto"
+    """what runs the networks: torch, onnxruntime (on the CPU), tensorrt or tensorrt_rtx (on a GPU),
+    or auto, which picks the quickest that runs"""
+    device: Annotated[str, AfterValidator(known_device)] = "auto"
+    """where models run: cpu, cuda or cuda:N, or auto, which is the first GPU if there is one"""
     hub: Annotated[str, AfterValidator(http_url)] = "https://huggingface.co"
     """model hub that `eyeline pull` downloads from, or its mirror"""
     hub_token: SecretStr | None = None

@@ -1,5 +1,6 @@
 """Validators of settings."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,13 @@ def known_chunk(milliseconds: int) -> int:
     if milliseconds not in CHUNKS:
         raise ValueError(f"expected {', '.join(map(str, CHUNKS))} milliseconds")
     return milliseconds
+
+
+def known_device(name: str) -> str:
+    """Check that `name` is auto, cpu, cuda or cuda:N."""
+    if name in ("auto", "cpu", "cuda") or re.fullmatch(r"cuda:\d{1,2}", name):
+        return name
+    raise ValueError("expected auto, cpu, cuda or cuda:N")
 
 
 def known_final_model(name: str) -> str:

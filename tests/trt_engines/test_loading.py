@@ -16,6 +16,8 @@ from tests.trt_engines.tiny_network import TinyAttention
 from trt_engines.choice import Backend, choose
 from trt_engines.loading import StoredEngines
 from trt_engines.store.folder import EngineFolder
+from trt_engines.store.maker import Maker
+from trt_engines.store.making import EngineStore
 
 pytestmark = pytest.mark.slow
 
@@ -24,8 +26,17 @@ def source(build: Callable[[], ExportableNetwork] = TinyAttention) -> NetworkSou
     return NetworkSource(spec=TinyAttention().spec, weights="seed 0", build=build)
 
 
-def loader(folder: Path, backend: Backend = "onnxruntime") -> StoredEngines:
-    return StoredEngines(EngineFolder(folder), choose(backend))
+Loader = Callable[..., StoredEngines]
+
+
+@pytest.fixture(scope="session")
+def loader(maker: Maker) -> Loader:
+    """Return a function from a folder to a loader of engines."""
+
+    def made(folder: Path, backend: Backend = "onnxruntime") -> StoredEngines:
+        return StoredEngines(EngineStore(EngineFolder(folder), maker), choose(backend, "cpu"))
+
+    return made
 
 
 def not_built() -> ExportableNetwork:
@@ -46,11 +57,11 @@ def outputs(engine: Engine) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(loader: Loader, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the tiny network."""
     folder = tmp_path_factory.mktemp("engines")
-    with loader(folder) as load_engine:
-        load_engine(source())
+    load_engine = loader(folder)
+    load_engine(source())
     return folder
 
 
@@ -64,20 +75,20 @@ def folder(made: Path, tmp_path: Path) -> Path:
     return copy.parent
 
 
-def test_a_stored_engine_is_loaded_without_building_the_network(made: Path) -> None:
-    with loader(made) as load_engine:
-        engine = load_engine(source(same_code(not_built)))
-        assert load_engine.loaded[0].backend == engine.backend == "onnxruntime"
+def test_a_stored_engine_is_loaded_without_building_the_network(loader: Loader, made: Path) -> None:
+    load_engine = loader(made)
+    engine = load_engine(source(same_code(not_built)))
+    assert load_engine.loaded[0].backend == engine.backend == "onnxruntime"
     assert torch.allclose(outputs(engine), outputs(TorchEngine(TinyAttention())), atol=1e-5)
 
 
-def test_in_torch_nothing_is_stored(tmp_path: Path) -> None:
-    with loader(tmp_path, "torch") as load_engine:
-        assert load_engine(source()).backend == load_engine.loaded[0].backend == "torch"
+def test_in_torch_nothing_is_stored(loader: Loader, tmp_path: Path) -> None:
+    load_engine = loader(tmp_path, "torch")
+    assert load_engine(source()).backend == load_engine.loaded[0].backend == "torch"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_flipped_byte_and_other_weights_make_it_again(folder: Path) -> None:
+def test_a_flipped_byte_and_other_weights_make_it_again(loader: Loader, folder: Path) -> None:
     file = next(folder.glob("*/*.onnx"))
     content = bytearray(file.read_bytes())
     content[-100] ^= 1
@@ -85,8 +96,8 @@ def test_a_flipped_byte_and_other_weights_make_it_again(folder: Path) -> None:
     others = NetworkSource(
         spec=TinyAttention().spec, weights="seed 1", build=lambda: TinyAttention(seed=1)
     )
-    with loader(folder) as load_engine:
-        engine, other = load_engine(source()), load_engine(others)
+    load_engine = loader(folder)
+    engine, other = load_engine(source()), load_engine(others)
     assert torch.allclose(outputs(engine), outputs(TorchEngine(TinyAttention())), atol=1e-5)
     assert torch.allclose(outputs(other), outputs(TorchEngine(TinyAttention(seed=1))), atol=1e-5)
     assert (file.parent / f"{file.name}.bad").read_bytes() == content
@@ -95,19 +106,19 @@ def test_a_flipped_byte_and_other_weights_make_it_again(folder: Path) -> None:
 
 
 def test_a_file_that_does_not_load_is_made_again_once(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    loader: Loader, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its checksum is right: the runtime does not read this version of the format."""
     store, file = EngineFolder(folder), next(folder.glob("*/*.onnx"))
     with store.scratch("tiny-attention") as scratch:
         (scratch / file.name).write_bytes(b"another format")
         store.add("tiny-attention", file.stem, scratch, {})
-    with loader(folder) as load_engine:
-        assert load_engine(source()).backend == "onnxruntime"
-        assert file.stat().st_size > 1000
-        monkeypatch.setattr("trt_engines.loading.OrtEngine", unreadable)
-        with pytest.raises(EngineError, match="cannot load"):
-            load_engine(source())
+    load_engine = loader(folder)
+    assert load_engine(source()).backend == "onnxruntime"
+    assert file.stat().st_size > 1000
+    monkeypatch.setattr("trt_engines.loading.OrtEngine", unreadable)
+    with pytest.raises(EngineError, match="cannot load"):
+        load_engine(source())
 
 
 def unreadable(*_given: object, **_named: object) -> Engine:
@@ -128,15 +139,17 @@ class Deadly(TinyAttention):
         return super().forward(x, start, mask, keys, values)
 
 
-def test_a_killed_export_or_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
-    with loader(tmp_path) as load_engine:
-        with pytest.raises(EngineError, match="was ended by signal 9"):
-            load_engine(source(Deadly))
-        assert set(suffixes(tmp_path)) <= {".lock"}
-        with files_of_at_most(10_000), pytest.raises(EngineError, match="cannot be written"):
-            load_engine(source())
-        assert set(suffixes(tmp_path)) <= {".lock"}
-        assert load_engine(source()).backend == "onnxruntime"  # in a new process
+def test_a_killed_export_or_a_full_disk_is_an_error_and_leaves_nothing(
+    loader: Loader, tmp_path: Path
+) -> None:
+    load_engine = loader(tmp_path)
+    with pytest.raises(EngineError, match="was ended by signal 9"):
+        load_engine(source(Deadly))
+    assert set(suffixes(tmp_path)) <= {".lock"}
+    with files_of_at_most(10_000), pytest.raises(EngineError, match="cannot be written"):
+        load_engine(source())
+    assert set(suffixes(tmp_path)) <= {".lock"}
+    assert load_engine(source()).backend == "onnxruntime"  # in a new process
 
 
 class Branching(TinyAttention):
@@ -150,11 +163,11 @@ class Branching(TinyAttention):
         return super().forward(x, start, mask, keys, values)
 
 
-def test_what_cannot_be_exported_is_an_error(tmp_path: Path) -> None:
-    with loader(tmp_path) as load_engine:
-        with pytest.raises(EngineError, match="tiny-attention cannot be exported"):
-            load_engine(source(Branching))
-        unpicklable = TinyAttention()
-        unpicklable.register_forward_hook(lambda *_: None)
-        with pytest.raises(EngineError, match="tiny-attention cannot be pickled"):
-            load_engine(source(lambda: unpicklable))
+def test_what_cannot_be_exported_is_an_error(loader: Loader, tmp_path: Path) -> None:
+    load_engine = loader(tmp_path)
+    with pytest.raises(EngineError, match="tiny-attention cannot be exported"):
+        load_engine(source(Branching))
+    unpicklable = TinyAttention()
+    unpicklable.register_forward_hook(lambda *_: None)
+    with pytest.raises(EngineError, match="tiny-attention cannot be pickled"):
+        load_engine(source(lambda: unpicklable))

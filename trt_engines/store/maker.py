@@ -1,19 +1,19 @@
-"""Exports networks in a process of its own, which a crash or a kill ends alone."""
+"""Exports and compiles networks in a process of its own, which a crash or a kill ends alone."""
 
+import contextlib
 import json
+import pickle
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from types import TracebackType
+from typing import IO, Any, Self
 
 import torch
 
-from models.engine import ExportableNetwork
 from models.errors import EngineError
-
-Progress = Callable[[str, int, int], None]  # phase, steps done, steps in all or 0 if unknown
+from trt_engines.store.jobs import Job, Progress
 
 START = (
     "import json, sys; sys.path[:] = json.loads(sys.stdin.readline()); "
@@ -23,48 +23,61 @@ TAIL = 2000  # characters of what the process printed, in an error
 
 
 class Maker:
-    """Starts the process with the first job, and ends it with `close`."""
+    """Starts the process with the first job, and ends it with the `with` block."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
         self._printed: IO[bytes] | None = None
 
-    def export(self, network: ExportableNetwork, file: Path, progress: Progress) -> None:
-        """Write `network` to the ONNX file `file`; its folder needs room for it twice.
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def make(self, job: Job, progress: Progress) -> None:
+        """Do a job; the folder of its file needs room for it twice.
 
         Raises:
-            EngineError: it cannot be exported, or the process ended.
+            EngineError: it failed, or the process ended.
         """
-        pickled = file.with_suffix(".network")
+        pickled = job.file.with_suffix(".job")
         try:
-            torch.save(network, pickled)
+            torch.save(job, pickled)
         except (OSError, RuntimeError) as error:
             raise EngineError(f"{pickled}: cannot be written ({error})") from error
-        except (AttributeError, TypeError) as error:  # pickle's, for example of a lambda
-            raise EngineError(f"{network.spec.name} cannot be pickled: {error}") from error
-        self._run({"network": str(pickled), "onnx": str(file)}, progress)
+        except (AttributeError, TypeError, pickle.PicklingError) as error:  # as of a lambda
+            raise EngineError(f"{job.name} cannot be pickled: {error}") from error
+        self._ask(pickled)
+        self._listen(progress)
 
-    def _run(self, job: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        """Return the result of a job.
+    def _ask(self, pickled: Path) -> None:
+        process = self._started()
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it ended: `_listen` says so
+            process.stdin.write(json.dumps(str(pickled)) + "\n")
+            process.stdin.flush()
+
+    def _listen(self, progress: Progress) -> None:
+        """Pass progress on until the job is done.
 
         Raises:
             EngineError: it failed.
         """
         process = self._started()
-        assert process.stdin is not None
         assert process.stdout is not None
-        try:
-            process.stdin.write(json.dumps(job) + "\n")
-            process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it ended: nothing is read below
         for line in process.stdout:
             answer: dict[str, Any] = json.loads(line)
+            if "error" in answer:
+                raise EngineError(answer["error"])
             if "phase" not in answer:
-                if "error" in answer:
-                    raise EngineError(answer["error"])
-                return answer
-            progress(answer["phase"], answer["step"], answer["steps"])
+                return
+            progress(answer["phase"], answer["done"], answer["total"])
         raise EngineError(self._end_of(process))
 
     def _started(self) -> subprocess.Popen[str]:
@@ -88,11 +101,10 @@ class Maker:
         self._printed.seek(0)
         printed = self._printed.read().decode(errors="replace").strip()[-TAIL:]
         how = f"by signal {-status}" if status < 0 else f"with status {status}"
-        self.close()
+        self._end()
         return f"the process that makes engines was ended {how}" + (f": {printed}" * bool(printed))
 
-    def close(self) -> None:
-        """End the process."""
+    def _end(self) -> None:
         if self._process is not None:
             assert self._process.stdin is not None
             assert self._process.stdout is not None

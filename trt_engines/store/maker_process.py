@@ -1,7 +1,7 @@
 """The process that exports and compiles networks: it needs memory and libraries for that alone.
 
-It reads jobs from its input, one JSON object a line, and answers on its output with lines of
-progress and then of the result. It ends with its input.
+It reads the paths of pickled jobs from its input, one a line, and answers on its output with lines
+of progress and then of the result. It ends with its input.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import torch
 
 from models.errors import EngineError
-from trt_engines.export import export
+from trt_engines.store.jobs import Job
 
 
 def main() -> None:
@@ -21,23 +21,21 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print is no answer
     for line in sys.stdin:
         try:
-            made = run(json.loads(line), answers)
+            _run(Path(json.loads(line)), answers)
         except (EngineError, OSError) as error:
-            made = {"error": str(error)}
-        _answer(answers, made)
+            _answer(answers, {"error": str(error)})
+        else:
+            _answer(answers, {"done": True})
 
 
-def run(job: dict[str, Any], answers: TextIO) -> dict[str, Any]:
-    """Do one job, and return its result.
+def _run(pickled: Path, answers: TextIO) -> None:
+    job: Job = torch.load(pickled, weights_only=False)  # written by the process that reads this one
+    pickled.unlink()
 
-    Raises:
-        EngineError, OSError: it failed.
-    """
-    network = torch.load(job["network"], weights_only=False)  # written by this user's own process
-    Path(job["network"]).unlink()
-    _answer(answers, {"phase": "exporting", "step": 0, "steps": 0})
-    export(network, Path(job["onnx"]))
-    return {"done": True}
+    def progress(phase: str, done: int, total: int) -> None:
+        _answer(answers, {"phase": phase, "done": done, "total": total})
+
+    job.run(progress)
 
 
 def _answer(answers: TextIO, content: dict[str, Any]) -> None:

@@ -1,27 +1,35 @@
 """The engines of the networks, as the settings choose them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from trt_engines.choice import NAMES, choose
 from trt_engines.loading import LoadedEngine, StoredEngines
 from trt_engines.store.folder import EngineFolder
+from trt_engines.store.maker import Maker
+from trt_engines.store.making import EngineStore
 from web.config import Settings
+from web.loading.progress import making_progress
 
 
-def stored_engines(settings: Settings) -> StoredEngines:
-    """Return the loader of engines; its `with` block ends the process that exports."""
-    return StoredEngines(
-        EngineFolder(settings.engines),
-        choose(settings.backend),
-        threads=settings.threads_in_use,
-    )
+@contextmanager
+def stored_engines(settings: Settings) -> Iterator[StoredEngines]:
+    """Return the loader of engines; the process that makes them ends with the block.
+
+    Raises:
+        EngineError: the backend or the device of the settings is not available.
+    """
+    choice = choose(settings.backend, settings.device)
+    with Maker() as maker:
+        store = EngineStore(EngineFolder(settings.engines), maker, making_progress())
+        yield StoredEngines(store, choice, threads=settings.threads_in_use)
 
 
 def summaries(engines: Iterable[LoadedEngine]) -> tuple[str, ...]:
     """Return a line for each backend: how many networks it runs, and why."""
-    counts = Counter((NAMES[each.backend], each.why) for each in engines)
+    counts = Counter((NAMES[each.backend], each.device, each.why) for each in engines)
     return tuple(
-        f"{count} network{'s' * (count > 1)} run{'s' * (count == 1)} in {name}: {why}"
-        for (name, why), count in counts.items()
+        f"{count} network{'s' * (count > 1)} run{'s' * (count == 1)} in {name} on {device}: {why}"
+        for (name, device, why), count in counts.items()
     )

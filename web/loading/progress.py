@@ -86,6 +86,25 @@ def download_progress(name: str) -> Callable[[int, int], None]:
     return show
 
 
+def making_progress() -> Callable[[str, str, int, int], None]:
+    """Return a callback for engines that are made: network, phase, steps done, steps in all or 0.
+
+    A line says when each phase starts; on a terminal, a bar shows the steps of a long one.
+    """
+    bar = ProgressBar(unit="steps", hidden=not sys.stderr.isatty())
+
+    def show(name: str, phase: str, done: int, total: int) -> None:
+        if done == 0:
+            bar.close()
+            logger.info("%s: %s", name, phase)
+        elif total > 1:
+            bar.update(done, total)
+            if done >= total:
+                bar.close()
+
+    return show
+
+
 def _log_quarters(name: str) -> Callable[[int, int], None]:
     reported = -1
 

@@ -1,0 +1,67 @@
+"""What the process that makes engines is asked to do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from models.engine import EngineSpec, ExportableNetwork
+from trt_engines.backends.tensorrt_building import compile_engine
+from trt_engines.backends.tensorrt_library import Library
+from trt_engines.export import export
+
+Progress = Callable[[str, int, int], None]  # phase, steps done, steps in all or 0 if unknown
+
+
+class Job(Protocol):
+    """Work on one network, which writes `file`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def file(self) -> Path: ...
+
+    def run(self, progress: Progress) -> None:
+        """Do it.
+
+        Raises:
+            EngineError, OSError: it failed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """Exports `network` to an ONNX file."""
+
+    network: ExportableNetwork
+    file: Path
+
+    @property
+    def name(self) -> str:
+        return self.network.spec.name
+
+    def run(self, progress: Progress) -> None:
+        progress("exporting", 0, 0)
+        export(self.network, self.file)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compile:
+    """Compiles the file `onnx` for the GPU architecture `target`."""
+
+    spec: EngineSpec
+    onnx: Path
+    file: Path
+    library: Library
+    target: str
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    def run(self, progress: Progress) -> None:
+        engine = compile_engine(self.library, self.spec, self.onnx, self.target, progress)
+        progress("writing", 0, 0)
+        self.file.write_bytes(engine)

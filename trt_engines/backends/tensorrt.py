@@ -42,7 +42,7 @@ class TensorRtEngine:
             self._runtime = trt.Runtime(library_logger(library))
             self._engine = _deserialize(trt, self._runtime, spec, path)
             check_engine(trt, self._engine, spec)
-            self._stream = torch.cuda.Stream(device)
+            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # has no annotations
             self._contexts = [
                 self._context(number) for number in range(self._engine.num_optimization_profiles)
             ]

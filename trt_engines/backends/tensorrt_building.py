@@ -140,7 +140,7 @@ def _aim(trt: Any, config: Any, library: Library, target: str) -> None:
 def _monitor(trt: Any, progress: Progress) -> Any:
     """Return a progress monitor of the library: it tells of phases, not of their parts."""
 
-    class BuildMonitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]  # no annotations
+    class BuildMonitor(trt.IProgressMonitor):  # type: ignore[misc]  # no annotations
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
             self.whole = ""  # the phase that all others are parts of

@@ -38,7 +38,7 @@ def library_logger(name: Library) -> Any:
     trt = load_library(name)
     severity = trt.ILogger.Severity
 
-    class Log(trt.ILogger):  # type: ignore[misc, name-defined]  # of a module without annotations
+    class LibraryLog(trt.ILogger):  # type: ignore[misc, name-defined]  # of a module without annotations
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
 
@@ -48,7 +48,7 @@ def library_logger(name: Library) -> Any:
             elif level == severity.WARNING:
                 logger.debug("%s", message)
 
-    return Log()
+    return LibraryLog()
 
 
 def targets_of(name: Library, device: torch.device | None = None) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from trt_engines.export import export
 Progress = Callable[[str, int, int], None]  # phase, steps done, steps in all or 0 if unknown
 
 
-class Job(Protocol):
+class EngineJob(Protocol):
     """Work on one network, which writes `file`."""
 
     @property

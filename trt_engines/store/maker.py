@@ -13,7 +13,7 @@ from typing import IO, Any, Self
 import torch
 
 from models.errors import EngineError
-from trt_engines.store.jobs import Job, Progress
+from trt_engines.store.jobs import EngineJob, Progress
 
 START = (
     "import json, sys; sys.path[:] = json.loads(sys.stdin.readline()); "
@@ -40,7 +40,7 @@ class Maker:
     ) -> None:
         self._end()
 
-    def make(self, job: Job, progress: Progress) -> None:
+    def make(self, job: EngineJob, progress: Progress) -> None:
         """Do a job; the folder of its file needs room for it twice.
 
         Raises:

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import torch
 
 from models.errors import EngineError
-from trt_engines.store.jobs import Job
+from trt_engines.store.jobs import EngineJob
 
 
 def main() -> None:
@@ -29,7 +29,9 @@ def main() -> None:
 
 
 def _run(pickled: Path, answers: TextIO) -> None:
-    job: Job = torch.load(pickled, weights_only=False)  # written by the process that reads this one
+    job: EngineJob = torch.load(
+        pickled, weights_only=False
+    )  # written by the process that reads this one
     pickled.unlink()
 
     def progress(phase: str, done: int, total: int) -> None:

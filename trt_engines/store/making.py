@@ -9,7 +9,7 @@ from typing import Any
 from models.engine import OPSET, NetworkSource
 from trt_engines.backends.tensorrt_library import Library, load_library
 from trt_engines.store.folder import EngineFolder, StoredEngine
-from trt_engines.store.jobs import Compile, Export, Job, Progress
+from trt_engines.store.jobs import Compile, EngineJob, Export, Progress
 from trt_engines.store.keys import digest, ingredients
 from trt_engines.store.maker import Maker
 
@@ -41,7 +41,7 @@ class EngineStore:
         """
         made_from = ingredients(source, **exporter_versions())
 
-        def job(folder: Path, key: str) -> Job:
+        def job(folder: Path, key: str) -> EngineJob:
             return Export(network=source.build(), file=folder / f"{key}.onnx")
 
         return self._found_or_made(source.spec.name, made_from, job)
@@ -54,7 +54,7 @@ class EngineStore:
         """
         made_from = ingredients(source, **exporter_versions(), **compiler_version(library, target))
 
-        def job(folder: Path, key: str) -> Job:
+        def job(folder: Path, key: str) -> EngineJob:
             return Compile(
                 spec=source.spec,
                 onnx=self.onnx(source).file,
@@ -66,7 +66,7 @@ class EngineStore:
         return self._found_or_made(source.spec.name, made_from, job)
 
     def _found_or_made(
-        self, name: str, made_from: Mapping[str, Any], job: Callable[[Path, str], Job]
+        self, name: str, made_from: Mapping[str, Any], job: Callable[[Path, str], EngineJob]
     ) -> StoredEngine:
         key = digest(made_from)
         found = self.folder.find(name, key)

@@ -1,10 +1,7 @@
 """The Draw card: what a person does becomes events, and how drawing goes is shown; no service."""
 
-import functools
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import av
@@ -12,8 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.chromium import chromium, new_page
-from tests.browser.test_modules import Quiet
-from tests.paths import SAMPLE
+from tests.browser.static_files import static_files
 
 pytestmark = pytest.mark.browser
 
@@ -75,11 +71,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    handler = functools.partial(Quiet, directory=str(SAMPLE.parent))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/index.html"
-        server.shutdown()
+    with static_files() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,9 @@
 """The browser modules without a service: caption lists, WebVTT, the clip, refused calls."""
 
-import functools
 import io
 import itertools
 import json
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,25 +11,17 @@ import webvtt
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.chromium import chromium, new_page
-from tests.paths import SAMPLE
+from tests.browser.static_files import static_files
 
 pytestmark = pytest.mark.browser
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: pytest shows what failed."""
-
-
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    handler = functools.partial(Quiet, directory=str(SAMPLE.parent))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium(None) as browser:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with static_files() as url, chromium(None) as browser:
         page, _ = new_page(browser, allowed=False)
-        page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
+        page.goto(url)
         yield page
-        server.shutdown()
 
 
 def caption(

@@ -1,10 +1,7 @@
 """What was seen, on the page: moments, evidence, requests, relevance; without a service."""
 
-import functools
 import itertools
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,8 +9,7 @@ from playwright.sync_api import Page, expect
 
 from models.assistant.requests.parsing import Request, StopRequest, parse_request
 from tests.browser.chromium import chromium, new_page
-from tests.browser.test_modules import Quiet
-from tests.paths import SAMPLE
+from tests.browser.static_files import static_files
 
 pytestmark = pytest.mark.browser
 
@@ -51,13 +47,10 @@ SHOWN = """async () => {
 
 @pytest.fixture(scope="module")
 def tab() -> Iterator[Page]:
-    handler = functools.partial(Quiet, directory=str(SAMPLE.parent))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium(None) as browser:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with static_files() as url, chromium(None) as browser:
         page, _ = new_page(browser, allowed=False, reduced_motion="reduce")
-        page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
+        page.goto(url)
         yield page
-        server.shutdown()
 
 
 @pytest.fixture

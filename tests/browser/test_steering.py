@@ -1,17 +1,13 @@
 """What the server asks for reaches the sender of a browser, and the picture before its encoder."""
 
-import functools
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
 from tests.browser.chromium import chromium, new_page
-from tests.browser.test_modules import Quiet
-from tests.paths import SAMPLE
+from tests.browser.static_files import static_files
 
 pytestmark = pytest.mark.browser
 
@@ -59,13 +55,10 @@ const connect = async (track) => {
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    handler = functools.partial(Quiet, directory=str(SAMPLE.parent))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium(None) as browser:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with static_files() as url, chromium(None) as browser:
         page, _ = new_page(browser, allowed=False)
-        page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
+        page.goto(url)
         yield page
-        server.shutdown()
 
 
 def steered(page: Page, steering: dict[str, Any], *, before: str = "") -> dict[str, Any]:

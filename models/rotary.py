@@ -90,11 +90,19 @@ def grid_rotation(times: Tensor, height: int, width: int, dim: int) -> Tensor:
 
 
 def apply_rotary_pairs(x: Tensor, rotation: Tensor) -> Tensor:
-    """Return (..., tokens, dim) rotated by (2, tokens, dim / 2), in float32, in its own type.
+    """Return `x` (batch, heads, tokens, dim), rotated in float32, in its own type.
 
-    It uses real numbers, because complex ones cannot be exported.
+    `rotation` is (2, batch, tokens, dim / 2). It uses real numbers, because complex ones cannot be
+    exported; in an exported file it is one RotaryEmbedding node.
     """
-    first, second = torch.unflatten(x, -1, (-1, 2)).unbind(-1)
     cosine, sine = rotation
+    if torch.compiler.is_exporting():
+        shape = (x.shape[0], x.shape[2], x.shape[3] // 2)
+        rotated: Tensor = torch.onnx.ops.rotary_embedding(
+            x, cosine.expand(shape), sine.expand(shape), interleaved=True
+        )
+        return rotated
+    first, second = torch.unflatten(x, -1, (-1, 2)).unbind(-1)
+    cosine, sine = cosine[:, None], sine[:, None]
     pairs = (first * cosine - second * sine, first * sine + second * cosine)
     return torch.stack(pairs, -1).flatten(-2).to(x.dtype)

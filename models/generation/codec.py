@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 FRAMES_PER_LATENT = 4
 PATCH = 8  # pixels of a latent's side
+READ_BLOCKS = (1, 2)  # causal blocks of the encoder, at a quarter and at an eighth of the side
 
 FeatureCache = tuple[Tensor, ...]  # for each causal block: its input at the latent before
 
@@ -81,7 +82,7 @@ class CausalBlock(nn.Module):
         even = x * torch.rsqrt(x.square().mean(2, keepdim=True) + 1e-4) * self.gain
         if before is None:
             before = torch.zeros_like(even[:, :1])
-        earlier = torch.cat([before, even[:, :-1]], 1)
+        earlier = before if x.shape[1] == 1 else torch.cat([before, even[:, :-1]], 1)
         inner = F.silu(apply_to_each(self.first, torch.cat([even, earlier], 2)))
         return x + apply_to_each(self.second, inner), even[:, -1:]
 
@@ -115,9 +116,9 @@ class Codec(nn.Module):
         fine_in = 3 * FRAMES_PER_LATENT * (PATCH // 2) ** 2
         self.linear_in = nn.Conv2d(3 * FRAMES_PER_LATENT * PATCH**2, config.channels, 1)
         self.fine_in = nn.Conv2d(fine_in, config.fine, 3, padding=1)
-        self.fine_read = CausalStack(config.fine, 1)
+        self.fine_read = CausalStack(config.fine, READ_BLOCKS[0])
         self.down = nn.Conv2d(config.fine, config.wide, 2, stride=2)
-        self.wide_read = CausalStack(config.wide, 2)
+        self.wide_read = CausalStack(config.wide, READ_BLOCKS[1])
         self.latent = nn.Conv2d(config.wide, config.channels, 1)
         self.linear_out = nn.Conv2d(config.channels, 3 * FRAMES_PER_LATENT * PATCH**2, 1)
         self.wide_in = nn.Conv2d(config.channels, config.wide, 3, padding=1)
@@ -149,8 +150,8 @@ class Codec(nn.Module):
         if pixels.shape[3] % PATCH or pixels.shape[4] % PATCH:
             raise ValueError(f"expected sides in multiples of {PATCH}, got {pixels.shape[3:]}")
         x = apply_to_each(self.fine_in, fold(pixels, PATCH // 2))
-        x, fine = self.fine_read(x, before[:1] if before else None)
-        x, wide = self.wide_read(apply_to_each(self.down, x), before[1:] if before else None)
+        x, fine = self.fine_read(x, before[: READ_BLOCKS[0]] if before else None)
+        x, wide = self.wide_read(apply_to_each(self.down, x), before[READ_BLOCKS[0] :] if before else None)
         z = apply_to_each(self.linear_in, fold(pixels, PATCH)) + apply_to_each(
             self.latent, F.silu(x)
         )

@@ -1,8 +1,12 @@
 """The attention context of a stream: a sink of first latents, and a rolling window.
 
 The first `sink` latents stay, and the last `window` ones follow. Buffers are allocated once, so
-memory and time per latent do not depend on the length of the stream. Keys are unrotated; readers
-count positions from the oldest latent in view, so the sink is always just before the window.
+memory and time per latent do not depend on the length of the stream. Keys are unrotated, and a
+latent may be in any slot: positions are counted from the oldest latent in view, so the sink is
+always just before the window.
+
+A chunk is written to slots that are not in view, so a context stays valid until the second chunk
+after it.
 
 Sources: Xiao et al. 2024 (attention sinks); Rolling Forcing, Liu et al. 2025, for the sink's keys.
 """
@@ -35,11 +39,11 @@ class Reach:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
-    """Clean latents in view, oldest first, with their keys and values.
+    """Clean latents with their keys and values, in slots; `order` are those in view, oldest first.
 
-    `keys` and `values` are (layers, 1, heads, tokens, head_dim) with room for `reach.latents`;
-    `latents` (1, channels, room, height, width) and `condition` are their source, for rereading
-    with another prompt. The first `length` latents of each are valid.
+    `keys` and `values` are (layers, 1, heads, slots * tokens, head_dim); `latents`
+    (1, channels, slots, height, width) and `condition` are their source, for rereading with another
+    prompt.
     """
 
     reach: Reach
@@ -47,38 +51,31 @@ class Context:
     values: Tensor
     latents: Tensor
     condition: Tensor
-    length: int = 0
+    order: tuple[int, ...] = ()
+
+    @property
+    def slots(self) -> int:
+        return self.latents.shape[2]
 
     @property
     def tokens(self) -> int:
-        return self.keys.shape[3] // max(1, self.reach.latents)
+        """Tokens of a latent."""
+        return self.keys.shape[3] // self.slots
 
-    def past(self) -> KeysValues | None:
-        """Return the past of a call that remembers a clean chunk."""
-        first = 0 if self.reach.span is None else max(0, self.length - self.reach.window)
-        return self._between(first)
+    def seen(self) -> tuple[int, ...]:
+        """Return the slots that a call sees that remembers a clean chunk, oldest first."""
+        if self.reach.span is None:
+            return self.order
+        return self.order[max(0, len(self.order) - self.reach.window) :]
 
-    def past_for(self, count: int) -> KeysValues | None:
-        """Return the past of a call that makes `count` latents."""
+    def seen_by(self, count: int) -> tuple[int, ...]:
+        """Return the slots that a call sees that makes `count` latents, oldest first."""
         reach = self.reach
-        if reach.span is None or self.length <= reach.sink:
-            return self._between(0)
+        if reach.span is None or len(self.order) <= reach.sink:
+            return self.order
         recent = max(0, reach.span - reach.sink - count)
-        first = max(reach.sink, self.length - recent)
-        sink, last = self._between(0, reach.sink), self._between(first)
-        parts = [part for part in (sink, last) if part is not None]
-        if not parts:
-            return None
-        keys, values = ([getattr(part, name) for part in parts] for name in ("keys", "values"))
-        return KeysValues(torch.cat(keys, 3), torch.cat(values, 3))
-
-    def _between(self, start: int, end: int | None = None) -> KeysValues | None:
-        """Return latents `start` to `end` in view, None for none."""
-        end = self.length if end is None else end
-        if start >= end:
-            return None
-        part = slice(start * self.tokens, end * self.tokens)
-        return KeysValues(self.keys[..., part, :], self.values[..., part, :])
+        first = max(reach.sink, len(self.order) - recent)
+        return (*self.order[: reach.sink], *self.order[first:])
 
     @property
     def size(self) -> int:
@@ -93,16 +90,18 @@ def empty_context(
     height: int,
     width: int,
     *,
+    chunk: int = 1,
     device: torch.device | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Context:
-    """Return an empty context for latents of `height` x `width`.
+    """Return an empty context for latents of `height` x `width`, `chunk` at a time.
 
     Keys and values are of `dtype`, latents float32.
     """
-    tokens = (height // config.patch) * (width // config.patch) * reach.latents
+    slots = reach.latents + chunk
+    tokens = (height // config.patch) * (width // config.patch) * slots
     shape = (config.layers, 1, config.heads, tokens, config.head_dim)
-    picture = (reach.latents, height, width)
+    picture = (slots, height, width)
     return Context(
         reach,
         torch.zeros(shape, device=device, dtype=dtype),
@@ -115,43 +114,27 @@ def empty_context(
 def append_chunk(
     context: Context, latents: Tensor, condition: Tensor, keys_values: KeysValues
 ) -> Context:
-    """Return `context` with a chunk added, in the same buffers; `context` becomes invalid.
+    """Return `context` with a chunk added, in the same buffers.
 
-    If there is no room, the oldest latent outside the sink is dropped.
+    If there is no room, the oldest latents outside the sink are dropped. `context` stays valid
+    until the next chunk is added.
     """
-    for index in range(latents.shape[2]):
-        context = _append_one(context, latents, condition, keys_values, index)
-    return context
+    free = [slot for slot in range(context.slots) if slot not in context.order]
+    order, tokens = context.order, context.tokens
+    for index, slot in zip(range(latents.shape[2]), free[: latents.shape[2]], strict=True):
+        at, of = (slice(n * tokens, (n + 1) * tokens) for n in (slot, index))
+        context.keys[..., at, :] = keys_values.keys[..., of, :]
+        context.values[..., at, :] = keys_values.values[..., of, :]
+        context.latents[:, :, slot] = latents[:, :, index]
+        context.condition[:, :, slot] = condition[:, :, index]
+        order = in_view((*order, slot), context.reach)
+    return replace(context, order=order)
 
 
-def _append_one(
-    context: Context, latents: Tensor, condition: Tensor, keys_values: KeysValues, index: int
-) -> Context:
-    """Add latent `index` of a chunk."""
-    reach, tokens = context.reach, context.tokens
-    if not reach.latents:
-        return context
-    place = context.length
-    if place == reach.latents:
-        place -= 1
-        if not reach.window:
-            return context
-        for buffer in (context.keys, context.values):
-            _shift(buffer, 3, reach.sink * tokens, tokens)
-        for buffer in (context.latents, context.condition):
-            _shift(buffer, 2, reach.sink, 1)
-    at, of = (slice(n * tokens, (n + 1) * tokens) for n in (place, index))
-    context.keys[..., at, :] = keys_values.keys[..., of, :]
-    context.values[..., at, :] = keys_values.values[..., of, :]
-    context.latents[:, :, place] = latents[:, :, index]
-    context.condition[:, :, place] = condition[:, :, index]
-    return replace(context, length=place + 1)
-
-
-def _shift(buffer: Tensor, axis: int, start: int, by: int) -> None:
-    """Move the values in `buffer` after `start` back by `by`; its end keeps old values."""
-    length = buffer.shape[axis] - start - by
-    buffer.narrow(axis, start, length).copy_(buffer.narrow(axis, start + by, length).clone())
+def in_view(order: tuple[int, ...], reach: Reach) -> tuple[int, ...]:
+    """Return the first `sink` and the last `window` of `order`."""
+    later = order[reach.sink :]
+    return (*order[: reach.sink], *later[max(0, len(later) - reach.window) :])
 
 
 def copy_context(context: Context) -> Context:

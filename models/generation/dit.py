@@ -109,7 +109,8 @@ class Block(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the new `x` (batch, tokens, dim), and its keys (unrotated) and values.
 
-        `times` is (batch, latents, 6, dim); `rotation` is of the past, then of `x`.
+        `times` is (batch, latents, 6, dim); `rotation` (2, batch, tokens, head_dim / 2) is of the
+        past, then of `x`.
         """
         change = (self.modulation + times).unbind(2)
         inner = modulate(self.norm1(x), change[1], change[0])
@@ -117,7 +118,7 @@ class Block(nn.Module):
         keys, values = (
             (torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)) if past else (key, value)
         )
-        query = apply_rotary_pairs(self.self_attn.query(inner), rotation[:, -x.shape[1] :])
+        query = apply_rotary_pairs(self.self_attn.query(inner), rotation[:, :, -x.shape[1] :])
         x = x + scale(
             self.self_attn.attend(query, apply_rotary_pairs(keys, rotation), values, mask),
             change[2],
@@ -210,27 +211,46 @@ class Dit(nn.Module):
         past and then of `noisy`, by default 0, 1, 2, ...; `mask` is bool (latents, past and noisy
         latents), True if one may attend to the other; by default all attend to all.
         """
+        height, width = (side // self.config.patch for side in noisy.shape[3:])
+        if positions is None:
+            past_count = past.keys.shape[3] // (height * width) if past else 0
+            positions = torch.arange(past_count + noisy.shape[2], device=noisy.device)
+        rotation = grid_rotation(positions, height, width, self.config.head_dim)[:, None]
+        if mask is not None:
+            mask = mask.repeat_interleave(height * width, 0).repeat_interleave(height * width, 1)
+        return self.denoise(noisy, levels, text, condition, past, rotation, mask)
+
+    def denoise(
+        self,
+        noisy: Tensor,
+        levels: Tensor,
+        text: TextKeysValues,
+        condition: Tensor | None,
+        past: KeysValues | None,
+        rotation: Tensor,
+        mask: Tensor | None,
+    ) -> tuple[Tensor, KeysValues]:
+        """Do what `forward` does, with the rotation and the mask of tokens.
+
+        `rotation` is (2, batch, tokens of past and `noisy`, head_dim / 2); `mask` is bool, of a
+        shape that broadcasts to (batch, heads, tokens of `noisy`, tokens of past and `noisy`).
+        """
         given = noisy.to(self.dtype)
         hint = self._hint(given, condition)
         x = self.patch_embedding(torch.cat([given, *hint], 1))
-        _, _, latents, height, width = x.shape
-        past_count = past.keys.shape[3] // (height * width) if past else 0
-        if positions is None:
-            positions = torch.arange(past_count + latents, device=x.device)
-        rotation = grid_rotation(positions, height, width, self.config.head_dim)
-        if mask is not None:
-            mask = mask.repeat_interleave(height * width, 0).repeat_interleave(height * width, 1)
+        grid = x.shape[2:]
         waves = sinusoids(levels * TIME_STEPS, self.config.frequencies).to(self.dtype)
         time = self.time_embedding(waves)
         times = self.time_projection(time).unflatten(-1, (6, -1))
         x = x.flatten(2).transpose(1, 2)
+        bias = text.bias.expand(-1, -1, x.shape[1], -1)
         made = []
         for index, block in enumerate(self._layers()):
-            words = text.keys[index], text.values[index], text.bias
+            words = text.keys[index], text.values[index], bias
             layer_past = (past.keys[index], past.values[index]) if past else None
             x, key, value = block(x, times, words, layer_past, rotation, mask)
             made.append((key, value))
-        out = unpatch(self.head(x, time), self.config.patch, (latents, height, width))
+        out = unpatch(self.head(x, time), self.config.patch, (grid[0], grid[1], grid[2]))
         if self.config.refine:
             refined = per_latent(self.refine, torch.cat([out, given, *hint], 1))
             out = out[:, : self.config.channels] + refined

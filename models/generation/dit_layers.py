@@ -55,7 +55,7 @@ def scale(x: Tensor, factor: Tensor) -> Tensor:
 
 def per_latent(layers: nn.Module, x: Tensor) -> Tensor:
     """Apply 2D `layers` to each latent of (batch, channels, latents, h, w)."""
-    made = torch.unflatten(layers(x.transpose(1, 2).flatten(0, 1)), 0, (len(x), -1))
+    made = torch.unflatten(layers(x.transpose(1, 2).flatten(0, 1)), 0, (x.shape[0], -1))
     return made.transpose(1, 2)
 
 
@@ -70,6 +70,6 @@ def sinusoids(positions: Tensor, count: int) -> Tensor:
 def unpatch(x: Tensor, patch: int, grid: tuple[int, int, int]) -> Tensor:
     """Return tokens (batch, tokens, patch**2 * channels) as (batch, channels, latents, h, w)."""
     latents, height, width = grid
-    cut = x.reshape(len(x), latents, height, width, patch, patch, -1)
+    cut = x.reshape(x.shape[0], latents, height, width, patch, patch, -1)
     moved = cut.permute(0, 6, 1, 2, 4, 3, 5)
-    return moved.reshape(len(x), -1, latents, height * patch, width * patch)
+    return moved.reshape(x.shape[0], -1, latents, height * patch, width * patch)

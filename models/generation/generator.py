@@ -9,22 +9,34 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.generation.calls import Calls, run_alone
 from models.generation.codec import FeatureCache
 from models.generation.control import ChunkControl
 from models.streaming import Streaming
 
 S = TypeVar("S")
 
+Frames = NDArray[np.uint8]  # (frames, height, width, 3)
+
+
+class Sampler(Streaming[S, ChunkControl, Tensor], Protocol[S]):
+    """Control of a chunk in; latents out, (channels, latents, height, width)."""
+
+    def calls(self, state: S, chunk: ChunkControl) -> Calls[tuple[S, Sequence[Tensor]]]:
+        """Do what `step` does, with other steps."""
+        ...
+
 
 class LatentDecoder(Protocol):
-    """The decoder of a codec: latents in; frames out, with the cache for the next latents.
+    """The decoder of a codec: a latent in; frames out, with the cache for the next latent.
 
-    The codec decides how many frames a latent is: Wan's first latent is one.
+    A latent is (1, channels, 1, height, width), frames (1, 3, frames, height, width). The codec
+    decides how many frames a latent is: Wan's first latent is one.
     """
 
     def decode(
-        self, latents: Tensor, before: FeatureCache | None = None
-    ) -> tuple[Tensor, FeatureCache]: ...
+        self, latent: Tensor, before: FeatureCache | None = None
+    ) -> Calls[tuple[Tensor, FeatureCache]]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +51,7 @@ class GeneratorState(Generic[S]):
 class FrameGenerator(Generic[S]):
     """Control of a chunk in; uint8 (frames, height, width, 3) out, for each finished chunk."""
 
-    sampler: Streaming[S, ChunkControl, Tensor]
+    sampler: Sampler[S]
     codec: LatentDecoder
 
     def init_state(self) -> GeneratorState[S]:
@@ -47,28 +59,37 @@ class FrameGenerator(Generic[S]):
 
     def step(
         self, state: GeneratorState[S], chunk: ChunkControl
-    ) -> tuple[GeneratorState[S], Sequence[NDArray[np.uint8]]]:
+    ) -> tuple[GeneratorState[S], Sequence[Frames]]:
         """Return the new state, and the frames of the finished chunks."""
-        sampler, latents = self.sampler.step(state.sampler, chunk)
-        memory, frames = self._decode(state.decoder, latents)
+        return run_alone(self.calls(state, chunk))
+
+    def calls(
+        self, state: GeneratorState[S], chunk: ChunkControl
+    ) -> Calls[tuple[GeneratorState[S], Sequence[Frames]]]:
+        """Do what `step` does, with other steps."""
+        sampler, latents = yield from self.sampler.calls(state.sampler, chunk)
+        memory, frames = yield from self._decode(state.decoder, latents)
         return GeneratorState(sampler, memory), frames
 
-    def flush(self, state: GeneratorState[S]) -> Sequence[NDArray[np.uint8]]:
+    def flush(self, state: GeneratorState[S]) -> Sequence[Frames]:
         """Return the frames of the chunks in flight."""
-        return self._decode(state.decoder, self.sampler.flush(state.sampler))[1]
+        latents = self.sampler.flush(state.sampler)
+        return run_alone(self._decode(state.decoder, latents))[1]
 
     def _decode(
-        self, memory: FeatureCache | None, latents: Sequence[Tensor]
-    ) -> tuple[FeatureCache | None, list[NDArray[np.uint8]]]:
-        frames = []
-        for chunk in latents:
-            with torch.no_grad():
-                shown, memory = self.codec.decode(chunk[None], memory)
-            frames.append(to_frames(shown))
-        return memory, frames
+        self, memory: FeatureCache | None, chunks: Sequence[Tensor]
+    ) -> Calls[tuple[FeatureCache | None, list[Frames]]]:
+        made = []
+        for chunk in chunks:
+            frames = []
+            for latent in torch.split(chunk[None], 1, 2):
+                shown, memory = yield from self.codec.decode(latent, memory)
+                frames.append(to_frames(shown))
+            made.append(np.concatenate(frames))
+        return memory, made
 
 
-def to_frames(shown: Tensor) -> NDArray[np.uint8]:
+def to_frames(shown: Tensor) -> Frames:
     """Return (1, 3, n, height, width), about [-1, 1], as uint8 (n, height, width, 3)."""
     scaled = ((shown[0].permute(1, 2, 3, 0) + 1) * 127.5).round().clamp(0, 255)
     return scaled.byte().cpu().numpy()

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +20,6 @@ from models.generation.samplers.registry import MAX_STEPS, create_sampler
 from models.generation.small.loading import SmallVideoModel, find_files, load
 from models.generation.small.planner import MotionPlan, plan_motion
 from models.generation.small.track_blending import MotionState, blend_tracks
-from models.streaming import Streaming
 from web.cli import wan_video
 from web.cli.generation_inputs import TimedPrompt, TimedTrack
 from web.cli.output_file import open_output
@@ -148,7 +146,7 @@ def generate_frames(model: SmallVideoModel, request: VideoRequest) -> Iterator[F
     latents = create_sampler(
         request.sampler, model.backbone(), steps=request.steps, seed=request.seed
     )
-    generator: Streaming[Any, ChunkControl, Frame] = FrameGenerator(latents, model.codec)
+    generator = FrameGenerator(latents, model.codec)
     schedule = schedule_prompts(model, request.prompts)
     state, motion = generator.init_state(), MotionState()
     count = 0

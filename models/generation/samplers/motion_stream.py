@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from models.generation.backbone import Backbone, CachedPrompt
+from models.generation.calls import Calls, run_alone
 from models.generation.context import Context
 from models.generation.control import ChunkControl
 from models.generation.schedules import add_noise
@@ -42,8 +43,16 @@ class MotionStream:
         self, state: MotionStreamState, chunk: ChunkControl
     ) -> tuple[MotionStreamState, Sequence[Tensor]]:
         """Return the new state, and one chunk of latents."""
+        return run_alone(self.calls(state, chunk))
+
+    def calls(
+        self, state: MotionStreamState, chunk: ChunkControl
+    ) -> Calls[tuple[MotionStreamState, Sequence[Tensor]]]:
+        """Do what `step` does, with other steps."""
         backbone, control = self.backbone, self.backbone.prepare_control(chunk)
-        context, prompt = backbone.update_prompt(chunk.prompt, state.context, state.prompt)
+        context, prompt = yield from backbone.update_prompt(
+            chunk.prompt, state.context, state.prompt
+        )
         noisy = backbone.noise(self.seed, state.index, 0)
         clean = control.start
         for number, level in enumerate(self.levels):
@@ -52,9 +61,11 @@ class MotionStream:
                 noisy = add_noise(clean, level, fresh)
             if level <= control.strength:
                 levels = torch.full((backbone.chunk,), level)
-                seen = context.past_for(backbone.chunk)
-                clean, _ = backbone.denoise(noisy, levels, prompt.text, control.condition, seen)
-        context = backbone.commit(context, clean, control.condition, prompt.text)
+                past = backbone.past(context, backbone.chunk)
+                clean, _ = yield from backbone.denoise(
+                    noisy, levels, prompt.text, control.condition, past
+                )
+        context = yield from backbone.commit(context, clean, control.condition, prompt.text)
         return MotionStreamState(context, state.index + 1, prompt), [clean[0]]
 
     def flush(self, state: MotionStreamState) -> Sequence[Tensor]:

@@ -9,15 +9,12 @@
 
 from typing import Any
 
-from torch import Tensor
-
 from models.generation.backbone import Backbone
-from models.generation.control import ChunkControl
+from models.generation.generator import Sampler
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.rolling_forcing import RollingForcing
 from models.generation.samplers.stream_dit import StreamDiT
 from models.generation.schedules import ROLLING_FORCING_LEVELS, SHIFT, shift_level
-from models.streaming import Streaming
 
 DEFAULT_STEPS = {
     "motion-stream": 2,
@@ -32,7 +29,7 @@ MOTION_STREAM_SHIFT = 7 / 3  # puts the two default steps at 1 and 0.7
 
 def create_sampler(
     name: str, backbone: Backbone, *, steps: int | None = None, seed: int = 0
-) -> Streaming[Any, ChunkControl, Tensor]:
+) -> Sampler[Any]:
     """Return the sampler `name`; None is its default number of steps.
 
     Raises:

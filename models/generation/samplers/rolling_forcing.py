@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from models.generation.backbone import Backbone, CachedPrompt, ControlTensors, follow_start
+from models.generation.calls import Calls, run_alone
 from models.generation.context import Context
 from models.generation.control import ChunkControl
 from models.generation.schedules import ROLLING_FORCING_LEVELS, add_noise
@@ -55,23 +56,32 @@ class RollingForcing:
         self, state: RollingForcingState, chunk: ChunkControl
     ) -> tuple[RollingForcingState, Sequence[Tensor]]:
         """Return the new state, and a chunk of latents once the window is full."""
-        context, prompt = self.backbone.update_prompt(chunk.prompt, state.context, state.prompt)
+        return run_alone(self.calls(state, chunk))
+
+    def calls(
+        self, state: RollingForcingState, chunk: ChunkControl
+    ) -> Calls[tuple[RollingForcingState, Sequence[Tensor]]]:
+        """Do what `step` does, with other steps."""
+        context, prompt = yield from self.backbone.update_prompt(
+            chunk.prompt, state.context, state.prompt
+        )
         noise = self.backbone.noise(self.seed, state.index, 0)
         entered = RollingForcingChunk(state.index, noise, self.backbone.prepare_control(chunk))
         window = (*state.window, entered)
-        return self._denoise_window(RollingForcingState(context, window, state.index + 1, prompt))
+        after = RollingForcingState(context, window, state.index + 1, prompt)
+        return (yield from self._denoise_window(after))
 
     def flush(self, state: RollingForcingState) -> Sequence[Tensor]:
         """Return the chunks in flight, denoised without new ones behind them."""
         out: list[Tensor] = []
         while state.window:
-            state, latents = self._denoise_window(state)
+            state, latents = run_alone(self._denoise_window(state))
             out += latents
         return out
 
     def _denoise_window(
         self, state: RollingForcingState
-    ) -> tuple[RollingForcingState, Sequence[Tensor]]:
+    ) -> Calls[tuple[RollingForcingState, Sequence[Tensor]]]:
         """Denoise the chunks in flight by one call; emit the oldest if that was its last."""
         window, backbone, prompt = state.window, self.backbone, state.prompt
         assert prompt is not None
@@ -79,8 +89,8 @@ class RollingForcing:
         condition = torch.cat([block.control.condition for block in window], 2)
         levels = torch.tensor([self.levels[block.calls] for block in window])
         every = levels.repeat_interleave(backbone.chunk)
-        seen = state.context.past_for(len(every))
-        clean, _ = backbone.denoise(noisy, every, prompt.text, condition, seen)
+        past = backbone.past(state.context, len(every))
+        clean, _ = yield from backbone.denoise(noisy, every, prompt.text, condition, past)
         parts = [
             follow_start(part, block.control, float(level))
             for part, block, level in zip(
@@ -90,7 +100,9 @@ class RollingForcing:
         going = tuple(self._next(block, part) for block, part in zip(window, parts, strict=True))
         if going[0].calls < len(self.levels):
             return RollingForcingState(state.context, going, state.index, prompt), []
-        context = backbone.commit(state.context, parts[0], window[0].control.condition, prompt.text)
+        context = yield from backbone.commit(
+            state.context, parts[0], window[0].control.condition, prompt.text
+        )
         return RollingForcingState(context, going[1:], state.index, prompt), [parts[0][0]]
 
     def _next(self, block: RollingForcingChunk, clean: Tensor) -> RollingForcingChunk:

@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from models.generation.backbone import Backbone, CachedPrompt, ControlTensors, follow_start
+from models.generation.calls import Calls, run_alone
 from models.generation.control import ChunkControl
+from models.generation.denoising_networks import IN_FLIGHT
 from models.generation.schedules import partition_level
 
-BUFFER_CHUNKS = 5  # in flight, by default
+BUFFER_CHUNKS = IN_FLIGHT  # by default
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,25 +62,32 @@ class StreamDiT:
         self, state: StreamDiTState, chunk: ChunkControl
     ) -> tuple[StreamDiTState, Sequence[Tensor]]:
         """Return the state after a cycle, and a chunk of latents once the buffer is full."""
-        prompt = self.backbone.cache_prompt(chunk.prompt, state.prompt)
+        return run_alone(self.calls(state, chunk))
+
+    def calls(
+        self, state: StreamDiTState, chunk: ChunkControl
+    ) -> Calls[tuple[StreamDiTState, Sequence[Tensor]]]:
+        """Do what `step` does, with other steps."""
+        prompt = yield from self.backbone.cache_prompt(chunk.prompt, state.prompt)
         noise = self.backbone.noise(self.seed, state.index, 0)
         entered = StreamDiTChunk(noise, self.backbone.prepare_control(chunk))
         buffer = (*state.buffer, entered)
-        return self._cycle(replace(state, buffer=buffer, index=state.index + 1, prompt=prompt))
+        after = replace(state, buffer=buffer, index=state.index + 1, prompt=prompt)
+        return (yield from self._cycle(after))
 
     def flush(self, state: StreamDiTState) -> Sequence[Tensor]:
         """Return the chunks in flight, denoised without new ones behind them."""
         out: list[Tensor] = []
         while state.buffer:
-            state, latents = self._cycle(state)
+            state, latents = run_alone(self._cycle(state))
             out += latents
         return out
 
-    def _cycle(self, state: StreamDiTState) -> tuple[StreamDiTState, Sequence[Tensor]]:
+    def _cycle(self, state: StreamDiTState) -> Calls[tuple[StreamDiTState, Sequence[Tensor]]]:
         """Lower every chunk by one partition; emit the oldest if it is clean."""
         parts = [block.latents for block in state.buffer]
         for done in range(self.steps):
-            parts = self._euler(state, parts, done)
+            parts = yield from self._euler(state, parts, done)
         buffer = tuple(
             StreamDiTChunk(part, block.control, block.cycles + 1)
             for part, block in zip(parts, state.buffer, strict=True)
@@ -103,7 +112,9 @@ class StreamDiT:
         stair = self.chunks - 1 - block.cycles
         return partition_level(stair, done, self.chunks, self.steps, self.shift)
 
-    def _euler(self, state: StreamDiTState, parts: list[Tensor], done: int) -> list[Tensor]:
+    def _euler(
+        self, state: StreamDiTState, parts: list[Tensor], done: int
+    ) -> Calls[list[Tensor]]:
         """Return the chunks after one more Euler call."""
         prompt, backbone = state.prompt, self.backbone
         assert prompt is not None
@@ -119,7 +130,7 @@ class StreamDiT:
                 torch.tensor(now).repeat_interleave(backbone.chunk),
             ]
         )
-        clean, _ = backbone.denoise(noisy, levels, prompt.text, condition)
+        clean, _ = yield from backbone.denoise(noisy, levels, prompt.text, condition)
         fresh = torch.split(clean[:, :, state.references.shape[2] :], backbone.chunk, 2)
         return [
             part + (after - level) * (part - follow_start(aim, block.control, level)) / level

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from models.engine import EngineLoader, load_in_torch
 from models.generation.chunk_request import (
     FRAME_RATE,
     MAX_THINGS,
@@ -23,9 +24,11 @@ from models.generation.chunk_request import (
     StepRange,
     WeightedPrompts,
 )
+from models.generation.calls import Calls, run_alone, run_together
 from models.generation.codec import FRAMES_PER_LATENT, FeatureCache
 from models.generation.control import ChunkControl
-from models.generation.generator import FrameGenerator, GeneratorState
+from models.generation.denoising_networks import SESSIONS
+from models.generation.generator import FrameGenerator, GeneratorState, Sampler
 from models.generation.prompt_encoder import MAX_WORDS, EncodedPrompt, blend, split_words
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.registry import (
@@ -41,7 +44,6 @@ from models.generation.small import loading
 from models.generation.small.loading import SmallVideoModel
 from models.generation.small.planner import MOTIONS, SPEEDS, MotionPlan, plan_motion
 from models.generation.small.track_blending import MotionState, blend_tracks
-from models.streaming import Streaming
 
 MAX_UNKNOWN_LISTED = 8  # unknown words in a notice
 
@@ -72,6 +74,7 @@ class SmallVideoGenerator:
     """Generates frames with a small model; use it from one thread at a time."""
 
     stand_in = False
+    max_batch = SESSIONS.maximum
     chunk = FRAMES_PER_LATENT
     rate = float(FRAME_RATE)
 
@@ -86,7 +89,7 @@ class SmallVideoGenerator:
             f"{len(info.things)} names of things and {len(info.backgrounds)} of backgrounds, "
             "nothing else, and its shapes are rough"
         )
-        self.tracks = model.model.config.condition > 0
+        self.tracks = self._backbone.config.condition > 0
         self.samplers: Mapping[str, StepRange] = {
             name: StepRange(
                 default=own,
@@ -133,11 +136,25 @@ class SmallVideoGenerator:
 
         `request.track` and `request.start` have `chunk` frames.
         """
+        return run_alone(self._calls(state, request))
+
+    def step_many(
+        self, states: Sequence[SmallVideoState], requests: Sequence[ChunkRequest]
+    ) -> list[tuple[SmallVideoState, Sequence[Pixels]]]:
+        """Return what `step` returns for each; equal calls of several are one.
+
+        If it raises, all `states` are still valid.
+        """
+        return run_together([self._calls(*each) for each in zip(states, requests, strict=True)])
+
+    def _calls(
+        self, state: SmallVideoState, request: ChunkRequest
+    ) -> Calls[tuple[SmallVideoState, Sequence[Pixels]]]:
         prompt = self._plan_prompt(state.prompt, request.prompt)
         stream = state.stream
         if request.steps != state.steps and not self.samplers[state.sampler].adjustable:
             stream = replace(stream, sampler=replace(stream.sampler, window=()))  # for other steps
-        start, encoder = self._encode_start(request.start, state.encoder)
+        start, encoder = yield from self._encode_start(request.start, state.encoder)
         strength = 1.0 if start is None else request.strength
         motion_plan = (
             prompt.motion_plan if request.start is None else None
@@ -148,7 +165,7 @@ class SmallVideoGenerator:
         control = ChunkControl(
             prompt.prompt, track if self.tracks else None, start, max(strength, min_strength)
         )
-        stream, chunks = generator.step(stream, control)
+        stream, chunks = yield from generator.calls(stream, control)
         after = SmallVideoState(
             state.sampler,
             state.seed,
@@ -162,7 +179,7 @@ class SmallVideoGenerator:
 
     def _generator(self, name: str, steps: int, seed: int, strength: float) -> FrameGenerator[Any]:
         """Return the sampler with the codec; with start frames, all steps are below `strength`."""
-        made: Streaming[Any, ChunkControl, Tensor]
+        made: Sampler[Any]
         if name == "motion-stream" and 0 < strength < 1:
             below = (strength * level for level in motion_stream_levels(steps))
             made = MotionStream(self._backbone, (1.0, *below), seed)
@@ -183,25 +200,27 @@ class SmallVideoGenerator:
 
     def _encode_start(
         self, frames: Sequence[Pixels] | None, memory: FeatureCache | None
-    ) -> tuple[Tensor | None, FeatureCache | None]:
+    ) -> Calls[tuple[Tensor | None, FeatureCache | None]]:
         """Return the latents of camera frames, and the encoder's cache."""
         if frames is None:
             return None, None
         fitted = np.stack([fit(frame, self.size) for frame in frames])
         pixels = torch.from_numpy(fitted).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
-        with torch.no_grad():
-            latents, memory = self._model.codec.encode(pixels, memory)
+        latents, memory = yield from self._model.codec.encode(pixels, memory)
         return latents[0], memory
 
 
-def load(folder: Path | None = None) -> SmallVideoGenerator:
+def load(
+    folder: Path | None = None, load_engine: EngineLoader = load_in_torch
+) -> SmallVideoGenerator:
     """Return the generator in `folder`, or else the one that ships.
 
     Raises:
         WeightsError: files are missing, damaged, or do not belong together.
+        EngineError: an engine cannot be built or loaded.
     """
     files = loading.find_files(folder)
-    return SmallVideoGenerator(loading.load(files.codec, files.dit))
+    return SmallVideoGenerator(loading.load(files.codec, files.dit, load_engine))
 
 
 def fit(pixels: Pixels, size: tuple[int, int]) -> Pixels:

@@ -4,21 +4,28 @@ The metadata of each safetensors file holds sizes and vocabulary as JSON, so a c
 sizes loads through the same code. It also lists what the model can show.
 """
 
+import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from models.engine import EngineLoader, load_in_torch
 from models.errors import WeightsError
 from models.generation.backbone import Backbone
 from models.generation.chunk_request import MAX_THINGS
 from models.generation.codec import PATCH, Codec, CodecConfig
+from models.generation.codec_networks import CodecEngines, load_codec_engines
 from models.generation.context import Reach
 from models.generation.control import MAP_CHANNELS
+from models.generation.denoising_networks import DitEngines, DitSize, load_dit_engines
 from models.generation.dit import Dit, DitConfig
 from models.generation.prompt_encoder import PromptEncoder
 from models.shipped import CHECKPOINTS
@@ -50,15 +57,14 @@ class SmallVideoInfo:
 class SmallVideoModel:
     """A small video model."""
 
-    codec: Codec
-    model: Dit
+    codec: CodecEngines
+    transformer: DitEngines
     prompt_encoder: PromptEncoder
     info: SmallVideoInfo
 
     def backbone(self, reach: Reach | None = None) -> Backbone:
-        """Return the transformer at its trained size."""
-        side = self.info.size // PATCH
-        return Backbone(self.model, side, side, reach or self.info.reach)
+        """Return the transformer; `reach` is at most the trained one, its default."""
+        return Backbone(self.transformer, reach or self.info.reach)
 
 
 class PromptedDit(nn.Module):
@@ -85,17 +91,25 @@ def find_files(folder: Path | None = None) -> SmallVideoFiles:
     return files
 
 
-def load(codec_file: Path, dit_file: Path) -> SmallVideoModel:
-    """Return the model in two files.
+def load(
+    codec_file: Path,
+    dit_file: Path,
+    load_engine: EngineLoader = load_in_torch,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> SmallVideoModel:
+    """Return the model in two files; PyTorch runs the transformer on `device`, in `dtype`.
 
     Raises:
         WeightsError: a file is missing, damaged, of another kind, or the two do not match.
+        EngineError: an engine cannot be built or loaded.
     """
-    tensors, metadata = _read(dit_file)
+    metadata = _read_config(dit_file)
     try:
-        encoder = PromptEncoder(metadata["vocabulary"], metadata["model"]["text"])
-        prompted = PromptedDit(Dit(DitConfig(**metadata["model"])), encoder)
-        prompted.load_state_dict(tensors)
+        config = DitConfig(**metadata["model"])
+        encoder = PromptEncoder(metadata["vocabulary"], config.text)
+        encoder.load_state_dict(_read_tensors(dit_file, "words."))
         info = SmallVideoInfo(
             metadata["size"],
             tuple(metadata["things"]),
@@ -104,34 +118,48 @@ def load(codec_file: Path, dit_file: Path) -> SmallVideoModel:
         )
     except LOAD_ERRORS as error:
         raise WeightsError(f"{dit_file}: not a model that draws ({_reason(error)})") from error
-    codec_model = load_codec(codec_file)
-    model = SmallVideoModel(codec_model, prompted.model.eval(), encoder.eval(), info)
-    _check(model, codec_file, dit_file)
-    return model
-
-
-def _check(model: SmallVideoModel, codec_file: Path, dit_file: Path) -> None:
-    """Check sizes that tensor shapes do not determine.
-
-    Raises:
-        WeightsError: they do not match.
-    """
-    codec, config = model.codec, model.model.config
-    if codec.config.channels != config.channels:
-        raise WeightsError(
-            f"{codec_file} has latents of {codec.config.channels} channels, {dit_file} of "
-            f"{config.channels}: they were not trained together"
-        )
+    codec_config = _read_codec_config(codec_file)
+    _check(codec_config, config, codec_file, dit_file)
+    side = info.size // PATCH
     try:
-        model.backbone()
+        size = DitSize(height=side, width=side, reach=info.reach)
+        transformer = load_dit_engines(
+            config,
+            size,
+            lambda: load_dit(dit_file, config).to(device, dtype),
+            load_engine=load_engine,
+            weights=_digest(dit_file),
+            device=device,
+            dtype=dtype,
+        )
+        Backbone(transformer, info.reach)
     except LOAD_ERRORS as error:
         raise WeightsError(f"{dit_file}: not a model that draws ({_reason(error)})") from error
-    if config.dim % config.heads or config.head_dim % 2:
-        raise WeightsError(
-            f"{dit_file}: {config.dim} channels do not divide into {config.heads} heads"
-        )
-    if config.condition not in (0, MAX_THINGS * MAP_CHANNELS):
-        raise WeightsError(f"{dit_file}: expects track maps of {config.condition} channels")
+    codec = load_codec_engines(
+        codec_config,
+        side,
+        side,
+        lambda: load_codec(codec_file).to(device),
+        load_engine=load_engine,
+        weights=_digest(codec_file),
+        device=device,
+    )
+    return SmallVideoModel(codec, transformer, encoder.eval(), info)
+
+
+def load_dit(file: Path, config: DitConfig) -> Dit:
+    """Return the transformer of `config` in `file`.
+
+    Raises:
+        WeightsError: the file is damaged, or of another kind.
+    """
+    tensors = _read_tensors(file, "model.")
+    try:
+        model = Dit(config)
+        model.load_state_dict(tensors)
+    except LOAD_ERRORS as error:
+        raise WeightsError(f"{file}: not a model that draws ({_reason(error)})") from error
+    return model.eval()
 
 
 def load_codec(file: Path) -> Codec:
@@ -140,13 +168,32 @@ def load_codec(file: Path) -> Codec:
     Raises:
         WeightsError: the file is missing, damaged, or of another kind.
     """
-    tensors, metadata = _read(file)
+    config = _read_codec_config(file)
     try:
-        codec = Codec(CodecConfig(**metadata))
-        codec.load_state_dict(tensors)
+        codec = Codec(config)
+        codec.load_state_dict(_read_tensors(file))
     except LOAD_ERRORS as error:
         raise WeightsError(f"{file}: not a video codec ({_reason(error)})") from error
     return codec.eval()
+
+
+def _check(codec: CodecConfig, config: DitConfig, codec_file: Path, dit_file: Path) -> None:
+    """Check sizes that tensor shapes do not determine.
+
+    Raises:
+        WeightsError: they do not match.
+    """
+    if codec.channels != config.channels:
+        raise WeightsError(
+            f"{codec_file} has latents of {codec.channels} channels, {dit_file} of "
+            f"{config.channels}: they were not trained together"
+        )
+    if config.dim % config.heads or config.head_dim % 2:
+        raise WeightsError(
+            f"{dit_file}: {config.dim} channels do not divide into {config.heads} heads"
+        )
+    if config.condition not in (0, MAX_THINGS * MAP_CHANNELS):
+        raise WeightsError(f"{dit_file}: expects track maps of {config.condition} channels")
 
 
 def save(file: Path, model: PromptedDit, info: SmallVideoInfo, extra: dict[str, Any]) -> None:
@@ -165,17 +212,41 @@ def save(file: Path, model: PromptedDit, info: SmallVideoInfo, extra: dict[str, 
     scratch.replace(file)
 
 
-def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors of `file`, and its metadata's config."""
+def _read_codec_config(file: Path) -> CodecConfig:
+    metadata = _read_config(file)
+    try:
+        return CodecConfig(**metadata)
+    except LOAD_ERRORS as error:
+        raise WeightsError(f"{file}: not a video codec ({_reason(error)})") from error
+
+
+def _read_config(file: Path) -> dict[str, Any]:
+    """Return the config in the metadata of `file`."""
+    with _opened(file) as opened:
+        return cast("dict[str, Any]", json.loads((opened.metadata() or {})["config"]))
+
+
+def _read_tensors(file: Path, prefix: str = "") -> dict[str, Tensor]:
+    """Return the tensors of `file` whose names start with `prefix`, without it."""
+    with _opened(file) as opened:
+        names = [name for name in opened.keys() if name.startswith(prefix)]  # noqa: SIM118
+        return {name.removeprefix(prefix): opened.get_tensor(name) for name in names}
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:  # safetensors has no annotations
     try:
         with safe_open(file, framework="pt") as opened:
-            metadata = json.loads((opened.metadata() or {})["config"])
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            yield opened
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise WeightsError(
             f"{file}: missing, damaged, or not written by eyeline's training ({error})"
         ) from error
-    return tensors, cast("dict[str, Any]", metadata)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _reason(error: Exception) -> str:

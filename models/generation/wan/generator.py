@@ -25,7 +25,7 @@ from models.generation.generator import FrameGenerator, GeneratorState
 from models.generation.prompt_encoder import EncodedPrompt, blend
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.small.generator import fit
-from models.generation.wan.model import CHUNK, HEIGHT, WIDTH, WanModel
+from models.generation.wan.model import CHUNK, HEIGHT, WIDTH, WanDecoder, WanModel
 
 MISSING_FRAMES = FRAMES_PER_LATENT - 1  # that a stream's first latent does not have
 
@@ -55,6 +55,7 @@ class WanVideoGenerator:
         self, model: WanModel, name: str, *, width: int = WIDTH, height: int = HEIGHT
     ) -> None:
         self._model = model
+        self._sampler: Any = model.sampler(width=width, height=height)
         self.size = (width, height)
         self.about = (
             f"video is drawn by Wan2.1 with the weights {name}, {width} x {height} pixels: any "
@@ -100,11 +101,10 @@ class WanVideoGenerator:
 
     def _generator(self, seed: int, strength: float) -> FrameGenerator[Any]:
         """Return the sampler with the decoder; start frames keep steps below `strength`."""
-        width, height = self.size
-        made: Any = self._model.sampler(seed, width=width, height=height)
+        made = replace(self._sampler, seed=seed)
         if isinstance(made, MotionStream) and 0 < strength < 1:
             made = replace(made, levels=(1.0, *(strength * level for level in made.levels)))
-        return FrameGenerator(made, self._model.codec)
+        return FrameGenerator(made, WanDecoder(self._model.codec))
 
     def _encode_start(
         self, frames: Sequence[Pixels] | None, memory: FeatureCache | None

@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from models.errors import WeightsError
-from models.generation.backbone import Backbone
+from models.generation.backbone import Backbone, in_torch
+from models.generation.calls import Calls, done
+from models.generation.codec import FeatureCache
 from models.generation.context import Reach
-from models.generation.control import ChunkControl
 from models.generation.dit import Dit, DitConfig
-from models.generation.generator import FrameGenerator
+from models.generation.generator import FrameGenerator, Sampler
 from models.generation.prompt_encoder import EncodedPrompt
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.rolling_forcing import RollingForcing
@@ -28,7 +29,6 @@ from models.generation.schedules import shift_level
 from models.generation.wan.files import count_layers, load_weights, merge_lora, read_state
 from models.generation.wan.text_encoder import WanTextEncoder, load_text_encoder
 from models.generation.wan.vae import CHANNELS, WanVae, load_vae
-from models.streaming import Streaming
 from models.weights.hub_catalog import HUB_MODELS
 
 BASE = "wan2.1"  # where text encoder and autoencoder are, in `models.weights.hub_catalog`
@@ -85,6 +85,19 @@ VARIANTS: Mapping[str, WanVariant] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class WanDecoder:
+    """The decoder of Wan's autoencoder, which PyTorch runs for one session at a time."""
+
+    vae: WanVae
+
+    def decode(
+        self, latent: Tensor, before: FeatureCache | None = None
+    ) -> Calls[tuple[Tensor, FeatureCache]]:
+        with torch.no_grad():
+            return done(self.vae.decode(latent, before))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class WanModel:
     """A text-to-video model with its text encoder and codec.
 
@@ -109,11 +122,11 @@ class WanModel:
         least = side * self.model.config.patch
         if width % least or height % least:
             raise ValueError(f"expected sides in multiples of {least}, got {width}x{height}")
-        return Backbone(self.model, height // side, width // side, self.variant.reach, CHUNK)
+        return in_torch(self.model, height // side, width // side, self.variant.reach, CHUNK)
 
     def sampler(
         self, seed: int = 0, *, width: int = WIDTH, height: int = HEIGHT
-    ) -> Streaming[object, ChunkControl, Tensor]:
+    ) -> Sampler[object]:
         """Return the sampler of the weights: control of 3 latents in, 3 latents out."""
         backbone, levels = self.backbone(width, height), self.variant.levels
         made: object = MotionStream(backbone, levels, seed)
@@ -125,7 +138,8 @@ class WanModel:
         self, seed: int = 0, *, width: int = WIDTH, height: int = HEIGHT
     ) -> FrameGenerator[object]:
         """Return the sampler with the decoder: 9 frames for the first chunk, 12 for later ones."""
-        return FrameGenerator(self.sampler(seed, width=width, height=height), self.codec)
+        sampler = self.sampler(seed, width=width, height=height)
+        return FrameGenerator(sampler, WanDecoder(self.codec))
 
 
 def load(

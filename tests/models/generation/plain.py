@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from models.generation.backbone import Backbone
+from models.generation.calls import run_alone
+from models.generation.context import Context
 from models.generation.control import ChunkControl, track_maps
 from models.generation.dit import KeysValues, TextKeysValues
 from models.generation.schedules import add_noise, seeded_noise
+from tests.models.generation import tiny
 
 
 def visible(chunk: int, sink: int, window: int) -> list[int]:
@@ -30,7 +33,7 @@ def past_of(
     each: list[KeysValues] = []
     for number in range(len(made)):
         before = joined([each[past] for past in visible(number, sink, window)])
-        _, seen = read(backbone, made[number], 0.0, conditions[number], text, before)
+        _, seen = read(made[number], 0.0, conditions[number], text, before)
         each.append(seen)
     return joined([each[past] for past in visible(len(made), sink, window)])
 
@@ -43,8 +46,16 @@ def joined(parts: Sequence[KeysValues]) -> KeysValues | None:
     )
 
 
+def in_view(context: Context, order: Sequence[int] | None = None) -> KeysValues | None:
+    """Return the keys and values of the slots in `order`, by default all in view."""
+    slots = context.order if order is None else order
+    parts = [slice(slot * context.tokens, (slot + 1) * context.tokens) for slot in slots]
+    return joined(
+        [KeysValues(context.keys[..., part, :], context.values[..., part, :]) for part in parts]
+    )
+
+
 def read(
-    backbone: Backbone,
     noisy: Tensor,
     level: float | Tensor,
     condition: Tensor,
@@ -53,19 +64,19 @@ def read(
 ) -> tuple[Tensor, KeysValues]:
     levels = torch.as_tensor(level).expand(noisy.shape[2])[None]
     with torch.no_grad():
-        clean, own = backbone.model(noisy, levels, text, condition=condition, past=seen)
+        clean, own = tiny.dit()(noisy, levels, text, condition=condition, past=seen)
     return clean, own
 
 
 def condition_of(backbone: Backbone, control: ChunkControl) -> Tensor:
-    return track_maps(control.track, backbone.chunk, backbone.height, backbone.width)[None]
+    return track_maps(control.track, backbone.chunk, tiny.SIZE, tiny.SIZE)[None]
 
 
 def motion_stream(
     backbone: Backbone, levels: Sequence[float], seed: int, controls: Sequence[ChunkControl]
 ) -> list[Tensor]:
     """Return a whole stream of one prompt at once."""
-    text = backbone.cache_prompt(controls[0].prompt, None).text
+    text = run_alone(backbone.cache_prompt(controls[0].prompt, None)).text
     conditions = [condition_of(backbone, control) for control in controls]
     made: list[Tensor] = []
     for number, condition in enumerate(conditions):
@@ -73,7 +84,7 @@ def motion_stream(
         clean = torch.zeros(backbone.shape)
         for step, level in enumerate(levels):
             noisy = add_noise(clean, level, seeded_noise(seed, number, step, backbone.shape))
-            clean, _ = read(backbone, noisy, level, condition, text, past)
+            clean, _ = read(noisy, level, condition, text, past)
         made.append(clean)
     return [chunk[0] for chunk in made]
 
@@ -82,7 +93,7 @@ def rolling_forcing(
     backbone: Backbone, levels: Sequence[float], seed: int, controls: Sequence[ChunkControl]
 ) -> list[Tensor]:
     """Return a whole stream of one prompt: call `n` works on chunks `n - T + 1` to `n`."""
-    text = backbone.cache_prompt(controls[0].prompt, None).text
+    text = run_alone(backbone.cache_prompt(controls[0].prompt, None)).text
     conditions = [condition_of(backbone, control) for control in controls]
     count, depth = len(controls), len(levels)
     latest: dict[int, Tensor] = {}
@@ -101,7 +112,7 @@ def rolling_forcing(
         every = torch.tensor([levels[age] for age in ages]).repeat_interleave(backbone.chunk)
         past = past_of(backbone, made, conditions, text)
         joint = torch.cat([conditions[chunk] for chunk in window], 2)
-        clean, _ = read(backbone, torch.cat(noisy, 2), every, joint, text, past)
+        clean, _ = read(torch.cat(noisy, 2), every, joint, text, past)
         latest.update(zip(window, torch.split(clean, backbone.chunk, 2), strict=True))
         if ages[0] == depth - 1:
             made.append(latest[window[0]])

@@ -1,6 +1,7 @@
 import pytest
 
-from models.generation.backbone import Backbone
+from models.generation.backbone import in_torch
+from models.generation.calls import run_alone
 from models.generation.context import Reach
 from tests.models.generation import tiny
 
@@ -16,21 +17,21 @@ from tests.models.generation import tiny
 )
 def test_sizes_that_do_not_fit_are_refused(height: int, reach: Reach, chunk: int) -> None:
     with pytest.raises(ValueError, match="expected"):
-        Backbone(tiny.dit(), height, 4, reach, chunk)
+        in_torch(tiny.dit(), height, 4, reach, chunk)
 
 
 def test_a_prompt_that_says_the_same_is_not_read_again() -> None:
     backbone, words = tiny.backbone(), tiny.words()
-    heard = backbone.cache_prompt(words.prompt("a duck"), None)
-    assert backbone.cache_prompt(words.prompt("A duck!"), heard) is heard
-    assert backbone.cache_prompt(words.prompt("a car"), heard) is not heard
+    heard = run_alone(backbone.cache_prompt(words.prompt("a duck"), None))
+    assert run_alone(backbone.cache_prompt(words.prompt("A duck!"), heard)) is heard
+    assert run_alone(backbone.cache_prompt(words.prompt("a car"), heard)) is not heard
 
 
 def test_a_context_without_room_stays_empty() -> None:
     backbone = tiny.backbone(sink=0, window=0)
     control = tiny.controls(1)[0]
-    text = backbone.cache_prompt(control.prompt, None).text
+    text = run_alone(backbone.cache_prompt(control.prompt, None)).text
     wanted = backbone.prepare_control(control)
-    after = backbone.commit(backbone.empty_context(), wanted.start, wanted.condition, text)
-    assert after.past() is None
-    assert after.size == 0
+    empty = backbone.empty_context()
+    after = run_alone(backbone.commit(empty, wanted.start, wanted.condition, text))
+    assert after.order == ()

@@ -112,18 +112,17 @@ def test_a_flow_is_taken_off_the_noisy_latent() -> None:
 
 def test_a_turn_keeps_lengths_and_depends_on_the_distance_only() -> None:
     rng = torch.Generator().manual_seed(0)
-    a, b = torch.randn(2, 1, 48, generator=rng)
+    a, b = torch.randn(2, 1, 1, 1, 48, generator=rng)
+
+    def turned(x: Tensor, place: float) -> Tensor:
+        return apply_rotary_pairs(x, grid_rotation(torch.tensor([place]), 1, 1, 48)[:, None])
 
     def score(first: float, second: float) -> Tensor:
-        return (
-            apply_rotary_pairs(a, grid_rotation(torch.tensor([first]), 1, 1, 48))
-            @ apply_rotary_pairs(b, grid_rotation(torch.tensor([second]), 1, 1, 48)).T
-        )
+        return (turned(a, first) * turned(b, second)).sum()
 
     torch.testing.assert_close(score(0, 3), score(7, 10))
     assert not torch.allclose(score(0, 3), score(0, 4))
-    turned = apply_rotary_pairs(a, grid_rotation(torch.tensor([5.0]), 1, 1, 48))
-    torch.testing.assert_close(turned.norm(), a.norm())
+    torch.testing.assert_close(turned(a, 5).norm(), a.norm())
 
 
 def test_tensors_have_the_names_that_wan_gives_them(model: Dit) -> None:

@@ -1,12 +1,11 @@
 import pytest
 import torch
 
-from models.generation.control import ChunkControl
-from models.generation.generator import FrameGenerator, to_frames
+from models.generation.generator import FrameGenerator, Sampler, to_frames
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.rolling_forcing import RollingForcing
 from models.generation.samplers.stream_dit import StreamDiT
-from models.streaming import Streaming, run
+from models.streaming import run
 from tests.models.generation import tiny
 
 
@@ -14,9 +13,9 @@ from tests.models.generation import tiny
 def test_pictures_of_a_stream_are_its_latents_decoded_whole(
     kind: type[MotionStream] | type[RollingForcing] | type[StreamDiT],
 ) -> None:
-    sampler: Streaming[object, ChunkControl, torch.Tensor] = kind(tiny.backbone(sink=0))  # type: ignore[assignment]  # each has its own state
+    sampler: Sampler[object] = kind(tiny.backbone(sink=0))  # type: ignore[assignment]  # each has its own state
     codec, controls = tiny.codec(), tiny.controls(8)
-    shown = torch.cat([torch.from_numpy(p) for p in run(FrameGenerator(sampler, codec), controls)])
+    shown = torch.cat([torch.from_numpy(p) for p in run(FrameGenerator(sampler, tiny.codec_engines()), controls)])
     latents = torch.cat(list(run(sampler, controls)), 1)
     with torch.no_grad():
         whole = to_frames(codec.decode(latents[None])[0])

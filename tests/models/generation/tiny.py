@@ -3,15 +3,17 @@
 import json
 import math
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.generation.backbone import Backbone
+from models.generation.backbone import Backbone, in_torch
 from models.generation.chunk_request import MAX_THINGS
 from models.generation.codec import Codec, CodecConfig
+from models.generation.codec_networks import CodecEngines, load_codec_engines
 from models.generation.context import Reach
 from models.generation.control import MAP_CHANNELS, ChunkControl
 from models.generation.dit import Dit, DitConfig
@@ -36,6 +38,7 @@ def wake(module: nn.Module, seed: int = 0, size: float = 0.15) -> None:
             parameter.add_(torch.randn(parameter.shape, generator=rng), alpha=size)
 
 
+@cache
 def dit(seed: int = 0, *, condition: int = MAX_THINGS * MAP_CHANNELS) -> Dit:
     """Return a transformer of two layers."""
     torch.manual_seed(seed)
@@ -63,7 +66,7 @@ def words(seed: int = 0) -> PromptEncoder:
 def backbone(
     model: Dit | None = None, *, sink: int = 1, window: int = 2, chunk: int = 1
 ) -> Backbone:
-    return Backbone(model or dit(), SIZE, SIZE, Reach(sink=sink, window=window), chunk)
+    return in_torch(model or dit(), SIZE, SIZE, Reach(sink=sink, window=window), chunk)
 
 
 def codec(seed: int = 0) -> Codec:
@@ -71,6 +74,12 @@ def codec(seed: int = 0) -> Codec:
     made = Codec(CodecConfig(channels=4, wide=8, fine=8, finest=8, deep=2))
     wake(made, seed)
     return made.eval()
+
+
+def codec_engines() -> CodecEngines:
+    """Return the engines of `codec`, in PyTorch."""
+    made = codec()
+    return load_codec_engines(made.config, SIZE, SIZE, lambda: made)
 
 
 def track(index: int, chunk: int = 1) -> Tensor:

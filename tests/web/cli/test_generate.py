@@ -115,14 +115,14 @@ def sampled_tracks(
 ) -> torch.Tensor:
     """Return the tracks that the sampler gets: (things, frames, 2)."""
     tracks: list[torch.Tensor] = []
-    step = MotionStream.step
+    step = MotionStream.calls
 
     def noted(self: MotionStream, state: Any, chunk: ChunkControl) -> Any:
         assert chunk.track is not None
         tracks.append(chunk.track)
         return step(self, state, chunk)
 
-    monkeypatch.setattr(MotionStream, "step", noted)
+    monkeypatch.setattr(MotionStream, "calls", noted)
     list(generate_frames(model, VideoRequest(prompts=prompts, **more)))  # type: ignore[arg-type]  # as the caller says
     monkeypatch.undo()
     return torch.cat(tracks, 1)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.generation.backbone import Backbone
+from models.generation.calls import run_alone
 from models.generation.control import ChunkControl
 from models.generation.dit import KeysValues
 from models.generation.prompt_encoder import blend
@@ -83,22 +84,26 @@ def test_a_switched_prompt_reads_the_window_anew_and_keeps_the_sink() -> None:
     for control in tiny.controls(5):
         state, _ = stream.step(state, control)
     before = state.context
-    text = stream.backbone.cache_prompt(tiny.words().prompt("a car and stars"), None).text
-    after = stream.backbone.recache(before, text)
+    text = run_alone(stream.backbone.cache_prompt(tiny.words().prompt("a car and stars"), None)).text
+    after = run_alone(stream.backbone.recache(before, text))
+    past, then = (plain.in_view(context) for context in (before, after))
+    assert past is not None
+    assert then is not None
     tokens = before.tokens
-    assert torch.equal(after.keys[..., :tokens, :], before.keys[..., :tokens, :])
-    assert torch.equal(after.latents, before.latents)
-    past: KeysValues | None = KeysValues(
-        before.keys[..., :tokens, :], before.values[..., :tokens, :]
-    )
-    for place in (1, 2):
-        latent = before.latents[:, :, place : place + 1]
-        condition = before.condition[:, :, place : place + 1]
-        _, seen = plain.read(stream.backbone, latent, 0.0, condition, text, past)
-        own = slice(place * tokens, (place + 1) * tokens)
-        torch.testing.assert_close(after.keys[..., own, :], seen.keys, rtol=0, atol=CLOSE)
-        assert past is not None
-        past = plain.joined([past, seen])
+    assert torch.equal(then.keys[..., :tokens, :], past.keys[..., :tokens, :])
+    seen: KeysValues | None = plain.in_view(before, before.order[:1])
+    for place, (old, new) in enumerate(zip(before.order, after.order, strict=True)):
+        assert torch.equal(after.latents[:, :, new], before.latents[:, :, old])
+        if not place:
+            continue
+        latent, condition = (
+            part[:, :, old : old + 1] for part in (before.latents, before.condition)
+        )
+        _, own = plain.read(latent, 0.0, condition, text, seen)
+        at = slice(place * tokens, (place + 1) * tokens)
+        torch.testing.assert_close(then.keys[..., at, :], own.keys, rtol=0, atol=CLOSE)
+        assert seen is not None
+        seen = plain.joined([seen, own])
 
 
 def test_all_weight_on_one_prompt_is_that_prompt_and_half_is_neither() -> None:
@@ -120,15 +125,18 @@ def test_all_weight_on_one_prompt_is_that_prompt_and_half_is_neither() -> None:
 def test_the_sink_stays_bit_for_bit_and_the_buffers_stay_as_large() -> None:
     stream = MotionStream(tiny.backbone(sink=1, window=2))
     state, _ = stream.step(stream.init_state(), tiny.controls(1)[0])
-    tokens, size = state.context.tokens, state.context.size
-    sink = state.context.keys[..., :tokens, :].clone()
+    size = state.context.size
+    first = plain.in_view(state.context, state.context.order[:1])
+    assert first is not None
     places = {buffer.data_ptr() for buffer in (state.context.keys, state.context.values)}
     for control in tiny.controls(12, start=1):
         state, _ = stream.step(state, control)
-    assert torch.equal(state.context.keys[..., :tokens, :], sink)
+    kept = plain.in_view(state.context, state.context.order[:1])
+    assert kept is not None
+    assert torch.equal(kept.keys, first.keys)
     assert state.context.size == size
     assert {b.data_ptr() for b in (state.context.keys, state.context.values)} == places
-    assert state.context.length == 3
+    assert len(state.context.order) == 3
 
 
 class InterruptedStepError(Exception):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.generation.backbone import Backbone
+from models.generation.calls import run_alone
 from models.generation.control import ChunkControl
 from models.generation.samplers.stream_dit import StreamDiT
 from models.generation.schedules import seeded_noise
@@ -20,7 +21,7 @@ def reference(
     backbone: Backbone, chunks: int, steps: int, seed: int, controls: list[ChunkControl]
 ) -> list[Tensor]:
     """Integrate each chunk's own path from noise, one small step of all that overlap at a time."""
-    text = backbone.cache_prompt(controls[0].prompt, None).text
+    text = run_alone(backbone.cache_prompt(controls[0].prompt, None)).text
     conditions = [plain.condition_of(backbone, control) for control in controls]
     state = [seeded_noise(seed, n, 0, backbone.shape) for n in range(len(controls))]
     total = chunks * steps
@@ -34,7 +35,7 @@ def reference(
         levels = torch.tensor(level).repeat_interleave(backbone.chunk)
         noisy = torch.cat([state[n] for n in order], 2)
         condition = torch.cat([conditions[n] for n in order], 2)
-        aims, _ = plain.read(backbone, noisy, levels, condition, text, None)
+        aims, _ = plain.read(noisy, levels, condition, text, None)
         for n, now, aim in zip(order, level, torch.split(aims, backbone.chunk, 2), strict=True):
             if n in flying:
                 velocity = (state[n] - aim) / now
@@ -66,10 +67,10 @@ def test_one_chunk_as_long_as_the_buffer_is_plain_euler() -> None:
     control = tiny.controls(1, chunk=4)[0]
     made = next(run(StreamDiT(backbone, chunks=1, steps=5, seed=2), [control]))
     x = seeded_noise(2, 0, 0, backbone.shape)
-    text = backbone.cache_prompt(control.prompt, None).text
+    text = run_alone(backbone.cache_prompt(control.prompt, None)).text
     for step in range(5):
         level = 1 - step / 5
-        aim, _ = plain.read(backbone, x, level, plain.condition_of(backbone, control), text, None)
+        aim, _ = plain.read(x, level, plain.condition_of(backbone, control), text, None)
         x = x - (x - aim) / level / 5
     torch.testing.assert_close(made, x[0], rtol=0, atol=CLOSE)
 

@@ -149,7 +149,7 @@ def test_two_sessions_do_not_disturb_each_other(generator: SmallVideoGenerator) 
 def test_from_the_camera_strength_0_shows_it_and_more_leaves_less_of_it(
     generator: SmallVideoGenerator, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = Dit.forward
+    made = Dit.denoise
 
     def noise_and_all(
         self: Dit, noisy: Tensor, *rest: Any, **others: Any
@@ -157,7 +157,7 @@ def test_from_the_camera_strength_0_shows_it_and_more_leaves_less_of_it(
         """Take the noisy latents for clean ones: a model at random shows nothing of them."""
         return noisy, made(self, noisy, *rest, **others)[1]
 
-    monkeypatch.setattr(Dit, "forward", noise_and_all)
+    monkeypatch.setattr(Dit, "denoise", noise_and_all)
     starts = [flat(30 * n) for n in range(8)]
 
     def shown(strength: float) -> np.ndarray[Any, Any]:
@@ -168,7 +168,7 @@ def test_from_the_camera_strength_0_shows_it_and_more_leaves_less_of_it(
         ]
         return np.stack(generate(generator, name, asked)).astype(np.float64)
 
-    codec, encoder, decoder, through = generator._model.codec, None, None, []
+    codec, encoder, decoder, through = tiny.codec(), None, None, []
     for start in starts:  # what the codec alone makes of the camera
         pixels = torch.from_numpy(np.stack([fit(each, generator.size) for each in start]))
         with torch.no_grad():

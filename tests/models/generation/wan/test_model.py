@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from models.errors import WeightsError
-from models.generation.backbone import Backbone
+from models.generation.backbone import in_torch
 from models.generation.control import ChunkControl
 from models.generation.dit import Dit, DitConfig
 from models.generation.prompt_encoder import EncodedPrompt
@@ -49,7 +49,7 @@ def test_our_stream_is_the_one_that_the_authors_code_makes(name: str) -> None:
     model = Dit(infer_config(state, OFFICIAL, heads=2))
     model.load_state_dict(state)
     method, latents = VARIANTS[name], official[name]
-    backbone = Backbone(model.eval(), latents.shape[2], latents.shape[3], method.reach, CHUNK)
+    backbone = in_torch(model.eval(), latents.shape[2], latents.shape[3], method.reach, CHUNK)
     sampler: object = MotionStream(backbone, method.levels, seed=7)
     if method.rolling:
         sampler = RollingForcing(backbone, method.levels, seed=7)
@@ -81,7 +81,7 @@ def test_the_published_transformer_fits_ours() -> None:
 
 
 def test_a_track_is_refused_where_nothing_follows_it(weights: Path) -> None:
-    backbone = Backbone(
+    backbone = in_torch(
         dit_of(weights, "self-forcing"), 4, 4, VARIANTS["self-forcing"].reach, CHUNK
     )
     encoded = EncodedPrompt(torch.zeros(5, 24), torch.zeros(5))
@@ -280,7 +280,7 @@ def test_nothing_of_a_stream_is_left_behind_on_another_device(kind: str, model: 
     """The meta device has no numbers, and like a GPU refuses tensors that lie elsewhere."""
     there = Dit(model.config).to("meta").bfloat16()
     reach = VARIANTS["longlive"].reach
-    backbone = Backbone(there, 4, 4, reach, CHUNK)
+    backbone = in_torch(there, 4, 4, reach, CHUNK)
     width = there.config.text
     control = ChunkControl(EncodedPrompt(torch.zeros(5, width), torch.zeros(5)))
     other = ChunkControl(EncodedPrompt(torch.ones(5, width), torch.zeros(5)))

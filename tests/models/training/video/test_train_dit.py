@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.generation.backbone import Backbone
+from models.generation.backbone import Backbone, in_torch
+from models.generation.backbone import Past as PastView
 from models.generation.context import Reach
 from models.generation.control import ChunkControl
+from models.generation.denoising_networks import HIDDEN
 from models.generation.dit import KeysValues
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.registry import create_sampler
@@ -59,18 +61,18 @@ def test_every_shape_that_a_stream_uses_is_trained(
         levels: Tensor,
         text: object,
         condition: Tensor,
-        seen: KeysValues | None = None,
+        past: PastView | None = None,
     ) -> object:
-        before = seen.keys.shape[3] // 4 if seen else 0  # 4 tokens in a latent
+        before = int((past.places > HIDDEN).sum()) if past else 0
         clean = int((levels == 0).sum())
         if clean < len(levels):  # not the call that remembers
             rounded = tuple(round(float(level), 3) for level in levels[clean:])
             used.add((before + clean, rounded))
-        return ask(self, noisy, levels, text, condition, seen)  # type: ignore[arg-type]
+        return ask(self, noisy, levels, text, condition, past)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Backbone, "denoise", noted)
     reach = Reach(sink=0, window=3) if kind == "stream_dit" else Reach(sink=1, window=2)
-    backbone = Backbone(tiny.dit(), tiny.SIZE, tiny.SIZE, reach)
+    backbone = in_torch(tiny.dit(), tiny.SIZE, tiny.SIZE, reach)
     made: Streaming[object, ChunkControl, Tensor] = make(backbone)  # type: ignore[assignment]
     list(run(made, tiny.controls(12)))
     trained: set[tuple[int, tuple[float, ...]]] = set()
@@ -124,7 +126,7 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(latents: Path, tmp_pa
     for one, two in zip(whole.smooth.parameters(), second.smooth.parameters(), strict=True):
         assert torch.equal(one, two)
     drawing = load(latents / "codec" / "codec.safetensors", tmp_path / "parts/drawing.safetensors")
-    assert drawing.backbone().height == 4
+    assert drawing.backbone().shape == (1, 8, 1, 4, 4)
 
 
 @pytest.mark.slow

@@ -274,8 +274,11 @@ def update_cache(cache: Tensor, new: Tensor, start: Tensor) -> Tensor:
 
 
 def example_inputs(spec: EngineSpec, generator: torch.Generator | None = None) -> list[Tensor]:
-    """Return tensors of the optimum shapes of the first profile: numbers at random, integers 0."""
-    lengths = {name: each.optimum for name, each in spec.ranges.items()}
+    """Return tensors of the optimum shapes of the first profile: numbers at random, integers 0.
+
+    A length of 1 that may be more becomes 2: the exporter takes 1 for a constant.
+    """
+    lengths = {name: max(each.optimum, min(2, each.maximum)) for name, each in spec.ranges.items()}
     made = []
     for each in (*spec.inputs, *spec.state):
         size = each.size(lengths)

@@ -42,7 +42,7 @@ class ControlTensors:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Past:
+class SeenLatents:
     """What a call sees of the past: keys and values in slots, and the place of each slot.
 
     `places` is int64 (1, slots): positions from the oldest in view, or `HIDDEN`.
@@ -151,7 +151,7 @@ class Backbone:
         levels: Tensor,
         text: TextKeysValues,
         condition: Tensor,
-        past: Past | None = None,
+        past: SeenLatents | None = None,
     ) -> Calls[tuple[Tensor, KeysValues]]:
         """Return the clean latents, with their keys and values; `levels` is (latents,)."""
         past = self._nothing() if past is None else past
@@ -170,7 +170,7 @@ class Backbone:
         made = yield EngineCall(self.engines.denoising, inputs, PADDING)
         return made["clean"], KeysValues(made["keys"], made["values"])
 
-    def past(self, context: Context, count: int | None = None) -> Past:
+    def past(self, context: Context, count: int | None = None) -> SeenLatents:
         """Return what a call that makes `count` latents sees of `context`.
 
         None is a call that remembers a clean chunk.
@@ -178,16 +178,16 @@ class Backbone:
         seen = context.seen() if count is None else context.seen_by(count)
         places = torch.full((1, context.slots), HIDDEN)
         places[0, list(seen)] = torch.arange(len(seen))
-        return Past(KeysValues(context.keys, context.values), places.to(self.device))
+        return SeenLatents(KeysValues(context.keys, context.values), places.to(self.device))
 
-    def _nothing(self) -> Past:
+    def _nothing(self) -> SeenLatents:
         """Return a past of one hidden slot."""
         size, config = self.engines.size, self.config
         tokens = (size.height // config.patch) * (size.width // config.patch)
         shape = (config.layers, 1, config.heads, tokens, config.head_dim)
         zeros = torch.zeros(shape, device=self.device, dtype=self.engines.dtype)
         places = torch.full((1, 1), HIDDEN, device=self.device)
-        return Past(KeysValues(zeros, zeros), places)
+        return SeenLatents(KeysValues(zeros, zeros), places)
 
     def empty_context(self) -> Context:
         size = self.engines.size
@@ -222,7 +222,9 @@ class Backbone:
         fresh = replace(copy_context(context), order=context.order[:sink])
         for first in range(sink, len(context.order), self.chunk):
             slots = list(context.order[first : first + self.chunk])
-            latents, condition = (part[:, :, slots] for part in (context.latents, context.condition))
+            latents, condition = (
+                part[:, :, slots] for part in (context.latents, context.condition)
+            )
             fresh = yield from self.commit(fresh, latents, condition, text)
         return fresh
 

@@ -74,13 +74,17 @@ def run_together(steps: Sequence[Calls[R]]) -> list[R]:
         except StopIteration as end:
             results[number] = end.value
 
-    for number in range(len(steps)):
-        advance(number, None)
-    while waiting:
-        for group in _groups(waiting):
-            made = run_group([waiting.pop(number) for number in group])
-            for number, outputs in zip(group, made, strict=True):
-                advance(number, outputs)
+    try:
+        for number in range(len(steps)):
+            advance(number, None)
+        while waiting:
+            for group in _groups(waiting):
+                made = run_group([waiting.pop(number) for number in group])
+                for number, outputs in zip(group, made, strict=True):
+                    advance(number, outputs)
+    finally:
+        for step in steps:
+            step.close()
     return [results[number] for number in range(len(steps))]
 
 

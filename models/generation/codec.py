@@ -151,7 +151,9 @@ class Codec(nn.Module):
             raise ValueError(f"expected sides in multiples of {PATCH}, got {pixels.shape[3:]}")
         x = apply_to_each(self.fine_in, fold(pixels, PATCH // 2))
         x, fine = self.fine_read(x, before[: READ_BLOCKS[0]] if before else None)
-        x, wide = self.wide_read(apply_to_each(self.down, x), before[READ_BLOCKS[0] :] if before else None)
+        x, wide = self.wide_read(
+            apply_to_each(self.down, x), before[READ_BLOCKS[0] :] if before else None
+        )
         z = apply_to_each(self.linear_in, fold(pixels, PATCH)) + apply_to_each(
             self.latent, F.silu(x)
         )

@@ -36,7 +36,7 @@ class DecodingNetwork(ExportableNetwork):
         self.spec = decoding_spec(codec.config, height, width)
 
     def forward(self, latent: Tensor, wide: Tensor, fine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        before = (*wide.split(1, 1), *fine.split(1, 1))
+        before = (*torch.split(wide, 1, 1), *torch.split(fine, 1, 1))
         frames, after = self.codec.decode(latent, before)
         deep = self.codec.config.deep
         return frames, torch.cat(after[:deep], 1), torch.cat(after[deep:], 1)
@@ -51,7 +51,7 @@ class EncodingNetwork(ExportableNetwork):
         self.spec = encoding_spec(codec.config, height, width)
 
     def forward(self, frames: Tensor, wide: Tensor, fine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        before = (*fine.split(1, 1), *wide.split(1, 1))
+        before = (*torch.split(fine, 1, 1), *torch.split(wide, 1, 1))
         latent, after = self.codec.encode(frames, before)
         count = READ_BLOCKS[0]
         return latent, torch.cat(after[count:], 1), torch.cat(after[:count], 1)
@@ -101,9 +101,7 @@ def feature_specs(
 
 def after(features: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
     """Return the specs of the features for the next call."""
-    return tuple(
-        TensorSpec(f"{each.name}_after", each.dtype, each.shape) for each in features
-    )
+    return tuple(TensorSpec(f"{each.name}_after", each.dtype, each.shape) for each in features)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

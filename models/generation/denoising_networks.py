@@ -14,12 +14,10 @@ from models.engine import (
     ExportableNetwork,
     NetworkSource,
     TensorSpec,
-    load_in_torch,
 )
 from models.generation.calls import BATCH
 from models.generation.context import Reach
 from models.generation.dit import Dit, DitConfig, KeysValues, TextKeysValues
-from models.generation.prompt_encoder import MAX_WORDS
 from models.rotary import grid_rotation
 
 IN_FLIGHT = 5  # chunks that one call denoises at most, in all samplers
@@ -66,7 +64,9 @@ class DenoisingNetwork(ExportableNetwork):
         positions = torch.arange(size.slots + size.latents, device=self.device)
         table = grid_rotation(positions, rows, columns, model.config.head_dim)
         self.tokens = rows * columns
-        self.register_buffer("table", table.unflatten(1, (-1, self.tokens)), persistent=False)
+        self.register_buffer(
+            "table", torch.unflatten(table, 1, (-1, self.tokens)), persistent=False
+        )
 
     def forward(
         self,
@@ -101,8 +101,7 @@ class DenoisingNetwork(ExportableNetwork):
 
         (batch, 1, tokens of `noisy`, tokens of the past and `noisy`)
         """
-        past = torch.zeros_like(visible, dtype=self.model.dtype)
-        past = past.masked_fill(~visible, -torch.inf)
+        past = torch.where(visible, 0.0, -torch.inf).to(self.model.dtype)
         own = past.new_zeros(noisy.shape[0], noisy.shape[2])
         each = torch.cat([past, own], 1)[:, :, None].expand(-1, -1, self.tokens).flatten(1)
         return each[:, None, None].expand(-1, -1, noisy.shape[2] * self.tokens, -1)

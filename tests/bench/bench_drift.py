@@ -29,8 +29,9 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
+from models.generation.calls import Calls, run_alone
 from models.generation.chunk_request import FRAME_RATE
-from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.codec import FRAMES_PER_LATENT, FeatureCache
 from models.generation.context import Reach
 from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator, to_frames
@@ -181,14 +182,25 @@ def real(
         pictures = clip.frames
         if coded:
             pixels = torch.from_numpy(pictures.copy()).permute(3, 0, 1, 2)[None] / 127.5 - 1
-            with torch.no_grad():
-                pictures = to_frames(drawing.codec.decode(drawing.codec.encode(pixels)[0])[0])
+            pictures = run_alone(recoded(drawing, pixels))
         scene = Scene(clip.kinds[0], clip.background)
         each.append(
             picture_statistics(pictures, None)
             | probe_measures(probe, pictures, clip.tracks[0], scene)
         )
     return mean(each)
+
+
+def recoded(drawing: SmallVideoModel, pixels: torch.Tensor) -> Calls[Shown]:
+    """Return frames (1, 3, frames, height, width) through the codec and back."""
+    read: FeatureCache | None = None
+    written: FeatureCache | None = None
+    shown = []
+    for part in torch.split(pixels, FRAMES_PER_LATENT, 2):
+        latent, read = yield from drawing.codec.encode(part, read)
+        frames, written = yield from drawing.codec.decode(latent, written)
+        shown.append(to_frames(frames))
+    return np.concatenate(shown)
 
 
 def mean(each: Sequence[Measures]) -> Measures:

@@ -47,9 +47,15 @@ from media.pipeline.limits import Limits
 from media.pipeline.models.generation import GenerationServer, GenerationSlots
 from media.pipeline.models.services import Services
 from media.pipeline.session import run_session
-from media.servers.device import JobQueue
-from models.generation.codec import Codec, CodecConfig
+    settings = Settings()
+    with stored_engines(settings) as load_engine:
+        made = (
+            random_model(options.random, load_engine)
+            if options.random
+            else small_generator.load(options.model, load_engine)
+        )
 from models.generation.context import Reach
+from models.generation.denoising_networks import DitSize, load_dit_engines
 from models.generation.dit import Dit, DitConfig
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small import generator as small_generator
@@ -58,10 +64,12 @@ from models.generation.small.loading import SmallVideoModel as Model
 from tests.media.pipeline.scripted import scripted_services
 from tests.paths import SPEECH
 from web.config import Settings
+from web.loading.engines import stored_engines
 from web.loading.models import load_models
 
 PROMPTS = ("a duck on grass", "a car on sand", "a ball on stars")
 WORDS = tuple(dict.fromkeys(" ".join(PROMPTS).split()))
+REACH = Reach(sink=2, window=1)  # as ships
 TICK = 1 / 30  # seconds between two moves of the thing
 
 
@@ -84,14 +92,29 @@ class SessionMeasures:
                 self.delays.append(delay)
 
 
-def random_model(size: int) -> small_generator.SmallVideoGenerator:
+def random_model(size: int, load_engine: EngineLoader) -> small_generator.SmallVideoGenerator:
     """Return a small generator of the shipped sizes with random weights."""
     torch.manual_seed(0)
-    codec = Codec(CodecConfig()).eval()
-    model = Dit(DitConfig(channels=codec.config.channels)).eval()
-    words = PromptEncoder(WORDS, model.config.text).eval()
-    shows = SmallVideoInfo(size, ("duck", "car", "ball"), ("grass", "sand", "stars"), Reach())
-    return small_generator.SmallVideoGenerator(Model(codec, model, words, shows))
+    side, config = size // PATCH, CodecConfig()
+    codec = load_codec_engines(
+        config,
+        side,
+        side,
+        lambda: Codec(config).eval(),
+        load_engine=load_engine,
+        weights="random",
+    )
+    dit = DitConfig(channels=config.channels)
+    engines = load_dit_engines(
+        dit,
+        DitSize(height=side, width=side, reach=REACH),
+        lambda: Dit(dit).eval(),
+        load_engine=load_engine,
+        weights="random",
+    )
+    words = PromptEncoder(WORDS, dit.text).eval()
+    shows = SmallVideoInfo(size, ("duck", "car", "ball"), ("grass", "sand", "stars"), REACH)
+    return small_generator.SmallVideoGenerator(Model(codec, engines, words, shows))
 
 
 async def events(sampler: Sampler, seconds: float, *, service: bool) -> AsyncIterator[Input]:
@@ -191,7 +214,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=SAMPLERS)
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
+<<<<<<< HEAD
     made = random_model(options.random) if options.random else small_generator.load(options.model)
+=======
+    settings = Settings()
+    with stored_engines(settings) as load_engine:
+        made = (
+            random_model(options.random, load_engine)
+            if options.random
+            else small_generator.load(options.model, load_engine)
+        )
+    worker = Worker("generation")
+    generation = GenerationService(generator=made, worker=worker, slots=GenerationSlots(1))
+>>>>>>> f08a0cf (Sessions that draw share their calls; what draws runs in ONNX Runtime, as PyTorch does)
     print("| sampler | first, s | frames/s | gap, s | delay, ms | cores | MB | steps |")
     print("|---|---|---|---|---|---|---|---|")
     with models(options.service, made) as services:

@@ -28,10 +28,10 @@ from torch import Tensor
 
 from models.generation.codec import FRAMES_PER_LATENT
 from models.generation.control import ChunkControl
-from models.generation.generator import FrameGenerator
+from models.generation.generator import FrameGenerator, Sampler
 from models.generation.samplers.registry import DEFAULT_STEPS, create_sampler
-from models.generation.small.loading import SmallVideoModel, find_files, load
-from models.streaming import Streaming, run
+from models.generation.small.loading import SmallVideoModel, find_files, load, load_codec
+from models.streaming import run
 from models.training.video.clips.composition import VideoClip, compose
 from models.training.video.clips.photographs import Photographs
 from models.training.video.clips.photographs import load as load_pictures
@@ -57,7 +57,7 @@ Shown = NDArray[np.uint8]
 
 def shown(
     drawing: SmallVideoModel,
-    latents: Streaming[Any, ChunkControl, Tensor],
+    latents: Sampler[Any],
     text: str,
     track: Tensor | None,
 ) -> Shown:
@@ -197,7 +197,7 @@ def main() -> None:
     files, pictures = find_files(options.model), load_pictures(options.pictures)
     drawing = load(files.codec, files.dit)
     size = drawing.info.size
-    ratios = decibels(drawing.codec, pictures, CodecRecipe(size=size))
+    ratios = decibels(load_codec(files.codec), pictures, CodecRecipe(size=size))
     logger.info("codec: %.1f dB, the worst clip %.1f", ratios.mean(), ratios.min())
     probe = train(pictures, size)
     clips, others = (moving_clips(pictures, options.clips, size, seed) for seed in (0, OTHERS))

@@ -151,7 +151,7 @@ def load_generator(
             raise
         logger.info("no video is generated: %s", error)
         return None, str(error).replace(f"{CHECKPOINTS}/", "models/checkpoints/")
-    generator = SmallVideoGenerator(loading.load(files.codec, files.dit))
+    generator = SmallVideoGenerator(loading.load(files.codec, files.dit, load_engine))
     logger.info("%s", generator.about)
     return generator, ""
 

@@ -112,9 +112,7 @@ class StreamDiT:
         stair = self.chunks - 1 - block.cycles
         return partition_level(stair, done, self.chunks, self.steps, self.shift)
 
-    def _euler(
-        self, state: StreamDiTState, parts: list[Tensor], done: int
-    ) -> Calls[list[Tensor]]:
+    def _euler(self, state: StreamDiTState, parts: list[Tensor], done: int) -> Calls[list[Tensor]]:
         """Return the chunks after one more Euler call."""
         prompt, backbone = state.prompt, self.backbone
         assert prompt is not None

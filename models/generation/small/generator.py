@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from models.engine import EngineLoader, load_in_torch
+from models.generation.calls import Calls, run_alone, run_together
 from models.generation.chunk_request import (
     FRAME_RATE,
     MAX_THINGS,
@@ -24,7 +25,6 @@ from models.generation.chunk_request import (
     StepRange,
     WeightedPrompts,
 )
-from models.generation.calls import Calls, run_alone, run_together
 from models.generation.codec import FRAMES_PER_LATENT, FeatureCache
 from models.generation.control import ChunkControl
 from models.generation.denoising_networks import SESSIONS

@@ -15,7 +15,9 @@ def test_pictures_of_a_stream_are_its_latents_decoded_whole(
 ) -> None:
     sampler: Sampler[object] = kind(tiny.backbone(sink=0))  # type: ignore[assignment]  # each has its own state
     codec, controls = tiny.codec(), tiny.controls(8)
-    shown = torch.cat([torch.from_numpy(p) for p in run(FrameGenerator(sampler, tiny.codec_engines()), controls)])
+    shown = torch.cat(
+        [torch.from_numpy(p) for p in run(FrameGenerator(sampler, tiny.codec_engines()), controls)]
+    )
     latents = torch.cat(list(run(sampler, controls)), 1)
     with torch.no_grad():
         whole = to_frames(codec.decode(latents[None])[0])

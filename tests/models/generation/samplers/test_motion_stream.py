@@ -84,7 +84,9 @@ def test_a_switched_prompt_reads_the_window_anew_and_keeps_the_sink() -> None:
     for control in tiny.controls(5):
         state, _ = stream.step(state, control)
     before = state.context
-    text = run_alone(stream.backbone.cache_prompt(tiny.words().prompt("a car and stars"), None)).text
+    text = run_alone(
+        stream.backbone.cache_prompt(tiny.words().prompt("a car and stars"), None)
+    ).text
     after = run_alone(stream.backbone.recache(before, text))
     past, then = (plain.in_view(context) for context in (before, after))
     assert past is not None

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.errors import WeightsError
+from models.errors import EngineError, WeightsError
 from models.generation.chunk_request import ChunkRequest, Pixels
+from models.generation.codec_networks import CodecEngines
 from models.generation.context import Reach
 from models.generation.control import ChunkControl
 from models.generation.dit import Dit, KeysValues
@@ -143,6 +145,55 @@ def test_two_sessions_do_not_disturb_each_other(generator: SmallVideoGenerator) 
         two, _ = generator.step(two, second)
         out += pictures
     np.testing.assert_array_equal(out, alone)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sessions_that_step_together_get_what_each_gets_alone(
+    generator: SmallVideoGenerator, name: str
+) -> None:
+    """Their prompts are of other lengths; one has a camera, one other steps, one starts later."""
+    camera = {"start": flat(90), "strength": 0.7, "prompt": CAR}
+    fewer = {} if name == "rolling-forcing" else {"steps": 3}
+    asked = [requests(7, name), requests(7, name, **camera), requests(6, name, **fewer)]
+    alone = [generate(generator, name, each, seed=seed) for seed, each in enumerate(asked)]
+    states = [generator.init_state(name, seed) for seed in range(3)]
+    together: list[list[Pixels]] = [[], [], []]
+    for chunk in range(7):
+        present = [0, 1] if chunk < 1 else [0, 1, 2]
+        given = [asked[n][chunk - (n == 2)] for n in present]
+        made = generator.step_many([states[n] for n in present], given)
+        for n, (state, pictures) in zip(present, made, strict=True):
+            states[n] = state
+            together[n] += pictures
+    for one, other in zip(alone, together, strict=True):
+        assert len(one) == len(other)
+        apart = np.abs(np.stack(one).astype(int) - np.stack(other).astype(int))
+        assert apart.max() <= 1  # rounding of float32 sums in another order
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_states_are_valid_after_a_step_of_several_that_raised(
+    generator: SmallVideoGenerator, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One session has its chunk already when the other's decoding fails."""
+    states = [generator.init_state(name, seed) for seed in range(2)]
+    request = requests(1, name)[0]
+    for _ in range(6):
+        states = [state for state, _ in generator.step_many(states, [request] * 2)]
+    expected = [pictures for _, pictures in generator.step_many(states, [request] * 2)]
+    decode, calls = CodecEngines.decode, count()
+
+    def failing(self: CodecEngines, latent: Tensor, before: Any = None) -> Any:
+        if next(calls):
+            raise EngineError("out of memory")
+        return decode(self, latent, before)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CodecEngines, "decode", failing)
+        with pytest.raises(EngineError, match="out of memory"):
+            generator.step_many(states, [request] * 2)
+    again = [pictures for _, pictures in generator.step_many(states, [request] * 2)]
+    np.testing.assert_array_equal(again, expected)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.generation.backbone import Backbone, in_torch
-from models.generation.backbone import Past as PastView
+from models.generation.backbone import Backbone, SeenLatents, in_torch
 from models.generation.context import Reach
 from models.generation.control import ChunkControl
 from models.generation.denoising_networks import HIDDEN
@@ -61,7 +60,7 @@ def test_every_shape_that_a_stream_uses_is_trained(
         levels: Tensor,
         text: object,
         condition: Tensor,
-        past: PastView | None = None,
+        past: SeenLatents | None = None,
     ) -> object:
         before = int((past.places > HIDDEN).sum()) if past else 0
         clean = int((levels == 0).sum())

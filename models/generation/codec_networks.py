@@ -111,7 +111,6 @@ class CodecEngines:
     config: CodecConfig
     encoder: Engine
     decoder: Engine
-    device: torch.device
 
     def encode(
         self, frames: Tensor, before: FeatureCache | None = None
@@ -133,10 +132,8 @@ class CodecEngines:
     ) -> Calls[tuple[Tensor, FeatureCache]]:
         given_spec, *features = engine.spec.inputs
         if before is None:
-            before = tuple(
-                torch.zeros(each.size({BATCH: 1}), device=self.device) for each in features
-            )
-        inputs = {given_spec.name: given.to(self.device)}
+            before = tuple(torch.zeros(each.size({BATCH: 1})) for each in features)
+        inputs = {given_spec.name: given}
         inputs |= {each.name: part for each, part in zip(features, before, strict=True)}
         made = yield EngineCall(engine, inputs)
         result, *rest = (made[each.name] for each in engine.spec.outputs)
@@ -151,11 +148,10 @@ def load_codec_engines(
     *,
     load_engine: EngineLoader = load_in_torch,
     weights: str = "",
-    device: torch.device | str = "cpu",
 ) -> CodecEngines:
     """Return the engines of the codec of `config`, for latents of `height` x `width`.
 
-    `build` returns it, on `device`; `weights` is a digest of its weights.
+    `build` returns it; `weights` is a digest of its weights.
 
     Raises:
         EngineError: an engine cannot be built or loaded.
@@ -170,4 +166,4 @@ def load_codec_engines(
         weights=weights,
         build=lambda: DecodingNetwork(build(), height, width),
     )
-    return CodecEngines(config, load_engine(encoder), load_engine(decoder), torch.device(device))
+    return CodecEngines(config, load_engine(encoder), load_engine(decoder))

@@ -37,9 +37,8 @@ from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.rolling_forcing import RollingForcing
 from models.generation.samplers.stream_dit import StreamDiT
 from models.streaming import Streaming
-from trt_engines.choice import choose
-from trt_engines.loading import StoredEngines
-from trt_engines.store.folder import EngineFolder
+from web.config import Settings
+from web.loading.engines import stored_engines
 
 REACH = Reach(sink=2, window=1)  # as ships
 
@@ -207,8 +206,8 @@ def main() -> None:
     parser.add_argument("--engines", type=Path, default=Path(".cache/eyeline/bench/engines"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    folder, choice = EngineFolder(options.engines), choose(options.backend)
-    with StoredEngines(folder, choice, threads=options.threads) as load_engine:
+    settings = Settings(backend=options.backend, engines=options.engines)
+    with stored_engines(settings) as load_engine:
         for size in options.size:
             speed(load_engine, size, options.repeats)
 

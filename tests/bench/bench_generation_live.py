@@ -47,13 +47,10 @@ from media.pipeline.limits import Limits
 from media.pipeline.models.generation import GenerationServer, GenerationSlots
 from media.pipeline.models.services import Services
 from media.pipeline.session import run_session
-    settings = Settings()
-    with stored_engines(settings) as load_engine:
-        made = (
-            random_model(options.random, load_engine)
-            if options.random
-            else small_generator.load(options.model, load_engine)
-        )
+from media.servers.device import JobQueue
+from models.engine import EngineLoader
+from models.generation.codec import PATCH, Codec, CodecConfig
+from models.generation.codec_networks import load_codec_engines
 from models.generation.context import Reach
 from models.generation.denoising_networks import DitSize, load_dit_engines
 from models.generation.dit import Dit, DitConfig
@@ -214,9 +211,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=SAMPLERS)
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
-<<<<<<< HEAD
-    made = random_model(options.random) if options.random else small_generator.load(options.model)
-=======
     settings = Settings()
     with stored_engines(settings) as load_engine:
         made = (
@@ -224,9 +218,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             if options.random
             else small_generator.load(options.model, load_engine)
         )
-    worker = Worker("generation")
-    generation = GenerationService(generator=made, worker=worker, slots=GenerationSlots(1))
->>>>>>> f08a0cf (Sessions that draw share their calls; what draws runs in ONNX Runtime, as PyTorch does)
     print("| sampler | first, s | frames/s | gap, s | delay, ms | cores | MB | steps |")
     print("|---|---|---|---|---|---|---|---|")
     with models(options.service, made) as services:

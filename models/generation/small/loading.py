@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -92,14 +91,9 @@ def find_files(folder: Path | None = None) -> SmallVideoFiles:
 
 
 def load(
-    codec_file: Path,
-    dit_file: Path,
-    load_engine: EngineLoader = load_in_torch,
-    *,
-    device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
+    codec_file: Path, dit_file: Path, load_engine: EngineLoader = load_in_torch
 ) -> SmallVideoModel:
-    """Return the model in two files; PyTorch runs the transformer on `device`, in `dtype`.
+    """Return the model in two files.
 
     Raises:
         WeightsError: a file is missing, damaged, of another kind, or the two do not match.
@@ -126,11 +120,9 @@ def load(
         transformer = load_dit_engines(
             config,
             size,
-            lambda: load_dit(dit_file, config).to(device, dtype),
+            lambda: load_dit(dit_file, config),
             load_engine=load_engine,
             weights=_digest(dit_file),
-            device=device,
-            dtype=dtype,
         )
         Backbone(transformer, info.reach)
     except LOAD_ERRORS as error:
@@ -139,10 +131,9 @@ def load(
         codec_config,
         side,
         side,
-        lambda: load_codec(codec_file).to(device),
+        lambda: load_codec(codec_file),
         load_engine=load_engine,
         weights=_digest(codec_file),
-        device=device,
     )
     return SmallVideoModel(codec, transformer, encoder.eval(), info)
 

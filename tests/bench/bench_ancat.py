@@ -23,10 +23,12 @@ import numpy as np
 import torch
 
 from models.asr.ancat import letter_model
+from models.asr.ancat.encoder import encoder_in_torch
 from models.asr.ancat.loading import About, load_ancat
 from models.asr.ancat.network import AncatConfig, Mode
 from models.asr.ancat.search import ShallowFusion
 from models.asr.ancat.stream import AncatStream, AncatStreamConfig
+from models.asr.ancat.transducer_networks import transducer_in_torch
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
@@ -129,7 +131,12 @@ def main() -> None:
             name = run.name if mode == model.config.mode else f"{run.name}, {mode}"
             streamed = " | "
             if aligner is not None and mode == model.config.mode != "full":
-                stream = AncatStream(model, AncatStreamConfig(beam=given.beam), fusion)
+                stream = AncatStream(
+                    encoder_in_torch(model),
+                    transducer_in_torch(model.transducer),
+                    AncatStreamConfig(beam=given.beam),
+                    fusion,
+                )
                 streamed = followed(stream, aligner, pairs[: given.follow])
             print(f"{row(name, result, about)} | {streamed} |", flush=True)
 

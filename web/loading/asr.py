@@ -84,7 +84,7 @@ def _load_recognizer(
     if kind == "offline":
         return TurnEndOnly(WhisperFinalPass(whisper, detector))
     if kind == "ancat":
-        return load_shipped(settings.weights)
+        return load_shipped(settings.weights, load_engine)
     config = CausalStreamConfig(chunk=CHUNK_FRAMES[settings.asr_chunk])
     if _is_careless_whisper(settings.asr_model):
         checkpoint = load_carelesswhisper(Path(settings.asr_model), settings.weights)

@@ -5,22 +5,44 @@ file that ships, matrices are int8 with a scale for each row.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
 from torch import Tensor
 
 from models.asr.ancat import letter_model
-from models.asr.ancat.network import Ancat, AncatConfig, load_front
+from models.asr.ancat.encoder import AncatEncoder
+from models.asr.ancat.encoder_network import AncatEncoderNetwork, encoder_spec
+from models.asr.ancat.network import Ancat, AncatConfig, load_front, transducer_config
 from models.asr.ancat.search import ShallowFusion
 from models.asr.ancat.stream import AncatStream, AncatStreamConfig
-from models.asr.whisper.loading import load_whisper
+from models.asr.ancat.transducer_networks import (
+    JoinerNetwork,
+    PredictorNetwork,
+    TransducerEngines,
+    joiner_spec,
+    predictor_spec,
+)
+from models.asr.whisper.loading import load_whisper, read_checkpoint
 from models.asr.whisper.whisper import Whisper
+from models.engine import (
+    Engine,
+    EngineLoader,
+    EngineSpec,
+    ExportableNetwork,
+    NetworkSource,
+    load_in_torch,
+)
 from models.errors import WeightsError
 from models.shipped import CHECKPOINTS
+from models.weights.checksums import weights_digest
+from models.weights.fetch import fetch_weights
 
 SHIPPED = CHECKPOINTS / "ancat.safetensors"
 BEAM = 8  # of the shipped model
@@ -57,15 +79,54 @@ def load_ancat(file: Path, weights: Path) -> tuple[Ancat, About]:
     return build_ancat(config, tensors, load_whisper(config.whisper, weights).model, file), about
 
 
-def load_shipped(weights: Path) -> AncatStream:
+def load_shipped(weights: Path, load_engine: EngineLoader = load_in_torch) -> AncatStream:
     """Return the shipped model as a stream, with shallow fusion of the letter model.
 
     Raises:
         WeightsError: a file is missing or is something else.
+        EngineError: an engine cannot be built or loaded.
     """
-    model, _ = load_ancat(SHIPPED, weights)
-    fusion = ShallowFusion(letter_model=letter_model.load(letter_model.SHIPPED))
-    return AncatStream(model, AncatStreamConfig(beam=BEAM), fusion)
+    config = read_config(SHIPPED)
+    place = fetch_weights(config.whisper, weights)
+    whisper = read_checkpoint(place).config
+    digest = weights_digest(SHIPPED, place / "model.bin")
+
+    def engine(spec: EngineSpec, build: Callable[[Path, Path], ExportableNetwork]) -> Engine:
+        made = partial(build, SHIPPED, weights)
+        return load_engine(NetworkSource(spec=spec, weights=digest, build=made))
+
+    sizes = transducer_config(config, whisper)
+    return AncatStream(
+        AncatEncoder(engine(encoder_spec(config, whisper), _build_encoder)),
+        TransducerEngines(
+            engine(predictor_spec(sizes), _build_predictor),
+            engine(joiner_spec(sizes), _build_joiner),
+        ),
+        AncatStreamConfig(beam=BEAM),
+        ShallowFusion(letter_model=letter_model.load(letter_model.SHIPPED)),
+    )
+
+
+def _build_encoder(file: Path, weights: Path) -> AncatEncoderNetwork:
+    return AncatEncoderNetwork(load_ancat(file, weights)[0])
+
+
+def _build_predictor(file: Path, weights: Path) -> PredictorNetwork:
+    return PredictorNetwork(load_ancat(file, weights)[0].transducer)
+
+
+def _build_joiner(file: Path, weights: Path) -> JoinerNetwork:
+    return JoinerNetwork(load_ancat(file, weights)[0].transducer)
+
+
+def read_config(file: Path) -> AncatConfig:
+    """Return the sizes in a file that `save_ancat` wrote.
+
+    Raises:
+        WeightsError: the file is something else.
+    """
+    with _opened(file) as opened:
+        return _config(opened)
 
 
 def read_ancat(file: Path) -> tuple[AncatConfig, dict[str, Tensor], About]:
@@ -74,15 +135,25 @@ def read_ancat(file: Path) -> tuple[AncatConfig, dict[str, Tensor], About]:
     Raises:
         WeightsError: the file is something else.
     """
+    with _opened(file) as opened:
+        config = _config(opened)
+        about: About = json.loads(opened.metadata()["about"])
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  (no mapping)
+    return config, _dequantize(tensors), about
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:  # safetensors has no annotations
+    """Open a file that `save_ancat` wrote; what cannot be read in the block is a WeightsError."""
     try:
         with safetensors.safe_open(str(file), "pt") as opened:
-            note = opened.metadata() or {}
-            config = AncatConfig(**json.loads(note["config"]))
-            about: About = json.loads(note["about"])
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  (no mapping)
+            yield opened
     except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise WeightsError(f"{file}: not an ANCAT saved by this project ({error})") from error
-    return config, _dequantize(tensors), about
+
+
+def _config(opened: Any) -> AncatConfig:
+    return AncatConfig(**json.loads(opened.metadata()["config"]))
 
 
 def _dequantize(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

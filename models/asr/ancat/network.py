@@ -85,7 +85,7 @@ class Scheduler(nn.Module):
         if scores.dtype != torch.float64:
             scores = scores.float()
         if temperature is None:
-            shut = scores.cummin(2).values <= 0
+            shut = (scores <= 0).long().cumsum(2) > 0
             return torch.zeros_like(scores).masked_fill(shut, NEVER)
         return F.logsigmoid(scores / temperature).cumsum(2)
 
@@ -162,9 +162,7 @@ class Ancat(nn.Module):
             for _ in range(config.layers if config.mode == "adaptive" else 0)
         )
         self.norm = nn.LayerNorm(width)
-        self.transducer = Transducer(
-            TransducerConfig(units=config.units, encoder_width=width, width=config.joint)
-        )
+        self.transducer = Transducer(transducer_config(config, whisper))
 
     @property
     def max_frames(self) -> int:
@@ -192,6 +190,10 @@ class Ancat(nn.Module):
                 return normed.new_zeros(batch, time, ahead or self.config.ahead)
             case _:
                 return normed.new_zeros(batch, time, 0)
+
+    def ahead(self, index: int, normed: Tensor) -> Tensor:
+        """Return how many frames ahead layer `index` attends at inference, (batch, time)."""
+        return spans(self.gates(index, normed, None))
 
     def encode_front(self, mel: Tensor) -> Tensor:
         """Run the frozen part on scaled log-mel (batch, mels, n); frames are 20 ms."""
@@ -251,6 +253,13 @@ class Ancat(nn.Module):
         if mode == "full":
             arrival = last.expand(-1, pairs)
         return EncodedClips(hidden, arrival, frames)
+
+
+def transducer_config(config: AncatConfig, whisper: WhisperConfig) -> TransducerConfig:
+    """Return the sizes of the transducer of such a model."""
+    return TransducerConfig(
+        units=config.units, encoder_width=whisper.audio_width, width=config.joint
+    )
 
 
 def build_front(whisper: WhisperConfig, layers: int) -> Whisper:

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from models.asr.ancat.letter_model import LetterModel
-from models.asr.ancat.transducer import BLANK, PredictorState, Transducer
+from models.asr.ancat.transducer import BLANK
+from models.asr.ancat.transducer_networks import Prediction, TransducerEngines
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +26,7 @@ class TransducerHypothesis:
     """A text: its units, the frame that emitted each, and the log-probability of each.
 
     `score` is the log-probability of the text so far, over the alignments that were kept.
-    `prediction` and `predictor_state` are the predictor's output and state after the last unit.
+    `prediction` is the predictor's output and state after the last unit.
     `recent` are the last units, including committed ones, for the letter model.
     """
 
@@ -33,12 +34,11 @@ class TransducerHypothesis:
     frames: tuple[int, ...]
     log_probs: tuple[float, ...]
     score: float
-    prediction: Tensor
-    predictor_state: PredictorState
+    prediction: Prediction
     recent: tuple[int, ...] = ()
 
     def extended(
-        self, unit: int, frame: int, log_prob: float, predicted: tuple[Tensor, PredictorState]
+        self, unit: int, frame: int, log_prob: float, prediction: Prediction
     ) -> "TransducerHypothesis":
         """Return the hypothesis with one more unit, and the predictor's output after it."""
         return TransducerHypothesis(
@@ -46,7 +46,7 @@ class TransducerHypothesis:
             (*self.frames, frame),
             (*self.log_probs, log_prob),
             self.score + log_prob,
-            *predicted,
+            prediction,
             self.recent,
         )
 
@@ -111,7 +111,7 @@ class TransducerSearch:
 
     def __init__(
         self,
-        transducer: Transducer,
+        transducer: TransducerEngines,
         *,
         beam: int = 1,
         max_letters: int = 5,
@@ -139,19 +139,18 @@ class TransducerSearch:
         self.prune_after = prune_after
 
     def init_state(self) -> TransducerSearchState:
-        first = TransducerHypothesis((), (), (), 0.0, *self.transducer.init_state())
+        first = TransducerHypothesis((), (), (), 0.0, self.transducer.init_state())
         return TransducerSearchState((first,))
 
     def step(self, state: TransducerSearchState, hidden: Tensor) -> TransducerSearchState:
         """Decode one frame, (width,)."""
-        encoded = self.transducer.from_heard(hidden)
         if self.beam == 1:
             found: tuple[TransducerHypothesis, ...] = (
-                self._greedy(state.best, encoded, state.frames),
+                self._greedy(state.best, hidden, state.frames),
             )
         else:
             found = self._pruned(
-                self._beam_step(state.hypotheses, encoded, state.frames), state.frames
+                self._beam_step(state.hypotheses, hidden, state.frames), state.frames
             )
         return TransducerSearchState(found, state.frames + 1)
 
@@ -159,14 +158,14 @@ class TransducerSearch:
         self, best: TransducerHypothesis, encoded: Tensor, frame: int
     ) -> TransducerHypothesis:
         for _ in range(self.max_letters):
-            scores = self.transducer.join(encoded, best.prediction[0])
-            log_probs = scores.float().log_softmax(0)
+            log_probs = self.transducer.log_probs(encoded, best.prediction.output)[0]
             unit = int(log_probs.argmax())
             log_prob = float(log_probs[unit])
             if unit == BLANK:
                 return replace(best, score=best.score + log_prob)
-            predicted = self.transducer.predict(torch.tensor([unit]), best.predictor_state)
-            best = best.extended(unit, frame, log_prob, predicted)
+            state = best.prediction
+            prediction = self.transducer.predict(torch.tensor([unit]), state.hidden, state.cell)
+            best = best.extended(unit, frame, log_prob, prediction)
         return best
 
     def _beam_step(
@@ -176,8 +175,8 @@ class TransducerSearch:
         done: dict[tuple[int, ...], TransducerHypothesis] = {}
         active = list(beam)
         for emitted in range(self.max_letters + 1):
-            predictions = torch.cat([one.prediction for one in active])
-            log_probs = self.transducer.join(encoded, predictions).double().log_softmax(1)
+            predictions = torch.cat([one.prediction.output for one in active])
+            log_probs = self.transducer.log_probs(encoded, predictions).double()
             for one, blank in zip(active, log_probs[:, BLANK].tolist(), strict=True):
                 _merge(done, replace(one, score=one.score + blank))
             if emitted == self.max_letters:
@@ -204,14 +203,16 @@ class TransducerSearch:
             return []
         rows = indexes // totals.shape[1]
         units = indexes % totals.shape[1] + BLANK + 1
-        states = [active[row].predictor_state for row in rows.tolist()]
-        batched = (torch.cat([h for h, _ in states], 1), torch.cat([c for _, c in states], 1))
-        prediction, (hidden, cell) = self.transducer.predict(units, batched)
+        states = [active[row].prediction for row in rows.tolist()]
+        predictions = self.transducer.predict(
+            units,
+            torch.cat([one.hidden for one in states]),
+            torch.cat([one.cell for one in states]),
+        )
         extended = []
         for i, (row, unit) in enumerate(zip(rows.tolist(), units.tolist(), strict=True)):
-            own = (hidden[:, i : i + 1], cell[:, i : i + 1])
             log_prob = float(log_probs[row, unit])
-            one = active[row].extended(unit, frame, log_prob, (prediction[i : i + 1], own))
+            one = active[row].extended(unit, frame, log_prob, predictions.row(i))
             if self.fusion:
                 recent = (*one.recent, unit)[-self.fusion.letter_model.context :]
                 one = replace(one, recent=recent)

@@ -18,8 +18,9 @@ import torch
 
 from models.asr.ancat.encoder import AncatEncoder, AncatEncoderState, EncodedFrame
 from models.asr.ancat.letters import SPACE, to_text
-from models.asr.ancat.network import FRAME, Ancat
+from models.asr.ancat.network import FRAME
 from models.asr.ancat.search import ShallowFusion, TransducerSearch, TransducerSearchState
+from models.asr.ancat.transducer_networks import TransducerEngines
 from models.asr.streaming.running_mel import RunningMel, RunningMelState
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
@@ -62,26 +63,31 @@ class AncatStreamState:
     last_change: int = 0
     committed_end: int = 0
 
+    def copy(self) -> "AncatStreamState":
+        """Return a state of its own: `step` and `flush` write into the encoder's caches."""
+        return replace(self, encoder=self.encoder.copy())
+
 
 class AncatStream:
     """A streaming recognizer: a `TranscriptUpdate` whenever the text changed."""
 
     def __init__(
         self,
-        model: Ancat,
+        encoder: AncatEncoder,
+        transducer: TransducerEngines,
         config: AncatStreamConfig | None = None,
         fusion: ShallowFusion | None = None,
     ) -> None:
-        """Stream `model`; `fusion` needs a beam.
+        """Stream a model's `encoder` and `transducer`; `fusion` needs a beam.
 
         Raises:
-            ValueError: it attends to whole clips, or a window is longer than its positions.
+            ValueError: a window is longer than the model's positions.
         """
         self.config = config or AncatStreamConfig()
-        self._encoder = AncatEncoder(model)
-        self._mel = RunningMel(model.front.config.mels)
-        self._search = TransducerSearch(model.transducer, beam=self.config.beam, fusion=fusion)
-        self._max_window = model.max_frames * FRAME
+        self._encoder = encoder
+        self._mel = RunningMel(encoder.mels)
+        self._search = TransducerSearch(transducer, beam=self.config.beam, fusion=fusion)
+        self._max_window = encoder.max_frames * FRAME
         self._hop = self.config.hop * FRAME
         if self.config.hop < 1:
             raise ValueError(f"expected a hop of at least 1 frame, not {self.config.hop}")
@@ -101,7 +107,6 @@ class AncatStream:
             committed_end=start,
         )
 
-    @torch.inference_mode()
     def step(
         self, state: AncatStreamState, samples: Samples, *, skip_interim: bool = False
     ) -> tuple[AncatStreamState, list[TranscriptUpdate]]:
@@ -120,7 +125,6 @@ class AncatStream:
         state = replace(state, unread=unread[len(unread) - kept :])
         return state, _merged(updates) if skip_interim else updates
 
-    @torch.inference_mode()
     def flush(self, state: AncatStreamState, last: Samples | None = None) -> list[TranscriptUpdate]:
         """Transcribe the rest of the audio and commit all words; `last` is appended to it."""
         updates: list[TranscriptUpdate] = []

@@ -14,8 +14,6 @@ from torch import Tensor, nn
 
 BLANK = 0  # the unit that ends a frame
 
-PredictorState = tuple[Tensor, Tensor]  # of its LSTM, each (1, batch, width)
-
 
 def lattice_loss(blank: Tensor, emit: Tensor, frames: Tensor, counts: Tensor) -> Tensor:
     """Return minus the log-probability of each text, (batch,), from that of each step.
@@ -143,19 +141,6 @@ class Transducer(nn.Module):
         self.from_heard = nn.Linear(config.encoder_width, width)
         self.from_written = nn.Linear(width, width)
         self.out = nn.Linear(width, config.units)
-
-    def init_state(self, batch: int = 1) -> tuple[Tensor, PredictorState]:
-        """Return the predictor's output before any label, and its state."""
-        like = self.out.weight
-        zeros = like.new_zeros(1, batch, self.config.width)
-        start = torch.full((batch,), BLANK, device=like.device)  # the blank also starts a text
-        return self.predict(start, (zeros, zeros))
-
-    def predict(self, labels: Tensor, state: PredictorState) -> tuple[Tensor, PredictorState]:
-        """Append one label to each row, int64 (batch,); return (batch, width) and the state."""
-        hidden, state = self.predictor(self.embedding(labels)[:, None], state)
-        prediction: Tensor = self.from_written(hidden[:, 0])
-        return prediction, state
 
     def predict_all(self, labels: Tensor) -> Tensor:
         """Return the predictor's output after 0, 1, ... labels: (batch, labels + 1, width)."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from models.asr.ancat.letters import to_text
 from models.asr.ancat.network import FRAME, Ancat, Mode
 from models.asr.ancat.search import ShallowFusion, TransducerSearch
+from models.asr.ancat.transducer_networks import transducer_in_torch
 from models.asr.streaming.running_mel import running_log_mel
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE
@@ -72,7 +73,7 @@ def score_clips(
     Raises:
         ValueError: a clip is longer than the model's window.
     """
-    search = TransducerSearch(model.transducer, beam=beam, fusion=fusion)
+    search = TransducerSearch(transducer_in_torch(model.transducer), beam=beam, fusion=fusion)
     each, delays = [], []
     for samples, text in pairs:
         padded = np.pad(samples, (0, TAIL))

@@ -9,6 +9,7 @@ from torch import Tensor
 from models.asr.ancat.letter_model import LetterModel
 from models.asr.ancat.search import ShallowFusion, TransducerSearch, TransducerSearchState
 from models.asr.ancat.transducer import BLANK, Transducer, TransducerConfig
+from models.asr.ancat.transducer_networks import transducer_in_torch
 from models.training.ancat.letter_counts import count_runs
 from tests.models.asr.ancat.full_lattice import transducer_loss
 
@@ -51,7 +52,7 @@ def plain_greedy(model: Transducer, frames: Tensor, max_letters: int) -> list[in
 @pytest.mark.parametrize("seed", range(6))
 def test_greedy_writes_what_rereading_everything_would_write(seed: int) -> None:
     model, frames = tiny_transducer(seed=seed), drawn_frames(30, seed)
-    hypothesis = read(TransducerSearch(model, max_letters=3), frames).best
+    hypothesis = read(TransducerSearch(transducer_in_torch(model), max_letters=3), frames).best
     assert list(hypothesis.units) == plain_greedy(model, frames, 3)
     assert hypothesis.units
     assert list(hypothesis.frames) == sorted(hypothesis.frames)
@@ -67,7 +68,9 @@ def log_probability_of(model: Transducer, frames: Tensor, units: tuple[int, ...]
 
 def test_a_beam_that_holds_everything_gives_each_text_its_whole_chance() -> None:
     model, frames = tiny_transducer(units=3), drawn_frames(3)
-    hypotheses = read(TransducerSearch(model, beam=1000, max_letters=2), frames).hypotheses
+    hypotheses = read(
+        TransducerSearch(transducer_in_torch(model), beam=1000, max_letters=2), frames
+    ).hypotheses
     scores = {hypothesis.units: hypothesis.score for hypothesis in hypotheses}
     # Of texts of at most two letters, every way has at most two letters at a frame.
     texts = [text for n in range(3) for text in itertools.product((1, 2), repeat=n)]
@@ -80,8 +83,8 @@ def test_a_wider_beam_finds_texts_that_are_likelier_than_those_of_greedy() -> No
     gains = []
     for seed in range(12):
         model, frames = tiny_transducer(seed=seed), drawn_frames(8, seed)
-        greedy = read(TransducerSearch(model), frames).best.units
-        wide = read(TransducerSearch(model, beam=8), frames).best.units
+        greedy = read(TransducerSearch(transducer_in_torch(model)), frames).best.units
+        wide = read(TransducerSearch(transducer_in_torch(model), beam=8), frames).best.units
         if len(greedy) < 20:  # else it hit the most letters a frame, and its chance is of more
             gains.append(
                 log_probability_of(model, frames, wide) - log_probability_of(model, frames, greedy)
@@ -94,7 +97,7 @@ def test_a_wider_beam_finds_texts_that_are_likelier_than_those_of_greedy() -> No
 @pytest.mark.parametrize("beam", [1, 4])
 def test_a_state_goes_on_the_same_twice_and_later_frames_are_new_to_it(beam: int) -> None:
     model, frames = tiny_transducer(), drawn_frames(20)
-    search = TransducerSearch(model, beam=beam)
+    search = TransducerSearch(transducer_in_torch(model), beam=beam)
     half = read(search, frames[:10])
     before = [hypothesis.units for hypothesis in half.hypotheses]
     ends = []
@@ -110,15 +113,15 @@ def test_a_state_goes_on_the_same_twice_and_later_frames_are_new_to_it(beam: int
 
 def test_greedy_never_changes_what_it_wrote() -> None:
     model, frames = tiny_transducer(), drawn_frames(20)
-    long = read(TransducerSearch(model), frames).best.units
+    long = read(TransducerSearch(transducer_in_torch(model)), frames).best.units
     for encoded in range(20):
-        short = read(TransducerSearch(model), frames[:encoded]).best.units
+        short = read(TransducerSearch(transducer_in_torch(model)), frames[:encoded]).best.units
         assert long[: len(short)] == short
 
 
 def test_hypotheses_share_their_old_letters() -> None:
     model, frames = tiny_transducer(), drawn_frames(40)
-    state = read(TransducerSearch(model, beam=6, prune_after=4), frames)
+    state = read(TransducerSearch(transducer_in_torch(model), beam=6, prune_after=4), frames)
     best = state.best
     old = sum(frame <= 39 - 4 for frame in best.frames)
     assert state.common_prefix >= old > 0
@@ -126,7 +129,7 @@ def test_hypotheses_share_their_old_letters() -> None:
 
 def test_committed_units_can_be_left_out_and_the_rest_is_written_the_same() -> None:
     model, frames = tiny_transducer(), drawn_frames(24)
-    search = TransducerSearch(model, beam=3, prune_after=4)
+    search = TransducerSearch(transducer_in_torch(model), beam=3, prune_after=4)
     whole = half = read(search, frames[:12])
     assert half.common_prefix
     half = half.drop_prefix(half.common_prefix)
@@ -138,14 +141,14 @@ def test_committed_units_can_be_left_out_and_the_rest_is_written_the_same() -> N
 
 
 def test_the_common_prefix_ends_at_the_first_unit_that_differs() -> None:
-    state = TransducerSearch(tiny_transducer()).init_state()
+    state = TransducerSearch(transducer_in_torch(tiny_transducer())).init_state()
     hypotheses = [replace(state.best, units=units) for units in ((1, 2, 3), (1, 2), (1, 2, 1))]
     assert TransducerSearchState(tuple(hypotheses)).common_prefix == 2
 
 
 def test_a_beam_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1 hypothesis"):
-        TransducerSearch(tiny_transducer(), beam=0)
+        TransducerSearch(transducer_in_torch(tiny_transducer()), beam=0)
 
 
 def text_of_ones() -> LetterModel:
@@ -156,11 +159,14 @@ def text_of_ones() -> LetterModel:
 def test_shallow_fusion_adds_the_letter_scores_of_each_text() -> None:
     model, frames = tiny_transducer(units=3), drawn_frames(3)
     fusion = ShallowFusion(letter_model=text_of_ones(), weight=0.7, bonus=0.3)
-    plain = read(TransducerSearch(model, beam=1000, max_letters=2), frames).hypotheses
+    plain = read(
+        TransducerSearch(transducer_in_torch(model), beam=1000, max_letters=2), frames
+    ).hypotheses
     fused = {
         d.units: d.score
         for d in read(
-            TransducerSearch(model, beam=1000, max_letters=2, fusion=fusion), frames
+            TransducerSearch(transducer_in_torch(model), beam=1000, max_letters=2, fusion=fusion),
+            frames,
         ).hypotheses
     }
     for hypothesis in plain:
@@ -177,7 +183,8 @@ def test_shallow_fusion_prefers_texts_like_those_that_were_counted() -> None:
     for weight in (0.0, 3.0):
         fusion = ShallowFusion(letter_model=text_of_ones(), weight=weight, bonus=weight)
         units = read(
-            TransducerSearch(model, beam=8, max_letters=2, fusion=fusion), frames
+            TransducerSearch(transducer_in_torch(model), beam=8, max_letters=2, fusion=fusion),
+            frames,
         ).best.units
         changes = sum(one != two for one, two in itertools.pairwise(units))
         alternations.append(changes / (len(units) - 1))
@@ -187,7 +194,7 @@ def test_shallow_fusion_prefers_texts_like_those_that_were_counted() -> None:
 def test_committed_letters_are_still_context_of_the_letter_model() -> None:
     model, frames = tiny_transducer(units=3), drawn_frames(40)
     fusion = ShallowFusion(letter_model=text_of_ones(), weight=1.0, bonus=1.0)
-    search = TransducerSearch(model, beam=3, prune_after=4, fusion=fusion)
+    search = TransducerSearch(transducer_in_torch(model), beam=3, prune_after=4, fusion=fusion)
     whole = half = read(search, frames[:20])
     count_of = whole.common_prefix
     assert count_of
@@ -200,4 +207,7 @@ def test_committed_letters_are_still_context_of_the_letter_model() -> None:
 
 def test_shallow_fusion_needs_a_beam() -> None:
     with pytest.raises(ValueError, match="a beam of 2"):
-        TransducerSearch(tiny_transducer(), fusion=ShallowFusion(letter_model=text_of_ones()))
+        TransducerSearch(
+            transducer_in_torch(tiny_transducer()),
+            fusion=ShallowFusion(letter_model=text_of_ones()),
+        )

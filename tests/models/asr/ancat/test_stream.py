@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.pipeline.interfaces import SpeechRecognizer
+from models.asr.ancat.encoder import encoder_in_torch
 from models.asr.ancat.letters import UNITS, to_text
 from models.asr.ancat.network import FRAME, Ancat
 from models.asr.ancat.search import TransducerSearch
 from models.asr.ancat.stream import AncatStream, AncatStreamConfig, AncatStreamState
+from models.asr.ancat.transducer_networks import transducer_in_torch
 from models.asr.streaming.running_mel import running_log_mel
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE, TranscriptUpdate, join_words
@@ -32,6 +34,10 @@ def babbling(seed: int = 0) -> Ancat:
     wide.out.bias.data[:2] += torch.tensor([3.0, 3.0])
     model.transducer = wide.requires_grad_(False)
     return model
+
+
+def stream(model: Ancat, config: AncatStreamConfig) -> AncatStream:
+    return AncatStream(encoder_in_torch(model), transducer_in_torch(model.transducer), config)
 
 
 def sound(seconds: float, seed: int = 0) -> Samples:
@@ -65,7 +71,7 @@ def test_any_pieces_of_sound_say_the_same_in_every_bit(
     seed: int, cuts: list[int], beam: int, hop: int
 ) -> None:
     config = AncatStreamConfig(settle=0.2, window=0.7, pause=0.12, beam=beam, hop=hop)
-    model = AncatStream(babbling(seed), config)
+    model = stream(babbling(seed), config)
     samples = sound(1.2, seed)
     assert streamed(model, np.split(samples, cuts)) == streamed(model, [samples])
 
@@ -76,20 +82,18 @@ def test_within_one_window_the_stream_says_what_the_masked_clip_says(seed: int) 
     model = babbling(seed)
     samples = sound(0.9, seed)[:14399]  # it ends amid a frame
     whole = model.encode(running_log_mel(samples)[None].double()).hidden[0]
-    search = TransducerSearch(model.transducer)
+    search = TransducerSearch(transducer_in_torch(model.transducer))
     state = search.init_state()
     for hidden in whole:
         state = search.step(state, hidden)
     wanted = to_text(state.best.units)
-    updates = streamed(
-        AncatStream(model, AncatStreamConfig(settle=99, window=0.95, hop=hop)), [samples]
-    )
+    updates = streamed(stream(model, AncatStreamConfig(settle=99, window=0.95, hop=hop)), [samples])
     assert committed(updates) == " ".join(wanted.split())
     assert wanted.strip()
 
 
 def test_words_are_in_order_and_committed_words_are_not_repeated() -> None:
-    model = AncatStream(babbling(), CONFIG)
+    model = stream(babbling(), CONFIG)
     updates = streamed(model, np.split(sound(4.0), 10))
     words = [word for one in updates for word in one.committed]
     assert len(words) > 5
@@ -111,18 +115,16 @@ def test_words_are_in_order_and_committed_words_are_not_repeated() -> None:
 @pytest.mark.slow
 def test_a_word_is_reported_when_it_is_complete() -> None:
     """What one draft says of ended words stands at once; of several, they may still choose."""
-    greedy = streamed(AncatStream(babbling(), CONFIG), [sound(4.0)])
+    greedy = streamed(stream(babbling(), CONFIG), [sound(4.0)])
     assert sum(len(one.committed) for one in greedy) > 5
     assert not any(one.tentative for one in greedy)
     search = replace(CONFIG, beam=3)
-    several = [
-        h for n in range(4) for h in streamed(AncatStream(babbling(n), search), [sound(4.0)])
-    ]
+    several = [h for n in range(4) for h in streamed(stream(babbling(n), search), [sound(4.0)])]
     assert any(one.tentative for one in several)
 
 
 def test_later_sound_changes_no_committed_word() -> None:
-    model = AncatStream(babbling(1), CONFIG)
+    model = stream(babbling(1), CONFIG)
     one, two = sound(3.0, 1), sound(3.0, 1)
     two[2 * RATE :] = sound(1.0, 9)
     first = [w for h in streamed(model, [one]) if h.position <= 2 * RATE for w in h.committed]
@@ -132,14 +134,14 @@ def test_later_sound_changes_no_committed_word() -> None:
 
 
 def test_a_copied_state_goes_on_the_same() -> None:
-    model = AncatStream(babbling(), CONFIG)
+    model = stream(babbling(), CONFIG)
     state, _ = model.step(model.init_state(), sound(1.1))
-    committed_end = [model.flush(state, sound(0.5, 3)) for _ in range(2)]
+    committed_end = [model.flush(state.copy(), sound(0.5, 3)) for _ in range(2)]
     assert committed_end[0] == committed_end[1]
 
 
 def test_a_long_stream_keeps_no_more_than_a_window_and_the_words_under_way() -> None:
-    model = AncatStream(babbling(), CONFIG)
+    model = stream(babbling(), CONFIG)
     state: AncatStreamState = model.init_state()
     starts = set()
     for second in range(6):
@@ -152,7 +154,7 @@ def test_a_long_stream_keeps_no_more_than_a_window_and_the_words_under_way() -> 
 
 
 def test_skipping_interim_updates_commits_the_same_words_at_once() -> None:
-    model = AncatStream(babbling(), CONFIG)
+    model = stream(babbling(), CONFIG)
     samples = sound(2.0)
     state, quick = model.step(model.init_state(), samples, skip_interim=True)
     _, slow = model.step(model.init_state(), samples)
@@ -163,7 +165,7 @@ def test_skipping_interim_updates_commits_the_same_words_at_once() -> None:
 
 
 def test_places_count_from_where_the_stream_begins() -> None:
-    model = AncatStream(babbling(), CONFIG)
+    model = stream(babbling(), CONFIG)
     state, updates = model.step(model.init_state(), sound(1.5))
     later, moved = model.step(model.init_state(8000), sound(1.5))
     assert [one.position + 8000 for one in updates] == [one.position for one in moved]
@@ -174,12 +176,12 @@ def test_places_count_from_where_the_stream_begins() -> None:
 
 
 def test_a_stream_without_sound_says_nothing() -> None:
-    model = AncatStream(babbling(), CONFIG)
+    model = stream(babbling(), CONFIG)
     assert model.flush(model.init_state()) == [TranscriptUpdate((), (), 0)]
 
 
 def test_a_window_longer_than_the_models_is_refused() -> None:
     with pytest.raises(ValueError, match=r"at most 1\.0 s"):
-        AncatStream(babbling(), AncatStreamConfig(window=15.0))
+        stream(babbling(), AncatStreamConfig(window=15.0))
     with pytest.raises(ValueError, match="at least 1 frame"):
-        AncatStream(babbling(), AncatStreamConfig(window=0.9, hop=0))
+        stream(babbling(), AncatStreamConfig(window=0.9, hop=0))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.asr.ancat.transducer import BLANK, Transducer, TransducerConfig
+from models.asr.ancat.transducer_networks import Prediction, transducer_in_torch
 from tests.models.asr.ancat.full_lattice import transducer_loss
 
 NEVER = float("-inf")
@@ -119,15 +120,17 @@ def test_reading_label_by_label_says_what_reading_all_at_once_says() -> None:
     model = Transducer(TransducerConfig(units=7, encoder_width=5, width=8)).double()
     labels = torch.tensor([[3, 1, 6, 6], [2, 2, 5, 1]])
     encoded = torch.randn(2, 3, 5, dtype=torch.float64)
-    prediction, state = model.init_state(2)
-    rows = [prediction]
+    engines = transducer_in_torch(model)
+    one = engines.init_state()
+    state = Prediction(*(part.expand(2, -1) for part in (one.output, one.hidden, one.cell)))
+    rows = [state.output]
     for column in labels.T:
-        prediction, state = model.predict(column, state)
-        rows.append(prediction)
+        state = engines.predict(column, state.hidden, state.cell)
+        rows.append(state.output)
     torch.testing.assert_close(torch.stack(rows, 1), model.predict_all(labels))
-    scores = model(encoded, labels)
+    scores = model(encoded, labels)[0, 2, 4]
     torch.testing.assert_close(
-        scores[:, 2, 4], model.join(model.from_heard(encoded[:, 2]), rows[4])
+        scores.log_softmax(0)[None], engines.log_probs(encoded[0, 2], rows[4][:1])
     )
 
 

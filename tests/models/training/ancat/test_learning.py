@@ -5,9 +5,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-from models.asr.ancat.encoder import AncatEncoder
+from models.asr.ancat.encoder import encoder_in_torch
 from models.asr.ancat.network import Ancat, AncatConfig
 from models.asr.ancat.search import TransducerSearch
+from models.asr.ancat.transducer_networks import transducer_in_torch
 from models.asr.whisper.whisper import WhisperConfig
 from tests.models.asr.ancat.full_lattice import transducer_loss
 
@@ -79,7 +80,11 @@ def test_a_tiny_model_learns_to_write_what_it_hears_and_not_to_wait_where_that_d
     model.eval().requires_grad_(False)
     mel, letters, _ = tones.draw(6, torch.Generator().manual_seed(7))
     assert model.encode(mel).delays().mean() < 1
-    encoder, search, alike = AncatEncoder(model), TransducerSearch(model.transducer), 0.0
+    encoder, search, alike = (
+        encoder_in_torch(model),
+        TransducerSearch(transducer_in_torch(model.transducer)),
+        0.0,
+    )
     for row, wanted in zip(mel, letters.tolist(), strict=True):
         state, heard = encoder.step(encoder.init_state(), row)
         written = search.init_state()

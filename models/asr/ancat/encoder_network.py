@@ -196,7 +196,7 @@ class AncatEncoderNetwork(ExportableNetwork):
         layer = self.model.layers[index]
         assert isinstance(layer, EncoderLayer)
         inputs, keys, values = caches
-        x = inputs[torch.arange(len(places), device=places.device)[:, None], 0, places]
+        x = inputs.squeeze(1)[torch.arange(places.shape[0], device=places.device)[:, None], places]
         end = total[:, None]
         last = places + self.model.ahead(index, layer.self_attention_norm(x))
         complete = (places < end) & ((last < end) | ended[:, None])
@@ -211,7 +211,7 @@ class AncatEncoderNetwork(ExportableNetwork):
     def _joined(self, x: Tensor, given: Tensor) -> Tensor:
         """Return pairs of frames joined; frames that were not given out are zeros."""
         normed = self.model.norm(x).masked_fill(~given[:, :, None], 0.0)
-        joined: Tensor = self.model.pool(normed.reshape(len(x), -1, PAIR * x.shape[2]))
+        joined: Tensor = self.model.pool(normed.reshape(x.shape[0], -1, PAIR * x.shape[2]))
         return joined
 
 

@@ -25,10 +25,12 @@ from models.asr.streaming.causal_encoder import encode_masked
 from tests.models.asr.tiny import SMALL, tiny_whisper
 
 
-def tiny_ancat(mode: Mode = "adaptive", seed: int = 0, ahead: int = 3) -> Ancat:
+def tiny_ancat(mode: Mode = "adaptive", seed: int = 0, ahead: int = 3, frozen: int = 0) -> Ancat:
     """Return float64 weights at random, with schedulers that disagree from frame to frame."""
     torch.manual_seed(seed)
-    config = AncatConfig(mode=mode, ahead=ahead, layers=2, scheduler=8, joint=8, units=5)
+    config = AncatConfig(
+        mode=mode, ahead=ahead, frozen=frozen, layers=2, scheduler=8, joint=8, units=5
+    )
     model = Ancat(config, SMALL)
     whisper = tiny_whisper()
     model.front.load_state_dict(

@@ -121,7 +121,7 @@ class AncatEncoderNetwork(ExportableNetwork):
         entered = given[:, 0]
         total = entered + (mel_count + 1) // 2
         x = self._front(torch.cat([mel_before, mel], 2), mel_count, entered, total, slots, state)
-        start, counts, seen = entered, [total], []
+        start, ready, counts, seen = entered, total, [total], []
         for index in range(self.model.config.layers):
             names = [f"layer.{index}.{kind}" for kind in ("inputs", "keys", "values")]
             for name, new in zip(names, self._cached(index, x), strict=True):

@@ -72,9 +72,10 @@ class PredictorNetwork(ExportableNetwork):
     def forward(
         self, labels: Tensor, hidden: Tensor, cell: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        lstm = self.model.predictor
-        gates = F.linear(self.model.embedding(labels), lstm.weight_ih_l0, lstm.bias_ih_l0)
-        gates = gates + F.linear(hidden, lstm.weight_hh_l0, lstm.bias_hh_l0)
+        weights: list[Tensor] = list(self.model.predictor.parameters())
+        from_input, from_hidden, input_bias, hidden_bias = weights
+        gates = F.linear(self.model.embedding(labels), from_input, input_bias)
+        gates = gates + F.linear(hidden, from_hidden, hidden_bias)
         enter, keep, new, show = gates.chunk(4, 1)
         cell = keep.sigmoid() * cell + enter.sigmoid() * new.tanh()
         hidden = show.sigmoid() * cell.tanh()
@@ -117,7 +118,7 @@ class TransducerEngines:
     def init_state(self) -> Prediction:
         """Return one row, before any label."""
         hidden = next(each for each in self._predictor.spec.inputs if each.name == "hidden")
-        zeros = torch.zeros(1, *hidden.shape[1:], dtype=hidden.dtype)
+        zeros = torch.zeros(hidden.size({"rows": 1}), dtype=hidden.dtype)
         start = torch.full((1,), BLANK)  # the blank also starts a text
         return self.predict(start, zeros, zeros)
 

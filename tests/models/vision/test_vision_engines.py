@@ -3,6 +3,8 @@
 Weights and statistics of batch normalization are random; the images are noise.
 """
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -13,6 +15,7 @@ from models.vision.classifier import ActivationMapNetwork, ClassifierNetwork
 from models.vision.efficientnet import EfficientNet
 from models.vision.person_detector import PersonDetectorNetwork
 from models.vision.ssdlite import SsdLite, SsdSizes
+from tests.trt_engines.compiled import assert_compiles
 from trt_engines.backends.onnx_runtime import OrtEngine
 from trt_engines.export import export
 
@@ -43,25 +46,39 @@ def shaken(module: nn.Module) -> nn.Module:
     return module.requires_grad_(False)
 
 
+Pairs = dict[str, tuple[Engine, Engine]]  # the reference and the exported engine, by name
+
+
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Engine, Engine]]:
-    """Return the reference and the exported engine of each network."""
+def networks() -> tuple[ExportableNetwork, ...]:
     torch.manual_seed(0)
     classifier, detector = EfficientNet(STAGES), SsdLite(SIZES)
     shaken(classifier)
     shaken(detector)
-    networks: tuple[ExportableNetwork, ...] = (
+    return (
         ClassifierNetwork(classifier),
         ActivationMapNetwork(classifier),
         PersonDetectorNetwork(detector),
     )
+
+
+@pytest.fixture(scope="module")
+def files(
+    networks: tuple[ExportableNetwork, ...], tmp_path_factory: pytest.TempPathFactory
+) -> list[Path]:
     folder = tmp_path_factory.mktemp("onnx")
-    made: dict[str, tuple[Engine, Engine]] = {}
-    for network in networks:
-        file = folder / f"{network.spec.name}.onnx"
+    made = [folder / f"{network.spec.name}.onnx" for network in networks]
+    for network, file in zip(networks, made, strict=True):
         export(network, file)
-        made[network.spec.name] = (TorchEngine(network), OrtEngine(network.spec, file))
     return made
+
+
+@pytest.fixture(scope="module")
+def pairs(networks: tuple[ExportableNetwork, ...], files: list[Path]) -> Pairs:
+    return {
+        network.spec.name: (TorchEngine(network), OrtEngine(network.spec, file))
+        for network, file in zip(networks, files, strict=True)
+    }
 
 
 def images(batch: int, side: int) -> torch.Tensor:
@@ -70,9 +87,7 @@ def images(batch: int, side: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("batch", BATCHES)
-def test_each_network_computes_the_same_in_onnx_runtime(
-    pairs: dict[str, tuple[Engine, Engine]], batch: int
-) -> None:
+def test_each_network_computes_the_same_in_onnx_runtime(pairs: Pairs, batch: int) -> None:
     inputs = {
         "classifier": {"images": images(batch, 224)},
         "activation-maps": {
@@ -90,7 +105,7 @@ def test_each_network_computes_the_same_in_onnx_runtime(
 
 
 def test_an_image_gives_the_same_in_a_batch_as_alone(
-    pairs: dict[str, tuple[Engine, Engine]],
+    pairs: Pairs,
 ) -> None:
     for name, side in (("classifier", 224), ("person-detector", 300)):
         for engine in pairs[name]:
@@ -101,8 +116,15 @@ def test_an_image_gives_the_same_in_a_batch_as_alone(
 
 
 def test_a_larger_batch_than_the_engine_was_made_for_is_refused(
-    pairs: dict[str, tuple[Engine, Engine]],
+    pairs: Pairs,
 ) -> None:
     for engine in pairs["classifier"]:
         with pytest.raises(EngineError, match="a batch of 1 to 16, got 17"):
             engine.run({"images": torch.zeros(17, 3, 224, 224)})
+
+
+def test_each_network_compiles_with_tensorrt_rtx(
+    networks: tuple[ExportableNetwork, ...], files: list[Path]
+) -> None:
+    for network, file in zip(networks, files, strict=True):
+        assert_compiles(network.spec, file)

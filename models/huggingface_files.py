@@ -43,7 +43,7 @@ def read_tensors(folder: Path, *, device: str, dtype: torch.dtype) -> dict[str, 
     """
     tensors: dict[str, Tensor] = {}
     try:
-        for file in _weight_files(folder):
+        for file in weight_files(folder):
             with safe_open(file, "pt", device=device) as source:
                 tensors.update({name: source.get_tensor(name).to(dtype) for name in source.keys()})  # noqa: SIM118  (not a mapping)
     except (OSError, SafetensorError, ValueError, KeyError, AttributeError) as error:
@@ -83,13 +83,17 @@ def fill(module: M, state: Mapping[str, Tensor], what: str) -> M:
     return module.eval().requires_grad_(False)
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    """Return the files that the index names, or else all there are."""
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """Return the safetensors files that the index names, or else all there are.
+
+    Raises:
+        WeightsError: there are none.
+    """
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         names: dict[str, str] = json.loads(index.read_text("utf-8"))["weight_map"]
-        return [folder / name for name in sorted(set(names.values()))]
-    files = sorted(folder.glob("model*.safetensors"))
+        return tuple(folder / name for name in sorted(set(names.values())))
+    files = tuple(sorted(folder.glob("model*.safetensors")))
     if not files:
         raise WeightsError(f"{folder}: holds no model.safetensors; fetch the model first")
     return files

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from models.asr.speech_activity import Region, Samples
 from models.asr.whisper.alignment import FRAME, WordSpan, align, speech_frames
 from models.asr.whisper.decode import DecodeConfig, decode, detect_language
+from models.asr.whisper.decoder import DecoderState
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import log_mel
 from models.asr.whisper.repetition import may_be_loop, spoken_words
 from models.asr.whisper.tokenizer import comparable
-from models.asr.whisper.whisper import DecoderState
 from models.asr.words import RecognizedWord, longest
 
 
@@ -40,18 +40,18 @@ class WindowTranscriber:
         Raises:
             ValueError: the model does not know the language.
         """
-        model, tokenizer = self.recognizer.model, self.recognizer.tokenizer
-        padded = np.pad(samples, (0, model.config.audio_context * FRAME - len(samples)))
-        encoded = model.encode(log_mel(padded, model.config.mels)[None])
+        decoder, tokenizer = self.recognizer.decoder, self.recognizer.tokenizer
+        config = self.recognizer.config
+        padded = np.pad(samples, (0, config.audio_context * FRAME - len(samples)))
+        state = decoder.open(self.recognizer.encoder.encode(log_mel(padded, config.mels)))
         if self._config.language is None:
-            spoken = detect_language(model, tokenizer, encoded)
+            spoken = detect_language(decoder, tokenizer, state)
             self._config = replace(self._config, language=spoken)
-        state = model.init_state(encoded)
         frames = speech_frames(speech, len(samples))
         result = decode(
-            model,
+            decoder,
             tokenizer,
-            encoded,
+            state,
             self._config,
             prompt=tokenizer.encode(prompt),
             rng=torch.Generator().manual_seed(0),
@@ -80,9 +80,8 @@ class WindowTranscriber:
     ) -> list[WordSpan]:
         language = self._config.language
         return align(
-            self.recognizer.model,
+            self.recognizer.decoder,
             self.recognizer.tokenizer,
-            self.recognizer.heads,
             state,
             self.recognizer.tokenizer.words(tokens, language),
             frames=len(frames),
@@ -116,10 +115,10 @@ class WindowTranscriber:
 
     def _probabilities(self, state: DecoderState, tokens: list[int]) -> list[float]:
         """Return the probability of each of `tokens` after those before it."""
-        model, tokenizer = self.recognizer.model, self.recognizer.tokenizer
+        decoder, tokenizer = self.recognizer.decoder, self.recognizer.tokenizer
         opening = tokenizer.opening(self._config.language, timestamps=False)
-        read = torch.tensor([[*opening, *tokens]], device=state.sound[0][0].device)
-        hidden, _ = model.decode(read, DecoderState(state.sound, ()))
-        scores = model.logits(hidden[0, len(opening) - 1 : -1])
+        read = [*opening, *tokens]
+        scored = range(len(opening) - 1, len(read) - 1)
+        scores = decoder.decode(read, state, scored).logits
         probabilities = scores[:, : tokenizer.end].softmax(1)
         return probabilities[torch.arange(len(tokens)), torch.tensor(tokens)].tolist()

@@ -8,6 +8,7 @@ The adapters are merged on reading, so the result is a plain Whisper for `BlockS
 import pickle
 import zipfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,9 +17,9 @@ from torch import Tensor
 from models import lora
 from models.asr.streaming.causal_encoder import BlockSizes
 from models.asr.whisper.checkpoint import WhisperCheckpoint
-from models.asr.whisper.formats.openai import convert
-from models.errors import WeightsError
+from models.asr.whisper.formats.openai import converted, opened, sizes
 
+KIND = "a CarelessWhisper checkpoint"
 BASE, A, B = ".base_layer.", ".lora_layer.lora_A", ".lora_layer.lora_B"
 
 
@@ -39,18 +40,21 @@ def read_carelesswhisper(file: Path) -> tuple[WhisperCheckpoint, BlockSizes]:
     Raises:
         WeightsError: the file is missing, cut short, or something else.
     """
-    if not zipfile.is_zipfile(file):
-        raise WeightsError(f"{file}: not a CarelessWhisper checkpoint (missing, or no zip archive)")
-    try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-        config, state = convert(content["dims"], merged(content["state_dict"]))
+    with opened(file, KIND, values=False) as content:
+        checkpoint = WhisperCheckpoint(
+            config=sizes(content["dims"]),
+            read_state=partial(_read_state, file),
+            files=(file,),
+            alignment_heads=None,
+            tokenizer=file.parent / "tokenizer.json",
+        )
         chunk, extra = int(content["cfg"]["gran"]), int(content["cfg"]["extra_gran_blocks"])
-    except (OSError, RuntimeError, pickle.UnpicklingError, KeyError, TypeError, EOFError) as error:
-        raise WeightsError(f"{file}: not a CarelessWhisper checkpoint ({error})") from error
-    checkpoint = WhisperCheckpoint(
-        config=config, state=state, alignment_heads=None, tokenizer=file.parent / "tokenizer.json"
-    )
-    return checkpoint, BlockSizes(chunk=chunk, first=chunk * (1 + extra))
+        return checkpoint, BlockSizes(chunk=chunk, first=chunk * (1 + extra))
+
+
+def _read_state(file: Path) -> dict[str, Tensor]:
+    with opened(file, KIND) as content:
+        return converted(merged(content["state_dict"]))
 
 
 def merged(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

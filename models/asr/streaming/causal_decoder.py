@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from models.asr.streaming.causal_loading import CausalModel
 from models.asr.whisper.alignment import align
-from models.asr.whisper.loading import WhisperModel
+from models.asr.whisper.decoder import DecoderState, WhisperDecoder
 from models.asr.whisper.logit_filters import NEVER
 from models.asr.whisper.repetition import ends_in_loop, spoken_words
+from models.asr.whisper.sound import Sound
 from models.asr.whisper.tokenizer import comparable
-from models.asr.whisper.whisper import DecoderLayer, DecoderState, KeyValue
-
-AudioCache = tuple[KeyValue, ...]  # one layer's cross-attention keys and values each
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +35,15 @@ class DecodedToken:
 class CausalHypothesis:
     """A transcript of a window.
 
-    The first `committed` of `tokens` are final. `text_cache` covers the opening and `tokens`,
-    perhaps without the last one. `total` sums the log-probabilities of `tokens` and of the end
+    The first `committed` of `tokens` are final. `text` is the state after the opening and `tokens`,
+    perhaps without the last one; None before the first update. `total` sums the log-probabilities of `tokens` and of the end
     of text after them.
     """
 
     opening: tuple[int, ...]
     tokens: tuple[DecodedToken, ...] = ()
     committed: int = 0
-    text_cache: tuple[KeyValue, ...] = ()
+    text: DecoderState | None = None
     total: float = 0.0
 
     @property
@@ -94,7 +93,7 @@ class CausalDecoder:
     """
 
     def __init__(
-        self, recognizer: WhisperModel, *, unstable: int, end_bias: float, beam: int = 1
+        self, recognizer: CausalModel, *, unstable: int, end_bias: float, beam: int = 1
     ) -> None:
         if beam < 1 or unstable < 0:
             raise ValueError(f"expected a beam from 1 and unstable from 0, not {beam}, {unstable}")
@@ -102,24 +101,24 @@ class CausalDecoder:
         self.beam = beam
         self._end_bias = end_bias
         self._recognizer = recognizer
-        self._model = recognizer.model
+        self._decoder = recognizer.decoder
         self._end = recognizer.tokenizer.end
         self._suppressed = _suppressed(recognizer)
 
     def update(
-        self, hypothesis: CausalHypothesis, audio: AudioCache, max_tokens: int
+        self, hypothesis: CausalHypothesis, sound: Sound, max_tokens: int
     ) -> CausalHypothesis:
-        """Return `hypothesis` updated with `audio`, at most `max_tokens` tokens long."""
-        limit = min(max_tokens, self._model.config.text_context - len(hypothesis.opening))
+        """Return `hypothesis` updated with `sound`, at most `max_tokens` tokens long."""
+        limit = min(max_tokens, self._decoder.config.text_context - len(hypothesis.opening))
         decode = self._greedy if self.beam == 1 else self._beam_search
-        updated = decode(hypothesis, audio, limit)
+        updated = decode(hypothesis, sound, limit)
         return replace(updated, opening=hypothesis.opening, committed=hypothesis.committed)
 
     def _greedy(
-        self, hypothesis: CausalHypothesis, audio: AudioCache, limit: int
+        self, hypothesis: CausalHypothesis, sound: Sound, limit: int
     ) -> CausalHypothesis:
         """Drop the last tokens that are not stable, and append the likeliest ones."""
-        first, scored = self._rescore(hypothesis, audio)
+        first, scored = self._rescore(hypothesis, sound)
         tokens, stable = _stable_tokens(list(hypothesis.tokens), first, scored)
         best = scored.at(stable, tuple(tokens), len(hypothesis.opening) + first + stable)
         while len(best.tokens) < limit:
@@ -130,14 +129,14 @@ class CausalDecoder:
         return self._finish(best)
 
     def _beam_search(
-        self, hypothesis: CausalHypothesis, audio: AudioCache, limit: int
+        self, hypothesis: CausalHypothesis, sound: Sound, limit: int
     ) -> CausalHypothesis:
         """Replace the last tokens by what a beam search finds.
 
         It stops when the likeliest hypothesis of its length ends there. Comparing hypotheses of
         several lengths would need a bonus for words: without one, the shortest wins.
         """
-        first, scored = self._rescore(hypothesis, audio)
+        first, scored = self._rescore(hypothesis, sound)
         beam = [scored.at(0, hypothesis.tokens[:first], len(hypothesis.opening) + first)]
         while len(beam[0].tokens) < limit:
             options = self._options(beam)
@@ -160,45 +159,32 @@ class CausalDecoder:
         options.sort(key=lambda option: -option[0])
         return [(one, token) for _, one, token in options[: 2 * self.beam]]
 
-    def _rescore(self, hypothesis: CausalHypothesis, audio: AudioCache) -> tuple[int, DecoderPass]:
+    def _rescore(self, hypothesis: CausalHypothesis, sound: Sound) -> tuple[int, DecoderPass]:
         """Decode the last tokens of `hypothesis` again; return the index of the first one too."""
         lead = len(hypothesis.opening) - 1
         token_ids = [*hypothesis.opening, *hypothesis.token_ids]
         first = max(hypothesis.committed, len(hypothesis.tokens) - self.unstable)
-        begin = lead + first if hypothesis.text_cache else 0
-        past = DecoderState(audio, hypothesis.text_cache).cut(begin).text if begin else ()
-        hidden, state, queries = self._model.decode_with_queries(
-            torch.tensor([token_ids[begin:]]), DecoderState(audio, past)
-        )
-        queries = [each[:, lead + first - begin :] for each in queries]
-        frames = attended_frames(self._recognizer, queries, audio)
-        log_probs = self._log_probs(hidden[0, lead + first - begin :])
-        return first, DecoderPass(log_probs, frames, state)
+        if hypothesis.text is None:
+            begin, state = 0, self._decoder.open(sound)
+        else:
+            begin = lead + first
+            state = hypothesis.text.over(sound).cut(begin)
+        scored = range(lead + first - begin, len(token_ids) - begin)
+        read = self._decoder.decode(token_ids[begin:], state, scored)
+        frames = attended_frames(self._decoder, read.queries[:, scored.start :], sound)
+        return first, DecoderPass(self._log_probs(read.logits), frames, read.state)
 
     def _extend(self, pairs: Sequence[tuple[OpenHypothesis, int]]) -> list[OpenHypothesis]:
         """Return each hypothesis of `pairs` with its next token, decoded as one batch."""
-        states = [one.state for one, _ in pairs]
-        text = tuple(
-            (torch.cat([k for k, _ in layer]), torch.cat([v for _, v in layer]))
-            for layer in zip(*(state.text for state in states), strict=True)
-        )
-        audio, count = states[0].sound, len(pairs)
-        batched = tuple(
-            (k.expand(count, -1, -1, -1), v.expand(count, -1, -1, -1)) for k, v in audio
-        )
-        hidden, state, queries = self._model.decode_with_queries(
-            torch.tensor([[token] for _, token in pairs]), DecoderState(batched, text)
-        )
-        log_probs = self._log_probs(hidden[:, 0])
-        # All attend to the same audio, as positions of one hypothesis would.
-        queries = [each.transpose(0, 1) for each in queries]
-        frames = attended_frames(self._recognizer, queries, audio)
+        read = self._decoder.extend([(one.state, token) for one, token in pairs])
+        log_probs = self._log_probs(torch.cat([each.logits for each in read]))
+        queries = torch.cat([each.queries for each in read], 1)
+        frames = attended_frames(self._decoder, queries, read[0].state.sound)
         extended = []
         for index, (one, token) in enumerate(pairs):
-            own = tuple((k[index : index + 1], v[index : index + 1]) for k, v in state.text)
             tokens = (*one.tokens, DecodedToken(token, float(one.log_probs[token]), one.frame))
             extended.append(
-                OpenHypothesis(tokens, DecoderState(audio, own), log_probs[index], frames[index])
+                OpenHypothesis(tokens, read[index].state, log_probs[index], frames[index])
             )
         return extended
 
@@ -212,45 +198,30 @@ class CausalDecoder:
             return token == self._end
         tokenizer = self._recognizer.tokenizer
         words = tokenizer.words([*(each.token for each in one.tokens), token])
-        state = DecoderState(one.state.sound, ())
         spans = align(
-            self._model,
-            tokenizer,
-            self._recognizer.heads,
-            state,
-            words,
-            frames=state.sound[0][0].shape[-2],
+            self._decoder, tokenizer, one.state, words, frames=one.state.sound.frames
         )
         texts = [comparable(tokenizer, span.tokens) for span in spans]
         return len(spoken_words(texts, [span.start for span in spans])) < len(words)
 
     def _finish(self, best: OpenHypothesis) -> CausalHypothesis:
         total = best.total + float(best.log_probs[self._end])
-        return CausalHypothesis((), best.tokens, 0, best.state.text, total)
+        return CausalHypothesis((), best.tokens, 0, best.state, total)
 
-    def _log_probs(self, hidden: Tensor) -> Tensor:
-        scores = self._model.logits(hidden)
+    def _log_probs(self, scores: Tensor) -> Tensor:
+        """Return log-probabilities (rows, vocabulary); `scores` is changed."""
         scores[:, self._suppressed] = NEVER
         scores[:, self._end] += self._end_bias
         return scores.log_softmax(1)
 
 
-def attended_frames(
-    recognizer: WhisperModel, queries: Sequence[Tensor], audio: Sequence[KeyValue]
-) -> list[int]:
-    """Return the frame that each position attends to most, by the alignment heads.
+def attended_frames(decoder: WhisperDecoder, queries: Tensor, sound: Sound) -> list[int]:
+    """Return the frame that each token attends to most, by the alignment heads.
 
-    `queries` (1, positions, width) is each layer's input to its cross-attention over `audio`.
+    `queries` are those of the tokens over `sound`.
     """
-    total = None
-    for layer, head in recognizer.heads:
-        module = recognizer.model.decoder.layers[layer]
-        assert isinstance(module, DecoderLayer)
-        scores = module.cross_attention.scores(queries[layer], audio[layer][0])
-        attention = scores[0, head].softmax(1)
-        total = attention if total is None else total + attention
-    assert total is not None
-    frames: list[int] = total.argmax(1).tolist()
+    attention = decoder.cross_scores(queries, sound).softmax(2).sum(0)
+    frames: list[int] = attention.argmax(1).tolist()
     return frames
 
 
@@ -271,9 +242,9 @@ def _stable_tokens(
     return tokens, len(tokens) - first
 
 
-def _suppressed(recognizer: WhisperModel) -> Tensor:
+def _suppressed(recognizer: CausalModel) -> Tensor:
     """Return the tokens that never occur in a caption: special, timestamps, unspoken marks."""
     tokenizer = recognizer.tokenizer
-    vocabulary = recognizer.model.config.vocabulary
+    vocabulary = recognizer.config.vocabulary
     suppressed = {*tokenizer.suppressed, *range(tokenizer.end + 1, vocabulary)} - {tokenizer.end}
     return torch.tensor(sorted(suppressed))

@@ -1,28 +1,41 @@
-"""Load causal Whisper models: the offline weights with this project's adapters merged in.
+"""Load causal Whisper models: the offline weights with this project's adapters merged in."""
 
-Tensors without an adapter are shared with the offline model, so both take little more memory.
-"""
-
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from models import lora
 from models.asr.streaming.carelesswhisper_checkpoint import read_carelesswhisper
 from models.asr.streaming.causal_encoder import BlockSizes
-from models.asr.whisper.loading import WhisperModel, assemble
-from models.asr.whisper.whisper import Whisper
+from models.asr.streaming.causal_networks import CausalEncoderNetwork, causal_encoder_spec
+from models.asr.whisper.checkpoint import AlignmentHeads, WhisperCheckpoint
+from models.asr.whisper.decoder import WhisperDecoder
+from models.asr.whisper.loading import WhisperModel, load_decoder, load_tokenizer
+from models.asr.whisper.tokenizer import WhisperTokenizer
+from models.asr.whisper.whisper import Whisper, WhisperConfig
+from models.engine import Engine, EngineLoader, NetworkSource, load_in_torch
 from models.errors import WeightsError
 from models.shipped import CHECKPOINTS
+from models.weights.checksums import sha256
 
 CHUNK_FRAMES = {100: 5, 300: 15, 1000: 50}  # milliseconds to frames that adapters are trained for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CausalModel:
-    """A model, and the block sizes that it was published for."""
+    """A loaded causal model; all sessions share it.
 
-    recognizer: WhisperModel
-    blocks: BlockSizes
+    `encoder` runs a `CausalEncoderNetwork`. `blocks` are those that it was published for, None if
+    it knows several.
+    """
+
+    name: str
+    config: WhisperConfig
+    encoder: Engine
+    decoder: WhisperDecoder
+    tokenizer: WhisperTokenizer
+    blocks: BlockSizes | None = None
 
 
 def adapter_file(name: str) -> Path:
@@ -39,11 +52,17 @@ def adapted_models() -> tuple[str, ...]:
     )
 
 
-def make_causal(recognizer: WhisperModel, adapter: Path | None = None) -> WhisperModel:
+def make_causal(
+    recognizer: WhisperModel,
+    load_engine: EngineLoader = load_in_torch,
+    *,
+    adapter: Path | None = None,
+) -> CausalModel:
     """Return `recognizer` with `adapter` merged in; the default is the shipped adapter.
 
     Raises:
         WeightsError: there is none for this model, or it is of another model.
+        EngineError: an engine cannot be built or loaded.
     """
     file = adapter or adapter_file(recognizer.name)
     if not file.is_file():
@@ -51,21 +70,78 @@ def make_causal(recognizer: WhisperModel, adapter: Path | None = None) -> Whispe
         raise WeightsError(
             f"Whisper {recognizer.name} has no causal adapter; models with one: {known}"
         )
-    model = Whisper(recognizer.model.config)
-    model.load_state_dict(recognizer.model.state_dict(), assign=True)  # the same tensors
-    model.eval().requires_grad_(False)
-    add_adapter(model, file)
-    return WhisperModel(recognizer.name, model, recognizer.tokenizer, recognizer.heads)
+    checkpoint = recognizer.checkpoint
+    return assemble_causal(
+        recognizer.name,
+        checkpoint.config,
+        recognizer.decoder.heads,
+        recognizer.tokenizer,
+        partial(_build_adapted, checkpoint, file),
+        f"{checkpoint.digest} {sha256(file)}",
+        load_engine,
+    )
 
 
-def load_carelesswhisper(file: Path, folder: Path) -> CausalModel:
+def load_carelesswhisper(
+    file: Path, folder: Path, load_engine: EngineLoader = load_in_torch
+) -> CausalModel:
     """Return the model in `file`, a CarelessWhisper checkpoint.
 
     Raises:
         WeightsError: it is something else.
+        EngineError: an engine cannot be built or loaded.
     """
     checkpoint, blocks = read_carelesswhisper(file)
-    return CausalModel(assemble(str(file), checkpoint, folder), blocks)
+    return assemble_causal(
+        str(file),
+        checkpoint.config,
+        checkpoint.heads(),
+        load_tokenizer(checkpoint, folder),
+        checkpoint.build,
+        checkpoint.digest,
+        load_engine,
+        blocks=blocks,
+    )
+
+
+def assemble_causal(
+    name: str,
+    config: WhisperConfig,
+    heads: AlignmentHeads,
+    tokenizer: WhisperTokenizer,
+    build: Callable[[], Whisper],
+    digest: str,
+    load_engine: EngineLoader = load_in_torch,
+    *,
+    blocks: BlockSizes | None = None,
+) -> CausalModel:
+    """Return the model of the network that `build` returns; `digest` is that of its weights.
+
+    Raises:
+        WeightsError: the weights cannot be read, or do not fit.
+        EngineError: an engine cannot be built or loaded.
+    """
+    encoder = NetworkSource(
+        spec=causal_encoder_spec(config), weights=digest, build=partial(_build_encoder, build)
+    )
+    return CausalModel(
+        name=name,
+        config=config,
+        encoder=load_engine(encoder),
+        decoder=load_decoder(config, heads, digest, build, load_engine),
+        tokenizer=tokenizer,
+        blocks=blocks,
+    )
+
+
+def _build_encoder(build: Callable[[], Whisper]) -> CausalEncoderNetwork:
+    return CausalEncoderNetwork(build())
+
+
+def _build_adapted(checkpoint: WhisperCheckpoint, adapter: Path) -> Whisper:
+    model = checkpoint.build()
+    add_adapter(model, adapter)
+    return model
 
 
 def add_adapter(model: Whisper, file: Path) -> lora.Notes:

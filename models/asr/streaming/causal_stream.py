@@ -13,19 +13,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from models.asr.streaming.causal_decoder import (
-    AudioCache,
-    CausalDecoder,
-    CausalHypothesis,
-    DecodedToken,
-)
-from models.asr.streaming.causal_encoder import BlockSizes, CausalEncoder, CausalEncoderState
+from models.asr.streaming.causal_decoder import CausalDecoder, CausalHypothesis, DecodedToken
+from models.asr.streaming.causal_encoder import BlockSizes
+from models.asr.streaming.causal_loading import CausalModel
+from models.asr.streaming.causal_sound import CausalSoundEncoder, CausalSoundState
 from models.asr.streaming.running_mel import RunningMel, RunningMelState
 from models.asr.whisper.alignment import FRAME
-from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import Samples
+from models.asr.whisper.sound import Sound
 from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
 MAX_HALF_TOKEN = 9  # frames from the most attended frame of a token to its start or end: 180 ms
@@ -57,18 +53,19 @@ class CausalStreamConfig:
 class CausalStreamState:
     """The state of a stream; positions are samples since the stream began.
 
-    The window begins at `start` and holds `sound`, float32 (n,); `hypothesis` is its transcript.
+    The window begins at `start` and holds `samples`, float32 (n,); the decoder hears it as
+    `sound`, None before the first block, and `hypothesis` is its transcript.
     `committed_end` is the end of the last committed word, `last_change` the frame at which the
     text last changed, and `reported` the latest position of an update. The tokens `prompt` come
     from before the window.
     """
 
-    sound: Samples
+    samples: Samples
     start: int
     mel: RunningMelState
-    encoder: CausalEncoderState
+    encoder: CausalSoundState
     hypothesis: CausalHypothesis
-    audio_cache: AudioCache = ()
+    sound: Sound | None = None
     prompt: tuple[int, ...] = ()
     committed_end: int = 0
     last_change: int = 0
@@ -77,7 +74,7 @@ class CausalStreamState:
     @property
     def frames(self) -> int:
         """How many frames of the window the decoder can attend to."""
-        return self.audio_cache[0][0].shape[2] if self.audio_cache else 0
+        return self.sound.frames if self.sound else 0
 
 
 class CausalStream:
@@ -85,17 +82,15 @@ class CausalStream:
 
     def __init__(
         self,
-        recognizer: WhisperModel,
+        recognizer: CausalModel,
         config: CausalStreamConfig | None = None,
-        *,
-        blocks: BlockSizes | None = None,
     ) -> None:
-        """Use `recognizer`, which was trained for `blocks`; the default is those of `config`."""
+        """Use `recognizer`, with the blocks that it was published for, or those of `config`."""
         self.config = config or CausalStreamConfig()
         self.recognizer = recognizer
-        self._model = recognizer.model
-        self._mel = RunningMel(self._model.config.mels)
-        self._encoder = CausalEncoder(self._model, blocks or BlockSizes(chunk=self.config.chunk))
+        self._mel = RunningMel(recognizer.config.mels)
+        blocks = recognizer.blocks or BlockSizes(chunk=self.config.chunk)
+        self._encoder = CausalSoundEncoder(recognizer.config, recognizer.encoder, blocks)
         self._decoder = CausalDecoder(
             recognizer,
             unstable=self.config.unstable,
@@ -134,11 +129,11 @@ class CausalStream:
         updates: list[TranscriptUpdate] = []
         rest = samples
         while len(rest):
-            room = self._max_window() - len(state.sound)
+            room = self._max_window() - len(state.samples)
             state, new = self._read(state, rest[:room], skip_interim)
             rest = rest[room:]
             updates += new
-            if self._paused(state) or len(state.sound) >= self._max_window():
+            if self._paused(state) or len(state.samples) >= self._max_window():
                 state, new, again = self._next_window(state)
                 updates += new
                 rest = np.concatenate([again, rest])
@@ -153,25 +148,25 @@ class CausalStream:
             state, earlier = self.step(state, last, skip_interim=True)
             return [*earlier, *self.flush(state)]
         frames = self._mel.flush(state.mel)
-        encoder, blocks = state.encoder, list[Tensor]()
+        encoder, blocks = state.encoder, list[Sound]()
         if frames:
             encoder, blocks = self._encoder.step(encoder, torch.stack(frames, 1))
         blocks += self._encoder.flush(encoder)
         if blocks:
             state = self._decode(self._append(state, blocks))
         words = self._words(state, state.hypothesis.committed, len(state.hypothesis.tokens))
-        return [TranscriptUpdate(tuple(words), (), state.start + len(state.sound))]
+        return [TranscriptUpdate(tuple(words), (), state.start + len(state.samples))]
 
     def _max_window(self) -> int:
         """Return how many samples a window holds, less the audio that mel frames still wait for."""
-        return self._model.config.audio_context * FRAME - RATE // 10
+        return self.recognizer.config.audio_context * FRAME - RATE // 10
 
     def _read(
         self, state: CausalStreamState, samples: Samples, skip_interim: bool
     ) -> tuple[CausalStreamState, list[TranscriptUpdate]]:
         mel, frames = self._mel.step(state.mel, samples)
-        sound = np.concatenate([state.sound, samples], dtype=np.float32)
-        state = replace(state, sound=sound, mel=mel)
+        heard = np.concatenate([state.samples, samples], dtype=np.float32)
+        state = replace(state, samples=heard, mel=mel)
         if not frames:
             return state, []
         encoder, blocks = self._encoder.step(state.encoder, torch.stack(frames, 1))
@@ -182,20 +177,18 @@ class CausalStream:
             updates.append(new)
         return state, updates
 
-    def _append(self, state: CausalStreamState, blocks: Sequence[Tensor]) -> CausalStreamState:
+    def _append(self, state: CausalStreamState, blocks: Sequence[Sound]) -> CausalStreamState:
         """Add `blocks` to what the decoder attends to."""
-        fresh = self._model.init_state(torch.cat(list(blocks))[None]).sound
-        if state.audio_cache:
-            pairs = zip(state.audio_cache, fresh, strict=True)
-            fresh = tuple(
-                (torch.cat([a[0], b[0]], 2), torch.cat([a[1], b[1]], 2)) for a, b in pairs
-            )
-        return replace(state, audio_cache=fresh)
+        sound = state.sound
+        for block in blocks:
+            sound = sound.extended(block) if sound else block
+        return replace(state, sound=sound)
 
     def _decode(self, state: CausalStreamState) -> CausalStreamState:
         """Update the transcript with the new audio."""
         max_tokens = round(self.config.max_token_rate * state.frames * FRAME / RATE) + 4
-        hypothesis = self._decoder.update(state.hypothesis, state.audio_cache, max_tokens)
+        assert state.sound is not None  # a block was appended
+        hypothesis = self._decoder.update(state.hypothesis, state.sound, max_tokens)
         changed = hypothesis.token_ids != state.hypothesis.token_ids
         return replace(
             state, hypothesis=hypothesis, last_change=state.frames if changed else state.last_change
@@ -256,7 +249,7 @@ class CausalStream:
             cut = state.start + max(0, state.frames * FRAME - RATE // 2)
             tokens = hypothesis.token_ids
         cut -= (cut - state.start) % FRAME
-        again = state.sound[cut - state.start :]
+        again = state.samples[cut - state.start :]
         prompt = (*state.prompt, *tokens)[
             max(0, len(state.prompt) + len(tokens) - self.config.prompt) :
         ]

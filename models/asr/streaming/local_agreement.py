@@ -54,14 +54,14 @@ class LocalAgreement:
         self.config = config or LocalAgreementConfig()
         self.recognizer = recognizer
         self._detector = detector
-        self._window = ShortWindow(recognizer.model)
+        self._window = ShortWindow(recognizer.encoder)
         self._filters = LogitFilters(recognizer.tokenizer, timestamps=False)
         self._cutter = WindowCutter(
-            self.config, recognizer.tokenizer, recognizer.model.config.text_context
+            self.config, recognizer.tokenizer, recognizer.config.text_context
         )
         self._interval = round(self.config.interval * RATE)
         # Whole intervals; a window has room for twice `trim`, after which it is cut in any case.
-        longest = min(2 * self.config.trim * RATE, recognizer.model.config.audio_context * FRAME)
+        longest = min(2 * self.config.trim * RATE, recognizer.config.audio_context * FRAME)
         self._max_window = max(1, int(longest) // self._interval) * self._interval
 
     def init_state(self, start: int = 0) -> LocalAgreementState:
@@ -204,9 +204,9 @@ class LocalAgreement:
         prompt = state.context[-self.config.prompt :] if self.config.prompt else ()
         max_tokens = 10 + round(self.config.max_token_rate * len(sound) / RATE) - len(forced)
         return greedy(
-            self.recognizer.model,
+            self.recognizer.decoder,
             self._filters,
-            self._window.encode(sound),
+            self.recognizer.decoder.open(self._window.encode(sound)),
             self.recognizer.tokenizer.opening(
                 self.config.language, timestamps=False, prompt=prompt
             ),
@@ -253,9 +253,8 @@ class LocalAgreement:
     ) -> list[WordSpan]:
         """Return the spans of `words`; punctuation takes no time, so no sound is cut with it."""
         spans = align(
-            self.recognizer.model,
+            self.recognizer.decoder,
             self.recognizer.tokenizer,
-            self.recognizer.heads,
             result.state,
             words,
             frames=len(frames),

@@ -19,11 +19,10 @@ Measured with tiny.en, greedy, on 39 clips of open speech; cost in CPU-seconds a
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.mel import HOP, Samples, log_mel
-from models.asr.whisper.whisper import DecoderState, Whisper
+from models.asr.whisper.sound import Sound, WhisperEncoder
 from models.asr.words import RATE
 
 NOISE = 3 * RATE  # samples before the shared silence
@@ -35,38 +34,30 @@ MIN_ENCODED = 4 * RATE  # samples; more than NOISE, which must not be shared
 class ShortWindow:
     """Encodes windows of up to 30 s that end in shared silence; shared by all sessions."""
 
-    def __init__(self, model: Whisper) -> None:
+    def __init__(self, encoder: WhisperEncoder) -> None:
         with torch.inference_mode():
-            self._silence = model.init_state(_encoded_silence(model)).sound
-        self._model = model
+            self._silence = _encoded_silence(encoder)
+        self._encoder = encoder
 
-    def encode(self, samples: Samples) -> DecoderState:
-        """Return a decoder state over `samples`, float32 (n,), and silence after them.
+    def encode(self, samples: Samples) -> Sound:
+        """Return `samples`, float32 (n,), and silence after them.
 
         Samples beyond the model's window are dropped.
         """
-        encoded = self._encode(samples)
-        length = encoded.shape[1]
-        own = self._model.init_state(encoded).sound
-        sound = tuple(
-            (torch.cat([k, sk[:, :, length:]], 2), torch.cat([v, sv[:, :, length:]], 2))
-            for (k, v), (sk, sv) in zip(own, self._silence, strict=True)
-        )
-        return DecoderState(sound, ())
-
-    def _encode(self, samples: Samples) -> Tensor:
-        window = self._model.config.audio_context * FRAME
+        config = self._encoder.config
+        window = config.audio_context * FRAME
         wanted = min(window, max(MIN_ENCODED, len(samples) + MIN_SILENCE))
         length = -(-wanted // FRAME) * FRAME  # whole encoder frames: two of log-mel each
         padded = np.pad(samples[:length], (0, max(0, length - len(samples))))
-        mel = log_mel(padded, self._model.config.mels)
+        mel = log_mel(padded, config.mels)
         assert mel.shape[1] * HOP == length
-        return self._model.encode(mel[None])
+        own = self._encoder.encode(mel)
+        return own.extended(self._silence.after(own.frames))
 
 
-def _encoded_silence(model: Whisper) -> Tensor:
-    """Return a whole window, (1, audio_context, width): noise, always the same, then silence."""
-    window = model.config.audio_context * FRAME
+def _encoded_silence(encoder: WhisperEncoder) -> Sound:
+    """Return a whole window: noise, always the same, then silence."""
+    window = encoder.config.audio_context * FRAME
     samples = np.zeros(window, np.float32)
     samples[:NOISE] = np.random.default_rng(0).standard_normal(NOISE) * LOUDNESS
-    return model.encode(log_mel(samples, model.config.mels)[None])
+    return encoder.encode(log_mel(samples, encoder.config.mels))

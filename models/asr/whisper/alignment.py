@@ -18,9 +18,8 @@ from torch import Tensor
 
 from models.asr.speech_activity import FRAME as DETECTOR_FRAME
 from models.asr.speech_activity import Region, widened
-from models.asr.whisper.checkpoint import AlignmentHeads
+from models.asr.whisper.decoder import DecoderState, WhisperDecoder
 from models.asr.whisper.tokenizer import WhisperTokenizer
-from models.asr.whisper.whisper import DecoderState, Whisper
 from models.asr.words import RATE
 
 FRAME = 320  # samples of an encoder frame: 20 ms
@@ -40,9 +39,8 @@ class WordSpan:
 
 
 def align(
-    model: Whisper,
+    decoder: WhisperDecoder,
     tokenizer: WhisperTokenizer,
-    heads: AlignmentHeads,
     state: DecoderState,
     words: Sequence[Sequence[int]],
     *,
@@ -60,8 +58,8 @@ def align(
     if not tokens:
         return []
     opening = tokenizer.opening(language, timestamps=False)
-    read = torch.tensor([[*opening, *tokens]], device=state.sound[0][0].device)
-    scores = model.cross_scores(read, state, heads)[:, :, :frames]
+    read = decoder.decode([*opening, *tokens], state.cut(0))
+    scores = decoder.cross_scores(read.queries, state.sound)[:, :, :frames]
     if speech is not None:
         scores = scores[:, :, torch.from_numpy(np.flatnonzero(speech)).to(scores.device)]
     attention = _smoothed(scores.softmax(2))[len(opening) - 1 :]

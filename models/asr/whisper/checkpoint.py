@@ -1,12 +1,16 @@
-"""A Whisper checkpoint as read from any file format: sizes, tensors, heads, tokenizer."""
+"""A Whisper checkpoint of any file format: sizes, tensors, heads, tokenizer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from torch import Tensor
 
 from models.asr.whisper.whisper import Whisper, WhisperConfig
+from models.errors import WeightsError
 from models.huggingface_files import fill
+from models.weights.checksums import sha256
 
 AlignmentHeads = tuple[tuple[int, int], ...]  # (layer, head) pairs of the decoder's cross-attention
 
@@ -22,15 +26,17 @@ KNOWN_HEADS: dict[tuple[int, int], AlignmentHeads] = {
 KNOWN_DELAYS = {(4, 51864): 5, (6, 51865): -5}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class WhisperCheckpoint:
-    """Weights as read: `state` is float32 under the names of `models.asr.whisper.whisper`.
+    """A checkpoint whose sizes are known, and whose weights are read when they are needed.
 
-    `tokenizer` is the path of its tokenizer.json, which may be missing.
+    `read_state` returns them as float32, under the names of `models.asr.whisper.whisper`. `files`
+    hold them. `tokenizer` is the path of its tokenizer.json, which may be missing.
     """
 
     config: WhisperConfig
-    state: dict[str, Tensor]
+    read_state: Callable[[], dict[str, Tensor]]
+    files: tuple[Path, ...]
     alignment_heads: AlignmentHeads | None
     tokenizer: Path
 
@@ -38,9 +44,22 @@ class WhisperCheckpoint:
         """Return the network with these weights, for inference.
 
         Raises:
-            WeightsError: a tensor is missing, unknown, or of another shape.
+            WeightsError: a tensor is missing, unknown, or of another shape; or a file cannot be
+                read.
         """
-        return fill(Whisper(self.config), self.state, "Whisper's sizes")
+        return fill(Whisper(self.config), self.read_state(), "Whisper's sizes")
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the files with the weights.
+
+        Raises:
+            WeightsError: one cannot be read.
+        """
+        try:
+            return " ".join(sha256(file) for file in self.files)
+        except OSError as error:
+            raise WeightsError(f"{self.files[0]}: cannot be read ({error})") from error
 
     def heads(self) -> AlignmentHeads:
         """Return the alignment heads: given, known, or all of the upper half of the layers."""

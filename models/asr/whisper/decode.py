@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.asr.whisper.decoder import DecoderState, WhisperDecoder
 from models.asr.whisper.logit_filters import NEVER, LogitFilters
 from models.asr.whisper.tokenizer import WhisperTokenizer
-from models.asr.whisper.whisper import DecoderState, Whisper
 
 # Takes tokens that repeat; returns those that there is sound for, none if it is a loop.
 SpokenTokens = Callable[[Sequence[int]], tuple[int, ...]]
@@ -81,16 +81,16 @@ class BeamHypothesis:
 
 
 def decode(
-    model: Whisper,
+    decoder: WhisperDecoder,
     tokenizer: WhisperTokenizer,
-    encoded: Tensor,
+    opened: DecoderState,
     config: DecodeConfig,
     *,
     prompt: Sequence[int] = (),
     rng: torch.Generator,
     spoken: SpokenTokens | None = None,
 ) -> DecodingResult:
-    """Return the best transcript of `encoded`, float32 (1, frames, width).
+    """Return the best transcript of the sound of `opened`, a state without tokens.
 
     `prompt` are the tokens before the window. Temperatures above 0 draw from `rng`. `spoken` finds
     the repetitions that are no loops.
@@ -98,15 +98,15 @@ def decode(
     Raises:
         ValueError: the model does not know the configured language.
     """
-    opening = _opening(model, tokenizer, config, prompt)
+    opening = _opening(decoder, tokenizer, config, prompt)
     filters = LogitFilters(tokenizer, config.timestamps)
-    state, scores, no_speech = _begin(model, tokenizer, encoded, opening)
+    state, scores, no_speech = _begin(decoder, tokenizer, opened, opening)
     decoded = None
     for temperature in config.temperatures:
         if temperature > 0:
-            found = _sample(model, filters, state, scores, config, temperature, rng)
+            found = _sample(decoder, filters, state, scores, config, temperature, rng)
         else:
-            found = _beam_search(model, filters, state, scores, config)
+            found = _beam_search(decoder, filters, state, scores, config)
         ratio, tokens = compression_ratio(tokenizer.decode(found.tokens)), found.tokens
         repeated = spoken(tokens) if spoken and ratio > config.max_compression_ratio else ()
         decoded = DecodingResult(repeated or tokens, found.mean, no_speech, ratio, temperature)
@@ -125,56 +125,66 @@ def compression_ratio(text: str) -> float:
     return len(raw) / len(zlib.compress(raw))
 
 
-def detect_language(model: Whisper, tokenizer: WhisperTokenizer, encoded: Tensor) -> str:
-    """Return the likeliest language of `encoded`, (1, frames, width); English-only says "en"."""
+def detect_language(
+    decoder: WhisperDecoder, tokenizer: WhisperTokenizer, opened: DecoderState
+) -> str:
+    """Return the likeliest language of a sound; an English-only model says "en"."""
     if not tokenizer.languages:
         return "en"
-    _, scores, _ = _begin(model, tokenizer, encoded, (tokenizer.start,))
+    _, scores, _ = _begin(decoder, tokenizer, opened, (tokenizer.start,))
     names = list(tokenizer.languages)
     return names[int(scores[list(tokenizer.languages.values())].argmax())]
 
 
 def _opening(
-    model: Whisper, tokenizer: WhisperTokenizer, config: DecodeConfig, prompt: Sequence[int]
+    decoder: WhisperDecoder,
+    tokenizer: WhisperTokenizer,
+    config: DecodeConfig,
+    prompt: Sequence[int],
 ) -> tuple[int, ...]:
-    kept = prompt[-(model.config.text_context // 2 - 1) :]
+    kept = prompt[-(decoder.config.text_context // 2 - 1) :]
     return tokenizer.opening(config.language, timestamps=config.timestamps, prompt=kept)
 
 
 def _begin(
-    model: Whisper, tokenizer: WhisperTokenizer, encoded: Tensor, opening: tuple[int, ...]
+    decoder: WhisperDecoder,
+    tokenizer: WhisperTokenizer,
+    opened: DecoderState,
+    opening: tuple[int, ...],
 ) -> tuple[DecoderState, Tensor, float]:
     """Decode the opening: the state, scores (vocabulary,) of the first token, and "no speech"."""
-    tokens = torch.tensor([opening], device=encoded.device)
-    hidden, state = model.decode(tokens, model.init_state(encoded))
-    start = opening.index(tokenizer.start)
-    scores = model.logits(hidden[0, [start, -1]])
-    return state, scores[1], float(scores[0].softmax(0)[tokenizer.no_speech])
+    read = decoder.decode(opening, opened, scored=(opening.index(tokenizer.start), -1))
+    no_speech = read.logits[0].softmax(0)[tokenizer.no_speech]
+    return read.state, read.logits[1], float(no_speech)
 
 
-def _tokens_left(model: Whisper, state: DecoderState, config: DecodeConfig) -> int:
+def _tokens_left(decoder: WhisperDecoder, state: DecoderState, config: DecodeConfig) -> int:
     """Return how many more tokens fit."""
-    return min(config.max_tokens, model.config.text_context - state.length)
+    return min(config.max_tokens, decoder.config.text_context - state.length)
 
 
 def _advance(
-    model: Whisper, state: DecoderState, beams: list[BeamHypothesis]
-) -> tuple[Tensor, DecoderState]:
+    decoder: WhisperDecoder, states: Sequence[DecoderState], beams: Sequence[BeamHypothesis]
+) -> tuple[Tensor, list[DecoderState]]:
     """Decode the last token of each of `beams`; return scores (beams, vocabulary)."""
-    device = state.sound[0][0].device
-    tokens = torch.tensor([[beam.tokens[-1]] for beam in beams], device=device)
-    hidden, state = model.decode(tokens, state)
-    return model.logits(hidden[:, -1]), state
+    found = decoder.extend(
+        [(state, beam.tokens[-1]) for state, beam in zip(states, beams, strict=True)]
+    )
+    return torch.cat([each.logits for each in found]), [each.state for each in found]
 
 
 def _beam_search(
-    model: Whisper, filters: LogitFilters, state: DecoderState, scores: Tensor, config: DecodeConfig
+    decoder: WhisperDecoder,
+    filters: LogitFilters,
+    state: DecoderState,
+    scores: Tensor,
+    config: DecodeConfig,
 ) -> BeamHypothesis:
     """Return the finished hypothesis with the best mean; a beam of 1 is greedy."""
     end = filters.tokenizer.end
     beams, finished = [BeamHypothesis((), 0.0)], list[BeamHypothesis]()
-    rows = scores[None]
-    for _ in range(_tokens_left(model, state, config)):
+    rows, states = scores[None], [state]
+    for _ in range(_tokens_left(decoder, state, config)):
         grown = []
         for index, (beam, row) in enumerate(zip(beams, rows, strict=True)):
             best = filters.apply(row.clone(), beam.tokens).topk(config.beam + 1)
@@ -188,13 +198,12 @@ def _beam_search(
         if len(finished) >= config.beam or not going:
             break
         beams = [beam for beam, _ in going]
-        state = state.select_rows(torch.tensor([index for _, index in going]))
-        rows, state = _advance(model, state, beams)
+        rows, states = _advance(decoder, [states[index] for _, index in going], beams)
     return max(finished or beams, key=lambda beam: beam.mean)
 
 
 def _sample(
-    model: Whisper,
+    decoder: WhisperDecoder,
     filters: LogitFilters,
     state: DecoderState,
     scores: Tensor,
@@ -205,9 +214,8 @@ def _sample(
     """Return the best of several transcripts sampled at `temperature`."""
     end = filters.tokenizer.end
     beams, done = [BeamHypothesis((), 0.0)] * config.best_of, list[BeamHypothesis]()
-    rows = scores.expand(config.best_of, -1)
-    state = state.select_rows(torch.zeros(config.best_of, dtype=torch.long))
-    for _ in range(_tokens_left(model, state, config)):
+    rows, states = scores.expand(config.best_of, -1), [state] * config.best_of
+    for _ in range(_tokens_left(decoder, state, config)):
         grown = []
         for index, (beam, row) in enumerate(zip(beams, rows, strict=True)):
             log_probs = filters.apply(row.clone(), beam.tokens)
@@ -218,6 +226,5 @@ def _sample(
         if not going:
             break
         beams = [beam for beam, _ in going]
-        state = state.select_rows(torch.tensor([index for _, index in going]))
-        rows, state = _advance(model, state, beams)
+        rows, states = _advance(decoder, [states[index] for _, index in going], beams)
     return max(done or beams, key=lambda beam: beam.mean)

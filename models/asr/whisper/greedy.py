@@ -10,11 +10,8 @@ Source: speculative decoding's verification step, Leviathan et al. 2023, for an 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
+from models.asr.whisper.decoder import DecoderState, WhisperDecoder
 from models.asr.whisper.logit_filters import LogitFilters
-from models.asr.whisper.whisper import DecoderState, Whisper
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +29,7 @@ class GreedyResult:
 
 
 def greedy(
-    model: Whisper,
+    decoder: WhisperDecoder,
     filters: LogitFilters,
     state: DecoderState,
     opening: Sequence[int],
@@ -46,12 +43,13 @@ def greedy(
     `state` holds the audio and no tokens. `draft` changes the time only, not the result.
     """
     fixed = [*opening, *forced]
-    limit = min(max_tokens, model.config.text_context - len(fixed))
+    limit = min(max_tokens, decoder.config.text_context - len(fixed))
     guess = list(draft[:limit])
-    device = state.sound[0][0].device
-    hidden, state = model.decode(torch.tensor([[*fixed, *guess]], device=device), state)
-    rows = model.logits(hidden[0, len(fixed) - 1 :])
-    no_speech = _no_speech(model, filters, hidden, opening)
+    start = list(opening).index(filters.tokenizer.start)
+    scored = [start, *range(len(fixed) - 1, len(fixed) + len(guess))]
+    read = decoder.decode([*fixed, *guess], state, scored)
+    rows, state = read.logits[1:], read.state
+    no_speech = float(read.logits[0].softmax(0)[filters.tokenizer.no_speech])
     tokens, log_probs = list(forced), list[float]()
     index = 0
     for _ in range(limit + 1):
@@ -64,15 +62,7 @@ def greedy(
         index += 1
         if index < len(rows) and guess[index - 1] == token:
             continue
-        state = state.cut(len(opening) + len(tokens) - 1)
-        hidden, state = model.decode(torch.tensor([[int(token)]], device=device), state)
-        rows, guess, index = model.logits(hidden[0]), [], 0
+        read = decoder.decode([int(token)], state.cut(len(opening) + len(tokens) - 1))
+        rows, state, guess, index = read.logits, read.state, [], 0
     return GreedyResult(tuple(tokens[len(forced) :]), tuple(log_probs), no_speech, state)
 
-
-def _no_speech(
-    model: Whisper, filters: LogitFilters, hidden: Tensor, opening: Sequence[int]
-) -> float:
-    start = list(opening).index(filters.tokenizer.start)
-    probabilities = model.logits(hidden[0, start]).softmax(0)
-    return float(probabilities[filters.tokenizer.no_speech])

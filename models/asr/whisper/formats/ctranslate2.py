@@ -4,7 +4,9 @@ import json
 import mmap
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -47,81 +49,121 @@ class Cursor:
         return raw.rstrip(b"\0").decode()
 
     def bytes(self, count: int) -> bytes:
-        raw = self.data[self.offset : self.offset + count]
-        if len(raw) != count:
+        start = self.skip(count)
+        return self.data[start : start + count]
+
+    def skip(self, count: int) -> int:
+        """Pass `count` bytes; return where they begin."""
+        start, self.offset = self.offset, self.offset + count
+        if self.offset > len(self.data):
             raise EOFError
-        self.offset += count
-        return raw
+        return start
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A tensor in the file; its values are read by `values`."""
+
+    data: mmap.mmap
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    start: int
+    length: int
+
+    def values(self) -> Tensor:
+        raw = bytearray(self.data[self.start : self.start + self.length])
+        return torch.frombuffer(raw, dtype=self.dtype).reshape(self.shape)
 
 
 def read(folder: Path) -> WhisperCheckpoint:
-    """Return the checkpoint in `folder`, its weights as float32.
+    """Return the checkpoint in `folder`; its weights are read as float32.
 
     Raises:
         WeightsError: a file is missing, cut short, of another version, or quantized.
     """
     file = folder / "model.bin"
-    try:
-        with file.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as m:
-            variables = dict(_variables(Cursor(m)))
+    with _variables(file) as variables:
+        for name, variable in _weights(variables).items():
+            if not variable.dtype.is_floating_point:
+                raise ValueError(
+                    f"{name} is quantized to {variable.dtype}; use a float16 or float32 model"
+                )
         return WhisperCheckpoint(
             config=_config(variables),
-            state=_state(variables),
+            read_state=partial(_read_state, file),
+            files=(file,),
             alignment_heads=_alignment_heads(folder / "config.json"),
             tokenizer=folder / "tokenizer.json",
         )
+
+
+@contextmanager
+def _variables(file: Path) -> Iterator[dict[str, Variable]]:
+    """Open `file` and give its variables by name.
+
+    Raises:
+        WeightsError: it cannot be read, or the block finds an error in it.
+    """
+    try:
+        with file.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as m:
+            yield dict(_entries(Cursor(m)))
     except (OSError, EOFError, struct.error, UnicodeDecodeError, KeyError, ValueError) as error:
         raise WeightsError(
             f"{file}: not a whole CTranslate2 Whisper model ({error!r}); fetch it again"
         ) from error
 
 
-def _variables(cursor: Cursor) -> Iterator[tuple[str, Tensor]]:
+def _entries(cursor: Cursor) -> Iterator[tuple[str, Variable]]:
     version, spec = cursor.number("I"), cursor.text()
     if version != VERSION or spec != "WhisperSpec":
         raise ValueError(f"expected WhisperSpec in version {VERSION}, got {spec} in {version}")
     cursor.number("I")  # revision of the spec
     for _ in range(cursor.number("I")):
         name, rank = cursor.text(), cursor.number("B")
-        shape = [cursor.number("I") for _ in range(rank)]
+        shape = tuple(cursor.number("I") for _ in range(rank))
         dtype, size = DTYPES[cursor.number("B")], cursor.number("I")
-        yield name, torch.frombuffer(bytearray(cursor.bytes(size)), dtype=dtype).reshape(shape)
+        yield name, Variable(cursor.data, shape, dtype, cursor.skip(size), size)
 
 
-def _config(variables: dict[str, Tensor]) -> WhisperConfig:
+def _config(variables: dict[str, Variable]) -> WhisperConfig:
     width, mels, _ = variables["encoder/conv1/weight"].shape
     vocabulary, text_width = variables["decoder/embeddings/weight"].shape
     return WhisperConfig(
         mels=mels,
-        audio_context=len(variables["encoder/position_encodings/encodings"]),
+        audio_context=variables["encoder/position_encodings/encodings"].shape[0],
         audio_width=width,
-        audio_heads=int(variables["encoder/num_heads"]),
+        audio_heads=int(variables["encoder/num_heads"].values()),
         audio_layers=_layers("encoder", variables),
-        text_context=len(variables["decoder/position_encodings/encodings"]),
+        text_context=variables["decoder/position_encodings/encodings"].shape[0],
         text_width=text_width,
-        text_heads=int(variables["decoder/num_heads"]),
+        text_heads=int(variables["decoder/num_heads"].values()),
         text_layers=_layers("decoder", variables),
         vocabulary=vocabulary,
     )
 
 
-def _layers(side: str, variables: dict[str, Tensor]) -> int:
+def _layers(side: str, variables: dict[str, Variable]) -> int:
     return len(
         {name.split("/")[1] for name in variables if name.startswith(f"{side}/layer_")}
         - {"layer_norm"}
     )
 
 
-def _state(variables: dict[str, Tensor]) -> dict[str, Tensor]:
+def _weights(variables: dict[str, Variable]) -> dict[str, Variable]:
+    """Return the variables that are no options of the runtime."""
+    return {name: each for name, each in variables.items() if each.shape}
+
+
+def _read_state(file: Path) -> dict[str, Tensor]:
+    """Return the weights in `file`.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
     state: dict[str, Tensor] = {}
-    for name, value in variables.items():
-        if value.dim() == 0:
-            continue  # an option of the runtime
-        if not value.is_floating_point():
-            raise ValueError(
-                f"{name} is quantized to {value.dtype}; use a float16 or float32 model"
-            )
-        state |= _renamed(name, value.float())
+    with _variables(file) as variables:
+        for name, variable in _weights(variables).items():
+            state |= _renamed(name, variable.values().float())
     return state
 
 

@@ -1,14 +1,16 @@
 """Read Whisper from a Hugging Face folder."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from models.asr.whisper.checkpoint import AlignmentHeads, WhisperCheckpoint
 from models.asr.whisper.whisper import WhisperConfig
 from models.errors import WeightsError
-from models.huggingface_files import read_config, read_tensors, renamed
+from models.huggingface_files import read_config, read_tensors, renamed, weight_files
 
 RENAMED = (
     (r"^model\.", ""),
@@ -31,22 +33,27 @@ TIED = ("proj_out.weight",)  # a copy of the embedding
 
 
 def read(folder: Path) -> WhisperCheckpoint:
-    """Return the checkpoint in `folder`, its weights as float32.
+    """Return the checkpoint in `folder`; its weights are read as float32.
 
     Raises:
-        WeightsError: a file is missing, cut short, or of another kind of model.
+        WeightsError: a file is missing, or of another kind of model.
     """
     config = read_config(folder, "whisper")
-    tensors = read_tensors(folder, device="cpu", dtype=torch.float32)
     try:
         return WhisperCheckpoint(
             config=_config(config),
-            state={renamed(n, RENAMED): t for n, t in tensors.items() if n not in TIED},
+            read_state=partial(_read_state, folder),
+            files=weight_files(folder),
             alignment_heads=_alignment_heads(folder / "generation_config.json"),
             tokenizer=folder / "tokenizer.json",
         )
     except (OSError, ValueError, KeyError) as error:
         raise WeightsError(f"{folder}: not a Hugging Face Whisper folder ({error!r})") from error
+
+
+def _read_state(folder: Path) -> dict[str, Tensor]:
+    tensors = read_tensors(folder, device="cpu", dtype=torch.float32)
+    return {renamed(n, RENAMED): t for n, t in tensors.items() if n not in TIED}
 
 
 def _config(config: dict[str, int]) -> WhisperConfig:

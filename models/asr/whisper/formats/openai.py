@@ -2,7 +2,11 @@
 
 import pickle
 import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,28 +32,46 @@ RENAMED = (
 
 
 def read(file: Path) -> WhisperCheckpoint:
-    """Return the checkpoint in `file`, its weights as float32; no code in it runs.
+    """Return the checkpoint in `file`; its weights are read as float32, and no code in it runs.
 
     Raises:
         WeightsError: the file is missing, cut short, or something else.
     """
+    with opened(file, "an OpenAI Whisper checkpoint", values=False) as content:
+        return WhisperCheckpoint(
+            config=sizes(content["dims"]),
+            read_state=partial(_read_state, file),
+            files=(file,),
+            alignment_heads=None,
+            tokenizer=file.parent / "tokenizer.json",
+        )
+
+
+def _read_state(file: Path) -> dict[str, Tensor]:
+    with opened(file, "an OpenAI Whisper checkpoint") as content:
+        return converted(content["model_state_dict"])
+
+
+@contextmanager
+def opened(file: Path, kind: str, *, values: bool = True) -> Iterator[dict[str, Any]]:
+    """Give the content of a .pt file, the tensors without their values if not `values`.
+
+    Raises:
+        WeightsError: it is not `kind`: missing, cut short, or the block finds an error in it.
+    """
     if not zipfile.is_zipfile(file):  # torch would try older formats, and fail in many ways
-        raise WeightsError(f"{file}: not an OpenAI Whisper checkpoint (missing, or no zip archive)")
+        raise WeightsError(f"{file}: not {kind} (missing, or no zip archive)")
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-        config, state = convert(content["dims"], content["model_state_dict"])
+        yield torch.load(
+            file, map_location="cpu" if values else "meta", weights_only=True, mmap=not values
+        )
     except (OSError, RuntimeError, pickle.UnpicklingError, KeyError, TypeError, EOFError) as error:
-        raise WeightsError(f"{file}: not an OpenAI Whisper checkpoint ({error})") from error
-    return WhisperCheckpoint(
-        config=config, state=state, alignment_heads=None, tokenizer=file.parent / "tokenizer.json"
-    )
+        raise WeightsError(f"{file}: not {kind} ({error})") from error
 
 
-def convert(
-    dims: dict[str, int], tensors: dict[str, Tensor]
-) -> tuple[WhisperConfig, dict[str, Tensor]]:
-    """Return the sizes, and the weights as float32, named as in `asr.whisper.whisper`."""
-    config = WhisperConfig(
+def sizes(dims: dict[str, int]) -> WhisperConfig:
+    """Return the sizes that `dims` of an OpenAI file names."""
+    return WhisperConfig(
         mels=dims["n_mels"],
         audio_context=dims["n_audio_ctx"],
         audio_width=dims["n_audio_state"],
@@ -61,8 +83,12 @@ def convert(
         text_layers=dims["n_text_layer"],
         vocabulary=dims["n_vocab"],
     )
-    return config, {renamed(name, RENAMED): tensor.float() for name, tensor in _floating(tensors)}
 
 
-def _floating(tensors: dict[str, Tensor]) -> list[tuple[str, Tensor]]:
-    return [(name, tensor) for name, tensor in tensors.items() if tensor.is_floating_point()]
+def converted(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights as float32, named as in `asr.whisper.whisper`."""
+    return {
+        renamed(name, RENAMED): tensor.float()
+        for name, tensor in tensors.items()
+        if tensor.is_floating_point()
+    }

@@ -40,7 +40,7 @@ class AlignAtt:
         self._recognizer = recognizer
         self._interval = round(interval * RATE)
         self._margin = margin
-        self._window = ShortWindow(recognizer.model)
+        self._window = ShortWindow(recognizer.encoder)
         self._rules = LogitFilters(recognizer.tokenizer, timestamps=False)
         self._opening = recognizer.tokenizer.opening(None, timestamps=False)
 
@@ -65,18 +65,17 @@ class AlignAtt:
     def _process(
         self, state: AlignAttState, *, done: bool
     ) -> tuple[AlignAttState, TranscriptUpdate]:
-        model, tokenizer = self._recognizer.model, self._recognizer.tokenizer
+        decoder, tokenizer = self._recognizer.decoder, self._recognizer.tokenizer
         known = state.processed // FRAME
         tokens = list(state.tokens)
         reads = [*self._opening, *tokens]
-        text = self._window.encode(state.sound[: state.processed])
+        text = decoder.open(self._window.encode(state.sound[: state.processed]))
+        audible = text.sound.until(known)
         while len(tokens) < 10 + 8 * state.processed / RATE:
-            hidden, text, asked = model.decode_with_queries(torch.tensor([reads]), text)
-            row = self._rules.apply(model.logits(hidden[0, -1]), tokens)
-            token = int(row.argmax())
-            sound = [(keys[:, :, :known], values) for keys, values in text.sound]
-            last = [each[:, -1:] for each in asked]
-            (frame,) = attended_frames(self._recognizer, last, sound)
+            read = decoder.decode(reads, text)
+            text = read.state
+            token = int(self._rules.apply(read.logits[0], tokens).argmax())
+            (frame,) = attended_frames(decoder, read.queries[:, -1:], audible)
             known_tokens = [*tokens, token]
             ended = token == tokenizer.end or ends_in_loop(known_tokens, [0] * len(known_tokens))
             if ended or (not done and known - frame < self._margin):

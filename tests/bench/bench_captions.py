@@ -52,7 +52,7 @@ HEAD = (
 def systems(name: str, folder: Path, adapter: Path | None) -> dict[str, Hear]:
     """Load and return the systems to measure."""
     offline = load_whisper(name, folder, threads=1)
-    made = make_causal(offline, adapter)
+    made = make_causal(offline, adapter=adapter)
     detector = load_silero(folder)
     streams: dict[str, Stream] = {
         f"causal {ms} ms": CausalStream(made, CausalStreamConfig(chunk=chunk))
@@ -174,7 +174,9 @@ def main() -> None:
     torch.set_num_threads(1)
     clips = read_clips(given.speech, None)
     if given.continuous:
-        made = make_causal(load_whisper(given.model, given.weights, threads=1), given.adapter)
+        made = make_causal(
+            load_whisper(given.model, given.weights, threads=1), adapter=given.adapter
+        )
         continuous(CausalStream(made), clips, given.continuous)
         return
     aligner = load_whisper("base", given.weights, threads=1)

@@ -146,14 +146,14 @@ def plain(word: str) -> str:
 @torch.inference_mode()
 def word_ends(aligner: WhisperModel, samples: Samples, text: str) -> Placed:
     """Return each word of `text` with its end in the sound, in seconds."""
-    model, tokenizer = aligner.model, aligner.tokenizer
-    limit = model.config.audio_context * FRAME
+    decoder, tokenizer, config = aligner.decoder, aligner.tokenizer, aligner.config
+    limit = config.audio_context * FRAME
     padded = np.pad(samples, (0, PADDING))[:limit]
     padded = padded[: len(padded) // FRAME * FRAME]
-    state = model.init_state(model.encode(log_mel(padded, model.config.mels)[None]))
+    state = decoder.open(aligner.encoder.encode(log_mel(padded, config.mels)))
     words = tokenizer.words(tokenizer.encode(" " + text))
-    frames = min(-(-len(samples) // FRAME), model.config.audio_context)
-    spans = align(model, tokenizer, aligner.heads, state, words, frames=frames)
+    frames = min(-(-len(samples) // FRAME), config.audio_context)
+    spans = align(decoder, tokenizer, state, words, frames=frames)
     placed = [(plain(tokenizer.decode(s.tokens)), s.end * FRAME / RATE) for s in spans]
     return [pair for pair in placed if pair[0]]
 

@@ -72,7 +72,9 @@ def _load_whisper(
 ) -> WhisperModel:
     """Load the model for whole files: tiny.en if the setting is a causal checkpoint."""
     name = "tiny.en" if _is_careless_whisper(settings.asr_model) else settings.asr_model
-    return load_whisper(name, settings.weights, threads=settings.threads_in_use, progress=progress)
+    return load_whisper(
+        name, settings.weights, load_engine, threads=settings.threads_in_use, progress=progress
+    )
 
 
 def _load_recognizer(
@@ -87,9 +89,9 @@ def _load_recognizer(
         return load_shipped(settings.weights, load_engine)
     config = CausalStreamConfig(chunk=CHUNK_FRAMES[settings.asr_chunk])
     if _is_careless_whisper(settings.asr_model):
-        checkpoint = load_carelesswhisper(Path(settings.asr_model), settings.weights)
-        return CausalStream(checkpoint.recognizer, config, blocks=checkpoint.blocks)
-    return CausalStream(make_causal(whisper), config)
+        file = Path(settings.asr_model)
+        return CausalStream(load_carelesswhisper(file, settings.weights, load_engine), config)
+    return CausalStream(make_causal(whisper, load_engine), config)
 
 
 def _load_final_pass(
@@ -104,5 +106,5 @@ def _load_final_pass(
         return None
     if name == whisper.name or _is_careless_whisper(name):
         return WhisperFinalPass(whisper, detector)
-    recognizer = load_whisper(name, settings.weights, progress=progress)
+    recognizer = load_whisper(name, settings.weights, load_engine, progress=progress)
     return WhisperFinalPass(recognizer, detector)

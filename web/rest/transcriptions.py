@@ -227,5 +227,5 @@ def _next_part(
 
 def _language(context: ServiceContext, asked: str) -> str:
     """Return the language of a transcript: an English-only model knows no other."""
-    multilingual = context.models.whisper.model.config.multilingual
+    multilingual = context.models.whisper.config.multilingual
     return asked or "unknown" if multilingual else "en"

@@ -29,7 +29,7 @@ from models.asr.ancat.transducer_networks import (
     joiner_spec,
     predictor_spec,
 )
-from models.asr.whisper.loading import load_whisper, read_checkpoint
+from models.asr.whisper.loading import open_checkpoint
 from models.asr.whisper.whisper import Whisper
 from models.engine import (
     Engine,
@@ -42,7 +42,6 @@ from models.engine import (
 from models.errors import WeightsError
 from models.shipped import CHECKPOINTS
 from models.weights.checksums import weights_digest
-from models.weights.fetch import fetch_weights
 
 SHIPPED = CHECKPOINTS / "ancat.safetensors"
 BEAM = 8  # of the shipped model
@@ -76,7 +75,9 @@ def load_ancat(file: Path, weights: Path) -> tuple[Ancat, About]:
         WeightsError: the file cannot be read, or is not of a model that can be built.
     """
     config, tensors, about = read_ancat(file)
-    return build_ancat(config, tensors, load_whisper(config.whisper, weights).model, file), about
+    return build_ancat(
+        config, tensors, open_checkpoint(config.whisper, weights).build(), file
+    ), about
 
 
 def load_shipped(weights: Path, load_engine: EngineLoader = load_in_torch) -> AncatStream:
@@ -87,9 +88,9 @@ def load_shipped(weights: Path, load_engine: EngineLoader = load_in_torch) -> An
         EngineError: an engine cannot be built or loaded.
     """
     config = read_config(SHIPPED)
-    place = fetch_weights(config.whisper, weights)
-    whisper = read_checkpoint(place).config
-    digest = weights_digest(SHIPPED, place / "model.bin")
+    checkpoint = open_checkpoint(config.whisper, weights)
+    whisper = checkpoint.config
+    digest = weights_digest(SHIPPED, *checkpoint.files)
 
     def engine(spec: EngineSpec, build: Callable[[Path, Path], ExportableNetwork]) -> Engine:
         made = partial(build, SHIPPED, weights)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.asr.speech_activity import Region, Samples
 from models.asr.whisper.alignment import FRAME, WordSpan, align, speech_frames
 from models.asr.whisper.decode import DecodeConfig, decode, detect_language
-from models.asr.whisper.decoder import DecoderState
+from models.asr.whisper.decoder import DecodedTokens, DecoderState
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import log_mel
 from models.asr.whisper.repetition import may_be_loop, spoken_words
@@ -76,7 +76,11 @@ class WindowTranscriber:
         return tuple(token for index in kept for token in spans[index].tokens)
 
     def _align(
-        self, state: DecoderState, tokens: Sequence[int], frames: NDArray[np.bool_]
+        self,
+        state: DecoderState,
+        tokens: Sequence[int],
+        frames: NDArray[np.bool_],
+        read: DecodedTokens | None = None,
     ) -> list[WordSpan]:
         language = self._config.language
         return align(
@@ -88,13 +92,19 @@ class WindowTranscriber:
             speech=frames,
             delay=self.recognizer.delay,
             language=language,
+            read=read,
         )
 
     def _placed(
         self, state: DecoderState, tokens: list[int], frames: NDArray[np.bool_], length: int
     ) -> list[RecognizedWord]:
-        spans = self._align(state, tokens, frames)
-        probabilities = self._probabilities(state, tokens)
+        decoder, tokenizer = self.recognizer.decoder, self.recognizer.tokenizer
+        opening = tokenizer.opening(self._config.language, timestamps=False)
+        scored = range(len(opening) - 1, len(opening) + len(tokens) - 1)
+        read = decoder.decode([*opening, *tokens], state.cut(0), scored)
+        spans = self._align(state, tokens, frames, read)
+        chances = read.logits[:, : tokenizer.end].softmax(1)
+        probabilities = chances[torch.arange(len(tokens)), torch.tensor(tokens)].tolist()
         words, first = [], 0
         for index, span in enumerate(spans):
             last = first + len(span.tokens)
@@ -112,13 +122,3 @@ class WindowTranscriber:
         if end - start > limit:
             start, end = (end - limit, end) if opens else (start, start + limit)
         return RecognizedWord(text, start, end, float(np.mean(probabilities)))
-
-    def _probabilities(self, state: DecoderState, tokens: list[int]) -> list[float]:
-        """Return the probability of each of `tokens` after those before it."""
-        decoder, tokenizer = self.recognizer.decoder, self.recognizer.tokenizer
-        opening = tokenizer.opening(self._config.language, timestamps=False)
-        read = [*opening, *tokens]
-        scored = range(len(opening) - 1, len(read) - 1)
-        scores = decoder.decode(read, state, scored).logits
-        probabilities = scores[:, : tokenizer.end].softmax(1)
-        return probabilities[torch.arange(len(tokens)), torch.tensor(tokens)].tolist()

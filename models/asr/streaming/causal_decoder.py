@@ -36,8 +36,8 @@ class CausalHypothesis:
     """A transcript of a window.
 
     The first `committed` of `tokens` are final. `text` is the state after the opening and `tokens`,
-    perhaps without the last one; None before the first update. `total` sums the log-probabilities of `tokens` and of the end
-    of text after them.
+    perhaps without the last one; None before the first update. `total` sums the log-probabilities
+    of `tokens` and of the end of text after them.
     """
 
     opening: tuple[int, ...]
@@ -114,9 +114,7 @@ class CausalDecoder:
         updated = decode(hypothesis, sound, limit)
         return replace(updated, opening=hypothesis.opening, committed=hypothesis.committed)
 
-    def _greedy(
-        self, hypothesis: CausalHypothesis, sound: Sound, limit: int
-    ) -> CausalHypothesis:
+    def _greedy(self, hypothesis: CausalHypothesis, sound: Sound, limit: int) -> CausalHypothesis:
         """Drop the last tokens that are not stable, and append the likeliest ones."""
         first, scored = self._rescore(hypothesis, sound)
         tokens, stable = _stable_tokens(list(hypothesis.tokens), first, scored)
@@ -198,9 +196,7 @@ class CausalDecoder:
             return token == self._end
         tokenizer = self._recognizer.tokenizer
         words = tokenizer.words([*(each.token for each in one.tokens), token])
-        spans = align(
-            self._decoder, tokenizer, one.state, words, frames=one.state.sound.frames
-        )
+        spans = align(self._decoder, tokenizer, one.state, words, frames=one.state.sound.frames)
         texts = [comparable(tokenizer, span.tokens) for span in spans]
         return len(spoken_words(texts, [span.start for span in spans])) < len(words)
 

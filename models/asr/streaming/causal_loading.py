@@ -139,18 +139,12 @@ def _build_encoder(build: Callable[[], Whisper]) -> CausalEncoderNetwork:
 
 
 def _build_adapted(checkpoint: WhisperCheckpoint, adapter: Path) -> Whisper:
-    model = checkpoint.build()
-    add_adapter(model, adapter)
-    return model
-
-
-def add_adapter(model: Whisper, file: Path) -> lora.Notes:
-    """Merge the adapter in `file` into `model`; return the notes in the file.
+    """Return the network of `checkpoint` with the adapter in the file `adapter` merged in.
 
     Raises:
         WeightsError: it cannot be read, or is of another model.
     """
-    adapter = lora.read(file)
-    feed_forward = any(".feed_forward." in name for name in adapter.tensors)
-    lora.merge(model.projections(feed_forward=feed_forward), adapter)
-    return adapter.notes
+    model, read = checkpoint.build(), lora.read(adapter)
+    feed_forward = any(".feed_forward." in name for name in read.tensors)
+    lora.merge(model.projections(feed_forward=feed_forward), read)
+    return model

@@ -8,10 +8,10 @@ Source: CarelessWhisper, Krichli et al. 2025, section 3.
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.asr.whisper.whisper import EncoderLayer, Whisper, WhisperConfig
-from models.asr.whisper.whisper_networks import MAX_BATCH, sound_specs
+from models.asr.whisper.whisper_networks import MAX_BATCH, SoundProjections, sound_specs
 from models.engine import (
     DimensionRange,
     EngineSpec,
@@ -63,7 +63,7 @@ class CausalEncoderNetwork(ExportableNetwork):
     def __init__(self, network: Whisper) -> None:
         super().__init__()
         self.encoder = network.encoder
-        self.attentions = nn.ModuleList(layer.cross_attention for layer in network.decoder.layers)
+        self.projections = SoundProjections(network.decoder)
         self.spec = causal_encoder_spec(network.config)
 
     def forward(
@@ -95,6 +95,4 @@ class CausalEncoderNetwork(ExportableNetwork):
             updated += (keys, values)
             x = x + layer.self_attention(normed, (keys, values), visible)
             x = x + layer.feed_forward(layer.feed_forward_norm(x))
-        x = encoder.norm(x)
-        sound = (each for attention in self.attentions for each in attention.keys_values(x))
-        return *sound, *updated
+        return *self.projections(encoder.norm(x)), *updated

@@ -47,9 +47,7 @@ class CausalSoundEncoder:
         before = torch.zeros(self.config.mels, BEFORE - 1)
         return CausalSoundState(before, self._engine.new_state(batch=1), 0)
 
-    def step(
-        self, state: CausalSoundState, mel: Tensor
-    ) -> tuple[CausalSoundState, list[Sound]]:
+    def step(self, state: CausalSoundState, mel: Tensor) -> tuple[CausalSoundState, list[Sound]]:
         """Consume (mels, n) and return the blocks that became full.
 
         Raises:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from models.asr.speech_activity import FRAME as DETECTOR_FRAME
 from models.asr.speech_activity import Region, widened
-from models.asr.whisper.decoder import DecoderState, WhisperDecoder
+from models.asr.whisper.decoder import DecodedTokens, DecoderState, WhisperDecoder
 from models.asr.whisper.tokenizer import WhisperTokenizer
 from models.asr.words import RATE
 
@@ -48,17 +48,19 @@ def align(
     delay: int = 0,
     speech: NDArray[np.bool_] | None = None,
     language: str | None = None,
+    read: DecodedTokens | None = None,
 ) -> list[WordSpan]:
     """Return the span of each of `words`, groups of text tokens, in the first `frames` frames.
 
     `state` is any decoder state over the window. With `speech`, (frames,), words are placed in
-    the frames where it is True only. Spans are in order and do not overlap.
+    the frames where it is True only. Spans are in order and do not overlap. `read` are the words
+    after an opening without timestamps, if they were decoded before.
     """
     tokens = [token for word in words for token in word]
     if not tokens:
         return []
     opening = tokenizer.opening(language, timestamps=False)
-    read = decoder.decode([*opening, *tokens], state.cut(0))
+    read = read or decoder.decode([*opening, *tokens], state.cut(0))
     scores = decoder.cross_scores(read.queries, state.sound)[:, :, :frames]
     if speech is not None:
         scores = scores[:, :, torch.from_numpy(np.flatnonzero(speech)).to(scores.device)]

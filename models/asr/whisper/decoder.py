@@ -40,6 +40,10 @@ class TextCache:
     def slots(self) -> int:
         return next(iter(self.buffers.buffers.values())).shape[2]
 
+    @property
+    def device(self) -> torch.device:
+        return next(iter(self.buffers.buffers.values())).device
+
     def take(self, count: int) -> Slots:
         """Return `count` slots that nobody has."""
         self.used += count
@@ -73,7 +77,7 @@ class DecoderState:
 
     def over(self, sound: Sound) -> "DecoderState":
         """Return the same tokens over another sound: keys and values of the text stay."""
-        return replace(self, sound=sound)
+        return replace(self, sound=sound.to(self.cache.device))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +107,8 @@ class WhisperDecoder:
 
     def open(self, sound: Sound) -> DecoderState:
         """Return the state before any token."""
-        return DecoderState(sound, TextCache(self._engine.new_state(batch=1)), _NONE)
+        cache = TextCache(self._engine.new_state(batch=1))
+        return DecoderState(sound.to(cache.device), cache, _NONE)
 
     def decode(
         self, tokens: Sequence[int], state: DecoderState, scored: Sequence[int] = (-1,)
@@ -156,8 +161,8 @@ class WhisperDecoder:
         keys = [sound.layers[layer][0][0, head] for layer, head in self.heads]
         scale: float = queries.shape[2] ** -0.5
         return torch.stack(
-            [asked @ key.T * scale for asked, key in zip(queries, keys, strict=True)]
-        )
+            [asked.to(key.device) @ key.T * scale for asked, key in zip(queries, keys, strict=True)]
+        ).to(queries.device)
 
     def _run(
         self,
@@ -169,15 +174,13 @@ class WhisperDecoder:
         scored: Slots,
     ) -> tuple[Tensor, Tensor]:
         """Run a pass in the cache and over the sound of `state`; return logits and queries."""
-        given = {
+        inputs = {
             "tokens": torch.tensor([list(tokens)]),
             "positions": torch.from_numpy(positions)[None],
             "start": torch.tensor([start]),
             "visible": torch.from_numpy(visible)[None, None],
             "scored": torch.from_numpy(scored)[None],
         }
-        device = state.sound.layers[0][0].device
-        inputs = {name: each.to(device) for name, each in given.items()}
         inputs |= zip(self._names, state.sound.tensors, strict=True)
         outputs = self._engine.run(inputs, state.cache.buffers)
         return outputs["logits"][0], outputs["queries"][0]

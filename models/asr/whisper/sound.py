@@ -30,6 +30,14 @@ class Sound:
             tuple((torch.cat([a[0], b[0]], 2), torch.cat([a[1], b[1]], 2)) for a, b in pairs)
         )
 
+    def to(self, device: torch.device) -> "Sound":
+        """Return the sound on `device`."""
+        return Sound(tuple((k.to(device), v.to(device)) for k, v in self.layers))
+
+    def until(self, frames: int) -> "Sound":
+        """Return the first `frames` frames of the sound."""
+        return Sound(tuple((k[:, :, :frames], v[:, :, :frames]) for k, v in self.layers))
+
     def after(self, frames: int) -> "Sound":
         """Return the sound without its first `frames` frames."""
         return Sound(tuple((k[:, :, frames:], v[:, :, frames:]) for k, v in self.layers))

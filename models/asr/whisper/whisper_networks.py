@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
 from models.asr.whisper.checkpoint import AlignmentHeads
-from models.asr.whisper.whisper import DecoderLayer, Whisper, WhisperConfig
+from models.asr.whisper.whisper import Attention, Decoder, DecoderLayer, Whisper, WhisperConfig
 from models.engine import (
     DimensionRange,
     EngineSpec,
@@ -25,7 +25,9 @@ MAX_BATCH = 16  # windows or sounds in one pass
 def sound_names(config: WhisperConfig) -> list[str]:
     """Return the names of the keys and values of the sound, layer by layer."""
     return [
-        f"sound_{kind}.{layer}" for layer in range(config.text_layers) for kind in ("keys", "values")
+        f"sound_{kind}.{layer}"
+        for layer in range(config.text_layers)
+        for kind in ("keys", "values")
     ]
 
 
@@ -51,20 +53,37 @@ def encoder_spec(config: WhisperConfig) -> EngineSpec:
     )
 
 
+class SoundProjections(nn.Module):
+    """The keys and values of the cross-attention of all layers of a decoder."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
+        self.attentions = nn.ModuleList()
+        for layer in decoder.layers:
+            assert isinstance(layer, DecoderLayer)
+            self.attentions.append(layer.cross_attention)
+
+    def forward(self, encoded: Tensor) -> tuple[Tensor, ...]:
+        """Return them layer by layer, for `encoded` (batch, frames, width)."""
+        found: list[Tensor] = []
+        for attention in self.attentions:
+            assert isinstance(attention, Attention)
+            found += attention.keys_values(encoded)
+        return tuple(found)
+
+
 class WhisperEncoderNetwork(ExportableNetwork):
     """The encoder, and the projections of the decoder's cross-attention."""
 
     def __init__(self, network: Whisper) -> None:
         super().__init__()
         self.encoder = network.encoder
-        self.attentions = nn.ModuleList(layer.cross_attention for layer in network.decoder.layers)
+        self.projections = SoundProjections(network.decoder)
         self.spec = encoder_spec(network.config)
 
     def forward(self, mel: Tensor) -> tuple[Tensor, ...]:
-        encoded = self.encoder(mel)
-        return tuple(
-            each for attention in self.attentions for each in attention.keys_values(encoded)
-        )
+        found: tuple[Tensor, ...] = self.projections(self.encoder(mel))
+        return found
 
 
 def decoder_spec(config: WhisperConfig, heads: AlignmentHeads) -> EngineSpec:
@@ -142,7 +161,7 @@ class WhisperDecoderNetwork(ExportableNetwork):
             attention = layer.cross_attention
             asked = attention.split(attention.query(layer.cross_attention_norm(x)))
             queries |= {(at, head): asked[:, head] for at, head in self.heads if at == index}
-            heard = F.scaled_dot_product_attention(asked, *sound[2 * index : 2 * index + 2])
+            heard = F.scaled_dot_product_attention(asked, sound[2 * index], sound[2 * index + 1])
             x = x + attention.out(heard.transpose(1, 2).flatten(2))
             x = x + layer.feed_forward(layer.feed_forward_norm(x))
         rows = x.gather(1, scored[:, :, None].expand(-1, -1, x.shape[2]))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from models.asr.ancat.letters import to_units
 from models.asr.ancat.loading import About, build_ancat, save_ancat, trained_tensors
 from models.asr.ancat.network import Ancat, AncatConfig, from_whisper
-from models.asr.whisper.loading import load_whisper
+from models.asr.whisper.loading import open_checkpoint
 from models.asr.words import RATE
 from models.training.ancat import letter_times
 from models.training.ancat.letter_times import Times
@@ -107,7 +107,7 @@ def open_run(
     encoder.
     """
     torch.manual_seed(config.seed)  # for randomly initialized weights
-    model = from_whisper(config.model, load_whisper(config.model.whisper, weights).model)
+    model = from_whisper(config.model, open_checkpoint(config.model.whisper, weights).build())
     ctc = nn.Linear(model.norm.normalized_shape[0], config.model.units)
     if start is not None:
         _start(model, ctc, start)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from models import lora
-from models.asr.whisper.loading import WhisperModel, load_whisper
+from models.asr.streaming.causal_loading import CausalModel, assemble_causal
+from models.asr.whisper.loading import load_tokenizer, load_whisper, open_checkpoint
 from models.asr.whisper.whisper import Whisper
 from models.training.asr.clips import SpeechClip, SpeechClips, load_clips
 from models.training.asr.word_ends import WordEnds
@@ -65,11 +66,15 @@ class AdapterTrainingConfig:
 
 @dataclass(eq=False)
 class AdapterRun:
-    """The state of a run; `average` holds the smoothed adapters that are kept."""
+    """The state of a run.
+
+    `network` is trained, and `student` runs it. `average` are the smoothed adapters that are kept.
+    """
 
     config: AdapterTrainingConfig
     folder: Path
-    student: WhisperModel
+    network: Whisper
+    student: CausalModel
     teacher: Whisper
     clips: SpeechClips
     ends: WordEnds
@@ -84,10 +89,11 @@ class AdapterRun:
 
 def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: Path) -> AdapterRun:
     """Return the run in `folder`, resumed or new."""
-    student = load_whisper(config.model, weights)
-    teacher = copy.deepcopy(student.model)
+    checkpoint = open_checkpoint(config.model, weights)
+    network = checkpoint.build()
+    teacher = copy.deepcopy(network)
     rng = torch.Generator().manual_seed(config.seed)
-    layers = student.model.projections(feed_forward=config.feed_forward)
+    layers = network.projections(feed_forward=config.feed_forward)
     adapter = lora.attach(layers, rank=config.rank, alpha=config.rank, rng=rng)
     trained = list(adapter.values())
     optimizer = torch.optim.AdamW(trained, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
@@ -96,7 +102,15 @@ def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: 
     run = AdapterRun(
         config=config,
         folder=folder,
-        student=student,
+        network=network,
+        student=assemble_causal(
+            config.model,
+            checkpoint.config,
+            checkpoint.heads(),
+            load_tokenizer(checkpoint, weights),
+            lambda: network,
+            checkpoint.digest,
+        ),
         teacher=teacher,
         clips=loaded,
         ends=WordEnds(loaded, aligner, clips / "ends.jsonl"),

@@ -121,7 +121,7 @@ def advance(run: AdapterRun) -> dict[str, float]:
 def _loss(
     run: AdapterRun, batch: list[TrainingItem], blocks: BlockSizes | None, rng: np.random.Generator
 ) -> tuple[Tensor, dict[str, float]]:
-    config, model = run.config, run.student.model
+    config, model = run.config, run.network
     mel = torch.stack([running_log_mel(item.augmented) for item in batch])
     encoded = encode_masked(model, mel, blocks)
     with torch.no_grad():

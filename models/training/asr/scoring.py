@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from models import lora
 from models.asr.offline.transcription import transcribe
-from models.asr.streaming.causal_loading import add_adapter
+from models.asr.streaming.causal_loading import CausalModel, make_causal
 from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig
 from models.asr.vad import load_silero
 from models.asr.whisper.decode import DecodeConfig
@@ -107,12 +108,13 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
     recognizer = load_whisper(given.model, given.weights)
+    causal = make_causal(recognizer, adapter=given.adapter) if given.adapter else None
     if given.adapter:
-        logger.info("%s", add_adapter(recognizer.model, given.adapter))
-    for chunk in given.chunk if given.adapter else [0]:
+        logger.info("%s", lora.read(given.adapter).notes)
+    for chunk in given.chunk if causal else [0]:
         transcribe_clip = (
-            _streaming(recognizer, chunk, given.patience)
-            if chunk
+            _streaming(causal, chunk, given.patience)
+            if causal
             else _offline(recognizer, given.weights)
         )
         used = _cpu()
@@ -142,7 +144,7 @@ def _offline(recognizer: WhisperModel, weights: Path) -> Callable[[Samples], str
     return lambda samples: join_words(transcribe(recognizer, detector, samples, config=config))
 
 
-def _streaming(recognizer: WhisperModel, chunk: int, end_bias: float) -> Callable[[Samples], str]:
+def _streaming(recognizer: CausalModel, chunk: int, end_bias: float) -> Callable[[Samples], str]:
     model = CausalStream(recognizer, CausalStreamConfig(chunk=chunk, end_bias=end_bias))
     return lambda samples: join_words(
         [word for news in stream(model, samples) for word in news.committed]

@@ -57,13 +57,17 @@ class WordEnds:
 
     @torch.inference_mode()
     def _align(self, clip: SpeechClip) -> list[tuple[int, int]]:
-        model, tokenizer = self.aligner.model, self.aligner.tokenizer
-        limit = model.config.audio_context * FRAME
-        samples = np.pad(self.clips.samples(clip), (0, PADDING))[:limit]
-        state = model.init_state(model.encode(log_mel(samples, model.config.mels)[None]))
+        decoder, tokenizer, config = (
+            self.aligner.decoder,
+            self.aligner.tokenizer,
+            self.aligner.config,
+        )
+        limit = config.audio_context * FRAME
+        samples = np.pad(self.clips.samples(clip), (0, PADDING + -clip.count % FRAME))[:limit]
+        state = decoder.open(self.aligner.encoder.encode(log_mel(samples, config.mels)))
         words = tokenizer.words(tokenizer.encode(" " + clip.text))
-        frames = min(-(-clip.count // FRAME), model.config.audio_context)
-        spans = align(model, tokenizer, self.aligner.heads, state, words, frames=frames)
+        frames = min(-(-clip.count // FRAME), config.audio_context)
+        spans = align(decoder, tokenizer, state, words, frames=frames)
         ends, text = [], ""
         for span in spans:
             text += tokenizer.decode(span.tokens)

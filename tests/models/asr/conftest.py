@@ -10,12 +10,21 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from models.asr.streaming.causal_loading import CausalModel
 from models.asr.vad import SileroVad
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.words import RATE
+from models.engine import ExportableNetwork, TorchEngine
 from models.weights.fetch import fetch_weights
-from tests.models.asr.tiny import tiny_recognizer
+from tests.models.asr.tiny import (
+    TinyEngines,
+    tiny_causal,
+    tiny_engines,
+    tiny_recognizer,
+)
 from tests.paths import SPEECH, WEIGHTS
+from trt_engines.backends.onnx_runtime import OrtEngine
+from trt_engines.export import export
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,23 @@ def tiny_en(weights_folder: Path) -> WhisperModel:
 
 
 @pytest.fixture(scope="session")
+def tiny_whisper_in_torch() -> TinyEngines:
+    return tiny_engines(TorchEngine)
+
+
+@pytest.fixture(scope="session")
+def tiny_whisper_in_onnx(tmp_path_factory: pytest.TempPathFactory) -> TinyEngines:
+    folder = tmp_path_factory.mktemp("tiny-whisper")
+
+    def exported(network: ExportableNetwork) -> OrtEngine:
+        file = folder / f"{network.spec.name}.onnx"
+        export(network, file)
+        return OrtEngine(network.spec, file)
+
+    return tiny_engines(exported)
+
+
+@pytest.fixture(scope="session")
 def silero(weights_folder: Path) -> Path:
     return fetch_weights("silero-vad", weights_folder) / "silero_vad.onnx"
 
@@ -69,3 +95,9 @@ def random_recognizer(weights_folder: Path) -> WhisperModel:
     """The real tokenizer over a tiny network that was never trained."""
     torch.set_num_threads(1)
     return tiny_recognizer(fetch_weights("tiny.en", weights_folder) / "tokenizer.json")
+
+
+@pytest.fixture(scope="session")
+def random_causal(random_recognizer: WhisperModel) -> CausalModel:
+    """The same network, run as a causal one."""
+    return tiny_causal(random_recognizer)

@@ -2,7 +2,8 @@
 
 import json
 import struct
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from models.asr.streaming.causal_loading import CausalModel, assemble_causal
+from models.asr.streaming.causal_networks import CausalEncoderNetwork
 from models.asr.whisper import tokenizer
-from models.asr.whisper.loading import WhisperModel
+from models.asr.whisper.checkpoint import WhisperCheckpoint
+from models.asr.whisper.loading import WhisperModel, assemble
 from models.asr.whisper.whisper import Whisper, WhisperConfig
+from models.asr.whisper.whisper_networks import WhisperDecoderNetwork, WhisperEncoderNetwork
+from models.engine import Engine, ExportableNetwork
 
 CONFIG = WhisperConfig(
     mels=80,
@@ -39,10 +45,49 @@ def tiny_whisper(config: WhisperConfig = SMALL, seed: int = 0) -> Whisper:
     return model
 
 
+def tiny_checkpoint(config: WhisperConfig = CONFIG, seed: int = 0) -> WhisperCheckpoint:
+    """Return the weights of `tiny_whisper` as a checkpoint without files."""
+    return WhisperCheckpoint(
+        config=config,
+        read_state=lambda: tiny_whisper(config, seed).state_dict(),
+        files=(),
+        alignment_heads=((1, 0), (1, 1)),
+        tokenizer=Path("none"),
+    )
+
+
+@dataclass(frozen=True)
+class TinyEngines:
+    """What runs the networks of `tiny_whisper`."""
+
+    encoder: Engine
+    decoder: Engine
+    causal: Engine
+
+
+def tiny_engines(engine: Callable[[ExportableNetwork], Engine]) -> TinyEngines:
+    """Return the engines that `engine` makes of the networks."""
+    network, heads = tiny_whisper(), tiny_checkpoint(SMALL).heads()
+    return TinyEngines(
+        encoder=engine(WhisperEncoderNetwork(network)),
+        decoder=engine(WhisperDecoderNetwork(network, heads)),
+        causal=engine(CausalEncoderNetwork(network)),
+    )
+
+
 def tiny_recognizer(table: Path) -> WhisperModel:
-    heads = ((1, 0), (1, 1))
-    model = tiny_whisper(CONFIG)
-    return WhisperModel("random", model, tokenizer.load(table, CONFIG), heads)
+    return assemble("random", tiny_checkpoint(), tokenizer.load(table, CONFIG))
+
+
+def tiny_causal(recognizer: WhisperModel) -> CausalModel:
+    return assemble_causal(
+        recognizer.name,
+        recognizer.config,
+        recognizer.decoder.heads,
+        recognizer.tokenizer,
+        recognizer.checkpoint.build,
+        recognizer.checkpoint.digest,
+    )
 
 
 def write_openai(model: Whisper, file: Path) -> None:

@@ -67,7 +67,7 @@ def test_streamed_equals_masked_offline_at_any_length(frames: int) -> None:
 
 def test_a_mask_without_blocks_is_the_published_encoder() -> None:
     torch.testing.assert_close(
-        encode_masked(MODEL, MEL[None], None), MODEL.encode(MEL[None]), rtol=0, atol=1e-12
+        encode_masked(MODEL, MEL[None], None), MODEL.encoder(MEL[None]), rtol=0, atol=1e-12
     )
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models.asr.streaming.causal_loading import CausalModel
 from models.asr.streaming.causal_stream import CausalStream, CausalStreamConfig, CausalStreamState
 from models.asr.whisper.alignment import FRAME
-from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import Samples
 from models.asr.words import RATE, RecognizedWord, TranscriptUpdate, join_words
 from models.streaming import run
@@ -23,8 +23,8 @@ ROOMY = settings(
 
 
 @pytest.fixture
-def model(random_recognizer: WhisperModel) -> CausalStream:
-    return CausalStream(random_recognizer, CausalStreamConfig(chunk=15))
+def model(random_causal: CausalModel) -> CausalStream:
+    return CausalStream(random_causal, CausalStreamConfig(chunk=15))
 
 
 def parts_of(model: CausalStream, sound: Samples, cuts: list[int]) -> list[TranscriptUpdate]:
@@ -124,23 +124,23 @@ def test_a_stream_longer_than_the_window_goes_on_and_does_not_grow(model: Causal
             assert update.position >= last
             last, count = update.position, count + len(update.committed)
         assert held(state) <= 30 * RATE
-        assert state.start + len(state.sound) == 1600 + (index + 1) * len(SOUND)
+        assert state.start + len(state.samples) == 1600 + (index + 1) * len(SOUND)
     assert state.start > 30 * RATE
     assert count > 0
 
 
-def test_the_next_window_gets_the_last_tokens_as_prompt(random_recognizer: WhisperModel) -> None:
-    model = CausalStream(random_recognizer, CausalStreamConfig(prompt=6))
+def test_the_next_window_gets_the_last_tokens_as_prompt(random_causal: CausalModel) -> None:
+    model = CausalStream(random_causal, CausalStreamConfig(prompt=6))
     state, updates = model.init_state(), list[TranscriptUpdate]()
     while state.start == 0:
         state, new = model.step(state, SOUND)
         updates += new
     text = join_words([word for update in updates for word in update.committed])
     assert 0 < len(state.prompt) <= 6
-    tokenizer = random_recognizer.tokenizer
+    tokenizer = random_causal.tokenizer
     assert tokenizer.decode(state.prompt).strip() in text
     assert state.hypothesis.opening[: 1 + len(state.prompt)] == (tokenizer.previous, *state.prompt)
-    forgetful = CausalStream(random_recognizer, CausalStreamConfig(prompt=0))
+    forgetful = CausalStream(random_causal, CausalStreamConfig(prompt=0))
     other = forgetful.init_state()
     while other.start == 0:
         other, _ = forgetful.step(other, SOUND)
@@ -148,7 +148,7 @@ def test_the_next_window_gets_the_last_tokens_as_prompt(random_recognizer: Whisp
 
 
 def held(state: CausalStreamState) -> int:
-    return len(state.sound)
+    return len(state.samples)
 
 
 def test_an_empty_stream_says_nothing(model: CausalStream) -> None:
@@ -157,9 +157,9 @@ def test_an_empty_stream_says_nothing(model: CausalStream) -> None:
     assert [h.committed for h in model.flush(state)] == [()]
 
 
-def test_the_end_bias_writes_later_or_sooner(random_recognizer: WhisperModel) -> None:
+def test_the_end_bias_writes_later_or_sooner(random_causal: CausalModel) -> None:
     def letters(end_bias: float) -> int:
-        model = CausalStream(random_recognizer, CausalStreamConfig(end_bias=end_bias))
+        model = CausalStream(random_causal, CausalStreamConfig(end_bias=end_bias))
         return sum(len(word.text) for h in parts_of(model, SOUND, []) for word in h.committed)
 
     assert letters(1e4) == 0

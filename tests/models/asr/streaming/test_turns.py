@@ -111,7 +111,7 @@ def test_a_burst_longer_than_a_window_is_heard_to_its_end(
 ) -> None:
     turn = joined([clip(name) for name in ("jfk", "LJ001-0007", "jfk", "ps-something")], 0.45)
     words = ARRIVALS["one burst"](LocalAgreement(tiny_en, detector), turn.samples)
-    assert turn.seconds > tiny_en.model.config.audio_context * FRAME / RATE
+    assert turn.seconds > tiny_en.config.audio_context * FRAME / RATE
     assert lost_in_a_row(turn.text, words) < SENTENCE, join_words(words)
 
 

@@ -7,14 +7,13 @@ import torch
 from models.asr.whisper.loading import WhisperModel, load_whisper, read_checkpoint
 from models.asr.whisper.whisper import Whisper
 from models.errors import WeightsError
+from tests.models.asr import whisper_reference as reference
 from tests.models.asr.tiny import tiny_whisper, write_ctranslate2, write_huggingface, write_openai
 
 
 def logits(model: Whisper) -> torch.Tensor:
-    mel = torch.randn(1, 80, 60, generator=torch.Generator().manual_seed(1))
-    tokens = torch.tensor([[1, 5, 9, 2]])
-    hidden, _ = model.decode(tokens, model.init_state(model.encode(mel)))
-    return model.logits(hidden)
+    mel = torch.randn(80, 60, generator=torch.Generator().manual_seed(1))
+    return reference.logits(model, [1, 5, 9, 2], reference.encode(model, mel))
 
 
 @pytest.mark.parametrize("write", [write_openai, write_huggingface, write_ctranslate2])
@@ -45,6 +44,6 @@ def test_a_path_with_nothing_in_it_says_what_is_known(tmp_path: Path) -> None:
 
 
 def test_real_weights_have_the_sizes_of_tiny_en(tiny_en: WhisperModel) -> None:
-    config = tiny_en.model.config
+    config = tiny_en.config
     assert (config.audio_width, config.text_layers, config.vocabulary) == (384, 4, 51864)
-    assert not any(weight.requires_grad for weight in tiny_en.model.parameters())
+    assert not any(weight.requires_grad for weight in tiny_en.checkpoint.build().parameters())

@@ -77,11 +77,11 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(begin_run: Begin) -> No
 @pytest.mark.slow
 def test_steps_change_the_adapters_and_nothing_else(begin_run: Begin) -> None:
     run = begin_run("changing")
-    before = {name: value.clone() for name, value in run.student.model.state_dict().items()}
+    before = {name: value.clone() for name, value in run.network.state_dict().items()}
     train(run, 2, skip, every=100)
     changed = {
         name
-        for name, value in run.student.model.state_dict().items()
+        for name, value in run.network.state_dict().items()
         if not torch.equal(value, before[name])
     }
     assert changed

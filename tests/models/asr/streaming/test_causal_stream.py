@@ -75,7 +75,7 @@ def test_a_copied_state_resumes_the_same(model: CausalStream) -> None:
     first = model.step(state, SOUND[3 * RATE :])[1]
     model.step(state, -SOUND[3 * RATE :])
     model.flush(state)
-    assert model.step(state, SOUND[3 * RATE :])[1] == first
+    assert rounded(model.step(state, SOUND[3 * RATE :])[1]) == rounded(first)
     assert first
 
 

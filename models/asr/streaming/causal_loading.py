@@ -17,7 +17,7 @@ from models.asr.whisper.whisper import Whisper, WhisperConfig
 from models.engine import Engine, EngineLoader, NetworkSource, load_in_torch
 from models.errors import WeightsError
 from models.shipped import CHECKPOINTS
-from models.weights.checksums import sha256
+from models.weights.checksums import weights_digest
 
 CHUNK_FRAMES = {100: 5, 300: 15, 1000: 50}  # milliseconds to frames that adapters are trained for
 
@@ -77,7 +77,7 @@ def make_causal(
         recognizer.decoder.heads,
         recognizer.tokenizer,
         partial(_build_adapted, checkpoint, file),
-        f"{checkpoint.digest} {sha256(file)}",
+        weights_digest(*checkpoint.files, file),
         load_engine,
     )
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from torch import Tensor
 
 from models.asr.whisper.whisper import Whisper, WhisperConfig
-from models.errors import WeightsError
 from models.huggingface_files import fill
-from models.weights.checksums import sha256
+from models.weights.checksums import weights_digest
 
 AlignmentHeads = tuple[tuple[int, int], ...]  # (layer, head) pairs of the decoder's cross-attention
 
@@ -56,10 +55,7 @@ class WhisperCheckpoint:
         Raises:
             WeightsError: one cannot be read.
         """
-        try:
-            return " ".join(sha256(file) for file in self.files)
-        except OSError as error:
-            raise WeightsError(f"{self.files[0]}: cannot be read ({error})") from error
+        return weights_digest(*self.files)
 
     def heads(self) -> AlignmentHeads:
         """Return the alignment heads: given, known, or all of the upper half of the layers."""

@@ -49,7 +49,7 @@ class Attention(nn.Module):
 
     def split(self, x: Tensor) -> Tensor:
         """Turn (batch, length, width) into (batch, heads, length, width of a head)."""
-        return x.unflatten(2, (self.heads, x.shape[2] // self.heads)).transpose(1, 2)
+        return x.view(*x.shape[:2], self.heads, x.shape[2] // self.heads).transpose(1, 2)
 
     def keys_values(self, x: Tensor) -> KeyValue:
         return self.split(self.key(x)), self.split(self.value(x))

@@ -18,7 +18,7 @@ from models.asr.whisper.alignment import align
 from models.asr.whisper.decoder import DecoderState, WhisperDecoder
 from models.asr.whisper.logit_filters import NEVER
 from models.asr.whisper.repetition import ends_in_loop, spoken_words
-from models.asr.whisper.sound import Sound
+from models.asr.whisper.sound import EncodedSound
 from models.asr.whisper.tokenizer import comparable
 
 
@@ -106,7 +106,7 @@ class CausalDecoder:
         self._suppressed = _suppressed(recognizer)
 
     def update(
-        self, hypothesis: CausalHypothesis, sound: Sound, max_tokens: int
+        self, hypothesis: CausalHypothesis, sound: EncodedSound, max_tokens: int
     ) -> CausalHypothesis:
         """Return `hypothesis` updated with `sound`, at most `max_tokens` tokens long."""
         limit = min(max_tokens, self._decoder.config.text_context - len(hypothesis.opening))
@@ -114,7 +114,9 @@ class CausalDecoder:
         updated = decode(hypothesis, sound, limit)
         return replace(updated, opening=hypothesis.opening, committed=hypothesis.committed)
 
-    def _greedy(self, hypothesis: CausalHypothesis, sound: Sound, limit: int) -> CausalHypothesis:
+    def _greedy(
+        self, hypothesis: CausalHypothesis, sound: EncodedSound, limit: int
+    ) -> CausalHypothesis:
         """Drop the last tokens that are not stable, and append the likeliest ones."""
         first, scored = self._rescore(hypothesis, sound)
         tokens, stable = _stable_tokens(list(hypothesis.tokens), first, scored)
@@ -127,7 +129,7 @@ class CausalDecoder:
         return self._finish(best)
 
     def _beam_search(
-        self, hypothesis: CausalHypothesis, sound: Sound, limit: int
+        self, hypothesis: CausalHypothesis, sound: EncodedSound, limit: int
     ) -> CausalHypothesis:
         """Replace the last tokens by what a beam search finds.
 
@@ -157,7 +159,9 @@ class CausalDecoder:
         options.sort(key=lambda option: -option[0])
         return [(one, token) for _, one, token in options[: 2 * self.beam]]
 
-    def _rescore(self, hypothesis: CausalHypothesis, sound: Sound) -> tuple[int, DecoderPass]:
+    def _rescore(
+        self, hypothesis: CausalHypothesis, sound: EncodedSound
+    ) -> tuple[int, DecoderPass]:
         """Decode the last tokens of `hypothesis` again; return the index of the first one too."""
         lead = len(hypothesis.opening) - 1
         token_ids = [*hypothesis.opening, *hypothesis.token_ids]
@@ -211,7 +215,7 @@ class CausalDecoder:
         return scores.log_softmax(1)
 
 
-def attended_frames(decoder: WhisperDecoder, queries: Tensor, sound: Sound) -> list[int]:
+def attended_frames(decoder: WhisperDecoder, queries: Tensor, sound: EncodedSound) -> list[int]:
     """Return the frame that each token attends to most, by the alignment heads.
 
     `queries` are those of the tokens over `sound`.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.asr.streaming.causal_encoder import BlockSizes
 from models.asr.streaming.causal_networks import BEFORE
-from models.asr.whisper.sound import Sound, sound_of
+from models.asr.whisper.sound import EncodedSound, sound_of
 from models.asr.whisper.whisper import WhisperConfig
 from models.engine import Engine, EngineState
 
@@ -47,20 +47,22 @@ class CausalSoundEncoder:
         before = torch.zeros(self.config.mels, BEFORE - 1)
         return CausalSoundState(before, self._engine.new_state(batch=1), 0)
 
-    def step(self, state: CausalSoundState, mel: Tensor) -> tuple[CausalSoundState, list[Sound]]:
+    def step(
+        self, state: CausalSoundState, mel: Tensor
+    ) -> tuple[CausalSoundState, list[EncodedSound]]:
         """Consume (mels, n) and return the blocks that became full.
 
         Raises:
             ValueError: the stream is longer than the model has positions for.
         """
         mel, position = torch.cat([state.mel, mel], 1), state.position
-        done: list[Sound] = []
+        done: list[EncodedSound] = []
         while mel.shape[1] >= 2 * (size := self.blocks.size(position)) + BEFORE:
             done.append(self._encode(mel, state.caches, position, size, ends=False))
             mel, position = mel[:, 2 * size :], position + size
         return CausalSoundState(mel, state.caches, position), done
 
-    def flush(self, state: CausalSoundState) -> list[Sound]:
+    def flush(self, state: CausalSoundState) -> list[EncodedSound]:
         """Return the last block, shorter than the others, as if zeros followed."""
         rest = state.mel.shape[1] - (BEFORE - 1)  # log-mel frames that no block has yet
         if rest <= 0:
@@ -71,7 +73,7 @@ class CausalSoundEncoder:
 
     def _encode(
         self, mel: Tensor, caches: EngineState, position: int, size: int, *, ends: bool
-    ) -> Sound:
+    ) -> EncodedSound:
         """Return the block of `size` frames at the begin of `mel`.
 
         With `ends` its last frame begins with the last log-mel frame of the stream.

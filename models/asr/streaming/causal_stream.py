@@ -21,7 +21,7 @@ from models.asr.streaming.causal_sound import CausalSoundEncoder, CausalSoundSta
 from models.asr.streaming.running_mel import RunningMel, RunningMelState
 from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.mel import Samples
-from models.asr.whisper.sound import Sound
+from models.asr.whisper.sound import EncodedSound
 from models.asr.words import RATE, RecognizedWord, TranscriptUpdate
 
 MAX_HALF_TOKEN = 9  # frames from the most attended frame of a token to its start or end: 180 ms
@@ -65,7 +65,7 @@ class CausalStreamState:
     mel: RunningMelState
     encoder: CausalSoundState
     hypothesis: CausalHypothesis
-    sound: Sound | None = None
+    sound: EncodedSound | None = None
     prompt: tuple[int, ...] = ()
     committed_end: int = 0
     last_change: int = 0
@@ -148,7 +148,7 @@ class CausalStream:
             state, earlier = self.step(state, last, skip_interim=True)
             return [*earlier, *self.flush(state)]
         frames = self._mel.flush(state.mel)
-        encoder, blocks = state.encoder, list[Sound]()
+        encoder, blocks = state.encoder, list[EncodedSound]()
         if frames:
             encoder, blocks = self._encoder.step(encoder, torch.stack(frames, 1))
         blocks += self._encoder.flush(encoder)
@@ -177,7 +177,9 @@ class CausalStream:
             updates.append(new)
         return state, updates
 
-    def _append(self, state: CausalStreamState, blocks: Sequence[Sound]) -> CausalStreamState:
+    def _append(
+        self, state: CausalStreamState, blocks: Sequence[EncodedSound]
+    ) -> CausalStreamState:
         """Add `blocks` to what the decoder attends to."""
         sound = state.sound
         for block in blocks:

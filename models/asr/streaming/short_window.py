@@ -22,7 +22,7 @@ import torch
 
 from models.asr.whisper.alignment import FRAME
 from models.asr.whisper.mel import HOP, Samples, log_mel
-from models.asr.whisper.sound import Sound, WhisperEncoder
+from models.asr.whisper.sound import EncodedSound, WhisperEncoder
 from models.asr.words import RATE
 
 NOISE = 3 * RATE  # samples before the shared silence
@@ -39,7 +39,7 @@ class ShortWindow:
             self._silence = _encoded_silence(encoder)
         self._encoder = encoder
 
-    def encode(self, samples: Samples) -> Sound:
+    def encode(self, samples: Samples) -> EncodedSound:
         """Return `samples`, float32 (n,), and silence after them.
 
         Samples beyond the model's window are dropped.
@@ -55,7 +55,7 @@ class ShortWindow:
         return own.extended(self._silence.after(own.frames))
 
 
-def _encoded_silence(encoder: WhisperEncoder) -> Sound:
+def _encoded_silence(encoder: WhisperEncoder) -> EncodedSound:
     """Return a whole window: noise, always the same, then silence."""
     window = encoder.config.audio_context * FRAME
     samples = np.zeros(window, np.float32)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.asr.whisper.checkpoint import AlignmentHeads
-from models.asr.whisper.sound import Sound
+from models.asr.whisper.sound import EncodedSound
 from models.asr.whisper.whisper import WhisperConfig
 from models.asr.whisper.whisper_networks import sound_names
 from models.engine import Engine, EngineState
@@ -62,7 +62,7 @@ class TextCache:
 class DecoderState:
     """A hypothesis over `sound`: where the keys and values of its tokens are, in their order."""
 
-    sound: Sound
+    sound: EncodedSound
     cache: TextCache
     slots: Slots
 
@@ -75,7 +75,7 @@ class DecoderState:
         """Return the state as it was after the first `length` tokens."""
         return replace(self, slots=self.slots[:length])
 
-    def over(self, sound: Sound) -> "DecoderState":
+    def over(self, sound: EncodedSound) -> "DecoderState":
         """Return the same tokens over another sound: keys and values of the text stay."""
         return replace(self, sound=sound.to(self.cache.device))
 
@@ -105,7 +105,7 @@ class WhisperDecoder:
         self._engine = engine
         self._names = sound_names(config)
 
-    def open(self, sound: Sound) -> DecoderState:
+    def open(self, sound: EncodedSound) -> DecoderState:
         """Return the state before any token."""
         cache = TextCache(self._engine.new_state(batch=1))
         return DecoderState(sound.to(cache.device), cache, _NONE)
@@ -153,7 +153,7 @@ class WhisperDecoder:
                 )
         return [found[index] for index in range(len(pairs))]
 
-    def cross_scores(self, queries: Tensor, sound: Sound) -> Tensor:
+    def cross_scores(self, queries: Tensor, sound: EncodedSound) -> Tensor:
         """Return the scores of the alignment heads before the softmax, (heads, tokens, frames).
 
         `queries` are those of `DecodedTokens` over `sound`.

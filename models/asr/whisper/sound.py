@@ -11,7 +11,7 @@ from models.engine import Engine
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sound:
+class EncodedSound:
     """Keys and values of the decoder's cross-attention, a pair for each layer.
 
     Each is float32 (1, heads, frames, width of a head).
@@ -23,24 +23,24 @@ class Sound:
     def frames(self) -> int:
         return self.layers[0][0].shape[2]
 
-    def extended(self, later: "Sound") -> "Sound":
+    def extended(self, later: "EncodedSound") -> "EncodedSound":
         """Return the sound with the frames of `later` after it."""
         pairs = zip(self.layers, later.layers, strict=True)
-        return Sound(
+        return EncodedSound(
             tuple((torch.cat([a[0], b[0]], 2), torch.cat([a[1], b[1]], 2)) for a, b in pairs)
         )
 
-    def to(self, device: torch.device) -> "Sound":
+    def to(self, device: torch.device) -> "EncodedSound":
         """Return the sound on `device`."""
-        return Sound(tuple((k.to(device), v.to(device)) for k, v in self.layers))
+        return EncodedSound(tuple((k.to(device), v.to(device)) for k, v in self.layers))
 
-    def until(self, frames: int) -> "Sound":
+    def until(self, frames: int) -> "EncodedSound":
         """Return the first `frames` frames of the sound."""
-        return Sound(tuple((k[:, :, :frames], v[:, :, :frames]) for k, v in self.layers))
+        return EncodedSound(tuple((k[:, :, :frames], v[:, :, :frames]) for k, v in self.layers))
 
-    def after(self, frames: int) -> "Sound":
+    def after(self, frames: int) -> "EncodedSound":
         """Return the sound without its first `frames` frames."""
-        return Sound(tuple((k[:, :, frames:], v[:, :, frames:]) for k, v in self.layers))
+        return EncodedSound(tuple((k[:, :, frames:], v[:, :, frames:]) for k, v in self.layers))
 
     @property
     def tensors(self) -> Iterable[Tensor]:
@@ -48,10 +48,10 @@ class Sound:
         return (each for pair in self.layers for each in pair)
 
 
-def sound_of(outputs: Iterable[Tensor]) -> Sound:
+def sound_of(outputs: Iterable[Tensor]) -> EncodedSound:
     """Return the sound of `outputs`: keys and values, layer by layer."""
     each = iter(outputs)
-    return Sound(tuple(zip(each, each, strict=True)))
+    return EncodedSound(tuple(zip(each, each, strict=True)))
 
 
 class WhisperEncoder:
@@ -61,7 +61,7 @@ class WhisperEncoder:
         self.config = config
         self._engine = engine
 
-    def encode(self, mel: Tensor) -> Sound:
+    def encode(self, mel: Tensor) -> EncodedSound:
         """Turn log-mel (mels, 2 * frames) into the sound of `frames` frames.
 
         Raises:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from models.asr.streaming.causal_decoder import CausalDecoder, CausalHypothesis
 from models.asr.streaming.causal_loading import CausalModel
-from models.asr.whisper.sound import Sound, sound_of
+from models.asr.whisper.sound import EncodedSound, sound_of
 from models.asr.whisper.whisper_networks import SoundProjections
 from tests.models.asr import whisper_reference as reference
 from tests.models.asr.tiny import CONFIG, tiny_checkpoint
@@ -20,7 +20,7 @@ def encoded(frames: int, seed: int = 3) -> Tensor:
     return torch.randn(1, frames, CONFIG.audio_width, generator=rng)
 
 
-def heard(frames: int, seed: int = 3) -> Sound:
+def heard(frames: int, seed: int = 3) -> EncodedSound:
     return sound_of(SoundProjections(NETWORK.decoder)(encoded(frames, seed)))
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from models.asr.streaming.causal_encoder import BlockSizes, encode_masked
 from models.asr.streaming.causal_sound import CausalSoundEncoder
-from models.asr.whisper.sound import Sound, sound_of
+from models.asr.whisper.sound import EncodedSound, sound_of
 from models.asr.whisper.whisper_networks import SoundProjections
 from models.engine import Engine
 from tests.models.asr.tiny import SMALL, TinyEngines, tiny_whisper
@@ -24,9 +24,9 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return engines.causal
 
 
-def streamed(engine: Engine, mel: Tensor, blocks: BlockSizes, cuts: list[int]) -> Sound:
+def streamed(engine: Engine, mel: Tensor, blocks: BlockSizes, cuts: list[int]) -> EncodedSound:
     encoder = CausalSoundEncoder(SMALL, engine, blocks)
-    state, done = encoder.init_state(), list[Sound]()
+    state, done = encoder.init_state(), list[EncodedSound]()
     for part in mel.tensor_split(cuts, dim=1):
         state, full = encoder.step(state, part)
         done += full
@@ -36,7 +36,7 @@ def streamed(engine: Engine, mel: Tensor, blocks: BlockSizes, cuts: list[int]) -
     return first
 
 
-def assert_equals_masked(found: Sound, mel: Tensor, blocks: BlockSizes) -> None:
+def assert_equals_masked(found: EncodedSound, mel: Tensor, blocks: BlockSizes) -> None:
     offline = SoundProjections(NETWORK.decoder)(encode_masked(NETWORK, mel[None], blocks))
     for one, two in zip(found.tensors, sound_of(offline).tensors, strict=True):
         torch.testing.assert_close(one, two, rtol=0, atol=1e-4)  # sums in another order

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.asr.whisper.decoder import DecoderState, WhisperDecoder
-from models.asr.whisper.sound import Sound, WhisperEncoder
+from models.asr.whisper.sound import EncodedSound, WhisperEncoder
 from tests.models.asr import whisper_reference as reference
 from tests.models.asr.tiny import SMALL, TinyEngines, tiny_checkpoint
 
@@ -23,7 +23,7 @@ TOKENS = torch.randint(
 @dataclass(frozen=True)
 class Opened:
     decoder: WhisperDecoder
-    sound: Sound
+    sound: EncodedSound
 
     @property
     def state(self) -> DecoderState:

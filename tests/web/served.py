@@ -80,9 +80,9 @@ def scripted_models(
         assistant=assistant or ScriptedAssistant(),
         generator=generator,
     ) as services:
-        english = SimpleNamespace(config=SimpleNamespace(multilingual=False))
+        english = SimpleNamespace(multilingual=False)
         whisper = cast(
-            "WhisperModel", SimpleNamespace(name="scripted", model=english)
+            "WhisperModel", SimpleNamespace(name="scripted", config=english)
         )  # transcribes no files
         yield LoadedModels(services=services, whisper=whisper, limits=Limits())
 

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 
 from models.errors import EngineError
-from trt_engines.backends.tensorrt_library import Library, own_target, targets_of
+from trt_engines.backends.tensorrt_library import LIBRARIES, own_target, targets_of
 
 Backend = Literal["torch", "onnxruntime", "tensorrt", "tensorrt_rtx"]
 Wish = Literal["auto", "torch", "onnxruntime", "tensorrt", "tensorrt_rtx"]
@@ -17,7 +17,6 @@ NAMES: dict[Backend, str] = {
     "tensorrt": "TensorRT",
     "tensorrt_rtx": "TensorRT-RTX",
 }
-LIBRARIES: tuple[Library, ...] = ("tensorrt", "tensorrt_rtx")  # the quicker one first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,13 @@
 """The engine of each network, in the backend that was chosen."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from models.engine import Engine, NetworkSource, TorchEngine
+from torch import Tensor
+
+from models.engine import Engine, EngineState, NetworkSource, TorchEngine, load_in_torch
 from models.errors import EngineError
 from trt_engines.backends.onnx_runtime import OrtEngine
 from trt_engines.backends.tensorrt import TensorRtEngine
@@ -50,7 +54,7 @@ class StoredEngines:
                 name=name, backend=choice.backend, device=str(choice.device), why=choice.why
             )
         )
-        logger.info("%s runs in %s", name, choice)
+        logger.debug("%s runs in %s", name, choice)
         return engine
 
     def _load(self, source: NetworkSource) -> Engine:
@@ -74,3 +78,25 @@ class StoredEngines:
         if choice.backend == "tensorrt" or choice.backend == "tensorrt_rtx":
             return TensorRtEngine(spec, stored.file, library=choice.backend, device=choice.device)
         return OrtEngine(spec, stored.file, threads=self._threads)
+
+
+class LateEngine:
+    """Runs a network in PyTorch, and builds it when it first runs: for those that may never run."""
+
+    backend = "torch"
+
+    def __init__(self, source: NetworkSource) -> None:
+        self.spec = source.spec
+        self._source = source
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return load_in_torch(self._source)
+
+    def new_state(self, **dimensions: int) -> EngineState:
+        return self._engine.new_state(**dimensions)
+
+    def run(
+        self, inputs: Mapping[str, Tensor], state: EngineState | None = None
+    ) -> dict[str, Tensor]:
+        return self._engine.run(inputs, state)

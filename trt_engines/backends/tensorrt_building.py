@@ -8,9 +8,9 @@ from models.engine import NEXT, EngineSpec, Profile, TensorSpec
 from models.errors import EngineError
 from trt_engines.backends.tensorrt_library import (
     Library,
+    check_target,
     library_logger,
     load_library,
-    targets_of,
     torch_type,
 )
 
@@ -25,6 +25,7 @@ def compile_engine(
     Raises:
         EngineError: the library does not load, or cannot parse, compile or target it.
     """
+    check_target(library, target)
     trt = load_library(library)
     progress("parsing", 0, 0)
     builder, network, _parser = parse(library, spec, onnx)
@@ -126,11 +127,6 @@ def _layers(network: Any) -> list[Any]:
 
 def _aim(trt: Any, config: Any, library: Library, target: str) -> None:
     """Set the GPU architecture that is compiled for."""
-    known = targets_of(library)
-    if target not in known:
-        raise EngineError(
-            f"{library} cannot compile for {target} here: {', '.join(known) or 'there is no GPU'}"
-        )
     if library == "tensorrt_rtx":
         config.num_compute_capabilities = 1
         if not config.set_compute_capability(getattr(trt.ComputeCapability, target.upper()), 0):

@@ -16,6 +16,7 @@ from models.errors import EngineError
 logger = logging.getLogger(__name__)
 
 Library = Literal["tensorrt", "tensorrt_rtx"]
+LIBRARIES: tuple[Library, ...] = ("tensorrt", "tensorrt_rtx")  # the quicker one first
 
 
 @lru_cache
@@ -64,6 +65,19 @@ def targets_of(name: Library, device: torch.device | None = None) -> tuple[str, 
         return () if (own := own_target(device)) is None else (own,)
     members = trt.ComputeCapability.__members__
     return tuple(each.lower() for each in members if each.startswith("SM"))
+
+
+def check_target(name: Library, target: str) -> None:
+    """Check that a library can compile for the GPU architecture `target` here.
+
+    Raises:
+        EngineError: it cannot, or does not load.
+    """
+    known = targets_of(name)
+    if target not in known:
+        raise EngineError(
+            f"{name} cannot compile for {target} here: {', '.join(known) or 'there is no GPU'}"
+        )
 
 
 def own_target(device: torch.device | None = None) -> str | None:

@@ -43,6 +43,15 @@ class StoredEngine:
         """Bytes of all its files."""
         return sum(each["size"] for each in self.details["files"].values())
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of its files, without the JSON file."""
+        return tuple(self.details["files"])
+
+    def sibling(self, name: str) -> Path:
+        """Return the path of one of its files."""
+        return self.file.with_name(name)
+
 
 class EngineFolder:
     """The engines in the folder `home`, which several processes may use at once."""
@@ -62,12 +71,12 @@ class EngineFolder:
         try:
             if not sidecar.is_file():
                 return None
-            problem = _problem(sidecar)
+            wrong = problem(sidecar)
         except OSError as error:
             raise EngineError(f"{sidecar}: cannot be read ({error})") from error
-        if problem is None:
+        if wrong is None:
             return _stored(sidecar)
-        logger.warning("%s %s: %s: it is made again", name, key[:12], problem)
+        logger.warning("%s %s: %s: it is made again", name, key[:12], wrong)
         self.set_aside(name, key)
         return None
 
@@ -171,8 +180,12 @@ def _stored(sidecar: Path) -> StoredEngine:
     )
 
 
-def _problem(sidecar: Path) -> str | None:
-    """Return what is wrong with an engine; None if each file has its size and checksum."""
+def problem(sidecar: Path) -> str | None:
+    """Return what is wrong with an engine; None if each file has its size and checksum.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
     try:
         stored = _stored(sidecar)
         for name, file in stored.details["files"].items():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.engine import OPSET, NetworkSource
-from trt_engines.backends.tensorrt_library import Library, load_library
+from trt_engines.backends.tensorrt_library import Library, check_target, load_library
 from trt_engines.store.folder import EngineFolder, StoredEngine
 from trt_engines.store.jobs import Compile, EngineJob, Export, Progress
 from trt_engines.store.keys import digest, ingredients
@@ -52,6 +52,7 @@ class EngineStore:
         Raises:
             EngineError: it cannot be exported, compiled or stored.
         """
+        check_target(library, target)
         made_from = ingredients(source, **exporter_versions(), **compiler_version(library, target))
 
         def job(folder: Path, key: str) -> EngineJob:

@@ -33,12 +33,10 @@ def make_parser() -> CommandParser:
     _add_generate(commands)
     _add_publish(commands)
     _add_pull(commands)
-    for name, summary in (
-        ("engines", "list the GPUs and runtimes of models on this machine"),
-        ("doctor", "check this machine and give advice; exit status 1 if a check fails"),
-    ):
-        command = commands.add_parser(name, help=summary, description=summary)
-        command.add_argument("--json", action="store_true", help="print JSON")
+    _add_engines(commands)
+    summary = "check this machine and give advice; exit status 1 if a check fails"
+    command = commands.add_parser("doctor", help=summary, description=summary)
+    command.add_argument("--json", action="store_true", help="print JSON")
     commands.add_parser("version", help="print the version")
     return parser
 
@@ -136,6 +134,33 @@ def _add_pull(commands: "argparse._SubParsersAction[CommandParser]") -> None:
     command.add_argument(
         "--revision", help="branch, tag or commit (the installed one, else that of the catalog)"
     )
+
+
+def _add_engines(commands: "argparse._SubParsersAction[CommandParser]") -> None:
+    summary = "list the GPUs and runtimes of this machine, or make and check engines of networks"
+    command = commands.add_parser("engines", help=summary, description=summary)
+    command.add_argument("--json", action="store_true", help="print JSON")
+    actions = command.add_subparsers(dest="action", metavar="ACTION", required=False)
+    build = actions.add_parser("build", help="export and compile networks that are not stored yet")
+    _add_networks(build)
+    build.add_argument(
+        "--target",
+        type=lambda text: tuple(each for each in text.lower().split(",") if each),
+        default=(),
+        metavar="SM89,...",
+        help="compile for these GPU architectures with TensorRT-RTX; this machine needs no GPU",
+    )
+    actions.add_parser("list", help="list what is stored")
+    actions.add_parser("verify", help="compare all checksums; exit status 1 if one differs")
+    clean = actions.add_parser("clean", help="delete damaged and outdated engines")
+    clean.add_argument("--all", action="store_true", help="delete all engines")
+
+
+def _add_networks(command: argparse.ArgumentParser) -> None:
+    """Add the choice of networks: a name, or all."""
+    which = command.add_mutually_exclusive_group(required=True)
+    which.add_argument("--all", action="store_true", help="all networks of the settings")
+    which.add_argument("name", nargs="?", metavar="NAME", help="one network")
 
 
 def _add_ask(commands: "argparse._SubParsersAction[CommandParser]") -> None:

@@ -252,7 +252,11 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _engines(_settings: Settings, arguments: argparse.Namespace) -> int:
+def _engines(settings: Settings, arguments: argparse.Namespace) -> int:
+    if arguments.action is not None:
+        from web.cli.engines.actions import run_action
+
+        return run_action(settings, arguments)
     from trt_engines.detect import as_json, as_text, detect
 
     found = detect()

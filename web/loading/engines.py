@@ -1,5 +1,6 @@
 """The engines of the networks, as the settings choose them."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from trt_engines.store.making import EngineStore
 from web.config import Settings
 from web.loading.progress import making_progress
 
+logger = logging.getLogger(__name__)
+
 
 @contextmanager
 def stored_engines(settings: Settings) -> Iterator[StoredEngines]:
@@ -23,7 +26,10 @@ def stored_engines(settings: Settings) -> Iterator[StoredEngines]:
     choice = choose(settings.backend, settings.device)
     with Maker() as maker:
         store = EngineStore(EngineFolder(settings.engines), maker, making_progress())
-        yield StoredEngines(store, choice, threads=settings.threads_in_use)
+        load_engine = StoredEngines(store, choice, threads=settings.threads_in_use)
+        yield load_engine
+    for line in summaries(load_engine.loaded):
+        logger.info("%s", line)
 
 
 def summaries(engines: Iterable[LoadedEngine]) -> tuple[str, ...]:

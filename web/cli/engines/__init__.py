@@ -1,0 +1,1 @@
+"""`eyeline engines`: the stored engines of the networks."""

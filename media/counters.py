@@ -18,6 +18,8 @@ class Counters:
     `dropped_frames` were not returned to the client because the overlay was behind; frames that
     are only skipped by the analysis do not count. `drawn` counts generated frames, and
     `draw_delay` is the time from the last control to the first frame generated with it.
+    `skipped_looks` are frames that were due but could not be analyzed in time, and
+    `skipped_captions` interim captions: the machine was too slow for them.
     `dropped_audio` counts chunks, and `unheard` their seconds: speech in them has no caption.
     `concealed` are seconds of sound that did not arrive and were made up, `missing` those that
     were not. `substitutes` counts frames that were repeated for one that was late; they are not
@@ -36,6 +38,8 @@ class Counters:
     turns: int = 0
     looks: int = 0
     remembered: int = 0
+    skipped_looks: int = 0
+    skipped_captions: int = 0
     caption_lag: float | None = None
     drawn: int = 0
     draw_delay: float | None = None

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from media.clock import LiveClock
 from media.worker import Worker
 from web import problems
+from web.access.admission import Load
 from web.access.auth import Caller, Keys
 from web.access.gate import Gate
 from web.config import Settings
@@ -62,6 +63,7 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
                         retention=settings.captions_kept,
                         per_secret=settings.secret_sessions,
                         patience=settings.resume_timeout,
+                        load=Load(models.services.speech_wait, settings.busy),
                     ),
                     keys=Keys(key),
                     clock=clock,

@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     the most urgent first; as many as the cores can run if not set"""
     sessions: int = Field(100, ge=1)
     """maximum number of concurrent sessions; others get HTTP 503 or close code 1013"""
+    busy: float = Field(1.0, ge=0)
+    """mean seconds that speech waited for the processor in the last ten, from which new sessions
+    get HTTP 503 or close code 1013; 0 admits them however busy the service is"""
     secret_sessions: int = Field(4, ge=1)
     """maximum number of concurrent sessions of one client secret; others get HTTP 429 or close code
     1013"""
@@ -186,6 +189,8 @@ class Settings(BaseSettings):
     """the same while someone speaks or a standing request is active"""
     look_still: float = Field(2.0, gt=0)
     """interval between analyzed frames in seconds, if the scene does not change"""
+    look_wait: float = Field(0.5, gt=0)
+    """seconds that a frame waits at most for its analysis, which other work comes before"""
     longest_turn: float = Field(30.0, ge=5, le=30)
     """seconds of speech after which a short silence ends a turn"""
     longest_gap: float = Field(1.0, gt=0, le=30)

@@ -15,6 +15,7 @@ from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
 from media.counters import Counters
 from media.events import Answer, Cancel, Caption, Evidence, Input, Output, Question, Remembered
+from web.access.admission import Load, SessionsFullError
 from web.access.auth import Caller
 from web.access.waiting_line import WaitingLine
 from web.attendance import Attendance, attendance_fields
@@ -28,19 +29,6 @@ MAX_MOMENTS = 5_000  # moments kept of one session, with their small pictures: 2
 MAX_QUESTIONS = 8  # in progress per session, from outside its conversation; others wait
 MAX_WAITING = 256  # of those
 ANSWER_QUEUE = 256  # pieces
-RETRY_AFTER = 5  # seconds, for the header Retry-After
-
-
-class SessionsFullError(ProblemError):
-    """The limit of live sessions, of all clients or of one client secret, is reached."""
-
-    def __init__(self, detail: str, *, status: int = 503) -> None:
-        super().__init__(
-            status,
-            f"{detail}: try again in {RETRY_AFTER} s",
-            code="sessions_full",
-            headers={"Retry-After": str(RETRY_AFTER)},
-        )
 
 
 @dataclass(slots=True, eq=False)
@@ -201,8 +189,10 @@ class Sessions:
         retention: float,
         per_secret: int = 1,
         patience: float = 0.0,
+        load: Load | None = None,
     ) -> None:
         self.capacity = capacity
+        self._load = load or Load()
         self._per_secret = per_secret
         self._patience = patience
         self._clock = clock
@@ -219,13 +209,14 @@ class Sessions:
         """Return a new session of `caller`; it counts until it ends.
 
         Raises:
-            SessionsFullError: the limit is reached.
+            SessionsFullError: the limit is reached, or the service is too busy.
         """
         if self._in_use >= self.capacity:
             raise SessionsFullError(f"all {self.capacity} sessions are in use")
         if caller.owner is not None and self._live(caller.owner) >= self._per_secret:
             detail = f"this client secret has {self._per_secret} sessions, as many as it may"
             raise SessionsFullError(detail, status=429)
+        self._load.check()
         self._in_use += 1
         self._expire()
         record = SessionRecord(

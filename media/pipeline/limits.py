@@ -46,6 +46,7 @@ class Limits:
     lossless: bool = False
     repeatable: bool = False
     max_lag: float | None = 1.5  # seconds of waiting sound above which interim captions are skipped
+    max_look_wait: float | None = 0.5  # seconds after which a frame is not analyzed any more
     max_turn: float = 30.0  # a longer turn ends at the next brief silence
     max_gap: float = 1.0  # sound that is missing for longer ends the turn
     reported_gap: float = 0.1  # media that are missing for as long are reported: a short word
@@ -55,4 +56,4 @@ class Limits:
     @classmethod
     def replay(cls) -> "Limits":
         """Return limits whose result does not depend on the speed of the machine."""
-        return cls(lossless=True, repeatable=True, max_lag=None)
+        return cls(lossless=True, repeatable=True, max_lag=None, max_look_wait=None)

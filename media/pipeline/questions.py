@@ -10,13 +10,24 @@ class OpenQuestions:
     def __init__(self, *, cancellable: bool = True) -> None:
         self._cancellable = cancellable
         self._cancelled: dict[str, bool] = {}
+        self._unread: set[str] = set()
 
     @property
     def any(self) -> bool:
         return bool(self._cancelled)
 
+    @property
+    def unread(self) -> bool:
+        """Whether a question waits in a channel."""
+        return bool(self._unread)
+
     def open(self, id: str) -> None:
         self._cancelled[id] = False
+        self._unread.add(id)
+
+    def read(self, id: str) -> None:
+        """Note that question `id` was taken from its channel."""
+        self._unread.discard(id)
 
     def close(self, id: str) -> None:
         """Remove question `id`: its last answer was sent."""

@@ -84,9 +84,6 @@ class Channels:
         """Return how long audio waits to be transcribed: first for its turn, then as part of it."""
         return self.audio.delay + self.turns.delay
 
-    def look_delay(self) -> float:
-        return self.vision.delay
-
     async def show(self, item: VideoFrame | Caption) -> None:
         """Send `item` to the overlay, if there is one."""
         if self.overlay is not None:
@@ -127,7 +124,6 @@ async def run_session(
         durable_memory=durable_memory,
     )
     channels = Channels.make(context, return_video=return_video)
-    context.counters.measure_delays(channels.caption_delay, channels.look_delay)
 
     async def send_caption(output: Output) -> None:
         if isinstance(output, Caption):
@@ -135,6 +131,9 @@ async def run_session(
         await send(output)
 
     vision = VisionStage(context, channels.answers)
+    context.counters.measure_delays(
+        channels.caption_delay, lambda: max(channels.vision.delay, vision.delay())
+    )
 
     async def send_turn(output: Output) -> None:
         vision.note_speech(output)

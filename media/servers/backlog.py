@@ -99,10 +99,22 @@ def _attempt(computation: Computation[Any, Any], items: Sequence[Any]) -> list[A
 
 
 class Backlog:
-    """The queues of one device. Its owner takes care that one thread at a time uses it."""
+    """The queues of one device, of whose batches `slots` run at the same time.
 
-    def __init__(self) -> None:
+    Up to `urgent` more run if they are part of an answer or more urgent: it need not wait until
+    another computation is over, which it slows down instead. The owner of the backlog takes care
+    that one thread at a time uses it.
+    """
+
+    def __init__(self, slots: int, urgent: int = 0) -> None:
         self.queues: list[WaitingJobs] = []
+        self._slots = slots
+        self._urgent = urgent
+
+    @property
+    def running(self) -> int:
+        """How many batches run."""
+        return sum(queue.running for queue in self.queues)
 
     @property
     def waiting(self) -> int:
@@ -114,8 +126,11 @@ class Backlog:
         for queue in self.queues:
             self._shed(queue, now)
         ready = [each for each in self.queues if each.jobs and each.running < each.parallel]
-        while ready:
+        running = self.running
+        while ready and running < self._slots + self._urgent:
             queue = min(ready, key=lambda each: min(job.order for job in each.jobs))
+            if running >= self._slots and min(job.urgency for job in queue.jobs) > Urgency.ANSWER:
+                return None
             jobs = _gather(queue)
             if jobs:
                 queue.running += 1
@@ -143,7 +158,7 @@ class Backlog:
         for job in [each for each in queue.jobs if each.until < now]:
             queue.jobs.remove(job)
             if job.result.set_running_or_notify_cancel():
-                queue.stats.shed += 1
+                queue.stats.add_shed(job.urgency, job.submitted, now)
                 reason = f"{queue.name}: not run after {now - job.submitted:.1f} s of waiting"
                 job.result.set_exception(ShedError(reason))
             else:

@@ -27,16 +27,18 @@ class RunsJobs(Protocol):
 
 
 class Device:
-    """Runs jobs on up to `slots` threads; computations are not interrupted.
+    """Runs jobs on threads, as many at once as a `Backlog` allows; they are not interrupted.
 
     Several event loops may submit jobs at the same time.
     """
 
-    def __init__(self, name: str, *, slots: int, now: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, name: str, *, slots: int, urgent: int = 0, now: Callable[[], float] = monotonic
+    ) -> None:
         self.name = name
-        self.slots = slots
         self.now = now
-        self._backlog = Backlog()
+        self._max_threads = slots + urgent
+        self._backlog = Backlog(slots, urgent)
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._idle = 0
@@ -56,7 +58,7 @@ class Device:
             if self._closed:
                 raise RuntimeError(f"the device {self.name} is closed")
             queue.jobs.append(job)
-            if self._idle < self._backlog.waiting and len(self._threads) < self.slots:
+            if self._idle < self._backlog.waiting and len(self._threads) < self._max_threads:
                 thread = threading.Thread(target=self._work, name=self.name, daemon=True)
                 self._threads.append(thread)
                 thread.start()
@@ -124,17 +126,39 @@ class JobQueue:
             **queue.stats.snapshot(),
         }
 
+    def mean_wait(self, urgencies: frozenset[Urgency], seconds: float) -> float:
+        """Return how long jobs of `urgencies` waited in the mean during the last `seconds`.
+
+        If one waits for longer now, that is its wait.
+        """
+        now = self.now()
+        waiting = [job.submitted for job in list(self._queue.jobs) if job.urgency in urgencies]
+        longest = now - min(waiting, default=now)
+        return max(longest, self.stats.mean_wait(urgencies, now - seconds))
+
     async def submit(
-        self, computation: Computation[I, O], item: I, urgency: Urgency, *, max_wait: float = inf
+        self,
+        computation: Computation[I, O],
+        item: I,
+        urgency: Urgency,
+        *,
+        max_wait: float = inf,
+        since: float | None = None,
     ) -> O:
         """Return the output of `computation` for `item`.
+
+        What was shed keeps its place if it comes again with the time `since` when it first waited.
 
         Raises:
             ShedError: it was not started within `max_wait` seconds.
         """
         now = self.now()
         job = Job(
-            computation=computation, item=item, urgency=urgency, submitted=now, until=now + max_wait
+            computation=computation,
+            item=item,
+            urgency=urgency,
+            submitted=now if since is None else since,
+            until=now + max_wait,
         )
         self.device.submit(self._queue, job)
         return await asyncio.wrap_future(job.result)

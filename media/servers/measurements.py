@@ -46,18 +46,24 @@ class QueueStats:
         self.busy += times[0].finished - times[0].started
         self.recent.extend(times)
 
-    def longest_wait(self, urgencies: frozenset[Urgency], since: float) -> float:
-        """Return how long a job of `urgencies` waited at most that started after `since`."""
+    def add_shed(self, urgency: Urgency, submitted: float, now: float) -> None:
+        """Note a job that was not run: it waited until now."""
+        self.shed += 1
+        self.recent.append(JobTimes(urgency, submitted, now, now))
+
+    def mean_wait(self, urgencies: frozenset[Urgency], since: float) -> float:
+        """Return how long jobs of `urgencies` waited in the mean whose wait ended after `since`."""
         waits = [
             each.started - each.submitted
             for each in list(self.recent)
             if each.urgency in urgencies and each.started > since
         ]
-        return max(waits, default=0.0)
+        return sum(waits) / len(waits) if waits else 0.0
 
     def snapshot(self) -> dict[str, float | int]:
         """Return the counts, and medians and 95th percentiles of recent jobs in seconds."""
         recent = list(self.recent)
+        ran = [each for each in recent if each.finished > each.started]
         fields: dict[str, float | int] = {
             "jobs": self.jobs,
             "batch": round(self.jobs / self.batches, 2) if self.batches else 0.0,
@@ -69,7 +75,7 @@ class QueueStats:
         }
         for name, times in (
             ("queue", [each.started - each.submitted for each in recent]),
-            ("run", [each.finished - each.started for each in recent]),
+            ("run", [each.finished - each.started for each in ran]),
         ):
             median, late = np.percentile(times, (50, 95)) if times else (0.0, 0.0)
             fields |= {f"{name}_p50": round(float(median), 4), f"{name}_p95": round(float(late), 4)}

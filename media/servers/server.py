@@ -49,6 +49,7 @@ class ModelServer(Generic[S, I, O]):
         urgency: Urgency | None = None,
         *,
         max_wait: float = inf,
+        since: float | None = None,
     ) -> Sequence[O]:
         """Step the stream of `handle`, which calls this."""
         return await self.queue.submit(
@@ -56,6 +57,7 @@ class ModelServer(Generic[S, I, O]):
             (handle, chunk),
             self.urgency if urgency is None else urgency,
             max_wait=max_wait,
+            since=since,
         )
 
     def _step_many(
@@ -77,14 +79,23 @@ class ModelHandle(Generic[S, I, O]):
         self._states: list[S] = []  # the state, if there is one yet
 
     async def step(
-        self, chunk: I, urgency: Urgency | None = None, *, max_wait: float = inf
+        self,
+        chunk: I,
+        urgency: Urgency | None = None,
+        *,
+        max_wait: float = inf,
+        since: float | None = None,
     ) -> Sequence[O]:
-        """Return the outputs of the next step.
+        """Return the outputs of the next step; `since` as in `JobQueue.submit`.
 
         Raises:
             ShedError: it was not started within `max_wait` seconds; the stream is as before.
         """
-        return await self._server.step(self, chunk, urgency, max_wait=max_wait)
+        return await self._server.step(self, chunk, urgency, max_wait=max_wait, since=since)
+
+    def now(self) -> float:
+        """Return the time of the device's clock."""
+        return self._server.queue.now()
 
     def restart(self) -> None:
         """Begin a new stream with the next step."""

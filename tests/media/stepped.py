@@ -4,9 +4,13 @@ import asyncio
 import heapq
 from collections.abc import Callable
 from itertools import count
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from media.servers.backlog import Backlog, Batch, Job, WaitingJobs
+from media.worker import Worker
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class SteppedClock:
@@ -50,13 +54,12 @@ class SteppedDevice:
     def __init__(
         self, clock: SteppedClock, cost: Callable[[Batch], float], *, slots: int = 1
     ) -> None:
-        self.slots = slots
         self.now = clock.now
         self.batches: list[tuple[str, int]] = []  # the queue of each, and its number of jobs
         self._clock = clock
         self._cost = cost
-        self._backlog = Backlog()
-        self._running: set[asyncio.Task[None]] = set()
+        self._backlog = Backlog(slots)
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def add_queue(self, queue: WaitingJobs) -> None:
         self._backlog.queues.append(queue)
@@ -66,10 +69,10 @@ class SteppedDevice:
         self._start()
 
     def _start(self) -> None:
-        while len(self._running) < self.slots and (batch := self._backlog.take(self.now())):
+        while batch := self._backlog.take(self.now()):
             self.batches.append((batch.queue.name, len(batch.jobs)))
             task = asyncio.get_running_loop().create_task(self._run(batch))
-            self._running.add(task)
+            self._tasks.add(task)
 
     async def _run(self, batch: Batch) -> None:
         await self._clock.sleep_until(self.now() + self._cost(batch))
@@ -77,9 +80,16 @@ class SteppedDevice:
         self._backlog.finish(batch, outcomes, self.now())
         task = asyncio.current_task()
         assert task is not None
-        self._running.discard(task)
+        self._tasks.discard(task)
         batch.deliver(outcomes)
         self._start()
+
+
+class InlineWorker(Worker):
+    """Runs each call at once, in the event loop."""
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return call(*args, **kwargs)
 
 
 class InlineDevice:

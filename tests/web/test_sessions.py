@@ -16,6 +16,7 @@ from media.events import (
     Remembered,
 )
 from models.assistant.interface import Moment
+from web.access.admission import Load, SessionsFullError
 from web.access.auth import Caller
 from web.problems import ProblemError
 from web.sessions import (
@@ -24,7 +25,6 @@ from web.sessions import (
     MAX_QUESTIONS,
     SessionRecord,
     Sessions,
-    SessionsFullError,
 )
 
 
@@ -42,6 +42,20 @@ async def test_a_session_counts_until_its_end_and_only_once() -> None:
     await sessions.end(record)
     await sessions.end(record)
     assert sessions.free == 1
+
+
+async def test_no_session_starts_while_speech_waits_for_the_processor() -> None:
+    waits = [0.9]
+    sessions = Sessions(9, ReplayClock(), retention=60, load=Load(lambda _: waits[-1], 1.0))
+    sessions.start("websocket", Caller())
+    waits.append(1.2)
+    with pytest.raises(SessionsFullError) as refused:
+        sessions.start("call", Caller())
+    assert "speech waits 1.2 s for the processor: try again in 10 s" in refused.value.detail
+    assert refused.value.headers["Retry-After"] == "10"
+    assert sessions.free == 8
+    anybody = Sessions(9, ReplayClock(), retention=60, load=Load(lambda _: 60.0, 0.0))
+    anybody.start("call", Caller())
 
 
 async def test_captions_are_kept_for_a_while_after_the_end() -> None:

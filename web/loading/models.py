@@ -84,6 +84,7 @@ def session_limits(settings: Settings) -> Limits:
     )
     return Limits(
         max_lag=settings.hurry,
+        max_look_wait=settings.look_wait,
         max_turn=settings.longest_turn,
         max_gap=settings.longest_gap,
         sampling=sampling,
@@ -228,13 +229,13 @@ def start_devices(settings: Settings, stack: ExitStack) -> Devices:
     A model that runs on a GPU does not take a place among the computations of the CPU.
     """
 
-    def device(name: str, slots: int) -> Device:
-        started = Device(name, slots=slots)
+    def device(name: str, slots: int, urgent: int = 0) -> Device:
+        started = Device(name, slots=slots, urgent=urgent)
         stack.callback(started.close)
         return started
 
     slots = settings.computations_in_use
-    cpu = device("cpu", slots)
+    cpu = device("cpu", slots, urgent=1)
     gpu = device("gpu", GPU_SLOTS) if torch.cuda.is_available() else cpu
     return Devices(
         detection=device("detection", 1),

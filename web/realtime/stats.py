@@ -8,7 +8,7 @@ from media.clock import Clock
 from media.counters import Counters
 from rtc.network import NetworkState
 
-CALM = 5.0  # seconds without lost sound after which a session keeps up again
+CALM = 5.0  # seconds without lost sound or skipped captions after which a session keeps up again
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ NetworkStats = Callable[[], Awaitable[NetworkState | None]]
 
 
 class Punctuality:
-    """Whether a session keeps up: neither captions nor looks are late, and all sound is heard.
+    """Whether a session keeps up: neither captions nor looks are late, and no caption is left out.
 
     It is behind from a delay of `late` seconds on, until delays are half as long.
     """
@@ -25,14 +25,15 @@ class Punctuality:
     def __init__(self, late: float) -> None:
         self.state: State = "live"
         self._late = late
-        self._unheard = 0.0
+        self._left_out = 0.0
         self._lost_at = -CALM
 
     def update(self, counters: Counters, now: float) -> bool:
         """Note the state at `now`, in seconds; return whether the client must be told."""
         before = self.state
-        if counters.unheard > self._unheard:
-            self._unheard, self._lost_at = counters.unheard, now
+        left_out = counters.unheard + counters.skipped_captions
+        if left_out > self._left_out:
+            self._left_out, self._lost_at = left_out, now
         allowed = self._late if before == "live" else self._late / 2
         delayed = max(counters.caption_delay, counters.look_delay) > allowed
         self.state = "behind" if delayed or now < self._lost_at + CALM else "live"
@@ -73,6 +74,8 @@ def delay_fields(state: State, counters: Counters) -> dict[str, object]:
         "caption_delay": round(counters.caption_delay, 1),
         "look_delay": round(counters.look_delay, 1),
         "unheard": round(counters.unheard, 1),
+        "skipped_looks": counters.skipped_looks,
+        "skipped_captions": counters.skipped_captions,
         "message": delay_message(state, counters),
     }
 
@@ -88,6 +91,8 @@ def delay_message(state: State, counters: Counters) -> str:
         )
         if delay >= 1
     ]
+    if counters.skipped_captions:
+        parts.append(f"{counters.skipped_captions} interim captions were skipped")
     if counters.unheard:
         parts.append(f"{counters.unheard:.0f} s of sound were not heard")
     reason = ", ".join(parts) or "captions and video analysis were late"

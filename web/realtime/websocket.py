@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, WebSocket
 
+from web.access.admission import SessionsFullError
 from web.access.auth import Caller
 from web.access.gate import caller_of
 from web.context import ServiceContext, service_context
@@ -13,7 +14,6 @@ from web.protocol.protocol import RealtimeProtocol
 from web.realtime.lines.delivery import event_number
 from web.realtime.lines.websocket_line import WebSocketLine
 from web.realtime.websocket_session import WebSocketSession
-from web.sessions import SessionsFullError
 
 logger = logging.getLogger(__name__)
 router = APIRouter()

@@ -17,12 +17,13 @@ from media.pipeline.models.services import Services
 from media.pipeline.vision.image_question import answer_about_images
 from media.recording.layout import MEMORY_FOLDER
 from models.errors import StoreError
+from web.access.admission import RETRY_AFTER
 from web.access.auth import Caller
 from web.context import ServiceContext
 from web.errors import failure_message
 from web.problems import ProblemError
 from web.rest.chat_request import ChatQuestion
-from web.sessions import RETRY_AFTER, SessionRecord
+from web.sessions import SessionRecord
 
 NO_INPUT = (
     "I have nothing to look at: send an image as an image_url with a data URL, or name a "

@@ -16,6 +16,7 @@ from media.pipeline.hearing.made_up import without_made_up
 from media.pipeline.hearing.turn_stage import TurnAudio, TurnEnd
 from media.pipeline.interfaces import Samples
 from media.pipeline.models.hearing import SpeechChunk
+from media.servers.backlog import ShedError
 from media.servers.server import ModelHandle
 from media.servers.urgency import Urgency
 from models.asr.speech_activity import FRAME, spoken_words
@@ -37,11 +38,22 @@ class TurnTranscript:
     asr: ModelHandle[Any, SpeechChunk, TranscriptUpdate]
     vad: ModelHandle[Any, Samples, float]
     position: int  # in the stream, up to which sound was recognized
-    last: Samples | None = None  # sound left for the end of the turn
+    unrecognized: list[Samples] = field(default_factory=list)
+    since: float | None = None  # when the first of it could have been recognized
     audio: list[Samples] = field(default_factory=list)  # all of it, for a final pass
     speech: list[float] = field(default_factory=list)
     committed: list[RecognizedWord] = field(default_factory=list)
     tentative: tuple[RecognizedWord, ...] = ()
+
+    @property
+    def waiting(self) -> float:
+        """How many seconds of sound are not recognized."""
+        return sum(map(len, self.unrecognized)) / SAMPLE_RATE
+
+    def take_unrecognized(self) -> Samples | None:
+        """Return the sound that is not recognized, as if it were now."""
+        taken, self.unrecognized = self.unrecognized, []
+        return np.concatenate(taken) if taken else None
 
     def update(self, update: TranscriptUpdate) -> None:
         self.committed += spoken_words(update.committed, self.speech)
@@ -85,27 +97,45 @@ class CaptionStage:
                 if isinstance(item, TurnEnd):
                     await self._end(transcript, item)
                     transcript = None
-                elif isinstance(following, TurnEnd) and self._behind(item, MAX_UNSTREAMED):
-                    transcript.last = item.samples
-                    await self._keep(transcript, item)
                 else:
-                    await self._step(transcript, item)
+                    await self._keep(transcript, item)
+                    over = isinstance(following, TurnEnd)
+                    if not (over and self._behind(transcript, MAX_UNSTREAMED)):
+                        await self._step(transcript, over=over)
 
-    async def _step(self, transcript: TurnTranscript, audio: TurnAudio) -> None:
-        """Recognize `audio`, and send an interim caption for each update that has words."""
-        await self._keep(transcript, audio)
-        chunk = SpeechChunk(audio.samples, skip_interim=self._behind(audio))
-        for update in await transcript.asr.step(chunk):
+    async def _step(self, transcript: TurnTranscript, *, over: bool) -> None:
+        """Recognize what waits, and send an interim caption for each update that has words.
+
+        If the machine is too slow for interim captions, it waits for the next step, which keeps
+        the place; if the turn is `over`, that is its end.
+        """
+        transcript.since = transcript.since or transcript.asr.now()
+        skip = self._behind(transcript)
+        chunk = SpeechChunk(transcript.take_unrecognized(), skip_interim=skip)
+        assert chunk.samples is not None
+        max_lag = self._context.limits.max_lag
+        try:
+            updates = await transcript.asr.step(
+                chunk,
+                Urgency.FINAL_CAPTION if over else Urgency.INTERIM_CAPTION,
+                max_wait=inf if over or max_lag is None else max_lag,
+                since=transcript.since,
+            )
+        except ShedError:
+            self._context.counters.skipped_captions += 1
+            transcript.unrecognized = [chunk.samples]
+            return
+        transcript.since = None
+        for update in updates:
             transcript.update(update)
             caption = transcript.caption(end=None)
             if caption.words:
                 await self._send(caption)
 
-    def _behind(self, audio: TurnAudio, longest: float = inf) -> bool:
-        """Return whether `audio`, of up to `longest` seconds, has no time for interim captions."""
-        waiting = len(audio.samples) / SAMPLE_RATE
+    def _behind(self, transcript: TurnTranscript, longest: float = inf) -> bool:
+        """Return whether what waits, up to `longest` seconds, has no time for interim captions."""
         max_lag = self._context.limits.max_lag
-        return max_lag is not None and max_lag < waiting <= longest
+        return max_lag is not None and max_lag < transcript.waiting <= longest
 
     async def _send(self, caption: Caption) -> None:
         await self._context.send(caption)
@@ -137,6 +167,7 @@ class CaptionStage:
 
     async def _keep(self, transcript: TurnTranscript, audio: TurnAudio) -> None:
         services, samples = self._context.services, audio.samples
+        transcript.unrecognized.append(samples)
         if services.final_pass is not None:
             transcript.audio.append(samples)
         probabilities = await transcript.vad.step(samples)
@@ -147,7 +178,7 @@ class CaptionStage:
         """Recognize the rest of the turn, or all of it again if there is a final pass."""
         final_pass = self._context.services.final_pass
         if final_pass is None:
-            end = SpeechChunk(transcript.last, last=True)
+            end = SpeechChunk(transcript.take_unrecognized(), last=True)
             for update in await transcript.asr.step(end, Urgency.FINAL_CAPTION):
                 transcript.update(update)
             return

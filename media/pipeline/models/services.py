@@ -22,7 +22,7 @@ from media.pipeline.models.hearing import (
 from media.pipeline.models.speaking import SpeechServer
 from media.servers.device import JobQueue, RunsJobs
 from media.servers.server import ModelServer
-from media.servers.urgency import Urgency
+from media.servers.urgency import SPEECH, Urgency
 from media.worker import Worker
 from models.asr.speech_activity import VoiceActivityDetector
 from models.streaming import Stateless
@@ -76,6 +76,10 @@ class Services:
     media_worker: Worker
     images: ImageDecoder
     queues: Mapping[str, JobQueue] = field(default_factory=dict)
+
+    def speech_wait(self, seconds: float) -> float:
+        """Return how long recognition waited for its device in the mean of the last `seconds`."""
+        return self.recognizer.queue.mean_wait(SPEECH, seconds)
 
 
 def make_services(

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import re
 from dataclasses import dataclass
+from math import inf
 
 from media.channel import Channel
 from media.errors import UnreadableMediaError
@@ -32,6 +33,8 @@ from media.pipeline.context import SessionContext
 from media.pipeline.models.answering import AnswerHandle, AssistantHandle
 from media.pipeline.vision.image_question import answer_about_images
 from media.pipeline.vision.sampling import AnalyzedFrame, due
+from media.servers.backlog import ShedError
+from media.servers.urgency import Urgency
 from models.assistant.interface import FrameAnalysis, StorageProblem
 from models.errors import StoreError
 
@@ -64,9 +67,14 @@ class VisionStage:
         self._speaking = False
         self._last: AnalyzedFrame | None = None
         self._skipped: VideoFrame | None = None  # the newest frame, if it was not analyzed
+        self._late_since: float | None = None  # when frames that were due began to be skipped
         self._thumbnails: dict[float, bytes] = {}
         self._requests: tuple[str, ...] = ()
         self._problem: StorageProblem | None = None  # the last one that was sent
+
+    def delay(self) -> float:
+        """Return for how many seconds frames that were due have been skipped."""
+        return 0.0 if self._late_since is None else self._context.clock.now() - self._late_since
 
     def note_speech(self, output: Output) -> None:
         """Sample frames with attention during a turn."""
@@ -110,25 +118,47 @@ class VisionStage:
         """Analyze `frame` if it is due; a substitute only if what it shows was not analyzed."""
         if self._last is not None and frame.time <= self._last.captured:
             return
-        limits = self._context.limits
-        waiting = self._speaking or self._context.questions.any
+        limits, questions = self._context.limits, self._context.questions
+        if self._late_since is not None and questions.unread:
+            self._skipped = frame  # the question behind it does not wait for older frames
+            return
+        waiting = self._speaking or questions.any
         attentive = bool(self._requests) or (waiting and not limits.repeatable)
         analyzed = due(self._last, frame, limits.sampling, attentive=attentive)
         if analyzed is None:
             self._skipped = frame
         else:
-            await self._analyze(frame, analyzed, memory)
+            overdue = frame.moment - (self._last or analyzed).time > limits.sampling.still_interval
+            urgency = Urgency.GENERATION if overdue else Urgency.LOOK
+            max_wait = inf if limits.max_look_wait is None else limits.max_look_wait
+            try:
+                await self._analyze(frame, analyzed, memory, urgency, max_wait=max_wait)
+            except ShedError:
+                self._skipped = frame
+                self._late_since = self._late_since or self._context.clock.now()
+                self._context.counters.skipped_looks += 1
 
     async def _analyze(
-        self, frame: VideoFrame, analyzed: AnalyzedFrame, memory: AssistantHandle
+        self,
+        frame: VideoFrame,
+        analyzed: AnalyzedFrame,
+        memory: AssistantHandle,
+        urgency: Urgency,
+        *,
+        max_wait: float = inf,
     ) -> None:
+        """Analyze `frame`.
+
+        Raises:
+            ShedError: it was not started within `max_wait` seconds.
+        """
         worker = self._context.services.media_worker
-        self._last, self._skipped = analyzed, None
+        analysis = await memory.analyze_frame(frame.pixels, frame.time, urgency, max_wait=max_wait)
+        self._last, self._skipped, self._late_since = analyzed, None, None
         self._context.counters.looks += 1
         self._thumbnails[frame.time] = await worker.run(encode_thumbnail, frame.pixels)
         while len(self._thumbnails) > MAX_THUMBNAILS:
             del self._thumbnails[min(self._thumbnails)]
-        analysis = await memory.analyze_frame(frame.pixels, frame.time)
         await self._send_analysis(analysis, frame.time)
         await self._send_requests(memory)
         await self._report(analysis.problem)
@@ -163,11 +193,12 @@ class VisionStage:
     async def _ask(self, question: Question | Announce, memory: AssistantHandle) -> None:
         """Queue `question`, once its memory holds all frames up to it."""
         repeatable = self._context.limits.repeatable
+        self._context.questions.read(question.id)
         answer = None
         if isinstance(question, Question) and not question.pictures:
             newest = self._skipped
             if newest is not None and newest.time <= question.time and not repeatable:
-                await self._analyze(newest, AnalyzedFrame.at(newest), memory)
+                await self._analyze(newest, AnalyzedFrame.at(newest), memory, Urgency.ANSWER)
             answer = await memory.note_request(question.text, question.time)
             await self._send_requests(memory)
         pending = PendingQuestion(question, memory.snapshot(), answer)

@@ -104,11 +104,15 @@ def scripted(**changes: object) -> Models:
 
 @contextmanager
 def scripted_services(
-    devices: Devices | None = None, *, drawings: int = 1, **models: object
+    devices: Devices | None = None,
+    *,
+    drawings: int = 1,
+    media_worker: Worker | None = None,
+    **models: object,
 ) -> Iterator[Services]:
     """Yield services with scripted models, except for `models`."""
     with ExitStack() as stack:
-        images, worker = ImageDecoder(), Worker("media")
+        images, worker = ImageDecoder(), media_worker or Worker("media")
         stack.callback(images.close)
         stack.callback(worker.close)
         yield make_services(

@@ -1,11 +1,12 @@
 import asyncio
 import threading
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from media.servers.backlog import ShedError
+from media.servers.backlog import Computation, ShedError
 from media.servers.device import Device, JobQueue
-from media.servers.urgency import Urgency
+from media.servers.urgency import SPEECH, Urgency
 from tests.media.stepped import SteppedClock, SteppedDevice
 
 
@@ -64,6 +65,36 @@ async def test_a_job_that_waited_for_too_long_is_shed_and_counted() -> None:
     assert (queue.stats.jobs, queue.stats.shed) == (2, 1)
 
 
+async def test_what_was_shed_keeps_its_place_when_it_comes_again() -> None:
+    clock = SteppedClock()
+    queue = JobQueue(SteppedDevice(clock, lambda _: 2.0), "captions")
+    ran: list[str] = []
+
+    def keep(items: Sequence[str]) -> list[int]:
+        ran.extend(items)
+        return [0] * len(items)
+
+    async def insistent() -> None:
+        with pytest.raises(ShedError):
+            await queue.run(lambda: ran.append("stale"), Urgency.INTERIM_CAPTION, max_wait=1.0)
+        await queue.submit(Computation(keep), "fresh", Urgency.INTERIM_CAPTION, since=0.1)
+
+    def note(name: str) -> Callable[[], None]:
+        return lambda: ran.append(name)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(queue.run(lambda: None, Urgency.INTERIM_CAPTION))
+        await clock.go(0.1)
+        tasks.create_task(insistent())
+        for name in ("second", "third"):
+            await clock.go(clock.now() + 0.1)
+            tasks.create_task(queue.run(note(name), Urgency.INTERIM_CAPTION))
+        await clock.go(100.0)
+    assert ran == ["second", "fresh", "third"]
+    waits = (0, 1.9, 1.8, 3.9, 5.7)  # the second of what was shed, the last two after 4 and 6 s
+    assert queue.mean_wait(SPEECH, 200.0) == pytest.approx(sum(waits) / len(waits))
+
+
 async def test_a_job_that_nobody_waits_for_any_more_is_not_run() -> None:
     clock = SteppedClock()
     queue = JobQueue(SteppedDevice(clock, lambda _: 1.0), "looks")
@@ -92,7 +123,30 @@ async def test_queue_time_run_time_and_batches_are_measured() -> None:
     found = queue.snapshot()
     assert (found["jobs"], found["batch"], found["busy"]) == (3, 1.0, 6.0)
     assert (found["queue_p50"], found["run_p50"], found["run_p95"]) == (2.0, 2.0, 2.0)
-    assert queue.stats.longest_wait(frozenset({Urgency.LOOK}), since=0.0) == 4.0
+    assert queue.mean_wait(frozenset({Urgency.LOOK}), 10.1) == 2.0
+    assert queue.mean_wait(frozenset({Urgency.LOOK}), 7.0) == 4.0  # of the last one
+    assert queue.mean_wait(frozenset({Urgency.ANSWER}), 10.0) == 0.0
+
+
+async def test_an_answer_need_not_wait_for_a_slot() -> None:
+    device = Device("test", slots=1, urgent=1)
+    slow, answers = JobQueue(device, "captions", parallel=3), JobQueue(device, "answers")
+    answered, ran = threading.Event(), list[str]()
+
+    def caption() -> None:
+        assert answered.wait(60)
+        ran.append("caption")
+
+    def answer() -> None:
+        ran.append("answer")
+        answered.set()
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(2):  # the second one waits for the first
+            tasks.create_task(slow.run(caption, Urgency.INTERIM_CAPTION))
+        tasks.create_task(answers.run(answer, Urgency.ANSWER))
+    assert ran == ["answer", "caption", "caption"]
+    device.close()
 
 
 async def test_threads_run_as_many_jobs_at_once_as_there_are_slots() -> None:

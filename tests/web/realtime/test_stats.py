@@ -30,6 +30,19 @@ def test_a_session_that_loses_sound_is_behind_until_it_has_lost_none_for_a_while
     assert not punctuality.update(lost, 11.0 + CALM), "it is live again"
 
 
+def test_a_session_is_behind_while_captions_are_left_out_not_for_single_frames() -> None:
+    punctuality, counters = Punctuality(LATE), counted()
+    counters.skipped_looks = 12
+    assert not punctuality.update(counters, 1.0)
+    counters.skipped_captions = 3
+    assert punctuality.update(counters, 2.0)
+    fields = delay_fields(punctuality.state, counters)
+    assert (fields["skipped_looks"], fields["skipped_captions"]) == (12, 3)
+    assert fields["message"] == ("3 interim captions were skipped: the server does not keep up")
+    assert punctuality.update(counters, 2.0 + CALM)
+    assert punctuality.state == "live"
+
+
 def test_the_message_says_what_is_late_and_what_was_lost() -> None:
     message = delay_fields("behind", counted(4.2, 0.3, 36.0))["message"]
     assert message == (

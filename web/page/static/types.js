@@ -36,6 +36,8 @@
  * @property {number} caption_delay seconds that the oldest sound without a caption has waited
  * @property {number} look_delay seconds that the oldest frame to be analyzed has waited
  * @property {number} unheard seconds of sound that were dropped
+ * @property {number} skipped_looks frames that could not be analyzed in time
+ * @property {number} skipped_captions interim captions that could not be made in time
  * @property {string} message for the user
  */
 

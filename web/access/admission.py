@@ -1,0 +1,50 @@
+"""Which sessions are refused, and when their client may try again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from web.problems import ProblemError
+
+RETRY_AFTER = 5  # seconds, for the header Retry-After
+
+
+class SessionsFullError(ProblemError):
+    """The limit of live sessions, of all clients or of one client secret, is reached."""
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        status: int = 503,
+        code: str = "sessions_full",
+        retry_after: int = RETRY_AFTER,
+    ) -> None:
+        super().__init__(
+            status,
+            f"{detail}: try again in {retry_after} s",
+            code=code,
+            headers={"Retry-After": str(retry_after)},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How long speech waits for the processor, and from how many seconds on no session starts.
+
+    `speech_wait` returns the mean of the last `window` seconds; with a `limit` of 0 all start.
+    """
+
+    speech_wait: Callable[[float], float] = lambda window: 0.0
+    limit: float = 0.0
+    window: int = 10
+
+    def check(self) -> None:
+        """Raise if the service cannot carry one more session.
+
+        Raises:
+            SessionsFullError: speech waits too long already.
+        """
+        wait = self.speech_wait(self.window)
+        if 0 < self.limit <= wait:
+            detail = f"the service is busy: speech waits {wait:.1f} s for the processor"
+            raise SessionsFullError(detail, code="service_busy", retry_after=self.window)

@@ -93,12 +93,9 @@ class Call(ResumableSession[PeerLine]):
         await super()._finish(failed=failed)
         await self.audience.close()
 
-    async def run(self) -> None:
-        """Run the call as its base does; viewers leave with it, however it ends."""
-        try:
-            await super().run()
-        finally:
-            await self.audience.close()
+    async def _close(self) -> None:
+        await super()._close()
+        await self.audience.close()
 
     async def _run(self) -> None:
         await self._bridge.run(

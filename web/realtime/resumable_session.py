@@ -55,24 +55,30 @@ class ResumableSession(ABC, Generic[L]):
         return self._visits.attach(line, after=after)
 
     async def run(self) -> None:
-        """Run the session until its client leaves or stays away, or it is asked to end."""
+        """Run the session until its client leaves or stays away, or it is asked to end.
+
+        Nothing is raised: a session that fails ends alone.
+        """
         record = self._record
         record.live = self
         try:
-            async with self._tasks as tasks:
-                tasks.create_task(self._delivery.run(self._bridge.outgoing), name="deliver")
-                await self._open()
-                failure = await failure_message(self._run(), f"session {record.id}")
-                if failure is not None:
-                    await self._bridge.fail(failure)
-                record.live = None  # no more connections, and no viewers
-                await self._finish(failed=failure is not None)
+            await failure_message(self._serve(), f"serving session {record.id}")
         finally:
             record.live = None
-            await self._visits.close()
+            await failure_message(self._close(), f"closing session {record.id}")
             await self._context.sessions.end(record)
             seconds = self.clock.now()
             logger.info("session %s ended after %.1f s: %s", record.id, seconds, record.end_reason)
+
+    async def _serve(self) -> None:
+        async with self._tasks as tasks:
+            tasks.create_task(self._delivery.run(self._bridge.outgoing), name="deliver")
+            await self._open()
+            failure = await failure_message(self._run(), f"session {self._record.id}")
+            if failure is not None:
+                await self._bridge.fail(failure)
+            self._record.live = None  # no more connections, and no viewers
+            await self._finish(failed=failure is not None)
 
     async def _open(self) -> None:
         """Send the first events."""
@@ -85,6 +91,10 @@ class ResumableSession(ABC, Generic[L]):
     async def _finish(self, *, failed: bool) -> None:
         """End what waits for the session, and its events; `failed` if a stage failed."""
         await self._bridge.outgoing.close()
+
+    async def _close(self) -> None:
+        """Close what is open, however the session ended."""
+        await self._visits.close()
 
     async def _tell(self, fields: dict[str, Any]) -> None:
         await self._bridge.report("eyeline.connection", fields)

@@ -11,6 +11,8 @@ from web.realtime.lines.websocket_line import FAILED, GOING_AWAY, NORMAL, WebSoc
 from web.realtime.resumable_session import ResumableSession
 from web.sessions import SessionRecord
 
+REPLACED = 4001  # private use, RFC 6455, section 7.4.2
+
 
 class WebSocketSession(ResumableSession[WebSocketLine]):
     """The session of a client that comes over a WebSocket, and may come back over others."""
@@ -23,6 +25,10 @@ class WebSocketSession(ResumableSession[WebSocketLine]):
         )
         super().__init__(context, record, bridge)
         self.bridge = bridge
+
+    def resume(self, line: WebSocketLine, *, after: int | None) -> bool:
+        self.newest.close_code = REPLACED
+        return super().resume(line, after=after)
 
     async def _run(self) -> None:
         limits = replace(self._context.models.limits, lossless=True)  # audio may come faster

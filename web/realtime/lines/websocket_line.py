@@ -21,7 +21,6 @@ GOING_AWAY = 1001
 NO_STATUS = 1005
 NO_CLOSE_FRAME = 1006
 FAILED = 1011
-REPLACED = 4001  # another connection of the client has taken the place of this one
 ORDERLY = (NORMAL, GOING_AWAY, NO_STATUS)  # a client that closes with these has left
 
 
@@ -36,7 +35,7 @@ class WebSocketLine:
     ) -> None:
         self.resumable = resumable
         self.closed = asyncio.Event()
-        self.close_code = REPLACED  # unless the session ends
+        self.close_code = FAILED  # unless the session knows better
         self._websocket = websocket
         self._bridge = bridge
         self._settings = settings
@@ -111,8 +110,10 @@ class WebSocketLine:
         """Close the connection with `close_code`, if the client has not."""
         self._closing = True
         self._interrupt()
+        websocket = self._websocket
+        states = (websocket.application_state, websocket.client_state)
         try:
-            if self._websocket.application_state is WebSocketState.CONNECTED:
+            if all(state is WebSocketState.CONNECTED for state in states):
                 async with asyncio.timeout(CLOSE_TIMEOUT):
                     await self._websocket.close(self.close_code)
         except (TimeoutError, WebSocketDisconnect, RuntimeError):

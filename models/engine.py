@@ -149,12 +149,14 @@ class ExportableNetwork(nn.Module):
 class NetworkSource:
     """A network that need not be built if an engine of it is stored.
 
-    `weights` is a digest of all weights that `build` puts into it.
+    `weights` is a digest of all weights that `build` puts into it. `int8` says that the model is as
+    good if its matrices have 8 bits, where that is quicker: on a CPU.
     """
 
     spec: EngineSpec
     weights: str
     build: Callable[[], ExportableNetwork]
+    int8: bool = False
 
 
 class Engine(Protocol):

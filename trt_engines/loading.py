@@ -71,7 +71,7 @@ class StoredEngines:
         backend = self.choice.backend
         if backend == "tensorrt" or backend == "tensorrt_rtx":
             return self._store.compiled(source, backend, own_target(self.choice.device) or "no GPU")
-        return self._store.onnx(source)
+        return self._store.onnx(source, int8=source.int8)
 
     def _open(self, source: NetworkSource, stored: StoredEngine) -> Engine:
         choice, spec = self.choice, source.spec

@@ -2,8 +2,9 @@
 
     python -m tests.bench.bench_asr --speech FOLDER --models tiny.en base
 
-FOLDER holds sound files and a manifest.jsonl with `path` and `text`. Both run on one thread
-in float32 with the same beam. The streamed peer is whisper_streaming's method (Machacek et al.
+FOLDER holds sound files and a manifest.jsonl with `path` and `text`. Both run on one thread with
+the same beam: ours in the engines of the service, or in PyTorch with --backend torch; the peer in
+float32 and int8. The streamed peer is whisper_streaming's method (Machacek et al.
 2023) on faster-whisper. A word's delay is from its end, as faster-whisper's offline alignment
 with the last of the models has it, to the sound heard when it was committed, in media time;
 words committed at the end of a clip are not counted.
@@ -38,6 +39,8 @@ from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.words import RATE, TranscriptUpdate
 from models.weights.fetch import fetch_weights
 from tests.bench.whisper_streaming import WhisperStreaming
+from web.config import Settings
+from web.loading.engines import stored_engines
 
 HERE = Path(__file__).parent
 CHUNK = RATE // 10  # samples handed to a stream at once
@@ -81,10 +84,10 @@ def decode(file: Path) -> Samples:
     return np.concatenate(parts).astype(np.float32)
 
 
-def peer_model(name: str, folder: Path, scratch: Path) -> FasterWhisper:
+def peer_model(name: str, folder: Path, scratch: Path, compute: str) -> FasterWhisper:
     """Give faster-whisper the same files, and the vocabulary.txt that it wants beside them."""
     home = fetch_weights(name, folder)
-    view = scratch / name
+    view = scratch / f"{name}-{compute}"
     view.mkdir()
     for file in home.iterdir():
         (view / file.name).symlink_to(file.resolve())
@@ -94,7 +97,7 @@ def peer_model(name: str, folder: Path, scratch: Path) -> FasterWhisper:
     lines = [tokens[number] for number in range(len(tokens))]
     lines += [f"<|{step * 0.02:.2f}|>" for step in range(1501)]
     (view / "vocabulary.txt").write_text("\n".join(lines) + "\n")
-    return FasterWhisper(str(view), device="cpu", compute_type="float32", cpu_threads=1)
+    return FasterWhisper(str(view), device="cpu", compute_type=compute, cpu_threads=1)
 
 
 def stream(recognizer: LocalAgreement, samples: Samples) -> list[Piece]:
@@ -156,19 +159,22 @@ def our_offline(
 def bench_offline(
     ours: WhisperModel,
     detector: SileroVad,
-    peer: FasterWhisper,
+    peers: dict[str, FasterWhisper],
     clips: list[SpeechClip],
     beam: int,
 ) -> tuple[list[WordErrors], list[list[Piece]]]:
-    """Return both scores, and the peer's words with their ends for each clip."""
+    """Return all scores, and the first peer's words with their ends for each clip."""
     mine = WordErrors(f"{ours.name} offline, eyeline")
-    theirs = WordErrors(f"{ours.name} offline, faster-whisper")
+    theirs = {name: WordErrors(f"{ours.name} offline, faster-whisper {name}") for name in peers}
     references = []
     for clip in clips:
         measure(mine, clip, partial(our_offline, ours, detector, clip.samples, beam))
-        pieces = measure(theirs, clip, partial(peer_offline, peer, clip.samples, beam))
-        references.append(pieces)
-    return [mine, theirs], references
+        pieces = [
+            measure(theirs[name], clip, partial(peer_offline, peer, clip.samples, beam))
+            for name, peer in peers.items()
+        ]
+        references.append(pieces[0])
+    return [mine, *theirs.values()], references
 
 
 def bench_streamed(
@@ -215,6 +221,8 @@ def main() -> None:
     parser.add_argument("--interval", type=float, default=LocalAgreementConfig().interval)
     parser.add_argument("--only", choices=["offline", "streamed"], help="leave out the other")
     parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
+    parser.add_argument("--backend", choices=["onnxruntime", "torch"], default="onnxruntime")
+    parser.add_argument("--peer", nargs="+", default=["float32", "int8"], help="compute types")
     options = parser.parse_args()
     detector = load_silero(options.weights)
     clips = read_clips(options.speech, options.limit)
@@ -223,12 +231,17 @@ def main() -> None:
     out.write(f"{len(clips)} clips, {sum(clip.seconds for clip in clips):.0f} s of speech\n\n")
     out.write("| system | WER % | S/D/I | delay p50 s | p95 s | CPU-s per s, median | mean |\n")
     out.write("|---|---|---|---|---|---|---|\n")
-    with tempfile.TemporaryDirectory() as scratch:
+    settings = Settings(threads=1, backend=options.backend)
+    with tempfile.TemporaryDirectory() as scratch, stored_engines(settings) as load_engine:
         for name in options.models:
-            ours = load_whisper(name, options.weights, threads=1)
-            peer = peer_model(name, options.weights, Path(scratch))
-            scores, references = bench_offline(ours, detector, peer, clips, options.beam)
+            ours = load_whisper(name, options.weights, load_engine, threads=1)
+            peers = {
+                kind: peer_model(name, options.weights, Path(scratch), kind)
+                for kind in options.peer
+            }
+            scores, references = bench_offline(ours, detector, peers, clips, options.beam)
             if options.only != "offline":
+                peer = peers[options.peer[0]]
                 scores += bench_streamed(ours, detector, peer, clips, references, options.interval)
             out.writelines(report(score, clips) for score in scores)
             out.flush()

@@ -9,6 +9,7 @@ from models.engine import EngineSpec, ExportableNetwork
 from trt_engines.backends.tensorrt_building import compile_engine
 from trt_engines.backends.tensorrt_library import Library
 from trt_engines.export import export
+from trt_engines.int8 import quantize
 
 Progress = Callable[[str, int, int], None]  # phase, steps done, steps in all or 0 if unknown
 
@@ -33,10 +34,11 @@ class EngineJob(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """Exports `network` to an ONNX file."""
+    """Exports `network` to an ONNX file, with matrices of 8 bits if `int8`."""
 
     network: ExportableNetwork
     file: Path
+    int8: bool = False
 
     @property
     def name(self) -> str:
@@ -45,6 +47,9 @@ class Export:
     def run(self, progress: Progress) -> None:
         progress("exporting", 0, 0)
         export(self.network, self.file)
+        if self.int8:
+            progress("quantizing", 0, 0)
+            quantize(self.file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

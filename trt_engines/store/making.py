@@ -33,16 +33,17 @@ class EngineStore:
         self._report = report
         self._maker = maker
 
-    def onnx(self, source: NetworkSource) -> StoredEngine:
-        """Return the ONNX file of `source`.
+    def onnx(self, source: NetworkSource, *, int8: bool = False) -> StoredEngine:
+        """Return the ONNX file of `source`, with matrices of 8 bits if `int8`.
 
         Raises:
             EngineError: it cannot be exported or stored.
         """
-        made_from = ingredients(source, **exporter_versions())
+        precision = {"precision": "int8"} if int8 else {}
+        made_from = ingredients(source, **exporter_versions(), **precision)
 
         def job(folder: Path, key: str) -> EngineJob:
-            return Export(network=source.build(), file=folder / f"{key}.onnx")
+            return Export(network=source.build(), file=folder / f"{key}.onnx", int8=int8)
 
         return self._found_or_made(source.spec.name, made_from, job)
 

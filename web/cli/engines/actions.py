@@ -60,7 +60,7 @@ def _built(
         own = own_target(choice.device)
         assert own is not None
         return [store.compiled(source, choice.backend, own)]
-    return [store.onnx(source)]
+    return [store.onnx(source, int8=source.int8)]
 
 
 def show(folder: EngineFolder, *, as_json: bool) -> int:

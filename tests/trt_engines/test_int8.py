@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from trt_engines import int8
+
+ROWS, WIDTH = 40, 32
+Floats = NDArray[np.float32]
+
+
+def at_random(*shape: int, seed: int) -> Floats:
+    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+
+
+def write(file: Path) -> None:
+    """Write a network of a table, two matrices, and the table again as a matrix."""
+    constants = {
+        "table": at_random(ROWS, WIDTH, seed=1),
+        "first": at_random(WIDTH, 2 * WIDTH, seed=2),
+        "second": at_random(2 * WIDTH, WIDTH, seed=3) * np.logspace(-3, 0, WIDTH, dtype="f4"),
+        "bias": at_random(WIDTH, seed=4),
+    }
+    nodes = [
+        helper.make_node("Gather", ["table", "tokens"], ["x"]),
+        helper.make_node("MatMul", ["x", "first"], ["wide"]),
+        helper.make_node("MatMul", ["wide", "second"], ["narrow"]),
+        helper.make_node("Add", ["narrow", "bias"], ["hidden"]),
+        helper.make_node("Transpose", ["table"], ["columns"], perm=[1, 0]),
+        helper.make_node("MatMul", ["hidden", "columns"], ["scores"]),
+        helper.make_node("Transpose", ["hidden"], ["turned"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["hidden", "turned"], ["products"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("tokens", TensorProto.INT64, [1, "count"])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, "count", last])
+            for name, last in (("hidden", WIDTH), ("scores", ROWS), ("products", "count"))
+        ],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 24)], ir_version=11)
+    onnx.save(model, file)
+
+
+def run(file: Path) -> list[Floats]:
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    return list(session.run(None, {"tokens": np.array([[3, 1, 4, 1, 5, 39]])}))
+
+
+def test_products_are_nearly_those_of_float32(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(int8, "MIN_TABLE", 1)
+    file = tmp_path / "network.onnx"
+    write(file)
+    before, size = run(file), file.stat().st_size
+    int8.quantize(file)
+    assert file.stat().st_size < 0.5 * size
+    kinds = [node.op_type for node in onnx.load(file).graph.node]
+    assert kinds.count("MatMulInteger") == 3
+    assert kinds.count("MatMul") == 1  # of two tensors that are no constants
+    assert kinds.count("DynamicQuantizeLinear") == 3
+    for exact, close in zip(before, run(file), strict=True):
+        # Columns of the second matrix differ a thousandfold: each has its scale.
+        error = np.sqrt(((exact - close) ** 2).mean(axis=(0, 1)) / (exact**2).mean(axis=(0, 1)))
+        assert error.max() < 0.2  # of six values, in steps of 1/127 of the largest
+        assert error.min() > 0
+
+
+def test_small_tables_stay_as_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "network.onnx"
+    write(file)
+    int8.quantize(file)
+    names = {each.name for each in onnx.load(file).graph.initializer}
+    assert {"table", "bias"} <= names
+    assert not {"first", "second"} & names

@@ -25,6 +25,7 @@ from web.cli.generation_inputs import TimedPrompt, TimedTrack
 from web.cli.output_file import open_output
 from web.config import Settings
 from web.errors import UsageError
+from web.loading.engines import stored_engines
 from web.loading.progress import ProgressBar
 
 MAX_SIDE = 2048  # pixels of a video
@@ -114,7 +115,7 @@ def start_generation(
 
     Raises:
         UsageError: the model does not support an option.
-        ModelError: there is no model, or its files are damaged.
+        ModelError: there is no model, its files are damaged, or no engine runs it.
     """
     if model is not None and wan_video.is_wan(model):
         name = str(model)
@@ -124,7 +125,8 @@ def start_generation(
         frames = wan_video.generate_frames(wan, request.prompts, request.frames, request.seed)
         return [wan_video.notice(name)], frames, 1
     files = find_files(model)
-    small = load(files.codec, files.dit)
+    with stored_engines(settings) as load_engine:
+        small = load(files.codec, files.dit, load_engine)
     scale = max(1, min(request.scale, MAX_SIDE // small.info.size))
     return notices(small, request), generate_frames(small, request), scale
 

@@ -1,5 +1,7 @@
 """The tiny models' engines in ONNX Runtime."""
 
+from pathlib import Path
+
 import pytest
 
 from models.engine import Engine, EngineLoader, NetworkSource
@@ -8,12 +10,17 @@ from trt_engines.export import export
 
 
 @pytest.fixture(scope="session")
-def load_exported(tmp_path_factory: pytest.TempPathFactory) -> EngineLoader:
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the exported networks, which are named as their specs."""
+    return tmp_path_factory.mktemp("drawing")
+
+
+@pytest.fixture(scope="session")
+def load_exported(exported: Path) -> EngineLoader:
     """Return a loader that exports each network once; networks of one name are the same here."""
-    folder = tmp_path_factory.mktemp("drawing")
 
     def load(source: NetworkSource) -> Engine:
-        file = folder / f"{source.spec.name}.onnx"
+        file = exported / f"{source.spec.name}.onnx"
         if not file.exists():
             export(source.build(), file)
         return OrtEngine(source.spec, file)

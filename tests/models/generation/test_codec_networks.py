@@ -1,5 +1,7 @@
 """The codec's engines against the codec itself."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,6 +11,7 @@ from models.generation.calls import Calls, run_alone, run_together
 from models.generation.codec import FeatureCache
 from models.generation.codec_networks import CodecEngines, load_codec_engines
 from tests.models.generation import tiny
+from tests.trt_engines.compiled import assert_compiles
 
 CLOSE = 5e-5  # float32, sums in another order: frames of random weights are tens in size
 
@@ -57,3 +60,13 @@ def test_streams_of_several_sessions_are_what_each_is_alone(engines: CodecEngine
     together = run_together([through(engines, pixels) for pixels in clips])
     for one, other in zip(alone, together, strict=True):
         torch.testing.assert_close(other, one, rtol=0, atol=CLOSE)
+
+
+@pytest.mark.slow
+def test_both_networks_compile(load_exported: EngineLoader, exported: Path) -> None:
+    codec = tiny.codec()
+    made = load_codec_engines(
+        codec.config, tiny.SIZE, tiny.SIZE, lambda: codec, load_engine=load_exported
+    )
+    for spec in (made.encoder.spec, made.decoder.spec):
+        assert_compiles(spec, exported / f"{spec.name}.onnx")

@@ -1,5 +1,7 @@
 """The transformer in ONNX Runtime against PyTorch: calls, and long streams of each sampler."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -14,6 +16,7 @@ from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.rolling_forcing import RollingForcing
 from models.generation.samplers.stream_dit import StreamDiT
 from tests.models.generation import tiny
+from tests.trt_engines.compiled import assert_compiles
 
 REACH = Reach(sink=1, window=2)
 CLOSE = 1e-4  # float32, sums in other orders, over calls that see each other's results
@@ -55,6 +58,13 @@ def test_a_call_is_the_same_in_both(
         torch.testing.assert_close(there[name], tensor, rtol=0, atol=2e-5)
 
 
+@pytest.mark.slow
+def test_both_networks_compile(backbones: tuple[Backbone, Backbone], exported: Path) -> None:
+    engines = backbones[1].engines
+    for spec in (engines.denoising.spec, engines.text.spec):
+        assert_compiles(spec, exported / f"{spec.name}.onnx")
+
+
 def samplers(backbone: Backbone) -> dict[str, Sampler[object]]:
     made: dict[str, object] = {
         "motion_stream": MotionStream(backbone, (1.0, 0.7)),
@@ -86,6 +96,7 @@ def test_a_stream_that_wraps_its_context_is_the_same_in_both(
     assert shown >= count - 4
 
 
+@pytest.mark.slow
 def test_slots_may_be_in_any_order(backbones: tuple[Backbone, Backbone]) -> None:
     backbone = backbones[0]
     given = inputs(backbone, 1, 2, [0, 1, 2, HIDDEN])
@@ -100,14 +111,15 @@ def test_slots_may_be_in_any_order(backbones: tuple[Backbone, Backbone]) -> None
     torch.testing.assert_close(moved, plain, rtol=0, atol=1e-5)  # float32, in another order
 
 
+@pytest.mark.slow
 def test_what_is_in_a_hidden_slot_changes_nothing(backbones: tuple[Backbone, Backbone]) -> None:
-    for backbone in backbones[:1]:
-        given = inputs(backbone, 1, 1, [0, HIDDEN])
-        before = backbone.engines.denoising.run(given)["clean"]
-        tokens = given["past_keys"].shape[3] // 2
-        for name in ("past_keys", "past_values"):
-            given[name][:, :, :, tokens:] = 1e6
-        assert torch.equal(backbone.engines.denoising.run(given)["clean"], before)
+    given = inputs(backbones[0], 1, 1, [0, HIDDEN])
+    before = [backbone.engines.denoising.run(given)["clean"] for backbone in backbones]
+    tokens = given["past_keys"].shape[3] // 2
+    for name in ("past_keys", "past_values"):
+        given[name][:, :, :, tokens:] = 1e6
+    for backbone, clean in zip(backbones, before, strict=True):
+        assert torch.equal(backbone.engines.denoising.run(given)["clean"], clean)
 
 
 @pytest.mark.slow

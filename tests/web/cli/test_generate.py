@@ -41,6 +41,11 @@ def model(folder: Path) -> SmallVideoModel:
 
 
 @pytest.fixture(autouse=True)
+def _nothing_is_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EYELINE_BACKEND", "torch")
+
+
+@pytest.fixture(autouse=True)
 def _threads_as_before() -> Iterator[None]:
     count = torch.get_num_threads()
     yield

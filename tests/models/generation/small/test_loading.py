@@ -8,6 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from models.engine import Engine, NetworkSource, load_in_torch
 from models.errors import WeightsError
 from models.generation.codec import Codec, CodecConfig
 from models.generation.samplers.motion_stream import MotionStream
@@ -28,6 +29,26 @@ def test_a_saved_model_generates_the_same(tmp_path: Path) -> None:
     one = list(run(MotionStream(loaded.backbone()), tiny.controls(3, encoded)))
     two = list(run(MotionStream(tiny.backbone()), tiny.controls(3)))
     assert torch.equal(torch.stack(one), torch.stack(two))
+
+
+def test_a_stored_engine_needs_no_weights(tmp_path: Path) -> None:
+    files, stored = write(tmp_path), dict[tuple[str, str], Engine]()
+
+    def keep(source: NetworkSource) -> Engine:
+        return stored.setdefault((source.spec.name, source.weights), load_in_torch(source))
+
+    def find(source: NetworkSource) -> Engine:  # builds nothing
+        return stored[source.spec.name, source.weights]
+
+    made, found = (MotionStream(load(*files, way).backbone()) for way in (keep, find))
+    assert {name for name, _ in stored} == {
+        "drawing-denoising",
+        "drawing-text",
+        "drawing-encoder",
+        "drawing-decoder",
+    }
+    one, two = (torch.stack(list(run(each, tiny.controls(3)))) for each in (made, found))
+    assert torch.equal(one, two)
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "pickle", "swapped", "no config"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,21 @@ class AssistantAnswer:
     prompt_tokens: int = 0
     confidence: Callable[[], float | None] = lambda: None
     locate: Callable[[], NDArray[np.float32] | None] = lambda: None
+
+
+class LooksTogether(Protocol):
+    """An assistant that analyzes frames of up to `max_looks` streams at once."""
+
+    max_looks: int
+
+    def analyze_frames(
+        self, states: Sequence[Any], frames: Sequence[tuple[NDArray[np.uint8], float]]
+    ) -> Sequence[tuple[Any, FrameAnalysis]]:
+        """Analyze a frame, and its time, of each stream.
+
+        If it raises, no state has changed.
+        """
+        ...
 
 
 class AnswersTogether(Protocol):

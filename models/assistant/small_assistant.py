@@ -4,6 +4,7 @@ The folder holds the blocks of keys and values, and a scene log with one line fo
 stream that is interrupted can continue in the same folder, and can be asked about later.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from models.assistant.requests.session_requests import (
 )
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.scene.log_file import SceneLogFile
-from models.assistant.scene.perception import Pixels
+from models.assistant.scene.perception import Observation, Pixels
 from models.assistant.scene.scene_entry import describe
 from models.assistant.scene.scene_log import LoggedEntry
 from models.assistant.small_model import SmallModel, SmallModelMemory, newest_entry
@@ -42,6 +43,7 @@ class SmallAssistant:
     """The small model as a session's assistant; one instance serves every session."""
 
     stand_in = False
+    max_looks = 4  # at once: more take longer than speech should wait
     about = (
         "answers come from a small model: it knows some 600 kinds of things, persons, left and "
         "right, and when; colors and order are often wrong; nothing of actions, text, faces or "
@@ -78,17 +80,28 @@ class SmallAssistant:
         self, state: SmallAssistantState, pixels: Pixels, time: float
     ) -> tuple[SmallAssistantState, FrameAnalysis]:
         """Analyze a frame, uint8 (height, width, 3) RGB, at `time` in seconds."""
+        return self.analyze_frames([state], [(pixels, time)])[0]
+
+    def analyze_frames(
+        self, states: Sequence[SmallAssistantState], frames: Sequence[tuple[Pixels, float]]
+    ) -> list[tuple[SmallAssistantState, FrameAnalysis]]:
+        """Analyze a frame of each of several streams; perception looks at all of them at once."""
+        observed = self.model.observe([state.memory for state in states], frames)
+        return [
+            (state, self._remember(state, observation))
+            for state, observation in zip(states, observed, strict=True)
+        ]
+
+    def _remember(self, state: SmallAssistantState, observation: Observation) -> FrameAnalysis:
         memory, problem = state.memory, None
         try:
-            self.model.step(memory, (pixels, time))
+            self.model.remember(memory, observation)
         except StoreError as error:
             problem = StorageProblem(forgotten=True, reason=str(error))
-        observation = memory.latest
-        assert observation is not None
         added = self._write_new_entries(state)
         entries = memory.log.entries
         number = entries[-1].block if entries else NO_BLOCK
-        return state, FrameAnalysis(
+        return FrameAnalysis(
             remembered=tuple(map(_moment, added)),
             met_requests=check_requests(self.tracker, state.requests, observation, number),
             relevance=observation.relevance.numpy(),

@@ -17,7 +17,7 @@ from models import lora
 from models.assistant.scene import perception as scene_perception
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.novelty import NoveltyState, select_final, select_novel
-from models.assistant.scene.perception import Observation, Perception, Pixels
+from models.assistant.scene.perception import Look, Observation, Perception, Pixels
 from models.assistant.scene.query_parsing import parse_query, without_control_tokens
 from models.assistant.scene.scene_entry import SYSTEM, SceneEntry, question_text
 from models.assistant.scene.scene_log import LoggedEntry, SceneLog, search, select_entries
@@ -125,8 +125,28 @@ class SmallModel:
         Raises:
             StoreFullError, StoreError: there is no room to store it; earlier entries are kept.
         """
-        pixels, time = chunk
-        observation = self.perception.analyze(pixels, time, memory.attended)
+        (observation,) = self.observe([memory], [chunk])
+        self.remember(memory, observation)
+        return memory, ()
+
+    def observe(
+        self, memories: Sequence[SmallModelMemory], chunks: Sequence[tuple[Pixels, float]]
+    ) -> list[Observation]:
+        """Return what a frame of each of several streams shows, see `step`; no memory changes."""
+        return self.perception.analyze_many(
+            [
+                Look(pixels, time, memory.attended)
+                for memory, (pixels, time) in zip(memories, chunks, strict=True)
+            ]
+        )
+
+    def remember(self, memory: SmallModelMemory, observation: Observation) -> None:
+        """Add what a frame shows.
+
+        Raises:
+            StoreFullError, StoreError: as `step`.
+        """
+        time = observation.scene.time
         novelty, novel = select_novel(memory.novelty, observation, interval=self.config.interval)
         memory.recent.append(observation)
         while memory.recent[0].scene.time < time - RECENT:
@@ -134,7 +154,6 @@ class SmallModel:
         for each in novel:
             self._store(memory, each, time)
         memory.novelty = novelty
-        return memory, ()
 
     def attend(self, memory: SmallModelMemory, question: str) -> None:
         """Make the relevance maps of later frames show what `question` asks about."""

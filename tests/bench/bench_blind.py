@@ -10,7 +10,7 @@ import random
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 from safetensors.torch import load_file
 
 from models.assistant.scene import perception
-from models.assistant.scene.perception import Observation, Perception, Pixels
+from models.assistant.scene.perception import Look, Observation, Perception, Pixels
 from models.assistant.scene.query_parsing import parse_query
 from models.assistant.small_model import SmallModel, SmallModelMemory
 from models.language import smollm2
@@ -143,12 +143,12 @@ class CachedPerception(Perception):
         super().__init__(real.classifier, real.detector)
         self.shown: Pixels | None = None
 
-    def analyze(
-        self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()
-    ) -> Observation:
-        if pixels is not self.shown:
-            self.shown, self.seen = pixels, super().analyze(pixels, time, about)
-        return replace(self.seen, scene=replace(self.seen.scene, time=time))
+    def analyze_many(self, looks: Sequence[Look]) -> list[Observation]:
+        (look,) = looks
+        if look.pixels is not self.shown:
+            (self.seen,) = super().analyze_many(looks)
+            self.shown = look.pixels
+        return [replace(self.seen, scene=replace(self.seen.scene, time=look.time))]
 
 
 class AnswerTally:

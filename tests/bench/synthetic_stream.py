@@ -4,11 +4,12 @@
 """
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from models.assistant.scene.perception import Observation, Perception, Pixels
+from models.assistant.scene.perception import Look, Observation, Perception, Pixels
 from models.assistant.scene.scene_entry import SceneEntry
 from models.vision.class_names import NAMES
 
@@ -46,10 +47,8 @@ class SyntheticPerception(Perception):
     def __init__(self) -> None:
         pass
 
-    def analyze(
-        self, pixels: Pixels, time: float, about: frozenset[int] = frozenset()
-    ) -> Observation:
-        return observation_at(int(time))
+    def analyze_many(self, looks: Sequence[Look]) -> list[Observation]:
+        return [observation_at(int(look.time)) for look in looks]
 
 
 BLANK_FRAME: Pixels = np.zeros((1, 1, 3), np.uint8)

@@ -1,14 +1,15 @@
 """The assistant that all sessions share: memories of frames, and answers from them.
 
-Frames are analyzed one after another, in one queue; answers have another, so no frame is missed
-while an answer is generated. Pieces of answers that are generated at the same time are one batch,
-if the model takes several.
+Frames are analyzed in one queue; answers have another, so no frame is missed while an answer is
+generated. Frames that wait at the same time are one batch if the model takes several, and so are
+the next pieces of answers.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,13 @@ from media.servers.backlog import Computation
 from media.servers.device import JobQueue
 from media.servers.urgency import Urgency
 from media.worker import finish
-from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment, next_pieces
+from models.assistant.interface import (
+    AssistantAnswer,
+    FrameAnalysis,
+    LooksTogether,
+    Moment,
+    next_pieces,
+)
 
 
 class AssistantServer:
@@ -28,6 +35,9 @@ class AssistantServer:
         self.model = model
         self.looks = looks
         self.answers = answers
+        self.frames: Computation[PendingLook, FrameAnalysis] = Computation(
+            self._analyze, max_batch=getattr(model, "max_looks", 1)
+        )
         self.pieces: Computation[AssistantAnswer, str | None] = Computation(
             partial(next_pieces, model), max_batch=getattr(model, "max_answers", 1)
         )
@@ -46,17 +56,35 @@ class AssistantServer:
         )
         return await finish(opening, AssistantHandle.close)
 
+    def _analyze(self, looks: Sequence["PendingLook"]) -> list[FrameAnalysis]:
+        if len(looks) == 1:
+            (handle, pixels, time), model = looks[0], self.model
+            made: Sequence[tuple[Any, FrameAnalysis]] = [
+                model.analyze_frame(handle.state, pixels, time)
+            ]
+        else:
+            made = cast("LooksTogether", self.model).analyze_frames(
+                [handle.state for handle, _, _ in looks],
+                [(pixels, time) for _, pixels, time in looks],
+            )
+        for (handle, _, _), (state, _) in zip(looks, made, strict=True):
+            handle.state = state
+        return [analysis for _, analysis in made]
+
     def ready_answer(self, text: str, moments: tuple[Moment, ...] = ()) -> "AnswerHandle":
         """Return an answer that is known already."""
         return AnswerHandle(self, AssistantAnswer(iter([text]), moments))
 
 
 class AssistantHandle:
-    """One memory. One task changes it; another may read answers at the same time."""
+    """One memory. One task changes it; another may read answers at the same time.
+
+    `state` is the model's, and only the server uses it.
+    """
 
     def __init__(self, server: AssistantServer, state: Any) -> None:
         self._server = server
-        self._state = state  # of the model
+        self.state = state
 
     async def analyze_frame(
         self,
@@ -71,37 +99,34 @@ class AssistantHandle:
         Raises:
             ShedError: it was not started within `max_wait` seconds.
         """
-
-        def analyze() -> FrameAnalysis:
-            self._state, analysis = self._server.model.analyze_frame(self._state, pixels, time)
-            return analysis
-
-        return await self._server.looks.run(analyze, urgency, max_wait=max_wait)
+        return await self._server.looks.submit(
+            self._server.frames, (self, pixels, time), urgency, max_wait=max_wait
+        )
 
     async def note_request(self, text: str, time: float) -> "AnswerHandle | None":
         """Note the standing request in a question; return the answer if that is all it asks."""
 
         def note() -> AssistantAnswer | None:
-            self._state, answer = self._server.model.note_request(self._state, text, time)
+            self.state, answer = self._server.model.note_request(self.state, text, time)
             return answer
 
         answer = await self._server.looks.run(note, Urgency.ANSWER)
         return None if answer is None else AnswerHandle(self._server, answer)
 
     def standing_requests(self) -> tuple[str, ...]:
-        return self._server.model.standing_requests(self._state)
+        return self._server.model.standing_requests(self.state)
 
     def seen_until(self) -> float:
         """Return the time of the last remembered moment; less than 0 if there is none."""
-        return self._server.model.seen_until(self._state)
+        return self._server.model.seen_until(self.state)
 
     def snapshot(self) -> "AssistantHandle":
         """Return a handle that asks about the memory as it is now."""
-        return AssistantHandle(self._server, self._state)
+        return AssistantHandle(self._server, self.state)
 
     async def answer(self, text: str, time: float) -> "AnswerHandle":
         """Answer from what was seen up to `time`; the pieces are generated when they are read."""
-        call = partial(self._server.model.answer, self._state, text, time)
+        call = partial(self._server.model.answer, self.state, text, time)
         return AnswerHandle(self._server, await self._server.answers.run(call, Urgency.ANSWER))
 
     async def close(self) -> None:
@@ -110,8 +135,11 @@ class AssistantHandle:
         Raises:
             StoreError: blocks in RAM could not be written.
         """
-        closing = partial(self._server.model.close, self._state)
+        closing = partial(self._server.model.close, self.state)
         await finish(self._server.looks.run(closing, Urgency.ANSWER))
+
+
+PendingLook = tuple[AssistantHandle, Pixels, float]  # at a time in seconds
 
 
 class AnswerHandle:

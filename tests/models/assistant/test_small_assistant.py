@@ -224,3 +224,24 @@ def test_a_question_with_too_many_words_gets_a_message(assistant: SmallAssistant
     reply = assistant.answer(state, "word " * 2_000, 5.0)
     assert "2000 words" in text(reply)
     assert str(MAX_QUESTION_WORDS) in text(assistant.answer(state, "word " * 201, 5.0))
+
+
+def test_frames_of_several_streams_at_once_give_what_each_gives_alone(
+    assistant: SmallAssistant,
+) -> None:
+    streams = [[CUP, CUP, DOG], [DOG, BALL, BALL], [BALL, CUP, DOG]]
+    together = [assistant.init_state(None) for _ in streams]
+    analyses: list[list[FrameAnalysis]] = [[] for _ in streams]
+    for time, column in enumerate(zip(*streams, strict=True)):
+        made = assistant.analyze_frames(together, [(picture(name), float(time)) for name in column])
+        for number, (together[number], analysis) in enumerate(made):
+            analyses[number].append(analysis)
+    for names, found, state in zip(streams, analyses, together, strict=True):
+        alone = assistant.init_state(None)
+        expected = shown(assistant, alone, names)
+        assert [each.remembered for each in found] == [each.remembered for each in expected]
+        assert [each.confidence for each in found] == [each.confidence for each in expected]
+        asked = [
+            assistant.answer(each, "When did you see the dog?", 9.0) for each in (state, alone)
+        ]
+        assert text(asked[0]) == text(asked[1])

@@ -1,5 +1,6 @@
 """The memory of the small model, with a tiny decoder and scripted perception."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.assistant.scene.perception import Observation, Perception, Pixels
+from models.assistant.scene.perception import Look, Observation, Perception, Pixels
 from models.assistant.scene.scene_entry import SceneEntry
 from models.assistant.scene.scene_log import from_lines, to_line
 from models.assistant.small_model import (
@@ -31,15 +32,17 @@ class Reading(Perception):
     def __init__(self) -> None:
         pass
 
-    def analyze(
-        self, pixels: Pixels, time: float, attended: frozenset[int] = frozenset()
-    ) -> Observation:
+    def analyze_many(self, looks: Sequence[Look]) -> list[Observation]:
+        return [self._read(look) for look in looks]
+
+    def _read(self, look: Look) -> Observation:
+        pixels = look.pixels
         name = int(pixels[0, 0, 0]) * 256 + int(pixels[0, 0, 1])
         probabilities = torch.zeros(len(NAMES))
         probabilities[name] = 1.0
         names = ((NAMES[name], 1.0),)
-        moment = SceneEntry(time=time, names=names, people=int(pixels[0, 0, 2]))
-        wanted = float(probabilities[sorted(attended)].sum())
+        moment = SceneEntry(time=look.time, names=names, people=int(pixels[0, 0, 2]))
+        wanted = float(probabilities[sorted(look.attended)].sum())
         return Observation(moment, probabilities, torch.full((7, 7), wanted))
 
 

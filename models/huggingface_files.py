@@ -35,8 +35,12 @@ def read_config(folder: Path, kind: str | None = None) -> dict[str, Any]:
     return config
 
 
-def read_tensors(folder: Path, *, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Return all tensors of the safetensors files in `folder`, under their names there.
+def read_tensors(
+    folder: Path, *, device: str = "cpu", dtype: torch.dtype, only: str = "", without: str = "$."
+) -> dict[str, Tensor]:
+    """Return the tensors of the safetensors files in `folder`, under their names there.
+
+    They are those in whose name the pattern `only` is found, and not the pattern `without`.
 
     Raises:
         WeightsError: a file is missing or cut short.
@@ -45,7 +49,9 @@ def read_tensors(folder: Path, *, device: str, dtype: torch.dtype) -> dict[str, 
     try:
         for file in weight_files(folder):
             with safe_open(file, "pt", device=device) as source:
-                tensors.update({name: source.get_tensor(name).to(dtype) for name in source.keys()})  # noqa: SIM118  (not a mapping)
+                names = [name for name in source.keys() if re.search(only, name)]  # noqa: SIM118  (not a mapping)
+                chosen = [name for name in names if not re.search(without, name)]
+                tensors.update({name: source.get_tensor(name).to(dtype) for name in chosen})
     except (OSError, SafetensorError, ValueError, KeyError, AttributeError) as error:
         raise WeightsError(
             f"{folder}: weights cannot be read ({error}); fetch them again"

@@ -22,6 +22,7 @@ from models.assistant.requests.session_requests import (
 )
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.scene.perception import Observation, Perception, Pixels
+from models.engine import EngineLoader, load_in_torch
 from models.errors import EmptyMemoryError, StoreError, WeightsError
 from models.huggingface_files import read_config
 from models.language.decoder import Decoder, TokenConfidence
@@ -228,20 +229,22 @@ def load(
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
     budget: StoreBudget | None = None,
+    load_engine: EngineLoader = load_in_torch,
 ) -> VideoLlmAssistant:
     """Return the model in `folder`, in the hub's format; config.json determines its type.
 
     Raises:
         WeightsError: a file is missing, cut short, or of an unsupported model.
+        EngineError: an engine cannot be built or loaded.
     """
     config = config or VideoLlmConfig()
     kind = read_config(folder).get("model_type")
     name = folder.name
     if kind == "llava_onevision":
-        llava = read_llava_onevision(folder, device=device, dtype=dtype)
+        llava = read_llava_onevision(folder, device=device, dtype=dtype, load_engine=load_engine)
         return VideoLlmAssistant(llava, perception, config, budget=budget, name=name)
     if kind == "qwen2_5_vl":
-        qwen = read_qwen25_vl(folder, device=device, dtype=dtype)
+        qwen = read_qwen25_vl(folder, device=device, dtype=dtype, load_engine=load_engine)
         positions = qwen.positions(config.interval)
         return VideoLlmAssistant(
             qwen, perception, config, positions=positions, budget=budget, name=name

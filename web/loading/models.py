@@ -126,6 +126,7 @@ def load_assistant(settings: Settings, load_engine: EngineLoader) -> VideoAssist
         device="cuda" if gpu else "cpu",
         dtype=torch.bfloat16 if gpu else torch.float32,
         budget=memory_budget(settings),
+        load_engine=load_engine,
     )
 
 

@@ -3,58 +3,46 @@
 Source: Li et al. 2024; a frame of video is 27 x 27 patches, pooled to 14 x 14 tokens.
 """
 
-import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
-from torch import Tensor, nn
+from torch import Tensor
 
+from models.engine import EngineLoader, EngineSpec, load_in_torch
 from models.errors import WeightsError
 from models.huggingface_files import fill, read_config, read_tensors
 from models.language.decoder import Decoder, DecoderConfig
 from models.language.huggingface import decoder_state, read_decoder_config
 from models.language.tokenizer import ChatTokenizer, load_tokenizer
-from models.vision.preprocessing import Normalization, preprocess, read_normalization
+from models.vision.preprocessing import read_normalization
+from models.vision.video_llm.frame_networks import (
+    FrameEncoder,
+    LlavaFrameNetwork,
+    Projector,
+    frame_spec,
+    load_frames,
+    pooled,
+)
 from models.vision.video_llm.siglip import SiglipConfig, SiglipTower, siglip_config, siglip_weights
 
 # The chat template of the model; the video is between the two parts.
 OPENING = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+PROJECTOR = "multi_modal_projector."
+FRAME_TENSORS = r"vision_tower\.|multi_modal_projector\."  # those of what makes tokens of frames
 CLOSING = "<|im_end|>\n<|im_start|>assistant\n"
-
-
-class Projector(nn.Module):
-    """Projects patch features to the decoder's width."""
-
-    def __init__(self, vision: int, text: int, *, biased: bool) -> None:
-        super().__init__()
-        self.linear_1 = nn.Linear(vision, text, bias=biased)
-        self.linear_2 = nn.Linear(text, text, bias=biased)
-
-    def forward(self, x: Tensor) -> Tensor:
-        projected: Tensor = self.linear_2(F.gelu(self.linear_1(x)))
-        return projected
-
-
-def pool(features: Tensor, grid: int) -> Tensor:
-    """Return features (count, grid * grid, width) with half the grid, rounded up."""
-    square = features.view(len(features), grid, grid, -1).permute(0, 3, 1, 2)
-    half = math.ceil(grid / 2)
-    return F.interpolate(square, (half, half), mode="bilinear").flatten(2).transpose(1, 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LlavaOnevision:
     """The model; `newline` is the embedding (width,) that may end the video, see `prompt`."""
 
-    tower: SiglipTower
-    projector: Projector
+    frames: FrameEncoder
     decoder: Decoder
     newline: Tensor
     tokenizer: ChatTokenizer
-    normalization: Normalization
 
     @property
     def opening(self) -> Tensor:
@@ -66,7 +54,6 @@ class LlavaOnevision:
         """It was not trained to write boxes."""
         return
 
-    @torch.no_grad()
     def encode_frames(self, pixels: Tensor) -> Tensor:
         """Return the tokens of frames, (count, tokens a frame, width).
 
@@ -75,15 +62,7 @@ class LlavaOnevision:
         Raises:
             ValueError: the pixels are of another shape or type.
         """
-        weight = self.tower.positions.weight
-        side = self.tower.config.side
-        images = preprocess(pixels.to(weight.device), self.normalization, size=(side, side))
-        return self.encode_images(images.to(weight.dtype))
-
-    def encode_images(self, images: Tensor) -> Tensor:
-        """Return the tokens of normalized pictures (count, 3, side, side)."""
-        features = self.projector(self.tower(images))
-        return pool(features, self.tower.config.grid)
+        return self.frames.encode_frames(pixels)
 
     @torch.no_grad()
     def prompt(self, question: str, *, newline: bool = False) -> Tensor:
@@ -102,36 +81,60 @@ class LlavaOnevision:
 
 
 def read_llava_onevision(
-    folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+    folder: Path,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    load_engine: EngineLoader = load_in_torch,
 ) -> LlavaOnevision:
     """Return the model in `folder`, in the hub's format.
 
     Raises:
         WeightsError: a file is missing, cut short, or of another kind of model.
+        EngineError: an engine cannot be built or loaded.
     """
     config = read_config(folder, "llava_onevision")
     vision, text = _sizes(folder, config)
     tokenizer = load_tokenizer(folder / "tokenizer.json", device=device)
-    tensors = read_tensors(folder, device=device, dtype=dtype)
+    tensors = read_tensors(folder, device=device, dtype=dtype, without=FRAME_TENSORS)
     with torch.device("meta"):
-        tower, decoder = SiglipTower(vision), Decoder(text)
+        decoder = Decoder(text)
+    newline = [tensor for name, tensor in tensors.items() if name.endswith("image_newline")]
+    if not newline:
+        raise WeightsError(f"{folder}: the weights have no image_newline")
+    spec = frame_spec(
+        "llava-onevision-frames",
+        (vision.side, vision.side),
+        pooled(vision.grid) ** 2,
+        text.width,
+        dtype,
+    )
+    engine = load_frames(folder, spec, partial(_build_frames, folder, spec), load_engine)
+    return LlavaOnevision(
+        frames=FrameEncoder(engine, read_normalization(folder), device),
+        decoder=fill(decoder, decoder_state(tensors, text), "a Qwen2 decoder"),
+        newline=newline[0],
+        tokenizer=tokenizer,
+    )
+
+
+def _build_frames(folder: Path, spec: EngineSpec) -> LlavaFrameNetwork:
+    config = read_config(folder, "llava_onevision")
+    vision, text = _sizes(folder, config)
+    tensors = read_tensors(folder, dtype=spec.inputs[0].dtype, only=FRAME_TENSORS)
+    with torch.device("meta"):
+        tower = SiglipTower(vision)
         biased = bool(config.get("multimodal_projector_bias", True))
         projector = Projector(vision.width, text.width, biased=biased)
-    named = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
-    if "image_newline" not in named:
-        raise WeightsError(f"{folder}: the weights have no image_newline")
     linear = {
-        name.removeprefix("multi_modal_projector."): tensor
-        for name, tensor in named.items()
-        if name.startswith("multi_modal_projector.")
+        name.removeprefix("model.").removeprefix(PROJECTOR): tensor
+        for name, tensor in tensors.items()
+        if PROJECTOR in name
     }
-    return LlavaOnevision(
-        tower=fill(tower, siglip_weights(tensors, vision), "SigLIP's tower"),
-        projector=fill(projector, linear, "the projector"),
-        decoder=fill(decoder, decoder_state(tensors, text), "a Qwen2 decoder"),
-        newline=named["image_newline"],
-        tokenizer=tokenizer,
-        normalization=read_normalization(folder),
+    return LlavaFrameNetwork(
+        fill(tower, siglip_weights(tensors, vision), "SigLIP's tower"),
+        fill(projector, linear, "the projector"),
+        spec,
     )
 
 

@@ -7,24 +7,38 @@ Source: Bai et al. 2025 (Qwen2.5-VL).
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from models.engine import EngineLoader, EngineSpec, load_in_torch
 from models.errors import WeightsError
 from models.huggingface_files import fill, read_config, read_tensors
 from models.language.decoder import Decoder
 from models.language.huggingface import decoder_state, read_decoder_config
 from models.language.tokenizer import ChatTokenizer, load_tokenizer
 from models.memory.positions import GridPositions
-from models.vision.preprocessing import Normalization, preprocess, read_normalization
-from models.vision.video_llm.qwen_tower import QwenTower, qwen_tower_config, qwen_tower_weights
+from models.vision.preprocessing import read_normalization
+from models.vision.video_llm.frame_networks import (
+    FrameEncoder,
+    QwenFrameNetwork,
+    frame_spec,
+    load_frames,
+)
+from models.vision.video_llm.qwen_tower import (
+    QwenTower,
+    QwenTowerConfig,
+    qwen_tower_config,
+    qwen_tower_weights,
+)
 
 # The chat template of the model; the video is between the two parts.
 OPENING = (
     "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|>"
 )
+FRAME_TENSORS = r"^(model\.)?visual\."  # those of what makes tokens of frames
 VIDEO_END = "<|vision_end|>"
 CLOSING = "<|im_end|>\n<|im_start|>assistant\n"
 
@@ -33,10 +47,10 @@ CLOSING = "<|im_end|>\n<|im_start|>assistant\n"
 class Qwen25Vl:
     """The model, for frames of `rows` by `columns` tokens."""
 
-    tower: QwenTower
+    frames: FrameEncoder
     decoder: Decoder
     tokenizer: ChatTokenizer
-    normalization: Normalization
+    cell: int  # pixels
     rows: int
     columns: int
     positions_per_second: int
@@ -49,8 +63,7 @@ class Qwen25Vl:
     @property
     def located_in(self) -> tuple[int, int]:
         """The width and height, in pixels, that the boxes in its answers refer to."""
-        cell = self.tower.config.cell
-        return self.columns * cell, self.rows * cell
+        return self.columns * self.cell, self.rows * self.cell
 
     def positions(self, interval: float) -> GridPositions:
         """Return the positions of a video with a frame every `interval` seconds."""
@@ -58,7 +71,6 @@ class Qwen25Vl:
             rows=self.rows, columns=self.columns, step=self.positions_per_second * interval
         )
 
-    @torch.no_grad()
     def encode_frames(self, pixels: Tensor) -> Tensor:
         """Return the tokens of frames, (count, rows * columns, width).
 
@@ -67,12 +79,7 @@ class Qwen25Vl:
         Raises:
             ValueError: the pixels are of another shape or type.
         """
-        weight = self.tower.patches.weight
-        cell = self.tower.config.cell
-        size = (self.rows * cell, self.columns * cell)
-        images = preprocess(pixels.to(weight.device), self.normalization, size=size)
-        tokens: Tensor = self.tower(images.to(weight.dtype))
-        return tokens
+        return self.frames.encode_frames(pixels)
 
     @torch.no_grad()
     def prompt(self, question: str) -> Tensor:
@@ -92,6 +99,7 @@ def read_qwen25_vl(
     columns: int = 18,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
+    load_engine: EngineLoader = load_in_torch,
 ) -> Qwen25Vl:
     """Return the model in `folder`, in the hub's format.
 
@@ -99,6 +107,7 @@ def read_qwen25_vl(
 
     Raises:
         WeightsError: a file is missing, cut short, or of another kind of model.
+        EngineError: an engine cannot be built or loaded.
     """
     config = read_config(folder, "qwen2_5_vl")
     text = {
@@ -113,15 +122,29 @@ def read_qwen25_vl(
         raise WeightsError(f"{folder}: config.json has no {error}") from error
     shape = read_decoder_config(folder, text)
     tokenizer = load_tokenizer(folder / "tokenizer.json", device=device)
-    tensors = read_tensors(folder, device=device, dtype=dtype)
+    tensors = read_tensors(folder, device=device, dtype=dtype, without=FRAME_TENSORS)
     with torch.device("meta"):
-        tower, decoder = QwenTower(vision), Decoder(shape)
+        decoder = Decoder(shape)
+    size = (rows * vision.cell, columns * vision.cell)
+    spec = frame_spec("qwen2.5-vl-frames", size, rows * columns, vision.out_width, dtype)
+    build = partial(_build_frames, folder, vision, rows, columns, spec)
+    engine = load_frames(folder, spec, build, load_engine)
     return Qwen25Vl(
-        tower=fill(tower, qwen_tower_weights(tensors), "Qwen2.5-VL's tower"),
+        frames=FrameEncoder(engine, read_normalization(folder), device),
         decoder=fill(decoder, decoder_state(tensors, shape), "a Qwen2.5-VL decoder"),
         tokenizer=tokenizer,
-        normalization=read_normalization(folder),
+        cell=vision.cell,
         rows=rows,
         columns=columns,
         positions_per_second=config["vision_config"].get("tokens_per_second", 4),
     )
+
+
+def _build_frames(
+    folder: Path, vision: QwenTowerConfig, rows: int, columns: int, spec: EngineSpec
+) -> QwenFrameNetwork:
+    tensors = read_tensors(folder, dtype=spec.inputs[0].dtype, only=FRAME_TENSORS)
+    with torch.device("meta"):
+        tower = QwenTower(vision)
+    filled = fill(tower, qwen_tower_weights(tensors), "Qwen2.5-VL's tower")
+    return QwenFrameNetwork(filled, rows, columns, spec)

@@ -125,36 +125,39 @@ class QwenTower(nn.Module):
         self.merge_1 = nn.Linear(merged, merged)
         self.merge_2 = nn.Linear(merged, config.out_width)
 
-    def forward(self, images: Tensor) -> Tensor:
-        still = images[:, :, None].expand(-1, -1, self.config.frames, -1, -1)
-        x = self.patches(still)[:, :, 0].permute(0, 2, 3, 1)  # (count, rows, columns, width)
-        rows, columns = x.shape[1] // MERGE, x.shape[2] // MERGE
-        cos_sin, mask = self._cos_sin(rows, columns, x), self._mask(rows, columns, x)
-        x = _by_cell(x)
+    def forward(self, images: Tensor, cos_sin: CosSin, window_mask: Tensor) -> Tensor:
+        """Return the tokens; for the rest see `rotation` and `window_mask`."""
+        # Its frames are the same, so the weights of a patch are summed over time.
+        x = F.conv2d(images, self.patches.weight.sum(2), stride=self.config.patch)
+        x = _by_cell(x.permute(0, 2, 3, 1))
         for index, layer in enumerate(self.blocks):
-            x = layer(x, cos_sin, None if index in self.config.full_attention_layers else mask)
-        cells = self.norm(x).view(len(x), rows * columns, -1)
+            whole = index in self.config.full_attention_layers
+            x = layer(x, cos_sin, None if whole else window_mask)
+        cells = self.norm(x).reshape(x.shape[0], x.shape[1] // MERGE**2, -1)
         out: Tensor = self.merge_2(F.gelu(self.merge_1(cells)))
         return out
 
-    def _cos_sin(self, rows: int, columns: int, like: Tensor) -> CosSin:
-        """Return the rotation of an image's patches: half of each head by row, half by column."""
-        half = self.config.width // self.config.heads // 2
-        rates = frequencies(half, THETA, device=like.device)
-        places = torch.cartesian_prod(
-            torch.arange(MERGE * rows, device=like.device),
-            torch.arange(MERGE * columns, device=like.device),
-        ).view(1, MERGE * rows, MERGE * columns, 2)
-        angles = (_by_cell(places)[0, :, :, None] * rates).flatten(1)
-        return cos_sin_halves(angles)
 
-    def _mask(self, rows: int, columns: int, like: Tensor) -> Tensor:
-        """Return the mask of patches in the same window, bool (patches, patches)."""
-        side = self.config.window
-        down = torch.arange(rows, device=like.device)[:, None] // side
-        along = torch.arange(columns, device=like.device) // side
-        number = (down * columns + along).flatten().repeat_interleave(MERGE**2)
-        return number[:, None] == number
+def rotation(config: QwenTowerConfig, rows: int, columns: int) -> CosSin:
+    """Return the rotation of the patches of `rows` by `columns` cells, float32.
+
+    It is half of each head by row, half by column.
+    """
+    rates = frequencies(config.width // config.heads // 2, THETA, device=torch.device("cpu"))
+    places = torch.cartesian_prod(torch.arange(MERGE * rows), torch.arange(MERGE * columns)).view(
+        1, MERGE * rows, MERGE * columns, 2
+    )
+    angles = (_by_cell(places)[0, :, :, None] * rates).flatten(1)
+    cosines, sines = cos_sin_halves(angles)
+    return cosines.float(), sines.float()
+
+
+def window_mask(config: QwenTowerConfig, rows: int, columns: int) -> Tensor:
+    """Return which patches are in the same window, bool (patches, patches)."""
+    down = torch.arange(rows)[:, None] // config.window
+    along = torch.arange(columns) // config.window
+    number = (down * columns + along).flatten().repeat_interleave(MERGE**2)
+    return number[:, None] == number
 
 
 def _by_cell(x: Tensor) -> Tensor:

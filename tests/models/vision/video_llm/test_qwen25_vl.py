@@ -67,7 +67,7 @@ def positions(opening: int, count: int, after: int, *, step: float) -> Tensor:
 def test_frames_become_tokens_as_in_the_reference(tmp_path: Path, count: int) -> None:
     reference = checkpoints.qwen25_vl(tmp_path)
     model = read(tmp_path)
-    found = model.tower(pictures(count))
+    found = model.frames.encode_images(pictures(count))
     assert found.shape == (count, CELLS, 32)
     torch.testing.assert_close(found.flatten(0, 1), seen(reference, count), atol=F32, rtol=F32)
 
@@ -83,7 +83,7 @@ def test_a_remembered_video_is_asked_about_as_the_reference_reads_it(
     assert places.step == 2 * interval
     rekv = Rekv(model.decoder, model.opening, RekvConfig(window=1000, blocks=64), positions=places)
     state = rekv.init_state()
-    tokens = model.tower(pictures(4))
+    tokens = model.frames.encode_images(pictures(4))
     for low, high in ((0, 1), (1, 4)):
         batch = [Frame(tokens[i], float(i), i + 1.0) for i in range(low, high)]
         state, _ = rekv.step(state, batch)
@@ -107,7 +107,7 @@ def test_retrieved_frames_are_put_next_to_each_other_in_time(tmp_path: Path) -> 
     rekv = Rekv(
         model.decoder, model.opening, RekvConfig(window=1000), positions=model.positions(1.0)
     )
-    tokens = model.tower(pictures(6))
+    tokens = model.frames.encode_images(pictures(6))
     state, _ = rekv.step(
         rekv.init_state(), [Frame(part, float(i), i + 1.0) for i, part in enumerate(tokens)]
     )

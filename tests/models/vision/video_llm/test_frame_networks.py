@@ -1,0 +1,91 @@
+"""Tiny vision towers in ONNX Runtime, against transformers and against PyTorch."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.engine import Engine, NetworkSource, TorchEngine
+from models.vision.preprocessing import Normalization
+from models.vision.video_llm.frame_networks import FrameEncoder
+from models.vision.video_llm.llava_onevision import read_llava_onevision
+from models.vision.video_llm.qwen25_vl import read_qwen25_vl
+from tests.models.vision.video_llm import checkpoints
+from tests.models.vision.video_llm.test_llava_onevision import video
+from tests.models.vision.video_llm.test_qwen25_vl import CELLS, COLUMNS, ROWS, pictures, seen
+from tests.trt_engines.compiled import assert_compiles
+from trt_engines.backends.onnx_runtime import OrtEngine
+from trt_engines.export import export
+
+pytestmark = pytest.mark.slow
+
+F32 = 1e-4  # float32 through three layers, in another order; tokens are around 1
+Exported = dict[str, tuple[FrameEncoder, torch.Tensor, Path]]  # with the reference's tokens
+
+
+def exporting(folder: Path, kept: list[Engine]) -> Callable[[NetworkSource], Engine]:
+    """Return a loader that exports; it puts the network itself into `kept`."""
+
+    def load(source: NetworkSource) -> Engine:
+        network = source.build()
+        file = folder / f"{source.spec.name}.onnx"
+        export(network, file)
+        kept.append(TorchEngine(network))
+        return OrtEngine(source.spec, file)
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def kept() -> list[Engine]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, kept: list[Engine]) -> Exported:
+    folder = tmp_path_factory.mktemp("onnx")
+    llava, qwen = folder / "llava", folder / "qwen"
+    with torch.no_grad():
+        llava_tokens = (
+            checkpoints.llava_onevision(llava)
+            .get_video_features(video(3)[None])
+            .pooler_output[0, :-1]
+        )
+    qwen_tokens = seen(checkpoints.qwen25_vl(qwen), 3)
+    load = exporting(folder, kept)
+    return {
+        "llava-onevision-frames": (
+            read_llava_onevision(llava, load_engine=load).frames,
+            llava_tokens,
+            folder / "llava-onevision-frames.onnx",
+        ),
+        "qwen2.5-vl-frames": (
+            read_qwen25_vl(qwen, rows=ROWS, columns=COLUMNS, load_engine=load).frames,
+            qwen_tokens.view(3, CELLS, -1),
+            folder / "qwen2.5-vl-frames.onnx",
+        ),
+    }
+
+
+def test_exported_towers_make_the_tokens_of_the_reference(exported: Exported) -> None:
+    for name, (frames, wanted, _) in exported.items():
+        images = video(3) if name.startswith("llava") else pictures(3)
+        found = frames.encode_images(images)
+        torch.testing.assert_close(found, wanted.view_as(found), atol=F32, rtol=F32)
+
+
+def test_more_frames_than_fit_in_a_batch_are_encoded_in_parts(
+    exported: Exported, kept: list[Engine]
+) -> None:
+    frames, _, _ = exported["llava-onevision-frames"]
+    pixels = torch.randint(0, 256, (19, 45, 45, 3), dtype=torch.uint8)
+    wanted = FrameEncoder(kept[0], Normalization(), "cpu").encode_frames(pixels)
+    found = frames.encode_frames(pixels)
+    assert len(found) == 19
+    torch.testing.assert_close(found, wanted, atol=F32, rtol=F32)
+
+
+def test_towers_compile_with_tensorrt_rtx(exported: Exported, kept: list[Engine]) -> None:
+    for engine in kept:
+        assert_compiles(engine.spec, exported[engine.spec.name][2])

@@ -115,8 +115,8 @@ class FrameEncoder:
 
     def encode_images(self, images: Tensor) -> Tensor:
         """Return the tokens of normalized pictures (count, 3, height, width)."""
-        parts = [self._engine.run({"images": some})["tokens"] for some in images.split(MAX_BATCH)]
-        return torch.cat(parts)
+        batches = torch.split(images, MAX_BATCH)
+        return torch.cat([self._engine.run({"images": some})["tokens"] for some in batches])
 
 
 def load_frames(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import onnx_ir
 import torch
 from torch import Tensor, nn
 
@@ -55,8 +56,25 @@ def export(network: ExportableNetwork, path: Path) -> None:
         raise EngineError(f"{spec.name} cannot be exported: {error}") from error
     if program is None:
         raise EngineError(f"{spec.name} cannot be exported")
+    store_in_4_bits(program.model)
     program.save(str(path), external_data=weight_bytes(network) >= 2**31 - 2**24)
     check_file(path, spec)
+
+
+def store_in_4_bits(model: Any) -> None:  # onnxscript has no annotations
+    """Store the weights of blocks in 4 bits if all are in -8 to 7: PyTorch has no such type.
+
+    ONNX Runtime and TensorRT multiply by them without unpacking the matrix.
+    """
+    for node in model.graph:
+        if node.op_type == "DequantizeLinear" and "block_size" in node.attributes:
+            weights = node.inputs[0]
+            values = weights.const_value.numpy()
+            if values.min() >= -8 and values.max() <= 7:
+                weights.const_value = onnx_ir.Tensor(
+                    values.astype(onnx_ir.DataType.INT4.numpy()), name=weights.name
+                )
+                weights.dtype = onnx_ir.DataType.INT4
 
 
 class _Positional(nn.Module):

@@ -239,7 +239,12 @@ def load(
         WeightsError: a file is missing, damaged, or from another network.
         EngineError: an engine cannot be built or loaded.
     """
-    chat = smollm2.load_quantized(weights / "smollm2-135m", lora.read(checkpoint).tensors)
+    chat = smollm2.load_quantized(
+        weights / "smollm2-135m",
+        lora.read(checkpoint).tensors,
+        opening=system_prompt(SYSTEM),
+        load_engine=load_engine,
+    )
     return SmallModel(chat, scene_perception.load(weights, load_engine))
 
 

@@ -11,7 +11,7 @@ import math
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
@@ -171,6 +171,15 @@ class Decoder(nn.Module):
         scored: Tensor = self.head(normed)
         return scored
 
+    @property
+    def fingerprint(self) -> int:
+        """A checksum of weights that stored keys and values depend on."""
+        return next(self.layers).fingerprint()
+
+    def next_scores(self, x: Tensor, caches: Sequence[KvCache]) -> Tensor:
+        """Read embeddings `x`, (count, width), after `caches`; return the next token's scores."""
+        return self.scores(self.read(x, caches)[-1])
+
     def read(self, x: Tensor, caches: Sequence[KvCache], positions: Tensor | None = None) -> Tensor:
         """Run the layers on embeddings `x`, and append to `caches`, one for each layer.
 
@@ -228,10 +237,22 @@ class TokenConfidence:
         return math.exp(self.log_probability / self.tokens) if self.tokens else None
 
 
+Cache_contra = TypeVar("Cache_contra", contravariant=True)
+Cache = TypeVar("Cache")
+
+
+class TokenDecoder(Protocol[Cache_contra]):
+    """What `generate` needs of a decoder; `Decoder` has one cache for each layer."""
+
+    def embed(self, tokens: Tensor) -> Tensor: ...
+
+    def next_scores(self, x: Tensor, caches: Sequence[Cache_contra]) -> Tensor: ...
+
+
 def generate(
-    decoder: Decoder,
+    decoder: TokenDecoder[Cache],
     prompt: Tensor,
-    caches: Sequence[KvCache],
+    caches: Sequence[Cache],
     *,
     max_tokens: int,
     stop: Collection[int] = (),
@@ -245,8 +266,7 @@ def generate(
     x = prompt
     for _ in range(max_tokens):
         with torch.no_grad():
-            hidden = decoder.read(x, caches)
-            scores = decoder.scores(hidden[-1])
+            scores = decoder.next_scores(x, caches)
             token = int(scores.argmax())
             if token in stop:
                 return

@@ -3,8 +3,10 @@
 Source: Allal et al. 2025 (SmolLM2); the row order of llama.cpp's converter for Q and K.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import tokenizers
@@ -13,16 +15,23 @@ from tokenizers import decoders, models, pre_tokenizers
 from torch import Tensor
 
 from models.errors import WeightsError
-from models.language.decoder import Decoder, DecoderConfig, DecoderModules
+from models.engine import EngineLoader, NetworkSource, load_in_torch
+from models.language.decoder import Decoder, DecoderConfig
+from models.language.decoder_networks import DecoderNetwork, LayerParts, decoder_spec
+from models.language.engine_decoder import EngineDecoder
 from models.language.quantized.gguf_file import GgufFile, read
 from models.language.quantized.nibble_planes import Floats, int8, nibble_planes
-from models.language.quantized.ort_decoder import (
-    OrtDecoderLayer,
-    OrtHead,
-    QuantizedEmbedding,
+from models.language.quantized.packed_linear import PackedLinear, QuantizedEmbedding
+from models.language.quantized.quantized_matrix import (
+    QuantizedMatrix,
+    fingerprint,
     quantized_matrix,
+    stacked,
 )
 
+NAME = "smollm2"  # of the network
+ASKING = ("query", "key", "value")  # matrices with the same input
+FEEDING = ("gate", "up")
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 CONTROL = 3  # token type of GGUF: a control token
 
@@ -44,7 +53,7 @@ LAYER = {
 class ChatModel:
     """A decoder and its tokenizer; `end` is the token at the end of a turn."""
 
-    decoder: Decoder
+    decoder: Decoder | EngineDecoder
     table: tokenizers.Tokenizer
     end: int
 
@@ -58,6 +67,13 @@ class ChatModel:
         return decoded
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DenseChatModel(ChatModel):
+    """A chat model of dense matrices, which can be trained."""
+
+    decoder: Decoder
+
+
 def system_prompt(system: str) -> str:
     """Return the start of a conversation, up to the user's turn."""
     return f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n"
@@ -68,7 +84,7 @@ def question_prompt(question: str) -> str:
     return f"{question}<|im_end|>\n<|im_start|>assistant\n"
 
 
-def load(folder: Path) -> ChatModel:
+def load(folder: Path) -> DenseChatModel:
     """Return the model in `folder` as dense float32 matrices, without gradients.
 
     Raises:
@@ -80,49 +96,111 @@ def load(folder: Path) -> ChatModel:
         decoder.load_state_dict(dense_weights(file), assign=True)
     except (RuntimeError, KeyError) as error:
         raise WeightsError(f"{folder / FILE}: not the weights of a Llama ({error})") from error
-    return ChatModel(decoder.eval().requires_grad_(False), read_tokenizer(file), end_token(file))
+    decoder.eval().requires_grad_(False)
+    return DenseChatModel(decoder, read_tokenizer(file), end_token(file))
 
 
-def load_quantized(folder: Path, changes: Mapping[str, Tensor] | None = None) -> ChatModel:
-    """Return the model in `folder` for inference on a CPU, with weights in 4 and 8 bits.
+def load_quantized(
+    folder: Path,
+    changes: Mapping[str, Tensor] | None = None,
+    *,
+    opening: str = "",
+    load_engine: EngineLoader = load_in_torch,
+) -> ChatModel:
+    """Return the model in `folder` for inference, with weights in 4 and 8 bits.
 
     `changes` are low-rank: `<layer>.<part>.a`, (rank, in), and `.b`, (out, rank), as in
-    `models.lora`.
+    `models.lora`. A memory that reads a stream after another `opening` than this cannot use it.
 
     Raises:
         WeightsError: the file is missing, damaged, not a Llama model, or has other types of
             blocks; or the changes do not fit.
+        EngineError: the engine cannot be made or loaded.
     """
-    file = read(folder / FILE)
+    file, table = read(folder / FILE), None
     try:
-        decoder = quantized_decoder(file, changes or {})
+        table = read_tokenizer(file)
+        sinks = len(table.encode(opening).ids)
+        decoder = quantized_decoder(file, dict(changes or {}), sinks, load_engine)
     except (RuntimeError, KeyError, ValueError) as error:
         raise WeightsError(f"{folder / FILE}: not a Llama in 4 bits ({error})") from error
-    return ChatModel(decoder.eval().requires_grad_(False), read_tokenizer(file), end_token(file))
+    return ChatModel(decoder, table, end_token(file))
 
 
-def quantized_decoder(file: GgufFile, changes: Mapping[str, Tensor]) -> Decoder:
+def quantized_decoder(
+    file: GgufFile, changes: Mapping[str, Tensor], sinks: int, load_engine: EngineLoader
+) -> EngineDecoder:
     """Return the decoder in `file` without unpacking its blocks.
+
+    Raises:
+        KeyError, ValueError: tensors are missing or misshapen.
+        EngineError: the engine cannot be made or loaded.
+    """
+    config = decoder_config(file)
+    parts, _ = layer_matrices(file, config, 0, changes)
+    embedding = file.tensors["token_embd.weight"]
+    source = NetworkSource(
+        spec=decoder_spec(config, name=NAME, sinks=sinks),
+        weights=weights_digest(file, changes),
+        build=partial(quantized_network, file, changes, sinks),
+    )
+    return EngineDecoder(
+        config,
+        QuantizedEmbedding(*int8(embedding.data, embedding.tensor_type)),
+        load_engine(source),
+        sinks=sinks,
+        fingerprint=fingerprint(stacked([parts[part] for part in ASKING])),
+    )
+
+
+def quantized_network(
+    file: GgufFile, changes: Mapping[str, Tensor], sinks: int
+) -> DecoderNetwork:
+    """Return the layers and the head in `file` as one network.
 
     Raises:
         KeyError, ValueError: tensors are missing or misshapen.
     """
     config = decoder_config(file)
-    embedding = file.tensors["token_embd.weight"]
-    head = embedding if config.tied else file.tensors["output.weight"]
-    parts = DecoderModules(
-        QuantizedEmbedding(*int8(embedding.data, embedding.tensor_type)),
-        [_quantized_layer(file, config, index, changes) for index in range(config.layers)],
-        OrtHead(quantized_matrix(nibble_planes(head.data, head.tensor_type))),
+    layers = []
+    for index in range(config.layers):
+        parts, norms = layer_matrices(file, config, index, changes)
+        asking, feeding = ([parts[part] for part in parts_] for parts_ in (ASKING, FEEDING))
+        layers.append(
+            LayerParts(
+                attention_norm=torch.from_numpy(norms[0]),
+                asking=PackedLinear(stacked(asking)),
+                out=PackedLinear(parts["out"]),
+                inner_norm=torch.from_numpy(norms[1]),
+                feeding=PackedLinear(stacked(feeding)),
+                down=PackedLinear(parts["down"]),
+            )
+        )
+    head = file.tensors["token_embd.weight" if config.tied else "output.weight"]
+    return DecoderNetwork(
+        decoder_spec(config, name=NAME, sinks=sinks),
+        config,
+        layers,
+        torch.from_numpy(file.floats("output_norm.weight")),
+        PackedLinear(quantized_matrix(nibble_planes(head.data, head.tensor_type))),
+        sinks=sinks,
     )
-    decoder = Decoder(config, parts)
-    decoder.norm.load_state_dict({"weight": torch.from_numpy(file.floats("output_norm.weight"))})
-    return decoder
 
 
-def _quantized_layer(
+def weights_digest(file: GgufFile, changes: Mapping[str, Tensor]) -> str:
+    """Return a digest of all weights, SHA-256 in hexadecimal."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(file.tensors.items()):
+        digest.update(name.encode() + str(tensor.tensor_type).encode() + bytes(tensor.data.data))
+    for name, change in sorted(changes.items()):
+        digest.update(name.encode() + change.float().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def layer_matrices(
     file: GgufFile, config: DecoderConfig, index: int, changes: Mapping[str, Tensor]
-) -> OrtDecoderLayer:
+) -> tuple[dict[str, QuantizedMatrix], list[Floats]]:
+    """Return the matrices of a layer by `LAYER`'s names, and its two norms."""
     parts, norms = {}, []
     for name, part in LAYER.items():
         tensor = file.tensors[f"blk.{index}.{name}.weight"]
@@ -136,7 +214,7 @@ def _quantized_layer(
             order = halved(torch.arange(size[0])[:, None], heads).flatten().numpy()
             planes = [plane.reordered(order) for plane in planes]
         parts[part] = quantized_matrix(planes, _change(changes, f"{index}.{part}", size))
-    return OrtDecoderLayer(config, (norms[0], norms[1]), parts)
+    return parts, norms
 
 
 def _change(

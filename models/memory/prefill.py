@@ -18,7 +18,9 @@ from models.language.attention import (
     sliding_window_attention,
 )
 from models.language.decoder import Decoder
+from models.language.engine_decoder import EngineCache, EngineDecoder
 from models.language.kv_cache import KeyValue, SlidingWindowCache
+from models.memory import engine_window
 from models.memory.eviction import MeasureSalience
 from models.memory.kv_store.blocks import Block, BlockTable
 from models.memory.kv_store.tiers import BlockStore
@@ -39,13 +41,13 @@ class Frame:
 class RekvState:
     """The memory of one stream: its store, and the context of the next frame.
 
-    `sinks` are the keys, not rotated, and values of the opening in each layer. `position` counts
-    all tokens, including the opening, and `blocks` all blocks; `last` is the newest block of this
+    `windows` has one cache for each layer, or one for all. `sinks` are the keys, not rotated, and
+    values of the opening in each layer. `position` counts all tokens, including the opening, and `blocks` all blocks; `last` is the newest block of this
     run.
     """
 
     store: BlockStore
-    windows: list[SlidingWindowCache]
+    windows: list[SlidingWindowCache] | list[EngineCache]
     sinks: list[KeyValue]
     position: int
     blocks: int = 0
@@ -69,24 +71,43 @@ def check_frames(table: BlockTable, frames: Sequence[Frame], width: int) -> None
 
 
 def prefill_opening(
-    decoder: Decoder, opening: Tensor, store: BlockStore, positions: VideoPositions, *, window: int
+    decoder: Decoder | EngineDecoder,
+    opening: Tensor,
+    store: BlockStore,
+    positions: VideoPositions,
+    *,
+    window: int,
 ) -> RekvState:
     """Return the memory after `opening`, int64 (count,), and after the blocks in `store`."""
     state = RekvState(store=store, windows=[], sinks=[], position=len(opening))
     x = decoder.embed(opening)
+    if isinstance(decoder, EngineDecoder):
+        cache, state.sinks = engine_window.read_opening(decoder, x, window=window)
+        state.windows = [cache]
+    else:
+        state.windows, state.sinks = _read_opening(decoder, x, window=window)
+    _resume(decoder, state, positions, window)
+    return state
+
+
+def _read_opening(
+    decoder: Decoder, x: Tensor, *, window: int
+) -> tuple[list[SlidingWindowCache], list[KeyValue]]:
+    windows, sinks = [], []
     cos_sin = decoder.config.rotary.cos_sin(torch.arange(len(x), device=x.device))
     for layer in decoder.layers:
         query, key, value = layer.project(x)
         held = SlidingWindowCache(keep=window - 1)
         keys, values = held.append(apply_rotary(key, cos_sin), value)
         x = layer.finish(x, causal_attention(apply_rotary(query, cos_sin), keys, values))
-        state.windows.append(held)
-        state.sinks.append((key, value))
-    _resume(decoder, state, positions, window)
-    return state
+        windows.append(held)
+        sinks.append((key, value))
+    return windows, sinks
 
 
-def _resume(decoder: Decoder, state: RekvState, positions: VideoPositions, window: int) -> None:
+def _resume(
+    decoder: Decoder | EngineDecoder, state: RekvState, positions: VideoPositions, window: int
+) -> None:
     """Fill the windows from the last stored blocks."""
     blocks = state.store.table.blocks
     total = sum(block.tokens for block in blocks)
@@ -105,8 +126,12 @@ def _resume(decoder: Decoder, state: RekvState, positions: VideoPositions, windo
         cos_sin = decoder.config.rotary.cos_sin(where.to(like.device))
         try:
             for index, held in enumerate(state.windows):
-                key, value = block.layer(index).to(like)
-                held.append(apply_rotary(key, cos_sin), value)
+                if isinstance(held, EngineCache):
+                    keys, values = block.all_layers().to(like).unbind(1)
+                    held.put(apply_rotary(keys, cos_sin), values)
+                else:
+                    key, value = block.layer(index).to(like)
+                    held.append(apply_rotary(key, cos_sin), value)
         except DamagedBlockError:
             # Some layers may lack the block, so all continue with the next one.
             for held in state.windows:
@@ -117,7 +142,7 @@ def _resume(decoder: Decoder, state: RekvState, positions: VideoPositions, windo
 
 
 def prefill_frames(
-    decoder: Decoder,
+    decoder: Decoder | EngineDecoder,
     state: RekvState,
     x: Tensor,
     lengths: Sequence[int],
@@ -133,16 +158,23 @@ def prefill_frames(
     """
     opening = state.sinks[0][0].shape[1]
     where = positions.block_positions(opening, state.position - opening, state.blocks, lengths)
-    cos_sin = decoder.config.rotary.cos_sin(where.to(x.device))
-    far = decoder.config.rotary.cos_sin(
-        torch.tensor([positions.sink_distance(window)], device=x.device)
-    )
+    distance = positions.sink_distance(window)
     state.position += len(x)
     state.blocks += len(lengths)
+    if isinstance(decoder, EngineDecoder):
+        (cache,) = state.windows
+        assert isinstance(cache, EngineCache)
+        read = decoder.read(
+            x, cache, where, window=window, distance=distance, chunk=engine_window.CHUNK
+        )
+        return read.memory, []
+    cos_sin = decoder.config.rotary.cos_sin(where.to(x.device))
+    far = decoder.config.rotary.cos_sin(torch.tensor([distance], device=x.device))
     if state.last is not None and measure is not None:
         lengths = [state.last.tokens, *lengths]
     kept, measured = [], []
     for layer, held, sink in zip(decoder.layers, state.windows, state.sinks, strict=True):
+        assert isinstance(held, SlidingWindowCache)
         query, key, value = layer.project(x)
         kept.append(torch.stack([key, value]))
         keys, values = held.append(apply_rotary(key, cos_sin), value)

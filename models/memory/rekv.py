@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.language.decoder import Decoder, TokenConfidence, generate
+from models.language.engine_decoder import EngineDecoder
 from models.language.kv_cache import kv_bytes
 from models.memory.eviction import EvictionPolicy, KeepAll
 from models.memory.kv_store.tiers import BlockStore
@@ -55,7 +56,7 @@ class Rekv:
 
     def __init__(
         self,
-        decoder: Decoder,
+        decoder: Decoder | EngineDecoder,
         opening: Tensor,
         config: RekvConfig | None = None,
         *,
@@ -78,6 +79,8 @@ class Rekv:
         self.opening = opening
         if self.policy.measure is not None and not isinstance(self.positions, LinearPositions):
             raise ValueError("blocks on a grid cannot be thinned out; sample another policy")
+        if isinstance(decoder, EngineDecoder) and (self.config.internal or self.policy.measure):
+            raise ValueError("an engine has no queries to select blocks by; set internal=False")
         if not self.config.internal and not isinstance(self.policy, KeepAll):
             raise ValueError("this policy works on representatives; set internal=True")
         if not 0 < len(opening) < self.config.window:
@@ -94,7 +97,7 @@ class Rekv:
         return found_by | {
             "shape": [config.layers, config.key_heads, config.head_width],
             "dtype": str(self._dtype).removeprefix("torch."),
-            "weights": next(self.decoder.layers).fingerprint(),
+            "weights": self.decoder.fingerprint,
             "opening": zlib.crc32(self.opening.cpu().numpy().tobytes()),
         }
 

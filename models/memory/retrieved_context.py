@@ -11,7 +11,9 @@ from torch import Tensor
 
 from models.errors import DamagedBlockError, EmptyMemoryError
 from models.language.decoder import Decoder
+from models.language.engine_decoder import EngineCache, EngineDecoder
 from models.language.kv_cache import KeyValue, KvCache
+from models.memory import engine_window
 from models.memory.kv_store.blocks import Block, BlockTable
 from models.memory.positions import VideoPositions
 from models.rotary import apply_rotary
@@ -29,11 +31,11 @@ SPARE_TOKENS = 512  # tokens of prompt and answer that fit into the buffers
 class RetrievedContext:
     """For each layer the blocks, in order of time, and a cache of the opening and the blocks.
 
-    Tokens that are appended to a cache must be removed after use.
+    A decoder that runs in an engine has one cache for all layers. Tokens that are appended to a cache must be removed after use.
     """
 
     blocks: tuple[tuple[Block, ...], ...]
-    caches: tuple[KvCache, ...]
+    caches: tuple[KvCache, ...] | tuple[EngineCache]
 
     def evidence(self) -> list[tuple[float, float, float]]:
         """Return the start and end in seconds of each block, and the share of layers that use it.
@@ -95,7 +97,7 @@ def retrieve_context(
 
 
 def load_context(
-    decoder: Decoder,
+    decoder: Decoder | EngineDecoder,
     sinks: Sequence[KeyValue],
     table: BlockTable,
     rows: NDArray[np.int64],
@@ -105,6 +107,10 @@ def load_context(
 
     Damaged blocks are left out.
     """
+    if isinstance(decoder, EngineDecoder):
+        held, pieces = _readable([table.rows[row] for row in rows])
+        cache = engine_window.context(decoder, sinks, pieces, positions)
+        return RetrievedContext((held,) * len(sinks), (cache,))
     allowed = np.zeros(table.count, dtype=bool)
     allowed[rows] = True
     chosen, caches = [], []
@@ -113,6 +119,19 @@ def load_context(
         chosen.append(blocks)
         caches.append(_context(decoder, sink, parts, positions))
     return RetrievedContext(tuple(chosen), tuple(caches))
+
+
+def _readable(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], list[Tensor]]:
+    """Return the blocks that are not damaged, and their keys and values in all layers."""
+    held, pieces = [], []
+    for block in blocks:
+        try:
+            pieces.append(block.all_layers())
+        except DamagedBlockError as error:
+            logger.warning("left out of an answer: %s", error)
+        else:
+            held.append(block)
+    return tuple(held), pieces
 
 
 def _load(

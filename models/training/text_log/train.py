@@ -23,7 +23,7 @@ from models import lora
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.scene_entry import SYSTEM
 from models.language.decoder import Decoder
-from models.language.smollm2 import ChatModel, load, system_prompt
+from models.language.smollm2 import DenseChatModel, load, system_prompt
 from models.rotary import apply_rotary
 from models.training.process import lock_folder, save_state, training_steps
 from models.training.text_log.logs import SyntheticLog, make, prompt
@@ -63,7 +63,7 @@ class TrainingSequence:
     positions: Tensor
 
 
-def sequence(chat: ChatModel, log: SyntheticLog) -> TrainingSequence:
+def sequence(chat: DenseChatModel, log: SyntheticLog) -> TrainingSequence:
     with torch.no_grad():
         shown = torch.cat(
             [
@@ -141,7 +141,7 @@ class TextLogRun:
         for name, value in lora.read(file).tensors.items():
             self.trained[name].copy_(value)
 
-    def advance(self, chat: ChatModel, recipe: TextLogRecipe) -> None:
+    def advance(self, chat: DenseChatModel, recipe: TextLogRecipe) -> None:
         """Make one step; log the loss before it and the norm of the gradient."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(recipe, self.step)
@@ -171,7 +171,7 @@ class TextLogRun:
 
 
 def train(
-    chat: ChatModel,
+    chat: DenseChatModel,
     recipe: TextLogRecipe,
     folder: Path,
     *,

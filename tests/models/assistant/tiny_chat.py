@@ -5,13 +5,13 @@ import torch
 from tokenizers import decoders, models, pre_tokenizers
 
 from models.language.decoder import Decoder, DecoderConfig
-from models.language.smollm2 import ChatModel
+from models.language.smollm2 import DenseChatModel
 from tests.models.memory.tiny_memory import decoder
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
 
-def chat(seed: int = 0) -> ChatModel:
+def chat(seed: int = 0) -> DenseChatModel:
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {name: index for index, name in enumerate([*SPECIAL, *letters])}
     table = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
@@ -30,4 +30,4 @@ def chat(seed: int = 0) -> ChatModel:
     )
     model: Decoder = decoder(config, seed=seed)
     assert next(model.parameters()).dtype == torch.float32
-    return ChatModel(model, table, vocabulary["<|im_end|>"])
+    return DenseChatModel(model, table, vocabulary["<|im_end|>"])

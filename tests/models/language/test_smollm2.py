@@ -7,7 +7,7 @@ import torch
 
 from models.errors import WeightsError
 from models.language.decoder import generate
-from models.language.smollm2 import FILE, LAYER, ChatModel, load, question_prompt, system_prompt
+from models.language.smollm2 import FILE, LAYER, DenseChatModel, load, question_prompt, system_prompt
 from tests.models.language.quantized.quantized_file import TOKENS, Kind, metadata, write
 from tests.models.packaged import folder
 
@@ -70,14 +70,14 @@ def saved(model: torch.nn.Module, folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[torch.nn.Module, ChatModel]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[torch.nn.Module, DenseChatModel]:
     folder = tmp_path_factory.mktemp("smollm2")
     model = llama()
     saved(model, folder)
     return model, load(folder)
 
 
-def test_scores_are_those_of_transformers(made: tuple[torch.nn.Module, ChatModel]) -> None:
+def test_scores_are_those_of_transformers(made: tuple[torch.nn.Module, DenseChatModel]) -> None:
     model, chat = made
     tokens = torch.tensor([1, 3, 5, 4, 6, 7, 2, 3, 3, 8])
     with torch.no_grad():
@@ -89,7 +89,7 @@ def test_scores_are_those_of_transformers(made: tuple[torch.nn.Module, ChatModel
 
 
 def test_greedy_answers_with_a_cache_are_those_of_transformers(
-    made: tuple[torch.nn.Module, ChatModel],
+    made: tuple[torch.nn.Module, DenseChatModel],
 ) -> None:
     model, chat = made
     prompt = torch.tensor([1, 3, 5, 4])
@@ -107,7 +107,7 @@ def test_greedy_answers_with_a_cache_are_those_of_transformers(
 
 
 def test_text_is_tokenised_by_the_merges_in_the_file(
-    made: tuple[torch.nn.Module, ChatModel],
+    made: tuple[torch.nn.Module, DenseChatModel],
 ) -> None:
     _, chat = made
     assert chat.encode("<|im_start|>ab c\n<|im_end|>").tolist() == [1, 7, 6, 5, 8, 2]
@@ -115,7 +115,7 @@ def test_text_is_tokenised_by_the_merges_in_the_file(
 
 
 def test_a_file_without_a_layer_is_named_in_the_error(
-    made: tuple[torch.nn.Module, ChatModel], tmp_path: Path
+    made: tuple[torch.nn.Module, DenseChatModel], tmp_path: Path
 ) -> None:
     del made
     write(tmp_path / FILE, metadata(), {})

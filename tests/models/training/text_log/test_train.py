@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from models import lora
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.scene_entry import SYSTEM
-from models.language.smollm2 import ChatModel, system_prompt
+from models.language.smollm2 import DenseChatModel, system_prompt
 from models.training.text_log.logs import make, prompt
 from models.training.text_log.score import validate
 from models.training.text_log.train import TextLogRecipe, loss_of, sequence, train
@@ -19,7 +19,7 @@ from tests.models.assistant.tiny_chat import chat
 RECIPE = TextLogRecipe(steps=4, logs=2, rank=2, warmup=2)
 
 
-def alone(talk: ChatModel, number: int) -> torch.Tensor:
+def alone(talk: DenseChatModel, number: int) -> torch.Tensor:
     """Return the loss of each question's answer, the log read anew for each."""
     log = make(number)
     decoder = talk.decoder

@@ -1,0 +1,210 @@
+"""A decoder that runs in an engine: all layers at once, over a cache of slots.
+
+`EngineDecoder` has what `models.language.decoder.Decoder` has for embeddings and generation. Its
+one cache serves all layers. A memory reads frames with it in `models.memory.engine_reader`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from models.engine import Engine, EngineState
+from models.language.decoder import DecoderConfig
+from models.language.decoder_networks import MAX_COUNT
+
+EMPTY = -1  # the index of a slot without a token
+NEW = ("keys", "values")  # of the tokens of a run
+GROWTH = 64  # slots at least that a cache grows by
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What a run returns for one stream.
+
+    `scores` are those of the token after the last, (vocabulary,). `memory` are the keys before
+    rotation and the values that were added, (layers, 2, key heads, count, head width).
+    """
+
+    scores: Tensor
+    memory: Tensor
+
+
+class EngineCache:
+    """The cache of one stream, in slots that grow as it does.
+
+    `index` is int64 (slots,): the place in the stream of the token in each slot. The first `sinks`
+    slots are `EMPTY`: they hold keys without rotation. `position` is that of the next token.
+    """
+
+    def __init__(self, config: DecoderConfig, *, sinks: int, limit: int | None = None) -> None:
+        """Start empty. At `limit` slots, new tokens replace the oldest."""
+        self.sinks = self._next = sinks
+        self.position = self.length = 0
+        self.limit = limit
+        self._shape = (config.layers, 2, 1, config.key_heads)
+        self._width = config.head_width
+        self._resize(sinks + GROWTH)
+
+    @property
+    def slots(self) -> int:
+        return len(self.index)
+
+    @property
+    def whole(self) -> Tensor:
+        """All buffers, (layers, 2, 1, key heads, slots, head width)."""
+        return self._whole
+
+    def claim(self, count: int) -> int:
+        """Return the first of `count` adjacent slots for the next tokens."""
+        end = self._next + count
+        if end > self.slots and self.limit is not None and end > self.limit:
+            self._next = self.sinks
+        elif end > self.slots:
+            grown = max(end, self.slots + max(GROWTH, self.slots // 4))
+            self._resize(grown if self.limit is None else min(grown, self.limit))
+        start = self._next
+        self.index[start : start + count] = torch.arange(self.length, self.length + count)
+        self._next += count
+        self.length += count
+        return start
+
+    def put(self, keys: Tensor, values: Tensor) -> None:
+        """Append rotated keys, and values, (layers, key heads, count, head width) each."""
+        start = self.claim(keys.shape[2])
+        place = slice(start, start + keys.shape[2])
+        self._whole[:, 0, 0, :, place] = keys
+        self._whole[:, 1, 0, :, place] = values
+
+    def set_sinks(self, memory: Tensor) -> None:
+        """Set the sinks: keys before rotation and values, as in `Reading.memory`."""
+        self._whole[:, :, 0, :, : self.sinks] = memory
+
+    def drop_last(self, count: int) -> None:
+        """Remove the last `count` tokens, which are in adjacent slots."""
+        self.index[self._next - count : self._next] = EMPTY
+        self._next -= count
+        self.length -= count
+        self.position -= count
+
+    def restart(self, length: int) -> None:
+        """Remove all tokens but the sinks; the next is number `length` of the stream."""
+        self.index.fill_(EMPTY)
+        self._next, self.length = self.sinks, length
+
+    def _resize(self, slots: int) -> None:
+        whole = torch.zeros(*self._shape, slots, self._width)
+        index = torch.full((slots,), EMPTY)
+        if hasattr(self, "index"):
+            whole[..., : self.slots, :] = self._whole
+            index[: self.slots] = self.index
+        self._whole, self.index = whole, index
+        self.state = EngineState(
+            {
+                f"{name}.{layer}": whole[layer, part]
+                for layer in range(len(whole))
+                for part, name in enumerate(NEW)
+            }
+        )
+
+
+class EngineDecoder:
+    """Embeddings of tokens, and one engine for all layers and the head.
+
+    `fingerprint` is a checksum of weights that stored keys and values depend on.
+    """
+
+    def __init__(
+        self,
+        config: DecoderConfig,
+        embedding: nn.Module,
+        engine: Engine,
+        *,
+        sinks: int,
+        fingerprint: int,
+    ) -> None:
+        self.config, self.sinks, self.fingerprint = config, sinks, fingerprint
+        self.engine = engine
+        self._embedding = embedding
+        self._none = torch.zeros(2, config.head_width // 2)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Return the embeddings of int64 `tokens`, (count, width)."""
+        embedded: Tensor = self._embedding(tokens)
+        return embedded
+
+    def new_caches(self, spare: int = 0) -> list[EngineCache]:
+        """Return an empty cache, which serves all layers; it grows, so `spare` is not needed."""
+        del spare
+        return [EngineCache(self.config, sinks=self.sinks)]
+
+    def next_scores(self, x: Tensor, caches: Sequence[EngineCache]) -> Tensor:
+        """Read embeddings `x`, (count, width), after the cache; return the next token's scores."""
+        (cache,) = caches
+        positions = torch.arange(cache.position, cache.position + len(x))
+        cache.position += len(x)
+        return self.read(x, cache, positions).scores
+
+    def read(
+        self,
+        x: Tensor,
+        cache: EngineCache,
+        positions: Tensor,
+        *,
+        window: int | None = None,
+        distance: int = 0,
+        chunk: int = MAX_COUNT,
+    ) -> Reading:
+        """Read embeddings `x`, (count, width), and append them to `cache`.
+
+        `positions` is int64, (count,) or (axes, count). With a `window`, each token sees the last
+        `window` tokens, itself included, and the sinks beyond them at `distance`. At most `chunk` tokens are read at once.
+        """
+        far = self._none
+        if window is not None:
+            far = torch.stack(self._rotation(torch.tensor([distance])))[:, 0]
+        parts = []
+        for low in range(0, len(x), chunk):
+            part = x[low : low + chunk]
+            rotation = self._rotation(positions[..., low : low + chunk])
+            parts.append(self._run(part, cache, rotation, far, window))
+        memory = parts[0].memory if len(parts) == 1 else torch.cat([p.memory for p in parts], 3)
+        return Reading(parts[-1].scores, memory)
+
+    def _run(
+        self,
+        x: Tensor,
+        cache: EngineCache,
+        rotation: tuple[Tensor, Tensor],
+        far: Tensor,
+        window: int | None,
+    ) -> Reading:
+        count = len(x)
+        asked = torch.arange(cache.length, cache.length + count)[:, None]
+        start = cache.claim(count)
+        seen = (cache.index > EMPTY) & (cache.index <= asked)
+        if window is not None:
+            seen &= cache.index > asked - window
+            seen[:, : cache.sinks] = asked - torch.arange(cache.sinks) >= window
+        inputs = {
+            "x": x[None],
+            "cosines": rotation[0][None],
+            "sines": rotation[1][None],
+            "far": far,
+            "start": torch.tensor([start]),
+            "mask": seen[None, None],
+            "last": torch.tensor([[[count - 1]]]),
+        }
+        made = self.engine.run(inputs, cache.state)
+        config = self.config
+        memory = torch.stack(
+            [made[part].view(config.layers, config.key_heads, count, -1) for part in NEW], 1
+        )
+        return Reading(made["scores"][0], memory)
+
+    def _rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return cosines and sines, float32 (count, width / 2)."""
+        half = self.config.head_width // 2
+        cosines, sines = self.config.rotary.cos_sin(positions)
+        return cosines[:, :half].float(), sines[:, :half].float()

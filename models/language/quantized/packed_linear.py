@@ -1,0 +1,92 @@
+"""A product with a matrix in 4 bits, for export.
+
+A block is w = scale * q + offset, and with S the sums over blocks
+
+    x W^T  =  x (scale * (q - 8))^T  +  [x S | x A] [offset + 8 * scale | B]^T
+
+where the first product has weights in 4 bits, and the second is thin: it has a column for each
+block, and further columns for low-rank changes to W (`models.lora`). In an exported file the first
+is a DequantizeLinear and a MatMul, which ONNX Runtime fuses to one operator and TensorRT reads as
+its own weights in 4 bits.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.engine import OPSET
+from models.language.quantized.nibble_planes import BLOCK, Floats
+from models.language.quantized.quantized_matrix import QuantizedMatrix
+
+ZERO = 8  # what is subtracted from the stored 0 to 15
+
+
+class PackedLinear(nn.Module):
+    """x (..., in) to (..., out) by the matrix (out, in)."""
+
+    def __init__(self, matrix: QuantizedMatrix) -> None:
+        super().__init__()
+        first, second = _thin(matrix)
+        self.first, self.second = nn.Buffer(_tensor(first)), nn.Buffer(_tensor(second))
+        self.planes = nn.ModuleList(
+            _Plane(plane.q.astype(np.int8) - np.int8(ZERO), plane.scale) for plane in matrix.planes
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        total = x @ self.first @ self.second
+        for plane in self.planes:
+            total = total + x @ plane()
+        return total
+
+
+class _Plane(nn.Module):
+    """int8 (in, out) in -8 to 7, and float32 scales (in / BLOCK, out)."""
+
+    def __init__(self, q: NDArray[Any], scale: Floats) -> None:
+        super().__init__()
+        self.q, self.scale = nn.Buffer(_tensor(q.T)), nn.Buffer(_tensor(scale.T))
+
+    def forward(self) -> Tensor:
+        """Return the plane, float32 (in, out)."""
+        if torch.compiler.is_exporting():
+            whole: Tensor = torch.onnx.ops.symbolic(
+                "DequantizeLinear",
+                [self.q, self.scale],
+                attrs={"axis": 0, "block_size": BLOCK},
+                dtype=torch.float32,
+                shape=self.q.shape,
+                version=OPSET,
+            )
+            return whole
+        blocks = self.q.float().unflatten(0, (-1, BLOCK))
+        return (blocks * self.scale[:, None]).flatten(0, 1)
+
+
+def _thin(matrix: QuantizedMatrix) -> tuple[Floats, Floats]:
+    """Return [S | A], (in, blocks + rank), and [offset + 8 * scale | B], (blocks + rank, out)."""
+    width = matrix.size[1]
+    sums = np.repeat(np.eye(width // BLOCK, dtype=np.float32), BLOCK, axis=0)
+    offsets = sum(plane.offset + ZERO * plane.scale for plane in matrix.planes)
+    first, second = matrix.change
+    return np.concatenate([sums, first.T], 1), np.concatenate([offsets, second], 1).T
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
+class QuantizedEmbedding(nn.Module):
+    """Embeddings in blocks of 8 bits: int8 (vocabulary, width) and a scale for each block."""
+
+    def __init__(self, q: NDArray[np.int8], scale: Floats) -> None:
+        """`scale` is float32 (vocabulary, width / BLOCK)."""
+        super().__init__()
+        self._q, self._scale = torch.from_numpy(q), torch.from_numpy(scale)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        scale = self._scale[tokens]
+        blocks = self._q[tokens].float().view(*scale.shape, BLOCK)
+        return (blocks * scale[..., None]).flatten(-2)

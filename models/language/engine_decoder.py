@@ -126,6 +126,7 @@ class EngineDecoder:
     ) -> None:
         self.config, self.sinks, self.fingerprint = config, sinks, fingerprint
         self.engine = engine
+        self.like = torch.zeros(())  # has the precision of keys and values
         self._embedding = embedding
         self._none = torch.zeros(2, config.head_width // 2)
 

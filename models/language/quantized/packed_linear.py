@@ -10,6 +10,7 @@ is a DequantizeLinear and a MatMul, which ONNX Runtime fuses to one operator and
 its own weights in 4 bits.
 """
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,10 +37,20 @@ class PackedLinear(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        if not torch.compiler.is_exporting():
+            return x @ self._dense
         total = x @ self.first @ self.second
         for plane in self.planes:
             total = total + x @ plane()
         return total
+
+    @cached_property
+    def _dense(self) -> Tensor:
+        """The whole matrix, (in, out), unpacked at its first use in PyTorch."""
+        whole = self.first @ self.second
+        for plane in self.planes:
+            whole += plane()
+        return whole
 
 
 class _Plane(nn.Module):

@@ -17,6 +17,7 @@ import torch
 from models.assistant.small_model import SmallModel, SmallModelMemory
 from models.language import smollm2
 from models.language.decoder import Decoder
+from models.language.engine_decoder import EngineDecoder
 from models.memory.kv_store.tiers import StoreBudget, open_store
 from models.memory.prefill import RekvState
 from models.memory.rekv import Rekv, RekvConfig
@@ -38,11 +39,18 @@ def restless() -> Iterator[None]:
 
 
 @pytest.fixture(params=["float64", "4 bits"])
-def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Decoder:
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Decoder | EngineDecoder:
     if request.param == "float64":
         return decoder(dtype=torch.float64)
-    quantized_file.saved(tmp_path)
-    return smollm2.load_quantized(tmp_path, quantized_file.changes()).decoder
+    return packed(tmp_path)
+
+
+def packed(folder: Path) -> EngineDecoder:
+    quantized_file.saved(folder)
+    opening = "a" * len(OPENING)
+    chat = smollm2.load_quantized(folder, quantized_file.changes(), opening=opening)
+    assert isinstance(chat.decoder, EngineDecoder)
+    return chat.decoder
 
 
 @dataclass(slots=True, eq=False)
@@ -78,10 +86,11 @@ def keep_asking(rekv: Rekv, state: RekvState, done: threading.Event, *, by_ids: 
 
 @pytest.mark.slow
 def test_sessions_that_share_a_model_answer_while_they_store_as_they_do_afterwards(
-    shared: Decoder, tmp_path: Path
+    shared: Decoder | EngineDecoder, tmp_path: Path
 ) -> None:
     opening = OPENING % shared.config.vocabulary
-    rekv = Rekv(shared, opening, RekvConfig(window=40, blocks=5))
+    internal = isinstance(shared, Decoder)
+    rekv = Rekv(shared, opening, RekvConfig(window=40, blocks=5, internal=internal))
     kind = shared.like.dtype
     streams = [
         frames(FRAMES, seed=seed, width=shared.config.width, dtype=kind) for seed in range(SESSIONS)
@@ -105,7 +114,7 @@ def test_sessions_that_share_a_model_answer_while_they_store_as_they_do_afterwar
     with ThreadPoolExecutor(SESSIONS * (1 + ASKERS)) as pool:
         asking = [
             [
-                pool.submit(keep_asking, rekv, state, over, by_ids=bool(asker % 2))
+                pool.submit(keep_asking, rekv, state, over, by_ids=not internal or bool(asker % 2))
                 for asker in range(ASKERS)
             ]
             for state, over in zip(states, done, strict=True)
@@ -124,18 +133,17 @@ def test_sessions_that_share_a_model_answer_while_they_store_as_they_do_afterwar
         state.store.close()
 
 
-def test_parts_of_a_packed_layer_may_be_run_by_several_threads_at_once(tmp_path: Path) -> None:
-    quantized_file.saved(tmp_path)
-    packed = smollm2.load_quantized(tmp_path).decoder
+def test_several_threads_may_run_an_engine_at_once(tmp_path: Path) -> None:
+    engine = packed(tmp_path)
     inputs = [torch.randn(n, quantized_file.WIDTH, generator=made(n)) for n in (1, 1, 5, 30) * 8]
     with torch.no_grad():
-        expected = [packed.scores(packed(x)) for x in inputs]
+        expected = [engine.next_scores(x, engine.new_caches()) for x in inputs]
         together = threading.Barrier(4)
 
         def read(x: torch.Tensor) -> torch.Tensor:
             together.wait()
             with torch.no_grad():
-                return packed.scores(packed(x))
+                return engine.next_scores(x, engine.new_caches())
 
         with ThreadPoolExecutor(4) as pool:
             got: list[Future[torch.Tensor]] = [pool.submit(read, x) for x in inputs]

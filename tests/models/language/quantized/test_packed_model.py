@@ -14,11 +14,12 @@ from models.lora import LoraAdapter
 from models.memory.prefill import Frame
 from models.memory.rekv import Rekv, RekvConfig
 from tests.models.language.quantized import quantized_file
-from tests.models.memory.answering import rekv_answer
 from tests.models.packaged import folder
 
 SEEN = ("cup", "dog", "guitar", "banana", "clock", "umbrella")
 END = "<|im_end|>\n"
+OPENING = "<|im_start|>ac"  # three tokens, as those of PROMPT
+BY_IDS = RekvConfig(window=20, internal=False)
 PROMPT = torch.tensor([1, 3, 5, 4, 6, 7, 2, 3, 3, 8])
 
 
@@ -36,12 +37,15 @@ def both(request: pytest.FixtureRequest, place: Path) -> tuple[ChatModel, ChatMo
     changes = quantized_file.changes() if request.param else {}
     if changes:
         lora.merge(plain.decoder.projections(), LoraAdapter("drawn", dict(changes), {}))
-    return plain, smollm2.load_quantized(place, changes)
+    return plain, smollm2.load_quantized(place, changes, opening=OPENING)
 
 
 def scores(chat: ChatModel, tokens: torch.Tensor) -> torch.Tensor:
+    """Return the scores after each of `tokens`, (count, vocabulary), read one by one."""
+    decoder = chat.decoder
+    caches = decoder.new_caches(4)
     with torch.no_grad():
-        return chat.decoder.scores(chat.decoder(chat.decoder.embed(tokens)))
+        return torch.stack([decoder.next_scores(decoder.embed(one[None]), caches) for one in tokens])
 
 
 def test_scores_are_those_of_the_unpacked_weights(both: tuple[ChatModel, ChatModel]) -> None:
@@ -74,11 +78,9 @@ def test_greedy_tokens_are_the_same_one_by_one(both: tuple[ChatModel, ChatModel]
 def test_one_token_at_a_time_gives_what_all_at_once_give(both: tuple[ChatModel, ChatModel]) -> None:
     _, packed = both
     decoder = packed.decoder
-    caches = decoder.new_caches(4)
     with torch.no_grad():
-        hidden = [decoder.read(decoder.embed(token[None]), caches) for token in PROMPT]
-    one_by_one = decoder.scores(torch.cat(hidden))
-    torch.testing.assert_close(one_by_one, scores(packed, PROMPT), rtol=1e-4, atol=1e-4)
+        whole = decoder.next_scores(decoder.embed(PROMPT), decoder.new_caches(4))
+    torch.testing.assert_close(scores(packed, PROMPT)[-1], whole, rtol=1e-4, atol=1e-4)
 
 
 def test_a_memory_of_packed_weights_equals_one_of_unpacked_weights(
@@ -87,14 +89,19 @@ def test_a_memory_of_packed_weights_equals_one_of_unpacked_weights(
     rng = torch.Generator().manual_seed(1)
     frames = [
         Frame(torch.randn(5, quantized_file.WIDTH, generator=rng), float(t), t + 1.0)
-        for t in range(6)
+        for t in range(12)
     ]
     kept, answers = [], []
     for chat in both:
-        rekv = Rekv(chat.decoder, PROMPT[:3], RekvConfig(window=20, blocks=3))
-        state, _ = rekv.step(rekv.init_state(), frames)
-        kept.append(torch.stack([block.all_layers() for block in state.store.table.blocks]))
-        answers.append(list(rekv_answer(rekv, state, PROMPT, max_tokens=8)))
+        rekv = Rekv(chat.decoder, PROMPT[:3], BY_IDS)
+        state = rekv.init_state()
+        for frame in frames:
+            state, _ = rekv.step(state, [frame])
+        blocks = state.store.table.blocks
+        kept.append(torch.stack([block.all_layers() for block in blocks]))
+        seen = rekv.fetch(state, [block.id for block in blocks[1::2]])
+        answers.append(list(rekv.reply(seen, PROMPT, max_tokens=8)))
+        assert answers[-1] == list(rekv.reply(seen, PROMPT, max_tokens=8))  # nothing is left in it
     torch.testing.assert_close(kept[1], kept[0], rtol=1e-4, atol=1e-4)
     assert answers[0] == answers[1]
 
@@ -105,10 +112,12 @@ def test_a_memory_tells_other_weights_and_other_changes_from_its_own(place: Path
         smollm2.load_quantized(place, quantized_file.changes()),
         smollm2.load_quantized(place, quantized_file.changes(seed=1)),
     ]
-    marks = {str(Rekv(chat.decoder, PROMPT).identity["weights"]) for chat in chats}
+    marks = {str(chat.decoder.fingerprint) for chat in chats}
     assert len(marks) == 3
     again = smollm2.load_quantized(place)
-    assert Rekv(again.decoder, PROMPT).identity == Rekv(chats[0].decoder, PROMPT).identity
+    found = [Rekv(chat.decoder, PROMPT, BY_IDS).identity for chat in (again, *chats)]
+    assert found[0] == found[1]
+    assert found[1] != found[2]
 
 
 def test_changes_that_do_not_fit_are_named(place: Path) -> None:

@@ -11,14 +11,14 @@ import math
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
 from models.language.attention import causal_attention
-from models.language.kv_cache import KvCache
+from models.language.kv_cache import DecoderCache, KvCache
 from models.rotary import CosSin, RotaryEmbedding, apply_rotary
 
 PARTS = ("query", "key", "value", "out", "gate", "up", "down")  # linear layers of a decoder layer
@@ -176,9 +176,9 @@ class Decoder(nn.Module):
         """A checksum of weights that stored keys and values depend on."""
         return next(self.layers).fingerprint()
 
-    def next_scores(self, x: Tensor, caches: Sequence[KvCache]) -> Tensor:
+    def next_scores(self, x: Tensor, caches: Sequence[DecoderCache]) -> Tensor:
         """Read embeddings `x`, (count, width), after `caches`; return the next token's scores."""
-        return self.scores(self.read(x, caches)[-1])
+        return self.scores(self.read(x, cast("Sequence[KvCache]", caches))[-1])
 
     def read(self, x: Tensor, caches: Sequence[KvCache], positions: Tensor | None = None) -> Tensor:
         """Run the layers on embeddings `x`, and append to `caches`, one for each layer.
@@ -237,22 +237,18 @@ class TokenConfidence:
         return math.exp(self.log_probability / self.tokens) if self.tokens else None
 
 
-Cache_contra = TypeVar("Cache_contra", contravariant=True)
-Cache = TypeVar("Cache")
-
-
-class TokenDecoder(Protocol[Cache_contra]):
-    """What `generate` needs of a decoder; `Decoder` has one cache for each layer."""
+class TokenDecoder(Protocol):
+    """What `generate` needs of a decoder."""
 
     def embed(self, tokens: Tensor) -> Tensor: ...
 
-    def next_scores(self, x: Tensor, caches: Sequence[Cache_contra]) -> Tensor: ...
+    def next_scores(self, x: Tensor, caches: Sequence[DecoderCache]) -> Tensor: ...
 
 
 def generate(
-    decoder: TokenDecoder[Cache],
+    decoder: TokenDecoder,
     prompt: Tensor,
-    caches: Sequence[Cache],
+    caches: Sequence[DecoderCache],
     *,
     max_tokens: int,
     stop: Collection[int] = (),

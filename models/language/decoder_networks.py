@@ -53,14 +53,12 @@ class Place:
     bias: Tensor
 
 
-
-
 def decoder_spec(config: DecoderConfig, *, name: str, sinks: int) -> EngineSpec:
     """Return the tensors of the network; the opening of a windowed stream has `sinks` tokens.
 
     `x` are embeddings. `start` is the slot that the first of them goes to, and `last` the index of
     the one whose `scores` are returned. `cosines` and `sines` rotate to the position of each,
-    `far` to the distance of the sinks. `mask` says which slots each token sees; it sees one at least.
+    `far` to the distance of the sinks. `mask` says which slots each token sees, at least one.
     The new `keys` and `values` are those of all layers, side by side.
     """
     head = config.head_width

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
 from models.engine import Engine, EngineState
 from models.language.decoder import DecoderConfig
 from models.language.decoder_networks import MAX_COUNT
+from models.language.kv_cache import DecoderCache
 
 EMPTY = -1  # the index of a slot without a token
 NEW = ("keys", "values")  # of the tokens of a run
@@ -43,18 +45,13 @@ class EngineCache:
         self.sinks = self._next = sinks
         self.position = self.length = 0
         self.limit = limit
-        self._shape = (config.layers, 2, 1, config.key_heads)
-        self._width = config.head_width
+        shape = (config.layers, 2, 1, config.key_heads, 0, config.head_width)
+        self._whole, self.index = torch.zeros(shape), torch.zeros(0, dtype=torch.int64)
         self._resize(sinks + GROWTH)
 
     @property
     def slots(self) -> int:
         return len(self.index)
-
-    @property
-    def whole(self) -> Tensor:
-        """All buffers, (layers, 2, 1, key heads, slots, head width)."""
-        return self._whole
 
     def claim(self, count: int) -> int:
         """Return the first of `count` adjacent slots for the next tokens."""
@@ -94,16 +91,13 @@ class EngineCache:
         self._next, self.length = self.sinks, length
 
     def _resize(self, slots: int) -> None:
-        whole = torch.zeros(*self._shape, slots, self._width)
-        index = torch.full((slots,), EMPTY)
-        if hasattr(self, "index"):
-            whole[..., : self.slots, :] = self._whole
-            index[: self.slots] = self.index
-        self._whole, self.index = whole, index
+        more = slots - self.slots
+        self._whole = F.pad(self._whole, (0, 0, 0, more))
+        self.index = F.pad(self.index, (0, more), value=EMPTY)
         self.state = EngineState(
             {
-                f"{name}.{layer}": whole[layer, part]
-                for layer in range(len(whole))
+                f"{name}.{layer}": self._whole[layer, part]
+                for layer in range(len(self._whole))
                 for part, name in enumerate(NEW)
             }
         )
@@ -140,9 +134,10 @@ class EngineDecoder:
         del spare
         return [EngineCache(self.config, sinks=self.sinks)]
 
-    def next_scores(self, x: Tensor, caches: Sequence[EngineCache]) -> Tensor:
+    def next_scores(self, x: Tensor, caches: Sequence[DecoderCache]) -> Tensor:
         """Read embeddings `x`, (count, width), after the cache; return the next token's scores."""
         (cache,) = caches
+        assert isinstance(cache, EngineCache)
         positions = torch.arange(cache.position, cache.position + len(x))
         cache.position += len(x)
         return self.read(x, cache, positions).scores
@@ -160,7 +155,8 @@ class EngineDecoder:
         """Read embeddings `x`, (count, width), and append them to `cache`.
 
         `positions` is int64, (count,) or (axes, count). With a `window`, each token sees the last
-        `window` tokens, itself included, and the sinks beyond them at `distance`. At most `chunk` tokens are read at once.
+        `window` tokens, itself included, and the sinks beyond them at `distance`. At most
+        `chunk` tokens are read at once.
         """
         far = self._none
         if window is not None:

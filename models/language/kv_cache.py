@@ -1,7 +1,21 @@
 """Preallocated buffers of keys and values: a growing cache, and a sliding window."""
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
+
+
+class DecoderCache(Protocol):
+    """A cache of a stream: for one layer, or for all layers at once."""
+
+    length: int
+    position: int
+
+    def drop_last(self, count: int) -> None:
+        """Remove the last `count` tokens."""
+        ...
+
 
 KeyValue = tuple[Tensor, Tensor]  # each (key heads, length, width)
 

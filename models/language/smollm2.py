@@ -14,8 +14,8 @@ import torch
 from tokenizers import decoders, models, pre_tokenizers
 from torch import Tensor
 
-from models.errors import WeightsError
 from models.engine import EngineLoader, NetworkSource, load_in_torch
+from models.errors import WeightsError
 from models.language.decoder import Decoder, DecoderConfig
 from models.language.decoder_networks import DecoderNetwork, LayerParts, decoder_spec
 from models.language.engine_decoder import EngineDecoder
@@ -153,9 +153,7 @@ def quantized_decoder(
     )
 
 
-def quantized_network(
-    file: GgufFile, changes: Mapping[str, Tensor], sinks: int
-) -> DecoderNetwork:
+def quantized_network(file: GgufFile, changes: Mapping[str, Tensor], sinks: int) -> DecoderNetwork:
     """Return the layers and the head in `file` as one network.
 
     Raises:

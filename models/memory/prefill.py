@@ -25,7 +25,7 @@ from models.memory.eviction import MeasureSalience
 from models.memory.kv_store.blocks import Block, BlockTable
 from models.memory.kv_store.tiers import BlockStore
 from models.memory.positions import VideoPositions
-from models.rotary import apply_rotary
+from models.rotary import CosSin, apply_rotary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +42,8 @@ class RekvState:
     """The memory of one stream: its store, and the context of the next frame.
 
     `windows` has one cache for each layer, or one for all. `sinks` are the keys, not rotated, and
-    values of the opening in each layer. `position` counts all tokens, including the opening, and `blocks` all blocks; `last` is the newest block of this
-    run.
+    values of the opening in each layer. `position` counts all tokens, including the opening, and
+    `blocks` all blocks; `last` is the newest block of this run.
     """
 
     store: BlockStore
@@ -111,34 +111,44 @@ def _resume(
     """Fill the windows from the last stored blocks."""
     blocks = state.store.table.blocks
     total = sum(block.tokens for block in blocks)
-    recent: list[Block] = []
-    while blocks and sum(block.tokens for block in recent) < window - 1:
-        recent.insert(0, blocks.pop())
+    recent = _taken_from(blocks, window - 1)
+    windows: Sequence[SlidingWindowCache | EngineCache] = state.windows
     opening = state.position
     position = opening + total - sum(block.tokens for block in recent)
     state.blocks = len(blocks)
     if blocks:  # the opening is before the window
-        for held in state.windows:
+        for held in windows:
             held.restart(position)
     like = decoder.like
     for block in recent:
         where = positions.block_positions(opening, position - opening, state.blocks, [block.tokens])
         cos_sin = decoder.config.rotary.cos_sin(where.to(like.device))
         try:
-            for index, held in enumerate(state.windows):
+            for index, held in enumerate(windows):
                 if isinstance(held, EngineCache):
-                    keys, values = block.all_layers().to(like).unbind(1)
-                    held.put(apply_rotary(keys, cos_sin), values)
+                    held.put(*_rotated(block.all_layers().to(like).unbind(1), cos_sin))
                 else:
-                    key, value = block.layer(index).to(like)
-                    held.append(apply_rotary(key, cos_sin), value)
+                    held.append(*_rotated(block.layer(index).to(like).unbind(), cos_sin))
         except DamagedBlockError:
             # Some layers may lack the block, so all continue with the next one.
-            for held in state.windows:
+            for held in windows:
                 held.restart(position + block.tokens)
         position += block.tokens
         state.blocks += 1
     state.position += total
+
+
+def _taken_from(blocks: list[Block], tokens: int) -> list[Block]:
+    """Remove the last blocks that have at least `tokens` tokens, and return them."""
+    taken: list[Block] = []
+    while blocks and sum(block.tokens for block in taken) < tokens:
+        taken.insert(0, blocks.pop())
+    return taken
+
+
+def _rotated(memory: Sequence[Tensor], cos_sin: CosSin) -> KeyValue:
+    key, value = memory
+    return apply_rotary(key, cos_sin), value
 
 
 def prefill_frames(

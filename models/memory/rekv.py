@@ -200,6 +200,7 @@ class Rekv:
             scores = score_blocks(held, query, scoring=config.scoring, span=config.span)
             return rows[top_rows(scores, count or config.blocks)]
 
+        assert isinstance(self.decoder, Decoder)
         x = self._embedded(question)
         allowed = visible_blocks(table, until)
         return retrieve_context(

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from models.errors import DamagedBlockError, EmptyMemoryError
 from models.language.decoder import Decoder
-from models.language.engine_decoder import EngineCache, EngineDecoder
-from models.language.kv_cache import KeyValue, KvCache
+from models.language.engine_decoder import EngineDecoder
+from models.language.kv_cache import DecoderCache, KeyValue, KvCache
 from models.memory import engine_window
 from models.memory.kv_store.blocks import Block, BlockTable
 from models.memory.positions import VideoPositions
@@ -31,11 +31,12 @@ SPARE_TOKENS = 512  # tokens of prompt and answer that fit into the buffers
 class RetrievedContext:
     """For each layer the blocks, in order of time, and a cache of the opening and the blocks.
 
-    A decoder that runs in an engine has one cache for all layers. Tokens that are appended to a cache must be removed after use.
+    A decoder that runs in an engine has one cache for all layers. Tokens that are appended to a
+    cache must be removed after use.
     """
 
     blocks: tuple[tuple[Block, ...], ...]
-    caches: tuple[KvCache, ...] | tuple[EngineCache]
+    caches: tuple[DecoderCache, ...]
 
     def evidence(self) -> list[tuple[float, float, float]]:
         """Return the start and end in seconds of each block, and the share of layers that use it.

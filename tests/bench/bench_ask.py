@@ -33,11 +33,11 @@ from models.assistant.scene.perception import Observation
 from models.assistant.scene.scene_entry import SYSTEM, question_text
 from models.assistant.scene.scene_log import LoggedEntry, SceneLog
 from models.assistant.small_model import ADAPTER, SmallModel, SmallModelMemory
-from models.language import smollm2
 from models.language.smollm2 import question_prompt, system_prompt
 from models.memory.kv_store.tiers import StoreBudget, open_store
 from models.memory.prefill import Frame
 from models.speech.hibari import HibariSynthesizer
+from tests.bench.packed_chat import packed_chat
 from tests.bench.synthetic_stream import (
     BLANK_FRAME,
     INTERVAL,
@@ -90,10 +90,8 @@ def dense(model: SmallModel, seconds: int, question: str) -> float:
     x = torch.cat([first, *lines, last])
     caches = decoder.new_caches(len(x))
     began = time.perf_counter()
-    hidden = x[:0]
     for part in torch.split(x, 512):  # all at once, half of the attention would be masked away
-        hidden = decoder.read(part, caches)
-    decoder.scores(hidden[-1]).argmax()
+        decoder.next_scores(part, caches).argmax()
     return time.perf_counter() - began
 
 
@@ -247,7 +245,7 @@ def main() -> None:
     else:
         print(f"{options.adapter} is not there: answers of the model as it is packaged")
     began = time.perf_counter(), time.process_time()
-    chat = smollm2.load_quantized(options.weights / "smollm2-135m", changes)
+    chat = packed_chat(options.weights, changes)
     took = time.perf_counter() - began[0], time.process_time() - began[1]
     print(f"load: {took[0]:.1f} s, {took[1]:.1f} of CPU; process {held():.0f} MiB")
     model = SmallModel(chat, SyntheticPerception())

@@ -26,9 +26,9 @@ from models.assistant.scene import perception
 from models.assistant.scene.perception import Look, Observation, Perception, Pixels
 from models.assistant.scene.query_parsing import parse_query
 from models.assistant.small_model import SmallModel, SmallModelMemory
-from models.language import smollm2
 from models.vision.class_names import NAMES
 from tests.bench import blind_set
+from tests.bench.packed_chat import packed_chat
 from web.cli.output_file import open_output
 
 Line = blind_set.Line
@@ -238,7 +238,7 @@ def run(options: argparse.Namespace) -> AnswerTally:
     """Return the score of what the command line asks for."""
     torch.set_num_threads(options.threads)
     changes = load_file(options.adapter) if options.adapter else None
-    chat = smollm2.load_quantized(options.weights / "smollm2-135m", changes)
+    chat = packed_chat(options.weights, changes)
     model = SmallModel(chat, CachedPerception(perception.load(options.weights)))
     score = AnswerTally(show=options.show)
     lines = blind_set.labels(options.half)[: options.limit]

@@ -61,7 +61,9 @@ def asked(rekv: Rekv, state: RekvState) -> float:
 def dense(rekv: Rekv, count: int) -> float:
     """Return the seconds to read a video of `count` frames again, at most `LONGEST`."""
     video = torch.cat([frame.tokens for frame in frames(0, min(count, LONGEST))])
-    return best(lambda: rekv.decoder(video), times=1)
+    decoder = rekv.decoder
+    assert isinstance(decoder, Decoder)
+    return best(lambda: decoder(video), times=1)
 
 
 def measure(counts: list[int], folder: Path) -> None:

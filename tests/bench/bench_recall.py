@@ -22,6 +22,7 @@ from torch import Tensor
 
 from models.language import smollm2
 from models.language.attention import causal_attention
+from models.language.decoder import Decoder
 from models.language.smollm2 import ChatModel
 from models.memory.prefill import Frame, RekvState
 from models.memory.rekv import Rekv, RekvConfig
@@ -35,6 +36,7 @@ from tests.bench.research.recall_probe import (
     recent,
     uniform,
 )
+from tests.models.memory.tiny_memory import kv_caches
 
 SYSTEM = "You watch a camera and answer about what it showed."
 PLACES = ("kitchen", "street", "garden", "office", "beach", "park", "hall", "bridge")
@@ -118,10 +120,12 @@ def dense(rekv: Rekv) -> Find:
     def find(state: RekvState, question: Tensor) -> Sequence[Sequence[int]]:
         held = state.store.table.blocks
         whole = rekv.fetch(state, [block.id for block in held])
-        x, taken = rekv.decoder.embed(question), []
+        decoder = rekv.decoder
+        assert isinstance(decoder, Decoder)
+        x, taken = decoder.embed(question), []
         places = torch.arange(whole.caches[0].position, whole.caches[0].position + len(x))
-        turns = rekv.decoder.config.rotary.cos_sin(places)
-        for layer, cache in zip(rekv.decoder.layers, whole.caches, strict=True):
+        turns = decoder.config.rotary.cos_sin(places)
+        for layer, cache in zip(decoder.layers, kv_caches(whole), strict=True):
             query, key, value = layer.project(x)
             keys, values = cache.append(apply_rotary(key, turns), value)
             turned = apply_rotary(query, turns)
@@ -180,7 +184,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    measure(smollm2.load_quantized(chosen.folder), chosen.trials)
+    measure(smollm2.load(chosen.folder), chosen.trials)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def language(weights: Path, checkpoint: Path | None, half: int) -> None:
 
 
 @torch.no_grad()
-def yes(chat: smollm2.ChatModel, observation: Observation, target: Target) -> float:
+def yes(chat: smollm2.DenseChatModel, observation: Observation, target: Target) -> float:
     """Return the log odds of yes against no for the line of one observation."""
     what = "Is there anyone?" if target.people else f"Is there {with_article(target.label)}?"
     parts = (
@@ -172,8 +172,7 @@ def yes(chat: smollm2.ChatModel, observation: Observation, target: Target) -> fl
             )
         ),
     )
-    last = chat.decoder(torch.cat(parts))[-1:]
-    scores = chat.decoder.scores(last)[0]
+    scores = chat.decoder.next_scores(torch.cat(parts), chat.decoder.new_caches(0))
     words = [int(chat.encode(word)[0]) for word in ("Yes", "No")]
     return float(scores[words[0]] - scores[words[1]])
 

@@ -72,7 +72,7 @@ class _Plane(nn.Module):
                 version=OPSET,
             )
             return whole
-        blocks = self.q.float().unflatten(0, (-1, BLOCK))
+        blocks = self.q.float().view(-1, BLOCK, self.q.shape[1])
         return (blocks * self.scale[:, None]).flatten(0, 1)
 
 

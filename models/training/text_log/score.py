@@ -5,17 +5,18 @@ import torch
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.scene_entry import SYSTEM
 from models.language.decoder import generate
-from models.language.smollm2 import DenseChatModel, system_prompt
+from models.language.smollm2 import ChatModel, system_prompt
 from models.training.text_log.logs import SyntheticLog, make, prompt
 from models.training.text_log.world import QuestionAnswer
 
 
 @torch.no_grad()
-def answers(chat: DenseChatModel, log: SyntheticLog) -> list[str]:
+def answers(chat: ChatModel, log: SyntheticLog) -> list[str]:
     decoder = chat.decoder
     caches = decoder.new_caches(256)
     lines = [embed(chat, moment) for moment in log.moments]
-    decoder.read(torch.cat([decoder.embed(chat.encode(system_prompt(SYSTEM))), *lines]), caches)
+    first = decoder.embed(chat.encode(system_prompt(SYSTEM)))
+    decoder.next_scores(torch.cat([first, *lines]), caches)
     length = caches[0].length
     given = []
     for turn in log.turns:
@@ -27,7 +28,7 @@ def answers(chat: DenseChatModel, log: SyntheticLog) -> list[str]:
     return given
 
 
-def validate(chat: DenseChatModel, count: int) -> dict[str, tuple[int, int]]:
+def validate(chat: ChatModel, count: int) -> dict[str, tuple[int, int]]:
     """Return the number of right answers about held-out logs, and of all, by kind."""
     tally: dict[str, tuple[int, int]] = {}
     for number in range(count):

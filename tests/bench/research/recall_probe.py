@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.language.decoder import Decoder
 from models.memory.prefill import Frame, RekvState
 from models.memory.rekv import Rekv
 from models.memory.retrieval import Rows, score_blocks
@@ -103,17 +104,18 @@ def layer_bias(rekv: Rekv, state: RekvState, question: Tensor) -> tuple[float, .
     The question should be unrelated to the stored blocks. It is read without blocks, so that one
     layer does not influence the next.
     """
-    x = rekv.decoder.embed(question)
-    x = torch.cat([rekv.decoder.embed(rekv.opening), x])
+    decoder = rekv.decoder
+    assert isinstance(decoder, Decoder)
+    x = torch.cat([decoder.embed(rekv.opening), decoder.embed(question)])
     table, config = state.store.table, rekv.config
-    caches = rekv.decoder.new_caches(len(x))
+    caches = decoder.new_caches(len(x))
     biases = []
-    for index, layer in enumerate(rekv.decoder.layers):
+    for index, layer in enumerate(decoder.layers):
         query = layer.project(x)[0][:, -len(question) :].float().mean(1)
         held = table.representatives[index, : table.count]
         scores = score_blocks(held, query, scoring=config.scoring, span=config.span)
         biases.append(position_bias(scores))
-        x = rekv.decoder.read_layer(layer, x, caches[index])
+        x = decoder.read_layer(layer, x, caches[index])
     return tuple(biases)
 
 

@@ -7,7 +7,14 @@ import torch
 
 from models.errors import WeightsError
 from models.language.decoder import generate
-from models.language.smollm2 import FILE, LAYER, DenseChatModel, load, question_prompt, system_prompt
+from models.language.smollm2 import (
+    FILE,
+    LAYER,
+    DenseChatModel,
+    load,
+    question_prompt,
+    system_prompt,
+)
 from tests.models.language.quantized.quantized_file import TOKENS, Kind, metadata, write
 from tests.models.packaged import folder
 

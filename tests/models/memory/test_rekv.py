@@ -19,7 +19,16 @@ from models.rotary import apply_rotary
 from tests.bench.research.eviction import KMeans
 from tests.models.language import plain
 from tests.models.memory.answering import rekv_answer
-from tests.models.memory.tiny_memory import OPENING, QUESTION, TINY, TOKENS, decoder, frames
+from tests.models.memory.tiny_memory import (
+    OPENING,
+    QUESTION,
+    TINY,
+    TOKENS,
+    decoder,
+    dense,
+    frames,
+    kv_caches,
+)
 
 
 def assert_near(got: Tensor, expected: Tensor) -> None:
@@ -43,11 +52,11 @@ def stored(state: RekvState) -> Tensor:
 
 
 def sequence(rekv: Rekv, seen: list[Frame]) -> Tensor:
-    return torch.cat([rekv.decoder.embed(OPENING), *(frame.tokens for frame in seen)])
+    return torch.cat([dense(rekv).embed(OPENING), *(frame.tokens for frame in seen)])
 
 
 def prompt_scores(rekv: Rekv, retrieved: RetrievedContext, prompt: Tensor) -> Tensor:
-    return rekv.decoder.scores(rekv.decoder.read(rekv.decoder.embed(prompt), retrieved.caches))
+    return dense(rekv).scores(dense(rekv).read(dense(rekv).embed(prompt), kv_caches(retrieved)))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -57,7 +66,7 @@ def test_a_stream_within_the_window_is_stored_as_dense_causal_reading_has_it(
     rekv = Rekv(decoder(dtype=dtype), OPENING, RekvConfig(window=1000))
     seen = frames(5, dtype=dtype)
     kept = stored(watched(rekv, seen))
-    _, keys, values = plain.read(rekv.decoder, sequence(rekv, seen))
+    _, keys, values = plain.read(dense(rekv), sequence(rekv, seen))
     past = len(OPENING)
     assert_near(kept[:, 0], torch.stack(keys)[:, :, past:])
     assert_near(kept[:, 1], torch.stack(values)[:, :, past:])
@@ -71,7 +80,7 @@ def test_a_stream_over_several_windows_is_stored_as_the_written_out_mask_has_it(
     seen = frames(11, dtype=torch.float64)  # 66 tokens: more than three windows
     kept = stored(watched(rekv, seen, each=3))
     _, keys, values = plain.read(
-        rekv.decoder, sequence(rekv, seen), window=window, sinks=len(OPENING)
+        dense(rekv), sequence(rekv, seen), window=window, sinks=len(OPENING)
     )
     past = len(OPENING)
     assert_near(kept[:, 0], torch.stack(keys)[:, :, past:])
@@ -95,9 +104,9 @@ def test_retrieving_everything_answers_as_reading_the_whole_video_again() -> Non
     seen = frames(7, dtype=torch.float64)
     state = watched(rekv, seen)
     retrieved = rekv.retrieve(state, QUESTION)
-    x = torch.cat([sequence(rekv, seen), rekv.decoder.embed(QUESTION)])
-    hidden, _, _ = plain.read(rekv.decoder, x)
-    expected = plain.scores(rekv.decoder, hidden[-len(QUESTION) :])
+    x = torch.cat([sequence(rekv, seen), dense(rekv).embed(QUESTION)])
+    hidden, _, _ = plain.read(dense(rekv), x)
+    expected = plain.scores(dense(rekv), hidden[-len(QUESTION) :])
     assert_near(prompt_scores(rekv, retrieved, QUESTION), expected)
 
 
@@ -106,12 +115,12 @@ def test_an_answer_token_by_token_is_that_of_reading_all_again_each_time() -> No
     rekv = Rekv(decoder(), OPENING, RekvConfig(window=1000, blocks=100))
     seen = frames(6)
     generated = list(rekv_answer(rekv, watched(rekv, seen), QUESTION, max_tokens=5))
-    x = torch.cat([sequence(rekv, seen), rekv.decoder.embed(QUESTION)])
+    x = torch.cat([sequence(rekv, seen), dense(rekv).embed(QUESTION)])
     expected = []
     for _ in range(5):
-        hidden, _, _ = plain.read(rekv.decoder, x)
-        expected.append(int(plain.scores(rekv.decoder, hidden[-1:]).argmax()))
-        x = torch.cat([x, rekv.decoder.embed(torch.tensor(expected[-1:]))])
+        hidden, _, _ = plain.read(dense(rekv), x)
+        expected.append(int(plain.scores(dense(rekv), hidden[-1:]).argmax()))
+        x = torch.cat([x, dense(rekv).embed(torch.tensor(expected[-1:]))])
     assert generated == expected
 
 
@@ -125,7 +134,7 @@ def test_ids_from_outside_answer_as_a_memory_of_those_blocks_alone_exactly() -> 
     some = rekv.fetch(state, [8, 2, 5])
     every = rekv.retrieve(alone, QUESTION, count=3)
     assert [b.start for b in some.blocks[0]] == [2.0, 5.0, 8.0]
-    for one, other in zip(some.caches, every.caches, strict=True):
+    for one, other in zip(kv_caches(some), kv_caches(every), strict=True):
         assert torch.equal(one.keys, other.keys)
         assert torch.equal(one.values, other.values)
     assert list(rekv.reply(some, QUESTION, max_tokens=6)) == list(
@@ -156,9 +165,9 @@ def test_each_layer_selects_by_the_mean_question_query_before_rotation() -> None
 
 def _query_at(rekv: Rekv, state: RekvState, picked: RetrievedContext, index: int) -> Tensor:
     """Return layer `index`'s mean query, heads after each other, over the picks below it."""
-    x = rekv.decoder.embed(QUESTION)
-    rotary = rekv.decoder.config.rotary
-    for number, layer in enumerate(rekv.decoder.layers):
+    x = dense(rekv).embed(QUESTION)
+    rotary = dense(rekv).config.rotary
+    for number, layer in enumerate(dense(rekv).layers):
         query, key, value = layer.project(x)
         if number == index:
             return query.mean(1).flatten()
@@ -264,7 +273,7 @@ def test_blocks_of_different_lengths_live_in_one_stream() -> None:
         )
     ]
     kept = stored(watched(rekv, seen, each=2))
-    _, keys, _ = plain.read(rekv.decoder, sequence(rekv, seen), window=15, sinks=len(OPENING))
+    _, keys, _ = plain.read(dense(rekv), sequence(rekv, seen), window=15, sinks=len(OPENING))
     assert_near(kept[:, 0], torch.stack(keys)[:, :, len(OPENING) :])
 
 

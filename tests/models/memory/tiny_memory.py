@@ -3,7 +3,10 @@
 import torch
 
 from models.language.decoder import Decoder, DecoderConfig
+from models.language.kv_cache import KvCache
 from models.memory.prefill import Frame
+from models.memory.rekv import Rekv
+from models.memory.retrieved_context import RetrievedContext
 
 TINY = DecoderConfig(
     vocabulary=61,
@@ -51,3 +54,14 @@ def frames(
         x = torch.randn(tokens, width, generator=rng, dtype=torch.float64)
         made.append(Frame(x.to(dtype), float(second), float(second + 1)))
     return made
+
+
+def dense(rekv: Rekv) -> Decoder:
+    """Return the decoder of `rekv`, which runs layer by layer."""
+    assert isinstance(rekv.decoder, Decoder)
+    return rekv.decoder
+
+
+def kv_caches(retrieved: RetrievedContext) -> list[KvCache]:
+    """Return the caches of the layers."""
+    return [cache for cache in retrieved.caches if isinstance(cache, KvCache)]

@@ -45,7 +45,9 @@ def scores(chat: ChatModel, tokens: torch.Tensor) -> torch.Tensor:
     decoder = chat.decoder
     caches = decoder.new_caches(4)
     with torch.no_grad():
-        return torch.stack([decoder.next_scores(decoder.embed(one[None]), caches) for one in tokens])
+        return torch.stack(
+            [decoder.next_scores(decoder.embed(one[None]), caches) for one in tokens]
+        )
 
 
 def test_scores_are_those_of_the_unpacked_weights(both: tuple[ChatModel, ChatModel]) -> None:

@@ -19,6 +19,7 @@ from models.vision.video_llm.llava_onevision import (
     read_llava_onevision,
 )
 from tests.models.memory.answering import rekv_answer
+from tests.models.memory.tiny_memory import kv_caches
 from tests.models.vision.video_llm import checkpoints
 
 VIDEO = 299
@@ -87,7 +88,7 @@ def test_a_remembered_video_is_asked_about_as_the_reference_reads_it(
         state, _ = rekv.step(state, [Frame(tokens, float(second), second + 1.0)])
     retrieved = rekv.retrieve(state, model.tokenizer.encode_user_text(QUESTION))
     prompt = model.prompt(QUESTION, newline=newline)
-    found = model.decoder.scores(model.decoder.read(prompt, retrieved.caches))
+    found = model.decoder.scores(model.decoder.read(prompt, kv_caches(retrieved)))
     expected = reference_scores(reference, model, pictures, newline=newline)
     torch.testing.assert_close(found[-len(expected) :], expected, atol=F32, rtol=F32)
 

@@ -13,6 +13,7 @@ from models.memory.rekv import Rekv, RekvConfig
 from models.vision.video_llm.qwen25_vl import Qwen25Vl, read_qwen25_vl
 from tests.bench.research.eviction import Salient
 from tests.models.language import plain
+from tests.models.memory.tiny_memory import kv_caches
 from tests.models.vision.video_llm import checkpoints
 
 ROWS, COLUMNS = 3, 5  # cells of a frame; windows of 2 x 2 do not divide them
@@ -89,7 +90,7 @@ def test_a_remembered_video_is_asked_about_as_the_reference_reads_it(
         state, _ = rekv.step(state, batch)
     prompt = model.prompt(QUESTION)
     retrieved = rekv.retrieve(state, model.tokenizer.encode_user_text(QUESTION))
-    found = model.decoder.scores(model.decoder.read(prompt, retrieved.caches))
+    found = model.decoder.scores(model.decoder.read(prompt, kv_caches(retrieved)))
     embed = reference.get_input_embeddings()
     with torch.no_grad():
         x = torch.cat([embed(model.opening), seen(reference, 4), prompt])

@@ -1,0 +1,23 @@
+"""The packaged language model, run as the service runs it by default."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from models.assistant.scene.scene_entry import SYSTEM
+from models.language import smollm2
+from models.language.smollm2 import ChatModel, system_prompt
+from web.config import read_settings
+from web.loading.engines import stored_engines
+
+
+def packed_chat(weights: Path, changes: Mapping[str, Tensor] | None) -> ChatModel:
+    """Return the model in the folder `weights`, with low-rank `changes` if there are any."""
+    with stored_engines(read_settings()) as load_engine:
+        return smollm2.load_quantized(
+            weights / "smollm2-135m",
+            changes,
+            opening=system_prompt(SYSTEM),
+            load_engine=load_engine,
+        )

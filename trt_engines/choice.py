@@ -27,6 +27,11 @@ class Choice:
     device: torch.device
     why: str
 
+    @property
+    def fixed_caches(self) -> bool:
+        """Whether caches have a size that is fixed when the engine is made."""
+        return self.backend in ("tensorrt", "tensorrt_rtx")
+
     def __str__(self) -> str:
         return f"{NAMES[self.backend]} on {self.device}: {self.why}"
 

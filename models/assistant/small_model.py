@@ -32,6 +32,8 @@ from models.shipped import CHECKPOINTS
 
 ADAPTER = CHECKPOINTS / "text-log.safetensors"
 WEIGHTS = ("smollm2-135m", "efficientnet-lite0", "persons")  # in models.weights.fetch
+WINDOW = 1024  # tokens of scenes that a new scene is read after
+FIXED_SLOTS = 2048  # of caches that do not grow; the longest question and its scenes take half
 NOT_STORED = -1  # the block of an observation that is not stored yet
 RECENT = 60.0  # seconds for which all observations are kept, stored or not
 NOTHING_YET = "I have not seen anything yet."
@@ -97,7 +99,7 @@ class SmallModel:
         self.perception = perception
         self.config = config or SmallModelConfig()
         system = chat.encode(system_prompt(SYSTEM))
-        self.rekv = Rekv(chat.decoder, system, RekvConfig(window=1024, internal=False))
+        self.rekv = Rekv(chat.decoder, system, RekvConfig(window=WINDOW, internal=False))
 
     def init_state(
         self,
@@ -231,9 +233,15 @@ def decode_stream(chat: ChatModel, tokens: Iterator[int]) -> Iterator[str]:
 
 
 def load(
-    weights: Path, checkpoint: Path = ADAPTER, load_engine: EngineLoader = load_in_torch
+    weights: Path,
+    checkpoint: Path = ADAPTER,
+    load_engine: EngineLoader = load_in_torch,
+    *,
+    fixed_caches: bool = False,
 ) -> SmallModel:
     """Return the model with the packaged weights in `weights` and the adapter `checkpoint`.
+
+    TensorRT needs `fixed_caches`; others read no more of them than is in use.
 
     Raises:
         WeightsError: a file is missing, damaged, or from another network.
@@ -243,6 +251,7 @@ def load(
         weights / "smollm2-135m",
         lora.read(checkpoint).tensors,
         opening=system_prompt(SYSTEM),
+        slots=FIXED_SLOTS if fixed_caches else None,
         load_engine=load_engine,
     )
     return SmallModel(chat, scene_perception.load(weights, load_engine))

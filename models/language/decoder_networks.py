@@ -53,8 +53,20 @@ class Place:
     bias: Tensor
 
 
-def decoder_spec(config: DecoderConfig, *, name: str, sinks: int) -> EngineSpec:
-    """Return the tensors of the network; the opening of a windowed stream has `sinks` tokens.
+@dataclass(frozen=True, slots=True)
+class CacheSizes:
+    """The opening of a windowed stream has `sinks` tokens.
+
+    TensorRT needs caches of a fixed number of `slots`. Elsewhere each run reads all of them, so
+    they had better grow with the stream.
+    """
+
+    sinks: int
+    slots: int | None = None
+
+
+def decoder_spec(config: DecoderConfig, sizes: CacheSizes, *, name: str) -> EngineSpec:
+    """Return the tensors of the network.
 
     `x` are embeddings. `start` is the slot that the first of them goes to, and `last` the index of
     the one whose `scores` are returned. `cosines` and `sines` rotate to the position of each,
@@ -62,10 +74,12 @@ def decoder_spec(config: DecoderConfig, *, name: str, sinks: int) -> EngineSpec:
     The new `keys` and `values` are those of all layers, side by side.
     """
     head = config.head_width
-    cache = ("batch", config.key_heads, "slots", head)
+    length = sizes.slots or "slots"
+    cache = ("batch", config.key_heads, length, head)
     made = ("batch", config.layers * config.key_heads, "count", head)
     kind = torch.float32
-    slots = {"slots": DimensionRange(sinks + 1, sinks + 512, MAX_SLOTS)}
+    some = DimensionRange(sizes.sinks + 1, sizes.sinks + 512, MAX_SLOTS)
+    slots = {} if sizes.slots else {"slots": some}
     return EngineSpec(
         name=name,
         inputs=(
@@ -74,7 +88,7 @@ def decoder_spec(config: DecoderConfig, *, name: str, sinks: int) -> EngineSpec:
             TensorSpec("sines", kind, ("batch", "count", head // 2)),
             TensorSpec("far", kind, (2, head // 2)),
             TensorSpec("start", torch.int64, ("batch",)),
-            TensorSpec("mask", torch.bool, ("batch", 1, "count", "slots")),
+            TensorSpec("mask", torch.bool, ("batch", 1, "count", length)),
             TensorSpec("last", torch.int64, ("batch", 1, 1)),
         ),
         outputs=(
@@ -88,7 +102,11 @@ def decoder_spec(config: DecoderConfig, *, name: str, sinks: int) -> EngineSpec:
             for part in ("keys", "values")
         ),
         profiles=(
-            {"batch": DimensionRange(1, 2, 4), "count": DimensionRange(1, 64, MAX_COUNT), **slots},
+            {
+                "batch": DimensionRange(1, 2, 4),
+                "count": DimensionRange(1, 64, MAX_COUNT),
+                **slots,
+            },
             {"batch": DimensionRange(1, 2, MAX_BATCH), "count": DimensionRange(1, 1, 1), **slots},
         ),
     )

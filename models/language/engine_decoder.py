@@ -12,10 +12,12 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
 from models.engine import Engine, EngineState
+from models.errors import EngineError
 from models.language.decoder import DecoderConfig
-from models.language.decoder_networks import MAX_COUNT
+from models.language.decoder_networks import MAX_COUNT, CacheSizes
 from models.language.kv_cache import DecoderCache
 
+WINDOW_CHUNK = 128  # tokens that are read at once through a window
 EMPTY = -1  # the index of a slot without a token
 NEW = ("keys", "values")  # of the tokens of a run
 GROWTH = 64  # slots at least that a cache grows by
@@ -40,22 +42,37 @@ class EngineCache:
     slots are `EMPTY`: they hold keys without rotation. `position` is that of the next token.
     """
 
-    def __init__(self, config: DecoderConfig, *, sinks: int, limit: int | None = None) -> None:
-        """Start empty. At `limit` slots, new tokens replace the oldest."""
+    def __init__(
+        self,
+        config: DecoderConfig,
+        *,
+        sinks: int,
+        limit: int | None = None,
+        fixed: int | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Start empty. At `limit` slots, new tokens replace the oldest; `fixed` ones stay."""
         self.sinks = self._next = sinks
         self.position = self.length = 0
-        self.limit = limit
+        self.limit, self._fixed = limit, fixed
         shape = (config.layers, 2, 1, config.key_heads, 0, config.head_width)
-        self._whole, self.index = torch.zeros(shape), torch.zeros(0, dtype=torch.int64)
-        self._resize(sinks + GROWTH)
+        self._whole = torch.zeros(shape, device=device)
+        self.index = torch.zeros(0, dtype=torch.int64)
+        self._resize(fixed or min(sinks + GROWTH, limit or sinks + GROWTH))
 
     @property
     def slots(self) -> int:
         return len(self.index)
 
     def claim(self, count: int) -> int:
-        """Return the first of `count` adjacent slots for the next tokens."""
+        """Return the first of `count` adjacent slots for the next tokens.
+
+        Raises:
+            EngineError: the slots do not grow, and there are not enough.
+        """
         end = self._next + count
+        if self._fixed is not None and end > self._fixed and self.limit is None:
+            raise EngineError(f"{self._fixed} slots are too few, {end} are needed")
         if end > self.slots and self.limit is not None and end > self.limit:
             self._next = self.sinks
         elif end > self.slots:
@@ -114,14 +131,17 @@ class EngineDecoder:
         config: DecoderConfig,
         embedding: nn.Module,
         engine: Engine,
+        sizes: CacheSizes,
         *,
-        sinks: int,
         fingerprint: int,
     ) -> None:
-        self.config, self.sinks, self.fingerprint = config, sinks, fingerprint
+        self.config, self.sinks, self.fingerprint = config, sizes.sinks, fingerprint
         self.engine = engine
         self.like = torch.zeros(())  # has the precision of keys and values
         self._embedding = embedding
+        state = engine.new_state(batch=1, slots=sizes.sinks + 1)
+        self.device = next(iter(state.buffers.values())).device
+        self._fixed = sizes.slots
         self._none = torch.zeros(2, config.head_width // 2)
 
     def embed(self, tokens: Tensor) -> Tensor:
@@ -132,7 +152,24 @@ class EngineDecoder:
     def new_caches(self, spare: int = 0) -> list[EngineCache]:
         """Return an empty cache, which serves all layers; it grows, so `spare` is not needed."""
         del spare
-        return [EngineCache(self.config, sinks=self.sinks)]
+        return [self.new_cache()]
+
+    def new_cache(self, *, window: int | None = None) -> EngineCache:
+        """Return an empty cache; with a `window`, it holds that many tokens and those of a run.
+
+        Raises:
+            EngineError: the engine has caches of a fixed size, and they are too small.
+        """
+        limit = None if window is None else self.sinks + window + 2 * WINDOW_CHUNK
+        if limit is not None and self._fixed is not None and limit > self._fixed:
+            raise EngineError(f"a window of {window} tokens needs {limit} slots, not {self._fixed}")
+        return EngineCache(
+            self.config,
+            sinks=self.sinks,
+            limit=limit,
+            fixed=self._fixed,
+            device=self.device,
+        )
 
     def next_scores(self, x: Tensor, caches: Sequence[DecoderCache]) -> Tensor:
         """Read embeddings `x`, (count, width), after the cache; return the next token's scores."""
@@ -150,18 +187,17 @@ class EngineDecoder:
         *,
         window: int | None = None,
         distance: int = 0,
-        chunk: int = MAX_COUNT,
     ) -> Reading:
         """Read embeddings `x`, (count, width), and append them to `cache`.
 
         `positions` is int64, (count,) or (axes, count). With a `window`, each token sees the last
-        `window` tokens, itself included, and the sinks beyond them at `distance`. At most
-        `chunk` tokens are read at once.
+        `window` tokens, itself included, and the sinks beyond them at `distance`.
         """
         far = self._none
         if window is not None:
             far = torch.stack(self._rotation(torch.tensor([distance])))[:, 0]
         parts = []
+        chunk = MAX_COUNT if window is None else WINDOW_CHUNK
         for low in range(0, len(x), chunk):
             part = x[low : low + chunk]
             rotation = self._rotation(positions[..., low : low + chunk])
@@ -193,7 +229,8 @@ class EngineDecoder:
             "mask": seen[None, None],
             "last": torch.tensor([[[count - 1]]]),
         }
-        made = self.engine.run(inputs, cache.state)
+        given = {name: each.to(self.device) for name, each in inputs.items()}
+        made = self.engine.run(given, cache.state)
         config = self.config
         memory = torch.stack(
             [made[part].view(config.layers, config.key_heads, count, -1) for part in NEW], 1

@@ -17,7 +17,7 @@ from torch import Tensor
 from models.engine import EngineLoader, NetworkSource, load_in_torch
 from models.errors import WeightsError
 from models.language.decoder import Decoder, DecoderConfig
-from models.language.decoder_networks import DecoderNetwork, LayerParts, decoder_spec
+from models.language.decoder_networks import CacheSizes, DecoderNetwork, LayerParts, decoder_spec
 from models.language.engine_decoder import EngineDecoder
 from models.language.quantized.gguf_file import GgufFile, read
 from models.language.quantized.nibble_planes import Floats, int8, nibble_planes
@@ -105,12 +105,14 @@ def load_quantized(
     changes: Mapping[str, Tensor] | None = None,
     *,
     opening: str = "",
+    slots: int | None = None,
     load_engine: EngineLoader = load_in_torch,
 ) -> ChatModel:
     """Return the model in `folder` for inference, with weights in 4 and 8 bits.
 
     `changes` are low-rank: `<layer>.<part>.a`, (rank, in), and `.b`, (out, rank), as in
     `models.lora`. A memory that reads a stream after another `opening` than this cannot use it.
+    With `slots`, caches have this fixed size, which TensorRT needs.
 
     Raises:
         WeightsError: the file is missing, damaged, not a Llama model, or has other types of
@@ -121,14 +123,15 @@ def load_quantized(
     try:
         table = read_tokenizer(file)
         sinks = len(table.encode(opening).ids)
-        decoder = quantized_decoder(file, dict(changes or {}), sinks, load_engine)
+        sizes = CacheSizes(sinks, slots)
+        decoder = quantized_decoder(file, dict(changes or {}), sizes, load_engine)
     except (RuntimeError, KeyError, ValueError) as error:
         raise WeightsError(f"{folder / FILE}: not a Llama in 4 bits ({error})") from error
     return ChatModel(decoder, table, end_token(file))
 
 
 def quantized_decoder(
-    file: GgufFile, changes: Mapping[str, Tensor], sinks: int, load_engine: EngineLoader
+    file: GgufFile, changes: Mapping[str, Tensor], sizes: CacheSizes, load_engine: EngineLoader
 ) -> EngineDecoder:
     """Return the decoder in `file` without unpacking its blocks.
 
@@ -140,20 +143,22 @@ def quantized_decoder(
     parts, _ = layer_matrices(file, config, 0, changes)
     embedding = file.tensors["token_embd.weight"]
     source = NetworkSource(
-        spec=decoder_spec(config, name=NAME, sinks=sinks),
+        spec=decoder_spec(config, sizes, name=NAME),
         weights=weights_digest(file, changes),
-        build=partial(quantized_network, file, changes, sinks),
+        build=partial(quantized_network, file, changes, sizes),
     )
     return EngineDecoder(
         config,
         QuantizedEmbedding(*int8(embedding.data, embedding.tensor_type)),
         load_engine(source),
-        sinks=sinks,
+        sizes,
         fingerprint=fingerprint(stacked([parts[part] for part in ASKING])),
     )
 
 
-def quantized_network(file: GgufFile, changes: Mapping[str, Tensor], sinks: int) -> DecoderNetwork:
+def quantized_network(
+    file: GgufFile, changes: Mapping[str, Tensor], sizes: CacheSizes
+) -> DecoderNetwork:
     """Return the layers and the head in `file` as one network.
 
     Raises:
@@ -176,12 +181,12 @@ def quantized_network(file: GgufFile, changes: Mapping[str, Tensor], sinks: int)
         )
     head = file.tensors["token_embd.weight" if config.tied else "output.weight"]
     return DecoderNetwork(
-        decoder_spec(config, name=NAME, sinks=sinks),
+        decoder_spec(config, sizes, name=NAME),
         config,
         layers,
         torch.from_numpy(file.floats("output_norm.weight")),
         PackedLinear(quantized_matrix(nibble_planes(head.data, head.tensor_type))),
-        sinks=sinks,
+        sinks=sizes.sinks,
     )
 
 

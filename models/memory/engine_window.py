@@ -10,8 +10,6 @@ from models.language.kv_cache import KeyValue
 from models.memory.positions import VideoPositions
 from models.rotary import apply_rotary
 
-CHUNK = 128  # tokens of a stream that are read at once; the window has room for two more
-
 
 def read_opening(
     decoder: EngineDecoder, x: Tensor, *, window: int
@@ -24,8 +22,8 @@ def read_opening(
     count = len(x)
     if count != decoder.sinks:
         raise ValueError(f"expected an opening of {decoder.sinks} tokens, got {count}")
-    cache = EngineCache(decoder.config, sinks=count, limit=count + window + 2 * CHUNK)
-    memory = decoder.read(x, cache, torch.arange(count), chunk=CHUNK).memory
+    cache = decoder.new_cache(window=window)
+    memory = decoder.read(x, cache, torch.arange(count)).memory
     cache.set_sinks(memory)
     return cache, [(key, value) for key, value in memory]
 
@@ -49,7 +47,7 @@ def context(
     text = rotary.cos_sin(torch.arange(count))
     video = rotary.cos_sin(positions.block_positions(count, 0, 0, lengths))
     cos_sin = torch.cat([text[0], video[0]]), torch.cat([text[1], video[1]])
-    cache = EngineCache(decoder.config, sinks=decoder.sinks)
+    cache = decoder.new_cache()
     cache.put(apply_rotary(keys, cos_sin), values)
     cache.position = positions.text_position(count, lengths)
     return cache

@@ -174,10 +174,7 @@ def prefill_frames(
     if isinstance(decoder, EngineDecoder):
         (cache,) = state.windows
         assert isinstance(cache, EngineCache)
-        read = decoder.read(
-            x, cache, where, window=window, distance=distance, chunk=engine_window.CHUNK
-        )
-        return read.memory, []
+        return decoder.read(x, cache, where, window=window, distance=distance).memory, []
     cos_sin = decoder.config.rotary.cos_sin(where.to(x.device))
     far = decoder.config.rotary.cos_sin(torch.tensor([distance], device=x.device))
     if state.last is not None and measure is not None:

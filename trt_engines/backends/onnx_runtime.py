@@ -23,6 +23,9 @@ NUMPY_TYPES: dict[torch.dtype, Any] = {
 }
 
 
+FLOAT32, INT8 = "1", "4"  # accuracy levels of products with weights in 4 bits
+
+
 class OrtEngine:
     """An exported network on the CPU.
 
@@ -31,8 +34,12 @@ class OrtEngine:
 
     backend = "onnxruntime"
 
-    def __init__(self, spec: EngineSpec, path: Path, *, threads: int = 1) -> None:
+    def __init__(
+        self, spec: EngineSpec, path: Path, *, threads: int = 1, exact: bool = False
+    ) -> None:
         """Load the file at `path`.
+
+        What is multiplied by weights in 4 bits is rounded to 8 bits, in blocks, if not `exact`.
 
         Raises:
             EngineError: the file cannot be loaded.
@@ -43,7 +50,8 @@ class OrtEngine:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "4")
+        level = FLOAT32 if exact else INT8
+        options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", level)
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]

@@ -80,7 +80,8 @@ def ask(
     with ExitStack() as stack:
         folder = kept or stack.enter_context(temporary_folder(settings.memory_folder))
         with stored_engines(settings) as load_engine:
-            assistant = load_assistant(settings, load_engine)
+            fixed = load_engine.choice.fixed_caches
+            assistant = load_assistant(settings, load_engine, fixed_caches=fixed)
         state = assistant.init_state(folder)
         stack.callback(_close, assistant, state, kept=kept is not None)
         with ProgressBar(None if media is None else media.duration) as progress:

@@ -105,15 +105,19 @@ def memory_budget(settings: Settings) -> StoreBudget:
     return StoreBudget(ram=settings.memory_ram << 20, disk=settings.memory_disk << 20)
 
 
-def load_assistant(settings: Settings, load_engine: EngineLoader) -> VideoAssistant:
-    """Load the model that answers questions about video.
+def load_assistant(
+    settings: Settings, load_engine: EngineLoader, *, fixed_caches: bool = False
+) -> VideoAssistant:
+    """Load the model that answers questions about video; TensorRT needs `fixed_caches`.
 
     Raises:
         ModelError: weights cannot be downloaded or are damaged.
     """
     fetch(seeing(settings), settings)
     if settings.video_model == SMALL:
-        small = small_model.load(settings.weights, load_engine=load_engine)
+        small = small_model.load(
+            settings.weights, load_engine=load_engine, fixed_caches=fixed_caches
+        )
         return SmallAssistant(small, memory_budget(settings))
     folder = settings.video_model_folder
     from models.assistant import video_llm_assistant  # slow to import
@@ -191,7 +195,12 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
     fetch(needs(settings, command), settings)
     with stored_engines(settings) as load_engine:
         asr = load_asr(settings, load_engine, download_progress(settings.asr_model))
-        assistant = BlindAssistant() if heard_only else load_assistant(settings, load_engine)
+        fixed = load_engine.choice.fixed_caches
+        assistant = (
+            BlindAssistant()
+            if heard_only
+            else load_assistant(settings, load_engine, fixed_caches=fixed)
+        )
         generator, generation_unavailable = (
             (None, "captions need none") if heard_only else load_generator(settings, load_engine)
         )

@@ -45,7 +45,7 @@ class CountingAssistant(ScriptedAssistant):
 @pytest.fixture
 def assistant(monkeypatch: pytest.MonkeyPatch) -> CountingAssistant:
     counting = CountingAssistant()
-    monkeypatch.setattr(web.cli.ask, "load_assistant", lambda *_: counting)
+    monkeypatch.setattr(web.cli.ask, "load_assistant", lambda *_, **__: counting)
     return counting
 
 

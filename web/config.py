@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     """CPU threads of each model; half of the cores if not set"""
     computations: int | None = Field(None, ge=1, le=1024)
     """computations of models on the CPU at the same time, each on `threads` threads; others wait,
-    the most urgent first; as many as the cores can run if not set"""
+    the most urgent first; if not set, one a core up to 4, and more if the cores can run them"""
     sessions: int = Field(100, ge=1)
     """maximum number of concurrent sessions; others get HTTP 503 or close code 1013"""
     busy: float = Field(1.0, ge=0)
@@ -272,7 +272,8 @@ class Settings(BaseSettings):
     @property
     def computations_in_use(self) -> int:
         """Computations of models at once, each on `threads_in_use` threads."""
-        return self.computations or max(1, (os.cpu_count() or 1) // self.threads_in_use)
+        cores = os.cpu_count() or 1
+        return self.computations or max(cores // self.threads_in_use, min(cores, 4))
 
 
 def read_settings(**overrides: object) -> Settings:

@@ -1,5 +1,6 @@
 """The whole service in its own process, as a user starts it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -23,14 +24,18 @@ class Service:
 
 
 @contextmanager
-def service(*arguments: str) -> Iterator[Service]:
-    """Run `eyeline demo` on a free port until the block ends.
+def service(*arguments: str, **settings: str) -> Iterator[Service]:
+    """Run `eyeline demo` on a free port until the block ends, with more `settings`, as busy="0".
 
     If it does not start, the error contains its log.
     """
     command = [sys.executable, "-m", "web.cli.main", "demo", "--port", "0", *arguments]
+    given = {f"EYELINE_{name.upper()}": value for name, value in settings.items()}
+    environment = {**os.environ, **given}  # noqa: TID251 - of a process of its own
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+        )
         assert process.stdout is not None
         try:
             yield Service(_address(process.stdout, log), process.pid)

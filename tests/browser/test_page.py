@@ -33,7 +33,7 @@ normalize = EnglishTextNormalizer()
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with service() as running:
+    with service(busy="0") as running:
         yield running.url
 
 

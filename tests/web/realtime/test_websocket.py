@@ -20,6 +20,7 @@ from media.events import AudioPaused, ListeningConfig
 from media.frames import AudioChunk
 from media.pipeline.interfaces import Samples
 from media.recording.reader import read_items
+from media.servers.urgency import Urgency
 from models.asr.words import TranscriptUpdate
 from tests.patience import PATIENCE
 from tests.web.openai_sdk import check
@@ -241,6 +242,22 @@ async def test_a_session_over_the_limit_is_asked_to_try_again_later(service: Ser
         await fewer_than(3, service)
         async with talk(service) as five:
             await five.until("session.created")
+
+
+async def test_a_session_is_refused_while_speech_waits_for_the_processor() -> None:
+    settings = Settings(busy=1.0)
+    with scripted_models() as models, served(settings, models) as service:
+        queue = models.services.recognizer.queue
+        queue.stats.add_shed(Urgency.INTERIM_CAPTION, queue.now() - 5.0, queue.now() + PATIENCE)
+        async with talk(service) as client:
+            code, reason = await client.ended()
+        assert code == 1013
+        assert "speech waits" in reason
+        async with httpx.AsyncClient(base_url=service.http, timeout=PATIENCE) as web:
+            headers = {"Content-Type": "application/sdp"}
+            refused = await web.post("/v1/realtime/calls", content="v=0", headers=headers)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "service_busy")
+        assert refused.headers["Retry-After"] == "10"
 
 
 async def test_a_client_that_vanishes_frees_its_session(service: Served) -> None:

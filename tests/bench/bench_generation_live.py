@@ -3,16 +3,18 @@
     python -m tests.bench.bench_generation_live --seconds 20
     python -m tests.bench.bench_generation_live --seconds 20 --service
     python -m tests.bench.bench_generation_live --seconds 20 --random 128
+    python -m tests.bench.bench_generation_live --seconds 20 --service --sessions 4
 
 A live session draws while a thing is moved 30 times a second, and every two seconds the prompt
 changes. The model is the one that ships, or that in `--model`, or one with random weights for
 `--random` pixels, which changes no time. With `--service` the models of the service run beside it:
 somebody speaks, a camera shows 15 pictures a second, and a question is asked every ten seconds.
+With `--sessions`, as many draw at once; the first of them speaks.
 
-For each sampler: the seconds to the first picture, pictures a second, the longest gap between two,
-the delay from a control to the first picture that follows it (median and 95th of 100), the share of
-a core that was used, resident memory at the end in MB, and steps and rate at the end, which are
-lower than asked for where the machine was behind.
+For each sampler: the seconds to the first picture, pictures a second (of the slowest session), the
+longest gap between two, the delay from a control to the first picture that follows it (median and
+95th of 100), the share of a core that was used, resident memory at the end in MB, and steps and
+rate at the end, which are lower than asked for where the machine was behind.
 """
 
 import argparse
@@ -161,18 +163,32 @@ async def run(
     return seen
 
 
+async def run_all(
+    services: Services, sampler: Sampler, options: argparse.Namespace
+) -> list[SessionMeasures]:
+    """Run as many sessions as draw at once; the first has what else the service does."""
+    async with asyncio.TaskGroup() as tasks:
+        each = [
+            tasks.create_task(
+                run(services, sampler, options.seconds, service=options.service and not number)
+            )
+            for number in range(options.sessions)
+        ]
+    return [task.result() for task in each]
+
+
 @contextmanager
-def models(service: bool, generator: VideoGenerator) -> Iterator[Services]:
+def models(service: bool, generator: VideoGenerator, sessions: int) -> Iterator[Services]:
     """Yield the models of the service, or scripted ones that take no time, and what draws."""
     if not service:
-        with scripted_services(generator=generator) as services:
+        with scripted_services(generator=generator, drawings=sessions) as services:
             yield services
         return
     from dataclasses import replace
 
     with load_models(Settings(drawing_model="none")) as models:
         queue = JobQueue(models.services.recognizer.queue.device, "generation")
-        server = GenerationServer(generator, queue, GenerationSlots(1))
+        server = GenerationServer(generator, queue, GenerationSlots(sessions))
         yield replace(models.services, generation=server)
 
 
@@ -180,23 +196,22 @@ def measure(services: Services, sampler: Sampler, options: argparse.Namespace) -
     """Return a row of the table."""
     process = psutil.Process()
     used, started = process.cpu_times(), time.perf_counter()
-    seen = asyncio.run(run(services, sampler, options.seconds, service=options.service))
+    sessions = asyncio.run(run_all(services, sampler, options))
     after, wall = process.cpu_times(), time.perf_counter() - started
     share = (after.user + after.system - used.user - used.system) / wall
-    gaps = [b - a for a, b in pairwise(seen.times)]
-    rate = (len(seen.times) - 1) / (seen.times[-1] - seen.times[0])
-    delays = sorted(seen.delays)
-    last = seen.last
-    assert last is not None
+    gaps = [b - a for seen in sessions for a, b in pairwise(seen.times)]
+    rate = min((len(s.times) - 1) / (s.times[-1] - s.times[0]) for s in sessions)
+    delays = sorted(delay for seen in sessions for delay in seen.delays)
+    last = [seen.last for seen in sessions if seen.last is not None]
     cells = [
         sampler,
-        f"{seen.times[0]:.2f}",
+        f"{max(seen.times[0] for seen in sessions):.2f}",
         f"{rate:.1f}",
         f"{max(gaps):.2f}",
         f"{statistics.median(delays) * 1000:.0f} / {delays[int(len(delays) * 0.95)] * 1000:.0f}",
         f"{share:.2f}",
         f"{process.memory_info().rss / 1e6:.0f}",
-        f"{last.steps} at {last.rate:.1f}",
+        f"{min(each.steps for each in last)} at {min(each.rate for each in last):.1f}",
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -207,6 +222,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--random", type=int, metavar="PIXELS")
     parser.add_argument("--model", type=Path, help="a folder, as `ship --to` writes it")
     parser.add_argument("--service", action="store_true")
+    parser.add_argument("--sessions", type=int, default=1, help="that draw at once")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=SAMPLERS)
     options = parser.parse_args(argv)
@@ -220,7 +236,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     print("| sampler | first, s | frames/s | gap, s | delay, ms | cores | MB | steps |")
     print("|---|---|---|---|---|---|---|---|")
-    with models(options.service, made) as services:
+    with models(options.service, made, options.sessions) as services:
         torch.set_num_threads(options.threads)
         for sampler in options.samplers:
             print(measure(services, sampler, options), flush=True)

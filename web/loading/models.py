@@ -26,6 +26,7 @@ from models.errors import WeightsError
 from models.memory.kv_store.tiers import StoreBudget
 from models.shipped import CHECKPOINTS
 from models.speech.hibari import HibariSynthesizer
+from trt_engines.choice import choose_device
 from trt_engines.loading import LoadedEngine
 from web.config import PREFIX, Settings
 from web.loading.asr import load_asr
@@ -163,13 +164,16 @@ def load_generator(
 
 
 def load_wan_generator(settings: Settings) -> VideoGenerator:
-    """Load a Wan2.1 model on the GPU.
+    """Load a Wan2.1 model on the GPU that the settings name, or the first.
 
     Raises:
-        ModelError: there is no GPU, or files are missing or damaged.
+        ModelError: there is no such GPU, or files are missing or damaged.
     """
     name = settings.drawing_model
-    if not torch.cuda.is_available():
+    device = choose_device(settings.device)
+    if device.type == "cpu" and settings.device != "auto":
+        raise WeightsError(f"{name} needs a CUDA GPU, and {PREFIX}DEVICE is {settings.device}")
+    if device.type == "cpu":
         raise WeightsError(
             f"{name} needs a CUDA GPU, and PyTorch finds none on this machine: set "
             f"{PREFIX}DRAWING_MODEL to {SMALL}"
@@ -178,8 +182,8 @@ def load_wan_generator(settings: Settings) -> VideoGenerator:
     from models.generation.wan.generator import WanVideoGenerator
 
     fetch(generating(settings), settings)
-    logger.info("loading %s on the GPU", name)
-    return WanVideoGenerator(model.load(name, settings.weights), name)
+    logger.info("loading %s on %s", name, device)
+    return WanVideoGenerator(model.load(name, settings.weights, device=str(device)), name)
 
 
 @contextmanager

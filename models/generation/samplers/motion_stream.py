@@ -55,13 +55,13 @@ class MotionStream:
         )
         noisy = backbone.noise(self.seed, state.index, 0)
         clean = control.start
+        past = backbone.past(context, backbone.chunk)
         for number, level in enumerate(self.levels):
             if number:
                 fresh = backbone.noise(self.seed, state.index, number)
                 noisy = add_noise(clean, level, fresh)
             if level <= control.strength:
                 levels = torch.full((backbone.chunk,), level)
-                past = backbone.past(context, backbone.chunk)
                 clean, _ = yield from backbone.denoise(
                     noisy, levels, prompt.text, control.condition, past
                 )

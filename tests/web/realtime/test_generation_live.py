@@ -114,8 +114,10 @@ def test_without_files_generation_is_unavailable_and_the_reason_names_them(
 
 def test_weights_for_a_gpu_are_refused_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(WeightsError, match="longlive needs a CUDA GPU"):
+    with pytest.raises(WeightsError, match="longlive needs a CUDA GPU, and PyTorch finds none"):
         load_generator(Settings(drawing_model="longlive"), load_in_torch)
+    with pytest.raises(WeightsError, match="longlive needs a CUDA GPU, and EYELINE_DEVICE is cpu"):
+        load_generator(Settings(drawing_model="longlive", device="cpu"), load_in_torch)
 
 
 def test_a_folder_is_loaded_and_one_without_files_is_an_error(tmp_path: Path) -> None:

@@ -59,13 +59,13 @@ def choose(wish: Wish, device_wish: str = "auto") -> Choice:
     on_cpu = wish == "onnxruntime" and device_wish == "auto"
     device = choose_device("cpu" if on_cpu else device_wish)
     if wish != "auto":
-        problem = _problem(wish, device)
+        problem = obstacle(wish, device)
         if problem is not None:
             raise EngineError(f"{NAMES[wish]} cannot run the networks on {device}: {problem}")
         return Choice(backend=wish, device=device, why="the setting EYELINE_BACKEND")
     if device.type == "cpu":
         return Choice(backend="onnxruntime", device=device, why="the quickest on a CPU")
-    problems = {library: _problem(library, device) for library in LIBRARIES}
+    problems = {library: obstacle(library, device) for library in LIBRARIES}
     for library, problem in problems.items():
         if problem is None:
             return Choice(backend=library, device=device, why="the quickest on a GPU")
@@ -73,7 +73,7 @@ def choose(wish: Wish, device_wish: str = "auto") -> Choice:
     return Choice(backend="torch", device=device, why=f"no compiled engine runs here ({why})")
 
 
-def _problem(backend: Backend, device: torch.device) -> str | None:
+def obstacle(backend: Backend, device: torch.device) -> str | None:
     """Return why a backend does not run on a device, or None if it does."""
     if backend == "torch":
         return None

@@ -35,7 +35,7 @@ class StoredEngines:
     def __init__(self, store: EngineStore, choice: Choice, *, threads: int = 1) -> None:
         self.choice = choice
         self.loaded: list[LoadedEngine] = []
-        self._store = store
+        self.store = store
         self._threads = threads
 
     def __call__(self, source: NetworkSource) -> Engine:
@@ -59,19 +59,24 @@ class StoredEngines:
 
     def _load(self, source: NetworkSource) -> Engine:
         """Load the file of `source`; if it cannot be loaded, make it anew, once."""
-        stored = self._stored(source)
+        stored = self.stored(source)
         try:
             return self._open(source, stored)
         except EngineError as error:
             logger.warning("%s: it is made again", error)
-        self._store.folder.set_aside(stored.name, stored.key)
-        return self._open(source, self._stored(source))
+        self.store.folder.set_aside(stored.name, stored.key)
+        return self._open(source, self.stored(source))
 
-    def _stored(self, source: NetworkSource) -> StoredEngine:
+    def stored(self, source: NetworkSource) -> StoredEngine:
+        """Return the file that the backend loads; make it if it is not there.
+
+        Raises:
+            EngineError: it cannot be made or stored.
+        """
         backend = self.choice.backend
         if backend == "tensorrt" or backend == "tensorrt_rtx":
-            return self._store.compiled(source, backend, own_target(self.choice.device) or "no GPU")
-        return self._store.onnx(source, int8=source.int8)
+            return self.store.compiled(source, backend, own_target(self.choice.device) or "no GPU")
+        return self.store.onnx(source, int8=source.int8)
 
     def _open(self, source: NetworkSource, stored: StoredEngine) -> Engine:
         choice, spec = self.choice, source.spec

@@ -4,7 +4,7 @@ Inputs may be on the CPU: they are copied, and the outputs go back to where the 
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,16 +74,53 @@ class TensorRtEngine:
         }
         bound = {**given, **buffers, **made, **{f"{k}{NEXT}": v for k, v in buffers.items()}}
         with self._lock, torch.cuda.device(self.device):
-            context = self._contexts[self.profile(dimensions)]
-            for name in (*given, *buffers):
-                self._checked(context.set_input_shape(name, tuple(bound[name].shape)), name)
-            for name, tensor in bound.items():
-                self._checked(context.set_tensor_address(name, tensor.data_ptr()), name)
+            context = self._bound(dimensions, [*given, *buffers], bound)
             current = torch.cuda.current_stream(self.device)
             self._stream.wait_stream(current)
             self._checked(context.execute_async_v3(self._stream.cuda_stream), "the run")
             current.wait_stream(self._stream)
         return {name: tensor.to(home) for name, tensor in made.items()}
+
+    def captured(
+        self, inputs: Mapping[str, Tensor], state: EngineState
+    ) -> Callable[[], dict[str, Tensor]]:
+        """Capture a run as a CUDA graph, and return what replays it with the same buffers.
+
+        Nothing else may run this engine while the graph is in use: its context is the graph's.
+        """
+        given = {name: tensor.to(self.device).contiguous() for name, tensor in inputs.items()}
+        dimensions = self.spec.dimensions({**given, **state.buffers})
+        made = {
+            each.name: torch.empty(each.size(dimensions), dtype=each.dtype, device=self.device)
+            for each in self.spec.outputs
+        }
+        updated = {f"{name}{NEXT}": buffer for name, buffer in state.buffers.items()}
+        bound = {**given, **state.buffers, **made, **updated}
+        graph = torch.cuda.CUDAGraph()
+        with self._lock, torch.cuda.device(self.device):
+            context = self._bound(dimensions, [*given, *state.buffers], bound)
+            self._stream.wait_stream(torch.cuda.current_stream(self.device))
+            self._checked(context.execute_async_v3(self._stream.cuda_stream), "the run")
+            self._stream.synchronize()  # kernels that are compiled late are not captured
+            with torch.cuda.graph(graph, stream=self._stream):
+                self._checked(context.execute_async_v3(self._stream.cuda_stream), "the capture")
+
+        def replay() -> dict[str, Tensor]:
+            graph.replay()
+            return made
+
+        return replay
+
+    def _bound(
+        self, dimensions: Mapping[str, int], inputs: list[str], bound: Mapping[str, Tensor]
+    ) -> Any:
+        """Return the context for a run, with its shapes and addresses set."""
+        context = self._contexts[self.profile(dimensions)]
+        for name in inputs:
+            self._checked(context.set_input_shape(name, tuple(bound[name].shape)), name)
+        for name, tensor in bound.items():
+            self._checked(context.set_tensor_address(name, tensor.data_ptr()), name)
+        return context
 
     def profile(self, dimensions: Mapping[str, int]) -> int:
         """Return the number of the first profile that a run of these lengths fits.

@@ -154,6 +154,12 @@ def _add_engines(commands: "argparse._SubParsersAction[CommandParser]") -> None:
     actions.add_parser("verify", help="compare all checksums; exit status 1 if one differs")
     clean = actions.add_parser("clean", help="delete damaged and outdated engines")
     clean.add_argument("--all", action="store_true", help="delete all engines")
+    accept = actions.add_parser("accept", help="prove on this machine what only a run can prove")
+    _add_networks(accept)
+    accept.add_argument(
+        "--soak", type=float, default=600.0, metavar="SECONDS", help="of all networks (600)"
+    )
+    accept.add_argument("--report", type=Path, metavar="FILE", help="write the outcomes as JSON")
 
 
 def _add_networks(command: argparse.ArgumentParser) -> None:

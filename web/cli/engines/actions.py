@@ -1,4 +1,4 @@
-"""`eyeline engines build`, `list`, `verify` and `clean`."""
+"""`eyeline engines build`, `list`, `verify`, `clean` and `accept`."""
 
 import argparse
 import json
@@ -11,6 +11,7 @@ from trt_engines.store.folder import EngineFolder, StoredEngine
 from trt_engines.store.maker import Maker
 from trt_engines.store.making import EngineStore
 from trt_engines.store.upkeep import clean, current_versions, outdated, verify
+from web.cli.engines.accept import accept_engines
 from web.cli.engines.sources import networks
 from web.config import Settings
 from web.loading.progress import making_progress
@@ -31,6 +32,10 @@ def run_action(settings: Settings, arguments: argparse.Namespace) -> int:
         return show(folder, as_json=arguments.json)
     if action == "verify":
         return check(folder)
+    if action == "accept":
+        return accept_engines(
+            settings, arguments.name, soak=arguments.soak, report=arguments.report
+        )
     assert action == "clean"
     count = len(list(clean(folder, everything=arguments.all)))
     _print(f"{count} files were deleted from {folder.home}")

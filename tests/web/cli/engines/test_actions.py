@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+import web.cli.engines.accept
 import web.cli.engines.actions
 from models.engine import NetworkSource
 from tests.trt_engines.tiny_network import TinyAttention
+from trt_engines.acceptance.outcome import Outcome
 from web.cli.main import main
 
 pytestmark = pytest.mark.slow
@@ -41,6 +43,28 @@ def test_engines_are_built_listed_verified_and_cleaned(
     assert "has another size" in capsys.readouterr().out
     assert main(["engines", "clean", "--all"]) == 0
     assert not list(folder.rglob("*.onnx"))
+
+
+def test_a_machine_is_accepted_with_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One failed check makes the status 1."""
+    source = NetworkSource(spec=TinyAttention().spec, weights="seed 0", build=TinyAttention)
+    monkeypatch.setattr(web.cli.engines.accept, "networks", lambda *_: [source])
+    outcomes = [
+        Outcome(network="tiny", check="parity", verdict="PASS", found="equal"),
+        Outcome(network="tiny", check="soak", verdict="FAIL", found="differs"),
+    ]
+    monkeypatch.setattr(web.cli.engines.accept, "accept", lambda _: outcomes)
+    report = tmp_path / "report.json"
+    assert main(["engines", "accept", "--all", "--report", str(report)]) == 1
+    printed = capsys.readouterr().out
+    assert "FAIL  tiny" in printed
+    assert "1 failed" in printed
+    written = json.loads(report.read_text())["outcomes"]
+    assert [each["verdict"] for each in written if each["network"] == "tiny"] == ["PASS", "FAIL"]
+    monkeypatch.setattr(web.cli.engines.accept, "accept", lambda _: outcomes[:1])
+    assert main(["engines", "accept", "--all"]) == 0
 
 
 def test_what_cannot_be_compiled_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,1 @@
+"""Acceptance of a machine: what can be claimed of its engines only after they ran there."""

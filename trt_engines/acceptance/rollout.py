@@ -1,0 +1,89 @@
+"""Runs two engines side by side over many steps, whose cache is written over again and again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor
+
+from models.engine import Engine, EngineSpec, EngineState, TensorSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """Inputs for each step of a network: numbers at random, every slot of a cache visible.
+
+    `cursors` are the inputs that say where new keys and values go.
+    """
+
+    spec: EngineSpec
+    cursors: frozenset[str]
+    seed: int = 0
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """The dimensions of all steps: the optimum of the first profile."""
+        return {name: each.optimum for name, each in self.spec.ranges.items()}
+
+    def inputs(self, step: int) -> dict[str, Tensor]:
+        """Return the inputs of a step; the same numbers for the same seed and step."""
+        generator = torch.Generator().manual_seed(self.seed + step)
+        return {each.name: self._tensor(each, step, generator) for each in self.spec.inputs}
+
+    def _tensor(self, each: TensorSpec, step: int, generator: torch.Generator) -> Tensor:
+        size = each.size(self.lengths)
+        if each.dtype.is_floating_point:
+            return torch.randn(size, generator=generator).to(each.dtype)
+        if each.dtype == torch.bool:
+            return torch.ones(size, dtype=torch.bool)
+        first = self._slot(step) if each.name in self.cursors else 0
+        return torch.full(size, first, dtype=each.dtype)
+
+    def _slot(self, step: int) -> int:
+        """Return where a step writes: from the start again where the next would not fit."""
+        count = max(self.lengths.values(), default=1)
+        slots = min(each.size(self.lengths)[2] for each in self.spec.state)
+        places = max(1, slots // count)
+        return step % places * count
+
+
+def rollout(spec: EngineSpec, file: Path, seed: int = 0) -> Rollout:
+    """Return the steps of the network in the ONNX file `file`."""
+    graph = onnx.load(file, load_external_data=False).graph
+    cursors = {node.input[2] for node in graph.node if node.op_type == "TensorScatter"}
+    return Rollout(
+        spec=spec, cursors=frozenset(cursors & {each.name for each in spec.inputs}), seed=seed
+    )
+
+
+def deviation(steps: Rollout, engine: Engine, reference: Engine, count: int) -> float:
+    """Return the largest difference over `count` steps, as a share of the largest output."""
+    states = engine.new_state(**steps.lengths), reference.new_state(**steps.lengths)
+    worst = 0.0
+    for step in range(count):
+        worst = max(worst, _step_deviation(steps, engine, reference, states, step))
+    for name, buffer in states[1].buffers.items():
+        worst = max(worst, _difference(states[0].buffers[name].cpu(), buffer.cpu()))
+    return worst
+
+
+def _step_deviation(
+    steps: Rollout,
+    engine: Engine,
+    reference: Engine,
+    states: tuple[EngineState, EngineState],
+    step: int,
+) -> float:
+    inputs = steps.inputs(step)
+    made, wanted = engine.run(inputs, states[0]), reference.run(inputs, states[1])
+    return max(_difference(made[name], wanted[name]) for name in wanted)
+
+
+def _difference(made: Tensor, wanted: Tensor) -> float:
+    if not wanted.numel():
+        return 0.0
+    made, wanted = made.double(), wanted.double()
+    if not bool(torch.isfinite(made).all()):
+        return float("inf")
+    return float((made - wanted).abs().max() / wanted.abs().max().clamp_min(1e-6))

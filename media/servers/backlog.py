@@ -92,9 +92,10 @@ class _Failed:
 def _attempt(computation: Computation[Any, Any], items: Sequence[Any]) -> list[Any]:
     try:
         outputs = list(computation.run(items))
+        if len(outputs) != len(items):
+            raise AssertionError(f"{len(outputs)} outputs of a batch of {len(items)}")
     except BaseException as error:  # noqa: BLE001  (it is raised where the job was submitted)
         return [_Failed(error)] * len(items)
-    assert len(outputs) == len(items), f"{len(items)} items, {len(outputs)} outputs"
     return outputs
 
 

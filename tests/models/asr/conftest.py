@@ -67,7 +67,7 @@ def tiny_whisper_in_onnx(tmp_path_factory: pytest.TempPathFactory) -> TinyEngine
         export(network, file)
         return OrtEngine(network.spec, file)
 
-    return tiny_engines(exported)
+    return tiny_engines(exported, folder)
 
 
 @pytest.fixture(scope="session")

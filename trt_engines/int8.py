@@ -37,7 +37,7 @@ def quantize(file: Path) -> None:
     nodes = list(graph.quantized())
     used = {name for node in nodes for name in node.input}
     constants = [
-        numpy_helper.from_array(np.ascontiguousarray(value), name)
+        numpy_helper.from_array(np.asarray(value, order="C"), name)
         for name, value in graph.constants.items()
         if name in used
     ]

@@ -27,8 +27,11 @@ class WebSocketSession(ResumableSession[WebSocketLine]):
         self.bridge = bridge
 
     def resume(self, line: WebSocketLine, *, after: int | None) -> bool:
-        self.newest.close_code = REPLACED
-        return super().resume(line, after=after)
+        before = self.newest
+        resumed = super().resume(line, after=after)
+        if resumed:
+            before.close_code = REPLACED
+        return resumed
 
     async def _run(self) -> None:
         limits = replace(self._context.models.limits, lossless=True)  # audio may come faster

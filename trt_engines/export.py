@@ -30,7 +30,8 @@ from models.errors import EngineError
 def export(network: ExportableNetwork, path: Path) -> None:
     """Write `network` with its weights to `path`; takes seconds, minutes for a large network.
 
-    Weights of 2 GB and more go to a second file, `path` with ".data" added.
+    Weights go to a second file, `path` with ".data" added: ONNX Runtime maps it into memory, and
+    keeps no other copy.
 
     Raises:
         EngineError: the network cannot be exported, or its file differs from its spec.
@@ -57,7 +58,7 @@ def export(network: ExportableNetwork, path: Path) -> None:
     if program is None:
         raise EngineError(f"{spec.name} cannot be exported")
     store_in_4_bits(program.model)
-    program.save(str(path), external_data=weight_bytes(network) >= 2**31 - 2**24)
+    program.save(str(path), external_data=True)
     check_file(path, spec)
 
 
@@ -87,12 +88,6 @@ class _Positional(nn.Module):
     def forward(self, *tensors: Tensor) -> Tensor | tuple[Tensor, ...]:
         made: Tensor | tuple[Tensor, ...] = self.network(*tensors)
         return made
-
-
-def weight_bytes(network: ExportableNetwork) -> int:
-    """Return the bytes of the parameters and buffers of `network`."""
-    tensors = [*network.parameters(), *network.buffers()]
-    return sum(each.numel() * each.element_size() for each in tensors)
 
 
 def check_file(path: Path, spec: EngineSpec) -> None:

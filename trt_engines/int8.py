@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 TOP = 127  # of a weight
+MIN_EXTERNAL = 1 << 10  # bytes of a constant outside the file
 MIN_TABLE = 1 << 20  # numbers in a table that is worth it
 MOVED = 0.7  # exponent of the size of channels that moves to the matrix
 DEVIATIONS = 3.0  # that a normalized channel is assumed to reach
@@ -44,8 +45,11 @@ def quantize(file: Path) -> None:
     del model.graph.node[:], model.graph.initializer[:], model.graph.value_info[:]
     model.graph.node.extend(nodes)
     model.graph.initializer.extend(constants)
-    onnx.save(model, file)
-    file.with_name(f"{file.name}.data").unlink(missing_ok=True)  # weights of the large file before
+    weights = file.with_name(f"{file.name}.data")
+    weights.unlink(missing_ok=True)
+    onnx.save(
+        model, file, save_as_external_data=True, location=weights.name, size_threshold=MIN_EXTERNAL
+    )
 
 
 class _Graph:

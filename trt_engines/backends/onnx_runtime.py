@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from models.engine import NEXT, EngineSpec, EngineState, zero_state
 from models.errors import EngineError
+
+AS_REQUESTED = 1  # kSameAsRequested of ONNX Runtime's arena
 
 NUMPY_TYPES: dict[torch.dtype, Any] = {
     torch.float32: np.float32,
@@ -24,6 +27,19 @@ NUMPY_TYPES: dict[torch.dtype, Any] = {
 
 
 FLOAT32, INT8 = "1", "4"  # accuracy levels of products with weights in 4 bits
+
+
+@lru_cache(maxsize=1)
+def _share_arena() -> None:
+    """Let all networks of this process take their intermediate values from one arena.
+
+    Otherwise each keeps the memory of its longest input. It grows by what is asked for.
+    """
+    place = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    rules = onnxruntime.OrtArenaCfg({"arena_extend_strategy": AS_REQUESTED})
+    onnxruntime.create_and_register_allocator(place, rules)
 
 
 class OrtEngine:
@@ -52,6 +68,8 @@ class OrtEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         level = FLOAT32 if exact else INT8
         options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", level)
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        _share_arena()
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]

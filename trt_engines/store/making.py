@@ -1,12 +1,15 @@
 """The files of networks: found in the store, or exported and compiled once."""
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from models.engine import OPSET, NetworkSource
+from trt_engines import export, int8
 from trt_engines.backends.tensorrt_library import Library, check_target, load_library
 from trt_engines.store.folder import EngineFolder, StoredEngine
 from trt_engines.store.jobs import Compile, EngineJob, Export, Progress
@@ -16,6 +19,7 @@ from trt_engines.store.maker import Maker
 logger = logging.getLogger(__name__)
 
 EXPORTERS = ("torch", "onnx", "onnxscript")  # whose versions are a part of the key
+OWN_EXPORTERS = (export.__file__, int8.__file__)  # and our source code
 Report = Callable[[str, str, int, int], None]  # network, phase, steps done, steps in all or 0
 
 
@@ -92,8 +96,12 @@ class EngineStore:
         return lambda phase, done, total: self._report(name, phase, done, total)
 
 
+@lru_cache(maxsize=1)
 def exporter_versions() -> dict[str, str]:
-    return {"opset": str(OPSET), **{name: version(name) for name in EXPORTERS}}
+    """Return what decides about an ONNX file besides its network."""
+    own = hashlib.sha256(b"".join(Path(str(file)).read_bytes() for file in OWN_EXPORTERS))
+    libraries = {name: version(name) for name in EXPORTERS}
+    return {"opset": str(OPSET), "exporter": own.hexdigest(), **libraries}
 
 
 def compiler_version(library: Library, target: str) -> dict[str, str]:

@@ -18,11 +18,11 @@ WORKDIR /app
 # What the installation depends on comes first: a change of code alone reuses this layer.
 COPY --chown=eyeline:eyeline eyeline pyproject.toml constraints.txt README.md LICENSE ./
 RUN PIP_NO_CACHE_DIR=1 ./eyeline install "$EXTRAS" \
-    && mkdir -p .cache/eyeline/weights
+    && mkdir -p .cache/eyeline/weights .cache/eyeline/engines
 COPY --chown=eyeline:eyeline . .
 
 ENV PYTHONUNBUFFERED=1
 EXPOSE 7860
-VOLUME /app/.cache/eyeline/weights
+VOLUME /app/.cache/eyeline/weights /app/.cache/eyeline/engines
 ENTRYPOINT ["/app/eyeline"]
 CMD ["serve"]

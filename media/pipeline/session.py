@@ -131,9 +131,6 @@ async def run_session(
         await send(output)
 
     vision = VisionStage(context, channels.answers)
-    context.counters.measure_delays(
-        channels.caption_delay, lambda: max(channels.vision.delay, vision.delay())
-    )
 
     async def send_turn(output: Output) -> None:
         vision.note_speech(output)
@@ -142,6 +139,10 @@ async def run_session(
     turns = TurnStage(replace(context, send=send_turn), channels.turns)
     captions = CaptionStage(
         replace(context, send=send_caption), partial(ask, context=context, channels=channels)
+    )
+    context.counters.measure_delays(
+        lambda: max(channels.caption_delay(), captions.delay()),
+        lambda: max(channels.vision.delay, vision.delay()),
     )
     async with asyncio.TaskGroup() as stages:
         stages.create_task(route(source, channels, context), name="route")

@@ -85,6 +85,11 @@ class CaptionStage:
     def __init__(self, context: SessionContext, ask: Callable[[Question], Awaitable[None]]) -> None:
         self._context = context
         self._ask = ask
+        self._late_since: float | None = None  # when sound began to wait whose step was given up
+
+    def delay(self) -> float:
+        """Return how many seconds sound has waited whose step was given up."""
+        return 0.0 if self._late_since is None else self._context.clock.now() - self._late_since
 
     async def run(self, turns: Channel[TurnAudio | TurnEnd]) -> None:
         """Send captions until `turns` ends. All waiting sound of a turn is one step."""
@@ -96,7 +101,7 @@ class CaptionStage:
                     transcript = await self._begin(item)
                 if isinstance(item, TurnEnd):
                     await self._end(transcript, item)
-                    transcript = None
+                    transcript = self._late_since = None
                 else:
                     await self._keep(transcript, item)
                     over = isinstance(following, TurnEnd)
@@ -110,6 +115,7 @@ class CaptionStage:
         the place; if the turn is `over`, that is its end.
         """
         transcript.since = transcript.since or transcript.asr.now()
+        began = self._context.clock.now()
         skip = self._behind(transcript)
         chunk = SpeechChunk(transcript.take_unrecognized(), skip_interim=skip)
         assert chunk.samples is not None
@@ -124,8 +130,9 @@ class CaptionStage:
         except ShedError:
             self._context.counters.skipped_captions += 1
             transcript.unrecognized = [chunk.samples]
+            self._late_since = self._late_since or began
             return
-        transcript.since = None
+        transcript.since = self._late_since = None
         for update in updates:
             transcript.update(update)
             caption = transcript.caption(end=None)

@@ -85,6 +85,7 @@ class Talk:
     captions: list[float] = field(default_factory=list)  # when interim ones came
     first_words: list[float] = field(default_factory=list)  # from a question
     late: float = 0.0  # looks at most
+    unwritten: float = 0.0  # how long sound waited at most
     status: GenerationStatus | None = None
 
 
@@ -151,6 +152,7 @@ async def session(
 
     async def send(output: Output) -> None:
         talk.late = max(talk.late, talk.counters.look_delay)
+        talk.unwritten = max(talk.unwritten, talk.counters.caption_delay)
         match output:
             case Caption():
                 if talk.counters.caption_lag is not None:

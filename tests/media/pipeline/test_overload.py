@@ -46,6 +46,7 @@ async def test_captions_are_never_three_seconds_late_and_answers_come() -> None:
     call, *speakers = await run(SECONDS, speakers=6, calls=1, drawing=True)
     assert lag([call, *speakers]) < MAX_LAG
     assert all(talk.counters.skipped_captions > 0 for talk in (call, *speakers))
+    assert 3.0 < max(talk.unwritten for talk in (call, *speakers)) < 4.5, "and it is told"
     assert all(longest_silence(talk) < 4.0 for talk in speakers), "all get their turn"
     assert len(call.first_words) == SECONDS // 10
     assert max(call.first_words) < MAX_LAG

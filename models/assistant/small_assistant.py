@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from models.assistant.answer_pieces import AnswerPieces, next_pieces
 from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment, StorageProblem
 from models.assistant.requests.session_requests import (
     SessionRequests,
@@ -21,6 +22,7 @@ from models.assistant.scene.scene_entry import describe
 from models.assistant.scene.scene_log import LoggedEntry
 from models.assistant.small_model import SmallModel, SmallModelMemory, newest_entry
 from models.errors import StoreError
+from models.language.decoder_networks import MAX_BATCH
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
 from models.vision.class_names import NAMES
 
@@ -43,6 +45,7 @@ class SmallAssistant:
     """The small model as a session's assistant; one instance serves every session."""
 
     stand_in = False
+    max_answers = MAX_BATCH  # that are generated at the same time
     max_looks = 4  # at once: more take longer than speech should wait
     about = (
         "answers come from a small model: it knows some 600 kinds of things, persons, left and "
@@ -136,6 +139,19 @@ class SmallAssistant:
         return AssistantAnswer(
             reply.pieces, tuple(moments), reply.prompt_tokens, lambda: confidence.value
         )
+
+    def next_pieces(self, answers: Sequence[AssistantAnswer]) -> list[str | None]:
+        """Return the next piece of each answer, or None if it is complete.
+
+        Raises:
+            EngineError: a run failed; no answer has changed.
+        """
+        found = [each.pieces for each in answers]
+        generated = [each for each in found if isinstance(each, AnswerPieces)]
+        made = iter(next_pieces(generated) if generated else ())
+        return [
+            next(made) if isinstance(each, AnswerPieces) else next(each, None) for each in found
+        ]
 
     def seen_until(self, state: SmallAssistantState) -> float:
         """Return the time of the newest observation, or -1.0 if there is none."""

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from models import lora
+from models.assistant.answer_pieces import AnswerPieces
 from models.assistant.scene import perception as scene_perception
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.novelty import NoveltyState, select_final, select_novel
@@ -24,10 +26,13 @@ from models.assistant.scene.scene_log import LoggedEntry, SceneLog, search, sele
 from models.engine import EngineLoader, load_in_torch
 from models.language import smollm2
 from models.language.decoder import TokenConfidence
+from models.language.engine_decoder import EngineCache, EngineDecoder
+from models.language.generation import GenerationBatch
 from models.language.smollm2 import ChatModel, question_prompt, system_prompt
 from models.memory.kv_store.tiers import BlockStore
 from models.memory.prefill import Frame, RekvState
 from models.memory.rekv import Rekv, RekvConfig
+from models.memory.retrieved_context import RetrievedContext
 from models.shipped import CHECKPOINTS
 
 ADAPTER = CHECKPOINTS / "text-log.safetensors"
@@ -99,6 +104,8 @@ class SmallModel:
         self.perception = perception
         self.config = config or SmallModelConfig()
         system = chat.encode(system_prompt(SYSTEM))
+        engine = chat.decoder if isinstance(chat.decoder, EngineDecoder) else None
+        self.batch = GenerationBatch(engine) if engine else None
         self.rekv = Rekv(chat.decoder, system, RekvConfig(window=WINDOW, internal=False))
 
     def init_state(
@@ -199,17 +206,26 @@ class SmallModel:
             prompt = torch.cat([embed(self.chat, newest.scene), prompt])
         retrieved = self.rekv.fetch(state, [entry.block for entry in stored])
         confidence = TokenConfidence()
-        tokens = self.rekv.reply(
-            retrieved,
-            prompt,
-            max_tokens=self.config.max_tokens,
-            stop={self.chat.end},
-            confidence=confidence,
-        )
         prompt_tokens = retrieved.caches[0].length + len(prompt)
+        pieces = self._pieces(retrieved, prompt, confidence)
         scenes = tuple(entry.scene for entry in stored)
-        pieces = decode_stream(self.chat, tokens)
         return SmallModelReply(pieces, scenes, prompt_tokens, confidence)
+
+    def _pieces(
+        self, retrieved: RetrievedContext, prompt: Tensor, confidence: TokenConfidence
+    ) -> Iterator[str]:
+        """Generate the answer to `prompt`; it uses up `retrieved`."""
+        longest, stop = self.config.max_tokens, {self.chat.end}
+        cache = retrieved.caches[0]
+        if self.batch is not None and isinstance(cache, EngineCache):
+            generation = self.batch.start(
+                cache, prompt, max_tokens=longest, stop=stop, confidence=confidence
+            )
+            return AnswerPieces(self.chat, self.batch, generation)
+        tokens = self.rekv.reply(
+            retrieved, prompt, max_tokens=longest, stop=stop, confidence=confidence
+        )
+        return decode_stream(self.chat, tokens)
 
     def _store(self, memory: SmallModelMemory, observation: Observation, now: float) -> None:
         scene = observation.scene

@@ -38,8 +38,9 @@ class Reading:
 class EngineCache:
     """The cache of one stream, in slots that grow as it does.
 
-    `index` is int64 (slots,): the place in the stream of the token in each slot. The first `sinks`
-    slots are `EMPTY`: they hold keys without rotation. `position` is that of the next token.
+    `whole` is (layers, 2, 1, key heads, slots, head width). `index` is int64 (slots,): the place in
+    the stream of the token in each slot. The first `sinks` slots are `EMPTY`: they hold keys
+    without rotation. The next token has `position`, and goes to `next_slot`.
     """
 
     def __init__(
@@ -52,11 +53,11 @@ class EngineCache:
         device: torch.device | str = "cpu",
     ) -> None:
         """Start empty. At `limit` slots, new tokens replace the oldest; `fixed` ones stay."""
-        self.sinks = self._next = sinks
+        self.sinks = self.next_slot = sinks
         self.position = self.length = 0
         self.limit, self._fixed = limit, fixed
         shape = (config.layers, 2, 1, config.key_heads, 0, config.head_width)
-        self._whole = torch.zeros(shape, device=device)
+        self.whole = torch.zeros(shape, device=device)
         self.index = torch.zeros(0, dtype=torch.int64)
         self._resize(fixed or min(sinks + GROWTH, limit or sinks + GROWTH))
 
@@ -70,17 +71,17 @@ class EngineCache:
         Raises:
             EngineError: the slots do not grow, and there are not enough.
         """
-        end = self._next + count
+        end = self.next_slot + count
         if self._fixed is not None and end > self._fixed and self.limit is None:
             raise EngineError(f"{self._fixed} slots are too few, {end} are needed")
         if end > self.slots and self.limit is not None and end > self.limit:
-            self._next = self.sinks
+            self.next_slot = self.sinks
         elif end > self.slots:
             grown = max(end, self.slots + max(GROWTH, self.slots // 4))
             self._resize(grown if self.limit is None else min(grown, self.limit))
-        start = self._next
+        start = self.next_slot
         self.index[start : start + count] = torch.arange(self.length, self.length + count)
-        self._next += count
+        self.next_slot += count
         self.length += count
         return start
 
@@ -88,36 +89,41 @@ class EngineCache:
         """Append rotated keys, and values, (layers, key heads, count, head width) each."""
         start = self.claim(keys.shape[2])
         place = slice(start, start + keys.shape[2])
-        self._whole[:, 0, 0, :, place] = keys
-        self._whole[:, 1, 0, :, place] = values
+        self.whole[:, 0, 0, :, place] = keys
+        self.whole[:, 1, 0, :, place] = values
 
     def set_sinks(self, memory: Tensor) -> None:
         """Set the sinks: keys before rotation and values, as in `Reading.memory`."""
-        self._whole[:, :, 0, :, : self.sinks] = memory
+        self.whole[:, :, 0, :, : self.sinks] = memory
 
     def drop_last(self, count: int) -> None:
         """Remove the last `count` tokens, which are in adjacent slots."""
-        self.index[self._next - count : self._next] = EMPTY
-        self._next -= count
+        self.index[self.next_slot - count : self.next_slot] = EMPTY
+        self.next_slot -= count
         self.length -= count
         self.position -= count
 
     def restart(self, length: int) -> None:
         """Remove all tokens but the sinks; the next is number `length` of the stream."""
         self.index.fill_(EMPTY)
-        self._next, self.length = self.sinks, length
+        self.next_slot, self.length = self.sinks, length
 
     def _resize(self, slots: int) -> None:
         more = slots - self.slots
-        self._whole = F.pad(self._whole, (0, 0, 0, more))
+        self.whole = F.pad(self.whole, (0, 0, 0, more))
         self.index = F.pad(self.index, (0, more), value=EMPTY)
-        self.state = EngineState(
-            {
-                f"{name}.{layer}": self._whole[layer, part]
-                for layer in range(len(self._whole))
-                for part, name in enumerate(NEW)
-            }
-        )
+        self.state = cache_state(self.whole)
+
+
+def cache_state(whole: Tensor) -> EngineState:
+    """Return the state whose caches are (layers, 2, rows, key heads, slots, head width)."""
+    return EngineState(
+        {
+            f"{name}.{layer}": whole[layer, part]
+            for layer in range(len(whole))
+            for part, name in enumerate(NEW)
+        }
+    )
 
 
 class EngineDecoder:
@@ -220,22 +226,50 @@ class EngineDecoder:
         if window is not None:
             seen &= cache.index > asked - window
             seen[:, : cache.sinks] = asked - torch.arange(cache.sinks) >= window
-        inputs = {
-            "x": x[None],
-            "cosines": rotation[0][None],
-            "sines": rotation[1][None],
-            "far": far,
-            "start": torch.tensor([start]),
-            "mask": seen[None, None],
-            "last": torch.tensor([[[count - 1]]]),
-        }
-        given = {name: each.to(self.device) for name, each in inputs.items()}
-        made = self.engine.run(given, cache.state)
+        made = self._made(
+            cache.state,
+            {
+                "x": x[None],
+                "cosines": rotation[0][None],
+                "sines": rotation[1][None],
+                "far": far,
+                "start": torch.tensor([start]),
+                "mask": seen[None, None],
+                "last": torch.tensor([[[count - 1]]]),
+            },
+        )
         config = self.config
         memory = torch.stack(
             [made[part].view(config.layers, config.key_heads, count, -1) for part in NEW], 1
         )
         return Reading(made["scores"][0], memory)
+
+    def run_rows(
+        self, x: Tensor, state: EngineState, positions: Tensor, start: Tensor, seen: Tensor
+    ) -> Tensor:
+        """Read one token of each stream; return the scores of the next, (rows, vocabulary).
+
+        `x` is (rows, width); it goes to the slots `start`, int64 (rows,), and sees the slots that
+        `seen` says, bool (rows, slots), which must contain its own.
+        """
+        cosines, sines = self._rotation(positions)
+        made = self._made(
+            state,
+            {
+                "x": x[:, None],
+                "cosines": cosines[:, None],
+                "sines": sines[:, None],
+                "far": self._none,
+                "start": start,
+                "mask": seen[:, None, None],
+                "last": torch.zeros(len(x), 1, 1, dtype=torch.int64),
+            },
+        )
+        return made["scores"]
+
+    def _made(self, state: EngineState, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        given = {name: each.to(self.device) for name, each in inputs.items()}
+        return self.engine.run(given, state)
 
     def _rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return cosines and sines, float32 (count, width / 2)."""

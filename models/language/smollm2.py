@@ -11,7 +11,6 @@ from pathlib import Path
 
 import tokenizers
 import torch
-from tokenizers import decoders, models, pre_tokenizers
 from torch import Tensor
 
 from models.engine import EngineLoader, NetworkSource, load_in_torch
@@ -20,6 +19,7 @@ from models.language.decoder import Decoder, DecoderConfig
 from models.language.decoder_networks import CacheSizes, DecoderNetwork, LayerParts, decoder_spec
 from models.language.engine_decoder import EngineDecoder
 from models.language.quantized.gguf_file import GgufFile, read
+from models.language.quantized.gguf_tokenizer import end_token, read_tokenizer
 from models.language.quantized.nibble_planes import Floats, int8, nibble_planes
 from models.language.quantized.packed_linear import PackedLinear, QuantizedEmbedding
 from models.language.quantized.quantized_matrix import (
@@ -33,7 +33,6 @@ NAME = "smollm2"  # of the network
 ASKING = ("query", "key", "value")  # matrices with the same input
 FEEDING = ("gate", "up")
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-CONTROL = 3  # token type of GGUF: a control token
 
 # Names of the matrices of a layer: in the file, and in the decoder.
 LAYER = {
@@ -275,30 +274,3 @@ def halved(rows: Tensor, heads: int) -> Tensor:
     """
     paired = rows.reshape(heads, -1, 2, rows.shape[1])
     return paired.transpose(1, 2).reshape(rows.shape)
-
-
-def read_tokenizer(file: GgufFile) -> tokenizers.Tokenizer:
-    """Return the byte-pair tokenizer in the metadata of `file`."""
-    names = file.array("tokenizer.ggml.tokens")
-    merges = [_pair(merge) for merge in file.array("tokenizer.ggml.merges")]
-    vocabulary = {name: index for index, name in enumerate(names)}
-    table = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
-    table.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(False)]
-    )
-    table.decoder = decoders.ByteLevel()
-    types = file.array("tokenizer.ggml.token_type")
-    table.add_special_tokens(
-        [name for name, kind in zip(names, types, strict=True) if kind == CONTROL]
-    )
-    return table
-
-
-def end_token(file: GgufFile) -> int:
-    """Return the token at the end of a turn."""
-    return int(file.number("tokenizer.ggml.eos_token_id"))
-
-
-def _pair(merge: str) -> tuple[str, str]:
-    first, _, second = merge.partition(" ")
-    return first, second

@@ -1,0 +1,47 @@
+"""The text of answers, piece by piece, as their tokens are generated."""
+
+from collections.abc import Iterator, Sequence
+
+from models.language.generation import Generation, GenerationBatch
+from models.language.smollm2 import ChatModel
+
+
+class AnswerPieces(Iterator[str]):
+    """The pieces of one answer.
+
+    A piece is empty while the prompt is read, and if a character is not complete yet.
+    """
+
+    def __init__(self, chat: ChatModel, batch: GenerationBatch, generation: Generation) -> None:
+        self.batch = batch
+        self.generation = generation
+        self._chat = chat
+        self._tokens: list[int] = []
+        self._sent = 0
+
+    def __next__(self) -> str:
+        piece = next_pieces([self])[0]
+        if piece is None:
+            raise StopIteration
+        return piece
+
+    def add(self, token: int | None) -> str | None:
+        """Return the text that `token` completes; None after the last."""
+        if token is None:
+            return None if self.generation.over else ""
+        self._tokens.append(token)
+        text = self._chat.decode(self._tokens)
+        if text.endswith("\ufffd"):
+            return ""
+        piece, self._sent = text[self._sent :], len(text)
+        return piece
+
+
+def next_pieces(answers: Sequence[AnswerPieces]) -> list[str | None]:
+    """Return the next piece of each of at least one answer, or None if it is complete.
+
+    Raises:
+        EngineError: a run failed; no answer has changed.
+    """
+    tokens = answers[0].batch.step([each.generation for each in answers])
+    return [each.add(token) for each, token in zip(answers, tokens, strict=True)]

@@ -6,7 +6,6 @@ rows have as many slots as the longest; an answer alone keeps its own cache.
 """
 
 import itertools
-import threading
 import weakref
 from collections.abc import Collection, Sequence
 
@@ -95,12 +94,14 @@ Scored = tuple[Generation, Tensor, int]  # scores after so many tokens were read
 
 
 class GenerationBatch:
-    """The answers of one decoder whose tokens come from common runs, in rows of one cache."""
+    """The answers of one decoder whose tokens come from common runs, in rows of one cache.
+
+    One thread at a time may use it.
+    """
 
     def __init__(self, decoder: EngineDecoder) -> None:
         config = decoder.config
         self._decoder = decoder
-        self._lock = threading.Lock()
         self._rows: list[weakref.ref[Generation]] = []  # one that nobody waits for is dropped
         self._none = torch.zeros(
             config.layers, 2, 0, config.key_heads, 0, config.head_width, device=decoder.device
@@ -142,11 +143,9 @@ class GenerationBatch:
         Raises:
             EngineError: a run failed; no answer has changed.
         """
-        with self._lock:
-            self._drop_finished()
-            going = [each for each in generations if not each.over]
-            made = self._scores(going)
-            tokens = {each: each.take(scores, count) for each, scores, count in made}
+        self._drop_finished()
+        made = self._scores([each for each in generations if not each.over])
+        tokens = {each: each.take(scores, count) for each, scores, count in made}
         return [tokens.get(each) for each in generations]
 
     def _scores(self, going: Sequence[Generation]) -> list[Scored]:

@@ -109,12 +109,12 @@ def write_normalized(file: Path) -> None:
         helper.make_node("Gelu", ["wide"], ["active"]),
         helper.make_node("MatMul", ["active", "second"], ["y"]),
     ]
-    ports = [
+    given, found = (
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, "count", WIDTH])]
         for name in ("x", "y")
-    ]
+    )
     made = [numpy_helper.from_array(value, name) for name, value in constants.items()]
-    graph = helper.make_graph(nodes, "test", *ports, made)
+    graph = helper.make_graph(nodes, "test", given, found, made)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 24)], ir_version=11)
     onnx.save(model, file)
 

@@ -102,13 +102,14 @@ def assemble(
         spec=encoder_spec(config),
         weights=checkpoint.digest,
         build=partial(_build_encoder, checkpoint),
+        int8=True,
     )
     return WhisperModel(
         name=name,
         checkpoint=checkpoint,
         encoder=WhisperEncoder(config, load_engine(encoder)),
         decoder=load_decoder(
-            config, checkpoint.heads(), checkpoint.digest, checkpoint.build, load_engine
+            config, checkpoint.heads(), checkpoint.digest, checkpoint.build, load_engine, int8=True
         ),
         tokenizer=table,
         delay=checkpoint.delay(),
@@ -121,8 +122,12 @@ def load_decoder(
     digest: str,
     build: Callable[[], Whisper],
     load_engine: EngineLoader,
+    *,
+    int8: bool = False,
 ) -> WhisperDecoder:
     """Return the decoder of the network that `build` returns; `digest` is that of its weights.
+
+    `int8` says that its quality was measured with 8 bits.
 
     Raises:
         WeightsError: the weights cannot be read, or do not fit.
@@ -132,6 +137,7 @@ def load_decoder(
         spec=decoder_spec(config, heads),
         weights=digest,
         build=partial(_build_decoder, build, heads),
+        int8=int8,
     )
     return WhisperDecoder(config, heads, load_engine(source))
 

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     or auto, which picks the quickest that runs"""
     device: Annotated[str, AfterValidator(known_device)] = "auto"
     """where models run: cpu, cuda or cuda:N, or auto, which is the first GPU if there is one"""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """numbers of video language models: auto is bfloat16 on a GPU and float32 on a CPU; packaged
+    models are float32 everywhere"""
     hub: Annotated[str, AfterValidator(http_url)] = "https://huggingface.co"
     """model hub that `eyeline pull` downloads from, or its mirror"""
     hub_token: SecretStr | None = None

@@ -49,15 +49,14 @@ def resident() -> float:
 
 def load(source: NetworkSource, runtime: str, file: Path, threads: int) -> Engine:
     """Return the network in a runtime."""
-    match runtime:
-        case "eager":
-            return TorchEngine(source.build())
-        case "compile":
-            network = source.build()
-            network.forward = torch.compile(network.forward)  # type: ignore[method-assign]
-            return TorchEngine(network)
-        case "onnx":
-            return OrtEngine(source.spec, file, threads=threads)
+    if runtime == "eager":
+        return TorchEngine(source.build())
+    if runtime == "compile":
+        network = source.build()
+        network.forward = torch.compile(network.forward)
+        return TorchEngine(network)
+    if runtime == "onnx":
+        return OrtEngine(source.spec, file, threads=threads)
     with tempfile.TemporaryDirectory() as name:
         small = Path(name) / "int8.onnx"
         logging.disable(logging.WARNING)  # it recommends a step that opset 24 fails

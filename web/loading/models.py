@@ -123,16 +123,24 @@ def load_assistant(
     folder = settings.video_model_folder
     from models.assistant import video_llm_assistant  # slow to import
 
-    gpu = torch.cuda.is_available()
-    logger.info("loading %s on the %s", folder, "GPU" if gpu else "CPU")
+    device = choose_device(settings.device)
+    logger.info("loading %s on %s", folder, device)
     return video_llm_assistant.load(
         folder,
         perception.load(settings.weights, load_engine),
-        device="cuda" if gpu else "cpu",
-        dtype=torch.bfloat16 if gpu else torch.float32,
+        device=str(device),
+        dtype=_dtype(settings, device),
         budget=memory_budget(settings),
         load_engine=load_engine,
     )
+
+
+def _dtype(settings: Settings, device: torch.device) -> torch.dtype:
+    """Return the type of the numbers of a video language model."""
+    if settings.dtype == "auto":
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    chosen: torch.dtype = getattr(torch, settings.dtype)
+    return chosen
 
 
 def load_generator(
@@ -250,7 +258,8 @@ def start_devices(settings: Settings, stack: ExitStack) -> Devices:
 
     slots = settings.computations_in_use
     cpu = device("cpu", slots, urgent=1)
-    gpu = device("gpu", GPU_SLOTS) if torch.cuda.is_available() else cpu
+    on_gpu = choose_device(settings.device).type == "cuda"
+    gpu = device("gpu", GPU_SLOTS) if on_gpu else cpu
     return Devices(
         detection=device("detection", 1),
         synthesis=device("synthesis", 1),

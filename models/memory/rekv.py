@@ -21,6 +21,7 @@ from models.language.decoder import Decoder, TokenConfidence, generate
 from models.language.engine_decoder import EngineDecoder
 from models.language.kv_cache import kv_bytes
 from models.memory.eviction import EvictionPolicy, KeepAll
+from models.memory.kv_store.fewer_bits import Bits, quantized_bytes
 from models.memory.kv_store.tiers import BlockStore
 from models.memory.positions import LinearPositions, VideoPositions
 from models.memory.prefill import Frame, RekvState, check_frames, prefill_frames, prefill_opening
@@ -38,15 +39,16 @@ from models.memory.retrieved_context import (
 class RekvConfig:
     """`window` is in tokens; a question retrieves `blocks` blocks in each layer.
 
-    Blocks are stored in `dtype`, by default that of the decoder; fewer bits take less space and
-    lose precision. If not `internal`, blocks are selected by ids only, and have no representatives
-    in RAM.
+    Blocks are stored in `dtype`, by default that of the decoder, or in as many `bits` for each
+    number; fewer bits take less space and lose precision. If not `internal`, blocks are selected by
+    ids only, and have no representatives in RAM.
     """
 
     window: int = 15_000
     blocks: int = 64
     scoring: Scoring = "dot"
     dtype: torch.dtype | None = None
+    bits: Bits | None = None
     internal: bool = True
     span: int = 32  # blocks of the local trend, for the scoring "centered"
 
@@ -129,9 +131,8 @@ class Rekv:
         check_frames(state.store.table, frames, config.width)
         self.policy.tidy(state.store)
         x = torch.cat([frame.tokens for frame in frames])
-        needed = kv_bytes(config.layers, config.key_heads, config.head_width, len(x), self._dtype)
-        state.store.reserve(needed)
         lengths = [len(frame.tokens) for frame in frames]
+        state.store.reserve(sum(map(self._block_bytes, lengths)))
         memory, measured = prefill_frames(
             self.decoder,
             state,
@@ -152,6 +153,7 @@ class Rekv:
                 end=frame.end,
                 salience=found,
                 represented=self.config.internal,
+                bits=self.config.bits,
             )
         return state, ()
 
@@ -262,6 +264,13 @@ class Rekv:
         finally:
             for cache, length in zip(retrieved.caches, lengths, strict=True):
                 cache.drop_last(cache.length - length)
+
+    def _block_bytes(self, tokens: int) -> int:
+        config, bits = self.decoder.config, self.config.bits
+        if bits is not None:
+            shape = (2, config.key_heads, tokens, config.head_width)
+            return config.layers * quantized_bytes(shape, bits)
+        return kv_bytes(config.layers, config.key_heads, config.head_width, tokens, self._dtype)
 
     @property
     def _dtype(self) -> torch.dtype:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from models.errors import DamagedBlockError
 from models.memory.kv_store.codec import unpack
+from models.memory.kv_store.fewer_bits import Bits, dequantize, quantized_bytes
 from models.memory.kv_store.record_log import Record
 
 START_ROWS = 64
@@ -28,7 +29,8 @@ START_ROWS = 64
 class Block:
     """Keys, before rotation, and values of one part of the stream, in all layers.
 
-    Times are in seconds of the stream. `memory` is (layers, 2, key heads, tokens, width);
+    Times are in seconds of the stream. `shape` is (layers, 2, key heads, tokens, width), and
+    `memory` has that shape, or is uint8 (layers, bytes) if the block is stored in fewer `bits`;
     `salience`, if a policy measured it, is float32 (layers, key heads, tokens). `weight` counts
     the frames that were merged; a `thinned` block has fewer tokens, or cannot be thinned.
     `replaces` are the ids of the blocks it replaces.
@@ -46,6 +48,7 @@ class Block:
     thinned: bool = False
     replaces: tuple[int, ...] = ()
     lost: str = ""
+    bits: Bits | None = None
 
     @property
     def tokens(self) -> int:
@@ -54,6 +57,8 @@ class Block:
     @property
     def size(self) -> int:
         """Bytes of the keys and values."""
+        if self.bits is not None:
+            return self.shape[0] * quantized_bytes(self.shape[1:], self.bits)
         return int(np.prod(self.shape)) * self.dtype.itemsize
 
     def layer(self, index: int) -> Tensor:
@@ -64,9 +69,9 @@ class Block:
         """
         memory = self.memory  # read once: another thread may spill it
         if memory is not None:
-            return memory[index]
+            return self._decoded(memory[index])
         try:
-            return self._unpack(f"layer {index}", self.shape[1:])
+            return self._decoded(self._unpack(f"layer {index}"))
         except (DamagedBlockError, ValueError) as error:
             self.lost = self.lost or str(error)
             raise DamagedBlockError(
@@ -81,8 +86,17 @@ class Block:
         """
         memory = self.memory
         if memory is not None:
-            return memory
+            return self._decoded(memory)
         return torch.stack([self.layer(index) for index in range(self.shape[0])])
+
+    def stored_layers(self) -> Tensor:
+        """Return all layers as they are stored: as `memory`.
+
+        Raises:
+            DamagedBlockError: as `layer`.
+        """
+        memory = self.memory
+        return self.all_layers() if memory is None else memory
 
     def load_salience(self) -> Tensor | None:
         """Return the salience, from disk if it was spilled; None if it was not measured."""
@@ -96,10 +110,19 @@ class Block:
                 return None  # the block is kept whole, as without a measure
         return salience
 
-    def _unpack(self, name: str, shape: tuple[int, ...]) -> Tensor:
+    def _unpack(self, name: str) -> Tensor:
         if self.record is None:
             raise DamagedBlockError("it is neither in memory nor on disk")
-        return unpack(self.record.read(name), shape, self.dtype)
+        data = self.record.read(name)
+        if self.bits is None:
+            return unpack(data, self.shape[1:], self.dtype)
+        return unpack(data, (quantized_bytes(self.shape[1:], self.bits),), torch.uint8)
+
+    def _decoded(self, stored: Tensor) -> Tensor:
+        """Return stored layers as keys and values, (..., 2, key heads, tokens, width)."""
+        if self.bits is None:
+            return stored
+        return dequantize(stored, self.shape[1:], self.bits, self.dtype)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

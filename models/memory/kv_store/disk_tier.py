@@ -101,7 +101,7 @@ class DiskTier:
         pieces = {"representative": pack(representative)} if representative.numel() else {}
         if block.salience is not None:
             pieces["salience"] = pack(block.salience)
-        pieces.update({f"layer {i}": pack(layer) for i, layer in enumerate(block.all_layers())})
+        pieces.update({f"layer {i}": pack(layer) for i, layer in enumerate(block.stored_layers())})
         if self.size + sum(len(piece) for piece in pieces.values()) > limit:
             raise StoreFullError(
                 f"{self.folder}: the disk budget of {limit} bytes is full; raise it, or give "
@@ -152,6 +152,7 @@ class DiskTier:
             "start": block.start,
             "end": block.end,
             "shape": block.shape,
+            "bits": block.bits,
             "dtype": str(block.dtype).removeprefix("torch."),
             "weight": block.weight,
             "thinned": block.thinned,
@@ -237,5 +238,6 @@ def _block(record: Record) -> Block:
         weight=head["weight"],
         thinned=head["thinned"],
         replaces=tuple(head["replaces"]),
+        bits=head.get("bits"),  # older folders have none
         record=record,
     )

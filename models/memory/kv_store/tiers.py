@@ -20,6 +20,7 @@ from models.errors import StoreError, StoreFullError
 from models.memory.kv_store import blocks, malloc_trim
 from models.memory.kv_store.blocks import Block, BlockTable
 from models.memory.kv_store.disk_tier import DiskTier
+from models.memory.kv_store.fewer_bits import Bits, quantize
 
 logger = logging.getLogger(__name__)
 
@@ -117,12 +118,13 @@ class BlockStore:
         end: float,
         salience: Tensor | None = None,
         represented: bool = True,
+        bits: Bits | None = None,
     ) -> Block:
         """Store one block, later than all before, and return it.
 
         `memory` is (layers, 2, key heads, tokens, width), and is owned by the store from now on;
         times are in seconds. Either all blocks of a store are `represented`, or none; without
-        representatives they are selected by ids.
+        representatives they are selected by ids. With `bits` it is stored in so many.
 
         Raises:
             ValueError: it begins before the last block ends.
@@ -135,6 +137,8 @@ class BlockStore:
                 f"{held.ends[held.count - 1]} s; give frames in order of time"
             )
         block = self.new_block(memory, start=start, end=end, salience=salience)
+        if bits is not None:
+            block.memory, block.bits = quantize(memory, bits), bits
         self.reserve(block.size)
         representative = blocks.representative(memory if represented else memory[..., :0]).cpu()
         if held.count:

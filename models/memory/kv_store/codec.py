@@ -43,5 +43,5 @@ def unpack(data: bytes | memoryview, shape: tuple[int, ...], dtype: torch.dtype)
     size = dtype.itemsize
     if len(planes) != math.prod(shape) * size:
         raise ValueError(f"expected {math.prod(shape) * size} bytes, got {len(planes)}")
-    flat = np.ascontiguousarray(planes.reshape(size, -1).T)
+    flat = np.array(planes.reshape(size, -1).T, order="C")  # a copy: that of zstd is read-only
     return torch.from_numpy(flat).view(-1).view(dtype).view(shape)

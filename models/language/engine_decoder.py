@@ -6,6 +6,7 @@ one cache serves all layers. A memory reads frames with it in `models.memory.eng
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
@@ -145,10 +146,14 @@ class EngineDecoder:
         self.engine = engine
         self.like = torch.zeros(())  # has the precision of keys and values
         self._embedding = embedding
-        state = engine.new_state(batch=1, slots=sizes.sinks + 1)
-        self.device = next(iter(state.buffers.values())).device
         self._fixed = sizes.slots
         self._none = torch.zeros(2, config.head_width // 2)
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where the engine has its caches."""
+        state = self.engine.new_state(batch=1, slots=self.sinks + 1)
+        return next(iter(state.buffers.values())).device
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Return the embeddings of int64 `tokens`, (count, width)."""

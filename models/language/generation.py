@@ -100,13 +100,9 @@ class GenerationBatch:
     """
 
     def __init__(self, decoder: EngineDecoder) -> None:
-        config = decoder.config
         self._decoder = decoder
         self._rows: list[weakref.ref[Generation]] = []  # one that nobody waits for is dropped
-        self._none = torch.zeros(
-            config.layers, 2, 0, config.key_heads, 0, config.head_width, device=decoder.device
-        )
-        self._whole = self._none
+        self._whole: Tensor | None = None  # (layers, 2, rows, key heads, slots, head width)
         self._filled = torch.zeros(0, 0, dtype=torch.bool)  # (rows, slots)
         self._next: list[int] = []  # the slot of each row's next token
 
@@ -183,7 +179,7 @@ class GenerationBatch:
         start = torch.tensor(self._next[low:high])
         seen = self._filled[low:high].clone()
         seen[torch.arange(high - low), start] = True
-        state = cache_state(self._whole[:, :, low:high])
+        state = cache_state(self._buffers[:, :, low:high])
         scores = self._decoder.run_rows(x, state, positions, start, seen)
         for row in places:
             self._filled[row, self._next[row]] = True
@@ -196,7 +192,7 @@ class GenerationBatch:
         assert cache is not None
         row, slots = len(self._rows), max(cache.slots, self._filled.shape[1])
         self._resize(row + 1, slots)
-        self._whole[:, :, row, :, : cache.slots] = cache.whole[:, :, 0]
+        self._buffers[:, :, row, :, : cache.slots] = cache.whole[:, :, 0]
         self._filled[row, : cache.slots] = cache.index > EMPTY
         self._next.append(cache.next_slot)
         self._rows.append(weakref.ref(generation))
@@ -209,14 +205,14 @@ class GenerationBatch:
             if held is None or held.over:
                 last = len(self._rows) - 1
                 if row != last:
-                    self._whole[:, :, row] = self._whole[:, :, last]
+                    self._buffers[:, :, row] = self._buffers[:, :, last]
                     self._filled[row] = self._filled[last]
                     self._rows[row], self._next[row] = self._rows[last], self._next[last]
                 self._rows.pop()
                 self._next.pop()
                 self._filled[last] = False
         if not self._rows:
-            self._whole, self._filled = self._none, self._filled[:0, :0]
+            self._whole, self._filled = None, self._filled[:0, :0]
 
     def _resize(self, rows: int, slots: int) -> None:
         """Make room for at least `rows` rows of at least `slots` slots."""
@@ -224,5 +220,14 @@ class GenerationBatch:
         more_slots = max(0, slots - self._filled.shape[1])
         if more_rows or more_slots:
             padding = (0, 0, 0, more_slots, 0, 0, 0, more_rows)
-            self._whole = F.pad(self._whole, padding)
+            self._whole = F.pad(self._buffers, padding)
             self._filled = F.pad(self._filled, (0, more_slots, 0, more_rows))
+
+    @property
+    def _buffers(self) -> Tensor:
+        """The cache of all rows."""
+        if self._whole is None:
+            config, device = self._decoder.config, self._decoder.device
+            shape = (config.layers, 2, 0, config.key_heads, 0, config.head_width)
+            self._whole = torch.zeros(shape, device=device)
+        return self._whole

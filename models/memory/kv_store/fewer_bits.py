@@ -45,17 +45,18 @@ def dequantize(data: Tensor, shape: tuple[int, ...], bits: Bits, dtype: torch.dt
     _, heads, tokens, width = shape
     each = heads * tokens * width * bits // 8
     counts = (heads * width, heads * tokens)  # of ranges
-    parts = data.split([each, each, *(2 * count for count in counts for _ in range(2))], -1)
+    sizes = [each, each, *(2 * count for count in counts for _ in range(2))]
+    parts = torch.split(data, sizes, -1)
     made = []
     for index, size in enumerate(((heads, 1, width), (heads, tokens, 1))):
         low, step = (
-            part.contiguous().view(torch.float16).float().unflatten(-1, size)
+            torch.unflatten(part.contiguous().view(torch.float16).float(), -1, size)
             for part in parts[2 + 2 * index : 4 + 2 * index]
         )
         whole = parts[index]
         if bits == 4:
             whole = torch.stack([whole & 15, whole >> 4], -1).flatten(-2)
-        made.append(whole.unflatten(-1, (heads, tokens, width)).float() * step + low)
+        made.append(torch.unflatten(whole, -1, (heads, tokens, width)).float() * step + low)
     return torch.stack(made, -4).to(dtype)
 
 

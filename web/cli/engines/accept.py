@@ -31,7 +31,7 @@ def accept_engines(
         EngineError: the backend of the settings does not run here.
     """
     choice = choose(settings.backend, settings.device)
-    sources = networks(settings, name)
+    sources = networks(settings, name, fixed_caches=choice.fixed_caches)
     _print(as_text(detect()).rstrip())
     _print(f"torch {version('torch')}, {own_target(choice.device) or 'no GPU'}; {choice}\n")
     outcomes = [_told(each) for each in _libraries(settings)]

@@ -46,7 +46,8 @@ def build(
     settings: Settings, folder: EngineFolder, name: str | None, targets: tuple[str, ...]
 ) -> int:
     """Make what is missing, for this machine or for `targets`, and print a line for each file."""
-    sources = networks(settings, name)
+    choice = choose(settings.backend, settings.device)
+    sources = networks(settings, name, fixed_caches=bool(targets) or choice.fixed_caches)
     with Maker() as maker:
         store = EngineStore(folder, maker, making_progress())
         for source in sources:

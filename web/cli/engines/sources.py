@@ -9,8 +9,12 @@ from web.loading.models import load_assistant, load_generator
 from web.loading.needs import fetch, needs
 
 
-def networks(settings: Settings, name: str | None = None) -> list[NetworkSource]:
+def networks(
+    settings: Settings, name: str | None = None, *, fixed_caches: bool = False
+) -> list[NetworkSource]:
     """Return the networks of the service in the order of their names, or the one named `name`.
+
+    TensorRT needs `fixed_caches`.
 
     Raises:
         UsageError: there is none of this name.
@@ -24,7 +28,7 @@ def networks(settings: Settings, name: str | None = None) -> list[NetworkSource]
 
     fetch(needs(settings, "serve"), settings)
     load_asr(settings, noted)
-    load_assistant(settings, noted)
+    load_assistant(settings, noted, fixed_caches=fixed_caches)
     load_generator(settings, noted)
     if name is None:
         return [found[each] for each in sorted(found)]

@@ -92,13 +92,15 @@ def load_shipped(weights: Path, load_engine: EngineLoader = load_in_torch) -> An
     whisper = checkpoint.config
     digest = weights_digest(SHIPPED, *checkpoint.files)
 
-    def engine(spec: EngineSpec, build: Callable[[Path, Path], ExportableNetwork]) -> Engine:
+    def engine(
+        spec: EngineSpec, build: Callable[[Path, Path], ExportableNetwork], *, int8: bool = False
+    ) -> Engine:
         made = partial(build, SHIPPED, weights)
-        return load_engine(NetworkSource(spec=spec, weights=digest, build=made))
+        return load_engine(NetworkSource(spec=spec, weights=digest, build=made, int8=int8))
 
     sizes = transducer_config(config, whisper)
     return AncatStream(
-        AncatEncoder(engine(encoder_spec(config, whisper), _build_encoder)),
+        AncatEncoder(engine(encoder_spec(config, whisper), _build_encoder, int8=True)),
         TransducerEngines(
             engine(predictor_spec(sizes), _build_predictor),
             engine(joiner_spec(sizes), _build_joiner),

@@ -5,7 +5,8 @@
 
 One row for each network, way of use (profile) and runtime, in a process of its own: median and 95th
 percentile of the runs, and what loading and running added to the process's memory. `compile` is
-torch.compile, which needs a C++ compiler; `int8` is ONNX Runtime's dynamic quantization of weights.
+torch.compile, which needs a C++ compiler; `int8` is ONNX Runtime with matrices of 8 bits, as the
+service runs the networks that say so.
 `off` is the largest difference from eager, as a share of the largest output, over random inputs: it
 says nothing of words or answers. Engines are those of EYELINE_ENGINES, and are made if missing.
 
@@ -16,15 +17,12 @@ limited to AVX2. ONNX Runtime has kernels of its own, which these variables do n
 import argparse
 import dataclasses
 import json
-import logging
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from models.engine import Engine, ExportableNetwork, NetworkSource, TorchEngine
 from models.memory.kv_store.malloc_trim import release_free_memory
@@ -55,13 +53,7 @@ def load(source: NetworkSource, runtime: str, file: Path, threads: int) -> Engin
         network = source.build()
         network.forward = torch.compile(network.forward)
         return TorchEngine(network)
-    if runtime == "onnx":
-        return OrtEngine(source.spec, file, threads=threads)
-    with tempfile.TemporaryDirectory() as name:
-        small = Path(name) / "int8.onnx"
-        logging.disable(logging.WARNING)  # it recommends a step that opset 24 fails
-        quantize_dynamic(file, small, weight_type=QuantType.QInt8)
-        return OrtEngine(source.spec, small, threads=threads)
+    return OrtEngine(source.spec, file, threads=threads)
 
 
 def ways(steps: Rollout) -> Iterator[tuple[str, Rollout]]:
@@ -81,9 +73,11 @@ def measure(name: str, runtime: str, threads: int, count: int) -> None:
     settings = read_settings()
     (source,) = networks(settings, name)
     with Maker() as maker:
-        file = EngineStore(EngineFolder(settings.engines), maker).onnx(source).file
+        store = EngineStore(EngineFolder(settings.engines), maker)
+        file = store.onnx(source).file
+        run = store.onnx(source, int8=True).file if runtime == "int8" else file
     before = resident()
-    engine = load(source, runtime, file, threads)
+    engine = load(source, runtime, run, threads)
     reference: ExportableNetwork | None = None
     for text, steps in ways(rollout(source.spec, file)):
         state, inputs = engine.new_state(**steps.lengths), steps.inputs(0)

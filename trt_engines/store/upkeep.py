@@ -23,7 +23,7 @@ def verify(folder: EngineFolder) -> Iterator[tuple[Path, str]]:
 
 def current_versions() -> dict[str, str]:
     """Return the versions of what exports and compiles here, named as in an engine's key."""
-    found = exporter_versions()
+    found = dict(exporter_versions())
     for library in LIBRARIES:
         try:
             found[library] = f"{library} {load_library(library).__version__}"

@@ -106,7 +106,7 @@ class SmallModel:
         system = chat.encode(system_prompt(SYSTEM))
         engine = chat.decoder if isinstance(chat.decoder, EngineDecoder) else None
         self.batch = GenerationBatch(engine) if engine else None
-        self.rekv = Rekv(chat.decoder, system, RekvConfig(window=WINDOW, internal=False))
+        self.rekv = Rekv(chat.decoder, system, RekvConfig(window=WINDOW, internal=False, bits=8))
 
     def init_state(
         self,

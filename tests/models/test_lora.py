@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from models import lora
 from models.asr.whisper.whisper import PROJECTIONS, Whisper, WhisperConfig
 from models.errors import WeightsError
+from tests.models.asr.whisper_reference import encode, read
 
 SMALL = {
     "mels": 8,
@@ -31,8 +32,8 @@ def random_whisper(width: int = 16) -> Whisper:
 
 
 def hidden(model: Whisper) -> Tensor:
-    mel = torch.linspace(-1, 1, 8 * 20).view(1, 8, 20)
-    return model.decode(torch.tensor([[1, 2, 3]]), model.init_state(model.encode(mel)))[0]
+    mel = torch.linspace(-1, 1, 8 * 20).view(8, 20)
+    return read(model, [1, 2, 3], encode(model, mel))[0]
 
 
 def adapted(feed_forward: bool = False) -> tuple[Whisper, dict[str, nn.Parameter]]:

@@ -97,10 +97,11 @@ def write_normalized(file: Path) -> None:
     """Write a network of a norm with a few large channels, a matrix, GELU, and a matrix."""
     gain = at_random(WIDTH, seed=5)
     gain[:3] *= 50
+    matrix = at_random(WIDTH, 2 * WIDTH, seed=2)
     constants: dict[str, Floats] = {
         "gain": gain,
         "shift": at_random(WIDTH, seed=6),
-        "first": at_random(WIDTH, 2 * WIDTH, seed=2) / np.maximum(1, np.abs(gain))[:, None],
+        "first": (matrix / np.maximum(1, np.abs(gain))[:, None]).astype(np.float32),
         "second": at_random(2 * WIDTH, WIDTH, seed=3),
     }
     nodes = [

@@ -117,7 +117,7 @@ def test_retrieved_frames_are_put_next_to_each_other_in_time(tmp_path: Path) -> 
     opening = len(model.opening)
     where = positions(opening, 2, 1, step=2)
     rotary = model.decoder.config.rotary
-    for index, cache in enumerate(some.caches):
+    for index, cache in enumerate(kv_caches(some)):
         keys = torch.cat(
             [state.sinks[index][0], blocks[2].layer(index)[0], blocks[5].layer(index)[0]], 1
         )

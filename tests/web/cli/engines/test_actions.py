@@ -23,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def one_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = NetworkSource(spec=TinyAttention().spec, weights="seed 0", build=TinyAttention)
-    monkeypatch.setattr(web.cli.engines.actions, "networks", lambda *_: [source])
+    monkeypatch.setattr(web.cli.engines.actions, "networks", lambda *_, **__: [source])
     monkeypatch.setenv("EYELINE_ENGINES", str(folder))
     monkeypatch.setenv("EYELINE_DEVICE", "cpu")
 
@@ -50,7 +50,7 @@ def test_a_machine_is_accepted_with_a_report(
 ) -> None:
     """One failed check makes the status 1."""
     source = NetworkSource(spec=TinyAttention().spec, weights="seed 0", build=TinyAttention)
-    monkeypatch.setattr(web.cli.engines.accept, "networks", lambda *_: [source])
+    monkeypatch.setattr(web.cli.engines.accept, "networks", lambda *_, **__: [source])
     outcomes = [
         Outcome(network="tiny", check="parity", verdict="PASS", found="equal"),
         Outcome(network="tiny", check="soak", verdict="FAIL", found="differs"),

@@ -6,8 +6,9 @@ channels of a normalized tensor are far larger than the others: a part of their 
 rows of the matrix. And what GELU returns has such channels too, but depends on the input: its
 products stay float32. A table that rows are taken from has a scale for each row.
 
-Weights have 7 bits. Processors with AVX2 but without VNNI add two products in 16 bits, where
-those of 8 bits saturate: Whisper's encoder was off by a third. So all processors get the same sums.
+Weights are unsigned, around 128. For signed ones processors with AVX2 but without VNNI add two
+products in 16 bits, which saturate: Whisper's encoder was off by a third. So all processors get the
+same sums.
 
 TensorRT does not read such files: it gets the file that they were made of.
 
@@ -23,7 +24,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-TOP = 63  # of a weight: two products with 255 fit into 16 bits
+TOP = 127  # of a weight
+ZERO = 128  # the weight 0, as products take it
 MIN_EXTERNAL = 1 << 10  # bytes of a constant outside the file
 MIN_TABLE = 1 << 20  # numbers in a table that is worth it
 MOVED = 0.7  # exponent of the size of channels that moves to the matrix
@@ -134,9 +136,9 @@ class _Graph:
     def _product(self, node: NodeProto) -> Iterator[NodeProto]:
         (integers, step, zero), name = _rounded(node.input[0]), node.output[0]
         scale, values = _scaled(self.constants[node.input[1]], axis=0)
-        self.constants[f"{name}.weight"] = values
+        self.constants[f"{name}.weight"] = (values.astype(np.int16) + ZERO).astype(np.uint8)
         self.constants[f"{name}.columns"] = scale[0]
-        self.constants[f"{name}.zeros"] = np.zeros(scale.shape[1], np.int8)
+        self.constants[f"{name}.zeros"] = np.full(scale.shape[1], ZERO, np.uint8)
         given = [integers, f"{name}.weight", zero, f"{name}.zeros"]
         yield helper.make_node("MatMulInteger", given, [f"{name}.sums"])
         yield helper.make_node("Cast", [f"{name}.sums"], [f"{name}.cast"], to=TensorProto.FLOAT)

@@ -102,7 +102,7 @@ class AncatEncoder:
         """
         state = replace(state, mel=torch.cat([state.mel, mel.to(self._type)], 1))
         frames: list[EncodedFrame] = []
-        while pairs := min(MAX_PAIRS, (state.mel.shape[1] - AROUND) // MEL_FRAMES):
+        while (pairs := min(MAX_PAIRS, (state.mel.shape[1] - AROUND) // MEL_FRAMES)) > 0:
             self._check_length(len(state.arrivals[0]) + PAIR * pairs)
             count = MEL_FRAMES * pairs
             window = state.mel[:, : count + AROUND]

@@ -55,6 +55,16 @@ def test_a_frame_is_emitted_once_its_look_ahead_has_arrived(mode: Mode) -> None:
         assert not news or frame % 4 == 0
 
 
+def test_a_stream_that_begins_with_nothing_waits() -> None:
+    model = tiny_ancat()
+    mel = drawn_mel(40)
+    empty = mel[0, :, :0]
+    frames = streamed(model, [empty, mel[0, :, :1], empty, mel[0, :, 1:], empty])
+    torch.testing.assert_close(
+        torch.stack([one.hidden for one in frames]), model.encode(mel).hidden[0]
+    )
+
+
 def test_a_copied_state_goes_on_the_same() -> None:
     model = tiny_ancat()
     encoder, mel = encoder_in_torch(model), drawn_mel(90)

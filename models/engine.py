@@ -9,7 +9,6 @@ cache is (batch, heads, slots, width); `update_cache` writes new keys or values 
 index on. A boolean mask among the inputs says which slots are visible, so their order is free.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -291,11 +290,6 @@ def example_inputs(spec: EngineSpec, generator: torch.Generator | None = None) -
                 (torch.ones if each.dtype == torch.bool else torch.zeros)(size, dtype=each.dtype)
             )
     return made
-
-
-def state_bytes(spec: EngineSpec, **dimensions: int) -> int:
-    """Return the bytes of one state."""
-    return sum(math.prod(each.size(dimensions)) * each.dtype.itemsize for each in spec.state)
 
 
 def dimension_names(specs: Sequence[TensorSpec]) -> set[str]:

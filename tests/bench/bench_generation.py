@@ -29,7 +29,7 @@ from models.generation.codec import FRAMES_PER_LATENT, PATCH, Codec, CodecConfig
 from models.generation.codec_networks import CodecEngines, load_codec_engines
 from models.generation.context import Reach
 from models.generation.control import ChunkControl
-from models.generation.denoising_networks import DitSize, load_dit_engines
+from models.generation.denoising_networks import DitEngines, DitSize, load_dit_engines
 from models.generation.dit import Dit, DitConfig
 from models.generation.generator import FrameGenerator, Sampler
 from models.generation.prompt_encoder import EncodedPrompt
@@ -158,27 +158,32 @@ def cases(codec: CodecEngines, backbone: Backbone, moving: Backbone) -> dict[str
     return steps
 
 
+def random_engines(load_engine: EngineLoader, size: int) -> tuple[CodecEngines, DitEngines]:
+    """Return the codec and the transformer that ship, for `size` pixels, with random weights."""
+    torch.manual_seed(0)
+    side, config = size // PATCH, CodecConfig()
+    codec = load_codec_engines(
+        config,
+        side,
+        side,
+        lambda: Codec(config).eval(),
+        load_engine=load_engine,
+        weights="random",
+    )
+    dit = DitConfig(channels=config.channels)
+    engines = load_dit_engines(
+        dit,
+        DitSize(height=side, width=side, reach=REACH),
+        lambda: Dit(dit).eval(),
+        load_engine=load_engine,
+        weights="random",
+    )
+    return codec, engines
+
+
 def speed(load_engine: EngineLoader, size: int, repeats: int) -> None:
     """Print milliseconds of a latent and pictures a second."""
-    side = size // PATCH
-    torch.manual_seed(0)
-    codec_config = CodecConfig()
-    codec = load_codec_engines(
-        codec_config,
-        side,
-        side,
-        lambda: Codec(codec_config).eval(),
-        load_engine=load_engine,
-        weights="random",
-    )
-    config = DitConfig(channels=codec_config.channels)
-    engines = load_dit_engines(
-        config,
-        DitSize(height=side, width=side, reach=REACH),
-        lambda: Dit(config).eval(),
-        load_engine=load_engine,
-        weights="random",
-    )
+    codec, engines = random_engines(load_engine, size)
     moving = Backbone(engines, Reach(sink=0, window=REACH.window))
     steps = cases(codec, Backbone(engines, REACH), moving)
     times: dict[str, list[float]] = {name: [] for name in steps}

@@ -51,15 +51,12 @@ from media.pipeline.models.services import Services
 from media.pipeline.session import run_session
 from media.servers.device import JobQueue
 from models.engine import EngineLoader
-from models.generation.codec import PATCH, Codec, CodecConfig
-from models.generation.codec_networks import load_codec_engines
-from models.generation.context import Reach
-from models.generation.denoising_networks import DitSize, load_dit_engines
-from models.generation.dit import Dit, DitConfig
+from models.generation.dit import DitConfig
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small import generator as small_generator
 from models.generation.small.loading import SmallVideoInfo
 from models.generation.small.loading import SmallVideoModel as Model
+from tests.bench.bench_generation import REACH, random_engines
 from tests.media.pipeline.scripted import scripted_services
 from tests.paths import SPEECH
 from web.config import Settings
@@ -68,7 +65,6 @@ from web.loading.models import load_models
 
 PROMPTS = ("a duck on grass", "a car on sand", "a ball on stars")
 WORDS = tuple(dict.fromkeys(" ".join(PROMPTS).split()))
-REACH = Reach(sink=2, window=1)  # as ships
 TICK = 1 / 30  # seconds between two moves of the thing
 
 
@@ -93,25 +89,8 @@ class SessionMeasures:
 
 def random_model(size: int, load_engine: EngineLoader) -> small_generator.SmallVideoGenerator:
     """Return a small generator of the shipped sizes with random weights."""
-    torch.manual_seed(0)
-    side, config = size // PATCH, CodecConfig()
-    codec = load_codec_engines(
-        config,
-        side,
-        side,
-        lambda: Codec(config).eval(),
-        load_engine=load_engine,
-        weights="random",
-    )
-    dit = DitConfig(channels=config.channels)
-    engines = load_dit_engines(
-        dit,
-        DitSize(height=side, width=side, reach=REACH),
-        lambda: Dit(dit).eval(),
-        load_engine=load_engine,
-        weights="random",
-    )
-    words = PromptEncoder(WORDS, dit.text).eval()
+    codec, engines = random_engines(load_engine, size)
+    words = PromptEncoder(WORDS, DitConfig().text).eval()
     shows = SmallVideoInfo(size, ("duck", "car", "ball"), ("grass", "sand", "stars"), REACH)
     return small_generator.SmallVideoGenerator(Model(codec, engines, words, shows))
 

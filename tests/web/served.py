@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
+import httpx
 import numpy as np
 from fastapi import FastAPI
 
@@ -22,6 +23,7 @@ from models.asr.whisper.loading import WhisperModel
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from tests.media.pipeline.scripted import scripted_services
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
+from tests.patience import PATIENCE
 from web.app import create_app
 from web.config import Settings
 from web.loading.models import LoadedModels
@@ -142,6 +144,23 @@ def _run(server: "_Server", listener: socket.socket) -> Iterator[Served]:
         server.should_exit = True
         thread.join(30)
         assert not thread.is_alive(), "the server did not end"
+
+
+async def session_summary(service: Served, location: str) -> dict[str, Any]:
+    """Return the description of a session, whose id ends `location`."""
+    async with httpx.AsyncClient(base_url=service.http, timeout=PATIENCE) as web:
+        answer = await web.get(f"/sessions/{location.rpartition('/')[2]}")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def session_until(service: Served, location: str, **wanted: object) -> dict[str, Any]:
+    """Poll the session until its description has what is `wanted`."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = await session_summary(service, location)
+            if all(found[name] == value for name, value in wanted.items()):
+                return found
 
 
 def speech(seconds: float, *, rate: int = 24_000, loud: bool = True) -> bytes:

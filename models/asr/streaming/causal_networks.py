@@ -11,13 +11,17 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor
 
 from models.asr.whisper.whisper import EncoderLayer, Whisper, WhisperConfig
-from models.asr.whisper.whisper_networks import MAX_BATCH, SoundProjections, sound_specs
+from models.asr.whisper.whisper_networks import (
+    MAX_BATCH,
+    SoundProjections,
+    attend_cached,
+    sound_specs,
+)
 from models.engine import (
     DimensionRange,
     EngineSpec,
     ExportableNetwork,
     TensorSpec,
-    update_cache,
 )
 
 BEFORE = 3  # frames of log-mel before those of a block
@@ -86,13 +90,7 @@ class CausalEncoderNetwork(ExportableNetwork):
         updated: list[Tensor] = []
         for index, layer in enumerate(encoder.layers):
             assert isinstance(layer, EncoderLayer)
-            normed = layer.self_attention_norm(x)
-            fresh = layer.self_attention.keys_values(normed)
-            keys, values = (
-                update_cache(cache, new, start)
-                for cache, new in zip(caches[2 * index : 2 * index + 2], fresh, strict=True)
-            )
-            updated += (keys, values)
-            x = x + layer.self_attention(normed, (keys, values), visible)
+            x, *cached = attend_cached(layer, x, caches[2 * index : 2 * index + 2], start, visible)
+            updated += cached
             x = x + layer.feed_forward(layer.feed_forward_norm(x))
         return *self.projections(encoder.norm(x)), *updated

@@ -5,12 +5,21 @@ that the decoder needs of the sound. A pass of the decoder reads tokens of any n
 over the same sound: they share one cache of text, and a mask says which slots each token sees.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
 from models.asr.whisper.checkpoint import AlignmentHeads
-from models.asr.whisper.whisper import Attention, Decoder, DecoderLayer, Whisper, WhisperConfig
+from models.asr.whisper.whisper import (
+    Attention,
+    Decoder,
+    DecoderLayer,
+    EncoderLayer,
+    Whisper,
+    WhisperConfig,
+)
 from models.engine import (
     DimensionRange,
     EngineSpec,
@@ -86,6 +95,20 @@ class WhisperEncoderNetwork(ExportableNetwork):
         return found
 
 
+def attend_cached(
+    layer: EncoderLayer, x: Tensor, caches: Sequence[Tensor], start: Tensor, visible: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run the self-attention of a layer over its cached keys and values.
+
+    `x` (batch, count, width) is cached from the slots `start` on, and sees the slots that are True
+    in `visible`. Returns the new `x`, and the updated caches of keys and values.
+    """
+    normed = layer.self_attention_norm(x)
+    fresh = layer.self_attention.keys_values(normed)
+    keys, values = (update_cache(old, new, start) for old, new in zip(caches, fresh, strict=True))
+    return x + layer.self_attention(normed, (keys, values), visible), keys, values
+
+
 def decoder_spec(config: WhisperConfig, heads: AlignmentHeads) -> EngineSpec:
     """Return the tensors of the decoder.
 
@@ -150,14 +173,8 @@ class WhisperDecoderNetwork(ExportableNetwork):
         updated: list[Tensor] = []
         for index, layer in enumerate(decoder.layers):
             assert isinstance(layer, DecoderLayer)
-            normed = layer.self_attention_norm(x)
-            fresh = layer.self_attention.keys_values(normed)
-            keys, values = (
-                update_cache(cache, new, start)
-                for cache, new in zip(caches[2 * index : 2 * index + 2], fresh, strict=True)
-            )
-            updated += (keys, values)
-            x = x + layer.self_attention(normed, (keys, values), visible)
+            x, *cached = attend_cached(layer, x, caches[2 * index : 2 * index + 2], start, visible)
+            updated += cached
             attention = layer.cross_attention
             asked = attention.split(attention.query(layer.cross_attention_norm(x)))
             queries |= {(at, head): asked[:, head] for at, head in self.heads if at == index}

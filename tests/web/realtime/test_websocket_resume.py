@@ -1,6 +1,5 @@
 """A WebSocket client that is lost comes back to its session, over a real socket."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -13,7 +12,7 @@ from websockets.asyncio.client import connect
 
 from tests.patience import PATIENCE
 from tests.web.realtime.test_websocket import Client, fewer_than
-from tests.web.served import Served, scripted_models, served, speech
+from tests.web.served import Served, scripted_models, served, session_summary, session_until, speech
 from web.config import Settings
 
 OWN = "?eyeline=1&resumable=1"
@@ -38,21 +37,6 @@ async def lose(client: Client) -> None:
     """Break the connection as a network does: without a close frame."""
     client.connection.transport.abort()
     await client.connection.wait_closed()
-
-
-async def summary(service: Served, session: str) -> dict[str, Any]:
-    async with httpx.AsyncClient(base_url=service.http, timeout=PATIENCE) as web:
-        found: dict[str, Any] = (await web.get(f"/sessions/{session}")).json()
-    return found
-
-
-async def until(service: Served, session: str, **wanted: object) -> dict[str, Any]:
-    """Poll the session until its description has what is `wanted`."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            found = await summary(service, session)
-            if all(found[name] == value for name, value in wanted.items()):
-                return found
 
 
 def number(event: dict[str, Any]) -> int:
@@ -86,14 +70,14 @@ async def test_a_lost_client_goes_on_with_its_turn_its_captions_and_its_conversa
         await first.append(speech(0.5, loud=False) + speech(1.0))
         started = await first.until("input_audio_buffer.speech_started")
         await lose(first)
-    await until(service, session, client="away", state="live")
+    await session_until(service, session, client="away", state="live")
     async with connected(service, back(session, started)) as second:
         await second.append(speech(1.0) + speech(1.5, loud=False))
         done = await second.until("conversation.item.input_audio_transcription.completed")
         await second.until("response.done")
         assert done["transcript"].startswith("one two three four")
         assert done["item_id"] == started["item_id"]
-        found = await summary(service, session)
+        found = await session_summary(service, session)
     assert (found["losses"], found["returns"]) == (1, 1)
 
 
@@ -151,14 +135,14 @@ async def test_a_session_ends_with_its_connection_unless_the_client_asked_otherw
     async with connected(service, "?eyeline=1") as client:
         session = await begin(client)
         await lose(client)
-    found = await until(service, session, state="ended")
+    found = await session_until(service, session, state="ended")
     assert found["end_reason"].startswith("the client left, code 1006")
 
 
 async def test_a_client_that_closes_in_the_orderly_way_has_left(service: Served) -> None:
     async with connected(service) as client:
         session = await begin(client)
-    found = await until(service, session, state="ended")
+    found = await session_until(service, session, state="ended")
     assert found["end_reason"] == "the client left, code 1000"
 
 
@@ -168,7 +152,7 @@ async def test_a_client_that_stays_away_too_long_finds_its_session_over() -> Non
         async with connected(service) as client:
             session = await begin(client)
             await lose(client)
-        found = await until(service, session, state="ended")
+        found = await session_until(service, session, state="ended")
         assert found["end_reason"] == "the client did not come back within 0.3 s"
         async with connected(service, back(session)) as late:
             error = await late.until("error")

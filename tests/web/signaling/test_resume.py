@@ -11,7 +11,7 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from tests.patience import PATIENCE
 from tests.rtc.client import cut_off
-from tests.web.served import Served, scripted_models, served
+from tests.web.served import Served, scripted_models, served, session_summary, session_until
 from tests.web.signaling.calling import Caller, Sound, calling, no_session_left, offer_of
 from web.config import Settings
 
@@ -52,22 +52,6 @@ async def returning(
         await caller.connection.close()
 
 
-async def summary(service: Served, location: str) -> dict[str, Any]:
-    async with httpx.AsyncClient(base_url=service.http, timeout=PATIENCE) as web:
-        answer = await web.get(f"/sessions/{location.rpartition('/')[2]}")
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-async def until(service: Served, location: str, **wanted: object) -> dict[str, Any]:
-    """Poll the session until its description has what is `wanted`."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            found = await summary(service, location)
-            if all(found[name] == value for name, value in wanted.items()):
-                return found
-
-
 def numbers(events: list[dict[str, Any]]) -> list[int]:
     return [int(event["event_id"].rpartition("_")[2]) for event in events]
 
@@ -86,7 +70,7 @@ async def test_a_lost_client_is_noticed_and_comes_back_to_the_same_conversation(
         done = await first.until("eyeline.caption")
         last = first.last
         cut_off(first.connection)
-        noticed = await until(service, first.location, client="away")
+        noticed = await session_until(service, first.location, client="away")
         assert noticed["state"] == "live"
         assert 0 < noticed["ends_in"] <= PATIENCE
         async with returning(service, first.location, last=last) as second:
@@ -98,7 +82,7 @@ async def test_a_lost_client_is_noticed_and_comes_back_to_the_same_conversation(
             caption = await second.until("eyeline.caption", final=False)
             assert "session.created" not in {event["type"] for event in second.events}
             assert caption["start"] > done["start"], "time goes on"
-            found = await summary(service, first.location)
+            found = await session_summary(service, first.location)
             assert (found["losses"], found["returns"], found["client"]) == (1, 1, "connected")
             got = numbers(second.events)
             assert got == sorted(set(got))
@@ -109,14 +93,14 @@ async def test_a_lost_client_is_noticed_and_comes_back_to_the_same_conversation(
 async def test_the_session_that_waits_counts_and_can_be_hung_up(service: Served) -> None:
     async with calling(service, Sound(0.0), path=PATH) as caller:
         cut_off(caller.connection)
-        await until(service, caller.location, client="away")
+        await session_until(service, caller.location, client="away")
         async with httpx.AsyncClient(base_url=service.http, timeout=PATIENCE) as web:
             headers = {"Content-Type": "application/sdp"}
             full = await web.post(PATH, content="v=0", headers=headers)
             assert (full.status_code, full.json()["error"]["code"]) == (503, "sessions_full")
             unusable = await web.post(caller.location, content="v=0", headers=headers)
             assert unusable.status_code == 400, "and the session waits on"
-            assert (await summary(service, caller.location))["state"] == "live"
+            assert (await session_summary(service, caller.location))["state"] == "live"
             assert (await web.delete(caller.location)).status_code == 200
             await no_session_left(service)
             over = await web.post(caller.location, content="v=0", headers=headers)
@@ -131,7 +115,7 @@ async def test_a_new_connection_takes_the_place_of_one_that_works(service: Serve
             async with asyncio.timeout(PATIENCE):
                 await first.closed.wait()
             await second.until("eyeline.caption")
-            assert (await summary(service, first.location))["losses"] == 0
+            assert (await session_summary(service, first.location))["losses"] == 0
             async with httpx.AsyncClient(base_url=service.http, timeout=PATIENCE) as web:
                 for header, value, status in (
                     ("If-Match", first.tag, 412),
@@ -155,7 +139,7 @@ async def test_a_session_ends_whose_client_does_not_come_back(patience: float) -
         async with calling(service, Sound(0.0)) as caller:
             cut_off(caller.connection)
             await no_session_left(service)
-            found = await summary(service, caller.location)
+            found = await session_summary(service, caller.location)
     expected = "nothing arrived" if patience == 0 else "did not come back within 0.1 s"
     assert expected in found["end_reason"]
 

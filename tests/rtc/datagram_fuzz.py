@@ -108,11 +108,13 @@ async def seeds_of(client: Client, peer: Peer) -> Seeds:
 class DatagramFuzzer:
     """Gives damaged datagrams to a socket of `peer`, with the keys of `client`, which goes silent.
 
-    Counts the cases of each kind.
+    Counts the cases of each kind, and the messages that the peer's association has delivered. Some
+    cases abort the association, as a client may: its channels close, and what it delivers is lost.
     """
 
     def __init__(self, client: Client, peer: Peer, seeds: Seeds, rng: random.Random) -> None:
         self.counts = dict.fromkeys(KINDS, 0)
+        self.delivered = 0
         self._messages = 0
         self._rng = rng
         self._client = client
@@ -127,6 +129,7 @@ class DatagramFuzzer:
         self._ice = ice_connection(client.transport.transport)
         (self._pair,) = self._ice._nominated.values()
         self._password = ours.local_password.encode()
+        self._count_delivered()
         client.drop_transport()
         client.transport._send_rtp = _send_nothing  # type: ignore[method-assign, assignment]
         self._makers: dict[str, Callable[[], bytes]] = {
@@ -142,6 +145,17 @@ class DatagramFuzzer:
         senders = (client.connection.getSenders(), peer._connection.getSenders())
         own, other = (next((s._ssrc for s in each if s.kind == "video"), 1) for each in senders)
         self._reports = reports(own, other)
+
+    def _count_delivered(self) -> None:
+        sctp = self._peer._connection.sctp
+        assert sctp is not None
+        receive = sctp._receive
+
+        async def count(stream: int, protocol: int, data: bytes) -> None:
+            self.delivered += 1
+            await receive(stream, protocol, data)
+
+        sctp._receive = count  # type: ignore[method-assign, assignment]
 
     async def run(self, cases: int) -> None:
         """Send `cases` datagrams; the peer reads them before this returns."""

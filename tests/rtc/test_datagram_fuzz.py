@@ -27,6 +27,6 @@ async def test_damaged_datagrams_do_not_end_a_call_or_keep_it_from_ending(
         assert counters.dropped > 500
         assert counters.malformed > 30
         assert counters.authentic > 500
-        assert peer.messages.ignored > 20
+        assert fuzzer.delivered > 150
     assert peer.end_reason == "closed by this end"
     assert min(fuzzer.counts.values()) >= 400

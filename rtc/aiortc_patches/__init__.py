@@ -8,9 +8,9 @@ requires aiortc below 1.17.
 |---|---|
 | any datagram reaches parsers, and what raises there ends the connection | `datagrams` |
 | only certificates with an ECDSA key are accepted | `certificate` |
-| answers to consent checks that take more than 0.5 s count as none | `consent` |
-| ICE cannot be restarted | `ice_path` |
-| a silent STUN server delays each answer by 5 s; 127.0.0.1 is never offered | `gathering` |
+| answers to consent checks that take more than 0.5 s count as none | `ice.consent` |
+| ICE cannot be restarted | `ice.path` |
+| a silent STUN server delays each answer by 5 s; 127.0.0.1 is never offered | `ice.gathering` |
 | few forms of H.264 are agreed on, and payload types below 96 renumbered | `transceivers` |
 | a peer may open streams, skip ahead and acknowledge without limit | `data_channels` |
 | how a picture is turned is not read | `orientation` |

@@ -11,15 +11,15 @@ from aiortc import RTCDtlsTransport, RTCIceTransport, RTCPeerConnection
 from rtc.aiortc_patches.certificate import handshake_failure
 from rtc.aiortc_patches.closing import abort
 from rtc.aiortc_patches.connection import transports
-from rtc.aiortc_patches.consent import Consent, replace_checks
 from rtc.aiortc_patches.data_channels import (
     guard_association,
     lose_unsendable,
     unread_message_bytes,
 )
 from rtc.aiortc_patches.datagrams import DatagramCounters, guard_transport, left_properly
-from rtc.aiortc_patches.gathering import Gatherer
-from rtc.aiortc_patches.ice_path import IcePath
+from rtc.aiortc_patches.ice.consent import Consent, replace_checks
+from rtc.aiortc_patches.ice.gathering import Gatherer
+from rtc.aiortc_patches.ice.path import IcePath
 from rtc.aiortc_patches.orientation import read_orientation
 from rtc.aiortc_patches.transceivers import receiver_of
 from rtc.errors import PathError

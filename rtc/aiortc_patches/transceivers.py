@@ -8,7 +8,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtension
 from rtc.allocation.regions import Region
 from rtc.receiving.receiver import Receiver
 from rtc.sending.sender import Sender
-from rtc.sending.video_encoding import VideoEncoding
+from rtc.sending.video.encoding import VideoEncoding
 
 CreateReceiver = Callable[[str, RTCDtlsTransport], Receiver]
 CreateSender = Callable[[MediaStreamTrack | str, RTCDtlsTransport], Sender]

@@ -12,8 +12,8 @@ from av.packet import Packet
 from rtc.allocation.regions import Region
 from rtc.allocation.steering import SCARCE_BITS_PER_PIXEL
 from rtc.publishing.orders import Orders
-from rtc.sending.h264_encoder import X264Encoder
 from rtc.sending.stream import CLOCK
+from rtc.sending.video.h264_encoder import X264Encoder
 
 KEYFRAME_INTERVAL = (
     1.0  # seconds between two keyframes that are asked for: more would cost all bits

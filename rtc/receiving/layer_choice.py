@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from aiortc.rtp import RtpPacket
 
 from media.sizes import SizeLimits
-from rtc.picture_size import keyframe_size
 from rtc.receiving.layers import LayerSelector, Verdict
+from rtc.receiving.picture_size import keyframe_size
 
 
 class LayerChoice:

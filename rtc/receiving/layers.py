@@ -9,7 +9,7 @@ import enum
 from dataclasses import dataclass
 
 from media.sizes import SizeLimits, fit
-from rtc.picture_size import Size
+from rtc.receiving.picture_size import Size
 
 STOPPED = 10  # frames of another layer without a packet of this one
 REQUEST_INTERVAL = 15  # frames of a layer between two requests of a keyframe

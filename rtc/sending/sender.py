@@ -41,7 +41,7 @@ from rtc.sending.outlets import Outlets
 from rtc.sending.pacer import Priority
 from rtc.sending.reports import StreamReports
 from rtc.sending.stream import Encoded, Encoding
-from rtc.sending.video_encoding import VideoEncoding
+from rtc.sending.video.encoding import VideoEncoding
 
 logger = logging.getLogger(__name__)
 

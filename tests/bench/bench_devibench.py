@@ -36,7 +36,7 @@ from rtc.allocation.frame_chains import LossModel
 from rtc.allocation.qp_map import qp_offsets, relevant_boxes
 from rtc.allocation.rectangles import regions_of
 from rtc.allocation.regions import Box, Region
-from rtc.sending.h264_encoder import X264Encoder
+from rtc.sending.video.h264_encoder import X264Encoder
 from tests.paths import SAMPLE, WEIGHTS
 from tests.rtc.allocation.frame_simulation import LossyLink
 

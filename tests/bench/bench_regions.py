@@ -18,7 +18,7 @@ from models.assistant.scene.perception import Pixels
 from rtc.allocation.qp_map import qp_offsets
 from rtc.allocation.rectangles import regions_of
 from rtc.allocation.regions import Box, Region
-from rtc.sending.h264_encoder import X264Encoder
+from rtc.sending.video.h264_encoder import X264Encoder
 from tests.bench.bench_devibench import RATE, SIZE, read_video
 from tests.paths import SAMPLE
 

@@ -41,8 +41,8 @@ from media.sizes import SizeLimits
 from rtc.aiortc_patches.data_channels import check_parameters
 from rtc.aiortc_patches.datagrams import DatagramCounters, GuardedProtocol
 from rtc.congestion.feedback import Feedback, split_reports
-from rtc.picture_size import frame_sizes, keyframe_size
 from rtc.receiving.layers import LayerSelector
+from rtc.receiving.picture_size import frame_sizes, keyframe_size
 from rtc.receiving.video.decoder import is_oversized
 from tests.fuzz.choices import Choices
 

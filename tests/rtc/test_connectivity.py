@@ -22,7 +22,7 @@ from rtc.connectivity import (
 )
 from rtc.ice_servers import IceEndpoint
 from tests.patience import PATIENCE, until_listening
-from web.ice import mint
+from web.access.ice import mint
 
 MAX_WAIT = 5.0  # far more than an answer from this machine takes
 REALM = "test"

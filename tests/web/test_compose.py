@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.patience import PATIENCE, until_listening
+from web.access.ice import mint
 from web.config import CHECKOUT, Settings
-from web.ice import mint
 
 VARIABLES = {
     "EYELINE_API_KEY": "k" * 32,

@@ -22,7 +22,7 @@ from web.cli.sound_track import checked_media, heard_track, tell
 from web.config import Settings
 from web.loading.models import LoadedModels, load_models
 from web.loading.progress import ProgressBar
-from web.subtitles import SubtitleFormat, SubtitleWriter
+from web.rest.subtitles import SubtitleFormat, SubtitleWriter
 
 
 @dataclass(frozen=True, slots=True)

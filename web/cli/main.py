@@ -21,7 +21,7 @@ from web.serving.log_limit import RepeatLimit
 from web.setting_checks import SMALL
 
 if TYPE_CHECKING:  # slow to import
-    from web.subtitles import SubtitleFormat
+    from web.rest.subtitles import SubtitleFormat
 
 SUFFIXES: "dict[str, SubtitleFormat]" = {
     ".vtt": "vtt",

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from web.languages import language_code
 from web.protocol import speech_input
 from web.protocol.client_events.messages import ProtocolError, SessionUpdate, invalid_field_error
 from web.protocol.generation import capabilities_fields
+from web.protocol.languages import language_code
 from web.protocol.session_config import (
     UNSUPPORTED,
     Capabilities,

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from web.access.gate import caller_of
+from web.access.ice import ice_servers
 from web.context import service_context, unix_time
-from web.ice import ice_servers
 from web.problems import ProblemError
 from web.protocol.client_events.messages import ProtocolError
 from web.protocol.session_config import initial_config, session_object

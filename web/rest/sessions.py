@@ -13,8 +13,8 @@ from web.context import service_context
 from web.problems import ProblemError
 from web.protocol.speech_input import caption_fields
 from web.protocol.vision import moment_fields
+from web.rest.subtitles import MEDIA_TYPES, format_cues, make_cues
 from web.sessions import SessionRecord
-from web.subtitles import MEDIA_TYPES, format_cues, make_cues
 
 router = APIRouter(prefix="/sessions")
 

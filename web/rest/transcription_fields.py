@@ -8,8 +8,8 @@ from typing import Literal, cast, get_args
 
 from starlette.datastructures import FormData
 
-from web.languages import language_code
 from web.problems import ProblemError
+from web.protocol.languages import language_code
 
 ResponseFormat = Literal["json", "text", "verbose_json", "srt", "vtt"]
 GRANULARITIES = ("word", "segment")

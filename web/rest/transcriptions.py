@@ -25,9 +25,9 @@ from models.asr.words import RATE, RecognizedWord, join_words
 from web.context import ServiceContext, service_context
 from web.problems import ProblemError
 from web.rest.event_stream import event_stream, json_event
+from web.rest.subtitles import MEDIA_TYPES, format_cues, make_cues
 from web.rest.transcription_fields import ResponseFormat, parse_fields
 from web.rest.uploaded_sound import UploadedSound
-from web.subtitles import MEDIA_TYPES, format_cues, make_cues
 
 router = APIRouter()
 

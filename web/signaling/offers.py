@@ -15,9 +15,9 @@ from rtc.limits import PeerLimits
 from rtc.peer import Peer
 from rtc.ports import PortRange
 from web.access.gate import caller_of
+from web.access.ice import ice_servers
 from web.config import Settings
 from web.context import ServiceContext, service_context, unix_time
-from web.ice import ice_servers
 from web.problems import ProblemError
 from web.realtime.call import Call
 from web.realtime.lines.peer_line import new_tag

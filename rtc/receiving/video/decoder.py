@@ -12,7 +12,7 @@ from aiortc.codecs.base import Decoder
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
-from rtc.picture_size import frame_sizes
+from rtc.receiving.picture_size import frame_sizes
 from rtc.receiving.video.packet import CodedFrame
 
 logger = logging.getLogger(__name__)

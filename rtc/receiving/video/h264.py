@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from aiortc.codecs.h264 import H264PayloadDescriptor
 
-from rtc.picture_size import Bits, frame_number_bits
+from rtc.receiving.picture_size import Bits, frame_number_bits
 from rtc.receiving.video.packet import FrameInfo
 
 SLICE, IDR, SPS, DELIMITER = 1, 5, 7, 9  # types of NAL units, H.264 table 7-1

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.sizes import SizeLimits
-from rtc.picture_size import Size
 from rtc.receiving.layers import MAX_LAYERS, REQUEST_INTERVAL, STOPPED, LayerSelector, Verdict
+from rtc.receiving.picture_size import Size
 
 LIMITS = SizeLimits(longer=1280, shorter=720)
 SIZES: list[Size] = [(320, 180), (640, 360), (1280, 720), (1920, 1080)]

@@ -24,7 +24,7 @@ from rtc.allocation.regions import Box, Region
 from rtc.congestion.feedback import URI, Feedback
 from rtc.peer import Peer
 from rtc.sending.sender import Sender
-from rtc.sending.video_encoding import VideoEncoding, Vp8Encoding
+from rtc.sending.video.encoding import VideoEncoding, Vp8Encoding
 from tests.rtc.client import Client, clip, connected, create_client, create_offer, offer_only
 from tests.rtc.congestion.numbering import EXTENSION, with_numbers
 

@@ -10,7 +10,7 @@ import pytest
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
-from rtc.picture_size import frame_sizes
+from rtc.receiving.picture_size import frame_sizes
 from rtc.receiving.video import decoder as module
 from rtc.receiving.video.decoder import MAX_PIXELS, MAX_WAITING, FrameDecoder, is_oversized
 from rtc.receiving.video.packet import CodedFrame, FrameInfo

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from rtc.allocation.qp_map import HIGHEST_QP
 from rtc.allocation.regions import Region
-from rtc.sending.libvpx import CBR, I420, VpxConfig, VpxImage, VpxRegions, check, libvpx
 from rtc.sending.stream import CLOCK, VideoEncoder
+from rtc.sending.video.libvpx import CBR, I420, VpxConfig, VpxImage, VpxRegions, check, libvpx
 
 PATTERN = (0, 2, 1, 2)
 SHARES = (0.4, 0.6, 1.0)  # of the bitrate up to each layer, as libwebrtc has them

@@ -12,7 +12,7 @@ from aiortc import RTCSessionDescription
 
 from media.clock import LiveClock
 from rtc.aiortc_patches.connection import ice_connection, transports
-from rtc.aiortc_patches.gathering import LOOPBACK
+from rtc.aiortc_patches.ice.gathering import LOOPBACK
 from rtc.connectivity import Address
 from rtc.ice_servers import IceServer
 from rtc.limits import PeerLimits

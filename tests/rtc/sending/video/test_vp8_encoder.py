@@ -8,8 +8,8 @@ import pytest
 
 from rtc.allocation.regions import Box, Region
 from rtc.errors import EncoderError
-from rtc.sending.libvpx import Libvpx
-from rtc.sending.vp8_encoder import PATTERN, LayeredPicture, Vp8Encoder
+from rtc.sending.video.libvpx import Libvpx
+from rtc.sending.video.vp8_encoder import PATTERN, LayeredPicture, Vp8Encoder
 from tests.rtc.client import clip
 
 WIDTH, HEIGHT, RATE = 320, 192, 25

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from struct import pack
 
-from rtc.sending.vp8_encoder import PATTERN, LayeredPicture
+from rtc.sending.video.vp8_encoder import PATTERN, LayeredPicture
 
 MAX_PAYLOAD = 1180  # bytes, so that a packet fits into 1280: IPv6's smallest MTU
 START_CODE = re.compile(b"\x00\x00\x01")

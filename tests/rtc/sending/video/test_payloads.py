@@ -5,8 +5,8 @@ from aiortc.codecs.vpx import VpxPayloadDescriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtc.sending.payloads import MAX_PAYLOAD, Vp8Payloads, h264_payloads
-from rtc.sending.vp8_encoder import LayeredPicture
+from rtc.sending.video.payloads import MAX_PAYLOAD, Vp8Payloads, h264_payloads
+from rtc.sending.video.vp8_encoder import LayeredPicture
 
 # A NAL unit has no start code in it and does not end in zero: ITU-T H.264 section 7.4.1.
 UNITS = st.tuples(

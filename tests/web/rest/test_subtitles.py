@@ -7,7 +7,7 @@ import pytest
 import webvtt
 
 from media.events import CaptionWord
-from web.subtitles import (
+from web.rest.subtitles import (
     MAX_CHARACTERS,
     MAX_SECONDS,
     SubtitleFormat,

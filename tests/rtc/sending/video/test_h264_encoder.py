@@ -9,7 +9,7 @@ import pytest
 
 from rtc.allocation.regions import Box, Region
 from rtc.errors import EncoderError
-from rtc.sending.h264_encoder import X264Encoder
+from rtc.sending.video.h264_encoder import X264Encoder
 from tests.rtc.client import clip
 
 WIDTH, HEIGHT, RATE = 320, 192, 25

@@ -14,12 +14,12 @@ from media.worker import Worker
 from rtc.allocation.regions import Region
 from rtc.allocation.steering import SCARCE_BITS_PER_PIXEL
 from rtc.errors import EncoderError
-from rtc.sending.h264_encoder import X264Encoder
 from rtc.sending.outlet import Outlet
-from rtc.sending.payloads import Vp8Payloads, h264_payloads
 from rtc.sending.stream import Encoded
-from rtc.sending.video_rules import KeyframePacing, Protection, encoder_bitrate
-from rtc.sending.vp8_encoder import Vp8Encoder
+from rtc.sending.video.h264_encoder import X264Encoder
+from rtc.sending.video.payloads import Vp8Payloads, h264_payloads
+from rtc.sending.video.rules import KeyframePacing, Protection, encoder_bitrate
+from rtc.sending.video.vp8_encoder import Vp8Encoder
 
 logger = logging.getLogger(__name__)
 

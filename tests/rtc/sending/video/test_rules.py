@@ -1,6 +1,6 @@
 import pytest
 
-from rtc.sending.video_rules import KeyframePacing, Protection, encoder_bitrate
+from rtc.sending.video.rules import KeyframePacing, Protection, encoder_bitrate
 
 
 def test_keyframes_come_at_most_once_a_second() -> None:

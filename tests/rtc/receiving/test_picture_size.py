@@ -8,7 +8,7 @@ from aiortc.codecs.vpx import VpxPayloadDescriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtc.picture_size import frame_sizes, keyframe_size
+from rtc.receiving.picture_size import frame_sizes, keyframe_size
 
 SIZES = [(16, 16), (322, 180), (640, 360), (1280, 720), (1920, 1080)]
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from web.access.ice import ice_servers, mint
 from web.config import Settings
-from web.ice import ice_servers, mint
 
 NOW = 1_700_000_000
 

@@ -9,7 +9,7 @@ from aiortc import RTCSessionDescription
 
 from media.clock import LiveClock
 from rtc.aiortc_patches.connection import ice_connection
-from rtc.aiortc_patches.ice_path import MAX_CANDIDATES, IcePath
+from rtc.aiortc_patches.ice.path import MAX_CANDIDATES, IcePath
 from rtc.errors import BadOfferError, PathError
 from rtc.limits import PeerLimits
 from rtc.negotiation.fragment import read_fragment

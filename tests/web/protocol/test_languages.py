@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.languages import language_code
+from web.protocol.languages import language_code
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     computations: int | None = Field(None, ge=1, le=1024)
     """computations of models on the CPU at the same time, each on `threads` threads; others wait,
     the most urgent first; if not set, one a core up to 4, and more if the cores can run them"""
+    speech_batch: int | None = Field(None, ge=1, le=16)
+    """streams of speech in one run of a network; if not set, 16 on a GPU, and 1 on a CPU, where
+    more are no quicker: their matrices keep 32 bits, as results would depend on each other"""
     sessions: int = Field(100, ge=1)
     """maximum number of concurrent sessions; others get HTTP 503 or close code 1013"""
     busy: float = Field(1.0, ge=0)

@@ -43,10 +43,10 @@ def waiting_lines(settings: Settings) -> WaitingLines:
 class ServiceContext:
     """The service as its routes see it.
 
-    `file_worker` reads and transcribes uploaded files, so that live sessions do not wait for them;
-    `message_worker` parses long messages of clients.
-    `tasks` has the tasks that outlive the request that created them. `closing` is set when the
-    service ends. `ended_session_lock` admits one question at a time about sessions that have ended.
+    `file_worker` reads uploaded files, and waits for their transcription; `message_worker` parses
+    long messages of clients. `tasks` has the tasks that outlive the request that created them.
+    `closing` is set when the service ends. `ended_session_lock` admits one question at a time about
+    sessions that have ended.
     """
 
     settings: Settings

@@ -43,9 +43,9 @@ class Job(Generic[I, O]):
     until: float
     result: Future[O] = field(default_factory=Future)
 
-    @property
-    def order(self) -> tuple[Urgency, float]:
-        return self.urgency, self.submitted
+    def order(self, now: float) -> tuple[Urgency, float]:
+        """Return what is smaller for jobs that run earlier."""
+        return self.urgency.after(now - self.submitted), self.submitted
 
 
 @dataclass(slots=True, eq=False)
@@ -129,10 +129,10 @@ class Backlog:
         ready = [each for each in self.queues if each.jobs and each.running < each.parallel]
         running = self.running
         while ready and running < self._slots + self._urgent:
-            queue = min(ready, key=lambda each: min(job.order for job in each.jobs))
+            queue = min(ready, key=lambda each: min(job.order(now) for job in each.jobs))
             if running >= self._slots and min(job.urgency for job in queue.jobs) > Urgency.ANSWER:
                 return None
-            jobs = _gather(queue)
+            jobs = _gather(queue, now)
             if jobs:
                 queue.running += 1
                 return Batch(queue, jobs, now)
@@ -166,9 +166,9 @@ class Backlog:
                 queue.stats.cancelled += 1
 
 
-def _gather(queue: WaitingJobs) -> tuple[Job[Any, Any], ...]:
+def _gather(queue: WaitingJobs, now: float) -> tuple[Job[Any, Any], ...]:
     """Take the next job and those that run with it, without those that were cancelled."""
-    queue.jobs.sort(key=lambda job: job.order)  # stable: of the same time in order of arrival
+    queue.jobs.sort(key=lambda job: job.order(now))  # stable: of the same time in order of arrival
     computation = queue.jobs[0].computation
     chosen = [job for job in queue.jobs if job.computation is computation][: computation.max_batch]
     for job in chosen:

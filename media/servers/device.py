@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from math import inf
 from typing import Any, Protocol, TypeVar
 
@@ -136,6 +137,27 @@ class JobQueue:
         longest = now - min(waiting, default=now)
         return max(longest, self.stats.mean_wait(urgencies, now - seconds))
 
+    def add(
+        self,
+        computation: Computation[I, O],
+        item: I,
+        urgency: Urgency,
+        *,
+        max_wait: float = inf,
+        since: float | None = None,
+    ) -> Future[O]:
+        """Add a job, and return its future output; see `submit`. Any thread may call this."""
+        now = self.now()
+        job = Job(
+            computation=computation,
+            item=item,
+            urgency=urgency,
+            submitted=now if since is None else since,
+            until=now + max_wait,
+        )
+        self.device.submit(self._queue, job)
+        return job.result
+
     async def submit(
         self,
         computation: Computation[I, O],
@@ -152,16 +174,8 @@ class JobQueue:
         Raises:
             ShedError: it was not started within `max_wait` seconds.
         """
-        now = self.now()
-        job = Job(
-            computation=computation,
-            item=item,
-            urgency=urgency,
-            submitted=now if since is None else since,
-            until=now + max_wait,
-        )
-        self.device.submit(self._queue, job)
-        return await asyncio.wrap_future(job.result)
+        job = self.add(computation, item, urgency, max_wait=max_wait, since=since)
+        return await asyncio.wrap_future(job)
 
     async def run(self, call: Callable[[], T], urgency: Urgency, *, max_wait: float = inf) -> T:
         """Return the result of `call`, which is a job of its own.

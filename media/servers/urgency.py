@@ -8,7 +8,9 @@ class Urgency(IntEnum):
 
     Speech comes before looks, final captions before interim ones, answers before generation. An
     interim caption waits for an answer: the next one stands in for it, and nothing for the answer.
-    What can be left out is last, in the order in which it is left out.
+    What can be left out comes then, in the order in which it is left out. Files are last: nobody
+    sees when a piece of a transcript is ready, but they are as urgent as generated frames once one
+    has waited for PATIENCE.
     """
 
     TURNS = 0
@@ -17,6 +19,14 @@ class Urgency(IntEnum):
     INTERIM_CAPTION = 3
     GENERATION = 4
     LOOK = 5
+    FILE = 6
 
+    def after(self, waited: float) -> "Urgency":
+        """Return how urgent it is after `waited` seconds."""
+        patient = self is not Urgency.FILE or waited < PATIENCE
+        return self if patient else Urgency.GENERATION
+
+
+PATIENCE = 2.0  # seconds
 
 SPEECH = frozenset({Urgency.FINAL_CAPTION, Urgency.INTERIM_CAPTION})

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import numpy as np
@@ -19,7 +19,6 @@ from fastapi import FastAPI
 
 from media.pipeline.interfaces import Samples, VideoGenerator
 from media.pipeline.limits import Limits
-from models.asr.whisper.loading import WhisperModel
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from tests.media.pipeline.scripted import scripted_services
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
@@ -77,16 +76,14 @@ def scripted_models(
     generator: VideoGenerator | None = None,
 ) -> Iterator[LoadedModels]:
     """Yield models that need no weights."""
+    english = SimpleNamespace(multilingual=False)
     with scripted_services(
+        whisper=SimpleNamespace(name="scripted", config=english),  # transcribes no files
         recognizer=recognizer or CountingRecognizer(),
         assistant=assistant or ScriptedAssistant(),
         generator=generator,
     ) as services:
-        english = SimpleNamespace(multilingual=False)
-        whisper = cast(
-            "WhisperModel", SimpleNamespace(name="scripted", config=english)
-        )  # transcribes no files
-        yield LoadedModels(services=services, whisper=whisper, limits=Limits())
+        yield LoadedModels(services=services, limits=Limits())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from media.pipeline.interfaces import SpeechRecognizer
+from media.servers.queued_engine import queued
 from models.asr.ancat.loading import load_shipped
 from models.asr.offline.final_pass import WhisperFinalPass
 from models.asr.offline.turn_end_only import TurnEndOnly
@@ -34,13 +35,18 @@ class LoadedAsr:
 
 
 def load_asr(
-    settings: Settings, load_engine: EngineLoader, progress: Progress | None = None
+    settings: Settings,
+    load_engine: EngineLoader,
+    progress: Progress | None = None,
+    *,
+    together: int = 1,
 ) -> LoadedAsr:
-    """Load the speech recognition models.
+    """Load the speech recognition models, whose networks take up to `together` runs at once.
 
     Raises:
         WeightsError: a model cannot be downloaded or read, or is not causal but must be.
     """
+    load_engine = queued(load_engine, together=together)
     whisper = _load_whisper(settings, load_engine, progress)
     detector = load_silero(settings.weights, progress)
     return LoadedAsr(

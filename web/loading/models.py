@@ -38,17 +38,22 @@ from web.setting_checks import SMALL, WAN_MODELS
 logger = logging.getLogger(__name__)
 
 GPU_SLOTS = 3  # computations at once on a GPU: a look, an answer, generated frames
+GPU_SPEECH_BATCH = 16  # streams of speech in one run on a GPU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModels:
-    """The services of a session, its limits, and the model that transcribes whole files."""
+    """The services of a session, and its limits."""
 
     services: Services
-    whisper: WhisperModel
     limits: Limits
     generation_unavailable: str = "no generation model is loaded"  # the reason, if there is none
     engines: tuple[LoadedEngine, ...] = ()
+
+    @property
+    def whisper(self) -> WhisperModel:
+        """The model that transcribes whole files."""
+        return self.services.files.recognizer
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -206,7 +211,10 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
     heard_only = command == "captions"
     fetch(needs(settings, command), settings)
     with stored_engines(settings) as load_engine:
-        asr = load_asr(settings, load_engine, download_progress(settings.asr_model))
+        together = speech_batch(settings, load_engine.choice.device)
+        asr = load_asr(
+            settings, load_engine, download_progress(settings.asr_model), together=together
+        )
         fixed = load_engine.choice.fixed_caches
         assistant = (
             BlindAssistant()
@@ -218,6 +226,7 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
         )
     models = Models(
         detector=asr.detector,
+        whisper=asr.whisper,
         recognizer=asr.recognizer,
         assistant=assistant,
         final_pass=asr.final_pass,
@@ -231,24 +240,33 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
         stack.callback(media_worker.close)
         services = make_services(
             models,
-            start_devices(settings, stack),
+            start_devices(settings, stack, gathering=together > 1),
             media_worker=media_worker,
             images=images,
             drawings=settings.drawings,
         )
         yield LoadedModels(
             services=services,
-            whisper=asr.whisper,
             limits=session_limits(settings),
             generation_unavailable=generation_unavailable,
             engines=tuple(load_engine.loaded),
         )
 
 
-def start_devices(settings: Settings, stack: ExitStack) -> Devices:
+def speech_batch(settings: Settings, device: torch.device) -> int:
+    """Return of how many streams of speech a network on `device` takes runs at once.
+
+    On a CPU it is no quicker: docs/benchmarks.md.
+    """
+    return settings.speech_batch or (1 if device.type == "cpu" else GPU_SPEECH_BATCH)
+
+
+def start_devices(settings: Settings, stack: ExitStack, *, gathering: bool = False) -> Devices:
     """Return what runs the models; `stack` closes them.
 
-    A model that runs on a GPU does not take a place among the computations of the CPU.
+    A model that runs on a GPU does not take a place among the computations of the CPU. With
+    `gathering`, recognition runs its networks for several streams at once: one such run at a time,
+    so that the next ones wait and are gathered.
     """
 
     def device(name: str, slots: int, urgent: int = 0) -> Device:
@@ -260,11 +278,15 @@ def start_devices(settings: Settings, stack: ExitStack) -> Devices:
     cpu = device("cpu", slots, urgent=1)
     on_gpu = choose_device(settings.device).type == "cuda"
     gpu = device("gpu", GPU_SLOTS) if on_gpu else cpu
+    threads = Worker("recognition", threads=settings.sessions) if gathering else None
+    if threads is not None:
+        stack.callback(threads.close)
     return Devices(
         detection=device("detection", 1),
         synthesis=device("synthesis", 1),
-        recognition=cpu,
+        recognition=gpu if gathering else cpu,
         assistant=cpu if settings.video_model == SMALL else gpu,
         generation=gpu if settings.drawing_model in WAN_MODELS else cpu,
-        recognitions=slots,
+        recognitions=1 if gathering and on_gpu else slots,
+        recognition_threads=threads,
     )

@@ -1,7 +1,8 @@
 """POST /v1/audio/transcriptions: an uploaded file to text, words with times, or subtitles.
 
-A file is decoded and transcribed piece by piece on the file worker: memory use does not grow with
-its length, live sessions keep their own workers, and a disconnected client ends the work.
+A file is decoded piece by piece on the file worker, and transcribed by the models of live sessions,
+whose speech comes first: memory use does not grow with its length, captions do not wait for it, and
+a disconnected client ends the work.
 """
 
 import shutil
@@ -9,6 +10,7 @@ import tempfile
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from media.errors import MediaError, MediaTooLongError
 from media.events import CaptionWord
-from models.asr.offline.transcription import TranscribedPart, transcribe_chunks
-from models.asr.whisper.decode import DecodeConfig
+from models.asr.offline.transcription import TranscribedPart
 from models.asr.words import RATE, RecognizedWord, join_words
 from web.context import ServiceContext, service_context
 from web.problems import ProblemError
@@ -86,15 +87,11 @@ async def transcribe_upload(
         path = await context.file_worker.run(_save, upload)
         try:
             longest = context.settings.max_media_hours * 3600
-            detector = context.models.services.detector.model
-            parts = transcribe_chunks(
-                context.models.whisper,
-                detector,
-                sound.chunks(path, detector, max_duration=longest),
-                config=DecodeConfig(language=language or None),
-            )
+            files = context.models.services.files
+            chunks = sound.chunks(path, files.detector, max_duration=longest)
+            parts = files.parts(chunks, language=language, check=partial(_check_open, context))
             while (
-                part := await context.file_worker.run(_next_part, context, parts, path, name)
+                part := await context.file_worker.run(_next_part, parts, path, name)
             ) is not None:
                 yield part
         finally:
@@ -210,12 +207,14 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _next_part(
-    context: ServiceContext, parts: Iterator[TranscribedPart], path: Path, name: str
-) -> TranscribedPart | None:
-    """Return the next part. Errors name the file as the client does, not by its path."""
+def _check_open(context: ServiceContext) -> None:
+    """End a transcript in the middle of a part if the service closes."""
     if context.closing.is_set():
         raise ClosingError
+
+
+def _next_part(parts: Iterator[TranscribedPart], path: Path, name: str) -> TranscribedPart | None:
+    """Return the next part. Errors name the file as the client does, not by its path."""
     try:
         return next(parts, None)
     except MediaError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from media.images.decoder import ImageDecoder
 from media.pipeline.interfaces import (
@@ -12,6 +13,7 @@ from media.pipeline.interfaces import (
     VideoGenerator,
 )
 from media.pipeline.models.answering import AssistantServer
+from media.pipeline.models.files import FileTranscriber
 from media.pipeline.models.generation import GenerationServer, GenerationSlots
 from media.pipeline.models.hearing import (
     DetectionServer,
@@ -21,21 +23,29 @@ from media.pipeline.models.hearing import (
 )
 from media.pipeline.models.speaking import SpeechServer
 from media.servers.device import JobQueue, RunsJobs
+from media.servers.gathering_server import GatheringServer
 from media.servers.server import ModelServer
 from media.servers.urgency import SPEECH, Urgency
 from media.worker import Worker
 from models.asr.speech_activity import VoiceActivityDetector
-from models.streaming import Stateless
+from models.asr.whisper.loading import WhisperModel
+from models.streaming import Stateless, Stepping
+
+S = TypeVar("S")
+I = TypeVar("I")
+O = TypeVar("O")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
     """The models of a service. Without `final_pass` a caption is the streamed transcript.
 
-    Without `synthesizer` nothing is spoken, and without `generator` no video is generated.
+    `whisper` transcribes files. Without `synthesizer` nothing is spoken, and without `generator` no
+    video is generated.
     """
 
     detector: VoiceActivityDetector
+    whisper: WhisperModel
     recognizer: SpeechRecognizer
     assistant: VideoAssistant
     final_pass: FinalPass | None = None
@@ -48,7 +58,8 @@ class Devices:
     """What runs the models: `speech` recognizes, the others are for what their names say.
 
     Voice activity and speech synthesis have threads of their own, as each call takes milliseconds
-    and is waited for. One device may do several of these.
+    and is waited for. One device may do several of these. With `recognition_threads`, one for each
+    stream, runs of the networks of recognition are gathered (`GatheringServer`).
     """
 
     detection: RunsJobs
@@ -57,6 +68,7 @@ class Devices:
     assistant: RunsJobs
     generation: RunsJobs
     recognitions: int = 1  # at the same time
+    recognition_threads: Worker | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +85,7 @@ class Services:
     synthesizer: SpeechServer | None
     final_pass: FinalPassServer | None
     generation: GenerationServer | None
+    files: FileTranscriber
     media_worker: Worker
     images: ImageDecoder
     queues: Mapping[str, JobQueue] = field(default_factory=dict)
@@ -98,15 +111,23 @@ def make_services(
         return queues[name]
 
     recognition = queue("recognition", devices.recognition, devices.recognitions)
+    # Speech need not wait until a piece of a file is done, if there is another slot.
+    files = queue("files", devices.recognition, max(1, devices.recognitions - 1))
+
+    def speech(model: Stepping[S, I, O], urgency: Urgency) -> ModelServer[S, I, O]:
+        threads = devices.recognition_threads
+        if threads is None:
+            return ModelServer(model, recognition, urgency)
+        return GatheringServer(model, recognition, urgency, threads)
+
     generator, synthesizer, final = models.generator, models.synthesizer, models.final_pass
     return Services(
         detector=ModelServer(models.detector, queue("detection", devices.detection), Urgency.TURNS),
-        recognizer=ModelServer(
-            TurnRecognizer(models.recognizer), recognition, Urgency.INTERIM_CAPTION
-        ),
+        recognizer=speech(TurnRecognizer(models.recognizer), Urgency.INTERIM_CAPTION),
         final_pass=None
         if final is None
-        else ModelServer(Stateless(final.transcribe), recognition, Urgency.FINAL_CAPTION),
+        else speech(Stateless(final.transcribe), Urgency.FINAL_CAPTION),
+        files=FileTranscriber(models.whisper, models.detector, files),
         assistant=AssistantServer(
             models.assistant,
             queue("looks", devices.assistant),

@@ -1,7 +1,7 @@
 """Sessions on a machine of two slots whose models are slow, under a clock that is stepped.
 
 Costs are like those of two cores without AVX-512: a transcript 0.45 s, a look 0.2 s, an answer
-0.3 s and 50 ms a word, a chunk of four frames 0.12 s a step.
+0.3 s and 50 ms a word, a chunk of four frames 0.12 s a step, a piece of a file 0.2 s.
 """
 
 import asyncio
@@ -19,12 +19,19 @@ from media.pipeline.limits import FrameOutput, Limits
 from media.pipeline.models.services import Devices, Services
 from media.pipeline.session import run_session
 from media.servers.backlog import Batch
+from media.servers.queued_engine import run_as_job
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from tests.media.pipeline.generation.scripted_generator import SIDE, ScriptedGenerator
 from tests.media.pipeline.scripted import RATE, scripted_services, tone
-from tests.media.stepped import InlineDevice, InlineWorker, SteppedClock, SteppedDevice
+from tests.media.stepped import (
+    InlineDevice,
+    InlineWorker,
+    SteppedClock,
+    SteppedDevice,
+    SteppedWorker,
+)
 
-TRANSCRIPT, LOOK, ANSWER, PIECE, STEP = 0.45, 0.2, 0.3, 0.05, 0.12  # seconds
+TRANSCRIPT, LOOK, ANSWER, PIECE, STEP, RUN = 0.45, 0.2, 0.3, 0.05, 0.12, 0.2  # seconds
 TICK = 0.1  # seconds between two inputs of a session
 WORD = RATE // 2  # samples
 
@@ -70,6 +77,8 @@ def cost(batch: Batch) -> float:
             return ANSWER
         case "answers", _:
             return PIECE
+        case "files", _:
+            return RUN
         case _, (_, order):
             return STEP * float(order.request.steps)
         case other:
@@ -111,17 +120,48 @@ async def call(clock: SteppedClock, seconds: float, *, drawing: bool) -> AsyncIt
         yield item
 
 
-async def run(seconds: float, *, speakers: int, calls: int, drawing: bool) -> list[Talk]:
+@dataclass
+class Upload:
+    """A long file; `pieces` are when each was transcribed, `others_waited` how long speech did."""
+
+    pieces: list[float] = field(default_factory=list)
+    others_waited: list[float] = field(default_factory=list)
+
+    async def run(self, services: Services, clock: SteppedClock, seconds: float) -> None:
+        """Transcribe one piece after the other, on a thread that waits for each."""
+
+        def transcribe() -> None:
+            while clock.now() < seconds:
+                with services.files.in_pieces():
+                    run_as_job(lambda: None)
+                self.pieces.append(clock.now())
+
+        worker = SteppedWorker(clock, threads=1)
+        await worker.run(transcribe)
+        worker.close()
+        speech = services.recognizer.queue.stats.recent
+        self.others_waited = [each.started - each.submitted for each in speech]
+
+
+async def run(
+    seconds: float,
+    *,
+    speakers: int,
+    calls: int,
+    drawing: bool,
+    uploads: Sequence[Upload] = (),
+    slots: int = 2,
+) -> list[Talk]:
     """Return the talks of the calls, then those of the speakers."""
     clock, inline = SteppedClock(), InlineDevice()
-    cpu = SteppedDevice(clock, cost, slots=2)
+    cpu = SteppedDevice(clock, cost, slots=slots)
     devices = Devices(
         detection=inline,
         synthesis=inline,
         recognition=cpu,
         assistant=cpu,
         generation=cpu,
-        recognitions=2,
+        recognitions=slots,
     )
     talks = [Talk() for _ in range(calls + speakers)]
     worker = InlineWorker("inline")
@@ -136,6 +176,8 @@ async def run(seconds: float, *, speakers: int, calls: int, drawing: bool) -> li
                 video = number < calls
                 source = call(clock, seconds, drawing=drawing) if video else speech(clock, seconds)
                 tasks.create_task(session(talk, source, services, clock, video=video))
+            for each in uploads:
+                tasks.create_task(each.run(services, clock, seconds))
             await clock.go(seconds + 120)
     return talks
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from media.pipeline.interfaces import Pixels, Samples
 from media.pipeline.models.services import Devices, Models, Services, make_services
 from media.servers.device import Device
 from media.worker import Worker
+from models.asr.whisper.loading import WhisperModel
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from models.assistant.interface import FrameAnalysis
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
@@ -95,6 +97,7 @@ class BrokenAssistant(ScriptedAssistant):
 def scripted(**changes: object) -> Models:
     models = Models(
         detector=LoudnessDetector(),
+        whisper=cast("WhisperModel", None),  # transcribes no files
         recognizer=BlockRecognizer(),
         assistant=ScriptedAssistant(),
         synthesizer=ToneSynthesizer(),

@@ -2,7 +2,8 @@ from itertools import pairwise
 
 import pytest
 
-from tests.media.pipeline.busy_service import Talk, run
+from media.servers.urgency import PATIENCE
+from tests.media.pipeline.busy_service import RUN, Talk, Upload, run
 
 pytestmark = pytest.mark.slow
 SECONDS = 40.0
@@ -53,3 +54,18 @@ async def test_captions_are_never_three_seconds_late_and_answers_come() -> None:
     assert call.counters.looks > 0
     assert call.late > 3.0, "clients are told that the analysis of video is late"
     assert not any(talk.counters.unheard for talk in (call, *speakers))
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+async def test_speech_waits_for_one_piece_of_an_upload_at_most(slots: int) -> None:
+    upload = Upload()
+    await run(15.0, speakers=slots, calls=0, drawing=False, slots=slots, uploads=[upload])
+    assert max(upload.others_waited) == pytest.approx(RUN, abs=0.01)
+    assert len(upload.pieces) * RUN > 5.0, "it takes the time that speech leaves"
+
+
+async def test_an_upload_goes_on_in_time_that_looks_and_pictures_would_take() -> None:
+    upload = Upload()
+    call = await run(15.0, speakers=0, calls=1, drawing=True, slots=1, uploads=[upload])
+    assert lag(call) < MAX_LAG
+    assert max(b - a for a, b in pairwise([0.0, *upload.pieces])) < 2 * PATIENCE

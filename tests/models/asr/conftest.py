@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from models.asr.streaming.causal_loading import CausalModel
 from models.asr.vad import SileroVad
+from models.asr.whisper import tokenizer
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.words import RATE
 from models.engine import ExportableNetwork, TorchEngine
 from models.weights.fetch import fetch_weights
 from tests.models.asr.tiny import (
+    CONFIG,
     TinyEngines,
     tiny_causal,
     tiny_engines,
@@ -94,7 +96,8 @@ def concord() -> Clip:
 def random_recognizer(weights_folder: Path) -> WhisperModel:
     """The real tokenizer over a tiny network that was never trained."""
     torch.set_num_threads(1)
-    return tiny_recognizer(fetch_weights("tiny.en", weights_folder) / "tokenizer.json")
+    file = fetch_weights("tiny.en", weights_folder) / "tokenizer.json"
+    return tiny_recognizer(tokenizer.load(file, CONFIG))
 
 
 @pytest.fixture(scope="session")

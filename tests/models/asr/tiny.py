@@ -13,12 +13,12 @@ from torch import Tensor
 
 from models.asr.streaming.causal_loading import CausalModel, assemble_causal
 from models.asr.streaming.causal_networks import CausalEncoderNetwork
-from models.asr.whisper import tokenizer
 from models.asr.whisper.checkpoint import WhisperCheckpoint
 from models.asr.whisper.loading import WhisperModel, assemble
+from models.asr.whisper.tokenizer import WhisperTokenizer
 from models.asr.whisper.whisper import Whisper, WhisperConfig
 from models.asr.whisper.whisper_networks import WhisperDecoderNetwork, WhisperEncoderNetwork
-from models.engine import Engine, ExportableNetwork
+from models.engine import Engine, EngineLoader, ExportableNetwork, load_in_torch
 
 CONFIG = WhisperConfig(
     mels=80,
@@ -79,11 +79,13 @@ def tiny_engines(
     )
 
 
-def tiny_recognizer(table: Path) -> WhisperModel:
-    return assemble("random", tiny_checkpoint(), tokenizer.load(table, CONFIG))
+def tiny_recognizer(
+    table: WhisperTokenizer, load_engine: EngineLoader = load_in_torch
+) -> WhisperModel:
+    return assemble("random", tiny_checkpoint(), table, load_engine)
 
 
-def tiny_causal(recognizer: WhisperModel) -> CausalModel:
+def tiny_causal(recognizer: WhisperModel, load_engine: EngineLoader = load_in_torch) -> CausalModel:
     return assemble_causal(
         recognizer.name,
         recognizer.config,
@@ -91,6 +93,7 @@ def tiny_causal(recognizer: WhisperModel) -> CausalModel:
         recognizer.tokenizer,
         recognizer.checkpoint.build,
         recognizer.checkpoint.digest,
+        load_engine,
     )
 
 

@@ -16,4 +16,4 @@ def scripted_models(
 ) -> Iterator[LoadedModels]:
     """Models whose recognizer writes `w0`, `w1`, ... for each 0.2 s of a loud turn."""
     with scripted_services(**changes) as services:
-        yield LoadedModels(services=services, whisper=None, limits=Limits())  # type: ignore[arg-type]  # only used offline
+        yield LoadedModels(services=services, limits=Limits())

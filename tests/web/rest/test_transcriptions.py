@@ -273,3 +273,12 @@ def test_a_track_that_is_no_number_is_refused(scripted_client: TestClient, track
     )
     assert response.status_code == 400
     assert response.json()["detail"].startswith("track: expected the number")
+
+
+def test_an_upload_stands_in_the_line_of_live_speech(models: LoadedModels) -> None:
+    queue = models.services.queues["files"]
+    before = queue.stats.jobs
+    with TestClient(create_app(Settings(), models, page=False)) as client:
+        answer = client.post("/v1/audio/transcriptions", files={"file": CLIP.read_bytes()})
+    assert all(word in answer.json()["text"] for word in WORDS)
+    assert queue.stats.jobs - before > len(WORDS)

@@ -60,7 +60,7 @@ async def test_captions_are_never_three_seconds_late_and_answers_come() -> None:
 async def test_speech_waits_for_one_piece_of_an_upload_at_most(slots: int) -> None:
     upload = Upload()
     await run(15.0, speakers=slots, calls=0, drawing=False, slots=slots, uploads=[upload])
-    assert max(upload.others_waited) == pytest.approx(RUN, abs=0.01)
+    assert 0.0 < max(upload.others_waited) < RUN + 0.01
     assert len(upload.pieces) * RUN > 5.0, "it takes the time that speech leaves"
 
 

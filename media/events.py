@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from media.dialogue import NO_DIALOGUE, AnswerNotice, Dialogue, FunctionCallDelta
 from media.frames import AudioChunk, Gap, VideoFrame
 from media.generation_events import GenerationInput, GenerationOutput
 from models.assistant.interface import Moment
@@ -141,6 +142,7 @@ class Question:
     time: float
     spoken: bool = False
     pictures: tuple[bytes, ...] = ()
+    dialogue: Dialogue = NO_DIALOGUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class Cancel:
     id: str | None = None
 
 
-AnswerStatus = Literal["streaming", "completed", "cancelled"]
+AnswerStatus = Literal["streaming", "completed", "cancelled", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,8 @@ class Answer:
     """A piece of the answer to question `id`; only the last has a status other than streaming.
 
     `stand_in` means that a placeholder answered instead of a model. The last piece says how sure
-    the model is of the whole answer: `confidence` in [0, 1], or None if it does not know.
+    the model is of the whole answer: `confidence` in [0, 1], or None if it does not know. If the
+    answer failed, `reason` says why, and what to do.
     """
 
     id: str
@@ -178,6 +181,7 @@ class Answer:
     status: AnswerStatus = "streaming"
     stand_in: bool = False
     confidence: float | None = field(default=None, compare=False)
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,7 +208,8 @@ class Remembered:
 class Evidence:
     """The moments that the answer to question `id` is based on, in order of time.
 
-    `read` is the number of prompt tokens that the model reads, 0 without a model.
+    `read` is the number of prompt tokens that the model reads, 0 without a model. A later one
+    replaces it: the model looked for more, or another model answers.
     """
 
     id: str
@@ -262,14 +267,15 @@ Input = (
     | ListeningConfig
     | GenerationInput
 )
-VisionOutput = Remembered | Evidence | Relevance | RequestMet | StandingRequests | Degraded
+VisionOutput = Remembered | Relevance | RequestMet | StandingRequests | Degraded
+AnswerOutput = Evidence | Answer | FunctionCallDelta | AnswerNotice
 Output = (
     Caption
     | TurnStarted
     | TurnEnded
     | CommitResult
     | Cleared
-    | Answer
+    | AnswerOutput
     | Speech
     | Gap
     | VideoFrame

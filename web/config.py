@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from models.weights.hub_catalog import HUB_MODELS
+from web.answer_settings import AnswerSettings
 from web.errors import SettingsError
 from web.setting_checks import (
     SMALL,
@@ -39,7 +40,7 @@ def default_cache() -> Path:
     return home / ".cache" / "eyeline"
 
 
-class Settings(BaseSettings):
+class Settings(AnswerSettings):
     """The settings of the service; each is an environment variable EYELINE_<NAME>."""
 
     model_config = SettingsConfigDict(

@@ -79,6 +79,7 @@ def capabilities(settings: Settings, models: LoadedModels) -> Capabilities:
         voices=() if synthesizer is None else (synthesizer.voice,),
         turn_detection=turn_detection(settings),
         notices=models.notices,
+        history=settings.answers_history,
         generation=generation_capabilities(settings, models.services.generation),
         generation_unavailable=models.generation_unavailable,
     )

@@ -14,7 +14,16 @@ from typing import Any, Literal
 from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
 from media.counters import Counters
-from media.events import Answer, Cancel, Caption, Evidence, Input, Output, Question, Remembered
+from media.events import (
+    Answer,
+    AnswerOutput,
+    Cancel,
+    Caption,
+    Input,
+    Output,
+    Question,
+    Remembered,
+)
 from web.access.admission import Load, SessionsFullError
 from web.access.auth import Caller
 from web.access.waiting_line import WaitingLine
@@ -58,7 +67,7 @@ class SessionRecord:
     submit: Callable[[Input], Awaitable[None]] | None = None
     live: object | None = None
     media_time: Callable[[], float] = lambda: 0.0
-    _answers: dict[str, Channel[Answer | Evidence]] = field(default_factory=dict)
+    _answers: dict[str, Channel[AnswerOutput]] = field(default_factory=dict)
     _line: WaitingLine = field(
         default_factory=lambda: WaitingLine(MAX_QUESTIONS, longest=MAX_WAITING)
     )
@@ -85,7 +94,7 @@ class SessionRecord:
         while len(self.moments) > MAX_MOMENTS:
             del self.moments[next(iter(self.moments))]
 
-    async def ask(self, question: Question) -> AsyncGenerator[Answer | Evidence, None]:
+    async def ask(self, question: Question) -> AsyncGenerator[AnswerOutput, None]:
         """Ask the running session a question from outside its conversation; yield the answer.
 
         If the session ends, the last piece of the answer is missing. Closing the generator cancels
@@ -98,7 +107,7 @@ class SessionRecord:
         if self.submit is None:
             raise ProblemError(409, over)
         await self._line.enter()
-        answers: Channel[Answer | Evidence] = Channel(ANSWER_QUEUE)
+        answers: Channel[AnswerOutput] = Channel(ANSWER_QUEUE)
         self._answers[question.id] = answers
         finished = False
         try:
@@ -123,7 +132,7 @@ class SessionRecord:
 
     async def deliver_answer(self, output: Output) -> bool:
         """Pass on `output` if it answers a question of `ask`; return whether it does."""
-        if not isinstance(output, Answer | Evidence) or output.id not in self._answers:
+        if not isinstance(output, AnswerOutput) or output.id not in self._answers:
             return False
         answers = self._answers[output.id]
         with suppress(ChannelClosedError):

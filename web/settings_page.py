@@ -4,12 +4,15 @@ import sys
 
 from pydantic.fields import FieldInfo
 
+from web.answer_settings import AnswerSettings
 from web.config import PREFIX, Settings
 
 
 def settings_page() -> str:
     """Return docs/settings.md: a table of all settings with their defaults."""
-    rows = [_row(name, field) for name, field in Settings.model_fields.items()]
+    inherited = AnswerSettings.model_fields  # they come first, and belong last
+    fields = sorted(Settings.model_fields.items(), key=lambda item: item[0] in inherited)
+    rows = [_row(name, field) for name, field in fields]
     return "\n".join(
         [
             "# Settings",

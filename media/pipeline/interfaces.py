@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.asr.words import RecognizedWord, TranscriptUpdate
-from models.assistant.interface import AssistantAnswer, FrameAnalysis
+from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment
 from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
 
 Samples = NDArray[np.float32]
@@ -67,6 +67,15 @@ class VideoAssistant(Protocol):
 
     def answer(self, state: Any, text: str, time: float) -> AssistantAnswer:
         """Answer from what was seen up to `time`; does not change the state."""
+
+    def recall(
+        self, state: Any, text: str, until: float, *, since: float = 0.0, count: int
+    ) -> tuple[Moment, ...]:
+        """Return at most `count` moments from `since` to `until` that `text` is about, in order.
+
+        The newest observation is one of them, with number -1 if it is not stored. The state does
+        not change.
+        """
 
     def seen_until(self, state: Any) -> float:
         """Return the time of the last remembered moment; less than 0 if there is none."""

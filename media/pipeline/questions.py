@@ -1,5 +1,7 @@
 """The open questions of a session, and which of them were cancelled."""
 
+from collections.abc import Callable
+
 
 class OpenQuestions:
     """State that stages share: a cancellation must overtake what waits in channels.
@@ -11,6 +13,7 @@ class OpenQuestions:
         self._cancellable = cancellable
         self._cancelled: dict[str, bool] = {}
         self._unread: set[str] = set()
+        self._calls: dict[str, Callable[[], None]] = {}
 
     @property
     def any(self) -> bool:
@@ -32,6 +35,11 @@ class OpenQuestions:
     def close(self, id: str) -> None:
         """Remove question `id`: its last answer was sent."""
         self._cancelled.pop(id, None)
+        self._calls.pop(id, None)
+
+    def on_cancel(self, id: str, call: Callable[[], None]) -> None:
+        """Call `call` when question `id` is cancelled, while it is open."""
+        self._calls[id] = call
 
     def cancel(self, id: str | None) -> None:
         """Cancel question `id`, or all open questions if None. Unknown ids are ignored."""
@@ -40,6 +48,11 @@ class OpenQuestions:
         for known in self._cancelled:
             if id is None or known == id:
                 self._cancelled[known] = True
+                self._calls.get(known, _nothing)()
 
     def cancelled(self, id: str) -> bool:
         return self._cancelled.get(id, False)
+
+
+def _nothing() -> None:
+    """Do nothing: the answer has not begun."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
+from media.dialogue import NO_DIALOGUE
 from media.errors import UnreadableMediaError
 from media.events import (
     Announce,
@@ -102,6 +103,8 @@ def format_line(event: RecordedInput | RecordedMark, *, audio: int, video: int) 
     kind = next(name for name, kind in KINDS.items() if isinstance(event, kind))
     fields = asdict(event)
     if isinstance(event, Question):
+        if event.dialogue == NO_DIALOGUE:
+            del fields["dialogue"]
         fields["pictures"] = [base64.b64encode(image).decode() for image in event.pictures]
     return json.dumps({"audio": audio, "video": video, "kind": kind, **fields}) + "\n"
 

@@ -45,3 +45,15 @@ def next_pieces(answers: Sequence[AnswerPieces]) -> list[str | None]:
     """
     tokens = answers[0].batch.step([each.generation for each in answers])
     return [each.add(token) for each, token in zip(answers, tokens, strict=True)]
+
+
+def decode_stream(chat: ChatModel, tokens: Iterator[int]) -> Iterator[str]:
+    """Yield text as tokens arrive; an incomplete character waits for its remaining tokens."""
+    received: list[int] = []
+    sent = 0
+    for token in tokens:
+        received.append(token)
+        text = chat.decode(received)
+        if not text.endswith("\ufffd"):
+            yield text[sent:]
+            sent = len(text)

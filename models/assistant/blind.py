@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.assistant.interface import AssistantAnswer, FrameAnalysis
+from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment
 
 
 class BlindAssistant:
@@ -32,6 +32,11 @@ class BlindAssistant:
 
     def answer(self, state: None, text: str, time: float) -> AssistantAnswer:
         return AssistantAnswer(iter(()))
+
+    def recall(
+        self, state: None, text: str, until: float, *, since: float = 0.0, count: int
+    ) -> tuple[Moment, ...]:
+        return ()
 
     def seen_until(self, state: None) -> float:
         return -1.0

@@ -18,9 +18,15 @@ from models.assistant.requests.session_requests import (
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.scene.log_file import SceneLogFile
 from models.assistant.scene.perception import Observation, Pixels
+from models.assistant.scene.query_parsing import parse_query
 from models.assistant.scene.scene_entry import describe
-from models.assistant.scene.scene_log import LoggedEntry
-from models.assistant.small_model import SmallModel, SmallModelMemory, newest_entry
+from models.assistant.scene.scene_log import LoggedEntry, select_entries
+from models.assistant.small_model import (
+    SmallModel,
+    SmallModelMemory,
+    newest_entry,
+    seen_entries,
+)
 from models.errors import StoreError
 from models.language.decoder_networks import MAX_BATCH
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
@@ -139,6 +145,21 @@ class SmallAssistant:
         return AssistantAnswer(
             reply.pieces, tuple(moments), reply.prompt_tokens, lambda: confidence.value
         )
+
+    def recall(
+        self,
+        state: SmallAssistantState,
+        text: str,
+        until: float,
+        *,
+        since: float = 0.0,
+        count: int,
+    ) -> tuple[Moment, ...]:
+        """Return at most `count` moments that `text` is about; the state does not change."""
+        entries = [
+            entry for entry in seen_entries(state.memory, until)[0] if entry.scene.time >= since
+        ]
+        return tuple(map(_moment, select_entries(entries, parse_query(text), count=count)))
 
     def next_pieces(self, answers: Sequence[AssistantAnswer]) -> list[str | None]:
         """Return the next piece of each answer, or None if it is complete.

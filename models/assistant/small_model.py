@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from models import lora
-from models.assistant.answer_pieces import AnswerPieces
+from models.assistant.answer_pieces import AnswerPieces, decode_stream
 from models.assistant.scene import perception as scene_perception
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.novelty import NoveltyState, select_final, select_novel
@@ -188,12 +188,7 @@ class SmallModel:
         The prompt contains the newest observation, stored or not, and the results of a search
         for the words of the question.
         """
-        state = memory.rekv
-        readable = [block.id for block in state.store.table.blocks if not block.lost]
-        entries = memory.log.entries_until(now, readable)
-        newest = _newest(memory, entries, now)
-        if newest is not None:
-            entries = [*entries, _entry(NOT_STORED, newest, now)]
+        entries, newest = seen_entries(memory, now)
         if not entries:
             return SmallModelReply(iter([NOTHING_YET]), ())
         query = parse_query(question)
@@ -204,7 +199,7 @@ class SmallModel:
         prompt = self.chat.decoder.embed(self.chat.encode(text))
         if newest is not None:
             prompt = torch.cat([embed(self.chat, newest.scene), prompt])
-        retrieved = self.rekv.fetch(state, [entry.block for entry in stored])
+        retrieved = self.rekv.fetch(memory.rekv, [entry.block for entry in stored])
         confidence = TokenConfidence()
         prompt_tokens = retrieved.caches[0].length + len(prompt)
         pieces = self._pieces(retrieved, prompt, confidence)
@@ -234,18 +229,6 @@ class SmallModel:
         last = memory.rekv.last
         assert last is not None
         memory.log.entries.append(_entry(last.id, observation, now))
-
-
-def decode_stream(chat: ChatModel, tokens: Iterator[int]) -> Iterator[str]:
-    """Yield text as tokens arrive; an incomplete character waits for its remaining tokens."""
-    received: list[int] = []
-    sent = 0
-    for token in tokens:
-        received.append(token)
-        text = chat.decode(received)
-        if not text.endswith("\ufffd"):
-            yield text[sent:]
-            sent = len(text)
 
 
 def load(
@@ -286,6 +269,21 @@ def _observation(entry: LoggedEntry) -> Observation:
 def _entry(block: int, observation: Observation, stored_at: float) -> LoggedEntry:
     probabilities = observation.probabilities.numpy().astype(np.float32)
     return LoggedEntry(block, observation.scene, probabilities, stored_at)
+
+
+def seen_entries(
+    memory: SmallModelMemory, now: float
+) -> tuple[list[LoggedEntry], Observation | None]:
+    """Return what was seen up to `now`, and the newest observation if it is not stored.
+
+    That is the last of the entries, too.
+    """
+    readable = [block.id for block in memory.rekv.store.table.blocks if not block.lost]
+    entries = memory.log.entries_until(now, readable)
+    newest = _newest(memory, entries, now)
+    if newest is not None:
+        entries = [*entries, _entry(NOT_STORED, newest, now)]
+    return entries, newest
 
 
 def _newest(

@@ -192,6 +192,19 @@ class VideoLlmAssistant:
             locate=lambda: self._locate(retrieved, text),
         )
 
+    def recall(
+        self, state: VideoLlmState, text: str, until: float, *, since: float = 0.0, count: int
+    ) -> tuple[Moment, ...]:
+        """Return at most `count` moments that `text` is about; the state does not change."""
+        question = self.model.tokenizer.encode_user_text(text)
+        try:
+            retrieved = self.rekv.retrieve(state.rekv, question, until=until)
+        except EmptyMemoryError:
+            return ()
+        found = [block for block, _ in retrieved.ranked_blocks() if block.start >= since][:count]
+        found.sort(key=lambda block: block.start)
+        return tuple(Moment(block.id, block.start, "") for block in found)
+
     def _locate(self, retrieved: RetrievedContext, question: str) -> NDArray[np.float32] | None:
         """Ask the model for boxes around what `question` is about; None if it writes none."""
         size = self.model.located_in

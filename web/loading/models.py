@@ -29,6 +29,7 @@ from models.speech.hibari import HibariSynthesizer
 from trt_engines.choice import choose_device
 from trt_engines.loading import LoadedEngine
 from web.config import PREFIX, Settings
+from web.loading.answers import outside_model
 from web.loading.asr import load_asr
 from web.loading.engines import stored_engines, summaries
 from web.loading.needs import Command, fetch, generating, needs, seeing
@@ -63,7 +64,7 @@ class LoadedModels:
         return (
             asr,
             *summaries(self.engines),
-            self.services.assistant.model.about,
+            self.services.answerer.about,
             f"no video is generated: {self.generation_unavailable}"
             if generation is None
             else generation.generator.about,
@@ -244,6 +245,7 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
             media_worker=media_worker,
             images=images,
             drawings=settings.drawings,
+            outside=None if heard_only else outside_model(settings),
         )
         yield LoadedModels(
             services=services,

@@ -11,6 +11,7 @@ Source: the OpenAI Realtime API (GA), as openai 3.54.0 and agents-realtime 0.20.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from media.dialogue import AnswerNotice
 from media.events import (
     Answer,
     Caption,
@@ -293,7 +294,7 @@ class RealtimeProtocol:
                 event(self.state, output)
             case RequestMet():
                 self.state.announcements.append(output)
-            case Degraded():
+            case Degraded() | AnswerNotice():
                 self.state.send_notice(output.message, "warning")
             case _:
                 assert isinstance(output, VideoFrame), output

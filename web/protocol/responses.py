@@ -6,6 +6,8 @@ response.content_part.added, deltas, *.done, response.content_part.done,
 response.output_item.done, conversation.item.done, response.done.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from media.events import Announce, Answer, Cancel, Question, Speech
@@ -17,6 +19,7 @@ from web.protocol.client_events.messages import (
     ResponseCreate,
     parse_item,
 )
+from web.protocol.dialogue import dialogue_around
 from web.protocol.items import Item, item_from_client, question_text
 from web.protocol.response_events import (
     ResponseStatus,
@@ -61,6 +64,8 @@ def create(state: ConversationState, event: ResponseCreate) -> None:
     response = _new_response(state, state.config, spoken=spoken)
     response.in_conversation = config.conversation != "none"
     response.metadata = config.metadata
+    if config.instructions is not None:
+        response.instructions = config.instructions
     send_response_event(state, "response.created", response, "in_progress")
     if text is None and message is not None:
         response.awaited_item = message["id"]
@@ -208,6 +213,7 @@ def _new_response(
         state.new_id("item"),
         spoken=spoken,
         format=config.audio.output.format.type,
+        instructions=config.instructions,
     )
     state.response = response
     return response
@@ -220,7 +226,10 @@ def _ask(
     pictures = tuple(picture.file for picture in shown)
     if pictures and not text.strip():
         text = PICTURE_QUESTION
-    state.inputs.append(Question(response.question_id, text, time, response.spoken, pictures))
+    dialogue = dialogue_around(state.items, message, state.capabilities.history)
+    dialogue = replace(dialogue, instructions=response.instructions)
+    id, spoken = response.question_id, response.spoken
+    state.inputs.append(Question(id, text, time, spoken, pictures, dialogue))
 
 
 def _cancel(state: ConversationState, response: ResponseState, reason: str) -> None:

@@ -55,7 +55,8 @@ class Capabilities:
 
     Without `voices`, answers are text. `languages` are those of the recognizers. `turn_detection`
     is for clients that configure none, and clients that ask for eyeline events get `notices`
-    first. If `generation` is None, `generation_unavailable` is the reason.
+    first. A question comes with up to `history` turns before it. If `generation` is None,
+    `generation_unavailable` is the reason.
     """
 
     model: str
@@ -64,6 +65,7 @@ class Capabilities:
     voices: tuple[str, ...] = ()
     turn_detection: TurnDetection = field(default_factory=TurnDetection)
     notices: tuple[str, ...] = ()
+    history: int = 20
     generation: GenerationCapabilities | None = None
     generation_unavailable: str = "no generation model is loaded"
 

@@ -74,6 +74,7 @@ class ResponseState:
     item_id: str
     spoken: bool
     format: str = "audio/pcm"  # of its speech, from beginning to end
+    instructions: str = ""
     in_conversation: bool = True
     metadata: dict[str, str] | None = None
     awaited_item: str | None = None  # the item whose transcript is the question

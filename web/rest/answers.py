@@ -11,10 +11,9 @@ from pathlib import Path
 
 from media.channel import Channel
 from media.errors import UnreadableMediaError
-from media.events import Answer, Evidence, Question
-from media.pipeline.models.answering import AnswerHandle
+from media.events import Answer, AnswerOutput, Evidence
+from media.pipeline.models.answerer import AnswerFailedError, AnswerItem, AnswerStream
 from media.pipeline.models.services import Services
-from media.pipeline.vision.image_question import answer_about_images
 from media.recording.layout import MEMORY_FOLDER
 from models.errors import StoreError
 from web.access.admission import RETRY_AFTER
@@ -32,8 +31,7 @@ NO_INPUT = (
 MAX_QUEUED = 64  # pieces of an answer that the client has not read yet
 SESSION_ID = re.compile(r"sess_[0-9a-f]{16}")  # only such ids become part of a path
 
-AnswerOutput = Evidence | Answer
-AnswerStream = AsyncGenerator[AnswerOutput, None]
+AnswerOutputs = AsyncGenerator[AnswerOutput, None]
 
 
 class AnswerTask:
@@ -64,17 +62,21 @@ class AnswerTask:
         assert isinstance(output, Evidence), output
         return output
 
-    async def pieces(self) -> AsyncGenerator[str, None]:
-        """Yield the answer's text as it is generated.
+    async def pieces(self) -> AsyncGenerator[AnswerItem, None]:
+        """Yield the answer's text, and what else there is of it, as it is generated.
 
         Raises:
-            ProblemError: the answer was cut off.
+            ProblemError: the answer was cut off, or the model failed.
         """
         while True:
             output = await self._receive()
-            assert isinstance(output, Answer), output
+            if not isinstance(output, Answer):
+                yield output
+                continue
             if output.status == "cancelled":
                 raise cut_off_problem()
+            if output.status == "failed":
+                raise ProblemError(502, output.reason, code="answer_failed")
             if output.text:
                 yield output.text
             if output.status == "completed":
@@ -119,7 +121,7 @@ def cut_off_problem() -> ProblemError:
 
 def answer_question(
     context: ServiceContext, question: ChatQuestion, caller: Caller
-) -> AnswerStream:
+) -> AnswerOutputs:
     """Return the answer from the session or the images that `question` is about.
 
     Raises:
@@ -129,7 +131,9 @@ def answer_question(
     if question.session_id is None:
         if caller.secret is not None:
             raise _needs_session()
-        return answer_from_images(services, question) if question.images else answer_without_input()
+        if not question.images and services.answerer.outside is None:
+            return answer_without_input()
+        return answer_without_session(services, question)
     session = context.sessions.find(question.session_id, caller)
     if session is not None and session.ended is None:
         return answer_from_session(session, question)
@@ -139,37 +143,37 @@ def answer_question(
     if memory is None:
         raise _unavailable_session(question.session_id, known=session is not None)
     if question.images:
-        return answer_from_images(services, question)
+        return answer_without_session(services, question)
     return answer_from_memory(context, memory, question)
 
 
-async def answer_without_input() -> AnswerStream:
+async def answer_without_input() -> AnswerOutputs:
     """Answer with a sentence on what to send: chat programs show it to their user."""
     yield Evidence("", ())
     yield Answer("", NO_INPUT, 0.0, "completed")
 
 
-async def answer_from_session(session: SessionRecord, question: ChatQuestion) -> AnswerStream:
+async def answer_from_session(session: SessionRecord, question: ChatQuestion) -> AnswerOutputs:
     """Ask a running session at its current time.
 
     Raises:
         ProblemError: the session just ended, or too many of its questions wait.
     """
     id = f"ask_{secrets.token_hex(8)}"
-    sent = Question(id, question.text, session.media_time(), pictures=question.images)
+    sent = question.at(id, session.media_time())
     async with aclosing(session.ask(sent)) as outputs:
         async for output in outputs:
             yield output
 
 
-async def answer_from_images(services: Services, question: ChatQuestion) -> AnswerStream:
-    """Ask about the images of the request.
+async def answer_without_session(services: Services, question: ChatQuestion) -> AnswerOutputs:
+    """Ask about the images of the request, or, if the model can do that, about nothing seen.
 
     Raises:
         ProblemError: an image cannot be read.
     """
     try:
-        answer = await answer_about_images(services, question.images, question.text)
+        answer = await services.answerer.answer(question.at("", 0.0), None)
     except UnreadableMediaError as error:
         raise ProblemError(400, f"messages: {error}", param="messages") from error
     async with aclosing(_stream(answer)) as outputs:
@@ -179,7 +183,7 @@ async def answer_from_images(services: Services, question: ChatQuestion) -> Answ
 
 async def answer_from_memory(
     context: ServiceContext, memory: Path, question: ChatQuestion
-) -> AnswerStream:
+) -> AnswerOutputs:
     """Ask the recorded memory of an ended session, as of its end; one question at a time.
 
     Raises:
@@ -192,7 +196,8 @@ async def answer_from_memory(
             reason = f"the memory of session {question.session_id} cannot be opened: {error}"
             raise ProblemError(409, reason, code="memory_in_use") from error
         try:
-            answer = await kept.answer(question.text, max(0.0, kept.seen_until()))
+            asked = question.at("", max(0.0, kept.seen_until()))
+            answer = await context.models.services.answerer.answer(asked, kept)
             async with aclosing(_stream(answer)) as outputs:
                 async for output in outputs:
                     yield output
@@ -200,11 +205,16 @@ async def answer_from_memory(
             await kept.close()
 
 
-async def _stream(answer: AnswerHandle) -> AnswerStream:
-    yield Evidence("", answer.moments, answer.prompt_tokens)
-    async for piece in answer:
-        yield Answer("", piece, 0.0)
-    yield Answer("", "", 0.0, "completed")
+async def _stream(answer: AnswerStream) -> AnswerOutputs:
+    async with aclosing(answer):
+        yield Evidence("", answer.moments, answer.prompt_tokens)
+        try:
+            async for item in answer:
+                yield Answer("", item, 0.0) if isinstance(item, str) else item
+        except AnswerFailedError as error:
+            yield Answer("", "", 0.0, "failed", reason=str(error))
+            return
+        yield Answer("", "", 0.0, "completed")
 
 
 def _needs_session() -> ProblemError:

@@ -4,11 +4,9 @@ Source: the OpenAI Chat Completions API, as openai 3.54.0 uses it.
 """
 
 import asyncio
-import secrets
 from collections.abc import AsyncGenerator, MutableMapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.sse import format_sse_event
@@ -18,9 +16,10 @@ from starlette.types import Receive, Scope, Send
 from media.events import Evidence
 from web.access.auth import Caller
 from web.access.gate import caller_of
-from web.context import MODEL_NAME, ServiceContext, service_context, unix_time
-from web.problems import ProblemError, error_fields, problem_response
+from web.context import ServiceContext, service_context
+from web.problems import ProblemError, problem_response
 from web.rest.answers import AnswerTask, cut_off_problem
+from web.rest.chat_reply import ChatReply, Fields, completion, completion_chunks
 from web.rest.chat_request import ChatQuestion, check_images, parse_chat_request
 from web.rest.event_stream import event_stream, json_event
 from web.rest.sessions import moment_json
@@ -28,8 +27,6 @@ from web.rest.sessions import moment_json
 router = APIRouter()
 
 SEND_TIMEOUT = 30.0  # seconds in which a client must read each part of the response
-
-Fields = dict[str, Any]
 
 
 @router.post("/v1/chat/completions")
@@ -49,50 +46,6 @@ async def create_chat_completion(request: Request) -> Response:
         context.lines.questions.leave()
         raise
     return CompletionResponse(context, question, answer, caller)
-
-
-@dataclass(slots=True)
-class ChatReply:
-    """The part of an answer that was read so far; the prompt had `prompt_tokens` tokens."""
-
-    question: ChatQuestion
-    evidence: list[Fields]
-    prompt_tokens: int
-    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
-    created: int = field(default_factory=unix_time)
-    pieces: list[str] = field(default_factory=list)
-    finish_reason: Literal["stop", "length"] = "stop"
-
-    @property
-    def head(self) -> Fields:
-        """Return the fields that the completion and each of its chunks begin with."""
-        names = {"model": MODEL_NAME, "system_fingerprint": None}
-        return {"id": self.id, "created": self.created, **names}
-
-    @property
-    def extension(self) -> Fields:
-        """Return the fields that are not OpenAI's: the evidence of a question about a session."""
-        return {} if self.question.session_id is None else {"eyeline": {"evidence": self.evidence}}
-
-    @property
-    def usage(self) -> Fields:
-        """Return the token counts; all are 0 if no model was asked."""
-        completion_tokens = len(self.pieces) if self.prompt_tokens else 0
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": completion_tokens,
-            "total_tokens": self.prompt_tokens + completion_tokens,
-        }
-
-    async def read(self, answer: AnswerTask) -> AsyncGenerator[str, None]:
-        """Yield and keep the pieces of the answer, at most `max_tokens` of them."""
-        async with aclosing(answer.pieces()) as pieces:
-            async for piece in pieces:
-                if len(self.pieces) == self.question.max_tokens:
-                    self.finish_reason = "length"
-                    return
-                self.pieces.append(piece)
-                yield piece
 
 
 class CompletionResponse(Response):
@@ -126,7 +79,7 @@ class CompletionResponse(Response):
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             evidence = await self._answer.evidence()
-            reply = ChatReply(self._question, self._moments(evidence), evidence.read)
+            reply = ChatReply(self._question, self._moments, evidence)
             if not self._question.stream:
                 async for _ in reply.read(self._answer):
                     pass
@@ -158,38 +111,3 @@ async def completion_events(reply: ChatReply, answer: AnswerTask) -> AsyncGenera
         async for fields in chunks:
             yield json_event(fields)
     yield format_sse_event(data_str="[DONE]")
-
-
-def completion(reply: ChatReply) -> Fields:
-    """Return the answer as one object."""
-    content = "".join(reply.pieces)
-    message = {"role": "assistant", "content": content, "refusal": None, **reply.extension}
-    choice = {"index": 0, "message": message, "logprobs": None}
-    return {
-        **reply.head,
-        "object": "chat.completion",
-        "choices": [{**choice, "finish_reason": reply.finish_reason}],
-        "usage": reply.usage,
-    }
-
-
-async def completion_chunks(reply: ChatReply, answer: AnswerTask) -> AsyncGenerator[Fields, None]:
-    """Yield the answer as the chunks of a stream; the last one of a cut-off answer is an error."""
-    yield completion_chunk(reply, {"role": "assistant", "content": "", **reply.extension})
-    try:
-        async with aclosing(reply.read(answer)) as pieces:
-            async for piece in pieces:
-                yield completion_chunk(reply, {"content": piece})
-    except ProblemError as problem:
-        yield {"error": error_fields(problem)}
-        return
-    yield completion_chunk(reply, {}, reply.finish_reason)
-    if reply.question.include_usage:
-        yield {**completion_chunk(reply, {}), "choices": [], "usage": reply.usage}
-
-
-def completion_chunk(reply: ChatReply, delta: Fields, finish: str | None = None) -> Fields:
-    """Return one chunk of a stream."""
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-    usage = {"usage": None} if reply.question.include_usage else {}
-    return {**reply.head, "object": "chat.completion.chunk", "choices": [choice], **usage}

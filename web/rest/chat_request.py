@@ -6,47 +6,35 @@ because most clients send some of them. Fields whose promise could not be kept a
 Source: the OpenAI Chat Completions API, as openai 3.54.0's types describe it.
 """
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from media.dialogue import NO_DIALOGUE, Dialogue
 from media.errors import UnreadableMediaError
+from media.events import Question
 from media.images.decoder import ImageDecoder
 from web.problems import ProblemError
 from web.protocol.client_events.encoded import check_json
-from web.protocol.client_events.messages import ProtocolError, image_file, invalid_field_error
-from web.protocol.items import MAX_PICTURES, Item, ItemList, question_text
+from web.protocol.client_events.messages import ProtocolError, invalid_field_error
+from web.protocol.dialogue import dialogue_around
+from web.protocol.items import question_text
 from web.protocol.responses import PICTURE_QUESTION
+from web.rest.chat_messages import (
+    ChatMessage,
+    LenientModel,
+    conversation_items,
+    instructions_of,
+    invalid_value,
+)
 
 MAX_MESSAGES = 1000
-TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
 UNION_TAGS = (
     "str",
     "list[ContentPart]",
     "ImageUrl",
 )  # of unions, in the paths of pydantic's errors
-
-
-class LenientModel(BaseModel):
-    """Ignores unknown fields: clients send what OpenAI's API takes now or later."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class ImageUrl(LenientModel):
-    url: str
-
-
-class ContentPart(LenientModel):
-    type: str
-    text: str | None = None
-    image_url: ImageUrl | str | None = None
-
-
-class ChatMessage(LenientModel):
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[ContentPart] | None = None
 
 
 class StreamOptions(LenientModel):
@@ -78,17 +66,22 @@ class ChatCompletionRequest(LenientModel):
 class ChatQuestion:
     """A question about `images` (encoded files), or about what the session `session_id` has seen.
 
-    `image_fields` are the paths of the images in the request.
+    `image_fields` are the paths of the images in the request, `dialogue` has its other messages.
     The answer has at most `max_tokens` tokens. With `include_usage` a stream ends with their count.
     """
 
     text: str
+    dialogue: Dialogue = NO_DIALOGUE
     images: tuple[bytes, ...] = ()
     image_fields: tuple[str, ...] = ()
     session_id: str | None = None
     stream: bool = False
     include_usage: bool = False
     max_tokens: int | None = None
+
+    def at(self, id: str, time: float) -> Question:
+        """Return the question for a session or memory at `time`, in seconds."""
+        return Question(id, self.text, time, pictures=self.images, dialogue=self.dialogue)
 
 
 def parse_chat_request(body: bytes) -> ChatQuestion:
@@ -101,11 +94,13 @@ def parse_chat_request(body: bytes) -> ChatQuestion:
         check_json(body)
         request = ChatCompletionRequest.model_validate_json(body)
         _check_options(request)
-        items = _items(request)
+        items = conversation_items(request.messages)
         session = _session(request)
         item = items.last_user_message()
         if item is None:
-            raise _invalid("messages", "expected at least one message of role user: the question")
+            raise invalid_value(
+                "messages", "expected at least one message of role user: the question"
+            )
         images = items.pictures_of(item, live=session is not None)
     except ValidationError as error:
         raise _validation_problem(error) from error
@@ -115,9 +110,14 @@ def parse_chat_request(body: bytes) -> ChatQuestion:
         raise ProblemError(400, str(error), code="invalid_json") from error
     text = question_text(item) or ""
     if not text.strip() and not images:
-        raise _invalid(f"{item['id']}", "expected a question")
+        raise invalid_value(f"{item['id']}", "expected a question")
     return ChatQuestion(
         text=text if text.strip() else PICTURE_QUESTION,
+        dialogue=replace(
+            dialogue_around(items, item, MAX_MESSAGES),
+            instructions=instructions_of(request.messages),
+            max_tokens=request.max_completion_tokens or request.max_tokens,
+        ),
         images=tuple(image.file for image in images),
         image_fields=tuple(f"{image.item_id}[{image.index}].image_url.url" for image in images),
         session_id=session,
@@ -137,19 +137,21 @@ async def check_images(decoder: ImageDecoder, question: ChatQuestion) -> None:
         try:
             await decoder.read(file)
         except UnreadableMediaError as error:
-            raise _invalid(field, str(error)) from error
+            raise invalid_value(field, str(error)) from error
 
 
 def _check_options(request: ChatCompletionRequest) -> None:
     if request.n not in (None, 1):
-        raise _invalid("n", f"each question gets one answer: expected 1, got {request.n}")
+        raise invalid_value("n", f"each question gets one answer: expected 1, got {request.n}")
     tool = request.tool_choice
     if tool not in (None, "none", "auto"):
-        raise _invalid("tool_choice", "no model here calls tools: omit it, or use none or auto")
+        raise invalid_value(
+            "tool_choice", "no model here calls tools: omit it, or use none or auto"
+        )
     if request.response_format is not None and request.response_format.type != "text":
-        raise _invalid("response_format", "answers are a sentence of plain text: omit it")
+        raise invalid_value("response_format", "answers are a sentence of plain text: omit it")
     if "audio" in (request.modalities or ()):
-        raise _invalid(
+        raise invalid_value(
             "modalities", "answers are text: send it to /v1/audio/speech, or use /v1/realtime"
         )
 
@@ -157,66 +159,11 @@ def _check_options(request: ChatCompletionRequest) -> None:
 def _session(request: ChatCompletionRequest) -> str | None:
     id = (request.metadata or {}).get("session_id")
     if id is not None and not (isinstance(id, str) and id):
-        raise _invalid("metadata.session_id", "expected the id of a session, as in /sessions")
+        raise invalid_value("metadata.session_id", "expected the id of a session, as in /sessions")
     return id
-
-
-def _items(request: ChatCompletionRequest) -> ItemList:
-    """Return the messages of the user and the assistant as conversation items."""
-    items = ItemList()
-    for number, message in enumerate(request.messages):
-        if message.role not in ("user", "assistant"):
-            continue
-        place = f"messages[{number}].content"
-        parts = _parts(message, place)
-        images = sum(part["type"] == "input_image" for part in parts)
-        if images > MAX_PICTURES:
-            raise _invalid(
-                place, f"a message may have at most {MAX_PICTURES} images, this one has {images}"
-            )
-        item: Item = {"id": place, "type": "message", "role": message.role, "content": parts}
-        items.insert(item, None)
-    return items
-
-
-def _parts(message: ChatMessage, place: str) -> list[dict[str, Any]]:
-    if message.content is None or isinstance(message.content, str):
-        return [{"type": "input_text", "text": message.content or ""}]
-    return [_part(part, f"{place}[{index}]") for index, part in enumerate(message.content)]
-
-
-def _part(part: ContentPart, place: str) -> dict[str, Any]:
-    if part.type == "image_url":
-        return {"type": "input_image", "image_url": _image_url(part, place)}
-    if part.type not in TEXT_PARTS:
-        raise _invalid(
-            f"{place}.type",
-            f"expected text or image_url, got {part.type[:40]!r}",
-        )
-    return {"type": "input_text", "text": part.text or ""}
-
-
-def _image_url(part: ContentPart, place: str) -> str:
-    """Return the data URL of an image. Other URLs are refused: the service fetches nothing."""
-    param = f"{place}.image_url.url"
-    url = part.image_url.url if isinstance(part.image_url, ImageUrl) else part.image_url
-    if url is None:
-        raise _invalid(f"{place}.image_url", 'expected {"url": "data:image/jpeg;base64,..."}')
-    if not url.startswith("data:"):
-        raise _invalid(
-            param,
-            "this service fetches no URLs: send the image itself, as "
-            f"data:image/jpeg;base64,..., not {url[:60]!r}",
-        )
-    image_file(url, param)
-    return url
 
 
 def _validation_problem(error: ValidationError) -> ProblemError:
     problem = invalid_field_error(error, drop=UNION_TAGS)
     message = "expected a JSON object" if problem.param is None else problem.message
     return ProblemError(400, message, code=problem.code, param=problem.param)
-
-
-def _invalid(param: str, message: str) -> ProblemError:
-    return ProblemError(400, f"{param}: {message}", code="invalid_value", param=param)

@@ -65,12 +65,19 @@ def _model_fields(context: ServiceContext, name: str) -> dict[str, Any]:
 
 
 def _assistant_fields(context: ServiceContext) -> dict[str, Any]:
-    """Return which model answers questions, and what it can do."""
-    assistant = context.models.services.assistant.model
+    """Return which model answers questions, and what it can do.
+
+    An `outside` model takes the conversation, instructions and tools of its client.
+    """
+    services = context.models.services
+    assistant, answerer = services.assistant.model, services.answerer
     name = Path(context.settings.video_model).name  # clients need not know the path
+    packaged = None if assistant.stand_in else name
     return {
-        "model": None if assistant.stand_in else name,
-        "small": name == SMALL,
-        "stand_in": assistant.stand_in,
-        "about": assistant.about,
+        "model": answerer.outside or packaged,
+        "outside": answerer.outside is not None,
+        "tools": answerer.outside is not None,
+        "small": answerer.outside is None and name == SMALL,
+        "stand_in": answerer.outside is None and assistant.stand_in,
+        "about": answerer.about,
     }

@@ -5,6 +5,7 @@ generated. Frames that wait at the same time are one batch if the model takes se
 the next pieces of answers.
 """
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from math import inf
@@ -14,6 +15,7 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from media.images.picture_log import FOLDER, PictureLimits, PictureLog
 from media.pipeline.interfaces import Pixels, VideoAssistant
 from media.servers.backlog import Computation
 from media.servers.device import JobQueue
@@ -27,12 +29,24 @@ from models.assistant.interface import (
     next_pieces,
 )
 
+logger = logging.getLogger(__name__)
+
 
 class AssistantServer:
-    """Opens memories; `looks` is the queue of what changes them, `answers` of what reads them."""
+    """Opens memories; `looks` is the queue of what changes them, `answers` of what reads them.
 
-    def __init__(self, model: VideoAssistant, looks: JobQueue, answers: JobQueue) -> None:
+    With `pictures` a memory has pictures of what was seen, too.
+    """
+
+    def __init__(
+        self,
+        model: VideoAssistant,
+        looks: JobQueue,
+        answers: JobQueue,
+        pictures: PictureLimits | None = None,
+    ) -> None:
         self.model = model
+        self._pictures = pictures
         self.looks = looks
         self.answers = answers
         self.frames: Computation[PendingLook, FrameAnalysis] = Computation(
@@ -50,10 +64,14 @@ class AssistantServer:
         Raises:
             StoreError: the memory cannot be opened, or is in use.
         """
-        opening = self.looks.run(
-            lambda: AssistantHandle(self, self.model.init_state(folder, durable=durable)),
-            Urgency.ANSWER,
-        )
+
+        def make() -> AssistantHandle:
+            pictures = self._pictures
+            home = None if folder is None else folder / FOLDER
+            log = None if pictures is None else PictureLog(home, pictures)
+            return AssistantHandle(self, self.model.init_state(folder, durable=durable), log)
+
+        opening = self.looks.run(make, Urgency.ANSWER)
         return await finish(opening, AssistantHandle.close)
 
     def _analyze(self, looks: Sequence["PendingLook"]) -> list[FrameAnalysis]:
@@ -67,8 +85,10 @@ class AssistantServer:
                 [handle.state for handle, _, _ in looks],
                 [(pixels, time) for _, pixels, time in looks],
             )
-        for (handle, _, _), (state, _) in zip(looks, made, strict=True):
+        for (handle, pixels, time), (state, analysis) in zip(looks, made, strict=True):
             handle.state = state
+            if handle.pictures is not None:
+                _keep_pictures(handle.pictures, pixels, time, analysis)
         return [analysis for _, analysis in made]
 
     def ready_answer(self, text: str, moments: tuple[Moment, ...] = ()) -> "AnswerHandle":
@@ -79,12 +99,16 @@ class AssistantServer:
 class AssistantHandle:
     """One memory. One task changes it; another may read answers at the same time.
 
-    `state` is the model's, and only the server uses it.
+    `state` is the model's, and only the server uses it. `pictures` are of what was seen, if they
+    are kept.
     """
 
-    def __init__(self, server: AssistantServer, state: Any) -> None:
+    def __init__(
+        self, server: AssistantServer, state: Any, pictures: PictureLog | None = None
+    ) -> None:
         self._server = server
         self.state = state
+        self.pictures = pictures
 
     async def analyze_frame(
         self,
@@ -122,7 +146,14 @@ class AssistantHandle:
 
     def snapshot(self) -> "AssistantHandle":
         """Return a handle that asks about the memory as it is now."""
-        return AssistantHandle(self._server, self.state)
+        return AssistantHandle(self._server, self.state, self.pictures)
+
+    async def recall(
+        self, text: str, until: float, *, since: float = 0.0, count: int
+    ) -> tuple[Moment, ...]:
+        """Return at most `count` moments that `text` is about, see `VideoAssistant.recall`."""
+        call = partial(self._server.model.recall, self.state, text, until, since=since, count=count)
+        return await self._server.answers.run(call, Urgency.ANSWER)
 
     async def answer(self, text: str, time: float) -> "AnswerHandle":
         """Answer from what was seen up to `time`; the pieces are generated when they are read."""
@@ -137,6 +168,16 @@ class AssistantHandle:
         """
         closing = partial(self._server.model.close, self.state)
         await finish(self._server.looks.run(closing, Urgency.ANSWER))
+
+
+def _keep_pictures(log: PictureLog, pixels: Pixels, time: float, analysis: FrameAnalysis) -> None:
+    """Keep the pictures of what `analysis` remembered, of which the look at `time` may be one."""
+    log.add_look(pixels, time)
+    try:
+        for moment in analysis.remembered:
+            log.keep(moment.time)
+    except OSError as error:
+        logger.warning("a picture of a moment was not written: %s", error)
 
 
 PendingLook = tuple[AssistantHandle, Pixels, float]  # at a time in seconds
@@ -162,6 +203,12 @@ class AnswerHandle:
         if piece is None:
             raise StopAsyncIteration
         return piece
+
+    def stop(self) -> None:
+        """Do nothing: the next piece is never far."""
+
+    async def aclose(self) -> None:
+        """Do nothing: an answer holds nothing."""
 
     def confidence(self) -> float | None:
         """Return how sure the model is of the pieces that were read, in [0, 1], if it says so."""

@@ -1,10 +1,11 @@
 """The servers of all models, as sessions share them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from media.images.decoder import ImageDecoder
+from media.images.picture_log import PictureLimits
 from media.pipeline.interfaces import (
     FinalPass,
     SpeechRecognizer,
@@ -12,6 +13,7 @@ from media.pipeline.interfaces import (
     VideoAssistant,
     VideoGenerator,
 )
+from media.pipeline.models.answerer import Answerer, PackagedAnswerer
 from media.pipeline.models.answering import AssistantServer
 from media.pipeline.models.files import FileTranscriber
 from media.pipeline.models.generation import GenerationServer, GenerationSlots
@@ -72,6 +74,17 @@ class Devices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideModel:
+    """A model that answers in place of the packaged one, to which `make` is given that.
+
+    It looks at `pictures`, if they are kept.
+    """
+
+    make: Callable[[PackagedAnswerer, Worker], Answerer]
+    pictures: PictureLimits | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """One server a capability, shared by all sessions.
 
@@ -82,6 +95,7 @@ class Services:
     detector: DetectionServer
     recognizer: RecognitionServer
     assistant: AssistantServer
+    answerer: Answerer
     synthesizer: SpeechServer | None
     final_pass: FinalPassServer | None
     generation: GenerationServer | None
@@ -102,8 +116,12 @@ def make_services(
     media_worker: Worker,
     images: ImageDecoder,
     drawings: int = 1,
+    outside: OutsideModel | None = None,
 ) -> Services:
-    """Return the servers of `models`; up to `drawings` sessions generate video at once."""
+    """Return the servers of `models`; up to `drawings` sessions generate video at once.
+
+    With `outside` another model answers, and the assistant only looks and remembers.
+    """
     queues: dict[str, JobQueue] = {}
 
     def queue(name: str, device: RunsJobs, parallel: int = 1) -> JobQueue:
@@ -120,19 +138,24 @@ def make_services(
             return ModelServer(model, recognition, urgency)
         return GatheringServer(model, recognition, urgency, threads)
 
+    detection = queue("detection", devices.detection)
+    assistant = AssistantServer(
+        models.assistant,
+        queue("looks", devices.assistant),
+        queue("answers", devices.assistant),
+        None if outside is None else outside.pictures,
+    )
+    packaged = PackagedAnswerer(assistant, images)
     generator, synthesizer, final = models.generator, models.synthesizer, models.final_pass
     return Services(
-        detector=ModelServer(models.detector, queue("detection", devices.detection), Urgency.TURNS),
+        detector=ModelServer(models.detector, detection, Urgency.TURNS),
         recognizer=speech(TurnRecognizer(models.recognizer), Urgency.INTERIM_CAPTION),
         final_pass=None
         if final is None
         else speech(Stateless(final.transcribe), Urgency.FINAL_CAPTION),
         files=FileTranscriber(models.whisper, models.detector, files),
-        assistant=AssistantServer(
-            models.assistant,
-            queue("looks", devices.assistant),
-            queue("answers", devices.assistant),
-        ),
+        assistant=assistant,
+        answerer=packaged if outside is None else outside.make(packaged, media_worker),
         synthesizer=None
         if synthesizer is None
         else SpeechServer(synthesizer, queue("speech", devices.synthesis)),

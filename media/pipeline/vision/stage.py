@@ -6,18 +6,13 @@ is generated. A question is about what was seen up to its time, so the memory ma
 
 import asyncio
 import logging
-import re
-from dataclasses import dataclass
 from math import inf
 
 from media.channel import Channel
-from media.errors import UnreadableMediaError
 from media.events import (
     Announce,
     Answer,
-    AnswerStatus,
     Degraded,
-    Evidence,
     Output,
     Question,
     Relevance,
@@ -30,8 +25,8 @@ from media.events import (
 from media.frames import VideoFrame
 from media.images.encoding import encode_thumbnail
 from media.pipeline.context import SessionContext
-from media.pipeline.models.answering import AnswerHandle, AssistantHandle
-from media.pipeline.vision.image_question import answer_about_images
+from media.pipeline.models.answering import AssistantHandle
+from media.pipeline.vision.answer_stage import AnswerStage, PendingQuestion
 from media.pipeline.vision.sampling import AnalyzedFrame, due
 from media.servers.backlog import ShedError
 from media.servers.urgency import Urgency
@@ -41,20 +36,9 @@ from models.errors import StoreError
 logger = logging.getLogger(__name__)
 
 VisionItem = VideoFrame | Question | Announce
-WORD_BOUNDARY = re.compile(r"(?<=\S)(?=\s)")
-WORD_INTERVAL = 0.03  # seconds between the words of a ready answer: as a small model writes
 FORGOTTEN = "what is shown now is not remembered; what was seen before still is"
 NOT_KEPT = "what is seen from now on is remembered in RAM only, and would be lost with the service"
 MAX_THUMBNAILS = 16  # of the last analyzed frames: one may be remembered some frames later
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PendingQuestion:
-    """A question about `memory`; `answer` is set if it is known already."""
-
-    question: Question | Announce
-    memory: AssistantHandle
-    answer: AnswerHandle | None = None
 
 
 class VisionStage:
@@ -63,6 +47,7 @@ class VisionStage:
     def __init__(self, context: SessionContext, answers: Channel[Answer]) -> None:
         self._context = context
         self._answers = answers
+        self._answering = AnswerStage(context, answers)
         self._pending: Channel[PendingQuestion] = Channel(context.limits.answers)
         self._speaking = False
         self._last: AnalyzedFrame | None = None
@@ -87,7 +72,7 @@ class VisionStage:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receive(channel, memory), name="frames")
-                tasks.create_task(self._answer_pending(), name="answers")
+                tasks.create_task(self._answering.run(self._pending), name="answers")
         finally:
             await self._close(memory)
         await self._answers.close()
@@ -109,10 +94,6 @@ class VisionStage:
             else:
                 await self._ask(item, memory)
         await self._pending.close()
-
-    async def _answer_pending(self) -> None:
-        async for pending in self._pending:
-            await self._answer(pending)
 
     async def _sample(self, frame: VideoFrame, memory: AssistantHandle) -> None:
         """Analyze `frame` if it is due; a substitute only if what it shows was not analyzed."""
@@ -203,77 +184,9 @@ class VisionStage:
             await self._send_requests(memory)
         pending = PendingQuestion(question, memory.snapshot(), answer)
         if repeatable:
-            await self._answer(pending)
+            await self._answering.answer(pending)
         else:
             await self._pending.send(pending)
-
-    async def _answer(self, pending: PendingQuestion) -> None:
-        """Send the pieces of the answer as they come, until the last or a cancellation."""
-        question = pending.question
-        status: AnswerStatus = "completed"
-        answer = await self._begin_answer(pending)
-        await self._context.send(Evidence(question.id, answer.moments, answer.prompt_tokens))
-        while status != "cancelled":
-            if self._context.questions.cancelled(question.id):  # perhaps before the first piece
-                status = "cancelled"
-            elif (piece := await anext(answer, None)) is None:
-                break
-            elif piece:
-                await self._send_piece(question, piece)
-        await self._send(question, "", status, answer.confidence())
-        if not question.spoken:
-            self._context.questions.close(question.id)
-        if status == "completed":
-            await self._locate(question, answer)
-
-    async def _locate(self, question: Question | Announce, answer: AnswerHandle) -> None:
-        """Send where in the picture the subject of `answer` is, if the model can say."""
-        found = await answer.locate()
-        if found is not None:
-            output = Relevance(question.time, found, question.text, answer.confidence())
-            await self._context.send(output)
-
-    async def _begin_answer(self, pending: PendingQuestion) -> AnswerHandle:
-        """Return the answer; its pieces are generated when they are read."""
-        question, services = pending.question, self._context.services
-        if isinstance(question, Announce):
-            return services.assistant.ready_answer(question.text, question.moments)
-        if pending.answer is not None:
-            return pending.answer
-        if not question.pictures:
-            return await pending.memory.answer(question.text, question.time)
-        try:
-            return await answer_about_images(services, question.pictures, question.text)
-        except UnreadableMediaError as error:
-            return services.assistant.ready_answer(f"I cannot look at that: {error}")
-
-    async def _send_piece(self, question: Question | Announce, piece: str) -> None:
-        """Send `piece`; a ready sentence is sent word by word, so that it can be cancelled.
-
-        A spoken answer is sent whole: speech is cancelled by clause.
-        """
-        clock = self._context.clock
-        whole = question.spoken or self._context.limits.repeatable
-        first, *rest = [piece] if whole else WORD_BOUNDARY.split(piece)
-        await self._send(question, first, "streaming")
-        for word in rest:
-            await clock.sleep_until(clock.now() + WORD_INTERVAL)
-            if self._context.questions.cancelled(question.id):
-                return
-            await self._send(question, word, "streaming")
-
-    async def _send(
-        self,
-        question: Question | Announce,
-        text: str,
-        status: AnswerStatus,
-        confidence: float | None = None,
-    ) -> None:
-        stand_in = self._context.services.assistant.model.stand_in
-        answer = Answer(question.id, text, question.time, status, stand_in, confidence)
-        await self._context.send(answer)
-        if question.spoken:
-            await self._answers.send(answer)
 
     async def _close(self, memory: AssistantHandle) -> None:
         try:

@@ -11,7 +11,13 @@ from media.events import Input
 from media.frames import AudioChunk, VideoFrame
 from media.images.decoder import ImageDecoder
 from media.pipeline.interfaces import Pixels, Samples
-from media.pipeline.models.services import Devices, Models, Services, make_services
+from media.pipeline.models.services import (
+    Devices,
+    Models,
+    OutsideModel,
+    Services,
+    make_services,
+)
 from media.servers.device import Device
 from media.worker import Worker
 from models.asr.whisper.loading import WhisperModel
@@ -111,6 +117,7 @@ def scripted_services(
     *,
     drawings: int = 1,
     media_worker: Worker | None = None,
+    outside: OutsideModel | None = None,
     **models: object,
 ) -> Iterator[Services]:
     """Yield services with scripted models, except for `models`."""
@@ -124,6 +131,7 @@ def scripted_services(
             media_worker=worker,
             images=images,
             drawings=drawings,
+            outside=outside,
         )
 
 

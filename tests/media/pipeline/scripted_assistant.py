@@ -73,6 +73,20 @@ class ScriptedAssistant:
             words.append(" (nothing was seen)")
         return AssistantAnswer(iter(words), seen[-3:])
 
+    def recall(
+        self,
+        state: tuple[list[Moment], list[str]],
+        text: str,
+        until: float,
+        *,
+        since: float = 0.0,
+        count: int,
+    ) -> tuple[Moment, ...]:
+        """Return the newest moments, whatever `text` is."""
+        del text
+        seen = [moment for moment in state[0] if since <= moment.time <= until]
+        return tuple(seen[-count:])
+
     def seen_until(self, state: tuple[list[Moment], list[str]]) -> float:
         return state[0][-1].time if state[0] else -1.0
 

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.assistant.answer_pieces import decode_stream
 from models.assistant.scene.perception import Look, Observation, Perception, Pixels
 from models.assistant.scene.scene_entry import SceneEntry
 from models.assistant.scene.scene_log import from_lines, to_line
@@ -17,7 +18,6 @@ from models.assistant.small_model import (
     SmallModel,
     SmallModelConfig,
     SmallModelMemory,
-    decode_stream,
 )
 from models.memory.kv_store.tiers import open_store
 from models.vision.class_names import NAMES

@@ -1,0 +1,104 @@
+"""What answers questions: the packaged assistant here, or another model behind the same interface.
+
+A question and the memory that it is about go in; text, calls of the client's functions and other
+outputs come out as they are made.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.dialogue import AnswerNotice, FunctionCallDelta
+from media.events import Evidence, Question
+from media.images.decoder import ImageDecoder
+from media.pipeline.models.answering import AnswerHandle, AssistantHandle, AssistantServer
+from media.servers.urgency import Urgency
+from models.assistant.interface import Moment
+
+AnswerItem = str | FunctionCallDelta | Evidence | AnswerNotice
+
+
+class AnswerFailedError(Exception):
+    """A model cannot answer; the message says to the user why, and what to do."""
+
+
+class AnswerStream(Protocol):
+    """One answer, made while it is iterated; `moments` are those that it starts from.
+
+    A piece of text may be empty. Iteration raises `AnswerFailedError` if there is no answer, or no
+    rest of it. Whoever iterates it closes it.
+    """
+
+    moments: tuple[Moment, ...]
+    prompt_tokens: int
+
+    def __aiter__(self) -> Self: ...
+
+    async def __anext__(self) -> AnswerItem: ...
+
+    def stop(self) -> None:
+        """End the answer where it is, even while the next item is awaited."""
+
+    async def aclose(self) -> None:
+        """Free what the answer holds."""
+
+    def confidence(self) -> float | None:
+        """Return how sure the model is of the text that was read, in [0, 1], if it says so."""
+
+    async def locate(self) -> NDArray[np.float32] | None:
+        """Return where in the newest frame the subject of the answer is, as a relevance map."""
+
+
+class Answerer(Protocol):
+    """Answers questions for all sessions.
+
+    `about` is a description for users. An `outside` model takes the conversation into account,
+    answers without video, too, and calls functions of the client; that is its name, None if the
+    assistant answers.
+    """
+
+    about: str
+    outside: str | None
+
+    async def answer(self, question: Question, memory: AssistantHandle | None) -> AnswerStream:
+        """Answer from `memory` as it is now, or from the question's pictures.
+
+        Raises:
+            UnreadableMediaError: a picture cannot be read.
+        """
+        ...
+
+
+class PackagedAnswerer:
+    """The assistant that watches answers, too; it takes no part of a conversation into account."""
+
+    outside: str | None = None
+
+    def __init__(self, assistant: AssistantServer, images: ImageDecoder) -> None:
+        self.images = images
+        self.about = assistant.model.about
+        self._assistant = assistant
+
+    async def answer(self, question: Question, memory: AssistantHandle | None) -> AnswerHandle:
+        """Answer as `Answerer.answer`."""
+        if question.pictures or memory is None:
+            return await self._answer_about_images(question.pictures, question.text)
+        return await memory.answer(question.text, question.time)
+
+    async def _answer_about_images(self, files: Sequence[bytes], text: str) -> AnswerHandle:
+        """Return the answer about image files, taken as a stream of one a second.
+
+        It has no moments, as the files are not part of a session. Without a file it says that
+        nothing was seen.
+        """
+        memory = await self._assistant.open(None)
+        time = 0.0
+        for number, file in enumerate(files):
+            time = float(number)
+            pixels = await self.images.read(file)
+            await memory.analyze_frame(pixels, time, Urgency.ANSWER)
+        answer = await memory.answer(text, time)
+        answer.moments = ()
+        return answer

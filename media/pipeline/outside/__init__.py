@@ -1,0 +1,1 @@
+"""A model outside this service that answers questions: any server of OpenAI's chat completions."""

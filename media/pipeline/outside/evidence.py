@@ -1,0 +1,84 @@
+"""What a question comes with: moments that it is about, and pictures of them and of now."""
+
+from dataclasses import dataclass
+
+from media.events import Question
+from media.images.decoder import ImageDecoder
+from media.images.encoding import encode_jpeg
+from media.pipeline.models.answering import AssistantHandle
+from media.pipeline.outside.endpoint import EvidenceConfig
+from media.sizes import SizeLimits
+from media.worker import Worker
+from models.assistant.interface import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class TimedPicture:
+    """A JPEG file of what was seen at `time`, in seconds; None if the user shows it as a file."""
+
+    time: float | None
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionEvidence:
+    """Moments and pictures in order of time. `looking` is whether there is a stream at all."""
+
+    moments: tuple[Moment, ...] = ()
+    pictures: tuple[TimedPicture, ...] = ()
+    looking: bool = False
+
+    @property
+    def stored(self) -> tuple[Moment, ...]:
+        """The moments that can be shown to the user: the newest one may not be stored."""
+        return tuple(moment for moment in self.moments if moment.number >= 0)
+
+
+class EvidenceCollector:
+    """Collects the evidence for questions; files are read on a worker."""
+
+    def __init__(self, config: EvidenceConfig, images: ImageDecoder, worker: Worker) -> None:
+        self.config = config
+        self._images = images
+        self._worker = worker
+
+    async def collect(self, question: Question, memory: AssistantHandle | None) -> QuestionEvidence:
+        """Return what `memory` has about the question, or the pictures that it asks about.
+
+        Raises:
+            UnreadableMediaError: a picture of the question cannot be read.
+        """
+        if question.pictures or memory is None:
+            files = [await self._file(file) for file in question.pictures]
+            return QuestionEvidence(pictures=tuple(TimedPicture(None, jpeg) for jpeg in files))
+        moments = await memory.recall(question.text, question.time, count=self.config.moments)
+        pictures = await self._worker.run(self._pictures, memory, moments, question.time)
+        return QuestionEvidence(moments, pictures, looking=True)
+
+    async def _file(self, file: bytes) -> bytes:
+        """Return a picture file as a JPEG of the size that is sent."""
+        side = self.config.side
+        pixels = await self._images.read(file, SizeLimits(longer=side, shorter=side))
+        return await self._worker.run(encode_jpeg, pixels)
+
+    def _pictures(
+        self, memory: AssistantHandle, moments: tuple[Moment, ...], time: float
+    ) -> tuple[TimedPicture, ...]:
+        log, config = memory.pictures, self.config
+        if log is None:
+            return ()
+        found = dict(log.last(min(config.looks, config.pictures), time))
+        others = [moment.time for moment in moments if moment.time not in found]
+        for each in _evenly(others, config.pictures - len(found)):
+            if (jpeg := log.at(each)) is not None:
+                found[each] = jpeg
+        return tuple(TimedPicture(each, found[each]) for each in sorted(found))
+
+
+def _evenly(times: list[float], count: int) -> list[float]:
+    """Return `count` of `times`, the first and the last among them."""
+    if len(times) <= count:
+        return times
+    if count < 2:
+        return times[len(times) - count :]
+    return [times[number * (len(times) - 1) // (count - 1)] for number in range(count)]

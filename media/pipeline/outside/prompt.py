@@ -1,0 +1,164 @@
+"""The request for an answer: the conversation, what was seen, and the question."""
+
+import base64
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from media.dialogue import Dialogue, DialogueTurn, FunctionCall, FunctionTool
+from media.events import Question
+from media.pipeline.outside.endpoint import Endpoint
+from media.pipeline.outside.evidence import QuestionEvidence, TimedPicture
+from models.assistant.scene.scene_entry import format_time
+
+Fields = dict[str, Any]
+
+WATCHING = (
+    "You see through the camera of the user in a live video call. With a question come notes of "
+    "what was seen and pictures, each with its time in minutes:seconds since the call began. "
+    "The notes are from a small classifier and often wrong: trust the pictures, if there are any. "
+    "If neither shows what is asked for, say so."
+)
+BRIEF = "Answer in one to three short sentences of plain text."
+SPOKEN = "They are read aloud: no lists, no markup, no emoji."
+NOTHING_SEEN = "Nothing was seen yet."
+SILENCE = "(silence)"
+
+
+def request_body(
+    endpoint: Endpoint,
+    question: Question,
+    evidence: QuestionEvidence,
+    *,
+    with_pictures: bool,
+    tools: Iterable[FunctionTool] = (),
+    rounds: Iterable[Fields] = (),
+) -> bytes:
+    """Return the body of the request; `rounds` are messages about calls since the question.
+
+    It is encoded here, as pictures take milliseconds: call it on a worker.
+    """
+    messages = [*conversation(question, evidence, with_pictures=with_pictures), *rounds]
+    dialogue = question.dialogue
+    length = endpoint.max_tokens
+    if dialogue.max_tokens is not None:
+        length = min(length, dialogue.max_tokens)
+    fields: Fields = {
+        "messages": messages,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "max_tokens": length,
+    }
+    if endpoint.model:
+        fields["model"] = endpoint.model
+    return json.dumps(fields | _tool_fields(dialogue, tuple(tools))).encode()
+
+
+def conversation(
+    question: Question, evidence: QuestionEvidence, *, with_pictures: bool
+) -> list[Fields]:
+    """Return the messages up to the question, and the calls that were made to answer it."""
+    dialogue = question.dialogue
+    system = _system(question, evidence)
+    before = [*map(turn_message, _talk(dialogue.before))]
+    if before and before[0]["role"] != "user":
+        before.insert(0, {"role": "user", "content": SILENCE})  # templates begin with the user
+    asked = {"role": "user", "content": _content(question, evidence, with_pictures=with_pictures)}
+    if before and before[-1]["role"] == "user":
+        _join(asked, before.pop())  # templates alternate
+    since = map(turn_message, _talk(dialogue.since))
+    head = [{"role": "system", "content": system}] if system else []
+    return [*head, *before, asked, *since]
+
+
+def turn_message(turn: DialogueTurn) -> Fields:
+    """Return a turn of a conversation as a message."""
+    if turn.role == "tool":
+        return {"role": "tool", "tool_call_id": turn.call_id, "content": turn.text}
+    message: Fields = {"role": turn.role, "content": turn.text}
+    if turn.calls:
+        message |= {"content": turn.text or None, "tool_calls": [*map(_call, turn.calls)]}
+    return message
+
+
+def _system(question: Question, evidence: QuestionEvidence) -> str:
+    dialogue = question.dialogue
+    parts = [WATCHING, BRIEF] if evidence.looking else []
+    if question.spoken:
+        parts.append(SPOKEN)
+    told = [turn.text for turn in (*dialogue.before, *dialogue.since) if turn.role == "system"]
+    return "\n\n".join(part for part in (" ".join(parts), dialogue.instructions, *told) if part)
+
+
+def _talk(turns: Iterable[DialogueTurn]) -> list[DialogueTurn]:
+    """Return the turns without those of the system; two of the user's in a row are one."""
+    talk: list[DialogueTurn] = []
+    for turn in turns:
+        plain = turn.role in ("user", "assistant") and not turn.calls
+        if plain and talk and talk[-1].role == turn.role and not talk[-1].calls:
+            talk[-1] = DialogueTurn(turn.role, f"{talk[-1].text}\n{turn.text}")
+        elif turn.role != "system":
+            talk.append(turn)
+    return talk
+
+
+def _content(
+    question: Question, evidence: QuestionEvidence, *, with_pictures: bool
+) -> str | list[Fields]:
+    """Return the content of the question: parts if there are pictures, text otherwise."""
+    pictures = evidence.pictures if with_pictures else ()
+    notes = _notes(evidence) if evidence.looking else ""
+    now = f"It is {format_time(question.time)}. " if evidence.looking else ""
+    text = now + question.text
+    if not pictures:
+        return "\n".join(part for part in (notes, text) if part)
+    parts: list[Fields] = [{"type": "text", "text": notes}] if notes else []
+    for picture in pictures:
+        if picture.time is not None:
+            parts.append({"type": "text", "text": f"Picture at {format_time(picture.time)}:"})
+        parts.append({"type": "image_url", "image_url": {"url": _data_url(picture)}})
+    return [*parts, {"type": "text", "text": text}]
+
+
+def _notes(evidence: QuestionEvidence) -> str:
+    lines = [f"{format_time(each.time)} {each.text}" for each in evidence.moments if each.text]
+    if lines:
+        return "\n".join(["Notes of what was seen:", *lines])
+    return "" if evidence.pictures else NOTHING_SEEN
+
+
+def _data_url(picture: TimedPicture) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(picture.jpeg).decode()}"
+
+
+def _join(asked: Fields, before: Fields) -> None:
+    """Put the text of the user's message `before` at the start of the question."""
+    content = asked["content"]
+    if isinstance(content, str):
+        asked["content"] = f"{before['content']}\n{content}"
+    else:
+        asked["content"] = [{"type": "text", "text": before["content"]}, *content]
+
+
+def _call(call: FunctionCall) -> Fields:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _tool_fields(dialogue: Dialogue, tools: tuple[FunctionTool, ...]) -> Fields:
+    if not tools:
+        return {}
+    choice: str | Fields = dialogue.tool_choice
+    if choice not in ("auto", "none", "required"):
+        choice = {"type": "function", "function": {"name": choice}}
+    fields: Fields = {"tools": [*map(_tool, tools)], "tool_choice": choice}
+    return fields if dialogue.parallel else {**fields, "parallel_tool_calls": False}
+
+
+def _tool(tool: FunctionTool) -> Fields:
+    function = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": json.loads(tool.parameters),
+    }
+    return {"type": "function", "function": function}

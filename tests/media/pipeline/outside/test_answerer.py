@@ -1,0 +1,277 @@
+import base64
+import io
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from media.clock import ReplayClock
+from media.dialogue import AnswerNotice, Dialogue, DialogueTurn, FunctionCallDelta, FunctionTool
+from media.events import Answer, Cancel, Evidence, Input, Output, Question, Speech
+from media.pipeline.limits import Limits
+from media.pipeline.models.services import OutsideModel
+from media.pipeline.outside.endpoint import EvidenceConfig
+from media.pipeline.session import run_session
+from tests.media.pipeline.outside.scripted_endpoint import (
+    STREAM_HEAD,
+    Reply,
+    ScriptedEndpoint,
+    calls,
+    fails,
+    outside,
+    says,
+    scripted_endpoint,
+    sends,
+    waits,
+)
+from tests.media.pipeline.scripted import picture, replayed, scripted_services
+from tests.media.pipeline.scripted_assistant import MARK
+
+SECOND = 90_000
+QUESTION = Question("q", "what is it?", 2.5)
+SEEN: list[Input] = [picture(n * SECOND, brightness=20 * n) for n in range(3)]
+NOBODY = "http://127.0.0.1:9/v1"  # the discard service, which nobody runs
+
+
+async def run(
+    model: OutsideModel, *questions: Question, before: Sequence[Input] = SEEN
+) -> list[Output]:
+    """Return the outputs of a session that sees three pictures, and is asked `questions`."""
+    out: list[Output] = []
+
+    async def send(output: Output) -> None:
+        out.append(output)
+
+    with scripted_services(outside=model) as services:
+        await run_session(
+            replayed([*before, *(questions or (QUESTION,))]),
+            send,
+            services=services,
+            clock=ReplayClock(),
+            limits=Limits.replay(),
+        )
+    return out
+
+
+def text(out: list[Output], id: str = "q") -> str:
+    return "".join(o.text for o in out if isinstance(o, Answer) and o.id == id)
+
+
+def last(out: list[Output], id: str = "q") -> Answer:
+    return [o for o in out if isinstance(o, Answer) and o.id == id][-1]
+
+
+def notices(out: list[Output]) -> list[str]:
+    return [o.message for o in out if isinstance(o, AnswerNotice)]
+
+
+def evidence(out: list[Output]) -> list[list[float]]:
+    return [[m.time for m in o.moments] for o in out if isinstance(o, Evidence)]
+
+
+def shown(endpoint: ScriptedEndpoint) -> list[Any]:
+    """Return the parts of the last question: texts, and sizes of pictures."""
+    content = endpoint.messages[-1]["content"]
+    parts: list[Any] = []
+    for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
+        if part["type"] == "text":
+            parts.append(part["text"])
+        else:
+            data = part["image_url"]["url"].removeprefix("data:image/jpeg;base64,")
+            parts.append(Image.open(io.BytesIO(base64.b64decode(data))).size)
+    return parts
+
+
+async def test_the_model_gets_notes_and_pictures_with_their_times_and_its_answer_is_streamed() -> (
+    None
+):
+    config = EvidenceConfig(moments=3, pictures=3, looks=1, side=64)
+    async with scripted_endpoint(says("A ", "cup", ".", tokens=70)) as endpoint:
+        model = outside(endpoint.url, evidence=config, key="secret", max_tokens=99)
+        out = await run(model)
+    pieces = [o.text for o in out if isinstance(o, Answer)]
+    assert pieces == ["A ", "cup", ".", ""]
+    assert last(out).status == "completed"
+    assert evidence(out) == [[0, 1, 2], [0, 1, 2]]
+    assert [o.read for o in out if isinstance(o, Evidence)] == [0, 70]
+    notes = "Notes of what was seen:\n0:00 brightness 0\n0:01 brightness 20\n0:02 brightness 40"
+    times = ["Picture at 0:00:", (64, 36), "Picture at 0:01:", (64, 36), "Picture at 0:02:"]
+    assert shown(endpoint) == [notes, *times, (64, 36), "It is 0:02. what is it?"]
+    (request,) = endpoint.requests
+    assert (request["model"], request["max_tokens"], request["stream"]) == ("big", 99, True)
+    assert endpoint.headers[0]["authorization"] == "Bearer secret"
+    assert not notices(out)
+
+
+FAULTS: dict[str, tuple[Reply, str]] = {
+    "wrong key": (fails(401, b'{"error": {"message": "no such key"}}'), "EYELINE_ANSWERS_KEY"),
+    "unknown model": (fails(404, b'{"error": "no big here"}'), "EYELINE_ANSWERS_MODEL"),
+    "too busy": (fails(429, b"", ["Retry-After: 60"]), "big is busy (HTTP 429)"),
+    "broken": (fails(500, b"<html>oops</html>"), "refuses the question (HTTP 500: <html>oops"),
+    "a page": (sends(b"HTTP/1.0 200 OK\r\n\r\n<html>"), "not a chat completion"),
+    "bad JSON": (sends(STREAM_HEAD + b"data: {oops\n\n"), "not a chat completion"),
+    "odd JSON": (sends(STREAM_HEAD + b'data: {"choices": 3}\n\n'), "not a chat completion"),
+    "an error": (sends(STREAM_HEAD + b'data: {"error": {"message": "full"}}\n\n'), "full"),
+    "silence": (waits(), "did not begin to answer in time"),
+    "a head only": (waits(STREAM_HEAD), "wrote nothing for"),
+    "no HTTP": (sends(b"hello\r\n\r\n"), "the connection to big broke"),
+    "nothing": (sends(b""), "the connection to big broke"),
+    "dies at once": (says(end=b""), "stopped in the middle"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_the_user_is_told_of_a_fault_and_the_packaged_model_answers(fault: str) -> None:
+    reply, reason = FAULTS[fault]
+    async with scripted_endpoint(reply) as endpoint:
+        waiting = fault in ("silence", "a head only")
+        out = await run(outside(endpoint.url, first_wait=0.1 if waiting else 60.0))
+    (notice,) = notices(out)
+    assert reason in notice
+    assert notice.endswith("the packaged model answers instead")
+    assert text(out).startswith(f"{MARK} You asked: what is it?")
+    assert last(out).status == "completed"
+
+
+async def test_a_server_that_does_not_run_is_told_and_without_fallback_the_answer_fails() -> None:
+    spoken = replace(QUESTION, spoken=True)
+    out = await run(outside(NOBODY, fallback=False), spoken)
+    answer = last(out)
+    assert (answer.status, text(out)) == ("failed", "")
+    assert answer.reason.startswith("big cannot be reached: is its server running?")
+    assert [o.status for o in out if isinstance(o, Speech)] == ["failed"]
+
+
+@pytest.mark.parametrize("pause", [False, True])
+async def test_what_was_written_stays_if_the_server_dies_or_stops_in_the_middle(
+    pause: bool,
+) -> None:
+    begun = STREAM_HEAD + b'data: {"choices": [{"delta": {"content": "It is"}}]}\n\n'
+    async with scripted_endpoint(waits(begun) if pause else says("It is", end=b"")) as endpoint:
+        out = await run(outside(endpoint.url, next_wait=0.1))
+    assert text(out).startswith(f"It is... {MARK}")
+    assert last(out).status == "completed"
+    (notice,) = notices(out)
+    assert "wrote nothing for" in notice if pause else "in the middle of its answer" in notice
+
+
+async def test_a_busy_server_is_asked_once_more_when_it_wants_that() -> None:
+    busy = fails(503, b"loading", ["Retry-After: 0"])
+    async with scripted_endpoint(busy, says("yes"), busy, busy) as endpoint:
+        out = await run(outside(endpoint.url), QUESTION, replace(QUESTION, id="r"))
+    assert text(out) == "yes"
+    assert text(out, "r").startswith(MARK)
+    told = "big is busy (HTTP 503: loading)"
+    again = f"{told}; it is asked again in 0 s"
+    assert notices(out) == [again, again, f"{told}; the packaged model answers instead"]
+
+
+async def test_a_model_without_eyes_gets_no_more_pictures_and_the_user_is_told_once() -> None:
+    blind = fails(400, b'{"error": {"message": "no image input"}}')
+    replies = [blind, says("notes"), says("again")]
+    async with scripted_endpoint(*replies) as endpoint:
+        out = await run(outside(endpoint.url), QUESTION, replace(QUESTION, id="r"))
+    assert [text(out), text(out, "r")] == ["notes", "again"]
+    kinds = [type(request["messages"][-1]["content"]) for request in endpoint.requests]
+    assert kinds == [list, str, str]
+    (notice,) = notices(out)
+    assert notice.startswith("big takes no pictures and answers from notes")
+    assert "no image input" in notice
+
+
+@pytest.mark.parametrize(("setting", "kinds"), [("yes", [list]), ("no", [str])])
+async def test_a_setting_says_whether_the_model_takes_pictures(
+    setting: Any, kinds: list[type]
+) -> None:
+    async with scripted_endpoint(fails(400), says("notes")) as endpoint:
+        config = EvidenceConfig(takes_pictures=setting)
+        out = await run(outside(endpoint.url, evidence=config, fallback=False))
+    assert last(out).status == "failed"
+    assert [type(request["messages"][-1]["content"]) for request in endpoint.requests] == kinds
+
+
+async def test_a_cancelled_answer_closes_its_request() -> None:
+    out: list[Output] = []
+
+    async def send(output: Output) -> None:
+        out.append(output)
+
+    async def inputs(endpoint: ScriptedEndpoint) -> AsyncIterator[Input]:
+        yield QUESTION
+        await endpoint.asked.wait()
+        yield Cancel("q")
+        await endpoint.closed.wait()
+
+    async with scripted_endpoint(waits(STREAM_HEAD)) as endpoint:
+        with scripted_services(outside=outside(endpoint.url)) as services:
+            clock = ReplayClock()
+            await run_session(inputs(endpoint), send, services=services, clock=clock)
+    assert [(o.text, o.status) for o in out if isinstance(o, Answer)] == [("", "cancelled")]
+    assert not notices(out)
+
+
+async def test_a_question_about_files_is_asked_with_these_only() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (800, 400)).save(file, "PNG")
+    async with scripted_endpoint(says("black")) as endpoint:
+        question = replace(QUESTION, pictures=(file.getvalue(),))
+        out = await run(outside(endpoint.url), question)
+    assert shown(endpoint) == [(512, 256), "what is it?"]
+    assert evidence(out) == [[]]
+
+
+async def test_a_server_that_does_not_stream_is_taken_too() -> None:
+    body = b'{"choices": [{"message": {"content": "A cup."}, "finish_reason": "stop"}]}'
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    async with scripted_endpoint(sends(head.encode() + b"\r\n\r\n" + body)) as endpoint:
+        out = await run(outside(endpoint.url))
+    assert text(out) == "A cup."
+
+
+async def test_a_stream_may_end_without_its_mark_after_the_reason_why_it_ends() -> None:
+    end = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'
+    async with scripted_endpoint(says("A cup.", end=end)) as endpoint:
+        out = await run(outside(endpoint.url))
+    assert (text(out), last(out).status, notices(out)) == ("A cup.", "completed", [])
+
+
+async def test_calls_of_the_clients_functions_come_whole_after_the_text() -> None:
+    tool = FunctionTool("wave", "Waves.", '{"type": "object"}')
+    dialogue = Dialogue(tools=(tool,), tool_choice="wave", parallel=False)
+    replies = calls(("c1", "wave", '{"to": "me"}'), ("c2", "wave", "{}"), text="Sure.")
+    async with scripted_endpoint(replies) as endpoint:
+        out = await run(outside(endpoint.url), replace(QUESTION, dialogue=dialogue))
+    assert text(out) == "Sure."
+    assert [o for o in out if isinstance(o, FunctionCallDelta)] == [
+        FunctionCallDelta("q", 0, "c1", "wave", '{"to": "me"}', complete=True),
+        FunctionCallDelta("q", 1, "c2", "wave", "{}", complete=True),
+    ]
+    (request,) = endpoint.requests
+    function = {"name": "wave", "description": "Waves.", "parameters": {"type": "object"}}
+    assert request["tools"] == [{"type": "function", "function": function}]
+    assert request["tool_choice"] == {"type": "function", "function": {"name": "wave"}}
+    assert request["parallel_tool_calls"] is False
+
+
+async def test_the_conversation_comes_before_the_question_and_calls_after_it() -> None:
+    dialogue = Dialogue(
+        instructions="Be brief.",
+        before=(
+            DialogueTurn("assistant", "Hello."),
+            DialogueTurn("system", "It is cold."),
+            DialogueTurn("user", "Hi."),
+        ),
+        since=(DialogueTurn("tool", "42", call_id="c1"),),
+    )
+    async with scripted_endpoint(says("42")) as endpoint:
+        await run(outside(endpoint.url), replace(QUESTION, dialogue=dialogue), before=())
+    system, *talk = endpoint.messages
+    assert system["content"].endswith("\n\nBe brief.\n\nIt is cold.")
+    assert talk == [
+        {"role": "user", "content": "(silence)"},
+        {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": "Hi.\nNothing was seen yet.\nIt is 0:02. what is it?"},
+        {"role": "tool", "tool_call_id": "c1", "content": "42"},
+    ]

@@ -1,0 +1,48 @@
+"""Settings of an outside model that answers questions."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from web.setting_checks import http_url
+
+
+class AnswerSettings(BaseSettings):
+    """Where the model is, what it is sent, and how long it may take."""
+
+    model_config = SettingsConfigDict(use_attribute_docstrings=True)
+
+    answers_url: Annotated[str, AfterValidator(http_url)] | None = None
+    """server of OpenAI's chat completions that answers questions, such as http://localhost:8080/v1
+    (llama.cpp, vLLM, Ollama, SGLang or a hosted one); if not set, the packaged model answers"""
+    answers_model: str = ""
+    """name of the model there; not every server needs one"""
+    answers_key: SecretStr | None = None
+    """key for that server"""
+    answers_fallback: bool = True
+    """let the packaged model answer if that server fails; otherwise the answer fails"""
+    answers_pictures: Literal["auto", "yes", "no"] = "auto"
+    """whether that model takes pictures: yes, no, or auto, which sends them until it refuses them;
+    without pictures it answers from notes of what was seen"""
+    answers_picture_count: int = Field(8, ge=0, le=100)
+    """maximum number of pictures that a question comes with"""
+    answers_looks: int = Field(4, ge=0, le=16)
+    """how many of those are the last frames that were analyzed; the others are of moments that the
+    question is about"""
+    answers_picture_size: int = Field(512, ge=16, le=4096)
+    """longer side of those pictures in pixels"""
+    answers_picture_space: int = Field(256, ge=1)
+    """disk space for the pictures of one session in MB; the oldest are deleted first"""
+    answers_moments: int = Field(12, ge=0, le=1000)
+    """maximum number of remembered moments that a question comes with"""
+    answers_history: int = Field(20, ge=0, le=1000)
+    """how many turns of the conversation a question comes with"""
+    answers_tokens: int = Field(512, ge=1)
+    """maximum number of tokens of an answer"""
+    answers_first_wait: float = Field(60.0, gt=0)
+    """seconds within which an answer must begin"""
+    answers_next_wait: float = Field(20.0, gt=0)
+    """seconds that an answer may pause"""
+    answers_retry_wait: float = Field(5.0, ge=0)
+    """longest time in seconds after which a busy server is asked once more, if it wants that"""

@@ -1,0 +1,134 @@
+"""The answer to a chat completion request, in the form of OpenAI's API."""
+
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from media.dialogue import AnswerNotice, FunctionCallDelta
+from media.events import Evidence
+from media.pipeline.models.answerer import AnswerItem
+from web.context import MODEL_NAME, unix_time
+from web.problems import ProblemError, error_fields
+from web.rest.answers import AnswerTask
+from web.rest.chat_request import ChatQuestion
+
+Fields = dict[str, Any]
+
+
+@dataclass(slots=True)
+class ChatReply:
+    """The part of an answer that was read so far; `show` returns its evidence as JSON."""
+
+    question: ChatQuestion
+    show: Callable[[Evidence], list[Fields]]
+    evidence: Evidence
+    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
+    created: int = field(default_factory=unix_time)
+    pieces: list[str] = field(default_factory=list)
+    calls: dict[int, Fields] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
+
+    @property
+    def head(self) -> Fields:
+        """Return the fields that the completion and each of its chunks begin with."""
+        names = {"model": MODEL_NAME, "system_fingerprint": None}
+        return {"id": self.id, "created": self.created, **names}
+
+    @property
+    def extension(self) -> Fields:
+        """Return the fields that are not OpenAI's: evidence from a session, and notices."""
+        own: Fields = {}
+        if self.question.session_id is not None:
+            own["evidence"] = self.show(self.evidence)
+        if self.notices:
+            own["notices"] = self.notices
+        return {"eyeline": own} if own else {}
+
+    @property
+    def usage(self) -> Fields:
+        """Return the token counts; all are 0 if no model was asked."""
+        prompt_tokens = self.evidence.read
+        completion_tokens = len(self.pieces) if prompt_tokens else 0
+        return {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": completion_tokens,
+            "total_tokens": prompt_tokens + completion_tokens,
+        }
+
+    async def read(self, answer: AnswerTask) -> AsyncGenerator[Fields, None]:
+        """Keep the items of the answer, at most `max_tokens` pieces, and yield them as deltas."""
+        async with aclosing(answer.pieces()) as items:
+            async for item in items:
+                if isinstance(item, str) and len(self.pieces) == self.question.max_tokens:
+                    self.finish_reason = "length"
+                    return
+                yield self._add(item)
+
+    def _add(self, item: AnswerItem) -> Fields:
+        match item:
+            case str():
+                self.pieces.append(item)
+                return {"content": item}
+            case FunctionCallDelta():
+                return {"tool_calls": [self._add_call(item)]}
+            case AnswerNotice():
+                self.notices.append(item.message)
+            case Evidence():
+                self.evidence = item
+        return self.extension
+
+    def _add_call(self, delta: FunctionCallDelta) -> Fields:
+        """Add a piece of a call; return it as the delta of a chunk."""
+        self.finish_reason = "tool_calls"
+        head: Fields = {}
+        if delta.number not in self.calls:
+            head = {"id": delta.call_id, "type": "function"}
+            self.calls[delta.number] = {**head, "function": {"name": delta.name, "arguments": ""}}
+        self.calls[delta.number]["function"]["arguments"] += delta.arguments
+        named = {"name": delta.name} if head else {}
+        return {
+            "index": delta.number,
+            **head,
+            "function": {**named, "arguments": delta.arguments},
+        }
+
+
+def completion(reply: ChatReply) -> Fields:
+    """Return the answer as one object."""
+    content = "".join(reply.pieces)
+    message: Fields = {"role": "assistant", "content": content, "refusal": None, **reply.extension}
+    if reply.calls:
+        calls = [reply.calls[number] for number in sorted(reply.calls)]
+        message |= {"content": content or None, "tool_calls": calls}
+    choice = {"index": 0, "message": message, "logprobs": None}
+    return {
+        **reply.head,
+        "object": "chat.completion",
+        "choices": [{**choice, "finish_reason": reply.finish_reason}],
+        "usage": reply.usage,
+    }
+
+
+async def completion_chunks(reply: ChatReply, answer: AnswerTask) -> AsyncGenerator[Fields, None]:
+    """Yield the answer as the chunks of a stream; the last one of a cut-off answer is an error."""
+    yield completion_chunk(reply, {"role": "assistant", "content": "", **reply.extension})
+    try:
+        async with aclosing(reply.read(answer)) as deltas:
+            async for delta in deltas:
+                yield completion_chunk(reply, delta)
+    except ProblemError as problem:
+        yield {"error": error_fields(problem)}
+        return
+    yield completion_chunk(reply, {}, reply.finish_reason)
+    if reply.question.include_usage:
+        yield {**completion_chunk(reply, {}), "choices": [], "usage": reply.usage}
+
+
+def completion_chunk(reply: ChatReply, delta: Fields, finish: str | None = None) -> Fields:
+    """Return one chunk of a stream."""
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+    usage = {"usage": None} if reply.question.include_usage else {}
+    return {**reply.head, "object": "chat.completion.chunk", "choices": [choice], **usage}

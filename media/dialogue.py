@@ -59,18 +59,11 @@ NO_DIALOGUE = Dialogue()
 
 
 @dataclass(frozen=True, slots=True)
-class FunctionCallDelta:
-    """A piece of call `number` of a function that the client runs, in the answer to question `id`.
-
-    The pieces of `arguments` are JSON text together; only the last one is `complete`.
-    """
+class CalledFunction:
+    """The model calls a function of the client, in the answer to question `id`."""
 
     id: str
-    number: int
-    call_id: str
-    name: str
-    arguments: str
-    complete: bool = False
+    call: FunctionCall
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from media.dialogue import NO_DIALOGUE, AnswerNotice, Dialogue, FunctionCallDelta
+from media.dialogue import NO_DIALOGUE, AnswerNotice, CalledFunction, Dialogue
 from media.frames import AudioChunk, Gap, VideoFrame
 from media.generation_events import GenerationInput, GenerationOutput
 from models.assistant.interface import Moment
@@ -268,7 +268,7 @@ Input = (
     | GenerationInput
 )
 VisionOutput = Remembered | Relevance | RequestMet | StandingRequests | Degraded
-AnswerOutput = Evidence | Answer | FunctionCallDelta | AnswerNotice
+AnswerOutput = Evidence | Answer | CalledFunction | AnswerNotice
 Output = (
     Caption
     | TurnStarted

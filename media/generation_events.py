@@ -64,6 +64,13 @@ class GenerationConfig:
     once: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class DrawRequest:
+    """The model that answers wants `text` to be drawn: the client's prompt and settings change."""
+
+    text: str
+
+
 GenerationState = Literal["off", "waiting", "drawing", "paused", "full"]
 
 
@@ -99,4 +106,4 @@ class GeneratedImage:
 
 
 GenerationInput = PromptChange | TrackPoints | ClearTrack | GenerationConfig
-GenerationOutput = GenerationStatus | GeneratedImage
+GenerationOutput = DrawRequest | GenerationStatus | GeneratedImage

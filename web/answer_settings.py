@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from web.setting_checks import http_url
+from web.setting_checks import CommaSeparated, http_url, known_tools
 
 
 class AnswerSettings(BaseSettings):
@@ -38,6 +38,9 @@ class AnswerSettings(BaseSettings):
     """maximum number of remembered moments that a question comes with"""
     answers_history: int = Field(20, ge=0, le=1000)
     """how many turns of the conversation a question comes with"""
+    answers_tools: Annotated[CommaSeparated, AfterValidator(known_tools)] = ()
+    """functions on the session that this model may call itself, comma-separated: search_memory,
+    look_now, recent_frames, draw; not every model and server can"""
     answers_tokens: int = Field(512, ge=1)
     """maximum number of tokens of an answer"""
     answers_first_wait: float = Field(60.0, gt=0)

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
+from media.pipeline.outside.memory_tools import TOOL_NAMES
 from models.weights.hub_catalog import VIDEO_LLMS
 from rtc.ice_servers import IceEndpoint
 from rtc.ports import PortRange
@@ -84,6 +85,13 @@ def port_range(text: str) -> str:
     """Check that `text` is a range of ports."""
     PortRange.parse(text)
     return text
+
+
+def known_tools(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Check that `names` are functions that an outside model may call."""
+    if unknown := [name for name in names if name not in TOOL_NAMES]:
+        raise ValueError(f"expected {', '.join(TOOL_NAMES)}, comma-separated, not {unknown[0]}")
+    return names
 
 
 def http_url(url: str) -> str:

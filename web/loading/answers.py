@@ -8,21 +8,27 @@ from media.pipeline.models.services import OutsideModel
 from media.pipeline.outside.answerer import OutsideAnswerer
 from media.pipeline.outside.endpoint import Endpoint, EvidenceConfig
 from media.pipeline.outside.evidence import EvidenceCollector
+from media.pipeline.outside.memory_tools import DRAW
 from media.worker import Worker
 from web.answer_settings import AnswerSettings
 
 
-def outside_model(settings: AnswerSettings) -> OutsideModel | None:
-    """Return the model at `answers_url`, None if the packaged one answers."""
+def outside_model(settings: AnswerSettings, *, draws: bool) -> OutsideModel | None:
+    """Return the model at `answers_url`, None if the packaged one answers.
+
+    It may call `draw` only if the service `draws`.
+    """
     if settings.answers_url is None:
         return None
     endpoint = answer_endpoint(settings, settings.answers_url)
     config = evidence_config(settings)
 
+    tools = [name for name in settings.answers_tools if draws or name != DRAW]
+
     def make(packaged: PackagedAnswerer, worker: Worker) -> Answerer:
         collector = EvidenceCollector(config, packaged.images, worker)
         fallback = packaged if settings.answers_fallback else None
-        return OutsideAnswerer(endpoint, collector, worker, fallback)
+        return OutsideAnswerer(endpoint, collector, worker, fallback, tools)
 
     space = settings.answers_picture_space << 20
     looks = settings.answers_pictures != "no" and settings.answers_picture_count > 0

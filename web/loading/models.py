@@ -245,7 +245,7 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
             media_worker=media_worker,
             images=images,
             drawings=settings.drawings,
-            outside=None if heard_only else outside_model(settings),
+            outside=None if heard_only else outside_model(settings, draws=generator is not None),
         )
         yield LoadedModels(
             services=services,

@@ -4,7 +4,40 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from media.dialogue import Dialogue, DialogueTurn, FunctionCall
-from web.protocol.items import Item, ItemList
+from web.protocol.client_events.messages import ResponseConfig, parse_item
+from web.protocol.client_events.tools import choice_name, function_tools
+from web.protocol.items import Item, ItemList, item_from_client
+from web.protocol.session_config import RealtimeConfig
+from web.protocol.state import ConversationState
+
+
+def message_to_answer(state: ConversationState, config: ResponseConfig) -> Item | None:
+    """Return the user's message to answer, or None if there is none."""
+    if config.input is None:
+        return state.items.last_user_message()
+    message = None
+    for index, raw in enumerate(config.input):
+        param = f"response.input[{index}]"
+        if raw.get("type") == "item_reference":
+            item = state.items.find(str(raw.get("id")), f"{param}.id")
+        else:
+            item = item_from_client(parse_item(raw, param), state.new_id("item"))
+        message = item if item.get("role") == "user" else message
+    return message
+
+
+def response_dialogue(session: RealtimeConfig, response: ResponseConfig) -> Dialogue:
+    """Return the instructions and tools of a response; what it does not set is the session's."""
+    tools = session.tools if response.tools is None else response.tools
+    choice, parallel = response.tool_choice, response.parallel_tool_calls
+    parallel = session.parallel_tool_calls if parallel is None else parallel
+    told = response.instructions
+    return Dialogue(
+        instructions=session.instructions if told is None else told,
+        tools=function_tools(tools),
+        tool_choice=choice_name(session.tool_choice if choice is None else choice),
+        parallel=parallel is not False,
+    )
 
 
 def dialogue_around(items: ItemList, message: Item | None, history: int) -> Dialogue:

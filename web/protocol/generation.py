@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from media.generation_events import (
     ClearTrack,
+    DrawRequest,
     GeneratedImage,
     GenerationConfig,
     GenerationStatus,
@@ -127,6 +128,22 @@ def update(state: ConversationState, event: GenerationUpdate) -> None:
     config = replace(state.generation, time=state.media_time, again=event.reset, once=event.step)
     state.inputs.append(config)
     _send_updated(state)
+
+
+def draw(state: ConversationState, output: DrawRequest) -> None:
+    """Draw what the model that answers wants, as if the client had set it; say if that is wrong."""
+    try:
+        set_prompt(state, PromptSet(type="eyeline.prompt.set", text=output.text))
+        if not _config(state).enabled:
+            pictures = state.eyeline_events and not state.on_track
+            update(
+                state,
+                GenerationUpdate(
+                    type="eyeline.generation.update", enabled=True, pictures=pictures or None
+                ),
+            )
+    except ProtocolError as error:
+        state.send_notice(f"the model wanted to draw: {error.message}", "warning")
 
 
 def send_status(state: ConversationState, status: GenerationStatus) -> None:

@@ -1,9 +1,8 @@
 """The OpenAI Realtime protocol without I/O, in the manner of websockets' `Protocol`.
 
-A transport (WebSocket, WebRTC, test) passes on what comes from the client, parsed and with its
-images decoded, and what comes from the session. Then it takes `inputs_to_send` for the session and
-`events_to_send` for the client, in order.
-The protocol has no clock.
+A transport passes on what comes from the client, parsed and with its images decoded, and what comes
+from the session. Then it takes `inputs_to_send` for the session and `events_to_send` for the
+client, in order. The protocol has no clock.
 
 Source: the OpenAI Realtime API (GA), as openai 3.54.0 and agents-realtime 0.20.0 use it.
 """
@@ -11,7 +10,7 @@ Source: the OpenAI Realtime API (GA), as openai 3.54.0 and agents-realtime 0.20.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from media.dialogue import AnswerNotice
+from media.dialogue import AnswerNotice, CalledFunction
 from media.events import (
     Answer,
     Caption,
@@ -30,9 +29,10 @@ from media.events import (
     TurnStarted,
 )
 from media.frames import AudioChunk, Gap, VideoFrame
-from media.generation_events import GeneratedImage, GenerationStatus
+from media.generation_events import DrawRequest, GeneratedImage, GenerationStatus
 from media.video import Pixels
 from web.protocol import (
+    function_calls,
     generation,
     item_commands,
     response_events,
@@ -91,11 +91,16 @@ COMMANDS: dict[type, Callable[[ConversationState, Any], None]] = {
 }
 
 EVENTS: dict[type, Callable[[ConversationState, Any], None]] = {
+    CalledFunction: function_calls.receive_call,
+    AnswerNotice: vision.send_warning,
+    Degraded: vision.send_warning,
+    RequestMet: responses.queue_announcement,
     Evidence: vision.send_evidence,
     Remembered: vision.send_moment,
     Relevance: vision.send_relevance,
     StandingRequests: vision.send_requests,
     Gap: vision.send_gap,
+    DrawRequest: generation.draw,
     GenerationStatus: generation.send_status,
     GeneratedImage: generation.send_picture,
 }
@@ -106,9 +111,8 @@ class RealtimeProtocol:
 
     `model` is the name in the client's URL, and `patch` the session that came with a client
     secret or an SDP offer. `on_track` is WebRTC: speech goes to a track. Without `answers`, turns
-    are answered only if `patch` wants it.
-
-    One thread at a time may call it; only `receive_media` may be called beside another method.
+    are answered only if `patch` wants it. One thread at a time may call it; only `receive_media`
+    may be called beside another method.
 
     Raises:
         ProtocolError: `patch` is not a valid change of a session.
@@ -288,13 +292,9 @@ class RealtimeProtocol:
             responses.receive_transcript(self.state, *complete, caption.end)
 
     def _emit_event(self, output: Output) -> None:
-        """Add the service's own event for `output`."""
-        match output:
-            case _ if (event := EVENTS.get(type(output))) is not None:
-                event(self.state, output)
-            case RequestMet():
-                self.state.announcements.append(output)
-            case Degraded() | AnswerNotice():
-                self.state.send_notice(output.message, "warning")
-            case _:
-                assert isinstance(output, VideoFrame), output
+        """Handle `output` by `EVENTS`; frames are the transport's."""
+        event = EVENTS.get(type(output))
+        if event is None:
+            assert isinstance(output, VideoFrame), output
+        else:
+            event(self.state, output)

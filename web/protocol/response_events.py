@@ -43,6 +43,8 @@ def send_response_event(
     if response.started and status != "in_progress":
         item_status = "completed" if status == "completed" else "incomplete"
         output.append(response_item(response, item_status, content=[response_content(response)]))
+    if status == "completed":
+        output += response.calls
     fields = {
         "object": "realtime.response",
         "id": response.id,

@@ -10,17 +10,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from media.events import Announce, Answer, Cancel, Question, Speech
+from media.events import Announce, Answer, Cancel, Question, RequestMet, Speech
 from web.protocol.client_events.messages import (
     OutputClear,
     ProtocolError,
     ResponseCancel,
     ResponseConfig,
     ResponseCreate,
-    parse_item,
 )
-from web.protocol.dialogue import dialogue_around
-from web.protocol.items import Item, item_from_client, question_text
+from web.protocol.dialogue import dialogue_around, message_to_answer, response_dialogue
+from web.protocol.function_calls import send_calls
+from web.protocol.items import Item, question_text
 from web.protocol.response_events import (
     ResponseStatus,
     clear_speech,
@@ -33,6 +33,7 @@ from web.protocol.response_events import (
     speech_queued,
 )
 from web.protocol.session_config import RealtimeConfig, TranscriptionConfig, wants_speech
+from web.protocol.session_update import check_tools
 from web.protocol.state import ConversationState, ResponseState
 
 PICTURE_QUESTION = "What is in the picture?"  # for a picture that comes without text
@@ -54,7 +55,8 @@ def create(state: ConversationState, event: ResponseCreate) -> None:
             code="conversation_already_has_active_response",
         )
     config = event.response or ResponseConfig()
-    message = _message_to_answer(state, config)
+    check_tools(config.tools, config.tool_choice, state.capabilities, "response")
+    message = message_to_answer(state, config)
     text: str | None = config.instructions or state.config.instructions
     if message is not None:
         text = question_text(message)
@@ -64,8 +66,7 @@ def create(state: ConversationState, event: ResponseCreate) -> None:
     response = _new_response(state, state.config, spoken=spoken)
     response.in_conversation = config.conversation != "none"
     response.metadata = config.metadata
-    if config.instructions is not None:
-        response.instructions = config.instructions
+    response.dialogue = response_dialogue(state.config, config)
     send_response_event(state, "response.created", response, "in_progress")
     if text is None and message is not None:
         response.awaited_item = message["id"]
@@ -90,6 +91,11 @@ def receive_transcript(state: ConversationState, item_id: str, text: str, time: 
     if response is not None and response.awaited_item == item_id:
         response.awaited_item = None
         _ask(state, response, text, time, state.items.by_id.get(item_id))
+
+
+def queue_announcement(state: ConversationState, met: RequestMet) -> None:
+    """Keep an announcement until `announce_next` may start it."""
+    state.announcements.append(met)
 
 
 def announce_next(state: ConversationState) -> None:
@@ -150,13 +156,16 @@ def receive_answer(state: ConversationState, answer: Answer) -> None:
     response = state.response
     if response is None or response.question_id != answer.id:
         return
-    _start_item(state, response)
+    if answer.text or not response.calls:
+        _start_item(state, response)
     if answer.text:
         kind = "output_audio_transcript" if response.spoken else "output_text"
         response.text += answer.text
         send_part_event(state, f"response.{kind}.delta", response, delta=answer.text)
     if answer.status == "cancelled":
         _finish(state, response, "cancelled", "turn_detected")
+    elif answer.status == "failed":
+        _finish(state, response, "failed", answer.reason)
     elif answer.status == "completed" and not response.spoken:
         _finish(state, response, "completed")
 
@@ -166,7 +175,8 @@ def receive_speech(state: ConversationState, speech: Speech) -> None:
     response = state.response
     if response is None or response.question_id != speech.id:
         return
-    _start_item(state, response)
+    if speech.chunk is not None or not response.calls:
+        _start_item(state, response)
     if speech.chunk is not None:
         response.samples += len(speech.chunk.samples)
         response.rate = speech.chunk.rate
@@ -176,7 +186,7 @@ def receive_speech(state: ConversationState, speech: Speech) -> None:
         else:
             speech_queued(state, response)
     if speech.status == "completed":
-        if not state.on_track:
+        if response.started and not state.on_track:
             send_audio(state, response, np.zeros(0, np.float32), last=True)
         _finish(state, response, "completed")
     elif speech.status == "cancelled":
@@ -189,21 +199,6 @@ def fail(state: ConversationState, message: str) -> None:
         _finish(state, state.response, "failed", message)
 
 
-def _message_to_answer(state: ConversationState, config: ResponseConfig) -> Item | None:
-    """Return the user's message to answer, or None if there is none."""
-    if config.input is None:
-        return state.items.last_user_message()
-    message = None
-    for index, raw in enumerate(config.input):
-        param = f"response.input[{index}]"
-        if raw.get("type") == "item_reference":
-            item = state.items.find(str(raw.get("id")), f"{param}.id")
-        else:
-            item = item_from_client(parse_item(raw, param), state.new_id("item"))
-        message = item if item.get("role") == "user" else message
-    return message
-
-
 def _new_response(
     state: ConversationState, config: RealtimeConfig, *, spoken: bool
 ) -> ResponseState:
@@ -213,7 +208,7 @@ def _new_response(
         state.new_id("item"),
         spoken=spoken,
         format=config.audio.output.format.type,
-        instructions=config.instructions,
+        dialogue=response_dialogue(config, ResponseConfig()),
     )
     state.response = response
     return response
@@ -226,8 +221,8 @@ def _ask(
     pictures = tuple(picture.file for picture in shown)
     if pictures and not text.strip():
         text = PICTURE_QUESTION
-    dialogue = dialogue_around(state.items, message, state.capabilities.history)
-    dialogue = replace(dialogue, instructions=response.instructions)
+    around = dialogue_around(state.items, message, state.capabilities.history)
+    dialogue = replace(response.dialogue, before=around.before, since=around.since)
     id, spoken = response.question_id, response.spoken
     state.inputs.append(Question(id, text, time, spoken, pictures, dialogue))
 
@@ -265,6 +260,8 @@ def _finish(
     state.response = None
     if response.started:
         _finish_item(state, response, "completed" if status == "completed" else "incomplete")
+    if status == "completed":
+        send_calls(state, response)
     send_response_event(state, "response.done", response, status, reason)
     if status != "completed" and response.question_id in state.playing:
         clear_speech(state)

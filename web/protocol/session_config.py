@@ -13,15 +13,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from media.events import ListeningConfig, TurnDetection
+from web.protocol.client_events.tools import MAX_TOOLS, FunctionToolConfig, ToolChoice
 
 UNSUPPORTED: dict[str, Any] = {  # fields of the API without effect here, with their defaults
     "include": None,
     "max_output_tokens": "inf",
-    "parallel_tool_calls": None,
     "prompt": None,
     "reasoning": None,
-    "tool_choice": "auto",
-    "tools": [],
     "tracing": None,
     "truncation": "auto",
 }
@@ -55,8 +53,8 @@ class Capabilities:
 
     Without `voices`, answers are text. `languages` are those of the recognizers. `turn_detection`
     is for clients that configure none, and clients that ask for eyeline events get `notices`
-    first. A question comes with up to `history` turns before it. If `generation` is None,
-    `generation_unavailable` is the reason.
+    first. A question comes with up to `history` turns before it. With `tools` the model that
+    answers calls functions. If `generation` is None, `generation_unavailable` is the reason.
     """
 
     model: str
@@ -66,6 +64,7 @@ class Capabilities:
     turn_detection: TurnDetection = field(default_factory=TurnDetection)
     notices: tuple[str, ...] = ()
     history: int = 20
+    tools: bool = False
     generation: GenerationCapabilities | None = None
     generation_unavailable: str = "no generation model is loaded"
 
@@ -134,6 +133,9 @@ class RealtimeConfig(ConfigModel):
     output_modalities: tuple[Literal["text", "audio"]]
     instructions: str = Field("", max_length=100_000)
     audio: AudioConfig
+    tools: tuple[FunctionToolConfig, ...] = Field((), max_length=MAX_TOOLS)
+    tool_choice: ToolChoice = "auto"
+    parallel_tool_calls: bool | None = None
 
 
 class TranscriptionConfig(ConfigModel):

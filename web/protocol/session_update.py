@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from web.protocol import speech_input
 from web.protocol.client_events.messages import ProtocolError, SessionUpdate, invalid_field_error
+from web.protocol.client_events.tools import NO_TOOLS
 from web.protocol.generation import capabilities_fields
 from web.protocol.languages import language_code
 from web.protocol.session_config import (
@@ -25,6 +26,7 @@ from web.protocol.session_config import (
 from web.protocol.state import ConversationState
 
 EAGERNESS_SILENCE_MS = {"low": 1200, "medium": 600, "auto": 600, "high": 300}  # of semantic_vad
+HARMLESS_CHOICES = (None, "auto", "none")  # of tools, for a model that calls none
 BETA_FIELDS = {  # fields of the API that was shut down, and their successors
     "modalities": "session.output_modalities",
     "input_audio_format": "session.audio.input.format",
@@ -36,7 +38,15 @@ BETA_FIELDS = {  # fields of the API that was shut down, and their successors
 _CONFIG: TypeAdapter[SessionConfig] = TypeAdapter(
     Annotated[SessionConfig, Field(discriminator="type")]
 )
-_TAGS = ("realtime", "transcription", "server_vad", "audio/pcm", "audio/pcmu", "audio/pcma")
+_TAGS = (
+    "realtime",
+    "NamedChoice",
+    "transcription",
+    "server_vad",
+    "audio/pcm",
+    "audio/pcmu",
+    "audio/pcma",
+)
 
 
 READ_ONLY = ("id", "object", "expires_at", "client_secret")  # of a session that a client echoes
@@ -115,6 +125,7 @@ def update_config(
     _drop_unsupported(changes, UNSUPPORTED, notices)
     base = _base(config, str(kind), capabilities)
     if kind == "realtime":
+        check_tools(changes.get("tools"), changes.get("tool_choice"), capabilities, "session")
         _replace_output(changes, capabilities, notices)
     audio_input = _copied(changes, "audio", "input")
     if audio_input is not None:
@@ -127,6 +138,20 @@ def update_config(
     except ValidationError as error:
         raise invalid_field_error(error, prefix="session", drop=_TAGS) from error
     return changed, tuple(notices)
+
+
+def check_tools(tools: object, choice: object, capabilities: Capabilities, place: str) -> None:
+    """Check that the model can do what `tools` and `tool_choice` of a client ask for.
+
+    Raises:
+        ProtocolError: it calls no functions.
+    """
+    if capabilities.tools:
+        return
+    for name, asked in (("tools", bool(tools)), ("tool_choice", choice not in HARMLESS_CHOICES)):
+        if asked:
+            param = f"{place}.{name}"
+            raise ProtocolError(f"{param}: {NO_TOOLS}", code="tools_not_supported", param=param)
 
 
 def _base(config: SessionConfig, kind: str, capabilities: Capabilities) -> dict[str, Any]:

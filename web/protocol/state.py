@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from media.audio.pcm import PcmEncoding
+from media.dialogue import NO_DIALOGUE, Dialogue
 from media.events import Input, RequestMet
 from media.frames import SAMPLE_RATE
 from media.generation_events import GenerationConfig
-from web.protocol.items import ItemList
+from web.protocol.items import Item, ItemList
 from web.protocol.session_config import Capabilities, SessionConfig
 
 Event = dict[str, Any]
@@ -74,7 +75,7 @@ class ResponseState:
     item_id: str
     spoken: bool
     format: str = "audio/pcm"  # of its speech, from beginning to end
-    instructions: str = ""
+    dialogue: Dialogue = NO_DIALOGUE  # its instructions and tools
     in_conversation: bool = True
     metadata: dict[str, str] | None = None
     awaited_item: str | None = None  # the item whose transcript is the question
@@ -84,6 +85,7 @@ class ResponseState:
     samples: int = 0  # of speech, at `rate`
     rate: int = 24_000
     resampler: Any = None
+    calls: list[Item] = field(default_factory=list)  # of the client's functions, sent at the end
 
 
 @dataclass(slots=True)

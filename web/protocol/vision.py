@@ -6,7 +6,8 @@ The events are the service's own: only clients that ask for them get them.
 import base64
 from typing import Any
 
-from media.events import Evidence, Relevance, Remembered, StandingRequests
+from media.dialogue import AnswerNotice
+from media.events import Degraded, Evidence, Relevance, Remembered, StandingRequests
 from media.frames import VIDEO_CLOCK_HZ, Gap, VideoFrame
 from media.video import Pixels
 from models.assistant.interface import Moment
@@ -67,6 +68,11 @@ def send_relevance(state: ConversationState, output: Relevance) -> None:
 def send_requests(state: ConversationState, output: StandingRequests) -> None:
     if state.eyeline_events:
         state.send_event("eyeline.requests", requests=list(output.requests))
+
+
+def send_warning(state: ConversationState, output: Degraded | AnswerNotice) -> None:
+    """Send what does not work, and what happens instead."""
+    state.send_notice(output.message, "warning")
 
 
 def send_gap(state: ConversationState, output: Gap) -> None:

@@ -10,9 +10,11 @@ from contextlib import aclosing
 from pathlib import Path
 
 from media.channel import Channel
+from media.dialogue import AnswerNotice, CalledFunction
 from media.errors import UnreadableMediaError
 from media.events import Answer, AnswerOutput, Evidence
-from media.pipeline.models.answerer import AnswerFailedError, AnswerItem, AnswerStream
+from media.generation_events import DrawRequest
+from media.pipeline.models.answerer import AnswerFailedError, AnswerStream
 from media.pipeline.models.services import Services
 from media.recording.layout import MEMORY_FOLDER
 from models.errors import StoreError
@@ -32,6 +34,7 @@ MAX_QUEUED = 64  # pieces of an answer that the client has not read yet
 SESSION_ID = re.compile(r"sess_[0-9a-f]{16}")  # only such ids become part of a path
 
 AnswerOutputs = AsyncGenerator[AnswerOutput, None]
+AnswerPiece = str | Evidence | CalledFunction | AnswerNotice
 
 
 class AnswerTask:
@@ -62,7 +65,7 @@ class AnswerTask:
         assert isinstance(output, Evidence), output
         return output
 
-    async def pieces(self) -> AsyncGenerator[AnswerItem, None]:
+    async def pieces(self) -> AsyncGenerator[AnswerPiece, None]:
         """Yield the answer's text, and what else there is of it, as it is generated.
 
         Raises:
@@ -210,6 +213,7 @@ async def _stream(answer: AnswerStream) -> AnswerOutputs:
         yield Evidence("", answer.moments, answer.prompt_tokens)
         try:
             async for item in answer:
+                assert not isinstance(item, DrawRequest), "only a session draws"
                 yield Answer("", item, 0.0) if isinstance(item, str) else item
         except AnswerFailedError as error:
             yield Answer("", "", 0.0, "failed", reason=str(error))

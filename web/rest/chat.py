@@ -20,7 +20,12 @@ from web.context import ServiceContext, service_context
 from web.problems import ProblemError, problem_response
 from web.rest.answers import AnswerTask, cut_off_problem
 from web.rest.chat_reply import ChatReply, Fields, completion, completion_chunks
-from web.rest.chat_request import ChatQuestion, check_images, parse_chat_request
+from web.rest.chat_request import (
+    ChatQuestion,
+    check_images,
+    check_tools,
+    parse_chat_request,
+)
 from web.rest.event_stream import event_stream, json_event
 from web.rest.sessions import moment_json
 
@@ -40,6 +45,7 @@ async def create_chat_completion(request: Request) -> Response:
             raise cut_off_problem()
         body = await request.body()
         question = await context.message_worker.run(parse_chat_request, body)
+        check_tools(question, context.models.services.answerer)
         await check_images(context.models.services.images, question)
         answer = AnswerTask(context, question, caller)
     except BaseException:

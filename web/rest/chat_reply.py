@@ -6,12 +6,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from media.dialogue import AnswerNotice, FunctionCallDelta
+from media.dialogue import AnswerNotice, CalledFunction, FunctionCall
 from media.events import Evidence
-from media.pipeline.models.answerer import AnswerItem
 from web.context import MODEL_NAME, unix_time
 from web.problems import ProblemError, error_fields
-from web.rest.answers import AnswerTask
+from web.rest.answers import AnswerPiece, AnswerTask
 from web.rest.chat_request import ChatQuestion
 
 Fields = dict[str, Any]
@@ -27,7 +26,7 @@ class ChatReply:
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=unix_time)
     pieces: list[str] = field(default_factory=list)
-    calls: dict[int, Fields] = field(default_factory=dict)
+    calls: list[Fields] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
 
@@ -67,33 +66,25 @@ class ChatReply:
                     return
                 yield self._add(item)
 
-    def _add(self, item: AnswerItem) -> Fields:
+    def _add(self, item: AnswerPiece) -> Fields:
         match item:
             case str():
                 self.pieces.append(item)
                 return {"content": item}
-            case FunctionCallDelta():
-                return {"tool_calls": [self._add_call(item)]}
+            case CalledFunction():
+                return {"tool_calls": [self._add_call(item.call)]}
             case AnswerNotice():
                 self.notices.append(item.message)
             case Evidence():
                 self.evidence = item
         return self.extension
 
-    def _add_call(self, delta: FunctionCallDelta) -> Fields:
-        """Add a piece of a call; return it as the delta of a chunk."""
+    def _add_call(self, call: FunctionCall) -> Fields:
+        """Add a call; return it as the delta of a chunk."""
         self.finish_reason = "tool_calls"
-        head: Fields = {}
-        if delta.number not in self.calls:
-            head = {"id": delta.call_id, "type": "function"}
-            self.calls[delta.number] = {**head, "function": {"name": delta.name, "arguments": ""}}
-        self.calls[delta.number]["function"]["arguments"] += delta.arguments
-        named = {"name": delta.name} if head else {}
-        return {
-            "index": delta.number,
-            **head,
-            "function": {**named, "arguments": delta.arguments},
-        }
+        function = {"name": call.name, "arguments": call.arguments}
+        self.calls.append({"id": call.id, "type": "function", "function": function})
+        return {"index": len(self.calls) - 1, **self.calls[-1]}
 
 
 def completion(reply: ChatReply) -> Fields:
@@ -101,8 +92,7 @@ def completion(reply: ChatReply) -> Fields:
     content = "".join(reply.pieces)
     message: Fields = {"role": "assistant", "content": content, "refusal": None, **reply.extension}
     if reply.calls:
-        calls = [reply.calls[number] for number in sorted(reply.calls)]
-        message |= {"content": content or None, "tool_calls": calls}
+        message |= {"content": content or None, "tool_calls": reply.calls}
     choice = {"index": 0, "message": message, "logprobs": None}
     return {
         **reply.head,

@@ -1,13 +1,13 @@
 """Parsing and checking of chat completion requests.
 
-Fields that cannot change an answer here (temperature, tools with `tool_choice` auto) are ignored,
-because most clients send some of them. Fields whose promise could not be kept are refused.
+Fields that cannot change an answer here (temperature, say) are ignored, because most clients send
+some of them. Fields whose promise could not be kept are refused.
 
 Source: the OpenAI Chat Completions API, as openai 3.54.0's types describe it.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -15,11 +15,13 @@ from media.dialogue import NO_DIALOGUE, Dialogue
 from media.errors import UnreadableMediaError
 from media.events import Question
 from media.images.decoder import ImageDecoder
+from media.pipeline.models.answerer import Answerer
 from web.problems import ProblemError
 from web.protocol.client_events.encoded import check_json
 from web.protocol.client_events.messages import ProtocolError, invalid_field_error
+from web.protocol.client_events.tools import MAX_TOOLS, NO_TOOLS, function_tools
 from web.protocol.dialogue import dialogue_around
-from web.protocol.items import question_text
+from web.protocol.items import Item, ItemList, question_text
 from web.protocol.responses import PICTURE_QUESTION
 from web.rest.chat_messages import (
     ChatMessage,
@@ -32,6 +34,8 @@ from web.rest.chat_messages import (
 MAX_MESSAGES = 1000
 UNION_TAGS = (
     "str",
+    "ChosenTool",
+    "literal['none','auto','required']",
     "list[ContentPart]",
     "ImageUrl",
 )  # of unions, in the paths of pydantic's errors
@@ -42,9 +46,31 @@ class StreamOptions(LenientModel):
 
 
 class TypedOption(LenientModel):
-    """The object form of `tool_choice` and `response_format`."""
+    """The object form of `response_format`."""
 
     type: str
+
+
+class ChatFunction(LenientModel):
+    name: str = Field(min_length=1, max_length=64)
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class ChatTool(LenientModel):
+    type: Literal["function"]
+    function: ChatFunction
+
+
+class ChosenFunction(LenientModel):
+    name: str
+
+
+class ChosenTool(LenientModel):
+    """The object form of `tool_choice`."""
+
+    type: Literal["function"]
+    function: ChosenFunction
 
 
 class ChatCompletionRequest(LenientModel):
@@ -57,7 +83,9 @@ class ChatCompletionRequest(LenientModel):
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
     metadata: dict[str, Any] | None = None
-    tool_choice: str | TypedOption | None = None
+    tools: list[ChatTool] | None = Field(None, max_length=MAX_TOOLS)
+    tool_choice: Literal["none", "auto", "required"] | ChosenTool | None = None
+    parallel_tool_calls: bool | None = None
     response_format: TypedOption | None = None
     modalities: list[str] | None = None
 
@@ -113,11 +141,7 @@ def parse_chat_request(body: bytes) -> ChatQuestion:
         raise invalid_value(f"{item['id']}", "expected a question")
     return ChatQuestion(
         text=text if text.strip() else PICTURE_QUESTION,
-        dialogue=replace(
-            dialogue_around(items, item, MAX_MESSAGES),
-            instructions=instructions_of(request.messages),
-            max_tokens=request.max_completion_tokens or request.max_tokens,
-        ),
+        dialogue=_dialogue(request, items, item),
         images=tuple(image.file for image in images),
         image_fields=tuple(f"{image.item_id}[{image.index}].image_url.url" for image in images),
         session_id=session,
@@ -140,14 +164,35 @@ async def check_images(decoder: ImageDecoder, question: ChatQuestion) -> None:
             raise invalid_value(field, str(error)) from error
 
 
+def check_tools(question: ChatQuestion, answerer: Answerer) -> None:
+    """Check that the model that answers `question` can do what its tools are for.
+
+    Raises:
+        ProblemError: it calls no functions.
+    """
+    asked = question.dialogue
+    if answerer.outside is None and (asked.tools or asked.tool_choice not in ("auto", "none")):
+        param = "tools" if asked.tools else "tool_choice"
+        raise ProblemError(400, f"{param}: {NO_TOOLS}", code="tools_not_supported", param=param)
+
+
+def _dialogue(request: ChatCompletionRequest, items: ItemList, question: Item) -> Dialogue:
+    """Return the conversation around the question, and the tools that may be used."""
+    tools = () if request.tool_choice == "none" else (request.tools or ())
+    choice = request.tool_choice or "auto"
+    return replace(
+        dialogue_around(items, question, MAX_MESSAGES),
+        instructions=instructions_of(request.messages),
+        tools=function_tools([tool.function for tool in tools]),
+        tool_choice=choice if isinstance(choice, str) else choice.function.name,
+        parallel=request.parallel_tool_calls is not False,
+        max_tokens=request.max_completion_tokens or request.max_tokens,
+    )
+
+
 def _check_options(request: ChatCompletionRequest) -> None:
     if request.n not in (None, 1):
         raise invalid_value("n", f"each question gets one answer: expected 1, got {request.n}")
-    tool = request.tool_choice
-    if tool not in (None, "none", "auto"):
-        raise invalid_value(
-            "tool_choice", "no model here calls tools: omit it, or use none or auto"
-        )
     if request.response_format is not None and request.response_format.type != "text":
         raise invalid_value("response_format", "answers are a sentence of plain text: omit it")
     if "audio" in (request.modalities or ()):

@@ -10,14 +10,15 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from media.dialogue import AnswerNotice, FunctionCallDelta
+from media.dialogue import AnswerNotice, CalledFunction
 from media.events import Evidence, Question
+from media.generation_events import DrawRequest
 from media.images.decoder import ImageDecoder
 from media.pipeline.models.answering import AnswerHandle, AssistantHandle, AssistantServer
 from media.servers.urgency import Urgency
 from models.assistant.interface import Moment
 
-AnswerItem = str | FunctionCallDelta | Evidence | AnswerNotice
+AnswerItem = str | CalledFunction | Evidence | AnswerNotice | DrawRequest
 
 
 class AnswerFailedError(Exception):

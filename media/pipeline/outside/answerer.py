@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Self
 
 import httpx
 
-from media.dialogue import AnswerNotice, FunctionCallDelta
+from media.dialogue import AnswerNotice, CalledFunction, DialogueTurn, FunctionCall, FunctionTool
 from media.events import Evidence, Question
 from media.pipeline.models.answerer import (
     AnswerFailedError,
@@ -28,6 +28,7 @@ from media.pipeline.outside.errors import (
     RefusedError,
 )
 from media.pipeline.outside.evidence import EvidenceCollector, QuestionEvidence
+from media.pipeline.outside.memory_tools import MemoryTools, ToolRound
 from media.pipeline.outside.patience import StoppableWait
 from media.pipeline.outside.prompt import request_body
 from media.worker import Worker
@@ -35,11 +36,15 @@ from models.assistant.interface import Moment
 
 logger = logging.getLogger(__name__)
 
+MAX_ROUNDS = 4  # of calls that the model makes itself for one answer
 BROKEN_OFF = "... "  # between the beginning of an answer and that of another model
 
 
 class OutsideAnswerer:
-    """The model at `endpoint`; with `fallback`, the packaged one answers if it fails."""
+    """The model at `endpoint`; with `fallback`, the packaged one answers if it fails.
+
+    `tools` are names of functions that it may call itself, see `memory_tools`.
+    """
 
     def __init__(
         self,
@@ -47,12 +52,14 @@ class OutsideAnswerer:
         collector: EvidenceCollector,
         worker: Worker,
         fallback: PackagedAnswerer | None = None,
+        tools: Iterable[str] = (),
     ) -> None:
         self.endpoint = endpoint
         self.abilities = Abilities(collector.config.takes_pictures)
         self.collector = collector
         self.worker = worker
         self.fallback = fallback
+        self.tools = MemoryTools(tools, collector)
         self.outside: str | None = endpoint.name
         self.about = f"answers come from {endpoint.name}, a model outside this service"
 
@@ -85,6 +92,7 @@ class OutsideAnswer:
         self._waits = StoppableWait()
         self._packaged: AnswerStream | None = None
         self._wrote = False
+        self._rounds: list[ToolRound] = []
         self._items = self._make()
 
     def __aiter__(self) -> Self:
@@ -108,7 +116,7 @@ class OutsideAnswer:
 
     async def _make(self) -> AsyncGenerator[AnswerItem, None]:
         try:
-            async with aclosing(self._ask()) as items:
+            async with aclosing(self._converse()) as items:
                 async for item in items:
                     self._wrote = self._wrote or isinstance(item, str)
                     yield item
@@ -134,15 +142,55 @@ class OutsideAnswer:
         async for piece in answer:
             yield piece
 
-    async def _ask(self) -> AsyncGenerator[AnswerItem, None]:
-        """Yield the outside model's answer.
+    async def _converse(self) -> AsyncGenerator[AnswerItem, None]:
+        """Yield the outside model's answer; in between, run the calls that it makes itself.
+
+        Those are left out if it calls functions of the client, too: it may repeat them after these.
+        """
+        offered = self._answerer.tools.offered(self._question, self._memory)
+        more = True
+        while more:
+            own, text, theirs = list[FunctionCall](), "", False
+            tools = tuple(offered.values()) if len(self._rounds) < MAX_ROUNDS else ()
+            async with aclosing(self._ask(tools)) as items:
+                async for item in items:
+                    if isinstance(item, CalledFunction) and item.call.name in offered:
+                        own.append(item.call)
+                        continue
+                    theirs = theirs or isinstance(item, CalledFunction)
+                    text += item if isinstance(item, str) else ""
+                    yield item
+            more = bool(own and tools) and not theirs
+            if more:
+                for result in await self._run(DialogueTurn("assistant", text, tuple(own))):
+                    yield result
+                if text and not text[-1].isspace():
+                    yield " "
+
+    async def _run(self, turn: DialogueTurn) -> list[AnswerItem]:
+        """Run the calls of a turn; return what comes of them besides their results."""
+        assert self._memory is not None, "calls are offered for memories only"
+        tools, items = self._answerer.tools, list[AnswerItem]()
+        results = [await tools.run(call, self._question, self._memory) for call in turn.calls]
+        self._rounds.append(ToolRound(turn, tuple(results)))
+        found = {moment.number: moment for moment in self.moments}
+        for result in results:
+            found |= {moment.number: moment for moment in result.evidence.stored}
+            items += [] if result.draw is None else [result.draw]
+        if len(found) > len(self.moments):
+            self.moments = tuple(sorted(found.values(), key=lambda moment: moment.time))
+            items.append(Evidence(self._question.id, self.moments, self.prompt_tokens))
+        return items
+
+    async def _ask(self, tools: tuple[FunctionTool, ...]) -> AsyncGenerator[AnswerItem, None]:
+        """Yield the outside model's answer; it may call `tools` and those of the client.
 
         It is asked once more without pictures if it refuses them, and if it is busy.
         """
         answerer, id = self._answerer, self._question.id
-        attempt = Attempt(bool(self._evidence.pictures) and answerer.abilities.pictures)
+        attempt = Attempt(self._has_pictures() and answerer.abilities.pictures)
         while True:
-            body = await self._body(with_pictures=attempt.with_pictures)
+            body = await self._body(tools, with_pictures=attempt.with_pictures)
             try:
                 async with aclosing(self._read(body)) as items:
                     async for item in items:
@@ -160,6 +208,10 @@ class OutsideAnswer:
                 self._leave_pictures_after(attempt, error)
             else:
                 return
+
+    def _has_pictures(self) -> bool:
+        seen = [result.evidence for made in self._rounds for result in made.results]
+        return any(each.pictures for each in (self._evidence, *seen))
 
     def _wait_after(self, attempt: "Attempt", error: BusyError) -> None:
         """Note that the server is asked again later.
@@ -181,7 +233,7 @@ class OutsideAnswer:
             raise error
         attempt.refused, attempt.with_pictures = error, False
 
-    async def _body(self, *, with_pictures: bool) -> bytes:
+    async def _body(self, tools: tuple[FunctionTool, ...], *, with_pictures: bool) -> bytes:
         answerer, question = self._answerer, self._question
         return await answerer.worker.run(
             request_body,
@@ -189,7 +241,8 @@ class OutsideAnswer:
             question,
             self._evidence,
             with_pictures=with_pictures,
-            tools=question.dialogue.tools,
+            tools=(*question.dialogue.tools, *tools),
+            rounds=tuple(self._rounds),
         )
 
     async def _read(self, body: bytes) -> AsyncGenerator[AnswerItem, None]:
@@ -198,7 +251,7 @@ class OutsideAnswer:
         The evidence says how many tokens the model read.
         """
         endpoint, id = self._answerer.endpoint, self._question.id
-        calls: dict[int, FunctionCallDelta] = {}
+        calls: dict[int, FunctionCall] = {}
         async with (
             answerer_client(endpoint) as client,
             aclosing(stream_completion(client, endpoint, body, self._waits)) as deltas,
@@ -207,10 +260,10 @@ class OutsideAnswer:
                 if delta.text:
                     yield delta.text
                 for call in delta.calls:
-                    calls[call.number] = _joined(calls.get(call.number), call, id)
+                    calls[call.number] = _joined(calls.get(call.number), call)
                 self.prompt_tokens = delta.prompt_tokens or self.prompt_tokens
         for each in calls.values():
-            yield each
+            yield CalledFunction(id, each)
         if self.prompt_tokens:
             yield Evidence(id, self.moments, self.prompt_tokens)
 
@@ -229,10 +282,9 @@ def answerer_client(endpoint: Endpoint) -> httpx.AsyncClient:
     return httpx.AsyncClient(verify=endpoint.tls or False, timeout=None)
 
 
-def _joined(before: FunctionCallDelta | None, added: CallDelta, id: str) -> FunctionCallDelta:
-    """Return a call of the answer to question `id` with what was `added` to it."""
+def _joined(before: FunctionCall | None, added: CallDelta) -> FunctionCall:
+    """Return a call with what was `added` to it."""
     if before is None:
-        name, call_id = added.name, added.id or f"call_{added.number}"
-        return FunctionCallDelta(id, added.number, call_id, name, added.arguments, complete=True)
+        return FunctionCall(added.id or f"call_{added.number}", added.name, added.arguments)
     arguments = before.arguments + added.arguments
     return replace(before, name=before.name or added.name, arguments=arguments)

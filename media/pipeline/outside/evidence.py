@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from media.events import Question
 from media.images.decoder import ImageDecoder
 from media.images.encoding import encode_jpeg
+from media.images.picture_log import PictureLog
 from media.pipeline.models.answering import AssistantHandle
 from media.pipeline.outside.endpoint import EvidenceConfig
 from media.sizes import SizeLimits
@@ -34,6 +35,9 @@ class QuestionEvidence:
         return tuple(moment for moment in self.moments if moment.number >= 0)
 
 
+NO_EVIDENCE = QuestionEvidence()
+
+
 class EvidenceCollector:
     """Collects the evidence for questions; files are read on a worker."""
 
@@ -51,9 +55,24 @@ class EvidenceCollector:
         if question.pictures or memory is None:
             files = [await self._file(file) for file in question.pictures]
             return QuestionEvidence(pictures=tuple(TimedPicture(None, jpeg) for jpeg in files))
-        moments = await memory.recall(question.text, question.time, count=self.config.moments)
-        pictures = await self._worker.run(self._pictures, memory, moments, question.time)
+        time, config = question.time, self.config
+        moments = await memory.recall(question.text, time, count=config.moments)
+        pictures = await self._pictures(memory, moments, config.looks, time)
         return QuestionEvidence(moments, pictures, looking=True)
+
+    async def search(
+        self, memory: AssistantHandle, query: str, since: float, until: float
+    ) -> QuestionEvidence:
+        """Return moments from `since` to `until` that `query` is about, and pictures of them."""
+        moments = await memory.recall(query, until, since=since, count=self.config.moments)
+        return QuestionEvidence(moments, await self._pictures(memory, moments, 0, until))
+
+    async def last_looks(
+        self, memory: AssistantHandle, count: int, time: float
+    ) -> QuestionEvidence:
+        """Return pictures of the last `count` looks up to `time`, and the note of the last one."""
+        newest = (await memory.recall("", time, count=1))[-1:]
+        return QuestionEvidence(newest, await self._pictures(memory, (), count, time))
 
     async def _file(self, file: bytes) -> bytes:
         """Return a picture file as a JPEG of the size that is sent."""
@@ -61,18 +80,25 @@ class EvidenceCollector:
         pixels = await self._images.read(file, SizeLimits(longer=side, shorter=side))
         return await self._worker.run(encode_jpeg, pixels)
 
-    def _pictures(
-        self, memory: AssistantHandle, moments: tuple[Moment, ...], time: float
+    async def _pictures(
+        self, memory: AssistantHandle, moments: tuple[Moment, ...], looks: int, time: float
     ) -> tuple[TimedPicture, ...]:
-        log, config = memory.pictures, self.config
+        """Return the pictures of the last `looks` and of moments, as many as are sent."""
+        log = memory.pictures
         if log is None:
             return ()
-        found = dict(log.last(min(config.looks, config.pictures), time))
-        others = [moment.time for moment in moments if moment.time not in found]
-        for each in _evenly(others, config.pictures - len(found)):
-            if (jpeg := log.at(each)) is not None:
-                found[each] = jpeg
-        return tuple(TimedPicture(each, found[each]) for each in sorted(found))
+        return await self._worker.run(_choose, log, moments, looks, time, self.config.pictures)
+
+
+def _choose(
+    log: PictureLog, moments: tuple[Moment, ...], looks: int, time: float, most: int
+) -> tuple[TimedPicture, ...]:
+    found = dict(log.last(min(looks, most), time))
+    others = [moment.time for moment in moments if moment.time not in found]
+    for each in _evenly(others, most - len(found)):
+        if (jpeg := log.at(each)) is not None:
+            found[each] = jpeg
+    return tuple(TimedPicture(each, found[each]) for each in sorted(found))
 
 
 def _evenly(times: list[float], count: int) -> list[float]:

@@ -9,6 +9,7 @@ from media.dialogue import Dialogue, DialogueTurn, FunctionCall, FunctionTool
 from media.events import Question
 from media.pipeline.outside.endpoint import Endpoint
 from media.pipeline.outside.evidence import QuestionEvidence, TimedPicture
+from media.pipeline.outside.memory_tools import ToolRound
 from models.assistant.scene.scene_entry import format_time
 
 Fields = dict[str, Any]
@@ -32,13 +33,15 @@ def request_body(
     *,
     with_pictures: bool,
     tools: Iterable[FunctionTool] = (),
-    rounds: Iterable[Fields] = (),
+    rounds: Iterable[ToolRound] = (),
 ) -> bytes:
-    """Return the body of the request; `rounds` are messages about calls since the question.
+    """Return the body of the request; `rounds` are the calls that the model made itself.
 
     It is encoded here, as pictures take milliseconds: call it on a worker.
     """
-    messages = [*conversation(question, evidence, with_pictures=with_pictures), *rounds]
+    messages = conversation(question, evidence, with_pictures=with_pictures)
+    for each in rounds:
+        messages += _round_messages(each, with_pictures=with_pictures)
     dialogue = question.dialogue
     length = endpoint.max_tokens
     if dialogue.max_tokens is not None:
@@ -69,6 +72,18 @@ def conversation(
     since = map(turn_message, _talk(dialogue.since))
     head = [{"role": "system", "content": system}] if system else []
     return [*head, *before, asked, *since]
+
+
+def _round_messages(made: ToolRound, *, with_pictures: bool) -> list[Fields]:
+    """Return the model's calls and their results, which are text; their pictures come after."""
+    messages = [turn_message(made.turn)]
+    pictures: list[TimedPicture] = []
+    for call, result in zip(made.turn.calls, made.results, strict=True):
+        messages.append(turn_message(DialogueTurn("tool", result.text, call_id=call.id)))
+        pictures += result.evidence.pictures
+    if pictures and with_pictures:
+        messages.append({"role": "user", "content": _picture_parts(pictures)})
+    return messages
 
 
 def turn_message(turn: DialogueTurn) -> Fields:
@@ -113,11 +128,16 @@ def _content(
     if not pictures:
         return "\n".join(part for part in (notes, text) if part)
     parts: list[Fields] = [{"type": "text", "text": notes}] if notes else []
+    return [*parts, *_picture_parts(pictures), {"type": "text", "text": text}]
+
+
+def _picture_parts(pictures: Iterable[TimedPicture]) -> list[Fields]:
+    parts: list[Fields] = []
     for picture in pictures:
         if picture.time is not None:
             parts.append({"type": "text", "text": f"Picture at {format_time(picture.time)}:"})
         parts.append({"type": "image_url", "image_url": {"url": _data_url(picture)}})
-    return [*parts, {"type": "text", "text": text}]
+    return parts
 
 
 def _notes(evidence: QuestionEvidence) -> str:

@@ -564,7 +564,6 @@ def test_unknown_names_are_replaced_by_available_ones() -> None:
     talk = Talk(eyeline_events=True)
     session = talk.update(
         model="gpt-realtime-2.1",
-        tools=[{"type": "function", "name": "f", "parameters": {}}],
         audio={
             "input": {
                 "transcription": {"model": "gpt-4o-mini-transcribe", "language": "de"},
@@ -575,14 +574,13 @@ def test_unknown_names_are_replaced_by_available_ones() -> None:
         },
     )
     assert session["model"] == "eyeline"
-    assert session["tools"] == []
     assert session["audio"]["output"]["voice"] == "heart"
     assert session["audio"]["output"]["speed"] == 1.0
     assert session["audio"]["input"]["transcription"] == {"model": "tiny.en", "language": "en"}
     assert session["audio"]["input"]["turn_detection"]["type"] == "server_vad"
     assert session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 300
     notices = " ".join(event["message"] for event in talk.all("eyeline.notice"))
-    for word in ("gpt-realtime-2.1", "alloy", "semantic_vad", "tools", "noise", "speed", "'de'"):
+    for word in ("gpt-realtime-2.1", "alloy", "semantic_vad", "noise", "speed", "'de'"):
         assert word in notices
 
 

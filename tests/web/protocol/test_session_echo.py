@@ -63,12 +63,12 @@ TRANSCRIBING = st.fixed_dictionaries(
         "eyeline": OWN,
     },
 )
-SILENT = Capabilities(model="eyeline", recognizers=("tiny.en",))
+SILENT = Capabilities(model="eyeline", recognizers=("tiny.en",), tools=True)
 SERVICES = st.sampled_from(
     [
         SILENT,
-        Capabilities(model="eyeline", recognizers=("tiny.en",), voices=("heart",)),
-        Capabilities(model="eyeline", recognizers=("base",), generation=GENERATION),
+        Capabilities(model="eyeline", recognizers=("tiny.en",), tools=True, voices=("heart",)),
+        Capabilities(model="eyeline", recognizers=("base",), tools=True, generation=GENERATION),
     ]
 )
 

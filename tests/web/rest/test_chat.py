@@ -29,6 +29,7 @@ from web.rest.answers import NO_INPUT
 LARGEST = 300_000  # bytes of a request here
 
 Fields = dict[str, Any]
+TOOL: Any = {"type": "function", "function": {"name": "f", "parameters": {}}}
 
 
 def picture(brightness: int = 40, *, size: tuple[int, int] = (40, 30), kind: str = "PNG") -> str:
@@ -183,7 +184,6 @@ def test_without_an_image_the_answer_asks_for_one(client: OpenAI) -> None:
 
 
 def test_options_that_cannot_change_an_answer_are_accepted(client: OpenAI) -> None:
-    tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
     made = ask(
         client,
         {"role": "developer", "content": [{"type": "text", "text": "Be brief."}]},
@@ -195,8 +195,8 @@ def test_options_that_cannot_change_an_answer_are_accepted(client: OpenAI) -> No
         stop=["x"],
         user="me",
         n=1,
-        tools=[tool],
-        tool_choice="auto",
+        tools=[TOOL],
+        tool_choice="none",
         parallel_tool_calls=True,
         logprobs=True,
         response_format={"type": "text"},
@@ -259,11 +259,13 @@ SEEN = shown("what?", picture())
         ({"messages": [shown("a", *[picture()] * 9)]}, "messages[0].content", "8 images"),
         ({"messages": [SEEN], "n": 2}, "n", "one answer"),
         ({"messages": [SEEN], "max_tokens": 0}, "max_tokens", "greater than"),
-        ({"messages": [SEEN], "tool_choice": "required"}, "tool_choice", "calls tools"),
+        ({"messages": [SEEN], "tool_choice": "required"}, "tool_choice", "calls no functions"),
+        ({"messages": [SEEN], "tools": [TOOL]}, "tools", "calls no functions"),
+        ({"messages": [SEEN], "tool_choice": "maybe"}, "tool_choice", "'required'"),
         (
             {"messages": [SEEN], "tool_choice": {"type": "function", "function": {"name": "f"}}},
             "tool_choice",
-            "calls tools",
+            "calls no functions",
         ),
         (
             {"messages": [SEEN], "response_format": {"type": "json_object"}},

@@ -19,6 +19,7 @@ from web.protocol.client_events.generation_messages import (
     TrackClear,
 )
 from web.protocol.client_events.message import ClientMessage
+from web.protocol.client_events.tools import MAX_TOOLS, FunctionToolConfig, ToolChoice
 
 MAX_ID_LENGTH = 64  # characters of an id that a client chooses
 
@@ -158,6 +159,9 @@ class ResponseConfig(BaseModel):
     instructions: str | None = None
     input: list[dict[str, Any]] | None = Field(None, max_length=64)
     metadata: dict[str, str] | None = Field(None, max_length=16)
+    tools: list[FunctionToolConfig] | None = Field(None, max_length=MAX_TOOLS)
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
 
 
 class ResponseCreate(ClientMessage):

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,14 +17,14 @@ from media.pipeline.outside.evidence import EvidenceCollector
 from media.worker import Worker
 
 Fields = dict[str, Any]
-Reply = Callable[[asyncio.StreamWriter], Awaitable[None]]
+Reply = Callable[[asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
 
 @dataclass
 class ScriptedEndpoint:
-    """Its address `url`, the requests that came, and the next replies.
+    """Its address `url`, the requests that came, and the next replies; the last one stays.
 
     A client `asked`, and one `closed` its connection before the end of the reply.
     """
@@ -53,11 +53,14 @@ class ScriptedEndpoint:
             self.asked.set()
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(self._watch(reader))
-                answering = tasks.create_task(self.replies.popleft()(writer))
+                answering = tasks.create_task(self._next_reply()(writer))
                 await asyncio.wait({watching, answering}, return_when=asyncio.FIRST_COMPLETED)
                 watching.cancel()
                 answering.cancel()
         writer.close()
+
+    def _next_reply(self) -> Reply:
+        return self.replies.popleft() if len(self.replies) > 1 else self.replies[0]
 
     async def _watch(self, reader: asyncio.StreamReader) -> None:
         """Note that the client closed the connection."""
@@ -67,7 +70,12 @@ class ScriptedEndpoint:
 
 
 def outside(
-    url: str, *, fallback: bool = True, evidence: EvidenceConfig | None = None, **options: Any
+    url: str,
+    *,
+    fallback: bool = True,
+    evidence: EvidenceConfig | None = None,
+    tools: Sequence[str] = (),
+    **options: Any,
 ) -> OutsideModel:
     """Return the model at `url` for a service."""
     config = evidence or EvidenceConfig()
@@ -75,7 +83,7 @@ def outside(
     def make(packaged: PackagedAnswerer, worker: Worker) -> OutsideAnswerer:
         collector = EvidenceCollector(config, packaged.images, worker)
         endpoint = Endpoint(**{"url": url, "model": "big", **options})
-        return OutsideAnswerer(endpoint, collector, worker, packaged if fallback else None)
+        return OutsideAnswerer(endpoint, collector, worker, packaged if fallback else None, tools)
 
     return OutsideModel(make=make, pictures=PictureLimits(side=config.side))
 

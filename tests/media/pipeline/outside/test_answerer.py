@@ -8,10 +8,19 @@ import pytest
 from PIL import Image
 
 from media.clock import ReplayClock
-from media.dialogue import AnswerNotice, Dialogue, DialogueTurn, FunctionCallDelta, FunctionTool
+from media.dialogue import (
+    AnswerNotice,
+    CalledFunction,
+    Dialogue,
+    DialogueTurn,
+    FunctionCall,
+    FunctionTool,
+)
 from media.events import Answer, Cancel, Evidence, Input, Output, Question, Speech
+from media.generation_events import DrawRequest
 from media.pipeline.limits import Limits
 from media.pipeline.models.services import OutsideModel
+from media.pipeline.outside.answerer import MAX_ROUNDS
 from media.pipeline.outside.endpoint import EvidenceConfig
 from media.pipeline.session import run_session
 from tests.media.pipeline.outside.scripted_endpoint import (
@@ -74,8 +83,10 @@ def evidence(out: list[Output]) -> list[list[float]]:
 def shown(endpoint: ScriptedEndpoint) -> list[Any]:
     """Return the parts of the last question: texts, and sizes of pictures."""
     content = endpoint.messages[-1]["content"]
+    if isinstance(content, str):
+        return [content]
     parts: list[Any] = []
-    for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
+    for part in content:
         if part["type"] == "text":
             parts.append(part["text"])
         else:
@@ -244,9 +255,9 @@ async def test_calls_of_the_clients_functions_come_whole_after_the_text() -> Non
     async with scripted_endpoint(replies) as endpoint:
         out = await run(outside(endpoint.url), replace(QUESTION, dialogue=dialogue))
     assert text(out) == "Sure."
-    assert [o for o in out if isinstance(o, FunctionCallDelta)] == [
-        FunctionCallDelta("q", 0, "c1", "wave", '{"to": "me"}', complete=True),
-        FunctionCallDelta("q", 1, "c2", "wave", "{}", complete=True),
+    assert [o for o in out if isinstance(o, CalledFunction)] == [
+        CalledFunction("q", FunctionCall("c1", "wave", '{"to": "me"}')),
+        CalledFunction("q", FunctionCall("c2", "wave", "{}")),
     ]
     (request,) = endpoint.requests
     function = {"name": "wave", "description": "Waves.", "parameters": {"type": "object"}}
@@ -275,3 +286,53 @@ async def test_the_conversation_comes_before_the_question_and_calls_after_it() -
         {"role": "user", "content": "Hi.\nNothing was seen yet.\nIt is 0:02. what is it?"},
         {"role": "tool", "tool_call_id": "c1", "content": "42"},
     ]
+
+
+async def test_the_model_searches_the_memory_itself_and_what_it_finds_is_evidence() -> None:
+    search = calls(
+        ("c1", "search_memory", '{"query": "cup", "from": "0:00", "to": "0:00.5"}'),
+        ("c2", "look_now", ""),
+        ("c3", "search_memory", '{"query": "cup", "from": "soon"}'),
+        text="Let me see.",
+    )
+    config = EvidenceConfig(moments=1, pictures=1, looks=1, side=64)
+    async with scripted_endpoint(search, says("At 0:00.")) as endpoint:
+        tools = ("search_memory", "look_now")
+        out = await run(outside(endpoint.url, evidence=config, tools=tools))
+    assert text(out) == "Let me see. At 0:00."
+    assert evidence(out) == [[2], [0, 2]]
+    first, second = endpoint.requests
+    assert [each["function"]["name"] for each in first["tools"]] == ["search_memory", "look_now"]
+    calling, *results, pictures = second["messages"][2:]
+    assert calling["content"] == "Let me see."
+    assert [call["id"] for call in calling["tool_calls"]] == ["c1", "c2", "c3"]
+    assert [(each["role"], each["tool_call_id"], each["content"]) for each in results] == [
+        ("tool", "c1", "0:00 brightness 0\nPictures of 0:00 follow."),
+        ("tool", "c2", "0:02 brightness 40\nPictures of 0:02 follow."),
+        ("tool", "c3", "wrong arguments: from: expected minutes:seconds, got 'soon'"),
+    ]
+    assert pictures["role"] == "user"
+    assert [part["type"] for part in pictures["content"]] == ["text", "image_url"] * 2
+
+
+async def test_the_model_draws_and_its_calls_come_to_an_end() -> None:
+    draw = calls(("c1", "draw", '{"prompt": "a red cup"}'))
+    async with scripted_endpoint(draw) as endpoint:
+        out = await run(outside(endpoint.url, tools=("draw",)))
+    assert [o for o in out if isinstance(o, DrawRequest)] == [DrawRequest("a red cup")] * MAX_ROUNDS
+    offered = [len(request.get("tools", ())) for request in endpoint.requests]
+    assert offered == [1] * MAX_ROUNDS + [0]
+    assert last(out).status == "completed"
+
+
+async def test_functions_of_the_client_go_before_those_of_the_service() -> None:
+    mine = FunctionTool("look_now", "Mine.")
+    made = calls(("c1", "look_now", "{}"), ("c2", "recent_frames", "{}"))
+    async with scripted_endpoint(made) as endpoint:
+        question = replace(QUESTION, dialogue=Dialogue(tools=(mine,)))
+        tools = ("look_now", "recent_frames")
+        out = await run(outside(endpoint.url, tools=tools), question)
+    (request,) = endpoint.requests
+    assert [tool["function"]["description"][:5] for tool in request["tools"]] == ["Mine.", "Shows"]
+    called = [o.call.name for o in out if isinstance(o, CalledFunction)]
+    assert called == ["look_now"]

@@ -1,0 +1,195 @@
+"""Instructions, tools and calls: what goes to the model, and the events of its calls."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from media.dialogue import CalledFunction, DialogueTurn, FunctionCall, FunctionTool
+from media.events import Answer, Speech
+from media.generation_events import DrawRequest, GenerationConfig, PromptChange
+from tests.web.protocol.test_generation import GENERATION
+from tests.web.protocol.test_protocol import CAPABILITIES, Talk
+from web.protocol.session_config import Capabilities
+
+CALLING = replace(CAPABILITIES, tools=True)
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+WEATHER = {"type": "function", "name": "weather", "description": "Tells.", "parameters": SCHEMA}
+CALL = FunctionCall("call_1", "weather", '{"city": "Rome"}')
+
+
+def calling(**session: Any) -> Talk:
+    talk = Talk(capabilities=CALLING)
+    talk.update(output_modalities=["text"], tools=[WEATHER], **session)
+    return talk
+
+
+def test_instructions_and_tools_of_the_session_go_with_a_question_unless_the_response_has_its_own() -> (
+    None
+):
+    talk = calling(instructions="Be brief.", tool_choice="required", parallel_tool_calls=False)
+    session = talk.last("session.updated")["session"]
+    assert (session["tools"], session["tool_choice"]) == ([WEATHER], "required")
+    dialogue = talk.ask("Rain?").dialogue
+    assert dialogue.instructions == "Be brief."
+    (tool,) = dialogue.tools
+    assert (tool.name, tool.description, tool.parameters) == (
+        "weather",
+        "Tells.",
+        '{"type": "object", "properties": {"city": {"type": "string"}}}',
+    )
+    assert (dialogue.tool_choice, dialogue.parallel) == ("required", False)
+    talk.send("response.cancel")
+    named = {"type": "function", "name": "wave"}
+    other = {"instructions": "Sing.", "tools": [named], "tool_choice": named}
+    dialogue = talk.ask("Rain?", **other, parallel_tool_calls=True).dialogue
+    assert dialogue.instructions == "Sing."
+    assert [tool.name for tool in dialogue.tools] == ["wave"]
+    assert (dialogue.tool_choice, dialogue.parallel) == ("wave", True)
+
+
+def test_calls_follow_the_message_and_their_outputs_go_with_the_next_response() -> None:
+    talk = calling()
+    talk.ask("Hello")
+    talk.emit(Answer(talk.question.id, "Hi.", 0, "completed"))
+    asked = talk.ask("Rain in Rome?")
+    second = replace(CALL, id="call_2")
+    calls = [CalledFunction(asked.id, CALL), CalledFunction(asked.id, second)]
+    types = talk.emit(
+        Answer(asked.id, "Let me see.", 0), *calls, Answer(asked.id, "", 0, "completed")
+    )
+    call_types = [
+        "response.output_item.added",
+        "conversation.item.added",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "response.output_item.done",
+        "conversation.item.done",
+    ]
+    assert types[-14:] == ["conversation.item.done", *call_types, *call_types, "response.done"]
+    output = talk.last("response.done")["response"]["output"]
+    assert [item["type"] for item in output] == ["message", "function_call", "function_call"]
+    indexes = [event["output_index"] for event in talk.all("response.output_item.done")]
+    assert indexes == [0, 0, 1, 2]
+    done = talk.last("response.function_call_arguments.done")
+    assert (done["call_id"], done["name"]) == ("call_2", "weather")
+    assert done["arguments"] == talk.last("response.function_call_arguments.delta")["delta"]
+    for id in ("call_1", "call_2"):
+        item = {"type": "function_call_output", "call_id": id, "output": "no"}
+        talk.send("conversation.item.create", item=item)
+    talk.send("response.create")
+    assert talk.question.text == "Rain in Rome?"
+    assert talk.question.dialogue.before == (
+        DialogueTurn("user", "Hello"),
+        DialogueTurn("assistant", "Hi."),
+    )
+    assert talk.question.dialogue.since == (
+        DialogueTurn("assistant", "Let me see.", (CALL, second)),
+        DialogueTurn("tool", "no", call_id="call_1"),
+        DialogueTurn("tool", "no", call_id="call_2"),
+    )
+
+
+@pytest.mark.parametrize("spoken", [False, True])
+def test_an_answer_of_calls_only_has_no_message(spoken: bool) -> None:
+    talk = calling()
+    talk.update(output_modalities=["audio" if spoken else "text"])
+    asked = talk.ask("Rain?")
+    talk.emit(CalledFunction(asked.id, CALL), Answer(asked.id, "", 0, "completed"))
+    if spoken:
+        talk.emit(Speech(asked.id, None, "completed"))
+    response = talk.last("response.done")["response"]
+    assert response["status"] == "completed"
+    (item,) = response["output"]
+    assert (item["call_id"], item["arguments"]) == (CALL.id, CALL.arguments)
+    assert [event["output_index"] for event in talk.all("response.output_item.added")] == [0]
+    assert not talk.all("response.content_part.added")
+
+
+def test_calls_of_a_cancelled_answer_are_not_sent() -> None:
+    talk = calling()
+    asked = talk.ask("Rain?")
+    talk.emit(CalledFunction(asked.id, CALL))
+    talk.send("response.cancel")
+    talk.emit(CalledFunction(asked.id, CALL), Answer(asked.id, "", 0, "cancelled"))
+    assert talk.last("response.done")["response"]["output"] == []
+    assert not talk.all("response.function_call_arguments.done")
+
+
+@pytest.mark.parametrize("spoken", [False, True])
+def test_an_answer_that_fails_says_why(spoken: bool) -> None:
+    talk = calling()
+    talk.update(output_modalities=["audio" if spoken else "text"])
+    asked = talk.ask("Rain?")
+    talk.emit(Answer(asked.id, "", 0, "failed", reason="big is busy"))
+    if spoken:
+        talk.emit(Speech(asked.id, None, "failed"))
+    (done,) = talk.all("response.done")
+    assert done["response"]["status"] == "failed"
+    assert done["response"]["status_details"]["error"]["message"] == "big is busy"
+    talk.ask("And now?")
+
+
+def test_only_so_many_turns_go_with_a_question_and_none_is_an_output_without_its_call() -> None:
+    talk = Talk(capabilities=replace(CALLING, history=2))
+    items: list[dict[str, Any]] = [
+        {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "call_1", "output": "no"},
+        {
+            "type": "message",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "It is dry."}],
+        },
+    ]
+    for item in items:
+        talk.send("conversation.item.create", item=item)
+    assert talk.ask("Sure?").dialogue.before == (DialogueTurn("assistant", "It is dry."),)
+
+
+@pytest.mark.parametrize("field", ["tools", "tool_choice"])
+def test_a_model_that_calls_no_functions_says_so(field: str) -> None:
+    talk = Talk()
+    asked = {"tools": [WEATHER]} if field == "tools" else {"tool_choice": "required"}
+    assert talk.send("session.update", session={"type": "realtime", **asked}) == ["error"]
+    assert (talk.error["code"], talk.error["param"]) == ("tools_not_supported", f"session.{field}")
+    assert "EYELINE_ANSWERS_URL" in talk.error["message"]
+    assert talk.send("response.create", response=asked) == ["error"]
+    assert talk.error["param"] == f"response.{field}"
+    session = talk.update(tools=[], tool_choice="auto")
+    assert (session["tools"], session["tool_choice"]) == ([], "auto")
+
+
+@pytest.mark.parametrize(
+    ("session", "param"),
+    [
+        ({"tools": [{"type": "mcp", "server_label": "x"}]}, "session.tools[0]"),
+        ({"tools": [{"type": "function"}]}, "session.tools[0].name"),
+        ({"tools": [{"type": "function", "name": "f", "parameters": 1}]}, "session.tools[0].p"),
+        ({"tool_choice": "maybe"}, "session.tool_choice"),
+        ({"tool_choice": {"type": "mcp", "server_label": "x"}}, "session.tool_choice"),
+    ],
+)
+def test_wrong_tools_are_refused_by_name(session: dict[str, Any], param: str) -> None:
+    talk = Talk(capabilities=CALLING)
+    assert talk.send("session.update", session={"type": "realtime", **session}) == ["error"]
+    assert talk.error["param"].startswith(param)
+
+
+def test_the_model_draws_as_if_the_client_had_asked() -> None:
+    able = Capabilities(model="eyeline", recognizers=("tiny.en",), generation=GENERATION)
+    talk = Talk(capabilities=able, eyeline_events=True)
+    talk.emit(DrawRequest("a red ball"))
+    prompt, config = talk.inputs[-2:]
+    assert isinstance(prompt, PromptChange)
+    assert prompt.parts == (("a red ball", 1.0),)
+    assert isinstance(config, GenerationConfig)
+    assert (config.enabled, config.pictures) == (True, True)
+    talk.emit(DrawRequest(" "))
+    assert "the model wanted to draw: text" in talk.last("eyeline.notice")["message"]
+
+
+def test_a_function_without_parameters_takes_none() -> None:
+    talk = Talk(capabilities=CALLING)
+    talk.update(tools=[{"type": "function", "name": "wave"}])
+    (tool,) = talk.ask("Wave").dialogue.tools
+    assert tool == FunctionTool("wave", "", '{"type": "object", "properties": {}}')

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 
 from media.pipeline.interfaces import Samples, VideoGenerator
 from media.pipeline.limits import Limits
+from media.pipeline.models.services import OutsideModel
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from tests.media.pipeline.scripted import scripted_services
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
@@ -74,6 +75,7 @@ def scripted_models(
     recognizer: CountingRecognizer | None = None,
     assistant: ScriptedAssistant | None = None,
     generator: VideoGenerator | None = None,
+    outside: OutsideModel | None = None,
 ) -> Iterator[LoadedModels]:
     """Yield models that need no weights."""
     english = SimpleNamespace(multilingual=False)
@@ -82,6 +84,7 @@ def scripted_models(
         recognizer=recognizer or CountingRecognizer(),
         assistant=assistant or ScriptedAssistant(),
         generator=generator,
+        outside=outside,
     ) as services:
         yield LoadedModels(services=services, limits=Limits())
 

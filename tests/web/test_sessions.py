@@ -7,10 +7,10 @@ from media.channel import Channel
 from media.clock import ReplayClock
 from media.events import (
     Answer,
+    AnswerOutput,
     Cancel,
     Caption,
     CaptionWord,
-    Evidence,
     Input,
     Question,
     Remembered,
@@ -102,13 +102,13 @@ async def test_a_long_session_drops_its_oldest_captions() -> None:
     assert record.summary(1.0)["captions"] == MAX_CAPTIONS + 3
 
 
-async def first(answers: AsyncGenerator[Answer | Evidence, None]) -> Answer | Evidence:
+async def first(answers: AsyncGenerator[AnswerOutput, None]) -> AnswerOutput:
     return await anext(answers)
 
 
 async def first_or_problem(
-    answers: AsyncGenerator[Answer | Evidence, None],
-) -> Answer | Evidence | ProblemError | None:
+    answers: AsyncGenerator[AnswerOutput, None],
+) -> AnswerOutput | ProblemError | None:
     try:
         return await anext(answers, None)
     except ProblemError as problem:

@@ -61,7 +61,10 @@ class OutsideAnswerer:
         self.fallback = fallback
         self.tools = MemoryTools(tools, collector)
         self.outside: str | None = endpoint.name
-        self.about = f"answers come from {endpoint.name}, a model outside this service"
+        self.about = (
+            f"answers come from {endpoint.name}: a model outside this service, which gets the "
+            "conversation, and notes and pictures of what is seen"
+        )
 
     async def answer(self, question: Question, memory: AssistantHandle | None) -> "OutsideAnswer":
         """Return the answer; the model is asked when its first piece is read.

@@ -33,7 +33,7 @@ class Endpoint:
     @property
     def name(self) -> str:
         """The name for users: the model's, or where it is."""
-        return self.model or f"the model at {urlsplit(self.url).netloc.rpartition('@')[2]}"
+        return self.model or f"the model at {urlsplit(self.url).hostname}"
 
     @property
     def headers(self) -> dict[str, str]:

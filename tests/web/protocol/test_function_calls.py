@@ -24,9 +24,7 @@ def calling(**session: Any) -> Talk:
     return talk
 
 
-def test_instructions_and_tools_of_the_session_go_with_a_question_unless_the_response_has_its_own() -> (
-    None
-):
+def test_instructions_and_tools_go_with_a_question_and_a_response_may_have_its_own() -> None:
     talk = calling(instructions="Be brief.", tool_choice="required", parallel_tool_calls=False)
     session = talk.last("session.updated")["session"]
     assert (session["tools"], session["tool_choice"]) == ([WEATHER], "required")

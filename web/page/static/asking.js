@@ -143,6 +143,7 @@ export class Conversation {
 
   #show({ response_id: id, moments }) {
     const item = this.#open.get(id);
+    item?.querySelector(".evidence")?.remove(); // what the model found later comes with all of it
     if (!item || !moments.length) return;
     const list = element("ul", "", "evidence");
     list.ariaLabel = "Based on these moments";

@@ -97,7 +97,7 @@ function captionItem(line) {
   return item;
 }
 
-const ANSWERS = /^answers come from ((?:an? )?([^:]+))(?:: (.+))?$/; // the model: what it can do
+const ANSWERS = /^answers come from ((?:an? )?(.+?))(?:: (.+))?$/; // the model: what it can do
 const DRAWS = /^(?:no )?video is (?:drawn|generated)\b/; // shown in the Draw card
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 

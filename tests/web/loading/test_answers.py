@@ -1,0 +1,70 @@
+import pytest
+
+from tests.media.pipeline.scripted import scripted_services
+from web.config import Settings, read_settings
+from web.errors import SettingsError
+from web.loading.answers import answer_endpoint, evidence_config, outside_model
+
+URL = "http://localhost:8080/v1"
+
+
+def test_the_packaged_model_answers_unless_a_url_is_set() -> None:
+    assert outside_model(Settings(), draws=True) is None
+    with scripted_services() as services:
+        assert services.answerer.outside is None
+        assert services.assistant.model.about == services.answerer.about
+
+
+def test_the_settings_reach_the_model() -> None:
+    settings = read_settings(
+        answers_url=f"{URL}/chat/completions/",
+        answers_model="llama3.2:3b",
+        answers_key="secret",
+        answers_looks=2,
+        answers_picture_size=64,
+        answers_picture_space=3,
+        answers_tools="look_now,draw",
+    )
+    assert settings.answers_url is not None
+    endpoint = answer_endpoint(settings, settings.answers_url)
+    assert (endpoint.base, endpoint.name) == (URL, "llama3.2:3b")
+    assert endpoint.headers == {"Authorization": "Bearer secret"}
+    assert "secret" not in repr(endpoint)
+    assert evidence_config(settings).looks == 2
+    model = outside_model(settings, draws=False)
+    assert model is not None
+    assert model.pictures is not None
+    assert (model.pictures.side, model.pictures.space) == (64, 3 << 20)
+    with scripted_services(outside=model) as services:
+        assert services.answerer.outside == "llama3.2:3b"
+        assert services.answerer.about.startswith("answers come from llama3.2:3b: ")
+
+
+def test_pictures_are_kept_only_if_they_are_sent() -> None:
+    for settings in (
+        Settings(answers_url=URL, answers_pictures="no"),
+        Settings(answers_url=URL, answers_picture_count=0),
+    ):
+        model = outside_model(settings, draws=True)
+        assert model is not None
+        assert model.pictures is None
+
+
+def test_without_a_name_the_model_is_called_by_its_host_and_https_is_verified() -> None:
+    endpoint = answer_endpoint(Settings(), "https://me:word@example.org:99/v1")
+    assert endpoint.name == "the model at example.org"
+    assert endpoint.tls is not None
+    assert endpoint.tls.check_hostname
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"answers_url": "localhost:8080"}, "expected a URL"),
+        ({"answers_tools": "look"}, "search_memory, look_now, recent_frames, draw"),
+        ({"answers_pictures": "maybe"}, "'auto', 'yes' or 'no'"),
+    ],
+)
+def test_wrong_settings_say_what_is_expected(wrong: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        read_settings(**wrong)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from media.clock import Clock, LiveClock, ReplayClock
+from media.dialogue import AnswerNotice
 from media.events import (
     Answer,
     Caption,
@@ -199,7 +200,7 @@ def as_line(output: Output) -> str:
             return f"{output.moment.time:8.2f}             noticed: {output.text}"
         case Gap() if not output.concealed:
             return f"{output.start:8.2f} - {output.end:8.2f}  {output.media} missing"
-        case Degraded():
+        case Degraded() | AnswerNotice():
             return f"                     trouble: {output.message}"
         case _:
             return ""

@@ -121,7 +121,8 @@ class AnswerStage:
         confidence: float | None = None,
         reason: str = "",
     ) -> None:
-        stand_in = self._context.services.assistant.model.stand_in
+        services = self._context.services
+        stand_in = services.answerer.outside is None and services.assistant.model.stand_in
         answer = Answer(question.id, text, question.time, status, stand_in, confidence, reason)
         await self._context.send(answer)
         if question.spoken:

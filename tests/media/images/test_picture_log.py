@@ -81,6 +81,6 @@ def test_pictures_of_an_ended_session_are_there_again(tmp_path: Path) -> None:
     again = PictureLog(tmp_path, LIMITS)
     assert brightness(again.at(7)) == 7
     assert [(time, brightness(jpeg)) for time, jpeg in again.last(2, until=11)] == [(3, 3), (7, 7)]
-    (tmp_path / "000000000007.jpg").unlink()
+    (tmp_path / "000000007000.jpg").unlink()
     assert again.at(7) is None
     assert [time for time, _ in again.last(2, until=11)] == [3]

@@ -74,9 +74,12 @@ async def test_a_real_server_takes_a_conversation_with_instructions(url: str) ->
             DialogueTurn("assistant", "Hello Ann."),
         ),
     )
-    question = replace(QUESTION, text="What is my name?", dialogue=dialogue)
-    out = await run(outside(url, max_tokens=12), question, before=())
-    assert "Ann" in text(out)
+    with_it = replace(QUESTION, id="r", dialogue=dialogue)
+    out = await run(outside(url, max_tokens=4), QUESTION, with_it, before=())
+    assert [last(out, id).status for id in ("q", "r")] == ["completed"] * 2
+    read = {o.id: o.read for o in out if isinstance(o, Evidence)}
+    assert read["r"] > read["q"] + 20
+    assert not notices(out)
 
 
 async def test_a_wrong_path_at_a_real_server_is_told(url: str) -> None:

@@ -28,6 +28,7 @@ from tests.service import service
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LEAD = 3.0  # seconds of silence before the speech: the call is live by then
+ROUNDS = 4  # of its text that the microphone may speak until the machine hears one whole
 normalize = EnglishTextNormalizer()
 
 
@@ -103,6 +104,20 @@ def finals(page: Page) -> list[tuple[float, str]]:
     return [(float(re.sub(r"[PTS]", "", time)), text) for time, text in lines]
 
 
+def finals_of_a_round(page: Page) -> list[tuple[float, str]]:
+    """Return the final lines once the microphone, which repeats, speaks its text again."""
+    page.locator(".captions .final").first.wait_for()
+    page.wait_for_function(
+        """seconds => {
+            const at = [...document.querySelectorAll('.captions time')].map(
+                (time) => Number(time.dateTime.replace(/[PTS]/g, '')));
+            return at.length && at.at(-1) > at[0] + seconds;
+        }""",
+        arg=SPOKEN_END + 1,
+    )
+    return finals(page)
+
+
 def frames(page: Page) -> int:
     """Return how many returned frames were shown, counted from the first call of this."""
     count: int = page.evaluate(
@@ -149,17 +164,15 @@ def test_captions_appear_on_the_page_and_in_the_file_and_video_returns(
     width: int = part(page, "generated").evaluate("video => video.videoWidth")
     assert width > 0
     expect(page.locator(".captions .partial .light").first).to_be_visible()
-    page.locator(".captions .final").first.wait_for()
-    # The microphone repeats: once it speaks again, the first round is complete.
-    page.wait_for_function(
-        """seconds => {
-            const at = [...document.querySelectorAll('.captions time')].map(
-                (time) => Number(time.dateTime.replace(/[PTS]/g, '')));
-            return at.length && at.at(-1) > at[0] + seconds;
-        }""",
-        arg=SPOKEN_END + 1,
-    )
-    lines = finals(page)
+    lines = finals_of_a_round(page)
+    for _ in range(ROUNDS):  # a machine that falls behind leaves sound out, and says so
+        if "sound" not in part(page, "dropped").inner_text():
+            break
+        part(page, "stop").click()
+        wait_for_sessions(page, 0)
+        page.reload()
+        start(page)
+        lines = finals_of_a_round(page)
     first_round = [text for time, text in lines if time < lines[0][0] + SPOKEN_END]
     wer = jiwer.wer(normalize(SPOKEN), normalize(" ".join(first_round)))
     # Live, by a small model, of a speaker who stops within sentences: offline it is 0.

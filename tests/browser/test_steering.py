@@ -218,3 +218,29 @@ def test_the_veil_shows_the_regions_with_their_quantizers(page: Page) -> None:
     )
     assert marked["before"] == 0
     assert marked["after"] > 100
+
+
+def test_a_filter_that_is_stopped_passes_its_last_frames_on_and_ends(page: Page) -> None:
+    ended: int = page.evaluate(
+        f"""async (regions) => {{
+            {SETUP}
+            const {{ FocusFilter }} = await import("./focus.js");
+            const source = stripes();
+            let ended = 0;
+            for (let round = 0; round < 4; round += 1) {{
+                const filter = new FocusFilter(source.track, () => (ended = NaN));
+                filter.show(regions);
+                const {{ readable }} = new MediaStreamTrackProcessor({{ track: filter.track }});
+                const reader = readable.getReader();
+                (await reader.read()).value.close();
+                filter.stop();
+                for (let last = await reader.read(); !last.done; last = await reader.read())
+                    last.value.close();
+                ended += 1;
+            }}
+            source.end();
+            return ended;
+        }}""",
+        REGIONS,
+    )
+    assert ended == 4

@@ -39,9 +39,9 @@ export class FocusFilter {
     this.#worker.postMessage({ regions });
   }
 
+  /** End the copy. The worker closes the last frame and then itself. */
   stop() {
+    this.#worker.onerror = this.#worker.onmessageerror = null;
     this.#source.stop(); // ends the worker's stream
-    this.track.stop();
-    this.#worker.terminate();
   }
 }

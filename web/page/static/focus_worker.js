@@ -51,19 +51,31 @@ function filtered(frame) {
   return new VideoFrame(canvas, { timestamp, alpha: "discard" });
 }
 
-function run(readable, writable) {
-  const filter = new TransformStream({
-    transform: (frame, controller) => controller.enqueue(filtered(frame)),
-  });
-  return readable.pipeThrough(filter).pipeTo(writable);
+/** Filter every frame until the track ends. No queue holds frames that nobody would close. */
+async function run(readable, writable) {
+  const [reader, writer] = [readable.getReader(), writable.getWriter()];
+  for (;;) {
+    const { value: frame, done } = await reader.read();
+    if (done) return writer.close();
+    const made = filtered(frame);
+    await writer.write(made).catch((error) => {
+      made.close();
+      return reader.cancel().then(() => {
+        throw error;
+      });
+    });
+  }
 }
 
 globalThis.onmessage = ({ data }) => {
   if (data.regions) regions = data.regions;
   if (!data.readable) return;
-  run(data.readable, data.writable).catch((error) => {
-    setTimeout(() => {
-      throw error; // reaches `onerror` of the page
-    });
-  });
+  run(data.readable, data.writable).then(
+    () => globalThis.close(),
+    (error) => {
+      setTimeout(() => {
+        throw error; // reaches `onerror` of the page
+      });
+    },
+  );
 };

@@ -114,9 +114,10 @@ export class Steering {
   }
 
   async #unfocus() {
-    if (!this.#filter) return;
-    this.#filter.stop();
+    const filter = this.#filter;
+    if (!filter) return;
     this.#filter = null;
     if (!this.#stopped) await this.#sender.replaceTrack(this.#track);
+    filter.stop();
   }
 }

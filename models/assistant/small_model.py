@@ -26,7 +26,8 @@ from models.assistant.scene.scene_log import LoggedEntry, SceneLog, search, sele
 from models.engine import EngineLoader, load_in_torch
 from models.language import smollm2
 from models.language.decoder import TokenConfidence
-from models.language.engine_decoder import EngineCache, EngineDecoder
+from models.language.engine_cache import EngineCache
+from models.language.engine_decoder import EngineDecoder
 from models.language.generation import GenerationBatch
 from models.language.smollm2 import ChatModel, question_prompt, system_prompt
 from models.memory.kv_store.tiers import BlockStore

@@ -17,8 +17,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-from models.language.attention import causal_attention
-from models.language.kv_cache import DecoderCache, KvCache
+from models.language.kv_cache import DecoderCache, KvCache, LayerCache
 from models.rotary import CosSin, RotaryEmbedding, apply_rotary
 
 PARTS = ("query", "key", "value", "out", "gate", "up", "down")  # linear layers of a decoder layer
@@ -178,9 +177,11 @@ class Decoder(nn.Module):
 
     def next_scores(self, x: Tensor, caches: Sequence[DecoderCache]) -> Tensor:
         """Read embeddings `x`, (count, width), after `caches`; return the next token's scores."""
-        return self.scores(self.read(x, cast("Sequence[KvCache]", caches))[-1])
+        return self.scores(self.read(x, cast("Sequence[LayerCache]", caches))[-1])
 
-    def read(self, x: Tensor, caches: Sequence[KvCache], positions: Tensor | None = None) -> Tensor:
+    def read(
+        self, x: Tensor, caches: Sequence[LayerCache], positions: Tensor | None = None
+    ) -> Tensor:
         """Run the layers on embeddings `x`, and append to `caches`, one for each layer.
 
         `positions` is int64, (count,) or (axes, count); by default it continues each cache.
@@ -202,13 +203,13 @@ class Decoder(nn.Module):
         return cosines.to(kind), sines.to(kind)
 
     def read_layer(
-        self, layer: DecoderLayer, x: Tensor, cache: KvCache, cos_sin: CosSin | None = None
+        self, layer: DecoderLayer, x: Tensor, cache: LayerCache, cos_sin: CosSin | None = None
     ) -> Tensor:
         """As `read`, for one layer and its input `x`."""
         cos_sin = cos_sin or self._cos_sin(x, cache.position)
         query, key, value = layer.project(x)
-        keys, values = cache.append(apply_rotary(key, cos_sin), value)
-        return layer.finish(x, causal_attention(apply_rotary(query, cos_sin), keys, values))
+        mixed = cache.attend(apply_rotary(query, cos_sin), apply_rotary(key, cos_sin), value)
+        return layer.finish(x, mixed)
 
     def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
         """Return the hidden vectors of a whole sequence: (count, width) to (count, width)."""

@@ -1,27 +1,26 @@
 """A decoder that runs in an engine: all layers at once, over a cache of slots.
 
 `EngineDecoder` has what `models.language.decoder.Decoder` has for embeddings and generation. Its
-one cache serves all layers. A memory reads frames with it in `models.memory.engine_reader`.
+one cache serves all layers. A memory uses it in `models.memory.engine_window`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-from models.engine import Engine, EngineState
+from models.engine import Engine, EngineLoader, EngineState, NetworkSource
 from models.errors import EngineError
-from models.language.decoder import DecoderConfig
+from models.language.decoder import Decoder, DecoderConfig
 from models.language.decoder_networks import MAX_COUNT, CacheSizes
+from models.language.engine_cache import NEW, EngineCache, Span, visible
+from models.language.head_set import HeadSet
 from models.language.kv_cache import DecoderCache
+from models.language.layer_networks import LayeredEngine, LayerNetwork, layer_spec
 
 WINDOW_CHUNK = 128  # tokens that are read at once through a window
-EMPTY = -1  # the index of a slot without a token
-NEW = ("keys", "values")  # of the tokens of a run
-GROWTH = 64  # slots at least that a cache grows by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,101 +35,11 @@ class Reading:
     memory: Tensor
 
 
-class EngineCache:
-    """The cache of one stream, in slots that grow as it does.
-
-    `whole` is (layers, 2, 1, key heads, slots, head width). `index` is int64 (slots,): the place in
-    the stream of the token in each slot. The first `sinks` slots are `EMPTY`: they hold keys
-    without rotation. The next token has `position`, and goes to `next_slot`.
-    """
-
-    def __init__(
-        self,
-        config: DecoderConfig,
-        *,
-        sinks: int,
-        limit: int | None = None,
-        fixed: int | None = None,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        """Start empty. At `limit` slots, new tokens replace the oldest; `fixed` ones stay."""
-        self.sinks = self.next_slot = sinks
-        self.position = self.length = 0
-        self.limit, self._fixed = limit, fixed
-        shape = (config.layers, 2, 1, config.key_heads, 0, config.head_width)
-        self.whole = torch.zeros(shape, device=device)
-        self.index = torch.zeros(0, dtype=torch.int64)
-        self._resize(fixed or min(sinks + GROWTH, limit or sinks + GROWTH))
-
-    @property
-    def slots(self) -> int:
-        return len(self.index)
-
-    def claim(self, count: int) -> int:
-        """Return the first of `count` adjacent slots for the next tokens.
-
-        Raises:
-            EngineError: the slots do not grow, and there are not enough.
-        """
-        end = self.next_slot + count
-        if self._fixed is not None and end > self._fixed and self.limit is None:
-            raise EngineError(f"{self._fixed} slots are too few, {end} are needed")
-        if end > self.slots and self.limit is not None and end > self.limit:
-            self.next_slot = self.sinks
-        elif end > self.slots:
-            grown = max(end, self.slots + max(GROWTH, self.slots // 4))
-            self._resize(grown if self.limit is None else min(grown, self.limit))
-        start = self.next_slot
-        self.index[start : start + count] = torch.arange(self.length, self.length + count)
-        self.next_slot += count
-        self.length += count
-        return start
-
-    def put(self, keys: Tensor, values: Tensor) -> None:
-        """Append rotated keys, and values, (layers, key heads, count, head width) each."""
-        start = self.claim(keys.shape[2])
-        place = slice(start, start + keys.shape[2])
-        self.whole[:, 0, 0, :, place] = keys
-        self.whole[:, 1, 0, :, place] = values
-
-    def set_sinks(self, memory: Tensor) -> None:
-        """Set the sinks: keys before rotation and values, as in `Reading.memory`."""
-        self.whole[:, :, 0, :, : self.sinks] = memory
-
-    def drop_last(self, count: int) -> None:
-        """Remove the last `count` tokens, which are in adjacent slots."""
-        self.index[self.next_slot - count : self.next_slot] = EMPTY
-        self.next_slot -= count
-        self.length -= count
-        self.position -= count
-
-    def restart(self, length: int) -> None:
-        """Remove all tokens but the sinks; the next is number `length` of the stream."""
-        self.index.fill_(EMPTY)
-        self.next_slot, self.length = self.sinks, length
-
-    def _resize(self, slots: int) -> None:
-        more = slots - self.slots
-        self.whole = F.pad(self.whole, (0, 0, 0, more))
-        self.index = F.pad(self.index, (0, more), value=EMPTY)
-        self.state = cache_state(self.whole)
-
-
-def cache_state(whole: Tensor) -> EngineState:
-    """Return the state whose caches are (layers, 2, rows, key heads, slots, head width)."""
-    return EngineState(
-        {
-            f"{name}.{layer}": whole[layer, part]
-            for layer in range(len(whole))
-            for part, name in enumerate(NEW)
-        }
-    )
-
-
 class EngineDecoder:
     """Embeddings of tokens, and one engine for all layers and the head.
 
-    `fingerprint` is a checksum of weights that stored keys and values depend on.
+    `fingerprint` is a checksum of weights that stored keys and values depend on. `layered` is the
+    engine if its layers can be run one by one.
     """
 
     def __init__(
@@ -141,10 +50,12 @@ class EngineDecoder:
         sizes: CacheSizes,
         *,
         fingerprint: int,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         self.config, self.sinks, self.fingerprint = config, sizes.sinks, fingerprint
         self.engine = engine
-        self.like = torch.zeros(())  # has the precision of keys and values
+        self.layered = engine if isinstance(engine, LayeredEngine) else None
+        self._dtype = dtype
         self._embedding = embedding
         self._fixed = sizes.slots
         self._none = torch.zeros(2, config.head_width // 2)
@@ -154,6 +65,11 @@ class EngineDecoder:
         """Where the engine has its caches."""
         state = self.engine.new_state(batch=1, slots=self.sinks + 1)
         return next(iter(state.buffers.values())).device
+
+    @cached_property
+    def like(self) -> Tensor:
+        """A tensor with the device and precision of the caches."""
+        return torch.zeros((), dtype=self._dtype, device=self.device)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Return the embeddings of int64 `tokens`, (count, width)."""
@@ -179,7 +95,7 @@ class EngineDecoder:
             sinks=self.sinks,
             limit=limit,
             fixed=self._fixed,
-            device=self.device,
+            like=self.like,
         )
 
     def next_scores(self, x: Tensor, caches: Sequence[DecoderCache]) -> Tensor:
@@ -196,58 +112,65 @@ class EngineDecoder:
         cache: EngineCache,
         positions: Tensor,
         *,
-        window: int | None = None,
-        distance: int = 0,
+        window: Span | None = None,
+        recent: Span | None = None,
     ) -> Reading:
         """Read embeddings `x`, (count, width), and append them to `cache`.
 
         `positions` is int64, (count,) or (axes, count). With a `window`, each token sees the last
-        `window` tokens, itself included, and the sinks beyond them at `distance`.
+        tokens of that span; streaming heads, if there are any, see those of the span `recent`.
         """
-        far = self._none
-        if window is not None:
-            far = torch.stack(self._rotation(torch.tensor([distance])))[:, 0]
         parts = []
         chunk = MAX_COUNT if window is None else WINDOW_CHUNK
         for low in range(0, len(x), chunk):
             part = x[low : low + chunk]
-            rotation = self._rotation(positions[..., low : low + chunk])
-            parts.append(self._run(part, cache, rotation, far, window))
+            inputs = self.inputs(part, cache, positions[..., low : low + chunk], window, recent)
+            made = self._made(cache.state, inputs)
+            parts.append(Reading(made["scores"][0], self._memory(made, len(part))))
         memory = parts[0].memory if len(parts) == 1 else torch.cat([p.memory for p in parts], 3)
         return Reading(parts[-1].scores, memory)
 
-    def _run(
+    def inputs(
         self,
         x: Tensor,
         cache: EngineCache,
-        rotation: tuple[Tensor, Tensor],
-        far: Tensor,
-        window: int | None,
-    ) -> Reading:
+        positions: Tensor,
+        window: Span | None = None,
+        recent: Span | None = None,
+    ) -> dict[str, Tensor]:
+        """Return the inputs of a run over `x`, see `read`, whose tokens get slots of `cache`."""
         count = len(x)
         asked = torch.arange(cache.length, cache.length + count)[:, None]
+        cosines, sines = self._rotation(positions)
         start = cache.claim(count)
-        seen = (cache.index > EMPTY) & (cache.index <= asked)
-        if window is not None:
-            seen &= cache.index > asked - window
-            seen[:, : cache.sinks] = asked - torch.arange(cache.sinks) >= window
-        made = self._made(
-            cache.state,
-            {
-                "x": x[None],
-                "cosines": rotation[0][None],
-                "sines": rotation[1][None],
-                "far": far,
-                "start": torch.tensor([start]),
-                "mask": seen[None, None],
-                "last": torch.tensor([[[count - 1]]]),
-            },
-        )
+        inputs = {
+            "x": x[None],
+            "cosines": cosines[None],
+            "sines": sines[None],
+            "far": self._far(window),
+            "start": torch.tensor([start]),
+            "mask": visible(cache, asked, window)[None, None],
+            "last": torch.tensor([[[count - 1]]]),
+        }
+        if recent is not None:
+            inputs["recent_mask"] = visible(cache, asked, recent)[None, None]
+            inputs["recent_far"] = self._far(recent)
+        if cache.hidden is not None:
+            inputs["hidden"] = cache.hidden
+        return {name: each.to(self.device) for name, each in inputs.items()}
+
+    def _far(self, span: Span | None) -> Tensor:
+        """Return the rotation to the distance of the sinks, (2, width / 2)."""
+        if span is None:
+            return self._none
+        return torch.stack(self._rotation(torch.tensor([span.distance])))[:, 0]
+
+    def _memory(self, made: dict[str, Tensor], count: int) -> Tensor:
+        """Return the keys and values of a run as in `Reading`."""
         config = self.config
-        memory = torch.stack(
+        return torch.stack(
             [made[part].view(config.layers, config.key_heads, count, -1) for part in NEW], 1
         )
-        return Reading(made["scores"][0], memory)
 
     def run_rows(
         self, x: Tensor, state: EngineState, positions: Tensor, start: Tensor, seen: Tensor
@@ -281,3 +204,29 @@ class EngineDecoder:
         half = self.config.head_width // 2
         cosines, sines = self.config.rotary.cos_sin(positions)
         return cosines[:, :half].float(), sines[:, :half].float()
+
+
+def layered_decoder(
+    decoder: Decoder,
+    load_engine: EngineLoader,
+    sizes: CacheSizes,
+    *,
+    name: str,
+    heads: HeadSet | None = None,
+) -> EngineDecoder:
+    """Return `decoder`, which has dense layers, with its layers in the engine `name`.
+
+    Raises:
+        EngineError: the engine cannot be made or loaded.
+    """
+    config, dtype = decoder.config, decoder.like.dtype
+    spec = layer_spec(config, sizes, dtype, name=name, by_head=heads is not None)
+    source = NetworkSource(
+        spec=spec,
+        weights="inputs",  # so the file does not depend on them
+        build=partial(LayerNetwork, spec, config, sinks=sizes.sinks),
+    )
+    engine = LayeredEngine(decoder, load_engine(source), heads)
+    return EngineDecoder(
+        config, decoder.embedding, engine, sizes, fingerprint=decoder.fingerprint, dtype=dtype
+    )

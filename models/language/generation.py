@@ -15,7 +15,8 @@ from torch import Tensor
 
 from models.errors import EngineError
 from models.language.decoder import TokenConfidence
-from models.language.engine_decoder import EMPTY, GROWTH, EngineCache, EngineDecoder, cache_state
+from models.language.engine_cache import EMPTY, GROWTH, EngineCache, cache_state
+from models.language.engine_decoder import EngineDecoder
 
 PROMPT_PART = 64  # tokens of a prompt that are read in a step
 NUMBERS = itertools.count()  # of answers, in the order in which they begin
@@ -190,6 +191,7 @@ class GenerationBatch:
         """Move the cache of `generation` to a new row."""
         cache = generation.cache
         assert cache is not None
+        assert cache.hidden is None
         row, slots = len(self._rows), max(cache.slots, self._filled.shape[1])
         self._resize(row + 1, slots)
         self._buffers[:, :, row, :, : cache.slots] = cache.whole[:, :, 0]

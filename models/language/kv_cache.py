@@ -5,15 +5,34 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from models.language.attention import causal_attention
+
 
 class DecoderCache(Protocol):
     """A cache of a stream: for one layer, or for all layers at once."""
 
-    length: int
-    position: int
+    @property
+    def length(self) -> int: ...
+
+    @property
+    def position(self) -> int:
+        """The position of the next token."""
+        ...
 
     def drop_last(self, count: int) -> None:
         """Remove the last `count` tokens."""
+        ...
+
+
+class LayerCache(DecoderCache, Protocol):
+    """A cache of one layer."""
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Append the rotated keys and values of new tokens, and return their attention.
+
+        `query` is (heads, n, width), `key` and `value` (key heads, n, width); the result has the
+        shape of `query`.
+        """
         ...
 
 
@@ -51,6 +70,10 @@ class KvCache:
         self.position += key.shape[1]
         return self.keys, self.values
 
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Append as `append`, and return the attention of `query`, (heads, n, width)."""
+        return causal_attention(query, *self.append(key, value))
+
     def drop_last(self, count: int) -> None:
         """Remove the last `count` tokens."""
         self.length -= count
@@ -70,6 +93,12 @@ class SlidingWindowCache:
         self._pair: KeyValue | None = None
         self._low = self._high = 0  # the kept range of the buffers
         self.first = 0  # position of the first kept key
+
+    @property
+    def keys(self) -> Tensor:
+        """The kept keys, (key heads, kept, width); there must have been some."""
+        assert self._pair is not None
+        return self._pair[0][:, self._low : self._high]
 
     def append(self, key: Tensor, value: Tensor) -> KeyValue:
         """Append (key heads, n, width) each; return the kept ones and these."""

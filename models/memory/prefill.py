@@ -11,20 +11,19 @@ import torch
 from torch import Tensor
 
 from models.errors import DamagedBlockError
-from models.language.attention import (
-    PartialAttention,
-    WindowKeys,
-    causal_attention,
-    sliding_window_attention,
-)
+from models.language.attention import causal_attention
 from models.language.decoder import Decoder
-from models.language.engine_decoder import EngineCache, EngineDecoder
-from models.language.kv_cache import KeyValue, SlidingWindowCache
+from models.language.engine_cache import EngineCache, Span
+from models.language.engine_decoder import EngineDecoder
+from models.language.head_set import HeadSet
+from models.language.kv_cache import KeyValue
 from models.memory import engine_window
 from models.memory.eviction import MeasureSalience
+from models.memory.head_groups import Projected, WindowGroup, window_groups, windowed_attention
 from models.memory.kv_store.blocks import Block, BlockTable
 from models.memory.kv_store.tiers import BlockStore
 from models.memory.positions import VideoPositions
+from models.memory.recent_blocks import Recent, load_recent
 from models.rotary import CosSin, apply_rotary
 
 
@@ -41,17 +40,21 @@ class Frame:
 class RekvState:
     """The memory of one stream: its store, and the context of the next frame.
 
-    `windows` has one cache for each layer, or one for all. `sinks` are the keys, not rotated, and
-    values of the opening in each layer. `position` counts all tokens, including the opening, and
-    `blocks` all blocks; `last` is the newest block of this run.
+    `windows` has groups of heads with a cache for each layer, or one cache for all. `sinks` are the
+    keys, not rotated, and values of the opening in each layer. `position` counts all tokens,
+    including the opening, and `blocks` all blocks; `last` is the newest block of this run.
+    `recent` is what streaming heads keep, if there are any; they see no token before number
+    `recent_from`.
     """
 
     store: BlockStore
-    windows: list[SlidingWindowCache] | list[EngineCache]
+    windows: list[list[WindowGroup]] | list[EngineCache]
     sinks: list[KeyValue]
     position: int
     blocks: int = 0
     last: Block | None = None
+    recent: Recent = ()
+    recent_from: int = 0
 
 
 def check_frames(table: BlockTable, frames: Sequence[Frame], width: int) -> None:
@@ -77,65 +80,118 @@ def prefill_opening(
     positions: VideoPositions,
     *,
     window: int,
+    heads: HeadSet | None = None,
 ) -> RekvState:
     """Return the memory after `opening`, int64 (count,), and after the blocks in `store`."""
     state = RekvState(store=store, windows=[], sinks=[], position=len(opening))
+    if heads is not None and store.folder is not None:
+        state.recent = load_recent(store.folder, store.table)
     x = decoder.embed(opening)
     if isinstance(decoder, EngineDecoder):
         cache, state.sinks = engine_window.read_opening(decoder, x, window=window)
         state.windows = [cache]
     else:
-        state.windows, state.sinks = _read_opening(decoder, x, window=window)
-    _resume(decoder, state, positions, window)
+        key_heads = decoder.config.key_heads
+        groups = [
+            window_groups(heads, layer, key_heads, window) for layer in range(decoder.config.layers)
+        ]
+        state.windows, state.sinks = groups, _read_opening(decoder, x, groups)
+    _resume(decoder, state, positions, window, heads)
     return state
 
 
 def _read_opening(
-    decoder: Decoder, x: Tensor, *, window: int
-) -> tuple[list[SlidingWindowCache], list[KeyValue]]:
-    windows, sinks = [], []
+    decoder: Decoder, x: Tensor, windows: Sequence[Sequence[WindowGroup]]
+) -> list[KeyValue]:
+    sinks = []
     cos_sin = decoder.config.rotary.cos_sin(torch.arange(len(x), device=x.device))
-    for layer in decoder.layers:
+    for layer, groups in zip(decoder.layers, windows, strict=True):
         query, key, value = layer.project(x)
-        held = SlidingWindowCache(keep=window - 1)
-        keys, values = held.append(apply_rotary(key, cos_sin), value)
-        x = layer.finish(x, causal_attention(apply_rotary(query, cos_sin), keys, values))
-        windows.append(held)
+        turned = apply_rotary(key, cos_sin)
+        for group in groups:
+            chosen = group.heads.to(x.device)
+            group.cache.append(turned[chosen], value[chosen])
+        x = layer.finish(x, causal_attention(apply_rotary(query, cos_sin), turned, value))
         sinks.append((key, value))
-    return windows, sinks
+    return sinks
 
 
 def _resume(
-    decoder: Decoder | EngineDecoder, state: RekvState, positions: VideoPositions, window: int
+    decoder: Decoder | EngineDecoder,
+    state: RekvState,
+    positions: VideoPositions,
+    window: int,
+    heads: HeadSet | None,
 ) -> None:
     """Fill the windows from the last stored blocks."""
     blocks = state.store.table.blocks
     total = sum(block.tokens for block in blocks)
     recent = _taken_from(blocks, window - 1)
-    windows: Sequence[SlidingWindowCache | EngineCache] = state.windows
     opening = state.position
     position = opening + total - sum(block.tokens for block in recent)
     state.blocks = len(blocks)
     if blocks:  # the opening is before the window
-        for held in windows:
-            held.restart(position)
-    like = decoder.like
+        _restart(state, position)
+    rotary, like = decoder.config.rotary, decoder.like
     for block in recent:
         where = positions.block_positions(opening, position - opening, state.blocks, [block.tokens])
-        cos_sin = decoder.config.rotary.cos_sin(where.to(like.device))
-        try:
-            for index, held in enumerate(windows):
-                if isinstance(held, EngineCache):
-                    held.put(*_rotated(block.all_layers().to(like).unbind(1), cos_sin))
-                else:
-                    held.append(*_rotated(block.layer(index).to(like).unbind(), cos_sin))
-        except DamagedBlockError:
-            # Some layers may lack the block, so all continue with the next one.
-            for held in windows:
-                held.restart(position + block.tokens)
+        cos_sin = rotary.cos_sin(where.to(like.device))
         position += block.tokens
         state.blocks += 1
+        try:
+            _put_back(state, block, cos_sin, like, heads, position)
+        except DamagedBlockError:
+            # Some layers may lack the block, so all continue with the next one.
+            _restart(state, position)
     state.position += total
+    if len(state.recent) < state.store.table.count:
+        tokens = sum(each.block.tokens for each in state.recent)
+        state.recent_from = state.position - tokens
+
+
+def _restart(state: RekvState, position: int) -> None:
+    """Empty the windows; the next token is at `position`."""
+    windows: Sequence[list[WindowGroup] | EngineCache] = state.windows
+    for held in windows:
+        if isinstance(held, EngineCache):
+            held.restart(position)
+        else:
+            for group in held:
+                group.cache.restart(position)
+
+
+def _put_back(
+    state: RekvState,
+    block: Block,
+    cos_sin: CosSin,
+    like: Tensor,
+    heads: HeadSet | None,
+    end: int,
+) -> None:
+    """Append a stored block to the windows; the next token after it is at position `end`.
+
+    Raises:
+        DamagedBlockError: it cannot be read.
+    """
+    rows = next((each.rows for each in state.recent if each.block is block), None)
+    windows: Sequence[list[WindowGroup] | EngineCache] = state.windows
+    for index, held in enumerate(windows):
+        if isinstance(held, EngineCache):
+            memory = block.all_layers().to(like)
+            memory = memory if heads is None else heads.joined(memory, rows)
+            held.put(*_rotated(memory.unbind(1), cos_sin))
+            continue
+        for group in held:
+            if heads is None:
+                memory = block.layer(index)
+            elif group.retrieving:
+                memory = heads.stored(block, index)
+            elif rows is not None:
+                memory = heads.streamed(rows, index)
+            else:
+                group.cache.restart(end)
+                continue
+            group.cache.append(*_rotated(memory.to(like).unbind(), cos_sin))
 
 
 def _taken_from(blocks: list[Block], tokens: int) -> list[Block]:
@@ -160,6 +216,7 @@ def prefill_frames(
     *,
     window: int,
     measure: MeasureSalience | None,
+    heads: HeadSet | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Read embeddings (tokens, width) of blocks of `lengths`, and advance `state` past them.
 
@@ -168,36 +225,30 @@ def prefill_frames(
     """
     opening = state.sinks[0][0].shape[1]
     where = positions.block_positions(opening, state.position - opening, state.blocks, lengths)
-    distance = positions.sink_distance(window)
     state.position += len(x)
     state.blocks += len(lengths)
     if isinstance(decoder, EngineDecoder):
         (cache,) = state.windows
         assert isinstance(cache, EngineCache)
-        return decoder.read(x, cache, where, window=window, distance=distance).memory, []
-    cos_sin = decoder.config.rotary.cos_sin(where.to(x.device))
-    far = decoder.config.rotary.cos_sin(torch.tensor([distance], device=x.device))
+        span = Span(window, positions.sink_distance(window))
+        recent = None
+        if heads is not None:
+            tokens = min(window, heads.recent)
+            recent = Span(tokens, positions.sink_distance(tokens), state.recent_from)
+        return decoder.read(x, cache, where, window=span, recent=recent).memory, []
+    rotary = decoder.config.rotary
+    cos_sin = rotary.cos_sin(where.to(x.device))
     if state.last is not None and measure is not None:
         lengths = [state.last.tokens, *lengths]
     kept, measured = [], []
-    for layer, held, sink in zip(decoder.layers, state.windows, state.sinks, strict=True):
-        assert isinstance(held, SlidingWindowCache)
-        query, key, value = layer.project(x)
-        kept.append(torch.stack([key, value]))
-        keys, values = held.append(apply_rotary(key, cos_sin), value)
-        local = WindowKeys(
-            keys=keys,
-            values=values,
-            first=held.first,
-            sink_keys=sink[0],
-            sink_values=sink[1],
-        )
-        near = apply_rotary(query, cos_sin)
-        part: PartialAttention = sliding_window_attention(
-            near, apply_rotary(query, far), local, window=window
-        )
+    for layer, groups, sink in zip(decoder.layers, state.windows, state.sinks, strict=True):
+        assert isinstance(groups, list)
+        new = Projected(*layer.project(x), cos_sin)
+        kept.append(torch.stack([new.key, new.value]))
+        mixed, logs = windowed_attention(groups, new, sink, rotary, positions)
         if measure is not None:
-            measured.append(measure(near, part[1], keys, lengths, window=window))
-        x = layer.finish(x, part[0])
+            (group,) = groups
+            measured.append(measure(new.near, logs, group.cache.keys, lengths, window=window))
+        x = layer.finish(x, mixed)
     by_block = [torch.stack(layers) for layers in zip(*measured, strict=True)]
     return torch.stack(kept), by_block

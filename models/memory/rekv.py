@@ -19,20 +19,23 @@ from torch import Tensor
 
 from models.language.decoder import Decoder, TokenConfidence, generate
 from models.language.engine_decoder import EngineDecoder
-from models.language.kv_cache import kv_bytes
+from models.language.head_set import HeadSet
+from models.memory.block_layout import BlockLayout
 from models.memory.eviction import EvictionPolicy, KeepAll
-from models.memory.kv_store.fewer_bits import Bits, quantized_bytes
+from models.memory.kv_store.blocks import BlockTable
+from models.memory.kv_store.fewer_bits import Bits
 from models.memory.kv_store.tiers import BlockStore
 from models.memory.positions import LinearPositions, VideoPositions
 from models.memory.prefill import Frame, RekvState, check_frames, prefill_frames, prefill_opening
+from models.memory.recent_blocks import save_recent, seen_recently
 from models.memory.retrieval import Scoring, score_blocks, top_rows
 from models.memory.retrieved_context import (
-    BlockMask,
     RetrievedContext,
     load_context,
     retrieve_context,
-    visible_blocks,
+    retrieve_in_engine,
 )
+from models.memory.stream_snapshot import BlockMask, StreamSnapshot, most_tokens, visible_blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ class RekvConfig:
 
     Blocks are stored in `dtype`, by default that of the decoder, or in as many `bits` for each
     number; fewer bits take less space and lose precision. If not `internal`, blocks are selected by
-    ids only, and have no representatives in RAM.
+    ids only, and have no representatives in RAM. With `heads`, only retrieval heads are stored.
     """
 
     window: int = 15_000
@@ -50,6 +53,7 @@ class RekvConfig:
     dtype: torch.dtype | None = None
     bits: Bits | None = None
     internal: bool = True
+    heads: HeadSet | None = None
     span: int = 32  # blocks of the local trend, for the scoring "centered"
 
 
@@ -79,26 +83,41 @@ class Rekv:
         self.policy: EvictionPolicy = policy or KeepAll()
         self.positions: VideoPositions = positions or LinearPositions()
         self.opening = opening
+        self.layout = BlockLayout(
+            decoder=decoder.config,
+            dtype=self.config.dtype or decoder.like.dtype,
+            bits=self.config.bits,
+            heads=self.config.heads,
+            represented=self.config.internal,
+        )
         if self.policy.measure is not None and not isinstance(self.positions, LinearPositions):
             raise ValueError("blocks on a grid cannot be thinned out; sample another policy")
-        if isinstance(decoder, EngineDecoder) and (self.config.internal or self.policy.measure):
-            raise ValueError("an engine has no queries to select blocks by; set internal=False")
+        if isinstance(decoder, EngineDecoder):
+            self._check_engine(decoder)
         if not self.config.internal and not isinstance(self.policy, KeepAll):
             raise ValueError("this policy works on representatives; set internal=True")
+        if self.config.heads is not None and not isinstance(self.policy, KeepAll):
+            raise ValueError("this policy works on all heads; leave out the set of heads")
         if not 0 < len(opening) < self.config.window:
             raise ValueError(
                 f"the opening has {len(opening)} tokens; give at least one, and fewer than the "
                 f"window's {self.config.window}"
             )
 
+    def _check_engine(self, decoder: EngineDecoder) -> None:
+        layered = decoder.layered
+        if layered is None and self.config.internal:
+            raise ValueError("this engine has no queries to select blocks by; set internal=False")
+        if self.policy.measure is not None:
+            raise ValueError("an engine does not measure attention; take another policy")
+        if self.config.heads != (layered.heads if layered else None):
+            raise ValueError("the engine was made for another set of heads")
+
     @property
     def identity(self) -> dict[str, object]:
         """What blocks depend on: a store with another identity cannot be used."""
-        config = self.decoder.config
-        found_by = {} if self.config.internal else {"found by": "ids"}
-        return found_by | {
-            "shape": [config.layers, config.key_heads, config.head_width],
-            "dtype": str(self._dtype).removeprefix("torch."),
+        return {
+            **self.layout.identity,
             "weights": self.decoder.fingerprint,
             "opening": zlib.crc32(self.opening.cpu().numpy().tobytes()),
         }
@@ -112,7 +131,12 @@ class Rekv:
         """
         window = self.config.window
         return prefill_opening(
-            self.decoder, self.opening, store or BlockStore(), self.positions, window=window
+            self.decoder,
+            self.opening,
+            store or BlockStore(),
+            self.positions,
+            window=window,
+            heads=self.config.heads,
         )
 
     @torch.no_grad()
@@ -132,7 +156,7 @@ class Rekv:
         self.policy.tidy(state.store)
         x = torch.cat([frame.tokens for frame in frames])
         lengths = [len(frame.tokens) for frame in frames]
-        state.store.reserve(sum(map(self._block_bytes, lengths)))
+        state.store.reserve(sum(map(self.layout.size, lengths)))
         memory, measured = prefill_frames(
             self.decoder,
             state,
@@ -141,20 +165,14 @@ class Rekv:
             self.positions,
             window=self.config.window,
             measure=self.policy.measure,
+            heads=self.config.heads,
         )
         if state.last is not None and measured:
             state.last.salience = measured.pop(0)
         for index, part in enumerate(torch.split(memory, lengths, 3)):
             frame = frames[index]
             found = measured[index] if index < len(measured) else None
-            state.last = state.store.append(
-                part.to(self._dtype, copy=True),
-                start=frame.start,
-                end=frame.end,
-                salience=found,
-                represented=self.config.internal,
-                bits=self.config.bits,
-            )
+            state.last = self.layout.store(state, part, frame, found)
         return state, ()
 
     def flush(self, state: RekvState) -> tuple[()]:
@@ -164,6 +182,8 @@ class Rekv:
             StoreFullError, StoreError: not all could be written; it is all still in RAM.
         """
         state.store.save()
+        if self.config.heads is not None and state.store.folder is not None:
+            save_recent(state.store.folder, state.recent)
         return ()
 
     @torch.no_grad()
@@ -196,18 +216,19 @@ class Rekv:
         def select(layer: int, query: Tensor, allowed: BlockMask) -> NDArray[np.int64]:
             # Only visible blocks are scored, so the trend does not contain later ones.
             rows = np.flatnonzero(allowed)
-            held = table.representatives[layer]
+            held = self.layout.representatives(table, layer)
             early = rows[-1:] < len(rows)  # a prefix: no copy is needed
             held = held[: len(rows)] if early.all() else held[torch.from_numpy(rows)]
             scores = score_blocks(held, query, scoring=config.scoring, span=config.span)
             return rows[top_rows(scores, count or config.blocks)]
 
-        assert isinstance(self.decoder, Decoder)
         x = self._embedded(question)
+        seen = self._snapshot(state, table, until)
         allowed = visible_blocks(table, until)
-        return retrieve_context(
-            self.decoder, state.sinks, table, allowed, x, select, self.positions
-        )
+        if isinstance(self.decoder, EngineDecoder):
+            room = most_tokens(seen, min(count or config.blocks, int(allowed.sum())))
+            return retrieve_in_engine(self.decoder, seen, allowed, x, select, room=room)
+        return retrieve_context(self.decoder, seen, allowed, x, select)
 
     @torch.no_grad()
     def fetch(
@@ -233,7 +254,15 @@ class Rekv:
         # A block may have been marked as lost since its id was selected.
         chosen = sorted(row for row in (known[ident] for ident in set(ids)) if allowed[row])
         rows = np.array(chosen, dtype=np.int64)
-        return load_context(self.decoder, state.sinks, table, rows, self.positions)
+        return load_context(self.decoder, self._snapshot(state, table, until), rows)
+
+    def _snapshot(self, state: RekvState, table: BlockTable, until: float | None) -> StreamSnapshot:
+        """Return what a question reads that was asked at `until`, in seconds."""
+        heads = self.config.heads
+        recent = () if heads is None else seen_recently(state.recent, until, heads.recent)
+        return StreamSnapshot(
+            sinks=state.sinks, table=table, positions=self.positions, heads=heads, recent=recent
+        )
 
     def reply(
         self,
@@ -264,17 +293,6 @@ class Rekv:
         finally:
             for cache, length in zip(retrieved.caches, lengths, strict=True):
                 cache.drop_last(cache.length - length)
-
-    def _block_bytes(self, tokens: int) -> int:
-        config, bits = self.decoder.config, self.config.bits
-        if bits is not None:
-            shape = (2, config.key_heads, tokens, config.head_width)
-            return config.layers * quantized_bytes(shape, bits)
-        return kv_bytes(config.layers, config.key_heads, config.head_width, tokens, self._dtype)
-
-    @property
-    def _dtype(self) -> torch.dtype:
-        return self.config.dtype or self.decoder.like.dtype
 
     def _embedded(self, tokens: Tensor) -> Tensor:
         return tokens if tokens.is_floating_point() else self.decoder.embed(tokens)

@@ -10,6 +10,8 @@ service runs the networks that say so.
 `off` is the largest difference from eager, as a share of the largest output, over random inputs: it
 says nothing of words or answers. Engines are those of EYELINE_ENGINES, and are made if missing.
 
+`video-llm-layer-0.5b` and `-7b` are a layer of LLaVA-OneVision's decoders, with random weights.
+
 With ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 PyTorch is
 limited to AVX2. ONNX Runtime has kernels of its own, which these variables do not limit.
 """
@@ -20,12 +22,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from models.engine import Engine, ExportableNetwork, NetworkSource, TorchEngine
+from models.language.decoder_networks import CacheSizes
+from models.language.layer_networks import LayerNetwork, layer_spec
 from models.memory.kv_store.malloc_trim import release_free_memory
+from tests.bench.gpu import FULL
 from trt_engines.acceptance.figures import latencies
 from trt_engines.acceptance.rollout import Rollout, deviation, rollout
 from trt_engines.backends.onnx_runtime import OrtEngine
@@ -33,8 +39,9 @@ from trt_engines.store.folder import EngineFolder
 from trt_engines.store.maker import Maker
 from trt_engines.store.making import EngineStore
 from web.cli.engines.sources import networks
-from web.config import read_settings
+from web.config import Settings, read_settings
 
+OPENING = 14  # tokens of LLaVA-OneVision's
 RUNTIMES = ("eager", "compile", "onnx", "int8")
 
 
@@ -43,6 +50,19 @@ def resident() -> float:
     release_free_memory()
     status = Path("/proc/self/status").read_text()
     return int(status.split("RssAnon:")[1].split()[0]) / 1000
+
+
+def found(settings: Settings, name: str | None = None) -> list[NetworkSource]:
+    """Return the networks of the service, and layers of published sizes; or the one of a name."""
+    layers = {}
+    for size, config in FULL.decoders.items():
+        own = f"video-llm-layer-{size.lower()}"
+        spec = layer_spec(config, CacheSizes(OPENING), torch.float32, name=own, by_head=False)
+        build = partial(LayerNetwork, spec, config, sinks=OPENING)
+        layers[own] = NetworkSource(spec=spec, weights="inputs", build=build)
+    if name is not None:
+        return [layers[name]] if name in layers else networks(settings, name)
+    return [*networks(settings), *layers.values()]
 
 
 def load(source: NetworkSource, runtime: str, file: Path, threads: int) -> Engine:
@@ -71,7 +91,7 @@ def measure(name: str, runtime: str, threads: int, count: int) -> None:
     """Print a JSON line for each profile of a network."""
     torch.set_num_threads(threads)
     settings = read_settings()
-    (source,) = networks(settings, name)
+    (source,) = found(settings, name)
     with Maker() as maker:
         store = EngineStore(EngineFolder(settings.engines), maker)
         file = store.onnx(source).file
@@ -81,8 +101,8 @@ def measure(name: str, runtime: str, threads: int, count: int) -> None:
     reference: ExportableNetwork | None = None
     for text, steps in ways(rollout(source.spec, file)):
         state, inputs = engine.new_state(**steps.lengths), steps.inputs(0)
-        found = latencies(lambda _: engine.run(inputs, state), count)  # noqa: B023  (runs at once)
-        row = {"profile": text, **found, "mb": resident() - before}
+        took = latencies(lambda _: engine.run(inputs, state), count)  # noqa: B023  (runs at once)
+        row = {"profile": text, **took, "mb": resident() - before}
         if runtime != "eager":
             reference = reference or source.build()
             row["off"] = deviation(steps, engine, TorchEngine(reference), 3)
@@ -117,7 +137,7 @@ def main() -> None:
     if given.row is not None:
         measure(given.names[0], given.row, given.threads, given.runs)
         return
-    names = given.names or [each.spec.name for each in networks(read_settings())]
+    names = given.names or [each.spec.name for each in found(read_settings())]
     print(f"{given.threads} threads; PyTorch uses {torch.backends.cpu.get_cpu_capability()}")
     print(f"{'network':<22} {'runtime':<8} {'p50 ms':>9} {'p95 ms':>9} {'MB':>7} {'off':>8}")
     for name in names:

@@ -138,6 +138,7 @@ def load_assistant(
         dtype=_dtype(settings, device),
         budget=memory_budget(settings),
         load_engine=load_engine,
+        fixed_caches=fixed_caches,
     )
 
 

@@ -67,16 +67,7 @@ class Block:
         Raises:
             DamagedBlockError: what was spilled cannot be read back; the block is marked lost.
         """
-        memory = self.memory  # read once: another thread may spill it
-        if memory is not None:
-            return self._decoded(memory[index])
-        try:
-            return self._decoded(self._unpack(f"layer {index}"))
-        except (DamagedBlockError, ValueError) as error:
-            self.lost = self.lost or str(error)
-            raise DamagedBlockError(
-                f"block {self.id} ({self.start:.1f} s to {self.end:.1f} s) is lost: {error}"
-            ) from error
+        return self.some_layers(slice(index, index + 1))[0]
 
     def all_layers(self) -> Tensor:
         """Return keys and values of all layers, as `memory`.
@@ -84,10 +75,28 @@ class Block:
         Raises:
             DamagedBlockError: as `layer`.
         """
-        memory = self.memory
+        return self.some_layers(slice(0, self.shape[0]))
+
+    def some_layers(self, chosen: slice) -> Tensor:
+        """Return keys and values of adjacent layers, as `memory`.
+
+        Raises:
+            DamagedBlockError: as `layer`.
+        """
+        memory = self.memory  # read once: another thread may spill it
         if memory is not None:
-            return self._decoded(memory)
-        return torch.stack([self.layer(index) for index in range(self.shape[0])])
+            return self._decoded(memory[chosen])
+        numbers = range(*chosen.indices(self.shape[0]))
+        try:
+            stored = [self._unpack(f"layer {number}") for number in numbers]
+        except (DamagedBlockError, ValueError) as error:
+            self.lost = self.lost or str(error)
+            raise DamagedBlockError(
+                f"block {self.id} ({self.start:.1f} s to {self.end:.1f} s) is lost: {error}"
+            ) from error
+        if not stored:
+            return torch.zeros((0, *self.shape[1:]), dtype=self.dtype)
+        return self._decoded(torch.stack(stored))
 
     def stored_layers(self) -> Tensor:
         """Return all layers as they are stored: as `memory`.

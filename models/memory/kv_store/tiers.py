@@ -75,6 +75,11 @@ class BlockStore:
         self._ram: list[Block] = []
 
     @property
+    def folder(self) -> Path | None:
+        """The folder of the disk tier, if there is one."""
+        return self._disk.folder if self._disk else None
+
+    @property
     def lost(self) -> tuple[tuple[float, float, str], ...]:
         """The start and end in seconds of blocks that could not be read, and the reason."""
         at_start = self._disk.lost if self._disk else ()

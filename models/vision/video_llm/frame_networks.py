@@ -104,6 +104,11 @@ class FrameEncoder:
         self._type = images.dtype
         self._size = int(images.shape[2]), int(images.shape[3])
 
+    @property
+    def tokens(self) -> int:
+        """The tokens of a frame."""
+        return int(self._engine.spec.outputs[0].shape[1])
+
     def encode_frames(self, pixels: Tensor) -> Tensor:
         """Return the tokens, (count, tokens, width), of uint8 (count, height, width, 3) RGB.
 

@@ -5,7 +5,7 @@ Nothing here is shared with the code under test but the weights themselves.
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -50,13 +50,15 @@ def read(
     sinks: int = 0,
     places: Sequence[Place] = (),
     far: float | None = None,
+    spans: Sequence[Sequence[int]] = (),
 ) -> tuple[Tensor, Rows, Rows]:
     """Read all of `x` at once under the windowed mask.
 
     Returns hidden vectors, and for each layer keys before rotation and values, (heads, n, d).
     A query at p sees keys in (p - window, p] turned to their positions, and the first `sinks`
     when they are further back: then the query is turned to `far`, by default window - 1, and
-    they are not turned. `places` are the positions, by default 0, 1, ...
+    they are not turned. `places` are the positions, by default 0, 1, ... `spans` has a window for
+    each key head of each layer instead.
     """
     config = model.config
     weights = {name: value.double() for name, value in model.state_dict().items()}
@@ -73,16 +75,66 @@ def read(
             _heads(normed, own, name, config.head_width) for name in ("query", "key", "value")
         )
         span = window or len(x)
-        turned = _Turned(config.theta, places or range(len(x)), span - 1 if far is None else far)
-        rows = _mixed(queries, keys, values, turned, span, sinks)
-        x = x + rows @ own["out.weight"].T
-        inner = _norm(x, own["inner_norm.weight"], config.epsilon)
-        gate = inner @ own["gate.weight"].T
-        up = inner @ own["up.weight"].T
-        x = x + (gate * torch.sigmoid(gate) * up) @ own["down.weight"].T
+        rows, where = [], places or range(len(x))
+        for head, own_span in enumerate(spans[index] if spans else [span] * len(keys)):
+            turned = _Turned(config.theta, where, own_span - 1 if far is None else far)
+            asking = queries.view(len(keys), -1, *queries.shape[1:])[head]
+            own_keys, own_values = keys[head : head + 1], values[head : head + 1]
+            rows.append(_mixed(asking, own_keys, own_values, turned, own_span, sinks))
+        x = _fed(x, torch.cat(rows, 1), own, config.epsilon)
         all_keys.append(keys)
         all_values.append(values)
     return x, all_keys, all_values
+
+
+def _fed(x: Tensor, mixed: Tensor, own: dict[str, Tensor], epsilon: float) -> Tensor:
+    x = x + mixed @ own["out.weight"].T
+    inner = _norm(x, own["inner_norm.weight"], epsilon)
+    gate = inner @ own["gate.weight"].T
+    up = inner @ own["up.weight"].T
+    fed: Tensor = x + (gate * torch.sigmoid(gate) * up) @ own["down.weight"].T
+    return fed
+
+
+def read_after(
+    model: Decoder,
+    x: Tensor,
+    held: tuple[Rows, Rows],
+    place: Callable[[int, int, int], int | None],
+) -> Tensor:
+    """Return the hidden vectors of `x` after a full cache: keys before rotation, and values.
+
+    A key head of a layer reads key j at the position `place(layer, head, j)`, or not at all. Those
+    of `x` are at positions after the cache, and causal.
+    """
+    config = model.config
+    weights = {name: value.double() for name, value in model.state_dict().items()}
+    x = x.double()
+    for index in range(config.layers):
+        prefix = f"blocks.{index}."
+        own = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+        normed = _norm(x, own["attention_norm.weight"], config.epsilon)
+        queries, keys, values = (
+            _heads(normed, own, name, config.head_width) for name in ("query", "key", "value")
+        )
+        past = held[0][index].shape[1]
+        keys, values = torch.cat([held[0][index], keys], 1), torch.cat([held[1][index], values], 1)
+        mixed = torch.zeros_like(queries)
+        for h, p in itertools.product(range(len(queries)), range(len(x))):
+            head = h // (len(queries) // len(keys))
+            near = turn(queries[h, p], past + p, config.theta)
+            where = {j: place(index, head, j) for j in range(past)}
+            where |= {j: j for j in range(past, past + p + 1)}
+            score = {
+                j: float(near @ turn(keys[head, j], at, config.theta))
+                for j, at in where.items()
+                if at is not None
+            }
+            shares = _soft([each / math.sqrt(config.head_width) for each in score.values()])
+            for j, share in zip(score, shares, strict=True):
+                mixed[h, p] += share * values[head, j]
+        x = _fed(x, mixed.transpose(0, 1).flatten(1), own, config.epsilon)
+    return x
 
 
 def _heads(normed: Tensor, own: dict[str, Tensor], name: str, width: int) -> Tensor:

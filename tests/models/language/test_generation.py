@@ -10,7 +10,8 @@ from models.engine import Engine, EngineState
 from models.errors import EngineError
 from models.language import smollm2
 from models.language.decoder import TokenConfidence, generate
-from models.language.engine_decoder import EngineCache, EngineDecoder
+from models.language.engine_cache import EngineCache
+from models.language.engine_decoder import EngineDecoder
 from models.language.generation import PROMPT_PART, Generation, GenerationBatch
 from tests.models.language.quantized import quantized_file
 

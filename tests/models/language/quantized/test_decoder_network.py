@@ -10,7 +10,8 @@ from models.engine import Engine, NetworkSource
 from models.errors import EngineError
 from models.language import smollm2
 from models.language.decoder import Decoder, generate
-from models.language.engine_decoder import EngineCache, EngineDecoder
+from models.language.engine_cache import EngineCache, Span
+from models.language.engine_decoder import EngineDecoder
 from models.language.smollm2 import ChatModel
 from tests.models.language.quantized import quantized_file
 from tests.trt_engines.compiled import assert_compiles
@@ -91,7 +92,7 @@ def test_a_rollout_that_wraps_the_window_is_the_same_in_both(folder: Path) -> No
         x = torch.randn(count, quantized_file.WIDTH, generator=rng)
         places = torch.arange(caches[0].length, caches[0].length + count)
         wanted, made = (
-            decoder.read(x, cache, places, window=WINDOW, distance=WINDOW - 1)
+            decoder.read(x, cache, places, window=Span(WINDOW, WINDOW - 1))
             for decoder, cache in zip(both, caches, strict=True)
         )
         # float32 in another order of sums

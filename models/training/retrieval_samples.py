@@ -1,0 +1,153 @@
+"""Texts whose last answers are far back: what heads that retrieve are found with."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models import lora
+from models.assistant.scene.scene_entry import SYSTEM, describe
+from models.assistant.small_model import ADAPTER
+from models.huggingface_files import read_config
+from models.language import smollm2
+from models.language.decoder import Decoder
+from models.language.smollm2 import DenseChatModel
+from models.training.text_log.logs import make
+from models.training.text_log.train import TrainingSequence, sequence
+from models.vision.class_names import NAMES
+from models.vision.video_llm.llava_onevision import read_llava_onevision
+from models.vision.video_llm.qwen25_vl import read_qwen25_vl
+
+CODES = 4  # in a text, and asked for at its end
+CODE_WORDS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RetrievalSample:
+    """Embeddings `x`, (tokens, width), and their positions, int64.
+
+    `full` and `streaming`, bool (tokens, tokens), say what each token sees in either kind of head;
+    `answers`, bool (tokens,), which tokens are to stay as they are.
+    """
+
+    x: Tensor
+    positions: Tensor
+    full: Tensor
+    streaming: Tensor
+    answers: Tensor
+
+
+MakeSample = Callable[[int], RetrievalSample]
+
+
+def streaming_mask(full: Tensor, opening: int, recent: int) -> Tensor:
+    """Return what of `full` streaming heads see: `opening` tokens, and the last `recent`."""
+    order = torch.arange(len(full), device=full.device)
+    return full & ((order < opening) | (order > order[:, None] - recent))
+
+
+def code_text(number: int, lines: int) -> list[tuple[str, bool]]:
+    """Return pieces of text and whether they are answers: codes among `lines` lines of a log.
+
+    Source: passkey retrieval, as in DuoAttention, section 2.2.
+    """
+    rng = random.Random(f"codes {number}")
+    owners = rng.sample(NAMES, CODES)
+    codes = {owner: " ".join(rng.choices(NAMES, k=CODE_WORDS)) for owner in owners}
+    filler = (describe(scene) for log in range(lines) for scene in make(100 * number + log).moments)
+    story = [text for _, text in zip(range(lines), filler, strict=False)]
+    for owner, place in zip(owners, sorted(rng.sample(range(lines), CODES)), strict=True):
+        story[place] = f"The code of the {owner} is: {codes[owner]}."
+    pieces = [("\n".join(story) + "\n", False)]
+    for owner in rng.sample(owners, CODES):
+        pieces += [(f"The code of the {owner} is:", False), (f" {codes[owner]}.", True)]
+    return pieces
+
+
+def code_sample(
+    decoder: Decoder,
+    encode: Callable[[str], Tensor],
+    opening: Tensor,
+    number: int,
+    *,
+    recent: int,
+    length: int,
+) -> RetrievalSample:
+    """Return text `number` after `opening`: as many lines as fit into `length` tokens."""
+    per_line = len(encode(code_text(number, 64)[0][0])) / 64
+    pieces = code_text(number, max(CODES, int(length / per_line)))
+    tokens = [encode(text).to(opening.device) for text, _ in pieces]
+    told = [torch.zeros(len(opening), dtype=torch.bool)]
+    told += [
+        torch.full((len(part),), answer) for part, (_, answer) in zip(tokens, pieces, strict=True)
+    ]
+    with torch.no_grad():
+        x = decoder.embed(torch.cat([opening, *tokens]))
+    full = torch.ones(len(x), len(x), dtype=torch.bool, device=x.device).tril()
+    return RetrievalSample(
+        x,
+        torch.arange(len(x), device=x.device),
+        full,
+        streaming_mask(full, len(opening), recent),
+        torch.cat(told).to(x.device),
+    )
+
+
+def load_samples(
+    folder: Path, *, recent: int, length: int, device: str
+) -> tuple[Decoder, MakeSample]:
+    """Return the decoder of the Video-LLM in `folder`, and samples of `length` tokens.
+
+    Raises:
+        WeightsError: its files are missing, or of another model.
+    """
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    llava = read_config(folder).get("model_type") == "llava_onevision"
+    read = read_llava_onevision if llava else read_qwen25_vl
+    model = read(folder, device=device, dtype=dtype)
+
+    def sample(number: int) -> RetrievalSample:
+        return code_sample(
+            model.decoder,
+            model.tokenizer.encode_user_text,
+            model.opening,
+            number,
+            recent=recent,
+            length=length,
+        )
+
+    return model.decoder, sample
+
+
+def chat_samples(weights: Path, *, recent: int) -> tuple[Decoder, MakeSample]:
+    """Return the packaged model with its adapter, and the logs that it was trained with."""
+    chat = packaged_chat(weights)
+    return chat.decoder, lambda number: log_sample(chat, sequence(chat, make(number)), recent)
+
+
+def packaged_chat(weights: Path) -> DenseChatModel:
+    """Return the packaged model in dense matrices, with its adapter."""
+    chat = smollm2.load(weights / "smollm2-135m")
+    lora.merge(chat.decoder.projections(), lora.read(ADAPTER))
+    return chat
+
+
+def log_sample(chat: DenseChatModel, made: TrainingSequence, recent: int) -> RetrievalSample:
+    """Return a log and its questions.
+
+    Streaming heads of a question see the opening, the last `recent` tokens of the log, and the
+    question; those of the log, the `recent` tokens before.
+    """
+    opening = len(chat.encode(smollm2.system_prompt(SYSTEM)))
+    order = torch.arange(len(made.x))
+    log = made.branch == 0
+    same = made.branch[:, None] == made.branch
+    full = (order[:, None] >= order) & (same | log)
+    near = made.positions > made.positions[:, None] - recent
+    late = log & (order >= int(log.sum()) - recent)
+    asked = late | (same & ~log)
+    streaming = full & ((order < opening) | torch.where(log[:, None], near, asked))
+    return RetrievalSample(made.x, made.positions, full, streaming, made.targets >= 0)

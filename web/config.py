@@ -170,6 +170,8 @@ class Settings(AnswerSettings):
     """RAM for one session's memory in MB; older entries move to disk"""
     memory_disk: int = Field(4096, ge=0)
     """disk space for one session's memory in MB; when it is full, nothing more is remembered"""
+    memory_bits: Literal["all", "8", "4"] = "all"
+    """bits of each number in the memory of a video language model; the small model stores 8"""
     memory_folder: Path | None = None
     """folder for memories that are not kept: of running sessions that are not recorded, and of
     `eyeline ask` and `eyeline replay`; if not set, /var/tmp, or the folder that TMPDIR names"""

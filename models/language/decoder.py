@@ -151,6 +151,11 @@ class Decoder(nn.Module):
         """A tensor with the device and precision of the decoder."""
         return self.norm.weight
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of keys and values."""
+        return self.like.dtype
+
     def projections(self) -> dict[str, tuple[nn.Module, str]]:
         """Return the linear layers of all decoder layers, for `models.lora`."""
         return {

@@ -27,8 +27,8 @@ WINDOW_CHUNK = 128  # tokens that are read at once through a window
 class Reading:
     """What a run returns for one stream.
 
-    `scores` are those of the token after the last, (vocabulary,). `memory` are the keys before
-    rotation and the values that were added, (layers, 2, key heads, count, head width).
+    `scores` are those of the token after the last, (vocabulary,), or empty. `memory` are the keys
+    before rotation and the values that were added, (layers, 2, key heads, count, head width).
     """
 
     scores: Tensor
@@ -55,7 +55,7 @@ class EngineDecoder:
         self.config, self.sinks, self.fingerprint = config, sizes.sinks, fingerprint
         self.engine = engine
         self.layered = engine if isinstance(engine, LayeredEngine) else None
-        self._dtype = dtype
+        self.dtype = dtype  # of keys and values
         self._embedding = embedding
         self._fixed = sizes.slots
         self._none = torch.zeros(2, config.head_width // 2)
@@ -69,7 +69,7 @@ class EngineDecoder:
     @cached_property
     def like(self) -> Tensor:
         """A tensor with the device and precision of the caches."""
-        return torch.zeros((), dtype=self._dtype, device=self.device)
+        return torch.zeros((), dtype=self.dtype, device=self.device)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Return the embeddings of int64 `tokens`, (count, width)."""
@@ -85,8 +85,11 @@ class EngineDecoder:
         """Return an empty cache; with a `window`, it holds that many tokens and those of a run.
 
         Raises:
-            EngineError: the engine has caches of a fixed size, and they are too small.
+            EngineError: the engine has caches of a fixed size, and they are too small; or it runs
+                on another device than the weights that are its inputs.
         """
+        if self.layered is not None:
+            self.layered.check_device(self.device)
         limit = None if window is None else self.sinks + window + 2 * WINDOW_CHUNK
         if limit is not None and self._fixed is not None and limit > self._fixed:
             raise EngineError(f"a window of {window} tokens needs {limit} slots, not {self._fixed}")
@@ -114,18 +117,22 @@ class EngineDecoder:
         *,
         window: Span | None = None,
         recent: Span | None = None,
+        scored: bool = True,
     ) -> Reading:
         """Read embeddings `x`, (count, width), and append them to `cache`.
 
         `positions` is int64, (count,) or (axes, count). With a `window`, each token sees the last
-        tokens of that span; streaming heads, if there are any, see those of the span `recent`.
+        tokens of that span; streaming heads, if there are any, see those of the span `recent`. The
+        scores may be left out if they are not wanted, `scored`.
         """
         parts = []
         chunk = MAX_COUNT if window is None else WINDOW_CHUNK
         for low in range(0, len(x), chunk):
             part = x[low : low + chunk]
             inputs = self.inputs(part, cache, positions[..., low : low + chunk], window, recent)
-            made = self._made(cache.state, inputs)
+            if self.layered is not None and not scored:
+                del inputs["last"]
+            made = self.engine.run(inputs, cache.state)
             parts.append(Reading(made["scores"][0], self._memory(made, len(part))))
         memory = parts[0].memory if len(parts) == 1 else torch.cat([p.memory for p in parts], 3)
         return Reading(parts[-1].scores, memory)
@@ -219,7 +226,7 @@ def layered_decoder(
     Raises:
         EngineError: the engine cannot be made or loaded.
     """
-    config, dtype = decoder.config, decoder.like.dtype
+    config, dtype = decoder.config, decoder.dtype
     spec = layer_spec(config, sizes, dtype, name=name, by_head=heads is not None)
     source = NetworkSource(
         spec=spec,

@@ -25,6 +25,7 @@ from models.engine import (
     TensorSpec,
     update_cache,
 )
+from models.errors import EngineError
 from models.language.decoder import Decoder, DecoderConfig, DenseLayer
 from models.language.decoder_networks import HIDDEN, MAX_BATCH, MAX_COUNT, MAX_SLOTS, CacheSizes
 from models.language.engine_cache import NEW
@@ -159,7 +160,7 @@ def _rotated(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
 class LayeredEngine:
     """An `Engine` with the tensors of an engine of all layers, see `decoder_spec`.
 
-    `spec` is that of a layer.
+    `spec` is that of a layer. Without the input `last` there are no scores.
     """
 
     def __init__(self, decoder: Decoder, layer: Engine, heads: HeadSet | None) -> None:
@@ -183,6 +184,15 @@ class LayeredEngine:
             }
         )
 
+    def check_device(self, device: torch.device) -> None:
+        """Raise EngineError if the weights are not on `device`, where the layers run."""
+        held = self._decoder.like.device
+        if held.type != device.type:
+            raise EngineError(
+                f"{self.spec.name} runs on the {device.type} in {self.backend}, and its weights "
+                f"are on the {held.type}; choose another backend, or the device that it runs on"
+            )
+
     def query(self, x: Tensor, layer: int) -> Tensor:
         """Return the queries of a layer for its input (count, width), (heads, count, width)."""
         block = self._decoder.blocks[layer]
@@ -197,11 +207,11 @@ class LayeredEngine:
         for layer in range(len(self._weights)):
             made.append(self.run_layer(layer, x, inputs, state))
             x = made[-1]["output"]
-        last = x.gather(1, inputs["last"].expand(-1, -1, x.shape[-1]))[:, 0]
-        return {
-            "scores": self._decoder.scores(last),
-            **{name: torch.cat([each[name] for each in made], 1) for name in NEW},
-        }
+        scores = x.new_zeros(len(x), 0)
+        if "last" in inputs:
+            last = x.gather(1, inputs["last"].expand(-1, -1, x.shape[-1]))[:, 0]
+            scores = self._decoder.scores(last)
+        return {"scores": scores, **{n: torch.cat([each[n] for each in made], 1) for n in NEW}}
 
     def run_layer(
         self, layer: int, x: Tensor, inputs: Mapping[str, Tensor], state: EngineState

@@ -20,6 +20,6 @@ def read_opening(
     if count != decoder.sinks:
         raise ValueError(f"expected an opening of {decoder.sinks} tokens, got {count}")
     cache = decoder.new_cache(window=window)
-    memory = decoder.read(x, cache, torch.arange(count)).memory
+    memory = decoder.read(x, cache, torch.arange(count), scored=False).memory
     cache.set_sinks(memory)
     return cache, [(key, value) for key, value in memory]

@@ -235,7 +235,8 @@ def prefill_frames(
         if heads is not None:
             tokens = min(window, heads.recent)
             recent = Span(tokens, positions.sink_distance(tokens), state.recent_from)
-        return decoder.read(x, cache, where, window=span, recent=recent).memory, []
+        read = decoder.read(x, cache, where, window=span, recent=recent, scored=False)
+        return read.memory, []
     rotary = decoder.config.rotary
     cos_sin = rotary.cos_sin(where.to(x.device))
     if state.last is not None and measure is not None:

@@ -85,7 +85,7 @@ class Rekv:
         self.opening = opening
         self.layout = BlockLayout(
             decoder=decoder.config,
-            dtype=self.config.dtype or decoder.like.dtype,
+            dtype=self.config.dtype or decoder.dtype,
             bits=self.config.bits,
             heads=self.config.heads,
             represented=self.config.internal,

@@ -23,7 +23,9 @@ from models.assistant.scene import perception
 from models.assistant.small_assistant import SmallAssistant
 from models.engine import EngineLoader
 from models.errors import WeightsError
+from models.memory.kv_store.fewer_bits import Bits
 from models.memory.kv_store.tiers import StoreBudget
+from models.memory.rekv import RekvConfig
 from models.shipped import CHECKPOINTS
 from models.speech.hibari import HibariSynthesizer
 from trt_engines.choice import choose_device
@@ -38,6 +40,7 @@ from web.setting_checks import SMALL, WAN_MODELS
 
 logger = logging.getLogger(__name__)
 
+BITS: dict[str, Bits | None] = {"all": None, "8": 8, "4": 4}
 GPU_SLOTS = 3  # computations at once on a GPU: a look, an answer, generated frames
 GPU_SPEECH_BATCH = 16  # streams of speech in one run on a GPU
 
@@ -134,6 +137,7 @@ def load_assistant(
     return video_llm_assistant.load(
         folder,
         perception.load(settings.weights, load_engine),
+        video_llm_assistant.VideoLlmConfig(rekv=RekvConfig(bits=BITS[settings.memory_bits])),
         device=str(device),
         dtype=_dtype(settings, device),
         budget=memory_budget(settings),

@@ -13,9 +13,12 @@ from models.assistant.video_llm_assistant import (
     VideoLlmAssistant,
     VideoLlmConfig,
     VideoLlmState,
+    cache_slots,
     load,
 )
 from models.errors import WeightsError
+from models.language.head_set import FILE as HEADS
+from models.language.head_set import write_head_set
 from models.memory.prefill import Frame
 from models.memory.rekv import Rekv, RekvConfig
 from models.vision.video_llm.llava_onevision import read_llava_onevision
@@ -103,6 +106,25 @@ def test_the_answer_is_that_of_the_memory_it_is_made_of(tmp_path: Path) -> None:
     )
     expected = "".join(model.tokenizer.decode_stream(generated))
     assert text(assistant.answer(state, "What?", 9.0)) == expected
+
+
+@pytest.mark.slow
+def test_a_folder_with_a_set_of_heads_stores_those_that_retrieve(tmp_path: Path) -> None:
+    checkpoints.llava_onevision(tmp_path)
+    sizes = []
+    for share in (0.0, 0.5):
+        write_head_set(tmp_path / HEADS, [[0.1, 1.0]] * 3, share, recent=10)
+        assistant = load(tmp_path, Reading(), SMALL)
+        state = assistant.init_state(None)
+        shown(assistant, state, 6)
+        assert text(assistant.answer(state, "What?", 9.0))
+        sizes.append(state.rekv.store.sizes.ram)
+    assert sizes[1] * 2 == sizes[0] > 0
+
+
+def test_caches_of_a_fixed_size_hold_the_window_and_a_question() -> None:
+    assert cache_slots(RekvConfig(), 14, 196) == 15_296  # 14 + 15,000 + 2 * 128, in steps of 64
+    assert cache_slots(RekvConfig(window=100), 14, 196) == 13_120  # 2 * 14 + 64 * 196 + 512
 
 
 def test_standing_requests_are_watched_for_with_the_small_perception(

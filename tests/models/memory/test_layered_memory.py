@@ -109,6 +109,14 @@ def test_what_does_not_fit_is_refused() -> None:
         rekv.retrieve(state, QUESTION)
 
 
+def test_weights_on_another_device_are_refused_when_it_is_used() -> None:
+    made = layered_decoder(
+        decoder().to("meta"), load_in_torch, CacheSizes(len(OPENING)), name="layer"
+    )
+    with pytest.raises(EngineError, match="runs on the cpu in torch, and its weights are on the m"):
+        made.new_cache()
+
+
 def test_half_precision_is_that_of_the_weights() -> None:
     model = decoder(TINY, dtype=torch.bfloat16)
     sizes = CacheSizes(len(OPENING))

@@ -109,12 +109,12 @@ def test_what_does_not_fit_is_refused() -> None:
         rekv.retrieve(state, QUESTION)
 
 
-def test_weights_on_another_device_are_refused_when_it_is_used() -> None:
-    made = layered_decoder(
-        decoder().to("meta"), load_in_torch, CacheSizes(len(OPENING)), name="layer"
-    )
-    with pytest.raises(EngineError, match="runs on the cpu in torch, and its weights are on the m"):
-        made.new_cache()
+def test_weights_on_another_device_than_the_engine_are_refused() -> None:
+    layered = in_engine(None).layered
+    assert layered is not None
+    layered.check_device(torch.device("cpu"))
+    with pytest.raises(EngineError, match="runs on the cuda in torch, and its weights are on the"):
+        layered.check_device(torch.device("cuda"))
 
 
 def test_half_precision_is_that_of_the_weights() -> None:

@@ -1,6 +1,7 @@
 """The outside model that answers questions, if the settings name one."""
 
 import ssl
+from urllib.parse import urlsplit
 
 from media.images.picture_log import PictureLimits
 from media.pipeline.models.answerer import Answerer, PackagedAnswerer
@@ -46,7 +47,7 @@ def answer_endpoint(settings: AnswerSettings, url: str) -> Endpoint:
         first_wait=settings.answers_first_wait,
         next_wait=settings.answers_next_wait,
         retry_wait=settings.answers_retry_wait,
-        tls=ssl.create_default_context() if url.startswith("https:") else None,
+        tls=ssl.create_default_context() if urlsplit(url).scheme == "https" else None,
     )
 
 

@@ -50,8 +50,9 @@ def test_pictures_are_kept_only_if_they_are_sent() -> None:
         assert model.pictures is None
 
 
-def test_without_a_name_the_model_is_called_by_its_host_and_https_is_verified() -> None:
-    endpoint = answer_endpoint(Settings(), "https://me:word@example.org:99/v1")
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+def test_without_a_name_the_model_is_called_by_its_host_and_https_is_verified(scheme: str) -> None:
+    endpoint = answer_endpoint(Settings(), f"{scheme}://me:word@example.org:99/v1")
     assert endpoint.name == "the model at example.org"
     assert endpoint.tls is not None
     assert endpoint.tls.check_hostname

@@ -9,7 +9,8 @@ less control.
 `dense` reads the question after all frames, and takes those with the most attention. `external`
 uses no model: by words takes the frame with the word most like the question's noun, by cosine
 compares the mean of the question's embeddings with the mean of each frame's, as an encoder of
-pictures and questions would (there is none in the packages).
+pictures and questions would (there is none in the packages). With `--heads`, one more finder is
+internal retrieval by the heads of that set alone.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from torch import Tensor
 from models.language import smollm2
 from models.language.attention import causal_attention
 from models.language.decoder import Decoder
+from models.language.head_set import HeadSet, read_head_set
 from models.language.smollm2 import ChatModel
 from models.memory.prefill import Frame, RekvState
 from models.memory.rekv import Rekv, RekvConfig
@@ -149,7 +151,7 @@ def looks(query: Tensor, keys: Tensor) -> Tensor:
     return looked
 
 
-def measure(chat: ChatModel, count: int) -> None:
+def measure(chat: ChatModel, count: int, heads: HeadSet | None) -> None:
     """Print recall, control and lift of each finder, and the position bias of each scoring."""
     opening = chat.encode(smollm2.system_prompt(SYSTEM))
     made = trials(chat, count, random.Random(7))
@@ -164,8 +166,14 @@ def measure(chat: ChatModel, count: int) -> None:
         "recent": lambda state, question: [recent(FRAMES, TAKEN).tolist()],
         "uniform": lambda state, question: [uniform(FRAMES, TAKEN).tolist()],
     }
+    memories = dict.fromkeys(finders, raw) | {"internal, centered": centered}
+    if heads is not None:
+        config = RekvConfig(window=4000, scoring="centered", heads=heads)
+        name = f"internal, centered, {heads.streaming_share:.0%} of heads stream"
+        memories[name] = Rekv(chat.decoder, opening, config)
+        finders[name] = internal(memories[name], TAKEN)
     for name, find in finders.items():
-        found = recall(centered if "centered" in name else raw, made, find)
+        found = recall(memories[name], made, find)
         print(
             f"{name}: recall {found.mean:.2f}, absent object {found.control:.2f}, "
             f"lift {found.lift:+.2f}, chance {found.chance:.2f}"
@@ -182,9 +190,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--heads", type=Path, help="folder with a set of retrieval heads")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    measure(smollm2.load(chosen.folder), chosen.trials)
+    chat = smollm2.load(chosen.folder)
+    heads = None if chosen.heads is None else read_head_set(chosen.heads, chat.decoder.config)
+    measure(chat, chosen.trials, heads)
 
 
 if __name__ == "__main__":

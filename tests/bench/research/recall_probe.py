@@ -63,11 +63,11 @@ class Recall:
 
 
 def internal(rekv: Rekv, count: int) -> Find:
-    """Return the model's own retrieval of `count` blocks in each layer."""
+    """Return the model's own retrieval of `count` blocks in each layer that retrieves."""
 
     def find(state: RekvState, question: Tensor) -> Sequence[Sequence[int]]:
         found = rekv.retrieve(state, question, count=count)
-        return [[block.id for block in blocks] for blocks in found.blocks]
+        return [[block.id for block in blocks] for blocks in found.blocks if blocks]
 
     return find
 

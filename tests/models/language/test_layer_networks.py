@@ -81,4 +81,4 @@ def test_it_compiles_for_a_gpu_with_caches_of_a_fixed_size(folder: Path, half: b
 def test_a_layer_for_all_heads_compiles(folder: Path) -> None:
     made, file = exported(folder, None, slots=320)
     assert_compiles(made.engine.spec, file)
-    assert not file.with_name(f"{file.name}.data").exists(), "its weights are inputs"
+    assert file.with_name(f"{file.name}.data").stat().st_size < 100, "its weights are inputs"

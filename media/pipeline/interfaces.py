@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.asr.words import RecognizedWord, TranscriptUpdate
-from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment
+from models.assistant.interface import AssistantAnswer, Exchange, FrameAnalysis, Moment
 from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
 
 Samples = NDArray[np.float32]
@@ -65,8 +65,13 @@ class VideoAssistant(Protocol):
     def standing_requests(self, state: Any) -> tuple[str, ...]:
         """Return the standing requests."""
 
-    def answer(self, state: Any, text: str, time: float) -> AssistantAnswer:
-        """Answer from what was seen up to `time`; does not change the state."""
+    def answer(
+        self, state: Any, text: str, time: float, conversation: Sequence[Exchange] = ()
+    ) -> AssistantAnswer:
+        """Answer from what was seen up to `time`; does not change the state.
+
+        `conversation` is what was said before, oldest first; a model may not read it.
+        """
 
     def recall(
         self, state: Any, text: str, until: float, *, since: float = 0.0, count: int

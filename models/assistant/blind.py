@@ -1,11 +1,12 @@
 """An assistant that sees nothing, for sessions that are only heard."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment
+from models.assistant.interface import AssistantAnswer, Exchange, FrameAnalysis, Moment
 
 
 class BlindAssistant:
@@ -30,7 +31,9 @@ class BlindAssistant:
     def standing_requests(self, state: None) -> tuple[str, ...]:
         return ()
 
-    def answer(self, state: None, text: str, time: float) -> AssistantAnswer:
+    def answer(
+        self, state: None, text: str, time: float, conversation: Sequence[Exchange] = ()
+    ) -> AssistantAnswer:
         return AssistantAnswer(iter(()))
 
     def recall(

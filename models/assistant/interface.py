@@ -7,6 +7,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+NOTHING_YET = "I have not seen anything yet."
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -15,6 +17,14 @@ class Moment:
     number: int
     time: float
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An earlier turn of the conversation: what the user said, and the answer."""
+
+    question: str
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)

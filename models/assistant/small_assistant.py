@@ -4,12 +4,19 @@ The folder holds the blocks of keys and values, and a scene log with one line fo
 stream that is interrupted can continue in the same folder, and can be asked about later.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from models.assistant.answer_pieces import AnswerPieces, next_pieces
-from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment, StorageProblem
+from models.assistant.interface import (
+    AssistantAnswer,
+    Exchange,
+    FrameAnalysis,
+    Moment,
+    StorageProblem,
+)
 from models.assistant.requests.session_requests import (
     SessionRequests,
     check_requests,
@@ -21,12 +28,16 @@ from models.assistant.scene.perception import Observation, Pixels
 from models.assistant.scene.query_parsing import parse_query
 from models.assistant.scene.scene_entry import describe
 from models.assistant.scene.scene_log import LoggedEntry, select_entries
-from models.assistant.small_model import (
-    SmallModel,
+from models.assistant.small_memory import (
+    NOT_STORED,
     SmallModelMemory,
     newest_entry,
     seen_entries,
 )
+from models.assistant.small_model import SmallModel
+from models.assistant.talk.checking import is_supported
+from models.assistant.talk.replies import reply
+from models.assistant.talk.scene_view import SceneView
 from models.errors import StoreError
 from models.language.decoder_networks import MAX_BATCH
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
@@ -59,8 +70,14 @@ class SmallAssistant:
         "fine detail"
     )
 
-    def __init__(self, model: SmallModel, budget: StoreBudget | None = None) -> None:
+    def __init__(
+        self,
+        model: SmallModel,
+        budget: StoreBudget | None = None,
+        wall_clock: Callable[[], datetime] = datetime.now,
+    ) -> None:
         self.model = model
+        self.wall_clock = wall_clock
         self.budget = budget or StoreBudget()
         self.tracker = RequestTracker()
 
@@ -132,18 +149,44 @@ class SmallAssistant:
         """Return the standing requests, oldest first."""
         return state.requests.standing
 
-    def answer(self, state: SmallAssistantState, text: str, time: float) -> AssistantAnswer:
-        """Answer from what was seen up to `time`; the state does not change."""
+    def answer(
+        self,
+        state: SmallAssistantState,
+        text: str,
+        time: float,
+        conversation: Sequence[Exchange] = (),
+    ) -> AssistantAnswer:
+        """Answer from what was seen up to `time`, and from the conversation before it.
+
+        The state does not change.
+        """
         count = len(text.split())
         if count > MAX_QUESTION_WORDS:
             long = f"That question has {count} words. I can take in {MAX_QUESTION_WORDS} at most."
             return AssistantAnswer(iter([long]))
-        reply = self.model.answer(state.memory, text, now=time)
+        entries, _ = seen_entries(state.memory, time)
+        view = SceneView(entries, time) if entries else None
+        said = reply(text, view, conversation, self.wall_clock())
+        if view is not None and said.open:
+            return self._generated(state, text, view, said.text)
+        shown = sorted({row for row in said.rows if entries[row].block != NOT_STORED})
+        moments = tuple(_moment(entries[row]) for row in shown)
+        return AssistantAnswer(iter([said.text]), moments, confidence=lambda: said.confidence)
+
+    def _generated(
+        self, state: SmallAssistantState, text: str, view: SceneView, otherwise: str
+    ) -> AssistantAnswer:
+        """Return what the language model says, or, if the log does not hold that, `otherwise`."""
+
+        def revise(written: str) -> str:
+            return written if is_supported(written, text, view) else otherwise
+
+        generated = self.model.answer(state.memory, text, now=view.now, revise=revise)
         numbers = {entry.scene.time: entry.block for entry in state.memory.log.entries}
-        moments = (Moment(numbers[s.time], s.time, describe(s)) for s in reply.scenes)
-        confidence = reply.confidence
+        moments = (Moment(numbers[s.time], s.time, describe(s)) for s in generated.scenes)
+        confidence = generated.confidence
         return AssistantAnswer(
-            reply.pieces, tuple(moments), reply.prompt_tokens, lambda: confidence.value
+            generated.pieces, tuple(moments), generated.prompt_tokens, lambda: confidence.value
         )
 
     def recall(

@@ -5,17 +5,16 @@ there were, when, and in which order. Colors and order are often wrong, see docs
 It does not recognize actions, text, faces or fine detail.
 """
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from models import lora
-from models.assistant.answer_pieces import AnswerPieces, decode_stream
+from models.assistant.answer_pieces import AnswerPieces, decode_stream, revised
+from models.assistant.interface import NOTHING_YET
 from models.assistant.scene import perception as scene_perception
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.novelty import NoveltyState, select_final, select_novel
@@ -23,6 +22,14 @@ from models.assistant.scene.perception import Look, Observation, Perception, Pix
 from models.assistant.scene.query_parsing import parse_query, without_control_tokens
 from models.assistant.scene.scene_entry import SYSTEM, SceneEntry, question_text
 from models.assistant.scene.scene_log import LoggedEntry, SceneLog, search, select_entries
+from models.assistant.small_memory import (
+    NOT_STORED,
+    RECENT,
+    SmallModelMemory,
+    entry_of,
+    observation_of,
+    seen_entries,
+)
 from models.engine import EngineLoader, load_in_torch
 from models.language import smollm2
 from models.language.decoder import TokenConfidence
@@ -31,7 +38,7 @@ from models.language.engine_decoder import EngineDecoder
 from models.language.generation import GenerationBatch
 from models.language.smollm2 import ChatModel, question_prompt, system_prompt
 from models.memory.kv_store.tiers import BlockStore
-from models.memory.prefill import Frame, RekvState
+from models.memory.prefill import Frame
 from models.memory.rekv import Rekv, RekvConfig
 from models.memory.retrieved_context import RetrievedContext
 from models.shipped import CHECKPOINTS
@@ -40,9 +47,6 @@ ADAPTER = CHECKPOINTS / "text-log.safetensors"
 WEIGHTS = ("smollm2-135m", "efficientnet-lite0", "persons")  # in models.weights.fetch
 WINDOW = 1024  # tokens of scenes that a new scene is read after
 FIXED_SLOTS = 2048  # of caches that do not grow; the longest question and its scenes take half
-NOT_STORED = -1  # the block of an observation that is not stored yet
-RECENT = 60.0  # seconds for which all observations are kept, stored or not
-NOTHING_YET = "I have not seen anything yet."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,25 +59,6 @@ class SmallModelConfig:
     interval: float = 10.0
     max_entries: int = 12
     max_tokens: int = 48
-
-
-@dataclass(slots=True, eq=False)
-class SmallModelMemory:
-    """The memory of one stream; `recent` are all observations of the last minute.
-
-    A question may refer to a time that has passed, because speech recognition takes a while.
-    `attended` are the names of the last question, see `SmallModel.attend`.
-    """
-
-    rekv: RekvState
-    log: SceneLog
-    recent: deque[Observation] = field(default_factory=deque)
-    attended: frozenset[int] = frozenset()
-    novelty: NoveltyState = field(default_factory=NoveltyState)
-
-    @property
-    def latest(self) -> Observation | None:
-        return self.recent[-1] if self.recent else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,11 +105,11 @@ class SmallModel:
         `newest` is an observation after the last entry of `log`, see `newest_entry`.
         """
         log = log or SceneLog()
-        seen = [_observation(entry) for entry in log.entries[-1:]]
+        seen = [observation_of(entry) for entry in log.entries[-1:]]
         novelty = NoveltyState(seen[0], seen[0]) if seen else NoveltyState()
         memory = SmallModelMemory(self.rekv.init_state(store), log, novelty=novelty)
         if seen and newest is not None:
-            memory.recent.append(_observation(newest))
+            memory.recent.append(observation_of(newest))
         return memory
 
     def step(
@@ -183,11 +168,19 @@ class SmallModel:
             memory.novelty = novelty
         return self.rekv.flush(memory.rekv)
 
-    def answer(self, memory: SmallModelMemory, question: str, *, now: float) -> SmallModelReply:
+    def answer(
+        self,
+        memory: SmallModelMemory,
+        question: str,
+        *,
+        now: float,
+        revise: Callable[[str], str] | None = None,
+    ) -> SmallModelReply:
         """Answer from what was seen up to `now`, in seconds; `memory` does not change.
 
         The prompt contains the newest observation, stored or not, and the results of a search
         for the words of the question.
+        What the model wrote is withheld if there is `revise`, and what that returns is said.
         """
         entries, newest = seen_entries(memory, now)
         if not entries:
@@ -203,12 +196,16 @@ class SmallModel:
         retrieved = self.rekv.fetch(memory.rekv, [entry.block for entry in stored])
         confidence = TokenConfidence()
         prompt_tokens = retrieved.caches[0].length + len(prompt)
-        pieces = self._pieces(retrieved, prompt, confidence)
+        pieces = self._pieces(retrieved, prompt, confidence, revise)
         scenes = tuple(entry.scene for entry in stored)
         return SmallModelReply(pieces, scenes, prompt_tokens, confidence)
 
     def _pieces(
-        self, retrieved: RetrievedContext, prompt: Tensor, confidence: TokenConfidence
+        self,
+        retrieved: RetrievedContext,
+        prompt: Tensor,
+        confidence: TokenConfidence,
+        revise: Callable[[str], str] | None,
     ) -> Iterator[str]:
         """Generate the answer to `prompt`; it uses up `retrieved`."""
         longest, stop = self.config.max_tokens, {self.chat.end}
@@ -217,11 +214,12 @@ class SmallModel:
             generation = self.batch.start(
                 cache, prompt, max_tokens=longest, stop=stop, confidence=confidence
             )
-            return AnswerPieces(self.chat, self.batch, generation)
+            return AnswerPieces(self.chat, self.batch, generation, revise)
         tokens = self.rekv.reply(
             retrieved, prompt, max_tokens=longest, stop=stop, confidence=confidence
         )
-        return decode_stream(self.chat, tokens)
+        pieces = decode_stream(self.chat, tokens)
+        return pieces if revise is None else revised(pieces, revise)
 
     def _store(self, memory: SmallModelMemory, observation: Observation, now: float) -> None:
         scene = observation.scene
@@ -229,7 +227,7 @@ class SmallModel:
         memory.rekv, _ = self.rekv.step(memory.rekv, [frame])
         last = memory.rekv.last
         assert last is not None
-        memory.log.entries.append(_entry(last.id, observation, now))
+        memory.log.entries.append(entry_of(last.id, observation, now))
 
 
 def load(
@@ -255,44 +253,3 @@ def load(
         load_engine=load_engine,
     )
     return SmallModel(chat, scene_perception.load(weights, load_engine))
-
-
-def newest_entry(memory: SmallModelMemory) -> LoggedEntry | None:
-    """Return the newest observation, stored or not, as an entry without a block."""
-    latest = memory.latest
-    return None if latest is None else _entry(NOT_STORED, latest, latest.scene.time)
-
-
-def _observation(entry: LoggedEntry) -> Observation:
-    return Observation(entry.scene, torch.from_numpy(entry.probabilities))
-
-
-def _entry(block: int, observation: Observation, stored_at: float) -> LoggedEntry:
-    probabilities = observation.probabilities.numpy().astype(np.float32)
-    return LoggedEntry(block, observation.scene, probabilities, stored_at)
-
-
-def seen_entries(
-    memory: SmallModelMemory, now: float
-) -> tuple[list[LoggedEntry], Observation | None]:
-    """Return what was seen up to `now`, and the newest observation if it is not stored.
-
-    That is the last of the entries, too.
-    """
-    readable = [block.id for block in memory.rekv.store.table.blocks if not block.lost]
-    entries = memory.log.entries_until(now, readable)
-    newest = _newest(memory, entries, now)
-    if newest is not None:
-        entries = [*entries, _entry(NOT_STORED, newest, now)]
-    return entries, newest
-
-
-def _newest(
-    memory: SmallModelMemory, entries: Sequence[LoggedEntry], now: float
-) -> Observation | None:
-    """Return the newest observation up to `now`, if it is newer than the last of `entries`."""
-    if not entries:
-        return None
-    recent = [seen for seen in tuple(memory.recent) if seen.scene.time <= now]
-    newer = recent and recent[-1].scene.time > entries[-1].scene.time
-    return recent[-1] if newer else None

@@ -4,6 +4,7 @@ For LLaVA-OneVision and Qwen2.5-VL. These models do not describe frames before a
 so stored moments have no text, and standing requests use the small model's perception.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.assistant import located
-from models.assistant.interface import AssistantAnswer, FrameAnalysis, Moment, StorageProblem
+from models.assistant.interface import (
+    NOTHING_YET,
+    AssistantAnswer,
+    Exchange,
+    FrameAnalysis,
+    Moment,
+    StorageProblem,
+)
 from models.assistant.requests.session_requests import (
     SessionRequests,
     check_requests,
@@ -39,7 +47,6 @@ from models.vision.video_llm.llava_onevision import LlavaOnevision, read_llava_o
 from models.vision.video_llm.qwen25_vl import Qwen25Vl, read_qwen25_vl
 
 BLOCKS = "blocks"
-NOTHING_YET = "I have not seen anything yet."
 SLOT_STEP = 64  # slots of a cache of a fixed size are a multiple of it
 NO_BLOCK = -1  # the number of a moment that is not stored
 
@@ -170,8 +177,18 @@ class VideoLlmAssistant:
         """Return the standing requests, oldest first."""
         return state.requests.standing
 
-    def answer(self, state: VideoLlmState, text: str, time: float) -> AssistantAnswer:
-        """Answer from what was seen up to `time`; the state does not change."""
+    def answer(
+        self,
+        state: VideoLlmState,
+        text: str,
+        time: float,
+        conversation: Sequence[Exchange] = (),
+    ) -> AssistantAnswer:
+        """Answer from what was seen up to `time`, not from the conversation.
+
+        The state does not change.
+        """
+        del conversation
         tokenizer = self.model.tokenizer
         question = tokenizer.encode_user_text(text)
         try:

@@ -32,7 +32,8 @@ from models.assistant.scene.embedding import embed
 from models.assistant.scene.perception import Observation
 from models.assistant.scene.scene_entry import SYSTEM, question_text
 from models.assistant.scene.scene_log import LoggedEntry, SceneLog
-from models.assistant.small_model import ADAPTER, SmallModel, SmallModelMemory
+from models.assistant.small_memory import SmallModelMemory
+from models.assistant.small_model import ADAPTER, SmallModel
 from models.language.smollm2 import question_prompt, system_prompt
 from models.memory.kv_store.tiers import StoreBudget, open_store
 from models.memory.prefill import Frame

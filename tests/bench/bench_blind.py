@@ -1,7 +1,9 @@
 """The small model on the blind pictures: `python -m tests.bench.bench_blind --half 0`.
 
-Half 0 is for working on the recipe; half 1 is measured for a published figure and not looked
-at: without `--show`, single answers are not printed. See tests/data/blind/README.md.
+Questions are answered as in a session, by rules over the scene log; with `--generated` the language
+model answers all of them. Half 0 is for working on the recipe; half 1 is measured for a published
+figure and not looked at: without `--show`, single answers are not printed. See
+tests/data/blind/README.md.
 """
 
 import argparse
@@ -25,7 +27,9 @@ from safetensors.torch import load_file
 from models.assistant.scene import perception
 from models.assistant.scene.perception import Look, Observation, Perception, Pixels
 from models.assistant.scene.query_parsing import parse_query
-from models.assistant.small_model import SmallModel, SmallModelMemory
+from models.assistant.small_assistant import SmallAssistant, SmallAssistantState
+from models.assistant.small_memory import SmallModelMemory
+from models.assistant.small_model import SmallModel
 from models.vision.class_names import NAMES
 from tests.bench import blind_set
 from tests.bench.packed_chat import packed_chat
@@ -154,8 +158,9 @@ class CachedPerception(Perception):
 class AnswerTally:
     """Number of right and of all answers, by media and kind, and the seconds of each."""
 
-    def __init__(self, *, show: bool) -> None:
+    def __init__(self, *, show: bool, generated: bool) -> None:
         self.show = show
+        self.generated = generated
         self.tally: dict[str, list[bool]] = defaultdict(list)
         self.first: list[float] = []
         self.whole: list[float] = []
@@ -165,9 +170,8 @@ class AnswerTally:
     ) -> None:
         for question in line["questions"]:
             started = time.perf_counter()
-            reply = model.answer(memory, question["ask"], now=now)
             pieces: list[str] = []
-            for piece in reply.pieces:
+            for piece in self._pieces(model, memory, question["ask"], now):
                 if not pieces:
                     self.first.append(time.perf_counter() - started)
                 pieces.append(piece)
@@ -190,6 +194,13 @@ class AnswerTally:
                     text_answered,
                     flush=True,
                 )
+
+    def _pieces(
+        self, model: SmallModel, memory: SmallModelMemory, question: str, now: float
+    ) -> Iterator[str]:
+        if self.generated:
+            return model.answer(memory, question, now=now).pieces
+        return SmallAssistant(model).answer(SmallAssistantState(memory), question, now).pieces
 
     def summary(self) -> dict[str, Any]:
         counts = {kind: [sum(all_), len(all_)] for kind, all_ in sorted(self.tally.items())}
@@ -223,6 +234,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="look at the first so many lines only")
     parser.add_argument("--compositions", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--generated", action="store_true", help="by the language model alone")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -240,7 +252,7 @@ def run(options: argparse.Namespace) -> AnswerTally:
     changes = load_file(options.adapter) if options.adapter else None
     chat = packed_chat(options.weights, changes)
     model = SmallModel(chat, CachedPerception(perception.load(options.weights)))
-    score = AnswerTally(show=options.show)
+    score = AnswerTally(show=options.show, generated=options.generated)
     lines = blind_set.labels(options.half)[: options.limit]
     for line in lines:
         memory, now = watched(model, frames(line))

@@ -2,11 +2,11 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from models.assistant.interface import AssistantAnswer, Moment
+from models.assistant.interface import AssistantAnswer, Exchange, Moment
 from models.errors import StoreError
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 
@@ -40,9 +40,13 @@ class KeepingAssistant(ScriptedAssistant):
         return state
 
     def answer(
-        self, state: tuple[list[Moment], list[str]], text: str, time: float
+        self,
+        state: tuple[list[Moment], list[str]],
+        text: str,
+        time: float,
+        conversation: Sequence[Exchange] = (),
     ) -> AssistantAnswer:
-        reply = super().answer(state, text, time)
+        reply = super().answer(state, text, time, conversation)
         return AssistantAnswer(reply.pieces, reply.moments, PROMPT_TOKENS)
 
     def close(self, state: tuple[list[Moment], list[str]]) -> None:
@@ -61,7 +65,9 @@ class ThinkingAssistant(ScriptedAssistant):
         self.enough = threading.Event()
         self.started = threading.Semaphore(0)
 
-    def answer(self, state: Any, text: str, time: float) -> AssistantAnswer:
+    def answer(
+        self, state: Any, text: str, time: float, conversation: Sequence[Exchange] = ()
+    ) -> AssistantAnswer:
         del state, time
 
         def pieces() -> Iterator[str]:

@@ -20,7 +20,7 @@ from media.pipeline.interfaces import VideoAssistant
 from media.pipeline.limits import Sampling
 from media.pipeline.vision.sampling import AnalyzedFrame, due
 from media.recording.layout import MEMORY_FOLDER, VIDEO_FILE
-from models.assistant.interface import Moment
+from models.assistant.interface import Exchange, Moment
 from models.errors import StoreError
 from web.cli.sound_track import checked_media, tell
 from web.config import Settings
@@ -91,9 +91,11 @@ def ask(
         if analyzed.full:
             sys.stderr.write(f"seen only up to {analyzed.seconds:.0f} s: {analyzed.full}\n")
         until = analyzed.seconds if at is None else at
-        answers = [answer(assistant, state, text, until) for text in questions]
-        text = answers_json(path, analyzed, answers) if as_json else answers_text(answers)
-        sys.stdout.write(text)
+        answers: list[AnsweredQuestion] = []
+        for text in questions:
+            answers.append(answer(assistant, state, text, until, answers))
+        shown = answers_json(path, analyzed, answers) if as_json else answers_text(answers)
+        sys.stdout.write(shown)
     if kept is not None and not analyzed.full:
         (kept / COMPLETE).write_text(json.dumps(asdict(analyzed)), encoding="utf-8")
     return 0
@@ -153,9 +155,16 @@ def watch(
     return AnalyzedClip(clip.name, clip.stat().st_size, end, looks, full)
 
 
-def answer(assistant: VideoAssistant, state: Any, question: str, time: float) -> AnsweredQuestion:
-    """Return the answer to `question` from the frames up to `time`, in seconds."""
-    result = assistant.answer(state, question, time)
+def answer(
+    assistant: VideoAssistant,
+    state: Any,  # of the assistant
+    question: str,
+    time: float,
+    before: Sequence[AnsweredQuestion] = (),
+) -> AnsweredQuestion:
+    """Return the answer to `question` from the frames up to `time`, and what was asked before."""
+    conversation = [Exchange(each.question, each.answer) for each in before]
+    result = assistant.answer(state, question, time, conversation)
     return AnsweredQuestion(question, "".join(result.pieces), result.moments)
 
 

@@ -23,6 +23,7 @@ from media.servers.urgency import Urgency
 from media.worker import finish
 from models.assistant.interface import (
     AssistantAnswer,
+    Exchange,
     FrameAnalysis,
     LooksTogether,
     Moment,
@@ -155,9 +156,14 @@ class AssistantHandle:
         call = partial(self._server.model.recall, self.state, text, until, since=since, count=count)
         return await self._server.answers.run(call, Urgency.ANSWER)
 
-    async def answer(self, text: str, time: float) -> "AnswerHandle":
-        """Answer from what was seen up to `time`; the pieces are generated when they are read."""
-        call = partial(self._server.model.answer, self.state, text, time)
+    async def answer(
+        self, text: str, time: float, conversation: Sequence[Exchange] = ()
+    ) -> "AnswerHandle":
+        """Answer from what was seen up to `time`; the pieces are generated when they are read.
+
+        `conversation` is what was said before, oldest first.
+        """
+        call = partial(self._server.model.answer, self.state, text, time, conversation)
         return AnswerHandle(self._server, await self._server.answers.run(call, Urgency.ANSWER))
 
     async def close(self) -> None:

@@ -1,10 +1,12 @@
 """An assistant without weights: it remembers brightnesses, and repeats the question."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from media.pipeline.interfaces import Pixels
 from models.assistant.interface import (
     AssistantAnswer,
+    Exchange,
     FrameAnalysis,
     MetRequest,
     Moment,
@@ -62,7 +64,11 @@ class ScriptedAssistant:
         return tuple(state[1])
 
     def answer(
-        self, state: tuple[list[Moment], list[str]], text: str, time: float
+        self,
+        state: tuple[list[Moment], list[str]],
+        text: str,
+        time: float,
+        conversation: Sequence[Exchange] = (),
     ) -> AssistantAnswer:
         """Return the question, word by word, and how many pictures there are to look at."""
         seen = tuple(moment for moment in state[0] if moment.time <= time)

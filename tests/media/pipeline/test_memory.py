@@ -112,7 +112,9 @@ async def test_a_full_disk_is_reported_once_and_the_session_lives_on(tmp_path: P
     kept = {o.moment.time for o in out if isinstance(o, Remembered)}
     assert kept >= {20.0 * n for n in range(12)}
     assert any(time >= 480 for time in kept), "with room again it remembers again"
-    again = await seen(replayed([Question("q", "Where was the cup?", 900.0)]), tmp_path)
+    again = await seen(
+        replayed([Question("q", "When did you first see the cup?", 900.0)]), tmp_path
+    )
     assert set(times(again, "q")) <= kept
     assert times(again, "q")[0] == 0.0
 
@@ -122,7 +124,8 @@ async def test_a_store_cut_short_keeps_what_is_before_the_cut(tmp_path: Path) ->
     assert len([o for o in before if isinstance(o, Remembered)]) >= 20
     cut(tmp_path)
     out = await seen(
-        replayed([Question("q", "Where was the cup?", 390.0), *shown(3, start=21)]), tmp_path
+        replayed([Question("q", "When did you first see the cup?", 390.0), *shown(3, start=21)]),
+        tmp_path,
     )
     assert answer(out, "q")
     assert times(out, "q")[0] == 0.0

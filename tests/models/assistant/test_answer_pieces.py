@@ -35,7 +35,11 @@ def sessions(assistant: SmallAssistant) -> list[SmallAssistantState]:
 
 
 def asked(assistant: SmallAssistant, sessions: list[SmallAssistantState]) -> list[AssistantAnswer]:
-    return [assistant.answer(state, "where is a cab?", 9.0) for state in sessions]
+    things = ("dog", "dog", "ball")
+    return [
+        assistant.answer(state, f"tell me about the {thing}", 9.0)
+        for state, thing in zip(sessions, things, strict=True)
+    ]
 
 
 def test_answers_of_several_sessions_together_are_those_of_each_alone(

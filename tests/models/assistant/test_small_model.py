@@ -10,15 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.assistant.answer_pieces import decode_stream
+from models.assistant.interface import NOTHING_YET
 from models.assistant.scene.perception import Look, Observation, Perception, Pixels
 from models.assistant.scene.scene_entry import SceneEntry
 from models.assistant.scene.scene_log import from_lines, to_line
-from models.assistant.small_model import (
-    NOTHING_YET,
-    SmallModel,
-    SmallModelConfig,
-    SmallModelMemory,
-)
+from models.assistant.small_memory import SmallModelMemory
+from models.assistant.small_model import SmallModel, SmallModelConfig
 from models.memory.kv_store.tiers import open_store
 from models.vision.class_names import NAMES
 from tests.models.assistant.tiny_chat import chat

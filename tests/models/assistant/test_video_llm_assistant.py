@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.assistant.interface import AssistantAnswer, MetRequest
+from models.assistant.interface import NOTHING_YET, AssistantAnswer, MetRequest
 from models.assistant.scene.perception import Pixels
 from models.assistant.video_llm_assistant import (
-    NOTHING_YET,
     VideoLlmAssistant,
     VideoLlmConfig,
     VideoLlmState,

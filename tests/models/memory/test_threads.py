@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.assistant.small_model import SmallModel, SmallModelMemory
+from models.assistant.small_memory import SmallModelMemory
+from models.assistant.small_model import SmallModel
 from models.language import smollm2
 from models.language.decoder import Decoder
 from models.language.engine_decoder import EngineDecoder

@@ -1,6 +1,6 @@
 import asyncio
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from media.events import (
 from media.pipeline.limits import Limits
 from media.pipeline.models.services import Services
 from media.pipeline.session import run_session
-from models.assistant.interface import AssistantAnswer, Moment
+from models.assistant.interface import AssistantAnswer, Exchange, Moment
 from models.errors import StoreError
 from tests.media.pipeline.scripted import picture, replayed, scripted_services
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
@@ -83,9 +83,13 @@ class Locating(ScriptedAssistant):
     """Says that the subject of each answer is in the first cell, and is sure of it."""
 
     def answer(
-        self, state: tuple[list[Moment], list[str]], text: str, time: float
+        self,
+        state: tuple[list[Moment], list[str]],
+        text: str,
+        time: float,
+        conversation: Sequence[Exchange] = (),
     ) -> AssistantAnswer:
-        answer = super().answer(state, text, time)
+        answer = super().answer(state, text, time, conversation)
         found = np.eye(2, dtype=np.float32)
         return replace(answer, confidence=lambda: 0.75, locate=lambda: found)
 
@@ -210,7 +214,9 @@ async def test_a_picture_that_cannot_be_read_is_answered_with_why() -> None:
 class EndlessAssistant(ScriptedAssistant):
     """Answers without end."""
 
-    def answer(self, state: object, text: str, time: float) -> AssistantAnswer:
+    def answer(
+        self, state: object, text: str, time: float, conversation: Sequence[Exchange] = ()
+    ) -> AssistantAnswer:
         def pieces() -> Iterator[str]:
             while True:
                 yield text
@@ -245,7 +251,9 @@ class SentenceAssistant(ScriptedAssistant):
 
     started = 0
 
-    def answer(self, state: object, text: str, time: float) -> AssistantAnswer:
+    def answer(
+        self, state: object, text: str, time: float, conversation: Sequence[Exchange] = ()
+    ) -> AssistantAnswer:
         def pieces() -> Iterator[str]:
             self.started += 1
             yield "I have not seen it."

@@ -1,0 +1,165 @@
+"""The answer to what the user says: of the scene, of the conversation, or small talk."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from models.assistant.interface import NOTHING_YET, Exchange
+from models.assistant.scene.query_parsing import parse_query
+from models.assistant.scene.scene_entry import format_time
+from models.assistant.talk import (
+    history,
+    present_answers,
+    small_talk,
+    time_answers,
+)
+from models.assistant.talk.scene_view import (
+    SceneAnswer,
+    SceneView,
+    confidence_of,
+    contents,
+    subject,
+)
+from models.assistant.talk.wording import sentence, span
+from models.assistant.understanding.follow_ups import (
+    PRONOUN,
+    ConversationContext,
+    Resolved,
+    read_context,
+    resolve,
+)
+from models.assistant.understanding.kinds import TextKind, analyze
+from models.assistant.understanding.wanted import Form
+
+ABOUT_THING = re.compile(r"^(?:tell (?:me|us) (?:\w+ )*about|talk about|say something about) ")
+ANSWERS = {**present_answers.ANSWERS, **time_answers.ANSWERS}
+
+
+def reply(
+    text: str, view: SceneView | None, conversation: Sequence[Exchange], now: datetime
+) -> SceneAnswer:
+    """Return the answer to `text`; `view` is None before the first frame."""
+    kind, words, form = analyze(text)
+    if kind is TextKind.FOLLOW_UP:
+        context = read_context(conversation)
+        resolved = resolve(words, form, context, view.newest.main if view else "")
+        if resolved.special:
+            return _special(resolved, view, context)
+        kind, words, form = resolved.kind, resolved.words, resolved.form
+    if form is not None:
+        return SceneAnswer(NOTHING_YET) if view is None else _of_scene(view, form)
+    if kind is TextKind.UNKNOWN and view is not None:
+        known = _of_known_thing(_without_pronoun(words, conversation), view)
+        if known is not None:
+            return known
+    return SceneAnswer(_spoken(kind, text, words, view, conversation, now))
+
+
+def _of_scene(view: SceneView, form: Form) -> SceneAnswer:
+    answer: SceneAnswer = ANSWERS[form.wanted](view, form)
+    return answer
+
+
+def _spoken(
+    kind: TextKind,
+    text: str,
+    words: str,
+    view: SceneView | None,
+    conversation: Sequence[Exchange],
+    now: datetime,
+) -> str:
+    """Return the answer to what is no question about the scene."""
+    match kind:
+        case TextKind.TIME:
+            return small_talk.clock(words, now)
+        case TextKind.HISTORY:
+            return history.answer(words, conversation)
+        case TextKind.LANGUAGE:
+            return small_talk.language(text)
+        case TextKind.REMARK:
+            return small_talk.remark(text, view)
+        case TextKind.REQUEST:
+            return small_talk.request()
+        case TextKind.JOKE:
+            told = sum(analyze(each.question)[0] is TextKind.JOKE for each in conversation)
+            return small_talk.joke(told)
+        case _:
+            pass
+    if kind in small_talk.FIXED:
+        return small_talk.FIXED[kind](words)
+    return small_talk.SEEN.get(kind, small_talk.unknown)(words, view)
+
+
+def _without_pronoun(words: str, conversation: Sequence[Exchange]) -> str:
+    """Return the thing that `it` means in `words`; `words` if there is no such word in them."""
+    topics = read_context(conversation).topics if PRONOUN.search(words) else ()
+    return topics[0].word if topics else words
+
+
+def _of_known_thing(words: str, view: SceneView) -> SceneAnswer | None:
+    """Return what is known about the thing in `words`, if the question asks for something else."""
+    term = next((each for each in parse_query(words).terms if each.name_ids), None)
+    if term is None:
+        return None
+    rows = view.rows(term)
+    if not rows:
+        return SceneAnswer(
+            f"I have not recognized {subject(term)}, and I could not tell that anyway."
+        )
+    first, last = view.runs(rows)[-1]
+    times = span(view.time(first), view.time(last), now=view.is_now(last))
+    saw = "see" if view.is_now(last) else "saw"
+    if ABOUT_THING.search(words):
+        return SceneAnswer(f"I {saw} the {term.word} {times}.", (first, last), open=True)
+    text = f"I cannot tell that about the {term.word}. I {saw} it {times}."
+    return SceneAnswer(text, (first, last))
+
+
+def _special(
+    resolved: Resolved, view: SceneView | None, context: ConversationContext
+) -> SceneAnswer:
+    """Return the answer to a follow-up about the last answer itself."""
+    if view is None or (context.form is None and not context.answer):
+        return SceneAnswer("I am not sure what you mean: ask me about what the camera shows.")
+    match resolved.special:
+        case "sure":
+            return _how_sure(view, context)
+        case "why":
+            return SceneAnswer(
+                "I go by what I recognize in the pictures, and by when I saw it: nothing else."
+            )
+        case "else":
+            return _else(view, context)
+        case "other":
+            return SceneAnswer(f"I know of no other. {_sight(view)}")
+        case _:
+            return SceneAnswer(f"I am not sure what that refers to. {_sight(view)}")
+
+
+def _how_sure(view: SceneView, context: ConversationContext) -> SceneAnswer:
+    for topic in context.topics:
+        rows = view.rows(topic) if topic.name_ids else []
+        sure = confidence_of(view, rows, topic)
+        if sure is not None:
+            row = max(rows, key=lambda each: confidence_of(view, [each], topic) or 0.0)
+            at = format_time(view.time(row))
+            return SceneAnswer(
+                f"I am {round(100 * sure)} % sure of the {topic.word}, at {at}. I can be wrong.",
+                (row,),
+                sure,
+            )
+    return SceneAnswer("Not entirely: I go by small models, which can be wrong.")
+
+
+def _else(view: SceneView, context: ConversationContext) -> SceneAnswer:
+    last = len(view.entries) - 1
+    told = [topic.word for topic in context.topics]
+    told += ["person"] if "people" in told else []
+    rest = contents(view.newest, without=told)
+    if not rest:
+        return SceneAnswer("Nothing else that I recognize.", (last,))
+    return SceneAnswer(sentence(f"I also see {rest}"), (last,))
+
+
+def _sight(view: SceneView) -> str:
+    return sentence(f"I see {contents(view.newest) or 'nothing now'}")

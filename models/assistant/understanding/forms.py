@@ -1,0 +1,126 @@
+"""The form of a question about what is or was in view: what it asks for, of which things, when.
+
+Words are those of `plain_words`. A question that has no form here is not about the scene, or asks
+for something that perception does not know.
+"""
+
+import re
+from dataclasses import replace
+
+from models.assistant.scene.query_parsing import QueryTerm, parse_query
+from models.assistant.understanding.patterns import compiled
+from models.assistant.understanding.scene_patterns import (
+    COLOUR_STATED,
+    ME,
+    NAMES,
+    NOT_NAMES,
+    PATTERNS,
+    PRESENCE,
+    SIDE_STATED,
+    WHO_IN_VIEW,
+    YES_NO,
+)
+from models.assistant.understanding.scope import scope_of
+from models.assistant.understanding.times import parse_time
+from models.assistant.understanding.wanted import Form, Scope, Wanted
+from models.vision.colors import COLORS
+
+_PATTERNS = tuple((wanted, compiled(patterns)) for wanted, patterns in PATTERNS)
+_NAMES, _NOT_NAMES, _PRESENCE, _YES_NO = map(compiled, (NAMES, NOT_NAMES, PRESENCE, YES_NO))
+_ME, _WHO_IN_VIEW = compiled(ME), compiled(WHO_IN_VIEW)
+_SIDE_STATED, _COLOUR_STATED = compiled(SIDE_STATED), compiled(COLOUR_STATED)
+_SHOWN_AT = re.compile(r"\b(?:see|saw|seen|was|were|there|view|visible|shown?|happened|did)\b")
+_THING = re.compile(r"\b(?:thing|object|in|on|front|view)\b")
+_ABOUT_TERMS = frozenset({Wanted.WHERE, Wanted.COLOUR, Wanted.TIMES})
+
+
+def parse_form(words: str) -> Form | None:
+    """Return the form of plain `words`; None if they are no question about the scene."""
+    query = parse_query(words)
+    persons = query.persons or _ME.search(words) is not None
+    asked = Form(wanted=Wanted.AT, scope=scope_of(words), terms=query.terms, persons=persons)
+    time = parse_time(words)
+    if time is not None and re.match(r"when|how", words) is None and _SHOWN_AT.search(words):
+        terms = query.terms if known(query.terms) else ()
+        return replace(asked, scope=Scope.PAST, terms=terms, time=time[0], ago=time[1])
+    for wanted, pattern in _PATTERNS:
+        match = pattern.search(words)
+        if match is None:
+            continue
+        form = replace(asked, wanted=wanted, word=_word(match))
+        if _complete(form, words):
+            return form
+    return _yes_no(words, asked) or _name(words, asked)
+
+
+def known(terms: tuple[QueryTerm, ...]) -> bool:
+    """Return whether perception has a name for one of `terms`."""
+    return any(term.name_ids for term in terms)
+
+
+def _word(match: re.Match[str]) -> str:
+    """Return the word of a form that its pattern found."""
+    groups = match.groupdict()
+    if groups.get("count"):
+        return "count"
+    return groups.get("word") or groups.get("end") or ""
+
+
+def _complete(form: Form, words: str) -> bool:
+    """Return whether the form has what it asks about."""
+    about = bool(form.terms) or form.persons
+    if form.wanted in _ABOUT_TERMS:
+        return about
+    match form.wanted:
+        case Wanted.WHEN:
+            return (
+                known(form.terms)
+                or form.persons
+                or (bool(form.terms) and form.scope is not Scope.NOW)
+            )
+        case Wanted.ORDER:
+            return about and not words.endswith(" before")
+        case Wanted.WHICH_FIRST:
+            return len(form.terms) + form.persons > 1
+        case Wanted.DURATION:
+            watched = r"\byou\b.*\b(?:watch|look|been|on|run|see)"
+            return about or re.search(watched, words) is not None
+        case Wanted.WHO:
+            return _WHO_IN_VIEW.search(words) is not None
+        case Wanted.ENDS:
+            return not known(form.terms)
+        case _:
+            return True
+
+
+def _yes_no(words: str, asked: Form) -> Form | None:
+    """Return the form of a question for yes or no."""
+    if _YES_NO.search(words) is None or not (asked.terms or asked.persons):
+        return None
+    if known(asked.terms) and re.search(r"\bor\b", words):
+        return replace(asked, wanted=Wanted.CHOICE)
+    colour = _COLOUR_STATED.search(words)
+    if known(asked.terms) and colour is not None:
+        things = tuple(term for term in asked.terms if term.word not in COLORS)
+        return replace(
+            asked, wanted=Wanted.IS_COLOUR, terms=things or asked.terms, word=colour["what"]
+        )
+    side = _SIDE_STATED.search(words)
+    if side is not None:
+        return replace(asked, wanted=Wanted.IS_SIDE, word=side["word"])
+    if _PRESENCE.search(words) is None:
+        return None
+    pointed = re.match(r"(?:and )?(?:is|are) (?:this|that|it|these|those) ", words)
+    return replace(asked, wanted=Wanted.PRESENCE, word="this" if pointed else "")
+
+
+def _name(words: str, asked: Form) -> Form | None:
+    """Return the form of a question for what is in view."""
+    if _NAMES.search(words) is None or _NOT_NAMES.search(words):
+        return None
+    definite = re.match(r"what (?:is|are|was|were) (?:the|an?|my|your) ", words)
+    if definite is not None and _THING.search(words) is None:
+        return None
+    terms = tuple(term for term in asked.terms if term.name_ids)
+    wanted = Wanted.LIST if asked.scope is Scope.PAST else Wanted.NAME
+    return replace(asked, wanted=wanted, terms=terms, persons=False)

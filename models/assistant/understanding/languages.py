@@ -1,0 +1,178 @@
+"""Which language a text is in, if it is not English: by its letters, or by its common words."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language: `words` that hardly occur in English, and a sentence in it."""
+
+    name: str
+    words: frozenset[str]
+    only_english: str
+
+
+# Words that are common in a language, and a sentence in it.
+LANGUAGES = tuple(
+    Language(name, frozenset(words.split()), sentence)
+    for name, words, sentence in (
+        (
+            "Spanish",
+            "hola qué que es esto ves hay dónde donde está quién quien cómo como la el los "
+            "las una uno un en de por favor gracias adiós buenos buenas días tal hora "
+            "cuántos cuántas puedes hablar mi tu ahora",
+            "Solo entiendo inglés.",
+        ),
+        (
+            "German",
+            "hallo guten tag morgen abend was ist das der die wer wo siehst du ich bin wie "
+            "spät es ein eine einen und nicht danke tschüss sie sind viele kannst gibt hier "
+            "farbe jetzt mich bitte deutsch",
+            "Ich verstehe nur Englisch.",
+        ),
+        (
+            "French",
+            "bonjour salut merci qu'est-ce que vois-tu tu vois quel quelle est-ce c'est où "
+            "combien qui il elle une un le la les des dans je suis y a-t-il heure couleur "
+            "est et avec pour maintenant parle",
+            "Je ne comprends que l'anglais.",
+        ),
+        (
+            "Italian",
+            "ciao buongiorno grazie cosa vedi chi dove come stai che è quanti quante una "
+            "uno il la lo gli di sono questo colore adesso ora per favore",
+            "Capisco solo l'inglese.",
+        ),
+        (
+            "Portuguese",
+            "olá oi obrigado obrigada o que você vê isto quem onde está como um uma os as "
+            "dia bom boa tarde noite quantas quantos cor agora",
+            "Eu só entendo inglês.",
+        ),
+        (
+            "Dutch",
+            "hallo dag wat zie je is dit dat wie waar hoe laat het een de en niet dank "
+            "bedankt ik ben zijn er hoeveel kleur nu",
+            "Ik begrijp alleen Engels.",
+        ),
+        (
+            "Polish",
+            "cześć dzień dobry dziękuję co widzisz to jest kto gdzie jak się masz ile",
+            "Rozumiem tylko po angielsku.",
+        ),
+        (
+            "Turkish",
+            "merhaba teşekkürler ne görüyorsun bu kim nerede nasıl nasılsın kaç var mı",
+            "Sadece İngilizce anlıyorum.",
+        ),
+    )
+)
+SCRIPTS = {
+    "CYRILLIC": ("Russian", "Я понимаю только по-английски."),
+    "CJK": ("Chinese", "我只懂英语。"),
+    "HIRAGANA": ("Japanese", "英語しか分かりません。"),
+    "KATAKANA": ("Japanese", "英語しか分かりません。"),
+    "HANGUL": ("Korean", "저는 영어만 이해합니다."),
+    "ARABIC": ("Arabic", "أفهم الإنجليزية فقط."),
+    "GREEK": ("Greek", "Καταλαβαίνω μόνο αγγλικά."),
+    "HEBREW": ("Hebrew", "אני מבין רק אנגלית."),
+    "DEVANAGARI": ("Hindi", "मैं केवल अंग्रेज़ी समझता हूँ।"),
+    "THAI": ("Thai", "ฉันเข้าใจเฉพาะภาษาอังกฤษ"),
+}
+ENGLISH = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "i",
+        "you",
+        "he",
+        "she",
+        "it",
+        "we",
+        "they",
+        "is",
+        "are",
+        "was",
+        "were",
+        "am",
+        "be",
+        "do",
+        "does",
+        "did",
+        "have",
+        "has",
+        "had",
+        "can",
+        "could",
+        "will",
+        "would",
+        "what",
+        "who",
+        "where",
+        "when",
+        "why",
+        "how",
+        "which",
+        "this",
+        "that",
+        "these",
+        "those",
+        "there",
+        "here",
+        "my",
+        "your",
+        "me",
+        "of",
+        "to",
+        "in",
+        "on",
+        "at",
+        "for",
+        "and",
+        "or",
+        "not",
+        "no",
+        "yes",
+        "with",
+        "from",
+        "see",
+        "hello",
+        "hi",
+        "please",
+        "thanks",
+    ]
+)
+
+
+def foreign_language(text: str) -> Language | None:
+    """Return the language of `text` if it is clearly not English."""
+    script = _script(text)
+    if script is not None:
+        name, sentence = script
+        return Language(name, frozenset(), sentence)
+    words = re.findall(r"[^\W\d_]+(?:['-][^\W\d_]+)*", text.lower().replace("\u2019", "'"))
+    if not words:
+        return None
+    accented = any(ord(letter) > 127 for letter in text.lower() if letter.isalpha())
+    english = sum(word in ENGLISH for word in words)
+    best = max(LANGUAGES, key=lambda language: sum(word in language.words for word in words))
+    found = sum(word in best.words for word in words)
+    needed = max(1, (len(words) + 1) // 2) if not accented else 1
+    return (
+        best
+        if found >= needed and found > english + (not accented and len(words) > 2) * 0
+        else None
+    )
+
+
+def _script(text: str) -> tuple[str, str] | None:
+    letters = [letter for letter in text if letter.isalpha()]
+    foreign = [unicodedata.name(letter, "").split()[0] for letter in letters]
+    known = [name for name in foreign if name in SCRIPTS]
+    if not letters or 2 * len(known) <= len(letters):
+        return None
+    kana = next((name for name in known if name in ("HIRAGANA", "KATAKANA", "HANGUL")), None)
+    return SCRIPTS[kana or max(set(known), key=known.count)]

@@ -58,7 +58,7 @@ SPOKEN = tuple(
         (TextKind.DRAW, patterns.DRAW, patterns.NOT_DRAW),
         (TextKind.FEELING, patterns.FEELING, ()),
         (TextKind.TEXT, patterns.TEXT, patterns.NOT_TEXT),
-        (TextKind.ABILITY, social_patterns.ABILITY, ()),
+        (TextKind.ABILITY, social_patterns.ABILITY, social_patterns.NOT_ABILITY),
         (TextKind.SELF, social_patterns.SELF, social_patterns.NOT_SELF),
         (TextKind.ACTION, patterns.ACTION, patterns.NOT_ACTION),
         (TextKind.COUNT, patterns.COUNT, patterns.NOT_COUNT),

@@ -31,7 +31,7 @@ CLOSING = re.compile(r"(?: (?:please|now please|for me|then|mate|thanks|thank yo
 GREETING_WORDS = re.compile(
     r"^(?:hi|hello|hey|hiya|howdy|yo|greetings|hallo|good (?:morning|afternoon|evening|day)|"
     r"morning|afternoon|evening)(?: (?:there|again|all|everyone|everybody|eyeline|machine|computer|"
-    r"friend|buddy|to you|you))*\b ?"
+    r"friend|buddy|ai|to you|you))*\b ?"
 )
 
 

@@ -46,6 +46,7 @@ GREETING = (
     r"^how have you been\b",
     r"^(?:so )?what is (?:up|new with you|going on with you)$",
     r"^(?:sup|wassup|welcome|heyo)$",
+    r"^how is it (?:going|hanging)(?: my friend| buddy| today)?$",
     r"^(?:it is )?(?:nice|pleased|good|great|glad) to (?:meet|see|talk|hear)\b",
     r"^are you (?:there|ok|okay|well|good|awake|all right|doing (?:well|ok|good))$",
     r"^(?:is )?any(?:body|one) home$",
@@ -178,7 +179,14 @@ SELF = (
     r"\bwhen were you\b",
     r"\bis your name\b",
     r"\bpets?\b.*\byou\b",
+    r"\byou\b.* an? (?:\w+ ){0,2}(?:robot|bot|human|person|machine|being|computer|program)\b",
+    r"\b(?:if )?you (?:are|were) (?:real|alive|human|artificial)\b",
+    r"\bhobb(?:y|ies)\b|\b(?:free|spare) time\b|\bfor fun\b|\blife form\b",
+    r"\bname\b.*\b(?:you|yourself)\b|\b(?:you )?call yourself\b",
+    r"\b(?:company|person|team|people) (?:that|who|which) (?:made|makes|built|created) you\b",
+    r"\b(?:manufactures|conjured|formed|programmed) (?:you|thou)\b",
 )
+NOT_ABILITY = (r"\bfor fun\b|\bhobb(?:y|ies)\b|\b(?:free|spare) time\b",)
 NOT_SELF = (r"\b(?:see|seen|saw|looking at|watching for|look at)\b",)
 REMARK = (
     r"^(?:ok|okay|yes|yeah|yep|yup|no|nope|nah|sure|right|fine|alright|all right|good|great|nice|"

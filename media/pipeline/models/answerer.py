@@ -10,13 +10,13 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from media.dialogue import AnswerNotice, CalledFunction
+from media.dialogue import AnswerNotice, CalledFunction, DialogueTurn
 from media.events import Evidence, Question
 from media.generation_events import DrawRequest
 from media.images.decoder import ImageDecoder
 from media.pipeline.models.answering import AnswerHandle, AssistantHandle, AssistantServer
 from media.servers.urgency import Urgency
-from models.assistant.interface import Moment
+from models.assistant.interface import Exchange, Moment
 
 AnswerItem = str | CalledFunction | Evidence | AnswerNotice | DrawRequest
 
@@ -73,7 +73,7 @@ class Answerer(Protocol):
 
 
 class PackagedAnswerer:
-    """The assistant that watches answers, too; it takes no part of a conversation into account."""
+    """The assistant that watches answers, too; of a conversation it reads what was said before."""
 
     outside: str | None = None
 
@@ -85,10 +85,11 @@ class PackagedAnswerer:
     async def answer(self, question: Question, memory: AssistantHandle | None) -> AnswerHandle:
         """Answer as `Answerer.answer`."""
         if question.pictures or memory is None:
-            return await self._answer_about_images(question.pictures, question.text)
-        return await memory.answer(question.text, question.time)
+            return await self._answer_about_images(question)
+        conversation = exchanges(question.dialogue.before)
+        return await memory.answer(question.text, question.time, conversation)
 
-    async def _answer_about_images(self, files: Sequence[bytes], text: str) -> AnswerHandle:
+    async def _answer_about_images(self, question: Question) -> AnswerHandle:
         """Return the answer about image files, taken as a stream of one a second.
 
         It has no moments, as the files are not part of a session. Without a file it says that
@@ -96,10 +97,22 @@ class PackagedAnswerer:
         """
         memory = await self._assistant.open(None)
         time = 0.0
-        for number, file in enumerate(files):
+        for number, file in enumerate(question.pictures):
             time = float(number)
             pixels = await self.images.read(file)
             await memory.analyze_frame(pixels, time, Urgency.ANSWER)
-        answer = await memory.answer(text, time)
+        answer = await memory.answer(question.text, time, exchanges(question.dialogue.before))
         answer.moments = ()
         return answer
+
+
+def exchanges(turns: Sequence[DialogueTurn]) -> tuple[Exchange, ...]:
+    """Return what the user said in `turns`, each with all that was answered to it."""
+    found: list[Exchange] = []
+    for turn in turns:
+        if turn.role == "user":
+            found.append(Exchange(turn.text, ""))
+        elif turn.role == "assistant" and turn.text and found:
+            last = found.pop()
+            found.append(Exchange(last.question, f"{last.answer} {turn.text}".strip()))
+    return tuple(found)

@@ -1,5 +1,8 @@
 """The small model as a session's video assistant, with its memory in a folder.
 
+Answers are made by rule from the scene log and the conversation (`talk`); the language model is
+asked only for what no rule knows.
+
 The folder holds the blocks of keys and values, and a scene log with one line for each block. A
 stream that is interrupted can continue in the same folder, and can be asked about later.
 """
@@ -65,9 +68,9 @@ class SmallAssistant:
     max_answers = MAX_BATCH  # that are generated at the same time
     max_looks = 4  # at once: more take longer than speech should wait
     about = (
-        "answers come from a small model: it knows some 600 kinds of things, persons, left and "
-        "right, and when; colors and order are often wrong; nothing of actions, text, faces or "
-        "fine detail"
+        "answers are made by rule from what small models see: some 600 kinds of things, persons, "
+        "left and right, and when; names and colors are often wrong; nothing of actions, text, "
+        "faces or fine detail"
     )
 
     def __init__(

@@ -5,6 +5,7 @@ that look at them are needed to hold the conversations again.
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +16,13 @@ import torch
 
 from models.assistant.interface import Exchange
 from models.assistant.scene.perception import Look, Observation, Perception, Pixels
+from models.assistant.scene.query_parsing import parse_query
 from models.assistant.scene.scene_log import LoggedEntry, from_lines, to_line
 from models.assistant.small_assistant import SmallAssistant, SmallAssistantState
 
 FOLDER = Path("tests/data/dialogue")
+# Words of answers that are names of things, but do not stand for things in view.
+OWN_WORDS = re.compile(r"this computer's clock|what the camera shows|the picture|watch(?=ing| for)")
 Fields = dict[str, Any]  # of one line of JSON
 
 
@@ -39,6 +43,11 @@ class DialogueTurn:
     answered: str
     time: float
     state: SmallAssistantState
+
+
+def things(text: str) -> frozenset[int]:
+    """Return the columns of the things that an answer names as seen."""
+    return parse_query(OWN_WORDS.sub("", text)).name_ids
 
 
 def conversations() -> dict[str, list[Show | str]]:

@@ -2,7 +2,7 @@
 
 import re
 
-from models.assistant.scene.query_parsing import parse_query
+from models.assistant.scene.query_parsing import find_name_ids, parse_query
 from models.assistant.scene.scene_entry import COUNTS, format_time
 from models.assistant.talk.scene_view import SceneView
 
@@ -20,7 +20,7 @@ def is_supported(text: str, question: str, view: SceneView) -> bool:
     scenes = [entry.scene for entry in view.entries]
     seen = {name for scene in scenes for name, _ in scene.names[:1]}
     seen |= {name for scene in scenes for name in scene.others}
-    allowed = parse_query(" ".join([*seen, question])).name_ids
+    allowed = parse_query(question).name_ids.union(*map(find_name_ids, seen))
     counts = {COUNTS[scene.people] for scene in scenes if scene.people < len(COUNTS)}
     found = parse_query(text)
     numbers = re.findall(r"\d+", TIME.sub("", text))

@@ -12,7 +12,6 @@ from models.assistant.interface import Exchange
 from models.assistant.scene.query_parsing import QueryTerm, parse_query
 from models.assistant.understanding.forms import parse_form
 from models.assistant.understanding.kinds import TextKind, analyze, kind_of
-from models.assistant.understanding.scope import scope_of
 from models.assistant.understanding.times import last_clock_time
 from models.assistant.understanding.wanted import Form, Scope, Wanted
 
@@ -267,11 +266,3 @@ def _known(terms: Sequence[QueryTerm]) -> tuple[QueryTerm, ...]:
 
 def _people() -> tuple[QueryTerm, ...]:
     return (QueryTerm("people", frozenset()),)
-
-
-def scope(text: str, conversation: Sequence[Exchange] = ()) -> Scope:
-    """Return which part of the stream `text` asks about, given the conversation before it."""
-    kind, words, form = analyze(text)
-    if kind is TextKind.FOLLOW_UP:
-        form = resolve(words, form, read_context(conversation)).form or form
-    return scope_of(words) if form is None else form.scope

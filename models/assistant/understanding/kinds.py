@@ -43,6 +43,7 @@ class TextKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+MAX_CHARACTERS = 2000  # of a text that are read
 NOTHING = re.compile(r"(?!)")
 # Patterns of kinds that are not about what is in view, and patterns of their exceptions, in order.
 SPOKEN = tuple(
@@ -83,6 +84,7 @@ def classify(text: str) -> TextKind:
 
 def analyze(text: str) -> tuple[TextKind, str, Form | None]:
     """Return the kind of `text`, its plain words without a greeting, and its form if it has one."""
+    text = text[:MAX_CHARACTERS]
     words = plain(text)
     if foreign_language(text):
         return TextKind.LANGUAGE, words, None

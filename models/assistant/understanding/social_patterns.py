@@ -142,7 +142,7 @@ SELF = (
     r"dreams?|interests?|spare time|free time|passion|title|handle)?$",
     r"\byour (?:\w+ )?(?:name|age|family|job|hobby|hobbies|boss|creator|maker|birthday|"
     r"parents?|favou?rite|home|hometown|origin|developer|version|gender|pets?|nationality|"
-    r"employer|company|owner|interests?|title|birth|country|inventor|designer|programmer|"
+    r"employer|company|owner|interests?|title|birth|inventor|designer|programmer|"
     r"location)\b",
     r"\bwho (?:\w+ )?(?:makes?|made|built|created|programmed|designed|invented|wrote|owns|"
     r"trained|developed|pays|controls|runs|coded|manufactured|employs|brought|formed) (?:you|this|"

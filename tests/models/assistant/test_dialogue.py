@@ -6,13 +6,20 @@ from datetime import datetime
 
 import pytest
 
-from models.assistant.scene.query_parsing import parse_query
+from models.assistant.scene.query_parsing import find_name_ids, parse_query
 from models.assistant.scene.scene_entry import format_time
 from models.assistant.small_assistant import SmallAssistant
 from models.assistant.small_model import SmallModel
 from models.assistant.understanding.kinds import TextKind, classify
 from models.vision.class_names import NAMES
-from tests.bench.dialogue_set import DialogueTurn, RecordedPerception, conversations, hold, judged
+from tests.bench.dialogue_set import (
+    DialogueTurn,
+    RecordedPerception,
+    conversations,
+    hold,
+    judged,
+    things,
+)
 from tests.models.assistant.tiny_chat import chat
 
 CLOCK = datetime(2026, 11, 30, 14, 5)
@@ -68,9 +75,9 @@ def test_only_things_that_were_seen_or_asked_about_are_named(turns: list[Dialogu
         if classify(turn.said) in FIXED:
             continue
         earlier = " ".join(each.said for each in turns if each.conversation == turn.conversation)
-        allowed = parse_query(" ".join(seen(turn))).name_ids
+        allowed = frozenset[int]().union(*map(find_name_ids, seen(turn)))
         stated = [part for part in re.split(r"[.;]", turn.answered) if not SAYS_NOT.search(part)]
-        named = parse_query(" ".join(stated)).name_ids
+        named = things(" ".join(stated))
         asked = parse_query(earlier).name_ids if classify(turn.said) is TextKind.HISTORY else set()
         assert named <= allowed | asked, (turn.said, turn.answered)
 

@@ -25,7 +25,14 @@ from tests.models.assistant.tiny_chat import chat
 CLOCK = datetime(2026, 11, 30, 14, 5)
 LIKELY = 0.05  # probability below which a name may not be mentioned
 SAYS_NOT = re.compile(r"\b(?:not|no|never|neither)\b", re.IGNORECASE)
-FIXED = {TextKind.JOKE, TextKind.DRAW, TextKind.ABILITY, TextKind.SELF}  # kinds of fixed sentences
+# Kinds whose answers are fixed sentences, or repeat what was asked for.
+FIXED = {
+    TextKind.JOKE,
+    TextKind.DRAW,
+    TextKind.ABILITY,
+    TextKind.SELF,
+    TextKind.REQUEST,
+}
 
 
 @pytest.fixture(scope="module")

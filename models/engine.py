@@ -28,11 +28,16 @@ Shape = tuple[
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """One tensor of a network; names of dimensions in `shape` are those of its spec."""
+    """One tensor of a network; names of dimensions in `shape` are those of its spec.
+
+    An `inner` one goes from network to network, so it has their type if that has 16 bits. Others
+    but the state stay float32.
+    """
 
     name: str
     dtype: torch.dtype
     shape: Shape
+    inner: bool = False
 
     def size(self, dimensions: Mapping[str, int]) -> tuple[int, ...]:
         """Return the shape with `dimensions` filled in."""
@@ -133,10 +138,12 @@ class ExportableNetwork(nn.Module):
     """A network without state of its own, for export: `forward` takes and returns tensors only.
 
     `forward(*inputs, *state)` returns `(*outputs, *updated state)`, as its `spec` says. It has no
-    branch that depends on a value, and updates a cache with `update_cache` alone.
+    branch that depends on a value, and updates a cache with `update_cache` alone. Inputs named in
+    `exact` are float32 in a network of 16 bits too.
     """
 
     spec: EngineSpec
+    exact: frozenset[str] = frozenset()
 
     @property
     def device(self) -> torch.device:
@@ -259,6 +266,7 @@ def update_cache(cache: Tensor, new: Tensor, start: Tensor) -> Tensor:
 
     Row i goes to the slots from `start[i]` on, int64 (batch,), which must have room. Returns the
     updated cache: in PyTorch the same tensor, in an exported file the output of a TensorScatter.
+    A GPU is not waited for.
     """
     if torch.compiler.is_exporting():
         updated: Tensor = torch.onnx.ops.symbolic(
@@ -269,9 +277,8 @@ def update_cache(cache: Tensor, new: Tensor, start: Tensor) -> Tensor:
             version=OPSET,
         )
         return updated
-    for row, first in enumerate(start.tolist()):
-        cache[row, :, first : first + new.shape[2]] = new[row]
-    return cache
+    slots = start[:, None] + torch.arange(new.shape[2], device=start.device)
+    return cache.scatter_(2, slots[:, None, :, None].expand_as(new), new)
 
 
 def example_inputs(spec: EngineSpec, generator: torch.Generator | None = None) -> list[Tensor]:

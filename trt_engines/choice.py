@@ -6,10 +6,16 @@ from typing import Literal
 import torch
 
 from models.errors import EngineError
-from trt_engines.backends.tensorrt_library import LIBRARIES, own_target, targets_of
+from trt_engines.backends.onnx_session import cuda_obstacle
+from trt_engines.backends.tensorrt_library import own_target, targets_of
+from trt_engines.precision import Precision
 
 Backend = Literal["torch", "onnxruntime", "tensorrt", "tensorrt_rtx"]
 Wish = Literal["auto", "torch", "onnxruntime", "tensorrt", "tensorrt_rtx"]
+ON_GPUS: Precision = "float16"  # in which the packaged models were found to be as good
+TypeWish = Literal["auto", "float32", "bfloat16", "float16"]
+
+ON_GPU: tuple[Backend, ...] = ("tensorrt", "tensorrt_rtx", "onnxruntime")  # the quickest first
 
 NAMES: dict[Backend, str] = {
     "torch": "PyTorch",
@@ -21,11 +27,15 @@ NAMES: dict[Backend, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A backend on a device, and a clause that says why it was chosen."""
+    """A backend on a device, and a clause that says why it was chosen.
+
+    `precision` is that of the networks; see `trt_engines.precision` for those that differ.
+    """
 
     backend: Backend
     device: torch.device
     why: str
+    precision: Precision = "float32"
 
     @property
     def fixed_caches(self) -> bool:
@@ -33,7 +43,7 @@ class Choice:
         return self.backend in ("tensorrt", "tensorrt_rtx")
 
     def __str__(self) -> str:
-        return f"{NAMES[self.backend]} on {self.device}: {self.why}"
+        return f"{NAMES[self.backend]} on {self.device}, {self.precision}: {self.why}"
 
 
 def choose_device(wish: str) -> torch.device:
@@ -50,27 +60,56 @@ def choose_device(wish: str) -> torch.device:
     return device
 
 
-def choose(wish: Wish, device_wish: str = "auto") -> Choice:
+def choose(wish: Wish, device_wish: str = "auto", type_wish: TypeWish = "auto") -> Choice:
     """Return the backend that `wish` names, or the best one that runs on the device.
 
     Raises:
-        EngineError: the named backend does not run there.
+        EngineError: the named backend does not run there, or not with numbers of this type.
     """
-    on_cpu = wish == "onnxruntime" and device_wish == "auto"
-    device = choose_device("cpu" if on_cpu else device_wish)
-    if wish != "auto":
-        problem = obstacle(wish, device)
-        if problem is not None:
-            raise EngineError(f"{NAMES[wish]} cannot run the networks on {device}: {problem}")
-        return Choice(backend=wish, device=device, why="the setting EYELINE_BACKEND")
+    device = choose_device(device_wish)
+    if wish == "auto":
+        backend, why = _best(device)
+    else:
+        backend, device, why = _named(wish, device, anywhere=device_wish == "auto")
+    if (backend, device.type, type_wish) == ("onnxruntime", "cpu", "bfloat16"):
+        raise EngineError(
+            "ONNX Runtime has no bfloat16 on a CPU: choose another EYELINE_DTYPE, or the "
+            "EYELINE_BACKEND torch"
+        )
+    precision = _precision(backend, device) if type_wish == "auto" else type_wish
+    return Choice(backend=backend, device=device, why=why, precision=precision)
+
+
+def _named(
+    wish: Backend, device: torch.device, *, anywhere: bool
+) -> tuple[Backend, torch.device, str]:
+    """Return the backend `wish` on `device`; ONNX Runtime may be on the CPU if `anywhere`."""
+    why, problem = "the setting EYELINE_BACKEND", obstacle(wish, device)
+    if problem is None:
+        return wish, device, why
+    if wish == "onnxruntime" and anywhere:
+        return wish, torch.device("cpu"), f"{why}; on {device}, {problem}"
+    raise EngineError(f"{NAMES[wish]} cannot run the networks on {device}: {problem}")
+
+
+def _best(device: torch.device) -> tuple[Backend, str]:
     if device.type == "cpu":
-        return Choice(backend="onnxruntime", device=device, why="the quickest on a CPU")
-    problems = {library: obstacle(library, device) for library in LIBRARIES}
-    for library, problem in problems.items():
+        return "onnxruntime", "the quickest on a CPU"
+    problems = []
+    for backend in ON_GPU:
+        problem = obstacle(backend, device)
         if problem is None:
-            return Choice(backend=library, device=device, why="the quickest on a GPU")
-    why = "; ".join(f"{NAMES[library]}: {problem}" for library, problem in problems.items())
-    return Choice(backend="torch", device=device, why=f"no compiled engine runs here ({why})")
+            others = f" that runs here ({'; '.join(problems)})" if problems else ""
+            return backend, f"the quickest on a GPU{others}"
+        problems.append(f"{NAMES[backend]}: {problem}")
+    return "torch", f"nothing else runs here ({'; '.join(problems)})"
+
+
+def _precision(backend: Backend, device: torch.device) -> Precision:
+    """Return the quickest precision in which the packaged models are as good."""
+    if device.type == "cuda":
+        return ON_GPUS
+    return "int8" if backend == "onnxruntime" else "float32"
 
 
 def obstacle(backend: Backend, device: torch.device) -> str | None:
@@ -78,7 +117,7 @@ def obstacle(backend: Backend, device: torch.device) -> str | None:
     if backend == "torch":
         return None
     if backend == "onnxruntime":
-        return None if device.type == "cpu" else "its networks run on the CPU alone"
+        return None if device.type == "cpu" else cuda_obstacle(device)
     if device.type != "cuda":
         return "it needs a GPU"
     try:

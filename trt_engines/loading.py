@@ -13,6 +13,7 @@ from trt_engines.backends.onnx_runtime import OrtEngine
 from trt_engines.backends.tensorrt import TensorRtEngine
 from trt_engines.backends.tensorrt_library import own_target
 from trt_engines.choice import Backend, Choice
+from trt_engines.precision import Precision, in_precision, precision_of
 from trt_engines.store.folder import StoredEngine
 from trt_engines.store.making import EngineStore
 
@@ -26,6 +27,7 @@ class LoadedEngine:
     name: str
     backend: Backend
     device: str
+    precision: Precision
     why: str
 
 
@@ -45,13 +47,19 @@ class StoredEngines:
             EngineError: it cannot be made, stored or loaded.
         """
         choice, name = self.choice, source.spec.name
+        precision = precision_of(source, choice.precision)
         if choice.backend == "torch":
-            engine: Engine = TorchEngine(source.build().to(choice.device))
+            network = in_precision(source, precision).build()
+            engine: Engine = TorchEngine(network.to(choice.device))
         else:
             engine = self._load(source)
         self.loaded.append(
             LoadedEngine(
-                name=name, backend=choice.backend, device=str(choice.device), why=choice.why
+                name=name,
+                backend=choice.backend,
+                device=str(choice.device),
+                precision=precision,
+                why=choice.why,
             )
         )
         logger.debug("%s runs in %s", name, choice)
@@ -73,16 +81,18 @@ class StoredEngines:
         Raises:
             EngineError: it cannot be made or stored.
         """
-        backend = self.choice.backend
+        backend, precision = self.choice.backend, precision_of(source, self.choice.precision)
         if backend == "tensorrt" or backend == "tensorrt_rtx":
-            return self.store.compiled(source, backend, own_target(self.choice.device) or "no GPU")
-        return self.store.onnx(source, int8=source.int8)
+            target = own_target(self.choice.device) or "no GPU"
+            return self.store.compiled(source, backend, target, precision)
+        return self.store.onnx(source, precision)
 
     def _open(self, source: NetworkSource, stored: StoredEngine) -> Engine:
-        choice, spec = self.choice, source.spec
+        choice = self.choice
+        spec = in_precision(source, precision_of(source, choice.precision)).spec
         if choice.backend == "tensorrt" or choice.backend == "tensorrt_rtx":
             return TensorRtEngine(spec, stored.file, library=choice.backend, device=choice.device)
-        return OrtEngine(spec, stored.file, threads=self._threads)
+        return OrtEngine(spec, stored.file, threads=self._threads, device=choice.device)
 
 
 class LateEngine:

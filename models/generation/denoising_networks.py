@@ -54,6 +54,7 @@ class DenoisingNetwork(ExportableNetwork):
     """
 
     table: Tensor
+    exact = frozenset({"noisy", "levels"})
 
     def __init__(self, model: Dit, size: DitSize) -> None:
         super().__init__()

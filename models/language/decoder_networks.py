@@ -164,7 +164,8 @@ class NetworkLayer(nn.Module):
         if far is not None:
             distant = self._folded(far) @ keys[:, :, : self.sinks].transpose(2, 3)
             scores = torch.cat([distant, scores[..., self.sinks :]], -1)
-        mixed = (scores + bias).softmax(-1) @ values
+        weights = (scores + bias).softmax(-1, dtype=torch.float32)
+        mixed = weights.to(values.dtype) @ values
         return mixed.reshape(mixed.shape[0], self.heads, -1, self.width)
 
     def _folded(self, query: Tensor) -> Tensor:

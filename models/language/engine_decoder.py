@@ -50,12 +50,11 @@ class EngineDecoder:
         sizes: CacheSizes,
         *,
         fingerprint: int,
-        dtype: torch.dtype = torch.float32,
     ) -> None:
         self.config, self.sinks, self.fingerprint = config, sizes.sinks, fingerprint
         self.engine = engine
         self.layered = engine if isinstance(engine, LayeredEngine) else None
-        self.dtype = dtype  # of keys and values
+        self.dtype = engine.spec.state[0].dtype  # of keys and values
         self._embedding = embedding
         self._fixed = sizes.slots
         self._none = torch.zeros(2, config.head_width // 2)
@@ -235,5 +234,5 @@ def layered_decoder(
     )
     engine = LayeredEngine(decoder, load_engine(source), heads)
     return EngineDecoder(
-        config, decoder.embedding, engine, sizes, fingerprint=decoder.fingerprint, dtype=dtype
+        config, decoder.embedding, engine, sizes, fingerprint=decoder.fingerprint
     )

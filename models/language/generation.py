@@ -229,7 +229,7 @@ class GenerationBatch:
     def _buffers(self) -> Tensor:
         """The cache of all rows."""
         if self._whole is None:
-            config, device = self._decoder.config, self._decoder.device
+            decoder, config = self._decoder, self._decoder.config
             shape = (config.layers, 2, 0, config.key_heads, 0, config.head_width)
-            self._whole = torch.zeros(shape, device=device)
+            self._whole = torch.zeros(shape, device=decoder.device, dtype=decoder.dtype)
         return self._whole

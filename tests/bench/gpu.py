@@ -1,102 +1,82 @@
-"""What a GPU carries: Whisper large-v3 and LLaVA-OneVision's shapes, with random weights.
+"""What a GPU carries: the packaged networks, Whisper large-v3 and LLaVA-OneVision's shapes.
 
-    python -m tests.bench.gpu                 # within 8 minutes on an H200
+    python -m tests.bench.gpu --minutes 9 --out FOLDER/gpu.txt
     python -m tests.bench.gpu --tiny          # the same on any machine, with tiny shapes
 
-Times do not depend on what the weights are. PyTorch alone, in bfloat16 on a GPU; compiled engines
-are measured by `eyeline engines accept`. Whisper: windows of 30 s and 100 tokens each, so `streams`
-is how many people who speak without a pause one GPU keeps up with, without detection of speech and
-final passes. Beside it, published: Kyutai STT 400 streams on an H100. LLaVA-OneVision: frames a
-second into the memory (tower and prefill), and the time to the first token of an answer over
-streams of up to an hour at a frame each two seconds. Beside it, published: HERMES under 30 ms.
+Weights are random, as times do not depend on them, so nothing is downloaded. It needs torch, onnx,
+onnxscript, onnxruntime, numpy, safetensors and filelock, and `backports.zstd` before Python 3.14; a
+machine without network needs the last as a wheel (half a megabyte). Each section has a process and
+a share of the time of its own, and each line is written at once: what fails or is cut off costs
+nothing that was measured before. The sections, what says most first:
+
+- networks: each network of the packaged models in 16 bits against float32 on the CPU, as
+  `eyeline engines accept` compares them: parity, latency, and the same as a CUDA graph.
+- whisper: windows of 30 s and 100 tokens each, so `streams` is how many people who speak without a
+  pause one GPU keeps up with, without detection of speech and final passes; with and without a CUDA
+  graph of the decoder's step. Beside it, published: Kyutai STT 400 streams on an H100.
+- video-0.5B, video-7B: frames a second into the memory (tower and prefill), and the time to the
+  first token of an answer over streams of up to an hour at a frame each two seconds. Beside it,
+  published: HERMES under 30 ms.
+
+PyTorch alone, in float16 for the networks and bfloat16 for the rest.
 """
 
 import argparse
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
 
 import torch
 from torch import Tensor
 
-from models.asr.whisper.whisper import Whisper, WhisperConfig
+from models.asr.whisper.whisper import Whisper
 from models.asr.whisper.whisper_networks import WhisperDecoderNetwork, WhisperEncoderNetwork
-from models.engine import EngineSpec
-from models.language.decoder import Decoder, DecoderConfig
+from models.engine import EngineState, ExportableNetwork, NetworkSource
+from models.language.decoder import Decoder
 from models.memory.kv_store.tiers import BlockStore, StoreBudget
 from models.memory.prefill import Frame
 from models.memory.rekv import Rekv
-from models.vision.video_llm.siglip import SiglipConfig, SiglipTower
+from models.vision.video_llm.siglip import SiglipTower
+from tests.bench.gpu_shapes import FULL, TINY, Shapes
+from tests.trt_engines.small_networks import BUILDS
+from trt_engines.acceptance.checks import Case, accept
+from trt_engines.acceptance.cuda_graphs import captured_in_torch
+from trt_engines.choice import choose
+from trt_engines.precision import ShortNetwork
+from trt_engines.store.maker import Maker
 
 WINDOW, TOKENS = 30.0, 100  # seconds of sound, and the tokens of what is said in it
 FRAME_EVERY = 2.0  # seconds
 FRAME_TOKENS = 196  # in a frame: 27 x 27 patches, pooled to 14 x 14
 
-LARGE_V3 = WhisperConfig(
-    mels=128,
-    audio_context=1500,
-    audio_width=1280,
-    audio_heads=20,
-    audio_layers=32,
-    text_context=448,
-    text_width=1280,
-    text_heads=20,
-    text_layers=32,
-    vocabulary=51866,
-)
-SO400M = SiglipConfig(side=384, patch=14, width=1152, inner_width=4304, layers=26, heads=16)
-
-
-def qwen2(width: int, layers: int, heads: int, key_heads: int, inner: int) -> DecoderConfig:
-    return DecoderConfig(
-        vocabulary=152_000,
-        width=width,
-        layers=layers,
-        heads=heads,
-        key_heads=key_heads,
-        head_width=width // heads,
-        inner_width=inner,
-        theta=1e6,
-        biased=True,
-    )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shapes:
-    """What is measured: `streams` has the lengths of streams in frames."""
+class Bench:
+    """Where and what to measure; `report` gets each line at once."""
 
-    whisper: WhisperConfig
-    batches: tuple[int, ...]
-    tower: SiglipConfig
-    decoders: dict[str, DecoderConfig]
-    streams: tuple[int, ...]
+    shapes: Shapes
+    device: torch.device
+    report: IO[str]
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.bfloat16 if self.device.type == "cuda" else torch.float32
 
-FULL = Shapes(
-    whisper=LARGE_V3,
-    batches=(1, 8, 32, 64),
-    tower=SO400M,
-    decoders={"0.5B": qwen2(896, 24, 14, 2, 4864), "7B": qwen2(3584, 28, 28, 4, 18944)},
-    streams=(30, 300, 1800),
-)
-TINY = Shapes(
-    whisper=WhisperConfig(
-        mels=8,
-        audio_context=20,
-        audio_width=32,
-        audio_heads=2,
-        audio_layers=1,
-        text_context=128,
-        text_width=32,
-        text_heads=2,
-        text_layers=1,
-        vocabulary=99,
-    ),
-    batches=(1, 2),
-    tower=SiglipConfig(side=28, patch=14, width=32, inner_width=64, layers=1, heads=2),
-    decoders={"tiny": qwen2(32, 2, 4, 2, 64)},
-    streams=(3, 6),
-)
+    def tell(self, line: str) -> None:
+        print(line, flush=True)
+        self.report.write(f"{line}\n")
+        self.report.flush()
+
+    def made(self, build: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+        """Return a module with weights at random, made on the device: a CPU takes minutes."""
+        with torch.device(self.device):
+            return build().to(self.dtype).eval().requires_grad_(False)
 
 
 def seconds(call: Callable[[], object], *, times: int = 3) -> float:
@@ -111,54 +91,85 @@ def seconds(call: Callable[[], object], *, times: int = 3) -> float:
     return min(took[1:])
 
 
-def made(module: torch.nn.Module, device: torch.device, dtype: torch.dtype) -> torch.nn.Module:
-    return module.to(device=device, dtype=dtype).eval().requires_grad_(False)
+def measure_networks(bench: Bench) -> None:
+    """Accept each network in PyTorch; the last line counts what failed."""
+    choice = choose("torch", str(bench.device), "float16")
+    failed = 0
+    with Maker() as maker, tempfile.TemporaryDirectory() as home:
+        for name in bench.shapes.networks:
+            build = seeded(BUILDS[name])
+            source = NetworkSource(spec=build().spec, weights="random", build=build)
+            case = Case(
+                source=source,
+                choice=choice,
+                maker=maker,
+                home=Path(home),
+                report=lambda *_: None,
+                soak=0,
+            )
+            for outcome in accept(case):
+                bench.tell(str(outcome))
+                failed += outcome.verdict == "FAIL"
+    bench.tell(f"networks {len(bench.shapes.networks)}: {failed} checks failed")
+    if failed:
+        sys.exit(1)
 
 
-def buffers(spec: EngineSpec, lengths: dict[str, int], like: Tensor) -> list[Tensor]:
-    """Return zeroed inputs and caches of `spec`, floating ones as `like`; all slots visible."""
-    found = []
-    for each in (*spec.inputs, *spec.state):
-        dtype = like.dtype if each.dtype.is_floating_point else each.dtype
-        tensor = torch.zeros(each.size(lengths), dtype=dtype, device=like.device)
-        found.append(tensor.logical_not() if dtype == torch.bool else tensor)
-    return found
+def seeded(build: Callable[[], ExportableNetwork]) -> Callable[[], ExportableNetwork]:
+    """Return `build`, with the same weights each time."""
+
+    def same() -> ExportableNetwork:
+        torch.manual_seed(0)
+        return build()
+
+    return same
 
 
-def measure_whisper(shapes: Shapes, device: torch.device, dtype: torch.dtype) -> None:
-    config = shapes.whisper
-    network = Whisper(config)
-    encoder = made(WhisperEncoderNetwork(network), device, dtype)
-    decoder = WhisperDecoderNetwork(network, ((0, 0),))
-    made(decoder, device, dtype)
-    like = next(network.parameters())
-    for batch in shapes.batches:
+def measure_whisper(bench: Bench) -> None:
+    config, device, dtype = bench.shapes.whisper, bench.device, bench.dtype
+    network = bench.made(lambda: Whisper(config))
+    encoder, decoder = WhisperEncoderNetwork(network), WhisperDecoderNetwork(network, ((0, 0),))
+    short = ShortNetwork(decoder, dtype)
+    for batch in bench.shapes.batches:
         mel = torch.zeros(batch, config.mels, 2 * config.audio_context, device=device, dtype=dtype)
-        encode = seconds(lambda: encoder(mel))  # noqa: B023  (runs at once)
+        encode = seconds(partial(encoder, mel))
         lengths = {"batch": batch, "frames": config.audio_context, "count": 1, "scored": 1}
-        inputs = buffers(decoder.spec, lengths, like)
-        step = seconds(lambda: decoder(*inputs), times=10)  # noqa: B023
-        whole = encode + TOKENS * step
-        print(
-            f"whisper  batch {batch:3}: encoder {1000 * encode:8.1f} ms, "
-            f"step {1000 * step:7.2f} ms, {batch * WINDOW / whole:8.0f} streams in real time",
-            flush=True,
-        )
+        inputs, state = zeros(short, lengths)
+        steps = {
+            "eager": seconds(partial(short, *inputs.values(), *state.buffers.values()), times=10)
+        }
+        if device.type == "cuda":
+            steps["graph"] = seconds(captured_in_torch(short, inputs, state), times=10)
+        for kind, step in steps.items():
+            whole = encode + TOKENS * step
+            bench.tell(
+                f"whisper  batch {batch:3} {kind}: encoder {1000 * encode:8.1f} ms, "
+                f"step {1000 * step:7.2f} ms, {batch * WINDOW / whole:8.0f} streams in real time"
+            )
+        del inputs, state
 
 
-def measure_video(
-    name: str, config: DecoderConfig, shapes: Shapes, device: torch.device, dtype: torch.dtype
-) -> None:
-    tower = made(SiglipTower(shapes.tower), device, dtype)
-    with torch.device(device):
-        decoder = Decoder(config)
-    made(decoder, device, dtype)
+def zeros(network: ShortNetwork, lengths: dict[str, int]) -> tuple[dict[str, Tensor], EngineState]:
+    """Return zeroed inputs and caches; all slots are visible."""
+    made = {}
+    for each in (*network.spec.inputs, *network.spec.state):
+        tensor = torch.zeros(each.size(lengths), dtype=each.dtype, device=network.device)
+        made[each.name] = tensor.logical_not() if each.dtype == torch.bool else tensor
+    state = {each.name: made.pop(each.name) for each in network.spec.state}
+    return made, EngineState(state)
+
+
+def measure_video(bench: Bench, name: str) -> None:
+    shapes, device, dtype = bench.shapes, bench.device, bench.dtype
+    config = shapes.decoders[name]
+    tower = bench.made(lambda: SiglipTower(shapes.tower))
+    decoder = bench.made(lambda: Decoder(config))
     side, batch = shapes.tower.side, 8
     images = torch.zeros(batch, 3, side, side, device=device, dtype=dtype)
     see = seconds(lambda: tower(images)) / batch
-    rekv = Rekv(decoder, torch.tensor([1, 2, 3]))
+    rekv = Rekv(decoder, torch.tensor([1, 2, 3], device=device))
     state = rekv.init_state(BlockStore(StoreBudget(ram=64 << 30, disk=0)))
-    question, stored, spent = torch.tensor([5, 6, 7, 8]), 0, 0.0
+    question, stored, spent = torch.tensor([5, 6, 7, 8], device=device), 0, 0.0
     for length in shapes.streams:
         while stored < length:
             tokens = torch.randn(FRAME_TOKENS, config.width, dtype=dtype, device=device)
@@ -174,28 +185,64 @@ def measure_video(
 
         token = seconds(first)
         used = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else 0.0
-        print(
+        bench.tell(
             f"llava {name:>5}, {length * FRAME_EVERY / 60:5.1f} min: tower {1000 * see:7.1f} ms, "
             f"{1 / (see + spent / stored):6.1f} frames/s into the memory, first token "
-            f"{1000 * token:7.1f} ms, {used:5.1f} GiB on the GPU",
-            flush=True,
+            f"{1000 * token:7.1f} ms, {used:5.1f} GiB on the GPU"
         )
 
 
 @torch.no_grad()
-def main() -> None:
+def measure(section: str, bench: Bench) -> None:
+    if section == "networks":
+        measure_networks(bench)
+    elif section == "whisper":
+        measure_whisper(bench)
+    else:
+        measure_video(bench, section.removeprefix("video-"))
+
+
+def run_sections(names: Sequence[str], options: Sequence[str], minutes: float, out: Path) -> int:
+    """Run each section in a process; return how many failed or were cut off."""
+    ends, failed = time.monotonic() + 60 * minutes, 0
+    for name in names:
+        left = ends - time.monotonic()
+        command = [sys.executable, "-m", "tests.bench.gpu", "--section", name, "--out", str(out)]
+        try:
+            status = subprocess.run([*command, *options], timeout=max(1.0, left), check=False)
+            how = f"ended with status {status.returncode}" if status.returncode else ""
+        except subprocess.TimeoutExpired:
+            how = "was cut off: no time is left"
+        if how:
+            failed += 1
+            print(f"FAIL  {name}: {how}", flush=True)
+            with out.open("a") as report:
+                report.write(f"FAIL  {name}: {how}\n")
+    return failed
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tiny", action="store_true", help="tiny shapes, for any machine")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    given = parser.parse_args()
-    device, shapes = torch.device(given.device), TINY if given.tiny else FULL
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    print(f"{name}, PyTorch {torch.__version__}, {dtype}", flush=True)
-    measure_whisper(shapes, device, dtype)
-    for size, config in shapes.decoders.items():
-        measure_video(size, config, shapes, device, dtype)
+    parser.add_argument("--minutes", type=float, default=9.0, help="for all sections")
+    parser.add_argument(
+        "--out", type=Path, default=Path("gpu.txt"), help="file that gets all lines"
+    )
+    parser.add_argument("--section", help="run one only, in this process")
+    given = parser.parse_args(arguments)
+    shapes = TINY if given.tiny else FULL
+    device = torch.device(given.device)
+    if given.section is None:
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+        print(f"{name}, PyTorch {torch.__version__}", flush=True)
+        names = ["networks", "whisper", *(f"video-{each}" for each in shapes.decoders)]
+        options = ["--device", given.device, *(["--tiny"] if given.tiny else [])]
+        return int(run_sections(names, options, given.minutes, given.out) > 0)
+    with given.out.open("a") as report:
+        measure(given.section, Bench(shapes=shapes, device=device, report=report))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -9,33 +9,58 @@ from torch import Tensor
 
 from models.engine import EngineState, NetworkSource, TorchEngine
 from tests.trt_engines.tiny_network import SLOTS, TinyAttention
-from trt_engines.acceptance.checks import Case, accept
+from trt_engines.acceptance.checks import TOLERANCE, Case, accept, accept_soak, accept_store
 from trt_engines.acceptance.rollout import Rollout, deviation
-from trt_engines.choice import choose
+from trt_engines.choice import Backend, choose
 from trt_engines.store.maker import Maker
 
 pytestmark = pytest.mark.slow
 STEPS = Rollout(spec=TinyAttention().spec, cursors=frozenset({"start"}))
 
 
-def test_a_machine_with_onnx_runtime_is_accepted(maker: Maker, tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+def test_a_machine_with_a_cpu_is_accepted(backend: Backend, maker: Maker, tmp_path: Path) -> None:
     case = Case(
         source=NetworkSource(spec=TinyAttention().spec, weights="seed 0", build=TinyAttention),
-        choice=choose("onnxruntime", "cpu"),
+        choice=choose(backend, "cpu", "float16"),
         maker=maker,
         home=tmp_path,
         report=lambda *_: None,
         soak=0.1,
     )
-    outcomes = {each.check: each for each in accept(case)}
-    assert {each.verdict for each in outcomes.values()} == {"PASS", "SKIP"}, outcomes
-    assert [check for check, each in outcomes.items() if each.verdict == "SKIP"] == ["CUDA graph"]
-    assert outcomes["parity"].figures["deviation"] < 1e-4
+    found = [*accept(case), *accept_store(case), *accept_soak(case)]
+    outcomes = {each.check: each for each in found}
+    assert {each.verdict for each in found} == {"PASS", "SKIP"}, found
+    skipped = {check for check, each in outcomes.items() if each.verdict == "SKIP"}
+    assert 1e-5 < outcomes["parity"].figures["deviation"] < TOLERANCE["float16"]
+    assert outcomes["backend"].found == f"{backend} on cpu, float16"
     assert outcomes["latency"].figures["p99_ms"] >= outcomes["latency"].figures["p50_ms"] > 0
-    assert {"cold build", "warm reload", "tables", "soak", "flipped byte", "truncation"} < {
-        *outcomes
-    }
-    assert outcomes["two builders"].found == "made 1 times"
+    assert {"tables", "soak", "memory"} < {*outcomes}
+    if backend == "torch":
+        assert skipped == {"CUDA graph", "store"}
+    else:
+        assert skipped == {"CUDA graph"}
+        assert {"warm reload", "flipped byte", "truncation", "version change"} < {*outcomes}
+        assert outcomes["two builders"].found == "made 1 times"
+
+
+def broken() -> TinyAttention:
+    raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+def test_an_error_of_any_kind_is_a_check_that_failed(maker: Maker, tmp_path: Path) -> None:
+    """The networks after it are checked, too."""
+    case = Case(
+        source=NetworkSource(spec=TinyAttention().spec, weights="seed 0", build=broken),
+        choice=choose("torch", "cpu"),
+        maker=maker,
+        home=tmp_path,
+        report=lambda *_: None,
+        soak=0.1,
+    )
+    (outcome,) = accept(case)
+    assert outcome.verdict == "FAIL"
+    assert outcome.found.startswith("RuntimeError: CUDA error")
 
 
 def test_the_steps_write_every_slot_of_the_cache_again() -> None:

@@ -1,4 +1,4 @@
-"""The checks of one network: built, reloaded, equal to the reference, timed, damaged."""
+"""The checks of a machine: networks against a reference and timed; then the store, with damage."""
 
 import tempfile
 import threading
@@ -7,23 +7,33 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.engine import Engine, NetworkSource, load_in_torch
-from models.errors import EngineError
+import torch
+
+from models.engine import Engine, NetworkSource, TorchEngine, load_in_torch
+from trt_engines.acceptance.cuda_graphs import captured_in_torch
 from trt_engines.acceptance.figures import latencies, memory, soak
 from trt_engines.acceptance.outcome import Outcome, Verdict
-from trt_engines.acceptance.rollout import Rollout, deviation, rollout
+from trt_engines.acceptance.rollout import Rollout, cast, deviation, difference, rollout
 from trt_engines.backends.onnx_runtime import OrtEngine
 from trt_engines.backends.tensorrt import TensorRtEngine
 from trt_engines.choice import Choice
 from trt_engines.loading import StoredEngines
+from trt_engines.precision import Precision, in_precision, precision_of
 from trt_engines.store.folder import BAD, EngineFolder
 from trt_engines.store.keys import digest, ingredients
 from trt_engines.store.maker import Maker
 from trt_engines.store.making import EngineStore, Report
 
 STEPS = 200
-# Of the largest output. A GPU's TF32 has 10 bits; 8 bits are judged by the errors of the model.
-TOLERANCE = {"cpu": 1e-3, "int8": 0.1, "cuda": 2e-2}
+STEPS_WITHOUT_CACHE = 20  # which do not depend on each other
+# Of the largest output, over numbers at random; fewer bits are judged by the errors of the model.
+TOLERANCE: dict[Precision, float] = {
+    "float32": 1e-3,
+    "float16": 2e-2,  # 11 bits
+    "bfloat16": 1e-1,  # 8 bits
+    "int8": 1e-1,
+}
+TF32 = 2e-2  # of float32 on a GPU: products have 11 bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +51,19 @@ class Case:
         store = EngineStore(EngineFolder(home or self.home), maker or self.maker, self.report)
         return StoredEngines(store, self.choice)
 
+    @property
+    def precision(self) -> Precision:
+        return precision_of(self.source, self.choice.precision)
+
+    @property
+    def limit(self) -> float:
+        """How far from the reference it may be, as a share of the largest output."""
+        own = TOLERANCE[self.precision]
+        return max(own, TF32) if self.choice.device.type == "cuda" else own
+
+    def skipped(self, check: str, why: str) -> Outcome:
+        return Outcome(network=self.source.spec.name, check=check, verdict="SKIP", found=why)
+
     def outcome(self, check: str, passed: bool, found: str, **figures: float) -> Outcome:
         verdict: Verdict = "PASS" if passed else "FAIL"
         name = self.source.spec.name
@@ -48,75 +71,109 @@ class Case:
 
 
 def accept(case: Case) -> Iterator[Outcome]:
-    """Return the outcome of each check of a network; one that raises is a FAIL."""
+    """Return the outcome of each check that depends on the network; one that raises is a FAIL."""
     try:
-        yield from _built(case)
         engine = case.loader()(case.source)
+        yield from _built(case, engine)
         yield from _ran(case, engine)
-        yield from _repaired(case)
-    except EngineError as error:
-        yield case.outcome("error", False, str(error))
+    except Exception as error:  # noqa: BLE001  (the other networks are checked, whatever it is)
+        yield case.outcome("error", False, f"{type(error).__name__}: {error}")
 
 
-def _built(case: Case) -> Iterator[Outcome]:
-    """Build it from nothing, then load it again; its tables are compared at each load."""
-    began = time.monotonic()
-    engine = case.loader()(case.source)
-    cold = time.monotonic() - began
-    yield case.outcome("cold build", True, f"{cold:.1f} s", seconds=cold)
-    began = time.monotonic()
-    engine = case.loader()(case.source)
-    warm = time.monotonic() - began
-    yield case.outcome("warm reload", warm < cold, f"{warm:.2f} s", seconds=warm)
+def accept_store(case: Case) -> Iterator[Outcome]:
+    """Return the outcome of each check of the store, for one network: the others are the same."""
+    if case.choice.backend == "torch":
+        yield case.skipped("store", "PyTorch runs the network itself, nothing is stored")
+        return
+    try:
+        yield _reloaded(case)
+        yield _damaged(case, "flipped byte", _flip)
+        yield _damaged(case, "truncation", _cut)
+        made_from = ingredients(case.source, torch="another version")
+        other = EngineFolder(case.home).find(case.source.spec.name, digest(made_from))
+        yield case.outcome("version change", other is None, "another version has another key")
+        yield _two_builders(case)
+    except Exception as error:  # noqa: BLE001  (as above)
+        yield case.outcome("error", False, f"{type(error).__name__}: {error}")
+
+
+def accept_soak(case: Case) -> Iterator[Outcome]:
+    """Return the outcome of two sessions that use a network at once, for a while."""
+    try:
+        engine, onnx = case.loader()(case.source), case.loader().store.onnx(case.source).file
+        steps, limit = rollout(case.source.spec, onnx), case.limit
+        rounds, worst = soak(steps, engine, _reference(case, onnx), case.soak)
+        text = f"2 sessions, {case.soak:.0f} s, {rounds} rounds: at most {worst:.1e}"
+        yield case.outcome("soak", worst <= limit, text, deviation=worst)
+    except Exception as error:  # noqa: BLE001  (as above)
+        yield case.outcome("error", False, f"{type(error).__name__}: {error}")
+
+
+def _built(case: Case, engine: Engine) -> Iterator[Outcome]:
+    """Check what was loaded; its tables are compared at each load."""
     told = engine.backend == case.choice.backend
-    yield case.outcome("backend", told, f"{engine.backend} on {case.choice.device}")
-    state = [each.name for each in case.source.spec.state]
-    yield case.outcome(
-        "tables", engine.spec == case.source.spec, f"as its spec; {len(state)} caches in place"
-    )
+    where = f"{engine.backend} on {case.choice.device}, {case.precision}"
+    yield case.outcome("backend", told, where)
+    wanted = in_precision(case.source, case.precision).spec
+    found = f"as its spec; {len(wanted.state)} caches in place"
+    yield case.outcome("tables", engine.spec == wanted, found)
 
 
 def _ran(case: Case, engine: Engine) -> Iterator[Outcome]:
     """Compare it with the reference, and time it."""
     onnx = case.loader().store.onnx(case.source).file
-    steps = rollout(case.source.spec, onnx)
-    gpu = case.choice.device.type == "cuda"
-    reference = OrtEngine(case.source.spec, onnx) if gpu else load_in_torch(case.source)
-    limit = TOLERANCE["cuda" if gpu else "int8" if case.source.int8 else "cpu"]
-    worst = deviation(steps, engine, reference, STEPS)
-    where = f"{STEPS} steps, cache written over: at most {worst:.1e} from {reference.backend}"
-    yield case.outcome("parity", worst <= limit, where, deviation=worst)
+    steps, reference = rollout(case.source.spec, onnx), _reference(case, onnx)
+    count = STEPS if case.source.spec.state else STEPS_WITHOUT_CACHE
+    worst = deviation(steps, engine, reference, count)
+    where = f"{count} steps, cache written over: at most {worst:.1e} from {reference.backend}"
+    yield case.outcome("parity", worst <= case.limit, where, deviation=worst)
     state = engine.new_state(**steps.lengths)
-    inputs = steps.inputs(0)
-    found = latencies(lambda _: engine.run(inputs, state), STEPS)
+    inputs = cast(steps.inputs(0), engine.spec)
+    found = latencies(lambda _: engine.run(inputs, state), count)
     yield case.outcome("latency", True, _milliseconds(found), **found)
     yield _graphs(case, engine, steps)
     used = memory(case.choice.device)
     yield case.outcome("memory", True, ", ".join(f"{k} {v:.0f}" for k, v in used.items()), **used)
-    if case.soak > 0:
-        rounds, worst = soak(steps, engine, reference, case.soak)
-        text = f"2 sessions, {case.soak:.0f} s, {rounds} rounds: at most {worst:.1e}"
-        yield case.outcome("soak", worst <= limit, text, deviation=worst)
+
+
+def _reference(case: Case, onnx: Path) -> Engine:
+    """Return what is right: PyTorch on a CPU, and another runtime than PyTorch on a GPU."""
+    if case.choice.device.type == "cpu":
+        return load_in_torch(case.source)
+    return OrtEngine(case.source.spec, onnx, threads=torch.get_num_threads())
 
 
 def _graphs(case: Case, engine: Engine, steps: Rollout) -> Outcome:
-    """Time it as a CUDA graph."""
-    if not isinstance(engine, TensorRtEngine):
-        name, why = case.source.spec.name, f"{engine.backend} has none here"
-        return Outcome(network=name, check="CUDA graph", verdict="SKIP", found=why)
-    replay = engine.captured(steps.inputs(0), engine.new_state(**steps.lengths))
+    """Compare a CUDA graph with a run, and time it."""
+    if case.choice.device.type != "cuda":
+        return case.skipped("CUDA graph", f"{engine.backend} has none here")
+    inputs = cast(steps.inputs(0), engine.spec)
+    state, other = (engine.new_state(**steps.lengths) for _ in range(2))
+    if isinstance(engine, TensorRtEngine):
+        replay = engine.captured(inputs, state)
+    elif isinstance(engine, TorchEngine):
+        network = in_precision(case.source, case.precision).build().to(case.choice.device)
+        replay = captured_in_torch(network, inputs, state)
+    else:
+        return case.skipped("CUDA graph", f"{engine.backend} has none here")
+    made, wanted = replay(), engine.run(inputs, other)
+    worst = max(difference(made[name].cpu(), wanted[name].cpu()) for name in wanted)
     found = latencies(lambda _: replay(), STEPS)
-    return case.outcome("CUDA graph", True, _milliseconds(found), **found)
+    text = f"{_milliseconds(found)}; at most {worst:.1e} from a run"
+    return case.outcome("CUDA graph", worst <= case.limit, text, **found)
 
 
-def _repaired(case: Case) -> Iterator[Outcome]:
-    """Damage its file in several ways; each is noticed and made good."""
-    yield _damaged(case, "flipped byte", _flip)
-    yield _damaged(case, "truncation", _cut)
-    made_from = ingredients(case.source, torch="another version")
-    other = EngineFolder(case.home).find(case.source.spec.name, digest(made_from))
-    yield case.outcome("version change", other is None, "another version has another key")
-    yield _two_builders(case)
+def _reloaded(case: Case) -> Outcome:
+    """Load it again, and then make it anew in an empty folder."""
+    began = time.monotonic()
+    case.loader()(case.source)
+    warm = time.monotonic() - began
+    with tempfile.TemporaryDirectory(dir=case.home) as name:
+        began = time.monotonic()
+        case.loader(Path(name))(case.source)
+        cold = time.monotonic() - began
+    text = f"{warm:.2f} s, made anew {cold:.1f} s"
+    return case.outcome("warm reload", warm < cold, text, warm=warm, cold=cold)
 
 
 def _damaged(case: Case, check: str, damage: Callable[[Path], None]) -> Outcome:
@@ -153,7 +210,7 @@ def _two_builders(case: Case) -> Outcome:
             StoredEngines(store, case.choice).stored(case.source)
 
     with tempfile.TemporaryDirectory(dir=case.home) as name:
-        case.loader(Path(name)).store.onnx(case.source)  # so that one file remains to be made
+        case.loader(Path(name)).store.onnx(case.source, case.precision)  # one remains to be made
         first = case.loader().stored(case.source)
         if first.file.suffix == ".onnx":
             for file in Path(name).glob("*/*.json"):

@@ -1,5 +1,6 @@
 """Runs two engines side by side over many steps, whose cache is written over again and again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def deviation(steps: Rollout, engine: Engine, reference: Engine, count: int) -> 
     for step in range(count):
         worst = max(worst, _step_deviation(steps, engine, reference, states, step))
     for name, buffer in states[1].buffers.items():
-        worst = max(worst, _difference(states[0].buffers[name].cpu(), buffer.cpu()))
+        worst = max(worst, difference(states[0].buffers[name].cpu(), buffer.cpu()))
     return worst
 
 
@@ -76,11 +77,18 @@ def _step_deviation(
     step: int,
 ) -> float:
     inputs = steps.inputs(step)
-    made, wanted = engine.run(inputs, states[0]), reference.run(inputs, states[1])
-    return max(_difference(made[name], wanted[name]) for name in wanted)
+    made = engine.run(cast(inputs, engine.spec), states[0])
+    wanted = reference.run(cast(inputs, reference.spec), states[1])
+    return max(difference(made[name], wanted[name]) for name in wanted)
 
 
-def _difference(made: Tensor, wanted: Tensor) -> float:
+def cast(inputs: Mapping[str, Tensor], spec: EngineSpec) -> dict[str, Tensor]:
+    """Return `inputs` in the types of `spec`: what goes between networks may have 16 bits."""
+    return {each.name: inputs[each.name].to(each.dtype) for each in spec.inputs}
+
+
+def difference(made: Tensor, wanted: Tensor) -> float:
+    """Return the largest difference, as a share of the largest wanted number."""
     if not wanted.numel():
         return 0.0
     made, wanted = made.double(), wanted.double()

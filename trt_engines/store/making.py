@@ -8,9 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import trt_engines.precision
 from models.engine import OPSET, NetworkSource
 from trt_engines import export, int8
 from trt_engines.backends.tensorrt_library import Library, check_target, load_library
+from trt_engines.precision import SHORT, Precision, in_precision
 from trt_engines.store.folder import EngineFolder, StoredEngine
 from trt_engines.store.jobs import Compile, EngineJob, Export, Progress
 from trt_engines.store.keys import digest, ingredients
@@ -37,33 +39,36 @@ class EngineStore:
         self._report = report
         self._maker = maker
 
-    def onnx(self, source: NetworkSource, *, int8: bool = False) -> StoredEngine:
-        """Return the ONNX file of `source`, with matrices of 8 bits if `int8`.
+    def onnx(self, source: NetworkSource, precision: Precision = "float32") -> StoredEngine:
+        """Return the ONNX file of `source` in a precision.
 
         Raises:
             EngineError: it cannot be exported or stored.
         """
-        precision = {"precision": "int8"} if int8 else {}
-        made_from = ingredients(source, **exporter_versions(), **precision)
+        made_from = ingredients(source, **exporter_versions(), **precision_details(precision))
 
         def job(folder: Path, key: str) -> EngineJob:
-            return Export(network=source.build(), file=folder / f"{key}.onnx", int8=int8)
+            network = in_precision(source, precision).build()
+            return Export(network=network, file=folder / f"{key}.onnx", int8=precision == "int8")
 
         return self._found_or_made(source.spec.name, made_from, job)
 
-    def compiled(self, source: NetworkSource, library: Library, target: str) -> StoredEngine:
+    def compiled(
+        self, source: NetworkSource, library: Library, target: str, precision: Precision = "float32"
+    ) -> StoredEngine:
         """Return the engine of `source` for the GPU architecture `target`.
 
         Raises:
             EngineError: it cannot be exported, compiled or stored.
         """
         check_target(library, target)
-        made_from = ingredients(source, **exporter_versions(), **compiler_version(library, target))
+        details = {**compiler_version(library, target), **precision_details(precision)}
+        made_from = ingredients(source, **exporter_versions(), **details)
 
         def job(folder: Path, key: str) -> EngineJob:
             return Compile(
-                spec=source.spec,
-                onnx=self.onnx(source).file,
+                spec=in_precision(source, precision).spec,
+                onnx=self.onnx(source, precision).file,
                 file=folder / f"{key}.engine",
                 library=library,
                 target=target,
@@ -102,6 +107,16 @@ def exporter_versions() -> dict[str, str]:
     own = hashlib.sha256(b"".join(Path(str(file)).read_bytes() for file in OWN_EXPORTERS))
     libraries = {name: version(name) for name in EXPORTERS}
     return {"opset": str(OPSET), "exporter": own.hexdigest(), **libraries}
+
+
+def precision_details(precision: Precision) -> dict[str, str]:
+    """Return what a precision adds to the key; float32 adds nothing."""
+    if precision == "float32":
+        return {}
+    if precision in SHORT:
+        code = hashlib.sha256(Path(trt_engines.precision.__file__).read_bytes()).hexdigest()
+        return {"precision": precision, "precision_code": code}
+    return {"precision": precision}
 
 
 def compiler_version(library: Library, target: str) -> dict[str, str]:

@@ -23,7 +23,7 @@ def stored_engines(settings: Settings) -> Iterator[StoredEngines]:
     Raises:
         EngineError: the backend or the device of the settings is not available.
     """
-    choice = choose(settings.backend, settings.device)
+    choice = choose(settings.backend, settings.device, settings.dtype)
     with Maker() as maker:
         store = EngineStore(EngineFolder(settings.engines), maker, making_progress())
         load_engine = StoredEngines(store, choice, threads=settings.threads_in_use)
@@ -33,9 +33,12 @@ def stored_engines(settings: Settings) -> Iterator[StoredEngines]:
 
 
 def summaries(engines: Iterable[LoadedEngine]) -> tuple[str, ...]:
-    """Return a line for each backend: how many networks it runs, and why."""
-    counts = Counter((NAMES[each.backend], each.device, each.why) for each in engines)
+    """Return a line for each backend and precision: how many networks it runs, and why."""
+    counts = Counter(
+        (NAMES[each.backend], each.device, each.precision, each.why) for each in engines
+    )
     return tuple(
-        f"{count} network{'s' * (count > 1)} run{'s' * (count == 1)} in {name} on {device}: {why}"
-        for (name, device, why), count in counts.items()
+        f"{count} network{'s' * (count > 1)} run{'s' * (count == 1)} in {name} on {device}, "
+        f"{precision}: {why}"
+        for (name, device, precision, why), count in counts.items()
     )

@@ -25,7 +25,14 @@ async def health(request: Request) -> dict[str, Any]:
         },
         "models": list(context.capabilities.recognizers),
         "answers": _assistant_fields(context),
-        "engines": {each.name: each.backend for each in context.models.engines},
+        "engines": {
+            each.name: {
+                "backend": each.backend,
+                "device": each.device,
+                "precision": each.precision,
+            }
+            for each in context.models.engines
+        },
         "queues": {
             name: queue.snapshot() for name, queue in context.models.services.queues.items()
         },

@@ -160,8 +160,9 @@ class WhisperDecoder:
         """
         keys = [sound.layers[layer][0][0, head] for layer, head in self.heads]
         scale: float = queries.shape[2] ** -0.5
+        pairs = zip(queries, keys, strict=True)
         return torch.stack(
-            [asked.to(key.device) @ key.T * scale for asked, key in zip(queries, keys, strict=True)]
+            [asked.to(key.device) @ key.float().T * scale for asked, key in pairs]
         ).to(queries.device)
 
     def _run(

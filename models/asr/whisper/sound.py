@@ -14,7 +14,7 @@ from models.engine import Engine
 class EncodedSound:
     """Keys and values of the decoder's cross-attention, a pair for each layer.
 
-    Each is float32 (1, heads, frames, width of a head).
+    Each is (1, heads, frames, width of a head), of the type of the engines.
     """
 
     layers: tuple[KeyValue, ...]

@@ -43,7 +43,7 @@ def sound_names(config: WhisperConfig) -> list[str]:
 def sound_specs(config: WhisperConfig) -> tuple[TensorSpec, ...]:
     """Return the keys and values of the sound for each layer of the decoder."""
     shape = ("batch", config.text_heads, "frames", config.text_width // config.text_heads)
-    return tuple(TensorSpec(name, torch.float32, shape) for name in sound_names(config))
+    return tuple(TensorSpec(name, torch.float32, shape, inner=True) for name in sound_names(config))
 
 
 def encoder_spec(config: WhisperConfig) -> EngineSpec:

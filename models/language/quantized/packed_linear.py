@@ -54,25 +54,25 @@ class PackedLinear(nn.Module):
 
 
 class _Plane(nn.Module):
-    """int8 (in, out) in -8 to 7, and float32 scales (in / BLOCK, out)."""
+    """int8 (in, out) in -8 to 7, and scales (in / BLOCK, out)."""
 
     def __init__(self, q: NDArray[Any], scale: Floats) -> None:
         super().__init__()
         self.q, self.scale = nn.Buffer(_tensor(q.T)), nn.Buffer(_tensor(scale.T))
 
     def forward(self) -> Tensor:
-        """Return the plane, float32 (in, out)."""
+        """Return the plane, (in, out), of the type of its scales."""
         if torch.compiler.is_exporting():
             whole: Tensor = torch.onnx.ops.symbolic(
                 "DequantizeLinear",
                 [self.q, self.scale],
                 attrs={"axis": 0, "block_size": BLOCK},
-                dtype=torch.float32,
+                dtype=self.scale.dtype,
                 shape=self.q.shape,
                 version=OPSET,
             )
             return whole
-        blocks = self.q.float().view(-1, BLOCK, self.q.shape[1])
+        blocks = self.q.to(self.scale.dtype).view(-1, BLOCK, self.q.shape[1])
         return (blocks * self.scale[:, None]).flatten(0, 1)
 
 

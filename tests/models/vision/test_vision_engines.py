@@ -7,43 +7,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from models.engine import Engine, ExportableNetwork, TorchEngine
 from models.errors import EngineError
 from models.vision.classifier import ActivationMapNetwork, ClassifierNetwork
-from models.vision.efficientnet import EfficientNet
 from models.vision.person_detector import PersonDetectorNetwork
-from models.vision.ssdlite import SsdLite, SsdSizes
 from tests.trt_engines.compiled import assert_compiles
+from tests.trt_engines.small_networks import classifier, detector
 from trt_engines.backends.onnx_runtime import OrtEngine
 from trt_engines.export import export
 
 pytestmark = pytest.mark.slow
 
-# Blocks, kernel, stride, expansion, channels; as in the whole network a cell is 32 pixels.
-STAGES = ((1, 3, 2, 1, 8), (1, 5, 2, 2, 8), (2, 3, 2, 2, 8), (1, 3, 2, 2, 16))
-SIZES = SsdSizes(
-    residuals=((1, 8, 2), (2, 8, 2), (2, 8, 2), (2, 8, 1), (2, 16, 2)),
-    tap=4,
-    last=32,
-    extras=((8, 16),) * 4,
-)
 BATCHES = (1, 3)
-
-
-def shaken(module: nn.Module) -> nn.Module:
-    """Return `module` with batch normalization as after training."""
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.load_state_dict(
-                {
-                    **part.state_dict(),
-                    "running_mean": 0.3 * torch.randn(part.num_features),
-                    "running_var": 0.5 + torch.rand(part.num_features),
-                }
-            )
-    return module.requires_grad_(False)
 
 
 Pairs = dict[str, tuple[Engine, Engine]]  # the reference and the exported engine, by name
@@ -52,13 +28,11 @@ Pairs = dict[str, tuple[Engine, Engine]]  # the reference and the exported engin
 @pytest.fixture(scope="module")
 def networks() -> tuple[ExportableNetwork, ...]:
     torch.manual_seed(0)
-    classifier, detector = EfficientNet(STAGES), SsdLite(SIZES)
-    shaken(classifier)
-    shaken(detector)
+    shared = classifier()
     return (
-        ClassifierNetwork(classifier),
-        ActivationMapNetwork(classifier),
-        PersonDetectorNetwork(detector),
+        ClassifierNetwork(shared),
+        ActivationMapNetwork(shared),
+        PersonDetectorNetwork(detector()),
     )
 
 

@@ -3,10 +3,11 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 
-from models.engine import NetworkSource
-from trt_engines.backends.tensorrt_library import own_target
-from trt_engines.choice import choose
+from trt_engines.choice import ON_GPUS, choose
+from trt_engines.loading import StoredEngines
+from trt_engines.precision import precision_of
 from trt_engines.store.folder import EngineFolder, StoredEngine
 from trt_engines.store.maker import Maker
 from trt_engines.store.making import EngineStore
@@ -46,27 +47,33 @@ def build(
     settings: Settings, folder: EngineFolder, name: str | None, targets: tuple[str, ...]
 ) -> int:
     """Make what is missing, for this machine or for `targets`, and print a line for each file."""
-    choice = choose(settings.backend, settings.device)
-    sources = networks(settings, name, fixed_caches=bool(targets) or choice.fixed_caches)
     with Maker() as maker:
         store = EngineStore(folder, maker, making_progress())
-        for source in sources:
-            for stored in _built(settings, store, source, targets):
-                _print(_line(stored))
+        made = (
+            _for_targets(settings, store, name, targets)
+            if targets
+            else _for_here(settings, store, name)
+        )
+        for stored in made:
+            _print(_line(stored))
     return 0
 
 
-def _built(
-    settings: Settings, store: EngineStore, source: NetworkSource, targets: tuple[str, ...]
-) -> list[StoredEngine]:
-    if targets:
-        return [store.compiled(source, "tensorrt_rtx", target) for target in targets]
-    choice = choose(settings.backend, settings.device)
-    if choice.backend == "tensorrt" or choice.backend == "tensorrt_rtx":
-        own = own_target(choice.device)
-        assert own is not None
-        return [store.compiled(source, choice.backend, own)]
-    return [store.onnx(source, int8=source.int8)]
+def _for_targets(
+    settings: Settings, store: EngineStore, name: str | None, targets: tuple[str, ...]
+) -> Iterator[StoredEngine]:
+    """Compile with TensorRT-RTX, in the precision that those GPUs would choose."""
+    wish = ON_GPUS if settings.dtype == "auto" else settings.dtype
+    for source in networks(settings, name, fixed_caches=True):
+        for target in targets:
+            yield store.compiled(source, "tensorrt_rtx", target, precision_of(source, wish))
+
+
+def _for_here(settings: Settings, store: EngineStore, name: str | None) -> Iterator[StoredEngine]:
+    choice = choose(settings.backend, settings.device, settings.dtype)
+    engines = StoredEngines(store, choice)
+    for source in networks(settings, name, fixed_caches=choice.fixed_caches):
+        yield engines.stored(source)
 
 
 def show(folder: EngineFolder, *, as_json: bool) -> int:
@@ -98,7 +105,9 @@ def check(folder: EngineFolder) -> int:
 def _line(stored: StoredEngine) -> str:
     made_from = stored.details.get("made_from", {})
     kind = f"{made_from['library']} {made_from['target']}" if "library" in made_from else "onnx"
-    return f"{stored.name:<28} {stored.key[:12]}  {stored.size / 1e6:8.1f} MB  {kind}"
+    precision = made_from.get("precision", "float32")
+    size = f"{stored.size / 1e6:8.1f} MB"
+    return f"{stored.name:<28} {stored.key[:12]}  {size}  {kind} {precision}"
 
 
 def _print(line: str) -> None:

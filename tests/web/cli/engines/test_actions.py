@@ -55,7 +55,7 @@ def test_a_machine_is_accepted_with_a_report(
         Outcome(network="tiny", check="parity", verdict="PASS", found="equal"),
         Outcome(network="tiny", check="soak", verdict="FAIL", found="differs"),
     ]
-    monkeypatch.setattr(web.cli.engines.accept, "accept", lambda _: outcomes)
+    monkeypatch.setattr(web.cli.engines.accept, "_checks", lambda _: outcomes)
     report = tmp_path / "report.json"
     assert main(["engines", "accept", "--all", "--report", str(report)]) == 1
     printed = capsys.readouterr().out
@@ -63,7 +63,7 @@ def test_a_machine_is_accepted_with_a_report(
     assert "1 failed" in printed
     written = json.loads(report.read_text())["outcomes"]
     assert [each["verdict"] for each in written if each["network"] == "tiny"] == ["PASS", "FAIL"]
-    monkeypatch.setattr(web.cli.engines.accept, "accept", lambda _: outcomes[:1])
+    monkeypatch.setattr(web.cli.engines.accept, "_checks", lambda _: outcomes[:1])
     assert main(["engines", "accept", "--all"]) == 0
 
 

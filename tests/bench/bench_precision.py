@@ -1,0 +1,133 @@
+"""Word errors and answers of the packaged models in numbers of 16 bits, beside float32.
+
+    python -m tests.bench.bench_precision --speech FOLDER --limit 40 --logs 10
+
+FOLDER holds sound files and a manifest.jsonl with `path` and `text`. PyTorch runs the networks on
+the CPU, in the types and with the casts that a GPU uses; sums are float32 as there. `--logs` counts
+synthetic logs with ten questions each, of `models.training.text_log`; an answer is right only with
+exactly the expected words. `differ` counts answers that are not those of float32.
+`off` is the largest difference from float32 of each network, as a share of its largest output, over
+numbers at random.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import torch
+from whisper_normalizer.english import EnglishTextNormalizer
+
+from models import lora
+from models.asr.offline.transcription import transcribe
+from models.asr.vad import SileroVad, load_silero
+from models.asr.whisper.decode import DecodeConfig
+from models.asr.whisper.loading import WhisperModel, load_whisper
+from models.assistant.scene.scene_entry import SYSTEM
+from models.assistant.small_model import ADAPTER
+from models.engine import Engine, EngineLoader, NetworkSource, TorchEngine
+from models.language import smollm2
+from models.language.smollm2 import ChatModel, system_prompt
+from models.training.text_log.logs import make
+from models.training.text_log.score import answers, same_answer
+from tests.bench.bench_asr import SpeechClip, read_clips
+from trt_engines.acceptance.rollout import Rollout, deviation
+from trt_engines.precision import Precision, in_precision
+from web.cli.engines.sources import networks
+from web.config import read_settings
+
+PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "bfloat16")
+
+
+def loader(precision: Precision) -> EngineLoader:
+    def load(source: NetworkSource) -> Engine:
+        return TorchEngine(in_precision(source, precision).build())
+
+    return load
+
+
+def deviations(precisions: list[Precision]) -> None:
+    """Print how far each network is from float32."""
+    for source in networks(read_settings()):
+        steps = Rollout(spec=source.spec, cursors=frozenset({"start"}))
+        reference = TorchEngine(source.build())
+        found = [deviation(steps, loader(each)(source), reference, 2) for each in precisions]
+        cells = " ".join(f"{each:>9.1e}" for each in found)
+        print(f"off      {source.spec.name:<22} {cells}", flush=True)
+
+
+def word_errors(ours: WhisperModel, detector: SileroVad, clips: list[SpeechClip]) -> str:
+    """Return the error rate of all clips, and substitutions, deletions and insertions."""
+    config, normalize = DecodeConfig(beam=5, language="en"), EnglishTextNormalizer()
+    heard = []
+    for clip in clips:
+        words = transcribe(ours, detector, clip.samples, config=config)
+        heard.append(normalize("".join(word.text for word in words)))
+    said = [normalize(clip.text) for clip in clips]
+    counted = jiwer.process_words(said, heard)
+    kinds = f"{counted.substitutions}/{counted.deletions}/{counted.insertions}"
+    return f"{100 * counted.wer:.2f} % ({kinds})"
+
+
+def measure_speech(
+    folder: Path, limit: int, models: list[str], precisions: list[Precision]
+) -> None:
+    settings, clips = read_settings(), read_clips(folder, limit)
+    detector = load_silero(settings.weights)
+    seconds = sum(clip.seconds for clip in clips)
+    print(f"speech   {len(clips)} clips, {seconds:.0f} s", flush=True)
+    for name in models:
+        for each in precisions:
+            ours = load_whisper(name, settings.weights, loader(each), threads=1)
+            print(f"speech   {name:<10} {each:<9} {word_errors(ours, detector, clips)}", flush=True)
+
+
+def measure_answers(logs: int, precisions: list[Precision]) -> None:
+    settings = read_settings()
+    reference: list[str] = []
+    for each in precisions:
+        chat = smollm2.load_quantized(
+            settings.weights / "smollm2-135m",
+            lora.read(ADAPTER).tensors,
+            opening=system_prompt(SYSTEM),
+            load_engine=loader(each),
+        )
+        given, right = answered(chat, logs)
+        reference = reference or given
+        differ = int(np.sum(np.array(given) != np.array(reference)))
+        print(f"answers  {each:<9} {right} of {len(given)} right, {differ} differ", flush=True)
+
+
+def answered(chat: ChatModel, logs: int) -> tuple[list[str], int]:
+    """Return the answers about held-out logs, and how many are right."""
+    given, right = list[str](), 0
+    for number in range(logs):
+        log = make(number, validation=True)
+        made = answers(chat, log)
+        pairs = zip(log.turns, made, strict=True)
+        right += sum(same_answer(turn, answer) for turn, answer in pairs)
+        given += made
+    return given, right
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--speech", type=Path, help="folder of sound files and manifest.jsonl")
+    parser.add_argument("--limit", type=int, default=40, help="clips")
+    parser.add_argument("--models", nargs="+", default=["tiny.en"])
+    parser.add_argument("--logs", type=int, default=10)
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    print(f"PyTorch uses {torch.backends.cpu.get_cpu_capability()}", file=sys.stderr)
+    if given.speech is not None:
+        measure_speech(given.speech, given.limit, given.models, given.precisions)
+    if given.logs:
+        measure_answers(given.logs, given.precisions)
+    deviations([each for each in given.precisions if each != "float32"])
+
+
+if __name__ == "__main__":
+    main()

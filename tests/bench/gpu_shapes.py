@@ -1,0 +1,77 @@
+"""The shapes that `tests.bench.gpu` measures."""
+
+from dataclasses import dataclass
+
+from models.asr.whisper.whisper import WhisperConfig
+from models.language.decoder import DecoderConfig
+from models.vision.video_llm.siglip import SiglipConfig
+from tests.trt_engines.small_networks import BUILDS
+
+LARGE_V3 = WhisperConfig(
+    mels=128,
+    audio_context=1500,
+    audio_width=1280,
+    audio_heads=20,
+    audio_layers=32,
+    text_context=448,
+    text_width=1280,
+    text_heads=20,
+    text_layers=32,
+    vocabulary=51866,
+)
+SO400M = SiglipConfig(side=384, patch=14, width=1152, inner_width=4304, layers=26, heads=16)
+
+
+def qwen2(width: int, layers: int, heads: int, key_heads: int, inner: int) -> DecoderConfig:
+    return DecoderConfig(
+        vocabulary=152_000,
+        width=width,
+        layers=layers,
+        heads=heads,
+        key_heads=key_heads,
+        head_width=width // heads,
+        inner_width=inner,
+        theta=1e6,
+        biased=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shapes:
+    """What is measured: lengths of streams in frames, and names of packaged networks."""
+
+    whisper: WhisperConfig
+    batches: tuple[int, ...]
+    tower: SiglipConfig
+    decoders: dict[str, DecoderConfig]
+    streams: tuple[int, ...]
+    networks: tuple[str, ...]
+
+
+FULL = Shapes(
+    whisper=LARGE_V3,
+    batches=(1, 8, 32, 64),
+    tower=SO400M,
+    decoders={"0.5B": qwen2(896, 24, 14, 2, 4864), "7B": qwen2(3584, 28, 28, 4, 18944)},
+    streams=(30, 300, 1800),
+    networks=tuple(BUILDS),
+)
+TINY = Shapes(
+    whisper=WhisperConfig(
+        mels=8,
+        audio_context=20,
+        audio_width=32,
+        audio_heads=2,
+        audio_layers=1,
+        text_context=128,
+        text_width=32,
+        text_heads=2,
+        text_layers=1,
+        vocabulary=99,
+    ),
+    batches=(1, 2),
+    tower=SiglipConfig(side=28, patch=14, width=32, inner_width=64, layers=1, heads=2),
+    decoders={"tiny": qwen2(32, 2, 4, 2, 64)},
+    streams=(3, 6),
+    networks=("smollm2", "ancat-joiner"),
+)

@@ -95,7 +95,7 @@ def _named(
 def _best(device: torch.device) -> tuple[Backend, str]:
     if device.type == "cpu":
         return "onnxruntime", "the quickest on a CPU"
-    problems = []
+    problems: list[str] = []
     for backend in ON_GPU:
         problem = obstacle(backend, device)
         if problem is None:

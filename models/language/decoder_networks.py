@@ -205,7 +205,8 @@ class DecoderNetwork(ExportableNetwork):
         rotations = Rotations(
             (cosines, sines), (cosines * scale, sines * scale), (distant[0], distant[1])
         )
-        bias = torch.zeros_like(mask, dtype=x.dtype).masked_fill(~mask, HIDDEN)
+        hidden = max(HIDDEN, torch.finfo(x.dtype).min / 2)  # float16 ends at -65504
+        bias = torch.zeros_like(mask, dtype=x.dtype).masked_fill(~mask, hidden)
         place = Place(start, bias.repeat(1, 1, self.shared, 1))
         made, caches = [], list[Tensor]()
         for index, layer in enumerate(self.layers):

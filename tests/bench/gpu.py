@@ -30,7 +30,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import torch
 from torch import Tensor
@@ -55,6 +55,8 @@ WINDOW, TOKENS = 30.0, 100  # seconds of sound, and the tokens of what is said i
 FRAME_EVERY = 2.0  # seconds
 FRAME_TOKENS = 196  # in a frame: 27 x 27 patches, pooled to 14 x 14
 
+M = TypeVar("M", bound=torch.nn.Module)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
@@ -73,7 +75,7 @@ class Bench:
         self.report.write(f"{line}\n")
         self.report.flush()
 
-    def made(self, build: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+    def made(self, build: Callable[[], M]) -> M:
         """Return a module with weights at random, made on the device: a CPU takes minutes."""
         with torch.device(self.device):
             return build().to(self.dtype).eval().requires_grad_(False)

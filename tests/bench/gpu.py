@@ -211,7 +211,7 @@ def run_sections(names: Sequence[str], options: Sequence[str], minutes: float, o
         left = ends - time.monotonic()
         command = [sys.executable, "-m", "tests.bench.gpu", "--section", name, "--out", str(out)]
         try:
-            status = subprocess.run([*command, *options], timeout=max(1.0, left), check=False)
+            status = subprocess.run([*command, *options], timeout=max(0.1, left), check=False)
             how = f"ended with status {status.returncode}" if status.returncode else ""
         except subprocess.TimeoutExpired:
             how = "was cut off: no time is left"

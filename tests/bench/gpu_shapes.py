@@ -73,5 +73,5 @@ TINY = Shapes(
     tower=SiglipConfig(side=28, patch=14, width=32, inner_width=64, layers=1, heads=2),
     decoders={"tiny": qwen2(32, 2, 4, 2, 64)},
     streams=(3, 6),
-    networks=("smollm2", "ancat-joiner"),
+    networks=("ancat-joiner",),
 )

@@ -20,7 +20,6 @@ from models.engine import (
 from tests.trt_engines.compiled import assert_compiles
 from tests.trt_engines.small_networks import BUILDS
 from tests.trt_engines.tiny_network import TinyAttention
-from trt_engines.acceptance.checks import TOLERANCE
 from trt_engines.acceptance.rollout import Rollout, deviation
 from trt_engines.backends.onnx_runtime import OrtEngine
 from trt_engines.choice import choose
@@ -32,6 +31,8 @@ from trt_engines.store.keys import digest, ingredients
 from trt_engines.store.maker import Maker
 from trt_engines.store.making import EngineStore, precision_details
 
+# Of the largest output of one or two layers, with 11 and 8 bits.
+CLOSE: dict[Precision, float] = {"float16": 2e-2, "bfloat16": 1e-1}
 SOURCE = NetworkSource(spec=TinyAttention().spec, weights="seed 0", build=TinyAttention)
 STEPS = Rollout(spec=SOURCE.spec, cursors=frozenset({"start"}))
 
@@ -70,7 +71,7 @@ def test_a_rollout_that_wraps_the_cache_is_near_that_of_float32(precision: Preci
     assert engine.spec == source.spec
     assert engine.new_state(batch=2).buffers["keys"].dtype == SHORT[precision]
     found = deviation(STEPS, engine, reference, 40)
-    assert 1e-5 < found < TOLERANCE[precision]
+    assert 1e-5 < found < CLOSE[precision]
 
 
 class Exact(ExportableNetwork):
@@ -113,7 +114,7 @@ def test_it_compiles_and_onnx_runtime_computes_the_same(
     export(network, file)
     if precision == "float16":  # the CPU has nothing for bfloat16
         engine = OrtEngine(source.spec, file)
-        assert deviation(STEPS, engine, TorchEngine(network), 40) < TOLERANCE[precision]
+        assert deviation(STEPS, engine, TorchEngine(network), 40) < CLOSE[precision]
     assert_compiles(source.spec, file)
 
 
@@ -126,7 +127,7 @@ def test_the_loader_stores_the_precision_of_the_settings(maker: Maker, tmp_path:
     assert load_engine.loaded[0].precision == "float16"
     assert engine.new_state(batch=1).buffers["keys"].dtype == torch.float16
     assert load_engine.stored(SOURCE).details["made_from"]["precision"] == "float16"
-    assert deviation(STEPS, engine, load_in_torch(SOURCE), 20) < TOLERANCE["float16"]
+    assert deviation(STEPS, engine, load_in_torch(SOURCE), 20) < CLOSE["float16"]
 
 
 @cache
@@ -143,7 +144,7 @@ def test_each_packaged_network_is_near_that_of_float32(name: str, precision: Pre
     short = load_in_torch(in_precision(source, precision))
     steps = Rollout(spec=network.spec, cursors=frozenset({"start"}))
     found = deviation(steps, short, TorchEngine(network), 3)
-    assert 1e-6 < found < TOLERANCE[precision]
+    assert 1e-6 < found < CLOSE[precision]
 
 
 @pytest.mark.parametrize("name", BUILDS)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 
 from models.engine import Engine
-from trt_engines.acceptance.rollout import Rollout, deviation
+from trt_engines.acceptance.rollout import Measure, Rollout, deviation
 
 WARM_UP = 5  # runs that are not counted
 
@@ -40,7 +40,12 @@ def memory(device: torch.device) -> dict[str, float]:
 
 
 def soak(
-    steps: Rollout, engine: Engine, reference: Engine, seconds: float, count: int = 20
+    steps: Rollout,
+    engine: Engine,
+    reference: Engine,
+    seconds: float,
+    measure: Measure,
+    count: int = 20,
 ) -> tuple[int, float]:
     """Let two sessions run at once for `seconds`; return their rounds and the worst deviation.
 
@@ -54,7 +59,7 @@ def soak(
         own = Rollout(spec=steps.spec, cursors=steps.cursors, seed=seed)
         try:
             while not results or time.monotonic() < ends:
-                results.append(deviation(own, engine, reference, count))
+                results.append(deviation(own, engine, reference, count, measure))
         except BaseException as error:  # noqa: BLE001  (raised by the caller's thread)
             errors.append(error)
 

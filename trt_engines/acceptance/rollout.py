@@ -1,6 +1,6 @@
 """Runs two engines side by side over many steps, whose cache is written over again and again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import onnx
 import torch
 from torch import Tensor
 
-from models.engine import Engine, EngineSpec, EngineState, TensorSpec
+from models.engine import Engine, EngineSpec, TensorSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,28 +58,28 @@ def rollout(spec: EngineSpec, file: Path, seed: int = 0) -> Rollout:
     )
 
 
-def deviation(steps: Rollout, engine: Engine, reference: Engine, count: int) -> float:
-    """Return the largest difference over `count` steps, as a share of the largest output."""
-    states = engine.new_state(**steps.lengths), reference.new_state(**steps.lengths)
-    worst = 0.0
-    for step in range(count):
-        worst = max(worst, _step_deviation(steps, engine, reference, states, step))
-    for name, buffer in states[1].buffers.items():
-        worst = max(worst, difference(states[0].buffers[name].cpu(), buffer.cpu()))
-    return worst
+Measure = Callable[[Tensor, Tensor], float]  # of what an engine made, and what is wanted
 
 
-def _step_deviation(
+def deviation(
     steps: Rollout,
     engine: Engine,
     reference: Engine,
-    states: tuple[EngineState, EngineState],
-    step: int,
+    count: int,
+    measure: Measure | None = None,
 ) -> float:
-    inputs = steps.inputs(step)
-    made = engine.run(cast(inputs, engine.spec), states[0])
-    wanted = reference.run(cast(inputs, reference.spec), states[1])
-    return max(difference(made[name], wanted[name]) for name in wanted)
+    """Return the largest difference over `count` steps, by default that of `largest_error`."""
+    measure = measure or largest_error
+    states = engine.new_state(**steps.lengths), reference.new_state(**steps.lengths)
+    worst = 0.0
+    for step in range(count):
+        inputs = steps.inputs(step)
+        made = engine.run(cast(inputs, engine.spec), states[0])
+        wanted = reference.run(cast(inputs, reference.spec), states[1])
+        worst = max(worst, *(measure(made[name], wanted[name]) for name in wanted))
+    for name, buffer in states[1].buffers.items():
+        worst = max(worst, measure(states[0].buffers[name].cpu(), buffer.cpu()))
+    return worst
 
 
 def cast(inputs: Mapping[str, Tensor], spec: EngineSpec) -> dict[str, Tensor]:
@@ -87,11 +87,23 @@ def cast(inputs: Mapping[str, Tensor], spec: EngineSpec) -> dict[str, Tensor]:
     return {each.name: inputs[each.name].to(each.dtype) for each in spec.inputs}
 
 
-def difference(made: Tensor, wanted: Tensor) -> float:
+def largest_error(made: Tensor, wanted: Tensor) -> float:
     """Return the largest difference, as a share of the largest wanted number."""
+    return _share(made, wanted, lambda numbers: numbers.abs().max())
+
+
+def mean_error(made: Tensor, wanted: Tensor) -> float:
+    """Return the root mean square of the differences, as a share of that of what is wanted.
+
+    In many layers, rounding to 16 bits may turn the attention of a single token to another place.
+    """
+    return _share(made, wanted, lambda numbers: numbers.square().mean().sqrt())
+
+
+def _share(made: Tensor, wanted: Tensor, size: Callable[[Tensor], Tensor]) -> float:
     if not wanted.numel():
         return 0.0
     made, wanted = made.double(), wanted.double()
     if not bool(torch.isfinite(made).all()):
         return float("inf")
-    return float((made - wanted).abs().max() / wanted.abs().max().clamp_min(1e-6))
+    return float(size(made - wanted) / size(wanted).clamp_min(1e-6))

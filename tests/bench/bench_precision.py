@@ -5,7 +5,7 @@
 FOLDER holds sound files and a manifest.jsonl with `path` and `text`. PyTorch runs the networks on
 the CPU, in the types and with the casts that a GPU uses; sums are float32 as there. `--logs` counts
 synthetic logs with ten questions each, of `models.training.text_log`; an answer is right only with
-exactly the expected words. `differ` counts answers that are not those of float32.
+exactly the expected words. `differ` counts answers and clips that are not those of float32.
 `off` is the largest difference from float32 of each network, as a share of its largest output, over
 numbers at random.
 """
@@ -57,30 +57,35 @@ def deviations(precisions: list[Precision]) -> None:
         print(f"off      {source.spec.name:<22} {cells}", flush=True)
 
 
-def word_errors(ours: WhisperModel, detector: SileroVad, clips: list[SpeechClip]) -> str:
-    """Return the error rate of all clips, and substitutions, deletions and insertions."""
+def transcripts(ours: WhisperModel, detector: SileroVad, clips: list[SpeechClip]) -> list[str]:
+    """Return the normalized words of each clip."""
     config, normalize = DecodeConfig(beam=5, language="en"), EnglishTextNormalizer()
-    heard = []
+    found = []
     for clip in clips:
         words = transcribe(ours, detector, clip.samples, config=config)
-        heard.append(normalize("".join(word.text for word in words)))
-    said = [normalize(clip.text) for clip in clips]
-    counted = jiwer.process_words(said, heard)
-    kinds = f"{counted.substitutions}/{counted.deletions}/{counted.insertions}"
-    return f"{100 * counted.wer:.2f} % ({kinds})"
+        found.append(normalize("".join(word.text for word in words)))
+    return found
 
 
 def measure_speech(
     folder: Path, limit: int, models: list[str], precisions: list[Precision]
 ) -> None:
     settings, clips = read_settings(), read_clips(folder, limit)
-    detector = load_silero(settings.weights)
+    detector, normalize = load_silero(settings.weights), EnglishTextNormalizer()
+    said = [normalize(clip.text) for clip in clips]
     seconds = sum(clip.seconds for clip in clips)
     print(f"speech   {len(clips)} clips, {seconds:.0f} s", flush=True)
     for name in models:
+        reference: list[str] = []
         for each in precisions:
             ours = load_whisper(name, settings.weights, loader(each), threads=1)
-            print(f"speech   {name:<10} {each:<9} {word_errors(ours, detector, clips)}", flush=True)
+            heard = transcripts(ours, detector, clips)
+            reference = reference or heard
+            counted = jiwer.process_words(said, heard)
+            kinds = f"{counted.substitutions}/{counted.deletions}/{counted.insertions}"
+            differ = sum(one != other for one, other in zip(heard, reference, strict=True))
+            errors = f"{100 * counted.wer:.2f} % ({kinds}), {differ} clips differ"
+            print(f"speech   {name:<10} {each:<9} {errors}", flush=True)
 
 
 def measure_answers(logs: int, precisions: list[Precision]) -> None:

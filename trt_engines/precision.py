@@ -23,22 +23,25 @@ SHORT: dict[Precision, torch.dtype] = {"float16": torch.float16, "bfloat16": tor
 def precision_of(source: NetworkSource, wish: Precision) -> Precision:
     """Return the precision that a network runs in if `wish` is that of all.
 
-    8 bits are for networks that are as good with them; the others are float32. A network that is
-    of 16 bits by itself stays as it is.
+    8 bits are for networks that are as good with them; the others are float32. A network that has
+    16 bits by itself, as those of a Video-LLM, keeps its type.
     """
-    if wish == "int8":
-        return "int8" if source.int8 else "float32"
-    own = all(
-        each.dtype == torch.float32 or not each.dtype.is_floating_point
-        for each in (*source.spec.inputs, *source.spec.outputs, *source.spec.state)
-    )
-    return wish if own else "float32"
+    own = _own(source.spec)
+    if own is not None:
+        return own
+    return "float32" if wish == "int8" and not source.int8 else wish
+
+
+def _own(spec: EngineSpec) -> Precision | None:
+    """Return the type of 16 bits that a network has by itself; None if all of it is float32."""
+    types = {each.dtype for each in (*spec.inputs, *spec.outputs, *spec.state)}
+    return next((name for name, dtype in SHORT.items() if dtype in types), None)
 
 
 def in_precision(source: NetworkSource, precision: Precision) -> NetworkSource:
     """Return the network of `source` as it runs in `precision`."""
     dtype = SHORT.get(precision)
-    if dtype is None:
+    if dtype is None or _own(source.spec) is not None:
         return source
     return replace(
         source, spec=short_spec(source.spec, dtype), build=partial(_built, source, dtype)

@@ -233,6 +233,4 @@ def layered_decoder(
         build=partial(LayerNetwork, spec, config, sinks=sizes.sinks),
     )
     engine = LayeredEngine(decoder, load_engine(source), heads)
-    return EngineDecoder(
-        config, decoder.embedding, engine, sizes, fingerprint=decoder.fingerprint
-    )
+    return EngineDecoder(config, decoder.embedding, engine, sizes, fingerprint=decoder.fingerprint)

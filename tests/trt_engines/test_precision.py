@@ -60,8 +60,8 @@ def test_eight_bits_are_for_those_that_say_so_and_a_type_of_its_own_stays() -> N
     assert precision_of(dataclasses.replace(SOURCE, int8=True), "int8") == "int8"
     assert precision_of(SOURCE, "float16") == "float16"
     own = dataclasses.replace(SOURCE, spec=short_spec(SOURCE.spec, torch.bfloat16))
-    assert precision_of(own, "float16") == "float32"
-    assert in_precision(own, precision_of(own, "float16")) is own
+    assert precision_of(own, "float16") == precision_of(own, "int8") == "bfloat16"
+    assert in_precision(own, "bfloat16") is own
 
 
 @pytest.mark.parametrize("precision", SHORT)

@@ -31,7 +31,7 @@ from models.engine import Engine, ExportableNetwork, NetworkSource, TorchEngine
 from models.language.decoder_networks import CacheSizes
 from models.language.layer_networks import LayerNetwork, layer_spec
 from models.memory.kv_store.malloc_trim import release_free_memory
-from tests.bench.gpu import FULL
+from tests.bench.gpu_shapes import FULL
 from trt_engines.acceptance.figures import latencies
 from trt_engines.acceptance.rollout import Rollout, deviation, rollout
 from trt_engines.backends.onnx_runtime import OrtEngine

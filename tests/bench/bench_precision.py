@@ -3,20 +3,26 @@
     python -m tests.bench.bench_precision --speech FOLDER --limit 40 --logs 10
 
 FOLDER holds sound files and a manifest.jsonl with `path` and `text`. PyTorch runs the networks on
-the CPU, in the types and with the casts that a GPU uses; sums are float32 as there. `--logs` counts
-synthetic logs with ten questions each, of `models.training.text_log`; an answer is right only with
-exactly the expected words. `differ` counts answers and clips that are not those of float32.
+the CPU, in the types and with the casts that a GPU uses; sums are float32 as there. Processors have
+no quick products in float16: the result of each operation in float32 is rounded to it instead.
+`--logs` counts synthetic logs with ten questions each, of `models.training.text_log`; an answer is
+right only with exactly the expected words. `differ` counts answers and clips that are not those of
+float32.
 `off` is the largest difference from float32 of each network, as a share of its largest output, over
 numbers at random.
 """
 
 import argparse
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jiwer
 import numpy as np
 import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from models import lora
@@ -26,7 +32,14 @@ from models.asr.whisper.decode import DecodeConfig
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.assistant.scene.scene_entry import SYSTEM
 from models.assistant.small_model import ADAPTER
-from models.engine import Engine, EngineLoader, NetworkSource, TorchEngine
+from models.engine import (
+    Engine,
+    EngineLoader,
+    EngineState,
+    ExportableNetwork,
+    NetworkSource,
+    TorchEngine,
+)
 from models.language import smollm2
 from models.language.smollm2 import ChatModel, system_prompt
 from models.training.text_log.logs import make
@@ -40,8 +53,38 @@ from web.config import read_settings
 PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "bfloat16")
 
 
+class Rounding(TorchFunctionMode):
+    """Rounds the result of each operation to float16."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        short = isinstance(made, Tensor) and made.dtype == torch.float32
+        return made.half().float() if short else made
+
+
+class RoundedEngine(TorchEngine):
+    """Runs a network of float32 as if it had float16."""
+
+    def __init__(self, network: ExportableNetwork) -> None:
+        super().__init__(network.half().float())
+
+    def run(
+        self, inputs: Mapping[str, Tensor], state: EngineState | None = None
+    ) -> dict[str, Tensor]:
+        with Rounding():
+            return super().run(inputs, state)
+
+
 def loader(precision: Precision) -> EngineLoader:
     def load(source: NetworkSource) -> Engine:
+        if precision == "float16":
+            return RoundedEngine(source.build())
         return TorchEngine(in_precision(source, precision).build())
 
     return load

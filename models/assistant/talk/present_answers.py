@@ -182,7 +182,9 @@ def colour(view: SceneView, form: Form) -> SceneAnswer:
         return SceneAnswer("I cannot tell the colors of people or of their clothes.")
     term = form.terms[0]
     if not term.name_ids:
-        return SceneAnswer(f"{cannot_know(term)}, so I cannot tell the color.")
+        shown = view.newest.scene.colour
+        rest = f" The main thing in view looks {shown} to me." if shown else ""
+        return SceneAnswer(f"{cannot_know(term)}.{rest}", (len(view.entries) - 1,))
     rows = view.rows(term)
     if not rows:
         return SceneAnswer(_unseen(term))

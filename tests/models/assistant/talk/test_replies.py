@@ -103,6 +103,10 @@ def answer(text: str, log: Sequence[LoggedEntry] = LOG, before: Sequence[str] = 
         ("Is the cup on the right?", "No, on the left of the picture."),
         ("What colour is the cup?", "It looks brown to me."),
         ("Is the cup red?", "No, it looks brown to me. I am often wrong about colors."),
+        (
+            "What colour is the flibbert?",
+            "I do not know flibberts by sight. The main thing in view looks brown to me.",
+        ),
         ("Is it a cat or a cup?", "It is a cup."),
         ("How long have you been watching?", "I have been watching for 30 seconds."),
     ],

@@ -67,8 +67,8 @@ class Settings(AnswerSettings):
     device: Annotated[str, AfterValidator(known_device)] = "auto"
     """where models run: cpu, cuda or cuda:N, or auto, which is the first GPU if there is one"""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """numbers of all models: auto is float16 on a GPU, bfloat16 for video language models; on a
-    CPU it is float32, with matrices of 8 bits where they are as good"""
+    """numbers of all models: auto is float16 on a GPU, bfloat16 for models of the hub; on a CPU it
+    is float32, with matrices of 8 bits where they are as good"""
     hub: Annotated[str, AfterValidator(http_url)] = "https://huggingface.co"
     """model hub that `eyeline pull` downloads from, or its mirror"""
     hub_token: SecretStr | None = None

@@ -147,7 +147,7 @@ def load_assistant(
 
 
 def _dtype(settings: Settings, device: torch.device) -> torch.dtype:
-    """Return the type of the numbers of a video language model."""
+    """Return the type of the numbers of a model of the hub."""
     if settings.dtype == "auto":
         return torch.float32 if device.type == "cpu" else torch.bfloat16
     chosen: torch.dtype = getattr(torch, settings.dtype)
@@ -202,7 +202,9 @@ def load_wan_generator(settings: Settings) -> VideoGenerator:
 
     fetch(generating(settings), settings)
     logger.info("loading %s on %s", name, device)
-    return WanVideoGenerator(model.load(name, settings.weights, device=str(device)), name)
+    dtype = _dtype(settings, device)
+    wan = model.load(name, settings.weights, device=str(device), dtype=dtype)
+    return WanVideoGenerator(wan, name)
 
 
 @contextmanager

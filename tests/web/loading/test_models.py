@@ -1,0 +1,28 @@
+"""What the settings give to the loaders of models that are not here."""
+
+from typing import Any
+
+import pytest
+import torch
+
+import models.generation.wan.generator
+import models.generation.wan.model
+import web.loading.models
+from web.config import Settings
+from web.loading.models import load_wan_generator
+from web.setting_checks import WAN_MODELS
+
+
+@pytest.mark.parametrize(("wish", "dtype"), [("auto", torch.bfloat16), ("float16", torch.float16)])
+def test_the_type_and_the_device_of_the_settings_reach_wan(
+    wish: Any, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(web.loading.models, "choose_device", lambda _: torch.device("cuda:0"))
+    monkeypatch.setattr(web.loading.models, "fetch", lambda *_: None)
+    monkeypatch.setattr(models.generation.wan.generator, "WanVideoGenerator", lambda *_: None)
+    monkeypatch.setattr(
+        models.generation.wan.model, "load", lambda *_, **named: given.update(named)
+    )
+    load_wan_generator(Settings(drawing_model=min(WAN_MODELS), dtype=wish))
+    assert given == {"device": "cuda:0", "dtype": dtype}

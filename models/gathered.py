@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from models.engine import Engine, EngineSpec, EngineState, TensorSpec
+from models.padding import Lengths, Padding, cut, filled
 
 MIN_KEPT = 1 << 14  # numbers in a row of an input that is kept: a mask is less, a sound is more
 
@@ -42,11 +43,13 @@ def row_dimension(spec: EngineSpec) -> str:
 class SharedRows:
     """Runs `engine` for up to `count` streams at once.
 
-    One thread at a time may call `run`, and one `new_state`.
+    With `padding`, runs of different lengths may be one. One thread at a time may call `run`, and
+    one `new_state`.
     """
 
-    def __init__(self, engine: Engine, count: int) -> None:
+    def __init__(self, engine: Engine, count: int, padding: Padding | None = None) -> None:
         self._engine = engine
+        self._padding = padding
         self._caches = CacheRows(engine, count)
         self._kept = KeptInputs(count)
 
@@ -57,18 +60,47 @@ class SharedRows:
     def run(self, runs: Sequence[EngineRun]) -> list[dict[str, Tensor]]:
         """Return the outputs of each of `runs`, whose dimensions may differ.
 
-        Those whose dimensions differ in the number of rows only are one run of the engine, as far
-        as it takes so many rows. If one fails, the others may be run again with the same result.
+        Those whose dimensions differ in the number of rows only, or in what can be filled up, are
+        one run of the engine, as far as it takes so many rows. If one fails, the others may be run
+        again with the same result.
 
         Raises:
             EngineError: a tensor does not fit, or a run failed.
         """
-        found: dict[int, dict[str, Tensor]] = {}
-        for indexes in _groups(self._engine.spec, runs):
+        spec, found = self._engine.spec, dict[int, dict[str, Tensor]]()
+        lengths = [spec.dimensions(run.tensors) for run in runs]
+        filling = self._padding.dimensions if self._padding is not None else ()
+        for indexes in self._groups(runs, lengths):
+            if len(indexes) == 1:
+                (index,) = indexes
+                found[index] = self._engine.run(runs[index].inputs, runs[index].state)
+                continue
             indexes.sort(key=lambda index: self._row(runs[index]))
-            outputs = self._run_group([runs[index] for index in indexes])
-            found |= zip(indexes, outputs, strict=True)
+            longest = {name: max(lengths[index][name] for index in indexes) for name in filling}
+            group = [
+                EngineRun(filled(spec, runs[index].inputs, longest), runs[index].state)
+                for index in indexes
+            ]
+            for index, outputs in zip(indexes, self._run_group(group), strict=True):
+                own = {name: lengths[index][name] for name in filling}
+                found[index] = cut(spec, outputs, own)
         return [found[index] for index in range(len(runs))]
+
+    def _groups(self, runs: Sequence[EngineRun], lengths: Sequence[Lengths]) -> list[list[int]]:
+        """Return the indexes of the runs that are one run of the engine."""
+        name = row_dimension(self._engine.spec)
+        most = self._engine.spec.ranges[name].maximum
+        groups: dict[tuple[tuple[str, int], ...], list[list[int]]] = {}
+        for index, run in enumerate(runs):
+            alike = dict(lengths[index])
+            if self._padding is not None:
+                alike = self._padding.rounded(alike, run.inputs, run.state)
+            rows = alike.pop(name)
+            same = groups.setdefault(tuple(sorted(alike.items())), [[]])
+            if rows + sum(lengths[each][name] for each in same[-1]) > most:
+                same.append([])
+            same[-1].append(index)
+        return [group for same in groups.values() for group in same]
 
     def _row(self, run: EngineRun) -> int:
         row = None if run.state is None else self._caches.row(run.state)
@@ -77,8 +109,6 @@ class SharedRows:
     def _run_group(self, runs: Sequence[EngineRun]) -> list[dict[str, Tensor]]:
         """Run several of the same dimensions, in order of their rows."""
         spec = self._engine.spec
-        if len(runs) == 1:
-            return [self._engine.run(runs[0].inputs, runs[0].state)]
         rows = [self._row(run) for run in runs]
         beside = all(after - before == 1 for before, after in pairwise(rows)) and rows[0] >= 0
         inputs = {
@@ -185,25 +215,6 @@ class KeptInputs:
                 buffer[row : row + 1] = tensor
                 self.held[name, row] = weakref.ref(tensor)
         return buffer[rows[0] : rows[-1] + 1]
-
-
-def _groups(spec: EngineSpec, runs: Sequence[EngineRun]) -> list[list[int]]:
-    """Return the indexes of the runs that are one run of the engine."""
-    name = row_dimension(spec)
-    most = spec.ranges[name].maximum
-    groups: dict[tuple[tuple[str, int], ...], list[list[int]]] = {}
-    filled: dict[tuple[tuple[str, int], ...], int] = {}
-    for index, run in enumerate(runs):
-        dimensions = spec.dimensions(run.tensors)
-        rows = dimensions.pop(name)
-        key = tuple(sorted(dimensions.items()))
-        same = groups.setdefault(key, [])
-        if not same or filled[key] + rows > most:
-            same.append([])
-            filled[key] = 0
-        same[-1].append(index)
-        filled[key] += rows
-    return [group for same in groups.values() for group in same]
 
 
 def _slices(spec: EngineSpec, runs: Sequence[EngineRun]) -> list[slice]:

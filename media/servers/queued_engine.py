@@ -23,6 +23,7 @@ from media.servers.device import JobQueue
 from media.servers.urgency import Urgency
 from models.engine import Engine, EngineLoader, EngineSpec, EngineState, NetworkSource
 from models.gathered import EngineRun, SharedRows
+from models.padding import Padding
 
 I = TypeVar("I")
 O = TypeVar("O")
@@ -98,9 +99,11 @@ def run_as_job(call: Callable[[], T]) -> T:
 class QueuedEngine:
     """An engine whose runs are jobs inside `RunsAsJobs`: up to `together` of them are one run."""
 
-    def __init__(self, engine: Engine, *, together: int = 1) -> None:
+    def __init__(
+        self, engine: Engine, *, together: int = 1, padding: Padding | None = None
+    ) -> None:
         self._engine = engine
-        self._rows = SharedRows(engine, together)
+        self._rows = SharedRows(engine, together, padding)
         self._opening, self._running = threading.Lock(), threading.Lock()
         self._runs: Computation[EngineRun, dict[str, Tensor]] = Computation(
             self._run_together if together > 1 else self._run_alone, max_batch=together
@@ -140,8 +143,13 @@ class QueuedEngine:
             return self._rows.run(runs)
 
 
-def queued(load_engine: EngineLoader, *, together: int = 1) -> EngineLoader:
-    """Return a loader of queued engines.
+def queued(
+    load_engine: EngineLoader,
+    *,
+    together: int = 1,
+    paddings: Mapping[str, Padding] | None = None,
+) -> EngineLoader:
+    """Return a loader of queued engines; `paddings` are by the name of the network.
 
     Those of which several runs are one have no matrices of 8 bits: what else is in such a run would
     change the result.
@@ -149,6 +157,7 @@ def queued(load_engine: EngineLoader, *, together: int = 1) -> EngineLoader:
 
     def load(source: NetworkSource) -> Engine:
         source = replace(source, int8=source.int8 and together == 1)
-        return QueuedEngine(load_engine(source), together=together)
+        padding = (paddings or {}).get(source.spec.name)
+        return QueuedEngine(load_engine(source), together=together, padding=padding)
 
     return load

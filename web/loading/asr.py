@@ -15,9 +15,14 @@ from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.vad import SileroVad, load_silero
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.engine import EngineLoader
+from models.padding import Padding
 from models.weights.fetch import Progress
 from web.config import Settings
 
+# Tokens are cached in successive slots, so what is behind them is overwritten before it is seen.
+PADDINGS = {
+    "whisper-decoder": Padding(dimensions=("count", "scored"), cached="count", start="start")
+}
 NONE = "none"  # this final model means that there is no final pass
 
 
@@ -46,7 +51,7 @@ def load_asr(
     Raises:
         WeightsError: a model cannot be downloaded or read, or is not causal but must be.
     """
-    load_engine = queued(load_engine, together=together)
+    load_engine = queued(load_engine, together=together, paddings=PADDINGS)
     whisper = _load_whisper(settings, load_engine, progress)
     detector = load_silero(settings.weights, progress)
     return LoadedAsr(

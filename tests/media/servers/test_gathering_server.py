@@ -58,7 +58,8 @@ async def served(talks: Sequence[Talk], *, slots: int) -> tuple[list[list[float]
     return outputs, device
 
 
-@hypothesis_settings(max_examples=25)
+@pytest.mark.slow
+@hypothesis_settings(max_examples=15)
 @given(
     talks=st.lists(
         st.tuples(

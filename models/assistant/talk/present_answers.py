@@ -1,6 +1,6 @@
 """Answers about what is in view: names, presence, people, places and colors."""
 
-from collections import Counter
+from dataclasses import replace
 
 from models.assistant.scene.query_parsing import QueryTerm
 from models.assistant.scene.scene_entry import format_time
@@ -14,12 +14,12 @@ from models.assistant.talk.scene_view import (
     cannot_know,
     confidence_of,
     contents,
-    is_main,
     main_thing,
     people_in,
     probability,
     seen_as,
     subject,
+    unseen,
 )
 from models.assistant.talk.wording import people, sentence, span, with_article
 from models.assistant.understanding.wanted import Form, Scope, Wanted
@@ -40,7 +40,15 @@ def name(view: SceneView, form: Form) -> SceneAnswer:
 
 
 def presence(view: SceneView, form: Form) -> SceneAnswer:
-    """Return whether a thing, or somebody, is or was in view."""
+    """Return whether a thing, or somebody, is or was in view; of several things, each."""
+    if form.word == "and":
+        each = [replace(form, terms=(term,), persons=False, word="") for term in form.terms]
+        each += [replace(form, terms=(), word="")] if form.persons else []
+        found = [presence(view, one) for one in each]
+        rows = tuple(row for one in found for row in one.rows)
+        return SceneAnswer(" ".join(one.text for one in found), rows)
+    if form.word == "gone":
+        return _gone(view, form)
     term = PEOPLE if form.persons and not form.terms else form.terms[0]
     if term is not PEOPLE and not term.name_ids:
         return SceneAnswer(f"No {term.word} that I can tell, but {_lower(cannot_know(term))}.")
@@ -65,6 +73,18 @@ def presence(view: SceneView, form: Form) -> SceneAnswer:
         else with_article(seen_as(view.entries[final], term))
     )
     return SceneAnswer(f"Yes, I saw {what} {times}.", (first, final), sure)
+
+
+def _gone(view: SceneView, form: Form) -> SceneAnswer:
+    """Return whether a thing is no longer in view."""
+    found = presence(view, replace(form, scope=Scope.NOW, word=""))
+    if not found.rows:
+        term = PEOPLE if form.persons and not form.terms else form.terms[0]
+        return SceneAnswer(unseen(term))
+    if found.text.startswith("Yes"):
+        return replace(found, text=found.text.replace("Yes", "No", 1))
+    last = found.text.partition(". ")[2]
+    return replace(found, text=f"Yes. {last}")
 
 
 def choice(view: SceneView, form: Form) -> SceneAnswer:
@@ -121,105 +141,6 @@ def empty(view: SceneView, form: Form) -> SceneAnswer:
     return SceneAnswer(f"I see nobody{f', but I see {rest}' if rest else ''}.", (last,))
 
 
-def where(view: SceneView, form: Form) -> SceneAnswer:
-    """Return on which side a thing is, or was last."""
-    term = PEOPLE if form.persons and not form.terms else form.terms[0]
-    if term is not PEOPLE and not term.name_ids:
-        return SceneAnswer(f"{cannot_know(term)}, so I cannot tell where.")
-    rows = view.rows(term)
-    if not rows:
-        return SceneAnswer(_unseen(term))
-    row, it = rows[-1], "someone" if term is PEOPLE else f"the {term.word}"
-    entry, now = view.entries[row], view.is_now(rows[-1])
-    side = (
-        f"{_side(entry.scene.place)} of the picture"
-        if is_main(entry, term) and entry.scene.place
-        else ""
-    )
-    if now:
-        be = "are" if it.endswith("s") and not it.endswith("ss") else "is"
-        text = f"{it} {be} {side}" if side else f"I see {it}, but I cannot tell on which side"
-    else:
-        gone, seen = ("anybody", "someone") if term is PEOPLE else (it, "it")
-        text = f"I do not see {gone} now. I last saw {seen} at {format_time(view.time(row))}"
-        text += f", {side}" if side else ""
-    return SceneAnswer(sentence(text), (row,), confidence_of(view, [row], term))
-
-
-def side(view: SceneView, form: Form) -> SceneAnswer:
-    """Return what is on one side of the picture: only the place of the main thing is known."""
-    entry, last = view.newest, len(view.entries) - 1
-    wanted = "middle" if form.word.startswith("cent") else form.word
-    if entry.main and entry.scene.place == wanted:
-        return SceneAnswer(sentence(f"{_side(wanted)} I see {main_thing(entry)}"), (last,))
-    if not entry.main:
-        return SceneAnswer(f"{NOTHING}.", (last,))
-    place = f", which is {_side(entry.scene.place)}" if entry.scene.place else ""
-    return SceneAnswer(
-        f"I cannot tell: I know the place of the main thing only, {main_thing(entry)}{place}.",
-        (last,),
-    )
-
-
-def is_side(view: SceneView, form: Form) -> SceneAnswer:
-    """Return whether a thing is on one side."""
-    term = PEOPLE if form.persons and not form.terms else form.terms[0]
-    wanted = "middle" if form.word.startswith("cent") else form.word
-    rows = view.rows(term, present=True) if term is PEOPLE or term.name_ids else []
-    if not rows or not is_main(view.entries[rows[-1]], term) or not view.is_now(rows[-1]):
-        return where(view, form)
-    place = view.newest.scene.place
-    if place == wanted:
-        return SceneAnswer(f"Yes, {_side(place)}.", (rows[-1],))
-    return SceneAnswer(
-        f"No, {_side(place)} of the picture." if place else "I cannot tell.", (rows[-1],)
-    )
-
-
-def colour(view: SceneView, form: Form) -> SceneAnswer:
-    """Return the color of a thing, as most observations of it have it."""
-    if not form.terms:
-        return SceneAnswer("I cannot tell the colors of people or of their clothes.")
-    term = form.terms[0]
-    if not term.name_ids:
-        shown = view.newest.scene.colour
-        rest = f" The main thing in view looks {shown} to me." if shown else ""
-        return SceneAnswer(f"{cannot_know(term)}.{rest}", (len(view.entries) - 1,))
-    rows = view.rows(term)
-    if not rows:
-        return SceneAnswer(_unseen(term))
-    found = colour_of(view, term)
-    if not found:
-        return SceneAnswer(f"I cannot tell the color of the {term.word}.", (rows[-1],))
-    now = view.is_now(rows[-1])
-    times = "" if now else f", at {format_time(view.time(rows[-1]))}"
-    sure = confidence_of(view, rows, term)
-    if sure is not None and sure < SUPPOSED:
-        times += ", but I am not sure what it is"
-    return SceneAnswer(f"It look{'s' if now else 'ed'} {found} to me{times}.", (rows[-1],))
-
-
-def is_colour(view: SceneView, form: Form) -> SceneAnswer:
-    """Return whether a thing has a color."""
-    term, asked = form.terms[0], form.word.replace("gray", "grey")
-    rows = view.rows(term)
-    if not rows:
-        return SceneAnswer(_unseen(term))
-    found = colour_of(view, term)
-    if not found:
-        return SceneAnswer(f"I cannot tell the color of the {term.word}.", (rows[-1],))
-    text = f"Yes, it looks {found} to me" if found == asked else f"No, it looks {found} to me"
-    return SceneAnswer(f"{text}. I am often wrong about colors.", (rows[-1],))
-
-
-def colour_of(view: SceneView, term: QueryTerm) -> str:
-    """Return the color that most entries with `term` as their main thing have; empty if none."""
-    rows = [row for row in view.rows(term) if is_main(view.entries[row], term)] or view.rows(term)
-    colors = Counter(view.entries[row].scene.colour for row in rows)
-    colors.pop("", None)
-    return colors.most_common(1)[0][0] if colors else ""
-
-
 def entry_confidence(entry: LoggedEntry) -> float | None:
     """Return how likely the main thing of `entry` is."""
     if not entry.main or entry.main in (UNNAMED, PERSON):
@@ -271,12 +192,6 @@ def _absent(view: SceneView, term: QueryTerm, form: Form) -> str:
     return _never(term, current=current) + instead
 
 
-def _unseen(term: QueryTerm) -> str:
-    if term is not PEOPLE and not term.name_ids:
-        return f"{cannot_know(term)}."
-    return f"I have not {'seen' if term is PEOPLE else 'recognized'} {subject(term)}."
-
-
 def _opposite(view: SceneView, term: QueryTerm) -> float | None:
     most = confidence_of(view, range(len(view.entries)), term)
     return None if most is None else 1.0 - most
@@ -284,10 +199,6 @@ def _opposite(view: SceneView, term: QueryTerm) -> float | None:
 
 def _somebody(view: SceneView, rows: list[int]) -> str:
     return people(max(people_in(view.entries[row]) for row in rows))
-
-
-def _side(place: str) -> str:
-    return "in the middle" if place == "middle" else f"on the {place}"
 
 
 def _lower(text: str) -> str:
@@ -301,9 +212,4 @@ ANSWERS = {
     Wanted.PEOPLE: count_people,
     Wanted.WHO: who,
     Wanted.EMPTY: empty,
-    Wanted.WHERE: where,
-    Wanted.SIDE: side,
-    Wanted.IS_SIDE: is_side,
-    Wanted.COLOUR: colour,
-    Wanted.IS_COLOUR: is_colour,
 }

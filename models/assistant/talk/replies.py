@@ -9,6 +9,7 @@ from models.assistant.scene.query_parsing import parse_query
 from models.assistant.scene.scene_entry import format_time
 from models.assistant.talk import (
     history,
+    place_answers,
     present_answers,
     small_talk,
     time_answers,
@@ -31,8 +32,10 @@ from models.assistant.understanding.follow_ups import (
 from models.assistant.understanding.kinds import TextKind, analyze
 from models.assistant.understanding.wanted import Form
 
-ABOUT_THING = re.compile(r"^(?:tell (?:me|us) (?:\w+ )*about|talk about|say something about) ")
-ANSWERS = {**present_answers.ANSWERS, **time_answers.ANSWERS}
+ABOUT_THING = re.compile(
+    r"^(?:(?:what can you )?tell (?:me|us) (?:\w+ )*about|talk about|say something about) "
+)
+ANSWERS = {**present_answers.ANSWERS, **place_answers.ANSWERS, **time_answers.ANSWERS}
 
 
 def reply(

@@ -166,6 +166,13 @@ def cannot_know(term: QueryTerm) -> str:
     return f"I do not know {plural(term.word)} by sight"
 
 
+def unseen(term: QueryTerm) -> str:
+    """Return the sentence for a thing that was never seen."""
+    if term is not PEOPLE and not term.name_ids:
+        return f"{cannot_know(term)}."
+    return f"I have not {'seen' if term is PEOPLE else 'recognized'} {subject(term)}."
+
+
 def confidence_of(view: SceneView, rows: Sequence[int], term: QueryTerm) -> float | None:
     """Return the highest probability of `term` in `rows`, None for persons."""
     if term is PEOPLE or not rows or not term.name_ids:

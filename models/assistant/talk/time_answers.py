@@ -6,11 +6,11 @@ from models.assistant.scene.scene_log import PEOPLE
 from models.assistant.talk.scene_view import (
     SceneAnswer,
     SceneView,
-    cannot_know,
     confidence_of,
     contents,
     main_thing,
     subject,
+    unseen,
 )
 from models.assistant.talk.wording import duration, listed, sentence, span
 from models.assistant.understanding.wanted import Form, Wanted
@@ -24,7 +24,7 @@ def when(view: SceneView, form: Form) -> SceneAnswer:
     term = _term(form)
     rows = view.rows(term)
     if not rows:
-        return _unseen(term)
+        return SceneAnswer(unseen(term))
     first, last = rows[0], rows[-1]
     what = "someone" if term is PEOPLE else subject(term)
     sure = confidence_of(view, rows, term)
@@ -53,7 +53,7 @@ def order(view: SceneView, form: Form) -> SceneAnswer:
     if form.anchor is not None:  # the moment that the last answer named
         rows = [row for row in range(len(view.entries)) if int(view.time(row)) <= form.anchor]
     if not rows:
-        return _unseen(term)
+        return SceneAnswer(unseen(term))
     row = view.neighbor(rows[-1], 1 if after else -1)
     the = "that" if term is PEOPLE else f"the {term.word}"
     if row is None:
@@ -137,7 +137,7 @@ def how_long(view: SceneView, form: Form) -> SceneAnswer:
         return SceneAnswer(f"I have been watching for {duration(view.now - start)}.", (0,))
     rows = view.rows(terms[0])
     if not rows:
-        return _unseen(terms[0])
+        return SceneAnswer(unseen(terms[0]))
     first, last = view.runs(rows)[-1]
     if view.is_now(last):
         since = view.time(first)
@@ -155,7 +155,7 @@ def how_often(view: SceneView, form: Form) -> SceneAnswer:
     term = _term(form)
     rows = view.rows(term)
     if not rows:
-        return _unseen(term)
+        return SceneAnswer(unseen(term))
     runs = view.runs(rows)
     count = TIMES[len(runs)] if len(runs) < len(TIMES) else f"{len(runs)} times"
     times = listed([span(view.time(a), view.time(b)) for a, b in runs[-MAX_LISTED:]])
@@ -212,12 +212,6 @@ def _term(form: Form) -> QueryTerm:
 
 def _the(term: QueryTerm) -> str:
     return "the person" if term is PEOPLE else f"the {term.word}"
-
-
-def _unseen(term: QueryTerm) -> SceneAnswer:
-    if term is not PEOPLE and not term.name_ids:
-        return SceneAnswer(f"{cannot_know(term)}, so I cannot tell.")
-    return SceneAnswer(f"I have not {'seen' if term is PEOPLE else 'recognized'} {subject(term)}.")
 
 
 ANSWERS = {

@@ -30,13 +30,18 @@ _NAMES, _NOT_NAMES, _PRESENCE, _YES_NO = map(compiled, (NAMES, NOT_NAMES, PRESEN
 _ME, _WHO_IN_VIEW = compiled(ME), compiled(WHO_IN_VIEW)
 _SIDE_STATED, _COLOUR_STATED = compiled(SIDE_STATED), compiled(COLOUR_STATED)
 _SHOWN_AT = re.compile(r"\b(?:see|saw|seen|was|were|there|view|visible|shown?|happened|did)\b")
+_VIEW = re.compile(
+    r"\b(?:in front of|in|on|of|at|before) (?:the |your |my |this )?"
+    r"(?:camera|picture|image|video|room|view|screen|frame|scene)\b"
+)
+_GONE = re.compile(r"\b(?:gone|left|disappeared|vanished|away)$")
 _THING = re.compile(r"\b(?:thing|object|in|on|front|view)\b")
 _ABOUT_TERMS = frozenset({Wanted.WHERE, Wanted.COLOUR, Wanted.TIMES})
 
 
 def parse_form(words: str) -> Form | None:
     """Return the form of plain `words`; None if they are no question about the scene."""
-    query = parse_query(words)
+    query = parse_query(_VIEW.sub("", words))
     persons = query.persons or _ME.search(words) is not None
     asked = Form(wanted=Wanted.AT, scope=scope_of(words), terms=query.terms, persons=persons)
     time = parse_time(words)
@@ -97,7 +102,8 @@ def _yes_no(words: str, asked: Form) -> Form | None:
     """Return the form of a question for yes or no."""
     if _YES_NO.search(words) is None or not (asked.terms or asked.persons):
         return None
-    if known(asked.terms) and re.search(r"\bor\b", words):
+    several = len(asked.terms) + asked.persons > 1
+    if known(asked.terms) and several and re.search(r"\bor\b", words):
         return replace(asked, wanted=Wanted.CHOICE)
     colour = _COLOUR_STATED.search(words)
     if known(asked.terms) and colour is not None:
@@ -110,8 +116,16 @@ def _yes_no(words: str, asked: Form) -> Form | None:
         return replace(asked, wanted=Wanted.IS_SIDE, word=side["word"])
     if _PRESENCE.search(words) is None:
         return None
-    pointed = re.match(r"(?:and )?(?:is|are) (?:this|that|it|these|those) ", words)
-    return replace(asked, wanted=Wanted.PRESENCE, word="this" if pointed else "")
+    return replace(asked, wanted=Wanted.PRESENCE, word=_presence_word(words, several=several))
+
+
+def _presence_word(words: str, *, several: bool) -> str:
+    """Return what a question for presence adds: that it points, asks for absence, or for more."""
+    if re.match(r"(?:and )?(?:is|are) (?:this|that|it|these|those) ", words):
+        return "this"
+    if _GONE.search(words):
+        return "gone"
+    return "and" if several and re.search(r"\band\b", words) else ""
 
 
 def _name(words: str, asked: Form) -> Form | None:

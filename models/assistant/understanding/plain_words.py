@@ -27,6 +27,7 @@ OPENING = re.compile(
     r"(?:can|could) you (?:say|guess|see)(?= (?:what|who|where|when|which|how|if)\b)|"
     r"i (?:wonder|would like to know|want to know)|any idea)\b ?)+(?:(?:if|whether) )?"
 )
+WHETHER = re.compile(r"\b(?:if|whether) there\b")
 CLOSING = re.compile(r"(?: (?:please|now please|for me|then|mate|thanks|thank you))+$")
 GREETING_WORDS = re.compile(
     r"^(?:hi|hello|hey|hiya|howdy|yo|greetings|hallo|good (?:morning|afternoon|evening|day)|"
@@ -43,6 +44,8 @@ def plain(text: str) -> str:
     words = re.sub(r"(?<!\d):|:(?!\d)|[^\w:' -]|_", " ", words)
     words = " ".join(words.replace(" - ", " ").split())
     shorter = CLOSING.sub("", OPENING.sub("", words))
+    if WHETHER.search(words):  # whether there is a dog: is there a dog
+        shorter = re.sub(r"^there (is|are|was|were)\b", r"\1 there", shorter)
     return shorter or words
 
 

@@ -11,6 +11,7 @@ NAMES = (
     r"^(?:and )?what (?:have (?:we|you|i) got|else\b)",
     r"^(?:what|which) (?:kind|sort|type|breed|species) of <shown>s? (?:is|are|was|do|can)\b",
     r"^(?:what|which) (?:\w+ )?<shown>s? (?:is|are|was|do|can)\b",
+    r"^(?:(?:can|could|would) you )?describe (?:what|the|this|everything)\b",
     r"^(?:describe|identify|name|recogni[sz]e|look at)\b",
     r"^(?:tell me |say )?what you (?:can )?see\b",
     r"^(?:can|do|could) you see (?:anything|something|it|this|that|what)\b",
@@ -27,7 +28,7 @@ PATTERNS: tuple[tuple[Wanted, tuple[str, ...]], ...] = (
     ),
     (
         Wanted.DURATION,
-        (r"^(?:and )?(?:for )?how long (?:was|were|did|has|have|is|are|had|ago)\b",),
+        (r"^(?:and )?(?:for )?how long (?:was|were|did|has|have|is|are|had)\b",),
     ),
     (
         Wanted.PEOPLE,
@@ -58,6 +59,7 @@ PATTERNS: tuple[tuple[Wanted, tuple[str, ...]], ...] = (
             r"next\b)"
             r"(?:.*?\b(?P<word>first|last)\b)?",
             r"\bwh(?:at|ich) time (?:did|was|were)\b",
+            r"^how long ago (?:did|was|were)\b",
         ),
     ),
     (

@@ -108,6 +108,13 @@ def answer(text: str, log: Sequence[LoggedEntry] = LOG, before: Sequence[str] = 
             "I do not know flibberts by sight. The main thing in view looks brown to me.",
         ),
         ("Is it a cat or a cup?", "It is a cup."),
+        ("What is in front of the camera?", "I see a cup."),
+        ("Can you tell me whether there is a cup?", "Yes, I see a cup."),
+        ("Is the dog gone?", "Yes. I last saw a dog at 0:15."),
+        ("Is the cup gone?", "No, I see a cup."),
+        ("Has the cat left?", "I have not recognized a cat."),
+        ("Is there a cup and a dog?", "Yes, I see a cup. No, not now. I last saw a dog at 0:15."),
+        ("How long ago did you see the dog?", "I saw a dog from 0:08 to 0:15."),
         ("How long have you been watching?", "I have been watching for 30 seconds."),
     ],
 )  # fmt: skip

@@ -1,0 +1,132 @@
+"""Answers about the place and the color of things: those of the main thing of a frame are known."""
+
+from collections import Counter
+
+from models.assistant.scene.query_parsing import QueryTerm
+from models.assistant.scene.scene_entry import format_time
+from models.assistant.scene.scene_log import PEOPLE
+from models.assistant.talk.present_answers import NOTHING
+from models.assistant.talk.scene_view import (
+    SUPPOSED,
+    SceneAnswer,
+    SceneView,
+    cannot_know,
+    confidence_of,
+    is_main,
+    main_thing,
+    unseen,
+)
+from models.assistant.talk.wording import sentence
+from models.assistant.understanding.wanted import Form, Wanted
+
+
+def where(view: SceneView, form: Form) -> SceneAnswer:
+    """Return on which side a thing is, or was last."""
+    term = PEOPLE if form.persons and not form.terms else form.terms[0]
+    if term is not PEOPLE and not term.name_ids:
+        return SceneAnswer(f"{cannot_know(term)}, so I cannot tell where.")
+    rows = view.rows(term)
+    if not rows:
+        return SceneAnswer(unseen(term))
+    row, it = rows[-1], "someone" if term is PEOPLE else f"the {term.word}"
+    entry, now = view.entries[row], view.is_now(rows[-1])
+    side = (
+        f"{_side(entry.scene.place)} of the picture"
+        if is_main(entry, term) and entry.scene.place
+        else ""
+    )
+    if now:
+        be = "are" if it.endswith("s") and not it.endswith("ss") else "is"
+        text = f"{it} {be} {side}" if side else f"I see {it}, but I cannot tell on which side"
+    else:
+        gone, seen = ("anybody", "someone") if term is PEOPLE else (it, "it")
+        text = f"I do not see {gone} now. I last saw {seen} at {format_time(view.time(row))}"
+        text += f", {side}" if side else ""
+    return SceneAnswer(sentence(text), (row,), confidence_of(view, [row], term))
+
+
+def side(view: SceneView, form: Form) -> SceneAnswer:
+    """Return what is on one side of the picture: only the place of the main thing is known."""
+    entry, last = view.newest, len(view.entries) - 1
+    wanted = "middle" if form.word.startswith("cent") else form.word
+    if entry.main and entry.scene.place == wanted:
+        return SceneAnswer(sentence(f"{_side(wanted)} I see {main_thing(entry)}"), (last,))
+    if not entry.main:
+        return SceneAnswer(f"{NOTHING}.", (last,))
+    place = f", which is {_side(entry.scene.place)}" if entry.scene.place else ""
+    return SceneAnswer(
+        f"I cannot tell: I know the place of the main thing only, {main_thing(entry)}{place}.",
+        (last,),
+    )
+
+
+def is_side(view: SceneView, form: Form) -> SceneAnswer:
+    """Return whether a thing is on one side."""
+    term = PEOPLE if form.persons and not form.terms else form.terms[0]
+    wanted = "middle" if form.word.startswith("cent") else form.word
+    rows = view.rows(term, present=True) if term is PEOPLE or term.name_ids else []
+    if not rows or not is_main(view.entries[rows[-1]], term) or not view.is_now(rows[-1]):
+        return where(view, form)
+    place = view.newest.scene.place
+    if place == wanted:
+        return SceneAnswer(f"Yes, {_side(place)}.", (rows[-1],))
+    return SceneAnswer(
+        f"No, {_side(place)} of the picture." if place else "I cannot tell.", (rows[-1],)
+    )
+
+
+def colour(view: SceneView, form: Form) -> SceneAnswer:
+    """Return the color of a thing, as most observations of it have it."""
+    if not form.terms:
+        return SceneAnswer("I cannot tell the colors of people or of their clothes.")
+    term = form.terms[0]
+    if not term.name_ids:
+        shown = view.newest.scene.colour
+        rest = f" The main thing in view looks {shown} to me." if shown else ""
+        return SceneAnswer(f"{cannot_know(term)}.{rest}", (len(view.entries) - 1,))
+    rows = view.rows(term)
+    if not rows:
+        return SceneAnswer(unseen(term))
+    found = colour_of(view, term)
+    if not found:
+        return SceneAnswer(f"I cannot tell the color of the {term.word}.", (rows[-1],))
+    now = view.is_now(rows[-1])
+    times = "" if now else f", at {format_time(view.time(rows[-1]))}"
+    sure = confidence_of(view, rows, term)
+    if sure is not None and sure < SUPPOSED:
+        times += ", but I am not sure what it is"
+    return SceneAnswer(f"It look{'s' if now else 'ed'} {found} to me{times}.", (rows[-1],))
+
+
+def is_colour(view: SceneView, form: Form) -> SceneAnswer:
+    """Return whether a thing has a color."""
+    term, asked = form.terms[0], form.word.replace("gray", "grey")
+    rows = view.rows(term)
+    if not rows:
+        return SceneAnswer(unseen(term))
+    found = colour_of(view, term)
+    if not found:
+        return SceneAnswer(f"I cannot tell the color of the {term.word}.", (rows[-1],))
+    text = f"Yes, it looks {found} to me" if found == asked else f"No, it looks {found} to me"
+    return SceneAnswer(f"{text}. I am often wrong about colors.", (rows[-1],))
+
+
+def colour_of(view: SceneView, term: QueryTerm) -> str:
+    """Return the color that most entries with `term` as their main thing have; empty if none."""
+    rows = [row for row in view.rows(term) if is_main(view.entries[row], term)] or view.rows(term)
+    colors = Counter(view.entries[row].scene.colour for row in rows)
+    colors.pop("", None)
+    return colors.most_common(1)[0][0] if colors else ""
+
+
+def _side(place: str) -> str:
+    return "in the middle" if place == "middle" else f"on the {place}"
+
+
+ANSWERS = {
+    Wanted.WHERE: where,
+    Wanted.SIDE: side,
+    Wanted.IS_SIDE: is_side,
+    Wanted.COLOUR: colour,
+    Wanted.IS_COLOUR: is_colour,
+}

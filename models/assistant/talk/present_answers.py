@@ -45,8 +45,8 @@ def presence(view: SceneView, form: Form) -> SceneAnswer:
         each = [replace(form, terms=(term,), persons=False, word="") for term in form.terms]
         each += [replace(form, terms=(), word="")] if form.persons else []
         found = [presence(view, one) for one in each]
-        rows = tuple(row for one in found for row in one.rows)
-        return SceneAnswer(" ".join(one.text for one in found), rows)
+        based = tuple(row for one in found for row in one.rows)
+        return SceneAnswer(" ".join(one.text for one in found), based)
     if form.word == "gone":
         return _gone(view, form)
     term = PEOPLE if form.persons and not form.terms else form.terms[0]

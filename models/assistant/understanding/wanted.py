@@ -45,8 +45,8 @@ class Form:
 
     `terms` are its things, `persons` is whether it is about people. `word` is a color, a side,
     `before`, `after`, `first`, `last`, `count`, `this`, `gone` or `and`, if the form has one.
-    `time` is in seconds of the stream; if `ago`, in seconds before the question. What came before or after
-    an `anchor`, in seconds, is that of a moment which was named.
+    `time` is in seconds of the stream; if `ago`, in seconds before the question. What came before
+    or after an `anchor`, in seconds, is that of a moment which was named.
     """
 
     wanted: Wanted

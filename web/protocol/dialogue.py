@@ -11,19 +11,23 @@ from web.protocol.session_config import RealtimeConfig
 from web.protocol.state import ConversationState
 
 
-def message_to_answer(state: ConversationState, config: ResponseConfig) -> Item | None:
-    """Return the user's message to answer, or None if there is none."""
+def context_of(state: ConversationState, config: ResponseConfig) -> ItemList:
+    """Return what a response is about: the conversation, or the input that it has instead.
+
+    Raises:
+        ProtocolError: an item of the input is wrong, or refers to none.
+    """
     if config.input is None:
-        return state.items.last_user_message()
-    message = None
+        return state.items
+    items = ItemList()
     for index, raw in enumerate(config.input):
         param = f"response.input[{index}]"
         if raw.get("type") == "item_reference":
             item = state.items.find(str(raw.get("id")), f"{param}.id")
         else:
             item = item_from_client(parse_item(raw, param), state.new_id("item"))
-        message = item if item.get("role") == "user" else message
-    return message
+        items.insert(item, None)
+    return items
 
 
 def response_dialogue(session: RealtimeConfig, response: ResponseConfig) -> Dialogue:
@@ -37,7 +41,13 @@ def response_dialogue(session: RealtimeConfig, response: ResponseConfig) -> Dial
         tools=function_tools(tools),
         tool_choice=choice_name(session.tool_choice if choice is None else choice),
         parallel=parallel is not False,
+        max_tokens=_max_tokens(session, response),
     )
+
+
+def _max_tokens(session: RealtimeConfig, response: ResponseConfig) -> int | None:
+    longest = response.max_output_tokens or session.max_output_tokens
+    return None if longest == "inf" else longest
 
 
 def dialogue_around(items: ItemList, message: Item | None, history: int) -> Dialogue:
@@ -50,10 +60,7 @@ def dialogue_around(items: ItemList, message: Item | None, history: int) -> Dial
     if message is not None and message["id"] in items.by_id:
         at = items.order.index(message["id"])
     before = _turns(order[:at])
-    first = max(0, len(before) - history)
-    while first < len(before) and before[first].role == "tool":
-        first += 1  # the call that it is the output of is left out
-    return Dialogue(before=before[first:], since=_turns(order[at + 1 :]))
+    return Dialogue(before=before[max(0, len(before) - history) :], since=_turns(order[at + 1 :]))
 
 
 def _turns(items: Iterable[Item]) -> tuple[DialogueTurn, ...]:

@@ -53,7 +53,7 @@ def send_response_event(
         "output": output,
         "conversation_id": state.conversation_id if response.in_conversation else None,
         "output_modalities": ["audio" if response.spoken else "text"],
-        "max_output_tokens": "inf",
+        "max_output_tokens": response.dialogue.max_tokens or "inf",
         "audio": {
             "output": {
                 "format": config.audio.output.format.model_dump(),

@@ -18,7 +18,7 @@ from web.protocol.client_events.messages import (
     ResponseConfig,
     ResponseCreate,
 )
-from web.protocol.dialogue import dialogue_around, message_to_answer, response_dialogue
+from web.protocol.dialogue import context_of, dialogue_around, response_dialogue
 from web.protocol.function_calls import send_calls
 from web.protocol.items import Item, question_text
 from web.protocol.response_events import (
@@ -56,7 +56,8 @@ def create(state: ConversationState, event: ResponseCreate) -> None:
         )
     config = event.response or ResponseConfig()
     check_tools(config.tools, config.tool_choice, state.capabilities, "response")
-    message = message_to_answer(state, config)
+    items = context_of(state, config)
+    message = items.last_user_message()
     text: str | None = config.instructions or state.config.instructions
     if message is not None:
         text = question_text(message)
@@ -66,7 +67,7 @@ def create(state: ConversationState, event: ResponseCreate) -> None:
     response = _new_response(state, state.config, spoken=spoken)
     response.in_conversation = config.conversation != "none"
     response.metadata = config.metadata
-    response.dialogue = response_dialogue(state.config, config)
+    response.dialogue, response.context = response_dialogue(state.config, config), items
     send_response_event(state, "response.created", response, "in_progress")
     if text is None and message is not None:
         response.awaited_item = message["id"]
@@ -217,11 +218,14 @@ def _new_response(
 def _ask(
     state: ConversationState, response: ResponseState, text: str, time: float, message: Item | None
 ) -> None:
-    shown = state.items.pictures_of(message, live=state.video_time > 0)
+    items = response.context or state.items
+    if message is not None:
+        items.replace(message)  # its transcript has come
+    shown = items.pictures_of(message, live=state.video_time > 0)
     pictures = tuple(picture.file for picture in shown)
     if pictures and not text.strip():
         text = PICTURE_QUESTION
-    around = dialogue_around(state.items, message, state.capabilities.history)
+    around = dialogue_around(items, message, state.capabilities.history)
     dialogue = replace(response.dialogue, before=around.before, since=around.since)
     id, spoken = response.question_id, response.spoken
     state.inputs.append(Question(id, text, time, spoken, pictures, dialogue))

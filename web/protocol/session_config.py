@@ -13,11 +13,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from media.events import ListeningConfig, TurnDetection
-from web.protocol.client_events.tools import MAX_TOOLS, FunctionToolConfig, ToolChoice
+from web.protocol.client_events.tools import (
+    MAX_TOOLS,
+    FunctionToolConfig,
+    MaxTokens,
+    ToolChoice,
+)
 
 UNSUPPORTED: dict[str, Any] = {  # fields of the API without effect here, with their defaults
     "include": None,
-    "max_output_tokens": "inf",
     "prompt": None,
     "reasoning": None,
     "tracing": None,
@@ -136,6 +140,7 @@ class RealtimeConfig(ConfigModel):
     tools: tuple[FunctionToolConfig, ...] = Field((), max_length=MAX_TOOLS)
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool | None = None
+    max_output_tokens: MaxTokens = "inf"
 
 
 class TranscriptionConfig(ConfigModel):

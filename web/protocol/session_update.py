@@ -125,6 +125,8 @@ def update_config(
     _drop_unsupported(changes, UNSUPPORTED, notices)
     base = _base(config, str(kind), capabilities)
     if kind == "realtime":
+        if not capabilities.tools:
+            _drop_unsupported(changes, {"max_output_tokens": "inf"}, notices)
         check_tools(changes.get("tools"), changes.get("tool_choice"), capabilities, "session")
         _replace_output(changes, capabilities, notices)
     audio_input = _copied(changes, "audio", "input")

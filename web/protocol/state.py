@@ -76,6 +76,7 @@ class ResponseState:
     spoken: bool
     format: str = "audio/pcm"  # of its speech, from beginning to end
     dialogue: Dialogue = NO_DIALOGUE  # its instructions and tools
+    context: ItemList | None = None  # what it is about, if not the conversation
     in_conversation: bool = True
     metadata: dict[str, str] | None = None
     awaited_item: str | None = None  # the item whose transcript is the question

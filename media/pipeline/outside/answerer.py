@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -288,6 +289,7 @@ def answerer_client(endpoint: Endpoint) -> httpx.AsyncClient:
 def _joined(before: FunctionCall | None, added: CallDelta) -> FunctionCall:
     """Return a call with what was `added` to it."""
     if before is None:
-        return FunctionCall(added.id or f"call_{added.number}", added.name, added.arguments)
+        id = added.id or f"call_{secrets.token_hex(8)}"
+        return FunctionCall(id, added.name, added.arguments)
     arguments = before.arguments + added.arguments
     return replace(before, name=before.name or added.name, arguments=arguments)

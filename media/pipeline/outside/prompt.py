@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from media.dialogue import Dialogue, DialogueTurn, FunctionCall, FunctionTool
@@ -63,13 +64,14 @@ def conversation(
     """Return the messages up to the question, and the calls that were made to answer it."""
     dialogue = question.dialogue
     system = _system(question, evidence)
-    before = [*map(turn_message, _talk(dialogue.before))]
+    outputs = {turn.call_id: turn for turn in (*dialogue.before, *dialogue.since) if turn.call_id}
+    before = [*map(turn_message, _talk(_paired(dialogue.before, outputs)))]
     if before and before[0]["role"] != "user":
         before.insert(0, {"role": "user", "content": SILENCE})  # templates begin with the user
     asked = {"role": "user", "content": _content(question, evidence, with_pictures=with_pictures)}
     if before and before[-1]["role"] == "user":
         _join(asked, before.pop())  # templates alternate
-    since = map(turn_message, _talk(dialogue.since))
+    since = map(turn_message, _talk(_paired(dialogue.since, outputs)))
     head = [{"role": "system", "content": system}] if system else []
     return [*head, *before, asked, *since]
 
@@ -103,6 +105,21 @@ def _system(question: Question, evidence: QuestionEvidence) -> str:
         parts.append(SPOKEN)
     told = [turn.text for turn in (*dialogue.before, *dialogue.since) if turn.role == "system"]
     return "\n\n".join(part for part in (" ".join(parts), dialogue.instructions, *told) if part)
+
+
+def _paired(
+    turns: Iterable[DialogueTurn], outputs: Mapping[str, DialogueTurn]
+) -> Iterator[DialogueTurn]:
+    """Yield the turns with the outputs of calls right after these, as servers demand.
+
+    A call that has no output yet is left out, and so is an output without its call.
+    """
+    for turn in turns:
+        calls = tuple(call for call in turn.calls if call.id in outputs)
+        if turn.role != "tool" and (turn.text or calls):
+            yield replace(turn, calls=calls)
+        for call in calls:
+            yield outputs[call.id]
 
 
 def _talk(turns: Iterable[DialogueTurn]) -> list[DialogueTurn]:

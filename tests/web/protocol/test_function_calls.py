@@ -88,6 +88,28 @@ def test_calls_follow_the_message_and_their_outputs_go_with_the_next_response() 
     )
 
 
+def test_a_response_to_its_own_input_is_about_that_alone() -> None:
+    talk = calling(max_output_tokens=50)
+    talk.ask("Hello")
+    talk.send("response.cancel")
+    messages = [
+        {"type": "message", "role": role, "content": [{"type": type, "text": text}]}
+        for role, type, text in (
+            ("user", "input_text", "One?"),
+            ("assistant", "output_text", "Two."),
+            ("user", "input_text", "Three?"),
+        )
+    ]
+    talk.send("response.create", response={"input": messages, "max_output_tokens": 7})
+    assert talk.question.text == "Three?"
+    before = (DialogueTurn("user", "One?"), DialogueTurn("assistant", "Two."))
+    assert (talk.question.dialogue.before, talk.question.dialogue.since) == (before, ())
+    assert talk.question.dialogue.max_tokens == 7
+    assert talk.last("response.created")["response"]["max_output_tokens"] == 7
+    talk.send("response.cancel")
+    assert talk.ask("And now?").dialogue.max_tokens == 50
+
+
 @pytest.mark.parametrize("spoken", [False, True])
 def test_an_answer_of_calls_only_has_no_message(spoken: bool) -> None:
     talk = calling()
@@ -128,7 +150,7 @@ def test_an_answer_that_fails_says_why(spoken: bool) -> None:
     talk.ask("And now?")
 
 
-def test_only_so_many_turns_go_with_a_question_and_none_is_an_output_without_its_call() -> None:
+def test_only_so_many_turns_go_with_a_question() -> None:
     talk = Talk(capabilities=replace(CALLING, history=2))
     items: list[dict[str, Any]] = [
         {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": "{}"},
@@ -141,7 +163,10 @@ def test_only_so_many_turns_go_with_a_question_and_none_is_an_output_without_its
     ]
     for item in items:
         talk.send("conversation.item.create", item=item)
-    assert talk.ask("Sure?").dialogue.before == (DialogueTurn("assistant", "It is dry."),)
+    assert talk.ask("Sure?").dialogue.before == (
+        DialogueTurn("tool", "no", call_id="call_1"),
+        DialogueTurn("assistant", "It is dry."),
+    )
 
 
 @pytest.mark.parametrize("field", ["tools", "tool_choice"])

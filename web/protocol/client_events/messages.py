@@ -19,7 +19,12 @@ from web.protocol.client_events.generation_messages import (
     TrackClear,
 )
 from web.protocol.client_events.message import ClientMessage
-from web.protocol.client_events.tools import MAX_TOOLS, FunctionToolConfig, ToolChoice
+from web.protocol.client_events.tools import (
+    MAX_TOOLS,
+    FunctionToolConfig,
+    MaxTokens,
+    ToolChoice,
+)
 
 MAX_ID_LENGTH = 64  # characters of an id that a client chooses
 
@@ -161,6 +166,7 @@ class ResponseConfig(BaseModel):
     metadata: dict[str, str] | None = Field(None, max_length=16)
     tools: list[FunctionToolConfig] | None = Field(None, max_length=MAX_TOOLS)
     tool_choice: ToolChoice | None = None
+    max_output_tokens: MaxTokens | None = None
     parallel_tool_calls: bool | None = None
 
 

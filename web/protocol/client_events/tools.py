@@ -5,7 +5,7 @@ Source: the OpenAI Realtime API (GA), `session.tools` and `session.tool_choice`.
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -37,6 +37,7 @@ class NamedChoice(ToolModel):
 
 
 ToolChoice = Literal["auto", "none", "required"] | NamedChoice
+MaxTokens = Annotated[int, Field(ge=1)] | Literal["inf"]
 
 
 class DescribedFunction(Protocol):

@@ -267,6 +267,7 @@ async def test_calls_of_the_clients_functions_come_whole_after_the_text() -> Non
 
 
 async def test_the_conversation_comes_before_the_question_and_calls_after_it() -> None:
+    call = FunctionCall("c1", "sum", "{}")
     dialogue = Dialogue(
         instructions="Be brief.",
         before=(
@@ -274,18 +275,45 @@ async def test_the_conversation_comes_before_the_question_and_calls_after_it() -
             DialogueTurn("system", "It is cold."),
             DialogueTurn("user", "Hi."),
         ),
-        since=(DialogueTurn("tool", "42", call_id="c1"),),
+        since=(DialogueTurn("assistant", "", (call,)), DialogueTurn("tool", "42", call_id="c1")),
     )
     async with scripted_endpoint(says("42")) as endpoint:
         await run(outside(endpoint.url), replace(QUESTION, dialogue=dialogue), before=())
     system, *talk = endpoint.messages
     assert system["content"].endswith("\n\nBe brief.\n\nIt is cold.")
+    function = {"name": "sum", "arguments": "{}"}
     assert talk == [
         {"role": "user", "content": "(silence)"},
         {"role": "assistant", "content": "Hello."},
         {"role": "user", "content": "Hi.\nNothing was seen yet.\nIt is 0:02. what is it?"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "c1", "type": "function", "function": function}],
+        },
         {"role": "tool", "tool_call_id": "c1", "content": "42"},
     ]
+
+
+async def test_calls_and_outputs_go_in_pairs_whatever_came_between() -> None:
+    first, second = FunctionCall("c1", "sum", "{}"), FunctionCall("c2", "sum", "{}")
+    dialogue = Dialogue(
+        before=(
+            DialogueTurn("tool", "whose?", call_id="c0"),
+            DialogueTurn("user", "Sum."),
+            DialogueTurn("assistant", "Well.", (first, second)),
+        ),
+        since=(
+            DialogueTurn("tool", "42", call_id="c1"),
+            DialogueTurn("assistant", "", (FunctionCall("c3", "sum", "{}"),)),
+        ),
+    )
+    async with scripted_endpoint(says("42")) as endpoint:
+        await run(outside(endpoint.url), replace(QUESTION, dialogue=dialogue), before=())
+    roles = [message["role"] for message in endpoint.messages]
+    assert roles == ["system", "user", "assistant", "tool", "user"]
+    assert [call["id"] for call in endpoint.messages[2]["tool_calls"]] == ["c1"]
+    assert endpoint.messages[3]["tool_call_id"] == "c1"
 
 
 async def test_the_model_searches_the_memory_itself_and_what_it_finds_is_evidence() -> None:

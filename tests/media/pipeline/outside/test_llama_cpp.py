@@ -1,16 +1,13 @@
 """llama.cpp's own server as the outside model, with the packaged language model's weights."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from media.dialogue import AnswerNotice, Dialogue, DialogueTurn
 from media.events import Answer, Evidence
-from models.weights.fetch import fetch_weights
+from tests.media.pipeline.outside.llama_server import llama_server
 from tests.media.pipeline.outside.scripted_endpoint import outside
 from tests.media.pipeline.outside.test_answerer import QUESTION, last, notices, run, text
 from tests.media.pipeline.scripted_assistant import MARK
@@ -19,37 +16,11 @@ from web.config import Settings
 pytestmark = pytest.mark.slow
 pytest.importorskip("xllamacpp", reason="it has the server: ./eyeline install test")
 
-SERVER = """
-import sys
-import xllamacpp
-options = xllamacpp.CommonParams()
-options.model.path = sys.argv[1]
-options.n_ctx, options.n_parallel, options.port = 2048, 1, 0
-options.cpuparams.n_threads = 1
-server = xllamacpp.Server(options)
-print(server.listening_address, flush=True)
-sys.stdin.read()
-"""
-
 
 @pytest.fixture(scope="module")
 def url(settings: Settings) -> Iterator[str]:
-    """The address of a server, which ends with its standard input."""
-    fetch_weights("smollm2-135m", settings.weights)
-    (file,) = Path(settings.weights, "smollm2-135m").glob("*.gguf")
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(file)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        assert address.startswith("http://"), "the server did not start"
-        yield f"{address}/v1"
-        process.stdin.close()
+    with llama_server(settings.weights) as url:
+        yield url
 
 
 async def test_a_real_server_answers_from_notes_as_it_takes_no_pictures(url: str) -> None:
